@@ -1,0 +1,41 @@
+//! The contract of longsync, and the few words that server and client share.
+//!
+//! [`v1`] is generated from `proto/longsync/v1/longsync.proto`; its comments are the definitions.
+//! Nothing here does I/O.
+
+pub mod codec;
+pub mod duration;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// The generated messages, client and server of `longsync.v1`.
+#[expect(
+    unused_qualifications,
+    clippy::allow_attributes,
+    clippy::pedantic,
+    clippy::use_self,
+    clippy::or_fun_call,
+    reason = "generated code"
+)]
+pub mod v1 {
+    include!(concat!(env!("OUT_DIR"), "/longsync.v1.rs"));
+}
+
+/// The encoded `google.protobuf.FileDescriptorSet` of the contract, with all that it imports.
+pub const FILE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/longsync_descriptors.bin"));
+
+/// Where a server listens, and a client calls, unless told otherwise.
+pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);
+
+/// The request header that says how a call behaves, where the request itself does not.
+pub const BEHAVIOR_HEADER: &str = "x-longsync-behavior";
+
+/// The path of the HTTP face's slow answer.
+pub const HTTP_PATH: &str = "/long_sync";
+
+/// The type of a [`v1::Timing`] among the details of a status.
+pub const TIMING_TYPE_URL: &str = "type.googleapis.com/longsync.v1.Timing";
+
+/// The first words of the line a server prints once it listens; its URL follows.
+pub const LISTENING: &str = "longsync-server listening on";

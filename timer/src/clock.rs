@@ -1,0 +1,22 @@
+//! What time it is.
+
+use std::time::Instant;
+
+/// Where a timer's instants come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The system's monotonic clock: what a running server uses.
+    Monotonic,
+    /// The clock of the tokio runtime that polls the wait: the same, unless a test has paused it.
+    Tokio,
+}
+
+impl Clock {
+    /// The clock's reading. It never goes back.
+    pub fn now(self) -> Instant {
+        match self {
+            Self::Monotonic => Instant::now(),
+            Self::Tokio => tokio::time::Instant::now().into_std(),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What every wait promises.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use longsync_timer::{Clock, Timer, Woken};
+
+/// The one wait that is not under the paused clock: the real clock must not be early either.
+#[tokio::test]
+async fn a_wait_is_never_early_on_the_real_clock() {
+    let timer = Timer::new(Clock::Monotonic);
+    for micros in [0, 1, 250, 999, 1_000, 1_001, 2_500] {
+        let due = timer.now() + Duration::from_micros(micros);
+        assert_eq!(timer.sleep_until(due).await, Woken::Due);
+        assert!(timer.now() >= due, "{micros} us");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_of_an_hour_ends_when_it_is_due() {
+    let timer = Timer::new(Clock::Tokio);
+    let start = timer.now();
+    timer.sleep(Duration::from_secs(3600)).await;
+    assert_eq!(timer.now() - start, Duration::from_secs(3600));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_due_time_that_has_passed_ends_at_once() {
+    let timer = Timer::new(Clock::Tokio);
+    let start = timer.now();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(timer.sleep_until(start).await, Woken::Due);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_end_in_the_order_of_their_due_times() {
+    let timer = Timer::new(Clock::Tokio);
+    let (later, sooner) =
+        (timer.sleep(Duration::from_millis(20)), timer.sleep(Duration::from_millis(10)));
+    let first = tokio::select! {
+        _ = later => "later",
+        _ = sooner => "sooner",
+    };
+    assert_eq!(first, "sooner");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fire_all_ends_the_waits_that_exist_polled_or_not() {
+    let timer = Timer::new(Clock::Tokio);
+    let hour = Duration::from_secs(3600);
+    let mut polled = pin!(timer.sleep(hour));
+    let unpolled = timer.sleep(hour);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert_eq!(polled.as_mut().poll(&mut cx), Poll::Pending);
+
+    let start = timer.now();
+    timer.clone().fire_all();
+
+    assert_eq!(polled.await, Woken::Fired);
+    assert_eq!(unpolled.await, Woken::Fired);
+    assert_eq!(timer.now(), start);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fire_all_does_not_touch_later_waits_or_other_timers() {
+    let (timer, other) = (Timer::new(Clock::Tokio), Timer::new(Clock::Tokio));
+    let of_other = other.sleep(Duration::from_millis(5));
+    timer.fire_all();
+    assert_eq!(timer.sleep(Duration::from_millis(5)).await, Woken::Due);
+    assert_eq!(of_other.await, Woken::Due);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_wait_leaves_nothing_that_wakes() {
+    let timer = Timer::new(Clock::Tokio);
+    {
+        let mut dropped = pin!(timer.sleep(Duration::from_millis(1)));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert_eq!(dropped.as_mut().poll(&mut cx), Poll::Pending);
+    }
+    // With the wait gone, the paused clock jumps straight to the only one that is left.
+    let start = timer.now();
+    timer.sleep(Duration::from_secs(1)).await;
+    assert_eq!(timer.now() - start, Duration::from_secs(1));
+}
