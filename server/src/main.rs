@@ -1,1 +1,103 @@
-fn main(){}
+//! `longsync-server`: the server as a program.
+
+mod args;
+mod signals;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use longsync::duration::text;
+use longsync_server::{Config, FileLimit, Server, raise_file_limit};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::args::Args;
+use crate::signals::Signals;
+
+/// As a shell has it for a program that an interrupt ended.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let (log, config) = match Args::parse().into_config() {
+        Ok(parsed) => parsed,
+        Err(why) => Args::command().error(clap::error::ErrorKind::ValueValidation, why).exit(),
+    };
+    tracing_subscriber::registry()
+        .with(
+            tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(std::io::stderr().is_terminal()),
+        )
+        .with(log)
+        .init();
+    match run(config) {
+        Ok(code) => code,
+        Err(why) => {
+            complain(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(config: Config) -> anyhow::Result<ExitCode> {
+    let files = raise_file_limit()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let code = runtime.block_on(async {
+        let mut signals = Signals::listen()?;
+        let server = Server::bind(config.clone()).map_err(|error| cannot_listen(&config, &error))?;
+        announce(&server, &config, files);
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let serving = server.serve(async { drop::<Result<(), _>>(stopped.await) });
+        let stopping = async {
+            signals.next().await;
+            tracing::info!(drain = text(config.drain), "draining");
+            let _ = stop.send(());
+            signals.next().await;
+        };
+        tokio::select! {
+            served = serving => served.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
+            () = stopping => Ok(ExitCode::from(INTERRUPTED)),
+        }
+    })?;
+    // After a second signal the workers still wait; nothing is to be waited for.
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+fn cannot_listen(config: &Config, error: &std::io::Error) -> anyhow::Error {
+    let address = config.listen;
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "{address} is in use: stop the program that listens there, or choose another with --listen"
+        ),
+        _ => anyhow::anyhow!("cannot listen on {address}: {error}"),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what a person reads who has started the server")]
+fn announce(server: &Server, config: &Config, files: FileLimit) {
+    let address = server.local_addr();
+    println!("{} http://{address}", longsync::LISTENING);
+    let raised = match files {
+        FileLimit { before, now } if before == now => String::new(),
+        FileLimit { before, now } => format!(" (limit on open files raised from {before} to {now})"),
+    };
+    println!(
+        "  a call takes {} unless it says otherwise; workers: {}; connections: at most {}{raised}",
+        config.behavior,
+        config.workers,
+        server.max_connections()
+    );
+    println!("  try  curl 'http://{address}{}?delay=250ms'", longsync::HTTP_PATH);
+    println!(
+        "       grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {address} {}/LongSync",
+        longsync::v1::long_sync_service_server::SERVICE_NAME
+    );
+    println!("  stop with Ctrl-C: waiting calls may go on for {}; again to end at once", text(config.drain));
+}
+
+#[expect(clippy::print_stderr, reason = "the sentence that says why the server did not start")]
+fn complain(why: &anyhow::Error) {
+    eprintln!("longsync-server: {why}");
+}

@@ -1,0 +1,131 @@
+//! The command line of `longsync-server`.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use clap::Parser;
+use longsync_server::{Behavior, Config, Limits};
+use tracing_subscriber::filter::Targets;
+
+/// A gRPC and HTTP server that takes exactly as long as it is told.
+///
+/// One port serves gRPC, HTTP/1.1 and HTTP/2 without TLS. Every flag can be given in the environment
+/// as well; the flag goes first.
+#[derive(Debug, Parser)]
+#[command(name = "longsync-server", version, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, env = "LONGSYNC_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", value_parser = address)]
+    listen: SocketAddr,
+
+    /// How a call is answered that does not say so itself: a delay such as 250ms.
+    #[arg(long, visible_alias = "delay", env = "LONGSYNC_BEHAVIOR", value_name = "BEHAVIOR", default_value = "5s")]
+    behavior: Behavior,
+
+    /// How many worker threads serve connections [default: the cores].
+    #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N")]
+    workers: Option<NonZeroUsize>,
+
+    /// How long waiting calls may go on after SIGTERM or Ctrl-C.
+    #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    drain: Duration,
+
+    /// What is logged on stderr: off, error, warn, info, debug (a line a call) or trace.
+    #[arg(long, env = "LONGSYNC_LOG", value_name = "LEVEL", default_value = "warn")]
+    log: Targets,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+/// What clients may ask for; what is beyond is refused, never cut down to fit.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitArgs {
+    /// The longest delay.
+    #[arg(long, env = "LONGSYNC_MAX_DELAY", value_name = "DURATION", default_value = "1h", value_parser = max_delay)]
+    max_delay: Duration,
+
+    /// The largest request message.
+    #[arg(long, env = "LONGSYNC_MAX_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_message_bytes)]
+    max_message_bytes: u32,
+
+    /// The most answers of one stream.
+    #[arg(long, env = "LONGSYNC_MAX_COUNT", value_name = "N", default_value_t = Limits::default().max_count)]
+    max_count: u32,
+
+    /// The largest payload that an answer can be asked for.
+    #[arg(long, env = "LONGSYNC_MAX_RESPONSE_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_response_bytes)]
+    max_response_bytes: u32,
+
+    /// The most messages of an exchange that wait for their answer; at the limit its stream is not read.
+    #[arg(long, env = "LONGSYNC_MAX_UNANSWERED", value_name = "N", default_value_t = Limits::default().max_unanswered)]
+    max_unanswered: NonZeroUsize,
+
+    /// The most streams of one HTTP/2 connection.
+    #[arg(long, env = "LONGSYNC_MAX_STREAMS", value_name = "N", default_value = "16384")]
+    max_streams: NonZeroU32,
+
+    /// The most calls in flight over all connections.
+    #[arg(long, env = "LONGSYNC_MAX_IN_FLIGHT", value_name = "N", default_value_t = Limits::default().max_in_flight)]
+    max_in_flight: u64,
+
+    /// The most bytes of requests held in memory over all connections.
+    #[arg(long, env = "LONGSYNC_MAX_BUFFERED_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_buffered_bytes)]
+    max_buffered_bytes: u64,
+
+    /// The most open connections [default: what the limit on open files leaves room for].
+    #[arg(long, env = "LONGSYNC_MAX_CONNECTIONS", value_name = "N")]
+    max_connections: Option<NonZeroUsize>,
+}
+
+impl Args {
+    /// The log filter, and the configuration.
+    ///
+    /// # Errors
+    /// When flags contradict one another.
+    pub(crate) fn into_config(self) -> Result<(Targets, Config), String> {
+        let Self { listen, behavior, workers, drain, log, limits } = self;
+        let default = Config::default();
+        if behavior.delay() > limits.max_delay {
+            return Err(format!(
+                "--behavior {behavior} is over --max-delay {}: lower the one or raise the other",
+                longsync::duration::text(limits.max_delay)
+            ));
+        }
+        let limits = Limits {
+            max_delay: limits.max_delay,
+            max_message_bytes: limits.max_message_bytes,
+            max_count: limits.max_count,
+            max_response_bytes: limits.max_response_bytes,
+            max_unanswered: limits.max_unanswered,
+            max_streams: limits.max_streams.get(),
+            max_in_flight: limits.max_in_flight,
+            max_buffered_bytes: limits.max_buffered_bytes,
+            max_connections: limits.max_connections,
+        };
+        let workers = workers.unwrap_or(default.workers);
+        Ok((log, Config { listen, workers, behavior, limits, drain }))
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, longsync::duration::NotADuration> {
+    longsync::duration::parse(text)
+}
+
+fn max_delay(text: &str) -> Result<Duration, String> {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    match duration(text) {
+        Ok(delay) if delay <= YEAR => Ok(delay),
+        Ok(_) => Err("a delay is at most 8760h, a year".to_owned()),
+        Err(why) => Err(why.to_string()),
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    resolved.ok_or_else(|| {
+        format!("`{text}` is not an address to listen on: write one such as 127.0.0.1:9000 or localhost:9000")
+    })
+}

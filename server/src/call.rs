@@ -1,0 +1,368 @@
+//! One call: when it came, how long it may take, what it waits for, how it ended.
+
+use std::future::{Future, poll_fn};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::{HeaderMap, HeaderValue};
+use longsync::duration::{text, to_proto};
+use longsync::v1::Timing;
+
+use crate::behavior::Behavior;
+use crate::counters::{Kind, Outcome};
+use crate::deadline::{Deadline, parse_timeout};
+use crate::plan::{Ask, Plan, plan};
+use crate::refusal::{Cut, Refusal};
+use crate::worker::Worker;
+
+/// One call, shared by all that work on it. When the last of them lets go of it, it is counted.
+#[derive(Debug)]
+pub(crate) struct Call {
+    worker: Arc<Worker>,
+    /// [`None`]: a call of another service (health, reflection), which is not counted.
+    kind: Option<Kind>,
+    arrived: Instant,
+    deadline: Option<Deadline>,
+    attempt: u32,
+    behavior_header: Option<HeaderValue>,
+    is_admitted: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// When the handler wants to be polled next.
+    wake_at: Option<Instant>,
+    /// The wait that is under way.
+    wait: Option<Wait>,
+    /// The waits of this call that are over, as far as they count together (`LongSyncCollect`).
+    spent: Spent,
+    behavior: Option<Behavior>,
+    call_id: String,
+    received_at: Option<SystemTime>,
+    cut: Option<Cut>,
+    outcome: Option<Outcome>,
+    is_client_gone: bool,
+    buffered_bytes: u64,
+}
+
+/// A wait: due when `planned` has passed since `start`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) start: Instant,
+    pub(crate) planned: Duration,
+}
+
+impl Wait {
+    pub(crate) fn due(self) -> Instant {
+        self.start + self.planned
+    }
+}
+
+/// How long was planned, and how long it took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Spent {
+    pub(crate) planned: Duration,
+    pub(crate) waited: Duration,
+}
+
+impl std::ops::AddAssign for Spent {
+    fn add_assign(&mut self, other: Self) {
+        self.planned += other.planned;
+        self.waited += other.waited;
+    }
+}
+
+impl Call {
+    /// A call whose headers arrived at `arrived`. One that cannot be served is cut from the start.
+    pub(crate) fn begin(
+        worker: &Arc<Worker>,
+        kind: Option<Kind>,
+        headers: &HeaderMap,
+        arrived: Instant,
+    ) -> Arc<Self> {
+        let mut cut = worker.is_drained().then_some(Cut::Drain);
+        let mut deadline = None;
+        if let Some(value) = headers.get("grpc-timeout").filter(|_| kind != Some(Kind::Http)) {
+            match parse_timeout(value.as_bytes()) {
+                Ok(timeout) => deadline = Deadline::new(arrived, timeout),
+                Err(why) => cut = Some(Cut::Refused(Refusal::invalid("grpc-timeout", why))),
+            }
+        }
+        let is_admitted = kind.is_some() && admit(worker);
+        if kind.is_some() && !is_admitted {
+            cut = Some(Cut::Refused(Refusal::Exhausted {
+                limit: "max-in-flight",
+                why: format!(
+                    "{} calls in flight are this server's limit",
+                    worker.shared.config.limits.max_in_flight
+                ),
+            }));
+        }
+        if let Some(kind) = kind {
+            worker.call_started();
+            worker.counters().start(kind);
+        }
+        Arc::new(Self {
+            worker: Arc::clone(worker),
+            kind,
+            arrived,
+            deadline,
+            attempt: attempt(headers),
+            behavior_header: headers.get(longsync::BEHAVIOR_HEADER).cloned(),
+            is_admitted,
+            state: Mutex::new(State { cut, ..State::default() }),
+        })
+    }
+
+    pub(crate) fn worker(&self) -> &Arc<Worker> {
+        &self.worker
+    }
+
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        self.kind
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.worker.timer.now()
+    }
+
+    /// Plans a request of this call.
+    pub(crate) fn plan(&self, ask: Ask<'_>) -> Result<Plan, Refusal> {
+        let config = &self.worker.shared.config;
+        let ask = Ask { header: self.behavior_header.as_ref(), ..ask };
+        let plan = plan(&ask, &config.behavior, &config.limits)?;
+        self.state().behavior = Some(plan.behavior.clone());
+        Ok(plan)
+    }
+
+    /// A request of this call was received. Returns the wall clock's reading.
+    pub(crate) fn received(&self, call_id: &str) -> SystemTime {
+        let at = SystemTime::now();
+        let mut state = self.state();
+        state.received_at.get_or_insert(at);
+        if state.call_id.is_empty() {
+            call_id.clone_into(&mut state.call_id);
+        }
+        at
+    }
+
+    /// Waits. Must be polled by the call's own task, which owns the timer entry.
+    pub(crate) fn wait(&self, wait: Wait) -> impl Future<Output = Spent> + use<'_> {
+        poll_fn(move |_| self.poll_wait(wait))
+    }
+
+    /// [`Call::wait`] for those who poll by hand.
+    pub(crate) fn poll_wait(&self, wait: Wait) -> Poll<Spent> {
+        let now = self.now();
+        let mut state = self.state();
+        if now < wait.due() {
+            state.wait = Some(wait);
+            state.wake_at = Some(wait.due());
+            return Poll::Pending;
+        }
+        state.wait = None;
+        drop(state);
+        Poll::Ready(self.waited(wait, now))
+    }
+
+    /// A wait has run out: what it took, with its lateness recorded.
+    pub(crate) fn waited(&self, wait: Wait, now: Instant) -> Spent {
+        let waited = now - wait.start;
+        self.worker.counters().late(waited.saturating_sub(wait.planned));
+        Spent { planned: wait.planned, waited }
+    }
+
+    /// Asks to be polled again at `due`, for those who have more than one wait under way.
+    pub(crate) fn wake_at(&self, due: Instant) {
+        self.state().wake_at = Some(due);
+    }
+
+    /// Adds a wait that is over to what the call's own timing sums up. Returns the sum.
+    pub(crate) fn add_spent(&self, spent: Spent) -> Spent {
+        let mut state = self.state();
+        state.spent += spent;
+        state.spent
+    }
+
+    /// The timing of an answer.
+    pub(crate) fn timing(&self, spent: Spent, behavior: &Behavior, received_at: SystemTime) -> Timing {
+        Timing {
+            received_at: Some(received_at.into()),
+            planned: Some(to_proto(spent.planned)),
+            waited: Some(to_proto(spent.waited)),
+            behavior: behavior.to_string(),
+            ..self.timing_without_wait()
+        }
+    }
+
+    /// The timing of a call that ends now without its answer.
+    pub(crate) fn timing_at_end(&self) -> Timing {
+        let now = self.now();
+        let state = self.state();
+        let mut spent = state.spent;
+        if let Some(wait) = state.wait {
+            let waited = now.saturating_duration_since(wait.start);
+            spent += Spent { planned: wait.planned, waited };
+        }
+        let has_planned = state.wait.is_some() || state.spent != Spent::default();
+        Timing {
+            received_at: state.received_at.map(Into::into),
+            planned: has_planned.then(|| to_proto(spent.planned)),
+            waited: Some(to_proto(spent.waited)),
+            behavior: state.behavior.as_ref().map(ToString::to_string).unwrap_or_default(),
+            ..self.timing_without_wait()
+        }
+    }
+
+    fn timing_without_wait(&self) -> Timing {
+        Timing {
+            queued: Some(to_proto(Duration::ZERO)),
+            deadline_left: self.deadline.map(|deadline| to_proto(deadline.timeout())),
+            server: self.worker.shared.host.clone(),
+            worker: u32::try_from(self.worker.index).unwrap_or(u32::MAX),
+            attempt: self.attempt,
+            ..Timing::default()
+        }
+    }
+
+    /// Before each poll of the call's task: whether the call is cut, by its deadline at the latest.
+    ///
+    /// Of a wait and a deadline that have both passed, the one that was due first decides, however
+    /// late this is noticed.
+    pub(crate) fn is_cut_before_poll(&self) -> bool {
+        let Some(deadline) = self.deadline else {
+            let mut state = self.state();
+            state.wake_at = None;
+            return state.cut.is_some();
+        };
+        let now = self.now();
+        let mut state = self.state();
+        let due = state.wake_at.take();
+        if state.cut.is_none() && deadline.at() <= now && due.is_none_or(|due| deadline.at() < due) {
+            state.cut = Some(Cut::Deadline(deadline.timeout()));
+        }
+        state.cut.is_some()
+    }
+
+    /// When the call's task must be polled next: at the earlier of the due time and the deadline.
+    pub(crate) fn next_poll(&self) -> Option<Instant> {
+        let due = self.state().wake_at;
+        due.into_iter().chain(self.deadline.map(Deadline::at)).min()
+    }
+
+    /// Ends the call before its answer, unless something has already.
+    pub(crate) fn cut(&self, cut: Cut) {
+        self.state().cut.get_or_insert(cut);
+    }
+
+    /// What ended the call before its answer, if something did.
+    pub(crate) fn why_cut(&self) -> Option<Cut> {
+        self.state().cut.clone()
+    }
+
+    /// The last of the answer was handed to HTTP.
+    pub(crate) fn finish(&self, outcome: Outcome) {
+        self.state().outcome.get_or_insert(outcome);
+    }
+
+    /// The client will not read an answer.
+    pub(crate) fn client_gone(&self) {
+        self.state().is_client_gone = true;
+    }
+
+    /// Holds so many more bytes of this call's requests in memory, or cuts it.
+    pub(crate) fn hold(&self, bytes: u64) -> Result<(), Refusal> {
+        let limit = self.worker.shared.config.limits.max_buffered_bytes;
+        let before = self.worker.shared.buffered_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.state().buffered_bytes += bytes;
+        if before + bytes <= limit {
+            return Ok(());
+        }
+        Err(Refusal::Exhausted {
+            limit: "max-buffered-bytes",
+            why: format!("{limit} bytes of requests in memory are this server's limit"),
+        })
+    }
+
+    /// Lets go of bytes that were held.
+    pub(crate) fn release(&self, bytes: u64) {
+        let mut state = self.state();
+        debug_assert!(bytes <= state.buffered_bytes);
+        state.buffered_bytes -= bytes;
+        self.worker.shared.buffered_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere must not keep the call from being counted.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let now = self.worker.timer.now();
+        let deadline = self.deadline;
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let shared = &self.worker.shared;
+        shared.buffered_bytes.fetch_sub(state.buffered_bytes, Ordering::Relaxed);
+        if self.is_admitted {
+            shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+        let Some(kind) = self.kind else { return };
+        let outcome = state.outcome(deadline, now);
+        let waited = now.saturating_duration_since(state.wait.map_or(self.arrived, |wait| wait.start));
+        {
+            let mut counters = self.worker.counters();
+            counters.end(kind, outcome);
+            if outcome == Outcome::Cancelled {
+                counters.cancelled(waited);
+            }
+        }
+        self.worker.call_ended();
+        tracing::debug!(
+            rpc = %kind,
+            %outcome,
+            call_id = state.call_id,
+            took = text(now.saturating_duration_since(self.arrived)),
+            behavior = state.behavior.as_ref().map(ToString::to_string),
+            attempt = self.attempt,
+            worker = self.worker.index,
+            "call ended"
+        );
+    }
+}
+
+impl State {
+    fn outcome(&self, deadline: Option<Deadline>, now: Instant) -> Outcome {
+        match (self.outcome, &self.cut) {
+            (Some(outcome), _) if !self.is_client_gone => outcome,
+            (_, Some(Cut::Deadline(_))) => Outcome::DeadlineExceeded,
+            (_, Some(Cut::Drain)) => Outcome::Drained,
+            (_, Some(Cut::Refused(_))) => Outcome::Refused,
+            (_, None) if deadline.is_some_and(|deadline| deadline.explains_reset_at(now)) => {
+                Outcome::DeadlineExceeded
+            }
+            (_, None) => Outcome::Cancelled,
+        }
+    }
+}
+
+/// Takes a place among the calls in flight, if there is one.
+fn admit(worker: &Worker) -> bool {
+    let shared = &worker.shared;
+    let before = shared.in_flight.fetch_add(1, Ordering::Relaxed);
+    if before < shared.config.limits.max_in_flight {
+        return true;
+    }
+    shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+    false
+}
+
+/// Which attempt of a retried call this is, from 1 (gRFC A6).
+fn attempt(headers: &HeaderMap) -> u32 {
+    let previous = headers.get("grpc-previous-rpc-attempts").and_then(|value| value.to_str().ok());
+    previous.and_then(|value| value.parse::<u32>().ok()).map_or(1, |count| count.saturating_add(1))
+}

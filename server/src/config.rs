@@ -1,0 +1,78 @@
+//! What a server is told before it starts.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Duration;
+
+use crate::behavior::Behavior;
+
+/// What a server is told before it starts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How many worker threads serve connections.
+    pub workers: NonZeroUsize,
+    /// How a call behaves that does not say how.
+    pub behavior: Behavior,
+    /// What a client may ask for.
+    pub limits: Limits,
+    /// How long waiting calls may go on after a shutdown began.
+    pub drain: Duration,
+}
+
+impl Default for Config {
+    /// Loopback on port 9000, a worker for each core, a delay of 5 s, safe limits, a drain of 10 s.
+    fn default() -> Self {
+        Self {
+            listen: longsync::DEFAULT_ADDRESS,
+            workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            behavior: Behavior::constant(Duration::from_secs(5)),
+            limits: Limits::default(),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What a client may ask for, and what all clients together may hold. What is beyond a limit is
+/// refused with a sentence that names it; nothing is cut down to fit.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The longest delay.
+    pub max_delay: Duration,
+    /// The largest request message, in bytes, and the largest answer.
+    pub max_message_bytes: u32,
+    /// The most answers of one `LongSyncStream`.
+    pub max_count: u32,
+    /// The largest `response_bytes`.
+    pub max_response_bytes: u32,
+    /// The most messages of one `LongSyncExchange` that wait for their answer; at the limit the
+    /// server stops reading the stream.
+    pub max_unanswered: NonZeroUsize,
+    /// The most streams of one HTTP/2 connection, as advertised to the client.
+    pub max_streams: u32,
+    /// The most calls in flight, over all connections.
+    pub max_in_flight: u64,
+    /// The most bytes of requests held in memory, over all connections.
+    pub max_buffered_bytes: u64,
+    /// The most open connections. [`None`]: as many as the process's file limit leaves room for.
+    pub max_connections: Option<NonZeroUsize>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: u32 = 1024 * 1024;
+        Self {
+            max_delay: Duration::from_secs(3600),
+            max_message_bytes: 4 * MIB,
+            max_count: 100_000,
+            max_response_bytes: 4 * MIB,
+            max_unanswered: NonZeroUsize::MIN.saturating_add(1_023),
+            max_streams: 16_384,
+            max_in_flight: 1_000_000,
+            max_buffered_bytes: 256 * u64::from(MIB),
+            max_connections: None,
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What a worker counts, and the sum over all workers.
+
+use std::fmt;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// What kind of call, as the metrics' label `rpc` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The unary RPC.
+    LongSync,
+    /// The server streaming RPC.
+    LongSyncStream,
+    /// The client streaming RPC.
+    LongSyncCollect,
+    /// The bidirectional RPC.
+    LongSyncExchange,
+    /// `GET /long_sync`.
+    Http,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 5] =
+        [Self::LongSync, Self::LongSyncStream, Self::LongSyncCollect, Self::LongSyncExchange, Self::Http];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LongSync => "LongSync",
+            Self::LongSyncStream => "LongSyncStream",
+            Self::LongSyncCollect => "LongSyncCollect",
+            Self::LongSyncExchange => "LongSyncExchange",
+            Self::Http => "GET /long_sync",
+        })
+    }
+}
+
+/// How a call ended, as the metrics' label `outcome` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// With all its answers.
+    Answered,
+    /// With an error that was the request's, or a limit's.
+    Refused,
+    /// At its deadline, by the server's status or by a reset that the deadline explains.
+    DeadlineExceeded,
+    /// Its client had gone before that.
+    Cancelled,
+    /// At the end of a drain.
+    Drained,
+}
+
+impl Outcome {
+    /// All outcomes.
+    pub const ALL: [Self; 5] =
+        [Self::Answered, Self::Refused, Self::DeadlineExceeded, Self::Cancelled, Self::Drained];
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::Cancelled => "cancelled",
+            Self::Drained => "drained",
+        })
+    }
+}
+
+/// Durations that were measured: how many, their exact sum, and their distribution in nanoseconds
+/// from 1 ns to 24 h with 3 significant digits. What is longer counts as 24 h in the distribution.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    sum: Duration,
+    histogram: Histogram<u64>,
+}
+
+const DAY_NS: u64 = 24 * 3_600 * 1_000_000_000;
+
+impl Figure {
+    fn new() -> Self {
+        let histogram = Histogram::new_with_bounds(1, DAY_NS, 3);
+        Self { sum: Duration::ZERO, histogram: histogram.expect("constant bounds that are valid") }
+    }
+
+    fn record(&mut self, duration: Duration) {
+        self.sum += duration;
+        self.histogram.saturating_record(u64::try_from(duration.as_nanos()).unwrap_or(DAY_NS));
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.sum += other.sum;
+        self.histogram.add(&other.histogram).expect("the bounds are the same");
+    }
+
+    /// The sum of all durations.
+    pub fn sum(&self) -> Duration {
+        self.sum
+    }
+
+    /// Their distribution, in nanoseconds.
+    pub fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
+    }
+}
+
+/// What one worker counted, or several together.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    started: [u64; Kind::ALL.len()],
+    ended: [[u64; Outcome::ALL.len()]; Kind::ALL.len()],
+    lateness: Figure,
+    cancelled_after: Figure,
+}
+
+impl Snapshot {
+    pub(crate) fn new() -> Self {
+        Self {
+            started: [0; Kind::ALL.len()],
+            ended: [[0; Outcome::ALL.len()]; Kind::ALL.len()],
+            lateness: Figure::new(),
+            cancelled_after: Figure::new(),
+        }
+    }
+
+    pub(crate) fn start(&mut self, kind: Kind) {
+        self.started[kind as usize] += 1;
+    }
+
+    pub(crate) fn end(&mut self, kind: Kind, outcome: Outcome) {
+        self.ended[kind as usize][outcome as usize] += 1;
+    }
+
+    pub(crate) fn late(&mut self, lateness: Duration) {
+        self.lateness.record(lateness);
+    }
+
+    pub(crate) fn cancelled(&mut self, after: Duration) {
+        self.cancelled_after.record(after);
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for kind in Kind::ALL {
+            self.started[kind as usize] += other.started[kind as usize];
+            for outcome in Outcome::ALL {
+                self.ended[kind as usize][outcome as usize] += other.calls_ended(kind, outcome);
+            }
+        }
+        self.lateness.add(&other.lateness);
+        self.cancelled_after.add(&other.cancelled_after);
+    }
+
+    /// How many calls of a kind arrived.
+    pub fn calls_started(&self, kind: Kind) -> u64 {
+        self.started[kind as usize]
+    }
+
+    /// How many calls of a kind ended so.
+    pub fn calls_ended(&self, kind: Kind, outcome: Outcome) -> u64 {
+        self.ended[kind as usize][outcome as usize]
+    }
+
+    /// How many calls arrived and have not ended.
+    pub fn calls_in_flight(&self) -> u64 {
+        let started: u64 = self.started.iter().sum();
+        started - self.ended.iter().flatten().sum::<u64>()
+    }
+
+    /// How long after its due time each wait ended, of those that ran out.
+    pub fn lateness(&self) -> &Figure {
+        &self.lateness
+    }
+
+    /// How long each cancelled call had waited.
+    pub fn cancelled_after(&self) -> &Figure {
+        &self.cancelled_after
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Merging workers gives what one worker would have counted.
+        #[test]
+        fn merge_is_record_all(lateness in proptest::collection::vec((0_u64..10_000_000_000, any::<bool>()), 0..50)) {
+            let (mut left, mut right, mut all) = (Snapshot::new(), Snapshot::new(), Snapshot::new());
+            for (nanos, to_left) in lateness {
+                let late = Duration::from_nanos(nanos);
+                let one = if to_left { &mut left } else { &mut right };
+                for counted in [one, &mut all] {
+                    counted.start(Kind::LongSync);
+                    counted.end(Kind::LongSync, Outcome::Answered);
+                    counted.late(late);
+                }
+            }
+            left.add(&right);
+            prop_assert_eq!(left.lateness.sum(), all.lateness.sum());
+            prop_assert_eq!(left.lateness.histogram(), all.lateness.histogram());
+            prop_assert_eq!(left.calls_started(Kind::LongSync), all.calls_started(Kind::LongSync));
+            prop_assert_eq!(left.calls_in_flight(), 0);
+        }
+    }
+
+    #[test]
+    fn kinds_and_outcomes_index_their_own_place() {
+        for (index, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index);
+        }
+        for (index, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, index);
+        }
+    }
+}

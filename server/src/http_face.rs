@@ -1,0 +1,164 @@
+//! The HTTP face: `/long_sync`, `/healthz`, `/metrics`, and `/` with what to try.
+
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use longsync::HTTP_PATH;
+use longsync::duration::from_proto;
+use longsync::v1::Timing;
+use tonic::body::Body;
+
+use crate::call::{Call, Wait};
+use crate::metrics;
+use crate::plan::{Ask, AskedDelay};
+use crate::refusal::{Cut, Refusal};
+use crate::worker::Worker;
+
+type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+/// Whether a request is a call, which waits and is counted.
+pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
+    request.uri().path() == HTTP_PATH && is_read(request.method())
+}
+
+fn is_read(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+/// Answers what is not gRPC.
+pub(crate) fn answer<B>(worker: &Arc<Worker>, call: Option<Arc<Call>>, request: &Request<B>) -> BoxAnswer {
+    if let Some(call) = call {
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        return Box::pin(async move { long_sync(&call, &query).await });
+    }
+    let path = request.uri().path();
+    let is_here = matches!(path, "/" | "/healthz" | "/metrics" | HTTP_PATH);
+    Box::pin(ready(match path {
+        _ if is_here && !is_read(request.method()) => {
+            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, format!("{path} is read with GET\n"));
+            refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            refused
+        }
+        "/" => text(StatusCode::OK, welcome(worker, host(request))),
+        "/healthz" if worker.is_serving() => text(StatusCode::OK, "serving\n"),
+        "/healthz" => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
+        "/metrics" => {
+            let mut metrics = text(StatusCode::OK, metrics::render(&worker.shared));
+            metrics
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
+            metrics
+        }
+        _ if path.starts_with("/longsync.v1.") => text(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "this is gRPC: call it with content-type application/grpc over HTTP/2\n",
+        ),
+        _ => text(StatusCode::NOT_FOUND, format!("nothing at {path}: / says what there is\n")),
+    }))
+}
+
+/// A plain text answer.
+pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::new(Full::new(body.into())));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}
+
+/// The answer to a call that was cut.
+pub(crate) fn cut(cut: &Cut, call: &Call) -> Response<Body> {
+    timed(text(cut.http_status(), format!("{}\n", cut.message())), &call.timing_at_end())
+}
+
+async fn long_sync(call: &Call, query: &str) -> Response<Body> {
+    let start = call.now();
+    let received_at = call.received("");
+    let planned = asked(query).and_then(|(delay, behavior)| {
+        call.plan(Ask {
+            delay: delay.as_deref().map(AskedDelay::Text),
+            behavior: behavior.as_deref().unwrap_or_default(),
+            ..Ask::default()
+        })
+    });
+    let plan = match planned {
+        Ok(plan) => plan,
+        Err(refusal) => return cut(&Cut::Refused(refusal), call),
+    };
+    let spent = call.wait(Wait { start, planned: plan.delay }).await;
+    timed(text(StatusCode::OK, crate::rpc::DONE), &call.timing(spent, &plan.behavior, received_at))
+}
+
+/// The query's `delay` and `behavior`.
+fn asked(query: &str) -> Result<(Option<String>, Option<String>), Refusal> {
+    let (mut delay, mut behavior) = (None, None);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let place = match &*name {
+            "delay" => &mut delay,
+            "behavior" => &mut behavior,
+            _ => return Err(Refusal::invalid(&name, "not understood: send delay or behavior")),
+        };
+        if place.replace(value.into_owned()).is_some() {
+            return Err(Refusal::invalid(&name, "given twice: send it once"));
+        }
+    }
+    Ok((delay, behavior))
+}
+
+/// Adds `server-timing`, in milliseconds as its specification has them.
+fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
+    let figures = [("planned", &timing.planned), ("waited", &timing.waited), ("queued", &timing.queued)];
+    let value = figures
+        .into_iter()
+        .filter_map(|(name, duration)| {
+            let duration = from_proto(duration.as_ref()?).ok()?;
+            Some(format!("{name};dur={}", duration.as_secs_f64() * 1e3))
+        })
+        .collect::<Vec<_>>()
+        .join(", ");
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        response.headers_mut().insert("server-timing", value);
+    }
+    response
+}
+
+/// The address by which the client knows this server.
+fn host<B>(request: &Request<B>) -> &str {
+    let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    header.or(request.uri().authority().map(http::uri::Authority::as_str)).unwrap_or("ADDRESS")
+}
+
+fn welcome(worker: &Worker, host: &str) -> String {
+    let behavior = &worker.shared.config.behavior;
+    format!(
+        "longsync: a server that takes exactly as long as it is told ({behavior} unless told otherwise)
+
+    curl 'http://{host}/long_sync?delay=250ms'
+    grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {host} longsync.v1.LongSyncService/LongSync
+    grpcurl -plaintext {host} describe longsync.v1.LongSyncService
+
+    /long_sync   waits, then says {done}  (?delay= or ?behavior=)
+    /healthz     200 while serving, 503 while shutting down
+    /metrics     Prometheus text
+",
+        done = crate::rpc::DONE
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_decoded_and_what_is_unknown_is_refused() {
+        assert_eq!(asked("").unwrap(), (None, None));
+        assert_eq!(asked("delay=250ms").unwrap().0.as_deref(), Some("250ms"));
+        assert_eq!(asked("behavior=constant%281s%29").unwrap().1.as_deref(), Some("constant(1s)"));
+        assert!(asked("delya=250ms").is_err());
+        assert!(asked("delay=1s&delay=2s").is_err());
+    }
+}

@@ -1,0 +1,163 @@
+//! Why a call ends before its answer, in words, as a gRPC status and as an HTTP status.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use longsync::duration::text;
+use longsync::v1::Timing;
+use prost::Message as _;
+use prost_types::Any;
+use tonic::{Code, Status};
+use tonic_types::pb::{BadRequest, QuotaFailure, bad_request, quota_failure};
+
+/// A request that is not served, and what would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// A field is wrong.
+    Invalid {
+        /// Which: a field of the message, a header, a query parameter.
+        field: String,
+        /// What is wrong with it, and what would be right.
+        why: String,
+    },
+    /// A limit of the server is reached.
+    Exhausted {
+        /// Which, as its flag is called.
+        limit: &'static str,
+        /// What asked for more than it.
+        why: String,
+    },
+}
+
+impl Refusal {
+    pub(crate) fn invalid(field: &str, why: impl Into<String>) -> Self {
+        Self::Invalid { field: field.to_owned(), why: why.into() }
+    }
+
+    pub(crate) fn message_too_long(message_bytes: u32, limit: u32) -> Self {
+        Self::Exhausted {
+            limit: "max-message-bytes",
+            why: format!("a message of {message_bytes} bytes is over this server's limit of {limit}"),
+        }
+    }
+
+    /// The same refusal, with the message that it is about.
+    pub(crate) fn of_message(self, id: u64) -> Self {
+        match self {
+            Self::Invalid { field, why } => {
+                Self::Invalid { field, why: format!("request {id}: {why}") }
+            }
+            exhausted @ Self::Exhausted { .. } => exhausted,
+        }
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::Invalid { .. } => Code::InvalidArgument,
+            Self::Exhausted { .. } => Code::ResourceExhausted,
+        }
+    }
+
+    /// The sentence: what was wrong, and what would be right.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Invalid { field, why } => format!("{field}: {why}"),
+            Self::Exhausted { limit, why } => format!("{why} (--{limit}): try again with less, or later"),
+        }
+    }
+
+    fn detail(&self) -> Any {
+        match self {
+            Self::Invalid { field, why } => any(
+                "google.rpc.BadRequest",
+                &BadRequest {
+                    field_violations: vec![bad_request::FieldViolation {
+                        field: field.clone(),
+                        description: why.clone(),
+                        ..Default::default()
+                    }],
+                },
+            ),
+            Self::Exhausted { limit, why } => any(
+                "google.rpc.QuotaFailure",
+                &QuotaFailure {
+                    violations: vec![quota_failure::Violation {
+                        subject: (*limit).to_owned(),
+                        description: why.clone(),
+                        ..Default::default()
+                    }],
+                },
+            ),
+        }
+    }
+}
+
+/// What ended a call before its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Its deadline.
+    Deadline(Duration),
+    /// The end of the drain.
+    Drain,
+    /// A refusal.
+    Refused(Refusal),
+}
+
+impl Cut {
+    fn code(&self) -> Code {
+        match self {
+            Self::Deadline(_) => Code::DeadlineExceeded,
+            Self::Drain => Code::Unavailable,
+            Self::Refused(refusal) => refusal.code(),
+        }
+    }
+
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Deadline(timeout) => format!("the deadline of {} is over", text(*timeout)),
+            Self::Drain => "the server is shutting down: call another, or this one later".to_owned(),
+            Self::Refused(refusal) => refusal.message(),
+        }
+    }
+
+    /// The status of a call that ends so, with all there is to say in its details.
+    pub(crate) fn status(&self, timing: &Timing) -> Status {
+        let mut details = Vec::with_capacity(2);
+        if let Self::Refused(refusal) = self {
+            details.push(refusal.detail());
+        }
+        details.push(timing_detail(timing));
+        with_details(self.code(), self.message(), details)
+    }
+
+    /// The status of an HTTP answer that ends so.
+    pub(crate) fn http_status(&self) -> StatusCode {
+        match self {
+            Self::Refused(Refusal::Invalid { .. }) => StatusCode::BAD_REQUEST,
+            Self::Deadline(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Drain | Self::Refused(Refusal::Exhausted { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// Adds the timing to a status that another made, unless it has details already.
+pub(crate) fn add_timing(status: Status, timing: &Timing) -> Status {
+    if !status.details().is_empty() {
+        return status;
+    }
+    with_details(status.code(), status.message().to_owned(), vec![timing_detail(timing)])
+}
+
+fn timing_detail(timing: &Timing) -> Any {
+    Any { type_url: longsync::TIMING_TYPE_URL.to_owned(), value: timing.encode_to_vec() }
+}
+
+fn any(name: &str, message: &impl prost::Message) -> Any {
+    Any { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
+}
+
+fn with_details(code: Code, message: String, details: Vec<Any>) -> Status {
+    let rich = tonic_types::pb::Status { code: code.into(), message: message.clone(), details };
+    Status::with_details(code, message, Bytes::from(rich.encode_to_vec()))
+}

@@ -1,0 +1,178 @@
+//! Where a request goes: gRPC to its service, the rest to the HTTP face.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Method, Request, Response, StatusCode, Version, header};
+use hyper::body::Incoming;
+use longsync::v1::long_sync_service_server::{LongSyncServiceServer, SERVICE_NAME};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tower::Service;
+
+use crate::body::{AnswerBody, Inbox, RequestBody};
+use crate::call::Call;
+use crate::counters::Kind;
+use crate::http_face;
+use crate::io::Reads;
+use crate::refusal::Cut;
+use crate::rpc::LongSync;
+use crate::worker::Worker;
+
+type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+type Handler = Arc<dyn Fn(Request<RequestBody>) -> BoxAnswer + Send + Sync>;
+
+/// The gRPC services of a server, by name.
+#[derive(Clone)]
+pub(crate) struct Services(Arc<[(&'static str, Handler)]>);
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl Services {
+    pub(crate) fn new(health: HealthServer<impl Health>) -> Self {
+        // Messages that are too long never come this far: see `RequestBody`.
+        let longsync = LongSyncServiceServer::new(LongSync).max_decoding_message_size(usize::MAX);
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(longsync::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        };
+        let v1 = reflection().build_v1().expect("the descriptor sets are constants that are valid");
+        let v1alpha = reflection().build_v1alpha().expect("as above");
+        Self(Arc::new([
+            (SERVICE_NAME, handler(longsync)),
+            (tonic_health::pb::health_server::SERVICE_NAME, handler(health)),
+            ("grpc.reflection.v1.ServerReflection", handler(v1)),
+            ("grpc.reflection.v1alpha.ServerReflection", handler(v1alpha)),
+        ]))
+    }
+
+    fn find(&self, name: &str) -> Option<&Handler> {
+        self.0.iter().find(|(service, _)| *service == name).map(|(_, handler)| handler)
+    }
+}
+
+fn handler<S>(service: S) -> Handler
+where
+    S: Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    Arc::new(move |request| {
+        let answer = service.clone().call(request);
+        Box::pin(async move {
+            let Ok(response) = answer.await;
+            response
+        })
+    })
+}
+
+/// The answer to a request, on its way.
+pub(crate) struct Answer {
+    call: Option<Arc<Call>>,
+    response: BoxAnswer,
+}
+
+impl Answer {
+    /// The call that this answers, if the request was one.
+    pub(crate) fn call(&self) -> Option<Arc<Call>> {
+        self.call.clone()
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<Response<AnswerBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(call) = self.call.clone() else {
+            return self.response.as_mut().poll(cx).map(AnswerBody::plain).map(Ok);
+        };
+        // Looked at twice: reading the request may have cut the call.
+        let before = call.why_cut();
+        let polled = if before.is_none() { self.response.as_mut().poll(cx) } else { Poll::Pending };
+        let response = match (before.or_else(|| call.why_cut()), polled) {
+            (Some(cut), _) => cut_response(&cut, &call),
+            (None, Poll::Ready(response)) => response,
+            (None, Poll::Pending) => return Poll::Pending,
+        };
+        self.response = Box::pin(std::future::pending());
+        Poll::Ready(Ok(AnswerBody::of_call(response, call)))
+    }
+}
+
+fn cut_response(cut: &Cut, call: &Call) -> Response<Body> {
+    match call.kind() {
+        Some(Kind::Http) => http_face::cut(cut, call),
+        _ => cut.status(&call.timing_at_end()).into_http(),
+    }
+}
+
+/// Sends a request on its way, and begins the call that it is.
+pub(crate) fn route(worker: &Arc<Worker>, reads: &Arc<Reads>, request: Request<Incoming>) -> Answer {
+    let begin = |kind| Call::begin(worker, kind, request.headers(), reads.last());
+    if !is_grpc(&request) {
+        let call = http_face::is_call(&request).then(|| begin(Some(Kind::Http)));
+        let response = http_face::answer(worker, call.clone(), &request);
+        return Answer { call, response };
+    }
+    if let Some(refused) = refuse_transport(&request) {
+        return Answer { call: None, response: Box::pin(ready(refused)) };
+    }
+    let path = request.uri().path().trim_start_matches('/');
+    let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
+    let kind = if service == SERVICE_NAME { kind_of(method) } else { None };
+    let handler = worker.shared.services.find(service).filter(|_| kind.is_some() || service != SERVICE_NAME);
+    let Some(handler) = handler else {
+        let status = Status::new(
+            Code::Unimplemented,
+            format!("no `{method}` of a service `{service}` here: grpcurl with `list` shows what there is"),
+        );
+        return Answer { call: None, response: Box::pin(ready(status.into_http())) };
+    };
+    let call = begin(kind);
+    let inbox = Inbox::default();
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(Arc::clone(&call));
+    parts.extensions.insert(inbox.clone());
+    let body = RequestBody::new(body, Arc::clone(&call), Arc::clone(reads), inbox);
+    let response = handler(Request::from_parts(parts, body));
+    Answer { call: Some(call), response }
+}
+
+fn kind_of(method: &str) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| *kind != Kind::Http && kind.to_string() == method)
+}
+
+/// By content type alone: any path may be asked for in gRPC, and be unknown in gRPC.
+fn is_grpc(request: &Request<Incoming>) -> bool {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    content_type.is_some_and(|value| {
+        let value = value.as_bytes();
+        let essence = value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii();
+        essence == b"application/grpc" || essence == b"application/grpc+proto"
+    })
+}
+
+/// What gRPC needs of HTTP (its PROTOCOL-HTTP2.md).
+fn refuse_transport(request: &Request<Incoming>) -> Option<Response<Body>> {
+    if request.version() != Version::HTTP_2 {
+        let why = "gRPC needs HTTP/2: with curl that is --http2-prior-knowledge\n";
+        return Some(http_face::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, why));
+    }
+    if request.method() != Method::POST {
+        let mut refused = http_face::text(StatusCode::METHOD_NOT_ALLOWED, "gRPC is called with POST\n");
+        refused.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("POST"));
+        return Some(refused);
+    }
+    None
+}

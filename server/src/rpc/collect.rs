@@ -1,0 +1,95 @@
+//! `LongSyncCollect`: waits for each request in turn, answers once.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse};
+use tokio_stream::Stream;
+use tonic::{Status, Streaming};
+
+use super::{DONE, refuse};
+use crate::body::{Arrived, Inbox};
+use crate::call::{Call, Spent, Wait};
+use crate::plan::{Ask, Payload};
+
+type Requests = Streaming<LongSyncCollectRequest>;
+
+pub(super) async fn answer(
+    call: &Call,
+    inbox: &Inbox,
+    mut requests: Requests,
+) -> Result<LongSyncCollectResponse, Status> {
+    let mut totals = Totals::default();
+    let mut spent = Spent::default();
+    let mut behavior = None;
+    let mut received_at = None;
+    let mut payload = Payload::Empty;
+    let mut due_before = None;
+    let mut next = next(&mut requests).await?;
+    while let Some(request) = next {
+        totals.add(&request);
+        received_at.get_or_insert(call.received(&request.call_id));
+        let plan = call.plan(Ask::from(&request)).map_err(|why| refuse(call, why.of_message(request.id)))?;
+        let Arrived { at, .. } = inbox.take(call, plan.payload.held_bytes());
+        drop(request);
+        if plan.payload != Payload::Empty {
+            call.release(payload.held_bytes());
+            payload = plan.payload;
+        }
+        behavior = Some(plan.behavior);
+        let wait = Wait { start: due_before.map_or(at, |due| at.max(due)), planned: plan.delay };
+        due_before = Some(wait.due());
+        let (waited, after) = wait_and_read_ahead(call, wait, &mut requests).await;
+        spent = call.add_spent(waited);
+        next = after?;
+    }
+    let behavior = behavior.unwrap_or_else(|| call.worker().shared.config.behavior.clone());
+    let received_at = received_at.unwrap_or_else(|| call.received(""));
+    Ok(LongSyncCollectResponse {
+        message: DONE.to_owned(),
+        timing: Some(call.timing(spent, &behavior, received_at)),
+        payload: payload.into_bytes(),
+        count: totals.count,
+        payload_bytes: totals.payload_bytes,
+    })
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    count: u64,
+    payload_bytes: u64,
+}
+
+impl Totals {
+    fn add(&mut self, request: &LongSyncCollectRequest) {
+        self.count += 1;
+        self.payload_bytes += request.payload.len() as u64;
+    }
+}
+
+type Next = Result<Option<LongSyncCollectRequest>, Status>;
+
+async fn next(requests: &mut Requests) -> Next {
+    requests.message().await
+}
+
+/// Waits, and meanwhile reads the next request: only so is it known when that one arrived, which
+/// decides where its own wait begins. One request ahead, so that the client is held back.
+async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -> (Spent, Next) {
+    let mut ahead = None;
+    let mut waiting = pin!(call.wait(wait));
+    let spent = poll_fn(|cx| {
+        if ahead.is_none() {
+            if let Poll::Ready(next) = Pin::new(&mut *requests).poll_next(cx) {
+                ahead = Some(next.transpose());
+            }
+        }
+        waiting.as_mut().poll(cx)
+    })
+    .await;
+    match ahead {
+        Some(next) => (spent, next),
+        None => (spent, next(requests).await),
+    }
+}

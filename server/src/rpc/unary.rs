@@ -1,0 +1,26 @@
+//! `LongSync`: waits, answers once.
+
+use longsync::v1::{LongSyncRequest, LongSyncResponse};
+
+use super::DONE;
+use crate::body::Inbox;
+use crate::call::{Call, Wait};
+use crate::plan::Ask;
+use crate::refusal::Refusal;
+
+pub(super) async fn answer(
+    call: &Call,
+    inbox: &Inbox,
+    request: LongSyncRequest,
+) -> Result<LongSyncResponse, Refusal> {
+    let received_at = call.received(&request.call_id);
+    let plan = call.plan(Ask::from(&request))?;
+    let start = inbox.take(call, plan.payload.held_bytes()).at;
+    drop(request);
+    let spent = call.wait(Wait { start, planned: plan.delay }).await;
+    Ok(LongSyncResponse {
+        message: DONE.to_owned(),
+        timing: Some(call.timing(spent, &plan.behavior, received_at)),
+        payload: plan.payload.into_bytes(),
+    })
+}

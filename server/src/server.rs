@@ -1,0 +1,166 @@
+//! The whole server: bound first, then served until a shutdown future ends.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use longsync_timer::Clock;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+use tonic_health::ServingStatus;
+
+use crate::acceptor::{Accepted, Acceptor};
+use crate::config::Config;
+use crate::connection::serve_connection;
+use crate::counters::Snapshot;
+use crate::files::{connections_within, file_limit};
+use crate::worker::{Shared, Worker};
+
+/// How many connections may wait to be accepted; the system may hold it to less.
+const BACKLOG: i32 = 4_096;
+
+/// How long connections may take, once every call has ended, to tell their clients.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
+
+/// A server that has bound its address and serves nobody yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    max_connections: usize,
+    shared: Arc<Shared>,
+}
+
+/// What a server counts, readable while it serves and after.
+#[derive(Debug, Clone)]
+pub struct Stats(Arc<Shared>);
+
+impl Stats {
+    /// What was counted until now, exactly.
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.snapshot()
+    }
+}
+
+impl Server {
+    /// Binds the address, so that clients can connect from here on; their calls wait until
+    /// [`Server::serve`].
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn bind(config: Config) -> io::Result<Self> {
+        let listener = listen(config.listen)?;
+        let local_addr = listener.local_addr()?;
+        let max_connections = match config.limits.max_connections {
+            Some(limit) => limit.get(),
+            None => connections_within(file_limit()),
+        };
+        let workers = config.workers.get();
+        Ok(Self { listener, local_addr, max_connections, shared: Shared::new(config, workers) })
+    }
+
+    /// The address, with the port that was chosen where port 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// How many connections may be open at once.
+    pub fn max_connections(&self) -> usize {
+        self.max_connections
+    }
+
+    /// What this server counts.
+    pub fn stats(&self) -> Stats {
+        Stats(Arc::clone(&self.shared))
+    }
+
+    /// Serves until `shutdown` ends, then drains: health checks say `NOT_SERVING`, clients are sent
+    /// GOAWAY, waiting calls may go on for the configured drain, and then end with `UNAVAILABLE`.
+    ///
+    /// # Errors
+    /// When threads cannot be made, or the listener cannot be used.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with its I/O and time drivers enabled.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops accepting; the worker threads drain on their own.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        self.shared.set_health(ServingStatus::Serving).await;
+        let mut threads = Vec::new();
+        let mut workers = Vec::new();
+        for index in 0..self.shared.config.workers.get() {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            threads.push(spawn_worker(Worker::of(Arc::clone(&self.shared), index, Clock::Monotonic), receiver)?);
+            workers.push(sender);
+        }
+        // The acceptor owns the workers' channels: when it ends, they drain.
+        let acceptor = Acceptor::new(self.listener, workers, self.max_connections, self.shared)?;
+        acceptor.accept_until(shutdown).await;
+        for thread in threads {
+            // An error means that the thread has panicked, and has ended as well.
+            let _ = thread.await;
+        }
+        Ok(())
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // On Windows this would let another program take the port away.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Starts a worker's thread. What is returned ends when the thread does.
+fn spawn_worker(
+    worker: Arc<Worker>,
+    sockets: mpsc::UnboundedReceiver<Accepted>,
+) -> io::Result<oneshot::Receiver<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (ended, has_ended) = oneshot::channel();
+    thread::Builder::new().name(format!("longsync-{}", worker.index)).spawn(move || {
+        runtime.block_on(run_worker(&worker, sockets));
+        drop(ended);
+    })?;
+    Ok(has_ended)
+}
+
+/// Serves the sockets that the acceptor deals out, and drains when it deals no more.
+async fn run_worker(worker: &Arc<Worker>, mut sockets: mpsc::UnboundedReceiver<Accepted>) {
+    let connections = TaskTracker::new();
+    while let Some(accepted) = sockets.recv().await {
+        let worker = Arc::clone(worker);
+        connections.spawn(async move { serve_socket(accepted, &worker).await });
+    }
+    worker.drain().await;
+    connections.close();
+    tokio::select! {
+        () = connections.wait() => {}
+        _ = worker.timer.sleep(CLOSE_GRACE) => {
+            tracing::debug!(worker = worker.index, "connections closed on clients that did not read");
+        }
+    }
+}
+
+async fn serve_socket(accepted: Accepted, worker: &Arc<Worker>) {
+    let Accepted { socket, place } = accepted;
+    match to_tokio(socket) {
+        Ok(socket) => serve_connection(socket, worker).await,
+        Err(error) => tracing::debug!(%error, "a socket cannot be used"),
+    }
+    drop(place);
+}
+
+/// A socket belongs to the runtime that registered it, so it changes threads as std's.
+fn to_tokio(socket: TcpStream) -> io::Result<tokio::net::TcpStream> {
+    tokio::net::TcpStream::from_std(socket)
+}

@@ -1,0 +1,101 @@
+//! The task of a call, which owns the call's one timer entry.
+//!
+//! All that is polled for a call (reading its request, its waits, sending its answer) is polled from
+//! one task. So one entry is enough, the earlier of due time and deadline, and it reaches also a call
+//! whose reader has stalled, where HTTP/2 polls the answer's body no more.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use longsync_timer::{Sleep, Woken};
+use pin_project_lite::pin_project;
+
+use crate::call::Call;
+use crate::refusal::Cut;
+
+/// When a call is looked at that waits for nothing but its client. It has an entry all the same, so
+/// that the end of a drain reaches it.
+const FAR: Duration = Duration::from_secs(24 * 3600);
+
+pin_project! {
+    /// Runs a call's future, and polls it when it is due, at its deadline and at the drain's end.
+    ///
+    /// Ends with [`None`] when the call was cut and its future cannot say so, because its reader has
+    /// stalled: dropping that future then resets the stream.
+    pub(crate) struct CallTask<F> {
+        call: Arc<Call>,
+        #[pin]
+        entry: Option<Sleep>,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F> CallTask<F> {
+    pub(crate) fn new(call: Arc<Call>, future: F) -> Self {
+        Self { call, entry: None, future }
+    }
+}
+
+impl<F: Future> Future for CallTask<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let was_told = this.call.is_cut_before_poll();
+            if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            if was_told {
+                return Poll::Ready(None);
+            }
+            if this.call.why_cut().is_some() {
+                continue;
+            }
+            let timer = &this.call.worker().timer;
+            match this.call.next_poll() {
+                Some(at) if this.entry.as_ref().as_pin_ref().is_some_and(|entry| entry.due() == at) => {}
+                Some(at) => this.entry.set(Some(timer.sleep_until(at))),
+                None if this.entry.is_some() => {}
+                None => this.entry.set(Some(timer.sleep(FAR))),
+            }
+            let entry = this.entry.as_mut().as_pin_mut().expect("it was set above");
+            let woken = ready!(entry.poll(cx));
+            this.entry.set(None);
+            if woken == Woken::Fired {
+                this.call.cut(Cut::Drain);
+            }
+        }
+    }
+}
+
+/// Runs the streams of one HTTP/2 connection, each with the call that was routed for it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CallExecutor {
+    /// hyper hands a stream to its executor right after it has called the service for it.
+    routed: Arc<Mutex<Option<Arc<Call>>>>,
+}
+
+impl CallExecutor {
+    /// The stream that is executed next belongs to this call.
+    pub(crate) fn routed(&self, call: Option<Arc<Call>>) {
+        *self.routed.lock().unwrap_or_else(PoisonError::into_inner) = call;
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for CallExecutor
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        let call = self.routed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match call {
+            Some(call) => drop(tokio::spawn(CallTask::new(call, stream))),
+            None => drop(tokio::spawn(stream)),
+        }
+    }
+}

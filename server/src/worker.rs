@@ -1,0 +1,173 @@
+//! What the calls of one runtime thread share: timer, counters, limits, and how far a shutdown is.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use longsync_timer::{Clock, Timer};
+use tokio::sync::{Notify, watch};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::config::Config;
+use crate::counters::Snapshot;
+use crate::route::Services;
+
+/// What all workers of a server share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) services: Services,
+    pub(crate) host: String,
+    pub(crate) connections: AtomicUsize,
+    pub(crate) connections_refused: AtomicU64,
+    pub(crate) in_flight: AtomicU64,
+    pub(crate) buffered_bytes: AtomicU64,
+    health: HealthReporter,
+    counters: Box<[Mutex<Snapshot>]>,
+}
+
+impl Shared {
+    /// For so many workers.
+    pub(crate) fn new(config: Config, workers: usize) -> Arc<Self> {
+        let (health, service) = tonic_health::server::health_reporter();
+        Arc::new(Self {
+            config,
+            services: Services::new(service),
+            host: host_name(),
+            connections: AtomicUsize::new(0),
+            connections_refused: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            buffered_bytes: AtomicU64::new(0),
+            health,
+            counters: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
+        })
+    }
+
+    /// What all workers counted together, until now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut sum = Snapshot::new();
+        for counters in &self.counters {
+            sum.add(&lock(counters));
+        }
+        sum
+    }
+
+    /// What health checks are told, of the server as a whole and of its service.
+    pub(crate) async fn set_health(&self, status: ServingStatus) {
+        for service in ["", longsync::v1::long_sync_service_server::SERVICE_NAME] {
+            self.health.set_service_status(service, status).await;
+        }
+    }
+}
+
+/// How far a shutdown is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// There is none.
+    Serving,
+    /// Connections were told; calls that wait go on.
+    Draining,
+    /// Calls that still waited were ended, and new ones end at once.
+    Drained,
+}
+
+/// What the calls of one runtime thread share.
+///
+/// A [`Server`](crate::Server) makes one for each of its threads. One made here serves the
+/// connections that [`serve_connection`](crate::serve_connection) is given, on its caller's runtime.
+#[derive(Debug)]
+pub struct Worker {
+    pub(crate) index: usize,
+    pub(crate) timer: Timer,
+    pub(crate) shared: Arc<Shared>,
+    phase: watch::Sender<Phase>,
+    calls: AtomicUsize,
+    idle: Notify,
+}
+
+impl Worker {
+    /// A worker on its own, with the behavior, limits and drain of `config`.
+    pub async fn new(config: Config, clock: Clock) -> Arc<Self> {
+        let shared = Shared::new(config, 1);
+        shared.set_health(ServingStatus::Serving).await;
+        Self::of(shared, 0, clock)
+    }
+
+    pub(crate) fn of(shared: Arc<Shared>, index: usize, clock: Clock) -> Arc<Self> {
+        Arc::new(Self {
+            index,
+            timer: Timer::new(clock),
+            shared,
+            phase: watch::Sender::new(Phase::Serving),
+            calls: AtomicUsize::new(0),
+            idle: Notify::new(),
+        })
+    }
+
+    /// What this worker, and all that share its server, counted until now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.shared.snapshot()
+    }
+
+    /// Shuts down: health checks are told, clients are told to open no more calls (GOAWAY), calls
+    /// that wait may go on for the configured drain, and then end with `UNAVAILABLE`, as does every
+    /// call that arrives later. Returns when no call is left to wait for.
+    pub async fn drain(&self) {
+        self.shared.set_health(ServingStatus::NotServing).await;
+        self.phase.send_replace(Phase::Draining);
+        let drain = self.timer.sleep(self.shared.config.drain);
+        tokio::select! {
+            () = self.all_calls_ended() => {}
+            _ = drain => {}
+        }
+        self.phase.send_replace(Phase::Drained);
+        self.timer.fire_all();
+    }
+
+    pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    pub(crate) fn is_serving(&self) -> bool {
+        *self.phase.borrow() == Phase::Serving
+    }
+
+    pub(crate) fn is_drained(&self) -> bool {
+        *self.phase.borrow() == Phase::Drained
+    }
+
+    pub(crate) fn counters(&self) -> MutexGuard<'_, Snapshot> {
+        lock(&self.shared.counters[self.index])
+    }
+
+    pub(crate) fn call_started(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn call_ended(&self) {
+        if self.calls.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.idle.notify_one();
+        }
+    }
+
+    async fn all_calls_ended(&self) {
+        while self.calls.load(Ordering::Relaxed) > 0 {
+            self.idle.notified().await;
+        }
+    }
+}
+
+/// A panic elsewhere must not end the counting.
+fn lock(counters: &Mutex<Snapshot>) -> MutexGuard<'_, Snapshot> {
+    counters.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(unix)]
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
+}
