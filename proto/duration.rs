@@ -59,17 +59,19 @@ fn decimal(nanos: u128, digits: u32, unit: &str) -> String {
 /// # Errors
 /// When it is negative, or its nanoseconds are outside protobuf's range.
 pub fn from_proto(duration: &prost_types::Duration) -> Result<Duration, NotADuration> {
-    let shown = || format!("{} s and {} ns", duration.seconds, duration.nanos);
     if duration.seconds < 0 || duration.nanos < 0 {
-        return Err(NotADuration(format!("{} is negative: send zero or more", shown())));
+        let seconds = duration.seconds.unsigned_abs();
+        let nanos = duration.nanos.unsigned_abs();
+        let shown = text(Duration::from_secs(seconds) + Duration::from_nanos(nanos.into()));
+        return Err(NotADuration(format!("-{shown} is negative: send zero or more")));
     }
     let seconds = u64::try_from(duration.seconds).ok();
     let nanos = u32::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
     match (seconds, nanos) {
         (Some(seconds), Some(nanos)) => Ok(Duration::new(seconds, nanos)),
         _ => Err(NotADuration(format!(
-            "{} is no duration: send at most 999999999 ns beside the seconds",
-            shown()
+            "{} nanos are no part of a second: send at most 999999999 beside the seconds",
+            duration.nanos
         ))),
     }
 }

@@ -13,8 +13,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
     unused_qualifications,
     clippy::allow_attributes,
     clippy::pedantic,
-    clippy::use_self,
-    clippy::or_fun_call,
     reason = "generated code"
 )]
 pub mod v1 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use longsync_server::{Behavior, Config, Limits};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// A gRPC and HTTP server that takes exactly as long as it is told.
 ///
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     drain: Duration,
 
     /// What is logged on stderr: off, error, warn, info, debug (a line a call) or trace.
-    #[arg(long, env = "LONGSYNC_LOG", value_name = "LEVEL", default_value = "warn")]
+    #[arg(long, env = "LONGSYNC_LOG", value_name = "LEVEL", default_value = "warn", value_parser = log)]
     log: Targets,
 
     #[command(flatten)]
@@ -42,6 +42,7 @@ pub(crate) struct Args {
 /// What clients may ask for; what is beyond is refused, never cut down to fit.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
+#[expect(clippy::struct_field_names, reason = "they are the names of the flags")]
 struct LimitArgs {
     /// The longest delay.
     #[arg(long, env = "LONGSYNC_MAX_DELAY", value_name = "DURATION", default_value = "1h", value_parser = max_delay)]
@@ -108,6 +109,17 @@ impl Args {
         let workers = workers.unwrap_or(default.workers);
         Ok((log, Config { listen, workers, behavior, limits, drain }))
     }
+}
+
+/// A level alone is of our own lines; what the libraries have to say is asked for by their names.
+fn log(text: &str) -> Result<Targets, String> {
+    if let Ok(level) = text.parse::<LevelFilter>() {
+        let of_libraries = level.min(LevelFilter::WARN);
+        return Ok(Targets::new().with_default(of_libraries).with_target("longsync_server", level));
+    }
+    text.parse().map_err(|_| {
+        format!("`{text}` is no level: write off, error, warn, info, debug or trace, or targets such as h2=debug")
+    })
 }
 
 fn duration(text: &str) -> Result<Duration, longsync::duration::NotADuration> {

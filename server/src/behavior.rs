@@ -64,9 +64,9 @@ impl FromStr for Behavior {
             None => (clause, ""),
         };
         let Ok(delay) = longsync::duration::parse(written) else {
-            return match clause.starts_with("constant(") {
-                true => fail(&start["constant(".len()..], A_DURATION),
-                false => fail(start, A_DELAY),
+            return match clause.strip_prefix("constant(") {
+                Some(_) => fail(&start["constant(".len()..], A_DURATION),
+                None => fail(start, A_DELAY),
             };
         };
         let end = &start[clause.len() - after.len()..];

@@ -325,7 +325,7 @@ impl Drop for Call {
         tracing::debug!(
             rpc = %kind,
             %outcome,
-            call_id = state.call_id,
+            call_id = Some(state.call_id.as_str()).filter(|id| !id.is_empty()),
             took = text(now.saturating_duration_since(self.arrived)),
             behavior = state.behavior.as_ref().map(ToString::to_string),
             attempt = self.attempt,

@@ -1,6 +1,5 @@
 //! One connection: HTTP/2 or HTTP/1.1 on the same port, from its first byte to the end of a drain.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -103,10 +102,10 @@ where
         service_fn(move |request| {
             let answer = route(&worker, &reads, request);
             async move {
-                let Some(call) = answer.call() else { return Ok::<_, Infallible>(answer.await?) };
+                let Some(call) = answer.call() else { return answer.await };
                 // A cut is always answered here: no HTTP/1.1 answer of ours is a stream.
                 let answered = CallTask::new(call, answer).await;
-                Ok(answered.expect("an answer that is cut says so at once")?)
+                answered.expect("an answer that is cut says so at once")
             }
         })
     };

@@ -104,9 +104,10 @@ mod tests {
         let start = Instant::now();
         for (timeout_ms, edge_ms) in [(500, 20), (1_000, 20), (10_000, 110), (100_000, 1_100)] {
             let deadline = Deadline::new(start, Duration::from_millis(timeout_ms)).unwrap();
-            let edge = deadline.at() - Duration::from_millis(edge_ms);
+            let edge = start + Duration::from_millis(timeout_ms - edge_ms);
             assert!(deadline.explains_reset_at(edge), "{timeout_ms}");
-            assert!(!deadline.explains_reset_at(edge - Duration::from_nanos(1)), "{timeout_ms}");
+            let before = start + Duration::from_millis(timeout_ms - edge_ms - 1);
+            assert!(!deadline.explains_reset_at(before), "{timeout_ms}");
             assert!(deadline.explains_reset_at(deadline.at() + Duration::from_secs(1)));
         }
     }

@@ -116,7 +116,7 @@ fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
         .into_iter()
         .filter_map(|(name, duration)| {
             let duration = from_proto(duration.as_ref()?).ok()?;
-            Some(format!("{name};dur={}", duration.as_secs_f64() * 1e3))
+            Some(format!("{name};dur={:.3}", duration.as_secs_f64() * 1e3))
         })
         .collect::<Vec<_>>()
         .join(", ");
@@ -129,7 +129,8 @@ fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
 /// The address by which the client knows this server.
 fn host<B>(request: &Request<B>) -> &str {
     let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    header.or(request.uri().authority().map(http::uri::Authority::as_str)).unwrap_or("ADDRESS")
+    let authority = || request.uri().authority().map(http::uri::Authority::as_str);
+    header.or_else(authority).unwrap_or("ADDRESS")
 }
 
 fn welcome(worker: &Worker, host: &str) -> String {

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         )
         .with(log)
         .init();
-    match run(config) {
+    match run(&config) {
         Ok(code) => code,
         Err(why) => {
             complain(&why);
@@ -40,13 +40,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(config: Config) -> anyhow::Result<ExitCode> {
+fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let files = raise_file_limit()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let code = runtime.block_on(async {
         let mut signals = Signals::listen()?;
-        let server = Server::bind(config.clone()).map_err(|error| cannot_listen(&config, &error))?;
-        announce(&server, &config, files);
+        let server = Server::bind(config.clone()).map_err(|error| cannot_listen(config, &error))?;
+        announce(&server, config, files);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let serving = server.serve(async { drop::<Result<(), _>>(stopped.await) });
         let stopping = async {
@@ -56,7 +56,7 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
             signals.next().await;
         };
         tokio::select! {
-            served = serving => served.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
+            ended = serving => ended.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
             () = stopping => Ok(ExitCode::from(INTERRUPTED)),
         }
     })?;

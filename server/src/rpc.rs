@@ -39,7 +39,7 @@ impl LongSyncService for LongSync {
         request: Request<LongSyncStreamRequest>,
     ) -> Result<Response<stream::Answers>, Status> {
         let (call, inbox, request) = take_apart(request);
-        stream::Answers::new(&call, &inbox, request).map(Response::new).map_err(|why| refuse(&call, why))
+        stream::Answers::new(&call, &inbox, &request).map(Response::new).map_err(|why| refuse(&call, why))
     }
 
     async fn long_sync_collect(

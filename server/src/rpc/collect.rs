@@ -29,7 +29,7 @@ pub(super) async fn answer(
     let mut next = next(&mut requests).await?;
     while let Some(request) = next {
         totals.add(&request);
-        received_at.get_or_insert(call.received(&request.call_id));
+        received_at.get_or_insert_with(|| call.received(&request.call_id));
         let plan = call.plan(Ask::from(&request)).map_err(|why| refuse(call, why.of_message(request.id)))?;
         let Arrived { at, .. } = inbox.take(call, plan.payload.held_bytes());
         drop(request);
@@ -80,10 +80,10 @@ async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -
     let mut ahead = None;
     let mut waiting = pin!(call.wait(wait));
     let spent = poll_fn(|cx| {
-        if ahead.is_none() {
-            if let Poll::Ready(next) = Pin::new(&mut *requests).poll_next(cx) {
-                ahead = Some(next.transpose());
-            }
+        if ahead.is_none()
+            && let Poll::Ready(next) = Pin::new(&mut *requests).poll_next(cx)
+        {
+            ahead = Some(next.transpose());
         }
         waiting.as_mut().poll(cx)
     })

@@ -30,11 +30,11 @@ impl Answers {
     pub(super) fn new(
         call: &Arc<Call>,
         inbox: &Inbox,
-        request: LongSyncStreamRequest,
+        request: &LongSyncStreamRequest,
     ) -> Result<Self, Refusal> {
         let received_at = call.received(&request.call_id);
         let count = plan::count(request.count, &call.worker().shared.config.limits)?;
-        let plan = call.plan(Ask::from(&request))?;
+        let plan = call.plan(Ask::from(request))?;
         let start = inbox.take(call, plan.payload.held_bytes()).at;
         Ok(Self { call: Arc::clone(call), plan, received_at, start, index: 0, count })
     }
