@@ -1,0 +1,40 @@
+//! Calls longsync servers and measures what the caller sees, as a library.
+//!
+//! [`Connections`] opens HTTP/2 connections to a [`Target`] and gives out a [`Credit`] a call: a
+//! place among the streams which the peer allows at once. A credit is a `GrpcService`, so tonic's
+//! generated client calls through it. [`race`] and [`single`] are what the program does with them.
+//!
+//! ```no_run
+//! use longsync::v1::LongSyncRequest;
+//! use longsync::v1::long_sync_service_client::LongSyncServiceClient;
+//! use longsync_client::{Connections, Target};
+//! use longsync_timer::{Clock, Timer};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let target: Target = "http://127.0.0.1:9000".parse()?;
+//! let origin = target.origin();
+//! let connections = Connections::new(target, Timer::new(Clock::Monotonic));
+//! let credit = connections.credit().await?;
+//! let answer = LongSyncServiceClient::with_origin(credit, origin)
+//!     .long_sync(LongSyncRequest::default())
+//!     .await?;
+//! println!("{}", answer.into_inner().message);
+//! # Ok(())
+//! # }
+//! ```
+
+mod body;
+mod connection;
+mod connections;
+mod figures;
+mod memory;
+pub mod race;
+pub mod single;
+mod status;
+mod target;
+
+pub use crate::body::{AnswerBody, Stamps};
+pub use crate::connection::{Connection, Credit};
+pub use crate::connections::{ConnectError, Connections};
+pub use crate::status::code_name;
+pub use crate::target::{NotATarget, Target};

@@ -1,1 +1,138 @@
-fn main(){}
+//! `longsync-client`: the client as a program.
+
+mod args;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anstream::{AutoStream, ColorChoice};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
+use longsync_client::race::{self, RaceError};
+use longsync_client::single;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
+
+/// A run that reached no server.
+const UNREACHED: u8 = 1;
+/// A call that failed: this and its status code, as grpcurl has it.
+const STATUS: u8 = 64;
+/// As a shell has it for a program that an interrupt ended.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let Args { command, race, color } = Args::parse();
+    let color = match color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    };
+    color.write_global();
+    let ended = match command {
+        Some(Command::Call(args)) => run_call(args),
+        Some(Command::Race(args)) => run_race(args),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Args::command(), "longsync-client", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        None => run_race(race),
+    };
+    ended.unwrap_or_else(|error| {
+        complain(&error.to_string());
+        ExitCode::FAILURE
+    })
+}
+
+fn run_race(args: RaceArgs) -> anyhow::Result<ExitCode> {
+    let is_json = args.json;
+    let plan = args.into_plan().unwrap_or_else(|why| usage(&why));
+    longsync_server::raise_file_limit()?;
+    let Some(raced) = interruptible(async |interrupt| race::run(&plan, &interrupt).await)? else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    match raced {
+        Ok(race) => {
+            let text = if is_json { race::to_json(&race)? } else { race::to_text(&race, columns()) };
+            print(&text)?;
+            Ok(if race.is_interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+        }
+        Err(error @ (RaceError::Connect(_) | RaceError::Server(_))) => {
+            complain(&error.to_string());
+            Ok(ExitCode::from(UNREACHED))
+        }
+    }
+}
+
+fn run_call(args: CallArgs) -> anyhow::Result<ExitCode> {
+    let is_json = args.json;
+    let plan = args.into_plan().unwrap_or_else(|why| usage(&why));
+    let called = interruptible(async |interrupt| {
+        let show = |answer: &single::Answer| {
+            if !is_json {
+                // A reader that has gone is noticed when the rest is printed.
+                let _ = print(&single::answer_line(answer));
+            }
+        };
+        single::call(&plan, &interrupt, show).await
+    })?;
+    let Some(called) = called else { return Ok(ExitCode::from(INTERRUPTED)) };
+    match called {
+        Ok(single) => {
+            print(&if is_json { single::to_json(&single)? } else { single::to_text(&single) })?;
+            Ok(match single.code().map(i32::from) {
+                None => ExitCode::from(INTERRUPTED),
+                Some(0) => ExitCode::SUCCESS,
+                Some(code) => ExitCode::from(STATUS + u8::try_from(code).unwrap_or_default()),
+            })
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            Ok(ExitCode::from(STATUS + tonic::Code::Unavailable as u8))
+        }
+    }
+}
+
+/// Runs something on one thread, which the first Ctrl-C asks to end and the second ends; [`None`]
+/// says that it came to the second.
+fn interruptible<T>(run: impl AsyncFnOnce(CancellationToken) -> T) -> std::io::Result<Option<T>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let interrupt = CancellationToken::new();
+    let ended = runtime.block_on(async {
+        let interrupts = async {
+            let _ = tokio::signal::ctrl_c().await;
+            interrupt.cancel();
+            let _ = tokio::signal::ctrl_c().await;
+        };
+        tokio::select! {
+            ended = run(interrupt.clone()) => Some(ended),
+            () = interrupts => None,
+        }
+    });
+    // Nothing is waited for: threads whose calls have no answer yet end with the process.
+    runtime.shutdown_background();
+    Ok(ended)
+}
+
+fn columns() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0).clamp(40, 160))
+}
+
+/// Prints to stdout, with colours or without as was chosen.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = AutoStream::auto(std::io::stdout().lock());
+    writeln!(stdout, "{}", text.trim_end())?;
+    Ok(stdout.flush()?)
+}
+
+fn complain(why: &str) {
+    let mut line = String::new();
+    let _ = writeln!(line, "longsync-client: {why}");
+    // Where not even stderr can be written, nobody is left to tell.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+fn usage(why: &str) -> ! {
+    Args::command().error(ErrorKind::ValueValidation, why).exit()
+}

@@ -1,0 +1,205 @@
+//! The command line of `longsync-client`.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::{Parser, Subcommand};
+use longsync_client::Target;
+use longsync_client::race::{RacePlan, Way};
+use longsync_client::single::{Kind, SinglePlan};
+use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
+
+/// Shows what asynchronous calls over HTTP/2 do: with no command, races the same slow calls one after
+/// another, on threads, as async tasks and inside one stream.
+#[derive(Debug, Parser)]
+#[command(name = "longsync-client", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) race: RaceArgs,
+
+    /// When to use colours; NO_COLOR in the environment turns them off as well.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Race the same slow calls, made in several ways (what runs with no command).
+    Race(RaceArgs),
+    /// Make one call of any of the four kinds, and show where its time went.
+    Call(CallArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RaceArgs {
+    /// How many calls each way makes.
+    #[arg(long, value_name = "N", default_value = "8", value_parser = calls)]
+    calls: NonZeroUsize,
+
+    /// How long the server is to wait for each call.
+    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration)]
+    delay: Duration,
+
+    /// The ways, in the order in which they run.
+    #[arg(long, value_enum, value_name = "WAY,...", value_delimiter = ',', default_value = "sequential,threads,tasks,exchange")]
+    ways: Vec<Way>,
+
+    /// The server to call; without one, a server is started inside this process.
+    #[arg(long, value_name = "URL")]
+    url: Option<Target>,
+
+    /// Print JSON (schema longsync.race/v1) instead of a picture.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl RaceArgs {
+    /// What to race.
+    ///
+    /// # Errors
+    /// When a way is named twice.
+    pub(crate) fn into_plan(self) -> Result<RacePlan, String> {
+        let Self { calls, delay, ways, url, json: _ } = self;
+        for (index, way) in ways.iter().enumerate() {
+            if ways[..index].contains(way) {
+                return Err(format!("--ways names {way} twice: name each way once"));
+            }
+        }
+        Ok(RacePlan { calls, delay, ways, target: url })
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CallArgs {
+    /// The kind of RPC.
+    #[arg(long, value_enum, value_name = "KIND", default_value = "unary")]
+    kind: Kind,
+
+    /// The server to call.
+    #[arg(long, value_name = "URL", default_value_t = default_target())]
+    url: Target,
+
+    /// How long the server is to wait; without this and --behavior its own behavior decides.
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "behavior")]
+    delay: Option<Duration>,
+
+    /// How the server is to behave.
+    #[arg(long, value_name = "BEHAVIOR", default_value = "", hide_default_value = true)]
+    behavior: String,
+
+    /// How long the call may take.
+    #[arg(long, value_name = "DURATION", value_parser = deadline)]
+    deadline: Option<Duration>,
+
+    /// How many answers of a stream, how many requests of a collect or an exchange [default: 1].
+    #[arg(long, value_name = "N")]
+    count: Option<u32>,
+
+    /// The payload of each request, as text.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    payload: String,
+
+    /// Ask for the payload back in each answer.
+    #[arg(long, conflicts_with = "response_bytes")]
+    echo_payload: bool,
+
+    /// Ask for a payload of so many zero bytes in each answer.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    response_bytes: u32,
+
+    /// A name for the call, to find it in the server's log.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    call_id: String,
+
+    /// A request header, as `name:value`; may be given several times.
+    #[arg(long, value_name = "NAME:VALUE", value_parser = metadata)]
+    metadata: Vec<(AsciiMetadataKey, AsciiMetadataValue)>,
+
+    /// Print JSON (schema longsync.call/v1) instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl CallArgs {
+    /// What to call.
+    ///
+    /// # Errors
+    /// When a count is given for a unary call.
+    pub(crate) fn into_plan(self) -> Result<SinglePlan, String> {
+        if self.kind == Kind::Unary && self.count.is_some() {
+            return Err("--count is for stream, collect and exchange: a unary call is one of each".to_owned());
+        }
+        let mut metadata = MetadataMap::new();
+        for (name, value) in self.metadata {
+            metadata.append(name, value);
+        }
+        Ok(SinglePlan {
+            kind: self.kind,
+            target: self.url,
+            delay: self.delay,
+            behavior: self.behavior,
+            deadline: self.deadline,
+            count: self.count,
+            payload: Bytes::from(self.payload),
+            echo_payload: self.echo_payload,
+            response_bytes: self.response_bytes,
+            call_id: self.call_id,
+            metadata,
+        })
+    }
+}
+
+fn default_target() -> Target {
+    format!("http://{}", longsync::DEFAULT_ADDRESS).parse().expect("the default address is an address")
+}
+
+fn calls(text: &str) -> Result<NonZeroUsize, String> {
+    const MOST: usize = 1_000_000;
+    match text.parse::<NonZeroUsize>() {
+        Ok(calls) if calls.get() <= MOST => Ok(calls),
+        _ => Err("write a number from 1 to 1000000".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, longsync::duration::NotADuration> {
+    longsync::duration::parse(text)
+}
+
+fn deadline(text: &str) -> Result<Duration, String> {
+    // `grpc-timeout` has room for 8 digits of hours, but no person waits for a year.
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    match duration(text) {
+        Ok(deadline) if deadline <= YEAR => Ok(deadline),
+        Ok(_) => Err("a deadline is at most 8760h, a year".to_owned()),
+        Err(why) => Err(why.to_string()),
+    }
+}
+
+fn metadata(text: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String> {
+    let wrong = || format!("`{text}` is no header: write name:value, such as x-longsync-behavior:250ms");
+    let (name, value) = text.split_once(':').ok_or_else(wrong)?;
+    let name = name.trim().to_ascii_lowercase();
+    if name.ends_with("-bin") {
+        return Err(format!("`{name}` would carry bytes: only headers of text can be sent"));
+    }
+    let name = AsciiMetadataKey::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+    let value = value.trim().parse().map_err(|_| wrong())?;
+    Ok((name, value))
+}

@@ -1,0 +1,208 @@
+//! One HTTP/2 connection, and the calls on it.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use h2::client::{Builder, SendRequest};
+use http::{Request, Response};
+use longsync_timer::Timer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::client::GrpcService;
+
+use crate::body::{AnswerBody, Stamps, Start, send_rest};
+use crate::status::from_h2;
+
+/// What h2 takes for the peer's limit on streams until the peer has said it.
+const NOT_SAID_YET: usize = usize::MAX - 1;
+/// Room for an answer with a payload of 4 MiB in a few round trips.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+/// Room for many answers that are due at once.
+const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+/// h2 takes many small frames that are not read yet for a flood; answers due at once are such frames.
+const DATA_FRAME_BUDGET: usize = 64 * 1024 * 1024;
+
+/// One HTTP/2 connection.
+#[derive(Debug)]
+pub struct Connection {
+    sender: SendRequest<Bytes>,
+    streams: AtomicUsize,
+    is_closed: AtomicBool,
+    timer: Timer,
+}
+
+impl Connection {
+    /// Begins HTTP/2 over `io`, and waits for the peer's settings: only then is it known how many
+    /// streams it allows. The connection runs on the caller's runtime until all its handles are gone.
+    ///
+    /// # Errors
+    /// When the peer does not speak HTTP/2, or leaves.
+    pub async fn begin<IO>(io: IO, timer: Timer) -> io::Result<Arc<Self>>
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (sender, mut driver) = Builder::new()
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .data_frame_budget(DATA_FRAME_BUDGET)
+            .initial_max_send_streams(NOT_SAID_YET)
+            // A client that cancels many calls must not close its own connection.
+            .max_local_error_reset_streams(None)
+            .enable_push(false)
+            .handshake(io)
+            .await
+            .map_err(io::Error::other)?;
+        let connection = Arc::new(Self {
+            sender,
+            streams: AtomicUsize::new(0),
+            is_closed: AtomicBool::new(false),
+            timer,
+        });
+        let (settled, mut has_settled) = oneshot::channel();
+        let mut settled = Some(settled);
+        let driven = Arc::downgrade(&connection);
+        let driving = tokio::spawn(async move {
+            let ended = poll_fn(|cx| {
+                let ended = Pin::new(&mut driver).poll(cx);
+                if driver.max_concurrent_send_streams() != NOT_SAID_YET
+                    && let Some(settled) = settled.take()
+                {
+                    let _ = settled.send(());
+                }
+                ended
+            })
+            .await;
+            if let Some(connection) = driven.upgrade() {
+                connection.is_closed.store(true, Ordering::Relaxed);
+            }
+            ended
+        });
+        if (&mut has_settled).await.is_err() {
+            return Err(match driving.await {
+                Ok(Err(error)) => io::Error::other(error),
+                _ => io::Error::from(io::ErrorKind::UnexpectedEof),
+            });
+        }
+        Ok(connection)
+    }
+
+    /// A credit for one call, if the connection is open and its peer allows one more stream.
+    pub fn credit(self: &Arc<Self>) -> Option<Credit> {
+        if self.is_closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let limit = self.max_streams();
+        let more = |streams: usize| (streams < limit).then_some(streams + 1);
+        self.streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        let place = Place(Arc::clone(self));
+        Some(Credit { place: Some(place), stamps: Stamps::default(), timer: self.timer.clone() })
+    }
+
+    /// How many streams the peer allows at once.
+    pub fn max_streams(&self) -> usize {
+        self.sender.current_max_send_streams()
+    }
+
+    /// Whether it can carry no more calls.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+}
+
+/// A place among the streams of a connection, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Connection>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The right to one call on a connection. tonic's generated client calls through it, once.
+#[derive(Debug)]
+pub struct Credit {
+    place: Option<Place>,
+    stamps: Stamps,
+    timer: Timer,
+}
+
+impl Credit {
+    /// When the call will have been sent, and done.
+    pub fn stamps(&self) -> Stamps {
+        self.stamps.clone()
+    }
+}
+
+impl GrpcService<Body> for Credit {
+    type ResponseBody = AnswerBody;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<AnswerBody>, Status>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(match self.place {
+            Some(_) => Ok(()),
+            None => Err(Status::internal("a credit is for one call, and was used")),
+        })
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let place = self.place.take();
+        let (stamps, timer) = (self.stamps.clone(), self.timer.clone());
+        Box::pin(async move {
+            let place = place.ok_or_else(|| Status::internal("a credit is for one call, and was used"))?;
+            let answered = send(request, place, &timer, &stamps).await;
+            if answered.is_err() {
+                stamps.set_done(timer.now());
+            }
+            answered
+        })
+    }
+}
+
+/// Sends a request, and waits for the head of its answer.
+async fn send(
+    request: Request<Body>,
+    place: Place,
+    timer: &Timer,
+    stamps: &Stamps,
+) -> Result<Response<AnswerBody>, Status> {
+    let connection = Arc::clone(&place.0);
+    let (head, body) = request.into_parts();
+    let head = Request::from_parts(head, ());
+    let start = Start::of(body).await?;
+    let mut sender = connection.sender.clone();
+    poll_fn(|cx| sender.poll_ready(cx)).await.map_err(|error| connection.failed(&error))?;
+    stamps.set_sent(timer.now());
+    let is_all = matches!(start, Start::Whole(None));
+    let sent = sender.send_request(head, is_all).map_err(|error| connection.failed(&error))?;
+    let (response, mut stream) = sent;
+    let sending = match start {
+        Start::Whole(data) => {
+            data.map_or(Ok(()), |data| stream.send_data(data, true)).map_err(|error| from_h2(&error))?;
+            None
+        }
+        Start::Open(data, rest) => {
+            data.map_or(Ok(()), |data| stream.send_data(data, false)).map_err(|error| from_h2(&error))?;
+            Some(AbortOnDropHandle::new(tokio::spawn(send_rest(rest, stream))))
+        }
+    };
+    let response = response.await.map_err(|error| from_h2(&error))?;
+    Ok(response.map(|body| AnswerBody::new(body, place, sending, timer.clone(), stamps.clone())))
+}
+
+impl Connection {
+    /// A connection that refuses a stream takes no more: its peer has said so, or has gone.
+    fn failed(&self, error: &h2::Error) -> Status {
+        self.is_closed.store(true, Ordering::Relaxed);
+        from_h2(error)
+    }
+}

@@ -1,0 +1,78 @@
+//! How figures are written for people.
+
+use std::time::Duration;
+
+use longsync::duration::text;
+
+/// A measured duration, to four digits.
+pub(crate) fn rounded(duration: Duration) -> String {
+    let nanos = duration.as_nanos();
+    let digits = nanos.checked_ilog10().map_or(1, |log| log + 1);
+    let step = 10_u128.pow(digits.saturating_sub(4));
+    let nanos = (nanos + step / 2) / step * step;
+    text(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+}
+
+/// A signed duration in nanoseconds, to four digits.
+pub(crate) fn rounded_signed(nanos: i64) -> String {
+    let magnitude = rounded(Duration::from_nanos(nanos.unsigned_abs()));
+    if nanos < 0 { format!("-{magnitude}") } else { magnitude }
+}
+
+/// A count, with its thousands set apart: `10,000`.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A count of bytes: `1.5 MiB`.
+#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+pub(crate) fn bytes(count: u64) -> String {
+    const KIB: f64 = 1024.0;
+    match count as f64 {
+        small if small < KIB => format!("{count} B"),
+        kib if kib < KIB * KIB => format!("{:.0} KiB", kib / KIB),
+        mib if mib < KIB * KIB * KIB => format!("{:.1} MiB", mib / KIB / KIB),
+        gib => format!("{:.2} GiB", gib / KIB / KIB / KIB),
+    }
+}
+
+/// One of several things, or several: `1 call`, `2 calls`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_keep_four_digits() {
+        for (nanos, shown) in [
+            (0, "0s"),
+            (7, "7ns"),
+            (312_456, "312.5us"),
+            (251_240_999, "251.2ms"),
+            (999_960_000, "1s"),
+            (4_012_345_678, "4.012s"),
+        ] {
+            assert_eq!(rounded(Duration::from_nanos(nanos)), shown);
+        }
+        assert_eq!(rounded_signed(-312_456), "-312.5us");
+    }
+
+    #[test]
+    fn counts_are_grouped_by_thousands() {
+        for (count, shown) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(count), shown);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The waterfall: a row a call, on a time axis that all ways share.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::figures::{grouped, rounded};
+use crate::race::outcome::{End, Row, WayRun};
+
+const ANSWERED: Style = AnsiColor::Green.on_default();
+const FAILED: Style = AnsiColor::Red.on_default();
+const UNFINISHED: Style = AnsiColor::Yellow.on_default();
+const FAINT: Style = Style::new().dimmed();
+
+/// How many rows of a way are drawn; of a longer one the first and the last.
+const MOST_ROWS: usize = 24;
+const TICKS: usize = 4;
+
+/// A time axis of so many columns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Axis {
+    end: Duration,
+    columns: usize,
+}
+
+impl Axis {
+    /// From zero to `end`.
+    pub(super) fn new(end: Duration, columns: usize) -> Self {
+        Self { end: end.max(Duration::from_nanos(1)), columns: columns.max(TICKS) }
+    }
+
+    /// The column in which `at` lies.
+    fn column(self, at: Duration) -> usize {
+        let column = at.as_nanos() * self.columns as u128 / self.end.as_nanos();
+        usize::try_from(column).unwrap_or(self.columns).min(self.columns)
+    }
+
+    /// The first column of a bar, and the one after its last: a bar is never empty.
+    fn bar(self, from: Duration, to: Duration) -> (usize, usize) {
+        let first = self.column(from).min(self.columns - 1);
+        (first, self.column(to).max(first + 1))
+    }
+
+    /// The ticks and, below, their times, behind so many columns of labels.
+    pub(super) fn draw(self, indent: usize) -> String {
+        let step = self.columns / TICKS;
+        let mut line = " ".repeat(indent);
+        let mut times = " ".repeat(indent);
+        for tick in 0..=TICKS {
+            let at = self.end * u32::try_from(tick).unwrap_or(0) / u32::try_from(TICKS).unwrap_or(1);
+            line.push(if tick == TICKS { '┘' } else if tick == 0 { '└' } else { '┴' });
+            let label = rounded(at);
+            if tick < TICKS {
+                line.push_str(&"─".repeat(step.saturating_sub(1)));
+                let _ = write!(times, "{label:<step$}");
+            } else {
+                times.push_str(&label);
+            }
+        }
+        format!("{FAINT}{line}{FAINT:#}\n{FAINT}{times}{FAINT:#}\n")
+    }
+}
+
+/// The rows of one way.
+pub(super) fn draw(run: &WayRun, axis: Axis, label_width: usize) -> String {
+    let mut picture = String::new();
+    let count = run.rows.len();
+    let is_folded = count > MOST_ROWS;
+    for (index, row) in run.rows.iter().enumerate() {
+        let half = MOST_ROWS / 2;
+        if is_folded && index >= half && index < count - half {
+            if index == half {
+                let hidden = grouped((count - 2 * half) as u64);
+                let _ = writeln!(picture, "{FAINT}{:>label_width$} {hidden} more{FAINT:#}", "⋮");
+            }
+            continue;
+        }
+        let _ = writeln!(picture, "{FAINT}{index:>label_width$}{FAINT:#} {}", bar(row, run.wall, axis));
+    }
+    picture
+}
+
+fn bar(row: &Row, stopped: Duration, axis: Axis) -> String {
+    let (style, block, to) = match row.end {
+        End::Answered { done, .. } => (ANSWERED, "█", done),
+        End::Failed { done, .. } => (FAILED, "×", done),
+        End::Unfinished => (UNFINISHED, "░", stopped),
+    };
+    let from = match (row.sent, &row.end) {
+        (Some(sent), _) => sent,
+        (None, End::Unfinished) => return format!("{FAINT}not sent{FAINT:#}"),
+        (None, _) => to,
+    };
+    let (first, after) = axis.bar(from, to);
+    format!("{}{style}{}{style:#}", " ".repeat(first), block.repeat(after - first))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A bar lies within the axis, has at least one column, and keeps the order of time.
+        #[test]
+        fn a_bar_lies_within_the_axis(from in 0_u64..2_000, took in 0_u64..2_000, end in 1_u64..2_000, columns in 1_usize..200) {
+            let axis = Axis::new(Duration::from_millis(end), columns);
+            let (first, after) = axis.bar(Duration::from_millis(from), Duration::from_millis(from + took));
+            prop_assert!(first < after && after <= axis.columns);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! One call as JSON, schema `longsync.call/v1`: times are integers of nanoseconds.
+
+use std::time::Duration;
+
+use longsync::v1::Timing;
+use serde::Serialize;
+use tonic::Status;
+
+use super::{Answer, Single, duration};
+use crate::status::{code_name, wrong_field};
+
+#[derive(Serialize)]
+struct JsonSingle {
+    schema: &'static str,
+    kind: String,
+    url: String,
+    connect_ns: u64,
+    service_time_ns: Option<u64>,
+    interrupted: bool,
+    status: Option<JsonStatus>,
+    answers: Vec<JsonAnswer>,
+}
+
+#[derive(Serialize)]
+struct JsonStatus {
+    code: i32,
+    name: &'static str,
+    message: String,
+    field: Option<String>,
+    timing: Option<JsonTiming>,
+}
+
+#[derive(Serialize)]
+struct JsonAnswer {
+    number: Option<u64>,
+    count: Option<u64>,
+    message: String,
+    payload_bytes: usize,
+    service_time_ns: u64,
+    added_ns: Option<i64>,
+    timing: Option<JsonTiming>,
+    failure: Option<JsonFailure>,
+}
+
+#[derive(Serialize)]
+struct JsonFailure {
+    code: i32,
+    name: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct JsonTiming {
+    queued_ns: Option<u64>,
+    planned_ns: Option<u64>,
+    waited_ns: Option<u64>,
+    deadline_left_ns: Option<u64>,
+    behavior: String,
+    rule: String,
+    generation: u64,
+    server: String,
+    worker: u32,
+    attempt: u32,
+}
+
+/// One call as a JSON document.
+///
+/// # Errors
+/// None that is known: all its values have a JSON form.
+pub fn to_json(single: &Single) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&JsonSingle {
+        schema: "longsync.call/v1",
+        kind: single.kind.to_string(),
+        url: single.target.to_string(),
+        connect_ns: nanos(single.connect),
+        service_time_ns: single.service_time.map(nanos),
+        interrupted: single.status.is_none(),
+        status: single.status.as_ref().map(|status| json_status(status, single.failure_timing())),
+        answers: single.answers.iter().map(json_answer).collect(),
+    })
+}
+
+fn json_status(status: &Status, timing: Option<Timing>) -> JsonStatus {
+    JsonStatus {
+        code: status.code().into(),
+        name: code_name(status.code()),
+        message: status.message().to_owned(),
+        field: wrong_field(status),
+        timing: timing.as_ref().map(json_timing),
+    }
+}
+
+fn json_answer(answer: &Answer) -> JsonAnswer {
+    JsonAnswer {
+        number: answer.number,
+        count: answer.count,
+        message: answer.message.clone(),
+        payload_bytes: answer.payload.len(),
+        service_time_ns: nanos(answer.service_time),
+        added_ns: answer.added_ns(),
+        timing: answer.timing.as_ref().map(json_timing),
+        failure: answer.failure.as_ref().map(|failure| JsonFailure {
+            code: failure.code,
+            name: code_name(failure.code.into()),
+            message: failure.message.clone(),
+        }),
+    }
+}
+
+fn json_timing(timing: &Timing) -> JsonTiming {
+    JsonTiming {
+        queued_ns: duration(timing.queued.as_ref()).map(nanos),
+        planned_ns: duration(timing.planned.as_ref()).map(nanos),
+        waited_ns: duration(timing.waited.as_ref()).map(nanos),
+        deadline_left_ns: duration(timing.deadline_left.as_ref()).map(nanos),
+        behavior: timing.behavior.clone(),
+        rule: timing.rule.clone(),
+        generation: timing.generation,
+        server: timing.server.clone(),
+        worker: timing.worker,
+        attempt: timing.attempt,
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

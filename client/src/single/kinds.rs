@@ -1,0 +1,179 @@
+//! The four kinds of call.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use longsync::duration::to_proto;
+use longsync::v1::long_sync_service_client::LongSyncServiceClient;
+use longsync::v1::{
+    LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
+};
+use tokio_stream::StreamExt as _;
+use tonic::{Request, Status};
+
+use super::{Answer, CallClock, Kind, SinglePlan};
+use crate::body::Stamps;
+use crate::connection::Credit;
+
+/// Makes the call, and keeps its answers as they come.
+pub(super) async fn call(
+    plan: &SinglePlan,
+    credit: Credit,
+    clock: CallClock,
+    answers: &mut Vec<Answer>,
+    mut on_answer: impl FnMut(&Answer),
+) -> Result<(), Status> {
+    let stamps = credit.stamps();
+    let client = LongSyncServiceClient::with_origin(credit, plan.target.origin())
+        .max_decoding_message_size(usize::MAX);
+    let keep = |answer: Answer| {
+        on_answer(&answer);
+        answers.push(answer);
+    };
+    match plan.kind {
+        Kind::Unary => unary(plan, client, &clock, &stamps, keep).await,
+        Kind::Stream => stream(plan, client, &clock, &stamps, keep).await,
+        Kind::Collect => collect(plan, client, &clock, &stamps, keep).await,
+        Kind::Exchange => exchange(plan, client, &clock, keep).await,
+    }
+}
+
+type Client = LongSyncServiceClient<Credit>;
+
+/// The four requests have these fields in common.
+macro_rules! request {
+    ($plan:ident, $message:ident { $($field:ident: $value:expr),* }) => {
+        $message {
+            delay: $plan.delay.map(to_proto),
+            behavior: $plan.behavior.clone(),
+            payload: $plan.payload.clone(),
+            echo_payload: $plan.echo_payload,
+            response_bytes: $plan.response_bytes,
+            call_id: $plan.call_id.clone(),
+            $($field: $value),*
+        }
+    };
+}
+
+async fn unary(
+    plan: &SinglePlan,
+    mut client: Client,
+    clock: &CallClock,
+    stamps: &Stamps,
+    mut keep: impl FnMut(Answer),
+) -> Result<(), Status> {
+    let request = request!(plan, LongSyncRequest {});
+    let answer = client.long_sync(with_head(request, plan)).await?.into_inner();
+    keep(Answer {
+        message: answer.message,
+        timing: answer.timing,
+        payload: answer.payload,
+        number: None,
+        count: None,
+        failure: None,
+        service_time: until_done(stamps, clock),
+        is_comparable: true,
+    });
+    Ok(())
+}
+
+async fn stream(
+    plan: &SinglePlan,
+    mut client: Client,
+    clock: &CallClock,
+    stamps: &Stamps,
+    mut keep: impl FnMut(Answer),
+) -> Result<(), Status> {
+    let request = request!(plan, LongSyncStreamRequest { count: plan.count });
+    let mut answers = client.long_sync_stream(with_head(request, plan)).await?.into_inner();
+    while let Some(answer) = answers.message().await? {
+        keep(Answer {
+            message: answer.message,
+            timing: answer.timing,
+            payload: answer.payload,
+            number: Some(answer.index.into()),
+            count: None,
+            failure: None,
+            service_time: clock.since(stamps.sent()),
+            is_comparable: answer.index == 0,
+        });
+    }
+    Ok(())
+}
+
+async fn collect(
+    plan: &SinglePlan,
+    mut client: Client,
+    clock: &CallClock,
+    stamps: &Stamps,
+    mut keep: impl FnMut(Answer),
+) -> Result<(), Status> {
+    let requests = {
+        let plan = plan.clone();
+        let ids = 0..u64::from(plan.count.unwrap_or(1));
+        tokio_stream::iter(ids).map(move |id| request!(plan, LongSyncCollectRequest { id: id }))
+    };
+    let answer = client.long_sync_collect(with_head(requests, plan)).await?.into_inner();
+    keep(Answer {
+        message: answer.message,
+        timing: answer.timing,
+        payload: answer.payload,
+        number: None,
+        count: Some(answer.count),
+        failure: None,
+        service_time: until_done(stamps, clock),
+        is_comparable: true,
+    });
+    Ok(())
+}
+
+async fn exchange(
+    plan: &SinglePlan,
+    mut client: Client,
+    clock: &CallClock,
+    mut keep: impl FnMut(Answer),
+) -> Result<(), Status> {
+    // When each request was taken by HTTP/2, which asks for one only when it has window to send it.
+    let sent: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let requests = {
+        let (plan, clock, sent) = (plan.clone(), clock.clone(), Arc::clone(&sent));
+        let ids = 0..u64::from(plan.count.unwrap_or(1));
+        tokio_stream::iter(ids).map(move |id| {
+            sent.lock().unwrap_or_else(PoisonError::into_inner).push(clock.0.now());
+            request!(plan, LongSyncExchangeRequest { id: id })
+        })
+    };
+    let mut answers = client.long_sync_exchange(with_head(requests, plan)).await?.into_inner();
+    while let Some(answer) = answers.message().await? {
+        let index = usize::try_from(answer.id).unwrap_or(usize::MAX);
+        let sent = sent.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied();
+        keep(Answer {
+            message: answer.message,
+            timing: answer.timing,
+            payload: answer.payload,
+            number: Some(answer.id),
+            count: None,
+            is_comparable: answer.failure.is_none(),
+            failure: answer.failure,
+            service_time: clock.since(sent),
+        });
+    }
+    Ok(())
+}
+
+/// A request with what goes into its headers.
+fn with_head<T>(message: T, plan: &SinglePlan) -> Request<T> {
+    let mut request = Request::new(message);
+    *request.metadata_mut() = plan.metadata.clone();
+    if let Some(deadline) = plan.deadline {
+        request.set_timeout(deadline);
+    }
+    request
+}
+
+fn until_done(stamps: &Stamps, clock: &CallClock) -> Duration {
+    match (stamps.sent(), stamps.done()) {
+        (Some(sent), Some(done)) => done.saturating_duration_since(sent),
+        (sent, _) => clock.since(sent),
+    }
+}

@@ -1,0 +1,124 @@
+//! One call for people: its answers, and a table of where the time went.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{CellAlignment, Table, presets};
+use longsync::v1::Timing;
+use tonic::Code;
+
+use super::{Answer, Kind, Single, duration};
+use crate::figures::{counted, rounded, rounded_signed};
+use crate::status::code_name;
+
+const FAILED: Style = AnsiColor::Red.on_default().bold();
+
+/// How many answers the table shows.
+const MOST_ROWS: usize = 20;
+
+/// An answer as a line, printed as it comes.
+pub fn answer_line(answer: &Answer) -> String {
+    let mut line = answer.number.map(|number| format!("{number}: ")).unwrap_or_default();
+    match &answer.failure {
+        Some(failure) => {
+            let name = code_name(failure.code.into());
+            let _ = write!(line, "{FAILED}{name}{FAILED:#}: {}", failure.message);
+        }
+        None => line.push_str(&answer.message),
+    }
+    if let Some(count) = answer.count {
+        let _ = write!(line, " ({count} requests)");
+    }
+    if !answer.payload.is_empty() {
+        let _ = write!(line, " {}", payload(&answer.payload));
+    }
+    line
+}
+
+fn payload(bytes: &[u8]) -> String {
+    const MOST_SHOWN: usize = 60;
+    let size = counted(bytes.len(), "byte");
+    match str::from_utf8(bytes) {
+        Ok(text) if bytes.len() <= MOST_SHOWN && !text.contains(char::is_control) => {
+            format!("[{size}: {text}]")
+        }
+        _ => format!("[{size}]"),
+    }
+}
+
+/// What a call came to, with ANSI colours; its answers were printed before.
+pub fn to_text(single: &Single) -> String {
+    let mut text = String::new();
+    match &single.status {
+        None => text.push_str("ended before its answer\n"),
+        Some(status) if status.code() == Code::Ok => {}
+        Some(status) => {
+            let name = code_name(status.code());
+            let _ = writeln!(text, "{FAILED}{name}{FAILED:#}: {}", status.message());
+        }
+    }
+    let _ = writeln!(text, "{}", table(single));
+    let hidden = single.answers.len().saturating_sub(MOST_ROWS);
+    if hidden > 0 {
+        let _ = writeln!(text, "and {} more; --json has them all", counted(hidden, "answer"));
+    }
+    if single.answers.len() > 1 || single.kind == Kind::Stream {
+        let whole = single.service_time.map_or_else(|| "-".to_owned(), rounded);
+        let _ = writeln!(text, "the call as a whole took {whole}");
+    }
+    text
+}
+
+fn table(single: &Single) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    let is_numbered = single.answers.iter().any(|answer| answer.number.is_some());
+    let mut header = vec!["connect", "queued", "planned", "waited", "added", "service time"];
+    if is_numbered {
+        header.insert(0, if single.kind == Kind::Exchange { "id" } else { "index" });
+    }
+    table.set_header(header);
+    for (index, answer) in single.answers.iter().take(MOST_ROWS).enumerate() {
+        let mut cells = vec![if index == 0 { rounded(single.connect) } else { String::new() }];
+        cells.extend(server_side(answer.timing.as_ref()));
+        cells.push(answer.added_ns().map_or_else(|| "-".to_owned(), rounded_signed));
+        cells.push(rounded(answer.service_time));
+        if is_numbered {
+            cells.insert(0, answer.number.map(|number| number.to_string()).unwrap_or_default());
+        }
+        table.add_row(cells);
+    }
+    if single.answers.is_empty() {
+        table.add_row(failed_row(single));
+    }
+    for column in table.column_iter_mut() {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// The account of a call without answers: what its status brought along.
+fn failed_row(single: &Single) -> Vec<String> {
+    let timing = single.failure_timing();
+    let waited = timing.as_ref().and_then(|timing| duration(timing.waited.as_ref()));
+    let added = match (single.service_time, waited) {
+        (Some(service_time), Some(waited)) => rounded_signed(super::added_ns(service_time, waited)),
+        _ => "-".to_owned(),
+    };
+    let mut cells = vec![rounded(single.connect)];
+    cells.extend(server_side(timing.as_ref()));
+    cells.extend([added, single.service_time.map_or_else(|| "-".to_owned(), rounded)]);
+    cells
+}
+
+/// Queued, planned and waited, by the server's account.
+fn server_side(timing: Option<&Timing>) -> [String; 3] {
+    let shown = |figure: Option<Duration>| figure.map_or_else(|| "-".to_owned(), rounded);
+    let of = |figure: fn(&Timing) -> Option<&prost_types::Duration>| shown(duration(timing.and_then(figure)));
+    [
+        of(|timing| timing.queued.as_ref()),
+        of(|timing| timing.planned.as_ref()),
+        of(|timing| timing.waited.as_ref()),
+    ]
+}

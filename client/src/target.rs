@@ -1,0 +1,96 @@
+//! Whom to call.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::Uri;
+use http::uri::{Authority, Scheme};
+
+/// A server's address, as a URL such as `http://127.0.0.1:9000`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    authority: Authority,
+}
+
+/// Why a text is no target, and what would be one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotATarget {
+    /// TLS is asked for.
+    #[error("https:// is not supported yet: call a server without TLS, such as http://127.0.0.1:9000")]
+    Tls,
+    /// It is no URL of a server.
+    #[error("`{0}` is not the URL of a server: write one such as http://127.0.0.1:9000")]
+    NotAUrl(String),
+}
+
+impl Target {
+    /// The scheme and authority which requests to this target bear.
+    pub fn origin(&self) -> Uri {
+        let origin = Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone());
+        origin.path_and_query("/").build().expect("all parts are there and valid")
+    }
+
+    /// The host and port to connect to.
+    pub(crate) fn host_and_port(&self) -> (&str, u16) {
+        let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
+        (host, self.authority.port_u16().unwrap_or(80))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.authority)
+    }
+}
+
+impl FromStr for Target {
+    type Err = NotATarget;
+
+    fn from_str(text: &str) -> Result<Self, NotATarget> {
+        let not_a_url = || NotATarget::NotAUrl(text.to_owned());
+        let uri: Uri = text.parse().map_err(|_| not_a_url())?;
+        if uri.scheme() == Some(&Scheme::HTTPS) {
+            return Err(NotATarget::Tls);
+        }
+        let has_path = !matches!(uri.path(), "" | "/") || uri.query().is_some();
+        let parts = uri.into_parts();
+        match (parts.scheme, parts.authority) {
+            (Some(scheme), Some(authority)) if scheme == Scheme::HTTP && !has_path => {
+                let is_plain = !authority.as_str().contains('@') && !authority.host().is_empty();
+                if is_plain { Ok(Self { authority }) } else { Err(not_a_url()) }
+            }
+            _ => Err(not_a_url()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_of_a_server_is_read_and_printed_alike() {
+        for (text, host, port) in [
+            ("http://127.0.0.1:9000", "127.0.0.1", 9000),
+            ("http://localhost:1", "localhost", 1),
+            ("http://[::1]:9000", "::1", 9000),
+            ("http://example", "example", 80),
+        ] {
+            let target: Target = text.parse().unwrap();
+            assert_eq!(target.to_string(), text);
+            assert_eq!(target.host_and_port(), (host, port));
+        }
+    }
+
+    #[test]
+    fn tls_is_refused_in_its_own_words() {
+        assert_eq!("https://127.0.0.1:9000".parse::<Target>(), Err(NotATarget::Tls));
+    }
+
+    #[test]
+    fn what_is_no_url_of_a_server_is_refused() {
+        for text in ["", "127.0.0.1:9000", "localhost", "ftp://x", "http://", "http://x/long_sync", "http://u@x"] {
+            assert!(matches!(text.parse::<Target>(), Err(NotATarget::NotAUrl(_))), "{text}");
+        }
+    }
+}
