@@ -13,7 +13,12 @@ use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
 /// Shows what asynchronous calls over HTTP/2 do: with no command, races the same slow calls one after
 /// another, on threads, as async tasks and inside one stream.
 #[derive(Debug, Parser)]
-#[command(name = "longsync-client", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "longsync-client",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -21,8 +26,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) race: RaceArgs,
 
-    /// When to use colours; NO_COLOR in the environment turns them off as well.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    /// When to use colours; `NO_COLOR` in the environment turns them off as well.
+    #[arg(long, global = true, display_order = 100, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub(crate) color: Color,
 }
 
@@ -58,7 +63,13 @@ pub(crate) struct RaceArgs {
     delay: Duration,
 
     /// The ways, in the order in which they run.
-    #[arg(long, value_enum, value_name = "WAY,...", value_delimiter = ',', default_value = "sequential,threads,tasks,exchange")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WAY,...",
+        value_delimiter = ',',
+        default_value = "sequential,threads,tasks,exchange"
+    )]
     ways: Vec<Way>,
 
     /// The server to call; without one, a server is started inside this process.
@@ -144,7 +155,8 @@ impl CallArgs {
     /// When a count is given for a unary call.
     pub(crate) fn into_plan(self) -> Result<SinglePlan, String> {
         if self.kind == Kind::Unary && self.count.is_some() {
-            return Err("--count is for stream, collect and exchange: a unary call is one of each".to_owned());
+            return Err("--count is for stream, collect and exchange: a unary call is one of each"
+                .to_owned());
         }
         let mut metadata = MetadataMap::new();
         for (name, value) in self.metadata {
@@ -167,7 +179,9 @@ impl CallArgs {
 }
 
 fn default_target() -> Target {
-    format!("http://{}", longsync::DEFAULT_ADDRESS).parse().expect("the default address is an address")
+    format!("http://{}", longsync::DEFAULT_ADDRESS)
+        .parse()
+        .expect("the default address is an address")
 }
 
 fn calls(text: &str) -> Result<NonZeroUsize, String> {
@@ -193,7 +207,8 @@ fn deadline(text: &str) -> Result<Duration, String> {
 }
 
 fn metadata(text: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String> {
-    let wrong = || format!("`{text}` is no header: write name:value, such as x-longsync-behavior:250ms");
+    let wrong =
+        || format!("`{text}` is no header: write name:value, such as x-longsync-behavior:250ms");
     let (name, value) = text.split_once(':').ok_or_else(wrong)?;
     let name = name.trim().to_ascii_lowercase();
     if name.ends_with("-bin") {

@@ -69,7 +69,10 @@ impl Start {
             Poll::Pending => Ok(Self::Open(first, body)),
             Poll::Ready(Some(second)) => {
                 let second = second?.into_data().unwrap_or_default();
-                let first = first.map_or_else(|| second.clone(), |first| [first, second.clone()].concat().into());
+                let first = first.map_or_else(
+                    || second.clone(),
+                    |first| [first, second.clone()].concat().into(),
+                );
                 Ok(Self::Open(Some(first), body))
             }
         }

@@ -68,7 +68,7 @@ impl Connection {
         });
         let (settled, mut has_settled) = oneshot::channel();
         let mut settled = Some(settled);
-        let driven = Arc::downgrade(&connection);
+        let weak = Arc::downgrade(&connection);
         let driving = tokio::spawn(async move {
             let ended = poll_fn(|cx| {
                 let ended = Pin::new(&mut driver).poll(cx);
@@ -80,7 +80,7 @@ impl Connection {
                 ended
             })
             .await;
-            if let Some(connection) = driven.upgrade() {
+            if let Some(connection) = weak.upgrade() {
                 connection.is_closed.store(true, Ordering::Relaxed);
             }
             ended
@@ -158,7 +158,8 @@ impl GrpcService<Body> for Credit {
         let place = self.place.take();
         let (stamps, timer) = (self.stamps.clone(), self.timer.clone());
         Box::pin(async move {
-            let place = place.ok_or_else(|| Status::internal("a credit is for one call, and was used"))?;
+            let place =
+                place.ok_or_else(|| Status::internal("a credit is for one call, and was used"))?;
             let answered = send(request, place, &timer, &stamps).await;
             if answered.is_err() {
                 stamps.set_done(timer.now());
@@ -187,11 +188,13 @@ async fn send(
     let (response, mut stream) = sent;
     let sending = match start {
         Start::Whole(data) => {
-            data.map_or(Ok(()), |data| stream.send_data(data, true)).map_err(|error| from_h2(&error))?;
+            data.map_or(Ok(()), |data| stream.send_data(data, true))
+                .map_err(|error| from_h2(&error))?;
             None
         }
         Start::Open(data, rest) => {
-            data.map_or(Ok(()), |data| stream.send_data(data, false)).map_err(|error| from_h2(&error))?;
+            data.map_or(Ok(()), |data| stream.send_data(data, false))
+                .map_err(|error| from_h2(&error))?;
             Some(AbortOnDropHandle::new(tokio::spawn(send_rest(rest, stream))))
         }
     };

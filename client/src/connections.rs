@@ -17,7 +17,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a server could not be reached.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot reach {target}: {why}; start a server there with `longsync-server --listen {address}`")]
+#[error(
+    "cannot reach {target}: {why}; start a server there with `longsync-server --listen {address}`"
+)]
 pub struct ConnectError {
     target: Target,
     address: String,
@@ -95,7 +97,8 @@ impl Connections {
 
     fn error(&self, why: &str) -> ConnectError {
         let (host, port) = self.target.host_and_port();
-        let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let address =
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         ConnectError { target: self.target.clone(), address, why: why.to_owned() }
     }
 }
@@ -103,7 +106,9 @@ impl Connections {
 fn in_words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused, nothing listens there".to_owned(),
-        io::ErrorKind::UnexpectedEof => "it closed the connection without speaking HTTP/2".to_owned(),
+        io::ErrorKind::UnexpectedEof => {
+            "it closed the connection without speaking HTTP/2".to_owned()
+        }
         _ => error.to_string(),
     }
 }

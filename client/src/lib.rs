@@ -31,6 +31,7 @@ mod memory;
 pub mod race;
 pub mod single;
 mod status;
+mod table;
 mod target;
 
 pub use crate::body::{AnswerBody, Stamps};

@@ -34,7 +34,12 @@ fn main() -> ExitCode {
         Some(Command::Call(args)) => run_call(args),
         Some(Command::Race(args)) => run_race(args),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Args::command(), "longsync-client", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Args::command(),
+                "longsync-client",
+                &mut std::io::stdout(),
+            );
             Ok(ExitCode::SUCCESS)
         }
         None => run_race(race),
@@ -54,7 +59,8 @@ fn run_race(args: RaceArgs) -> anyhow::Result<ExitCode> {
     };
     match raced {
         Ok(race) => {
-            let text = if is_json { race::to_json(&race)? } else { race::to_text(&race, columns()) };
+            let text =
+                if is_json { race::to_json(&race)? } else { race::to_text(&race, columns()) };
             print(&text)?;
             Ok(if race.is_interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
         }

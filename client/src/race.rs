@@ -52,12 +52,11 @@ pub enum RaceError {
 /// # Errors
 /// When no server was reached.
 pub async fn run(plan: &RacePlan, interrupt: &CancellationToken) -> Result<Race, RaceError> {
-    let (target, embedded) = match &plan.target {
-        Some(target) => (target.clone(), None),
-        None => {
-            let embedded = Embedded::start(plan)?;
-            (embedded.target.clone(), Some(embedded))
-        }
+    let (target, embedded) = if let Some(target) = &plan.target {
+        (target.clone(), None)
+    } else {
+        let embedded = Embedded::start(plan)?;
+        (embedded.target.clone(), Some(embedded))
     };
     let mut runs = Vec::with_capacity(plan.ways.len());
     for way in &plan.ways {

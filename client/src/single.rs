@@ -184,7 +184,14 @@ pub async fn call(
     };
     let done = stamps.done().unwrap_or_else(|| timer.now());
     let service_time = stamps.sent().map(|sent| done.saturating_duration_since(sent));
-    Ok(Single { kind: plan.kind, target: plan.target.clone(), connect, service_time, answers, status })
+    Ok(Single {
+        kind: plan.kind,
+        target: plan.target.clone(),
+        connect,
+        service_time,
+        answers,
+        status,
+    })
 }
 
 async fn own_deadline(deadline: Option<Duration>, timer: &Timer) {

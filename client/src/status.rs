@@ -32,7 +32,8 @@ pub fn code_name(code: Code) -> &'static str {
 /// What a server of ours saw of a call that failed.
 pub(crate) fn timing(status: &Status) -> Option<Timing> {
     let rich = pb::Status::decode(status.details()).ok()?;
-    let detail = rich.details.into_iter().find(|detail| detail.type_url == longsync::TIMING_TYPE_URL)?;
+    let detail =
+        rich.details.into_iter().find(|detail| detail.type_url == longsync::TIMING_TYPE_URL)?;
     Timing::decode(detail.value.as_slice()).ok()
 }
 
@@ -46,12 +47,11 @@ pub(crate) fn wrong_field(status: &Status) -> Option<String> {
 pub(crate) fn from_h2(error: &h2::Error) -> Status {
     let code = match error.reason() {
         Some(_) if error.is_go_away() => Code::Unavailable,
-        Some(Reason::REFUSED_STREAM) => Code::Unavailable,
+        Some(Reason::REFUSED_STREAM) | None => Code::Unavailable,
         Some(Reason::CANCEL) => Code::Cancelled,
         Some(Reason::ENHANCE_YOUR_CALM) => Code::ResourceExhausted,
         Some(Reason::INADEQUATE_SECURITY) => Code::PermissionDenied,
         Some(_) => Code::Internal,
-        None => Code::Unavailable,
     };
     Status::new(code, format!("HTTP/2: {error}"))
 }

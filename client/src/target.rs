@@ -10,13 +10,16 @@ use http::uri::{Authority, Scheme};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     authority: Authority,
+    origin: Uri,
 }
 
 /// Why a text is no target, and what would be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotATarget {
     /// TLS is asked for.
-    #[error("https:// is not supported yet: call a server without TLS, such as http://127.0.0.1:9000")]
+    #[error(
+        "https:// is not supported yet: call a server without TLS, such as http://127.0.0.1:9000"
+    )]
     Tls,
     /// It is no URL of a server.
     #[error("`{0}` is not the URL of a server: write one such as http://127.0.0.1:9000")]
@@ -26,8 +29,7 @@ pub enum NotATarget {
 impl Target {
     /// The scheme and authority which requests to this target bear.
     pub fn origin(&self) -> Uri {
-        let origin = Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone());
-        origin.path_and_query("/").build().expect("all parts are there and valid")
+        self.origin.clone()
     }
 
     /// The host and port to connect to.
@@ -53,15 +55,19 @@ impl FromStr for Target {
             return Err(NotATarget::Tls);
         }
         let has_path = !matches!(uri.path(), "" | "/") || uri.query().is_some();
-        let parts = uri.into_parts();
-        match (parts.scheme, parts.authority) {
-            (Some(scheme), Some(authority)) if scheme == Scheme::HTTP && !has_path => {
-                let is_plain = !authority.as_str().contains('@') && !authority.host().is_empty();
-                if is_plain { Ok(Self { authority }) } else { Err(not_a_url()) }
+        let is_http = uri.scheme() == Some(&Scheme::HTTP);
+        match uri.authority().cloned() {
+            Some(authority) if is_http && !has_path && is_plain(&authority) => {
+                Ok(Self { authority, origin: uri })
             }
             _ => Err(not_a_url()),
         }
     }
+}
+
+/// A host, perhaps a port, and nobody's name or password.
+fn is_plain(authority: &Authority) -> bool {
+    !authority.as_str().contains('@') && !authority.host().is_empty()
 }
 
 #[cfg(test)]
@@ -89,7 +95,15 @@ mod tests {
 
     #[test]
     fn what_is_no_url_of_a_server_is_refused() {
-        for text in ["", "127.0.0.1:9000", "localhost", "ftp://x", "http://", "http://x/long_sync", "http://u@x"] {
+        for text in [
+            "",
+            "127.0.0.1:9000",
+            "localhost",
+            "ftp://x",
+            "http://",
+            "http://x/long_sync",
+            "http://u@x",
+        ] {
             assert!(matches!(text.parse::<Target>(), Err(NotATarget::NotAUrl(_))), "{text}");
         }
     }

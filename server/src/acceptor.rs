@@ -91,7 +91,10 @@ impl Acceptor {
         if open >= self.max_connections {
             let refused = self.shared.connections_refused.fetch_add(1, Ordering::Relaxed);
             if refused == 0 {
-                tracing::warn!(limit = self.max_connections, "connections over the limit are closed");
+                tracing::warn!(
+                    limit = self.max_connections,
+                    "connections over the limit are closed"
+                );
             }
             return Ok(());
         }

@@ -20,7 +20,13 @@ pub(crate) struct Args {
     listen: SocketAddr,
 
     /// How a call is answered that does not say so itself: a delay such as 250ms.
-    #[arg(long, visible_alias = "delay", env = "LONGSYNC_BEHAVIOR", value_name = "BEHAVIOR", default_value = "5s")]
+    #[arg(
+        long,
+        visible_alias = "delay",
+        env = "LONGSYNC_BEHAVIOR",
+        value_name = "BEHAVIOR",
+        default_value = "5s"
+    )]
     behavior: Behavior,
 
     /// How many worker threads serve connections [default: the cores].

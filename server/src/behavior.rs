@@ -103,7 +103,8 @@ mod tests {
     #[test]
     fn a_constant_is_written_in_two_ways() {
         let expected = Ok(Behavior::constant(Duration::from_millis(1_500)));
-        for text in ["1.5s", " 1.5s ", "1500ms", "constant(1.5s)", "constant( 1500ms )", "1s 500ms"] {
+        for text in ["1.5s", " 1.5s ", "1500ms", "constant(1.5s)", "constant( 1500ms )", "1s 500ms"]
+        {
             assert_eq!(text.parse(), expected, "{text}");
         }
     }

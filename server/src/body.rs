@@ -125,7 +125,11 @@ impl AnswerBody {
     /// The answer of `call`, whose head may already be all of it.
     pub(crate) fn of_call(mut response: Response<Body>, call: Arc<Call>) -> Response<Self> {
         if call.kind() == Some(Kind::Http) {
-            call.finish(if response.status().is_success() { Outcome::Answered } else { Outcome::Refused });
+            call.finish(if response.status().is_success() {
+                Outcome::Answered
+            } else {
+                Outcome::Refused
+            });
         } else if Status::from_header_map(response.headers()).is_some() {
             finish_with(response.headers_mut(), &call);
         }

@@ -39,6 +39,8 @@ struct State {
     wait: Option<Wait>,
     /// The waits of this call that are over, as far as they count together (`LongSyncCollect`).
     spent: Spent,
+    /// When the last of those ended.
+    waited_until: Option<Instant>,
     behavior: Option<Behavior>,
     call_id: String,
     received_at: Option<SystemTime>,
@@ -181,14 +183,25 @@ impl Call {
     }
 
     /// Adds a wait that is over to what the call's own timing sums up. Returns the sum.
-    pub(crate) fn add_spent(&self, spent: Spent) -> Spent {
+    ///
+    /// A wait that began before the one before it ended, because that one was late, counts from that
+    /// end: no moment is waited twice.
+    pub(crate) fn add_spent(&self, wait: Wait, spent: Spent) -> Spent {
         let mut state = self.state();
-        state.spent += spent;
+        let ended = wait.start + spent.waited;
+        let waited = state.waited_since(wait.start, ended);
+        state.spent += Spent { waited, ..spent };
+        state.waited_until = Some(ended);
         state.spent
     }
 
     /// The timing of an answer.
-    pub(crate) fn timing(&self, spent: Spent, behavior: &Behavior, received_at: SystemTime) -> Timing {
+    pub(crate) fn timing(
+        &self,
+        spent: Spent,
+        behavior: &Behavior,
+        received_at: SystemTime,
+    ) -> Timing {
         Timing {
             received_at: Some(received_at.into()),
             planned: Some(to_proto(spent.planned)),
@@ -204,8 +217,7 @@ impl Call {
         let state = self.state();
         let mut spent = state.spent;
         if let Some(wait) = state.wait {
-            let waited = now.saturating_duration_since(wait.start);
-            spent += Spent { planned: wait.planned, waited };
+            spent += Spent { planned: wait.planned, waited: state.waited_since(wait.start, now) };
         }
         let has_planned = state.wait.is_some() || state.spent != Spent::default();
         Timing {
@@ -241,7 +253,8 @@ impl Call {
         let now = self.now();
         let mut state = self.state();
         let due = state.wake_at.take();
-        if state.cut.is_none() && deadline.at() <= now && due.is_none_or(|due| deadline.at() < due) {
+        if state.cut.is_none() && deadline.at() <= now && due.is_none_or(|due| deadline.at() < due)
+        {
             state.cut = Some(Cut::Deadline(deadline.timeout()));
         }
         state.cut.is_some()
@@ -313,7 +326,8 @@ impl Drop for Call {
         }
         let Some(kind) = self.kind else { return };
         let outcome = state.outcome(deadline, now);
-        let waited = now.saturating_duration_since(state.wait.map_or(self.arrived, |wait| wait.start));
+        let waited =
+            now.saturating_duration_since(state.wait.map_or(self.arrived, |wait| wait.start));
         {
             let mut counters = self.worker.counters();
             counters.end(kind, outcome);
@@ -336,6 +350,11 @@ impl Drop for Call {
 }
 
 impl State {
+    /// How much of the time from `start` to `end` was not counted by the wait before.
+    fn waited_since(&self, start: Instant, end: Instant) -> Duration {
+        end.saturating_duration_since(self.waited_until.map_or(start, |until| until.max(start)))
+    }
+
     fn outcome(&self, deadline: Option<Deadline>, now: Instant) -> Outcome {
         match (self.outcome, &self.cut) {
             (Some(outcome), _) if !self.is_client_gone => outcome,

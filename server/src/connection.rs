@@ -88,7 +88,8 @@ where
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
         .max_local_error_reset_streams(MAX_LOCAL_ERROR_RESETS)
         .serve_connection(TokioIo::new(io), service);
-    let graceful = |connection: Pin<&mut http2::Connection<_, _, _>>| connection.graceful_shutdown();
+    let graceful =
+        |connection: Pin<&mut http2::Connection<_, _, _>>| connection.graceful_shutdown();
     serve_until_drained(connection, graceful, &reads, worker).await.map_err(Into::into)
 }
 

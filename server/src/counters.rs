@@ -22,8 +22,13 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::LongSync, Self::LongSyncStream, Self::LongSyncCollect, Self::LongSyncExchange, Self::Http];
+    pub const ALL: [Self; 5] = [
+        Self::LongSync,
+        Self::LongSyncStream,
+        Self::LongSyncCollect,
+        Self::LongSyncExchange,
+        Self::Http,
+    ];
 }
 
 impl fmt::Display for Kind {

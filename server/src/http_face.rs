@@ -30,7 +30,11 @@ fn is_read(method: &Method) -> bool {
 }
 
 /// Answers what is not gRPC.
-pub(crate) fn answer<B>(worker: &Arc<Worker>, call: Option<Arc<Call>>, request: &Request<B>) -> BoxAnswer {
+pub(crate) fn answer<B>(
+    worker: &Arc<Worker>,
+    call: Option<Arc<Call>>,
+    request: &Request<B>,
+) -> BoxAnswer {
     if let Some(call) = call {
         let query = request.uri().query().unwrap_or_default().to_owned();
         return Box::pin(async move { long_sync(&call, &query).await });
@@ -39,7 +43,8 @@ pub(crate) fn answer<B>(worker: &Arc<Worker>, call: Option<Arc<Call>>, request: 
     let is_here = matches!(path, "/" | "/healthz" | "/metrics" | HTTP_PATH);
     Box::pin(ready(match path {
         _ if is_here && !is_read(request.method()) => {
-            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, format!("{path} is read with GET\n"));
+            let mut refused =
+                text(StatusCode::METHOD_NOT_ALLOWED, format!("{path} is read with GET\n"));
             refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             refused
         }
@@ -111,7 +116,8 @@ fn asked(query: &str) -> Result<(Option<String>, Option<String>), Refusal> {
 
 /// Adds `server-timing`, in milliseconds as its specification has them.
 fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
-    let figures = [("planned", &timing.planned), ("waited", &timing.waited), ("queued", &timing.queued)];
+    let figures =
+        [("planned", &timing.planned), ("waited", &timing.waited), ("queued", &timing.queued)];
     let value = figures
         .into_iter()
         .filter_map(|(name, duration)| {

@@ -81,7 +81,9 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
     println!("{} http://{address}", longsync::LISTENING);
     let raised = match files {
         FileLimit { before, now } if before == now => String::new(),
-        FileLimit { before, now } => format!(" (limit on open files raised from {before} to {now})"),
+        FileLimit { before, now } => {
+            format!(" (limit on open files raised from {before} to {now})")
+        }
     };
     println!(
         "  a call takes {} unless it says otherwise; workers: {}; connections: at most {}{raised}",
@@ -94,7 +96,10 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
         "       grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {address} {}/LongSync",
         longsync::v1::long_sync_service_server::SERVICE_NAME
     );
-    println!("  stop with Ctrl-C: waiting calls may go on for {}; again to end at once", text(config.drain));
+    println!(
+        "  stop with Ctrl-C: waiting calls may go on for {}; again to end at once",
+        text(config.drain)
+    );
 }
 
 #[expect(clippy::print_stderr, reason = "the sentence that says why the server did not start")]

@@ -78,8 +78,12 @@ impl Collector for Workers {
                 .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
 
-        let mut ended =
-            encoder.encode_descriptor("calls_ended", "Calls that ended, by how", None, MetricType::Counter)?;
+        let mut ended = encoder.encode_descriptor(
+            "calls_ended",
+            "Calls that ended, by how",
+            None,
+            MetricType::Counter,
+        )?;
         for kind in Kind::ALL {
             for outcome in Outcome::ALL {
                 let count = snapshot.calls_ended(kind, outcome);
@@ -90,7 +94,11 @@ impl Collector for Workers {
         }
 
         for (name, help, value) in [
-            ("calls_in_flight", "Calls that arrived and have not ended", snapshot.calls_in_flight()),
+            (
+                "calls_in_flight",
+                "Calls that arrived and have not ended",
+                snapshot.calls_in_flight(),
+            ),
             ("connections", "Open connections", self.0.connections.load(Ordering::Relaxed) as u64),
             ("buffered_bytes", "Bytes of requests held in memory", load(&self.0.buffered_bytes)),
         ] {
@@ -119,7 +127,12 @@ impl Collector for Workers {
                 CANCELLED_AFTER_BUCKETS,
             ),
         ] {
-            let metric = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+            let metric = encoder.encode_descriptor(
+                name,
+                help,
+                Some(&Unit::Seconds),
+                MetricType::Histogram,
+            )?;
             Buckets { figure, bounds }.encode(metric)?;
         }
         Ok(())

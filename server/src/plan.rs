@@ -131,7 +131,8 @@ fn from_header(
 ) -> Result<(&'static str, Behavior), Refusal> {
     const FIELD: &str = longsync::BEHAVIOR_HEADER;
     let Some(value) = header else { return Ok(("behavior", default.clone())) };
-    let text = value.to_str().map_err(|_| Refusal::invalid(FIELD, "send it as plain ASCII text"))?;
+    let text =
+        value.to_str().map_err(|_| Refusal::invalid(FIELD, "send it as plain ASCII text"))?;
     Ok((FIELD, parse(FIELD, text)?))
 }
 
@@ -222,7 +223,10 @@ mod tests {
         assert_eq!(field(of(&text("61m"))), "delay");
         assert_eq!(field(of(&Ask { behavior: "1s", ..text("1s") })), "delay");
         assert_eq!(field(of(&Ask { behavior: "hang(1%)", ..Ask::default() })), "behavior");
-        assert_eq!(field(of(&Ask { header: Some(&long), ..Ask::default() })), "x-longsync-behavior");
+        assert_eq!(
+            field(of(&Ask { header: Some(&long), ..Ask::default() })),
+            "x-longsync-behavior"
+        );
         let both = Ask { echo_payload: true, response_bytes: 1, ..Ask::default() };
         assert_eq!(field(of(&both)), "response_bytes");
         let large = Ask { response_bytes: 4 * 1024 * 1024 + 1, ..Ask::default() };

@@ -38,7 +38,9 @@ impl Refusal {
     pub(crate) fn message_too_long(message_bytes: u32, limit: u32) -> Self {
         Self::Exhausted {
             limit: "max-message-bytes",
-            why: format!("a message of {message_bytes} bytes is over this server's limit of {limit}"),
+            why: format!(
+                "a message of {message_bytes} bytes is over this server's limit of {limit}"
+            ),
         }
     }
 
@@ -63,7 +65,9 @@ impl Refusal {
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Invalid { field, why } => format!("{field}: {why}"),
-            Self::Exhausted { limit, why } => format!("{why} (--{limit}): try again with less, or later"),
+            Self::Exhausted { limit, why } => {
+                format!("{why} (--{limit}): try again with less, or later")
+            }
         }
     }
 
@@ -116,7 +120,9 @@ impl Cut {
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Deadline(timeout) => format!("the deadline of {} is over", text(*timeout)),
-            Self::Drain => "the server is shutting down: call another, or this one later".to_owned(),
+            Self::Drain => {
+                "the server is shutting down: call another, or this one later".to_owned()
+            }
             Self::Refused(refusal) => refusal.message(),
         }
     }
@@ -136,7 +142,9 @@ impl Cut {
         match self {
             Self::Refused(Refusal::Invalid { .. }) => StatusCode::BAD_REQUEST,
             Self::Deadline(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Drain | Self::Refused(Refusal::Exhausted { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Drain | Self::Refused(Refusal::Exhausted { .. }) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 }

@@ -118,7 +118,11 @@ fn cut_response(cut: &Cut, call: &Call) -> Response<Body> {
 }
 
 /// Sends a request on its way, and begins the call that it is.
-pub(crate) fn route(worker: &Arc<Worker>, reads: &Arc<Reads>, request: Request<Incoming>) -> Answer {
+pub(crate) fn route(
+    worker: &Arc<Worker>,
+    reads: &Arc<Reads>,
+    request: Request<Incoming>,
+) -> Answer {
     let begin = |kind| Call::begin(worker, kind, request.headers(), reads.last());
     if !is_grpc(&request) {
         let call = http_face::is_call(&request).then(|| begin(Some(Kind::Http)));
@@ -131,11 +135,14 @@ pub(crate) fn route(worker: &Arc<Worker>, reads: &Arc<Reads>, request: Request<I
     let path = request.uri().path().trim_start_matches('/');
     let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
     let kind = if service == SERVICE_NAME { kind_of(method) } else { None };
-    let handler = worker.shared.services.find(service).filter(|_| kind.is_some() || service != SERVICE_NAME);
+    let handler =
+        worker.shared.services.find(service).filter(|_| kind.is_some() || service != SERVICE_NAME);
     let Some(handler) = handler else {
         let status = Status::new(
             Code::Unimplemented,
-            format!("no `{method}` of a service `{service}` here: grpcurl with `list` shows what there is"),
+            format!(
+                "no `{method}` of a service `{service}` here: grpcurl with `list` shows what there is"
+            ),
         );
         return Answer { call: None, response: Box::pin(ready(status.into_http())) };
     };
@@ -170,7 +177,8 @@ fn refuse_transport(request: &Request<Incoming>) -> Option<Response<Body>> {
         return Some(http_face::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, why));
     }
     if request.method() != Method::POST {
-        let mut refused = http_face::text(StatusCode::METHOD_NOT_ALLOWED, "gRPC is called with POST\n");
+        let mut refused =
+            http_face::text(StatusCode::METHOD_NOT_ALLOWED, "gRPC is called with POST\n");
         refused.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("POST"));
         return Some(refused);
     }

@@ -27,9 +27,15 @@ pub(crate) struct LongSync;
 
 #[tonic::async_trait]
 impl LongSyncService for LongSync {
-    async fn long_sync(&self, request: Request<LongSyncRequest>) -> Result<Response<LongSyncResponse>, Status> {
+    async fn long_sync(
+        &self,
+        request: Request<LongSyncRequest>,
+    ) -> Result<Response<LongSyncResponse>, Status> {
         let (call, inbox, request) = take_apart(request);
-        unary::answer(&call, &inbox, request).await.map(Response::new).map_err(|why| refuse(&call, why))
+        unary::answer(&call, &inbox, request)
+            .await
+            .map(Response::new)
+            .map_err(|why| refuse(&call, why))
     }
 
     type LongSyncStreamStream = stream::Answers;
@@ -39,7 +45,9 @@ impl LongSyncService for LongSync {
         request: Request<LongSyncStreamRequest>,
     ) -> Result<Response<stream::Answers>, Status> {
         let (call, inbox, request) = take_apart(request);
-        stream::Answers::new(&call, &inbox, &request).map(Response::new).map_err(|why| refuse(&call, why))
+        stream::Answers::new(&call, &inbox, &request)
+            .map(Response::new)
+            .map_err(|why| refuse(&call, why))
     }
 
     async fn long_sync_collect(

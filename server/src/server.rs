@@ -95,7 +95,10 @@ impl Server {
         let mut workers = Vec::new();
         for index in 0..self.shared.config.workers.get() {
             let (sender, receiver) = mpsc::unbounded_channel();
-            threads.push(spawn_worker(Worker::of(Arc::clone(&self.shared), index, Clock::Monotonic), receiver)?);
+            threads.push(spawn_worker(
+                Worker::of(Arc::clone(&self.shared), index, Clock::Monotonic),
+                receiver,
+            )?);
             workers.push(sender);
         }
         // The acceptor owns the workers' channels: when it ends, they drain.

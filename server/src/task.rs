@@ -58,7 +58,8 @@ impl<F: Future> Future for CallTask<F> {
             }
             let timer = &this.call.worker().timer;
             match this.call.next_poll() {
-                Some(at) if this.entry.as_ref().as_pin_ref().is_some_and(|entry| entry.due() == at) => {}
+                Some(at)
+                    if this.entry.as_ref().as_pin_ref().is_some_and(|entry| entry.due() == at) => {}
                 Some(at) => this.entry.set(Some(timer.sleep_until(at))),
                 None if this.entry.is_some() => {}
                 None => this.entry.set(Some(timer.sleep(FAR))),

@@ -128,7 +128,9 @@ impl Race {
     /// What the calls take one after another: as measured, else calls times delay.
     pub fn one_by_one(&self) -> Duration {
         let measured = self.whole(Way::Sequential).map(|run| run.wall);
-        measured.unwrap_or_else(|| self.delay.saturating_mul(u32::try_from(self.calls).unwrap_or(u32::MAX)))
+        measured.unwrap_or_else(|| {
+            self.delay.saturating_mul(u32::try_from(self.calls).unwrap_or(u32::MAX))
+        })
     }
 
     /// How many times as fast as one after another a way was; [`None`] unless all its calls were
@@ -152,7 +154,9 @@ mod tests {
         };
         WayRun {
             way: Way::Tasks,
-            wall: Duration::from_millis(spans.iter().map(|(sent, took)| sent + took).max().unwrap_or(0)),
+            wall: Duration::from_millis(
+                spans.iter().map(|(sent, took)| sent + took).max().unwrap_or(0),
+            ),
             threads: 1,
             connections: 1,
             streams: spans.len(),

@@ -48,8 +48,15 @@ impl Axis {
         let mut line = " ".repeat(indent);
         let mut times = " ".repeat(indent);
         for tick in 0..=TICKS {
-            let at = self.end * u32::try_from(tick).unwrap_or(0) / u32::try_from(TICKS).unwrap_or(1);
-            line.push(if tick == TICKS { '┘' } else if tick == 0 { '└' } else { '┴' });
+            let at =
+                self.end * u32::try_from(tick).unwrap_or(0) / u32::try_from(TICKS).unwrap_or(1);
+            line.push(if tick == TICKS {
+                '┘'
+            } else if tick == 0 {
+                '└'
+            } else {
+                '┴'
+            });
             let label = rounded(at);
             if tick < TICKS {
                 line.push_str(&"─".repeat(step.saturating_sub(1)));
@@ -76,7 +83,8 @@ pub(super) fn draw(run: &WayRun, axis: Axis, label_width: usize) -> String {
             }
             continue;
         }
-        let _ = writeln!(picture, "{FAINT}{index:>label_width$}{FAINT:#} {}", bar(row, run.wall, axis));
+        let _ =
+            writeln!(picture, "{FAINT}{index:>label_width$}{FAINT:#} {}", bar(row, run.wall, axis));
     }
     picture
 }

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use comfy_table::{CellAlignment, Table, presets};
 
 use crate::figures::{bytes, counted, grouped, rounded};
 use crate::race::outcome::{End, Race, WayRun};
 use crate::race::picture::{self, Axis};
 use crate::race::way::Way;
+use crate::table::table;
 
 const BOLD: Style = Style::new().bold();
 
@@ -27,9 +27,9 @@ pub fn to_text(race: &Race, columns: usize) -> String {
     }
     if !race.runs.is_empty() {
         text.push_str(&axis.draw(label_width + 1));
-        let _ = write!(text, "\n{}\n\n", table(race));
+        let _ = write!(text, "\n{}\n\n", figures(race));
     }
-    let _ = writeln!(text, "{BOLD}{}{BOLD:#}", lesson(race));
+    let _ = writeln!(text, "{BOLD}{}{BOLD:#}", wrapped(&lesson(race), columns));
     text
 }
 
@@ -49,7 +49,10 @@ fn describe(run: &WayRun) -> String {
     match run.way {
         Way::Sequential => format!("one call after another, on {connections}"),
         Way::Threads => {
-            format!("each call on a thread of its own, {} over {connections}", counted(run.threads, "thread"))
+            format!(
+                "each call on a thread of its own, {} over {connections}",
+                counted(run.threads, "thread")
+            )
         }
         Way::Tasks => format!("each call an async task, all on one thread, over {connections}"),
         Way::Exchange => format!(
@@ -68,25 +71,35 @@ fn notes(run: &WayRun) -> Vec<String> {
         _ => None,
     });
     if let Some((code, message)) = first {
-        notes.push(format!("{} failed; the first: {code}: {message}", counted(run.failed(), "call")));
+        notes.push(format!(
+            "{} failed; the first: {code}: {message}",
+            counted(run.failed(), "call")
+        ));
     }
     if run.unfinished() > 0 {
-        notes.push(format!("{} not answered when the race was ended", counted(run.unfinished(), "call")));
+        notes.push(format!(
+            "{} not answered when the race was ended",
+            counted(run.unfinished(), "call")
+        ));
     }
     notes
 }
 
-fn table(race: &Race) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    let mut header =
-        vec!["way", "wall time", "speed-up", "most in flight", "threads", "connections", "memory added"];
+fn figures(race: &Race) -> String {
+    let mut header = vec![
+        "way",
+        "wall time",
+        "speed-up",
+        "most in flight",
+        "threads",
+        "connections",
+        "memory added",
+    ];
     let has_failed = race.runs.iter().any(|run| run.failed() > 0);
     if has_failed {
         header.push("failed");
     }
-    table.set_header(header);
-    for run in &race.runs {
+    let row = |run: &WayRun| {
         let mut cells = vec![
             run.way.to_string(),
             rounded(run.wall),
@@ -99,12 +112,9 @@ fn table(race: &Race) -> Table {
         if has_failed {
             cells.push(grouped(run.failed() as u64));
         }
-        table.add_row(cells);
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
+        cells
+    };
+    table(header, race.runs.iter().map(row).collect(), 1).trim_fmt()
 }
 
 fn times(speed_up: f64) -> String {
@@ -115,33 +125,51 @@ fn times(speed_up: f64) -> String {
     }
 }
 
+/// Text in lines of at most so many columns.
+fn wrapped(text: &str, columns: usize) -> String {
+    let mut lines = String::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let width = word.chars().count();
+        if used > 0 && used + 1 + width > columns {
+            lines.push('\n');
+            used = 0;
+        } else if used > 0 {
+            lines.push(' ');
+            used += 1;
+        }
+        lines.push_str(word);
+        used += width;
+    }
+    lines
+}
+
 /// What to learn, from the race's own figures.
 pub(super) fn lesson(race: &Race) -> String {
     let Some(best) = best(race) else {
-        let why = if race.is_interrupted { "the race was ended early" } else { "see the notes above" };
+        let why =
+            if race.is_interrupted { "the race was ended early" } else { "see the notes above" };
         return format!("No way had all its calls answered: {why}.");
     };
     let delay = longsync::duration::text(race.delay);
     let wall = rounded(best.wall);
     let calls = counted(race.calls, "call");
     if best.way == Way::Sequential {
-        return format!("{calls} of {delay} took {wall} one after another: each waited for the one before.");
+        return format!(
+            "{calls} of {delay} took {wall} one after another: each waited for the one before."
+        );
     }
+    let measured = if race.whole(Way::Sequential).is_some() { "took" } else { "would take" };
     let by_one = rounded(race.one_by_one());
-    let took = match race.whole(Way::Sequential) {
-        Some(_) => format!("took {by_one} one after another"),
-        None => format!("would take {by_one} one after another"),
-    };
     let how = match best.way {
         Way::Threads => format!("on {}", counted(best.threads, "thread")),
-        Way::Tasks => "as async tasks on one thread".to_owned(),
         Way::Exchange => format!("as messages of {}", counted(best.streams, "stream")),
-        Way::Sequential => String::new(),
+        Way::Tasks | Way::Sequential => "as async tasks on one thread".to_owned(),
     };
+    let connections = counted(best.connections, "connection");
     format!(
-        "{calls} of {delay} {took}, and {wall} {how} over {}: waiting is not working, \
-         so it can be done all at once.",
-        counted(best.connections, "connection"),
+        "Waiting is not working: {calls} of {delay} {measured} {by_one} one after another, \
+         but took {wall} {how} over {connections}."
     )
 }
 

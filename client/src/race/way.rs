@@ -260,7 +260,11 @@ impl Calls {
             }
         }
         let is_whole = lock(rows).iter().all(|row| row.end != End::Unfinished);
-        if is_whole { Ok(()) } else { Err(Status::data_loss("the stream ended before all answers had come")) }
+        if is_whole {
+            Ok(())
+        } else {
+            Err(Status::data_loss("the stream ended before all answers had come"))
+        }
     }
 
     fn end_of(&self, answer: &LongSyncExchangeResponse) -> End {

@@ -75,18 +75,21 @@ pub fn to_json(single: &Single) -> serde_json::Result<String> {
         connect_ns: nanos(single.connect),
         service_time_ns: single.service_time.map(nanos),
         interrupted: single.status.is_none(),
-        status: single.status.as_ref().map(|status| json_status(status, single.failure_timing())),
+        status: single
+            .status
+            .as_ref()
+            .map(|status| json_status(status, single.failure_timing().as_ref())),
         answers: single.answers.iter().map(json_answer).collect(),
     })
 }
 
-fn json_status(status: &Status, timing: Option<Timing>) -> JsonStatus {
+fn json_status(status: &Status, timing: Option<&Timing>) -> JsonStatus {
     JsonStatus {
         code: status.code().into(),
         name: code_name(status.code()),
         message: status.message().to_owned(),
         field: wrong_field(status),
-        timing: timing.as_ref().map(json_timing),
+        timing: timing.map(json_timing),
     }
 }
 

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, Table, presets};
 use longsync::v1::Timing;
 use tonic::Code;
 
 use super::{Answer, Kind, Single, duration};
 use crate::figures::{counted, rounded, rounded_signed};
 use crate::status::code_name;
+use crate::table::table;
 
 const FAILED: Style = AnsiColor::Red.on_default().bold();
 
@@ -58,7 +58,7 @@ pub fn to_text(single: &Single) -> String {
             let _ = writeln!(text, "{FAILED}{name}{FAILED:#}: {}", status.message());
         }
     }
-    let _ = writeln!(text, "{}", table(single));
+    let _ = writeln!(text, "{}", account(single));
     let hidden = single.answers.len().saturating_sub(MOST_ROWS);
     if hidden > 0 {
         let _ = writeln!(text, "and {} more; --json has them all", counted(hidden, "answer"));
@@ -70,15 +70,13 @@ pub fn to_text(single: &Single) -> String {
     text
 }
 
-fn table(single: &Single) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+fn account(single: &Single) -> String {
     let is_numbered = single.answers.iter().any(|answer| answer.number.is_some());
     let mut header = vec!["connect", "queued", "planned", "waited", "added", "service time"];
     if is_numbered {
         header.insert(0, if single.kind == Kind::Exchange { "id" } else { "index" });
     }
-    table.set_header(header);
+    let mut rows = Vec::new();
     for (index, answer) in single.answers.iter().take(MOST_ROWS).enumerate() {
         let mut cells = vec![if index == 0 { rounded(single.connect) } else { String::new() }];
         cells.extend(server_side(answer.timing.as_ref()));
@@ -87,15 +85,12 @@ fn table(single: &Single) -> Table {
         if is_numbered {
             cells.insert(0, answer.number.map(|number| number.to_string()).unwrap_or_default());
         }
-        table.add_row(cells);
+        rows.push(cells);
     }
-    if single.answers.is_empty() {
-        table.add_row(failed_row(single));
+    if rows.is_empty() {
+        rows.push(failed_row(single));
     }
-    for column in table.column_iter_mut() {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
+    table(header, rows, 0).trim_fmt()
 }
 
 /// The account of a call without answers: what its status brought along.
@@ -115,7 +110,9 @@ fn failed_row(single: &Single) -> Vec<String> {
 /// Queued, planned and waited, by the server's account.
 fn server_side(timing: Option<&Timing>) -> [String; 3] {
     let shown = |figure: Option<Duration>| figure.map_or_else(|| "-".to_owned(), rounded);
-    let of = |figure: fn(&Timing) -> Option<&prost_types::Duration>| shown(duration(timing.and_then(figure)));
+    let of = |figure: fn(&Timing) -> Option<&prost_types::Duration>| {
+        shown(duration(timing.and_then(figure)))
+    };
     [
         of(|timing| timing.queued.as_ref()),
         of(|timing| timing.planned.as_ref()),

@@ -30,7 +30,9 @@ pub(super) async fn answer(
     while let Some(request) = next {
         totals.add(&request);
         received_at.get_or_insert_with(|| call.received(&request.call_id));
-        let plan = call.plan(Ask::from(&request)).map_err(|why| refuse(call, why.of_message(request.id)))?;
+        let plan = call
+            .plan(Ask::from(&request))
+            .map_err(|why| refuse(call, why.of_message(request.id)))?;
         let Arrived { at, .. } = inbox.take(call, plan.payload.held_bytes());
         drop(request);
         if plan.payload != Payload::Empty {
@@ -41,7 +43,7 @@ pub(super) async fn answer(
         let wait = Wait { start: due_before.map_or(at, |due| at.max(due)), planned: plan.delay };
         due_before = Some(wait.due());
         let (waited, after) = wait_and_read_ahead(call, wait, &mut requests).await;
-        spent = call.add_spent(waited);
+        spent = call.add_spent(wait, waited);
         next = after?;
     }
     let behavior = behavior.unwrap_or_else(|| call.worker().shared.config.behavior.clone());

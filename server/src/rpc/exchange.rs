@@ -76,7 +76,11 @@ impl Answers {
     }
 
     /// Takes a request off the stream. One that cannot be served is answered at once.
-    fn take(&mut self, request: &LongSyncExchangeRequest, now: Instant) -> Option<LongSyncExchangeResponse> {
+    fn take(
+        &mut self,
+        request: &LongSyncExchangeRequest,
+        now: Instant,
+    ) -> Option<LongSyncExchangeResponse> {
         let received_at = self.call.received(&request.call_id);
         let plan = match self.call.plan(Ask::from(request)) {
             Ok(plan) => plan,

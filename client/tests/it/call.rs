@@ -1,0 +1,130 @@
+//! Single calls of all four kinds against a real server.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use longsync_client::single::{Kind, Single, SinglePlan, call};
+use longsync_server::Limits;
+use tokio_util::sync::CancellationToken;
+use tonic::Code;
+use tonic::metadata::MetadataMap;
+
+use crate::harness::{TestServer, eventually, start};
+
+const KINDS: [Kind; 4] = [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange];
+
+fn plan(server: &TestServer, kind: Kind) -> SinglePlan {
+    SinglePlan {
+        kind,
+        target: server.target.clone(),
+        delay: None,
+        behavior: String::new(),
+        deadline: None,
+        count: None,
+        payload: Bytes::new(),
+        echo_payload: false,
+        response_bytes: 0,
+        call_id: String::new(),
+        metadata: MetadataMap::new(),
+    }
+}
+
+async fn made(plan: &SinglePlan) -> Single {
+    call(plan, &CancellationToken::new(), |_| {}).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_kind_is_answered_with_what_the_server_saw() {
+    let server = start(Limits::default());
+    for kind in KINDS {
+        let single = made(&plan(&server, kind)).await;
+        assert_eq!(single.code(), Some(Code::Ok), "{kind}");
+        assert_eq!(single.answers.len(), 1, "{kind}");
+        let answer = &single.answers[0];
+        assert_eq!(answer.message, "Done!");
+        assert_eq!(answer.timing.as_ref().unwrap().behavior, "20ms", "{kind}");
+        assert!(answer.service_time >= Duration::from_millis(20), "{kind}");
+        assert!(answer.added_ns().unwrap() > -5_000_000, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn count_is_answers_of_a_stream_and_requests_of_the_others() {
+    let server = start(Limits::default());
+    for (kind, answers) in [(Kind::Stream, 3), (Kind::Collect, 1), (Kind::Exchange, 3)] {
+        let single = made(&SinglePlan { count: Some(3), ..plan(&server, kind) }).await;
+        assert_eq!(single.answers.len(), answers, "{kind}");
+        assert_eq!(single.answers[0].count, (kind == Kind::Collect).then_some(3), "{kind}");
+    }
+    let none = made(&SinglePlan { count: Some(0), ..plan(&server, Kind::Stream) }).await;
+    assert_eq!((none.code(), none.answers.len()), (Some(Code::Ok), 0));
+}
+
+#[tokio::test]
+async fn payloads_come_back_as_they_were_asked_for() {
+    let server = start(Limits::default());
+    let payload = Bytes::from(vec![7; 3 * 1024 * 1024]);
+    for kind in KINDS {
+        let echo =
+            SinglePlan { payload: payload.clone(), echo_payload: true, ..plan(&server, kind) };
+        assert!(made(&echo).await.answers[0].payload == payload, "{kind}");
+        let zeros = SinglePlan { response_bytes: 4 * 1024 * 1024, ..plan(&server, kind) };
+        assert_eq!(made(&zeros).await.answers[0].payload.len(), 4 * 1024 * 1024, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_that_is_over_is_told_with_the_servers_account() {
+    let server = start(Limits::default());
+    for kind in KINDS {
+        let short = SinglePlan {
+            delay: Some(Duration::from_secs(60)),
+            deadline: Some(Duration::from_millis(50)),
+            ..plan(&server, kind)
+        };
+        let single = made(&short).await;
+        assert_eq!(single.code(), Some(Code::DeadlineExceeded), "{kind}");
+        assert!(single.service_time.unwrap() >= Duration::from_millis(50), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_names_the_status_and_brings_the_timing() {
+    let server = start(Limits::default());
+    for kind in [Kind::Unary, Kind::Stream, Kind::Collect] {
+        let wrong = SinglePlan { behavior: "hang(1%)".to_owned(), ..plan(&server, kind) };
+        let single = made(&wrong).await;
+        assert_eq!(single.code(), Some(Code::InvalidArgument), "{kind}");
+        assert!(single.failure_timing().is_some(), "{kind}");
+    }
+    let wrong = SinglePlan { behavior: "hang(1%)".to_owned(), ..plan(&server, Kind::Exchange) };
+    let single = made(&wrong).await;
+    assert_eq!(single.code(), Some(Code::Ok));
+    assert_eq!(single.answers[0].failure.as_ref().unwrap().code, Code::InvalidArgument as i32);
+}
+
+#[tokio::test]
+async fn metadata_goes_into_the_request() {
+    let server = start(Limits::default());
+    let mut with_header = plan(&server, Kind::Unary);
+    with_header.metadata.insert("x-longsync-behavior", "1ms".parse().unwrap());
+    with_header.metadata.insert("grpc-previous-rpc-attempts", "2".parse().unwrap());
+    let single = made(&with_header).await;
+    let timing = single.answers[0].timing.clone().unwrap();
+    assert_eq!((timing.behavior.as_str(), timing.attempt), ("1ms", 3));
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_the_call_and_keeps_its_answers() {
+    let server = start(Limits::default());
+    let interrupt = CancellationToken::new();
+    let slow = SinglePlan {
+        delay: Some(Duration::from_millis(100)),
+        count: Some(1_000),
+        ..plan(&server, Kind::Stream)
+    };
+    let single = call(&slow, &interrupt, |_| interrupt.cancel()).await.unwrap();
+    assert_eq!(single.code(), None);
+    assert_eq!(single.answers.len(), 1);
+    eventually(|| server.stats.snapshot().calls_in_flight() == 0).await;
+}

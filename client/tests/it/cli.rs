@@ -1,0 +1,183 @@
+//! The binary, as a user runs it.
+
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use longsync_server::Limits;
+
+use crate::harness::{TestServer, eventually, start};
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longsync-client"));
+    command.args(args).stdin(Stdio::null()).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command
+}
+
+/// Runs the client to its end, beside the server that runs on this test's own threads.
+async fn client(args: &[&str]) -> Output {
+    let mut command = command(args);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+async fn call(server: &TestServer, args: &[&str]) -> Output {
+    let url = server.target.to_string();
+    client(&[&["call", "--url", &url], args].concat()).await
+}
+
+#[tokio::test]
+async fn help_says_what_there_is() {
+    insta::assert_snapshot!("help", stdout(&client(&["--help"]).await));
+    insta::assert_snapshot!("help_call", stdout(&client(&["call", "--help"]).await));
+}
+
+#[tokio::test]
+async fn with_no_arguments_but_shorter_delays_the_race_is_run() {
+    let output = client(&["--delay", "20ms", "--calls", "4"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(
+        text.starts_with("4 calls of 20ms each\nto a server started inside this process"),
+        "{text}"
+    );
+    for way in ["sequential:", "threads:", "tasks:", "exchange:", "Waiting is not working: 4 calls"]
+    {
+        assert!(text.contains(way), "{text}");
+    }
+    assert!(!text.contains('\u{1b}'), "a pipe gets no colours");
+}
+
+#[tokio::test]
+async fn the_race_has_a_name_of_its_own_and_speaks_json() {
+    let output =
+        client(&["race", "--delay", "10ms", "--calls", "3", "--ways", "tasks,exchange", "--json"])
+            .await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["schema"], "longsync.race/v1");
+    assert_eq!(json["delay_ns"], 10_000_000);
+    assert_eq!(json["ways"][1]["way"], "exchange");
+    for call in json["ways"][0]["calls"].as_array().unwrap() {
+        assert!(call["done_ns"].as_u64() >= call["sent_ns"].as_u64());
+        assert!(call["waited_ns"].as_u64() >= Some(10_000_000));
+        assert_eq!(call["status"], "OK");
+    }
+}
+
+#[tokio::test]
+async fn colours_are_used_when_they_are_asked_for() {
+    let output = client(&["--delay", "1ms", "--calls", "1", "--color", "always"]).await;
+    assert!(stdout(&output).contains('\u{1b}'));
+}
+
+#[tokio::test]
+async fn a_call_prints_its_answer_and_a_table() {
+    let server = start(Limits::default());
+    let output = call(&server, &["--delay", "30ms", "--payload", "hello", "--echo-payload"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.starts_with("Done! [5 bytes: hello]\n"), "{text}");
+    for column in ["connect", "queued", "planned", "waited", "added", "service time", "30ms"] {
+        assert!(text.contains(column), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_each_kind_speaks_json() {
+    let server = start(Limits::default());
+    for (kind, answers) in [("unary", 1), ("stream", 2), ("collect", 1), ("exchange", 2)] {
+        let count: &[&str] = if kind == "unary" { &[] } else { &["--count", "2"] };
+        let args = [&["--kind", kind, "--delay", "5ms", "--json"], count].concat();
+        let output = call(&server, &args).await;
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["schema"], "longsync.call/v1");
+        assert_eq!(json["kind"], kind);
+        assert_eq!(json["status"]["name"], "OK");
+        assert_eq!(json["answers"].as_array().unwrap().len(), answers, "{kind}");
+        assert!(json["answers"][0]["timing"]["waited_ns"].as_u64() >= Some(5_000_000), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_call_exits_with_64_and_its_status_code() {
+    let server = start(Limits::default());
+    for (args, code) in [
+        (["--behavior", "fail(1%)"], 64 + 3),
+        (["--delay", "2h"], 64 + 3),
+        (["--metadata", "grpc-timeout:5x"], 64 + 3),
+        (["--deadline", "5ms"], 64 + 4),
+    ] {
+        assert_eq!(call(&server, &args).await.status.code(), Some(code), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_with_how_to_start_one() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{free}");
+    for (args, code) in [(["call", "--url", &url], 78), (["race", "--url", &url], 1)] {
+        let output = client(&args).await;
+        assert_eq!(output.status.code(), Some(code));
+        let said = stderr(&output);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains(&url) && said.contains("longsync-server --listen"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
+    for (args, right) in [
+        (&["--url", "https://127.0.0.1:9000"][..], "http://127.0.0.1:9000"),
+        (&["--url", "127.0.0.1:9000"], "http://127.0.0.1:9000"),
+        (&["--calls", "0"], "1 to 1000000"),
+        (&["--delay", "soon"], "250ms"),
+        (&["--delay", "500"], "250ms"),
+        (&["--ways", "tasks,fibers"], "sequential, threads, tasks, exchange"),
+        (&["--ways", "tasks,tasks"], "once"),
+        (&["call", "--metadata", "nonsense"], "name:value"),
+        (&["call", "--count", "3"], "--count is for"),
+        (&["call", "--delay", "1s", "--behavior", "1s"], "cannot be used with"),
+        (&["call", "--echo-payload", "--response-bytes", "1"], "cannot be used with"),
+        (&["--nonsense"], "--help"),
+    ] {
+        let output = client(args).await;
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(stderr(&output).contains(right), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[tokio::test]
+async fn completions_name_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = client(&["completions", shell]).await;
+        assert_eq!(output.status.code(), Some(0));
+        assert!(stdout(&output).contains("exchange"), "{shell}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_interrupt_ends_a_race_and_still_reports_what_was_measured() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let server = start(Limits::default());
+    let url = server.target.to_string();
+    let mut command =
+        command(&["--url", &url, "--delay", "60s", "--ways", "tasks,exchange", "--calls", "4"]);
+    let race = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    eventually(|| server.stats.snapshot().calls_in_flight() == 4).await;
+    kill_process(Pid::from_child(&race), Signal::INT).unwrap();
+    let ended = tokio::task::spawn_blocking(move || race.wait_with_output().unwrap());
+    let output = tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let text = stdout(&output);
+    assert!(text.contains("4 calls not answered when the race was ended"), "{text}");
+    assert!(!text.contains("exchange:"), "{text}");
+}

@@ -1,0 +1,126 @@
+//! Connections and credits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longsync::duration::to_proto;
+use longsync::v1::LongSyncRequest;
+use longsync::v1::long_sync_service_client::LongSyncServiceClient;
+use longsync_client::{Connection, Connections, Target};
+use longsync_server::{Config, Kind, Limits, Outcome, Worker, serve_connection};
+use longsync_timer::{Clock, Timer};
+use tokio::task::JoinSet;
+
+use crate::harness::{eventually, start};
+
+fn connections(target: &Target) -> Arc<Connections> {
+    Arc::new(Connections::new(target.clone(), Timer::new(Clock::Monotonic)))
+}
+
+async fn call(connections: &Connections, delay: Duration) -> Result<String, tonic::Status> {
+    let credit = connections.credit().await.unwrap();
+    let request = LongSyncRequest { delay: Some(to_proto(delay)), ..Default::default() };
+    let mut client = LongSyncServiceClient::with_origin(credit, connections.target().origin());
+    Ok(client.long_sync(request).await?.into_inner().message)
+}
+
+#[tokio::test]
+async fn calls_over_the_peers_stream_limit_go_on_further_connections() {
+    let server = start(Limits { max_streams: 10, ..Limits::default() });
+    let connections = connections(&server.target);
+    let mut calls = JoinSet::new();
+    for _ in 0..25 {
+        let connections = Arc::clone(&connections);
+        calls.spawn(async move { call(&connections, Duration::from_millis(300)).await });
+    }
+    // None is held back: all of them wait on the server at once.
+    eventually(|| server.stats.snapshot().calls_in_flight() == 25).await;
+    while let Some(answer) = calls.join_next().await {
+        assert_eq!(answer.unwrap().unwrap(), "Done!");
+    }
+    assert_eq!(connections.opened(), 3);
+}
+
+#[tokio::test]
+async fn one_after_another_calls_share_a_connection() {
+    let server = start(Limits { max_streams: 1, ..Limits::default() });
+    let connections = connections(&server.target);
+    for _ in 0..20 {
+        call(&connections, Duration::ZERO).await.unwrap();
+    }
+    assert_eq!(connections.opened(), 1);
+}
+
+#[tokio::test]
+async fn a_dropped_call_is_reset_and_the_connection_survives_thousands_of_them() {
+    let server = start(Limits::default());
+    let connections = connections(&server.target);
+    let cancelled = || server.stats.snapshot().calls_ended(Kind::LongSync, Outcome::Cancelled);
+    for round in 1..=3 {
+        let mut calls = JoinSet::new();
+        for _ in 0..1_000 {
+            let connections = Arc::clone(&connections);
+            calls.spawn(async move { call(&connections, Duration::from_secs(60)).await });
+        }
+        eventually(|| server.stats.snapshot().calls_in_flight() == 1_000).await;
+        drop(calls);
+        eventually(|| cancelled() == round * 1_000).await;
+    }
+    call(&connections, Duration::ZERO).await.unwrap();
+    assert_eq!(connections.opened(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_is_replaced() {
+    let server = start(Limits::default());
+    let connections = connections(&server.target);
+    call(&connections, Duration::ZERO).await.unwrap();
+    drop(server);
+    // The old server says GOAWAY; from then on its address answers no more.
+    let refused = async {
+        while connections.credit().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), refused).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_connection_names_the_address_and_how_to_start_a_server() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let connections = connections(&format!("http://{free}").parse().unwrap());
+    let why = connections.credit().await.unwrap_err().to_string();
+    assert!(why.contains(&format!("http://{free}")), "{why}");
+    assert!(why.contains(&format!("longsync-server --listen {free}")), "{why}");
+}
+
+#[tokio::test]
+async fn a_peer_that_speaks_no_http2_is_said_to() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        drop(socket);
+    });
+    let why = connections(&target).credit().await.unwrap_err().to_string();
+    assert!(why.starts_with("cannot reach"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_an_in_memory_stream_a_call_takes_exactly_its_delay() {
+    let worker = Worker::new(Config::default(), Clock::Tokio).await;
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    tokio::spawn(async move { serve_connection(far, &worker).await });
+    let timer = Timer::new(Clock::Tokio);
+    let connection = Connection::begin(near, timer.clone()).await.unwrap();
+    assert_eq!(connection.max_streams(), 16_384);
+
+    let credit = connection.credit().unwrap();
+    let stamps = credit.stamps();
+    let origin = "http://in.memory".parse().unwrap();
+    let request =
+        LongSyncRequest { delay: Some(to_proto(Duration::from_secs(3600))), ..Default::default() };
+    LongSyncServiceClient::with_origin(credit, origin).long_sync(request).await.unwrap();
+
+    assert_eq!(stamps.done().unwrap() - stamps.sent().unwrap(), Duration::from_secs(3600));
+}

@@ -1,0 +1,10 @@
+//! The client against real servers, and its binary as a user runs it.
+
+#![expect(clippy::unwrap_used, reason = "in tests a failed step is a failed test")]
+
+mod call;
+mod cli;
+mod connections;
+mod harness;
+mod race;
+mod report;
