@@ -23,6 +23,11 @@
 //! # }
 //! ```
 
+/// The README's example is run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 mod body;
 mod connection;
 mod connections;

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longsync_timer::{Sleep, Woken};
 use pin_project_lite::pin_project;
@@ -56,13 +56,16 @@ impl<F: Future> Future for CallTask<F> {
             if this.call.why_cut().is_some() {
                 continue;
             }
-            let timer = &this.call.worker().timer;
-            match this.call.next_poll() {
-                Some(at)
-                    if this.entry.as_ref().as_pin_ref().is_some_and(|entry| entry.due() == at) => {}
-                Some(at) => this.entry.set(Some(timer.sleep_until(at))),
-                None if this.entry.is_some() => {}
-                None => this.entry.set(Some(timer.sleep(FAR))),
+            let at = this.call.next_poll();
+            if !is_armed(this.entry.as_ref().as_pin_ref(), at) {
+                let worker = this.call.worker();
+                // The drain's end fires only the entries that exist then.
+                if worker.is_drained() {
+                    this.call.cut(Cut::Drain);
+                    continue;
+                }
+                let at = at.unwrap_or_else(|| worker.timer.now() + FAR);
+                this.entry.set(Some(worker.timer.sleep_until(at)));
             }
             let entry = this.entry.as_mut().as_pin_mut().expect("it was set above");
             let woken = ready!(entry.poll(cx));
@@ -72,6 +75,11 @@ impl<F: Future> Future for CallTask<F> {
             }
         }
     }
+}
+
+/// Whether an entry serves for `at`; any does, where the call waits for nothing but its client.
+fn is_armed(entry: Option<Pin<&Sleep>>, at: Option<Instant>) -> bool {
+    entry.is_some_and(|entry| at.is_none_or(|at| entry.due() == at))
 }
 
 /// Runs the streams of one HTTP/2 connection, each with the call that was routed for it.
