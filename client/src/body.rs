@@ -14,8 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::connection::Place;
 use crate::status::from_h2;
+use crate::streams::Place;
 
 /// When a call was sent and when it was done.
 #[derive(Debug, Clone, Default)]

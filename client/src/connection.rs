@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use tonic::client::GrpcService;
 
 use crate::body::{AnswerBody, Stamps, Start, send_rest};
 use crate::status::from_h2;
+use crate::streams::{Place, Streams};
 
 /// What h2 takes for the peer's limit on streams until the peer has said it.
 const NOT_SAID_YET: usize = usize::MAX - 1;
@@ -34,7 +35,7 @@ const DATA_FRAME_BUDGET: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Connection {
     sender: SendRequest<Bytes>,
-    streams: AtomicUsize,
+    streams: Streams,
     is_closed: AtomicBool,
     timer: Timer,
 }
@@ -62,7 +63,7 @@ impl Connection {
             .map_err(io::Error::other)?;
         let connection = Arc::new(Self {
             sender,
-            streams: AtomicUsize::new(0),
+            streams: Streams::default(),
             is_closed: AtomicBool::new(false),
             timer,
         });
@@ -99,11 +100,8 @@ impl Connection {
         if self.is_closed.load(Ordering::Relaxed) {
             return None;
         }
-        let limit = self.max_streams();
-        let more = |streams: usize| (streams < limit).then_some(streams + 1);
-        self.streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        let place = Place(Arc::clone(self));
-        Some(Credit { place: Some(place), stamps: Stamps::default(), timer: self.timer.clone() })
+        let place = self.streams.take(self.max_streams())?;
+        Some(Credit { connection: Arc::clone(self), place: Some(place), stamps: Stamps::default() })
     }
 
     /// How many streams the peer allows at once.
@@ -117,22 +115,12 @@ impl Connection {
     }
 }
 
-/// A place among the streams of a connection, given back when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Place(Arc<Connection>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// The right to one call on a connection. tonic's generated client calls through it, once.
 #[derive(Debug)]
 pub struct Credit {
+    connection: Arc<Connection>,
     place: Option<Place>,
     stamps: Stamps,
-    timer: Timer,
 }
 
 impl Credit {
@@ -156,53 +144,55 @@ impl GrpcService<Body> for Credit {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let place = self.place.take();
-        let (stamps, timer) = (self.stamps.clone(), self.timer.clone());
+        let (connection, stamps) = (Arc::clone(&self.connection), self.stamps.clone());
         Box::pin(async move {
             let place =
                 place.ok_or_else(|| Status::internal("a credit is for one call, and was used"))?;
-            let answered = send(request, place, &timer, &stamps).await;
+            let answered = connection.send(request, place, &stamps).await;
             if answered.is_err() {
-                stamps.set_done(timer.now());
+                stamps.set_done(connection.timer.now());
             }
             answered
         })
     }
 }
 
-/// Sends a request, and waits for the head of its answer.
-async fn send(
-    request: Request<Body>,
-    place: Place,
-    timer: &Timer,
-    stamps: &Stamps,
-) -> Result<Response<AnswerBody>, Status> {
-    let connection = Arc::clone(&place.0);
-    let (head, body) = request.into_parts();
-    let head = Request::from_parts(head, ());
-    let start = Start::of(body).await?;
-    let mut sender = connection.sender.clone();
-    poll_fn(|cx| sender.poll_ready(cx)).await.map_err(|error| connection.failed(&error))?;
-    stamps.set_sent(timer.now());
-    let is_all = matches!(start, Start::Whole(None));
-    let sent = sender.send_request(head, is_all).map_err(|error| connection.failed(&error))?;
-    let (response, mut stream) = sent;
-    let sending = match start {
-        Start::Whole(data) => {
-            data.map_or(Ok(()), |data| stream.send_data(data, true))
-                .map_err(|error| from_h2(&error))?;
-            None
-        }
-        Start::Open(data, rest) => {
-            data.map_or(Ok(()), |data| stream.send_data(data, false))
-                .map_err(|error| from_h2(&error))?;
-            Some(AbortOnDropHandle::new(tokio::spawn(send_rest(rest, stream))))
-        }
-    };
-    let response = response.await.map_err(|error| from_h2(&error))?;
-    Ok(response.map(|body| AnswerBody::new(body, place, sending, timer.clone(), stamps.clone())))
-}
-
 impl Connection {
+    /// Sends a request, and waits for the head of its answer.
+    async fn send(
+        &self,
+        request: Request<Body>,
+        place: Place,
+        stamps: &Stamps,
+    ) -> Result<Response<AnswerBody>, Status> {
+        let (head, body) = request.into_parts();
+        let head = Request::from_parts(head, ());
+        let start = Start::of(body).await?;
+        let mut sender = self.sender.clone();
+        poll_fn(|cx| sender.poll_ready(cx)).await.map_err(|error| self.failed(&error))?;
+        stamps.set_sent(self.timer.now());
+        let is_all = matches!(start, Start::Whole(None));
+        let sent = sender.send_request(head, is_all).map_err(|error| self.failed(&error))?;
+        let (response, mut stream) = sent;
+        let mut deliver = |data: Option<Bytes>, is_end| match data {
+            Some(data) => stream.send_data(data, is_end).map_err(|error| from_h2(&error)),
+            None => Ok(()),
+        };
+        let sending = match start {
+            Start::Whole(data) => {
+                deliver(data, true)?;
+                None
+            }
+            Start::Open(data, rest) => {
+                deliver(data, false)?;
+                Some(AbortOnDropHandle::new(tokio::spawn(send_rest(rest, stream))))
+            }
+        };
+        let response = response.await.map_err(|error| from_h2(&error))?;
+        let timer = self.timer.clone();
+        Ok(response.map(|body| AnswerBody::new(body, place, sending, timer, stamps.clone())))
+    }
+
     /// A connection that refuses a stream takes no more: its peer has said so, or has gone.
     fn failed(&self, error: &h2::Error) -> Status {
         self.is_closed.store(true, Ordering::Relaxed);

@@ -36,6 +36,7 @@ mod memory;
 pub mod race;
 pub mod single;
 mod status;
+mod streams;
 mod table;
 mod target;
 

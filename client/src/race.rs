@@ -3,6 +3,7 @@
 mod json;
 mod outcome;
 mod picture;
+mod runner;
 mod text;
 mod way;
 
@@ -66,7 +67,7 @@ pub async fn run(plan: &RacePlan, interrupt: &CancellationToken) -> Result<Race,
         // Each way has connections of its own, opened before its clock starts.
         let connections = Connections::new(target.clone(), Timer::new(Clock::Monotonic));
         drop(connections.credit().await?);
-        runs.push(way::run(*way, plan, connections, interrupt).await);
+        runs.push(runner::run(*way, plan, connections, interrupt).await);
     }
     let is_embedded = embedded.is_some();
     if let Some(embedded) = embedded {

@@ -74,7 +74,7 @@ pub struct SinglePlan {
 }
 
 /// One answer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Answer {
     /// Its message.
     pub message: String,

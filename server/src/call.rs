@@ -15,6 +15,7 @@ use crate::counters::{Kind, Outcome};
 use crate::deadline::{Deadline, parse_timeout};
 use crate::plan::{Ask, Plan, plan};
 use crate::refusal::{Cut, Refusal};
+use crate::wait::{Spent, Wait};
 use crate::worker::Worker;
 
 /// One call, shared by all that work on it. When the last of them lets go of it, it is counted.
@@ -48,33 +49,6 @@ struct State {
     outcome: Option<Outcome>,
     is_client_gone: bool,
     buffered_bytes: u64,
-}
-
-/// A wait: due when `planned` has passed since `start`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wait {
-    pub(crate) start: Instant,
-    pub(crate) planned: Duration,
-}
-
-impl Wait {
-    pub(crate) fn due(self) -> Instant {
-        self.start + self.planned
-    }
-}
-
-/// How long was planned, and how long it took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Spent {
-    pub(crate) planned: Duration,
-    pub(crate) waited: Duration,
-}
-
-impl std::ops::AddAssign for Spent {
-    fn add_assign(&mut self, other: Self) {
-        self.planned += other.planned;
-        self.waited += other.waited;
-    }
 }
 
 impl Call {

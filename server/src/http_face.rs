@@ -12,10 +12,11 @@ use longsync::duration::from_proto;
 use longsync::v1::Timing;
 use tonic::body::Body;
 
-use crate::call::{Call, Wait};
+use crate::call::Call;
 use crate::metrics;
 use crate::plan::{Ask, AskedDelay};
 use crate::refusal::{Cut, Refusal};
+use crate::wait::Wait;
 use crate::worker::Worker;
 
 type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;

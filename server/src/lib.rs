@@ -33,7 +33,7 @@
 //! ```
 //!
 //! A call's way through the modules: `acceptor`, `worker`, `connection` (`io`, `task`), `route`
-//! (`http_face` or `rpc`), `plan`, the wait in `call`, and back as a `body`.
+//! (`http_face`, or `services` and `rpc`), `plan`, the wait in `call`, and back as a `body`.
 
 mod acceptor;
 mod behavior;
@@ -53,7 +53,9 @@ mod refusal;
 mod route;
 mod rpc;
 mod server;
+mod services;
 mod task;
+mod wait;
 mod worker;
 
 pub use crate::behavior::{Behavior, NotABehavior};

@@ -1,7 +1,6 @@
 //! Where a request goes: gRPC to its service, the rest to the HTTP face.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,11 +8,9 @@ use std::task::{Context, Poll};
 
 use http::{Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
-use longsync::v1::long_sync_service_server::{LongSyncServiceServer, SERVICE_NAME};
+use longsync::v1::long_sync_service_server::SERVICE_NAME;
 use tonic::body::Body;
 use tonic::{Code, Status};
-use tonic_health::pb::health_server::{Health, HealthServer};
-use tower::Service;
 
 use crate::body::{AnswerBody, Inbox, RequestBody};
 use crate::call::Call;
@@ -21,61 +18,8 @@ use crate::counters::Kind;
 use crate::http_face;
 use crate::io::Reads;
 use crate::refusal::Cut;
-use crate::rpc::LongSync;
+use crate::services::{BoxAnswer, Services};
 use crate::worker::Worker;
-
-type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
-type Handler = Arc<dyn Fn(Request<RequestBody>) -> BoxAnswer + Send + Sync>;
-
-/// The gRPC services of a server, by name.
-#[derive(Clone)]
-pub(crate) struct Services(Arc<[(&'static str, Handler)]>);
-
-impl fmt::Debug for Services {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
-    }
-}
-
-impl Services {
-    pub(crate) fn new(health: HealthServer<impl Health>) -> Self {
-        // Messages that are too long never come this far: see `RequestBody`.
-        let longsync = LongSyncServiceServer::new(LongSync).max_decoding_message_size(usize::MAX);
-        let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(longsync::FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-        };
-        let v1 = reflection().build_v1().expect("the descriptor sets are constants that are valid");
-        let v1alpha = reflection().build_v1alpha().expect("as above");
-        Self(Arc::new([
-            (SERVICE_NAME, handler(longsync)),
-            (tonic_health::pb::health_server::SERVICE_NAME, handler(health)),
-            ("grpc.reflection.v1.ServerReflection", handler(v1)),
-            ("grpc.reflection.v1alpha.ServerReflection", handler(v1alpha)),
-        ]))
-    }
-
-    fn find(&self, name: &str) -> Option<&Handler> {
-        self.0.iter().find(|(service, _)| *service == name).map(|(_, handler)| handler)
-    }
-}
-
-fn handler<S>(service: S) -> Handler
-where
-    S: Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible>,
-    S: Clone + Send + Sync + 'static,
-    S::Future: Send + 'static,
-{
-    Arc::new(move |request| {
-        let answer = service.clone().call(request);
-        Box::pin(async move {
-            let Ok(response) = answer.await;
-            response
-        })
-    })
-}
 
 /// The answer to a request, on its way.
 pub(crate) struct Answer {
@@ -135,9 +79,8 @@ pub(crate) fn route(
     let path = request.uri().path().trim_start_matches('/');
     let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
     let kind = if service == SERVICE_NAME { kind_of(method) } else { None };
-    let handler =
-        worker.shared.services.find(service).filter(|_| kind.is_some() || service != SERVICE_NAME);
-    let Some(handler) = handler else {
+    let is_known = kind.is_some() || service != SERVICE_NAME;
+    let Some(handler) = Services::find(service, worker).filter(|_| is_known) else {
         let status = Status::new(
             Code::Unimplemented,
             format!(

@@ -10,35 +10,31 @@ use tonic_health::server::HealthReporter;
 
 use crate::config::Config;
 use crate::counters::Snapshot;
-use crate::route::Services;
 
 /// What all workers of a server share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
-    pub(crate) services: Services,
     pub(crate) host: String,
     pub(crate) connections: AtomicUsize,
     pub(crate) connections_refused: AtomicU64,
     pub(crate) in_flight: AtomicU64,
     pub(crate) buffered_bytes: AtomicU64,
-    health: HealthReporter,
+    pub(crate) health: HealthReporter,
     counters: Box<[Mutex<Snapshot>]>,
 }
 
 impl Shared {
     /// For so many workers.
     pub(crate) fn new(config: Config, workers: usize) -> Arc<Self> {
-        let (health, service) = tonic_health::server::health_reporter();
         Arc::new(Self {
             config,
-            services: Services::new(service),
             host: host_name(),
             connections: AtomicUsize::new(0),
             connections_refused: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             buffered_bytes: AtomicU64::new(0),
-            health,
+            health: HealthReporter::new(),
             counters: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
         })
     }

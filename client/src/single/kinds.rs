@@ -68,11 +68,9 @@ async fn unary(
         message: answer.message,
         timing: answer.timing,
         payload: answer.payload,
-        number: None,
-        count: None,
-        failure: None,
         service_time: until_done(stamps, clock),
         is_comparable: true,
+        ..Answer::default()
     });
     Ok(())
 }
@@ -92,10 +90,9 @@ async fn stream(
             timing: answer.timing,
             payload: answer.payload,
             number: Some(answer.index.into()),
-            count: None,
-            failure: None,
             service_time: clock.since(stamps.sent()),
             is_comparable: answer.index == 0,
+            ..Answer::default()
         });
     }
     Ok(())
@@ -118,11 +115,10 @@ async fn collect(
         message: answer.message,
         timing: answer.timing,
         payload: answer.payload,
-        number: None,
         count: Some(answer.count),
-        failure: None,
         service_time: until_done(stamps, clock),
         is_comparable: true,
+        ..Answer::default()
     });
     Ok(())
 }
@@ -152,10 +148,10 @@ async fn exchange(
             timing: answer.timing,
             payload: answer.payload,
             number: Some(answer.id),
-            count: None,
             is_comparable: answer.failure.is_none(),
             failure: answer.failure,
             service_time: clock.since(sent),
+            ..Answer::default()
         });
     }
     Ok(())

@@ -10,8 +10,9 @@ use tonic::{Status, Streaming};
 
 use super::{DONE, refuse};
 use crate::body::{Arrived, Inbox};
-use crate::call::{Call, Spent, Wait};
+use crate::call::Call;
 use crate::plan::{Ask, Payload};
+use crate::wait::{Spent, Wait};
 
 type Requests = Streaming<LongSyncCollectRequest>;
 

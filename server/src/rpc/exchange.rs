@@ -13,9 +13,10 @@ use tonic::{Status, Streaming};
 
 use super::DONE;
 use crate::body::Inbox;
-use crate::call::{Call, Spent, Wait};
+use crate::call::Call;
 use crate::plan::{Ask, Plan};
 use crate::refusal::Refusal;
+use crate::wait::{Spent, Wait};
 
 /// The answers, in the order in which they are due.
 ///

@@ -11,9 +11,10 @@ use tonic::Status;
 
 use super::DONE;
 use crate::body::Inbox;
-use crate::call::{Call, Wait};
+use crate::call::Call;
 use crate::plan::{self, Ask, Plan};
 use crate::refusal::Refusal;
+use crate::wait::Wait;
 
 /// The answers, each due its delay after the due time of the one before: lateness does not add up.
 #[derive(Debug)]

@@ -4,9 +4,10 @@ use longsync::v1::{LongSyncRequest, LongSyncResponse};
 
 use super::DONE;
 use crate::body::Inbox;
-use crate::call::{Call, Wait};
+use crate::call::Call;
 use crate::plan::Ask;
 use crate::refusal::Refusal;
+use crate::wait::Wait;
 
 pub(super) async fn answer(
     call: &Call,

@@ -1,0 +1,48 @@
+//! How many streams a connection carries.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The count of a connection's open streams.
+#[derive(Debug, Default)]
+pub(crate) struct Streams(Arc<AtomicUsize>);
+
+impl Streams {
+    /// A place for one more, if that makes at most `limit`.
+    pub(crate) fn take(&self, limit: usize) -> Option<Place> {
+        let more = |open: usize| (open < limit).then_some(open + 1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Place(Arc::clone(&self.0)))
+    }
+}
+
+/// A place among the streams of a connection, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_there_again_when_it_was_given_back() {
+        let streams = Streams::default();
+        let (first, second) = (streams.take(2), streams.take(2));
+        assert!(first.is_some() && second.is_some() && streams.take(2).is_none());
+        drop(first);
+        assert!(streams.take(2).is_some());
+    }
+
+    #[test]
+    fn a_limit_that_fell_is_kept() {
+        let streams = Streams::default();
+        let _places = [streams.take(3), streams.take(3)];
+        assert!(streams.take(1).is_none());
+    }
+}
