@@ -59,7 +59,7 @@ pub(crate) struct RaceArgs {
     calls: NonZeroUsize,
 
     /// How long the server is to wait for each call.
-    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = longsync::duration::parse)]
     delay: Duration,
 
     /// The ways, in the order in which they run.
@@ -108,7 +108,7 @@ pub(crate) struct CallArgs {
     url: Target,
 
     /// How long the server is to wait; without this and --behavior its own behavior decides.
-    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "behavior")]
+    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse, conflicts_with = "behavior")]
     delay: Option<Duration>,
 
     /// How the server is to behave.
@@ -116,7 +116,7 @@ pub(crate) struct CallArgs {
     behavior: String,
 
     /// How long the call may take.
-    #[arg(long, value_name = "DURATION", value_parser = deadline)]
+    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse)]
     deadline: Option<Duration>,
 
     /// How many answers of a stream, how many requests of a collect or an exchange [default: 1].
@@ -189,20 +189,6 @@ fn calls(text: &str) -> Result<NonZeroUsize, String> {
     match text.parse::<NonZeroUsize>() {
         Ok(calls) if calls.get() <= MOST => Ok(calls),
         _ => Err("write a number from 1 to 1000000".to_owned()),
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, longsync::duration::NotADuration> {
-    longsync::duration::parse(text)
-}
-
-fn deadline(text: &str) -> Result<Duration, String> {
-    // `grpc-timeout` has room for 8 digits of hours, but no person waits for a year.
-    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
-    match duration(text) {
-        Ok(deadline) if deadline <= YEAR => Ok(deadline),
-        Ok(_) => Err("a deadline is at most 8760h, a year".to_owned()),
-        Err(why) => Err(why.to_string()),
     }
 }
 

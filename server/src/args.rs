@@ -34,7 +34,7 @@ pub(crate) struct Args {
     workers: Option<NonZeroUsize>,
 
     /// How long waiting calls may go on after SIGTERM or Ctrl-C.
-    #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
     drain: Duration,
 
     /// What is logged on stderr: off, error, warn, info, debug (a line a call) or trace.
@@ -51,7 +51,7 @@ pub(crate) struct Args {
 #[expect(clippy::struct_field_names, reason = "they are the names of the flags")]
 struct LimitArgs {
     /// The longest delay.
-    #[arg(long, env = "LONGSYNC_MAX_DELAY", value_name = "DURATION", default_value = "1h", value_parser = max_delay)]
+    #[arg(long, env = "LONGSYNC_MAX_DELAY", value_name = "DURATION", default_value = "1h", value_parser = longsync::duration::parse)]
     max_delay: Duration,
 
     /// The largest request message.
@@ -123,22 +123,10 @@ fn log(text: &str) -> Result<Targets, String> {
         let of_libraries = level.min(LevelFilter::WARN);
         return Ok(Targets::new().with_default(of_libraries).with_target("longsync_server", level));
     }
-    text.parse().map_err(|_| {
+    let targets = text.parse().ok().filter(|_| text.contains('='));
+    targets.ok_or_else(|| {
         format!("`{text}` is no level: write off, error, warn, info, debug or trace, or targets such as h2=debug")
     })
-}
-
-fn duration(text: &str) -> Result<Duration, longsync::duration::NotADuration> {
-    longsync::duration::parse(text)
-}
-
-fn max_delay(text: &str) -> Result<Duration, String> {
-    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
-    match duration(text) {
-        Ok(delay) if delay <= YEAR => Ok(delay),
-        Ok(_) => Err("a delay is at most 8760h, a year".to_owned()),
-        Err(why) => Err(why.to_string()),
-    }
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

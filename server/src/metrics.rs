@@ -154,7 +154,7 @@ impl EncodeMetric for Buckets<'_> {
             buckets.push((seconds(*bound), up_to - below));
             below = up_to;
         }
-        buckets.push((f64::MAX, histogram.len() - below));
+        buckets.push((f64::INFINITY, histogram.len() - below));
         encoder.encode_histogram::<NoLabelSet>(
             self.figure.sum().as_secs_f64(),
             histogram.len(),
