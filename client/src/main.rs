@@ -2,12 +2,10 @@
 
 mod args;
 
-use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
-use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 use longsync_client::race::{self, RaceError};
 use longsync_client::single;
@@ -34,13 +32,9 @@ fn main() -> ExitCode {
         Some(Command::Call(args)) => run_call(args),
         Some(Command::Race(args)) => run_race(args),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(
-                shell,
-                &mut Args::command(),
-                "longsync-client",
-                &mut std::io::stdout(),
-            );
-            Ok(ExitCode::SUCCESS)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "longsync-client", &mut script);
+            print(&String::from_utf8_lossy(&script)).map(|()| ExitCode::SUCCESS)
         }
         None => run_race(race),
     };
@@ -77,7 +71,7 @@ fn run_call(args: CallArgs) -> anyhow::Result<ExitCode> {
     let called = interruptible(async |interrupt| {
         let show = |answer: &single::Answer| {
             if !is_json {
-                // A reader that has gone is noticed when the rest is printed.
+                // What cannot be printed is said when the rest is.
                 let _ = print(&single::answer_line(answer));
             }
         };
@@ -128,17 +122,18 @@ fn columns() -> usize {
 /// Prints to stdout, with colours or without as was chosen.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = AutoStream::auto(std::io::stdout().lock());
-    writeln!(stdout, "{}", text.trim_end())?;
-    Ok(stdout.flush()?)
+    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+        // A reader that has seen enough is no error.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => Ok(printed?),
+    }
 }
 
 fn complain(why: &str) {
-    let mut line = String::new();
-    let _ = writeln!(line, "longsync-client: {why}");
     // Where not even stderr can be written, nobody is left to tell.
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    let _ = writeln!(std::io::stderr(), "longsync-client: {why}");
 }
 
 fn usage(why: &str) -> ! {
-    Args::command().error(ErrorKind::ValueValidation, why).exit()
+    Args::command().error(clap::error::ErrorKind::ValueValidation, why).exit()
 }

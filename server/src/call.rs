@@ -101,6 +101,11 @@ impl Call {
         self.kind
     }
 
+    /// When the read of the socket that completed its headers returned.
+    pub(crate) fn arrived(&self) -> Instant {
+        self.arrived
+    }
+
     pub(crate) fn now(&self) -> Instant {
         self.worker.timer.now()
     }

@@ -82,7 +82,7 @@ pub(crate) fn cut(cut: &Cut, call: &Call) -> Response<Body> {
 }
 
 async fn long_sync(call: &Call, query: &str) -> Response<Body> {
-    let start = call.now();
+    let start = call.arrived();
     let received_at = call.received("");
     let planned = asked(query).and_then(|(delay, behavior)| {
         call.plan(Ask {

@@ -3,7 +3,7 @@
 mod args;
 mod signals;
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -75,34 +75,36 @@ fn cannot_listen(config: &Config, error: &std::io::Error) -> anyhow::Error {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "what a person reads who has started the server")]
+/// What a person reads who has started the server; a program reads the first line.
 fn announce(server: &Server, config: &Config, files: FileLimit) {
     let address = server.local_addr();
-    println!("{} http://{address}", longsync::LISTENING);
     let raised = match files {
         FileLimit { before, now } if before == now => String::new(),
         FileLimit { before, now } => {
             format!(" (limit on open files raised from {before} to {now})")
         }
     };
-    println!(
-        "  a call takes {} unless it says otherwise; workers: {}; connections: at most {}{raised}",
-        config.behavior,
-        config.workers,
-        server.max_connections()
+    let lines = format!(
+        "{listening} http://{address}
+  a call takes {behavior} unless it says otherwise; workers: {workers}; connections: at most {connections}{raised}
+  try  curl 'http://{address}{path}?delay=250ms'
+       grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {address} {service}/LongSync
+  stop with Ctrl-C: waiting calls may go on for {drain}; again to end at once
+",
+        listening = longsync::LISTENING,
+        behavior = config.behavior,
+        workers = config.workers,
+        connections = server.max_connections(),
+        path = longsync::HTTP_PATH,
+        service = longsync::v1::long_sync_service_server::SERVICE_NAME,
+        drain = text(config.drain),
     );
-    println!("  try  curl 'http://{address}{}?delay=250ms'", longsync::HTTP_PATH);
-    println!(
-        "       grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {address} {}/LongSync",
-        longsync::v1::long_sync_service_server::SERVICE_NAME
-    );
-    println!(
-        "  stop with Ctrl-C: waiting calls may go on for {}; again to end at once",
-        text(config.drain)
-    );
+    // A reader that has seen enough, and has gone, is no reason to stop serving.
+    let _ = std::io::stdout().write_all(lines.as_bytes());
 }
 
-#[expect(clippy::print_stderr, reason = "the sentence that says why the server did not start")]
+/// The sentence that says why the server did not start.
 fn complain(why: &anyhow::Error) {
-    eprintln!("longsync-server: {why}");
+    // Where not even stderr can be written, nobody is left to tell.
+    let _ = writeln!(std::io::stderr(), "longsync-server: {why}");
 }
