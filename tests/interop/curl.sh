@@ -1,0 +1,196 @@
+#!/usr/bin/env bash
+# The cases of curl: the HTTP face, and what gRPC answers to bytes that no gRPC client would send.
+source "$(dirname "$0")/lib.sh"
+
+# fetch PATH [FLAG...]: leaves the answer's `status`, `head` and `body`; trailers count as head.
+fetch() {
+    fetch_or_92 "$@" || fail "curl's exit code is 92 ($(<"$scratch/error"))"
+}
+
+# As `fetch`, but of curl's exit code 92, for a stream that was reset, the caller decides.
+fetch_or_92() {
+    local path=$1 exit_code=0
+    shift
+    : >"$scratch/body"
+    status=$("$CURL" --silent --show-error --dump-header "$scratch/head" --output "$scratch/body" \
+        --write-out '%{http_version} %{http_code}' "$@" "http://$ADDR$path" 2>"$scratch/error") || exit_code=$?
+    [[ $exit_code != 92 ]] || return 1
+    is "$exit_code" 0 "curl's exit code ($(<"$scratch/error"))"
+    head=$(tr -d '\r' <"$scratch/head")
+    # The shell cannot hold zero bytes, and would drop newlines at the end but for the dot.
+    body=$(tr -d '\0' <"$scratch/body" && printf .)
+    body=${body%.}
+}
+
+needs_http2() {
+    "$CURL" --version | grep -qw HTTP2 || skip 'this curl was built without HTTP/2'
+}
+
+# grpc FRAME [FLAG...]: sends a frame, in printf's notation, as the body of a unary call.
+#
+# Of a call that is refused by its headers, the answer may end before the body has come, as RFC 9113
+# allows (8.1). A curl that has not sent the body by then loses the answer and exits with 92; that
+# is a race of its own, which is run again.
+grpc() {
+    needs_http2
+    printf "$1" >"$scratch/frame"
+    shift
+    local tries
+    for ((tries = 0; tries < 20; tries++)); do
+        if fetch_or_92 /$SERVICE/LongSync --http2-prior-knowledge -H 'content-type: application/grpc' \
+            -H 'te: trailers' --data-binary "@$scratch/frame" "$@"; then
+            is "$status" '2 200' 'the version and status'
+            return
+        fi
+    done
+    fail "curl exited with 92 in $tries tries of $tries ($(<"$scratch/error"))"
+}
+
+# The value of a counter or gauge of /metrics.
+metric() {
+    "$CURL" --silent --show-error "http://$ADDR/metrics" | awk -v name="$1" \
+        'index($0, name " ") == 1 { print substr($0, length(name) + 2) }'
+}
+
+# becomes NAME VALUE: waits until a metric has a value.
+becomes() {
+    local tries
+    for ((tries = 0; tries < 200; tries++)); do
+        [[ $(metric "$1") == "$2" ]] && return
+        sleep 0.05
+    done
+    fail "expected $1 to become $2, found '$(metric "$1")' after 10 s"
+}
+
+done_after_50_ms() {
+    is "$body" 'Done!' 'the whole body'
+    has "$head" '^server-timing: planned;dur=50\.000, waited;dur=[0-9.]+, queued;dur=0\.000$' \
+        '^content-type: text/plain'
+    at_least "$(sed -nE 's/^server-timing:.*waited;dur=([0-9.]+).*/\1/p' <<<"$head")" 50 'waited, in ms,'
+}
+
+case_http1() {
+    fetch '/long_sync?delay=50ms' --http1.1
+    is "$status" '1.1 200' 'the version and status'
+    done_after_50_ms
+}
+
+case_http2() {
+    needs_http2
+    fetch '/long_sync?delay=50ms' --http2-prior-knowledge
+    is "$status" '2 200' 'the version and status'
+    done_after_50_ms
+}
+
+case_behavior_in_the_query() {
+    fetch '/long_sync?behavior=constant%2850ms%29'
+    done_after_50_ms
+}
+
+case_bad_delay() {
+    local query
+    for query in delay=50 delay=-1s behavior=soon delay=1s\&behavior=1s delay=2h delya=1s; do
+        fetch "/long_sync?$query"
+        is "$status" '1.1 400' "the version and status of $query"
+        has "$body" '^(delay|behavior|delya): .{20}'
+    done
+    fetch '/long_sync?delay=50'
+    has "$body" '^delay: `50` is not a duration: write a number and a unit'
+}
+
+case_healthz() {
+    fetch /healthz
+    is "$status" '1.1 200' 'the version and status'
+    is "$body" $'serving\n' 'the body'
+}
+
+case_metrics() {
+    fetch /metrics
+    is "$status" '1.1 200' 'the version and status'
+    has "$head" '^content-type: application/openmetrics-text'
+    has "$body" '^longsync_calls_started_total\{rpc="LongSync"\} [0-9]+$' \
+        '^longsync_calls_ended_total\{rpc="GET /long_sync",outcome="cancelled"\} [0-9]+$' \
+        '^longsync_calls_in_flight [0-9]+$' '^longsync_lateness_seconds_count [0-9]+$'
+    is "$(tail -1 <<<"${body%$'\n'}")" '# EOF' 'the last line'
+}
+
+case_welcome() {
+    fetch /
+    is "$status" '1.1 200' 'the version and status'
+    has "$body" "curl 'http://$ADDR/long_sync\\?delay=250ms'" "grpcurl -plaintext .* $ADDR $SERVICE/LongSync"
+}
+
+case_not_found() {
+    fetch /nowhere
+    is "$status" '1.1 404' 'the version and status'
+    has "$head" '^content-type: text/plain'
+    has "$body" '^nothing at /nowhere'
+}
+
+case_method_not_allowed() {
+    fetch /long_sync --request POST --data delay=50ms
+    is "$status" '1.1 405' 'the version and status'
+    has "$head" '^allow: GET'
+}
+
+# abandons VERSION: a call that curl gives up on is counted as cancelled.
+abandons() {
+    local counter='longsync_calls_ended_total{rpc="GET /long_sync",outcome="cancelled"}' before exit_code=0
+    becomes longsync_calls_in_flight 0
+    before=$(metric "$counter")
+    "$CURL" --silent "$1" --max-time 0.2 "http://$ADDR/long_sync?delay=20s" || exit_code=$?
+    is "$exit_code" 28 "curl's exit code for a timeout"
+    becomes "$counter" $((before + 1))
+    becomes longsync_calls_in_flight 0
+}
+
+case_abandoned_http1() {
+    abandons --http1.1
+}
+
+case_abandoned_http2() {
+    needs_http2
+    abandons --http2-prior-knowledge
+}
+
+case_grpc_frame() {
+    grpc '\0\0\0\0\0' -H 'x-longsync-behavior: 50ms'
+    has "$head" '^content-type: application/grpc' '^grpc-status: 0$'
+    has "$body" 'Done!'
+}
+
+case_grpc_over_http1() {
+    printf '\0\0\0\0\0' >"$scratch/frame"
+    fetch /$SERVICE/LongSync --http1.1 -H 'content-type: application/grpc' --data-binary "@$scratch/frame"
+    is "$status" '1.1 505' 'the version and status'
+    has "$body" 'HTTP/2'
+}
+
+case_malformed_grpc_timeout() {
+    local timeout
+    for timeout in 5x 5 S 123456789m -1S; do
+        grpc '\0\0\0\0\0' -H "grpc-timeout: $timeout"
+        has "$head" '^grpc-status: 3$' '^grpc-message: grpc-timeout' '^grpc-status-details-bin: '
+    done
+}
+
+case_message_over_the_limit() {
+    grpc '\0\177\377\377\377'
+    has "$head" '^grpc-status: 8$' '^grpc-message: .*2147483647'
+}
+
+case_bytes_that_are_no_message() {
+    grpc '\0\0\0\0\3\377\377\377'
+    has "$head" '^grpc-status: 13$'
+}
+
+# The last case of the last client: nothing of all the calls before is left in the server.
+case_nothing_is_left() {
+    becomes longsync_calls_in_flight 0
+    becomes longsync_buffered_bytes 0
+    becomes longsync_connections 1
+}
+
+scratch=$(mktemp -d) || fail 'no temporary directory'
+trap 'rm -rf "$scratch"' EXIT
+"case_$1"

@@ -1,0 +1,282 @@
+"""The cases of Python's grpcio (gRPC's C core), without generated code: the messages of longsync
+are built from what the server's reflection says."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import grpc
+from google.protobuf import descriptor_pool, message_factory
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+from lib import metrics, run_case
+
+SERVICE = "longsync.v1.LongSyncService"
+# No call is to hang a case: far over what any of them takes.
+PATIENCE = 15
+
+
+class Client:
+    """Callables and messages of longsync, learned by reflection over the channel itself."""
+
+    def __init__(self, addr):
+        self.addr = addr
+        self.channel = grpc.insecure_channel(addr)
+        self.pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
+        self.methods = self.pool.FindServiceByName(SERVICE).methods_by_name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.channel.close()
+
+    def message(self, name):
+        return message_factory.GetMessageClass(self.pool.FindMessageTypeByName(name))
+
+    def call(self, name):
+        method = self.methods[name]
+        kinds = {
+            (False, False): self.channel.unary_unary,
+            (False, True): self.channel.unary_stream,
+            (True, False): self.channel.stream_unary,
+            (True, True): self.channel.stream_stream,
+        }
+        return kinds[method.client_streaming, method.server_streaming](
+            f"/{SERVICE}/{name}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
+        )
+
+    def request(self, name, delay_ms=None, **fields):
+        request = message_factory.GetMessageClass(self.methods[name].input_type)(**fields)
+        if delay_ms is not None:
+            request.delay.FromMilliseconds(delay_ms)
+        return request
+
+    def unary(self, delay_ms=None, timeout=PATIENCE, **fields):
+        return self.call("LongSync")(self.request("LongSync", delay_ms, **fields), timeout=timeout)
+
+    def unary_future(self, delay_ms, timeout=PATIENCE):
+        return self.call("LongSync").future(self.request("LongSync", delay_ms), timeout=timeout)
+
+    def metric(self, name):
+        """A counter or gauge of `/metrics`."""
+        found = re.search(rf"^{re.escape(name)} (\S+)$", metrics(self.addr), re.MULTILINE)
+        assert found, f"no {name} in /metrics"
+        return float(found[1])
+
+    def ended(self, outcome):
+        return self.metric(f'longsync_calls_ended_total{{rpc="LongSync",outcome="{outcome}"}}')
+
+    def in_flight(self):
+        return self.metric("longsync_calls_in_flight")
+
+
+def until(what, value, expected):
+    """Waits until `value()` is `expected`."""
+    end = time.monotonic() + 10
+    while (found := value()) != expected:
+        assert time.monotonic() < end, f"expected {what} to become {expected}, found {found} after 10 s"
+        time.sleep(0.02)
+
+
+def shared():
+    return Client(os.environ["ADDR"])
+
+
+def check_timing(timing, planned_ms):
+    assert timing.planned.ToNanoseconds() == planned_ms * 1_000_000, f"planned is {timing.planned}"
+    assert timing.waited.ToNanoseconds() >= planned_ms * 1_000_000, f"waited is {timing.waited}"
+    # What a machine under load still keeps, and a unit that was mistaken does not.
+    assert timing.waited.ToMilliseconds() < planned_ms + 5_000, f"waited is {timing.waited}"
+
+
+def case_unary():
+    with shared() as client:
+        answer = client.unary(delay_ms=50, payload=b"longsync", echo_payload=True)
+        assert (answer.message, answer.payload) == ("Done!", b"longsync"), answer
+        check_timing(answer.timing, 50)
+        left = answer.timing.deadline_left.ToMilliseconds()
+        assert 0 < left <= PATIENCE * 1_100, f"deadline_left is {left} ms"
+
+
+def case_stream():
+    with shared() as client:
+        call = client.call("LongSyncStream")
+        answers = list(call(client.request("LongSyncStream", 20, count=3), timeout=PATIENCE))
+        assert [answer.index for answer in answers] == [0, 1, 2], answers
+        for answer in answers:
+            check_timing(answer.timing, 20)
+        # A count of zero is not the same as none.
+        assert not list(call(client.request("LongSyncStream", 20, count=0), timeout=PATIENCE))
+        assert len(list(call(client.request("LongSyncStream", 20), timeout=PATIENCE))) == 1
+
+
+def case_collect():
+    with shared() as client:
+        requests = [client.request("LongSyncCollect", delay, payload=b"..") for delay in (30, 40, 50)]
+        answer = client.call("LongSyncCollect")(iter(requests), timeout=PATIENCE)
+        assert (answer.count, answer.payload_bytes) == (3, 6), answer
+        check_timing(answer.timing, 120)
+
+
+def case_exchange():
+    with shared() as client:
+        delays = {1: 900, 2: 500, 3: 100}
+        requests = [client.request("LongSyncExchange", delay, id=id) for id, delay in delays.items()]
+        answers = list(client.call("LongSyncExchange")(iter(requests), timeout=PATIENCE))
+        assert [answer.id for answer in answers] == [3, 2, 1], answers
+        for answer in answers:
+            check_timing(answer.timing, delays[answer.id])
+
+
+def case_exchange_answers_before_the_client_ends():
+    with shared() as client:
+        got_answer = threading.Event()
+
+        def requests():
+            yield client.request("LongSyncExchange", 50, id=1)
+            assert got_answer.wait(PATIENCE)
+            yield client.request("LongSyncExchange", 50, id=2)
+
+        answers = client.call("LongSyncExchange")(requests(), timeout=PATIENCE)
+        assert next(answers).id == 1
+        got_answer.set()
+        assert [answer.id for answer in answers] == [2]
+
+
+def case_deadline():
+    with shared() as client:
+        until("calls in flight", client.in_flight, 0)
+        before = {outcome: client.ended(outcome) for outcome in ("deadline_exceeded", "cancelled")}
+        for timeout in (0.3, 1.0):
+            start = time.monotonic()
+            try:
+                client.unary(delay_ms=20_000, timeout=timeout)
+                raise AssertionError("the call was answered")
+            except grpc.RpcError as error:
+                took = time.monotonic() - start
+                assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
+            assert timeout * 0.9 < took < timeout + 1, f"a deadline of {timeout} s took {took:.3f} s"
+        until("calls in flight", client.in_flight, 0)
+        exceeded = client.ended("deadline_exceeded") - before["deadline_exceeded"]
+        cancelled = client.ended("cancelled") - before["cancelled"]
+        assert (exceeded, cancelled) == (2, 0), (
+            f"of 2 calls that ran into their deadline, the server counted {exceeded:.0f} as "
+            f"deadline_exceeded and {cancelled:.0f} as cancelled"
+        )
+
+
+def case_cancel():
+    with shared() as client:
+        until("calls in flight", client.in_flight, 0)
+        before = client.ended("cancelled")
+        future = client.unary_future(20_000, timeout=None)
+        until("calls in flight", client.in_flight, 1)
+        assert future.cancel()
+        assert future.code() == grpc.StatusCode.CANCELLED, future.code()
+        until("calls cancelled", lambda: client.ended("cancelled") - before, 1)
+        until("calls in flight", client.in_flight, 0)
+
+
+def case_50_calls_at_once():
+    with shared() as client:
+        client.unary(delay_ms=0)
+        delay = 0.4
+        start = time.monotonic()
+        futures = [client.unary_future(int(delay * 1_000)) for _ in range(50)]
+        for future in futures:
+            check_timing(future.result().timing, 400)
+        took = time.monotonic() - start
+        assert delay <= took < 5 * delay, f"50 calls of {delay} s on one channel took {took:.3f} s"
+
+
+def case_rich_status():
+    with shared() as client:
+        try:
+            client.unary(delay_ms=-1_000)
+            raise AssertionError("a negative delay was answered")
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error
+            details = dict(error.trailing_metadata())["grpc-status-details-bin"]
+            message = error.details()
+        status = status_pb2.Status.FromString(details)
+        assert (status.code, status.message) == (3, message), status
+        bad_request, timing = error_details_pb2.BadRequest(), client.message("longsync.v1.Timing")()
+        assert [detail.Unpack(into) for detail, into in zip(status.details, (bad_request, timing))] == [True, True]
+        assert [violation.field for violation in bad_request.field_violations] == ["delay"], bad_request
+        assert timing.attempt == 1 and timing.HasField("received_at"), timing
+
+
+def case_behavior_header():
+    with shared() as client:
+        answer = client.call("LongSync")(
+            client.request("LongSync"), timeout=PATIENCE, metadata=[("x-longsync-behavior", "20ms")]
+        )
+        check_timing(answer.timing, 20)
+
+
+def case_health():
+    with shared() as client:
+        health = health_pb2_grpc.HealthStub(client.channel)
+        for service in ("", SERVICE):
+            answer = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE)
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING, (service, answer)
+        try:
+            health.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=PATIENCE)
+            raise AssertionError("the health of an unknown service was answered")
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.NOT_FOUND, error
+
+
+@contextlib.contextmanager
+def server_of_its_own(*flags):
+    """A server that a case may stop. Yields the process and its address."""
+    command = [os.environ["SERVER"], "--listen", "127.0.0.1:0", "--log", "off", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            first = process.stdout.readline()
+            said = re.fullmatch(r"longsync-server listening on http://(\S+)\n", first)
+            assert said, f"the server's first line was {first!r}"
+            yield process, said[1]
+        finally:
+            process.kill()
+
+
+def case_drain():
+    with server_of_its_own("--drain", "5s") as (process, addr), Client(addr) as client:
+        # A connection of its own: what is told to one must not depend on the calls of another.
+        with grpc.insecure_channel(addr, [("grpc.use_local_subchannel_pool", 1)]) as watching:
+            health = health_pb2_grpc.HealthStub(watching)
+            watch = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=PATIENCE)
+            assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+            waiting = client.unary_future(2_000)
+            until("calls in flight", client.in_flight, 1)
+            process.send_signal(signal.SIGTERM)
+            assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+            assert not waiting.done(), "the call ended before health said NOT_SERVING"
+            answer = waiting.result()
+            assert waiting.code() == grpc.StatusCode.OK, waiting.code()
+            check_timing(answer.timing, 2_000)
+        assert process.wait(PATIENCE) == 0, f"the server ended with {process.returncode}"
+
+
+def case_end_of_drain():
+    with server_of_its_own("--drain", "300ms") as (process, addr), Client(addr) as client:
+        waiting = client.unary_future(20_000)
+        until("calls in flight", client.in_flight, 1)
+        process.send_signal(signal.SIGTERM)
+        assert waiting.code() == grpc.StatusCode.UNAVAILABLE, waiting.code()
+        assert "shutting down" in waiting.details(), waiting.details()
+        assert process.wait(PATIENCE) == 0, f"the server ended with {process.returncode}"
+
+
+run_case(globals())
