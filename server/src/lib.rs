@@ -33,11 +33,12 @@
 //! ```
 //!
 //! A call's way through the modules: `acceptor`, `worker`, `connection` (`io`, `task`), `route`
-//! (`http_face`, or `services` and `rpc`), `plan`, the wait in `call`, and back as a `body`.
+//! (`http_face`, or `services` and `rpc`), `plan`, the wait in `call`, and back as an
+//! `answer_body`.
 
 mod acceptor;
+mod answer_body;
 mod behavior;
-mod body;
 mod call;
 mod config;
 mod connection;
@@ -50,6 +51,7 @@ mod io;
 mod metrics;
 mod plan;
 mod refusal;
+mod request_body;
 mod route;
 mod rpc;
 mod server;

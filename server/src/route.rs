@@ -12,12 +12,13 @@ use longsync::v1::long_sync_service_server::SERVICE_NAME;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use crate::body::{AnswerBody, Inbox, RequestBody};
+use crate::answer_body::AnswerBody;
 use crate::call::Call;
 use crate::counters::Kind;
 use crate::http_face;
 use crate::io::Reads;
 use crate::refusal::Cut;
+use crate::request_body::{Inbox, RequestBody};
 use crate::services::{BoxAnswer, Services};
 use crate::worker::Worker;
 

@@ -14,9 +14,9 @@ use longsync::v1::{
 };
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::body::Inbox;
 use crate::call::Call;
 use crate::refusal::{Cut, Refusal};
+use crate::request_body::Inbox;
 
 /// What every answer says.
 pub(crate) const DONE: &str = "Done!";

@@ -12,7 +12,7 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::HealthService;
 use tower::Service;
 
-use crate::body::RequestBody;
+use crate::request_body::RequestBody;
 use crate::rpc::LongSync;
 use crate::worker::Worker;
 

@@ -9,9 +9,9 @@ use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
 use super::{DONE, refuse};
-use crate::body::{Arrived, Inbox};
 use crate::call::Call;
 use crate::plan::{Ask, Payload};
+use crate::request_body::{Arrived, Inbox};
 use crate::wait::{Spent, Wait};
 
 type Requests = Streaming<LongSyncCollectRequest>;

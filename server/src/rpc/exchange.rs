@@ -12,10 +12,10 @@ use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
 use super::DONE;
-use crate::body::Inbox;
 use crate::call::Call;
 use crate::plan::{Ask, Plan};
 use crate::refusal::Refusal;
+use crate::request_body::Inbox;
 use crate::wait::{Spent, Wait};
 
 /// The answers, in the order in which they are due.

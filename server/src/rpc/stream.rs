@@ -10,10 +10,10 @@ use tokio_stream::Stream;
 use tonic::Status;
 
 use super::DONE;
-use crate::body::Inbox;
 use crate::call::Call;
 use crate::plan::{self, Ask, Plan};
 use crate::refusal::Refusal;
+use crate::request_body::Inbox;
 use crate::wait::Wait;
 
 /// The answers, each due its delay after the due time of the one before: lateness does not add up.

@@ -3,10 +3,10 @@
 use longsync::v1::{LongSyncRequest, LongSyncResponse};
 
 use super::DONE;
-use crate::body::Inbox;
 use crate::call::Call;
 use crate::plan::Ask;
 use crate::refusal::Refusal;
+use crate::request_body::Inbox;
 use crate::wait::Wait;
 
 pub(super) async fn answer(
