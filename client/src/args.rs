@@ -59,7 +59,7 @@ pub(crate) struct RaceArgs {
     calls: NonZeroUsize,
 
     /// How long the server is to wait for each call.
-    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = longsync::duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = longsync::duration::parse, allow_hyphen_values = true)]
     delay: Duration,
 
     /// The ways, in the order in which they run.
@@ -108,7 +108,7 @@ pub(crate) struct CallArgs {
     url: Target,
 
     /// How long the server is to wait; without this and --behavior its own behavior decides.
-    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse, conflicts_with = "behavior")]
+    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse, allow_hyphen_values = true, conflicts_with = "behavior")]
     delay: Option<Duration>,
 
     /// How the server is to behave.
@@ -116,7 +116,7 @@ pub(crate) struct CallArgs {
     behavior: String,
 
     /// How long the call may take.
-    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse, allow_hyphen_values = true)]
     deadline: Option<Duration>,
 
     /// How many answers of a stream, how many requests of a collect or an exchange [default: 1].

@@ -11,7 +11,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use crate::call::Call;
-use crate::counters::{Kind, Outcome};
+use crate::counters::Outcome;
 use crate::refusal::add_timing;
 
 /// The answer's body: ends with the status of what cut the call, and tells the call how it ended.
@@ -23,27 +23,19 @@ pub(crate) struct AnswerBody {
 }
 
 impl AnswerBody {
-    /// A body that belongs to no call.
+    /// A body that ends no call: one that has ended, or none.
     pub(crate) fn plain(response: Response<Body>) -> Response<Self> {
         response.map(|inner| Self { inner, call: None })
     }
 
-    /// The answer of `call`, whose head may already be all of it.
+    /// The answer of a gRPC call, whose head may already be all of it.
     pub(crate) fn of_call(mut response: Response<Body>, call: Arc<Call>) -> Response<Self> {
-        if call.kind() == Some(Kind::Http) {
-            call.finish(if response.status().is_success() {
-                Outcome::Answered
-            } else {
-                Outcome::Refused
-            });
-        } else if Status::from_header_map(response.headers()).is_some() {
-            finish_with(response.headers_mut(), &call);
-        }
+        finish_with(response.headers_mut(), &call);
         response.map(|inner| Self { inner, call: Some(call) })
     }
 }
 
-/// Reads the outcome off a status, and puts the timing among its details.
+/// Reads the outcome off a status, if there is one, and puts the timing among its details.
 fn finish_with(headers: &mut HeaderMap, call: &Call) {
     let Some(status) = Status::from_header_map(headers) else { return };
     call.finish(match status.code() {

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
@@ -30,11 +31,11 @@ pub(crate) struct Args {
     behavior: Behavior,
 
     /// How many worker threads serve connections [default: the cores].
-    #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N")]
+    #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N", value_parser = workers)]
     workers: Option<NonZeroUsize>,
 
     /// How long waiting calls may go on after SIGTERM or Ctrl-C.
-    #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
+    #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse, allow_hyphen_values = true)]
     drain: Duration,
 
     /// What is logged on stderr: off, error, warn, info, debug (a line a call) or trace.
@@ -51,7 +52,7 @@ pub(crate) struct Args {
 #[expect(clippy::struct_field_names, reason = "they are the names of the flags")]
 struct LimitArgs {
     /// The longest delay.
-    #[arg(long, env = "LONGSYNC_MAX_DELAY", value_name = "DURATION", default_value = "1h", value_parser = longsync::duration::parse)]
+    #[arg(long, env = "LONGSYNC_MAX_DELAY", value_name = "DURATION", default_value = "1h", value_parser = longsync::duration::parse, allow_hyphen_values = true)]
     max_delay: Duration,
 
     /// The largest request message.
@@ -67,11 +68,11 @@ struct LimitArgs {
     max_response_bytes: u32,
 
     /// The most messages of an exchange that wait for their answer; at the limit its stream is not read.
-    #[arg(long, env = "LONGSYNC_MAX_UNANSWERED", value_name = "N", default_value_t = Limits::default().max_unanswered)]
+    #[arg(long, env = "LONGSYNC_MAX_UNANSWERED", value_name = "N", default_value_t = Limits::default().max_unanswered, value_parser = one_or_more::<NonZeroUsize>)]
     max_unanswered: NonZeroUsize,
 
     /// The most streams of one HTTP/2 connection.
-    #[arg(long, env = "LONGSYNC_MAX_STREAMS", value_name = "N", default_value = "16384")]
+    #[arg(long, env = "LONGSYNC_MAX_STREAMS", value_name = "N", default_value = "16384", value_parser = one_or_more::<NonZeroU32>)]
     max_streams: NonZeroU32,
 
     /// The most calls in flight over all connections.
@@ -83,7 +84,7 @@ struct LimitArgs {
     max_buffered_bytes: u64,
 
     /// The most open connections [default: what the limit on open files leaves room for].
-    #[arg(long, env = "LONGSYNC_MAX_CONNECTIONS", value_name = "N")]
+    #[arg(long, env = "LONGSYNC_MAX_CONNECTIONS", value_name = "N", value_parser = one_or_more::<NonZeroUsize>)]
     max_connections: Option<NonZeroUsize>,
 }
 
@@ -127,6 +128,17 @@ fn log(text: &str) -> Result<Targets, String> {
     targets.ok_or_else(|| {
         format!("`{text}` is no level: write off, error, warn, info, debug or trace, or targets such as h2=debug")
     })
+}
+
+fn one_or_more<N: FromStr>(text: &str) -> Result<N, &'static str> {
+    text.parse().map_err(|_| "write a whole number from 1")
+}
+
+/// A thread each: more than this is a typing error.
+fn workers(text: &str) -> Result<NonZeroUsize, &'static str> {
+    const MOST: usize = 1_024;
+    let workers = text.parse().ok().filter(|workers: &NonZeroUsize| workers.get() <= MOST);
+    workers.ok_or("write a whole number from 1 to 1024")
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

@@ -337,9 +337,7 @@ impl State {
     fn outcome(&self, deadline: Option<Deadline>, now: Instant) -> Outcome {
         match (self.outcome, &self.cut) {
             (Some(outcome), _) if !self.is_client_gone => outcome,
-            (_, Some(Cut::Deadline(_))) => Outcome::DeadlineExceeded,
-            (_, Some(Cut::Drain)) => Outcome::Drained,
-            (_, Some(Cut::Refused(_))) => Outcome::Refused,
+            (_, Some(cut)) => cut.outcome(),
             (_, None) if deadline.is_some_and(|deadline| deadline.explains_reset_at(now)) => {
                 Outcome::DeadlineExceeded
             }

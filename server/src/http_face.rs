@@ -77,7 +77,7 @@ pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body>
 }
 
 /// The answer to a call that was cut.
-pub(crate) fn cut(cut: &Cut, call: &Call) -> Response<Body> {
+pub(crate) fn cut_answer(cut: &Cut, call: &Call) -> Response<Body> {
     timed(text(cut.http_status(), format!("{}\n", cut.message())), &call.timing_at_end())
 }
 
@@ -93,7 +93,11 @@ async fn long_sync(call: &Call, query: &str) -> Response<Body> {
     });
     let plan = match planned {
         Ok(plan) => plan,
-        Err(refusal) => return cut(&Cut::Refused(refusal), call),
+        Err(refusal) => {
+            let cut = Cut::Refused(refusal);
+            call.finish(cut.outcome());
+            return cut_answer(&cut, call);
+        }
     };
     let spent = call.wait(Wait { start, planned: plan.delay }).await;
     timed(text(StatusCode::OK, crate::rpc::DONE), &call.timing(spent, &plan.behavior, received_at))

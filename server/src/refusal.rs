@@ -11,6 +11,8 @@ use prost_types::Any;
 use tonic::{Code, Status};
 use tonic_types::pb::{BadRequest, QuotaFailure, bad_request, quota_failure};
 
+use crate::counters::Outcome;
+
 /// A request that is not served, and what would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -114,6 +116,15 @@ impl Cut {
             Self::Deadline(_) => Code::DeadlineExceeded,
             Self::Drain => Code::Unavailable,
             Self::Refused(refusal) => refusal.code(),
+        }
+    }
+
+    /// How a call counts that ends so.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Deadline(_) => Outcome::DeadlineExceeded,
+            Self::Drain => Outcome::Drained,
+            Self::Refused(_) => Outcome::Refused,
         }
     }
 

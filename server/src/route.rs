@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 
 use crate::answer_body::AnswerBody;
 use crate::call::Call;
-use crate::counters::Kind;
+use crate::counters::{Kind, Outcome};
 use crate::http_face;
 use crate::io::Reads;
 use crate::refusal::Cut;
@@ -45,19 +45,25 @@ impl Future for Answer {
         // Looked at twice: reading the request may have cut the call.
         let before = call.why_cut();
         let polled = if before.is_none() { self.response.as_mut().poll(cx) } else { Poll::Pending };
-        let response = match (before.or_else(|| call.why_cut()), polled) {
-            (Some(cut), _) => cut_response(&cut, &call),
-            (None, Poll::Ready(response)) => response,
+        let answer = match (before.or_else(|| call.why_cut()), polled) {
+            (Some(cut), _) => AnswerBody::plain(cut_response(&cut, &call)),
+            (None, Poll::Ready(response)) if call.kind() == Some(Kind::Http) => {
+                call.finish(Outcome::Answered);
+                AnswerBody::plain(response)
+            }
+            (None, Poll::Ready(response)) => AnswerBody::of_call(response, call),
             (None, Poll::Pending) => return Poll::Pending,
         };
+        // What was read for the call is let go before its answer is sent.
         self.response = Box::pin(std::future::pending());
-        Poll::Ready(Ok(AnswerBody::of_call(response, call)))
+        Poll::Ready(Ok(answer))
     }
 }
 
 fn cut_response(cut: &Cut, call: &Call) -> Response<Body> {
+    call.finish(cut.outcome());
     match call.kind() {
-        Some(Kind::Http) => http_face::cut(cut, call),
+        Some(Kind::Http) => http_face::cut_answer(cut, call),
         _ => cut.status(&call.timing_at_end()).into_http(),
     }
 }

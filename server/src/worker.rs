@@ -1,6 +1,6 @@
 //! What the calls of one runtime thread share: timer, counters, limits, and how far a shutdown is.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longsync_timer::{Clock, Timer};
@@ -21,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) in_flight: AtomicU64,
     pub(crate) buffered_bytes: AtomicU64,
     pub(crate) health: HealthReporter,
+    is_healthy: AtomicBool,
     counters: Box<[Mutex<Snapshot>]>,
 }
 
@@ -35,6 +36,7 @@ impl Shared {
             in_flight: AtomicU64::new(0),
             buffered_bytes: AtomicU64::new(0),
             health: HealthReporter::new(),
+            is_healthy: AtomicBool::new(false),
             counters: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
         })
     }
@@ -48,8 +50,13 @@ impl Shared {
         sum
     }
 
-    /// What health checks are told, of the server as a whole and of its service.
+    /// What health checks are told, of the server as a whole and of its service. Said once: those who
+    /// watch are sent each word of it.
     pub(crate) async fn set_health(&self, status: ServingStatus) {
+        let is_serving = status == ServingStatus::Serving;
+        if self.is_healthy.swap(is_serving, Ordering::Relaxed) == is_serving {
+            return;
+        }
         for service in ["", longsync::v1::long_sync_service_server::SERVICE_NAME] {
             self.health.set_service_status(service, status).await;
         }
