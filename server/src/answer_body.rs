@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 
 use crate::call::Call;
 use crate::counters::Outcome;
-use crate::refusal::add_timing;
+use crate::refusal::{Cut, add_timing};
 
 /// The answer's body: ends with the status of what cut the call, and tells the call how it ended.
 #[derive(Debug)]
@@ -33,6 +33,16 @@ impl AnswerBody {
         finish_with(response.headers_mut(), &call);
         response.map(|inner| Self { inner, call: Some(call) })
     }
+
+    /// The frame that says what cut the call; nothing comes after it.
+    fn end_with(&mut self, cut: &Cut, call: &Call) -> Frame<Bytes> {
+        let mut trailers = HeaderMap::with_capacity(3);
+        // It only fails for a message that no header can hold, and ours is percent-encoded.
+        let _ = cut.status(&call.timing_at_end()).add_header(&mut trailers);
+        self.inner = Body::empty();
+        self.call = None;
+        Frame::trailers(trailers)
+    }
 }
 
 /// Reads the outcome off a status, if there is one, and puts the timing among its details.
@@ -46,16 +56,8 @@ fn finish_with(headers: &mut HeaderMap, call: &Call) {
     });
     if status.code() != Code::Ok && call.kind().is_some() && status.details().is_empty() {
         let status = add_timing(status, &call.timing_at_end());
-        // It only fails for a message that no header can hold, and ours is percent-encoded.
         let _ = status.add_header(headers);
     }
-}
-
-/// The trailers of a status.
-fn trailers(status: &Status) -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(3);
-    let _ = status.add_header(&mut trailers);
-    trailers
 }
 
 impl http_body::Body for AnswerBody {
@@ -67,18 +69,24 @@ impl http_body::Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
-        let Some(call) = &this.call else { return Pin::new(&mut this.inner).poll_frame(cx) };
+        let Some(call) = this.call.clone() else {
+            return Pin::new(&mut this.inner).poll_frame(cx);
+        };
         if let Some(cut) = call.why_cut() {
-            let trailers = trailers(&cut.status(&call.timing_at_end()));
-            this.inner = Body::empty();
-            this.call = None;
-            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            return Poll::Ready(Some(Ok(this.end_with(&cut, &call))));
         }
         let mut frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
+        if matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
+            return Poll::Ready(frame);
+        }
+        // Reading the request may have cut the call; tonic has words of its own for that.
+        if let Some(cut) = call.why_cut() {
+            return Poll::Ready(Some(Ok(this.end_with(&cut, &call))));
+        }
         match &mut frame {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_mut() {
-                    finish_with(trailers, call);
+                    finish_with(trailers, &call);
                 }
             }
             Some(Err(_)) => {}

@@ -1,0 +1,192 @@
+//! Deadlines: the server's status goes out at the deadline, over the whole life of a call; and what a
+//! reset near it means, by frames of our own, since ordinary clients decide for themselves.
+
+use std::time::Duration;
+
+use longsync_server::{Kind, Outcome};
+use tonic::Code;
+
+use crate::harness::{
+    HOUR, Memory, Paused, Raw, Result, ask, bad_field, config, delay, framed, ms, open_stream,
+    timing_of, wait, waits, within,
+};
+
+const KINDS: [(Kind, &str); 4] = [
+    (Kind::LongSync, "LongSync"),
+    (Kind::LongSyncStream, "LongSyncStream"),
+    (Kind::LongSyncCollect, "LongSyncCollect"),
+    (Kind::LongSyncExchange, "LongSyncExchange"),
+];
+
+fn ended(server: &Memory, kind: Kind, outcome: Outcome) -> u64 {
+    server.snapshot().calls_ended(kind, outcome)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_shorter_than_the_delay_ends_every_kind_at_the_deadline() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    for (kind, rpc) in KINDS {
+        let clock = Paused::start();
+        let mut call = raw.open(rpc, &[("grpc-timeout", "1S")]).await?;
+        call.send(framed(&wait(HOUR)), true)?;
+        let status = call.ended().await?.status;
+        assert_eq!(clock.elapsed(), ms(1_000), "{rpc}");
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{rpc}");
+        let timing = timing_of(&status)?;
+        assert_eq!(timing.deadline_left, delay(ms(1_000)), "{rpc}");
+        if kind != Kind::LongSyncExchange {
+            assert_eq!(timing.planned, delay(HOUR), "{rpc}");
+            assert_eq!(timing.waited, delay(ms(1_000)), "{rpc}");
+        }
+        assert_eq!(ended(&server, kind, Outcome::DeadlineExceeded), 1, "{rpc}");
+    }
+    assert_eq!(server.snapshot().lateness().histogram().len(), 0, "no wait ran out");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_that_ends_at_the_deadline_or_before_it_is_answered() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut client = server.client().await?;
+    for delay in [ms(999), ms(1_000)] {
+        let clock = Paused::start();
+        client.long_sync(within(ms(1_000), wait(delay))).await?;
+        assert_eq!(clock.elapsed(), delay);
+    }
+    assert_eq!(ended(&server, Kind::LongSync, Outcome::Answered), 2);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_at_its_deadline_after_the_answers_that_were_due_before() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut client = server.client().await?;
+    let clock = Paused::start();
+    let request = within(ms(1_050), waits(ms(100), 1_000));
+    let mut answers = client.long_sync_stream(request).await?.into_inner();
+    for _ in 0..10 {
+        assert!(answers.message().await?.is_some());
+    }
+    let status = answers.message().await.expect_err("the deadline is over");
+    assert_eq!((status.code(), clock.elapsed()), (Code::DeadlineExceeded, ms(1_050)));
+    assert_eq!(timing_of(&status)?.waited, delay(ms(50)), "of the answer that was cut");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_that_has_nothing_to_wait_for_ends_at_its_deadline() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut client = server.client().await?;
+    let clock = Paused::start();
+    let (sender, requests) = open_stream();
+    sender.send(ask(1, ms(10)))?;
+    let mut answers = client.long_sync_exchange(within(ms(500), requests)).await?.into_inner();
+    assert!(answers.message().await?.is_some());
+    let status = answers.message().await.expect_err("the deadline is over");
+    assert_eq!((status.code(), clock.elapsed()), (Code::DeadlineExceeded, ms(500)));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_of_which_half_has_come_ends_at_its_deadline() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    for (kind, rpc) in KINDS {
+        let clock = Paused::start();
+        let mut call = raw.open(rpc, &[("grpc-timeout", "300m")]).await?;
+        call.send(framed(&wait(HOUR)).slice(..7), false)?;
+        // Held open: dropping the stream's other half would reset it.
+        let mut answer = call.response.await?.into_body();
+        while answer.data().await.is_some() {}
+        drop(answer);
+        assert_eq!(clock.elapsed(), ms(300), "{rpc}");
+        assert_eq!(ended(&server, kind, Outcome::DeadlineExceeded), 1, "{rpc}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_was_over_on_arrival_is_exceeded_at_once() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    let clock = Paused::start();
+    let status = raw.unary(&wait(HOUR), &[("grpc-timeout", "0n")]).await?.ended().await?.status;
+    assert_eq!((status.code(), clock.elapsed()), (Code::DeadlineExceeded, Duration::ZERO));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_has_stalled_is_reset_at_the_deadline() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(10);
+    let raw = Raw::with(&builder, server.open().0).await?;
+    let clock = Paused::start();
+    let mut request = waits(ms(10), 5);
+    request.response_bytes = 100_000;
+    let mut call = raw.open("LongSyncStream", &[("grpc-timeout", "1S")]).await?;
+    call.send(framed(&request), true)?;
+    let answer = call.response.await?;
+    // Never read, so never any window again: the end of the stream can only be a reset.
+    let mut body = answer.into_body();
+    assert_eq!(body.data().await.expect("a first piece fits the window")?.len(), 10);
+    let end = body.data().await.expect("an end");
+    assert!(end.is_err_and(|error| error.is_reset()));
+    assert_eq!(clock.elapsed(), ms(1_000));
+    assert_eq!(ended(&server, Kind::LongSyncStream, Outcome::DeadlineExceeded), 1);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_timeout_is_refused_at_once() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    for (index, timeout) in ["5x", "123456789m", "-1S", "S", "1.5S"].into_iter().enumerate() {
+        let clock = Paused::start();
+        let call = raw.unary(&wait(HOUR), &[("grpc-timeout", timeout)]).await?;
+        let status = call.ended().await?.status;
+        assert_eq!(bad_field(&status)?, "grpc-timeout", "{timeout}");
+        assert!(status.message().contains(timeout), "{status:?}");
+        assert_eq!(clock.elapsed(), Duration::ZERO);
+        let refused = ended(&server, Kind::LongSync, Outcome::Refused);
+        assert_eq!(refused, index as u64 + 1);
+    }
+    Ok(())
+}
+
+/// Resets a call of an hour so long after it was sent. How it was counted: exceeded, cancelled.
+async fn reset_after(timeout: &str, after: Duration) -> Result<(u64, u64)> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    let clock = Paused::start();
+    let mut call = raw.unary(&wait(HOUR), &[("grpc-timeout", timeout)]).await?;
+    clock.until(after).await;
+    call.reset();
+    // The reset travels before the next wait of the paused clock ends.
+    clock.until(after + Duration::from_micros(1)).await;
+    let counted = |outcome| ended(&server, Kind::LongSync, outcome);
+    assert_eq!(server.snapshot().calls_in_flight(), 0);
+    Ok((counted(Outcome::DeadlineExceeded), counted(Outcome::Cancelled)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_in_the_last_20_ms_counts_as_the_deadline() -> Result<()> {
+    assert_eq!(reset_after("1000m", ms(979)).await?, (0, 1));
+    assert_eq!(reset_after("1000m", ms(981)).await?, (1, 0));
+    assert_eq!(reset_after("1010m", ms(1_003)).await?, (1, 0), "as grpcio resets a call of 1 s");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_long_timeout_the_last_1_1_percent_count_as_the_deadline() -> Result<()> {
+    assert_eq!(reset_after("10S", ms(9_889)).await?, (0, 1));
+    assert_eq!(reset_after("10S", ms(9_891)).await?, (1, 0));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_after_the_servers_status_changes_nothing() -> Result<()> {
+    assert_eq!(reset_after("1000m", ms(1_002)).await?, (1, 0));
+    Ok(())
+}

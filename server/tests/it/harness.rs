@@ -1,0 +1,114 @@
+//! Servers to call, and clients to call them with.
+
+mod channel;
+mod memory;
+mod proof;
+mod raw;
+mod socket;
+mod web;
+
+use std::time::Duration;
+
+use longsync::v1::long_sync_service_client::LongSyncServiceClient;
+use longsync::v1::{LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest};
+use longsync_server::{Behavior, Config, Limits};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+
+pub(crate) use self::channel::{Channel, ORIGIN, connect};
+pub(crate) use self::memory::Memory;
+pub(crate) use self::proof::{Paused, bad_field, quota, seen, timing_of};
+pub(crate) use self::raw::{Ended, Raw, RawCall, framed};
+pub(crate) use self::socket::Socket;
+pub(crate) use self::web::Web;
+
+pub(crate) use anyhow::Result;
+
+/// The client that `tonic` generates.
+pub(crate) type Client = LongSyncServiceClient<Channel>;
+
+/// An hour: longer than any test.
+pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
+
+pub(crate) const fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// A free port of loopback, two workers, the default delay of 5 s.
+pub(crate) fn config() -> Config {
+    Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        workers: std::num::NonZeroUsize::MIN.saturating_add(1),
+        ..Config::default()
+    }
+}
+
+pub(crate) fn with_limits(limits: Limits) -> Config {
+    Config { limits, ..config() }
+}
+
+pub(crate) fn with_drain(drain: Duration) -> Config {
+    Config { drain, ..config() }
+}
+
+pub(crate) fn with_delay(delay: Duration) -> Config {
+    Config { behavior: Behavior::constant(delay), ..config() }
+}
+
+pub(crate) fn delay(delay: Duration) -> Option<prost_types::Duration> {
+    Some(longsync::duration::to_proto(delay))
+}
+
+/// A unary request.
+pub(crate) fn wait(of: Duration) -> LongSyncRequest {
+    LongSyncRequest { delay: delay(of), ..LongSyncRequest::default() }
+}
+
+/// A request for a stream.
+pub(crate) fn waits(of: Duration, count: u32) -> LongSyncStreamRequest {
+    LongSyncStreamRequest {
+        delay: delay(of),
+        count: Some(count),
+        ..LongSyncStreamRequest::default()
+    }
+}
+
+/// One request of an exchange.
+pub(crate) fn ask(id: u64, of: Duration) -> LongSyncExchangeRequest {
+    LongSyncExchangeRequest { id, delay: delay(of), ..LongSyncExchangeRequest::default() }
+}
+
+/// A stream of requests that goes on until its sender is dropped.
+pub(crate) fn open_stream<T>() -> (mpsc::UnboundedSender<T>, UnboundedReceiverStream<T>) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (sender, UnboundedReceiverStream::new(receiver))
+}
+
+/// A request with headers of its own.
+pub(crate) fn with_headers<T>(
+    message: T,
+    headers: &[(&'static str, &str)],
+) -> Result<tonic::Request<T>> {
+    let mut request = tonic::Request::new(message);
+    for (name, value) in headers {
+        request.metadata_mut().insert(*name, value.parse()?);
+    }
+    Ok(request)
+}
+
+/// A request with a deadline.
+pub(crate) fn within<T>(timeout: Duration, message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.set_timeout(timeout);
+    request
+}
+
+/// Waits until `holds`, which something under way will make true; gives up after 10 s.
+pub(crate) async fn eventually(mut holds: impl FnMut() -> bool) {
+    let holding = async {
+        while !holds() {
+            tokio::time::sleep(ms(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), holding).await.expect("it held within 10 s");
+}

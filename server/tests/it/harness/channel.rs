@@ -1,0 +1,47 @@
+//! tonic's client over hyper's connection. tonic's own channel stays out: its features make tonic
+//! treat errors otherwise than in the build that ships.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tonic::body::Body;
+use tower::Service;
+
+use super::Result;
+
+/// The origin of all requests; servers do not look at it.
+pub(crate) const ORIGIN: &str = "http://longsync.test";
+
+/// An HTTP/2 connection that generated clients can call through.
+#[derive(Debug, Clone)]
+pub(crate) struct Channel(SendRequest<Body>);
+
+/// Opens one over `io`.
+pub(crate) async fn connect<IO>(io: IO) -> Result<Channel>
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(io)).await?;
+    tokio::spawn(connection);
+    Ok(Channel(sender))
+}
+
+impl Service<Request<Body>> for Channel {
+    type Response = Response<Incoming>;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.0.send_request(request))
+    }
+}

@@ -1,0 +1,53 @@
+//! A worker on the test's own runtime, called over memory: all of it lives by the paused clock.
+
+use std::sync::Arc;
+
+use longsync_server::{Config, Snapshot, Worker, serve_connection};
+use longsync_timer::Clock;
+use tokio::io::DuplexStream;
+use tokio::task::JoinHandle;
+
+use super::{Client, ORIGIN, Raw, Result, Web, connect};
+
+/// How many bytes are on their way at once, each way.
+const PIPE_BYTES: usize = 1024 * 1024;
+
+/// The worker.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    pub(crate) worker: Arc<Worker>,
+}
+
+impl Memory {
+    pub(crate) async fn start(config: Config) -> Self {
+        Self { worker: Worker::new(config, Clock::Tokio).await }
+    }
+
+    /// The client's end of a new connection, and what ends with the server's side of it.
+    pub(crate) fn open(&self) -> (DuplexStream, JoinHandle<()>) {
+        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+        let worker = Arc::clone(&self.worker);
+        let serving = tokio::spawn(async move { serve_connection(theirs, &worker).await });
+        (ours, serving)
+    }
+
+    pub(crate) async fn client(&self) -> Result<Client> {
+        Ok(Client::with_origin(connect(self.open().0).await?, ORIGIN.parse()?))
+    }
+
+    pub(crate) async fn raw(&self) -> Result<Raw> {
+        Raw::over(self.open().0).await
+    }
+
+    pub(crate) async fn web1(&self) -> Result<Web> {
+        Web::http1(self.open().0).await
+    }
+
+    pub(crate) async fn web2(&self) -> Result<Web> {
+        Web::http2(self.open().0).await
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.worker.snapshot()
+    }
+}
