@@ -76,6 +76,14 @@ pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body>
     response
 }
 
+/// The answer to HEAD: it says how long the body would be.
+pub(crate) fn without_body(mut response: Response<Body>) -> Response<Body> {
+    if let Some(bytes) = http_body::Body::size_hint(response.body()).exact() {
+        response.headers_mut().insert(header::CONTENT_LENGTH, bytes.into());
+    }
+    response.map(|_| Body::empty())
+}
+
 /// The answer to a call that was cut.
 pub(crate) fn cut_answer(cut: &Cut, call: &Call) -> Response<Body> {
     timed(text(cut.http_status(), format!("{}\n", cut.message())), &call.timing_at_end())

@@ -1,10 +1,10 @@
 //! Where a request goes: gRPC to its service, the rest to the HTTP face.
 
 use std::convert::Infallible;
-use std::future::{Future, ready};
+use std::future::{self, Future};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use http::{Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
@@ -25,6 +25,9 @@ use crate::worker::Worker;
 /// The answer to a request, on its way.
 pub(crate) struct Answer {
     call: Option<Arc<Call>>,
+    /// Whether only the head of the answer is asked for. HTTP/1.1 leaves the body out by itself,
+    /// HTTP/2 does not.
+    is_head: bool,
     response: BoxAnswer,
 }
 
@@ -33,6 +36,14 @@ impl Answer {
     pub(crate) fn call(&self) -> Option<Arc<Call>> {
         self.call.clone()
     }
+
+    fn of(call: Option<Arc<Call>>, response: BoxAnswer) -> Self {
+        Self { call, is_head: false, response }
+    }
+
+    fn plain(&self, response: Response<Body>) -> Response<AnswerBody> {
+        AnswerBody::plain(if self.is_head { http_face::without_body(response) } else { response })
+    }
 }
 
 impl Future for Answer {
@@ -40,22 +51,23 @@ impl Future for Answer {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(call) = self.call.clone() else {
-            return self.response.as_mut().poll(cx).map(AnswerBody::plain).map(Ok);
+            let response = ready!(self.response.as_mut().poll(cx));
+            return Poll::Ready(Ok(self.plain(response)));
         };
         // Looked at twice: reading the request may have cut the call.
         let before = call.why_cut();
         let polled = if before.is_none() { self.response.as_mut().poll(cx) } else { Poll::Pending };
         let answer = match (before.or_else(|| call.why_cut()), polled) {
-            (Some(cut), _) => AnswerBody::plain(cut_response(&cut, &call)),
+            (Some(cut), _) => self.plain(cut_response(&cut, &call)),
             (None, Poll::Ready(response)) if call.kind() == Some(Kind::Http) => {
                 call.finish(Outcome::Answered);
-                AnswerBody::plain(response)
+                self.plain(response)
             }
             (None, Poll::Ready(response)) => AnswerBody::of_call(response, call),
             (None, Poll::Pending) => return Poll::Pending,
         };
         // What was read for the call is let go before its answer is sent.
-        self.response = Box::pin(std::future::pending());
+        self.response = Box::pin(future::pending());
         Poll::Ready(Ok(answer))
     }
 }
@@ -78,10 +90,10 @@ pub(crate) fn route(
     if !is_grpc(&request) {
         let call = http_face::is_call(&request).then(|| begin(Some(Kind::Http)));
         let response = http_face::answer(worker, call.clone(), &request);
-        return Answer { call, response };
+        return Answer { is_head: request.method() == Method::HEAD, ..Answer::of(call, response) };
     }
     if let Some(refused) = refuse_transport(&request) {
-        return Answer { call: None, response: Box::pin(ready(refused)) };
+        return Answer::of(None, Box::pin(future::ready(refused)));
     }
     let path = request.uri().path().trim_start_matches('/');
     let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
@@ -94,7 +106,7 @@ pub(crate) fn route(
                 "no `{method}` of a service `{service}` here: grpcurl with `list` shows what there is"
             ),
         );
-        return Answer { call: None, response: Box::pin(ready(status.into_http())) };
+        return Answer::of(None, Box::pin(future::ready(status.into_http())));
     };
     let call = begin(kind);
     let inbox = Inbox::default();
@@ -103,7 +115,7 @@ pub(crate) fn route(
     parts.extensions.insert(inbox.clone());
     let body = RequestBody::new(body, Arc::clone(&call), Arc::clone(reads), inbox);
     let response = handler(Request::from_parts(parts, body));
-    Answer { call: Some(call), response }
+    Answer::of(Some(call), response)
 }
 
 fn kind_of(method: &str) -> Option<Kind> {

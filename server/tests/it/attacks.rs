@@ -1,1 +1,301 @@
-//!
+//! What hostile or broken clients do: it costs them their own connection, and nobody else's.
+
+use std::time::Duration;
+
+use longsync_server::{Kind, Outcome};
+use proptest::prelude::*;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tonic::Code;
+
+use crate::harness::{HOUR, Memory, Paused, Result, config, ms, wait};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The types of HTTP/2's frames (RFC 9113, section 6).
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
+
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a frame of a test is short");
+    [&length.to_be_bytes()[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// The header block of a call: static table entries, and literals that no table keeps (RFC 7541).
+fn call_headers(more: &[(&str, &str)]) -> Vec<u8> {
+    // :method POST, :scheme http
+    let mut block = vec![0x83, 0x86];
+    let mut literal = |name: &str, value: &str| {
+        block.push(0);
+        for text in [name, value] {
+            let length = u8::try_from(text.len()).ok().filter(|length| *length < 127);
+            block.push(length.expect("a header of a test is short"));
+            block.extend(text.as_bytes());
+        }
+    };
+    literal(":path", "/longsync.v1.LongSyncService/LongSync");
+    literal(":authority", "longsync.test");
+    literal("content-type", "application/grpc");
+    literal("te", "trailers");
+    for (name, value) in more {
+        literal(name, value);
+    }
+    block
+}
+
+fn hello() -> Vec<u8> {
+    [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()
+}
+
+/// Sends all of `bytes`, and reads what comes until the server closes; at most for a minute, which in
+/// paused time passes only when nothing more can happen. What was read, and whether it closed.
+async fn converse<IO>(io: IO, bytes: Vec<u8>) -> (Vec<u8>, bool)
+where
+    IO: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let (mut reader, mut writer) = tokio::io::split(io);
+    let writing = tokio::spawn(async move {
+        // A server that has closed takes no more.
+        let _ = writer.write_all(&bytes).await;
+        writer
+    });
+    let mut read = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(60), reader.read_to_end(&mut read)).await;
+    writing.abort();
+    (read, closed.is_ok())
+}
+
+/// The error code of the GOAWAY among these frames.
+fn goaway(mut frames: &[u8]) -> Option<u32> {
+    while let [a, b, c, kind, _flags, _, _, _, _, rest @ ..] = frames {
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        let payload = rest.get(..length)?;
+        if *kind == GOAWAY {
+            let code = u32::from_be_bytes(payload[4..8].try_into().ok()?);
+            if code != 0 {
+                return Some(code);
+            }
+        }
+        frames = &rest[length..];
+    }
+    None
+}
+
+const PROTOCOL_ERROR: u32 = 1;
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// Another client is served as if nothing was, and nothing of the attack stays behind.
+async fn others_are_served(server: &Memory) -> Result<()> {
+    let mut client = server.client().await?;
+    client.long_sync(wait(ms(10))).await?;
+    assert_eq!(server.snapshot().calls_in_flight(), 0);
+    let metrics = server.web1().await?.get("/metrics").await?;
+    assert!(metrics.body().contains("\nlongsync_buffered_bytes 0\n"), "{}", metrics.body());
+    Ok(())
+}
+
+/// Sends an attack of this many frames; how the server ended the connection, if it did.
+async fn attack(frames: impl Iterator<Item = Vec<u8>>) -> Result<Option<u32>> {
+    let server = Memory::start(config()).await;
+    let bytes = [hello(), frames.flatten().collect()].concat();
+    let (read, is_closed) = converse(server.open().0, bytes).await;
+    let code = goaway(&read);
+    assert_eq!(is_closed, code.is_some(), "{code:?}");
+    others_are_served(&server).await?;
+    Ok(code)
+}
+
+fn stream(index: u32) -> u32 {
+    index * 2 + 1
+}
+
+#[tokio::test(start_paused = true)]
+async fn rapid_reset_ends_the_connection() -> Result<()> {
+    let block = call_headers(&[]);
+    let code = attack((0..5_000).flat_map(|index| {
+        let open = frame(HEADERS, END_HEADERS, stream(index), &block);
+        [open, frame(RST_STREAM, 0, stream(index), &8_u32.to_be_bytes())]
+    }))
+    .await?;
+    assert_eq!(code, Some(ENHANCE_YOUR_CALM));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_the_server_is_made_to_reset_end_the_connection() -> Result<()> {
+    let block = call_headers(&[]);
+    let code = attack((0..5_000).flat_map(|index| {
+        let open = frame(HEADERS, END_HEADERS, stream(index), &block);
+        // An increment of zero is an error of its stream (RFC 9113, section 6.9).
+        [open, frame(WINDOW_UPDATE, 0, stream(index), &[0; 4])]
+    }))
+    .await?;
+    assert!(code.is_some());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_without_end_end_the_connection() -> Result<()> {
+    let block = call_headers(&[]);
+    let first = frame(HEADERS, END_STREAM, 1, &block);
+    // A header that no table keeps, over and over.
+    let more = [&[0, 1, b'x', 100][..], &[b'y'; 100]].concat().repeat(100);
+    let code = attack(
+        std::iter::once(first).chain((0..1_000).map(|_| frame(CONTINUATION, 0, 1, &more))),
+    )
+    .await?;
+    assert!(code.is_some());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_list_over_16_kib_is_refused_and_the_connection_goes_on() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    let long = "y".repeat(20_000);
+    let call = raw.unary(&wait(ms(1)), &[("x-long", &long)]).await?;
+    let head = call.response.await?;
+    assert_eq!(head.status(), 431);
+    raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn empty_data_frames_without_end_end_the_connection_or_are_read_for_nothing() -> Result<()> {
+    let open = frame(HEADERS, END_HEADERS, 1, &call_headers(&[("grpc-timeout", "30S")]));
+    let code =
+        attack(std::iter::once(open).chain((0..100_000).map(|_| frame(DATA, 0, 1, &[])))).await?;
+    assert!(code.is_none_or(|code| code == ENHANCE_YOUR_CALM), "{code:?}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_and_settings_without_end_are_no_harm() -> Result<()> {
+    for flood in [frame(PING, 0, 0, &[7; 8]), frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 9])] {
+        let server = Memory::start(config()).await;
+        let mut io = server.open().0;
+        // Never read: what the server would answer has no place to go.
+        let bytes = [hello(), flood.repeat(200_000)].concat();
+        let sending = tokio::time::timeout(Duration::from_secs(60), io.write_all(&bytes)).await;
+        others_are_served(&server).await?;
+        drop((sending, io));
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_cannot_be_is_a_protocol_error() -> Result<()> {
+    for wrong in [
+        frame(DATA, 0, 1, b"no stream has begun"),
+        frame(HEADERS, END_HEADERS, 2, &call_headers(&[])),
+        frame(WINDOW_UPDATE, 0, 0, &[0; 4]),
+        frame(SETTINGS, 0, 1, &[]),
+    ] {
+        assert_eq!(attack(std::iter::once(wrong.clone())).await?, Some(PROTOCOL_ERROR), "{wrong:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_nothing_or_too_little_is_not_waited_for() -> Result<()> {
+    let server = Memory::start(config()).await;
+    for said in [&b""[..], b"PRI * HT", b"G", b"GET /long_sync HTTP/1.1\r\nhost: x\r\nx-slow: y"] {
+        let (mut io, serving) = server.open();
+        let clock = Paused::start();
+        io.write_all(said).await?;
+        serving.await?;
+        assert_eq!(clock.elapsed().as_secs(), 10, "{said:?}");
+        let mut read = Vec::new();
+        io.read_to_end(&mut read).await?;
+        assert!(read.is_empty() || read.starts_with(b"HTTP/1.1 4"), "{read:?}");
+    }
+    others_are_served(&server).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_protocols_are_closed_at_once() -> Result<()> {
+    let server = Memory::start(config()).await;
+    // The beginnings of TLS and of SSH, and a line that is none of HTTP.
+    for said in [&b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..], b"SSH-2.0-x\r\n", b"hello\r\n\r\n"] {
+        let (mut io, serving) = server.open();
+        let clock = Paused::start();
+        io.write_all(said).await?;
+        serving.await?;
+        assert!(clock.elapsed() < ms(10_001), "{said:?}");
+    }
+    others_are_served(&server).await
+}
+
+#[test]
+fn any_bytes_at_all_are_survived() {
+    let chunk = || {
+        prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..200),
+            Just(hello()),
+            Just(b"GET /long_sync?delay=1s HTTP/1.1\r\nhost: x\r\n\r\n".to_vec()),
+            (0_u8..12, any::<u8>(), 0_u32..6, proptest::collection::vec(any::<u8>(), 0..40))
+                .prop_map(|(kind, flags, stream, payload)| frame(kind, flags, stream, &payload)),
+            (0_u32..6, any::<u8>())
+                .prop_map(|(index, flags)| frame(HEADERS, flags, stream(index), &call_headers(&[]))),
+        ]
+    };
+    let chunks = proptest::collection::vec(chunk(), 0..12);
+    let is_http2 = any::<bool>();
+    proptest!(ProptestConfig::with_cases(256), |(is_http2 in is_http2, chunks in chunks)| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()?;
+        let served = runtime.block_on(async {
+            let server = Memory::start(config()).await;
+            let (mut io, serving) = server.open();
+            let bytes = [if is_http2 { hello() } else { Vec::new() }, chunks.concat()].concat();
+            let _ = tokio::time::timeout(Duration::from_secs(60), io.write_all(&bytes)).await;
+            drop(io);
+            // A client that has gone leaves nothing: no panic, no task that lingers.
+            tokio::time::timeout(HOUR, serving).await??;
+            others_are_served(&server).await
+        });
+        prop_assert!(served.is_ok(), "{served:?}");
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_in_the_middle_of_a_message_is_a_cancelled_call() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let (mut io, serving) = server.open();
+    let open = frame(HEADERS, END_HEADERS, 1, &call_headers(&[]));
+    io.write_all(&[hello(), open, frame(DATA, 0, 1, b"\0\0\0\0\x09abc")].concat()).await?;
+    tokio::time::sleep(ms(1)).await;
+    assert_eq!(server.snapshot().calls_in_flight(), 1);
+    drop(io);
+    serving.await?;
+    tokio::time::sleep(ms(1)).await;
+    assert_eq!(server.snapshot().calls_ended(Kind::LongSync, Outcome::Cancelled), 1);
+    others_are_served(&server).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_that_come_after_an_early_answer_do_not_cost_the_connection() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    for _ in 0..3_000 {
+        // Refused by its header, before its messages have come.
+        let mut call = raw.open("LongSyncCollect", &[("grpc-timeout", "5x")]).await?;
+        let head = (&mut call.response).await?;
+        let status = tonic::Status::from_header_map(head.headers()).expect("it is refused");
+        assert_eq!(status.code(), Code::InvalidArgument);
+        call.send(vec![0; 1_000], false)?;
+        call.send(vec![0; 1_000], true)?;
+    }
+    raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
+    Ok(())
+}

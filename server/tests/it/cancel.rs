@@ -20,7 +20,8 @@ async fn settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_ends_the_wait_of_every_kind_and_is_counted_with_how_long_it_waited() -> Result<()> {
+async fn a_reset_ends_the_wait_of_every_kind_and_is_counted_with_how_long_it_waited() -> Result<()>
+{
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     for (index, (kind, rpc)) in (1..).zip(RPCS) {

@@ -18,7 +18,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 pub(crate) use self::channel::{Channel, ORIGIN, connect};
 pub(crate) use self::memory::Memory;
 pub(crate) use self::proof::{Paused, bad_field, quota, seen, timing_of};
-pub(crate) use self::raw::{Ended, Raw, RawCall, framed};
+pub(crate) use self::raw::{Raw, RawCall, framed, read};
 pub(crate) use self::socket::Socket;
 pub(crate) use self::web::Web;
 

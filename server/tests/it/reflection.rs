@@ -12,10 +12,10 @@ use crate::harness::{Memory, ORIGIN, Result, config, connect};
 macro_rules! reflected {
     ($name:ident, $version:ident) => {
         mod $name {
+            use tonic_reflection::pb::$version::ServerReflectionRequest;
             use tonic_reflection::pb::$version::server_reflection_client::ServerReflectionClient;
             use tonic_reflection::pb::$version::server_reflection_request::MessageRequest;
             use tonic_reflection::pb::$version::server_reflection_response::MessageResponse;
-            use tonic_reflection::pb::$version::ServerReflectionRequest;
 
             use super::*;
 

@@ -69,6 +69,13 @@ impl Raw {
         Ok(RawCall { response, stream })
     }
 
+    /// Sends a plain request; its answer is read later.
+    pub(crate) async fn get(&self, path: &str) -> Result<ResponseFuture> {
+        let mut sender = self.sender.clone().ready().await?;
+        let request = Request::get(format!("{ORIGIN}{path}")).body(())?;
+        Ok(sender.send_request(request, true)?.0)
+    }
+
     /// A unary call, all of it sent.
     pub(crate) async fn unary(
         &self,
@@ -122,7 +129,8 @@ impl RawCall {
     }
 }
 
-async fn read(mut body: RecvStream) -> Result<(BytesMut, HeaderMap)> {
+/// Reads a body, and the trailers after it.
+pub(crate) async fn read(mut body: RecvStream) -> Result<(BytesMut, HeaderMap)> {
     let mut data = BytesMut::new();
     while let Some(chunk) = body.data().await {
         let chunk = chunk?;
