@@ -53,13 +53,15 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+// A value that begins with a hyphen is a value, though perhaps a wrong one, and no unknown flag.
+#[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct RaceArgs {
     /// How many calls each way makes.
     #[arg(long, value_name = "N", default_value = "8", value_parser = calls)]
     calls: NonZeroUsize,
 
     /// How long the server is to wait for each call.
-    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = longsync::duration::parse, allow_hyphen_values = true)]
+    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = longsync::duration::parse)]
     delay: Duration,
 
     /// The ways, in the order in which they run.
@@ -98,6 +100,8 @@ impl RaceArgs {
 }
 
 #[derive(Debug, clap::Args)]
+// A value that begins with a hyphen is a value, though perhaps a wrong one, and no unknown flag.
+#[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct CallArgs {
     /// The kind of RPC.
     #[arg(long, value_enum, value_name = "KIND", default_value = "unary")]
@@ -108,7 +112,7 @@ pub(crate) struct CallArgs {
     url: Target,
 
     /// How long the server is to wait; without this and --behavior its own behavior decides.
-    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse, allow_hyphen_values = true, conflicts_with = "behavior")]
+    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse, conflicts_with = "behavior")]
     delay: Option<Duration>,
 
     /// How the server is to behave.
@@ -116,11 +120,11 @@ pub(crate) struct CallArgs {
     behavior: String,
 
     /// How long the call may take.
-    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse, allow_hyphen_values = true)]
+    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse)]
     deadline: Option<Duration>,
 
     /// How many answers of a stream, how many requests of a collect or an exchange [default: 1].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole)]
     count: Option<u32>,
 
     /// The payload of each request, as text.
@@ -132,7 +136,7 @@ pub(crate) struct CallArgs {
     echo_payload: bool,
 
     /// Ask for a payload of so many zero bytes in each answer.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = whole)]
     response_bytes: u32,
 
     /// A name for the call, to find it in the server's log.
@@ -190,6 +194,10 @@ fn calls(text: &str) -> Result<NonZeroUsize, String> {
         Ok(calls) if calls.get() <= MOST => Ok(calls),
         _ => Err("write a number from 1 to 1000000".to_owned()),
     }
+}
+
+fn whole(text: &str) -> Result<u32, &'static str> {
+    text.parse().map_err(|_| "write a whole number from 0 to 4294967295, without a unit")
 }
 
 fn metadata(text: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String> {

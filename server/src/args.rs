@@ -15,6 +15,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 /// as well; the flag goes first.
 #[derive(Debug, Parser)]
 #[command(name = "longsync-server", version, max_term_width = 100)]
+// A value that begins with a hyphen is a wrong value, not a flag that is not known.
+#[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct Args {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, env = "LONGSYNC_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", value_parser = address)]
@@ -35,7 +37,7 @@ pub(crate) struct Args {
     workers: Option<NonZeroUsize>,
 
     /// How long waiting calls may go on after SIGTERM or Ctrl-C.
-    #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse, allow_hyphen_values = true)]
+    #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
     drain: Duration,
 
     /// What is logged on stderr: off, error, warn, info, debug (a line a call) or trace.
@@ -52,19 +54,19 @@ pub(crate) struct Args {
 #[expect(clippy::struct_field_names, reason = "they are the names of the flags")]
 struct LimitArgs {
     /// The longest delay.
-    #[arg(long, env = "LONGSYNC_MAX_DELAY", value_name = "DURATION", default_value = "1h", value_parser = longsync::duration::parse, allow_hyphen_values = true)]
+    #[arg(long, env = "LONGSYNC_MAX_DELAY", value_name = "DURATION", default_value = "1h", value_parser = longsync::duration::parse)]
     max_delay: Duration,
 
     /// The largest request message.
-    #[arg(long, env = "LONGSYNC_MAX_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_message_bytes)]
+    #[arg(long, env = "LONGSYNC_MAX_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_message_bytes, value_parser = whole::<u32>)]
     max_message_bytes: u32,
 
     /// The most answers of one stream.
-    #[arg(long, env = "LONGSYNC_MAX_COUNT", value_name = "N", default_value_t = Limits::default().max_count)]
+    #[arg(long, env = "LONGSYNC_MAX_COUNT", value_name = "N", default_value_t = Limits::default().max_count, value_parser = whole::<u32>)]
     max_count: u32,
 
     /// The largest payload that an answer can be asked for.
-    #[arg(long, env = "LONGSYNC_MAX_RESPONSE_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_response_bytes)]
+    #[arg(long, env = "LONGSYNC_MAX_RESPONSE_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_response_bytes, value_parser = whole::<u32>)]
     max_response_bytes: u32,
 
     /// The most messages of an exchange that wait for their answer; at the limit its stream is not read.
@@ -76,11 +78,11 @@ struct LimitArgs {
     max_streams: NonZeroU32,
 
     /// The most calls in flight over all connections.
-    #[arg(long, env = "LONGSYNC_MAX_IN_FLIGHT", value_name = "N", default_value_t = Limits::default().max_in_flight)]
+    #[arg(long, env = "LONGSYNC_MAX_IN_FLIGHT", value_name = "N", default_value_t = Limits::default().max_in_flight, value_parser = whole::<u64>)]
     max_in_flight: u64,
 
     /// The most bytes of requests held in memory over all connections.
-    #[arg(long, env = "LONGSYNC_MAX_BUFFERED_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_buffered_bytes)]
+    #[arg(long, env = "LONGSYNC_MAX_BUFFERED_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_buffered_bytes, value_parser = whole::<u64>)]
     max_buffered_bytes: u64,
 
     /// The most open connections [default: what the limit on open files leaves room for].
@@ -128,6 +130,10 @@ fn log(text: &str) -> Result<Targets, String> {
     targets.ok_or_else(|| {
         format!("`{text}` is no level: write off, error, warn, info, debug or trace, or targets such as h2=debug")
     })
+}
+
+fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
+    text.parse().map_err(|_| "write a whole number, without a sign or a unit")
 }
 
 fn one_or_more<N: FromStr>(text: &str) -> Result<N, &'static str> {

@@ -148,10 +148,9 @@ async fn headers_without_end_end_the_connection() -> Result<()> {
     let first = frame(HEADERS, END_STREAM, 1, &block);
     // A header that no table keeps, over and over.
     let more = [&[0, 1, b'x', 100][..], &[b'y'; 100]].concat().repeat(100);
-    let code = attack(
-        std::iter::once(first).chain((0..1_000).map(|_| frame(CONTINUATION, 0, 1, &more))),
-    )
-    .await?;
+    let code =
+        attack(std::iter::once(first).chain((0..1_000).map(|_| frame(CONTINUATION, 0, 1, &more))))
+            .await?;
     assert!(code.is_some());
     Ok(())
 }
@@ -199,7 +198,11 @@ async fn a_frame_that_cannot_be_is_a_protocol_error() -> Result<()> {
         frame(WINDOW_UPDATE, 0, 0, &[0; 4]),
         frame(SETTINGS, 0, 1, &[]),
     ] {
-        assert_eq!(attack(std::iter::once(wrong.clone())).await?, Some(PROTOCOL_ERROR), "{wrong:?}");
+        assert_eq!(
+            attack(std::iter::once(wrong.clone())).await?,
+            Some(PROTOCOL_ERROR),
+            "{wrong:?}"
+        );
     }
     Ok(())
 }
@@ -224,7 +227,9 @@ async fn who_says_nothing_or_too_little_is_not_waited_for() -> Result<()> {
 async fn other_protocols_are_closed_at_once() -> Result<()> {
     let server = Memory::start(config()).await;
     // The beginnings of TLS and of SSH, and a line that is none of HTTP.
-    for said in [&b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..], b"SSH-2.0-x\r\n", b"hello\r\n\r\n"] {
+    for said in
+        [&b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..], b"SSH-2.0-x\r\n", b"hello\r\n\r\n"]
+    {
         let (mut io, serving) = server.open();
         let clock = Paused::start();
         io.write_all(said).await?;
@@ -243,8 +248,12 @@ fn any_bytes_at_all_are_survived() {
             Just(b"GET /long_sync?delay=1s HTTP/1.1\r\nhost: x\r\n\r\n".to_vec()),
             (0_u8..12, any::<u8>(), 0_u32..6, proptest::collection::vec(any::<u8>(), 0..40))
                 .prop_map(|(kind, flags, stream, payload)| frame(kind, flags, stream, &payload)),
-            (0_u32..6, any::<u8>())
-                .prop_map(|(index, flags)| frame(HEADERS, flags, stream(index), &call_headers(&[]))),
+            (0_u32..6, any::<u8>()).prop_map(|(index, flags)| frame(
+                HEADERS,
+                flags,
+                stream(index),
+                &call_headers(&[])
+            )),
         ]
     };
     let chunks = proptest::collection::vec(chunk(), 0..12);

@@ -1,1 +1,296 @@
-//!
+//! The binary, as a user runs it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::net::TcpStream;
+
+use crate::harness::{Raw, Result, Web, eventually, ms, wait};
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longsync-server"));
+    command.args(args).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LONGSYNC_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs it to its end.
+fn ended(command: &mut Command) -> Result<Output> {
+    Ok(command.output()?)
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A server that runs, and is killed when the test is over.
+struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    addr: SocketAddr,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    /// On a free port; from its first line on it can be called.
+    fn start(command: &mut Command) -> Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut stdout = BufReader::new(child.stdout.take().context("stdout is piped")?);
+        let mut first = String::new();
+        stdout.read_line(&mut first)?;
+        let addr = first.trim_end().strip_prefix("longsync-server listening on http://");
+        let addr = addr.with_context(|| format!("the first line was {first:?}"))?.parse()?;
+        Ok(Self { child, stdout, addr })
+    }
+
+    async fn raw(&self) -> Result<Raw> {
+        Raw::over(TcpStream::connect(self.addr).await?).await
+    }
+
+    async fn web(&self) -> Result<Web> {
+        Web::http1(TcpStream::connect(self.addr).await?).await
+    }
+
+    /// Its exit status, and what it said on stderr.
+    async fn ended(mut self) -> Result<(ExitStatus, String)> {
+        let mut stderr = self.child.stderr.take().context("stderr is piped")?;
+        let waiting = tokio::task::spawn_blocking(move || {
+            let mut said = String::new();
+            stderr.read_to_string(&mut said)?;
+            anyhow::Ok((self.child.wait()?, said))
+        });
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.context("it still runs")??
+    }
+}
+
+#[test]
+fn help_says_what_there_is() -> Result<()> {
+    let help = ended(&mut command(&["--help"]))?;
+    assert!(help.status.success());
+    insta::assert_snapshot!("help", String::from_utf8(help.stdout)?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn it_says_where_it_listens_and_what_to_try_and_is_quiet_on_stderr() -> Result<()> {
+    let mut server = Running::start(&mut command(&["--listen", "localhost:0", "--delay", "20ms"]))?;
+    assert!(server.addr.ip().is_loopback() && server.addr.port() != 0);
+    let mut lines = String::new();
+    for _ in 0..4 {
+        server.stdout.read_line(&mut lines)?;
+    }
+    let addr = server.addr;
+    for part in [
+        "a call takes 20ms unless it says otherwise",
+        &format!("curl 'http://{addr}/long_sync?delay=250ms'"),
+        &format!(
+            "grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {addr} longsync.v1.LongSyncService/LongSync"
+        ),
+        "Ctrl-C",
+    ] {
+        assert!(lines.contains(part), "{part} in {lines}");
+    }
+    assert_eq!(server.web().await?.get("/long_sync").await?.body(), "Done!");
+    signal(&server, Signal::TERM)?;
+    let (status, said) = server.ended().await?;
+    assert_eq!((status.code(), said.as_str()), (Some(0), ""));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_environment_says_holds_and_a_flag_goes_before_it() -> Result<()> {
+    let mut with_env = command(&["--max-delay", "2s"]);
+    with_env
+        .env("LONGSYNC_LISTEN", "127.0.0.1:0")
+        .env("LONGSYNC_BEHAVIOR", "30ms")
+        .env("LONGSYNC_MAX_DELAY", "1s")
+        .env("LONGSYNC_MAX_COUNT", "7");
+    let server = Running::start(&mut with_env)?;
+    let mut web = server.web().await?;
+    let answer = web.get("/long_sync").await?;
+    let timing = answer.headers().get("server-timing").context("it is timed")?.to_str()?;
+    assert!(timing.starts_with("planned;dur=30.000"), "{timing}");
+    let refused = web.get("/long_sync?delay=3s").await?;
+    assert!(refused.body().contains("at most 2s"), "{}", refused.body());
+    Ok(())
+}
+
+#[test]
+fn wrong_usage_exits_with_2_and_says_what_would_be_right_and_binds_nothing() -> Result<()> {
+    for (args, right) in [
+        (&["--listen", "9000"][..], "127.0.0.1:9000"),
+        (&["--listen", "nowhere.invalid:9000"], "127.0.0.1:9000"),
+        (&["--behavior", "soon"], "at column 1: expected a delay such as 250ms"),
+        (&["--behavior", "1s; hang(1%)"], "at column 3"),
+        (&["--delay", "500"], "a delay such as 250ms"),
+        (&["--delay", "-1s"], "a delay such as 250ms"),
+        (&["--delay", "2h"], "--max-delay"),
+        (&["--drain", "soon"], "250ms"),
+        (&["--drain", "-1s"], "250ms"),
+        (&["--workers", "0"], "from 1 to 1024"),
+        (&["--workers", "many"], "from 1 to 1024"),
+        (&["--max-streams", "0"], "from 1"),
+        (&["--max-unanswered", "0"], "from 1"),
+        (&["--max-connections", "0"], "from 1"),
+        (&["--max-count", "-1"], "a whole number, without a sign or a unit"),
+        (&["--max-in-flight", "-3"], "a whole number"),
+        (&["--max-message-bytes", "5GiB"], "a whole number, without a sign or a unit"),
+        (&["--log", "loud"], "off, error, warn, info, debug or trace"),
+        (&["--nonsense"], "--help"),
+        (&["surplus"], "--help"),
+    ] {
+        let output = ended(&mut command(args))?;
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(said(&output).contains(right), "{args:?}: {}", said(&output));
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+    let output = ended(command(&[]).env("LONGSYNC_WORKERS", "none"))?;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("from 1 to 1024"), "{}", said(&output));
+    Ok(())
+}
+
+#[test]
+fn an_address_in_use_is_named_in_one_sentence_and_the_exit_code_is_1() -> Result<()> {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let addr = taken.local_addr()?.to_string();
+    let output = ended(&mut command(&["--listen", &addr]))?;
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains(&format!("{addr} is in use")) && said.contains("--listen"), "{said}");
+    assert!(output.stdout.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn logs_are_a_line_a_call_at_debug_and_on_stderr() -> Result<()> {
+    let server = Running::start(&mut command(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--log",
+        "debug",
+        "--drain",
+        "0s",
+    ]))?;
+    let raw = server.raw().await?;
+    for id in ["first", "second"] {
+        let mut request = wait(ms(5));
+        request.call_id = id.to_owned();
+        raw.unary(&request, &[]).await?.ended().await?;
+    }
+    signal(&server, Signal::TERM)?;
+    let (_, said) = server.ended().await?;
+    let calls: Vec<_> = said.lines().filter(|line| line.contains("call ended")).collect();
+    let [first, second] = calls[..] else { anyhow::bail!("{said}") };
+    for (line, id) in [(first, "first"), (second, "second")] {
+        for part in ["rpc=LongSync", "outcome=answered", id, "5ms"] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+    }
+    Ok(())
+}
+
+fn signal(server: &Running, signal: Signal) -> Result<()> {
+    Ok(kill_process(Pid::from_child(&server.child), signal)?)
+}
+
+async fn in_flight(server: &Running) -> Result<u64> {
+    let metrics = server.web().await?.get("/metrics").await?.into_body();
+    let line = metrics.lines().find_map(|line| line.strip_prefix("longsync_calls_in_flight "));
+    Ok(line.context("the metrics lack calls in flight")?.parse()?)
+}
+
+async fn waits_for(server: &Running, calls: u64) -> Result<()> {
+    let waiting = async {
+        while in_flight(server).await? != calls {
+            tokio::time::sleep(ms(5)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await?
+}
+
+#[tokio::test]
+async fn a_signal_lets_waiting_calls_end_and_the_exit_code_is_0() -> Result<()> {
+    for kind in [Signal::TERM, Signal::INT] {
+        let server = Running::start(&mut command(&["--listen", "127.0.0.1:0", "--drain", "10s"]))?;
+        let raw = server.raw().await?;
+        let call = raw.unary(&wait(ms(400)), &[]).await?;
+        waits_for(&server, 1).await?;
+        signal(&server, kind)?;
+        assert_eq!(call.ended().await?.status.code(), tonic::Code::Ok);
+        assert_eq!(server.ended().await?.0.code(), Some(0));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn calls_over_the_drain_end_as_unavailable_and_the_exit_code_is_0() -> Result<()> {
+    let server = Running::start(&mut command(&["--listen", "127.0.0.1:0", "--drain", "100ms"]))?;
+    let raw = server.raw().await?;
+    let call = raw.unary(&wait(Duration::from_secs(600)), &[]).await?;
+    waits_for(&server, 1).await?;
+    signal(&server, Signal::TERM)?;
+    assert_eq!(call.ended().await?.status.code(), tonic::Code::Unavailable);
+    assert_eq!(server.ended().await?.0.code(), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once_with_130() -> Result<()> {
+    let server = Running::start(&mut command(&["--listen", "127.0.0.1:0", "--drain", "1h"]))?;
+    let (raw, other) = (server.raw().await?, server.raw().await?);
+    let _waiting = raw.unary(&wait(Duration::from_secs(600)), &[]).await?;
+    waits_for(&server, 1).await?;
+    signal(&server, Signal::INT)?;
+    // An idle connection is closed when the drain begins: by then the first signal was taken.
+    eventually(|| other.driver.is_finished()).await;
+    signal(&server, Signal::INT)?;
+    assert_eq!(server.ended().await?.0.code(), Some(130));
+    Ok(())
+}
+
+#[tokio::test]
+async fn out_of_files_it_goes_on_and_accepts_again_when_there_are_some() -> Result<()> {
+    let program = env!("CARGO_BIN_EXE_longsync-server");
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\"", program])
+        .args(["--listen", "127.0.0.1:0", "--workers", "1", "--max-connections", "1000"])
+        .args(["--drain", "0s"]);
+    let server = Running::start(&mut limited)?;
+    let raw = server.raw().await?;
+    raw.unary(&wait(ms(0)), &[]).await?.ended().await?;
+    let mut sockets = Vec::new();
+    for _ in 0..100 {
+        sockets.push(TcpStream::connect(server.addr).await?);
+    }
+    // Those that were there are served all the while.
+    raw.unary(&wait(ms(50)), &[]).await?.ended().await?;
+    drop(sockets);
+    let again = async { server.raw().await?.unary(&wait(ms(0)), &[]).await?.ended().await };
+    let ended = tokio::time::timeout(Duration::from_secs(20), again).await??;
+    assert_eq!(ended.status.code(), tonic::Code::Ok);
+    signal(&server, Signal::TERM)?;
+    let (status, said) = server.ended().await?;
+    assert_eq!(status.code(), Some(0));
+    assert!(said.contains("cannot accept connections"), "{said}");
+    assert!(said.lines().count() < 50, "it does not spin: {said}");
+    Ok(())
+}

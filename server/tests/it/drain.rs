@@ -167,21 +167,21 @@ async fn health_says_so_from_the_beginning_of_the_drain() -> Result<()> {
     let server = Memory::start(with_drain(ms(1_000))).await;
     let raw = server.raw().await?;
     let waiting = raw.unary(&wait(HOUR), &[]).await?;
-    let healthy = read(raw.get("/healthz").await?.await?.into_body()).await?;
-    assert_eq!(healthy.0, b"serving\n"[..]);
+    let (before, _) = read(raw.get("/healthz").await?.await?.into_body()).await?;
+    assert_eq!(before, b"serving\n"[..]);
 
     let mut draining = pin!(server.worker.drain());
     // It begins, and what is sent now is sent before the client has read GOAWAY.
     poll_fn(|cx| Poll::Ready(draining.as_mut().poll(cx).is_pending())).await;
     let mut check = raw.open_path("/grpc.health.v1.Health/Check", &[]).await?;
     check.send(framed(&HealthCheckRequest::default()), true)?;
-    let healthz = raw.get("/healthz").await?;
+    let asked = raw.get("/healthz").await?;
 
-    let (healthz, checked, ended, ()) =
-        tokio::join!(healthz, check.ended(), waiting.ended(), draining);
-    let healthz = healthz?;
-    assert_eq!(healthz.status(), 503);
-    assert_eq!(read(healthz.into_body()).await?.0, b"shutting down\n"[..]);
+    let (answer, checked, ended, ()) =
+        tokio::join!(asked, check.ended(), waiting.ended(), draining);
+    let answer = answer?;
+    assert_eq!(answer.status(), 503);
+    assert_eq!(read(answer.into_body()).await?.0, b"shutting down\n"[..]);
     let checked = HealthCheckResponse::decode(&checked?.data[5..])?;
     assert_eq!(checked.status(), ServingStatus::NotServing);
     assert_eq!(ended?.status.code(), Code::Unavailable);

@@ -55,6 +55,8 @@ pub(crate) fn with_delay(delay: Duration) -> Config {
     Config { behavior: Behavior::constant(delay), ..config() }
 }
 
+/// As a request's field has it, and a timing.
+#[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]
 pub(crate) fn delay(delay: Duration) -> Option<prost_types::Duration> {
     Some(longsync::duration::to_proto(delay))
 }

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod cancel;
+#[cfg(unix)]
 mod cli;
 mod collect;
 mod deadline;
