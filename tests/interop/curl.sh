@@ -4,17 +4,18 @@ source "$(dirname "$0")/lib.sh"
 
 # fetch PATH [FLAG...]: leaves the answer's `status`, `head` and `body`; trailers count as head.
 fetch() {
-    fetch_or_92 "$@" || fail "curl's exit code is 92 ($(<"$scratch/error"))"
+    fetch_or_lose "$@" || fail "curl lost the answer ($(<"$scratch/error"))"
 }
 
-# As `fetch`, but of curl's exit code 92, for a stream that was reset, the caller decides.
-fetch_or_92() {
+# As `fetch`, but the caller decides of an answer that curl lost: its exit codes 92, for a stream that
+# was reset, and 28, for its --max-time.
+fetch_or_lose() {
     local path=$1 exit_code=0
     shift
     : >"$scratch/body"
     status=$("$CURL" --silent --show-error --dump-header "$scratch/head" --output "$scratch/body" \
         --write-out '%{http_version} %{http_code}' "$@" "http://$ADDR$path" 2>"$scratch/error") || exit_code=$?
-    [[ $exit_code != 92 ]] || return 1
+    [[ $exit_code != 92 && $exit_code != 28 ]] || return 1
     is "$exit_code" 0 "curl's exit code ($(<"$scratch/error"))"
     head=$(tr -d '\r' <"$scratch/head")
     # The shell cannot hold zero bytes, and would drop newlines at the end but for the dot.
@@ -29,21 +30,21 @@ needs_http2() {
 # grpc FRAME [FLAG...]: sends a frame, in printf's notation, as the body of a unary call.
 #
 # Of a call that is refused by its headers, the answer may end before the body has come, as RFC 9113
-# allows (8.1). A curl that has not sent the body by then loses the answer and exits with 92; that
-# is a race of its own, which is run again.
+# allows (8.1). A curl that has not sent the body by then loses the answer (7.88 then waits for ever,
+# with the whole answer read); that is a race of its own, which is run again.
 grpc() {
     needs_http2
     printf "$1" >"$scratch/frame"
     shift
     local tries
     for ((tries = 0; tries < 20; tries++)); do
-        if fetch_or_92 /$SERVICE/LongSync --http2-prior-knowledge -H 'content-type: application/grpc' \
+        if fetch_or_lose /$SERVICE/LongSync --http2-prior-knowledge --max-time 2 -H 'content-type: application/grpc' \
             -H 'te: trailers' --data-binary "@$scratch/frame" "$@"; then
             is "$status" '2 200' 'the version and status'
             return
         fi
     done
-    fail "curl exited with 92 in $tries tries of $tries ($(<"$scratch/error"))"
+    fail "curl lost the answer in $tries tries of $tries ($(<"$scratch/error"))"
 }
 
 # The value of a counter or gauge of /metrics.
