@@ -72,7 +72,7 @@ impl Call {
             cut = Some(Cut::Refused(Refusal::Exhausted {
                 limit: "max-in-flight",
                 why: format!(
-                    "{} calls in flight are this server's limit",
+                    "calls in flight have reached this server's limit of {}",
                     worker.shared.config.limits.max_in_flight
                 ),
             }));
@@ -275,7 +275,7 @@ impl Call {
         }
         Err(Refusal::Exhausted {
             limit: "max-buffered-bytes",
-            why: format!("{limit} bytes of requests in memory are this server's limit"),
+            why: format!("bytes of requests in memory have reached this server's limit of {limit}"),
         })
     }
 

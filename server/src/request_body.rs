@@ -16,6 +16,7 @@ use crate::call::Call;
 use crate::framing::{Framing, TooLong};
 use crate::io::Reads;
 use crate::refusal::{Cut, Refusal};
+use crate::worker::Worker;
 
 /// How long the rest of a request is read that nobody waits for.
 const DISCARD_TIME: Duration = Duration::from_millis(500);
@@ -110,24 +111,27 @@ impl http_body::Body for RequestBody {
 }
 
 impl Drop for RequestBody {
-    /// A call that is answered before its request has ended lets the rest of the request come in for
-    /// a while. Frames that meet a stream which we have left are errors to HTTP/2, and a client that
-    /// causes many of them, by no fault of its own, would lose its connection with all its calls.
     fn drop(&mut self) {
-        let Some(rest) = self.inner.take().filter(|inner| !inner.is_end_stream()) else { return };
-        let worker = self.call.worker();
-        if let (false, Ok(runtime)) = (worker.is_drained(), Handle::try_current()) {
-            let enough = worker.timer.sleep(DISCARD_TIME);
-            runtime.spawn(async move {
-                tokio::select! {
-                    () = discard(rest) => {}
-                    _ = enough => {}
-                }
-            });
+        if let Some(rest) = self.inner.take() {
+            discard(rest, self.call.worker());
         }
     }
 }
 
-async fn discard(mut body: Incoming) {
-    while let Some(Ok(_)) = body.frame().await {}
+/// Lets the rest of a request come in for a while that was answered before its end. Frames that meet
+/// a stream which we have left are errors to HTTP/2, and a client that causes many of them, by no
+/// fault of its own, would lose its connection with all its calls.
+pub(crate) fn discard(mut rest: Incoming, worker: &Worker) {
+    if rest.is_end_stream() || worker.is_drained() {
+        return;
+    }
+    let Ok(runtime) = Handle::try_current() else { return };
+    let enough = worker.timer.sleep(DISCARD_TIME);
+    runtime.spawn(async move {
+        let reading = async { while let Some(Ok(_)) = rest.frame().await {} };
+        tokio::select! {
+            () = reading => {}
+            _ = enough => {}
+        }
+    });
 }

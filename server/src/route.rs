@@ -18,8 +18,8 @@ use crate::counters::{Kind, Outcome};
 use crate::http_face;
 use crate::io::Reads;
 use crate::refusal::Cut;
-use crate::request_body::{Inbox, RequestBody};
-use crate::services::{BoxAnswer, Services};
+use crate::request_body::{Inbox, RequestBody, discard};
+use crate::services::{BoxAnswer, Handler, Services};
 use crate::worker::Worker;
 
 /// The answer to a request, on its way.
@@ -86,36 +86,68 @@ pub(crate) fn route(
     reads: &Arc<Reads>,
     request: Request<Incoming>,
 ) -> Answer {
-    let begin = |kind| Call::begin(worker, kind, request.headers(), reads.last());
     if !is_grpc(&request) {
-        let call = http_face::is_call(&request).then(|| begin(Some(Kind::Http)));
+        let call = http_face::is_call(&request)
+            .then(|| Call::begin(worker, Some(Kind::Http), request.headers(), reads.last()));
         let response = http_face::answer(worker, call.clone(), &request);
-        return Answer { is_head: request.method() == Method::HEAD, ..Answer::of(call, response) };
+        let is_head = request.method() == Method::HEAD;
+        leave(request, worker);
+        return Answer { is_head, ..Answer::of(call, response) };
     }
-    if let Some(refused) = refuse_transport(&request) {
-        return Answer::of(None, Box::pin(future::ready(refused)));
+    match find(worker, &request) {
+        Ok((kind, handler)) => {
+            let call = Call::begin(worker, kind, request.headers(), reads.last());
+            let response = handler(with_call(request, &call, reads));
+            Answer::of(Some(call), response)
+        }
+        Err(refused) => {
+            leave(request, worker);
+            Answer::of(None, Box::pin(future::ready(refused)))
+        }
+    }
+}
+
+/// What handles a gRPC request, and what kind of call of ours it is.
+fn find(
+    worker: &Worker,
+    request: &Request<Incoming>,
+) -> Result<(Option<Kind>, Handler), Response<Body>> {
+    if let Some(refused) = refuse_transport(request) {
+        return Err(refused);
     }
     let path = request.uri().path().trim_start_matches('/');
     let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
     let kind = if service == SERVICE_NAME { kind_of(method) } else { None };
     let is_known = kind.is_some() || service != SERVICE_NAME;
-    let Some(handler) = Services::find(service, worker).filter(|_| is_known) else {
-        let status = Status::new(
-            Code::Unimplemented,
-            format!(
-                "no `{method}` of a service `{service}` here: grpcurl with `list` shows what there is"
-            ),
+    let handler = Services::find(service, worker).filter(|_| is_known).ok_or_else(|| {
+        let why = format!(
+            "no `{method}` of a service `{service}` here: grpcurl with `list` shows what there is"
         );
-        return Answer::of(None, Box::pin(future::ready(status.into_http())));
-    };
-    let call = begin(kind);
+        Status::new(Code::Unimplemented, why).into_http()
+    })?;
+    Ok((kind, handler))
+}
+
+/// A request whose body is watched, and which has its call beside it.
+fn with_call(
+    request: Request<Incoming>,
+    call: &Arc<Call>,
+    reads: &Arc<Reads>,
+) -> Request<RequestBody> {
     let inbox = Inbox::default();
     let (mut parts, body) = request.into_parts();
-    parts.extensions.insert(Arc::clone(&call));
+    parts.extensions.insert(Arc::clone(call));
     parts.extensions.insert(inbox.clone());
-    let body = RequestBody::new(body, Arc::clone(&call), Arc::clone(reads), inbox);
-    let response = handler(Request::from_parts(parts, body));
-    Answer::of(Some(call), response)
+    let body = RequestBody::new(body, Arc::clone(call), Arc::clone(reads), inbox);
+    Request::from_parts(parts, body)
+}
+
+/// Leaves the body of a request unread.
+fn leave(request: Request<Incoming>, worker: &Worker) {
+    // HTTP/1.1 reads on by itself where it can, and asks for nothing that nobody wants.
+    if request.version() == Version::HTTP_2 {
+        discard(request.into_body(), worker);
+    }
 }
 
 fn kind_of(method: &str) -> Option<Kind> {

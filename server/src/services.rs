@@ -17,7 +17,7 @@ use crate::rpc::LongSync;
 use crate::worker::Worker;
 
 pub(crate) type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
-type Handler = Arc<dyn Fn(Request<RequestBody>) -> BoxAnswer + Send + Sync>;
+pub(crate) type Handler = Arc<dyn Fn(Request<RequestBody>) -> BoxAnswer + Send + Sync>;
 
 /// The services that know nothing of the server they are in.
 static STATELESS: LazyLock<Services> = LazyLock::new(Services::new);

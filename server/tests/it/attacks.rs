@@ -305,6 +305,14 @@ async fn frames_that_come_after_an_early_answer_do_not_cost_the_connection() -> 
         call.send(vec![0; 1_000], false)?;
         call.send(vec![0; 1_000], true)?;
     }
+    // The same of what no service here has.
+    for path in ["/nobody/Nothing", "/longsync.v1.LongSyncService/Nothing"] {
+        for _ in 0..1_500 {
+            let mut call = raw.open_path(path, &[]).await?;
+            (&mut call.response).await?;
+            call.send(vec![0; 1_000], true)?;
+        }
+    }
     raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
     Ok(())
 }

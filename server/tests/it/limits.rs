@@ -111,7 +111,7 @@ async fn one_call_in_flight_too_many_is_refused_until_another_ends() -> Result<(
     assert_eq!(quota(&refused)?, "max-in-flight");
     let http = web.get("/long_sync?delay=1ms").await?;
     assert_eq!(http.status(), 503);
-    assert!(http.body().contains("3 calls in flight") && http.body().contains("--max-in-flight"));
+    assert!(http.body().contains("limit of 3") && http.body().contains("--max-in-flight"));
     assert!(clock.elapsed() < ms(100));
 
     // The first has ended, and the stream has not, though its head was sent long ago.
