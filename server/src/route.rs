@@ -102,30 +102,30 @@ pub(crate) fn route(
         }
         Err(refused) => {
             leave(request, worker);
-            Answer::of(None, Box::pin(future::ready(refused)))
+            Answer::of(None, refused)
         }
     }
 }
 
-/// What handles a gRPC request, and what kind of call of ours it is.
+/// What handles a gRPC request, and what kind of call of ours it is; or the answer that nothing does.
 fn find(
     worker: &Worker,
     request: &Request<Incoming>,
-) -> Result<(Option<Kind>, Handler), Response<Body>> {
+) -> Result<(Option<Kind>, Handler), BoxAnswer> {
     if let Some(refused) = refuse_transport(request) {
-        return Err(refused);
+        return Err(Box::pin(future::ready(refused)));
     }
     let path = request.uri().path().trim_start_matches('/');
     let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
     let kind = if service == SERVICE_NAME { kind_of(method) } else { None };
     let is_known = kind.is_some() || service != SERVICE_NAME;
-    let handler = Services::find(service, worker).filter(|_| is_known).ok_or_else(|| {
-        let why = format!(
-            "no `{method}` of a service `{service}` here: grpcurl with `list` shows what there is"
-        );
-        Status::new(Code::Unimplemented, why).into_http()
-    })?;
-    Ok((kind, handler))
+    if let Some(handler) = Services::find(service, worker).filter(|_| is_known) {
+        return Ok((kind, handler));
+    }
+    let why = format!(
+        "no `{method}` of a service `{service}` here: grpcurl with `list` shows what there is"
+    );
+    Err(Box::pin(future::ready(Status::new(Code::Unimplemented, why).into_http())))
 }
 
 /// A request whose body is watched, and which has its call beside it.
