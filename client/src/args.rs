@@ -1,12 +1,13 @@
 //! The command line of `longsync-client`.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 use clap::{Parser, Subcommand};
 use longsync_client::Target;
-use longsync_client::race::{RacePlan, Way};
+use longsync_client::race::{Delays, Protocol, RacePlan, ThreadConnections, Way};
 use longsync_client::single::{Kind, SinglePlan};
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
 
@@ -64,19 +65,37 @@ pub(crate) struct RaceArgs {
     #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = longsync::duration::parse)]
     delay: Duration,
 
-    /// The ways, in the order in which they run.
-    #[arg(
-        long,
-        value_enum,
-        value_name = "WAY,...",
-        value_delimiter = ',',
-        default_value = "sequential,threads,tasks,exchange"
-    )]
-    ways: Vec<Way>,
+    /// Spread the delays evenly between half and one and a half of --delay.
+    #[arg(long)]
+    jitter: bool,
+
+    /// The ways, in the order in which they run [default: all there are].
+    #[arg(long, value_enum, value_name = "WAY,...", value_delimiter = ',')]
+    ways: Option<Vec<Way>>,
 
     /// The server to call; without one, a server is started inside this process.
     #[arg(long, value_name = "URL")]
     url: Option<Target>,
+
+    /// Call `GET /long_sync` over HTTP/1.1, a connection a call, instead of gRPC; there is no exchange.
+    #[arg(long)]
+    http: bool,
+
+    /// Cancel each call so long after it was sent; a thread cannot be cancelled.
+    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse)]
+    cancel_after: Option<Duration>,
+
+    /// How long the sequential way may take; what is left then is projected.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
+    sequential_max: Duration,
+
+    /// Whether the threads share a connection, or each has its own.
+    #[arg(long, value_enum, value_name = "WHOSE", default_value_t = ThreadConnections::Shared)]
+    thread_connections: ThreadConnections,
+
+    /// Write the picture into a file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 
     /// Print JSON (schema longsync.race/v1) instead of a picture.
     #[arg(long)]
@@ -87,15 +106,38 @@ impl RaceArgs {
     /// What to race.
     ///
     /// # Errors
-    /// When a way is named twice.
+    /// When a way is named twice, or cannot be.
     pub(crate) fn into_plan(self) -> Result<RacePlan, String> {
-        let Self { calls, delay, ways, url, json: _ } = self;
+        let protocol = if self.http { Protocol::Http } else { Protocol::Grpc };
+        let mut all = vec![Way::Sequential, Way::Threads, Way::Tasks];
+        if protocol == Protocol::Grpc {
+            all.push(Way::Exchange);
+        }
+        let ways = self.ways.unwrap_or(all);
         for (index, way) in ways.iter().enumerate() {
             if ways[..index].contains(way) {
                 return Err(format!("--ways names {way} twice: name each way once"));
             }
         }
-        Ok(RacePlan { calls, delay, ways, target: url })
+        if protocol == Protocol::Http && ways.contains(&Way::Exchange) {
+            return Err("exchange has no HTTP/1.1 form, it is messages inside a stream: \
+                 with --http, choose among sequential, threads and tasks"
+                .to_owned());
+        }
+        Ok(RacePlan {
+            calls: self.calls,
+            delays: if self.jitter {
+                Delays::Jittered(self.delay)
+            } else {
+                Delays::Constant(self.delay)
+            },
+            ways,
+            target: self.url,
+            protocol,
+            sequential_max: self.sequential_max,
+            thread_connections: self.thread_connections,
+            cancel_after: self.cancel_after,
+        })
     }
 }
 

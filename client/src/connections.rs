@@ -1,30 +1,14 @@
 //! As many connections as the calls in flight need.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use longsync_timer::Timer;
-use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
 use crate::connection::{Connection, Credit};
+use crate::dial::{ConnectError, dial};
 use crate::target::Target;
-
-/// How long a server may take to accept a connection and say its settings.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Why a server could not be reached.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot reach {target}: {why}; start a server there with `longsync-server --listen {address}`"
-)]
-pub struct ConnectError {
-    target: Target,
-    address: String,
-    why: String,
-}
 
 /// Connections to one server: one, and a further one whenever the peer allows no more streams on
 /// those there are. No call waits for another's end.
@@ -72,43 +56,22 @@ impl Connections {
         }
         open.retain(|connection| !connection.is_closed());
         let connection = self.connect().await?;
-        let credit = connection.credit().ok_or_else(|| self.error("it allows no calls at all"))?;
+        let credit = connection
+            .credit()
+            .ok_or_else(|| ConnectError::new(&self.target, "it allows no calls at all"))?;
         open.push(connection);
         Ok(credit)
     }
 
+    /// How many streams the peer allows on a connection, once one was opened.
+    pub async fn max_streams(&self) -> Option<usize> {
+        self.open.lock().await.last().map(|connection| connection.max_streams())
+    }
+
     async fn connect(&self) -> Result<Arc<Connection>, ConnectError> {
-        let connecting = async {
-            let socket = TcpStream::connect(self.target.host_and_port()).await?;
-            socket.set_nodelay(true)?;
-            Connection::begin(socket, self.timer.clone()).await
-        };
-        let connected = tokio::select! {
-            connected = connecting => connected,
-            _ = self.timer.sleep(CONNECT_TIMEOUT) => {
-                let seconds = CONNECT_TIMEOUT.as_secs();
-                return Err(self.error(&format!("it did not answer as HTTP/2 servers do within {seconds} s")));
-            }
-        };
-        let connection = connected.map_err(|error| self.error(&in_words(&error)))?;
+        let begin = async |socket| Connection::begin(socket, self.timer.clone()).await;
+        let connection = dial(&self.target, &self.timer, begin).await?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         Ok(connection)
-    }
-
-    fn error(&self, why: &str) -> ConnectError {
-        let (host, port) = self.target.host_and_port();
-        let address =
-            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        ConnectError { target: self.target.clone(), address, why: why.to_owned() }
-    }
-}
-
-fn in_words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused, nothing listens there".to_owned(),
-        io::ErrorKind::UnexpectedEof => {
-            "it closed the connection without speaking HTTP/2".to_owned()
-        }
-        _ => error.to_string(),
     }
 }

@@ -13,6 +13,11 @@ pub(crate) fn rounded(duration: Duration) -> String {
     text(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
 }
 
+/// A duration in whole nanoseconds, as JSON has it.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// A signed duration in nanoseconds, to four digits.
 pub(crate) fn rounded_signed(nanos: i64) -> String {
     let magnitude = rounded(Duration::from_nanos(nanos.unsigned_abs()));

@@ -1,17 +1,22 @@
 //! `longsync-client`: the client as a program.
 
 mod args;
+mod progress_bars;
 
+use std::fs::File;
 use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
+use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
-use longsync_client::race::{self, RaceError};
+use longsync_client::race::{self, Progress, RaceError};
 use longsync_client::single;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
+use crate::progress_bars::ProgressBars;
 
 /// A run that reached no server.
 const UNREACHED: u8 = 1;
@@ -45,14 +50,21 @@ fn main() -> ExitCode {
 }
 
 fn run_race(args: RaceArgs) -> anyhow::Result<ExitCode> {
-    let is_json = args.json;
+    let (is_json, svg) = (args.json, args.svg.clone());
     let plan = args.into_plan().unwrap_or_else(|why| usage(&why));
     longsync_server::raise_file_limit()?;
-    let Some(raced) = interruptible(async |interrupt| race::run(&plan, &interrupt).await)? else {
-        return Ok(ExitCode::from(INTERRUPTED));
-    };
+    // Before the race: a file that cannot be written is not to cost one.
+    let svg = svg.map(|path| create(&path)).transpose()?;
+    let progress = Progress::default();
+    let bars = ProgressBars::follow(&plan, &progress);
+    let raced = interruptible(async |interrupt| race::run(&plan, &interrupt, &progress).await)?;
+    drop(bars);
+    let Some(raced) = raced else { return Ok(ExitCode::from(INTERRUPTED)) };
     match raced {
         Ok(race) => {
+            if let Some(mut file) = svg {
+                file.write_all(race::to_svg(&race).as_bytes())?;
+            }
             let text =
                 if is_json { race::to_json(&race)? } else { race::to_text(&race, columns()) };
             print(&text)?;
@@ -63,6 +75,11 @@ fn run_race(args: RaceArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(UNREACHED))
         }
     }
+}
+
+fn create(path: &Path) -> anyhow::Result<File> {
+    File::create(path)
+        .with_context(|| format!("cannot write {}: choose another file with --svg", path.display()))
 }
 
 fn run_call(args: CallArgs) -> anyhow::Result<ExitCode> {

@@ -1,26 +1,43 @@
 //! The race: the same slow calls, made in several ways.
 
+mod calls;
+mod cost;
+mod counters;
+mod delays;
+mod embedded;
 mod json;
+mod layout;
 mod outcome;
-mod picture;
+mod progress;
+mod projection;
+mod room;
 mod runner;
+mod svg;
+mod terminal;
 mod text;
 mod way;
+mod words;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
-use longsync_server::{Config, Limits, Server};
 use longsync_timer::{Clock, Timer};
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::race::delays::Delays;
 pub use crate::race::json::to_json;
-pub use crate::race::outcome::{End, Race, Row, WayRun};
+pub use crate::race::outcome::{Cost, End, Race, Row, ServerView, WayRun};
+pub use crate::race::progress::{Progress, Reading};
+pub use crate::race::svg::to_svg;
 pub use crate::race::text::to_text;
 pub use crate::race::way::Way;
 
-use crate::connections::{ConnectError, Connections};
+use crate::connections::Connections;
+use crate::dial::ConnectError;
+use crate::race::calls::Caller;
+use crate::race::counters::Counters;
+use crate::race::embedded::Embedded;
 use crate::target::Target;
 
 /// What to race.
@@ -29,11 +46,37 @@ pub struct RacePlan {
     /// How many calls each way makes.
     pub calls: NonZeroUsize,
     /// How long the server is asked to wait for each.
-    pub delay: Duration,
-    /// The ways, in the order in which they run.
+    pub delays: Delays,
+    /// The ways, in the order in which they run. Over HTTP/1.1 there is no exchange.
     pub ways: Vec<Way>,
     /// Whom to call; [`None`] starts a server inside this process.
     pub target: Option<Target>,
+    /// In what the calls are made.
+    pub protocol: Protocol,
+    /// How long the sequential way may take; what is left then is projected.
+    pub sequential_max: Duration,
+    /// Whose connections the threads use.
+    pub thread_connections: ThreadConnections,
+    /// How long after it was sent each call is cancelled, where its way can do that.
+    pub cancel_after: Option<Duration>,
+}
+
+/// In what the calls of a race are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// gRPC, as many calls on a connection as the server allows.
+    Grpc,
+    /// `GET /long_sync` over HTTP/1.1, a connection a call.
+    Http,
+}
+
+/// Whose connections the threads of a race use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ThreadConnections {
+    /// All threads share one: only thread against task differs.
+    Shared,
+    /// Each thread has its own.
+    Own,
 }
 
 /// Why a race could not be run.
@@ -48,68 +91,72 @@ pub enum RaceError {
 }
 
 /// Runs a race on the caller's runtime, which should have one thread: that is what the picture says.
-/// `interrupt` ends it early; what was measured until then is in the result.
+/// `interrupt` ends it early; what was measured until then is in the result. `progress` can be read
+/// from another thread meanwhile.
 ///
 /// # Errors
 /// When no server was reached.
-pub async fn run(plan: &RacePlan, interrupt: &CancellationToken) -> Result<Race, RaceError> {
+///
+/// # Panics
+/// When the plan has an exchange over HTTP/1.1.
+pub async fn run(
+    plan: &RacePlan,
+    interrupt: &CancellationToken,
+    progress: &Progress,
+) -> Result<Race, RaceError> {
     let (target, embedded) = if let Some(target) = &plan.target {
         (target.clone(), None)
     } else {
-        let embedded = Embedded::start(plan)?;
+        let embedded = Embedded::start(plan.delays.longest())?;
         (embedded.target.clone(), Some(embedded))
+    };
+    let counters = match &embedded {
+        Some(embedded) => Counters::Embedded(embedded.stats.clone()),
+        None => Counters::Remote(target.clone()),
     };
     let mut runs = Vec::with_capacity(plan.ways.len());
     for way in &plan.ways {
         if interrupt.is_cancelled() {
             break;
         }
-        // Each way has connections of its own, opened before its clock starts.
-        let connections = Connections::new(target.clone(), Timer::new(Clock::Monotonic));
-        drop(connections.credit().await?);
-        runs.push(runner::run(*way, plan, connections, interrupt).await);
+        progress.begin_way();
+        runs.push(run_way(*way, plan, &target, &counters, interrupt, progress).await?);
     }
-    let is_embedded = embedded.is_some();
     if let Some(embedded) = embedded {
         embedded.stop().await;
     }
-    Ok(Race {
-        calls: plan.calls.get(),
-        delay: plan.delay,
-        target,
-        is_embedded,
-        is_interrupted: interrupt.is_cancelled(),
-        runs,
-    })
+    let is_interrupted = interrupt.is_cancelled();
+    Ok(Race { plan: plan.clone(), target, is_interrupted, runs })
 }
 
-/// A server inside this process, on a free port of loopback.
-struct Embedded {
-    target: Target,
-    stop: oneshot::Sender<()>,
-    serving: tokio::task::JoinHandle<std::io::Result<()>>,
-}
-
-impl Embedded {
-    fn start(plan: &RacePlan) -> std::io::Result<Self> {
-        let limits = Limits::default();
-        let config = Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            limits: Limits { max_delay: limits.max_delay.max(plan.delay), ..limits },
-            drain: Duration::ZERO,
-            ..Config::default()
-        };
-        let server = Server::bind(config)?;
-        let url = format!("http://{}", server.local_addr());
-        let target = url.parse().map_err(std::io::Error::other)?;
-        let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(server.serve(async { drop::<Result<(), _>>(stopped.await) }));
-        Ok(Self { target, stop, serving })
+/// Runs a way that fits, on connections of its own.
+async fn run_way(
+    way: Way,
+    plan: &RacePlan,
+    target: &Target,
+    counters: &Counters,
+    interrupt: &CancellationToken,
+    progress: &Progress,
+) -> Result<WayRun, ConnectError> {
+    // Opened before the way's clock starts; over HTTP/1.1 only to see that somebody is there.
+    let timer = Timer::new(Clock::Monotonic);
+    let connections = Arc::new(Connections::new(target.clone(), timer.clone()));
+    drop(connections.credit().await?);
+    let streams = connections.max_streams().await.unwrap_or(usize::MAX).max(1);
+    if let Some(why) = runner::needs(way, plan, streams).misfit(&room::limits()) {
+        return Ok(WayRun::skipped(way, why));
     }
-
-    async fn stop(self) {
-        drop(self.stop);
-        // The race is over, and its figures are taken: how the server ends changes nothing.
-        let _ = self.serving.await;
+    let caller = match plan.protocol {
+        Protocol::Grpc => Caller::Grpc(Arc::clone(&connections)),
+        Protocol::Http => Caller::Http { target: target.clone(), opened: Arc::default() },
+    };
+    let before = match plan.cancel_after {
+        Some(_) => counters.read(&timer).await,
+        None => None,
+    };
+    let mut run = runner::run(way, plan, caller, &connections, interrupt, progress).await;
+    if let Some(before) = before {
+        run.server = counters.since(&before, &timer).await;
     }
+    Ok(run)
 }

@@ -18,7 +18,8 @@ use tonic::{Code, Status};
 pub use crate::single::json::to_json;
 pub use crate::single::text::{answer_line, to_text};
 
-use crate::connections::{ConnectError, Connections};
+use crate::connections::Connections;
+use crate::dial::ConnectError;
 use crate::status;
 use crate::target::Target;
 

@@ -32,6 +32,11 @@ impl Target {
         self.origin.clone()
     }
 
+    /// The host and, where it was given, the port, as a `Host` header has them.
+    pub(crate) fn authority(&self) -> &str {
+        self.authority.as_str()
+    }
+
     /// The host and port to connect to.
     pub(crate) fn host_and_port(&self) -> (&str, u16) {
         let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');

@@ -4,16 +4,22 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::race::outcome::{End, Race, Row, WayRun};
-use crate::race::text::lesson;
-use crate::status::code_name;
+use crate::figures::nanos;
+use crate::race::outcome::{End, Race, Row, ServerView, WayRun};
+use crate::race::words::{lesson, notes};
+use crate::race::{Delays, Protocol, ThreadConnections};
 
 #[derive(Serialize)]
 struct JsonRace {
     schema: &'static str,
     server: JsonServer,
+    protocol: &'static str,
     calls: usize,
     delay_ns: u64,
+    jitter: bool,
+    cancel_after_ns: Option<u64>,
+    sequential_max_ns: u64,
+    thread_connections: &'static str,
     interrupted: bool,
     ways: Vec<JsonWay>,
     lesson: String,
@@ -28,25 +34,44 @@ struct JsonServer {
 #[derive(Serialize)]
 struct JsonWay {
     way: String,
+    skipped: bool,
     wall_ns: u64,
+    measured_ns: u64,
     speed_up: Option<f64>,
     most_in_flight: usize,
     threads: usize,
     connections: usize,
     streams: usize,
     memory_added_bytes: Option<u64>,
+    thread_switches: Option<u64>,
+    answered: usize,
     failed: usize,
+    cancelled: usize,
+    projected: usize,
     unfinished: usize,
-    trouble: Option<String>,
+    server: Option<JsonServerView>,
+    notes: Vec<String>,
     calls: Vec<JsonCall>,
 }
 
 #[derive(Serialize)]
+struct JsonServerView {
+    cancelled: u64,
+    cancelled_after_mean_ns: u64,
+    cancelled_after_p99_ns: Option<u64>,
+}
+
+#[derive(Serialize)]
 struct JsonCall {
+    delay_ns: u64,
     sent_ns: Option<u64>,
     done_ns: Option<u64>,
     waited_ns: Option<u64>,
-    status: Option<&'static str>,
+    /// `answered`, `failed`, `cancelled`, `projected` or `unfinished`.
+    end: &'static str,
+    /// Of an answered call its place in the order of answers, from 1.
+    order: Option<usize>,
+    status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
 }
@@ -56,11 +81,23 @@ struct JsonCall {
 /// # Errors
 /// None that is known: all its values have a JSON form.
 pub fn to_json(race: &Race) -> serde_json::Result<String> {
+    let plan = &race.plan;
     serde_json::to_string_pretty(&JsonRace {
         schema: "longsync.race/v1",
-        server: JsonServer { url: race.target.to_string(), embedded: race.is_embedded },
-        calls: race.calls,
-        delay_ns: nanos(race.delay),
+        server: JsonServer { url: race.target.to_string(), embedded: plan.target.is_none() },
+        protocol: match plan.protocol {
+            Protocol::Grpc => "grpc",
+            Protocol::Http => "http/1.1",
+        },
+        calls: plan.calls.get(),
+        delay_ns: nanos(plan.delays.mean()),
+        jitter: matches!(plan.delays, Delays::Jittered(_)),
+        cancel_after_ns: plan.cancel_after.map(nanos),
+        sequential_max_ns: nanos(plan.sequential_max),
+        thread_connections: match plan.thread_connections {
+            ThreadConnections::Shared => "shared",
+            ThreadConnections::Own => "own",
+        },
         interrupted: race.is_interrupted,
         ways: race.runs.iter().map(|run| way(race, run)).collect(),
         lesson: lesson(race),
@@ -68,37 +105,63 @@ pub fn to_json(race: &Race) -> serde_json::Result<String> {
 }
 
 fn way(race: &Race, run: &WayRun) -> JsonWay {
+    let order = run.order_of_answers();
+    let calls = run.rows.iter().zip(order).enumerate();
     JsonWay {
         way: run.way.to_string(),
+        skipped: run.is_skipped(),
         wall_ns: nanos(run.wall),
+        measured_ns: nanos(run.measured()),
         speed_up: race.speed_up(run),
         most_in_flight: run.most_in_flight(),
         threads: run.threads,
         connections: run.connections,
         streams: run.streams,
-        memory_added_bytes: run.memory_added_bytes,
+        memory_added_bytes: run.cost.memory_added_bytes,
+        thread_switches: run.cost.switches,
+        answered: run.answered(),
         failed: run.failed(),
+        cancelled: run.cancelled(),
+        projected: run.projected(),
         unfinished: run.unfinished(),
-        trouble: run.trouble.clone(),
-        calls: run.rows.iter().map(call).collect(),
+        server: run.server.map(server),
+        notes: notes(race, run),
+        calls: calls
+            .map(|(index, (row, order))| call(race.plan.delays.of(index), row, order))
+            .collect(),
     }
 }
 
-fn call(row: &Row) -> JsonCall {
-    let (waited, status, message) = match &row.end {
-        End::Answered { waited, .. } => (*waited, Some(code_name(tonic::Code::Ok)), None),
-        End::Failed { code, message, .. } => (None, Some(code_name(*code)), Some(message.clone())),
-        End::Unfinished => (None, None, None),
+fn server(view: ServerView) -> JsonServerView {
+    JsonServerView {
+        cancelled: view.cancelled,
+        cancelled_after_mean_ns: nanos(view.cancelled_after_mean),
+        cancelled_after_p99_ns: view.cancelled_after_p99.map(nanos),
+    }
+}
+
+fn call(delay: Duration, row: &Row, order: Option<usize>) -> JsonCall {
+    let (end, status, message) = match &row.end {
+        End::Answered { .. } => ("answered", Some("OK".to_owned()), None),
+        End::Failed { status, message, .. } => {
+            ("failed", Some(status.clone()), Some(message.clone()))
+        }
+        End::Cancelled { .. } => ("cancelled", None, None),
+        End::Projected { .. } => ("projected", None, None),
+        End::Unfinished => ("unfinished", None, None),
+    };
+    let waited = match row.end {
+        End::Answered { waited, .. } => waited,
+        _ => None,
     };
     JsonCall {
+        delay_ns: nanos(delay),
         sent_ns: row.sent.map(nanos),
         done_ns: row.done().map(nanos),
         waited_ns: waited.map(nanos),
+        end,
+        order,
         status,
         message,
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
+use crate::race::RacePlan;
 use crate::race::way::Way;
 use crate::target::Target;
 
 /// What a race measured.
 #[derive(Debug, Clone)]
 pub struct Race {
-    /// How many calls each way made.
-    pub calls: usize,
-    /// What each asked for.
-    pub delay: Duration,
+    /// What was to be raced.
+    pub plan: RacePlan,
     /// Who was called.
     pub target: Target,
-    /// Whether that was a server inside this process.
-    pub is_embedded: bool,
     /// Whether it was ended early.
     pub is_interrupted: bool,
     /// The ways, in the order in which they ran.
@@ -27,7 +24,7 @@ pub struct Race {
 pub struct WayRun {
     /// Which.
     pub way: Way,
-    /// From its start to the end of its last call.
+    /// From its start to the end of its last call, projected calls included.
     pub wall: Duration,
     /// How many threads made its calls.
     pub threads: usize,
@@ -35,19 +32,40 @@ pub struct WayRun {
     pub connections: usize,
     /// How many streams carried them: a call each, but in an exchange many.
     pub streams: usize,
-    /// How far the process's memory rose above what it was at the start; [`None`] where the system
-    /// cannot tell. With a server inside, its part is included.
-    pub memory_added_bytes: Option<u64>,
-    /// Its calls, in the order in which they were planned.
+    /// What it cost this process. With a server inside, its part is included.
+    pub cost: Cost,
+    /// Its calls, in the order in which they were planned. Empty: the way was skipped.
     pub rows: Vec<Row>,
-    /// What kept it from making all its calls.
+    /// Why the way was skipped, or what kept it from making all its calls.
     pub trouble: Option<String>,
+    /// What the server counted meanwhile, where calls were cancelled.
+    pub server: Option<ServerView>,
+}
+
+/// What a way cost its process, where the system can tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// How far the process's memory rose above what it was at the start.
+    pub memory_added_bytes: Option<u64>,
+    /// How often a processor was given to another thread.
+    pub switches: Option<u64>,
+}
+
+/// What the server counted while a way ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerView {
+    /// Calls that ended because their client had gone.
+    pub cancelled: u64,
+    /// How long those had waited, on average.
+    pub cancelled_after_mean: Duration,
+    /// How long 99 of 100 of them had waited at the most; [`None`] where only a remote server knows.
+    pub cancelled_after_p99: Option<Duration>,
 }
 
 /// One call, in time since its way's start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// When it was sent; [`None`] when it was not.
+    /// When it was sent, or would have been; [`None`] when it was not.
     pub sent: Option<Duration>,
     /// How and when it ended.
     pub end: End,
@@ -67,10 +85,20 @@ pub enum End {
     Failed {
         /// When it was done.
         done: Duration,
-        /// The status.
-        code: tonic::Code,
+        /// The status: of gRPC by its name, of HTTP by its number.
+        status: String,
         /// What the status said.
         message: String,
+    },
+    /// From this side, as the plan had it.
+    Cancelled {
+        /// When it was done.
+        done: Duration,
+    },
+    /// It was not made: so it would have gone on from what was measured.
+    Projected {
+        /// When it would have been done.
+        done: Duration,
     },
     /// Not at all: the race was ended before that.
     Unfinished,
@@ -80,24 +108,85 @@ impl Row {
     /// A call that was never sent.
     pub const UNSENT: Self = Self { sent: None, end: End::Unfinished };
 
-    /// When the call was done, if it was.
+    /// When the call was done or would have been, if it was.
     pub fn done(&self) -> Option<Duration> {
         match self.end {
-            End::Answered { done, .. } | End::Failed { done, .. } => Some(done),
+            End::Answered { done, .. }
+            | End::Failed { done, .. }
+            | End::Cancelled { done }
+            | End::Projected { done } => Some(done),
             End::Unfinished => None,
         }
+    }
+
+    /// Whether it was made at all.
+    pub fn is_projected(&self) -> bool {
+        matches!(self.end, End::Projected { .. })
     }
 }
 
 impl WayRun {
+    /// A way that was not run, and why.
+    pub fn skipped(way: Way, why: String) -> Self {
+        Self {
+            way,
+            wall: Duration::ZERO,
+            threads: 0,
+            connections: 0,
+            streams: 0,
+            cost: Cost::default(),
+            rows: Vec::new(),
+            trouble: Some(why),
+            server: None,
+        }
+    }
+
+    /// Whether the way was not run.
+    pub fn is_skipped(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// How many calls were answered.
+    pub fn answered(&self) -> usize {
+        self.count(|end| matches!(end, End::Answered { .. }))
+    }
+
     /// How many calls failed.
     pub fn failed(&self) -> usize {
-        self.rows.iter().filter(|row| matches!(row.end, End::Failed { .. })).count()
+        self.count(|end| matches!(end, End::Failed { .. }))
+    }
+
+    /// How many calls were cancelled, as the plan had it.
+    pub fn cancelled(&self) -> usize {
+        self.count(|end| matches!(end, End::Cancelled { .. }))
+    }
+
+    /// How many calls were not made, and are projected.
+    pub fn projected(&self) -> usize {
+        self.count(|end| matches!(end, End::Projected { .. }))
     }
 
     /// How many calls were not answered when the race was ended.
     pub fn unfinished(&self) -> usize {
-        self.rows.iter().filter(|row| row.end == End::Unfinished).count()
+        self.count(|end| *end == End::Unfinished)
+    }
+
+    fn count(&self, is_such: impl Fn(&End) -> bool) -> usize {
+        self.rows.iter().filter(|row| is_such(&row.end)).count()
+    }
+
+    /// Whether all its calls were answered, or would have been.
+    pub fn is_whole(&self) -> bool {
+        !self.is_skipped() && self.answered() + self.projected() == self.rows.len()
+    }
+
+    /// From its start to the end of the last call that was made.
+    pub fn measured(&self) -> Duration {
+        if self.projected() == 0 {
+            return self.wall;
+        }
+        let made = self.rows.iter().filter(|row| !row.is_projected());
+        made.filter_map(Row::done).max().unwrap_or_default()
     }
 
     /// How many calls were sent and not done, at the most.
@@ -117,26 +206,40 @@ impl WayRun {
         }
         usize::try_from(most).unwrap_or(0)
     }
+
+    /// The place of each call in the order of answers, from 1; [`None`] for those without an answer.
+    pub fn order_of_answers(&self) -> Vec<Option<usize>> {
+        let mut answered: Vec<(Duration, usize)> = Vec::with_capacity(self.rows.len());
+        for (index, row) in self.rows.iter().enumerate() {
+            if let End::Answered { done, .. } | End::Projected { done } = row.end {
+                answered.push((done, index));
+            }
+        }
+        answered.sort_unstable();
+        let mut order = vec![None; self.rows.len()];
+        for (place, (_, index)) in answered.into_iter().enumerate() {
+            order[index] = Some(place + 1);
+        }
+        order
+    }
 }
 
 impl Race {
-    /// The run of a way, if it was whole: all calls answered.
+    /// The run of a way, if it was whole: all calls answered, or projected.
     pub fn whole(&self, way: Way) -> Option<&WayRun> {
-        self.runs.iter().find(|run| run.way == way && run.failed() + run.unfinished() == 0)
+        self.runs.iter().find(|run| run.way == way && run.is_whole())
     }
 
-    /// What the calls take one after another: as measured, else calls times delay.
+    /// What the calls take one after another: as measured or projected, else the sum of the delays.
     pub fn one_by_one(&self) -> Duration {
         let measured = self.whole(Way::Sequential).map(|run| run.wall);
-        measured.unwrap_or_else(|| {
-            self.delay.saturating_mul(u32::try_from(self.calls).unwrap_or(u32::MAX))
-        })
+        measured.unwrap_or_else(|| self.plan.delays.sum(self.plan.calls.get()))
     }
 
     /// How many times as fast as one after another a way was; [`None`] unless all its calls were
     /// answered.
     pub fn speed_up(&self, run: &WayRun) -> Option<f64> {
-        let is_whole = run.failed() + run.unfinished() == 0 && !run.wall.is_zero();
+        let is_whole = run.is_whole() && !run.wall.is_zero();
         is_whole.then(|| self.one_by_one().as_secs_f64() / run.wall.as_secs_f64())
     }
 }
@@ -153,16 +256,15 @@ mod tests {
             end: End::Answered { done: Duration::from_millis(sent + took), waited: None },
         };
         WayRun {
-            way: Way::Tasks,
             wall: Duration::from_millis(
                 spans.iter().map(|(sent, took)| sent + took).max().unwrap_or(0),
             ),
             threads: 1,
             connections: 1,
             streams: spans.len(),
-            memory_added_bytes: None,
             rows: spans.iter().map(row).collect(),
             trouble: None,
+            ..WayRun::skipped(Way::Tasks, String::new())
         }
     }
 
@@ -173,6 +275,17 @@ mod tests {
             let at = |time: u64| spans.iter().filter(|(sent, took)| *sent <= time && time < sent + took).count();
             let expected = spans.iter().map(|(sent, _)| at(*sent)).max().unwrap_or(0);
             prop_assert_eq!(run(&spans).most_in_flight(), expected);
+        }
+
+        /// The order of answers is a permutation that no earlier end contradicts.
+        #[test]
+        fn the_order_of_answers_is_the_order_of_their_ends(spans in proptest::collection::vec((0_u64..50, 1_u64..50), 0..30)) {
+            let run = run(&spans);
+            let order = run.order_of_answers();
+            let mut by_place: Vec<_> = order.iter().zip(&run.rows).map(|(place, row)| (*place, row.done())).collect();
+            by_place.sort_unstable();
+            prop_assert!(by_place.iter().map(|(place, _)| *place).eq((1..=spans.len()).map(Some)));
+            prop_assert!(by_place.is_sorted_by_key(|(_, done)| *done));
         }
     }
 
@@ -186,5 +299,20 @@ mod tests {
         let mut unfinished = run(&[(0, 10), (20, 10)]);
         unfinished.rows[0].end = End::Unfinished;
         assert_eq!((unfinished.most_in_flight(), unfinished.unfinished()), (2, 1));
+        assert!(!unfinished.is_whole());
+    }
+
+    #[test]
+    fn what_is_projected_is_no_part_of_what_was_measured() {
+        let mut partly = run(&[(0, 10), (10, 10)]);
+        partly.rows[1].end = End::Projected { done: Duration::from_millis(20) };
+        assert_eq!(partly.measured(), Duration::from_millis(10));
+        assert_eq!((partly.wall, partly.is_whole()), (Duration::from_millis(20), true));
+    }
+
+    #[test]
+    fn a_way_that_was_skipped_is_not_whole() {
+        let skipped = WayRun::skipped(Way::Threads, "too many".to_owned());
+        assert!(skipped.is_skipped() && !skipped.is_whole());
     }
 }

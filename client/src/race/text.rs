@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use crate::figures::{bytes, counted, grouped, rounded};
-use crate::race::outcome::{End, Race, WayRun};
-use crate::race::picture::{self, Axis};
-use crate::race::way::Way;
+use crate::figures::{bytes, grouped};
+use crate::race::layout::{axis_end, legend, lines};
+use crate::race::outcome::{Race, WayRun};
+use crate::race::terminal::{self, Axis, FAINT, brush};
+use crate::race::words::{describe, headline, lesson, notes, server, times, wall, wrapped};
+use crate::race::{Delays, Way};
 use crate::table::table;
 
 const BOLD: Style = Style::new().bold();
@@ -15,166 +17,84 @@ const BOLD: Style = Style::new().bold();
 /// A race as text with ANSI colours, for a terminal of so many columns.
 pub fn to_text(race: &Race, columns: usize) -> String {
     let mut text = format!("{BOLD}{}{BOLD:#}\n{}\n\n", headline(race), server(race));
-    let longest = race.runs.iter().map(|run| run.wall).max().unwrap_or_default();
-    let label_width = race.calls.to_string().len().max(2);
-    let axis = Axis::new(longest, columns.saturating_sub(label_width + 10));
+    let label_width = race.plan.calls.to_string().len().max(2);
+    // Behind a bar there is room for a mark, or for the last tick's label.
+    let end = axis_end(race);
+    let axis = Axis::new(end, columns.saturating_sub(label_width + 10));
     for run in &race.runs {
-        let _ = writeln!(text, "{BOLD}{}{BOLD:#}: {}", run.way, describe(run));
-        text.push_str(&picture::draw(run, axis, label_width));
-        for note in notes(run) {
-            let _ = writeln!(text, "{:>label_width$} {note}", "");
+        let _ = writeln!(text, "{BOLD}{}{BOLD:#}: {}", run.way, describe(race, run));
+        text.push_str(&terminal::draw(&lines(race, run, end), axis, label_width));
+        for note in notes(race, run) {
+            for line in wrapped(&note, columns.saturating_sub(label_width + 1)) {
+                let _ = writeln!(text, "{:>label_width$} {line}", "");
+            }
         }
     }
-    if !race.runs.is_empty() {
+    if race.runs.iter().any(|run| !run.is_skipped()) {
         text.push_str(&axis.draw(label_width + 1));
+        text.push_str(&key(race));
         let _ = write!(text, "\n{}\n\n", figures(race));
     }
-    let _ = writeln!(text, "{BOLD}{}{BOLD:#}", wrapped(&lesson(race), columns));
+    for line in wrapped(&lesson(race), columns) {
+        let _ = writeln!(text, "{BOLD}{line}{BOLD:#}");
+    }
     text
 }
 
-fn headline(race: &Race) -> String {
-    let delay = longsync::duration::text(race.delay);
-    format!("{} of {delay} each", counted(race.calls, "call"))
-}
-
-fn server(race: &Race) -> String {
-    let place = if race.is_embedded { "a server started inside this process, " } else { "" };
-    format!("to {place}{}", race.target)
-}
-
-/// How a way makes its calls, with its own figures.
-fn describe(run: &WayRun) -> String {
-    let connections = counted(run.connections, "connection");
-    match run.way {
-        Way::Sequential => format!("one call after another, on {connections}"),
-        Way::Threads => {
-            format!(
-                "each call on a thread of its own, {} over {connections}",
-                counted(run.threads, "thread")
-            )
-        }
-        Way::Tasks => format!("each call an async task, all on one thread, over {connections}"),
-        Way::Exchange => format!(
-            "{} inside {} (at most 1,000 each), over {connections}",
-            counted(run.rows.len(), "message"),
-            counted(run.streams, "bidirectional stream"),
-        ),
+/// What the looks of bars and the marks behind them mean, where that is not plain.
+fn key(race: &Race) -> String {
+    let mut parts: Vec<_> = legend(race)
+        .into_iter()
+        .map(|look| {
+            let (style, block) = brush(look);
+            format!("{style}{}{style:#} {}", block.repeat(2), look.word())
+        })
+        .collect();
+    if matches!(race.plan.delays, Delays::Jittered(_)) {
+        parts.push("the number behind a bar: its place in the order of answers".to_owned());
     }
-}
-
-/// What did not go as it should.
-fn notes(run: &WayRun) -> Vec<String> {
-    let mut notes: Vec<_> = run.trouble.clone().into_iter().collect();
-    let first = run.rows.iter().find_map(|row| match &row.end {
-        End::Failed { code, message, .. } => Some((crate::code_name(*code), message)),
-        _ => None,
-    });
-    if let Some((code, message)) = first {
-        notes.push(format!(
-            "{} failed; the first: {code}: {message}",
-            counted(run.failed(), "call")
-        ));
+    match &parts[..] {
+        [] => String::new(),
+        parts => format!("{FAINT}{}{FAINT:#}\n", parts.join("   ")),
     }
-    if run.unfinished() > 0 {
-        notes.push(format!(
-            "{} not answered when the race was ended",
-            counted(run.unfinished(), "call")
-        ));
-    }
-    notes
 }
 
 fn figures(race: &Race) -> String {
-    let mut header = vec![
-        "way",
-        "wall time",
-        "speed-up",
-        "most in flight",
+    let is_cancelled = race.plan.cancel_after.is_some();
+    let has_failed = race.runs.iter().any(|run| run.failed() > 0);
+    let mut header = vec!["way", "wall\ntime"];
+    header.push(if is_cancelled { "cancelled" } else { "speed-up" });
+    header.extend([
+        "most in\nflight",
         "threads",
         "connections",
-        "memory added",
-    ];
-    let has_failed = race.runs.iter().any(|run| run.failed() > 0);
+        "memory\nadded",
+        "thread\nswitches",
+    ]);
     if has_failed {
         header.push("failed");
     }
     let row = |run: &WayRun| {
-        let mut cells = vec![
-            run.way.to_string(),
-            rounded(run.wall),
-            race.speed_up(run).map_or_else(|| "-".to_owned(), times),
+        let or_dash = |figure: Option<String>| figure.unwrap_or_else(|| "-".to_owned());
+        let mut cells = vec![run.way.to_string(), wall(run)];
+        cells.push(if is_cancelled {
+            let can_be = run.way != Way::Threads;
+            or_dash(can_be.then(|| grouped(run.cancelled() as u64)))
+        } else {
+            or_dash(race.speed_up(run).map(times))
+        });
+        cells.extend([
             grouped(run.most_in_flight() as u64),
             grouped(run.threads as u64),
             grouped(run.connections as u64),
-            run.memory_added_bytes.map_or_else(|| "-".to_owned(), bytes),
-        ];
+            or_dash(run.cost.memory_added_bytes.map(bytes)),
+            or_dash(run.cost.switches.map(grouped)),
+        ]);
         if has_failed {
             cells.push(grouped(run.failed() as u64));
         }
         cells
     };
-    table(header, race.runs.iter().map(row).collect(), 1).trim_fmt()
-}
-
-fn times(speed_up: f64) -> String {
-    match speed_up {
-        small if small < 9.95 => format!("{small:.2}x"),
-        middle if middle < 99.5 => format!("{middle:.1}x"),
-        large => format!("{large:.0}x"),
-    }
-}
-
-/// Text in lines of at most so many columns.
-fn wrapped(text: &str, columns: usize) -> String {
-    let mut lines = String::new();
-    let mut used = 0;
-    for word in text.split(' ') {
-        let width = word.chars().count();
-        if used > 0 && used + 1 + width > columns {
-            lines.push('\n');
-            used = 0;
-        } else if used > 0 {
-            lines.push(' ');
-            used += 1;
-        }
-        lines.push_str(word);
-        used += width;
-    }
-    lines
-}
-
-/// What to learn, from the race's own figures.
-pub(super) fn lesson(race: &Race) -> String {
-    let Some(best) = best(race) else {
-        let why =
-            if race.is_interrupted { "the race was ended early" } else { "see the notes above" };
-        return format!("No way had all its calls answered: {why}.");
-    };
-    let delay = longsync::duration::text(race.delay);
-    let wall = rounded(best.wall);
-    let calls = counted(race.calls, "call");
-    if best.way == Way::Sequential {
-        return format!(
-            "{calls} of {delay} took {wall} one after another: each waited for the one before."
-        );
-    }
-    let measured = if race.whole(Way::Sequential).is_some() { "took" } else { "would take" };
-    let by_one = rounded(race.one_by_one());
-    let how = match best.way {
-        Way::Threads => format!("on {}", counted(best.threads, "thread")),
-        Way::Exchange => format!("as messages of {}", counted(best.streams, "stream")),
-        Way::Tasks | Way::Sequential => "as async tasks on one thread".to_owned(),
-    };
-    let connections = counted(best.connections, "connection");
-    format!(
-        "Waiting is not working: {calls} of {delay} {measured} {by_one} one after another, \
-         but took {wall} {how} over {connections}."
-    )
-}
-
-/// The way to speak of: tasks before exchange before threads, for what they show; else what there is.
-fn best(race: &Race) -> Option<&WayRun> {
-    let order = [Way::Tasks, Way::Exchange, Way::Threads, Way::Sequential];
-    order.into_iter().find_map(|way| race.whole(way))
+    let ran = race.runs.iter().filter(|run| !run.is_skipped());
+    table(header, ran.map(row).collect(), 1).trim_fmt()
 }

@@ -1,12 +1,11 @@
 //! One call as JSON, schema `longsync.call/v1`: times are integers of nanoseconds.
 
-use std::time::Duration;
-
 use longsync::v1::Timing;
 use serde::Serialize;
 use tonic::Status;
 
 use super::{Answer, Single, duration};
+use crate::figures::nanos;
 use crate::status::{code_name, wrong_field};
 
 #[derive(Serialize)]
@@ -123,8 +122,4 @@ fn json_timing(timing: &Timing) -> JsonTiming {
         worker: timing.worker,
         attempt: timing.attempt,
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -67,8 +67,23 @@ async fn the_race_has_a_name_of_its_own_and_speaks_json() {
     for call in json["ways"][0]["calls"].as_array().unwrap() {
         assert!(call["done_ns"].as_u64() >= call["sent_ns"].as_u64());
         assert!(call["waited_ns"].as_u64() >= Some(10_000_000));
-        assert_eq!(call["status"], "OK");
+        assert_eq!((&call["status"], &call["end"]), (&"OK".into(), &"answered".into()));
     }
+}
+
+#[tokio::test]
+async fn the_picture_is_written_as_svg_and_a_file_that_cannot_be_is_named() {
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let file = folder.join("race.svg");
+    let path = file.to_str().unwrap();
+    let output = client(&["--delay", "10ms", "--calls", "2", "--svg", path]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(std::fs::read_to_string(&file).unwrap().starts_with("<svg "));
+
+    let nowhere = folder.join("no such folder").join("race.svg");
+    let output = client(&["--svg", nowhere.to_str().unwrap()]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no such folder") && stdout(&output).is_empty());
 }
 
 #[tokio::test]
@@ -141,6 +156,9 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["--delay", "500"], "250ms"),
         (&["--ways", "tasks,fibers"], "sequential, threads, tasks, exchange"),
         (&["--ways", "tasks,tasks"], "once"),
+        (&["--http", "--ways", "tasks,exchange"], "choose among sequential, threads and tasks"),
+        (&["--cancel-after", "soon"], "250ms"),
+        (&["--thread-connections", "none"], "shared, own"),
         (&["call", "--metadata", "nonsense"], "name:value"),
         (&["call", "--count", "3"], "--count is for"),
         (&["call", "--delay", "1s", "--behavior", "1s"], "cannot be used with"),

@@ -4,40 +4,167 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use longsync_client::Target;
-use longsync_client::race::{End, Race, RacePlan, Way, run};
-use longsync_server::Limits;
+use longsync_client::race::{
+    Delays, End, Progress, Protocol, Race, RacePlan, Reading, ThreadConnections, Way, run,
+};
+use longsync_server::{Kind, Limits, Outcome};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{eventually, start};
 
 const ALL: [Way; 4] = [Way::Sequential, Way::Threads, Way::Tasks, Way::Exchange];
 
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
 fn plan(calls: usize, delay_ms: u64, ways: &[Way], target: Option<Target>) -> RacePlan {
     RacePlan {
         calls: NonZeroUsize::new(calls).unwrap(),
-        delay: Duration::from_millis(delay_ms),
+        delays: Delays::Constant(millis(delay_ms)),
         ways: ways.to_vec(),
         target,
+        protocol: Protocol::Grpc,
+        sequential_max: Duration::MAX,
+        thread_connections: ThreadConnections::Shared,
+        cancel_after: None,
     }
 }
 
 async fn race(plan: &RacePlan) -> Race {
-    run(plan, &CancellationToken::new()).await.unwrap()
+    run(plan, &CancellationToken::new(), &Progress::default()).await.unwrap()
 }
 
 #[tokio::test]
 async fn every_way_has_all_its_calls_answered_and_none_early() {
     let race = race(&plan(5, 40, &ALL, None)).await;
-    assert!(race.is_embedded);
     assert_eq!(race.runs.iter().map(|run| run.way).collect::<Vec<_>>(), ALL);
+    none_is_early(&race);
+    assert!(race.runs[0].wall >= 5 * millis(40));
+}
+
+fn none_is_early(race: &Race) {
     for run in &race.runs {
-        for row in &run.rows {
+        for (index, row) in run.rows.iter().enumerate() {
+            let delay = race.plan.delays.of(index);
             let End::Answered { done, waited } = row.end else { panic!("{}: {row:?}", run.way) };
-            assert!(done >= row.sent.unwrap() + race.delay, "{}: {row:?}", run.way);
-            assert!(waited.unwrap() >= race.delay, "{}: {row:?}", run.way);
+            assert!(done >= row.sent.unwrap() + delay, "{}: {row:?}", run.way);
+            assert!(waited.unwrap() >= delay, "{}: {row:?}", run.way);
         }
     }
-    assert!(race.runs[0].wall >= 5 * race.delay);
+}
+
+#[tokio::test]
+async fn jittered_delays_are_the_same_in_every_way_and_answers_overtake_one_another() {
+    let delays = Delays::Jittered(millis(500));
+    let race = race(&RacePlan { delays, ..plan(8, 0, &ALL[1..], None) }).await;
+    none_is_early(&race);
+    let mut by_delay: Vec<_> = (0..8).collect();
+    by_delay.sort_by_key(|index| delays.of(*index));
+    for run in &race.runs {
+        let order = run.order_of_answers();
+        // These two are 40 ms and more from the others: no load mixes them up.
+        assert_eq!((order[by_delay[0]], order[by_delay[7]]), (Some(1), Some(8)), "{}", run.way);
+    }
+}
+
+#[tokio::test]
+async fn what_the_sequential_way_has_no_time_for_is_projected() {
+    let short = RacePlan { sequential_max: millis(250), ..plan(100, 50, &ALL[..1], None) };
+    let race = race(&short).await;
+    let run = &race.runs[0];
+    let made = run.answered();
+    assert!((1..=4).contains(&made), "{made} calls of 50 ms end within 250 ms");
+    assert_eq!(run.projected(), 100 - made);
+    assert!(run.is_whole() && run.wall >= millis(5_000), "{:?}", run.wall);
+    assert!(run.measured() < run.wall);
+    assert_eq!(race.speed_up(run), Some(1.0));
+}
+
+#[tokio::test]
+async fn over_http_each_call_has_a_connection_of_its_own() {
+    let server = start(Limits::default());
+    let target = Some(server.target.clone());
+    let http = RacePlan { protocol: Protocol::Http, ..plan(6, 100, &ALL[..3], target) };
+    let race = race(&http).await;
+    none_is_early(&race);
+    assert_eq!(race.runs.iter().map(|run| run.connections).collect::<Vec<_>>(), [6, 6, 6]);
+    let answered = server.stats.snapshot().calls_ended(Kind::Http, Outcome::Answered);
+    assert_eq!(answered, 18);
+}
+
+#[tokio::test]
+async fn an_error_of_http_is_told_by_its_number_and_its_sentence() {
+    let server = start(Limits { max_delay: millis(10), ..Limits::default() });
+    let target = Some(server.target.clone());
+    let http = RacePlan { protocol: Protocol::Http, ..plan(2, 100, &ALL[2..3], target) };
+    let race = race(&http).await;
+    let End::Failed { status, message, .. } = &race.runs[0].rows[0].end else { panic!("{race:?}") };
+    assert_eq!(status, "HTTP 400");
+    assert!(message.contains("ask for at most 10ms"), "{message}");
+}
+
+#[tokio::test]
+async fn threads_may_have_connections_of_their_own() {
+    let own = RacePlan {
+        thread_connections: ThreadConnections::Own,
+        ..plan(5, 100, &[Way::Threads, Way::Tasks], None)
+    };
+    let race = race(&own).await;
+    none_is_early(&race);
+    assert_eq!(race.runs.iter().map(|run| run.connections).collect::<Vec<_>>(), [5, 1]);
+}
+
+#[tokio::test]
+async fn what_can_be_cancelled_ends_early_and_the_server_notices_every_call() {
+    let server = start(Limits::default());
+    // Once with the server's counters at hand, once by its metrics.
+    for target in [None, Some(server.target.clone())] {
+        let is_remote = target.is_some();
+        let cancelled =
+            RacePlan { cancel_after: Some(millis(100)), ..plan(4, 1_000, &ALL, target) };
+        let race = race(&cancelled).await;
+        for run in &race.runs {
+            let view = run.server.unwrap();
+            if run.way == Way::Threads {
+                assert_eq!((run.answered(), run.cancelled(), view.cancelled), (4, 0, 0));
+                continue;
+            }
+            assert_eq!((run.answered(), run.cancelled()), (0, 4), "{}", run.way);
+            let streams = if run.way == Way::Exchange { 1 } else { 4 };
+            assert_eq!(view.cancelled, streams, "{}", run.way);
+            assert!(view.cancelled_after_mean >= millis(90), "{}: {view:?}", run.way);
+            assert_eq!(view.cancelled_after_p99.is_none(), is_remote, "{}", run.way);
+        }
+        // Where its calls follow one another, each is cancelled in its turn.
+        assert!(race.runs[0].wall >= 4 * millis(100));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_way_that_does_not_fit_is_skipped_and_the_others_run() {
+    let many = plan(1_000_000, 0, &[Way::Threads, Way::Sequential], None);
+    let many = RacePlan { sequential_max: millis(1), ..many };
+    let race = race(&many).await;
+    assert!(race.runs[0].is_skipped());
+    let why = race.runs[0].trouble.clone().unwrap();
+    assert!(why.contains("threads") || why.contains("memory maps"), "{why}");
+    assert_eq!(race.runs[1].rows.len(), 1_000_000);
+}
+
+#[tokio::test]
+async fn progress_says_how_many_are_done_and_in_flight() {
+    let server = start(Limits::default());
+    let (progress, interrupt) = (Progress::default(), CancellationToken::new());
+    let plan = plan(3, 60_000, &[Way::Tasks], Some(server.target.clone()));
+    let watching = async {
+        eventually(|| progress.read() == Reading { ways_begun: 1, done: 0, in_flight: 3 }).await;
+        interrupt.cancel();
+    };
+    let (raced, ()) = tokio::join!(run(&plan, &interrupt, &progress), watching);
+    raced.unwrap();
+    assert_eq!(progress.read(), Reading { ways_begun: 1, done: 3, in_flight: 0 });
 }
 
 #[tokio::test]
@@ -61,7 +188,6 @@ async fn an_exchange_has_a_stream_for_each_thousand_messages() {
 async fn tasks_over_the_stream_limit_take_more_connections_and_say_so() {
     let server = start(Limits { max_streams: 100, ..Limits::default() });
     let race = race(&plan(300, 1_000, &[Way::Tasks], Some(server.target.clone()))).await;
-    assert!(!race.is_embedded);
     assert_eq!(race.runs[0].connections, 3);
     assert!(race.whole(Way::Tasks).is_some());
 }
@@ -73,7 +199,7 @@ async fn failed_calls_are_reported_and_spoil_the_speed_up() {
     let run = &race.runs[0];
     assert_eq!((run.failed(), run.unfinished()), (5, 0));
     assert_eq!(race.speed_up(run), None);
-    let refused = |row: &longsync_client::race::Row| matches!(&row.end, End::Failed { code, .. } if *code == tonic::Code::ResourceExhausted);
+    let refused = |row: &longsync_client::race::Row| matches!(&row.end, End::Failed { status, .. } if status == "RESOURCE_EXHAUSTED");
     assert_eq!(run.rows.iter().filter(|row| refused(row)).count(), 5);
 }
 
@@ -87,7 +213,8 @@ async fn an_interrupt_ends_every_way_and_keeps_what_was_measured() {
             eventually(|| server.stats.snapshot().calls_in_flight() > 0).await;
             interrupt.cancel();
         };
-        let (race, ()) = tokio::join!(run(&plan, &interrupt), waiting);
+        let progress = Progress::default();
+        let (race, ()) = tokio::join!(run(&plan, &interrupt, &progress), waiting);
         let race = race.unwrap();
         assert!(race.is_interrupted);
         assert_eq!(race.runs[0].unfinished(), 4, "{way}");

@@ -1,8 +1,12 @@
 //! What reports look like, from figures that are given.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use longsync_client::race::{End, Race, Row, Way, WayRun, to_json, to_text};
+use longsync_client::race::{
+    Cost, Delays, End, Protocol, Race, RacePlan, Row, ServerView, ThreadConnections, Way, WayRun,
+    to_json, to_svg, to_text,
+};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -13,51 +17,96 @@ fn answered(sent: u64, done: u64) -> Row {
     Row { sent: Some(millis(sent)), end: End::Answered { done: millis(done), waited } }
 }
 
-fn way(way: Way, wall: u64, threads: usize, rows: Vec<Row>) -> WayRun {
+fn cancelled(sent: u64, done: u64) -> Row {
+    Row { sent: Some(millis(sent)), end: End::Cancelled { done: millis(done) } }
+}
+
+fn way(way: Way, threads: usize, rows: Vec<Row>) -> WayRun {
     WayRun {
-        way,
-        wall: millis(wall),
+        wall: rows.iter().filter_map(Row::done).max().unwrap_or(millis(80)),
         threads,
         connections: 1,
         streams: 1,
-        memory_added_bytes: Some(2_000_000),
+        cost: Cost { memory_added_bytes: Some(2_000_000), switches: Some(1_234) },
         rows,
         trouble: None,
+        ..WayRun::skipped(way, String::new())
     }
 }
 
 fn race(runs: Vec<WayRun>) -> Race {
-    Race {
-        calls: runs[0].rows.len(),
-        delay: millis(100),
-        target: "http://127.0.0.1:9000".parse().unwrap(),
-        is_embedded: false,
-        is_interrupted: false,
-        runs,
-    }
+    let calls = runs.iter().map(|run| run.rows.len()).max().unwrap_or_default();
+    let target: longsync_client::Target = "http://127.0.0.1:9000".parse().unwrap();
+    let plan = RacePlan {
+        calls: NonZeroUsize::new(calls).unwrap(),
+        delays: Delays::Constant(millis(100)),
+        ways: runs.iter().map(|run| run.way).collect(),
+        target: Some(target.clone()),
+        protocol: Protocol::Grpc,
+        sequential_max: Duration::from_secs(10),
+        thread_connections: ThreadConnections::Shared,
+        cancel_after: None,
+    };
+    Race { plan, target, is_interrupted: false, runs }
 }
 
 fn whole() -> Race {
     race(vec![
-        way(
-            Way::Sequential,
-            306,
-            1,
-            vec![answered(0, 102), answered(102, 204), answered(204, 306)],
-        ),
-        way(Way::Tasks, 102, 1, vec![answered(0, 101), answered(0, 101), answered(1, 102)]),
+        way(Way::Sequential, 1, vec![answered(0, 102), answered(102, 204), answered(204, 306)]),
+        way(Way::Tasks, 1, vec![answered(0, 101), answered(0, 101), answered(1, 102)]),
     ])
+}
+
+fn jittered() -> Race {
+    let mut jittered = race(vec![
+        way(Way::Threads, 3, vec![answered(0, 112), answered(0, 73), answered(1, 137)]),
+        way(Way::Exchange, 1, vec![answered(0, 112), answered(0, 73), answered(1, 136)]),
+    ]);
+    jittered.plan.delays = Delays::Jittered(millis(100));
+    jittered
+}
+
+fn projected() -> Race {
+    let mut rows: Vec<_> = (0..5).map(|index| answered(index * 102, (index + 1) * 102)).collect();
+    rows.extend((5..1_000).map(|index| Row {
+        sent: Some(millis(index * 102)),
+        end: End::Projected { done: millis((index + 1) * 102) },
+    }));
+    let tasks = (0..1_000).map(|index| answered(index / 100, 110 + index / 100)).collect();
+    let why = "it needs 4,000 memory maps, and the limit leaves room for 3";
+    race(vec![
+        way(Way::Sequential, 1, rows),
+        WayRun::skipped(Way::Threads, why.to_owned()),
+        way(Way::Tasks, 1, tasks),
+    ])
+}
+
+fn with_cancellation() -> Race {
+    let view = |count, p99| ServerView {
+        cancelled: count,
+        cancelled_after_mean: millis(51),
+        cancelled_after_p99: p99,
+    };
+    let mut race = race(vec![
+        way(Way::Threads, 2, vec![answered(0, 101), answered(0, 102)]),
+        way(Way::Tasks, 1, vec![cancelled(0, 51), cancelled(0, 51)]),
+        way(Way::Exchange, 1, vec![cancelled(0, 51), cancelled(0, 51)]),
+    ]);
+    race.plan.cancel_after = Some(millis(50));
+    race.runs[0].server = Some(view(0, None));
+    race.runs[1].server = Some(view(2, Some(millis(52))));
+    race.runs[2].server = Some(view(1, None));
+    race
 }
 
 fn troubled() -> Race {
     let failed = End::Failed {
         done: millis(40),
-        code: tonic::Code::Unavailable,
+        status: "UNAVAILABLE".to_owned(),
         message: "the server is shutting down".to_owned(),
     };
     let mut troubled = race(vec![way(
         Way::Threads,
-        80,
         3,
         vec![
             Row { sent: Some(millis(1)), end: failed },
@@ -66,6 +115,7 @@ fn troubled() -> Race {
         ],
     )]);
     troubled.is_interrupted = true;
+    troubled.runs[0].wall = millis(80);
     troubled.runs[0].trouble = Some("only 2 of 3 threads could be started: no more".to_owned());
     troubled
 }
@@ -75,29 +125,62 @@ fn plain(race: &Race, columns: usize) -> String {
 }
 
 #[test]
-fn a_race_as_text() {
-    insta::assert_snapshot!(plain(&whole(), 80));
+fn races_as_text() {
+    insta::assert_snapshot!("text", plain(&whole(), 80));
+    insta::assert_snapshot!("text_jittered", plain(&jittered(), 80));
+    insta::assert_snapshot!("text_projected", plain(&projected(), 80));
+    insta::assert_snapshot!("text_cancelled", plain(&with_cancellation(), 80));
+    insta::assert_snapshot!("text_troubled", plain(&troubled(), 80));
 }
 
 #[test]
-fn a_race_that_went_wrong_as_text() {
-    insta::assert_snapshot!(plain(&troubled(), 80));
+fn no_bar_is_wider_than_the_terminal() {
+    for race in [whole(), jittered(), projected(), with_cancellation(), troubled()] {
+        for columns in [60, 80, 120] {
+            let text = plain(&race, columns);
+            let bars = text.lines().filter(|line| line.contains(['█', '▒', '░', '╱', '×', '┴']));
+            for bar in bars {
+                assert!(bar.chars().count() <= columns, "{bar}");
+            }
+        }
+    }
 }
 
 #[test]
-fn a_race_as_json() {
-    insta::assert_snapshot!(to_json(&whole()).unwrap());
+fn races_as_json() {
+    insta::assert_snapshot!("json", to_json(&whole()).unwrap());
+    insta::assert_snapshot!("json_jittered", to_json(&jittered()).unwrap());
+    insta::assert_snapshot!("json_cancelled", to_json(&with_cancellation()).unwrap());
+    insta::assert_snapshot!("json_troubled", to_json(&troubled()).unwrap());
 }
 
 #[test]
-fn a_race_that_went_wrong_as_json() {
-    insta::assert_snapshot!(to_json(&troubled()).unwrap());
+fn a_race_as_svg() {
+    insta::assert_snapshot!("svg", to_svg(&jittered()));
+}
+
+#[test]
+fn every_picture_is_well_formed_and_has_its_words_as_text() {
+    for race in [whole(), jittered(), projected(), with_cancellation(), troubled()] {
+        let svg = to_svg(&race);
+        let document = roxmltree::Document::parse(&svg).unwrap();
+        let texts: Vec<_> = document
+            .descendants()
+            .filter(|node| node.has_tag_name("text"))
+            .filter_map(|node| node.text())
+            .collect();
+        for run in &race.runs {
+            assert!(texts.contains(&&*run.way.to_string()), "{texts:?}");
+        }
+        let title = document.descendants().find(|node| node.has_tag_name("title"));
+        assert!(title.and_then(|node| node.text()).is_some_and(|title| title.contains("calls of")));
+    }
 }
 
 #[test]
 fn a_long_waterfall_folds_in_the_middle() {
     let rows = (0..1_000).map(|index| answered(index, index + 100)).collect();
-    let text = plain(&race(vec![way(Way::Tasks, 1_099, 1, rows)]), 60);
+    let text = plain(&race(vec![way(Way::Tasks, 1, rows)]), 60);
     assert!(text.contains("976 more"), "{text}");
     assert!(text.lines().count() < 50);
 }

@@ -1,4 +1,4 @@
-//! The waterfall: a row a call, on a time axis that all ways share.
+//! The waterfall in a terminal: a line a call, on a time axis that all ways share.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -6,16 +6,21 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 
 use crate::figures::{grouped, rounded};
-use crate::race::outcome::{End, Row, WayRun};
+use crate::race::layout::{Line, Look};
 
-const ANSWERED: Style = AnsiColor::Green.on_default();
-const FAILED: Style = AnsiColor::Red.on_default();
-const UNFINISHED: Style = AnsiColor::Yellow.on_default();
-const FAINT: Style = Style::new().dimmed();
-
-/// How many rows of a way are drawn; of a longer one the first and the last.
-const MOST_ROWS: usize = 24;
+pub(super) const FAINT: Style = Style::new().dimmed();
 const TICKS: usize = 4;
+
+/// How a look is drawn.
+pub(super) fn brush(look: Look) -> (Style, &'static str) {
+    match look {
+        Look::Answered => (AnsiColor::Green.on_default(), "█"),
+        Look::Failed => (AnsiColor::Red.on_default(), "×"),
+        Look::Cancelled => (AnsiColor::Magenta.on_default(), "▒"),
+        Look::Projected => (FAINT, "╱"),
+        Look::Unfinished => (AnsiColor::Yellow.on_default(), "░"),
+    }
+}
 
 /// A time axis of so many columns.
 #[derive(Debug, Clone, Copy)]
@@ -69,39 +74,36 @@ impl Axis {
     }
 }
 
-/// The rows of one way.
-pub(super) fn draw(run: &WayRun, axis: Axis, label_width: usize) -> String {
+/// The waterfall of one way.
+pub(super) fn draw(lines: &[Line], axis: Axis, label_width: usize) -> String {
     let mut picture = String::new();
-    let count = run.rows.len();
-    let is_folded = count > MOST_ROWS;
-    for (index, row) in run.rows.iter().enumerate() {
-        let half = MOST_ROWS / 2;
-        if is_folded && index >= half && index < count - half {
-            if index == half {
-                let hidden = grouped((count - 2 * half) as u64);
-                let _ = writeln!(picture, "{FAINT}{:>label_width$} {hidden} more{FAINT:#}", "⋮");
+    for line in lines {
+        let label = match line {
+            Line::Fold(_) => "⋮".to_owned(),
+            Line::Bar { index, .. } | Line::NotSent { index } | Line::Beyond { index, .. } => {
+                index.to_string()
             }
-            continue;
-        }
-        let _ =
-            writeln!(picture, "{FAINT}{index:>label_width$}{FAINT:#} {}", bar(row, run.wall, axis));
+        };
+        let drawn = match line {
+            Line::Bar { from, to, look, order, .. } => bar(axis, (*from, *to), *look, *order),
+            Line::NotSent { .. } => format!("{FAINT}not sent{FAINT:#}"),
+            Line::Beyond { from, .. } => {
+                format!("{FAINT}▸ from {} on, projected{FAINT:#}", rounded(*from))
+            }
+            Line::Fold(hidden) => {
+                format!("{FAINT}{} more{FAINT:#}", grouped(*hidden as u64))
+            }
+        };
+        let _ = writeln!(picture, "{FAINT}{label:>label_width$}{FAINT:#} {drawn}");
     }
     picture
 }
 
-fn bar(row: &Row, stopped: Duration, axis: Axis) -> String {
-    let (style, block, to) = match row.end {
-        End::Answered { done, .. } => (ANSWERED, "█", done),
-        End::Failed { done, .. } => (FAILED, "×", done),
-        End::Unfinished => (UNFINISHED, "░", stopped),
-    };
-    let from = match (row.sent, &row.end) {
-        (Some(sent), _) => sent,
-        (None, End::Unfinished) => return format!("{FAINT}not sent{FAINT:#}"),
-        (None, _) => to,
-    };
+fn bar(axis: Axis, (from, to): (Duration, Duration), look: Look, order: Option<usize>) -> String {
+    let (style, block) = brush(look);
     let (first, after) = axis.bar(from, to);
-    format!("{}{style}{}{style:#}", " ".repeat(first), block.repeat(after - first))
+    let mark = order.map(|place| format!(" {FAINT}{place}{FAINT:#}")).unwrap_or_default();
+    format!("{}{style}{}{style:#}{mark}", " ".repeat(first), block.repeat(after - first))
 }
 
 #[cfg(test)]

@@ -1,0 +1,61 @@
+//! A request over HTTP/1.1, on a connection of its own.
+
+use std::io;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use longsync_timer::Timer;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::body::Stamps;
+use crate::dial::{ConnectError, dial};
+use crate::target::Target;
+
+/// An answer, whole.
+#[derive(Debug)]
+pub(crate) struct HttpAnswer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HttpError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("HTTP/1.1: {0}")]
+    Http(#[from] hyper::Error),
+}
+
+/// Connects, gets `path`, and reads all of the answer; `stamps` say when it was sent and done.
+///
+/// # Cancel safety
+/// The connection is closed, which tells the server.
+pub(crate) async fn get(
+    target: &Target,
+    path: &str,
+    timer: &Timer,
+    stamps: &Stamps,
+) -> Result<HttpAnswer, HttpError> {
+    let begin =
+        async |socket| http1::handshake(TokioIo::new(socket)).await.map_err(io::Error::other);
+    let (mut sender, connection) = dial(target, timer, begin).await?;
+    let _driving = AbortOnDropHandle::new(tokio::spawn(connection));
+    let mut request = Request::new(Empty::<Bytes>::new());
+    *request.uri_mut() = path.parse().expect("the paths that we ask for are valid");
+    if let Ok(host) = target.authority().parse() {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    stamps.set_sent(timer.now());
+    let answer = async {
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        Ok((head, body.collect().await?.to_bytes()))
+    };
+    let answered = answer.await;
+    stamps.set_done(timer.now());
+    answered.map(|(head, body)| HttpAnswer { status: head.status, headers: head.headers, body })
+}

@@ -1,0 +1,302 @@
+//! One call of a race, however it is made, and the row that comes of it.
+
+use std::future::{Future, pending};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use longsync::duration::{from_proto, text, to_proto};
+use longsync::v1::long_sync_service_client::LongSyncServiceClient;
+use longsync::v1::{LongSyncExchangeRequest, LongSyncExchangeResponse, LongSyncRequest, Timing};
+use longsync_timer::Timer;
+use tokio_stream::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+
+use crate::body::Stamps;
+use crate::connections::Connections;
+use crate::dial::ConnectError;
+use crate::http1::{self, HttpError};
+use crate::race::delays::Delays;
+use crate::race::outcome::{End, Row};
+use crate::race::progress::Progress;
+use crate::status::code_name;
+use crate::target::Target;
+
+/// How a call gets to the server.
+#[derive(Debug, Clone)]
+pub(super) enum Caller {
+    /// By gRPC, over connections that are shared.
+    Grpc(Arc<Connections>),
+    /// By HTTP/1.1, each on a connection of its own.
+    Http { target: Target, opened: Arc<AtomicUsize> },
+}
+
+impl Caller {
+    /// How many connections were opened so far.
+    pub(super) fn opened(&self) -> usize {
+        match self {
+            Self::Grpc(connections) => connections.opened(),
+            Self::Http { opened, .. } => opened.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The same way to the same server, with connections that nobody else shares.
+    pub(super) fn apart(&self) -> Self {
+        match self {
+            Self::Grpc(shared) => {
+                let (target, timer) = (shared.target().clone(), shared.timer().clone());
+                Self::Grpc(Arc::new(Connections::new(target, timer)))
+            }
+            Self::Http { target, .. } => {
+                Self::Http { target: target.clone(), opened: Arc::default() }
+            }
+        }
+    }
+}
+
+/// What the calls of a way share.
+#[derive(Debug, Clone)]
+pub(super) struct Calls {
+    pub(super) caller: Caller,
+    pub(super) delays: Delays,
+    pub(super) timer: Timer,
+    pub(super) start: Instant,
+    pub(super) interrupt: CancellationToken,
+    /// How long after it was sent a call is cancelled, where the way can do that.
+    pub(super) cancel_after: Option<Duration>,
+    pub(super) progress: Progress,
+}
+
+/// Why a call has no answer.
+struct Failed {
+    status: String,
+    message: String,
+}
+
+impl From<Status> for Failed {
+    fn from(status: Status) -> Self {
+        Self { status: code_name(status.code()).to_owned(), message: status.message().to_owned() }
+    }
+}
+
+impl From<ConnectError> for Failed {
+    fn from(error: ConnectError) -> Self {
+        Self { status: code_name(Code::Unavailable).to_owned(), message: error.to_string() }
+    }
+}
+
+impl Calls {
+    pub(super) fn since_start(&self) -> Duration {
+        self.since(self.timer.now())
+    }
+
+    fn since(&self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.start)
+    }
+
+    /// Makes the call with this index.
+    pub(super) async fn one(&self, index: usize) -> Row {
+        let delay = self.delays.of(index);
+        match &self.caller {
+            Caller::Grpc(connections) => {
+                let credit = match connections.credit().await {
+                    Ok(credit) => credit,
+                    Err(error) => return self.row_of(&Stamps::default(), Err(error.into())),
+                };
+                let stamps = credit.stamps();
+                let origin = connections.target().origin();
+                let mut client = LongSyncServiceClient::with_origin(credit, origin);
+                let answer = async {
+                    let request =
+                        LongSyncRequest { delay: Some(to_proto(delay)), ..Default::default() };
+                    let answer = client.long_sync(request).await?.into_inner();
+                    Ok(waited(answer.timing.as_ref()))
+                };
+                self.row(&stamps, answer).await
+            }
+            Caller::Http { target, opened } => {
+                opened.fetch_add(1, Ordering::Relaxed);
+                let stamps = Stamps::default();
+                self.row(&stamps, get(target, delay, &self.timer, &stamps)).await
+            }
+        }
+    }
+
+    /// Waits for an answer, unless the race is interrupted or the call is to be cancelled.
+    async fn row(
+        &self,
+        stamps: &Stamps,
+        answer: impl Future<Output = Result<Option<Duration>, Failed>>,
+    ) -> Row {
+        self.progress.one_sent();
+        let row = tokio::select! {
+            answered = answer => self.row_of(stamps, answered),
+            () = self.interrupt.cancelled() => Row { sent: self.sent(stamps), end: End::Unfinished },
+            () = self.cancel_is_due(stamps) => {
+                Row { sent: self.sent(stamps), end: End::Cancelled { done: self.since_start() } }
+            }
+        };
+        self.progress.one_done();
+        row
+    }
+
+    fn sent(&self, stamps: &Stamps) -> Option<Duration> {
+        stamps.sent().map(|sent| self.since(sent))
+    }
+
+    fn row_of(&self, stamps: &Stamps, answered: Result<Option<Duration>, Failed>) -> Row {
+        let done = stamps.done().map_or_else(|| self.since_start(), |done| self.since(done));
+        let end = match answered {
+            Ok(waited) => End::Answered { done, waited },
+            Err(Failed { status, message }) => End::Failed { done, status, message },
+        };
+        Row { sent: self.sent(stamps), end }
+    }
+
+    /// Waits until the call was sent so long ago that it is to be cancelled.
+    async fn cancel_is_due(&self, stamps: &Stamps) {
+        let Some(after) = self.cancel_after else { return pending().await };
+        loop {
+            let sent = stamps.sent();
+            let due = sent.unwrap_or_else(|| self.timer.now()) + after;
+            self.timer.sleep_until(due).await;
+            // It may have been sent later than the wait for it began.
+            if sent.is_some() && stamps.sent() == sent {
+                return;
+            }
+        }
+    }
+
+    /// Makes the calls from `first` on as the messages of one bidirectional stream.
+    pub(super) async fn one_stream(&self, first: usize, messages: usize) -> Vec<Row> {
+        let rows = Arc::new(Mutex::new(vec![Row::UNSENT; messages]));
+        let stamps = Stamps::default();
+        let end_of_rest = tokio::select! {
+            ended = self.answers(first, messages, &rows, &stamps) => match ended {
+                Ok(()) => None,
+                Err(Failed { status, message }) => {
+                    Some(End::Failed { done: self.since_start(), status, message })
+                }
+            },
+            () = self.interrupt.cancelled() => None,
+            () = self.cancel_is_due(&stamps) => Some(End::Cancelled { done: self.since_start() }),
+        };
+        let mut rows = lock(&rows).clone();
+        for row in rows.iter_mut().filter(|row| row.end == End::Unfinished) {
+            if let Some(end) = &end_of_rest {
+                row.end = end.clone();
+            }
+            if row.sent.is_some() {
+                self.progress.one_done();
+            }
+        }
+        rows
+    }
+
+    async fn answers(
+        &self,
+        first: usize,
+        messages: usize,
+        rows: &Arc<Mutex<Vec<Row>>>,
+        stamps: &Stamps,
+    ) -> Result<(), Failed> {
+        let Caller::Grpc(connections) = &self.caller else {
+            unreachable!("plans of exchanges over HTTP/1.1 are refused")
+        };
+        let credit = connections.credit().await?;
+        let mut client = LongSyncServiceClient::with_origin(credit, connections.target().origin());
+        let requests = {
+            let (calls, rows, stamps) = (self.clone(), Arc::clone(rows), stamps.clone());
+            tokio_stream::iter(0..messages).map(move |index| {
+                stamps.set_sent(calls.timer.now());
+                lock(&rows)[index].sent = Some(calls.since_start());
+                calls.progress.one_sent();
+                LongSyncExchangeRequest {
+                    delay: Some(to_proto(calls.delays.of(first + index))),
+                    id: index as u64,
+                    ..Default::default()
+                }
+            })
+        };
+        let mut answers = client.long_sync_exchange(requests).await?.into_inner();
+        while let Some(answer) = answers.message().await? {
+            let index = usize::try_from(answer.id).unwrap_or(usize::MAX);
+            if let Some(row) = lock(rows).get_mut(index) {
+                row.end = self.end_of(&answer);
+                self.progress.one_done();
+            }
+        }
+        let is_whole = lock(rows).iter().all(|row| row.end != End::Unfinished);
+        if is_whole {
+            Ok(())
+        } else {
+            Err(Status::data_loss("the stream ended before all answers had come").into())
+        }
+    }
+
+    fn end_of(&self, answer: &LongSyncExchangeResponse) -> End {
+        let done = self.since_start();
+        match &answer.failure {
+            None => End::Answered { done, waited: waited(answer.timing.as_ref()) },
+            Some(failure) => End::Failed {
+                done,
+                status: code_name(failure.code.into()).to_owned(),
+                message: failure.message.clone(),
+            },
+        }
+    }
+}
+
+fn lock(rows: &Mutex<Vec<Row>>) -> std::sync::MutexGuard<'_, Vec<Row>> {
+    rows.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn waited(timing: Option<&Timing>) -> Option<Duration> {
+    from_proto(timing?.waited.as_ref()?).ok()
+}
+
+/// Gets the slow answer of the HTTP face. How long the server waited is in `server-timing`.
+async fn get(
+    target: &Target,
+    delay: Duration,
+    timer: &Timer,
+    stamps: &Stamps,
+) -> Result<Option<Duration>, Failed> {
+    let path = format!("{}?delay={}", longsync::HTTP_PATH, text(delay));
+    let answer = http1::get(target, &path, timer, stamps).await.map_err(|error| match error {
+        HttpError::Connect(error) => error.into(),
+        HttpError::Http(_) => {
+            Failed { status: code_name(Code::Unavailable).to_owned(), message: error.to_string() }
+        }
+    })?;
+    if !answer.status.is_success() {
+        let message = String::from_utf8_lossy(&answer.body).trim_end().to_owned();
+        return Err(Failed { status: format!("HTTP {}", answer.status.as_u16()), message });
+    }
+    let timing = answer.headers.get("server-timing").and_then(|value| value.to_str().ok());
+    Ok(timing.and_then(waited_of_server_timing))
+}
+
+/// `waited` of a header such as `planned;dur=250.000, waited;dur=250.313`, which is in milliseconds.
+fn waited_of_server_timing(value: &str) -> Option<Duration> {
+    let figure = value.split(',').find_map(|metric| metric.trim().strip_prefix("waited;dur="))?;
+    Duration::try_from_secs_f64(figure.parse::<f64>().ok()? / 1e3).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waited_is_read_out_of_server_timing() {
+        let read = waited_of_server_timing;
+        assert_eq!(
+            read("planned;dur=250.000, waited;dur=250.313, queued;dur=0.000"),
+            Some(Duration::from_micros(250_313))
+        );
+        for other in ["", "waited", "waited;dur=", "waited;dur=-1", "unwaited;dur=1"] {
+            assert_eq!(read(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What a way costs this process: memory, and switches from thread to thread.
+
+#[cfg(target_os = "linux")]
+use std::fs;
+
+use crate::race::outcome::Cost;
+
+/// Watches this process from a moment on.
+#[derive(Debug)]
+pub(super) struct CostMeter {
+    resident_bytes: Option<u64>,
+    switches: Option<u64>,
+}
+
+impl CostMeter {
+    /// Begins now: the peak of memory that the system remembers is forgotten.
+    pub(super) fn start() -> Self {
+        Self { resident_bytes: forget_peak(), switches: switches() }
+    }
+
+    /// The cost since then; of memory, how far its peak lies above what was resident at the start.
+    pub(super) fn cost(&self) -> Cost {
+        let since = |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?));
+        Cost {
+            memory_added_bytes: since(peak(), self.resident_bytes),
+            switches: since(switches(), self.switches),
+        }
+    }
+}
+
+/// What is resident now, once the peak was set back to it.
+#[cfg(target_os = "linux")]
+fn forget_peak() -> Option<u64> {
+    // Documented in proc(5): 5 resets the peak resident set size.
+    fs::write("/proc/self/clear_refs", "5").ok()?;
+    status("VmRSS:")
+}
+
+#[cfg(target_os = "linux")]
+fn peak() -> Option<u64> {
+    status("VmHWM:")
+}
+
+/// A figure of this process, which Linux gives in KiB.
+#[cfg(target_os = "linux")]
+fn status(key: &str) -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forget_peak() -> Option<u64> {
+    None
+}
+
+#[cfg(not(target_os = "linux"))]
+fn peak() -> Option<u64> {
+    None
+}
+
+/// How often any thread of this process, also those that have ended, gave up or lost its processor.
+#[cfg(unix)]
+fn switches() -> Option<u64> {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+    let sum = usage.voluntary_context_switches() + usage.involuntary_context_switches();
+    u64::try_from(sum).ok()
+}
+
+#[cfg(not(unix))]
+fn switches() -> Option<u64> {
+    None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_was_touched_is_seen_even_after_it_was_given_back() {
+        let meter = CostMeter::start();
+        drop(std::hint::black_box(vec![1_u8; 64 * 1024 * 1024]));
+        assert!(meter.cost().memory_added_bytes.is_some_and(|bytes| bytes >= 60 * 1024 * 1024));
+    }
+
+    #[test]
+    fn the_switches_of_a_thread_that_has_ended_are_seen() {
+        let meter = CostMeter::start();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            for () in receiver {
+                std::thread::yield_now();
+            }
+        });
+        for _ in 0..100 {
+            sender.send(()).unwrap();
+            std::thread::sleep(std::time::Duration::from_micros(100));
+        }
+        drop(sender);
+        thread.join().unwrap();
+        assert!(meter.cost().switches.is_some_and(|count| count >= 100));
+    }
+}

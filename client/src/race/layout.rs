@@ -1,0 +1,196 @@
+//! What the picture of a race shows, however it is drawn. Pure.
+
+use std::time::Duration;
+
+use crate::race::Delays;
+use crate::race::outcome::{End, Race, Row, WayRun};
+
+/// How many rows of a way are shown; of a longer one the first and the last.
+const MOST_ROWS: usize = 24;
+
+/// How a bar looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    Answered,
+    Failed,
+    Cancelled,
+    Projected,
+    Unfinished,
+}
+
+impl Look {
+    /// All of them, in the order of a legend.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Answered, Self::Failed, Self::Cancelled, Self::Projected, Self::Unfinished];
+
+    /// What it means.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Projected => "projected",
+            Self::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// A line of a way's waterfall.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A call.
+    Bar {
+        index: usize,
+        from: Duration,
+        to: Duration,
+        look: Look,
+        /// Its place among the answers, where that is worth a mark.
+        order: Option<usize>,
+    },
+    /// A call that was not sent.
+    NotSent { index: usize },
+    /// A call that is projected to begin beyond the end of the axis.
+    Beyond { index: usize, from: Duration },
+    /// So many calls that are not shown.
+    Fold(usize),
+}
+
+/// Where the time axis of a race ends. All ways share it.
+///
+/// It covers what was measured, and what is projected where that is not much longer.
+pub(super) fn axis_end(race: &Race) -> Duration {
+    let longest = |of: fn(&WayRun) -> Duration| race.runs.iter().map(of).max().unwrap_or_default();
+    let (measured, whole) = (longest(WayRun::measured), longest(|run| run.wall));
+    let end = if measured.is_zero() { whole } else { whole.min(measured + measured / 4) };
+    end.max(Duration::from_nanos(1))
+}
+
+/// The waterfall of a way on an axis up to `end`.
+pub(super) fn lines(race: &Race, run: &WayRun, end: Duration) -> Vec<Line> {
+    let count = run.rows.len();
+    let half = MOST_ROWS / 2;
+    let order = match race.plan.delays {
+        Delays::Jittered(_) => run.order_of_answers(),
+        Delays::Constant(_) => vec![None; count],
+    };
+    let is_beyond = |row: &Row| row.is_projected() && row.sent.is_some_and(|sent| sent >= end);
+    let mut lines = Vec::new();
+    let mut hidden = 0;
+    for (index, row) in run.rows.iter().enumerate() {
+        let is_folded = count > MOST_ROWS && (half..count - half).contains(&index);
+        if is_folded || (is_beyond(row) && index + 1 < count) {
+            hidden += 1;
+            continue;
+        }
+        if hidden > 0 {
+            lines.push(Line::Fold(std::mem::take(&mut hidden)));
+        }
+        lines.push(match row.sent {
+            Some(from) if is_beyond(row) => Line::Beyond { index, from },
+            _ => bar(index, row, run.wall, order[index]),
+        });
+    }
+    lines
+}
+
+fn bar(index: usize, row: &Row, stopped: Duration, order: Option<usize>) -> Line {
+    let (look, to) = match row.end {
+        End::Answered { done, .. } => (Look::Answered, done),
+        End::Failed { done, .. } => (Look::Failed, done),
+        End::Cancelled { done } => (Look::Cancelled, done),
+        End::Projected { done } => (Look::Projected, done),
+        End::Unfinished => (Look::Unfinished, stopped),
+    };
+    match row.sent {
+        None if look == Look::Unfinished => Line::NotSent { index },
+        from => Line::Bar { index, from: from.unwrap_or(to), to, look, order },
+    }
+}
+
+/// The looks that occur in the waterfalls of a race, but for the one that needs no word.
+pub(super) fn legend(race: &Race) -> Vec<Look> {
+    let occurs = |look: &Look| {
+        race.runs.iter().any(|run| match look {
+            Look::Answered => false,
+            Look::Failed => run.failed() > 0,
+            Look::Cancelled => run.cancelled() > 0,
+            Look::Projected => run.projected() > 0,
+            Look::Unfinished => run.unfinished() > 0,
+        })
+    };
+    Look::ALL.into_iter().filter(occurs).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::race::{Protocol, RacePlan, ThreadConnections, Way};
+
+    fn race(rows: Vec<Row>) -> Race {
+        let wall = rows.iter().filter_map(Row::done).max().unwrap_or_default();
+        let run = WayRun { wall, rows, ..WayRun::skipped(Way::Sequential, String::new()) };
+        let plan = RacePlan {
+            calls: NonZeroUsize::MIN,
+            delays: Delays::Constant(Duration::from_secs(1)),
+            ways: vec![Way::Sequential],
+            target: None,
+            protocol: Protocol::Grpc,
+            sequential_max: Duration::from_secs(10),
+            thread_connections: ThreadConnections::Shared,
+            cancel_after: None,
+        };
+        let target = "http://127.0.0.1:9000".parse().unwrap();
+        Race { plan, target, is_interrupted: false, runs: vec![run] }
+    }
+
+    /// One call after another, a second each, so many of them made.
+    fn sequential(made: usize, count: usize) -> Race {
+        let at = |index: usize| Duration::from_secs(index as u64);
+        let row = |index| Row {
+            sent: Some(at(index)),
+            end: if index < made {
+                End::Answered { done: at(index + 1), waited: None }
+            } else {
+                End::Projected { done: at(index + 1) }
+            },
+        };
+        race((0..count).map(row).collect())
+    }
+
+    fn shown(race: &Race) -> Vec<Line> {
+        lines(race, &race.runs[0], axis_end(race))
+    }
+
+    proptest! {
+        /// Every call is shown or counted as hidden, and no waterfall is longer than it may be.
+        #[test]
+        fn every_call_is_shown_or_counted(made in 1_usize..60, more in 0_usize..2_000) {
+            let race = sequential(made, made + more);
+            let lines = shown(&race);
+            let counted: usize = lines.iter().map(|line| match line { Line::Fold(hidden) => *hidden, _ => 1 }).sum();
+            prop_assert_eq!(counted, made + more);
+            prop_assert!(lines.len() <= MOST_ROWS + 2);
+        }
+    }
+
+    #[test]
+    fn an_axis_covers_what_is_projected_unless_that_is_much_longer() {
+        assert_eq!(axis_end(&sequential(10, 12)), Duration::from_secs(12));
+        assert_eq!(axis_end(&sequential(10, 1_000)), Duration::from_millis(12_500));
+        assert_eq!(axis_end(&sequential(0, 7)), Duration::from_secs(7));
+    }
+
+    #[test]
+    fn what_lies_beyond_the_axis_is_one_line() {
+        let lines = shown(&sequential(10, 1_000));
+        let [.., Line::Bar { index: 11, .. }, Line::Fold(987), last] = &lines[..] else {
+            panic!("{lines:?}")
+        };
+        // Of a long waterfall the middle is folded, and what lies beyond the axis with it.
+        assert_eq!(*last, Line::Beyond { index: 999, from: Duration::from_secs(999) });
+    }
+}

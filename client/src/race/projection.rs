@@ -1,0 +1,73 @@
+//! How a way that takes one call after another would have gone on. Pure.
+
+use std::time::Duration;
+
+use crate::race::delays::Delays;
+use crate::race::outcome::{End, Row};
+
+/// Whether the call with this index may still begin: it is to end within `most`.
+pub(super) fn fits(index: usize, delays: Delays, elapsed: Duration, most: Duration) -> bool {
+    elapsed.saturating_add(delays.of(index)) <= most
+}
+
+/// Adds the calls that were not made, up to `count`: each takes its delay and, on top, what the calls
+/// that were made took on top of theirs.
+pub(super) fn project(rows: &mut Vec<Row>, delays: Delays, count: usize) {
+    let on_top = on_top(rows, delays);
+    let mut end = rows.last().and_then(Row::done).unwrap_or_default();
+    for index in rows.len()..count {
+        let sent = end;
+        end = end.saturating_add(delays.of(index)).saturating_add(on_top);
+        rows.push(Row { sent: Some(sent), end: End::Projected { done: end } });
+    }
+}
+
+/// What a call took beyond its delay, on average.
+fn on_top(rows: &[Row], delays: Delays) -> Duration {
+    let Some(end) = rows.last().and_then(Row::done) else { return Duration::ZERO };
+    let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    end.saturating_sub(delays.sum(rows.len())) / count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DELAYS: Delays = Delays::Constant(Duration::from_millis(100));
+
+    fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn what_was_measured_goes_on_as_it_went() {
+        let made = |sent, done| Row {
+            sent: Some(millis(sent)),
+            end: End::Answered { done: millis(done), waited: None },
+        };
+        let mut rows = vec![made(0, 102), made(102, 204)];
+        project(&mut rows, DELAYS, 5);
+        assert_eq!(rows.len(), 5);
+        let projected = |sent, done| Row {
+            sent: Some(millis(sent)),
+            end: End::Projected { done: millis(done) },
+        };
+        assert_eq!(rows[2..], [projected(204, 306), projected(306, 408), projected(408, 510)]);
+    }
+
+    #[test]
+    fn where_nothing_was_measured_only_the_delays_count() {
+        let mut rows = Vec::new();
+        project(&mut rows, DELAYS, 3);
+        assert_eq!(rows.last().and_then(Row::done), Some(millis(300)));
+        project(&mut rows, DELAYS, 3);
+        assert_eq!(rows.len(), 3);
+    }
+
+    #[test]
+    fn a_call_fits_that_ends_in_time() {
+        assert!(fits(0, DELAYS, millis(900), millis(1_000)));
+        assert!(!fits(0, DELAYS, millis(901), millis(1_000)));
+        assert!(fits(0, DELAYS, Duration::MAX, Duration::MAX));
+    }
+}

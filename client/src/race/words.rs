@@ -1,0 +1,225 @@
+//! What is said of a race, in words: the same in the terminal, in the picture and in JSON. Pure.
+
+use longsync::duration::text;
+
+use crate::figures::{counted, grouped, rounded};
+use crate::race::outcome::{End, Race, WayRun};
+use crate::race::way::Way;
+use crate::race::{Delays, Protocol, ThreadConnections};
+
+/// What is raced.
+pub(super) fn headline(race: &Race) -> String {
+    let calls = counted(race.plan.calls.get(), "call");
+    let each = match race.plan.delays {
+        Delays::Constant(delay) => format!("{calls} of {} each", text(delay)),
+        Delays::Jittered(mean) => {
+            format!("{calls} of {} to {}", text(mean / 2), text(mean + mean / 2))
+        }
+    };
+    match race.plan.cancel_after {
+        Some(after) => format!("{each}, cancelled {} after they were sent", text(after)),
+        None => each,
+    }
+}
+
+/// Who is called, and how.
+pub(super) fn server(race: &Race) -> String {
+    let place =
+        if race.plan.target.is_none() { "a server started inside this process, " } else { "" };
+    let how = match race.plan.protocol {
+        Protocol::Grpc => String::new(),
+        Protocol::Http => {
+            format!(", as GET {} over HTTP/1.1, a connection a call", longsync::HTTP_PATH)
+        }
+    };
+    format!("to {place}{}{how}", race.target)
+}
+
+/// How a way makes its calls, with its own figures.
+pub(super) fn describe(race: &Race, run: &WayRun) -> String {
+    if run.is_skipped() {
+        return "skipped".to_owned();
+    }
+    let connections = counted(run.connections, "connection");
+    match run.way {
+        Way::Sequential => format!("one call after another, on {connections}"),
+        Way::Threads => {
+            let threads = counted(run.threads, "thread");
+            let whose = match (race.plan.protocol, race.plan.thread_connections) {
+                (Protocol::Grpc, ThreadConnections::Own) => ", each its own",
+                _ => "",
+            };
+            format!("each call on a thread of its own, {threads} over {connections}{whose}")
+        }
+        Way::Tasks => format!("each call an async task, all on one thread, over {connections}"),
+        Way::Exchange => {
+            let messages = counted(run.rows.len(), "message");
+            let streams = counted(run.streams, "bidirectional stream");
+            let bound = if run.streams > 1 { " of at most 1,000 each" } else { "" };
+            format!("{messages} inside {streams}{bound}, over {connections}")
+        }
+    }
+}
+
+/// What has to be said of a way beyond its picture.
+pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
+    let mut notes: Vec<_> = run.trouble.clone().into_iter().collect();
+    if run.is_skipped() {
+        return notes;
+    }
+    let first = run.rows.iter().find_map(|row| match &row.end {
+        End::Failed { status, message, .. } => Some((status, message)),
+        _ => None,
+    });
+    if let Some((status, message)) = first {
+        let failed = counted(run.failed(), "call");
+        notes.push(format!("{failed} failed; the first: {status}: {message}"));
+    }
+    if run.projected() > 0 {
+        notes.push(format!(
+            "{} measured, in {}; the others are projected (--sequential-max {})",
+            counted(run.rows.len() - run.projected(), "call"),
+            rounded(run.measured()),
+            text(race.plan.sequential_max),
+        ));
+    }
+    if run.unfinished() > 0 {
+        let unfinished = counted(run.unfinished(), "call");
+        notes.push(format!("{unfinished} not answered when the race was ended"));
+    }
+    notes.extend(cancellation(race, run));
+    notes
+}
+
+/// What became of the plan to cancel a way's calls.
+fn cancellation(race: &Race, run: &WayRun) -> Option<String> {
+    race.plan.cancel_after?;
+    if run.way == Way::Threads {
+        return Some(
+            "a thread that waits cannot be cancelled: each waited for its answer".to_owned(),
+        );
+    }
+    let cancelled = counted(run.cancelled(), "call");
+    Some(match run.server {
+        None => format!("{cancelled} cancelled; the server does not say what it noticed"),
+        Some(view) => {
+            let what = if run.way == Way::Exchange {
+                let streams = if view.cancelled == 1 { "stream" } else { "streams" };
+                format!("{} {streams} end", grouped(view.cancelled))
+            } else {
+                format!("{} of them end", grouped(view.cancelled))
+            };
+            let p99 = view
+                .cancelled_after_p99
+                .map(|p99| format!(", p99 {}", rounded(p99)))
+                .unwrap_or_default();
+            format!(
+                "{cancelled} cancelled; the server noticed {what}, on average after {}{p99}",
+                rounded(view.cancelled_after_mean)
+            )
+        }
+    })
+}
+
+/// How many times as fast.
+pub(super) fn times(speed_up: f64) -> String {
+    match speed_up {
+        small if small < 9.95 => format!("{small:.2}x"),
+        middle if middle < 99.5 => format!("{middle:.1}x"),
+        large => format!("{large:.0}x"),
+    }
+}
+
+/// The wall time of a way; one that was not measured whole is marked.
+pub(super) fn wall(run: &WayRun) -> String {
+    let mark = if run.projected() > 0 { "~" } else { "" };
+    format!("{mark}{}", rounded(run.wall))
+}
+
+/// What to learn, from the race's own figures.
+pub(super) fn lesson(race: &Race) -> String {
+    if race.plan.cancel_after.is_some() {
+        return lesson_of_cancelling(race);
+    }
+    let Some(best) = best(race) else {
+        let why =
+            if race.is_interrupted { "the race was ended early" } else { "see the notes above" };
+        return format!("No way had all its calls answered: {why}.");
+    };
+    let calls = counted(race.plan.calls.get(), "call");
+    let delay = text(race.plan.delays.mean());
+    let of = match race.plan.delays {
+        Delays::Constant(_) => format!("{calls} of {delay}"),
+        Delays::Jittered(_) => format!("{calls} of {delay} on average"),
+    };
+    let wall = rounded(best.wall);
+    if best.way == Way::Sequential {
+        let takes = if best.projected() > 0 { "would take" } else { "took" };
+        return format!("{of} {takes} {wall} one after another: each waits for the one before.");
+    }
+    let by_one = rounded(race.one_by_one());
+    let is_measured = race.whole(Way::Sequential).is_some_and(|run| run.projected() == 0);
+    let measured = if is_measured { "took" } else { "would take" };
+    let how = match best.way {
+        Way::Threads => format!("on {}", counted(best.threads, "thread")),
+        Way::Exchange => format!("as messages of {}", counted(best.streams, "stream")),
+        Way::Tasks | Way::Sequential => "as async tasks on one thread".to_owned(),
+    };
+    let connections = counted(best.connections, "connection");
+    format!(
+        "Waiting is not working: {of} {measured} {by_one} one after another, \
+         but took {wall} {how} over {connections}."
+    )
+}
+
+/// The way to speak of: tasks before exchange before threads, for what they show; else what there is.
+fn best(race: &Race) -> Option<&WayRun> {
+    let order = [Way::Tasks, Way::Exchange, Way::Threads, Way::Sequential];
+    order.into_iter().find_map(|way| race.whole(way))
+}
+
+fn lesson_of_cancelling(race: &Race) -> String {
+    let of = |way| race.runs.iter().find(|run: &&WayRun| run.way == way && !run.is_skipped());
+    let tasks = of(Way::Tasks).map(|run| {
+        format!(
+            "{} of {} ended when they were cancelled, after {} in all",
+            counted(run.cancelled(), "task"),
+            grouped(run.rows.len() as u64),
+            rounded(run.wall)
+        )
+    });
+    let threads = of(Way::Threads).map(|run| {
+        let answered = counted(run.answered(), "thread");
+        format!("{answered} could only wait for their answers, {} in all", rounded(run.wall))
+    });
+    match (tasks, threads) {
+        (Some(tasks), Some(threads)) => {
+            format!("What waits without a thread can be told to stop: {tasks}; {threads}.")
+        }
+        (Some(tasks), None) => format!("What waits without a thread can be told to stop: {tasks}."),
+        (None, Some(threads)) => format!("A thread that waits cannot be told to stop: {threads}."),
+        (None, None) => "A call that is cancelled ends at once, on both sides.".to_owned(),
+    }
+}
+
+/// Text in lines of at most so many characters.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            lines.push(String::new());
+            used = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            if used > 0 {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += length;
+        }
+    }
+    lines
+}
