@@ -13,7 +13,7 @@ fetch_or_lose() {
     local path=$1 exit_code=0
     shift
     : >"$scratch/body"
-    status=$("$CURL" --silent --show-error --dump-header "$scratch/head" --output "$scratch/body" \
+    status=$(curl --silent --show-error --dump-header "$scratch/head" --output "$scratch/body" \
         --write-out '%{http_version} %{http_code}' "$@" "http://$ADDR$path" 2>"$scratch/error") || exit_code=$?
     [[ $exit_code != 92 && $exit_code != 28 ]] || return 1
     is "$exit_code" 0 "curl's exit code ($(<"$scratch/error"))"
@@ -24,7 +24,7 @@ fetch_or_lose() {
 }
 
 needs_http2() {
-    "$CURL" --version | grep -qw HTTP2 || skip 'this curl was built without HTTP/2'
+    curl --version | grep -qw HTTP2 || skip 'this curl was built without HTTP/2'
 }
 
 # grpc FRAME [FLAG...]: sends a frame, in printf's notation, as the body of a unary call.
@@ -45,22 +45,6 @@ grpc() {
         fi
     done
     fail "curl lost the answer in $tries tries of $tries ($(<"$scratch/error"))"
-}
-
-# The value of a counter or gauge of /metrics.
-metric() {
-    "$CURL" --silent --show-error "http://$ADDR/metrics" | awk -v name="$1" \
-        'index($0, name " ") == 1 { print substr($0, length(name) + 2) }'
-}
-
-# becomes NAME VALUE: waits until a metric has a value.
-becomes() {
-    local tries
-    for ((tries = 0; tries < 200; tries++)); do
-        [[ $(metric "$1") == "$2" ]] && return
-        sleep 0.05
-    done
-    fail "expected $1 to become $2, found '$(metric "$1")' after 10 s"
 }
 
 done_after_50_ms() {
@@ -136,10 +120,11 @@ case_method_not_allowed() {
 
 # abandons VERSION: a call that curl gives up on is counted as cancelled.
 abandons() {
-    local counter='longsync_calls_ended_total{rpc="GET /long_sync",outcome="cancelled"}' before exit_code=0
+    local counter before exit_code=0
+    counter=$(ended 'GET /long_sync' cancelled)
     becomes longsync_calls_in_flight 0
     before=$(metric "$counter")
-    "$CURL" --silent "$1" --max-time 0.2 "http://$ADDR/long_sync?delay=20s" || exit_code=$?
+    curl --silent "$1" --max-time 0.2 "http://$ADDR/long_sync?delay=20s" || exit_code=$?
     is "$exit_code" 28 "curl's exit code for a timeout"
     becomes "$counter" $((before + 1))
     becomes longsync_calls_in_flight 0

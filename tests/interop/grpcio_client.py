@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
-from lib import metrics, run_case
+from lib import Counters, run_case
 
 SERVICE = "longsync.v1.LongSyncService"
 # No call is to hang a case: far over what any of them takes.
@@ -27,7 +27,7 @@ class Client:
     """Callables and messages of longsync, learned by reflection over the channel itself."""
 
     def __init__(self, addr):
-        self.addr = addr
+        self.counters = Counters(addr)
         self.channel = grpc.insecure_channel(addr)
         self.pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
         self.methods = self.pool.FindServiceByName(SERVICE).methods_by_name
@@ -66,26 +66,6 @@ class Client:
 
     def unary_future(self, delay_ms, timeout=PATIENCE):
         return self.call("LongSync").future(self.request("LongSync", delay_ms), timeout=timeout)
-
-    def metric(self, name):
-        """A counter or gauge of `/metrics`."""
-        found = re.search(rf"^{re.escape(name)} (\S+)$", metrics(self.addr), re.MULTILINE)
-        assert found, f"no {name} in /metrics"
-        return float(found[1])
-
-    def ended(self, outcome):
-        return self.metric(f'longsync_calls_ended_total{{rpc="LongSync",outcome="{outcome}"}}')
-
-    def in_flight(self):
-        return self.metric("longsync_calls_in_flight")
-
-
-def until(what, value, expected):
-    """Waits until `value()` is `expected`."""
-    end = time.monotonic() + 10
-    while (found := value()) != expected:
-        assert time.monotonic() < end, f"expected {what} to become {expected}, found {found} after 10 s"
-        time.sleep(0.02)
 
 
 def shared():
@@ -153,38 +133,31 @@ def case_exchange_answers_before_the_client_ends():
         assert [answer.id for answer in answers] == [2]
 
 
+def failure(call):
+    """The error that a call ends with."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        return error
+    raise AssertionError("the call was answered")
+
+
 def case_deadline():
-    with shared() as client:
-        until("calls in flight", client.in_flight, 0)
-        before = {outcome: client.ended(outcome) for outcome in ("deadline_exceeded", "cancelled")}
+    with shared() as client, client.counters.expect("LongSync", deadline_exceeded=2):
         for timeout in (0.3, 1.0):
             start = time.monotonic()
-            try:
-                client.unary(delay_ms=20_000, timeout=timeout)
-                raise AssertionError("the call was answered")
-            except grpc.RpcError as error:
-                took = time.monotonic() - start
-                assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
+            error = failure(lambda: client.unary(delay_ms=20_000, timeout=timeout))
+            took = time.monotonic() - start
+            assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
             assert timeout * 0.9 < took < timeout + 1, f"a deadline of {timeout} s took {took:.3f} s"
-        until("calls in flight", client.in_flight, 0)
-        exceeded = client.ended("deadline_exceeded") - before["deadline_exceeded"]
-        cancelled = client.ended("cancelled") - before["cancelled"]
-        assert (exceeded, cancelled) == (2, 0), (
-            f"of 2 calls that ran into their deadline, the server counted {exceeded:.0f} as "
-            f"deadline_exceeded and {cancelled:.0f} as cancelled"
-        )
 
 
 def case_cancel():
-    with shared() as client:
-        until("calls in flight", client.in_flight, 0)
-        before = client.ended("cancelled")
+    with shared() as client, client.counters.expect("LongSync", cancelled=1):
         future = client.unary_future(20_000, timeout=None)
-        until("calls in flight", client.in_flight, 1)
+        client.counters.until_in_flight(1)
         assert future.cancel()
         assert future.code() == grpc.StatusCode.CANCELLED, future.code()
-        until("calls cancelled", lambda: client.ended("cancelled") - before, 1)
-        until("calls in flight", client.in_flight, 0)
 
 
 def case_50_calls_at_once():
@@ -201,13 +174,10 @@ def case_50_calls_at_once():
 
 def case_rich_status():
     with shared() as client:
-        try:
-            client.unary(delay_ms=-1_000)
-            raise AssertionError("a negative delay was answered")
-        except grpc.RpcError as error:
-            assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error
-            details = dict(error.trailing_metadata())["grpc-status-details-bin"]
-            message = error.details()
+        error = failure(lambda: client.unary(delay_ms=-1_000))
+        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error
+        details = dict(error.trailing_metadata())["grpc-status-details-bin"]
+        message = error.details()
         status = status_pb2.Status.FromString(details)
         assert (status.code, status.message) == (3, message), status
         bad_request, timing = error_details_pb2.BadRequest(), client.message("longsync.v1.Timing")()
@@ -230,11 +200,9 @@ def case_health():
         for service in ("", SERVICE):
             answer = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE)
             assert answer.status == health_pb2.HealthCheckResponse.SERVING, (service, answer)
-        try:
-            health.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=PATIENCE)
-            raise AssertionError("the health of an unknown service was answered")
-        except grpc.RpcError as error:
-            assert error.code() == grpc.StatusCode.NOT_FOUND, error
+        nobody = health_pb2.HealthCheckRequest(service="nobody")
+        error = failure(lambda: health.Check(nobody, timeout=PATIENCE))
+        assert error.code() == grpc.StatusCode.NOT_FOUND, error
 
 
 @contextlib.contextmanager
@@ -259,7 +227,7 @@ def case_drain():
             watch = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=PATIENCE)
             assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
             waiting = client.unary_future(2_000)
-            until("calls in flight", client.in_flight, 1)
+            client.counters.until_in_flight(1)
             process.send_signal(signal.SIGTERM)
             assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
             assert not waiting.done(), "the call ended before health said NOT_SERVING"
@@ -272,7 +240,7 @@ def case_drain():
 def case_end_of_drain():
     with server_of_its_own("--drain", "300ms") as (process, addr), Client(addr) as client:
         waiting = client.unary_future(20_000)
-        until("calls in flight", client.in_flight, 1)
+        client.counters.until_in_flight(1)
         process.send_signal(signal.SIGTERM)
         assert waiting.code() == grpc.StatusCode.UNAVAILABLE, waiting.code()
         assert "shutting down" in waiting.details(), waiting.details()

@@ -2,12 +2,13 @@
 
 import os
 
-from lib import metrics, run_case
+from lib import Counters, run_case
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 
 def case_strict_parser():
-    families = {family.name: family for family in text_string_to_metric_families(metrics(os.environ["ADDR"]))}
+    text = Counters(os.environ["ADDR"]).text()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
     types = {name: families[f"longsync_{name}"].type for name in ("calls_ended", "calls_in_flight", "lateness_seconds")}
     assert types == {"calls_ended": "counter", "calls_in_flight": "gauge", "lateness_seconds": "histogram"}, types
 

@@ -1,0 +1,94 @@
+# How `run` comes by its clients. Each function leaves in a variable where the client is; where it
+# cannot be had, it fails and leaves the reason in `why`. What is installed already is not installed
+# again. Major versions are pinned, so that a client changes when this project says so.
+
+# What one installation may take.
+INSTALL_SECONDS=300
+
+cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/longsync-interop
+
+# quietly COMMAND...: leaves what a command that fails said last in `why`.
+quietly() {
+    local said
+    said=$(timeout --kill-after=5 $INSTALL_SECONDS "$@" </dev/null 2>&1) && return
+    why="\`$*\` failed: $(tail -n 2 <<<"$said")"
+    return 1
+}
+
+# needs PROGRAM WHAT
+needs() {
+    command -v "$1" >/dev/null && return
+    why="there is no $1, which $2"
+    return 1
+}
+
+# installing WHAT COMMAND...
+installing() {
+    local what=$1
+    shift
+    printf 'installing %s\n' "$what" >&2
+    quietly "$@" && return
+    why="$what is not installed and could not be: $why"
+    return 1
+}
+
+# go_program VARIABLE NAME PACKAGE@VERSION: leaves the path in the variable.
+go_program() {
+    local found bin
+    if ! found=$(command -v "$2"); then
+        needs go "$2 is built with" || return
+        bin=$(go env GOPATH) && bin=${bin%%:*}/bin
+        found=$bin/$2
+        [[ -x $found ]] || installing "$2" env GOBIN="$bin" go install "$3" || return
+    fi
+    export "$1=$found"
+}
+
+# go_client DIRECTORY: builds our client on grpc-go; leaves the path in GO_CLIENT.
+go_client() {
+    needs go 'our client on grpc-go is built with' || return
+    if ! quietly go -C "$1" mod download; then
+        why="grpc-go is not installed and could not be: $why"
+        return 1
+    fi
+    GO_CLIENT=$scratch/go_client
+    quietly go -C "$1" build -buildvcs=false -o "$GO_CLIENT" . && return
+    # With all its modules at hand, that is the fault of its source.
+    report FAIL 'grpc-go build' "$why"
+    return 1
+}
+
+# node_packages NAME@VERSION...: leaves the directory that has them in NODE_PACKAGES.
+node_packages() {
+    export NODE_PACKAGES=$cache/node
+    needs node 'runs them' && needs npm 'installs them' || return
+    has_node_packages "$@" ||
+        installing "$*" npm install --prefix "$NODE_PACKAGES" --ignore-scripts --no-audit --no-fund "$@"
+}
+
+has_node_packages() {
+    node -e '
+        for (const wanted of process.argv.slice(1)) {
+            const [, name, version] = /^(.*)@(.*)$/.exec(wanted);
+            const found = require(`${process.env.NODE_PACKAGES}/node_modules/${name}/package.json`).version;
+            if (!found.startsWith(`${version}.`)) process.exit(1);
+        }' "$@" 2>/dev/null
+}
+
+# python_packages NAME==VERSION.*...: leaves in PYTHON an interpreter that has them.
+python_packages() {
+    PYTHON=$cache/python/bin/python
+    has_python_packages "$@" && return
+    needs python3 "$* is installed with" || return
+    # One that cannot start is of a Python that has gone.
+    "$PYTHON" -c '' 2>/dev/null || installing 'a Python of its own' python3 -m venv --clear "$cache/python" || return
+    installing "$*" "$PYTHON" -m pip install --quiet --disable-pip-version-check "$@"
+}
+
+has_python_packages() {
+    "$PYTHON" -c '
+import sys
+from importlib.metadata import version
+for name, wanted in (package.split("==") for package in sys.argv[1:]):
+    assert version(name).startswith(wanted.removesuffix("*"))' "$@" 2>/dev/null
+}
