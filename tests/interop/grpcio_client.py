@@ -160,6 +160,54 @@ def case_cancel():
         assert future.code() == grpc.StatusCode.CANCELLED, future.code()
 
 
+# The cases up to `large_unary` are those of gRPC's own catalogue, doc/interop-test-descriptions.md,
+# with our messages.
+
+
+def case_cancel_after_begin():
+    with shared() as client, client.counters.expect("LongSyncCollect", cancelled=1):
+        no_request_before = threading.Event()
+
+        def requests():
+            no_request_before.wait(PATIENCE)
+            yield from ()
+
+        future = client.call("LongSyncCollect").future(requests())
+        assert future.cancel()
+        assert future.code() == grpc.StatusCode.CANCELLED, future.code()
+        no_request_before.set()
+
+
+def case_cancel_after_first_response():
+    with shared() as client, client.counters.expect("LongSyncExchange", cancelled=1):
+        requests = [client.request("LongSyncExchange", delay, payload=bytes(27182)) for delay in (0, 20_000)]
+        call = client.call("LongSyncExchange")(iter(requests))
+        assert next(call).message == "Done!"
+        assert call.cancel()
+        assert call.code() == grpc.StatusCode.CANCELLED, call.code()
+
+
+def case_timeout_on_sleeping_server():
+    with shared() as client:
+        client.unary(delay_ms=0)
+        request = client.request("LongSyncExchange", 20_000, payload=bytes(27182))
+        error = failure(lambda: next(client.call("LongSyncExchange")(iter([request]), timeout=0.001)))
+        assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
+        # A deadline this short may pass before the call has left the client.
+        client.counters.until_in_flight(0)
+
+
+def case_empty_stream():
+    with shared() as client, client.counters.expect("LongSyncExchange", answered=1):
+        assert not list(client.call("LongSyncExchange")(iter([]), timeout=PATIENCE))
+
+
+def case_large_unary():
+    with shared() as client:
+        answer = client.unary(delay_ms=0, payload=bytes(271828), response_bytes=314159)
+        assert answer.payload == bytes(314159), f"{len(answer.payload)} bytes"
+
+
 def case_50_calls_at_once():
     with shared() as client:
         client.unary(delay_ms=0)
