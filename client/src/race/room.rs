@@ -21,6 +21,10 @@ pub(super) struct Limit {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(any(target_os = "linux", test)),
+    expect(dead_code, reason = "no limits are known on other systems")
+)]
 enum Resource {
     Files,
     Threads,

@@ -23,7 +23,7 @@ fn cancelled(sent: u64, done: u64) -> Row {
 
 fn way(way: Way, threads: usize, rows: Vec<Row>) -> WayRun {
     WayRun {
-        wall: rows.iter().filter_map(Row::done).max().unwrap_or(millis(80)),
+        wall: rows.iter().filter_map(Row::done).max().unwrap_or_else(|| millis(80)),
         threads,
         connections: 1,
         streams: 1,
