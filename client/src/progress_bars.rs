@@ -66,18 +66,21 @@ fn bars(plan: &RacePlan) -> (Vec<ProgressBar>, MultiProgress) {
     (bars.collect(), all)
 }
 
-/// The bar of the way that runs; those of the ways before it have ended.
+/// Moves the bars of the ways that have begun; all but the last of them have ended.
 fn draw(bars: &[ProgressBar], progress: &Progress) {
-    let reading = progress.read();
-    for (index, bar) in bars.iter().enumerate() {
-        if index + 1 == reading.ways_begun {
-            if bar.position() == 0 {
-                bar.reset_elapsed();
-            }
-            bar.set_position(reading.done as u64);
-            bar.set_message(format!("{} in flight", reading.in_flight));
-        } else if index + 1 < reading.ways_begun && !bar.is_finished() {
+    let begun = progress.read();
+    for (index, (bar, way)) in bars.iter().zip(&begun).enumerate() {
+        if bar.is_finished() {
+            continue;
+        }
+        if bar.position() == 0 && bar.message().is_empty() {
+            bar.reset_elapsed();
+        }
+        bar.set_position(way.done as u64);
+        if index + 1 < begun.len() {
             bar.abandon_with_message("");
+        } else {
+            bar.set_message(format!("{} in flight", way.in_flight));
         }
     }
 }

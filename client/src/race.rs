@@ -38,6 +38,7 @@ use crate::dial::ConnectError;
 use crate::race::calls::Caller;
 use crate::race::counters::Counters;
 use crate::race::embedded::Embedded;
+use crate::race::progress::WayProgress;
 use crate::target::Target;
 
 /// What to race.
@@ -119,7 +120,7 @@ pub async fn run(
         if interrupt.is_cancelled() {
             break;
         }
-        progress.begin_way();
+        let progress = progress.begin_way();
         runs.push(run_way(*way, plan, &target, &counters, interrupt, progress).await?);
     }
     if let Some(embedded) = embedded {
@@ -136,7 +137,7 @@ async fn run_way(
     target: &Target,
     counters: &Counters,
     interrupt: &CancellationToken,
-    progress: &Progress,
+    progress: WayProgress,
 ) -> Result<WayRun, ConnectError> {
     // Opened before the way's clock starts; over HTTP/1.1 only to see that somebody is there.
     let timer = Timer::new(Clock::Monotonic);

@@ -19,7 +19,7 @@ use crate::dial::ConnectError;
 use crate::http1::{self, HttpError};
 use crate::race::delays::Delays;
 use crate::race::outcome::{End, Row};
-use crate::race::progress::Progress;
+use crate::race::progress::WayProgress;
 use crate::status::code_name;
 use crate::target::Target;
 
@@ -65,7 +65,7 @@ pub(super) struct Calls {
     pub(super) interrupt: CancellationToken,
     /// How long after it was sent a call is cancelled, where the way can do that.
     pub(super) cancel_after: Option<Duration>,
-    pub(super) progress: Progress,
+    pub(super) progress: WayProgress,
 }
 
 /// Why a call has no answer.

@@ -11,7 +11,7 @@ use crate::connections::Connections;
 use crate::race::calls::{Caller, Calls};
 use crate::race::cost::CostMeter;
 use crate::race::outcome::{End, Row, WayRun};
-use crate::race::progress::Progress;
+use crate::race::progress::WayProgress;
 use crate::race::projection::{fits, project};
 use crate::race::room::Needs;
 use crate::race::way::Way;
@@ -50,7 +50,7 @@ pub(super) async fn run(
     caller: Caller,
     connections: &Connections,
     interrupt: &CancellationToken,
-    progress: &Progress,
+    progress: WayProgress,
 ) -> WayRun {
     let cost = CostMeter::start();
     let count = plan.calls.get();
@@ -63,7 +63,7 @@ pub(super) async fn run(
         interrupt: interrupt.clone(),
         // Nothing stops a thread that waits.
         cancel_after: plan.cancel_after.filter(|_| way != Way::Threads),
-        progress: progress.clone(),
+        progress,
     };
     let mut made = match way {
         Way::Sequential => Made::of(&calls, sequential(&calls, plan).await),
