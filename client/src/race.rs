@@ -8,6 +8,7 @@ mod embedded;
 mod json;
 mod layout;
 mod outcome;
+mod plan;
 mod progress;
 mod projection;
 mod room;
@@ -18,9 +19,7 @@ mod text;
 mod way;
 mod words;
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub use crate::race::delays::Delays;
 pub use crate::race::json::to_json;
 pub use crate::race::outcome::{Cost, End, Race, Row, ServerView, WayRun};
+pub use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 pub use crate::race::progress::{Progress, Reading};
 pub use crate::race::svg::to_svg;
 pub use crate::race::text::to_text;
@@ -40,45 +40,6 @@ use crate::race::counters::Counters;
 use crate::race::embedded::Embedded;
 use crate::race::progress::WayProgress;
 use crate::target::Target;
-
-/// What to race.
-#[derive(Debug, Clone)]
-pub struct RacePlan {
-    /// How many calls each way makes.
-    pub calls: NonZeroUsize,
-    /// How long the server is asked to wait for each.
-    pub delays: Delays,
-    /// The ways, in the order in which they run. Over HTTP/1.1 there is no exchange.
-    pub ways: Vec<Way>,
-    /// Whom to call; [`None`] starts a server inside this process.
-    pub target: Option<Target>,
-    /// In what the calls are made.
-    pub protocol: Protocol,
-    /// How long the sequential way may take; what is left then is projected.
-    pub sequential_max: Duration,
-    /// Whose connections the threads use.
-    pub thread_connections: ThreadConnections,
-    /// How long after it was sent each call is cancelled, where its way can do that.
-    pub cancel_after: Option<Duration>,
-}
-
-/// In what the calls of a race are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// gRPC, as many calls on a connection as the server allows.
-    Grpc,
-    /// `GET /long_sync` over HTTP/1.1, a connection a call.
-    Http,
-}
-
-/// Whose connections the threads of a race use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum ThreadConnections {
-    /// All threads share one: only thread against task differs.
-    Shared,
-    /// Each thread has its own.
-    Own,
-}
 
 /// Why a race could not be run.
 #[derive(Debug, thiserror::Error)]

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::figures::nanos;
+use crate::race::delays::Delays;
 use crate::race::outcome::{End, Race, Row, ServerView, WayRun};
+use crate::race::plan::{Protocol, ThreadConnections};
 use crate::race::words::{lesson, notes};
-use crate::race::{Delays, Protocol, ThreadConnections};
 
 #[derive(Serialize)]
 struct JsonRace {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::race::Delays;
+use crate::race::delays::Delays;
 use crate::race::outcome::{End, Race, Row, WayRun};
 
 /// How many rows of a way are shown; of a longer one the first and the last.
@@ -128,7 +128,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::race::{Protocol, RacePlan, ThreadConnections, Way};
+    use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
+    use crate::race::way::Way;
 
     fn race(rows: Vec<Row>) -> Race {
         let wall = rows.iter().filter_map(Row::done).max().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::race::RacePlan;
+use crate::race::plan::RacePlan;
 use crate::race::way::Way;
 use crate::target::Target;
 

@@ -11,11 +11,11 @@ use crate::connections::Connections;
 use crate::race::calls::{Caller, Calls};
 use crate::race::cost::CostMeter;
 use crate::race::outcome::{End, Row, WayRun};
+use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 use crate::race::progress::WayProgress;
 use crate::race::projection::{fits, project};
 use crate::race::room::Needs;
 use crate::race::way::Way;
-use crate::race::{Protocol, RacePlan, ThreadConnections};
 
 /// How many messages one exchange carries. A server holds at most 1,024 unanswered ones in one
 /// stream unless told otherwise, and reads no further at that limit.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use longsync::duration::text;
 
 use crate::figures::{bytes, counted, grouped, rounded};
+use crate::race::delays::Delays;
 use crate::race::layout::{Line, Look, axis_end, legend, lines};
 use crate::race::outcome::{Race, WayRun};
+use crate::race::way::Way;
 use crate::race::words::{describe, headline, lesson, notes, server, times, wall, wrapped};
-use crate::race::{Delays, Way};
 
 const WIDTH: u32 = 800;
 /// Where the time axis begins and ends; before it are the numbers of calls, behind it marks.

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use crate::figures::{bytes, grouped};
+use crate::race::delays::Delays;
 use crate::race::layout::{axis_end, legend, lines};
 use crate::race::outcome::{Race, WayRun};
 use crate::race::terminal::{self, Axis, FAINT, brush};
+use crate::race::way::Way;
 use crate::race::words::{describe, headline, lesson, notes, server, times, wall, wrapped};
-use crate::race::{Delays, Way};
 use crate::table::table;
 
 const BOLD: Style = Style::new().bold();

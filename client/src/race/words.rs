@@ -3,9 +3,10 @@
 use longsync::duration::text;
 
 use crate::figures::{counted, grouped, rounded};
+use crate::race::delays::Delays;
 use crate::race::outcome::{End, Race, WayRun};
+use crate::race::plan::{Protocol, ThreadConnections};
 use crate::race::way::Way;
-use crate::race::{Delays, Protocol, ThreadConnections};
 
 /// What is raced.
 pub(super) fn headline(race: &Race) -> String {

@@ -4,27 +4,15 @@ use longsync_server::{Kind, Outcome};
 use tokio::task::JoinSet;
 
 use crate::harness::{
-    HOUR, Memory, Paused, Result, Socket, ask, config, eventually, framed, ms, wait,
+    HOUR, KINDS, Memory, Paused, Result, Socket, ask, config, eventually, framed, ms, settle, wait,
 };
-
-const RPCS: [(Kind, &str); 4] = [
-    (Kind::LongSync, "LongSync"),
-    (Kind::LongSyncStream, "LongSyncStream"),
-    (Kind::LongSyncCollect, "LongSyncCollect"),
-    (Kind::LongSyncExchange, "LongSyncExchange"),
-];
-
-/// The paused clock moves on only when nothing more can happen before that.
-async fn settle() {
-    tokio::time::sleep(ms(1)).await;
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_reset_ends_the_wait_of_every_kind_and_is_counted_with_how_long_it_waited() -> Result<()>
 {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
-    for (index, (kind, rpc)) in (1..).zip(RPCS) {
+    for (index, (kind, rpc)) in (1..).zip(KINDS) {
         let clock = Paused::start();
         let mut call = raw.open(rpc, &[]).await?;
         call.send(framed(&wait(HOUR)), kind == Kind::LongSync || kind == Kind::LongSyncStream)?;
@@ -45,7 +33,7 @@ async fn a_closed_connection_cancels_all_its_calls() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     let mut calls = Vec::new();
-    for (_, rpc) in RPCS {
+    for (_, rpc) in KINDS {
         let mut call = raw.open(rpc, &[]).await?;
         call.send(framed(&wait(HOUR)), false)?;
         calls.push(call);
@@ -57,7 +45,7 @@ async fn a_closed_connection_cancels_all_its_calls() -> Result<()> {
     settle().await;
     let seen = server.snapshot();
     assert_eq!(seen.calls_in_flight(), 0);
-    for (kind, rpc) in RPCS {
+    for (kind, rpc) in KINDS {
         assert_eq!(seen.calls_ended(kind, Outcome::Cancelled), 1, "{rpc}");
     }
     Ok(())

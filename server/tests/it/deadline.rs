@@ -7,16 +7,9 @@ use longsync_server::{Kind, Outcome};
 use tonic::Code;
 
 use crate::harness::{
-    HOUR, Memory, Paused, Raw, Result, ask, bad_field, config, delay, framed, ms, open_stream,
-    timing_of, wait, waits, within,
+    HOUR, KINDS, Memory, Paused, Raw, Result, ask, bad_field, config, delay, framed, ms,
+    open_stream, timing_of, wait, waits, within,
 };
-
-const KINDS: [(Kind, &str); 4] = [
-    (Kind::LongSync, "LongSync"),
-    (Kind::LongSyncStream, "LongSyncStream"),
-    (Kind::LongSyncCollect, "LongSyncCollect"),
-    (Kind::LongSyncExchange, "LongSyncExchange"),
-];
 
 fn ended(server: &Memory, kind: Kind, outcome: Outcome) -> u64 {
     server.snapshot().calls_ended(kind, outcome)

@@ -15,26 +15,14 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::harness::{
-    HOUR, Memory, ORIGIN, Paused, Raw, Result, Socket, connect, delay, eventually, framed, ms,
-    read, timing_of, wait, waits, with_drain,
+    HOUR, KINDS, Memory, ORIGIN, Paused, Raw, Result, Socket, connect, delay, eventually, framed,
+    ms, read, settle, timing_of, wait, waits, with_drain,
 };
-
-const KINDS: [(Kind, &str); 4] = [
-    (Kind::LongSync, "LongSync"),
-    (Kind::LongSyncStream, "LongSyncStream"),
-    (Kind::LongSyncCollect, "LongSyncCollect"),
-    (Kind::LongSyncExchange, "LongSyncExchange"),
-];
 
 /// A drain that is under way, on a task of its own.
 fn drain(server: &Memory) -> tokio::task::JoinHandle<()> {
     let worker = server.worker.clone();
     tokio::spawn(async move { worker.drain().await })
-}
-
-/// The paused clock moves on only when nothing more can happen before that.
-async fn settle() {
-    tokio::time::sleep(ms(1)).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,33 +3,20 @@
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::Bytes;
-use longsync::v1::{LongSyncExchangeRequest, LongSyncExchangeResponse};
+use longsync::v1::LongSyncExchangeRequest;
 use longsync_server::{Kind, Limits, Outcome};
-use tonic::{Code, Streaming};
+use tonic::Code;
 
 use crate::harness::{
     HOUR, Memory, Paused, RawCall, Result, Socket, ask, config, framed, ms, open_stream, seen,
-    with_limits,
+    timed, with_limits,
 };
 
 fn unanswered(limit: usize) -> Limits {
     let max_unanswered = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
     Limits { max_unanswered, ..Limits::default() }
-}
-
-/// Each answer with the time at which it came.
-async fn all(
-    clock: Paused,
-    mut answers: Streaming<LongSyncExchangeResponse>,
-) -> Result<Vec<(Duration, LongSyncExchangeResponse)>> {
-    let mut came = Vec::new();
-    while let Some(answer) = answers.message().await? {
-        came.push((clock.elapsed(), answer));
-    }
-    Ok(came)
 }
 
 #[tokio::test(start_paused = true)]
@@ -40,7 +27,7 @@ async fn answers_overtake_one_another_and_are_matched_by_id() -> Result<()> {
     let asked = [(1, 500), (2, 100), (3, 300), (4, 0), (5, 100)];
     let requests = asked.map(|(id, delay)| ask(id, ms(delay)));
     let answers = client.long_sync_exchange(tokio_stream::iter(requests)).await?.into_inner();
-    let came = all(clock, answers).await?;
+    let came = timed(clock, answers).await?;
     let order: Vec<_> = came.iter().map(|(at, answer)| (answer.id, *at)).collect();
     let expected = [(4, 0), (2, 100), (5, 100), (3, 300), (1, 500)];
     assert_eq!(order, expected.map(|(id, at)| (id, ms(at))));
@@ -67,7 +54,7 @@ async fn a_wait_begins_when_its_request_comes() -> Result<()> {
         }
         anyhow::Ok(())
     };
-    let (came, sent) = tokio::join!(all(clock, answers), sending);
+    let (came, sent) = tokio::join!(timed(clock, answers), sending);
     sent?;
     let order: Vec<_> = came?.iter().map(|(at, answer)| (answer.id, *at)).collect();
     let expected = [(2, 200), (1, 1_000), (3, 1_000), (4, 2_050)];
@@ -80,7 +67,7 @@ async fn a_wait_begins_when_its_request_comes() -> Result<()> {
 async fn an_exchange_without_requests_ends_well() -> Result<()> {
     let mut client = Memory::start(config()).await.client().await?;
     let answers = client.long_sync_exchange(tokio_stream::empty()).await?.into_inner();
-    assert!(all(Paused::start(), answers).await?.is_empty());
+    assert!(timed(Paused::start(), answers).await?.is_empty());
     Ok(())
 }
 
@@ -98,7 +85,7 @@ async fn a_refused_request_is_a_failure_and_the_stream_goes_on() -> Result<()> {
         ask(6, ms(100)),
     ];
     let answers = client.long_sync_exchange(tokio_stream::iter(requests)).await?.into_inner();
-    let came = all(Paused::start(), answers).await?;
+    let came = timed(Paused::start(), answers).await?;
     let order: Vec<_> = came.iter().map(|(at, answer)| (answer.id, *at)).collect();
     let expected = [(2, 0), (3, 0), (4, 0), (5, 0), (6, 100), (1, 200)];
     assert_eq!(order, expected.map(|(id, at)| (id, ms(at))));
@@ -124,7 +111,7 @@ async fn each_answer_carries_the_payload_its_request_asked_for() -> Result<()> {
         ask(3, ms(30)),
     ];
     let answers = client.long_sync_exchange(tokio_stream::iter(requests)).await?.into_inner();
-    let payloads: Vec<_> = all(Paused::start(), answers)
+    let payloads: Vec<_> = timed(Paused::start(), answers)
         .await?
         .into_iter()
         .map(|(_, answer)| answer.payload)
@@ -211,7 +198,7 @@ async fn a_client_that_keeps_sending_is_held_back_and_gets_every_answer() -> Res
     let requests = (0..COUNT)
         .map(move |id| LongSyncExchangeRequest { payload: payload.clone(), ..ask(id, ms(100)) });
     let answers = client.long_sync_exchange(tokio_stream::iter(requests)).await?.into_inner();
-    let came = all(clock, answers).await?;
+    let came = timed(clock, answers).await?;
     let ids: Vec<_> = came.iter().map(|(_, answer)| answer.id).collect();
     assert_eq!(ids, (0..COUNT).collect::<Vec<_>>());
     // Four at a time.
@@ -247,7 +234,7 @@ async fn over_a_socket_a_thousand_requests_take_as_long_as_the_longest() -> Resu
     let clock = Paused::start();
     let requests = (0..1_000).map(|id| ask(id, ms(id % 100)));
     let answers = client.long_sync_exchange(tokio_stream::iter(requests)).await?.into_inner();
-    let came = all(clock, answers).await?;
+    let came = timed(clock, answers).await?;
     assert_eq!(came.len(), 1_000);
     for (at, answer) in came {
         let (planned, waited) = seen(answer.timing.as_ref())?;

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use longsync::v1::long_sync_service_client::LongSyncServiceClient;
 use longsync::v1::{LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest};
-use longsync_server::{Behavior, Config, Limits};
+use longsync_server::{Behavior, Config, Kind, Limits};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::Streaming;
 
 pub(crate) use self::channel::{Channel, ORIGIN, connect};
 pub(crate) use self::memory::Memory;
@@ -29,6 +30,14 @@ pub(crate) type Client = LongSyncServiceClient<Channel>;
 
 /// An hour: longer than any test.
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
+
+/// The RPCs, and what they are called.
+pub(crate) const KINDS: [(Kind, &str); 4] = [
+    (Kind::LongSync, "LongSync"),
+    (Kind::LongSyncStream, "LongSyncStream"),
+    (Kind::LongSyncCollect, "LongSyncCollect"),
+    (Kind::LongSyncExchange, "LongSyncExchange"),
+];
 
 pub(crate) const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
@@ -103,6 +112,23 @@ pub(crate) fn within<T>(timeout: Duration, message: T) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
     request.set_timeout(timeout);
     request
+}
+
+/// The paused clock moves on only when nothing more can happen before that.
+pub(crate) async fn settle() {
+    tokio::time::sleep(ms(1)).await;
+}
+
+/// All answers of a stream, each with the time at which it came.
+pub(crate) async fn timed<T>(
+    clock: Paused,
+    mut answers: Streaming<T>,
+) -> Result<Vec<(Duration, T)>> {
+    let mut came = Vec::new();
+    while let Some(answer) = answers.message().await? {
+        came.push((clock.elapsed(), answer));
+    }
+    Ok(came)
 }
 
 /// Waits until `holds`, which something under way will make true; gives up after 10 s.

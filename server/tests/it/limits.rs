@@ -11,14 +11,9 @@ use tokio::task::JoinSet;
 use tonic::Code;
 
 use crate::harness::{
-    HOUR, Memory, Paused, Result, Socket, ask, config, eventually, framed, ms, quota, timing_of,
-    wait, waits, with_limits,
+    HOUR, Memory, Paused, Result, Socket, ask, config, eventually, framed, ms, quota, settle,
+    timing_of, wait, waits, with_limits,
 };
-
-/// The paused clock moves on only when nothing more can happen before that.
-async fn settle() {
-    tokio::time::sleep(ms(1)).await;
-}
 
 fn of_payload(bytes: usize, delay: Duration) -> LongSyncRequest {
     LongSyncRequest { payload: vec![7; bytes].into(), echo_payload: true, ..wait(delay) }

@@ -2,32 +2,21 @@
 
 use std::time::Duration;
 
-use longsync::v1::{LongSyncStreamRequest, LongSyncStreamResponse};
+use longsync::v1::LongSyncStreamRequest;
 use longsync_server::{Kind, Limits, Outcome};
-use tonic::Streaming;
 
 use crate::harness::{
-    HOUR, Memory, Paused, Result, Socket, bad_field, config, delay, ms, seen, waits, with_limits,
+    HOUR, Memory, Paused, Result, Socket, bad_field, config, delay, ms, seen, timed, waits,
+    with_limits,
 };
-
-/// Each answer with the time at which it came.
-async fn all(
-    clock: Paused,
-    mut answers: Streaming<LongSyncStreamResponse>,
-) -> Result<Vec<(Duration, LongSyncStreamResponse)>> {
-    let mut came = Vec::new();
-    while let Some(answer) = answers.message().await? {
-        came.push((clock.elapsed(), answer));
-    }
-    Ok(came)
-}
 
 #[tokio::test(start_paused = true)]
 async fn answers_come_at_exact_multiples_of_the_delay() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut client = server.client().await?;
     let clock = Paused::start();
-    let came = all(clock, client.long_sync_stream(waits(ms(100), 50)).await?.into_inner()).await?;
+    let came =
+        timed(clock, client.long_sync_stream(waits(ms(100), 50)).await?.into_inner()).await?;
     assert_eq!(came.len(), 50);
     for (index, (at, answer)) in (0..).zip(came) {
         assert_eq!(answer.index, index);
@@ -48,7 +37,8 @@ async fn lateness_does_not_add_up() -> Result<()> {
     let clock = Paused::start();
     // The timer's step is 1 ms: every second answer is half of one late.
     let delay = Duration::from_micros(1_500);
-    let came = all(clock, client.long_sync_stream(waits(delay, 1_000)).await?.into_inner()).await?;
+    let came =
+        timed(clock, client.long_sync_stream(waits(delay, 1_000)).await?.into_inner()).await?;
     for (index, (at, answer)) in (0_u32..).zip(came) {
         let due = delay * (index + 1);
         assert!((due..due + ms(1)).contains(&at), "answer {index} came at {at:?}");
@@ -63,7 +53,7 @@ async fn lateness_does_not_add_up() -> Result<()> {
 async fn an_unset_count_is_one_answer() -> Result<()> {
     let mut client = Memory::start(config()).await.client().await?;
     let request = LongSyncStreamRequest { count: None, ..waits(ms(40), 0) };
-    let came = all(Paused::start(), client.long_sync_stream(request).await?.into_inner()).await?;
+    let came = timed(Paused::start(), client.long_sync_stream(request).await?.into_inner()).await?;
     assert_eq!(came.len(), 1);
     assert_eq!(came[0].0, ms(40));
     Ok(())
@@ -74,7 +64,7 @@ async fn a_count_of_zero_ends_at_once_and_well() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut client = server.client().await?;
     let clock = Paused::start();
-    let came = all(clock, client.long_sync_stream(waits(HOUR, 0)).await?.into_inner()).await?;
+    let came = timed(clock, client.long_sync_stream(waits(HOUR, 0)).await?.into_inner()).await?;
     assert!(came.is_empty());
     assert_eq!(clock.elapsed(), Duration::ZERO);
     assert_eq!(server.snapshot().calls_ended(Kind::LongSyncStream, Outcome::Answered), 1);
@@ -87,7 +77,7 @@ async fn the_greatest_count_is_answered_and_one_more_is_refused() -> Result<()> 
     let mut client = Memory::start(with_limits(limits)).await.client().await?;
     let clock = Paused::start();
     let answers = client.long_sync_stream(waits(Duration::ZERO, 5_000)).await?.into_inner();
-    assert_eq!(all(clock, answers).await?.len(), 5_000);
+    assert_eq!(timed(clock, answers).await?.len(), 5_000);
     assert_eq!(clock.elapsed(), Duration::ZERO);
     let status = client.long_sync_stream(waits(ms(1), 5_001)).await.expect_err("it is refused");
     assert_eq!(bad_field(&status)?, "count");
@@ -106,7 +96,7 @@ async fn each_answer_carries_the_payload_that_was_asked_for() -> Result<()> {
     let zeros = LongSyncStreamRequest { response_bytes: 100_000, ..waits(ms(10), 3) };
     for (request, expected) in [(echo, b"hello".to_vec()), (zeros, vec![0; 100_000])] {
         let answers = client.long_sync_stream(request).await?.into_inner();
-        let came = all(Paused::start(), answers).await?;
+        let came = timed(Paused::start(), answers).await?;
         assert_eq!(came.len(), 3);
         assert!(came.iter().all(|(_, answer)| answer.payload == expected));
     }
@@ -140,7 +130,7 @@ async fn over_a_socket_no_answer_is_early() -> Result<()> {
     let mut client = server.client().await?;
     let clock = Paused::start();
     let answers = client.long_sync_stream(waits(ms(10), 20)).await?.into_inner();
-    for (index, (at, _)) in (0_u32..).zip(all(clock, answers).await?) {
+    for (index, (at, _)) in (0_u32..).zip(timed(clock, answers).await?) {
         assert!(at >= ms(10) * (index + 1), "answer {index} came at {at:?}");
     }
     Ok(())
