@@ -1,0 +1,116 @@
+# What the scripts share that run cases against a server of their own: finding and starting it,
+# running a case, one line a case, and how many passed, failed and were skipped.
+
+# What one case may take.
+CASE_SECONDS=30
+# By which a case says that it cannot be run here.
+SKIPPED=77
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+# Cargo takes a relative one from where it is run.
+target=${CARGO_TARGET_DIR:-target}
+[[ $target == /* ]] || target=$root/$target
+
+passed=0 failed=0 skipped=0
+
+# report RESULT CASE [WHY]: on one line, whatever the reason looks like.
+report() {
+    case $1 in
+        pass) passed=$((passed + 1)) ;;
+        FAIL) failed=$((failed + 1)) ;;
+        skip) skipped=$((skipped + 1)) ;;
+    esac
+    local words
+    # Newlines are blanks here, so that `read` takes all of the reason apart.
+    read -r -d '' -a words <<<"${3-}"
+    local why=${words[*]}
+    printf '%s %s%s\n' "$1" "$2" "${why:+ : ${why:0:1000}}"
+}
+
+# The last line. Fails if a case did.
+report_all() {
+    printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+    [[ $failed == 0 ]]
+}
+
+give_up() {
+    printf '%s: %s\n' "$0" "$*" >&2
+    exit 1
+}
+
+# run_case WHAT COMMAND...
+run_case() {
+    local what=$1 said exit_code=0
+    shift
+    said=$(timeout --kill-after=5 $CASE_SECONDS "$@" </dev/null 2>&1) || exit_code=$?
+    case $exit_code in
+        0) report pass "$what" ;;
+        "$SKIPPED") report skip "$what" "$said" ;;
+        124 | 137) report FAIL "$what" "it did not end within $CASE_SECONDS s; $said" ;;
+        *) report FAIL "$what" "${said:-exit code $exit_code}" ;;
+    esac
+}
+
+# start_server [SERVER-BINARY]: builds one if none is given. Leaves the binary in SERVER, the server's
+# address in ADDR, and in `scratch` a directory that goes when the script ends, as the server does.
+start_server() {
+    command -v timeout >/dev/null || give_up 'timeout (of the GNU core utilities) is needed to bound each case'
+    # The server's flags can come from the environment, and a proxy is not to see calls to this machine.
+    unset "${!LONGSYNC_@}"
+    export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
+    # The cases leave no caches beside themselves.
+    export PYTHONDONTWRITEBYTECODE=1
+
+    find_server "$@"
+    server_pid=
+    scratch=$(mktemp -d) || give_up 'no temporary directory'
+    trap clean_up EXIT
+    trap 'exit 130' INT TERM
+
+    mkfifo "$scratch/stdout" || give_up 'cannot make a pipe'
+    "$SERVER" --listen 127.0.0.1:0 --log off >"$scratch/stdout" 2>"$scratch/stderr" &
+    server_pid=$!
+    # Kept open: the server has more to say than its first line.
+    exec 3<"$scratch/stdout"
+    local line=
+    IFS= read -r -t "$CASE_SECONDS" line <&3
+    ADDR=${line#longsync-server listening on http://}
+    [[ $line != "$ADDR" ]] || give_up "the server's first line was '$line': $(<"$scratch/stderr")"
+    [[ $ADDR =~ ^127\.0\.0\.1:[1-9][0-9]*$ ]] || give_up "the server listens on '$ADDR'"
+    export ADDR SERVER
+}
+
+find_server() {
+    if [[ $# -gt 1 ]]; then
+        give_up 'it takes at most one argument, the path of a server binary'
+    elif [[ $# == 1 ]]; then
+        [[ -x $1 ]] || give_up "$1 is no program"
+        SERVER=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+    else
+        (cd "$root" && cargo build --release -p longsync-server) || give_up 'the server does not build'
+        SERVER=$target/release/longsync-server
+        [[ -x $SERVER ]] || give_up "there is no server at $SERVER"
+    fi
+}
+
+# What is left of a server is ended by its own process id.
+clean_up() {
+    [[ -z $server_pid ]] || kill -KILL "$server_pid" 2>/dev/null
+    rm -rf "$scratch"
+}
+
+stop_server() {
+    local exit_code=0
+    kill -TERM "$server_pid" 2>/dev/null
+    if ! timeout $CASE_SECONDS tail --pid="$server_pid" -f /dev/null; then
+        report FAIL 'server ends after SIGTERM' "it still ran after $CASE_SECONDS s"
+        return
+    fi
+    wait "$server_pid" || exit_code=$?
+    server_pid=
+    if [[ $exit_code == 0 && ! -s $scratch/stderr ]]; then
+        report pass 'server ends after SIGTERM'
+    else
+        report FAIL 'server ends after SIGTERM' "exit code $exit_code; on stderr: $(<"$scratch/stderr")"
+    fi
+}
