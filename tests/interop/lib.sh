@@ -35,6 +35,12 @@ at_least() {
         fail "expected $3 of at least $2, found '$1'"
 }
 
+# below ACTUAL BOUND WHAT, of decimal numbers
+below() {
+    awk -v a="$1" -v b="$2" 'BEGIN { exit !(a != "" && a + 0 < b + 0) }' ||
+        fail "expected $3 below $2, found '$1'"
+}
+
 # The value of a counter or gauge of /metrics.
 metric() {
     local page

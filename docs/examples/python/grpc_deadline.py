@@ -1,0 +1,20 @@
+"""A deadline travels with its call: the server knows it, too, and stops waiting."""
+
+import os
+import sys
+import time
+from datetime import timedelta
+
+import grpc
+
+ADDRESS = os.environ.get("LONGSYNC_URL", "http://127.0.0.1:9000").removeprefix("http://")
+sys.path.append("proto")  # Where the contract is, seen from the project's root.
+messages, services = grpc.protos_and_services("longsync/v1/longsync.proto")
+
+start = time.perf_counter()
+with grpc.insecure_channel(ADDRESS) as channel:
+    stub = services.LongSyncServiceStub(channel)
+    try:
+        stub.LongSync(messages.LongSyncRequest(delay=timedelta(seconds=2)), timeout=0.2)
+    except grpc.RpcError as error:
+        print(f"{error.code().name} ({error.details()}) after {time.perf_counter() - start:.3f}s")
