@@ -1,14 +1,19 @@
 //! One wait.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use pin_project_lite::pin_project;
-use tokio::sync::Notify;
-use tokio::sync::futures::OwnedNotified;
+use tokio::runtime::Handle;
+use tokio::task::coop::poll_proceed;
+
+use crate::clock::Clock;
+use crate::driver;
+use crate::slab::Key;
+use crate::waits::{Entered, NEVER, Waits};
 
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,31 +24,77 @@ pub enum Woken {
     Fired,
 }
 
-pin_project! {
-    /// A wait until a due time; made by [`Timer::sleep_until`](crate::Timer::sleep_until).
-    #[derive(Debug)]
-    #[must_use = "a wait does nothing unless it is polled"]
-    pub struct Sleep {
-        due: Instant,
-        #[pin]
-        until: tokio::time::Sleep,
-        #[pin]
-        fired: OwnedNotified,
-    }
+/// A wait until a due time; made by [`Timer::sleep_until`](crate::Timer::sleep_until).
+///
+/// Polled again after it has ended, it tells the same.
+#[must_use = "a wait does nothing unless it is polled"]
+pub struct Sleep {
+    due: Instant,
+    /// How often all waits had been ended when this one was made.
+    fires: u64,
+    /// Its place in the queue, from the first poll on.
+    entry: Option<Key>,
+    waits: Arc<Waits>,
+    /// Under tokio's clock, which may be paused, only tokio knows when time passes.
+    until: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Sleep {
-    pub(crate) fn new(due: Instant, fire: &Arc<Notify>) -> Self {
-        Self {
-            due,
-            until: tokio::time::sleep_until(due.into()),
-            fired: Arc::clone(fire).notified_owned(),
-        }
+    pub(crate) fn new(due: Instant, waits: &Arc<Waits>) -> Self {
+        let until = match waits.clock {
+            Clock::Monotonic => None,
+            Clock::Tokio => Some(Box::pin(tokio::time::sleep_until(due.into()))),
+        };
+        Self { due, fires: waits.fires(), entry: None, waits: Arc::clone(waits), until }
     }
 
     /// When the wait should end.
     pub fn due(&self) -> Instant {
         self.due
+    }
+
+    /// By tokio's clock. What waits in the queue waits only for the end of all.
+    fn poll_tokio(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
+        if self.until.as_mut().is_some_and(|until| until.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(Woken::Due);
+        }
+        match self.enter((0, NEVER), None, cx) {
+            Entered::Fired => Poll::Ready(Woken::Fired),
+            Entered::Waiting | Entered::Undriven => Poll::Pending,
+        }
+    }
+
+    fn poll_monotonic(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
+        let now = self.waits.clock.now();
+        if now >= self.due {
+            return Poll::Ready(Woken::Due);
+        }
+        if self.fires == self.waits.fires() && self.is_entered(cx) {
+            return Poll::Pending;
+        }
+        let runtime = Handle::current();
+        let times = (self.waits.count(now), self.waits.count(self.due));
+        match self.enter(times, Some(&runtime), cx) {
+            Entered::Fired => return Poll::Ready(Woken::Fired),
+            Entered::Undriven => driver::start(&self.waits, &runtime),
+            Entered::Waiting => {}
+        }
+        Poll::Pending
+    }
+
+    fn is_entered(&self, cx: &Context<'_>) -> bool {
+        self.entry.is_some_and(|key| self.waits.has(key, cx.waker()))
+    }
+
+    fn enter(&mut self, times: (u64, u64), runtime: Option<&Handle>, cx: &Context<'_>) -> Entered {
+        let runtime = runtime.map(Handle::id);
+        self.waits.enter(&mut self.entry, times, self.fires, cx.waker().clone(), runtime)
+    }
+
+    fn leave(&mut self) {
+        if let Some(key) = self.entry.take() {
+            self.waits.leave(key);
+        }
     }
 }
 
@@ -51,10 +102,29 @@ impl Future for Sleep {
     type Output = Woken;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Woken> {
-        let this = self.project();
-        if this.until.poll(cx).is_ready() {
-            return Poll::Ready(Woken::Due);
-        }
-        this.fired.poll(cx).map(|()| Woken::Fired)
+        let this = self.get_mut();
+        let woken = if this.until.is_some() {
+            ready!(this.poll_tokio(cx))
+        } else {
+            // A task that waits for what has passed, over and over, must let others run.
+            let budget = ready!(poll_proceed(cx));
+            let woken = ready!(this.poll_monotonic(cx));
+            budget.made_progress();
+            woken
+        };
+        this.leave();
+        Poll::Ready(woken)
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep").field("due", &self.due).finish_non_exhaustive()
     }
 }

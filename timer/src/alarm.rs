@@ -1,0 +1,104 @@
+//! What wakes a driver at a time: one alarm for all waits, set to the earliest.
+//!
+//! An alarm comes in two halves. Whoever adds a wait sets the [`Alarm`], from any thread; the driver
+//! waits for the [`Bell`]. An alarm may ring without need, and is then set again.
+
+mod portable;
+#[cfg(target_os = "linux")]
+mod timerfd;
+
+use std::time::Instant;
+
+/// What an alarm is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A file descriptor that becomes readable at a time, to the nanosecond.
+    #[cfg(target_os = "linux")]
+    TimerFd,
+    /// tokio's own timer, which rounds up to the next millisecond.
+    #[cfg_attr(
+        all(target_os = "linux", not(test)),
+        expect(dead_code, reason = "made where there is no timerfd, and in tests")
+    )]
+    Portable,
+}
+
+impl Kind {
+    /// The best that the system has.
+    #[cfg(target_os = "linux")]
+    pub(crate) const NATIVE: Self = Self::TimerFd;
+    /// The best that the system has.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) const NATIVE: Self = Self::Portable;
+
+    /// All that this system can have.
+    #[cfg(all(test, target_os = "linux"))]
+    pub(crate) const ALL: &[Self] = &[Self::TimerFd, Self::Portable];
+    /// All that this system can have.
+    #[cfg(all(test, not(target_os = "linux")))]
+    pub(crate) const ALL: &[Self] = &[Self::Portable];
+}
+
+/// The half that is set. Clones set the same alarm.
+#[derive(Debug, Clone)]
+pub(crate) enum Alarm {
+    #[cfg(target_os = "linux")]
+    TimerFd(timerfd::Alarm),
+    Portable(portable::Alarm),
+}
+
+/// The half that rings.
+#[derive(Debug)]
+pub(crate) enum Bell {
+    #[cfg(target_os = "linux")]
+    TimerFd(timerfd::Bell),
+    Portable(portable::Bell),
+}
+
+/// Makes an alarm on the current runtime. `origin` is what its times are counted from.
+///
+/// A system that is out of file descriptors still has the portable one: late by a millisecond is
+/// better than not at all.
+///
+/// # Panics
+/// Outside a tokio runtime with the driver enabled that this kind needs.
+pub(crate) fn new(kind: Kind, origin: Instant) -> (Alarm, Bell) {
+    match kind {
+        #[cfg(target_os = "linux")]
+        Kind::TimerFd => timerfd(origin).unwrap_or_else(|_| portable(origin)),
+        Kind::Portable => portable(origin),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn timerfd(origin: Instant) -> std::io::Result<(Alarm, Bell)> {
+    let (alarm, bell) = timerfd::new(origin)?;
+    Ok((Alarm::TimerFd(alarm), Bell::TimerFd(bell)))
+}
+
+fn portable(origin: Instant) -> (Alarm, Bell) {
+    let (alarm, bell) = portable::new(origin);
+    (Alarm::Portable(alarm), Bell::Portable(bell))
+}
+
+impl Alarm {
+    /// Lets the bell ring once, so many nanoseconds after the origin, and not at what was set before.
+    pub(crate) fn set(&self, at: u64) {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::TimerFd(alarm) => alarm.set(at),
+            Self::Portable(alarm) => alarm.set(at),
+        }
+    }
+}
+
+impl Bell {
+    /// Waits until it rings.
+    pub(crate) async fn rings(&mut self) {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::TimerFd(bell) => bell.rings().await,
+            Self::Portable(bell) => bell.rings().await,
+        }
+    }
+}
