@@ -1,0 +1,20 @@
+//! Alone in its program, whose limit of open files it lowers.
+
+#![cfg(target_os = "linux")]
+
+use std::time::Duration;
+
+use longsync_timer::{Clock, Timer, Woken};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime::Builder;
+
+#[test]
+fn a_program_out_of_files_waits_all_the_same() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).unwrap();
+    let timer = Timer::new(Clock::Monotonic);
+    let due = timer.now() + Duration::from_millis(1);
+    assert_eq!(runtime.block_on(timer.sleep_until(due)), Woken::Due);
+    assert!(timer.now() >= due);
+}
