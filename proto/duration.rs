@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::quote::quoted;
+
 /// What is wrong with a duration, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotADuration(String);
@@ -26,11 +28,13 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
     match humantime::parse_duration(text.trim()) {
         Ok(duration) if duration <= LONGEST => Ok(duration),
         Ok(_) => Err(NotADuration(format!(
-            "`{text}` is longer than a year: write at most {}",
+            "{} is longer than a year: write at most {}",
+            quoted(text),
             self::text(LONGEST)
         ))),
         Err(_) => Err(NotADuration(format!(
-            "`{text}` is not a duration: write a number and a unit, such as 250ms, 1.5s or 2m"
+            "{} is not a duration: write a number and a unit, such as 250ms, 1.5s or 2m",
+            quoted(text)
         ))),
     }
 }

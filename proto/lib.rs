@@ -5,8 +5,11 @@
 
 pub mod codec;
 pub mod duration;
+mod quote;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+pub use crate::quote::quoted;
 
 /// The generated messages, client and server of `longsync.v1`.
 #[expect(
@@ -28,6 +31,9 @@ pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOC
 
 /// The request header that says how a call behaves, where the request itself does not.
 pub const BEHAVIOR_HEADER: &str = "x-longsync-behavior";
+
+/// What every answer says.
+pub const DONE: &str = "Done!";
 
 /// The path of the HTTP face's slow answer.
 pub const HTTP_PATH: &str = "/long_sync";

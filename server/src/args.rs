@@ -81,7 +81,7 @@ struct LimitArgs {
     #[arg(long, env = "LONGSYNC_MAX_IN_FLIGHT", value_name = "N", default_value_t = Limits::default().max_in_flight, value_parser = whole::<u64>)]
     max_in_flight: u64,
 
-    /// The most bytes of requests held in memory over all connections.
+    /// The most bytes of requests and large answers held in memory over all connections.
     #[arg(long, env = "LONGSYNC_MAX_BUFFERED_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_buffered_bytes, value_parser = whole::<u64>)]
     max_buffered_bytes: u64,
 

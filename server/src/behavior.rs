@@ -31,7 +31,7 @@ impl fmt::Display for Behavior {
 
 /// Where a text stops being a behavior, and what was expected there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not understood at column {column}: expected {expected}")]
+#[error("{} is not understood at column {column}: expected {expected}", longsync::quoted(.text))]
 pub struct NotABehavior {
     text: String,
     column: usize,

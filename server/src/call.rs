@@ -13,7 +13,7 @@ use longsync::v1::Timing;
 use crate::behavior::Behavior;
 use crate::counters::{Kind, Outcome};
 use crate::deadline::{Deadline, parse_timeout};
-use crate::plan::{Ask, Plan, plan};
+use crate::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan};
 use crate::refusal::{Cut, Refusal};
 use crate::wait::{Spent, Wait};
 use crate::worker::Worker;
@@ -124,7 +124,8 @@ impl Call {
         let at = SystemTime::now();
         let mut state = self.state();
         state.received_at.get_or_insert(at);
-        if state.call_id.is_empty() {
+        // One that is longer is refused.
+        if state.call_id.is_empty() && call_id.len() <= MAX_CALL_ID_BYTES {
             call_id.clone_into(&mut state.call_id);
         }
         at
@@ -265,7 +266,10 @@ impl Call {
         self.state().is_client_gone = true;
     }
 
-    /// Holds so many more bytes of this call's requests in memory, or cuts it.
+    /// Holds so many more bytes of this call's requests or answers in memory.
+    ///
+    /// # Errors
+    /// When all calls together hold more than they may; the bytes count until the call ends.
     pub(crate) fn hold(&self, bytes: u64) -> Result<(), Refusal> {
         let limit = self.worker.shared.config.limits.max_buffered_bytes;
         let before = self.worker.shared.buffered_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -275,7 +279,7 @@ impl Call {
         }
         Err(Refusal::Exhausted {
             limit: "max-buffered-bytes",
-            why: format!("bytes of requests in memory have reached this server's limit of {limit}"),
+            why: format!("bytes held in memory have reached this server's limit of {limit}"),
         })
     }
 

@@ -41,7 +41,7 @@ impl Default for Config {
 pub struct Limits {
     /// The longest delay.
     pub max_delay: Duration,
-    /// The largest request message, in bytes, and the largest answer.
+    /// The largest request message, in bytes.
     pub max_message_bytes: u32,
     /// The most answers of one `LongSyncStream`.
     pub max_count: u32,
@@ -54,7 +54,7 @@ pub struct Limits {
     pub max_streams: u32,
     /// The most calls in flight, over all connections.
     pub max_in_flight: u64,
-    /// The most bytes of requests held in memory, over all connections.
+    /// The most bytes of requests and large answers held in memory, over all connections.
     pub max_buffered_bytes: u64,
     /// The most open connections. [`None`]: as many as the process's file limit leaves room for.
     pub max_connections: Option<NonZeroUsize>,

@@ -5,41 +5,45 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// What kind of call, as the metrics' label `rpc` has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The unary RPC.
-    LongSync,
-    /// The server streaming RPC.
-    LongSyncStream,
-    /// The client streaming RPC.
-    LongSyncCollect,
-    /// The bidirectional RPC.
-    LongSyncExchange,
-    /// `GET /long_sync`.
-    Http,
+/// A kind and its name from one list, so that no kind is forgotten.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal),+ $(,)?) => {
+        /// What kind of call, as the metrics' label `rpc` has it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[$doc])* $kind),+
+        }
+
+        impl Kind {
+            /// All kinds.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$kind),+];
+
+            /// What it is called: an RPC by its own name.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name),+
+                }
+            }
+        }
+    };
 }
 
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 5] = [
-        Self::LongSync,
-        Self::LongSyncStream,
-        Self::LongSyncCollect,
-        Self::LongSyncExchange,
-        Self::Http,
-    ];
+kinds! {
+    /// The unary RPC.
+    LongSync = "LongSync",
+    /// The server streaming RPC.
+    LongSyncStream = "LongSyncStream",
+    /// The client streaming RPC.
+    LongSyncCollect = "LongSyncCollect",
+    /// The bidirectional RPC.
+    LongSyncExchange = "LongSyncExchange",
+    /// `GET /long_sync`.
+    Http = "GET /long_sync",
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::LongSync => "LongSync",
-            Self::LongSyncStream => "LongSyncStream",
-            Self::LongSyncCollect => "LongSyncCollect",
-            Self::LongSyncExchange => "LongSyncExchange",
-            Self::Http => "GET /long_sync",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -64,15 +68,22 @@ impl Outcome {
         [Self::Answered, Self::Refused, Self::DeadlineExceeded, Self::Cancelled, Self::Drained];
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Outcome {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Answered => "answered",
             Self::Refused => "refused",
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::Cancelled => "cancelled",
             Self::Drained => "drained",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -43,8 +43,8 @@ impl Deadline {
 pub(crate) fn parse_timeout(value: &[u8]) -> Result<Duration, String> {
     let wrong = || {
         format!(
-            "`{}` is not a timeout: send 1 to 8 digits and one of the units H, M, S, m, u, n, such as 250m",
-            String::from_utf8_lossy(value)
+            "{} is not a timeout: send 1 to 8 digits and one of the units H, M, S, m, u, n, such as 250m",
+            longsync::quoted(&String::from_utf8_lossy(value))
         )
     };
     let (unit, digits) = value.split_last().ok_or_else(wrong)?;

@@ -1,25 +1,23 @@
 //! The HTTP face: `/long_sync`, `/healthz`, `/metrics`, and `/` with what to try.
 
-use std::future::{Future, ready};
-use std::pin::Pin;
+use std::future::ready;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use longsync::HTTP_PATH;
 use longsync::duration::from_proto;
 use longsync::v1::Timing;
+use longsync::{DONE, HTTP_PATH, quoted};
 use tonic::body::Body;
 
 use crate::call::Call;
 use crate::metrics;
 use crate::plan::{Ask, AskedDelay};
 use crate::refusal::{Cut, Refusal};
+use crate::services::BoxAnswer;
 use crate::wait::Wait;
 use crate::worker::Worker;
-
-type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// Whether a request is a call, which waits and is counted.
 pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
@@ -63,7 +61,10 @@ pub(crate) fn answer<B>(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "this is gRPC: call it with content-type application/grpc over HTTP/2\n",
         ),
-        _ => text(StatusCode::NOT_FOUND, format!("nothing at {path}: / says what there is\n")),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            format!("nothing at {}: / says what there is\n", quoted(path)),
+        ),
     }))
 }
 
@@ -108,7 +109,7 @@ async fn long_sync(call: &Call, query: &str) -> Response<Body> {
         }
     };
     let spent = call.wait(Wait { start, planned: plan.delay }).await;
-    timed(text(StatusCode::OK, crate::rpc::DONE), &call.timing(spent, &plan.behavior, received_at))
+    timed(text(StatusCode::OK, DONE), &call.timing(spent, &plan.behavior, received_at))
 }
 
 /// The query's `delay` and `behavior`.
@@ -118,7 +119,10 @@ fn asked(query: &str) -> Result<(Option<String>, Option<String>), Refusal> {
         let place = match &*name {
             "delay" => &mut delay,
             "behavior" => &mut behavior,
-            _ => return Err(Refusal::invalid(&name, "not understood: send delay or behavior")),
+            _ => {
+                let why = format!("{} is not understood: send delay or behavior", quoted(&name));
+                return Err(Refusal::invalid("query", why));
+            }
         };
         if place.replace(value.into_owned()).is_some() {
             return Err(Refusal::invalid(&name, "given twice: send it once"));
@@ -161,11 +165,10 @@ fn welcome(worker: &Worker, host: &str) -> String {
     grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {host} longsync.v1.LongSyncService/LongSync
     grpcurl -plaintext {host} describe longsync.v1.LongSyncService
 
-    /long_sync   waits, then says {done}  (?delay= or ?behavior=)
-    /healthz     200 while serving, 503 while shutting down
+    /long_sync   waits, then says {DONE}  (?delay= or ?behavior=)
+    /healthz     200 while serving
     /metrics     Prometheus text
-",
-        done = crate::rpc::DONE
+"
     )
 }
 

@@ -10,10 +10,12 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::counters::{Figure, Kind, Outcome};
+use crate::counters::{Figure, Kind, Outcome, Snapshot};
 use crate::worker::Shared;
 
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const COUNTER: MetricType = MetricType::Counter;
 
 /// Upper bounds, in nanoseconds.
 const LATENESS_BUCKETS: &[u64] = &[
@@ -63,80 +65,72 @@ struct Workers(Arc<Shared>);
 impl Collector for Workers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let snapshot = self.0.snapshot();
-        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        calls(&mut encoder, &snapshot)?;
+        held(&mut encoder, &snapshot, &self.0)?;
+        figures(&mut encoder, &snapshot)
+    }
+}
 
-        let mut started = encoder.encode_descriptor(
-            "calls_started",
-            "Calls that arrived",
-            None,
-            MetricType::Counter,
-        )?;
-        for kind in Kind::ALL {
-            let count = snapshot.calls_started(kind);
-            started
-                .encode_family(&[("rpc", kind.to_string())])?
+fn calls(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let help = "Calls that arrived";
+    let mut started = encoder.encode_descriptor("calls_started", help, None, COUNTER)?;
+    for kind in Kind::ALL {
+        let count = snapshot.calls_started(kind);
+        started
+            .encode_family(&[("rpc", kind.name())])?
+            .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+    }
+    let help = "Calls that ended, by how";
+    let mut ended = encoder.encode_descriptor("calls_ended", help, None, COUNTER)?;
+    for kind in Kind::ALL {
+        for outcome in Outcome::ALL {
+            let count = snapshot.calls_ended(kind, outcome);
+            ended
+                .encode_family(&[("rpc", kind.name()), ("outcome", outcome.name())])?
                 .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
-
-        let mut ended = encoder.encode_descriptor(
-            "calls_ended",
-            "Calls that ended, by how",
-            None,
-            MetricType::Counter,
-        )?;
-        for kind in Kind::ALL {
-            for outcome in Outcome::ALL {
-                let count = snapshot.calls_ended(kind, outcome);
-                ended
-                    .encode_family(&[("rpc", kind.to_string()), ("outcome", outcome.to_string())])?
-                    .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
-            }
-        }
-
-        for (name, help, value) in [
-            (
-                "calls_in_flight",
-                "Calls that arrived and have not ended",
-                snapshot.calls_in_flight(),
-            ),
-            ("connections", "Open connections", self.0.connections.load(Ordering::Relaxed) as u64),
-            ("buffered_bytes", "Bytes of requests held in memory", load(&self.0.buffered_bytes)),
-        ] {
-            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
-        }
-        encoder
-            .encode_descriptor(
-                "connections_refused",
-                "Connections over the limit, closed at once",
-                None,
-                MetricType::Counter,
-            )?
-            .encode_counter::<NoLabelSet, _, u64>(&load(&self.0.connections_refused), None)?;
-
-        for (name, help, figure, bounds) in [
-            (
-                "lateness",
-                "How long after its due time each wait ended that ran out",
-                snapshot.lateness(),
-                LATENESS_BUCKETS,
-            ),
-            (
-                "cancelled_after",
-                "How long each cancelled call had waited",
-                snapshot.cancelled_after(),
-                CANCELLED_AFTER_BUCKETS,
-            ),
-        ] {
-            let metric = encoder.encode_descriptor(
-                name,
-                help,
-                Some(&Unit::Seconds),
-                MetricType::Histogram,
-            )?;
-            Buckets { figure, bounds }.encode(metric)?;
-        }
-        Ok(())
     }
+    Ok(())
+}
+
+/// What the server holds now, and what it had no room for.
+fn held(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot, shared: &Shared) -> fmt::Result {
+    let connections = shared.connections.load(Ordering::Relaxed) as u64;
+    let buffered = shared.buffered_bytes.load(Ordering::Relaxed);
+    for (name, help, value) in [
+        ("calls_in_flight", "Calls that arrived and have not ended", snapshot.calls_in_flight()),
+        ("connections", "Open connections", connections),
+        ("buffered_bytes", "Bytes of requests and answers held in memory", buffered),
+    ] {
+        encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
+    }
+    let help = "Connections over the limit, closed at once";
+    let refused = shared.connections_refused.load(Ordering::Relaxed);
+    encoder
+        .encode_descriptor("connections_refused", help, None, COUNTER)?
+        .encode_counter::<NoLabelSet, _, u64>(&refused, None)
+}
+
+fn figures(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Result {
+    for (name, help, figure, bounds) in [
+        (
+            "lateness",
+            "How long after its due time each wait ended that ran out",
+            snapshot.lateness(),
+            LATENESS_BUCKETS,
+        ),
+        (
+            "cancelled_after",
+            "How long each cancelled call had waited",
+            snapshot.cancelled_after(),
+            CANCELLED_AFTER_BUCKETS,
+        ),
+    ] {
+        let seconds = Some(&Unit::Seconds);
+        let metric = encoder.encode_descriptor(name, help, seconds, MetricType::Histogram)?;
+        Buckets { figure, bounds }.encode(metric)?;
+    }
+    Ok(())
 }
 
 struct Buckets<'a> {

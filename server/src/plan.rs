@@ -31,7 +31,11 @@ pub(crate) struct Ask<'a> {
     pub(crate) payload: Option<&'a Bytes>,
     pub(crate) echo_payload: bool,
     pub(crate) response_bytes: u32,
+    pub(crate) call_id: &'a str,
 }
+
+/// How many bytes the name of a call may have: it is kept while the call waits.
+pub(crate) const MAX_CALL_ID_BYTES: usize = 256;
 
 macro_rules! ask_from {
     ($($message:ty),+) => {$(
@@ -44,6 +48,7 @@ macro_rules! ask_from {
                     payload: Some(&message.payload),
                     echo_payload: message.echo_payload,
                     response_bytes: message.response_bytes,
+                    call_id: &message.call_id,
                 }
             }
         }
@@ -103,6 +108,12 @@ pub(crate) fn plan(ask: &Ask<'_>, default: &Behavior, limits: &Limits) -> Result
             ),
         ));
     }
+    if ask.call_id.len() > MAX_CALL_ID_BYTES {
+        return Err(Refusal::invalid(
+            "call_id",
+            format!("{} bytes are too many: send at most {MAX_CALL_ID_BYTES}", ask.call_id.len()),
+        ));
+    }
     let payload = payload(ask, limits)?;
     Ok(Plan { delay: behavior.delay(), behavior, payload })
 }
@@ -143,7 +154,11 @@ fn parse(field: &str, text: &str) -> Result<Behavior, Refusal> {
 fn payload(ask: &Ask<'_>, limits: &Limits) -> Result<Payload, Refusal> {
     match (ask.echo_payload, ask.response_bytes) {
         (false, 0) => Ok(Payload::Empty),
-        (true, 0) => Ok(ask.payload.cloned().map_or(Payload::Empty, Payload::Echo)),
+        // A copy: the payload itself would keep all of the buffer alive that its message came in.
+        (true, 0) => Ok(match ask.payload {
+            Some(bytes) if !bytes.is_empty() => Payload::Echo(Bytes::copy_from_slice(bytes)),
+            _ => Payload::Empty,
+        }),
         (true, _) => Err(Refusal::invalid(
             "response_bytes",
             "echo_payload and response_bytes are both given: send one of them",

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use http::{Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
+use longsync::quoted;
 use longsync::v1::long_sync_service_server::SERVICE_NAME;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -123,7 +124,9 @@ fn find(
         return Ok((kind, handler));
     }
     let why = format!(
-        "no `{method}` of a service `{service}` here: grpcurl with `list` shows what there is"
+        "no {} of a service {} here: grpcurl with `list` shows what there is",
+        quoted(method),
+        quoted(service)
     );
     Err(Box::pin(future::ready(Status::new(Code::Unimplemented, why).into_http())))
 }
@@ -151,7 +154,7 @@ fn leave(request: Request<Incoming>, worker: &Worker) {
 }
 
 fn kind_of(method: &str) -> Option<Kind> {
-    Kind::ALL.into_iter().find(|kind| *kind != Kind::Http && kind.to_string() == method)
+    Kind::ALL.into_iter().find(|kind| *kind != Kind::Http && kind.name() == method)
 }
 
 /// By content type alone: any path may be asked for in gRPC, and be unknown in gRPC.

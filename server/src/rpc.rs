@@ -18,9 +18,6 @@ use crate::call::Call;
 use crate::refusal::{Cut, Refusal};
 use crate::request_body::Inbox;
 
-/// What every answer says.
-pub(crate) const DONE: &str = "Done!";
-
 /// The service. All it knows is in the call that the route put beside each request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LongSync;

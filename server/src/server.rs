@@ -82,7 +82,7 @@ impl Server {
     /// GOAWAY, waiting calls may go on for the configured drain, and then end with `UNAVAILABLE`.
     ///
     /// # Errors
-    /// When threads cannot be made, or the listener cannot be used.
+    /// When threads cannot be made, the listener cannot be used, or a worker thread panics.
     ///
     /// # Panics
     /// Outside a tokio runtime with its I/O and time drivers enabled.
@@ -105,8 +105,7 @@ impl Server {
         let acceptor = Acceptor::new(self.listener, workers, self.max_connections, self.shared)?;
         acceptor.accept_until(shutdown).await;
         for thread in threads {
-            // An error means that the thread has panicked, and has ended as well.
-            let _ = thread.await;
+            thread.await.map_err(|_| io::Error::other("a worker thread has panicked"))?;
         }
         Ok(())
     }
@@ -132,7 +131,10 @@ fn spawn_worker(
     let (ended, has_ended) = oneshot::channel();
     thread::Builder::new().name(format!("longsync-{}", worker.index)).spawn(move || {
         runtime.block_on(run_worker(&worker, sockets));
-        drop(ended);
+        // With the runtime go the connections that were cut.
+        drop(runtime);
+        // Whoever serves may have gone.
+        let _ = ended.send(());
     })?;
     Ok(has_ended)
 }

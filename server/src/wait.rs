@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// When a wait is due that is longer than clocks reach: in a hundred years.
+const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+
 /// A wait: due when `planned` has passed since `start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wait {
@@ -11,7 +14,7 @@ pub(crate) struct Wait {
 
 impl Wait {
     pub(crate) fn due(self) -> Instant {
-        self.start + self.planned
+        self.start.checked_add(self.planned).unwrap_or_else(|| self.start + FAR)
     }
 }
 

@@ -64,7 +64,7 @@ impl Shared {
 }
 
 /// How far a shutdown is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     /// There is none.
     Serving,
@@ -115,16 +115,31 @@ impl Worker {
     /// Shuts down: health checks are told, clients are told to open no more calls (GOAWAY), calls
     /// that wait may go on for the configured drain, and then end with `UNAVAILABLE`, as does every
     /// call that arrives later. Returns when no call is left to wait for.
+    ///
+    /// # Cancel safety
+    /// A drain whose future is dropped goes no further: calls that wait are not ended by it. It can be
+    /// begun again; calls are told once.
     pub async fn drain(&self) {
         self.shared.set_health(ServingStatus::NotServing).await;
-        self.phase.send_replace(Phase::Draining);
+        self.go_on_to(Phase::Draining);
         let drain = self.timer.sleep(self.shared.config.drain);
         tokio::select! {
             () = self.all_calls_ended() => {}
             _ = drain => {}
         }
-        self.phase.send_replace(Phase::Drained);
+        self.go_on_to(Phase::Drained);
         self.timer.fire_all();
+    }
+
+    /// A shutdown never goes back.
+    fn go_on_to(&self, phase: Phase) {
+        self.phase.send_if_modified(|now| {
+            let is_further = *now < phase;
+            if is_further {
+                *now = phase;
+            }
+            is_further
+        });
     }
 
     pub(crate) fn phase(&self) -> watch::Receiver<Phase> {

@@ -8,7 +8,7 @@ use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse};
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
-use super::{DONE, refuse};
+use super::refuse;
 use crate::call::Call;
 use crate::plan::{Ask, Payload};
 use crate::request_body::{Arrived, Inbox};
@@ -49,8 +49,9 @@ pub(super) async fn answer(
     }
     let behavior = behavior.unwrap_or_else(|| call.worker().shared.config.behavior.clone());
     let received_at = received_at.unwrap_or_else(|| call.received(""));
+    call.release(payload.held_bytes());
     Ok(LongSyncCollectResponse {
-        message: DONE.to_owned(),
+        message: longsync::DONE.to_owned(),
         timing: Some(call.timing(spent, &behavior, received_at)),
         payload: payload.into_bytes(),
         count: totals.count,

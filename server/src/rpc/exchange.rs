@@ -11,7 +11,6 @@ use longsync::v1::{Failure, LongSyncExchangeRequest, LongSyncExchangeResponse};
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
-use super::DONE;
 use crate::call::Call;
 use crate::plan::{Ask, Plan};
 use crate::refusal::Refusal;
@@ -68,7 +67,7 @@ impl Answers {
         let spent = self.call.waited(wait, now);
         self.call.release(plan.payload.held_bytes());
         Some(LongSyncExchangeResponse {
-            message: DONE.to_owned(),
+            message: longsync::DONE.to_owned(),
             timing: Some(self.call.timing(spent, &plan.behavior, received_at)),
             payload: plan.payload.into_bytes(),
             id,

@@ -9,7 +9,6 @@ use longsync::v1::{LongSyncStreamRequest, LongSyncStreamResponse};
 use tokio_stream::Stream;
 use tonic::Status;
 
-use super::DONE;
 use crate::call::Call;
 use crate::plan::{self, Ask, Plan};
 use crate::refusal::Refusal;
@@ -52,7 +51,7 @@ impl Stream for Answers {
         let wait = Wait { start: this.start, planned: this.plan.delay };
         let spent = ready!(this.call.poll_wait(wait));
         let answer = LongSyncStreamResponse {
-            message: DONE.to_owned(),
+            message: longsync::DONE.to_owned(),
             timing: Some(this.call.timing(spent, &this.plan.behavior, this.received_at)),
             payload: this.plan.payload.clone().into_bytes(),
             index: this.index,

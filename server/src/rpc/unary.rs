@@ -2,7 +2,6 @@
 
 use longsync::v1::{LongSyncRequest, LongSyncResponse};
 
-use super::DONE;
 use crate::call::Call;
 use crate::plan::Ask;
 use crate::refusal::Refusal;
@@ -19,8 +18,9 @@ pub(super) async fn answer(
     let start = inbox.take(call, plan.payload.held_bytes()).at;
     drop(request);
     let spent = call.wait(Wait { start, planned: plan.delay }).await;
+    call.release(plan.payload.held_bytes());
     Ok(LongSyncResponse {
-        message: DONE.to_owned(),
+        message: longsync::DONE.to_owned(),
         timing: Some(call.timing(spent, &plan.behavior, received_at)),
         payload: plan.payload.into_bytes(),
     })

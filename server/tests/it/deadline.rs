@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use longsync::v1::LongSyncRequest;
 use longsync_server::{Kind, Outcome};
 use tonic::Code;
 
@@ -128,6 +129,24 @@ async fn a_reader_that_has_stalled_is_reset_at_the_deadline() -> Result<()> {
     assert!(end.is_err_and(|error| error.is_reset()));
     assert_eq!(clock.elapsed(), ms(1_000));
     assert_eq!(ended(&server, Kind::LongSyncStream, Outcome::DeadlineExceeded), 1);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_not_read_is_reset_at_the_deadline_too() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(1);
+    let raw = Raw::with(&builder, server.open().0).await?;
+    let clock = Paused::start();
+    let request = LongSyncRequest { response_bytes: 4 * 1024 * 1024, ..wait(ms(10)) };
+    let call = raw.unary(&request, &[("grpc-timeout", "1S")]).await?;
+    let mut body = call.response.await?.into_body();
+    assert_eq!(body.data().await.expect("a first byte fits the window")?.len(), 1);
+    let end = body.data().await.expect("an end");
+    assert!(end.is_err_and(|error| error.is_reset()));
+    assert_eq!(clock.elapsed(), ms(1_000));
+    assert_eq!(ended(&server, Kind::LongSync, Outcome::DeadlineExceeded), 1);
     Ok(())
 }
 

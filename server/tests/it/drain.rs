@@ -123,7 +123,8 @@ async fn a_call_that_comes_after_the_drain_ends_at_once_as_unavailable() -> Resu
         let mut call = raw.open(rpc, &[]).await?;
         call.send(framed(&wait(HOUR)), true)?;
         assert_eq!(call.ended().await?.status.code(), Code::Unavailable, "{kind}");
-        raw.driver.await??;
+        // It ends, though perhaps with something of the client's not written.
+        let _ = raw.driver.await?;
         assert_eq!(clock.elapsed(), Duration::ZERO, "{kind}");
     }
     Ok(())

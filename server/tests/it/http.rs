@@ -86,7 +86,7 @@ async fn what_cannot_be_is_refused_at_once_with_the_sentence_that_grpc_gets() ->
         ("behavior=1s;hang(1%25)", "behavior: `1s;hang(1%)` is not understood at column 3"),
         ("delay=1s&behavior=1s", "delay: delay and behavior are both given"),
         ("delay=1s&delay=2s", "delay: given twice"),
-        ("delya=1s", "delya: not understood: send delay or behavior"),
+        ("delya=1s", "query: `delya` is not understood: send delay or behavior"),
     ];
     for mut web in both(&server).await? {
         for (query, sentence) in cases {

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tonic::Code;
 
 use crate::harness::{
-    HOUR, Memory, Paused, Result, Socket, ask, config, eventually, framed, ms, quota, settle,
+    HOUR, Memory, Paused, Raw, Result, Socket, ask, config, eventually, framed, ms, quota, settle,
     timing_of, wait, waits, with_limits,
 };
 
@@ -141,6 +141,60 @@ async fn requests_that_are_kept_count_against_the_bytes_of_all_and_are_given_bac
     second.long_sync(of_payload(30_000, ms(1))).await?;
     waiting.await??;
     second.long_sync(of_payload(60_000, ms(1))).await?;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_are_not_read_count_against_the_bytes_of_all() -> Result<()> {
+    let limits = Limits { max_buffered_bytes: 2_500_000, ..Limits::default() };
+    let server = Memory::start(with_limits(limits)).await;
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(1);
+    let stalled = Raw::with(&builder, server.open().0).await?;
+    let request = LongSyncRequest { response_bytes: 1_000_000, ..wait(ms(1)) };
+    let mut calls = Vec::new();
+    for _ in 0..2 {
+        calls.push(stalled.unary(&request, &[]).await?);
+    }
+    settle().await;
+    settle().await;
+    assert_eq!(
+        server.snapshot().calls_in_flight(),
+        2,
+        "they are not answered before they are sent"
+    );
+    let refused = server.raw().await?.unary(&request, &[]).await?.ended().await?;
+    assert_eq!(quota(&refused.status)?, "max-buffered-bytes");
+    for call in &mut calls {
+        call.reset();
+    }
+    settle().await;
+    let fine = server.raw().await?.unary(&request, &[]).await?.ended().await?;
+    assert_eq!(fine.status.code(), Code::Ok);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_name_of_a_call_and_a_small_echo_keep_nothing_else_in_memory() -> Result<()> {
+    let limits = Limits { max_buffered_bytes: 3_000_000, ..Limits::default() };
+    let server = Memory::start(with_limits(limits)).await;
+    let raw = server.raw().await?;
+    // A field that nobody knows, of a million bytes, beside a payload of one.
+    let small = LongSyncRequest { payload: b"p"[..].into(), echo_payload: true, ..wait(HOUR) };
+    let unknown = [&[0xfa, 0x01, 0xc0, 0x84, 0x3d][..], &[7; 1_000_000]].concat();
+    let message = [prost::Message::encode_to_vec(&small), unknown].concat();
+    let length = u32::try_from(message.len())?;
+    let body = Bytes::from([&[0][..], &length.to_be_bytes(), &message].concat());
+    for waiting in 1..=10 {
+        let mut call = raw.open("LongSync", &[]).await?;
+        call.send(body.clone(), true)?;
+        let answer = tokio::spawn(call.ended());
+        settle().await;
+        assert!(!answer.is_finished(), "it waits");
+        let metrics = server.web1().await?.get("/metrics").await?;
+        let line = format!("\nlongsync_buffered_bytes {waiting}\n");
+        assert!(metrics.body().contains(&line), "{line} in {}", metrics.body());
+    }
     Ok(())
 }
 

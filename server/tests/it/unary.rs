@@ -200,6 +200,8 @@ fn refused() -> Vec<(LongSyncRequest, &'static str, &'static str)> {
         (behavior("  hang(1%)"), "behavior", "at column 3"),
         (behavior(" "), "behavior", "at column"),
         (LongSyncRequest { behavior: "1s".into(), ..wait(ms(1)) }, "delay", "send one of them"),
+        (LongSyncRequest { call_id: "x".repeat(257), ..wait(ms(1)) }, "call_id", "at most 256"),
+        (behavior(&"x".repeat(100_000)), "behavior", "xxx...` is not understood at column 1"),
         (
             LongSyncRequest { echo_payload: true, response_bytes: 1, ..wait(ms(1)) },
             "response_bytes",

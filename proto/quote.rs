@@ -1,0 +1,33 @@
+//! What somebody wrote, inside a sentence about it.
+
+/// How many characters of it are repeated. A sentence travels in headers, whose size is limited.
+const MOST_CHARACTERS: usize = 80;
+
+/// `text` in back quotes; of a long one the beginning.
+pub fn quoted(text: &str) -> String {
+    match text.char_indices().nth(MOST_CHARACTERS) {
+        None => format!("`{text}`"),
+        Some((end, _)) => format!("`{}...`", &text[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// What is short is repeated whole, and nothing makes a long sentence.
+        #[test]
+        fn short_text_is_whole_and_long_text_is_cut(text in "\\PC{0,200}") {
+            let quoted = quoted(&text);
+            if text.chars().count() <= MOST_CHARACTERS {
+                prop_assert_eq!(quoted, format!("`{text}`"));
+            } else {
+                prop_assert_eq!(quoted.chars().count(), MOST_CHARACTERS + 5);
+                prop_assert!(text.starts_with(quoted.trim_matches('`').trim_end_matches("...")));
+            }
+        }
+    }
+}
