@@ -181,7 +181,7 @@ async fn the_name_of_a_call_and_a_small_echo_keep_nothing_else_in_memory() -> Re
     let raw = server.raw().await?;
     // A field that nobody knows, of a million bytes, beside a payload of one.
     let small = LongSyncRequest { payload: b"p"[..].into(), echo_payload: true, ..wait(HOUR) };
-    let unknown = [&[0xfa, 0x01, 0xc0, 0x84, 0x3d][..], &[7; 1_000_000]].concat();
+    let unknown = [&[0xfa, 0x01, 0xc0, 0x84, 0x3d][..], &vec![7; 1_000_000]].concat();
     let message = [prost::Message::encode_to_vec(&small), unknown].concat();
     let length = u32::try_from(message.len())?;
     let body = Bytes::from([&[0][..], &length.to_be_bytes(), &message].concat());
