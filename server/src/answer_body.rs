@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::{Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -21,23 +21,65 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// The answer's body: ends with the status of what cut the call, and tells the call how it ended.
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
-    inner: Body,
+    chunks: Chunks,
     /// What of the last of its chunks was not handed over yet.
     rest: Bytes,
+    /// How many bytes of that the call holds.
+    held_bytes: u64,
     /// Until the answer has ended.
     call: Option<Arc<Call>>,
 }
 
+/// Where the chunks of an answer come from.
+#[derive(Debug)]
+enum Chunks {
+    /// The generated service, or the HTTP face.
+    Body(Body),
+    /// There was but one, and after it comes OK.
+    One,
+}
+
 impl AnswerBody {
+    fn new(chunks: Chunks, call: Option<Arc<Call>>) -> Self {
+        Self { chunks, rest: Bytes::new(), held_bytes: 0, call }
+    }
+
     /// A body that ends no call: one that has ended, or none.
     pub(crate) fn plain(response: Response<Body>) -> Response<Self> {
-        response.map(|inner| Self { inner, rest: Bytes::new(), call: None })
+        response.map(|inner| Self::new(Chunks::Body(inner), None))
     }
 
     /// The answer of a gRPC call, whose head may already be all of it.
     pub(crate) fn of_call(mut response: Response<Body>, call: Arc<Call>) -> Response<Self> {
         finish_with(response.headers_mut(), &call);
-        response.map(|inner| Self { inner, rest: Bytes::new(), call: Some(call) })
+        response.map(|inner| Self::new(Chunks::Body(inner), Some(call)))
+    }
+
+    /// The answer of a gRPC call that has one message, with its prefix.
+    pub(crate) fn of_message(message: Bytes, call: Arc<Call>) -> Response<Self> {
+        let mut body = Self::new(Chunks::One, None);
+        let kept = body.keep(message, &call);
+        body.call = Some(call);
+        // What cuts the call is said when the body is read.
+        drop(kept);
+        let mut response = Response::new(body);
+        let grpc = HeaderValue::from_static("application/grpc");
+        response.headers_mut().insert(header::CONTENT_TYPE, grpc);
+        response
+    }
+
+    /// Keeps a chunk; one that is not handed over at once is held by the call.
+    fn keep(&mut self, chunk: Bytes, call: &Call) -> Result<(), Cut> {
+        self.rest = chunk;
+        if self.rest.len() <= PIECE_BYTES {
+            return Ok(());
+        }
+        self.held_bytes = self.rest.len() as u64;
+        call.hold(self.held_bytes).map_err(|refusal| {
+            let cut = Cut::Refused(refusal);
+            call.cut(cut.clone());
+            cut
+        })
     }
 
     /// The frame that says what cut the call; nothing comes after it.
@@ -45,16 +87,18 @@ impl AnswerBody {
         let mut trailers = HeaderMap::with_capacity(3);
         // It only fails for a message that no header can hold, and ours is percent-encoded.
         let _ = cut.status(&call.timing_at_end()).add_header(&mut trailers);
-        self.inner = Body::empty();
-        self.rest = Bytes::new();
-        self.call = None;
+        *self = Self::new(Chunks::Body(Body::empty()), None);
         Frame::trailers(trailers)
     }
 
     /// Hands the next piece over.
     fn piece(&mut self, call: &Call) -> Frame<Bytes> {
         let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
-        call.release(piece.len() as u64);
+        let released = self.held_bytes.min(piece.len() as u64);
+        if released > 0 {
+            self.held_bytes -= released;
+            call.release(released);
+        }
         Frame::data(piece)
     }
 }
@@ -74,6 +118,13 @@ fn finish_with(headers: &mut HeaderMap, call: &Call) {
     }
 }
 
+/// The trailers of a call that was answered.
+fn ok() -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
+    trailers
+}
+
 impl http_body::Body for AnswerBody {
     type Data = Bytes;
     type Error = Status;
@@ -84,7 +135,10 @@ impl http_body::Body for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
         let Some(call) = this.call.clone() else {
-            return Pin::new(&mut this.inner).poll_frame(cx);
+            return match &mut this.chunks {
+                Chunks::Body(inner) => Pin::new(inner).poll_frame(cx),
+                Chunks::One => Poll::Ready(None),
+            };
         };
         if let Some(cut) = call.why_cut() {
             return Poll::Ready(Some(Ok(this.end_with(&cut, &call))));
@@ -92,19 +146,24 @@ impl http_body::Body for AnswerBody {
         if !this.rest.is_empty() {
             return Poll::Ready(Some(Ok(this.piece(&call))));
         }
-        let mut frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
-        match frame {
-            Some(Ok(chunk)) if chunk.data_ref().is_some_and(|data| data.len() > PIECE_BYTES) => {
-                this.rest = chunk.into_data().unwrap_or_default();
-                if let Err(refusal) = call.hold(this.rest.len() as u64) {
-                    call.cut(Cut::Refused(refusal.clone()));
-                    return Poll::Ready(Some(Ok(this.end_with(&Cut::Refused(refusal), &call))));
+        let Chunks::Body(inner) = &mut this.chunks else {
+            this.call = None;
+            call.finish(Outcome::Answered);
+            return Poll::Ready(Some(Ok(Frame::trailers(ok()))));
+        };
+        let mut frame = match ready!(Pin::new(inner).poll_frame(cx)) {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(chunk) => {
+                    let frame = match this.keep(chunk, &call) {
+                        Ok(()) => this.piece(&call),
+                        Err(cut) => this.end_with(&cut, &call),
+                    };
+                    return Poll::Ready(Some(Ok(frame)));
                 }
-                return Poll::Ready(Some(Ok(this.piece(&call))));
-            }
-            Some(Ok(chunk)) if chunk.is_data() => return Poll::Ready(Some(Ok(chunk))),
-            _ => {}
-        }
+                Err(trailers) => Some(Ok(trailers)),
+            },
+            ended => ended,
+        };
         // Reading the request may have cut the call; tonic has words of its own for that.
         if let Some(cut) = call.why_cut() {
             return Poll::Ready(Some(Ok(this.end_with(&cut, &call))));
@@ -122,10 +181,16 @@ impl http_body::Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.inner.is_end_stream()
+        match &self.chunks {
+            Chunks::Body(inner) => self.rest.is_empty() && inner.is_end_stream(),
+            Chunks::One => self.call.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.rest.is_empty() { self.inner.size_hint() } else { SizeHint::default() }
+        match &self.chunks {
+            Chunks::Body(inner) if self.rest.is_empty() => inner.size_hint(),
+            _ => SizeHint::default(),
+        }
     }
 }

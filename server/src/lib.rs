@@ -47,6 +47,7 @@ mod deadline;
 mod files;
 mod framing;
 mod http_face;
+mod intake;
 mod io;
 mod metrics;
 mod plan;

@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::future::{self, Future};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use http::{Method, Request, Response, StatusCode, Version, header};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use longsync::quoted;
 use longsync::v1::long_sync_service_server::SERVICE_NAME;
@@ -17,9 +18,11 @@ use crate::answer_body::AnswerBody;
 use crate::call::Call;
 use crate::counters::{Kind, Outcome};
 use crate::http_face;
+use crate::intake::{Intake, discard};
 use crate::io::Reads;
 use crate::refusal::Cut;
-use crate::request_body::{Inbox, RequestBody, discard};
+use crate::request_body::{Inbox, RequestBody};
+use crate::rpc::direct;
 use crate::services::{BoxAnswer, Handler, Services};
 use crate::worker::Worker;
 
@@ -29,7 +32,34 @@ pub(crate) struct Answer {
     /// Whether only the head of the answer is asked for. HTTP/1.1 leaves the body out by itself,
     /// HTTP/2 does not.
     is_head: bool,
-    response: BoxAnswer,
+    response: Coming,
+}
+
+/// The response of a service.
+enum Coming {
+    Boxed(BoxAnswer),
+    Direct(direct::Answer),
+    /// It has come.
+    Over,
+}
+
+impl Coming {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Came> {
+        match self {
+            Self::Boxed(response) => response.as_mut().poll(cx).map(Came::Response),
+            Self::Direct(message) => Pin::new(message).poll(cx).map(|answered| match answered {
+                Ok(message) => Came::Message(message),
+                Err(status) => Came::Response(status.into_http()),
+            }),
+            Self::Over => Poll::Pending,
+        }
+    }
+}
+
+enum Came {
+    Response(Response<Body>),
+    /// The one message of a gRPC call, with its prefix.
+    Message(Bytes),
 }
 
 impl Answer {
@@ -39,7 +69,12 @@ impl Answer {
     }
 
     fn of(call: Option<Arc<Call>>, response: BoxAnswer) -> Self {
-        Self { call, is_head: false, response }
+        Self { call, is_head: false, response: Coming::Boxed(response) }
+    }
+
+    fn direct(call: Arc<Call>, intake: Intake) -> Self {
+        let response = Coming::Direct(direct::Answer::new(Arc::clone(&call), intake));
+        Self { call: Some(call), is_head: false, response }
     }
 
     fn plain(&self, response: Response<Body>) -> Response<AnswerBody> {
@@ -51,25 +86,33 @@ impl Future for Answer {
     type Output = Result<Response<AnswerBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(call) = self.call.clone() else {
-            let response = ready!(self.response.as_mut().poll(cx));
-            return Poll::Ready(Ok(self.plain(response)));
-        };
+        let this = &mut *self;
+        let before = this.call.as_ref().and_then(|call| call.why_cut());
+        let polled = if before.is_none() { this.response.poll(cx) } else { Poll::Pending };
         // Looked at twice: reading the request may have cut the call.
-        let before = call.why_cut();
-        let polled = if before.is_none() { self.response.as_mut().poll(cx) } else { Poll::Pending };
-        let answer = match (before.or_else(|| call.why_cut()), polled) {
-            (Some(cut), _) => self.plain(cut_response(&cut, &call)),
-            (None, Poll::Ready(response)) if call.kind() == Some(Kind::Http) => {
-                call.finish(Outcome::Answered);
-                self.plain(response)
-            }
-            (None, Poll::Ready(response)) => AnswerBody::of_call(response, call),
-            (None, Poll::Pending) => return Poll::Pending,
-        };
+        let cut = before.or_else(|| this.call.as_ref().and_then(|call| call.why_cut()));
+        if cut.is_none() && polled.is_pending() {
+            return Poll::Pending;
+        }
         // What was read for the call is let go before its answer is sent.
-        self.response = Box::pin(future::pending());
-        Poll::Ready(Ok(answer))
+        this.response = Coming::Over;
+        let call = this.call.take();
+        Poll::Ready(Ok(match (cut, polled, call) {
+            (Some(cut), _, Some(call)) => this.plain(cut_response(&cut, &call)),
+            (_, Poll::Ready(Came::Message(message)), Some(call)) => {
+                AnswerBody::of_message(message, call)
+            }
+            (_, Poll::Ready(Came::Response(response)), Some(call)) => {
+                if call.kind() == Some(Kind::Http) {
+                    call.finish(Outcome::Answered);
+                    this.plain(response)
+                } else {
+                    AnswerBody::of_call(response, call)
+                }
+            }
+            (_, Poll::Ready(Came::Response(response)), None) => this.plain(response),
+            _ => unreachable!("only calls are cut, and only they have messages"),
+        }))
     }
 }
 
@@ -98,6 +141,10 @@ pub(crate) fn route(
     match find(worker, &request) {
         Ok((kind, handler)) => {
             let call = Call::begin(worker, kind, request.headers(), reads.last());
+            if is_plain_unary(kind, request.headers()) {
+                let intake = Intake::new(request.into_body(), Arc::clone(&call), Arc::clone(reads));
+                return Answer::direct(call, intake);
+            }
             let response = handler(with_call(request, &call, reads));
             Answer::of(Some(call), response)
         }
@@ -106,6 +153,12 @@ pub(crate) fn route(
             Answer::of(None, refused)
         }
     }
+}
+
+/// Whether a call needs nothing that only the generated service can do. One that speaks of its encoding
+/// has that looked at there.
+fn is_plain_unary(kind: Option<Kind>, headers: &HeaderMap) -> bool {
+    kind == Some(Kind::LongSync) && !headers.contains_key("grpc-encoding")
 }
 
 /// What handles a gRPC request, and what kind of call of ours it is; or the answer that nothing does.
@@ -141,7 +194,8 @@ fn with_call(
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(Arc::clone(call));
     parts.extensions.insert(inbox.clone());
-    let body = RequestBody::new(body, Arc::clone(call), Arc::clone(reads), inbox);
+    let intake = Intake::new(body, Arc::clone(call), Arc::clone(reads));
+    let body = RequestBody::new(intake, inbox);
     Request::from_parts(parts, body)
 }
 

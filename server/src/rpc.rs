@@ -1,6 +1,7 @@
 //! The four RPCs, one file each.
 
 mod collect;
+pub(crate) mod direct;
 mod exchange;
 mod stream;
 mod unary;

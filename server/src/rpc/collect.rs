@@ -10,8 +10,9 @@ use tonic::{Status, Streaming};
 
 use super::refuse;
 use crate::call::Call;
+use crate::intake::Arrived;
 use crate::plan::{Ask, Payload};
-use crate::request_body::{Arrived, Inbox};
+use crate::request_body::Inbox;
 use crate::wait::{Spent, Wait};
 
 type Requests = Streaming<LongSyncCollectRequest>;

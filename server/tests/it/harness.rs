@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Streaming;
 
-pub(crate) use self::channel::{Channel, ORIGIN, connect};
+pub(crate) use self::channel::{Channel, Headers, ORIGIN, connect, connect_with};
 pub(crate) use self::memory::Memory;
 pub(crate) use self::proof::{Paused, bad_field, quota, seen, timing_of};
 pub(crate) use self::raw::{Raw, RawCall, framed, read};

@@ -15,4 +15,19 @@ mod http;
 mod limits;
 mod reflection;
 mod stream;
-mod unary;
+
+/// A plain unary call has a way of its own through the server.
+#[path = "."]
+mod direct {
+    const WAY: crate::harness::Headers = &[];
+    #[path = "unary.rs"]
+    mod unary;
+}
+
+/// One that speaks of its encoding takes the generated service's, as other RPCs do.
+#[path = "."]
+mod generated {
+    const WAY: crate::harness::Headers = &[("grpc-encoding", "identity")];
+    #[path = "unary.rs"]
+    mod unary;
+}

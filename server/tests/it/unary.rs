@@ -1,4 +1,5 @@
-//! `LongSync`: waits exactly as long as it is told, answers once.
+//! `LongSync`: waits exactly as long as it is told, answers once. Run for both of its ways through the
+//! server, which the header `WAY` chooses between.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,6 +8,7 @@ use longsync::v1::LongSyncRequest;
 use longsync_server::{Kind, Outcome};
 use proptest::prelude::*;
 
+use super::WAY;
 use crate::harness::{
     HOUR, Memory, Paused, Result, Socket, bad_field, config, delay, framed, ms, seen, timing_of,
     wait, with_delay, with_headers, within,
@@ -15,7 +17,7 @@ use crate::harness::{
 #[tokio::test(start_paused = true)]
 async fn a_call_waits_exactly_what_it_asked_for() -> Result<()> {
     let server = Memory::start(config()).await;
-    let mut client = server.client().await?;
+    let mut client = server.client_with(WAY).await?;
     for asked in [Duration::ZERO, ms(1), ms(250), ms(1_001), Duration::from_secs(86), HOUR] {
         let clock = Paused::start();
         let answer = client.long_sync(wait(asked)).await?.into_inner();
@@ -40,7 +42,7 @@ fn any_whole_millisecond_is_waited_exactly() {
             .start_paused(true)
             .build()?;
         let waited = runtime.block_on(async {
-            let mut client = Memory::start(config()).await.client().await?;
+            let mut client = Memory::start(config()).await.client_with(WAY).await?;
             let answer = client.long_sync(wait(ms(asked))).await?.into_inner();
             seen(answer.timing.as_ref())
         });
@@ -51,7 +53,7 @@ fn any_whole_millisecond_is_waited_exactly() {
 #[tokio::test(start_paused = true)]
 async fn a_part_of_a_millisecond_is_never_waited_early() -> Result<()> {
     let server = Memory::start(config()).await;
-    let mut client = server.client().await?;
+    let mut client = server.client_with(WAY).await?;
     for nanos in [1, 999, 250_000, 999_999, 1_000_001] {
         let asked = Duration::from_nanos(nanos);
         let answer = client.long_sync(wait(asked)).await?.into_inner();
@@ -65,7 +67,7 @@ async fn a_part_of_a_millisecond_is_never_waited_early() -> Result<()> {
 #[tokio::test]
 async fn over_a_socket_no_call_is_early_and_none_waits_for_another() -> Result<()> {
     let server = Socket::start(config())?;
-    let client = server.client().await?;
+    let client = server.client_with(WAY).await?;
     let clock = Paused::start();
     let mut calls = tokio::task::JoinSet::new();
     for millis in 0..100 {
@@ -84,7 +86,7 @@ async fn over_a_socket_no_call_is_early_and_none_waits_for_another() -> Result<(
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_says_nothing_takes_the_servers_delay() -> Result<()> {
-    let mut client = Memory::start(config()).await.client().await?;
+    let mut client = Memory::start(config()).await.client_with(WAY).await?;
     let answer = client.long_sync(LongSyncRequest::default()).await?.into_inner();
     assert_eq!(seen(answer.timing.as_ref())?.1, Duration::from_secs(5));
     assert_eq!(answer.timing.unwrap_or_default().behavior, "5s");
@@ -93,7 +95,7 @@ async fn a_call_that_says_nothing_takes_the_servers_delay() -> Result<()> {
 
 #[tokio::test(start_paused = true)]
 async fn the_request_goes_before_the_header_and_the_header_before_the_default() -> Result<()> {
-    let mut client = Memory::start(with_delay(ms(3_000))).await.client().await?;
+    let mut client = Memory::start(with_delay(ms(3_000))).await.client_with(WAY).await?;
     let by_behavior =
         LongSyncRequest { behavior: "constant(1s)".into(), ..LongSyncRequest::default() };
     let header = [(longsync::BEHAVIOR_HEADER, "2s")];
@@ -115,7 +117,7 @@ async fn the_request_goes_before_the_header_and_the_header_before_the_default() 
 
 #[tokio::test(start_paused = true)]
 async fn the_timing_says_who_answered_when_and_how() -> Result<()> {
-    let mut client = Memory::start(config()).await.client().await?;
+    let mut client = Memory::start(config()).await.client_with(WAY).await?;
     let request = with_headers(wait(ms(10)), &[("grpc-previous-rpc-attempts", "2")])?;
     let timing = client.long_sync(request).await?.into_inner().timing.unwrap_or_default();
     let received = SystemTime::try_from(timing.received_at.unwrap_or_default())?;
@@ -132,7 +134,7 @@ async fn the_timing_says_who_answered_when_and_how() -> Result<()> {
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_is_not_said_or_not_a_number_is_the_first() -> Result<()> {
-    let mut client = Memory::start(config()).await.client().await?;
+    let mut client = Memory::start(config()).await.client_with(WAY).await?;
     for (previous, attempt) in [("0", 1), ("1", 2), ("-1", 1), ("two", 1), ("4294967295", u32::MAX)]
     {
         let headers = [("grpc-previous-rpc-attempts", previous)];
@@ -146,7 +148,7 @@ async fn an_attempt_that_is_not_said_or_not_a_number_is_the_first() -> Result<()
 
 #[tokio::test(start_paused = true)]
 async fn the_timing_says_how_much_of_the_deadline_was_left() -> Result<()> {
-    let mut client = Memory::start(config()).await.client().await?;
+    let mut client = Memory::start(config()).await.client_with(WAY).await?;
     let answer = client.long_sync(within(ms(1_500), wait(ms(10)))).await?.into_inner();
     assert_eq!(answer.timing.unwrap_or_default().deadline_left, delay(ms(1_500)));
     Ok(())
@@ -154,7 +156,7 @@ async fn the_timing_says_how_much_of_the_deadline_was_left() -> Result<()> {
 
 #[tokio::test(start_paused = true)]
 async fn a_payload_comes_back_when_it_is_asked_for() -> Result<()> {
-    let mut client = Memory::start(config()).await.client().await?;
+    let mut client = Memory::start(config()).await.client_with(WAY).await?;
     for (echo_payload, expected) in [(true, &b"hello"[..]), (false, b"")] {
         let payload = b"hello"[..].into();
         let request = LongSyncRequest { payload, echo_payload, ..wait(ms(10)) };
@@ -167,7 +169,7 @@ async fn a_payload_comes_back_when_it_is_asked_for() -> Result<()> {
 async fn payloads_of_megabytes_pass_both_ways() -> Result<()> {
     const BYTES: usize = 4 * 1024 * 1024 - 100;
     let server = Socket::start(config())?;
-    let mut client = server.client().await?.max_decoding_message_size(usize::MAX);
+    let mut client = server.client_with(WAY).await?.max_decoding_message_size(usize::MAX);
     let payload: bytes::Bytes = (0..=255).cycle().take(BYTES).collect();
     let request = LongSyncRequest { payload: payload.clone(), echo_payload: true, ..wait(ms(5)) };
     assert!(client.long_sync(request).await?.into_inner().payload == payload);
@@ -218,7 +220,7 @@ fn refused() -> Vec<(LongSyncRequest, &'static str, &'static str)> {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_comes_at_once_and_names_the_field_and_what_would_be_right() -> Result<()> {
     let server = Memory::start(config()).await;
-    let mut client = server.client().await?;
+    let mut client = server.client_with(WAY).await?;
     let clock = Paused::start();
     let cases = refused();
     let count = cases.len() as u64;
@@ -237,7 +239,7 @@ async fn a_refusal_comes_at_once_and_names_the_field_and_what_would_be_right() -
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_header_is_blamed_by_its_name() -> Result<()> {
-    let mut client = Memory::start(config()).await.client().await?;
+    let mut client = Memory::start(config()).await.client_with(WAY).await?;
     for value in ["soon", "2h", "", "1s;hang(1%)"] {
         let request =
             with_headers(LongSyncRequest::default(), &[(longsync::BEHAVIOR_HEADER, value)])?;
@@ -250,7 +252,7 @@ async fn a_wrong_header_is_blamed_by_its_name() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn a_header_that_is_not_ascii_is_refused() -> Result<()> {
     let raw = Memory::start(config()).await.raw().await?;
-    let headers = [(longsync::BEHAVIOR_HEADER, "1s\u{b5}")];
+    let headers = [WAY, &[(longsync::BEHAVIOR_HEADER, "1s\u{b5}")]].concat();
     let status = raw.unary(&LongSyncRequest::default(), &headers).await?.ended().await?.status;
     assert_eq!(bad_field(&status)?, longsync::BEHAVIOR_HEADER);
     Ok(())
@@ -270,7 +272,7 @@ async fn bytes_that_are_no_such_message_are_internal_and_have_a_timing() -> Resu
         b"\0\0",
     ];
     for body in bodies {
-        let mut call = raw.open("LongSync", &[]).await?;
+        let mut call = raw.open("LongSync", WAY).await?;
         call.send(body, true)?;
         let ended = call.ended().await?;
         assert_eq!(ended.status.code(), tonic::Code::Internal, "{body:?}: {ended:?}");
@@ -284,10 +286,10 @@ async fn bytes_that_are_no_such_message_are_internal_and_have_a_timing() -> Resu
 async fn a_call_without_a_message_and_one_with_two_end_with_a_status() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
-    let mut none = raw.open("LongSync", &[]).await?;
+    let mut none = raw.open("LongSync", WAY).await?;
     none.send("", true)?;
     assert_eq!(none.ended().await?.status.code(), tonic::Code::Internal);
-    let mut two = raw.open("LongSync", &[]).await?;
+    let mut two = raw.open("LongSync", WAY).await?;
     two.send(framed(&wait(ms(1))), false)?;
     two.send(framed(&wait(ms(1))), true)?;
     two.ended().await?;
@@ -300,7 +302,7 @@ async fn the_wait_begins_when_the_message_is_whole() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     let clock = Paused::start();
-    let mut call = raw.open("LongSync", &[]).await?;
+    let mut call = raw.open("LongSync", WAY).await?;
     let message = framed(&wait(ms(500)));
     clock.until(ms(100)).await;
     call.send(message.slice(..7), false)?;

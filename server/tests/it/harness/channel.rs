@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -20,16 +20,31 @@ pub(crate) const ORIGIN: &str = "http://longsync.test";
 
 /// An HTTP/2 connection that generated clients can call through.
 #[derive(Debug, Clone)]
-pub(crate) struct Channel(SendRequest<Body>);
+pub(crate) struct Channel {
+    sender: SendRequest<Body>,
+    /// What every request has in its headers.
+    headers: Headers,
+}
+
+/// Headers of requests.
+pub(crate) type Headers = &'static [(&'static str, &'static str)];
 
 /// Opens one over `io`.
 pub(crate) async fn connect<IO>(io: IO) -> Result<Channel>
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    connect_with(io, &[]).await
+}
+
+/// Opens one whose requests have these headers.
+pub(crate) async fn connect_with<IO>(io: IO, headers: Headers) -> Result<Channel>
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(io)).await?;
     tokio::spawn(connection);
-    Ok(Channel(sender))
+    Ok(Channel { sender, headers })
 }
 
 impl Service<Request<Body>> for Channel {
@@ -38,10 +53,13 @@ impl Service<Request<Body>> for Channel {
     type Future = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
-        self.0.poll_ready(cx)
+        self.sender.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        for (name, value) in self.headers {
+            request.headers_mut().insert(*name, HeaderValue::from_static(value));
+        }
+        Box::pin(self.sender.send_request(request))
     }
 }

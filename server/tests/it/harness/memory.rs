@@ -7,7 +7,7 @@ use longsync_timer::Clock;
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 
-use super::{Client, ORIGIN, Raw, Result, Web, connect};
+use super::{Client, Headers, ORIGIN, Raw, Result, Web, connect_with};
 
 /// How many bytes are on their way at once, each way.
 const PIPE_BYTES: usize = 1024 * 1024;
@@ -32,7 +32,12 @@ impl Memory {
     }
 
     pub(crate) async fn client(&self) -> Result<Client> {
-        Ok(Client::with_origin(connect(self.open().0).await?, ORIGIN.parse()?))
+        self.client_with(&[]).await
+    }
+
+    /// A client whose requests have these headers.
+    pub(crate) async fn client_with(&self, headers: Headers) -> Result<Client> {
+        Ok(Client::with_origin(connect_with(self.open().0, headers).await?, ORIGIN.parse()?))
     }
 
     pub(crate) async fn raw(&self) -> Result<Raw> {

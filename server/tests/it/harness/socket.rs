@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{Client, ORIGIN, Raw, Result, Web, connect};
+use super::{Client, Headers, ORIGIN, Raw, Result, Web, connect_with};
 
 /// The server, which serves until it is stopped or dropped.
 #[derive(Debug)]
@@ -34,7 +34,12 @@ impl Socket {
     }
 
     pub(crate) async fn client(&self) -> Result<Client> {
-        Ok(Client::with_origin(connect(self.open().await?).await?, ORIGIN.parse()?))
+        self.client_with(&[]).await
+    }
+
+    /// A client whose requests have these headers.
+    pub(crate) async fn client_with(&self, headers: Headers) -> Result<Client> {
+        Ok(Client::with_origin(connect_with(self.open().await?, headers).await?, ORIGIN.parse()?))
     }
 
     pub(crate) async fn raw(&self) -> Result<Raw> {
