@@ -42,28 +42,24 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
 /// Prints a duration exactly and with one unit: `250ms`, `1.5s`, `2.5ms`, `2h`. [`parse`] reads it
 /// back to the same value.
 pub fn text(duration: Duration) -> String {
-    let nanos = duration.as_nanos();
-    let whole = |unit: u128| nanos >= unit && nanos.is_multiple_of(unit);
-    match nanos {
-        0 => "0s".to_owned(),
-        _ if whole(3_600_000_000_000) => format!("{}h", nanos / 3_600_000_000_000),
-        _ if whole(60_000_000_000) => format!("{}m", nanos / 60_000_000_000),
-        1_000_000_000.. => decimal(nanos, 9, "s"),
-        1_000_000.. => decimal(nanos, 6, "ms"),
-        1_000.. => decimal(nanos, 3, "us"),
-        _ => decimal(nanos, 0, "ns"),
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    match (seconds, nanos) {
+        (0, 0) => "0s".to_owned(),
+        (hours, 0) if hours.is_multiple_of(3_600) => format!("{}h", hours / 3_600),
+        (minutes, 0) if minutes.is_multiple_of(60) => format!("{}m", minutes / 60),
+        (1.., _) => decimal(seconds, nanos, 9, "s"),
+        (0, 1_000_000..) => decimal((nanos / 1_000_000).into(), nanos % 1_000_000, 6, "ms"),
+        (0, 1_000..) => decimal((nanos / 1_000).into(), nanos % 1_000, 3, "us"),
+        (0, _) => format!("{nanos}ns"),
     }
 }
 
-/// `nanos / 10^digits` without trailing zeros.
-fn decimal(nanos: u128, digits: u32, unit: &str) -> String {
-    let scale = 10_u128.pow(digits);
-    let (whole, rest) = (nanos / scale, nanos % scale);
-    if rest == 0 {
+/// A whole and a fraction of so many digits, without trailing zeros.
+fn decimal(whole: u64, fraction: u32, digits: usize, unit: &str) -> String {
+    if fraction == 0 {
         return format!("{whole}{unit}");
     }
-    let width = digits as usize;
-    let fraction = format!("{rest:0width$}");
+    let fraction = format!("{fraction:0digits$}");
     format!("{whole}.{}{unit}", fraction.trim_end_matches('0'))
 }
 

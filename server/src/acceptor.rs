@@ -9,12 +9,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use longsync_timer::{Clock, Timer};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::sync::mpsc;
 
 use crate::worker::Shared;
 
 const FIRST_BACK_OFF: Duration = Duration::from_millis(5);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
+/// A client that has gone without a word, its machine or its network with it, is noticed by the
+/// system's probes: else its calls and its place would be held for ever.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_PROBES: Duration = Duration::from_secs(10);
 
 /// A connection on its way to a worker.
 #[derive(Debug)]
@@ -99,6 +104,9 @@ impl Acceptor {
             return Ok(());
         }
         socket.set_nodelay(true)?;
+        SockRef::from(&socket).set_tcp_keepalive(
+            &TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE_PROBES),
+        )?;
         let socket = socket.into_std()?;
         let worker = &self.workers[self.accepted % self.workers.len()];
         self.accepted += 1;

@@ -1,16 +1,17 @@
 //! One call: when it came, how long it may take, what it waits for, how it ended.
 
 use std::future::{Future, poll_fn};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 use longsync::duration::{text, to_proto};
 use longsync::v1::Timing;
 
 use crate::behavior::Behavior;
+use crate::call_headers::CallHeaders;
 use crate::counters::{Kind, Outcome};
 use crate::deadline::{Deadline, parse_timeout};
 use crate::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan};
@@ -29,6 +30,8 @@ pub(crate) struct Call {
     attempt: u32,
     behavior_header: Option<HeaderValue>,
     is_admitted: bool,
+    /// Whether [`State::cut`] is set: it is looked at often, and seldom is.
+    is_cut: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -56,12 +59,12 @@ impl Call {
     pub(crate) fn begin(
         worker: &Arc<Worker>,
         kind: Option<Kind>,
-        headers: &HeaderMap,
+        headers: CallHeaders,
         arrived: Instant,
     ) -> Arc<Self> {
         let mut cut = worker.is_drained().then_some(Cut::Drain);
         let mut deadline = None;
-        if let Some(value) = headers.get("grpc-timeout").filter(|_| kind != Some(Kind::Http)) {
+        if let Some(value) = headers.timeout.filter(|_| kind != Some(Kind::Http)) {
             match parse_timeout(value.as_bytes()) {
                 Ok(timeout) => deadline = Deadline::new(arrived, timeout),
                 Err(why) => cut = Some(Cut::Refused(Refusal::invalid("grpc-timeout", why))),
@@ -86,9 +89,10 @@ impl Call {
             kind,
             arrived,
             deadline,
-            attempt: attempt(headers),
-            behavior_header: headers.get(longsync::BEHAVIOR_HEADER).cloned(),
+            attempt: headers.attempt,
+            behavior_header: headers.behavior,
             is_admitted,
+            is_cut: AtomicBool::new(cut.is_some()),
             state: Mutex::new(State { cut, ..State::default() }),
         })
     }
@@ -236,6 +240,7 @@ impl Call {
         if state.cut.is_none() && deadline.at() <= now && due.is_none_or(|due| deadline.at() < due)
         {
             state.cut = Some(Cut::Deadline(deadline.timeout()));
+            self.is_cut.store(true, Ordering::Release);
         }
         state.cut.is_some()
     }
@@ -249,10 +254,14 @@ impl Call {
     /// Ends the call before its answer, unless something has already.
     pub(crate) fn cut(&self, cut: Cut) {
         self.state().cut.get_or_insert(cut);
+        self.is_cut.store(true, Ordering::Release);
     }
 
     /// What ended the call before its answer, if something did.
     pub(crate) fn why_cut(&self) -> Option<Cut> {
+        if !self.is_cut.load(Ordering::Acquire) {
+            return None;
+        }
         self.state().cut.clone()
     }
 
@@ -359,10 +368,4 @@ fn admit(worker: &Worker) -> bool {
     }
     shared.in_flight.fetch_sub(1, Ordering::Relaxed);
     false
-}
-
-/// Which attempt of a retried call this is, from 1 (gRFC A6).
-fn attempt(headers: &HeaderMap) -> u32 {
-    let previous = headers.get("grpc-previous-rpc-attempts").and_then(|value| value.to_str().ok());
-    previous.and_then(|value| value.parse::<u32>().ok()).map_or(1, |count| count.saturating_add(1))
 }

@@ -21,9 +21,6 @@ use crate::worker::{Phase, Worker};
 
 /// How long a client may take for its HTTP/2 preface, or for the head of an HTTP/1.1 request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// A client that does not answer a ping has gone without a word; its calls would wait for ever.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(60);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// What one stream may send ahead of its handler's reading: it bounds what an exchange at its limit
 /// of unanswered messages still takes in.
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -84,8 +81,6 @@ where
     let connection = http2::Builder::new(executor)
         .timer(HttpTimer(worker.timer.clone()))
         .auto_date_header(false)
-        .keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(worker.shared.config.limits.max_streams)

@@ -40,6 +40,7 @@ mod acceptor;
 mod answer_body;
 mod behavior;
 mod call;
+mod call_headers;
 mod config;
 mod connection;
 mod counters;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
+use http::{Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use longsync::quoted;
 use longsync::v1::long_sync_service_server::SERVICE_NAME;
@@ -16,6 +16,7 @@ use tonic::{Code, Status};
 
 use crate::answer_body::AnswerBody;
 use crate::call::Call;
+use crate::call_headers::CallHeaders;
 use crate::counters::{Kind, Outcome};
 use crate::http_face;
 use crate::intake::{Intake, discard};
@@ -131,8 +132,14 @@ pub(crate) fn route(
     request: Request<Incoming>,
 ) -> Answer {
     if !is_grpc(&request) {
-        let call = http_face::is_call(&request)
-            .then(|| Call::begin(worker, Some(Kind::Http), request.headers(), reads.last()));
+        let call = http_face::is_call(&request).then(|| {
+            Call::begin(
+                worker,
+                Some(Kind::Http),
+                CallHeaders::read(request.headers()),
+                reads.last(),
+            )
+        });
         let response = http_face::answer(worker, call.clone(), &request);
         let is_head = request.method() == Method::HEAD;
         leave(request, worker);
@@ -140,8 +147,11 @@ pub(crate) fn route(
     }
     match find(worker, &request) {
         Ok((kind, handler)) => {
-            let call = Call::begin(worker, kind, request.headers(), reads.last());
-            if is_plain_unary(kind, request.headers()) {
+            let headers = CallHeaders::read(request.headers());
+            // One that speaks of its encoding has that looked at by the generated service.
+            let is_plain_unary = kind == Some(Kind::LongSync) && !headers.has_encoding;
+            let call = Call::begin(worker, kind, headers, reads.last());
+            if is_plain_unary {
                 let intake = Intake::new(request.into_body(), Arc::clone(&call), Arc::clone(reads));
                 return Answer::direct(call, intake);
             }
@@ -153,12 +163,6 @@ pub(crate) fn route(
             Answer::of(None, refused)
         }
     }
-}
-
-/// Whether a call needs nothing that only the generated service can do. One that speaks of its encoding
-/// has that looked at there.
-fn is_plain_unary(kind: Option<Kind>, headers: &HeaderMap) -> bool {
-    kind == Some(Kind::LongSync) && !headers.contains_key("grpc-encoding")
 }
 
 /// What handles a gRPC request, and what kind of call of ours it is; or the answer that nothing does.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tonic::Code;
 
-use crate::harness::{HOUR, Memory, Paused, Result, config, framed, ms, wait};
+use crate::harness::{HOUR, Memory, Paused, Result, config, ms, wait};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -221,21 +221,6 @@ async fn who_says_nothing_or_too_little_is_not_waited_for() -> Result<()> {
         assert!(read.is_empty() || read.starts_with(b"HTTP/1.1 4"), "{read:?}");
     }
     others_are_served(&server).await
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_answers_no_ping_has_gone() -> Result<()> {
-    let server = Memory::start(config()).await;
-    let (mut io, serving) = server.open();
-    let clock = Paused::start();
-    let open = frame(HEADERS, END_HEADERS, 1, &call_headers(&[]));
-    let message = frame(DATA, END_STREAM, 1, &framed(&wait(HOUR)));
-    io.write_all(&[hello(), open, message].concat()).await?;
-    serving.await?;
-    assert_eq!(clock.elapsed().as_secs(), 80);
-    tokio::time::sleep(ms(1)).await;
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSync, Outcome::Cancelled), 1);
-    Ok(())
 }
 
 #[tokio::test(start_paused = true)]

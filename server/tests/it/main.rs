@@ -1,6 +1,8 @@
 //! The server as its clients see it: over memory in paused time where logic alone is meant, over
 //! sockets where sockets matter.
 
+#![expect(clippy::duplicate_mod, reason = "one suite runs over two ways")]
+
 mod attacks;
 mod cancel;
 #[cfg(unix)]
