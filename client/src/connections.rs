@@ -16,14 +16,27 @@ use crate::target::Target;
 pub struct Connections {
     target: Target,
     timer: Timer,
-    open: Mutex<Vec<Arc<Connection>>>,
+    state: Mutex<State>,
     opened: AtomicUsize,
+    failures: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: Vec<Arc<Connection>>,
+    last_failure: Option<ConnectError>,
 }
 
 impl Connections {
     /// No connection yet.
     pub fn new(target: Target, timer: Timer) -> Self {
-        Self { target, timer, open: Mutex::new(Vec::new()), opened: AtomicUsize::new(0) }
+        Self {
+            target,
+            timer,
+            state: Mutex::default(),
+            opened: AtomicUsize::new(0),
+            failures: AtomicUsize::new(0),
+        }
     }
 
     /// Whom these connections reach.
@@ -49,29 +62,45 @@ impl Connections {
     /// # Cancel safety
     /// A connection that is being opened is dropped; nothing else is lost.
     pub async fn credit(&self) -> Result<Credit, ConnectError> {
-        let mut open = self.open.lock().await;
+        let failures_before = self.failures.load(Ordering::Relaxed);
+        let mut state = self.state.lock().await;
         // The newest first: the older ones are full, or were.
-        if let Some(credit) = open.iter().rev().find_map(Connection::credit) {
+        if let Some(credit) = state.open.iter().rev().find_map(Connection::credit) {
             return Ok(credit);
         }
-        open.retain(|connection| !connection.is_closed());
-        let connection = self.connect().await?;
-        let credit = connection
-            .credit()
-            .ok_or_else(|| ConnectError::new(&self.target, "it allows no calls at all"))?;
-        open.push(connection);
-        Ok(credit)
+        // Calls that waited for an attempt fail with it: if each tried again in its turn, a silent
+        // peer would cost each of them its time.
+        if self.failures.load(Ordering::Relaxed) > failures_before
+            && let Some(failure) = &state.last_failure
+        {
+            return Err(failure.clone());
+        }
+        state.open.retain(|connection| !connection.is_closed());
+        match self.connect().await {
+            Ok((connection, credit)) => {
+                state.open.push(connection);
+                Ok(credit)
+            }
+            Err(failure) => {
+                state.last_failure = Some(failure.clone());
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                Err(failure)
+            }
+        }
     }
 
     /// How many streams the peer allows on a connection, once one was opened.
     pub async fn max_streams(&self) -> Option<usize> {
-        self.open.lock().await.last().map(|connection| connection.max_streams())
+        self.state.lock().await.open.last().map(|connection| connection.max_streams())
     }
 
-    async fn connect(&self) -> Result<Arc<Connection>, ConnectError> {
+    async fn connect(&self) -> Result<(Arc<Connection>, Credit), ConnectError> {
         let begin = async |socket| Connection::begin(socket, self.timer.clone()).await;
         let connection = dial(&self.target, &self.timer, begin).await?;
         self.opened.fetch_add(1, Ordering::Relaxed);
-        Ok(connection)
+        let credit = connection
+            .credit()
+            .ok_or_else(|| ConnectError::new(&self.target, "it allows no calls at all"))?;
+        Ok((connection, credit))
     }
 }

@@ -12,7 +12,7 @@ use crate::target::Target;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a server could not be reached.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error(
     "cannot reach {target}: {why}; start a server there with `longsync-server --listen {address}`"
 )]

@@ -122,9 +122,11 @@ fn interruptible<T>(run: impl AsyncFnOnce(CancellationToken) -> T) -> std::io::R
             interrupt.cancel();
             let _ = tokio::signal::ctrl_c().await;
         };
+        // In this order, so that an interrupt is caught before anything has begun.
         tokio::select! {
-            ended = run(interrupt.clone()) => Some(ended),
+            biased;
             () = interrupts => None,
+            ended = run(interrupt.clone()) => Some(ended),
         }
     });
     // Nothing is waited for: threads whose calls have no answer yet end with the process.

@@ -82,7 +82,7 @@ pub async fn run(
             break;
         }
         let progress = progress.begin_way();
-        runs.push(run_way(*way, plan, &target, &counters, interrupt, progress).await?);
+        runs.extend(run_way(*way, plan, &target, &counters, interrupt, progress).await?);
     }
     if let Some(embedded) = embedded {
         embedded.stop().await;
@@ -91,7 +91,7 @@ pub async fn run(
     Ok(Race { plan: plan.clone(), target, is_interrupted, runs })
 }
 
-/// Runs a way that fits, on connections of its own.
+/// Runs a way that fits, on connections of its own. [`None`]: the race was ended before it began.
 async fn run_way(
     way: Way,
     plan: &RacePlan,
@@ -99,26 +99,29 @@ async fn run_way(
     counters: &Counters,
     interrupt: &CancellationToken,
     progress: WayProgress,
-) -> Result<WayRun, ConnectError> {
+) -> Result<Option<WayRun>, ConnectError> {
     // Opened before the way's clock starts; over HTTP/1.1 only to see that somebody is there.
     let timer = Timer::new(Clock::Monotonic);
     let connections = Arc::new(Connections::new(target.clone(), timer.clone()));
-    drop(connections.credit().await?);
+    let Some(reached) = interrupt.run_until_cancelled(connections.credit()).await else {
+        return Ok(None);
+    };
+    drop(reached?);
     let streams = connections.max_streams().await.unwrap_or(usize::MAX).max(1);
     if let Some(why) = runner::needs(way, plan, streams).misfit(&room::limits()) {
-        return Ok(WayRun::skipped(way, why));
+        return Ok(Some(WayRun::skipped(way, why)));
     }
     let caller = match plan.protocol {
         Protocol::Grpc => Caller::Grpc(Arc::clone(&connections)),
         Protocol::Http => Caller::Http { target: target.clone(), opened: Arc::default() },
     };
     let before = match plan.cancel_after {
-        Some(_) => counters.read(&timer).await,
+        Some(_) => interrupt.run_until_cancelled(counters.read(&timer)).await.flatten(),
         None => None,
     };
     let mut run = runner::run(way, plan, caller, &connections, interrupt, progress).await;
     if let Some(before) = before {
         run.server = counters.since(&before, &timer).await;
     }
-    Ok(run)
+    Ok(Some(run))
 }

@@ -159,7 +159,8 @@ fn grace(deadline: Duration) -> Duration {
     (deadline * 11 / 1_000).max(Duration::from_millis(20))
 }
 
-/// Makes one call. `on_answer` sees each answer as it comes; `interrupt` ends the call early.
+/// Makes one call. `on_answer` sees each answer as it comes; `interrupt` ends the call early, also
+/// while it connects. The deadline is one for connecting and the call.
 ///
 /// # Errors
 /// When the server was not reached. A call that fails is a result.
@@ -170,34 +171,47 @@ pub async fn call(
 ) -> Result<Single, ConnectError> {
     let timer = Timer::new(Clock::Monotonic);
     let connections = Connections::new(plan.target.clone(), timer.clone());
+    let mut single = Single {
+        kind: plan.kind,
+        target: plan.target.clone(),
+        connect: Duration::ZERO,
+        service_time: None,
+        answers: Vec::new(),
+        status: None,
+    };
     let before = timer.now();
-    let credit = connections.credit().await?;
-    let connect = timer.now() - before;
+    let connected = tokio::select! {
+        connected = connections.credit() => Ok(connected?),
+        () = over(plan.deadline, &timer) => Err(Some(Status::deadline_exceeded(
+            "the deadline was over before there was a connection",
+        ))),
+        () = interrupt.cancelled() => Err(None),
+    };
+    single.connect = timer.now() - before;
+    let credit = match connected {
+        Ok(credit) => credit,
+        Err(status) => return Ok(Single { status, ..single }),
+    };
     let stamps = credit.stamps();
-    let mut answers = Vec::new();
-    let calling = kinds::call(plan, credit, CallClock(timer.clone()), &mut answers, on_answer);
-    let status = tokio::select! {
+    let left = plan.deadline.map(|deadline| deadline.saturating_sub(single.connect));
+    let clock = CallClock(timer.clone());
+    let calling = kinds::call(plan, left, credit, clock, &mut single.answers, on_answer);
+    single.status = tokio::select! {
         ended = calling => Some(ended.err().unwrap_or_else(|| Status::ok(""))),
-        () = own_deadline(plan.deadline, &timer) => Some(Status::deadline_exceeded(
+        () = over(left.map(|left| left + grace(left)), &timer) => Some(Status::deadline_exceeded(
             "the deadline is over, and the server has not said so",
         )),
         () = interrupt.cancelled() => None,
     };
     let done = stamps.done().unwrap_or_else(|| timer.now());
-    let service_time = stamps.sent().map(|sent| done.saturating_duration_since(sent));
-    Ok(Single {
-        kind: plan.kind,
-        target: plan.target.clone(),
-        connect,
-        service_time,
-        answers,
-        status,
-    })
+    single.service_time = stamps.sent().map(|sent| done.saturating_duration_since(sent));
+    Ok(single)
 }
 
-async fn own_deadline(deadline: Option<Duration>, timer: &Timer) {
-    match deadline {
-        Some(deadline) => drop(timer.sleep(deadline + grace(deadline)).await),
+/// Waits until so much time is over; without such a time, for ever.
+async fn over(time: Option<Duration>, timer: &Timer) {
+    match time {
+        Some(time) => drop(timer.sleep(time).await),
         None => std::future::pending().await,
     }
 }

@@ -100,7 +100,11 @@ impl Calls {
         let delay = self.delays.of(index);
         match &self.caller {
             Caller::Grpc(connections) => {
-                let credit = match connections.credit().await {
+                let credit = tokio::select! {
+                    credit = connections.credit() => credit,
+                    () = self.interrupt.cancelled() => return Row::UNSENT,
+                };
+                let credit = match credit {
                     Ok(credit) => credit,
                     Err(error) => return self.row_of(&Stamps::default(), Err(error.into())),
                 };

@@ -10,7 +10,7 @@ use crate::http1;
 use crate::race::outcome::ServerView;
 use crate::target::Target;
 
-/// How long a server may take to notice that calls were cancelled.
+/// How long a server may take to notice that calls were cancelled, and to say so.
 const PATIENCE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(5);
 
@@ -38,8 +38,11 @@ impl Counters {
         match self {
             Self::Embedded(stats) => Some(Reading::of(stats.snapshot())),
             Self::Remote(target) => {
-                let answer =
-                    http1::get(target, "/metrics", timer, &Stamps::default()).await.ok()?;
+                let stamps = Stamps::default();
+                let answer = tokio::select! {
+                    answer = http1::get(target, "/metrics", timer, &stamps) => answer.ok()?,
+                    _ = timer.sleep(PATIENCE) => return None,
+                };
                 Reading::parse(str::from_utf8(&answer.body).ok()?)
             }
         }

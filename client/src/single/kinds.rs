@@ -9,15 +9,17 @@ use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
 };
 use tokio_stream::StreamExt as _;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
 use super::{Answer, CallClock, Kind, SinglePlan};
 use crate::body::Stamps;
 use crate::connection::Credit;
 
-/// Makes the call, and keeps its answers as they come.
+/// Makes the call, which may take as long as is `left` to it, and keeps its answers as they come.
 pub(super) async fn call(
     plan: &SinglePlan,
+    left: Option<Duration>,
     credit: Credit,
     clock: CallClock,
     answers: &mut Vec<Answer>,
@@ -30,11 +32,12 @@ pub(super) async fn call(
         on_answer(&answer);
         answers.push(answer);
     };
+    let head = Head { metadata: &plan.metadata, left };
     match plan.kind {
-        Kind::Unary => unary(plan, client, &clock, &stamps, keep).await,
-        Kind::Stream => stream(plan, client, &clock, &stamps, keep).await,
-        Kind::Collect => collect(plan, client, &clock, &stamps, keep).await,
-        Kind::Exchange => exchange(plan, client, &clock, keep).await,
+        Kind::Unary => unary(plan, head, client, &clock, &stamps, keep).await,
+        Kind::Stream => stream(plan, head, client, &clock, &stamps, keep).await,
+        Kind::Collect => collect(plan, head, client, &clock, &stamps, keep).await,
+        Kind::Exchange => exchange(plan, head, client, &clock, keep).await,
     }
 }
 
@@ -57,13 +60,14 @@ macro_rules! request {
 
 async fn unary(
     plan: &SinglePlan,
+    head: Head<'_>,
     mut client: Client,
     clock: &CallClock,
     stamps: &Stamps,
     mut keep: impl FnMut(Answer),
 ) -> Result<(), Status> {
     let request = request!(plan, LongSyncRequest {});
-    let answer = client.long_sync(with_head(request, plan)).await?.into_inner();
+    let answer = client.long_sync(head.of(request)).await?.into_inner();
     keep(Answer {
         message: answer.message,
         timing: answer.timing,
@@ -77,13 +81,14 @@ async fn unary(
 
 async fn stream(
     plan: &SinglePlan,
+    head: Head<'_>,
     mut client: Client,
     clock: &CallClock,
     stamps: &Stamps,
     mut keep: impl FnMut(Answer),
 ) -> Result<(), Status> {
     let request = request!(plan, LongSyncStreamRequest { count: plan.count });
-    let mut answers = client.long_sync_stream(with_head(request, plan)).await?.into_inner();
+    let mut answers = client.long_sync_stream(head.of(request)).await?.into_inner();
     while let Some(answer) = answers.message().await? {
         keep(Answer {
             message: answer.message,
@@ -100,6 +105,7 @@ async fn stream(
 
 async fn collect(
     plan: &SinglePlan,
+    head: Head<'_>,
     mut client: Client,
     clock: &CallClock,
     stamps: &Stamps,
@@ -110,7 +116,7 @@ async fn collect(
         let ids = 0..u64::from(plan.count.unwrap_or(1));
         tokio_stream::iter(ids).map(move |id| request!(plan, LongSyncCollectRequest { id: id }))
     };
-    let answer = client.long_sync_collect(with_head(requests, plan)).await?.into_inner();
+    let answer = client.long_sync_collect(head.of(requests)).await?.into_inner();
     keep(Answer {
         message: answer.message,
         timing: answer.timing,
@@ -125,6 +131,7 @@ async fn collect(
 
 async fn exchange(
     plan: &SinglePlan,
+    head: Head<'_>,
     mut client: Client,
     clock: &CallClock,
     mut keep: impl FnMut(Answer),
@@ -139,7 +146,7 @@ async fn exchange(
             request!(plan, LongSyncExchangeRequest { id: id })
         })
     };
-    let mut answers = client.long_sync_exchange(with_head(requests, plan)).await?.into_inner();
+    let mut answers = client.long_sync_exchange(head.of(requests)).await?.into_inner();
     while let Some(answer) = answers.message().await? {
         let index = usize::try_from(answer.id).unwrap_or(usize::MAX);
         let sent = sent.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied();
@@ -157,14 +164,21 @@ async fn exchange(
     Ok(())
 }
 
-/// A request with what goes into its headers.
-fn with_head<T>(message: T, plan: &SinglePlan) -> Request<T> {
-    let mut request = Request::new(message);
-    *request.metadata_mut() = plan.metadata.clone();
-    if let Some(deadline) = plan.deadline {
-        request.set_timeout(deadline);
+/// What goes into the headers of a request.
+struct Head<'plan> {
+    metadata: &'plan MetadataMap,
+    left: Option<Duration>,
+}
+
+impl Head<'_> {
+    fn of<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        *request.metadata_mut() = self.metadata.clone();
+        if let Some(left) = self.left {
+            request.set_timeout(left);
+        }
+        request
     }
-    request
 }
 
 fn until_done(stamps: &Stamps, clock: &CallClock) -> Duration {

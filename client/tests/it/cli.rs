@@ -182,6 +182,49 @@ async fn completions_name_the_commands() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn an_interrupt_ends_connecting_at_once() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    for command_name in ["call", "race"] {
+        let (url, mut accepted) = silent();
+        let mut command = command(&[command_name, "--url", &url]);
+        let client = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        accepted.recv().await.unwrap();
+        kill_process(Pid::from_child(&client), Signal::INT).unwrap();
+        let ended = tokio::task::spawn_blocking(move || client.wait_with_output().unwrap());
+        // Half of what connecting may take.
+        let output = tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+        assert!(stdout(&output).contains("ended"), "{}", stdout(&output));
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_bounds_connecting() {
+    let (url, _accepted) = silent();
+    let args = ["call", "--url", &url, "--deadline", "50ms"];
+    let output = tokio::time::timeout(Duration::from_secs(5), client(&args)).await.unwrap();
+    assert_eq!(output.status.code(), Some(64 + 4), "{}", stderr(&output));
+    assert!(stdout(&output).contains("before there was a connection"), "{}", stdout(&output));
+}
+
+/// The URL of a peer that accepts connections and says nothing, and a word for each that it accepted.
+fn silent() -> (String, tokio::sync::mpsc::UnboundedReceiver<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (accepted, receiver) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        while let Ok((socket, _)) = listener.accept() {
+            held.push(socket);
+            let _ = accepted.send(());
+        }
+    });
+    (url, receiver)
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn an_interrupt_ends_a_race_and_still_reports_what_was_measured() {
     use rustix::process::{Pid, Signal, kill_process};
 

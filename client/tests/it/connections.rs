@@ -107,6 +107,21 @@ async fn a_peer_that_speaks_no_http2_is_said_to() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_that_wait_for_the_same_attempt_fail_together() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target: Target = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
+    let connections = Connections::new(target, Timer::new(Clock::Tokio));
+    let before = tokio::time::Instant::now();
+    let (first, second, third) =
+        tokio::join!(connections.credit(), connections.credit(), connections.credit());
+    assert!(first.is_err() && second.is_err() && third.is_err());
+    assert_eq!(before.elapsed(), Duration::from_secs(10));
+    // Whoever comes later tries again.
+    connections.credit().await.unwrap_err();
+    assert_eq!(before.elapsed(), Duration::from_secs(20));
+}
+
+#[tokio::test(start_paused = true)]
 async fn over_an_in_memory_stream_a_call_takes_exactly_its_delay() {
     let worker = Worker::new(Config::default(), Clock::Tokio).await;
     let (near, far) = tokio::io::duplex(64 * 1024);
