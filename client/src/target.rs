@@ -55,6 +55,10 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, NotATarget> {
         let not_a_url = || NotATarget::NotAUrl(text.to_owned());
+        // `Uri` drops a fragment without a word.
+        if text.contains('#') {
+            return Err(not_a_url());
+        }
         let uri: Uri = text.parse().map_err(|_| not_a_url())?;
         if uri.scheme() == Some(&Scheme::HTTPS) {
             return Err(NotATarget::Tls);
@@ -70,9 +74,12 @@ impl FromStr for Target {
     }
 }
 
-/// A host, perhaps a port, and nobody's name or password.
+/// A host, perhaps a port, and nobody's name or password. What stands behind the host and is no port
+/// (`:`, `:99999`) `Authority` takes for none.
 fn is_plain(authority: &Authority) -> bool {
-    !authority.as_str().contains('@') && !authority.host().is_empty()
+    let host = authority.host();
+    let is_port_told = authority.as_str().len() == host.len() || authority.port_u16().is_some();
+    !authority.as_str().contains('@') && !host.is_empty() && is_port_told
 }
 
 #[cfg(test)]
@@ -108,6 +115,11 @@ mod tests {
             "http://",
             "http://x/long_sync",
             "http://u@x",
+            "http://127.0.0.1:99999",
+            "http://127.0.0.1:",
+            "http://[::1]:65536",
+            "http://x:9000/#long_sync",
+            "http://x:9000#long_sync",
         ] {
             assert!(matches!(text.parse::<Target>(), Err(NotATarget::NotAUrl(_))), "{text}");
         }
