@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use longsync_timer::Timer;
+use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::body::Stamps;
@@ -41,15 +42,8 @@ pub(crate) async fn get(
     timer: &Timer,
     stamps: &Stamps,
 ) -> Result<HttpAnswer, HttpError> {
-    let begin =
-        async |socket| http1::handshake(TokioIo::new(socket)).await.map_err(io::Error::other);
-    let (mut sender, connection) = dial(target, timer, begin).await?;
-    let _driving = AbortOnDropHandle::new(tokio::spawn(connection));
-    let mut request = Request::new(Empty::<Bytes>::new());
-    *request.uri_mut() = path.parse().expect("the paths that we ask for are valid");
-    if let Ok(host) = target.authority().parse() {
-        request.headers_mut().insert(header::HOST, host);
-    }
+    let (mut sender, _driving) = dial(target, timer, begin).await?;
+    let request = request(target, path);
     stamps.set_sent(timer.now());
     let answer = async {
         let (head, body) = sender.send_request(request).await?.into_parts();
@@ -58,4 +52,41 @@ pub(crate) async fn get(
     let answered = answer.await;
     stamps.set_done(timer.now());
     answered.map(|(head, body)| HttpAnswer { status: head.status, headers: head.headers, body })
+}
+
+/// Sees whether somebody at `target` answers in HTTP/1.1, whatever the answer.
+///
+/// # Errors
+/// When nobody does, within the time in which a server is to say what its protocol begins with.
+///
+/// # Cancel safety
+/// The connection is closed.
+pub(crate) async fn probe(target: &Target, timer: &Timer) -> Result<(), ConnectError> {
+    let asking = async |socket| {
+        let (mut sender, _driving) = begin(socket).await?;
+        sender.send_request(request(target, "/")).await.map_err(|error| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("it does not speak HTTP/1.1: {error}"),
+            )
+        })
+    };
+    dial(target, timer, asking).await.map(drop)
+}
+
+type Sender = http1::SendRequest<Empty<Bytes>>;
+
+async fn begin(socket: TcpStream) -> io::Result<(Sender, AbortOnDropHandle<hyper::Result<()>>)> {
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(socket)).await.map_err(io::Error::other)?;
+    Ok((sender, AbortOnDropHandle::new(tokio::spawn(connection))))
+}
+
+fn request(target: &Target, path: &str) -> Request<Empty<Bytes>> {
+    let mut request = Request::new(Empty::new());
+    *request.uri_mut() = path.parse().expect("the paths that we ask for are valid");
+    if let Ok(host) = target.authority().parse() {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    request
 }

@@ -70,6 +70,7 @@ fn run_race(args: RaceArgs) -> anyhow::Result<ExitCode> {
             print(&text)?;
             Ok(if race.is_interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
         }
+        Err(error @ RaceError::ExchangeOverHttp) => usage(&error.to_string()),
         Err(error @ (RaceError::Connect(_) | RaceError::Server(_))) => {
             complain(&error.to_string());
             Ok(ExitCode::from(UNREACHED))

@@ -35,6 +35,7 @@ pub use crate::race::way::Way;
 
 use crate::connections::Connections;
 use crate::dial::ConnectError;
+use crate::http1;
 use crate::race::calls::Caller;
 use crate::race::counters::Counters;
 use crate::race::embedded::Embedded;
@@ -47,6 +48,9 @@ pub enum RaceError {
     /// Its server was not reached.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// It has a way that its protocol has not.
+    #[error("exchange has no HTTP/1.1 form, it is messages inside a stream: race the others")]
+    ExchangeOverHttp,
     /// No server could be started for it.
     #[error("cannot start a server inside this process: {0}")]
     Server(#[from] std::io::Error),
@@ -57,15 +61,16 @@ pub enum RaceError {
 /// from another thread meanwhile.
 ///
 /// # Errors
-/// When no server was reached.
-///
-/// # Panics
-/// When the plan has an exchange over HTTP/1.1.
+/// When the first way reaches no server, or the plan has an exchange over HTTP/1.1. A later way that
+/// reaches none is a result: what was measured before it stays.
 pub async fn run(
     plan: &RacePlan,
     interrupt: &CancellationToken,
     progress: &Progress,
 ) -> Result<Race, RaceError> {
+    if plan.protocol == Protocol::Http && plan.ways.contains(&Way::Exchange) {
+        return Err(RaceError::ExchangeOverHttp);
+    }
     let (target, embedded) = if let Some(target) = &plan.target {
         (target.clone(), None)
     } else {
@@ -82,7 +87,11 @@ pub async fn run(
             break;
         }
         let progress = progress.begin_way();
-        runs.extend(run_way(*way, plan, &target, &counters, interrupt, progress).await?);
+        match run_way(*way, plan, &target, &counters, interrupt, progress).await {
+            Ok(run) => runs.extend(run),
+            Err(error) if runs.is_empty() => return Err(error.into()),
+            Err(error) => runs.push(WayRun::skipped(*way, error.to_string())),
+        }
     }
     if let Some(embedded) = embedded {
         embedded.stop().await;
@@ -100,28 +109,42 @@ async fn run_way(
     interrupt: &CancellationToken,
     progress: WayProgress,
 ) -> Result<Option<WayRun>, ConnectError> {
-    // Opened before the way's clock starts; over HTTP/1.1 only to see that somebody is there.
     let timer = Timer::new(Clock::Monotonic);
-    let connections = Arc::new(Connections::new(target.clone(), timer.clone()));
-    let Some(reached) = interrupt.run_until_cancelled(connections.credit()).await else {
-        return Ok(None);
-    };
-    drop(reached?);
-    let streams = connections.max_streams().await.unwrap_or(usize::MAX).max(1);
+    let reaching = reach(plan.protocol, target, &timer);
+    let Some(reached) = interrupt.run_until_cancelled(reaching).await else { return Ok(None) };
+    let (caller, streams) = reached?;
     if let Some(why) = runner::needs(way, plan, streams).misfit(&room::limits()) {
         return Ok(Some(WayRun::skipped(way, why)));
     }
-    let caller = match plan.protocol {
-        Protocol::Grpc => Caller::Grpc(Arc::clone(&connections)),
-        Protocol::Http => Caller::Http { target: target.clone(), opened: Arc::default() },
-    };
     let before = match plan.cancel_after {
         Some(_) => interrupt.run_until_cancelled(counters.read(&timer)).await.flatten(),
         None => None,
     };
-    let mut run = runner::run(way, plan, caller, &connections, interrupt, progress).await;
+    let mut run = runner::run(way, plan, caller, &timer, interrupt, progress).await;
     if let Some(before) = before {
         run.server = counters.since(&before, &timer).await;
     }
     Ok(Some(run))
+}
+
+/// Sees before a way's clock starts that somebody is there. Over gRPC the way goes on with that
+/// connection, and it is known how many streams the server allows on one; over HTTP/1.1 each call has
+/// its own.
+async fn reach(
+    protocol: Protocol,
+    target: &Target,
+    timer: &Timer,
+) -> Result<(Caller, usize), ConnectError> {
+    match protocol {
+        Protocol::Grpc => {
+            let connections = Arc::new(Connections::new(target.clone(), timer.clone()));
+            drop(connections.credit().await?);
+            let streams = connections.max_streams().await.unwrap_or(usize::MAX).max(1);
+            Ok((Caller::Grpc(connections), streams))
+        }
+        Protocol::Http => {
+            http1::probe(target, timer).await?;
+            Ok((Caller::Http { target: target.clone(), opened: Arc::default() }, 1))
+        }
+    }
 }

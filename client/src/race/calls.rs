@@ -163,7 +163,8 @@ impl Calls {
         let Some(after) = self.cancel_after else { return pending().await };
         loop {
             let sent = stamps.sent();
-            let due = sent.unwrap_or_else(|| self.timer.now()) + after;
+            let from = sent.unwrap_or_else(|| self.timer.now());
+            let Some(due) = from.checked_add(after) else { return pending().await };
             self.timer.sleep_until(due).await;
             // It may have been sent later than the wait for it began.
             if sent.is_some() && stamps.sent() == sent {
@@ -206,7 +207,7 @@ impl Calls {
         stamps: &Stamps,
     ) -> Result<(), Failed> {
         let Caller::Grpc(connections) = &self.caller else {
-            unreachable!("plans of exchanges over HTTP/1.1 are refused")
+            unreachable!("a race of exchanges over HTTP/1.1 is refused")
         };
         let credit = connections.credit().await?;
         let mut client = LongSyncServiceClient::with_origin(credit, connections.target().origin());

@@ -2,12 +2,13 @@
 
 use std::thread;
 
+use longsync_timer::Timer;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::connections::Connections;
+use crate::figures::counted;
 use crate::race::calls::{Caller, Calls};
 use crate::race::cost::CostMeter;
 use crate::race::outcome::{End, Row, WayRun};
@@ -48,28 +49,27 @@ pub(super) async fn run(
     way: Way,
     plan: &RacePlan,
     caller: Caller,
-    connections: &Connections,
+    timer: &Timer,
     interrupt: &CancellationToken,
     progress: WayProgress,
 ) -> WayRun {
     let cost = CostMeter::start();
     let count = plan.calls.get();
-    let timer = connections.timer().clone();
     let calls = Calls {
         caller,
         delays: plan.delays,
         start: timer.now(),
-        timer,
+        timer: timer.clone(),
         interrupt: interrupt.clone(),
         // Nothing stops a thread that waits.
         cancel_after: plan.cancel_after.filter(|_| way != Way::Threads),
         progress,
     };
     let mut made = match way {
-        Way::Sequential => Made::of(&calls, sequential(&calls, plan).await),
+        Way::Sequential => sequential(&calls, plan).await,
         Way::Threads => threads(&calls, plan).await,
-        Way::Tasks => Made::of(&calls, tasks(&calls, count).await),
-        Way::Exchange => Made::of(&calls, exchange(&calls, count).await),
+        Way::Tasks => tasks(&calls, count).await,
+        Way::Exchange => exchange(&calls, count).await,
     };
     let stopped = calls.since_start();
     if way == Way::Sequential && !interrupt.is_cancelled() {
@@ -99,13 +99,13 @@ struct Made {
 }
 
 impl Made {
-    fn of(calls: &Calls, rows: Vec<Row>) -> Self {
-        Self { rows, connections: calls.caller.opened(), trouble: None }
+    fn of(calls: &Calls, rows: Vec<Row>, trouble: Option<String>) -> Self {
+        Self { rows, connections: calls.caller.opened(), trouble }
     }
 }
 
 /// Ends before the call that would not end in time.
-async fn sequential(calls: &Calls, plan: &RacePlan) -> Vec<Row> {
+async fn sequential(calls: &Calls, plan: &RacePlan) -> Made {
     let mut rows = Vec::new();
     while rows.len() < plan.calls.get()
         && !calls.interrupt.is_cancelled()
@@ -113,22 +113,34 @@ async fn sequential(calls: &Calls, plan: &RacePlan) -> Vec<Row> {
     {
         rows.push(calls.one(rows.len()).await);
     }
-    rows
+    Made::of(calls, rows, None)
 }
 
-async fn tasks(calls: &Calls, count: usize) -> Vec<Row> {
+async fn tasks(calls: &Calls, count: usize) -> Made {
     let mut tasks = JoinSet::new();
     for index in 0..count {
         let calls = calls.clone();
-        tasks.spawn(async move { (index, calls.one(index).await) });
+        tasks.spawn(async move { (index, vec![calls.one(index).await]) });
     }
+    let (rows, trouble) = joined(tasks, count).await;
+    Made::of(calls, rows, trouble)
+}
+
+/// The rows of tasks that make several calls each, from the given index on. One that panicked has
+/// none, and is told of.
+async fn joined(mut tasks: JoinSet<(usize, Vec<Row>)>, count: usize) -> (Vec<Row>, Option<String>) {
     let mut rows = vec![Row::UNSENT; count];
+    let mut panics: Vec<JoinError> = Vec::new();
     while let Some(ended) = tasks.join_next().await {
-        if let Ok((index, row)) = ended {
-            rows[index] = row;
+        match ended {
+            Ok((first, made)) => rows[first..first + made.len()].clone_from_slice(&made),
+            Err(panic) => panics.push(panic),
         }
     }
-    rows
+    let trouble = panics.first().map(|first| {
+        format!("{} ended without a result; the first: {first}", counted(panics.len(), "task"))
+    });
+    (rows, trouble)
 }
 
 /// What a thread of the race came to.
@@ -153,13 +165,14 @@ async fn threads(calls: &Calls, plan: &RacePlan) -> Made {
         })
     };
     let mut rows = vec![Row::UNSENT; count];
-    let mut connections = 0;
+    let (mut connections, mut results) = (0, 0);
     while let Some(ended) = receiver.recv().await {
         rows[ended.index] = ended.row;
         connections += ended.connections;
+        results += 1;
     }
     let trouble = match starting.await {
-        Ok(Ok(())) => None,
+        Ok(Ok(())) => without_result(count - results),
         Ok(Err((started, error))) => {
             Some(format!("only {started} of {count} threads could be started: {error}"))
         }
@@ -169,6 +182,11 @@ async fn threads(calls: &Calls, plan: &RacePlan) -> Made {
         connections = calls.caller.opened();
     }
     Made { rows, connections, trouble }
+}
+
+/// A thread that panicked drops its end of the channel, and has said on stderr why.
+fn without_result(threads: usize) -> Option<String> {
+    (threads > 0).then(|| format!("{} ended without a result", counted(threads, "thread")))
 }
 
 fn start_threads(
@@ -195,18 +213,38 @@ fn start_threads(
     Ok(())
 }
 
-async fn exchange(calls: &Calls, count: usize) -> Vec<Row> {
+async fn exchange(calls: &Calls, count: usize) -> Made {
     let mut streams = JoinSet::new();
     for first in (0..count).step_by(MESSAGES_A_STREAM) {
         let messages = MESSAGES_A_STREAM.min(count - first);
         let calls = calls.clone();
         streams.spawn(async move { (first, calls.one_stream(first, messages).await) });
     }
-    let mut rows = vec![Row::UNSENT; count];
-    while let Some(ended) = streams.join_next().await {
-        if let Ok((first, of_stream)) = ended {
-            rows[first..first + of_stream.len()].clone_from_slice(&of_stream);
-        }
+    let (rows, trouble) = joined(streams, count).await;
+    Made::of(calls, rows, trouble)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_told_of_and_the_others_have_their_rows() {
+        let done = Row { sent: None, end: End::Cancelled { done: std::time::Duration::ZERO } };
+        let mut tasks = JoinSet::new();
+        let row = done.clone();
+        tasks.spawn(async { (1, vec![row]) });
+        tasks.spawn(async { panic!("so it goes") });
+        let (rows, trouble) = joined(tasks, 3).await;
+        assert_eq!(rows, [Row::UNSENT, done, Row::UNSENT]);
+        let trouble = trouble.unwrap();
+        assert!(trouble.starts_with("1 task ended without a result"), "{trouble}");
+        assert!(trouble.contains("so it goes"), "{trouble}");
     }
-    rows
+
+    #[test]
+    fn threads_without_a_result_are_counted() {
+        assert_eq!(without_result(0), None);
+        assert_eq!(without_result(2).unwrap(), "2 threads ended without a result");
+    }
 }

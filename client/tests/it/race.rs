@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use longsync_client::Target;
 use longsync_client::race::{
-    Delays, End, Progress, Protocol, Race, RacePlan, Reading, ThreadConnections, Way, run,
+    Delays, End, Progress, Protocol, Race, RaceError, RacePlan, Reading, ThreadConnections, Way,
+    run,
 };
 use longsync_server::{Kind, Limits, Outcome};
 use tokio_util::sync::CancellationToken;
@@ -102,6 +103,61 @@ async fn an_error_of_http_is_told_by_its_number_and_its_sentence() {
     let End::Failed { status, message, .. } = &race.runs[0].rows[0].end else { panic!("{race:?}") };
     assert_eq!(status, "HTTP 400");
     assert!(message.contains("ask for at most 10ms"), "{message}");
+}
+
+#[tokio::test]
+async fn an_exchange_over_http_is_refused() {
+    let http = RacePlan { protocol: Protocol::Http, ..plan(2, 10, &ALL, None) };
+    let refused = run(&http, &CancellationToken::new(), &Progress::default()).await;
+    assert!(matches!(refused, Err(RaceError::ExchangeOverHttp)), "{refused:?}");
+}
+
+/// A server of HTTP/1.1 alone, which has one answer for all requests.
+async fn http1_server() -> Target {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut read = vec![0; 4096];
+                let length = socket.read(&mut read).await.unwrap();
+                if read[..length].starts_with(b"GET /") {
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nDone!";
+                    socket.write_all(answer).await.unwrap();
+                }
+            });
+        }
+    });
+    target
+}
+
+#[tokio::test]
+async fn a_race_over_http_needs_no_http2() {
+    let target = Some(http1_server().await);
+    let http = RacePlan { protocol: Protocol::Http, ..plan(3, 0, &ALL[..3], target) };
+    let race = race(&http).await;
+    for run in &race.runs {
+        assert_eq!(run.answered(), 3, "{}: {:?}", run.way, run.rows);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_dies_between_ways_does_not_lose_what_was_measured() {
+    let server = start(Limits::default());
+    let plan = plan(2, 100, &[Way::Sequential, Way::Tasks], Some(server.target.clone()));
+    let stats = server.stats.clone();
+    let dying = async move {
+        eventually(|| stats.snapshot().calls_in_flight() == 1).await;
+        drop(server);
+    };
+    let (race, ()) = tokio::join!(race(&plan), dying);
+    assert_eq!(race.runs.len(), 2);
+    assert_eq!(race.runs[0].rows.len(), 2);
+    let tasks = &race.runs[1];
+    assert!(tasks.is_skipped(), "{tasks:?}");
+    let why = tasks.trouble.as_ref().unwrap();
+    assert!(why.starts_with("cannot reach http://"), "{why}");
 }
 
 #[tokio::test]
