@@ -54,7 +54,7 @@ fn run_race(args: RaceArgs) -> anyhow::Result<ExitCode> {
     let plan = args.into_plan().unwrap_or_else(|why| usage(&why));
     longsync_server::raise_file_limit()?;
     // Before the race: a file that cannot be written is not to cost one.
-    let svg = svg.map(|path| create(&path)).transpose()?;
+    let svg = svg.map(|path| open(&path)).transpose()?;
     let progress = Progress::default();
     let bars = ProgressBars::follow(&plan, &progress);
     let raced = interruptible(async |interrupt| race::run(&plan, &interrupt, &progress).await)?;
@@ -63,6 +63,7 @@ fn run_race(args: RaceArgs) -> anyhow::Result<ExitCode> {
     match raced {
         Ok(race) => {
             if let Some(mut file) = svg {
+                file.set_len(0)?;
                 file.write_all(race::to_svg(&race).as_bytes())?;
             }
             let text =
@@ -78,8 +79,14 @@ fn run_race(args: RaceArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn create(path: &Path) -> anyhow::Result<File> {
-    File::create(path)
+/// Opens a file for writing, and leaves what is in it until there is something else.
+fn open(path: &Path) -> anyhow::Result<File> {
+    let mut options = File::options();
+    options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
         .with_context(|| format!("cannot write {}: choose another file with --svg", path.display()))
 }
 

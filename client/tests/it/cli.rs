@@ -40,11 +40,11 @@ async fn help_says_what_there_is() {
 
 #[tokio::test]
 async fn with_no_arguments_but_shorter_delays_the_race_is_run() {
-    let output = client(&["--delay", "20ms", "--calls", "4"]).await;
+    let output = client(&["--delay", "100ms", "--calls", "4"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = stdout(&output);
     assert!(
-        text.starts_with("4 calls of 20ms each\nto a server started inside this process"),
+        text.starts_with("4 calls of 100ms each\nto a server started inside this process"),
         "{text}"
     );
     for way in ["sequential:", "threads:", "tasks:", "exchange:", "Waiting is not working: 4 calls"]
@@ -84,6 +84,23 @@ async fn the_picture_is_written_as_svg_and_a_file_that_cannot_be_is_named() {
     let output = client(&["--svg", nowhere.to_str().unwrap()]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("no such folder") && stdout(&output).is_empty());
+}
+
+#[tokio::test]
+async fn a_picture_is_replaced_only_by_another() {
+    let file = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("earlier.svg");
+    let path = file.to_str().unwrap();
+    let earlier = "an earlier picture, ".repeat(10_000);
+    std::fs::write(&file, &earlier).unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = client(&["--url", &format!("http://{free}"), "--svg", path]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), earlier);
+
+    let output = client(&["--delay", "1ms", "--calls", "2", "--svg", path]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let picture = std::fs::read_to_string(&file).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.trim_end().ends_with("</svg>"));
 }
 
 #[tokio::test]
