@@ -154,24 +154,45 @@ pub(super) fn lesson(race: &Race) -> String {
         Delays::Jittered(_) => format!("{calls} of {delay} on average"),
     };
     let wall = rounded(best.wall);
+    if race.plan.calls.get() == 1 {
+        return format!(
+            "{of} took {wall}: alone it overlaps with nothing, however it is made. \
+             Make several with --calls."
+        );
+    }
     if best.way == Way::Sequential {
         let takes = if best.projected() > 0 { "would take" } else { "took" };
         return format!("{of} {takes} {wall} one after another: each waits for the one before.");
     }
     let by_one = rounded(race.one_by_one());
-    let is_measured = race.whole(Way::Sequential).is_some_and(|run| run.projected() == 0);
-    let measured = if is_measured { "took" } else { "would take" };
+    let by_one = match race.whole(Way::Sequential).map(WayRun::projected) {
+        Some(0) => format!("took {by_one}"),
+        Some(_) => format!("would take {by_one}"),
+        // The delays alone.
+        None => format!("would take at least {by_one}"),
+    };
     let how = match best.way {
         Way::Threads => format!("on {}", counted(best.threads, "thread")),
         Way::Exchange => format!("as messages of {}", counted(best.streams, "stream")),
         Way::Tasks | Way::Sequential => "as async tasks on one thread".to_owned(),
     };
     let connections = counted(best.connections, "connection");
+    let is_shown = race.speed_up(best).is_some_and(|speed_up| speed_up >= LEAST_SHOWN);
+    if race.plan.delays.mean().is_zero() || !is_shown {
+        return format!(
+            "Too little was waited for to show a difference: {of} {by_one} one after another, \
+             and took {wall} {how} over {connections}. Take a longer --delay, or more --calls."
+        );
+    }
     format!(
-        "Waiting is not working: {of} {measured} {by_one} one after another, \
+        "Waiting is not working: {of} {by_one} one after another, \
          but took {wall} {how} over {connections}."
     )
 }
+
+/// How many times as fast a way is at the least when that shows what waiting costs, and not only
+/// chance: load alone makes a quarter of a difference.
+const LEAST_SHOWN: f64 = 1.5;
 
 /// The way to speak of: tasks before exchange before threads, for what they show; else what there is.
 fn best(race: &Race) -> Option<&WayRun> {
@@ -181,7 +202,20 @@ fn best(race: &Race) -> Option<&WayRun> {
 
 fn lesson_of_cancelling(race: &Race) -> String {
     let of = |way| race.runs.iter().find(|run: &&WayRun| run.way == way && !run.is_skipped());
-    let tasks = of(Way::Tasks).map(|run| {
+    let after = race.plan.cancel_after.unwrap_or_default();
+    let mut ran = race.runs.iter().filter(|run| !run.is_skipped()).peekable();
+    if ran.peek().is_none() {
+        return "No way was run: see the notes above.".to_owned();
+    }
+    // A thread that ended before its call was to be cancelled says nothing about cancelling.
+    if ran.all(|run| run.cancelled() == 0 && (run.way != Way::Threads || run.wall <= after)) {
+        let why = if race.is_interrupted { "the race was ended early" } else { "each had ended" };
+        return format!(
+            "No call was cancelled: {why} before {} were over. Take a shorter --cancel-after.",
+            text(after)
+        );
+    }
+    let tasks = of(Way::Tasks).filter(|run| run.cancelled() > 0).map(|run| {
         format!(
             "{} of {} ended when they were cancelled, after {} in all",
             counted(run.cancelled(), "task"),
@@ -189,7 +223,7 @@ fn lesson_of_cancelling(race: &Race) -> String {
             rounded(run.wall)
         )
     });
-    let threads = of(Way::Threads).map(|run| {
+    let threads = of(Way::Threads).filter(|run| run.wall > after).map(|run| {
         let answered = counted(run.answered(), "thread");
         format!("{answered} could only wait for their answers, {} in all", rounded(run.wall))
     });

@@ -184,3 +184,42 @@ fn a_long_waterfall_folds_in_the_middle() {
     assert!(text.contains("976 more"), "{text}");
     assert!(text.lines().count() < 50);
 }
+
+fn lesson(race: &Race) -> String {
+    let json: serde_json::Value = serde_json::from_str(&to_json(race).unwrap()).unwrap();
+    json["lesson"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_lesson_claims_only_what_its_figures_show() {
+    let alone = race(vec![
+        way(Way::Sequential, 1, vec![answered(0, 102)]),
+        way(Way::Tasks, 1, vec![answered(0, 101)]),
+    ]);
+    insta::assert_snapshot!("lesson_alone", lesson(&alone));
+
+    let short = |delay, ways| {
+        let mut race = race(ways);
+        race.plan.delays = Delays::Constant(delay);
+        race
+    };
+    let no_gain = || {
+        vec![
+            way(Way::Sequential, 1, vec![answered(0, 2), answered(2, 4)]),
+            way(Way::Tasks, 1, vec![answered(0, 3), answered(0, 3)]),
+        ]
+    };
+    insta::assert_snapshot!("lesson_no_gain", lesson(&short(millis(1), no_gain())));
+    insta::assert_snapshot!("lesson_no_delay", lesson(&short(Duration::ZERO, no_gain())));
+    let only_tasks = no_gain().split_off(1);
+    insta::assert_snapshot!("lesson_no_delay_tasks", lesson(&short(Duration::ZERO, only_tasks)));
+    let gain = vec![
+        way(Way::Sequential, 1, vec![answered(0, 2), answered(2, 4)]),
+        way(Way::Tasks, 1, vec![answered(0, 2), answered(0, 2)]),
+    ];
+    insta::assert_snapshot!("lesson_no_delay_gain", lesson(&short(Duration::ZERO, gain)));
+
+    let mut in_vain = whole();
+    in_vain.plan.cancel_after = Some(millis(500));
+    insta::assert_snapshot!("lesson_cancelled_in_vain", lesson(&in_vain));
+}
