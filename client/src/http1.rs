@@ -64,12 +64,10 @@ pub(crate) async fn get(
 pub(crate) async fn probe(target: &Target, timer: &Timer) -> Result<(), ConnectError> {
     let asking = async |socket| {
         let (mut sender, _driving) = begin(socket).await?;
-        sender.send_request(request(target, "/")).await.map_err(|error| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("it does not speak HTTP/1.1: {error}"),
-            )
-        })
+        sender
+            .send_request(request(target, "/"))
+            .await
+            .map_err(|error| io::Error::other(format!("HTTP/1.1: {error}")))
     };
     dial(target, timer, asking).await.map(drop)
 }

@@ -72,17 +72,32 @@ async fn a_dropped_call_is_reset_and_the_connection_survives_thousands_of_them()
 
 #[tokio::test]
 async fn a_connection_that_ended_is_replaced() {
-    let server = start(Limits::default());
-    let connections = connections(&server.target);
-    call(&connections, Duration::ZERO).await.unwrap();
-    drop(server);
-    // The old server says GOAWAY; from then on its address answers no more.
-    let refused = async {
-        while connections.credit().await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let worker = Worker::new(Config::default(), Clock::Monotonic).await;
+    let connections = connections(&target);
+    let serve_one = async || {
+        let (socket, _) = listener.accept().await.unwrap();
+        serve_connection(socket, &worker).await;
     };
-    tokio::time::timeout(Duration::from_secs(10), refused).await.unwrap();
+    // The first connection is served until it has answered, and then dropped.
+    tokio::select! {
+        () = serve_one() => panic!("the client does not close it"),
+        answer = call(&connections, Duration::ZERO) => assert_eq!(answer.unwrap(), "Done!"),
+    }
+    let again = async {
+        // That it has ended is noticed when its socket is read.
+        while connections.opened() == 1 {
+            drop(connections.credit().await.unwrap());
+            tokio::task::yield_now().await;
+        }
+        call(&connections, Duration::ZERO).await
+    };
+    tokio::select! {
+        () = serve_one() => panic!("the client does not close it"),
+        answer = again => assert_eq!(answer.unwrap(), "Done!"),
+    }
+    assert_eq!(connections.opened(), 2);
 }
 
 #[tokio::test]
@@ -96,14 +111,31 @@ async fn a_refused_connection_names_the_address_and_how_to_start_a_server() {
 
 #[tokio::test]
 async fn a_peer_that_speaks_no_http2_is_said_to() {
+    use tokio::io::AsyncWriteExt as _;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move {
         let (socket, _) = listener.accept().await.unwrap();
         drop(socket);
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        // Held, so that what it said is read before its end.
+        std::future::pending::<()>().await;
     });
+    for said in ["it closed the connection before it said", "does not speak the protocol"] {
+        let why = connections(&target).credit().await.unwrap_err().to_string();
+        assert!(why.starts_with(&format!("cannot reach {target}: ")), "{why}");
+        assert!(why.contains(said) && !why.contains("longsync-server"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_known_is_named() {
+    // RFC 6761: no resolver may know it.
+    let target = "http://nowhere.invalid:9000".parse().unwrap();
     let why = connections(&target).credit().await.unwrap_err().to_string();
-    assert!(why.starts_with("cannot reach"), "{why}");
+    assert!(why.contains("the host `nowhere.invalid` is not known"), "{why}");
+    assert!(!why.contains("longsync-server"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]
