@@ -4,8 +4,8 @@ use longsync::v1::Timing;
 use serde::Serialize;
 use tonic::Status;
 
-use super::{Answer, Single, duration};
 use crate::figures::nanos;
+use crate::single::outcome::{Answer, Single, duration};
 use crate::status::{code_name, wrong_field};
 
 #[derive(Serialize)]

@@ -8,24 +8,26 @@ use longsync::v1::long_sync_service_client::LongSyncServiceClient;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
 };
+use longsync_timer::Timer;
 use tokio_stream::StreamExt as _;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
-use super::{Answer, CallClock, Kind, SinglePlan};
 use crate::body::Stamps;
 use crate::connection::Credit;
+use crate::single::outcome::Answer;
+use crate::single::plan::{Kind, SinglePlan};
 
 /// Makes the call, which may take as long as is `left` to it, and keeps its answers as they come.
 pub(super) async fn call(
     plan: &SinglePlan,
     left: Option<Duration>,
     credit: Credit,
-    clock: CallClock,
+    timer: &Timer,
     answers: &mut Vec<Answer>,
     mut on_answer: impl FnMut(&Answer),
 ) -> Result<(), Status> {
-    let stamps = credit.stamps();
+    let (stamps, clock) = (credit.stamps(), CallClock(timer.clone()));
     let client = LongSyncServiceClient::with_origin(credit, plan.target.origin())
         .max_decoding_message_size(usize::MAX);
     let keep = |answer: Answer| {
@@ -38,6 +40,16 @@ pub(super) async fn call(
         Kind::Stream => stream(plan, head, client, &clock, &stamps, keep).await,
         Kind::Collect => collect(plan, head, client, &clock, &stamps, keep).await,
         Kind::Exchange => exchange(plan, head, client, &clock, keep).await,
+    }
+}
+
+/// When a call's parts were sent and done.
+#[derive(Debug, Clone)]
+struct CallClock(Timer);
+
+impl CallClock {
+    fn since(&self, sent: Option<Instant>) -> Duration {
+        sent.map_or(Duration::ZERO, |sent| self.0.now().saturating_duration_since(sent))
     }
 }
 

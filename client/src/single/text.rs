@@ -7,8 +7,8 @@ use anstyle::{AnsiColor, Style};
 use longsync::v1::Timing;
 use tonic::Code;
 
-use super::{Answer, Kind, Single, duration};
 use crate::figures::{counted, rounded, rounded_signed};
+use crate::single::outcome::{Answer, Single, added_ns, duration};
 use crate::status::code_name;
 use crate::table::table;
 
@@ -63,7 +63,7 @@ pub fn to_text(single: &Single) -> String {
     if hidden > 0 {
         let _ = writeln!(text, "and {} more; --json has them all", counted(hidden, "answer"));
     }
-    if single.answers.len() > 1 || single.kind == Kind::Stream {
+    if single.answers.len() > 1 || single.kind.streams_answers() {
         let whole = single.service_time.map_or_else(|| "-".to_owned(), rounded);
         let _ = writeln!(text, "the call as a whole took {whole}");
     }
@@ -74,7 +74,7 @@ fn account(single: &Single) -> String {
     let is_numbered = single.answers.iter().any(|answer| answer.number.is_some());
     let mut header = vec!["connect", "queued", "planned", "waited", "added", "service time"];
     if is_numbered {
-        header.insert(0, if single.kind == Kind::Exchange { "id" } else { "index" });
+        header.insert(0, single.kind.number_name());
     }
     let mut rows = Vec::new();
     for (index, answer) in single.answers.iter().take(MOST_ROWS).enumerate() {
@@ -98,7 +98,7 @@ fn failed_row(single: &Single) -> Vec<String> {
     let timing = single.failure_timing();
     let waited = timing.as_ref().and_then(|timing| duration(timing.waited.as_ref()));
     let added = match (single.service_time, waited) {
-        (Some(service_time), Some(waited)) => rounded_signed(super::added_ns(service_time, waited)),
+        (Some(service_time), Some(waited)) => rounded_signed(added_ns(service_time, waited)),
         _ => "-".to_owned(),
     };
     let mut cells = vec![rounded(single.connect)];

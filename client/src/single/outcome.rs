@@ -1,0 +1,82 @@
+//! What one call came to.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use longsync::duration::from_proto;
+use longsync::v1::{Failure, Timing};
+use tonic::{Code, Status};
+
+use crate::single::plan::Kind;
+use crate::status;
+use crate::target::Target;
+
+/// One answer.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// Its message.
+    pub message: String,
+    /// What the server saw.
+    pub timing: Option<Timing>,
+    /// Its payload.
+    pub payload: Bytes,
+    /// The request which it answers (exchange), or its place among the answers (stream).
+    pub number: Option<u64>,
+    /// How many requests it answers (collect).
+    pub count: Option<u64>,
+    /// Why its request failed (exchange).
+    pub failure: Option<Failure>,
+    /// From sent to done.
+    pub service_time: Duration,
+    /// Whether its service time is to be compared with what the server waited: not so for the
+    /// answers of a stream after the first.
+    pub is_comparable: bool,
+}
+
+/// What one call came to.
+#[derive(Debug)]
+pub struct Single {
+    /// The kind of RPC.
+    pub kind: Kind,
+    /// Who was called.
+    pub target: Target,
+    /// How long it took to connect.
+    pub connect: Duration,
+    /// From sent to done, of the call as a whole; [`None`] when it was not sent.
+    pub service_time: Option<Duration>,
+    /// Its answers, as they came.
+    pub answers: Vec<Answer>,
+    /// How it ended. [`None`]: it was ended from this side, before that.
+    pub status: Option<Status>,
+}
+
+impl Answer {
+    /// `added`: service time - waited, in nanoseconds; below zero when clocks or scheduling make it so.
+    pub fn added_ns(&self) -> Option<i64> {
+        let waited = duration(self.timing.as_ref()?.waited.as_ref())?;
+        self.is_comparable.then(|| added_ns(self.service_time, waited))
+    }
+}
+
+/// Service time - waited, in nanoseconds.
+pub(super) fn added_ns(service_time: Duration, waited: Duration) -> i64 {
+    let signed = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+    signed(service_time).saturating_sub(signed(waited))
+}
+
+/// A duration of a server's account; [`None`] where it is not there, or none that can be.
+pub(super) fn duration(duration: Option<&prost_types::Duration>) -> Option<Duration> {
+    from_proto(duration?).ok()
+}
+
+impl Single {
+    /// What the server saw of a call that failed.
+    pub fn failure_timing(&self) -> Option<Timing> {
+        self.status.as_ref().and_then(status::timing)
+    }
+
+    /// The code with which it ended; [`None`] when it was ended from this side.
+    pub fn code(&self) -> Option<Code> {
+        self.status.as_ref().map(Status::code)
+    }
+}
