@@ -198,14 +198,17 @@ impl CallArgs {
     /// What to call.
     ///
     /// # Errors
-    /// When a count is given for a unary call.
+    /// When a count is given for a unary call, or a deadline twice.
     pub(crate) fn into_plan(self) -> Result<SinglePlan, String> {
-        if self.kind == Kind::Unary && self.count.is_some() {
+        if !self.kind.takes_count() && self.count.is_some() {
             return Err("--count is for stream, collect and exchange: a unary call is one of each"
                 .to_owned());
         }
         let mut metadata = MetadataMap::new();
         for (name, value) in self.metadata {
+            if self.deadline.is_some() && name == "grpc-timeout" {
+                return Err("--deadline is sent as grpc-timeout: give one of the two".to_owned());
+            }
             metadata.append(name, value);
         }
         Ok(SinglePlan {
@@ -249,6 +252,11 @@ fn metadata(text: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String
     let name = name.trim().to_ascii_lowercase();
     if name.ends_with("-bin") {
         return Err(format!("`{name}` would carry bytes: only headers of text can be sent"));
+    }
+    // These are gRPC's own, and would be replaced without a word.
+    let reserved = ["content-type", "te", "grpc-status", "grpc-message", "grpc-message-type"];
+    if reserved.contains(&name.as_str()) {
+        return Err(format!("gRPC itself sets `{name}`: give headers of other names"));
     }
     let name = AsciiMetadataKey::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
     let value = value.trim().parse().map_err(|_| wrong())?;
