@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::figures::nanos;
 use crate::race::delays::Delays;
+use crate::race::layout::Look;
 use crate::race::outcome::{End, Race, Row, ServerView, WayRun};
 use crate::race::plan::{Protocol, ThreadConnections};
 use crate::race::words::{lesson, notes};
@@ -142,25 +143,17 @@ fn server(view: ServerView) -> JsonServerView {
 }
 
 fn call(delay: Duration, row: &Row, order: Option<usize>) -> JsonCall {
-    let (end, status, message) = match &row.end {
-        End::Answered { .. } => ("answered", Some("OK".to_owned()), None),
-        End::Failed { status, message, .. } => {
-            ("failed", Some(status.clone()), Some(message.clone()))
-        }
-        End::Cancelled { .. } => ("cancelled", None, None),
-        End::Projected { .. } => ("projected", None, None),
-        End::Unfinished => ("unfinished", None, None),
-    };
-    let waited = match row.end {
-        End::Answered { waited, .. } => waited,
-        _ => None,
+    let (status, message, waited) = match &row.end {
+        End::Answered { waited, .. } => (Some("OK".to_owned()), None, *waited),
+        End::Failed { status, message, .. } => (Some(status.clone()), Some(message.clone()), None),
+        End::Cancelled { .. } | End::Projected { .. } | End::Unfinished => (None, None, None),
     };
     JsonCall {
         delay_ns: nanos(delay),
         sent_ns: row.sent.map(nanos),
         done_ns: row.done().map(nanos),
         waited_ns: waited.map(nanos),
-        end,
+        end: Look::of(&row.end).word(),
         order,
         status,
         message,

@@ -23,7 +23,18 @@ impl Look {
     pub(super) const ALL: [Self; 5] =
         [Self::Answered, Self::Failed, Self::Cancelled, Self::Projected, Self::Unfinished];
 
-    /// What it means.
+    /// The look of a call that ended so.
+    pub(super) fn of(end: &End) -> Self {
+        match end {
+            End::Answered { .. } => Self::Answered,
+            End::Failed { .. } => Self::Failed,
+            End::Cancelled { .. } => Self::Cancelled,
+            End::Projected { .. } => Self::Projected,
+            End::Unfinished => Self::Unfinished,
+        }
+    }
+
+    /// What it means, in pictures and in JSON.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Answered => "answered",
@@ -94,13 +105,7 @@ pub(super) fn lines(race: &Race, run: &WayRun, end: Duration) -> Vec<Line> {
 }
 
 fn bar(index: usize, row: &Row, stopped: Duration, order: Option<usize>) -> Line {
-    let (look, to) = match row.end {
-        End::Answered { done, .. } => (Look::Answered, done),
-        End::Failed { done, .. } => (Look::Failed, done),
-        End::Cancelled { done } => (Look::Cancelled, done),
-        End::Projected { done } => (Look::Projected, done),
-        End::Unfinished => (Look::Unfinished, stopped),
-    };
+    let (look, to) = (Look::of(&row.end), row.done().unwrap_or(stopped));
     match row.sent {
         None if look == Look::Unfinished => Line::NotSent { index },
         from => Line::Bar { index, from: from.unwrap_or(to), to, look, order },
