@@ -5,6 +5,8 @@ mod cost;
 mod counters;
 mod delays;
 mod embedded;
+mod failed;
+mod http;
 mod json;
 mod layout;
 mod outcome;
@@ -63,6 +65,10 @@ pub enum RaceError {
 /// # Errors
 /// When the first way reaches no server, or the plan has an exchange over HTTP/1.1. A later way that
 /// reaches none is a result: what was measured before it stays.
+///
+/// # Cancel safety
+/// What was measured is lost, which `interrupt` avoids. Calls under way are reset, but for those of
+/// threads: a thread goes on waiting for its answer. A server inside this process stops by itself.
 pub async fn run(
     plan: &RacePlan,
     interrupt: &CancellationToken,

@@ -5,19 +5,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use longsync::duration::{from_proto, text, to_proto};
+use longsync::duration::{from_proto, to_proto};
 use longsync::v1::long_sync_service_client::LongSyncServiceClient;
 use longsync::v1::{LongSyncExchangeRequest, LongSyncExchangeResponse, LongSyncRequest, Timing};
 use longsync_timer::Timer;
 use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use crate::body::Stamps;
 use crate::connections::Connections;
-use crate::dial::ConnectError;
-use crate::http1::{self, HttpError};
 use crate::race::delays::Delays;
+use crate::race::failed::Failed;
+use crate::race::http;
 use crate::race::outcome::{End, Row};
 use crate::race::progress::WayProgress;
 use crate::status::code_name;
@@ -68,24 +68,6 @@ pub(super) struct Calls {
     pub(super) progress: WayProgress,
 }
 
-/// Why a call has no answer.
-struct Failed {
-    status: String,
-    message: String,
-}
-
-impl From<Status> for Failed {
-    fn from(status: Status) -> Self {
-        Self { status: code_name(status.code()).to_owned(), message: status.message().to_owned() }
-    }
-}
-
-impl From<ConnectError> for Failed {
-    fn from(error: ConnectError) -> Self {
-        Self { status: code_name(Code::Unavailable).to_owned(), message: error.to_string() }
-    }
-}
-
 impl Calls {
     pub(super) fn since_start(&self) -> Duration {
         self.since(self.timer.now())
@@ -122,7 +104,7 @@ impl Calls {
             Caller::Http { target, opened } => {
                 opened.fetch_add(1, Ordering::Relaxed);
                 let stamps = Stamps::default();
-                self.row(&stamps, get(target, delay, &self.timer, &stamps)).await
+                self.row(&stamps, http::get(target, delay, &self.timer, &stamps)).await
             }
         }
     }
@@ -259,49 +241,4 @@ fn lock(rows: &Mutex<Vec<Row>>) -> std::sync::MutexGuard<'_, Vec<Row>> {
 
 fn waited(timing: Option<&Timing>) -> Option<Duration> {
     from_proto(timing?.waited.as_ref()?).ok()
-}
-
-/// Gets the slow answer of the HTTP face. How long the server waited is in `server-timing`.
-async fn get(
-    target: &Target,
-    delay: Duration,
-    timer: &Timer,
-    stamps: &Stamps,
-) -> Result<Option<Duration>, Failed> {
-    let path = format!("{}?delay={}", longsync::HTTP_PATH, text(delay));
-    let answer = http1::get(target, &path, timer, stamps).await.map_err(|error| match error {
-        HttpError::Connect(error) => error.into(),
-        HttpError::Http(_) => {
-            Failed { status: code_name(Code::Unavailable).to_owned(), message: error.to_string() }
-        }
-    })?;
-    if !answer.status.is_success() {
-        let message = String::from_utf8_lossy(&answer.body).trim_end().to_owned();
-        return Err(Failed { status: format!("HTTP {}", answer.status.as_u16()), message });
-    }
-    let timing = answer.headers.get("server-timing").and_then(|value| value.to_str().ok());
-    Ok(timing.and_then(waited_of_server_timing))
-}
-
-/// `waited` of a header such as `planned;dur=250.000, waited;dur=250.313`, which is in milliseconds.
-fn waited_of_server_timing(value: &str) -> Option<Duration> {
-    let figure = value.split(',').find_map(|metric| metric.trim().strip_prefix("waited;dur="))?;
-    Duration::try_from_secs_f64(figure.parse::<f64>().ok()? / 1e3).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waited_is_read_out_of_server_timing() {
-        let read = waited_of_server_timing;
-        assert_eq!(
-            read("planned;dur=250.000, waited;dur=250.313, queued;dur=0.000"),
-            Some(Duration::from_micros(250_313))
-        );
-        for other in ["", "waited", "waited;dur=", "waited;dur=-1", "unwaited;dur=1"] {
-            assert_eq!(read(other), None, "{other}");
-        }
-    }
 }

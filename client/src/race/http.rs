@@ -1,0 +1,51 @@
+//! One call of a race over HTTP/1.1.
+
+use std::time::Duration;
+
+use longsync::duration::text;
+use longsync_timer::Timer;
+
+use crate::body::Stamps;
+use crate::http1;
+use crate::race::failed::Failed;
+use crate::target::Target;
+
+/// Gets the slow answer of the HTTP face. How long the server waited is in `server-timing`.
+pub(super) async fn get(
+    target: &Target,
+    delay: Duration,
+    timer: &Timer,
+    stamps: &Stamps,
+) -> Result<Option<Duration>, Failed> {
+    let path = format!("{}?delay={}", longsync::HTTP_PATH, text(delay));
+    let answer = http1::get(target, &path, timer, stamps).await?;
+    if !answer.status.is_success() {
+        let message = String::from_utf8_lossy(&answer.body).trim_end().to_owned();
+        return Err(Failed { status: format!("HTTP {}", answer.status.as_u16()), message });
+    }
+    let timing = answer.headers.get("server-timing").and_then(|value| value.to_str().ok());
+    Ok(timing.and_then(waited_of_server_timing))
+}
+
+/// `waited` of a header such as `planned;dur=250.000, waited;dur=250.313`, which is in milliseconds.
+fn waited_of_server_timing(value: &str) -> Option<Duration> {
+    let figure = value.split(',').find_map(|metric| metric.trim().strip_prefix("waited;dur="))?;
+    Duration::try_from_secs_f64(figure.parse::<f64>().ok()? / 1e3).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waited_is_read_out_of_server_timing() {
+        let read = waited_of_server_timing;
+        assert_eq!(
+            read("planned;dur=250.000, waited;dur=250.313, queued;dur=0.000"),
+            Some(Duration::from_micros(250_313))
+        );
+        for other in ["", "waited", "waited;dur=", "waited;dur=-1", "unwaited;dur=1"] {
+            assert_eq!(read(other), None, "{other}");
+        }
+    }
+}
