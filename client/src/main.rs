@@ -4,7 +4,7 @@ mod args;
 mod progress_bars;
 
 use std::fs::File;
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -142,8 +142,13 @@ fn interruptible<T>(run: impl AsyncFnOnce(CancellationToken) -> T) -> std::io::R
     Ok(ended)
 }
 
+/// How wide the text is to be. Where stdout is no terminal, COLUMNS may say it.
 fn columns() -> usize {
-    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0).clamp(40, 160))
+    let of_terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    let told = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let columns =
+        if std::io::stdout().is_terminal() { of_terminal() } else { told().or_else(of_terminal) };
+    columns.unwrap_or(80).clamp(20, 160)
 }
 
 /// Prints to stdout, with colours or without as was chosen.

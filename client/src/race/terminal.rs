@@ -47,27 +47,34 @@ impl Axis {
         (first, self.column(to).max(first + 1))
     }
 
+    /// How many ticks there are after zero: at most so many that their times stand apart.
+    fn ticks(self) -> usize {
+        let stand_apart = |ticks: &usize| {
+            (0..*ticks).all(|tick| self.label(tick, *ticks).len() < self.columns / *ticks)
+        };
+        [TICKS, TICKS / 2].into_iter().find(stand_apart).unwrap_or(1)
+    }
+
+    fn label(self, tick: usize, ticks: usize) -> String {
+        let parts = |count: usize| u32::try_from(count).unwrap_or(1);
+        rounded(self.end * parts(tick) / parts(ticks))
+    }
+
     /// The ticks and, below, their times, behind so many columns of labels.
     pub(super) fn draw(self, indent: usize) -> String {
-        let step = self.columns / TICKS;
+        let ticks = self.ticks();
+        let step = self.columns / ticks;
         let mut line = " ".repeat(indent);
         let mut times = " ".repeat(indent);
-        for tick in 0..=TICKS {
-            let at =
-                self.end * u32::try_from(tick).unwrap_or(0) / u32::try_from(TICKS).unwrap_or(1);
-            line.push(if tick == TICKS {
-                '┘'
-            } else if tick == 0 {
-                '└'
+        for tick in 0..=ticks {
+            let label = self.label(tick, ticks);
+            if tick == ticks {
+                line.push('┘');
+                times.push_str(&label);
             } else {
-                '┴'
-            });
-            let label = rounded(at);
-            if tick < TICKS {
+                line.push(if tick == 0 { '└' } else { '┴' });
                 line.push_str(&"─".repeat(step.saturating_sub(1)));
                 let _ = write!(times, "{label:<step$}");
-            } else {
-                times.push_str(&label);
             }
         }
         format!("{FAINT}{line}{FAINT:#}\n{FAINT}{times}{FAINT:#}\n")

@@ -17,24 +17,39 @@ const BOLD: Style = Style::new().bold();
 
 /// A race as text with ANSI colours, for a terminal of so many columns.
 pub fn to_text(race: &Race, columns: usize) -> String {
-    let mut text = format!("{BOLD}{}{BOLD:#}\n{}\n\n", headline(race), server(race));
+    let mut text = String::new();
+    for line in wrapped(&headline(race), columns) {
+        let _ = writeln!(text, "{BOLD}{line}{BOLD:#}");
+    }
+    let _ = writeln!(text, "{}\n", wrapped(&server(race), columns).join("\n"));
     let label_width = race.plan.calls.to_string().len().max(2);
+    let note_width = columns.saturating_sub(label_width + 1);
     // Behind a bar there is room for a mark, or for the last tick's label.
     let end = axis_end(race);
     let axis = Axis::new(end, columns.saturating_sub(label_width + 10));
     for run in &race.runs {
-        let _ = writeln!(text, "{BOLD}{}{BOLD:#}: {}", run.way, describe(race, run));
+        let described = format!("{}: {}", run.way, describe(race, run));
+        for (index, line) in wrapped(&described, note_width).iter().enumerate() {
+            let _ = match line.split_once(':') {
+                Some((way, rest)) if index == 0 => writeln!(text, "{BOLD}{way}{BOLD:#}:{rest}"),
+                _ => writeln!(text, "{:>label_width$} {line}", ""),
+            };
+        }
         text.push_str(&terminal::draw(&lines(race, run, end), axis, label_width));
         for note in notes(race, run) {
-            for line in wrapped(&note, columns.saturating_sub(label_width + 1)) {
+            for line in wrapped(&note, note_width) {
                 let _ = writeln!(text, "{:>label_width$} {line}", "");
             }
         }
     }
     if race.runs.iter().any(|run| !run.is_skipped()) {
         text.push_str(&axis.draw(label_width + 1));
-        text.push_str(&key(race));
-        let _ = write!(text, "\n{}\n\n", figures(race));
+        text.push_str(&key(race, columns));
+        let _ = writeln!(text, "\n{}", figures(race));
+        for line in remark(race).iter().flat_map(|remark| wrapped(remark, columns)) {
+            let _ = writeln!(text, "{FAINT}{line}{FAINT:#}");
+        }
+        text.push('\n');
     }
     for line in wrapped(&lesson(race), columns) {
         let _ = writeln!(text, "{BOLD}{line}{BOLD:#}");
@@ -43,21 +58,34 @@ pub fn to_text(race: &Race, columns: usize) -> String {
 }
 
 /// What the looks of bars and the marks behind them mean, where that is not plain.
-fn key(race: &Race) -> String {
-    let mut parts: Vec<_> = legend(race)
+fn key(race: &Race, columns: usize) -> String {
+    let looks: Vec<_> = legend(race)
         .into_iter()
         .map(|look| {
             let (style, block) = brush(look);
-            format!("{style}{}{style:#} {}", block.repeat(2), look.word())
+            (format!("{style}{}{style:#}{FAINT} {}", block.repeat(2), look.word()), look.word())
         })
         .collect();
-    if matches!(race.plan.delays, Delays::Jittered(_)) {
-        parts.push("the number behind a bar: its place in the order of answers".to_owned());
+    let used: usize = looks.iter().map(|(_, word)| word.len() + 6).sum();
+    let mark = "the number behind a bar: its place in the order of answers";
+    let is_marked = matches!(race.plan.delays, Delays::Jittered(_));
+    let is_one_line = used + if is_marked { mark.len() } else { 0 } <= columns;
+    let mut lines: Vec<String> = looks.into_iter().map(|(look, _)| look).collect();
+    if is_marked {
+        lines.extend(if is_one_line { vec![mark.to_owned()] } else { wrapped(mark, columns) });
     }
-    match &parts[..] {
-        [] => String::new(),
-        parts => format!("{FAINT}{}{FAINT:#}\n", parts.join("   ")),
+    if lines.is_empty() {
+        return String::new();
     }
+    let text = lines.join(if is_one_line { "   " } else { "\n" });
+    format!("{FAINT}{text}{FAINT:#}\n")
+}
+
+/// What the table does not say by itself.
+fn remark(race: &Race) -> Option<&'static str> {
+    let measured = race.runs.iter().filter(|run| run.cost.memory_added_bytes.is_some());
+    (measured.count() > 1)
+        .then_some("memory added: beyond what earlier ways left; run a way alone to see its own")
 }
 
 fn figures(race: &Race) -> String {

@@ -9,7 +9,12 @@ use crate::harness::{TestServer, eventually, start};
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longsync-client"));
-    command.args(args).stdin(Stdio::null()).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .env_remove("NO_COLOR")
+        .env_remove("COLUMNS")
+        .env_remove("CLICOLOR_FORCE");
     command
 }
 
@@ -107,6 +112,16 @@ async fn a_picture_is_replaced_only_by_another() {
 async fn colours_are_used_when_they_are_asked_for() {
     let output = client(&["--delay", "1ms", "--calls", "1", "--color", "always"]).await;
     assert!(stdout(&output).contains('\u{1b}'));
+}
+
+#[tokio::test]
+async fn columns_say_how_wide_a_text_is_that_goes_elsewhere() {
+    let mut command = command(&["--delay", "1ms", "--calls", "2", "--ways", "tasks"]);
+    command.env("COLUMNS", "40");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = stdout(&output);
+    let described = text.lines().find(|line| line.starts_with("tasks:")).unwrap();
+    assert!(described.chars().count() <= 40 && !described.contains("connection"), "{text}");
 }
 
 #[tokio::test]

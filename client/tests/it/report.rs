@@ -147,6 +147,27 @@ fn no_bar_is_wider_than_the_terminal() {
 }
 
 #[test]
+fn on_a_narrow_terminal_times_stand_apart_and_words_are_wrapped() {
+    for race in [whole(), jittered(), projected(), with_cancellation(), troubled()] {
+        for columns in 20..=60 {
+            let text = plain(&race, columns);
+            let mut lines = text.lines().skip_while(|line| !line.contains('└'));
+            let ticks = lines.next().unwrap().matches(['└', '┴', '┘']).count();
+            let times: Vec<_> = lines.next().unwrap().split_whitespace().collect();
+            assert_eq!(times.len(), ticks, "{text}");
+            assert!(times.iter().all(|time| longsync::duration::parse(time).is_ok()), "{times:?}");
+
+            let (picture, _) = text.split_once("\nway ").unwrap();
+            // An address is one word, and what is projected one label.
+            for line in picture.lines().filter(|line| !line.contains(['/', '▸'])) {
+                assert!(line.chars().count() <= columns.max(24), "{columns}: {line}");
+            }
+        }
+    }
+    insta::assert_snapshot!("text_narrow", plain(&jittered(), 30));
+}
+
+#[test]
 fn races_as_json() {
     insta::assert_snapshot!("json", to_json(&whole()).unwrap());
     insta::assert_snapshot!("json_jittered", to_json(&jittered()).unwrap());
