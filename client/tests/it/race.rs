@@ -274,7 +274,8 @@ async fn an_interrupt_ends_every_way_and_keeps_what_was_measured() {
         let race = race.unwrap();
         assert!(race.is_interrupted);
         assert_eq!(race.runs[0].unfinished(), 4, "{way}");
-        assert!(race.runs[0].rows[0].sent.is_some(), "{way}");
+        // Which of the threads is first, the system decides.
+        assert!(race.runs[0].rows.iter().any(|row| row.sent.is_some()), "{way}");
         eventually(|| server.stats.snapshot().calls_in_flight() == 0).await;
     }
 }
