@@ -180,7 +180,7 @@ pub(super) fn lesson(race: &Race) -> String {
     let is_shown = race.speed_up(best).is_some_and(|speed_up| speed_up >= LEAST_SHOWN);
     if race.plan.delays.mean().is_zero() || !is_shown {
         return format!(
-            "Too little was waited for to show a difference: {of} {by_one} one after another, \
+            "Too little was waited for to show what waiting costs: {of} {by_one} one after another, \
              and took {wall} {how} over {connections}. Take a longer --delay, or more --calls."
         );
     }
