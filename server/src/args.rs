@@ -40,6 +40,11 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
     drain: Duration,
 
+    /// For how long before a wait ends its worker polls instead of sleeping, such as 200us: waits end
+    /// more precisely, and each worker keeps its core busy all that time.
+    #[arg(long, env = "LONGSYNC_SPIN", value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
+    spin: Duration,
+
     /// What is logged on stderr: off, error, warn, info, debug (a line a call) or trace.
     #[arg(long, env = "LONGSYNC_LOG", value_name = "LEVEL", default_value = "warn", value_parser = log)]
     log: Targets,
@@ -96,7 +101,7 @@ impl Args {
     /// # Errors
     /// When flags contradict one another.
     pub(crate) fn into_config(self) -> Result<(Targets, Config), String> {
-        let Self { listen, behavior, workers, drain, log, limits } = self;
+        let Self { listen, behavior, workers, drain, spin, log, limits } = self;
         let default = Config::default();
         if behavior.delay() > limits.max_delay {
             return Err(format!(
@@ -116,7 +121,7 @@ impl Args {
             max_connections: limits.max_connections,
         };
         let workers = workers.unwrap_or(default.workers);
-        Ok((log, Config { listen, workers, behavior, limits, drain }))
+        Ok((log, Config { listen, workers, behavior, limits, drain, spin }))
     }
 }
 

@@ -20,10 +20,12 @@ pub struct Config {
     pub limits: Limits,
     /// How long waiting calls may go on after a shutdown began.
     pub drain: Duration,
+    /// For how long before a wait ends its worker polls instead of sleeping: more precise, for a core.
+    pub spin: Duration,
 }
 
 impl Default for Config {
-    /// Loopback on port 9000, a worker for each core, a delay of 5 s, safe limits, a drain of 10 s.
+    /// Loopback on port 9000, a worker for each core, a delay of 5 s, safe limits, a drain of 10 s, no spin.
     fn default() -> Self {
         Self {
             listen: longsync::DEFAULT_ADDRESS,
@@ -31,6 +33,7 @@ impl Default for Config {
             behavior: Behavior::constant(Duration::from_secs(5)),
             limits: Limits::default(),
             drain: Duration::from_secs(10),
+            spin: Duration::ZERO,
         }
     }
 }

@@ -39,7 +39,7 @@ const MAX_LOCAL_ERROR_RESETS: usize = 1024;
 /// Dropping the future closes the connection; its calls end as cancelled.
 ///
 /// # Panics
-/// Outside a tokio runtime with its time driver enabled.
+/// Outside a tokio runtime with its I/O and time drivers enabled.
 pub async fn serve_connection<IO>(io: IO, worker: &Arc<Worker>)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -140,7 +140,10 @@ async fn serve_until_drained<C: Future>(
             graceful(connection.as_mut());
         }
         reads.refill();
-        connection.as_mut().poll(cx)
+        let polled = connection.as_mut().poll(cx);
+        // A busy runtime looks at its alarm seldom; what has become due meanwhile is to go out next.
+        worker.timer.drain_due();
+        polled
     })
     .await
 }

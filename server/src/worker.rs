@@ -99,7 +99,7 @@ impl Worker {
     pub(crate) fn of(shared: Arc<Shared>, index: usize, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             index,
-            timer: Timer::new(clock),
+            timer: Timer::with_spin(clock, shared.config.spin),
             shared,
             phase: watch::Sender::new(Phase::Serving),
             calls: AtomicUsize::new(0),
