@@ -23,13 +23,27 @@ use crate::status::from_h2;
 use crate::streams::{Place, Streams};
 
 /// What h2 takes for the peer's limit on streams until the peer has said it.
-const NOT_SAID_YET: usize = usize::MAX - 1;
+pub(crate) const NOT_SAID_YET: usize = usize::MAX - 1;
 /// Room for an answer with a payload of 4 MiB in a few round trips.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 /// Room for many answers that are due at once.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 /// h2 takes many small frames that are not read yet for a flood; answers due at once are such frames.
 const DATA_FRAME_BUDGET: usize = 64 * 1024 * 1024;
+
+/// HTTP/2 as all connections of ours speak it.
+pub(crate) fn http2() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .data_frame_budget(DATA_FRAME_BUDGET)
+        .initial_max_send_streams(NOT_SAID_YET)
+        // A client that cancels many calls must not close its own connection.
+        .max_local_error_reset_streams(None)
+        .enable_push(false);
+    builder
+}
 
 /// One HTTP/2 connection.
 #[derive(Debug)]
@@ -50,17 +64,7 @@ impl Connection {
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (sender, mut driver) = Builder::new()
-            .initial_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .data_frame_budget(DATA_FRAME_BUDGET)
-            .initial_max_send_streams(NOT_SAID_YET)
-            // A client that cancels many calls must not close its own connection.
-            .max_local_error_reset_streams(None)
-            .enable_push(false)
-            .handshake(io)
-            .await
-            .map_err(io::Error::other)?;
+        let (sender, mut driver) = http2().handshake(io).await.map_err(io::Error::other)?;
         let connection = Arc::new(Self {
             sender,
             streams: Streams::default(),

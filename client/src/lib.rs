@@ -3,6 +3,7 @@
 //! [`Connections`] opens HTTP/2 connections to a [`Target`] and gives out a [`Credit`] a call: a
 //! place among the streams which the peer allows at once. A credit is a `GrpcService`, so tonic's
 //! generated client calls through it. [`race`] and [`single`] are what the program does with them.
+//! [`load`] makes calls in any number, and measures each.
 //!
 //! ```no_run
 //! use longsync::v1::LongSyncRequest;
@@ -34,6 +35,7 @@ mod connections;
 mod dial;
 mod figures;
 mod http1;
+pub mod load;
 pub mod race;
 pub mod single;
 mod status;
@@ -47,3 +49,5 @@ pub use crate::connections::Connections;
 pub use crate::dial::ConnectError;
 pub use crate::status::code_name;
 pub use crate::target::{NotATarget, Target};
+/// A gRPC status code.
+pub use tonic::Code;

@@ -23,7 +23,7 @@ use crate::dial::ConnectError;
 /// How much longer than its deadline a call waits for the server's own word of it, which bears what
 /// the server saw. The server's deadline begins when the headers arrive there, and its status takes
 /// its way back.
-fn grace(deadline: Duration) -> Duration {
+pub(crate) fn grace(deadline: Duration) -> Duration {
     (deadline * 11 / 1_000).max(Duration::from_millis(20))
 }
 

@@ -1,0 +1,129 @@
+//! Our generator as a process of its own, so that its processor time and memory are nobody else's.
+
+use std::io::Write as _;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::time::Duration;
+
+use longsync::duration::{parse, to_proto};
+use longsync::v1::LongSyncRequest;
+use longsync_client::Target;
+use longsync_client::load::{self, LoadPlan, Percentile, Progress, Rate, Reading, Schedule, Stop};
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+/// Makes calls with the load engine; the last line says in JSON what came of it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GenerateArgs {
+    /// Whom to call.
+    #[arg(long)]
+    target: Target,
+    /// How many calls.
+    #[arg(long)]
+    calls: u64,
+    /// How long each waits on the server.
+    #[arg(long, value_parser = parse, default_value = "0s")]
+    delay: Duration,
+    /// Closed loop: so many in flight. Neither this nor a rate: all at once.
+    #[arg(long, conflicts_with = "rate")]
+    in_flight: Option<NonZeroUsize>,
+    /// Open loop: so many a second, at equal distances.
+    #[arg(long)]
+    rate: Option<NonZeroU64>,
+    /// How many connections.
+    #[arg(long, default_value = "1")]
+    connections: NonZeroUsize,
+    /// How many worker threads.
+    #[arg(long, default_value = "1")]
+    workers: NonZeroUsize,
+    /// How long open calls may take after the last was sent, beyond their delay.
+    #[arg(long, value_parser = parse, default_value = "60s")]
+    grace: Duration,
+}
+
+/// What a generator did, whoever's it is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Generated {
+    /// Calls that ended with OK.
+    pub(crate) ok: u64,
+    /// Calls that did not.
+    pub(crate) failed: u64,
+    /// From the first call's beginning to the last one's end.
+    pub(crate) took_ns: u64,
+    /// Processor time of the whole process.
+    pub(crate) cpu_ns: u64,
+    /// The percentiles of waited - queued - planned, by the server's clock.
+    pub(crate) lateness: Spread,
+    /// The percentiles of service time - planned, by the client's.
+    pub(crate) over: Spread,
+    /// The percentiles of sent - due.
+    pub(crate) lag: Spread,
+}
+
+/// Percentiles in nanoseconds.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Spread {
+    pub(crate) p50_ns: i64,
+    pub(crate) p90_ns: i64,
+    pub(crate) p99_ns: i64,
+    pub(crate) p99_9_ns: i64,
+    pub(crate) below_zero: u64,
+}
+
+impl Spread {
+    fn of(distribution: &load::Distribution, less: Duration) -> Self {
+        let less = i64::try_from(less.as_nanos()).unwrap_or(i64::MAX);
+        let at = |percentile| match distribution.percentile(percentile) {
+            Some(Reading::At(value) | Reading::Beyond(value)) => {
+                i64::try_from(value.as_nanos()).unwrap_or(i64::MAX) - less
+            }
+            Some(Reading::BelowZero) => distribution.lowest_ns() - less,
+            None => 0,
+        };
+        Self {
+            p50_ns: at(Percentile::P50),
+            p90_ns: at(Percentile::P90),
+            p99_ns: at(Percentile::P99),
+            p99_9_ns: at(Percentile::P99_9),
+            below_zero: distribution.below_zero(),
+        }
+    }
+}
+
+pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
+    let schedule = match (args.in_flight, args.rate) {
+        (Some(in_flight), _) => Schedule::Closed { in_flight },
+        (None, Some(rate)) => Schedule::Constant(Rate::per_second(rate)),
+        (None, None) => Schedule::AtOnce,
+    };
+    let plan = LoadPlan {
+        request: LongSyncRequest {
+            delay: Some(to_proto(args.delay)),
+            ..LongSyncRequest::default()
+        },
+        connections: args.connections,
+        workers: args.workers,
+        grace: args.delay + args.grace,
+        ..LoadPlan::new(args.target.clone(), schedule, Stop::after_calls(args.calls))
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let load =
+        runtime.block_on(load::run(&plan, &CancellationToken::new(), &Progress::default()))?;
+    let ok = load.recorder.ended_with(longsync_client::Code::Ok);
+    let generated = Generated {
+        ok,
+        failed: load.recorder.due() - ok,
+        took_ns: u64::try_from(load.took.as_nanos())?,
+        cpu_ns: cpu_ns(),
+        lateness: Spread::of(load.recorder.lateness(), Duration::ZERO),
+        over: Spread::of(&load.recorder.service_time(), args.delay),
+        lag: Spread::of(load.recorder.lag(), Duration::ZERO),
+    };
+    Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&generated)?)?)
+}
+
+/// The processor time of this process until now.
+fn cpu_ns() -> u64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).unwrap_or_default()
+}

@@ -1,0 +1,348 @@
+//! One connection of a worker, and the calls on it.
+//!
+//! The connection's task reads what there is, looks at the calls to which it belongs, and has the
+//! worker send more; all of a batch goes out in the task's next turn. A call that waits is a few
+//! words here and what HTTP/2 keeps of its stream: no task, no future of its own.
+
+use std::cell::RefCell;
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::client::{Connection, ResponseFuture, SendRequest};
+use slab::Slab;
+use tokio::net::TcpStream;
+
+use super::answer::Ending;
+use super::moment::Moment;
+use super::ready::Ready;
+use super::recorder::Call;
+use super::wire::{Gauge, Wire};
+use super::worker::{Run, Worker};
+use crate::connection::{NOT_SAID_YET, http2};
+use crate::dial::{ConnectError, dial};
+
+/// How long after a connection was lost, or could not be opened, the next is tried.
+const REDIAL_AFTER: Duration = Duration::from_millis(100);
+
+/// A connection, or the place of one that was lost, and the calls on it.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    calls: RefCell<Calls>,
+    ready: Ready,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    /// [`None`] while there is no connection that takes calls.
+    peer: Option<Peer>,
+    open: Slab<Open>,
+    /// The waker of each key that was ever used.
+    wakers: Vec<Waker>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    sender: SendRequest<Bytes>,
+    max_streams: usize,
+    gauge: Rc<Gauge>,
+}
+
+/// A call in flight.
+#[derive(Debug)]
+struct Open {
+    number: u64,
+    due: Option<Moment>,
+    sent: Moment,
+    reading: Reading,
+}
+
+/// Why a lane took no call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotSent {
+    /// All streams that the peer allows are taken.
+    Full,
+    /// There is no connection.
+    Closed,
+    /// The connection takes no bytes now.
+    Blocked,
+}
+
+/// The place of a call in flight.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    key: usize,
+    number: u64,
+}
+
+/// A connection that is about to carry calls.
+#[derive(Debug)]
+pub(super) struct Connected {
+    peer: Peer,
+    connection: Connection<Wire<TcpStream>>,
+}
+
+impl Connected {
+    /// Opens a connection and waits for the peer's settings, which say how many streams it allows.
+    pub(super) async fn dial(run: &Run) -> Result<Self, ConnectError> {
+        dial(&run.target, &run.timer, async |socket| Self::begin(socket, run).await).await
+    }
+
+    async fn begin(socket: TcpStream, run: &Run) -> io::Result<Self> {
+        let gauge = Gauge::new(run.timer.clone());
+        let wire = Wire::new(socket, Rc::clone(&gauge));
+        let (sender, mut connection) = http2().handshake(wire).await.map_err(io::Error::other)?;
+        poll_fn(|cx| {
+            gauge.refill();
+            match Pin::new(&mut connection).poll(cx) {
+                Poll::Ready(Ok(())) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(io::Error::other(error))),
+                Poll::Pending if connection.max_concurrent_send_streams() == NOT_SAID_YET => {
+                    Poll::Pending
+                }
+                Poll::Pending => Poll::Ready(Ok(())),
+            }
+        })
+        .await?;
+        let max_streams = connection.max_concurrent_send_streams();
+        Ok(Self { peer: Peer { sender, max_streams, gauge }, connection })
+    }
+
+    /// How many calls it carries at once.
+    pub(super) fn max_streams(&self) -> usize {
+        self.peer.max_streams
+    }
+}
+
+impl Lane {
+    /// Hands a call to HTTP/2, if there is a connection with a stream for it.
+    pub(super) fn send(
+        &self,
+        number: u64,
+        due: Option<Moment>,
+        run: &Run,
+    ) -> Result<Place, NotSent> {
+        let calls = &mut *self.calls.borrow_mut();
+        let peer = calls.peer.as_mut().ok_or(NotSent::Closed)?;
+        if calls.open.len() >= peer.max_streams {
+            return Err(NotSent::Full);
+        }
+        if peer.gauge.is_blocked() {
+            return Err(NotSent::Blocked);
+        }
+        let sent = run.now();
+        let entry = calls.open.vacant_entry();
+        let key = entry.key();
+        if key == calls.wakers.len() {
+            let key = u32::try_from(key).expect("HTTP/2 has less than 2^31 streams");
+            calls.wakers.push(self.ready.waker(key));
+        }
+        let mut cx = Context::from_waker(&calls.wakers[key]);
+        let Ok(reading) = Reading::begin(&mut peer.sender, run, number, &mut cx) else {
+            // Its peer has said goodbye, or its stream ids have run out. What is in flight on it may
+            // still end well.
+            calls.peer = None;
+            return Err(NotSent::Closed);
+        };
+        entry.insert(Open { number, due, sent, reading });
+        Ok(Place { key, number })
+    }
+
+    /// Ends a call from this side; [`None`] when it has ended before.
+    pub(super) fn cut(&self, place: Place, run: &Run) -> Option<Call> {
+        let calls = &mut *self.calls.borrow_mut();
+        calls.open.get(place.key).filter(|open| open.number == place.number)?;
+        let open = calls.open.remove(place.key);
+        Some(Call { is_cut: true, ..open.ended(run.now(), Ending::deadline()) })
+    }
+
+    /// Whether the call in this place is still in flight.
+    pub(super) fn is_open(&self, place: Place) -> bool {
+        let calls = self.calls.borrow();
+        calls.open.get(place.key).is_some_and(|open| open.number == place.number)
+    }
+
+    /// The due times (or, without those, the times of sending) of the calls in flight.
+    pub(super) fn unfinished(&self) -> Vec<Moment> {
+        let calls = self.calls.borrow();
+        calls.open.iter().map(|(_, open)| open.due.unwrap_or(open.sent)).collect()
+    }
+
+    /// Carries calls until it is dropped, on `connected` first and on another connection whenever
+    /// one was lost.
+    pub(super) async fn carry(self: Rc<Self>, mut connected: Connected, worker: Rc<Worker>) {
+        loop {
+            self.drive(connected, &worker).await;
+            connected = loop {
+                worker.run.timer.sleep(REDIAL_AFTER).await;
+                if let Ok(connected) = Connected::dial(&worker.run).await {
+                    break connected;
+                }
+            };
+        }
+    }
+
+    async fn drive(&self, connected: Connected, worker: &Worker) {
+        let Connected { peer, mut connection } = connected;
+        let gauge = Rc::clone(&peer.gauge);
+        self.calls.borrow_mut().peer = Some(peer);
+        let mut keys = Vec::new();
+        poll_fn(|cx| {
+            gauge.refill();
+            let polled = Pin::new(&mut connection).poll(cx);
+            let now = if polled.is_ready() {
+                self.calls.borrow_mut().peer = None;
+                worker.run.now()
+            } else {
+                worker.run.moment(gauge.last_read())
+            };
+            self.end_ready(&mut keys, now, worker);
+            if let Some(peer) = &mut self.calls.borrow_mut().peer {
+                peer.max_streams = connection.max_concurrent_send_streams();
+            }
+            worker.lane_moved(self);
+            self.ready.sleep(cx.waker());
+            polled.map(drop)
+        })
+        .await;
+        // HTTP/2 has told each of its streams; this is for those of which it did not know.
+        let left: Vec<_> = self.calls.borrow_mut().open.drain().collect();
+        for open in left {
+            worker.ended(&open.ended(worker.run.now(), Ending::abandoned()));
+        }
+    }
+
+    /// Looks at the calls that were woken; those that are over ended at `now`.
+    fn end_ready(&self, keys: &mut Vec<u32>, now: Moment, worker: &Worker) {
+        self.ready.take(keys);
+        for key in keys.drain(..) {
+            let key = key as usize;
+            let calls = &mut *self.calls.borrow_mut();
+            let Some(open) = calls.open.get_mut(key) else { continue };
+            let mut cx = Context::from_waker(&calls.wakers[key]);
+            if let Poll::Ready(ending) = open.reading.poll(&mut cx) {
+                let open = calls.open.remove(key);
+                worker.ended(&open.ended(now, ending));
+            }
+        }
+    }
+}
+
+impl Open {
+    fn ended(&self, now: Moment, Ending { code, waits }: Ending) -> Call {
+        // A connection that was lost was last read before some of its calls were sent.
+        let done = now.max(self.sent);
+        Call { due: self.due, sent: self.sent, done, code, waits, is_cut: false }
+    }
+}
+
+/// How far an answer was read.
+#[derive(Debug)]
+enum Reading {
+    Head(ResponseFuture),
+    /// Boxed, for few answers come in parts.
+    Body(Box<Body>),
+}
+
+#[derive(Debug)]
+struct Body {
+    stream: RecvStream,
+    first: Bytes,
+    rest: Vec<u8>,
+}
+
+/// HTTP/2 opens no more streams on a connection.
+#[derive(Debug)]
+struct Unopened;
+
+impl Reading {
+    fn begin(
+        sender: &mut SendRequest<Bytes>,
+        run: &Run,
+        number: u64,
+        cx: &mut Context<'_>,
+    ) -> Result<Self, Unopened> {
+        let opened = sender.send_request(run.template.head(), false);
+        let (response, mut stream) = opened.map_err(|_| Unopened)?;
+        stream.send_data(run.template.body(number), true).map_err(|_| Unopened)?;
+        let mut reading = Self::Head(response);
+        // From here on HTTP/2 knows whom to wake. It has no answer yet, unless the connection is lost.
+        match reading.poll(cx) {
+            Poll::Pending => Ok(reading),
+            Poll::Ready(_) => Err(Unopened),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        let response = match self {
+            Self::Body(body) => return body.poll(cx),
+            Self::Head(response) => ready!(Pin::new(response).poll(cx)),
+        };
+        let response = match response {
+            Ok(response) => response,
+            Err(error) => return Poll::Ready(Ending::of_h2(&error)),
+        };
+        if let Some(ending) = Ending::of_http(&response) {
+            return Poll::Ready(ending);
+        }
+        let (head, stream) = response.into_parts();
+        if stream.is_end_stream() {
+            return Poll::Ready(Ending::of(&head.headers, &[]));
+        }
+        let mut body = Body { stream, first: Bytes::new(), rest: Vec::new() };
+        let polled = body.poll(cx);
+        if polled.is_pending() {
+            *self = Self::Body(Box::new(body));
+        }
+        polled
+    }
+}
+
+impl Body {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        while let Some(chunk) = ready!(self.stream.poll_data(cx)) {
+            match chunk {
+                Ok(chunk) if self.first.is_empty() => self.first = chunk,
+                Ok(chunk) => self.add(&chunk),
+                Err(error) => return Poll::Ready(Ending::of_h2(&error)),
+            }
+        }
+        Poll::Ready(match ready!(self.stream.poll_trailers(cx)) {
+            Ok(Some(trailers)) => Ending::of(&trailers, self.data()),
+            Ok(None) => Ending::without_status(),
+            Err(error) => Ending::of_h2(&error),
+        })
+    }
+
+    /// Adds a second chunk, or a later one. An answer of one chunk is within its stream's window,
+    /// and gives the connection's back when it is dropped.
+    fn add(&mut self, chunk: &[u8]) {
+        let mut taken = chunk.len();
+        if self.rest.is_empty() {
+            self.rest.extend_from_slice(&self.first);
+            taken += self.first.len();
+        }
+        self.rest.extend_from_slice(chunk);
+        // It only fails for more than was received.
+        let _ = self.stream.flow_control().release_capacity(taken);
+    }
+
+    fn data(&self) -> &[u8] {
+        if self.rest.is_empty() { &self.first } else { &self.rest }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_in_flight_is_small() {
+        assert!(size_of::<Open>() <= 72, "{}", size_of::<Open>());
+    }
+}

@@ -1,0 +1,426 @@
+//! One worker thread: its connections, and when it sends on them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use longsync_timer::{Clock, Timer};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::LoadPlan;
+use super::lane::{Connected, Lane, NotSent, Place};
+use super::moment::Moment;
+use super::progress::Tally;
+use super::recorder::{Call, Recorder, Unsent};
+use super::request::Template;
+use super::schedule::{Arrivals, Schedule, Share};
+use super::stop::Stop;
+use crate::dial::ConnectError;
+use crate::single::grace;
+use crate::target::Target;
+
+/// How many calls are handed to HTTP/2 before its connections write them: what was handed over and
+/// not written lies in memory.
+const BATCH: usize = 64;
+
+/// What the calls of a worker have in common.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) target: Target,
+    pub(super) timer: Timer,
+    pub(super) template: Template,
+    /// The same for all workers; until it is known, that of the thread.
+    start: Cell<Instant>,
+}
+
+impl Run {
+    /// The time since the run's start.
+    pub(super) fn now(&self) -> Moment {
+        self.moment(self.timer.now())
+    }
+
+    pub(super) fn moment(&self, now: Instant) -> Moment {
+        Moment::since(self.start.get(), now)
+    }
+
+    async fn sleep_until(&self, moment: Moment) {
+        self.timer.sleep_until(moment.instant(self.start.get())).await;
+    }
+}
+
+/// What a worker has when the run is over.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) recorder: Recorder,
+    /// When the last of its calls ended.
+    pub(super) last_done: Moment,
+}
+
+/// What a worker thread is given, and what it says.
+#[derive(Debug)]
+pub(super) struct Assignment {
+    pub(super) plan: Arc<LoadPlan>,
+    pub(super) share: Share,
+    pub(super) tally: Arc<Tally>,
+    /// When it has its connections: how many calls they carry.
+    pub(super) connected: oneshot::Sender<Result<usize, ConnectError>>,
+    /// When the run starts.
+    pub(super) start: oneshot::Receiver<Instant>,
+    /// That it ends early.
+    pub(super) interrupt: CancellationToken,
+    pub(super) finished: oneshot::Sender<Finished>,
+}
+
+/// The state of a worker thread.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) run: Run,
+    lanes: Vec<Rc<Lane>>,
+    /// Where the next call is tried first.
+    turn: Cell<usize>,
+    stop: Stop,
+    pace: Pace,
+    deadlines: Option<Deadlines>,
+    in_flight: Cell<usize>,
+    recorder: RefCell<Recorder>,
+    last_done: Cell<Moment>,
+    tally: Arc<Tally>,
+    /// A call has ended, or a connection takes calls or bytes again.
+    moved: Notify,
+    is_waiting: Cell<bool>,
+}
+
+/// What holds calls back.
+#[derive(Debug)]
+enum Pace {
+    /// Their due times; and this many in flight are the most.
+    Open { max_in_flight: usize },
+    /// This many are to be in flight.
+    Closed { in_flight: usize, share: Share, begun: Cell<u64> },
+}
+
+/// When calls in flight are to be ended from this side. All have the same time, so the first to be
+/// sent is the first to end.
+#[derive(Debug)]
+struct Deadlines {
+    after: Duration,
+    queue: RefCell<VecDeque<(Moment, usize, Place)>>,
+    added: Notify,
+}
+
+impl Assignment {
+    /// Starts the worker's thread.
+    pub(super) fn spawn(self, index: usize) -> io::Result<()> {
+        let runtime = Builder::new_current_thread();
+        let thread = std::thread::Builder::new().name(format!("longsync-load-{index}"));
+        thread.spawn(move || {
+            let mut runtime = runtime;
+            let runtime = runtime.enable_all().build_local(LocalOptions::default());
+            match runtime {
+                Ok(runtime) => runtime.block_on(self.work()),
+                Err(error) => {
+                    let target = &self.plan.target;
+                    let _ = self.connected.send(Err(ConnectError::new(target, error.to_string())));
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    async fn work(self) {
+        let Self { plan, share, tally, connected, start, interrupt, finished } = self;
+        let run = Run {
+            target: plan.target.clone(),
+            timer: Timer::new(Clock::Monotonic),
+            template: Template::new(
+                &plan.target,
+                plan.request.clone(),
+                plan.has_call_ids,
+                plan.metadata.clone(),
+                plan.deadline,
+            ),
+            start: Cell::new(Instant::now()),
+        };
+        let mut connections = Vec::new();
+        for _ in 0..share.portion(plan.connections.get()) {
+            match Connected::dial(&run).await {
+                Ok(connection) => connections.push(connection),
+                Err(error) => return drop(connected.send(Err(error))),
+            }
+        }
+        let streams = connections.iter().map(Connected::max_streams);
+        let streams = streams.fold(0, usize::saturating_add);
+        // Without a start there is no run any more.
+        if connected.send(Ok(streams)).is_err() {
+            return;
+        }
+        let Ok(start) = start.await else { return };
+        run.start.set(start);
+        let worker = Rc::new(Worker::new(&plan, share, run, connections.len(), tally));
+        for (lane, connection) in worker.lanes.iter().zip(connections) {
+            tokio::task::spawn_local(Rc::clone(lane).carry(connection, Rc::clone(&worker)));
+        }
+        if worker.deadlines.is_some() {
+            let worker = Rc::clone(&worker);
+            tokio::task::spawn_local(async move { worker.end_at_deadlines().await });
+        }
+        worker.work(plan.schedule.arrivals(share), plan.grace, interrupt).await;
+        let _ = finished.send(worker.finish());
+    }
+}
+
+impl Worker {
+    fn new(plan: &LoadPlan, share: Share, run: Run, lanes: usize, tally: Arc<Tally>) -> Self {
+        let pace = match plan.schedule {
+            Schedule::Closed { in_flight } => Pace::Closed {
+                in_flight: share.portion(in_flight.get()),
+                share,
+                begun: Cell::new(0),
+            },
+            _ => Pace::Open { max_in_flight: share.portion(plan.max_in_flight.get()) },
+        };
+        let deadlines = plan.deadline.map(|deadline| Deadlines {
+            after: deadline + grace(deadline),
+            queue: RefCell::default(),
+            added: Notify::new(),
+        });
+        Self {
+            run,
+            lanes: (0..lanes).map(|_| Rc::default()).collect(),
+            turn: Cell::new(0),
+            stop: plan.stop,
+            pace,
+            deadlines,
+            in_flight: Cell::new(0),
+            recorder: RefCell::new(Recorder::new(plan.warm_up)),
+            last_done: Cell::new(Moment::START),
+            tally,
+            moved: Notify::new(),
+            is_waiting: Cell::new(false),
+        }
+    }
+
+    /// Makes the calls, and gives those that are open at the end their grace.
+    async fn work(
+        &self,
+        arrivals: Option<Arrivals>,
+        grace: Duration,
+        interrupt: CancellationToken,
+    ) {
+        let mut arrivals = arrivals.map(|arrivals| {
+            let stop = self.stop;
+            arrivals.take_while(move |(number, due)| stop.allows(*number, *due)).peekable()
+        });
+        let sending = async {
+            match &mut arrivals {
+                Some(arrivals) => self.send_when_due(arrivals).await,
+                None => self.keep_in_flight().await,
+            }
+        };
+        let at_latest = self.stop.at_latest();
+        let ending = async {
+            let over = async {
+                match at_latest {
+                    Some(end) => self.run.sleep_until(end + grace).await,
+                    None => std::future::pending().await,
+                }
+            };
+            // Calls that no connection takes are not tried for longer than open ones are waited for.
+            until(sending, over).await;
+            let over = self.run.sleep_until(self.run.now() + grace);
+            until(self.all_ended(), over).await;
+        };
+        until(ending, interrupt.cancelled()).await;
+        let now = self.run.now();
+        let left = arrivals.into_iter().flatten().take_while(|(_, due)| *due <= now);
+        let mut recorder = self.recorder.borrow_mut();
+        left.for_each(|(_, due)| recorder.count_unsent(due, Unsent::Blocked));
+    }
+
+    fn finish(&self) -> Finished {
+        let mut recorder = self.recorder.take();
+        for due in self.lanes.iter().flat_map(|lane| lane.unfinished()) {
+            recorder.count_unfinished(due);
+        }
+        Finished { recorder, last_done: self.last_done.get() }
+    }
+
+    /// Sends each call when it is due, or counts it.
+    async fn send_when_due(
+        &self,
+        arrivals: &mut std::iter::Peekable<impl Iterator<Item = (u64, Moment)>>,
+    ) {
+        let Pace::Open { max_in_flight } = self.pace else { return };
+        let mut batch = 0;
+        // A call leaves the schedule only when it was sent or counted.
+        while let Some((number, due)) = arrivals.peek().copied() {
+            if self.run.now() < due {
+                self.run.sleep_until(due).await;
+                batch = 0;
+            } else if batch == BATCH {
+                tokio::task::yield_now().await;
+                batch = 0;
+            }
+            batch += 1;
+            let unsent = if self.in_flight.get() >= max_in_flight {
+                Some(Unsent::InFlightLimit)
+            } else {
+                match self.send(self.turn.get(), number, Some(due)) {
+                    Ok(()) => None,
+                    Err(NotSent::Full) => Some(Unsent::StreamLimit),
+                    Err(NotSent::Closed) => Some(Unsent::NoConnection),
+                    Err(NotSent::Blocked) => {
+                        self.until_moved().await;
+                        continue;
+                    }
+                }
+            };
+            if let Some(why) = unsent {
+                self.recorder.borrow_mut().count_unsent(due, why);
+            }
+            arrivals.next();
+        }
+    }
+
+    /// Begins the first calls of a closed loop; each that ends is followed by another in
+    /// [`Worker::lane_moved`]. Returns when no further call is made.
+    async fn keep_in_flight(&self) {
+        while !self.is_closed_over() {
+            if self.refill(self.turn.get(), BATCH) == BATCH {
+                tokio::task::yield_now().await;
+            } else if let Some(end) = self.stop.at_latest() {
+                until(self.until_moved(), self.run.sleep_until(end)).await;
+            } else {
+                self.until_moved().await;
+            }
+        }
+    }
+
+    fn is_closed_over(&self) -> bool {
+        match &self.pace {
+            Pace::Open { .. } => true,
+            Pace::Closed { share, begun, .. } => {
+                !self.stop.allows(share.number(begun.get()), self.run.now())
+            }
+        }
+    }
+
+    /// Begins as many calls of a closed loop as are missing, at most `most`, on the lane with this
+    /// index first. Returns how many.
+    fn refill(&self, first: usize, most: usize) -> usize {
+        let Pace::Closed { in_flight, share, begun } = &self.pace else { return 0 };
+        let missing = in_flight.saturating_sub(self.in_flight.get()).min(most);
+        for filled in 0..missing {
+            let number = share.number(begun.get());
+            if !self.stop.allows(number, self.run.now()) || self.send(first, number, None).is_err()
+            {
+                return filled;
+            }
+            begun.set(begun.get() + 1);
+        }
+        missing
+    }
+
+    /// Sends a call on the first lane that takes it, from the one with this index on.
+    fn send(&self, first: usize, number: u64, due: Option<Moment>) -> Result<(), NotSent> {
+        let lanes = self.lanes.len();
+        let mut why = NotSent::Closed;
+        for index in (first..lanes).chain(0..first) {
+            match self.lanes[index].send(number, due, &self.run) {
+                Ok(place) => {
+                    self.turn.set(if index + 1 == lanes { 0 } else { index + 1 });
+                    self.in_flight.set(self.in_flight.get() + 1);
+                    self.tally.sent();
+                    if let Some(deadlines) = &self.deadlines {
+                        deadlines.add(self.run.now(), index, place, &self.lanes);
+                    }
+                    return Ok(());
+                }
+                // One that takes bytes later is waited for; else a full one is the reason.
+                Err(NotSent::Blocked) => why = NotSent::Blocked,
+                Err(NotSent::Full) if why == NotSent::Closed => why = NotSent::Full,
+                Err(_) => {}
+            }
+        }
+        Err(why)
+    }
+
+    /// A call of this worker has ended.
+    pub(super) fn ended(&self, call: &Call) {
+        self.recorder.borrow_mut().record(call);
+        self.in_flight.set(self.in_flight.get() - 1);
+        self.last_done.set(self.last_done.get().max(call.done));
+        self.tally.ended();
+    }
+
+    /// A lane has looked at its answers, or takes calls or bytes again.
+    pub(super) fn lane_moved(&self, lane: &Lane) {
+        if let Pace::Closed { .. } = self.pace {
+            let index = self.lanes.iter().position(|other| std::ptr::eq(&raw const **other, lane));
+            self.refill(index.unwrap_or(0), usize::MAX);
+        }
+        if self.is_waiting.replace(false) {
+            self.moved.notify_one();
+        }
+    }
+
+    async fn until_moved(&self) {
+        self.is_waiting.set(true);
+        self.moved.notified().await;
+    }
+
+    async fn all_ended(&self) {
+        while self.in_flight.get() > 0 {
+            self.until_moved().await;
+        }
+    }
+
+    /// Ends calls whose deadline is over and of which the server has said nothing.
+    async fn end_at_deadlines(&self) {
+        let Some(deadlines) = &self.deadlines else { return };
+        loop {
+            let first = deadlines.queue.borrow().front().copied();
+            let Some((at, lane, place)) = first else {
+                deadlines.added.notified().await;
+                continue;
+            };
+            if self.lanes[lane].is_open(place) && self.run.now() < at {
+                // Meanwhile it may end, and be dropped from the queue.
+                self.run.sleep_until(at).await;
+                continue;
+            }
+            deadlines.queue.borrow_mut().pop_front();
+            if let Some(call) = self.lanes[lane].cut(place, &self.run) {
+                self.ended(&call);
+                self.lane_moved(&self.lanes[lane]);
+            }
+        }
+    }
+}
+
+impl Deadlines {
+    fn add(&self, now: Moment, lane: usize, place: Place, lanes: &[Rc<Lane>]) {
+        let mut queue = self.queue.borrow_mut();
+        // The queue reaches no further back than to the first call that is still open.
+        while queue.front().is_some_and(|(_, lane, place)| !lanes[*lane].is_open(*place)) {
+            queue.pop_front();
+        }
+        queue.push_back((now + self.after, lane, place));
+        self.added.notify_one();
+    }
+}
+
+/// Runs one future until it, or another, has ended.
+async fn until(future: impl Future<Output = ()>, over: impl Future<Output = ()>) {
+    tokio::select! {
+        biased;
+        () = future => {}
+        () = over => {}
+    }
+}
