@@ -110,6 +110,11 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
     let load =
         runtime.block_on(load::run(&plan, &CancellationToken::new(), &Progress::default()))?;
     let ok = load.recorder.ended_with(longsync_client::Code::Ok);
+    if load.recorder.due() > ok {
+        let statuses: Vec<_> = load.recorder.statuses().collect();
+        let (unsent, unfinished) = (load.recorder.unsent(), load.recorder.unfinished());
+        writeln!(std::io::stderr(), "{statuses:?}, {unsent:?}, unfinished: {unfinished}")?;
+    }
     let generated = Generated {
         ok,
         failed: load.recorder.due() - ok,

@@ -87,6 +87,13 @@ pub(super) struct Connected {
     connection: Connection<Wire<TcpStream>>,
 }
 
+/// A connection for which its lane takes calls.
+#[derive(Debug)]
+pub(super) struct Opened {
+    connection: Connection<Wire<TcpStream>>,
+    gauge: Rc<Gauge>,
+}
+
 impl Connected {
     /// Opens a connection and waits for the peer's settings, which say how many streams it allows.
     pub(super) async fn dial(run: &Run) -> Result<Self, ConnectError> {
@@ -173,24 +180,28 @@ impl Lane {
         calls.open.iter().map(|(_, open)| open.due.unwrap_or(open.sent)).collect()
     }
 
-    /// Carries calls until it is dropped, on `connected` first and on another connection whenever
-    /// one was lost.
-    pub(super) async fn carry(self: Rc<Self>, mut connected: Connected, worker: Rc<Worker>) {
+    /// Takes calls for this connection from now on; [`Lane::carry`] then sends them.
+    pub(super) fn open(&self, Connected { peer, connection }: Connected) -> Opened {
+        let gauge = Rc::clone(&peer.gauge);
+        self.calls.borrow_mut().peer = Some(peer);
+        Opened { connection, gauge }
+    }
+
+    /// Carries calls until it is dropped, on `opened` first and on another connection whenever one
+    /// was lost.
+    pub(super) async fn carry(self: Rc<Self>, mut opened: Opened, worker: Rc<Worker>) {
         loop {
-            self.drive(connected, &worker).await;
-            connected = loop {
+            self.drive(opened, &worker).await;
+            opened = loop {
                 worker.run.timer.sleep(REDIAL_AFTER).await;
                 if let Ok(connected) = Connected::dial(&worker.run).await {
-                    break connected;
+                    break self.open(connected);
                 }
             };
         }
     }
 
-    async fn drive(&self, connected: Connected, worker: &Worker) {
-        let Connected { peer, mut connection } = connected;
-        let gauge = Rc::clone(&peer.gauge);
-        self.calls.borrow_mut().peer = Some(peer);
+    async fn drive(&self, Opened { mut connection, gauge }: Opened, worker: &Worker) {
         let mut keys = Vec::new();
         poll_fn(|cx| {
             gauge.refill();

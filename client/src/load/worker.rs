@@ -164,7 +164,9 @@ impl Assignment {
         run.start.set(start);
         let worker = Rc::new(Worker::new(&plan, share, run, connections.len(), tally));
         for (lane, connection) in worker.lanes.iter().zip(connections) {
-            tokio::task::spawn_local(Rc::clone(lane).carry(connection, Rc::clone(&worker)));
+            // All take calls before the first is due.
+            let opened = lane.open(connection);
+            tokio::task::spawn_local(Rc::clone(lane).carry(opened, Rc::clone(&worker)));
         }
         if worker.deadlines.is_some() {
             let worker = Rc::clone(&worker);

@@ -6,5 +6,6 @@ mod call;
 mod cli;
 mod connections;
 mod harness;
+mod load;
 mod race;
 mod report;

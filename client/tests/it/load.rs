@@ -1,0 +1,263 @@
+//! The load engine against real servers.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::time::Duration;
+
+use longsync::duration::to_proto;
+use longsync::v1::LongSyncRequest;
+use longsync_client::load::{self, Load, LoadError, LoadPlan, Progress, Rate, Schedule, Stop};
+use longsync_client::{Code, Target};
+use longsync_server::{Kind, Limits, Outcome};
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::{eventually, start};
+
+fn count(number: usize) -> NonZeroUsize {
+    NonZeroUsize::new(number).unwrap()
+}
+
+fn rate(calls: u64) -> Rate {
+    Rate::per_second(NonZeroU64::new(calls).unwrap())
+}
+
+/// Two workers, three connections, and calls of this delay.
+fn plan(target: &Target, schedule: Schedule, stop: Stop, delay: Duration) -> LoadPlan {
+    LoadPlan {
+        request: LongSyncRequest { delay: Some(to_proto(delay)), ..LongSyncRequest::default() },
+        workers: count(2),
+        connections: count(3),
+        ..LoadPlan::new(target.clone(), schedule, stop)
+    }
+}
+
+async fn run(plan: &LoadPlan) -> Result<Load, LoadError> {
+    load::run(plan, &CancellationToken::new(), &Progress::default()).await
+}
+
+#[tokio::test]
+async fn an_open_loop_makes_every_call_and_measures_each() {
+    let server = start(Limits::default());
+    let delay = Duration::from_millis(5);
+    for schedule in
+        [Schedule::Constant(rate(2_000)), Schedule::Poisson { rate: rate(2_000), seed: 1 }]
+    {
+        let plan = plan(&server.target, schedule, Stop::after_calls(401), delay);
+        let load = run(&plan).await.unwrap();
+        let recorder = &load.recorder;
+        assert_eq!((recorder.due(), recorder.ended_with(Code::Ok)), (401, 401));
+        assert_eq!(recorder.response_time().count(), 401);
+        assert_eq!((recorder.lag().count(), recorder.lag().below_zero()), (401, 0));
+        assert_eq!((recorder.lateness().count(), recorder.lateness().below_zero()), (401, 0));
+        assert_eq!((recorder.added().count(), recorder.added().below_zero()), (401, 0));
+        // To three digits.
+        let shortest_ns = recorder.service_time().values().min();
+        assert!(shortest_ns >= 4_990_000, "{shortest_ns} ns");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_loop_keeps_so_many_in_flight() {
+    let server = start(Limits::default());
+    let schedule = Schedule::Closed { in_flight: count(25) };
+    let plan = plan(&server.target, schedule, Stop::after_calls(503), Duration::from_millis(20));
+    let progress = Progress::default();
+    let load = load::run(&plan, &CancellationToken::new(), &progress).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::Ok), 503);
+    assert_eq!((progress.sent(), progress.ended()), (503, 503));
+    assert_eq!(load.recorder.response_time().count(), 0, "no call had a due time");
+    // 503 calls of 20 ms, 25 at a time: 20 turns and a rest.
+    assert!(load.took >= Duration::from_millis(420), "{:?}", load.took);
+}
+
+#[tokio::test]
+async fn the_warm_up_is_called_and_not_recorded() {
+    let server = start(Limits::default());
+    let schedule = Schedule::Constant(rate(1_000));
+    let stop = Stop::after(Duration::from_millis(300));
+    let plan = LoadPlan {
+        warm_up: Duration::from_millis(100),
+        ..plan(&server.target, schedule, stop, Duration::ZERO)
+    };
+    let load = run(&plan).await.unwrap();
+    assert_eq!((load.recorder.warm_up(), load.recorder.due()), (100, 200));
+}
+
+#[tokio::test]
+async fn calls_without_a_stream_are_counted_and_not_queued() {
+    let server = start(Limits { max_streams: 10, ..Limits::default() });
+    let plan =
+        plan(&server.target, Schedule::AtOnce, Stop::after_calls(100), Duration::from_millis(500));
+    let load = run(&plan).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::Ok), 30, "10 streams on each of 3 connections");
+    assert_eq!(load.recorder.unsent().stream_limit, 70);
+    assert_eq!(load.recorder.response_time().beyond(), 70);
+}
+
+#[tokio::test]
+async fn calls_over_the_plans_own_limit_are_counted() {
+    let server = start(Limits::default());
+    let plan = LoadPlan {
+        max_in_flight: count(7),
+        ..plan(&server.target, Schedule::AtOnce, Stop::after_calls(20), Duration::from_millis(500))
+    };
+    let load = run(&plan).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::Ok), 7);
+    assert_eq!(load.recorder.unsent().in_flight_limit, 13);
+}
+
+#[tokio::test]
+async fn a_closed_loop_that_the_peer_has_no_streams_for_is_refused() {
+    let server = start(Limits { max_streams: 10, ..Limits::default() });
+    let schedule = Schedule::Closed { in_flight: count(31) };
+    let plan = plan(&server.target, schedule, Stop::after_calls(1), Duration::ZERO);
+    let refused = run(&plan).await.unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "31 calls in flight need as many streams, and the server allows 30 on 3 connections: \
+         open more connections"
+    );
+}
+
+#[tokio::test]
+async fn plans_that_cannot_be_carried_out_are_refused() {
+    let target: Target = "http://127.0.0.1:1".parse().unwrap();
+    let endless = |schedule, stop| plan(&target, schedule, stop, Duration::ZERO);
+    for plan in [
+        endless(Schedule::Constant(rate(1)), Stop::after_calls(u64::MAX)),
+        endless(Schedule::AtOnce, Stop::after(Duration::from_secs(1))),
+    ] {
+        assert!(matches!(run(&plan).await, Err(LoadError::Endless)));
+    }
+    let two = endless(Schedule::AtOnce, Stop::after_calls(1));
+    let plan = LoadPlan { connections: count(1), ..two.clone() };
+    assert!(matches!(run(&plan).await, Err(LoadError::TooFewConnections { .. })));
+    assert!(matches!(run(&two).await, Err(LoadError::Connect(_))));
+}
+
+#[tokio::test]
+async fn calls_that_outlast_the_grace_are_unfinished() {
+    let server = start(Limits::default());
+    let plan = LoadPlan {
+        grace: Duration::from_millis(50),
+        ..plan(&server.target, Schedule::AtOnce, Stop::after_calls(9), Duration::from_secs(3600))
+    };
+    let load = run(&plan).await.unwrap();
+    assert_eq!((load.recorder.unfinished(), load.recorder.due()), (9, 9));
+    assert_eq!(load.recorder.response_time().beyond(), 9);
+    let cancelled = || server.stats.snapshot().calls_ended(Kind::LongSync, Outcome::Cancelled);
+    eventually(|| cancelled() == 9).await;
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_a_run_at_once() {
+    let server = start(Limits::default());
+    let schedule = Schedule::Constant(rate(100));
+    let stop = Stop::after(Duration::from_secs(3600));
+    let plan = plan(&server.target, schedule, stop, Duration::from_secs(3600));
+    let (interrupt, progress) = (CancellationToken::new(), Progress::default());
+    let interrupting = async {
+        eventually(|| progress.sent() >= 5).await;
+        interrupt.cancel();
+    };
+    let (load, ()) = tokio::join!(load::run(&plan, &interrupt, &progress), interrupting);
+    let load = load.unwrap();
+    assert!(load.is_interrupted);
+    assert_eq!(load.recorder.unfinished(), progress.sent());
+}
+
+#[tokio::test]
+async fn a_call_past_its_deadline_ends_with_the_servers_word() {
+    let server = start(Limits::default());
+    let plan = LoadPlan {
+        deadline: Some(Duration::from_millis(50)),
+        ..plan(&server.target, Schedule::AtOnce, Stop::after_calls(6), Duration::from_secs(3600))
+    };
+    let load = run(&plan).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::DeadlineExceeded), 6);
+    assert_eq!(load.recorder.failed().service_time.count(), 6);
+    assert_eq!(load.recorder.lateness().count(), 0, "the waits were cut short");
+}
+
+/// A server that accepts connections, speaks HTTP/2, and answers nothing.
+async fn mute() -> Target {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(socket).await.unwrap();
+                let mut held = Vec::new();
+                while let Some(Ok(request)) = connection.accept().await {
+                    held.push(request);
+                }
+            });
+        }
+    });
+    target
+}
+
+#[tokio::test]
+async fn a_call_whose_server_is_mute_ends_at_its_own_deadline() {
+    let deadline = Duration::from_millis(50);
+    let plan = LoadPlan {
+        deadline: Some(deadline),
+        ..plan(&mute().await, Schedule::AtOnce, Stop::after_calls(6), Duration::ZERO)
+    };
+    let load = run(&plan).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::DeadlineExceeded), 6);
+    assert_eq!(load.recorder.cut(), 6, "its times are lower bounds");
+    assert!(load.recorder.failed().service_time.values().min() >= 49_900_000);
+}
+
+#[tokio::test]
+async fn a_lost_connection_fails_its_calls_and_is_opened_anew() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let worker = longsync_server::Worker::new(
+        longsync_server::Config::default(),
+        longsync_timer::Clock::Monotonic,
+    )
+    .await;
+    tokio::spawn(async move {
+        // The first connection is closed as soon as a call has come.
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        drop(connection.accept().await);
+        drop(connection);
+        let (socket, _) = listener.accept().await.unwrap();
+        longsync_server::serve_connection(socket, &worker).await;
+    });
+    let schedule = Schedule::Constant(rate(200));
+    let plan = LoadPlan {
+        workers: count(1),
+        connections: count(1),
+        ..plan(&target, schedule, Stop::after(Duration::from_secs(1)), Duration::ZERO)
+    };
+    let recorder = run(&plan).await.unwrap().recorder;
+    assert_eq!(recorder.due(), 200);
+    assert!(recorder.ended_with(Code::Unavailable) >= 1, "{recorder:?}");
+    assert!(recorder.unsent().no_connection >= 1);
+    assert!(recorder.ended_with(Code::Ok) >= 1);
+    assert_eq!(recorder.unfinished(), 0);
+}
+
+#[tokio::test]
+async fn answers_longer_than_a_streams_window_come_whole() {
+    let server = start(Limits::default());
+    let mut plan = plan(&server.target, Schedule::AtOnce, Stop::after_calls(12), Duration::ZERO);
+    plan.request.response_bytes = 3 * 1024 * 1024;
+    let load = run(&plan).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::Ok), 12);
+    assert_eq!(load.recorder.lateness().count(), 12, "a Timing was read from each");
+}
+
+#[tokio::test]
+async fn calls_that_the_server_refuses_have_its_code() {
+    let server = start(Limits::default());
+    let delay = Limits::default().max_delay + Duration::from_secs(1);
+    let plan = plan(&server.target, Schedule::AtOnce, Stop::after_calls(4), delay);
+    let load = run(&plan).await.unwrap();
+    let statuses: Vec<_> = load.recorder.statuses().collect();
+    assert_eq!(statuses, [(Code::InvalidArgument, 4)]);
+    assert_eq!(load.recorder.ok().service_time.count(), 0);
+}
