@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longsync::duration::{parse, to_proto};
 use longsync::v1::LongSyncRequest;
@@ -11,6 +11,14 @@ use longsync_client::load::{self, LoadPlan, Percentile, Progress, Rate, Reading,
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
+
+use crate::measure::float;
+use crate::process::rss_bytes;
+
+/// How often it is looked whether all calls were sent.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// How long after the last was sent memory is looked at.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// Makes calls with the load engine; the last line says in JSON what came of it.
 #[derive(Debug, clap::Args)]
@@ -39,9 +47,31 @@ pub(crate) struct GenerateArgs {
     /// How long open calls may take after the last was sent, beyond their delay.
     #[arg(long, value_parser = parse, default_value = "60s")]
     grace: Duration,
+    /// Say in a line of its own what memory is taken when the last call was sent.
+    #[arg(long)]
+    say_when_all_wait: bool,
 }
 
-/// What a generator did, whoever's it is.
+/// What was so when the last call was sent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AllWait {
+    /// Calls that had been sent and not ended.
+    pub(crate) in_flight: u64,
+    /// From the run's beginning until then, to 10 ms.
+    pub(crate) sent_ns: u64,
+    /// Resident memory before the run.
+    rss_before_bytes: u64,
+    /// Resident memory then.
+    rss_bytes: u64,
+}
+
+impl AllWait {
+    pub(crate) fn bytes_a_call(&self) -> f64 {
+        float(self.rss_bytes.saturating_sub(self.rss_before_bytes)) / float(self.in_flight)
+    }
+}
+
+/// What our generator did.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Generated {
     /// Calls that ended with OK.
@@ -106,9 +136,17 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         grace: args.delay + args.grace,
         ..LoadPlan::new(args.target.clone(), schedule, Stop::after_calls(args.calls))
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let load =
-        runtime.block_on(load::run(&plan, &CancellationToken::new(), &Progress::default()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let (interrupt, progress) = (CancellationToken::new(), Progress::default());
+    let load = runtime.block_on(async {
+        let running = load::run(&plan, &interrupt, &progress);
+        if !args.say_when_all_wait {
+            return anyhow::Ok(running.await?);
+        }
+        let (load, said) = tokio::join!(running, say_when_all_wait(args.calls, &progress));
+        said?;
+        Ok(load?)
+    })?;
     let ok = load.recorder.ended_with(longsync_client::Code::Ok);
     if load.recorder.due() > ok {
         let statuses: Vec<_> = load.recorder.statuses().collect();
@@ -125,6 +163,27 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         lag: Spread::of(load.recorder.lag(), Duration::ZERO),
     };
     Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&generated)?)?)
+}
+
+async fn say_when_all_wait(calls: u64, progress: &Progress) -> anyhow::Result<()> {
+    let rss_before_bytes = rss_bytes("self")?;
+    while progress.sent() == 0 {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let begun = Instant::now();
+    while progress.sent() < calls {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let sent_ns = u64::try_from(begun.elapsed().as_nanos())?;
+    // What was handed over is written in the next moments.
+    tokio::time::sleep(SETTLE).await;
+    let in_flight = AllWait {
+        in_flight: calls - progress.ended(),
+        sent_ns,
+        rss_before_bytes,
+        rss_bytes: rss_bytes("self")?,
+    };
+    Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&in_flight)?)?)
 }
 
 /// The processor time of this process until now.

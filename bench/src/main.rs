@@ -1,26 +1,117 @@
-//! `longsync-bench`: measures longsync side by side with its peers.
+//! `longsync-bench`: measures longsync side by side with its peers, and writes what it found into
+//! `docs/performance.md`.
+//!
+//! Each side is a process of its own, on loopback; the sides have their turns one after the other,
+//! so that a machine that changes its pace changes it for all of them.
 
 mod generate;
+mod generator;
+mod lateness;
+mod machine;
+mod measure;
+mod memory;
+mod peers;
+mod process;
+mod report;
+mod table;
+mod throughput;
 
-use clap::{Parser, Subcommand};
+use std::io::Write as _;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::generate::GenerateArgs;
+use crate::measure::Bench;
+use crate::peers::{Peers, say};
+use crate::table::Table;
 
+/// Measures longsync side by side with its peers, and writes the tables into docs/performance.md.
 #[derive(Debug, Parser)]
-#[command(name = "longsync-bench", version)]
+#[command(name = "longsync-bench", version, args_conflicts_with_subcommands = true)]
 struct Args {
     #[command(subcommand)]
-    role: Role,
+    role: Option<Role>,
+
+    /// Only these measures; without it, all.
+    #[arg(long, num_args = 1.., value_enum)]
+    only: Vec<Measure>,
+
+    /// How often each side has its turn.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+
+    /// How many calls a side makes in its turn; of throughput and generators, 20 times as many.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    calls: u64,
+
+    /// How long a turn takes at most where calls wait for one another; it has fewer of them then.
+    #[arg(long, default_value = "15s", value_parser = longsync::duration::parse)]
+    turn: Duration,
+
+    /// Print the tables and leave docs/performance.md as it is.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// A generator, in a process of its own.
+    /// Our generator, in a process of its own.
     Generate(GenerateArgs),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Args::parse().role {
-        Role::Generate(args) => generate::run(&args),
+/// What can be measured alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// How late a delay ends.
+    Lateness,
+    /// Calls a second without a delay, a core for the server.
+    Throughput,
+    /// Memory of calls that wait, and the time to begin and end many.
+    Memory,
+    /// What a call costs the generator.
+    Generator,
+}
+
+impl Measure {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Lateness => "lateness",
+            Self::Throughput => "throughput",
+            Self::Memory => "memory",
+            Self::Generator => "generator",
+        }
     }
+
+    fn measure(self, bench: &Bench) -> Vec<Table> {
+        match self {
+            Self::Lateness => lateness::measure(bench),
+            Self::Throughput => throughput::measure(bench),
+            Self::Memory => memory::measure(bench),
+            Self::Generator => generator::measure(bench),
+        }
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    if let Some(Role::Generate(args)) = &args.role {
+        return generate::run(args);
+    }
+    let bench = Bench {
+        peers: Peers::find()?,
+        rounds: args.rounds.into(),
+        calls: args.calls,
+        turn: args.turn,
+    };
+    let measures = if args.only.is_empty() { Measure::value_variants() } else { &args.only };
+    for measure in measures {
+        let section = report::section(&bench, &measure.measure(&bench));
+        writeln!(std::io::stdout(), "## {}\n\n{section}", measure.name())?;
+        if !args.dry_run {
+            let path = report::write(measure.name(), &section)?;
+            say(&format!("{} is written", path.display()));
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,39 @@
+// A delayed-answer server and its client, as grpc-go's own examples would write them, to be measured
+// beside longsync's.
+//
+// `grpc-go server` listens on a free port of loopback and says where.
+// `grpc-go client ADDRESS CALLS DELAY_NS CONNECTIONS IN_FLIGHT` makes so many calls, so many at a
+// time, and says in JSON what came of it.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "grpc-go:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	switch {
+	case len(args) == 1 && args[0] == "server":
+		return serve()
+	case len(args) == 6 && args[0] == "client":
+		var numbers [4]int64
+		for index := range numbers {
+			number, err := strconv.ParseInt(args[index+2], 10, 64)
+			if err != nil {
+				return err
+			}
+			numbers[index] = number
+		}
+		return call(work{args[1], numbers[0], numbers[1], int(numbers[2]), numbers[3]})
+	}
+	return errors.New("use: server | client ADDRESS CALLS DELAY_NS CONNECTIONS IN_FLIGHT")
+}

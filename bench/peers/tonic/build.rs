@@ -1,0 +1,8 @@
+//! Compiles the contract as tonic's users do, but for protox in the place of protoc.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed=../../../proto/longsync");
+    let descriptors = protox::compile(["longsync/v1/longsync.proto"], ["../../../proto"])?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+    Ok(())
+}

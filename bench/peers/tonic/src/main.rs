@@ -1,0 +1,46 @@
+//! A delayed-answer server and its client, as tonic's own examples would write them.
+//!
+//! `naive-tonic server THREADS` listens on a free port of loopback and says where.
+//! `naive-tonic client URL CALLS DELAY_NS CONNECTIONS IN_FLIGHT` makes so many calls, so many at a
+//! time, and says in JSON what came of it.
+
+mod client;
+mod server;
+
+/// The contract, as generated.
+pub mod v1 {
+    tonic::include_proto!("longsync.v1");
+}
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> Result<(), Error> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["server", threads] => runtime(threads.parse()?)?.block_on(server::serve()),
+        ["client", url, calls, delay_ns, connections, in_flight] => {
+            let work = client::Work {
+                url: url.to_owned(),
+                calls: calls.parse()?,
+                delay_ns: delay_ns.parse()?,
+                connections: connections.parse()?,
+                in_flight: in_flight.parse()?,
+            };
+            runtime(1)?.block_on(client::call(work))
+        }
+        _ => Err("use: server THREADS | client URL CALLS DELAY_NS CONNECTIONS IN_FLIGHT".into()),
+    }
+}
+
+/// One thread alone is faster as the runtime that is made for that.
+fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if threads > 1 {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build()
+}

@@ -1,0 +1,95 @@
+//! Measure 4: what a call costs the generator, against the same server.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill, float, read};
+use crate::peers::{Closed, Generator, Server};
+use crate::process::Process;
+use crate::table::{Table, Unit};
+use crate::throughput::H2load;
+
+const SIDES: [Generator; 5] =
+    [Generator::Longsync, Generator::H2load, Generator::Tonic, Generator::GrpcGo, Generator::Ghz];
+const SHAPES: [(usize, usize); 2] = [(4, 32), (16, 100)];
+/// So many times as many calls as of slower measures: what a program takes to start is not to count.
+const TIMES: u64 = 20;
+
+/// What a turn of a generator came to.
+#[derive(Debug)]
+struct Cost {
+    calls_per_cpu_second: f64,
+    calls_per_second: f64,
+}
+
+/// What generators of ours and of peers say.
+#[derive(Debug, Deserialize)]
+struct Said {
+    ok: u64,
+    took_ns: u64,
+}
+
+/// What ghz says.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GhzSaid {
+    total: u64,
+    status_code_distribution: GhzStatuses,
+}
+
+#[derive(Debug, Deserialize)]
+struct GhzStatuses {
+    #[serde(rename = "OK", default)]
+    ok: u64,
+}
+
+pub(crate) fn measure(bench: &Bench) -> Vec<Table> {
+    SHAPES.map(|(connections, streams)| measure_one(bench, connections, streams)).into()
+}
+
+fn measure_one(bench: &Bench, connections: usize, streams: usize) -> Table {
+    let closed =
+        Closed { calls: bench.calls * TIMES, connections, in_flight: connections * streams };
+    let shape = format!("{connections} connections x {streams} streams");
+    let what = format!("generator, {shape}");
+    let measured =
+        bench.in_turn(&what, &SIDES, Generator::name, |generator| turn(bench, generator, closed));
+    let title = format!("Generators, {shape}, no delay ({} calls a round)", closed.calls);
+    let table = Table::new(title)
+        .column_with_ratio("1,000 calls per CPU-second", Unit::Thousands)
+        .column("1,000 calls/s of one core", Unit::Thousands);
+    fill(
+        table,
+        &SIDES,
+        Generator::name,
+        &measured,
+        &[&|cost: &Cost| cost.calls_per_cpu_second, &|cost: &Cost| cost.calls_per_second],
+    )
+}
+
+fn turn(bench: &Bench, generator: Generator, closed: Closed) -> anyhow::Result<Cost> {
+    let serving = bench.peers.serve(Server::Longsync, 1, SERVER_CORE)?;
+    let mut command = bench.peers.closed_loop(generator, &serving.target, closed)?;
+    let ended = Process::start(&mut command, GENERATOR_CORE)?.finish(PATIENCE)?;
+    let calls = float(closed.calls);
+    let (ok, took) = match generator {
+        Generator::H2load => {
+            let rate = H2load::read(&ended.lines, closed.calls)?.rate;
+            (closed.calls, Duration::from_secs_f64(calls / rate))
+        }
+        Generator::Ghz => {
+            let said: GhzSaid = read(&ended.lines.join("\n"))?;
+            (said.status_code_distribution.ok, Duration::from_nanos(said.total))
+        }
+        Generator::Longsync | Generator::Tonic | Generator::GrpcGo => {
+            let said: Said = read(ended.lines.last().map_or("", |line| line))?;
+            (said.ok, Duration::from_nanos(said.took_ns))
+        }
+    };
+    anyhow::ensure!(ok == closed.calls, "{ok} of {} calls were answered", closed.calls);
+    Ok(Cost {
+        calls_per_cpu_second: calls / ended.cpu.as_secs_f64(),
+        calls_per_second: calls / took.as_secs_f64(),
+    })
+}

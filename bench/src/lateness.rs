@@ -1,0 +1,119 @@
+//! Measure 1: how late a delay ends, by the server's clock, and what a client sees beyond it.
+
+use std::time::Duration;
+
+use longsync::duration::text;
+
+use crate::generate::Generated;
+use crate::machine::cores;
+use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill, said};
+use crate::peers::Server;
+use crate::process::{Cores, Process};
+use crate::table::{Table, Unit};
+
+const SIDES: [Server; 4] = [Server::Longsync, Server::LongsyncSpin, Server::Tonic, Server::GrpcGo];
+const DELAYS: [Duration; 3] =
+    [Duration::from_micros(200), Duration::from_millis(1), Duration::from_millis(10)];
+
+/// How calls come.
+#[derive(Debug, Clone, Copy)]
+enum Load {
+    /// So many at a time, each after another's end.
+    AtATime(usize),
+    /// So many a second, whatever becomes of them.
+    Rate(u64),
+}
+
+const LOADS: [Load; 4] =
+    [Load::AtATime(1), Load::AtATime(64), Load::Rate(5_000), Load::Rate(20_000)];
+
+impl Load {
+    fn in_words(self) -> String {
+        match self {
+            Self::AtATime(1) => "one call at a time".to_owned(),
+            Self::AtATime(calls) => format!("{calls} calls at a time"),
+            Self::Rate(calls) => format!("{calls} calls/s"),
+        }
+    }
+
+    /// How many calls a turn has: at the least a second of an open loop.
+    fn calls(self, bench: &Bench, delay: Duration) -> u64 {
+        match self {
+            // About what a call takes besides its delay.
+            Self::AtATime(at_a_time) => {
+                let call = delay + Duration::from_micros(200);
+                let calls = bench.turn.as_nanos() * at_a_time as u128 / call.as_nanos();
+                bench.calls.min(u64::try_from(calls).unwrap_or(u64::MAX)).max(1)
+            }
+            Self::Rate(rate) => bench.calls.max(rate),
+        }
+    }
+}
+
+pub(crate) fn measure(bench: &Bench) -> Vec<Table> {
+    let pairs = DELAYS.iter().flat_map(|delay| LOADS.iter().map(move |load| (*delay, *load)));
+    pairs.map(|(delay, load)| measure_one(bench, delay, load)).collect()
+}
+
+fn measure_one(bench: &Bench, delay: Duration, load: Load) -> Table {
+    let calls = load.calls(bench, delay);
+    let what = format!("lateness of {}, {}", text(delay), load.in_words());
+    let measured = bench
+        .in_turn(&what, &SIDES, Server::name, |server| turn(bench, server, delay, load, calls));
+    let title =
+        format!("A delay of {}, {} ({calls} calls a round), us", text(delay), load.in_words());
+    let table = Table::new(title)
+        .column_with_ratio("late p50", Unit::Micros)
+        .column_with_ratio("late p99", Unit::Micros)
+        .column("client: service time - planned, p50", Unit::Micros)
+        .column("p99", Unit::Micros);
+    #[expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")]
+    let float = |nanos: i64| nanos as f64;
+    fill(
+        table,
+        &SIDES,
+        Server::name,
+        &measured,
+        &[
+            &|generated: &Generated| float(generated.lateness.p50_ns),
+            &|generated: &Generated| float(generated.lateness.p99_ns),
+            &|generated: &Generated| float(generated.over.p50_ns),
+            &|generated: &Generated| float(generated.over.p99_ns),
+        ],
+    )
+}
+
+fn turn(
+    bench: &Bench,
+    server: Server,
+    delay: Duration,
+    load: Load,
+    calls: u64,
+) -> anyhow::Result<Generated> {
+    let serving = match server {
+        Server::LongsyncSpin => bench.peers.serve(server, 1, SERVER_CORE)?,
+        _ => bench.peers.serve(server, cores(), Cores::Any)?,
+    };
+    let mut command = bench.peers.generate(&serving.target);
+    command.args(["--calls", &calls.to_string(), "--delay", &text(delay)]);
+    let connections = match load {
+        Load::AtATime(1) => "1",
+        _ => "4",
+    };
+    command.args(["--connections", connections]);
+    match load {
+        Load::AtATime(calls) => command.args(["--in-flight", &calls.to_string()]),
+        Load::Rate(rate) => command.args(["--rate", &rate.to_string()]),
+    };
+    // One that spins would take the other's core.
+    let at = if server == Server::LongsyncSpin { GENERATOR_CORE } else { Cores::Any };
+    let generator = Process::start(&mut command, at)?;
+    let generated: Generated = said(&generator, bench.turn + PATIENCE)?;
+    anyhow::ensure!(generated.failed == 0, "{} of {calls} calls failed", generated.failed);
+    anyhow::ensure!(
+        generated.lateness.below_zero == 0,
+        "{} waits ended early",
+        generated.lateness.below_zero
+    );
+    Ok(generated)
+}

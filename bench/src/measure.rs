@@ -1,0 +1,92 @@
+//! How things are measured: the sides in turn, several rounds, all of it bounded.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::de::DeserializeOwned;
+
+use crate::peers::{Peers, say};
+use crate::process::{Cores, Process};
+use crate::table::{Samples, Table};
+
+/// Where the server runs when each side has a core.
+pub(crate) const SERVER_CORE: Cores = Cores::Only(0);
+/// Where the generator runs then.
+pub(crate) const GENERATOR_CORE: Cores = Cores::Only(1);
+/// A program that takes longer than this beyond what it was asked for has hung.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What every measure is given.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) peers: Peers,
+    /// How often each side has its turn.
+    pub(crate) rounds: usize,
+    /// How many calls a side makes in its turn.
+    pub(crate) calls: u64,
+    /// How long a turn takes at most where calls are slow; then it has fewer of them.
+    pub(crate) turn: Duration,
+}
+
+/// What was measured of a side, a value a round, or why nothing was.
+pub(crate) type Measured<T> = Result<Vec<T>, String>;
+
+impl Bench {
+    /// Gives each side its turn in every round. A side that fails has no further turn.
+    pub(crate) fn in_turn<S: Copy, T>(
+        &self,
+        what: &str,
+        sides: &[S],
+        name: impl Fn(S) -> &'static str,
+        turn: impl Fn(S) -> anyhow::Result<T>,
+    ) -> Vec<Measured<T>> {
+        let mut measured: Vec<Measured<T>> = sides.iter().map(|_| Ok(Vec::new())).collect();
+        for round in 1..=self.rounds {
+            for (side, values) in sides.iter().zip(&mut measured) {
+                let Ok(taken) = values else { continue };
+                say(&format!("{what}: {}, {round} of {}", name(*side), self.rounds));
+                match turn(*side) {
+                    Ok(value) => taken.push(value),
+                    Err(why) => *values = Err(format!("{why:#}")),
+                }
+            }
+        }
+        measured
+    }
+}
+
+/// Fills a table: a row a side, and in it what each of `figures` picks from the rounds.
+pub(crate) fn fill<S: Copy, T>(
+    mut table: Table,
+    sides: &[S],
+    name: impl Fn(S) -> &'static str,
+    measured: &[Measured<T>],
+    figures: &[&dyn Fn(&T) -> f64],
+) -> Table {
+    for (side, values) in sides.iter().zip(measured) {
+        match values {
+            Ok(values) => {
+                let samples = |figure: &&dyn Fn(&T) -> f64| values.iter().map(figure).collect();
+                table.measured(name(*side), figures.iter().map(samples).collect::<Vec<Samples>>());
+            }
+            Err(why) => table.missing(name(*side), why),
+        }
+    }
+    table
+}
+
+/// Reads a line of JSON that a generator says.
+pub(crate) fn said<T: DeserializeOwned>(process: &Process, within: Duration) -> anyhow::Result<T> {
+    read(&process.line(within)?)
+}
+
+/// Reads JSON.
+pub(crate) fn read<T: DeserializeOwned>(line: &str) -> anyhow::Result<T> {
+    serde_json::from_str(line).with_context(|| format!("not what a generator says: {line}"))
+}
+
+/// A count as tables are computed with.
+#[expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")]
+pub(crate) fn float(count: u64) -> f64 {
+    count as f64
+}

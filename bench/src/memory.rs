@@ -1,0 +1,174 @@
+//! Measure 3: what a call that waits takes of memory, and what beginning and ending many takes of time.
+
+use std::time::Duration;
+
+use longsync::duration::text;
+use serde::Deserialize;
+
+use crate::generate::{AllWait, Generated};
+use crate::machine::cores;
+use crate::measure::{Bench, PATIENCE, fill, float, said};
+use crate::peers::{Closed, Generator, Server};
+use crate::process::{Cores, Process};
+use crate::table::{Table, Unit};
+
+const SERVERS: [Server; 3] = [Server::Longsync, Server::Tonic, Server::GrpcGo];
+const CLIENTS: [Generator; 3] = [Generator::Longsync, Generator::Tonic, Generator::GrpcGo];
+
+/// How many calls wait, and how they come.
+#[derive(Debug, Clone, Copy)]
+struct Crowd {
+    calls: u64,
+    /// So many a second; [`None`]: all at once.
+    rate: Option<u64>,
+    /// Long enough that all of them wait when the last has been sent.
+    delay: Duration,
+    /// Few enough streams on each for a server of ours, which allows 16,384.
+    connections: usize,
+}
+
+const PACED: Crowd =
+    Crowd { calls: 200_000, rate: Some(20_000), delay: Duration::from_secs(15), connections: 16 };
+const BURST: Crowd = Crowd { rate: None, ..PACED };
+const MILLION: Crowd =
+    Crowd { calls: 1_000_000, rate: None, delay: Duration::from_secs(60), connections: 64 };
+
+/// What a crowd took.
+#[derive(Debug)]
+struct Taken {
+    server_bytes: f64,
+    server_bytes_a_call: f64,
+    client_bytes_a_call: f64,
+    sent_ns: f64,
+    beyond_ns: f64,
+}
+
+impl Crowd {
+    fn in_words(self) -> String {
+        let calls = self.calls;
+        match self.rate {
+            Some(rate) => format!("{calls} calls in flight, sent at {rate}/s"),
+            None => format!("{calls} calls in flight, sent in one burst"),
+        }
+    }
+
+    /// How long the schedule alone takes to send them.
+    fn pace(self) -> Duration {
+        self.rate.map_or(Duration::ZERO, |rate| {
+            Duration::from_nanos((self.calls - 1) * 1_000_000_000 / rate)
+        })
+    }
+}
+
+pub(crate) fn measure(bench: &Bench) -> Vec<Table> {
+    vec![
+        servers(bench, PACED, &SERVERS),
+        servers(bench, BURST, &SERVERS),
+        servers(bench, MILLION, &SERVERS[..1]),
+        clients(bench),
+    ]
+}
+
+fn servers(bench: &Bench, crowd: Crowd, sides: &[Server]) -> Table {
+    let measured =
+        bench.in_turn(&crowd.in_words(), sides, Server::name, |server| turn(bench, server, crowd));
+    let title = format!(
+        "{}, a delay of {}, {} connections",
+        crowd.in_words(),
+        text(crowd.delay),
+        crowd.connections
+    );
+    let table = Table::new(title)
+        .column_with_ratio("server, KiB a call", Unit::Kib)
+        .column("server in all, MiB", Unit::Mib)
+        .column("longsync's client, KiB a call", Unit::Kib)
+        .column("all sent after, s", Unit::Seconds)
+        .column("beyond delay and schedule, s", Unit::Seconds);
+    fill(
+        table,
+        sides,
+        Server::name,
+        &measured,
+        &[
+            &|taken: &Taken| taken.server_bytes_a_call,
+            &|taken: &Taken| taken.server_bytes,
+            &|taken: &Taken| taken.client_bytes_a_call,
+            &|taken: &Taken| taken.sent_ns,
+            &|taken: &Taken| taken.beyond_ns,
+        ],
+    )
+}
+
+fn turn(bench: &Bench, server: Server, crowd: Crowd) -> anyhow::Result<Taken> {
+    let serving = bench.peers.serve(server, cores(), Cores::Any)?;
+    let before = serving.process.rss_bytes()?;
+    let mut command = bench.peers.generate(&serving.target);
+    command.args(["--calls", &crowd.calls.to_string(), "--delay", &text(crowd.delay)]);
+    command.args(["--connections", &crowd.connections.to_string(), "--say-when-all-wait"]);
+    if let Some(rate) = crowd.rate {
+        command.args(["--rate", &rate.to_string()]);
+    }
+    let generator = Process::start(&mut command, Cores::Any)?;
+    let waiting: AllWait = said(&generator, crowd.pace() + crowd.delay + PATIENCE)?;
+    let server_bytes = serving.process.rss_bytes()?;
+    let generated: Generated = said(&generator, crowd.delay + PATIENCE)?;
+    let calls = crowd.calls;
+    anyhow::ensure!(generated.failed == 0, "{} of {calls} calls failed", generated.failed);
+    anyhow::ensure!(
+        generated.lateness.below_zero == 0,
+        "{} waits ended early",
+        generated.lateness.below_zero
+    );
+    anyhow::ensure!(
+        waiting.in_flight == calls,
+        "{} of {calls} calls waited when the last was sent",
+        waiting.in_flight
+    );
+    let took = Duration::from_nanos(generated.took_ns);
+    let beyond = took.saturating_sub(crowd.delay + crowd.pace());
+    Ok(Taken {
+        server_bytes: float(server_bytes),
+        server_bytes_a_call: float(server_bytes.saturating_sub(before)) / float(calls),
+        client_bytes_a_call: waiting.bytes_a_call(),
+        sent_ns: float(waiting.sent_ns),
+        beyond_ns: beyond.as_secs_f64() * 1e9,
+    })
+}
+
+/// What another's client says half way through the delay.
+#[derive(Debug, Deserialize)]
+struct HalfWay {
+    in_flight: u64,
+    rss_before_bytes: u64,
+    rss_bytes: u64,
+}
+
+fn clients(bench: &Bench) -> Table {
+    let measured = bench.in_turn("memory of clients", &CLIENTS, Generator::name, |client| {
+        client_turn(bench, client)
+    });
+    let title = format!("Clients against longsync-server: {}", BURST.in_words());
+    let table = Table::new(title).column_with_ratio("client, KiB a call", Unit::Kib);
+    fill(table, &CLIENTS, Generator::name, &measured, &[&|bytes: &f64| *bytes])
+}
+
+fn client_turn(bench: &Bench, client: Generator) -> anyhow::Result<f64> {
+    if client == Generator::Longsync {
+        return turn(bench, Server::Longsync, BURST).map(|taken| taken.client_bytes_a_call);
+    }
+    let serving = bench.peers.serve(Server::Longsync, cores(), Cores::Any)?;
+    let in_flight = usize::try_from(BURST.calls)?;
+    let closed = Closed { calls: BURST.calls, connections: BURST.connections, in_flight };
+    let mut command = bench.peers.waiting_client(client, &serving.target, closed, BURST.delay)?;
+    let process = Process::start(&mut command, Cores::Any)?;
+    let half_way: HalfWay = said(&process, BURST.delay + PATIENCE)?;
+    anyhow::ensure!(
+        half_way.in_flight == BURST.calls,
+        "{} of {} calls waited half way through the delay",
+        half_way.in_flight,
+        BURST.calls
+    );
+    process.finish(BURST.delay + PATIENCE)?;
+    let bytes = half_way.rss_bytes.saturating_sub(half_way.rss_before_bytes);
+    Ok(float(bytes) / float(BURST.calls))
+}

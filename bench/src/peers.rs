@@ -1,0 +1,401 @@
+//! The programs that are compared: where they are, how they are made, what they are called with.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use longsync_client::Target;
+use prost::Message as _;
+use prost_types::compiler::{CodeGeneratorRequest, CodeGeneratorResponse};
+
+use crate::machine::version_of;
+use crate::process::{self, Cores, Process};
+
+/// How long a server may take to listen.
+const START: Duration = Duration::from_secs(10);
+/// How long before its due time a server that spins does so.
+const SPIN: &str = "200us";
+const CONTRACT: &str = "longsync/v1/longsync.proto";
+
+/// A program, or why it is not there and what installs it.
+type Found = Result<PathBuf, String>;
+
+/// All that can be compared on this machine.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    longsync: PathBuf,
+    has_spin: bool,
+    bench: PathBuf,
+    tonic: Found,
+    grpc_go: Found,
+    nghttpd: Found,
+    h2load: Found,
+    ghz: Found,
+}
+
+/// A server that is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Server {
+    Longsync,
+    /// Ours, where threads poll instead of sleeping.
+    LongsyncSpin,
+    Tonic,
+    GrpcGo,
+    /// Serves a static file; knows nothing of gRPC.
+    Nghttpd,
+}
+
+/// A generator that is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Generator {
+    Longsync,
+    Tonic,
+    GrpcGo,
+    /// Knows no gRPC status.
+    H2load,
+    Ghz,
+}
+
+/// A closed loop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Closed {
+    pub(crate) calls: u64,
+    pub(crate) connections: usize,
+    pub(crate) in_flight: usize,
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) process: Process,
+    pub(crate) target: Target,
+}
+
+impl Server {
+    /// As tables have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Longsync => "longsync-server",
+            Self::LongsyncSpin => "longsync-server --spin, one worker on a core of its own",
+            Self::Tonic => "naive tonic",
+            Self::GrpcGo => "grpc-go",
+            Self::Nghttpd => "nghttpd, a static file",
+        }
+    }
+}
+
+impl Generator {
+    /// As tables have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Longsync => "longsync's load engine",
+            Self::Tonic => "naive tonic `Channel`",
+            Self::GrpcGo => "grpc-go",
+            Self::H2load => "h2load (no gRPC status)",
+            Self::Ghz => "ghz",
+        }
+    }
+}
+
+impl Peers {
+    /// Builds ours and those whose sources are here; looks for the others.
+    pub(crate) fn find() -> anyhow::Result<Self> {
+        let bench = env::current_exe()?;
+        let target = bench.ancestors().nth(2).context("no target directory")?.to_owned();
+        let root = root();
+        say("building longsync-server and its peers");
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        // Apart from this program, whose dependencies' features are not the server's.
+        let mut server = Command::new(&cargo);
+        server.current_dir(&root).args(["build", "--release", "--package", "longsync-server"]);
+        process::run(server.arg("--target-dir").arg(&target))?;
+        let longsync = target.join("release/longsync-server");
+        let help = Command::new(&longsync).arg("--help").output()?.stdout;
+        Ok(Self {
+            has_spin: String::from_utf8_lossy(&help).contains("--spin"),
+            longsync,
+            bench,
+            tonic: build_tonic(&cargo, &target),
+            grpc_go: build_grpc_go(&target),
+            nghttpd: on_path("nghttpd", "apt-get install nghttp2-server"),
+            h2load: on_path("h2load", "apt-get install nghttp2-client"),
+            ghz: on_path("ghz", "go install github.com/bojand/ghz/cmd/ghz@latest"),
+        })
+    }
+
+    /// Starts a server with as many threads as it is to have, or says why it cannot be.
+    pub(crate) fn serve(
+        &self,
+        server: Server,
+        threads: usize,
+        cores: Cores,
+    ) -> anyhow::Result<Serving> {
+        let count = threads.to_string();
+        let mut command;
+        match server {
+            Server::Longsync | Server::LongsyncSpin => {
+                command = Command::new(&self.longsync);
+                command.args(["--listen", "127.0.0.1:0", "--workers", &count]);
+                if server == Server::LongsyncSpin {
+                    if !self.has_spin {
+                        bail!("this server has no --spin yet");
+                    }
+                    command.args(["--spin", SPIN]);
+                }
+            }
+            Server::Tonic => {
+                command = Command::new(found(&self.tonic)?);
+                command.args(["server", &count]);
+            }
+            Server::GrpcGo => {
+                command = Command::new(found(&self.grpc_go)?);
+                command.arg("server").env("GOMAXPROCS", &count);
+            }
+            Server::Nghttpd => return self.serve_file(&count, cores),
+        }
+        let process = Process::start(&mut command, cores)?;
+        let line = process.line(START)?;
+        let (_, address) =
+            line.split_once("http://").context("it does not say where it listens")?;
+        let target = format!("http://{address}").parse()?;
+        Ok(Serving { process, target })
+    }
+
+    fn serve_file(&self, threads: &str, cores: Cores) -> anyhow::Result<Serving> {
+        let nghttpd = found(&self.nghttpd)?;
+        let files = self.bench.with_file_name("bench-files");
+        fs::create_dir_all(&files)?;
+        // As long as an answer of ours.
+        fs::write(files.join("answer"), [b'.'; 100])?;
+        // It takes no port 0; the port is free for the moment between.
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let mut command = Command::new(nghttpd);
+        command.args(["--no-tls", "--address=127.0.0.1", "-n", threads, "-d"]);
+        let process = Process::start(command.arg(files).arg(port.to_string()), cores)?;
+        let give_up = Instant::now() + START;
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if Instant::now() > give_up {
+                bail!("nghttpd does not listen");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let target = format!("http://127.0.0.1:{port}").parse()?;
+        Ok(Serving { process, target })
+    }
+
+    /// Our generator, in a process of its own.
+    pub(crate) fn generate(&self, target: &Target) -> Command {
+        let mut command = Command::new(&self.bench);
+        command.arg("generate").arg("--target").arg(target.to_string());
+        command
+    }
+
+    /// A closed loop without a delay by any of the generators.
+    pub(crate) fn closed_loop(
+        &self,
+        generator: Generator,
+        target: &Target,
+        closed: Closed,
+    ) -> anyhow::Result<Command> {
+        let [calls, connections, in_flight] =
+            [closed.calls, closed.connections as u64, closed.in_flight as u64]
+                .map(|number| number.to_string());
+        let url = target.to_string();
+        let address = url.trim_start_matches("http://");
+        let mut command;
+        match generator {
+            Generator::Longsync => {
+                command = self.generate(target);
+                command.args(["--calls", &calls, "--connections", &connections]);
+                command.args(["--in-flight", &in_flight]);
+            }
+            Generator::Tonic => {
+                command = Command::new(found(&self.tonic)?);
+                command.args(["client", &url, &calls, "0", &connections, &in_flight]);
+            }
+            Generator::GrpcGo => {
+                command = Command::new(found(&self.grpc_go)?);
+                command.args(["client", address, &calls, "0", &connections, &in_flight]);
+            }
+            Generator::H2load => {
+                command =
+                    self.h2load(&format!("{url}/longsync.v1.LongSyncService/LongSync"), closed)?;
+                let request = self.bench.with_file_name("bench-request");
+                // An uncompressed message of two bytes: a delay of zero.
+                fs::write(&request, [0, 0, 0, 0, 2, 10, 0])?;
+                command.arg("-d").arg(request);
+                command.args(["-H", "content-type: application/grpc", "-H", "te: trailers"]);
+            }
+            Generator::Ghz => {
+                command = Command::new(found(&self.ghz)?);
+                command.args(["--insecure", "--call", "longsync.v1.LongSyncService.LongSync"]);
+                command.args(["-d", r#"{"delay":"0s"}"#, "-n", &calls, "-c", &in_flight]);
+                command.args(["--connections", &connections, "--format", "json"]);
+                command.arg(address);
+            }
+        }
+        Ok(command)
+    }
+
+    /// Memory of calls that wait, by a client of another's: all are sent at once.
+    pub(crate) fn waiting_client(
+        &self,
+        generator: Generator,
+        target: &Target,
+        closed: Closed,
+        delay: Duration,
+    ) -> anyhow::Result<Command> {
+        let url = target.to_string();
+        let address = url.trim_start_matches("http://");
+        let (program, whom) = match generator {
+            Generator::Tonic => (found(&self.tonic)?, url.as_str()),
+            Generator::GrpcGo => (found(&self.grpc_go)?, address),
+            _ => bail!("not a client of one process and unary calls"),
+        };
+        let mut command = Command::new(program);
+        command.args(["client", whom, &closed.calls.to_string(), &delay.as_nanos().to_string()]);
+        command.args([&closed.connections.to_string(), &closed.in_flight.to_string()]);
+        Ok(command)
+    }
+
+    /// h2load at `url`, on one thread.
+    pub(crate) fn h2load(&self, url: &str, closed: Closed) -> anyhow::Result<Command> {
+        let mut command = Command::new(found(&self.h2load)?);
+        let streams = closed.in_flight / closed.connections;
+        command.args(["-n", &closed.calls.to_string(), "-c", &closed.connections.to_string()]);
+        command.args(["-m", &streams.to_string(), url]);
+        Ok(command)
+    }
+
+    /// What was compared, with versions.
+    pub(crate) fn versions(&self) -> Vec<String> {
+        let mut versions = vec![format!("longsync {}", env!("CARGO_PKG_VERSION"))];
+        versions.extend(version_of(Command::new("rustc").arg("--version")));
+        versions.extend(locked(&root().join("bench/peers/tonic/Cargo.lock"), "tonic"));
+        versions.extend(required(&root().join("bench/peers/grpc-go/go.mod")));
+        versions.extend(version_of(Command::new("go").arg("version")));
+        if let Ok(h2load) = &self.h2load {
+            versions.extend(version_of(Command::new(h2load).arg("--version")));
+        }
+        if let Ok(ghz) = &self.ghz {
+            let version = version_of(Command::new(ghz).arg("--version"));
+            versions.extend(version.map(|version| format!("ghz {version}")));
+        }
+        versions
+    }
+}
+
+/// The workspace's directory.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// Says how far the measurements are.
+pub(crate) fn say(what: &str) {
+    // Where not even stderr can be written, nobody is left to tell.
+    let _ = writeln!(std::io::stderr(), "longsync-bench: {what}");
+}
+
+fn found(program: &Found) -> anyhow::Result<&Path> {
+    match program {
+        Ok(path) => Ok(path),
+        Err(why) => bail!("{why}"),
+    }
+}
+
+fn on_path(name: &str, install: &str) -> Found {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // Where `go install` puts programs, on most machines on nobody's path.
+    let go = env::home_dir().map(|home| home.join("go/bin"));
+    let mut directories = env::split_paths(&path).chain(go);
+    let program = directories.find_map(|directory| {
+        let program = directory.join(name);
+        program.is_file().then_some(program)
+    });
+    program.ok_or_else(|| format!("not installed: `{install}`"))
+}
+
+fn build_tonic(cargo: &OsStr, target: &Path) -> Found {
+    let target = target.join("bench-peers");
+    let mut build = Command::new(cargo);
+    build.current_dir(root().join("bench/peers/tonic"));
+    build.args(["build", "--release", "--locked", "--target-dir"]).arg(&target);
+    match process::run(&mut build) {
+        Ok(()) => Ok(target.join("release/naive-tonic")),
+        Err(why) => Err(format!("cannot be built: {why:#}")),
+    }
+}
+
+fn build_grpc_go(target: &Path) -> Found {
+    if Command::new("go").arg("version").output().is_err() {
+        return Err("not installed: Go, from https://go.dev/dl".to_owned());
+    }
+    let sources = root().join("bench/peers/grpc-go");
+    let program = target.join("bench-peers/grpc-go");
+    let build = || {
+        for plugin in ["protoc-gen-go", "protoc-gen-go-grpc"] {
+            generate_go(&sources, plugin)?;
+        }
+        let mut build = Command::new("go");
+        process::run(build.current_dir(&sources).args(["build", "-o"]).arg(&program).arg("."))
+    };
+    match build() {
+        Ok(()) => Ok(program),
+        Err(why) => Err(format!("cannot be built: {why:#}")),
+    }
+}
+
+/// Has one of Go's plug-ins for protoc generate its part of the contract. They ask for nothing but
+/// descriptors, which our contract has; so protoc itself is not needed.
+fn generate_go(sources: &Path, plugin: &str) -> anyhow::Result<()> {
+    let descriptors = prost_types::FileDescriptorSet::decode(longsync::FILE_DESCRIPTOR_SET)?;
+    let request = CodeGeneratorRequest {
+        file_to_generate: vec![CONTRACT.to_owned()],
+        parameter: Some(format!("module=longsync/bench,M{CONTRACT}=longsync/bench/longsyncv1")),
+        proto_file: descriptors.file,
+        compiler_version: None,
+    };
+    let mut child = Command::new("go")
+        .current_dir(sources)
+        .args(["tool", plugin])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    // Dropped at once, so that the plug-in sees the end of it.
+    child.stdin.take().context("stdin was piped")?.write_all(&request.encode_to_vec())?;
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!("{plugin} ended with {}", output.status);
+    }
+    let response = CodeGeneratorResponse::decode(output.stdout.as_slice())?;
+    if let Some(error) = response.error {
+        bail!("{plugin}: {error}");
+    }
+    for file in response.file {
+        let path = sources.join(file.name());
+        fs::create_dir_all(path.parent().context("a file has a directory")?)?;
+        fs::write(path, file.content())?;
+    }
+    Ok(())
+}
+
+/// The version of a package in a Cargo.lock.
+fn locked(path: &Path, name: &str) -> Option<String> {
+    let lock = fs::read_to_string(path).ok()?;
+    let (_, after) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+    Some(format!("{name} {}", after.split('"').next()?))
+}
+
+/// The version of grpc-go in a go.mod.
+fn required(path: &Path) -> Option<String> {
+    let module = fs::read_to_string(path).ok()?;
+    let version =
+        module.lines().find_map(|line| line.trim().strip_prefix("google.golang.org/grpc "));
+    Some(format!("grpc-go {}", version?))
+}

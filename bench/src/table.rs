@@ -1,0 +1,183 @@
+//! Figures of several rounds, and tables of them.
+
+use std::fmt::Write as _;
+
+/// One figure, a value a round.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Samples(Vec<f64>);
+
+impl FromIterator<f64> for Samples {
+    fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        Self(values)
+    }
+}
+
+impl Samples {
+    /// The middle value; of two, the lower.
+    pub(crate) fn median(&self) -> Option<f64> {
+        self.0.get(self.0.len().checked_sub(1)? / 2).copied()
+    }
+
+    fn spread(&self) -> Option<(f64, f64)> {
+        Some((*self.0.first()?, *self.0.last()?))
+    }
+}
+
+/// What a figure is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Unit {
+    /// Given in nanoseconds, shown in microseconds.
+    Micros,
+    /// Given in nanoseconds, shown in seconds.
+    Seconds,
+    /// Given as a count, shown in thousands.
+    Thousands,
+    /// Given in bytes, shown in KiB.
+    Kib,
+    /// Given in bytes, shown in MiB.
+    Mib,
+}
+
+impl Unit {
+    fn shown(self, value: f64) -> String {
+        let value = match self {
+            Self::Micros | Self::Thousands => value / 1e3,
+            Self::Seconds => value / 1e9,
+            Self::Kib => value / 1024.0,
+            Self::Mib => value / 1024.0 / 1024.0,
+        };
+        match value.abs() {
+            ..10.0 => format!("{value:.2}"),
+            ..100.0 => format!("{value:.1}"),
+            _ => format!("{value:.0}"),
+        }
+    }
+}
+
+/// A table: sides down, figures across.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// What stands above it.
+    pub(crate) title: String,
+    columns: Vec<Column>,
+    rows: Vec<(String, Cells)>,
+}
+
+#[derive(Debug)]
+struct Column {
+    head: String,
+    unit: Unit,
+    has_ratio: bool,
+}
+
+#[derive(Debug)]
+enum Cells {
+    Measured(Vec<Samples>),
+    /// Why nothing was measured.
+    Missing(String),
+}
+
+impl Table {
+    /// Without rows yet.
+    pub(crate) fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), columns: Vec::new(), rows: Vec::new() }
+    }
+
+    /// With one more column.
+    pub(crate) fn column(mut self, head: &str, unit: Unit) -> Self {
+        self.columns.push(Column { head: head.to_owned(), unit, has_ratio: false });
+        self
+    }
+
+    /// With one more column, and one for its ratio to that of the first row.
+    pub(crate) fn column_with_ratio(mut self, head: &str, unit: Unit) -> Self {
+        self.columns.push(Column { head: head.to_owned(), unit, has_ratio: true });
+        self
+    }
+
+    /// Adds what was measured of a side: a figure for each column.
+    pub(crate) fn measured(&mut self, side: &str, figures: Vec<Samples>) {
+        self.rows.push((side.to_owned(), Cells::Measured(figures)));
+    }
+
+    /// Adds why nothing was measured of a side.
+    pub(crate) fn missing(&mut self, side: &str, why: &str) {
+        self.rows.push((side.to_owned(), Cells::Missing(why.to_owned())));
+    }
+
+    /// In Markdown: the median and, in brackets, least and most of the rounds.
+    pub(crate) fn to_markdown(&self) -> String {
+        let mut text = format!("**{}**\n\n| |", self.title);
+        for Column { head, has_ratio, .. } in &self.columns {
+            let _ = write!(text, " {head} |{}", if *has_ratio { " x |" } else { "" });
+        }
+        text.push_str("\n|---|");
+        for Column { has_ratio, .. } in &self.columns {
+            text.push_str(if *has_ratio { "---:|---:|" } else { "---:|" });
+        }
+        let first = self.rows.iter().find_map(|(_, cells)| match cells {
+            Cells::Measured(figures) => Some(figures),
+            Cells::Missing(_) => None,
+        });
+        for (side, cells) in &self.rows {
+            let _ = write!(text, "\n| {side} |");
+            match cells {
+                Cells::Missing(why) => {
+                    let _ = write!(text, " {why} |");
+                }
+                Cells::Measured(figures) => {
+                    for (index, (column, samples)) in self.columns.iter().zip(figures).enumerate() {
+                        text.push_str(&cell(column, samples, first.map(|first| &first[index])));
+                    }
+                }
+            }
+        }
+        text.push('\n');
+        text
+    }
+}
+
+fn cell(column: &Column, samples: &Samples, first: Option<&Samples>) -> String {
+    let (Some(median), Some((least, most))) = (samples.median(), samples.spread()) else {
+        return if column.has_ratio { " | |" } else { " |" }.to_owned();
+    };
+    let shown = |value| column.unit.shown(value);
+    let mut text = format!(" {} ({} to {}) |", shown(median), shown(least), shown(most));
+    if column.has_ratio {
+        match first.and_then(Samples::median).filter(|first| *first > 0.0) {
+            Some(first) => {
+                let _ = write!(text, " {:.2} |", median / first);
+            }
+            None => text.push_str(" |"),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_shows_medians_spreads_ratios_and_what_is_missing() {
+        let mut table = Table::new("Lateness")
+            .column_with_ratio("p50, us", Unit::Micros)
+            .column("memory, KiB", Unit::Kib);
+        let samples = |values: &[f64]| values.iter().copied().collect::<Samples>();
+        table.measured("ours", vec![samples(&[30e3, 10e3, 20e3]), samples(&[1536.0])]);
+        table.measured("theirs", vec![samples(&[2e6]), samples(&[])]);
+        table.missing("absent", "install it");
+        let expected = "\
+**Lateness**
+
+| | p50, us | x | memory, KiB |
+|---|---:|---:|---:|
+| ours | 20.0 (10.0 to 30.0) | 1.00 | 1.50 (1.50 to 1.50) |
+| theirs | 2000 (2000 to 2000) | 100.00 | |
+| absent | install it |
+";
+        assert_eq!(table.to_markdown(), expected);
+    }
+}

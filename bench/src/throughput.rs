@@ -1,0 +1,62 @@
+//! Measure 2: calls a second without a delay, a core for the server and one for the generator.
+
+use anyhow::Context as _;
+
+use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill};
+use crate::peers::{Closed, Generator, Server};
+use crate::process::Process;
+use crate::table::{Table, Unit};
+
+const SIDES: [Server; 4] = [Server::Longsync, Server::Tonic, Server::GrpcGo, Server::Nghttpd];
+/// Connections, and streams on each.
+const SHAPES: [(usize, usize); 2] = [(4, 32), (16, 100)];
+/// So many times as many calls as of slower measures: a turn is to take a second at the least.
+const TIMES: u64 = 20;
+
+pub(crate) fn measure(bench: &Bench) -> Vec<Table> {
+    SHAPES.map(|(connections, streams)| measure_one(bench, connections, streams)).into()
+}
+
+fn measure_one(bench: &Bench, connections: usize, streams: usize) -> Table {
+    let closed =
+        Closed { calls: bench.calls * TIMES, connections, in_flight: connections * streams };
+    let shape = format!("{connections} connections x {streams} streams");
+    let what = format!("throughput, {shape}");
+    let measured = bench.in_turn(&what, &SIDES, Server::name, |server| turn(bench, server, closed));
+    let title = format!("No delay, {shape}, by h2load ({} calls a round)", closed.calls);
+    let table = Table::new(title).column_with_ratio("1,000 calls/s", Unit::Thousands);
+    fill(table, &SIDES, Server::name, &measured, &[&|rate: &f64| *rate])
+}
+
+fn turn(bench: &Bench, server: Server, closed: Closed) -> anyhow::Result<f64> {
+    let serving = bench.peers.serve(server, 1, SERVER_CORE)?;
+    let mut command = match server {
+        Server::Nghttpd => bench.peers.h2load(&format!("{}/answer", serving.target), closed)?,
+        _ => bench.peers.closed_loop(Generator::H2load, &serving.target, closed)?,
+    };
+    let ended = Process::start(&mut command, GENERATOR_CORE)?.finish(PATIENCE)?;
+    H2load::read(&ended.lines, closed.calls).map(|h2load| h2load.rate)
+}
+
+/// What h2load says.
+#[derive(Debug)]
+pub(crate) struct H2load {
+    /// Calls a second.
+    pub(crate) rate: f64,
+}
+
+impl H2load {
+    /// Reads it, and sees that all calls have succeeded.
+    pub(crate) fn read(lines: &[String], calls: u64) -> anyhow::Result<Self> {
+        let succeeded = format!(" {calls} succeeded,");
+        anyhow::ensure!(
+            lines.iter().any(|line| line.contains(&succeeded)),
+            "not all calls have succeeded: {lines:?}"
+        );
+        // `finished in 2.18s, 137571.45 req/s, 10.21MB/s`
+        let rate = lines
+            .iter()
+            .find_map(|line| line.strip_prefix("finished in ")?.split(' ').nth(1)?.parse().ok());
+        Ok(Self { rate: rate.context("h2load says no rate")? })
+    }
+}
