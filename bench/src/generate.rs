@@ -2,12 +2,13 @@
 
 use std::io::Write as _;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use longsync::duration::{parse, to_proto};
 use longsync::v1::LongSyncRequest;
 use longsync_client::Target;
 use longsync_client::load::{self, LoadPlan, Percentile, Progress, Rate, Reading, Schedule, Stop};
+use longsync_timer::{Clock, Timer};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -17,9 +18,6 @@ use crate::process::rss_bytes;
 
 /// How often it is looked whether all calls were sent.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// How long after the last was sent memory is looked at.
-const SETTLE: Duration = Duration::from_secs(1);
-
 /// Makes calls with the load engine; the last line says in JSON what came of it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GenerateArgs {
@@ -47,12 +45,12 @@ pub(crate) struct GenerateArgs {
     /// How long open calls may take after the last was sent, beyond their delay.
     #[arg(long, value_parser = parse, default_value = "60s")]
     grace: Duration,
-    /// Say in a line of its own what memory is taken when the last call was sent.
+    /// Say in a line of its own what memory is taken when all calls wait.
     #[arg(long)]
     say_when_all_wait: bool,
 }
 
-/// What was so when the last call was sent.
+/// What was so when all calls waited.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AllWait {
     /// Calls that had been sent and not ended.
@@ -61,7 +59,7 @@ pub(crate) struct AllWait {
     pub(crate) sent_ns: u64,
     /// Resident memory before the run.
     rss_before_bytes: u64,
-    /// Resident memory then.
+    /// Resident memory shortly before the first call had its answer.
     rss_bytes: u64,
 }
 
@@ -143,7 +141,8 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         if !args.say_when_all_wait {
             return anyhow::Ok(running.await?);
         }
-        let (load, said) = tokio::join!(running, say_when_all_wait(args.calls, &progress));
+        let (load, said) =
+            tokio::join!(running, say_when_all_wait(args.calls, args.delay, &progress));
         said?;
         Ok(load?)
     })?;
@@ -165,18 +164,20 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&generated)?)?)
 }
 
-async fn say_when_all_wait(calls: u64, progress: &Progress) -> anyhow::Result<()> {
+async fn say_when_all_wait(calls: u64, delay: Duration, progress: &Progress) -> anyhow::Result<()> {
+    let timer = Timer::new(Clock::Monotonic);
     let rss_before_bytes = rss_bytes("self")?;
     while progress.sent() == 0 {
-        tokio::time::sleep(LOOK_EVERY).await;
+        timer.sleep(LOOK_EVERY).await;
     }
-    let begun = Instant::now();
+    let begun = timer.now();
     while progress.sent() < calls {
-        tokio::time::sleep(LOOK_EVERY).await;
+        timer.sleep(LOOK_EVERY).await;
     }
-    let sent_ns = u64::try_from(begun.elapsed().as_nanos())?;
-    // What was handed over is written in the next moments.
-    tokio::time::sleep(SETTLE).await;
+    let sent_ns = u64::try_from((timer.now() - begun).as_nanos())?;
+    // The server may be slower to take them: it is given until shortly before the first has its
+    // answer.
+    timer.sleep_until(begun + delay * 9 / 10).await;
     let in_flight = AllWait {
         in_flight: calls - progress.ended(),
         sent_ns,

@@ -121,7 +121,7 @@ fn turn(bench: &Bench, server: Server, crowd: Crowd) -> anyhow::Result<Taken> {
     );
     anyhow::ensure!(
         waiting.in_flight == calls,
-        "{} of {calls} calls waited when the last was sent",
+        "only {} of {calls} calls waited shortly before the first was due to end",
         waiting.in_flight
     );
     let took = Duration::from_nanos(generated.took_ns);

@@ -131,8 +131,10 @@ pub struct Load {
     pub recorder: Recorder,
     /// From the start until the last call ended.
     pub took: Duration,
-    /// Whether it was ended early.
+    /// Whether the interrupt ended it.
     pub is_interrupted: bool,
+    /// Whether a closed loop ended before its stop: no connection could be had for the grace.
+    pub has_given_up: bool,
 }
 
 /// Why a run did not take place.
@@ -232,12 +234,13 @@ pub async fn run(
     }
     let mut recorder = Recorder::default();
     let mut last_done = Moment::START;
+    let mut has_given_up = false;
     for has_finished in running {
-        let Finished { recorder: more, last_done: done } =
-            has_finished.await.map_err(|_| LoadError::Worker)?;
-        recorder.merge(&more);
-        last_done = last_done.max(done);
+        let finished: Finished = has_finished.await.map_err(|_| LoadError::Worker)?;
+        recorder.merge(&finished.recorder);
+        last_done = last_done.max(finished.last_done);
+        has_given_up |= finished.has_given_up;
     }
     let took = Duration::from_nanos(last_done.as_nanos());
-    Ok(Load { recorder, took, is_interrupted: interrupt.is_cancelled() })
+    Ok(Load { recorder, took, is_interrupted: interrupt.is_cancelled(), has_given_up })
 }

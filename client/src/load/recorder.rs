@@ -45,7 +45,7 @@ pub enum Unsent {
     StreamLimit,
     /// There was no connection.
     NoConnection,
-    /// It waited for a connection that took no bytes, until the run was over.
+    /// It waited for a connection that took no bytes, until its grace or the run was over.
     Blocked,
 }
 
@@ -58,7 +58,7 @@ pub struct UnsentCounts {
     pub stream_limit: u64,
     /// There was no connection.
     pub no_connection: u64,
-    /// No connection took bytes until the run was over.
+    /// No connection took bytes until the grace of the call, or the run, was over.
     pub blocked: u64,
 }
 

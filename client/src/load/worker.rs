@@ -60,6 +60,8 @@ pub(super) struct Finished {
     pub(super) recorder: Recorder,
     /// When the last of its calls ended.
     pub(super) last_done: Moment,
+    /// Whether it gave up its closed loop, for want of a server.
+    pub(super) has_given_up: bool,
 }
 
 /// What a worker thread is given, and what it says.
@@ -85,6 +87,7 @@ pub(super) struct Worker {
     /// Where the next call is tried first.
     turn: Cell<usize>,
     stop: Stop,
+    grace: Duration,
     pace: Pace,
     deadlines: Option<Deadlines>,
     in_flight: Cell<usize>,
@@ -94,6 +97,7 @@ pub(super) struct Worker {
     /// A call has ended, or a connection takes calls or bytes again.
     moved: Notify,
     is_waiting: Cell<bool>,
+    has_given_up: Cell<bool>,
 }
 
 /// What holds calls back.
@@ -172,7 +176,7 @@ impl Assignment {
             let worker = Rc::clone(&worker);
             tokio::task::spawn_local(async move { worker.end_at_deadlines().await });
         }
-        worker.work(plan.schedule.arrivals(share), plan.grace, interrupt).await;
+        worker.work(plan.schedule.arrivals(share), interrupt).await;
         let _ = finished.send(worker.finish());
     }
 }
@@ -197,6 +201,7 @@ impl Worker {
             lanes: (0..lanes).map(|_| Rc::default()).collect(),
             turn: Cell::new(0),
             stop: plan.stop,
+            grace: plan.grace,
             pace,
             deadlines,
             in_flight: Cell::new(0),
@@ -205,40 +210,26 @@ impl Worker {
             tally,
             moved: Notify::new(),
             is_waiting: Cell::new(false),
+            has_given_up: Cell::new(false),
         }
     }
 
     /// Makes the calls, and gives those that are open at the end their grace.
-    async fn work(
-        &self,
-        arrivals: Option<Arrivals>,
-        grace: Duration,
-        interrupt: CancellationToken,
-    ) {
+    async fn work(&self, arrivals: Option<Arrivals>, interrupt: CancellationToken) {
+        let stop = self.stop;
         let mut arrivals = arrivals.map(|arrivals| {
-            let stop = self.stop;
             arrivals.take_while(move |(number, due)| stop.allows(*number, *due)).peekable()
         });
-        let sending = async {
+        let making = async {
             match &mut arrivals {
                 Some(arrivals) => self.send_when_due(arrivals).await,
                 None => self.keep_in_flight().await,
             }
-        };
-        let at_latest = self.stop.at_latest();
-        let ending = async {
-            let over = async {
-                match at_latest {
-                    Some(end) => self.run.sleep_until(end + grace).await,
-                    None => std::future::pending().await,
-                }
-            };
-            // Calls that no connection takes are not tried for longer than open ones are waited for.
-            until(sending, over).await;
-            let over = self.run.sleep_until(self.run.now() + grace);
+            let over = self.run.sleep_until(self.run.now() + self.grace);
             until(self.all_ended(), over).await;
         };
-        until(ending, interrupt.cancelled()).await;
+        until(making, interrupt.cancelled()).await;
+        // Those that were due and not sent when an interrupt came.
         let now = self.run.now();
         let left = arrivals.into_iter().flatten().take_while(|(_, due)| *due <= now);
         let mut recorder = self.recorder.borrow_mut();
@@ -250,7 +241,8 @@ impl Worker {
         for due in self.lanes.iter().flat_map(|lane| lane.unfinished()) {
             recorder.count_unfinished(due);
         }
-        Finished { recorder, last_done: self.last_done.get() }
+        let (last_done, has_given_up) = (self.last_done.get(), self.has_given_up.get());
+        Finished { recorder, last_done, has_given_up }
     }
 
     /// Sends each call when it is due, or counts it.
@@ -277,10 +269,12 @@ impl Worker {
                     Ok(()) => None,
                     Err(NotSent::Full) => Some(Unsent::StreamLimit),
                     Err(NotSent::Closed) => Some(Unsent::NoConnection),
-                    Err(NotSent::Blocked) => {
-                        self.until_moved().await;
+                    // It is tried for as long as an open call is waited for.
+                    Err(NotSent::Blocked) if self.run.now() < due + self.grace => {
+                        self.until_moved_or(due + self.grace).await;
                         continue;
                     }
+                    Err(NotSent::Blocked) => Some(Unsent::Blocked),
                 }
             };
             if let Some(why) = unsent {
@@ -291,16 +285,24 @@ impl Worker {
     }
 
     /// Begins the first calls of a closed loop; each that ends is followed by another in
-    /// [`Worker::lane_moved`]. Returns when no further call is made.
+    /// [`Worker::lane_moved`]. Returns when no further call is made: also when none was in flight
+    /// for the grace, because no connection can be had.
     async fn keep_in_flight(&self) {
+        let mut last_in_flight = self.run.now();
         while !self.is_closed_over() {
             if self.refill(self.turn.get(), BATCH) == BATCH {
                 tokio::task::yield_now().await;
-            } else if let Some(end) = self.stop.at_latest() {
-                until(self.until_moved(), self.run.sleep_until(end)).await;
-            } else {
-                self.until_moved().await;
+                continue;
             }
+            let now = self.run.now();
+            if self.in_flight.get() > 0 {
+                last_in_flight = now;
+            } else if now >= last_in_flight + self.grace {
+                return self.has_given_up.set(true);
+            }
+            let look_again = now + self.grace;
+            let end = self.stop.at_latest().unwrap_or(look_again);
+            self.until_moved_or(end.min(look_again)).await;
         }
     }
 
@@ -375,6 +377,10 @@ impl Worker {
     async fn until_moved(&self) {
         self.is_waiting.set(true);
         self.moved.notified().await;
+    }
+
+    async fn until_moved_or(&self, moment: Moment) {
+        until(self.until_moved(), self.run.sleep_until(moment)).await;
     }
 
     async fn all_ended(&self) {

@@ -178,6 +178,57 @@ async fn a_call_past_its_deadline_ends_with_the_servers_word() {
     assert_eq!(load.recorder.lateness().count(), 0, "the waits were cut short");
 }
 
+#[tokio::test]
+async fn a_closed_loop_whose_server_has_gone_gives_up_after_the_grace() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        drop(connection.accept().await);
+    });
+    let plan = LoadPlan {
+        workers: count(1),
+        connections: count(1),
+        grace: Duration::from_millis(300),
+        ..plan(
+            &target,
+            Schedule::Closed { in_flight: count(2) },
+            Stop::after_calls(1_000),
+            Duration::ZERO,
+        )
+    };
+    let load = run(&plan).await.unwrap();
+    assert!(load.has_given_up);
+    assert_eq!(load.recorder.ended_with(Code::Unavailable), load.recorder.due());
+}
+
+#[tokio::test]
+async fn calls_that_no_connection_takes_are_counted_after_the_grace() {
+    // It says what HTTP/2 begins with, and then reads nothing.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut settings = h2::server::Builder::new();
+        settings.max_concurrent_streams(1_000_000).initial_connection_window_size(1 << 30);
+        let connection = settings.handshake::<_, bytes::Bytes>(socket).await.unwrap();
+        std::future::pending::<()>().await;
+        drop(connection);
+    });
+    let mut plan = LoadPlan {
+        workers: count(1),
+        connections: count(1),
+        grace: Duration::from_millis(300),
+        ..plan(&target, Schedule::AtOnce, Stop::after_calls(100_000), Duration::ZERO)
+    };
+    // What the sockets hold is soon full of such calls.
+    plan.metadata.insert("x-filler", "x".repeat(4_000).parse().unwrap());
+    let recorder = run(&plan).await.unwrap().recorder;
+    assert!(recorder.unsent().blocked > 0, "{:?}", recorder.unsent());
+    assert_eq!(recorder.unfinished() + recorder.unsent().blocked, 100_000);
+}
+
 /// A server that accepts connections, speaks HTTP/2, and answers nothing.
 async fn mute() -> Target {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

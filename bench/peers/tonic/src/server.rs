@@ -3,10 +3,9 @@
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
 use tokio_stream::Stream;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::v1::long_sync_service_server::{LongSyncService, LongSyncServiceServer};
@@ -72,14 +71,14 @@ impl LongSyncService for LongSync {
 
 /// Serves until the process is ended.
 pub async fn serve() -> Result<(), crate::Error> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("naive-tonic listening on http://{}", listener.local_addr()?);
+    // As `serve` would have it, which does not say what port it has taken.
+    let incoming = TcpIncoming::bind(([127, 0, 0, 1], 0).into())?.with_nodelay(Some(true));
+    println!("naive-tonic listening on http://{}", incoming.local_addr()?);
     Server::builder()
-        .tcp_nodelay(true)
         // For a request body without its end, small DATA frames draw on a budget of half this.
         .initial_connection_window_size(64 * 1024 * 1024)
         .add_service(LongSyncServiceServer::new(LongSync))
-        .serve_with_incoming(TcpListenerStream::new(listener))
+        .serve_with_incoming(incoming)
         .await?;
     Ok(())
 }
