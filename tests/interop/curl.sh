@@ -77,7 +77,7 @@ case_bad_delay() {
     for query in delay=50 delay=-1s behavior=soon delay=1s\&behavior=1s delay=2h delya=1s; do
         fetch "/long_sync?$query"
         is "$status" '1.1 400' "the version and status of $query"
-        has "$body" '^(delay|behavior|delya): .{20}'
+        has "$body" '^(delay|behavior|query): .{20}'
     done
     fetch '/long_sync?delay=50'
     has "$body" '^delay: `50` is not a duration: write a number and a unit'
@@ -109,7 +109,7 @@ case_not_found() {
     fetch /nowhere
     is "$status" '1.1 404' 'the version and status'
     has "$head" '^content-type: text/plain'
-    has "$body" '^nothing at /nowhere'
+    has "$body" '^nothing at `/nowhere`'
 }
 
 case_method_not_allowed() {
