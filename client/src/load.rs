@@ -87,11 +87,14 @@ pub struct LoadPlan {
     pub warm_up: Duration,
     /// How long calls that are open when the last was sent may take to end.
     pub grace: Duration,
+    /// For how long before each due time the workers poll instead of sleeping: what is due is then
+    /// sent to the microsecond, and each worker takes a core.
+    pub spin: Duration,
 }
 
 impl LoadPlan {
-    /// One worker with one connection, a grace of 10 s, no warm-up, no deadline, at most a million
-    /// calls in flight; a request that leaves everything to the server.
+    /// One worker with one connection, a grace of 10 s, no warm-up, no deadline, no spinning, at most
+    /// a million calls in flight; a request that leaves everything to the server.
     pub fn new(target: Target, schedule: Schedule, stop: Stop) -> Self {
         const MILLION: NonZeroUsize = NonZeroUsize::new(1_000_000).expect("it is not zero");
         Self {
@@ -107,6 +110,7 @@ impl LoadPlan {
             max_in_flight: MILLION,
             warm_up: Duration::ZERO,
             grace: Duration::from_secs(10),
+            spin: Duration::ZERO,
         }
     }
 

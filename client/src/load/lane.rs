@@ -127,11 +127,12 @@ impl Connected {
 }
 
 impl Lane {
-    /// Hands a call to HTTP/2, if there is a connection with a stream for it.
+    /// Hands a call to HTTP/2 at this moment, if there is a connection with a stream for it.
     pub(super) fn send(
         &self,
         number: u64,
         due: Option<Moment>,
+        sent: Moment,
         run: &Run,
     ) -> Result<Place, NotSent> {
         let calls = &mut *self.calls.borrow_mut();
@@ -142,7 +143,6 @@ impl Lane {
         if peer.gauge.is_blocked() {
             return Err(NotSent::Blocked);
         }
-        let sent = run.now();
         let entry = calls.open.vacant_entry();
         let key = entry.key();
         if key == calls.wakers.len() {
@@ -213,6 +213,8 @@ impl Lane {
                 worker.run.moment(gauge.last_read())
             };
             self.end_ready(&mut keys, now, worker);
+            // A busy thread would look at its timer only after many such turns.
+            worker.run.timer.drain_due();
             if let Some(peer) = &mut self.calls.borrow_mut().peer {
                 peer.max_streams = connection.max_concurrent_send_streams();
             }

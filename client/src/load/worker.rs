@@ -141,7 +141,7 @@ impl Assignment {
         let Self { plan, share, tally, connected, start, interrupt, finished } = self;
         let run = Run {
             target: plan.target.clone(),
-            timer: Timer::new(Clock::Monotonic),
+            timer: Timer::with_spin(Clock::Monotonic, plan.spin),
             template: Template::new(
                 &plan.target,
                 plan.request.clone(),
@@ -254,23 +254,27 @@ impl Worker {
         let mut batch = 0;
         // A call leaves the schedule only when it was sent or counted.
         while let Some((number, due)) = arrivals.peek().copied() {
-            if self.run.now() < due {
+            let now = self.run.now();
+            if now < due {
                 self.run.sleep_until(due).await;
                 batch = 0;
-            } else if batch == BATCH {
+                continue;
+            }
+            if batch == BATCH {
                 tokio::task::yield_now().await;
                 batch = 0;
+                continue;
             }
             batch += 1;
             let unsent = if self.in_flight.get() >= max_in_flight {
                 Some(Unsent::InFlightLimit)
             } else {
-                match self.send(self.turn.get(), number, Some(due)) {
+                match self.send(self.turn.get(), number, Some(due), now) {
                     Ok(()) => None,
                     Err(NotSent::Full) => Some(Unsent::StreamLimit),
                     Err(NotSent::Closed) => Some(Unsent::NoConnection),
                     // It is tried for as long as an open call is waited for.
-                    Err(NotSent::Blocked) if self.run.now() < due + self.grace => {
+                    Err(NotSent::Blocked) if now < due + self.grace => {
                         self.until_moved_or(due + self.grace).await;
                         continue;
                     }
@@ -321,9 +325,8 @@ impl Worker {
         let Pace::Closed { in_flight, share, begun } = &self.pace else { return 0 };
         let missing = in_flight.saturating_sub(self.in_flight.get()).min(most);
         for filled in 0..missing {
-            let number = share.number(begun.get());
-            if !self.stop.allows(number, self.run.now()) || self.send(first, number, None).is_err()
-            {
+            let (number, now) = (share.number(begun.get()), self.run.now());
+            if !self.stop.allows(number, now) || self.send(first, number, None, now).is_err() {
                 return filled;
             }
             begun.set(begun.get() + 1);
@@ -332,17 +335,23 @@ impl Worker {
     }
 
     /// Sends a call on the first lane that takes it, from the one with this index on.
-    fn send(&self, first: usize, number: u64, due: Option<Moment>) -> Result<(), NotSent> {
+    fn send(
+        &self,
+        first: usize,
+        number: u64,
+        due: Option<Moment>,
+        now: Moment,
+    ) -> Result<(), NotSent> {
         let lanes = self.lanes.len();
         let mut why = NotSent::Closed;
         for index in (first..lanes).chain(0..first) {
-            match self.lanes[index].send(number, due, &self.run) {
+            match self.lanes[index].send(number, due, now, &self.run) {
                 Ok(place) => {
                     self.turn.set(if index + 1 == lanes { 0 } else { index + 1 });
                     self.in_flight.set(self.in_flight.get() + 1);
                     self.tally.sent();
                     if let Some(deadlines) = &self.deadlines {
-                        deadlines.add(self.run.now(), index, place, &self.lanes);
+                        deadlines.add(now, index, place, &self.lanes);
                     }
                     return Ok(());
                 }
