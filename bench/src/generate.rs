@@ -134,7 +134,7 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         grace: args.delay + args.grace,
         ..LoadPlan::new(args.target.clone(), schedule, Stop::after_calls(args.calls))
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (interrupt, progress) = (CancellationToken::new(), Progress::default());
     let load = runtime.block_on(async {
         let running = load::run(&plan, &interrupt, &progress);

@@ -4,10 +4,10 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -74,8 +74,11 @@ impl Process {
 
     /// The next line that it says.
     pub(crate) fn line(&self, within: Duration) -> anyhow::Result<String> {
-        let line = self.lines.recv_timeout(within);
-        line.with_context(|| format!("{} said nothing within {within:?}", self.name))
+        let name = &self.name;
+        self.lines.recv_timeout(within).map_err(|why| match why {
+            RecvTimeoutError::Timeout => anyhow!("{name} said nothing within {within:?}"),
+            RecvTimeoutError::Disconnected => anyhow!("{name} has ended without a word"),
+        })
     }
 
     /// How much memory of its own is resident, in bytes.

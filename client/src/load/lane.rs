@@ -188,10 +188,15 @@ impl Lane {
     }
 
     /// Carries calls until it is dropped, on `opened` first and on another connection whenever one
-    /// was lost.
-    pub(super) async fn carry(self: Rc<Self>, mut opened: Opened, worker: Rc<Worker>) {
+    /// was lost. `index` is this lane's among the worker's.
+    pub(super) async fn carry(
+        self: Rc<Self>,
+        index: usize,
+        mut opened: Opened,
+        worker: Rc<Worker>,
+    ) {
         loop {
-            self.drive(opened, &worker).await;
+            self.drive(index, opened, &worker).await;
             opened = loop {
                 worker.run.timer.sleep(REDIAL_AFTER).await;
                 if let Ok(connected) = Connected::dial(&worker.run).await {
@@ -201,7 +206,7 @@ impl Lane {
         }
     }
 
-    async fn drive(&self, Opened { mut connection, gauge }: Opened, worker: &Worker) {
+    async fn drive(&self, index: usize, Opened { mut connection, gauge }: Opened, worker: &Worker) {
         let mut keys = Vec::new();
         poll_fn(|cx| {
             gauge.refill();
@@ -212,27 +217,30 @@ impl Lane {
             } else {
                 worker.run.moment(gauge.last_read())
             };
-            self.end_ready(&mut keys, now, worker);
+            let ended = self.end_ready(&mut keys, now, worker);
             // A busy thread would look at its timer only after many such turns.
             worker.run.timer.drain_due();
             if let Some(peer) = &mut self.calls.borrow_mut().peer {
                 peer.max_streams = connection.max_concurrent_send_streams();
             }
-            worker.lane_moved(self);
+            worker.lane_moved(index, ended);
             self.ready.sleep(cx.waker());
             polled.map(drop)
         })
         .await;
         // HTTP/2 has told each of its streams; this is for those of which it did not know.
         let left: Vec<_> = self.calls.borrow_mut().open.drain().collect();
+        let ended = left.len();
         for open in left {
             worker.ended(&open.ended(worker.run.now(), Ending::abandoned()));
         }
+        worker.lane_moved(index, ended);
     }
 
-    /// Looks at the calls that were woken; those that are over ended at `now`.
-    fn end_ready(&self, keys: &mut Vec<u32>, now: Moment, worker: &Worker) {
+    /// Looks at the calls that were woken; those that are over ended at `now`. Returns how many.
+    fn end_ready(&self, keys: &mut Vec<u32>, now: Moment, worker: &Worker) -> usize {
         self.ready.take(keys);
+        let mut ended = 0;
         for key in keys.drain(..) {
             let key = key as usize;
             let calls = &mut *self.calls.borrow_mut();
@@ -241,8 +249,10 @@ impl Lane {
             if let Poll::Ready(ending) = open.reading.poll(&mut cx) {
                 let open = calls.open.remove(key);
                 worker.ended(&open.ended(now, ending));
+                ended += 1;
             }
         }
+        ended
     }
 }
 

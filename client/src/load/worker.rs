@@ -25,9 +25,10 @@ use crate::dial::ConnectError;
 use crate::single::grace;
 use crate::target::Target;
 
-/// How many calls are handed to HTTP/2 before its connections write them: what was handed over and
-/// not written lies in memory.
-const BATCH: usize = 64;
+/// How many calls are handed to each connection before it writes them. What was handed over and not
+/// written lies in memory, and counts as sent; but a write of a single call costs as much as one of
+/// many.
+const BATCH_A_LANE: usize = 16;
 
 /// What the calls of a worker have in common.
 #[derive(Debug)]
@@ -167,10 +168,11 @@ impl Assignment {
         let Ok(start) = start.await else { return };
         run.start.set(start);
         let worker = Rc::new(Worker::new(&plan, share, run, connections.len(), tally));
-        for (lane, connection) in worker.lanes.iter().zip(connections) {
+        for (index, connection) in connections.into_iter().enumerate() {
+            let lane = Rc::clone(&worker.lanes[index]);
             // All take calls before the first is due.
             let opened = lane.open(connection);
-            tokio::task::spawn_local(Rc::clone(lane).carry(opened, Rc::clone(&worker)));
+            tokio::task::spawn_local(lane.carry(index, opened, Rc::clone(&worker)));
         }
         if worker.deadlines.is_some() {
             let worker = Rc::clone(&worker);
@@ -251,6 +253,7 @@ impl Worker {
         arrivals: &mut std::iter::Peekable<impl Iterator<Item = (u64, Moment)>>,
     ) {
         let Pace::Open { max_in_flight } = self.pace else { return };
+        let whole_batch = self.lanes.len() * BATCH_A_LANE;
         let mut batch = 0;
         // A call leaves the schedule only when it was sent or counted.
         while let Some((number, due)) = arrivals.peek().copied() {
@@ -260,7 +263,7 @@ impl Worker {
                 batch = 0;
                 continue;
             }
-            if batch == BATCH {
+            if batch == whole_batch {
                 tokio::task::yield_now().await;
                 batch = 0;
                 continue;
@@ -294,7 +297,8 @@ impl Worker {
     async fn keep_in_flight(&self) {
         let mut last_in_flight = self.run.now();
         while !self.is_closed_over() {
-            if self.refill(self.turn.get(), BATCH) == BATCH {
+            let whole_batch = self.lanes.len() * BATCH_A_LANE;
+            if self.refill(None, whole_batch) == whole_batch {
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -320,13 +324,15 @@ impl Worker {
     }
 
     /// Begins as many calls of a closed loop as are missing, at most `most`, on the lane with this
-    /// index first. Returns how many.
-    fn refill(&self, first: usize, most: usize) -> usize {
+    /// index or else on each in turn. Returns how many.
+    fn refill(&self, lane: Option<usize>, most: usize) -> usize {
         let Pace::Closed { in_flight, share, begun } = &self.pace else { return 0 };
         let missing = in_flight.saturating_sub(self.in_flight.get()).min(most);
         for filled in 0..missing {
             let (number, now) = (share.number(begun.get()), self.run.now());
-            if !self.stop.allows(number, now) || self.send(first, number, None, now).is_err() {
+            if !self.stop.allows(number, now)
+                || self.send(lane.unwrap_or_else(|| self.turn.get()), number, None, now).is_err()
+            {
                 return filled;
             }
             begun.set(begun.get() + 1);
@@ -372,13 +378,17 @@ impl Worker {
         self.tally.ended();
     }
 
-    /// A lane has looked at its answers, or takes calls or bytes again.
-    pub(super) fn lane_moved(&self, lane: &Lane) {
-        if let Pace::Closed { .. } = self.pace {
-            let index = self.lanes.iter().position(|other| std::ptr::eq(&raw const **other, lane));
-            self.refill(index.unwrap_or(0), usize::MAX);
-        }
-        if self.is_waiting.replace(false) {
+    /// So many calls of the lane with this index have ended, or it takes calls or bytes again. In a
+    /// closed loop others follow on the same lane, so that all keep their share.
+    pub(super) fn lane_moved(&self, lane: usize, ended: usize) {
+        let has_news = match self.pace {
+            Pace::Open { .. } => true,
+            Pace::Closed { in_flight, .. } => {
+                self.refill(Some(lane), ended);
+                self.in_flight.get() < in_flight
+            }
+        };
+        if has_news && self.is_waiting.replace(false) {
             self.moved.notify_one();
         }
     }
@@ -415,7 +425,7 @@ impl Worker {
             deadlines.queue.borrow_mut().pop_front();
             if let Some(call) = self.lanes[lane].cut(place, &self.run) {
                 self.ended(&call);
-                self.lane_moved(&self.lanes[lane]);
+                self.lane_moved(lane, 1);
             }
         }
     }

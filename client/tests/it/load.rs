@@ -1,6 +1,7 @@
 //! The load engine against real servers.
 
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use longsync::duration::to_proto;
@@ -229,22 +230,46 @@ async fn calls_that_no_connection_takes_are_counted_after_the_grace() {
     assert_eq!(recorder.unfinished() + recorder.unsent().blocked, 100_000);
 }
 
-/// A server that accepts connections, speaks HTTP/2, and answers nothing.
-async fn mute() -> Target {
+/// A server that accepts connections, speaks HTTP/2, and answers nothing; and how many requests came
+/// on each connection.
+async fn mute() -> (Target, Arc<Mutex<Vec<usize>>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let requests = Arc::<Mutex<Vec<usize>>>::default();
+    let counts = Arc::clone(&requests);
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
+            let counts = Arc::clone(&counts);
             tokio::spawn(async move {
                 let mut connection = h2::server::handshake(socket).await.unwrap();
+                let index = {
+                    let mut counts = counts.lock().unwrap();
+                    counts.push(0);
+                    counts.len() - 1
+                };
                 let mut held = Vec::new();
                 while let Some(Ok(request)) = connection.accept().await {
                     held.push(request);
+                    counts.lock().unwrap()[index] += 1;
                 }
             });
         }
     });
-    target
+    (target, requests)
+}
+
+#[tokio::test]
+async fn calls_are_spread_evenly_over_the_connections() {
+    for schedule in [Schedule::Closed { in_flight: count(300) }, Schedule::AtOnce] {
+        let (target, requests) = mute().await;
+        let plan = LoadPlan {
+            workers: count(1),
+            grace: Duration::from_millis(300),
+            ..plan(&target, schedule, Stop::after_calls(300), Duration::ZERO)
+        };
+        assert_eq!(run(&plan).await.unwrap().recorder.unfinished(), 300);
+        assert_eq!(*requests.lock().unwrap(), [100, 100, 100], "{schedule:?}");
+    }
 }
 
 #[tokio::test]
@@ -252,7 +277,7 @@ async fn a_call_whose_server_is_mute_ends_at_its_own_deadline() {
     let deadline = Duration::from_millis(50);
     let plan = LoadPlan {
         deadline: Some(deadline),
-        ..plan(&mute().await, Schedule::AtOnce, Stop::after_calls(6), Duration::ZERO)
+        ..plan(&mute().await.0, Schedule::AtOnce, Stop::after_calls(6), Duration::ZERO)
     };
     let load = run(&plan).await.unwrap();
     assert_eq!(load.recorder.ended_with(Code::DeadlineExceeded), 6);
