@@ -44,6 +44,8 @@ pub(crate) enum Command {
     /// Race the same slow calls, made in several ways (what runs with no command).
     Race(RaceArgs),
     /// Make one call of any of the four kinds, and show where its time went.
+    ///
+    /// It is the server that waits: for a delay that ends more precisely, start that with --spin.
     Call(CallArgs),
     /// Print a completion script for a shell.
     Completions {
@@ -93,6 +95,12 @@ pub(crate) struct RaceArgs {
     #[arg(long, value_enum, value_name = "WHOSE", default_value_t = ThreadConnections::Shared)]
     thread_connections: ThreadConnections,
 
+    /// For how long before a wait ends its thread polls instead of sleeping, such as 200us: the waits
+    /// of a server inside this process and of --cancel-after end more precisely, and each such thread
+    /// keeps its core busy all that time.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
+    spin: Duration,
+
     /// Write the picture into a file, as SVG.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
@@ -106,7 +114,7 @@ impl RaceArgs {
     /// What to race.
     ///
     /// # Errors
-    /// When a way is named twice, or cannot be.
+    /// When a way is named twice, or cannot be, or nothing would spin.
     pub(crate) fn into_plan(self) -> Result<RacePlan, String> {
         let protocol = if self.http { Protocol::Http } else { Protocol::Grpc };
         let mut all = vec![Way::Sequential, Way::Threads, Way::Tasks];
@@ -124,6 +132,13 @@ impl RaceArgs {
                  with --http, choose among sequential, threads and tasks"
                 .to_owned());
         }
+        if !self.spin.is_zero() && self.url.is_some() && self.cancel_after.is_none() {
+            return Err(
+                "--spin is for waits of this process, and with --url the server does all the \
+                 waiting: start that with --spin"
+                    .to_owned(),
+            );
+        }
         Ok(RacePlan {
             calls: self.calls,
             delays: if self.jitter {
@@ -137,6 +152,7 @@ impl RaceArgs {
             sequential_max: self.sequential_max,
             thread_connections: self.thread_connections,
             cancel_after: self.cancel_after,
+            spin: self.spin,
         })
     }
 }

@@ -80,7 +80,7 @@ pub async fn run(
     let (target, embedded) = if let Some(target) = &plan.target {
         (target.clone(), None)
     } else {
-        let embedded = Embedded::start(plan.delays.longest())?;
+        let embedded = Embedded::start(plan.delays.longest(), plan.spin)?;
         (embedded.target.clone(), Some(embedded))
     };
     let counters = match &embedded {
@@ -115,7 +115,7 @@ async fn run_way(
     interrupt: &CancellationToken,
     progress: WayProgress,
 ) -> Result<Option<WayRun>, ConnectError> {
-    let timer = Timer::new(Clock::Monotonic);
+    let timer = Timer::with_spin(Clock::Monotonic, plan.spin);
     let reaching = reach(plan.protocol, target, &timer);
     let Some(reached) = interrupt.run_until_cancelled(reaching).await else { return Ok(None) };
     let (caller, streams) = reached?;

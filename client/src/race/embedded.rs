@@ -19,13 +19,14 @@ pub(super) struct Embedded {
 }
 
 impl Embedded {
-    /// Starts one that allows delays up to `longest`.
-    pub(super) fn start(longest: Duration) -> io::Result<Self> {
+    /// Starts one that allows delays up to `longest`, and polls for the last `spin` before they end.
+    pub(super) fn start(longest: Duration, spin: Duration) -> io::Result<Self> {
         let limits = Limits::default();
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             limits: Limits { max_delay: limits.max_delay.max(longest), ..limits },
             drain: Duration::ZERO,
+            spin,
             ..Config::default()
         };
         let server = Server::bind(config)?;

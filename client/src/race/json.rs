@@ -20,6 +20,7 @@ struct JsonRace {
     delay_ns: u64,
     jitter: bool,
     cancel_after_ns: Option<u64>,
+    spin_ns: u64,
     sequential_max_ns: u64,
     thread_connections: &'static str,
     interrupted: bool,
@@ -95,6 +96,7 @@ pub fn to_json(race: &Race) -> serde_json::Result<String> {
         delay_ns: nanos(plan.delays.mean()),
         jitter: matches!(plan.delays, Delays::Jittered(_)),
         cancel_after_ns: plan.cancel_after.map(nanos),
+        spin_ns: nanos(plan.spin),
         sequential_max_ns: nanos(plan.sequential_max),
         thread_connections: match plan.thread_connections {
             ThreadConnections::Shared => "shared",

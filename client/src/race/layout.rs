@@ -148,6 +148,7 @@ mod tests {
             sequential_max: Duration::from_secs(10),
             thread_connections: ThreadConnections::Shared,
             cancel_after: None,
+            spin: Duration::ZERO,
         };
         let target = "http://127.0.0.1:9000".parse().unwrap();
         Race { plan, target, is_interrupted: false, runs: vec![run] }

@@ -26,6 +26,9 @@ pub struct RacePlan {
     pub thread_connections: ThreadConnections,
     /// How long after it was sent each call is cancelled, where its way can do that.
     pub cancel_after: Option<Duration>,
+    /// For how long before a wait ends its thread polls instead of sleeping: the waits of the server
+    /// inside this process, and those for `cancel_after`. More precise, for a core each.
+    pub spin: Duration,
 }
 
 /// In what the calls of a race are made.

@@ -29,6 +29,7 @@ fn plan(calls: usize, delay_ms: u64, ways: &[Way], target: Option<Target>) -> Ra
         sequential_max: Duration::MAX,
         thread_connections: ThreadConnections::Shared,
         cancel_after: None,
+        spin: Duration::ZERO,
     }
 }
 
@@ -42,6 +43,12 @@ async fn every_way_has_all_its_calls_answered_and_none_early() {
     assert_eq!(race.runs.iter().map(|run| run.way).collect::<Vec<_>>(), ALL);
     none_is_early(&race);
     assert!(race.runs[0].wall >= 5 * millis(40));
+}
+
+#[tokio::test]
+async fn spinning_waits_are_no_earlier() {
+    let spinning = RacePlan { spin: millis(1), ..plan(3, 5, &ALL, None) };
+    none_is_early(&race(&spinning).await);
 }
 
 fn none_is_early(race: &Race) {

@@ -46,6 +46,7 @@ fn race(runs: Vec<WayRun>) -> Race {
         sequential_max: Duration::from_secs(10),
         thread_connections: ThreadConnections::Shared,
         cancel_after: None,
+        spin: Duration::ZERO,
     };
     Race { plan, target, is_interrupted: false, runs }
 }
