@@ -26,13 +26,16 @@
 //! ```
 
 mod answer;
+mod deadlines;
 mod distribution;
 mod lane;
 mod moment;
 mod progress;
+mod reading;
 mod ready;
 mod recorder;
 mod request;
+mod run;
 mod schedule;
 mod stop;
 mod wire;

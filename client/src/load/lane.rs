@@ -9,26 +9,38 @@ use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::RecvStream;
-use h2::client::{Connection, ResponseFuture, SendRequest};
+use h2::client::{Connection, SendRequest};
 use slab::Slab;
 use tokio::net::TcpStream;
 
 use super::answer::Ending;
 use super::moment::Moment;
+use super::reading::Reading;
 use super::ready::Ready;
 use super::recorder::Call;
+use super::run::Run;
 use super::wire::{Gauge, Wire};
-use super::worker::{Run, Worker};
 use crate::connection::{NOT_SAID_YET, http2};
 use crate::dial::{ConnectError, dial};
 
 /// How long after a connection was lost, or could not be opened, the next is tried.
 const REDIAL_AFTER: Duration = Duration::from_millis(100);
+
+/// Whose lanes they are, and what these tell it.
+pub(super) trait Owner {
+    /// What its calls have in common.
+    fn run(&self) -> &Run;
+
+    /// A call has ended.
+    fn ended(&self, call: &Call);
+
+    /// So many calls of the lane with this index have ended, or it takes calls or bytes again.
+    fn lane_moved(&self, lane: usize, ended: usize);
+}
 
 /// A connection, or the place of one that was lost, and the calls on it.
 #[derive(Debug, Default)]
@@ -150,7 +162,7 @@ impl Lane {
             calls.wakers.push(self.ready.waker(key));
         }
         let mut cx = Context::from_waker(&calls.wakers[key]);
-        let Ok(reading) = Reading::begin(&mut peer.sender, run, number, &mut cx) else {
+        let Ok(reading) = Reading::begin(&mut peer.sender, &run.template, number, &mut cx) else {
             // Its peer has said goodbye, or its stream ids have run out. What is in flight on it may
             // still end well.
             calls.peer = None;
@@ -188,42 +200,48 @@ impl Lane {
     }
 
     /// Carries calls until it is dropped, on `opened` first and on another connection whenever one
-    /// was lost. `index` is this lane's among the worker's.
+    /// was lost. `index` is this lane's among the owner's.
     pub(super) async fn carry(
         self: Rc<Self>,
         index: usize,
         mut opened: Opened,
-        worker: Rc<Worker>,
+        owner: Rc<impl Owner>,
     ) {
         loop {
-            self.drive(index, opened, &worker).await;
+            self.drive(index, opened, &*owner).await;
             opened = loop {
-                worker.run.timer.sleep(REDIAL_AFTER).await;
-                if let Ok(connected) = Connected::dial(&worker.run).await {
+                owner.run().timer.sleep(REDIAL_AFTER).await;
+                if let Ok(connected) = Connected::dial(owner.run()).await {
                     break self.open(connected);
                 }
             };
         }
     }
 
-    async fn drive(&self, index: usize, Opened { mut connection, gauge }: Opened, worker: &Worker) {
+    async fn drive(
+        &self,
+        index: usize,
+        Opened { mut connection, gauge }: Opened,
+        owner: &impl Owner,
+    ) {
+        let run = owner.run();
         let mut keys = Vec::new();
         poll_fn(|cx| {
             gauge.refill();
             let polled = Pin::new(&mut connection).poll(cx);
             let now = if polled.is_ready() {
                 self.calls.borrow_mut().peer = None;
-                worker.run.now()
+                run.now()
             } else {
-                worker.run.moment(gauge.last_read())
+                run.moment(gauge.last_read())
             };
-            let ended = self.end_ready(&mut keys, now, worker);
+            let ended = self.end_ready(&mut keys, now, owner);
             // A busy thread would look at its timer only after many such turns.
-            worker.run.timer.drain_due();
+            run.timer.drain_due();
             if let Some(peer) = &mut self.calls.borrow_mut().peer {
                 peer.max_streams = connection.max_concurrent_send_streams();
             }
-            worker.lane_moved(index, ended);
+            owner.lane_moved(index, ended);
             self.ready.sleep(cx.waker());
             polled.map(drop)
         })
@@ -232,13 +250,13 @@ impl Lane {
         let left: Vec<_> = self.calls.borrow_mut().open.drain().collect();
         let ended = left.len();
         for open in left {
-            worker.ended(&open.ended(worker.run.now(), Ending::abandoned()));
+            owner.ended(&open.ended(run.now(), Ending::abandoned()));
         }
-        worker.lane_moved(index, ended);
+        owner.lane_moved(index, ended);
     }
 
     /// Looks at the calls that were woken; those that are over ended at `now`. Returns how many.
-    fn end_ready(&self, keys: &mut Vec<u32>, now: Moment, worker: &Worker) -> usize {
+    fn end_ready(&self, keys: &mut Vec<u32>, now: Moment, owner: &impl Owner) -> usize {
         self.ready.take(keys);
         let mut ended = 0;
         for key in keys.drain(..) {
@@ -248,7 +266,7 @@ impl Lane {
             let mut cx = Context::from_waker(&calls.wakers[key]);
             if let Poll::Ready(ending) = open.reading.poll(&mut cx) {
                 let open = calls.open.remove(key);
-                worker.ended(&open.ended(now, ending));
+                owner.ended(&open.ended(now, ending));
                 ended += 1;
             }
         }
@@ -261,102 +279,6 @@ impl Open {
         // A connection that was lost was last read before some of its calls were sent.
         let done = now.max(self.sent);
         Call { due: self.due, sent: self.sent, done, code, waits, is_cut: false }
-    }
-}
-
-/// How far an answer was read.
-#[derive(Debug)]
-enum Reading {
-    Head(ResponseFuture),
-    /// Boxed, for few answers come in parts.
-    Body(Box<Body>),
-}
-
-#[derive(Debug)]
-struct Body {
-    stream: RecvStream,
-    first: Bytes,
-    rest: Vec<u8>,
-}
-
-/// HTTP/2 opens no more streams on a connection.
-#[derive(Debug)]
-struct Unopened;
-
-impl Reading {
-    fn begin(
-        sender: &mut SendRequest<Bytes>,
-        run: &Run,
-        number: u64,
-        cx: &mut Context<'_>,
-    ) -> Result<Self, Unopened> {
-        let opened = sender.send_request(run.template.head(), false);
-        let (response, mut stream) = opened.map_err(|_| Unopened)?;
-        stream.send_data(run.template.body(number), true).map_err(|_| Unopened)?;
-        let mut reading = Self::Head(response);
-        // From here on HTTP/2 knows whom to wake. It has no answer yet, unless the connection is lost.
-        match reading.poll(cx) {
-            Poll::Pending => Ok(reading),
-            Poll::Ready(_) => Err(Unopened),
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
-        let response = match self {
-            Self::Body(body) => return body.poll(cx),
-            Self::Head(response) => ready!(Pin::new(response).poll(cx)),
-        };
-        let response = match response {
-            Ok(response) => response,
-            Err(error) => return Poll::Ready(Ending::of_h2(&error)),
-        };
-        if let Some(ending) = Ending::of_http(&response) {
-            return Poll::Ready(ending);
-        }
-        let (head, stream) = response.into_parts();
-        if stream.is_end_stream() {
-            return Poll::Ready(Ending::of(&head.headers, &[]));
-        }
-        let mut body = Body { stream, first: Bytes::new(), rest: Vec::new() };
-        let polled = body.poll(cx);
-        if polled.is_pending() {
-            *self = Self::Body(Box::new(body));
-        }
-        polled
-    }
-}
-
-impl Body {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
-        while let Some(chunk) = ready!(self.stream.poll_data(cx)) {
-            match chunk {
-                Ok(chunk) if self.first.is_empty() => self.first = chunk,
-                Ok(chunk) => self.add(&chunk),
-                Err(error) => return Poll::Ready(Ending::of_h2(&error)),
-            }
-        }
-        Poll::Ready(match ready!(self.stream.poll_trailers(cx)) {
-            Ok(Some(trailers)) => Ending::of(&trailers, self.data()),
-            Ok(None) => Ending::without_status(),
-            Err(error) => Ending::of_h2(&error),
-        })
-    }
-
-    /// Adds a second chunk, or a later one. An answer of one chunk is within its stream's window,
-    /// and gives the connection's back when it is dropped.
-    fn add(&mut self, chunk: &[u8]) {
-        let mut taken = chunk.len();
-        if self.rest.is_empty() {
-            self.rest.extend_from_slice(&self.first);
-            taken += self.first.len();
-        }
-        self.rest.extend_from_slice(chunk);
-        // It only fails for more than was received.
-        let _ = self.stream.flow_control().release_capacity(taken);
-    }
-
-    fn data(&self) -> &[u8] {
-        if self.rest.is_empty() { &self.first } else { &self.rest }
     }
 }
 

@@ -1,59 +1,31 @@
 //! One worker thread: its connections, and when it sends on them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use longsync_timer::{Clock, Timer};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::LoadPlan;
-use super::lane::{Connected, Lane, NotSent, Place};
+use super::deadlines::Deadlines;
+use super::lane::{Connected, Lane, NotSent, Owner};
 use super::moment::Moment;
 use super::progress::Tally;
 use super::recorder::{Call, Recorder, Unsent};
-use super::request::Template;
+use super::run::Run;
 use super::schedule::{Arrivals, Schedule, Share};
 use super::stop::Stop;
 use crate::dial::ConnectError;
-use crate::single::grace;
-use crate::target::Target;
 
 /// How many calls are handed to each connection before it writes them. What was handed over and not
 /// written lies in memory, and counts as sent; but a write of a single call costs as much as one of
 /// many.
 const BATCH_A_LANE: usize = 16;
-
-/// What the calls of a worker have in common.
-#[derive(Debug)]
-pub(super) struct Run {
-    pub(super) target: Target,
-    pub(super) timer: Timer,
-    pub(super) template: Template,
-    /// The same for all workers; until it is known, that of the thread.
-    start: Cell<Instant>,
-}
-
-impl Run {
-    /// The time since the run's start.
-    pub(super) fn now(&self) -> Moment {
-        self.moment(self.timer.now())
-    }
-
-    pub(super) fn moment(&self, now: Instant) -> Moment {
-        Moment::since(self.start.get(), now)
-    }
-
-    async fn sleep_until(&self, moment: Moment) {
-        self.timer.sleep_until(moment.instant(self.start.get())).await;
-    }
-}
 
 /// What a worker has when the run is over.
 #[derive(Debug)]
@@ -83,7 +55,7 @@ pub(super) struct Assignment {
 /// The state of a worker thread.
 #[derive(Debug)]
 pub(super) struct Worker {
-    pub(super) run: Run,
+    run: Run,
     lanes: Vec<Rc<Lane>>,
     /// Where the next call is tried first.
     turn: Cell<usize>,
@@ -110,15 +82,6 @@ enum Pace {
     Closed { in_flight: usize, share: Share, begun: Cell<u64> },
 }
 
-/// When calls in flight are to be ended from this side. All have the same time, so the first to be
-/// sent is the first to end.
-#[derive(Debug)]
-struct Deadlines {
-    after: Duration,
-    queue: RefCell<VecDeque<(Moment, usize, Place)>>,
-    added: Notify,
-}
-
 impl Assignment {
     /// Starts the worker's thread.
     pub(super) fn spawn(self, index: usize) -> io::Result<()> {
@@ -140,18 +103,7 @@ impl Assignment {
 
     async fn work(self) {
         let Self { plan, share, tally, connected, start, interrupt, finished } = self;
-        let run = Run {
-            target: plan.target.clone(),
-            timer: Timer::with_spin(Clock::Monotonic, plan.spin),
-            template: Template::new(
-                &plan.target,
-                plan.request.clone(),
-                plan.has_call_ids,
-                plan.metadata.clone(),
-                plan.deadline,
-            ),
-            start: Cell::new(Instant::now()),
-        };
+        let run = Run::new(&plan);
         let mut connections = Vec::new();
         for _ in 0..share.portion(plan.connections.get()) {
             match Connected::dial(&run).await {
@@ -166,7 +118,7 @@ impl Assignment {
             return;
         }
         let Ok(start) = start.await else { return };
-        run.start.set(start);
+        run.start(start);
         let worker = Rc::new(Worker::new(&plan, share, run, connections.len(), tally));
         for (index, connection) in connections.into_iter().enumerate() {
             let lane = Rc::clone(&worker.lanes[index]);
@@ -193,11 +145,6 @@ impl Worker {
             },
             _ => Pace::Open { max_in_flight: share.portion(plan.max_in_flight.get()) },
         };
-        let deadlines = plan.deadline.map(|deadline| Deadlines {
-            after: deadline + grace(deadline),
-            queue: RefCell::default(),
-            added: Notify::new(),
-        });
         Self {
             run,
             lanes: (0..lanes).map(|_| Rc::default()).collect(),
@@ -205,7 +152,7 @@ impl Worker {
             stop: plan.stop,
             grace: plan.grace,
             pace,
-            deadlines,
+            deadlines: plan.deadline.map(Deadlines::new),
             in_flight: Cell::new(0),
             recorder: RefCell::new(Recorder::new(plan.warm_up)),
             last_done: Cell::new(Moment::START),
@@ -292,7 +239,7 @@ impl Worker {
     }
 
     /// Begins the first calls of a closed loop; each that ends is followed by another in
-    /// [`Worker::lane_moved`]. Returns when no further call is made: also when none was in flight
+    /// [`Owner::lane_moved`]. Returns when no further call is made: also when none was in flight
     /// for the grace, because no connection can be had.
     async fn keep_in_flight(&self) {
         let mut last_in_flight = self.run.now();
@@ -370,17 +317,42 @@ impl Worker {
         Err(why)
     }
 
-    /// A call of this worker has ended.
-    pub(super) fn ended(&self, call: &Call) {
+    async fn until_moved(&self) {
+        self.is_waiting.set(true);
+        self.moved.notified().await;
+    }
+
+    async fn until_moved_or(&self, moment: Moment) {
+        until(self.until_moved(), self.run.sleep_until(moment)).await;
+    }
+
+    async fn end_at_deadlines(&self) {
+        if let Some(deadlines) = &self.deadlines {
+            deadlines.end_calls(&self.lanes, self).await;
+        }
+    }
+
+    async fn all_ended(&self) {
+        while self.in_flight.get() > 0 {
+            self.until_moved().await;
+        }
+    }
+}
+
+impl Owner for Worker {
+    fn run(&self) -> &Run {
+        &self.run
+    }
+
+    fn ended(&self, call: &Call) {
         self.recorder.borrow_mut().record(call);
         self.in_flight.set(self.in_flight.get() - 1);
         self.last_done.set(self.last_done.get().max(call.done));
         self.tally.ended();
     }
 
-    /// So many calls of the lane with this index have ended, or it takes calls or bytes again. In a
-    /// closed loop others follow on the same lane, so that all keep their share.
-    pub(super) fn lane_moved(&self, lane: usize, ended: usize) {
+    /// In a closed loop others follow on the same lane, so that all keep their share.
+    fn lane_moved(&self, lane: usize, ended: usize) {
         let has_news = match self.pace {
             Pace::Open { .. } => true,
             Pace::Closed { in_flight, .. } => {
@@ -391,55 +363,6 @@ impl Worker {
         if has_news && self.is_waiting.replace(false) {
             self.moved.notify_one();
         }
-    }
-
-    async fn until_moved(&self) {
-        self.is_waiting.set(true);
-        self.moved.notified().await;
-    }
-
-    async fn until_moved_or(&self, moment: Moment) {
-        until(self.until_moved(), self.run.sleep_until(moment)).await;
-    }
-
-    async fn all_ended(&self) {
-        while self.in_flight.get() > 0 {
-            self.until_moved().await;
-        }
-    }
-
-    /// Ends calls whose deadline is over and of which the server has said nothing.
-    async fn end_at_deadlines(&self) {
-        let Some(deadlines) = &self.deadlines else { return };
-        loop {
-            let first = deadlines.queue.borrow().front().copied();
-            let Some((at, lane, place)) = first else {
-                deadlines.added.notified().await;
-                continue;
-            };
-            if self.lanes[lane].is_open(place) && self.run.now() < at {
-                // Meanwhile it may end, and be dropped from the queue.
-                self.run.sleep_until(at).await;
-                continue;
-            }
-            deadlines.queue.borrow_mut().pop_front();
-            if let Some(call) = self.lanes[lane].cut(place, &self.run) {
-                self.ended(&call);
-                self.lane_moved(lane, 1);
-            }
-        }
-    }
-}
-
-impl Deadlines {
-    fn add(&self, now: Moment, lane: usize, place: Place, lanes: &[Rc<Lane>]) {
-        let mut queue = self.queue.borrow_mut();
-        // The queue reaches no further back than to the first call that is still open.
-        while queue.front().is_some_and(|(_, lane, place)| !lanes[*lane].is_open(*place)) {
-            queue.pop_front();
-        }
-        queue.push_back((now + self.after, lane, place));
-        self.added.notify_one();
     }
 }
 
