@@ -60,6 +60,9 @@ impl Connection {
     ///
     /// # Errors
     /// When the peer does not speak HTTP/2, or leaves.
+    ///
+    /// # Cancel safety
+    /// `io` is closed; nothing else is lost.
     pub async fn begin<IO>(io: IO, timer: Timer) -> io::Result<Arc<Self>>
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
