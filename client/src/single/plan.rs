@@ -84,3 +84,22 @@ pub struct SinglePlan {
     /// What goes into the request's headers.
     pub metadata: MetadataMap,
 }
+
+impl SinglePlan {
+    /// Leaves everything to the server: no deadline, no payload, no call id, no headers.
+    pub fn new(kind: Kind, target: Target) -> Self {
+        Self {
+            kind,
+            target,
+            delay: None,
+            behavior: String::new(),
+            deadline: None,
+            count: None,
+            payload: Bytes::new(),
+            echo_payload: false,
+            response_bytes: 0,
+            call_id: String::new(),
+            metadata: MetadataMap::new(),
+        }
+    }
+}

@@ -7,26 +7,13 @@ use longsync_client::single::{Kind, Single, SinglePlan, call};
 use longsync_server::Limits;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
-use tonic::metadata::MetadataMap;
 
 use crate::harness::{TestServer, eventually, start};
 
 const KINDS: [Kind; 4] = [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange];
 
 fn plan(server: &TestServer, kind: Kind) -> SinglePlan {
-    SinglePlan {
-        kind,
-        target: server.target.clone(),
-        delay: None,
-        behavior: String::new(),
-        deadline: None,
-        count: None,
-        payload: Bytes::new(),
-        echo_payload: false,
-        response_bytes: 0,
-        call_id: String::new(),
-        metadata: MetadataMap::new(),
-    }
+    SinglePlan::new(kind, server.target.clone())
 }
 
 async fn made(plan: &SinglePlan) -> Single {
