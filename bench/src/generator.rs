@@ -12,9 +12,6 @@ use crate::throughput::H2load;
 
 const SIDES: [Generator; 5] =
     [Generator::Longsync, Generator::H2load, Generator::Tonic, Generator::GrpcGo, Generator::Ghz];
-const SHAPES: [(usize, usize); 2] = [(4, 32), (16, 100)];
-/// So many times as many calls as of slower measures: what a program takes to start is not to count.
-const TIMES: u64 = 20;
 
 /// What a turn of a generator came to.
 #[derive(Debug)]
@@ -45,17 +42,14 @@ struct GhzStatuses {
 }
 
 pub(crate) fn measure(bench: &Bench) -> Vec<Table> {
-    SHAPES.map(|(connections, streams)| measure_one(bench, connections, streams)).into()
+    bench.closed_loops().map(|closed| measure_one(bench, closed)).into()
 }
 
-fn measure_one(bench: &Bench, connections: usize, streams: usize) -> Table {
-    let closed =
-        Closed { calls: bench.calls * TIMES, connections, in_flight: connections * streams };
-    let shape = format!("{connections} connections x {streams} streams");
-    let what = format!("generator, {shape}");
+fn measure_one(bench: &Bench, closed: Closed) -> Table {
+    let what = format!("generator, {closed}");
     let measured =
         bench.in_turn(&what, &SIDES, Generator::name, |generator| turn(bench, generator, closed));
-    let title = format!("Generators, {shape}, no delay ({} calls a round)", closed.calls);
+    let title = format!("Generators, {closed}, no delay ({} calls a round)", closed.calls);
     let table = Table::new(title)
         .column_with_ratio("1,000 calls per CPU-second", Unit::Thousands)
         .column("1,000 calls/s of one core", Unit::Thousands);

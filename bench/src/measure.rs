@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 
-use crate::peers::{Peers, say};
+use crate::peers::{Closed, Peers, say};
 use crate::process::{Cores, Process};
 use crate::table::{Samples, Table};
 
@@ -15,6 +15,12 @@ pub(crate) const SERVER_CORE: Cores = Cores::Only(0);
 pub(crate) const GENERATOR_CORE: Cores = Cores::Only(1);
 /// A program that takes longer than this beyond what it was asked for has hung.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Connections, and streams on each, of a closed loop without a delay.
+const SHAPES: [(usize, usize); 2] = [(4, 32), (16, 100)];
+/// So many times as many calls as where they are slow: a turn is to take a second at the least, and
+/// what a program takes to start is not to count.
+const TIMES: u64 = 20;
 
 /// What every measure is given.
 #[derive(Debug)]
@@ -32,6 +38,15 @@ pub(crate) struct Bench {
 pub(crate) type Measured<T> = Result<Vec<T>, String>;
 
 impl Bench {
+    /// The closed loops without a delay.
+    pub(crate) fn closed_loops(&self) -> [Closed; SHAPES.len()] {
+        SHAPES.map(|(connections, streams)| Closed {
+            calls: self.calls * TIMES,
+            connections,
+            in_flight: connections * streams,
+        })
+    }
+
     /// Gives each side its turn in every round. A side that fails has no further turn.
     pub(crate) fn in_turn<S: Copy, T>(
         &self,

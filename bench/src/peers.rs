@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -68,6 +69,19 @@ pub(crate) struct Closed {
     pub(crate) calls: u64,
     pub(crate) connections: usize,
     pub(crate) in_flight: usize,
+}
+
+impl Closed {
+    /// How many calls each connection has in flight.
+    fn streams(self) -> usize {
+        self.in_flight / self.connections
+    }
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} connections x {} streams", self.connections, self.streams())
+    }
 }
 
 /// A server that listens.
@@ -267,9 +281,8 @@ impl Peers {
     /// h2load at `url`, on one thread.
     pub(crate) fn h2load(&self, url: &str, closed: Closed) -> anyhow::Result<Command> {
         let mut command = Command::new(found(&self.h2load)?);
-        let streams = closed.in_flight / closed.connections;
         command.args(["-n", &closed.calls.to_string(), "-c", &closed.connections.to_string()]);
-        command.args(["-m", &streams.to_string(), url]);
+        command.args(["-m", &closed.streams().to_string(), url]);
         Ok(command)
     }
 

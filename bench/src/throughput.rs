@@ -8,22 +8,15 @@ use crate::process::Process;
 use crate::table::{Table, Unit};
 
 const SIDES: [Server; 4] = [Server::Longsync, Server::Tonic, Server::GrpcGo, Server::Nghttpd];
-/// Connections, and streams on each.
-const SHAPES: [(usize, usize); 2] = [(4, 32), (16, 100)];
-/// So many times as many calls as of slower measures: a turn is to take a second at the least.
-const TIMES: u64 = 20;
 
 pub(crate) fn measure(bench: &Bench) -> Vec<Table> {
-    SHAPES.map(|(connections, streams)| measure_one(bench, connections, streams)).into()
+    bench.closed_loops().map(|closed| measure_one(bench, closed)).into()
 }
 
-fn measure_one(bench: &Bench, connections: usize, streams: usize) -> Table {
-    let closed =
-        Closed { calls: bench.calls * TIMES, connections, in_flight: connections * streams };
-    let shape = format!("{connections} connections x {streams} streams");
-    let what = format!("throughput, {shape}");
+fn measure_one(bench: &Bench, closed: Closed) -> Table {
+    let what = format!("throughput, {closed}");
     let measured = bench.in_turn(&what, &SIDES, Server::name, |server| turn(bench, server, closed));
-    let title = format!("No delay, {shape}, by h2load ({} calls a round)", closed.calls);
+    let title = format!("No delay, {closed}, by h2load ({} calls a round)", closed.calls);
     let table = Table::new(title).column_with_ratio("1,000 calls/s", Unit::Thousands);
     fill(table, &SIDES, Server::name, &measured, &[&|rate: &f64| *rate])
 }
