@@ -9,12 +9,11 @@ use longsync::v1::LongSyncRequest;
 use longsync_client::Target;
 use longsync_client::load::{self, LoadPlan, Percentile, Progress, Rate, Reading, Schedule, Stop};
 use longsync_timer::{Clock, Timer};
-use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::measure::float;
-use crate::process::rss_bytes;
+use crate::process::{own_cpu, rss_bytes};
 
 /// How often it is looked whether all calls were sent.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -156,7 +155,7 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         ok,
         failed: load.recorder.due() - ok,
         took_ns: u64::try_from(load.took.as_nanos())?,
-        cpu_ns: cpu_ns(),
+        cpu_ns: u64::try_from(own_cpu().as_nanos())?,
         lateness: Spread::of(load.recorder.lateness(), Duration::ZERO),
         over: Spread::of(&load.recorder.service_time(), args.delay),
         lag: Spread::of(load.recorder.lag(), Duration::ZERO),
@@ -185,10 +184,4 @@ async fn say_when_all_wait(calls: u64, delay: Duration, progress: &Progress) -> 
         rss_bytes: rss_bytes("self")?,
     };
     Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&in_flight)?)?)
-}
-
-/// The processor time of this process until now.
-fn cpu_ns() -> u64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).unwrap_or_default()
 }

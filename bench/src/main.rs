@@ -13,6 +13,7 @@ mod memory;
 mod peers;
 mod process;
 mod report;
+mod soak;
 mod table;
 mod throughput;
 
@@ -24,6 +25,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::generate::GenerateArgs;
 use crate::measure::Bench;
 use crate::peers::{Peers, say};
+use crate::soak::SoakArgs;
 use crate::table::Table;
 
 /// Measures longsync side by side with its peers, and writes the tables into docs/performance.md.
@@ -58,6 +60,8 @@ struct Args {
 enum Role {
     /// Our generator, in a process of its own.
     Generate(GenerateArgs),
+    /// Holds a server at half load for long: no call may be lost, and memory must stay flat.
+    Soak(SoakArgs),
 }
 
 /// What can be measured alone.
@@ -95,8 +99,10 @@ impl Measure {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    if let Some(Role::Generate(args)) = &args.role {
-        return generate::run(args);
+    match &args.role {
+        Some(Role::Generate(args)) => return generate::run(args),
+        Some(Role::Soak(args)) => return soak::run(args),
+        None => {}
     }
     let bench = Bench {
         peers: Peers::find()?,

@@ -1,7 +1,7 @@
 //! The programs that are compared: where they are, how they are made, what they are called with.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io::Write as _;
@@ -91,6 +91,18 @@ pub(crate) struct Serving {
     pub(crate) target: Target,
 }
 
+impl Serving {
+    /// Starts a server whose first line says where it listens.
+    pub(crate) fn start(command: &mut Command, cores: Cores) -> anyhow::Result<Self> {
+        let process = Process::start(command, cores)?;
+        let line = process.line(START)?;
+        let (_, address) =
+            line.split_once("http://").context("it does not say where it listens")?;
+        let target = format!("http://{address}").parse()?;
+        Ok(Self { process, target })
+    }
+}
+
 impl Server {
     /// As tables have it.
     pub(crate) fn name(self) -> &'static str {
@@ -121,21 +133,15 @@ impl Peers {
     /// Builds ours and those whose sources are here; looks for the others.
     pub(crate) fn find() -> anyhow::Result<Self> {
         let bench = env::current_exe()?;
-        let target = bench.ancestors().nth(2).context("no target directory")?.to_owned();
-        let root = root();
-        say("building longsync-server and its peers");
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        // Apart from this program, whose dependencies' features are not the server's.
-        let mut server = Command::new(&cargo);
-        server.current_dir(&root).args(["build", "--release", "--package", "longsync-server"]);
-        process::run(server.arg("--target-dir").arg(&target))?;
-        let longsync = target.join("release/longsync-server");
+        let target = target_directory()?;
+        let longsync = build_longsync()?;
+        say("building its peers");
         let help = Command::new(&longsync).arg("--help").output()?.stdout;
         Ok(Self {
             has_spin: String::from_utf8_lossy(&help).contains("--spin"),
             longsync,
             bench,
-            tonic: build_tonic(&cargo, &target),
+            tonic: build_tonic(&target),
             grpc_go: build_grpc_go(&target),
             nghttpd: on_path("nghttpd", "apt-get install nghttp2-server"),
             h2load: on_path("h2load", "apt-get install nghttp2-client"),
@@ -173,12 +179,7 @@ impl Peers {
             }
             Server::Nghttpd => return self.serve_file(&count, cores),
         }
-        let process = Process::start(&mut command, cores)?;
-        let line = process.line(START)?;
-        let (_, address) =
-            line.split_once("http://").context("it does not say where it listens")?;
-        let target = format!("http://{address}").parse()?;
-        Ok(Serving { process, target })
+        Serving::start(&mut command, cores)
     }
 
     fn serve_file(&self, threads: &str, cores: Cores) -> anyhow::Result<Serving> {
@@ -288,8 +289,7 @@ impl Peers {
 
     /// What was compared, with versions.
     pub(crate) fn versions(&self) -> Vec<String> {
-        let mut versions = vec![format!("longsync {}", env!("CARGO_PKG_VERSION"))];
-        versions.extend(version_of(Command::new("rustc").arg("--version")));
+        let mut versions = own_versions();
         versions.extend(locked(&root().join("bench/peers/tonic/Cargo.lock"), "tonic"));
         versions.extend(required(&root().join("bench/peers/grpc-go/go.mod")));
         versions.extend(version_of(Command::new("go").arg("version")));
@@ -304,6 +304,13 @@ impl Peers {
     }
 }
 
+/// Of what ours is made.
+pub(crate) fn own_versions() -> Vec<String> {
+    let mut versions = vec![format!("longsync {}", env!("CARGO_PKG_VERSION"))];
+    versions.extend(version_of(Command::new("rustc").arg("--version")));
+    versions
+}
+
 /// The workspace's directory.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
@@ -313,6 +320,27 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn say(what: &str) {
     // Where not even stderr can be written, nobody is left to tell.
     let _ = writeln!(std::io::stderr(), "longsync-bench: {what}");
+}
+
+/// Builds our server as it ships, and says where it is.
+pub(crate) fn build_longsync() -> anyhow::Result<PathBuf> {
+    say("building longsync-server");
+    let target = target_directory()?;
+    // Apart from this program, whose dependencies' features are not the server's.
+    let mut build = Command::new(cargo());
+    build.current_dir(root()).args(["build", "--release", "--package", "longsync-server"]);
+    process::run(build.arg("--target-dir").arg(&target))?;
+    Ok(target.join("release/longsync-server"))
+}
+
+/// Where this program was built.
+fn target_directory() -> anyhow::Result<PathBuf> {
+    let this = env::current_exe()?;
+    Ok(this.ancestors().nth(2).context("no target directory")?.to_owned())
+}
+
+fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 fn found(program: &Found) -> anyhow::Result<&Path> {
@@ -334,9 +362,9 @@ fn on_path(name: &str, install: &str) -> Found {
     program.ok_or_else(|| format!("not installed: `{install}`"))
 }
 
-fn build_tonic(cargo: &OsStr, target: &Path) -> Found {
+fn build_tonic(target: &Path) -> Found {
     let target = target.join("bench-peers");
-    let mut build = Command::new(cargo);
+    let mut build = Command::new(cargo());
     build.current_dir(root().join("bench/peers/tonic"));
     build.args(["build", "--release", "--locked", "--target-dir"]).arg(&target);
     match process::run(&mut build) {

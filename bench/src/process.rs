@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
 
 /// How often a process that is waited for is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -138,6 +139,11 @@ pub(crate) fn rss_bytes(pid: &str) -> anyhow::Result<u64> {
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
     let kib: u64 = line.split_whitespace().nth(1).context("no number in VmRSS")?.parse()?;
     Ok(kib * 1024)
+}
+
+/// The processor time of this process until now.
+pub(crate) fn own_cpu() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
 /// Runs a program to its end, which must be a good one.

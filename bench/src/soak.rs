@@ -1,0 +1,234 @@
+//! A soak: a server at half load for long, by calls of all sorts. No call may be lost, none answered
+//! early, and memory has to stay flat.
+
+mod account;
+mod flow;
+mod memory;
+mod one_by_one;
+mod words;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use longsync::duration::{parse, text};
+use longsync_client::Target;
+use longsync_client::load::Progress;
+use longsync_timer::{Clock, Timer};
+use tokio::task::JoinSet;
+
+use self::account::{Account, Counted};
+use self::flow::{FLOWS, Flow};
+use self::memory::Memory;
+use self::words::section;
+use crate::measure::float;
+use crate::peers::{Serving, build_longsync, say};
+use crate::process::{Cores, Process, own_cpu, rss_bytes};
+use crate::report;
+
+/// How often memory is looked at.
+const SAMPLE_EVERY: Duration = Duration::from_secs(2);
+/// So many looks are between two lines that say how far it is.
+const LOOKS_A_LINE: usize = 30;
+/// A run that is shorter does not go into the page.
+const WHOLE: Duration = Duration::from_secs(600);
+/// How long the server may take to notice that the last calls were cancelled.
+const REST: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Makes calls of all sorts side by side, and sees that none is lost and that memory stays flat.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SoakArgs {
+    /// For how long calls are made; docs/performance.md tells of 10m or more.
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse, default_value = "10m")]
+    time: Duration,
+    /// How many calls a second, of all sorts together.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    rate: u64,
+    /// Print what came of it and leave docs/performance.md as it is.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What came of a soak.
+#[derive(Debug)]
+struct Soaked {
+    flows: Vec<(&'static str, Account)>,
+    counted: Counted,
+    server: Usage,
+    client: Usage,
+}
+
+/// What a process took.
+#[derive(Debug)]
+struct Usage {
+    /// Cores, in the mean.
+    cores: f64,
+    /// [`None`] when the run was too short for it.
+    memory: Option<Memory>,
+}
+
+pub(crate) fn run(args: &SoakArgs) -> anyhow::Result<()> {
+    let mut command = Command::new(build_longsync()?);
+    let serving = Serving::start(command.args(["--listen", "127.0.0.1:0"]), Cores::Any)?;
+    say(&format!("{} calls a second for {}", args.rate, text(args.time)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let soaked = runtime.block_on(soak(args, &serving))?;
+    let (section, faults) = (section(args, &soaked), soaked.faults());
+    writeln!(std::io::stdout(), "{section}")?;
+    if args.time >= WHOLE && !args.dry_run {
+        let path = report::write("soak", &section)?;
+        say(&format!("{} is written", path.display()));
+    }
+    if !faults.is_empty() {
+        bail!("{}", faults.join("; "));
+    }
+    Ok(())
+}
+
+async fn soak(args: &SoakArgs, serving: &Serving) -> anyhow::Result<Soaked> {
+    let timer = Timer::new(Clock::Monotonic);
+    let mut watch = Watch::new(&serving.process);
+    let mut running = JoinSet::new();
+    for (index, flow) in FLOWS.into_iter().enumerate() {
+        let (target, progress) = (serving.target.clone(), watch.progress());
+        let (rate, time) = (args.rate, args.time);
+        running.spawn(async move { (index, flow.run(target, rate, time, progress).await) });
+    }
+    let mut flows = FLOWS.map(|Flow { name, .. }| (name, Account::default()));
+    let start = timer.now();
+    let mut looks = 0;
+    loop {
+        let look = start + SAMPLE_EVERY * looks;
+        tokio::select! {
+            ended = running.join_next() => match ended {
+                Some(ended) => {
+                    let (index, account) = ended?;
+                    flows[index].1 = account.context(flows[index].0)?;
+                }
+                None => break,
+            },
+            _ = timer.sleep_until(look) => {
+                // What is left when no more calls are sent is less, and says nothing.
+                if look < start + args.time {
+                    watch.look()?;
+                }
+                looks += 1;
+            }
+        }
+    }
+    let took = (timer.now() - start).as_secs_f64();
+    let usage = |cpu: Duration, bytes: &[f64]| Usage {
+        cores: cpu.as_secs_f64() / took,
+        memory: Memory::of(bytes),
+    };
+    Ok(Soaked {
+        flows: flows.into(),
+        server: usage(serving.process.cpu()?, &watch.server_bytes),
+        client: usage(own_cpu(), &watch.client_bytes),
+        counted: at_rest(&serving.target, &timer).await?,
+    })
+}
+
+/// What is looked at while calls are made.
+#[derive(Debug)]
+struct Watch<'a> {
+    server: &'a Process,
+    loads: Vec<Progress>,
+    server_bytes: Vec<f64>,
+    client_bytes: Vec<f64>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(server: &'a Process) -> Self {
+        Self { server, loads: Vec::new(), server_bytes: Vec::new(), client_bytes: Vec::new() }
+    }
+
+    /// That of one more load run.
+    fn progress(&mut self) -> Progress {
+        let progress = Progress::default();
+        self.loads.push(progress.clone());
+        progress
+    }
+
+    /// Looks at memory, and now and then says how far it is.
+    fn look(&mut self) -> anyhow::Result<()> {
+        let server = self.server.rss_bytes().context("the server has ended")?;
+        let client = rss_bytes("self")?;
+        let looks = self.server_bytes.len();
+        if looks > 0 && looks.is_multiple_of(LOOKS_A_LINE) {
+            let sum = |count: fn(&Progress) -> u64| self.loads.iter().map(count).sum::<u64>();
+            // In this order: a call may be sent and end between the two.
+            let (ended, sent) = (sum(Progress::ended), sum(Progress::sent));
+            say(&format!(
+                "after {}: the load engine has sent {sent} calls, {} are in flight; \
+                 server {:.1} MiB, {:.1} s of processor time; this program {:.1} MiB",
+                text(SAMPLE_EVERY * u32::try_from(looks)?),
+                sent - ended,
+                mib(float(server)),
+                self.server.cpu()?.as_secs_f64(),
+                mib(float(client)),
+            ));
+        }
+        self.server_bytes.push(float(server));
+        self.client_bytes.push(float(client));
+        Ok(())
+    }
+}
+
+/// What the server has counted when it holds nothing more, or when it should.
+async fn at_rest(target: &Target, timer: &Timer) -> anyhow::Result<Counted> {
+    let give_up = timer.now() + REST;
+    loop {
+        let metrics = metrics(target)?;
+        let counted = Counted::parse(&metrics).context("/metrics says nothing of calls")?;
+        if counted.is_at_rest() || timer.now() > give_up {
+            return Ok(counted);
+        }
+        timer.sleep(LOOK_EVERY).await;
+    }
+}
+
+fn metrics(target: &Target) -> anyhow::Result<String> {
+    let url = target.to_string();
+    let mut server = TcpStream::connect(url.trim_start_matches("http://"))?;
+    server.set_read_timeout(Some(REST))?;
+    // Of HTTP/1.0, so that the answer comes in one piece and ends with the connection.
+    server.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    server.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+impl Soaked {
+    fn total(&self) -> Account {
+        let mut total = Account::default();
+        for (_, account) in &self.flows {
+            total += *account;
+        }
+        total
+    }
+
+    /// What should not be, a sentence each.
+    fn faults(&self) -> Vec<String> {
+        let total = self.total();
+        let mut faults = [total.faults(), self.counted.faults(&total)].concat();
+        for (whose, usage) in [("the server's", &self.server), ("this program's", &self.client)] {
+            match usage.memory {
+                Some(memory) if memory.is_flat() => {}
+                Some(memory) => faults.push(format!(
+                    "{whose} memory rose by {:.1} % from the middle third of the run to the last",
+                    memory.growth() * 100.0
+                )),
+                None => faults.push(format!("the run was too short to judge {whose} memory")),
+            }
+        }
+        faults
+    }
+}
+
+fn mib(bytes: f64) -> f64 {
+    bytes / 1024.0 / 1024.0
+}
