@@ -32,7 +32,6 @@ mod lane;
 mod moment;
 mod progress;
 mod reading;
-mod ready;
 mod recorder;
 mod request;
 mod run;

@@ -14,9 +14,10 @@ use longsync_timer::{Sleep, Timer};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::calls::Calls;
 use crate::io::{Protocol, Reads, Watched};
 use crate::route::route;
-use crate::task::{CallExecutor, CallTask};
+use crate::task::CallTask;
 use crate::worker::{Phase, Worker};
 
 /// How long a client may take for its HTTP/2 preface, or for the head of an HTTP/1.1 request.
@@ -27,6 +28,9 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 /// What all streams of a connection may send ahead. h2 pays for small unread frames with half of it,
 /// so it must cover a few for each stream, or a busy client is taken for a flood.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+/// How often a connection and its calls have their turn before the other connections have theirs:
+/// calls that were read are run, their answers are written, and so once more.
+const TURNS: usize = 3;
 const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
 /// Against rapid reset (CVE-2023-44487) and made-you-reset (CVE-2025-8671): streams that were reset
 /// before they were accepted, and streams that the client made us reset.
@@ -69,7 +73,8 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let reads = Arc::clone(io.reads());
-    let executor = CallExecutor::default();
+    let calls = Calls::default();
+    let executor = calls.executor().clone();
     let service = {
         let (worker, reads, executor) = (Arc::clone(worker), Arc::clone(&reads), executor.clone());
         service_fn(move |request| {
@@ -90,7 +95,7 @@ where
         .serve_connection(TokioIo::new(io), service);
     let graceful =
         |connection: Pin<&mut http2::Connection<_, _, _>>| connection.graceful_shutdown();
-    serve_until_drained(connection, graceful, &reads, worker).await.map_err(Into::into)
+    serve_until_drained(connection, graceful, &reads, calls, worker).await.map_err(Into::into)
 }
 
 async fn serve_http1<IO>(io: Watched<IO>, worker: &Arc<Worker>) -> Ended
@@ -116,15 +121,18 @@ where
         .half_close(false)
         .serve_connection(TokioIo::new(io), service);
     let graceful = |connection: Pin<&mut http1::Connection<_, _>>| connection.graceful_shutdown();
-    serve_until_drained(connection, graceful, &reads, worker).await.map_err(Into::into)
+    serve_until_drained(connection, graceful, &reads, Calls::default(), worker)
+        .await
+        .map_err(Into::into)
 }
 
-/// Polls a connection, a bounded amount of reading at a time, and tells its client when the worker
-/// begins to drain.
+/// Polls a connection and its calls, a bounded amount of reading at a time, and tells the client when
+/// the worker begins to drain.
 async fn serve_until_drained<C: Future>(
     connection: C,
     graceful: impl Fn(Pin<&mut C>),
     reads: &Reads,
+    mut calls: Calls,
     worker: &Worker,
 ) -> C::Output {
     let mut connection = pin!(connection);
@@ -140,10 +148,17 @@ async fn serve_until_drained<C: Future>(
             graceful(connection.as_mut());
         }
         reads.refill();
-        let polled = connection.as_mut().poll(cx);
-        // A busy runtime looks at its alarm seldom; what has become due meanwhile is to go out next.
-        worker.timer.drain_due();
-        polled
+        for _ in 0..TURNS {
+            calls.run();
+            let polled = connection.as_mut().poll(cx);
+            // A busy runtime looks at its alarm seldom; what has become due meanwhile is to go out next.
+            worker.timer.drain_due();
+            if polled.is_ready() || calls.sleep(cx.waker()) {
+                return polled;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     })
     .await
 }

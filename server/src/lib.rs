@@ -41,6 +41,7 @@ mod answer_body;
 mod behavior;
 mod call;
 mod call_headers;
+mod calls;
 mod config;
 mod connection;
 mod counters;

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -80,31 +80,4 @@ impl<F: Future> Future for CallTask<F> {
 /// Whether an entry serves for `at`; any does, where the call waits for nothing but its client.
 fn is_armed(entry: Option<Pin<&Sleep>>, at: Option<Instant>) -> bool {
     entry.is_some_and(|entry| at.is_none_or(|at| entry.due() == at))
-}
-
-/// Runs the streams of one HTTP/2 connection, each with the call that was routed for it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct CallExecutor {
-    /// hyper hands a stream to its executor right after it has called the service for it.
-    routed: Arc<Mutex<Option<Arc<Call>>>>,
-}
-
-impl CallExecutor {
-    /// The stream that is executed next belongs to this call.
-    pub(crate) fn routed(&self, call: Option<Arc<Call>>) {
-        *self.routed.lock().unwrap_or_else(PoisonError::into_inner) = call;
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for CallExecutor
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, stream: F) {
-        let call = self.routed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match call {
-            Some(call) => drop(tokio::spawn(CallTask::new(call, stream))),
-            None => drop(tokio::spawn(stream)),
-        }
-    }
 }

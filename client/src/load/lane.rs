@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
+use longsync_ready::Ready;
 use slab::Slab;
 use tokio::net::TcpStream;
 
 use super::answer::Ending;
 use super::moment::Moment;
 use super::reading::Reading;
-use super::ready::Ready;
 use super::recorder::Call;
 use super::run::Run;
 use super::wire::{Gauge, Wire};
@@ -242,7 +242,9 @@ impl Lane {
                 peer.max_streams = connection.max_concurrent_send_streams();
             }
             owner.lane_moved(index, ended);
-            self.ready.sleep(cx.waker());
+            if !self.ready.sleep(cx.waker()) {
+                cx.waker().wake_by_ref();
+            }
             polled.map(drop)
         })
         .await;

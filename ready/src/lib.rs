@@ -1,0 +1,159 @@
+//! Which of the many futures of one task were woken.
+//!
+//! A task that polls many futures gives each a waker that is a number: when it is woken, the number
+//! goes into a queue, and the task takes out what there is. So none of them is a task of its own, and
+//! none that still waits is looked at. What such a task polls, and in what order, is its own affair.
+//!
+//! ```
+//! use std::future::{Future, poll_fn};
+//! use std::pin::Pin;
+//! use std::task::{Context, Poll};
+//! use longsync_ready::Ready;
+//!
+//! /// Runs two futures to their ends.
+//! async fn both(mut futures: [Pin<Box<dyn Future<Output = ()>>>; 2]) {
+//!     let ready = Ready::default();
+//!     let wakers = [0, 1].map(|key| ready.waker(key));
+//!     // Nobody wakes a future that was never polled.
+//!     let (mut keys, mut left) = (vec![0, 1], 2);
+//!     poll_fn(|cx| loop {
+//!         for key in keys.drain(..) {
+//!             let mut cx = Context::from_waker(&wakers[key as usize]);
+//!             left -= usize::from(futures[key as usize].as_mut().poll(&mut cx).is_ready());
+//!         }
+//!         if left == 0 {
+//!             return Poll::Ready(());
+//!         }
+//!         if ready.sleep(cx.waker()) {
+//!             return Poll::Pending;
+//!         }
+//!         ready.take(&mut keys);
+//!     })
+//!     .await
+//! }
+//! # let yields = || Box::pin(async {
+//! #     let mut has_yielded = false;
+//! #     poll_fn(|cx| {
+//! #         cx.waker().wake_by_ref();
+//! #         if std::mem::replace(&mut has_yielded, true) { Poll::Ready(()) } else { Poll::Pending }
+//! #     }).await;
+//! # });
+//! # let mut task = std::pin::pin!(both([Box::pin(async {}), yields()]));
+//! # let mut cx = Context::from_waker(std::task::Waker::noop());
+//! # assert!(task.as_mut().poll(&mut cx).is_ready());
+//! ```
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+
+/// The queue of one task.
+#[derive(Debug, Default)]
+pub struct Ready(Arc<Mutex<Queue>>);
+
+#[derive(Debug, Default)]
+struct Queue {
+    keys: Vec<u32>,
+    /// The task, where it sleeps and was not woken yet.
+    sleeper: Option<Waker>,
+}
+
+#[derive(Debug)]
+struct Key {
+    key: u32,
+    queue: Arc<Mutex<Queue>>,
+}
+
+impl Wake for Key {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let sleeper = {
+            let mut queue = lock(&self.queue);
+            queue.keys.push(self.key);
+            queue.sleeper.take()
+        };
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
+    }
+}
+
+/// Where all is on one thread, only that one uses it; the lock is there because wakers may cross threads.
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Ready {
+    /// The waker that puts `key` into the queue, once each time that it is woken. It allocates; a key
+    /// may keep it for all the futures that it ever stands for, where one that has nothing to do may be
+    /// polled.
+    pub fn waker(&self, key: u32) -> Waker {
+        Arc::new(Key { key, queue: Arc::clone(&self.0) }).into()
+    }
+
+    /// Moves what is in the queue to `keys`, which is to be empty: its memory is the next queue's.
+    /// Until [`Ready::sleep`], the task is not woken.
+    pub fn take(&self, keys: &mut Vec<u32>) {
+        let mut queue = lock(&self.0);
+        queue.sleeper = None;
+        std::mem::swap(&mut queue.keys, keys);
+    }
+
+    /// Has `task` woken by what next comes into the queue. Returns false, and wakes nobody later, when
+    /// something is in it.
+    #[must_use = "a task is not woken by what is in the queue already"]
+    pub fn sleep(&self, task: &Waker) -> bool {
+        let mut queue = lock(&self.0);
+        let is_empty = queue.keys.is_empty();
+        if is_empty {
+            queue.sleeper = Some(task.clone());
+        }
+        is_empty
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Task(AtomicUsize);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn what_was_woken_is_in_the_queue_once_for_each_time() {
+        let ready = Ready::default();
+        let (first, second) = (ready.waker(7), ready.waker(9));
+        first.wake_by_ref();
+        second.wake();
+        first.wake();
+        let mut keys = Vec::new();
+        ready.take(&mut keys);
+        assert_eq!(keys, [7, 9, 7]);
+        keys.clear();
+        ready.take(&mut keys);
+        assert!(keys.is_empty());
+    }
+
+    #[test]
+    fn a_sleeping_task_is_woken_once() {
+        let (ready, task) = (Ready::default(), Arc::<Task>::default());
+        let waker = task.clone().into();
+        assert!(ready.sleep(&waker));
+        ready.waker(1).wake();
+        ready.waker(2).wake();
+        assert_eq!(task.0.load(Ordering::Relaxed), 1);
+        assert!(!ready.sleep(&waker), "something was in the queue already");
+        ready.waker(3).wake();
+        assert_eq!(task.0.load(Ordering::Relaxed), 1, "and nobody slept");
+    }
+}
