@@ -1,7 +1,7 @@
 //! One call: when it came, how long it may take, what it waits for, how it ended.
 
 use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,7 +17,7 @@ use crate::deadline::{Deadline, parse_timeout};
 use crate::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan};
 use crate::refusal::{Cut, Refusal};
 use crate::wait::{Spent, Wait};
-use crate::worker::Worker;
+use crate::worker::{Shared, Worker};
 
 /// One call, shared by all that work on it. When the last of them lets go of it, it is counted.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ pub(crate) struct Call {
     is_admitted: bool,
     /// Whether [`State::cut`] is set: it is looked at often, and seldom is.
     is_cut: AtomicBool,
+    buffered_bytes: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -51,7 +52,6 @@ struct State {
     cut: Option<Cut>,
     outcome: Option<Outcome>,
     is_client_gone: bool,
-    buffered_bytes: u64,
 }
 
 impl Call {
@@ -70,7 +70,7 @@ impl Call {
                 Err(why) => cut = Some(Cut::Refused(Refusal::invalid("grpc-timeout", why))),
             }
         }
-        let is_admitted = kind.is_some() && admit(worker);
+        let is_admitted = kind.is_some() && worker.shared.in_flight.take(worker.index, 1);
         if kind.is_some() && !is_admitted {
             cut = Some(Cut::Refused(Refusal::Exhausted {
                 limit: "max-in-flight",
@@ -93,6 +93,7 @@ impl Call {
             behavior_header: headers.behavior,
             is_admitted,
             is_cut: AtomicBool::new(cut.is_some()),
+            buffered_bytes: AtomicU64::new(0),
             state: Mutex::new(State { cut, ..State::default() }),
         })
     }
@@ -229,11 +230,7 @@ impl Call {
     /// Of a wait and a deadline that have both passed, the one that was due first decides, however
     /// late this is noticed.
     pub(crate) fn is_cut_before_poll(&self) -> bool {
-        let Some(deadline) = self.deadline else {
-            let mut state = self.state();
-            state.wake_at = None;
-            return state.cut.is_some();
-        };
+        let Some(deadline) = self.deadline else { return self.is_cut.load(Ordering::Acquire) };
         let now = self.now();
         let mut state = self.state();
         let due = state.wake_at.take();
@@ -247,7 +244,9 @@ impl Call {
 
     /// When the call's task must be polled next: at the earlier of the due time and the deadline.
     pub(crate) fn next_poll(&self) -> Option<Instant> {
-        let due = self.state().wake_at;
+        let mut state = self.state();
+        // With a deadline it is looked at once more before the next poll.
+        let due = if self.deadline.is_some() { state.wake_at } else { state.wake_at.take() };
         due.into_iter().chain(self.deadline.map(Deadline::at)).min()
     }
 
@@ -278,14 +277,14 @@ impl Call {
     /// Holds so many more bytes of this call's requests or answers in memory.
     ///
     /// # Errors
-    /// When all calls together hold more than they may; the bytes count until the call ends.
+    /// When all calls together would then hold more than they may; these bytes are not held.
     pub(crate) fn hold(&self, bytes: u64) -> Result<(), Refusal> {
-        let limit = self.worker.shared.config.limits.max_buffered_bytes;
-        let before = self.worker.shared.buffered_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.state().buffered_bytes += bytes;
-        if before + bytes <= limit {
+        let Shared { config, buffered_bytes, .. } = &*self.worker.shared;
+        if buffered_bytes.take(self.worker.index, bytes) {
+            self.buffered_bytes.fetch_add(bytes, Ordering::Relaxed);
             return Ok(());
         }
+        let limit = config.limits.max_buffered_bytes;
         Err(Refusal::Exhausted {
             limit: "max-buffered-bytes",
             why: format!("bytes held in memory have reached this server's limit of {limit}"),
@@ -294,10 +293,12 @@ impl Call {
 
     /// Lets go of bytes that were held.
     pub(crate) fn release(&self, bytes: u64) {
-        let mut state = self.state();
-        debug_assert!(bytes <= state.buffered_bytes);
-        state.buffered_bytes -= bytes;
-        self.worker.shared.buffered_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        if bytes == 0 {
+            return;
+        }
+        let before = self.buffered_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        debug_assert!(bytes <= before, "{bytes} of {before} bytes are released");
+        self.worker.shared.buffered_bytes.give_back(self.worker.index, bytes);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -311,10 +312,10 @@ impl Drop for Call {
         let now = self.worker.timer.now();
         let deadline = self.deadline;
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let shared = &self.worker.shared;
-        shared.buffered_bytes.fetch_sub(state.buffered_bytes, Ordering::Relaxed);
+        let Worker { shared, index, .. } = &*self.worker;
+        shared.buffered_bytes.give_back(*index, *self.buffered_bytes.get_mut());
         if self.is_admitted {
-            shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+            shared.in_flight.give_back(*index, 1);
         }
         let Some(kind) = self.kind else { return };
         let outcome = state.outcome(deadline, now);
@@ -357,15 +358,4 @@ impl State {
             (_, None) => Outcome::Cancelled,
         }
     }
-}
-
-/// Takes a place among the calls in flight, if there is one.
-fn admit(worker: &Worker) -> bool {
-    let shared = &worker.shared;
-    let before = shared.in_flight.fetch_add(1, Ordering::Relaxed);
-    if before < shared.config.limits.max_in_flight {
-        return true;
-    }
-    shared.in_flight.fetch_sub(1, Ordering::Relaxed);
-    false
 }

@@ -39,6 +39,7 @@
 mod acceptor;
 mod answer_body;
 mod behavior;
+mod budget;
 mod call;
 mod call_headers;
 mod calls;

@@ -8,8 +8,15 @@ use tokio::sync::{Notify, watch};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::budget::Budget;
 use crate::config::Config;
 use crate::counters::Snapshot;
+
+/// What a worker takes ahead of the limit on calls in flight: some hundred times what it needs at once
+/// to leave the others alone.
+const CALLS_AHEAD: u64 = 256;
+/// And of the limit on bytes held: as much as one connection reads at a time.
+const BYTES_AHEAD: u64 = 64 * 1024;
 
 /// What all workers of a server share.
 #[derive(Debug)]
@@ -18,8 +25,8 @@ pub(crate) struct Shared {
     pub(crate) host: String,
     pub(crate) connections: AtomicUsize,
     pub(crate) connections_refused: AtomicU64,
-    pub(crate) in_flight: AtomicU64,
-    pub(crate) buffered_bytes: AtomicU64,
+    pub(crate) in_flight: Budget,
+    pub(crate) buffered_bytes: Budget,
     pub(crate) health: HealthReporter,
     is_healthy: AtomicBool,
     counters: Box<[Mutex<Snapshot>]>,
@@ -28,13 +35,14 @@ pub(crate) struct Shared {
 impl Shared {
     /// For so many workers.
     pub(crate) fn new(config: Config, workers: usize) -> Arc<Self> {
+        let limits = &config.limits;
         Arc::new(Self {
+            in_flight: Budget::new(limits.max_in_flight, CALLS_AHEAD, workers),
+            buffered_bytes: Budget::new(limits.max_buffered_bytes, BYTES_AHEAD, workers),
             config,
             host: host_name(),
             connections: AtomicUsize::new(0),
             connections_refused: AtomicU64::new(0),
-            in_flight: AtomicU64::new(0),
-            buffered_bytes: AtomicU64::new(0),
             health: HealthReporter::new(),
             is_healthy: AtomicBool::new(false),
             counters: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
