@@ -15,6 +15,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::args::Args;
 use crate::signals::Signals;
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// As a shell has it for a program that an interrupt ended.
 const INTERRUPTED: u8 = 130;
 
