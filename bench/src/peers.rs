@@ -31,7 +31,6 @@ type Found = Result<PathBuf, String>;
 #[derive(Debug)]
 pub(crate) struct Peers {
     longsync: PathBuf,
-    has_spin: bool,
     bench: PathBuf,
     tonic: Found,
     grpc_go: Found,
@@ -136,9 +135,7 @@ impl Peers {
         let target = target_directory()?;
         let longsync = build_longsync()?;
         say("building its peers");
-        let help = Command::new(&longsync).arg("--help").output()?.stdout;
         Ok(Self {
-            has_spin: String::from_utf8_lossy(&help).contains("--spin"),
             longsync,
             bench,
             tonic: build_tonic(&target),
@@ -163,9 +160,6 @@ impl Peers {
                 command = Command::new(&self.longsync);
                 command.args(["--listen", "127.0.0.1:0", "--workers", &count]);
                 if server == Server::LongsyncSpin {
-                    if !self.has_spin {
-                        bail!("this server has no --spin yet");
-                    }
                     command.args(["--spin", SPIN]);
                 }
             }

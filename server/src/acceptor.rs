@@ -1,4 +1,4 @@
-//! The accept loop: deals connections out to the workers in turn.
+//! The accept loop: deals connections out to the workers, each to the one that has the fewest.
 
 use std::future::Future;
 use std::io;
@@ -28,13 +28,23 @@ pub(crate) struct Accepted {
     pub(crate) place: Place,
 }
 
-/// A place among the open connections, given back when it is dropped.
+/// A place among the open connections of a worker, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<Shared>);
+pub(crate) struct Place {
+    shared: Arc<Shared>,
+    worker: usize,
+}
+
+impl Place {
+    fn take(shared: &Arc<Shared>, worker: usize) -> Self {
+        shared.connections[worker].fetch_add(1, Ordering::Relaxed);
+        Self { shared: Arc::clone(shared), worker }
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.shared.connections[self.worker].fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -45,7 +55,8 @@ pub(crate) struct Acceptor {
     workers: Vec<mpsc::UnboundedSender<Accepted>>,
     max_connections: usize,
     shared: Arc<Shared>,
-    accepted: usize,
+    /// Which worker is next, of those that have as few connections.
+    turn: usize,
 }
 
 impl Acceptor {
@@ -56,7 +67,7 @@ impl Acceptor {
         shared: Arc<Shared>,
     ) -> io::Result<Self> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        Ok(Self { listener, workers, max_connections, shared, accepted: 0 })
+        Ok(Self { listener, workers, max_connections, shared, turn: 0 })
     }
 
     /// Accepts until `shutdown` ends.
@@ -88,12 +99,10 @@ impl Acceptor {
         }
     }
 
-    /// Hands a connection to the next worker in turn. One too many is closed at once: its client
-    /// learns so, instead of waiting in the backlog.
+    /// Hands a connection to the worker that has the fewest. One too many is closed at once: its
+    /// client learns so, instead of waiting in the backlog.
     fn deal(&mut self, socket: tokio::net::TcpStream) -> io::Result<()> {
-        let open = self.shared.connections.fetch_add(1, Ordering::Relaxed);
-        let place = Place(Arc::clone(&self.shared));
-        if open >= self.max_connections {
+        if self.shared.open_connections() >= self.max_connections {
             let refused = self.shared.connections_refused.fetch_add(1, Ordering::Relaxed);
             if refused == 0 {
                 tracing::warn!(
@@ -108,13 +117,49 @@ impl Acceptor {
             &TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE_PROBES),
         )?;
         let socket = socket.into_std()?;
-        let worker = &self.workers[self.accepted % self.workers.len()];
-        self.accepted += 1;
-        worker.send(Accepted { socket, place }).map_err(|_| io::Error::other("a worker has ended"))
+        let worker = least_loaded(self.turn, self.workers.len(), |worker| {
+            self.shared.connections[worker].load(Ordering::Relaxed)
+        });
+        self.turn = worker + 1;
+        let place = Place::take(&self.shared, worker);
+        self.workers[worker]
+            .send(Accepted { socket, place })
+            .map_err(|_| io::Error::other("a worker has ended"))
     }
+}
+
+/// The worker that has the fewest connections; of several, the first from `turn` on. Dealt out in turn
+/// alone, connections of which some end stay as uneven as they have become.
+fn least_loaded(turn: usize, workers: usize, connections: impl Fn(usize) -> usize) -> usize {
+    let from_turn = (0..workers).map(|index| (turn + index) % workers);
+    from_turn.min_by_key(|worker| connections(*worker)).unwrap_or_default()
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | InvalidInput | NotConnected)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// No worker gets a connection while another has fewer, and equal ones take turns.
+        #[test]
+        fn the_worker_with_the_fewest_connections_is_next(
+            connections in proptest::collection::vec(0_usize..5, 1..9),
+            turn in 0_usize..20,
+        ) {
+            let chosen = least_loaded(turn, connections.len(), |worker| connections[worker]);
+            let fewest = connections.iter().min().copied();
+            prop_assert_eq!(Some(connections[chosen]), fewest);
+            let from_turn = |worker: usize| (worker + connections.len() - turn % connections.len()) % connections.len();
+            for (worker, open) in connections.iter().enumerate() {
+                prop_assert!(Some(*open) != fewest || from_turn(chosen) <= from_turn(worker));
+            }
+        }
+    }
 }

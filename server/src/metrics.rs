@@ -95,7 +95,7 @@ fn calls(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Resul
 
 /// What the server holds now, and what it had no room for.
 fn held(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot, shared: &Shared) -> fmt::Result {
-    let connections = shared.connections.load(Ordering::Relaxed) as u64;
+    let connections = shared.open_connections() as u64;
     let buffered = shared.buffered_bytes.taken();
     for (name, help, value) in [
         ("calls_in_flight", "Calls that arrived and have not ended", snapshot.calls_in_flight()),

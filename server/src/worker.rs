@@ -23,7 +23,8 @@ const BYTES_AHEAD: u64 = 64 * 1024;
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) host: String,
-    pub(crate) connections: AtomicUsize,
+    /// How many connections each worker has.
+    pub(crate) connections: Box<[AtomicUsize]>,
     pub(crate) connections_refused: AtomicU64,
     pub(crate) in_flight: Budget,
     pub(crate) buffered_bytes: Budget,
@@ -41,12 +42,17 @@ impl Shared {
             buffered_bytes: Budget::new(limits.max_buffered_bytes, BYTES_AHEAD, workers),
             config,
             host: host_name(),
-            connections: AtomicUsize::new(0),
+            connections: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             connections_refused: AtomicU64::new(0),
             health: HealthReporter::new(),
             is_healthy: AtomicBool::new(false),
             counters: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
         })
+    }
+
+    /// How many connections are open.
+    pub(crate) fn open_connections(&self) -> usize {
+        self.connections.iter().map(|open| open.load(Ordering::Relaxed)).sum()
     }
 
     /// What all workers counted together, until now.

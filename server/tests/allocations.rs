@@ -1,0 +1,80 @@
+//! What a call with a delay allocates on the server, all that serves its connection included.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::Request;
+use longsync::duration::to_proto;
+use longsync::v1::LongSyncRequest;
+use longsync_server::{Config, Worker, serve_connection};
+use longsync_timer::Clock;
+use prost::Message as _;
+use tokio::io::DuplexStream;
+use tokio::runtime::{Builder, Runtime};
+
+/// docs/performance.md lists them; those of a read are shared where it brings many calls, and here it
+/// brings one.
+const A_CALL: u64 = 18;
+
+fn runtime() -> Result<Runtime> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+fn framed(request: &LongSyncRequest) -> Result<Bytes> {
+    let mut bytes = BytesMut::new();
+    bytes.put_u8(0);
+    bytes.put_u32(u32::try_from(request.encoded_len())?);
+    request.encode(&mut bytes)?;
+    Ok(bytes.freeze())
+}
+
+/// Makes calls one after another.
+async fn call(io: DuplexStream, calls: u64) -> Result<()> {
+    let (mut sender, connection) = h2::client::handshake(io).await?;
+    let driver = tokio::spawn(connection);
+    let delay = Some(to_proto(Duration::from_micros(100)));
+    let message = framed(&LongSyncRequest { delay, ..LongSyncRequest::default() })?;
+    for _ in 0..calls {
+        sender = sender.ready().await?;
+        let request = Request::post("http://longsync.test/longsync.v1.LongSyncService/LongSync")
+            .header("content-type", "application/grpc")
+            .header("te", "trailers");
+        let (response, mut stream) = sender.send_request(request.body(())?, false)?;
+        stream.send_data(message.clone(), true)?;
+        let mut body = response.await?.into_body();
+        while let Some(chunk) = body.data().await {
+            body.flow_control().release_capacity(chunk?.len())?;
+        }
+        let trailers = body.trailers().await?.context("no trailers")?;
+        assert_eq!(trailers["grpc-status"], "0");
+    }
+    drop(sender);
+    driver.await??;
+    Ok(())
+}
+
+/// What the server's thread allocates for a connection with so many calls.
+fn allocations(calls: u64) -> Result<u64> {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let client = thread::spawn(move || runtime()?.block_on(call(near, calls)));
+    let runtime = runtime()?;
+    let allocated = allocation_counter::measure(|| {
+        runtime.block_on(async {
+            let worker = Worker::new(Config::default(), Clock::Monotonic).await;
+            serve_connection(far, &worker).await;
+        });
+    });
+    client.join().map_err(|_| anyhow!("the client has panicked"))??;
+    Ok(allocated.count_total)
+}
+
+#[test]
+fn a_call_with_a_delay_makes_few_allocations() -> Result<()> {
+    const CALLS: u64 = 1_000;
+    // What the connection itself takes is in both.
+    let allocated = allocations(2 * CALLS)? - allocations(CALLS)?;
+    assert!(allocated <= A_CALL * CALLS, "{allocated} for {CALLS} calls");
+    Ok(())
+}
