@@ -132,7 +132,10 @@ impl RaceArgs {
                  with --http, choose among sequential, threads and tasks"
                 .to_owned());
         }
-        if !self.spin.is_zero() && self.url.is_some() && self.cancel_after.is_none() {
+        // Of waits of this process there are those of the server in it, and of cancels; threads have none.
+        let waits_here = self.url.is_none()
+            || (self.cancel_after.is_some() && ways.iter().any(|way| *way != Way::Threads));
+        if !self.spin.is_zero() && !waits_here {
             return Err(
                 "--spin is for waits of this process, and with --url the server does all the \
                  waiting: start that with --spin"

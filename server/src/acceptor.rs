@@ -118,7 +118,12 @@ impl Acceptor {
         )?;
         let socket = socket.into_std()?;
         let worker = least_loaded(self.turn, self.workers.len(), |worker| {
-            self.shared.connections[worker].load(Ordering::Relaxed)
+            let has_ended = self.workers[worker].is_closed();
+            if has_ended {
+                usize::MAX
+            } else {
+                self.shared.connections[worker].load(Ordering::Relaxed)
+            }
         });
         self.turn = worker + 1;
         let place = Place::take(&self.shared, worker);

@@ -75,12 +75,14 @@ impl AnswerBody {
         if self.rest.len() <= PIECE_BYTES {
             return Ok(());
         }
-        self.held_bytes = self.rest.len() as u64;
-        call.hold(self.held_bytes).map_err(|refusal| {
+        let bytes = self.rest.len() as u64;
+        call.hold(bytes).map_err(|refusal| {
             let cut = Cut::Refused(refusal);
             call.cut(cut.clone());
             cut
-        })
+        })?;
+        self.held_bytes = bytes;
+        Ok(())
     }
 
     /// The frame that says what cut the call; nothing comes after it.

@@ -3,7 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A limit over all workers. Exact: what is left anywhere is found before anything is refused.
+/// A limit over all workers. It is never exceeded, and what is left anywhere is found before anything
+/// is refused, but for what another worker is moving at that very moment.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: u64,
@@ -49,8 +50,8 @@ impl Budget {
 
     /// How much is taken. While others take and give back, as near as can be seen from outside.
     pub(crate) fn taken(&self) -> u64 {
-        let left: u64 = self.lines().map(|line| line.0.load(Ordering::Relaxed)).sum();
-        self.limit.saturating_sub(left)
+        let left = self.lines().map(|line| line.0.load(Ordering::Relaxed));
+        self.limit.saturating_sub(left.fold(0, u64::saturating_add))
     }
 
     /// Near the limit nothing is taken ahead: what is on its way from here to a worker could not be
@@ -58,9 +59,7 @@ impl Budget {
     fn take_from_pool(&self, worker: usize, amount: u64) -> bool {
         let plenty = self.batch.saturating_mul(2 * self.ahead.len() as u64);
         let with_batch = amount.saturating_add(self.batch);
-        if self.pool.0.load(Ordering::Relaxed) >= with_batch.saturating_add(plenty)
-            && self.pool.take(with_batch)
-        {
+        if self.pool.take_leaving(with_batch, plenty) {
             self.ahead[worker].add(self.batch);
             return true;
         }
@@ -91,7 +90,12 @@ impl Line {
     }
 
     fn take(&self, amount: u64) -> bool {
-        let less = |left: u64| left.checked_sub(amount);
+        self.take_leaving(amount, 0)
+    }
+
+    /// Takes `amount`, if at least so much is left then.
+    fn take_leaving(&self, amount: u64, at_least: u64) -> bool {
+        let less = |left: u64| left.checked_sub(amount).filter(|left| *left >= at_least);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 

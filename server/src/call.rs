@@ -136,7 +136,7 @@ impl Call {
         at
     }
 
-    /// Waits. Must be polled by the call's own task, which owns the timer entry.
+    /// Waits. Must be polled by the call's `CallTask`, which owns the timer entry.
     pub(crate) fn wait(&self, wait: Wait) -> impl Future<Output = Spent> + use<'_> {
         poll_fn(move |_| self.poll_wait(wait))
     }
@@ -225,7 +225,7 @@ impl Call {
         }
     }
 
-    /// Before each poll of the call's task: whether the call is cut, by its deadline at the latest.
+    /// Before each poll of the call's `CallTask`: whether the call is cut, by its deadline at the latest.
     ///
     /// Of a wait and a deadline that have both passed, the one that was due first decides, however
     /// late this is noticed.
@@ -242,7 +242,7 @@ impl Call {
         state.cut.is_some()
     }
 
-    /// When the call's task must be polled next: at the earlier of the due time and the deadline.
+    /// When the call's `CallTask` must be polled next: at the earlier of the due time and the deadline.
     pub(crate) fn next_poll(&self) -> Option<Instant> {
         let mut state = self.state();
         // With a deadline it is looked at once more before the next poll.

@@ -147,7 +147,10 @@ async fn serve_until_drained<C: Future>(
             is_told = true;
             graceful(connection.as_mut());
         }
-        reads.refill();
+        // Nothing more is read while calls wait to be run.
+        if !calls.is_behind() {
+            reads.refill();
+        }
         for _ in 0..TURNS {
             calls.run();
             let polled = connection.as_mut().poll(cx);

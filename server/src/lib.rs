@@ -32,8 +32,8 @@
 //! # }
 //! ```
 //!
-//! A call's way through the modules: `acceptor`, `worker`, `connection` (`io`, `task`), `route`
-//! (`http_face`, or `services` and `rpc`), `plan`, the wait in `call`, and back as an
+//! A call's way through the modules: `acceptor`, `worker`, `connection` (`io`), `calls` (`task`),
+//! `route` (`http_face`, or `services` and `rpc`), `plan`, the wait in `call`, and back as an
 //! `answer_body`.
 
 mod acceptor;

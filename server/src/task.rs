@@ -1,7 +1,7 @@
-//! The task of a call, which owns the call's one timer entry.
+//! The future of a call, which owns the call's one timer entry.
 //!
 //! All that is polled for a call (reading its request, its waits, sending its answer) is polled from
-//! one task. So one entry is enough, the earlier of due time and deadline, and it reaches also a call
+//! one future. So one entry is enough, the earlier of due time and deadline, and it reaches also a call
 //! whose reader has stalled, where HTTP/2 polls the answer's body no more.
 
 use std::future::Future;

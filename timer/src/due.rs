@@ -2,8 +2,8 @@
 
 use std::task::Waker;
 
-/// How many waits end at a time. About as many tasks as tokio polls before it looks at its sockets
-/// again (61), so that a burst of any size lets them have their turn.
+/// How many waits end at a time. Where each wakes a task of its own, about as many tasks as tokio polls
+/// before it looks at its sockets again (61): a burst of any size lets those have their turn.
 pub(crate) const BATCH: usize = 64;
 
 /// Wakers that were taken out under the lock, to be woken without it: waking may drop a task, which
