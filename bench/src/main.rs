@@ -28,10 +28,6 @@ use crate::peers::{Peers, say};
 use crate::soak::SoakArgs;
 use crate::table::Table;
 
-/// As in the client, whose engine this is a program of.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Measures longsync side by side with its peers, and writes the tables into docs/performance.md.
 #[derive(Debug, Parser)]
 #[command(name = "longsync-bench", version, args_conflicts_with_subcommands = true)]

@@ -18,10 +18,6 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
 use crate::progress_bars::ProgressBars;
 
-#[cfg(feature = "mimalloc")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A run that reached no server.
 const UNREACHED: u8 = 1;
 /// A call that failed: this and its status code, as grpcurl has it.
