@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill, float, read};
+use crate::measure::{Bench, Figure, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill, float, read};
 use crate::peers::{Closed, Generator, Server};
 use crate::process::Process;
 use crate::table::{Table, Unit};
@@ -41,15 +41,17 @@ struct GhzStatuses {
     ok: u64,
 }
 
-pub(crate) fn measure(bench: &Bench) -> Vec<Table> {
-    bench.closed_loops().map(|closed| measure_one(bench, closed)).into()
+pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
+    let figure = |closed: Closed| {
+        let title = format!("Generators, {closed}, no delay ({} calls a round)", closed.calls);
+        Figure::new(title, move |title| measure(bench, title, closed))
+    };
+    bench.closed_loops().map(figure).into()
 }
 
-fn measure_one(bench: &Bench, closed: Closed) -> Table {
-    let what = format!("generator, {closed}");
+fn measure(bench: &Bench, title: &str, closed: Closed) -> Table {
     let measured =
-        bench.in_turn(&what, &SIDES, Generator::name, |generator| turn(bench, generator, closed));
-    let title = format!("Generators, {closed}, no delay ({} calls a round)", closed.calls);
+        bench.in_turn(title, &SIDES, Generator::name, |generator| turn(bench, generator, closed));
     let table = Table::new(title)
         .column_with_ratio("1,000 calls per CPU-second", Unit::Thousands)
         .column("1,000 calls/s of one core", Unit::Thousands);

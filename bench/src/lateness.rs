@@ -6,7 +6,7 @@ use longsync::duration::text;
 
 use crate::generate::Generated;
 use crate::machine::cores;
-use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill, said};
+use crate::measure::{Bench, Figure, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill, said};
 use crate::peers::Server;
 use crate::process::{Cores, Process};
 use crate::table::{Table, Unit};
@@ -50,18 +50,20 @@ impl Load {
     }
 }
 
-pub(crate) fn measure(bench: &Bench) -> Vec<Table> {
-    let pairs = DELAYS.iter().flat_map(|delay| LOADS.iter().map(move |load| (*delay, *load)));
-    pairs.map(|(delay, load)| measure_one(bench, delay, load)).collect()
+pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
+    let figure = |(delay, load): (Duration, Load)| {
+        let calls = load.calls(bench, delay);
+        let title =
+            format!("A delay of {}, {} ({calls} calls a round), us", text(delay), load.in_words());
+        Figure::new(title, move |title| measure(bench, title, delay, load))
+    };
+    DELAYS.iter().flat_map(|delay| LOADS.map(|load| (*delay, load))).map(figure).collect()
 }
 
-fn measure_one(bench: &Bench, delay: Duration, load: Load) -> Table {
+fn measure(bench: &Bench, title: &str, delay: Duration, load: Load) -> Table {
     let calls = load.calls(bench, delay);
-    let what = format!("lateness of {}, {}", text(delay), load.in_words());
     let measured = bench
-        .in_turn(&what, &SIDES, Server::name, |server| turn(bench, server, delay, load, calls));
-    let title =
-        format!("A delay of {}, {} ({calls} calls a round), us", text(delay), load.in_words());
+        .in_turn(title, &SIDES, Server::name, |server| turn(bench, server, delay, load, calls));
     let table = Table::new(title)
         .column_with_ratio("late p50", Unit::Micros)
         .column_with_ratio("late p99", Unit::Micros)

@@ -18,12 +18,13 @@ mod table;
 mod throughput;
 
 use std::io::Write as _;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::generate::GenerateArgs;
-use crate::measure::Bench;
+use crate::measure::{Bench, Figure};
 use crate::peers::{Peers, say};
 use crate::soak::SoakArgs;
 use crate::table::Table;
@@ -38,6 +39,11 @@ struct Args {
     /// Only these measures; without it, all.
     #[arg(long, num_args = 1.., value_enum)]
     only: Vec<Measure>,
+
+    /// Only figures with this text in their titles, such as '1ms, 64 calls'; they are printed, and go
+    /// into the page only where they are all that the measure has.
+    #[arg(long, value_name = "TEXT")]
+    figure: Option<String>,
 
     /// How often each side has its turn.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
@@ -87,23 +93,33 @@ impl Measure {
         }
     }
 
-    fn measure(self, bench: &Bench) -> Vec<Table> {
+    fn figures(self, bench: &Bench) -> Vec<Figure<'_>> {
         match self {
-            Self::Lateness => lateness::measure(bench),
-            Self::Throughput => throughput::measure(bench),
-            Self::Memory => memory::measure(bench),
-            Self::Generator => generator::measure(bench),
+            Self::Lateness => lateness::figures(bench),
+            Self::Throughput => throughput::figures(bench),
+            Self::Memory => memory::figures(bench),
+            Self::Generator => generator::figures(bench),
         }
     }
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let args = Args::parse();
-    match &args.role {
-        Some(Role::Generate(args)) => return generate::run(args),
-        Some(Role::Soak(args)) => return soak::run(args),
-        None => {}
+    let ended = match &args.role {
+        Some(Role::Generate(args)) => generate::run(args),
+        Some(Role::Soak(args)) => soak::run(args),
+        None => measure(args),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            say(&format!("{why:#}"));
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn measure(args: Args) -> anyhow::Result<()> {
     let bench = Bench {
         peers: Peers::find()?,
         rounds: args.rounds.into(),
@@ -111,13 +127,33 @@ fn main() -> anyhow::Result<()> {
         turn: args.turn,
     };
     let measures = if args.only.is_empty() { Measure::value_variants() } else { &args.only };
+    let wanted = args.figure.unwrap_or_default();
+    let mut titles = Vec::new();
+    let mut has_measured = false;
     for measure in measures {
-        let section = report::section(&bench, &measure.measure(&bench));
+        let figures = measure.figures(&bench);
+        titles.extend(figures.iter().map(|figure| figure.title.clone()));
+        let is_whole = figures.iter().all(|figure| figure.title.contains(&wanted));
+        let tables: Vec<Table> = figures
+            .iter()
+            .filter(|figure| figure.title.contains(&wanted))
+            .map(Figure::measure)
+            .collect();
+        if tables.is_empty() {
+            continue;
+        }
+        has_measured = true;
+        let section = report::section(&bench, &tables);
         writeln!(std::io::stdout(), "## {}\n\n{section}", measure.name())?;
-        if !args.dry_run {
+        if is_whole && !args.dry_run {
             let path = report::write(measure.name(), &section)?;
             say(&format!("{} is written", path.display()));
         }
     }
+    anyhow::ensure!(
+        has_measured,
+        "no figure has `{wanted}` in its title; there are:\n  {}",
+        titles.join("\n  ")
+    );
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! How things are measured: the sides in turn, several rounds, all of it bounded.
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -34,6 +35,31 @@ pub(crate) struct Bench {
     pub(crate) turn: Duration,
 }
 
+/// One table of a measure, which can be had alone.
+pub(crate) struct Figure<'a> {
+    /// What the table is called.
+    pub(crate) title: String,
+    measure: Box<dyn Fn(&str) -> Table + 'a>,
+}
+
+impl fmt::Debug for Figure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Figure").field(&self.title).finish()
+    }
+}
+
+impl<'a> Figure<'a> {
+    /// `measure` is given the title.
+    pub(crate) fn new(title: String, measure: impl Fn(&str) -> Table + 'a) -> Self {
+        Self { title, measure: Box::new(measure) }
+    }
+
+    /// Takes as long as the rounds of all sides take.
+    pub(crate) fn measure(&self) -> Table {
+        (self.measure)(&self.title)
+    }
+}
+
 /// What was measured of a side, a value a round, or why nothing was.
 pub(crate) type Measured<T> = Result<Vec<T>, String>;
 
@@ -50,7 +76,7 @@ impl Bench {
     /// Gives each side its turn in every round. A side that fails has no further turn.
     pub(crate) fn in_turn<S: Copy, T>(
         &self,
-        what: &str,
+        title: &str,
         sides: &[S],
         name: impl Fn(S) -> &'static str,
         turn: impl Fn(S) -> anyhow::Result<T>,
@@ -59,7 +85,7 @@ impl Bench {
         for round in 1..=self.rounds {
             for (side, values) in sides.iter().zip(&mut measured) {
                 let Ok(taken) = values else { continue };
-                say(&format!("{what}: {}, {round} of {}", name(*side), self.rounds));
+                say(&format!("{title}: {}, {round} of {}", name(*side), self.rounds));
                 match turn(*side) {
                     Ok(value) => taken.push(value),
                     Err(why) => *values = Err(format!("{why:#}")),

@@ -7,12 +7,12 @@ use serde::Deserialize;
 
 use crate::generate::{AllWait, Generated};
 use crate::machine::cores;
-use crate::measure::{Bench, PATIENCE, fill, float, said};
+use crate::measure::{Bench, Figure, PATIENCE, fill, float, said};
 use crate::peers::{Closed, Generator, Server};
 use crate::process::{Cores, Process};
 use crate::table::{Table, Unit};
 
-const SERVERS: [Server; 3] = [Server::Longsync, Server::Tonic, Server::GrpcGo];
+static SERVERS: [Server; 3] = [Server::Longsync, Server::Tonic, Server::GrpcGo];
 const CLIENTS: [Generator; 3] = [Generator::Longsync, Generator::Tonic, Generator::GrpcGo];
 
 /// How many calls wait, and how they come.
@@ -60,24 +60,27 @@ impl Crowd {
     }
 }
 
-pub(crate) fn measure(bench: &Bench) -> Vec<Table> {
+pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
+    let servers = |crowd: Crowd, sides: &'static [Server]| {
+        let title = format!(
+            "{}, a delay of {}, {} connections",
+            crowd.in_words(),
+            text(crowd.delay),
+            crowd.connections
+        );
+        Figure::new(title, move |title| servers(bench, title, crowd, sides))
+    };
+    let of_clients = format!("Clients against longsync-server: {}", BURST.in_words());
     vec![
-        servers(bench, PACED, &SERVERS),
-        servers(bench, BURST, &SERVERS),
-        servers(bench, MILLION, &SERVERS[..1]),
-        clients(bench),
+        servers(PACED, &SERVERS),
+        servers(BURST, &SERVERS),
+        servers(MILLION, &SERVERS[..1]),
+        Figure::new(of_clients, |title| clients(bench, title)),
     ]
 }
 
-fn servers(bench: &Bench, crowd: Crowd, sides: &[Server]) -> Table {
-    let measured =
-        bench.in_turn(&crowd.in_words(), sides, Server::name, |server| turn(bench, server, crowd));
-    let title = format!(
-        "{}, a delay of {}, {} connections",
-        crowd.in_words(),
-        text(crowd.delay),
-        crowd.connections
-    );
+fn servers(bench: &Bench, title: &str, crowd: Crowd, sides: &[Server]) -> Table {
+    let measured = bench.in_turn(title, sides, Server::name, |server| turn(bench, server, crowd));
     let table = Table::new(title)
         .column_with_ratio("server, KiB a call", Unit::Kib)
         .column("server in all, MiB", Unit::Mib)
@@ -143,11 +146,9 @@ struct HalfWay {
     rss_bytes: u64,
 }
 
-fn clients(bench: &Bench) -> Table {
-    let measured = bench.in_turn("memory of clients", &CLIENTS, Generator::name, |client| {
-        client_turn(bench, client)
-    });
-    let title = format!("Clients against longsync-server: {}", BURST.in_words());
+fn clients(bench: &Bench, title: &str) -> Table {
+    let measured =
+        bench.in_turn(title, &CLIENTS, Generator::name, |client| client_turn(bench, client));
     let table = Table::new(title).column_with_ratio("client, KiB a call", Unit::Kib);
     fill(table, &CLIENTS, Generator::name, &measured, &[&|bytes: &f64| *bytes])
 }

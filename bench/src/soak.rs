@@ -12,7 +12,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use longsync::duration::{parse, text};
 use longsync_client::Target;
 use longsync_client::load::Progress;
@@ -34,6 +34,8 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(2);
 const LOOKS_A_LINE: usize = 30;
 /// A run that is shorter does not go into the page.
 const WHOLE: Duration = Duration::from_secs(600);
+/// One that is shorter yet cannot say whether memory stays flat: a third of it has no look.
+const SHORTEST: Duration = SAMPLE_EVERY.saturating_mul(3);
 /// How long the server may take to notice that the last calls were cancelled.
 const REST: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -66,11 +68,16 @@ struct Soaked {
 struct Usage {
     /// Cores, in the mean.
     cores: f64,
-    /// [`None`] when the run was too short for it.
-    memory: Option<Memory>,
+    memory: Memory,
 }
 
 pub(crate) fn run(args: &SoakArgs) -> anyhow::Result<()> {
+    ensure!(
+        args.time >= SHORTEST,
+        "{} are too short to judge memory: let it last {} or more",
+        text(args.time),
+        text(SHORTEST)
+    );
     let mut command = Command::new(build_longsync()?);
     let serving = Serving::start(command.args(["--listen", "127.0.0.1:0"]), Cores::Any)?;
     say(&format!("{} calls a second for {}", args.rate, text(args.time)));
@@ -120,14 +127,14 @@ async fn soak(args: &SoakArgs, serving: &Serving) -> anyhow::Result<Soaked> {
         }
     }
     let took = (timer.now() - start).as_secs_f64();
-    let usage = |cpu: Duration, bytes: &[f64]| Usage {
-        cores: cpu.as_secs_f64() / took,
-        memory: Memory::of(bytes),
+    let usage = |cpu: Duration, bytes: &[f64]| -> anyhow::Result<Usage> {
+        let memory = Memory::of(bytes).context("memory was not looked at often enough")?;
+        Ok(Usage { cores: cpu.as_secs_f64() / took, memory })
     };
     Ok(Soaked {
         flows: flows.into(),
-        server: usage(serving.process.cpu()?, &watch.server_bytes),
-        client: usage(own_cpu(), &watch.client_bytes),
+        server: usage(serving.process.cpu()?, &watch.server_bytes)?,
+        client: usage(own_cpu(), &watch.client_bytes)?,
         counted: at_rest(&serving.target, &timer).await?,
     })
 }
@@ -216,13 +223,11 @@ impl Soaked {
         let total = self.total();
         let mut faults = [total.faults(), self.counted.faults(&total)].concat();
         for (whose, usage) in [("the server's", &self.server), ("this program's", &self.client)] {
-            match usage.memory {
-                Some(memory) if memory.is_flat() => {}
-                Some(memory) => faults.push(format!(
+            if !usage.memory.is_flat() {
+                faults.push(format!(
                     "{whose} memory rose by {:.1} % from the middle third of the run to the last",
-                    memory.growth() * 100.0
-                )),
-                None => faults.push(format!("the run was too short to judge {whose} memory")),
+                    usage.memory.growth() * 100.0
+                ));
             }
         }
         faults

@@ -2,21 +2,23 @@
 
 use anyhow::Context as _;
 
-use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill};
+use crate::measure::{Bench, Figure, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill};
 use crate::peers::{Closed, Generator, Server};
 use crate::process::Process;
 use crate::table::{Table, Unit};
 
 const SIDES: [Server; 4] = [Server::Longsync, Server::Tonic, Server::GrpcGo, Server::Nghttpd];
 
-pub(crate) fn measure(bench: &Bench) -> Vec<Table> {
-    bench.closed_loops().map(|closed| measure_one(bench, closed)).into()
+pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
+    let figure = |closed: Closed| {
+        let title = format!("No delay, {closed}, by h2load ({} calls a round)", closed.calls);
+        Figure::new(title, move |title| measure(bench, title, closed))
+    };
+    bench.closed_loops().map(figure).into()
 }
 
-fn measure_one(bench: &Bench, closed: Closed) -> Table {
-    let what = format!("throughput, {closed}");
-    let measured = bench.in_turn(&what, &SIDES, Server::name, |server| turn(bench, server, closed));
-    let title = format!("No delay, {closed}, by h2load ({} calls a round)", closed.calls);
+fn measure(bench: &Bench, title: &str, closed: Closed) -> Table {
+    let measured = bench.in_turn(title, &SIDES, Server::name, |server| turn(bench, server, closed));
     let table = Table::new(title).column_with_ratio("1,000 calls/s", Unit::Thousands);
     fill(table, &SIDES, Server::name, &measured, &[&|rate: &f64| *rate])
 }

@@ -161,7 +161,8 @@ mod tests {
             let chosen = least_loaded(turn, connections.len(), |worker| connections[worker]);
             let fewest = connections.iter().min().copied();
             prop_assert_eq!(Some(connections[chosen]), fewest);
-            let from_turn = |worker: usize| (worker + connections.len() - turn % connections.len()) % connections.len();
+            let workers = connections.len();
+            let from_turn = |worker: usize| (worker + workers - turn % workers) % workers;
             for (worker, open) in connections.iter().enumerate() {
                 prop_assert!(Some(*open) != fewest || from_turn(chosen) <= from_turn(worker));
             }

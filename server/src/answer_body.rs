@@ -62,10 +62,9 @@ impl AnswerBody {
         body.call = Some(call);
         // What cuts the call is said when the body is read.
         drop(kept);
-        let mut head = HeaderMap::with_capacity(1);
-        head.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         let mut response = Response::new(body);
-        *response.headers_mut() = head;
+        let grpc = HeaderValue::from_static("application/grpc");
+        response.headers_mut().insert(header::CONTENT_TYPE, grpc);
         response
     }
 
@@ -87,7 +86,7 @@ impl AnswerBody {
 
     /// The frame that says what cut the call; nothing comes after it.
     fn end_with(&mut self, cut: &Cut, call: &Call) -> Frame<Bytes> {
-        let mut trailers = HeaderMap::with_capacity(1);
+        let mut trailers = HeaderMap::with_capacity(3);
         // It only fails for a message that no header can hold, and ours is percent-encoded.
         let _ = cut.status(&call.timing_at_end()).add_header(&mut trailers);
         *self = Self::new(Chunks::Body(Body::empty()), None);

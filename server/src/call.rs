@@ -230,11 +230,11 @@ impl Call {
     /// Of a wait and a deadline that have both passed, the one that was due first decides, however
     /// late this is noticed.
     pub(crate) fn is_cut_before_poll(&self) -> bool {
-        let Some(deadline) = self.deadline else { return self.is_cut.load(Ordering::Acquire) };
-        let now = self.now();
         let mut state = self.state();
         let due = state.wake_at.take();
-        if state.cut.is_none() && deadline.at() <= now && due.is_none_or(|due| deadline.at() < due)
+        if let Some(deadline) = self.deadline.filter(|_| state.cut.is_none())
+            && deadline.at() <= self.now()
+            && due.is_none_or(|due| deadline.at() < due)
         {
             state.cut = Some(Cut::Deadline(deadline.timeout()));
             self.is_cut.store(true, Ordering::Release);
@@ -244,9 +244,7 @@ impl Call {
 
     /// When the call's `CallTask` must be polled next: at the earlier of the due time and the deadline.
     pub(crate) fn next_poll(&self) -> Option<Instant> {
-        let mut state = self.state();
-        // With a deadline it is looked at once more before the next poll.
-        let due = if self.deadline.is_some() { state.wake_at } else { state.wake_at.take() };
+        let due = self.state().wake_at;
         due.into_iter().chain(self.deadline.map(Deadline::at)).min()
     }
 

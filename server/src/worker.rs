@@ -12,8 +12,7 @@ use crate::budget::Budget;
 use crate::config::Config;
 use crate::counters::Snapshot;
 
-/// What a worker takes ahead of the limit on calls in flight: some hundred times what it needs at once
-/// to leave the others alone.
+/// What a worker takes ahead of the limit on calls in flight: so seldom does it write what all share.
 const CALLS_AHEAD: u64 = 256;
 /// And of the limit on bytes held: as much as one connection reads at a time.
 const BYTES_AHEAD: u64 = 64 * 1024;

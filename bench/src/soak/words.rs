@@ -35,14 +35,12 @@ pub(super) fn section(args: &SoakArgs, soaked: &Soaked) -> String {
     section
 }
 
-/// Nothing for a run that was too short.
 fn memory_table(soaked: &Soaked) -> String {
-    let (Some(server), Some(client)) = (soaked.server.memory, soaked.client.memory) else {
-        return String::new();
-    };
     let mut table =
         "| resident memory, MiB | middle third | last third | |\n|---|---:|---:|---:|\n".to_owned();
-    for (whose, memory) in [("server", server), ("this program", client)] {
+    for (whose, memory) in
+        [("server", soaked.server.memory), ("this program", soaked.client.memory)]
+    {
         let [middle, last] = [memory.middle, memory.last].map(mib);
         let growth = memory.growth() * 100.0;
         let _ = writeln!(table, "| {whose} | {middle:.1} | {last:.1} | {growth:+.1} % |");
