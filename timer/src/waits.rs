@@ -17,6 +17,8 @@ use tokio::runtime;
 use crate::alarm::{self, Alarm};
 use crate::clock::Clock;
 use crate::due::{BATCH, Due};
+use crate::lead::Lead;
+use crate::nanos;
 use crate::slab::Key;
 use crate::wheel::Wheel;
 
@@ -32,7 +34,7 @@ pub(crate) struct Waits {
     pub(crate) alarm: alarm::Kind,
     /// What the queue's times are counted from.
     pub(crate) origin: Instant,
-    spin: u64,
+    spin: Duration,
     /// How often all waits were ended together. A wait of before is over.
     fires: AtomicU64,
     queue: Mutex<Queue>,
@@ -54,6 +56,7 @@ struct Driving {
     alarm: Alarm,
     /// When the alarm rings.
     rings: u64,
+    lead: Lead,
 }
 
 /// Names a driver among those of its timer.
@@ -87,7 +90,7 @@ impl Waits {
             clock,
             alarm,
             origin: clock.now(),
-            spin: nanos(spin),
+            spin,
             fires: AtomicU64::new(0),
             queue: Mutex::new(queue),
         }
@@ -137,7 +140,7 @@ impl Waits {
                 None
             };
             let is_driven = runtime.is_none_or(|runtime| queue.is_driven(runtime));
-            queue.set_alarms(due.saturating_sub(self.spin));
+            queue.set_alarms(now, due);
             entered = if is_driven { Entered::Waiting } else { Entered::Undriven };
             others = queue.take_due(now);
         }
@@ -176,7 +179,8 @@ impl Waits {
         }
         let id = DriverId(queue.driver_ids);
         queue.driver_ids += 1;
-        queue.drivers.push(Driving { id, runtime, alarm, rings: AWAKE });
+        let lead = Lead::new(self.spin);
+        queue.drivers.push(Driving { id, runtime, alarm, rings: AWAKE, lead });
         Some(id)
     }
 
@@ -187,16 +191,8 @@ impl Waits {
         let mut queue = self.lock();
         let has_more = queue.wheel.expire(now, BATCH, |waker| due.push(waker));
         let next = if has_more { Some(now) } else { queue.wheel.next_work() };
-        let turn = match next {
-            Some(next) if next <= now.saturating_add(self.spin) => {
-                queue.set_alarm(driver, AWAKE);
-                Turn::Yield
-            }
-            next => {
-                queue.set_alarm(driver, next.map_or(NEVER, |next| next - self.spin));
-                Turn::Rest
-            }
-        };
+        let driver = queue.drivers.iter_mut().find(|other| other.id == driver);
+        let turn = driver.map_or(Turn::Rest, |driver| driver.turn(now, next.unwrap_or(NEVER)));
         drop(queue);
         due.wake();
         turn
@@ -241,26 +237,115 @@ impl Queue {
         Some(due)
     }
 
-    /// Lets the alarms ring at `at` that would ring later. Under the lock, so that of two threads the
-    /// later does not set an alarm back.
-    fn set_alarms(&mut self, at: u64) {
+    /// Moves forward the alarms that would ring too late for `due`. Under the lock, so that of two
+    /// threads the later does not set an alarm back.
+    fn set_alarms(&mut self, now: u64, due: u64) {
         for driver in &mut self.drivers {
-            if at < driver.rings {
-                driver.alarm.set(at);
-                driver.rings = at;
-            }
-        }
-    }
-
-    fn set_alarm(&mut self, driver: DriverId, at: u64) {
-        let Some(driver) = self.drivers.iter_mut().find(|other| other.id == driver) else { return };
-        driver.rings = at;
-        if at != AWAKE && at != NEVER {
-            driver.alarm.set(at);
+            driver.ring_for(now, due);
         }
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
+impl Driving {
+    /// What to do until `next`. Before a rest the alarm is set.
+    fn turn(&mut self, now: u64, next: u64) -> Turn {
+        if self.rings != AWAKE && self.rings <= now {
+            self.lead.learn(now - self.rings);
+        }
+        if self.lead.covers(now, next) {
+            self.rings = AWAKE;
+            return Turn::Yield;
+        }
+        self.rings = NEVER;
+        if next != NEVER {
+            self.ring_for(now, next);
+        }
+        Turn::Rest
+    }
+
+    /// Has the alarm ring for `due`, unless it rings before that.
+    fn ring_for(&mut self, now: u64, due: u64) {
+        let at = due.saturating_sub(self.lead.ahead(now, due));
+        if at >= self.rings {
+            return;
+        }
+        self.alarm.set(at);
+        // One that rings at once says nothing about how long a sleeping thread takes to notice.
+        self.rings = if at > now { at } else { AWAKE };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLISECOND: u64 = 1_000_000;
+    const LATENCY: u64 = 40_000;
+
+    /// Runs `test` with a driver that is not run: what it would do is asked of it.
+    fn with_driving(test: impl FnOnce(&mut Driving)) {
+        let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let _context = runtime.enter();
+        let (alarm, _bell) = alarm::new(alarm::Kind::Portable, Instant::now());
+        let (id, lead) = (DriverId(0), Lead::new(Duration::ZERO));
+        test(&mut Driving { id, runtime: runtime.handle().id(), alarm, rings: AWAKE, lead });
+    }
+
+    /// Waits one after the other, each of a millisecond, of which the alarm is noticed so late.
+    /// Returns when the last was due.
+    fn learn(driving: &mut Driving, latency: u64) -> u64 {
+        let mut now = 0;
+        for _ in 0..200 {
+            let due = now + MILLISECOND;
+            assert_eq!(driving.turn(now, due), Turn::Rest);
+            let woken = driving.rings + latency;
+            if woken < due {
+                assert_eq!(driving.turn(woken, due), Turn::Yield);
+                assert_eq!(driving.rings, AWAKE);
+            }
+            now = due.max(woken);
+        }
+        now
+    }
+
+    #[test]
+    fn an_alarm_rings_ahead_by_how_late_it_is_noticed() {
+        with_driving(|driving| {
+            let now = learn(driving, LATENCY);
+            let due = now + MILLISECOND;
+            assert_eq!(driving.turn(now, due), Turn::Rest);
+            let ahead = due - driving.rings;
+            assert!((LATENCY - 2_000..LATENCY + 2_000).contains(&ahead), "{ahead}");
+        });
+    }
+
+    #[test]
+    fn a_driver_without_waits_rests_and_is_woken_for_the_next() {
+        with_driving(|driving| {
+            let now = learn(driving, LATENCY);
+            assert_eq!((driving.turn(now, NEVER), driving.rings), (Turn::Rest, NEVER));
+            driving.ring_for(now, now + MILLISECOND);
+            let rings = driving.rings;
+            assert!((now + MILLISECOND - 2 * LATENCY..now + MILLISECOND).contains(&rings));
+            driving.ring_for(now, now + 2 * MILLISECOND);
+            assert_eq!(driving.rings, rings, "a later wait moves no alarm back");
+        });
+    }
+
+    #[test]
+    fn nothing_is_learnt_from_an_alarm_that_rings_at_once() {
+        with_driving(|driving| {
+            let mut now = learn(driving, LATENCY);
+            let before = driving.lead.ahead(now, now + MILLISECOND);
+            for _ in 0..100 {
+                now += MILLISECOND;
+                assert_eq!(driving.turn(now, NEVER), Turn::Rest);
+                // Nearer than the lead.
+                driving.ring_for(now, now + 5_000);
+                assert_eq!(driving.rings, AWAKE);
+                assert_eq!(driving.turn(now + 1_000, now + 5_000), Turn::Yield);
+            }
+            assert_eq!(driving.lead.ahead(now, now + MILLISECOND), before);
+        });
+    }
 }

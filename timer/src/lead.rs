@@ -1,0 +1,181 @@
+//! How far ahead of a due time an alarm rings, so that a thread that sleeps is awake by then.
+//!
+//! A core that slept takes tens of microseconds to run a thread again: learnt from the alarms that
+//! have rung. A thread that woke too early polls the rest. That is bounded to a share of all time, for
+//! many waits would else keep a core busy. What is asked for as spin is not.
+
+use std::time::Duration;
+
+use crate::nanos;
+use crate::waits::NEVER;
+
+/// An alarm that is noticed later than this teaches nothing: the thread had other work.
+const LONGEST: u64 = 100_000;
+/// How far an alarm that was noticed later than learnt moves it up.
+const UP: u64 = 1_500;
+/// How far any other moves it down. It settles where three of four come no later.
+const DOWN: u64 = UP / 3;
+
+/// Of all time, one part in so many may be polled.
+const SHARE: u64 = 10;
+/// What can be saved up in rest.
+const SAVINGS: u64 = 10 * LONGEST;
+
+/// The lead of one driver's alarm. All times are in nanoseconds.
+#[derive(Debug)]
+pub(crate) struct Lead {
+    spin: u64,
+    /// How late an alarm is noticed.
+    latency: u64,
+    /// How long may be polled.
+    budget: u64,
+    /// Until when the budget is accounted for.
+    accounted: u64,
+    is_polling: bool,
+}
+
+impl Lead {
+    /// A lead of `spin` at least.
+    pub(crate) fn new(spin: Duration) -> Self {
+        Self { spin: nanos(spin), latency: 0, budget: 0, accounted: 0, is_polling: false }
+    }
+
+    /// How far ahead of `due` an alarm should ring that is set `now`: by what was learnt, if so much
+    /// may be polled by then.
+    pub(crate) fn ahead(&mut self, now: u64, due: u64) -> u64 {
+        self.account(now);
+        let saved = due.saturating_sub(now).saturating_sub(self.latency) / SHARE;
+        if self.latency <= self.budget + saved { self.spin.max(self.latency) } else { self.spin }
+    }
+
+    /// Takes in that an alarm was noticed so late.
+    pub(crate) fn learn(&mut self, late: u64) {
+        if late > LONGEST {
+            return;
+        }
+        self.latency = if late > self.latency {
+            (self.latency + UP).min(LONGEST)
+        } else {
+            self.latency.saturating_sub(DOWN)
+        };
+    }
+
+    /// Whether the thread should poll from `now` until `next`, since a sleep would last too long. If
+    /// so, the time until this is asked again counts as polled.
+    pub(crate) fn covers(&mut self, now: u64, next: u64) -> bool {
+        self.account(now);
+        let left = next.saturating_sub(now);
+        let is_spin = next != NEVER && left <= self.spin;
+        self.is_polling = !is_spin && left <= self.latency.min(self.budget);
+        is_spin || self.is_polling
+    }
+
+    /// Threads that add waits come with readings of the clock that are not in order.
+    fn account(&mut self, now: u64) {
+        let passed = now.saturating_sub(self.accounted);
+        let polled = if self.is_polling { passed } else { 0 };
+        self.budget = (self.budget.saturating_sub(polled) + passed / SHARE).min(SAVINGS);
+        self.accounted += passed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Long enough to have saved all that can be.
+    const LATER: u64 = SHARE * SAVINGS;
+
+    fn learnt(latency: u64) -> Lead {
+        let mut lead = Lead::new(Duration::ZERO);
+        while lead.latency < latency {
+            lead.learn(LONGEST);
+        }
+        lead
+    }
+
+    #[test]
+    fn nothing_is_polled_before_anything_is_learnt() {
+        let mut lead = Lead::new(Duration::ZERO);
+        assert_eq!(lead.ahead(LATER, 2 * LATER), 0);
+        assert!(!lead.covers(LATER, LATER + 1));
+        assert!(lead.covers(LATER, LATER), "what is due does not wait for an alarm");
+    }
+
+    #[test]
+    fn it_settles_where_three_of_four_alarms_come_no_later() {
+        let mut lead = Lead::new(Duration::ZERO);
+        for alarm in 0..10_000 {
+            lead.learn(alarm * 7_919 % 80_000);
+        }
+        assert!((50_000..70_000).contains(&lead.latency), "{}", lead.latency);
+        (0..1_000).for_each(|_| lead.learn(2_000));
+        assert!(lead.latency <= 2_000 + UP, "{}", lead.latency);
+    }
+
+    #[test]
+    fn a_thread_with_other_work_is_not_taken_for_a_core_that_wakes() {
+        let mut lead = learnt(40_000);
+        let before = lead.latency;
+        for late in [LONGEST + 1, 1_000_000, u64::MAX] {
+            (0..1_000).for_each(|_| lead.learn(late));
+        }
+        assert_eq!(lead.latency, before);
+        (0..1_000).for_each(|_| lead.learn(LONGEST));
+        assert_eq!(lead.latency, LONGEST);
+    }
+
+    #[test]
+    fn what_it_has_begun_to_poll_it_polls_to_the_end() {
+        let mut lead = learnt(40_000);
+        // As much as was learnt is saved, no more.
+        let begun = SHARE * lead.latency;
+        let next = begun + lead.latency;
+        assert_eq!(lead.ahead(begun, next), lead.latency);
+        assert!((begun..=next).step_by(100).all(|now| lead.covers(now, next)));
+        assert_eq!(lead.ahead(next, next + 1_000), 0, "what is used up must be saved anew");
+        assert_eq!(lead.ahead(next, next + LATER), lead.latency, "and will be, in so long a time");
+    }
+
+    #[test]
+    fn spin_is_not_bounded_but_by_there_being_a_wait() {
+        let mut lead = Lead::new(Duration::from_millis(1));
+        (0..1_000_u64).for_each(|ms| assert!(lead.covers(ms * 1_000_000, (ms + 1) * 1_000_000)));
+        assert_eq!(lead.ahead(LATER, 2 * LATER), 1_000_000);
+        assert!(!Lead::new(Duration::MAX).covers(LATER, NEVER));
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_than_its_share_is_polled(
+            latency in 0..=LONGEST,
+            rounds in vec((0..300_000_u64, 0..150_000_u64), 1..500),
+        ) {
+            let mut lead = learnt(latency);
+            let (mut now, mut polled) = (0, 0);
+            for (rest, left) in rounds {
+                lead.ahead(now, now + rest);
+                now += rest;
+                if lead.covers(now, now + left) {
+                    polled += left;
+                    now += left;
+                    lead.covers(now, now);
+                }
+                prop_assert!(polled <= now / SHARE, "{polled} of {now}");
+            }
+        }
+
+        /// What another thread has read of the clock a while ago does not count twice.
+        #[test]
+        fn time_is_accounted_once(readings in vec(0..1_000_000_u64, 1..100)) {
+            let mut lead = learnt(LONGEST);
+            for now in &readings {
+                lead.ahead(*now, *now);
+            }
+            prop_assert!(lead.budget <= readings.iter().max().unwrap() / SHARE);
+        }
+    }
+}
