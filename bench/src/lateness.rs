@@ -36,17 +36,17 @@ impl Load {
         }
     }
 
-    /// How many calls a turn has: at the least a second of an open loop.
+    /// How many calls a turn has: enough for a second, and no more than it has time for.
     fn calls(self, bench: &Bench, delay: Duration) -> u64 {
-        match self {
+        let within = |time: Duration| match self {
             // About what a call takes besides its delay.
-            Self::AtATime(at_a_time) => {
-                let call = delay + Duration::from_micros(200);
-                let calls = bench.turn.as_nanos() * at_a_time as u128 / call.as_nanos();
-                bench.calls.min(u64::try_from(calls).unwrap_or(u64::MAX)).max(1)
+            Self::AtATime(calls) => {
+                time.as_nanos() * calls as u128 / (delay + Duration::from_micros(200)).as_nanos()
             }
-            Self::Rate(rate) => bench.calls.max(rate),
-        }
+            Self::Rate(calls) => time.as_nanos() * u128::from(calls) / 1_000_000_000,
+        };
+        let [least, most] = [Duration::from_secs(1), bench.turn].map(within);
+        u64::try_from(most.min(least.max(bench.calls.into())).max(1)).unwrap_or(u64::MAX)
     }
 }
 

@@ -34,7 +34,7 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(2);
 const LOOKS_A_LINE: usize = 30;
 /// A run that is shorter does not go into the page.
 const WHOLE: Duration = Duration::from_secs(600);
-/// One that is shorter yet cannot say whether memory stays flat: a third of it has no look.
+/// One that is shorter yet cannot say whether memory stays flat: a third of it may have no look.
 const SHORTEST: Duration = SAMPLE_EVERY.saturating_mul(3);
 /// How long the server may take to notice that the last calls were cancelled.
 const REST: Duration = Duration::from_secs(10);
@@ -74,7 +74,7 @@ struct Usage {
 pub(crate) fn run(args: &SoakArgs) -> anyhow::Result<()> {
     ensure!(
         args.time >= SHORTEST,
-        "{} are too short to judge memory: let it last {} or more",
+        "{} is too short to judge memory: let it last {} or more",
         text(args.time),
         text(SHORTEST)
     );
