@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use longsync_server::{Behavior, Config, Limits};
+use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// A gRPC and HTTP server that takes exactly as long as it is told.
@@ -45,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_SPIN", value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
     spin: Duration,
 
-    /// What is logged on stderr: off, error, warn, info, debug (a line a call) or trace.
+    /// What is logged on stderr: off, error, warn, info, debug (a line a call), or targets such as h2=debug.
     #[arg(long, env = "LONGSYNC_LOG", value_name = "LEVEL", default_value = "warn", value_parser = log)]
     log: Targets,
 
@@ -127,14 +128,29 @@ impl Args {
 
 /// A level alone is of our own lines; what the libraries have to say is asked for by their names.
 fn log(text: &str) -> Result<Targets, String> {
-    if let Ok(level) = text.parse::<LevelFilter>() {
+    log_up_to(STATIC_MAX_LEVEL, text)
+}
+
+/// [`log`], in a build that has lines up to the level `most`.
+fn log_up_to(most: LevelFilter, text: &str) -> Result<Targets, String> {
+    let targets = if let Ok(level) = text.parse::<LevelFilter>() {
         let of_libraries = level.min(LevelFilter::WARN);
-        return Ok(Targets::new().with_default(of_libraries).with_target("longsync_server", level));
+        Targets::new().with_default(of_libraries).with_target("longsync_server", level)
+    } else {
+        let targets = text.parse().ok().filter(|_| text.contains('='));
+        targets.ok_or_else(|| {
+            format!("`{text}` is no level: write off, error, warn, info or debug, or targets such as h2=debug")
+        })?
+    };
+    let levels = targets.iter().map(|(_, level)| level).chain(targets.default_level());
+    if levels.max() > Some(most) {
+        return Err(
+            "a release has no lines of the level trace, which a target without a level asks \
+                    for as well: write debug at the most, such as h2=debug"
+                .to_owned(),
+        );
     }
-    let targets = text.parse().ok().filter(|_| text.contains('='));
-    targets.ok_or_else(|| {
-        format!("`{text}` is no level: write off, error, warn, info, debug or trace, or targets such as h2=debug")
-    })
+    Ok(targets)
 }
 
 fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
@@ -157,4 +173,23 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     resolved.ok_or_else(|| {
         format!("`{text}` is not an address to listen on: write one such as 127.0.0.1:9000 or localhost:9000")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_build_cannot_log_is_refused() {
+        let log = |text| log_up_to(LevelFilter::DEBUG, text);
+        assert!(log("off").is_ok());
+        assert!(log("debug").is_ok());
+        assert!(log("h2=debug,longsync_server=info").is_ok());
+        for text in ["trace", "h2=trace", "hyper=info,h2=trace", "trace,h2=debug", "h2=debug,hyper"]
+        {
+            let said = log(text).unwrap_err();
+            assert!(said.contains("write debug at the most"), "{text}: {said}");
+            assert!(log_up_to(LevelFilter::TRACE, text).is_ok(), "{text}");
+        }
+    }
 }

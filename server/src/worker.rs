@@ -12,7 +12,7 @@ use crate::budget::Budget;
 use crate::config::Config;
 use crate::counters::Snapshot;
 
-/// What a worker takes ahead of the limit on calls in flight: so seldom does it write what all share.
+/// What a worker takes ahead of the limit on calls in flight, so that it seldom writes what all share.
 const CALLS_AHEAD: u64 = 256;
 /// And of the limit on bytes held: as much as one connection reads at a time.
 const BYTES_AHEAD: u64 = 64 * 1024;

@@ -150,7 +150,7 @@ fn wrong_usage_exits_with_2_and_says_what_would_be_right_and_binds_nothing() -> 
         (&["--max-count", "-1"], "a whole number, without a sign or a unit"),
         (&["--max-in-flight", "-3"], "a whole number"),
         (&["--max-message-bytes", "5GiB"], "a whole number, without a sign or a unit"),
-        (&["--log", "loud"], "off, error, warn, info, debug or trace"),
+        (&["--log", "loud"], "off, error, warn, info or debug"),
         (&["--nonsense"], "--help"),
         (&["surplus"], "--help"),
     ] {
