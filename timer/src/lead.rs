@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use crate::nanos;
-use crate::waits::NEVER;
+use crate::nanos::{NEVER, nanos};
 
 /// An alarm that is noticed later than this teaches nothing: the thread had other work.
 const LONGEST: u64 = 100_000;

@@ -80,6 +80,7 @@ mod clock;
 mod driver;
 mod due;
 mod lead;
+mod nanos;
 mod slab;
 mod sleep;
 mod waits;
@@ -91,7 +92,7 @@ use std::time::{Duration, Instant};
 
 pub use crate::clock::Clock;
 pub use crate::sleep::{Sleep, Woken};
-use crate::waits::{NEVER, Waits};
+use crate::waits::Waits;
 
 /// When a wait is due that is longer than the clock lasts.
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -172,11 +173,6 @@ impl fmt::Debug for Timer {
         let waits = self.waits.len();
         f.debug_struct("Timer").field("clock", &self.waits.clock).field("waits", &waits).finish()
     }
-}
-
-/// As the queue counts time.
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use tokio::task::coop::poll_proceed;
 
 use crate::clock::Clock;
 use crate::driver;
+use crate::nanos::NEVER;
 use crate::slab::Key;
-use crate::waits::{Entered, NEVER, Waits};
+use crate::waits::{Entered, Waits};
 
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

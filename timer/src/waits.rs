@@ -18,12 +18,9 @@ use crate::alarm::{self, Alarm};
 use crate::clock::Clock;
 use crate::due::{BATCH, Due};
 use crate::lead::Lead;
-use crate::nanos;
+use crate::nanos::{NEVER, nanos};
 use crate::slab::Key;
 use crate::wheel::Wheel;
-
-/// A due time that does not come: nanoseconds since the origin end 584 years after it.
-pub(crate) const NEVER: u64 = u64::MAX;
 
 /// An alarm that needs no setting, since its driver looks at the queue before it rests.
 const AWAKE: u64 = 0;
