@@ -55,7 +55,7 @@ struct Args {
     calls: u64,
 
     /// How long a turn takes at most where calls wait for one another; it has fewer of them then. The
-    /// default leaves all turns whole; with 10s, all of it takes half as long.
+    /// default leaves all turns whole; with 10s, all of it takes about half as long.
     #[arg(long, default_value = "120s", value_parser = longsync::duration::parse)]
     turn: Duration,
 
