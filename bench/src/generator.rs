@@ -42,11 +42,10 @@ struct GhzStatuses {
 }
 
 pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
-    let figure = |closed: Closed| {
-        let title = format!("Generators, {closed}, no delay ({} calls a round)", closed.calls);
-        Figure::new(title, move |title| measure(bench, title, closed))
-    };
-    bench.closed_loops().map(figure).into()
+    bench.closed_loops(
+        |closed| format!("Generators, {closed}, no delay ({} calls a round)", closed.calls),
+        measure,
+    )
 }
 
 fn measure(bench: &Bench, title: &str, closed: Closed) -> Table {

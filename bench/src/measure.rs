@@ -64,13 +64,18 @@ impl<'a> Figure<'a> {
 pub(crate) type Measured<T> = Result<Vec<T>, String>;
 
 impl Bench {
-    /// The closed loops without a delay.
-    pub(crate) fn closed_loops(&self) -> [Closed; SHAPES.len()] {
-        SHAPES.map(|(connections, streams)| Closed {
-            calls: self.calls * TIMES,
-            connections,
-            in_flight: connections * streams,
-        })
+    /// A figure for each closed loop without a delay.
+    pub(crate) fn closed_loops(
+        &self,
+        title: impl Fn(Closed) -> String,
+        measure: fn(&Self, &str, Closed) -> Table,
+    ) -> Vec<Figure<'_>> {
+        let figure = |(connections, streams)| {
+            let calls = self.calls * TIMES;
+            let closed = Closed { calls, connections, in_flight: connections * streams };
+            Figure::new(title(closed), move |title| measure(self, title, closed))
+        };
+        SHAPES.map(figure).into()
     }
 
     /// Gives each side its turn in every round. A side that fails has no further turn.

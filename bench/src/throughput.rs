@@ -10,11 +10,10 @@ use crate::table::{Table, Unit};
 const SIDES: [Server; 4] = [Server::Longsync, Server::Tonic, Server::GrpcGo, Server::Nghttpd];
 
 pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
-    let figure = |closed: Closed| {
-        let title = format!("No delay, {closed}, by h2load ({} calls a round)", closed.calls);
-        Figure::new(title, move |title| measure(bench, title, closed))
-    };
-    bench.closed_loops().map(figure).into()
+    bench.closed_loops(
+        |closed| format!("No delay, {closed}, by h2load ({} calls a round)", closed.calls),
+        measure,
+    )
 }
 
 fn measure(bench: &Bench, title: &str, closed: Closed) -> Table {

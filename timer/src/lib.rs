@@ -112,8 +112,9 @@ impl Timer {
     /// A timer whose runtime does not sleep for the last `spin` before a due time, but polls: waits
     /// end more precisely, and the thread keeps its core busy all that time. Its other tasks and its
     /// sockets are served meanwhile. Without it, most waits of a thread with little to do end as
-    /// precisely, since alarms ring ahead; it is for the others. It should be longer than a sleeping core takes to wake at the
-    /// most (200 us where the figures above come from), and the thread should have its core to itself.
+    /// precisely, since alarms ring ahead; it is for the others. `spin` should be longer than a
+    /// sleeping core takes to wake at the most (200 us where the figures above come from), and the
+    /// thread should have its core to itself.
     ///
     /// Under [`Clock::Tokio`] it makes no difference.
     pub fn with_spin(clock: Clock, spin: Duration) -> Self {
