@@ -75,6 +75,14 @@ fn cannot_listen(config: &Config, error: &std::io::Error) -> anyhow::Error {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
             "{address} is in use: stop the program that listens there, or choose another with --listen"
         ),
+        std::io::ErrorKind::AddrNotAvailable => anyhow::anyhow!(
+            "{} is no address of this machine: give --listen one that is, such as 127.0.0.1:{}, or 0.0.0.0:{1} for all",
+            address.ip(),
+            address.port()
+        ),
+        std::io::ErrorKind::PermissionDenied => anyhow::anyhow!(
+            "the system does not let this program listen on {address}: choose another port with --listen, such as 9000"
+        ),
         _ => anyhow::anyhow!("cannot listen on {address}: {error}"),
     }
 }

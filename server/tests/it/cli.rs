@@ -178,6 +178,19 @@ fn an_address_in_use_is_named_in_one_sentence_and_the_exit_code_is_1() -> Result
     Ok(())
 }
 
+/// 192.0.2.0/24 is for documentation: no machine has it (RFC 5737).
+#[test]
+fn an_address_that_the_machine_has_not_is_told_with_one_that_it_has() -> Result<()> {
+    let output = ended(&mut command(&["--listen", "192.0.2.1:9000"]))?;
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("192.0.2.1 is no address of this machine"), "{said}");
+    assert!(said.contains("127.0.0.1:9000"), "{said}");
+    assert!(output.stdout.is_empty());
+    Ok(())
+}
+
 #[tokio::test]
 async fn logs_are_a_line_a_call_at_debug_and_on_stderr() -> Result<()> {
     let server = Running::start(&mut command(&[
