@@ -328,6 +328,7 @@ impl Drop for Call {
         }
         self.worker.call_ended();
         tracing::debug!(
+            target: crate::CALL_LOG_TARGET,
             rpc = %kind,
             %outcome,
             call_id = Some(state.call_id.as_str()).filter(|id| !id.is_empty()),

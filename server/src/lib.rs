@@ -68,6 +68,9 @@ pub use crate::behavior::{Behavior, NotABehavior};
 pub use crate::config::{Config, Limits};
 pub use crate::connection::serve_connection;
 pub use crate::counters::{Figure, Kind, Outcome, Snapshot};
-pub use crate::files::{FileLimit, raise_file_limit};
+pub use crate::files::{FileLimit, TooManyConnections, raise_file_limit};
 pub use crate::server::{Server, Stats};
 pub use crate::worker::Worker;
+
+/// The target of the log line that each call writes at level debug when it ends.
+pub const CALL_LOG_TARGET: &str = "longsync_server::call";

@@ -17,7 +17,7 @@ use crate::acceptor::{Accepted, Acceptor};
 use crate::config::Config;
 use crate::connection::serve_connection;
 use crate::counters::Snapshot;
-use crate::files::{connections_within, file_limit};
+use crate::files::connections;
 use crate::worker::{Shared, Worker};
 
 /// How many connections may wait to be accepted; the system may hold it to less.
@@ -51,14 +51,13 @@ impl Server {
     /// [`Server::serve`].
     ///
     /// # Errors
-    /// When the address cannot be bound.
+    /// When the address cannot be bound; before that, with a [`TooManyConnections`](crate::TooManyConnections)
+    /// inside, when `max_connections` is more than the limit on open files has room for.
     pub fn bind(config: Config) -> io::Result<Self> {
+        let max_connections =
+            connections(&config).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
         let listener = listen(config.listen)?;
         let local_addr = listener.local_addr()?;
-        let max_connections = match config.limits.max_connections {
-            Some(limit) => limit.get(),
-            None => connections_within(file_limit()),
-        };
         let workers = config.workers.get();
         Ok(Self { listener, local_addr, max_connections, shared: Shared::new(config, workers) })
     }
