@@ -29,6 +29,8 @@ pub(crate) struct Call {
     deadline: Option<Deadline>,
     attempt: u32,
     behavior_header: Option<HeaderValue>,
+    /// For the line that it writes when it ends.
+    traceparent: Option<Box<HeaderValue>>,
     is_admitted: bool,
     /// Whether [`State::cut`] is set: it is looked at often, and seldom is.
     is_cut: AtomicBool,
@@ -70,6 +72,10 @@ impl Call {
                 Err(why) => cut = Some(Cut::Refused(Refusal::invalid("grpc-timeout", why))),
             }
         }
+        if headers.is_behavior_repeated && kind.is_some() {
+            let why = "given twice: send it once";
+            cut = Some(Cut::Refused(Refusal::invalid(longsync::BEHAVIOR_HEADER, why)));
+        }
         let is_admitted = kind.is_some() && worker.shared.in_flight.take(worker.index, 1);
         if kind.is_some() && !is_admitted {
             cut = Some(Cut::Refused(Refusal::Exhausted {
@@ -91,6 +97,7 @@ impl Call {
             deadline,
             attempt: headers.attempt,
             behavior_header: headers.behavior,
+            traceparent: headers.traceparent,
             is_admitted,
             is_cut: AtomicBool::new(cut.is_some()),
             buffered_bytes: AtomicU64::new(0),
@@ -336,6 +343,7 @@ impl Drop for Call {
             behavior = state.behavior.as_ref().map(ToString::to_string),
             attempt = self.attempt,
             worker = self.worker.index,
+            traceparent = self.traceparent.as_ref().and_then(|value| value.to_str().ok()),
             "call ended"
         );
     }

@@ -36,6 +36,7 @@
 //! `route` (`http_face`, or `services` and `rpc`), `plan`, the wait in `call`, and back as an
 //! `answer_body`.
 
+mod accept;
 mod acceptor;
 mod answer_body;
 mod behavior;
@@ -48,7 +49,9 @@ mod connection;
 mod counters;
 mod deadline;
 mod files;
+mod form;
 mod framing;
+mod host;
 mod http_face;
 mod intake;
 mod io;
@@ -56,8 +59,10 @@ mod metrics;
 mod plan;
 mod refusal;
 mod request_body;
+mod rest;
 mod route;
 mod rpc;
+mod scrapes;
 mod server;
 mod services;
 mod task;

@@ -1,7 +1,7 @@
 //! What the calls of one runtime thread share: timer, counters, limits, and how far a shutdown is.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
@@ -10,7 +10,8 @@ use tonic_health::server::HealthReporter;
 
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::counters::Snapshot;
+use crate::counters::{Counters, Snapshot};
+use crate::scrapes::Scrapes;
 
 /// What a worker takes ahead of the limit on calls in flight, so that it seldom writes what all share.
 const CALLS_AHEAD: u64 = 256;
@@ -29,7 +30,9 @@ pub(crate) struct Shared {
     pub(crate) buffered_bytes: Budget,
     pub(crate) health: HealthReporter,
     is_healthy: AtomicBool,
-    counters: Box<[Mutex<Snapshot>]>,
+    pub(crate) counters: Counters,
+    /// Whoever renders [`metrics`](crate::metrics), in turn.
+    pub(crate) scrapes: Scrapes,
 }
 
 impl Shared {
@@ -45,7 +48,8 @@ impl Shared {
             connections_refused: AtomicU64::new(0),
             health: HealthReporter::new(),
             is_healthy: AtomicBool::new(false),
-            counters: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
+            counters: Counters::new(workers),
+            scrapes: Scrapes::default(),
         })
     }
 
@@ -56,11 +60,7 @@ impl Shared {
 
     /// What all workers counted together, until now.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let mut sum = Snapshot::new();
-        for counters in &self.counters {
-            sum.add(&lock(counters));
-        }
-        sum
+        self.counters.snapshot()
     }
 
     /// What health checks are told, of the server as a whole and of its service. Said once: those who
@@ -168,7 +168,7 @@ impl Worker {
     }
 
     pub(crate) fn counters(&self) -> MutexGuard<'_, Snapshot> {
-        lock(&self.shared.counters[self.index])
+        self.shared.counters.of(self.index)
     }
 
     pub(crate) fn call_started(&self) {
@@ -186,11 +186,6 @@ impl Worker {
             self.idle.notified().await;
         }
     }
-}
-
-/// A panic elsewhere must not end the counting.
-fn lock(counters: &Mutex<Snapshot>) -> MutexGuard<'_, Snapshot> {
-    counters.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(unix)]

@@ -11,6 +11,7 @@ use longsync::v1::{Failure, LongSyncExchangeRequest, LongSyncExchangeResponse};
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
+use super::refuse;
 use crate::call::Call;
 use crate::plan::{Ask, Plan};
 use crate::refusal::Refusal;
@@ -26,6 +27,7 @@ pub(crate) struct Answers {
     call: Arc<Call>,
     inbox: Inbox,
     requests: Streaming<LongSyncExchangeRequest>,
+    has_begun: bool,
     have_requests_ended: bool,
     unanswered: BinaryHeap<Reverse<Unanswered>>,
     taken: u64,
@@ -52,6 +54,7 @@ impl Answers {
             call,
             inbox,
             requests,
+            has_begun: false,
             have_requests_ended: false,
             unanswered: BinaryHeap::new(),
             taken: 0,
@@ -81,6 +84,7 @@ impl Answers {
         request: &LongSyncExchangeRequest,
         now: Instant,
     ) -> Option<LongSyncExchangeResponse> {
+        self.has_begun = true;
         let received_at = self.call.received(&request.call_id);
         let plan = match self.call.plan(Ask::from(request)) {
             Ok(plan) => plan,
@@ -133,7 +137,15 @@ impl Stream for Answers {
                     }
                 }
                 Poll::Ready(Some(Err(status))) => return Poll::Ready(Some(Err(status))),
-                Poll::Ready(None) => this.have_requests_ended = true,
+                Poll::Ready(None) => {
+                    this.have_requests_ended = true;
+                    // Without a message there is still the header, which may be wrong.
+                    if !this.has_begun
+                        && let Err(why) = this.call.plan(Ask::default())
+                    {
+                        return Poll::Ready(Some(Err(refuse(&this.call, why))));
+                    }
+                }
                 Poll::Pending => break,
             }
         }

@@ -14,6 +14,7 @@ mod exchange;
 mod harness;
 mod health;
 mod http;
+mod http1;
 mod limits;
 mod reflection;
 mod stream;
