@@ -55,6 +55,9 @@ where
             return tracing::debug!("a client said nothing that HTTP begins with");
         }
     };
+    if let Some(foreign) = io.foreign() {
+        worker.shared.told.tell(foreign, worker.timer.now());
+    }
     let ended = match protocol {
         Ok(Some(Protocol::Http2)) => serve_http2(io, worker).await,
         Ok(Some(Protocol::Http1)) => serve_http1(io, worker).await,

@@ -11,6 +11,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use longsync_timer::Timer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
+use crate::foreign::{self, Foreign, Judged};
+
 /// How much is read before the connection's calls are looked at. A connection writes only when its
 /// reads have nothing more, so that answers which are due would wait behind all there is to parse.
 const READ_BUDGET: usize = 64 * 1024;
@@ -60,6 +62,8 @@ pub(crate) struct Watched<IO> {
     reads: Arc<Reads>,
     /// What was read to find out the protocol, and was not yet read by it.
     head: Bytes,
+    /// What it is, if it is none of either.
+    foreign: Option<Foreign>,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Watched<IO> {
@@ -70,11 +74,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Watched<IO> {
             last_ns: AtomicU64::new(0),
             budget: AtomicUsize::new(READ_BUDGET),
         };
-        Self { io, reads: Arc::new(reads), head: Bytes::new() }
+        Self { io, reads: Arc::new(reads), head: Bytes::new(), foreign: None }
     }
 
     pub(crate) fn reads(&self) -> &Arc<Reads> {
         &self.reads
+    }
+
+    /// What the client began with that is not HTTP, once that is clear.
+    pub(crate) fn foreign(&self) -> Option<Foreign> {
+        self.foreign
     }
 
     /// Reads until it is clear what the client speaks. [`None`]: it left before that.
@@ -83,9 +92,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Watched<IO> {
         let protocol = loop {
             let known = head.len().min(HTTP2_PREFACE.len());
             if head[..known] != HTTP2_PREFACE[..known] {
-                break Some(Protocol::Http1);
-            }
-            if known == HTTP2_PREFACE.len() {
+                match foreign::judge(&head) {
+                    Judged::Unclear => {}
+                    Judged::Foreign(foreign) => {
+                        self.foreign = Some(foreign);
+                        break Some(Protocol::Http1);
+                    }
+                    Judged::Other => break Some(Protocol::Http1),
+                }
+            } else if known == HTTP2_PREFACE.len() {
                 break Some(Protocol::Http2);
             }
             let bytes = self.io.read_buf(&mut head).await?;

@@ -49,6 +49,7 @@ mod connection;
 mod counters;
 mod deadline;
 mod files;
+mod foreign;
 mod form;
 mod framing;
 mod host;

@@ -11,6 +11,7 @@ use tonic_health::server::HealthReporter;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::counters::{Counters, Snapshot};
+use crate::foreign::Told;
 use crate::scrapes::Scrapes;
 
 /// What a worker takes ahead of the limit on calls in flight, so that it seldom writes what all share.
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// Whoever renders [`metrics`](crate::metrics), in turn.
     pub(crate) scrapes: Scrapes,
+    pub(crate) told: Told,
 }
 
 impl Shared {
@@ -50,6 +52,7 @@ impl Shared {
             is_healthy: AtomicBool::new(false),
             counters: Counters::new(workers),
             scrapes: Scrapes::default(),
+            told: Told::default(),
         })
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::harness::{Raw, Result, Web, eventually, ms, wait};
@@ -205,14 +206,17 @@ async fn logs_are_a_line_a_call_at_debug_and_on_stderr() -> Result<()> {
     for id in ["first", "second"] {
         let mut request = wait(ms(5));
         request.call_id = id.to_owned();
-        raw.unary(&request, &[]).await?.ended().await?;
+        let traceparent = format!("00-0af7651916cd43dd8448eb211c80319c-{id:0>16}-01");
+        raw.unary(&request, &[("traceparent", &traceparent)]).await?.ended().await?;
     }
     signal(&server, Signal::TERM)?;
     let (_, said) = server.ended().await?;
     let calls: Vec<_> = said.lines().filter(|line| line.contains("call ended")).collect();
     let [first, second] = calls[..] else { anyhow::bail!("{said}") };
     for (line, id) in [(first, "first"), (second, "second")] {
-        for part in ["rpc=LongSync", "outcome=answered", id, "5ms"] {
+        let traceparent =
+            format!("traceparent=\"00-0af7651916cd43dd8448eb211c80319c-{id:0>16}-01\"");
+        for part in ["rpc=LongSync", "outcome=answered", id, "5ms", &traceparent] {
             assert!(line.contains(part), "{part} in {line}");
         }
     }
@@ -393,7 +397,6 @@ fn unasked_pings(count: usize) -> Vec<u8> {
 }
 
 async fn send(server: &Running, bytes: &[u8]) -> Result<TcpStream> {
-    use tokio::io::AsyncWriteExt as _;
     let mut socket = TcpStream::connect(server.addr).await?;
     socket.write_all(bytes).await?;
     Ok(socket)
@@ -454,6 +457,28 @@ async fn a_level_alone_has_nothing_logged_that_a_library_warns_of() -> Result<()
     signal(&server, Signal::TERM)?;
     let (_, said) = server.ended().await?;
     assert!(!said.contains("h2::"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_told_at_warn_once_a_minute() -> Result<()> {
+    let server = Running::start(&mut command(&["--listen", "127.0.0.1:0", "--drain", "0s"]))?;
+    for _ in 0..3 {
+        for foreign in [
+            &b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..],
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n\r\n",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c",
+        ] {
+            let mut socket = send(&server, foreign).await?;
+            // It is answered with 400, or closed.
+            let _ = socket.read_to_end(&mut Vec::new()).await;
+        }
+    }
+    signal(&server, Signal::TERM)?;
+    let (_, said) = server.ended().await?;
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("WARN")).collect();
+    let [tls, proxy] = lines[..] else { anyhow::bail!("{said}") };
+    assert!(tls.contains("speaks TLS") && proxy.contains("PROXY protocol"), "{said}");
     Ok(())
 }
 
