@@ -35,7 +35,7 @@ pub(crate) fn format(headers: &HeaderMap) -> Format {
 #[derive(Debug, Default)]
 struct Text {
     named: Option<u16>,
-    any_text: Option<u16>,
+    of_type: Option<u16>,
     anything: Option<u16>,
 }
 
@@ -43,7 +43,7 @@ impl Text {
     fn add(&mut self, range: &Range<'_>) {
         let place = match range.media_type.to_ascii_lowercase().as_str() {
             "text/plain" if matches!(range.version, None | Some("0.0.4")) => &mut self.named,
-            "text/*" => &mut self.any_text,
+            "text/*" => &mut self.of_type,
             "*/*" => &mut self.anything,
             _ => return,
         };
@@ -51,7 +51,7 @@ impl Text {
     }
 
     fn quality(&self) -> u16 {
-        self.named.or(self.any_text).or(self.anything).unwrap_or(UNNAMED)
+        self.named.or(self.of_type).or(self.anything).unwrap_or(UNNAMED)
     }
 }
 

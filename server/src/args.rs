@@ -26,10 +26,10 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", value_parser = address)]
     listen: SocketAddr,
 
-    /// The port to listen on, on the default host: --listen in short.
+    /// The port to listen on at the default host, instead of --listen.
     ///
-    /// Of the flags and of the environment only one of the two may be given. Without either, PORT in
-    /// the environment is this port.
+    /// Flags go before the variables of these two flags, and those before the variable PORT, which is a
+    /// port as well.
     #[arg(long, env = "LONGSYNC_PORT", value_name = "PORT", value_parser = port)]
     port: Option<u16>,
 
@@ -47,7 +47,7 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N", value_parser = workers)]
     workers: Option<NonZeroUsize>,
 
-    /// How long waiting calls may go on after SIGTERM or Ctrl-C.
+    /// How long waiting calls may go on after SIGTERM, SIGHUP or Ctrl-C.
     #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
     drain: Duration,
 
@@ -56,7 +56,8 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_SPIN", value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
     spin: Duration,
 
-    /// What is logged on stderr: off, error, warn, info, debug (a line a call), or targets such as h2=debug.
+    /// What our own code logs on stderr: off, error, warn, info or debug (one line per call); libraries
+    /// log errors alone. Or targets by name, such as h2=debug.
     #[arg(long, env = "LONGSYNC_LOG", value_name = "LEVEL", default_value = "warn", value_parser = log)]
     log: Targets,
 

@@ -28,7 +28,8 @@ pub(crate) struct Call {
     arrived: Instant,
     deadline: Option<Deadline>,
     attempt: u32,
-    behavior_header: Option<HeaderValue>,
+    /// Seldom sent, and boxed for that.
+    behavior_header: Option<Box<HeaderValue>>,
     /// For the line that it writes when it ends.
     traceparent: Option<Box<HeaderValue>>,
     is_admitted: bool,
@@ -96,7 +97,7 @@ impl Call {
             arrived,
             deadline,
             attempt: headers.attempt,
-            behavior_header: headers.behavior,
+            behavior_header: headers.behavior.map(Box::new),
             traceparent: headers.traceparent,
             is_admitted,
             is_cut: AtomicBool::new(cut.is_some()),
@@ -125,7 +126,7 @@ impl Call {
     /// Plans a request of this call.
     pub(crate) fn plan(&self, ask: Ask<'_>) -> Result<Plan, Refusal> {
         let config = &self.worker.shared.config;
-        let ask = Ask { header: self.behavior_header.as_ref(), ..ask };
+        let ask = Ask { header: self.behavior_header.as_deref(), ..ask };
         let plan = plan(&ask, &config.behavior, &config.limits)?;
         self.state().behavior = Some(plan.behavior.clone());
         Ok(plan)

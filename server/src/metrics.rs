@@ -111,10 +111,11 @@ struct Workers(Arc<Shared>);
 
 impl Collector for Workers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = self.0.snapshot();
-        calls(&mut encoder, &snapshot)?;
-        held(&mut encoder, &snapshot, &self.0)?;
-        figures(&mut encoder, &snapshot)
+        self.0.counters.read(|snapshot| {
+            calls(&mut encoder, snapshot)?;
+            held(&mut encoder, snapshot, &self.0)?;
+            figures(&mut encoder, snapshot)
+        })
     }
 }
 
@@ -192,7 +193,9 @@ impl EncodeMetric for Buckets<'_> {
         buckets.push((f64::INFINITY, 0));
         // Once over what was recorded, in order: counting bucket by bucket would go over it for each.
         let mut bucket = 0;
-        for recorded in histogram.iter_recorded() {
+        // In one that is empty it would look for the first to the very end.
+        let recorded = Some(histogram).filter(|it| !it.is_empty());
+        for recorded in recorded.into_iter().flat_map(|it| it.iter_recorded()) {
             let nanos = histogram.lowest_equivalent(recorded.value_iterated_to());
             bucket += self.bounds[bucket..].iter().take_while(|bound| **bound < nanos).count();
             buckets[bucket].1 += recorded.count_at_value();

@@ -104,7 +104,7 @@ impl Rest {
     }
 
     /// The answer, now that there is one. Over HTTP/1.1 its end waits for the rest.
-    pub(crate) fn answered(self: Box<Self>, response: Response<Body>) -> Response<Body> {
+    pub(crate) fn answered(self, response: Response<Body>) -> Response<Body> {
         if self.version == Version::HTTP_2 {
             discard(self.body, &self.worker);
             return response;
@@ -128,7 +128,7 @@ impl Rest {
             answer: Some(body),
             answered,
             over,
-            rest: Rest { left: MOST_BYTES, ..*self },
+            rest: Self { left: MOST_BYTES, ..self },
         };
         Response::from_parts(head, Body::new(lingering))
     }

@@ -44,8 +44,6 @@ pub(crate) struct Answer {
 enum Coming {
     Boxed(BoxAnswer),
     Direct(direct::Answer),
-    /// It waits for the rest of its request.
-    Held(Option<Response<Body>>),
     /// It has come.
     Over,
 }
@@ -58,10 +56,6 @@ impl Coming {
                 Ok(message) => Came::Message(message),
                 Err(status) => Came::Response(status.into_http()),
             }),
-            Self::Held(response) => match response.take() {
-                Some(response) => Poll::Ready(Came::Response(response)),
-                None => Poll::Pending,
-            },
             Self::Over => Poll::Pending,
         }
     }
@@ -91,7 +85,7 @@ impl Answer {
     fn plain(&mut self, response: Response<Body>) -> Response<AnswerBody> {
         let response = if self.is_head { http_face::without_body(response) } else { response };
         AnswerBody::plain(match self.rest.take() {
-            Some(rest) => rest.answered(response),
+            Some(rest) => (*rest).answered(response),
             None => response,
         })
     }
@@ -106,7 +100,7 @@ impl Answer {
         match (polled, rest.answer_waits_until()) {
             (Poll::Ready(Came::Response(response)), Some(until)) => {
                 call.wake_at(until);
-                self.response = Coming::Held(Some(response));
+                self.response = Coming::Boxed(Box::pin(future::ready(response)));
                 Poll::Pending
             }
             (polled, _) => polled,
@@ -193,7 +187,7 @@ pub(crate) fn route(
             let response = handler(with_call(request, &call, reads));
             Answer::of(Some(call), response)
         }
-        Err(refused) => refuse(worker, request, refused),
+        Err(refused) => refuse(worker, request, *refused),
     }
 }
 
@@ -207,9 +201,9 @@ fn refuse(worker: &Arc<Worker>, request: Request<Incoming>, refused: Response<Bo
 fn find(
     worker: &Worker,
     request: &Request<Incoming>,
-) -> Result<(Option<Kind>, Handler), Response<Body>> {
+) -> Result<(Option<Kind>, Handler), Box<Response<Body>>> {
     if let Some(refused) = refuse_transport(request) {
-        return Err(refused);
+        return Err(Box::new(refused));
     }
     let path = request.uri().path();
     let path = path.strip_prefix('/').unwrap_or(path);
@@ -224,7 +218,7 @@ fn find(
         quoted(method),
         quoted(service)
     );
-    Err(Status::new(Code::Unimplemented, why).into_http())
+    Err(Box::new(Status::new(Code::Unimplemented, why).into_http()))
 }
 
 /// A request whose body is watched, and which has its call beside it.

@@ -140,7 +140,8 @@ mod tests {
         let (mut answers, mut rendering) = (Vec::new(), None);
         for format in [Format::Text, Format::OpenMetrics, Format::Text, Format::OpenMetrics] {
             let (next, answer) = scrape(format);
-            rendering = rendering.or(scrapes.add(next));
+            let added = scrapes.add(next);
+            rendering = rendering.or(added);
             answers.push((format, answer));
         }
         let rendered = RefCell::new(0);

@@ -63,7 +63,7 @@ impl Shared {
 
     /// What all workers counted together, until now.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        self.counters.snapshot()
+        self.counters.read(Snapshot::clone)
     }
 
     /// What health checks are told, of the server as a whole and of its service. Said once: those who

@@ -156,7 +156,7 @@ mod tests {
         None,
         Some(7),
         None,
-        FieldSet::new(&[], tracing::callsite::Identifier(&PLACE)),
+        FieldSet::new(&[], Identifier(&PLACE)),
         Kind::EVENT,
     );
 

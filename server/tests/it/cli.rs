@@ -336,11 +336,11 @@ async fn with_few_files_most_are_for_connections_and_the_reserve_is_never_touche
         Command::new("sh").args(["-c", "echo /proc/$$/fd/*"]).stdin(Stdio::null()).output()?;
     let inherited = String::from_utf8(open.stdout)?.split_whitespace().count().saturating_sub(3);
     assert!(told + inherited >= 30, "{second}, and {inherited} files are inherited");
-    let mut served = Vec::new();
+    let mut all = Vec::new();
     for _ in 0..told {
         let raw = server.raw().await?;
         raw.unary(&wait(ms(0)), &[]).await?.ended().await?;
-        served.push(raw);
+        all.push(raw);
     }
     let open = std::fs::read_dir(format!("/proc/{}/fd", server.child.id()))?.count();
     assert!(open <= 64 - 8, "{open} files are open of 64");

@@ -293,7 +293,7 @@ fn read_text(text: &str) -> Result<Vec<(String, Family)>> {
         if let Some(described) = line.strip_prefix("# TYPE ") {
             let (of, kind) = described.split_once(' ').context("a name and a type")?;
             anyhow::ensure!(of == name && family.samples.is_empty(), "{line} is not of {name}");
-            family.kind = kind.to_owned();
+            kind.clone_into(&mut family.kind);
             continue;
         }
         anyhow::ensure!(!line.starts_with('#'), "{line} is a comment of another form");

@@ -37,7 +37,7 @@ impl Bytes {
     }
 
     /// What comes until the server closes the connection.
-    async fn to_the_end(&mut self) -> Result<String> {
+    async fn all_the_rest(&mut self) -> Result<String> {
         let mut read = String::new();
         self.0.read_to_string(&mut read).await?;
         Ok(read)
@@ -92,7 +92,7 @@ async fn the_absolute_form_goes_before_host() -> Result<()> {
     let mut bytes = Bytes::open(&server);
     let request = "GET http://one.test:1/ HTTP/1.1\r\nhost: two.test\r\nconnection: close\r\n\r\n";
     bytes.send(request).await?;
-    let said = bytes.to_the_end().await?;
+    let said = bytes.all_the_rest().await?;
     assert!(said.contains("curl 'http://one.test:1/") && !said.contains("two.test"), "{said}");
     Ok(())
 }
@@ -138,7 +138,7 @@ async fn a_refusal_goes_out_at_once_and_ends_when_the_request_was_thrown_away() 
         for _ in 0..3 {
             bytes.send(vec![b'x'; MIB]).await?;
         }
-        assert_eq!(bytes.to_the_end().await?, "0\r\n\r\n", "{request}");
+        assert_eq!(bytes.all_the_rest().await?, "0\r\n\r\n", "{request}");
         assert_eq!(clock.elapsed(), Duration::ZERO, "{request}");
     }
     Ok(())
@@ -153,7 +153,7 @@ async fn a_refusal_waits_two_seconds_for_a_body_that_does_not_come() -> Result<(
         bytes
             .send(format!("{request} HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf"))
             .await?;
-        assert!(bytes.to_the_end().await?.ends_with("\r\n0\r\n\r\n"), "{request}");
+        assert!(bytes.all_the_rest().await?.ends_with("\r\n0\r\n\r\n"), "{request}");
         assert_eq!(clock.elapsed(), ms(2_000), "{request}");
     }
     Ok(())
@@ -187,7 +187,7 @@ async fn who_waits_to_be_told_to_send_is_not_told_and_nothing_is_read() -> Resul
         let head = bytes.head().await?;
         assert_eq!(status(&head), expected, "{request}");
         assert!(head.contains("connection: close") && head.contains("content-length: "), "{head}");
-        assert!(bytes.to_the_end().await?.starts_with(sentence), "{request}");
+        assert!(bytes.all_the_rest().await?.starts_with(sentence), "{request}");
         assert_eq!(clock.elapsed(), Duration::ZERO, "{request}");
     }
     Ok(())
@@ -252,7 +252,7 @@ async fn a_post_that_waits_to_be_told_to_send_is_answered_without() -> Result<()
     patient.send(head).await?;
     assert_eq!((status(&patient.head().await?), clock.elapsed()), (200, ms(2_000)));
     patient.until("Done!").await?;
-    assert_eq!(patient.to_the_end().await?, "\r\n0\r\n\r\n");
+    assert_eq!(patient.all_the_rest().await?, "\r\n0\r\n\r\n");
 
     // curl sends after a second what it was not told to send: the answer must come through all the same.
     let mut impatient = Bytes::open(&server);
@@ -295,7 +295,7 @@ async fn a_form_that_asks_for_a_delay_is_told_to_put_it_into_the_query() -> Resu
             tokio::time::sleep(ms(1)).await;
             bytes.send(piece).await?;
         }
-        let answer = bytes.to_the_end().await?;
+        let answer = bytes.all_the_rest().await?;
         assert_eq!(status(&answer), expected, "{query} {body}: {answer}");
         assert!(answer.contains(part), "{query} {body}: {answer}");
     }
