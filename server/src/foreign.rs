@@ -1,6 +1,7 @@
 //! What clients and proxies say that take this server for another: it is told in the log, since what
 //! they see themselves seldom says what is wrong.
 
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -51,16 +52,19 @@ pub(crate) struct Told(Mutex<[Option<Instant>; 2]>);
 
 impl Told {
     /// Tells it in the log, unless it was told a moment ago.
-    pub(crate) fn tell(&self, foreign: Foreign, now: Instant) {
+    pub(crate) fn tell(&self, foreign: Foreign, peer: Option<SocketAddr>, now: Instant) {
         if !self.is_due(foreign, now) {
             return;
         }
+        let peer = peer.map(tracing::field::display);
         match foreign {
             Foreign::Tls => tracing::warn!(
+                peer,
                 "a client speaks TLS, which this server does not: call it with http://, \
                  or with -plaintext, or let a proxy in front end TLS"
             ),
             Foreign::Proxy => tracing::warn!(
+                peer,
                 "a header of the PROXY protocol came, which this server does not read: \
                  turn it off in the proxy or load balancer in front (send-proxy, proxy_protocol)"
             ),

@@ -72,7 +72,7 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
         "/" => text(StatusCode::OK, welcome(worker, host::authority(request).unwrap_or("ADDRESS"))),
         // Whoever is answered is alive; a drain is no reason to end it.
         "/livez" => text(StatusCode::OK, "alive\n"),
-        "/healthz" | "/readyz" if worker.is_serving() => text(StatusCode::OK, "serving\n"),
+        "/healthz" | "/readyz" if worker.shared.is_healthy() => text(StatusCode::OK, "serving\n"),
         "/healthz" | "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
         _ if path.starts_with("/longsync.v1.") => text(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -7,14 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Version, header};
-use http_body::{Body as _, Frame};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use longsync_timer::Sleep;
-use tonic::Status;
-use tonic::body::Body;
 
+use crate::answer_body::AnswerBody;
 use crate::form::Form;
 use crate::intake::discard;
 use crate::worker::Worker;
@@ -104,7 +102,7 @@ impl Rest {
     }
 
     /// The answer, now that there is one. Over HTTP/1.1 its end waits for the rest.
-    pub(crate) fn answered(self, response: Response<Body>) -> Response<Body> {
+    pub(crate) fn answered(self, mut response: Response<AnswerBody>) -> Response<AnswerBody> {
         if self.version == Version::HTTP_2 {
             discard(self.body, &self.worker);
             return response;
@@ -113,60 +111,43 @@ impl Rest {
             return response;
         }
         let is_refusal = !response.status().is_success();
-        let (mut head, body) = response.into_parts();
         if is_refusal || self.waits_for_continue {
-            head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
         }
         if is_refusal && self.waits_for_continue {
-            return Response::from_parts(head, body);
+            return response;
         }
-        let timer = &self.worker.timer;
+        let answered = self.worker.timer.now();
         let at_most = if self.waits_for_continue { UNASKED } else { LONGEST };
-        let answered = timer.now();
-        let over = Box::pin(timer.sleep_until(answered + at_most));
-        let lingering = Lingering {
-            answer: Some(body),
-            answered,
-            over,
-            rest: Self { left: MOST_BYTES, ..self },
-        };
-        Response::from_parts(head, Body::new(lingering))
+        let over = Box::pin(self.worker.timer.sleep_until(answered + at_most));
+        let rest = Self { left: MOST_BYTES, ..self };
+        response.body_mut().linger(Lingering { answered, over, rest });
+        response
     }
 }
 
-/// An answer whose end waits for the rest of its request.
+/// Keeps the end of an answer back until the rest of its request was read, or enough of it.
 #[derive(Debug)]
-struct Lingering {
-    /// Until it was handed over.
-    answer: Option<Body>,
+pub(crate) struct Lingering {
     answered: Instant,
     over: Pin<Box<Sleep>>,
     rest: Rest,
 }
 
-impl http_body::Body for Lingering {
-    type Data = Bytes;
-    type Error = Status;
+impl Future for Lingering {
+    type Output = ();
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        if let Some(answer) = &mut this.answer {
-            match ready!(Pin::new(answer).poll_frame(cx)) {
-                None => this.answer = None,
-                frame => return Poll::Ready(frame),
-            }
-        }
         if this.rest.poll_read(cx).is_ready() {
-            return Poll::Ready(None);
+            return Poll::Ready(());
         }
         if this.rest.waits_for_continue && this.rest.has_begun {
             // It has begun all the same.
             this.rest.waits_for_continue = false;
             this.over.set(this.rest.worker.timer.sleep_until(this.answered + LONGEST));
         }
-        this.over.as_mut().poll(cx).map(|_| None)
+        this.over.as_mut().poll(cx).map(drop)
     }
 }

@@ -216,7 +216,8 @@ async fn logs_are_a_line_a_call_at_debug_and_on_stderr() -> Result<()> {
     for (line, id) in [(first, "first"), (second, "second")] {
         let traceparent =
             format!("traceparent=\"00-0af7651916cd43dd8448eb211c80319c-{id:0>16}-01\"");
-        for part in ["rpc=LongSync", "outcome=answered", id, "5ms", &traceparent] {
+        let peer = "peer=127.0.0.1:";
+        for part in ["rpc=LongSync", "outcome=answered", id, "5ms", &traceparent, peer] {
             assert!(line.contains(part), "{part} in {line}");
         }
     }
@@ -479,6 +480,7 @@ async fn what_is_no_http_is_told_at_warn_once_a_minute() -> Result<()> {
     let lines: Vec<_> = said.lines().filter(|line| line.contains("WARN")).collect();
     let [tls, proxy] = lines[..] else { anyhow::bail!("{said}") };
     assert!(tls.contains("speaks TLS") && proxy.contains("PROXY protocol"), "{said}");
+    assert!(lines.iter().all(|line| line.contains("peer=127.0.0.1:")), "{said}");
     Ok(())
 }
 

@@ -303,6 +303,15 @@ async fn a_form_that_asks_for_a_delay_is_told_to_put_it_into_the_query() -> Resu
     assert_eq!(counted.calls_ended(Kind::Http, Outcome::Refused), 3);
     assert_eq!(counted.calls_ended(Kind::Http, Outcome::Answered), 2);
 
+    // What is refused for another reason is refused at once.
+    let mut refused = Bytes::open(&server);
+    let clock = Paused::start();
+    let head = format!(
+        "POST /long_sync?delay=2h HTTP/1.1\r\nhost: a\r\n{form}\r\ncontent-length: 9\r\n\r\n"
+    );
+    refused.send(head).await?;
+    assert_eq!((status(&refused.head().await?), clock.elapsed()), (400, Duration::ZERO));
+
     let mut slow = Bytes::open(&server);
     let clock = Paused::start();
     slow.send(format!(
