@@ -14,7 +14,7 @@ use crate::harness::{Raw, Result, Web, eventually, ms, wait};
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longsync-server"));
-    command.args(args).stdin(Stdio::null());
+    command.args(args).stdin(Stdio::null()).env_remove("PORT");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LONGSYNC_") {
             command.env_remove(name);
@@ -509,7 +509,6 @@ async fn a_flag_goes_before_our_variables_and_those_before_port() -> Result<()> 
         (&[], None, None, Some(&port)),
     ] {
         let mut command = command(args);
-        command.env_remove("PORT");
         let variables = [("LONGSYNC_LISTEN", listen), ("LONGSYNC_PORT", ours), ("PORT", foreign)];
         for (name, value) in variables {
             value.map(|value| command.env(name, value));
@@ -542,7 +541,7 @@ fn two_addresses_from_one_place_and_a_port_that_is_none_are_refused() -> Result<
         (&[], &[("PORT", "tcp://10.0.0.1:80")], "PORT in the environment is `tcp://10.0.0.1:80`"),
     ] {
         let mut command = command(args);
-        command.env_remove("PORT").envs(variables.iter().copied());
+        command.envs(variables.iter().copied());
         let output = ended(&mut command)?;
         assert_eq!(output.status.code(), Some(2), "{args:?} {variables:?}");
         assert!(said(&output).contains(right), "{args:?} {variables:?}: {}", said(&output));

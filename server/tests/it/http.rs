@@ -216,6 +216,15 @@ async fn the_welcome_says_what_to_try_at_the_address_by_which_it_was_called() ->
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_authority_of_http2_goes_before_host() -> Result<()> {
+    let mut web = Memory::start(config()).await.web2().await?;
+    let answer = web.send("GET", "/", &[("host", "other.test")]).await?;
+    assert!(answer.body().contains("http://longsync.test/"), "{}", answer.body());
+    assert!(!answer.body().contains("other.test"), "{}", answer.body());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn metrics_are_what_happened() -> Result<()> {
     let limits = Limits { max_count: 3, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
