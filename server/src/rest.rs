@@ -21,8 +21,9 @@ use crate::worker::Worker;
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 /// For how long it is read once the answer is there, and how long an answer waits for a form.
 const LONGEST: Duration = Duration::from_secs(2);
-/// For how long a client may send nothing that was not told to send, before it is clear that it will not.
-const UNASKED: Duration = Duration::from_millis(100);
+/// How often it is looked whether a client has sent what it was not told to send: in the second turn
+/// hyper reads, and in the third there is what it has read.
+const LOOKS: u8 = 3;
 
 /// What is left of a request.
 #[derive(Debug)]
@@ -118,11 +119,9 @@ impl Rest {
         if is_refusal && self.waits_for_continue {
             return response;
         }
-        let answered = self.worker.timer.now();
-        let at_most = if self.waits_for_continue { UNASKED } else { LONGEST };
-        let over = Box::pin(self.worker.timer.sleep_until(answered + at_most));
+        let over = Box::pin(self.worker.timer.sleep(LONGEST));
         let rest = Self { left: MOST_BYTES, ..self };
-        response.body_mut().linger(Lingering { answered, over, rest });
+        response.body_mut().linger(Lingering { over, looks: LOOKS, rest });
         response
     }
 }
@@ -130,8 +129,8 @@ impl Rest {
 /// Keeps the end of an answer back until the rest of its request was read, or enough of it.
 #[derive(Debug)]
 pub(crate) struct Lingering {
-    answered: Instant,
     over: Pin<Box<Sleep>>,
+    looks: u8,
     rest: Rest,
 }
 
@@ -143,10 +142,12 @@ impl Future for Lingering {
         if this.rest.poll_read(cx).is_ready() {
             return Poll::Ready(());
         }
-        if this.rest.waits_for_continue && this.rest.has_begun {
-            // It has begun all the same.
-            this.rest.waits_for_continue = false;
-            this.over.set(this.rest.worker.timer.sleep_until(this.answered + LONGEST));
+        if this.rest.waits_for_continue && !this.rest.has_begun {
+            if this.looks == 0 {
+                return Poll::Ready(());
+            }
+            this.looks -= 1;
+            cx.waker().wake_by_ref();
         }
         this.over.as_mut().poll(cx).map(drop)
     }

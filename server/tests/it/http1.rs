@@ -253,6 +253,7 @@ async fn a_post_that_waits_to_be_told_to_send_is_answered_without() -> Result<()
     assert_eq!((status(&patient.head().await?), clock.elapsed()), (200, ms(2_000)));
     patient.until("Done!").await?;
     assert_eq!(patient.all_the_rest().await?, "\r\n0\r\n\r\n");
+    assert_eq!(clock.elapsed(), ms(2_000));
 
     // curl sends after a second what it was not told to send: the answer must come through all the same.
     let mut impatient = Bytes::open(&server);
