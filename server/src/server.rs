@@ -134,7 +134,12 @@ fn spawn_worker(
     worker: Arc<Worker>,
     sockets: mpsc::UnboundedReceiver<Accepted>,
 ) -> io::Result<oneshot::Receiver<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // The one blocking thread renders metrics; it is to last from one scrape to the next.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_name("longsync-render")
+        .thread_keep_alive(Duration::from_secs(120))
+        .build()?;
     let (ended, has_ended) = oneshot::channel();
     thread::Builder::new().name(format!("longsync-{}", worker.index)).spawn(move || {
         runtime.block_on(run_worker(&worker, sockets));

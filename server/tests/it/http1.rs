@@ -194,6 +194,20 @@ async fn who_waits_to_be_told_to_send_is_not_told_and_nothing_is_read() -> Resul
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_head_whose_request_has_a_body_is_answered_at_once() -> Result<()> {
+    let server = Memory::start(config()).await;
+    for (path, expected) in [("/healthz", 200), ("/nowhere", 404), ("/long_sync?delay=0s", 200)] {
+        let mut bytes = Bytes::open(&server);
+        let clock = Paused::start();
+        bytes.send(format!("HEAD {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n")).await?;
+        let head = bytes.head().await?;
+        assert_eq!((status(&head), clock.elapsed()), (expected, Duration::ZERO), "{path}");
+        assert_eq!(bytes.all_the_rest().await?, "", "{path}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_post_is_answered_as_get_is_from_when_its_head_was_taken() -> Result<()> {
     let server = Memory::start(with_delay(ms(700))).await;
     for (query, delay) in [("", 700), ("?delay=300ms", 300), ("?behavior=constant(1s)", 1_000)] {
