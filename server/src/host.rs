@@ -25,6 +25,8 @@ pub(crate) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
 /// The name and the port by which a request calls this server: those of its target go before `Host`.
 pub(crate) fn authority<B>(request: &Request<B>) -> Option<&str> {
     let target = request.uri().authority().map(Authority::as_str);
+    // What stands before an `@` is for nobody's eyes.
+    let target = target.map(|target| target.rsplit_once('@').map_or(target, |(_, host)| host));
     let host = || request.headers().get(header::HOST).filter(|host| is_host(host));
     target.or_else(|| host()?.to_str().ok().filter(|host| !host.is_empty()))
 }

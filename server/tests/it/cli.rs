@@ -453,6 +453,21 @@ async fn what_a_client_can_have_logged_is_ten_lines_a_second_of_a_kind_and_what_
     Ok(())
 }
 
+/// It was asked for, and one in ten would be of no use.
+#[tokio::test]
+async fn each_call_has_its_line_however_many_there_are_in_a_second() -> Result<()> {
+    let args = ["--listen", "127.0.0.1:0", "--drain", "0s", "--log", "debug"];
+    let server = Running::start(&mut command(&args))?;
+    let raw = server.raw().await?;
+    for _ in 0..50 {
+        raw.unary(&wait(ms(0)), &[]).await?.ended().await?;
+    }
+    signal(&server, Signal::TERM)?;
+    let (_, said) = server.ended().await?;
+    assert_eq!(said.matches("call ended").count(), 50, "{said}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_level_alone_has_nothing_logged_that_a_library_warns_of() -> Result<()> {
     let args = ["--listen", "127.0.0.1:0", "--drain", "0s", "--log", "debug"];

@@ -94,6 +94,11 @@ async fn the_absolute_form_goes_before_host() -> Result<()> {
     bytes.send(request).await?;
     let said = bytes.all_the_rest().await?;
     assert!(said.contains("curl 'http://one.test:1/") && !said.contains("two.test"), "{said}");
+    let mut bytes = Bytes::open(&server);
+    let request = "GET http://me:secret@one.test/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    bytes.send(request).await?;
+    let said = bytes.all_the_rest().await?;
+    assert!(said.contains("curl 'http://one.test/") && !said.contains("secret"), "{said}");
     Ok(())
 }
 
