@@ -393,11 +393,8 @@ impl Call {
         cx: &Context<'_>,
     ) -> Poll<Result<(), Refusal>> {
         if let Err(refusal) = self.hold(bytes.saturating_sub(had)) {
-            if self.record.is_blocked() {
-                self.record.wait_for_socket(cx);
-                return Poll::Pending;
-            }
-            return Poll::Ready(Err(refusal));
+            let waits = self.record.wait_to_go(cx);
+            return if waits { Poll::Pending } else { Poll::Ready(Err(refusal)) };
         }
         self.release(had.saturating_sub(bytes));
         self.record.answered(bytes);

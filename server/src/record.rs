@@ -1,6 +1,7 @@
 //! What is known of one connection outside of HTTP: who it is, what it holds, how far its drain is.
 
 use std::error::Error;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,7 +55,11 @@ pub(crate) struct Record {
     windows: Windows,
     /// Whether the socket took less than was to be written.
     is_blocked: AtomicBool,
-    wait_for_socket: Mutex<Vec<Waker>>,
+    /// Whether HTTP has bytes of answers that may be able to go: they were handed over or encoded since
+    /// the last look.
+    can_go: AtomicBool,
+    /// Those that wait for such bytes to go.
+    wait_to_go: Mutex<Vec<Waker>>,
     /// The PING behind our first GOAWAY: when it comes back, the client has read that.
     farewell: Mutex<Option<[u8; 8]>>,
     is_told: AtomicBool,
@@ -110,6 +115,8 @@ struct Windows {
     connection: AtomicI64,
     /// Bytes that HTTP has, and has not encoded for the socket.
     handed_over: AtomicU64,
+    /// Bytes that it has encoded, or thrown away.
+    encoded: AtomicU64,
 }
 
 impl Record {
@@ -133,9 +140,11 @@ impl Record {
                 least: AtomicU32::new(FIRST_WINDOW),
                 connection: AtomicI64::new(FIRST_WINDOW.into()),
                 handed_over: AtomicU64::new(0),
+                encoded: AtomicU64::new(0),
             },
             is_blocked: AtomicBool::new(false),
-            wait_for_socket: Mutex::default(),
+            can_go: AtomicBool::new(false),
+            wait_to_go: Mutex::default(),
             farewell: Mutex::new(None),
             is_told: AtomicBool::new(false),
             wish: Mutex::new(None),
@@ -291,31 +300,51 @@ impl Record {
 
     /// The socket has taken something.
     pub(crate) fn wrote(&self) {
-        if self.is_blocked.swap(false, Relaxed) {
-            let waiting = std::mem::take(&mut *lock(&self.wait_for_socket));
-            waiting.into_iter().for_each(Waker::wake);
-        }
+        self.is_blocked.store(false, Relaxed);
     }
 
-    /// Whether there is something that the peer's windows allow to go, and the socket does not take.
+    /// Whether the socket takes nothing at the moment.
     pub(crate) fn is_blocked(&self) -> bool {
         self.is_blocked.load(Relaxed)
     }
 
-    /// Has the task woken when the socket has taken something.
-    pub(crate) fn wait_for_socket(&self, cx: &Context<'_>) {
-        lock(&self.wait_for_socket).push(cx.waker().clone());
+    /// Has the task woken when bytes of this connection may have gone, if there are any that the peer's
+    /// windows allow to go.
+    #[must_use]
+    pub(crate) fn wait_to_go(&self, cx: &Context<'_>) -> bool {
+        let can_go = self.is_blocked() || self.can_go.load(Relaxed);
+        if can_go {
+            lock(&self.wait_to_go).push(cx.waker().clone());
+        }
+        can_go
+    }
+
+    /// HTTP has had its turn to write.
+    pub(crate) fn end_turn(&self, encoded_before: u64) {
+        let has_moved = self.windows.encoded.load(Relaxed) != encoded_before;
+        self.can_go.store(has_moved, Relaxed);
+        if !self.is_blocked() {
+            let waiting = mem::take(&mut *lock(&self.wait_to_go));
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// How many bytes of answers were encoded until now.
+    pub(crate) fn encoded_bytes(&self) -> u64 {
+        self.windows.encoded.load(Relaxed)
     }
 
     /// So many bytes were handed to HTTP.
     pub(crate) fn handed_over(&self, bytes: u64) {
         self.answered(bytes);
         self.windows.handed_over.fetch_add(bytes, Relaxed);
+        self.can_go.store(true, Relaxed);
     }
 
     /// And so many of them were encoded, or thrown away.
     pub(crate) fn encoded(&self, bytes: u64) {
         self.windows.handed_over.fetch_sub(bytes, Relaxed);
+        self.windows.encoded.fetch_add(bytes, Relaxed);
     }
 
     /// Whether no window can hold up what HTTP has, of a stream that was handed `of_stream` bytes in

@@ -15,6 +15,7 @@ mod exchange;
 mod harness;
 mod health;
 mod http;
+mod lateness;
 mod limits;
 mod reflection;
 mod stream;
