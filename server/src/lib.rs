@@ -49,6 +49,7 @@ mod counters;
 mod deadline;
 mod files;
 mod framing;
+mod health;
 mod http_face;
 mod intake;
 mod io;

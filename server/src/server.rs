@@ -11,7 +11,7 @@ use longsync_timer::Clock;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
-use tonic_health::ServingStatus;
+use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::acceptor::{Accepted, Acceptor};
 use crate::config::Config;
@@ -90,7 +90,7 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future stops accepting; the worker threads drain on their own.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        self.shared.set_health(ServingStatus::Serving).await;
+        self.shared.health.set(ServingStatus::Serving);
         let mut threads = Vec::new();
         let mut workers = Vec::new();
         for index in 0..self.shared.config.workers.get() {
