@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod health;
+mod messages;
 mod reflection;
 
 use std::convert::Infallible;

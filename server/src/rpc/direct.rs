@@ -144,8 +144,8 @@ fn begin_wait(call: &Call, message: &Received) -> Result<Waiting, Status> {
     Ok(Waiting { wait: Wait { start: arrived.at, planned: plan.delay }, plan, received_at })
 }
 
-/// The message as a gRPC body has it.
-fn framed(message: &LongSyncResponse) -> Bytes {
+/// A message as a gRPC body has it.
+pub(crate) fn framed(message: &impl prost::Message) -> Bytes {
     let length = message.encoded_len();
     let mut bytes = BytesMut::with_capacity(PREFIX + length);
     bytes.put_u8(0);

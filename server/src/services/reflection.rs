@@ -1,18 +1,16 @@
 //! `grpc.reflection.v1.ServerReflection`, and `v1alpha`'s, whose messages are the same on the wire.
 
 use std::collections::BTreeSet;
-use std::future::{self, Ready};
+use std::future;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 
-use longsync::codec::Codec;
 use longsync::quoted;
 use prost::Message as _;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use tokio_stream::Stream;
-use tonic::server::{Grpc, StreamingService};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Status, Streaming};
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1::{
@@ -21,7 +19,7 @@ use tonic_reflection::pb::v1::{
 };
 
 use super::descriptors::{Descriptors, FileId};
-use super::{BoxAnswer, call_of, inbox_of};
+use super::{BoxAnswer, call_of, inbox_of, messages};
 use crate::call::Call;
 use crate::request_body::{Inbox, RequestBody};
 
@@ -60,28 +58,13 @@ fn published(mut file: FileDescriptorProto) -> FileDescriptorProto {
 
 /// Answers each request of a stream in turn.
 pub(super) fn info(request: http::Request<RequestBody>) -> BoxAnswer {
-    let info = Info { call: call_of(&request), inbox: inbox_of(&request) };
-    Box::pin(async move { Grpc::new(Codec::default()).streaming(info, request).await })
-}
-
-struct Info {
-    call: Arc<Call>,
-    inbox: Inbox,
-}
-
-impl StreamingService<ServerReflectionRequest> for Info {
-    type Response = ServerReflectionResponse;
-    type ResponseStream = Answers;
-    type Future = Ready<Result<Response<Answers>, Status>>;
-
-    fn call(&mut self, request: Request<Streaming<ServerReflectionRequest>>) -> Self::Future {
-        future::ready(Ok(Response::new(Answers {
-            call: Arc::clone(&self.call),
-            inbox: self.inbox.clone(),
-            requests: request.into_inner(),
-            sent: BTreeSet::new(),
-        })))
-    }
+    let (call, inbox) = (call_of(&request), inbox_of(&request));
+    Box::pin(future::ready(match messages::requests(request) {
+        Ok(requests) => {
+            messages::response(Answers { call, inbox, requests, sent: BTreeSet::new() })
+        }
+        Err(refused) => refused.into_http(),
+    }))
 }
 
 struct Answers {
@@ -175,6 +158,6 @@ fn found(
 
 fn nothing(what: &str) -> Status {
     Status::not_found(format!(
-        "no {what} here: names are full ones, without a leading dot, and list_services begins them"
+        "no {what} here: list_services says which services there are, and their symbols find the rest"
     ))
 }
