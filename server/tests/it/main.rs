@@ -16,6 +16,7 @@ mod health;
 mod http;
 mod limits;
 mod reflection;
+mod side_streams;
 mod stream;
 
 /// A plain unary call has a way of its own through the server.
