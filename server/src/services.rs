@@ -3,6 +3,7 @@
 mod descriptors;
 mod health;
 mod messages;
+mod place;
 mod reflection;
 
 use std::convert::Infallible;
@@ -18,7 +19,7 @@ use tonic_reflection::pb::{v1, v1alpha};
 use tower::Service as _;
 
 use crate::call::Call;
-use crate::request_body::{Inbox, RequestBody};
+use crate::request_body::RequestBody;
 use crate::rpc::LongSync;
 
 pub(crate) type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -56,10 +57,4 @@ fn longsync(request: Request<RequestBody>) -> BoxAnswer {
 fn call_of(request: &Request<RequestBody>) -> Arc<Call> {
     let call = request.extensions().get::<Arc<Call>>();
     Arc::clone(call.expect("the route puts the call beside each request"))
-}
-
-/// The inbox that the route put beside a request.
-fn inbox_of(request: &Request<RequestBody>) -> Inbox {
-    let inbox = request.extensions().get::<Inbox>();
-    inbox.expect("the route puts the inbox beside each request").clone()
 }

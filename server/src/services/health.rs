@@ -1,79 +1,94 @@
 //! `grpc.health.v1.Health`.
 
-use std::future::{self, Ready};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use longsync::codec::Codec;
+use http::Request;
 use longsync::quoted;
+use tokio_stream::Stream;
 use tokio_stream::wrappers::WatchStream;
-use tokio_stream::{Stream, StreamExt as _};
-use tonic::server::{Grpc, ServerStreamingService, UnaryService};
-use tonic::{Request, Response, Status};
+use tonic::Status;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use super::{BoxAnswer, call_of};
-use crate::call::Call;
+use super::place::Place;
+use super::{BoxAnswer, call_of, messages};
 use crate::health::KNOWN_SERVICES;
 use crate::request_body::RequestBody;
 
+/// What a `Watch` is held to cost: an idle one takes 2.1 KiB, one whose request is on its way 5.1 KiB.
+/// That was measured as growth of RSS by 4,800 streams on 300 connections of one worker.
+const WATCH_BYTES: u64 = 6 * 1024;
+
 /// Says how a service is.
-pub(super) fn check(request: http::Request<RequestBody>) -> BoxAnswer {
-    let check = Check(call_of(&request));
-    Box::pin(async move { Grpc::new(Codec::default()).unary(check, request).await })
+pub(super) fn check(request: Request<RequestBody>) -> BoxAnswer {
+    let call = call_of(&request);
+    let asked = messages::one(request);
+    Box::pin(async move {
+        let status = call.worker().shared.health.status();
+        match asked.await.and_then(|asked| checked(&asked, status)) {
+            Ok(message) => messages::response(tokio_stream::once(Ok(message))),
+            Err(why) => why.into_http(),
+        }
+    })
+}
+
+fn checked(asked: &HealthCheckRequest, now: ServingStatus) -> Result<HealthCheckResponse, Status> {
+    if is_known(&asked.service) {
+        return Ok(response(now));
+    }
+    let [_, service] = KNOWN_SERVICES;
+    Err(Status::not_found(format!(
+        "no status of a service {} here: leave the name empty, or say {service}",
+        quoted(&asked.service)
+    )))
 }
 
 /// Says how a service is, and goes on to say so whenever that changes.
-pub(super) fn watch(request: http::Request<RequestBody>) -> BoxAnswer {
-    let watch = Watch(call_of(&request));
-    Box::pin(async move { Grpc::new(Codec::default()).server_streaming(watch, request).await })
-}
-
-struct Check(Arc<Call>);
-
-impl UnaryService<HealthCheckRequest> for Check {
-    type Response = HealthCheckResponse;
-    type Future = Ready<Result<Response<HealthCheckResponse>, Status>>;
-
-    fn call(&mut self, request: Request<HealthCheckRequest>) -> Self::Future {
-        let name = request.into_inner().service;
-        let status = seen_as(&name, self.0.worker().shared.health.status());
-        future::ready(if status == ServingStatus::ServiceUnknown {
-            let [_, service] = KNOWN_SERVICES;
-            let why = format!(
-                "no status of a service {} here: leave the name empty, or say {service}",
-                quoted(&name)
-            );
-            Err(Status::not_found(why))
-        } else {
-            Ok(Response::new(response(status)))
+pub(super) fn watch(request: Request<RequestBody>) -> BoxAnswer {
+    Place::answer(&call_of(&request), WATCH_BYTES, |place| {
+        let asked = messages::one::<HealthCheckRequest>(request);
+        Box::pin(async move {
+            match asked.await {
+                Ok(asked) => messages::response(Statuses {
+                    is_known: is_known(&asked.service),
+                    now: WatchStream::new(place.call().worker().shared.health.watch()),
+                    said: None,
+                    _place: place,
+                }),
+                Err(why) => why.into_http(),
+            }
         })
-    }
+    })
 }
 
-struct Watch(Arc<Call>);
+/// The statuses of one service, each of them once.
+struct Statuses {
+    is_known: bool,
+    /// The server's status, whenever it changes.
+    now: WatchStream<ServingStatus>,
+    said: Option<ServingStatus>,
+    _place: Place,
+}
 
-impl ServerStreamingService<HealthCheckRequest> for Watch {
-    type Response = HealthCheckResponse;
-    type ResponseStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
-    type Future = Ready<Result<Response<Self::ResponseStream>, Status>>;
+impl Stream for Statuses {
+    type Item = Result<HealthCheckResponse, Status>;
 
-    fn call(&mut self, request: Request<HealthCheckRequest>) -> Self::Future {
-        let name = request.into_inner().service;
-        let mut said = None;
-        let statuses = WatchStream::new(self.0.worker().shared.health.watch())
-            .map(move |status| seen_as(&name, status))
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        while let Some(now) = ready!(Pin::new(&mut this.now).poll_next(cx)) {
             // A service that is not here stays unknown, whatever becomes of the server.
-            .filter(move |status| said.replace(*status) != Some(*status))
-            .map(|status| Ok(response(status)));
-        future::ready(Ok(Response::new(Box::pin(statuses))))
+            let status = if this.is_known { now } else { ServingStatus::ServiceUnknown };
+            if this.said.replace(status) != Some(status) {
+                return Poll::Ready(Some(Ok(response(status))));
+            }
+        }
+        Poll::Ready(None)
     }
 }
 
-/// The status of the service with this name, on a server with that status.
-fn seen_as(name: &str, status: ServingStatus) -> ServingStatus {
-    if KNOWN_SERVICES.contains(&name) { status } else { ServingStatus::ServiceUnknown }
+fn is_known(name: &str) -> bool {
+    KNOWN_SERVICES.contains(&name)
 }
 
 fn response(status: ServingStatus) -> HealthCheckResponse {

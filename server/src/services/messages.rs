@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body::Frame;
 use longsync::codec::Codec;
@@ -16,9 +16,9 @@ use tonic::body::Body;
 use tonic::codec::Codec as _;
 use tonic::{Status, Streaming};
 
+use crate::framing::PREFIX;
 use crate::intake::BoxError;
 use crate::request_body::RequestBody;
-use crate::rpc::direct::framed;
 
 /// How much of a request is handed to tonic at a time.
 const PIECE_BYTES: usize = 1024;
@@ -39,6 +39,25 @@ where
     }
     let body = Pieces { body: request.into_body(), rest: Bytes::new() };
     Ok(Streaming::new_request(Codec::<M, M>::default().decoder(), body, None, None))
+}
+
+/// The one message of a request, which is read to its end.
+pub(super) fn one<M>(
+    request: Request<RequestBody>,
+) -> impl Future<Output = Result<M, Status>> + Send
+where
+    M: Message + Default + 'static,
+{
+    // Nothing else of the request is kept while it comes.
+    let messages = requests::<M>(request);
+    async move {
+        let mut messages = messages?;
+        // Of a request with none, or with more behind it, the call is cut.
+        let message =
+            messages.message().await?.ok_or_else(|| Status::unimplemented("no message"))?;
+        messages.trailers().await?;
+        Ok(message)
+    }
 }
 
 /// The answer that has these messages.
@@ -110,4 +129,14 @@ where
         let _ = status.add_header(&mut trailers);
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
+}
+
+/// A message as a gRPC body has it.
+fn framed(message: &impl Message) -> Bytes {
+    let length = message.encoded_len();
+    let mut bytes = BytesMut::with_capacity(PREFIX + length);
+    bytes.put_u8(0);
+    bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+    message.encode(&mut bytes).expect("there is room for the message");
+    bytes.freeze()
 }
