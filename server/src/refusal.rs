@@ -206,7 +206,7 @@ impl Cut {
     pub(crate) fn http_status(&self) -> StatusCode {
         match self {
             Self::Deadline(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Drain | Self::Refused(Refusal::Exhausted { .. }) => {
+            Self::Drain | Self::Refused(Refusal::Exhausted { .. } | Refusal::Fixed { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Refused(_) => StatusCode::BAD_REQUEST,
