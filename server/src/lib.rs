@@ -50,6 +50,7 @@ mod deadline;
 mod files;
 mod frames;
 mod framing;
+mod health;
 mod http_face;
 mod http_timer;
 mod intake;

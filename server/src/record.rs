@@ -30,6 +30,9 @@ const WALKS_WINDOW: Duration = Duration::from_secs(1);
 const SMALL_BYTES: u64 = 64 * 1024;
 const RESERVED_SHARE: u64 = 16;
 
+/// How many streams of health (`Watch`) and reflection a connection may have.
+pub(crate) const MAX_SIDE_STREAMS: u32 = 16;
+
 /// What a stream and a connection may be sent before the peer has said otherwise (RFC 9113, section
 /// 6.9.2).
 const FIRST_WINDOW: u32 = 65_535;
@@ -50,6 +53,7 @@ pub(crate) struct Record {
     /// Bytes of answers in this turn.
     answer_bytes: AtomicU64,
     held_bytes: AtomicU64,
+    side_streams: AtomicU32,
     walks: Walks,
     stop: Mutex<Option<Stop>>,
     windows: Windows,
@@ -133,6 +137,7 @@ impl Record {
             turn: AtomicU64::new(TURN_COST),
             answer_bytes: AtomicU64::new(0),
             held_bytes: AtomicU64::new(0),
+            side_streams: AtomicU32::new(0),
             walks: Walks::default(),
             stop: Mutex::new(None),
             windows: Windows {
@@ -384,6 +389,21 @@ impl Record {
             self.held_bytes.fetch_sub(bytes, Relaxed);
             self.worker.shared.buffered_bytes.give_back(self.worker.index, bytes);
         }
+    }
+}
+
+/// Streams of health and reflection.
+impl Record {
+    /// Takes a place for one, if there is one left.
+    #[must_use]
+    pub(crate) fn take_side_stream(&self) -> bool {
+        let more = |taken| (taken < MAX_SIDE_STREAMS).then_some(taken + 1);
+        self.side_streams.fetch_update(Relaxed, Relaxed, more).is_ok()
+    }
+
+    /// Gives the place back.
+    pub(crate) fn give_back_side_stream(&self) {
+        self.side_streams.fetch_sub(1, Relaxed);
     }
 }
 

@@ -25,7 +25,7 @@ use crate::record::Record;
 use crate::refusal::Cut;
 use crate::request_body::{Inbox, RequestBody};
 use crate::rpc::direct;
-use crate::services::{BoxAnswer, Handler, Services};
+use crate::services::{self, BoxAnswer, Handler};
 use crate::worker::Worker;
 
 /// The answer to a request, on its way.
@@ -142,7 +142,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
         leave(request, worker);
         return Answer { is_head, ..Answer::of(call, response) };
     }
-    match find(worker, &request) {
+    match find(&request) {
         Ok((kind, handler)) => {
             let headers = CallHeaders::read(request.headers());
             // One that speaks of its encoding has that looked at by the generated service.
@@ -165,10 +165,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
 }
 
 /// What handles a gRPC request, and what kind of call of ours it is; or the answer that nothing does.
-fn find(
-    worker: &Worker,
-    request: &Request<Incoming>,
-) -> Result<(Option<Kind>, Handler), BoxAnswer> {
+fn find(request: &Request<Incoming>) -> Result<(Option<Kind>, Handler), BoxAnswer> {
     if let Some(refused) = refuse_transport(request) {
         return Err(Box::pin(future::ready(refused)));
     }
@@ -176,7 +173,7 @@ fn find(
     let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
     let kind = if service == SERVICE_NAME { kind_of(method) } else { None };
     let is_known = kind.is_some() || service != SERVICE_NAME;
-    if let Some(handler) = Services::find(service, worker).filter(|_| is_known) {
+    if let Some(handler) = services::find(service, method).filter(|_| is_known) {
         return Ok((kind, handler));
     }
     let why = format!(

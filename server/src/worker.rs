@@ -1,17 +1,17 @@
 //! What the calls of one runtime thread share: timer, counters, limits, and how far a shutdown is.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
+use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::counters::Snapshot;
+use crate::health::Health;
 
 /// What a worker takes ahead of the limit on calls in flight, so that it seldom writes what all share.
 const CALLS_AHEAD: u64 = 256;
@@ -32,8 +32,7 @@ pub(crate) struct Shared {
     pub(crate) connections_of_walks: AtomicU64,
     pub(crate) in_flight: Budget,
     pub(crate) buffered_bytes: Budget,
-    pub(crate) health: HealthReporter,
-    is_healthy: AtomicBool,
+    pub(crate) health: Health,
     counters: Box<[Mutex<Snapshot>]>,
 }
 
@@ -50,8 +49,7 @@ impl Shared {
             connections_refused: AtomicU64::new(0),
             connections_accepted: AtomicU64::new(0),
             connections_of_walks: AtomicU64::new(0),
-            health: HealthReporter::new(),
-            is_healthy: AtomicBool::new(false),
+            health: Health::new(),
             counters: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
         })
     }
@@ -68,7 +66,7 @@ impl Shared {
 
     /// What health checks are told: no, from the beginning of a shutdown on.
     pub(crate) fn is_healthy(&self) -> bool {
-        self.is_healthy.load(Ordering::Relaxed)
+        self.health.status() == ServingStatus::Serving
     }
 
     /// What all workers counted together, until now.
@@ -78,18 +76,6 @@ impl Shared {
             sum.add(&lock(counters));
         }
         sum
-    }
-
-    /// What health checks are told, of the server as a whole and of its service. Said once: those who
-    /// watch are sent each word of it.
-    pub(crate) async fn set_health(&self, status: ServingStatus) {
-        let is_serving = status == ServingStatus::Serving;
-        if self.is_healthy.swap(is_serving, Ordering::Relaxed) == is_serving {
-            return;
-        }
-        for service in ["", longsync::v1::long_sync_service_server::SERVICE_NAME] {
-            self.health.set_service_status(service, status).await;
-        }
     }
 }
 
@@ -122,9 +108,9 @@ pub struct Worker {
 
 impl Worker {
     /// A worker on its own, with the behavior, limits and drain of `config`.
-    pub async fn new(config: Config, clock: Clock) -> Arc<Self> {
+    pub fn new(config: Config, clock: Clock) -> Arc<Self> {
         let shared = Shared::new(config, 1);
-        shared.set_health(ServingStatus::Serving).await;
+        shared.health.set(ServingStatus::Serving);
         Self::of(shared, 0, clock)
     }
 
@@ -155,7 +141,7 @@ impl Worker {
     /// A drain whose future is dropped goes no further: calls that wait are not ended by it. It can be
     /// begun again; calls are told once.
     pub async fn drain(&self) {
-        self.shared.set_health(ServingStatus::NotServing).await;
+        self.shared.health.set(ServingStatus::NotServing);
         self.go_on_to(Phase::Draining);
         let drain = self.timer.sleep(self.shared.config.drain);
         tokio::select! {

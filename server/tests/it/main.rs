@@ -18,6 +18,7 @@ mod http;
 mod lateness;
 mod limits;
 mod reflection;
+mod side_streams;
 mod stream;
 
 /// A plain unary call has a way of its own through the server.
