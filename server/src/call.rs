@@ -33,7 +33,10 @@ pub(crate) struct Call {
     arrived: Instant,
     deadline: Option<Deadline>,
     attempt: u32,
-    behavior_header: Option<HeaderValue>,
+    /// Seldom sent, and boxed for that.
+    behavior_header: Option<Box<HeaderValue>>,
+    /// For the line that it writes when it ends.
+    traceparent: Option<Box<HeaderValue>>,
     is_admitted: bool,
     /// Whether [`State::cut`] is set: it is looked at often, and seldom is.
     is_cut: AtomicBool,
@@ -85,6 +88,10 @@ impl Call {
                 Err(why) => cut = Some(Cut::Refused(Refusal::invalid("grpc-timeout", why))),
             }
         }
+        if headers.is_behavior_repeated && kind.is_some() {
+            let why = "given twice: send it once";
+            cut = Some(Cut::Refused(Refusal::invalid(longsync::BEHAVIOR_HEADER, why)));
+        }
         let is_admitted = kind.is_some() && worker.shared.in_flight.take(worker.index, 1);
         if kind.is_some() && !is_admitted {
             let limit = worker.shared.config.limits.max_in_flight;
@@ -100,7 +107,8 @@ impl Call {
             arrived,
             deadline,
             attempt: headers.attempt,
-            behavior_header: headers.behavior,
+            behavior_header: headers.behavior.map(Box::new),
+            traceparent: headers.traceparent,
             is_admitted,
             is_cut: AtomicBool::new(cut.is_some()),
             waits_for_encoder: AtomicBool::new(false),
@@ -134,7 +142,7 @@ impl Call {
     /// Plans a request of this call.
     pub(crate) fn plan(&self, ask: Ask<'_>) -> Result<Plan, Refusal> {
         let config = &self.worker().shared.config;
-        let ask = Ask { header: self.behavior_header.as_ref(), ..ask };
+        let ask = Ask { header: self.behavior_header.as_deref(), ..ask };
         let plan = plan(&ask, &config.behavior, &config.limits)?;
         self.state().behavior = Some(plan.behavior.clone());
         Ok(plan)
@@ -504,6 +512,7 @@ impl Drop for Call {
         }
         worker.call_ended();
         tracing::debug!(
+            target: crate::CALL_LOG_TARGET,
             rpc = %kind,
             %outcome,
             call_id = Some(state.call_id.as_str()).filter(|id| !id.is_empty()),
@@ -511,6 +520,8 @@ impl Drop for Call {
             behavior = state.behavior.as_ref().map(ToString::to_string),
             attempt = self.attempt,
             worker = worker.index,
+            peer = self.record.peer().map(tracing::field::display),
+            traceparent = self.traceparent.as_ref().and_then(|value| value.to_str().ok()),
             "call ended"
         );
     }

@@ -72,6 +72,9 @@ where
             return tracing::debug!("a client said nothing that HTTP begins with");
         }
     };
+    if let Some(foreign) = io.foreign() {
+        worker.shared.told.tell(foreign, record.peer(), worker.timer.now());
+    }
     let ended = match protocol {
         Ok(Some(Protocol::Http2)) => serve_http2(io, record, farewell).await,
         Ok(Some(Protocol::Http1)) => serve_http1(io, record, farewell).await,

@@ -17,7 +17,7 @@ use crate::acceptor::{Accepted, Acceptor, BACKLOG};
 use crate::config::Config;
 use crate::connection::serve;
 use crate::counters::Snapshot;
-use crate::files::{connections_within, file_limit};
+use crate::files::connections;
 use crate::record::Record;
 use crate::worker::{Shared, Worker};
 
@@ -49,14 +49,13 @@ impl Server {
     /// [`Server::serve`].
     ///
     /// # Errors
-    /// When the address cannot be bound.
+    /// When the address cannot be bound; before that, with a [`TooManyConnections`](crate::TooManyConnections)
+    /// inside, when `max_connections` is more than the limit on open files has room for.
     pub fn bind(config: Config) -> io::Result<Self> {
+        let max_connections =
+            connections(&config).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
         let listener = listen(config.listen)?;
         let local_addr = listener.local_addr()?;
-        let max_connections = match config.limits.max_connections {
-            Some(limit) => limit.get(),
-            None => connections_within(file_limit()),
-        };
         let workers = config.workers.get();
         Ok(Self { listener, local_addr, max_connections, shared: Shared::new(config, workers) })
     }
@@ -135,7 +134,12 @@ fn spawn_worker(
     worker: Arc<Worker>,
     sockets: mpsc::UnboundedReceiver<Accepted>,
 ) -> io::Result<oneshot::Receiver<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // The one blocking thread renders metrics; it is to last from one scrape to the next.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_name("longsync-render")
+        .thread_keep_alive(Duration::from_secs(120))
+        .build()?;
     let (ended, has_ended) = oneshot::channel();
     thread::Builder::new().name(format!("longsync-{}", worker.index)).spawn(move || {
         runtime.block_on(run_worker(&worker, sockets));

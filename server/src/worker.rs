@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
@@ -10,8 +10,10 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::counters::Snapshot;
+use crate::counters::{Counters, Snapshot};
+use crate::foreign::Told;
 use crate::health::Health;
+use crate::scrapes::Scrapes;
 
 /// What a worker takes ahead of the limit on calls in flight, so that it seldom writes what all share.
 const CALLS_AHEAD: u64 = 256;
@@ -33,7 +35,10 @@ pub(crate) struct Shared {
     pub(crate) in_flight: Budget,
     pub(crate) buffered_bytes: Budget,
     pub(crate) health: Health,
-    counters: Box<[Mutex<Snapshot>]>,
+    pub(crate) counters: Counters,
+    /// Whoever renders [`metrics`](crate::metrics), in turn.
+    pub(crate) scrapes: Scrapes,
+    pub(crate) told: Told,
 }
 
 impl Shared {
@@ -50,7 +55,9 @@ impl Shared {
             connections_accepted: AtomicU64::new(0),
             connections_of_walks: AtomicU64::new(0),
             health: Health::new(),
-            counters: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
+            counters: Counters::new(workers),
+            scrapes: Scrapes::default(),
+            told: Told::default(),
         })
     }
 
@@ -71,11 +78,7 @@ impl Shared {
 
     /// What all workers counted together, until now.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let mut sum = Snapshot::new();
-        for counters in &self.counters {
-            sum.add(&lock(counters));
-        }
-        sum
+        self.counters.read(Snapshot::clone)
     }
 }
 
@@ -178,7 +181,7 @@ impl Worker {
     }
 
     pub(crate) fn counters(&self) -> MutexGuard<'_, Snapshot> {
-        lock(&self.shared.counters[self.index])
+        self.shared.counters.of(self.index)
     }
 
     pub(crate) fn call_started(&self) {
@@ -207,11 +210,6 @@ impl Worker {
             self.idle.notified().await;
         }
     }
-}
-
-/// A panic elsewhere must not end the counting.
-fn lock(counters: &Mutex<Snapshot>) -> MutexGuard<'_, Snapshot> {
-    counters.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(unix)]

@@ -29,6 +29,7 @@ pub(crate) struct Answers {
     call: Arc<Call>,
     inbox: Inbox,
     requests: Streaming<LongSyncExchangeRequest>,
+    has_begun: bool,
     have_requests_ended: bool,
     unanswered: BinaryHeap<Reverse<Unanswered>>,
     /// An answer that waits for room.
@@ -92,6 +93,7 @@ impl Answers {
             call,
             inbox,
             requests,
+            has_begun: false,
             have_requests_ended: false,
             unanswered: BinaryHeap::new(),
             making: None,
@@ -124,6 +126,7 @@ impl Answers {
 
     /// Takes a request off the stream. One that cannot be served is answered at once.
     fn take(&mut self, request: &LongSyncExchangeRequest, now: Instant) {
+        self.has_begun = true;
         let received_at = self.call.received(&request.call_id);
         let planned = self.call.plan(Ask::from(request)).and_then(|plan| {
             self.take_place()?;
@@ -217,7 +220,15 @@ impl Stream for Answers {
             match Pin::new(&mut this.requests).poll_next(cx) {
                 Poll::Ready(Some(Ok(request))) => this.take(&request, now),
                 Poll::Ready(Some(Err(status))) => return Poll::Ready(Some(Err(status))),
-                Poll::Ready(None) => this.have_requests_ended = true,
+                Poll::Ready(None) => {
+                    this.have_requests_ended = true;
+                    // Without a message there is still the header, which may be wrong.
+                    if !this.has_begun
+                        && let Err(why) = this.call.plan(Ask::default())
+                    {
+                        return Poll::Ready(Some(Err(refuse(&this.call, why))));
+                    }
+                }
                 Poll::Pending => break,
             }
         }

@@ -15,6 +15,7 @@ mod exchange;
 mod harness;
 mod health;
 mod http;
+mod http1;
 mod lateness;
 mod limits;
 mod reflection;
