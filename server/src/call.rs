@@ -21,6 +21,9 @@ use crate::refusal::{Cut, Refusal};
 use crate::wait::{Attention, Spent, Wait};
 use crate::worker::Worker;
 
+/// How long a request to health or reflection may be: it has a name.
+const MAX_NAME_BYTES: u32 = 1024;
+
 /// One call, shared by all that work on it. When the last of them lets go of it, it is counted.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -401,15 +404,39 @@ impl Call {
         cx: &Context<'_>,
     ) -> Poll<Result<(), Refusal>> {
         if let Err(refusal) = self.hold(bytes.saturating_sub(had)) {
-            if self.record.is_blocked() {
-                self.record.wait_for_socket(cx);
-                return Poll::Pending;
-            }
-            return Poll::Ready(Err(refusal));
+            let waits = self.record.wait_to_go(cx);
+            return if waits { Poll::Pending } else { Poll::Ready(Err(refusal)) };
         }
         self.release(had.saturating_sub(bytes));
         self.record.answered(bytes);
         Poll::Ready(Ok(()))
+    }
+
+    /// How long a message of its request may be.
+    pub(crate) fn max_message_bytes(&self) -> u32 {
+        let limit = self.worker().shared.config.limits.max_message_bytes;
+        if self.holds_requests() { limit } else { limit.min(MAX_NAME_BYTES) }
+    }
+
+    /// Why a message of its request is refused that is longer.
+    pub(crate) fn too_long(&self, message_bytes: u32) -> Refusal {
+        let limit = self.max_message_bytes();
+        if self.holds_requests() || limit < MAX_NAME_BYTES {
+            return Refusal::message_too_long(message_bytes, limit);
+        }
+        Refusal::fixed(
+            "health and reflection's request",
+            format!(
+                "a message of {message_bytes} bytes is over the limit of {limit} for health and \
+                 reflection: send one name"
+            ),
+        )
+    }
+
+    /// Whether the bytes of its request are held. Those of other services are few: health checks are
+    /// never refused for want of memory, and streams hold what they cost in all.
+    pub(crate) fn holds_requests(&self) -> bool {
+        self.kind.is_some()
     }
 
     /// Whether the bytes of its answers are held. Those of other services, and of HTTP, are few.

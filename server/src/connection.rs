@@ -174,7 +174,9 @@ where
         record.begin_turn(!calls.is_behind());
         for _ in 0..TURNS {
             calls.run(|| record.has_answered_enough());
+            let encoded = record.encoded_bytes();
             let polled = connection.as_mut().poll(cx);
+            record.end_turn(encoded);
             // A busy runtime looks at its alarm seldom; what has become due meanwhile is to go out next.
             worker.timer.drain_due();
             if let Poll::Ready(ended) = polled {

@@ -53,6 +53,7 @@ mod foreign;
 mod form;
 mod frames;
 mod framing;
+mod health;
 mod host;
 mod http_face;
 mod http_timer;

@@ -27,7 +27,7 @@ use crate::refusal::Cut;
 use crate::request_body::{Inbox, RequestBody};
 use crate::rest::Rest;
 use crate::rpc::direct;
-use crate::services::{BoxAnswer, Handler, Services};
+use crate::services::{self, BoxAnswer, Handler};
 use crate::worker::Worker;
 
 /// The answer to a request, on its way.
@@ -174,7 +174,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
         let rest = Rest::of(request, worker);
         return Answer { is_head, rest, ..Answer::of(call, response) };
     }
-    match find(worker, &request) {
+    match find(&request) {
         Ok((kind, handler)) => {
             let headers = CallHeaders::read(request.headers());
             // One that speaks of its encoding has that looked at by the generated service.
@@ -200,10 +200,7 @@ fn refuse(worker: &Arc<Worker>, request: Request<Incoming>, refused: Response<Bo
 }
 
 /// What handles a gRPC request, and what kind of call of ours it is; or the answer that nothing does.
-fn find(
-    worker: &Worker,
-    request: &Request<Incoming>,
-) -> Result<(Option<Kind>, Handler), Box<Response<Body>>> {
+fn find(request: &Request<Incoming>) -> Result<(Option<Kind>, Handler), Box<Response<Body>>> {
     if let Some(refused) = refuse_transport(request) {
         return Err(Box::new(refused));
     }
@@ -212,7 +209,7 @@ fn find(
     let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
     let kind = if service == SERVICE_NAME { kind_of(method) } else { None };
     let is_known = kind.is_some() || service != SERVICE_NAME;
-    if let Some(handler) = Services::find(service, worker).filter(|_| is_known) {
+    if let Some(handler) = services::find(service, method).filter(|_| is_known) {
         return Ok((kind, handler));
     }
     let why = format!(

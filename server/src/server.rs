@@ -11,7 +11,7 @@ use longsync_timer::{Clock, Timer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
-use tonic_health::ServingStatus;
+use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::acceptor::{Accepted, Acceptor, BACKLOG};
 use crate::config::Config;
@@ -89,7 +89,7 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future stops accepting; the worker threads drain on their own.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        self.shared.set_health(ServingStatus::Serving).await;
+        self.shared.health.set(ServingStatus::Serving);
         let mut threads = Vec::new();
         let mut workers = Vec::new();
         for index in 0..self.shared.config.workers.get() {
@@ -105,7 +105,7 @@ impl Server {
         let acceptor = Acceptor::new(self.listener, workers, self.max_connections, self.shared)?;
         let shutdown = async {
             shutdown.await;
-            shared.set_health(ServingStatus::NotServing).await;
+            shared.health.set(ServingStatus::NotServing);
             if !shared.config.lame_duck.is_zero() {
                 Timer::new(Clock::Monotonic).sleep(shared.config.lame_duck).await;
             }

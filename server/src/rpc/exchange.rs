@@ -35,9 +35,40 @@ pub(crate) struct Answers {
     /// An answer that waits for room.
     making: Option<Box<Draft<LongSyncExchangeResponse>>>,
     taken: u64,
-    /// When the waits were looked after last: those that were due by then ended then, though their
-    /// answers may have no way out.
-    looked_at: Instant,
+    attended: Attended,
+}
+
+/// When the waits were looked after.
+#[derive(Debug)]
+struct Attended {
+    /// At this moment last.
+    last: Instant,
+    /// And at this one before the client held up the answers, so that nobody looked, ...
+    before: Instant,
+    /// ... until then.
+    free: Instant,
+}
+
+impl Attended {
+    fn new(now: Instant) -> Self {
+        Self { last: now, before: now, free: now }
+    }
+
+    /// Somebody looks, who may have been kept from it.
+    fn look(&mut self, now: Instant, was_kept_away: bool) {
+        if was_kept_away {
+            (self.before, self.free) = (self.last, now);
+        }
+        self.last = now;
+    }
+
+    /// When a wait ended that is answered now. It may have ended long ago, and its answer had no way out.
+    fn end_of(&self, due: Instant) -> Instant {
+        if due <= self.before {
+            return self.before;
+        }
+        due + self.last.saturating_duration_since(due.max(self.free))
+    }
 }
 
 /// A request that waits for its answer, ordered by when that is due; equals in order of arrival.
@@ -58,7 +89,7 @@ impl Answers {
         requests: Streaming<LongSyncExchangeRequest>,
     ) -> Self {
         Self {
-            looked_at: call.arrived(),
+            attended: Attended::new(call.arrived()),
             call,
             inbox,
             requests,
@@ -83,7 +114,7 @@ impl Answers {
         else {
             return;
         };
-        let spent = self.call.waited(wait, self.looked_at.max(due));
+        let spent = self.call.waited(wait, self.attended.end_of(due));
         let message = LongSyncExchangeResponse {
             message: longsync::DONE.to_owned(),
             timing: Some(self.call.timing(spent, &plan.behavior, received_at)),
@@ -173,11 +204,10 @@ impl Stream for Answers {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         let limit = this.call.worker().shared.config.limits.max_unanswered.get();
-        if !this.call.was_kept_away() {
-            this.looked_at = this.call.now();
-        }
+        let mut was_kept_away = this.call.was_kept_away();
         loop {
             let now = this.call.now();
+            this.attended.look(now, std::mem::take(&mut was_kept_away));
             if this.making.is_none() {
                 this.begin_due_answer(now);
             }
