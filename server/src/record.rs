@@ -59,10 +59,9 @@ pub(crate) struct Record {
     windows: Windows,
     /// Whether the socket took less than was to be written.
     is_blocked: AtomicBool,
-    /// Whether HTTP has bytes of answers that may be able to go: they were handed over or encoded since
-    /// the last look.
-    can_go: AtomicBool,
-    /// Those that wait for such bytes to go.
+    /// Whether nothing of its answers can go, so that waiting for it is in vain.
+    is_stuck: AtomicBool,
+    /// Those that wait for something to go.
     wait_to_go: Mutex<Vec<Waker>>,
     /// The PING behind our first GOAWAY: when it comes back, the client has read that.
     farewell: Mutex<Option<[u8; 8]>>,
@@ -148,7 +147,7 @@ impl Record {
                 encoded: AtomicU64::new(0),
             },
             is_blocked: AtomicBool::new(false),
-            can_go: AtomicBool::new(false),
+            is_stuck: AtomicBool::new(false),
             wait_to_go: Mutex::default(),
             farewell: Mutex::new(None),
             is_told: AtomicBool::new(false),
@@ -317,21 +316,35 @@ impl Record {
     /// windows allow to go.
     #[must_use]
     pub(crate) fn wait_to_go(&self, cx: &Context<'_>) -> bool {
-        let can_go = self.is_blocked() || self.can_go.load(Relaxed);
-        if can_go {
+        let is_stuck = self.is_stuck.load(Relaxed);
+        if !is_stuck {
             lock(&self.wait_to_go).push(cx.waker().clone());
         }
-        can_go
+        !is_stuck
     }
 
-    /// HTTP has had its turn to write.
+    /// HTTP has had its turn to write. Before it, so many bytes of answers had been encoded.
     pub(crate) fn end_turn(&self, encoded_before: u64) {
-        let has_moved = self.windows.encoded.load(Relaxed) != encoded_before;
-        self.can_go.store(has_moved, Relaxed);
-        if !self.is_blocked() {
-            let waiting = mem::take(&mut *lock(&self.wait_to_go));
-            waiting.into_iter().for_each(Waker::wake);
+        self.is_stuck.store(false, Relaxed);
+        if self.encoded_bytes() != encoded_before && !self.is_blocked() {
+            self.wake_those_that_wait();
         }
+    }
+
+    /// All calls have done what they can. Those that still wait for something to go are asked once more,
+    /// and wait in vain unless it is the socket that takes nothing. Returns whether there are any.
+    pub(crate) fn give_up_waiting(&self) -> bool {
+        let is_in_vain = !self.is_blocked() && !lock(&self.wait_to_go).is_empty();
+        if is_in_vain {
+            self.is_stuck.store(true, Relaxed);
+            self.wake_those_that_wait();
+        }
+        is_in_vain
+    }
+
+    fn wake_those_that_wait(&self) {
+        let waiting = mem::take(&mut *lock(&self.wait_to_go));
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// How many bytes of answers were encoded until now.
@@ -343,7 +356,6 @@ impl Record {
     pub(crate) fn handed_over(&self, bytes: u64) {
         self.answered(bytes);
         self.windows.handed_over.fetch_add(bytes, Relaxed);
-        self.can_go.store(true, Relaxed);
     }
 
     /// And so many of them were encoded, or thrown away.

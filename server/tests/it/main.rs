@@ -18,6 +18,7 @@ mod http;
 mod http1;
 mod lateness;
 mod limits;
+mod memory;
 mod reflection;
 mod side_streams;
 mod stream;
