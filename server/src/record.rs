@@ -37,6 +37,9 @@ pub(crate) const MAX_SIDE_STREAMS: u32 = 16;
 /// 6.9.2).
 const FIRST_WINDOW: u32 = 65_535;
 
+/// That no byte has come, as nanoseconds since the connection began.
+const NONE_YET: u64 = u64::MAX;
+
 /// One connection, as its calls and its serving loop see it. All of it is written by one thread.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -46,7 +49,7 @@ pub(crate) struct Record {
     peer: Option<SocketAddr>,
     opened: Instant,
     last_read_ns: AtomicU64,
-    /// When the first byte came after [`Record::expect_head`]; zero: none has.
+    /// When the first byte came after [`Record::expect_head`], or [`NONE_YET`].
     head_began_ns: AtomicU64,
     /// What of this turn's cost is left.
     turn: AtomicU64,
@@ -132,7 +135,7 @@ impl Record {
             number,
             peer,
             last_read_ns: AtomicU64::new(0),
-            head_began_ns: AtomicU64::new(0),
+            head_began_ns: AtomicU64::new(NONE_YET),
             turn: AtomicU64::new(TURN_COST),
             answer_bytes: AtomicU64::new(0),
             held_bytes: AtomicU64::new(0),
@@ -176,13 +179,13 @@ impl Record {
 
     /// What comes next over HTTP/1.1 is the head of a request.
     pub(crate) fn expect_head(&self) {
-        self.head_began_ns.store(0, Relaxed);
+        self.head_began_ns.store(NONE_YET, Relaxed);
     }
 
     /// When it began to come.
     pub(crate) fn head_began(&self) -> Option<Instant> {
         let began = self.head_began_ns.load(Relaxed);
-        (began > 0).then(|| self.opened + Duration::from_nanos(began))
+        (began != NONE_YET).then(|| self.opened + Duration::from_nanos(began))
     }
 
     fn since_opened(&self) -> u64 {
@@ -220,8 +223,8 @@ impl Record {
     pub(crate) fn read(&self, bytes: usize) {
         let now = self.since_opened();
         self.last_read_ns.store(now, Relaxed);
-        if self.head_began_ns.load(Relaxed) == 0 {
-            self.head_began_ns.store(now.max(1), Relaxed);
+        if self.head_began_ns.load(Relaxed) == NONE_YET {
+            self.head_began_ns.store(now, Relaxed);
         }
         self.spend(bytes as u64);
     }

@@ -12,6 +12,7 @@ mod collect;
 mod deadline;
 mod drain;
 mod exchange;
+mod farewell;
 mod harness;
 mod health;
 mod http;

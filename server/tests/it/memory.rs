@@ -28,7 +28,8 @@ async fn with_window(server: &Memory, window: u32) -> Result<Raw> {
 /// What the server holds, as its metrics say.
 async fn held(server: &Memory) -> Result<u64> {
     let metrics = server.web1().await?.get("/metrics").await?;
-    let line = metrics.body().lines().find_map(|line| line.strip_prefix("longsync_buffered_bytes "));
+    let line =
+        metrics.body().lines().find_map(|line| line.strip_prefix("longsync_buffered_bytes "));
     Ok(line.expect("the metrics have it").parse()?)
 }
 
@@ -157,8 +158,8 @@ async fn a_socket_that_is_not_read_makes_answers_wait_and_a_window_that_is_close
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_connection_holds_half_at_most_and_64_of_them_leave_room_for_a_small_call()
--> Result<()> {
+async fn one_connection_holds_half_at_most_and_64_of_them_leave_room_for_a_small_call() -> Result<()>
+{
     for connections in [1, 2, 64] {
         let server = with_budget(16 * MIB).await;
         let message = framed(&LongSyncRequest {
@@ -186,11 +187,8 @@ async fn one_connection_holds_half_at_most_and_64_of_them_leave_room_for_a_small
             assert!(taken <= 8 * MIB, "{taken}");
         }
         assert!(taken <= 15 * MIB + 64 * KIB, "{taken}");
-        let small = LongSyncRequest {
-            payload: vec![7; 1_000].into(),
-            echo_payload: true,
-            ..wait(ms(1))
-        };
+        let small =
+            LongSyncRequest { payload: vec![7; 1_000].into(), echo_payload: true, ..wait(ms(1)) };
         let ended = server.raw().await?.unary(&small, &[]).await?.ended().await?;
         assert_eq!(ended.status.code(), Code::Ok, "beside {connections}");
         drop(open);
@@ -200,8 +198,7 @@ async fn one_connection_holds_half_at_most_and_64_of_them_leave_room_for_a_small
 
 #[tokio::test(start_paused = true)]
 async fn a_message_of_an_exchange_that_waits_takes_a_place_as_a_call_does() -> Result<()> {
-    let server =
-        Memory::start(with_limits(Limits { max_in_flight: 3, ..Limits::default() })).await;
+    let server = Memory::start(with_limits(Limits { max_in_flight: 3, ..Limits::default() })).await;
     let raw = server.raw().await?;
     let mut exchange = raw.open("LongSyncExchange", &[]).await?;
     for id in 1..=5 {
