@@ -34,7 +34,7 @@ pub(crate) struct AnswerBody {
 /// Where the chunks of an answer come from.
 #[derive(Debug)]
 enum Chunks {
-    /// The generated service, or the HTTP face.
+    /// A stream of messages, or the HTTP face.
     Body(Body),
     /// There was but one, and after it comes OK.
     One,

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
@@ -109,11 +109,7 @@ impl Intake {
         }
         slowness.came(chunk.len());
         let left = framing
-            .follow(chunk, max, is_one, |bytes| {
-                if call.holds_requests() {
-                    on_message(Arrived { at, bytes });
-                }
-            })
+            .follow(chunk, max, is_one, |bytes| on_message(Arrived { at, bytes }))
             .map_err(|TooLong { message_bytes }| call.too_long(message_bytes))?;
         if left > 0 {
             return Err(Refusal::TooManyMessages);
@@ -165,10 +161,6 @@ impl Intake {
 
     pub(crate) fn is_end_stream(&self) -> bool {
         self.inner.as_ref().is_none_or(http_body::Body::is_end_stream)
-    }
-
-    pub(crate) fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map(http_body::Body::size_hint).unwrap_or_default()
     }
 }
 

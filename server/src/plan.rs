@@ -81,14 +81,6 @@ impl Payload {
             Self::Zeros(count) => *count as usize,
         }
     }
-
-    pub(crate) fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Empty => Bytes::new(),
-            Self::Echo(bytes) => bytes,
-            Self::Zeros(count) => Bytes::from(vec![0; count as usize]),
-        }
-    }
 }
 
 /// What the server will do: wait this long, then answer with this.

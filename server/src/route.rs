@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use longsync::quoted;
@@ -22,11 +21,11 @@ use crate::counters::Kind;
 use crate::host;
 use crate::http_face;
 use crate::intake::{Cardinality, Intake};
+use crate::messages;
 use crate::record::Record;
 use crate::refusal::Cut;
-use crate::request_body::{Inbox, RequestBody};
 use crate::rest::Rest;
-use crate::rpc::direct;
+use crate::rpc::{self, unary};
 use crate::services::{self, BoxAnswer, Handler};
 use crate::worker::Worker;
 
@@ -44,7 +43,7 @@ pub(crate) struct Answer {
 /// The response of a service.
 enum Coming {
     Boxed(BoxAnswer),
-    Direct(direct::Answer),
+    Unary(unary::Answer),
     /// It has come.
     Over,
 }
@@ -53,7 +52,7 @@ impl Coming {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Came> {
         match self {
             Self::Boxed(response) => response.as_mut().poll(cx).map(Came::Response),
-            Self::Direct(message) => Pin::new(message).poll(cx).map(|answered| match answered {
+            Self::Unary(message) => Pin::new(message).poll(cx).map(|answered| match answered {
                 Ok(message) => Came::Message(message),
                 Err(status) => Came::Response(status.into_http()),
             }),
@@ -78,8 +77,8 @@ impl Answer {
         Self { call, is_head: false, response: Coming::Boxed(response), rest: None }
     }
 
-    fn direct(call: Arc<Call>, intake: Intake) -> Self {
-        let response = Coming::Direct(direct::Answer::new(Arc::clone(&call), intake));
+    fn unary(call: Arc<Call>, intake: Intake) -> Self {
+        let response = Coming::Unary(unary::Answer::new(Arc::clone(&call), intake));
         Self { call: Some(call), is_head: false, response, rest: None }
     }
 
@@ -177,17 +176,17 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
     match find(&request) {
         Ok((kind, handler)) => {
             let headers = CallHeaders::read(request.headers());
-            // One that speaks of its encoding has that looked at by the generated service.
-            let is_plain_unary = kind == Some(Kind::LongSync) && !headers.has_encoding;
             let call = Call::begin(record, kind, headers, record.last_read());
             let cardinality = cardinality(kind, request.uri().path());
-            let (parts, body) = request.into_parts();
-            let intake = Intake::new(body, Arc::clone(&call), cardinality);
-            if is_plain_unary {
-                return Answer::direct(call, intake);
+            let refused = messages::refuse_encoding(request.headers());
+            let intake = Intake::new(request.into_body(), Arc::clone(&call), cardinality);
+            match (refused, handler) {
+                (Some(refused), _) => {
+                    Answer::of(Some(call), Box::pin(future::ready(refused.into_http())))
+                }
+                (None, Some(handler)) => Answer::of(Some(Arc::clone(&call)), handler(call, intake)),
+                (None, None) => Answer::unary(call, intake),
             }
-            let response = handler(with_call(parts, intake, &call));
-            Answer::of(Some(call), response)
         }
         Err(refused) => refuse(worker, request, *refused),
     }
@@ -199,18 +198,22 @@ fn refuse(worker: &Arc<Worker>, request: Request<Incoming>, refused: Response<Bo
     Answer { rest, ..Answer::of(None, Box::pin(future::ready(refused))) }
 }
 
-/// What handles a gRPC request, and what kind of call of ours it is; or the answer that nothing does.
-fn find(request: &Request<Incoming>) -> Result<(Option<Kind>, Handler), Box<Response<Body>>> {
+type Found = (Option<Kind>, Option<Handler>);
+
+/// What kind of call of ours a gRPC request is, and what handles it, unless it is a unary one; or the
+/// answer that nothing does.
+fn find(request: &Request<Incoming>) -> Result<Found, Box<Response<Body>>> {
     if let Some(refused) = refuse_transport(request) {
         return Err(Box::new(refused));
     }
     let path = request.uri().path();
     let path = path.strip_prefix('/').unwrap_or(path);
     let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
-    let kind = if service == SERVICE_NAME { kind_of(method) } else { None };
-    let is_known = kind.is_some() || service != SERVICE_NAME;
-    if let Some(handler) = services::find(service, method).filter(|_| is_known) {
-        return Ok((kind, handler));
+    if let Some(kind) = kind_of(method).filter(|_| service == SERVICE_NAME) {
+        return Ok((Some(kind), rpc::find(kind)));
+    }
+    if let Some(handler) = services::find(service, method) {
+        return Ok((None, Some(handler)));
     }
     let why = format!(
         "no {} of a service {} here: grpcurl with `list` shows what there is",
@@ -218,14 +221,6 @@ fn find(request: &Request<Incoming>) -> Result<(Option<Kind>, Handler), Box<Resp
         quoted(service)
     );
     Err(Box::new(Status::new(Code::Unimplemented, why).into_http()))
-}
-
-/// A request whose body is watched, and which has its call beside it.
-fn with_call(mut parts: Parts, intake: Intake, call: &Arc<Call>) -> Request<RequestBody> {
-    let inbox = Inbox::default();
-    parts.extensions.insert(Arc::clone(call));
-    parts.extensions.insert(inbox.clone());
-    Request::from_parts(parts, RequestBody::new(intake, inbox))
 }
 
 /// How many messages the request of a known method has.

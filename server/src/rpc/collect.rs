@@ -1,42 +1,50 @@
 //! `LongSyncCollect`: waits for each request in turn, answers once.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
+use bytes::Bytes;
 use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse};
-use tokio_stream::Stream;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use super::draft::Draft;
 use super::refuse;
 use crate::call::Call;
-use crate::intake::Arrived;
+use crate::intake::{Arrived, Intake};
+use crate::messages::{self, Received};
 use crate::plan::{Ask, Payload};
-use crate::request_body::Inbox;
+use crate::services::BoxAnswer;
 use crate::wait::{Spent, Wait};
 
-type Requests = Streaming<LongSyncCollectRequest>;
+type Requests = messages::Requests<LongSyncCollectRequest>;
 
-pub(super) async fn answer(
-    call: &Call,
-    inbox: &Inbox,
-    mut requests: Requests,
-) -> Result<LongSyncCollectResponse, Status> {
+pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxAnswer {
+    Box::pin(async move {
+        match collect(&call, Requests::new(intake)).await {
+            Ok(answer) => messages::response(tokio_stream::once(Ok(answer))),
+            Err(status) => status.into_http(),
+        }
+    })
+}
+
+async fn collect(call: &Call, mut requests: Requests) -> Result<Bytes, Status> {
     let mut totals = Totals::default();
     let mut spent = Spent::default();
     let mut behavior = None;
     let mut received_at = None;
     let mut payload = Payload::Empty;
     let mut due_before = None;
-    let mut next = next(&mut requests).await?;
-    while let Some(request) = next {
+    let mut next = requests.next().await?;
+    while let Some(Received { message: request, arrived }) = next {
         totals.add(&request);
         received_at.get_or_insert_with(|| call.received(&request.call_id));
         let plan = call
             .plan(Ask::from(&request))
             .map_err(|why| refuse(call, why.of_message(request.id)))?;
-        let Arrived { at, .. } = inbox.take(call, plan.payload.held_bytes());
+        let Arrived { at, bytes } = arrived;
+        call.release(bytes.saturating_sub(plan.payload.held_bytes()));
         drop(request);
         if plan.payload != Payload::Empty {
             call.release(payload.held_bytes());
@@ -64,7 +72,7 @@ pub(super) async fn answer(
     };
     let draft = Draft::new(message, payload);
     poll_fn(|cx| draft.poll_room(call, cx)).await.map_err(|why| refuse(call, why))?;
-    Ok(draft.into_message())
+    Ok(draft.into_framed())
 }
 
 #[derive(Debug, Default)]
@@ -80,11 +88,7 @@ impl Totals {
     }
 }
 
-type Next = Result<Option<LongSyncCollectRequest>, Status>;
-
-async fn next(requests: &mut Requests) -> Next {
-    requests.message().await
-}
+type Next = Result<Option<Received<LongSyncCollectRequest>>, Status>;
 
 /// Waits, and meanwhile reads the next request: only so is it known when that one arrived, which
 /// decides where its own wait begins. One request ahead, so that the client is held back.
@@ -94,7 +98,7 @@ async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -
     call.begin_reading_ahead();
     let spent = poll_fn(|cx| {
         if ahead.is_none()
-            && let Poll::Ready(next) = Pin::new(&mut *requests).poll_next(cx)
+            && let Poll::Ready(next) = requests.poll_next(cx)
         {
             ahead = Some(next.transpose());
         }
@@ -104,6 +108,6 @@ async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -
     call.end_reading_ahead();
     match ahead {
         Some(next) => (spent, next),
-        None => (spent, next(requests).await),
+        None => (spent, requests.next().await),
     }
 }

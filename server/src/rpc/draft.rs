@@ -3,9 +3,6 @@
 use std::task::{Context, Poll};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use longsync::v1::{
-    LongSyncCollectResponse, LongSyncExchangeResponse, LongSyncResponse, LongSyncStreamResponse,
-};
 use prost::{Message, encode_length_delimiter, length_delimiter_len};
 
 use crate::call::Call;
@@ -25,30 +22,7 @@ pub(crate) struct Draft<M> {
     held_bytes: u64,
 }
 
-/// An answer of ours.
-pub(crate) trait Answer: Message {
-    /// Puts the payload in.
-    fn set_payload(&mut self, payload: Bytes);
-}
-
-macro_rules! answers {
-    ($($message:ty),+) => {$(
-        impl Answer for $message {
-            fn set_payload(&mut self, payload: Bytes) {
-                self.payload = payload;
-            }
-        }
-    )+};
-}
-
-answers!(
-    LongSyncResponse,
-    LongSyncStreamResponse,
-    LongSyncCollectResponse,
-    LongSyncExchangeResponse
-);
-
-impl<M: Answer> Draft<M> {
+impl<M: Message> Draft<M> {
     /// A message without its payload, and a payload that is held for this answer alone.
     pub(crate) fn new(message: M, payload: Payload) -> Self {
         Self { message, held_bytes: payload.held_bytes(), payload }
@@ -62,13 +36,6 @@ impl<M: Answer> Draft<M> {
     /// Waits until the answer has its room in memory.
     pub(crate) fn poll_room(&self, call: &Call, cx: &Context<'_>) -> Poll<Result<(), Refusal>> {
         call.poll_room((PREFIX + self.encoded_len()) as u64, self.held_bytes, cx)
-    }
-
-    /// The whole answer.
-    pub(crate) fn into_message(self) -> M {
-        let Self { mut message, payload, .. } = self;
-        message.set_payload(payload.into_bytes());
-        message
     }
 
     /// The whole answer as a gRPC body has it.
@@ -103,25 +70,33 @@ impl<M: Answer> Draft<M> {
 
 #[cfg(test)]
 mod tests {
+    use longsync::v1::LongSyncResponse;
     use proptest::prelude::*;
 
     use super::*;
 
     proptest! {
-        /// The room that is asked for is what the answer takes, and both ways make the same answer.
+        /// The room that is asked for is what the answer takes, and its payload is in it.
         #[test]
-        fn an_answer_is_as_long_as_its_draft_says(bytes in 0_u32..70_000, is_echo in any::<bool>(), text in ".{0,20}") {
+        fn an_answer_is_as_long_as_its_draft_says(
+            bytes in 0_u32..70_000,
+            is_echo in any::<bool>(),
+            message in ".{0,20}",
+        ) {
             let payload = match (bytes, is_echo) {
                 (0, _) => Payload::Empty,
                 (_, false) => Payload::Zeros(bytes),
                 (_, true) => Payload::Echo(vec![7; bytes as usize].into()),
             };
-            let message = LongSyncResponse { message: text, ..LongSyncResponse::default() };
-            let draft = || Draft::new(message.clone(), payload.clone());
-            let (whole, framed) = (draft().into_message(), draft().into_framed());
-            prop_assert_eq!(framed.len(), PREFIX + draft().encoded_len());
-            prop_assert_eq!(&framed[..PREFIX], &[&[0][..], &u32::try_from(whole.encoded_len()).unwrap().to_be_bytes()].concat());
-            prop_assert_eq!(LongSyncResponse::decode(&framed[PREFIX..]).unwrap(), whole);
+            let answer = LongSyncResponse { message, ..LongSyncResponse::default() };
+            let draft = Draft::new(answer.clone(), payload);
+            let length = draft.encoded_len();
+            let framed = draft.into_framed();
+            prop_assert_eq!(framed.len(), PREFIX + length);
+            prop_assert_eq!(&framed[1..PREFIX], &u32::try_from(length).unwrap().to_be_bytes());
+            let byte = if is_echo { 7 } else { 0 };
+            let expected = LongSyncResponse { payload: vec![byte; bytes as usize].into(), ..answer };
+            prop_assert_eq!(LongSyncResponse::decode(&framed[PREFIX..]).unwrap(), expected);
         }
     }
 }

@@ -2,21 +2,25 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
+use bytes::Bytes;
 use longsync::v1::{Failure, LongSyncExchangeRequest, LongSyncExchangeResponse};
 use tokio_stream::Stream;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use super::draft::Draft;
 use super::refuse;
 use crate::call::Call;
+use crate::intake::Intake;
+use crate::messages::{self, Received, Requests};
 use crate::plan::{Ask, Payload, Plan};
 use crate::refusal::Refusal;
-use crate::request_body::Inbox;
+use crate::services::BoxAnswer;
 use crate::wait::{Spent, Wait};
 use crate::worker::Worker;
 
@@ -27,8 +31,7 @@ use crate::worker::Worker;
 #[derive(Debug)]
 pub(crate) struct Answers {
     call: Arc<Call>,
-    inbox: Inbox,
-    requests: Streaming<LongSyncExchangeRequest>,
+    requests: Requests<LongSyncExchangeRequest>,
     has_begun: bool,
     have_requests_ended: bool,
     unanswered: BinaryHeap<Reverse<Unanswered>>,
@@ -82,16 +85,16 @@ struct Unanswered {
     received_at: SystemTime,
 }
 
+pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxAnswer {
+    let answers = Answers::new(call, Requests::new(intake));
+    Box::pin(future::ready(messages::response(answers)))
+}
+
 impl Answers {
-    pub(super) fn new(
-        call: Arc<Call>,
-        inbox: Inbox,
-        requests: Streaming<LongSyncExchangeRequest>,
-    ) -> Self {
+    fn new(call: Arc<Call>, requests: Requests<LongSyncExchangeRequest>) -> Self {
         Self {
             attended: Attended::new(call.arrived()),
             call,
-            inbox,
             requests,
             has_begun: false,
             have_requests_ended: false,
@@ -125,7 +128,8 @@ impl Answers {
     }
 
     /// Takes a request off the stream. One that cannot be served is answered at once.
-    fn take(&mut self, request: &LongSyncExchangeRequest, now: Instant) {
+    fn take(&mut self, received: &Received<LongSyncExchangeRequest>, now: Instant) {
+        let Received { message: request, arrived } = received;
         self.has_begun = true;
         let received_at = self.call.received(&request.call_id);
         let planned = self.call.plan(Ask::from(request)).and_then(|plan| {
@@ -135,13 +139,13 @@ impl Answers {
         let plan = match planned {
             Ok(plan) => plan,
             Err(why) => {
-                self.inbox.take(&self.call, 0);
+                self.call.release(arrived.bytes);
                 let failure = self.failure(request.id, &why, received_at);
                 self.making = Some(Box::new(Draft::new(failure, Payload::Empty)));
                 return;
             }
         };
-        self.inbox.take(&self.call, plan.payload.held_bytes());
+        self.call.release(arrived.bytes.saturating_sub(plan.payload.held_bytes()));
         let wait = Wait { start: now, planned: plan.delay };
         let (due, order, id) = (wait.due(), self.taken, request.id);
         self.taken += 1;
@@ -177,10 +181,7 @@ impl Answers {
     }
 
     /// The answer that is being made, once there is room for it.
-    fn poll_made(
-        &mut self,
-        cx: &Context<'_>,
-    ) -> Option<Poll<Result<LongSyncExchangeResponse, Status>>> {
+    fn poll_made(&mut self, cx: &Context<'_>) -> Option<Poll<Result<Bytes, Status>>> {
         let draft = self.making.take()?;
         Some(match draft.poll_room(&self.call, cx) {
             Poll::Pending => {
@@ -190,7 +191,7 @@ impl Answers {
             Poll::Ready(room) => {
                 self.call.answers();
                 Poll::Ready(match room {
-                    Ok(()) => Ok(draft.into_message()),
+                    Ok(()) => Ok(draft.into_framed()),
                     Err(why) => Err(refuse(&self.call, why)),
                 })
             }
@@ -199,7 +200,7 @@ impl Answers {
 }
 
 impl Stream for Answers {
-    type Item = Result<LongSyncExchangeResponse, Status>;
+    type Item = Result<Bytes, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
@@ -214,10 +215,14 @@ impl Stream for Answers {
             if let Some(made) = this.poll_made(cx) {
                 return made.map(Some);
             }
-            if this.have_requests_ended || this.unanswered.len() >= limit {
+            if this.have_requests_ended {
                 break;
             }
-            match Pin::new(&mut this.requests).poll_next(cx) {
+            if this.unanswered.len() >= limit {
+                this.requests.settle();
+                break;
+            }
+            match this.requests.poll_next(cx) {
                 Poll::Ready(Some(Ok(request))) => this.take(&request, now),
                 Poll::Ready(Some(Err(status))) => return Poll::Ready(Some(Err(status))),
                 Poll::Ready(None) => {

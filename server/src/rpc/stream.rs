@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
+use bytes::Bytes;
 use longsync::v1::{LongSyncStreamRequest, LongSyncStreamResponse};
 use tokio_stream::Stream;
 use tonic::Status;
@@ -12,9 +13,11 @@ use tonic::Status;
 use super::draft::Draft;
 use super::refuse;
 use crate::call::Call;
+use crate::intake::Intake;
+use crate::messages::{self, Received, Requests};
 use crate::plan::{self, Ask, Plan};
 use crate::refusal::Refusal;
-use crate::request_body::Inbox;
+use crate::services::BoxAnswer;
 use crate::wait::{Spent, Wait};
 
 /// The answers, each due its delay after the due time of the one before: lateness does not add up.
@@ -41,22 +44,32 @@ enum Phase {
     Making(Box<Draft<LongSyncStreamResponse>>),
 }
 
+pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxAnswer {
+    let request = Requests::<LongSyncStreamRequest>::new(intake).one();
+    Box::pin(async move {
+        let answers = request
+            .await
+            .and_then(|received| Answers::new(&call, &received).map_err(|why| refuse(&call, why)));
+        match answers {
+            Ok(answers) => messages::response(answers),
+            Err(status) => status.into_http(),
+        }
+    })
+}
+
 impl Answers {
-    pub(super) fn new(
-        call: &Arc<Call>,
-        inbox: &Inbox,
-        request: &LongSyncStreamRequest,
-    ) -> Result<Self, Refusal> {
-        let received_at = call.received(&request.call_id);
-        let count = plan::count(request.count, &call.worker().shared.config.limits)?;
-        let plan = call.plan(Ask::from(request))?;
-        let start = inbox.take(call, plan.payload.held_bytes()).at;
+    fn new(call: &Arc<Call>, received: &Received<LongSyncStreamRequest>) -> Result<Self, Refusal> {
+        let Received { message, arrived } = received;
+        let received_at = call.received(&message.call_id);
+        let count = plan::count(message.count, &call.worker().shared.config.limits)?;
+        let plan = call.plan(Ask::from(message))?;
+        call.release(arrived.bytes.saturating_sub(plan.payload.held_bytes()));
         Ok(Self {
             call: Arc::clone(call),
             plan,
             received_at,
-            start,
-            // The generated service reads to the end of the request before it calls this.
+            start: arrived.at,
+            // The request was read to its end.
             free: call.record().last_read(),
             phase: Phase::Between,
             index: 0,
@@ -76,7 +89,7 @@ impl Answers {
 }
 
 impl Stream for Answers {
-    type Item = Result<LongSyncStreamResponse, Status>;
+    type Item = Result<Bytes, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
@@ -106,7 +119,7 @@ impl Stream for Answers {
                     };
                     this.index += 1;
                     return Poll::Ready(Some(match room {
-                        Ok(()) => Ok(draft.into_message()),
+                        Ok(()) => Ok(draft.into_framed()),
                         Err(why) => Err(refuse(&this.call, why)),
                     }));
                 }

@@ -1,37 +1,133 @@
-//! `LongSync`: waits, answers once.
+//! `LongSync`: waits, answers once. While such a call waits, only what it needs to answer is in memory.
 
-use std::future::poll_fn;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use longsync::v1::{LongSyncRequest, LongSyncResponse};
+use tonic::Status;
 
 use super::draft::Draft;
+use super::refuse;
 use crate::call::Call;
+use crate::intake::Intake;
+use crate::messages::{Received, Requests};
 use crate::plan::{Ask, Plan};
-use crate::refusal::Refusal;
-use crate::request_body::Inbox;
 use crate::wait::{Spent, Wait};
 
-pub(super) async fn answer(
+type Request = Requests<LongSyncRequest>;
+
+/// The answer to a unary call, on its way: the encoded message with its prefix.
+pub(crate) struct Answer {
+    call: Arc<Call>,
+    phase: Phase,
+}
+
+enum Phase {
+    /// Boxed, so that it does not take room while the call waits.
+    Reading(Box<Request>),
+    Waiting(Waiting),
+    Over,
+}
+
+struct Waiting {
+    /// What comes behind the message: its end, or what must not be there.
+    rest: Option<Box<Request>>,
+    wait: Wait,
+    /// Once the wait is over.
+    spent: Option<Spent>,
+    plan: Plan,
+    received_at: SystemTime,
+}
+
+impl Answer {
+    pub(crate) fn new(call: Arc<Call>, intake: Intake) -> Self {
+        Self { call, phase: Phase::Reading(Box::new(Requests::new(intake))) }
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<Bytes, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { call, phase } = &mut *self;
+        if let Phase::Reading(request) = phase {
+            // Of a request without a message the call is cut.
+            let Some(received) = ready!(request.poll_next(cx)?) else { return Poll::Pending };
+            let Phase::Reading(request) = mem::replace(phase, Phase::Over) else {
+                return Poll::Pending;
+            };
+            *phase = Phase::Waiting(begin_wait(call, &received, request)?);
+        }
+        let Phase::Waiting(waiting) = phase else { return Poll::Pending };
+        ready!(waiting.poll_over(call, cx))?;
+        let Phase::Waiting(waiting) = mem::replace(phase, Phase::Over) else {
+            return Poll::Pending;
+        };
+        waiting.poll_answer(call, phase, cx)
+    }
+}
+
+impl Waiting {
+    /// Ready when the wait is over and the request has ended.
+    fn poll_over(&mut self, call: &Call, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        if let Some(rest) = &mut self.rest
+            && rest.poll_end(cx)?.is_ready()
+        {
+            self.rest = None;
+        }
+        if self.spent.is_none()
+            && let Poll::Ready(spent) = call.poll_wait(self.wait)
+        {
+            self.spent = Some(spent);
+        }
+        if self.spent.is_some() && self.rest.is_none() {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// The answer, once there is room for it; until then the wait goes back into its phase.
+    fn poll_answer(
+        self,
+        call: &Call,
+        phase: &mut Phase,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Bytes, Status>> {
+        let Self { plan, spent, received_at, wait, .. } = self;
+        let draft = draft(call, plan.clone(), spent.unwrap_or_default(), received_at);
+        match draft.poll_room(call, cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(draft.into_framed())),
+            Poll::Ready(Err(why)) => Poll::Ready(Err(refuse(call, why))),
+            Poll::Pending => {
+                *phase = Phase::Waiting(Self { rest: None, wait, spent, plan, received_at });
+                Poll::Pending
+            }
+        }
+    }
+}
+
+fn begin_wait(
     call: &Call,
-    inbox: &Inbox,
-    request: LongSyncRequest,
-) -> Result<LongSyncResponse, Refusal> {
-    let received_at = call.received(&request.call_id);
-    let plan = call.plan(Ask::from(&request))?;
-    let start = inbox.take(call, plan.payload.held_bytes()).at;
-    drop(request);
-    let wait = Wait { start, planned: plan.delay };
-    // The generated service reads to the end of the request before it calls this.
-    let free = call.record().last_read();
-    let spent = poll_fn(|_| call.poll_wait_held_up(wait, free)).await;
-    let draft = draft(call, plan, spent, received_at);
-    poll_fn(|cx| draft.poll_room(call, cx)).await?;
-    Ok(draft.into_message())
+    received: &Received<LongSyncRequest>,
+    request: Box<Request>,
+) -> Result<Waiting, Status> {
+    let Received { message, arrived } = received;
+    let received_at = call.received(&message.call_id);
+    let plan = call.plan(Ask::from(message)).map_err(|why| refuse(call, why))?;
+    call.release(arrived.bytes.saturating_sub(plan.payload.held_bytes()));
+    let rest = Some(request).filter(|request| !request.is_end());
+    let wait = Wait { start: arrived.at, planned: plan.delay };
+    Ok(Waiting { rest, wait, spent: None, plan, received_at })
 }
 
 /// The answer, once the wait is over.
-pub(super) fn draft(
+fn draft(
     call: &Call,
     plan: Plan,
     spent: Spent,

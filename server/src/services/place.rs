@@ -16,12 +16,12 @@ impl Place {
     /// The answer of a stream that costs this many bytes: what `serve` makes of its place, or the
     /// refusal when there is none.
     pub(super) fn answer(
-        call: &Arc<Call>,
+        call: Arc<Call>,
         bytes: u64,
         serve: impl FnOnce(Self) -> BoxAnswer,
     ) -> BoxAnswer {
-        match Self::take(call, bytes) {
-            Ok(place) => serve(place),
+        match Self::take(&call, bytes) {
+            Ok(()) => serve(Self(call)),
             Err(why) => {
                 call.cut(Cut::Refused(why));
                 // What cut the call is its answer.
@@ -30,7 +30,7 @@ impl Place {
         }
     }
 
-    fn take(call: &Arc<Call>, bytes: u64) -> Result<Self, Refusal> {
+    fn take(call: &Call, bytes: u64) -> Result<(), Refusal> {
         if !call.record().take_side_stream() {
             let why = format!(
                 "a connection has at most {MAX_SIDE_STREAMS} streams of health and reflection: \
@@ -38,9 +38,7 @@ impl Place {
             );
             return Err(Refusal::fixed("streams of health and reflection", why));
         }
-        let place = Self(Arc::clone(call));
-        call.hold(bytes)?;
-        Ok(place)
+        call.hold(bytes).inspect_err(|_| call.record().give_back_side_stream())
     }
 
     pub(super) fn call(&self) -> &Call {

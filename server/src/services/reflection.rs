@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::future;
 use std::pin::Pin;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use longsync::quoted;
 use prost::Message as _;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use tokio_stream::Stream;
-use tonic::{Status, Streaming};
+use tonic::Status;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1::{
@@ -18,10 +19,12 @@ use tonic_reflection::pb::v1::{
     ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
 };
 
+use super::BoxAnswer;
 use super::descriptors::{Descriptors, FileId};
 use super::place::Place;
-use super::{BoxAnswer, call_of, messages};
-use crate::request_body::RequestBody;
+use crate::call::Call;
+use crate::intake::Intake;
+use crate::messages::{self, Requests, framed};
 
 /// What a reflection stream is held to cost. An idle one takes 2.6 KiB, even after files were asked for;
 /// one takes 21.8 KiB whose client sends the longest requests, 16 KiB ahead, and reads no answer. That
@@ -62,31 +65,31 @@ fn published(mut file: FileDescriptorProto) -> FileDescriptorProto {
 }
 
 /// Answers each request of a stream in turn.
-pub(super) fn info(request: http::Request<RequestBody>) -> BoxAnswer {
-    Place::answer(&call_of(&request), STREAM_BYTES, |place| {
-        Box::pin(future::ready(match messages::requests(request) {
-            Ok(requests) => {
-                messages::response(Answers { requests, sent: BTreeSet::new(), _place: place })
-            }
-            Err(refused) => refused.into_http(),
-        }))
+pub(super) fn info(call: Arc<Call>, intake: Intake) -> BoxAnswer {
+    Place::answer(call, STREAM_BYTES, |place| {
+        let requests = Requests::new(intake);
+        let answers = Answers { requests, sent: BTreeSet::new(), _place: place };
+        Box::pin(future::ready(messages::response(answers)))
     })
 }
 
 struct Answers {
-    requests: Streaming<ServerReflectionRequest>,
+    requests: Requests<ServerReflectionRequest>,
     /// The files that this stream was sent.
     sent: BTreeSet<FileId>,
     _place: Place,
 }
 
 impl Stream for Answers {
-    type Item = Result<ServerReflectionResponse, Status>;
+    type Item = Result<Bytes, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let request = ready!(Pin::new(&mut this.requests).poll_next(cx));
-        Poll::Ready(request.map(|request| Ok(response(request?, &DESCRIPTORS, &mut this.sent))))
+        let request = ready!(this.requests.poll_next(cx));
+        Poll::Ready(request.map(|request| {
+            let answer = response(request?.message, &DESCRIPTORS, &mut this.sent);
+            Ok(framed(&answer))
+        }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The server as its clients see it: over memory in paused time where logic alone is meant, over
 //! sockets where sockets matter.
 
-#![expect(clippy::duplicate_mod, reason = "one suite runs over two ways")]
+#![expect(clippy::duplicate_mod, reason = "one suite runs over two ways of asking")]
 
 mod attacks;
 mod cancel;
@@ -24,17 +24,17 @@ mod reflection;
 mod side_streams;
 mod stream;
 
-/// A plain unary call has a way of its own through the server.
+/// A unary call that says nothing of its encoding.
 #[path = "."]
-mod direct {
+mod plain {
     const WAY: crate::harness::Headers = &[];
     #[path = "unary.rs"]
     mod unary;
 }
 
-/// One that speaks of its encoding takes the generated service's, as other RPCs do.
+/// One that says what is understood all the same.
 #[path = "."]
-mod generated {
+mod encoded {
     const WAY: crate::harness::Headers = &[("grpc-encoding", "identity")];
     #[path = "unary.rs"]
     mod unary;
