@@ -30,11 +30,35 @@ pub(crate) enum Refusal {
         /// What asked for more than it.
         why: String,
     },
+    /// A limit is reached that no flag moves.
+    Fixed {
+        /// Of what.
+        limit: &'static str,
+        /// What asked for more than it, and what would be right.
+        why: String,
+    },
+    /// There is to be one message, and the request has more.
+    TooManyMessages,
+    /// There is to be one message, and the request has none.
+    NoMessage,
+    /// The request ends in the middle of a message.
+    CutShort,
+    /// What the client began to send takes too long.
+    TooSlow {
+        /// How long it may take, without what its bytes are worth.
+        limit: Duration,
+        /// Whether it is the request as a whole.
+        is_one: bool,
+    },
 }
 
 impl Refusal {
     pub(crate) fn invalid(field: &str, why: impl Into<String>) -> Self {
         Self::Invalid { field: field.to_owned(), why: why.into() }
+    }
+
+    pub(crate) fn fixed(limit: &'static str, why: String) -> Self {
+        Self::Fixed { limit, why }
     }
 
     pub(crate) fn message_too_long(message_bytes: u32, limit: u32) -> Self {
@@ -46,20 +70,31 @@ impl Refusal {
         }
     }
 
+    pub(crate) fn too_many_in_flight(limit: u64) -> Self {
+        Self::Exhausted {
+            limit: "max-in-flight",
+            why: format!("calls in flight have reached this server's limit of {limit}"),
+        }
+    }
+
     /// The same refusal, with the message that it is about.
     pub(crate) fn of_message(self, id: u64) -> Self {
         match self {
             Self::Invalid { field, why } => {
                 Self::Invalid { field, why: format!("request {id}: {why}") }
             }
-            exhausted @ Self::Exhausted { .. } => exhausted,
+            other => other,
         }
     }
 
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::Invalid { .. } => Code::InvalidArgument,
-            Self::Exhausted { .. } => Code::ResourceExhausted,
+            Self::Exhausted { .. } | Self::Fixed { .. } => Code::ResourceExhausted,
+            // gRPC's statuscodes.md: "Request cardinality violation".
+            Self::TooManyMessages | Self::NoMessage => Code::Unimplemented,
+            Self::CutShort => Code::Internal,
+            Self::TooSlow { .. } => Code::DeadlineExceeded,
         }
     }
 
@@ -70,11 +105,27 @@ impl Refusal {
             Self::Exhausted { limit, why } => {
                 format!("{why} (--{limit}): try again with less, or later")
             }
+            Self::Fixed { why, .. } => why.clone(),
+            Self::TooManyMessages => {
+                "the request goes on behind its message: this method takes exactly one".to_owned()
+            }
+            Self::NoMessage => {
+                "the request has no message: this method takes exactly one".to_owned()
+            }
+            Self::CutShort => {
+                "the request ends in the middle of a message: send the whole of it".to_owned()
+            }
+            Self::TooSlow { limit, is_one } => format!(
+                "{} has taken longer than {} and a second more for each 64 KiB \
+                 (--message-timeout): send it faster",
+                if *is_one { "the request, which has one message," } else { "a message" },
+                text(*limit)
+            ),
         }
     }
 
-    fn detail(&self) -> Any {
-        match self {
+    fn detail(&self) -> Option<Any> {
+        Some(match self {
             Self::Invalid { field, why } => any(
                 "google.rpc.BadRequest",
                 &BadRequest {
@@ -85,7 +136,7 @@ impl Refusal {
                     }],
                 },
             ),
-            Self::Exhausted { limit, why } => any(
+            Self::Exhausted { limit, why } | Self::Fixed { limit, why } => any(
                 "google.rpc.QuotaFailure",
                 &QuotaFailure {
                     violations: vec![quota_failure::Violation {
@@ -95,7 +146,10 @@ impl Refusal {
                     }],
                 },
             ),
-        }
+            Self::TooManyMessages | Self::NoMessage | Self::CutShort | Self::TooSlow { .. } => {
+                return None;
+            }
+        })
     }
 }
 
@@ -142,7 +196,7 @@ impl Cut {
     pub(crate) fn status(&self, timing: &Timing) -> Status {
         let mut details = Vec::with_capacity(2);
         if let Self::Refused(refusal) = self {
-            details.push(refusal.detail());
+            details.extend(refusal.detail());
         }
         details.push(timing_detail(timing));
         with_details(self.code(), self.message(), details)
@@ -151,11 +205,11 @@ impl Cut {
     /// The status of an HTTP answer that ends so.
     pub(crate) fn http_status(&self) -> StatusCode {
         match self {
-            Self::Refused(Refusal::Invalid { .. }) => StatusCode::BAD_REQUEST,
             Self::Deadline(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Drain | Self::Refused(Refusal::Exhausted { .. }) => {
+            Self::Drain | Self::Refused(Refusal::Exhausted { .. } | Refusal::Fixed { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::Refused(_) => StatusCode::BAD_REQUEST,
         }
     }
 }

@@ -51,7 +51,8 @@ impl<F: Future> Future for CallTask<F> {
                 return Poll::Ready(Some(output));
             }
             if was_told {
-                return Poll::Ready(None);
+                let has_more = this.call.take_last_words();
+                return if has_more { Poll::Pending } else { Poll::Ready(None) };
             }
             if this.call.why_cut().is_some() {
                 continue;

@@ -1,16 +1,19 @@
 //! What the calls of one runtime thread share: timer, counters, limits, and how far a shutdown is.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard};
 
 use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
+use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::counters::Snapshot;
+use crate::counters::{Counters, Snapshot};
+use crate::foreign::Told;
+use crate::health::Health;
+use crate::scrapes::Scrapes;
 
 /// What a worker takes ahead of the limit on calls in flight, so that it seldom writes what all share.
 const CALLS_AHEAD: u64 = 256;
@@ -25,11 +28,17 @@ pub(crate) struct Shared {
     /// How many connections each worker has.
     pub(crate) connections: Box<[AtomicUsize]>,
     pub(crate) connections_refused: AtomicU64,
+    /// How many were accepted, which is the next one's number.
+    connections_accepted: AtomicU64,
+    /// How many were closed because their clients changed the windows of all streams too often.
+    pub(crate) connections_of_walks: AtomicU64,
     pub(crate) in_flight: Budget,
     pub(crate) buffered_bytes: Budget,
-    pub(crate) health: HealthReporter,
-    is_healthy: AtomicBool,
-    counters: Box<[Mutex<Snapshot>]>,
+    pub(crate) health: Health,
+    pub(crate) counters: Counters,
+    /// Whoever renders [`metrics`](crate::metrics), in turn.
+    pub(crate) scrapes: Scrapes,
+    pub(crate) told: Told,
 }
 
 impl Shared {
@@ -43,9 +52,12 @@ impl Shared {
             host: host_name(),
             connections: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             connections_refused: AtomicU64::new(0),
-            health: HealthReporter::new(),
-            is_healthy: AtomicBool::new(false),
-            counters: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
+            connections_accepted: AtomicU64::new(0),
+            connections_of_walks: AtomicU64::new(0),
+            health: Health::new(),
+            counters: Counters::new(workers),
+            scrapes: Scrapes::default(),
+            told: Told::default(),
         })
     }
 
@@ -54,25 +66,19 @@ impl Shared {
         self.connections.iter().map(|open| open.load(Ordering::Relaxed)).sum()
     }
 
-    /// What all workers counted together, until now.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        let mut sum = Snapshot::new();
-        for counters in &self.counters {
-            sum.add(&lock(counters));
-        }
-        sum
+    /// The number of the connection that is accepted now.
+    pub(crate) fn next_connection(&self) -> u64 {
+        self.connections_accepted.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// What health checks are told, of the server as a whole and of its service. Said once: those who
-    /// watch are sent each word of it.
-    pub(crate) async fn set_health(&self, status: ServingStatus) {
-        let is_serving = status == ServingStatus::Serving;
-        if self.is_healthy.swap(is_serving, Ordering::Relaxed) == is_serving {
-            return;
-        }
-        for service in ["", longsync::v1::long_sync_service_server::SERVICE_NAME] {
-            self.health.set_service_status(service, status).await;
-        }
+    /// What health checks are told: no, from the beginning of a shutdown on.
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.health.status() == ServingStatus::Serving
+    }
+
+    /// What all workers counted together, until now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.counters.read(Snapshot::clone)
     }
 }
 
@@ -98,14 +104,16 @@ pub struct Worker {
     pub(crate) shared: Arc<Shared>,
     phase: watch::Sender<Phase>,
     calls: AtomicUsize,
+    /// How many connections have not been told of a shutdown, or may not have heard of it.
+    untold: AtomicUsize,
     idle: Notify,
 }
 
 impl Worker {
     /// A worker on its own, with the behavior, limits and drain of `config`.
-    pub async fn new(config: Config, clock: Clock) -> Arc<Self> {
+    pub fn new(config: Config, clock: Clock) -> Arc<Self> {
         let shared = Shared::new(config, 1);
-        shared.set_health(ServingStatus::Serving).await;
+        shared.health.set(ServingStatus::Serving);
         Self::of(shared, 0, clock)
     }
 
@@ -116,6 +124,7 @@ impl Worker {
             shared,
             phase: watch::Sender::new(Phase::Serving),
             calls: AtomicUsize::new(0),
+            untold: AtomicUsize::new(0),
             idle: Notify::new(),
         })
     }
@@ -125,19 +134,21 @@ impl Worker {
         self.shared.snapshot()
     }
 
-    /// Shuts down: health checks are told, clients are told to open no more calls (GOAWAY), calls
-    /// that wait may go on for the configured drain, and then end with `UNAVAILABLE`, as does every
-    /// call that arrives later. Returns when no call is left to wait for.
+    /// Shuts down: health checks are told, clients are told to open no more calls (GOAWAY), and calls
+    /// may go on for the configured drain. Calls that cross that word on the wire are served as any
+    /// other, for a client has heard it only when the PING behind it came back, or after a second.
+    /// Returns when every client was told and no call is left, or when the drain is over; what still
+    /// waits then ends with `UNAVAILABLE`, as does every call that arrives later.
     ///
     /// # Cancel safety
     /// A drain whose future is dropped goes no further: calls that wait are not ended by it. It can be
     /// begun again; calls are told once.
     pub async fn drain(&self) {
-        self.shared.set_health(ServingStatus::NotServing).await;
+        self.shared.health.set(ServingStatus::NotServing);
         self.go_on_to(Phase::Draining);
         let drain = self.timer.sleep(self.shared.config.drain);
         tokio::select! {
-            () = self.all_calls_ended() => {}
+            () = self.all_is_over() => {}
             _ = drain => {}
         }
         self.go_on_to(Phase::Drained);
@@ -155,12 +166,14 @@ impl Worker {
         });
     }
 
-    pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
-        self.phase.subscribe()
-    }
-
-    pub(crate) fn is_serving(&self) -> bool {
-        *self.phase.borrow() == Phase::Serving
+    /// Ends when a shutdown is as far as `phase`.
+    pub(crate) fn reaches(&self, phase: Phase) -> impl Future<Output = Phase> + Send + use<> {
+        let mut now = self.phase.subscribe();
+        async move {
+            // The sender lives in the worker, which whoever waits has.
+            let _ = now.wait_for(|now| *now >= phase).await;
+            phase
+        }
     }
 
     pub(crate) fn is_drained(&self) -> bool {
@@ -168,7 +181,7 @@ impl Worker {
     }
 
     pub(crate) fn counters(&self) -> MutexGuard<'_, Snapshot> {
-        lock(&self.shared.counters[self.index])
+        self.shared.counters.of(self.index)
     }
 
     pub(crate) fn call_started(&self) {
@@ -181,16 +194,22 @@ impl Worker {
         }
     }
 
-    async fn all_calls_ended(&self) {
-        while self.calls.load(Ordering::Relaxed) > 0 {
+    pub(crate) fn connection_opened(&self) {
+        self.untold.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection will bring no more calls, or had its time to learn that it should not.
+    pub(crate) fn connection_told(&self) {
+        if self.untold.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.idle.notify_one();
+        }
+    }
+
+    async fn all_is_over(&self) {
+        while self.untold.load(Ordering::Relaxed) + self.calls.load(Ordering::Relaxed) > 0 {
             self.idle.notified().await;
         }
     }
-}
-
-/// A panic elsewhere must not end the counting.
-fn lock(counters: &Mutex<Snapshot>) -> MutexGuard<'_, Snapshot> {
-    counters.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(unix)]

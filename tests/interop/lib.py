@@ -25,10 +25,11 @@ class Counters:
     def __init__(self, addr):
         self.addr = addr
 
-    def text(self):
+    def text(self, **headers):
         # No proxy: the server is on this machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"http://{self.addr}/metrics", timeout=10) as answer:
+        request = urllib.request.Request(f"http://{self.addr}/metrics", headers=headers)
+        with opener.open(request, timeout=10) as answer:
             return answer.read().decode()
 
     def in_flight(self):

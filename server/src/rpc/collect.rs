@@ -8,6 +8,7 @@ use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse};
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
+use super::draft::Draft;
 use super::refuse;
 use crate::call::Call;
 use crate::intake::Arrived;
@@ -48,16 +49,22 @@ pub(super) async fn answer(
         spent = call.add_spent(wait, waited);
         next = after?;
     }
-    let behavior = behavior.unwrap_or_else(|| call.worker().shared.config.behavior.clone());
     let received_at = received_at.unwrap_or_else(|| call.received(""));
-    call.release(payload.held_bytes());
-    Ok(LongSyncCollectResponse {
+    // Without a request there is still the header, which may be wrong.
+    let behavior = match behavior {
+        Some(behavior) => behavior,
+        None => call.plan(Ask::default()).map_err(|why| refuse(call, why))?.behavior,
+    };
+    let message = LongSyncCollectResponse {
         message: longsync::DONE.to_owned(),
         timing: Some(call.timing(spent, &behavior, received_at)),
-        payload: payload.into_bytes(),
         count: totals.count,
         payload_bytes: totals.payload_bytes,
-    })
+        ..LongSyncCollectResponse::default()
+    };
+    let draft = Draft::new(message, payload);
+    poll_fn(|cx| draft.poll_room(call, cx)).await.map_err(|why| refuse(call, why))?;
+    Ok(draft.into_message())
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +91,7 @@ async fn next(requests: &mut Requests) -> Next {
 async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -> (Spent, Next) {
     let mut ahead = None;
     let mut waiting = pin!(call.wait(wait));
+    call.begin_reading_ahead();
     let spent = poll_fn(|cx| {
         if ahead.is_none()
             && let Poll::Ready(next) = Pin::new(&mut *requests).poll_next(cx)
@@ -93,6 +101,7 @@ async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -
         waiting.as_mut().poll(cx)
     })
     .await;
+    call.end_reading_ahead();
     match ahead {
         Some(next) => (spent, next),
         None => (spent, next(requests).await),

@@ -5,17 +5,23 @@
 
 mod attacks;
 mod cancel;
+mod cardinality;
 #[cfg(unix)]
 mod cli;
 mod collect;
 mod deadline;
 mod drain;
 mod exchange;
+mod farewell;
 mod harness;
 mod health;
 mod http;
+mod http1;
+mod lateness;
 mod limits;
+mod memory;
 mod reflection;
+mod side_streams;
 mod stream;
 
 /// A plain unary call has a way of its own through the server.

@@ -19,15 +19,16 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    #[expect(clippy::unused_async, reason = "a worker belongs to the runtime that it is made on")]
     pub(crate) async fn start(config: Config) -> Self {
-        Self { worker: Worker::new(config, Clock::Tokio).await }
+        Self { worker: Worker::new(config, Clock::Tokio) }
     }
 
     /// The client's end of a new connection, and what ends with the server's side of it.
     pub(crate) fn open(&self) -> (DuplexStream, JoinHandle<()>) {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         let worker = Arc::clone(&self.worker);
-        let serving = tokio::spawn(async move { serve_connection(theirs, &worker).await });
+        let serving = tokio::spawn(async move { serve_connection(theirs, None, &worker).await });
         (ours, serving)
     }
 
