@@ -8,7 +8,7 @@ use bytes::Bytes;
 use clap::{Parser, Subcommand};
 use longsync_client::Target;
 use longsync_client::race::{Delays, Protocol, RacePlan, ThreadConnections, Way};
-use longsync_client::single::{Kind, SinglePlan};
+use longsync_client::single::{Kind, MOST_ROWS, SinglePlan};
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
 
 /// Shows what asynchronous calls over HTTP/2 do: with no command, races the same slow calls one after
@@ -101,6 +101,11 @@ pub(crate) struct RaceArgs {
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
     spin: Duration,
 
+    /// How many bytes an answer may have; a larger one ends its call with `RESOURCE_EXHAUSTED`
+    /// [default: 4 MiB].
+    #[arg(long, value_name = "N", value_parser = whole)]
+    max_answer_bytes: Option<u32>,
+
     /// Write the picture into a file, as SVG.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
@@ -156,6 +161,7 @@ impl RaceArgs {
             thread_connections: self.thread_connections,
             cancel_after: self.cancel_after,
             spin: self.spin,
+            max_answer_bytes: self.max_answer_bytes.map(bytes),
         })
     }
 }
@@ -204,6 +210,11 @@ pub(crate) struct CallArgs {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     call_id: String,
 
+    /// How many bytes an answer may have; a larger one ends the call with `RESOURCE_EXHAUSTED`
+    /// [default: 4 MiB beside the payload that was asked for].
+    #[arg(long, value_name = "N", value_parser = whole)]
+    max_answer_bytes: Option<u32>,
+
     /// A request header, as `name:value`; may be given several times.
     #[arg(long, value_name = "NAME:VALUE", value_parser = metadata)]
     metadata: Vec<(AsciiMetadataKey, AsciiMetadataValue)>,
@@ -242,6 +253,9 @@ impl CallArgs {
             response_bytes: self.response_bytes,
             call_id: self.call_id,
             metadata,
+            max_answer_bytes: self.max_answer_bytes.map(bytes),
+            // A document has all answers, a table the first.
+            most_kept: if self.json { usize::MAX } else { MOST_ROWS },
         })
     }
 }
@@ -262,6 +276,10 @@ fn calls(text: &str) -> Result<NonZeroUsize, String> {
 
 fn whole(text: &str) -> Result<u32, &'static str> {
     text.parse().map_err(|_| "write a whole number from 0 to 4294967295, without a unit")
+}
+
+fn bytes(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 fn metadata(text: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String> {

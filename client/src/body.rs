@@ -9,12 +9,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use h2::{RecvStream, SendStream};
 use http_body::{Body as _, Frame};
-use longsync_timer::Timer;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::status::from_h2;
+use crate::answer::sanitised;
+use crate::connection::Connection;
+use crate::status::from_lost;
 use crate::streams::Place;
 
 /// When a call was sent and when it was done.
@@ -47,6 +48,14 @@ impl Stamps {
     }
 }
 
+/// The body of a request.
+pub(crate) enum Outgoing {
+    /// One message, with its prefix.
+    Whole(Bytes),
+    /// Messages that come when HTTP/2 has window for them.
+    Open(Body),
+}
+
 /// What of a request's body is ready before anything is sent.
 pub(crate) enum Start {
     /// All of it.
@@ -58,7 +67,11 @@ pub(crate) enum Start {
 impl Start {
     /// Looks at what is ready. tonic's bodies do not say that they have ended until they are asked
     /// once more; asking now saves a unary call an empty frame.
-    pub(crate) async fn of(mut body: Body) -> Result<Self, Status> {
+    pub(crate) async fn of(outgoing: Outgoing) -> Result<Self, Status> {
+        let mut body = match outgoing {
+            Outgoing::Whole(message) => return Ok(Self::Whole(Some(message))),
+            Outgoing::Open(body) => body,
+        };
         let first = match poll_once(&mut body).await {
             Poll::Pending => return Ok(Self::Open(None, body)),
             Poll::Ready(None) => return Ok(Self::Whole(None)),
@@ -122,43 +135,59 @@ async fn has_window(stream: &mut SendStream<Bytes>) -> bool {
     .await
 }
 
-/// The body of an answer. Gives the call's place among the streams back when it has ended, and
-/// resets the stream when it is dropped before that.
+/// What a call holds until it has ended: its place among the streams, and what sends its requests.
 #[derive(Debug)]
-pub struct AnswerBody {
-    stream: RecvStream,
-    has_data_ended: bool,
+pub(crate) struct Hold {
     open: Option<Open>,
-    timer: Timer,
+    connection: Arc<Connection>,
     stamps: Stamps,
 }
 
-/// What a call holds until its answer has ended.
 #[derive(Debug)]
 struct Open {
     _place: Place,
     _sending: Option<AbortOnDropHandle<()>>,
 }
 
-impl AnswerBody {
+impl Hold {
     pub(crate) fn new(
-        stream: RecvStream,
         place: Place,
         sending: Option<AbortOnDropHandle<()>>,
-        timer: Timer,
+        connection: Arc<Connection>,
         stamps: Stamps,
     ) -> Self {
-        let open = Some(Open { _place: place, _sending: sending });
-        let mut body = Self { stream, has_data_ended: false, open, timer, stamps };
-        if body.stream.is_end_stream() {
-            body.end();
-        }
-        body
+        Self { open: Some(Open { _place: place, _sending: sending }), connection, stamps }
     }
 
-    fn end(&mut self) {
-        self.stamps.set_done(self.timer.now());
+    /// The status of the call, when HTTP/2 has ended it by this error.
+    pub(crate) fn broken(&self, error: &h2::Error) -> Status {
+        from_lost(error, self.connection.lost().as_ref())
+    }
+
+    /// The call has ended: this is when it was done.
+    pub(crate) fn end(&mut self) {
+        self.stamps.set_done(self.connection.timer().now());
         self.open = None;
+    }
+}
+
+/// The body of an answer, for tonic's generated client. Gives the call's place among the streams back
+/// when it has ended, and resets the stream when it is dropped before that. What it says of the call's
+/// end can be read by a client that trusts its peers.
+#[derive(Debug)]
+pub struct AnswerBody {
+    stream: RecvStream,
+    has_data_ended: bool,
+    hold: Hold,
+}
+
+impl AnswerBody {
+    pub(crate) fn new(stream: RecvStream, hold: Hold) -> Self {
+        let mut body = Self { stream, has_data_ended: false, hold };
+        if body.stream.is_end_stream() {
+            body.hold.end();
+        }
+        body
     }
 }
 
@@ -179,17 +208,17 @@ impl http_body::Body for AnswerBody {
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
                 Some(Err(error)) => {
-                    this.end();
-                    return Poll::Ready(Some(Err(from_h2(&error))));
+                    this.hold.end();
+                    return Poll::Ready(Some(Err(this.hold.broken(&error))));
                 }
                 None => this.has_data_ended = true,
             }
         }
         let trailers = ready!(this.stream.poll_trailers(cx));
-        this.end();
+        this.hold.end();
         Poll::Ready(match trailers {
-            Ok(trailers) => trailers.map(Frame::trailers).map(Ok),
-            Err(error) => Some(Err(from_h2(&error))),
+            Ok(trailers) => trailers.map(sanitised).map(Frame::trailers).map(Ok),
+            Err(error) => Some(Err(this.hold.broken(&error))),
         })
     }
 

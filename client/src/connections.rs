@@ -1,14 +1,23 @@
 //! As many connections as the calls in flight need.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use longsync_timer::Timer;
 use tokio::sync::Mutex;
 
 use crate::connection::{Connection, Credit};
 use crate::dial::{ConnectError, dial};
+use crate::status::{refusal, sentence};
 use crate::target::Target;
+
+/// How long a server may allow no calls at all, where nothing else bounds the wait.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is said of a server that has begun HTTP/2 and then left.
+pub(crate) const CLOSED_EARLY: &str =
+    "it closed the connection right after its settings, before any call";
 
 /// Connections to one server: one, and a further one whenever the peer allows no more streams on
 /// those there are. No call waits for another's end.
@@ -19,6 +28,8 @@ pub struct Connections {
     state: Mutex<State>,
     opened: AtomicUsize,
     failures: AtomicUsize,
+    patience: Option<Duration>,
+    is_held_back: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +47,20 @@ impl Connections {
             state: Mutex::default(),
             opened: AtomicUsize::new(0),
             failures: AtomicUsize::new(0),
+            patience: Some(PATIENCE),
+            is_held_back: AtomicBool::new(false),
         }
+    }
+
+    /// Waits as long as its callers for a server that allows no calls.
+    pub(crate) fn patient(self) -> Self {
+        Self { patience: None, ..self }
+    }
+
+    /// Whether a connection is open, and only the server's limit on streams, which is 0, keeps a call
+    /// from being sent.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.is_held_back.load(Ordering::Relaxed)
     }
 
     /// Whom these connections reach.
@@ -62,10 +86,26 @@ impl Connections {
     /// # Cancel safety
     /// A connection that is being opened is dropped; nothing else is lost.
     pub async fn credit(&self) -> Result<Credit, ConnectError> {
+        self.credit_if(|_| true).await
+    }
+
+    /// The same, and not on the connection that has refused the call.
+    pub(crate) async fn credit_apart_from(
+        &self,
+        refused: &Arc<Connection>,
+    ) -> Result<Credit, ConnectError> {
+        self.credit_if(|connection| !Arc::ptr_eq(connection, refused)).await
+    }
+
+    async fn credit_if(
+        &self,
+        is_such: impl Fn(&Arc<Connection>) -> bool,
+    ) -> Result<Credit, ConnectError> {
         let failures_before = self.failures.load(Ordering::Relaxed);
         let mut state = self.state.lock().await;
         // The newest first: the older ones are full, or were.
-        if let Some(credit) = state.open.iter().rev().find_map(Connection::credit) {
+        let mut such = state.open.iter().rev().filter(|connection| is_such(connection));
+        if let Some(credit) = such.find_map(Connection::credit) {
             return Ok(credit);
         }
         // Calls that waited for an attempt fail with it: if each tried again in its turn, a silent
@@ -94,13 +134,82 @@ impl Connections {
         self.state.lock().await.open.last().map(|connection| connection.max_streams())
     }
 
+    /// A server that goes away may have let go of its connections while others were on their way to
+    /// it: then one more is tried.
     async fn connect(&self) -> Result<(Arc<Connection>, Credit), ConnectError> {
+        match self.connect_once().await {
+            Err(Early::Goodbye(_)) => self.connect_once().await.map_err(Early::error),
+            connected => connected.map_err(Early::error),
+        }
+    }
+
+    async fn connect_once(&self) -> Result<(Arc<Connection>, Credit), Early> {
         let begin = async |socket| Connection::begin(socket, self.timer.clone()).await;
-        let connection = dial(&self.target, &self.timer, begin).await?;
+        let connection = dial(&self.target, &self.timer, begin).await.map_err(Early::Other)?;
         self.opened.fetch_add(1, Ordering::Relaxed);
-        let credit = connection
-            .credit()
-            .ok_or_else(|| ConnectError::new(&self.target, "it allows no calls at all"))?;
-        Ok((connection, credit))
+        loop {
+            if let Some(credit) = connection.credit() {
+                return Ok((connection, credit));
+            }
+            if connection.is_closed() {
+                return Err(self.goodbye(&connection));
+            }
+            self.until_calls_are_allowed(&connection).await?;
+        }
+    }
+
+    /// Why a connection ended before any call.
+    fn goodbye(&self, connection: &Connection) -> Early {
+        let lost = connection.lost();
+        let error = |why: String| ConnectError::new(&self.target, why);
+        match lost {
+            Some(lost) if lost.is_go_away() && lost.is_remote() => Early::Goodbye(error(format!(
+                "it is going away ({} came before any call)",
+                refusal(&lost)
+            ))),
+            Some(lost) if lost.is_go_away() => Early::Other(error(sentence(&lost))),
+            _ => Early::Goodbye(error(CLOSED_EARLY.to_owned())),
+        }
+    }
+
+    async fn until_calls_are_allowed(&self, connection: &Connection) -> Result<(), Early> {
+        self.is_held_back.store(true, Ordering::Relaxed);
+        let patience = async {
+            match self.patience {
+                Some(patience) => drop(self.timer.sleep(patience).await),
+                None => std::future::pending().await,
+            }
+        };
+        let allowed = tokio::select! {
+            () = connection.allows_calls() => Ok(()),
+            () = patience => Err(Early::Other(allows_no_calls(&self.target))),
+        };
+        self.is_held_back.store(false, Ordering::Relaxed);
+        allowed
+    }
+}
+
+/// What is said of a server that allowed no calls for [`PATIENCE`].
+pub(crate) fn allows_no_calls(target: &Target) -> ConnectError {
+    let seconds = PATIENCE.as_secs();
+    let why = format!(
+        "it allows no calls, and has not changed that within {seconds} s: its \
+         MAX_CONCURRENT_STREAMS is 0"
+    );
+    ConnectError::new(target, why)
+}
+
+/// Why a new connection carries no call.
+enum Early {
+    /// The server has let go of it before it carried any.
+    Goodbye(ConnectError),
+    Other(ConnectError),
+}
+
+impl Early {
+    fn error(self) -> ConnectError {
+        match self {
+            Self::Goodbye(error) | Self::Other(error) => error,
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use longsync_timer::Timer;
 use tokio::net::{TcpStream, lookup_host};
 
+use crate::first_words::NotBegun;
 use crate::target::Target;
 
 /// How long a server may take to accept a connection and to say what its protocol begins with.
@@ -71,6 +72,9 @@ fn not_connected(error: &io::Error, addresses: &[SocketAddr]) -> String {
 /// Why what listens there is no server of the protocol.
 fn not_begun(error: &io::Error) -> String {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    if let Some(known) = error.get_ref().and_then(|inner| inner.downcast_ref::<NotBegun>()) {
+        return known.to_string();
+    }
     let of_h2 = error.get_ref().and_then(|inner| inner.downcast_ref::<h2::Error>());
     match of_h2.and_then(h2::Error::get_io).unwrap_or(error).kind() {
         UnexpectedEof | ConnectionReset | BrokenPipe => {

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use longsync_timer::Timer;
@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::body::Stamps;
 use crate::dial::{ConnectError, dial};
+use crate::figures::grouped;
 use crate::target::Target;
 
 /// An answer, whole.
@@ -30,15 +31,18 @@ pub(crate) enum HttpError {
     Connect(#[from] ConnectError),
     #[error("HTTP/1.1: {0}")]
     Http(#[from] hyper::Error),
+    #[error("the body has more than {} bytes: raise --max-answer-bytes", grouped(*.most as u64))]
+    TooLong { most: usize },
 }
 
-/// Connects, gets `path`, and reads all of the answer; `stamps` say when it was sent and done.
+/// Connects, gets `path`, and reads all of the answer, if its body has at most `most` bytes; `stamps` say when it was sent and done.
 ///
 /// # Cancel safety
 /// The connection is closed, which tells the server.
 pub(crate) async fn get(
     target: &Target,
     path: &str,
+    most: usize,
     timer: &Timer,
     stamps: &Stamps,
 ) -> Result<HttpAnswer, HttpError> {
@@ -47,7 +51,13 @@ pub(crate) async fn get(
     stamps.set_sent(timer.now());
     let answer = async {
         let (head, body) = sender.send_request(request).await?.into_parts();
-        Ok((head, body.collect().await?.to_bytes()))
+        let body = Limited::new(body, most).collect().await;
+        let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
+            Ok(error) => HttpError::Http(*error),
+            // It has one other.
+            Err(_) => HttpError::TooLong { most },
+        });
+        Ok::<_, HttpError>((head, body?.to_bytes()))
     };
     let answered = answer.await;
     stamps.set_done(timer.now());

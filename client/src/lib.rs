@@ -29,19 +29,26 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+mod answer;
 mod body;
 mod connection;
 mod connections;
 mod dial;
 mod figures;
+mod first_words;
 mod http1;
+mod incoming;
+mod json;
 pub mod load;
 pub mod race;
+mod rpc;
+mod said;
 pub mod single;
 mod status;
 mod streams;
 mod table;
 mod target;
+mod timing;
 
 pub use crate::body::{AnswerBody, Stamps};
 pub use crate::connection::{Connection, Credit};

@@ -58,6 +58,7 @@ use self::schedule::Share;
 pub use self::schedule::{Rate, Schedule};
 pub use self::stop::Stop;
 use self::worker::{Assignment, Finished};
+use crate::answer::ANSWER_BYTES;
 use crate::dial::ConnectError;
 use crate::target::Target;
 
@@ -92,6 +93,8 @@ pub struct LoadPlan {
     /// For how long before each due time the workers poll instead of sleeping: what is due is then
     /// sent to the microsecond, and each worker takes a core.
     pub spin: Duration,
+    /// How many bytes an answer may have; [`None`]: 4 MiB beside the payload that was asked for.
+    pub max_answer_bytes: Option<usize>,
 }
 
 impl LoadPlan {
@@ -113,7 +116,16 @@ impl LoadPlan {
             warm_up: Duration::ZERO,
             grace: Duration::from_secs(10),
             spin: Duration::ZERO,
+            max_answer_bytes: None,
         }
+    }
+
+    /// How many bytes an answer may have.
+    fn most_answer_bytes(&self) -> usize {
+        let request = &self.request;
+        let echoed = if request.echo_payload { request.payload.len() } else { 0 };
+        let asked = echoed.max(request.response_bytes as usize);
+        self.max_answer_bytes.unwrap_or_else(|| ANSWER_BYTES.saturating_add(asked))
     }
 
     /// Why it cannot be carried out, whatever the server.

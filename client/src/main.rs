@@ -11,15 +11,13 @@ use std::process::ExitCode;
 use anstream::{AutoStream, ColorChoice};
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
-use longsync_client::race::{self, Progress, RaceError};
-use longsync_client::single;
+use longsync_client::race::{self, Progress, Race, RaceError, RacePlan};
+use longsync_client::single::{self, Single};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
 use crate::progress_bars::ProgressBars;
 
-/// A run that reached no server.
-const UNREACHED: u8 = 1;
 /// A call that failed: this and its status code, as grpcurl has it.
 const STATUS: u8 = 64;
 /// As a shell has it for a program that an interrupt ended.
@@ -52,31 +50,62 @@ fn main() -> ExitCode {
 fn run_race(args: RaceArgs) -> anyhow::Result<ExitCode> {
     let (is_json, svg) = (args.json, args.svg.clone());
     let plan = args.into_plan().unwrap_or_else(|why| usage(&why));
-    longsync_server::raise_file_limit()?;
     // Before the race: a file that cannot be written is not to cost one.
-    let svg = svg.map(|path| open(&path)).transpose()?;
-    let progress = Progress::default();
-    let bars = ProgressBars::follow(&plan, &progress);
-    let raced = interruptible(async |interrupt| race::run(&plan, &interrupt, &progress).await)?;
-    drop(bars);
-    let Some(raced) = raced else { return Ok(ExitCode::from(INTERRUPTED)) };
-    match raced {
-        Ok(race) => {
-            if let Some(mut file) = svg {
+    let file = svg.as_deref().map(open).transpose();
+    match file.and_then(|file| Ok((file, raced(&plan)?))) {
+        Ok((file, Some(race))) => {
+            print(&if is_json { race::to_json(&race)? } else { race::to_text(&race, columns()) })?;
+            if let Some(mut file) = file {
                 file.set_len(0)?;
                 file.write_all(race::to_svg(&race).as_bytes())?;
             }
-            let text =
-                if is_json { race::to_json(&race)? } else { race::to_text(&race, columns()) };
-            print(&text)?;
-            Ok(if race.is_interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+            Ok(if race.is_interrupted {
+                ExitCode::from(INTERRUPTED)
+            } else if race.has_failed() {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::SUCCESS
+            })
         }
-        Err(error @ RaceError::ExchangeOverHttp) => usage(&error.to_string()),
-        Err(error @ (RaceError::Connect(_) | RaceError::Server(_))) => {
-            complain(&error.to_string());
-            Ok(ExitCode::from(UNREACHED))
+        // Whoever reads a document gets one, whatever came of the race.
+        Ok((_, None)) => {
+            if is_json {
+                let race = unrun(&plan, "ended by a second interrupt", true);
+                print(&race::to_json(&race)?)?;
+            }
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        Err(error) => {
+            if is_json {
+                print(&race::to_json(&unrun(&plan, &error.to_string(), false))?)?;
+            }
+            Err(error)
         }
     }
+}
+
+/// Runs a race; [`None`]: a second interrupt has ended it.
+///
+/// # Errors
+/// When it could not be run.
+fn raced(plan: &RacePlan) -> anyhow::Result<Option<Race>> {
+    longsync_server::raise_file_limit()?;
+    let progress = Progress::default();
+    let bars = ProgressBars::follow(plan, &progress);
+    let raced = interruptible(async |interrupt| race::run(plan, &interrupt, &progress).await)?;
+    drop(bars);
+    match raced {
+        Some(Err(error @ RaceError::ExchangeOverHttp)) => usage(&error.to_string()),
+        Some(raced) => Ok(Some(raced?)),
+        None => Ok(None),
+    }
+}
+
+/// The race that was not run, as its document shows it.
+fn unrun(plan: &RacePlan, why: &str, is_interrupted: bool) -> Race {
+    // A server inside this process that was never started has no port.
+    let nowhere = || "http://127.0.0.1:0".parse().expect("it is a URL");
+    Race::unrun(plan, plan.target.clone().unwrap_or_else(nowhere), why, is_interrupted)
 }
 
 /// Opens a file for writing, and leaves what is in it until there is something else.
@@ -102,21 +131,25 @@ fn run_call(args: CallArgs) -> anyhow::Result<ExitCode> {
         };
         single::call(&plan, &interrupt, show).await
     })?;
-    let Some(called) = called else { return Ok(ExitCode::from(INTERRUPTED)) };
-    match called {
-        Ok(single) => {
-            print(&if is_json { single::to_json(&single)? } else { single::to_text(&single) })?;
-            Ok(match single.code().map(i32::from) {
-                None => ExitCode::from(INTERRUPTED),
-                Some(0) => ExitCode::SUCCESS,
-                Some(code) => ExitCode::from(STATUS + u8::try_from(code).unwrap_or_default()),
-            })
-        }
-        Err(error) => {
+    let single = match called {
+        Some(Ok(single)) => single,
+        Some(Err(error)) => {
             complain(&error.to_string());
-            Ok(ExitCode::from(STATUS + tonic::Code::Unavailable as u8))
+            if is_json {
+                let status = Some(tonic::Status::unavailable(error.to_string()));
+                print(&single::to_json(&Single { status, ..Single::unmade(&plan) })?)?;
+            }
+            return Ok(ExitCode::from(STATUS + tonic::Code::Unavailable as u8));
         }
-    }
+        None if is_json => Single::unmade(&plan),
+        None => return Ok(ExitCode::from(INTERRUPTED)),
+    };
+    print(&if is_json { single::to_json(&single)? } else { single::to_text(&single) })?;
+    Ok(match single.code().map(i32::from) {
+        None => ExitCode::from(INTERRUPTED),
+        Some(0) => ExitCode::SUCCESS,
+        Some(code) => ExitCode::from(STATUS + u8::try_from(code).unwrap_or_default()),
+    })
 }
 
 /// Runs something on one thread, which the first Ctrl-C asks to end and the second ends; [`None`]

@@ -1,12 +1,13 @@
 //! One call of any of the four kinds, and its account.
 
 mod json;
+mod kept;
 mod kinds;
 mod outcome;
 mod plan;
 mod text;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
@@ -15,10 +16,15 @@ use tonic::Status;
 pub use crate::single::json::to_json;
 pub use crate::single::outcome::{Answer, Single};
 pub use crate::single::plan::{Kind, SinglePlan};
-pub use crate::single::text::{answer_line, to_text};
+pub use crate::single::text::{MOST_ROWS, answer_line, to_text};
 
+use crate::body::Stamps;
+use crate::connection::Credit;
 use crate::connections::Connections;
 use crate::dial::ConnectError;
+use crate::rpc::Retried;
+use crate::single::kept::Kept;
+use crate::single::kinds::Calling;
 
 /// How much longer than its deadline a call waits for the server's own word of it, which bears what
 /// the server saw. The server's deadline begins when the headers arrive there, and its status takes
@@ -43,40 +49,59 @@ pub async fn call(
 ) -> Result<Single, ConnectError> {
     let timer = Timer::new(Clock::Monotonic);
     let connections = Connections::new(plan.target.clone(), timer.clone());
-    let mut single = Single {
-        kind: plan.kind,
-        target: plan.target.clone(),
-        connect: Duration::ZERO,
-        service_time: None,
-        answers: Vec::new(),
-        status: None,
-    };
+    let connections = if plan.deadline.is_some() { connections.patient() } else { connections };
+    let mut single = Single::unmade(plan);
     let before = timer.now();
     let connected = tokio::select! {
         connected = connections.credit() => Ok(connected?),
-        () = over(plan.deadline, &timer) => Err(Some(Status::deadline_exceeded(
-            "the deadline was over before there was a connection",
-        ))),
+        () = over(plan.deadline, &timer) => Err(Some(not_connected_in_time(&connections))),
         () = interrupt.cancelled() => Err(None),
     };
     single.connect = timer.now() - before;
-    let credit = match connected {
-        Ok(credit) => credit,
-        Err(status) => return Ok(Single { status, ..single }),
-    };
-    let stamps = credit.stamps();
-    let left = plan.deadline.map(|deadline| deadline.saturating_sub(single.connect));
-    let calling = kinds::call(plan, left, credit, &timer, &mut single.answers, on_answer);
+    match connected {
+        Ok(credit) => {
+            make(plan, credit, before, &connections, interrupt, &mut single, on_answer).await;
+        }
+        Err(status) => single.status = status,
+    }
+    Ok(single)
+}
+
+/// Makes the call with a credit in hand.
+async fn make(
+    plan: &SinglePlan,
+    credit: Credit,
+    begun: Instant,
+    connections: &Connections,
+    interrupt: &CancellationToken,
+    single: &mut Single,
+    on_answer: impl FnMut(&Answer),
+) {
+    let (timer, stamps, retried) = (connections.timer(), Stamps::default(), Retried::default());
+    let due = plan.deadline.and_then(|deadline| begun.checked_add(deadline));
+    let left = due.map(|due| due.saturating_duration_since(timer.now()));
+    let mut kept = Kept::new(plan, &mut single.answers, &mut single.more_answers, on_answer);
+    let calling = Calling { plan, due, connections, stamps: &stamps, retried: &retried };
     single.status = tokio::select! {
-        ended = calling => Some(ended.err().unwrap_or_else(|| Status::ok(""))),
-        () = over(left.map(|left| left + grace(left)), &timer) => Some(Status::deadline_exceeded(
+        ended = calling.call(credit, &mut kept) => {
+            Some(ended.err().unwrap_or_else(|| Status::ok("")))
+        }
+        () = over(left.map(|left| left + grace(left)), timer) => Some(Status::deadline_exceeded(
             "the deadline is over, and the server has not said so",
         )),
         () = interrupt.cancelled() => None,
     };
     let done = stamps.done().unwrap_or_else(|| timer.now());
     single.service_time = stamps.sent().map(|sent| done.saturating_duration_since(sent));
-    Ok(single)
+    single.refusal = retried.read().1;
+}
+
+fn not_connected_in_time(connections: &Connections) -> Status {
+    Status::deadline_exceeded(if connections.is_held_back() {
+        "the deadline was over while the server allowed no calls: its MAX_CONCURRENT_STREAMS is 0"
+    } else {
+        "the deadline was over before there was a connection"
+    })
 }
 
 /// Waits until so much time is over; without such a time, for ever.

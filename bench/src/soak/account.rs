@@ -291,7 +291,15 @@ longsync_lateness_seconds_sum 0.25
             [(Code::Ok, false), (Code::DeadlineExceeded, false), (Code::DeadlineExceeded, true)]
         {
             let (sent, done) = (Moment::START, Moment::START);
-            recorder.record(&Call { due: None, sent, done, code, waits: None, is_cut });
+            recorder.record(&Call {
+                due: None,
+                sent,
+                done,
+                code,
+                waits: None,
+                is_cut,
+                is_refused: false,
+            });
         }
         let account = Account::of_load(&recorder, 3);
         let parts = (account.answered, account.deadline_exceeded, account.cut);

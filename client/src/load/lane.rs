@@ -25,7 +25,9 @@ use super::recorder::Call;
 use super::run::Run;
 use super::wire::{Gauge, Wire};
 use crate::connection::{NOT_SAID_YET, http2};
+use crate::connections::{CLOSED_EARLY, PATIENCE, allows_no_calls};
 use crate::dial::{ConnectError, dial};
+use crate::first_words::NotBegun;
 
 /// How long after a connection was lost, or could not be opened, the next is tried.
 const REDIAL_AFTER: Duration = Duration::from_millis(100);
@@ -109,25 +111,28 @@ pub(super) struct Opened {
 impl Connected {
     /// Opens a connection and waits for the peer's settings, which say how many streams it allows.
     pub(super) async fn dial(run: &Run) -> Result<Self, ConnectError> {
-        dial(&run.target, &run.timer, async |socket| Self::begin(socket, run).await).await
+        let begin = async |socket| Self::begin(socket, run).await;
+        let mut connected = dial(&run.target, &run.timer, begin).await?;
+        tokio::select! {
+            allowed = connected.until_calls_are_allowed() => {
+                allowed.map_err(|why| ConnectError::new(&run.target, why.to_string()))?;
+            }
+            _ = run.timer.sleep(PATIENCE) => return Err(allows_no_calls(&run.target)),
+        }
+        connected.peer.max_streams = connected.connection.max_concurrent_send_streams();
+        Ok(connected)
+    }
+
+    async fn until_calls_are_allowed(&mut self) -> io::Result<()> {
+        let Self { peer, connection } = self;
+        turn(connection, &peer.gauge, |streams| streams > 0).await
     }
 
     async fn begin(socket: TcpStream, run: &Run) -> io::Result<Self> {
         let gauge = Gauge::new(run.timer.clone());
         let wire = Wire::new(socket, Rc::clone(&gauge));
         let (sender, mut connection) = http2().handshake(wire).await.map_err(io::Error::other)?;
-        poll_fn(|cx| {
-            gauge.refill();
-            match Pin::new(&mut connection).poll(cx) {
-                Poll::Ready(Ok(())) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(io::Error::other(error))),
-                Poll::Pending if connection.max_concurrent_send_streams() == NOT_SAID_YET => {
-                    Poll::Pending
-                }
-                Poll::Pending => Poll::Ready(Ok(())),
-            }
-        })
-        .await?;
+        turn(&mut connection, &gauge, |streams| streams != NOT_SAID_YET).await?;
         let max_streams = connection.max_concurrent_send_streams();
         Ok(Self { peer: Peer { sender, max_streams, gauge }, connection })
     }
@@ -136,6 +141,31 @@ impl Connected {
     pub(super) fn max_streams(&self) -> usize {
         self.peer.max_streams
     }
+}
+
+/// Has a connection run until the number of streams that its peer allows is such.
+async fn turn(
+    connection: &mut Connection<Wire<TcpStream>>,
+    gauge: &Gauge,
+    is_such: impl Fn(usize) -> bool,
+) -> io::Result<()> {
+    poll_fn(|cx| {
+        gauge.refill();
+        let polled = Pin::new(&mut *connection).poll(cx);
+        let streams = connection.max_concurrent_send_streams();
+        match polled {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(io::Error::other(error))),
+            Poll::Ready(Ok(())) if streams == NOT_SAID_YET => {
+                Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()))
+            }
+            Poll::Ready(Ok(())) => {
+                Poll::Ready(Err(io::Error::other(NotBegun(CLOSED_EARLY.to_owned()))))
+            }
+            Poll::Pending if is_such(streams) => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
 
 impl Lane {
@@ -162,7 +192,7 @@ impl Lane {
             calls.wakers.push(self.ready.waker(key));
         }
         let mut cx = Context::from_waker(&calls.wakers[key]);
-        let Ok(reading) = Reading::begin(&mut peer.sender, &run.template, number, &mut cx) else {
+        let Ok(reading) = Reading::begin(&mut peer.sender, run, number, &mut cx) else {
             // Its peer has said goodbye, or its stream ids have run out. What is in flight on it may
             // still end well.
             calls.peer = None;
@@ -260,13 +290,14 @@ impl Lane {
     /// Looks at the calls that were woken; those that are over ended at `now`. Returns how many.
     fn end_ready(&self, keys: &mut Vec<u32>, now: Moment, owner: &impl Owner) -> usize {
         self.ready.take(keys);
+        let limits = owner.run().limits;
         let mut ended = 0;
         for key in keys.drain(..) {
             let key = key as usize;
             let calls = &mut *self.calls.borrow_mut();
             let Some(open) = calls.open.get_mut(key) else { continue };
             let mut cx = Context::from_waker(&calls.wakers[key]);
-            if let Poll::Ready(ending) = open.reading.poll(&mut cx) {
+            if let Poll::Ready(ending) = open.reading.poll(limits, &mut cx) {
                 let open = calls.open.remove(key);
                 owner.ended(&open.ended(now, ending));
                 ended += 1;
@@ -277,10 +308,10 @@ impl Lane {
 }
 
 impl Open {
-    fn ended(&self, now: Moment, Ending { code, waits }: Ending) -> Call {
+    fn ended(&self, now: Moment, Ending { code, waits, is_refused }: Ending) -> Call {
         // A connection that was lost was last read before some of its calls were sent.
         let done = now.max(self.sent);
-        Call { due: self.due, sent: self.sent, done, code, waits, is_cut: false }
+        Call { due: self.due, sent: self.sent, done, code, waits, is_cut: false, is_refused }
     }
 }
 

@@ -23,6 +23,9 @@ pub struct Call {
     pub waits: Option<Waits>,
     /// Whether it was this side that ended it, at its deadline: then it would have taken longer.
     pub is_cut: bool,
+    /// Whether the server says that it never looked at it: its stream was above the last of a GOAWAY,
+    /// or was refused.
+    pub is_refused: bool,
 }
 
 /// What the server says of a call's wait.
@@ -109,6 +112,7 @@ pub struct Recorder {
     unsent: UnsentCounts,
     unfinished: u64,
     cut: u64,
+    refused: u64,
     warm_up: u64,
     /// Calls that are due before this are not recorded.
     from: Moment,
@@ -130,6 +134,7 @@ impl Recorder {
         }
         self.statuses[call.code as usize] += 1;
         self.cut += u64::from(call.is_cut);
+        self.refused += u64::from(call.is_refused);
         let is_ok = call.code == Code::Ok;
         let times = if is_ok { &mut self.ok } else { &mut self.failed };
         let service_time_ns = call.done.nanos_since(call.sent);
@@ -188,6 +193,7 @@ impl Recorder {
         self.unsent += other.unsent;
         self.unfinished += other.unfinished;
         self.cut += other.cut;
+        self.refused += other.refused;
         self.warm_up += other.warm_up;
     }
 
@@ -225,6 +231,12 @@ impl Recorder {
     /// Calls that this side ended at their deadline: their times are lower bounds.
     pub fn cut(&self) -> u64 {
         self.cut
+    }
+
+    /// Calls that the server says it never looked at: they are among those that ended UNAVAILABLE, and
+    /// might have been made again.
+    pub fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// Calls of the warm-up, of which nothing else is recorded.
@@ -307,10 +319,10 @@ mod tests {
             (proptest::option::of(moments()), moments(), moments()),
             (0_i32..17).prop_map(Code::from_i32),
             proptest::option::of(waits),
-            any::<bool>(),
+            any::<(bool, bool)>(),
         )
-            .prop_map(|((due, sent, done), code, waits, is_cut)| {
-                Event::Ended(Call { due, sent, done, code, waits, is_cut })
+            .prop_map(|((due, sent, done), code, waits, (is_cut, is_refused))| {
+                Event::Ended(Call { due, sent, done, code, waits, is_cut, is_refused })
             });
         let why = prop_oneof![
             Just(Unsent::InFlightLimit),
@@ -388,6 +400,7 @@ mod tests {
                 code: Code::Ok,
                 waits: None,
                 is_cut: false,
+                is_refused: false,
             };
             recorder.record(&call);
         }
@@ -412,6 +425,7 @@ mod tests {
             code: Code::Ok,
             waits: Some(waits),
             is_cut: false,
+            is_refused: false,
         });
         let only = |distribution: &Distribution| match distribution.percentile(Percentile::P50) {
             Some(Reading::At(value)) => value.as_millis(),
@@ -439,6 +453,7 @@ mod tests {
             code: Code::Ok,
             waits: Some(waits),
             is_cut: false,
+            is_refused: false,
         });
         assert_eq!((recorder.added().below_zero(), recorder.added().lowest_ns()), (1, -1_000_000));
     }

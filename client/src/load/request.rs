@@ -3,17 +3,14 @@
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, Method, Request, Uri};
 use longsync::v1::LongSyncRequest;
-use longsync::v1::long_sync_service_server::SERVICE_NAME;
 use prost::Message as _;
 use tonic::metadata::MetadataMap;
 
+use crate::rpc::{self, framed};
 use crate::target::Target;
 
-/// A byte that says whether the message is compressed, and four of length.
-pub(super) const PREFIX_BYTES: usize = 5;
 /// The key of `call_id`, field 6, a string, in protobuf's encoding.
 const CALL_ID_KEY: u8 = 6 << 3 | 2;
 
@@ -39,24 +36,17 @@ impl Template {
         target: &Target,
         mut message: LongSyncRequest,
         has_call_ids: bool,
-        metadata: MetadataMap,
+        metadata: &MetadataMap,
         deadline: Option<Duration>,
     ) -> Self {
-        let mut request = tonic::Request::new(());
-        *request.metadata_mut() = metadata;
-        if let Some(deadline) = deadline {
-            request.set_timeout(deadline);
-        }
-        let mut headers = request.into_parts().0.into_headers();
-        headers.insert(header::TE, HeaderValue::from_static("trailers"));
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        let (head, ()) = rpc::head(target.origin(), "LongSync", metadata, deadline).into_parts();
         let message = if has_call_ids {
             let id = std::mem::take(&mut message.call_id);
             Message::Numbered { fields: message.encode_to_vec().into(), id }
         } else {
             Message::Same(framed(&message.encode_to_vec(), &[]))
         };
-        Self { uri: uri(target), headers, message }
+        Self { uri: head.uri, headers: head.headers, message }
     }
 
     /// The head of a call's request.
@@ -86,28 +76,13 @@ impl Template {
     }
 }
 
-fn framed(fields: &[u8], more: &[u8]) -> Bytes {
-    let length = fields.len() + more.len();
-    let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + length);
-    bytes.put_u8(0);
-    bytes.put_u32(u32::try_from(length).expect("a plan's message is less than 4 GiB"));
-    bytes.put_slice(fields);
-    bytes.put_slice(more);
-    bytes.freeze()
-}
-
-fn uri(target: &Target) -> Uri {
-    let mut parts = target.origin().into_parts();
-    let path = PathAndQuery::try_from(format!("/{SERVICE_NAME}/LongSync"));
-    parts.path_and_query = Some(path.expect("the names of the contract are valid in a path"));
-    Uri::from_parts(parts).expect("a target has a scheme and an authority")
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use longsync::duration::to_proto;
 
     use super::*;
+    use crate::answer::PREFIX_BYTES;
 
     fn message() -> LongSyncRequest {
         LongSyncRequest {
@@ -121,7 +96,7 @@ mod tests {
     fn template(has_call_ids: bool) -> Template {
         let target = "http://127.0.0.1:9000".parse().unwrap();
         let deadline = Some(Duration::from_secs(1));
-        Template::new(&target, message(), has_call_ids, MetadataMap::new(), deadline)
+        Template::new(&target, message(), has_call_ids, &MetadataMap::new(), deadline)
     }
 
     fn decoded(body: &[u8]) -> LongSyncRequest {

@@ -8,6 +8,7 @@ use longsync_timer::{Clock, Timer};
 use super::LoadPlan;
 use super::moment::Moment;
 use super::request::Template;
+use crate::answer::{Expected, Limits};
 use crate::target::Target;
 
 /// What the calls of a worker have in common.
@@ -16,6 +17,7 @@ pub(super) struct Run {
     pub(super) target: Target,
     pub(super) timer: Timer,
     pub(super) template: Template,
+    pub(super) limits: Limits,
     /// The same for all workers; until it is known, that of the thread.
     start: Cell<Instant>,
 }
@@ -27,13 +29,19 @@ impl Run {
             &plan.target,
             plan.request.clone(),
             plan.has_call_ids,
-            plan.metadata.clone(),
+            &plan.metadata,
             plan.deadline,
         );
         Self {
             target: plan.target.clone(),
             timer: Timer::with_spin(Clock::Monotonic, plan.spin),
             template,
+            // Nobody reads the sentence of an answer that is not of gRPC.
+            limits: Limits {
+                message_bytes: plan.most_answer_bytes(),
+                expected: Expected::One,
+                page_bytes: 0,
+            },
             start: Cell::new(Instant::now()),
         }
     }

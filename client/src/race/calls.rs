@@ -5,23 +5,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use longsync::duration::{from_proto, to_proto};
-use longsync::v1::long_sync_service_client::LongSyncServiceClient;
-use longsync::v1::{LongSyncExchangeRequest, LongSyncExchangeResponse, LongSyncRequest, Timing};
+use longsync::duration::to_proto;
+use longsync::v1::{
+    LongSyncExchangeRequest, LongSyncExchangeResponse, LongSyncRequest, LongSyncResponse, Timing,
+};
 use longsync_timer::Timer;
-use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
+use tonic::metadata::MetadataMap;
 
+use crate::answer::{Expected, Limits, PAGE_BYTES};
 use crate::body::Stamps;
+use crate::connection::Credit;
 use crate::connections::Connections;
 use crate::race::delays::Delays;
-use crate::race::failed::Failed;
+use crate::race::failed::{Failed, MOST_CHARACTERS};
 use crate::race::http;
 use crate::race::outcome::{End, Row};
 use crate::race::progress::WayProgress;
-use crate::status::code_name;
+use crate::rpc::{self, Retried, Rpc};
+use crate::said::shortened;
+use crate::status::failure_name;
 use crate::target::Target;
+use crate::timing::plausible;
 
 /// How a call gets to the server.
 #[derive(Debug, Clone)]
@@ -65,6 +70,9 @@ pub(super) struct Calls {
     pub(super) interrupt: CancellationToken,
     /// How long after it was sent a call is cancelled, where the way can do that.
     pub(super) cancel_after: Option<Duration>,
+    /// How many bytes an answer may have.
+    pub(super) most_answer_bytes: usize,
+    pub(super) retried: Retried,
     pub(super) progress: WayProgress,
 }
 
@@ -90,23 +98,50 @@ impl Calls {
                     Ok(credit) => credit,
                     Err(error) => return self.row_of(&Stamps::default(), Err(error.into())),
                 };
-                let stamps = credit.stamps();
-                let origin = connections.target().origin();
-                let mut client = LongSyncServiceClient::with_origin(credit, origin);
-                let answer = async {
-                    let request =
-                        LongSyncRequest { delay: Some(to_proto(delay)), ..Default::default() };
-                    let answer = client.long_sync(request).await?.into_inner();
-                    Ok(waited(answer.timing.as_ref()))
-                };
+                let stamps = Stamps::default();
+                let answer = self.unary(connections, credit, delay, &stamps);
                 self.row(&stamps, answer).await
             }
             Caller::Http { target, opened } => {
                 opened.fetch_add(1, Ordering::Relaxed);
-                let stamps = Stamps::default();
-                self.row(&stamps, http::get(target, delay, &self.timer, &stamps)).await
+                let (stamps, most) = (Stamps::default(), self.most_answer_bytes);
+                let answer = http::get(target, delay, most, &self.timer, &stamps);
+                self.row(&stamps, answer).await
             }
         }
+    }
+
+    async fn unary(
+        &self,
+        connections: &Connections,
+        credit: Credit,
+        delay: Duration,
+        stamps: &Stamps,
+    ) -> Result<Option<Duration>, Failed> {
+        let request = || {
+            let message = LongSyncRequest { delay: Some(to_proto(delay)), ..Default::default() };
+            let origin = connections.target().origin();
+            let head = rpc::head(origin, "LongSync", &MetadataMap::new(), None);
+            (head, rpc::whole(&message))
+        };
+        let rpc = self.rpc(connections, stamps, Expected::One);
+        let mut answers = rpc.begin(credit, request).await?;
+        let mut timing = None;
+        while let Some(answer) = answers.next::<LongSyncResponse>().await? {
+            timing = answer.timing;
+        }
+        Ok(waited(timing.as_ref()))
+    }
+
+    fn rpc<'a>(
+        &'a self,
+        connections: &'a Connections,
+        stamps: &'a Stamps,
+        expected: Expected,
+    ) -> Rpc<'a> {
+        let message_bytes = self.most_answer_bytes;
+        let limits = Limits { message_bytes, expected, page_bytes: PAGE_BYTES };
+        Rpc { connections, stamps, retried: &self.retried, limits }
     }
 
     /// Waits for an answer, unless the race is interrupted or the call is to be cancelled.
@@ -192,34 +227,41 @@ impl Calls {
             unreachable!("a race of exchanges over HTTP/1.1 is refused")
         };
         let credit = connections.credit().await?;
-        let mut client = LongSyncServiceClient::with_origin(credit, connections.target().origin());
-        let requests = {
+        let request = || {
             let (calls, rows, stamps) = (self.clone(), Arc::clone(rows), stamps.clone());
-            tokio_stream::iter(0..messages).map(move |index| {
+            let requests = (0..messages).map(move |index| {
                 stamps.set_sent(calls.timer.now());
-                lock(&rows)[index].sent = Some(calls.since_start());
-                calls.progress.one_sent();
+                let sent = &mut lock(&rows)[index].sent;
+                // In a second try the first time stays.
+                if sent.is_none() {
+                    *sent = Some(calls.since_start());
+                    calls.progress.one_sent();
+                }
                 LongSyncExchangeRequest {
                     delay: Some(to_proto(calls.delays.of(first + index))),
                     id: index as u64,
                     ..Default::default()
                 }
-            })
+            });
+            let origin = connections.target().origin();
+            let head = rpc::head(origin, "LongSyncExchange", &MetadataMap::new(), None);
+            (head, rpc::open(requests))
         };
-        let mut answers = client.long_sync_exchange(requests).await?.into_inner();
-        while let Some(answer) = answers.message().await? {
-            let index = usize::try_from(answer.id).unwrap_or(usize::MAX);
-            if let Some(row) = lock(rows).get_mut(index) {
-                row.end = self.end_of(&answer);
-                self.progress.one_done();
+        let rpc = self.rpc(connections, stamps, Expected::Several(messages as u64));
+        let mut answers = rpc.begin(credit, request).await?;
+        while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
+            let mut rows = lock(rows);
+            let row = usize::try_from(answer.id).ok().and_then(|index| rows.get_mut(index));
+            let Some(row) = row.filter(|row| row.sent.is_some()) else {
+                return Err(rpc::answered_unsent(answer.id).into());
+            };
+            if row.end != End::Unfinished {
+                return Err(rpc::answered_twice(answer.id).into());
             }
+            row.end = self.end_of(&answer);
+            self.progress.one_done();
         }
-        let is_whole = lock(rows).iter().all(|row| row.end != End::Unfinished);
-        if is_whole {
-            Ok(())
-        } else {
-            Err(Status::data_loss("the stream ended before all answers had come").into())
-        }
+        Ok(())
     }
 
     fn end_of(&self, answer: &LongSyncExchangeResponse) -> End {
@@ -228,8 +270,8 @@ impl Calls {
             None => End::Answered { done, waited: waited(answer.timing.as_ref()) },
             Some(failure) => End::Failed {
                 done,
-                status: code_name(failure.code.into()).to_owned(),
-                message: failure.message.clone(),
+                status: failure_name(failure.code).to_owned(),
+                message: shortened(&failure.message, MOST_CHARACTERS),
             },
         }
     }
@@ -240,5 +282,5 @@ fn lock(rows: &Mutex<Vec<Row>>) -> std::sync::MutexGuard<'_, Vec<Row>> {
 }
 
 fn waited(timing: Option<&Timing>) -> Option<Duration> {
-    from_proto(timing?.waited.as_ref()?).ok()
+    plausible(timing?.waited.as_ref())
 }

@@ -12,6 +12,8 @@ use crate::target::Target;
 
 /// How long a server may take to notice that calls were cancelled, and to say so.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How much of a server's metrics is read.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 const POLL: Duration = Duration::from_millis(5);
 
 /// Where the counters are.
@@ -40,7 +42,7 @@ impl Counters {
             Self::Remote(target) => {
                 let stamps = Stamps::default();
                 let answer = tokio::select! {
-                    answer = http1::get(target, "/metrics", timer, &stamps) => answer.ok()?,
+                    answer = http1::get(target, "/metrics", MOST_BYTES, timer, &stamps) => answer.ok()?,
                     _ = timer.sleep(PATIENCE) => return None,
                 };
                 Reading::parse(str::from_utf8(&answer.body).ok()?)

@@ -4,7 +4,11 @@ use tonic::{Code, Status};
 
 use crate::dial::ConnectError;
 use crate::http1::HttpError;
+use crate::said::shortened;
 use crate::status::code_name;
+
+/// How much is kept of what a status says: there may be a million of them.
+pub(super) const MOST_CHARACTERS: usize = 500;
 
 /// Why a call has no answer.
 pub(super) struct Failed {
@@ -15,7 +19,8 @@ pub(super) struct Failed {
 
 impl From<Status> for Failed {
     fn from(status: Status) -> Self {
-        Self { status: code_name(status.code()).to_owned(), message: status.message().to_owned() }
+        let message = shortened(status.message(), MOST_CHARACTERS);
+        Self { status: code_name(status.code()).to_owned(), message }
     }
 }
 
@@ -27,6 +32,10 @@ impl From<ConnectError> for Failed {
 
 impl From<HttpError> for Failed {
     fn from(error: HttpError) -> Self {
-        Self { status: code_name(Code::Unavailable).to_owned(), message: error.to_string() }
+        let code = match error {
+            HttpError::TooLong { .. } => Code::ResourceExhausted,
+            HttpError::Connect(_) | HttpError::Http(_) => Code::Unavailable,
+        };
+        Self { status: code_name(code).to_owned(), message: error.to_string() }
     }
 }

@@ -5,22 +5,27 @@ use std::time::Duration;
 use longsync::duration::text;
 use longsync_timer::Timer;
 
+use crate::answer::first_line;
 use crate::body::Stamps;
 use crate::http1;
-use crate::race::failed::Failed;
+use crate::race::failed::{Failed, MOST_CHARACTERS};
+use crate::said::shortened;
 use crate::target::Target;
+use crate::timing::is_plausible;
 
 /// Gets the slow answer of the HTTP face. How long the server waited is in `server-timing`.
 pub(super) async fn get(
     target: &Target,
     delay: Duration,
+    most_bytes: usize,
     timer: &Timer,
     stamps: &Stamps,
 ) -> Result<Option<Duration>, Failed> {
     let path = format!("{}?delay={}", longsync::HTTP_PATH, text(delay));
-    let answer = http1::get(target, &path, timer, stamps).await?;
+    let answer = http1::get(target, &path, most_bytes, timer, stamps).await?;
     if !answer.status.is_success() {
-        let message = String::from_utf8_lossy(&answer.body).trim_end().to_owned();
+        let message = first_line(&answer.body).unwrap_or_else(|| "its body is not text".to_owned());
+        let message = shortened(&message, MOST_CHARACTERS);
         return Err(Failed { status: format!("HTTP {}", answer.status.as_u16()), message });
     }
     let timing = answer.headers.get("server-timing").and_then(|value| value.to_str().ok());
@@ -30,7 +35,7 @@ pub(super) async fn get(
 /// `waited` of a header such as `planned;dur=250.000, waited;dur=250.313`, which is in milliseconds.
 fn waited_of_server_timing(value: &str) -> Option<Duration> {
     let figure = value.split(',').find_map(|metric| metric.trim().strip_prefix("waited;dur="))?;
-    Duration::try_from_secs_f64(figure.parse::<f64>().ok()? / 1e3).ok()
+    Duration::try_from_secs_f64(figure.parse::<f64>().ok()? / 1e3).ok().filter(is_plausible)
 }
 
 #[cfg(test)]
@@ -44,7 +49,15 @@ mod tests {
             read("planned;dur=250.000, waited;dur=250.313, queued;dur=0.000"),
             Some(Duration::from_micros(250_313))
         );
-        for other in ["", "waited", "waited;dur=", "waited;dur=-1", "unwaited;dur=1"] {
+        for other in [
+            "",
+            "waited",
+            "waited;dur=",
+            "waited;dur=-1",
+            "unwaited;dur=1",
+            "waited;dur=inf",
+            "waited;dur=1e15",
+        ] {
             assert_eq!(read(other), None, "{other}");
         }
     }

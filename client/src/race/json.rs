@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::figures::nanos;
+use crate::json::document;
 use crate::race::delays::Delays;
 use crate::race::layout::Look;
 use crate::race::outcome::{End, Race, Row, ServerView, WayRun};
@@ -52,6 +53,8 @@ struct JsonWay {
     cancelled: usize,
     projected: usize,
     unfinished: usize,
+    /// Calls, or streams, that were refused unseen and sent again.
+    retried: usize,
     server: Option<JsonServerView>,
     notes: Vec<String>,
     calls: Vec<JsonCall>,
@@ -85,7 +88,7 @@ struct JsonCall {
 /// None that is known: all its values have a JSON form.
 pub fn to_json(race: &Race) -> serde_json::Result<String> {
     let plan = &race.plan;
-    serde_json::to_string_pretty(&JsonRace {
+    document(&JsonRace {
         schema: "longsync.race/v1",
         server: JsonServer { url: race.target.to_string(), embedded: plan.target.is_none() },
         protocol: match plan.protocol {
@@ -128,6 +131,7 @@ fn way(race: &Race, run: &WayRun) -> JsonWay {
         cancelled: run.cancelled(),
         projected: run.projected(),
         unfinished: run.unfinished(),
+        retried: run.retried,
         server: run.server.map(server),
         notes: notes(race, run),
         calls: calls

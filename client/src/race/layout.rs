@@ -149,6 +149,7 @@ mod tests {
             thread_connections: ThreadConnections::Shared,
             cancel_after: None,
             spin: Duration::ZERO,
+            max_answer_bytes: None,
         };
         let target = "http://127.0.0.1:9000".parse().unwrap();
         Race { plan, target, is_interrupted: false, runs: vec![run] }

@@ -38,6 +38,11 @@ pub struct WayRun {
     pub rows: Vec<Row>,
     /// Why the way was skipped, or what kept it from making all its calls.
     pub trouble: Option<String>,
+    /// How many calls (of an exchange, streams) the server refused unseen, so that they were sent
+    /// again on another connection.
+    pub retried: usize,
+    /// What refused the first of those, such as `GOAWAY NO_ERROR`.
+    pub refusal: Option<String>,
     /// What the server counted meanwhile, where calls were cancelled.
     pub server: Option<ServerView>,
 }
@@ -137,6 +142,8 @@ impl WayRun {
             cost: Cost::default(),
             rows: Vec::new(),
             trouble: Some(why),
+            retried: 0,
+            refusal: None,
             server: None,
         }
     }
@@ -154,6 +161,11 @@ impl WayRun {
     /// How many calls failed.
     pub fn failed(&self) -> usize {
         self.count(|end| matches!(end, End::Failed { .. }))
+    }
+
+    /// How many calls were made: they were sent, or could not be.
+    pub fn made(&self) -> usize {
+        self.rows.iter().filter(|row| !row.is_projected() && **row != Row::UNSENT).count()
     }
 
     /// How many calls were cancelled, as the plan had it.
@@ -225,6 +237,23 @@ impl WayRun {
 }
 
 impl Race {
+    /// One in which no way was run: of each it is said why.
+    pub fn unrun(plan: &RacePlan, target: Target, why: &str, is_interrupted: bool) -> Self {
+        let skipped = |way: &Way| WayRun::skipped(*way, why.to_owned());
+        let runs = plan.ways.iter().map(skipped).collect();
+        Self { plan: plan.clone(), target, is_interrupted, runs }
+    }
+
+    /// Whether it came to nothing: calls were made, none was answered and none was given up as the
+    /// plan has it; or every way was skipped.
+    pub fn has_failed(&self) -> bool {
+        if !self.runs.is_empty() && self.runs.iter().all(WayRun::is_skipped) {
+            return true;
+        }
+        let all = |of: fn(&WayRun) -> usize| self.runs.iter().map(of).sum::<usize>();
+        all(WayRun::made) > 0 && all(WayRun::answered) == 0 && all(WayRun::cancelled) == 0
+    }
+
     /// The run of a way, if it was whole: all calls answered, or projected.
     pub fn whole(&self, way: Way) -> Option<&WayRun> {
         self.runs.iter().find(|run| run.way == way && run.is_whole())

@@ -29,6 +29,8 @@ pub struct RacePlan {
     /// For how long before a wait ends its thread polls instead of sleeping: the waits of the server
     /// inside this process, and those for `cancel_after`. More precise, for a core each.
     pub spin: Duration,
+    /// How many bytes an answer may have; [`None`]: 4 MiB.
+    pub max_answer_bytes: Option<usize>,
 }
 
 /// In what the calls of a race are made.

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::answer::ANSWER_BYTES;
 use crate::figures::counted;
 use crate::race::calls::{Caller, Calls};
 use crate::race::cost::CostMeter;
@@ -17,6 +18,7 @@ use crate::race::progress::WayProgress;
 use crate::race::projection::{fits, project};
 use crate::race::room::Needs;
 use crate::race::way::Way;
+use crate::rpc::Retried;
 
 /// How many messages one exchange carries. A server holds at most 1,024 unanswered ones in one
 /// stream unless told otherwise, and reads no further at that limit.
@@ -63,6 +65,8 @@ pub(super) async fn run(
         interrupt: interrupt.clone(),
         // Nothing stops a thread that waits.
         cancel_after: plan.cancel_after.filter(|_| way != Way::Threads),
+        most_answer_bytes: plan.max_answer_bytes.unwrap_or(ANSWER_BYTES),
+        retried: Retried::default(),
         progress,
     };
     let mut made = match way {
@@ -77,6 +81,7 @@ pub(super) async fn run(
     }
     made.rows.resize(count, Row::UNSENT);
     let last = made.rows.iter().filter_map(Row::done).max().unwrap_or(stopped);
+    let (retried, refusal) = calls.retried.read();
     let is_unfinished = made.rows.iter().any(|row| row.end == End::Unfinished);
     WayRun {
         way,
@@ -87,6 +92,8 @@ pub(super) async fn run(
         cost: cost.cost(),
         rows: made.rows,
         trouble: made.trouble,
+        retried,
+        refusal,
         server: None,
     }
 }

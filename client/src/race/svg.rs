@@ -11,6 +11,7 @@ use crate::race::layout::{Line, Look, axis_end, legend, lines};
 use crate::race::outcome::{Race, WayRun};
 use crate::race::way::Way;
 use crate::race::words::{describe, headline, lesson, notes, server, times, wall, wrapped};
+use crate::said::printable;
 
 const WIDTH: u32 = 800;
 /// Where the time axis begins and ends; before it are the numbers of calls, behind it marks.
@@ -246,6 +247,7 @@ fn tick_step(end: Duration) -> Duration {
 }
 
 fn escaped(words: &str) -> String {
+    let words = printable(words);
     words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

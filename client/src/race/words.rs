@@ -7,6 +7,7 @@ use crate::race::delays::Delays;
 use crate::race::outcome::{End, Race, WayRun};
 use crate::race::plan::{Protocol, ThreadConnections};
 use crate::race::way::Way;
+use crate::said::printable;
 
 /// What is raced.
 pub(super) fn headline(race: &Race) -> String {
@@ -64,7 +65,8 @@ pub(super) fn describe(race: &Race, run: &WayRun) -> String {
 
 /// What has to be said of a way beyond its picture.
 pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
-    let mut notes: Vec<_> = run.trouble.clone().into_iter().collect();
+    let trouble = run.trouble.as_deref().map(|trouble| printable(trouble).into_owned());
+    let mut notes: Vec<_> = trouble.into_iter().collect();
     if run.is_skipped() {
         return notes;
     }
@@ -74,8 +76,10 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     });
     if let Some((status, message)) = first {
         let failed = counted(run.failed(), "call");
+        let message = printable(message);
         notes.push(format!("{failed} failed; the first: {status}: {message}"));
     }
+    notes.extend(retried(run));
     if run.projected() > 0 {
         notes.push(format!(
             "{} measured, in {}; the others are projected (--sequential-max {})",
@@ -90,6 +94,18 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     }
     notes.extend(cancellation(race, run));
     notes
+}
+
+/// What became of calls that the server refused unseen.
+fn retried(run: &WayRun) -> Option<String> {
+    let refusal = run.refusal.as_deref()?;
+    let noun = if run.way == Way::Exchange { "stream" } else { "call" };
+    let what = counted(run.retried, noun);
+    let (verb, them) = if run.retried == 1 { ("was", "it") } else { ("were", "them") };
+    Some(format!(
+        "{what} {verb} refused before the server looked at {them} ({refusal}), and sent again on \
+         another connection"
+    ))
 }
 
 /// What became of the plan to cancel a way's calls.

@@ -5,8 +5,10 @@ use serde::Serialize;
 use tonic::Status;
 
 use crate::figures::nanos;
-use crate::single::outcome::{Answer, Single, duration};
-use crate::status::{code_name, wrong_field};
+use crate::json::document;
+use crate::single::outcome::{Answer, Single};
+use crate::status::{code_name, failure_name, wrong_field};
+use crate::timing::plausible;
 
 #[derive(Serialize)]
 struct JsonSingle {
@@ -16,6 +18,9 @@ struct JsonSingle {
     connect_ns: u64,
     service_time_ns: Option<u64>,
     interrupted: bool,
+    /// What refused the call unseen, when it was made again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
     status: Option<JsonStatus>,
     answers: Vec<JsonAnswer>,
 }
@@ -67,13 +72,14 @@ struct JsonTiming {
 /// # Errors
 /// None that is known: all its values have a JSON form.
 pub fn to_json(single: &Single) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(&JsonSingle {
+    document(&JsonSingle {
         schema: "longsync.call/v1",
         kind: single.kind.to_string(),
         url: single.target.to_string(),
         connect_ns: nanos(single.connect),
         service_time_ns: single.service_time.map(nanos),
         interrupted: single.status.is_none(),
+        refused: single.refusal.clone(),
         status: single
             .status
             .as_ref()
@@ -97,13 +103,13 @@ fn json_answer(answer: &Answer) -> JsonAnswer {
         number: answer.number,
         count: answer.count,
         message: answer.message.clone(),
-        payload_bytes: answer.payload.len(),
+        payload_bytes: answer.payload_bytes,
         service_time_ns: nanos(answer.service_time),
         added_ns: answer.added_ns(),
         timing: answer.timing.as_ref().map(json_timing),
         failure: answer.failure.as_ref().map(|failure| JsonFailure {
             code: failure.code,
-            name: code_name(failure.code.into()),
+            name: failure_name(failure.code),
             message: failure.message.clone(),
         }),
     }
@@ -111,10 +117,10 @@ fn json_answer(answer: &Answer) -> JsonAnswer {
 
 fn json_timing(timing: &Timing) -> JsonTiming {
     JsonTiming {
-        queued_ns: duration(timing.queued.as_ref()).map(nanos),
-        planned_ns: duration(timing.planned.as_ref()).map(nanos),
-        waited_ns: duration(timing.waited.as_ref()).map(nanos),
-        deadline_left_ns: duration(timing.deadline_left.as_ref()).map(nanos),
+        queued_ns: plausible(timing.queued.as_ref()).map(nanos),
+        planned_ns: plausible(timing.planned.as_ref()).map(nanos),
+        waited_ns: plausible(timing.waited.as_ref()).map(nanos),
+        deadline_left_ns: plausible(timing.deadline_left.as_ref()).map(nanos),
         behavior: timing.behavior.clone(),
         rule: timing.rule.clone(),
         generation: timing.generation,

@@ -1,59 +1,36 @@
 //! The four kinds of call.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use http::Request;
 use longsync::duration::to_proto;
-use longsync::v1::long_sync_service_client::LongSyncServiceClient;
 use longsync::v1::{
-    LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
+    LongSyncCollectRequest, LongSyncCollectResponse, LongSyncExchangeRequest,
+    LongSyncExchangeResponse, LongSyncRequest, LongSyncResponse, LongSyncStreamRequest,
+    LongSyncStreamResponse,
 };
-use longsync_timer::Timer;
-use tokio_stream::StreamExt as _;
-use tonic::metadata::MetadataMap;
-use tonic::{Request, Status};
+use tonic::Status;
 
-use crate::body::Stamps;
+use crate::answer::{ANSWER_BYTES, Expected, Limits, PAGE_BYTES};
+use crate::body::{Outgoing, Stamps};
 use crate::connection::Credit;
+use crate::connections::Connections;
+use crate::rpc::{self, Answers, Retried, Rpc};
+use crate::single::kept::Kept;
 use crate::single::outcome::Answer;
 use crate::single::plan::{Kind, SinglePlan};
 
-/// Makes the call, which may take as long as is `left` to it, and keeps its answers as they come.
-pub(super) async fn call(
-    plan: &SinglePlan,
-    left: Option<Duration>,
-    credit: Credit,
-    timer: &Timer,
-    answers: &mut Vec<Answer>,
-    mut on_answer: impl FnMut(&Answer),
-) -> Result<(), Status> {
-    let (stamps, clock) = (credit.stamps(), CallClock(timer.clone()));
-    let client = LongSyncServiceClient::with_origin(credit, plan.target.origin())
-        .max_decoding_message_size(usize::MAX);
-    let keep = |answer: Answer| {
-        on_answer(&answer);
-        answers.push(answer);
-    };
-    let head = Head { metadata: &plan.metadata, left };
-    match plan.kind {
-        Kind::Unary => unary(plan, head, client, &clock, &stamps, keep).await,
-        Kind::Stream => stream(plan, head, client, &clock, &stamps, keep).await,
-        Kind::Collect => collect(plan, head, client, &clock, &stamps, keep).await,
-        Kind::Exchange => exchange(plan, head, client, &clock, keep).await,
-    }
+/// A call that is about to be made.
+pub(super) struct Calling<'a> {
+    pub(super) plan: &'a SinglePlan,
+    /// When its deadline is over.
+    pub(super) due: Option<Instant>,
+    pub(super) connections: &'a Connections,
+    pub(super) stamps: &'a Stamps,
+    pub(super) retried: &'a Retried,
 }
-
-/// When a call's parts were sent and done.
-#[derive(Debug, Clone)]
-struct CallClock(Timer);
-
-impl CallClock {
-    fn since(&self, sent: Option<Instant>) -> Duration {
-        sent.map_or(Duration::ZERO, |sent| self.0.now().saturating_duration_since(sent))
-    }
-}
-
-type Client = LongSyncServiceClient<Credit>;
 
 /// The four requests have these fields in common.
 macro_rules! request {
@@ -70,132 +47,188 @@ macro_rules! request {
     };
 }
 
-async fn unary(
-    plan: &SinglePlan,
-    head: Head<'_>,
-    mut client: Client,
-    clock: &CallClock,
-    stamps: &Stamps,
-    mut keep: impl FnMut(Answer),
-) -> Result<(), Status> {
-    let request = request!(plan, LongSyncRequest {});
-    let answer = client.long_sync(head.of(request)).await?.into_inner();
-    keep(Answer {
-        message: answer.message,
-        timing: answer.timing,
-        payload: answer.payload,
-        service_time: until_done(stamps, clock),
-        is_comparable: true,
-        ..Answer::default()
-    });
-    Ok(())
-}
-
-async fn stream(
-    plan: &SinglePlan,
-    head: Head<'_>,
-    mut client: Client,
-    clock: &CallClock,
-    stamps: &Stamps,
-    mut keep: impl FnMut(Answer),
-) -> Result<(), Status> {
-    let request = request!(plan, LongSyncStreamRequest { count: plan.count });
-    let mut answers = client.long_sync_stream(head.of(request)).await?.into_inner();
-    while let Some(answer) = answers.message().await? {
-        keep(Answer {
-            message: answer.message,
-            timing: answer.timing,
-            payload: answer.payload,
-            number: Some(answer.index.into()),
-            service_time: clock.since(stamps.sent()),
-            is_comparable: answer.index == 0,
-            ..Answer::default()
-        });
-    }
-    Ok(())
-}
-
-async fn collect(
-    plan: &SinglePlan,
-    head: Head<'_>,
-    mut client: Client,
-    clock: &CallClock,
-    stamps: &Stamps,
-    mut keep: impl FnMut(Answer),
-) -> Result<(), Status> {
-    let requests = {
-        let plan = plan.clone();
-        let ids = 0..u64::from(plan.count.unwrap_or(1));
-        tokio_stream::iter(ids).map(move |id| request!(plan, LongSyncCollectRequest { id: id }))
-    };
-    let answer = client.long_sync_collect(head.of(requests)).await?.into_inner();
-    keep(Answer {
-        message: answer.message,
-        timing: answer.timing,
-        payload: answer.payload,
-        count: Some(answer.count),
-        service_time: until_done(stamps, clock),
-        is_comparable: true,
-        ..Answer::default()
-    });
-    Ok(())
-}
-
-async fn exchange(
-    plan: &SinglePlan,
-    head: Head<'_>,
-    mut client: Client,
-    clock: &CallClock,
-    mut keep: impl FnMut(Answer),
-) -> Result<(), Status> {
-    // When each request was taken by HTTP/2, which asks for one only when it has window to send it.
-    let sent: Arc<Mutex<Vec<Instant>>> = Arc::default();
-    let requests = {
-        let (plan, clock, sent) = (plan.clone(), clock.clone(), Arc::clone(&sent));
-        let ids = 0..u64::from(plan.count.unwrap_or(1));
-        tokio_stream::iter(ids).map(move |id| {
-            sent.lock().unwrap_or_else(PoisonError::into_inner).push(clock.0.now());
-            request!(plan, LongSyncExchangeRequest { id: id })
-        })
-    };
-    let mut answers = client.long_sync_exchange(head.of(requests)).await?.into_inner();
-    while let Some(answer) = answers.message().await? {
-        let index = usize::try_from(answer.id).unwrap_or(usize::MAX);
-        let sent = sent.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied();
-        keep(Answer {
-            message: answer.message,
-            timing: answer.timing,
-            payload: answer.payload,
-            number: Some(answer.id),
-            is_comparable: answer.failure.is_none(),
-            failure: answer.failure,
-            service_time: clock.since(sent),
-            ..Answer::default()
-        });
-    }
-    Ok(())
-}
-
-/// What goes into the headers of a request.
-struct Head<'plan> {
-    metadata: &'plan MetadataMap,
-    left: Option<Duration>,
-}
-
-impl Head<'_> {
-    fn of<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        *request.metadata_mut() = self.metadata.clone();
-        if let Some(left) = self.left {
-            request.set_timeout(left);
+impl Calling<'_> {
+    /// Makes the call, and keeps its answers as they come.
+    ///
+    /// # Errors
+    /// How it failed.
+    pub(super) async fn call(
+        &self,
+        credit: Credit,
+        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+    ) -> Result<(), Status> {
+        match self.plan.kind {
+            Kind::Unary => self.unary(credit, kept).await,
+            Kind::Stream => self.stream(credit, kept).await,
+            Kind::Collect => self.collect(credit, kept).await,
+            Kind::Exchange => self.exchange(credit, kept).await,
         }
-        request
+    }
+
+    async fn unary(
+        &self,
+        credit: Credit,
+        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+    ) -> Result<(), Status> {
+        let plan = self.plan;
+        let body = || rpc::whole(&request!(plan, LongSyncRequest {}));
+        let mut answers = self.begin(credit, "LongSync", Expected::One, body).await?;
+        if let Some(answer) = answers.next::<LongSyncResponse>().await? {
+            kept.keep(Answer {
+                message: answer.message,
+                timing: answer.timing,
+                payload: answer.payload,
+                service_time: self.since(self.stamps.sent()),
+                is_comparable: true,
+                ..Answer::default()
+            })?;
+            let ended = answers.next::<LongSyncResponse>().await;
+            kept.done(self.until_done());
+            ended?;
+        }
+        Ok(())
+    }
+
+    async fn stream(
+        &self,
+        credit: Credit,
+        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+    ) -> Result<(), Status> {
+        let plan = self.plan;
+        let body = || rpc::whole(&request!(plan, LongSyncStreamRequest { count: plan.count }));
+        let mut answers = self.begin(credit, "LongSyncStream", self.several(), body).await?;
+        let mut is_first = true;
+        while let Some(answer) = answers.next::<LongSyncStreamResponse>().await? {
+            kept.keep(Answer {
+                message: answer.message,
+                timing: answer.timing,
+                payload: answer.payload,
+                number: Some(answer.index.into()),
+                service_time: self.since(self.stamps.sent()),
+                is_comparable: std::mem::take(&mut is_first),
+                ..Answer::default()
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn collect(
+        &self,
+        credit: Credit,
+        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+    ) -> Result<(), Status> {
+        let body = || {
+            let (plan, ids) = (self.plan.clone(), self.ids());
+            rpc::open(ids.map(move |id| request!(plan, LongSyncCollectRequest { id: id })))
+        };
+        let mut answers = self.begin(credit, "LongSyncCollect", Expected::One, body).await?;
+        if let Some(answer) = answers.next::<LongSyncCollectResponse>().await? {
+            kept.keep(Answer {
+                message: answer.message,
+                timing: answer.timing,
+                payload: answer.payload,
+                count: Some(answer.count),
+                service_time: self.since(self.stamps.sent()),
+                is_comparable: true,
+                ..Answer::default()
+            })?;
+            let ended = answers.next::<LongSyncCollectResponse>().await;
+            kept.done(self.until_done());
+            ended?;
+        }
+        Ok(())
+    }
+
+    async fn exchange(
+        &self,
+        credit: Credit,
+        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+    ) -> Result<(), Status> {
+        // When each request was taken by HTTP/2, which asks for one only when it has window to send it.
+        let sent: Arc<Mutex<Vec<Instant>>> = Arc::default();
+        let lock = |sent: &Mutex<Vec<Instant>>, index: usize| {
+            sent.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied()
+        };
+        let body = || {
+            let (plan, timer) = (self.plan.clone(), self.connections.timer().clone());
+            let (sent, ids) = (Arc::clone(&sent), self.ids());
+            rpc::open(ids.map(move |id| {
+                let mut sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
+                // In a second try the first time stays.
+                if sent.len() as u64 == id {
+                    sent.push(timer.now());
+                }
+                request!(plan, LongSyncExchangeRequest { id: id })
+            }))
+        };
+        let mut answers = self.begin(credit, "LongSyncExchange", self.several(), body).await?;
+        let mut answered = HashSet::new();
+        while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
+            let sent = usize::try_from(answer.id).ok().and_then(|index| lock(&sent, index));
+            if sent.is_none() {
+                return Err(rpc::answered_unsent(answer.id));
+            }
+            if !answered.insert(answer.id) {
+                return Err(rpc::answered_twice(answer.id));
+            }
+            kept.keep(Answer {
+                message: answer.message,
+                timing: answer.timing,
+                payload: answer.payload,
+                number: Some(answer.id),
+                is_comparable: answer.failure.is_none(),
+                failure: answer.failure,
+                service_time: self.since(sent),
+                ..Answer::default()
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn begin(
+        &self,
+        credit: Credit,
+        name: &str,
+        expected: Expected,
+        body: impl Fn() -> Outgoing,
+    ) -> Result<Answers, Status> {
+        let Self { plan, due, connections, stamps, retried } = *self;
+        let limits =
+            Limits { message_bytes: plan.most_answer_bytes(), expected, page_bytes: PAGE_BYTES };
+        let request = || -> (Request<()>, Outgoing) {
+            let left = due.map(|due| due.saturating_duration_since(connections.timer().now()));
+            (rpc::head(plan.target.origin(), name, &plan.metadata, left), body())
+        };
+        Rpc { connections, stamps, retried, limits }.begin(credit, request).await
+    }
+
+    /// The answers of a stream, or to the requests of an exchange.
+    fn several(&self) -> Expected {
+        Expected::Several(self.plan.count.unwrap_or(1).into())
+    }
+
+    fn ids(&self) -> std::ops::Range<u64> {
+        0..u64::from(self.plan.count.unwrap_or(1))
+    }
+
+    fn since(&self, sent: Option<Instant>) -> Duration {
+        let now = self.connections.timer().now();
+        sent.map_or(Duration::ZERO, |sent| now.saturating_duration_since(sent))
+    }
+
+    fn until_done(&self) -> Duration {
+        match (self.stamps.sent(), self.stamps.done()) {
+            (Some(sent), Some(done)) => done.saturating_duration_since(sent),
+            (sent, _) => self.since(sent),
+        }
     }
 }
 
-fn until_done(stamps: &Stamps, clock: &CallClock) -> Duration {
-    match (stamps.sent(), stamps.done()) {
-        (Some(sent), Some(done)) => done.saturating_duration_since(sent),
-        (sent, _) => clock.since(sent),
+impl SinglePlan {
+    /// How many bytes an answer may have: what was asked for, and room for all else.
+    fn most_answer_bytes(&self) -> usize {
+        let echoed = if self.echo_payload { self.payload.len() } else { 0 };
+        let asked = echoed.max(self.response_bytes as usize);
+        self.max_answer_bytes.unwrap_or_else(|| ANSWER_BYTES.saturating_add(asked))
     }
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use longsync::duration::from_proto;
 use longsync::v1::{Failure, Timing};
 use tonic::{Code, Status};
 
-use crate::single::plan::Kind;
+use crate::single::plan::{Kind, SinglePlan};
 use crate::status;
 use crate::target::Target;
+use crate::timing::plausible;
 
 /// One answer.
 #[derive(Debug, Clone, Default)]
@@ -18,8 +18,10 @@ pub struct Answer {
     pub message: String,
     /// What the server saw.
     pub timing: Option<Timing>,
-    /// Its payload.
+    /// Its payload, where the answer is seen as it comes; none where it is kept.
     pub payload: Bytes,
+    /// How long its payload is.
+    pub payload_bytes: usize,
     /// The request which it answers (exchange), or its place among the answers (stream).
     pub number: Option<u64>,
     /// How many requests it answers (collect).
@@ -44,8 +46,13 @@ pub struct Single {
     pub connect: Duration,
     /// From sent to done, of the call as a whole; [`None`] when it was not sent.
     pub service_time: Option<Duration>,
-    /// Its answers, as they came.
+    /// Its answers, as they came: as many of them as the plan has kept.
     pub answers: Vec<Answer>,
+    /// How many answers came beyond those.
+    pub more_answers: u64,
+    /// What refused the call unseen, such as `GOAWAY NO_ERROR`, when it was made again on another
+    /// connection.
+    pub refusal: Option<String>,
     /// How it ended. [`None`]: it was ended from this side, before that.
     pub status: Option<Status>,
 }
@@ -53,7 +60,7 @@ pub struct Single {
 impl Answer {
     /// `added`: service time - waited, in nanoseconds; below zero when clocks or scheduling make it so.
     pub fn added_ns(&self) -> Option<i64> {
-        let waited = duration(self.timing.as_ref()?.waited.as_ref())?;
+        let waited = plausible(self.timing.as_ref()?.waited.as_ref())?;
         self.is_comparable.then(|| added_ns(self.service_time, waited))
     }
 }
@@ -64,12 +71,21 @@ pub(super) fn added_ns(service_time: Duration, waited: Duration) -> i64 {
     signed(service_time).saturating_sub(signed(waited))
 }
 
-/// A duration of a server's account; [`None`] where it is not there, or none that can be.
-pub(super) fn duration(duration: Option<&prost_types::Duration>) -> Option<Duration> {
-    from_proto(duration?).ok()
-}
-
 impl Single {
+    /// Of a call that was not made.
+    pub fn unmade(plan: &SinglePlan) -> Self {
+        Self {
+            kind: plan.kind,
+            target: plan.target.clone(),
+            connect: Duration::ZERO,
+            service_time: None,
+            answers: Vec::new(),
+            more_answers: 0,
+            refusal: None,
+            status: None,
+        }
+    }
+
     /// What the server saw of a call that failed.
     pub fn failure_timing(&self) -> Option<Timing> {
         self.status.as_ref().and_then(status::timing)

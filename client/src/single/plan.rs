@@ -83,10 +83,15 @@ pub struct SinglePlan {
     pub call_id: String,
     /// What goes into the request's headers.
     pub metadata: MetadataMap,
+    /// How many bytes an answer may have; [`None`]: 4 MiB beside the payload that was asked for.
+    pub max_answer_bytes: Option<usize>,
+    /// How many answers are kept for the report.
+    pub most_kept: usize,
 }
 
 impl SinglePlan {
-    /// Leaves everything to the server: no deadline, no payload, no call id, no headers.
+    /// Leaves everything to the server: no deadline, no payload, no call id, no headers. All answers
+    /// are kept.
     pub fn new(kind: Kind, target: Target) -> Self {
         Self {
             kind,
@@ -100,6 +105,8 @@ impl SinglePlan {
             response_bytes: 0,
             call_id: String::new(),
             metadata: MetadataMap::new(),
+            max_answer_bytes: None,
+            most_kept: usize::MAX,
         }
     }
 }

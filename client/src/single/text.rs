@@ -8,24 +8,30 @@ use longsync::v1::Timing;
 use tonic::Code;
 
 use crate::figures::{counted, rounded, rounded_signed};
-use crate::single::outcome::{Answer, Single, added_ns, duration};
-use crate::status::code_name;
+use crate::said::{is_unseen, shortened};
+use crate::single::outcome::{Answer, Single, added_ns};
+use crate::status::{code_name, failure_name};
 use crate::table::table;
+use crate::timing::plausible;
+
+/// How much of a message is shown; JSON has all.
+const MOST_CHARACTERS: usize = 2_000;
 
 const FAILED: Style = AnsiColor::Red.on_default().bold();
 
-/// How many answers the table shows.
-const MOST_ROWS: usize = 20;
+/// How many answers the table shows; text needs no more of them to be kept.
+pub const MOST_ROWS: usize = 20;
 
 /// An answer as a line, printed as it comes.
 pub fn answer_line(answer: &Answer) -> String {
     let mut line = answer.number.map(|number| format!("{number}: ")).unwrap_or_default();
     match &answer.failure {
         Some(failure) => {
-            let name = code_name(failure.code.into());
-            let _ = write!(line, "{FAILED}{name}{FAILED:#}: {}", failure.message);
+            let (name, message) = (failure_name(failure.code), &failure.message);
+            let _ =
+                write!(line, "{FAILED}{name}{FAILED:#}: {}", shortened(message, MOST_CHARACTERS));
         }
-        None => line.push_str(&answer.message),
+        None => line.push_str(&shortened(&answer.message, MOST_CHARACTERS)),
     }
     if let Some(count) = answer.count {
         let _ = write!(line, " ({count} requests)");
@@ -40,7 +46,7 @@ fn payload(bytes: &[u8]) -> String {
     const MOST_SHOWN: usize = 60;
     let size = counted(bytes.len(), "byte");
     match str::from_utf8(bytes) {
-        Ok(text) if bytes.len() <= MOST_SHOWN && !text.contains(char::is_control) => {
+        Ok(text) if bytes.len() <= MOST_SHOWN && !text.contains(is_unseen) => {
             format!("[{size}: {text}]")
         }
         _ => format!("[{size}]"),
@@ -55,15 +61,24 @@ pub fn to_text(single: &Single) -> String {
         Some(status) if status.code() == Code::Ok => {}
         Some(status) => {
             let name = code_name(status.code());
-            let _ = writeln!(text, "{FAILED}{name}{FAILED:#}: {}", status.message());
+            let message = shortened(status.message(), MOST_CHARACTERS);
+            let _ = writeln!(text, "{FAILED}{name}{FAILED:#}: {message}");
         }
     }
+    if let Some(refusal) = &single.refusal {
+        let _ = writeln!(
+            text,
+            "refused before the server looked at it ({refusal}), and sent again on another connection"
+        );
+    }
     let _ = writeln!(text, "{}", account(single));
-    let hidden = single.answers.len().saturating_sub(MOST_ROWS);
+    let came = usize::try_from(single.more_answers).unwrap_or(usize::MAX);
+    let came = came.saturating_add(single.answers.len());
+    let hidden = came.saturating_sub(MOST_ROWS);
     if hidden > 0 {
         let _ = writeln!(text, "and {} more; --json has them all", counted(hidden, "answer"));
     }
-    if single.answers.len() > 1 || single.kind.streams_answers() {
+    if came > 1 || single.kind.streams_answers() {
         let whole = single.service_time.map_or_else(|| "-".to_owned(), rounded);
         let _ = writeln!(text, "the call as a whole took {whole}");
     }
@@ -96,7 +111,7 @@ fn account(single: &Single) -> String {
 /// The account of a call without answers: what its status brought along.
 fn failed_row(single: &Single) -> Vec<String> {
     let timing = single.failure_timing();
-    let waited = timing.as_ref().and_then(|timing| duration(timing.waited.as_ref()));
+    let waited = timing.as_ref().and_then(|timing| plausible(timing.waited.as_ref()));
     let added = match (single.service_time, waited) {
         (Some(service_time), Some(waited)) => rounded_signed(added_ns(service_time, waited)),
         _ => "-".to_owned(),
@@ -111,7 +126,7 @@ fn failed_row(single: &Single) -> Vec<String> {
 fn server_side(timing: Option<&Timing>) -> [String; 3] {
     let shown = |figure: Option<Duration>| figure.map_or_else(|| "-".to_owned(), rounded);
     let of = |figure: fn(&Timing) -> Option<&prost_types::Duration>| {
-        shown(duration(timing.and_then(figure)))
+        shown(plausible(timing.and_then(figure)))
     };
     [
         of(|timing| timing.queued.as_ref()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use longsync_server::Limits;
 
 use crate::harness::{TestServer, eventually, start};
+use crate::peer::{Peer, only};
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longsync-client"));
@@ -292,4 +293,150 @@ async fn an_interrupt_ends_a_race_and_still_reports_what_was_measured() {
     let text = stdout(&output);
     assert!(text.contains("4 calls not answered when the race was ended"), "{text}");
     assert!(!text.contains("exchange:"), "{text}");
+}
+
+/// The only document on stdout.
+fn document(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {}", stdout(output)))
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_in_the_document_too() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{free}");
+    let output = client(&["race", "--url", &url, "--json", "--ways", "tasks,threads"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stderr(&output).lines().count(), 1);
+    let json = document(&output);
+    assert_eq!(
+        (&json["schema"], &json["interrupted"]),
+        (&"longsync.race/v1".into(), &false.into())
+    );
+    for way in json["ways"].as_array().unwrap() {
+        assert_eq!(way["skipped"], true);
+        assert!(way["notes"][0].as_str().unwrap().contains("cannot reach"), "{way}");
+    }
+    let output = client(&["call", "--url", &url, "--json"]).await;
+    assert_eq!(output.status.code(), Some(78));
+    let json = document(&output);
+    assert_eq!(
+        (&json["status"]["name"], &json["interrupted"]),
+        (&"UNAVAILABLE".into(), &false.into())
+    );
+}
+
+#[tokio::test]
+async fn a_picture_that_cannot_be_written_is_in_the_document_too() {
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let nowhere = folder.join("no such folder").join("race.svg");
+    let output = client(&["--json", "--svg", nowhere.to_str().unwrap()]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(document(&output)["ways"][0]["notes"][0].as_str().unwrap().contains("no such folder"));
+}
+
+#[tokio::test]
+async fn a_race_of_which_no_call_was_answered_has_failed() {
+    let peer = Peer::answering(|stream| only(stream, &[("grpc-status", b"13")])).await;
+    let url = peer.target.to_string();
+    let output = client(&["race", "--url", &url, "--calls", "3"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stdout(&output).contains("3 calls failed; the first: INTERNAL"), "{}", stdout(&output));
+    let output = client(&["race", "--url", &url, "--calls", "3", "--json"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(document(&output)["ways"][1]["failed"], 3);
+    // Of half of them, or of those that were given up, it has not.
+    let server = start(Limits { max_in_flight: 1, ..Limits::default() });
+    let url = server.target.to_string();
+    let some = client(&["--url", &url, "--calls", "3", "--ways", "tasks", "--delay", "20ms"]).await;
+    assert_eq!(some.status.code(), Some(0), "{}", stdout(&some));
+    let given_up = ["--calls", "2", "--ways", "tasks", "--delay", "60s", "--cancel-after", "10ms"];
+    assert_eq!(client(&given_up).await.status.code(), Some(0));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_interrupted_race_prints_one_document_whatever_else_holds() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    // Nothing was answered by then, which alone would be 1.
+    let server = start(Limits::default());
+    let url = server.target.to_string();
+    let mut command = command(&["--url", &url, "--delay", "60s", "--ways", "tasks", "--json"]);
+    let race = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    eventually(|| server.stats.snapshot().calls_in_flight() == 8).await;
+    kill_process(Pid::from_child(&race), Signal::INT).unwrap();
+    let ended = tokio::task::spawn_blocking(move || race.wait_with_output().unwrap());
+    let output = tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let json = document(&output);
+    assert_eq!((&json["interrupted"], &json["ways"][0]["unfinished"]), (&true.into(), &8.into()));
+}
+
+#[tokio::test]
+async fn what_a_server_says_reaches_no_pipe_raw() {
+    let peer = Peer::answering(|stream| {
+        only(stream, &[("grpc-status", b"2"), ("grpc-message", b"%1b]0;owned%07%0a%c2%9b%7f")])
+    })
+    .await;
+    let url = peer.target.to_string();
+    for args in [
+        &["call"][..],
+        &["call", "--json"],
+        &["call", "--color", "always"],
+        &["race", "--calls", "1", "--ways", "tasks"],
+        &["race", "--calls", "1", "--ways", "tasks", "--json"],
+    ] {
+        let output = client(&[args, &["--url", &url]].concat()).await;
+        let text = stdout(&output).replace("\u{1b}[0m", "").replace("\u{1b}[1m", "");
+        let text = text.replace("\u{1b}[31m", "").replace('\n', "");
+        assert!(!text.contains(char::is_control), "{args:?}: {text:?}");
+        assert!(text.contains("owned"), "{text}");
+    }
+}
+
+/// A server of HTTP/1.1 that answers every request with this head, and this body again and again.
+async fn http1_server(head: &'static str, body: &'static [u8], times: usize) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut read = vec![0; 4_096];
+                let _ = socket.read(&mut read).await;
+                let _ = socket.write_all(head.as_bytes()).await;
+                for _ in 0..times {
+                    // The client has seen enough.
+                    if socket.write_all(body).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_body_of_http_has_an_end() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n";
+    let url = http1_server(head, &[b'x'; 10_000], usize::MAX).await;
+    let args = ["race", "--http", "--url", &url, "--calls", "2", "--ways", "tasks"];
+    for (more, most) in [(&[][..], "4,194,304"), (&["--max-answer-bytes", "100"], "100")] {
+        let output = client(&[&args[..], more].concat()).await;
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        let text = stdout(&output).replace('\n', " ").replace("    ", " ");
+        assert!(text.contains("RESOURCE_EXHAUSTED"), "{text}");
+        assert!(text.contains(&format!("more than {most} bytes")), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_http_is_told_by_its_first_line() {
+    let head = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 30\r\nconnection: close\r\n\r\n";
+    let url = http1_server(head, b"\r\n<h1>\x1b[31mBad</h1>\nmore......\n", 1).await;
+    let output =
+        client(&["race", "--http", "--url", &url, "--calls", "1", "--ways", "tasks"]).await;
+    let text = stdout(&output);
+    assert!(text.contains(r"the first: HTTP 502: <h1>\u{1b}[31mBad</h1>"), "{text}");
 }

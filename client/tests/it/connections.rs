@@ -171,3 +171,59 @@ async fn over_an_in_memory_stream_a_call_takes_exactly_its_delay() {
 
     assert_eq!(stamps.done().unwrap() - stamps.sent().unwrap(), Duration::from_secs(3600));
 }
+
+#[tokio::test]
+async fn the_generated_client_survives_what_it_trusts_its_peers_not_to_say() {
+    use crate::peer::{Peer, only, page};
+    let peer = Peer::answering(|stream| {
+        only(
+            stream,
+            &[
+                ("grpc-status", b"5"),
+                ("grpc-message", b"caf%C3"),
+                ("grpc-status-details-bin", b"!!!,CAUSAXg"),
+            ],
+        )
+    })
+    .await;
+    let status = call(&connections(&peer.target), Duration::ZERO).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (tonic::Code::NotFound, "caf\u{fffd}"));
+    assert_eq!(status.details(), b"\x08\x05\x12\x01x");
+    let peer = Peer::answering(|stream| page(stream, "503", "text/html", b"<html>")).await;
+    let status = call(&connections(&peer.target), Duration::ZERO).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::Unavailable);
+    assert!(status.message().ends_with("`<html>`"), "{status}");
+}
+
+#[tokio::test]
+async fn windows_hold_one_largest_message_and_are_told_once() {
+    use crate::peer::{Peer, SETTINGS, answer, done, settings_frame};
+    const WINDOW_UPDATE: u8 = 8;
+    let (told, mut windows) = tokio::sync::mpsc::unbounded_channel();
+    let peer = Peer::start(move |mut wire, _| {
+        let told = told.clone();
+        async move {
+            wire.settings(&[]).await?;
+            while let Some(frame) = wire.whole_frame().await? {
+                let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+                if frame[3] == SETTINGS && frame[4] == 0 {
+                    let initial = frame[9..].chunks(6).find(|each| each[..2] == [0, 4]);
+                    told.send(("stream", number(&initial.unwrap()[2..]))).unwrap();
+                } else if frame[3] == WINDOW_UPDATE {
+                    told.send(("connection", 65_535 + number(&frame[9..]))).unwrap();
+                } else if frame[4] & 1 != 0 && frame[3] < 2 {
+                    wire.send(&settings_frame(&[])).await?;
+                    wire.send(&answer(1, &done())).await?;
+                }
+            }
+            Ok(())
+        }
+    })
+    .await;
+    call(&connections(&peer.target), Duration::ZERO).await.unwrap();
+    let expected = [("stream", 4 * 1024 * 1024 + 64 * 1024), ("connection", 64 * 1024 * 1024)];
+    for window in expected {
+        assert_eq!(windows.recv().await, Some(window));
+    }
+    assert!(windows.try_recv().is_err(), "they stay as they are");
+}

@@ -5,7 +5,10 @@
 mod call;
 mod cli;
 mod connections;
+mod goaway;
 mod harness;
+mod hostile;
 mod load;
+mod peer;
 mod race;
 mod report;

@@ -30,6 +30,7 @@ fn plan(calls: usize, delay_ms: u64, ways: &[Way], target: Option<Target>) -> Ra
         thread_connections: ThreadConnections::Shared,
         cancel_after: None,
         spin: Duration::ZERO,
+        max_answer_bytes: None,
     }
 }
 

@@ -47,6 +47,7 @@ fn race(runs: Vec<WayRun>) -> Race {
         thread_connections: ThreadConnections::Shared,
         cancel_after: None,
         spin: Duration::ZERO,
+        max_answer_bytes: None,
     };
     Race { plan, target, is_interrupted: false, runs }
 }
@@ -244,4 +245,28 @@ fn the_lesson_claims_only_what_its_figures_show() {
     let mut in_vain = whole();
     in_vain.plan.cancel_after = Some(millis(500));
     insta::assert_snapshot!("lesson_cancelled_in_vain", lesson(&in_vain));
+}
+
+#[test]
+fn a_race_has_failed_when_it_came_to_nothing() {
+    let failed =
+        || End::Failed { done: millis(1), status: "INTERNAL".to_owned(), message: String::new() };
+    let row = |end| Row { sent: Some(millis(0)), end };
+    let skipped = || WayRun::skipped(Way::Threads, "too many".to_owned());
+    for (ways, has_failed) in [
+        (vec![way(Way::Tasks, 1, vec![row(failed()), answered(0, 100)])], false),
+        (vec![way(Way::Tasks, 1, vec![row(failed()), cancelled(0, 50)])], false),
+        (vec![way(Way::Tasks, 1, vec![row(failed()), row(failed())])], true),
+        (vec![skipped(), way(Way::Tasks, 1, vec![row(failed())])], true),
+        (vec![skipped(), way(Way::Tasks, 1, vec![answered(0, 100)])], false),
+        // No call was made.
+        (vec![way(Way::Tasks, 1, vec![Row::UNSENT])], false),
+        (vec![way(Way::Sequential, 1, vec![row(End::Projected { done: millis(9) })])], false),
+    ] {
+        let race = race(ways);
+        assert_eq!(race.has_failed(), has_failed, "{:?}", race.runs);
+    }
+    let mut none = whole();
+    none.runs = vec![skipped(), skipped()];
+    assert!(none.has_failed());
 }

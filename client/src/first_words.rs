@@ -1,0 +1,154 @@
+//! What a peer says first: where it is not HTTP/2, it tells what it is.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::said::quoted_bytes;
+
+/// How much of it is kept.
+const MOST_BYTES: usize = 40;
+
+/// The first bytes that came on a connection. Clones are handles to the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FirstWords(Arc<Mutex<Vec<u8>>>);
+
+/// Why HTTP/2 cannot be begun with a peer, as a sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotBegun(pub(crate) String);
+
+impl FirstWords {
+    /// What an error of the first frames means, by what had come.
+    pub(crate) fn explain(&self, error: h2::Error) -> io::Error {
+        let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match other_protocol(&words) {
+            Some(what) => io::Error::other(NotBegun(format!(
+                "what listens there does not speak the protocol: {what}"
+            ))),
+            None => io::Error::other(error),
+        }
+    }
+}
+
+/// The protocol of which these bytes are the beginning, where it is known, or not HTTP/2's.
+fn other_protocol(words: &[u8]) -> Option<String> {
+    let line = words.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    if words.starts_with(b"HTTP/1.") {
+        return Some(format!("it answers in HTTP/1.1, {}", quoted_bytes(line)));
+    }
+    // An alert or a handshake of TLS 1.0 to 1.3.
+    if matches!(words, [0x15 | 0x16, 3, ..]) {
+        return Some("it speaks TLS, which is not supported yet".to_owned());
+    }
+    // The server's first frame is SETTINGS (RFC 9113, 3.4): type 4 behind three bytes of length.
+    let is_settings = words.get(3).is_none_or(|kind| *kind == 4);
+    let is_text = line.len() > 3 && line.iter().all(|byte| (0x20..0x7f).contains(byte));
+    (!is_settings).then(|| {
+        let said = if is_text { format!(" but {}", quoted_bytes(line)) } else { String::new() };
+        format!("its first words are not SETTINGS{said}")
+    })
+}
+
+/// A stream of bytes whose first are kept.
+#[derive(Debug)]
+pub(crate) struct Listening<IO> {
+    io: IO,
+    /// [`None`] once it has enough.
+    words: Option<FirstWords>,
+}
+
+impl<IO> Listening<IO> {
+    pub(crate) fn new(io: IO) -> (Self, FirstWords) {
+        let words = FirstWords::default();
+        (Self { io, words: Some(words.clone()) }, words)
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Listening<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let Some(words) = &self.words else { return Poll::Ready(Ok(())) };
+        let is_enough = {
+            let mut words = words.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let came = &buf.filled()[before..];
+            let room = MOST_BYTES - words.len();
+            words.extend_from_slice(&came[..room.min(came.len())]);
+            words.len() == MOST_BYTES
+        };
+        if is_enough {
+            self.words = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Listening<IO> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Any first words are told of without a panic, and none of them acts.
+        #[test]
+        fn any_first_words_can_be_told_of(words in proptest::collection::vec(any::<u8>(), 0..60)) {
+            if let Some(what) = other_protocol(&words) {
+                prop_assert!(!what.contains(char::is_control), "{:?}", what);
+            }
+        }
+    }
+
+    #[test]
+    fn other_protocols_are_named() {
+        let what = |words: &[u8]| other_protocol(words).unwrap();
+        assert_eq!(
+            what(b"HTTP/1.1 400 Bad Request\r\nx: y"),
+            "it answers in HTTP/1.1, `HTTP/1.1 400 Bad Request`"
+        );
+        assert!(what(b"\x15\x03\x01\0\x02\x02\x16").contains("TLS"));
+        assert!(what(b"SSH-2.0-x\r\n").ends_with("SETTINGS but `SSH-2.0-x`"));
+        assert!(what(&[0; 40]).ends_with("not SETTINGS"));
+        for http2 in [&b""[..], b"\0\0", b"\0\0\0\x04\0\0\0\0\0", b"\0\0\x06\x04\0"] {
+            assert_eq!(other_protocol(http2), None);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! An answer as it comes over HTTP/2.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::RecvStream;
+use http::Response;
+use tonic::Status;
+
+use crate::answer::{Limits, Reader};
+
+/// An answer of which the head has come.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    stream: RecvStream,
+    reader: Reader,
+    /// Bytes whose window was not given back.
+    kept: usize,
+}
+
+/// How a call failed whose answer had begun.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// As the answer itself has it.
+    Said(Status),
+    /// HTTP/2 ended the answer, or its connection.
+    Broken(h2::Error),
+}
+
+impl From<Status> for Failed {
+    fn from(status: Status) -> Self {
+        Self::Said(status)
+    }
+}
+
+impl Incoming {
+    /// Reads the head.
+    ///
+    /// # Errors
+    /// When that says that the call has failed.
+    pub(crate) fn new(response: Response<RecvStream>, limits: Limits) -> Result<Self, Status> {
+        let (head, stream) = response.into_parts();
+        let reader = Reader::new(head.status, &head.headers, limits)?;
+        Ok(Self { stream, reader, kept: 0 })
+    }
+
+    /// Whether it is of another kind than gRPC's; then it ends in an error.
+    pub(crate) fn is_page(&self) -> bool {
+        self.reader.is_page()
+    }
+
+    /// The next message; [`None`] when the call has ended well.
+    ///
+    /// # Errors
+    /// How the call failed. What came before that was returned.
+    #[inline]
+    pub(crate) fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Failed>> {
+        loop {
+            if let Some(message) = self.reader.message()? {
+                return Poll::Ready(Ok(Some(message)));
+            }
+            if self.reader.is_full() {
+                return Poll::Ready(Ok(self.conclude()?));
+            }
+            match ready!(self.stream.poll_data(cx)) {
+                Some(Ok(chunk)) => self.add(chunk),
+                Some(Err(error)) => return Poll::Ready(self.broken(error)),
+                None => break,
+            }
+        }
+        Poll::Ready(match ready!(self.stream.poll_trailers(cx)) {
+            Ok(trailers) => self.reader.end(trailers.as_ref()).map(|()| None).map_err(Failed::Said),
+            Err(error) => self.broken(error),
+        })
+    }
+
+    /// How the call ended, if nothing more is to be waited for.
+    pub(crate) fn conclude<T>(&self) -> Result<Option<T>, Status> {
+        self.reader.end(None).map(|()| None)
+    }
+
+    /// A page that was cut is told of as far as it came.
+    fn broken<T>(&self, error: h2::Error) -> Result<Option<T>, Failed> {
+        if self.is_page() { Ok(self.conclude()?) } else { Err(Failed::Broken(error)) }
+    }
+
+    /// An answer of one chunk is within its stream's window, and gives the connection's back when it
+    /// is dropped; asking HTTP/2 to do so would cost each small answer more than that.
+    #[inline]
+    fn add(&mut self, chunk: Bytes) {
+        let is_first = self.kept == 0;
+        self.kept += chunk.len();
+        if !is_first {
+            // It only fails for more than was received.
+            let _ = self.stream.flow_control().release_capacity(self.kept);
+            self.kept = 0;
+        }
+        self.reader.add(chunk);
+    }
+}

@@ -1,0 +1,79 @@
+//! The answers of a call, as far as they are kept: what a server may have us hold is bounded.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use longsync::v1::Timing;
+use tonic::Status;
+
+use crate::answer::ANSWER_BYTES;
+use crate::figures::grouped;
+use crate::single::outcome::Answer;
+use crate::single::plan::SinglePlan;
+
+/// How much text answers may hold on average; beyond it [`ANSWER_BYTES`] in all.
+const TEXT_AN_ANSWER: u64 = 4 * 1024;
+
+/// Shows each answer, and keeps what its report needs.
+pub(super) struct Kept<'a, Show> {
+    answers: &'a mut Vec<Answer>,
+    more: &'a mut u64,
+    show: Show,
+    most: usize,
+    /// How many bytes of text may still be kept.
+    text_left: u64,
+    most_text: u64,
+}
+
+impl<'a, Show: FnMut(&Answer)> Kept<'a, Show> {
+    pub(super) fn new(
+        plan: &SinglePlan,
+        answers: &'a mut Vec<Answer>,
+        more: &'a mut u64,
+        show: Show,
+    ) -> Self {
+        let asked = u64::from(plan.count.unwrap_or(1));
+        let most_text = asked.saturating_mul(TEXT_AN_ANSWER).saturating_add(ANSWER_BYTES as u64);
+        Self { answers, more, show, most: plan.most_kept, text_left: most_text, most_text }
+    }
+
+    /// Shows an answer and keeps it, without its payload.
+    ///
+    /// # Errors
+    /// When the texts of all answers are too large to be kept.
+    pub(super) fn keep(&mut self, mut answer: Answer) -> Result<(), Status> {
+        answer.payload_bytes = answer.payload.len();
+        (self.show)(&answer);
+        if self.answers.len() >= self.most {
+            *self.more += 1;
+            return Ok(());
+        }
+        answer.payload = Bytes::new();
+        let text = text_bytes(&answer) as u64;
+        self.answers.push(answer);
+        let Some(left) = self.text_left.checked_sub(text) else {
+            return Err(Status::resource_exhausted(format!(
+                "the texts of {} answers take more than the {} bytes that are kept of them",
+                grouped(self.answers.len() as u64),
+                grouped(self.most_text)
+            )));
+        };
+        self.text_left = left;
+        Ok(())
+    }
+
+    /// The call of the only answer is done, after this time.
+    pub(super) fn done(&mut self, service_time: Duration) {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.service_time = service_time;
+        }
+    }
+}
+
+fn text_bytes(answer: &Answer) -> usize {
+    let of_timing =
+        |timing: &Timing| timing.behavior.len() + timing.rule.len() + timing.server.len();
+    answer.message.len()
+        + answer.timing.as_ref().map_or(0, of_timing)
+        + answer.failure.as_ref().map_or(0, |failure| failure.message.len())
+}

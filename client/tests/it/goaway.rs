@@ -1,0 +1,331 @@
+//! Calls that a server says it never looked at, and servers that take no calls.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use longsync::v1::LongSyncExchangeResponse;
+use longsync_client::load::{self, LoadPlan, Schedule, Stop};
+use longsync_client::race::{self, Delays, Protocol, Race, RacePlan, ThreadConnections, Way};
+use longsync_client::single::{Kind, Single, SinglePlan, call, to_json, to_text};
+use longsync_client::{Code, ConnectError, Connections, Target};
+use longsync_timer::{Clock, Timer};
+use tokio_util::sync::CancellationToken;
+
+use crate::peer::{DATA, Peer, answer, done, frame, goaway, head, message, reset};
+
+const MAX_CONCURRENT_STREAMS: u16 = 3;
+const REFUSED_STREAM: u32 = 7;
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// How a server refuses, after it has answered the first stream.
+#[derive(Debug, Clone, Copy)]
+enum Refusing {
+    Goaway,
+    Reset,
+}
+
+/// On the first connection it waits for this many requests, answers the first, and refuses the others
+/// unseen. On others it answers.
+async fn refusing(how: Refusing, requests: usize) -> Peer {
+    Peer::start(move |mut wire, number| async move {
+        wire.settings(&[]).await?;
+        if number == 0 {
+            let mut streams = Vec::new();
+            while streams.len() < requests {
+                let Some(stream) = wire.request().await? else { return Ok(()) };
+                streams.push(stream);
+            }
+            wire.send(&answer(streams[0], &done())).await?;
+            match how {
+                Refusing::Goaway => wire.send(&goaway(streams[0], 0, b"")).await?,
+                Refusing::Reset => {
+                    for stream in &streams[1..] {
+                        wire.send(&reset(*stream, REFUSED_STREAM)).await?;
+                    }
+                }
+            }
+        }
+        while let Some(stream) = wire.request().await? {
+            wire.send(&answer(stream, &done())).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+fn race_plan(target: &Target, calls: usize, way: Way) -> RacePlan {
+    RacePlan {
+        calls: NonZeroUsize::new(calls).unwrap(),
+        delays: Delays::Constant(Duration::ZERO),
+        ways: vec![way],
+        target: Some(target.clone()),
+        protocol: Protocol::Grpc,
+        sequential_max: Duration::MAX,
+        thread_connections: ThreadConnections::Shared,
+        cancel_after: None,
+        spin: Duration::ZERO,
+        max_answer_bytes: None,
+    }
+}
+
+async fn raced(plan: &RacePlan) -> Race {
+    race::run(plan, &CancellationToken::new(), &race::Progress::default()).await.unwrap()
+}
+
+async fn called(plan: &SinglePlan) -> Result<Single, ConnectError> {
+    call(plan, &CancellationToken::new(), |_| {}).await
+}
+
+#[tokio::test]
+async fn calls_that_were_refused_unseen_are_made_again_on_another_connection() {
+    for (how, refusal) in
+        [(Refusing::Goaway, "GOAWAY NO_ERROR"), (Refusing::Reset, "RST_STREAM REFUSED_STREAM")]
+    {
+        for way in [Way::Tasks, Way::Threads] {
+            let peer = refusing(how, 3).await;
+            let race = raced(&race_plan(&peer.target, 3, way)).await;
+            let run = &race.runs[0];
+            assert_eq!((run.answered(), run.retried), (3, 2), "{how:?} {way}: {:?}", run.rows);
+            assert_eq!((run.connections, peer.accepted()), (2, 2));
+            assert_eq!(run.refusal.as_deref(), Some(refusal));
+            let text = race::to_text(&race, 200);
+            let note = format!("2 calls were refused before the server looked at them ({refusal})");
+            assert!(text.contains(&note), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_that_was_refused_unseen_is_made_again_and_keeps_when_it_was_sent() {
+    let peer = Peer::start(|mut wire, number| async move {
+        wire.settings(&[]).await?;
+        let Some(stream) = wire.request().await? else { return Ok(()) };
+        if number == 0 {
+            // Long enough to tell the first time from the second.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            wire.send(&goaway(0, 0, b"")).await?;
+            return wire.hold().await;
+        }
+        let data: Vec<u8> = (0..3)
+            .flat_map(|id| message(&LongSyncExchangeResponse { id, ..Default::default() }))
+            .collect();
+        wire.send(&answer(stream, &data)).await?;
+        wire.hold().await
+    })
+    .await;
+    let race = raced(&race_plan(&peer.target, 3, Way::Exchange)).await;
+    let run = &race.runs[0];
+    assert_eq!((run.answered(), run.retried), (3, 1), "{:?}", run.rows);
+    for row in &run.rows {
+        assert!(row.done().unwrap() >= row.sent.unwrap() + Duration::from_millis(50), "{row:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_made_again_once_and_says_so() {
+    for kind in [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange] {
+        let peer = Peer::start(|mut wire, number| async move {
+            wire.settings(&[]).await?;
+            while let Some(stream) = wire.request().await? {
+                wire.send(&if number == 0 {
+                    reset(stream, REFUSED_STREAM)
+                } else {
+                    answer(stream, &done())
+                })
+                .await?;
+            }
+            Ok(())
+        })
+        .await;
+        let single = called(&SinglePlan::new(kind, peer.target.clone())).await.unwrap();
+        assert_eq!(single.code(), Some(Code::Ok), "{kind}: {:?}", single.status);
+        assert_eq!((single.answers.len(), peer.accepted()), (1, 2));
+        let note = "refused before the server looked at it (RST_STREAM REFUSED_STREAM)";
+        assert!(to_text(&single).contains(note));
+        let json: serde_json::Value = serde_json::from_str(&to_json(&single).unwrap()).unwrap();
+        assert_eq!(json["refused"], "RST_STREAM REFUSED_STREAM");
+    }
+}
+
+#[tokio::test]
+async fn a_second_refusal_ends_the_call_with_the_code_of_its_goaway() {
+    let peer = Peer::start(|mut wire, _| async move {
+        wire.settings(&[]).await?;
+        wire.request().await?;
+        wire.send(&goaway(0, ENHANCE_YOUR_CALM, b"too_many_pings\x1b")).await?;
+        wire.hold().await
+    })
+    .await;
+    let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+    let status = single.status.unwrap();
+    assert_eq!((status.code(), peer.accepted()), (Code::Unavailable, 2));
+    assert!(status.message().contains("GOAWAY ENHANCE_YOUR_CALM, `too_many_pings"), "{status}");
+    assert!(!status.message().contains('\x1b'));
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_had_begun_is_not_made_again() {
+    for refusal in [goaway(0, 0, b""), reset(1, REFUSED_STREAM)] {
+        let peer = Peer::start(move |mut wire, _| {
+            let refusal = refusal.clone();
+            async move {
+                wire.settings(&[]).await?;
+                let Some(stream) = wire.request().await? else { return Ok(()) };
+                let begun = [head(stream), frame(DATA, 0, stream, &done()[..3])].concat();
+                wire.send(&[begun, refusal].concat()).await?;
+                wire.hold().await
+            }
+        })
+        .await;
+        let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+        assert_eq!((single.code(), peer.accepted()), (Some(Code::Unavailable), 1));
+        assert_eq!(single.refusal, None);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_lost_is_no_refusal() {
+    let peer = Peer::start(|mut wire, _| async move {
+        wire.settings(&[]).await?;
+        wire.request().await.map(drop)
+    })
+    .await;
+    let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+    assert_eq!((single.code(), peer.accepted()), (Some(Code::Unavailable), 1));
+    let said = single.status.unwrap().message().to_owned();
+    assert!(said.contains("closed the connection before the call had ended"), "{said}");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_after_a_goaway_is_told_with_its_code() {
+    for begins in [false, true] {
+        let peer = Peer::start(move |mut wire, _| async move {
+            wire.settings(&[]).await?;
+            let Some(stream) = wire.request().await? else { return Ok(()) };
+            if begins {
+                wire.send(&head(stream)).await?;
+            }
+            // It covers the call, which may have been looked at.
+            wire.send(&goaway(stream, ENHANCE_YOUR_CALM, b"too_many_pings")).await
+        })
+        .await;
+        let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+        assert_eq!((single.code(), peer.accepted()), (Some(Code::Unavailable), 1));
+        let said = single.status.unwrap().message().to_owned();
+        assert!(said.ends_with("after GOAWAY ENHANCE_YOUR_CALM, `too_many_pings`"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_load_counts_refused_calls() {
+    for how in [Refusing::Goaway, Refusing::Reset] {
+        let peer = refusing(how, 3).await;
+        let plan = LoadPlan::new(peer.target.clone(), Schedule::AtOnce, Stop::after_calls(3));
+        let (interrupt, progress) = (CancellationToken::new(), load::Progress::default());
+        let recorder = load::run(&plan, &interrupt, &progress).await.unwrap().recorder;
+        assert_eq!((recorder.ended_with(Code::Ok), recorder.refused()), (1, 2), "{how:?}");
+        assert_eq!(recorder.ended_with(Code::Unavailable), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
+    let peer = Peer::start(|mut wire, number| async move {
+        wire.settings(&[]).await?;
+        if number == 0 {
+            wire.send(&goaway(0x7fff_ffff, 0, b"")).await?;
+            return wire.hold().await;
+        }
+        while let Some(stream) = wire.request().await? {
+            wire.send(&answer(stream, &done())).await?;
+        }
+        Ok(())
+    })
+    .await;
+    let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+    // The GOAWAY may come with the settings or after the call.
+    assert_eq!((single.code(), peer.accepted()), (Some(Code::Ok), 2), "{:?}", single.status);
+}
+
+#[tokio::test]
+async fn why_a_server_takes_no_calls_is_said() {
+    let gone = Peer::start(|mut wire, _| async move {
+        let at_once = [&crate::peer::settings_frame(&[])[..], &goaway(0, 2, b"")].concat();
+        wire.send(&at_once).await?;
+        wire.hold().await
+    })
+    .await;
+    let why = called(&SinglePlan::new(Kind::Unary, gone.target.clone())).await.unwrap_err();
+    assert!(why.to_string().contains("GOAWAY INTERNAL_ERROR came before any call"), "{why}");
+    let unasked = Peer::start(|mut wire, _| async move {
+        let unasked = [&crate::peer::settings_frame(&[])[..], &answer(1, &done())].concat();
+        wire.send(&unasked).await?;
+        wire.hold().await
+    })
+    .await;
+    let why = called(&SinglePlan::new(Kind::Unary, unasked.target.clone())).await.unwrap_err();
+    assert!(why.to_string().contains("broke the rules of HTTP/2: PROTOCOL_ERROR"), "{why}");
+}
+
+/// It allows no streams at first, and others when it is told to.
+async fn holding_back(then: Option<u32>) -> Peer {
+    Peer::start(move |mut wire, _| async move {
+        wire.settings(&[(MAX_CONCURRENT_STREAMS, 0)]).await?;
+        // The client's settings, and its word that it knows ours.
+        wire.frame().await?;
+        if let Some(streams) = then {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            wire.settings(&[(MAX_CONCURRENT_STREAMS, streams)]).await?;
+        }
+        while let Some(stream) = wire.request().await? {
+            wire.send(&answer(stream, &done())).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_server_that_allows_no_calls_yet_is_waited_for() {
+    let peer = holding_back(Some(10)).await;
+    for deadline in [None, Some(Duration::from_secs(10))] {
+        let plan = SinglePlan { deadline, ..SinglePlan::new(Kind::Unary, peer.target.clone()) };
+        assert_eq!(called(&plan).await.unwrap().code(), Some(Code::Ok));
+    }
+    let race = raced(&race_plan(&peer.target, 3, Way::Tasks)).await;
+    assert_eq!(race.runs[0].answered(), 3);
+    let plan = LoadPlan::new(peer.target.clone(), Schedule::AtOnce, Stop::after_calls(3));
+    let (interrupt, progress) = (CancellationToken::new(), load::Progress::default());
+    let load = load::run(&plan, &interrupt, &progress).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::Ok), 3);
+}
+
+#[tokio::test]
+async fn a_server_that_never_allows_calls_is_waited_for_until_the_deadline() {
+    let peer = holding_back(None).await;
+    let deadline = Some(Duration::from_millis(100));
+    let plan = SinglePlan { deadline, ..SinglePlan::new(Kind::Unary, peer.target.clone()) };
+    let status = called(&plan).await.unwrap().status.unwrap();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    assert!(status.message().contains("MAX_CONCURRENT_STREAMS is 0"), "{status}");
+}
+
+#[tokio::test]
+async fn without_a_deadline_it_is_waited_for_ten_seconds() {
+    let peer = holding_back(None).await;
+    let connections = Connections::new(peer.target.clone(), Timer::new(Clock::Tokio));
+    // The connection is made by the real clock, and waits by the other.
+    let before = tokio::time::Instant::now();
+    let waiting = connections.credit();
+    let pausing = async {
+        crate::harness::eventually(|| connections.opened() == 1).await;
+        tokio::time::pause();
+        std::future::pending::<()>().await;
+    };
+    let why = tokio::select! {
+        credit = waiting => credit.unwrap_err().to_string(),
+        () = pausing => unreachable!("it waits"),
+    };
+    assert!(before.elapsed() >= Duration::from_secs(10));
+    assert!(why.contains("it allows no calls") && why.contains("within 10 s"), "{why}");
+}

@@ -1,0 +1,650 @@
+//! What a server may answer, and what is said of it: by `call`, `race` and the load engine alike.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use longsync::duration::to_proto;
+use longsync::v1::{LongSyncExchangeResponse, LongSyncResponse, LongSyncStreamResponse, Timing};
+use longsync_client::load::{self, LoadPlan, Schedule, Stop};
+use longsync_client::race::{self, Delays, End, Protocol, Race, RacePlan, ThreadConnections, Way};
+use longsync_client::single::{
+    Answer as Answered, Kind, Single, SinglePlan, answer_line, call, to_json, to_text,
+};
+use longsync_client::{Code, Target, code_name};
+use tokio_util::sync::CancellationToken;
+
+use crate::peer::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PING, PUSH_PROMISE, Peer, answer,
+    done, frame, goaway, head, headers, hpack, message, ok, only, page, reset, settings_frame,
+};
+
+/// A call that has not ended by then hangs.
+const SOON: Duration = Duration::from_secs(20);
+
+async fn called(plan: &SinglePlan) -> Single {
+    let interrupt = CancellationToken::new();
+    let calling = call(plan, &interrupt, |_| {});
+    tokio::time::timeout(SOON, calling).await.expect("the call ends").unwrap()
+}
+
+fn plan(target: &Target, kind: Kind) -> SinglePlan {
+    SinglePlan::new(kind, target.clone())
+}
+
+fn race_plan(target: &Target, calls: usize, way: Way) -> RacePlan {
+    RacePlan {
+        calls: NonZeroUsize::new(calls).unwrap(),
+        delays: Delays::Constant(Duration::ZERO),
+        ways: vec![way],
+        target: Some(target.clone()),
+        protocol: Protocol::Grpc,
+        sequential_max: Duration::MAX,
+        thread_connections: ThreadConnections::Shared,
+        cancel_after: None,
+        spin: Duration::ZERO,
+        max_answer_bytes: None,
+    }
+}
+
+async fn raced(plan: &RacePlan) -> Race {
+    let (interrupt, progress) = (CancellationToken::new(), race::Progress::default());
+    let racing = race::run(plan, &interrupt, &progress);
+    tokio::time::timeout(SOON, racing).await.expect("the race ends").unwrap()
+}
+
+/// The status and the sentence with which the only call of a race ended.
+async fn raced_once(target: &Target, way: Way) -> (String, String) {
+    let mut race = raced(&race_plan(target, 1, way)).await;
+    match race.runs.remove(0).rows.remove(0).end {
+        End::Failed { status, message, .. } => (status, message),
+        End::Answered { .. } => ("OK".to_owned(), String::new()),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn loaded(target: &Target) -> load::Load {
+    let plan = LoadPlan::new(target.clone(), Schedule::AtOnce, Stop::after_calls(1));
+    let (interrupt, progress) = (CancellationToken::new(), load::Progress::default());
+    let loading = load::run(&plan, &interrupt, &progress);
+    tokio::time::timeout(SOON, loading).await.expect("the run ends").unwrap()
+}
+
+/// What is said of an answer: the same code by all three, and by `call` and `race` the same sentence.
+async fn said_of(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> (Code, String) {
+    let peer = Peer::answering(answer).await;
+    let single = called(&plan(&peer.target, Kind::Unary)).await;
+    let status = single.status.unwrap();
+    let said = (code_name(status.code()).to_owned(), status.message().to_owned());
+    let (code, sentence) = raced_once(&peer.target, Way::Tasks).await;
+    // A race keeps less of a long one.
+    assert!(
+        code == said.0 && (sentence == said.1 || sentence.contains("...")),
+        "{sentence} {said:?}"
+    );
+    let load = loaded(&peer.target).await;
+    let statuses: Vec<_> = load.recorder.statuses().collect();
+    assert_eq!(statuses, [(status.code(), 1)], "{}", status.message());
+    (status.code(), said.1)
+}
+
+type Answer = Box<dyn Fn(u32) -> Vec<u8> + Send + Sync>;
+
+fn with(make: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> Answer {
+    Box::new(make)
+}
+
+/// Trailers behind a whole message.
+fn ended(fields: &'static [(&'static str, &'static [u8])]) -> Answer {
+    with(move |stream| {
+        [head(stream), frame(DATA, 0, stream, &done()), headers(stream, END_STREAM, fields)]
+            .concat()
+    })
+}
+
+async fn each_is_said(cases: Vec<(Answer, Code, &str)>) {
+    for (answer, code, words) in cases {
+        let (said, sentence) = said_of(answer).await;
+        assert_eq!(said, code, "{words}: {sentence}");
+        assert!(sentence.contains(words), "{words}: {sentence}");
+    }
+}
+
+#[tokio::test]
+async fn statuses_that_are_none_are_quoted_and_others_keep_code_and_text() {
+    each_is_said(vec![
+        (ended(&[("grpc-status", b"abc")]), Code::Unknown, "`abc`"),
+        (ended(&[("grpc-status", b"99")]), Code::Unknown, "`99`"),
+        (ended(&[("grpc-status", b"-1"), ("grpc-message", b"x")]), Code::Unknown, "`-1`"),
+        (ended(&[("grpc-status", b"")]), Code::Unknown, "``"),
+        (ended(&[("grpc-status", b"0"), ("grpc-status", b"5")]), Code::Unknown, "`0` and `5`"),
+        (
+            ended(&[("grpc-status", b"8"), ("grpc-message", b"%C3 a%zz")]),
+            Code::ResourceExhausted,
+            "\u{fffd} a%zz",
+        ),
+        (
+            ended(&[("grpc-status", b"5"), ("grpc-message", b"caf\xe9")]),
+            Code::NotFound,
+            "caf\u{fffd}",
+        ),
+        (ended(&[("x", b"y")]), Code::Unknown, "without a grpc-status, after 1 message"),
+        (ended(&[("grpc-status", b"00")]), Code::Ok, ""),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn details_that_cannot_be_read_are_dropped_and_joined_ones_read() {
+    const FIELD: &str = "grpc-status-details-bin";
+    for broken in [&b"!!!"[..], b"a b", b"%", b"", b","] {
+        let told = said_of(move |stream| {
+            only(stream, &[("grpc-status", b"5"), ("grpc-message", b"x"), (FIELD, broken)])
+        });
+        assert_eq!(told.await, (Code::NotFound, "x".to_owned()));
+    }
+    // With a Timing of ours among them.
+    let server = crate::harness::start(longsync_server::Limits::default());
+    let refused =
+        SinglePlan { behavior: "hang(1%)".to_owned(), ..plan(&server.target, Kind::Unary) };
+    let details = called(&refused).await.status.unwrap().details().to_vec();
+    let peer = Peer::answering(move |stream| {
+        use base64::Engine as _;
+        let details = base64::engine::general_purpose::STANDARD_NO_PAD.encode(&details);
+        let joined = format!("!!!,{details},{details}");
+        only(stream, &[("grpc-status", b"3"), (FIELD, joined.as_bytes())])
+    })
+    .await;
+    assert!(called(&plan(&peer.target, Kind::Unary)).await.failure_timing().is_some());
+}
+
+#[tokio::test]
+async fn messages_that_cannot_be_are_told_of() {
+    let of = |data: Vec<u8>| with(move |stream| answer(stream, &data));
+    let two = [done(), done()].concat();
+    each_is_said(vec![
+        (of(done()), Code::Ok, ""),
+        (of(b"\0\xff\xff\xff\xff".to_vec()), Code::ResourceExhausted, "4,294,967,295 bytes"),
+        (of(b"\0\0\x40\0\x01".to_vec()), Code::ResourceExhausted, "4,194,305 bytes"),
+        (of(two), Code::Unimplemented, "a second message"),
+        (of(Vec::new()), Code::Unimplemented, "no message came"),
+        (of(done()[..8].to_vec()), Code::Internal, "cut short"),
+        (of([&done()[..], b"\0\0"].concat()), Code::Internal, "cut short"),
+        (of([&[1], &done()[1..]].concat()), Code::Internal, "no grpc-encoding"),
+        (of([&[60], &done()[1..]].concat()), Code::Internal, "byte 60"),
+        (of([&[255], &done()[1..]].concat()), Code::Internal, "byte 255"),
+        (of(b"\0\0\0\0\x09\xff\xff\xff\xff\xff\xff\xff\xff\xff".to_vec()), Code::Internal, ""),
+        (
+            with(|stream| {
+                let gzip: &[(&str, &[u8])] = &[
+                    (":status", b"200"),
+                    ("content-type", b"application/grpc"),
+                    ("grpc-encoding", b"gzip"),
+                ];
+                let data = frame(DATA, 0, stream, b"\x01\0\0\0\x02ab");
+                [headers(stream, 0, gzip), data, ok(stream)].concat()
+            }),
+            Code::Internal,
+            "`gzip`",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn an_error_of_a_proxy_is_told_as_what_it_is() {
+    for (status, code) in [
+        ("400", Code::Internal),
+        ("401", Code::Unauthenticated),
+        ("403", Code::PermissionDenied),
+        ("404", Code::Unimplemented),
+        ("429", Code::Unavailable),
+        ("502", Code::Unavailable),
+        ("503", Code::Unavailable),
+        ("504", Code::Unavailable),
+        ("500", Code::Unknown),
+        ("302", Code::Unknown),
+    ] {
+        let (said, sentence) =
+            said_of(move |stream| page(stream, status, "text/html", b"<h1>oops</h1>\nmore")).await;
+        assert_eq!(said, code, "{sentence}");
+        for word in [status, "`text/html`", "`<h1>oops</h1>`"] {
+            assert!(sentence.contains(word), "{sentence}");
+        }
+    }
+    let grpc_status_first =
+        with(|stream| headers(stream, END_STREAM, &[(":status", b"503"), ("grpc-status", b"8")]));
+    let without_type = with(|stream| headers(stream, END_STREAM, &[(":status", b"200")]));
+    each_is_said(vec![
+        (with(|stream| page(stream, "200", "text/html", b"<html>")), Code::Unknown, "`text/html`"),
+        (with(|stream| page(stream, "502", "a/b", b"\x1b]0;x\x07")), Code::Unavailable, "502"),
+        (grpc_status_first, Code::ResourceExhausted, ""),
+        (without_type, Code::Unknown, "no content-type"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_without_end_ends_the_call() {
+    let peer = Peer::start(|mut wire, _| async move {
+        wire.settings(&[]).await?;
+        let Some(stream) = wire.request().await? else { return Ok(()) };
+        let html: &[(&str, &[u8])] = &[(":status", b"502"), ("content-type", b"text/html")];
+        wire.send(&headers(stream, 0, html)).await?;
+        wire.send(&frame(DATA, 0, stream, b"<h1>wait</h1>\n")).await?;
+        wire.hold().await
+    })
+    .await;
+    let status = called(&plan(&peer.target, Kind::Unary)).await.status.unwrap();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().ends_with("`<h1>wait</h1>`"), "{status}");
+}
+
+#[tokio::test]
+async fn frames_that_few_send_change_nothing() {
+    let padded = with(|stream| {
+        let data = done();
+        let pad = |bytes: &[u8], padding: u8| {
+            let zeros = vec![0; padding.into()];
+            frame(DATA, PADDED, stream, &[&[padding], bytes, &zeros].concat())
+        };
+        [
+            head(stream),
+            pad(&data[..3], 5),
+            frame(DATA, 0, stream, b""),
+            pad(&data[3..], 255),
+            ok(stream),
+        ]
+        .concat()
+    });
+    let informational = with(|stream| {
+        let early = headers(stream, 0, &[(":status", b"103"), ("link", b"</a>")]);
+        [early.repeat(1_000), answer(stream, &done())].concat()
+    });
+    let unknown = with(|stream| {
+        let ping = frame(PING, 0, 0, b"12345678");
+        let priority = frame(0x10, 0, 0, b"\0\0\0\x01u=1");
+        [
+            frame(0x77, 9, 0, b"zz"),
+            ping,
+            priority,
+            settings_frame(&[(0x1234, 7)]),
+            answer(stream, &done()),
+        ]
+        .concat()
+    });
+    let no_error_after_all = with(|stream| [answer(stream, &done()), reset(stream, 0)].concat());
+    let trailers_twice = with(|stream| [answer(stream, &done()), ok(stream)].concat());
+    let data_after_all =
+        with(|stream| [answer(stream, &done()), frame(DATA, 0, stream, &done())].concat());
+    let goaway_that_covers_it =
+        with(|stream| [goaway(stream, 0, b""), answer(stream, &done())].concat());
+    for fine in [
+        padded,
+        informational,
+        unknown,
+        no_error_after_all,
+        trailers_twice,
+        data_after_all,
+        goaway_that_covers_it,
+    ] {
+        assert_eq!(said_of(fine).await.0, Code::Ok);
+    }
+}
+
+#[tokio::test]
+async fn errors_of_http2_are_sentences() {
+    each_is_said(vec![
+        (with(|stream| reset(stream, 0)), Code::Internal, "RST_STREAM NO_ERROR"),
+        (with(|stream| reset(stream, 8)), Code::Cancelled, "RST_STREAM CANCEL"),
+        (with(|stream| reset(stream, 11)), Code::ResourceExhausted, "ENHANCE_YOUR_CALM"),
+        (with(|stream| reset(stream, 12)), Code::PermissionDenied, "INADEQUATE_SECURITY"),
+        (
+            with(|stream| {
+                let promised = hpack(&[(":method", b"GET"), (":path", b"/")]);
+                let promise = [&2_u32.to_be_bytes()[..], &promised].concat();
+                frame(PUSH_PROMISE, END_HEADERS, stream, &promise)
+            }),
+            Code::Unavailable,
+            "broke the rules of HTTP/2: PROTOCOL_ERROR",
+        ),
+        (with(|stream| frame(DATA, 0, stream, &done())), Code::Unavailable, "broke the rules"),
+        (with(|stream| answer(stream + 2, &done())), Code::Unavailable, "broke the rules"),
+        (with(|_| b"\xff\xff\xff\0\0\0\0\0\x01".to_vec()), Code::Unavailable, "FRAME_SIZE_ERROR"),
+        (
+            with(|stream| {
+                [frame(HEADERS, 0, stream, &[0x82]), frame(CONTINUATION, 0, 9, b"")].concat()
+            }),
+            Code::Unavailable,
+            "broke the rules",
+        ),
+        (
+            with(|stream| {
+                let head = [head(stream), frame(DATA, 0, stream, &done()[..4])].concat();
+                [head, reset(stream, 2)].concat()
+            }),
+            Code::Internal,
+            "RST_STREAM INTERNAL_ERROR",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn oversized_headers_are_a_sentence() {
+    let large = |count: usize| {
+        with(move |stream| {
+            let value = vec![b'v'; 1_000];
+            let names: Vec<_> = (0..count).map(|index| format!("x-{index}")).collect();
+            let mut fields: Vec<(&str, &[u8])> = vec![
+                (":status", b"200"),
+                ("content-type", b"application/grpc"),
+                ("grpc-status", b"2"),
+            ];
+            fields.extend(names.iter().map(|name| (&**name, &value[..])));
+            headers(stream, END_STREAM, &fields)
+        })
+    };
+    each_is_said(vec![
+        (large(60), Code::Unknown, ""),
+        (large(2_000), Code::ResourceExhausted, "at most 262,144 are read"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_of_answers_has_an_end() {
+    let peer = Peer::start(|mut wire, _| async move {
+        wire.settings(&[]).await?;
+        let Some(stream) = wire.request().await? else { return Ok(()) };
+        wire.send(&head(stream)).await?;
+        let message = message(&LongSyncStreamResponse { index: 0, ..Default::default() });
+        // It never ends by itself.
+        loop {
+            wire.send(&frame(DATA, 0, stream, &message.repeat(100))).await?;
+        }
+    })
+    .await;
+    for kind in [Kind::Stream, Kind::Exchange] {
+        let many = SinglePlan { count: Some(1), ..plan(&peer.target, kind) };
+        let single = called(&many).await;
+        assert_eq!(single.code(), Some(Code::Internal), "{:?}", single.status);
+        assert_eq!(single.answers.len(), 1, "those that came are there");
+    }
+    let single = called(&plan(&peer.target, Kind::Unary)).await;
+    assert_eq!((single.code(), single.answers.len()), (Some(Code::Unimplemented), 1));
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_refused_before_it_is_held() {
+    let peer = Peer::start(|mut wire, _| async move {
+        wire.settings(&[]).await?;
+        let Some(stream) = wire.request().await? else { return Ok(()) };
+        wire.send(&head(stream)).await?;
+        wire.send(&frame(DATA, 0, stream, b"\0\x7f\xff\xff\xff")).await?;
+        wire.hold().await
+    })
+    .await;
+    for (max_answer_bytes, response_bytes, most) in
+        [(None, 0, "4,194,304"), (None, 1_000, "4,195,304"), (Some(10), 1_000, "10")]
+    {
+        let limited =
+            SinglePlan { max_answer_bytes, response_bytes, ..plan(&peer.target, Kind::Stream) };
+        let status = called(&limited).await.status.unwrap();
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert!(status.message().contains(&format!("at most {most} are taken")), "{status}");
+    }
+    let (code, _) = raced_once(&peer.target, Way::Exchange).await;
+    assert_eq!(code, "RESOURCE_EXHAUSTED");
+    let load = loaded(&peer.target).await;
+    assert_eq!(load.recorder.ended_with(Code::ResourceExhausted), 1);
+}
+
+#[tokio::test]
+async fn the_answers_that_came_are_kept_when_the_rest_is_missing() {
+    let two = [done(), done()].concat();
+    let short = [&two[..], &done()[..7]].concat();
+    let cut = Peer::answering(move |stream| answer(stream, &short)).await;
+    let few = Peer::answering(move |stream| answer(stream, &two)).await;
+    for (peer, words) in [(cut, "cut short"), (few, "after 2 of 3 answers")] {
+        let three = SinglePlan { count: Some(3), ..plan(&peer.target, Kind::Stream) };
+        let single = called(&three).await;
+        assert_eq!((single.code(), single.answers.len()), (Some(Code::Internal), 2));
+        assert!(single.status.as_ref().unwrap().message().contains(words), "{:?}", single.status);
+    }
+    // Of one answer as well: here its status is missing.
+    let cut = Peer::answering(|stream| {
+        [head(stream), frame(DATA, 0, stream, &done()), reset(stream, 2)].concat()
+    })
+    .await;
+    let single = called(&plan(&cut.target, Kind::Unary)).await;
+    assert_eq!((single.code(), single.answers.len()), (Some(Code::Internal), 1));
+}
+
+#[tokio::test]
+async fn an_exchange_is_answered_for_what_was_sent_and_once() {
+    for (ids, words) in
+        [(vec![7], "message 7, which was not sent"), (vec![0, 0], "message 0 twice")]
+    {
+        let data: Vec<u8> = ids
+            .into_iter()
+            .flat_map(|id| message(&LongSyncExchangeResponse { id, ..Default::default() }))
+            .collect();
+        let peer = Peer::answering(move |stream| answer(stream, &data)).await;
+        let two = SinglePlan { count: Some(2), ..plan(&peer.target, Kind::Exchange) };
+        let status = called(&two).await.status.unwrap();
+        assert_eq!(status.code(), Code::Internal);
+        assert!(status.message().contains(words), "{status}");
+        let race = raced(&race_plan(&peer.target, 2, Way::Exchange)).await;
+        let End::Failed { status, message, .. } = &race.runs[0].rows[1].end else {
+            panic!("{race:?}")
+        };
+        assert!(status == "INTERNAL" && message.contains(words), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn waits_that_cannot_be_are_not_shown() {
+    let year = Duration::from_secs(365 * 24 * 3_600);
+    for (waited, is_shown) in [
+        (to_proto(Duration::from_millis(5)), true),
+        (to_proto(1_000 * year), false),
+        (prost_types::Duration { seconds: i64::MAX, nanos: 999_999_999 }, false),
+        (prost_types::Duration { seconds: -5, nanos: 0 }, false),
+        (prost_types::Duration { seconds: 1, nanos: i32::MAX }, false),
+    ] {
+        let timing = Timing {
+            planned: Some(waited),
+            waited: Some(waited),
+            queued: Some(waited),
+            deadline_left: Some(waited),
+            received_at: Some(prost_types::Timestamp { seconds: i64::MAX, nanos: i32::MIN }),
+            ..Default::default()
+        };
+        let response = LongSyncResponse { timing: Some(timing), ..Default::default() };
+        let data = message(&response);
+        let peer = Peer::answering(move |stream| answer(stream, &data)).await;
+        let single = called(&plan(&peer.target, Kind::Unary)).await;
+        assert_eq!(single.answers[0].added_ns().is_some(), is_shown);
+        let json: serde_json::Value = serde_json::from_str(&to_json(&single).unwrap()).unwrap();
+        let shown = &json["answers"][0]["timing"];
+        for figure in ["waited_ns", "planned_ns", "queued_ns", "deadline_left_ns"] {
+            assert_eq!(shown[figure].is_u64(), is_shown, "{figure}");
+        }
+        let text = anstream::adapter::strip_str(&to_text(&single)).to_string();
+        assert_eq!(text.contains(" 5ms "), is_shown, "{text}");
+        assert_eq!(loaded(&peer.target).await.recorder.added().count(), u64::from(is_shown));
+    }
+}
+
+/// What a terminal would obey: C0, DEL, C1, and marks of direction.
+const ACTS: &str = "\x1b[31mred\x07\r\n\u{7f}\u{9b}2J\u{202e}txt";
+
+#[tokio::test]
+async fn nothing_that_a_server_says_acts() {
+    let acts = |text: &str| {
+        text.replace('\n', "").contains(|each: char| each.is_control() || each == '\u{202e}')
+    };
+    let failure = longsync::v1::Failure { code: 99, message: ACTS.to_owned() };
+    let texts = Timing { behavior: ACTS.to_owned(), server: ACTS.to_owned(), ..Default::default() };
+    let answered = LongSyncExchangeResponse {
+        message: ACTS.to_owned(),
+        timing: Some(texts),
+        payload: ACTS.as_bytes().to_vec().into(),
+        ..Default::default()
+    };
+    let failed = LongSyncExchangeResponse { failure: Some(failure), id: 1, ..Default::default() };
+    let data = [message(&answered), message(&failed)].concat();
+    let status = percent_encoded(ACTS);
+    let peer = Peer::answering(move |stream| {
+        let trailers: [(&str, &[u8]); 2] =
+            [("grpc-status", b"9"), ("grpc-message", status.as_bytes())];
+        [head(stream), frame(DATA, 0, stream, &data), headers(stream, END_STREAM, &trailers)]
+            .concat()
+    })
+    .await;
+    let two = SinglePlan { count: Some(2), ..plan(&peer.target, Kind::Exchange) };
+    let mut lines = Vec::new();
+    let show = |answer: &Answered| lines.push(answer_line(answer));
+    let single = call(&two, &CancellationToken::new(), show).await.unwrap();
+    assert_eq!(single.status.as_ref().unwrap().message(), ACTS);
+    assert!(
+        lines[0].starts_with(r"0: \u{1b}[31mred\u{7}\r\n\u{7f}\u{9b}2J\u{202e}txt"),
+        "{}",
+        lines[0]
+    );
+    for text in lines.iter().chain([&to_text(&single)]) {
+        let text = without_our_colours(text);
+        assert!(!acts(&text), "{text:?}");
+    }
+    let json = to_json(&single).unwrap();
+    assert!(!acts(&json), "{json}");
+    let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(read["status"]["message"], ACTS);
+    assert_eq!(read["answers"][0]["timing"]["behavior"], ACTS);
+
+    let race = raced(&race_plan(&peer.target, 3, Way::Exchange)).await;
+    for text in [race::to_text(&race, 80), race::to_svg(&race), race::to_json(&race).unwrap()] {
+        let text = without_our_colours(&text);
+        assert!(!acts(&text), "{text:?}");
+        assert!(text.contains("31mred"), "{text}");
+    }
+}
+
+/// As gRPC has it in a header.
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"))
+}
+
+fn without_our_colours(text: &str) -> String {
+    let mut text = text.to_owned();
+    for style in ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[35m"] {
+        text = text.replace(style, "");
+    }
+    text
+}
+
+#[tokio::test]
+async fn windows_that_open_late_hold_a_call_only_until_then() {
+    const INITIAL_WINDOW_SIZE: u16 = 4;
+    let peer = Peer::start(|mut wire, _| async move {
+        wire.settings(&[(INITIAL_WINDOW_SIZE, 0)]).await?;
+        while let Some((kind, _, stream)) = wire.frame().await? {
+            if kind == HEADERS {
+                wire.settings(&[(INITIAL_WINDOW_SIZE, 65_535)]).await?;
+                wire.request().await?;
+                wire.send(&answer(stream, &done())).await?;
+            }
+        }
+        Ok(())
+    })
+    .await;
+    for kind in [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange] {
+        let single = called(&plan(&peer.target, kind)).await;
+        assert_eq!(single.code(), Some(Code::Ok), "{kind}: {:?}", single.status);
+    }
+}
+
+#[tokio::test]
+async fn what_listens_there_is_named_by_its_first_words() {
+    for (says, words) in [
+        (&b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"[..], "HTTP/1.1 400 Bad Request"),
+        (b"\x15\x03\x01\0\x02\x02\x16", "TLS"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0-OpenSSH_9.2"),
+        (&[0; 1_000], "not SETTINGS"),
+        (b"\x1b]0;x\x07 and more than a frame's head", "not SETTINGS"),
+    ] {
+        let peer = Peer::start(move |mut wire, _| async move { wire.send(says).await }).await;
+        let why = call(&plan(&peer.target, Kind::Unary), &CancellationToken::new(), |_| {}).await;
+        let why = why.unwrap_err().to_string();
+        assert!(why.contains("does not speak the protocol") && why.contains(words), "{why}");
+        assert!(!why.contains(char::is_control), "{why:?}");
+    }
+}
+
+#[tokio::test]
+async fn oversized_texts_are_not_kept() {
+    let long = LongSyncStreamResponse { message: "x".repeat(3_000_000), ..Default::default() };
+    let data = message(&long).repeat(2);
+    let peer = Peer::answering(move |stream| {
+        let frames = data.chunks(16_384).flat_map(|part| frame(DATA, 0, stream, part));
+        [head(stream), frames.collect(), ok(stream)].concat()
+    })
+    .await;
+    let two = SinglePlan { count: Some(2), ..plan(&peer.target, Kind::Stream) };
+    let single = called(&two).await;
+    assert_eq!((single.code(), single.answers.len()), (Some(Code::ResourceExhausted), 2));
+    // Only what is kept counts.
+    let single = called(&SinglePlan { most_kept: 1, ..two }).await;
+    assert_eq!((single.code(), single.answers.len()), (Some(Code::Ok), 1));
+    assert_eq!(single.more_answers, 1);
+    assert!(to_text(&single).contains("the call as a whole took"));
+}
+
+/// Frames of which each may follow, with fields that may stand in them; some are none.
+fn frames(seed: u64) -> Vec<u8> {
+    use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    let mut below = |number: u32| random.next_u32() % number;
+    let mut bytes = Vec::new();
+    for _ in 0..=below(6) {
+        let stream = [1, 1, 1, 0, 2, 3][below(6) as usize];
+        let flags = [0, END_STREAM, END_HEADERS, PADDED, 255][below(5) as usize];
+        let few: Vec<u8> = (0..below(40)).map(|_| u8::try_from(below(256)).unwrap()).collect();
+        bytes.extend(match below(10) {
+            0 => head(stream),
+            1 => ok(stream),
+            2 => frame(DATA, flags, stream, &done()),
+            3 => reset(stream, below(16)),
+            4 => goaway(below(4), below(16), &few),
+            5 => headers(stream, flags & END_STREAM, &[(":status", b"103")]),
+            6 => headers(stream, flags & END_STREAM, &[(":status", b"200"), ("grpc-status", &few)]),
+            7 => settings_frame(&[(u16::try_from(below(8)).unwrap(), below(1 << 20))]),
+            8 => frame(u8::try_from(below(12)).unwrap(), flags, stream, &few),
+            _ => few,
+        });
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn any_frames_at_all_end_in_a_status() {
+    let peer = Peer::start(|mut wire, number| async move {
+        wire.settings(&[]).await?;
+        if wire.request().await?.is_some() {
+            wire.send(&frames(number as u64)).await?;
+        }
+        wire.hold().await
+    })
+    .await;
+    for number in 0..300 {
+        let kind = [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange][number % 4];
+        let deadline = Some(Duration::from_millis(20));
+        let plan = SinglePlan { deadline, ..plan(&peer.target, kind) };
+        let interrupt = CancellationToken::new();
+        let ended = call(&plan, &interrupt, |_| {});
+        // That there is no connection any more is an end as well.
+        if let Ok(single) = tokio::time::timeout(SOON, ended).await.expect("it ends") {
+            assert!(single.code().is_some());
+        }
+    }
+}
