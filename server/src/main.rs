@@ -6,6 +6,7 @@ mod signals;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use longsync::duration::text;
 use longsync_server::{Config, FileLimit, Server, TooManyConnections, raise_file_limit};
@@ -74,12 +75,23 @@ fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
         let server = Server::bind(config.clone()).map_err(|error| cannot_listen(config, error))?;
         announce(&server, config, files);
         let (stop, stopped) = tokio::sync::oneshot::channel();
+        let stats = server.stats();
         let serving = server.serve(async { drop::<Result<(), _>>(stopped.await) });
         let stopping = async {
             signals.next().await;
             tracing::info!(drain = text(config.drain), "draining");
             let _ = stop.send(());
-            signals.next().await;
+            let draining = async {
+                tokio::time::sleep(config.lame_duck).await;
+                if let Some(line) = draining(stats.snapshot().calls_in_flight(), config.drain) {
+                    log.say_as_is(&line);
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = signals.next() => {}
+                () = draining => {}
+            }
         };
         tokio::select! {
             ended = serving => ended.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
@@ -90,6 +102,20 @@ fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
     // After a second signal the workers still wait; nothing is to be waited for.
     runtime.shutdown_background();
     Ok(code)
+}
+
+/// What a person waits for who has asked the server to stop, if that is anything.
+fn draining(calls: u64, drain: Duration) -> Option<String> {
+    let (calls, them) = match calls {
+        0 => return None,
+        1 => ("1 call".to_owned(), "it"),
+        calls => (format!("{calls} calls"), "them"),
+    };
+    if drain.is_zero() {
+        return None;
+    }
+    let drain = text(drain);
+    Some(format!("draining: {calls} may go on for {drain}; Ctrl-C again ends {them}\n"))
 }
 
 fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {

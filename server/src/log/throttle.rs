@@ -18,7 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Lets lines through, and counts those that it leaves out.
 ///
 /// The line for each call passes freely: whoever wants it wants all of them, and has asked for it
-/// (docs/decisions/0013).
+/// (docs/decisions/0014).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Throttle(Arc<State>);
 
