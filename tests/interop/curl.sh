@@ -89,13 +89,27 @@ case_healthz() {
     is "$body" $'serving\n' 'the body'
 }
 
+case_livez_and_readyz() {
+    local path
+    for path in /livez /readyz; do
+        fetch "$path"
+        is "$status" '1.1 200' "the version and status of $path"
+    done
+}
+
 case_metrics() {
     fetch /metrics
     is "$status" '1.1 200' 'the version and status'
-    has "$head" '^content-type: application/openmetrics-text'
+    has "$head" '^content-type: text/plain; ?version=0\.0\.4'
     has "$body" '^longsync_calls_started_total\{rpc="LongSync"\} [0-9]+$' \
         '^longsync_calls_ended_total\{rpc="GET /long_sync",outcome="cancelled"\} [0-9]+$' \
         '^longsync_calls_in_flight [0-9]+$' '^longsync_lateness_seconds_count [0-9]+$'
+}
+
+case_openmetrics() {
+    fetch /metrics -H 'accept: application/openmetrics-text; version=1.0.0'
+    is "$status" '1.1 200' 'the version and status'
+    has "$head" '^content-type: application/openmetrics-text'
     is "$(tail -1 <<<"${body%$'\n'}")" '# EOF' 'the last line'
 }
 
@@ -113,9 +127,18 @@ case_not_found() {
 }
 
 case_method_not_allowed() {
-    fetch /long_sync --request POST --data delay=50ms
+    fetch /long_sync --request PUT --data delay=50ms
     is "$status" '1.1 405' 'the version and status'
     has "$head" '^allow: GET'
+}
+
+case_post() {
+    fetch '/long_sync?delay=50ms' --request POST -H 'content-type: application/json' --data '{}'
+    is "$status" '1.1 200' 'the version and status'
+    done_after_50_ms
+    fetch /long_sync --data delay=50ms
+    is "$status" '1.1 400' 'the version and status of a delay in a form'
+    has "$body" 'query'
 }
 
 # abandons VERSION: a call that curl gives up on is counted as cancelled.
