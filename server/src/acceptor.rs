@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +13,9 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::sync::mpsc;
 
 use crate::worker::Shared;
+
+/// How many connections may wait to be accepted; the system may hold it to less.
+pub(crate) const BACKLOG: u16 = 4_096;
 
 const FIRST_BACK_OFF: Duration = Duration::from_millis(5);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
@@ -25,6 +28,9 @@ const KEEP_ALIVE_PROBES: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) socket: TcpStream,
+    pub(crate) peer: SocketAddr,
+    /// Its number in accept order.
+    pub(crate) number: u64,
     pub(crate) place: Place,
 }
 
@@ -52,6 +58,12 @@ impl Drop for Place {
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     listener: tokio::net::TcpListener,
+    dealer: Dealer,
+}
+
+/// Deals connections out.
+#[derive(Debug)]
+struct Dealer {
     workers: Vec<mpsc::UnboundedSender<Accepted>>,
     max_connections: usize,
     shared: Arc<Shared>,
@@ -67,11 +79,25 @@ impl Acceptor {
         shared: Arc<Shared>,
     ) -> io::Result<Self> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        Ok(Self { listener, workers, max_connections, shared, turn: 0 })
+        Ok(Self { listener, dealer: Dealer { workers, max_connections, shared, turn: 0 } })
     }
 
-    /// Accepts until `shutdown` ends.
+    /// Accepts until `shutdown` ends, and then what stands in the backlog by that time: those clients
+    /// are connected, and some have sent calls.
     pub(crate) async fn accept_until(mut self, shutdown: impl Future<Output = ()>) {
+        self.accept_while_serving(shutdown).await;
+        // The runtime may not have heard of them yet; the system knows.
+        let Ok(listener) = self.listener.into_std() else { return };
+        for _ in 0..BACKLOG {
+            let Ok((socket, peer)) = listener.accept() else { return };
+            let dealt = socket.set_nonblocking(true).and_then(|()| self.dealer.deal(socket, peer));
+            if let Err(error) = dealt {
+                tracing::debug!(%error, "a connection ended before it began");
+            }
+        }
+    }
+
+    async fn accept_while_serving(&mut self, shutdown: impl Future<Output = ()>) {
         let timer = Timer::new(Clock::Monotonic);
         let mut shutdown = pin!(shutdown);
         let mut back_off = FIRST_BACK_OFF;
@@ -81,7 +107,7 @@ impl Acceptor {
                 () = &mut shutdown => return,
                 accepted = self.listener.accept() => accepted,
             };
-            match accepted.and_then(|(socket, _)| self.deal(socket)) {
+            match accepted.and_then(|(socket, peer)| self.dealer.deal(socket.into_std()?, peer)) {
                 Ok(()) => back_off = FIRST_BACK_OFF,
                 Err(error) if is_of_one_connection(&error) => {
                     tracing::debug!(%error, "a connection ended before it began");
@@ -98,10 +124,12 @@ impl Acceptor {
             }
         }
     }
+}
 
+impl Dealer {
     /// Hands a connection to the worker that has the fewest. One too many is closed at once: its
     /// client learns so, instead of waiting in the backlog.
-    fn deal(&mut self, socket: tokio::net::TcpStream) -> io::Result<()> {
+    fn deal(&mut self, socket: TcpStream, peer: SocketAddr) -> io::Result<()> {
         if self.shared.open_connections() >= self.max_connections {
             let refused = self.shared.connections_refused.fetch_add(1, Ordering::Relaxed);
             if refused == 0 {
@@ -116,7 +144,6 @@ impl Acceptor {
         SockRef::from(&socket).set_tcp_keepalive(
             &TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE_PROBES),
         )?;
-        let socket = socket.into_std()?;
         let worker = least_loaded(self.turn, self.workers.len(), |worker| {
             let has_ended = self.workers[worker].is_closed();
             if has_ended {
@@ -127,8 +154,9 @@ impl Acceptor {
         });
         self.turn = worker + 1;
         let place = Place::take(&self.shared, worker);
+        let number = self.shared.next_connection();
         self.workers[worker]
-            .send(Accepted { socket, place })
+            .send(Accepted { socket, peer, number, place })
             .map_err(|_| io::Error::other("a worker has ended"))
     }
 }

@@ -3,20 +3,22 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
 use crate::call::Call;
-use crate::counters::Outcome;
+use crate::counters::{Kind, Outcome};
+use crate::piece::{PIECE_BYTES, Piece};
 use crate::refusal::{Cut, add_timing};
 
-/// How much of an answer is handed to HTTP/2 at a time: a frame. It takes a piece whole as soon as its
-/// reader has room for a byte, and then holds what the reader does not take.
-const PIECE_BYTES: usize = 16 * 1024;
+/// How long what was handed over of a call that is cut may still take to be encoded, before its stream
+/// is reset: behind it the status would not get out.
+const LAST_WORDS: Duration = Duration::from_millis(20);
 
 /// The answer's body: ends with the status of what cut the call, and tells the call how it ended.
 #[derive(Debug)]
@@ -24,8 +26,8 @@ pub(crate) struct AnswerBody {
     chunks: Chunks,
     /// What of the last of its chunks was not handed over yet.
     rest: Bytes,
-    /// How many bytes of that the call holds.
-    held_bytes: u64,
+    /// How many bytes were.
+    handed_over: u64,
     /// Until the answer has ended.
     call: Option<Arc<Call>>,
 }
@@ -37,11 +39,24 @@ enum Chunks {
     Body(Body),
     /// There was but one, and after it comes OK.
     One,
+    /// There are no more; only the end is to come, when the client's windows let it.
+    End(Box<End>),
+    /// There are no more, since the call was cut; only its status is to come, until then.
+    Cut(Instant),
 }
+
+/// How an answer ends.
+#[derive(Debug)]
+struct End {
+    trailers: HeaderMap,
+    outcome: Option<Outcome>,
+}
+
+type Polled = Poll<Option<Result<Frame<Piece>, Status>>>;
 
 impl AnswerBody {
     fn new(chunks: Chunks, call: Option<Arc<Call>>) -> Self {
-        Self { chunks, rest: Bytes::new(), held_bytes: 0, call }
+        Self { chunks, rest: Bytes::new(), handed_over: 0, call }
     }
 
     /// A body that ends no call: one that has ended, or none.
@@ -49,75 +64,160 @@ impl AnswerBody {
         response.map(|inner| Self::new(Chunks::Body(inner), None))
     }
 
-    /// The answer of a gRPC call, whose head may already be all of it.
+    /// The answer of a call, whose head may already be all of it.
     pub(crate) fn of_call(mut response: Response<Body>, call: Arc<Call>) -> Response<Self> {
-        finish_with(response.headers_mut(), &call);
+        if call.kind() == Some(Kind::Http) {
+            call.finish(Outcome::Answered);
+        } else {
+            let outcome = read_outcome(response.headers_mut(), &call);
+            outcome.into_iter().for_each(|outcome| call.finish(outcome));
+        }
         response.map(|inner| Self::new(Chunks::Body(inner), Some(call)))
     }
 
     /// The answer of a gRPC call that has one message, with its prefix.
     pub(crate) fn of_message(message: Bytes, call: Arc<Call>) -> Response<Self> {
-        let mut body = Self::new(Chunks::One, None);
-        let kept = body.keep(message, &call);
-        body.call = Some(call);
-        // What cuts the call is said when the body is read.
-        drop(kept);
+        let body = Self { rest: message, ..Self::new(Chunks::One, Some(call)) };
         let mut response = Response::new(body);
         let grpc = HeaderValue::from_static("application/grpc");
         response.headers_mut().insert(header::CONTENT_TYPE, grpc);
         response
     }
 
-    /// Keeps a chunk; one that is not handed over at once is held by the call.
-    fn keep(&mut self, chunk: Bytes, call: &Call) -> Result<(), Cut> {
-        self.rest = chunk;
-        if self.rest.len() <= PIECE_BYTES {
-            return Ok(());
+    /// Hands the next piece over. Of a stream no more than a piece is held up by its windows.
+    fn poll_piece(&mut self, call: &Arc<Call>, cx: &Context<'_>) -> Polled {
+        let bytes = self.rest.len().min(PIECE_BYTES);
+        let handed_over = call.handed_over() as usize;
+        if handed_over > 0 && handed_over + bytes > PIECE_BYTES {
+            call.wait_for_encoder(cx);
+            return Poll::Pending;
         }
-        let bytes = self.rest.len() as u64;
-        call.hold(bytes).map_err(|refusal| {
-            let cut = Cut::Refused(refusal);
-            call.cut(cut.clone());
-            cut
-        })?;
-        self.held_bytes = bytes;
-        Ok(())
+        self.handed_over += bytes as u64;
+        Poll::Ready(Some(Ok(Frame::data(Piece::of(call, self.rest.split_to(bytes))))))
     }
 
-    /// The frame that says what cut the call; nothing comes after it.
-    fn end_with(&mut self, cut: &Cut, call: &Call) -> Frame<Bytes> {
+    /// Ends the stream. A deadline must still reach a call whose data the client's windows hold up, so
+    /// in doubt the end waits until they were encoded.
+    fn poll_end(&mut self, end: End, call: &Call, cx: &Context<'_>) -> Polled {
+        if call.handed_over() > 0 && !call.record().allows(self.handed_over) {
+            self.chunks = Chunks::End(Box::new(end));
+            call.wait_for_encoder(cx);
+            return Poll::Pending;
+        }
+        let End { trailers, outcome } = end;
+        outcome.into_iter().for_each(|outcome| call.finish(outcome));
+        self.chunks = Chunks::Body(Body::empty());
+        self.call = None;
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+
+    /// Ends the stream with the status of what cut the call.
+    fn poll_cut(&mut self, cut: &Cut, call: &Call, cx: &Context<'_>) -> Polled {
+        self.rest = Bytes::new();
+        if call.handed_over() > 0 && !call.record().allows(self.handed_over) {
+            let now = call.now();
+            let until = match self.chunks {
+                Chunks::Cut(until) => until,
+                _ => now + LAST_WORDS,
+            };
+            self.chunks = Chunks::Cut(until);
+            if now < until {
+                call.wait_for_encoder(cx);
+                call.wake_at(until);
+            }
+            return Poll::Pending;
+        }
         let mut trailers = HeaderMap::with_capacity(3);
         // It only fails for a message that no header can hold, and ours is percent-encoded.
         let _ = cut.status(&call.timing_at_end()).add_header(&mut trailers);
-        *self = Self::new(Chunks::Body(Body::empty()), None);
-        Frame::trailers(trailers)
+        self.chunks = Chunks::Body(Body::empty());
+        self.call = None;
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 
-    /// Hands the next piece over.
-    fn piece(&mut self, call: &Call) -> Frame<Bytes> {
-        let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
-        let released = self.held_bytes.min(piece.len() as u64);
-        if released > 0 {
-            self.held_bytes -= released;
-            call.release(released);
+    fn poll_plain(&mut self, cx: &mut Context<'_>) -> Polled {
+        let Chunks::Body(inner) = &mut self.chunks else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(inner).poll_frame(cx));
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(Piece::plain))))
+    }
+
+    /// Of a call over HTTP: one short chunk, which the call lives as long as.
+    fn poll_http(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> Polled {
+        let Chunks::Body(inner) = &mut self.chunks else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(inner).poll_frame(cx));
+        if frame.is_none() {
+            self.call = None;
         }
-        Frame::data(piece)
+        Poll::Ready(
+            frame.map(|frame| frame.map(|frame| frame.map_data(|bytes| Piece::of(call, bytes)))),
+        )
+    }
+
+    fn poll_call(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> Polled {
+        if let Some(cut) = call.why_cut() {
+            return self.poll_cut(&cut, call, cx);
+        }
+        if !self.rest.is_empty() {
+            return self.poll_piece(call, cx);
+        }
+        let inner = match &mut self.chunks {
+            Chunks::Body(inner) => inner,
+            Chunks::One => {
+                let end = End { trailers: ok(), outcome: Some(Outcome::Answered) };
+                return self.poll_end(end, call, cx);
+            }
+            Chunks::End(end) => {
+                let End { trailers, outcome } = &mut **end;
+                let end = End { trailers: std::mem::take(trailers), outcome: *outcome };
+                return self.poll_end(end, call, cx);
+            }
+            Chunks::Cut(_) => return Poll::Ready(None),
+        };
+        // What is made would only wait.
+        if call.handed_over() as usize >= PIECE_BYTES {
+            call.wait_for_encoder(cx);
+            return Poll::Pending;
+        }
+        let frame = ready!(Pin::new(inner).poll_frame(cx));
+        // Reading the request may have cut the call; tonic has words of its own for that.
+        if let Some(cut) = call.why_cut() {
+            return self.poll_cut(&cut, call, cx);
+        }
+        match frame {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(chunk) => {
+                    self.rest = chunk;
+                    self.poll_piece(call, cx)
+                }
+                Err(frame) => {
+                    let mut trailers = frame.into_trailers().unwrap_or_default();
+                    let outcome = read_outcome(&mut trailers, call);
+                    self.poll_end(End { trailers, outcome }, call, cx)
+                }
+            },
+            Some(Err(status)) => Poll::Ready(Some(Err(status))),
+            None => {
+                self.call = None;
+                Poll::Ready(None)
+            }
+        }
     }
 }
 
 /// Reads the outcome off a status, if there is one, and puts the timing among its details.
-fn finish_with(headers: &mut HeaderMap, call: &Call) {
-    let Some(status) = Status::from_header_map(headers) else { return };
-    call.finish(match status.code() {
+fn read_outcome(headers: &mut HeaderMap, call: &Call) -> Option<Outcome> {
+    let status = Status::from_header_map(headers)?;
+    let outcome = match status.code() {
         Code::Ok => Outcome::Answered,
         Code::DeadlineExceeded => Outcome::DeadlineExceeded,
         Code::Unavailable => Outcome::Drained,
         _ => Outcome::Refused,
-    });
+    };
     if status.code() != Code::Ok && call.kind().is_some() && status.details().is_empty() {
         let status = add_timing(status, &call.timing_at_end());
         let _ = status.add_header(headers);
     }
+    Some(outcome)
 }
 
 /// The trailers of a call that was answered.
@@ -128,64 +228,21 @@ fn ok() -> HeaderMap {
 }
 
 impl http_body::Body for AnswerBody {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = Status;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = &mut *self;
-        let Some(call) = this.call.clone() else {
-            return match &mut this.chunks {
-                Chunks::Body(inner) => Pin::new(inner).poll_frame(cx),
-                Chunks::One => Poll::Ready(None),
-            };
-        };
-        if let Some(cut) = call.why_cut() {
-            return Poll::Ready(Some(Ok(this.end_with(&cut, &call))));
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        match self.call.clone() {
+            None => self.poll_plain(cx),
+            Some(call) if call.kind() == Some(Kind::Http) => self.poll_http(&call, cx),
+            Some(call) => self.poll_call(&call, cx),
         }
-        if !this.rest.is_empty() {
-            return Poll::Ready(Some(Ok(this.piece(&call))));
-        }
-        let Chunks::Body(inner) = &mut this.chunks else {
-            this.call = None;
-            call.finish(Outcome::Answered);
-            return Poll::Ready(Some(Ok(Frame::trailers(ok()))));
-        };
-        let mut frame = match ready!(Pin::new(inner).poll_frame(cx)) {
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(chunk) => {
-                    let frame = match this.keep(chunk, &call) {
-                        Ok(()) => this.piece(&call),
-                        Err(cut) => this.end_with(&cut, &call),
-                    };
-                    return Poll::Ready(Some(Ok(frame)));
-                }
-                Err(trailers) => Some(Ok(trailers)),
-            },
-            ended => ended,
-        };
-        // Reading the request may have cut the call; tonic has words of its own for that.
-        if let Some(cut) = call.why_cut() {
-            return Poll::Ready(Some(Ok(this.end_with(&cut, &call))));
-        }
-        match &mut frame {
-            Some(Ok(frame)) => {
-                if let Some(trailers) = frame.trailers_mut() {
-                    finish_with(trailers, &call);
-                }
-            }
-            Some(Err(_)) => {}
-            None => this.call = None,
-        }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.chunks {
             Chunks::Body(inner) => self.rest.is_empty() && inner.is_end_stream(),
-            Chunks::One => self.call.is_none(),
+            Chunks::One | Chunks::End(_) | Chunks::Cut(_) => self.call.is_none(),
         }
     }
 

@@ -37,6 +37,11 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N", value_parser = workers)]
     workers: Option<NonZeroUsize>,
 
+    /// How long everything goes on after SIGTERM or Ctrl-C while health checks already say no, before
+    /// the drain begins.
+    #[arg(long, env = "LONGSYNC_LAME_DUCK", value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
+    lame_duck: Duration,
+
     /// How long waiting calls may go on after SIGTERM or Ctrl-C.
     #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
     drain: Duration,
@@ -91,6 +96,14 @@ struct LimitArgs {
     #[arg(long, env = "LONGSYNC_MAX_BUFFERED_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_buffered_bytes, value_parser = whole::<u64>)]
     max_buffered_bytes: u64,
 
+    /// How long a message may take that has begun, with a second more for each 64 KiB of it.
+    #[arg(long, env = "LONGSYNC_MESSAGE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = longsync::duration::parse)]
+    message_timeout: Duration,
+
+    /// How long the head of a request, or the first words of a connection, may take.
+    #[arg(long, env = "LONGSYNC_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
+    head_timeout: Duration,
+
     /// The most open connections [default: what the limit on open files leaves room for].
     #[arg(long, env = "LONGSYNC_MAX_CONNECTIONS", value_name = "N", value_parser = one_or_more::<NonZeroUsize>)]
     max_connections: Option<NonZeroUsize>,
@@ -102,7 +115,7 @@ impl Args {
     /// # Errors
     /// When flags contradict one another.
     pub(crate) fn into_config(self) -> Result<(Targets, Config), String> {
-        let Self { listen, behavior, workers, drain, spin, log, limits } = self;
+        let Self { listen, behavior, workers, lame_duck, drain, spin, log, limits } = self;
         let default = Config::default();
         if behavior.delay() > limits.max_delay {
             return Err(format!(
@@ -119,10 +132,12 @@ impl Args {
             max_streams: limits.max_streams.get(),
             max_in_flight: limits.max_in_flight,
             max_buffered_bytes: limits.max_buffered_bytes,
+            message_timeout: limits.message_timeout,
+            head_timeout: limits.head_timeout,
             max_connections: limits.max_connections,
         };
         let workers = workers.unwrap_or(default.workers);
-        Ok((log, Config { listen, workers, behavior, limits, drain, spin }))
+        Ok((log, Config { listen, workers, behavior, limits, lame_duck, drain, spin }))
     }
 }
 

@@ -48,10 +48,19 @@ impl Budget {
         }
     }
 
+    /// The limit.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// How much is left, as near as can be seen while others take and give back.
+    pub(crate) fn left(&self) -> u64 {
+        self.lines().map(|line| line.0.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
+    }
+
     /// How much is taken. While others take and give back, as near as can be seen from outside.
     pub(crate) fn taken(&self) -> u64 {
-        let left = self.lines().map(|line| line.0.load(Ordering::Relaxed));
-        self.limit.saturating_sub(left.fold(0, u64::saturating_add))
+        self.limit.saturating_sub(self.left())
     }
 
     /// Near the limit nothing is taken ahead: what is on its way from here to a worker could not be

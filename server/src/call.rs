@@ -1,9 +1,9 @@
 //! One call: when it came, how long it may take, what it waits for, how it ended.
 
 use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderValue;
@@ -15,14 +15,15 @@ use crate::call_headers::CallHeaders;
 use crate::counters::{Kind, Outcome};
 use crate::deadline::{Deadline, parse_timeout};
 use crate::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan};
+use crate::record::Record;
 use crate::refusal::{Cut, Refusal};
-use crate::wait::{Spent, Wait};
-use crate::worker::{Shared, Worker};
+use crate::wait::{Attention, Spent, Wait};
+use crate::worker::Worker;
 
 /// One call, shared by all that work on it. When the last of them lets go of it, it is counted.
 #[derive(Debug)]
 pub(crate) struct Call {
-    worker: Arc<Worker>,
+    record: Arc<Record>,
     /// [`None`]: a call of another service (health, reflection), which is not counted.
     kind: Option<Kind>,
     arrived: Instant,
@@ -32,6 +33,10 @@ pub(crate) struct Call {
     is_admitted: bool,
     /// Whether [`State::cut`] is set: it is looked at often, and seldom is.
     is_cut: AtomicBool,
+    /// Whether [`State::encoder`] is set, likewise.
+    waits_for_encoder: AtomicBool,
+    /// Bytes of answers that HTTP has and has not encoded for the socket.
+    handed_over: AtomicU32,
     buffered_bytes: AtomicU64,
     state: Mutex<State>,
 }
@@ -52,16 +57,20 @@ struct State {
     cut: Option<Cut>,
     outcome: Option<Outcome>,
     is_client_gone: bool,
+    attention: Attention,
+    /// Woken when all that was handed over is encoded.
+    encoder: Option<Waker>,
 }
 
 impl Call {
     /// A call whose headers arrived at `arrived`. One that cannot be served is cut from the start.
     pub(crate) fn begin(
-        worker: &Arc<Worker>,
+        record: &Arc<Record>,
         kind: Option<Kind>,
         headers: CallHeaders,
         arrived: Instant,
     ) -> Arc<Self> {
+        let worker = record.worker();
         let mut cut = worker.is_drained().then_some(Cut::Drain);
         let mut deadline = None;
         if let Some(value) = headers.timeout.filter(|_| kind != Some(Kind::Http)) {
@@ -72,20 +81,15 @@ impl Call {
         }
         let is_admitted = kind.is_some() && worker.shared.in_flight.take(worker.index, 1);
         if kind.is_some() && !is_admitted {
-            cut = Some(Cut::Refused(Refusal::Exhausted {
-                limit: "max-in-flight",
-                why: format!(
-                    "calls in flight have reached this server's limit of {}",
-                    worker.shared.config.limits.max_in_flight
-                ),
-            }));
+            let limit = worker.shared.config.limits.max_in_flight;
+            cut = Some(Cut::Refused(Refusal::too_many_in_flight(limit)));
         }
         if let Some(kind) = kind {
             worker.call_started();
             worker.counters().start(kind);
         }
         Arc::new(Self {
-            worker: Arc::clone(worker),
+            record: Arc::clone(record),
             kind,
             arrived,
             deadline,
@@ -93,13 +97,19 @@ impl Call {
             behavior_header: headers.behavior,
             is_admitted,
             is_cut: AtomicBool::new(cut.is_some()),
+            waits_for_encoder: AtomicBool::new(false),
+            handed_over: AtomicU32::new(0),
             buffered_bytes: AtomicU64::new(0),
             state: Mutex::new(State { cut, ..State::default() }),
         })
     }
 
     pub(crate) fn worker(&self) -> &Arc<Worker> {
-        &self.worker
+        self.record.worker()
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
     }
 
     pub(crate) fn kind(&self) -> Option<Kind> {
@@ -112,12 +122,12 @@ impl Call {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        self.worker.timer.now()
+        self.worker().timer.now()
     }
 
     /// Plans a request of this call.
     pub(crate) fn plan(&self, ask: Ask<'_>) -> Result<Plan, Refusal> {
-        let config = &self.worker.shared.config;
+        let config = &self.worker().shared.config;
         let ask = Ask { header: self.behavior_header.as_ref(), ..ask };
         let plan = plan(&ask, &config.behavior, &config.limits)?;
         self.state().behavior = Some(plan.behavior.clone());
@@ -143,28 +153,71 @@ impl Call {
 
     /// [`Call::wait`] for those who poll by hand.
     pub(crate) fn poll_wait(&self, wait: Wait) -> Poll<Spent> {
+        self.poll_wait_held_up(wait, wait.start)
+    }
+
+    /// [`Call::poll_wait`], of a wait that its client may have held up until `free`: it is not late
+    /// before that.
+    pub(crate) fn poll_wait_held_up(&self, wait: Wait, free: Instant) -> Poll<Spent> {
         let now = self.now();
         let mut state = self.state();
         if now < wait.due() {
             state.wait = Some(wait);
-            state.wake_at = Some(wait.due());
+            state.wake_at(wait.due());
+            state.attention.waits();
             return Poll::Pending;
         }
+        let free = if state.attention.was_kept_away() { now } else { free };
+        state.attention.answers();
         state.wait = None;
         drop(state);
-        Poll::Ready(self.waited(wait, now))
+        Poll::Ready(self.ran_out(wait, now, free))
     }
 
-    /// A wait has run out: what it took, with its lateness recorded.
-    pub(crate) fn waited(&self, wait: Wait, now: Instant) -> Spent {
-        let waited = now - wait.start;
-        self.worker.counters().late(waited.saturating_sub(wait.planned));
-        Spent { planned: wait.planned, waited }
+    /// A wait has run out that nobody held up.
+    pub(crate) fn waited(&self, wait: Wait, ended: Instant) -> Spent {
+        self.ran_out(wait, ended, wait.start)
     }
 
-    /// Asks to be polled again at `due`, for those who have more than one wait under way.
+    /// What a wait took, with its lateness recorded: what came of it after its due time, and after the
+    /// client no longer held it up.
+    fn ran_out(&self, wait: Wait, ended: Instant, free: Instant) -> Spent {
+        let lateness = ended.saturating_duration_since(wait.due().max(free));
+        self.worker().counters().late(lateness);
+        Spent { planned: wait.planned, waited: wait.planned + lateness }
+    }
+
+    /// Whether the handler, which asks now, had no way to ask before, because its client did not take
+    /// what there was.
+    pub(crate) fn was_kept_away(&self) -> bool {
+        self.state().attention.was_kept_away()
+    }
+
+    /// The handler waits for a due time, for those who have more than one wait under way.
+    pub(crate) fn wait_until(&self, due: Instant) {
+        let mut state = self.state();
+        state.wake_at(due);
+        state.attention.waits();
+    }
+
+    /// The handler waits for its client alone, for those who have more than one wait under way.
+    pub(crate) fn wait_for_more(&self) {
+        self.state().attention.waits();
+    }
+
+    /// The handler has an answer, for those who have more than one wait under way.
+    pub(crate) fn answers(&self) {
+        self.state().attention.answers();
+    }
+
+    /// How often the call's task was polled.
+    pub(crate) fn poll_number(&self) -> u32 {
+        self.state().attention.polls()
+    }
+
+    /// Asks to be polled at `due`, if not before.
     pub(crate) fn wake_at(&self, due: Instant) {
-        self.state().wake_at = Some(due);
+        self.state().wake_at(due);
     }
 
     /// Adds a wait that is over to what the call's own timing sums up. Returns the sum.
@@ -218,8 +271,8 @@ impl Call {
         Timing {
             queued: Some(to_proto(Duration::ZERO)),
             deadline_left: self.deadline.map(|deadline| to_proto(deadline.timeout())),
-            server: self.worker.shared.host.clone(),
-            worker: u32::try_from(self.worker.index).unwrap_or(u32::MAX),
+            server: self.worker().shared.host.clone(),
+            worker: u32::try_from(self.worker().index).unwrap_or(u32::MAX),
             attempt: self.attempt,
             ..Timing::default()
         }
@@ -231,6 +284,7 @@ impl Call {
     /// late this is noticed.
     pub(crate) fn is_cut_before_poll(&self) -> bool {
         let mut state = self.state();
+        state.attention.polled();
         let due = state.wake_at.take();
         if let Some(deadline) = self.deadline.filter(|_| state.cut.is_none())
             && deadline.at() <= self.now()
@@ -240,6 +294,11 @@ impl Call {
             self.is_cut.store(true, Ordering::Release);
         }
         state.cut.is_some()
+    }
+
+    /// When a call that is cut is to be asked again for its last words, if it has more.
+    pub(crate) fn next_last_words(&self) -> Option<Instant> {
+        self.state().wake_at
     }
 
     /// When the call's `CallTask` must be polled next: at the earlier of the due time and the deadline.
@@ -275,28 +334,95 @@ impl Call {
     /// Holds so many more bytes of this call's requests or answers in memory.
     ///
     /// # Errors
-    /// When all calls together would then hold more than they may; these bytes are not held.
+    /// When its connection, or all calls together, would then hold more than they may; these bytes are
+    /// not held.
     pub(crate) fn hold(&self, bytes: u64) -> Result<(), Refusal> {
-        let Shared { config, buffered_bytes, .. } = &*self.worker.shared;
-        if buffered_bytes.take(self.worker.index, bytes) {
+        if bytes == 0 || self.record.hold(bytes) {
             self.buffered_bytes.fetch_add(bytes, Ordering::Relaxed);
             return Ok(());
         }
-        let limit = config.limits.max_buffered_bytes;
+        let limit = self.worker().shared.config.limits.max_buffered_bytes;
         Err(Refusal::Exhausted {
             limit: "max-buffered-bytes",
-            why: format!("bytes held in memory have reached this server's limit of {limit}"),
+            why: format!(
+                "bytes held in memory have reached this server's limit of {limit}, \
+                 or this connection's part of it"
+            ),
         })
     }
 
     /// Lets go of bytes that were held.
     pub(crate) fn release(&self, bytes: u64) {
-        if bytes == 0 {
-            return;
-        }
         let before = self.buffered_bytes.fetch_sub(bytes, Ordering::Relaxed);
         debug_assert!(bytes <= before, "{bytes} of {before} bytes are released");
-        self.worker.shared.buffered_bytes.give_back(self.worker.index, bytes);
+        self.record.release(bytes);
+    }
+
+    /// Makes room for an answer of so many bytes, of which the call holds `had` already. While there is
+    /// none, and the connection has something that can go as soon as its client reads, this waits.
+    ///
+    /// # Errors
+    /// When there is no room, and nothing will go.
+    pub(crate) fn poll_room(
+        &self,
+        bytes: u64,
+        had: u64,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), Refusal>> {
+        if let Err(refusal) = self.hold(bytes.saturating_sub(had)) {
+            if self.record.is_blocked() {
+                self.record.wait_for_socket(cx);
+                return Poll::Pending;
+            }
+            return Poll::Ready(Err(refusal));
+        }
+        self.release(had.saturating_sub(bytes));
+        self.record.answered(bytes);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether the bytes of its answers are held. Those of other services, and of HTTP, are few.
+    fn holds_answers(&self) -> bool {
+        self.kind.is_some_and(|kind| kind != Kind::Http)
+    }
+}
+
+/// What of its answers HTTP has.
+impl Call {
+    /// So many bytes are handed to HTTP.
+    pub(crate) fn hand_over(&self, bytes: u32) {
+        self.handed_over.fetch_add(bytes, Ordering::Relaxed);
+        self.record.handed_over(bytes.into());
+    }
+
+    /// How many of them are not encoded for the socket.
+    pub(crate) fn handed_over(&self) -> u32 {
+        self.handed_over.load(Ordering::Relaxed)
+    }
+
+    /// So many of them were encoded.
+    pub(crate) fn encoded(&self, bytes: u32) {
+        let before = self.handed_over.fetch_sub(bytes, Ordering::Relaxed);
+        self.record.encoded(bytes.into());
+        if self.holds_answers() {
+            self.release(bytes.into());
+        }
+        if before == bytes && self.waits_for_encoder.swap(false, Ordering::Relaxed) {
+            let waiting = self.state().encoder.take();
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// So many of them never were: the client will not have them.
+    pub(crate) fn thrown_away(&self, bytes: u32) {
+        self.client_gone();
+        self.encoded(bytes);
+    }
+
+    /// Has the task woken when all of them are encoded.
+    pub(crate) fn wait_for_encoder(&self, cx: &Context<'_>) {
+        self.state().encoder = Some(cx.waker().clone());
+        self.waits_for_encoder.store(true, Ordering::Relaxed);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -307,26 +433,26 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let now = self.worker.timer.now();
+        let worker = Arc::clone(self.worker());
+        let now = worker.timer.now();
         let deadline = self.deadline;
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let Worker { shared, index, .. } = &*self.worker;
-        shared.buffered_bytes.give_back(*index, *self.buffered_bytes.get_mut());
+        self.record.release(*self.buffered_bytes.get_mut());
         if self.is_admitted {
-            shared.in_flight.give_back(*index, 1);
+            worker.shared.in_flight.give_back(worker.index, 1);
         }
         let Some(kind) = self.kind else { return };
         let outcome = state.outcome(deadline, now);
         let waited =
             now.saturating_duration_since(state.wait.map_or(self.arrived, |wait| wait.start));
         {
-            let mut counters = self.worker.counters();
+            let mut counters = worker.counters();
             counters.end(kind, outcome);
             if outcome == Outcome::Cancelled {
                 counters.cancelled(waited);
             }
         }
-        self.worker.call_ended();
+        worker.call_ended();
         tracing::debug!(
             rpc = %kind,
             %outcome,
@@ -334,13 +460,17 @@ impl Drop for Call {
             took = text(now.saturating_duration_since(self.arrived)),
             behavior = state.behavior.as_ref().map(ToString::to_string),
             attempt = self.attempt,
-            worker = self.worker.index,
+            worker = worker.index,
             "call ended"
         );
     }
 }
 
 impl State {
+    fn wake_at(&mut self, due: Instant) {
+        self.wake_at = Some(self.wake_at.map_or(due, |earlier| earlier.min(due)));
+    }
+
     /// How much of the time from `start` to `end` was not counted by the wait before.
     fn waited_since(&self, start: Instant, end: Instant) -> Duration {
         end.saturating_duration_since(self.waited_until.map_or(start, |until| until.max(start)))

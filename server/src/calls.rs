@@ -84,15 +84,24 @@ impl Calls {
         &self.executor
     }
 
-    /// Polls the streams that were woken and those that have begun, a bounded number of them.
-    pub(crate) fn run(&mut self) {
+    /// Polls the streams that were woken and those that have begun: a bounded number of them, until
+    /// they have done `enough` for one turn.
+    pub(crate) fn run(&mut self, enough: impl Fn() -> bool) {
         self.ready.take(&mut self.woken);
         self.queue.extend(self.woken.drain(..));
         self.take_begun();
         for _ in 0..STREAMS_A_RUN {
+            if enough() {
+                break;
+            }
             let Some(key) = self.queue.pop_front() else { break };
             self.poll(key as usize);
         }
+    }
+
+    /// Whether no stream is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.streams.is_empty() && self.executor.begun().streams.is_empty()
     }
 
     /// Whether more is to be run than one run has.
@@ -182,10 +191,10 @@ mod tests {
             calls.executor().execute(async move { drop(held) });
         }
         assert!(!calls.sleep(Waker::noop()));
-        calls.run();
+        calls.run(|| false);
         assert_eq!((dropped.count(), calls.is_behind()), (STREAMS_A_RUN, true));
         assert!(!calls.sleep(Waker::noop()));
-        calls.run();
+        calls.run(|| false);
         assert_eq!((dropped.count(), calls.is_behind()), (STREAMS_A_RUN + 1, false));
         assert!(calls.sleep(Waker::noop()));
     }
@@ -203,7 +212,7 @@ mod tests {
             drop(other);
             pending::<()>().await;
         });
-        calls.run();
+        calls.run(|| false);
         assert_eq!((dropped.count(), calls.streams.len()), (2, 1));
     }
 

@@ -18,20 +18,25 @@ pub struct Config {
     pub behavior: Behavior,
     /// What a client may ask for.
     pub limits: Limits,
-    /// How long waiting calls may go on after a shutdown began.
+    /// How long a shutdown lets everything go on while health checks already say no, so that proxies
+    /// stop sending calls. The drain comes after it.
+    pub lame_duck: Duration,
+    /// How long waiting calls may go on after the drain began.
     pub drain: Duration,
     /// For how long before a wait ends its worker polls instead of sleeping: more precise, for a core.
     pub spin: Duration,
 }
 
 impl Default for Config {
-    /// Loopback on port 9000, a worker for each core, a delay of 5 s, safe limits, a drain of 10 s, no spin.
+    /// Loopback on port 9000, a worker for each core, a delay of 5 s, safe limits, no lame duck, a drain
+    /// of 10 s, no spin.
     fn default() -> Self {
         Self {
             listen: longsync::DEFAULT_ADDRESS,
             workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             behavior: Behavior::constant(Duration::from_secs(5)),
             limits: Limits::default(),
+            lame_duck: Duration::ZERO,
             drain: Duration::from_secs(10),
             spin: Duration::ZERO,
         }
@@ -59,6 +64,12 @@ pub struct Limits {
     pub max_in_flight: u64,
     /// The most bytes of requests and large answers held in memory, over all connections.
     pub max_buffered_bytes: u64,
+    /// How long a message may take that has begun, and a second more for each 64 KiB of it. So may the
+    /// request of a call that has only one, from the call's beginning to its end.
+    pub message_timeout: Duration,
+    /// How long a client may take for the head of a request, for its first words, and for a frame of
+    /// HTTP/2 that carries no data.
+    pub head_timeout: Duration,
     /// The most open connections. [`None`]: as many as the process's file limit leaves room for.
     pub max_connections: Option<NonZeroUsize>,
 }
@@ -75,6 +86,8 @@ impl Default for Limits {
             max_streams: 16_384,
             max_in_flight: 1_000_000,
             max_buffered_bytes: 256 * u64::from(MIB),
+            message_timeout: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(10),
             max_connections: None,
         }
     }

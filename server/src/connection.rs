@@ -2,32 +2,34 @@
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::task::Poll;
 
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use longsync_timer::{Sleep, Timer};
-use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::calls::Calls;
-use crate::io::{Protocol, Reads, Watched};
+use crate::http_timer::HttpTimer;
+use crate::io::{Protocol, Watched};
+use crate::record::Record;
 use crate::route::route;
 use crate::task::CallTask;
-use crate::worker::{Phase, Worker};
+use crate::watch::{Farewell, Stuck};
+use crate::worker::Worker;
 
-/// How long a client may take for its HTTP/2 preface, or for the head of an HTTP/1.1 request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// What one stream may send ahead of its handler's reading: it bounds what an exchange at its limit
-/// of unanswered messages still takes in.
-const STREAM_WINDOW: u32 = 64 * 1024;
+/// What one stream may send ahead of its handler's reading: one message of the largest size, so that an
+/// upload takes no round trip to be allowed on.
+const STREAM_WINDOW: u32 = 4 * 1024 * 1024 + 64 * 1024;
 /// What all streams of a connection may send ahead. h2 pays for small unread frames with half of it,
 /// so it must cover a few for each stream, or a busy client is taken for a flood.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+/// What hyper hands to h2 of a stream before h2 has encoded it: more than one of our pieces, so that
+/// our own count of what is handed over decides.
+const MAX_SEND_BUFFER: usize = 64 * 1024;
 /// How often a connection and its calls have their turn before the other connections have theirs:
 /// calls that were read are run, their answers are written, and so once more.
 const TURNS: usize = 3;
@@ -37,76 +39,92 @@ const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
 const MAX_PENDING_RESETS: usize = 256;
 const MAX_LOCAL_ERROR_RESETS: usize = 1024;
 
-/// Serves one connection on the caller's runtime until it ends or the worker's drain is over.
+/// Serves one connection on the caller's runtime until it ends or the worker's drain is over. `peer` is
+/// the address of the client, for the log; a stream that is no socket has none.
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection; its calls end as cancelled.
 ///
 /// # Panics
 /// Outside a tokio runtime with its I/O and time drivers enabled.
-pub async fn serve_connection<IO>(io: IO, worker: &Arc<Worker>)
+pub async fn serve_connection<IO>(io: IO, peer: impl Into<Option<SocketAddr>>, worker: &Arc<Worker>)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut io = Watched::new(io, &worker.timer);
+    let number = worker.shared.next_connection();
+    serve(io, &Record::open(worker, number, peer.into())).await;
+}
+
+/// Serves a connection that has its record already.
+pub(crate) async fn serve<IO>(io: IO, record: &Arc<Record>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let worker = record.worker();
+    let mut io = Watched::new(io, Arc::clone(record));
+    let mut farewell = Farewell::new(worker);
     let protocol = tokio::select! {
         protocol = io.protocol() => protocol,
-        _ = worker.timer.sleep(HEAD_TIMEOUT) => {
+        () = poll_fn(|cx| farewell.poll_over(cx)) => {
+            return tracing::debug!("a client said nothing before the drain");
+        }
+        _ = worker.timer.sleep(worker.shared.config.limits.head_timeout) => {
             return tracing::debug!("a client said nothing that HTTP begins with");
         }
     };
     let ended = match protocol {
-        Ok(Some(Protocol::Http2)) => serve_http2(io, worker).await,
-        Ok(Some(Protocol::Http1)) => serve_http1(io, worker).await,
+        Ok(Some(Protocol::Http2)) => serve_http2(io, record, farewell).await,
+        Ok(Some(Protocol::Http1)) => serve_http1(io, record, farewell).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error.into()),
     };
+    record.told();
     if let Err(error) = ended {
-        tracing::debug!(error, "connection ended");
+        let (connection, peer) = (record.number(), record.peer().map(tracing::field::display));
+        tracing::debug!(error, connection, peer, "connection ended");
     }
 }
 
 type Ended = Result<(), Box<dyn Error + Send + Sync>>;
 
-async fn serve_http2<IO>(io: Watched<IO>, worker: &Arc<Worker>) -> Ended
+async fn serve_http2<IO>(io: Watched<IO>, record: &Arc<Record>, farewell: Farewell) -> Ended
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let reads = Arc::clone(io.reads());
     let calls = Calls::default();
     let executor = calls.executor().clone();
     let service = {
-        let (worker, reads, executor) = (Arc::clone(worker), Arc::clone(&reads), executor.clone());
+        let (record, executor) = (Arc::clone(record), executor.clone());
         service_fn(move |request| {
-            let answer = route(&worker, &reads, request);
+            let answer = route(&record, request);
             executor.routed(answer.call());
             answer
         })
     };
+    let worker = record.worker();
     let connection = http2::Builder::new(executor)
-        .timer(HttpTimer(worker.timer.clone()))
         .auto_date_header(false)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(worker.shared.config.limits.max_streams)
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
+        .max_send_buf_size(MAX_SEND_BUFFER)
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
         .max_local_error_reset_streams(MAX_LOCAL_ERROR_RESETS)
         .serve_connection(TokioIo::new(io), service);
     let graceful =
         |connection: Pin<&mut http2::Connection<_, _, _>>| connection.graceful_shutdown();
-    serve_until_drained(connection, graceful, &reads, calls, worker).await.map_err(Into::into)
+    serve_until_over(connection, graceful, calls, record, farewell).await
 }
 
-async fn serve_http1<IO>(io: Watched<IO>, worker: &Arc<Worker>) -> Ended
+async fn serve_http1<IO>(io: Watched<IO>, record: &Arc<Record>, farewell: Farewell) -> Ended
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let reads = Arc::clone(io.reads());
     let service = {
-        let (worker, reads) = (Arc::clone(worker), Arc::clone(&reads));
+        let record = Arc::clone(record);
         service_fn(move |request| {
-            let answer = route(&worker, &reads, request);
+            let answer = route(&record, request);
             async move {
                 let Some(call) = answer.call() else { return answer.await };
                 // A cut is always answered here: no HTTP/1.1 answer of ours is a stream.
@@ -115,88 +133,69 @@ where
             }
         })
     };
+    let worker = record.worker();
     let connection = http1::Builder::new()
-        .timer(HttpTimer(worker.timer.clone()))
-        .header_read_timeout(HEAD_TIMEOUT)
+        .timer(HttpTimer::new(record))
+        .header_read_timeout(worker.shared.config.limits.head_timeout)
         .half_close(false)
+        // So that an answer is encoded, and counted, before the client can have it.
+        .writev(false)
         .serve_connection(TokioIo::new(io), service);
     let graceful = |connection: Pin<&mut http1::Connection<_, _>>| connection.graceful_shutdown();
-    serve_until_drained(connection, graceful, &reads, Calls::default(), worker)
-        .await
-        .map_err(Into::into)
+    serve_until_over(connection, graceful, Calls::default(), record, farewell).await
 }
 
-/// Polls a connection and its calls, a bounded amount of reading at a time, and tells the client when
-/// the worker begins to drain.
-async fn serve_until_drained<C: Future>(
+/// Polls a connection and its calls, a bounded amount of work at a time, until it ends, stops in the
+/// middle of a frame for too long, or has nothing more to say in a drain.
+async fn serve_until_over<C, E>(
     connection: C,
     graceful: impl Fn(Pin<&mut C>),
-    reads: &Reads,
     mut calls: Calls,
-    worker: &Worker,
-) -> C::Output {
+    record: &Record,
+    mut farewell: Farewell,
+) -> Ended
+where
+    C: Future<Output = Result<(), E>>,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
     let mut connection = pin!(connection);
-    let mut phase = worker.phase();
-    let mut draining = pin!(async move {
-        // The sender lives in the worker, so waiting for it cannot fail.
-        let _ = phase.wait_for(|phase| *phase != Phase::Serving).await;
-    });
-    let mut is_told = false;
+    let mut stuck = Stuck::default();
+    let worker = record.worker();
     poll_fn(|cx| {
-        if !is_told && draining.as_mut().poll(cx).is_ready() {
-            is_told = true;
+        if farewell.poll_begun(cx) {
             graceful(connection.as_mut());
         }
-        // Nothing more is read while calls wait to be run.
-        if !calls.is_behind() {
-            reads.refill();
+        if farewell.poll_over(cx).is_ready() {
+            record.told();
         }
+        record.begin_turn(!calls.is_behind());
         for _ in 0..TURNS {
-            calls.run();
+            calls.run(|| record.has_answered_enough());
             let polled = connection.as_mut().poll(cx);
             // A busy runtime looks at its alarm seldom; what has become due meanwhile is to go out next.
             worker.timer.drain_due();
-            if polled.is_ready() || calls.sleep(cx.waker()) {
-                return polled;
+            if let Poll::Ready(ended) = polled {
+                return Poll::Ready(ended.map_err(Into::into));
+            }
+            if let Some(wish) = record.wish() {
+                return Poll::Ready(Err(wish.carried_out(worker)));
+            }
+            if calls.sleep(cx.waker()) {
+                if worker.is_drained()
+                    && record.is_told()
+                    && calls.is_empty()
+                    && !record.is_blocked()
+                {
+                    return Poll::Ready(Ok(()));
+                }
+                return stuck.poll(record, cx).map(|stuck| Err(stuck.to_string().into()));
+            }
+            if record.has_answered_enough() {
+                break;
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     })
     .await
-}
-
-/// hyper's own waits, on our timer.
-#[derive(Debug, Clone)]
-struct HttpTimer(Timer);
-
-pin_project! {
-    struct HttpSleep {
-        #[pin]
-        sleep: Sleep,
-    }
-}
-
-impl Future for HttpSleep {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.project().sleep.poll(cx).map(drop)
-    }
-}
-
-impl hyper::rt::Sleep for HttpSleep {}
-
-impl hyper::rt::Timer for HttpTimer {
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn hyper::rt::Sleep>> {
-        Box::pin(HttpSleep { sleep: self.0.sleep(duration) })
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn hyper::rt::Sleep>> {
-        Box::pin(HttpSleep { sleep: self.0.sleep_until(deadline) })
-    }
-
-    fn now(&self) -> Instant {
-        self.0.now()
-    }
 }

@@ -1,7 +1,7 @@
 //! Where messages begin and end inside a gRPC request body: a byte of flags, four of length, the
 //! message (gRPC's PROTOCOL-HTTP2.md, "Length-Prefixed-Message").
 
-const PREFIX: usize = 5;
+pub(crate) const PREFIX: usize = 5;
 
 /// Follows a request body, chunk by chunk, without keeping any of it.
 #[derive(Debug, Default)]
@@ -10,6 +10,7 @@ pub(crate) struct Framing {
     prefix_len: usize,
     message_left: u32,
     message_len: u32,
+    messages: u64,
 }
 
 /// A message longer than the limit, by its own prefix.
@@ -19,8 +20,9 @@ pub(crate) struct TooLong {
 }
 
 impl Framing {
-    /// Follows `chunk`, and calls `complete` with the length of each message that ends in it,
-    /// prefix included.
+    /// Follows `chunk`, and calls `complete` with the length of each message that ends in it, prefix
+    /// included; behind the first, if that is all it should follow. Returns how many bytes are behind
+    /// that.
     ///
     /// # Errors
     /// At the first message longer than `max` bytes, as soon as its prefix is whole.
@@ -28,21 +30,15 @@ impl Framing {
         &mut self,
         mut chunk: &[u8],
         max: u32,
+        only_first: bool,
         mut complete: impl FnMut(u64),
-    ) -> Result<(), TooLong> {
-        while !chunk.is_empty() {
-            if self.message_left == 0 {
-                let taken = chunk.len().min(PREFIX - self.prefix_len);
-                let (head, rest) = chunk.split_at(taken);
-                self.prefix[self.prefix_len..self.prefix_len + taken].copy_from_slice(head);
-                self.prefix_len += taken;
-                chunk = rest;
+    ) -> Result<usize, TooLong> {
+        while !chunk.is_empty() && !(only_first && self.messages > 0) {
+            if self.prefix_len < PREFIX {
+                chunk = self.take_prefix(chunk);
                 if self.prefix_len < PREFIX {
-                    return Ok(());
+                    break;
                 }
-                let [_flags, length @ ..] = self.prefix;
-                self.message_len = u32::from_be_bytes(length);
-                self.message_left = self.message_len;
                 if self.message_len > max {
                     return Err(TooLong { message_bytes: self.message_len });
                 }
@@ -52,10 +48,31 @@ impl Framing {
             self.message_left -= u32::try_from(taken).unwrap_or(self.message_left);
             if self.message_left == 0 {
                 self.prefix_len = 0;
+                self.messages += 1;
                 complete(u64::from(self.message_len) + PREFIX as u64);
             }
         }
-        Ok(())
+        Ok(chunk.len())
+    }
+
+    fn take_prefix<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
+        let (head, rest) = chunk.split_at(chunk.len().min(PREFIX - self.prefix_len));
+        self.prefix[self.prefix_len..self.prefix_len + head.len()].copy_from_slice(head);
+        self.prefix_len += head.len();
+        let [_flags, length @ ..] = self.prefix;
+        self.message_len = u32::from_be_bytes(length);
+        self.message_left = self.message_len;
+        rest
+    }
+
+    /// Whether no message has begun that is not whole.
+    pub(crate) fn is_between(&self) -> bool {
+        self.prefix_len == 0
+    }
+
+    /// How many messages were whole.
+    pub(crate) fn messages(&self) -> u64 {
+        self.messages
     }
 }
 
@@ -86,17 +103,32 @@ mod tests {
             let (mut framing, mut found, mut rest) = (Framing::default(), Vec::new(), &body[..]);
             for cut in cuts.into_iter().chain([usize::MAX]) {
                 let (chunk, after) = rest.split_at(cut.min(rest.len()));
-                framing.follow(chunk, 40, |bytes| found.push(bytes)).unwrap();
+                framing.follow(chunk, 40, false, |bytes| found.push(bytes)).unwrap();
                 rest = after;
             }
             let expected: Vec<_> = lengths.iter().map(|length| u64::from(*length) + 5).collect();
+            prop_assert_eq!(framing.messages(), expected.len() as u64);
+            prop_assert!(framing.is_between());
             prop_assert_eq!(found, expected);
         }
     }
 
     #[test]
     fn a_message_over_the_limit_is_refused_at_its_prefix() {
-        let refused = Framing::default().follow(&framed(&[41])[..5], 40, |_| {});
+        let refused = Framing::default().follow(&framed(&[41])[..5], 40, false, |_| {});
         assert_eq!(refused, Err(TooLong { message_bytes: 41 }));
+    }
+
+    #[test]
+    fn what_is_behind_the_first_message_is_not_looked_at_where_there_is_to_be_one() {
+        // A second message that would be refused, and an empty one that comes with its prefix's end.
+        for lengths in [&[3, 41][..], &[0, 0]] {
+            let bytes = framed(lengths);
+            let first = lengths[0] as usize + PREFIX;
+            let mut framing = Framing::default();
+            let behind = framing.follow(&bytes, 40, true, |_| {});
+            assert_eq!(behind, Ok(bytes.len() - first));
+            assert_eq!(framing.messages(), 1);
+        }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn answer<B>(
             refused
         }
         "/" => text(StatusCode::OK, welcome(worker, host(request))),
-        "/healthz" if worker.is_serving() => text(StatusCode::OK, "serving\n"),
+        "/healthz" if worker.shared.is_healthy() => text(StatusCode::OK, "serving\n"),
         "/healthz" => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
         "/metrics" => {
             let mut metrics = text(StatusCode::OK, metrics::render(&worker.shared));

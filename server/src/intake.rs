@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,12 +13,15 @@ use tokio::runtime::Handle;
 
 use crate::call::Call;
 use crate::framing::{Framing, TooLong};
-use crate::io::Reads;
 use crate::refusal::{Cut, Refusal};
+use crate::slowness::Slowness;
 use crate::worker::Worker;
 
 /// How long the rest of a request is read that nobody waits for.
 const DISCARD_TIME: Duration = Duration::from_millis(500);
+
+/// What a message of another service than ours may have without being held.
+const FREE_BYTES: u64 = 1024;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -31,20 +34,35 @@ pub(crate) struct Arrived {
     pub(crate) bytes: u64,
 }
 
-/// The request of a gRPC call: counts what it holds, refuses a message that is too long, and tells the
-/// call when its client has gone.
+/// How many messages a request has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cardinality {
+    /// Exactly one.
+    One,
+    /// Any number.
+    Any,
+}
+
+/// The request of a gRPC call: counts what it holds, refuses a message that is too long or too slow and
+/// one more than there may be, and tells the call when its client has gone.
 #[derive(Debug)]
 pub(crate) struct Intake {
     /// Until it is dropped.
     inner: Option<Incoming>,
     call: Arc<Call>,
-    reads: Arc<Reads>,
     framing: Framing,
+    cardinality: Cardinality,
+    /// How long the message that is coming has taken, or the request.
+    slowness: Slowness,
 }
 
 impl Intake {
-    pub(crate) fn new(inner: Incoming, call: Arc<Call>, reads: Arc<Reads>) -> Self {
-        Self { inner: Some(inner), call, reads, framing: Framing::default() }
+    pub(crate) fn new(inner: Incoming, call: Arc<Call>, cardinality: Cardinality) -> Self {
+        let mut slowness = Slowness::default();
+        if cardinality == Cardinality::One {
+            slowness.begin(call.arrived());
+        }
+        Self { inner: Some(inner), call, framing: Framing::default(), cardinality, slowness }
     }
 
     /// The next frame; `on_message` is told of each message that it completes.
@@ -54,32 +72,94 @@ impl Intake {
         on_message: impl FnMut(Arrived),
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
-        let Some(frame) = ready!(Pin::new(inner).poll_frame(cx)) else { return Poll::Ready(None) };
-        match frame {
-            Ok(frame) => {
-                let followed = frame.data_ref().map(|chunk| self.follow(chunk, on_message));
-                if let Some(Err(refusal)) = followed {
-                    let why = refusal.message();
-                    self.call.cut(Cut::Refused(refusal));
-                    return Poll::Ready(Some(Err(why.into())));
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Err(error) => {
+        let outcome = match Pin::new(inner).poll_frame(cx) {
+            Poll::Pending => match self.wait() {
+                Ok(()) => return Poll::Pending,
+                Err(refusal) => Err(refusal),
+            },
+            Poll::Ready(Some(Err(error))) => {
                 // tonic may turn a reset into a clean end of the stream; here it is still seen.
                 self.call.client_gone();
-                Poll::Ready(Some(Err(error.into())))
+                return Poll::Ready(Some(Err(error.into())));
             }
-        }
+            Poll::Ready(Some(Ok(frame))) => {
+                let followed =
+                    frame.data_ref().map_or(Ok(()), |bytes| self.follow(bytes, on_message));
+                followed.and_then(|()| self.look_at_end()).map(|()| Some(frame))
+            }
+            Poll::Ready(None) => self.ended().map(|()| None),
+        };
+        Poll::Ready(match outcome {
+            Ok(frame) => frame.map(Ok),
+            Err(refusal) => {
+                let why = refusal.message();
+                self.call.cut(Cut::Refused(refusal));
+                Some(Err(why.into()))
+            }
+        })
     }
 
     fn follow(&mut self, chunk: &[u8], mut on_message: impl FnMut(Arrived)) -> Result<(), Refusal> {
-        let at = self.reads.last();
-        let max = self.call.worker().shared.config.limits.max_message_bytes;
-        self.framing
-            .follow(chunk, max, |bytes| on_message(Arrived { at, bytes }))
+        let Self { call, framing, slowness, .. } = self;
+        let at = call.record().last_read();
+        let max = call.worker().shared.config.limits.max_message_bytes;
+        let is_one = self.cardinality == Cardinality::One;
+        if is_one && framing.messages() > 0 && !chunk.is_empty() {
+            return Err(Refusal::TooManyMessages);
+        }
+        if !is_one && framing.is_between() && !chunk.is_empty() {
+            slowness.begin(at);
+        }
+        slowness.came(chunk.len());
+        let left = framing
+            .follow(chunk, max, is_one, |bytes| on_message(Arrived { at, bytes }))
             .map_err(|TooLong { message_bytes }| Refusal::message_too_long(message_bytes, max))?;
-        self.call.hold(chunk.len() as u64)
+        if left > 0 {
+            return Err(Refusal::TooManyMessages);
+        }
+        if !is_one && framing.is_between() {
+            slowness.end();
+        }
+        // Health checks are never refused for want of memory; reflection's requests are as short.
+        if call.kind().is_none() && slowness.bytes() <= FREE_BYTES {
+            return Ok(());
+        }
+        call.hold(chunk.len() as u64)
+    }
+
+    /// The end may come with the last of the data, and is not told again.
+    fn look_at_end(&mut self) -> Result<(), Refusal> {
+        if self.is_end_stream() { self.ended() } else { Ok(()) }
+    }
+
+    fn ended(&mut self) -> Result<(), Refusal> {
+        self.slowness.end();
+        if !self.framing.is_between() {
+            return Err(Refusal::CutShort);
+        }
+        if self.cardinality == Cardinality::One && self.framing.messages() == 0 {
+            return Err(Refusal::NoMessage);
+        }
+        Ok(())
+    }
+
+    /// Nothing has come. Has the call woken when what is to come has taken too long.
+    fn wait(&mut self) -> Result<(), Refusal> {
+        if !self.slowness.is_running() {
+            return Ok(());
+        }
+        let limit = self.call.worker().shared.config.limits.message_timeout;
+        let (now, poll) = (self.call.now(), self.call.poll_number());
+        match self.slowness.wait(limit, now, poll) {
+            Some(due) if due <= now => {
+                Err(Refusal::TooSlow { limit, is_one: self.cardinality == Cardinality::One })
+            }
+            Some(due) => {
+                self.call.wake_at(due);
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {

@@ -3,48 +3,16 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
-use longsync_timer::Timer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-/// How much is read before the connection's calls are looked at. A connection writes only when its
-/// reads have nothing more, so that answers which are due would wait behind all there is to parse.
-const READ_BUDGET: usize = 64 * 1024;
+use crate::frames::{Frames, Unfinished};
+use crate::record::Record;
 
 /// What an HTTP/2 client says first (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// The reads of one connection, seen from outside of it.
-#[derive(Debug)]
-pub(crate) struct Reads {
-    timer: Timer,
-    opened: Instant,
-    last_ns: AtomicU64,
-    budget: AtomicUsize,
-}
-
-impl Reads {
-    /// When the last read that brought something returned.
-    pub(crate) fn last(&self) -> Instant {
-        self.opened + Duration::from_nanos(self.last_ns.load(Ordering::Relaxed))
-    }
-
-    /// Allows as much as one poll of a connection may read.
-    pub(crate) fn refill(&self) {
-        self.budget.store(READ_BUDGET, Ordering::Relaxed);
-    }
-
-    fn read(&self, bytes: usize) {
-        let since = self.timer.now().saturating_duration_since(self.opened);
-        self.last_ns.store(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        let left = self.budget.load(Ordering::Relaxed).saturating_sub(bytes);
-        self.budget.store(left, Ordering::Relaxed);
-    }
-}
 
 /// What a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,28 +21,30 @@ pub(crate) enum Protocol {
     Http2,
 }
 
-/// A stream of bytes whose reads are watched and bounded.
+/// A stream of bytes whose frames are followed, and whose reads are bounded.
 #[derive(Debug)]
 pub(crate) struct Watched<IO> {
     io: IO,
-    reads: Arc<Reads>,
-    /// What was read to find out the protocol, and was not yet read by it.
-    head: Bytes,
+    record: Arc<Record>,
+    /// What was read and not yet passed on: what it took to find out the protocol, and what a turn had
+    /// no room for.
+    ahead: Bytes,
+    /// Of HTTP/2 alone.
+    frames: Option<Followed>,
+}
+
+/// The frames of both directions.
+#[derive(Debug, Default)]
+struct Followed {
+    /// How much of the preface has not been passed on.
+    preface_left: usize,
+    incoming: Frames,
+    outgoing: Frames,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Watched<IO> {
-    pub(crate) fn new(io: IO, timer: &Timer) -> Self {
-        let reads = Reads {
-            timer: timer.clone(),
-            opened: timer.now(),
-            last_ns: AtomicU64::new(0),
-            budget: AtomicUsize::new(READ_BUDGET),
-        };
-        Self { io, reads: Arc::new(reads), head: Bytes::new() }
-    }
-
-    pub(crate) fn reads(&self) -> &Arc<Reads> {
-        &self.reads
+    pub(crate) fn new(io: IO, record: Arc<Record>) -> Self {
+        Self { io, record, ahead: Bytes::new(), frames: None }
     }
 
     /// Reads until it is clear what the client speaks. [`None`]: it left before that.
@@ -86,16 +56,62 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Watched<IO> {
                 break Some(Protocol::Http1);
             }
             if known == HTTP2_PREFACE.len() {
+                let preface_left = HTTP2_PREFACE.len();
+                self.frames = Some(Followed { preface_left, ..Followed::default() });
                 break Some(Protocol::Http2);
             }
             let bytes = self.io.read_buf(&mut head).await?;
             if bytes == 0 {
                 break None;
             }
-            self.reads.read(bytes);
+            self.record.read(bytes);
         };
-        self.head = head.freeze();
+        self.ahead = head.freeze();
         Ok(protocol)
+    }
+}
+
+impl Followed {
+    /// How much of `bytes` may be passed on in this turn.
+    fn pass(&mut self, bytes: &[u8], record: &Record) -> usize {
+        let preface = self.preface_left.min(bytes.len());
+        self.preface_left -= preface;
+        let followed = self.incoming.follow(&bytes[preface..], |frame| record.came(frame));
+        let whole = self.incoming.whole();
+        // The preface ends with the client's first frame (RFC 9113, section 3.4).
+        let first = (whole == 0).then_some(Unfinished::Control);
+        record.stopped_in(whole, self.incoming.unfinished().or(first));
+        preface + followed
+    }
+
+    fn written(&mut self, bytes: &[u8], record: &Record) {
+        self.outgoing.follow(bytes, |frame| {
+            record.went(frame);
+            true
+        });
+    }
+}
+
+impl<IO> Watched<IO> {
+    /// How much of `bytes` may be passed on in this turn.
+    fn pass(&mut self, bytes: &[u8]) -> usize {
+        match &mut self.frames {
+            Some(frames) => frames.pass(bytes, &self.record),
+            None => bytes.len(),
+        }
+    }
+
+    /// What came of a write of `bufs`.
+    fn written(&mut self, bufs: &[io::IoSlice<'_>], result: &Poll<io::Result<usize>>) {
+        let Poll::Ready(written) = result else { return self.record.blocked() };
+        self.record.wrote();
+        let mut left = *written.as_ref().unwrap_or(&0);
+        let Some(frames) = &mut self.frames else { return };
+        for buf in bufs {
+            let taken = left.min(buf.len());
+            frames.written(&buf[..taken], &self.record);
+            left -= taken;
+        }
     }
 }
 
@@ -106,18 +122,26 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Watched<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.head.has_remaining() {
-            let taken = this.head.len().min(buf.remaining());
-            buf.put_slice(&this.head.split_to(taken));
-            return Poll::Ready(Ok(()));
-        }
-        if this.reads.budget.load(Ordering::Relaxed) == 0 {
+        if this.record.is_turn_over() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        if this.ahead.has_remaining() {
+            let ahead = this.ahead.slice(..this.ahead.len().min(buf.remaining()));
+            let passed = this.pass(&ahead);
+            buf.put_slice(&ahead[..passed]);
+            this.ahead.advance(passed);
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-        this.reads.read(buf.filled().len() - before);
+        let came = &buf.filled()[before..];
+        this.record.read(came.len());
+        let passed = this.pass(came);
+        if passed < came.len() {
+            this.ahead = Bytes::copy_from_slice(&came[passed..]);
+            buf.set_filled(before + passed);
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -128,7 +152,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let result = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.written(&[io::IoSlice::new(buf)], &result);
+        result
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -144,7 +170,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let result = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.written(bufs, &result);
+        result
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -74,6 +74,14 @@ impl Payload {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::Echo(bytes) => bytes.len(),
+            Self::Zeros(count) => *count as usize,
+        }
+    }
+
     pub(crate) fn into_bytes(self) -> Bytes {
         match self {
             Self::Empty => Bytes::new(),

@@ -30,6 +30,19 @@ pub(crate) enum Refusal {
         /// What asked for more than it.
         why: String,
     },
+    /// There is to be one message, and the request has more.
+    TooManyMessages,
+    /// There is to be one message, and the request has none.
+    NoMessage,
+    /// The request ends in the middle of a message.
+    CutShort,
+    /// What the client began to send takes too long.
+    TooSlow {
+        /// How long it may take, without what its bytes are worth.
+        limit: Duration,
+        /// Whether it is the request as a whole.
+        is_one: bool,
+    },
 }
 
 impl Refusal {
@@ -46,13 +59,20 @@ impl Refusal {
         }
     }
 
+    pub(crate) fn too_many_in_flight(limit: u64) -> Self {
+        Self::Exhausted {
+            limit: "max-in-flight",
+            why: format!("calls in flight have reached this server's limit of {limit}"),
+        }
+    }
+
     /// The same refusal, with the message that it is about.
     pub(crate) fn of_message(self, id: u64) -> Self {
         match self {
             Self::Invalid { field, why } => {
                 Self::Invalid { field, why: format!("request {id}: {why}") }
             }
-            exhausted @ Self::Exhausted { .. } => exhausted,
+            other => other,
         }
     }
 
@@ -60,6 +80,10 @@ impl Refusal {
         match self {
             Self::Invalid { .. } => Code::InvalidArgument,
             Self::Exhausted { .. } => Code::ResourceExhausted,
+            // gRPC's statuscodes.md: "Request cardinality violation".
+            Self::TooManyMessages | Self::NoMessage => Code::Unimplemented,
+            Self::CutShort => Code::Internal,
+            Self::TooSlow { .. } => Code::DeadlineExceeded,
         }
     }
 
@@ -70,11 +94,26 @@ impl Refusal {
             Self::Exhausted { limit, why } => {
                 format!("{why} (--{limit}): try again with less, or later")
             }
+            Self::TooManyMessages => {
+                "the request goes on behind its message: this method takes exactly one".to_owned()
+            }
+            Self::NoMessage => {
+                "the request has no message: this method takes exactly one".to_owned()
+            }
+            Self::CutShort => {
+                "the request ends in the middle of a message: send the whole of it".to_owned()
+            }
+            Self::TooSlow { limit, is_one } => format!(
+                "{} has taken longer than {} and a second more for each 64 KiB \
+                 (--message-timeout): send it faster",
+                if *is_one { "the request, which has one message," } else { "a message" },
+                text(*limit)
+            ),
         }
     }
 
-    fn detail(&self) -> Any {
-        match self {
+    fn detail(&self) -> Option<Any> {
+        Some(match self {
             Self::Invalid { field, why } => any(
                 "google.rpc.BadRequest",
                 &BadRequest {
@@ -95,7 +134,10 @@ impl Refusal {
                     }],
                 },
             ),
-        }
+            Self::TooManyMessages | Self::NoMessage | Self::CutShort | Self::TooSlow { .. } => {
+                return None;
+            }
+        })
     }
 }
 
@@ -142,7 +184,7 @@ impl Cut {
     pub(crate) fn status(&self, timing: &Timing) -> Status {
         let mut details = Vec::with_capacity(2);
         if let Self::Refused(refusal) = self {
-            details.push(refusal.detail());
+            details.extend(refusal.detail());
         }
         details.push(timing_detail(timing));
         with_details(self.code(), self.message(), details)
@@ -151,11 +193,11 @@ impl Cut {
     /// The status of an HTTP answer that ends so.
     pub(crate) fn http_status(&self) -> StatusCode {
         match self {
-            Self::Refused(Refusal::Invalid { .. }) => StatusCode::BAD_REQUEST,
             Self::Deadline(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::Drain | Self::Refused(Refusal::Exhausted { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::Refused(_) => StatusCode::BAD_REQUEST,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use longsync::quoted;
@@ -17,10 +18,10 @@ use tonic::{Code, Status};
 use crate::answer_body::AnswerBody;
 use crate::call::Call;
 use crate::call_headers::CallHeaders;
-use crate::counters::{Kind, Outcome};
+use crate::counters::Kind;
 use crate::http_face;
-use crate::intake::{Intake, discard};
-use crate::io::Reads;
+use crate::intake::{Cardinality, Intake, discard};
+use crate::record::Record;
 use crate::refusal::Cut;
 use crate::request_body::{Inbox, RequestBody};
 use crate::rpc::direct;
@@ -104,12 +105,11 @@ impl Future for Answer {
                 AnswerBody::of_message(message, call)
             }
             (_, Poll::Ready(Came::Response(response)), Some(call)) => {
-                if call.kind() == Some(Kind::Http) {
-                    call.finish(Outcome::Answered);
-                    this.plain(response)
-                } else {
-                    AnswerBody::of_call(response, call)
-                }
+                let is_head = this.is_head;
+                AnswerBody::of_call(
+                    if is_head { http_face::without_body(response) } else { response },
+                    call,
+                )
             }
             (_, Poll::Ready(Came::Response(response)), None) => this.plain(response),
             _ => unreachable!("only calls are cut, and only they have messages"),
@@ -126,19 +126,16 @@ fn cut_response(cut: &Cut, call: &Call) -> Response<Body> {
 }
 
 /// Sends a request on its way, and begins the call that it is.
-pub(crate) fn route(
-    worker: &Arc<Worker>,
-    reads: &Arc<Reads>,
-    request: Request<Incoming>,
-) -> Answer {
+pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer {
+    let worker = record.worker();
     if !is_grpc(&request) {
         let call = http_face::is_call(&request).then(|| {
-            Call::begin(
-                worker,
-                Some(Kind::Http),
-                CallHeaders::read(request.headers()),
-                reads.last(),
-            )
+            // Over HTTP/1.1 a request is taken after the answers before it, however early it came.
+            let arrived = match request.version() {
+                Version::HTTP_2 => record.last_read(),
+                _ => worker.timer.now(),
+            };
+            Call::begin(record, Some(Kind::Http), CallHeaders::read(request.headers()), arrived)
         });
         let response = http_face::answer(worker, call.clone(), &request);
         let is_head = request.method() == Method::HEAD;
@@ -150,12 +147,14 @@ pub(crate) fn route(
             let headers = CallHeaders::read(request.headers());
             // One that speaks of its encoding has that looked at by the generated service.
             let is_plain_unary = kind == Some(Kind::LongSync) && !headers.has_encoding;
-            let call = Call::begin(worker, kind, headers, reads.last());
+            let call = Call::begin(record, kind, headers, record.last_read());
+            let cardinality = cardinality(kind, request.uri().path());
+            let (parts, body) = request.into_parts();
+            let intake = Intake::new(body, Arc::clone(&call), cardinality);
             if is_plain_unary {
-                let intake = Intake::new(request.into_body(), Arc::clone(&call), Arc::clone(reads));
                 return Answer::direct(call, intake);
             }
-            let response = handler(with_call(request, &call, reads));
+            let response = handler(with_call(parts, intake, &call));
             Answer::of(Some(call), response)
         }
         Err(refused) => {
@@ -189,18 +188,20 @@ fn find(
 }
 
 /// A request whose body is watched, and which has its call beside it.
-fn with_call(
-    request: Request<Incoming>,
-    call: &Arc<Call>,
-    reads: &Arc<Reads>,
-) -> Request<RequestBody> {
+fn with_call(mut parts: Parts, intake: Intake, call: &Arc<Call>) -> Request<RequestBody> {
     let inbox = Inbox::default();
-    let (mut parts, body) = request.into_parts();
     parts.extensions.insert(Arc::clone(call));
     parts.extensions.insert(inbox.clone());
-    let intake = Intake::new(body, Arc::clone(call), Arc::clone(reads));
-    let body = RequestBody::new(intake, inbox);
-    Request::from_parts(parts, body)
+    Request::from_parts(parts, RequestBody::new(intake, inbox))
+}
+
+/// How many messages the request of a known method has.
+fn cardinality(kind: Option<Kind>, path: &str) -> Cardinality {
+    match kind {
+        Some(Kind::LongSync | Kind::LongSyncStream) => Cardinality::One,
+        None if !path.ends_with("/ServerReflectionInfo") => Cardinality::One,
+        _ => Cardinality::Any,
+    }
 }
 
 /// Leaves the body of a request unread.

@@ -2,6 +2,7 @@
 
 mod collect;
 pub(crate) mod direct;
+mod draft;
 mod exchange;
 mod stream;
 mod unary;

@@ -7,23 +7,21 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use longsync_timer::Clock;
+use longsync_timer::{Clock, Timer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 use tonic_health::ServingStatus;
 
-use crate::acceptor::{Accepted, Acceptor};
+use crate::acceptor::{Accepted, Acceptor, BACKLOG};
 use crate::config::Config;
-use crate::connection::serve_connection;
+use crate::connection::serve;
 use crate::counters::Snapshot;
 use crate::files::{connections_within, file_limit};
+use crate::record::Record;
 use crate::worker::{Shared, Worker};
 
-/// How many connections may wait to be accepted; the system may hold it to less.
-const BACKLOG: i32 = 4_096;
-
-/// How long connections may take, once every call has ended, to tell their clients.
+/// How long connections may take, once every call has ended, to write what they have to say.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// A server that has bound its address and serves nobody yet.
@@ -78,8 +76,10 @@ impl Server {
         Stats(Arc::clone(&self.shared))
     }
 
-    /// Serves until `shutdown` ends, then drains: health checks say `NOT_SERVING`, clients are sent
-    /// GOAWAY, waiting calls may go on for the configured drain, and then end with `UNAVAILABLE`.
+    /// Serves until `shutdown` ends. Then health checks say `NOT_SERVING`, and for the configured lame
+    /// duck everything else goes on as before. Then the server drains: it accepts no more connections,
+    /// clients are sent GOAWAY, waiting calls may go on for the configured drain, and end with
+    /// `UNAVAILABLE` after that.
     ///
     /// # Errors
     /// When threads cannot be made, the listener cannot be used, or a worker thread panics.
@@ -102,7 +102,15 @@ impl Server {
             workers.push(sender);
         }
         // The acceptor owns the workers' channels: when it ends, they drain.
+        let shared = Arc::clone(&self.shared);
         let acceptor = Acceptor::new(self.listener, workers, self.max_connections, self.shared)?;
+        let shutdown = async {
+            shutdown.await;
+            shared.set_health(ServingStatus::NotServing).await;
+            if !shared.config.lame_duck.is_zero() {
+                Timer::new(Clock::Monotonic).sleep(shared.config.lame_duck).await;
+            }
+        };
         acceptor.accept_until(shutdown).await;
         for thread in threads {
             thread.await.map_err(|_| io::Error::other("a worker thread has panicked"))?;
@@ -117,7 +125,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(BACKLOG.into())?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }
@@ -142,9 +150,13 @@ fn spawn_worker(
 /// Serves the sockets that the acceptor deals out, and drains when it deals no more.
 async fn run_worker(worker: &Arc<Worker>, mut sockets: mpsc::UnboundedReceiver<Accepted>) {
     let connections = TaskTracker::new();
-    while let Some(accepted) = sockets.recv().await {
-        let worker = Arc::clone(worker);
-        connections.spawn(async move { serve_socket(accepted, &worker).await });
+    while let Some(Accepted { socket, peer, number, place }) = sockets.recv().await {
+        // Here and not in its task, so that the drain waits for every connection that was accepted.
+        let record = Record::open(worker, number, Some(peer));
+        connections.spawn(async move {
+            serve_socket(socket, &record).await;
+            drop(place);
+        });
     }
     worker.drain().await;
     connections.close();
@@ -156,13 +168,11 @@ async fn run_worker(worker: &Arc<Worker>, mut sockets: mpsc::UnboundedReceiver<A
     }
 }
 
-async fn serve_socket(accepted: Accepted, worker: &Arc<Worker>) {
-    let Accepted { socket, place } = accepted;
+async fn serve_socket(socket: TcpStream, record: &Arc<Record>) {
     match to_tokio(socket) {
-        Ok(socket) => serve_connection(socket, worker).await,
+        Ok(socket) => serve(socket, record).await,
         Err(error) => tracing::debug!(%error, "a socket cannot be used"),
     }
-    drop(place);
 }
 
 /// A socket belongs to the runtime that registered it, so it changes threads as std's.

@@ -31,3 +31,75 @@ impl std::ops::AddAssign for Spent {
         self.waited += other.waited;
     }
 }
+
+/// Whether somebody looks after the waits of a call at the moment they end.
+///
+/// All of a call is polled from one task. A wait whose handler was left waiting in one poll and asked
+/// again in the next was looked after all the time, and when it ends late, that is our doing. Where
+/// polls went by without the handler, its answers had no way out: the client held them up.
+#[derive(Debug, Default)]
+pub(crate) struct Attention {
+    /// How often the call's task was polled.
+    polls: u32,
+    /// Up to which poll a handler that asks has not been kept from asking. [`None`]: none has asked yet.
+    until: Option<u32>,
+}
+
+impl Attention {
+    /// The task is polled. Returns how often it was.
+    pub(crate) fn polled(&mut self) -> u32 {
+        self.polls = self.polls.wrapping_add(1);
+        self.polls
+    }
+
+    /// How often the task was polled.
+    pub(crate) fn polls(&self) -> u32 {
+        self.polls
+    }
+
+    /// Whether the handler, which asks now, was kept from asking before.
+    pub(crate) fn was_kept_away(&self) -> bool {
+        self.until.is_some_and(|until| self.polls.wrapping_sub(until).cast_signed() > 0)
+    }
+
+    /// The handler waits for a due time, at which the task will be polled.
+    pub(crate) fn waits(&mut self) {
+        self.until = Some(self.polls.wrapping_add(1));
+    }
+
+    /// The handler has something for the client.
+    pub(crate) fn answers(&mut self) {
+        self.until = Some(self.polls);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_in_each_poll_was_never_kept_away() {
+        let mut attention = Attention { polls: u32::MAX - 2, ..Attention::default() };
+        for _ in 0..6 {
+            attention.polled();
+            assert!(!attention.was_kept_away());
+            attention.waits();
+        }
+        attention.answers();
+        assert!(!attention.was_kept_away(), "in the same poll");
+        attention.polled();
+        assert!(attention.was_kept_away(), "an answer was out, and nobody asked for the next");
+    }
+
+    #[test]
+    fn who_is_left_out_of_a_poll_was_kept_away() {
+        let mut attention = Attention::default();
+        attention.polled();
+        attention.waits();
+        attention.polled();
+        attention.polled();
+        assert!(attention.was_kept_away());
+        attention.waits();
+        assert!(!attention.was_kept_away());
+    }
+}

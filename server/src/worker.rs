@@ -1,5 +1,6 @@
 //! What the calls of one runtime thread share: timer, counters, limits, and how far a shutdown is.
 
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +26,10 @@ pub(crate) struct Shared {
     /// How many connections each worker has.
     pub(crate) connections: Box<[AtomicUsize]>,
     pub(crate) connections_refused: AtomicU64,
+    /// How many were accepted, which is the next one's number.
+    connections_accepted: AtomicU64,
+    /// How many were closed because their clients changed the windows of all streams too often.
+    pub(crate) connections_of_walks: AtomicU64,
     pub(crate) in_flight: Budget,
     pub(crate) buffered_bytes: Budget,
     pub(crate) health: HealthReporter,
@@ -43,6 +48,8 @@ impl Shared {
             host: host_name(),
             connections: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             connections_refused: AtomicU64::new(0),
+            connections_accepted: AtomicU64::new(0),
+            connections_of_walks: AtomicU64::new(0),
             health: HealthReporter::new(),
             is_healthy: AtomicBool::new(false),
             counters: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
@@ -52,6 +59,16 @@ impl Shared {
     /// How many connections are open.
     pub(crate) fn open_connections(&self) -> usize {
         self.connections.iter().map(|open| open.load(Ordering::Relaxed)).sum()
+    }
+
+    /// The number of the connection that is accepted now.
+    pub(crate) fn next_connection(&self) -> u64 {
+        self.connections_accepted.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What health checks are told: no, from the beginning of a shutdown on.
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.is_healthy.load(Ordering::Relaxed)
     }
 
     /// What all workers counted together, until now.
@@ -98,6 +115,8 @@ pub struct Worker {
     pub(crate) shared: Arc<Shared>,
     phase: watch::Sender<Phase>,
     calls: AtomicUsize,
+    /// How many connections have not been told of a shutdown, or may not have heard of it.
+    untold: AtomicUsize,
     idle: Notify,
 }
 
@@ -116,6 +135,7 @@ impl Worker {
             shared,
             phase: watch::Sender::new(Phase::Serving),
             calls: AtomicUsize::new(0),
+            untold: AtomicUsize::new(0),
             idle: Notify::new(),
         })
     }
@@ -125,9 +145,11 @@ impl Worker {
         self.shared.snapshot()
     }
 
-    /// Shuts down: health checks are told, clients are told to open no more calls (GOAWAY), calls
-    /// that wait may go on for the configured drain, and then end with `UNAVAILABLE`, as does every
-    /// call that arrives later. Returns when no call is left to wait for.
+    /// Shuts down: health checks are told, clients are told to open no more calls (GOAWAY), and calls
+    /// may go on for the configured drain. Calls that cross that word on the wire are served as any
+    /// other, for a client has heard it only when the PING behind it came back, or after a second.
+    /// Returns when every client was told and no call is left, or when the drain is over; what still
+    /// waits then ends with `UNAVAILABLE`, as does every call that arrives later.
     ///
     /// # Cancel safety
     /// A drain whose future is dropped goes no further: calls that wait are not ended by it. It can be
@@ -137,7 +159,7 @@ impl Worker {
         self.go_on_to(Phase::Draining);
         let drain = self.timer.sleep(self.shared.config.drain);
         tokio::select! {
-            () = self.all_calls_ended() => {}
+            () = self.all_is_over() => {}
             _ = drain => {}
         }
         self.go_on_to(Phase::Drained);
@@ -155,12 +177,14 @@ impl Worker {
         });
     }
 
-    pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
-        self.phase.subscribe()
-    }
-
-    pub(crate) fn is_serving(&self) -> bool {
-        *self.phase.borrow() == Phase::Serving
+    /// Ends when a shutdown is as far as `phase`.
+    pub(crate) fn reaches(&self, phase: Phase) -> impl Future<Output = Phase> + Send + use<> {
+        let mut now = self.phase.subscribe();
+        async move {
+            // The sender lives in the worker, which whoever waits has.
+            let _ = now.wait_for(|now| *now >= phase).await;
+            phase
+        }
     }
 
     pub(crate) fn is_drained(&self) -> bool {
@@ -181,8 +205,19 @@ impl Worker {
         }
     }
 
-    async fn all_calls_ended(&self) {
-        while self.calls.load(Ordering::Relaxed) > 0 {
+    pub(crate) fn connection_opened(&self) {
+        self.untold.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection will bring no more calls, or had its time to learn that it should not.
+    pub(crate) fn connection_told(&self) {
+        if self.untold.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.idle.notify_one();
+        }
+    }
+
+    async fn all_is_over(&self) {
+        while self.untold.load(Ordering::Relaxed) + self.calls.load(Ordering::Relaxed) > 0 {
             self.idle.notified().await;
         }
     }

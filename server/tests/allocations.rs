@@ -63,7 +63,7 @@ fn allocations(calls: u64) -> Result<u64> {
     let allocated = allocation_counter::measure(|| {
         runtime.block_on(async {
             let worker = Worker::new(Config::default(), Clock::Monotonic).await;
-            serve_connection(far, &worker).await;
+            serve_connection(far, None, &worker).await;
         });
     });
     client.join().map_err(|_| anyhow!("the client has panicked"))??;

@@ -78,7 +78,7 @@ async fn a_connection_that_ended_is_replaced() {
     let connections = connections(&target);
     let serve_one = async || {
         let (socket, _) = listener.accept().await.unwrap();
-        serve_connection(socket, &worker).await;
+        serve_connection(socket, None, &worker).await;
     };
     // The first connection is served until it has answered, and then dropped.
     tokio::select! {
@@ -157,7 +157,7 @@ async fn calls_that_wait_for_the_same_attempt_fail_together() {
 async fn over_an_in_memory_stream_a_call_takes_exactly_its_delay() {
     let worker = Worker::new(Config::default(), Clock::Tokio).await;
     let (near, far) = tokio::io::duplex(64 * 1024);
-    tokio::spawn(async move { serve_connection(far, &worker).await });
+    tokio::spawn(async move { serve_connection(far, None, &worker).await });
     let timer = Timer::new(Clock::Tokio);
     let connection = Connection::begin(near, timer.clone()).await.unwrap();
     assert_eq!(connection.max_streams(), 16_384);

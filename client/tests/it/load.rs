@@ -301,7 +301,7 @@ async fn a_lost_connection_fails_its_calls_and_is_opened_anew() {
         drop(connection.accept().await);
         drop(connection);
         let (socket, _) = listener.accept().await.unwrap();
-        longsync_server::serve_connection(socket, &worker).await;
+        longsync_server::serve_connection(socket, None, &worker).await;
     });
     let schedule = Schedule::Constant(rate(200));
     let plan = LoadPlan {

@@ -8,6 +8,7 @@ use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse};
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
+use super::draft::Draft;
 use super::refuse;
 use crate::call::Call;
 use crate::intake::Arrived;
@@ -50,14 +51,16 @@ pub(super) async fn answer(
     }
     let behavior = behavior.unwrap_or_else(|| call.worker().shared.config.behavior.clone());
     let received_at = received_at.unwrap_or_else(|| call.received(""));
-    call.release(payload.held_bytes());
-    Ok(LongSyncCollectResponse {
+    let message = LongSyncCollectResponse {
         message: longsync::DONE.to_owned(),
         timing: Some(call.timing(spent, &behavior, received_at)),
-        payload: payload.into_bytes(),
         count: totals.count,
         payload_bytes: totals.payload_bytes,
-    })
+        ..LongSyncCollectResponse::default()
+    };
+    let draft = Draft::new(message, payload);
+    poll_fn(|cx| draft.poll_room(call, cx)).await.map_err(|why| refuse(call, why))?;
+    Ok(draft.into_message())
 }
 
 #[derive(Debug, Default)]

@@ -2,24 +2,23 @@
 //! in memory. It answers as the generated service does; the tests of `LongSync` run over both.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
-use longsync::v1::{LongSyncRequest, LongSyncResponse};
+use bytes::{Bytes, BytesMut};
+use longsync::v1::LongSyncRequest;
 use prost::Message as _;
 use tonic::Status;
 
 use super::{refuse, unary};
 use crate::call::Call;
+use crate::framing::PREFIX;
 use crate::intake::{Arrived, Intake};
 use crate::plan::{Ask, Plan};
-use crate::wait::Wait;
-
-/// A byte of flags and four of length stand before each message (gRPC's PROTOCOL-HTTP2.md).
-const PREFIX: usize = 5;
+use crate::wait::{Spent, Wait};
 
 /// The answer to a unary call, on its way: the encoded message with its prefix.
 pub(crate) struct Answer {
@@ -37,19 +36,32 @@ enum Phase {
 struct Reading {
     intake: Intake,
     /// What has come so far, from the prefix on.
-    bytes: Bytes,
+    bytes: Kept,
     arrived: Option<Arrived>,
 }
 
+/// Bytes of a message.
+enum Kept {
+    /// A message nearly always comes whole: then its chunk is not copied.
+    Whole(Bytes),
+    /// A chunk keeps all of the buffer alive that its read came in: pieces are copied out of it.
+    Pieces(BytesMut),
+}
+
 struct Waiting {
+    /// What comes behind the message: its end, or what must not be there.
+    rest: Option<Box<Reading>>,
     wait: Wait,
+    /// Once the wait is over.
+    spent: Option<Spent>,
     plan: Plan,
     received_at: SystemTime,
 }
 
 impl Answer {
     pub(crate) fn new(call: Arc<Call>, intake: Intake) -> Self {
-        let reading = Reading { intake, bytes: Bytes::new(), arrived: None };
+        let bytes = Kept::Whole(Bytes::new());
+        let reading = Reading { intake, bytes, arrived: None };
         Self { call, phase: Phase::Reading(Box::new(reading)) }
     }
 }
@@ -59,26 +71,19 @@ impl Future for Answer {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { call, phase } = &mut *self;
-        loop {
-            match phase {
-                Phase::Reading(reading) => {
-                    let message = ready!(reading.poll_message(cx))?;
-                    *phase = Phase::Waiting(begin_wait(call, &message)?);
-                }
-                Phase::Waiting(Waiting { wait, .. }) => {
-                    let spent = ready!(call.poll_wait(*wait));
-                    let over = std::mem::replace(phase, Phase::Over);
-                    let Phase::Waiting(Waiting { plan, received_at, .. }) = over else { continue };
-                    return Poll::Ready(Ok(framed(&unary::response(
-                        call,
-                        plan,
-                        spent,
-                        received_at,
-                    ))));
-                }
-                Phase::Over => return Poll::Pending,
-            }
+        if let Phase::Reading(reading) = phase {
+            let message = ready!(reading.poll_message(cx))?;
+            let Phase::Reading(reading) = mem::replace(phase, Phase::Over) else {
+                return Poll::Pending;
+            };
+            *phase = Phase::Waiting(begin_wait(call, &message, reading)?);
         }
+        let Phase::Waiting(waiting) = phase else { return Poll::Pending };
+        ready!(waiting.poll_over(call, cx))?;
+        let Phase::Waiting(waiting) = mem::replace(phase, Phase::Over) else {
+            return Poll::Pending;
+        };
+        waiting.poll_answer(call, phase, cx)
     }
 }
 
@@ -89,67 +94,121 @@ struct Received {
 }
 
 impl Reading {
-    /// Reads to the end of the request, which a client may send after its message.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, Status>> {
-        while !(self.arrived.is_some() && self.intake.is_end_stream()) {
-            let arrived = &mut self.arrived;
-            let frame = self.intake.poll_frame(cx, |message| {
-                arrived.get_or_insert(message);
-            });
-            match ready!(frame) {
-                None => break,
-                Some(Err(why)) => return Poll::Ready(Err(Status::internal(why.to_string()))),
-                Some(Ok(frame)) => {
-                    if let Ok(chunk) = frame.into_data() {
-                        self.keep(chunk);
-                    }
-                }
+        while self.arrived.is_none() {
+            if ready!(self.poll_more(cx)?).is_none() {
+                break;
             }
         }
         Poll::Ready(self.decode())
     }
 
-    /// A message nearly always comes whole: then its chunk is not copied.
+    /// Reads to the end of the request, which a client may send after its message.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        while !self.intake.is_end_stream() {
+            if ready!(self.poll_more(cx)?).is_none() {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// [`None`]: it has ended.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<()>, Status>> {
+        let arrived = &mut self.arrived;
+        let frame = self.intake.poll_frame(cx, |message| {
+            arrived.get_or_insert(message);
+        });
+        Poll::Ready(match ready!(frame) {
+            None => Ok(None),
+            Some(Err(why)) => Err(Status::internal(why.to_string())),
+            Some(Ok(frame)) => {
+                if let Ok(chunk) = frame.into_data() {
+                    self.keep(chunk);
+                }
+                Ok(Some(()))
+            }
+        })
+    }
+
     fn keep(&mut self, chunk: Bytes) {
-        if self.bytes.is_empty() {
-            self.bytes = chunk;
-        } else {
-            let mut joined = BytesMut::from(std::mem::take(&mut self.bytes));
-            joined.extend_from_slice(&chunk);
-            self.bytes = joined.freeze();
+        match &mut self.bytes {
+            Kept::Whole(bytes) if bytes.is_empty() && self.arrived.is_some() => *bytes = chunk,
+            Kept::Whole(bytes) => {
+                let mut pieces = BytesMut::from(&bytes[..]);
+                pieces.extend_from_slice(&chunk);
+                self.bytes = Kept::Pieces(pieces);
+            }
+            Kept::Pieces(pieces) => pieces.extend_from_slice(&chunk),
         }
     }
 
+    /// The message, of which nothing stays behind.
     fn decode(&mut self) -> Result<Received, Status> {
+        let bytes = match mem::replace(&mut self.bytes, Kept::Whole(Bytes::new())) {
+            Kept::Whole(bytes) => bytes,
+            Kept::Pieces(pieces) => pieces.freeze(),
+        };
         let Some(arrived) = self.arrived else {
             return Err(Status::internal("the request ended before its message was whole"));
         };
-        if self.bytes[0] != 0 {
+        if bytes[0] != 0 {
             return Err(Status::internal(
                 "the message says that it is compressed, and the call does not say how",
             ));
         }
-        let length = usize::try_from(arrived.bytes).unwrap_or(usize::MAX).min(self.bytes.len());
-        let request = LongSyncRequest::decode(self.bytes.slice(PREFIX..length))
+        let request = LongSyncRequest::decode(bytes.slice(PREFIX..))
             .map_err(|error| Status::internal(error.to_string()))?;
         Ok(Received { request, arrived })
     }
 }
 
-fn begin_wait(call: &Call, message: &Received) -> Result<Waiting, Status> {
+impl Waiting {
+    /// Ready when the wait is over and the request has ended.
+    fn poll_over(&mut self, call: &Call, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        if let Some(rest) = &mut self.rest
+            && rest.poll_end(cx)?.is_ready()
+        {
+            self.rest = None;
+        }
+        if self.spent.is_none()
+            && let Poll::Ready(spent) = call.poll_wait(self.wait)
+        {
+            self.spent = Some(spent);
+        }
+        if self.spent.is_some() && self.rest.is_none() {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// The answer, once there is room for it; until then the wait goes back into its phase.
+    fn poll_answer(
+        self,
+        call: &Call,
+        phase: &mut Phase,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Bytes, Status>> {
+        let Self { plan, spent, received_at, wait, .. } = self;
+        let draft = unary::draft(call, plan.clone(), spent.unwrap_or_default(), received_at);
+        match draft.poll_room(call, cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(draft.into_framed())),
+            Poll::Ready(Err(why)) => Poll::Ready(Err(refuse(call, why))),
+            Poll::Pending => {
+                *phase = Phase::Waiting(Self { rest: None, wait, spent, plan, received_at });
+                Poll::Pending
+            }
+        }
+    }
+}
+
+fn begin_wait(call: &Call, message: &Received, reading: Box<Reading>) -> Result<Waiting, Status> {
     let Received { request, arrived } = message;
     let received_at = call.received(&request.call_id);
     let plan = call.plan(Ask::from(request)).map_err(|why| refuse(call, why))?;
     call.release(arrived.bytes.saturating_sub(plan.payload.held_bytes()));
-    Ok(Waiting { wait: Wait { start: arrived.at, planned: plan.delay }, plan, received_at })
-}
-
-/// The message as a gRPC body has it.
-fn framed(message: &LongSyncResponse) -> Bytes {
-    let length = message.encoded_len();
-    let mut bytes = BytesMut::with_capacity(PREFIX + length);
-    bytes.put_u8(0);
-    bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    message.encode(&mut bytes).expect("there is room for the message");
-    bytes.freeze()
+    let rest = Some(reading).filter(|reading| !reading.intake.is_end_stream());
+    let wait = Wait { start: arrived.at, planned: plan.delay };
+    Ok(Waiting { rest, wait, spent: None, plan, received_at })
 }

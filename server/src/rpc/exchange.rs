@@ -11,11 +11,14 @@ use longsync::v1::{Failure, LongSyncExchangeRequest, LongSyncExchangeResponse};
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
+use super::draft::Draft;
+use super::refuse;
 use crate::call::Call;
-use crate::plan::{Ask, Plan};
+use crate::plan::{Ask, Payload, Plan};
 use crate::refusal::Refusal;
 use crate::request_body::Inbox;
 use crate::wait::{Spent, Wait};
+use crate::worker::Worker;
 
 /// The answers, in the order in which they are due.
 ///
@@ -28,7 +31,12 @@ pub(crate) struct Answers {
     requests: Streaming<LongSyncExchangeRequest>,
     have_requests_ended: bool,
     unanswered: BinaryHeap<Reverse<Unanswered>>,
+    /// An answer that waits for room.
+    making: Option<Box<Draft<LongSyncExchangeResponse>>>,
     taken: u64,
+    /// When the waits were looked after last: those that were due by then ended then, though their
+    /// answers may have no way out.
+    looked_at: Instant,
 }
 
 /// A request that waits for its answer, ordered by when that is due; equals in order of arrival.
@@ -49,44 +57,54 @@ impl Answers {
         requests: Streaming<LongSyncExchangeRequest>,
     ) -> Self {
         Self {
+            looked_at: call.arrived(),
             call,
             inbox,
             requests,
             have_requests_ended: false,
             unanswered: BinaryHeap::new(),
+            making: None,
             taken: 0,
         }
     }
 
-    /// The next answer that is due, if one is.
-    fn due_answer(&mut self, now: Instant) -> Option<LongSyncExchangeResponse> {
-        if self.unanswered.peek()?.0.due > now {
-            return None;
+    /// Begins the next answer that is due, if one is.
+    fn begin_due_answer(&mut self, now: Instant) {
+        if self.unanswered.peek().is_none_or(|Reverse(first)| first.due > now) {
+            return;
         }
-        let Reverse(Unanswered { id, wait, plan, received_at, .. }) = self.unanswered.pop()?;
-        let spent = self.call.waited(wait, now);
-        self.call.release(plan.payload.held_bytes());
-        Some(LongSyncExchangeResponse {
+        if self.unanswered.len() > 1 {
+            self.give_places_back(1);
+        }
+        let Some(Reverse(Unanswered { due, id, wait, plan, received_at, .. })) =
+            self.unanswered.pop()
+        else {
+            return;
+        };
+        let spent = self.call.waited(wait, self.looked_at.max(due));
+        let message = LongSyncExchangeResponse {
             message: longsync::DONE.to_owned(),
             timing: Some(self.call.timing(spent, &plan.behavior, received_at)),
-            payload: plan.payload.into_bytes(),
             id,
-            failure: None,
-        })
+            ..LongSyncExchangeResponse::default()
+        };
+        self.making = Some(Box::new(Draft::new(message, plan.payload)));
     }
 
     /// Takes a request off the stream. One that cannot be served is answered at once.
-    fn take(
-        &mut self,
-        request: &LongSyncExchangeRequest,
-        now: Instant,
-    ) -> Option<LongSyncExchangeResponse> {
+    fn take(&mut self, request: &LongSyncExchangeRequest, now: Instant) {
         let received_at = self.call.received(&request.call_id);
-        let plan = match self.call.plan(Ask::from(request)) {
+        let planned = self.call.plan(Ask::from(request)).and_then(|plan| {
+            self.take_place()?;
+            Ok(plan)
+        });
+        let plan = match planned {
             Ok(plan) => plan,
             Err(why) => {
                 self.inbox.take(&self.call, 0);
-                return Some(self.failure(request.id, &why, received_at));
+                let failure = self.failure(request.id, &why, received_at);
+                self.making = Some(Box::new(Draft::new(failure, Payload::Empty)));
+                return;
             }
         };
         self.inbox.take(&self.call, plan.payload.held_bytes());
@@ -94,7 +112,20 @@ impl Answers {
         let (due, order, id) = (wait.due(), self.taken, request.id);
         self.taken += 1;
         self.unanswered.push(Reverse(Unanswered { due, order, id, wait, plan, received_at }));
-        None
+    }
+
+    /// A message that waits takes a place as a call does; the first has that of the exchange itself.
+    fn take_place(&self) -> Result<(), Refusal> {
+        let Worker { shared, index, .. } = &**self.call.worker();
+        if self.unanswered.is_empty() || shared.in_flight.take(*index, 1) {
+            return Ok(());
+        }
+        Err(Refusal::too_many_in_flight(shared.config.limits.max_in_flight))
+    }
+
+    fn give_places_back(&self, places: usize) {
+        let Worker { shared, index, .. } = &**self.call.worker();
+        shared.in_flight.give_back(*index, places as u64);
     }
 
     fn failure(&self, id: u64, why: &Refusal, received_at: SystemTime) -> LongSyncExchangeResponse {
@@ -110,6 +141,27 @@ impl Answers {
             ..LongSyncExchangeResponse::default()
         }
     }
+
+    /// The answer that is being made, once there is room for it.
+    fn poll_made(
+        &mut self,
+        cx: &Context<'_>,
+    ) -> Option<Poll<Result<LongSyncExchangeResponse, Status>>> {
+        let draft = self.making.take()?;
+        Some(match draft.poll_room(&self.call, cx) {
+            Poll::Pending => {
+                self.making = Some(draft);
+                Poll::Pending
+            }
+            Poll::Ready(room) => {
+                self.call.answers();
+                Poll::Ready(match room {
+                    Ok(()) => Ok(draft.into_message()),
+                    Err(why) => Err(refuse(&self.call, why)),
+                })
+            }
+        })
+    }
 }
 
 impl Stream for Answers {
@@ -118,31 +170,39 @@ impl Stream for Answers {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         let limit = this.call.worker().shared.config.limits.max_unanswered.get();
+        if !this.call.was_kept_away() {
+            this.looked_at = this.call.now();
+        }
         loop {
             let now = this.call.now();
-            if let Some(answer) = this.due_answer(now) {
-                return Poll::Ready(Some(Ok(answer)));
+            if this.making.is_none() {
+                this.begin_due_answer(now);
+            }
+            if let Some(made) = this.poll_made(cx) {
+                return made.map(Some);
             }
             if this.have_requests_ended || this.unanswered.len() >= limit {
                 break;
             }
             match Pin::new(&mut this.requests).poll_next(cx) {
-                Poll::Ready(Some(Ok(request))) => {
-                    if let Some(failure) = this.take(&request, now) {
-                        return Poll::Ready(Some(Ok(failure)));
-                    }
-                }
+                Poll::Ready(Some(Ok(request))) => this.take(&request, now),
                 Poll::Ready(Some(Err(status))) => return Poll::Ready(Some(Err(status))),
                 Poll::Ready(None) => this.have_requests_ended = true,
                 Poll::Pending => break,
             }
         }
         match this.unanswered.peek() {
-            Some(Reverse(first)) => this.call.wake_at(first.due),
+            Some(Reverse(first)) => this.call.wait_until(first.due),
             None if this.have_requests_ended => return Poll::Ready(None),
-            None => {}
+            None => this.call.wait_for_more(),
         }
         Poll::Pending
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        self.give_places_back(self.unanswered.len().saturating_sub(1));
     }
 }
 

@@ -2,28 +2,43 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use longsync::v1::{LongSyncStreamRequest, LongSyncStreamResponse};
 use tokio_stream::Stream;
 use tonic::Status;
 
+use super::draft::Draft;
+use super::refuse;
 use crate::call::Call;
 use crate::plan::{self, Ask, Plan};
 use crate::refusal::Refusal;
 use crate::request_body::Inbox;
-use crate::wait::Wait;
+use crate::wait::{Spent, Wait};
 
 /// The answers, each due its delay after the due time of the one before: lateness does not add up.
+/// While the client does not take what there is, the next wait has not begun.
 #[derive(Debug)]
 pub(crate) struct Answers {
     call: Arc<Call>,
     plan: Plan,
     received_at: SystemTime,
     start: Instant,
+    /// Until when the client may have held up the wait that is under way.
+    free: Instant,
+    phase: Phase,
     index: u32,
     count: u32,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The answer before is out, or the request has come.
+    Between,
+    Waiting,
+    /// The wait is over, and the answer waits for room.
+    Making(Box<Draft<LongSyncStreamResponse>>),
 }
 
 impl Answers {
@@ -36,28 +51,65 @@ impl Answers {
         let count = plan::count(request.count, &call.worker().shared.config.limits)?;
         let plan = call.plan(Ask::from(request))?;
         let start = inbox.take(call, plan.payload.held_bytes()).at;
-        Ok(Self { call: Arc::clone(call), plan, received_at, start, index: 0, count })
+        Ok(Self {
+            call: Arc::clone(call),
+            plan,
+            received_at,
+            start,
+            // The generated service reads to the end of the request before it calls this.
+            free: call.record().last_read(),
+            phase: Phase::Between,
+            index: 0,
+            count,
+        })
+    }
+
+    fn draft(&self, spent: Spent) -> Draft<LongSyncStreamResponse> {
+        let message = LongSyncStreamResponse {
+            message: longsync::DONE.to_owned(),
+            timing: Some(self.call.timing(spent, &self.plan.behavior, self.received_at)),
+            index: self.index,
+            ..LongSyncStreamResponse::default()
+        };
+        Draft::with_shared(message, self.plan.payload.clone())
     }
 }
 
 impl Stream for Answers {
     type Item = Result<LongSyncStreamResponse, Status>;
 
-    fn poll_next(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        if this.index == this.count {
-            return Poll::Ready(None);
+        loop {
+            match std::mem::replace(&mut this.phase, Phase::Between) {
+                Phase::Between if this.index == this.count => return Poll::Ready(None),
+                Phase::Between => {
+                    if this.index > 0 && this.call.was_kept_away() {
+                        this.start = this.call.now();
+                    }
+                    this.phase = Phase::Waiting;
+                }
+                Phase::Waiting => {
+                    let wait = Wait { start: this.start, planned: this.plan.delay };
+                    let Poll::Ready(spent) = this.call.poll_wait_held_up(wait, this.free) else {
+                        this.phase = Phase::Waiting;
+                        return Poll::Pending;
+                    };
+                    this.start = wait.due();
+                    this.phase = Phase::Making(Box::new(this.draft(spent)));
+                }
+                Phase::Making(draft) => {
+                    let Poll::Ready(room) = draft.poll_room(&this.call, cx) else {
+                        this.phase = Phase::Making(draft);
+                        return Poll::Pending;
+                    };
+                    this.index += 1;
+                    return Poll::Ready(Some(match room {
+                        Ok(()) => Ok(draft.into_message()),
+                        Err(why) => Err(refuse(&this.call, why)),
+                    }));
+                }
+            }
         }
-        let wait = Wait { start: this.start, planned: this.plan.delay };
-        let spent = ready!(this.call.poll_wait(wait));
-        let answer = LongSyncStreamResponse {
-            message: longsync::DONE.to_owned(),
-            timing: Some(this.call.timing(spent, &this.plan.behavior, this.received_at)),
-            payload: this.plan.payload.clone().into_bytes(),
-            index: this.index,
-        };
-        this.start = wait.due();
-        this.index += 1;
-        Poll::Ready(Some(Ok(answer)))
     }
 }

@@ -27,7 +27,7 @@ impl Memory {
     pub(crate) fn open(&self) -> (DuplexStream, JoinHandle<()>) {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         let worker = Arc::clone(&self.worker);
-        let serving = tokio::spawn(async move { serve_connection(theirs, &worker).await });
+        let serving = tokio::spawn(async move { serve_connection(theirs, None, &worker).await });
         (ours, serving)
     }
 

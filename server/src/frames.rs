@@ -1,0 +1,286 @@
+//! Follows HTTP/2 frames in a stream of bytes (RFC 9113, section 4.1) without keeping them. Pure.
+
+const HEAD_BYTES: usize = 9;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
+
+const ACK: u8 = 1;
+const END_HEADERS: u8 = 4;
+const SETTINGS_INITIAL_WINDOW_SIZE: u16 = 4;
+
+/// A frame that has gone by, as far as its kind is of interest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Frame {
+    /// So many bytes that count against the windows, padding included.
+    Data(u32),
+    /// The head of a request, or its trailers.
+    Headers,
+    Reset,
+    /// What the sender takes of a stream before it was told more, if the frame says so.
+    Settings {
+        is_ack: bool,
+        initial_window: Option<u32>,
+    },
+    Ping {
+        is_ack: bool,
+        payload: [u8; 8],
+    },
+    Goaway,
+    /// More that may be sent on the connection as a whole.
+    Credit(u32),
+    Other,
+}
+
+/// What a stream of frames stops in the middle of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// The head of a frame, or a frame that is short: everything but DATA.
+    Control,
+    /// A block of headers, of which more frames must follow.
+    Headers,
+    /// A DATA frame.
+    Data,
+}
+
+/// Follows frames, whatever pieces their bytes come in.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    head: [u8; HEAD_BYTES],
+    head_len: usize,
+    /// How much of the frame's payload is still to come.
+    payload_left: u32,
+    /// The start of a payload; of SETTINGS, the entry that is coming.
+    part: [u8; 8],
+    part_len: usize,
+    initial_window: Option<u32>,
+    is_block_open: bool,
+    whole: u64,
+}
+
+impl Frames {
+    /// Follows `bytes`, and calls `on_frame` at the end of each frame. Where that returns false, it
+    /// goes no further. Returns how many bytes were followed.
+    pub(crate) fn follow(
+        &mut self,
+        bytes: &[u8],
+        mut on_frame: impl FnMut(Frame) -> bool,
+    ) -> usize {
+        let mut at = 0;
+        while at < bytes.len() {
+            at += self.take_head(&bytes[at..]);
+            if self.head_len < HEAD_BYTES {
+                break;
+            }
+            let taken = (bytes.len() - at).min(self.payload_left as usize);
+            self.look_into(&bytes[at..at + taken]);
+            at += taken;
+            self.payload_left -= u32::try_from(taken).unwrap_or(self.payload_left);
+            if self.payload_left == 0 && !on_frame(self.end()) {
+                break;
+            }
+        }
+        at
+    }
+
+    /// In the middle of what the bytes have stopped, if they have.
+    pub(crate) fn unfinished(&self) -> Option<Unfinished> {
+        match self.head_len {
+            0 if self.is_block_open => Some(Unfinished::Headers),
+            0 => None,
+            HEAD_BYTES if self.kind() == DATA => Some(Unfinished::Data),
+            HEAD_BYTES if matches!(self.kind(), HEADERS | CONTINUATION) => {
+                Some(Unfinished::Headers)
+            }
+            _ => Some(Unfinished::Control),
+        }
+    }
+
+    /// How many frames have gone by, a block of headers counting as one.
+    pub(crate) fn whole(&self) -> u64 {
+        self.whole
+    }
+
+    fn take_head(&mut self, bytes: &[u8]) -> usize {
+        let taken = bytes.len().min(HEAD_BYTES - self.head_len);
+        if taken == 0 {
+            return 0;
+        }
+        self.head[self.head_len..self.head_len + taken].copy_from_slice(&bytes[..taken]);
+        self.head_len += taken;
+        if self.head_len == HEAD_BYTES {
+            self.payload_left = self.length();
+            self.part_len = 0;
+            self.initial_window = None;
+        }
+        taken
+    }
+
+    /// Keeps what is of interest in a payload: a few bytes of a few kinds of frames.
+    fn look_into(&mut self, mut payload: &[u8]) {
+        let wanted = match self.kind() {
+            SETTINGS => 6,
+            PING => 8,
+            WINDOW_UPDATE => 4,
+            _ => return,
+        };
+        while !payload.is_empty() && self.part_len < wanted {
+            let (taken, rest) = payload.split_at(payload.len().min(wanted - self.part_len));
+            self.part[self.part_len..self.part_len + taken.len()].copy_from_slice(taken);
+            self.part_len += taken.len();
+            payload = rest;
+            if wanted == 6 && self.part_len == 6 {
+                self.part_len = 0;
+                let [high, low, value @ ..] = self.part;
+                if u16::from_be_bytes([high, low]) == SETTINGS_INITIAL_WINDOW_SIZE {
+                    let [a, b, c, d, ..] = value;
+                    self.initial_window = Some(u32::from_be_bytes([a, b, c, d]));
+                }
+            }
+        }
+    }
+
+    fn end(&mut self) -> Frame {
+        self.head_len = 0;
+        if matches!(self.kind(), HEADERS | CONTINUATION) {
+            self.is_block_open = self.flags() & END_HEADERS == 0;
+        }
+        self.whole += u64::from(!self.is_block_open);
+        let is_ack = self.flags() & ACK != 0;
+        match self.kind() {
+            DATA => Frame::Data(self.length()),
+            HEADERS => Frame::Headers,
+            RST_STREAM => Frame::Reset,
+            SETTINGS => Frame::Settings { is_ack, initial_window: self.initial_window },
+            PING => Frame::Ping { is_ack, payload: self.part },
+            GOAWAY => Frame::Goaway,
+            WINDOW_UPDATE if self.head[5..] == [0; 4] => {
+                let [a, b, c, d, ..] = self.part;
+                Frame::Credit(u32::from_be_bytes([a & 0x7f, b, c, d]))
+            }
+            _ => Frame::Other,
+        }
+    }
+
+    fn length(&self) -> u32 {
+        u32::from_be_bytes([0, self.head[0], self.head[1], self.head[2]])
+    }
+
+    fn kind(&self) -> u8 {
+        self.head[3]
+    }
+
+    fn flags(&self) -> u8 {
+        self.head[4]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap();
+        [&length.to_be_bytes()[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+    }
+
+    fn frames() -> (Vec<u8>, Vec<Frame>) {
+        let window = |value: u32| [&[0, 4][..], &value.to_be_bytes()].concat();
+        let settings = [&[0, 3, 0, 0, 0, 9][..], &window(7), &window(70_000)].concat();
+        let bytes = [
+            frame(SETTINGS, 0, 0, &settings),
+            frame(SETTINGS, ACK, 0, &[]),
+            frame(HEADERS, 0, 1, &[9; 30]),
+            frame(CONTINUATION, END_HEADERS, 1, &[9; 3]),
+            frame(DATA, 1, 1, &[5; 300]),
+            frame(PING, ACK, 0, b"pingpong"),
+            frame(WINDOW_UPDATE, 0, 0, &1_000_u32.to_be_bytes()),
+            frame(WINDOW_UPDATE, 0, 1, &2_000_u32.to_be_bytes()),
+            frame(0x42, 0, 0, &[0; 20]),
+            frame(RST_STREAM, 0, 1, &[0; 4]),
+            frame(GOAWAY, 0, 0, &[0; 8]),
+        ];
+        let seen = vec![
+            Frame::Settings { is_ack: false, initial_window: Some(70_000) },
+            Frame::Settings { is_ack: true, initial_window: None },
+            Frame::Headers,
+            Frame::Other,
+            Frame::Data(300),
+            Frame::Ping { is_ack: true, payload: *b"pingpong" },
+            Frame::Credit(1_000),
+            Frame::Other,
+            Frame::Other,
+            Frame::Reset,
+            Frame::Goaway,
+        ];
+        (bytes.concat(), seen)
+    }
+
+    proptest! {
+        /// However the bytes are cut, the same frames go by, and between them nothing is unfinished.
+        #[test]
+        fn pieces_do_not_change_what_goes_by(cuts in proptest::collection::vec(1_usize..40, 0..60)) {
+            let (bytes, expected) = frames();
+            let (mut follower, mut seen, mut rest) = (Frames::default(), Vec::new(), &bytes[..]);
+            for cut in cuts.into_iter().chain([usize::MAX]) {
+                let (piece, after) = rest.split_at(cut.min(rest.len()));
+                let followed = follower.follow(piece, |frame| {
+                    seen.push(frame);
+                    true
+                });
+                prop_assert_eq!(followed, piece.len());
+                rest = after;
+            }
+            prop_assert_eq!(seen, expected);
+            prop_assert_eq!((follower.unfinished(), follower.whole()), (None, 10));
+        }
+
+        /// Bytes of any kind are followed; nothing panics.
+        #[test]
+        fn any_bytes_are_followed(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(Frames::default().follow(&bytes, |_| true), bytes.len());
+        }
+    }
+
+    #[test]
+    fn it_stops_behind_the_frame_that_it_is_told_to_stop_at() {
+        let (bytes, expected) = frames();
+        for stop in &expected {
+            let mut follower = Frames::default();
+            let at = follower.follow(&bytes, |frame| frame != *stop);
+            assert_eq!(follower.unfinished().is_some(), matches!(stop, Frame::Headers));
+            let mut rest = Vec::new();
+            follower.follow(&bytes[at..], |frame| {
+                rest.push(frame);
+                true
+            });
+            let index = expected.iter().position(|frame| frame == stop).unwrap();
+            assert_eq!(rest, expected[index + 1..]);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_is_known() {
+        let cases: [(&[u8], _); 6] = [
+            (&[0, 0], Some(Unfinished::Control)),
+            (&frame(PING, 0, 0, &[0; 8])[..12], Some(Unfinished::Control)),
+            (&frame(HEADERS, END_HEADERS, 1, &[0; 8])[..12], Some(Unfinished::Headers)),
+            (&frame(HEADERS, 0, 1, &[0; 8]), Some(Unfinished::Headers)),
+            (&frame(DATA, 0, 1, &[0; 8])[..12], Some(Unfinished::Data)),
+            (&frame(DATA, 0, 1, &[0; 8]), None),
+        ];
+        for (bytes, expected) in cases {
+            let mut follower = Frames::default();
+            follower.follow(bytes, |_| true);
+            assert_eq!(follower.unfinished(), expected, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! What is known of one connection outside of HTTP: who it is, what it holds, how far its drain is.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use crate::frames::{Frame, Unfinished};
+use crate::worker::Worker;
+
+/// What a connection may cost before its calls are looked at, and the other connections have their
+/// turn: a byte read costs one. A connection writes only when its reads have nothing more, so that
+/// answers which are due would wait behind all there is to parse.
+const TURN_COST: u64 = 64 * 1024;
+/// What a request costs beside its bytes, which may be ten: it is decoded, routed and begun.
+const REQUEST_COST: u64 = 256;
+/// And a reset, which ends one.
+const RESET_COST: u64 = 64;
+/// How many bytes of answers are made, or handed to HTTP, before the others have their turn.
+const TURN_ANSWER_BYTES: u64 = 256 * 1024;
+
+/// How many frames that make HTTP/2 walk over all streams a connection may send in a second.
+const MAX_WALKS: u32 = 100;
+const WALKS_WINDOW: Duration = Duration::from_secs(1);
+
+/// What a connection may hold of the last sixteenth of the bytes that all may hold.
+const SMALL_BYTES: u64 = 64 * 1024;
+const RESERVED_SHARE: u64 = 16;
+
+/// What a stream and a connection may be sent before the peer has said otherwise (RFC 9113, section
+/// 6.9.2).
+const FIRST_WINDOW: u32 = 65_535;
+
+/// One connection, as its calls and its serving loop see it. All of it is written by one thread.
+#[derive(Debug)]
+pub(crate) struct Record {
+    worker: Arc<Worker>,
+    /// In accept order, from 0.
+    number: u64,
+    peer: Option<SocketAddr>,
+    opened: Instant,
+    last_read_ns: AtomicU64,
+    /// When the first byte came after [`Record::expect_head`]; zero: none has.
+    head_began_ns: AtomicU64,
+    /// What of this turn's cost is left.
+    turn: AtomicU64,
+    /// Bytes of answers in this turn.
+    answer_bytes: AtomicU64,
+    held_bytes: AtomicU64,
+    walks: Walks,
+    stop: Mutex<Option<Stop>>,
+    windows: Windows,
+    /// Whether the socket took less than was to be written.
+    is_blocked: AtomicBool,
+    wait_for_socket: Mutex<Vec<Waker>>,
+    /// The PING behind our first GOAWAY: when it comes back, the client has read that.
+    farewell: Mutex<Option<[u8; 8]>>,
+    is_told: AtomicBool,
+    wish: Mutex<Option<Wish>>,
+}
+
+/// Why a connection is to be closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Its client changes the windows of all streams, over and over.
+    TooManyWalks,
+}
+
+impl Wish {
+    /// Counts it, and says why.
+    pub(crate) fn carried_out(self, worker: &Worker) -> Box<dyn Error + Send + Sync> {
+        match self {
+            Self::TooManyWalks => {
+                worker.shared.connections_of_walks.fetch_add(1, Relaxed);
+                let why = "a client changed the window of all streams, or said GOAWAY, more than \
+                           100 times in a second: its connection is closed";
+                tracing::warn!("{why}");
+                why.into()
+            }
+        }
+    }
+}
+
+/// What the client's bytes stop in the middle of.
+#[derive(Debug, Clone, Copy)]
+struct Stop {
+    unfinished: Unfinished,
+    /// How many frames came before it.
+    after: u64,
+    since: Instant,
+}
+
+/// How often HTTP/2 had to walk over all streams lately.
+#[derive(Debug, Default)]
+struct Walks {
+    since_ns: AtomicU64,
+    count: AtomicU32,
+}
+
+/// What the peer allows us to send.
+#[derive(Debug)]
+struct Windows {
+    /// Of a stream that it was told nothing more of.
+    initial: AtomicU32,
+    /// The least that this ever was.
+    least: AtomicU32,
+    /// Of the connection as a whole.
+    connection: AtomicI64,
+    /// Bytes that HTTP has, and has not encoded for the socket.
+    handed_over: AtomicU64,
+}
+
+impl Record {
+    /// The record of a connection that begins now, and that the worker's drain will wait for.
+    pub(crate) fn open(worker: &Arc<Worker>, number: u64, peer: Option<SocketAddr>) -> Arc<Self> {
+        worker.connection_opened();
+        Arc::new(Self {
+            opened: worker.timer.now(),
+            worker: Arc::clone(worker),
+            number,
+            peer,
+            last_read_ns: AtomicU64::new(0),
+            head_began_ns: AtomicU64::new(0),
+            turn: AtomicU64::new(TURN_COST),
+            answer_bytes: AtomicU64::new(0),
+            held_bytes: AtomicU64::new(0),
+            walks: Walks::default(),
+            stop: Mutex::new(None),
+            windows: Windows {
+                initial: AtomicU32::new(FIRST_WINDOW),
+                least: AtomicU32::new(FIRST_WINDOW),
+                connection: AtomicI64::new(FIRST_WINDOW.into()),
+                handed_over: AtomicU64::new(0),
+            },
+            is_blocked: AtomicBool::new(false),
+            wait_for_socket: Mutex::default(),
+            farewell: Mutex::new(None),
+            is_told: AtomicBool::new(false),
+            wish: Mutex::new(None),
+        })
+    }
+
+    pub(crate) fn worker(&self) -> &Arc<Worker> {
+        &self.worker
+    }
+
+    /// Its number in accept order, from 0.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The address of the client, unless the connection is no socket.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// When the last read that brought something returned.
+    pub(crate) fn last_read(&self) -> Instant {
+        self.opened + Duration::from_nanos(self.last_read_ns.load(Relaxed))
+    }
+
+    /// What comes next over HTTP/1.1 is the head of a request.
+    pub(crate) fn expect_head(&self) {
+        self.head_began_ns.store(0, Relaxed);
+    }
+
+    /// When it began to come.
+    pub(crate) fn head_began(&self) -> Option<Instant> {
+        let began = self.head_began_ns.load(Relaxed);
+        (began > 0).then(|| self.opened + Duration::from_nanos(began))
+    }
+
+    fn since_opened(&self) -> u64 {
+        let since = self.worker.timer.now().saturating_duration_since(self.opened);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Turns.
+impl Record {
+    /// The connection's turn begins. Nothing more is read while calls wait to be run.
+    pub(crate) fn begin_turn(&self, may_read: bool) {
+        self.answer_bytes.store(0, Relaxed);
+        if may_read {
+            self.turn.store(TURN_COST, Relaxed);
+        }
+    }
+
+    /// Whether what this turn may read has been read.
+    pub(crate) fn is_turn_over(&self) -> bool {
+        self.turn.load(Relaxed) == 0
+    }
+
+    /// Whether as many bytes of answers were made as one turn may make.
+    pub(crate) fn has_answered_enough(&self) -> bool {
+        self.answer_bytes.load(Relaxed) >= TURN_ANSWER_BYTES
+    }
+
+    /// So many bytes of an answer were made, or handed over.
+    pub(crate) fn answered(&self, bytes: u64) {
+        self.answer_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// A read brought so many bytes.
+    pub(crate) fn read(&self, bytes: usize) {
+        let now = self.since_opened();
+        self.last_read_ns.store(now, Relaxed);
+        if self.head_began_ns.load(Relaxed) == 0 {
+            self.head_began_ns.store(now.max(1), Relaxed);
+        }
+        self.spend(bytes as u64);
+    }
+
+    fn spend(&self, cost: u64) {
+        self.turn.store(self.turn.load(Relaxed).saturating_sub(cost), Relaxed);
+    }
+
+    /// A frame goes from the client to HTTP/2. Returns false when the next one has to wait for the next
+    /// turn.
+    pub(crate) fn came(&self, frame: Frame) -> bool {
+        match frame {
+            Frame::Headers => self.spend(REQUEST_COST),
+            Frame::Reset => self.spend(RESET_COST),
+            Frame::Settings { is_ack: false, initial_window: Some(window) } => {
+                self.windows.least.fetch_min(window, Relaxed);
+                if self.windows.initial.swap(window, Relaxed) != window {
+                    self.walk();
+                }
+            }
+            Frame::Goaway => self.walk(),
+            Frame::Credit(bytes) => {
+                self.windows.connection.fetch_add(bytes.into(), Relaxed);
+            }
+            Frame::Ping { is_ack: true, payload } => {
+                if *lock(&self.farewell) == Some(payload) {
+                    self.told();
+                }
+            }
+            _ => {}
+        }
+        !self.is_turn_over()
+    }
+
+    /// The client's bytes stop behind so many frames, perhaps in the middle of one.
+    pub(crate) fn stopped_in(&self, after: u64, unfinished: Option<Unfinished>) {
+        let mut stop = lock(&self.stop);
+        let since = match *stop {
+            Some(stop) if stop.after == after => stop.since,
+            _ => self.last_read(),
+        };
+        *stop = unfinished.map(|unfinished| Stop { unfinished, after, since });
+    }
+
+    /// What the client has begun to send and has not gone on with, and since when.
+    pub(crate) fn unfinished(&self) -> Option<(Unfinished, Instant)> {
+        lock(&self.stop).map(|stop| (stop.unfinished, stop.since))
+    }
+
+    /// HTTP/2 will walk over all streams: no more than that in a turn, and not for ever.
+    fn walk(&self) {
+        self.turn.store(0, Relaxed);
+        let (now, window) = (self.since_opened(), WALKS_WINDOW.as_nanos());
+        let since = self.walks.since_ns.load(Relaxed);
+        if u128::from(now - since) >= window {
+            self.walks.since_ns.store(now, Relaxed);
+            self.walks.count.store(0, Relaxed);
+        }
+        if self.walks.count.fetch_add(1, Relaxed) >= MAX_WALKS {
+            self.wish_to_close(Wish::TooManyWalks);
+        }
+    }
+}
+
+/// What goes out.
+impl Record {
+    /// A frame was written.
+    pub(crate) fn went(&self, frame: Frame) {
+        match frame {
+            Frame::Data(bytes) => {
+                self.windows.connection.fetch_sub(bytes.into(), Relaxed);
+            }
+            Frame::Ping { is_ack: false, payload } => *lock(&self.farewell) = Some(payload),
+            _ => {}
+        }
+    }
+
+    /// The socket takes nothing at the moment.
+    pub(crate) fn blocked(&self) {
+        self.is_blocked.store(true, Relaxed);
+    }
+
+    /// The socket has taken something.
+    pub(crate) fn wrote(&self) {
+        if self.is_blocked.swap(false, Relaxed) {
+            let waiting = std::mem::take(&mut *lock(&self.wait_for_socket));
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Whether there is something that the peer's windows allow to go, and the socket does not take.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.is_blocked.load(Relaxed)
+    }
+
+    /// Has the task woken when the socket has taken something.
+    pub(crate) fn wait_for_socket(&self, cx: &Context<'_>) {
+        lock(&self.wait_for_socket).push(cx.waker().clone());
+    }
+
+    /// So many bytes were handed to HTTP.
+    pub(crate) fn handed_over(&self, bytes: u64) {
+        self.answered(bytes);
+        self.windows.handed_over.fetch_add(bytes, Relaxed);
+    }
+
+    /// And so many of them were encoded, or thrown away.
+    pub(crate) fn encoded(&self, bytes: u64) {
+        self.windows.handed_over.fetch_sub(bytes, Relaxed);
+    }
+
+    /// Whether no window can hold up what HTTP has, of a stream that was handed `of_stream` bytes in
+    /// all.
+    pub(crate) fn allows(&self, of_stream: u64) -> bool {
+        let Windows { least, connection, handed_over, .. } = &self.windows;
+        let connection = u64::try_from(connection.load(Relaxed)).unwrap_or(0);
+        of_stream <= least.load(Relaxed).into() && handed_over.load(Relaxed) <= connection
+    }
+}
+
+/// Memory.
+impl Record {
+    /// Holds so many more bytes, unless that is more than this connection's part of what all may hold:
+    /// it may hold as much as is left then, without the last sixteenth. That is for connections that
+    /// hold little.
+    #[must_use]
+    pub(crate) fn hold(&self, bytes: u64) -> bool {
+        let budget = &self.worker.shared.buffered_bytes;
+        let held = self.held_bytes.load(Relaxed).saturating_add(bytes);
+        if held > SMALL_BYTES {
+            let reserve = budget.limit() / RESERVED_SHARE;
+            if held > budget.left().saturating_sub(bytes).saturating_sub(reserve) {
+                return false;
+            }
+        }
+        let is_held = budget.take(self.worker.index, bytes);
+        if is_held {
+            self.held_bytes.store(held, Relaxed);
+        }
+        is_held
+    }
+
+    /// Lets go of bytes that were held.
+    pub(crate) fn release(&self, bytes: u64) {
+        if bytes > 0 {
+            self.held_bytes.fetch_sub(bytes, Relaxed);
+            self.worker.shared.buffered_bytes.give_back(self.worker.index, bytes);
+        }
+    }
+}
+
+/// Its end.
+impl Record {
+    /// The client knows that it is to open no more calls, or had its time to learn so.
+    pub(crate) fn told(&self) {
+        if !self.is_told.swap(true, Relaxed) {
+            self.worker.connection_told();
+        }
+    }
+
+    pub(crate) fn is_told(&self) -> bool {
+        self.is_told.load(Relaxed)
+    }
+
+    /// Asks the serving loop to close the connection.
+    pub(crate) fn wish_to_close(&self, wish: Wish) {
+        lock(&self.wish).get_or_insert(wish);
+    }
+
+    pub(crate) fn wish(&self) -> Option<Wish> {
+        *lock(&self.wish)
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        // Of a connection whose future was dropped.
+        self.told();
+    }
+}
+
+/// A panic elsewhere must not end the connection's accounts.
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
