@@ -6,7 +6,6 @@ import json
 import os
 import statistics
 import subprocess
-import tempfile
 import time
 import urllib.request
 
@@ -25,16 +24,17 @@ def post(url, **content):
 
 
 @contextlib.contextmanager
-def delayed_by_20_ms(server):
-    """Yields an address at which the server's bytes come 20 ms later."""
+def delayed(server, up_ms, down_ms):
+    """Yields an address at which what is sent to the server and what it sends comes that much later."""
     api, listen = (f"127.0.0.1:{free_port()}" for _ in range(2))
     command = [os.environ["TOXIPROXY"], "-host", "127.0.0.1", "-port", api.rpartition(":")[2]]
-    with tempfile.TemporaryFile() as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             until("toxiproxy listens", lambda: accepts(api), True)
             post(f"http://{api}/proxies", name="longsync", listen=listen, upstream=server)
-            toxic = {"type": "latency", "stream": "downstream", "attributes": {"latency": 20}}
-            post(f"http://{api}/proxies/longsync/toxics", **toxic)
+            for stream, latency in (("upstream", up_ms), ("downstream", down_ms)):
+                toxic = {"type": "latency", "stream": stream, "attributes": {"latency": latency}}
+                post(f"http://{api}/proxies/longsync/toxics", **toxic)
             yield listen
         finally:
             process.kill()
@@ -42,8 +42,8 @@ def delayed_by_20_ms(server):
 
 def moves_by_20_ms(added):
     """Takes what is added at each address in turn, so that what else goes on meets both."""
-    with delayed_by_20_ms(ADDR) as delayed:
-        pairs = [(added(ADDR), added(delayed)) for _ in range(PAIRS)]
+    with delayed(ADDR, 0, 20) as far_away:
+        pairs = [(added(ADDR), added(far_away)) for _ in range(PAIRS)]
     near, far = (statistics.median(side) for side in zip(*pairs))
     assert 18.5 <= far - near <= 21.5, f"added went from {near:.3f} to {far:.3f} ms"
 
