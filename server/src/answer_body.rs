@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
@@ -15,10 +14,6 @@ use crate::call::Call;
 use crate::counters::{Kind, Outcome};
 use crate::piece::{PIECE_BYTES, Piece};
 use crate::refusal::{Cut, add_timing};
-
-/// How long what was handed over of a call that is cut may still take to be encoded, before its stream
-/// is reset: behind it the status would not get out.
-const LAST_WORDS: Duration = Duration::from_millis(20);
 
 /// The answer's body: ends with the status of what cut the call, and tells the call how it ended.
 #[derive(Debug)]
@@ -41,8 +36,8 @@ enum Chunks {
     One,
     /// There are no more; only the end is to come, when the client's windows let it.
     End(Box<End>),
-    /// There are no more, since the call was cut; only its status is to come, until then.
-    Cut(Instant),
+    /// There are no more, since the call was cut; only its status is to come.
+    Cut,
 }
 
 /// How an answer ends.
@@ -70,7 +65,9 @@ impl AnswerBody {
             call.finish(Outcome::Answered);
         } else {
             let outcome = read_outcome(response.headers_mut(), &call);
-            outcome.into_iter().for_each(|outcome| call.finish(outcome));
+            if let Some(outcome) = outcome {
+                call.finish(outcome);
+            }
         }
         response.map(|inner| Self::new(Chunks::Body(inner), Some(call)))
     }
@@ -105,25 +102,24 @@ impl AnswerBody {
             return Poll::Pending;
         }
         let End { trailers, outcome } = end;
-        outcome.into_iter().for_each(|outcome| call.finish(outcome));
+        if let Some(outcome) = outcome {
+            call.finish(outcome);
+        }
         self.chunks = Chunks::Body(Body::empty());
         self.call = None;
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 
-    /// Ends the stream with the status of what cut the call.
+    /// Ends the stream with the status of what cut the call. Behind data that the client's windows hold
+    /// up it would not get out, so that the stream is reset; what was handed over just now has one turn
+    /// to go.
     fn poll_cut(&mut self, cut: &Cut, call: &Call, cx: &Context<'_>) -> Polled {
         self.rest = Bytes::new();
         if call.handed_over() > 0 && !call.record().allows(self.handed_over) {
-            let now = call.now();
-            let until = match self.chunks {
-                Chunks::Cut(until) => until,
-                _ => now + LAST_WORDS,
-            };
-            self.chunks = Chunks::Cut(until);
-            if now < until {
-                call.wait_for_encoder(cx);
-                call.wake_at(until);
+            if !matches!(self.chunks, Chunks::Cut) {
+                self.chunks = Chunks::Cut;
+                call.ask_for_last_words();
+                cx.waker().wake_by_ref();
             }
             return Poll::Pending;
         }
@@ -171,7 +167,7 @@ impl AnswerBody {
                 let end = End { trailers: std::mem::take(trailers), outcome: *outcome };
                 return self.poll_end(end, call, cx);
             }
-            Chunks::Cut(_) => return Poll::Ready(None),
+            Chunks::Cut => return Poll::Ready(None),
         };
         // What is made would only wait.
         if call.handed_over() as usize >= PIECE_BYTES {
@@ -242,7 +238,7 @@ impl http_body::Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match &self.chunks {
             Chunks::Body(inner) => self.rest.is_empty() && inner.is_end_stream(),
-            Chunks::One | Chunks::End(_) | Chunks::Cut(_) => self.call.is_none(),
+            Chunks::One | Chunks::End(_) | Chunks::Cut => self.call.is_none(),
         }
     }
 

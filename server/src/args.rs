@@ -62,7 +62,6 @@ pub(crate) struct Args {
 /// What clients may ask for; what is beyond is refused, never cut down to fit.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
-#[expect(clippy::struct_field_names, reason = "they are the names of the flags")]
 struct LimitArgs {
     /// The longest delay.
     #[arg(long, env = "LONGSYNC_MAX_DELAY", value_name = "DURATION", default_value = "1h", value_parser = longsync::duration::parse)]

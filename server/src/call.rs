@@ -1,6 +1,7 @@
 //! One call: when it came, how long it may take, what it waits for, how it ended.
 
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -57,6 +58,8 @@ struct State {
     cut: Option<Cut>,
     outcome: Option<Outcome>,
     is_client_gone: bool,
+    has_last_words: bool,
+    reads_ahead: bool,
     attention: Attention,
     /// Woken when all that was handed over is encoded.
     encoder: Option<Waker>,
@@ -210,6 +213,21 @@ impl Call {
         self.state().attention.answers();
     }
 
+    /// What is read from now on is only read ahead, since the call waits.
+    pub(crate) fn begin_reading_ahead(&self) {
+        self.state().reads_ahead = true;
+    }
+
+    /// What is read from now on is wanted.
+    pub(crate) fn end_reading_ahead(&self) {
+        self.state().reads_ahead = false;
+    }
+
+    /// Whether what is read now is only read ahead, so that the client may take its time.
+    pub(crate) fn reads_ahead(&self) -> bool {
+        self.state().reads_ahead
+    }
+
     /// How often the call's task was polled.
     pub(crate) fn poll_number(&self) -> u32 {
         self.state().attention.polls()
@@ -296,9 +314,14 @@ impl Call {
         state.cut.is_some()
     }
 
-    /// When a call that is cut is to be asked again for its last words, if it has more.
-    pub(crate) fn next_last_words(&self) -> Option<Instant> {
-        self.state().wake_at
+    /// The call is cut, and its status can only be said in the next turn.
+    pub(crate) fn ask_for_last_words(&self) {
+        self.state().has_last_words = true;
+    }
+
+    /// Whether that is so; asked once.
+    pub(crate) fn take_last_words(&self) -> bool {
+        mem::take(&mut self.state().has_last_words)
     }
 
     /// When the call's `CallTask` must be polled next: at the earlier of the due time and the deadline.

@@ -33,7 +33,10 @@ impl Framing {
         only_first: bool,
         mut complete: impl FnMut(u64),
     ) -> Result<usize, TooLong> {
-        while !chunk.is_empty() && !(only_first && self.messages > 0) {
+        while !chunk.is_empty() {
+            if only_first && self.messages > 0 {
+                break;
+            }
             if self.prefix_len < PREFIX {
                 chunk = self.take_prefix(chunk);
                 if self.prefix_len < PREFIX {

@@ -60,7 +60,7 @@ impl Intake {
     pub(crate) fn new(inner: Incoming, call: Arc<Call>, cardinality: Cardinality) -> Self {
         let mut slowness = Slowness::default();
         if cardinality == Cardinality::One {
-            slowness.begin(call.arrived());
+            slowness.begin(call.arrived(), 0);
         }
         Self { inner: Some(inner), call, framing: Framing::default(), cardinality, slowness }
     }
@@ -108,7 +108,7 @@ impl Intake {
             return Err(Refusal::TooManyMessages);
         }
         if !is_one && framing.is_between() && !chunk.is_empty() {
-            slowness.begin(at);
+            slowness.begin(at, call.poll_number());
         }
         slowness.came(chunk.len());
         let left = framing
@@ -150,6 +150,10 @@ impl Intake {
         }
         let limit = self.call.worker().shared.config.limits.message_timeout;
         let (now, poll) = (self.call.now(), self.call.poll_number());
+        if self.call.reads_ahead() {
+            self.slowness.stand_still(now, poll);
+            return Ok(());
+        }
         match self.slowness.wait(limit, now, poll) {
             Some(due) if due <= now => {
                 Err(Refusal::TooSlow { limit, is_one: self.cardinality == Cardinality::One })

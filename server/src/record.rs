@@ -15,9 +15,9 @@ use crate::worker::Worker;
 /// answers which are due would wait behind all there is to parse.
 const TURN_COST: u64 = 64 * 1024;
 /// What a request costs beside its bytes, which may be ten: it is decoded, routed and begun.
-const REQUEST_COST: u64 = 256;
+const REQUEST_COST: u64 = 96;
 /// And a reset, which ends one.
-const RESET_COST: u64 = 64;
+const RESET_COST: u64 = 16;
 /// How many bytes of answers are made, or handed to HTTP, before the others have their turn.
 const TURN_ANSWER_BYTES: u64 = 256 * 1024;
 
@@ -233,10 +233,8 @@ impl Record {
             Frame::Credit(bytes) => {
                 self.windows.connection.fetch_add(bytes.into(), Relaxed);
             }
-            Frame::Ping { is_ack: true, payload } => {
-                if *lock(&self.farewell) == Some(payload) {
-                    self.told();
-                }
+            Frame::Ping { is_ack: true, payload } if *lock(&self.farewell) == Some(payload) => {
+                self.told();
             }
             _ => {}
         }
@@ -331,16 +329,16 @@ impl Record {
 
 /// Memory.
 impl Record {
-    /// Holds so many more bytes, unless that is more than this connection's part of what all may hold:
-    /// it may hold as much as is left then, without the last sixteenth. That is for connections that
-    /// hold little.
+    /// Holds so many more bytes, if this connection holds less than is left for all without the last
+    /// sixteenth, which is for connections that hold little.
     #[must_use]
     pub(crate) fn hold(&self, bytes: u64) -> bool {
         let budget = &self.worker.shared.buffered_bytes;
-        let held = self.held_bytes.load(Relaxed).saturating_add(bytes);
+        let before = self.held_bytes.load(Relaxed);
+        let held = before.saturating_add(bytes);
         if held > SMALL_BYTES {
-            let reserve = budget.limit() / RESERVED_SHARE;
-            if held > budget.left().saturating_sub(bytes).saturating_sub(reserve) {
+            let left = budget.left().saturating_sub(budget.limit() / RESERVED_SHARE);
+            if before >= left || bytes > left {
                 return false;
             }
         }

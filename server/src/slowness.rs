@@ -10,17 +10,18 @@ const BYTES_A_SECOND: u64 = 64 * 1024;
 pub(crate) struct Slowness {
     /// Since when the server has been waiting for it without a break.
     since: Option<Instant>,
-    /// In which poll of its call the server found that nothing more had come.
-    found_in: u32,
+    /// The poll of its call in which the server wanted it last, and nothing more had come.
+    wanted_in: u32,
     /// How long it waited before that.
     before: Duration,
     bytes: u64,
 }
 
 impl Slowness {
-    /// It begins.
-    pub(crate) fn begin(&mut self, now: Instant) {
-        *self = Self { since: Some(now), ..Self::default() };
+    /// It begins, in this poll of its call; 0: before the first.
+    pub(crate) fn begin(&mut self, now: Instant, poll: u32) {
+        // Whether it is wanted then is not known before somebody asks for more of it in that poll.
+        *self = Self { since: Some(now), wanted_in: poll.saturating_sub(1), ..Self::default() };
     }
 
     /// It has come.
@@ -42,22 +43,28 @@ impl Slowness {
         self.bytes
     }
 
-    /// Nothing more has come in this poll of the call. When it will have taken too long, if the server
-    /// goes on wanting it; [`None`]: never.
+    /// Nothing more has come in this poll of the call, which wants it. When it will have taken too long,
+    /// if the server goes on wanting it; [`None`]: never.
     ///
     /// Polls of the call in which nobody asked are time in which nobody wanted it.
     pub(crate) fn wait(&mut self, limit: Duration, now: Instant, poll: u32) -> Option<Instant> {
         let since = self.since?;
-        let is_first = self.found_in == 0;
-        if !is_first && poll.wrapping_sub(self.found_in) > 1 {
-            self.since = Some(now);
-        } else {
+        self.since = Some(now);
+        if poll.wrapping_sub(self.wanted_in) <= 1 {
             self.before += now.saturating_duration_since(since);
-            self.since = Some(now);
         }
-        self.found_in = poll;
+        self.wanted_in = poll;
         let allowed = limit.saturating_add(Duration::from_secs(self.bytes / BYTES_A_SECOND));
         now.checked_add(allowed.saturating_sub(self.before))
+    }
+
+    /// Nothing more has come in this poll of the call, which does not want it yet.
+    pub(crate) fn stand_still(&mut self, now: Instant, poll: u32) {
+        if self.since.is_some() {
+            self.since = Some(now);
+            // No poll to come follows on this one.
+            self.wanted_in = poll.wrapping_sub(2);
+        }
     }
 }
 
@@ -76,7 +83,8 @@ mod tests {
         let start = Instant::now();
         let mut slowness = Slowness::default();
         assert_eq!(slowness.wait(LIMIT, start, 1), None);
-        slowness.begin(start);
+        assert!(!slowness.is_running());
+        slowness.begin(start, 0);
         assert_eq!(slowness.wait(LIMIT, start + seconds(1), 1), Some(start + LIMIT));
         assert_eq!(slowness.wait(LIMIT, start + seconds(5), 2), Some(start + LIMIT));
         slowness.came(3 * 64 * 1024 - 1);
@@ -90,11 +98,23 @@ mod tests {
     fn the_time_stands_still_while_polls_do_not_ask_for_it() {
         let start = Instant::now();
         let mut slowness = Slowness::default();
-        slowness.begin(start);
+        slowness.begin(start, 0);
         slowness.wait(LIMIT, start + seconds(10), 1);
         // Polls 2 and 3 were for something else; an hour has passed.
         let later = start + seconds(3_600);
         assert_eq!(slowness.wait(LIMIT, later, 4), Some(later + seconds(20)));
         assert_eq!(slowness.wait(LIMIT, later + seconds(15), 5), Some(later + seconds(20)));
+    }
+
+    #[test]
+    fn the_time_stands_still_while_it_is_only_read_ahead() {
+        let start = Instant::now();
+        let mut slowness = Slowness::default();
+        slowness.begin(start, 0);
+        slowness.stand_still(start + seconds(1), 1);
+        slowness.stand_still(start + seconds(1_000), 2);
+        let later = start + seconds(2_000);
+        assert_eq!(slowness.wait(LIMIT, later, 3), Some(later + LIMIT));
+        assert_eq!(slowness.wait(LIMIT, later + seconds(10), 4), Some(later + LIMIT));
     }
 }

@@ -50,20 +50,18 @@ impl<F: Future> Future for CallTask<F> {
             if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));
             }
-            let at = if was_told {
-                match this.call.next_last_words() {
-                    None => return Poll::Ready(None),
-                    at => at,
-                }
-            } else if this.call.why_cut().is_some() {
+            if was_told {
+                let has_more = this.call.take_last_words();
+                return if has_more { Poll::Pending } else { Poll::Ready(None) };
+            }
+            if this.call.why_cut().is_some() {
                 continue;
-            } else {
-                this.call.next_poll()
-            };
+            }
+            let at = this.call.next_poll();
             if !is_armed(this.entry.as_ref().as_pin_ref(), at) {
                 let worker = this.call.worker();
                 // The drain's end fires only the entries that exist then.
-                if worker.is_drained() && !was_told {
+                if worker.is_drained() {
                     this.call.cut(Cut::Drain);
                     continue;
                 }

@@ -87,6 +87,7 @@ async fn next(requests: &mut Requests) -> Next {
 async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -> (Spent, Next) {
     let mut ahead = None;
     let mut waiting = pin!(call.wait(wait));
+    call.begin_reading_ahead();
     let spent = poll_fn(|cx| {
         if ahead.is_none()
             && let Poll::Ready(next) = Pin::new(&mut *requests).poll_next(cx)
@@ -96,6 +97,7 @@ async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -
         waiting.as_mut().poll(cx)
     })
     .await;
+    call.end_reading_ahead();
     match ahead {
         Some(next) => (spent, next),
         None => (spent, next(requests).await),

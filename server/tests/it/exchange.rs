@@ -10,7 +10,7 @@ use longsync_server::{Kind, Limits, Outcome};
 use tonic::Code;
 
 use crate::harness::{
-    HOUR, Memory, Paused, RawCall, Result, Socket, ask, config, framed, ms, open_stream, seen,
+    HOUR, Memory, Paused, Raw, RawCall, Result, Socket, ask, config, framed, ms, open_stream, seen,
     timed, with_limits,
 };
 
@@ -165,13 +165,17 @@ async fn send_what_goes(call: &mut RawCall, message: &Bytes, at_most: usize) -> 
 #[tokio::test(start_paused = true)]
 async fn at_the_limit_of_unanswered_requests_flow_control_holds_the_client_back() -> Result<()> {
     let server = Memory::start(with_limits(unanswered(4))).await;
-    let mut call = server.raw().await?.open("LongSyncExchange", &[]).await?;
-    let payload = Bytes::from(vec![7; 8 * 1024]);
+    // A client that may have a message of that size ready to go.
+    let mut builder = h2::client::Builder::new();
+    builder.max_send_buffer_size(1024 * 1024);
+    let raw = Raw::with(&builder, server.open().0).await?;
+    let mut call = raw.open("LongSyncExchange", &[]).await?;
+    let payload = Bytes::from(vec![7; 530 * 1024]);
     let message = framed(&LongSyncExchangeRequest { payload, ..ask(1, ms(10_000)) });
     let clock = Paused::start();
     let sent = send_what_goes(&mut call, &message, 1_000).await;
-    // Four that wait, and a stream's window of 64 KiB.
-    assert!((8..=4 + 8 + 1).contains(&sent), "{sent} messages of 8 KiB were let through");
+    // Four that wait, and a stream's window of 4 MiB + 64 KiB.
+    assert!((8..=4 + 8 + 1).contains(&sent), "{sent} messages of 530 KiB were let through");
     assert!(clock.elapsed() < ms(10_000));
     // Those four are answered, and room is made for as many more.
     clock.until(ms(10_001)).await;

@@ -5,6 +5,7 @@
 
 mod attacks;
 mod cancel;
+mod cardinality;
 #[cfg(unix)]
 mod cli;
 mod collect;

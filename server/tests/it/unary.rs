@@ -283,21 +283,6 @@ async fn bytes_that_are_no_such_message_are_internal_and_have_a_timing() -> Resu
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_without_a_message_and_one_with_two_end_with_a_status() -> Result<()> {
-    let server = Memory::start(config()).await;
-    let raw = server.raw().await?;
-    let mut none = raw.open("LongSync", WAY).await?;
-    none.send("", true)?;
-    assert_eq!(none.ended().await?.status.code(), tonic::Code::Internal);
-    let mut two = raw.open("LongSync", WAY).await?;
-    two.send(framed(&wait(ms(1))), false)?;
-    two.send(framed(&wait(ms(1))), true)?;
-    two.ended().await?;
-    assert_eq!(server.snapshot().calls_in_flight(), 0);
-    Ok(())
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_wait_begins_when_the_message_is_whole() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
