@@ -1,4 +1,4 @@
-"""What is haproxy's own: it asks servers whether they are well."""
+"""What is haproxy's own: it asks its servers whether they are well."""
 
 import csv
 import os
@@ -22,8 +22,9 @@ class Haproxy(Proxy):
         """Whether its checks let calls go to the server."""
         with urllib.request.urlopen(f"http://{self.state}/;csv", timeout=5) as answer:
             rows = csv.DictReader(answer.read().decode().removeprefix("# ").splitlines())
-        name = f"longsync-{server.rpartition(':')[2]}"
-        return all(row["status"].startswith("UP") for row in rows if row["svname"] == name)
+        wanted = "grpc", f"longsync-{server.rpartition(':')[2]}"
+        [row] = [row for row in rows if (row["pxname"], row["svname"]) == wanted]
+        return row["status"].startswith("UP")
 
 
 PROXY = Haproxy

@@ -1,7 +1,10 @@
-"""What is nginx's own."""
+"""What is nginx's own: it limits the bodies of requests."""
 
 import os
 
+import grpc
+from grpcio_lib import Client, failure
+from lib import ours, run_case
 from proxy import Proxy
 
 
@@ -31,3 +34,16 @@ class Nginx(Proxy):
 
 
 PROXY = Nginx
+
+
+def case_body_over_its_limit():
+    with Nginx(os.environ["ADDR"], edits={"client_max_body_size 5m": "client_max_body_size 1k"}) as proxy:
+        said = ours("call", "--url", f"http://{proxy.grpc}", "--delay", "0s", "--payload", "x" * 2000, exit_code=64 + 2)
+        assert said["status"]["code"] == 2 and "413" in said["status"]["message"], said
+        with Client(proxy.grpc, os.environ["ADDR"]) as client:
+            error = failure(lambda: client.unary(delay_ms=0, payload=bytes(2000)))
+            assert error.code() == grpc.StatusCode.UNKNOWN and "413" in error.details(), error
+
+
+if __name__ == "__main__":
+    run_case(globals())

@@ -16,6 +16,8 @@ from lib import free_port, until
 HERE = Path(__file__).parent
 # How long a proxy may take to listen.
 START_SECONDS = 20
+# How long it may take to end.
+STOP_SECONDS = 5
 
 
 class Proxy:
@@ -97,8 +99,13 @@ class Proxy:
         return self.output.read()[-500:]
 
     def stop(self):
-        self.process.kill()
-        self.process.wait()
+        # Killed at once, it could not end what it started itself.
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 def accepts(address):
