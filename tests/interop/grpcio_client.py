@@ -7,6 +7,7 @@ import threading
 import time
 
 import grpc
+import kinds
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpcio_lib import PATIENCE, SERVICE, Client, check_timing, failure, server_of_its_own
@@ -19,11 +20,7 @@ def shared():
 
 def case_unary():
     with shared() as client:
-        answer = client.unary(delay_ms=50, payload=b"longsync", echo_payload=True)
-        assert (answer.message, answer.payload) == ("Done!", b"longsync"), answer
-        check_timing(answer.timing, 50)
-        left = answer.timing.deadline_left.ToMilliseconds()
-        assert 0 < left <= PATIENCE * 1_100, f"deadline_left is {left} ms"
+        kinds.unary(client)
 
 
 def case_stream():
@@ -40,45 +37,22 @@ def case_stream():
 
 def case_collect():
     with shared() as client:
-        requests = [client.request("LongSyncCollect", delay, payload=b"..") for delay in (30, 40, 50)]
-        answer = client.call("LongSyncCollect")(iter(requests), timeout=PATIENCE)
-        assert (answer.count, answer.payload_bytes) == (3, 6), answer
-        check_timing(answer.timing, 120)
+        kinds.collect(client)
 
 
 def case_exchange():
     with shared() as client:
-        delays = {1: 900, 2: 500, 3: 100}
-        requests = [client.request("LongSyncExchange", delay, id=id) for id, delay in delays.items()]
-        answers = list(client.call("LongSyncExchange")(iter(requests), timeout=PATIENCE))
-        assert [answer.id for answer in answers] == [3, 2, 1], answers
-        for answer in answers:
-            check_timing(answer.timing, delays[answer.id])
+        kinds.exchange(client)
 
 
 def case_exchange_answers_before_the_client_ends():
     with shared() as client:
-        got_answer = threading.Event()
-
-        def requests():
-            yield client.request("LongSyncExchange", 50, id=1)
-            assert got_answer.wait(PATIENCE)
-            yield client.request("LongSyncExchange", 50, id=2)
-
-        answers = client.call("LongSyncExchange")(requests(), timeout=PATIENCE)
-        assert next(answers).id == 1
-        got_answer.set()
-        assert [answer.id for answer in answers] == [2]
+        kinds.exchange_answers_before_the_client_ends(client)
 
 
 def case_deadline():
-    with shared() as client, client.counters.expect("LongSync", deadline_exceeded=2):
-        for timeout in (0.3, 1.0):
-            start = time.monotonic()
-            error = failure(lambda: client.unary(delay_ms=20_000, timeout=timeout))
-            took = time.monotonic() - start
-            assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
-            assert timeout * 0.9 < took < timeout + 1, f"a deadline of {timeout} s took {took:.3f} s"
+    with shared() as client:
+        kinds.deadline(client)
 
 
 def case_cancel():
@@ -180,6 +154,16 @@ def case_health():
         nobody = health_pb2.HealthCheckRequest(service="nobody")
         error = failure(lambda: health.Check(nobody, timeout=PATIENCE))
         assert error.code() == grpc.StatusCode.NOT_FOUND, error
+
+
+def case_watch_of_an_unknown_service():
+    with shared() as client:
+        watch = health_pb2_grpc.HealthStub(client.channel).Watch(
+            health_pb2.HealthCheckRequest(service="nobody"), timeout=PATIENCE
+        )
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        assert watch.is_active(), watch.code()
+        watch.cancel()
 
 
 def case_drain():

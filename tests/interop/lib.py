@@ -50,7 +50,8 @@ class Counters:
     def open(self, accept="*/*"):
         # No proxy: the server is on this machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        return opener.open(urllib.request.Request(f"http://{self.addr}/metrics", headers={"accept": accept}), timeout=10)
+        request = urllib.request.Request(f"http://{self.addr}/metrics", headers={"accept": accept})
+        return opener.open(request, timeout=10)
 
     def text(self, accept="*/*"):
         with self.open(accept) as answer:

@@ -7,7 +7,6 @@ from grpcio_lib import Client, failure
 from lib import ours, run_case
 from proxy import Proxy
 
-
 # Where it keeps large bodies is in a directory of the system unless it is told another.
 KINDS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 DIRECTORIES = {"access_log off;": " ".join(["access_log off;", *(f"{kind}_temp_path {kind};" for kind in KINDS)])}
