@@ -47,14 +47,11 @@ class Counters:
     def __init__(self, addr):
         self.addr = addr
 
-    def open(self, accept="*/*"):
+    def text(self, **headers):
         # No proxy: the server is on this machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        request = urllib.request.Request(f"http://{self.addr}/metrics", headers={"accept": accept})
-        return opener.open(request, timeout=10)
-
-    def text(self, accept="*/*"):
-        with self.open(accept) as answer:
+        request = urllib.request.Request(f"http://{self.addr}/metrics", headers=headers)
+        with opener.open(request, timeout=10) as answer:
             return answer.read().decode()
 
     def value(self, name):
