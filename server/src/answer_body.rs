@@ -1,5 +1,6 @@
 //! The answers of a call, watched on their way out.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,6 +15,7 @@ use crate::call::Call;
 use crate::counters::{Kind, Outcome};
 use crate::piece::{PIECE_BYTES, Piece};
 use crate::refusal::{Cut, add_timing};
+use crate::rest::Lingering;
 
 /// The answer's body: ends with the status of what cut the call, and tells the call how it ended.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct AnswerBody {
     handed_over: u64,
     /// Until the answer has ended.
     call: Option<Arc<Call>>,
+    /// What keeps its end back, which is no part of the call.
+    lingering: Option<Box<Lingering>>,
 }
 
 /// Where the chunks of an answer come from.
@@ -51,7 +55,12 @@ type Polled = Poll<Option<Result<Frame<Piece>, Status>>>;
 
 impl AnswerBody {
     fn new(chunks: Chunks, call: Option<Arc<Call>>) -> Self {
-        Self { chunks, rest: Bytes::new(), handed_over: 0, call }
+        Self { chunks, rest: Bytes::new(), handed_over: 0, call, lingering: None }
+    }
+
+    /// Keeps the end of the answer back.
+    pub(crate) fn linger(&mut self, lingering: Lingering) {
+        self.lingering = Some(Box::new(lingering));
     }
 
     /// A body that ends no call: one that has ended, or none.
@@ -228,14 +237,22 @@ impl http_body::Body for AnswerBody {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
-        match self.call.clone() {
+        let polled = match self.call.clone() {
             None => self.poll_plain(cx),
             Some(call) if call.kind() == Some(Kind::Http) => self.poll_http(&call, cx),
             Some(call) => self.poll_call(&call, cx),
+        };
+        if let (Poll::Ready(None), Some(lingering)) = (&polled, &mut self.lingering) {
+            ready!(Pin::new(lingering).poll(cx));
+            self.lingering = None;
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
+        if self.lingering.is_some() {
+            return false;
+        }
         match &self.chunks {
             Chunks::Body(inner) => self.rest.is_empty() && inner.is_end_stream(),
             Chunks::One | Chunks::End(_) | Chunks::Cut => self.call.is_none(),
@@ -243,6 +260,9 @@ impl http_body::Body for AnswerBody {
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.lingering.is_some() {
+            return SizeHint::default();
+        }
         match &self.chunks {
             Chunks::Body(inner) if self.rest.is_empty() => inner.size_hint(),
             _ => SizeHint::default(),

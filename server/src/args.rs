@@ -1,11 +1,14 @@
 //! The command line of `longsync-server`.
 
+use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use longsync_server::{Behavior, Config, Limits};
 use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -23,6 +26,13 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", value_parser = address)]
     listen: SocketAddr,
 
+    /// The port to listen on at the default host, instead of --listen.
+    ///
+    /// Flags go before the variables of these two flags, and those before the variable PORT, which is a
+    /// port as well.
+    #[arg(long, env = "LONGSYNC_PORT", value_name = "PORT", value_parser = port)]
+    port: Option<u16>,
+
     /// How a call is answered that does not say so itself: a delay such as 250ms.
     #[arg(
         long,
@@ -37,12 +47,12 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N", value_parser = workers)]
     workers: Option<NonZeroUsize>,
 
-    /// How long everything goes on after SIGTERM or Ctrl-C while health checks already say no, before
+    /// How long everything goes on after SIGTERM, SIGHUP or Ctrl-C while health checks already say no, before
     /// the drain begins.
     #[arg(long, env = "LONGSYNC_LAME_DUCK", value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
     lame_duck: Duration,
 
-    /// How long waiting calls may go on after SIGTERM or Ctrl-C.
+    /// How long waiting calls may go on after SIGTERM, SIGHUP or Ctrl-C.
     #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
     drain: Duration,
 
@@ -51,7 +61,8 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_SPIN", value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
     spin: Duration,
 
-    /// What is logged on stderr: off, error, warn, info, debug (a line a call), or targets such as h2=debug.
+    /// What our own code logs on stderr: off, error, warn, info or debug (one line per call); libraries
+    /// log errors alone. Or targets by name, such as h2=debug.
     #[arg(long, env = "LONGSYNC_LOG", value_name = "LEVEL", default_value = "warn", value_parser = log)]
     log: Targets,
 
@@ -108,13 +119,91 @@ struct LimitArgs {
     max_connections: Option<NonZeroUsize>,
 }
 
+/// What the command line and the environment say.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// What is logged.
+    pub(crate) filter: Targets,
+    pub(crate) config: Config,
+    /// What the user should be told before anything else.
+    pub(crate) note: Option<String>,
+}
+
 impl Args {
+    /// Reads the command line, the environment, and the variable `PORT`, which others give a meaning
+    /// to as well.
+    ///
+    /// # Errors
+    /// When something is wrong, or help is asked for.
+    pub(crate) fn read(
+        line: impl IntoIterator<Item = OsString>,
+        port: Option<OsString>,
+    ) -> Result<Told, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(line)?;
+        let mut args = Self::from_arg_matches(&matches)?;
+        let source =
+            |name| matches.value_source(name).filter(|it| *it != ValueSource::DefaultValue);
+        let note = match args.choose_address(source("listen"), source("port"), port) {
+            Ok(note) => note,
+            Err((kind, why)) => return Err(command.error(kind, why)),
+        };
+        let (filter, config) =
+            args.into_config().map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
+        Ok(Told { filter, config, note })
+    }
+
+    /// Puts into `listen` which address counts: a flag before our variables, those before `PORT`.
+    /// Returns what is to be said of it.
+    fn choose_address(
+        &mut self,
+        listen: Option<ValueSource>,
+        port: Option<ValueSource>,
+        foreign: Option<OsString>,
+    ) -> Result<Option<String>, (ErrorKind, String)> {
+        let mut by_port =
+            |port| self.listen = SocketAddr::new(longsync::DEFAULT_ADDRESS.ip(), port);
+        match (listen, port) {
+            (Some(listen), Some(port)) if listen == port => {
+                let [listen, port] = if port == ValueSource::CommandLine {
+                    ["--listen", "--port"]
+                } else {
+                    ["LONGSYNC_LISTEN", "LONGSYNC_PORT"]
+                };
+                let why = format!("{listen} and {port} are both given: give one of them");
+                return Err((ErrorKind::ArgumentConflict, why));
+            }
+            (None | Some(ValueSource::EnvVariable), Some(_)) => {
+                by_port(self.port.unwrap_or_default());
+            }
+            (Some(_), _) => {}
+            (None, None) => {
+                let Some(foreign) = foreign.filter(|text| !text.is_empty()) else {
+                    return Ok(None);
+                };
+                let number = foreign.to_str().ok_or(A_PORT).and_then(self::port);
+                by_port(number.map_err(|why| {
+                    let why = format!(
+                        "PORT in the environment is {}: {why}, or give --listen or --port, which it does not touch",
+                        longsync::quoted(&foreign.to_string_lossy())
+                    );
+                    (ErrorKind::ValueValidation, why)
+                })?);
+                return Ok(Some(format!(
+                    "PORT in the environment is used: listening on {}; --listen and --port go before it",
+                    self.listen
+                )));
+            }
+        }
+        Ok(None)
+    }
+
     /// The log filter, and the configuration.
     ///
     /// # Errors
     /// When flags contradict one another.
-    pub(crate) fn into_config(self) -> Result<(Targets, Config), String> {
-        let Self { listen, behavior, workers, lame_duck, drain, spin, log, limits } = self;
+    fn into_config(self) -> Result<(Targets, Config), String> {
+        let Self { listen, port: _, behavior, workers, lame_duck, drain, spin, log, limits } = self;
         let default = Config::default();
         if behavior.delay() > limits.max_delay {
             return Err(format!(
@@ -148,8 +237,8 @@ fn log(text: &str) -> Result<Targets, String> {
 /// [`log`], in a build that has lines up to the level `most`.
 fn log_up_to(most: LevelFilter, text: &str) -> Result<Targets, String> {
     let targets = if let Ok(level) = text.parse::<LevelFilter>() {
-        let of_libraries = level.min(LevelFilter::WARN);
-        Targets::new().with_default(of_libraries).with_target("longsync_server", level)
+        let of_libraries = level.min(LevelFilter::ERROR);
+        Targets::new().with_default(of_libraries).with_target("longsync", level)
     } else {
         let targets = text.parse().ok().filter(|_| text.contains('='));
         targets.ok_or_else(|| {
@@ -165,6 +254,12 @@ fn log_up_to(most: LevelFilter, text: &str) -> Result<Targets, String> {
         );
     }
     Ok(targets)
+}
+
+const A_PORT: &str = "write a port from 0 to 65535, where 0 takes a free one";
+
+fn port(text: &str) -> Result<u16, &'static str> {
+    whole(text).map_err(|_| A_PORT)
 }
 
 fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
@@ -191,7 +286,22 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
+
+    #[test]
+    fn a_level_alone_is_of_our_own_lines() {
+        let targets = log_up_to(LevelFilter::DEBUG, "debug").unwrap();
+        assert!(targets.would_enable(longsync_server::CALL_LOG_TARGET, &Level::DEBUG));
+        assert!(targets.would_enable("longsync_timer", &Level::DEBUG));
+        assert!(targets.would_enable("h2::proto", &Level::ERROR));
+        assert!(!targets.would_enable("h2::proto", &Level::WARN));
+        let targets = log_up_to(LevelFilter::DEBUG, "off").unwrap();
+        assert!(!targets.would_enable("h2::proto", &Level::ERROR));
+        let targets = log_up_to(LevelFilter::DEBUG, "h2=warn").unwrap();
+        assert!(targets.would_enable("h2::proto", &Level::WARN));
+    }
 
     #[test]
     fn what_the_build_cannot_log_is_refused() {

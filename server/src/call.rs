@@ -21,6 +21,9 @@ use crate::refusal::{Cut, Refusal};
 use crate::wait::{Attention, Spent, Wait};
 use crate::worker::Worker;
 
+/// How long a request to health or reflection may be: it has a name.
+const MAX_NAME_BYTES: u32 = 1024;
+
 /// One call, shared by all that work on it. When the last of them lets go of it, it is counted.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -30,7 +33,10 @@ pub(crate) struct Call {
     arrived: Instant,
     deadline: Option<Deadline>,
     attempt: u32,
-    behavior_header: Option<HeaderValue>,
+    /// Seldom sent, and boxed for that.
+    behavior_header: Option<Box<HeaderValue>>,
+    /// For the line that it writes when it ends.
+    traceparent: Option<Box<HeaderValue>>,
     is_admitted: bool,
     /// Whether [`State::cut`] is set: it is looked at often, and seldom is.
     is_cut: AtomicBool,
@@ -82,6 +88,10 @@ impl Call {
                 Err(why) => cut = Some(Cut::Refused(Refusal::invalid("grpc-timeout", why))),
             }
         }
+        if headers.is_behavior_repeated && kind.is_some() {
+            let why = "given twice: send it once";
+            cut = Some(Cut::Refused(Refusal::invalid(longsync::BEHAVIOR_HEADER, why)));
+        }
         let is_admitted = kind.is_some() && worker.shared.in_flight.take(worker.index, 1);
         if kind.is_some() && !is_admitted {
             let limit = worker.shared.config.limits.max_in_flight;
@@ -97,7 +107,8 @@ impl Call {
             arrived,
             deadline,
             attempt: headers.attempt,
-            behavior_header: headers.behavior,
+            behavior_header: headers.behavior.map(Box::new),
+            traceparent: headers.traceparent,
             is_admitted,
             is_cut: AtomicBool::new(cut.is_some()),
             waits_for_encoder: AtomicBool::new(false),
@@ -131,7 +142,7 @@ impl Call {
     /// Plans a request of this call.
     pub(crate) fn plan(&self, ask: Ask<'_>) -> Result<Plan, Refusal> {
         let config = &self.worker().shared.config;
-        let ask = Ask { header: self.behavior_header.as_ref(), ..ask };
+        let ask = Ask { header: self.behavior_header.as_deref(), ..ask };
         let plan = plan(&ask, &config.behavior, &config.limits)?;
         self.state().behavior = Some(plan.behavior.clone());
         Ok(plan)
@@ -393,15 +404,39 @@ impl Call {
         cx: &Context<'_>,
     ) -> Poll<Result<(), Refusal>> {
         if let Err(refusal) = self.hold(bytes.saturating_sub(had)) {
-            if self.record.is_blocked() {
-                self.record.wait_for_socket(cx);
-                return Poll::Pending;
-            }
-            return Poll::Ready(Err(refusal));
+            let waits = self.record.wait_to_go(cx);
+            return if waits { Poll::Pending } else { Poll::Ready(Err(refusal)) };
         }
         self.release(had.saturating_sub(bytes));
         self.record.answered(bytes);
         Poll::Ready(Ok(()))
+    }
+
+    /// How long a message of its request may be.
+    pub(crate) fn max_message_bytes(&self) -> u32 {
+        let limit = self.worker().shared.config.limits.max_message_bytes;
+        if self.holds_requests() { limit } else { limit.min(MAX_NAME_BYTES) }
+    }
+
+    /// Why a message of its request is refused that is longer.
+    pub(crate) fn too_long(&self, message_bytes: u32) -> Refusal {
+        let limit = self.max_message_bytes();
+        if self.holds_requests() || limit < MAX_NAME_BYTES {
+            return Refusal::message_too_long(message_bytes, limit);
+        }
+        Refusal::fixed(
+            "health and reflection's request",
+            format!(
+                "a message of {message_bytes} bytes is over the limit of {limit} for health and \
+                 reflection: send one name"
+            ),
+        )
+    }
+
+    /// Whether the bytes of its request are held. Those of other services are few: health checks are
+    /// never refused for want of memory, and streams hold what they cost in all.
+    pub(crate) fn holds_requests(&self) -> bool {
+        self.kind.is_some()
     }
 
     /// Whether the bytes of its answers are held. Those of other services, and of HTTP, are few.
@@ -477,6 +512,7 @@ impl Drop for Call {
         }
         worker.call_ended();
         tracing::debug!(
+            target: crate::CALL_LOG_TARGET,
             rpc = %kind,
             %outcome,
             call_id = Some(state.call_id.as_str()).filter(|id| !id.is_empty()),
@@ -484,6 +520,8 @@ impl Drop for Call {
             behavior = state.behavior.as_ref().map(ToString::to_string),
             attempt = self.attempt,
             worker = worker.index,
+            peer = self.record.peer().map(tracing::field::display),
+            traceparent = self.traceparent.as_ref().and_then(|value| value.to_str().ok()),
             "call ended"
         );
     }

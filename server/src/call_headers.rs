@@ -8,29 +8,46 @@ pub(crate) struct CallHeaders {
     /// `grpc-timeout`, as it was sent.
     pub(crate) timeout: Option<HeaderValue>,
     pub(crate) behavior: Option<HeaderValue>,
+    /// Whether the behavior is there more than once: then nobody can say which is meant.
+    pub(crate) is_behavior_repeated: bool,
     /// Which attempt of a retried call this is, from 1 (gRFC A6).
     pub(crate) attempt: u32,
     /// Whether the call says how its messages are encoded.
     pub(crate) has_encoding: bool,
+    /// W3C's `traceparent`, while the line is logged for which it is kept.
+    pub(crate) traceparent: Option<Box<HeaderValue>>,
 }
 
+/// How long a `traceparent` may be that is kept: today's have 55 bytes.
+const MAX_TRACEPARENT_BYTES: usize = 256;
+
 impl CallHeaders {
-    /// Of a header that is there twice, the first counts.
+    /// Of a header that is there twice, the first counts; of the attempts, the last, since whoever
+    /// retries a call that was a retry already adds its own.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
         let mut read = Self { attempt: 1, ..Self::default() };
         for (name, value) in headers {
             match name.as_str() {
                 "grpc-timeout" if read.timeout.is_none() => read.timeout = Some(value.clone()),
-                longsync::BEHAVIOR_HEADER if read.behavior.is_none() => {
+                longsync::BEHAVIOR_HEADER => {
+                    read.is_behavior_repeated = read.behavior.is_some();
                     read.behavior = Some(value.clone());
                 }
                 "grpc-previous-rpc-attempts" => read.attempt = attempt(value),
                 "grpc-encoding" => read.has_encoding = true,
+                "traceparent" if has_call_lines() && value.len() <= MAX_TRACEPARENT_BYTES => {
+                    read.traceparent = Some(Box::new(value.clone()));
+                }
                 _ => {}
             }
         }
         read
     }
+}
+
+/// Whether each call writes a line when it ends.
+fn has_call_lines() -> bool {
+    tracing::enabled!(target: crate::CALL_LOG_TARGET, tracing::Level::DEBUG)
 }
 
 fn attempt(previous: &HeaderValue) -> u32 {
@@ -58,5 +75,23 @@ mod tests {
         headers.append("grpc-timeout", HeaderValue::from_static("1S"));
         headers.append("grpc-timeout", HeaderValue::from_static("2S"));
         assert_eq!(CallHeaders::read(&headers).timeout.unwrap(), "1S");
+    }
+
+    #[test]
+    fn of_the_attempts_the_last_counts() {
+        let mut headers = HeaderMap::new();
+        headers.append("grpc-previous-rpc-attempts", HeaderValue::from_static("1"));
+        headers.append("grpc-previous-rpc-attempts", HeaderValue::from_static("4"));
+        assert_eq!(CallHeaders::read(&headers).attempt, 5);
+    }
+
+    #[test]
+    fn a_behavior_that_is_there_twice_is_noticed() {
+        let mut headers = HeaderMap::new();
+        headers.append(longsync::BEHAVIOR_HEADER, HeaderValue::from_static("1s"));
+        assert!(!CallHeaders::read(&headers).is_behavior_repeated);
+        headers.append(longsync::BEHAVIOR_HEADER, HeaderValue::from_static("1s"));
+        headers.append(longsync::BEHAVIOR_HEADER, HeaderValue::from_static("1s"));
+        assert!(CallHeaders::read(&headers).is_behavior_repeated);
     }
 }

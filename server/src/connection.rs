@@ -72,6 +72,9 @@ where
             return tracing::debug!("a client said nothing that HTTP begins with");
         }
     };
+    if let Some(foreign) = io.foreign() {
+        worker.shared.told.tell(foreign, record.peer(), worker.timer.now());
+    }
     let ended = match protocol {
         Ok(Some(Protocol::Http2)) => serve_http2(io, record, farewell).await,
         Ok(Some(Protocol::Http1)) => serve_http1(io, record, farewell).await,
@@ -171,7 +174,9 @@ where
         record.begin_turn(!calls.is_behind());
         for _ in 0..TURNS {
             calls.run(|| record.has_answered_enough());
+            let encoded = record.encoded_bytes();
             let polled = connection.as_mut().poll(cx);
+            record.end_turn(encoded);
             // A busy runtime looks at its alarm seldom; what has become due meanwhile is to go out next.
             worker.timer.drain_due();
             if let Poll::Ready(ended) = polled {

@@ -1,6 +1,8 @@
 //! What a worker counts, and the sum over all workers.
 
 use std::fmt;
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -113,6 +115,14 @@ impl Figure {
         self.histogram.add(&other.histogram).expect("the bounds are the same");
     }
 
+    fn clear(&mut self) {
+        self.sum = Duration::ZERO;
+        // It is a long way through all that was never recorded.
+        if !self.histogram.is_empty() {
+            self.histogram.reset();
+        }
+    }
+
     /// The sum of all durations.
     pub fn sum(&self) -> Duration {
         self.sum
@@ -170,6 +180,14 @@ impl Snapshot {
         self.cancelled_after.add(&other.cancelled_after);
     }
 
+    /// Begins anew, in the memory that it has.
+    fn clear(&mut self) {
+        self.started = [0; Kind::ALL.len()];
+        self.ended = [[0; Outcome::ALL.len()]; Kind::ALL.len()];
+        self.lateness.clear();
+        self.cancelled_after.clear();
+    }
+
     /// How many calls of a kind arrived.
     pub fn calls_started(&self, kind: Kind) -> u64 {
         self.started[kind as usize]
@@ -195,6 +213,54 @@ impl Snapshot {
     pub fn cancelled_after(&self) -> &Figure {
         &self.cancelled_after
     }
+}
+
+/// The counters of all workers of a server.
+///
+/// Whoever reads takes from each worker what it has counted and leaves it an empty one: the worker is
+/// held up for as long as it takes to swap the two, whatever there is to be merged.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    workers: Box<[Mutex<Snapshot>]>,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    sum: Snapshot,
+    /// Empty, but while it is swapped.
+    spare: Snapshot,
+}
+
+impl Counters {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            workers: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
+            taken: Mutex::new(Taken { sum: Snapshot::new(), spare: Snapshot::new() }),
+        }
+    }
+
+    /// What one worker counts in.
+    pub(crate) fn of(&self, worker: usize) -> MutexGuard<'_, Snapshot> {
+        lock(&self.workers[worker])
+    }
+
+    /// Reads what all workers counted together, until now.
+    pub(crate) fn read<T>(&self, reader: impl FnOnce(&Snapshot) -> T) -> T {
+        let mut taken = lock(&self.taken);
+        let Taken { sum, spare } = &mut *taken;
+        for worker in &self.workers {
+            mem::swap(&mut *lock(worker), spare);
+            sum.add(spare);
+            spare.clear();
+        }
+        reader(sum)
+    }
+}
+
+/// A panic elsewhere must not end the counting.
+fn lock<T>(counters: &Mutex<T>) -> MutexGuard<'_, T> {
+    counters.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -223,6 +289,50 @@ mod tests {
             prop_assert_eq!(left.calls_started(Kind::LongSync), all.calls_started(Kind::LongSync));
             prop_assert_eq!(left.calls_in_flight(), 0);
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        /// However often it is read in between, nothing is counted twice or forgotten.
+        #[test]
+        fn a_snapshot_is_the_sum_of_all_that_was_counted(
+            counted in proptest::collection::vec((0_usize..3, 0_u64..10_000_000_000, any::<bool>()), 0..40),
+        ) {
+            let (counters, mut all) = (Counters::new(3), Snapshot::new());
+            for (worker, nanos, is_read) in counted {
+                let late = Duration::from_nanos(nanos);
+                for snapshot in [&mut *counters.of(worker), &mut all] {
+                    snapshot.start(Kind::LongSync);
+                    snapshot.end(Kind::LongSync, Outcome::Cancelled);
+                    snapshot.late(late);
+                    snapshot.cancelled(late);
+                }
+                if is_read {
+                    counters.read(|_| ());
+                }
+            }
+            let read = counters.read(Snapshot::clone);
+            prop_assert_eq!(read.started, all.started);
+            prop_assert_eq!(read.ended, all.ended);
+            prop_assert_eq!(read.lateness.sum(), all.lateness.sum());
+            prop_assert_eq!(read.lateness.histogram(), all.lateness.histogram());
+            prop_assert_eq!(read.cancelled_after.sum(), all.cancelled_after.sum());
+        }
+    }
+
+    #[test]
+    fn a_worker_is_held_up_for_a_swap_which_allocates_nothing() {
+        let counters = Counters::new(1);
+        let mut spare = Snapshot::new();
+        counters.of(0).late(Duration::from_secs(1));
+        let allocated = allocation_counter::measure(|| {
+            mem::swap(&mut *counters.of(0), &mut spare);
+            let mut counted = counters.of(0);
+            counted.late(Duration::from_secs(3_600));
+            counted.cancelled(Duration::from_secs(3_600));
+        });
+        assert_eq!(allocated.count_total, 0);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The HTTP face: `/long_sync`, `/healthz`, `/metrics`, and `/` with what to try.
+//! The HTTP face: `/long_sync`, health, `/metrics`, and `/` with what to try.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -11,17 +11,21 @@ use longsync::v1::Timing;
 use longsync::{DONE, HTTP_PATH, quoted};
 use tonic::body::Body;
 
+use crate::accept;
 use crate::call::Call;
-use crate::metrics;
+use crate::host;
+use crate::metrics::Format;
 use crate::plan::{Ask, AskedDelay};
 use crate::refusal::{Cut, Refusal};
+use crate::scrapes::Scrapes;
 use crate::services::BoxAnswer;
 use crate::wait::Wait;
-use crate::worker::Worker;
+use crate::worker::{Shared, Worker};
 
 /// Whether a request is a call, which waits and is counted.
 pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
-    request.uri().path() == HTTP_PATH && is_read(request.method())
+    let method = request.method();
+    request.uri().path() == HTTP_PATH && (is_read(method) || method == Method::POST)
 }
 
 fn is_read(method: &Method) -> bool {
@@ -38,25 +42,38 @@ pub(crate) fn answer<B>(
         let query = request.uri().query().unwrap_or_default().to_owned();
         return Box::pin(async move { long_sync(&call, &query).await });
     }
+    if request.uri().path() == "/metrics" && is_read(request.method()) {
+        let format = accept::format(request.headers());
+        return Box::pin(metrics(Arc::clone(&worker.shared), format));
+    }
+    Box::pin(ready(at_once(worker, request)))
+}
+
+async fn metrics(shared: Arc<Shared>, format: Format) -> Response<Body> {
+    let Some(rendered) = Scrapes::ask(shared, format).await else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "the metrics could not be rendered\n");
+    };
+    let mut metrics = text(StatusCode::OK, rendered);
+    let content_type = HeaderValue::from_static(format.content_type());
+    metrics.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    metrics
+}
+
+fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
     let path = request.uri().path();
-    let is_here = matches!(path, "/" | "/healthz" | "/metrics" | HTTP_PATH);
-    Box::pin(ready(match path {
-        _ if is_here && !is_read(request.method()) => {
-            let mut refused =
-                text(StatusCode::METHOD_NOT_ALLOWED, format!("{path} is read with GET\n"));
-            refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            refused
+    match path {
+        "*" if request.method() == Method::OPTIONS => {
+            allowing("GET, HEAD, POST, OPTIONS", text(StatusCode::OK, ""))
         }
-        "/" => text(StatusCode::OK, welcome(worker, host(request))),
-        "/healthz" if worker.shared.is_healthy() => text(StatusCode::OK, "serving\n"),
-        "/healthz" => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
-        "/metrics" => {
-            let mut metrics = text(StatusCode::OK, metrics::render(&worker.shared));
-            metrics
-                .headers_mut()
-                .insert(header::CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
-            metrics
+        HTTP_PATH => allowing("GET, HEAD, POST", wrong_method(path, "GET or POST")),
+        "/" | "/healthz" | "/livez" | "/readyz" | "/metrics" if !is_read(request.method()) => {
+            allowing("GET, HEAD", wrong_method(path, "GET"))
         }
+        "/" => text(StatusCode::OK, welcome(worker, host::authority(request).unwrap_or("ADDRESS"))),
+        // Whoever is answered is alive; a drain is no reason to end it.
+        "/livez" => text(StatusCode::OK, "alive\n"),
+        "/healthz" | "/readyz" if worker.shared.is_healthy() => text(StatusCode::OK, "serving\n"),
+        "/healthz" | "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
         _ if path.starts_with("/longsync.v1.") => text(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "this is gRPC: call it with content-type application/grpc over HTTP/2\n",
@@ -65,7 +82,16 @@ pub(crate) fn answer<B>(
             StatusCode::NOT_FOUND,
             format!("nothing at {}: / says what there is\n", quoted(path)),
         ),
-    }))
+    }
+}
+
+fn wrong_method(path: &str, right: &str) -> Response<Body> {
+    text(StatusCode::METHOD_NOT_ALLOWED, format!("{path} is asked with {right}\n"))
+}
+
+fn allowing(methods: &'static str, mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+    response
 }
 
 /// A plain text answer.
@@ -131,6 +157,14 @@ fn asked(query: &str) -> Result<(Option<String>, Option<String>), Refusal> {
     Ok((delay, behavior))
 }
 
+/// The refusal of a call that asks in its body for what is read off the query.
+pub(crate) fn in_the_body(field: &str) -> Refusal {
+    let why = format!(
+        "the body is not read, and has it: put it into the query, such as {HTTP_PATH}?{field}=250ms"
+    );
+    Refusal::invalid(field, why)
+}
+
 /// Adds `server-timing`, in milliseconds as its specification has them.
 fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
     let figures =
@@ -149,13 +183,6 @@ fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
     response
 }
 
-/// The address by which the client knows this server.
-fn host<B>(request: &Request<B>) -> &str {
-    let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let authority = || request.uri().authority().map(http::uri::Authority::as_str);
-    header.or_else(authority).unwrap_or("ADDRESS")
-}
-
 fn welcome(worker: &Worker, host: &str) -> String {
     let behavior = &worker.shared.config.behavior;
     format!(
@@ -166,8 +193,9 @@ fn welcome(worker: &Worker, host: &str) -> String {
     grpcurl -plaintext {host} describe longsync.v1.LongSyncService
 
     /long_sync   waits, then says {DONE}  (?delay= or ?behavior=)
-    /healthz     200 while serving
-    /metrics     Prometheus text
+    /healthz     200 while serving, 503 when shutting down; so is /readyz
+    /livez       200 as long as it answers
+    /metrics     Prometheus text, or OpenMetrics for those who ask for it
 "
     )
 }

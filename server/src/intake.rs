@@ -20,9 +20,6 @@ use crate::worker::Worker;
 /// How long the rest of a request is read that nobody waits for.
 const DISCARD_TIME: Duration = Duration::from_millis(500);
 
-/// What a message of another service than ours may have without being held.
-const FREE_BYTES: u64 = 1024;
-
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A message that has arrived whole.
@@ -102,7 +99,7 @@ impl Intake {
     fn follow(&mut self, chunk: &[u8], mut on_message: impl FnMut(Arrived)) -> Result<(), Refusal> {
         let Self { call, framing, slowness, .. } = self;
         let at = call.record().last_read();
-        let max = call.worker().shared.config.limits.max_message_bytes;
+        let max = call.max_message_bytes();
         let is_one = self.cardinality == Cardinality::One;
         if is_one && framing.messages() > 0 && !chunk.is_empty() {
             return Err(Refusal::TooManyMessages);
@@ -112,19 +109,19 @@ impl Intake {
         }
         slowness.came(chunk.len());
         let left = framing
-            .follow(chunk, max, is_one, |bytes| on_message(Arrived { at, bytes }))
-            .map_err(|TooLong { message_bytes }| Refusal::message_too_long(message_bytes, max))?;
+            .follow(chunk, max, is_one, |bytes| {
+                if call.holds_requests() {
+                    on_message(Arrived { at, bytes });
+                }
+            })
+            .map_err(|TooLong { message_bytes }| call.too_long(message_bytes))?;
         if left > 0 {
             return Err(Refusal::TooManyMessages);
         }
         if !is_one && framing.is_between() {
             slowness.end();
         }
-        // Health checks are never refused for want of memory; reflection's requests are as short.
-        if call.kind().is_none() && slowness.bytes() <= FREE_BYTES {
-            return Ok(());
-        }
-        call.hold(chunk.len() as u64)
+        if call.holds_requests() { call.hold(chunk.len() as u64) } else { Ok(()) }
     }
 
     /// The end may come with the last of the data, and is not told again.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
+use crate::foreign::{self, Foreign, Judged};
 use crate::frames::{Frames, Unfinished};
 use crate::record::Record;
 
@@ -31,6 +32,8 @@ pub(crate) struct Watched<IO> {
     ahead: Bytes,
     /// Of HTTP/2 alone.
     frames: Option<Followed>,
+    /// What it is, if it is none of either.
+    foreign: Option<Foreign>,
 }
 
 /// The frames of both directions.
@@ -44,7 +47,12 @@ struct Followed {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Watched<IO> {
     pub(crate) fn new(io: IO, record: Arc<Record>) -> Self {
-        Self { io, record, ahead: Bytes::new(), frames: None }
+        Self { io, record, ahead: Bytes::new(), frames: None, foreign: None }
+    }
+
+    /// What the client began with that is not HTTP, once that is clear.
+    pub(crate) fn foreign(&self) -> Option<Foreign> {
+        self.foreign
     }
 
     /// Reads until it is clear what the client speaks. [`None`]: it left before that.
@@ -53,9 +61,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Watched<IO> {
         let protocol = loop {
             let known = head.len().min(HTTP2_PREFACE.len());
             if head[..known] != HTTP2_PREFACE[..known] {
-                break Some(Protocol::Http1);
-            }
-            if known == HTTP2_PREFACE.len() {
+                match foreign::judge(&head) {
+                    Judged::Unclear => {}
+                    Judged::Foreign(foreign) => {
+                        self.foreign = Some(foreign);
+                        break Some(Protocol::Http1);
+                    }
+                    Judged::Other => break Some(Protocol::Http1),
+                }
+            } else if known == HTTP2_PREFACE.len() {
                 let preface_left = HTTP2_PREFACE.len();
                 self.frames = Some(Followed { preface_left, ..Followed::default() });
                 break Some(Protocol::Http2);

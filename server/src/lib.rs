@@ -36,6 +36,7 @@
 //! `route` (`http_face`, or `services` and `rpc`), `plan`, the wait in `call`, and back as an
 //! `answer_body`.
 
+mod accept;
 mod acceptor;
 mod answer_body;
 mod behavior;
@@ -48,8 +49,12 @@ mod connection;
 mod counters;
 mod deadline;
 mod files;
+mod foreign;
+mod form;
 mod frames;
 mod framing;
+mod health;
+mod host;
 mod http_face;
 mod http_timer;
 mod intake;
@@ -60,8 +65,10 @@ mod plan;
 mod record;
 mod refusal;
 mod request_body;
+mod rest;
 mod route;
 mod rpc;
+mod scrapes;
 mod server;
 mod services;
 mod slowness;
@@ -74,6 +81,9 @@ pub use crate::behavior::{Behavior, NotABehavior};
 pub use crate::config::{Config, Limits};
 pub use crate::connection::serve_connection;
 pub use crate::counters::{Figure, Kind, Outcome, Snapshot};
-pub use crate::files::{FileLimit, raise_file_limit};
+pub use crate::files::{FileLimit, TooManyConnections, raise_file_limit};
 pub use crate::server::{Server, Stats};
 pub use crate::worker::Worker;
+
+/// The target of the log line that each call writes at level debug when it ends.
+pub const CALL_LOG_TARGET: &str = "longsync_server::call";

@@ -1,18 +1,17 @@
 //! `longsync-server`: the server as a program.
 
 mod args;
+mod log;
 mod signals;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
 use longsync::duration::text;
-use longsync_server::{Config, FileLimit, Server, raise_file_limit};
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
+use longsync_server::{Config, FileLimit, Server, TooManyConnections, raise_file_limit};
 
-use crate::args::Args;
+use crate::args::{Args, Told};
+use crate::log::{Log, is_terminal};
 use crate::signals::Signals;
 
 #[cfg(feature = "mimalloc")]
@@ -22,34 +21,57 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// As a shell has it for a program that an interrupt ended.
 const INTERRUPTED: u8 = 130;
 
+/// As clap has it.
+const WRONG_USAGE: u8 = 2;
+
 fn main() -> ExitCode {
-    let (log, config) = match Args::parse().into_config() {
-        Ok(parsed) => parsed,
-        Err(why) => Args::command().error(clap::error::ErrorKind::ValueValidation, why).exit(),
+    let log = Log::start();
+    let code = match Args::read(std::env::args_os(), std::env::var_os("PORT")) {
+        Ok(told) => start(&log, told),
+        Err(error) => usage(&log, &error),
     };
-    tracing_subscriber::registry()
-        .with(
-            tracing_subscriber::fmt::layer()
-                .with_writer(std::io::stderr)
-                .with_ansi(std::io::stderr().is_terminal()),
-        )
-        .with(log)
-        .init();
-    match run(&config) {
+    log.end();
+    code
+}
+
+/// Prints help or the version, or says what is wrong with the arguments.
+fn usage(log: &Log, error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        let text = error.render();
+        let text = if is_terminal() { text.ansi().to_string() } else { text.to_string() };
+        log.say_as_is(&text);
+        return ExitCode::from(WRONG_USAGE);
+    }
+    // A reader that has seen enough, and has gone, has seen what it wanted.
+    let _ = error.print();
+    ExitCode::SUCCESS
+}
+
+fn start(log: &Log, told: Told) -> ExitCode {
+    let Told { filter, config, note } = told;
+    log.filter(filter);
+    if let Some(note) = note {
+        log.say(&note);
+    }
+    match run(log, &config) {
         Ok(code) => code,
         Err(why) => {
-            complain(&why);
-            ExitCode::FAILURE
+            log.say(&why.to_string());
+            if why.is::<TooManyConnections>() {
+                ExitCode::from(WRONG_USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
 
-fn run(config: &Config) -> anyhow::Result<ExitCode> {
+fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
     let files = raise_file_limit()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let code = runtime.block_on(async {
         let mut signals = Signals::listen()?;
-        let server = Server::bind(config.clone()).map_err(|error| cannot_listen(config, &error))?;
+        let server = Server::bind(config.clone()).map_err(|error| cannot_listen(config, error))?;
         announce(&server, config, files);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let serving = server.serve(async { drop::<Result<(), _>>(stopped.await) });
@@ -62,6 +84,7 @@ fn run(config: &Config) -> anyhow::Result<ExitCode> {
         tokio::select! {
             ended = serving => ended.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
             () = stopping => Ok(ExitCode::from(INTERRUPTED)),
+            () = log.say_what_was_left_out() => unreachable!("it never ends"),
         }
     })?;
     // After a second signal the workers still wait; nothing is to be waited for.
@@ -69,8 +92,12 @@ fn run(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-fn cannot_listen(config: &Config, error: &std::io::Error) -> anyhow::Error {
+fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
     let address = config.listen;
+    let error = match error.downcast::<TooManyConnections>() {
+        Ok(why) => return why.into(),
+        Err(error) => error,
+    };
     match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
             "{address} is in use: stop the program that listens there, or choose another with --listen"
@@ -113,10 +140,4 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
     );
     // A reader that has seen enough, and has gone, is no reason to stop serving.
     let _ = std::io::stdout().write_all(lines.as_bytes());
-}
-
-/// The sentence that says why the server did not start.
-fn complain(why: &anyhow::Error) {
-    // Where not even stderr can be written, nobody is left to tell.
-    let _ = writeln!(std::io::stderr(), "longsync-server: {why}");
 }

@@ -13,7 +13,26 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::counters::{Figure, Kind, Outcome, Snapshot};
 use crate::worker::Shared;
 
-pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// In which form the metrics are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Prometheus's text form, which everyone reads.
+    Text,
+    /// `OpenMetrics`, for those who ask for it.
+    OpenMetrics,
+}
+
+impl Format {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 2;
+
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
 
 const COUNTER: MetricType = MetricType::Counter;
 
@@ -51,11 +70,39 @@ const CANCELLED_AFTER_BUCKETS: &[u64] = &[
 ];
 
 /// The metrics of a server, as text.
-pub(crate) fn render(shared: &Arc<Shared>) -> String {
+pub(crate) fn render(shared: &Arc<Shared>, format: Format) -> String {
     let mut registry = Registry::with_prefix("longsync");
     registry.register_collector(Box::new(Workers(Arc::clone(shared))));
     let mut text = String::new();
     encode(&mut text, &registry).expect("writing to a string does not fail");
+    match format {
+        Format::OpenMetrics => text,
+        Format::Text => to_text(&text),
+    }
+}
+
+/// The older form of `OpenMetrics` lines. In it a counter's own name ends with `_total`, there are no
+/// units, and the end is not marked. Samples are the same in both.
+fn to_text(open_metrics: &str) -> String {
+    let mut text = String::with_capacity(open_metrics.len());
+    let mut lines = open_metrics.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line == "# EOF" || line.starts_with("# UNIT ") {
+            continue;
+        }
+        let described = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE "));
+        match described.and_then(|described| described.split_once(' ')) {
+            Some((name, rest)) => {
+                let is_type = line.starts_with("# TYPE ");
+                let is_counter = is_type && rest == "counter"
+                    || lines.peek().is_some_and(|next| *next == format!("# TYPE {name} counter"));
+                let total = if is_counter { "_total" } else { "" };
+                let what = &line[..line.len() - name.len() - rest.len() - 1];
+                text.extend([what, name, total, " ", rest, "\n"]);
+            }
+            None => text.extend([line, "\n"]),
+        }
+    }
     text
 }
 
@@ -64,10 +111,11 @@ struct Workers(Arc<Shared>);
 
 impl Collector for Workers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = self.0.snapshot();
-        calls(&mut encoder, &snapshot)?;
-        held(&mut encoder, &snapshot, &self.0)?;
-        figures(&mut encoder, &snapshot)
+        self.0.counters.read(|snapshot| {
+            calls(&mut encoder, snapshot)?;
+            held(&mut encoder, snapshot, &self.0)?;
+            figures(&mut encoder, snapshot)
+        })
     }
 }
 
@@ -141,14 +189,17 @@ struct Buckets<'a> {
 impl EncodeMetric for Buckets<'_> {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let histogram = self.figure.histogram();
-        let mut below = 0;
-        let mut buckets = Vec::with_capacity(self.bounds.len() + 1);
-        for bound in self.bounds {
-            let up_to = if histogram.is_empty() { 0 } else { histogram.count_between(0, *bound) };
-            buckets.push((seconds(*bound), up_to - below));
-            below = up_to;
+        let mut buckets: Vec<_> = self.bounds.iter().map(|bound| (seconds(*bound), 0)).collect();
+        buckets.push((f64::INFINITY, 0));
+        // Once over what was recorded, in order: counting bucket by bucket would go over it for each.
+        let mut bucket = 0;
+        // In one that is empty it would look for the first to the very end.
+        let recorded = Some(histogram).filter(|it| !it.is_empty());
+        for recorded in recorded.into_iter().flat_map(|it| it.iter_recorded()) {
+            let nanos = histogram.lowest_equivalent(recorded.value_iterated_to());
+            bucket += self.bounds[bucket..].iter().take_while(|bound| **bound < nanos).count();
+            buckets[bucket].1 += recorded.count_at_value();
         }
-        buckets.push((f64::INFINITY, histogram.len() - below));
         encoder.encode_histogram::<NoLabelSet>(
             self.figure.sum().as_secs_f64(),
             histogram.len(),
@@ -165,4 +216,39 @@ impl EncodeMetric for Buckets<'_> {
 #[expect(clippy::cast_precision_loss, reason = "the bounds are below 2^53")]
 fn seconds(nanos: u64) -> f64 {
     nanos as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn each_duration_is_in_the_bucket_of_its_bound() {
+        let shared = Shared::new(Config::default(), 1);
+        for nanos in [0, 1, 9_999, 10_000, 10_010, 20_000, 99_000_000, 1_000_000_000, 1_001_000_000]
+        {
+            shared.counters.of(0).late(Duration::from_nanos(nanos));
+        }
+        let text = render(&shared, Format::Text);
+        for (bound, count) in
+            [("0.00001", 4), ("0.00002", 6), ("0.05", 6), ("0.1", 7), ("1.0", 8), ("+Inf", 9)]
+        {
+            let line = format!("longsync_lateness_seconds_bucket{{le=\"{bound}\"}} {count}");
+            assert!(text.lines().any(|it| it == line), "{line} in {text}");
+        }
+    }
+
+    #[test]
+    fn the_text_form_says_what_openmetrics_says_in_its_own_words() {
+        let open_metrics = "# HELP a_calls Calls.\n# TYPE a_calls counter\na_calls_total{b=\"# EOF\"} 1\n\
+            # HELP a_seconds Late.\n# TYPE a_seconds histogram\n# UNIT a_seconds seconds\n\
+            a_seconds_sum 0.0\n# EOF\n";
+        let text = "# HELP a_calls_total Calls.\n# TYPE a_calls_total counter\n\
+            a_calls_total{b=\"# EOF\"} 1\n# HELP a_seconds Late.\n# TYPE a_seconds histogram\n\
+            a_seconds_sum 0.0\n";
+        assert_eq!(to_text(open_metrics), text);
+    }
 }

@@ -1,6 +1,7 @@
 //! What is known of one connection outside of HTTP: who it is, what it holds, how far its drain is.
 
 use std::error::Error;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,9 @@ const WALKS_WINDOW: Duration = Duration::from_secs(1);
 const SMALL_BYTES: u64 = 64 * 1024;
 const RESERVED_SHARE: u64 = 16;
 
+/// How many streams of health (`Watch`) and reflection a connection may have.
+pub(crate) const MAX_SIDE_STREAMS: u32 = 16;
+
 /// What a stream and a connection may be sent before the peer has said otherwise (RFC 9113, section
 /// 6.9.2).
 const FIRST_WINDOW: u32 = 65_535;
@@ -49,12 +53,17 @@ pub(crate) struct Record {
     /// Bytes of answers in this turn.
     answer_bytes: AtomicU64,
     held_bytes: AtomicU64,
+    side_streams: AtomicU32,
     walks: Walks,
     stop: Mutex<Option<Stop>>,
     windows: Windows,
     /// Whether the socket took less than was to be written.
     is_blocked: AtomicBool,
-    wait_for_socket: Mutex<Vec<Waker>>,
+    /// Whether HTTP has bytes of answers that may be able to go: they were handed over or encoded since
+    /// the last look.
+    can_go: AtomicBool,
+    /// Those that wait for such bytes to go.
+    wait_to_go: Mutex<Vec<Waker>>,
     /// The PING behind our first GOAWAY: when it comes back, the client has read that.
     farewell: Mutex<Option<[u8; 8]>>,
     is_told: AtomicBool,
@@ -110,6 +119,8 @@ struct Windows {
     connection: AtomicI64,
     /// Bytes that HTTP has, and has not encoded for the socket.
     handed_over: AtomicU64,
+    /// Bytes that it has encoded, or thrown away.
+    encoded: AtomicU64,
 }
 
 impl Record {
@@ -126,6 +137,7 @@ impl Record {
             turn: AtomicU64::new(TURN_COST),
             answer_bytes: AtomicU64::new(0),
             held_bytes: AtomicU64::new(0),
+            side_streams: AtomicU32::new(0),
             walks: Walks::default(),
             stop: Mutex::new(None),
             windows: Windows {
@@ -133,9 +145,11 @@ impl Record {
                 least: AtomicU32::new(FIRST_WINDOW),
                 connection: AtomicI64::new(FIRST_WINDOW.into()),
                 handed_over: AtomicU64::new(0),
+                encoded: AtomicU64::new(0),
             },
             is_blocked: AtomicBool::new(false),
-            wait_for_socket: Mutex::default(),
+            can_go: AtomicBool::new(false),
+            wait_to_go: Mutex::default(),
             farewell: Mutex::new(None),
             is_told: AtomicBool::new(false),
             wish: Mutex::new(None),
@@ -291,31 +305,51 @@ impl Record {
 
     /// The socket has taken something.
     pub(crate) fn wrote(&self) {
-        if self.is_blocked.swap(false, Relaxed) {
-            let waiting = std::mem::take(&mut *lock(&self.wait_for_socket));
-            waiting.into_iter().for_each(Waker::wake);
-        }
+        self.is_blocked.store(false, Relaxed);
     }
 
-    /// Whether there is something that the peer's windows allow to go, and the socket does not take.
+    /// Whether the socket takes nothing at the moment.
     pub(crate) fn is_blocked(&self) -> bool {
         self.is_blocked.load(Relaxed)
     }
 
-    /// Has the task woken when the socket has taken something.
-    pub(crate) fn wait_for_socket(&self, cx: &Context<'_>) {
-        lock(&self.wait_for_socket).push(cx.waker().clone());
+    /// Has the task woken when bytes of this connection may have gone, if there are any that the peer's
+    /// windows allow to go.
+    #[must_use]
+    pub(crate) fn wait_to_go(&self, cx: &Context<'_>) -> bool {
+        let can_go = self.is_blocked() || self.can_go.load(Relaxed);
+        if can_go {
+            lock(&self.wait_to_go).push(cx.waker().clone());
+        }
+        can_go
+    }
+
+    /// HTTP has had its turn to write.
+    pub(crate) fn end_turn(&self, encoded_before: u64) {
+        let has_moved = self.windows.encoded.load(Relaxed) != encoded_before;
+        self.can_go.store(has_moved, Relaxed);
+        if !self.is_blocked() {
+            let waiting = mem::take(&mut *lock(&self.wait_to_go));
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// How many bytes of answers were encoded until now.
+    pub(crate) fn encoded_bytes(&self) -> u64 {
+        self.windows.encoded.load(Relaxed)
     }
 
     /// So many bytes were handed to HTTP.
     pub(crate) fn handed_over(&self, bytes: u64) {
         self.answered(bytes);
         self.windows.handed_over.fetch_add(bytes, Relaxed);
+        self.can_go.store(true, Relaxed);
     }
 
     /// And so many of them were encoded, or thrown away.
     pub(crate) fn encoded(&self, bytes: u64) {
         self.windows.handed_over.fetch_sub(bytes, Relaxed);
+        self.windows.encoded.fetch_add(bytes, Relaxed);
     }
 
     /// Whether no window can hold up what HTTP has, of a stream that was handed `of_stream` bytes in
@@ -355,6 +389,21 @@ impl Record {
             self.held_bytes.fetch_sub(bytes, Relaxed);
             self.worker.shared.buffered_bytes.give_back(self.worker.index, bytes);
         }
+    }
+}
+
+/// Streams of health and reflection.
+impl Record {
+    /// Takes a place for one, if there is one left.
+    #[must_use]
+    pub(crate) fn take_side_stream(&self) -> bool {
+        let more = |taken| (taken < MAX_SIDE_STREAMS).then_some(taken + 1);
+        self.side_streams.fetch_update(Relaxed, Relaxed, more).is_ok()
+    }
+
+    /// Gives the place back.
+    pub(crate) fn give_back_side_stream(&self) {
+        self.side_streams.fetch_sub(1, Relaxed);
     }
 }
 

@@ -30,6 +30,13 @@ pub(crate) enum Refusal {
         /// What asked for more than it.
         why: String,
     },
+    /// A limit is reached that no flag moves.
+    Fixed {
+        /// Of what.
+        limit: &'static str,
+        /// What asked for more than it, and what would be right.
+        why: String,
+    },
     /// There is to be one message, and the request has more.
     TooManyMessages,
     /// There is to be one message, and the request has none.
@@ -48,6 +55,10 @@ pub(crate) enum Refusal {
 impl Refusal {
     pub(crate) fn invalid(field: &str, why: impl Into<String>) -> Self {
         Self::Invalid { field: field.to_owned(), why: why.into() }
+    }
+
+    pub(crate) fn fixed(limit: &'static str, why: String) -> Self {
+        Self::Fixed { limit, why }
     }
 
     pub(crate) fn message_too_long(message_bytes: u32, limit: u32) -> Self {
@@ -79,7 +90,7 @@ impl Refusal {
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::Invalid { .. } => Code::InvalidArgument,
-            Self::Exhausted { .. } => Code::ResourceExhausted,
+            Self::Exhausted { .. } | Self::Fixed { .. } => Code::ResourceExhausted,
             // gRPC's statuscodes.md: "Request cardinality violation".
             Self::TooManyMessages | Self::NoMessage => Code::Unimplemented,
             Self::CutShort => Code::Internal,
@@ -94,6 +105,7 @@ impl Refusal {
             Self::Exhausted { limit, why } => {
                 format!("{why} (--{limit}): try again with less, or later")
             }
+            Self::Fixed { why, .. } => why.clone(),
             Self::TooManyMessages => {
                 "the request goes on behind its message: this method takes exactly one".to_owned()
             }
@@ -124,7 +136,7 @@ impl Refusal {
                     }],
                 },
             ),
-            Self::Exhausted { limit, why } => any(
+            Self::Exhausted { limit, why } | Self::Fixed { limit, why } => any(
                 "google.rpc.QuotaFailure",
                 &QuotaFailure {
                     violations: vec![quota_failure::Violation {
@@ -194,7 +206,7 @@ impl Cut {
     pub(crate) fn http_status(&self) -> StatusCode {
         match self {
             Self::Deadline(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Drain | Self::Refused(Refusal::Exhausted { .. }) => {
+            Self::Drain | Self::Refused(Refusal::Exhausted { .. } | Refusal::Fixed { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Refused(_) => StatusCode::BAD_REQUEST,

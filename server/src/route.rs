@@ -19,13 +19,15 @@ use crate::answer_body::AnswerBody;
 use crate::call::Call;
 use crate::call_headers::CallHeaders;
 use crate::counters::Kind;
+use crate::host;
 use crate::http_face;
-use crate::intake::{Cardinality, Intake, discard};
+use crate::intake::{Cardinality, Intake};
 use crate::record::Record;
 use crate::refusal::Cut;
 use crate::request_body::{Inbox, RequestBody};
+use crate::rest::Rest;
 use crate::rpc::direct;
-use crate::services::{BoxAnswer, Handler, Services};
+use crate::services::{self, BoxAnswer, Handler};
 use crate::worker::Worker;
 
 /// The answer to a request, on its way.
@@ -35,6 +37,8 @@ pub(crate) struct Answer {
     /// HTTP/2 does not.
     is_head: bool,
     response: Coming,
+    /// What of the request is not needed for the answer.
+    rest: Option<Box<Rest>>,
 }
 
 /// The response of a service.
@@ -71,16 +75,36 @@ impl Answer {
     }
 
     fn of(call: Option<Arc<Call>>, response: BoxAnswer) -> Self {
-        Self { call, is_head: false, response: Coming::Boxed(response) }
+        Self { call, is_head: false, response: Coming::Boxed(response), rest: None }
     }
 
     fn direct(call: Arc<Call>, intake: Intake) -> Self {
         let response = Coming::Direct(direct::Answer::new(Arc::clone(&call), intake));
-        Self { call: Some(call), is_head: false, response }
+        Self { call: Some(call), is_head: false, response, rest: None }
     }
 
     fn plain(&self, response: Response<Body>) -> Response<AnswerBody> {
-        AnswerBody::plain(if self.is_head { http_face::without_body(response) } else { response })
+        let response = if self.is_head { http_face::without_body(response) } else { response };
+        AnswerBody::plain(response)
+    }
+
+    /// Reads the rest of the request beside the wait. A form may refuse its call, and the answer waits
+    /// until it is clear that it does not.
+    fn read_rest(&mut self, polled: Poll<Came>, cx: &mut Context<'_>) -> Poll<Came> {
+        let (Some(rest), Some(call)) = (&mut self.rest, &self.call) else { return polled };
+        if let Some(field) = rest.read_on(cx) {
+            call.cut(Cut::Refused(http_face::in_the_body(field)));
+        }
+        match (polled, rest.answer_waits_until()) {
+            (Poll::Ready(Came::Response(response)), Some(until))
+                if response.status().is_success() =>
+            {
+                call.wake_at(until);
+                self.response = Coming::Boxed(Box::pin(future::ready(response)));
+                Poll::Pending
+            }
+            (polled, _) => polled,
+        }
     }
 }
 
@@ -91,6 +115,7 @@ impl Future for Answer {
         let this = &mut *self;
         let before = this.call.as_ref().and_then(|call| call.why_cut());
         let polled = if before.is_none() { this.response.poll(cx) } else { Poll::Pending };
+        let polled = if this.rest.is_some() { this.read_rest(polled, cx) } else { polled };
         // Looked at twice: reading the request may have cut the call.
         let cut = before.or_else(|| this.call.as_ref().and_then(|call| call.why_cut()));
         if cut.is_none() && polled.is_pending() {
@@ -99,7 +124,7 @@ impl Future for Answer {
         // What was read for the call is let go before its answer is sent.
         this.response = Coming::Over;
         let call = this.call.take();
-        Poll::Ready(Ok(match (cut, polled, call) {
+        let response = match (cut, polled, call) {
             (Some(cut), _, Some(call)) => this.plain(cut_response(&cut, &call)),
             (_, Poll::Ready(Came::Message(message)), Some(call)) => {
                 AnswerBody::of_message(message, call)
@@ -113,6 +138,10 @@ impl Future for Answer {
             }
             (_, Poll::Ready(Came::Response(response)), None) => this.plain(response),
             _ => unreachable!("only calls are cut, and only they have messages"),
+        };
+        Poll::Ready(Ok(match this.rest.take() {
+            Some(rest) => (*rest).answered(response),
+            None => response,
         }))
     }
 }
@@ -128,6 +157,9 @@ fn cut_response(cut: &Cut, call: &Call) -> Response<Body> {
 /// Sends a request on its way, and begins the call that it is.
 pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer {
     let worker = record.worker();
+    if let Some(why) = host::fault(&request) {
+        return refuse(worker, request, http_face::text(StatusCode::BAD_REQUEST, why));
+    }
     if !is_grpc(&request) {
         let call = http_face::is_call(&request).then(|| {
             // Over HTTP/1.1 a request is taken after the answers before it, however early it came.
@@ -139,10 +171,10 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
         });
         let response = http_face::answer(worker, call.clone(), &request);
         let is_head = request.method() == Method::HEAD;
-        leave(request, worker);
-        return Answer { is_head, ..Answer::of(call, response) };
+        let rest = Rest::of(request, worker);
+        return Answer { is_head, rest, ..Answer::of(call, response) };
     }
-    match find(worker, &request) {
+    match find(&request) {
         Ok((kind, handler)) => {
             let headers = CallHeaders::read(request.headers());
             // One that speaks of its encoding has that looked at by the generated service.
@@ -157,26 +189,27 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
             let response = handler(with_call(parts, intake, &call));
             Answer::of(Some(call), response)
         }
-        Err(refused) => {
-            leave(request, worker);
-            Answer::of(None, refused)
-        }
+        Err(refused) => refuse(worker, request, *refused),
     }
 }
 
+/// Answers a request at once.
+fn refuse(worker: &Arc<Worker>, request: Request<Incoming>, refused: Response<Body>) -> Answer {
+    let rest = Rest::of(request, worker);
+    Answer { rest, ..Answer::of(None, Box::pin(future::ready(refused))) }
+}
+
 /// What handles a gRPC request, and what kind of call of ours it is; or the answer that nothing does.
-fn find(
-    worker: &Worker,
-    request: &Request<Incoming>,
-) -> Result<(Option<Kind>, Handler), BoxAnswer> {
+fn find(request: &Request<Incoming>) -> Result<(Option<Kind>, Handler), Box<Response<Body>>> {
     if let Some(refused) = refuse_transport(request) {
-        return Err(Box::pin(future::ready(refused)));
+        return Err(Box::new(refused));
     }
-    let path = request.uri().path().trim_start_matches('/');
+    let path = request.uri().path();
+    let path = path.strip_prefix('/').unwrap_or(path);
     let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
     let kind = if service == SERVICE_NAME { kind_of(method) } else { None };
     let is_known = kind.is_some() || service != SERVICE_NAME;
-    if let Some(handler) = Services::find(service, worker).filter(|_| is_known) {
+    if let Some(handler) = services::find(service, method).filter(|_| is_known) {
         return Ok((kind, handler));
     }
     let why = format!(
@@ -184,7 +217,7 @@ fn find(
         quoted(method),
         quoted(service)
     );
-    Err(Box::pin(future::ready(Status::new(Code::Unimplemented, why).into_http())))
+    Err(Box::new(Status::new(Code::Unimplemented, why).into_http()))
 }
 
 /// A request whose body is watched, and which has its call beside it.
@@ -204,14 +237,6 @@ fn cardinality(kind: Option<Kind>, path: &str) -> Cardinality {
     }
 }
 
-/// Leaves the body of a request unread.
-fn leave(request: Request<Incoming>, worker: &Worker) {
-    // HTTP/1.1 reads on by itself where it can, and asks for nothing that nobody wants.
-    if request.version() == Version::HTTP_2 {
-        discard(request.into_body(), worker);
-    }
-}
-
 fn kind_of(method: &str) -> Option<Kind> {
     Kind::ALL.into_iter().find(|kind| *kind != Kind::Http && kind.name() == method)
 }
@@ -222,7 +247,9 @@ fn is_grpc(request: &Request<Incoming>) -> bool {
     content_type.is_some_and(|value| {
         let value = value.as_bytes();
         let essence = value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii();
-        essence == b"application/grpc" || essence == b"application/grpc+proto"
+        [&b"application/grpc"[..], b"application/grpc+proto"]
+            .iter()
+            .any(|grpc| essence.eq_ignore_ascii_case(grpc))
     })
 }
 

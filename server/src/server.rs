@@ -11,13 +11,13 @@ use longsync_timer::{Clock, Timer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
-use tonic_health::ServingStatus;
+use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::acceptor::{Accepted, Acceptor, BACKLOG};
 use crate::config::Config;
 use crate::connection::serve;
 use crate::counters::Snapshot;
-use crate::files::{connections_within, file_limit};
+use crate::files::connections;
 use crate::record::Record;
 use crate::worker::{Shared, Worker};
 
@@ -49,14 +49,13 @@ impl Server {
     /// [`Server::serve`].
     ///
     /// # Errors
-    /// When the address cannot be bound.
+    /// When the address cannot be bound; before that, with a [`TooManyConnections`](crate::TooManyConnections)
+    /// inside, when `max_connections` is more than the limit on open files has room for.
     pub fn bind(config: Config) -> io::Result<Self> {
+        let max_connections =
+            connections(&config).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
         let listener = listen(config.listen)?;
         let local_addr = listener.local_addr()?;
-        let max_connections = match config.limits.max_connections {
-            Some(limit) => limit.get(),
-            None => connections_within(file_limit()),
-        };
         let workers = config.workers.get();
         Ok(Self { listener, local_addr, max_connections, shared: Shared::new(config, workers) })
     }
@@ -90,7 +89,7 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future stops accepting; the worker threads drain on their own.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        self.shared.set_health(ServingStatus::Serving).await;
+        self.shared.health.set(ServingStatus::Serving);
         let mut threads = Vec::new();
         let mut workers = Vec::new();
         for index in 0..self.shared.config.workers.get() {
@@ -106,7 +105,7 @@ impl Server {
         let acceptor = Acceptor::new(self.listener, workers, self.max_connections, self.shared)?;
         let shutdown = async {
             shutdown.await;
-            shared.set_health(ServingStatus::NotServing).await;
+            shared.health.set(ServingStatus::NotServing);
             if !shared.config.lame_duck.is_zero() {
                 Timer::new(Clock::Monotonic).sleep(shared.config.lame_duck).await;
             }
@@ -135,7 +134,12 @@ fn spawn_worker(
     worker: Arc<Worker>,
     sockets: mpsc::UnboundedReceiver<Accepted>,
 ) -> io::Result<oneshot::Receiver<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // The one blocking thread renders metrics; it is to last from one scrape to the next.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_name("longsync-render")
+        .thread_keep_alive(Duration::from_secs(120))
+        .build()?;
     let (ended, has_ended) = oneshot::channel();
     thread::Builder::new().name(format!("longsync-{}", worker.index)).spawn(move || {
         runtime.block_on(run_worker(&worker, sockets));

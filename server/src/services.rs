@@ -1,77 +1,60 @@
 //! The gRPC services of a server, by name.
 
+mod descriptors;
+mod health;
+mod messages;
+mod place;
+mod reflection;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
 use http::{Request, Response};
-use longsync::v1::long_sync_service_server::{LongSyncServiceServer, SERVICE_NAME};
+use longsync::v1::long_sync_service_server::{self, LongSyncServiceServer};
 use tonic::body::Body;
-use tonic_health::pb::health_server::HealthServer;
-use tonic_health::server::HealthService;
-use tower::Service;
+use tonic_health::pb::health_server;
+use tonic_reflection::pb::{v1, v1alpha};
+use tower::Service as _;
 
+use crate::call::Call;
 use crate::request_body::RequestBody;
 use crate::rpc::LongSync;
-use crate::worker::Worker;
 
 pub(crate) type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
-pub(crate) type Handler = Arc<dyn Fn(Request<RequestBody>) -> BoxAnswer + Send + Sync>;
+pub(crate) type Handler = fn(Request<RequestBody>) -> BoxAnswer;
 
-/// The services that know nothing of the server they are in.
-static STATELESS: LazyLock<Services> = LazyLock::new(Services::new);
-
-pub(crate) struct Services {
-    longsync: Handler,
-    reflection_v1: Handler,
-    reflection_v1alpha: Handler,
-}
-
-impl Services {
-    /// What handles the calls of the service with this name.
-    pub(crate) fn find(name: &str, worker: &Worker) -> Option<Handler> {
-        Some(match name {
-            SERVICE_NAME => Arc::clone(&STATELESS.longsync),
-            tonic_health::pb::health_server::SERVICE_NAME => {
-                let health = HealthService::from_health_reporter(worker.shared.health.clone());
-                handler(HealthServer::new(health))
-            }
-            "grpc.reflection.v1.ServerReflection" => Arc::clone(&STATELESS.reflection_v1),
-            "grpc.reflection.v1alpha.ServerReflection" => Arc::clone(&STATELESS.reflection_v1alpha),
-            _ => return None,
-        })
-    }
-
-    fn new() -> Self {
-        // Messages that are too long never come this far: see `RequestBody`.
-        let longsync = LongSyncServiceServer::new(LongSync).max_decoding_message_size(usize::MAX);
-        let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(longsync::FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-        };
-        let valid = "the descriptor sets are constants that are valid";
-        Self {
-            longsync: handler(longsync),
-            reflection_v1: handler(reflection().build_v1().expect(valid)),
-            reflection_v1alpha: handler(reflection().build_v1alpha().expect(valid)),
-        }
+/// What handles the calls of this method of this service. Of our own service that is whatever the
+/// method.
+pub(crate) fn find(service: &str, method: &str) -> Option<Handler> {
+    match (service, method) {
+        (long_sync_service_server::SERVICE_NAME, _) => Some(longsync),
+        (health_server::SERVICE_NAME, "Check") => Some(health::check),
+        (health_server::SERVICE_NAME, "Watch") => Some(health::watch),
+        (
+            v1::server_reflection_server::SERVICE_NAME
+            | v1alpha::server_reflection_server::SERVICE_NAME,
+            "ServerReflectionInfo",
+        ) => Some(reflection::info),
+        _ => None,
     }
 }
 
-fn handler<S>(service: S) -> Handler
-where
-    S: Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible>,
-    S: Clone + Send + Sync + 'static,
-    S::Future: Send + 'static,
-{
-    Arc::new(move |request| {
-        let answer = service.clone().call(request);
-        Box::pin(async move {
-            let Ok(response) = answer.await;
-            response
-        })
+fn longsync(request: Request<RequestBody>) -> BoxAnswer {
+    // Messages that are too long never come this far: see `RequestBody`.
+    static SERVICE: LazyLock<LongSyncServiceServer<LongSync>> = LazyLock::new(|| {
+        LongSyncServiceServer::new(LongSync).max_decoding_message_size(usize::MAX)
+    });
+    let answer = SERVICE.clone().call(request);
+    Box::pin(async move {
+        let Ok::<_, Infallible>(response) = answer.await;
+        response
     })
+}
+
+/// The call that the route put beside a request.
+fn call_of(request: &Request<RequestBody>) -> Arc<Call> {
+    let call = request.extensions().get::<Arc<Call>>();
+    Arc::clone(call.expect("the route puts the call beside each request"))
 }

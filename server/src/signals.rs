@@ -5,31 +5,59 @@ use std::io;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGINT and SIGTERM.
+/// SIGINT, SIGTERM, and SIGHUP unless it was ignored when the program started.
 #[cfg(unix)]
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Option<Signal>,
 }
 
 #[cfg(unix)]
 impl Signals {
-    /// Takes both over from the system's default, which is to end the process.
+    /// Takes them over from the system's default, which is to end the process.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: takes_hang_up().then(|| signal(SignalKind::hangup())).transpose()?,
         })
     }
 
     /// Waits for one of them.
     pub(crate) async fn next(&mut self) {
+        let Self { interrupt, terminate, hang_up } = self;
+        let hang_up = async {
+            match hang_up {
+                Some(hang_up) => drop(hang_up.recv().await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = hang_up => {}
         }
     }
+}
+
+/// Whether SIGHUP is to be taken over. One that is ignored is to stay so: that is how `nohup` has a
+/// program go on when its terminal is closed.
+#[cfg(unix)]
+fn takes_hang_up() -> bool {
+    // Where the system does not say what is ignored, SIGHUP keeps its own meaning, which is right under
+    // `nohup` and else ends the process at once.
+    let status = std::fs::read_to_string("/proc/self/status");
+    status.ok().and_then(|status| ignores_hang_up(&status)) == Some(false)
+}
+
+/// Reads it off Linux's `/proc/self/status`.
+#[cfg(unix)]
+fn ignores_hang_up(status: &str) -> Option<bool> {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    // The bit of signal 1 is the lowest.
+    Some(u64::from_str_radix(ignored.trim(), 16).ok()? & 1 == 1)
 }
 
 /// Ctrl-C.
@@ -49,6 +77,24 @@ impl Signals {
     pub(crate) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_hang_up_is_ignored_is_the_lowest_bit() {
+        for (status, expected) in [
+            ("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\n", Some(true)),
+            ("SigIgn:\t0000000000001007\n", Some(true)),
+            ("SigIgn:\t0000000000001006\n", Some(false)),
+            ("SigCgt:\t0000000000000001\n", None),
+            ("SigIgn:\tsoon\n", None),
+        ] {
+            assert_eq!(ignores_hang_up(status), expected, "{status}");
         }
     }
 }

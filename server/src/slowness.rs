@@ -38,11 +38,6 @@ impl Slowness {
         self.bytes += bytes as u64;
     }
 
-    /// How many bytes of it have come.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
     /// Nothing more has come in this poll of the call, which wants it. When it will have taken too long,
     /// if the server goes on wanting it; [`None`]: never.
     ///

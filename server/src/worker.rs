@@ -1,17 +1,19 @@
 //! What the calls of one runtime thread share: timer, counters, limits, and how far a shutdown is.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard};
 
 use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
+use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::counters::Snapshot;
+use crate::counters::{Counters, Snapshot};
+use crate::foreign::Told;
+use crate::health::Health;
+use crate::scrapes::Scrapes;
 
 /// What a worker takes ahead of the limit on calls in flight, so that it seldom writes what all share.
 const CALLS_AHEAD: u64 = 256;
@@ -32,9 +34,11 @@ pub(crate) struct Shared {
     pub(crate) connections_of_walks: AtomicU64,
     pub(crate) in_flight: Budget,
     pub(crate) buffered_bytes: Budget,
-    pub(crate) health: HealthReporter,
-    is_healthy: AtomicBool,
-    counters: Box<[Mutex<Snapshot>]>,
+    pub(crate) health: Health,
+    pub(crate) counters: Counters,
+    /// Whoever renders [`metrics`](crate::metrics), in turn.
+    pub(crate) scrapes: Scrapes,
+    pub(crate) told: Told,
 }
 
 impl Shared {
@@ -50,9 +54,10 @@ impl Shared {
             connections_refused: AtomicU64::new(0),
             connections_accepted: AtomicU64::new(0),
             connections_of_walks: AtomicU64::new(0),
-            health: HealthReporter::new(),
-            is_healthy: AtomicBool::new(false),
-            counters: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
+            health: Health::new(),
+            counters: Counters::new(workers),
+            scrapes: Scrapes::default(),
+            told: Told::default(),
         })
     }
 
@@ -68,28 +73,12 @@ impl Shared {
 
     /// What health checks are told: no, from the beginning of a shutdown on.
     pub(crate) fn is_healthy(&self) -> bool {
-        self.is_healthy.load(Ordering::Relaxed)
+        self.health.status() == ServingStatus::Serving
     }
 
     /// What all workers counted together, until now.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let mut sum = Snapshot::new();
-        for counters in &self.counters {
-            sum.add(&lock(counters));
-        }
-        sum
-    }
-
-    /// What health checks are told, of the server as a whole and of its service. Said once: those who
-    /// watch are sent each word of it.
-    pub(crate) async fn set_health(&self, status: ServingStatus) {
-        let is_serving = status == ServingStatus::Serving;
-        if self.is_healthy.swap(is_serving, Ordering::Relaxed) == is_serving {
-            return;
-        }
-        for service in ["", longsync::v1::long_sync_service_server::SERVICE_NAME] {
-            self.health.set_service_status(service, status).await;
-        }
+        self.counters.read(Snapshot::clone)
     }
 }
 
@@ -122,9 +111,9 @@ pub struct Worker {
 
 impl Worker {
     /// A worker on its own, with the behavior, limits and drain of `config`.
-    pub async fn new(config: Config, clock: Clock) -> Arc<Self> {
+    pub fn new(config: Config, clock: Clock) -> Arc<Self> {
         let shared = Shared::new(config, 1);
-        shared.set_health(ServingStatus::Serving).await;
+        shared.health.set(ServingStatus::Serving);
         Self::of(shared, 0, clock)
     }
 
@@ -155,7 +144,7 @@ impl Worker {
     /// A drain whose future is dropped goes no further: calls that wait are not ended by it. It can be
     /// begun again; calls are told once.
     pub async fn drain(&self) {
-        self.shared.set_health(ServingStatus::NotServing).await;
+        self.shared.health.set(ServingStatus::NotServing);
         self.go_on_to(Phase::Draining);
         let drain = self.timer.sleep(self.shared.config.drain);
         tokio::select! {
@@ -192,7 +181,7 @@ impl Worker {
     }
 
     pub(crate) fn counters(&self) -> MutexGuard<'_, Snapshot> {
-        lock(&self.shared.counters[self.index])
+        self.shared.counters.of(self.index)
     }
 
     pub(crate) fn call_started(&self) {
@@ -221,11 +210,6 @@ impl Worker {
             self.idle.notified().await;
         }
     }
-}
-
-/// A panic elsewhere must not end the counting.
-fn lock(counters: &Mutex<Snapshot>) -> MutexGuard<'_, Snapshot> {
-    counters.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(unix)]

@@ -62,7 +62,7 @@ fn allocations(calls: u64) -> Result<u64> {
     let runtime = runtime()?;
     let allocated = allocation_counter::measure(|| {
         runtime.block_on(async {
-            let worker = Worker::new(Config::default(), Clock::Monotonic).await;
+            let worker = Worker::new(Config::default(), Clock::Monotonic);
             serve_connection(far, None, &worker).await;
         });
     });

@@ -33,7 +33,8 @@ numbers() {
 }
 
 case_list() {
-    has "$(call "$ADDR" list)" "^$SERVICE\$" '^grpc.health.v1.Health$' '^grpc.reflection.v1.ServerReflection$'
+    has "$(call "$ADDR" list)" "^$SERVICE\$" '^grpc.health.v1.Health$' \
+        '^grpc.reflection.v1.ServerReflection$' '^grpc.reflection.v1alpha.ServerReflection$'
 }
 
 # `list` would fall back to v1alpha in silence.

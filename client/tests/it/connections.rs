@@ -74,7 +74,7 @@ async fn a_dropped_call_is_reset_and_the_connection_survives_thousands_of_them()
 async fn a_connection_that_ended_is_replaced() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-    let worker = Worker::new(Config::default(), Clock::Monotonic).await;
+    let worker = Worker::new(Config::default(), Clock::Monotonic);
     let connections = connections(&target);
     let serve_one = async || {
         let (socket, _) = listener.accept().await.unwrap();
@@ -155,7 +155,7 @@ async fn calls_that_wait_for_the_same_attempt_fail_together() {
 
 #[tokio::test(start_paused = true)]
 async fn over_an_in_memory_stream_a_call_takes_exactly_its_delay() {
-    let worker = Worker::new(Config::default(), Clock::Tokio).await;
+    let worker = Worker::new(Config::default(), Clock::Tokio);
     let (near, far) = tokio::io::duplex(64 * 1024);
     tokio::spawn(async move { serve_connection(far, None, &worker).await });
     let timer = Timer::new(Clock::Tokio);

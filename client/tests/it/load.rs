@@ -292,8 +292,7 @@ async fn a_lost_connection_fails_its_calls_and_is_opened_anew() {
     let worker = longsync_server::Worker::new(
         longsync_server::Config::default(),
         longsync_timer::Clock::Monotonic,
-    )
-    .await;
+    );
     tokio::spawn(async move {
         // The first connection is closed as soon as a call has come.
         let (socket, _) = listener.accept().await.unwrap();

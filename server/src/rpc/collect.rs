@@ -49,8 +49,12 @@ pub(super) async fn answer(
         spent = call.add_spent(wait, waited);
         next = after?;
     }
-    let behavior = behavior.unwrap_or_else(|| call.worker().shared.config.behavior.clone());
     let received_at = received_at.unwrap_or_else(|| call.received(""));
+    // Without a request there is still the header, which may be wrong.
+    let behavior = match behavior {
+        Some(behavior) => behavior,
+        None => call.plan(Ask::default()).map_err(|why| refuse(call, why))?.behavior,
+    };
     let message = LongSyncCollectResponse {
         message: longsync::DONE.to_owned(),
         timing: Some(call.timing(spent, &behavior, received_at)),

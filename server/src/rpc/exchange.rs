@@ -29,14 +29,46 @@ pub(crate) struct Answers {
     call: Arc<Call>,
     inbox: Inbox,
     requests: Streaming<LongSyncExchangeRequest>,
+    has_begun: bool,
     have_requests_ended: bool,
     unanswered: BinaryHeap<Reverse<Unanswered>>,
     /// An answer that waits for room.
     making: Option<Box<Draft<LongSyncExchangeResponse>>>,
     taken: u64,
-    /// When the waits were looked after last: those that were due by then ended then, though their
-    /// answers may have no way out.
-    looked_at: Instant,
+    attended: Attended,
+}
+
+/// When the waits were looked after.
+#[derive(Debug)]
+struct Attended {
+    /// At this moment last.
+    last: Instant,
+    /// And at this one before the client held up the answers, so that nobody looked, ...
+    before: Instant,
+    /// ... until then.
+    free: Instant,
+}
+
+impl Attended {
+    fn new(now: Instant) -> Self {
+        Self { last: now, before: now, free: now }
+    }
+
+    /// Somebody looks, who may have been kept from it.
+    fn look(&mut self, now: Instant, was_kept_away: bool) {
+        if was_kept_away {
+            (self.before, self.free) = (self.last, now);
+        }
+        self.last = now;
+    }
+
+    /// When a wait ended that is answered now. It may have ended long ago, and its answer had no way out.
+    fn end_of(&self, due: Instant) -> Instant {
+        if due <= self.before {
+            return self.before;
+        }
+        due + self.last.saturating_duration_since(due.max(self.free))
+    }
 }
 
 /// A request that waits for its answer, ordered by when that is due; equals in order of arrival.
@@ -57,10 +89,11 @@ impl Answers {
         requests: Streaming<LongSyncExchangeRequest>,
     ) -> Self {
         Self {
-            looked_at: call.arrived(),
+            attended: Attended::new(call.arrived()),
             call,
             inbox,
             requests,
+            has_begun: false,
             have_requests_ended: false,
             unanswered: BinaryHeap::new(),
             making: None,
@@ -81,7 +114,7 @@ impl Answers {
         else {
             return;
         };
-        let spent = self.call.waited(wait, self.looked_at.max(due));
+        let spent = self.call.waited(wait, self.attended.end_of(due));
         let message = LongSyncExchangeResponse {
             message: longsync::DONE.to_owned(),
             timing: Some(self.call.timing(spent, &plan.behavior, received_at)),
@@ -93,6 +126,7 @@ impl Answers {
 
     /// Takes a request off the stream. One that cannot be served is answered at once.
     fn take(&mut self, request: &LongSyncExchangeRequest, now: Instant) {
+        self.has_begun = true;
         let received_at = self.call.received(&request.call_id);
         let planned = self.call.plan(Ask::from(request)).and_then(|plan| {
             self.take_place()?;
@@ -170,11 +204,10 @@ impl Stream for Answers {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         let limit = this.call.worker().shared.config.limits.max_unanswered.get();
-        if !this.call.was_kept_away() {
-            this.looked_at = this.call.now();
-        }
+        let mut was_kept_away = this.call.was_kept_away();
         loop {
             let now = this.call.now();
+            this.attended.look(now, std::mem::take(&mut was_kept_away));
             if this.making.is_none() {
                 this.begin_due_answer(now);
             }
@@ -187,7 +220,15 @@ impl Stream for Answers {
             match Pin::new(&mut this.requests).poll_next(cx) {
                 Poll::Ready(Some(Ok(request))) => this.take(&request, now),
                 Poll::Ready(Some(Err(status))) => return Poll::Ready(Some(Err(status))),
-                Poll::Ready(None) => this.have_requests_ended = true,
+                Poll::Ready(None) => {
+                    this.have_requests_ended = true;
+                    // Without a message there is still the header, which may be wrong.
+                    if !this.has_begun
+                        && let Err(why) = this.call.plan(Ask::default())
+                    {
+                        return Poll::Ready(Some(Err(refuse(&this.call, why))));
+                    }
+                }
                 Poll::Pending => break,
             }
         }

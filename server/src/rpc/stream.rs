@@ -91,11 +91,12 @@ impl Stream for Answers {
                 }
                 Phase::Waiting => {
                     let wait = Wait { start: this.start, planned: this.plan.delay };
+                    let was_kept_away = this.call.was_kept_away();
                     let Poll::Ready(spent) = this.call.poll_wait_held_up(wait, this.free) else {
                         this.phase = Phase::Waiting;
                         return Poll::Pending;
                     };
-                    this.start = wait.due();
+                    this.start = if was_kept_away { this.call.now() } else { wait.due() };
                     this.phase = Phase::Making(Box::new(this.draft(spent)));
                 }
                 Phase::Making(draft) => {

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::harness::{Raw, Result, Web, eventually, ms, wait};
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longsync-server"));
-    command.args(args).stdin(Stdio::null());
+    command.args(args).stdin(Stdio::null()).env_remove("PORT");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LONGSYNC_") {
             command.env_remove(name);
@@ -205,14 +206,18 @@ async fn logs_are_a_line_a_call_at_debug_and_on_stderr() -> Result<()> {
     for id in ["first", "second"] {
         let mut request = wait(ms(5));
         request.call_id = id.to_owned();
-        raw.unary(&request, &[]).await?.ended().await?;
+        let traceparent = format!("00-0af7651916cd43dd8448eb211c80319c-{id:0>16}-01");
+        raw.unary(&request, &[("traceparent", &traceparent)]).await?.ended().await?;
     }
     signal(&server, Signal::TERM)?;
     let (_, said) = server.ended().await?;
     let calls: Vec<_> = said.lines().filter(|line| line.contains("call ended")).collect();
     let [first, second] = calls[..] else { anyhow::bail!("{said}") };
     for (line, id) in [(first, "first"), (second, "second")] {
-        for part in ["rpc=LongSync", "outcome=answered", id, "5ms"] {
+        let traceparent =
+            format!("traceparent=\"00-0af7651916cd43dd8448eb211c80319c-{id:0>16}-01\"");
+        let peer = "peer=127.0.0.1:";
+        for part in ["rpc=LongSync", "outcome=answered", id, "5ms", &traceparent, peer] {
             assert!(line.contains(part), "{part} in {line}");
         }
     }
@@ -279,17 +284,29 @@ async fn a_second_signal_ends_at_once_with_130() -> Result<()> {
     Ok(())
 }
 
+/// What `sh -c` is to do before it becomes the server.
+fn after(first: &str, args: &[&str]) -> Command {
+    let mut shell = Command::new("sh");
+    let script = format!("{first} && exec \"$0\" \"$@\"");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_longsync-server")]).args(args);
+    shell.env_remove("PORT");
+    shell
+}
+
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn out_of_files_it_goes_on_and_accepts_again_when_there_are_some() -> Result<()> {
-    let program = env!("CARGO_BIN_EXE_longsync-server");
-    let mut limited = Command::new("sh");
-    limited
-        .args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\"", program])
-        .args(["--listen", "127.0.0.1:0", "--workers", "1", "--max-connections", "1000"])
-        .args(["--drain", "0s"]);
-    let server = Running::start(&mut limited)?;
+    let args = ["--listen", "127.0.0.1:0", "--workers", "1", "--drain", "0s"];
+    let server = Running::start(&mut after("ulimit -n 1024", &args))?;
     let raw = server.raw().await?;
     raw.unary(&wait(ms(0)), &[]).await?.ended().await?;
+    // Less than it was told at its start.
+    let few = rustix::process::Rlimit { current: Some(64), maximum: Some(64) };
+    rustix::process::prlimit(
+        Some(Pid::from_child(&server.child)),
+        rustix::process::Resource::Nofile,
+        few,
+    )?;
     let mut sockets = Vec::new();
     for _ in 0..100 {
         sockets.push(TcpStream::connect(server.addr).await?);
@@ -305,5 +322,249 @@ async fn out_of_files_it_goes_on_and_accepts_again_when_there_are_some() -> Resu
     assert_eq!(status.code(), Some(0));
     assert!(said.contains("cannot accept connections"), "{said}");
     assert!(said.lines().count() < 50, "it does not spin: {said}");
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn with_few_files_most_are_for_connections_and_the_reserve_is_never_touched() -> Result<()> {
+    let args = ["--listen", "127.0.0.1:0", "--workers", "2", "--drain", "0s"];
+    let mut server = Running::start(&mut after("ulimit -n 64", &args))?;
+    let mut second = String::new();
+    server.stdout.read_line(&mut second)?;
+    let told = second.trim_end().rsplit_once("at most ").context("it says how many")?.1;
+    let told: usize = told.split(' ').next().context("it says how many")?.parse()?;
+    // What this test has inherited from whoever runs it is open in the server too.
+    let open =
+        Command::new("sh").args(["-c", "echo /proc/$$/fd/*"]).stdin(Stdio::null()).output()?;
+    let inherited = String::from_utf8(open.stdout)?.split_whitespace().count().saturating_sub(3);
+    assert!(told + inherited >= 30, "{second}, and {inherited} files are inherited");
+    let mut all = Vec::new();
+    for _ in 0..told {
+        let raw = server.raw().await?;
+        raw.unary(&wait(ms(0)), &[]).await?.ended().await?;
+        all.push(raw);
+    }
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.child.id()))?.count();
+    assert!(open <= 64 - 8, "{open} files are open of 64");
+    signal(&server, Signal::TERM)?;
+    let (status, said) = server.ended().await?;
+    assert_eq!((status.code(), said.as_str()), (Some(0), ""));
+    Ok(())
+}
+
+#[test]
+fn more_connections_than_the_files_allow_are_refused_before_anything_is_bound() -> Result<()> {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let addr = taken.local_addr()?.to_string();
+    let args = ["--listen", &addr, "--workers", "1", "--max-connections", "1000"];
+    let output = ended(&mut after("ulimit -n 64", &args))?;
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for part in ["--max-connections 1000", "64", "ulimit -n"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert!(!said.contains("in use") && output.stdout.is_empty(), "{said}");
+    Ok(())
+}
+
+/// Elsewhere it cannot be known, and keeps its own meaning.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn hang_up_drains_unless_it_was_ignored_from_the_start() -> Result<()> {
+    let args = ["--listen", "127.0.0.1:0", "--drain", "10s"];
+    let server = Running::start(&mut command(&args))?;
+    let raw = server.raw().await?;
+    let call = raw.unary(&wait(ms(300)), &[]).await?;
+    waits_for(&server, 1).await?;
+    signal(&server, Signal::HUP)?;
+    assert_eq!(call.ended().await?.status.code(), tonic::Code::Ok);
+    assert_eq!(server.ended().await?.0.code(), Some(0));
+
+    let server = Running::start(&mut after("trap '' HUP", &args))?;
+    signal(&server, Signal::HUP)?;
+    let raw = server.raw().await?;
+    let ended = raw.unary(&wait(ms(50)), &[]).await?.ended().await?;
+    assert_eq!(ended.status.code(), tonic::Code::Ok);
+    signal(&server, Signal::TERM)?;
+    assert_eq!(server.ended().await?.0.code(), Some(0));
+    Ok(())
+}
+
+/// An HTTP/2 preface, SETTINGS, and then PING acknowledgements that nobody has asked for: h2 warns of
+/// each.
+fn unasked_pings(count: usize) -> Vec<u8> {
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const PING_ACK: &[u8] = b"\0\0\x08\x06\x01\0\0\0\0unasked!";
+    let mut bytes = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", SETTINGS].concat();
+    bytes.extend(std::iter::repeat_n(PING_ACK, count).flatten());
+    bytes
+}
+
+async fn send(server: &Running, bytes: &[u8]) -> Result<TcpStream> {
+    let mut socket = TcpStream::connect(server.addr).await?;
+    socket.write_all(bytes).await?;
+    Ok(socket)
+}
+
+#[tokio::test]
+async fn a_stderr_that_nobody_reads_stops_neither_calls_nor_the_end() -> Result<()> {
+    let args = ["--listen", "127.0.0.1:0", "--workers", "1", "--log", "debug", "--drain", "0s"];
+    let mut server = Running::start(&mut command(&args))?;
+    let raw = server.raw().await?;
+    // Each logs a line of over 100 bytes, which is more than the pipe and the queue have room for.
+    for _ in 0..40 {
+        let mut calls = Vec::new();
+        for _ in 0..100 {
+            calls.push(raw.unary(&wait(ms(0)), &[]).await?);
+        }
+        for call in calls {
+            let ended = tokio::time::timeout(Duration::from_secs(20), call.ended()).await??;
+            assert_eq!(ended.status.code(), tonic::Code::Ok);
+        }
+    }
+    signal(&server, Signal::TERM)?;
+    let unread = server.child.stderr.take();
+    let ending = tokio::task::spawn_blocking(move || server.child.wait());
+    let status =
+        tokio::time::timeout(Duration::from_secs(20), ending).await.context("it runs")??;
+    assert_eq!(status?.code(), Some(0));
+    drop(unread);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_client_can_have_logged_is_ten_lines_a_second_of_a_kind_and_what_is_left_out_is_said()
+-> Result<()> {
+    let args = ["--listen", "127.0.0.1:0", "--workers", "1", "--drain", "0s", "--log", "h2=warn"];
+    let server = Running::start(&mut command(&args))?;
+    let start = std::time::Instant::now();
+    let _socket = send(&server, &unasked_pings(2_000)).await?;
+    // By then all of them were read: they came before.
+    let pinged = send(&server, &unasked_pings(1)).await?;
+    server.raw().await?.unary(&wait(ms(50)), &[]).await?.ended().await?;
+    drop(pinged);
+    signal(&server, Signal::TERM)?;
+    let (_, said) = server.ended().await?;
+    let most = 10 * (1 + usize::try_from(start.elapsed().as_secs())?);
+    let lines = said.lines().filter(|line| line.contains("WARN")).count();
+    assert!((1..=most).contains(&lines), "{lines} lines: {said}");
+    assert!(said.contains("more log lines from h2::"), "{said}");
+    Ok(())
+}
+
+/// It was asked for, and one in ten would be of no use.
+#[tokio::test]
+async fn each_call_has_its_line_however_many_there_are_in_a_second() -> Result<()> {
+    let args = ["--listen", "127.0.0.1:0", "--drain", "0s", "--log", "debug"];
+    let server = Running::start(&mut command(&args))?;
+    let raw = server.raw().await?;
+    for _ in 0..50 {
+        raw.unary(&wait(ms(0)), &[]).await?.ended().await?;
+    }
+    signal(&server, Signal::TERM)?;
+    let (_, said) = server.ended().await?;
+    assert_eq!(said.matches("call ended").count(), 50, "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_level_alone_has_nothing_logged_that_a_library_warns_of() -> Result<()> {
+    let args = ["--listen", "127.0.0.1:0", "--drain", "0s", "--log", "debug"];
+    let server = Running::start(&mut command(&args))?;
+    let _socket = send(&server, &unasked_pings(100)).await?;
+    server.raw().await?.unary(&wait(ms(50)), &[]).await?.ended().await?;
+    signal(&server, Signal::TERM)?;
+    let (_, said) = server.ended().await?;
+    assert!(!said.contains("h2::"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_told_at_warn_once_a_minute() -> Result<()> {
+    let server = Running::start(&mut command(&["--listen", "127.0.0.1:0", "--drain", "0s"]))?;
+    for _ in 0..3 {
+        for foreign in [
+            &b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..],
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n\r\n",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c",
+        ] {
+            let mut socket = send(&server, foreign).await?;
+            // It is answered with 400, or closed.
+            let _ = socket.read_to_end(&mut Vec::new()).await;
+        }
+    }
+    signal(&server, Signal::TERM)?;
+    let (_, said) = server.ended().await?;
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("WARN")).collect();
+    let [tls, proxy] = lines[..] else { anyhow::bail!("{said}") };
+    assert!(tls.contains("speaks TLS") && proxy.contains("PROXY protocol"), "{said}");
+    assert!(lines.iter().all(|line| line.contains("peer=127.0.0.1:")), "{said}");
+    Ok(())
+}
+
+/// Where a server listens that was started so; or its exit code, and what it said.
+async fn address(command: &mut Command) -> Result<(SocketAddr, String)> {
+    let server = Running::start(command)?;
+    let addr = server.addr;
+    signal(&server, Signal::TERM)?;
+    Ok((addr, server.ended().await?.1))
+}
+
+#[tokio::test]
+async fn a_flag_goes_before_our_variables_and_those_before_port() -> Result<()> {
+    let free = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        anyhow::Ok(listener.local_addr()?.port().to_string())
+    };
+    let (port, other) = (free()?, free()?);
+    let elsewhere = format!("127.0.0.2:{other}");
+    for (args, listen, ours, foreign) in [
+        (&["--port", &port][..], None, None, None),
+        (&["--port", &port], Some(&elsewhere), None, Some(&other)),
+        (&["--port", &port], None, Some(&other), None),
+        (&["--port", &port], Some(&elsewhere), Some(&other), None),
+        (&[], None, Some(&port), Some(&other)),
+        (&[], None, None, Some(&port)),
+    ] {
+        let mut command = command(args);
+        let variables = [("LONGSYNC_LISTEN", listen), ("LONGSYNC_PORT", ours), ("PORT", foreign)];
+        for (name, value) in variables {
+            value.map(|value| command.env(name, value));
+        }
+        let (addr, said) = address(&mut command).await?;
+        assert_eq!(addr.to_string(), format!("127.0.0.1:{port}"), "{args:?} {variables:?}");
+        let is_foreign = args.is_empty() && ours.is_none();
+        assert_eq!(said.contains("PORT in the environment is used"), is_foreign, "{said}");
+    }
+    let mut listens = command(&["--listen", "127.0.0.1:0"]);
+    listens.env("LONGSYNC_PORT", &port).env("PORT", &port);
+    let (addr, said) = address(&mut listens).await?;
+    assert!(addr.port().to_string() != port && said.is_empty(), "{addr} {said}");
+    Ok(())
+}
+
+#[test]
+fn two_addresses_from_one_place_and_a_port_that_is_none_are_refused() -> Result<()> {
+    for (args, variables, right) in [
+        (&["--port", "0", "--listen", "127.0.0.1:0"][..], &[][..], "give one of them"),
+        (
+            &[],
+            &[("LONGSYNC_PORT", "0"), ("LONGSYNC_LISTEN", "127.0.0.1:0")],
+            "LONGSYNC_LISTEN and LONGSYNC_PORT are both given",
+        ),
+        (&["--port", "65536"], &[], "a port from 0 to 65535"),
+        (&["--port", "http"], &[], "a port from 0 to 65535"),
+        (&["--port", "-1"], &[], "a port from 0 to 65535"),
+        (&[], &[("LONGSYNC_PORT", "")], "a port from 0 to 65535"),
+        (&[], &[("PORT", "tcp://10.0.0.1:80")], "PORT in the environment is `tcp://10.0.0.1:80`"),
+    ] {
+        let mut command = command(args);
+        command.envs(variables.iter().copied());
+        let output = ended(&mut command)?;
+        assert_eq!(output.status.code(), Some(2), "{args:?} {variables:?}");
+        assert!(said(&output).contains(right), "{args:?} {variables:?}: {}", said(&output));
+        assert!(output.stdout.is_empty(), "{args:?} {variables:?}");
+    }
     Ok(())
 }

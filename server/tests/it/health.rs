@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use tonic::Code;
-use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::harness::{
-    Channel, HOUR, Memory, ORIGIN, Paused, Result, config, connect, ms, wait, with_drain,
+    Channel, HOUR, Memory, ORIGIN, Paused, Result, config, connect, framed, ms, settle, wait,
+    with_drain,
 };
 
 const SERVICE: &str = longsync::v1::long_sync_service_server::SERVICE_NAME;
@@ -19,6 +20,10 @@ async fn health(server: &Memory) -> Result<HealthClient<Channel>> {
 
 fn of(service: &str) -> HealthCheckRequest {
     HealthCheckRequest { service: service.to_owned() }
+}
+
+fn said(message: Option<HealthCheckResponse>) -> Option<ServingStatus> {
+    message.map(|response| response.status())
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,9 +55,6 @@ async fn who_watches_is_told_once_that_a_drain_began() -> Result<()> {
     let mut client = server.client().await?;
     let waiting = tokio::spawn(async move { client.long_sync(wait(HOUR)).await });
     let mut watch = health.watch(of(SERVICE)).await?.into_inner();
-    let said = |message: Option<tonic_health::pb::HealthCheckResponse>| {
-        message.map(|response| response.status())
-    };
     assert_eq!(said(watch.message().await?), Some(ServingStatus::Serving));
     tokio::time::sleep(ms(100)).await;
 
@@ -71,15 +73,81 @@ async fn who_watches_is_told_once_that_a_drain_began() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_of_a_service_that_is_not_here_says_so_and_goes_on() -> Result<()> {
+async fn a_watch_of_a_service_that_is_not_here_says_so_once_and_goes_on_until_the_drain_is_over()
+-> Result<()> {
+    let server = Memory::start(with_drain(ms(500))).await;
+    let mut watch = health(&server).await?.watch(of("nobody")).await?.into_inner();
+    assert_eq!(said(watch.message().await?), Some(ServingStatus::ServiceUnknown));
+    let hour = tokio::time::timeout(HOUR, watch.message()).await;
+    assert!(hour.is_err(), "it goes on and says no more: {hour:?}");
+
+    // That the server stops serving does not make the service known.
+    let mut client = server.client().await?;
+    let waiting = tokio::spawn(async move { client.long_sync(wait(HOUR)).await });
+    settle().await;
+    server.worker.drain().await;
+    let end = watch.message().await.expect_err("the drain is over");
+    assert_eq!(end.code(), Code::Unavailable);
+    assert_eq!(waiting.await?.expect_err("it is cut").code(), Code::Unavailable);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_hold_no_drain_and_end_with_the_last_call() -> Result<()> {
+    let server = Memory::start(with_drain(HOUR)).await;
+    let mut health = health(&server).await?;
+    let mut client = server.client().await?;
+    let mut watches = Vec::new();
+    for service in ["", SERVICE, "nobody"] {
+        let mut watch = health.watch(of(service)).await?.into_inner();
+        watch.message().await?;
+        watches.push(watch);
+    }
+    let waiting = tokio::spawn(async move { client.long_sync(wait(ms(300))).await });
+    settle().await;
+    let clock = Paused::start();
+    server.worker.drain().await;
+    assert_eq!(clock.elapsed(), ms(299), "with the last call");
+    waiting.await??;
+    for mut watch in watches {
+        let end = loop {
+            match watch.message().await {
+                Ok(said) => assert!(said.is_some(), "a clean end"),
+                Err(end) => break end,
+            }
+        };
+        assert_eq!(end.code(), Code::Unavailable, "{end:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_of_an_unknown_service_says_which_are_known() -> Result<()> {
     let server = Memory::start(config()).await;
-    let mut watch = health(&server).await?.watch(of("nobody")).await;
-    // gRPC's health protocol allows a status as well as SERVICE_UNKNOWN.
-    if let Ok(watch) = &mut watch {
-        let said = watch.get_mut().message().await?.map(|response| response.status());
-        assert_eq!(said, Some(ServingStatus::ServiceUnknown));
-    } else {
-        assert_eq!(watch.expect_err("it is not here").code(), Code::NotFound);
+    for name in ["nobody", "longsync.v1", "/"] {
+        let why = health(&server).await?.check(of(name)).await.expect_err("it is unknown");
+        assert_eq!(why.code(), Code::NotFound, "{name:?}");
+        assert!(why.message().contains(SERVICE), "{why:?}");
+    }
+    Ok(())
+}
+
+/// `List` came to the protocol later, and is not in what we serve.
+#[tokio::test(start_paused = true)]
+async fn an_unknown_method_of_a_known_service_is_unimplemented() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    for path in [
+        "/grpc.health.v1.Health/List",
+        "/grpc.health.v1.Health/",
+        "/grpc.reflection.v1.ServerReflection/Info",
+        "/grpc.reflection.v2.ServerReflection/ServerReflectionInfo",
+    ] {
+        let mut call = raw.open_path(path, &[]).await?;
+        call.send(framed(&of("")), true)?;
+        let status = call.ended().await?.status;
+        assert_eq!(status.code(), Code::Unimplemented, "{path}");
+        assert!(status.message().contains("grpcurl"), "{status:?}");
     }
     Ok(())
 }

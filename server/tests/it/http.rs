@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use http::Response;
 use longsync_server::{Kind, Limits, Outcome};
+use prost::Message as _;
 use tonic::Code;
 
 use crate::harness::{
@@ -111,8 +113,12 @@ async fn other_paths_and_methods_are_answered_in_plain_text() -> Result<()> {
             ("GET", "/nowhere", 404, "/nowhere"),
             ("POST", "/nowhere", 404, "/nowhere"),
             ("GET", "/long_sync/", 404, "/long_sync/"),
-            ("POST", "/long_sync", 405, "GET"),
+            ("PUT", "/long_sync", 405, "GET or POST"),
             ("DELETE", "/", 405, "GET"),
+            ("POST", "/livez", 405, "GET"),
+            ("POST", "/readyz", 405, "GET"),
+            ("OPTIONS", "/healthz", 405, "GET"),
+            ("GET", "//longsync.v1.LongSyncService/LongSync", 404, "//longsync.v1"),
             ("PUT", "/metrics", 405, "GET"),
             ("GET", "/longsync.v1.LongSyncService/LongSync", 415, "application/grpc"),
             ("POST", "/longsync.v1.LongSyncService/LongSync", 415, "application/grpc"),
@@ -122,6 +128,8 @@ async fn other_paths_and_methods_are_answered_in_plain_text() -> Result<()> {
             assert!(answer.body().contains(word), "{method} {path}: {}", answer.body());
             assert_eq!(header(&answer, "content-type"), "text/plain; charset=utf-8");
             assert_eq!(header(&answer, "allow").contains("GET"), status == 405, "{method} {path}");
+            let posts = header(&answer, "allow").contains("POST");
+            assert_eq!(posts, status == 405 && path == "/long_sync", "{method} {path}");
         }
     }
     let counted = server.snapshot();
@@ -136,6 +144,9 @@ async fn a_path_that_grpc_does_not_know_is_unimplemented() -> Result<()> {
         "/longsync.v1.LongSyncService/LongSink",
         "/longsync.v1.LongSyncService/",
         "/longsync.v2.LongSyncService/LongSync",
+        "//longsync.v1.LongSyncService/LongSync",
+        "/longsync.v1.LongSyncService//LongSync",
+        "//grpc.health.v1.Health/Check",
         "/grpc.health.v1.Health/Nothing",
         "/long_sync",
         "/",
@@ -173,6 +184,8 @@ async fn every_content_type_of_grpc_is_grpc_and_no_other() -> Result<()> {
         ("application/grpc", 200),
         ("application/grpc+proto", 200),
         ("application/grpc;charset=utf-8", 200),
+        ("Application/gRPC", 200),
+        ("APPLICATION/GRPC+PROTO ; charset=utf-8", 200),
         ("application/grpc-web", 415),
         ("application/grpcx", 415),
         ("application/json", 415),
@@ -203,6 +216,15 @@ async fn the_welcome_says_what_to_try_at_the_address_by_which_it_was_called() ->
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_authority_of_http2_goes_before_host() -> Result<()> {
+    let mut web = Memory::start(config()).await.web2().await?;
+    let answer = web.send("GET", "/", &[("host", "other.test")]).await?;
+    assert!(answer.body().contains("http://longsync.test/"), "{}", answer.body());
+    assert!(!answer.body().contains("other.test"), "{}", answer.body());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn metrics_are_what_happened() -> Result<()> {
     let limits = Limits { max_count: 3, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
@@ -223,7 +245,8 @@ async fn metrics_are_what_happened() -> Result<()> {
     let _waiting = raw.unary(&wait(HOUR), &[]).await?;
     tokio::time::sleep(ms(1)).await;
 
-    let answer = server.web1().await?.get("/metrics").await?;
+    let accept = [("accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")];
+    let answer = server.web1().await?.send("GET", "/metrics", &accept).await?;
     assert_eq!(
         header(&answer, "content-type"),
         "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -252,5 +275,166 @@ async fn metrics_are_what_happened() -> Result<()> {
         assert!(metrics.contains(&line), "{line} in {}", answer.body());
     }
     assert_eq!(metrics.last(), Some(&"# EOF"));
+    Ok(())
+}
+
+/// A metric of Prometheus's text form 0.0.4, as its specification has the lines.
+#[derive(Debug, Default)]
+struct Family {
+    help: String,
+    kind: String,
+    samples: Vec<(String, f64)>,
+}
+
+/// Reads the text form as strictly as its specification allows: a name of samples is described before
+/// them, once, and all samples of it stand together.
+fn read_text(text: &str) -> Result<Vec<(String, Family)>> {
+    let mut families: Vec<(String, Family)> = Vec::new();
+    anyhow::ensure!(text.ends_with('\n'), "the last line has no end");
+    for line in text.lines() {
+        if let Some(described) = line.strip_prefix("# HELP ") {
+            let (name, help) = described.split_once(' ').context("a name and a text")?;
+            anyhow::ensure!(families.iter().all(|(known, _)| known != name), "{name} is twice");
+            families.push((name.to_owned(), Family { help: help.to_owned(), ..Family::default() }));
+            continue;
+        }
+        let (name, family) = families.last_mut().context("nothing is described yet")?;
+        if let Some(described) = line.strip_prefix("# TYPE ") {
+            let (of, kind) = described.split_once(' ').context("a name and a type")?;
+            anyhow::ensure!(of == name && family.samples.is_empty(), "{line} is not of {name}");
+            kind.clone_into(&mut family.kind);
+            continue;
+        }
+        anyhow::ensure!(!line.starts_with('#'), "{line} is a comment of another form");
+        let (sample, value) = line.rsplit_once(' ').context("a sample and a value")?;
+        let (base, labels) = sample.split_once('{').unwrap_or((sample, "}"));
+        anyhow::ensure!(labels.ends_with('}'), "{line}");
+        let suffix =
+            base.strip_prefix(name.as_str()).with_context(|| format!("{line} in {name}"))?;
+        let is_right = match family.kind.as_str() {
+            "histogram" => matches!(suffix, "_bucket" | "_sum" | "_count"),
+            "counter" => suffix.is_empty() && name.ends_with("_total"),
+            "gauge" => suffix.is_empty() && !name.ends_with("_total"),
+            _ => false,
+        };
+        anyhow::ensure!(is_right, "{line} is no sample of the {} {name}", family.kind);
+        family.samples.push((sample.to_owned(), value.parse()?));
+    }
+    Ok(families)
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_are_text_for_all_but_those_who_name_openmetrics_and_say_the_same() -> Result<()> {
+    let server = Memory::start(config()).await;
+    for mut web in both(&server).await? {
+        web.get("/long_sync?delay=30ms").await?;
+        let text = web.get("/metrics").await?;
+        assert_eq!(header(&text, "content-type"), "text/plain; version=0.0.4; charset=utf-8");
+        let families = read_text(text.body())?;
+        let names: Vec<_> = families.iter().map(|(name, _)| name.as_str()).collect();
+        for name in
+            ["longsync_calls_ended_total", "longsync_lateness_seconds", "longsync_connections"]
+        {
+            assert!(names.contains(&name), "{name} in {names:?}");
+        }
+        assert!(
+            families
+                .iter()
+                .all(|(_, family)| !family.help.is_empty() && !family.samples.is_empty())
+        );
+        let accept = [("accept", "application/openmetrics-text")];
+        let open_metrics = web.send("GET", "/metrics", &accept).await?;
+        let samples = |text: &str| -> Vec<String> {
+            text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+        };
+        assert_eq!(samples(text.body()), samples(open_metrics.body()));
+        assert!(open_metrics.body().ends_with("# EOF\n"));
+        let head = web.send("HEAD", "/metrics", &[]).await?;
+        assert_eq!(header(&head, "content-length"), text.body().len().to_string());
+    }
+    Ok(())
+}
+
+/// The scrapes are rendered by a thread that is no worker's, however many there are.
+#[tokio::test(start_paused = true)]
+async fn many_scrapes_at_once_are_all_answered_with_what_had_ended() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
+    let mut scrapes = Vec::new();
+    for _ in 0..40 {
+        scrapes.push(raw.get("/metrics").await?);
+    }
+    for scrape in scrapes {
+        let (text, _) = crate::harness::read(scrape.await?.into_body()).await?;
+        let text = String::from_utf8(text.to_vec())?;
+        let line = "longsync_calls_ended_total{rpc=\"LongSync\",outcome=\"answered\"} 1";
+        assert!(text.lines().any(|it| it == line), "{text}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn alive_is_not_ready_while_it_drains() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut web = server.web2().await?;
+    let _waiting = server.raw().await?.unary(&wait(ms(5_000)), &[]).await?;
+    for path in ["/healthz", "/livez", "/readyz"] {
+        assert_eq!(web.get(path).await?.status(), 200, "{path}");
+    }
+    let mut other = server.web1().await?;
+    let worker = std::sync::Arc::clone(&server.worker);
+    let draining = tokio::spawn(async move { worker.drain().await });
+    tokio::task::yield_now().await;
+    for (path, status) in [("/healthz", 503), ("/livez", 200), ("/readyz", 503)] {
+        // A connection that came before the signal is still answered once.
+        let answer = if path == "/healthz" { other.get(path).await } else { web.get(path).await };
+        if let Ok(answer) = answer {
+            assert_eq!(answer.status(), status, "{path}");
+        }
+    }
+    draining.abort();
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_behavior_header_that_is_there_twice_is_refused_as_the_query_is() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let twice = [(longsync::BEHAVIOR_HEADER, "1ms"), (longsync::BEHAVIOR_HEADER, "1ms")];
+    for mut web in both(&server).await? {
+        let refused = web.send("GET", "/long_sync", &twice).await?;
+        assert_eq!(refused.status(), 400);
+        assert_eq!(refused.body(), "x-longsync-behavior: given twice: send it once\n");
+    }
+    let raw = server.raw().await?;
+    for (_, rpc) in crate::harness::KINDS {
+        let mut call = raw.open(rpc, &twice).await?;
+        call.send(crate::harness::framed(&wait(ms(1))), true)?;
+        let status = call.ended().await?.status;
+        assert_eq!(crate::harness::bad_field(&status)?, longsync::BEHAVIOR_HEADER, "{rpc}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_behavior_header_is_looked_at_without_a_request_as_well() -> Result<()> {
+    let raw = Memory::start(config()).await.raw().await?;
+    for rpc in ["LongSyncCollect", "LongSyncExchange"] {
+        for wrong in ["nonsense", "2h"] {
+            let mut call = raw.open(rpc, &[(longsync::BEHAVIOR_HEADER, wrong)]).await?;
+            call.send("", true)?;
+            let status = call.ended().await?.status;
+            assert_eq!(crate::harness::bad_field(&status)?, longsync::BEHAVIOR_HEADER, "{rpc}");
+        }
+        let mut call = raw.open(rpc, &[(longsync::BEHAVIOR_HEADER, "40ms")]).await?;
+        call.send("", true)?;
+        let ended = call.ended().await?;
+        assert_eq!(ended.status.code(), Code::Ok, "{rpc}");
+        if rpc == "LongSyncCollect" {
+            let answer = longsync::v1::LongSyncCollectResponse::decode(&ended.data[5..])?;
+            let timing = answer.timing.context("it is timed")?;
+            assert_eq!((timing.behavior.as_str(), answer.count), ("40ms", 0));
+        }
+    }
     Ok(())
 }

@@ -15,8 +15,11 @@ mod exchange;
 mod harness;
 mod health;
 mod http;
+mod http1;
+mod lateness;
 mod limits;
 mod reflection;
+mod side_streams;
 mod stream;
 
 /// A plain unary call has a way of its own through the server.

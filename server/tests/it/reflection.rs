@@ -5,79 +5,233 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use prost::Message as _;
 use prost_types::FileDescriptorProto;
+use tokio::sync::mpsc::UnboundedSender;
+use tonic::{Code, Streaming};
 
-use crate::harness::{Memory, ORIGIN, Result, config, connect};
+use crate::harness::{
+    HOUR, Memory, ORIGIN, Result, config, connect, ms, open_stream, settle, wait, with_drain,
+};
+
+/// The files of an answer.
+fn decoded(files: &[Vec<u8>]) -> Result<Vec<FileDescriptorProto>> {
+    Ok(files.iter().map(|file| FileDescriptorProto::decode(&**file)).collect::<Result<_, _>>()?)
+}
+
+fn names(files: &[FileDescriptorProto]) -> Vec<&str> {
+    files.iter().map(FileDescriptorProto::name).collect()
+}
 
 /// The two versions of the protocol differ in nothing but their package.
 macro_rules! reflected {
     ($name:ident, $version:ident) => {
         mod $name {
-            use tonic_reflection::pb::$version::ServerReflectionRequest;
             use tonic_reflection::pb::$version::server_reflection_client::ServerReflectionClient;
             use tonic_reflection::pb::$version::server_reflection_request::MessageRequest;
             use tonic_reflection::pb::$version::server_reflection_response::MessageResponse;
+            use tonic_reflection::pb::$version::{
+                ErrorResponse, ExtensionRequest, ServerReflectionRequest, ServerReflectionResponse,
+            };
 
             use super::*;
 
-            async fn ask(request: MessageRequest) -> Result<MessageResponse> {
-                let server = Memory::start(config()).await;
-                let channel = connect(server.open().0).await?;
-                let request = ServerReflectionRequest {
-                    message_request: Some(request),
-                    ..ServerReflectionRequest::default()
-                };
-                let mut answers = ServerReflectionClient::with_origin(channel, ORIGIN.parse()?)
-                    .server_reflection_info(tokio_stream::iter([request]))
-                    .await?
-                    .into_inner();
-                let answer = answers.message().await?.context("no answer")?;
-                answer.message_response.context("an empty answer")
+            /// A stream of requests and answers.
+            struct Reflection {
+                requests: UnboundedSender<ServerReflectionRequest>,
+                answers: Streaming<ServerReflectionResponse>,
             }
 
-            async fn file_with(symbol: &str) -> Result<FileDescriptorProto> {
-                let asked = MessageRequest::FileContainingSymbol(symbol.to_owned());
-                match ask(asked).await? {
-                    MessageResponse::FileDescriptorResponse(files) => {
-                        let [file] = &files.file_descriptor_proto[..] else {
-                            anyhow::bail!("{} files", files.file_descriptor_proto.len())
-                        };
-                        Ok(FileDescriptorProto::decode(&**file)?)
+            impl Reflection {
+                async fn open(server: &Memory) -> Result<Self> {
+                    let channel = connect(server.open().0).await?;
+                    let (requests, stream) = open_stream();
+                    let answers = ServerReflectionClient::with_origin(channel, ORIGIN.parse()?)
+                        .server_reflection_info(stream)
+                        .await?
+                        .into_inner();
+                    Ok(Self { requests, answers })
+                }
+
+                async fn start() -> Result<Self> {
+                    Self::open(&Memory::start(config()).await).await
+                }
+
+                /// Asks, and checks what every answer says.
+                async fn ask(&mut self, asked: Option<MessageRequest>) -> Result<MessageResponse> {
+                    let request = ServerReflectionRequest {
+                        host: "a.host:9000".to_owned(),
+                        message_request: asked,
+                    };
+                    self.requests.send(request.clone())?;
+                    let answer = self.answers.message().await?.context("no answer")?;
+                    anyhow::ensure!(answer.valid_host == request.host, "{answer:?}");
+                    anyhow::ensure!(answer.original_request == Some(request), "{answer:?}");
+                    answer.message_response.context("an empty answer")
+                }
+
+                async fn files(
+                    &mut self,
+                    asked: MessageRequest,
+                ) -> Result<Vec<FileDescriptorProto>> {
+                    match self.ask(Some(asked)).await? {
+                        MessageResponse::FileDescriptorResponse(files) => {
+                            decoded(&files.file_descriptor_proto)
+                        }
+                        other => anyhow::bail!("{other:?}"),
                     }
-                    other => anyhow::bail!("{other:?}"),
+                }
+
+                async fn error(&mut self, asked: Option<MessageRequest>) -> Result<ErrorResponse> {
+                    match self.ask(asked).await? {
+                        MessageResponse::ErrorResponse(error) => Ok(error),
+                        other => anyhow::bail!("{other:?}"),
+                    }
                 }
             }
 
+            fn symbol(name: &str) -> MessageRequest {
+                MessageRequest::FileContainingSymbol(name.to_owned())
+            }
+
+            fn file(name: &str) -> MessageRequest {
+                MessageRequest::FileByFilename(name.to_owned())
+            }
+
             #[tokio::test(start_paused = true)]
-            async fn every_service_is_listed() -> Result<()> {
-                let answer = ask(MessageRequest::ListServices(String::new())).await?;
+            async fn every_service_is_listed_both_versions_of_reflection_included() -> Result<()> {
+                let asked = MessageRequest::ListServices("*".to_owned());
+                let answer = Reflection::start().await?.ask(Some(asked)).await?;
                 let MessageResponse::ListServicesResponse(listed) = answer else {
                     anyhow::bail!("{answer:?}")
                 };
-                let names: BTreeSet<_> =
+                let names: Vec<_> =
                     listed.service.into_iter().map(|service| service.name).collect();
-                for name in ["longsync.v1.LongSyncService", "grpc.health.v1.Health"] {
-                    assert!(names.contains(name), "{names:?}");
+                let expected = [
+                    "grpc.health.v1.Health",
+                    "grpc.reflection.v1.ServerReflection",
+                    "grpc.reflection.v1alpha.ServerReflection",
+                    "longsync.v1.LongSyncService",
+                ];
+                assert_eq!(names, expected);
+                for name in expected {
+                    let files = Reflection::start().await?.files(symbol(name)).await?;
+                    assert!(name.starts_with(files[0].package()), "{name}");
                 }
                 Ok(())
             }
 
             #[tokio::test(start_paused = true)]
             async fn the_contract_is_served_as_it_is_compiled_from_its_source() -> Result<()> {
-                assert_eq!(file_with("longsync.v1.LongSyncService").await?, compiled_again()?);
+                let served =
+                    Reflection::start().await?.files(symbol("longsync.v1.LongSyncService")).await?;
+                assert_eq!(served[0], compiled_again()?);
                 Ok(())
             }
 
             #[tokio::test(start_paused = true)]
-            async fn what_a_status_may_carry_is_described() -> Result<()> {
-                for (symbol, file) in [
-                    ("longsync.v1.Timing", "longsync/v1/longsync.proto"),
-                    ("google.protobuf.Duration", "google/protobuf/duration.proto"),
-                    ("google.rpc.BadRequest", "error_details.proto"),
-                    ("google.rpc.QuotaFailure", "error_details.proto"),
-                ] {
-                    let found = file_with(symbol).await?;
-                    assert!(found.name().ends_with(file), "{symbol} in {}", found.name());
+            async fn a_file_comes_with_all_that_it_imports_and_nothing_comes_twice_unasked()
+            -> Result<()> {
+                let contract = "longsync/v1/longsync.proto";
+                let duration = "google/protobuf/duration.proto";
+                let timestamp = "google/protobuf/timestamp.proto";
+                for asked in [file(contract), symbol("longsync.v1.Timing.planned")] {
+                    let mut reflection = Reflection::start().await?;
+                    let files = reflection.files(asked).await?;
+                    assert_eq!(names(&files), [contract, duration, timestamp]);
                 }
+                let mut reflection = Reflection::start().await?;
+                let files = reflection.files(symbol("google.rpc.RetryInfo")).await?;
+                assert_eq!(names(&files), ["google/rpc/error_details.proto", duration]);
+                // What this stream was sent already is left out, unless it is what is asked for.
+                let files = reflection.files(file(contract)).await?;
+                assert_eq!(names(&files), [contract, timestamp]);
+                let files = reflection.files(file(contract)).await?;
+                assert_eq!(names(&files), [contract]);
+                let files = reflection.files(symbol("google.protobuf.Duration")).await?;
+                assert_eq!(names(&files), [duration]);
+                Ok(())
+            }
+
+            #[tokio::test(start_paused = true)]
+            async fn every_file_that_is_served_can_be_read_with_what_came_with_it() -> Result<()> {
+                let mut open: Vec<_> = [
+                    "longsync.v1.LongSyncService.LongSync",
+                    "grpc.health.v1.HealthCheckResponse.SERVING",
+                    "grpc.reflection.v1.ServerReflectionRequest.message_request",
+                    "grpc.reflection.v1alpha.ErrorResponse",
+                    "google.rpc.BadRequest",
+                    "google.rpc.Status",
+                ]
+                .map(symbol)
+                .into();
+                while let Some(asked) = open.pop() {
+                    let files = Reflection::start().await?.files(asked.clone()).await?;
+                    let came: BTreeSet<_> = names(&files).into_iter().collect();
+                    for imported in files.iter().flat_map(|file| &file.dependency) {
+                        assert!(came.contains(&**imported), "{asked:?} lacks {imported}");
+                    }
+                }
+                Ok(())
+            }
+
+            #[tokio::test(start_paused = true)]
+            async fn what_is_unknown_is_said_in_the_stream_which_goes_on() -> Result<()> {
+                let extension = |of: &str| {
+                    MessageRequest::FileContainingExtension(ExtensionRequest {
+                        containing_type: of.to_owned(),
+                        extension_number: 100,
+                    })
+                };
+                let numbers = |of: &str| MessageRequest::AllExtensionNumbersOfType(of.to_owned());
+                let mut reflection = Reflection::start().await?;
+                for unknown in [
+                    symbol("no.Such"),
+                    symbol(""),
+                    symbol("longsync.v1"),
+                    symbol(".longsync.v1.Timing"),
+                    symbol("longsync.v1.LongSyncService.LongAsync"),
+                    file("no/such.proto"),
+                    file(""),
+                    extension("longsync.v1.Timing"),
+                    extension("no.Such"),
+                    numbers("no.Such"),
+                    numbers("longsync.v1.LongSyncService"),
+                ] {
+                    let error = reflection.error(Some(unknown.clone())).await?;
+                    assert_eq!(error.error_code, i32::from(Code::NotFound), "{unknown:?}");
+                    assert!(error.error_message.starts_with("no "), "{error:?}");
+                }
+                let error = reflection.error(None).await?;
+                assert_eq!(error.error_code, i32::from(Code::InvalidArgument));
+                // grpcurl asks this of every message, and takes an error for a broken server.
+                let answer = reflection.ask(Some(numbers("longsync.v1.Timing"))).await?;
+                let MessageResponse::AllExtensionNumbersResponse(none) = answer else {
+                    anyhow::bail!("{answer:?}")
+                };
+                assert_eq!(none.base_type_name, "longsync.v1.Timing");
+                assert_eq!(none.extension_number, []);
+
+                reflection.files(symbol("longsync.v1.Timing")).await?;
+                let Reflection { requests, mut answers } = reflection;
+                drop(requests);
+                assert_eq!(answers.message().await?, None, "it ends well, with its requests");
+                Ok(())
+            }
+
+            #[tokio::test(start_paused = true)]
+            async fn a_stream_may_be_silent_for_an_hour_and_ends_with_the_last_call() -> Result<()>
+            {
+                let server = Memory::start(with_drain(HOUR)).await;
+                let mut client = server.client().await?;
+                let mut reflection = Reflection::open(&server).await?;
+                reflection.files(symbol("longsync.v1.Timing")).await?;
+                tokio::time::sleep(HOUR).await;
+                reflection.files(symbol("longsync.v1.Timing")).await?;
+                let waiting = tokio::spawn(async move { client.long_sync(wait(ms(300))).await });
+                settle().await;
+                server.worker.drain().await;
+                waiting.await??;
+                let end = reflection.answers.message().await.expect_err("the last call has ended");
+                assert_eq!(end.code(), Code::Unavailable);
                 Ok(())
             }
         }

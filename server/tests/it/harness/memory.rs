@@ -19,8 +19,9 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    #[expect(clippy::unused_async, reason = "a worker belongs to the runtime that it is made on")]
     pub(crate) async fn start(config: Config) -> Self {
-        Self { worker: Worker::new(config, Clock::Tokio).await }
+        Self { worker: Worker::new(config, Clock::Tokio) }
     }
 
     /// The client's end of a new connection, and what ends with the server's side of it.

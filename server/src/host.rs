@@ -1,0 +1,154 @@
+//! Which name a request knows this server by (RFC 9112, section 3.2).
+
+use std::net::Ipv6Addr;
+
+use http::uri::Authority;
+use http::{HeaderValue, Request, Version, header};
+
+/// Why the `Host` of an HTTP/1.1 request cannot be, in one sentence.
+pub(crate) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
+    if request.version() > Version::HTTP_11 {
+        return None;
+    }
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() < Version::HTTP_11 => None,
+        (None, _) => Some("the request has no Host: send one, as HTTP/1.1 requires\n"),
+        (Some(_), Some(_)) => Some("the request has more than one Host: send one\n"),
+        (Some(host), None) if is_host(host) => None,
+        (Some(_), None) => {
+            Some("the Host is not valid: send a name or an address, and a port if need be\n")
+        }
+    }
+}
+
+/// The name and the port by which a request calls this server: those of its target go before `Host`.
+pub(crate) fn authority<B>(request: &Request<B>) -> Option<&str> {
+    let target = request.uri().authority().map(Authority::as_str);
+    // What stands before an `@` is for nobody's eyes.
+    let target = target.map(|target| target.rsplit_once('@').map_or(target, |(_, host)| host));
+    let host = || request.headers().get(header::HOST).filter(|host| is_host(host));
+    target.or_else(|| host()?.to_str().ok().filter(|host| !host.is_empty()))
+}
+
+/// `uri-host [ ":" port ]`, of which all may be empty (RFC 3986, section 3.2).
+fn is_host(value: &HeaderValue) -> bool {
+    let Ok(text) = value.to_str() else { return false };
+    let (host, port) = match text.strip_prefix('[') {
+        Some(literal) => match literal.split_once(']') {
+            Some((address, after)) if is_literal(address) => ("", after),
+            _ => return false,
+        },
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    is_name(host) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+/// What may stand in brackets: an IPv6 address, or one of a version to come.
+fn is_literal(address: &str) -> bool {
+    let is_future = |rest: &str| {
+        rest.split_once('.').is_some_and(|(version, address)| {
+            !version.is_empty()
+                && version.bytes().all(|byte| byte.is_ascii_hexdigit())
+                && !address.is_empty()
+                && address.bytes().all(|byte| byte == b':' || is_plain(byte))
+        })
+    };
+    address.parse::<Ipv6Addr>().is_ok() || address.strip_prefix(['v', 'V']).is_some_and(is_future)
+}
+
+/// A registered name, or an IPv4 address, which is written with the same characters.
+fn is_name(host: &str) -> bool {
+    let mut bytes = host.bytes();
+    let is_hex =
+        |bytes: &mut std::str::Bytes<'_>| bytes.next().is_some_and(|byte| byte.is_ascii_hexdigit());
+    while let Some(byte) = bytes.next() {
+        let is_right = match byte {
+            b'%' => is_hex(&mut bytes) && is_hex(&mut bytes),
+            byte => is_plain(byte),
+        };
+        if !is_right {
+            return false;
+        }
+    }
+    true
+}
+
+/// The unreserved characters and the sub-delims.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn is_valid(host: &[u8]) -> bool {
+        HeaderValue::from_bytes(host).is_ok_and(|host| is_host(&host))
+    }
+
+    #[test]
+    fn names_and_addresses_are_hosts() {
+        for host in [
+            "",
+            "localhost",
+            "localhost:9000",
+            "127.0.0.1",
+            "127.0.0.1:",
+            "[::1]",
+            "[::1]:9000",
+            "[fe80::1]",
+            "[v1.a:b]:80",
+            "a_b.example",
+            "caf%C3%A9.example",
+            ":80",
+            "x,y",
+        ] {
+            assert!(is_valid(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn all_else_is_no_host() {
+        for host in [
+            &b"a b"[..],
+            b"user@host",
+            b"host/path",
+            b"http://host",
+            b"host:http",
+            b"host:80:80",
+            b"::1",
+            b"[::1",
+            b"[host]",
+            b"[::1]x",
+            b"caf\xc3\xa9",
+            b"a%2",
+            b"a%zz",
+            b"a\"b",
+            b"[v.a]",
+            b"host?",
+            b"host#",
+            b"a\\b",
+            b"<a>",
+        ] {
+            assert!(!is_valid(host), "{}", String::from_utf8_lossy(host));
+        }
+    }
+
+    proptest! {
+        /// Whatever is the authority of a URI without a user is a host.
+        #[test]
+        fn an_authority_is_a_host(host in "[a-z0-9.-]{1,12}(:[0-9]{0,5})?") {
+            prop_assert!(is_valid(host.as_bytes()));
+        }
+
+        /// Bytes of any kind are judged; nothing panics.
+        #[test]
+        fn any_bytes_are_judged(host in proptest::collection::vec(any::<u8>(), 0..12)) {
+            is_valid(&host);
+        }
+    }
+}

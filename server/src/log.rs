@@ -1,0 +1,84 @@
+//! What the program says on stderr: log lines and sentences of its own, none of which is ever waited
+//! for.
+
+mod queue;
+mod throttle;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::IsTerminal as _;
+use std::panic;
+use std::time::Duration;
+
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use self::queue::Queue;
+use self::throttle::Throttle;
+
+/// How long the end of the program waits for a stderr that is not read.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Stderr.
+#[derive(Debug)]
+pub(crate) struct Log {
+    queue: Queue,
+    throttle: Throttle,
+}
+
+impl Log {
+    /// Starts the thread that writes to stderr; from here on a panic is told through it as well.
+    pub(crate) fn start() -> Self {
+        let queue = Queue::start(std::io::stderr());
+        let of_panics = queue.clone();
+        panic::set_hook(Box::new(move |panicked| {
+            let backtrace = Backtrace::capture();
+            of_panics.say(&match backtrace.status() {
+                BacktraceStatus::Captured => format!("{panicked}\n{backtrace}\n"),
+                _ => format!("{panicked}\n"),
+            });
+        }));
+        Self { queue, throttle: Throttle::default() }
+    }
+
+    /// Logs what the filter lets through.
+    pub(crate) fn filter(&self, log: Targets) {
+        let lines = tracing_subscriber::fmt::layer()
+            .with_writer(self.queue.clone())
+            .with_ansi(is_terminal());
+        tracing_subscriber::registry().with(self.throttle.clone()).with(lines).with(log).init();
+    }
+
+    /// Says a sentence, whatever is logged.
+    pub(crate) fn say(&self, sentence: &str) {
+        self.queue.say(&format!("longsync-server: {sentence}\n"));
+    }
+
+    /// Says a text as it is.
+    pub(crate) fn say_as_is(&self, text: &str) {
+        self.queue.say(text);
+    }
+
+    /// Says, at most once a second, how many lines were left out. Never ends.
+    ///
+    /// # Cancel safety
+    /// What was not said yet is said by [`Log::end`].
+    pub(crate) async fn say_what_was_left_out(&self) {
+        loop {
+            self.throttle.has_left_out().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.throttle.left_out().iter().for_each(|sentence| self.say(sentence));
+        }
+    }
+
+    /// Waits until all was written, or it is clear that stderr is not read.
+    pub(crate) fn end(self) {
+        self.throttle.left_out().iter().for_each(|sentence| self.say(sentence));
+        self.queue.wait_until_written(LAST_WORDS);
+    }
+}
+
+/// Whether a person reads stderr.
+pub(crate) fn is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}

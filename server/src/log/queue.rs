@@ -1,0 +1,205 @@
+//! The queue in front of stderr: whoever says something goes on at once, and a thread writes it.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// How many lines wait at most; those that come then are lost, and counted.
+const LINES: usize = 1_000;
+/// While lines are lost all the time, this is said no more often.
+const SAY_EVERY: Duration = Duration::from_secs(1);
+
+/// The end at which lines are put in.
+#[derive(Clone)]
+pub(super) struct Queue {
+    lines: NonBlocking,
+    progress: Arc<Progress>,
+}
+
+/// How many lines were offered, and how many of them were written.
+#[derive(Default)]
+struct Progress {
+    offered: AtomicU64,
+    /// Also those that could not be written.
+    written: Mutex<u64>,
+    more: Condvar,
+    /// Set as soon as there is a queue.
+    lost: OnceLock<ErrorCounter>,
+}
+
+impl Progress {
+    fn lost(&self) -> u64 {
+        self.lost.get().map_or(0, |lost| lost.dropped_lines() as u64)
+    }
+
+    fn written(&self) -> MutexGuard<'_, u64> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("lost", &self.progress.lost()).finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    /// A queue whose lines a thread writes to `out`.
+    pub(super) fn start(out: impl Write + Send + 'static) -> Self {
+        let progress = Arc::<Progress>::default();
+        let writing = Writing { out, progress: Arc::clone(&progress), said: 0, said_at: None };
+        let (lines, guard) = NonBlockingBuilder::default()
+            .buffered_lines_limit(LINES)
+            .lossy(true)
+            .thread_name("longsync-log")
+            .finish(writing);
+        // When the queue is full the guard's end prints to stdout, which may have no reader either, and
+        // then panics: `wait_until_written` is the end of this queue, and its thread ends with the program.
+        std::mem::forget(guard);
+        progress.lost.get_or_init(|| lines.error_counter());
+        Self { lines, progress }
+    }
+
+    pub(super) fn say(&self, text: &str) {
+        // It takes everything, or counts it as lost.
+        let _ = self.clone().write_all(text.as_bytes());
+    }
+
+    /// Waits until all that was offered is written or lost, and at most for `most`. Returns whether it is.
+    pub(super) fn wait_until_written(&self, most: Duration) -> bool {
+        let progress = &self.progress;
+        let offered = progress.offered.load(Ordering::Acquire);
+        let is_left = |written: &mut u64| *written + progress.lost() < offered;
+        let waited = progress.more.wait_timeout_while(progress.written(), most, is_left);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+}
+
+impl Write for Queue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.progress.offered.fetch_add(1, Ordering::AcqRel);
+        self.lines.write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Queue {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// The end at which lines are taken out. All of it runs in the queue's own thread.
+struct Writing<W> {
+    out: W,
+    progress: Arc<Progress>,
+    /// How many of the lost lines were told.
+    said: u64,
+    said_at: Option<Instant>,
+}
+
+impl<W: Write> Writing<W> {
+    fn say_lost(&mut self) -> io::Result<()> {
+        let lost = self.progress.lost();
+        if lost == self.said {
+            return Ok(());
+        }
+        let more = lost - self.said;
+        self.said = lost;
+        self.said_at = Some(Instant::now());
+        let lines = if more == 1 { "line was" } else { "lines were" };
+        let sentence = format!(
+            "longsync-server: {more} log {lines} lost, because stderr was not read fast enough\n"
+        );
+        self.out.write_all(sentence.as_bytes())
+    }
+}
+
+impl<W: Write> Write for Writing<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.said_at.is_some_and(|at| at.elapsed() >= SAY_EVERY) {
+            self.say_lost()?;
+        }
+        let result = self.out.write_all(line);
+        *self.progress.written() += 1;
+        self.progress.more.notify_all();
+        result.map(|()| line.len())
+    }
+
+    /// The queue calls it whenever it has become empty.
+    fn flush(&mut self) -> io::Result<()> {
+        self.say_lost()?;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A stderr that takes as much as it is allowed to.
+    struct Pipe {
+        allowed: mpsc::Receiver<()>,
+        written: mpsc::Sender<String>,
+    }
+
+    impl Write for Pipe {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            // Once the test allows no more at all, everything is taken.
+            let _ = self.allowed.recv();
+            let _ = self.written.send(String::from_utf8_lossy(line).into_owned());
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_pipe_that_is_not_read_stops_nobody_and_what_was_lost_is_said() {
+        const OFFERED: usize = 5_000;
+        let ((allow, allowed), (sender, written)) = (mpsc::channel(), mpsc::channel());
+        let queue = Queue::start(Pipe { allowed, written: sender });
+        (0..OFFERED).for_each(|line| queue.say(&format!("{line}\n")));
+        assert!(!queue.wait_until_written(Duration::from_millis(1)));
+        drop(allow);
+        assert!(queue.wait_until_written(Duration::from_secs(20)));
+        let mut said = String::new();
+        let lines: Vec<String> = written
+            .iter()
+            .take_while(|line| {
+                said.clone_from(line);
+                !line.contains("lost")
+            })
+            .collect();
+        // One more than the queue has room for: the one that is being written.
+        assert!((LINES..=LINES + 1).contains(&lines.len()), "{} lines were kept", lines.len());
+        assert!(
+            said.contains(&format!(" {} log lines were lost", OFFERED - lines.len())),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn everything_is_written_when_it_is_read() {
+        let ((allow, allowed), (sender, written)) = (mpsc::channel(), mpsc::channel());
+        let queue = Queue::start(Pipe { allowed, written: sender });
+        drop(allow);
+        (0..LINES / 2).for_each(|line| queue.say(&format!("{line}\n")));
+        assert!(queue.wait_until_written(Duration::from_secs(20)));
+        assert_eq!(written.try_iter().count(), LINES / 2);
+    }
+}

@@ -1,0 +1,55 @@
+//! A place for a stream of health or reflection, which is not counted as a call and may last for ever:
+//! a connection has few of them, and each is held against the bytes that all may hold.
+
+use std::future;
+use std::sync::Arc;
+
+use super::BoxAnswer;
+use crate::call::Call;
+use crate::record::MAX_SIDE_STREAMS;
+use crate::refusal::{Cut, Refusal};
+
+/// A place, until it is dropped. The bytes are held until its call ends.
+pub(super) struct Place(Arc<Call>);
+
+impl Place {
+    /// The answer of a stream that costs this many bytes: what `serve` makes of its place, or the
+    /// refusal when there is none.
+    pub(super) fn answer(
+        call: &Arc<Call>,
+        bytes: u64,
+        serve: impl FnOnce(Self) -> BoxAnswer,
+    ) -> BoxAnswer {
+        match Self::take(call, bytes) {
+            Ok(place) => serve(place),
+            Err(why) => {
+                call.cut(Cut::Refused(why));
+                // What cut the call is its answer.
+                Box::pin(future::pending())
+            }
+        }
+    }
+
+    fn take(call: &Arc<Call>, bytes: u64) -> Result<Self, Refusal> {
+        if !call.record().take_side_stream() {
+            let why = format!(
+                "a connection has at most {MAX_SIDE_STREAMS} streams of health and reflection: \
+                 end one of them, or open another connection"
+            );
+            return Err(Refusal::fixed("streams of health and reflection", why));
+        }
+        let place = Self(Arc::clone(call));
+        call.hold(bytes)?;
+        Ok(place)
+    }
+
+    pub(super) fn call(&self) -> &Call {
+        &self.0
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.record().give_back_side_stream();
+    }
+}

@@ -1,0 +1,343 @@
+//! What only HTTP/1.1 has: `Host`, and bodies that are sent whether or not anybody wants them.
+
+use std::time::Duration;
+
+use longsync_server::{Kind, Outcome};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+use crate::harness::{Memory, Paused, Result, config, ms, with_delay};
+
+const MIB: usize = 1024 * 1024;
+
+/// A connection, byte by byte.
+struct Bytes(DuplexStream);
+
+impl Bytes {
+    fn open(server: &Memory) -> Self {
+        Self(server.open().0)
+    }
+
+    async fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
+        Ok(self.0.write_all(bytes.as_ref()).await?)
+    }
+
+    /// Reads until what was read ends so.
+    async fn until(&mut self, end: &str) -> Result<String> {
+        let mut read = Vec::new();
+        while !read.ends_with(end.as_bytes()) {
+            let byte = self.0.read_u8().await;
+            let so_far = String::from_utf8_lossy(&read).into_owned();
+            read.push(byte.map_err(|error| anyhow::anyhow!("{error} after {so_far:?}"))?);
+        }
+        Ok(String::from_utf8(read)?)
+    }
+
+    async fn head(&mut self) -> Result<String> {
+        Ok(self.until("\r\n\r\n").await?.to_ascii_lowercase())
+    }
+
+    /// What comes until the server closes the connection.
+    async fn all_the_rest(&mut self) -> Result<String> {
+        let mut read = String::new();
+        self.0.read_to_string(&mut read).await?;
+        Ok(read)
+    }
+
+    /// Sends a request without a body, and reads the head of the answer.
+    async fn ask(server: &Memory, request: &str) -> Result<String> {
+        let mut bytes = Self::open(server);
+        bytes.send(format!("{request}\r\n\r\n")).await?;
+        bytes.head().await
+    }
+}
+
+fn status(head: &str) -> u16 {
+    head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_is_there_once_and_valid_or_the_request_is_refused() -> Result<()> {
+    let server = Memory::start(config()).await;
+    for (request, expected) in [
+        ("GET /healthz HTTP/1.1\r\nhost: longsync.test", 200),
+        ("GET /healthz HTTP/1.1\r\nhost:", 200),
+        ("GET /healthz HTTP/1.1\r\nhost: [::1]:9000", 200),
+        ("GET /healthz HTTP/1.0", 200),
+        ("GET /healthz HTTP/1.0\r\nhost: longsync.test", 200),
+        ("GET /healthz HTTP/1.1", 400),
+        ("GET http://longsync.test/healthz HTTP/1.1", 400),
+        ("GET /healthz HTTP/1.1\r\nhost: a\r\nhost: a", 400),
+        ("GET /healthz HTTP/1.1\r\nhost: a\r\nhost: b", 400),
+        ("GET /healthz HTTP/1.0\r\nhost: a\r\nhost: b", 400),
+        ("GET /healthz HTTP/1.1\r\nhost: user@a", 400),
+        ("GET /healthz HTTP/1.1\r\nhost: a b", 400),
+        ("GET /healthz HTTP/1.1\r\nhost: a/b", 400),
+        ("GET /healthz HTTP/1.1\r\nhost: a:http", 400),
+        (
+            "POST /longsync.v1.LongSyncService/LongSync HTTP/1.1\r\ncontent-type: application/grpc",
+            400,
+        ),
+        ("GET /long_sync?delay=1h HTTP/1.1", 400),
+    ] {
+        let head = Bytes::ask(&server, request).await?;
+        assert_eq!(status(&head), expected, "{request}");
+    }
+    assert_eq!(server.snapshot().calls_started(Kind::Http), 0);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_absolute_form_goes_before_host() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut bytes = Bytes::open(&server);
+    let request = "GET http://one.test:1/ HTTP/1.1\r\nhost: two.test\r\nconnection: close\r\n\r\n";
+    bytes.send(request).await?;
+    let said = bytes.all_the_rest().await?;
+    assert!(said.contains("curl 'http://one.test:1/") && !said.contains("two.test"), "{said}");
+    let mut bytes = Bytes::open(&server);
+    let request = "GET http://me:secret@one.test/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    bytes.send(request).await?;
+    let said = bytes.all_the_rest().await?;
+    assert!(said.contains("curl 'http://one.test/") && !said.contains("secret"), "{said}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_options_of_the_server_as_a_whole_are_answered() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let head = Bytes::ask(&server, "OPTIONS * HTTP/1.1\r\nhost: longsync.test").await?;
+    assert_eq!(status(&head), 200);
+    assert!(head.contains("content-length: 0\r\n") && head.contains("allow: get"), "{head}");
+    Ok(())
+}
+
+/// Requests that are refused whatever their body is, and with what.
+const REFUSED: [(&str, u16, &str); 7] = [
+    ("PUT /long_sync", 405, "/long_sync is asked with GET or POST"),
+    ("POST /healthz", 405, "/healthz is asked with GET"),
+    ("POST /nowhere", 404, "nothing at `/nowhere`"),
+    ("POST /longsync.v1.LongSyncService/LongSync", 415, "this is gRPC"),
+    ("POST /long_sync?delay=soon", 400, "delay: `soon` is not a duration"),
+    ("POST /long_sync?delay=2h", 400, "delay: a delay of 2h is over"),
+    ("GET /long_sync?delya=1s", 400, "query: `delya` is not understood"),
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_goes_out_at_once_and_ends_when_the_request_was_thrown_away() -> Result<()> {
+    let server = Memory::start(config()).await;
+    for (request, expected, sentence) in REFUSED {
+        let mut bytes = Bytes::open(&server);
+        let clock = Paused::start();
+        let length = 3 * MIB;
+        bytes
+            .send(format!("{request} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n"))
+            .await?;
+        // Nothing of the body was sent yet.
+        let head = bytes.head().await?;
+        assert_eq!(status(&head), expected, "{request}");
+        assert!(head.contains("connection: close"), "{head}");
+        assert_eq!(head.contains("allow:"), expected == 405, "{head}");
+        let said = bytes.until("\n\r\n").await?;
+        assert!(said.contains(sentence), "{said}");
+        assert_eq!(clock.elapsed(), Duration::ZERO, "{request}");
+        for _ in 0..3 {
+            bytes.send(vec![b'x'; MIB]).await?;
+        }
+        assert_eq!(bytes.all_the_rest().await?, "0\r\n\r\n", "{request}");
+        assert_eq!(clock.elapsed(), Duration::ZERO, "{request}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_waits_two_seconds_for_a_body_that_does_not_come() -> Result<()> {
+    let server = Memory::start(config()).await;
+    for (request, ..) in REFUSED {
+        let mut bytes = Bytes::open(&server);
+        let clock = Paused::start();
+        bytes
+            .send(format!("{request} HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf"))
+            .await?;
+        assert!(bytes.all_the_rest().await?.ends_with("\r\n0\r\n\r\n"), "{request}");
+        assert_eq!(clock.elapsed(), ms(2_000), "{request}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_reads_16_mib_of_its_request_and_no_more() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut bytes = Bytes::open(&server);
+    let length = 64 * MIB;
+    bytes.send(format!("PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n")).await?;
+    bytes.until("\n\r\n").await?;
+    let mut sent = 0;
+    while bytes.send(vec![b'x'; MIB]).await.is_ok() {
+        sent += 1;
+        assert!(sent <= 20, "it reads on");
+    }
+    // What was in the pipe when it stopped was sent and not read.
+    assert!((16..=18).contains(&sent), "{sent} MiB were read");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_to_be_told_to_send_is_not_told_and_nothing_is_read() -> Result<()> {
+    let server = Memory::start(config()).await;
+    for (request, expected, sentence) in REFUSED {
+        let mut bytes = Bytes::open(&server);
+        let clock = Paused::start();
+        let expects = "expect: 100-Continue\r\ncontent-length: 3000000";
+        bytes.send(format!("{request} HTTP/1.1\r\nhost: a\r\n{expects}\r\n\r\n")).await?;
+        let head = bytes.head().await?;
+        assert_eq!(status(&head), expected, "{request}");
+        assert!(head.contains("connection: close") && head.contains("content-length: "), "{head}");
+        assert!(bytes.all_the_rest().await?.starts_with(sentence), "{request}");
+        assert_eq!(clock.elapsed(), Duration::ZERO, "{request}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_whose_request_has_a_body_is_answered_at_once() -> Result<()> {
+    let server = Memory::start(config()).await;
+    for (path, expected) in [("/healthz", 200), ("/nowhere", 404), ("/long_sync?delay=0s", 200)] {
+        let mut bytes = Bytes::open(&server);
+        let clock = Paused::start();
+        bytes.send(format!("HEAD {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n")).await?;
+        let head = bytes.head().await?;
+        assert_eq!((status(&head), clock.elapsed()), (expected, Duration::ZERO), "{path}");
+        assert_eq!(bytes.all_the_rest().await?, "", "{path}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_is_answered_as_get_is_from_when_its_head_was_taken() -> Result<()> {
+    let server = Memory::start(with_delay(ms(700))).await;
+    for (query, delay) in [("", 700), ("?delay=300ms", 300), ("?behavior=constant(1s)", 1_000)] {
+        let mut bytes = Bytes::open(&server);
+        let clock = Paused::start();
+        bytes
+            .send(format!(
+                "POST /long_sync{query} HTTP/1.1\r\nhost: a\r\ncontent-length: 8\r\n\r\nhalf"
+            ))
+            .await?;
+        clock.until(ms(200)).await;
+        bytes.send("rest").await?;
+        let head = bytes.head().await?;
+        assert_eq!((status(&head), clock.elapsed()), (200, ms(delay)), "{query}");
+        assert!(head.contains(&format!("waited;dur={delay}.000")), "{head}");
+        // All of it was read meanwhile: the connection serves on.
+        assert!(head.contains("content-length: 5"), "{head}");
+        bytes.until("Done!").await?;
+        bytes.send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await?;
+        assert_eq!(status(&bytes.head().await?), 200);
+    }
+    assert_eq!(server.snapshot().calls_ended(Kind::Http, Outcome::Answered), 3);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_whose_body_comes_late_is_answered_in_time() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut bytes = Bytes::open(&server);
+    let clock = Paused::start();
+    let length = 2 * MIB;
+    bytes
+        .send(format!(
+            "POST /long_sync?delay=100ms HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n"
+        ))
+        .await?;
+    assert_eq!(status(&bytes.head().await?), 200);
+    bytes.until("Done!").await?;
+    assert_eq!(clock.elapsed(), ms(100));
+    bytes.send(vec![b'x'; length]).await?;
+    bytes.until("\r\n0\r\n\r\n").await?;
+    assert_eq!(clock.elapsed(), ms(100));
+    // It came after all.
+    bytes.send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await?;
+    assert_eq!(status(&bytes.head().await?), 200);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_that_waits_to_be_told_to_send_is_answered_without() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let head = "POST /long_sync?delay=2s HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n\
+        content-length: 3145728\r\n\r\n";
+    let mut patient = Bytes::open(&server);
+    let clock = Paused::start();
+    patient.send(head).await?;
+    assert_eq!((status(&patient.head().await?), clock.elapsed()), (200, ms(2_000)));
+    patient.until("Done!").await?;
+    assert_eq!(patient.all_the_rest().await?, "\r\n0\r\n\r\n");
+    assert_eq!(clock.elapsed(), ms(2_000));
+
+    // curl sends after a second what it was not told to send: the answer must come through all the same.
+    let mut impatient = Bytes::open(&server);
+    impatient.send(head).await?;
+    tokio::time::sleep(ms(1_000)).await;
+    let (mut read, mut write) = tokio::io::split(impatient.0);
+    let sending = tokio::spawn(async move { write.write_all(&vec![b'x'; 3 * MIB]).await });
+    let mut said = String::new();
+    read.read_to_string(&mut said).await?;
+    assert!(said.starts_with("HTTP/1.1 200") && said.ends_with("\r\n0\r\n\r\n"), "{said}");
+    sending.await??;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_asks_for_a_delay_is_told_to_put_it_into_the_query() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let form = "content-type: Application/x-www-form-urlencoded; charset=utf-8";
+    for (query, body, expected, part) in [
+        (
+            "?delay=0s",
+            "delay=1s",
+            400,
+            "delay: the body is not read, and has it: put it into the query",
+        ),
+        ("?delay=1h", "a=b&behavior=1s", 400, "behavior: the body is not read"),
+        ("?delay=1s", "%64elay=1s", 400, "/long_sync?delay=250ms"),
+        ("?delay=1s", "a=delay", 200, "Done!"),
+        ("?delay=0s", "a=b", 200, "Done!"),
+    ] {
+        let mut bytes = Bytes::open(&server);
+        let length = body.len();
+        let head = format!(
+            "POST /long_sync{query} HTTP/1.1\r\nhost: a\r\n{form}\r\ncontent-length: {length}\r\n\
+             connection: close\r\n\r\n"
+        );
+        bytes.send(head).await?;
+        // It comes after the head, and in two pieces.
+        for piece in body.split_inclusive('=') {
+            tokio::time::sleep(ms(1)).await;
+            bytes.send(piece).await?;
+        }
+        let answer = bytes.all_the_rest().await?;
+        assert_eq!(status(&answer), expected, "{query} {body}: {answer}");
+        assert!(answer.contains(part), "{query} {body}: {answer}");
+    }
+    let counted = server.snapshot();
+    assert_eq!(counted.calls_ended(Kind::Http, Outcome::Refused), 3);
+    assert_eq!(counted.calls_ended(Kind::Http, Outcome::Answered), 2);
+
+    // What is refused for another reason is refused at once.
+    let mut refused = Bytes::open(&server);
+    let clock = Paused::start();
+    let head = format!(
+        "POST /long_sync?delay=2h HTTP/1.1\r\nhost: a\r\n{form}\r\ncontent-length: 9\r\n\r\n"
+    );
+    refused.send(head).await?;
+    assert_eq!((status(&refused.head().await?), clock.elapsed()), (400, Duration::ZERO));
+
+    let mut slow = Bytes::open(&server);
+    let clock = Paused::start();
+    slow.send(format!(
+        "POST /long_sync?delay=0s HTTP/1.1\r\nhost: a\r\n{form}\r\ncontent-length: 9\r\n\r\n"
+    ))
+    .await?;
+    assert_eq!((status(&slow.head().await?), clock.elapsed()), (200, ms(2_000)));
+    Ok(())
+}

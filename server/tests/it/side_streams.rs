@@ -1,0 +1,161 @@
+//! `Watch` and reflection streams, which are not counted as calls and may last for ever: each has its
+//! cost, and a connection has few of them.
+
+use longsync::v1::long_sync_service_server::SERVICE_NAME;
+use longsync_server::Limits;
+use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+
+use crate::harness::{
+    Memory, Raw, RawCall, Result, config, framed, ms, quota, settle, wait, with_limits,
+};
+
+const CHECK: &str = "/grpc.health.v1.Health/Check";
+const WATCH: &str = "/grpc.health.v1.Health/Watch";
+const REFLECTION: [&str; 2] = [
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+/// How many of them a connection may have.
+const MOST: usize = 16;
+
+/// A stream of the kind with this number, on which nothing is said yet.
+async fn open(raw: &Raw, number: usize) -> Result<RawCall> {
+    let path = [WATCH, REFLECTION[0], REFLECTION[1]][number % 3];
+    raw.open_path(path, &[]).await
+}
+
+async fn check(raw: &Raw) -> Result<Code> {
+    let mut check = raw.open_path(CHECK, &[]).await?;
+    check.send(framed(&HealthCheckRequest::default()), true)?;
+    Ok(check.ended().await?.status.code())
+}
+
+async fn buffered_bytes(server: &Memory) -> Result<u64> {
+    let metrics = server.web1().await?.get("/metrics").await?;
+    let name = "\nlongsync_buffered_bytes ";
+    let (_, after) = metrics.body().split_once(name).expect("it is among the metrics");
+    Ok(after.split('\n').next().unwrap_or_default().parse()?)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_has_at_most_16_of_them_even_before_they_have_said_anything() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    let mut open_streams = Vec::new();
+    for number in 0..MOST {
+        open_streams.push(open(&raw, number).await?);
+    }
+    for number in 0..3 {
+        let refused = open(&raw, number).await?.ended().await?.status;
+        assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+        assert!(refused.message().contains("16"), "{refused:?}");
+        quota(&refused)?;
+    }
+    // All else goes on, here and on other connections.
+    assert_eq!(check(&raw).await?, Code::Ok);
+    raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
+    let other = server.raw().await?;
+    for number in 0..MOST {
+        let mut stream = open(&other, number).await?;
+        settle().await;
+        stream.reset();
+    }
+    // A place is free again when its stream has ended, whoever ended it.
+    for number in 0..MOST {
+        let mut stream = open_streams.swap_remove(0);
+        if number % 2 == 0 {
+            stream.reset();
+        } else {
+            stream.send(&b"\0\0\0\0\x01\xff"[..], true)?;
+            stream.ended().await?;
+        }
+        settle().await;
+        open_streams.push(open(&raw, number).await?);
+        settle().await;
+        let refused = open(&raw, number).await?.ended().await?.status;
+        assert_eq!(refused.code(), Code::ResourceExhausted, "{number}");
+    }
+    drop((raw, open_streams));
+    Ok(())
+}
+
+/// Opens them, on as many connections as it takes, until one is refused.
+async fn fill(server: &Memory) -> Result<(Vec<(Raw, Vec<RawCall>)>, Status)> {
+    let mut connections = Vec::new();
+    while connections.len() < 100 {
+        let (raw, mut streams) = (server.raw().await?, Vec::new());
+        for number in 0..MOST {
+            let mut stream = open(&raw, number).await?;
+            if let Ok(head) = tokio::time::timeout(ms(1), &mut stream.response).await
+                && let Some(refused) = Status::from_header_map(head?.headers())
+            {
+                return Ok((connections, refused));
+            }
+            streams.push(stream);
+        }
+        connections.push((raw, streams));
+    }
+    anyhow::bail!("none was refused")
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_is_held_against_the_bytes_and_let_go_at_its_end() -> Result<()> {
+    let limits = Limits { max_buffered_bytes: 1_000_000, ..Limits::default() };
+    let server = Memory::start(with_limits(limits)).await;
+    let (connections, refused) = fill(&server).await?;
+    assert_eq!(quota(&refused)?, "max-buffered-bytes");
+    assert!(!connections.is_empty(), "a connection may have all of its streams");
+    let held = buffered_bytes(&server).await?;
+    assert!((1..=1_000_000).contains(&held), "{held}");
+    drop(connections);
+    settle().await;
+    assert_eq!(buffered_bytes(&server).await?, 0);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_checks_are_answered_when_no_byte_may_be_held_any_more() -> Result<()> {
+    let limits = Limits { max_buffered_bytes: 100, ..Limits::default() };
+    let server = Memory::start(with_limits(limits)).await;
+    let raw = server.raw().await?;
+    let mut watch = raw.open_path(WATCH, &[]).await?;
+    watch.send(framed(&HealthCheckRequest::default()), true)?;
+    assert_eq!(quota(&watch.ended().await?.status)?, "max-buffered-bytes");
+
+    let named = |bytes: usize| HealthCheckRequest { service: "x".repeat(bytes) };
+    for (request, code) in [
+        (named(0), Code::Ok),
+        (HealthCheckRequest { service: SERVICE_NAME.to_owned() }, Code::Ok),
+        (named(1_000), Code::NotFound),
+    ] {
+        let mut check = raw.open_path(CHECK, &[]).await?;
+        check.send(framed(&request), true)?;
+        let status = check.ended().await?.status;
+        assert_eq!(status.code(), code, "{status:?}");
+    }
+    let mut web = server.web1().await?;
+    for path in ["/healthz", "/metrics", "/"] {
+        assert_eq!(web.get(path).await?.status(), 200, "{path}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_too_long_for_a_name_is_refused_at_its_first_bytes() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    for path in [CHECK, WATCH, REFLECTION[0], REFLECTION[1]] {
+        let mut call = raw.open_path(path, &[]).await?;
+        call.send(&b"\0\0\0\x04\x01"[..], false)?;
+        let refused = call.ended().await?.status;
+        assert_eq!(refused.code(), Code::ResourceExhausted, "{path}: {refused:?}");
+        assert!(
+            refused.message().contains("1025") && refused.message().contains("1024"),
+            "{refused:?}"
+        );
+        quota(&refused)?;
+    }
+    assert_eq!(check(&raw).await?, Code::Ok);
+    Ok(())
+}
