@@ -81,7 +81,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// A weight in thousandths: at most three digits after the point. What is no weight says nothing.
+/// A weight in thousandths: at most three digits after the point. One that cannot be read says nothing.
 fn quality(text: &str) -> u16 {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let is_weight = decimals.len() <= 3 && decimals.bytes().all(|byte| byte.is_ascii_digit());

@@ -27,7 +27,7 @@ pub(crate) struct AnswerBody {
     handed_over: u64,
     /// Until the answer has ended.
     call: Option<Arc<Call>>,
-    /// What keeps its end back, which is no part of the call.
+    /// What keeps its end back, which is not part of the call.
     lingering: Option<Box<Lingering>>,
 }
 

@@ -28,8 +28,7 @@ pub(crate) struct Args {
 
     /// The port to listen on at the default host, instead of --listen.
     ///
-    /// Flags go before the variables of these two flags, and those before the variable PORT, which is a
-    /// port as well.
+    /// Flags take precedence over the variables of these two flags, and those over the variable PORT.
     #[arg(long, env = "LONGSYNC_PORT", value_name = "PORT", value_parser = port)]
     port: Option<u16>,
 

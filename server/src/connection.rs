@@ -185,12 +185,9 @@ where
             if let Some(wish) = record.wish() {
                 return Poll::Ready(Err(wish.carried_out(worker)));
             }
-            if calls.sleep(cx.waker()) {
-                if worker.is_drained()
-                    && record.is_told()
-                    && calls.is_empty()
-                    && !record.is_blocked()
-                {
+            if calls.sleep(cx.waker()) && !record.give_up_waiting() {
+                let is_over = worker.is_drained() && record.is_told() && calls.is_empty();
+                if is_over && !record.is_blocked() {
                     return Poll::Ready(Ok(()));
                 }
                 return stuck.poll(record, cx).map(|stuck| Err(stuck.to_string().into()));

@@ -193,9 +193,9 @@ fn welcome(worker: &Worker, host: &str) -> String {
     grpcurl -plaintext {host} describe longsync.v1.LongSyncService
 
     /long_sync   waits, then says {DONE}  (?delay= or ?behavior=)
-    /healthz     200 while serving, 503 when shutting down; so is /readyz
+    /healthz     200 while serving, 503 when shutting down; /readyz says the same
     /livez       200 as long as it answers
-    /metrics     Prometheus text, or OpenMetrics for those who ask for it
+    /metrics     Prometheus text, or OpenMetrics for clients that name it in Accept
 "
     )
 }

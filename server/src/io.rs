@@ -32,7 +32,7 @@ pub(crate) struct Watched<IO> {
     ahead: Bytes,
     /// Of HTTP/2 alone.
     frames: Option<Followed>,
-    /// What it is, if it is none of either.
+    /// What the client began with, if it is not HTTP.
     foreign: Option<Foreign>,
 }
 

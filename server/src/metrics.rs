@@ -156,7 +156,13 @@ fn held(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot, shared: &Share
     let refused = shared.connections_refused.load(Ordering::Relaxed);
     encoder
         .encode_descriptor("connections_refused", help, None, COUNTER)?
-        .encode_counter::<NoLabelSet, _, u64>(&refused, None)
+        .encode_counter::<NoLabelSet, _, u64>(&refused, None)?;
+    let help = "Connections that were closed for what their clients did";
+    let closed = shared.connections_of_walks.load(Ordering::Relaxed);
+    encoder
+        .encode_descriptor("connections_closed", help, None, COUNTER)?
+        .encode_family(&[("reason", "window_changes")])?
+        .encode_counter::<NoLabelSet, _, u64>(&closed, None)
 }
 
 fn figures(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Result {

@@ -37,6 +37,9 @@ pub(crate) const MAX_SIDE_STREAMS: u32 = 16;
 /// 6.9.2).
 const FIRST_WINDOW: u32 = 65_535;
 
+/// That no byte has come, as nanoseconds since the connection began.
+const NONE_YET: u64 = u64::MAX;
+
 /// One connection, as its calls and its serving loop see it. All of it is written by one thread.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -46,7 +49,7 @@ pub(crate) struct Record {
     peer: Option<SocketAddr>,
     opened: Instant,
     last_read_ns: AtomicU64,
-    /// When the first byte came after [`Record::expect_head`]; zero: none has.
+    /// When the first byte came after [`Record::expect_head`], or [`NONE_YET`].
     head_began_ns: AtomicU64,
     /// What of this turn's cost is left.
     turn: AtomicU64,
@@ -59,10 +62,9 @@ pub(crate) struct Record {
     windows: Windows,
     /// Whether the socket took less than was to be written.
     is_blocked: AtomicBool,
-    /// Whether HTTP has bytes of answers that may be able to go: they were handed over or encoded since
-    /// the last look.
-    can_go: AtomicBool,
-    /// Those that wait for such bytes to go.
+    /// Whether nothing of its answers can go, so that waiting for it is in vain.
+    is_stuck: AtomicBool,
+    /// Those that wait for something to go.
     wait_to_go: Mutex<Vec<Waker>>,
     /// The PING behind our first GOAWAY: when it comes back, the client has read that.
     farewell: Mutex<Option<[u8; 8]>>,
@@ -133,7 +135,7 @@ impl Record {
             number,
             peer,
             last_read_ns: AtomicU64::new(0),
-            head_began_ns: AtomicU64::new(0),
+            head_began_ns: AtomicU64::new(NONE_YET),
             turn: AtomicU64::new(TURN_COST),
             answer_bytes: AtomicU64::new(0),
             held_bytes: AtomicU64::new(0),
@@ -148,7 +150,7 @@ impl Record {
                 encoded: AtomicU64::new(0),
             },
             is_blocked: AtomicBool::new(false),
-            can_go: AtomicBool::new(false),
+            is_stuck: AtomicBool::new(false),
             wait_to_go: Mutex::default(),
             farewell: Mutex::new(None),
             is_told: AtomicBool::new(false),
@@ -177,13 +179,13 @@ impl Record {
 
     /// What comes next over HTTP/1.1 is the head of a request.
     pub(crate) fn expect_head(&self) {
-        self.head_began_ns.store(0, Relaxed);
+        self.head_began_ns.store(NONE_YET, Relaxed);
     }
 
     /// When it began to come.
     pub(crate) fn head_began(&self) -> Option<Instant> {
         let began = self.head_began_ns.load(Relaxed);
-        (began > 0).then(|| self.opened + Duration::from_nanos(began))
+        (began != NONE_YET).then(|| self.opened + Duration::from_nanos(began))
     }
 
     fn since_opened(&self) -> u64 {
@@ -221,8 +223,8 @@ impl Record {
     pub(crate) fn read(&self, bytes: usize) {
         let now = self.since_opened();
         self.last_read_ns.store(now, Relaxed);
-        if self.head_began_ns.load(Relaxed) == 0 {
-            self.head_began_ns.store(now.max(1), Relaxed);
+        if self.head_began_ns.load(Relaxed) == NONE_YET {
+            self.head_began_ns.store(now, Relaxed);
         }
         self.spend(bytes as u64);
     }
@@ -317,21 +319,35 @@ impl Record {
     /// windows allow to go.
     #[must_use]
     pub(crate) fn wait_to_go(&self, cx: &Context<'_>) -> bool {
-        let can_go = self.is_blocked() || self.can_go.load(Relaxed);
-        if can_go {
+        let is_stuck = self.is_stuck.load(Relaxed);
+        if !is_stuck {
             lock(&self.wait_to_go).push(cx.waker().clone());
         }
-        can_go
+        !is_stuck
     }
 
-    /// HTTP has had its turn to write.
+    /// HTTP has had its turn to write. Before it, so many bytes of answers had been encoded.
     pub(crate) fn end_turn(&self, encoded_before: u64) {
-        let has_moved = self.windows.encoded.load(Relaxed) != encoded_before;
-        self.can_go.store(has_moved, Relaxed);
-        if !self.is_blocked() {
-            let waiting = mem::take(&mut *lock(&self.wait_to_go));
-            waiting.into_iter().for_each(Waker::wake);
+        self.is_stuck.store(false, Relaxed);
+        if self.encoded_bytes() != encoded_before && !self.is_blocked() {
+            self.wake_those_that_wait();
         }
+    }
+
+    /// All calls have done what they can. Those that still wait for something to go are asked once more,
+    /// and wait in vain unless it is the socket that takes nothing. Returns whether there are any.
+    pub(crate) fn give_up_waiting(&self) -> bool {
+        let is_in_vain = !self.is_blocked() && !lock(&self.wait_to_go).is_empty();
+        if is_in_vain {
+            self.is_stuck.store(true, Relaxed);
+            self.wake_those_that_wait();
+        }
+        is_in_vain
+    }
+
+    fn wake_those_that_wait(&self) {
+        let waiting = mem::take(&mut *lock(&self.wait_to_go));
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// How many bytes of answers were encoded until now.
@@ -343,7 +359,6 @@ impl Record {
     pub(crate) fn handed_over(&self, bytes: u64) {
         self.answered(bytes);
         self.windows.handed_over.fetch_add(bytes, Relaxed);
-        self.can_go.store(true, Relaxed);
     }
 
     /// And so many of them were encoded, or thrown away.

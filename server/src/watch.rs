@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -25,6 +26,8 @@ pub(crate) struct Farewell {
     /// The next step of the shutdown.
     next: Option<Pin<Box<dyn Future<Output = Phase> + Send>>>,
     has_begun: bool,
+    /// Whether the serving loop knows.
+    is_said: bool,
     /// How long the client has to learn of it, once it has begun.
     time: Option<Pin<Box<Sleep>>>,
     is_over: bool,
@@ -36,6 +39,7 @@ impl Farewell {
             next: Some(Box::pin(worker.reaches(Phase::Draining))),
             worker: Arc::clone(worker),
             has_begun: false,
+            is_said: false,
             time: None,
             is_over: false,
         }
@@ -43,7 +47,11 @@ impl Farewell {
 
     /// True once: when the client is to be told. Has the task woken at each step of the shutdown.
     pub(crate) fn poll_begun(&mut self, cx: &mut Context<'_>) -> bool {
-        let had_begun = self.has_begun;
+        self.advance(cx);
+        self.has_begun && !mem::replace(&mut self.is_said, self.has_begun)
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) {
         while let Some(next) = &mut self.next
             && let Poll::Ready(phase) = next.as_mut().poll(cx)
         {
@@ -55,12 +63,11 @@ impl Farewell {
                 self.next = None;
             }
         }
-        self.has_begun && !had_begun
     }
 
     /// Ready when the client had its time to learn of the shutdown.
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let _ = self.poll_begun(cx);
+        self.advance(cx);
         while !self.is_over {
             let Some(time) = &mut self.time else { return Poll::Pending };
             match ready!(time.as_mut().poll(cx)) {

@@ -1,4 +1,4 @@
-//! At most ten lines a second of each kind: what a client can cause is not to fill a disk.
+//! At most ten lines per second of each kind: what a client can cause is not to fill a disk.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,7 +69,7 @@ impl Throttle {
                 let (target, line) = (seen.of.target(), seen.of.line().unwrap_or_default());
                 format!(
                     "left out {count} more log {lines} from {target} (its line {line}): \
-                     at most {LINES_A_SECOND} a second of each kind are written"
+                     at most {LINES_A_SECOND} per second of each kind are written"
                 )
             })
             .collect()

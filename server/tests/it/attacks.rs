@@ -61,6 +61,14 @@ async fn converse<IO>(io: IO, bytes: Vec<u8>) -> (Vec<u8>, bool)
 where
     IO: AsyncRead + AsyncWrite + Send + 'static,
 {
+    converse_for(io, bytes, Duration::from_secs(60)).await
+}
+
+/// The same for at most this long.
+async fn converse_for<IO>(io: IO, bytes: Vec<u8>, limit: Duration) -> (Vec<u8>, bool)
+where
+    IO: AsyncRead + AsyncWrite + Send + 'static,
+{
     let (mut reader, mut writer) = tokio::io::split(io);
     let writing = tokio::spawn(async move {
         // A server that has closed takes no more.
@@ -68,7 +76,7 @@ where
         writer
     });
     let mut read = Vec::new();
-    let closed = tokio::time::timeout(Duration::from_secs(60), reader.read_to_end(&mut read)).await;
+    let closed = tokio::time::timeout(limit, reader.read_to_end(&mut read)).await;
     writing.abort();
     (read, closed.is_ok())
 }
@@ -314,5 +322,128 @@ async fn frames_that_come_after_an_early_answer_do_not_cost_the_connection() -> 
         }
     }
     raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
+    Ok(())
+}
+
+/// Sends these bytes and no more. After how long the server has closed the connection, if it has within
+/// an hour.
+async fn closed_after(bytes: Vec<u8>) -> Result<Option<Duration>> {
+    let server = Memory::start(config()).await;
+    let (mut io, _serving) = server.open();
+    let clock = Paused::start();
+    io.write_all(&bytes).await?;
+    let mut read = Vec::new();
+    let closed = tokio::time::timeout(HOUR, io.read_to_end(&mut read)).await;
+    Ok(closed.is_ok().then(|| clock.elapsed()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_begun_and_not_finished_ends_the_connection_and_silence_does_not() -> Result<()> {
+    let whole = frame(HEADERS, END_HEADERS | END_STREAM, 1, &call_headers(&[]));
+    let data = frame(DATA, 0, 1, &[0; 100]);
+    let open = frame(HEADERS, END_HEADERS, 1, &call_headers(&[]));
+    let head_time = Some(ms(10_000));
+    let cases = [
+        ("nothing", vec![], head_time),
+        ("half a preface", PREFACE[..10].to_vec(), head_time),
+        ("a preface without SETTINGS", PREFACE.to_vec(), head_time),
+        ("half of the first SETTINGS", hello()[..28].to_vec(), head_time),
+        ("a head cut short", [hello(), whole[..4].to_vec()].concat(), head_time),
+        ("HEADERS cut short", [hello(), whole[..20].to_vec()].concat(), head_time),
+        (
+            "HEADERS without their end",
+            [hello(), frame(HEADERS, 0, 1, &call_headers(&[]))].concat(),
+            head_time,
+        ),
+        (
+            "a PING cut short",
+            [hello(), frame(PING, 0, 0, &[0; 8])[..12].to_vec()].concat(),
+            head_time,
+        ),
+        ("DATA cut short", [hello(), open, data[..50].to_vec()].concat(), Some(ms(30_000))),
+        ("half a head of HTTP/1.1", b"GET / HTTP/1.1\r\nho".to_vec(), head_time),
+        ("an idle connection", hello(), None),
+    ];
+    for (what, bytes, expected) in cases {
+        assert_eq!(closed_after(bytes).await?, expected, "{what}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_http_1_the_time_for_a_head_runs_from_its_first_byte() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let (mut io, _serving) = server.open();
+    let request = b"GET /long_sync?delay=1ms HTTP/1.1\r\nhost: a\r\n\r\n";
+    let mut answer = [0; 16];
+    for _ in 0..3 {
+        io.write_all(request).await?;
+        io.read_exact(&mut answer).await?;
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
+        let rest = tokio::time::timeout(ms(10), async {
+            let mut more = [0; 512];
+            loop {
+                io.read_exact(&mut more[..1]).await?;
+                if more[0] == b'!' {
+                    return anyhow::Ok(());
+                }
+            }
+        });
+        rest.await??;
+        tokio::time::sleep(HOUR).await;
+    }
+    let clock = Paused::start();
+    io.write_all(&request[..9]).await?;
+    tokio::time::sleep(ms(9_000)).await;
+    io.write_all(&request[9..15]).await?;
+    let mut rest = Vec::new();
+    io.read_to_end(&mut rest).await?;
+    assert_eq!(clock.elapsed(), ms(10_000));
+    Ok(())
+}
+
+fn window(size: u32) -> Vec<u8> {
+    frame(SETTINGS, 0, 0, &[&[0, 4][..], &size.to_be_bytes()].concat())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_changes_the_windows_of_all_streams_over_and_over_loses_the_connection() -> Result<()> {
+    for changes in [99, 101, 4_000] {
+        let server = Memory::start(config()).await;
+        let mut bytes = hello();
+        for index in 0..1_000 {
+            bytes.extend(frame(HEADERS, END_HEADERS, stream(index), &call_headers(&[])));
+        }
+        // Of the same size again there is nothing to walk over.
+        bytes.extend(window(65_535).repeat(1_000));
+        for index in 0..changes {
+            bytes.extend(window(70_000 + index % 2));
+        }
+        let (read, is_closed) = converse_for(server.open().0, bytes, ms(900)).await;
+        assert_eq!(is_closed, changes > 100, "{changes}");
+        if changes > 100 {
+            others_are_served(&server).await?;
+            let metrics = server.web1().await?.get("/metrics").await?;
+            let closed = "\nlongsync_connections_closed_total{reason=\"window_changes\"} 1\n";
+            assert!(metrics.body().contains(closed), "{}", metrics.body());
+        }
+        drop(read);
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn windows_that_grow_now_and_then_cost_nobody_the_connection() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let (mut io, _serving) = server.open();
+    io.write_all(&hello()).await?;
+    for size in 0..1_000 {
+        io.write_all(&window(100_000 + size)).await?;
+        tokio::time::sleep(ms(20)).await;
+    }
+    let mut read = vec![0; 1 << 16];
+    let bytes = io.read(&mut read).await?;
+    assert!(bytes > 0);
+    assert_eq!(goaway(&read[..bytes]), None);
     Ok(())
 }

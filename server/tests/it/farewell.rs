@@ -1,0 +1,245 @@
+//! Calls that cross the server's farewell on the wire are served (RFC 9113, section 6.8), on open
+//! connections and on those that stand in the backlog; and before it the server may be a lame duck.
+
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use longsync_server::{Config, Kind, Outcome, Server};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::task::JoinSet;
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::harness::{
+    HOUR, Memory, ORIGIN, Paused, Raw, Result, Socket, config, connect, eventually, framed, ms,
+    settle, wait, waits, with_drain,
+};
+
+const GOAWAY: u8 = 7;
+const PING: u8 = 6;
+const ACK: u8 = 1;
+
+/// A client that sends and reads frames by hand.
+struct Frames(DuplexStream);
+
+impl Frames {
+    async fn over(mut io: DuplexStream) -> Result<Self> {
+        io.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await?;
+        Ok(Self(io))
+    }
+
+    async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Result<()> {
+        let length = u32::try_from(payload.len())?.to_be_bytes();
+        let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
+        self.0.write_all(&[&head, payload].concat()).await?;
+        Ok(())
+    }
+
+    /// A unary call, all of it.
+    async fn call(&mut self, stream: u32, delay: Duration) -> Result<()> {
+        let mut block = vec![0x83, 0x86];
+        for (name, value) in [
+            (":path", "/longsync.v1.LongSyncService/LongSync"),
+            (":authority", "longsync.test"),
+            ("content-type", "application/grpc"),
+        ] {
+            block.push(0);
+            for text in [name, value] {
+                block.push(u8::try_from(text.len())?);
+                block.extend(text.as_bytes());
+            }
+        }
+        self.send(1, 4, stream, &block).await?;
+        self.send(0, 1, stream, &framed(&wait(delay))).await
+    }
+
+    /// The next frame: its kind, flags, stream and payload. [`None`]: the server has closed.
+    async fn next(&mut self) -> Result<Option<(u8, u8, u32, Vec<u8>)>> {
+        let mut head = [0; 9];
+        if self.0.read_exact(&mut head).await.is_err() {
+            return Ok(None);
+        }
+        let [a, b, c, kind, flags, stream @ ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        self.0.read_exact(&mut payload).await?;
+        Ok(Some((kind, flags, u32::from_be_bytes(stream), payload)))
+    }
+
+    /// Reads up to the first frame of this kind.
+    async fn until(&mut self, kind: u8) -> Result<Vec<u8>> {
+        loop {
+            match self.next().await? {
+                Some((seen, _, _, payload)) if seen == kind => return Ok(payload),
+                Some(_) => {}
+                None => anyhow::bail!("the server has closed"),
+            }
+        }
+    }
+
+    /// How many streams the server ends before it closes.
+    async fn ended_streams(&mut self) -> Result<usize> {
+        let mut ended = 0;
+        while let Some((kind, flags, ..)) = self.next().await? {
+            ended += usize::from(matches!(kind, 0 | 1) && flags & 1 != 0);
+        }
+        Ok(ended)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_server_serves_calls_that_come_before_its_ping_has_come_back() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut client = Frames::over(server.open().0).await?;
+    settle().await;
+    let clock = Paused::start();
+    let worker = server.worker.clone();
+    let draining = tokio::spawn(async move { worker.drain().await });
+    let goaway = client.until(GOAWAY).await?;
+    assert_eq!(goaway[..4], (u32::MAX >> 1).to_be_bytes());
+    let ping = client.until(PING).await?;
+    // Half a round trip later, calls have crossed that.
+    clock.until(ms(200)).await;
+    for index in 0..10 {
+        client.call(index * 2 + 1, ms(300)).await?;
+    }
+    client.send(PING, ACK, 0, &ping).await?;
+    let goaway = client.until(GOAWAY).await?;
+    assert_eq!(goaway[..4], 19_u32.to_be_bytes());
+    assert_eq!(client.ended_streams().await?, 10);
+    draining.await?;
+    assert_eq!(clock.elapsed(), ms(500));
+    let snapshot = server.snapshot();
+    assert_eq!(snapshot.calls_ended(Kind::LongSync, Outcome::Answered), 10);
+    assert_eq!(snapshot.calls_in_flight(), 0);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_answer_the_ping_has_a_second() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut client = Frames::over(server.open().0).await?;
+    settle().await;
+    let clock = Paused::start();
+    let worker = server.worker.clone();
+    let draining = tokio::spawn(async move { worker.drain().await });
+    clock.until(ms(999)).await;
+    client.call(1, ms(300)).await?;
+    assert_eq!(client.ended_streams().await?, 1);
+    draining.await?;
+    assert_eq!(clock.elapsed(), ms(1_299));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_said_nothing_yet_has_a_second_too() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let (silent, speaks) = (server.open().0, server.open().0);
+    settle().await;
+    let clock = Paused::start();
+    let worker = server.worker.clone();
+    let draining = tokio::spawn(async move { worker.drain().await });
+    clock.until(ms(500)).await;
+    let mut client = Frames::over(speaks).await?;
+    client.call(1, ms(100)).await?;
+    let ping = client.until(PING).await?;
+    client.send(PING, ACK, 0, &ping).await?;
+    assert_eq!(client.ended_streams().await?, 1);
+    draining.await?;
+    assert_eq!(clock.elapsed(), ms(1_000));
+    drop(silent);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_and_a_call_in_flight_hold_the_drain_and_a_connection_without_calls_does_not()
+-> Result<()> {
+    let server = Memory::start(with_drain(HOUR)).await;
+    let (busy, _idle) = (server.raw().await?, server.raw().await?);
+    let unary = busy.unary(&wait(ms(3_000)), &[]).await?;
+    let mut stream = busy.open("LongSyncStream", &[]).await?;
+    stream.send(framed(&waits(ms(1_000), 4)), true)?;
+    settle().await;
+    let clock = Paused::start();
+    server.worker.drain().await;
+    assert_eq!(clock.elapsed(), ms(3_999));
+    for call in [unary, stream] {
+        assert_eq!(call.ended().await?.status.code(), Code::Ok);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_stands_in_the_backlog_when_the_server_is_told_to_stop_is_served() -> Result<()> {
+    let server = Server::bind(config())?;
+    let (addr, stats) = (server.local_addr(), server.stats());
+    let mut calls = JoinSet::new();
+    let mut sent = Vec::new();
+    for _ in 0..20 {
+        // Nobody has accepted these; the system has.
+        let raw = Raw::over(tokio::net::TcpStream::connect(addr).await?).await?;
+        calls.spawn(raw.unary(&wait(ms(50)), &[]).await?.ended());
+        sent.push(raw);
+    }
+    server.serve(std::future::ready(())).await?;
+    for ended in calls.join_all().await {
+        assert_eq!(ended?.status.code(), Code::Ok);
+    }
+    assert_eq!(stats.snapshot().calls_ended(Kind::LongSync, Outcome::Answered), 20);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_idle_server_without_clients_ends_at_once_and_one_whose_client_is_silent_after_a_second()
+-> Result<()> {
+    let clock = Paused::start();
+    Socket::start(with_drain(HOUR))?.shut_down().await?;
+    assert!(clock.elapsed() < ms(500), "{:?}", clock.elapsed());
+
+    let server = Socket::start(with_drain(HOUR))?;
+    let (_silent, mut half) = (server.open().await?, server.open().await?);
+    half.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await?;
+    half.read_exact(&mut [0; 9]).await?;
+    let clock = Paused::start();
+    server.shut_down().await?;
+    assert!(clock.elapsed() >= ms(1_000) && clock.elapsed() < ms(1_800), "{:?}", clock.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lame_duck_says_no_and_serves_all_the_same() -> Result<()> {
+    let server = Socket::start(Config { lame_duck: ms(600), drain: Duration::ZERO, ..config() })?;
+    let addr = server.addr;
+    let (raw, stats) = (server.raw().await?, server.stats());
+    let mut health =
+        HealthClient::with_origin(connect(server.open().await?).await?, ORIGIN.parse()?);
+    let mut watch = health.watch(HealthCheckRequest::default()).await?.into_inner();
+    let said = watch.message().await?.expect("a first word");
+    assert_eq!(said.status(), ServingStatus::Serving);
+    let clock = Paused::start();
+    let mut ended = pin!(server.shut_down());
+    poll_fn(|cx| Poll::Ready(ended.as_mut().poll(cx).is_pending())).await;
+
+    let said = watch.message().await?.expect("another word");
+    assert_eq!(said.status(), ServingStatus::NotServing);
+    let checked = health.check(HealthCheckRequest::default()).await?.into_inner();
+    assert_eq!(checked.status(), ServingStatus::NotServing);
+    // On connections that were open, and on new ones.
+    raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
+    let mut web = crate::harness::Web::http1(tokio::net::TcpStream::connect(addr).await?).await?;
+    assert_eq!(web.get("/long_sync?delay=1ms").await?.status(), 200);
+    for (path, status) in [("/healthz", 503), ("/readyz", 503), ("/livez", 200)] {
+        assert_eq!(web.get(path).await?.status(), status, "{path}");
+    }
+    assert!(clock.elapsed() < ms(600), "the machine is too slow for this test");
+    // Its calls may wait beyond the lame duck, and end with the drain.
+    let cut = raw.unary(&wait(HOUR), &[]).await?;
+    eventually(|| stats.snapshot().calls_in_flight() == 1).await;
+    ended.await?;
+    assert!(clock.elapsed() >= ms(600), "{:?}", clock.elapsed());
+    assert_eq!(cut.ended().await?.status.code(), Code::Unavailable);
+    Ok(())
+}
