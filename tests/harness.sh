@@ -93,6 +93,14 @@ find_server() {
     fi
 }
 
+# Our own client, beside the server, or built where that was. Leaves the binary in CLIENT.
+find_client() {
+    export CLIENT=${SERVER%/*}/longsync-client
+    [[ $SERVER != "$target/release/"* ]] ||
+        (cd "$root" && cargo build --release -p longsync-client) || give_up 'the client does not build'
+    [[ -x $CLIENT ]] || give_up "there is no client at $CLIENT, beside the server"
+}
+
 # What is left of a server is ended by its own process id.
 clean_up() {
     [[ -z $server_pid ]] || kill -KILL "$server_pid" 2>/dev/null

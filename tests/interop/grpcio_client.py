@@ -1,91 +1,26 @@
 """The cases of Python's grpcio (gRPC's C core), without generated code: the messages of longsync
 are built from what the server's reflection says."""
 
-import contextlib
 import os
-import re
 import signal
-import subprocess
 import threading
 import time
 
 import grpc
-from google.protobuf import descriptor_pool, message_factory
+import kinds
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
-    ProtoReflectionDescriptorDatabase,
-)
-from lib import Counters, run_case
-
-SERVICE = "longsync.v1.LongSyncService"
-# No call is to hang a case: far over what any of them takes.
-PATIENCE = 15
-
-
-class Client:
-    """Callables and messages of longsync, learned by reflection over the channel itself."""
-
-    def __init__(self, addr):
-        self.counters = Counters(addr)
-        self.channel = grpc.insecure_channel(addr)
-        self.pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
-        self.methods = self.pool.FindServiceByName(SERVICE).methods_by_name
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.channel.close()
-
-    def message(self, name):
-        return message_factory.GetMessageClass(self.pool.FindMessageTypeByName(name))
-
-    def call(self, name):
-        method = self.methods[name]
-        kinds = {
-            (False, False): self.channel.unary_unary,
-            (False, True): self.channel.unary_stream,
-            (True, False): self.channel.stream_unary,
-            (True, True): self.channel.stream_stream,
-        }
-        return kinds[method.client_streaming, method.server_streaming](
-            f"/{SERVICE}/{name}",
-            request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
-        )
-
-    def request(self, name, delay_ms=None, **fields):
-        request = message_factory.GetMessageClass(self.methods[name].input_type)(**fields)
-        if delay_ms is not None:
-            request.delay.FromMilliseconds(delay_ms)
-        return request
-
-    def unary(self, delay_ms=None, timeout=PATIENCE, **fields):
-        return self.call("LongSync")(self.request("LongSync", delay_ms, **fields), timeout=timeout)
-
-    def unary_future(self, delay_ms, timeout=PATIENCE):
-        return self.call("LongSync").future(self.request("LongSync", delay_ms), timeout=timeout)
+from grpcio_lib import PATIENCE, SERVICE, Client, check_timing, failure, server_of_its_own
+from lib import run_case
 
 
 def shared():
     return Client(os.environ["ADDR"])
 
 
-def check_timing(timing, planned_ms):
-    assert timing.planned.ToNanoseconds() == planned_ms * 1_000_000, f"planned is {timing.planned}"
-    assert timing.waited.ToNanoseconds() >= planned_ms * 1_000_000, f"waited is {timing.waited}"
-    # What a machine under load still keeps, and a unit that was mistaken does not.
-    assert timing.waited.ToMilliseconds() < planned_ms + 5_000, f"waited is {timing.waited}"
-
-
 def case_unary():
     with shared() as client:
-        answer = client.unary(delay_ms=50, payload=b"longsync", echo_payload=True)
-        assert (answer.message, answer.payload) == ("Done!", b"longsync"), answer
-        check_timing(answer.timing, 50)
-        left = answer.timing.deadline_left.ToMilliseconds()
-        assert 0 < left <= PATIENCE * 1_100, f"deadline_left is {left} ms"
+        kinds.unary(client)
 
 
 def case_stream():
@@ -102,54 +37,22 @@ def case_stream():
 
 def case_collect():
     with shared() as client:
-        requests = [client.request("LongSyncCollect", delay, payload=b"..") for delay in (30, 40, 50)]
-        answer = client.call("LongSyncCollect")(iter(requests), timeout=PATIENCE)
-        assert (answer.count, answer.payload_bytes) == (3, 6), answer
-        check_timing(answer.timing, 120)
+        kinds.collect(client)
 
 
 def case_exchange():
     with shared() as client:
-        delays = {1: 900, 2: 500, 3: 100}
-        requests = [client.request("LongSyncExchange", delay, id=id) for id, delay in delays.items()]
-        answers = list(client.call("LongSyncExchange")(iter(requests), timeout=PATIENCE))
-        assert [answer.id for answer in answers] == [3, 2, 1], answers
-        for answer in answers:
-            check_timing(answer.timing, delays[answer.id])
+        kinds.exchange(client)
 
 
 def case_exchange_answers_before_the_client_ends():
     with shared() as client:
-        got_answer = threading.Event()
-
-        def requests():
-            yield client.request("LongSyncExchange", 50, id=1)
-            assert got_answer.wait(PATIENCE)
-            yield client.request("LongSyncExchange", 50, id=2)
-
-        answers = client.call("LongSyncExchange")(requests(), timeout=PATIENCE)
-        assert next(answers).id == 1
-        got_answer.set()
-        assert [answer.id for answer in answers] == [2]
-
-
-def failure(call):
-    """The error that a call ends with."""
-    try:
-        call()
-    except grpc.RpcError as error:
-        return error
-    raise AssertionError("the call was answered")
+        kinds.exchange_answers_before_the_client_ends(client)
 
 
 def case_deadline():
-    with shared() as client, client.counters.expect("LongSync", deadline_exceeded=2):
-        for timeout in (0.3, 1.0):
-            start = time.monotonic()
-            error = failure(lambda: client.unary(delay_ms=20_000, timeout=timeout))
-            took = time.monotonic() - start
-            assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
-            assert timeout * 0.9 < took < timeout + 1, f"a deadline of {timeout} s took {took:.3f} s"
+    with shared() as client:
+        kinds.deadline(client)
 
 
 def case_cancel():
@@ -253,18 +156,14 @@ def case_health():
         assert error.code() == grpc.StatusCode.NOT_FOUND, error
 
 
-@contextlib.contextmanager
-def server_of_its_own(*flags):
-    """A server that a case may stop. Yields the process and its address."""
-    command = [os.environ["SERVER"], "--listen", "127.0.0.1:0", "--log", "off", *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            first = process.stdout.readline()
-            said = re.fullmatch(r"longsync-server listening on http://(\S+)\n", first)
-            assert said, f"the server's first line was {first!r}"
-            yield process, said[1]
-        finally:
-            process.kill()
+def case_watch_of_an_unknown_service():
+    with shared() as client:
+        watch = health_pb2_grpc.HealthStub(client.channel).Watch(
+            health_pb2.HealthCheckRequest(service="nobody"), timeout=PATIENCE
+        )
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        assert watch.is_active(), watch.code()
+        watch.cancel()
 
 
 def case_drain():

@@ -58,6 +58,52 @@ go_client() {
     return 1
 }
 
+# debian_program VARIABLE NAME PACKAGE: leaves the path in the variable.
+debian_program() {
+    local found place=$cache/debian/$3
+    if ! found=$(PATH=$PATH:/usr/sbin type -P "$2"); then
+        found=$place/run/$2
+        [[ -x $found ]] || debian_package "$3" "$place" || return
+    fi
+    export "$1=$found"
+}
+
+debian_package() {
+    local unpack=("$(dirname "${BASH_SOURCE[0]}")/unpack.sh" "$@")
+    needs apt-get "fetches $1" && needs dpkg-deb "unpacks $1" || return
+    # A list of packages that is old, or missing, is renewed, which only root may do.
+    installing "$1" "${unpack[@]}" || { quietly apt-get update && installing "$1" "${unpack[@]}"; }
+}
+
+# toxiproxy: leaves the path of its server in TOXIPROXY.
+toxiproxy() {
+    export TOXIPROXY
+    TOXIPROXY=$(command -v toxiproxy-server) && return
+    TOXIPROXY=$cache/toxiproxy/server
+    [[ -x $TOXIPROXY ]] && return
+    needs go 'toxiproxy is built with' || return
+    # A directory of its own: the program's name is no more than `server`.
+    installing toxiproxy env GOBIN="${TOXIPROXY%/*}" go install github.com/Shopify/toxiproxy/v2/cmd/server@v2
+}
+
+# java_client DIRECTORY: builds our client on grpc-java; leaves in JAVA_CLASSES what it is started with.
+java_client() {
+    local jars=$cache/java classes=$scratch/java_client
+    needs java 'runs it' && needs javac 'it is built with' && needs mvn 'fetches grpc-java' || return
+    # What was fetched for another version must not stay beside it.
+    if ! cmp -s "$1/pom.xml" "$jars/pom.xml"; then
+        rm -rf "$jars"
+        installing grpc-java mvn --quiet --batch-mode --file "$1/pom.xml" \
+            dependency:copy-dependencies "-DoutputDirectory=$jars" || return
+        cp "$1/pom.xml" "$jars" || return
+    fi
+    JAVA_CLASSES=$classes:$jars/*
+    quietly javac -Xlint:all,-try,-path -Werror -cp "$jars/*" -d "$classes" "$1"/*.java && return
+    # With all that it needs at hand, that is the fault of its source.
+    report FAIL 'grpc-java build' "$why"
+    return 1
+}
+
 # node_packages NAME@VERSION...: leaves the directory that has them in NODE_PACKAGES.
 node_packages() {
     export NODE_PACKAGES=$cache/node
@@ -83,6 +129,15 @@ python_packages() {
     # One that cannot start is of a Python that has gone.
     "$PYTHON" -c '' 2>/dev/null || installing 'a Python of its own' python3 -m venv --clear "$cache/python" || return
     installing "$*" "$PYTHON" -m pip install --quiet --disable-pip-version-check "$@"
+}
+
+# descriptors: leaves in DESCRIPTORS a file with those of the contract and of what it imports.
+descriptors() {
+    export DESCRIPTORS=$scratch/longsync.binpb
+    [[ -e $DESCRIPTORS ]] && return
+    python_packages 'grpcio-tools==1.*' || return
+    quietly "$PYTHON" -m grpc_tools.protoc --proto_path="$root/proto" --include_imports \
+        --descriptor_set_out="$DESCRIPTORS" longsync/v1/longsync.proto
 }
 
 has_python_packages() {

@@ -4,11 +4,19 @@ the server's address in ADDR; a case fails with its reason on stderr."""
 import asyncio
 import contextlib
 import inspect
+import json
+import os
 import re
+import socket
+import subprocess
 import sys
 import time
 import traceback
 import urllib.request
+
+
+class Skipped(Exception):
+    """Why a case cannot be run here."""
 
 
 def until(what, value, expected):
@@ -17,6 +25,20 @@ def until(what, value, expected):
     while (found := value()) != expected:
         assert time.monotonic() < end, f"expected {what} to become {expected}, found {found} after 10 s"
         time.sleep(0.02)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def ours(*arguments, exit_code=0):
+    """What our own client says in JSON."""
+    command = [os.environ["CLIENT"], *arguments, "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=15, check=False)
+    assert ended.returncode == exit_code, f"exit code {ended.returncode}: {ended.stdout} {ended.stderr}"
+    return json.loads(ended.stdout)
 
 
 class Counters:
@@ -32,8 +54,11 @@ class Counters:
         with opener.open(request, timeout=10) as answer:
             return answer.read().decode()
 
+    def value(self, name):
+        return int(re.search(rf"^{name} (\d+)$", self.text(), re.MULTILINE)[1])
+
     def in_flight(self):
-        return int(re.search(r"^longsync_calls_in_flight (\d+)$", self.text(), re.MULTILINE)[1])
+        return self.value("longsync_calls_in_flight")
 
     def until_in_flight(self, expected):
         until("calls in flight", self.in_flight, expected)
@@ -66,6 +91,9 @@ def run_case(cases):
         ended = cases["case_" + sys.argv[1]]()
         if inspect.isawaitable(ended):
             asyncio.run(ended)
+    except Skipped as why:
+        print(why, file=sys.stderr)
+        sys.exit(77)
     except Exception as error:  # Whatever it is, it is why the case failed.
         last = traceback.extract_tb(error.__traceback__)[-1]
         sys.exit(f"{type(error).__name__}: {error} (line {last.lineno}: {last.line})")

@@ -29,7 +29,8 @@ func (longSync) LongSync(ctx context.Context, request *pb.LongSyncRequest) (*pb.
 		}
 	}
 	timing := &pb.Timing{Planned: request.GetDelay(), Waited: durationpb.New(time.Since(start))}
-	return &pb.LongSyncResponse{Message: "Done!", Timing: timing}, nil
+	payload := make([]byte, request.GetResponseBytes())
+	return &pb.LongSyncResponse{Message: "Done!", Timing: timing, Payload: payload}, nil
 }
 
 func serve() error {

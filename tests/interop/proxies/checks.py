@@ -1,0 +1,36 @@
+"""The case of proxies that ask their servers whether they are well. PROXY names the module of the
+proxy."""
+
+import importlib
+import os
+
+from grpcio_lib import Client
+from lib import run_case, until
+from proxy import accepts
+from restarts import two_servers
+
+PROXY = importlib.import_module(os.environ["PROXY"]).PROXY
+
+
+def case_lame_duck_is_seen_before_connections_are_refused():
+    with two_servers("--lame-duck", "3s", "--drain", "5s") as (proxy, [(process, leaving), (_, staying)]):
+        for server in (leaving, staying):
+            proxy.until_well(server)
+        with Client(leaving) as direct, Client(proxy.grpc, leaving) as proxied:
+            process.terminate()
+            until("the proxy's word on the server", lambda: proxy.well(leaving), False)
+            assert process.poll() is None and accepts(leaving), "it refused connections before the proxy knew"
+            # Who comes all the same is served, over an open connection and over a new one.
+            direct.unary(delay_ms=0)
+            with Client(leaving) as late:
+                late.unary(delay_ms=0)
+            before = direct.counters.ended("LongSync")
+            # Without another try: nobody has to be sent elsewhere.
+            for _ in range(20):
+                proxied.unary(delay_ms=0)
+            assert direct.counters.ended("LongSync") == before, "calls still came to the server that leaves"
+        until("the server's exit code", process.poll, 0)
+
+
+if __name__ == "__main__":
+    run_case(globals())
