@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::calls::Calls;
 use crate::http_timer::HttpTimer;
@@ -30,6 +31,8 @@ const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 /// What hyper hands to h2 of a stream before h2 has encoded it: more than one of our pieces, so that
 /// our own count of what is handed over decides.
 const MAX_SEND_BUFFER: usize = 64 * 1024;
+/// How long a client is read on that was told of a drain, after our side of the connection has ended.
+const LINGER: Duration = Duration::from_millis(100);
 /// How often a connection and its calls have their turn before the other connections have theirs:
 /// calls that were read are run, their answers are written, and so once more.
 const TURNS: usize = 3;
@@ -76,7 +79,14 @@ where
         worker.shared.told.tell(foreign, record.peer(), worker.timer.now());
     }
     let ended = match protocol {
-        Ok(Some(Protocol::Http2)) => serve_http2(io, record, farewell).await,
+        Ok(Some(Protocol::Http2)) => {
+            let ended = serve_http2(&mut io, record, farewell).await;
+            if ended.is_ok() && record.has_heard() {
+                record.told();
+                linger(&mut io, worker).await;
+            }
+            ended
+        }
         Ok(Some(Protocol::Http1)) => serve_http1(io, record, farewell).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error.into()),
@@ -88,9 +98,28 @@ where
     }
 }
 
+/// Ends our side of a connection in a drain, and reads on for a moment: closed with unread bytes, a
+/// socket sends a reset, and a peer that meets it may drop answers that it has read already (haproxy
+/// does).
+async fn linger<IO>(io: &mut Watched<IO>, worker: &Worker)
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let io = io.inner();
+    let rest = async {
+        let mut unread = [0; 1024];
+        let _ = io.shutdown().await;
+        while io.read(&mut unread).await.is_ok_and(|bytes| bytes > 0) {}
+    };
+    tokio::select! {
+        () = rest => {}
+        _ = worker.timer.sleep(LINGER) => {}
+    }
+}
+
 type Ended = Result<(), Box<dyn Error + Send + Sync>>;
 
-async fn serve_http2<IO>(io: Watched<IO>, record: &Arc<Record>, farewell: Farewell) -> Ended
+async fn serve_http2<IO>(io: &mut Watched<IO>, record: &Arc<Record>, farewell: Farewell) -> Ended
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

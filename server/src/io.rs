@@ -55,6 +55,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Watched<IO> {
         self.foreign
     }
 
+    /// The stream itself, once HTTP is done with it.
+    pub(crate) fn inner(&mut self) -> &mut IO {
+        &mut self.io
+    }
+
     /// Reads until it is clear what the client speaks. [`None`]: it left before that.
     pub(crate) async fn protocol(&mut self) -> io::Result<Option<Protocol>> {
         let mut head = BytesMut::with_capacity(HTTP2_PREFACE.len());

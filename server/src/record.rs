@@ -68,6 +68,7 @@ pub(crate) struct Record {
     wait_to_go: Mutex<Vec<Waker>>,
     /// The PING behind our first GOAWAY: when it comes back, the client has read that.
     farewell: Mutex<Option<[u8; 8]>>,
+    has_heard: AtomicBool,
     is_told: AtomicBool,
     wish: Mutex<Option<Wish>>,
 }
@@ -153,6 +154,7 @@ impl Record {
             is_stuck: AtomicBool::new(false),
             wait_to_go: Mutex::default(),
             farewell: Mutex::new(None),
+            has_heard: AtomicBool::new(false),
             is_told: AtomicBool::new(false),
             wish: Mutex::new(None),
         })
@@ -250,6 +252,7 @@ impl Record {
                 self.windows.connection.fetch_add(bytes.into(), Relaxed);
             }
             Frame::Ping { is_ack: true, payload } if *lock(&self.farewell) == Some(payload) => {
+                self.has_heard.store(true, Relaxed);
                 self.told();
             }
             _ => {}
@@ -429,6 +432,11 @@ impl Record {
         if !self.is_told.swap(true, Relaxed) {
             self.worker.connection_told();
         }
+    }
+
+    /// Whether the client has read our farewell.
+    pub(crate) fn has_heard(&self) -> bool {
+        self.has_heard.load(Relaxed)
     }
 
     pub(crate) fn is_told(&self) -> bool {
