@@ -16,7 +16,7 @@ use crate::call_headers::CallHeaders;
 use crate::counters::{Kind, Outcome};
 use crate::deadline::{Deadline, parse_timeout};
 use crate::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan};
-use crate::record::Record;
+use crate::record::{Record, add, subtract};
 use crate::refusal::{Cut, Refusal};
 use crate::wait::{Attention, Spent, Wait};
 use crate::worker::Worker;
@@ -372,7 +372,7 @@ impl Call {
     /// not held.
     pub(crate) fn hold(&self, bytes: u64) -> Result<(), Refusal> {
         if bytes == 0 || self.record.hold(bytes) {
-            self.buffered_bytes.fetch_add(bytes, Ordering::Relaxed);
+            add(&self.buffered_bytes, bytes);
             return Ok(());
         }
         let limit = self.worker().shared.config.limits.max_buffered_bytes;
@@ -387,8 +387,8 @@ impl Call {
 
     /// Lets go of bytes that were held.
     pub(crate) fn release(&self, bytes: u64) {
-        let before = self.buffered_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        debug_assert!(bytes <= before, "{bytes} of {before} bytes are released");
+        debug_assert!(bytes <= self.buffered_bytes.load(Ordering::Relaxed), "{bytes} are released");
+        subtract(&self.buffered_bytes, bytes);
         self.record.release(bytes);
     }
 
@@ -449,7 +449,7 @@ impl Call {
 impl Call {
     /// So many bytes are handed to HTTP.
     pub(crate) fn hand_over(&self, bytes: u32) {
-        self.handed_over.fetch_add(bytes, Ordering::Relaxed);
+        self.handed_over.store(self.handed_over() + bytes, Ordering::Relaxed);
         self.record.handed_over(bytes.into());
     }
 
@@ -460,12 +460,14 @@ impl Call {
 
     /// So many of them were encoded.
     pub(crate) fn encoded(&self, bytes: u32) {
-        let before = self.handed_over.fetch_sub(bytes, Ordering::Relaxed);
+        let left = self.handed_over() - bytes;
+        self.handed_over.store(left, Ordering::Relaxed);
         self.record.encoded(bytes.into());
         if self.holds_answers() {
             self.release(bytes.into());
         }
-        if before == bytes && self.waits_for_encoder.swap(false, Ordering::Relaxed) {
+        if left == 0 && self.waits_for_encoder.load(Ordering::Relaxed) {
+            self.waits_for_encoder.store(false, Ordering::Relaxed);
             let waiting = self.state().encoder.take();
             waiting.into_iter().for_each(Waker::wake);
         }

@@ -12,6 +12,8 @@ pub(crate) struct CallHeaders {
     pub(crate) is_behavior_repeated: bool,
     /// Which attempt of a retried call this is, from 1 (gRFC A6).
     pub(crate) attempt: u32,
+    /// Whether the call says how its messages are encoded.
+    pub(crate) has_encoding: bool,
     /// W3C's `traceparent`, while the line is logged for which it is kept.
     pub(crate) traceparent: Option<Box<HeaderValue>>,
 }
@@ -32,6 +34,7 @@ impl CallHeaders {
                     read.behavior = Some(value.clone());
                 }
                 "grpc-previous-rpc-attempts" => read.attempt = attempt(value),
+                "grpc-encoding" => read.has_encoding = true,
                 "traceparent" if has_call_lines() && value.len() <= MAX_TRACEPARENT_BYTES => {
                     read.traceparent = Some(Box::new(value.clone()));
                 }

@@ -27,8 +27,10 @@ use crate::piece::PIECE_BYTES;
 pub(crate) struct Requests<M> {
     intake: Intake,
     bytes: Kept,
-    /// Those that have arrived whole and were not taken yet, oldest first.
-    arrived: VecDeque<Arrived>,
+    /// Those that have arrived whole and were not taken yet: the oldest, which is nearly always the
+    /// only one, and the others.
+    arrived: Option<Arrived>,
+    more: VecDeque<Arrived>,
     messages: PhantomData<fn() -> M>,
 }
 
@@ -41,7 +43,13 @@ pub(crate) struct Received<M> {
 
 impl<M: Message + Default> Requests<M> {
     pub(crate) fn new(intake: Intake) -> Self {
-        Self { intake, bytes: Kept::default(), arrived: VecDeque::new(), messages: PhantomData }
+        Self {
+            intake,
+            bytes: Kept::default(),
+            arrived: None,
+            more: VecDeque::new(),
+            messages: PhantomData,
+        }
     }
 
     /// The next message.
@@ -53,7 +61,8 @@ impl<M: Message + Default> Requests<M> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Received<M>, Status>>> {
         loop {
-            if let Some(arrived) = self.arrived.pop_front() {
+            if let Some(arrived) = self.arrived.take() {
+                self.arrived = self.more.pop_front();
                 let bytes = usize::try_from(arrived.bytes).unwrap_or(usize::MAX);
                 let message = decode(&self.bytes.take(bytes))?;
                 return Poll::Ready(Some(Ok(Received { message, arrived })));
@@ -110,8 +119,14 @@ impl<M: Message + Default> Requests<M> {
 
     /// [`None`]: it has ended.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<()>, Status>> {
-        let arrived = &mut self.arrived;
-        let frame = self.intake.poll_frame(cx, |message| arrived.push_back(message));
+        let Self { arrived, more, .. } = self;
+        let frame = self.intake.poll_frame(cx, |message| {
+            if arrived.is_none() {
+                *arrived = Some(message);
+            } else {
+                more.push_back(message);
+            }
+        });
         Poll::Ready(match ready!(frame) {
             None => Ok(None),
             Some(Err(why)) => Err(Status::internal(why.to_string())),

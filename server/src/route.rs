@@ -176,9 +176,12 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
     match find(&request) {
         Ok((kind, handler)) => {
             let headers = CallHeaders::read(request.headers());
+            let refused = headers
+                .has_encoding
+                .then(|| messages::refuse_encoding(request.headers()))
+                .flatten();
             let call = Call::begin(record, kind, headers, record.last_read());
             let cardinality = cardinality(kind, request.uri().path());
-            let refused = messages::refuse_encoding(request.headers());
             let intake = Intake::new(request.into_body(), Arc::clone(&call), cardinality);
             match (refused, handler) {
                 (Some(refused), _) => {

@@ -37,11 +37,15 @@ enum Phase {
 struct Waiting {
     /// What comes behind the message: its end, or what must not be there.
     rest: Option<Box<Request>>,
-    wait: Wait,
-    /// Once the wait is over.
-    spent: Option<Spent>,
+    wait: Step,
     plan: Plan,
     received_at: SystemTime,
+}
+
+/// How far the wait is.
+enum Step {
+    Under(Wait),
+    Over(Spent),
 }
 
 impl Answer {
@@ -80,16 +84,10 @@ impl Waiting {
         {
             self.rest = None;
         }
-        if self.spent.is_none()
-            && let Poll::Ready(spent) = call.poll_wait(self.wait)
-        {
-            self.spent = Some(spent);
+        if let Step::Under(wait) = self.wait {
+            self.wait = Step::Over(ready!(call.poll_wait(wait)));
         }
-        if self.spent.is_some() && self.rest.is_none() {
-            Poll::Ready(Ok(()))
-        } else {
-            Poll::Pending
-        }
+        if self.rest.is_none() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     /// The answer, once there is room for it; until then the wait goes back into its phase.
@@ -99,13 +97,14 @@ impl Waiting {
         phase: &mut Phase,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Bytes, Status>> {
-        let Self { plan, spent, received_at, wait, .. } = self;
-        let draft = draft(call, plan.clone(), spent.unwrap_or_default(), received_at);
+        let Self { plan, received_at, wait, .. } = self;
+        let Step::Over(spent) = wait else { return Poll::Pending };
+        let draft = draft(call, plan.clone(), spent, received_at);
         match draft.poll_room(call, cx) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(draft.into_framed())),
             Poll::Ready(Err(why)) => Poll::Ready(Err(refuse(call, why))),
             Poll::Pending => {
-                *phase = Phase::Waiting(Self { rest: None, wait, spent, plan, received_at });
+                *phase = Phase::Waiting(Self { rest: None, wait, plan, received_at });
                 Poll::Pending
             }
         }
@@ -122,8 +121,8 @@ fn begin_wait(
     let plan = call.plan(Ask::from(message)).map_err(|why| refuse(call, why))?;
     call.release(arrived.bytes.saturating_sub(plan.payload.held_bytes()));
     let rest = Some(request).filter(|request| !request.is_end());
-    let wait = Wait { start: arrived.at, planned: plan.delay };
-    Ok(Waiting { rest, wait, spent: None, plan, received_at })
+    let wait = Step::Under(Wait { start: arrived.at, planned: plan.delay });
+    Ok(Waiting { rest, wait, plan, received_at })
 }
 
 /// The answer, once the wait is over.
