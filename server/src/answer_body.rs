@@ -1,6 +1,7 @@
 //! The answers of a call, watched on their way out.
 
 use std::future::Future as _;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -42,6 +43,10 @@ enum Chunks {
     End(Box<End>),
     /// There are no more, since the call was cut; only its status is to come.
     Cut,
+    /// There are no more, and OK is to come.
+    Answered,
+    /// There is nothing more.
+    Over,
 }
 
 /// How an answer ends.
@@ -90,6 +95,19 @@ impl AnswerBody {
         response
     }
 
+    /// Hands an answer over that is one piece, which no window can hold up: the piece takes the call with
+    /// it. Gives the call back if it is not such an answer.
+    fn hand_over_whole(&mut self, call: Arc<Call>) -> Result<Piece, Arc<Call>> {
+        let bytes = self.rest.len();
+        let is_whole = matches!(self.chunks, Chunks::One) && (1..=PIECE_BYTES).contains(&bytes);
+        if !is_whole || !call.record().would_allow(bytes as u64) || call.why_cut().is_some() {
+            return Err(call);
+        }
+        call.finish(Outcome::Answered);
+        self.chunks = Chunks::Answered;
+        Ok(Piece::last_of(call, mem::take(&mut self.rest)))
+    }
+
     /// Hands the next piece over. Of a stream no more than a piece is held up by its windows.
     fn poll_piece(&mut self, call: &Arc<Call>, cx: &Context<'_>) -> Polled {
         let bytes = self.rest.len().min(PIECE_BYTES);
@@ -114,8 +132,7 @@ impl AnswerBody {
         if let Some(outcome) = outcome {
             call.finish(outcome);
         }
-        self.chunks = Chunks::Body(Body::empty());
-        self.call = None;
+        self.chunks = Chunks::Over;
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 
@@ -135,13 +152,19 @@ impl AnswerBody {
         let mut trailers = HeaderMap::with_capacity(3);
         // It only fails for a message that no header can hold, and ours is percent-encoded.
         let _ = cut.status(&call.timing_at_end()).add_header(&mut trailers);
-        self.chunks = Chunks::Body(Body::empty());
-        self.call = None;
+        self.chunks = Chunks::Over;
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 
     fn poll_plain(&mut self, cx: &mut Context<'_>) -> Polled {
-        let Chunks::Body(inner) = &mut self.chunks else { return Poll::Ready(None) };
+        let inner = match &mut self.chunks {
+            Chunks::Body(inner) => inner,
+            Chunks::Answered => {
+                self.chunks = Chunks::Over;
+                return Poll::Ready(Some(Ok(Frame::trailers(ok()))));
+            }
+            _ => return Poll::Ready(None),
+        };
         let frame = ready!(Pin::new(inner).poll_frame(cx));
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(Piece::plain))))
     }
@@ -151,7 +174,7 @@ impl AnswerBody {
         let Chunks::Body(inner) = &mut self.chunks else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(inner).poll_frame(cx));
         if frame.is_none() {
-            self.call = None;
+            self.chunks = Chunks::Over;
         }
         Poll::Ready(
             frame.map(|frame| frame.map(|frame| frame.map_data(|bytes| Piece::of(call, bytes)))),
@@ -173,10 +196,10 @@ impl AnswerBody {
             }
             Chunks::End(end) => {
                 let End { trailers, outcome } = &mut **end;
-                let end = End { trailers: std::mem::take(trailers), outcome: *outcome };
+                let end = End { trailers: mem::take(trailers), outcome: *outcome };
                 return self.poll_end(end, call, cx);
             }
-            Chunks::Cut => return Poll::Ready(None),
+            Chunks::Cut | Chunks::Answered | Chunks::Over => return Poll::Ready(None),
         };
         // What is made would only wait.
         if call.handed_over() as usize >= PIECE_BYTES {
@@ -202,7 +225,7 @@ impl AnswerBody {
             },
             Some(Err(status)) => Poll::Ready(Some(Err(status))),
             None => {
-                self.call = None;
+                self.chunks = Chunks::Over;
                 Poll::Ready(None)
             }
         }
@@ -237,10 +260,19 @@ impl http_body::Body for AnswerBody {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
-        let polled = match self.call.clone() {
+        let polled = match self.call.take().map(|call| self.hand_over_whole(call)) {
             None => self.poll_plain(cx),
-            Some(call) if call.kind() == Some(Kind::Http) => self.poll_http(&call, cx),
-            Some(call) => self.poll_call(&call, cx),
+            Some(Ok(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
+            Some(Err(call)) => {
+                let polled = match call.kind() {
+                    Some(Kind::Http) => self.poll_http(&call, cx),
+                    _ => self.poll_call(&call, cx),
+                };
+                if !matches!(self.chunks, Chunks::Over) {
+                    self.call = Some(call);
+                }
+                polled
+            }
         };
         if let (Poll::Ready(None), Some(lingering)) = (&polled, &mut self.lingering) {
             ready!(Pin::new(lingering).poll(cx));
@@ -255,7 +287,8 @@ impl http_body::Body for AnswerBody {
         }
         match &self.chunks {
             Chunks::Body(inner) => self.rest.is_empty() && inner.is_end_stream(),
-            Chunks::One | Chunks::End(_) | Chunks::Cut => self.call.is_none(),
+            Chunks::One | Chunks::End(_) | Chunks::Cut | Chunks::Answered => false,
+            Chunks::Over => true,
         }
     }
 

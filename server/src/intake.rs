@@ -51,6 +51,7 @@ pub(crate) struct Intake {
     cardinality: Cardinality,
     /// How long the message that is coming has taken, or the request.
     slowness: Slowness,
+    has_ended: bool,
 }
 
 impl Intake {
@@ -59,7 +60,14 @@ impl Intake {
         if cardinality == Cardinality::One {
             slowness.begin(call.arrived(), 0);
         }
-        Self { inner: Some(inner), call, framing: Framing::default(), cardinality, slowness }
+        Self {
+            inner: Some(inner),
+            call,
+            framing: Framing::default(),
+            cardinality,
+            slowness,
+            has_ended: false,
+        }
     }
 
     /// The next frame; `on_message` is told of each message that it completes.
@@ -122,10 +130,12 @@ impl Intake {
 
     /// The end may come with the last of the data, and is not told again.
     fn look_at_end(&mut self) -> Result<(), Refusal> {
-        if self.is_end_stream() { self.ended() } else { Ok(()) }
+        let is_end = self.inner.as_ref().is_none_or(http_body::Body::is_end_stream);
+        if is_end { self.ended() } else { Ok(()) }
     }
 
     fn ended(&mut self) -> Result<(), Refusal> {
+        self.has_ended = true;
         self.slowness.end();
         if !self.framing.is_between() {
             return Err(Refusal::CutShort);
@@ -159,14 +169,15 @@ impl Intake {
         }
     }
 
-    pub(crate) fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(http_body::Body::is_end_stream)
+    /// Whether all of it has come.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended
     }
 }
 
 impl Drop for Intake {
     fn drop(&mut self) {
-        if let Some(rest) = self.inner.take() {
+        if let Some(rest) = self.inner.take().filter(|_| !self.has_ended) {
             discard(rest, self.call.worker());
         }
     }

@@ -67,7 +67,7 @@ impl<M: Message + Default> Requests<M> {
                 let message = decode(&self.bytes.take(bytes))?;
                 return Poll::Ready(Some(Ok(Received { message, arrived })));
             }
-            if self.intake.is_end_stream() {
+            if self.intake.has_ended() {
                 return Poll::Ready(None);
             }
             match self.poll_more(cx)? {
@@ -103,7 +103,7 @@ impl<M: Message + Default> Requests<M> {
 
     /// Whether nothing more can come.
     pub(crate) fn is_end(&self) -> bool {
-        self.intake.is_end_stream()
+        self.intake.has_ended()
     }
 
     /// The one message of a request, which is read to its end.

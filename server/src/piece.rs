@@ -26,8 +26,13 @@ impl Piece {
         if bytes.is_empty() {
             return Self::default();
         }
+        Self::last_of(Arc::clone(call), bytes)
+    }
+
+    /// The last piece of the answer to `call`, which is not empty.
+    pub(crate) fn last_of(call: Arc<Call>, bytes: Bytes) -> Self {
         call.hand_over(length(bytes.len()));
-        Self { bytes, call: Some(Arc::clone(call)) }
+        Self { bytes, call: Some(call) }
     }
 
     /// Bytes that are of no call.

@@ -369,6 +369,13 @@ impl Record {
         add(&self.windows.encoded, bytes);
     }
 
+    /// Whether no window could hold up what HTTP has, if it were handed a stream's first `bytes`.
+    pub(crate) fn would_allow(&self, bytes: u64) -> bool {
+        let Windows { least, connection, handed_over, .. } = &self.windows;
+        let connection = u64::try_from(connection.load(Relaxed)).unwrap_or(0);
+        bytes <= least.load(Relaxed).into() && handed_over.load(Relaxed) + bytes <= connection
+    }
+
     /// Whether no window can hold up what HTTP has, of a stream that was handed `of_stream` bytes in
     /// all.
     pub(crate) fn allows(&self, of_stream: u64) -> bool {
