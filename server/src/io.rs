@@ -198,3 +198,91 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
         self.io.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use longsync_timer::Clock;
+    use tokio::io::{AsyncWriteExt as _, DuplexStream};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::worker::Worker;
+
+    const HEADERS: u8 = 1;
+    const SETTINGS: u8 = 4;
+    const GOAWAY: u8 = 7;
+
+    fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap();
+        [&length.to_be_bytes()[1..], &[kind, 4, 0, 0, 0, 0], payload].concat()
+    }
+
+    /// A connection on which a client has sent its preface and these bytes.
+    async fn sent(bytes: &[u8]) -> (Watched<DuplexStream>, Arc<Record>) {
+        let (near, mut far) = tokio::io::duplex(1024 * 1024);
+        far.write_all(&[HTTP2_PREFACE, bytes].concat()).await.unwrap();
+        let worker = Worker::new(Config::default(), Clock::Tokio);
+        let record = Record::open(&worker, 0, None);
+        let mut io = Watched::new(near, Arc::clone(&record));
+        assert_eq!(io.protocol().await.unwrap(), Some(Protocol::Http2));
+        // The client goes on, and sends nothing more.
+        std::mem::forget(far);
+        (io, record)
+    }
+
+    /// How many bytes one turn reads.
+    async fn turn(io: &mut Watched<DuplexStream>, record: &Record) -> usize {
+        record.begin_turn(true);
+        let mut read = 0;
+        poll_fn(|cx| {
+            let mut bytes = [0; 8 * 1024];
+            loop {
+                let mut buf = ReadBuf::new(&mut bytes);
+                match Pin::new(&mut *io).poll_read(cx, &mut buf) {
+                    Poll::Ready(result) => {
+                        result.unwrap();
+                        read += buf.filled().len();
+                    }
+                    Poll::Pending => return Poll::Ready(()),
+                }
+            }
+        })
+        .await;
+        read
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_ends_behind_each_frame_that_has_all_streams_walked_over() {
+        let window = |size: u32| frame(SETTINGS, &[&[0, 4][..], &size.to_be_bytes()].concat());
+        let (same, other) = (window(65_535), window(70_000));
+        let goaway = frame(GOAWAY, &[0; 8]);
+        let bytes = [&same[..], &other, &other, &same, &goaway, &goaway, &same].concat();
+        let (mut io, record) = sent(&bytes).await;
+        let first = HTTP2_PREFACE.len() + same.len() + other.len();
+        let turns = [first, other.len() + same.len(), goaway.len(), goaway.len(), same.len()];
+        for bytes in turns {
+            assert_eq!(turn(&mut io, &record).await, bytes);
+        }
+        assert_eq!(turn(&mut io, &record).await, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_reads_a_bounded_number_of_bytes_and_fewer_when_they_are_requests() {
+        let request = frame(HEADERS, &[0x82]);
+        let (mut io, record) = sent(&request.repeat(10_000)).await;
+        // Each of them costs 96 beside its 10 bytes.
+        let most = (64 * 1024_usize).div_ceil(96) * request.len() + HTTP2_PREFACE.len();
+        let mut requests = 0;
+        while requests < 10_000 {
+            let read = turn(&mut io, &record).await;
+            assert!(read > 0 && read <= most, "{read}");
+            requests += read / request.len();
+        }
+        let (mut io, record) = sent(&frame(0, &[7; 16_000]).repeat(20)).await;
+        let read = turn(&mut io, &record).await;
+        // It ends with a frame, within what the last read brought.
+        assert!((56 * 1024..=72 * 1024).contains(&read), "{read}");
+    }
+}

@@ -26,9 +26,13 @@ const TURN_ANSWER_BYTES: u64 = 256 * 1024;
 const MAX_WALKS: u32 = 100;
 const WALKS_WINDOW: Duration = Duration::from_secs(1);
 
-/// What a connection may hold of the last sixteenth of the bytes that all may hold.
+/// The last sixteenth of the bytes that all may hold is for connections that hold at most this.
 const SMALL_BYTES: u64 = 64 * 1024;
 const RESERVED_SHARE: u64 = 16;
+/// And the last quarter of that for those that hold at most this: otherwise a few dozen connections which
+/// hold 64 KiB each would have all of it, where the limit is low.
+const TINY_BYTES: u64 = 4 * 1024;
+const TINY_SHARE: u64 = 4;
 
 /// How many streams of health (`Watch`) and reflection a connection may have.
 pub(crate) const MAX_SIDE_STREAMS: u32 = 16;
@@ -387,24 +391,33 @@ impl Record {
 
 /// Memory.
 impl Record {
-    /// Holds so many more bytes, if this connection holds less than is left for all without the last
+    /// Holds this many more bytes, if this connection holds less than is left for all without the last
     /// sixteenth, which is for connections that hold little.
     #[must_use]
     pub(crate) fn hold(&self, bytes: u64) -> bool {
         let budget = &self.worker.shared.buffered_bytes;
         let before = self.held_bytes.load(Relaxed);
         let held = before.saturating_add(bytes);
-        if held > SMALL_BYTES {
-            let left = budget.left().saturating_sub(budget.limit() / RESERVED_SHARE);
-            if before >= left || bytes > left {
-                return false;
-            }
+        if held > TINY_BYTES && !self.has_share(before, bytes) {
+            return false;
         }
         let is_held = budget.take(self.worker.index, bytes);
         if is_held {
             self.held_bytes.store(held, Relaxed);
         }
         is_held
+    }
+
+    /// Whether so many more bytes than were held `before` are within this connection's part.
+    fn has_share(&self, before: u64, bytes: u64) -> bool {
+        let budget = &self.worker.shared.buffered_bytes;
+        let reserve = budget.limit() / RESERVED_SHARE;
+        let left = budget.left();
+        if before.saturating_add(bytes) <= SMALL_BYTES {
+            return bytes <= left.saturating_sub(reserve / TINY_SHARE);
+        }
+        let left = left.saturating_sub(reserve);
+        before < left && bytes <= left
     }
 
     /// Lets go of bytes that were held.
@@ -483,4 +496,70 @@ fn add_signed(to: &AtomicI64, amount: i64) {
 /// A panic elsewhere must not end the connection's accounts.
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use longsync_timer::Clock;
+
+    use super::*;
+    use crate::config::{Config, Limits};
+
+    fn record(max_buffered_bytes: u64) -> Arc<Record> {
+        let limits = Limits { max_buffered_bytes, ..Limits::default() };
+        let worker = Worker::new(Config { limits, ..Config::default() }, Clock::Tokio);
+        Record::open(&worker, 0, None)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_has_answered_enough_with_256_kib() {
+        let record = record(1 << 30);
+        record.answered(256 * 1024 - 1);
+        assert!(!record.has_answered_enough());
+        record.answered(1);
+        assert!(record.has_answered_enough());
+        record.begin_turn(false);
+        assert!(!record.has_answered_enough());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_holds_half_at_most_and_little_of_the_last_sixteenth() {
+        const LIMIT: u64 = 16 << 20;
+        let first = record(LIMIT);
+        while first.hold(16 * 1024) {}
+        let held = first.held_bytes.load(Relaxed);
+        assert!(held <= LIMIT / 2 && held > LIMIT / 2 - (1 << 20), "{held}");
+        // Beside it, others share what is left, and no two of them hold more than one.
+        let others: Vec<_> =
+            (1..64).map(|number| Record::open(first.worker(), number, None)).collect();
+        for other in &others {
+            while other.hold(16 * 1024) {}
+        }
+        let budget = &first.worker().shared.buffered_bytes;
+        let late = Record::open(first.worker(), 64, None);
+        assert!(late.hold(1024), "{} are left", budget.left());
+        late.release(1024);
+        for record in others.iter().chain([&first]) {
+            record.release(record.held_bytes.load(Relaxed));
+        }
+        assert_eq!(budget.left(), LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_than_a_hundred_walks_in_a_second_are_too_many() {
+        let window = |size| Frame::Settings { is_ack: false, initial_window: Some(size) };
+        let record = record(1 << 20);
+        for second in 0..3 {
+            for size in 0..100 {
+                record.came(window(1_000 * (second + 1) + size));
+            }
+            assert_eq!(record.wish(), None);
+            tokio::time::advance(WALKS_WINDOW).await;
+        }
+        for size in 0..=100 {
+            assert_eq!(record.wish(), None);
+            record.came(window(size));
+        }
+        assert_eq!(record.wish(), Some(Wish::TooManyWalks));
+    }
 }
