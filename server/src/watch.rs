@@ -101,10 +101,6 @@ impl Stuck {
     /// Ready when the client has been in the middle of the same thing for too long.
     pub(crate) fn poll(&mut self, record: &Record, cx: &mut Context<'_>) -> Poll<StuckIn> {
         loop {
-            if let Some(alarm) = &mut self.alarm {
-                ready!(alarm.as_mut().poll(cx));
-                self.alarm = None;
-            }
             let Some((unfinished, since)) = record.unfinished() else { return Poll::Pending };
             let timer = &record.worker().timer;
             let limit = limit(unfinished, &record.worker().shared.config.limits);
@@ -112,7 +108,14 @@ impl Stuck {
             if due <= timer.now() {
                 return Poll::Ready(StuckIn { unfinished, limit });
             }
-            self.alarm = Some(Box::pin(timer.sleep_until(due)));
+            match &mut self.alarm {
+                // One that rings too early is set anew when it does.
+                Some(alarm) if alarm.due() <= due => {
+                    ready!(alarm.as_mut().poll(cx));
+                    self.alarm = None;
+                }
+                alarm => *alarm = Some(Box::pin(timer.sleep_until(due))),
+            }
         }
     }
 }
