@@ -108,11 +108,21 @@ impl Frames {
     }
 
     fn take_head(&mut self, bytes: &[u8]) -> usize {
-        let taken = bytes.len().min(HEAD_BYTES - self.head_len);
-        if taken == 0 {
-            return 0;
-        }
-        self.head[self.head_len..self.head_len + taken].copy_from_slice(&bytes[..taken]);
+        let taken = match bytes.first_chunk() {
+            // It nearly always comes whole.
+            Some(head) if self.head_len == 0 => {
+                self.head = *head;
+                HEAD_BYTES
+            }
+            _ => {
+                let taken = bytes.len().min(HEAD_BYTES - self.head_len);
+                if taken == 0 {
+                    return 0;
+                }
+                self.head[self.head_len..self.head_len + taken].copy_from_slice(&bytes[..taken]);
+                taken
+            }
+        };
         self.head_len += taken;
         if self.head_len == HEAD_BYTES {
             self.payload_left = self.length();
