@@ -15,6 +15,7 @@ use crate::behavior::Behavior;
 use crate::call_headers::CallHeaders;
 use crate::counters::{Kind, Outcome};
 use crate::deadline::{Deadline, parse_timeout};
+use crate::intake::Arrived;
 use crate::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan};
 use crate::record::{Record, add, subtract};
 use crate::refusal::{Cut, Refusal};
@@ -390,6 +391,16 @@ impl Call {
         debug_assert!(bytes <= self.buffered_bytes.load(Ordering::Relaxed), "{bytes} are released");
         subtract(&self.buffered_bytes, bytes);
         self.record.release(bytes);
+    }
+
+    /// A message was taken, of which `kept` bytes stay in memory.
+    ///
+    /// # Errors
+    /// When there is no room for them.
+    pub(crate) fn keep(&self, arrived: &Arrived, kept: u64) -> Result<(), Refusal> {
+        self.hold(kept.saturating_sub(arrived.held))?;
+        self.release(arrived.held.saturating_sub(kept));
+        Ok(())
     }
 
     /// Makes room for an answer of so many bytes, of which the call holds `had` already. While there is

@@ -27,8 +27,10 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Arrived {
     /// When the read of the socket that completed it returned.
     pub(crate) at: Instant,
-    /// How many bytes of it are held, its prefix included.
+    /// How many bytes it has, its prefix included.
     pub(crate) bytes: u64,
+    /// How many of them are held. None of a message that came by itself, and is taken at once.
+    pub(crate) held: u64,
 }
 
 /// How many messages a request has.
@@ -116,8 +118,12 @@ impl Intake {
             slowness.begin(at, call.poll_number());
         }
         slowness.came(chunk.len());
+        let mut came_alone = false;
         let left = framing
-            .follow(chunk, max, is_one, |bytes| on_message(Arrived { at, bytes }))
+            .follow(chunk, max, is_one, |bytes| {
+                came_alone = bytes == chunk.len() as u64;
+                on_message(Arrived { at, bytes, held: if came_alone { 0 } else { bytes } });
+            })
             .map_err(|TooLong { message_bytes }| call.too_long(message_bytes))?;
         if left > 0 {
             return Err(Refusal::TooManyMessages);
@@ -125,7 +131,10 @@ impl Intake {
         if !is_one && framing.is_between() {
             slowness.end();
         }
-        if call.holds_requests() { call.hold(chunk.len() as u64) } else { Ok(()) }
+        if came_alone || !call.holds_requests() {
+            return Ok(());
+        }
+        call.hold(chunk.len() as u64)
     }
 
     /// The end may come with the last of the data, and is not told again.

@@ -43,8 +43,8 @@ async fn collect(call: &Call, mut requests: Requests) -> Result<Bytes, Status> {
         let plan = call
             .plan(Ask::from(&request))
             .map_err(|why| refuse(call, why.of_message(request.id)))?;
-        let Arrived { at, bytes } = arrived;
-        call.release(bytes.saturating_sub(plan.payload.held_bytes()));
+        let Arrived { at, .. } = arrived;
+        call.keep(&arrived, plan.payload.held_bytes()).map_err(|why| refuse(call, why))?;
         drop(request);
         if plan.payload != Payload::Empty {
             call.release(payload.held_bytes());

@@ -16,7 +16,7 @@ use tonic::Status;
 use super::draft::Draft;
 use super::refuse;
 use crate::call::Call;
-use crate::intake::Intake;
+use crate::intake::{Arrived, Intake};
 use crate::messages::{self, Received, Requests};
 use crate::plan::{Ask, Payload, Plan};
 use crate::refusal::Refusal;
@@ -132,24 +132,29 @@ impl Answers {
         let Received { message: request, arrived } = received;
         self.has_begun = true;
         let received_at = self.call.received(&request.call_id);
-        let planned = self.call.plan(Ask::from(request)).and_then(|plan| {
-            self.take_place()?;
-            Ok(plan)
-        });
-        let plan = match planned {
+        let plan = match self.admit(request, arrived) {
             Ok(plan) => plan,
             Err(why) => {
-                self.call.release(arrived.bytes);
                 let failure = self.failure(request.id, &why, received_at);
                 self.making = Some(Box::new(Draft::new(failure, Payload::Empty)));
                 return;
             }
         };
-        self.call.release(arrived.bytes.saturating_sub(plan.payload.held_bytes()));
         let wait = Wait { start: now, planned: plan.delay };
         let (due, order, id) = (wait.due(), self.taken, request.id);
         self.taken += 1;
         self.unanswered.push(Reverse(Unanswered { due, order, id, wait, plan, received_at }));
+    }
+
+    /// What to do with a request. Of one that is refused nothing is held.
+    fn admit(&self, request: &LongSyncExchangeRequest, arrived: &Arrived) -> Result<Plan, Refusal> {
+        let kept = self.call.plan(Ask::from(request)).and_then(|plan| {
+            self.call.keep(arrived, plan.payload.held_bytes())?;
+            Ok(plan)
+        });
+        let plan = kept.inspect_err(|_| self.call.release(arrived.held))?;
+        self.take_place().inspect_err(|_| self.call.release(plan.payload.held_bytes()))?;
+        Ok(plan)
     }
 
     /// A message that waits takes a place as a call does; the first has that of the exchange itself.

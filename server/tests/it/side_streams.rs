@@ -135,7 +135,7 @@ async fn health_checks_are_answered_when_no_byte_may_be_held_any_more() -> Resul
         assert_eq!(status.code(), code, "{status:?}");
     }
     let mut web = server.web1().await?;
-    for path in ["/healthz", "/metrics", "/"] {
+    for path in ["/healthz", "/livez", "/readyz", "/metrics", "/"] {
         assert_eq!(web.get(path).await?.status(), 200, "{path}");
     }
     Ok(())
