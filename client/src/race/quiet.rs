@@ -59,7 +59,7 @@ mod tests {
             progress.one_sent();
             timer.sleep(LONGEST + Duration::from_secs(20)).await;
             progress.one_done();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             biased;
