@@ -186,7 +186,7 @@ pub(crate) struct CallArgs {
     #[arg(long, value_name = "BEHAVIOR", default_value = "", hide_default_value = true)]
     behavior: String,
 
-    /// How long the call may take.
+    /// How long the call may take [default: as long as its server lets it wait].
     #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse)]
     deadline: Option<Duration>,
 

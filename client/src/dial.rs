@@ -8,6 +8,7 @@ use longsync_timer::Timer;
 use tokio::net::{TcpStream, lookup_host};
 
 use crate::first_words::NotBegun;
+use crate::status::sentence;
 use crate::target::Target;
 
 /// How long a server may take to accept a connection and to say what its protocol begins with.
@@ -60,8 +61,10 @@ fn not_connected(error: &io::Error, addresses: &[SocketAddr]) -> String {
     if error.kind() != io::ErrorKind::ConnectionRefused {
         return error.to_string();
     }
-    let is_here =
-        |address: &&SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
+    let is_here = |address: &&SocketAddr| {
+        // Port 0 stands for any, and nothing listens on it.
+        address.port() != 0 && (address.ip().is_loopback() || address.ip().is_unspecified())
+    };
     let help = addresses
         .iter()
         .find(is_here)
@@ -76,6 +79,9 @@ fn not_begun(error: &io::Error) -> String {
         return known.to_string();
     }
     let of_h2 = error.get_ref().and_then(|inner| inner.downcast_ref::<h2::Error>());
+    if let Some(broken) = of_h2.filter(|error| error.reason().is_some()) {
+        return sentence(broken);
+    }
     match of_h2.and_then(h2::Error::get_io).unwrap_or(error).kind() {
         UnexpectedEof | ConnectionReset | BrokenPipe => {
             format!(
@@ -100,8 +106,11 @@ mod tests {
             let why = why(refused, address);
             assert!(why.ends_with(&format!("`longsync-server --listen {address}`")), "{why}");
         }
-        for why in [why(refused, "192.0.2.1:9000"), why(io::ErrorKind::HostUnreachable, "[::1]:1")]
-        {
+        for why in [
+            why(refused, "192.0.2.1:9000"),
+            why(refused, "127.0.0.1:0"),
+            why(io::ErrorKind::HostUnreachable, "[::1]:1"),
+        ] {
             assert!(!why.contains("longsync-server"), "{why}");
         }
     }

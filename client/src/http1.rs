@@ -2,21 +2,24 @@
 
 use std::io;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use longsync_timer::Timer;
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::answer::PAGE_BYTES;
 use crate::body::Stamps;
 use crate::dial::{ConnectError, dial};
 use crate::figures::grouped;
+use crate::rpc::PAGE_PATIENCE;
 use crate::target::Target;
 
-/// An answer, whole.
+/// An answer: whole, but for the body of one that is an error.
 #[derive(Debug)]
 pub(crate) struct HttpAnswer {
     pub(crate) status: StatusCode,
@@ -35,7 +38,8 @@ pub(crate) enum HttpError {
     TooLong { most: usize },
 }
 
-/// Connects, gets `path`, and reads all of the answer, if its body has at most `most` bytes; `stamps` say when it was sent and done.
+/// Connects, gets `path`, and reads all of the answer, if its body has at most `most` bytes; `stamps`
+/// say when it was sent and done. Of an error's body only the beginning is read, as far as it comes.
 ///
 /// # Cancel safety
 /// The connection is closed, which tells the server.
@@ -51,6 +55,9 @@ pub(crate) async fn get(
     stamps.set_sent(timer.now());
     let answer = async {
         let (head, body) = sender.send_request(request).await?.into_parts();
+        if !head.status.is_success() {
+            return Ok((head, beginning(body, timer).await));
+        }
         let body = Limited::new(body, most).collect().await;
         let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
             Ok(error) => HttpError::Http(*error),
@@ -62,6 +69,25 @@ pub(crate) async fn get(
     let answered = answer.await;
     stamps.set_done(timer.now());
     answered.map(|(head, body)| HttpAnswer { status: head.status, headers: head.headers, body })
+}
+
+/// What comes of an error's body within a moment: it only makes a sentence.
+async fn beginning(mut body: Incoming, timer: &Timer) -> Bytes {
+    let mut came = BytesMut::new();
+    let reading = async {
+        while came.len() < PAGE_BYTES
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            let data = frame.into_data().unwrap_or_default();
+            came.extend_from_slice(&data[..data.len().min(PAGE_BYTES - came.len())]);
+        }
+    };
+    tokio::select! {
+        biased;
+        () = reading => {}
+        _ = timer.sleep(PAGE_PATIENCE) => {}
+    }
+    came.freeze()
 }
 
 /// Sees whether somebody at `target` answers in HTTP/1.1, whatever the answer.

@@ -13,6 +13,7 @@ mod outcome;
 mod plan;
 mod progress;
 mod projection;
+mod quiet;
 mod room;
 mod runner;
 mod svg;

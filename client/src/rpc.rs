@@ -28,7 +28,7 @@ use crate::incoming::{Failed, Incoming};
 use crate::status::{from_h2, refusal};
 
 /// How long the rest of an answer that is not of gRPC is waited for: it only makes a sentence.
-const PAGE_PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const PAGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often a call goes to another connection because the one that it was to go on had gone. Nothing
 /// was sent of it then.

@@ -85,10 +85,16 @@ pub(crate) fn from_h2(error: &h2::Error) -> Status {
     Status::new(code, sentence(error))
 }
 
-/// The same of a call on a connection that HTTP/2 says was `lost` by another error: a GOAWAY that came
-/// before the connection was closed tells why it was.
+/// The same of a call that may have begun, on a connection that HTTP/2 says was `lost` by another
+/// error: a GOAWAY that came before the connection was closed tells why it was. That the server never
+/// looked at the call is not believed where it has begun to answer.
 pub(crate) fn from_lost(error: &h2::Error, lost: Option<&h2::Error>) -> Status {
     let status = from_h2(error);
+    if is_unseen(error) {
+        let refusal = format!("{}{}", refusal(error), debug_data(error));
+        let what = format!("the server refused the call after it had begun to answer: {refusal}");
+        return Status::new(status.code(), what);
+    }
     match lost {
         Some(lost) if error.is_io() && lost.is_go_away() && lost.is_remote() => {
             let after = format!("{}{}", refusal(lost), debug_data(lost));

@@ -24,7 +24,8 @@ pub(super) async fn get(
     let path = format!("{}?delay={}", longsync::HTTP_PATH, text(delay));
     let answer = http1::get(target, &path, most_bytes, timer, stamps).await?;
     if !answer.status.is_success() {
-        let message = first_line(&answer.body).unwrap_or_else(|| "its body is not text".to_owned());
+        let no_line = if answer.body.is_empty() { "no body came" } else { "its body is not text" };
+        let message = first_line(&answer.body).unwrap_or_else(|| no_line.to_owned());
         let message = shortened(&message, MOST_CHARACTERS);
         return Err(Failed { status: format!("HTTP {}", answer.status.as_u16()), message });
     }

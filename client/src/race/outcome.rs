@@ -105,7 +105,7 @@ pub enum End {
         /// When it would have been done.
         done: Duration,
     },
-    /// Not at all: the race was ended before that.
+    /// Not at all: the race was ended, or the way given up, before that.
     Unfinished,
 }
 

@@ -44,7 +44,7 @@ impl Progress {
 }
 
 impl WayProgress {
-    fn read(&self) -> Reading {
+    pub(super) fn read(&self) -> Reading {
         let done = self.0.done.load(Ordering::Relaxed);
         let sent = self.0.sent.load(Ordering::Relaxed);
         Reading { done, in_flight: sent.saturating_sub(done) }

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::answer::ANSWER_BYTES;
 use crate::figures::counted;
@@ -16,6 +17,7 @@ use crate::race::outcome::{End, Row, WayRun};
 use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 use crate::race::progress::WayProgress;
 use crate::race::projection::{fits, project};
+use crate::race::quiet::{give_up, nothing_moves};
 use crate::race::room::Needs;
 use crate::race::way::Way;
 use crate::rpc::Retried;
@@ -62,13 +64,14 @@ pub(super) async fn run(
         delays: plan.delays,
         start: timer.now(),
         timer: timer.clone(),
-        interrupt: interrupt.clone(),
+        interrupt: interrupt.child_token(),
         // Nothing stops a thread that waits.
         cancel_after: plan.cancel_after.filter(|_| way != Way::Threads),
         most_answer_bytes: plan.max_answer_bytes.unwrap_or(ANSWER_BYTES),
         retried: Retried::default(),
         progress,
     };
+    let _watching = watch(&calls);
     let mut made = match way {
         Way::Sequential => sequential(&calls, plan).await,
         Way::Threads => threads(&calls, plan).await,
@@ -76,7 +79,11 @@ pub(super) async fn run(
         Way::Exchange => exchange(&calls, count).await,
     };
     let stopped = calls.since_start();
-    if way == Way::Sequential && !interrupt.is_cancelled() {
+    if calls.interrupt.is_cancelled() {
+        if !interrupt.is_cancelled() {
+            give_up(&mut made.rows, stopped);
+        }
+    } else if way == Way::Sequential {
         project(&mut made.rows, plan.delays, count);
     }
     made.rows.resize(count, Row::UNSENT);
@@ -96,6 +103,16 @@ pub(super) async fn run(
         refusal,
         server: None,
     }
+}
+
+/// Ends the calls of a way when nothing moves any more.
+fn watch(calls: &Calls) -> AbortOnDropHandle<()> {
+    let (progress, timer) = (calls.progress.clone(), calls.timer.clone());
+    let (longest, interrupt) = (calls.delays.longest(), calls.interrupt.clone());
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        nothing_moves(&progress, longest, &timer).await;
+        interrupt.cancel();
+    }))
 }
 
 /// What a way came to.

@@ -90,7 +90,11 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     }
     if run.unfinished() > 0 {
         let unfinished = counted(run.unfinished(), "call");
-        notes.push(format!("{unfinished} not answered when the race was ended"));
+        notes.push(if race.is_interrupted {
+            format!("{unfinished} not answered when the race was ended")
+        } else {
+            format!("{unfinished} not made")
+        });
     }
     notes.extend(cancellation(race, run));
     notes

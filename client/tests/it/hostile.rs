@@ -325,6 +325,11 @@ async fn errors_of_http2_are_sentences() {
             Code::Internal,
             "RST_STREAM INTERNAL_ERROR",
         ),
+        (
+            with(|stream| [head(stream), reset(stream, 7)].concat()),
+            Code::Unavailable,
+            "refused the call after it had begun to answer: RST_STREAM REFUSED_STREAM",
+        ),
     ])
     .await;
 }
@@ -579,6 +584,18 @@ async fn what_listens_there_is_named_by_its_first_words() {
         assert!(why.contains("does not speak the protocol") && why.contains(words), "{why}");
         assert!(!why.contains(char::is_control), "{why:?}");
     }
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_are_a_broken_rule_of_http2() {
+    let peer = Peer::start(|mut wire, _| async move {
+        wire.settings(&[(4, 1 << 31)]).await?;
+        wire.hold().await
+    })
+    .await;
+    let why = call(&plan(&peer.target, Kind::Unary), &CancellationToken::new(), |_| {}).await;
+    let why = why.unwrap_err().to_string();
+    assert!(why.contains("the server broke the rules of HTTP/2"), "{why}");
 }
 
 #[tokio::test]

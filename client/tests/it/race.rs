@@ -120,19 +120,45 @@ async fn an_exchange_over_http_is_refused() {
     assert!(matches!(refused, Err(RaceError::ExchangeOverHttp)), "{refused:?}");
 }
 
-/// A server of HTTP/1.1 alone, which has one answer for all requests.
-async fn http1_server() -> Target {
+/// Of an error's body only the beginning is read, whether the rest is endless, missing or late.
+#[tokio::test]
+async fn an_error_of_http_is_told_whatever_its_body_is() {
+    let gone = b"HTTP/1.1 502 Bad Gateway\r\n\r\n<h1>gone</h1>\n".to_vec();
+    let endless = [&gone[..], &vec![b'x'; 5 * 1024 * 1024]].concat();
+    let cut = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 900\r\n\r\n<h1>gone</h1>".to_vec();
+    let empty = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n".to_vec();
+    let said = "<h1>gone</h1>";
+    for (answer, holds, words) in [
+        (endless, false, said),
+        (cut, false, said),
+        (gone, true, said),
+        (empty, false, "no body came"),
+    ] {
+        let target = Some(http1_server(answer, holds).await);
+        let http = RacePlan { protocol: Protocol::Http, ..plan(1, 0, &ALL[2..3], target) };
+        let race = race(&http).await;
+        let End::Failed { status, message, .. } = &race.runs[0].rows[0].end else {
+            panic!("{race:?}")
+        };
+        assert_eq!((status.as_str(), message.as_str()), ("HTTP 502", words));
+    }
+}
+
+/// A server of HTTP/1.1 alone, which has one answer for all requests. It may hold its connections.
+async fn http1_server(answer: Vec<u8>, holds: bool) -> Target {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
+            let answer = answer.clone();
             tokio::spawn(async move {
                 let mut read = vec![0; 4096];
                 let length = socket.read(&mut read).await.unwrap();
                 if read[..length].starts_with(b"GET /") {
-                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nDone!";
-                    socket.write_all(answer).await.unwrap();
+                    // A client that has read enough may leave.
+                    let _ = socket.write_all(&answer).await;
+                    while holds && socket.read(&mut read).await.is_ok_and(|length| length > 0) {}
                 }
             });
         }
@@ -142,7 +168,8 @@ async fn http1_server() -> Target {
 
 #[tokio::test]
 async fn a_race_over_http_needs_no_http2() {
-    let target = Some(http1_server().await);
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nDone!".to_vec();
+    let target = Some(http1_server(answer, false).await);
     let http = RacePlan { protocol: Protocol::Http, ..plan(3, 0, &ALL[..3], target) };
     let race = race(&http).await;
     for run in &race.runs {

@@ -1,0 +1,84 @@
+//! A race has no deadline: a way in which nothing moves any more is given up.
+
+use std::time::Duration;
+
+use longsync_timer::Timer;
+use tonic::Code;
+
+use crate::race::outcome::{End, Row};
+use crate::race::progress::WayProgress;
+use crate::status::code_name;
+
+/// How much longer than the longest delay no call may be sent and none may end.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// How often that is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Waits until nothing has moved for so long that nothing will.
+pub(super) async fn nothing_moves(progress: &WayProgress, longest: Duration, timer: &Timer) {
+    let (mut seen, mut since) = (progress.read(), timer.now());
+    loop {
+        timer.sleep(LOOK_EVERY).await;
+        let (reading, now) = (progress.read(), timer.now());
+        if reading != seen {
+            (seen, since) = (reading, now);
+        } else if now.saturating_duration_since(since) >= longest.saturating_add(QUIET) {
+            return;
+        }
+    }
+}
+
+/// The calls that were waited for until then have failed at `done`.
+pub(super) fn give_up(rows: &mut [Row], done: Duration) {
+    for row in rows.iter_mut().filter(|row| row.end == End::Unfinished) {
+        row.end = End::Failed {
+            done,
+            status: code_name(Code::DeadlineExceeded).to_owned(),
+            message: format!(
+                "given up: no call was sent and none ended for {} s longer than the longest delay",
+                QUIET.as_secs()
+            ),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use longsync_timer::Clock;
+
+    use super::*;
+
+    const LONGEST: Duration = Duration::from_secs(3600);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_way_in_which_something_moves_is_waited_for() {
+        let (progress, timer) = (WayProgress::default(), Timer::new(Clock::Tokio));
+        let start = timer.now();
+        let moving = async {
+            progress.one_sent();
+            timer.sleep(LONGEST + Duration::from_secs(20)).await;
+            progress.one_done();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            biased;
+            () = moving => {}
+            () = nothing_moves(&progress, LONGEST, &timer) => {}
+        }
+        let waited = timer.now() - start;
+        let at_least = 2 * LONGEST + QUIET + Duration::from_secs(20);
+        assert!((at_least..at_least + 3 * LOOK_EVERY).contains(&waited), "{waited:?}");
+    }
+
+    #[test]
+    fn only_calls_without_an_end_are_given_up() {
+        let answered = End::Answered { done: LONGEST, waited: None };
+        let mut rows = [Row::UNSENT, Row { sent: None, end: answered.clone() }];
+        give_up(&mut rows, QUIET);
+        assert!(
+            matches!(&rows[0].end, End::Failed { done, status, .. } if *done == QUIET && status == "DEADLINE_EXCEEDED")
+        );
+        assert_eq!(rows[1].end, answered);
+    }
+}
