@@ -504,23 +504,22 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let worker = Arc::clone(self.worker());
-        let now = worker.timer.now();
-        let deadline = self.deadline;
+        let worker = self.record.worker();
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         self.record.release(*self.buffered_bytes.get_mut());
         if self.is_admitted {
             worker.shared.in_flight.give_back(worker.index, 1);
         }
         let Some(kind) = self.kind else { return };
-        let outcome = state.outcome(deadline, now);
-        let waited =
-            now.saturating_duration_since(state.wait.map_or(self.arrived, |wait| wait.start));
+        // The clock is not read for those that were answered, which are nearly all.
+        let now = || worker.timer.now();
+        let outcome = state.outcome(self.deadline, now);
         {
             let mut counters = worker.counters();
             counters.end(kind, outcome);
             if outcome == Outcome::Cancelled {
-                counters.cancelled(waited);
+                let start = state.wait.map_or(self.arrived, |wait| wait.start);
+                counters.cancelled(now().saturating_duration_since(start));
             }
         }
         worker.call_ended();
@@ -529,7 +528,7 @@ impl Drop for Call {
             rpc = %kind,
             %outcome,
             call_id = Some(state.call_id.as_str()).filter(|id| !id.is_empty()),
-            took = text(now.saturating_duration_since(self.arrived)),
+            took = text(now().saturating_duration_since(self.arrived)),
             behavior = state.behavior.as_ref().map(ToString::to_string),
             attempt = self.attempt,
             worker = worker.index,
@@ -550,11 +549,11 @@ impl State {
         end.saturating_duration_since(self.waited_until.map_or(start, |until| until.max(start)))
     }
 
-    fn outcome(&self, deadline: Option<Deadline>, now: Instant) -> Outcome {
+    fn outcome(&self, deadline: Option<Deadline>, now: impl Fn() -> Instant) -> Outcome {
         match (self.outcome, &self.cut) {
             (Some(outcome), _) if !self.is_client_gone => outcome,
             (_, Some(cut)) => cut.outcome(),
-            (_, None) if deadline.is_some_and(|deadline| deadline.explains_reset_at(now)) => {
+            (_, None) if deadline.is_some_and(|deadline| deadline.explains_reset_at(now())) => {
                 Outcome::DeadlineExceeded
             }
             (_, None) => Outcome::Cancelled,
