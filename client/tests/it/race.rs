@@ -19,10 +19,7 @@ fn millis(millis: u64) -> Duration {
 }
 
 fn plan(calls: usize, delay_ms: u64, ways: &[Way], target: Option<Target>) -> RacePlan {
-    RacePlan {
-        delays: Delays::Constant(millis(delay_ms)),
-        ..race_plan(target.as_ref(), calls, ways)
-    }
+    RacePlan { delays: Delays::Constant(millis(delay_ms)), target, ..race_plan(None, calls, ways) }
 }
 
 async fn race(plan: &RacePlan) -> Race {
