@@ -16,7 +16,7 @@ from lib import ours
 from toxiproxy import delayed
 
 SERVICE, METHOD = "longsync.v1.LongSyncService", "LongSync"
-# Of 4 MiB, that is the largest message which servers take by default; what is around it needs its place.
+# 4 MiB is the largest message that servers take by default, and what is around the payload needs its place.
 SIZES = {"1 MiB": 1 << 20, "4 MiB": (4 << 20) - 64}
 ROUND_TRIPS_MS = (20, 40)
 CALLS = 10
@@ -61,7 +61,7 @@ def started(*command):
 
 
 def took_ms(address, request):
-    """How long each of the calls took that are made one after another on a new connection."""
+    """How long each call took, of those made one after another on a new connection."""
     options = [*UNLIMITED, ("grpc.use_local_subchannel_pool", 1)]
     with grpc.insecure_channel(address, options) as channel:
         grpc.channel_ready_future(channel).result(timeout=15)

@@ -71,7 +71,7 @@ pub(crate) struct RaceArgs {
     #[arg(long)]
     jitter: bool,
 
-    /// The ways, in the order in which they run [default: all there are].
+    /// The ways, in the order in which they run [default: all of them].
     #[arg(long, value_enum, value_name = "WAY,...", value_delimiter = ',')]
     ways: Option<Vec<Way>>,
 
@@ -79,11 +79,11 @@ pub(crate) struct RaceArgs {
     #[arg(long, value_name = "URL")]
     url: Option<Target>,
 
-    /// Call `GET /long_sync` over HTTP/1.1, a connection a call, instead of gRPC; there is no exchange.
+    /// Call `GET /long_sync` over HTTP/1.1, one connection per call, instead of gRPC; there is no exchange.
     #[arg(long)]
     http: bool,
 
-    /// Cancel each call so long after it was sent; a thread cannot be cancelled.
+    /// Cancel each call this long after it was sent; a thread cannot be cancelled.
     #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse)]
     cancel_after: Option<Duration>,
 
@@ -101,7 +101,7 @@ pub(crate) struct RaceArgs {
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
     spin: Duration,
 
-    /// How many bytes an answer may have; a larger one ends its call with `RESOURCE_EXHAUSTED`
+    /// How many bytes an answer may have at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
     /// [default: 4 MiB].
     #[arg(long, value_name = "N", value_parser = whole)]
     max_answer_bytes: Option<u32>,
@@ -210,8 +210,8 @@ pub(crate) struct CallArgs {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     call_id: String,
 
-    /// How many bytes an answer may have; a larger one ends the call with `RESOURCE_EXHAUSTED`
-    /// [default: 4 MiB beside the payload that was asked for].
+    /// How many bytes an answer may have at most; a larger one ends the call with `RESOURCE_EXHAUSTED`
+    /// [default: 4 MiB and the payload that was asked for].
     #[arg(long, value_name = "N", value_parser = whole)]
     max_answer_bytes: Option<u32>,
 

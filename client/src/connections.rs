@@ -7,12 +7,13 @@ use std::time::Duration;
 use longsync_timer::Timer;
 use tokio::sync::Mutex;
 
-use crate::connection::{Connection, Credit};
+use crate::connection::Connection;
+use crate::credit::Credit;
 use crate::dial::{ConnectError, dial};
 use crate::status::{refusal, sentence};
 use crate::target::Target;
 
-/// How long a server may allow no calls at all, where nothing else bounds the wait.
+/// How long a server may allow no calls at all, if nothing else bounds the wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is said of a server that has begun HTTP/2 and then left.
@@ -20,7 +21,7 @@ pub(crate) const CLOSED_EARLY: &str =
     "it closed the connection right after its settings, before any call";
 
 /// Connections to one server: one, and a further one whenever the peer allows no more streams on
-/// those there are. No call waits for another's end.
+/// the open ones. No call waits for another's end.
 #[derive(Debug)]
 pub struct Connections {
     target: Target,

@@ -1,4 +1,4 @@
-//! What a peer says first: where it is not HTTP/2, it tells what it is.
+//! What a peer says first: if that is not HTTP/2, it tells what it is.
 
 use std::io;
 use std::pin::Pin;
@@ -34,7 +34,7 @@ impl FirstWords {
     }
 }
 
-/// The protocol of which these bytes are the beginning, where it is known, or not HTTP/2's.
+/// What these first bytes are, as a sentence; [`None`] if they may be HTTP/2.
 fn other_protocol(words: &[u8]) -> Option<String> {
     let line = words.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
     if words.starts_with(b"HTTP/1.") {

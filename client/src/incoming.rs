@@ -1,13 +1,20 @@
 //! An answer as it comes over HTTP/2.
 
+use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::RecvStream;
 use http::Response;
+use longsync_timer::Timer;
 use tonic::Status;
 
 use crate::answer::{Limits, Reader};
+use crate::status::from_h2;
+
+/// How long the rest of an answer that is not of gRPC is waited for: it only makes a sentence.
+const PAGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An answer of which the head has come.
 #[derive(Debug)]
@@ -99,5 +106,19 @@ impl Incoming {
             self.kept = 0;
         }
         self.reader.add(chunk);
+    }
+}
+
+/// How a call ended whose answer is not of gRPC. Its rest is waited for a moment.
+pub(crate) async fn page_status(mut page: Incoming, timer: &Timer) -> Status {
+    let ended = tokio::select! {
+        biased;
+        ended = poll_fn(|cx| page.poll_message(cx)) => Some(ended),
+        _ = timer.sleep(PAGE_PATIENCE) => None,
+    };
+    match ended.unwrap_or_else(|| page.conclude().map_err(Failed::Said)) {
+        Err(Failed::Said(status)) => status,
+        Err(Failed::Broken(error)) => from_h2(&error),
+        Ok(_) => Status::internal("an answer that is not of gRPC has ended well"),
     }
 }

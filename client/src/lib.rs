@@ -33,6 +33,7 @@ mod answer;
 mod body;
 mod connection;
 mod connections;
+mod credit;
 mod dial;
 mod figures;
 mod first_words;
@@ -51,8 +52,9 @@ mod target;
 mod timing;
 
 pub use crate::body::{AnswerBody, Stamps};
-pub use crate::connection::{Connection, Credit};
+pub use crate::connection::Connection;
 pub use crate::connections::Connections;
+pub use crate::credit::Credit;
 pub use crate::dial::ConnectError;
 pub use crate::status::code_name;
 pub use crate::target::{NotATarget, Target};

@@ -67,7 +67,7 @@ fn run_race(args: RaceArgs) -> anyhow::Result<ExitCode> {
                 ExitCode::SUCCESS
             })
         }
-        // Whoever reads a document gets one, whatever came of the race.
+        // A reader of documents gets one, whatever became of the race.
         Ok((_, None)) => {
             if is_json {
                 let race = unrun(&plan, "ended by a second interrupt", true);

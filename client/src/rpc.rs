@@ -1,7 +1,7 @@
 //! Calls of the contract: their requests, and their answers read without trust.
 //!
-//! A call that the server says it never looked at is made again once, on another connection: no
-//! caller is to lose it to a server that goes away.
+//! If the server says that it never looked at a call, that is made again once, on another connection: no
+//! caller is to lose a call to a server that goes away.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,16 +22,15 @@ use tonic::metadata::MetadataMap;
 
 use crate::answer::{Limits, PREFIX_BYTES};
 use crate::body::{Hold, Outgoing, Stamps};
-use crate::connection::{Credit, NoAnswer};
 use crate::connections::Connections;
-use crate::incoming::{Failed, Incoming};
-use crate::status::{from_h2, refusal};
+use crate::credit::{Credit, NoAnswer};
+use crate::incoming::{Failed, Incoming, page_status};
+use crate::status::refusal;
 
 /// How long the rest of an answer that is not of gRPC is waited for: it only makes a sentence.
 pub(crate) const PAGE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often a call goes to another connection because the one that it was to go on had gone. Nothing
-/// was sent of it then.
+/// How often a call goes to another connection because its own was gone before any of it was sent.
 const MOST_UNSENT: usize = 3;
 
 /// The head of a request for the RPC of this name, such as `LongSync`.
@@ -145,20 +144,6 @@ impl Rpc<'_> {
         };
         self.stamps.set_done(timer.now());
         Err(why)
-    }
-}
-
-/// How a call ended whose answer is not of gRPC. Its rest is waited for a moment.
-pub(crate) async fn page_status(mut page: Incoming, timer: &Timer) -> Status {
-    let ended = tokio::select! {
-        biased;
-        ended = poll_fn(|cx| page.poll_message(cx)) => Some(ended),
-        _ = timer.sleep(PAGE_PATIENCE) => None,
-    };
-    match ended.unwrap_or_else(|| page.conclude().map_err(Failed::Said)) {
-        Err(Failed::Said(status)) => status,
-        Err(Failed::Broken(error)) => from_h2(&error),
-        Ok(_) => Status::internal("an answer that is not of gRPC has ended well"),
     }
 }
 

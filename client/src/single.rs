@@ -19,8 +19,8 @@ pub use crate::single::plan::{Kind, SinglePlan};
 pub use crate::single::text::{MOST_ROWS, answer_line, to_text};
 
 use crate::body::Stamps;
-use crate::connection::Credit;
 use crate::connections::Connections;
+use crate::credit::Credit;
 use crate::dial::ConnectError;
 use crate::rpc::Retried;
 use crate::single::kept::Kept;

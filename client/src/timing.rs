@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use longsync::duration::{LONGEST, from_proto};
 
-/// A duration of a server's account; [`None`] where it is not there, is negative or malformed, or is
-/// longer than any wait of ours may be.
+/// A duration as a server says it; [`None`] if it is missing, negative, malformed, or longer than any
+/// wait of ours may be.
 pub(crate) fn plausible(duration: Option<&prost_types::Duration>) -> Option<Duration> {
     from_proto(duration?).ok().filter(is_plausible)
 }
 
-/// Whether a wait may have lasted so long.
+/// Whether a wait may have lasted this long.
 pub(crate) fn is_plausible(duration: &Duration) -> bool {
     *duration <= LONGEST
 }

@@ -24,7 +24,7 @@ pub(crate) struct AnswerBody {
     chunks: Chunks,
     /// What of the last of its chunks was not handed over yet.
     rest: Bytes,
-    /// How many bytes were.
+    /// How many bytes were handed over.
     handed_over: u64,
     /// Until the answer has ended.
     call: Option<Arc<Call>>,
@@ -95,8 +95,8 @@ impl AnswerBody {
         response
     }
 
-    /// Hands an answer over that is one piece, which no window can hold up: the piece takes the call with
-    /// it. Gives the call back if it is not such an answer.
+    /// Hands over an answer of one piece that no window can hold up: the piece takes the call with it.
+    /// Gives the call back if it is not such an answer.
     fn hand_over_whole(&mut self, call: Arc<Call>) -> Result<Piece, Arc<Call>> {
         let bytes = self.rest.len();
         let is_whole = matches!(self.chunks, Chunks::One) && (1..=PIECE_BYTES).contains(&bytes);
@@ -108,7 +108,7 @@ impl AnswerBody {
         Ok(Piece::last_of(call, mem::take(&mut self.rest)))
     }
 
-    /// Hands the next piece over. Of a stream no more than a piece is held up by its windows.
+    /// Hands the next piece over. Closed windows hold up at most one piece of a stream.
     fn poll_piece(&mut self, call: &Arc<Call>, cx: &Context<'_>) -> Polled {
         let bytes = self.rest.len().min(PIECE_BYTES);
         let handed_over = call.handed_over() as usize;
@@ -121,7 +121,7 @@ impl AnswerBody {
     }
 
     /// Ends the stream. A deadline must still reach a call whose data the client's windows hold up, so
-    /// in doubt the end waits until they were encoded.
+    /// in doubt the end waits until those are encoded.
     fn poll_end(&mut self, end: End, call: &Call, cx: &Context<'_>) -> Polled {
         if call.handed_over() > 0 && !call.record().allows(self.handed_over) {
             self.chunks = Chunks::End(Box::new(end));
@@ -137,8 +137,8 @@ impl AnswerBody {
     }
 
     /// Ends the stream with the status of what cut the call. Behind data that the client's windows hold
-    /// up it would not get out, so that the stream is reset; what was handed over just now has one turn
-    /// to go.
+    /// up it would not get out: then the stream is reset, after one turn in which what was handed over
+    /// just now may go.
     fn poll_cut(&mut self, cut: &Cut, call: &Call, cx: &Context<'_>) -> Polled {
         self.rest = Bytes::new();
         if call.handed_over() > 0 && !call.record().allows(self.handed_over) {
@@ -169,7 +169,7 @@ impl AnswerBody {
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(Piece::plain))))
     }
 
-    /// Of a call over HTTP: one short chunk, which the call lives as long as.
+    /// The answer to a call over HTTP: one short chunk, and the call lives as long as that.
     fn poll_http(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> Polled {
         let Chunks::Body(inner) = &mut self.chunks else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(inner).poll_frame(cx));

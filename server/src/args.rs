@@ -16,7 +16,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 /// A gRPC and HTTP server that takes exactly as long as it is told.
 ///
 /// One port serves gRPC, HTTP/1.1 and HTTP/2 without TLS. Every flag can be given in the environment
-/// as well; the flag goes first.
+/// as well; the flag takes precedence.
 #[derive(Debug, Parser)]
 #[command(name = "longsync-server", version, max_term_width = 100)]
 // A value that begins with a hyphen is a wrong value, not a flag that is not known.
@@ -46,12 +46,12 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N", value_parser = workers)]
     workers: Option<NonZeroUsize>,
 
-    /// How long everything goes on after SIGTERM, SIGHUP or Ctrl-C while health checks already say no, before
-    /// the drain begins.
+    /// How long everything goes on as before after SIGTERM, SIGHUP or Ctrl-C, while health checks already
+    /// say no; then the drain begins.
     #[arg(long, env = "LONGSYNC_LAME_DUCK", value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
     lame_duck: Duration,
 
-    /// How long waiting calls may go on after SIGTERM, SIGHUP or Ctrl-C.
+    /// How long waiting calls may go on after SIGTERM, SIGHUP or Ctrl-C, and after --lame-duck.
     #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
     drain: Duration,
 
@@ -97,19 +97,20 @@ struct LimitArgs {
     #[arg(long, env = "LONGSYNC_MAX_STREAMS", value_name = "N", default_value = "16384", value_parser = one_or_more::<NonZeroU32>)]
     max_streams: NonZeroU32,
 
-    /// The most calls in flight over all connections.
+    /// The most calls, and waiting messages of exchanges, in flight over all connections.
     #[arg(long, env = "LONGSYNC_MAX_IN_FLIGHT", value_name = "N", default_value_t = Limits::default().max_in_flight, value_parser = whole::<u64>)]
     max_in_flight: u64,
 
-    /// The most bytes of requests and large answers held in memory over all connections.
+    /// The most bytes of requests and answers held in memory over all connections; one connection holds
+    /// at most half of them.
     #[arg(long, env = "LONGSYNC_MAX_BUFFERED_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_buffered_bytes, value_parser = whole::<u64>)]
     max_buffered_bytes: u64,
 
-    /// How long a message may take that has begun, with a second more for each 64 KiB of it.
+    /// How long a message may take once it has begun, plus a second for each 64 KiB of it that came.
     #[arg(long, env = "LONGSYNC_MESSAGE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = longsync::duration::parse)]
     message_timeout: Duration,
 
-    /// How long the head of a request, or the first words of a connection, may take.
+    /// How long the head of a request, or the first bytes of a connection, may take.
     #[arg(long, env = "LONGSYNC_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
     head_timeout: Duration,
 
@@ -189,7 +190,7 @@ impl Args {
                     (ErrorKind::ValueValidation, why)
                 })?);
                 return Ok(Some(format!(
-                    "PORT in the environment is used: listening on {}; --listen and --port go before it",
+                    "PORT in the environment is used: listening on {}; --listen and --port take precedence",
                     self.listen
                 )));
             }
@@ -241,14 +242,14 @@ fn log_up_to(most: LevelFilter, text: &str) -> Result<Targets, String> {
     } else {
         let targets = text.parse().ok().filter(|_| text.contains('='));
         targets.ok_or_else(|| {
-            format!("`{text}` is no level: write off, error, warn, info or debug, or targets such as h2=debug")
+            format!("`{text}` is not a level: write off, error, warn, info or debug, or targets such as h2=debug")
         })?
     };
     let levels = targets.iter().map(|(_, level)| level).chain(targets.default_level());
     if levels.max() > Some(most) {
         return Err(
             "a release has no lines of the level trace, which a target without a level asks \
-                    for as well: write debug at the most, such as h2=debug"
+                    for as well: write at most debug, such as h2=debug"
                 .to_owned(),
         );
     }
@@ -311,7 +312,7 @@ mod tests {
         for text in ["trace", "h2=trace", "hyper=info,h2=trace", "trace,h2=debug", "h2=debug,hyper"]
         {
             let said = log(text).unwrap_err();
-            assert!(said.contains("write debug at the most"), "{text}: {said}");
+            assert!(said.contains("write at most debug"), "{text}: {said}");
             assert!(log_up_to(LevelFilter::TRACE, text).is_ok(), "{text}");
         }
     }

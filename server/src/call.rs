@@ -43,7 +43,7 @@ pub(crate) struct Call {
     is_cut: AtomicBool,
     /// Whether [`State::encoder`] is set, likewise.
     waits_for_encoder: AtomicBool,
-    /// Bytes of answers that HTTP has and has not encoded for the socket.
+    /// Bytes of answers that HTTP has and has not yet encoded for the socket.
     handed_over: AtomicU32,
     buffered_bytes: AtomicU64,
     state: Mutex<State>,
@@ -166,13 +166,13 @@ impl Call {
         poll_fn(move |_| self.poll_wait(wait))
     }
 
-    /// [`Call::wait`] for those who poll by hand.
+    /// [`Call::wait`] for a handler that polls by hand.
     pub(crate) fn poll_wait(&self, wait: Wait) -> Poll<Spent> {
         self.poll_wait_held_up(wait, wait.start)
     }
 
-    /// [`Call::poll_wait`], of a wait that its client may have held up until `free`: it is not late
-    /// before that.
+    /// [`Call::poll_wait`] for a wait that its client may have held up until `free`: before that it is
+    /// not late.
     pub(crate) fn poll_wait_held_up(&self, wait: Wait, free: Instant) -> Poll<Spent> {
         let now = self.now();
         let mut state = self.state();
@@ -189,13 +189,13 @@ impl Call {
         Poll::Ready(self.ran_out(wait, now, free))
     }
 
-    /// A wait has run out that nobody held up.
+    /// A wait that nobody held up has run out.
     pub(crate) fn waited(&self, wait: Wait, ended: Instant) -> Spent {
         self.ran_out(wait, ended, wait.start)
     }
 
-    /// What a wait took, with its lateness recorded: what came of it after its due time, and after the
-    /// client no longer held it up.
+    /// What a wait took, with its lateness recorded: the time since it was due and the client no longer
+    /// held it up.
     fn ran_out(&self, wait: Wait, ended: Instant, free: Instant) -> Spent {
         let lateness = ended.saturating_duration_since(wait.due().max(free));
         self.worker().counters().late(lateness);
@@ -203,24 +203,24 @@ impl Call {
     }
 
     /// Whether the handler, which asks now, had no way to ask before, because its client did not take
-    /// what there was.
+    /// the answers that were ready.
     pub(crate) fn was_kept_away(&self) -> bool {
         self.state().attention.was_kept_away()
     }
 
-    /// The handler waits for a due time, for those who have more than one wait under way.
+    /// The handler waits for a due time: for handlers that have more than one wait under way.
     pub(crate) fn wait_until(&self, due: Instant) {
         let mut state = self.state();
         state.wake_at(due);
         state.attention.waits();
     }
 
-    /// The handler waits for its client alone, for those who have more than one wait under way.
+    /// The handler waits for its client alone: for handlers that have more than one wait under way.
     pub(crate) fn wait_for_more(&self) {
         self.state().attention.waits();
     }
 
-    /// The handler has an answer, for those who have more than one wait under way.
+    /// The handler has an answer: for handlers that have more than one wait under way.
     pub(crate) fn answers(&self) {
         self.state().attention.answers();
     }
@@ -366,7 +366,7 @@ impl Call {
         self.state().is_client_gone = true;
     }
 
-    /// Holds so many more bytes of this call's requests or answers in memory.
+    /// Holds this many more bytes of this call's requests or answers in memory.
     ///
     /// # Errors
     /// When its connection, or all calls together, would then hold more than they may; these bytes are
@@ -403,11 +403,11 @@ impl Call {
         Ok(())
     }
 
-    /// Makes room for an answer of so many bytes, of which the call holds `had` already. While there is
-    /// none, and the connection has something that can go as soon as its client reads, this waits.
+    /// Makes room for an answer of this many bytes, of which the call holds `had` already. While there is
+    /// none, and the connection has something that can go out as soon as its client reads, this waits.
     ///
     /// # Errors
-    /// When there is no room, and nothing will go.
+    /// When there is no room and nothing will go out.
     pub(crate) fn poll_room(
         &self,
         bytes: u64,
@@ -429,7 +429,7 @@ impl Call {
         if self.holds_requests() { limit } else { limit.min(MAX_NAME_BYTES) }
     }
 
-    /// Why a message of its request is refused that is longer.
+    /// Why a message of its request that is longer is refused.
     pub(crate) fn too_long(&self, message_bytes: u32) -> Refusal {
         let limit = self.max_message_bytes();
         if self.holds_requests() || limit < MAX_NAME_BYTES {
@@ -456,20 +456,20 @@ impl Call {
     }
 }
 
-/// What of its answers HTTP has.
+/// The part of its answers that HTTP has.
 impl Call {
-    /// So many bytes are handed to HTTP.
+    /// This many bytes are handed to HTTP.
     pub(crate) fn hand_over(&self, bytes: u32) {
         self.handed_over.store(self.handed_over() + bytes, Ordering::Relaxed);
         self.record.handed_over(bytes.into());
     }
 
-    /// How many of them are not encoded for the socket.
+    /// How many of them are not yet encoded for the socket.
     pub(crate) fn handed_over(&self) -> u32 {
         self.handed_over.load(Ordering::Relaxed)
     }
 
-    /// So many of them were encoded.
+    /// This many of them were encoded.
     pub(crate) fn encoded(&self, bytes: u32) {
         let left = self.handed_over() - bytes;
         self.handed_over.store(left, Ordering::Relaxed);
@@ -484,7 +484,7 @@ impl Call {
         }
     }
 
-    /// So many of them never were: the client will not have them.
+    /// This many of them never were: the client will not have them.
     pub(crate) fn thrown_away(&self, bytes: u32) {
         self.client_gone();
         self.encoded(bytes);

@@ -8,17 +8,17 @@ pub(crate) struct CallHeaders {
     /// `grpc-timeout`, as it was sent.
     pub(crate) timeout: Option<HeaderValue>,
     pub(crate) behavior: Option<HeaderValue>,
-    /// Whether the behavior is there more than once: then nobody can say which is meant.
+    /// Whether the behavior is given more than once: then nobody can say which is meant.
     pub(crate) is_behavior_repeated: bool,
     /// Which attempt of a retried call this is, from 1 (gRFC A6).
     pub(crate) attempt: u32,
     /// Whether the call says how its messages are encoded.
     pub(crate) has_encoding: bool,
-    /// W3C's `traceparent`, while the line is logged for which it is kept.
+    /// W3C's `traceparent`, while the line for which it is kept is logged.
     pub(crate) traceparent: Option<Box<HeaderValue>>,
 }
 
-/// How long a `traceparent` may be that is kept: today's have 55 bytes.
+/// How long a `traceparent` may be to be kept: today's have 55 bytes.
 const MAX_TRACEPARENT_BYTES: usize = 256;
 
 impl CallHeaders {

@@ -18,10 +18,11 @@ pub struct Config {
     pub behavior: Behavior,
     /// What a client may ask for.
     pub limits: Limits,
-    /// How long a shutdown lets everything go on while health checks already say no, so that proxies
-    /// stop sending calls. The drain comes after it.
+    /// How long a shutdown lets everything go on as before while health checks already say no, so that
+    /// proxies stop sending calls. It does not shorten the drain, which comes after it. Zero: no lame duck.
+    /// [`Worker::drain`](crate::Worker::drain) has none.
     pub lame_duck: Duration,
-    /// How long waiting calls may go on after the drain began.
+    /// How long waiting calls may go on after the drain has begun.
     pub drain: Duration,
     /// For how long before a wait ends its worker polls instead of sleeping: more precise, for a core.
     pub spin: Duration,
@@ -60,15 +61,20 @@ pub struct Limits {
     pub max_unanswered: NonZeroUsize,
     /// The most streams of one HTTP/2 connection, as advertised to the client.
     pub max_streams: u32,
-    /// The most calls in flight, over all connections.
+    /// The most calls in flight over all connections. A waiting message of a `LongSyncExchange` takes a
+    /// place as a call does; the first in each takes that of its call.
     pub max_in_flight: u64,
-    /// The most bytes of requests and large answers held in memory, over all connections.
+    /// The most bytes of requests and answers held in memory over all connections. One connection holds
+    /// at most half of them, and the last sixteenth is kept for connections that hold at most 64 KiB.
     pub max_buffered_bytes: u64,
-    /// How long a message may take that has begun, and a second more for each 64 KiB of it. So may the
-    /// request of a call that has only one, from the call's beginning to its end.
+    /// How long a message may take once it has begun, plus a second for each 64 KiB of it that came,
+    /// counted only while the server wants its bytes. The request of a call that has only one message may
+    /// take as long, from the call's beginning to the end of the request. Then the call ends with
+    /// `DEADLINE_EXCEEDED`, and counts as refused. A frame of data that stops in the middle for
+    /// this long closes its connection.
     pub message_timeout: Duration,
-    /// How long a client may take for the head of a request, for its first words, and for a frame of
-    /// HTTP/2 that carries no data.
+    /// How long a client may take for its first bytes, for the head of a request, and for a frame of
+    /// HTTP/2 that carries no data. Then its connection is closed. An idle connection is not.
     pub head_timeout: Duration,
     /// The most open connections. [`None`]: as many as the process's file limit leaves room for.
     pub max_connections: Option<NonZeroUsize>,

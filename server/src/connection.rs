@@ -23,15 +23,16 @@ use crate::watch::{Farewell, Stuck};
 use crate::worker::Worker;
 
 /// What one stream may send ahead of its handler's reading: one message of the largest size, so that an
-/// upload takes no round trip to be allowed on.
+/// upload does not have to wait a round trip for more window.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024 + 64 * 1024;
 /// What all streams of a connection may send ahead. h2 pays for small unread frames with half of it,
 /// so it must cover a few for each stream, or a busy client is taken for a flood.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
-/// What hyper hands to h2 of a stream before h2 has encoded it: more than one of our pieces, so that
+/// How much of a stream hyper hands to h2 before h2 has encoded it: more than one of our pieces, so that
 /// our own count of what is handed over decides.
 const MAX_SEND_BUFFER: usize = 64 * 1024;
-/// How long a client is read on that was told of a drain, after our side of the connection has ended.
+/// For how long we go on reading from a client that was told of a drain, once our side of the connection
+/// has ended.
 const LINGER: Duration = Duration::from_millis(100);
 /// How often a connection and its calls have their turn before the other connections have theirs:
 /// calls that were read are run, their answers are written, and so once more.
@@ -43,7 +44,7 @@ const MAX_PENDING_RESETS: usize = 256;
 const MAX_LOCAL_ERROR_RESETS: usize = 1024;
 
 /// Serves one connection on the caller's runtime until it ends or the worker's drain is over. `peer` is
-/// the address of the client, for the log; a stream that is no socket has none.
+/// the client's address, for the log: give [`None`] if `io` is not a socket.
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection; its calls end as cancelled.
@@ -177,8 +178,8 @@ where
     serve_until_over(connection, graceful, Calls::default(), record, farewell).await
 }
 
-/// Polls a connection and its calls, a bounded amount of work at a time, until it ends, stops in the
-/// middle of a frame for too long, or has nothing more to say in a drain.
+/// Polls a connection and its calls, a bounded amount of work at a time, until it ends, its client stops
+/// in the middle of a frame for too long, or it has nothing more to say in a drain.
 async fn serve_until_over<C, E>(
     connection: C,
     graceful: impl Fn(Pin<&mut C>),

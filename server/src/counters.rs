@@ -117,7 +117,7 @@ impl Figure {
 
     fn clear(&mut self) {
         self.sum = Duration::ZERO;
-        // It is a long way through all that was never recorded.
+        // Most of it was never recorded, and going over that takes long.
         if !self.histogram.is_empty() {
             self.histogram.reset();
         }

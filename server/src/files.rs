@@ -59,7 +59,7 @@ fn room(files: u64, open: u64, workers: u64) -> u64 {
 
 /// How many files the process has open.
 fn open_files() -> u64 {
-    // Standard streams and the runtime of whoever binds, where the system does not tell.
+    // If the system does not tell: the standard streams and the runtime of the caller.
     const GUESS: u64 = 16;
     let open = ["/proc/self/fd", "/dev/fd"].iter().find_map(|path| std::fs::read_dir(path).ok());
     // One of them is the directory that is read.

@@ -1,11 +1,11 @@
-//! What clients and proxies say that take this server for another: it is told in the log, since what
+//! What clients and proxies say when they take this server for another: the log tells it, since what
 //! they see themselves seldom says what is wrong.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What else than HTTP a connection begins with.
+/// What a connection begins with that is not HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Foreign {
     /// The hello of a TLS client.
@@ -18,7 +18,7 @@ pub(crate) enum Foreign {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Judged {
     Foreign(Foreign),
-    /// They may be either, so far.
+    /// So far they may be either.
     Unclear,
     /// None of those.
     Other,
@@ -43,7 +43,7 @@ pub(crate) fn judge(head: &[u8]) -> Judged {
     if is_unclear { Judged::Unclear } else { Judged::Other }
 }
 
-/// How often each is told at most.
+/// How often each is told, at most.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// When each was told.

@@ -13,7 +13,7 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    /// Follows the next bytes. Returns the first of the names that is whole with them.
+    /// Follows the next bytes. Returns the first of the names that they complete.
     pub(crate) fn follow(&mut self, chunk: &[u8]) -> Option<&'static str> {
         for byte in chunk {
             match byte {

@@ -18,12 +18,12 @@ const SETTINGS_INITIAL_WINDOW_SIZE: u16 = 4;
 /// A frame that has gone by, as far as its kind is of interest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// So many bytes that count against the windows, padding included.
+    /// This many bytes count against the windows, padding included.
     Data(u32),
     /// The head of a request, or its trailers.
     Headers,
     Reset,
-    /// What the sender takes of a stream before it was told more, if the frame says so.
+    /// The initial window of a stream, if the frame says so.
     Settings {
         is_ack: bool,
         initial_window: Option<u32>,
@@ -65,8 +65,8 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// Follows `bytes`, and calls `on_frame` at the end of each frame. Where that returns false, it
-    /// goes no further. Returns how many bytes were followed.
+    /// Follows `bytes`, and calls `on_frame` at the end of each frame. If that returns false, it goes no
+    /// further. Returns how many bytes were followed.
     pub(crate) fn follow(
         &mut self,
         bytes: &[u8],
@@ -89,7 +89,7 @@ impl Frames {
         at
     }
 
-    /// In the middle of what the bytes have stopped, if they have.
+    /// What the bytes have stopped in the middle of, if they have.
     pub(crate) fn unfinished(&self) -> Option<Unfinished> {
         match self.head_len {
             0 if self.is_block_open => Some(Unfinished::Headers),

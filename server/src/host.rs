@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use http::uri::Authority;
 use http::{HeaderValue, Request, Version, header};
 
-/// Why the `Host` of an HTTP/1.1 request cannot be, in one sentence.
+/// What is wrong with the `Host` of an HTTP/1.1 request, in one sentence.
 pub(crate) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
     if request.version() > Version::HTTP_11 {
         return None;

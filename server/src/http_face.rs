@@ -11,13 +11,12 @@ use longsync::v1::Timing;
 use longsync::{DONE, HTTP_PATH, quoted};
 use tonic::body::Body;
 
-use crate::accept;
+use crate::accept::{self, Format};
 use crate::call::Call;
 use crate::host;
-use crate::metrics::Format;
+use crate::metrics::render;
 use crate::plan::{Ask, AskedDelay};
 use crate::refusal::{Cut, Refusal};
-use crate::scrapes::Scrapes;
 use crate::services::BoxAnswer;
 use crate::wait::Wait;
 use crate::worker::{Shared, Worker};
@@ -50,7 +49,8 @@ pub(crate) fn answer<B>(
 }
 
 async fn metrics(shared: Arc<Shared>, format: Format) -> Response<Body> {
-    let Some(rendered) = Scrapes::ask(shared, format).await else {
+    let scrapes = shared.scrapes.clone();
+    let Some(rendered) = scrapes.ask(format, move |format| render(&shared, format)).await else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "the metrics could not be rendered\n");
     };
     let mut metrics = text(StatusCode::OK, rendered);
@@ -86,7 +86,7 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
 }
 
 fn wrong_method(path: &str, right: &str) -> Response<Body> {
-    text(StatusCode::METHOD_NOT_ALLOWED, format!("{path} is asked with {right}\n"))
+    text(StatusCode::METHOD_NOT_ALLOWED, format!("{path} takes {right}\n"))
 }
 
 fn allowing(methods: &'static str, mut response: Response<Body>) -> Response<Body> {
@@ -160,7 +160,7 @@ fn asked(query: &str) -> Result<(Option<String>, Option<String>), Refusal> {
 /// The refusal of a call that asks in its body for what is read off the query.
 pub(crate) fn in_the_body(field: &str) -> Refusal {
     let why = format!(
-        "the body is not read, and has it: put it into the query, such as {HTTP_PATH}?{field}=250ms"
+        "it stands in the body, which is not read: put it into the query, such as {HTTP_PATH}?{field}=250ms"
     );
     Refusal::invalid(field, why)
 }

@@ -42,8 +42,8 @@ pub(crate) enum Cardinality {
     Any,
 }
 
-/// The request of a gRPC call: counts what it holds, refuses a message that is too long or too slow and
-/// one more than there may be, and tells the call when its client has gone.
+/// The request of a gRPC call: counts what it holds, refuses a message that is too long, too slow or one
+/// too many, and tells the call when its client has gone.
 #[derive(Debug)]
 pub(crate) struct Intake {
     /// Until it is dropped.

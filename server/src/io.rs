@@ -30,7 +30,7 @@ pub(crate) struct Watched<IO> {
     /// What was read and not yet passed on: what it took to find out the protocol, and what a turn had
     /// no room for.
     ahead: Bytes,
-    /// Of HTTP/2 alone.
+    /// [`Some`] for HTTP/2 alone.
     frames: Option<Followed>,
     /// What the client began with, if it is not HTTP.
     foreign: Option<Foreign>,
@@ -120,7 +120,7 @@ impl<IO> Watched<IO> {
         }
     }
 
-    /// What came of a write of `bufs`.
+    /// Takes note of the `result` of a write of `bufs`.
     fn written(&mut self, bufs: &[io::IoSlice<'_>], result: &Poll<io::Result<usize>>) {
         let Poll::Ready(written) = result else { return self.record.blocked() };
         self.record.wrote();

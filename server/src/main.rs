@@ -104,7 +104,7 @@ fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// What a person waits for who has asked the server to stop, if that is anything.
+/// What a person who has asked the server to stop waits for, if anything.
 fn draining(calls: u64, drain: Duration) -> Option<String> {
     let (calls, them) = match calls {
         0 => return None,

@@ -55,7 +55,7 @@ impl<M: Message + Default> Requests<M> {
     /// The next message.
     ///
     /// # Errors
-    /// When it is no such message, or the call was cut.
+    /// When it is not such a message, or the call was cut.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -109,7 +109,7 @@ impl<M: Message + Default> Requests<M> {
     /// The one message of a request, which is read to its end.
     ///
     /// # Errors
-    /// When it is no such message, or the call was cut, as that of a request that has none is.
+    /// When it is not such a message, or the call was cut, as it is if its request has none.
     pub(crate) async fn one(mut self) -> Result<Received<M>, Status> {
         let received = self.next().await?;
         let received = received.ok_or_else(|| Status::unimplemented("no message"))?;
@@ -168,7 +168,7 @@ pub(crate) fn refuse_encoding(headers: &HeaderMap) -> Option<Status> {
 struct Kept {
     /// What came before the last chunk.
     pieces: BytesMut,
-    /// A chunk keeps all of the buffer alive that its read came in.
+    /// A chunk keeps alive the whole buffer that its read came in.
     chunk: Bytes,
 }
 

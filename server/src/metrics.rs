@@ -10,29 +10,9 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::accept::Format;
 use crate::counters::{Figure, Kind, Outcome, Snapshot};
 use crate::worker::Shared;
-
-/// In which form the metrics are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Prometheus's text form, which everyone reads.
-    Text,
-    /// `OpenMetrics`, for those who ask for it.
-    OpenMetrics,
-}
-
-impl Format {
-    /// How many there are.
-    pub(crate) const COUNT: usize = 2;
-
-    pub(crate) fn content_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-}
 
 const COUNTER: MetricType = MetricType::Counter;
 
@@ -157,7 +137,7 @@ fn held(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot, shared: &Share
     encoder
         .encode_descriptor("connections_refused", help, None, COUNTER)?
         .encode_counter::<NoLabelSet, _, u64>(&refused, None)?;
-    let help = "Connections that were closed for what their clients did";
+    let help = "Connections that were closed because of what their clients did";
     let closed = shared.connections_of_walks.load(Ordering::Relaxed);
     encoder
         .encode_descriptor("connections_closed", help, None, COUNTER)?

@@ -16,7 +16,7 @@ pub(crate) const PIECE_BYTES: usize = 16 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Piece {
     bytes: Bytes,
-    /// Until all of it is encoded. [`None`]: of no call.
+    /// Until all of it is encoded; [`None`] if it is of no call.
     call: Option<Arc<Call>>,
 }
 
@@ -55,7 +55,7 @@ impl Buf for Piece {
         if let Some(call) = &self.call {
             call.encoded(length(count));
             if self.bytes.is_empty() {
-                // So that a call whose last piece this is counts before the client has it.
+                // So that a call is counted before the client has its last piece.
                 self.call = None;
             }
         }

@@ -11,22 +11,23 @@ use std::time::{Duration, Instant};
 use crate::frames::{Frame, Unfinished};
 use crate::worker::Worker;
 
-/// What a connection may cost before its calls are looked at, and the other connections have their
-/// turn: a byte read costs one. A connection writes only when its reads have nothing more, so that
-/// answers which are due would wait behind all there is to parse.
+/// What a connection may cost before its calls are looked at and the other connections have their
+/// turn: a byte that is read costs one. A connection writes only when its reads have nothing more, so
+/// answers that are due would otherwise wait behind everything that is still to be parsed.
 const TURN_COST: u64 = 64 * 1024;
-/// What a request costs beside its bytes, which may be ten: it is decoded, routed and begun.
+/// What a request costs besides its bytes, of which there may be only ten: it is decoded, routed and begun.
 const REQUEST_COST: u64 = 96;
-/// And a reset, which ends one.
+/// What a reset costs besides its bytes: it ends a request.
 const RESET_COST: u64 = 16;
-/// How many bytes of answers are made before the others have their turn.
+/// How many bytes of answers a connection makes before the others have their turn.
 const TURN_ANSWER_BYTES: u64 = 256 * 1024;
 
-/// How many frames that make HTTP/2 walk over all streams a connection may send in a second.
+/// How many frames per second a connection may send that make HTTP/2 walk over all its streams.
 const MAX_WALKS: u32 = 100;
 const WALKS_WINDOW: Duration = Duration::from_secs(1);
 
-/// The last sixteenth of the bytes that all may hold is for connections that hold at most this.
+/// How much a connection may hold and still draw on the reserve: the last sixteenth of the bytes that
+/// all connections together may hold.
 const SMALL_BYTES: u64 = 64 * 1024;
 const RESERVED_SHARE: u64 = 16;
 /// And the last quarter of that for those that hold at most this: otherwise a few dozen connections which
@@ -55,9 +56,9 @@ pub(crate) struct Record {
     last_read_ns: AtomicU64,
     /// When the first byte came after [`Record::expect_head`], or [`NONE_YET`].
     head_began_ns: AtomicU64,
-    /// What of this turn's cost is left.
+    /// How much this turn may still cost.
     turn: AtomicU64,
-    /// Bytes of answers in this turn.
+    /// Bytes of answers that were made in this turn.
     answer_bytes: AtomicU64,
     held_bytes: AtomicU64,
     side_streams: AtomicU32,
@@ -66,11 +67,11 @@ pub(crate) struct Record {
     windows: Windows,
     /// Whether the socket took less than was to be written.
     is_blocked: AtomicBool,
-    /// Whether nothing of its answers can go, so that waiting for it is in vain.
+    /// Whether none of its answers can go out, so that waiting for that is in vain.
     is_stuck: AtomicBool,
-    /// Those that wait for something to go.
+    /// The tasks that wait until something has gone out.
     wait_to_go: Mutex<Vec<Waker>>,
-    /// The PING behind our first GOAWAY: when it comes back, the client has read that.
+    /// The PING behind our first GOAWAY: when it comes back, the client has read the GOAWAY.
     farewell: Mutex<Option<[u8; 8]>>,
     has_heard: AtomicBool,
     is_told: AtomicBool,
@@ -80,7 +81,7 @@ pub(crate) struct Record {
 /// Why a connection is to be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wish {
-    /// Its client changes the windows of all streams, over and over.
+    /// Its client changes the windows of all streams over and over.
     TooManyWalks,
 }
 
@@ -118,13 +119,13 @@ struct Walks {
 /// What the peer allows us to send.
 #[derive(Debug)]
 struct Windows {
-    /// Of a stream that it was told nothing more of.
+    /// The initial window of a stream.
     initial: AtomicU32,
-    /// The least that this ever was.
+    /// The smallest that this ever was.
     least: AtomicU32,
-    /// Of the connection as a whole.
+    /// The window of the connection as a whole.
     connection: AtomicI64,
-    /// Bytes that HTTP has, and has not encoded for the socket.
+    /// Bytes that HTTP has and has not yet encoded for the socket.
     handed_over: AtomicU64,
     /// Bytes that it has encoded, or thrown away.
     encoded: AtomicU64,
@@ -173,7 +174,7 @@ impl Record {
         self.number
     }
 
-    /// The address of the client, unless the connection is no socket.
+    /// The address of the client; [`None`] if the connection is not a socket.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
@@ -188,7 +189,7 @@ impl Record {
         self.head_began_ns.store(NONE_YET, Relaxed);
     }
 
-    /// When it began to come.
+    /// When that head began to come.
     pub(crate) fn head_began(&self) -> Option<Instant> {
         let began = self.head_began_ns.load(Relaxed);
         (began != NONE_YET).then(|| self.opened + Duration::from_nanos(began))
@@ -215,17 +216,17 @@ impl Record {
         self.turn.load(Relaxed) == 0
     }
 
-    /// Whether as many bytes of answers were made as one turn may make.
+    /// Whether this turn has made all the bytes of answers that it may.
     pub(crate) fn has_answered_enough(&self) -> bool {
         self.answer_bytes.load(Relaxed) >= TURN_ANSWER_BYTES
     }
 
-    /// So many bytes of an answer were made.
+    /// This many bytes of an answer were made.
     pub(crate) fn answered(&self, bytes: u64) {
         add(&self.answer_bytes, bytes);
     }
 
-    /// A read brought so many bytes.
+    /// A read brought this many bytes.
     pub(crate) fn read(&self, bytes: usize) {
         let now = self.since_opened();
         self.last_read_ns.store(now, Relaxed);
@@ -264,7 +265,7 @@ impl Record {
         !self.is_turn_over()
     }
 
-    /// The client's bytes stop behind so many frames, perhaps in the middle of one.
+    /// The client's bytes stop after this many frames, perhaps in the middle of another.
     pub(crate) fn stopped_in(&self, after: u64, unfinished: Option<Unfinished>) {
         let mut stop = lock(&self.stop);
         let since = match *stop {
@@ -279,7 +280,8 @@ impl Record {
         lock(&self.stop).map(|stop| (stop.unfinished, stop.since))
     }
 
-    /// HTTP/2 will walk over all streams: no more than that in a turn, and not for ever.
+    /// HTTP/2 will walk over all streams: the turn is over with that, and too many walks close the
+    /// connection.
     fn walk(&self) {
         self.turn.store(0, Relaxed);
         let (now, window) = (self.since_opened(), WALKS_WINDOW.as_nanos());
@@ -333,7 +335,7 @@ impl Record {
         !is_stuck
     }
 
-    /// HTTP has had its turn to write. Before it, so many bytes of answers had been encoded.
+    /// HTTP has had its turn to write; before that it had encoded this many bytes of answers.
     pub(crate) fn end_turn(&self, encoded_before: u64) {
         self.is_stuck.store(false, Relaxed);
         if self.encoded_bytes() != encoded_before && !self.is_blocked() {
@@ -362,12 +364,12 @@ impl Record {
         self.windows.encoded.load(Relaxed)
     }
 
-    /// So many bytes were handed to HTTP.
+    /// This many bytes were handed to HTTP.
     pub(crate) fn handed_over(&self, bytes: u64) {
         add(&self.windows.handed_over, bytes);
     }
 
-    /// And so many of them were encoded, or thrown away.
+    /// This many of them were encoded or thrown away.
     pub(crate) fn encoded(&self, bytes: u64) {
         subtract(&self.windows.handed_over, bytes);
         add(&self.windows.encoded, bytes);
@@ -391,8 +393,8 @@ impl Record {
 
 /// Memory.
 impl Record {
-    /// Holds this many more bytes, if this connection holds less than is left for all without the last
-    /// sixteenth, which is for connections that hold little.
+    /// Holds this many more bytes, if this connection holds less than is left for all. What is left does
+    /// not include the last sixteenth, which is kept for connections that hold little.
     #[must_use]
     pub(crate) fn hold(&self, bytes: u64) -> bool {
         let budget = &self.worker.shared.buffered_bytes;
@@ -479,12 +481,12 @@ impl Drop for Record {
     }
 }
 
-/// Adds, where one thread writes: an atomic addition would cost some twenty times as much.
+/// Adds to a number that only one thread writes: an atomic addition would cost some twenty times as much.
 pub(crate) fn add(to: &AtomicU64, amount: u64) {
     to.store(to.load(Relaxed).wrapping_add(amount), Relaxed);
 }
 
-/// Subtracts, where one thread writes.
+/// Subtracts from a number that only one thread writes.
 pub(crate) fn subtract(from: &AtomicU64, amount: u64) {
     from.store(from.load(Relaxed).wrapping_sub(amount), Relaxed);
 }

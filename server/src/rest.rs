@@ -12,7 +12,6 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use longsync_timer::Sleep;
 
-use crate::answer_body::AnswerBody;
 use crate::form::Form;
 use crate::intake::discard;
 use crate::worker::Worker;
@@ -21,8 +20,8 @@ use crate::worker::Worker;
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 /// For how long it is read once the answer is there, and how long an answer waits for a form.
 const LONGEST: Duration = Duration::from_secs(2);
-/// How often it is looked whether a client has sent what it was not told to send: in the second turn
-/// hyper reads, and in the third there is what it has read.
+/// How often we look whether a client has sent what it was not told to send: in the second turn hyper
+/// reads, and in the third we have what it has read.
 const LOOKS: u8 = 3;
 
 /// What is left of a request.
@@ -102,14 +101,14 @@ impl Rest {
         Poll::Ready(self.form.take().and_then(|mut form| form.end()))
     }
 
-    /// The answer, now that there is one. Over HTTP/1.1 its end waits for the rest.
-    pub(crate) fn answered(self, mut response: Response<AnswerBody>) -> Response<AnswerBody> {
+    /// There is an answer now. Over HTTP/1.1 its end waits for what is returned.
+    pub(crate) fn answered<B>(self, response: &mut Response<B>) -> Option<Lingering> {
         if self.version == Version::HTTP_2 {
             discard(self.body, &self.worker);
-            return response;
+            return None;
         }
         if self.body.is_end_stream() {
-            return response;
+            return None;
         }
         let is_refusal = !response.status().is_success();
         if is_refusal || self.waits_for_continue {
@@ -117,12 +116,11 @@ impl Rest {
             response.headers_mut().insert(header::CONNECTION, close);
         }
         if is_refusal && self.waits_for_continue {
-            return response;
+            return None;
         }
         let over = Box::pin(self.worker.timer.sleep(LONGEST));
         let rest = Self { left: MOST_BYTES, ..self };
-        response.body_mut().linger(Lingering { over, looks: LOOKS, rest });
-        response
+        Some(Lingering { over, looks: LOOKS, rest })
     }
 }
 

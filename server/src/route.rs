@@ -123,7 +123,7 @@ impl Future for Answer {
         // What was read for the call is let go before its answer is sent.
         this.response = Coming::Over;
         let call = this.call.take();
-        let response = match (cut, polled, call) {
+        let mut response = match (cut, polled, call) {
             (Some(cut), _, Some(call)) => this.plain(cut_response(&cut, &call)),
             (_, Poll::Ready(Came::Message(message)), Some(call)) => {
                 AnswerBody::of_message(message, call)
@@ -138,10 +138,10 @@ impl Future for Answer {
             (_, Poll::Ready(Came::Response(response)), None) => this.plain(response),
             _ => unreachable!("only calls are cut, and only they have messages"),
         };
-        Poll::Ready(Ok(match this.rest.take() {
-            Some(rest) => (*rest).answered(response),
-            None => response,
-        }))
+        if let Some(lingering) = this.rest.take().and_then(|rest| rest.answered(&mut response)) {
+            response.body_mut().linger(lingering);
+        }
+        Poll::Ready(Ok(response))
     }
 }
 

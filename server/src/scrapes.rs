@@ -1,4 +1,4 @@
-//! Whoever asks for `/metrics` is answered by a thread that is no worker's.
+//! `/metrics` is rendered by a thread that serves no calls.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,8 +6,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-use crate::metrics::{self, Format};
-use crate::worker::Shared;
+use crate::accept::Format;
 
 /// The scrapes of a server that wait for a rendering.
 ///
@@ -30,15 +29,20 @@ struct Scrape {
 }
 
 impl Scrapes {
-    /// Has a scrape answered; [`None`]: the rendering has failed.
+    /// Answers a scrape with what `metrics` renders, for it alone or for all that wait with it; [`None`]
+    /// if the rendering has failed.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub(crate) async fn ask(shared: Arc<Shared>, format: Format) -> Option<Bytes> {
+    pub(crate) async fn ask(
+        &self,
+        format: Format,
+        metrics: impl Fn(Format) -> String + Send + 'static,
+    ) -> Option<Bytes> {
         let (answer, answered) = oneshot::channel();
-        if let Some(rendering) = shared.scrapes.add(Scrape { format, answer }) {
+        if let Some(rendering) = self.add(Scrape { format, answer }) {
             // Not a thread of our own: in paused time the clock stands still for as long as this runs.
-            spawn_blocking(move || rendering.run(|format| metrics::render(&shared, format)));
+            spawn_blocking(move || rendering.run(metrics));
         }
         answered.await.ok()
     }

@@ -46,8 +46,8 @@ impl Signals {
 /// program go on when its terminal is closed.
 #[cfg(unix)]
 fn takes_hang_up() -> bool {
-    // Where the system does not say what is ignored, SIGHUP keeps its own meaning, which is right under
-    // `nohup` and else ends the process at once.
+    // If the system does not say what is ignored, SIGHUP keeps its own meaning: right under `nohup`, and
+    // otherwise the process ends at once.
     let status = std::fs::read_to_string("/proc/self/status");
     status.ok().and_then(|status| ignores_hang_up(&status)) == Some(false)
 }

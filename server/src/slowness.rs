@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// So many bytes of a message are worth a second more.
+/// This many bytes of a message allow it one more second.
 const BYTES_A_SECOND: u64 = 64 * 1024;
 
 /// A message, or a request of one message, on its way.
@@ -33,7 +33,7 @@ impl Slowness {
         self.since.is_some()
     }
 
-    /// So many bytes of it came.
+    /// This many bytes of it came.
     pub(crate) fn came(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
     }
@@ -57,7 +57,7 @@ impl Slowness {
     pub(crate) fn stand_still(&mut self, now: Instant, poll: u32) {
         if self.since.is_some() {
             self.since = Some(now);
-            // No poll to come follows on this one.
+            // So that the next poll is not taken to follow on this one.
             self.wanted_in = poll.wrapping_sub(2);
         }
     }

@@ -35,8 +35,8 @@ impl std::ops::AddAssign for Spent {
 /// Whether somebody looks after the waits of a call at the moment they end.
 ///
 /// All of a call is polled from one task. A wait whose handler was left waiting in one poll and asked
-/// again in the next was looked after all the time, and when it ends late, that is our doing. Where
-/// polls went by without the handler, its answers had no way out: the client held them up.
+/// again in the next was looked after all the time, and when it ends late, that is our doing. If polls
+/// went by without the handler, its answers had no way out: the client held them up.
 #[derive(Debug, Default)]
 pub(crate) struct Attention {
     /// How often the call's task was polled.

@@ -170,7 +170,7 @@ impl Worker {
     pub(crate) fn reaches(&self, phase: Phase) -> impl Future<Output = Phase> + Send + use<> {
         let mut now = self.phase.subscribe();
         async move {
-            // The sender lives in the worker, which whoever waits has.
+            // The sender lives in the worker, and all that wait have that.
             let _ = now.wait_for(|now| *now >= phase).await;
             phase
         }

@@ -115,7 +115,7 @@ fn message(headers: &HeaderMap) -> String {
 }
 
 /// The details of the status. A repeated header may come joined by commas (PROTOCOL-HTTP2.md): the
-/// first part that can be read is used. None that can be is no reason to lose the status.
+/// first part that can be read is used. If none can, the status is kept without them.
 fn details(headers: &HeaderMap) -> Bytes {
     let values = headers.get_all(DETAILS).iter();
     let mut parts = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));

@@ -56,7 +56,7 @@ impl Page {
         let name = self.http.canonical_reason().map(|name| format!(" {name}")).unwrap_or_default();
         let what = if self.http == StatusCode::OK {
             format!(
-                "the answer has {content_type}, where gRPC has application/grpc (HTTP {number}{name})"
+                "the answer has {content_type} instead of gRPC's application/grpc (HTTP {number}{name})"
             )
         } else {
             format!("the answer is HTTP {number}{name} without a grpc-status, with {content_type}")
@@ -123,7 +123,7 @@ mod tests {
         );
         assert_eq!(
             page(200, None, b"\x89PNG\x0d\x0a").message(),
-            "the answer has no content-type, where gRPC has application/grpc (HTTP 200 OK)"
+            "the answer has no content-type instead of gRPC's application/grpc (HTTP 200 OK)"
         );
         let long = page(503, Some("text/plain"), &[b'x'; 5_000]);
         assert!(long.message().len() < 300, "{long}");

@@ -20,7 +20,7 @@ pub(crate) struct Limits {
     pub(crate) message_bytes: usize,
     /// How many messages were asked for.
     pub(crate) expected: Expected,
-    /// What is read of a page: [`PAGE_BYTES`], or nothing where nobody wants its sentence.
+    /// How much of a page is read: [`PAGE_BYTES`], or nothing if nobody wants its sentence.
     pub(crate) page_bytes: usize,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Reader {
     taken: u64,
     /// Whether the head has said that the call ended well, as that of an answer without messages may.
     has_said_ok: bool,
-    /// How compressed messages are, where they may be. Boxed, for few peers do that.
+    /// How messages are compressed, if they may be. Boxed, since few peers do that.
     encoding: Option<Box<HeaderValue>>,
     state: State,
 }
@@ -170,7 +170,7 @@ fn check(
         }
         (flag, _) => {
             return Err(Status::internal(format!(
-                "a message begins with the byte {flag}, where gRPC has 0, or 1 for a compressed one"
+                "a message begins with the byte {flag}; in gRPC that is 0, or 1 for a compressed one"
             )));
         }
     }

@@ -55,7 +55,7 @@ fn waits(
 }
 
 impl Ending {
-    /// Of a call that was answered with this message, and ended well.
+    /// For a call that was answered with this message, and ended well.
     pub(super) fn answered(message: &[u8]) -> Self {
         match TimedAnswer::decode(message) {
             Ok(answer) => Self {
@@ -67,7 +67,7 @@ impl Ending {
         }
     }
 
-    /// Of a call that failed.
+    /// For a call that failed.
     pub(super) fn failed(status: &Status) -> Self {
         let of_timing = |timing: Timing| {
             waits(timing.planned.as_ref(), timing.queued.as_ref(), timing.waited.as_ref())
@@ -75,22 +75,22 @@ impl Ending {
         Self { waits: timing(status).and_then(of_timing), ..Self::of(status.code()) }
     }
 
-    /// Of a call that HTTP/2 ended, or its connection, before the head of an answer.
+    /// For a call that HTTP/2 ended, or its connection, before the head of an answer.
     pub(super) fn of_h2(error: &h2::Error) -> Self {
         Self { is_refused: is_unseen(error), ..Self::of(from_h2(error).code()) }
     }
 
-    /// Of a call that HTTP/2 ended, or its connection, when its answer had begun.
+    /// For a call that HTTP/2 ended, or its connection, when its answer had begun.
     pub(super) fn broken(error: &h2::Error) -> Self {
         Self::of(from_h2(error).code())
     }
 
-    /// Of a call whose connection ended without a word.
+    /// For a call whose connection ended without a word.
     pub(super) fn abandoned() -> Self {
         Self::of(Code::Unavailable)
     }
 
-    /// Of a call that this side ended at its deadline.
+    /// For a call that this side ended at its deadline.
     pub(super) fn deadline() -> Self {
         Self::of(Code::DeadlineExceeded)
     }

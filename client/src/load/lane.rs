@@ -143,7 +143,7 @@ impl Connected {
     }
 }
 
-/// Has a connection run until the number of streams that its peer allows is such.
+/// Runs a connection until its peer allows such a number of streams.
 async fn turn(
     connection: &mut Connection<Wire<TcpStream>>,
     gauge: &Gauge,

@@ -15,8 +15,8 @@ use tonic::metadata::MetadataMap;
 
 use crate::answer::{Expected, Limits, PAGE_BYTES};
 use crate::body::Stamps;
-use crate::connection::Credit;
 use crate::connections::Connections;
+use crate::credit::Credit;
 use crate::race::delays::Delays;
 use crate::race::failed::{Failed, MOST_CHARACTERS};
 use crate::race::http;

@@ -15,8 +15,8 @@ use tonic::Status;
 
 use crate::answer::{ANSWER_BYTES, Expected, Limits, PAGE_BYTES};
 use crate::body::{Outgoing, Stamps};
-use crate::connection::Credit;
 use crate::connections::Connections;
+use crate::credit::Credit;
 use crate::rpc::{self, Answers, Retried, Rpc};
 use crate::single::kept::Kept;
 use crate::single::outcome::Answer;

@@ -18,7 +18,7 @@ pub struct Answer {
     pub message: String,
     /// What the server saw.
     pub timing: Option<Timing>,
-    /// Its payload, where the answer is seen as it comes; none where it is kept.
+    /// Its payload, while the answer is shown as it comes; none once it is kept.
     pub payload: Bytes,
     /// How long its payload is.
     pub payload_bytes: usize,
@@ -72,7 +72,7 @@ pub(super) fn added_ns(service_time: Duration, waited: Duration) -> i64 {
 }
 
 impl Single {
-    /// Of a call that was not made.
+    /// The outcome of a call that was not made.
     pub fn unmade(plan: &SinglePlan) -> Self {
         Self {
             kind: plan.kind,

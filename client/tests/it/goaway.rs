@@ -1,16 +1,16 @@
 //! Calls that a server says it never looked at, and servers that take no calls.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use longsync::v1::LongSyncExchangeResponse;
 use longsync_client::load::{self, LoadPlan, Schedule, Stop};
-use longsync_client::race::{self, Delays, Protocol, Race, RacePlan, ThreadConnections, Way};
+use longsync_client::race::{self, Race, RacePlan, Way};
 use longsync_client::single::{Kind, Single, SinglePlan, call, to_json, to_text};
-use longsync_client::{Code, ConnectError, Connections, Target};
+use longsync_client::{Code, ConnectError, Connections};
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
 
+use crate::harness::race_plan;
 use crate::peer::{DATA, Peer, answer, done, frame, goaway, head, message, reset};
 
 const MAX_CONCURRENT_STREAMS: u16 = 3;
@@ -53,21 +53,6 @@ async fn refusing(how: Refusing, requests: usize) -> Peer {
     .await
 }
 
-fn race_plan(target: &Target, calls: usize, way: Way) -> RacePlan {
-    RacePlan {
-        calls: NonZeroUsize::new(calls).unwrap(),
-        delays: Delays::Constant(Duration::ZERO),
-        ways: vec![way],
-        target: Some(target.clone()),
-        protocol: Protocol::Grpc,
-        sequential_max: Duration::MAX,
-        thread_connections: ThreadConnections::Shared,
-        cancel_after: None,
-        spin: Duration::ZERO,
-        max_answer_bytes: None,
-    }
-}
-
 async fn raced(plan: &RacePlan) -> Race {
     race::run(plan, &CancellationToken::new(), &race::Progress::default()).await.unwrap()
 }
@@ -83,7 +68,7 @@ async fn calls_that_were_refused_unseen_are_made_again_on_another_connection() {
     {
         for way in [Way::Tasks, Way::Threads] {
             let peer = refusing(how, 3).await;
-            let race = raced(&race_plan(&peer.target, 3, way)).await;
+            let race = raced(&race_plan(Some(&peer.target), 3, &[way])).await;
             let run = &race.runs[0];
             assert_eq!((run.answered(), run.retried), (3, 2), "{how:?} {way}: {:?}", run.rows);
             assert_eq!((run.connections, peer.accepted()), (2, 2));
@@ -113,7 +98,7 @@ async fn an_exchange_that_was_refused_unseen_is_made_again_and_keeps_when_it_was
         wire.hold().await
     })
     .await;
-    let race = raced(&race_plan(&peer.target, 3, Way::Exchange)).await;
+    let race = raced(&race_plan(Some(&peer.target), 3, &[Way::Exchange])).await;
     let run = &race.runs[0];
     assert_eq!((run.answered(), run.retried), (3, 1), "{:?}", run.rows);
     for row in &run.rows {
@@ -184,7 +169,7 @@ async fn a_call_whose_answer_had_begun_is_not_made_again() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_lost_is_no_refusal() {
+async fn a_connection_that_was_lost_is_not_a_refusal() {
     let peer = Peer::start(|mut wire, _| async move {
         wire.settings(&[]).await?;
         wire.request().await.map(drop)
@@ -292,7 +277,7 @@ async fn a_server_that_allows_no_calls_yet_is_waited_for() {
         let plan = SinglePlan { deadline, ..SinglePlan::new(Kind::Unary, peer.target.clone()) };
         assert_eq!(called(&plan).await.unwrap().code(), Some(Code::Ok));
     }
-    let race = raced(&race_plan(&peer.target, 3, Way::Tasks)).await;
+    let race = raced(&race_plan(Some(&peer.target), 3, &[Way::Tasks])).await;
     assert_eq!(race.runs[0].answered(), 3);
     let plan = LoadPlan::new(peer.target.clone(), Schedule::AtOnce, Stop::after_calls(3));
     let (interrupt, progress) = (CancellationToken::new(), load::Progress::default());

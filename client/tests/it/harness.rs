@@ -1,8 +1,10 @@
-//! Servers to call.
+//! Servers to call, and races to run.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use longsync_client::Target;
+use longsync_client::race::{Delays, Protocol, RacePlan, ThreadConnections, Way};
 use longsync_server::{Behavior, Config, Limits, Server, Stats};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -30,6 +32,22 @@ pub(crate) fn start(limits: Limits) -> TestServer {
     let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(server.serve(async { drop::<Result<(), _>>(stopped.await) }));
     TestServer { target, stats, _stop: stop, _serving: serving }
+}
+
+/// A race without delays, over gRPC, with nothing that ends it early.
+pub(crate) fn race_plan(target: Option<&Target>, calls: usize, ways: &[Way]) -> RacePlan {
+    RacePlan {
+        calls: NonZeroUsize::new(calls).unwrap(),
+        delays: Delays::Constant(Duration::ZERO),
+        ways: ways.to_vec(),
+        target: target.cloned(),
+        protocol: Protocol::Grpc,
+        sequential_max: Duration::MAX,
+        thread_connections: ThreadConnections::Shared,
+        cancel_after: None,
+        spin: Duration::ZERO,
+        max_answer_bytes: None,
+    }
 }
 
 /// Waits until `holds`, which something under way will make true; gives up after 10 s.

@@ -1,18 +1,18 @@
-//! What a server may answer, and what is said of it: by `call`, `race` and the load engine alike.
+//! What a server may answer, and what `call`, `race` and the load engine alike make of it.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use longsync::duration::to_proto;
 use longsync::v1::{LongSyncExchangeResponse, LongSyncResponse, LongSyncStreamResponse, Timing};
 use longsync_client::load::{self, LoadPlan, Schedule, Stop};
-use longsync_client::race::{self, Delays, End, Protocol, Race, RacePlan, ThreadConnections, Way};
+use longsync_client::race::{self, End, Race, RacePlan, Way};
 use longsync_client::single::{
     Answer as Answered, Kind, Single, SinglePlan, answer_line, call, to_json, to_text,
 };
 use longsync_client::{Code, Target, code_name};
 use tokio_util::sync::CancellationToken;
 
+use crate::harness::race_plan;
 use crate::peer::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PING, PUSH_PROMISE, Peer, answer,
     done, frame, goaway, head, headers, hpack, message, ok, only, page, reset, settings_frame,
@@ -31,21 +31,6 @@ fn plan(target: &Target, kind: Kind) -> SinglePlan {
     SinglePlan::new(kind, target.clone())
 }
 
-fn race_plan(target: &Target, calls: usize, way: Way) -> RacePlan {
-    RacePlan {
-        calls: NonZeroUsize::new(calls).unwrap(),
-        delays: Delays::Constant(Duration::ZERO),
-        ways: vec![way],
-        target: Some(target.clone()),
-        protocol: Protocol::Grpc,
-        sequential_max: Duration::MAX,
-        thread_connections: ThreadConnections::Shared,
-        cancel_after: None,
-        spin: Duration::ZERO,
-        max_answer_bytes: None,
-    }
-}
-
 async fn raced(plan: &RacePlan) -> Race {
     let (interrupt, progress) = (CancellationToken::new(), race::Progress::default());
     let racing = race::run(plan, &interrupt, &progress);
@@ -54,7 +39,7 @@ async fn raced(plan: &RacePlan) -> Race {
 
 /// The status and the sentence with which the only call of a race ended.
 async fn raced_once(target: &Target, way: Way) -> (String, String) {
-    let mut race = raced(&race_plan(target, 1, way)).await;
+    let mut race = raced(&race_plan(Some(target), 1, &[way])).await;
     match race.runs.remove(0).rows.remove(0).end {
         End::Failed { status, message, .. } => (status, message),
         End::Answered { .. } => ("OK".to_owned(), String::new()),
@@ -110,7 +95,7 @@ async fn each_is_said(cases: Vec<(Answer, Code, &str)>) {
 }
 
 #[tokio::test]
-async fn statuses_that_are_none_are_quoted_and_others_keep_code_and_text() {
+async fn what_is_not_a_status_is_quoted_and_others_keep_code_and_text() {
     each_is_said(vec![
         (ended(&[("grpc-status", b"abc")]), Code::Unknown, "`abc`"),
         (ended(&[("grpc-status", b"99")]), Code::Unknown, "`99`"),
@@ -439,7 +424,7 @@ async fn an_exchange_is_answered_for_what_was_sent_and_once() {
         let status = called(&two).await.status.unwrap();
         assert_eq!(status.code(), Code::Internal);
         assert!(status.message().contains(words), "{status}");
-        let race = raced(&race_plan(&peer.target, 2, Way::Exchange)).await;
+        let race = raced(&race_plan(Some(&peer.target), 2, &[Way::Exchange])).await;
         let End::Failed { status, message, .. } = &race.runs[0].rows[1].end else {
             panic!("{race:?}")
         };
@@ -527,7 +512,7 @@ async fn nothing_that_a_server_says_acts() {
     assert_eq!(read["status"]["message"], ACTS);
     assert_eq!(read["answers"][0]["timing"]["behavior"], ACTS);
 
-    let race = raced(&race_plan(&peer.target, 3, Way::Exchange)).await;
+    let race = raced(&race_plan(Some(&peer.target), 3, &[Way::Exchange])).await;
     for text in [race::to_text(&race, 80), race::to_svg(&race), race::to_json(&race).unwrap()] {
         let text = without_our_colours(&text);
         assert!(!acts(&text), "{text:?}");
@@ -617,7 +602,7 @@ async fn oversized_texts_are_not_kept() {
     assert!(to_text(&single).contains("the call as a whole took"));
 }
 
-/// Frames of which each may follow, with fields that may stand in them; some are none.
+/// Frames that may come in any order, with fields that may stand in them; some are not frames at all.
 fn frames(seed: u64) -> Vec<u8> {
     use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);

@@ -1,6 +1,5 @@
 //! The race against real servers. Times are only held against what can never be: an early end.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use longsync_client::Target;
@@ -11,7 +10,7 @@ use longsync_client::race::{
 use longsync_server::{Kind, Limits, Outcome};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{eventually, start};
+use crate::harness::{eventually, race_plan, start};
 
 const ALL: [Way; 4] = [Way::Sequential, Way::Threads, Way::Tasks, Way::Exchange];
 
@@ -20,18 +19,7 @@ fn millis(millis: u64) -> Duration {
 }
 
 fn plan(calls: usize, delay_ms: u64, ways: &[Way], target: Option<Target>) -> RacePlan {
-    RacePlan {
-        calls: NonZeroUsize::new(calls).unwrap(),
-        delays: Delays::Constant(millis(delay_ms)),
-        ways: ways.to_vec(),
-        target,
-        protocol: Protocol::Grpc,
-        sequential_max: Duration::MAX,
-        thread_connections: ThreadConnections::Shared,
-        cancel_after: None,
-        spin: Duration::ZERO,
-        max_answer_bytes: None,
-    }
+    RacePlan { delays: Delays::Constant(millis(delay_ms)), target, ..race_plan(None, calls, ways) }
 }
 
 async fn race(plan: &RacePlan) -> Race {

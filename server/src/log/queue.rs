@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// How many lines wait at most; those that come then are lost, and counted.
 const LINES: usize = 1_000;
-/// While lines are lost all the time, this is said no more often.
+/// While lines go on being lost, it is said at most this often.
 const SAY_EVERY: Duration = Duration::from_secs(1);
 
 /// The end at which lines are put in.

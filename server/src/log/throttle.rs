@@ -53,7 +53,7 @@ impl Throttle {
         may
     }
 
-    /// Ends as soon as something was left out that was not said.
+    /// Ends as soon as something was left out that has not been said.
     pub(super) async fn has_left_out(&self) {
         self.0.has_left_out.notified().await;
     }

@@ -10,7 +10,7 @@ use crate::framing::PREFIX;
 use crate::plan::Payload;
 use crate::refusal::Refusal;
 
-/// The key of the field `payload`, which all answers have as 3, as a protobuf has it.
+/// The encoded key of the field `payload`, which has the number 3 in all answers.
 const PAYLOAD_KEY: u8 = 3 << 3 | 2;
 
 /// An answer whose payload is still to be put in.

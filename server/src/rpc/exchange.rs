@@ -44,9 +44,9 @@ pub(crate) struct Answers {
 /// When the waits were looked after.
 #[derive(Debug)]
 struct Attended {
-    /// At this moment last.
+    /// The last time.
     last: Instant,
-    /// And at this one before the client held up the answers, so that nobody looked, ...
+    /// The last time before the client held up the answers, so that nobody looked, ...
     before: Instant,
     /// ... until then.
     free: Instant,

@@ -21,7 +21,7 @@ use crate::services::BoxAnswer;
 use crate::wait::{Spent, Wait};
 
 /// The answers, each due its delay after the due time of the one before: lateness does not add up.
-/// While the client does not take what there is, the next wait has not begun.
+/// While the client does not take the answers that are ready, the next wait has not begun.
 #[derive(Debug)]
 pub(crate) struct Answers {
     call: Arc<Call>,

@@ -71,7 +71,7 @@ impl Descriptors {
         let (mut seen, mut queue) = (BTreeSet::from([file]), VecDeque::from([file]));
         let mut encoded = Vec::new();
         while let Some(next) = queue.pop_front() {
-            // What was asked for is sent again; who asks may have no other way to tell which it is.
+            // What was asked for is sent again; the client may have no other way to tell which it is.
             if sent.insert(next) || next == file {
                 encoded.push(self.files[next].encoded.clone());
             }

@@ -325,8 +325,8 @@ async fn frames_that_come_after_an_early_answer_do_not_cost_the_connection() -> 
     Ok(())
 }
 
-/// Sends these bytes and no more. After how long the server has closed the connection, if it has within
-/// an hour.
+/// Sends these bytes and no more. Returns after how long the server closed the connection, if it did
+/// within an hour.
 async fn closed_after(bytes: Vec<u8>) -> Result<Option<Duration>> {
     let server = Memory::start(config()).await;
     let (mut io, _serving) = server.open();
@@ -407,7 +407,8 @@ fn window(size: u32) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_changes_the_windows_of_all_streams_over_and_over_loses_the_connection() -> Result<()> {
+async fn a_client_that_changes_the_windows_of_all_streams_over_and_over_loses_its_connection()
+-> Result<()> {
     for changes in [99, 101, 4_000] {
         let server = Memory::start(config()).await;
         let mut bytes = hello();

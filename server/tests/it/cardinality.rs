@@ -11,7 +11,7 @@ use crate::harness::{
     Memory, Paused, Result, config, framed, ms, settle, timing_of, wait, with_limits,
 };
 
-/// The plain way, and the one through the generated service.
+/// Without a `grpc-encoding`, and with the one that is understood.
 const WAYS: [&[(&str, &str)]; 2] = [&[], &[("grpc-encoding", "identity")]];
 
 /// Sends these bytes as a request, in pieces of at most `piece`; the code of the status.
@@ -98,7 +98,7 @@ async fn what_is_behind_the_message_is_not_kept() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_comes_late_is_no_lateness_and_not_waited() -> Result<()> {
+async fn an_end_that_comes_late_is_not_lateness_and_is_not_waited() -> Result<()> {
     let server = Memory::start(config()).await;
     for headers in WAYS {
         let clock = Paused::start();

@@ -368,7 +368,7 @@ fn more_connections_than_the_files_allow_are_refused_before_anything_is_bound() 
     Ok(())
 }
 
-/// Elsewhere it cannot be known, and keeps its own meaning.
+/// On other systems it is not known whether SIGHUP is ignored, and it keeps its own meaning.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn hang_up_drains_unless_it_was_ignored_from_the_start() -> Result<()> {
@@ -434,7 +434,7 @@ async fn a_stderr_that_nobody_reads_stops_neither_calls_nor_the_end() -> Result<
 }
 
 #[tokio::test]
-async fn what_a_client_can_have_logged_is_ten_lines_a_second_of_a_kind_and_what_is_left_out_is_said()
+async fn a_client_can_have_ten_lines_per_second_of_a_kind_logged_and_what_is_left_out_is_said()
 -> Result<()> {
     let args = ["--listen", "127.0.0.1:0", "--workers", "1", "--drain", "0s", "--log", "h2=warn"];
     let server = Running::start(&mut command(&args))?;
@@ -481,7 +481,7 @@ async fn a_level_alone_has_nothing_logged_that_a_library_warns_of() -> Result<()
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_told_at_warn_once_a_minute() -> Result<()> {
+async fn what_is_not_http_is_told_at_warn_once_a_minute() -> Result<()> {
     let server = Running::start(&mut command(&["--listen", "127.0.0.1:0", "--drain", "0s"]))?;
     for _ in 0..3 {
         for foreign in [
@@ -503,7 +503,7 @@ async fn what_is_no_http_is_told_at_warn_once_a_minute() -> Result<()> {
     Ok(())
 }
 
-/// Where a server listens that was started so; or its exit code, and what it said.
+/// Where a server that was started like this listens; or its exit code and what it said.
 async fn address(command: &mut Command) -> Result<(SocketAddr, String)> {
     let server = Running::start(command)?;
     let addr = server.addr;
@@ -512,7 +512,7 @@ async fn address(command: &mut Command) -> Result<(SocketAddr, String)> {
 }
 
 #[tokio::test]
-async fn a_flag_goes_before_our_variables_and_those_before_port() -> Result<()> {
+async fn a_flag_takes_precedence_over_our_variables_and_those_over_port() -> Result<()> {
     let free = || {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         anyhow::Ok(listener.local_addr()?.port().to_string())
@@ -545,7 +545,7 @@ async fn a_flag_goes_before_our_variables_and_those_before_port() -> Result<()> 
 }
 
 #[test]
-fn two_addresses_from_one_place_and_a_port_that_is_none_are_refused() -> Result<()> {
+fn two_addresses_from_one_place_and_a_port_that_is_not_one_are_refused() -> Result<()> {
     for (args, variables, right) in [
         (&["--port", "0", "--listen", "127.0.0.1:0"][..], &[][..], "give one of them"),
         (

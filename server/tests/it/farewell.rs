@@ -15,8 +15,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::harness::{
-    HOUR, Memory, ORIGIN, Paused, Raw, Result, Socket, config, connect, eventually, framed, ms,
-    settle, wait, waits, with_drain,
+    HOUR, Memory, ORIGIN, PREFACE, Paused, Raw, Result, Socket, config, connect, eventually, frame,
+    framed, ms, settle, unary, wait, waits, with_drain,
 };
 
 const GOAWAY: u8 = 7;
@@ -28,33 +28,19 @@ struct Frames(DuplexStream);
 
 impl Frames {
     async fn over(mut io: DuplexStream) -> Result<Self> {
-        io.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await?;
+        io.write_all(&[PREFACE, &frame(4, 0, 0, &[])].concat()).await?;
         Ok(Self(io))
     }
 
     async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Result<()> {
-        let length = u32::try_from(payload.len())?.to_be_bytes();
-        let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
-        self.0.write_all(&[&head, payload].concat()).await?;
+        self.0.write_all(&frame(kind, flags, stream, payload)).await?;
         Ok(())
     }
 
     /// A unary call, all of it.
     async fn call(&mut self, stream: u32, delay: Duration) -> Result<()> {
-        let mut block = vec![0x83, 0x86];
-        for (name, value) in [
-            (":path", "/longsync.v1.LongSyncService/LongSync"),
-            (":authority", "longsync.test"),
-            ("content-type", "application/grpc"),
-        ] {
-            block.push(0);
-            for text in [name, value] {
-                block.push(u8::try_from(text.len())?);
-                block.extend(text.as_bytes());
-            }
-        }
-        self.send(1, 4, stream, &block).await?;
-        self.send(0, 1, stream, &framed(&wait(delay))).await
+        self.0.write_all(&unary(stream, &wait(delay))).await?;
+        Ok(())
     }
 
     /// The next frame: its kind, flags, stream and payload. [`None`]: the server has closed.

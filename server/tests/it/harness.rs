@@ -1,6 +1,7 @@
 //! Servers to call, and clients to call them with.
 
 mod channel;
+mod frames;
 mod memory;
 mod proof;
 mod raw;
@@ -17,6 +18,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Streaming;
 
 pub(crate) use self::channel::{Channel, Headers, ORIGIN, connect, connect_with};
+pub(crate) use self::frames::{PREFACE, frame, unary};
 pub(crate) use self::memory::Memory;
 pub(crate) use self::proof::{Paused, bad_field, quota, seen, timing_of};
 pub(crate) use self::raw::{Raw, RawCall, framed, read};

@@ -355,7 +355,7 @@ async fn metrics_are_text_for_all_but_those_who_name_openmetrics_and_say_the_sam
     Ok(())
 }
 
-/// The scrapes are rendered by a thread that is no worker's, however many there are.
+/// Scrapes are rendered by a thread that serves no calls, however many there are.
 #[tokio::test(start_paused = true)]
 async fn many_scrapes_at_once_are_all_answered_with_what_had_ended() -> Result<()> {
     let server = Memory::start(config()).await;
@@ -398,7 +398,7 @@ async fn alive_is_not_ready_while_it_drains() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_behavior_header_that_is_there_twice_is_refused_as_the_query_is() -> Result<()> {
+async fn a_behavior_header_given_twice_is_refused_as_the_query_is() -> Result<()> {
     let server = Memory::start(config()).await;
     let twice = [(longsync::BEHAVIOR_HEADER, "1ms"), (longsync::BEHAVIOR_HEADER, "1ms")];
     for mut web in both(&server).await? {

@@ -87,7 +87,7 @@ async fn a_host_is_there_once_and_valid_or_the_request_is_refused() -> Result<()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_absolute_form_goes_before_host() -> Result<()> {
+async fn the_absolute_form_takes_precedence_over_host() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut bytes = Bytes::open(&server);
     let request = "GET http://one.test:1/ HTTP/1.1\r\nhost: two.test\r\nconnection: close\r\n\r\n";
@@ -113,8 +113,8 @@ async fn the_options_of_the_server_as_a_whole_are_answered() -> Result<()> {
 
 /// Requests that are refused whatever their body is, and with what.
 const REFUSED: [(&str, u16, &str); 7] = [
-    ("PUT /long_sync", 405, "/long_sync is asked with GET or POST"),
-    ("POST /healthz", 405, "/healthz is asked with GET"),
+    ("PUT /long_sync", 405, "/long_sync takes GET or POST"),
+    ("POST /healthz", 405, "/healthz takes GET"),
     ("POST /nowhere", 404, "nothing at `/nowhere`"),
     ("POST /longsync.v1.LongSyncService/LongSync", 415, "this is gRPC"),
     ("POST /long_sync?delay=soon", 400, "delay: `soon` is not a duration"),
@@ -182,7 +182,7 @@ async fn a_refusal_reads_16_mib_of_its_request_and_no_more() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_to_be_told_to_send_is_not_told_and_nothing_is_read() -> Result<()> {
+async fn a_client_that_waits_to_be_told_to_send_is_not_told_and_nothing_is_read() -> Result<()> {
     let server = Memory::start(config()).await;
     for (request, expected, sentence) in REFUSED {
         let mut bytes = Bytes::open(&server);
@@ -296,9 +296,9 @@ async fn a_form_that_asks_for_a_delay_is_told_to_put_it_into_the_query() -> Resu
             "?delay=0s",
             "delay=1s",
             400,
-            "delay: the body is not read, and has it: put it into the query",
+            "delay: it stands in the body, which is not read: put it into the query",
         ),
-        ("?delay=1h", "a=b&behavior=1s", 400, "behavior: the body is not read"),
+        ("?delay=1h", "a=b&behavior=1s", 400, "behavior: it stands in the body"),
         ("?delay=1s", "%64elay=1s", 400, "/long_sync?delay=250ms"),
         ("?delay=1s", "a=delay", 200, "Done!"),
         ("?delay=0s", "a=b", 200, "Done!"),

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use h2::RecvStream;
 use h2::client::Builder;
 use longsync::v1::{LongSyncExchangeRequest, LongSyncResponse, LongSyncStreamResponse};
 use prost::Message as _;
@@ -36,6 +37,17 @@ fn messages<M: prost::Message + Default>(mut body: &[u8]) -> Result<Vec<M>> {
     Ok(read)
 }
 
+/// Reads a body to its end, and takes more of it each time.
+async fn read(body: &mut RecvStream) -> Result<Vec<u8>> {
+    let mut data = Vec::new();
+    while let Some(chunk) = body.data().await {
+        let chunk = chunk?;
+        body.flow_control().release_capacity(chunk.len())?;
+        data.extend_from_slice(&chunk);
+    }
+    Ok(data)
+}
+
 /// A client that takes no more of a stream than `window` bytes before it says so.
 async fn with_window(server: &Memory, window: u32) -> Result<Raw> {
     let mut builder = Builder::new();
@@ -54,12 +66,7 @@ async fn a_reader_that_pauses_makes_no_answer_of_a_stream_late() -> Result<()> {
         let mut body = call.response.await?.into_body();
         clock.until(ms(5_000)).await;
         // Now it reads, and says so each time.
-        let mut data = Vec::new();
-        while let Some(chunk) = body.data().await {
-            let chunk = chunk?;
-            body.flow_control().release_capacity(chunk.len())?;
-            data.extend_from_slice(&chunk);
-        }
+        let data = read(&mut body).await?;
         let answers = messages::<LongSyncStreamResponse>(&data)?;
         assert_eq!(answers.len(), 400);
         for answer in &answers {
@@ -80,12 +87,7 @@ async fn while_a_reader_pauses_the_next_wait_has_not_begun() -> Result<()> {
     call.send(framed(&waits(ms(100), 100)), true)?;
     let mut body = call.response.await?.into_body();
     clock.until(ms(60_000)).await;
-    let mut data = Vec::new();
-    while let Some(chunk) = body.data().await {
-        let chunk = chunk?;
-        body.flow_control().release_capacity(chunk.len())?;
-        data.extend_from_slice(&chunk);
-    }
+    let data = read(&mut body).await?;
     let answers = messages::<LongSyncStreamResponse>(&data)?;
     assert_eq!(answers.len(), 100);
     // As many as a window of a thousand bytes takes, and two that were ready; the others were waited
@@ -116,7 +118,7 @@ async fn a_reader_that_pauses_makes_no_answer_of_an_exchange_late() -> Result<()
     Ok(())
 }
 
-/// A stream of bytes of which nothing is read between the first 10 ms and ten seconds.
+/// A stream of bytes that is not read between the first 10 ms and ten seconds.
 struct Pausing {
     io: DuplexStream,
     pause: Pin<Box<Sleep>>,

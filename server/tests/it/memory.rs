@@ -1,5 +1,5 @@
-//! What clients can make the server hold: counted from when it is held until it is on its way, and of
-//! one connection never so much that others have nothing.
+//! What clients can make the server hold: it is counted from when it is held until it is on its way, and
+//! one connection never holds so much that others have nothing.
 
 use h2::client::Builder;
 use longsync::v1::{LongSyncExchangeResponse, LongSyncRequest};
@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::Code;
 
 use crate::harness::{
-    HOUR, Memory, Raw, Result, ask, config, framed, ms, quota, settle, wait, waits, with_limits,
+    HOUR, Memory, PREFACE, Raw, Result, ask, config, frame, framed, ms, quota, settle, unary, wait,
+    waits, with_limits,
 };
 
 const KIB: u64 = 1024;
@@ -107,28 +108,11 @@ async fn a_socket_that_is_not_read_makes_answers_wait_and_a_window_that_is_close
     let server = with_budget(4 * MIB).await;
     // All windows are open, and of the bytes nothing is read.
     let (mut socket, _serving) = server.open();
-    let mut requests = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
-        let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
-        [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-    };
+    let mut requests = PREFACE.to_vec();
     requests.extend(frame(4, 0, 0, &[&[0, 4][..], &(1_u32 << 30).to_be_bytes()].concat()));
     requests.extend(frame(8, 0, 0, &(1_u32 << 30).to_be_bytes()));
     for index in 0..100 {
-        let mut block = vec![0x83, 0x86];
-        for (name, value) in [
-            (":path", "/longsync.v1.LongSyncService/LongSync"),
-            (":authority", "longsync.test"),
-            ("content-type", "application/grpc"),
-        ] {
-            block.push(0);
-            for text in [name, value] {
-                block.push(u8::try_from(text.len())?);
-                block.extend(text.as_bytes());
-            }
-        }
-        requests.extend(frame(1, 4, index * 2 + 1, &block));
-        requests.extend(frame(0, 1, index * 2 + 1, &framed(&of_answer(ANSWER))));
+        requests.extend(unary(index * 2 + 1, &of_answer(ANSWER)));
     }
     socket.write_all(&requests).await?;
     for _ in 0..20 {
@@ -158,7 +142,7 @@ async fn a_socket_that_is_not_read_makes_answers_wait_and_a_window_that_is_close
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_connection_holds_half_at_most_and_64_of_them_leave_room_for_a_small_call() -> Result<()>
+async fn one_connection_holds_at_most_half_and_64_of_them_leave_room_for_a_small_call() -> Result<()>
 {
     for connections in [1, 2, 64] {
         let server = with_budget(16 * MIB).await;

@@ -54,7 +54,7 @@ type answer struct {
 	PayloadBytes int    `json:"payloadBytes,string"`
 }
 
-// Whether the wait was planned to take so long, and did.
+// Whether the wait was planned to take this long, and did.
 func (a *answer) took(planned time.Duration) error {
 	said, err := time.ParseDuration(a.Timing.Planned)
 	if err != nil || said != planned {

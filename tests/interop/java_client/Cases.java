@@ -109,7 +109,7 @@ final class Cases {
         });
     }
 
-    /** Of several calls that are cancelled while they wait, the server sees half at least within 100 ms. */
+    /** Of several calls that are cancelled while they wait, the server sees at least half within 100 ms. */
     private static void cancel(Client client, String rpc) throws Exception {
         int times = 5;
         List<Double> seenMs = new ArrayList<>();
@@ -216,7 +216,7 @@ final class Cases {
         return duration.getSeconds() * 1_000 + duration.getNanos() / 1_000_000;
     }
 
-    /** Whether the wait was planned to take so long, and did. */
+    /** Whether the wait was planned to take this long, and did. */
     private static void took(Message answer, long plannedMs) {
         try {
             long waitedMs = timing(answer, "waited");

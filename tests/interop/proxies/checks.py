@@ -20,7 +20,7 @@ def case_lame_duck_is_seen_before_connections_are_refused():
             process.terminate()
             until("the proxy's word on the server", lambda: proxy.well(leaving), False)
             assert process.poll() is None and accepts(leaving), "it refused connections before the proxy knew"
-            # Who comes all the same is served, over an open connection and over a new one.
+            # A client that comes all the same is served, over an open connection and over a new one.
             direct.unary(delay_ms=0)
             with Client(leaving) as late:
                 late.unary(delay_ms=0)

@@ -1,7 +1,7 @@
 """Proxies in front of servers, started from the configurations that docs/proxies.md shows.
 
 These name the ports 9000 (the server), 8080, 8081 and 9901; each is replaced by one that is free, and
-a line that names a server is repeated for each server there is."""
+a line that names a server is repeated for each server."""
 
 import contextlib
 import re

@@ -27,7 +27,7 @@ RETRYING = [
 
 
 class Calls:
-    """Calls of 50 ms by a client that makes them again where the server was not there: at least CALLS of
+    """Calls of 50 ms by a client that makes them again if the server was not there: at least CALLS of
     them, until `finish`."""
 
     def __init__(self, client):

@@ -83,7 +83,7 @@ def case_deadline():
 
 
 def cancel(rpc, begin):
-    """Of several calls that are cancelled while they wait, the server sees half at least in time: this
+    """Of several calls that are cancelled while they wait, the server sees at least half in time: this
     machine may be busy otherwise."""
     times = 5
     with Proxied() as client, client.counters.expect(rpc, cancelled=times):
@@ -190,7 +190,7 @@ def page(server, edits, http_status):
         said = ours("call", "--url", f"http://{proxy.grpc}", "--delay", "5s", exit_code=64 + code)
         status = said["status"]
         assert status["code"] == code, said
-        # Where there is no page, the proxy answers as gRPC does.
+        # If there is no page, the proxy answers as gRPC does.
         assert http_status is None or str(http_status) in status["message"], said
         with grpc.insecure_channel(proxy.grpc) as channel:
             error = failure(lambda: channel.unary_unary("/longsync.v1.LongSyncService/LongSync")(b"", timeout=PATIENCE))
