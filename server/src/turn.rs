@@ -130,7 +130,7 @@ mod tests {
         let (ours, theirs) = tokio::join!(TcpStream::connect(address), listener.accept());
         let (mut ours, (mut theirs, _)) = (ours.expect("connected"), theirs.expect("accepted"));
         let reading = tokio::spawn(async move { theirs.read_u8().await });
-        tokio::task::yield_now().await;
+        yield_now().await;
         ours.write_u8(7).await.expect("it is sent");
         let turns = Turns::default();
         let mut polls = 0;
