@@ -19,6 +19,7 @@ use crate::io::{Protocol, Watched};
 use crate::record::Record;
 use crate::route::route;
 use crate::task::CallTask;
+use crate::turn::{Turns, go_on_after_others};
 use crate::watch::{Farewell, Stuck};
 use crate::worker::Worker;
 
@@ -193,8 +194,9 @@ where
 {
     let mut connection = pin!(connection);
     let mut stuck = Stuck::default();
-    let worker = record.worker();
+    let (worker, turns) = (record.worker(), Turns::default());
     poll_fn(|cx| {
+        turns.begin(cx);
         if farewell.poll_begun(cx) {
             graceful(connection.as_mut());
         }
@@ -205,7 +207,7 @@ where
         for _ in 0..TURNS {
             calls.run(|| record.has_answered_enough());
             let encoded = record.encoded_bytes();
-            let polled = connection.as_mut().poll(cx);
+            let polled = connection.as_mut().poll(&mut turns.poll_with());
             record.end_turn(encoded);
             // A busy runtime looks at its alarm seldom; what has become due meanwhile is to go out next.
             worker.timer.drain_due();
@@ -220,13 +222,15 @@ where
                 if is_over && !record.is_blocked() {
                     return Poll::Ready(Ok(()));
                 }
+                turns.end(cx);
                 return stuck.poll(record, cx).map(|stuck| Err(stuck.to_string().into()));
             }
             if record.has_answered_enough() {
                 break;
             }
         }
-        cx.waker().wake_by_ref();
+        turns.end(cx);
+        go_on_after_others(cx);
         Poll::Pending
     })
     .await

@@ -73,6 +73,7 @@ mod server;
 mod services;
 mod slowness;
 mod task;
+mod turn;
 mod wait;
 mod watch;
 mod worker;

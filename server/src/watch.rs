@@ -104,6 +104,9 @@ impl Stuck {
             let Some((unfinished, since)) = record.unfinished() else { return Poll::Pending };
             let timer = &record.worker().timer;
             let limit = limit(unfinished, &record.worker().shared.config.limits);
+            // Behind a socket that takes nothing HTTP/2 may read nothing, so that it is not clear what
+            // the client has sent: once it reads again, it has all its time.
+            let since = if record.is_blocked() { timer.now() } else { since };
             let Some(due) = since.checked_add(limit) else { return Poll::Pending };
             if due <= timer.now() {
                 return Poll::Ready(StuckIn { unfinished, limit });
