@@ -11,6 +11,7 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use longsync_timer::Woken;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::calls::Calls;
@@ -113,9 +114,14 @@ where
         let _ = io.shutdown().await;
         while io.read(&mut unread).await.is_ok_and(|bytes| bytes > 0) {}
     };
+    let over = async {
+        let until = worker.timer.now() + LINGER;
+        // The drain's end ends all waits, and may come in the middle of this one.
+        while worker.timer.sleep_until(until).await == Woken::Fired {}
+    };
     tokio::select! {
         () = rest => {}
-        _ = worker.timer.sleep(LINGER) => {}
+        () = over => {}
     }
 }
 

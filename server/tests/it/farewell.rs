@@ -21,6 +21,7 @@ use crate::harness::{
 
 const GOAWAY: u8 = 7;
 const PING: u8 = 6;
+const WINDOW_UPDATE: u8 = 8;
 const ACK: u8 = 1;
 
 /// A client that sends and reads frames by hand.
@@ -137,6 +138,29 @@ async fn a_client_that_has_said_nothing_yet_has_a_second_too() -> Result<()> {
     draining.await?;
     assert_eq!(clock.elapsed(), ms(1_000));
     drop(silent);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_read_on_for_a_moment_although_the_drain_has_ended() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let (io, serving) = server.open();
+    let mut client = Frames::over(io).await?;
+    let clock = Paused::start();
+    client.call(1, ms(300)).await?;
+    settle().await;
+    let worker = server.worker.clone();
+    let draining = tokio::spawn(async move { worker.drain().await });
+    let ping = client.until(PING).await?;
+    client.send(PING, ACK, 0, &ping).await?;
+    assert_eq!(client.ended_streams().await?, 1);
+    draining.await?;
+    assert_eq!(clock.elapsed(), ms(300));
+    // What a client says of an answer that it has just read.
+    clock.until(ms(399)).await;
+    client.send(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]).await?;
+    serving.await?;
+    assert_eq!(clock.elapsed(), ms(400));
     Ok(())
 }
 

@@ -97,16 +97,23 @@ final class Cases {
     private static void deadline(Client client) throws Exception {
         // While it connects, a client's deadline goes on and the one that it will send does not.
         client.answers("LongSync", PATIENT, client.request("LongSync", 0));
-        counts(client.server, "LongSync", "deadline_exceeded", 2, () -> {
-            for (long timeout : List.of(300L, 1_000L)) {
-                long start = System.nanoTime();
-                CallOptions options = PATIENT.withDeadlineAfter(timeout, TimeUnit.MILLISECONDS);
-                Message request = client.request("LongSync", 20_000);
-                fails(Status.Code.DEADLINE_EXCEEDED, () -> client.answers("LongSync", options, request));
-                double tookMs = (System.nanoTime() - start) / 1e6;
-                check(timeout * 0.9 < tookMs && tookMs < timeout + 1_000, timeout + " ms took " + tookMs + " ms");
-            }
-        });
+        var timeouts = List.of(300L, 1_000L, 300L, 300L, 300L);
+        Server server = client.server;
+        long atServer = server.ended("LongSync", "deadline_exceeded");
+        long atClient = server.ended("LongSync", "cancelled");
+        for (long timeout : timeouts) {
+            long start = System.nanoTime();
+            CallOptions options = PATIENT.withDeadlineAfter(timeout, TimeUnit.MILLISECONDS);
+            Message request = client.request("LongSync", 20_000);
+            fails(Status.Code.DEADLINE_EXCEEDED, () -> client.answers("LongSync", options, request));
+            double tookMs = (System.nanoTime() - start) / 1e6;
+            check(timeout * 0.9 < tookMs && tookMs < timeout + 1_000, timeout + " ms took " + tookMs + " ms");
+        }
+        server.untilInFlight(0);
+        // The client's own deadline begins first: where the request took long, it cancels before the server's.
+        atServer = server.ended("LongSync", "deadline_exceeded") - atServer;
+        atClient = server.ended("LongSync", "cancelled") - atClient;
+        check(atServer > 0 && atServer + atClient == timeouts.size(), atServer + " and " + atClient);
     }
 
     /** Of several calls that are cancelled while they wait, the server sees at least half within 100 ms. */
