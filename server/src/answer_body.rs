@@ -17,6 +17,7 @@ use crate::counters::{Kind, Outcome};
 use crate::piece::{PIECE_BYTES, Piece};
 use crate::refusal::{Cut, add_timing};
 use crate::rest::Lingering;
+use crate::room::Room;
 
 /// The answer's body: ends with the status of what cut the call, and tells the call how it ended.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(crate) struct AnswerBody {
     call: Option<Arc<Call>>,
     /// What keeps its end back, which is not part of the call.
     lingering: Option<Box<Lingering>>,
+    /// That of a request which is not a call, until it goes out with the answer.
+    room: Option<Room>,
 }
 
 /// Where the chunks of an answer come from.
@@ -60,7 +63,7 @@ type Polled = Poll<Option<Result<Frame<Piece>, Status>>>;
 
 impl AnswerBody {
     fn new(chunks: Chunks, call: Option<Arc<Call>>) -> Self {
-        Self { chunks, rest: Bytes::new(), handed_over: 0, call, lingering: None }
+        Self { chunks, rest: Bytes::new(), handed_over: 0, call, lingering: None, room: None }
     }
 
     /// Keeps the end of the answer back.
@@ -69,8 +72,8 @@ impl AnswerBody {
     }
 
     /// A body that ends no call: one that has ended, or none.
-    pub(crate) fn plain(response: Response<Body>) -> Response<Self> {
-        response.map(|inner| Self::new(Chunks::Body(inner), None))
+    pub(crate) fn plain(response: Response<Body>, room: Option<Room>) -> Response<Self> {
+        response.map(|inner| Self { room, ..Self::new(Chunks::Body(inner), None) })
     }
 
     /// The answer of a call, whose head may already be all of it.
@@ -166,7 +169,10 @@ impl AnswerBody {
             _ => return Poll::Ready(None),
         };
         let frame = ready!(Pin::new(inner).poll_frame(cx));
-        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(Piece::plain))))
+        let room = &mut self.room;
+        Poll::Ready(frame.map(|frame| {
+            frame.map(|frame| frame.map_data(|bytes| Piece::plain(bytes, room.take())))
+        }))
     }
 
     /// The answer to a call over HTTP: one short chunk, and the call lives as long as that.

@@ -15,7 +15,6 @@ use crate::behavior::Behavior;
 use crate::call_headers::CallHeaders;
 use crate::counters::{Kind, Outcome};
 use crate::deadline::{Deadline, parse_timeout};
-use crate::intake::Arrived;
 use crate::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan};
 use crate::record::{Record, add, subtract};
 use crate::refusal::{Cut, Refusal};
@@ -393,13 +392,13 @@ impl Call {
         self.record.release(bytes);
     }
 
-    /// A message was taken, of which `kept` bytes stay in memory.
+    /// A message was taken, of which `kept` bytes stay in memory and `held` are held.
     ///
     /// # Errors
     /// When there is no room for them.
-    pub(crate) fn keep(&self, arrived: &Arrived, kept: u64) -> Result<(), Refusal> {
-        self.hold(kept.saturating_sub(arrived.held))?;
-        self.release(arrived.held.saturating_sub(kept));
+    pub(crate) fn keep(&self, kept: u64, held: u64) -> Result<(), Refusal> {
+        self.hold(kept.saturating_sub(held))?;
+        self.release(held.saturating_sub(kept));
         Ok(())
     }
 

@@ -66,6 +66,7 @@ mod plan;
 mod record;
 mod refusal;
 mod rest;
+mod room;
 mod route;
 mod rpc;
 mod scrapes;

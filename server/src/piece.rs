@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 
 use crate::call::Call;
+use crate::room::Room;
 
 /// How much of an answer is handed to HTTP/2 at a time: a frame. It takes a piece whole as soon as its
 /// reader has room for a byte, and then holds what the reader does not take.
@@ -16,8 +17,20 @@ pub(crate) const PIECE_BYTES: usize = 16 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Piece {
     bytes: Bytes,
-    /// Until all of it is encoded; [`None`] if it is of no call.
-    call: Option<Arc<Call>>,
+    /// Until all of it is encoded.
+    owner: Owner,
+}
+
+/// Whose a piece is.
+#[derive(Debug, Default)]
+enum Owner {
+    #[default]
+    Nobody,
+    Call(Arc<Call>),
+    /// A request that is not a call, and has its room until then.
+    Request {
+        _room: Room,
+    },
 }
 
 impl Piece {
@@ -32,12 +45,13 @@ impl Piece {
     /// The last piece of the answer to `call`, which is not empty.
     pub(crate) fn last_of(call: Arc<Call>, bytes: Bytes) -> Self {
         call.hand_over(length(bytes.len()));
-        Self { bytes, call: Some(call) }
+        Self { bytes, owner: Owner::Call(call) }
     }
 
-    /// Bytes that are of no call.
-    pub(crate) fn plain(bytes: Bytes) -> Self {
-        Self { bytes, call: None }
+    /// Bytes that are of no call, and the room of their request if this is its only piece.
+    pub(crate) fn plain(bytes: Bytes, room: Option<Room>) -> Self {
+        let owner = room.map_or(Owner::Nobody, |room| Owner::Request { _room: room });
+        Self { bytes, owner }
     }
 }
 
@@ -52,19 +66,19 @@ impl Buf for Piece {
 
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
-        if let Some(call) = &self.call {
+        if let Owner::Call(call) = &self.owner {
             call.encoded(length(count));
-            if self.bytes.is_empty() {
-                // So that a call is counted before the client has its last piece.
-                self.call = None;
-            }
+        }
+        if self.bytes.is_empty() {
+            // So that a call is counted before the client has its last piece.
+            self.owner = Owner::Nobody;
         }
     }
 }
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        if let Some(call) = mem::take(&mut self.call) {
+        if let Owner::Call(call) = mem::take(&mut self.owner) {
             call.thrown_away(length(self.bytes.len()));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{self, Future};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,9 +26,9 @@ use crate::messages;
 use crate::record::Record;
 use crate::refusal::Cut;
 use crate::rest::Rest;
+use crate::room::Room;
 use crate::rpc::{self, unary};
 use crate::services::{self, BoxAnswer, Handler};
-use crate::worker::Worker;
 
 /// The answer to a request, on its way.
 pub(crate) struct Answer {
@@ -38,6 +39,28 @@ pub(crate) struct Answer {
     response: Coming,
     /// What of the request is not needed for the answer.
     rest: Option<Box<Rest>>,
+    room: Account,
+}
+
+/// Whether a request that is not a call has its room in memory.
+enum Account {
+    /// It is a call, which is counted as such, or the only request of its connection at the moment.
+    NotKept,
+    Room(Room),
+    /// There is none left. Health checks are served all the same.
+    Full {
+        is_served: bool,
+    },
+}
+
+impl Account {
+    fn open(record: &Arc<Record>, request: &Request<Incoming>) -> Self {
+        if request.version() != Version::HTTP_2 {
+            return Self::NotKept;
+        }
+        let is_served = matches!(request.uri().path(), "/healthz" | "/livez" | "/readyz");
+        Room::take(record).map_or(Self::Full { is_served }, Self::Room)
+    }
 }
 
 /// The response of a service.
@@ -74,17 +97,34 @@ impl Answer {
     }
 
     fn of(call: Option<Arc<Call>>, response: BoxAnswer) -> Self {
-        Self { call, is_head: false, response: Coming::Boxed(response), rest: None }
+        Self {
+            call,
+            is_head: false,
+            response: Coming::Boxed(response),
+            rest: None,
+            room: Account::NotKept,
+        }
     }
 
     fn unary(call: Arc<Call>, intake: Intake) -> Self {
         let response = Coming::Unary(unary::Answer::new(Arc::clone(&call), intake));
-        Self { call: Some(call), is_head: false, response, rest: None }
+        Self { call: Some(call), is_head: false, response, rest: None, room: Account::NotKept }
     }
 
-    fn plain(&self, response: Response<Body>) -> Response<AnswerBody> {
+    fn plain(&mut self, response: Response<Body>) -> Response<AnswerBody> {
         let response = if self.is_head { http_face::without_body(response) } else { response };
-        AnswerBody::plain(response)
+        match mem::replace(&mut self.room, Account::NotKept) {
+            Account::NotKept => AnswerBody::plain(response, None),
+            Account::Room(room) => AnswerBody::plain(response, Some(room)),
+            // A head alone is never held up by a window.
+            Account::Full { is_served } => {
+                let mut response = response.map(|_| Body::empty());
+                if response.status().is_success() && !is_served {
+                    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                }
+                AnswerBody::plain(response, None)
+            }
+        }
     }
 
     /// Reads the rest of the request beside the wait. A form may refuse its call, and the answer waits
@@ -157,7 +197,7 @@ fn cut_response(cut: &Cut, call: &Call) -> Response<Body> {
 pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer {
     let worker = record.worker();
     if let Some(why) = host::fault(&request) {
-        return refuse(worker, request, http_face::text(StatusCode::BAD_REQUEST, why));
+        return refuse(record, request, http_face::text(StatusCode::BAD_REQUEST, why));
     }
     if !is_grpc(&request) {
         let call = http_face::is_call(&request).then(|| {
@@ -170,8 +210,12 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
         });
         let response = http_face::answer(worker, call.clone(), &request);
         let is_head = request.method() == Method::HEAD;
+        let room = match &call {
+            Some(_) => Account::NotKept,
+            None => Account::open(record, &request),
+        };
         let rest = Rest::of(request, worker);
-        return Answer { is_head, rest, ..Answer::of(call, response) };
+        return Answer { is_head, rest, room, ..Answer::of(call, response) };
     }
     match find(&request) {
         Ok((kind, handler)) => {
@@ -191,14 +235,15 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
                 (None, None) => Answer::unary(call, intake),
             }
         }
-        Err(refused) => refuse(worker, request, *refused),
+        Err(refused) => refuse(record, request, *refused),
     }
 }
 
 /// Answers a request at once.
-fn refuse(worker: &Arc<Worker>, request: Request<Incoming>, refused: Response<Body>) -> Answer {
-    let rest = Rest::of(request, worker);
-    Answer { rest, ..Answer::of(None, Box::pin(future::ready(refused))) }
+fn refuse(record: &Arc<Record>, request: Request<Incoming>, refused: Response<Body>) -> Answer {
+    let room = Account::open(record, &request);
+    let rest = Rest::of(request, record.worker());
+    Answer { rest, room, ..Answer::of(None, Box::pin(future::ready(refused))) }
 }
 
 type Found = (Option<Kind>, Option<Handler>);

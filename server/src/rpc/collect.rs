@@ -44,7 +44,7 @@ async fn collect(call: &Call, mut requests: Requests) -> Result<Bytes, Status> {
             .plan(Ask::from(&request))
             .map_err(|why| refuse(call, why.of_message(request.id)))?;
         let Arrived { at, .. } = arrived;
-        call.keep(&arrived, plan.payload.held_bytes()).map_err(|why| refuse(call, why))?;
+        call.keep(plan.payload.held_bytes(), arrived.held).map_err(|why| refuse(call, why))?;
         drop(request);
         if plan.payload != Payload::Empty {
             call.release(payload.held_bytes());

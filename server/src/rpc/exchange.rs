@@ -149,7 +149,7 @@ impl Answers {
     /// What to do with a request. Of one that is refused nothing is held.
     fn admit(&self, request: &LongSyncExchangeRequest, arrived: &Arrived) -> Result<Plan, Refusal> {
         let kept = self.call.plan(Ask::from(request)).and_then(|plan| {
-            self.call.keep(arrived, plan.payload.held_bytes())?;
+            self.call.keep(plan.payload.held_bytes(), arrived.held)?;
             Ok(plan)
         });
         let plan = kept.inspect_err(|_| self.call.release(arrived.held))?;

@@ -63,7 +63,7 @@ impl Answers {
         let received_at = call.received(&message.call_id);
         let count = plan::count(message.count, &call.worker().shared.config.limits)?;
         let plan = call.plan(Ask::from(message))?;
-        call.keep(arrived, plan.payload.held_bytes())?;
+        call.keep(plan.payload.held_bytes(), arrived.held)?;
         Ok(Self {
             call: Arc::clone(call),
             plan,

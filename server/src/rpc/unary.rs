@@ -119,7 +119,7 @@ fn begin_wait(
     let Received { message, arrived } = received;
     let received_at = call.received(&message.call_id);
     let plan = call.plan(Ask::from(message)).map_err(|why| refuse(call, why))?;
-    call.keep(arrived, plan.payload.held_bytes()).map_err(|why| refuse(call, why))?;
+    call.keep(plan.payload.held_bytes(), arrived.held).map_err(|why| refuse(call, why))?;
     let rest = Some(request).filter(|request| !request.is_end());
     let wait = Step::Under(Wait { start: arrived.at, planned: plan.delay });
     Ok(Waiting { rest, wait, plan, received_at })

@@ -22,11 +22,15 @@ impl Place {
     ) -> BoxAnswer {
         match Self::take(&call, bytes) {
             Ok(()) => serve(Self(call)),
-            Err(why) => {
-                call.cut(Cut::Refused(why));
-                // What cut the call is its answer.
-                Box::pin(future::pending())
-            }
+            Err(why) => refused(&call, why),
+        }
+    }
+
+    /// A place for which no bytes are held, or the refusal.
+    pub(super) fn without_bytes(call: &Arc<Call>) -> Result<Self, BoxAnswer> {
+        match Self::take(call, 0) {
+            Ok(()) => Ok(Self(Arc::clone(call))),
+            Err(why) => Err(refused(call, why)),
         }
     }
 
@@ -44,6 +48,12 @@ impl Place {
     pub(super) fn call(&self) -> &Call {
         &self.0
     }
+}
+
+fn refused(call: &Call, why: Refusal) -> BoxAnswer {
+    call.cut(Cut::Refused(why));
+    // What cut the call is its answer.
+    Box::pin(future::pending())
 }
 
 impl Drop for Place {

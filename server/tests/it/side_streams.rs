@@ -159,3 +159,40 @@ async fn a_request_that_is_too_long_for_a_name_is_refused_at_its_first_bytes() -
     assert_eq!(check(&raw).await?, Code::Ok);
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_no_calls_are_held_too_and_health_is_answered_all_the_same() -> Result<()>
+{
+    let limits = Limits { max_buffered_bytes: 200_000, ..Limits::default() };
+    let server = Memory::start(with_limits(limits)).await;
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(0).initial_max_send_streams(1_000);
+    let unread = Raw::with(&builder, server.open().0).await?;
+    let mut answers = Vec::new();
+    for _ in 0..100 {
+        for path in ["/nowhere", "/"] {
+            answers.push((path, unread.get(path).await?));
+        }
+    }
+    settle().await;
+    let held = buffered_bytes(&server).await?;
+    assert!((50_000..=150_000).contains(&held), "{held}");
+    let (mut there, mut unavailable) = (Vec::new(), 0);
+    for (path, answer) in answers {
+        let answer = answer.await?;
+        match (path, answer.status().as_u16()) {
+            ("/nowhere", 404) | ("/", 200) => there.push(answer),
+            ("/", 503) => unavailable += 1,
+            (path, status) => panic!("{path}: {status}"),
+        }
+    }
+    assert!(unavailable > 30, "{unavailable}");
+    // They have no body that a window could hold up.
+    for path in ["/healthz", "/livez", "/readyz"] {
+        assert_eq!(unread.get(path).await?.await?.status(), 200, "{path}");
+    }
+    drop((there, unread));
+    settle().await;
+    assert_eq!(buffered_bytes(&server).await?, 0);
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! The room in memory of a request over HTTP/2 that is not a call. A client may leave thousands of them
+//! unread on a connection, and they are in no other account.
+
+use std::sync::Arc;
+
+use crate::record::Record;
+
+/// What such a request is held to cost: 64,000 of them on 4 connections took 1.1 to 1.5 KiB each,
+/// whether they were of a path that is not here, of `/metrics`, or waited for a body.
+const BYTES: u64 = 1536;
+
+/// The room of one request, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Room(Arc<Record>);
+
+impl Room {
+    /// [`None`]: the connection, or all of them together, hold as much as they may.
+    pub(crate) fn take(record: &Arc<Record>) -> Option<Self> {
+        record.hold(BYTES).then(|| Self(Arc::clone(record)))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.release(BYTES);
+    }
+}
