@@ -207,7 +207,7 @@ async fn an_idle_server_without_clients_ends_at_once_and_one_whose_client_is_sil
 -> Result<()> {
     let clock = Paused::start();
     Socket::start(with_drain(HOUR))?.shut_down().await?;
-    assert!(clock.elapsed() < ms(500), "{:?}", clock.elapsed());
+    assert!(clock.elapsed() < ms(900), "{:?}", clock.elapsed());
 
     let server = Socket::start(with_drain(HOUR))?;
     let (_silent, mut half) = (server.open().await?, server.open().await?);
@@ -215,13 +215,13 @@ async fn an_idle_server_without_clients_ends_at_once_and_one_whose_client_is_sil
     half.read_exact(&mut [0; 9]).await?;
     let clock = Paused::start();
     server.shut_down().await?;
-    assert!(clock.elapsed() >= ms(1_000) && clock.elapsed() < ms(1_800), "{:?}", clock.elapsed());
+    assert!(clock.elapsed() >= ms(1_000) && clock.elapsed() < ms(2_500), "{:?}", clock.elapsed());
     Ok(())
 }
 
 #[tokio::test]
 async fn a_lame_duck_says_no_and_serves_all_the_same() -> Result<()> {
-    let server = Socket::start(Config { lame_duck: ms(600), drain: Duration::ZERO, ..config() })?;
+    let server = Socket::start(Config { lame_duck: ms(1_500), drain: Duration::ZERO, ..config() })?;
     let addr = server.addr;
     let (raw, stats) = (server.raw().await?, server.stats());
     let mut health =
@@ -244,12 +244,12 @@ async fn a_lame_duck_says_no_and_serves_all_the_same() -> Result<()> {
     for (path, status) in [("/healthz", 503), ("/readyz", 503), ("/livez", 200)] {
         assert_eq!(web.get(path).await?.status(), status, "{path}");
     }
-    assert!(clock.elapsed() < ms(600), "the machine is too slow for this test");
+    assert!(clock.elapsed() < ms(1_500), "the machine is too slow for this test");
     // Its calls may wait beyond the lame duck, and end with the drain.
     let cut = raw.unary(&wait(HOUR), &[]).await?;
     eventually(|| stats.snapshot().calls_in_flight() == 1).await;
     ended.await?;
-    assert!(clock.elapsed() >= ms(600), "{:?}", clock.elapsed());
+    assert!(clock.elapsed() >= ms(1_500), "{:?}", clock.elapsed());
     assert_eq!(cut.ended().await?.status.code(), Code::Unavailable);
     Ok(())
 }
