@@ -368,12 +368,22 @@ fn more_connections_than_the_files_allow_are_refused_before_anything_is_bound() 
     Ok(())
 }
 
+/// The server with SIGHUP as a terminal has it, though these tests may run under `nohup`: a signal that a
+/// process ignores is ignored by those that it starts, and no shell can undo that.
+#[cfg(target_os = "linux")]
+fn with_hang_up(args: &[&str]) -> Command {
+    let mut env = Command::new("env");
+    env.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_longsync-server")]).args(args);
+    env.stdin(Stdio::null()).env_remove("PORT");
+    env
+}
+
 /// On other systems it is not known whether SIGHUP is ignored, and it keeps its own meaning.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn hang_up_drains_unless_it_was_ignored_from_the_start() -> Result<()> {
     let args = ["--listen", "127.0.0.1:0", "--drain", "10s"];
-    let server = Running::start(&mut command(&args))?;
+    let server = Running::start(&mut with_hang_up(&args))?;
     let raw = server.raw().await?;
     let call = raw.unary(&wait(ms(300)), &[]).await?;
     waits_for(&server, 1).await?;
