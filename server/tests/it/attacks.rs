@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+use longsync::v1::LongSyncRequest;
 use longsync_server::{Kind, Outcome};
 use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tonic::Code;
 
-use crate::harness::{HOUR, Memory, Paused, Result, config, ms, wait};
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+use crate::harness::{HOUR, Memory, PREFACE, Paused, Result, config, frame, ms, unary, wait};
 
 /// The types of HTTP/2's frames (RFC 9113, section 6).
 const DATA: u8 = 0;
@@ -23,11 +22,6 @@ const CONTINUATION: u8 = 9;
 
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("a frame of a test is short");
-    [&length.to_be_bytes()[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
 
 /// The header block of a call: static table entries, and literals that no table keeps (RFC 7541).
 fn call_headers(more: &[(&str, &str)]) -> Vec<u8> {
@@ -446,5 +440,35 @@ async fn windows_that_grow_now_and_then_cost_nobody_the_connection() -> Result<(
     let bytes = io.read(&mut read).await?;
     assert!(bytes > 0);
     assert_eq!(goaway(&read[..bytes]), None);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_only_pauses_its_reading_is_not_taken_for_one_that_stops_in_a_frame()
+-> Result<()> {
+    let server = Memory::start(config()).await;
+    let (io, _serving) = server.open();
+    let (mut reader, mut writer) = tokio::io::split(io);
+    let request = |bytes| LongSyncRequest { response_bytes: bytes, ..wait(ms(1)) };
+    let mut bytes = [hello(), window(1 << 30)].concat();
+    bytes.extend(frame(WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes()));
+    for index in 0..4 {
+        bytes.extend(unary(stream(index), &request(2_000_000)));
+    }
+    // Behind what it has to write, HTTP/2 answers no PING, and behind those it reads nothing.
+    bytes.extend(frame(PING, 0, 0, &[7; 8]).repeat(3_000));
+    let long = LongSyncRequest { payload: vec![7; 16_000].into(), ..request(0) };
+    bytes.extend(unary(stream(4), &long));
+    let writing = tokio::spawn(async move {
+        writer.write_all(&bytes).await?;
+        anyhow::Ok(writer)
+    });
+    tokio::time::sleep(HOUR).await;
+    let mut read = Vec::new();
+    let answered = || server.snapshot().calls_ended(Kind::LongSync, Outcome::Answered);
+    while answered() < 5 {
+        assert!(reader.read_buf(&mut read).await? > 0, "{} answered", answered());
+    }
+    writing.await??;
     Ok(())
 }
