@@ -455,8 +455,10 @@ async fn a_client_that_only_pauses_its_reading_is_not_taken_for_one_that_stops_i
     for index in 0..4 {
         bytes.extend(unary(stream(index), &request(2_000_000)));
     }
+    writer.write_all(&bytes).await?;
+    tokio::time::sleep(ms(10)).await;
     // Behind what it has to write, HTTP/2 answers no PING, and behind those it reads nothing.
-    bytes.extend(frame(PING, 0, 0, &[7; 8]).repeat(3_000));
+    let mut bytes = frame(PING, 0, 0, &[7; 8]).repeat(3_000);
     let long = LongSyncRequest { payload: vec![7; 16_000].into(), ..request(0) };
     bytes.extend(unary(stream(4), &long));
     let writing = tokio::spawn(async move {
