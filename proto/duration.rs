@@ -20,23 +20,99 @@ impl std::error::Error for NotADuration {}
 /// that messages and clocks do not hold.
 pub const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Reads a duration such as `250ms`, `1.5s` or `2m`.
+/// The units of a duration and the nanoseconds of each, from the longest to the shortest.
+const UNITS: [(&str, u64); 9] = [
+    ("d", 86_400_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    // The micro sign, and the Greek letter that looks like it.
+    ("\u{b5}s", 1_000),
+    ("\u{3bc}s", 1_000),
+    ("ns", 1),
+];
+
+/// The most decimals of a number: of a day, 16 can still be a whole number of nanoseconds.
+const MOST_DECIMALS: usize = 16;
+
+/// Reads a duration: one or more numbers with a unit, such as `250ms`, `1.5s` or `1m 30s`, each unit
+/// shorter than the one before it. A lone `0` is zero.
 ///
 /// # Errors
-/// When `text` is not one: without a unit, negative, or over [`LONGEST`].
+/// When `text` is not one: without a unit, with a unit other than `d`, `h`, `m`, `s`, `ms`, `us`
+/// (`µs`) and `ns`, negative, finer than a nanosecond, or over [`LONGEST`].
 pub fn parse(text: &str) -> Result<Duration, NotADuration> {
-    match humantime::parse_duration(text.trim()) {
-        Ok(duration) if duration <= LONGEST => Ok(duration),
-        Ok(_) => Err(NotADuration(format!(
-            "{} is longer than a year: write at most {}",
-            quoted(text),
-            self::text(LONGEST)
-        ))),
-        Err(_) => Err(NotADuration(format!(
-            "{} is not a duration: write a number and a unit, such as 250ms, 1.5s or 2m",
-            quoted(text)
-        ))),
+    let refused = |why: &str| NotADuration(format!("{} is not a duration: {why}", quoted(text)));
+    let mut rest = text.trim();
+    if rest == "0" {
+        return Ok(Duration::ZERO);
     }
+    let (mut nanos, mut shorter_than) = (0, u64::MAX);
+    loop {
+        let (amount, unit) = part(&mut rest).map_err(refused)?;
+        if unit >= shorter_than {
+            return Err(refused("write its longer units first and each once, such as 1m 30s"));
+        }
+        shorter_than = unit;
+        nanos = amount.saturating_add(nanos);
+        if rest.is_empty() {
+            break;
+        }
+    }
+    if nanos > LONGEST.as_nanos() {
+        let most = self::text(LONGEST);
+        return Err(NotADuration(format!(
+            "{} is longer than a year: write at most {most}",
+            quoted(text)
+        )));
+    }
+    Ok(Duration::from_nanos_u128(nanos))
+}
+
+/// Takes a number and its unit from the beginning of `rest`: the nanoseconds of both, and of the unit.
+fn part(rest: &mut &str) -> Result<(u128, u64), &'static str> {
+    const NO_NUMBER: &str = "write a number and a unit, such as 250ms, 1.5s or 2m";
+    let whole = take_while(rest, |c| c.is_ascii_digit());
+    let fraction = rest.strip_prefix('.').map(|after| {
+        *rest = after;
+        take_while(rest, |c| c.is_ascii_digit())
+    });
+    let unit = take_while(rest, |c| !c.is_ascii_digit() && !c.is_whitespace());
+    *rest = rest.trim_start();
+    if whole.is_empty() || fraction == Some("") || unit.is_empty() {
+        return Err(NO_NUMBER);
+    }
+    let Some((_, unit)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+        return Err("its units are d, h, m, s, ms, us and ns, such as in 250ms, 1.5s or 2m");
+    };
+    // So many digits that they are no number of ours are too long a duration in any unit.
+    let whole: u128 = whole.parse().unwrap_or(u128::MAX);
+    let nanos = whole.saturating_mul((*unit).into());
+    Ok((nanos.saturating_add(fraction_of(*unit, fraction.unwrap_or(""))?), *unit))
+}
+
+/// The nanoseconds of a unit's fraction, of which `digits` are the decimals.
+fn fraction_of(unit: u64, digits: &str) -> Result<u128, &'static str> {
+    const TOO_FINE: &str = "write whole nanoseconds: 1.5us is 1500ns, and 1.5ns is nothing";
+    let digits = digits.trim_end_matches('0');
+    if digits.len() > MOST_DECIMALS {
+        return Err(TOO_FINE);
+    }
+    let (parts, all) = digits.bytes().fold((0_u128, 1_u128), |(parts, all), digit| {
+        (parts * 10 + u128::from(digit - b'0'), all * 10)
+    });
+    let nanos = parts * u128::from(unit);
+    if nanos.is_multiple_of(all) { Ok(nanos / all) } else { Err(TOO_FINE) }
+}
+
+/// Takes the characters that are `wanted` from the beginning of `rest`.
+fn take_while<'a>(rest: &mut &'a str, wanted: impl Fn(char) -> bool) -> &'a str {
+    let end = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
+    let (taken, after) = rest.split_at(end);
+    *rest = after;
+    taken
 }
 
 /// Prints a duration exactly and with one unit: `250ms`, `1.5s`, `2.5ms`, `2h`. [`parse`] reads it
@@ -167,10 +243,63 @@ mod tests {
     }
 
     #[test]
-    fn a_number_without_a_unit_is_refused_with_an_example() {
-        for text in ["250", "", "-5s", "1e3ms", "5 apples", "99999999999999999999h", "5s5"] {
-            let refused = parse(text);
-            assert!(refused.is_err_and(|why| why.to_string().contains("250ms")), "{text}");
+    fn each_unit_and_their_sum_are_read() {
+        for (text, nanos) in [
+            ("0", 0),
+            ("0s", 0),
+            ("3ns", 3),
+            ("1.5us", 1_500),
+            ("2\u{b5}s", 2_000),
+            ("2\u{3bc}s", 2_000),
+            (" 2.50ms ", 2_500_000),
+            ("1m 30s", 90_000_000_000),
+            ("1m30s", 90_000_000_000),
+            ("1.5h", 5_400_000_000_000),
+            ("1d\t1ns", 86_400_000_000_001),
+            ("0.0000152587890625d", 1_318_359_375),
+            ("0.000000001s", 1),
+            ("0.10000000000000000000000000000s", 100_000_000),
+        ] {
+            assert_eq!(parse(text), Ok(Duration::from_nanos(nanos)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused_with_what_would_be_right() {
+        const AN_EXAMPLE: &str = "250ms";
+        const WHICH_UNITS: &str = "its units are";
+        for (text, said) in [
+            ("250", AN_EXAMPLE),
+            ("00", AN_EXAMPLE),
+            ("", AN_EXAMPLE),
+            ("-5s", AN_EXAMPLE),
+            ("+5s", AN_EXAMPLE),
+            (".5s", AN_EXAMPLE),
+            ("1.s", AN_EXAMPLE),
+            ("5 s", AN_EXAMPLE),
+            ("5s5", AN_EXAMPLE),
+            ("ms", AN_EXAMPLE),
+            ("1e3ms", WHICH_UNITS),
+            ("1_000ms", WHICH_UNITS),
+            ("1.5.5s", WHICH_UNITS),
+            ("5 apples", AN_EXAMPLE),
+            ("5M", WHICH_UNITS),
+            ("5months", WHICH_UNITS),
+            ("1w", WHICH_UNITS),
+            ("1y", WHICH_UNITS),
+            ("5sec", WHICH_UNITS),
+            ("5S", WHICH_UNITS),
+            ("30s 1m", "longer units first"),
+            ("1s 1s", "longer units first"),
+            ("2us 1\u{b5}s", "longer units first"),
+            ("0.5ns", "whole nanoseconds"),
+            ("0.0000000001s", "whole nanoseconds"),
+            ("0.00000000000000001d", "whole nanoseconds"),
+            ("8761h", "at most 8760h"),
+            ("99999999999999999999999999999999999999999999h", "at most 8760h"),
+        ] {
+            let why = parse(text).expect_err(text).to_string();
+            assert!(why.contains(said), "{why}");
         }
     }
 }
