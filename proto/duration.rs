@@ -53,7 +53,7 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
     loop {
         let (amount, unit) = part(&mut rest).map_err(refused)?;
         if unit >= shorter_than {
-            return Err(refused("write its longer units first and each once, such as 1m 30s"));
+            return Err(refused("write each unit once and the longest first, such as 1m 30s"));
         }
         shorter_than = unit;
         nanos = amount.saturating_add(nanos);
@@ -85,7 +85,7 @@ fn part(rest: &mut &str) -> Result<(u128, u64), &'static str> {
         return Err(NO_NUMBER);
     }
     let Some((_, unit)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        return Err("its units are d, h, m, s, ms, us and ns, such as in 250ms, 1.5s or 2m");
+        return Err("the units are d, h, m, s, ms, us and ns, such as in 250ms, 1.5s or 2m");
     };
     // So many digits that they are no number of ours are too long a duration in any unit.
     let whole: u128 = whole.parse().unwrap_or(u128::MAX);
@@ -95,7 +95,7 @@ fn part(rest: &mut &str) -> Result<(u128, u64), &'static str> {
 
 /// The nanoseconds of a unit's fraction, of which `digits` are the decimals.
 fn fraction_of(unit: u64, digits: &str) -> Result<u128, &'static str> {
-    const TOO_FINE: &str = "write whole nanoseconds: 1.5us is 1500ns, and 1.5ns is nothing";
+    const TOO_FINE: &str = "it is finer than a nanosecond; write whole nanoseconds, such as 1.5us or 1500ns";
     let digits = digits.trim_end_matches('0');
     if digits.len() > MOST_DECIMALS {
         return Err(TOO_FINE);
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn what_is_no_duration_is_refused_with_what_would_be_right() {
         const AN_EXAMPLE: &str = "250ms";
-        const WHICH_UNITS: &str = "its units are";
+        const WHICH_UNITS: &str = "the units are";
         for (text, said) in [
             ("250", AN_EXAMPLE),
             ("00", AN_EXAMPLE),
@@ -289,9 +289,9 @@ mod tests {
             ("1y", WHICH_UNITS),
             ("5sec", WHICH_UNITS),
             ("5S", WHICH_UNITS),
-            ("30s 1m", "longer units first"),
-            ("1s 1s", "longer units first"),
-            ("2us 1\u{b5}s", "longer units first"),
+            ("30s 1m", "the longest first"),
+            ("1s 1s", "the longest first"),
+            ("2us 1\u{b5}s", "the longest first"),
             ("0.5ns", "whole nanoseconds"),
             ("0.0000000001s", "whole nanoseconds"),
             ("0.00000000000000001d", "whole nanoseconds"),
