@@ -5,11 +5,8 @@
 
 pub mod codec;
 pub mod duration;
-mod quote;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
-pub use crate::quote::quoted;
 
 /// The generated messages, client and server of `longsync.v1`.
 #[expect(

@@ -4,10 +4,11 @@ use std::io::Write as _;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
-use longsync::duration::{parse, to_proto};
+use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
 use longsync_client::Target;
 use longsync_client::load::{self, LoadPlan, Percentile, Progress, Rate, Reading, Schedule, Stop};
+use longsync_text::duration::parse;
 use longsync_timer::{Clock, Timer};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;

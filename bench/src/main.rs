@@ -56,7 +56,7 @@ struct Args {
 
     /// How long a turn takes at most where calls wait for one another; it has fewer of them then. The
     /// default leaves all turns whole; with 10s, all of it takes about half as long.
-    #[arg(long, default_value = "120s", value_parser = longsync::duration::parse)]
+    #[arg(long, default_value = "120s", value_parser = longsync_text::duration::parse)]
     turn: Duration,
 
     /// Print the tables and leave docs/performance.md as it is.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync::duration::text;
+use longsync_text::duration::text;
 use serde::Deserialize;
 
 use crate::generate::{AllWait, Generated};

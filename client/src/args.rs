@@ -64,7 +64,7 @@ pub(crate) struct RaceArgs {
     calls: NonZeroUsize,
 
     /// How long the server is to wait for each call.
-    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = longsync::duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = longsync_text::duration::parse)]
     delay: Duration,
 
     /// Spread the delays evenly between half and one and a half of --delay.
@@ -84,11 +84,11 @@ pub(crate) struct RaceArgs {
     http: bool,
 
     /// Cancel each call this long after it was sent; a thread cannot be cancelled.
-    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse)]
     cancel_after: Option<Duration>,
 
     /// How long the sequential way may take; what is left then is projected.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = longsync_text::duration::parse)]
     sequential_max: Duration,
 
     /// Whether the threads share a connection, or each has its own.
@@ -98,7 +98,7 @@ pub(crate) struct RaceArgs {
     /// For how long before a wait ends its thread polls instead of sleeping, such as 200us: the waits
     /// of a server inside this process and of --cancel-after end more precisely, and each such thread
     /// keeps its core busy all that time.
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = longsync_text::duration::parse)]
     spin: Duration,
 
     /// How many bytes an answer may have at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
@@ -179,7 +179,7 @@ pub(crate) struct CallArgs {
     url: Target,
 
     /// How long the server is to wait; without this and --behavior its own behavior decides.
-    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse, conflicts_with = "behavior")]
+    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse, conflicts_with = "behavior")]
     delay: Option<Duration>,
 
     /// How the server is to behave.
@@ -187,7 +187,7 @@ pub(crate) struct CallArgs {
     behavior: String,
 
     /// How long the call may take [default: as long as its server lets it wait].
-    #[arg(long, value_name = "DURATION", value_parser = longsync::duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse)]
     deadline: Option<Duration>,
 
     /// How many answers of a stream, how many requests of a collect or an exchange [default: 1].

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync::duration::text;
+use longsync_text::duration::text;
 
 /// A measured duration, to four digits.
 pub(crate) fn rounded(duration: Duration) -> String {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use longsync::duration::{LONGEST, from_proto};
+use longsync::duration::from_proto;
+use longsync_text::duration::LONGEST;
 
 /// A duration as a server says it; [`None`] if it is missing, negative, malformed, or longer than any
 /// wait of ours may be.

@@ -48,16 +48,16 @@ pub(crate) struct Args {
 
     /// How long everything goes on as before after SIGTERM, SIGHUP or Ctrl-C, while health checks already
     /// say no; then the drain begins.
-    #[arg(long, env = "LONGSYNC_LAME_DUCK", value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
+    #[arg(long, env = "LONGSYNC_LAME_DUCK", value_name = "DURATION", default_value = "0s", value_parser = longsync_text::duration::parse)]
     lame_duck: Duration,
 
     /// How long waiting calls may go on after SIGTERM, SIGHUP or Ctrl-C, and after --lame-duck.
-    #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
+    #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync_text::duration::parse)]
     drain: Duration,
 
     /// For how long before a wait ends its worker polls instead of sleeping, such as 200us: waits end
     /// more precisely, and each worker keeps its core busy all that time.
-    #[arg(long, env = "LONGSYNC_SPIN", value_name = "DURATION", default_value = "0s", value_parser = longsync::duration::parse)]
+    #[arg(long, env = "LONGSYNC_SPIN", value_name = "DURATION", default_value = "0s", value_parser = longsync_text::duration::parse)]
     spin: Duration,
 
     /// What our own code logs on stderr: off, error, warn, info or debug (one line per call); libraries
@@ -74,7 +74,7 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Limits")]
 struct LimitArgs {
     /// The longest delay.
-    #[arg(long, env = "LONGSYNC_MAX_DELAY", value_name = "DURATION", default_value = "1h", value_parser = longsync::duration::parse)]
+    #[arg(long, env = "LONGSYNC_MAX_DELAY", value_name = "DURATION", default_value = "1h", value_parser = longsync_text::duration::parse)]
     max_delay: Duration,
 
     /// The largest request message.
@@ -107,11 +107,11 @@ struct LimitArgs {
     max_buffered_bytes: u64,
 
     /// How long a message may take once it has begun, plus a second for each 64 KiB of it that came.
-    #[arg(long, env = "LONGSYNC_MESSAGE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = longsync::duration::parse)]
+    #[arg(long, env = "LONGSYNC_MESSAGE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = longsync_text::duration::parse)]
     message_timeout: Duration,
 
     /// How long the head of a request, or the first bytes of a connection, may take.
-    #[arg(long, env = "LONGSYNC_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = longsync::duration::parse)]
+    #[arg(long, env = "LONGSYNC_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = longsync_text::duration::parse)]
     head_timeout: Duration,
 
     /// The most open connections [default: what the limit on open files leaves room for].
@@ -185,7 +185,7 @@ impl Args {
                 by_port(number.map_err(|why| {
                     let why = format!(
                         "PORT in the environment is {}: {why}, or give --listen or --port, which it does not touch",
-                        longsync::quoted(&foreign.to_string_lossy())
+                        longsync_text::quoted(&foreign.to_string_lossy())
                     );
                     (ErrorKind::ValueValidation, why)
                 })?);
@@ -208,7 +208,7 @@ impl Args {
         if behavior.delay() > limits.max_delay {
             return Err(format!(
                 "--behavior {behavior} is over --max-delay {}: lower the one or raise the other",
-                longsync::duration::text(limits.max_delay)
+                longsync_text::duration::text(limits.max_delay)
             ));
         }
         let limits = Limits {

@@ -25,13 +25,13 @@ impl Behavior {
 impl fmt::Display for Behavior {
     /// The canonical text: for a constant delay that duration alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&longsync::duration::text(self.delay))
+        f.write_str(&longsync_text::duration::text(self.delay))
     }
 }
 
 /// Where a text stops being a behavior, and what was expected there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} is not understood at column {column}: expected {expected}", longsync::quoted(.text))]
+#[error("{} is not understood at column {column}: expected {expected}", longsync_text::quoted(.text))]
 pub struct NotABehavior {
     text: String,
     column: usize,
@@ -63,7 +63,7 @@ impl FromStr for Behavior {
             },
             None => (clause, ""),
         };
-        let Ok(delay) = longsync::duration::parse(written) else {
+        let Ok(delay) = longsync_text::duration::parse(written) else {
             return match clause.strip_prefix("constant(") {
                 Some(_) => fail(&start["constant(".len()..], A_DURATION),
                 None => fail(start, A_DELAY),

@@ -8,8 +8,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderValue;
-use longsync::duration::{text, to_proto};
+use longsync::duration::to_proto;
 use longsync::v1::Timing;
+use longsync_text::duration::text;
 
 use crate::behavior::Behavior;
 use crate::call_headers::CallHeaders;

@@ -44,7 +44,7 @@ pub(crate) fn parse_timeout(value: &[u8]) -> Result<Duration, String> {
     let wrong = || {
         format!(
             "{} is not a timeout: send 1 to 8 digits and one of the units H, M, S, m, u, n, such as 250m",
-            longsync::quoted(&String::from_utf8_lossy(value))
+            longsync_text::quoted(&String::from_utf8_lossy(value))
         )
     };
     let (unit, digits) = value.split_last().ok_or_else(wrong)?;

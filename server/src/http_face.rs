@@ -8,7 +8,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use longsync::duration::from_proto;
 use longsync::v1::Timing;
-use longsync::{DONE, HTTP_PATH, quoted};
+use longsync::{DONE, HTTP_PATH};
+use longsync_text::quoted;
 use tonic::body::Body;
 
 use crate::accept::{self, Format};

@@ -8,8 +8,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use longsync::duration::text;
 use longsync_server::{Config, FileLimit, Server, TooManyConnections, raise_file_limit};
+use longsync_text::duration::text;
 
 use crate::args::{Args, Told};
 use crate::log::{Log, is_terminal};

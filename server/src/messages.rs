@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Frame;
-use longsync::quoted;
+use longsync_text::quoted;
 use prost::Message;
 use tokio_stream::Stream;
 use tonic::Status;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use longsync::duration::{self, text};
+use longsync::duration::from_proto;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
 };
+use longsync_text::duration::{parse as parse_duration, text};
 
 use crate::behavior::Behavior;
 use crate::config::Limits;
@@ -125,14 +126,14 @@ fn choose(ask: &Ask<'_>, default: &Behavior) -> Result<(&'static str, Behavior),
             let why = "delay and behavior are both given: send one of them, a behavior is whole";
             return Err(Refusal::invalid("delay", why));
         }
-        (Some(AskedDelay::Message(delay)), _) => duration::from_proto(delay),
-        (Some(AskedDelay::Text(delay)), _) => duration::parse(delay),
+        (Some(AskedDelay::Message(delay)), _) => from_proto(delay).map_err(|why| why.to_string()),
+        (Some(AskedDelay::Text(delay)), _) => parse_duration(delay).map_err(|why| why.to_string()),
         (None, "") => return from_header(ask.header, default),
         (None, behavior) => return Ok(("behavior", parse("behavior", behavior)?)),
     };
     match delay {
         Ok(delay) => Ok(("delay", Behavior::constant(delay))),
-        Err(why) => Err(Refusal::invalid("delay", why.to_string())),
+        Err(why) => Err(Refusal::invalid("delay", why)),
     }
 }
 
@@ -215,7 +216,7 @@ mod tests {
             let allowed = seconds >= 0 && (seconds, nanos) <= (3600, 0);
             prop_assert_eq!(planned.is_ok(), allowed);
             if let Ok(plan) = planned {
-                prop_assert_eq!(duration::to_proto(plan.delay), delay);
+                prop_assert_eq!(longsync::duration::to_proto(plan.delay), delay);
             }
         }
     }

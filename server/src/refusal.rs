@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use longsync::duration::text;
 use longsync::v1::Timing;
+use longsync_text::duration::text;
 use prost::Message as _;
 use prost_types::Any;
 use tonic::{Code, Status};

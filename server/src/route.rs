@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
-use longsync::quoted;
 use longsync::v1::long_sync_service_server::SERVICE_NAME;
+use longsync_text::quoted;
 use tonic::body::Body;
 use tonic::{Code, Status};
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use longsync::duration::text;
+use longsync_text::duration::text;
 use longsync_timer::{Sleep, Woken};
 
 use crate::config::Limits;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use longsync::duration::text;
+use longsync_text::duration::text;
 
 use super::account::Account;
 use super::memory::TOLERANCE;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync::duration::text;
+use longsync_text::duration::text;
 use longsync_timer::Timer;
 
 use crate::answer::first_line;

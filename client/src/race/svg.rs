@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use longsync::duration::text;
+use longsync_text::duration::text;
 
 use crate::figures::{bytes, counted, grouped, rounded};
 use crate::race::delays::Delays;

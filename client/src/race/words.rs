@@ -1,6 +1,6 @@
 //! What is said of a race, in words: the same in the terminal, in the picture and in JSON. Pure.
 
-use longsync::duration::text;
+use longsync_text::duration::text;
 
 use crate::figures::{counted, grouped, rounded};
 use crate::race::delays::Delays;

@@ -157,7 +157,10 @@ fn on_a_narrow_terminal_times_stand_apart_and_words_are_wrapped() {
             let ticks = lines.next().unwrap().matches(['└', '┴', '┘']).count();
             let times: Vec<_> = lines.next().unwrap().split_whitespace().collect();
             assert_eq!(times.len(), ticks, "{text}");
-            assert!(times.iter().all(|time| longsync::duration::parse(time).is_ok()), "{times:?}");
+            assert!(
+                times.iter().all(|time| longsync_text::duration::parse(time).is_ok()),
+                "{times:?}"
+            );
 
             let (picture, _) = text.split_once("\nway ").unwrap();
             // An address is one word, and what is projected one label.

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use longsync::quoted;
+use longsync_text::quoted;
 use std::sync::Arc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::WatchStream;

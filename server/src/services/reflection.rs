@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use longsync::quoted;
+use longsync_text::quoted;
 use prost::Message as _;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use tokio_stream::Stream;

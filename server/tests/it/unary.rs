@@ -3,9 +3,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use longsync::duration::text;
 use longsync::v1::LongSyncRequest;
 use longsync_server::{Kind, Outcome};
+use longsync_text::duration::text;
 use proptest::prelude::*;
 
 use super::WAY;
