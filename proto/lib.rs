@@ -4,7 +4,9 @@
 //! Nothing here does I/O.
 
 pub mod codec;
+pub mod deadline;
 pub mod duration;
+pub mod frame;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

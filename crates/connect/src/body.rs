@@ -39,17 +39,20 @@ impl Stamps {
         self.0.done.get().copied()
     }
 
-    pub(crate) fn set_sent(&self, now: Instant) {
+    /// Stamps the sending, unless it was stamped before.
+    pub fn set_sent(&self, now: Instant) {
         self.0.sent.get_or_init(|| now);
     }
 
-    pub(crate) fn set_done(&self, now: Instant) {
+    /// Stamps the end, unless it was stamped before.
+    pub fn set_done(&self, now: Instant) {
         self.0.done.get_or_init(|| now);
     }
 }
 
-/// The body of a request.
-pub(crate) enum Outgoing {
+/// The body of a request. There are no other forms: exhaustive.
+#[derive(Debug)]
+pub enum Outgoing {
     /// One message, with its prefix.
     Whole(Bytes),
     /// Messages that come when HTTP/2 has window for them.

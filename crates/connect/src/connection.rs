@@ -1,44 +1,20 @@
 //! One HTTP/2 connection, from its first words to its end.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use h2::client::{Builder, SendRequest};
+use h2::client::SendRequest;
 use longsync_timer::Timer;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
-use crate::first_words::{FirstWords, Listening};
+use crate::http2::Http2;
 use crate::streams::{Place, Streams};
-
-/// What h2 takes for the peer's limit on streams until the peer has said it.
-pub(crate) const NOT_SAID_YET: usize = usize::MAX - 1;
-/// Room for the largest message of the contract, 4 MiB and what is around it: it comes in one go,
-/// however long the way back is.
-const STREAM_WINDOW: u32 = 4 * 1024 * 1024 + 64 * 1024;
-/// Room for many answers that are due at once.
-const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
-/// h2 takes many small frames that are not read yet for a flood; answers due at once are such frames.
-const DATA_FRAME_BUDGET: usize = 64 * 1024 * 1024;
-
-/// HTTP/2 as all connections of ours speak it.
-pub(crate) fn http2() -> Builder {
-    let mut builder = Builder::new();
-    builder
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .data_frame_budget(DATA_FRAME_BUDGET)
-        .initial_max_send_streams(NOT_SAID_YET)
-        // A client that cancels many calls must not close its own connection.
-        .max_local_error_reset_streams(None)
-        .enable_push(false);
-    builder
-}
 
 /// One HTTP/2 connection.
 #[derive(Debug)]
@@ -64,9 +40,7 @@ impl Connection {
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (io, first_words) = Listening::new(io);
-        let (sender, driver) =
-            http2().handshake(io).await.map_err(|error| first_words.explain(error))?;
+        let (sender, driver) = Http2::begin(io, || ()).await?;
         let connection = Arc::new(Self {
             sender,
             streams: Streams::default(),
@@ -74,47 +48,8 @@ impl Connection {
             changed: Notify::new(),
             timer,
         });
-        connection.settle(driver, &first_words).await?;
+        tokio::spawn(drive(driver, Arc::downgrade(&connection)));
         Ok(connection)
-    }
-
-    /// Has the connection run, and waits for the peer's settings.
-    async fn settle<IO>(
-        self: &Arc<Self>,
-        mut driver: h2::client::Connection<IO, Bytes>,
-        first_words: &FirstWords,
-    ) -> io::Result<()>
-    where
-        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let (settled, mut has_settled) = oneshot::channel();
-        let mut settled = Some(settled);
-        let weak = Arc::downgrade(self);
-        let driving = tokio::spawn(async move {
-            let mut max_streams = NOT_SAID_YET;
-            let ended = poll_fn(|cx| {
-                let ended = Pin::new(&mut driver).poll(cx);
-                if driver.max_concurrent_send_streams() != max_streams {
-                    max_streams = driver.max_concurrent_send_streams();
-                    settled.take().map(|settled| settled.send(()));
-                    weak.upgrade().inspect(|connection| connection.changed.notify_waiters());
-                }
-                ended
-            })
-            .await;
-            if let Some(connection) = weak.upgrade() {
-                connection.is_closed.store(true, Ordering::Relaxed);
-                connection.changed.notify_waiters();
-            }
-            ended
-        });
-        if (&mut has_settled).await.is_ok() {
-            return Ok(());
-        }
-        Err(match driving.await {
-            Ok(Err(error)) => first_words.explain(error),
-            _ => io::Error::from(io::ErrorKind::UnexpectedEof),
-        })
     }
 
     /// A place among the streams, if it is open and its peer allows one more.
@@ -168,5 +103,27 @@ impl Connection {
             }
             changed.await;
         }
+    }
+}
+
+/// Has the connection run until it has ended.
+async fn drive<IO>(mut driver: Http2<IO>, connection: Weak<Connection>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut max_streams = driver.max_streams();
+    // The peer has been told of it, or was lost: either way it has ended.
+    let _ = poll_fn(|cx| {
+        let ended = driver.poll(cx);
+        if driver.max_streams() != max_streams {
+            max_streams = driver.max_streams();
+            connection.upgrade().inspect(|connection| connection.changed.notify_waiters());
+        }
+        ended
+    })
+    .await;
+    if let Some(connection) = connection.upgrade() {
+        connection.is_closed.store(true, Ordering::Relaxed);
+        connection.changed.notify_waiters();
     }
 }

@@ -7,18 +7,12 @@ use std::time::Duration;
 use longsync_timer::Timer;
 use tokio::sync::Mutex;
 
+use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::connection::Connection;
 use crate::credit::Credit;
-use crate::dial::{ConnectError, dial};
-use crate::status::{refusal, sentence};
+use crate::dial::{PATIENCE, allows_no_calls, dial, gone_before_any_call};
 use crate::target::Target;
-
-/// How long a server may allow no calls at all, if nothing else bounds the wait.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What is said of a server that has begun HTTP/2 and then left.
-pub(crate) const CLOSED_EARLY: &str =
-    "it closed the connection right after its settings, before any call";
+use crate::transport::Tcp;
 
 /// Connections to one server: one, and a further one whenever the peer allows no more streams on
 /// the open ones. No call waits for another's end.
@@ -40,7 +34,7 @@ struct State {
 }
 
 impl Connections {
-    /// No connection yet.
+    /// Without a connection yet. They run on the runtimes of the callers for whose calls they are opened.
     pub fn new(target: Target, timer: Timer) -> Self {
         Self {
             target,
@@ -53,14 +47,15 @@ impl Connections {
         }
     }
 
-    /// Waits as long as its callers for a server that allows no calls.
-    pub(crate) fn patient(self) -> Self {
+    /// Waits as long as its callers do for a server that allows no calls, instead of 10 s.
+    #[must_use]
+    pub fn patient(self) -> Self {
         Self { patience: None, ..self }
     }
 
     /// Whether a connection is open, and only the server's limit on streams, which is 0, keeps a call
     /// from being sent.
-    pub(crate) fn is_held_back(&self) -> bool {
+    pub fn is_held_back(&self) -> bool {
         self.is_held_back.load(Ordering::Relaxed)
     }
 
@@ -79,7 +74,7 @@ impl Connections {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// A credit for one call, on a new connection when all streams of the others are taken.
+    /// A credit for one call, on a new connection if all streams of the others are taken.
     ///
     /// # Errors
     /// When a connection is needed and cannot be opened.
@@ -146,7 +141,8 @@ impl Connections {
 
     async fn connect_once(&self) -> Result<(Arc<Connection>, Credit), Early> {
         let begin = async |socket| Connection::begin(socket, self.timer.clone()).await;
-        let connection = dial(&self.target, &self.timer, begin).await.map_err(Early::Other)?;
+        let connection =
+            dial(&Tcp, &self.target, &self.timer, begin).await.map_err(Early::Other)?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         loop {
             if let Some(credit) = connection.credit() {
@@ -161,15 +157,10 @@ impl Connections {
 
     /// Why a connection ended before any call.
     fn goodbye(&self, connection: &Connection) -> Early {
-        let lost = connection.lost();
-        let error = |why: String| ConnectError::new(&self.target, why);
-        match lost {
-            Some(lost) if lost.is_go_away() && lost.is_remote() => Early::Goodbye(error(format!(
-                "it is going away ({} came before any call)",
-                refusal(&lost)
-            ))),
-            Some(lost) if lost.is_go_away() => Early::Other(error(sentence(&lost))),
-            _ => Early::Goodbye(error(CLOSED_EARLY.to_owned())),
+        let why = gone_before_any_call(&self.target, connection.lost());
+        match why.kind() {
+            ConnectErrorKind::Closed => Early::Goodbye(why),
+            _ => Early::Other(why),
         }
     }
 
@@ -188,16 +179,6 @@ impl Connections {
         self.is_held_back.store(false, Ordering::Relaxed);
         allowed
     }
-}
-
-/// What is said of a server that allowed no calls for [`PATIENCE`].
-pub(crate) fn allows_no_calls(target: &Target) -> ConnectError {
-    let seconds = PATIENCE.as_secs();
-    let why = format!(
-        "it allows no calls, and has not changed that within {seconds} s: its \
-         MAX_CONCURRENT_STREAMS is 0"
-    );
-    ConnectError::new(target, why)
 }
 
 /// Why a new connection carries no call.

@@ -1,13 +1,11 @@
 //! What a peer says first: if that is not HTTP/2, it tells what it is.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use longsync_text::said::quoted_bytes;
 
-use crate::said::quoted_bytes;
+use crate::watched::Watcher;
 
 /// How much of it is kept.
 const MOST_BYTES: usize = 40;
@@ -16,19 +14,29 @@ const MOST_BYTES: usize = 40;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FirstWords(Arc<Mutex<Vec<u8>>>);
 
-/// Why HTTP/2 cannot be begun with a peer, as a sentence.
+/// Why HTTP/2 cannot be begun with a peer, as a sentence: it speaks another protocol.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct NotBegun(pub(crate) String);
+pub(crate) struct NotBegun(String);
+
+/// Listens to them, until it has enough.
+#[derive(Debug)]
+pub(crate) struct Listener(Option<FirstWords>);
 
 impl FirstWords {
+    /// What is to be told of the bytes that come.
+    pub(crate) fn listener(&self) -> Listener {
+        Listener(Some(self.clone()))
+    }
+
     /// What an error of the first frames means, by what had come.
     pub(crate) fn explain(&self, error: h2::Error) -> io::Error {
         let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match other_protocol(&words) {
-            Some(what) => io::Error::other(NotBegun(format!(
-                "what listens there does not speak the protocol: {what}"
-            ))),
+            Some(what) => {
+                let why = format!("what listens there does not speak the protocol: {what}");
+                io::Error::other(NotBegun(why))
+            }
             None => io::Error::other(error),
         }
     }
@@ -53,71 +61,20 @@ fn other_protocol(words: &[u8]) -> Option<String> {
     })
 }
 
-/// A stream of bytes whose first are kept.
-#[derive(Debug)]
-pub(crate) struct Listening<IO> {
-    io: IO,
-    /// [`None`] once it has enough.
-    words: Option<FirstWords>,
-}
-
-impl<IO> Listening<IO> {
-    pub(crate) fn new(io: IO) -> (Self, FirstWords) {
-        let words = FirstWords::default();
-        (Self { io, words: Some(words.clone()) }, words)
-    }
-}
-
-impl<IO: AsyncRead + Unpin> AsyncRead for Listening<IO> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        let Some(words) = &self.words else { return Poll::Ready(Ok(())) };
-        let is_enough = {
-            let mut words = words.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let came = &buf.filled()[before..];
-            let room = MOST_BYTES - words.len();
-            words.extend_from_slice(&came[..room.min(came.len())]);
-            words.len() == MOST_BYTES
-        };
-        if is_enough {
-            self.words = None;
+impl Watcher for Listener {
+    #[inline]
+    fn has_read(&mut self, bytes: &[u8]) {
+        if let Some(words) = &self.0 {
+            let is_enough = {
+                let mut words = words.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let room = MOST_BYTES - words.len();
+                words.extend_from_slice(&bytes[..room.min(bytes.len())]);
+                words.len() == MOST_BYTES
+            };
+            if is_enough {
+                self.0 = None;
+            }
         }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Listening<IO> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 

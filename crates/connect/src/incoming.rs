@@ -14,20 +14,20 @@ use crate::answer::{Limits, Reader};
 use crate::status::from_h2;
 
 /// How long the rest of an answer that is not of gRPC is waited for: it only makes a sentence.
-const PAGE_PATIENCE: Duration = Duration::from_secs(1);
+pub const PAGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An answer of which the head has come.
 #[derive(Debug)]
-pub(crate) struct Incoming {
+pub struct Incoming {
     stream: RecvStream,
     reader: Reader,
     /// Bytes whose window was not given back.
     kept: usize,
 }
 
-/// How a call failed whose answer had begun.
+/// How a call failed whose answer had begun. There is no other way: exhaustive.
 #[derive(Debug)]
-pub(crate) enum Failed {
+pub enum Failed {
     /// As the answer itself has it.
     Said(Status),
     /// HTTP/2 ended the answer, or its connection.
@@ -45,14 +45,14 @@ impl Incoming {
     ///
     /// # Errors
     /// When that says that the call has failed.
-    pub(crate) fn new(response: Response<RecvStream>, limits: Limits) -> Result<Self, Status> {
+    pub fn new(response: Response<RecvStream>, limits: Limits) -> Result<Self, Status> {
         let (head, stream) = response.into_parts();
         let reader = Reader::new(head.status, &head.headers, limits)?;
         Ok(Self { stream, reader, kept: 0 })
     }
 
     /// Whether it is of another kind than gRPC's; then it ends in an error.
-    pub(crate) fn is_page(&self) -> bool {
+    pub fn is_page(&self) -> bool {
         self.reader.is_page()
     }
 
@@ -61,10 +61,7 @@ impl Incoming {
     /// # Errors
     /// How the call failed. What came before that was returned.
     #[inline]
-    pub(crate) fn poll_message(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Bytes>, Failed>> {
+    pub fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failed>> {
         loop {
             if let Some(message) = self.reader.message()? {
                 return Poll::Ready(Ok(Some(message)));
@@ -85,7 +82,7 @@ impl Incoming {
     }
 
     /// How the call ended, if nothing more is to be waited for.
-    pub(crate) fn conclude<T>(&self) -> Result<Option<T>, Status> {
+    pub fn conclude<T>(&self) -> Result<Option<T>, Status> {
         self.reader.end(None).map(|()| None)
     }
 

@@ -7,10 +7,11 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Uri, header};
 use longsync::codec::Codec;
+use longsync::frame;
 use longsync::v1::long_sync_service_server::SERVICE_NAME;
 use longsync_timer::Timer;
 use prost::Message;
@@ -20,23 +21,33 @@ use tonic::body::Body;
 use tonic::codec::{Codec as _, EncodeBody};
 use tonic::metadata::MetadataMap;
 
-use crate::answer::{Limits, PREFIX_BYTES};
-use crate::body::{Hold, Outgoing, Stamps};
+use crate::answer::Limits;
+pub use crate::body::Outgoing;
+use crate::body::{Hold, Stamps};
 use crate::connections::Connections;
 use crate::credit::{Credit, NoAnswer};
 use crate::incoming::{Failed, Incoming, page_status};
 use crate::status::refusal;
 
-/// How long the rest of an answer that is not of gRPC is waited for: it only makes a sentence.
-pub(crate) const PAGE_PATIENCE: Duration = Duration::from_secs(1);
-
 /// How often a call goes to another connection because its own was gone before any of it was sent.
 const MOST_UNSENT: usize = 3;
 
-/// The head of a request for the RPC of this name, such as `LongSync`.
-pub(crate) fn head(
+/// The path of the RPC of the contract with this name, such as `LongSync`.
+///
+/// # Panics
+/// When it is not a name.
+pub fn path(name: &str) -> PathAndQuery {
+    let path = PathAndQuery::try_from(format!("/{SERVICE_NAME}/{name}"));
+    path.expect("the names of the contract are valid in a path")
+}
+
+/// The head of a request to this path of a [target's origin](crate::Target::origin).
+///
+/// # Panics
+/// When the timeout is longer than gRPC can say: 99,999,999 hours.
+pub fn head(
     origin: Uri,
-    rpc: &str,
+    path: PathAndQuery,
     metadata: &MetadataMap,
     timeout: Option<Duration>,
 ) -> Request<()> {
@@ -49,8 +60,7 @@ pub(crate) fn head(
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     let mut parts = origin.into_parts();
-    let path = PathAndQuery::try_from(format!("/{SERVICE_NAME}/{rpc}"));
-    parts.path_and_query = Some(path.expect("the names of the contract are valid in a path"));
+    parts.path_and_query = Some(path);
     let mut head = Request::new(());
     *head.method_mut() = Method::POST;
     *head.uri_mut() = Uri::from_parts(parts).expect("a target has a scheme and an authority");
@@ -58,24 +68,13 @@ pub(crate) fn head(
     head
 }
 
-/// A message behind its prefix: `fields`, then `more` of them, both encoded.
-pub(crate) fn framed(fields: &[u8], more: &[u8]) -> Bytes {
-    let length = fields.len() + more.len();
-    let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + length);
-    bytes.put_u8(0);
-    bytes.put_u32(u32::try_from(length).expect("a plan's message is less than 4 GiB"));
-    bytes.put_slice(fields);
-    bytes.put_slice(more);
-    bytes.freeze()
-}
-
 /// The body of a request of one message.
-pub(crate) fn whole(message: &impl Message) -> Outgoing {
-    Outgoing::Whole(framed(&message.encode_to_vec(), &[]))
+pub fn whole(message: &impl Message) -> Outgoing {
+    Outgoing::Whole(frame::encoded(message))
 }
 
 /// The body of a request of many messages, each made when HTTP/2 has window for it.
-pub(crate) fn open<M: Message + Default + 'static>(
+pub fn open<M: Message + Default + 'static>(
     messages: impl Iterator<Item = M> + Send + 'static,
 ) -> Outgoing {
     let encoder = Codec::<M, M>::default().encoder();
@@ -85,7 +84,7 @@ pub(crate) fn open<M: Message + Default + 'static>(
 
 /// The calls that were made again, and what refused the first of them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Retried(Arc<Mutex<(usize, Option<String>)>>);
+pub struct Retried(Arc<Mutex<(usize, Option<String>)>>);
 
 impl Retried {
     fn add(&self, refusal: String) {
@@ -95,19 +94,22 @@ impl Retried {
     }
 
     /// How many there are, and in HTTP/2's words what refused the first.
-    pub(crate) fn read(&self) -> (usize, Option<String>) {
+    pub fn read(&self) -> (usize, Option<String>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 /// What the tries of a call have in common.
 #[derive(Debug)]
-pub(crate) struct Rpc<'a> {
-    pub(crate) connections: &'a Connections,
-    /// Of the first try the time when it was sent, of the last when it was done.
-    pub(crate) stamps: &'a Stamps,
-    pub(crate) retried: &'a Retried,
-    pub(crate) limits: Limits,
+pub struct Rpc<'a> {
+    /// Where another connection comes from.
+    pub connections: &'a Connections,
+    /// The time of the first try when it was sent, and of the last when it was done.
+    pub stamps: &'a Stamps,
+    /// Where it is noted that the call was made again.
+    pub retried: &'a Retried,
+    /// What its answer may be.
+    pub limits: Limits,
 }
 
 impl Rpc<'_> {
@@ -116,7 +118,10 @@ impl Rpc<'_> {
     ///
     /// # Errors
     /// When it has failed by then.
-    pub(crate) async fn begin(
+    ///
+    /// # Cancel safety
+    /// The call is reset, and a connection that is being opened is dropped.
+    pub async fn begin(
         &self,
         mut credit: Credit,
         request: impl Fn() -> (Request<()>, Outgoing),
@@ -149,7 +154,7 @@ impl Rpc<'_> {
 
 /// The answers of a call, as they come. Dropped before their end, they reset the call.
 #[derive(Debug)]
-pub(crate) struct Answers {
+pub struct Answers {
     incoming: Incoming,
     hold: Hold,
 }
@@ -176,7 +181,7 @@ impl Answers {
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub(crate) async fn next<M: Message + Default>(&mut self) -> Result<Option<M>, Status> {
+    pub async fn next<M: Message + Default>(&mut self) -> Result<Option<M>, Status> {
         let came = poll_fn(|cx| self.incoming.poll_message(cx)).await;
         let came = came.map_err(|why| match why {
             Failed::Said(status) => status,
@@ -194,18 +199,18 @@ impl Answers {
 ///
 /// # Errors
 /// When it is not one.
-pub(crate) fn decoded<M: Message + Default>(message: Bytes) -> Result<M, Status> {
+pub fn decoded<M: Message + Default>(message: Bytes) -> Result<M, Status> {
     M::decode(message).map_err(|error| {
         Status::internal(format!("a message is not the protobuf of this RPC's answer: {error}"))
     })
 }
 
 /// The end of an exchange whose server answers what was not asked.
-pub(crate) fn answered_unsent(id: u64) -> Status {
+pub fn answered_unsent(id: u64) -> Status {
     Status::internal(format!("the server answered message {id}, which was not sent"))
 }
 
 /// The end of an exchange whose server has answered more than once.
-pub(crate) fn answered_twice(id: u64) -> Status {
+pub fn answered_twice(id: u64) -> Status {
     Status::internal(format!("the server answered message {id} twice"))
 }

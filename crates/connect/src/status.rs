@@ -4,11 +4,10 @@ use std::io;
 
 use h2::Reason;
 use longsync::v1::Timing;
+use longsync_text::said::{printable, quoted};
 use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{StatusExt as _, pb};
-
-use crate::said::{printable, quoted};
 
 /// A status code's name, as gRPC's statuscodes.md has it.
 pub fn code_name(code: Code) -> &'static str {
@@ -34,7 +33,7 @@ pub fn code_name(code: Code) -> &'static str {
 }
 
 /// The name of the code in a message's failure: that it is OK is not believed of a failure.
-pub(crate) fn failure_name(code: i32) -> &'static str {
+pub fn failure_name(code: i32) -> &'static str {
     match Code::from_i32(code) {
         Code::Ok => code_name(Code::Unknown),
         code => code_name(code),
@@ -42,7 +41,7 @@ pub(crate) fn failure_name(code: i32) -> &'static str {
 }
 
 /// What a server of ours saw of a call that failed.
-pub(crate) fn timing(status: &Status) -> Option<Timing> {
+pub fn timing(status: &Status) -> Option<Timing> {
     let rich = pb::Status::decode(status.details()).ok()?;
     let detail =
         rich.details.into_iter().find(|detail| detail.type_url == longsync::TIMING_TYPE_URL)?;
@@ -50,14 +49,14 @@ pub(crate) fn timing(status: &Status) -> Option<Timing> {
 }
 
 /// The field that a status says is wrong.
-pub(crate) fn wrong_field(status: &Status) -> Option<String> {
+pub fn wrong_field(status: &Status) -> Option<String> {
     let violation = status.get_details_bad_request()?.field_violations.into_iter().next()?;
     Some(violation.field)
 }
 
 /// Whether the server says that it never looked at a call: its stream is above the last of a GOAWAY,
 /// or was refused. Then it may be made again (RFC 9113, 8.7).
-pub(crate) fn is_unseen(error: &h2::Error) -> bool {
+pub fn is_unseen(error: &h2::Error) -> bool {
     // h2 tells a GOAWAY of the peer's only to the streams above the last that it names.
     let is_refused = error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM);
     error.is_remote() && is_refused
@@ -73,7 +72,7 @@ pub(crate) fn refusal(error: &h2::Error) -> String {
 }
 
 /// The status of a call that ended by an error of HTTP/2 (gRPC's PROTOCOL-HTTP2.md, "Errors").
-pub(crate) fn from_h2(error: &h2::Error) -> Status {
+pub fn from_h2(error: &h2::Error) -> Status {
     let code = match error.reason() {
         Some(_) if error.is_go_away() => Code::Unavailable,
         Some(Reason::REFUSED_STREAM) | None => Code::Unavailable,
@@ -87,7 +86,7 @@ pub(crate) fn from_h2(error: &h2::Error) -> Status {
 
 /// The same of a call that may have begun, on a connection that HTTP/2 says was `lost` by another
 /// error: a GOAWAY that came before the connection was closed tells why it was. That the server never
-/// looked at the call is not believed where it has begun to answer.
+/// looked at the call is not believed if it has begun to answer.
 pub(crate) fn from_lost(error: &h2::Error, lost: Option<&h2::Error>) -> Status {
     let status = from_h2(error);
     if is_unseen(error) {

@@ -13,15 +13,16 @@ pub struct Target {
     origin: Uri,
 }
 
-/// Why a text is no target, and what would be one.
+/// Why a text is not a target, and what would be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NotATarget {
     /// TLS is asked for.
     #[error(
         "https:// is not supported yet: call a server without TLS, such as http://127.0.0.1:9000"
     )]
     Tls,
-    /// It is no URL of a server.
+    /// It is not the URL of a server.
     #[error("`{0}` is not the URL of a server: write one such as http://127.0.0.1:9000")]
     NotAUrl(String),
 }
@@ -32,8 +33,8 @@ impl Target {
         self.origin.clone()
     }
 
-    /// The host and, where it was given, the port, as a `Host` header has them.
-    pub(crate) fn authority(&self) -> &str {
+    /// The host and, if it was given, the port, as a `Host` header has them.
+    pub fn authority(&self) -> &str {
         self.authority.as_str()
     }
 
@@ -74,7 +75,23 @@ impl FromStr for Target {
     }
 }
 
-/// A host, perhaps a port, and nobody's name or password. What stands behind the host and is no port
+impl TryFrom<&str> for Target {
+    type Error = NotATarget;
+
+    fn try_from(text: &str) -> Result<Self, NotATarget> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = NotATarget;
+
+    fn try_from(text: String) -> Result<Self, NotATarget> {
+        text.parse()
+    }
+}
+
+/// A host, perhaps a port, and nobody's name or password. What stands behind the host and is not a port
 /// (`:`, `:99999`) `Authority` takes for none.
 fn is_plain(authority: &Authority) -> bool {
     let host = authority.host();

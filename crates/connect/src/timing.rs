@@ -7,12 +7,12 @@ use longsync_text::duration::LONGEST;
 
 /// A duration as a server says it; [`None`] if it is missing, negative, malformed, or longer than any
 /// wait of ours may be.
-pub(crate) fn plausible(duration: Option<&prost_types::Duration>) -> Option<Duration> {
+pub fn plausible(duration: Option<&prost_types::Duration>) -> Option<Duration> {
     from_proto(duration?).ok().filter(is_plausible)
 }
 
 /// Whether a wait may have lasted this long.
-pub(crate) fn is_plausible(duration: &Duration) -> bool {
+pub fn is_plausible(duration: &Duration) -> bool {
     *duration <= LONGEST
 }
 

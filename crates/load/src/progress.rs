@@ -11,7 +11,7 @@ pub struct Progress(Arc<Mutex<Vec<Arc<Tally>>>>);
 /// slow one another.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     sent: AtomicU64,
     ended: AtomicU64,
 }
@@ -28,7 +28,7 @@ impl Progress {
     }
 
     /// The counters of one more worker.
-    pub(super) fn tally(&self) -> Arc<Tally> {
+    pub(crate) fn tally(&self) -> Arc<Tally> {
         let tally = Arc::<Tally>::default();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&tally));
         tally
@@ -42,12 +42,12 @@ impl Progress {
 
 impl Tally {
     /// One more was sent.
-    pub(super) fn sent(&self) {
+    pub(crate) fn sent(&self) {
         add(&self.sent, 1);
     }
 
     /// One more has ended.
-    pub(super) fn ended(&self) {
+    pub(crate) fn ended(&self) {
         add(&self.ended, 1);
     }
 }

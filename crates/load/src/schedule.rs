@@ -3,47 +3,69 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
+use longsync_stats::Moment;
+use longsync_text::duration::LONGEST;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::moment::{Moment, whole_nanos};
-
-/// So many calls in such a time.
+/// A number of calls per time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     calls: NonZeroU64,
     per: Duration,
 }
 
+/// Why a number of calls in a time is not a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotARate {
+    /// The time is zero.
+    #[error(
+        "a rate needs a time above zero: for calls that are all due at once there is a schedule"
+    )]
+    NoTime,
+    /// The time is one that clocks do not hold.
+    #[error("the time of the rate is longer than 365 days: make it shorter")]
+    TooLong,
+}
+
 impl Rate {
-    /// So many calls a second.
+    /// This number of calls per second.
     pub const fn per_second(calls: NonZeroU64) -> Self {
         Self { calls, per: Duration::from_secs(1) }
     }
 
-    /// So many calls in `per`; with a `per` of zero they are due at once.
-    pub const fn new(calls: NonZeroU64, per: Duration) -> Self {
-        Self { calls, per }
+    /// This number of calls per `per`.
+    ///
+    /// # Errors
+    /// When `per` is zero, or longer than 365 days.
+    pub fn new(calls: NonZeroU64, per: Duration) -> Result<Self, NotARate> {
+        match per {
+            Duration::ZERO => Err(NotARate::NoTime),
+            per if per > LONGEST => Err(NotARate::TooLong),
+            per => Ok(Self { calls, per }),
+        }
     }
 }
 
 /// When the calls of a run are due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Schedule {
     /// At equal distances; the first at the run's start.
     Constant(Rate),
-    /// Independently of one another, so many in the mean: the distances are exponential. The same
+    /// Independently of one another, a Poisson process: the distances are exponential. The same
     /// seed gives the same due times on every system and with any number of workers.
     Poisson {
-        /// How many in the mean.
+        /// How many on average.
         rate: Rate,
         /// Which of the possible runs.
         seed: u64,
     },
     /// All of them at the run's start.
     AtOnce,
-    /// Not at times of their own: a call begins when another has ended, so that always so many are
-    /// in flight. Such calls have no due time, thus no response time and no lag.
+    /// Not at times of their own: a call begins when another has ended, so that always the same
+    /// number is in flight. Such calls have no due time, thus no response time and no lag.
     Closed {
         /// How many.
         in_flight: NonZeroUsize,
@@ -52,25 +74,25 @@ pub enum Schedule {
 
 /// Which of the calls of a run are a worker's: every `of`th, from the `index`th on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Share {
+pub(crate) struct Share {
     index: u64,
     of: NonZeroU64,
 }
 
 impl Share {
-    /// The share of the worker with this index among so many.
-    pub(super) fn of(index: usize, workers: NonZeroUsize) -> Self {
+    /// The share of the worker with this index, of all workers.
+    pub(crate) fn of(index: usize, workers: NonZeroUsize) -> Self {
         let of = NonZeroU64::try_from(workers).unwrap_or(NonZeroU64::MIN);
         Self { index: index as u64 % of, of }
     }
 
     /// The number, among all calls of the run, of this worker's `nth`.
-    pub(super) fn number(self, nth: u64) -> u64 {
+    pub(crate) fn number(self, nth: u64) -> u64 {
         nth.saturating_mul(self.of.get()).saturating_add(self.index)
     }
 
     /// How many of `total` things fall to this worker.
-    pub(super) fn portion(self, total: usize) -> usize {
+    pub(crate) fn portion(self, total: usize) -> usize {
         let total = total as u64;
         let portion = total / self.of + u64::from(total % self.of > self.index);
         usize::try_from(portion).unwrap_or(usize::MAX)
@@ -78,15 +100,15 @@ impl Share {
 }
 
 impl Schedule {
-    /// The due times of one worker's share, without end: never going back. [`None`] where calls have
+    /// The due times of one worker's share, without end: never going back. [`None`] if calls have
     /// none.
-    pub(super) fn arrivals(self, share: Share) -> Option<Arrivals> {
+    pub(crate) fn arrivals(&self, share: Share) -> Option<Arrivals> {
         let law = match self {
-            Self::Constant(rate) => Law::Constant(rate),
-            Self::AtOnce => Law::Constant(Rate::new(NonZeroU64::MIN, Duration::ZERO)),
+            Self::Constant(rate) => Law::Constant(*rate),
+            Self::AtOnce => Law::AtOnce,
             Self::Poisson { rate, seed } => Law::Poisson(Box::new(Exponential {
-                random: ChaCha8Rng::seed_from_u64(seed),
-                mean_ns: nanos_between(rate),
+                random: ChaCha8Rng::seed_from_u64(*seed),
+                mean_ns: nanos_between(*rate),
                 reached_ns: 0.0,
             })),
             Self::Closed { .. } => return None,
@@ -97,12 +119,12 @@ impl Schedule {
 
 #[expect(clippy::cast_precision_loss, reason = "a mean distance to 15 digits is enough")]
 fn nanos_between(rate: Rate) -> f64 {
-    whole_nanos(rate.per) as f64 / rate.calls.get() as f64
+    rate.per.as_nanos() as f64 / rate.calls.get() as f64
 }
 
 /// The due times of a worker's calls, and the calls' numbers.
 #[derive(Debug)]
-pub(super) struct Arrivals {
+pub(crate) struct Arrivals {
     law: Law,
     share: Share,
     nth: u64,
@@ -110,6 +132,7 @@ pub(super) struct Arrivals {
 
 #[derive(Debug)]
 enum Law {
+    AtOnce,
     Constant(Rate),
     Poisson(Box<Exponential>),
 }
@@ -145,6 +168,7 @@ impl Iterator for Arrivals {
     fn next(&mut self) -> Option<(u64, Moment)> {
         let number = self.share.number(self.nth);
         let due_ns = match &mut self.law {
+            Law::AtOnce => 0,
             Law::Constant(rate) => {
                 // From the number itself: nothing adds up.
                 let nanos = u128::from(number) * rate.per.as_nanos() / u128::from(rate.calls.get());
@@ -189,14 +213,14 @@ mod tests {
         Share::of(0, NonZeroUsize::MIN)
     }
 
-    fn due_times(schedule: Schedule, calls: usize) -> Vec<u64> {
+    fn due_times(schedule: &Schedule, calls: usize) -> Vec<u64> {
         let arrivals = schedule.arrivals(alone()).unwrap();
         arrivals.take(calls).map(|(_, due)| due.as_nanos()).collect()
     }
 
     fn schedules() -> impl Strategy<Value = Schedule> {
-        let rate = (1_u64..2_000_000, 0_u64..10_000_000_000)
-            .prop_map(|(calls, per)| Rate::new(count(calls), Duration::from_nanos(per)));
+        let rate = (1_u64..2_000_000, 1_u64..10_000_000_000)
+            .prop_map(|(calls, per)| Rate::new(count(calls), Duration::from_nanos(per)).unwrap());
         prop_oneof![
             rate.clone().prop_map(Schedule::Constant),
             (rate, any::<u64>()).prop_map(|(rate, seed)| Schedule::Poisson { rate, seed }),
@@ -208,7 +232,7 @@ mod tests {
         /// Due times never go back.
         #[test]
         fn due_times_never_go_back(schedule in schedules()) {
-            prop_assert!(due_times(schedule, 200).is_sorted());
+            prop_assert!(due_times(&schedule, 200).is_sorted());
         }
 
         /// However many workers share a run, its calls have the same numbers and due times, and each
@@ -248,16 +272,24 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_has_a_time_that_clocks_hold() {
+        let rate = |per| Rate::new(NonZeroU64::MIN, per);
+        assert_eq!(rate(Duration::ZERO), Err(NotARate::NoTime));
+        assert_eq!(rate(LONGEST + Duration::from_nanos(1)), Err(NotARate::TooLong));
+        assert_eq!(rate(Duration::from_secs(1)), Ok(Rate::per_second(NonZeroU64::MIN)));
+    }
+
+    #[test]
     fn a_seed_means_these_due_times_for_ever() {
         let rate = Rate::per_second(count(1_000));
         let golden = [910_095, 3_431_039, 3_947_614, 5_464_817, 6_724_688];
-        assert_eq!(due_times(Schedule::Poisson { rate, seed: 1 }, 5), golden);
+        assert_eq!(due_times(&Schedule::Poisson { rate, seed: 1 }, 5), golden);
     }
 
     #[test]
     fn poisson_distances_have_the_mean_and_the_spread_of_their_law() {
         let rate = Rate::per_second(count(1_000_000));
-        let due = due_times(Schedule::Poisson { rate, seed: 7 }, 100_000);
+        let due = due_times(&Schedule::Poisson { rate, seed: 7 }, 100_000);
         // The seed was fixed before the first run. At level 0.1 %, 3.29 standard errors: of the
         // mean 1/sqrt(n), 1.04 %; of the share beyond the mean, e^-1, 0.5 % absolute.
         let mean = due[due.len() - 1] / due.len() as u64;

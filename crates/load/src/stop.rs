@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::moment::Moment;
+use longsync_stats::Moment;
 
-/// When a run makes no further calls: after so many, after such a time, or what comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// When a run makes no further calls: after a number of them, after a time, or what comes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {
     calls: u64,
     /// Calls that are due from this time on are not made.
@@ -13,39 +13,49 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// After exactly so many calls.
+    /// After exactly this number of calls.
     pub const fn after_calls(calls: u64) -> Self {
         Self { calls, until: None }
     }
 
-    /// When the calls of such a time have been made.
+    /// When the calls that are due in this time have been made.
     pub const fn after(duration: Duration) -> Self {
         Self { calls: u64::MAX, until: Some(duration) }
     }
 
-    /// After so many calls, or those of such a time, what comes first.
+    /// After this number of calls, or those of this time, what comes first.
     pub const fn after_calls_or(calls: u64, duration: Duration) -> Self {
         Self { calls, until: Some(duration) }
     }
 
     /// Whether the call with this number is made, which is due (in a closed loop: would begin) then.
-    pub(super) fn allows(self, number: u64, due: Moment) -> bool {
+    pub(crate) fn allows(&self, number: u64, due: Moment) -> bool {
         number < self.calls && self.until.is_none_or(|until| due < Moment::START + until)
     }
 
     /// When the run makes no further calls however many it has made.
-    pub(super) fn at_latest(self) -> Option<Moment> {
+    pub(crate) fn at_latest(&self) -> Option<Moment> {
         self.until.map(|until| Moment::START + until)
     }
 
     /// Whether a time or a count ends the run at all.
-    pub(super) const fn is_bounded(self) -> bool {
+    pub(crate) const fn is_bounded(&self) -> bool {
         self.until.is_some() || self.calls < u64::MAX
     }
 
     /// Whether a count does.
-    pub(super) const fn is_counted(self) -> bool {
+    pub(crate) const fn is_counted(&self) -> bool {
         self.calls < u64::MAX
+    }
+
+    /// Whether it allows no call at all.
+    pub(crate) fn is_at_once(&self) -> bool {
+        self.calls == 0 || self.until.is_some_and(|until| until.is_zero())
+    }
+
+    /// The time after which no call is made, if there is one.
+    pub(crate) const fn time(&self) -> Option<Duration> {
+        self.until
     }
 }
 
@@ -55,10 +65,10 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::schedule::{Rate, Schedule, Share};
     use super::*;
+    use crate::schedule::{Rate, Schedule, Share};
 
-    fn made(schedule: Schedule, stop: Stop, workers: NonZeroUsize) -> u64 {
+    fn made(schedule: &Schedule, stop: &Stop, workers: NonZeroUsize) -> u64 {
         let of_worker = |index| {
             let arrivals = schedule.arrivals(Share::of(index, workers)).unwrap();
             arrivals.take_while(|(number, due)| stop.allows(*number, *due)).count() as u64
@@ -79,7 +89,7 @@ mod tests {
             for schedule in
                 [Schedule::Constant(rate), Schedule::Poisson { rate, seed }, Schedule::AtOnce]
             {
-                prop_assert_eq!(made(schedule, Stop::after_calls(calls), workers), calls);
+                prop_assert_eq!(made(&schedule, &Stop::after_calls(calls), workers), calls);
             }
         }
 
@@ -89,9 +99,9 @@ mod tests {
             let schedule = Schedule::Constant(Rate::per_second(NonZeroU64::new(rate).unwrap()));
             let time = Duration::from_secs(seconds);
             let workers = NonZeroUsize::new(3).unwrap();
-            prop_assert_eq!(made(schedule, Stop::after(time), workers), rate * seconds);
+            prop_assert_eq!(made(&schedule, &Stop::after(time), workers), rate * seconds);
             let first = Stop::after_calls_or(calls, time);
-            prop_assert_eq!(made(schedule, first, workers), calls.min(rate * seconds));
+            prop_assert_eq!(made(&schedule, &first, workers), calls.min(rate * seconds));
         }
     }
 }

@@ -1,26 +1,24 @@
-//! One worker thread: its connections, and when it sends on them.
+//! One worker: its connections, and when it sends on them.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{Notify, oneshot};
+use longsync_connect::{ConnectError, Transport};
+use longsync_stats::{Call, Moment, Recorder, Unsent};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::LoadPlan;
-use super::deadlines::Deadlines;
-use super::lane::{Connected, Lane, NotSent, Owner};
-use super::moment::Moment;
-use super::progress::Tally;
-use super::recorder::{Call, Recorder, Unsent};
-use super::run::Run;
-use super::schedule::{Arrivals, Schedule, Share};
-use super::stop::Stop;
-use crate::dial::ConnectError;
+use crate::common::Common;
+use crate::deadlines::Deadlines;
+use crate::lane::{Connected, Lane, NotSent, Owner};
+use crate::method::Method;
+use crate::plan::LoadPlan;
+use crate::progress::Tally;
+use crate::schedule::{Arrivals, Schedule, Share};
+use crate::stop::Stop;
 
 /// How many calls are handed to each connection before it writes them. What was handed over and not
 /// written lies in memory, and counts as sent; but a write of a single call costs as much as one of
@@ -29,34 +27,27 @@ const BATCH_A_LANE: usize = 16;
 
 /// What a worker has when the run is over.
 #[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) recorder: Recorder,
+pub(crate) struct Finished {
+    pub(crate) recorder: Recorder,
     /// When the last of its calls ended.
-    pub(super) last_done: Moment,
+    pub(crate) last_done: Moment,
     /// Whether it gave up its closed loop, for want of a server.
-    pub(super) has_given_up: bool,
+    pub(crate) has_given_up: bool,
 }
 
-/// What a worker thread is given, and what it says.
+/// A worker that has its connections, and has sent nothing.
 #[derive(Debug)]
-pub(super) struct Assignment {
-    pub(super) plan: Arc<LoadPlan>,
-    pub(super) share: Share,
-    pub(super) tally: Arc<Tally>,
-    /// When it has its connections: how many calls they carry.
-    pub(super) connected: oneshot::Sender<Result<usize, ConnectError>>,
-    /// When the run starts.
-    pub(super) start: oneshot::Receiver<Instant>,
-    /// That it ends early.
-    pub(super) interrupt: CancellationToken,
-    pub(super) finished: oneshot::Sender<Finished>,
+pub(crate) struct Prepared<M, T: Transport> {
+    share: Share,
+    common: Common<M, T>,
+    connections: Vec<Connected<T::Io>>,
 }
 
-/// The state of a worker thread.
+/// The state of a worker.
 #[derive(Debug)]
-pub(super) struct Worker {
-    run: Run,
-    lanes: Vec<Rc<Lane>>,
+struct Worker<M: Method, T> {
+    common: Common<M, T>,
+    lanes: Vec<Rc<Lane<M::Answer>>>,
     /// Where the next call is tried first.
     turn: Cell<usize>,
     stop: Stop,
@@ -82,44 +73,37 @@ enum Pace {
     Closed { in_flight: usize, share: Share, begun: Cell<u64> },
 }
 
-impl Assignment {
-    /// Starts the worker's thread.
-    pub(super) fn spawn(self, index: usize) -> io::Result<()> {
-        let runtime = Builder::new_current_thread();
-        let thread = std::thread::Builder::new().name(format!("longsync-load-{index}"));
-        thread.spawn(move || {
-            let mut runtime = runtime;
-            let runtime = runtime.enable_all().build_local(LocalOptions::default());
-            match runtime {
-                Ok(runtime) => runtime.block_on(self.work()),
-                Err(error) => {
-                    let target = &self.plan.target;
-                    let _ = self.connected.send(Err(ConnectError::new(target, error.to_string())));
-                }
-            }
-        })?;
-        Ok(())
+impl<M: Method, T: Transport + 'static> Prepared<M, T> {
+    /// Opens the connections of this share.
+    pub(crate) async fn connect(
+        plan: &LoadPlan<M>,
+        share: Share,
+        common: Common<M, T>,
+    ) -> Result<Self, ConnectError> {
+        let mut connections = Vec::new();
+        for _ in 0..share.portion(plan.connections) {
+            connections.push(Connected::dial(&common).await?);
+        }
+        Ok(Self { share, common, connections })
     }
 
-    async fn work(self) {
-        let Self { plan, share, tally, connected, start, interrupt, finished } = self;
-        let run = Run::new(&plan);
-        let mut connections = Vec::new();
-        for _ in 0..share.portion(plan.connections.get()) {
-            match Connected::dial(&run).await {
-                Ok(connection) => connections.push(connection),
-                Err(error) => return drop(connected.send(Err(error))),
-            }
-        }
-        let streams = connections.iter().map(Connected::max_streams);
-        let streams = streams.fold(0, usize::saturating_add);
-        // Without a start there is no run any more.
-        if connected.send(Ok(streams)).is_err() {
-            return;
-        }
-        let Ok(start) = start.await else { return };
-        run.start(start);
-        let worker = Rc::new(Worker::new(&plan, share, run, connections.len(), tally));
+    /// How many calls its connections carry at once.
+    pub(crate) fn streams(&self) -> usize {
+        self.connections.iter().map(Connected::max_streams).fold(0, usize::saturating_add)
+    }
+
+    /// Makes its share of the calls, from `start` on. The tasks of its connections, which it spawns on its
+    /// thread, end with what runs them: open calls are reset then.
+    pub(crate) async fn work(
+        self,
+        plan: &LoadPlan<M>,
+        start: Instant,
+        tally: Arc<Tally>,
+        interrupt: CancellationToken,
+    ) -> Finished {
+        let Self { share, common, connections } = self;
+        common.start(start);
+        let worker = Rc::new(Worker::new(plan, share, common, connections.len(), tally));
         for (index, connection) in connections.into_iter().enumerate() {
             let lane = Rc::clone(&worker.lanes[index]);
             // All take calls before the first is due.
@@ -131,25 +115,31 @@ impl Assignment {
             tokio::task::spawn_local(async move { worker.end_at_deadlines().await });
         }
         worker.work(plan.schedule.arrivals(share), interrupt).await;
-        let _ = finished.send(worker.finish());
+        worker.finish()
     }
 }
 
-impl Worker {
-    fn new(plan: &LoadPlan, share: Share, run: Run, lanes: usize, tally: Arc<Tally>) -> Self {
+impl<M: Method, T: Transport> Worker<M, T> {
+    fn new(
+        plan: &LoadPlan<M>,
+        share: Share,
+        common: Common<M, T>,
+        lanes: usize,
+        tally: Arc<Tally>,
+    ) -> Self {
         let pace = match plan.schedule {
             Schedule::Closed { in_flight } => Pace::Closed {
                 in_flight: share.portion(in_flight.get()),
                 share,
                 begun: Cell::new(0),
             },
-            _ => Pace::Open { max_in_flight: share.portion(plan.max_in_flight.get()) },
+            _ => Pace::Open { max_in_flight: share.portion(plan.max_in_flight) },
         };
         Self {
-            run,
+            common,
             lanes: (0..lanes).map(|_| Rc::default()).collect(),
             turn: Cell::new(0),
-            stop: plan.stop,
+            stop: plan.stop.clone(),
             grace: plan.grace,
             pace,
             deadlines: plan.deadline.map(Deadlines::new),
@@ -165,21 +155,20 @@ impl Worker {
 
     /// Makes the calls, and gives those that are open at the end their grace.
     async fn work(&self, arrivals: Option<Arrivals>, interrupt: CancellationToken) {
-        let stop = self.stop;
         let mut arrivals = arrivals.map(|arrivals| {
-            arrivals.take_while(move |(number, due)| stop.allows(*number, *due)).peekable()
+            arrivals.take_while(|(number, due)| self.stop.allows(*number, *due)).peekable()
         });
         let making = async {
             match &mut arrivals {
                 Some(arrivals) => self.send_when_due(arrivals).await,
                 None => self.keep_in_flight().await,
             }
-            let over = self.run.sleep_until(self.run.now() + self.grace);
+            let over = self.common.sleep_until(self.common.now() + self.grace);
             until(self.all_ended(), over).await;
         };
         until(making, interrupt.cancelled()).await;
         // Those that were due and not sent when an interrupt came.
-        let now = self.run.now();
+        let now = self.common.now();
         let left = arrivals.into_iter().flatten().take_while(|(_, due)| *due <= now);
         let mut recorder = self.recorder.borrow_mut();
         left.for_each(|(_, due)| recorder.count_unsent(due, Unsent::Blocked));
@@ -204,9 +193,9 @@ impl Worker {
         let mut batch = 0;
         // A call leaves the schedule only when it was sent or counted.
         while let Some((number, due)) = arrivals.peek().copied() {
-            let now = self.run.now();
+            let now = self.common.now();
             if now < due {
-                self.run.sleep_until(due).await;
+                self.common.sleep_until(due).await;
                 batch = 0;
                 continue;
             }
@@ -242,14 +231,14 @@ impl Worker {
     /// [`Owner::lane_moved`]. Returns when no further call is made: also when none was in flight
     /// for the grace, because no connection can be had.
     async fn keep_in_flight(&self) {
-        let mut last_in_flight = self.run.now();
+        let mut last_in_flight = self.common.now();
         while !self.is_closed_over() {
             let whole_batch = self.lanes.len() * BATCH_A_LANE;
             if self.refill(None, whole_batch) == whole_batch {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let now = self.run.now();
+            let now = self.common.now();
             if self.in_flight.get() > 0 {
                 last_in_flight = now;
             } else if now >= last_in_flight + self.grace {
@@ -265,7 +254,7 @@ impl Worker {
         match &self.pace {
             Pace::Open { .. } => true,
             Pace::Closed { share, begun, .. } => {
-                !self.stop.allows(share.number(begun.get()), self.run.now())
+                !self.stop.allows(share.number(begun.get()), self.common.now())
             }
         }
     }
@@ -276,7 +265,7 @@ impl Worker {
         let Pace::Closed { in_flight, share, begun } = &self.pace else { return 0 };
         let missing = in_flight.saturating_sub(self.in_flight.get()).min(most);
         for filled in 0..missing {
-            let (number, now) = (share.number(begun.get()), self.run.now());
+            let (number, now) = (share.number(begun.get()), self.common.now());
             if !self.stop.allows(number, now)
                 || self.send(lane.unwrap_or_else(|| self.turn.get()), number, None, now).is_err()
             {
@@ -298,7 +287,7 @@ impl Worker {
         let lanes = self.lanes.len();
         let mut why = NotSent::Closed;
         for index in (first..lanes).chain(0..first) {
-            match self.lanes[index].send(number, due, now, &self.run) {
+            match self.lanes[index].send(number, due, now, &self.common) {
                 Ok(place) => {
                     self.turn.set(if index + 1 == lanes { 0 } else { index + 1 });
                     self.in_flight.set(self.in_flight.get() + 1);
@@ -323,7 +312,7 @@ impl Worker {
     }
 
     async fn until_moved_or(&self, moment: Moment) {
-        until(self.until_moved(), self.run.sleep_until(moment)).await;
+        until(self.until_moved(), self.common.sleep_until(moment)).await;
     }
 
     async fn end_at_deadlines(&self) {
@@ -339,9 +328,13 @@ impl Worker {
     }
 }
 
-impl Owner for Worker {
-    fn run(&self) -> &Run {
-        &self.run
+impl<M: Method, T: Transport> Owner for Worker<M, T> {
+    type Method = M;
+    type Answer = M::Answer;
+    type Transport = T;
+
+    fn common(&self) -> &Common<M, T> {
+        &self.common
     }
 
     fn ended(&self, call: &Call) {

@@ -26,7 +26,7 @@ impl Percentile {
     /// The value that none exceeds.
     pub const P100: Self = Self(Self::WHOLE);
 
-    /// So many parts of a million, if that is at most the whole.
+    /// The given number of parts of a million, if that is at most the whole.
     pub const fn per_million(parts: u32) -> Option<Self> {
         if parts <= Self::WHOLE { Some(Self(parts)) } else { None }
     }
@@ -50,7 +50,7 @@ pub struct Distribution {
     beyond: u64,
 }
 
-/// Where a percentile lies.
+/// Where a percentile lies. There are no other places: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
     /// Among the values that are less than zero.
@@ -81,7 +81,7 @@ impl Distribution {
         }
     }
 
-    /// Counts so many as longer than any that can be recorded.
+    /// Counts the given number as longer than any that can be recorded.
     pub fn add_beyond(&mut self, count: u64) {
         self.beyond += count;
     }
@@ -116,9 +116,18 @@ impl Distribution {
         self.beyond
     }
 
-    /// The recorded values themselves, in nanoseconds.
-    pub fn values(&self) -> &Histogram<u64> {
-        &self.values
+    /// The shortest of the recorded values, to three digits; [`None`] when there are none.
+    pub fn shortest(&self) -> Option<Duration> {
+        self.has_values().then(|| Duration::from_nanos(self.values.min()))
+    }
+
+    /// The longest of the recorded values, to three digits; [`None`] when there are none.
+    pub fn longest(&self) -> Option<Duration> {
+        self.has_values().then(|| Duration::from_nanos(self.values.max()))
+    }
+
+    fn has_values(&self) -> bool {
+        !self.values.is_empty()
     }
 
     /// The mean of the recorded values.

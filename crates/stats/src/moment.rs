@@ -12,7 +12,7 @@ impl Moment {
     /// The start of the run.
     pub const START: Self = Self(0);
 
-    /// So many nanoseconds after the start.
+    /// The given number of nanoseconds after the start.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
@@ -22,18 +22,21 @@ impl Moment {
         self.0
     }
 
-    /// The moment of `now` in a run that began at `start`.
-    pub(super) fn since(start: Instant, now: Instant) -> Self {
+    /// The moment of `now` in a run that began at `start`; the start itself if `now` is before it.
+    pub fn since(start: Instant, now: Instant) -> Self {
         Self(whole_nanos(now.saturating_duration_since(start)))
     }
 
     /// This moment by the clock that read `start` at the run's start.
-    pub(super) fn instant(self, start: Instant) -> Instant {
+    ///
+    /// # Panics
+    /// When the clock cannot read that late.
+    pub fn instant(self, start: Instant) -> Instant {
         start + Duration::from_nanos(self.0)
     }
 
     /// The time from `earlier` until this, in nanoseconds; below zero when it was not earlier.
-    pub(super) fn nanos_since(self, earlier: Self) -> i64 {
+    pub fn nanos_since(self, earlier: Self) -> i64 {
         // Two moments of one run are less than 292 years apart.
         self.0.wrapping_sub(earlier.0).cast_signed()
     }
@@ -49,6 +52,6 @@ impl Add<Duration> for Moment {
 }
 
 /// A duration in whole nanoseconds; one beyond 584 years is cut down to that.
-pub(super) fn whole_nanos(duration: Duration) -> u64 {
+pub(crate) fn whole_nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -3,10 +3,9 @@
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use tonic::Code;
-
-use super::distribution::Distribution;
-use super::moment::{Moment, whole_nanos};
+use crate::distribution::Distribution;
+use crate::moment::{Moment, whole_nanos};
+use crate::status_code::{CODES, StatusCode};
 
 /// One call that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +17,7 @@ pub struct Call {
     /// When the end of its stream, or its reset, was read, or its own deadline came.
     pub done: Moment,
     /// How it ended.
-    pub code: Code,
+    pub code: StatusCode,
     /// What the server saw of it, where it has said so.
     pub waits: Option<Waits>,
     /// Whether it was this side that ended it, at its deadline: then it would have taken longer.
@@ -26,6 +25,14 @@ pub struct Call {
     /// Whether the server says that it never looked at it: its stream was above the last of a GOAWAY,
     /// or was refused.
     pub is_refused: bool,
+}
+
+impl Call {
+    /// A call of a closed loop of which the server has said nothing, and which was neither cut nor
+    /// refused.
+    pub const fn new(sent: Moment, done: Moment, code: StatusCode) -> Self {
+        Self { due: None, sent, done, code, waits: None, is_cut: false, is_refused: false }
+    }
 }
 
 /// What the server says of a call's wait.
@@ -41,6 +48,7 @@ pub struct Waits {
 
 /// Why a call that was due was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unsent {
     /// As many calls as the plan allows were in flight.
     InFlightLimit,
@@ -103,7 +111,7 @@ impl Times {
 /// [m]: Recorder::merge
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recorder {
-    statuses: [u64; STATUSES],
+    statuses: [u64; CODES],
     ok: Times,
     failed: Times,
     lag: Distribution,
@@ -118,9 +126,6 @@ pub struct Recorder {
     from: Moment,
 }
 
-/// gRPC's codes are 0 to 16.
-const STATUSES: usize = 17;
-
 impl Recorder {
     /// Records nothing yet, and never the calls that are due before `warm_up` is over.
     pub fn new(warm_up: Duration) -> Self {
@@ -132,10 +137,10 @@ impl Recorder {
         if self.is_warm_up(call.due.unwrap_or(call.sent)) {
             return;
         }
-        self.statuses[call.code as usize] += 1;
+        self.statuses[call.code.index()] += 1;
         self.cut += u64::from(call.is_cut);
         self.refused += u64::from(call.is_refused);
-        let is_ok = call.code == Code::Ok;
+        let is_ok = call.code == StatusCode::OK;
         let times = if is_ok { &mut self.ok } else { &mut self.failed };
         let service_time_ns = call.done.nanos_since(call.sent);
         times.service_time.record(service_time_ns);
@@ -207,14 +212,14 @@ impl Recorder {
         self.statuses.iter().sum()
     }
 
-    /// How many ended with this status.
-    pub fn ended_with(&self, code: Code) -> u64 {
-        self.statuses[code as usize]
+    /// How many ended with this status, such as 0 or tonic's `Code::Ok`.
+    pub fn ended_with(&self, code: impl Into<i32>) -> u64 {
+        self.statuses[StatusCode::from(code.into()).index()]
     }
 
     /// The statuses with which calls ended, and how many with each.
-    pub fn statuses(&self) -> impl Iterator<Item = (Code, u64)> {
-        let counted = (0..).map(Code::from_i32).zip(self.statuses);
+    pub fn statuses(&self) -> impl Iterator<Item = (StatusCode, u64)> {
+        let counted = StatusCode::all().zip(self.statuses);
         counted.filter(|(_, count)| *count > 0)
     }
 
@@ -294,8 +299,8 @@ fn signed_nanos(duration: Duration) -> i64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::distribution::{Percentile, Reading};
     use super::*;
+    use crate::distribution::{Percentile, Reading};
 
     #[derive(Debug, Clone)]
     enum Event {
@@ -317,7 +322,7 @@ mod tests {
         });
         let call = (
             (proptest::option::of(moments()), moments(), moments()),
-            (0_i32..17).prop_map(Code::from_i32),
+            (0_i32..17).prop_map(StatusCode::from),
             proptest::option::of(waits),
             any::<(bool, bool)>(),
         )
@@ -397,7 +402,7 @@ mod tests {
                 due: Some(due),
                 sent: due,
                 done,
-                code: Code::Ok,
+                code: StatusCode::OK,
                 waits: None,
                 is_cut: false,
                 is_refused: false,
@@ -422,7 +427,7 @@ mod tests {
             due: Some(millis(100)),
             sent: millis(102),
             done: millis(140),
-            code: Code::Ok,
+            code: StatusCode::OK,
             waits: Some(waits),
             is_cut: false,
             is_refused: false,
@@ -450,7 +455,7 @@ mod tests {
             due: None,
             sent: millis(0),
             done: millis(4),
-            code: Code::Ok,
+            code: StatusCode::OK,
             waits: Some(waits),
             is_cut: false,
             is_refused: false,

@@ -9,7 +9,7 @@ const MOST_CHARACTERS: usize = 200;
 
 /// Whether a character does something other than being seen: controls (C0, DEL, C1), marks that
 /// change the direction of text, line separators, and what is not a character at all.
-pub(crate) fn is_unseen(character: char) -> bool {
+pub fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -26,7 +26,7 @@ pub(crate) fn is_unseen(character: char) -> bool {
 }
 
 /// `text` with each character that is not seen written as its escape, such as `\u{1b}` or `\n`.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unseen) {
         return Cow::Borrowed(text);
     }
@@ -42,7 +42,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// At most the given number of characters of `text`, printable; what was left out is counted.
-pub(crate) fn shortened(text: &str, most: usize) -> String {
+pub fn shortened(text: &str, most: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(most) else {
         return printable(text).into_owned();
     };
@@ -52,7 +52,7 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
 }
 
 /// `text` in back quotes, for a sentence about it: printable, and of a long one the beginning.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     match text.char_indices().nth(MOST_CHARACTERS) {
         None => format!("`{}`", printable(text)),
         Some((end, _)) => format!("`{}...`", printable(&text[..end])),
@@ -60,7 +60,7 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// The same of bytes that should be text; what is not UTF-8 is replaced.
-pub(crate) fn quoted_bytes(bytes: &[u8]) -> String {
+pub fn quoted_bytes(bytes: &[u8]) -> String {
     quoted(&String::from_utf8_lossy(bytes))
 }
 

@@ -5,13 +5,12 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
+use longsync_text::grouped;
+use longsync_text::said::quoted_bytes;
 use percent_encoding::percent_decode;
 use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::pb;
-
-use crate::figures::grouped;
-use crate::said::quoted_bytes;
 
 const STATUS: &str = "grpc-status";
 const MESSAGE: &str = "grpc-message";

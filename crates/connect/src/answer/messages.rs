@@ -1,16 +1,7 @@
 //! The messages in the bytes of an answer: each behind a flag and its length.
 
 use bytes::{Buf as _, Bytes, BytesMut};
-
-/// A byte that says whether the message is compressed, and four of length.
-pub(crate) const PREFIX_BYTES: usize = 5;
-
-/// What stands before a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Prefix {
-    pub(super) flag: u8,
-    pub(super) length: usize,
-}
+use longsync::frame::{PREFIX_BYTES, Prefix};
 
 /// Bytes that came and are not read yet. Their room grows as they come, whatever a prefix promises;
 /// those of a single chunk are not copied.
@@ -38,14 +29,14 @@ impl Messages {
     /// What stands before the next message, once all of that has come.
     #[inline]
     pub(super) fn prefix(&self) -> Option<Prefix> {
-        let (prefix, _) = self.bytes().split_first_chunk::<PREFIX_BYTES>()?;
-        let [flag, length @ ..] = *prefix;
-        Some(Prefix { flag, length: usize::try_from(u32::from_be_bytes(length)).ok()? })
+        let (prefix, _) = self.bytes().split_first_chunk()?;
+        Some(Prefix::read(*prefix))
     }
 
-    /// The next message, which has this length, once all of it has come.
+    /// The next message, which stands behind this prefix, once all of it has come.
     #[inline]
-    pub(super) fn take(&mut self, length: usize) -> Option<Bytes> {
+    pub(super) fn take(&mut self, Prefix { length, .. }: Prefix) -> Option<Bytes> {
+        let length = usize::try_from(length).ok()?;
         if self.bytes().len() - PREFIX_BYTES < length {
             return None;
         }
@@ -77,13 +68,7 @@ mod tests {
     use super::*;
 
     fn framed(messages: &[Vec<u8>]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for message in messages {
-            bytes.push(0);
-            bytes.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-            bytes.extend(message);
-        }
-        bytes
+        messages.iter().flat_map(|message| longsync::frame::framed(message, &[])).collect()
     }
 
     /// All messages of bytes that come in chunks of at most this size.
@@ -92,9 +77,7 @@ mod tests {
         let mut read = Vec::new();
         for chunk in bytes.chunks(chunk) {
             messages.add(Bytes::copy_from_slice(chunk));
-            while let Some(message) =
-                messages.prefix().and_then(|prefix| messages.take(prefix.length))
-            {
+            while let Some(message) = messages.prefix().and_then(|prefix| messages.take(prefix)) {
                 read.push(message.to_vec());
             }
         }
@@ -131,7 +114,7 @@ mod tests {
         messages.add(Bytes::from_static(b"\0\xff\xff"));
         messages.add(Bytes::from_static(b"\xff\xff"));
         let prefix = messages.prefix().unwrap();
-        assert_eq!((prefix.length, messages.take(prefix.length)), (u32::MAX as usize, None));
+        assert_eq!((prefix.length, messages.take(prefix)), (u32::MAX, None));
         assert!(messages.rest.capacity() < 100);
     }
 }

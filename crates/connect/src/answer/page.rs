@@ -2,9 +2,8 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
+use longsync_text::said::{quoted, quoted_bytes};
 use tonic::{Code, Status};
-
-use crate::said::{quoted, quoted_bytes};
 
 /// The head of such an answer, and the beginning of its body.
 #[derive(Debug)]
@@ -68,7 +67,7 @@ impl Page {
 
 /// The first line of a text that has something in it; [`None`] when the bytes are not text. Their end
 /// may be missing.
-pub(crate) fn first_line(bytes: &[u8]) -> Option<String> {
+pub fn first_line(bytes: &[u8]) -> Option<String> {
     let line =
         bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty())?;
     let text = match str::from_utf8(line) {

@@ -2,31 +2,32 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use longsync::frame::{PLAIN, Prefix};
+use longsync_text::said::quoted_bytes;
+use longsync_text::{counted, grouped};
 use tonic::{Code, Status};
 
 use super::ending::{Seen, ending};
-use super::messages::{Messages, Prefix};
+use super::messages::Messages;
 use super::page::{Page, is_grpc};
-use crate::figures::{counted, grouped};
-use crate::said::quoted_bytes;
 
 /// What is read of the body of an answer that is not of gRPC, for its first line.
-pub(crate) const PAGE_BYTES: usize = 4 * 1024;
+pub const PAGE_BYTES: usize = 4 * 1024;
 
 /// What an answer may be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// How many bytes a message may have.
-    pub(crate) message_bytes: usize,
+    pub message_bytes: usize,
     /// How many messages were asked for.
-    pub(crate) expected: Expected,
+    pub expected: Expected,
     /// How much of a page is read: [`PAGE_BYTES`], or nothing if nobody wants its sentence.
-    pub(crate) page_bytes: usize,
+    pub page_bytes: usize,
 }
 
-/// How many messages were asked for.
+/// How many messages were asked for. There are no other kinds of RPC: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Expected {
+pub enum Expected {
     /// One, by the kind of RPC.
     One,
     /// This many, in a stream.
@@ -35,7 +36,7 @@ pub(crate) enum Expected {
 
 /// Reads one answer: its head, then its chunks and the messages in them, then its end.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub struct Reader {
     limits: Limits,
     taken: u64,
     /// Whether the head has said that the call ended well, as that of an answer without messages may.
@@ -56,11 +57,7 @@ impl Reader {
     ///
     /// # Errors
     /// When it says that the call has failed, or is larger than any honest one.
-    pub(crate) fn new(
-        http: StatusCode,
-        headers: &HeaderMap,
-        limits: Limits,
-    ) -> Result<Self, Status> {
+    pub fn new(http: StatusCode, headers: &HeaderMap, limits: Limits) -> Result<Self, Status> {
         let seen = Seen::among(headers)?;
         let said = ending(headers, &seen).transpose()?;
         let is_grpc = seen.content_type.is_some_and(is_grpc);
@@ -77,19 +74,19 @@ impl Reader {
     }
 
     /// Whether this is an answer of another kind than gRPC's.
-    pub(crate) fn is_page(&self) -> bool {
+    pub fn is_page(&self) -> bool {
         matches!(self.state, State::Page(_))
     }
 
     /// Whether nothing that may still come is of interest.
     #[inline]
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         matches!(&self.state, State::Page(page) if page.is_full())
     }
 
     /// Adds a chunk. All messages are to be taken before the next.
     #[inline]
-    pub(crate) fn add(&mut self, chunk: Bytes) {
+    pub fn add(&mut self, chunk: Bytes) {
         match &mut self.state {
             State::Messages(messages) => messages.add(chunk),
             State::Page(page) => page.add(&chunk),
@@ -101,14 +98,14 @@ impl Reader {
     /// # Errors
     /// As soon as its prefix is seen to be wrong, or it is one too many.
     #[inline]
-    pub(crate) fn message(&mut self) -> Result<Option<Bytes>, Status> {
+    pub fn message(&mut self) -> Result<Option<Bytes>, Status> {
         let State::Messages(messages) = &mut self.state else { return Ok(None) };
         let Some(prefix) = messages.prefix() else { return Ok(None) };
         if self.taken == self.limits.expected.number() {
             return Err(self.limits.expected.one_too_many());
         }
         check(prefix, self.limits.message_bytes, self.encoding.as_deref())?;
-        let message = messages.take(prefix.length);
+        let message = messages.take(prefix);
         self.taken += u64::from(message.is_some());
         Ok(message)
     }
@@ -119,7 +116,7 @@ impl Reader {
     /// # Errors
     /// How it failed.
     #[inline]
-    pub(crate) fn end(&self, trailers: Option<&HeaderMap>) -> Result<(), Status> {
+    pub fn end(&self, trailers: Option<&HeaderMap>) -> Result<(), Status> {
         let said = match trailers {
             Some(trailers) => ending(trailers, &Seen::among(trailers)?).transpose()?,
             None => None,
@@ -156,7 +153,7 @@ fn check(
     encoding: Option<&HeaderValue>,
 ) -> Result<(), Status> {
     match (flag, encoding) {
-        (0, _) => {}
+        (PLAIN, _) => {}
         (1, Some(encoding)) => {
             return Err(Status::internal(format!(
                 "a message is compressed with {}, which this client did not ask for and cannot read",
@@ -174,6 +171,7 @@ fn check(
             )));
         }
     }
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > most {
         return Err(Status::resource_exhausted(format!(
             "a message of {} bytes is announced, and at most {} are taken: raise --max-answer-bytes",
