@@ -54,6 +54,8 @@ pub(crate) struct Record {
     /// In accept order, from 0.
     number: u64,
     peer: Option<SocketAddr>,
+    /// How many requests have come that are calls.
+    requests: AtomicU64,
     opened: Instant,
     last_read_ns: AtomicU64,
     /// When the first byte came after [`Record::expect_head`], or [`NONE_YET`].
@@ -92,7 +94,7 @@ impl Wish {
     pub(crate) fn carried_out(self, worker: &Worker) -> Box<dyn Error + Send + Sync> {
         match self {
             Self::TooManyWalks => {
-                worker.shared.connections_of_walks.fetch_add(1, Relaxed);
+                worker.shared().connections_of_walks.fetch_add(1, Relaxed);
                 let why = "a client changed the window of all streams, or said GOAWAY, more than \
                            100 times in a second: its connection is closed";
                 tracing::warn!("{why}");
@@ -138,10 +140,11 @@ impl Record {
     pub(crate) fn open(worker: &Arc<Worker>, number: u64, peer: Option<SocketAddr>) -> Arc<Self> {
         worker.connection_opened();
         Arc::new(Self {
-            opened: worker.timer.now(),
+            opened: worker.timer().now(),
             worker: Arc::clone(worker),
             number,
             peer,
+            requests: AtomicU64::new(0),
             last_read_ns: AtomicU64::new(0),
             head_began_ns: AtomicU64::new(NONE_YET),
             turn: AtomicU64::new(TURN_COST),
@@ -181,6 +184,13 @@ impl Record {
         self.peer
     }
 
+    /// The number of the request that begins now, in the order in which they come, from 0.
+    pub(crate) fn next_request(&self) -> u64 {
+        let number = self.requests.load(Relaxed);
+        self.requests.store(number + 1, Relaxed);
+        number
+    }
+
     /// When the last read that brought something returned.
     pub(crate) fn last_read(&self) -> Instant {
         self.opened + Duration::from_nanos(self.last_read_ns.load(Relaxed))
@@ -198,7 +208,7 @@ impl Record {
     }
 
     fn since_opened(&self) -> u64 {
-        let since = self.worker.timer.now().saturating_duration_since(self.opened);
+        let since = self.worker.timer().now().saturating_duration_since(self.opened);
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 }
@@ -399,13 +409,12 @@ impl Record {
     /// not include the last sixteenth, which is kept for connections that hold little.
     #[must_use]
     pub(crate) fn hold(&self, bytes: u64) -> bool {
-        let budget = &self.worker.shared.buffered_bytes;
         let before = self.held_bytes.load(Relaxed);
         let held = before.saturating_add(bytes);
         if held > TINY_BYTES && !self.has_share(before, bytes) {
             return false;
         }
-        let is_held = budget.take(self.worker.index, bytes);
+        let is_held = self.worker.take_bytes(bytes);
         if is_held {
             self.held_bytes.store(held, Relaxed);
         }
@@ -414,9 +423,8 @@ impl Record {
 
     /// Whether so many more bytes than were held `before` are within this connection's part.
     fn has_share(&self, before: u64, bytes: u64) -> bool {
-        let budget = &self.worker.shared.buffered_bytes;
-        let reserve = budget.limit() / RESERVED_SHARE;
-        let left = budget.left();
+        let reserve = self.worker.limits().max_buffered_bytes / RESERVED_SHARE;
+        let left = self.worker.bytes_left();
         if before.saturating_add(bytes) <= SMALL_BYTES {
             return bytes <= left.saturating_sub(reserve / TINY_SHARE);
         }
@@ -428,7 +436,7 @@ impl Record {
     pub(crate) fn release(&self, bytes: u64) {
         if bytes > 0 {
             subtract(&self.held_bytes, bytes);
-            self.worker.shared.buffered_bytes.give_back(self.worker.index, bytes);
+            self.worker.give_bytes_back(bytes);
         }
     }
 }
@@ -539,14 +547,13 @@ mod tests {
         for other in &others {
             while other.hold(16 * 1024) {}
         }
-        let budget = &first.worker().shared.buffered_bytes;
         let late = Record::open(first.worker(), 64, None);
-        assert!(late.hold(1024), "{} are left", budget.left());
+        assert!(late.hold(1024), "{} are left", first.worker().bytes_left());
         late.release(1024);
         for record in others.iter().chain([&first]) {
             record.release(record.held_bytes.load(Relaxed));
         }
-        assert_eq!(budget.left(), LIMIT);
+        assert_eq!(first.worker().bytes_left(), LIMIT);
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,22 +3,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::runtime::Handle;
 
+use crate::body::discard::{DISCARD_TIME, discard};
 use crate::body::framing::{Framing, TooLong};
 use crate::body::slowness::Slowness;
 use crate::call::Call;
-use crate::call::refusal::{Cut, Refusal};
-use crate::worker::Worker;
-
-/// How long the rest of a request is read that nobody waits for.
-const DISCARD_TIME: Duration = Duration::from_millis(500);
+use crate::call::refusal::Refusal;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -100,7 +95,7 @@ impl Intake {
             Ok(frame) => frame.map(Ok),
             Err(refusal) => {
                 let why = refusal.message();
-                self.call.cut(Cut::Refused(refusal));
+                self.call.cut(refusal.into());
                 Some(Err(why.into()))
             }
         })
@@ -108,7 +103,7 @@ impl Intake {
 
     fn follow(&mut self, chunk: &[u8], mut on_message: impl FnMut(Arrived)) -> Result<(), Refusal> {
         let Self { call, framing, slowness, .. } = self;
-        let at = call.record().last_read();
+        let at = call.last_read();
         let max = call.max_message_bytes();
         let is_one = self.cardinality == Cardinality::One;
         if is_one && framing.messages() > 0 && !chunk.is_empty() {
@@ -160,7 +155,7 @@ impl Intake {
         if !self.slowness.is_running() {
             return Ok(());
         }
-        let limit = self.call.worker().shared.config.limits.message_timeout;
+        let limit = self.call.limits().message_timeout;
         let (now, poll) = (self.call.now(), self.call.poll_number());
         if self.call.reads_ahead() {
             self.slowness.stand_still(now, poll);
@@ -186,26 +181,10 @@ impl Intake {
 
 impl Drop for Intake {
     fn drop(&mut self) {
-        if let Some(rest) = self.inner.take().filter(|_| !self.has_ended) {
-            discard(rest, self.call.worker());
+        if let Some(rest) = self.inner.take().filter(|_| !self.has_ended)
+            && let Some(enough) = self.call.sleep(DISCARD_TIME)
+        {
+            discard(rest, enough);
         }
     }
-}
-
-/// Lets the rest of a request come in for a while that was answered before its end. Frames that meet
-/// a stream which we have left are errors to HTTP/2, and a client that causes many of them, by no
-/// fault of its own, would lose its connection with all its calls.
-pub(crate) fn discard(mut rest: Incoming, worker: &Worker) {
-    if rest.is_end_stream() || worker.is_drained() {
-        return;
-    }
-    let Ok(runtime) = Handle::try_current() else { return };
-    let enough = worker.timer.sleep(DISCARD_TIME);
-    runtime.spawn(async move {
-        let reading = async { while let Some(Ok(_)) = rest.frame().await {} };
-        tokio::select! {
-            () = reading => {}
-            _ = enough => {}
-        }
-    });
 }
