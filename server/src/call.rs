@@ -51,8 +51,8 @@ pub(crate) struct Call {
     arrived: Instant,
     deadline: Option<Deadline>,
     attempt: u32,
-    /// Seldom sent, and boxed for that.
-    behavior_header: Option<Box<HeaderValue>>,
+    /// What its header says of behaving, or what is wrong with that. Seldom sent, and boxed for that.
+    behavior_header: Option<Box<Result<Behavior, String>>>,
     /// For the line that it writes when it ends.
     traceparent: Option<Box<HeaderValue>>,
     is_admitted: bool,
@@ -187,7 +187,9 @@ impl Call {
     /// Plans a request of this call, which was received now. Returns the wall clock's reading as well.
     pub(crate) fn plan(&self, ask: Ask<'_>) -> Result<(Plan, SystemTime), Refusal> {
         let received_at = SystemTime::now();
-        let ask = Ask { header: self.behavior_header.as_deref(), ..ask };
+        let header = self.behavior_header.as_deref();
+        let header = header.map(|header| header.as_ref().map_err(String::as_str));
+        let ask = Ask { header, ..ask };
         let planned = plan(&ask, self.default_behavior(), self.limits());
         let mut state = self.state();
         state.received_at.get_or_insert(received_at);

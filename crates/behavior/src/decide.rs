@@ -15,8 +15,8 @@ pub struct Ask<'a> {
     pub delay: Option<Result<Duration, String>>,
     /// The text of a behavior; empty: none is given.
     pub behavior: &'a str,
-    /// The text of the behavior in a header, which counts if neither of the others is given.
-    pub header: Option<Result<&'a str, String>>,
+    /// The behavior in a header, which counts if neither of the others is given.
+    pub header: Option<Result<&'a Behavior, &'a str>>,
 }
 
 /// Where a behavior was given.
@@ -98,10 +98,6 @@ pub fn decide(ask: &Ask<'_>, server: &Behavior, max_delay: Duration) -> Result<D
 
 fn choose(ask: &Ask<'_>, server: &Behavior) -> Result<(Place, Applied), Refused> {
     let refused = |place, why: &str| Refused { place, why: why.to_owned() };
-    let read = |place, text: &str| match text.parse() {
-        Ok(behavior) => Ok((place, Applied::Behavior(behavior))),
-        Err(why) => Err(Refused { place, why: crate::NotABehavior::to_string(&why) }),
-    };
     match (&ask.delay, ask.behavior, &ask.header) {
         (Some(_), behavior, _) if !behavior.is_empty() => {
             let why = "delay and behavior are both given: send one of them, a behavior is whole";
@@ -110,9 +106,14 @@ fn choose(ask: &Ask<'_>, server: &Behavior) -> Result<(Place, Applied), Refused>
         (Some(Ok(delay)), ..) => Ok((Place::Delay, Applied::Delay(*delay))),
         (Some(Err(why)), ..) => Err(refused(Place::Delay, why)),
         (None, "", None) => Ok((Place::Server, Applied::Behavior(server.clone()))),
-        (None, "", Some(Ok(header))) => read(Place::Header, header),
+        (None, "", Some(Ok(header))) => {
+            Ok((Place::Header, Applied::Behavior(Behavior::clone(header))))
+        }
         (None, "", Some(Err(why))) => Err(refused(Place::Header, why)),
-        (None, behavior, _) => read(Place::Behavior, behavior),
+        (None, behavior, _) => match behavior.parse() {
+            Ok(behavior) => Ok((Place::Behavior, Applied::Behavior(behavior))),
+            Err(why) => Err(refused(Place::Behavior, &crate::NotABehavior::to_string(&why))),
+        },
     }
 }
 
@@ -144,9 +145,10 @@ mod tests {
     #[test]
     fn the_request_goes_before_the_header_and_the_header_before_the_server() {
         let delay = |ask: &Ask<'_>| of(ask).unwrap().delay.as_secs();
+        let header = Behavior::constant(Duration::from_secs(2));
         let mut ask = Ask::default();
         assert_eq!(delay(&ask), 5);
-        ask.header = Some(Ok("2s"));
+        ask.header = Some(Ok(&header));
         assert_eq!(delay(&ask), 2);
         ask.behavior = "constant(1s)";
         assert_eq!(delay(&ask), 1);
@@ -156,22 +158,23 @@ mod tests {
 
     #[test]
     fn what_is_refused_is_what_is_wrong() {
-        let why = || "wrong".to_owned();
         let place = |ask: &Ask<'_>| of(ask).unwrap_err().place;
-        let given = Ask { delay: Some(Err(why())), behavior: "", header: Some(Err(why())) };
+        let wrong = || Some(Err("wrong".to_owned()));
+        let given = Ask { delay: wrong(), behavior: "", header: Some(Err("wrong")) };
         assert_eq!(place(&given), Place::Delay);
         assert_eq!(place(&Ask { delay: None, ..given.clone() }), Place::Header);
         let both = Ask { delay: Some(Ok(Duration::ZERO)), behavior: "1s", header: None };
         assert_eq!(place(&both), Place::Delay);
         assert_eq!(place(&Ask { behavior: "2h", ..Ask::default() }), Place::Behavior);
         assert_eq!(place(&Ask { behavior: "hang(1%)", ..Ask::default() }), Place::Behavior);
-        assert_eq!(place(&Ask { header: Some(Ok("2h")), ..Ask::default() }), Place::Header);
+        let long = Behavior::constant(2 * LIMIT);
+        assert_eq!(place(&Ask { header: Some(Ok(&long)), ..Ask::default() }), Place::Header);
     }
 
     /// What does not count is not looked at.
     #[test]
     fn a_header_that_does_not_count_may_say_anything() {
-        let header = Some(Err("wrong".to_owned()));
+        let header = Some(Err("wrong"));
         assert!(of(&Ask { behavior: "1s", header, ..Ask::default() }).is_ok());
     }
 }

@@ -22,8 +22,6 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Arrived {
     /// When the read of the socket that completed it returned.
     pub(crate) at: Instant,
-    /// How many bytes it has, its prefix included.
-    pub(crate) bytes: u64,
     /// How many of them are held. None of a message that came by itself, and is taken at once.
     pub(crate) held: u64,
 }
@@ -48,6 +46,9 @@ pub(crate) struct Intake {
     cardinality: Cardinality,
     /// How long the message that is coming has taken, or the request.
     slowness: Slowness,
+    /// When the last chunk came, and whether it was one message.
+    last_chunk: Instant,
+    came_alone: bool,
     has_ended: bool,
 }
 
@@ -59,6 +60,8 @@ impl Intake {
         }
         Self {
             inner: Some(inner),
+            last_chunk: call.arrived(),
+            came_alone: false,
             call,
             framing: Framing::default(),
             cardinality,
@@ -67,11 +70,10 @@ impl Intake {
         }
     }
 
-    /// The next frame; `on_message` is told of each message that it completes.
+    /// The next frame.
     pub(crate) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-        on_message: impl FnMut(Arrived),
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
         let outcome = match Pin::new(inner).poll_frame(cx) {
@@ -85,8 +87,7 @@ impl Intake {
                 return Poll::Ready(Some(Err(error.into())));
             }
             Poll::Ready(Some(Ok(frame))) => {
-                let followed =
-                    frame.data_ref().map_or(Ok(()), |bytes| self.follow(bytes, on_message));
+                let followed = frame.data_ref().map_or(Ok(()), |bytes| self.follow(bytes));
                 followed.and_then(|()| self.look_at_end()).map(|()| Some(frame))
             }
             Poll::Ready(None) => self.ended().map(|()| None),
@@ -101,7 +102,7 @@ impl Intake {
         })
     }
 
-    fn follow(&mut self, chunk: &[u8], mut on_message: impl FnMut(Arrived)) -> Result<(), Refusal> {
+    fn follow(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
         let Self { call, framing, slowness, .. } = self;
         let at = call.last_read();
         let max = call.max_message_bytes();
@@ -115,10 +116,7 @@ impl Intake {
         slowness.came(chunk.len());
         let mut came_alone = false;
         let left = framing
-            .follow(chunk, max, is_one, |bytes| {
-                came_alone = bytes == chunk.len() as u64;
-                on_message(Arrived { at, bytes, held: if came_alone { 0 } else { bytes } });
-            })
+            .follow(chunk, max, is_one, |bytes| came_alone = bytes == chunk.len() as u64)
             .map_err(|TooLong { message_bytes }| call.too_long(message_bytes))?;
         if left > 0 {
             return Err(Refusal::TooManyMessages);
@@ -126,10 +124,17 @@ impl Intake {
         if !is_one && framing.is_between() {
             slowness.end();
         }
+        (self.last_chunk, self.came_alone) = (at, came_alone);
         if came_alone || !call.holds_requests() {
             return Ok(());
         }
         call.hold(chunk.len() as u64)
+    }
+
+    /// A message of this many bytes, which came whole with the last chunk.
+    pub(crate) fn arrived(&self, bytes: usize) -> Arrived {
+        let held = if self.came_alone { 0 } else { bytes as u64 };
+        Arrived { at: self.last_chunk, held }
     }
 
     /// The end may come with the last of the data, and is not told again.

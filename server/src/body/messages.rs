@@ -1,7 +1,6 @@
 //! The messages of gRPC's requests, and how they are framed both ways. tonic's own bodies keep the largest buffers that they ever
 //! needed for as long as the stream lasts, which may be hours; these keep nothing between messages.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::mem;
@@ -20,11 +19,9 @@ use crate::call::refusal::Refusal;
 #[derive(Debug)]
 pub(crate) struct Requests<M> {
     intake: Intake,
+    /// What has come and was not taken. Whole messages in it came whole with the last chunk: nothing more
+    /// is read before they are taken.
     bytes: Kept,
-    /// Those that have arrived whole and were not taken yet: the oldest, which is nearly always the
-    /// only one, and the others.
-    arrived: Option<Arrived>,
-    more: VecDeque<Arrived>,
     messages: PhantomData<fn() -> M>,
 }
 
@@ -37,13 +34,7 @@ pub(crate) struct Received<M> {
 
 impl<M: Message + Default> Requests<M> {
     pub(crate) fn new(intake: Intake) -> Self {
-        Self {
-            intake,
-            bytes: Kept::default(),
-            arrived: None,
-            more: VecDeque::new(),
-            messages: PhantomData,
-        }
+        Self { intake, bytes: Kept::default(), messages: PhantomData }
     }
 
     /// The next message.
@@ -55,9 +46,8 @@ impl<M: Message + Default> Requests<M> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Received<M>, Refusal>>> {
         loop {
-            if let Some(arrived) = self.arrived.take() {
-                self.arrived = self.more.pop_front();
-                let bytes = usize::try_from(arrived.bytes).unwrap_or(usize::MAX);
+            if let Some(bytes) = self.bytes.message_len() {
+                let arrived = self.intake.arrived(bytes);
                 let message = decode(&self.bytes.take(bytes))?;
                 return Poll::Ready(Some(Ok(Received { message, arrived })));
             }
@@ -113,15 +103,7 @@ impl<M: Message + Default> Requests<M> {
 
     /// [`None`]: it has ended.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<()>, Refusal>> {
-        let Self { arrived, more, .. } = self;
-        let frame = self.intake.poll_frame(cx, |message| {
-            if arrived.is_none() {
-                *arrived = Some(message);
-            } else {
-                more.push_back(message);
-            }
-        });
-        Poll::Ready(match ready!(frame) {
+        Poll::Ready(match ready!(self.intake.poll_frame(cx)) {
             None => Ok(None),
             // Whatever it is, the call is cut by now, or its client has gone.
             Some(Err(why)) => Err(Refusal::NotAMessage(why.to_string())),
@@ -167,6 +149,18 @@ impl Kept {
     fn add(&mut self, chunk: Bytes) {
         self.pieces.extend_from_slice(&self.chunk);
         self.chunk = chunk;
+    }
+
+    /// How many bytes the first message has, its prefix included, if all of them have come.
+    fn message_len(&self) -> Option<usize> {
+        let Self { pieces, chunk } = self;
+        let (mut prefix, mut bytes) = ([0; PREFIX], pieces.iter().chain(&chunk[..]));
+        for byte in &mut prefix {
+            *byte = *bytes.next()?;
+        }
+        let [_flags, length @ ..] = prefix;
+        let bytes = PREFIX + u32::from_be_bytes(length) as usize;
+        (bytes <= pieces.len() + chunk.len()).then_some(bytes)
     }
 
     /// Takes this many bytes, if they have come.

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use super::Call;
 use crate::call::refusal::Refusal;
+use crate::record::side::Side;
 use crate::record::{add, subtract};
 use crate::shared::counters::Kind;
 
@@ -102,17 +103,11 @@ impl Call {
     }
 }
 
-/// What its connection has for it.
+/// Places.
 impl Call {
-    /// Takes a place for a stream of health or reflection, if there is one left.
-    #[must_use]
-    pub(crate) fn take_side_stream(&self) -> bool {
-        self.record.take_side_stream()
-    }
-
-    /// Gives the place back.
-    pub(crate) fn give_back_side_stream(&self) {
-        self.record.give_back_side_stream();
+    /// What its connection has beside its calls.
+    pub(crate) fn side(&self) -> &Side {
+        self.record.side()
     }
 
     /// Takes a further place among the calls in flight, unless all are taken.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderValue;
 use longsync::duration::from_proto;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
@@ -28,7 +27,7 @@ pub(crate) enum AskedDelay<'a> {
 pub(crate) struct Ask<'a> {
     pub(crate) delay: Option<AskedDelay<'a>>,
     pub(crate) behavior: &'a str,
-    pub(crate) header: Option<&'a HeaderValue>,
+    pub(crate) header: Option<Result<&'a Behavior, &'a str>>,
     pub(crate) payload: Option<&'a Bytes>,
     pub(crate) echo_payload: bool,
     pub(crate) response_bytes: u32,
@@ -111,13 +110,10 @@ pub(crate) fn plan(ask: &Ask<'_>, server: &Behavior, limits: &Limits) -> Result<
 impl<'a> Ask<'a> {
     /// The part of it that behaviors are about.
     fn of_behavior(&self) -> longsync_behavior::Ask<'a> {
-        let ascii = |value: &'a HeaderValue| {
-            value.to_str().map_err(|_| "send it as plain ASCII text".to_owned())
-        };
         longsync_behavior::Ask {
             delay: self.delay.map(AskedDelay::read),
             behavior: self.behavior,
-            header: self.header.map(ascii),
+            header: self.header,
         }
     }
 }
@@ -197,14 +193,14 @@ mod tests {
 
     #[test]
     fn the_refused_field_is_the_one_that_is_wrong() {
-        let long = HeaderValue::from_static("2h");
+        let long = Behavior::constant(Duration::from_secs(7_200));
         let text = |delay| Ask { delay: Some(AskedDelay::Text(delay)), ..Ask::default() };
         assert_eq!(field(of(&text("250"))), "delay");
         assert_eq!(field(of(&text("61m"))), "delay");
         assert_eq!(field(of(&Ask { behavior: "1s", ..text("1s") })), "delay");
         assert_eq!(field(of(&Ask { behavior: "hang(1%)", ..Ask::default() })), "behavior");
         assert_eq!(
-            field(of(&Ask { header: Some(&long), ..Ask::default() })),
+            field(of(&Ask { header: Some(Ok(&long)), ..Ask::default() })),
             "x-longsync-behavior"
         );
         let both = Ask { echo_payload: true, response_bytes: 1, ..Ask::default() };

@@ -3,6 +3,7 @@
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -15,7 +16,7 @@ use tonic::body::Body;
 
 use crate::call::Call;
 use crate::call::ending::Ending;
-use crate::call::plan::{Ask, AskedDelay};
+use crate::call::plan::{Ask, AskedDelay, Plan};
 use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
 use crate::http::accept;
@@ -45,8 +46,9 @@ pub(crate) fn answer<B>(
     request: &Request<B>,
 ) -> BoxAnswer {
     if let Some(call) = call {
-        let query = request.uri().query().unwrap_or_default().to_owned();
-        return Box::pin(async move { long_sync(&call, &query).await });
+        // At once: a query may be long, and the call may wait for an hour.
+        let planned = planned(&call, request.uri().query().unwrap_or_default());
+        return Box::pin(async move { long_sync(&call, planned).await });
     }
     if request.uri().path() == "/metrics" && is_read(request.method()) {
         let format = accept::format(request.headers());
@@ -123,24 +125,27 @@ pub(crate) fn ended(ending: &Ending, call: &Call) -> Response<Body> {
     timed(text(ending.http_status(), format!("{}\n", ending.message())), &call.timing_at_end())
 }
 
-async fn long_sync(call: &Call, query: &str) -> Response<Body> {
-    let start = call.arrived();
-    let planned = asked(query).and_then(|(delay, behavior)| {
-        call.plan(Ask {
-            delay: delay.as_deref().map(AskedDelay::Text),
-            behavior: behavior.as_deref().unwrap_or_default(),
-            ..Ask::default()
-        })
-    });
+type Planned = Result<(Plan, SystemTime), Refusal>;
+
+fn planned(call: &Call, query: &str) -> Planned {
+    let (delay, behavior) = asked(query)?;
+    call.plan(Ask {
+        delay: delay.as_deref().map(AskedDelay::Text),
+        behavior: behavior.as_deref().unwrap_or_default(),
+        ..Ask::default()
+    })
+}
+
+async fn long_sync(call: &Call, planned: Planned) -> Response<Body> {
     let (plan, received_at) = match planned {
         Ok(planned) => planned,
         Err(refusal) => {
-            let ending = refusal.into();
-            call.finish(Ending::clone(&ending));
+            let ending = Ending::Refused(refusal);
+            call.finish(ending.clone());
             return ended(&ending, call);
         }
     };
-    let spent = call.wait(Wait { start, planned: plan.delay }).await;
+    let spent = call.wait(Wait { start: call.arrived(), planned: plan.delay }).await;
     timed(text(StatusCode::OK, DONE), &call.timing(spent, &plan.applied, received_at))
 }
 

@@ -29,10 +29,10 @@ const CHECK_BYTES: u64 = 6 * 1024;
 
 /// Says how a service is.
 pub(super) fn check(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    // It is never refused for want of memory, unless its connection has many of them unread.
+    // It is not refused for want of memory, unless its connection has very many of them unread.
     let place = match call.hold(CHECK_BYTES) {
         Ok(()) => Ok(None),
-        Err(_) => Place::without_bytes(Arc::clone(&call)).map(Some),
+        Err(_) => Place::of_check(Arc::clone(&call)).map(Some),
     };
     let asked = Requests::new(intake).one();
     Box::pin(async move {
@@ -69,7 +69,7 @@ fn checked(asked: &HealthCheckRequest, now: ServingStatus) -> Result<HealthCheck
 
 /// Says how a service is, and goes on to say so whenever that changes.
 pub(super) fn watch(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    let place = Place::with_bytes(Arc::clone(&call), WATCH_BYTES);
+    let place = Place::of_stream(Arc::clone(&call), WATCH_BYTES);
     let asked = Requests::<HealthCheckRequest>::new(intake).one();
     Box::pin(async move {
         let place = place?;

@@ -68,7 +68,7 @@ fn published(mut file: FileDescriptorProto) -> FileDescriptorProto {
 
 /// Answers each request of a stream in turn.
 pub(super) fn info(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    let place = Place::with_bytes(call, STREAM_BYTES);
+    let place = Place::of_stream(call, STREAM_BYTES);
     let requests = Requests::new(intake);
     Box::pin(future::ready(place.map(|place| {
         Box::pin(Answers { requests, sent: BTreeSet::new(), _place: place }) as Messages
