@@ -98,7 +98,7 @@ fn not_connected_in_time(connections: &Connections) -> Status {
     })
 }
 
-/// Waits until so much time is over; without such a time, for ever.
+/// Waits until this time is over; without one, for ever.
 async fn over(time: Option<Duration>, timer: &Timer) {
     match time {
         Some(time) => drop(timer.sleep(time).await),

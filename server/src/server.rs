@@ -13,13 +13,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::acceptor::{Accepted, Acceptor, BACKLOG};
 use crate::config::Config;
-use crate::connection::serve;
-use crate::counters::Snapshot;
-use crate::files::connections;
+use crate::config::files::connections;
+use crate::net::acceptor::{Accepted, Acceptor, BACKLOG};
+use crate::net::connection::serve;
 use crate::record::Record;
-use crate::worker::{Shared, Worker};
+use crate::shared::Shared;
+use crate::shared::counters::Snapshot;
+use crate::worker::Worker;
 
 /// How long connections may take, once every call has ended, to write what they have to say.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
@@ -141,7 +142,7 @@ fn spawn_worker(
         .thread_keep_alive(Duration::from_secs(120))
         .build()?;
     let (ended, has_ended) = oneshot::channel();
-    thread::Builder::new().name(format!("longsync-{}", worker.index)).spawn(move || {
+    thread::Builder::new().name(format!("longsync-{}", worker.index())).spawn(move || {
         runtime.block_on(run_worker(&worker, sockets));
         // With the runtime go the connections that were cut.
         drop(runtime);
@@ -166,8 +167,8 @@ async fn run_worker(worker: &Arc<Worker>, mut sockets: mpsc::UnboundedReceiver<A
     connections.close();
     tokio::select! {
         () = connections.wait() => {}
-        _ = worker.timer.sleep(CLOSE_GRACE) => {
-            tracing::debug!(worker = worker.index, "connections closed on clients that did not read");
+        _ = worker.timer().sleep(CLOSE_GRACE) => {
+            tracing::debug!(worker = worker.index(), "connections closed on clients that did not read");
         }
     }
 }

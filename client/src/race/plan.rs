@@ -154,7 +154,7 @@ impl RacePlanBuilder {
     }
 
     /// For how long before a wait ends its thread polls instead of sleeping: the waits of the server
-    /// inside this process, and those for a cancellation. More precise, at the cost of a core each.
+    /// inside this process, and those for a cancellation. More precise, at the cost of one core per thread.
     pub fn spin(mut self, spin: Duration) -> Self {
         self.rest.spin = spin;
         self

@@ -114,7 +114,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
         .await
     }
 
-    /// Runs the connection: reads and writes what there is. Ready once it has ended; not to be polled
+    /// Runs the connection: reads what has come, writes what is to go. Ready once it has ended; not to be polled
     /// after that.
     #[inline]
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use longsync_stats::Moment;
 
-/// When a run makes no further calls: after a number of them, after a time, or what comes first.
+/// When a run makes no further calls: after a number of them, after a time, or whichever comes first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {
     calls: u64,
@@ -23,7 +23,7 @@ impl Stop {
         Self { calls: u64::MAX, until: Some(duration) }
     }
 
-    /// After this number of calls, or those of this time, what comes first.
+    /// After this number of calls, or those of this time, whichever comes first.
     pub const fn after_calls_or(calls: u64, duration: Duration) -> Self {
         Self { calls, until: Some(duration) }
     }

@@ -4,7 +4,7 @@
 //! ## Futures
 //!
 //! A task that polls many futures gives each a waker that is a number: when it is woken, the number
-//! goes into a queue, and the task takes out what there is. So none of them is a task of its own, and
+//! goes into a queue, and the task takes out the numbers that are there. So none of them is a task of its own, and
 //! none that still waits is looked at. What such a task polls, and in what order, is its own affair.
 //!
 //! ```

@@ -18,7 +18,7 @@ pub struct Call {
     pub done: Moment,
     /// How it ended.
     pub code: StatusCode,
-    /// What the server saw of it, where it has said so.
+    /// What the server saw of it, if it has said so.
     pub waits: Option<Waits>,
     /// Whether it was this side that ended it, at its deadline: then it would have taken longer.
     pub is_cut: bool,
@@ -280,7 +280,7 @@ impl Recorder {
         &self.lag
     }
 
-    /// service time - waited, where the server has said how long it waited.
+    /// service time - waited, if the server has said how long it waited.
     pub fn added(&self) -> &Distribution {
         &self.added
     }

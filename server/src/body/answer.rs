@@ -1,0 +1,283 @@
+//! The answers of a call, watched on their way out.
+
+use std::future::Future as _;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, header};
+use http_body::{Body as _, Frame, SizeHint};
+use tonic::Status;
+use tonic::body::Body;
+
+use crate::body::batches::{Batches, Messages};
+use crate::body::piece::{PIECE_BYTES, Piece};
+use crate::body::rest::Lingering;
+use crate::body::room::Room;
+use crate::call::Call;
+use crate::call::ending::Ending;
+use crate::shared::counters::Kind;
+
+/// The answer's body: ends with the status of what cut the call, and tells the call how it ended.
+#[derive(Debug)]
+pub(crate) struct AnswerBody {
+    chunks: Chunks,
+    /// What of the last of its chunks was not handed over yet.
+    rest: Bytes,
+    /// How many bytes were handed over.
+    handed_over: u64,
+    /// Until the answer has ended.
+    call: Option<Arc<Call>>,
+    /// What keeps its end back, which is not part of the call.
+    lingering: Option<Box<Lingering>>,
+    /// That of a request which is not a call, until it goes out with the answer.
+    room: Option<Room>,
+}
+
+/// Where the chunks of an answer come from.
+#[derive(Debug)]
+enum Chunks {
+    /// The HTTP face.
+    Body(Body),
+    /// A stream of messages.
+    Messages(Batches),
+    /// There was but one, and after it comes OK.
+    One,
+    /// There are no more; only the end is to come, when the client's windows let it.
+    End(Box<End>),
+    /// There are no more, since the call was cut; only its status is to come.
+    Cut,
+    /// There are no more, and OK is to come.
+    Answered,
+    /// There is nothing more.
+    Over,
+}
+
+/// How an answer ends.
+#[derive(Debug)]
+struct End {
+    trailers: HeaderMap,
+    ending: Ending,
+}
+
+type Polled = Poll<Option<Result<Frame<Piece>, Status>>>;
+
+impl AnswerBody {
+    fn new(chunks: Chunks, call: Option<Arc<Call>>) -> Self {
+        Self { chunks, rest: Bytes::new(), handed_over: 0, call, lingering: None, room: None }
+    }
+
+    /// Keeps the end of the answer back.
+    pub(crate) fn linger(&mut self, lingering: Lingering) {
+        self.lingering = Some(Box::new(lingering));
+    }
+
+    /// A body that ends no call: one that has ended, or none.
+    pub(crate) fn plain(response: Response<Body>, room: Option<Room>) -> Response<Self> {
+        response.map(|inner| Self { room, ..Self::new(Chunks::Body(inner), None) })
+    }
+
+    /// The answer of a call over HTTP.
+    pub(crate) fn of_http(response: Response<Body>, call: Arc<Call>) -> Response<Self> {
+        call.finish(Ending::Answered);
+        response.map(|inner| Self::new(Chunks::Body(inner), Some(call)))
+    }
+
+    /// The answer of a gRPC call that has these messages.
+    pub(crate) fn of_messages(messages: Messages, call: Arc<Call>) -> Response<Self> {
+        grpc(Self::new(Chunks::Messages(Batches::new(messages)), Some(call)))
+    }
+
+    /// The answer of a gRPC call that has one message, with its prefix.
+    pub(crate) fn of_message(message: Bytes, call: Arc<Call>) -> Response<Self> {
+        grpc(Self { rest: message, ..Self::new(Chunks::One, Some(call)) })
+    }
+
+    /// Hands over an answer of one piece that no window can hold up: the piece takes the call with it.
+    /// Gives the call back if it is not such an answer.
+    fn hand_over_whole(&mut self, call: Arc<Call>) -> Result<Piece, Arc<Call>> {
+        let bytes = self.rest.len();
+        let is_whole = matches!(self.chunks, Chunks::One) && (1..=PIECE_BYTES).contains(&bytes);
+        if !is_whole || !call.would_be_allowed(bytes as u64) || call.why_cut().is_some() {
+            return Err(call);
+        }
+        call.finish(Ending::Answered);
+        self.chunks = Chunks::Answered;
+        Ok(Piece::last_of(call, mem::take(&mut self.rest)))
+    }
+
+    /// Hands the next piece over. Closed windows hold up at most one piece of a stream.
+    fn poll_piece(&mut self, call: &Arc<Call>, cx: &Context<'_>) -> Polled {
+        let bytes = self.rest.len().min(PIECE_BYTES);
+        let handed_over = call.handed_over() as usize;
+        if handed_over > 0 && handed_over + bytes > PIECE_BYTES {
+            call.wait_for_encoder(cx);
+            return Poll::Pending;
+        }
+        self.handed_over += bytes as u64;
+        Poll::Ready(Some(Ok(Frame::data(Piece::of(call, self.rest.split_to(bytes))))))
+    }
+
+    /// Ends the stream. A deadline must still reach a call whose data the client's windows hold up, so
+    /// in doubt the end waits until those are encoded.
+    fn poll_end(&mut self, end: End, call: &Call, cx: &Context<'_>) -> Polled {
+        if call.handed_over() > 0 && !call.is_allowed(self.handed_over) {
+            self.chunks = Chunks::End(Box::new(end));
+            call.wait_for_encoder(cx);
+            return Poll::Pending;
+        }
+        let End { trailers, ending } = end;
+        call.finish(ending);
+        self.chunks = Chunks::Over;
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+
+    /// Ends the stream with the status of what cut the call. Behind data that the client's windows hold
+    /// up it would not get out: then the stream is reset, after one turn in which what was handed over
+    /// just now may go.
+    fn poll_cut(&mut self, why: &Ending, call: &Call, cx: &Context<'_>) -> Polled {
+        self.rest = Bytes::new();
+        if call.handed_over() > 0 && !call.is_allowed(self.handed_over) {
+            if !matches!(self.chunks, Chunks::Cut) {
+                self.chunks = Chunks::Cut;
+                call.ask_for_last_words();
+                cx.waker().wake_by_ref();
+            }
+            return Poll::Pending;
+        }
+        self.chunks = Chunks::Over;
+        Poll::Ready(Some(Ok(Frame::trailers(call.trailers(why)))))
+    }
+
+    fn poll_plain(&mut self, cx: &mut Context<'_>) -> Polled {
+        let inner = match &mut self.chunks {
+            Chunks::Body(inner) => inner,
+            Chunks::Answered => {
+                self.chunks = Chunks::Over;
+                return Poll::Ready(Some(Ok(Frame::trailers(Ending::ok()))));
+            }
+            _ => return Poll::Ready(None),
+        };
+        let frame = ready!(Pin::new(inner).poll_frame(cx));
+        let room = &mut self.room;
+        Poll::Ready(frame.map(|frame| {
+            frame.map(|frame| frame.map_data(|bytes| Piece::plain(bytes, room.take())))
+        }))
+    }
+
+    /// The answer to a call over HTTP: one short chunk, and the call lives as long as that.
+    fn poll_http(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> Polled {
+        let Chunks::Body(inner) = &mut self.chunks else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(inner).poll_frame(cx));
+        if frame.is_none() {
+            self.chunks = Chunks::Over;
+        }
+        Poll::Ready(
+            frame.map(|frame| frame.map(|frame| frame.map_data(|bytes| Piece::of(call, bytes)))),
+        )
+    }
+
+    fn poll_call(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> Polled {
+        if let Some(why) = call.why_cut() {
+            return self.poll_cut(&why, call, cx);
+        }
+        if !self.rest.is_empty() {
+            return self.poll_piece(call, cx);
+        }
+        let messages = match &mut self.chunks {
+            Chunks::Messages(messages) => messages,
+            Chunks::One => {
+                let end = End { trailers: Ending::ok(), ending: Ending::Answered };
+                return self.poll_end(end, call, cx);
+            }
+            Chunks::End(_) => {
+                let Chunks::End(end) = mem::replace(&mut self.chunks, Chunks::Over) else {
+                    return Poll::Ready(None);
+                };
+                return self.poll_end(*end, call, cx);
+            }
+            Chunks::Body(_) | Chunks::Cut | Chunks::Answered | Chunks::Over => {
+                return Poll::Ready(None);
+            }
+        };
+        // What is made would only wait.
+        if call.handed_over() as usize >= PIECE_BYTES {
+            call.wait_for_encoder(cx);
+            return Poll::Pending;
+        }
+        let next = ready!(messages.poll_next(cx));
+        // Reading the request may have cut the call.
+        if let Some(why) = call.why_cut() {
+            return self.poll_cut(&why, call, cx);
+        }
+        let ending = match next {
+            Some(Ok(chunk)) => {
+                self.rest = chunk;
+                return self.poll_piece(call, cx);
+            }
+            Some(Err(refusal)) => Ending::Refused(refusal),
+            None => Ending::Answered,
+        };
+        self.poll_end(End { trailers: call.trailers(&ending), ending }, call, cx)
+    }
+}
+
+/// The answer of a gRPC call.
+fn grpc(body: AnswerBody) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
+    let grpc = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(header::CONTENT_TYPE, grpc);
+    response
+}
+
+impl http_body::Body for AnswerBody {
+    type Data = Piece;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        let polled = match self.call.take().map(|call| self.hand_over_whole(call)) {
+            None => self.poll_plain(cx),
+            Some(Ok(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
+            Some(Err(call)) => {
+                let polled = match call.kind() {
+                    Some(Kind::Http) => self.poll_http(&call, cx),
+                    _ => self.poll_call(&call, cx),
+                };
+                if !matches!(self.chunks, Chunks::Over) {
+                    self.call = Some(call);
+                }
+                polled
+            }
+        };
+        if let (Poll::Ready(None), Some(lingering)) = (&polled, &mut self.lingering) {
+            ready!(Pin::new(lingering).poll(cx));
+            self.lingering = None;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        if self.lingering.is_some() {
+            return false;
+        }
+        match &self.chunks {
+            Chunks::Body(inner) => self.rest.is_empty() && inner.is_end_stream(),
+            Chunks::Messages(_) | Chunks::One | Chunks::End(_) | Chunks::Cut | Chunks::Answered => {
+                false
+            }
+            Chunks::Over => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.lingering.is_some() {
+            return SizeHint::default();
+        }
+        match &self.chunks {
+            Chunks::Body(inner) if self.rest.is_empty() => inner.size_hint(),
+            _ => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The messages of gRPC's requests, and how they are framed both ways. tonic's own bodies keep the largest buffers that they ever
+//! needed for as long as the stream lasts, which may be hours; these keep nothing between messages.
+
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::mem;
+use std::task::{Context, Poll, ready};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::HeaderMap;
+use longsync_text::quoted;
+use prost::Message;
+
+use crate::body::framing::PREFIX;
+use crate::body::intake::{Arrived, Intake};
+use crate::call::refusal::Refusal;
+
+/// The messages of a request, in turn.
+#[derive(Debug)]
+pub(crate) struct Requests<M> {
+    intake: Intake,
+    /// What has come and was not taken. Whole messages in it came whole with the last chunk: nothing more
+    /// is read before they are taken.
+    bytes: Kept,
+    messages: PhantomData<fn() -> M>,
+}
+
+/// A message of a request.
+#[derive(Debug)]
+pub(crate) struct Received<M> {
+    pub(crate) message: M,
+    pub(crate) arrived: Arrived,
+}
+
+impl<M: Message + Default> Requests<M> {
+    pub(crate) fn new(intake: Intake) -> Self {
+        Self { intake, bytes: Kept::default(), messages: PhantomData }
+    }
+
+    /// The next message.
+    ///
+    /// # Errors
+    /// When it is not such a message, or the call was cut.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Received<M>, Refusal>>> {
+        loop {
+            if let Some(bytes) = self.bytes.message_len() {
+                let arrived = self.intake.arrived(bytes);
+                let message = decode(&self.bytes.take(bytes))?;
+                return Poll::Ready(Some(Ok(Received { message, arrived })));
+            }
+            if self.intake.has_ended() {
+                return Poll::Ready(None);
+            }
+            match self.poll_more(cx)? {
+                Poll::Ready(Some(())) => {}
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => {
+                    self.bytes.settle();
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// No more is taken for a while.
+    pub(crate) fn settle(&mut self) {
+        self.bytes.settle();
+    }
+
+    /// [`Requests::poll_next`], to be awaited.
+    pub(crate) async fn next(&mut self) -> Result<Option<Received<M>>, Refusal> {
+        poll_fn(|cx| self.poll_next(cx)).await.transpose()
+    }
+
+    /// Reads to the end of a request whose message has come.
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        while !self.is_end() {
+            if ready!(self.poll_more(cx)?).is_none() {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether nothing more can come.
+    pub(crate) fn is_end(&self) -> bool {
+        self.intake.has_ended()
+    }
+
+    /// The one message of a request, which is read to its end.
+    ///
+    /// # Errors
+    /// When it is not such a message, or the call was cut, as it is if its request has none.
+    pub(crate) async fn one(mut self) -> Result<Received<M>, Refusal> {
+        let received = self.next().await?;
+        let received = received.ok_or(Refusal::NoMessage)?;
+        poll_fn(|cx| self.poll_end(cx)).await?;
+        Ok(received)
+    }
+
+    /// [`None`]: it has ended.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<()>, Refusal>> {
+        Poll::Ready(match ready!(self.intake.poll_frame(cx)) {
+            None => Ok(None),
+            // Whatever it is, the call is cut by now, or its client has gone.
+            Some(Err(why)) => Err(Refusal::NotAMessage(why.to_string())),
+            Some(Ok(frame)) => {
+                if let Ok(chunk) = frame.into_data() {
+                    self.bytes.add(chunk);
+                }
+                Ok(Some(()))
+            }
+        })
+    }
+}
+
+fn decode<M: Message + Default>(bytes: &Bytes) -> Result<M, Refusal> {
+    if bytes[0] != 0 {
+        let why = "the message says that it is compressed, and the call does not say how";
+        return Err(Refusal::NotAMessage(why.to_owned()));
+    }
+    M::decode(bytes.slice(PREFIX..)).map_err(|error| Refusal::NotAMessage(error.to_string()))
+}
+
+/// The refusal of a call whose messages are encoded in a way that is not understood.
+pub(crate) fn refuse_encoding(headers: &HeaderMap) -> Option<Refusal> {
+    let encoding = headers.get("grpc-encoding")?;
+    if encoding == "identity" {
+        return None;
+    }
+    let encoding = quoted(&String::from_utf8_lossy(encoding.as_bytes()));
+    Some(Refusal::Encoding(format!("grpc-encoding {encoding} is not understood: send identity")))
+}
+
+/// Bytes that have come and were not taken.
+#[derive(Debug, Default)]
+struct Kept {
+    /// What came before the last chunk.
+    pieces: BytesMut,
+    /// A chunk keeps alive the whole buffer that its read came in.
+    chunk: Bytes,
+}
+
+impl Kept {
+    /// A message nearly always comes whole: then its chunk is not copied.
+    fn add(&mut self, chunk: Bytes) {
+        self.pieces.extend_from_slice(&self.chunk);
+        self.chunk = chunk;
+    }
+
+    /// How many bytes the first message has, its prefix included, if all of them have come.
+    fn message_len(&self) -> Option<usize> {
+        let Self { pieces, chunk } = self;
+        let (mut prefix, mut bytes) = ([0; PREFIX], pieces.iter().chain(&chunk[..]));
+        for byte in &mut prefix {
+            *byte = *bytes.next()?;
+        }
+        let [_flags, length @ ..] = prefix;
+        let bytes = PREFIX + u32::from_be_bytes(length) as usize;
+        (bytes <= pieces.len() + chunk.len()).then_some(bytes)
+    }
+
+    /// Takes this many bytes, if they have come.
+    fn take(&mut self, bytes: usize) -> Bytes {
+        let Self { pieces, chunk } = self;
+        if pieces.is_empty() {
+            return chunk.split_to(bytes.min(chunk.len()));
+        }
+        if bytes < pieces.len() {
+            return pieces.split_to(bytes).freeze();
+        }
+        let rest = chunk.split_to(chunk.len().min(bytes - pieces.len()));
+        pieces.extend_from_slice(&rest);
+        mem::take(pieces).freeze()
+    }
+
+    /// Nothing is taken for a while: what is kept is copied out of the buffer of its read.
+    fn settle(&mut self) {
+        if !self.chunk.is_empty() {
+            self.pieces.extend_from_slice(&mem::take(&mut self.chunk));
+        }
+    }
+}
+
+/// A message as a gRPC body has it.
+pub(crate) fn framed(message: &impl Message) -> Bytes {
+    let length = message.encoded_len();
+    let mut bytes = BytesMut::with_capacity(PREFIX + length);
+    bytes.put_u8(0);
+    bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+    message.encode(&mut bytes).expect("there is room for the message");
+    bytes.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// However bytes come, and whatever is taken of them, none is lost or out of order.
+        #[test]
+        fn bytes_are_taken_as_they_came(
+            steps in proptest::collection::vec((0_usize..50, 0_usize..60, any::<bool>()), 0..40),
+        ) {
+            let (mut kept, mut came, mut taken) = (Kept::default(), Vec::new(), Vec::new());
+            for (add, take, settles) in steps {
+                let chunk: Vec<_> = (came.len()..came.len() + add).map(|byte| byte.to_le_bytes()[0]).collect();
+                came.extend(&chunk);
+                kept.add(chunk.into());
+                if settles {
+                    kept.settle();
+                }
+                let there = came.len() - taken.len();
+                taken.extend(kept.take(take.min(there)));
+                prop_assert_eq!(&taken, &came[..taken.len()]);
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The body of a request that is answered without it: read and thrown away, so that its client, which
+//! may still be sending, comes to read the answer (RFC 9112, section 9.6).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Request, Response, Version, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use longsync_timer::Sleep;
+
+use crate::body::discard::{DISCARD_TIME, discard};
+use crate::body::form::Form;
+use crate::worker::Worker;
+
+/// How much of it is read.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// For how long it is read once the answer is there, and how long an answer waits for a form.
+const LONGEST: Duration = Duration::from_secs(2);
+/// How often we look whether a client has sent what it was not told to send: in the second turn hyper
+/// reads, and in the third we have what it has read.
+const LOOKS: u8 = 3;
+
+/// What is left of a request.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    body: Incoming,
+    worker: Arc<Worker>,
+    came: Instant,
+    left: u64,
+    /// Whether it needs to be read before the request can be answered, and was not.
+    form: Option<Form>,
+    version: Version,
+    /// Whether the client sends nothing until it is told to, which it never is.
+    waits_for_continue: bool,
+    has_begun: bool,
+}
+
+impl Rest {
+    /// [`None`]: there is nothing left.
+    pub(crate) fn of(request: Request<Incoming>, worker: &Arc<Worker>) -> Option<Box<Self>> {
+        let (head, body) = request.into_parts();
+        if body.is_end_stream() {
+            return None;
+        }
+        let is = |name, value: &[u8]| {
+            head.headers.get(name).is_some_and(|it| {
+                let essence = it.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+                essence.trim_ascii().eq_ignore_ascii_case(value)
+            })
+        };
+        let form = is(header::CONTENT_TYPE, b"application/x-www-form-urlencoded");
+        Some(Box::new(Self {
+            body,
+            worker: Arc::clone(worker),
+            came: worker.timer().now(),
+            left: MOST_BYTES,
+            form: form.then(Form::default),
+            version: head.version,
+            waits_for_continue: head.version == Version::HTTP_11
+                && is(header::EXPECT, b"100-continue"),
+            has_begun: false,
+        }))
+    }
+
+    /// Reads on beside a call's wait. Returns the field that a form names.
+    pub(crate) fn read_on(&mut self, cx: &mut Context<'_>) -> Option<&'static str> {
+        // hyper tells a client to send as soon as its body is polled.
+        if self.waits_for_continue {
+            self.form = None;
+            return None;
+        }
+        match self.poll_read(cx) {
+            Poll::Ready(named) => named,
+            Poll::Pending => None,
+        }
+    }
+
+    /// Until when the answer waits for a form that has not come.
+    pub(crate) fn answer_waits_until(&self) -> Option<Instant> {
+        let until = self.came + LONGEST;
+        (self.form.is_some() && self.worker.timer().now() < until).then_some(until)
+    }
+
+    /// Reads until there is no more, or enough was read.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<&'static str>> {
+        while self.left > 0 && !self.body.is_end_stream() {
+            let Some(Ok(frame)) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else { break };
+            self.has_begun = true;
+            let Ok(chunk) = frame.into_data() else { continue };
+            self.left = self.left.saturating_sub(chunk.len() as u64);
+            let named = self.form.as_mut().and_then(|form| form.follow(&chunk));
+            if named.is_some() {
+                self.form = None;
+                return Poll::Ready(named);
+            }
+        }
+        Poll::Ready(self.form.take().and_then(|mut form| form.end()))
+    }
+
+    /// There is an answer now. Over HTTP/1.1 its end waits for what is returned.
+    pub(crate) fn answered<B>(self, response: &mut Response<B>) -> Option<Lingering> {
+        if self.version == Version::HTTP_2 {
+            if !self.worker.is_drained() {
+                discard(self.body, self.worker.timer().sleep(DISCARD_TIME));
+            }
+            return None;
+        }
+        if self.body.is_end_stream() {
+            return None;
+        }
+        let is_refusal = !response.status().is_success();
+        if is_refusal || self.waits_for_continue {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        if is_refusal && self.waits_for_continue {
+            return None;
+        }
+        let over = Box::pin(self.worker.timer().sleep(LONGEST));
+        let rest = Self { left: MOST_BYTES, ..self };
+        Some(Lingering { over, looks: LOOKS, rest })
+    }
+}
+
+/// Keeps the end of an answer back until the rest of its request was read, or enough of it.
+#[derive(Debug)]
+pub(crate) struct Lingering {
+    over: Pin<Box<Sleep>>,
+    looks: u8,
+    rest: Rest,
+}
+
+impl Future for Lingering {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if this.rest.poll_read(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if this.rest.waits_for_continue && !this.rest.has_begun {
+            if this.looks == 0 {
+                return Poll::Ready(());
+            }
+            this.looks -= 1;
+            cx.waker().wake_by_ref();
+        }
+        this.over.as_mut().poll(cx).map(drop)
+    }
+}

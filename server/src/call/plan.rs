@@ -1,0 +1,220 @@
+//! From what a caller asks to what the server will do. Pure: no clock, no I/O.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use longsync::duration::from_proto;
+use longsync::v1::{
+    LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
+};
+use longsync_behavior::{Applied, Behavior, Decision, Place, Refused, decide};
+use longsync_text::duration::parse as parse_duration;
+
+use crate::call::refusal::Refusal;
+use crate::config::Limits;
+
+/// A delay as the caller wrote it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AskedDelay<'a> {
+    /// In a message.
+    Message(&'a prost_types::Duration),
+    /// As text.
+    Text(&'a str),
+}
+
+/// What a caller asks for, whichever way it came.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ask<'a> {
+    pub(crate) delay: Option<AskedDelay<'a>>,
+    pub(crate) behavior: &'a str,
+    pub(crate) header: Option<Result<&'a Behavior, &'a str>>,
+    pub(crate) payload: Option<&'a Bytes>,
+    pub(crate) echo_payload: bool,
+    pub(crate) response_bytes: u32,
+    pub(crate) call_id: &'a str,
+}
+
+/// How many bytes the name of a call may have: it is kept while the call waits.
+pub(crate) const MAX_CALL_ID_BYTES: usize = 256;
+
+macro_rules! ask_from {
+    ($($message:ty),+) => {$(
+        impl<'a> From<&'a $message> for Ask<'a> {
+            fn from(message: &'a $message) -> Self {
+                Self {
+                    delay: message.delay.as_ref().map(AskedDelay::Message),
+                    behavior: &message.behavior,
+                    header: None,
+                    payload: Some(&message.payload),
+                    echo_payload: message.echo_payload,
+                    response_bytes: message.response_bytes,
+                    call_id: &message.call_id,
+                }
+            }
+        }
+    )+};
+}
+
+ask_from!(LongSyncRequest, LongSyncStreamRequest, LongSyncCollectRequest, LongSyncExchangeRequest);
+
+/// The payload of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Payload {
+    Empty,
+    Echo(Bytes),
+    Zeros(u32),
+}
+
+impl Payload {
+    /// How many bytes of the request this keeps in memory.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        match self {
+            Self::Echo(bytes) => bytes.len() as u64,
+            Self::Empty | Self::Zeros(_) => 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::Echo(bytes) => bytes.len(),
+            Self::Zeros(count) => *count as usize,
+        }
+    }
+}
+
+/// What the server will do: wait this long, then answer with this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) delay: Duration,
+    pub(crate) applied: Applied,
+    pub(crate) payload: Payload,
+}
+
+/// Decides what to do with a request of a server that has this behavior.
+///
+/// # Errors
+/// When the request says what cannot be, or asks for more than `limits` allow.
+pub(crate) fn plan(ask: &Ask<'_>, server: &Behavior, limits: &Limits) -> Result<Plan, Refusal> {
+    let Decision { delay, applied, .. } = decide(&ask.of_behavior(), server, limits.max_delay)?;
+    if ask.call_id.len() > MAX_CALL_ID_BYTES {
+        return Err(Refusal::invalid(
+            "call_id",
+            format!("{} bytes are too many: send at most {MAX_CALL_ID_BYTES}", ask.call_id.len()),
+        ));
+    }
+    let payload = payload(ask, limits)?;
+    Ok(Plan { delay, applied, payload })
+}
+
+impl<'a> Ask<'a> {
+    /// The part of it that behaviors are about.
+    fn of_behavior(&self) -> longsync_behavior::Ask<'a> {
+        longsync_behavior::Ask {
+            delay: self.delay.map(AskedDelay::read),
+            behavior: self.behavior,
+            header: self.header,
+        }
+    }
+}
+
+impl AskedDelay<'_> {
+    fn read(self) -> Result<Duration, String> {
+        match self {
+            Self::Message(delay) => from_proto(delay).map_err(|why| why.to_string()),
+            Self::Text(delay) => parse_duration(delay).map_err(|why| why.to_string()),
+        }
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let field = match refused.place {
+            Place::Delay => "delay",
+            Place::Header => longsync::BEHAVIOR_HEADER,
+            _ => "behavior",
+        };
+        Self::invalid(field, refused.why)
+    }
+}
+
+fn payload(ask: &Ask<'_>, limits: &Limits) -> Result<Payload, Refusal> {
+    match (ask.echo_payload, ask.response_bytes) {
+        (false, 0) => Ok(Payload::Empty),
+        // A copy: the payload itself would keep all of the buffer alive that its message came in.
+        (true, 0) => Ok(match ask.payload {
+            Some(bytes) if !bytes.is_empty() => Payload::Echo(Bytes::copy_from_slice(bytes)),
+            _ => Payload::Empty,
+        }),
+        (true, _) => Err(Refusal::invalid(
+            "response_bytes",
+            "echo_payload and response_bytes are both given: send one of them",
+        )),
+        (false, bytes) if bytes > limits.max_response_bytes => Err(Refusal::invalid(
+            "response_bytes",
+            format!(
+                "{bytes} is over this server's limit: ask for at most {}",
+                limits.max_response_bytes
+            ),
+        )),
+        (false, bytes) => Ok(Payload::Zeros(bytes)),
+    }
+}
+
+/// How many answers a `LongSyncStream` gives.
+///
+/// # Errors
+/// When `asked` is over the limit.
+pub(crate) fn count(asked: Option<u32>, limits: &Limits) -> Result<u32, Refusal> {
+    let count = asked.unwrap_or(1);
+    if count > limits.max_count {
+        return Err(Refusal::invalid(
+            "count",
+            format!("{count} is over this server's limit: ask for at most {}", limits.max_count),
+        ));
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(ask: &Ask<'_>) -> Result<Plan, Refusal> {
+        plan(ask, &Behavior::constant(Duration::from_secs(5)), &Limits::default())
+    }
+
+    fn field(refused: Result<Plan, Refusal>) -> String {
+        match refused {
+            Err(Refusal::Invalid { field, .. }) => field,
+            other => panic!("{other:?} is no invalid field"),
+        }
+    }
+
+    #[test]
+    fn the_refused_field_is_the_one_that_is_wrong() {
+        let long = Behavior::constant(Duration::from_secs(7_200));
+        let text = |delay| Ask { delay: Some(AskedDelay::Text(delay)), ..Ask::default() };
+        assert_eq!(field(of(&text("250"))), "delay");
+        assert_eq!(field(of(&text("61m"))), "delay");
+        assert_eq!(field(of(&Ask { behavior: "1s", ..text("1s") })), "delay");
+        assert_eq!(field(of(&Ask { behavior: "hang(1%)", ..Ask::default() })), "behavior");
+        assert_eq!(
+            field(of(&Ask { header: Some(Ok(&long)), ..Ask::default() })),
+            "x-longsync-behavior"
+        );
+        let both = Ask { echo_payload: true, response_bytes: 1, ..Ask::default() };
+        assert_eq!(field(of(&both)), "response_bytes");
+        let large = Ask { response_bytes: 4 * 1024 * 1024 + 1, ..Ask::default() };
+        assert_eq!(field(of(&large)), "response_bytes");
+    }
+
+    #[test]
+    fn an_unset_count_is_one_and_zero_is_zero() {
+        let limits = Limits::default();
+        assert_eq!(count(None, &limits), Ok(1));
+        assert_eq!(count(Some(0), &limits), Ok(0));
+        assert_eq!(count(Some(100_000), &limits), Ok(100_000));
+        assert!(count(Some(100_001), &limits).is_err());
+    }
+}

@@ -1,0 +1,167 @@
+//! Why a call is not served, and what would be.
+
+use std::time::Duration;
+
+use longsync_text::duration::text;
+use prost_types::Any;
+use tonic::Code;
+use tonic_types::pb::{BadRequest, QuotaFailure, bad_request, quota_failure};
+
+/// A request that is not served, and what would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// A field is wrong.
+    Invalid {
+        /// Which: a field of the message, a header, a query parameter.
+        field: String,
+        /// What is wrong with it, and what would be right.
+        why: String,
+    },
+    /// A limit of the server is reached.
+    Exhausted {
+        /// Which, as its flag is called.
+        limit: &'static str,
+        /// What asked for more than it.
+        why: String,
+    },
+    /// A limit is reached that no flag moves.
+    Fixed {
+        /// Of what.
+        limit: &'static str,
+        /// What asked for more than it, and what would be right.
+        why: String,
+    },
+    /// There is to be one message, and the request has more.
+    TooManyMessages,
+    /// There is to be one message, and the request has none.
+    NoMessage,
+    /// The request ends in the middle of a message.
+    CutShort,
+    /// A message is not what its method takes, for this reason.
+    NotAMessage(String),
+    /// Its messages are encoded in a way that is not understood.
+    Encoding(String),
+    /// It asks a service beside our own for what is not here.
+    NotFound(String),
+    /// What the client began to send takes too long.
+    TooSlow {
+        /// How long it may take, without what its bytes are worth.
+        limit: Duration,
+        /// Whether it is the request as a whole.
+        is_one: bool,
+    },
+}
+
+impl Refusal {
+    pub(crate) fn invalid(field: &str, why: impl Into<String>) -> Self {
+        Self::Invalid { field: field.to_owned(), why: why.into() }
+    }
+
+    pub(crate) fn fixed(limit: &'static str, why: String) -> Self {
+        Self::Fixed { limit, why }
+    }
+
+    pub(crate) fn message_too_long(message_bytes: u32, limit: u32) -> Self {
+        Self::Exhausted {
+            limit: "max-message-bytes",
+            why: format!(
+                "a message of {message_bytes} bytes is over this server's limit of {limit}"
+            ),
+        }
+    }
+
+    pub(crate) fn too_many_in_flight(limit: u64) -> Self {
+        Self::Exhausted {
+            limit: "max-in-flight",
+            why: format!("calls in flight have reached this server's limit of {limit}"),
+        }
+    }
+
+    /// The same refusal, with the message that it is about.
+    pub(crate) fn of_message(self, id: u64) -> Self {
+        match self {
+            Self::Invalid { field, why } => {
+                Self::Invalid { field, why: format!("request {id}: {why}") }
+            }
+            other => other,
+        }
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::Invalid { .. } => Code::InvalidArgument,
+            Self::Exhausted { .. } | Self::Fixed { .. } => Code::ResourceExhausted,
+            // gRPC's statuscodes.md: "Request cardinality violation".
+            Self::TooManyMessages | Self::NoMessage | Self::Encoding(_) => Code::Unimplemented,
+            Self::CutShort | Self::NotAMessage(_) => Code::Internal,
+            Self::NotFound(_) => Code::NotFound,
+            Self::TooSlow { .. } => Code::DeadlineExceeded,
+        }
+    }
+
+    /// The sentence: what was wrong, and what would be right.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Invalid { field, why } => format!("{field}: {why}"),
+            Self::Exhausted { limit, why } => {
+                format!("{why} (--{limit}): try again with less, or later")
+            }
+            Self::Fixed { why, .. }
+            | Self::NotAMessage(why)
+            | Self::Encoding(why)
+            | Self::NotFound(why) => why.clone(),
+            Self::TooManyMessages => {
+                "the request goes on behind its message: this method takes exactly one".to_owned()
+            }
+            Self::NoMessage => {
+                "the request has no message: this method takes exactly one".to_owned()
+            }
+            Self::CutShort => {
+                "the request ends in the middle of a message: send the whole of it".to_owned()
+            }
+            Self::TooSlow { limit, is_one } => format!(
+                "{} has taken longer than {} plus a second for each 64 KiB of it \
+                 (--message-timeout): send it faster",
+                if *is_one { "the request, which has one message," } else { "a message" },
+                text(*limit)
+            ),
+        }
+    }
+
+    /// The detail of its status, for programs.
+    pub(crate) fn detail(&self) -> Option<Any> {
+        Some(match self {
+            Self::Invalid { field, why } => any(
+                "google.rpc.BadRequest",
+                &BadRequest {
+                    field_violations: vec![bad_request::FieldViolation {
+                        field: field.clone(),
+                        description: why.clone(),
+                        ..Default::default()
+                    }],
+                },
+            ),
+            Self::Exhausted { limit, why } | Self::Fixed { limit, why } => any(
+                "google.rpc.QuotaFailure",
+                &QuotaFailure {
+                    violations: vec![quota_failure::Violation {
+                        subject: (*limit).to_owned(),
+                        description: why.clone(),
+                        ..Default::default()
+                    }],
+                },
+            ),
+            Self::TooManyMessages
+            | Self::NoMessage
+            | Self::CutShort
+            | Self::NotAMessage(_)
+            | Self::Encoding(_)
+            | Self::NotFound(_)
+            | Self::TooSlow { .. } => return None,
+        })
+    }
+}
+
+fn any(name: &str, message: &impl prost::Message) -> Any {
+    Any { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
+}

@@ -1,0 +1,85 @@
+//! The future of a call, which owns the call's one timer entry.
+//!
+//! All that is polled for a call (reading its request, its waits, sending its answer) is polled from
+//! one future. So one entry is enough, the earlier of due time and deadline, and it reaches also a call
+//! whose reader has stalled, where HTTP/2 polls the answer's body no more.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use longsync_timer::{Sleep, Woken};
+use pin_project_lite::pin_project;
+
+use crate::call::Call;
+use crate::call::ending::Ending;
+
+/// When a call is looked at that waits for nothing but its client. It has an entry all the same, so
+/// that the end of a drain reaches it.
+const FAR: Duration = Duration::from_secs(24 * 3600);
+
+pin_project! {
+    /// Runs a call's future, and polls it when it is due, at its deadline and at the drain's end.
+    ///
+    /// Ends with [`None`] when the call was cut and its future cannot say so, because its reader has
+    /// stalled: dropping that future then resets the stream.
+    pub(crate) struct CallTask<F> {
+        call: Arc<Call>,
+        #[pin]
+        entry: Option<Sleep>,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F> CallTask<F> {
+    pub(crate) fn new(call: Arc<Call>, future: F) -> Self {
+        Self { call, entry: None, future }
+    }
+}
+
+impl<F: Future> Future for CallTask<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            this.call.waiting.polled_with(cx);
+            let was_told = this.call.is_cut_before_poll();
+            if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            if was_told {
+                let has_more = this.call.take_last_words();
+                return if has_more { Poll::Pending } else { Poll::Ready(None) };
+            }
+            if this.call.is_cut() {
+                continue;
+            }
+            let at = this.call.next_poll();
+            if !is_armed(this.entry.as_ref().as_pin_ref(), at) {
+                let worker = this.call.worker();
+                // The drain's end fires only the entries that exist then.
+                if worker.is_drained() {
+                    this.call.cut(Ending::Drained);
+                    continue;
+                }
+                let at = at.unwrap_or_else(|| worker.timer().now() + FAR);
+                this.entry.set(Some(worker.timer().sleep_until(at)));
+            }
+            let entry = this.entry.as_mut().as_pin_mut().expect("it was set above");
+            let woken = ready!(entry.poll(cx));
+            this.entry.set(None);
+            if woken == Woken::Fired {
+                this.call.cut(Ending::Drained);
+            }
+        }
+    }
+}
+
+/// Whether an entry serves for `at`; any does, where the call waits for nothing but its client.
+fn is_armed(entry: Option<Pin<&Sleep>>, at: Option<Instant>) -> bool {
+    entry.is_some_and(|entry| at.is_none_or(|at| entry.due() == at))
+}

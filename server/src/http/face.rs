@@ -1,0 +1,226 @@
+//! The HTTP face: `/long_sync`, health, `/metrics`, and `/` with what to try.
+
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use longsync::duration::from_proto;
+use longsync::v1::Timing;
+use longsync::{DONE, HTTP_PATH};
+use longsync_text::quoted;
+use tonic::body::Body;
+
+use crate::call::Call;
+use crate::call::ending::Ending;
+use crate::call::plan::{Ask, AskedDelay, Plan};
+use crate::call::refusal::Refusal;
+use crate::call::wait::Wait;
+use crate::http::accept;
+use crate::http::host;
+use crate::http::metrics::render;
+use crate::shared::Shared;
+use crate::shared::scrapes::Format;
+use crate::worker::Worker;
+
+/// The answer to a request that is not gRPC.
+pub(crate) type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+/// Whether a request is a call, which waits and is counted.
+pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
+    let method = request.method();
+    request.uri().path() == HTTP_PATH && (is_read(method) || method == Method::POST)
+}
+
+fn is_read(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+/// Answers what is not gRPC.
+pub(crate) fn answer<B>(
+    worker: &Arc<Worker>,
+    call: Option<Arc<Call>>,
+    request: &Request<B>,
+) -> BoxAnswer {
+    if let Some(call) = call {
+        // At once: a query may be long, and the call may wait for an hour.
+        let planned = planned(&call, request.uri().query().unwrap_or_default());
+        return Box::pin(async move { long_sync(&call, planned).await });
+    }
+    if request.uri().path() == "/metrics" && is_read(request.method()) {
+        let format = accept::format(request.headers());
+        return Box::pin(metrics(Arc::clone(worker.shared()), format));
+    }
+    Box::pin(ready(at_once(worker, request)))
+}
+
+async fn metrics(shared: Arc<Shared>, format: Format) -> Response<Body> {
+    let scrapes = shared.scrapes.clone();
+    let Some(rendered) = scrapes.ask(format, move |format| render(&shared, format)).await else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "the metrics could not be rendered\n");
+    };
+    let mut metrics = text(StatusCode::OK, rendered);
+    let content_type = HeaderValue::from_static(format.content_type());
+    metrics.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    metrics
+}
+
+fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
+    let path = request.uri().path();
+    match path {
+        "*" if request.method() == Method::OPTIONS => {
+            allowing("GET, HEAD, POST, OPTIONS", text(StatusCode::OK, ""))
+        }
+        HTTP_PATH => allowing("GET, HEAD, POST", wrong_method(path, "GET or POST")),
+        "/" | "/healthz" | "/livez" | "/readyz" | "/metrics" if !is_read(request.method()) => {
+            allowing("GET, HEAD", wrong_method(path, "GET"))
+        }
+        "/" => text(StatusCode::OK, welcome(worker, host::authority(request).unwrap_or("ADDRESS"))),
+        // Whoever is answered is alive; a drain is no reason to end it.
+        "/livez" => text(StatusCode::OK, "alive\n"),
+        "/healthz" | "/readyz" if worker.shared().is_healthy() => text(StatusCode::OK, "serving\n"),
+        "/healthz" | "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
+        _ if path.starts_with("/longsync.v1.") => text(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "this is gRPC: call it with content-type application/grpc over HTTP/2\n",
+        ),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            format!("nothing at {}: / says what there is\n", quoted(path)),
+        ),
+    }
+}
+
+fn wrong_method(path: &str, right: &str) -> Response<Body> {
+    text(StatusCode::METHOD_NOT_ALLOWED, format!("{path} takes {right}\n"))
+}
+
+fn allowing(methods: &'static str, mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+/// A plain text answer.
+pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::new(Full::new(body.into())));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}
+
+/// The answer to HEAD: it says how long the body would be.
+pub(crate) fn without_body(mut response: Response<Body>) -> Response<Body> {
+    if let Some(bytes) = http_body::Body::size_hint(response.body()).exact() {
+        response.headers_mut().insert(header::CONTENT_LENGTH, bytes.into());
+    }
+    response.map(|_| Body::empty())
+}
+
+/// The answer to a call that ends so before its wait is over.
+pub(crate) fn ended(ending: &Ending, call: &Call) -> Response<Body> {
+    timed(text(ending.http_status(), format!("{}\n", ending.message())), &call.timing_at_end())
+}
+
+type Planned = Result<(Plan, SystemTime), Refusal>;
+
+fn planned(call: &Call, query: &str) -> Planned {
+    let (delay, behavior) = asked(query)?;
+    call.plan(Ask {
+        delay: delay.as_deref().map(AskedDelay::Text),
+        behavior: behavior.as_deref().unwrap_or_default(),
+        ..Ask::default()
+    })
+}
+
+async fn long_sync(call: &Call, planned: Planned) -> Response<Body> {
+    let (plan, received_at) = match planned {
+        Ok(planned) => planned,
+        Err(refusal) => {
+            let ending = Ending::Refused(refusal);
+            call.finish(ending.clone());
+            return ended(&ending, call);
+        }
+    };
+    let spent = call.wait(Wait { start: call.arrived(), planned: plan.delay }).await;
+    timed(text(StatusCode::OK, DONE), &call.timing(spent, &plan.applied, received_at))
+}
+
+/// The query's `delay` and `behavior`.
+fn asked(query: &str) -> Result<(Option<String>, Option<String>), Refusal> {
+    let (mut delay, mut behavior) = (None, None);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let place = match &*name {
+            "delay" => &mut delay,
+            "behavior" => &mut behavior,
+            _ => {
+                let why = format!("{} is not understood: send delay or behavior", quoted(&name));
+                return Err(Refusal::invalid("query", why));
+            }
+        };
+        if place.replace(value.into_owned()).is_some() {
+            return Err(Refusal::invalid(&name, "given twice: send it once"));
+        }
+    }
+    Ok((delay, behavior))
+}
+
+/// The refusal of a call that asks in its body for what is read off the query.
+pub(crate) fn in_the_body(field: &str) -> Refusal {
+    let why = format!(
+        "it stands in the body, which is not read: put it into the query, such as {HTTP_PATH}?{field}=250ms"
+    );
+    Refusal::invalid(field, why)
+}
+
+/// Adds `server-timing`, in milliseconds as its specification has them.
+fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
+    let figures =
+        [("planned", &timing.planned), ("waited", &timing.waited), ("queued", &timing.queued)];
+    let value = figures
+        .into_iter()
+        .filter_map(|(name, duration)| {
+            let duration = from_proto(duration.as_ref()?).ok()?;
+            Some(format!("{name};dur={:.3}", duration.as_secs_f64() * 1e3))
+        })
+        .collect::<Vec<_>>()
+        .join(", ");
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        response.headers_mut().insert("server-timing", value);
+    }
+    response
+}
+
+fn welcome(worker: &Worker, host: &str) -> String {
+    let behavior = worker.default_behavior();
+    format!(
+        "longsync: a server that takes exactly as long as it is told ({behavior} unless told otherwise)
+
+    curl 'http://{host}/long_sync?delay=250ms'
+    grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {host} longsync.v1.LongSyncService/LongSync
+    grpcurl -plaintext {host} describe longsync.v1.LongSyncService
+
+    /long_sync   waits, then says {DONE}  (?delay= or ?behavior=)
+    /healthz     200 while serving, 503 when shutting down; /readyz says the same
+    /livez       200 as long as it answers
+    /metrics     Prometheus text, or OpenMetrics for clients that name it in Accept
+"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_decoded_and_what_is_unknown_is_refused() {
+        assert_eq!(asked("").unwrap(), (None, None));
+        assert_eq!(asked("delay=250ms").unwrap().0.as_deref(), Some("250ms"));
+        assert_eq!(asked("behavior=constant%281s%29").unwrap().1.as_deref(), Some("constant(1s)"));
+        assert!(asked("delya=250ms").is_err());
+        assert!(asked("delay=1s&delay=2s").is_err());
+    }
+}

@@ -1,0 +1,240 @@
+//! `/metrics`: the workers' counters, merged when they are read, in Prometheus's text form.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::shared::Shared;
+use crate::shared::counters::{Figure, Kind, Outcome, Snapshot};
+use crate::shared::scrapes::Format;
+
+const COUNTER: MetricType = MetricType::Counter;
+
+/// Upper bounds, in nanoseconds.
+const LATENESS_BUCKETS: &[u64] = &[
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    200_000,
+    500_000,
+    1_000_000,
+    2_000_000,
+    5_000_000,
+    10_000_000,
+    20_000_000,
+    50_000_000,
+    100_000_000,
+    1_000_000_000,
+];
+const CANCELLED_AFTER_BUCKETS: &[u64] = &[
+    1_000_000,
+    5_000_000,
+    10_000_000,
+    50_000_000,
+    100_000_000,
+    200_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    5_000_000_000,
+    10_000_000_000,
+    60_000_000_000,
+    3_600_000_000_000,
+];
+
+/// The metrics of a server, as text.
+pub(crate) fn render(shared: &Arc<Shared>, format: Format) -> String {
+    let mut registry = Registry::with_prefix("longsync");
+    registry.register_collector(Box::new(Workers(Arc::clone(shared))));
+    let mut text = String::new();
+    encode(&mut text, &registry).expect("writing to a string does not fail");
+    match format {
+        Format::OpenMetrics => text,
+        Format::Text => to_text(&text),
+    }
+}
+
+/// The older form of `OpenMetrics` lines. In it a counter's own name ends with `_total`, there are no
+/// units, and the end is not marked. Samples are the same in both.
+fn to_text(open_metrics: &str) -> String {
+    let mut text = String::with_capacity(open_metrics.len());
+    let mut lines = open_metrics.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line == "# EOF" || line.starts_with("# UNIT ") {
+            continue;
+        }
+        let described = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE "));
+        match described.and_then(|described| described.split_once(' ')) {
+            Some((name, rest)) => {
+                let is_type = line.starts_with("# TYPE ");
+                let is_counter = is_type && rest == "counter"
+                    || lines.peek().is_some_and(|next| *next == format!("# TYPE {name} counter"));
+                let total = if is_counter { "_total" } else { "" };
+                let what = &line[..line.len() - name.len() - rest.len() - 1];
+                text.extend([what, name, total, " ", rest, "\n"]);
+            }
+            None => text.extend([line, "\n"]),
+        }
+    }
+    text
+}
+
+#[derive(Debug)]
+struct Workers(Arc<Shared>);
+
+impl Collector for Workers {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.0.counters.read(|snapshot| {
+            calls(&mut encoder, snapshot)?;
+            held(&mut encoder, snapshot, &self.0)?;
+            figures(&mut encoder, snapshot)
+        })
+    }
+}
+
+fn calls(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let help = "Calls that arrived";
+    let mut started = encoder.encode_descriptor("calls_started", help, None, COUNTER)?;
+    for kind in Kind::ALL {
+        let count = snapshot.calls_started(kind);
+        started
+            .encode_family(&[("rpc", kind.name())])?
+            .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+    }
+    let help = "Calls that ended, by how";
+    let mut ended = encoder.encode_descriptor("calls_ended", help, None, COUNTER)?;
+    for kind in Kind::ALL {
+        for outcome in Outcome::ALL {
+            let count = snapshot.calls_ended(kind, outcome);
+            ended
+                .encode_family(&[("rpc", kind.name()), ("outcome", outcome.name())])?
+                .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the server holds now, and what it had no room for.
+fn held(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot, shared: &Shared) -> fmt::Result {
+    let connections = shared.open_connections() as u64;
+    let buffered = shared.buffered_bytes.taken();
+    for (name, help, value) in [
+        ("calls_in_flight", "Calls that arrived and have not ended", snapshot.calls_in_flight()),
+        ("connections", "Open connections", connections),
+        ("buffered_bytes", "Bytes of requests and answers held in memory", buffered),
+    ] {
+        encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
+    }
+    let help = "Connections over the limit, closed at once";
+    let refused = shared.connections_refused.load(Ordering::Relaxed);
+    encoder
+        .encode_descriptor("connections_refused", help, None, COUNTER)?
+        .encode_counter::<NoLabelSet, _, u64>(&refused, None)?;
+    let help = "Connections that were closed because of what their clients did";
+    let closed = shared.connections_of_walks.load(Ordering::Relaxed);
+    encoder
+        .encode_descriptor("connections_closed", help, None, COUNTER)?
+        .encode_family(&[("reason", "window_changes")])?
+        .encode_counter::<NoLabelSet, _, u64>(&closed, None)
+}
+
+fn figures(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Result {
+    for (name, help, figure, bounds) in [
+        (
+            "lateness",
+            "How long after its due time each wait ended that ran out",
+            snapshot.lateness(),
+            LATENESS_BUCKETS,
+        ),
+        (
+            "cancelled_after",
+            "How long each cancelled call had waited",
+            snapshot.cancelled_after(),
+            CANCELLED_AFTER_BUCKETS,
+        ),
+    ] {
+        let seconds = Some(&Unit::Seconds);
+        let metric = encoder.encode_descriptor(name, help, seconds, MetricType::Histogram)?;
+        Buckets { figure, bounds }.encode(metric)?;
+    }
+    Ok(())
+}
+
+struct Buckets<'a> {
+    figure: &'a Figure,
+    bounds: &'static [u64],
+}
+
+impl EncodeMetric for Buckets<'_> {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        let histogram = self.figure.histogram();
+        let mut buckets: Vec<_> = self.bounds.iter().map(|bound| (seconds(*bound), 0)).collect();
+        buckets.push((f64::INFINITY, 0));
+        // Once over what was recorded, in order: counting bucket by bucket would go over it for each.
+        let mut bucket = 0;
+        // In one that is empty it would look for the first to the very end.
+        let recorded = Some(histogram).filter(|it| !it.is_empty());
+        for recorded in recorded.into_iter().flat_map(|it| it.iter_recorded()) {
+            let nanos = histogram.lowest_equivalent(recorded.value_iterated_to());
+            bucket += self.bounds[bucket..].iter().take_while(|bound| **bound < nanos).count();
+            buckets[bucket].1 += recorded.count_at_value();
+        }
+        encoder.encode_histogram::<NoLabelSet>(
+            self.figure.sum().as_secs_f64(),
+            histogram.len(),
+            &buckets,
+            None,
+        )
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the bounds are below 2^53")]
+fn seconds(nanos: u64) -> f64 {
+    nanos as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn each_duration_is_in_the_bucket_of_its_bound() {
+        let shared = Shared::new(Config::default(), 1);
+        for nanos in [0, 1, 9_999, 10_000, 10_010, 20_000, 99_000_000, 1_000_000_000, 1_001_000_000]
+        {
+            shared.counters.of(0).late(Duration::from_nanos(nanos));
+        }
+        let text = render(&shared, Format::Text);
+        for (bound, count) in
+            [("0.00001", 4), ("0.00002", 6), ("0.05", 6), ("0.1", 7), ("1.0", 8), ("+Inf", 9)]
+        {
+            let line = format!("longsync_lateness_seconds_bucket{{le=\"{bound}\"}} {count}");
+            assert!(text.lines().any(|it| it == line), "{line} in {text}");
+        }
+    }
+
+    #[test]
+    fn the_text_form_says_what_openmetrics_says_in_its_own_words() {
+        let open_metrics = "# HELP a_calls Calls.\n# TYPE a_calls counter\na_calls_total{b=\"# EOF\"} 1\n\
+            # HELP a_seconds Late.\n# TYPE a_seconds histogram\n# UNIT a_seconds seconds\n\
+            a_seconds_sum 0.0\n# EOF\n";
+        let text = "# HELP a_calls_total Calls.\n# TYPE a_calls_total counter\n\
+            a_calls_total{b=\"# EOF\"} 1\n# HELP a_seconds Late.\n# TYPE a_seconds histogram\n\
+            a_seconds_sum 0.0\n";
+        assert_eq!(to_text(open_metrics), text);
+    }
+}

@@ -1,0 +1,313 @@
+//! Where a request goes: gRPC to its service, the rest to the HTTP face.
+
+use std::convert::Infallible;
+use std::future::{self, Future};
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, Version, header};
+use hyper::body::Incoming;
+use longsync::v1::long_sync_service_server::SERVICE_NAME;
+use longsync_text::quoted;
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+use crate::body::answer::AnswerBody;
+use crate::body::batches::Messages;
+use crate::body::intake::{Cardinality, Intake};
+use crate::body::messages;
+use crate::body::rest::Rest;
+use crate::body::room::Room;
+use crate::call::Call;
+use crate::call::ending::Ending;
+use crate::call::headers::CallHeaders;
+use crate::call::refusal::Refusal;
+use crate::http::face::{self, BoxAnswer};
+use crate::http::host;
+use crate::record::Record;
+use crate::rpc::services;
+use crate::rpc::{self, unary};
+use crate::rpc::{BoxMessages, Handler};
+use crate::shared::counters::Kind;
+
+/// The answer to a request, on its way.
+pub(crate) struct Answer {
+    call: Option<Arc<Call>>,
+    /// Whether only the head of the answer is asked for. HTTP/1.1 leaves the body out by itself,
+    /// HTTP/2 does not.
+    is_head: bool,
+    coming: Coming,
+    /// What of the request is not needed for the answer.
+    rest: Option<Box<Rest>>,
+    room: Account,
+}
+
+/// Whether a request that is not a call has its room in memory.
+enum Account {
+    /// It is a call, which is counted as such, or the only request of its connection at the moment.
+    NotKept,
+    Room(Room),
+    /// There is none left. Health checks are served all the same.
+    Full {
+        is_served: bool,
+    },
+}
+
+impl Account {
+    fn open(record: &Arc<Record>, request: &Request<Incoming>) -> Self {
+        if request.version() != Version::HTTP_2 {
+            return Self::NotKept;
+        }
+        let is_served = matches!(request.uri().path(), "/healthz" | "/livez" | "/readyz");
+        Room::take(record).map_or(Self::Full { is_served }, Self::Room)
+    }
+}
+
+/// What a request is answered with, on its way.
+enum Coming {
+    Http(BoxAnswer),
+    Messages(BoxMessages),
+    Unary(unary::Answer),
+    /// It has come.
+    Over,
+}
+
+impl Coming {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Came> {
+        let came = match self {
+            Self::Http(response) => return response.as_mut().poll(cx).map(Came::Response),
+            Self::Messages(messages) => ready!(messages.as_mut().poll(cx)).map(Came::Messages),
+            Self::Unary(message) => ready!(Pin::new(message).poll(cx)).map(Came::Message),
+            Self::Over => return Poll::Pending,
+        };
+        Poll::Ready(came.unwrap_or_else(Came::Refused))
+    }
+}
+
+enum Came {
+    Response(Response<Body>),
+    /// The messages of a gRPC call.
+    Messages(Messages),
+    /// The one message of a gRPC call, with its prefix.
+    Message(Bytes),
+    Refused(Refusal),
+}
+
+impl Answer {
+    /// The call that this answers, if the request was one.
+    pub(crate) fn call(&self) -> Option<Arc<Call>> {
+        self.call.clone()
+    }
+
+    fn of(call: Option<Arc<Call>>, coming: Coming) -> Self {
+        Self { call, is_head: false, coming, rest: None, room: Account::NotKept }
+    }
+
+    fn plain(&mut self, response: Response<Body>) -> Response<AnswerBody> {
+        let response = if self.is_head { face::without_body(response) } else { response };
+        match mem::replace(&mut self.room, Account::NotKept) {
+            Account::NotKept => AnswerBody::plain(response, None),
+            Account::Room(room) => AnswerBody::plain(response, Some(room)),
+            // A head alone is never held up by a window.
+            Account::Full { is_served } => {
+                let mut response = response.map(|_| Body::empty());
+                if response.status().is_success() && !is_served {
+                    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                }
+                AnswerBody::plain(response, None)
+            }
+        }
+    }
+
+    /// Reads the rest of the request beside the wait. A form may refuse its call, and the answer waits
+    /// until it is clear that it does not.
+    fn read_rest(&mut self, polled: Poll<Came>, cx: &mut Context<'_>) -> Poll<Came> {
+        let (Some(rest), Some(call)) = (&mut self.rest, &self.call) else { return polled };
+        if let Some(field) = rest.read_on(cx) {
+            call.cut(face::in_the_body(field).into());
+        }
+        match (polled, rest.answer_waits_until()) {
+            (Poll::Ready(Came::Response(response)), Some(until))
+                if response.status().is_success() =>
+            {
+                call.wake_at(until);
+                self.coming = Coming::Http(Box::pin(future::ready(response)));
+                Poll::Pending
+            }
+            (polled, _) => polled,
+        }
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<Response<AnswerBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let before = this.call.as_ref().and_then(|call| call.why_cut());
+        let polled = if before.is_none() { this.coming.poll(cx) } else { Poll::Pending };
+        let polled = if this.rest.is_some() { this.read_rest(polled, cx) } else { polled };
+        // Looked at twice: reading the request may have cut the call.
+        let cut = before.or_else(|| this.call.as_ref().and_then(|call| call.why_cut()));
+        if cut.is_none() && polled.is_pending() {
+            return Poll::Pending;
+        }
+        // What was read for the call is let go before its answer is sent.
+        this.coming = Coming::Over;
+        let call = this.call.take();
+        let mut response = match (cut, polled, call) {
+            (Some(why), _, Some(call)) => this.plain(response_of(&why, &call)),
+            (_, Poll::Ready(Came::Refused(refusal)), Some(call)) => {
+                this.plain(response_of(&refusal.into(), &call))
+            }
+            (_, Poll::Ready(Came::Message(message)), Some(call)) => {
+                AnswerBody::of_message(message, call)
+            }
+            (_, Poll::Ready(Came::Messages(messages)), Some(call)) => {
+                AnswerBody::of_messages(messages, call)
+            }
+            (_, Poll::Ready(Came::Response(response)), Some(call)) => {
+                let is_head = this.is_head;
+                let response = if is_head { face::without_body(response) } else { response };
+                AnswerBody::of_http(response, call)
+            }
+            (_, Poll::Ready(Came::Response(response)), None) => this.plain(response),
+            _ => unreachable!("only calls are cut, and only they have messages"),
+        };
+        if let Some(lingering) = this.rest.take().and_then(|rest| rest.answered(&mut response)) {
+            response.body_mut().linger(lingering);
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// The response to a call that ends so before its answer.
+fn response_of(ending: &Ending, call: &Call) -> Response<Body> {
+    call.finish(ending.clone());
+    match call.kind() {
+        Some(Kind::Http) => face::ended(ending, call),
+        _ => call.status(ending).into_http(),
+    }
+}
+
+/// Sends a request on its way, and begins the call that it is.
+pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer {
+    let worker = record.worker();
+    if let Some(why) = host::fault(&request) {
+        return refuse(record, request, face::text(StatusCode::BAD_REQUEST, why));
+    }
+    if !is_grpc(&request) {
+        let call = face::is_call(&request).then(|| {
+            // Over HTTP/1.1 a request is taken after the answers before it, however early it came.
+            let arrived = match request.version() {
+                Version::HTTP_2 => record.last_read(),
+                _ => worker.timer().now(),
+            };
+            Call::begin(record, Some(Kind::Http), CallHeaders::read(request.headers()), arrived)
+        });
+        let response = face::answer(worker, call.clone(), &request);
+        let is_head = request.method() == Method::HEAD;
+        let room = match &call {
+            Some(_) => Account::NotKept,
+            None => Account::open(record, &request),
+        };
+        let rest = Rest::of(request, worker);
+        return Answer { is_head, rest, room, ..Answer::of(call, Coming::Http(response)) };
+    }
+    match find(&request) {
+        Ok((kind, handler)) => {
+            let headers = CallHeaders::read(request.headers());
+            let refused = headers
+                .has_encoding
+                .then(|| messages::refuse_encoding(request.headers()))
+                .flatten();
+            let call = Call::begin(record, kind, headers, record.last_read());
+            let cardinality = cardinality(kind, request.uri().path());
+            let intake = Intake::new(request.into_body(), Arc::clone(&call), cardinality);
+            let coming = match (refused, handler) {
+                (Some(refusal), _) => {
+                    call.cut(refusal.into());
+                    Coming::Over
+                }
+                (None, Some(handler)) => Coming::Messages(handler(Arc::clone(&call), intake)),
+                (None, None) => Coming::Unary(unary::Answer::new(Arc::clone(&call), intake)),
+            };
+            Answer::of(Some(call), coming)
+        }
+        Err(refused) => refuse(record, request, *refused),
+    }
+}
+
+/// Answers a request at once.
+fn refuse(record: &Arc<Record>, request: Request<Incoming>, refused: Response<Body>) -> Answer {
+    let room = Account::open(record, &request);
+    let rest = Rest::of(request, record.worker());
+    Answer { rest, room, ..Answer::of(None, Coming::Http(Box::pin(future::ready(refused)))) }
+}
+
+type Found = (Option<Kind>, Option<Handler>);
+
+/// What kind of call of ours a gRPC request is, and what handles it, unless it is a unary one; or the
+/// answer that nothing does.
+fn find(request: &Request<Incoming>) -> Result<Found, Box<Response<Body>>> {
+    if let Some(refused) = refuse_transport(request) {
+        return Err(Box::new(refused));
+    }
+    let path = request.uri().path();
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
+    if let Some(kind) = kind_of(method).filter(|_| service == SERVICE_NAME) {
+        return Ok((Some(kind), rpc::find(kind)));
+    }
+    if let Some(handler) = services::find(service, method) {
+        return Ok((None, Some(handler)));
+    }
+    let why = format!(
+        "no {} of a service {} here: grpcurl with `list` shows what there is",
+        quoted(method),
+        quoted(service)
+    );
+    Err(Box::new(Status::new(Code::Unimplemented, why).into_http()))
+}
+
+/// How many messages the request of a known method has.
+fn cardinality(kind: Option<Kind>, path: &str) -> Cardinality {
+    match kind {
+        Some(Kind::LongSync | Kind::LongSyncStream) => Cardinality::One,
+        None if !path.ends_with("/ServerReflectionInfo") => Cardinality::One,
+        _ => Cardinality::Any,
+    }
+}
+
+fn kind_of(method: &str) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| *kind != Kind::Http && kind.name() == method)
+}
+
+/// By content type alone: any path may be asked for in gRPC, and be unknown in gRPC.
+fn is_grpc(request: &Request<Incoming>) -> bool {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    content_type.is_some_and(|value| {
+        let value = value.as_bytes();
+        let essence = value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii();
+        [&b"application/grpc"[..], b"application/grpc+proto"]
+            .iter()
+            .any(|grpc| essence.eq_ignore_ascii_case(grpc))
+    })
+}
+
+/// What gRPC needs of HTTP (its PROTOCOL-HTTP2.md).
+fn refuse_transport(request: &Request<Incoming>) -> Option<Response<Body>> {
+    if request.version() != Version::HTTP_2 {
+        let why = "gRPC needs HTTP/2: with curl that is --http2-prior-knowledge\n";
+        return Some(face::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, why));
+    }
+    if request.method() != Method::POST {
+        let mut refused = face::text(StatusCode::METHOD_NOT_ALLOWED, "gRPC is called with POST\n");
+        refused.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("POST"));
+        return Some(refused);
+    }
+    None
+}

@@ -1,0 +1,199 @@
+//! The accept loop: deals connections out to the workers, each to the one that has the fewest.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use longsync_timer::{Clock, Timer};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::sync::mpsc;
+
+use crate::shared::Shared;
+
+/// How many connections may wait to be accepted; the system may hold it to less.
+pub(crate) const BACKLOG: u16 = 4_096;
+
+const FIRST_BACK_OFF: Duration = Duration::from_millis(5);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
+/// A client that has gone without a word, its machine or its network with it, is noticed by the
+/// system's probes: else its calls and its place would be held for ever.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_PROBES: Duration = Duration::from_secs(10);
+
+/// A connection on its way to a worker.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) socket: TcpStream,
+    pub(crate) peer: SocketAddr,
+    /// Its number in accept order.
+    pub(crate) number: u64,
+    pub(crate) place: Place,
+}
+
+/// A place among the open connections of a worker, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    shared: Arc<Shared>,
+    worker: usize,
+}
+
+impl Place {
+    fn take(shared: &Arc<Shared>, worker: usize) -> Self {
+        shared.connections[worker].fetch_add(1, Ordering::Relaxed);
+        Self { shared: Arc::clone(shared), worker }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.connections[self.worker].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Accepts connections.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    listener: tokio::net::TcpListener,
+    dealer: Dealer,
+}
+
+/// Deals connections out.
+#[derive(Debug)]
+struct Dealer {
+    workers: Vec<mpsc::UnboundedSender<Accepted>>,
+    max_connections: usize,
+    shared: Arc<Shared>,
+    /// Which worker is next, of those that have as few connections.
+    turn: usize,
+}
+
+impl Acceptor {
+    pub(crate) fn new(
+        listener: TcpListener,
+        workers: Vec<mpsc::UnboundedSender<Accepted>>,
+        max_connections: usize,
+        shared: Arc<Shared>,
+    ) -> io::Result<Self> {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        Ok(Self { listener, dealer: Dealer { workers, max_connections, shared, turn: 0 } })
+    }
+
+    /// Accepts until `shutdown` ends, and then what stands in the backlog by that time: those clients
+    /// are connected, and some have sent calls.
+    pub(crate) async fn accept_until(mut self, shutdown: impl Future<Output = ()>) {
+        self.accept_while_serving(shutdown).await;
+        // The runtime may not have heard of them yet; the system knows.
+        let Ok(listener) = self.listener.into_std() else { return };
+        for _ in 0..BACKLOG {
+            let Ok((socket, peer)) = listener.accept() else { return };
+            let dealt = socket.set_nonblocking(true).and_then(|()| self.dealer.deal(socket, peer));
+            if let Err(error) = dealt {
+                tracing::debug!(%error, "a connection ended before it began");
+            }
+        }
+    }
+
+    async fn accept_while_serving(&mut self, shutdown: impl Future<Output = ()>) {
+        let timer = Timer::new(Clock::Monotonic);
+        let mut shutdown = pin!(shutdown);
+        let mut back_off = FIRST_BACK_OFF;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut shutdown => return,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted.and_then(|(socket, peer)| self.dealer.deal(socket.into_std()?, peer)) {
+                Ok(()) => back_off = FIRST_BACK_OFF,
+                Err(error) if is_of_one_connection(&error) => {
+                    tracing::debug!(%error, "a connection ended before it began");
+                }
+                Err(error) => {
+                    // Out of files or memory: trying again at once would only spin.
+                    tracing::warn!(%error, ?back_off, "cannot accept connections");
+                    tokio::select! {
+                        () = &mut shutdown => return,
+                        _ = timer.sleep(back_off) => {}
+                    }
+                    back_off = (back_off * 2).min(LONGEST_BACK_OFF);
+                }
+            }
+        }
+    }
+}
+
+impl Dealer {
+    /// Hands a connection to the worker that has the fewest. One too many is closed at once: its
+    /// client learns so, instead of waiting in the backlog.
+    fn deal(&mut self, socket: TcpStream, peer: SocketAddr) -> io::Result<()> {
+        if self.shared.open_connections() >= self.max_connections {
+            let refused = self.shared.connections_refused.fetch_add(1, Ordering::Relaxed);
+            if refused == 0 {
+                tracing::warn!(
+                    limit = self.max_connections,
+                    "connections over the limit are closed"
+                );
+            }
+            return Ok(());
+        }
+        socket.set_nodelay(true)?;
+        SockRef::from(&socket).set_tcp_keepalive(
+            &TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE_PROBES),
+        )?;
+        let worker = least_loaded(self.turn, self.workers.len(), |worker| {
+            let has_ended = self.workers[worker].is_closed();
+            if has_ended {
+                usize::MAX
+            } else {
+                self.shared.connections[worker].load(Ordering::Relaxed)
+            }
+        });
+        self.turn = worker + 1;
+        let place = Place::take(&self.shared, worker);
+        let number = self.shared.next_connection();
+        self.workers[worker]
+            .send(Accepted { socket, peer, number, place })
+            .map_err(|_| io::Error::other("a worker has ended"))
+    }
+}
+
+/// The worker that has the fewest connections; of several, the first from `turn` on. Dealt out in turn
+/// alone, connections of which some end stay as uneven as they have become.
+fn least_loaded(turn: usize, workers: usize, connections: impl Fn(usize) -> usize) -> usize {
+    let from_turn = (0..workers).map(|index| (turn + index) % workers);
+    from_turn.min_by_key(|worker| connections(*worker)).unwrap_or_default()
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | InvalidInput | NotConnected)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// No worker gets a connection while another has fewer, and equal ones take turns.
+        #[test]
+        fn the_worker_with_the_fewest_connections_is_next(
+            connections in proptest::collection::vec(0_usize..5, 1..9),
+            turn in 0_usize..20,
+        ) {
+            let chosen = least_loaded(turn, connections.len(), |worker| connections[worker]);
+            let fewest = connections.iter().min().copied();
+            prop_assert_eq!(Some(connections[chosen]), fewest);
+            let workers = connections.len();
+            let from_turn = |worker: usize| (worker + workers - turn % workers) % workers;
+            for (worker, open) in connections.iter().enumerate() {
+                prop_assert!(Some(*open) != fewest || from_turn(chosen) <= from_turn(worker));
+            }
+        }
+    }
+}

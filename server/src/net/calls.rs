@@ -1,0 +1,231 @@
+//! The calls of one HTTP/2 connection, which run in the connection's task.
+//!
+//! So what one read has brought is answered, and the answers are written, before the next connection
+//! has its turn: their client can go on, and what they touch is still in the caches.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+
+use longsync_ready::Ready;
+use slab::Slab;
+use tokio::task::unconstrained;
+
+use crate::call::Call;
+use crate::call::task::CallTask;
+
+/// How many streams run before what they say is written.
+const STREAMS_A_RUN: usize = 64;
+
+/// What hyper does for a stream. [`None`]: its call was cut.
+type Stream = Pin<Box<dyn Future<Output = Option<()>> + Send>>;
+
+/// Takes the streams that hyper begins, each with the call that was routed for it.
+#[derive(Clone, Default)]
+pub(crate) struct CallExecutor(Arc<Mutex<Begun>>);
+
+#[derive(Default)]
+struct Begun {
+    /// hyper hands a stream to its executor right after it has called the service for it.
+    routed: Option<Arc<Call>>,
+    streams: Vec<Stream>,
+}
+
+impl CallExecutor {
+    /// The stream that is executed next belongs to this call.
+    pub(crate) fn routed(&self, call: Option<Arc<Call>>) {
+        self.begun().routed = call;
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Begun> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for CallExecutor
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        let mut begun = self.begun();
+        // A task's share of tokio's budget is meant for one stream, and here it would be for all.
+        let stream: Stream = match begun.routed.take() {
+            Some(call) => Box::pin(unconstrained(CallTask::new(call, stream))),
+            None => Box::pin(unconstrained(async move {
+                stream.await;
+                Some(())
+            })),
+        };
+        begun.streams.push(stream);
+    }
+}
+
+/// The streams of one connection, with their calls.
+#[derive(Default)]
+pub(crate) struct Calls {
+    executor: CallExecutor,
+    streams: Slab<Stream>,
+    /// The waker of each key that was ever used.
+    wakers: Vec<Waker>,
+    ready: Ready,
+    /// Those that were woken or have begun, in this order.
+    queue: VecDeque<u32>,
+    /// Both are empty, except on the way into the queue; what they took of memory is used again.
+    begun: Vec<Stream>,
+    woken: Vec<u32>,
+}
+
+impl Calls {
+    pub(crate) fn executor(&self) -> &CallExecutor {
+        &self.executor
+    }
+
+    /// Polls the streams that were woken and those that have begun: a bounded number of them, until
+    /// they have done `enough` for one turn.
+    pub(crate) fn run(&mut self, enough: impl Fn() -> bool) {
+        self.ready.take(&mut self.woken);
+        self.queue.extend(self.woken.drain(..));
+        self.take_begun();
+        for _ in 0..STREAMS_A_RUN {
+            if enough() {
+                break;
+            }
+            let Some(key) = self.queue.pop_front() else { break };
+            self.poll(key as usize);
+        }
+    }
+
+    /// Whether no stream is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.streams.is_empty() && self.executor.begun().streams.is_empty()
+    }
+
+    /// Whether more is to be run than one run has.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Has `task` woken when there is something to run. Returns false when there is already.
+    #[must_use]
+    pub(crate) fn sleep(&self, task: &Waker) -> bool {
+        !self.is_behind() && self.executor.begun().streams.is_empty() && self.ready.sleep(task)
+    }
+
+    fn take_begun(&mut self) {
+        mem::swap(&mut self.executor.begun().streams, &mut self.begun);
+        for stream in self.begun.drain(..) {
+            let index = self.streams.insert(stream);
+            let key = u32::try_from(index).expect("HTTP/2 has less than 2^31 streams");
+            if index == self.wakers.len() {
+                self.wakers.push(self.ready.waker(key));
+            }
+            self.queue.push_back(key);
+        }
+    }
+
+    /// Polls a stream, if this is not the waker of one that has ended. One that panics ends alone.
+    fn poll(&mut self, key: usize) {
+        let Some(stream) = self.streams.get_mut(key) else { return };
+        let mut cx = Context::from_waker(&self.wakers[key]);
+        let polled = catch_unwind(AssertUnwindSafe(|| stream.as_mut().poll(&mut cx).is_ready()));
+        if polled.unwrap_or(true) {
+            let_go(self.streams.remove(key));
+        }
+    }
+}
+
+impl Drop for Calls {
+    fn drop(&mut self) {
+        // Streams hold the executor, and so would hold themselves.
+        let begun = mem::take(&mut self.executor.begun().streams);
+        begun.into_iter().chain(self.streams.drain()).for_each(let_go);
+    }
+}
+
+/// Drops a stream. Where HTTP/2 has panicked, that may panic as well, and the others are to be dropped
+/// all the same.
+fn let_go(stream: Stream) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(stream)));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use hyper::rt::Executor as _;
+
+    use super::*;
+
+    /// Counts what is dropped.
+    #[derive(Clone, Default)]
+    struct Dropped(Arc<AtomicUsize>);
+
+    struct Held(Dropped);
+
+    impl Dropped {
+        fn held(&self) -> Held {
+            Held(self.clone())
+        }
+
+        fn count(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            self.0.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_run_is_bounded_and_the_rest_is_for_the_next() {
+        let (mut calls, dropped) = (Calls::default(), Dropped::default());
+        for _ in 0..=STREAMS_A_RUN {
+            let held = dropped.held();
+            calls.executor().execute(async move { drop(held) });
+        }
+        assert!(!calls.sleep(Waker::noop()));
+        calls.run(|| false);
+        assert_eq!((dropped.count(), calls.is_behind()), (STREAMS_A_RUN, true));
+        assert!(!calls.sleep(Waker::noop()));
+        calls.run(|| false);
+        assert_eq!((dropped.count(), calls.is_behind()), (STREAMS_A_RUN + 1, false));
+        assert!(calls.sleep(Waker::noop()));
+    }
+
+    #[test]
+    fn a_stream_that_panics_ends_alone() {
+        let (mut calls, dropped) = (Calls::default(), Dropped::default());
+        let (held, other) = (dropped.held(), dropped.held());
+        calls.executor().execute(async move {
+            let _held = held;
+            panic!("as a bug would");
+        });
+        calls.executor().execute(async move {
+            ready(()).await;
+            drop(other);
+            pending::<()>().await;
+        });
+        calls.run(|| false);
+        assert_eq!((dropped.count(), calls.streams.len()), (2, 1));
+    }
+
+    /// hyper's streams hold the executor that holds them.
+    #[test]
+    fn streams_that_have_just_begun_end_with_their_connection() {
+        let (calls, dropped) = (Calls::default(), Dropped::default());
+        let (executor, held) = (calls.executor().clone(), dropped.held());
+        calls.executor().execute(async move {
+            let _held = (executor, held);
+            pending::<()>().await;
+        });
+        drop(calls);
+        assert_eq!(dropped.count(), 1);
+    }
+}

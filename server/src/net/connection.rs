@@ -1,0 +1,244 @@
+//! One connection: HTTP/2 or HTTP/1.1 on the same port, from its first byte to the end of a drain.
+
+use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use longsync_timer::Woken;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+use crate::call::task::CallTask;
+use crate::http::route::route;
+use crate::net::calls::Calls;
+use crate::net::farewell::Farewell;
+use crate::net::http_timer::HttpTimer;
+use crate::net::io::{Protocol, Watched};
+use crate::net::stuck::Stuck;
+use crate::net::turn::{Turns, go_on_after_others};
+use crate::record::Record;
+use crate::worker::Worker;
+
+/// What one stream may send ahead of its handler's reading: one message of the largest size, so that an
+/// upload does not have to wait a round trip for more window.
+const STREAM_WINDOW: u32 = 4 * 1024 * 1024 + 64 * 1024;
+/// What all streams of a connection may send ahead. h2 pays for small unread frames with half of it,
+/// so it must cover a few for each stream, or a busy client is taken for a flood.
+const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+/// How much of a stream hyper hands to h2 before h2 has encoded it: more than one of our pieces, so that
+/// our own count of what is handed over decides.
+const MAX_SEND_BUFFER: usize = 64 * 1024;
+/// For how long we go on reading from a client that was told of a drain, once our side of the connection
+/// has ended.
+const LINGER: Duration = Duration::from_millis(100);
+/// How often a connection and its calls have their turn before the other connections have theirs:
+/// calls that were read are run, their answers are written, and so once more.
+const TURNS: usize = 3;
+const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
+/// Against rapid reset (CVE-2023-44487) and made-you-reset (CVE-2025-8671): streams that were reset
+/// before they were accepted, and streams that the client made us reset.
+const MAX_PENDING_RESETS: usize = 256;
+const MAX_LOCAL_ERROR_RESETS: usize = 1024;
+
+/// Serves one connection on the caller's runtime until it ends or the worker's drain is over. `peer` is
+/// the client's address, for the log: give [`None`] if `io` is not a socket.
+///
+/// # Cancel safety
+/// Dropping the future closes the connection; its calls end as cancelled.
+///
+/// # Panics
+/// Outside a tokio runtime with its I/O and time drivers enabled.
+pub async fn serve_connection<IO>(io: IO, peer: impl Into<Option<SocketAddr>>, worker: &Arc<Worker>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let number = worker.shared().next_connection();
+    serve(io, &Record::open(worker, number, peer.into())).await;
+}
+
+/// Serves a connection that has its record already.
+pub(crate) async fn serve<IO>(io: IO, record: &Arc<Record>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let worker = record.worker();
+    let mut io = Watched::new(io, Arc::clone(record));
+    let mut farewell = Farewell::new(worker);
+    let protocol = tokio::select! {
+        protocol = io.protocol() => protocol,
+        () = poll_fn(|cx| farewell.poll_over(cx)) => {
+            return tracing::debug!("a client said nothing before the drain");
+        }
+        _ = worker.timer().sleep(worker.limits().head_timeout) => {
+            return tracing::debug!("a client said nothing that HTTP begins with");
+        }
+    };
+    if let Some(foreign) = io.foreign() {
+        worker.shared().told.tell(foreign, record.peer(), worker.timer().now());
+    }
+    let ended = match protocol {
+        Ok(Some(Protocol::Http2)) => {
+            let ended = serve_http2(&mut io, record, farewell).await;
+            if ended.is_ok() && record.has_heard() {
+                record.told();
+                linger(&mut io, worker).await;
+            }
+            ended
+        }
+        Ok(Some(Protocol::Http1)) => serve_http1(io, record, farewell).await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error.into()),
+    };
+    record.told();
+    if let Err(error) = ended {
+        let (connection, peer) = (record.number(), record.peer().map(tracing::field::display));
+        tracing::debug!(error, connection, peer, "connection ended");
+    }
+}
+
+/// Ends our side of a connection in a drain, and reads on for a moment: closed with unread bytes, a
+/// socket sends a reset, and a peer that meets it may drop answers that it has read already (haproxy
+/// does).
+async fn linger<IO>(io: &mut Watched<IO>, worker: &Worker)
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let io = io.inner();
+    let rest = async {
+        let mut unread = [0; 1024];
+        let _ = io.shutdown().await;
+        while io.read(&mut unread).await.is_ok_and(|bytes| bytes > 0) {}
+    };
+    let over = async {
+        let until = worker.timer().now() + LINGER;
+        // The drain's end ends all waits, and may come in the middle of this one.
+        while worker.timer().sleep_until(until).await == Woken::Fired {}
+    };
+    tokio::select! {
+        () = rest => {}
+        () = over => {}
+    }
+}
+
+type Ended = Result<(), Box<dyn Error + Send + Sync>>;
+
+async fn serve_http2<IO>(io: &mut Watched<IO>, record: &Arc<Record>, farewell: Farewell) -> Ended
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let calls = Calls::default();
+    let executor = calls.executor().clone();
+    let service = {
+        let (record, executor) = (Arc::clone(record), executor.clone());
+        service_fn(move |request| {
+            let answer = route(&record, request);
+            executor.routed(answer.call());
+            answer
+        })
+    };
+    let worker = record.worker();
+    let connection = http2::Builder::new(executor)
+        .auto_date_header(false)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(worker.limits().max_streams)
+        .max_header_list_size(MAX_HEADER_LIST_BYTES)
+        .max_send_buf_size(MAX_SEND_BUFFER)
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(MAX_LOCAL_ERROR_RESETS)
+        .serve_connection(TokioIo::new(io), service);
+    let graceful =
+        |connection: Pin<&mut http2::Connection<_, _, _>>| connection.graceful_shutdown();
+    serve_until_over(connection, graceful, calls, record, farewell).await
+}
+
+async fn serve_http1<IO>(io: Watched<IO>, record: &Arc<Record>, farewell: Farewell) -> Ended
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = {
+        let record = Arc::clone(record);
+        service_fn(move |request| {
+            let answer = route(&record, request);
+            async move {
+                let Some(call) = answer.call() else { return answer.await };
+                // A cut is always answered here: no HTTP/1.1 answer of ours is a stream.
+                let answered = CallTask::new(call, answer).await;
+                answered.expect("an answer that is cut says so at once")
+            }
+        })
+    };
+    let worker = record.worker();
+    let connection = http1::Builder::new()
+        .timer(HttpTimer::new(record))
+        .header_read_timeout(worker.limits().head_timeout)
+        .half_close(false)
+        // So that an answer is encoded, and counted, before the client can have it.
+        .writev(false)
+        .serve_connection(TokioIo::new(io), service);
+    let graceful = |connection: Pin<&mut http1::Connection<_, _>>| connection.graceful_shutdown();
+    serve_until_over(connection, graceful, Calls::default(), record, farewell).await
+}
+
+/// Polls a connection and its calls, a bounded amount of work at a time, until it ends, its client stops
+/// in the middle of a frame for too long, or it has nothing more to say in a drain.
+async fn serve_until_over<C, E>(
+    connection: C,
+    graceful: impl Fn(Pin<&mut C>),
+    mut calls: Calls,
+    record: &Record,
+    mut farewell: Farewell,
+) -> Ended
+where
+    C: Future<Output = Result<(), E>>,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut connection = pin!(connection);
+    let mut stuck = Stuck::default();
+    let (worker, turns) = (record.worker(), Turns::default());
+    poll_fn(|cx| {
+        turns.begin(cx);
+        if farewell.poll_begun(cx) {
+            graceful(connection.as_mut());
+        }
+        if farewell.poll_over(cx).is_ready() {
+            record.told();
+        }
+        record.begin_turn(!calls.is_behind());
+        for _ in 0..TURNS {
+            calls.run(|| record.has_answered_enough());
+            let encoded = record.encoded_bytes();
+            let polled = connection.as_mut().poll(&mut turns.poll_with());
+            record.end_turn(encoded);
+            // A busy runtime looks at its alarm seldom; what has become due meanwhile is to go out next.
+            worker.timer().drain_due();
+            if let Poll::Ready(ended) = polled {
+                return Poll::Ready(ended.map_err(Into::into));
+            }
+            if let Some(wish) = record.wish() {
+                return Poll::Ready(Err(wish.carried_out(worker)));
+            }
+            if calls.sleep(cx.waker()) && !record.give_up_waiting() {
+                let is_over = worker.is_drained() && record.is_told() && calls.is_empty();
+                if is_over && !record.is_blocked() {
+                    return Poll::Ready(Ok(()));
+                }
+                turns.end(cx);
+                return stuck.poll(record, cx).map(|stuck| Err(stuck.to_string().into()));
+            }
+            if record.has_answered_enough() {
+                break;
+            }
+        }
+        turns.end(cx);
+        go_on_after_others(cx);
+        Poll::Pending
+    })
+    .await
+}

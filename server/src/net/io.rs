@@ -1,0 +1,288 @@
+//! A connection's bytes: what they are, when they came, and how many at a time.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+use crate::record::Record;
+use crate::record::frames::{Frames, Unfinished};
+use crate::shared::foreign::{self, Foreign, Judged};
+
+/// What an HTTP/2 client says first (RFC 9113, section 3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// A stream of bytes whose frames are followed, and whose reads are bounded.
+#[derive(Debug)]
+pub(crate) struct Watched<IO> {
+    io: IO,
+    record: Arc<Record>,
+    /// What was read and not yet passed on: what it took to find out the protocol, and what a turn had
+    /// no room for.
+    ahead: Bytes,
+    /// [`Some`] for HTTP/2 alone.
+    frames: Option<Followed>,
+    /// What the client began with, if it is not HTTP.
+    foreign: Option<Foreign>,
+}
+
+/// The frames of both directions.
+#[derive(Debug, Default)]
+struct Followed {
+    /// How much of the preface has not been passed on.
+    preface_left: usize,
+    incoming: Frames,
+    outgoing: Frames,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Watched<IO> {
+    pub(crate) fn new(io: IO, record: Arc<Record>) -> Self {
+        Self { io, record, ahead: Bytes::new(), frames: None, foreign: None }
+    }
+
+    /// What the client began with that is not HTTP, once that is clear.
+    pub(crate) fn foreign(&self) -> Option<Foreign> {
+        self.foreign
+    }
+
+    /// The stream itself, once HTTP is done with it.
+    pub(crate) fn inner(&mut self) -> &mut IO {
+        &mut self.io
+    }
+
+    /// Reads until it is clear what the client speaks. [`None`]: it left before that.
+    pub(crate) async fn protocol(&mut self) -> io::Result<Option<Protocol>> {
+        let mut head = BytesMut::with_capacity(HTTP2_PREFACE.len());
+        let protocol = loop {
+            let known = head.len().min(HTTP2_PREFACE.len());
+            if head[..known] != HTTP2_PREFACE[..known] {
+                match foreign::judge(&head) {
+                    Judged::Unclear => {}
+                    Judged::Foreign(foreign) => {
+                        self.foreign = Some(foreign);
+                        break Some(Protocol::Http1);
+                    }
+                    Judged::Other => break Some(Protocol::Http1),
+                }
+            } else if known == HTTP2_PREFACE.len() {
+                let preface_left = HTTP2_PREFACE.len();
+                self.frames = Some(Followed { preface_left, ..Followed::default() });
+                break Some(Protocol::Http2);
+            }
+            let bytes = self.io.read_buf(&mut head).await?;
+            if bytes == 0 {
+                break None;
+            }
+            self.record.read(bytes);
+        };
+        self.ahead = head.freeze();
+        Ok(protocol)
+    }
+}
+
+impl Followed {
+    /// How much of `bytes` may be passed on in this turn.
+    fn pass(&mut self, bytes: &[u8], record: &Record) -> usize {
+        let preface = self.preface_left.min(bytes.len());
+        self.preface_left -= preface;
+        let followed = self.incoming.follow(&bytes[preface..], |frame| record.came(frame));
+        let whole = self.incoming.whole();
+        // The preface ends with the client's first frame (RFC 9113, section 3.4).
+        let first = (whole == 0).then_some(Unfinished::Control);
+        record.stopped_in(whole, self.incoming.unfinished().or(first));
+        preface + followed
+    }
+
+    fn written(&mut self, bytes: &[u8], record: &Record) {
+        self.outgoing.follow(bytes, |frame| {
+            record.went(frame);
+            true
+        });
+    }
+}
+
+impl<IO> Watched<IO> {
+    /// How much of `bytes` may be passed on in this turn.
+    fn pass(&mut self, bytes: &[u8]) -> usize {
+        match &mut self.frames {
+            Some(frames) => frames.pass(bytes, &self.record),
+            None => bytes.len(),
+        }
+    }
+
+    /// Takes note of the `result` of a write of `bufs`.
+    fn written(&mut self, bufs: &[io::IoSlice<'_>], result: &Poll<io::Result<usize>>) {
+        let Poll::Ready(written) = result else { return self.record.blocked() };
+        self.record.wrote();
+        let mut left = *written.as_ref().unwrap_or(&0);
+        let Some(frames) = &mut self.frames else { return };
+        for buf in bufs {
+            let taken = left.min(buf.len());
+            frames.written(&buf[..taken], &self.record);
+            left -= taken;
+        }
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Watched<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.record.is_turn_over() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if this.ahead.has_remaining() {
+            let ahead = this.ahead.slice(..this.ahead.len().min(buf.remaining()));
+            let passed = this.pass(&ahead);
+            buf.put_slice(&ahead[..passed]);
+            this.ahead.advance(passed);
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+        let came = &buf.filled()[before..];
+        this.record.read(came.len());
+        let passed = this.pass(came);
+        if passed < came.len() {
+            this.ahead = Bytes::copy_from_slice(&came[passed..]);
+            buf.set_filled(before + passed);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.written(&[io::IoSlice::new(buf)], &result);
+        result
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.written(bufs, &result);
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use longsync_timer::Clock;
+    use tokio::io::{AsyncWriteExt as _, DuplexStream};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::worker::Worker;
+
+    const HEADERS: u8 = 1;
+    const SETTINGS: u8 = 4;
+    const GOAWAY: u8 = 7;
+
+    fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap();
+        [&length.to_be_bytes()[1..], &[kind, 4, 0, 0, 0, 0], payload].concat()
+    }
+
+    /// A connection on which a client has sent its preface and these bytes.
+    async fn sent(bytes: &[u8]) -> (Watched<DuplexStream>, Arc<Record>) {
+        let (near, mut far) = tokio::io::duplex(1024 * 1024);
+        far.write_all(&[HTTP2_PREFACE, bytes].concat()).await.unwrap();
+        let worker = Worker::new(Config::default(), Clock::Tokio);
+        let record = Record::open(&worker, 0, None);
+        let mut io = Watched::new(near, Arc::clone(&record));
+        assert_eq!(io.protocol().await.unwrap(), Some(Protocol::Http2));
+        // The client goes on, and sends nothing more.
+        std::mem::forget(far);
+        (io, record)
+    }
+
+    /// How many bytes one turn reads.
+    async fn turn(io: &mut Watched<DuplexStream>, record: &Record) -> usize {
+        record.begin_turn(true);
+        let mut read = 0;
+        poll_fn(|cx| {
+            let mut bytes = [0; 8 * 1024];
+            loop {
+                let mut buf = ReadBuf::new(&mut bytes);
+                match Pin::new(&mut *io).poll_read(cx, &mut buf) {
+                    Poll::Ready(result) => {
+                        result.unwrap();
+                        read += buf.filled().len();
+                    }
+                    Poll::Pending => return Poll::Ready(()),
+                }
+            }
+        })
+        .await;
+        read
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_ends_behind_each_frame_that_has_all_streams_walked_over() {
+        let window = |size: u32| frame(SETTINGS, &[&[0, 4][..], &size.to_be_bytes()].concat());
+        let (same, other) = (window(65_535), window(70_000));
+        let goaway = frame(GOAWAY, &[0; 8]);
+        let bytes = [&same[..], &other, &other, &same, &goaway, &goaway, &same].concat();
+        let (mut io, record) = sent(&bytes).await;
+        let first = HTTP2_PREFACE.len() + same.len() + other.len();
+        let turns = [first, other.len() + same.len(), goaway.len(), goaway.len(), same.len()];
+        for bytes in turns {
+            assert_eq!(turn(&mut io, &record).await, bytes);
+        }
+        assert_eq!(turn(&mut io, &record).await, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_reads_a_bounded_number_of_bytes_and_fewer_when_they_are_requests() {
+        let request = frame(HEADERS, &[0x82]);
+        let (mut io, record) = sent(&request.repeat(10_000)).await;
+        // Each of them costs 96 beside its 10 bytes.
+        let most = (64 * 1024_usize).div_ceil(96) * request.len() + HTTP2_PREFACE.len();
+        let mut requests = 0;
+        while requests < 10_000 {
+            let read = turn(&mut io, &record).await;
+            assert!(read > 0 && read <= most, "{read}");
+            requests += read / request.len();
+        }
+        let (mut io, record) = sent(&frame(0, &[7; 16_000]).repeat(20)).await;
+        let read = turn(&mut io, &record).await;
+        // It ends with a frame, within what the last read brought.
+        assert!((56 * 1024..=72 * 1024).contains(&read), "{read}");
+    }
+}

@@ -1,0 +1,58 @@
+//! A place for what is beside a connection's calls: a stream of health or reflection, which may last for
+//! ever, or a health check for which no byte is left. A connection has a limited number of them.
+
+use std::sync::Arc;
+
+use crate::call::Call;
+use crate::call::refusal::Refusal;
+use crate::record::side::{MAX_SIDE_STREAMS, MAX_UNHELD_CHECKS};
+
+/// A place, until it is dropped.
+pub(super) struct Place {
+    call: Arc<Call>,
+    is_stream: bool,
+}
+
+impl Place {
+    /// A place for a stream that costs this many bytes, which are held until its call ends.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn of_stream(call: Arc<Call>, bytes: u64) -> Result<Self, Refusal> {
+        if !call.side().take_stream() {
+            let why = format!(
+                "a connection has at most {MAX_SIDE_STREAMS} streams of health and reflection: \
+                 end one of them, or open another connection"
+            );
+            return Err(Refusal::fixed("streams of health and reflection", why));
+        }
+        let place = Self { call, is_stream: true };
+        place.call.hold(bytes)?;
+        Ok(place)
+    }
+
+    /// A place for a check for which no byte is left.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn of_check(call: Arc<Call>) -> Result<Self, Refusal> {
+        if !call.side().take_unheld_check() {
+            let why = format!(
+                "while its memory is full, the server answers at most {MAX_UNHELD_CHECKS} checks of a \
+                 connection at a time: read their answers"
+            );
+            return Err(Refusal::fixed("health checks", why));
+        }
+        Ok(Self { call, is_stream: false })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.is_stream {
+            self.call.side().give_back_stream();
+        } else {
+            self.call.side().give_back_unheld_check();
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! `/metrics` is rendered by a thread that serves no calls.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+
+/// In which form the metrics are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Prometheus's text form, which everyone reads.
+    Text,
+    /// `OpenMetrics`, for those who ask for it.
+    OpenMetrics,
+}
+
+impl Format {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 2;
+
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// The scrapes of a server that wait for a rendering.
+///
+/// There is one rendering at a time. It begins after all of those were asked for that it answers, so
+/// that it shows all that had ended by then; those that come meanwhile share the next.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scrapes(Arc<Mutex<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    scrapes: Vec<Scrape>,
+    is_rendering: bool,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Scrape {
+    format: Format,
+    answer: oneshot::Sender<Bytes>,
+}
+
+impl Scrapes {
+    /// Answers a scrape with what `metrics` renders, for it alone or for all that wait with it; [`None`]
+    /// if the rendering has failed.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub(crate) async fn ask(
+        &self,
+        format: Format,
+        metrics: impl Fn(Format) -> String + Send + 'static,
+    ) -> Option<Bytes> {
+        let (answer, answered) = oneshot::channel();
+        if let Some(rendering) = self.add(Scrape { format, answer }) {
+            // Not a thread of our own: in paused time the clock stands still for as long as this runs.
+            spawn_blocking(move || rendering.run(metrics));
+        }
+        answered.await.ok()
+    }
+
+    /// Returns the rendering that is to be begun for it, unless one is under way.
+    fn add(&self, scrape: Scrape) -> Option<Rendering> {
+        let mut waiting = self.waiting();
+        waiting.scrapes.push(scrape);
+        let is_first = !std::mem::replace(&mut waiting.is_rendering, true);
+        is_first.then(|| Rendering { of: self.clone(), is_over: false })
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A rendering that is to begin or under way.
+///
+/// One that panics, or is dropped by a runtime that ends, must not keep all later scrapes waiting: those
+/// that wait now are told with it.
+#[derive(Debug)]
+struct Rendering {
+    of: Scrapes,
+    is_over: bool,
+}
+
+impl Rendering {
+    /// Renders until nobody waits any more.
+    fn run(mut self, metrics: impl Fn(Format) -> String) {
+        loop {
+            let scrapes = {
+                let mut waiting = self.of.waiting();
+                if waiting.scrapes.is_empty() {
+                    waiting.is_rendering = false;
+                    self.is_over = true;
+                    return;
+                }
+                std::mem::take(&mut waiting.scrapes)
+            };
+            let mut rendered: [Option<Bytes>; Format::COUNT] = Default::default();
+            for Scrape { format, answer } in scrapes {
+                let text = rendered[format as usize]
+                    .get_or_insert_with(|| Bytes::from(metrics(format)))
+                    .clone();
+                // Its client may have gone.
+                let _ = answer.send(text);
+            }
+        }
+    }
+}
+
+impl Drop for Rendering {
+    fn drop(&mut self) {
+        if !self.is_over {
+            *self.of.waiting() = Waiting::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    fn scrape(format: Format) -> (Scrape, oneshot::Receiver<Bytes>) {
+        let (answer, answered) = oneshot::channel();
+        (Scrape { format, answer }, answered)
+    }
+
+    #[test]
+    fn scrapes_that_come_during_a_rendering_share_the_next() {
+        let scrapes = Scrapes::default();
+        let (first, mut first_answer) = scrape(Format::Text);
+        let rendering = scrapes.add(first).unwrap();
+        let (rendered, later) = (RefCell::new(0), RefCell::new(Vec::new()));
+        rendering.run(|_| {
+            *rendered.borrow_mut() += 1;
+            if *rendered.borrow() == 1 {
+                for _ in 0..5_000 {
+                    let (next, answer) = scrape(Format::Text);
+                    assert!(scrapes.add(next).is_none());
+                    later.borrow_mut().push(answer);
+                }
+            }
+            rendered.borrow().to_string()
+        });
+        assert_eq!(first_answer.try_recv().unwrap(), "1");
+        assert!(later.take().into_iter().all(|mut answer| answer.try_recv().unwrap() == "2"));
+        assert_eq!(*rendered.borrow(), 2);
+        assert!(scrapes.add(scrape(Format::Text).0).is_some(), "the next begins a rendering");
+    }
+
+    #[test]
+    fn each_form_is_rendered_once_for_all_that_want_it() {
+        let scrapes = Scrapes::default();
+        let (mut answers, mut rendering) = (Vec::new(), None);
+        for format in [Format::Text, Format::OpenMetrics, Format::Text, Format::OpenMetrics] {
+            let (next, answer) = scrape(format);
+            let added = scrapes.add(next);
+            rendering = rendering.or(added);
+            answers.push((format, answer));
+        }
+        let rendered = RefCell::new(0);
+        rendering.unwrap().run(|format| {
+            *rendered.borrow_mut() += 1;
+            format!("{format:?}")
+        });
+        assert_eq!(*rendered.borrow(), 2);
+        for (format, mut answer) in answers {
+            assert_eq!(answer.try_recv().unwrap(), format!("{format:?}"));
+        }
+    }
+
+    #[test]
+    fn a_rendering_that_comes_to_nothing_ends_those_that_wait_and_none_that_come_later() {
+        let scrapes = Scrapes::default();
+        for is_begun in [true, false] {
+            let (next, mut answer) = scrape(Format::Text);
+            let rendering = scrapes.add(next).unwrap();
+            if is_begun {
+                let run = AssertUnwindSafe(|| rendering.run(|_| panic!("as a bug would")));
+                assert!(catch_unwind(run).is_err());
+            } else {
+                drop(rendering);
+            }
+            assert!(answer.try_recv().is_err());
+        }
+        assert!(scrapes.add(scrape(Format::Text).0).is_some());
+    }
+}
