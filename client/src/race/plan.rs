@@ -224,7 +224,7 @@ fn all_ways(protocol: Protocol) -> Vec<Way> {
 pub enum Protocol {
     /// gRPC, as many calls on a connection as the server allows.
     Grpc,
-    /// `GET /long_sync` over HTTP/1.1, a connection a call.
+    /// `GET /long_sync` over HTTP/1.1, one connection per call.
     Http,
 }
 
