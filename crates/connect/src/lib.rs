@@ -5,7 +5,8 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let server = longsync_server::start(longsync_server::Behavior::default())?;
+//! # let behavior = longsync_server::Behavior::constant(Duration::ZERO);
+//! # let server = longsync_server::start(behavior)?;
 //! # let url = server.url();
 //! let delay = Duration::from_millis(20);
 //! let answer = longsync_connect::connect(url).await?.long_sync(delay).await?;
