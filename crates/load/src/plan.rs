@@ -50,9 +50,9 @@ pub enum NotAPlan {
         "{connections} connections are too few for {workers} workers: each needs one of its own"
     )]
     TooFewConnections {
-        /// As many were planned.
+        /// How many were planned.
         connections: usize,
-        /// As many were planned.
+        /// How many were planned.
         workers: usize,
     },
     /// Nothing ends the run.

@@ -48,17 +48,17 @@ pub enum LoadError {
          {connections} connections: open more connections"
     )]
     TooFewStreams {
-        /// As many were planned.
+        /// How many were planned.
         in_flight: NonZeroUsize,
-        /// As many are allowed on all connections.
+        /// How many are allowed on all connections.
         streams: usize,
-        /// As many are open.
+        /// How many are open.
         connections: usize,
     },
     /// The plan has more workers than the caller's thread can be.
     #[error("{workers} workers do not fit on the caller's thread: plan this run with one")]
     OneWorker {
-        /// As many were planned.
+        /// How many were planned.
         workers: usize,
     },
     /// A worker thread could not be started.

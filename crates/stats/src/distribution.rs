@@ -72,6 +72,7 @@ impl Default for Distribution {
 
 impl Distribution {
     /// Records a duration in nanoseconds.
+    #[inline]
     pub fn record(&mut self, nanos: i64) {
         if let Ok(nanos) = u64::try_from(nanos) {
             self.beyond += u64::from(self.values.record(nanos).is_err());

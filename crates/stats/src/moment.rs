@@ -18,11 +18,13 @@ impl Moment {
     }
 
     /// Nanoseconds since the start.
+    #[inline]
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
     /// The moment of `now` in a run that began at `start`; the start itself if `now` is before it.
+    #[inline]
     pub fn since(start: Instant, now: Instant) -> Self {
         Self(whole_nanos(now.saturating_duration_since(start)))
     }
@@ -31,11 +33,13 @@ impl Moment {
     ///
     /// # Panics
     /// When the clock cannot read that late.
+    #[inline]
     pub fn instant(self, start: Instant) -> Instant {
         start + Duration::from_nanos(self.0)
     }
 
     /// The time from `earlier` until this, in nanoseconds; below zero when it was not earlier.
+    #[inline]
     pub fn nanos_since(self, earlier: Self) -> i64 {
         // Two moments of one run are less than 292 years apart.
         self.0.wrapping_sub(earlier.0).cast_signed()
@@ -46,6 +50,7 @@ impl Add<Duration> for Moment {
     type Output = Self;
 
     /// Stays at the end of the clock's range, 584 years, when the sum is beyond.
+    #[inline]
     fn add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(whole_nanos(duration)))
     }

@@ -133,6 +133,7 @@ impl Recorder {
     }
 
     /// Records a call that has ended.
+    #[inline]
     pub fn record(&mut self, call: &Call) {
         if self.is_warm_up(call.due.unwrap_or(call.sent)) {
             return;

@@ -27,6 +27,7 @@ impl StatusCode {
 }
 
 impl From<i32> for StatusCode {
+    #[inline]
     fn from(code: i32) -> Self {
         match u8::try_from(code) {
             Ok(code) if usize::from(code) < CODES => Self(code),
@@ -36,6 +37,7 @@ impl From<i32> for StatusCode {
 }
 
 impl From<StatusCode> for i32 {
+    #[inline]
     fn from(code: StatusCode) -> Self {
         code.0.into()
     }
