@@ -58,6 +58,8 @@ pub(crate) struct Record {
     last_read_ns: AtomicU64,
     /// When the first byte came after [`Record::expect_head`], or [`NONE_YET`].
     head_began_ns: AtomicU64,
+    /// Whether HTTP/1.1 waits for a head, or for the rest of one.
+    awaits_head: AtomicBool,
     /// How much this turn may still cost.
     turn: AtomicU64,
     /// Bytes of answers that were made in this turn.
@@ -144,6 +146,7 @@ impl Record {
             peer,
             last_read_ns: AtomicU64::new(0),
             head_began_ns: AtomicU64::new(NONE_YET),
+            awaits_head: AtomicBool::new(false),
             turn: AtomicU64::new(TURN_COST),
             answer_bytes: AtomicU64::new(0),
             held_bytes: AtomicU64::new(0),
@@ -195,6 +198,16 @@ impl Record {
     pub(crate) fn head_began(&self) -> Option<Instant> {
         let began = self.head_began_ns.load(Relaxed);
         (began != NONE_YET).then(|| self.opened + Duration::from_nanos(began))
+    }
+
+    /// HTTP/1.1 begins to wait for a head, or has no longer to.
+    pub(crate) fn awaits_head(&self, awaits: bool) {
+        self.awaits_head.store(awaits, Relaxed);
+    }
+
+    /// Whether the client has begun the head of a request over HTTP/1.1, and has not ended it.
+    pub(crate) fn is_in_head(&self) -> bool {
+        self.awaits_head.load(Relaxed) && self.head_began().is_some()
     }
 
     fn since_opened(&self) -> u64 {

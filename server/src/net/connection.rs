@@ -204,9 +204,7 @@ where
     let (worker, turns) = (record.worker(), Turns::default());
     poll_fn(|cx| {
         turns.begin(cx);
-        if farewell.poll_begun(cx) {
-            graceful(connection.as_mut());
-        }
+        farewell.begin_turn(cx);
         if farewell.poll_over(cx).is_ready() {
             record.told();
         }
@@ -220,6 +218,10 @@ where
             worker.timer.drain_due();
             if let Poll::Ready(ended) = polled {
                 return Poll::Ready(ended.map_err(Into::into));
+            }
+            if farewell.is_due(record.is_in_head()) {
+                graceful(connection.as_mut());
+                continue;
             }
             if let Some(wish) = record.wish() {
                 return Poll::Ready(Err(wish.carried_out(worker)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use longsync_server::{Kind, Outcome};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-use crate::harness::{Memory, Paused, Result, config, ms, with_delay};
+use crate::harness::{Memory, Paused, Result, config, ms, settle, with_delay, with_drain};
 
 const MIB: usize = 1024 * 1024;
 
@@ -339,5 +339,59 @@ async fn a_form_that_asks_for_a_delay_is_told_to_put_it_into_the_query() -> Resu
     ))
     .await?;
     assert_eq!((status(&slow.head().await?), clock.elapsed()), (200, ms(2_000)));
+    Ok(())
+}
+
+const REQUEST: &str = "GET /long_sync?delay=20ms HTTP/1.1\r\nhost: longsync.test\r\n\r\n";
+
+/// A connection whose client has said nothing yet, and one that is idle.
+async fn new_and_idle(server: &Memory) -> Result<[Bytes; 2]> {
+    let mut idle = Bytes::open(server);
+    idle.send(REQUEST).await?;
+    idle.until("Done!").await?;
+    Ok([Bytes::open(server), idle])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_came_before_a_drain_and_was_not_read_yet_is_answered() -> Result<()> {
+    for which in [0, 1] {
+        let server = Memory::start(config()).await;
+        let bytes = &mut new_and_idle(&server).await?[which];
+        let clock = Paused::start();
+        bytes.send(REQUEST).await?;
+        // Nobody has had a turn since.
+        server.worker.drain().await;
+        let answer = bytes.all_the_rest().await?;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("Done!"), "{answer:?}");
+        assert!(answer.contains("connection: close"), "{answer}");
+        assert_eq!(server.snapshot().calls_ended(Kind::Http, Outcome::Answered), 2);
+        if which == 0 {
+            assert_eq!(clock.elapsed(), ms(20));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_had_begun_before_a_drain_has_a_second_to_end() -> Result<()> {
+    let (begun, rest) = REQUEST.split_at(30);
+    for (which, at, is_answered) in
+        [(0, 900, true), (1, 900, true), (0, 1_100, false), (1, 1_100, false)]
+    {
+        let server = Memory::start(with_drain(ms(1_000))).await;
+        let bytes = &mut new_and_idle(&server).await?[which];
+        bytes.send(begun).await?;
+        settle().await;
+        let clock = Paused::start();
+        let worker = server.worker.clone();
+        let draining = tokio::spawn(async move { worker.drain().await });
+        clock.until(ms(at)).await;
+        // A connection that was closed may take it no more.
+        let sent = bytes.send(rest).await;
+        let answer = bytes.all_the_rest().await?;
+        assert_eq!(answer.ends_with("Done!"), is_answered, "{which} at {at}: {answer}");
+        draining.await?;
+        assert!(!is_answered || sent.is_ok());
+    }
     Ok(())
 }
