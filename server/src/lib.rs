@@ -49,7 +49,7 @@ mod shared;
 mod worker;
 
 pub use crate::behavior::{Behavior, NotABehavior};
-pub use crate::config::files::{FileLimit, TooManyConnections, raise_file_limit};
+pub use crate::config::files::{FileLimit, TooManyConnections, TooManyWorkers, raise_file_limit};
 pub use crate::config::{Config, Limits};
 pub use crate::net::connection::serve_connection;
 pub use crate::server::{Server, Stats};

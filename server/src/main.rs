@@ -8,7 +8,9 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use longsync_server::{Config, FileLimit, Server, TooManyConnections, raise_file_limit};
+use longsync_server::{
+    Config, FileLimit, Server, TooManyConnections, TooManyWorkers, raise_file_limit,
+};
 use longsync_text::duration::text;
 
 use crate::args::{Args, Told};
@@ -58,7 +60,7 @@ fn start(log: &Log, told: Told) -> ExitCode {
         Ok(code) => code,
         Err(why) => {
             log.say(&why.to_string());
-            if why.is::<TooManyConnections>() {
+            if why.is::<TooManyConnections>() || why.is::<TooManyWorkers>() {
                 ExitCode::from(WRONG_USAGE)
             } else {
                 ExitCode::FAILURE
@@ -69,9 +71,11 @@ fn start(log: &Log, told: Told) -> ExitCode {
 
 fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
     let files = raise_file_limit()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let cannot_start = |error| cannot_start(error, files);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(cannot_start)?;
     let code = runtime.block_on(async {
-        let mut signals = Signals::listen()?;
+        let mut signals = Signals::listen().map_err(cannot_start)?;
         let server = Server::bind(config.clone()).map_err(|error| cannot_listen(config, error))?;
         announce(&server, config, files);
         let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -118,9 +122,25 @@ fn draining(calls: u64, drain: Duration) -> Option<String> {
     Some(format!("draining: {calls} may go on for {drain}; Ctrl-C again ends {them}\n"))
 }
 
+/// Why there is not even what a server is bound with.
+fn cannot_start(error: std::io::Error, files: FileLimit) -> anyhow::Error {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) {
+        return anyhow::anyhow!(
+            "the limit on open files, {}, is too low to start: raise it, such as with `ulimit -n 1024`",
+            files.now
+        );
+    }
+    anyhow::anyhow!("cannot start, with a limit on open files of {}: {error}", files.now)
+}
+
 fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
     let address = config.listen;
     let error = match error.downcast::<TooManyConnections>() {
+        Ok(why) => return why.into(),
+        Err(error) => error,
+    };
+    let error = match error.downcast::<TooManyWorkers>() {
         Ok(why) => return why.into(),
         Err(error) => error,
     };
