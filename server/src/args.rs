@@ -107,11 +107,11 @@ struct LimitArgs {
     max_buffered_bytes: u64,
 
     /// How long a message may take once it has begun, plus a second for each 64 KiB of it that came.
-    #[arg(long, env = "LONGSYNC_MESSAGE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = longsync_text::duration::parse)]
+    #[arg(long, env = "LONGSYNC_MESSAGE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = time_limit)]
     message_timeout: Duration,
 
     /// How long the head of a request, or the first bytes of a connection, may take.
-    #[arg(long, env = "LONGSYNC_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = longsync_text::duration::parse)]
+    #[arg(long, env = "LONGSYNC_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = time_limit)]
     head_timeout: Duration,
 
     /// The most open connections [default: what the limit on open files leaves room for].
@@ -268,6 +268,17 @@ fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
 
 fn one_or_more<N: FromStr>(text: &str) -> Result<N, &'static str> {
     text.parse().map_err(|_| "write a whole number from 1")
+}
+
+/// What has to come within no time at all never comes in time.
+fn time_limit(text: &str) -> Result<Duration, String> {
+    let limit = longsync_text::duration::parse(text).map_err(|error| error.to_string())?;
+    if limit.is_zero() {
+        return Err(
+            "nothing comes within no time: write a duration over 0s, such as 10s".to_owned()
+        );
+    }
+    Ok(limit)
 }
 
 /// A thread each: more than this is a typing error.

@@ -73,10 +73,11 @@ pub struct Limits {
     /// counted only while the server wants its bytes. The request of a call that has only one message may
     /// take as long, from the call's beginning to the end of the request. Then the call ends with
     /// `DEADLINE_EXCEEDED`, and counts as refused. A frame of data that stops in the middle for
-    /// this long closes its connection.
+    /// this long closes its connection. More than zero.
     pub message_timeout: Duration,
     /// How long a client may take for its first bytes, for the head of a request, and for a frame of
-    /// HTTP/2 that carries no data. Then its connection is closed. An idle connection is not.
+    /// HTTP/2 that carries no data. Then its connection is closed. An idle connection is not. More than
+    /// zero.
     pub head_timeout: Duration,
     /// The most open connections. [`None`]: as many as the process's file limit leaves room for.
     pub max_connections: Option<NonZeroUsize>,
