@@ -63,10 +63,12 @@ pub(crate) struct Record {
 pub(crate) enum Wish {
     /// Its client changes the windows of all streams over and over.
     TooManyWalks,
+    /// Its client left in the middle of a request's body, and HTTP/1.1 would answer all the same.
+    ClientLeft,
 }
 
 impl Wish {
-    /// Counts it, and says why.
+    /// Counts it if the client is to blame, and says why.
     pub(crate) fn carried_out(self, worker: &Worker) -> Box<dyn Error + Send + Sync> {
         match self {
             Self::TooManyWalks => {
@@ -76,6 +78,7 @@ impl Wish {
                 tracing::warn!("{why}");
                 why.into()
             }
+            Self::ClientLeft => "the client left in the middle of a request's body".into(),
         }
     }
 }
