@@ -184,7 +184,7 @@ impl Args {
                 let number = foreign.to_str().ok_or(A_PORT).and_then(self::port);
                 by_port(number.map_err(|why| {
                     let why = format!(
-                        "PORT in the environment is {}: {why}, or give --listen or --port, which it does not touch",
+                        "PORT in the environment is {}: {why}, or give --listen or --port, which override it",
                         longsync_text::quoted(&foreign.to_string_lossy())
                     );
                     (ErrorKind::ValueValidation, why)

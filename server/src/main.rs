@@ -71,7 +71,7 @@ fn start(log: &Log, told: Told) -> ExitCode {
 
 fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
     let files = raise_file_limit()?;
-    let cannot_start = |error| cannot_start(error, files);
+    let cannot_start = |error: std::io::Error| cannot_start(&error, files);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(cannot_start)?;
     let code = runtime.block_on(async {
@@ -123,7 +123,7 @@ fn draining(calls: u64, drain: Duration) -> Option<String> {
 }
 
 /// Why there is not even what a server is bound with.
-fn cannot_start(error: std::io::Error, files: FileLimit) -> anyhow::Error {
+fn cannot_start(error: &std::io::Error, files: FileLimit) -> anyhow::Error {
     #[cfg(unix)]
     if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) {
         return anyhow::anyhow!(

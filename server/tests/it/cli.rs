@@ -587,6 +587,7 @@ fn two_addresses_from_one_place_and_a_port_that_is_not_one_are_refused() -> Resu
         (&["--port", "-1"], &[], "a port from 0 to 65535"),
         (&[], &[("LONGSYNC_PORT", "")], "a port from 0 to 65535"),
         (&[], &[("PORT", "tcp://10.0.0.1:80")], "PORT in the environment is `tcp://10.0.0.1:80`"),
+        (&[], &[("PORT", "http")], "or give --listen or --port, which override it"),
     ] {
         let mut command = command(args);
         command.envs(variables.iter().copied());
