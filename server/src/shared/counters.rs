@@ -258,9 +258,14 @@ impl Snapshot {
 /// held up for as long as it takes to swap the two, whatever there is to be merged.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    workers: Box<[Mutex<Snapshot>]>,
+    workers: Box<[Own]>,
     taken: Mutex<Taken>,
 }
+
+/// What a worker counts, on cache lines of its own: processors fetch them in pairs of 64 bytes.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Own(Mutex<Snapshot>);
 
 #[derive(Debug)]
 struct Taken {
@@ -272,14 +277,14 @@ struct Taken {
 impl Counters {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
-            workers: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
+            workers: (0..workers).map(|_| Own(Mutex::new(Snapshot::new()))).collect(),
             taken: Mutex::new(Taken { sum: Snapshot::new(), spare: Snapshot::new() }),
         }
     }
 
     /// What one worker counts in.
     pub(crate) fn of(&self, worker: usize) -> MutexGuard<'_, Snapshot> {
-        lock(&self.workers[worker])
+        lock(&self.workers[worker].0)
     }
 
     /// Reads what all workers counted together, until now.
@@ -287,7 +292,7 @@ impl Counters {
         let mut taken = lock(&self.taken);
         let Taken { sum, spare } = &mut *taken;
         for worker in &self.workers {
-            mem::swap(&mut *lock(worker), spare);
+            mem::swap(&mut *lock(&worker.0), spare);
             sum.add(spare);
             spare.clear();
         }
