@@ -56,6 +56,7 @@ pub(crate) struct Record {
     has_heard: AtomicBool,
     is_told: AtomicBool,
     wish: Mutex<Option<Wish>>,
+    wants_goaway: AtomicBool,
 }
 
 /// Why a connection is to be closed.
@@ -110,6 +111,7 @@ impl Record {
             has_heard: AtomicBool::new(false),
             is_told: AtomicBool::new(false),
             wish: Mutex::new(None),
+            wants_goaway: AtomicBool::new(false),
         })
     }
 
@@ -187,6 +189,18 @@ impl Record {
 
     pub(crate) fn is_told(&self) -> bool {
         self.is_told.load(Relaxed)
+    }
+
+    /// Asks the serving loop to let the connection end gracefully: its client is told to open no more
+    /// calls on it, and those that it has go on.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a planned GOAWAY, which comes later, asks"))]
+    pub(crate) fn wish_for_goaway(&self) {
+        self.wants_goaway.store(true, Relaxed);
+    }
+
+    /// Whether that was asked; true once.
+    pub(crate) fn takes_goaway(&self) -> bool {
+        self.wants_goaway.load(Relaxed) && self.wants_goaway.swap(false, Relaxed)
     }
 
     /// Asks the serving loop to close the connection.
