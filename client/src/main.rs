@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anstream::{AutoStream, ColorChoice};
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
-use longsync_client::race::{self, Progress, Race, RaceError, RacePlan};
+use longsync_client::race::{self, Progress, Race, RacePlan};
 use longsync_client::single::{self, Single};
 use tokio_util::sync::CancellationToken;
 
@@ -95,7 +95,6 @@ fn raced(plan: &RacePlan) -> anyhow::Result<Option<Race>> {
     let raced = interruptible(async |interrupt| race::run(plan, &interrupt, &progress).await)?;
     drop(bars);
     match raced {
-        Some(Err(error @ RaceError::ExchangeOverHttp)) => usage(&error.to_string()),
         Some(raced) => Ok(Some(raced?)),
         None => Ok(None),
     }
@@ -105,7 +104,7 @@ fn raced(plan: &RacePlan) -> anyhow::Result<Option<Race>> {
 fn unrun(plan: &RacePlan, why: &str, is_interrupted: bool) -> Race {
     // A server inside this process that was never started has no port.
     let nowhere = || "http://127.0.0.1:0".parse().expect("it is a URL");
-    Race::unrun(plan, plan.target.clone().unwrap_or_else(nowhere), why, is_interrupted)
+    Race::unrun(plan, plan.target().cloned().unwrap_or_else(nowhere), why, is_interrupted)
 }
 
 /// Opens a file for writing, and leaves what is in it until there is something else.

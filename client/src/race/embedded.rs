@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use longsync_server::{Config, Limits, Options, Running, Stats, start_with};
 
-use crate::target::Target;
+use longsync_connect::Target;
 
 /// The server, on a free port of loopback and on threads of its own: the race's thread only calls.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 
 use tonic::{Code, Status};
 
-use crate::dial::ConnectError;
 use crate::http1::HttpError;
-use crate::said::shortened;
-use crate::status::code_name;
+use longsync_connect::ConnectError;
+use longsync_connect::status::code_name;
+use longsync_text::said::shortened;
 
 /// How much is kept of what a status says: there may be a million of them.
 pub(super) const MOST_CHARACTERS: usize = 500;

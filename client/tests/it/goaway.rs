@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use longsync::v1::LongSyncExchangeResponse;
-use longsync_client::load::{self, LoadPlan, Schedule, Stop};
-use longsync_client::race::{self, Race, RacePlan, Way};
-use longsync_client::single::{Kind, Single, SinglePlan, call, to_json, to_text};
-use longsync_client::{Code, ConnectError, Connections};
+use longsync_client::race::{self, Race, RacePlanBuilder, Way};
+use longsync_client::single::{
+    Kind, Single, SinglePlan, SinglePlanBuilder, call, to_json, to_text,
+};
+use longsync_connect::{Code, ConnectError, Connections};
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::race_plan;
+use crate::harness::{loaded, race_plan};
 use crate::peer::{DATA, Peer, answer, done, frame, goaway, head, message, reset};
 
 const MAX_CONCURRENT_STREAMS: u16 = 3;
@@ -53,12 +54,14 @@ async fn refusing(how: Refusing, requests: usize) -> Peer {
     .await
 }
 
-async fn raced(plan: &RacePlan) -> Race {
-    race::run(plan, &CancellationToken::new(), &race::Progress::default()).await.unwrap()
+async fn raced(plan: &RacePlanBuilder) -> Race {
+    race::run(&plan.clone().build().unwrap(), &CancellationToken::new(), &race::Progress::default())
+        .await
+        .unwrap()
 }
 
-async fn called(plan: &SinglePlan) -> Result<Single, ConnectError> {
-    call(plan, &CancellationToken::new(), |_| {}).await
+async fn called(plan: &SinglePlanBuilder) -> Result<Single, ConnectError> {
+    call(&plan.clone().build().unwrap(), &CancellationToken::new(), |_| {}).await
 }
 
 #[tokio::test]
@@ -122,7 +125,7 @@ async fn a_call_is_made_again_once_and_says_so() {
             Ok(())
         })
         .await;
-        let single = called(&SinglePlan::new(kind, peer.target.clone())).await.unwrap();
+        let single = called(&SinglePlan::builder(kind, peer.target.clone())).await.unwrap();
         assert_eq!(single.code(), Some(Code::Ok), "{kind}: {:?}", single.status);
         assert_eq!((single.answers.len(), peer.accepted()), (1, 2));
         let note = "refused before the server looked at it (RST_STREAM REFUSED_STREAM)";
@@ -141,7 +144,7 @@ async fn a_second_refusal_ends_the_call_with_the_code_of_its_goaway() {
         wire.hold().await
     })
     .await;
-    let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+    let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
     let status = single.status.unwrap();
     assert_eq!((status.code(), peer.accepted()), (Code::Unavailable, 2));
     assert!(status.message().contains("GOAWAY ENHANCE_YOUR_CALM, `too_many_pings"), "{status}");
@@ -162,7 +165,7 @@ async fn a_call_whose_answer_had_begun_is_not_made_again() {
             }
         })
         .await;
-        let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+        let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
         assert_eq!((single.code(), peer.accepted()), (Some(Code::Unavailable), 1));
         assert_eq!(single.refusal, None);
     }
@@ -175,7 +178,7 @@ async fn a_connection_that_was_lost_is_not_a_refusal() {
         wire.request().await.map(drop)
     })
     .await;
-    let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+    let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
     assert_eq!((single.code(), peer.accepted()), (Some(Code::Unavailable), 1));
     let said = single.status.unwrap().message().to_owned();
     assert!(said.contains("closed the connection before the call had ended"), "{said}");
@@ -194,7 +197,7 @@ async fn a_connection_that_was_closed_after_a_goaway_is_told_with_its_code() {
             wire.send(&goaway(stream, ENHANCE_YOUR_CALM, b"too_many_pings")).await
         })
         .await;
-        let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+        let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
         assert_eq!((single.code(), peer.accepted()), (Some(Code::Unavailable), 1));
         let said = single.status.unwrap().message().to_owned();
         assert!(said.ends_with("after GOAWAY ENHANCE_YOUR_CALM, `too_many_pings`"), "{said}");
@@ -205,9 +208,7 @@ async fn a_connection_that_was_closed_after_a_goaway_is_told_with_its_code() {
 async fn a_load_counts_refused_calls() {
     for how in [Refusing::Goaway, Refusing::Reset] {
         let peer = refusing(how, 3).await;
-        let plan = LoadPlan::new(peer.target.clone(), Schedule::AtOnce, Stop::after_calls(3));
-        let (interrupt, progress) = (CancellationToken::new(), load::Progress::default());
-        let recorder = load::run(&plan, &interrupt, &progress).await.unwrap().recorder;
+        let recorder = loaded(&peer.target, 3).await.recorder;
         assert_eq!((recorder.ended_with(Code::Ok), recorder.refused()), (1, 2), "{how:?}");
         assert_eq!(recorder.ended_with(Code::Unavailable), 2);
     }
@@ -227,7 +228,7 @@ async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
         Ok(())
     })
     .await;
-    let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+    let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
     // The GOAWAY may come with the settings or after the call.
     assert_eq!((single.code(), peer.accepted()), (Some(Code::Ok), 2), "{:?}", single.status);
 }
@@ -240,7 +241,7 @@ async fn why_a_server_takes_no_calls_is_said() {
         wire.hold().await
     })
     .await;
-    let why = called(&SinglePlan::new(Kind::Unary, gone.target.clone())).await.unwrap_err();
+    let why = called(&SinglePlan::builder(Kind::Unary, gone.target.clone())).await.unwrap_err();
     assert!(why.to_string().contains("GOAWAY INTERNAL_ERROR came before any call"), "{why}");
     let unasked = Peer::start(|mut wire, _| async move {
         let unasked = [&crate::peer::settings_frame(&[])[..], &answer(1, &done())].concat();
@@ -248,7 +249,7 @@ async fn why_a_server_takes_no_calls_is_said() {
         wire.hold().await
     })
     .await;
-    let why = called(&SinglePlan::new(Kind::Unary, unasked.target.clone())).await.unwrap_err();
+    let why = called(&SinglePlan::builder(Kind::Unary, unasked.target.clone())).await.unwrap_err();
     assert!(why.to_string().contains("broke the rules of HTTP/2: PROTOCOL_ERROR"), "{why}");
 }
 
@@ -273,23 +274,20 @@ async fn holding_back(then: Option<u32>) -> Peer {
 #[tokio::test]
 async fn a_server_that_allows_no_calls_yet_is_waited_for() {
     let peer = holding_back(Some(10)).await;
-    for deadline in [None, Some(Duration::from_secs(10))] {
-        let plan = SinglePlan { deadline, ..SinglePlan::new(Kind::Unary, peer.target.clone()) };
+    let plan = SinglePlan::builder(Kind::Unary, peer.target.clone());
+    for plan in [plan.clone(), plan.deadline(Duration::from_secs(10))] {
         assert_eq!(called(&plan).await.unwrap().code(), Some(Code::Ok));
     }
     let race = raced(&race_plan(Some(&peer.target), 3, &[Way::Tasks])).await;
     assert_eq!(race.runs[0].answered(), 3);
-    let plan = LoadPlan::new(peer.target.clone(), Schedule::AtOnce, Stop::after_calls(3));
-    let (interrupt, progress) = (CancellationToken::new(), load::Progress::default());
-    let load = load::run(&plan, &interrupt, &progress).await.unwrap();
-    assert_eq!(load.recorder.ended_with(Code::Ok), 3);
+    assert_eq!(loaded(&peer.target, 3).await.recorder.ended_with(Code::Ok), 3);
 }
 
 #[tokio::test]
 async fn a_server_that_never_allows_calls_is_waited_for_until_the_deadline() {
     let peer = holding_back(None).await;
-    let deadline = Some(Duration::from_millis(100));
-    let plan = SinglePlan { deadline, ..SinglePlan::new(Kind::Unary, peer.target.clone()) };
+    let deadline = Duration::from_millis(100);
+    let plan = SinglePlan::builder(Kind::Unary, peer.target.clone()).deadline(deadline);
     let status = called(&plan).await.unwrap().status.unwrap();
     assert_eq!(status.code(), Code::DeadlineExceeded);
     assert!(status.message().contains("MAX_CONCURRENT_STREAMS is 0"), "{status}");
