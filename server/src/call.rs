@@ -1,5 +1,12 @@
 //! One call: when it came, how long it may take, what it waits for, how it ended.
 
+pub(crate) mod deadline;
+pub(crate) mod headers;
+pub(crate) mod plan;
+pub(crate) mod refusal;
+pub(crate) mod task;
+pub(crate) mod wait;
+
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -13,13 +20,13 @@ use longsync::v1::Timing;
 use longsync_text::duration::text;
 
 use crate::behavior::Behavior;
-use crate::call_headers::CallHeaders;
-use crate::counters::{Kind, Outcome};
-use crate::deadline::{Deadline, parse_timeout};
-use crate::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan};
+use crate::call::deadline::{Deadline, parse_timeout};
+use crate::call::headers::CallHeaders;
+use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan};
+use crate::call::refusal::{Cut, Refusal};
+use crate::call::wait::{Attention, Spent, Wait};
 use crate::record::{Record, add, subtract};
-use crate::refusal::{Cut, Refusal};
-use crate::wait::{Attention, Spent, Wait};
+use crate::shared::counters::{Kind, Outcome};
 use crate::worker::Worker;
 
 /// How long a request to health or reflection may be: it has a name.

@@ -1,5 +1,7 @@
 //! What a server is told before it starts.
 
+pub(crate) mod files;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::thread;

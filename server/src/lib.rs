@@ -36,55 +36,24 @@
 //! `route` (`http_face`, or `services` and `rpc`), `plan`, the wait in `call`, and back as an
 //! `answer_body`.
 
-mod accept;
-mod acceptor;
-mod answer_body;
 mod behavior;
-mod budget;
+mod body;
 mod call;
-mod call_headers;
-mod calls;
 mod config;
-mod connection;
-mod counters;
-mod deadline;
-mod files;
-mod foreign;
-mod form;
-mod frames;
-mod framing;
-mod health;
-mod host;
-mod http_face;
-mod http_timer;
-mod intake;
-mod io;
-mod messages;
-mod metrics;
-mod piece;
-mod plan;
+mod http;
+mod net;
 mod record;
-mod refusal;
-mod rest;
-mod room;
-mod route;
 mod rpc;
-mod scrapes;
 mod server;
-mod services;
-mod slowness;
-mod task;
-mod turn;
-mod wait;
-mod watch;
+mod shared;
 mod worker;
 
 pub use crate::behavior::{Behavior, NotABehavior};
+pub use crate::config::files::{FileLimit, TooManyConnections, raise_file_limit};
 pub use crate::config::{Config, Limits};
-pub use crate::connection::serve_connection;
-pub use crate::counters::{Figure, Kind, Outcome, Snapshot};
-pub use crate::files::{FileLimit, TooManyConnections, raise_file_limit};
+pub use crate::net::connection::serve_connection;
 pub use crate::server::{Server, Stats};
+pub use crate::shared::counters::{Figure, Kind, Outcome, Snapshot};
 pub use crate::worker::Worker;
 
 /// The target of the log line that each call writes at level debug when it ends.

@@ -1,5 +1,7 @@
 //! What is known of one connection outside of HTTP: who it is, what it holds, how far its drain is.
 
+pub(crate) mod frames;
+
 use std::error::Error;
 use std::mem;
 use std::net::SocketAddr;
@@ -8,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use crate::frames::{Frame, Unfinished};
+use crate::record::frames::{Frame, Unfinished};
 use crate::worker::Worker;
 
 /// What a connection may cost before its calls are looked at and the other connections have their

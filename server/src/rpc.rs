@@ -3,15 +3,16 @@
 mod collect;
 mod draft;
 mod exchange;
+pub(crate) mod services;
 mod stream;
 pub(crate) mod unary;
 
 use tonic::Status;
 
 use crate::call::Call;
-use crate::counters::Kind;
-use crate::refusal::{Cut, Refusal};
-use crate::services::Handler;
+use crate::call::refusal::{Cut, Refusal};
+use crate::rpc::services::Handler;
+use crate::shared::counters::Kind;
 
 /// What handles the calls of a kind. [`None`]: those of `LongSync`, which have no future of their own
 /// while they wait, and of HTTP.

@@ -13,13 +13,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::acceptor::{Accepted, Acceptor, BACKLOG};
 use crate::config::Config;
-use crate::connection::serve;
-use crate::counters::Snapshot;
-use crate::files::connections;
+use crate::config::files::connections;
+use crate::net::acceptor::{Accepted, Acceptor, BACKLOG};
+use crate::net::connection::serve;
 use crate::record::Record;
-use crate::worker::{Shared, Worker};
+use crate::shared::Shared;
+use crate::shared::counters::Snapshot;
+use crate::worker::Worker;
 
 /// How long connections may take, once every call has ended, to write what they have to say.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);

@@ -1,86 +1,16 @@
 //! What the calls of one runtime thread share: timer, counters, limits, and how far a shutdown is.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard};
 
 use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::budget::Budget;
 use crate::config::Config;
-use crate::counters::{Counters, Snapshot};
-use crate::foreign::Told;
-use crate::health::Health;
-use crate::scrapes::Scrapes;
-
-/// What a worker takes ahead of the limit on calls in flight, so that it seldom writes what all share.
-const CALLS_AHEAD: u64 = 256;
-/// And of the limit on bytes held: as much as one connection reads at a time.
-const BYTES_AHEAD: u64 = 64 * 1024;
-
-/// What all workers of a server share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) host: String,
-    /// How many connections each worker has.
-    pub(crate) connections: Box<[AtomicUsize]>,
-    pub(crate) connections_refused: AtomicU64,
-    /// How many were accepted, which is the next one's number.
-    connections_accepted: AtomicU64,
-    /// How many were closed because their clients changed the windows of all streams too often.
-    pub(crate) connections_of_walks: AtomicU64,
-    pub(crate) in_flight: Budget,
-    pub(crate) buffered_bytes: Budget,
-    pub(crate) health: Health,
-    pub(crate) counters: Counters,
-    /// Whoever renders [`metrics`](crate::metrics), in turn.
-    pub(crate) scrapes: Scrapes,
-    pub(crate) told: Told,
-}
-
-impl Shared {
-    /// For so many workers.
-    pub(crate) fn new(config: Config, workers: usize) -> Arc<Self> {
-        let limits = &config.limits;
-        Arc::new(Self {
-            in_flight: Budget::new(limits.max_in_flight, CALLS_AHEAD, workers),
-            buffered_bytes: Budget::new(limits.max_buffered_bytes, BYTES_AHEAD, workers),
-            config,
-            host: host_name(),
-            connections: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
-            connections_refused: AtomicU64::new(0),
-            connections_accepted: AtomicU64::new(0),
-            connections_of_walks: AtomicU64::new(0),
-            health: Health::new(),
-            counters: Counters::new(workers),
-            scrapes: Scrapes::default(),
-            told: Told::default(),
-        })
-    }
-
-    /// How many connections are open.
-    pub(crate) fn open_connections(&self) -> usize {
-        self.connections.iter().map(|open| open.load(Ordering::Relaxed)).sum()
-    }
-
-    /// The number of the connection that is accepted now.
-    pub(crate) fn next_connection(&self) -> u64 {
-        self.connections_accepted.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// What health checks are told: no, from the beginning of a shutdown on.
-    pub(crate) fn is_healthy(&self) -> bool {
-        self.health.status() == ServingStatus::Serving
-    }
-
-    /// What all workers counted together, until now.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        self.counters.read(Snapshot::clone)
-    }
-}
+use crate::shared::Shared;
+use crate::shared::counters::Snapshot;
 
 /// How far a shutdown is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -210,14 +140,4 @@ impl Worker {
             self.idle.notified().await;
         }
     }
-}
-
-#[cfg(unix)]
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-#[cfg(not(unix))]
-fn host_name() -> String {
-    std::env::var("COMPUTERNAME").unwrap_or_default()
 }

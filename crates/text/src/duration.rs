@@ -61,14 +61,14 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
             break;
         }
     }
-    if nanos > LONGEST.as_nanos() {
-        let most = self::text(LONGEST);
-        return Err(NotADuration(format!(
-            "{} is longer than a year: write at most {most}",
-            quoted(text)
-        )));
+    match u64::try_from(nanos).map(Duration::from_nanos) {
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        _ => Err(NotADuration(format!(
+            "{} is longer than a year: write at most {}",
+            quoted(text),
+            self::text(LONGEST)
+        ))),
     }
-    Ok(Duration::from_nanos_u128(nanos))
 }
 
 /// Takes a number and its unit from the beginning of `rest`: the nanoseconds of both, and of the unit.

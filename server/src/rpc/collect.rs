@@ -11,12 +11,12 @@ use tonic::Status;
 
 use super::draft::Draft;
 use super::refuse;
+use crate::body::intake::{Arrived, Intake};
+use crate::body::messages::{self, Received};
 use crate::call::Call;
-use crate::intake::{Arrived, Intake};
-use crate::messages::{self, Received};
-use crate::plan::{Ask, Payload};
-use crate::services::BoxAnswer;
-use crate::wait::{Spent, Wait};
+use crate::call::plan::{Ask, Payload};
+use crate::call::wait::{Spent, Wait};
+use crate::rpc::services::BoxAnswer;
 
 type Requests = messages::Requests<LongSyncCollectRequest>;
 

@@ -5,10 +5,10 @@ use std::task::{Context, Poll};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use prost::{Message, encode_length_delimiter, length_delimiter_len};
 
+use crate::body::framing::PREFIX;
 use crate::call::Call;
-use crate::framing::PREFIX;
-use crate::plan::Payload;
-use crate::refusal::Refusal;
+use crate::call::plan::Payload;
+use crate::call::refusal::Refusal;
 
 /// The encoded key of the field `payload`, which has the number 3 in all answers.
 const PAYLOAD_KEY: u8 = 3 << 3 | 2;

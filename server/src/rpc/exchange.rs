@@ -15,13 +15,13 @@ use tonic::Status;
 
 use super::draft::Draft;
 use super::refuse;
+use crate::body::intake::{Arrived, Intake};
+use crate::body::messages::{self, Received, Requests};
 use crate::call::Call;
-use crate::intake::{Arrived, Intake};
-use crate::messages::{self, Received, Requests};
-use crate::plan::{Ask, Payload, Plan};
-use crate::refusal::Refusal;
-use crate::services::BoxAnswer;
-use crate::wait::{Spent, Wait};
+use crate::call::plan::{Ask, Payload, Plan};
+use crate::call::refusal::Refusal;
+use crate::call::wait::{Spent, Wait};
+use crate::rpc::services::BoxAnswer;
 use crate::worker::Worker;
 
 /// The answers, in the order in which they are due.

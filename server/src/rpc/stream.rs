@@ -12,13 +12,13 @@ use tonic::Status;
 
 use super::draft::Draft;
 use super::refuse;
+use crate::body::intake::Intake;
+use crate::body::messages::{self, Received, Requests};
 use crate::call::Call;
-use crate::intake::Intake;
-use crate::messages::{self, Received, Requests};
-use crate::plan::{self, Ask, Plan};
-use crate::refusal::Refusal;
-use crate::services::BoxAnswer;
-use crate::wait::{Spent, Wait};
+use crate::call::plan::{self, Ask, Plan};
+use crate::call::refusal::Refusal;
+use crate::call::wait::{Spent, Wait};
+use crate::rpc::services::BoxAnswer;
 
 /// The answers, each due its delay after the due time of the one before: lateness does not add up.
 /// While the client does not take the answers that are ready, the next wait has not begun.

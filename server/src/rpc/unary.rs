@@ -13,11 +13,11 @@ use tonic::Status;
 
 use super::draft::Draft;
 use super::refuse;
+use crate::body::intake::Intake;
+use crate::body::messages::{Received, Requests};
 use crate::call::Call;
-use crate::intake::Intake;
-use crate::messages::{Received, Requests};
-use crate::plan::{Ask, Plan};
-use crate::wait::{Spent, Wait};
+use crate::call::plan::{Ask, Plan};
+use crate::call::wait::{Spent, Wait};
 
 type Request = Requests<LongSyncRequest>;
 

@@ -14,8 +14,8 @@ use tonic::body::Body;
 use tonic_health::pb::health_server;
 use tonic_reflection::pb::{v1, v1alpha};
 
+use crate::body::intake::Intake;
 use crate::call::Call;
-use crate::intake::Intake;
 
 pub(crate) type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 /// What handles the calls of a method.

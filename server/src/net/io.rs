@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use crate::foreign::{self, Foreign, Judged};
-use crate::frames::{Frames, Unfinished};
 use crate::record::Record;
+use crate::record::frames::{Frames, Unfinished};
+use crate::shared::foreign::{self, Foreign, Judged};
 
 /// What an HTTP/2 client says first (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

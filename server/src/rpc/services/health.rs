@@ -14,10 +14,10 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::BoxAnswer;
 use super::place::Place;
+use crate::body::intake::Intake;
+use crate::body::messages::{self, Requests, framed};
 use crate::call::Call;
-use crate::health::KNOWN_SERVICES;
-use crate::intake::Intake;
-use crate::messages::{self, Requests, framed};
+use crate::shared::health::KNOWN_SERVICES;
 
 /// What a `Watch` is held to cost: an idle one takes 2.1 KiB, one whose request is on its way 5.1 KiB.
 /// That was measured as growth of RSS by 4,800 streams on 300 connections of one worker.

@@ -12,8 +12,8 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use longsync_timer::Sleep;
 
-use crate::form::Form;
-use crate::intake::discard;
+use crate::body::form::Form;
+use crate::body::intake::discard;
 use crate::worker::Worker;
 
 /// How much of it is read.

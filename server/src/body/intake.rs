@@ -11,10 +11,10 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
+use crate::body::framing::{Framing, TooLong};
+use crate::body::slowness::Slowness;
 use crate::call::Call;
-use crate::framing::{Framing, TooLong};
-use crate::refusal::{Cut, Refusal};
-use crate::slowness::Slowness;
+use crate::call::refusal::{Cut, Refusal};
 use crate::worker::Worker;
 
 /// How long the rest of a request is read that nobody waits for.

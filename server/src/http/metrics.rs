@@ -10,9 +10,9 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::accept::Format;
-use crate::counters::{Figure, Kind, Outcome, Snapshot};
-use crate::worker::Shared;
+use crate::shared::Shared;
+use crate::shared::counters::{Figure, Kind, Outcome, Snapshot};
+use crate::shared::scrapes::Format;
 
 const COUNTER: MetricType = MetricType::Counter;
 

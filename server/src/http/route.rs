@@ -15,20 +15,20 @@ use longsync_text::quoted;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use crate::answer_body::AnswerBody;
+use crate::body::answer::AnswerBody;
+use crate::body::intake::{Cardinality, Intake};
+use crate::body::messages;
+use crate::body::rest::Rest;
+use crate::body::room::Room;
 use crate::call::Call;
-use crate::call_headers::CallHeaders;
-use crate::counters::Kind;
-use crate::host;
-use crate::http_face;
-use crate::intake::{Cardinality, Intake};
-use crate::messages;
+use crate::call::headers::CallHeaders;
+use crate::call::refusal::Cut;
+use crate::http::face;
+use crate::http::host;
 use crate::record::Record;
-use crate::refusal::Cut;
-use crate::rest::Rest;
-use crate::room::Room;
+use crate::rpc::services::{self, BoxAnswer, Handler};
 use crate::rpc::{self, unary};
-use crate::services::{self, BoxAnswer, Handler};
+use crate::shared::counters::Kind;
 
 /// The answer to a request, on its way.
 pub(crate) struct Answer {
@@ -112,7 +112,7 @@ impl Answer {
     }
 
     fn plain(&mut self, response: Response<Body>) -> Response<AnswerBody> {
-        let response = if self.is_head { http_face::without_body(response) } else { response };
+        let response = if self.is_head { face::without_body(response) } else { response };
         match mem::replace(&mut self.room, Account::NotKept) {
             Account::NotKept => AnswerBody::plain(response, None),
             Account::Room(room) => AnswerBody::plain(response, Some(room)),
@@ -132,7 +132,7 @@ impl Answer {
     fn read_rest(&mut self, polled: Poll<Came>, cx: &mut Context<'_>) -> Poll<Came> {
         let (Some(rest), Some(call)) = (&mut self.rest, &self.call) else { return polled };
         if let Some(field) = rest.read_on(cx) {
-            call.cut(Cut::Refused(http_face::in_the_body(field)));
+            call.cut(Cut::Refused(face::in_the_body(field)));
         }
         match (polled, rest.answer_waits_until()) {
             (Poll::Ready(Came::Response(response)), Some(until))
@@ -171,7 +171,7 @@ impl Future for Answer {
             (_, Poll::Ready(Came::Response(response)), Some(call)) => {
                 let is_head = this.is_head;
                 AnswerBody::of_call(
-                    if is_head { http_face::without_body(response) } else { response },
+                    if is_head { face::without_body(response) } else { response },
                     call,
                 )
             }
@@ -188,7 +188,7 @@ impl Future for Answer {
 fn cut_response(cut: &Cut, call: &Call) -> Response<Body> {
     call.finish(cut.outcome());
     match call.kind() {
-        Some(Kind::Http) => http_face::cut_answer(cut, call),
+        Some(Kind::Http) => face::cut_answer(cut, call),
         _ => cut.status(&call.timing_at_end()).into_http(),
     }
 }
@@ -197,10 +197,10 @@ fn cut_response(cut: &Cut, call: &Call) -> Response<Body> {
 pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer {
     let worker = record.worker();
     if let Some(why) = host::fault(&request) {
-        return refuse(record, request, http_face::text(StatusCode::BAD_REQUEST, why));
+        return refuse(record, request, face::text(StatusCode::BAD_REQUEST, why));
     }
     if !is_grpc(&request) {
-        let call = http_face::is_call(&request).then(|| {
+        let call = face::is_call(&request).then(|| {
             // Over HTTP/1.1 a request is taken after the answers before it, however early it came.
             let arrived = match request.version() {
                 Version::HTTP_2 => record.last_read(),
@@ -208,7 +208,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
             };
             Call::begin(record, Some(Kind::Http), CallHeaders::read(request.headers()), arrived)
         });
-        let response = http_face::answer(worker, call.clone(), &request);
+        let response = face::answer(worker, call.clone(), &request);
         let is_head = request.method() == Method::HEAD;
         let room = match &call {
             Some(_) => Account::NotKept,
@@ -300,11 +300,10 @@ fn is_grpc(request: &Request<Incoming>) -> bool {
 fn refuse_transport(request: &Request<Incoming>) -> Option<Response<Body>> {
     if request.version() != Version::HTTP_2 {
         let why = "gRPC needs HTTP/2: with curl that is --http2-prior-knowledge\n";
-        return Some(http_face::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, why));
+        return Some(face::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, why));
     }
     if request.method() != Method::POST {
-        let mut refused =
-            http_face::text(StatusCode::METHOD_NOT_ALLOWED, "gRPC is called with POST\n");
+        let mut refused = face::text(StatusCode::METHOD_NOT_ALLOWED, "gRPC is called with POST\n");
         refused.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("POST"));
         return Some(refused);
     }

@@ -2,32 +2,13 @@
 
 use http::{HeaderMap, header};
 
+use crate::shared::scrapes::Format;
+
 const OPEN_METRICS: &str = "application/openmetrics-text";
 /// What is said of a form that is not named, in thousandths.
 const UNNAMED: u16 = 0;
 /// The most that can be said of one.
 const BEST: u16 = 1_000;
-
-/// In which form the metrics are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Prometheus's text form, which everyone reads.
-    Text,
-    /// `OpenMetrics`, for those who ask for it.
-    OpenMetrics,
-}
-
-impl Format {
-    /// How many there are.
-    pub(crate) const COUNT: usize = 2;
-
-    pub(crate) fn content_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-}
 
 /// `OpenMetrics` if it is named, and the text form is not liked better.
 pub(crate) fn format(headers: &HeaderMap) -> Format {

@@ -16,7 +16,7 @@ use slab::Slab;
 use tokio::task::unconstrained;
 
 use crate::call::Call;
-use crate::task::CallTask;
+use crate::call::task::CallTask;
 
 /// How many streams run before what they say is written.
 const STREAMS_A_RUN: usize = 64;

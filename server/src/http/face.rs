@@ -12,15 +12,17 @@ use longsync::{DONE, HTTP_PATH};
 use longsync_text::quoted;
 use tonic::body::Body;
 
-use crate::accept::{self, Format};
 use crate::call::Call;
-use crate::host;
-use crate::metrics::render;
-use crate::plan::{Ask, AskedDelay};
-use crate::refusal::{Cut, Refusal};
-use crate::services::BoxAnswer;
-use crate::wait::Wait;
-use crate::worker::{Shared, Worker};
+use crate::call::plan::{Ask, AskedDelay};
+use crate::call::refusal::{Cut, Refusal};
+use crate::call::wait::Wait;
+use crate::http::accept;
+use crate::http::host;
+use crate::http::metrics::render;
+use crate::rpc::services::BoxAnswer;
+use crate::shared::Shared;
+use crate::shared::scrapes::Format;
+use crate::worker::Worker;
 
 /// Whether a request is a call, which waits and is counted.
 pub(crate) fn is_call<B>(request: &Request<B>) -> bool {

@@ -11,8 +11,8 @@ use longsync::v1::{
 use longsync_text::duration::{parse as parse_duration, text};
 
 use crate::behavior::Behavior;
+use crate::call::refusal::Refusal;
 use crate::config::Limits;
-use crate::refusal::Refusal;
 
 /// A delay as the caller wrote it.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ use longsync_timer::{Clock, Timer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::sync::mpsc;
 
-use crate::worker::Shared;
+use crate::shared::Shared;
 
 /// How many connections may wait to be accepted; the system may hold it to less.
 pub(crate) const BACKLOG: u16 = 4_096;

@@ -12,12 +12,12 @@ use http_body::{Body as _, Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use crate::body::piece::{PIECE_BYTES, Piece};
+use crate::body::rest::Lingering;
+use crate::body::room::Room;
 use crate::call::Call;
-use crate::counters::{Kind, Outcome};
-use crate::piece::{PIECE_BYTES, Piece};
-use crate::refusal::{Cut, add_timing};
-use crate::rest::Lingering;
-use crate::room::Room;
+use crate::call::refusal::{Cut, add_timing};
+use crate::shared::counters::{Kind, Outcome};
 
 /// The answer's body: ends with the status of what cut the call, and tells the call how it ended.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use longsync_timer::{Sleep, Woken};
 use pin_project_lite::pin_project;
 
 use crate::call::Call;
-use crate::refusal::Cut;
+use crate::call::refusal::Cut;
 
 /// When a call is looked at that waits for nothing but its client. It has an entry all the same, so
 /// that the end of a drain reaches it.

@@ -11,7 +11,7 @@ use prost_types::Any;
 use tonic::{Code, Status};
 use tonic_types::pb::{BadRequest, QuotaFailure, bad_request, quota_failure};
 
-use crate::counters::Outcome;
+use crate::shared::counters::Outcome;
 
 /// A request that is not served, and what would be.
 #[derive(Debug, Clone, PartialEq, Eq)]

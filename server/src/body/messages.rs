@@ -18,9 +18,9 @@ use tokio_stream::Stream;
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::framing::PREFIX;
-use crate::intake::{Arrived, Intake};
-use crate::piece::PIECE_BYTES;
+use crate::body::framing::PREFIX;
+use crate::body::intake::{Arrived, Intake};
+use crate::body::piece::PIECE_BYTES;
 
 /// The messages of a request, in turn.
 #[derive(Debug)]

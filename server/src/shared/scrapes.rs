@@ -6,7 +6,26 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-use crate::accept::Format;
+/// In which form the metrics are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Prometheus's text form, which everyone reads.
+    Text,
+    /// `OpenMetrics`, for those who ask for it.
+    OpenMetrics,
+}
+
+impl Format {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 2;
+
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
 
 /// The scrapes of a server that wait for a rendering.
 ///

@@ -14,14 +14,15 @@ use hyper_util::rt::TokioIo;
 use longsync_timer::Woken;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::calls::Calls;
-use crate::http_timer::HttpTimer;
-use crate::io::{Protocol, Watched};
+use crate::call::task::CallTask;
+use crate::http::route::route;
+use crate::net::calls::Calls;
+use crate::net::farewell::Farewell;
+use crate::net::http_timer::HttpTimer;
+use crate::net::io::{Protocol, Watched};
+use crate::net::stuck::Stuck;
+use crate::net::turn::{Turns, go_on_after_others};
 use crate::record::Record;
-use crate::route::route;
-use crate::task::CallTask;
-use crate::turn::{Turns, go_on_after_others};
-use crate::watch::{Farewell, Stuck};
 use crate::worker::Worker;
 
 /// What one stream may send ahead of its handler's reading: one message of the largest size, so that an

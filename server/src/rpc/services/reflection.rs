@@ -22,9 +22,9 @@ use tonic_reflection::pb::v1::{
 use super::BoxAnswer;
 use super::descriptors::{Descriptors, FileId};
 use super::place::Place;
+use crate::body::intake::Intake;
+use crate::body::messages::{self, Requests, framed};
 use crate::call::Call;
-use crate::intake::Intake;
-use crate::messages::{self, Requests, framed};
 
 /// What a reflection stream is held to cost. An idle one takes 2.6 KiB, even after files were asked for;
 /// one whose client sends the longest requests, 16 KiB ahead, and reads no answer takes 21.8 KiB. That

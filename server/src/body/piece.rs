@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 
+use crate::body::room::Room;
 use crate::call::Call;
-use crate::room::Room;
 
 /// How much of an answer is handed to HTTP/2 at a time: a frame. It takes a piece whole as soon as its
 /// reader has room for a byte, and then holds what the reader does not take.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::BoxAnswer;
 use crate::call::Call;
+use crate::call::refusal::{Cut, Refusal};
 use crate::record::MAX_SIDE_STREAMS;
-use crate::refusal::{Cut, Refusal};
 
 /// A place, until it is dropped. The bytes are held until its call ends.
 pub(super) struct Place(Arc<Call>);

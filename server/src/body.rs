@@ -1,0 +1,11 @@
+//! Bodies on their way in and out: what is held of them, and what the peer's windows let go.
+
+pub(crate) mod answer;
+mod form;
+pub(crate) mod framing;
+pub(crate) mod intake;
+pub(crate) mod messages;
+mod piece;
+pub(crate) mod rest;
+pub(crate) mod room;
+mod slowness;

@@ -1,0 +1,7 @@
+//! What HTTP asks for: where each request goes, and the answers to those that are not gRPC.
+
+mod accept;
+mod face;
+mod host;
+mod metrics;
+pub(crate) mod route;

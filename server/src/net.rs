@@ -1,0 +1,10 @@
+//! From the socket to HTTP's requests and back: connections, their turns, their end.
+
+pub(crate) mod acceptor;
+mod calls;
+pub(crate) mod connection;
+mod farewell;
+mod http_timer;
+mod io;
+mod stuck;
+mod turn;

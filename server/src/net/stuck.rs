@@ -1,0 +1,72 @@
+//! A client that has stopped in the middle of something, as its connection's serving loop notices it.
+
+use std::fmt;
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use longsync_text::duration::text;
+use longsync_timer::Sleep;
+
+use crate::config::Limits;
+use crate::record::Record;
+use crate::record::frames::Unfinished;
+
+/// Notices a client that has begun a frame, or its first words, and does not go on.
+#[derive(Default)]
+pub(crate) struct Stuck {
+    /// Looked at when it is due, and not each time a frame has gone by.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+/// What a client has not gone on with.
+#[derive(Debug)]
+pub(crate) struct StuckIn {
+    unfinished: Unfinished,
+    limit: Duration,
+}
+
+impl Stuck {
+    /// Ready when the client has been in the middle of the same thing for too long.
+    pub(crate) fn poll(&mut self, record: &Record, cx: &mut Context<'_>) -> Poll<StuckIn> {
+        loop {
+            let Some((unfinished, since)) = record.unfinished() else { return Poll::Pending };
+            let timer = &record.worker().timer;
+            let limit = limit(unfinished, &record.worker().shared.config.limits);
+            // Behind a socket that takes nothing HTTP/2 may read nothing, so that it is not clear what
+            // the client has sent: once it reads again, it has all its time.
+            let since = if record.is_blocked() { timer.now() } else { since };
+            let Some(due) = since.checked_add(limit) else { return Poll::Pending };
+            if due <= timer.now() {
+                return Poll::Ready(StuckIn { unfinished, limit });
+            }
+            match &mut self.alarm {
+                // One that rings too early is set anew when it does.
+                Some(alarm) if alarm.due() <= due => {
+                    ready!(alarm.as_mut().poll(cx));
+                    self.alarm = None;
+                }
+                alarm => *alarm = Some(Box::pin(timer.sleep_until(due))),
+            }
+        }
+    }
+}
+
+fn limit(unfinished: Unfinished, limits: &Limits) -> Duration {
+    match unfinished {
+        Unfinished::Control | Unfinished::Headers => limits.head_timeout,
+        Unfinished::Data => limits.message_timeout,
+    }
+}
+
+impl fmt::Display for StuckIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.unfinished {
+            Unfinished::Control => "a frame",
+            Unfinished::Headers => "the headers of a request",
+            Unfinished::Data => "a frame of data",
+        };
+        write!(f, "the client began {what} and did not finish within {}", text(self.limit))
+    }
+}
