@@ -1,5 +1,7 @@
 //! The command line of `longsync-client`.
 
+mod choices;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -72,7 +74,7 @@ pub(crate) struct RaceArgs {
     jitter: bool,
 
     /// The ways, in the order in which they run [default: all of them].
-    #[arg(long, value_enum, value_name = "WAY,...", value_delimiter = ',')]
+    #[arg(long, value_name = "WAY,...", value_delimiter = ',', value_parser = choices::ways())]
     ways: Option<Vec<Way>>,
 
     /// The server to call; without one, a server is started inside this process.
@@ -92,7 +94,7 @@ pub(crate) struct RaceArgs {
     sequential_max: Duration,
 
     /// Whether the threads share a connection, or each has its own.
-    #[arg(long, value_enum, value_name = "WHOSE", default_value_t = ThreadConnections::Shared)]
+    #[arg(long, value_name = "WHOSE", default_value = "shared", value_parser = choices::thread_connections())]
     thread_connections: ThreadConnections,
 
     /// For how long before a wait ends its thread polls instead of sleeping, such as 200us: the waits
@@ -171,7 +173,7 @@ impl RaceArgs {
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct CallArgs {
     /// The kind of RPC.
-    #[arg(long, value_enum, value_name = "KIND", default_value = "unary")]
+    #[arg(long, value_name = "KIND", default_value = "unary", value_parser = choices::kinds())]
     kind: Kind,
 
     /// The server to call.

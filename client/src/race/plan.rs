@@ -43,7 +43,7 @@ pub enum Protocol {
 }
 
 /// Whose connections the threads of a race use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThreadConnections {
     /// All threads share one: only thread against task differs.
     Shared,

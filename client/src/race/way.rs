@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A way to make several calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// One after another.
     Sequential,

@@ -9,7 +9,7 @@ use tonic::metadata::MetadataMap;
 use crate::target::Target;
 
 /// The kind of an RPC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `LongSync`: one request, one answer.
     Unary,
