@@ -1,37 +1,14 @@
-//! How a server answers, and the text that says so. So far: a constant delay.
+//! The text of a behavior, read. So far: a constant delay.
 
-use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
-/// How a call is answered. Its text form parses and prints to the same value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Behavior {
-    delay: Duration,
-}
+use longsync_text::{duration, quoted};
 
-impl Behavior {
-    /// Waits for `delay`, then answers.
-    pub fn constant(delay: Duration) -> Self {
-        Self { delay }
-    }
-
-    /// The delay of a call.
-    pub fn delay(&self) -> Duration {
-        self.delay
-    }
-}
-
-impl fmt::Display for Behavior {
-    /// The canonical text: for a constant delay that duration alone.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&longsync_text::duration::text(self.delay))
-    }
-}
+use crate::behavior::Behavior;
 
 /// Where a text stops being a behavior, and what was expected there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} is not understood at column {column}: expected {expected}", longsync_text::quoted(.text))]
+#[error("{} is not understood at column {column}: expected {expected}", quoted(.text))]
 pub struct NotABehavior {
     text: String,
     column: usize,
@@ -63,7 +40,7 @@ impl FromStr for Behavior {
             },
             None => (clause, ""),
         };
-        let Ok(delay) = longsync_text::duration::parse(written) else {
+        let Ok(delay) = duration::parse(written) else {
             return match clause.strip_prefix("constant(") {
                 Some(_) => fail(&start["constant(".len()..], A_DURATION),
                 None => fail(start, A_DELAY),
@@ -79,6 +56,8 @@ impl FromStr for Behavior {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
