@@ -1,5 +1,5 @@
-//! Says where the code is that is generated from the contract: among the committed files, or, with
-//! the feature `generate`, where this script generates it anew.
+//! Says where the generated code is: among the committed files, or, with the feature `generate`, in a
+//! directory in which this script generates it from the contract.
 
 use std::env;
 use std::error::Error;
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The committed files, so that nobody who depends on this crate compiles a compiler of contracts.
+/// The committed files, so that dependents of this crate do not compile protox.
 #[cfg(not(feature = "generate"))]
 fn generated() -> Result<PathBuf, Box<dyn Error>> {
     Ok(PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("proto/generated"))

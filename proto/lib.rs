@@ -3,8 +3,8 @@
 //! [`v1`] is generated from `proto/longsync/v1/longsync.proto`; its comments are the definitions.
 //! Nothing here does I/O.
 //!
-//! The feature `generate` generates the code while building, with protox; without it, the code is what
-//! is committed of it, and nobody who depends on this crate compiles the generator.
+//! With the feature `generate`, the build script generates the code from the contract with protox.
+//! Without it, the build uses the committed files, so that dependents do not compile the generator.
 
 pub mod codec;
 pub mod duration;

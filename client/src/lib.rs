@@ -4,7 +4,7 @@
 //! place among the streams which the peer allows at once. A credit is a `GrpcService`, so tonic's
 //! generated client calls through it. [`race`] and [`single`] are what the program does with them.
 //! [`load`] makes calls in any number, and measures each.
-//! The default feature `cli` is the program `longsync-client`; who takes the library alone says
+//! The default feature `cli` is the program `longsync-client`. If you use only the library, set
 //! `default-features = false`.
 //!
 //! ```no_run

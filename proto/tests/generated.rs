@@ -8,7 +8,7 @@ const GENERATED: &str = env!("LONGSYNC_GENERATED");
 
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/generated");
 
-/// With `LONGSYNC_RENEW` in the environment they are made so.
+/// If `LONGSYNC_RENEW` is set in the environment, it makes them so first.
 #[test]
 fn the_committed_files_are_what_the_contract_generates() -> Result<(), std::io::Error> {
     for name in ["longsync.v1.rs", "longsync.v1.binpb"] {

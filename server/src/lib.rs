@@ -32,8 +32,8 @@
 //! # }
 //! ```
 //!
-//! The default features are the program's: `cli` is `longsync-server` itself, `mimalloc` its
-//! allocator. Who takes the library alone says `default-features = false`.
+//! The default features belong to the program: `cli` is `longsync-server` itself, `mimalloc` its
+//! allocator. If you use only the library, set `default-features = false`.
 //!
 //! A call's way through the modules: `acceptor`, `worker`, `connection` (`io`), `calls` (`task`),
 //! `route` (`http_face`, or `services` and `rpc`), `plan`, the wait in `call`, and back as an

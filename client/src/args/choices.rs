@@ -1,4 +1,5 @@
-//! The words of flags that take one of a few, and what they mean. The library knows nothing of them.
+//! Flags whose value is one of a few words, and what each word means. The library does not know these
+//! words.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use longsync_client::race::{ThreadConnections, Way};
