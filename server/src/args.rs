@@ -10,7 +10,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
-use longsync_server::{Behavior, Config, Limits};
+use longsync_server::{Behavior, Config, Limits, NotAConfig, Options};
 use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -237,13 +237,6 @@ impl Args {
     /// When flags contradict one another.
     fn into_config(self) -> Result<(Targets, Config), String> {
         let Self { listen, behavior, workers, lame_duck, drain, spin, log, limits, .. } = self;
-        let default = Config::default();
-        if behavior.delay() > limits.max_delay {
-            return Err(format!(
-                "--behavior {behavior} is over --max-delay {}: lower the one or raise the other",
-                longsync_text::duration::text(limits.max_delay)
-            ));
-        }
         let limits = Limits {
             max_delay: limits.max_delay,
             max_message_bytes: limits.max_message_bytes,
@@ -257,8 +250,16 @@ impl Args {
             head_timeout: limits.head_timeout,
             max_connections: limits.max_connections,
         };
-        let workers = workers.unwrap_or(default.workers);
-        Ok((log, Config { listen, workers, behavior, limits, lame_duck, drain, spin }))
+        let workers = workers.unwrap_or_else(|| Options::default().workers);
+        let options = Options { listen, workers, behavior, limits, lame_duck, drain, spin };
+        let config = Config::new(options).map_err(|why| match why {
+            NotAConfig::BehaviorOverMaxDelay { behavior, max_delay } => format!(
+                "--behavior {behavior} is over --max-delay {}: lower the one or raise the other",
+                longsync_text::duration::text(max_delay)
+            ),
+            other => other.to_string(),
+        })?;
+        Ok((log, config))
     }
 }
 

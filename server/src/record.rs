@@ -215,12 +215,15 @@ mod tests {
 
     use super::turn::WALKS_WINDOW;
     use super::*;
-    use crate::config::{Config, Limits};
+    use crate::config::{Config, Limits, Options};
     use crate::record::frames::Frame;
 
     fn record(max_buffered_bytes: u64) -> Arc<Record> {
         let limits = Limits { max_buffered_bytes, ..Limits::default() };
-        let worker = Worker::new(Config { limits, ..Config::default() }, Clock::Tokio);
+        let worker = Worker::new(
+            Config::new(Options { limits, ..Options::default() }).unwrap(),
+            Clock::Tokio,
+        );
         Record::open(&worker, 0, None)
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use longsync_timer::{Clock, Timer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic_health::pb::health_check_response::ServingStatus;
 
@@ -71,6 +72,11 @@ impl Server {
         self.max_connections
     }
 
+    /// What ends its shutdown at once, whether it has begun or will.
+    pub(crate) fn at_once(&self) -> CancellationToken {
+        self.shared.at_once.clone()
+    }
+
     /// What this server counts.
     pub fn stats(&self) -> Stats {
         Stats(Arc::clone(&self.shared))
@@ -108,7 +114,10 @@ impl Server {
             shutdown.await;
             shared.health.set(ServingStatus::NotServing);
             if !shared.config.lame_duck.is_zero() {
-                Timer::new(Clock::Monotonic).sleep(shared.config.lame_duck).await;
+                tokio::select! {
+                    _ = Timer::new(Clock::Monotonic).sleep(shared.config.lame_duck) => {}
+                    () = shared.at_once.cancelled() => {}
+                }
             }
         };
         acceptor.accept_until(shutdown).await;

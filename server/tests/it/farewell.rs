@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use longsync_server::{Config, Kind, Outcome, Server};
+use longsync_server::{Kind, Options, Outcome, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinSet;
 use tonic::Code;
@@ -15,8 +15,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::harness::{
-    HOUR, Memory, ORIGIN, PREFACE, Paused, Raw, Result, Socket, config, connect, eventually, frame,
-    framed, ms, settle, unary, wait, waits, with_drain,
+    HOUR, Memory, ORIGIN, PREFACE, Paused, Raw, Result, Socket, checked, config, connect,
+    eventually, frame, framed, ms, options, settle, unary, wait, waits, with_drain,
 };
 
 const GOAWAY: u8 = 7;
@@ -221,7 +221,11 @@ async fn an_idle_server_without_clients_ends_at_once_and_one_whose_client_is_sil
 
 #[tokio::test]
 async fn a_lame_duck_says_no_and_serves_all_the_same() -> Result<()> {
-    let server = Socket::start(Config { lame_duck: ms(1_500), drain: Duration::ZERO, ..config() })?;
+    let server = Socket::start(checked(Options {
+        lame_duck: ms(1_500),
+        drain: Duration::ZERO,
+        ..options()
+    }))?;
     let addr = server.addr;
     let (raw, stats) = (server.raw().await?, server.stats());
     let mut health =

@@ -21,6 +21,7 @@ mod lateness;
 mod limits;
 mod memory;
 mod reflection;
+mod running;
 mod side_streams;
 mod stream;
 
