@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 use longsync_server::{Behavior, Config, Limits, NotAConfig, Options};
 use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -18,10 +19,18 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 /// One port serves gRPC, HTTP/1.1 and HTTP/2 without TLS. Every flag can be given in the environment
 /// as well; the flag takes precedence.
 #[derive(Debug, Parser)]
-#[command(name = "longsync-server", version, max_term_width = 100)]
+#[command(
+    name = "longsync-server",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
 // A value that begins with a hyphen is a wrong value, not a flag that is not known.
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// Where to listen; port 0 takes a free one.
     #[arg(long, env = "LONGSYNC_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", value_parser = address)]
     listen: SocketAddr,
@@ -67,6 +76,16 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     limits: LimitArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
 }
 
 /// What clients may ask for; what is beyond is refused, never cut down to fit.
@@ -119,9 +138,18 @@ struct LimitArgs {
     max_connections: Option<NonZeroUsize>,
 }
 
-/// What the command line and the environment say.
+/// What the command line and the environment ask for.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) enum Told {
+    /// A server, until it is told to stop.
+    Serve(Box<Serve>),
+    /// A completion script, which is this.
+    Completions(Vec<u8>),
+}
+
+/// Which server is asked for.
+#[derive(Debug)]
+pub(crate) struct Serve {
     /// What is logged.
     pub(crate) filter: Targets,
     pub(crate) config: Config,
@@ -142,6 +170,11 @@ impl Args {
         let mut command = Self::command();
         let matches = command.try_get_matches_from_mut(line)?;
         let mut args = Self::from_arg_matches(&matches)?;
+        if let Some(Command::Completions { shell }) = args.command {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "longsync-server", &mut script);
+            return Ok(Told::Completions(script));
+        }
         let source =
             |name| matches.value_source(name).filter(|it| *it != ValueSource::DefaultValue);
         let note = match args.choose_address(source("listen"), source("port"), port) {
@@ -150,7 +183,7 @@ impl Args {
         };
         let (filter, config) =
             args.into_config().map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
-        Ok(Told { filter, config, note })
+        Ok(Told::Serve(Box::new(Serve { filter, config, note })))
     }
 
     /// Puts into `listen` which address counts: a flag before our variables, those before `PORT`.
@@ -203,7 +236,7 @@ impl Args {
     /// # Errors
     /// When flags contradict one another.
     fn into_config(self) -> Result<(Targets, Config), String> {
-        let Self { listen, port: _, behavior, workers, lame_duck, drain, spin, log, limits } = self;
+        let Self { listen, behavior, workers, lame_duck, drain, spin, log, limits, .. } = self;
         let limits = Limits {
             max_delay: limits.max_delay,
             max_message_bytes: limits.max_message_bytes,

@@ -4,7 +4,7 @@ mod args;
 mod log;
 mod signals;
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use longsync_server::{
 };
 use longsync_text::duration::text;
 
-use crate::args::{Args, Told};
+use crate::args::{Args, Serve, Told};
 use crate::log::{Log, is_terminal};
 use crate::signals::Signals;
 
@@ -30,7 +30,8 @@ const WRONG_USAGE: u8 = 2;
 fn main() -> ExitCode {
     let log = Log::start();
     let code = match Args::read(std::env::args_os(), std::env::var_os("PORT")) {
-        Ok(told) => start(&log, told),
+        Ok(Told::Serve(serve)) => start(&log, *serve),
+        Ok(Told::Completions(script)) => print(&log, &script),
         Err(error) => usage(&log, &error),
     };
     log.end();
@@ -50,8 +51,20 @@ fn usage(log: &Log, error: &clap::Error) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn start(log: &Log, told: Told) -> ExitCode {
-    let Told { filter, config, note } = told;
+/// Prints a text that a program reads.
+fn print(log: &Log, text: &[u8]) -> ExitCode {
+    match std::io::stdout().write_all(text) {
+        // A reader that has seen enough is no error.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            log.say(&format!("cannot write to stdout: {error}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn start(log: &Log, serve: Serve) -> ExitCode {
+    let Serve { filter, config, note } = serve;
     log.filter(filter);
     if let Some(note) = note {
         log.say(&note);
@@ -145,15 +158,15 @@ fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
         Err(error) => error,
     };
     match error.kind() {
-        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+        ErrorKind::AddrInUse => anyhow::anyhow!(
             "{address} is in use: stop the program that listens there, or choose another with --listen"
         ),
-        std::io::ErrorKind::AddrNotAvailable => anyhow::anyhow!(
+        ErrorKind::AddrNotAvailable => anyhow::anyhow!(
             "{} is no address of this machine: give --listen one that is, such as 127.0.0.1:{}, or 0.0.0.0:{1} for all",
             address.ip(),
             address.port()
         ),
-        std::io::ErrorKind::PermissionDenied => anyhow::anyhow!(
+        ErrorKind::PermissionDenied => anyhow::anyhow!(
             "the system does not let this program listen on {address}: choose another port with --listen, such as 9000"
         ),
         _ => anyhow::anyhow!("cannot listen on {address}: {error}"),

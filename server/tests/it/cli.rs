@@ -87,6 +87,20 @@ fn help_says_what_there_is() -> Result<()> {
     Ok(())
 }
 
+/// Whatever else the environment says: PORT is for a server that listens.
+#[test]
+fn completions_name_the_flags_and_start_nothing() -> Result<()> {
+    for shell in ["bash", "zsh", "fish"] {
+        let printed =
+            ended(command(&["completions", shell]).env("PORT", "a").env("LONGSYNC_DRAIN", "1s"))?;
+        assert_eq!((printed.status.code(), said(&printed)), (Some(0), String::new()), "{shell}");
+        assert!(String::from_utf8(printed.stdout)?.contains("lame-duck"), "{shell}");
+    }
+    let both = ended(&mut command(&["--drain", "1s", "completions", "bash"]))?;
+    assert_eq!(both.status.code(), Some(2), "{}", said(&both));
+    Ok(())
+}
+
 #[tokio::test]
 async fn it_says_where_it_listens_and_what_to_try_and_is_quiet_on_stderr() -> Result<()> {
     let mut server = Running::start(&mut command(&["--listen", "localhost:0", "--delay", "20ms"]))?;
