@@ -40,6 +40,12 @@ pub enum NotAConfig {
     /// No connection could have a call.
     #[error("a limit of 0 streams lets no connection have a call: set max_streams to 1 or more")]
     NoStreams,
+    /// No message or head could ever come in time.
+    #[error("nothing comes within a {limit} of zero: set it to more, such as 10 s")]
+    NoTime {
+        /// Which limit it is, as its field is called.
+        limit: &'static str,
+    },
 }
 
 /// How many workers a server may have: a thread each.
@@ -61,6 +67,11 @@ impl Config {
         }
         if limits.max_streams == 0 {
             return Err(NotAConfig::NoStreams);
+        }
+        let times =
+            [("message_timeout", limits.message_timeout), ("head_timeout", limits.head_timeout)];
+        if let Some((limit, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {
+            return Err(NotAConfig::NoTime { limit });
         }
         Ok(Self(options))
     }
@@ -146,10 +157,11 @@ pub struct Limits {
     /// counted only while the server wants its bytes. The request of a call that has only one message may
     /// take as long, from the call's beginning to the end of the request. Then the call ends with
     /// `DEADLINE_EXCEEDED`, and counts as refused. A frame of data that stops in the middle for
-    /// this long closes its connection.
+    /// this long closes its connection. More than zero.
     pub message_timeout: Duration,
     /// How long a client may take for its first bytes, for the head of a request, and for a frame of
-    /// HTTP/2 that carries no data. Then its connection is closed. An idle connection is not.
+    /// HTTP/2 that carries no data. Then its connection is closed. An idle connection is not. More than
+    /// zero.
     pub head_timeout: Duration,
     /// The most open connections. [`None`]: as many as the process's file limit leaves room for.
     pub max_connections: Option<NonZeroUsize>,
@@ -190,6 +202,9 @@ mod tests {
         let limits = Limits { max_streams: 0, ..Limits::default() };
         let none = said(Options { limits, ..Options::default() });
         assert!(none.contains("max_streams"), "{none}");
+        let limits = Limits { head_timeout: Duration::ZERO, ..Limits::default() };
+        let none = said(Options { limits, ..Options::default() });
+        assert!(none.contains("a head_timeout of zero"), "{none}");
         assert!(Config::new(Options::default()).is_ok());
     }
 }

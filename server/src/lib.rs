@@ -13,6 +13,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! The default features belong to the program: `cli` is `longsync-server` itself, `mimalloc` its
+//! allocator. If you use only the library, set `default-features = false`.
+//!
 //! Below it are two doors. [`Server::bind`] then [`Server::serve`] is the whole server on the caller's
 //! terms: an acceptor, worker threads, drain. [`serve_connection`] runs one connection on the caller's
 //! runtime, over any stream of bytes, on the clock of the caller's [`Worker`].
@@ -33,7 +36,7 @@ mod server;
 mod shared;
 mod worker;
 
-pub use crate::config::files::{FileLimit, TooManyConnections, raise_file_limit};
+pub use crate::config::files::{FileLimit, TooManyConnections, TooManyWorkers, raise_file_limit};
 pub use crate::config::{Config, Limits, NotAConfig, Options};
 pub use crate::net::connection::serve_connection;
 pub use crate::running::{Running, start, start_with};

@@ -51,11 +51,11 @@ impl Server {
     /// [`Server::serve`].
     ///
     /// # Errors
-    /// When the address cannot be bound; before that, with a [`TooManyConnections`](crate::TooManyConnections)
-    /// inside, when `max_connections` is more than the limit on open files has room for.
+    /// When the address cannot be bound; before that, with a [`TooManyWorkers`](crate::TooManyWorkers) or a
+    /// [`TooManyConnections`](crate::TooManyConnections) inside, when `workers` or `max_connections` is
+    /// more than the limit on open files leaves room for.
     pub fn bind(config: Config) -> io::Result<Self> {
-        let max_connections =
-            connections(&config).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+        let max_connections = connections(&config)?;
         let listener = listen(config.listen)?;
         let local_addr = listener.local_addr()?;
         let workers = config.workers.get();

@@ -6,7 +6,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use longsync_server::{Kind, Options, Outcome, Server};
+use longsync_server::{Kind, Options, Outcome, Server, Worker, serve_connection};
+use longsync_timer::Clock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinSet;
 use tonic::Code;
@@ -199,6 +200,29 @@ async fn what_stands_in_the_backlog_when_the_server_is_told_to_stop_is_served() 
         assert_eq!(ended?.status.code(), Code::Ok);
     }
     assert_eq!(stats.snapshot().calls_ended(Kind::LongSync, Outcome::Answered), 20);
+    Ok(())
+}
+
+/// A socket in which a request stands that the runtime has not heard of yet.
+#[tokio::test]
+async fn a_request_that_only_the_system_knows_of_when_the_drain_begins_is_answered() -> Result<()> {
+    const REQUEST: &[u8] = b"GET /long_sync?delay=1ms HTTP/1.1\r\nhost: longsync.test\r\n\r\n";
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let mut client = tokio::net::TcpStream::connect(listener.local_addr()?).await?;
+    let (socket, peer) = listener.accept().await?;
+    let worker = Worker::new(config(), Clock::Monotonic);
+    let serves = worker.clone();
+    let serving = tokio::spawn(async move { serve_connection(socket, peer, &serves).await });
+    client.write_all(REQUEST).await?;
+    let mut answer = [0; 1024];
+    let bytes = client.read(&mut answer).await?;
+    assert!(answer[..bytes].ends_with(b"Done!"));
+    settle().await;
+    client.write_all(REQUEST).await?;
+    worker.drain().await;
+    serving.await?;
+    let bytes = client.read(&mut answer).await?;
+    assert!(answer[..bytes].ends_with(b"Done!"), "{}", answer[..bytes].escape_ascii());
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 mod attacks;
 mod cancel;
 mod cardinality;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "cli"))]
 mod cli;
 mod collect;
 mod deadline;
