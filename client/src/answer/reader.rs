@@ -31,6 +31,9 @@ pub(crate) enum Expected {
     One,
     /// This many, in a stream.
     Several(u64),
+    /// This many, one for each message that was sent. One too many is read as well: it says which of
+    /// them is answered again, and its caller ends the call.
+    Matched(u64),
 }
 
 /// Reads one answer: its head, then its chunks and the messages in them, then its end.
@@ -104,7 +107,7 @@ impl Reader {
     pub(crate) fn message(&mut self) -> Result<Option<Bytes>, Status> {
         let State::Messages(messages) = &mut self.state else { return Ok(None) };
         let Some(prefix) = messages.prefix() else { return Ok(None) };
-        if self.taken == self.limits.expected.number() {
+        if self.taken >= self.limits.expected.most_read() {
             return Err(self.limits.expected.one_too_many());
         }
         check(prefix, self.limits.message_bytes, self.encoding.as_deref())?;
@@ -189,7 +192,16 @@ impl Expected {
     fn number(self) -> u64 {
         match self {
             Self::One => 1,
-            Self::Several(number) => number,
+            Self::Several(number) | Self::Matched(number) => number,
+        }
+    }
+
+    /// How many messages are handed out.
+    #[inline]
+    fn most_read(self) -> u64 {
+        match self {
+            Self::One | Self::Several(_) => self.number(),
+            Self::Matched(number) => number.saturating_add(1),
         }
     }
 
@@ -200,7 +212,7 @@ impl Expected {
             Self::One => Status::unimplemented(
                 "a second message came, and this kind of RPC has exactly one answer",
             ),
-            Self::Several(number) => Status::internal(format!(
+            Self::Several(number) | Self::Matched(number) => Status::internal(format!(
                 "more answers came than the {} asked for",
                 grouped(number)
             )),
@@ -216,7 +228,7 @@ impl Expected {
             Self::One => Status::unimplemented(
                 "the status is OK and no message came, while this kind of RPC has exactly one answer",
             ),
-            Self::Several(number) => Status::new(
+            Self::Several(number) | Self::Matched(number) => Status::new(
                 Code::Internal,
                 format!(
                     "the stream ended with the status OK after {} of {} answers",

@@ -1,9 +1,12 @@
 //! Why a call of a race has no answer, in whatever protocol it was made.
 
+use std::time::Duration;
+
 use tonic::{Code, Status};
 
 use crate::dial::ConnectError;
 use crate::http1::HttpError;
+use crate::race::outcome::End;
 use crate::said::shortened;
 use crate::status::code_name;
 
@@ -15,6 +18,13 @@ pub(super) struct Failed {
     /// The status: of gRPC by its name, of HTTP by its number.
     pub(super) status: String,
     pub(super) message: String,
+}
+
+impl Failed {
+    /// The end of a call that had failed by `done`.
+    pub(super) fn at(self, done: Duration) -> End {
+        End::Failed { done, status: self.status, message: self.message }
+    }
 }
 
 impl From<Status> for Failed {

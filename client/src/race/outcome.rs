@@ -109,6 +109,19 @@ pub enum End {
     Unfinished,
 }
 
+impl End {
+    /// Whether this tells the same as another, whenever that was.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Failed { status, message, .. },
+                Self::Failed { status: other_status, message: other_message, .. },
+            ) => (status, message) == (other_status, other_message),
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
 impl Row {
     /// A call that was never sent.
     pub const UNSENT: Self = Self { sent: None, end: End::Unfinished };

@@ -96,7 +96,8 @@ impl Calling<'_> {
     ) -> Result<(), Status> {
         let plan = self.plan;
         let body = || rpc::whole(&request!(plan, LongSyncStreamRequest { count: plan.count }));
-        let mut answers = self.begin(credit, "LongSyncStream", self.several(), body).await?;
+        let several = Expected::Several(self.asked());
+        let mut answers = self.begin(credit, "LongSyncStream", several, body).await?;
         let mut is_first = true;
         while let Some(answer) = answers.next::<LongSyncStreamResponse>().await? {
             kept.keep(Answer {
@@ -161,7 +162,8 @@ impl Calling<'_> {
                 request!(plan, LongSyncExchangeRequest { id: id })
             }))
         };
-        let mut answers = self.begin(credit, "LongSyncExchange", self.several(), body).await?;
+        let matched = Expected::Matched(self.asked());
+        let mut answers = self.begin(credit, "LongSyncExchange", matched, body).await?;
         let mut answered = HashSet::new();
         while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
             let sent = usize::try_from(answer.id).ok().and_then(|index| lock(&sent, index));
@@ -202,13 +204,13 @@ impl Calling<'_> {
         Rpc { connections, stamps, retried, limits }.begin(credit, request).await
     }
 
-    /// The answers of a stream, or to the requests of an exchange.
-    fn several(&self) -> Expected {
-        Expected::Several(self.plan.count.unwrap_or(1).into())
+    /// How many answers of a stream, or requests, there are to be.
+    fn asked(&self) -> u64 {
+        self.plan.count.unwrap_or(1).into()
     }
 
     fn ids(&self) -> std::ops::Range<u64> {
-        0..u64::from(self.plan.count.unwrap_or(1))
+        0..self.asked()
     }
 
     fn since(&self, sent: Option<Instant>) -> Duration {

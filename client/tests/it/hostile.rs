@@ -415,10 +415,7 @@ async fn an_exchange_is_answered_for_what_was_sent_and_once() {
     for (ids, words) in
         [(vec![7], "message 7, which was not sent"), (vec![0, 0], "message 0 twice")]
     {
-        let data: Vec<u8> = ids
-            .into_iter()
-            .flat_map(|id| message(&LongSyncExchangeResponse { id, ..Default::default() }))
-            .collect();
+        let data = answers_to(&ids);
         let peer = Peer::answering(move |stream| answer(stream, &data)).await;
         let two = SinglePlan { count: Some(2), ..plan(&peer.target, Kind::Exchange) };
         let status = called(&two).await.status.unwrap();
@@ -430,6 +427,82 @@ async fn an_exchange_is_answered_for_what_was_sent_and_once() {
         };
         assert!(status == "INTERNAL" && message.contains(words), "{message}");
     }
+}
+
+/// An answer to each of these messages of an exchange.
+fn answers_to(ids: &[u64]) -> Vec<u8> {
+    let answer = |id: &u64| message(&LongSyncExchangeResponse { id: *id, ..Default::default() });
+    ids.iter().flat_map(answer).collect()
+}
+
+/// The notes of the only way of a race, as its document has them.
+fn notes_of(race: &Race) -> String {
+    let json: serde_json::Value = serde_json::from_str(&race::to_json(race).unwrap()).unwrap();
+    json["ways"][0]["notes"].to_string()
+}
+
+#[tokio::test]
+async fn how_an_exchange_ended_is_told_also_if_all_its_messages_were_answered() {
+    let internal = |stream| headers(stream, END_STREAM, &[("grpc-status", b"13")]);
+    // Of the two messages, how many keep their answers; and what is said.
+    for (ids, trailers, answered, words) in [
+        (vec![0, 1], ok as fn(u32) -> Vec<u8>, 2, "[]"),
+        (
+            vec![0, 1, 0],
+            ok,
+            1,
+            "1 call failed; the first: INTERNAL: the server answered message 0 twice",
+        ),
+        (vec![0, 1, 2], ok, 2, "INTERNAL: the server answered message 2, which was not sent"),
+        (
+            vec![0, 1],
+            internal,
+            2,
+            "1 stream did not end well although all its messages were answered",
+        ),
+        (
+            vec![0, 0],
+            ok,
+            0,
+            "2 calls failed; the first: INTERNAL: the server answered message 0 twice",
+        ),
+    ] {
+        let data = answers_to(&ids);
+        let peer = Peer::answering(move |stream| {
+            [head(stream), frame(DATA, 0, stream, &data), trailers(stream)].concat()
+        })
+        .await;
+        let race = raced(&race_plan(Some(&peer.target), 2, &[Way::Exchange])).await;
+        assert_eq!(race.runs[0].answered(), answered, "{ids:?}: {:?}", race.runs[0].rows);
+        let notes = notes_of(&race);
+        assert!(notes.contains(words), "{ids:?}: {notes}");
+        let two = SinglePlan { count: Some(2), ..plan(&peer.target, Kind::Exchange) };
+        let is_fine = words == "[]";
+        assert_eq!(called(&two).await.code() == Some(Code::Ok), is_fine, "{ids:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_that_does_not_end_is_told_of() {
+    let data = answers_to(&[0, 1]);
+    let peer =
+        Peer::answering(move |stream| [head(stream), frame(DATA, 0, stream, &data)].concat());
+    let peer = peer.await;
+    let cancel_after = Some(Duration::from_millis(100));
+    let plan = RacePlan { cancel_after, ..race_plan(Some(&peer.target), 2, &[Way::Exchange]) };
+    let notes = notes_of(&raced(&plan).await);
+    assert!(notes.contains("1 stream had to be cancelled although all its messages"), "{notes}");
+
+    let (interrupt, progress) = (CancellationToken::new(), race::Progress::default());
+    let plan = race_plan(Some(&peer.target), 2, &[Way::Exchange]);
+    let interrupting = async {
+        let both = [race::Reading { done: 2, in_flight: 0 }];
+        crate::harness::eventually(|| progress.read() == both).await;
+        interrupt.cancel();
+    };
+    let (race, ()) = tokio::join!(race::run(&plan, &interrupt, &progress), interrupting);
+    let notes = notes_of(&race.unwrap());
+    assert!(notes.contains("1 stream had not ended when the race was ended"), "{notes}");
 }
 
 #[tokio::test]
