@@ -295,6 +295,15 @@ fn metadata(text: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String
     if reserved.contains(&name.as_str()) {
         return Err(format!("gRPC itself sets `{name}`: give headers of other names"));
     }
+    // HTTP/2 has no form for them (RFC 9113, 8.2.2).
+    let of_connections =
+        ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"];
+    if of_connections.contains(&name.as_str()) {
+        return Err(format!(
+            "`{name}` is about a connection of HTTP/1.1, and HTTP/2 cannot carry it: give headers \
+             of other names"
+        ));
+    }
     let name = AsciiMetadataKey::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
     let value = value.trim().parse().map_err(|_| wrong())?;
     Ok((name, value))

@@ -86,9 +86,7 @@ async fn make(
         ended = calling.call(credit, &mut kept) => {
             Some(ended.err().unwrap_or_else(|| Status::ok("")))
         }
-        () = over(left.map(|left| left + grace(left)), timer) => Some(Status::deadline_exceeded(
-            "the deadline is over, and the server has not said so",
-        )),
+        () = over(left.map(|left| left + grace(left)), timer) => Some(not_ended_in_time(&retried)),
         () = interrupt.cancelled() => None,
     };
     let done = stamps.done().unwrap_or_else(|| timer.now());
@@ -101,6 +99,16 @@ fn not_connected_in_time(connections: &Connections) -> Status {
         "the deadline was over while the server allowed no calls: its MAX_CONCURRENT_STREAMS is 0"
     } else {
         "the deadline was over before there was a connection"
+    })
+}
+
+fn not_ended_in_time(retried: &Retried) -> Status {
+    Status::deadline_exceeded(match retried.in_vain() {
+        Some(refusal) => format!(
+            "the deadline was over before the call could be sent again: the server did not look at \
+             it ({refusal})"
+        ),
+        None => "the deadline is over, and the server has not said so".to_owned(),
     })
 }
 

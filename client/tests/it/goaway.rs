@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use longsync::v1::LongSyncExchangeResponse;
+use longsync::v1::long_sync_service_client::LongSyncServiceClient;
 use longsync_client::load::{self, LoadPlan, Schedule, Stop};
 use longsync_client::race::{self, Race, RacePlan, Way};
 use longsync_client::single::{Kind, Single, SinglePlan, call, to_json, to_text};
@@ -130,6 +131,88 @@ async fn a_call_is_made_again_once_and_says_so() {
         let json: serde_json::Value = serde_json::from_str(&to_json(&single).unwrap()).unwrap();
         assert_eq!(json["refused"], "RST_STREAM REFUSED_STREAM");
     }
+}
+
+/// A server that refuses the first call unseen and is not there any more.
+async fn refusing_and_gone() -> Peer {
+    Peer::once(|mut wire| async move {
+        wire.settings(&[]).await?;
+        wire.request().await?;
+        wire.send(&goaway(0, 0, b"bye")).await?;
+        wire.hold().await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_call_that_could_not_be_sent_again_does_not_say_that_it_was() {
+    let words = [
+        "did not look at the call: GOAWAY NO_ERROR, `bye`",
+        "no other connection could be had: cannot reach",
+        "connection refused",
+    ];
+    for kind in [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange] {
+        let peer = refusing_and_gone().await;
+        let single = called(&SinglePlan::new(kind, peer.target.clone())).await.unwrap();
+        let status = single.status.as_ref().unwrap();
+        assert_eq!((status.code(), &single.refusal), (Code::Unavailable, &None));
+        assert!(words.iter().all(|words| status.message().contains(words)), "{status}");
+        assert!(!to_text(&single).contains("sent again"));
+    }
+    for way in [Way::Sequential, Way::Threads, Way::Tasks, Way::Exchange] {
+        let peer = refusing_and_gone().await;
+        let race = raced(&race_plan(Some(&peer.target), 1, &[way])).await;
+        let run = &race.runs[0];
+        assert_eq!((run.failed(), run.retried, &run.refusal), (1, 0, &None), "{way}");
+        let json = race::to_json(&race).unwrap();
+        assert!(words.iter().all(|words| json.contains(words)), "{json}");
+        assert!(!json.contains("sent again"), "{json}");
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_that_was_over_before_a_call_was_sent_again_names_its_refusal() {
+    let peer = Peer::start(|mut wire, number| async move {
+        if number == 0 {
+            wire.settings(&[]).await?;
+            let Some(stream) = wire.request().await? else { return Ok(()) };
+            wire.send(&reset(stream, REFUSED_STREAM)).await?;
+        }
+        wire.hold().await
+    })
+    .await;
+    let deadline = Some(Duration::from_millis(100));
+    let plan = SinglePlan { deadline, ..SinglePlan::new(Kind::Unary, peer.target.clone()) };
+    let single = called(&plan).await.unwrap();
+    let status = single.status.unwrap();
+    assert_eq!((status.code(), single.refusal), (Code::DeadlineExceeded, None));
+    assert!(status.message().contains("(RST_STREAM REFUSED_STREAM)"), "{status}");
+}
+
+#[tokio::test]
+async fn a_request_that_http2_has_no_form_for_is_not_tried_elsewhere() {
+    let peer = Peer::answering(|stream| answer(stream, &done())).await;
+    for name in ["connection", "upgrade", "keep-alive", "transfer-encoding", "proxy-connection"] {
+        let mut plan = SinglePlan::new(Kind::Unary, peer.target.clone());
+        plan.metadata.insert(name, "close".parse().unwrap());
+        let before = peer.accepted();
+        let status = called(&plan).await.unwrap().status.unwrap();
+        assert_eq!((status.code(), peer.accepted() - before), (Code::Internal, 1), "{status}");
+        assert!(status.message().contains("HTTP/2 has no form for this request"), "{status}");
+    }
+    // Those beside it on the connection go on.
+    let connections = Connections::new(peer.target.clone(), Timer::new(Clock::Monotonic));
+    for is_fine in [true, false, true] {
+        let mut request = tonic::Request::new(longsync::v1::LongSyncRequest::default());
+        if !is_fine {
+            request.metadata_mut().insert("connection", "close".parse().unwrap());
+        }
+        let credit = connections.credit().await.unwrap();
+        let origin = connections.target().origin();
+        let answered = LongSyncServiceClient::with_origin(credit, origin).long_sync(request).await;
+        assert_eq!(answered.is_ok(), is_fine, "{answered:?}");
+    }
+    assert_eq!(connections.opened(), 1);
 }
 
 #[tokio::test]
