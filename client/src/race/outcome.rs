@@ -61,8 +61,8 @@ pub struct Cost {
 pub struct ServerView {
     /// Calls that ended because their client had gone.
     pub cancelled: u64,
-    /// How long those had waited, on average.
-    pub cancelled_after_mean: Duration,
+    /// How long those had waited, on average; [`None`] if there were none.
+    pub cancelled_after_mean: Option<Duration>,
     /// How long 99 of 100 of them had waited at the most; [`None`] where only a remote server knows.
     pub cancelled_after_p99: Option<Duration>,
 }

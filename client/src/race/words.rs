@@ -4,7 +4,7 @@ use longsync_text::duration::text;
 
 use crate::figures::{counted, grouped, rounded};
 use crate::race::delays::Delays;
-use crate::race::outcome::{End, Race, WayRun};
+use crate::race::outcome::{End, Race, ServerView, WayRun};
 use crate::race::plan::{Protocol, ThreadConnections};
 use crate::race::way::Way;
 use crate::said::printable;
@@ -121,25 +121,35 @@ fn cancellation(race: &Race, run: &WayRun) -> Option<String> {
         );
     }
     let cancelled = counted(run.cancelled(), "call");
-    Some(match run.server {
-        None => format!("{cancelled} cancelled; the server does not say what it noticed"),
-        Some(view) => {
-            let what = if run.way == Way::Exchange {
-                let streams = if view.cancelled == 1 { "stream" } else { "streams" };
-                format!("{} {streams} end", grouped(view.cancelled))
-            } else {
-                format!("{} of them end", grouped(view.cancelled))
-            };
-            let p99 = view
-                .cancelled_after_p99
-                .map(|p99| format!(", p99 {}", rounded(p99)))
-                .unwrap_or_default();
-            format!(
-                "{cancelled} cancelled; the server noticed {what}, on average after {}{p99}",
-                rounded(view.cancelled_after_mean)
-            )
+    let noticed = match run.server {
+        None => {
+            return Some(format!("{cancelled} cancelled; the server does not say what it noticed"));
         }
-    })
+        Some(view) => noticed(run, view),
+    };
+    Some(format!("{cancelled} cancelled; the server noticed {noticed}"))
+}
+
+/// What the server noticed of a way's calls.
+fn noticed(run: &WayRun, view: ServerView) -> String {
+    let (noun, ours) = match run.way {
+        Way::Exchange => ("stream", run.streams),
+        _ => ("call", run.cancelled()),
+    };
+    let number = usize::try_from(view.cancelled).unwrap_or(usize::MAX);
+    let what = if number > ours {
+        format!("{} end, of other clients as well", counted(number, noun))
+    } else if noun == "stream" && number > 0 {
+        format!("{} end", counted(number, noun))
+    } else if number > 0 {
+        format!("{} of them end", grouped(view.cancelled))
+    } else {
+        "none of them end".to_owned()
+    };
+    let after = |mean| format!(", on average after {}", rounded(mean));
+    let p99 = |p99| format!(", p99 {}", rounded(p99));
+    let mean = view.cancelled_after_mean.map(after).unwrap_or_default();
+    format!("{what}{mean}{}", view.cancelled_after_p99.map(p99).unwrap_or_default())
 }
 
 /// How many times as fast.
