@@ -133,7 +133,7 @@ pub(super) async fn stream(
             end.cancel();
         }
     };
-    let (called, ()) = tokio::join!(single::call(&plan, &end, |_| {}), ending);
+    let (called, ()) = tokio::join!(single::call(&plan, &end, async |_| {}), ending);
     let single = match called {
         Ok(single) => single,
         Err(why) => return Ended::badly(Account::of_unsent(), &why),

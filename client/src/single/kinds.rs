@@ -55,7 +55,7 @@ impl Calling<'_> {
     pub(super) async fn call(
         &self,
         credit: Credit,
-        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         match self.plan.kind {
             Kind::Unary => self.unary(credit, kept).await,
@@ -68,7 +68,7 @@ impl Calling<'_> {
     async fn unary(
         &self,
         credit: Credit,
-        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         let plan = self.plan;
         let body = || rpc::whole(&request!(plan, LongSyncRequest {}));
@@ -81,7 +81,8 @@ impl Calling<'_> {
                 service_time: self.since(self.stamps.sent()),
                 is_comparable: true,
                 ..Answer::default()
-            })?;
+            })
+            .await?;
             let ended = answers.next::<LongSyncResponse>().await;
             kept.done(self.until_done());
             ended?;
@@ -92,7 +93,7 @@ impl Calling<'_> {
     async fn stream(
         &self,
         credit: Credit,
-        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         let plan = self.plan;
         let body = || rpc::whole(&request!(plan, LongSyncStreamRequest { count: plan.count }));
@@ -108,7 +109,8 @@ impl Calling<'_> {
                 service_time: self.since(self.stamps.sent()),
                 is_comparable: std::mem::take(&mut is_first),
                 ..Answer::default()
-            })?;
+            })
+            .await?;
         }
         Ok(())
     }
@@ -116,7 +118,7 @@ impl Calling<'_> {
     async fn collect(
         &self,
         credit: Credit,
-        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         let body = || {
             let (plan, ids) = (self.plan.clone(), self.ids());
@@ -132,7 +134,8 @@ impl Calling<'_> {
                 service_time: self.since(self.stamps.sent()),
                 is_comparable: true,
                 ..Answer::default()
-            })?;
+            })
+            .await?;
             let ended = answers.next::<LongSyncCollectResponse>().await;
             kept.done(self.until_done());
             ended?;
@@ -143,7 +146,7 @@ impl Calling<'_> {
     async fn exchange(
         &self,
         credit: Credit,
-        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         // When each request was taken by HTTP/2, which asks for one only when it has window to send it.
         let sent: Arc<Mutex<Vec<Instant>>> = Arc::default();
@@ -182,7 +185,8 @@ impl Calling<'_> {
                 failure: answer.failure,
                 service_time: self.since(sent),
                 ..Answer::default()
-            })?;
+            })
+            .await?;
         }
         Ok(())
     }

@@ -17,13 +17,13 @@ fn plan(server: &TestServer, kind: Kind) -> SinglePlan {
 }
 
 async fn made(plan: &SinglePlan) -> Single {
-    call(plan, &CancellationToken::new(), |_| {}).await.unwrap()
+    call(plan, &CancellationToken::new(), async |_| {}).await.unwrap()
 }
 
 /// The payload of its answer, as it was seen when it came.
 async fn payload_of(plan: &SinglePlan) -> Bytes {
     let mut payload = Bytes::new();
-    let show = |answer: &Answer| payload = answer.payload.clone();
+    let show = async |answer: &Answer| payload = answer.payload.clone();
     let single = call(plan, &CancellationToken::new(), show).await.unwrap();
     assert_eq!(single.code(), Some(Code::Ok), "{:?}", single.status);
     payload
@@ -122,7 +122,7 @@ async fn an_interrupt_ends_the_call_and_keeps_its_answers() {
         count: Some(1_000),
         ..plan(&server, Kind::Stream)
     };
-    let single = call(&slow, &interrupt, |_| interrupt.cancel()).await.unwrap();
+    let single = call(&slow, &interrupt, async |_| interrupt.cancel()).await.unwrap();
     assert_eq!(single.code(), None);
     assert_eq!(single.answers.len(), 1);
     eventually(|| server.stats.snapshot().calls_in_flight() == 0).await;

@@ -59,7 +59,7 @@ async fn raced(plan: &RacePlan) -> Race {
 }
 
 async fn called(plan: &SinglePlan) -> Result<Single, ConnectError> {
-    call(plan, &CancellationToken::new(), |_| {}).await
+    call(plan, &CancellationToken::new(), async |_| {}).await
 }
 
 #[tokio::test]

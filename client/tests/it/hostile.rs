@@ -23,7 +23,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 async fn called(plan: &SinglePlan) -> Single {
     let interrupt = CancellationToken::new();
-    let calling = call(plan, &interrupt, |_| {});
+    let calling = call(plan, &interrupt, async |_| {});
     tokio::time::timeout(SOON, calling).await.expect("the call ends").unwrap()
 }
 
@@ -567,7 +567,7 @@ async fn nothing_that_a_server_says_acts() {
     .await;
     let two = SinglePlan { count: Some(2), ..plan(&peer.target, Kind::Exchange) };
     let mut lines = Vec::new();
-    let show = |answer: &Answered| lines.push(answer_line(answer));
+    let show = async |answer: &Answered| lines.push(answer_line(answer));
     let single = call(&two, &CancellationToken::new(), show).await.unwrap();
     assert_eq!(single.status.as_ref().unwrap().message(), ACTS);
     assert!(
@@ -637,7 +637,8 @@ async fn what_listens_there_is_named_by_its_first_words() {
         (b"\x1b]0;x\x07 and more than a frame's head", "not SETTINGS"),
     ] {
         let peer = Peer::start(move |mut wire, _| async move { wire.send(says).await }).await;
-        let why = call(&plan(&peer.target, Kind::Unary), &CancellationToken::new(), |_| {}).await;
+        let why =
+            call(&plan(&peer.target, Kind::Unary), &CancellationToken::new(), async |_| {}).await;
         let why = why.unwrap_err().to_string();
         assert!(why.contains("does not speak the protocol") && why.contains(words), "{why}");
         assert!(!why.contains(char::is_control), "{why:?}");
@@ -651,7 +652,7 @@ async fn settings_that_cannot_be_are_a_broken_rule_of_http2() {
         wire.hold().await
     })
     .await;
-    let why = call(&plan(&peer.target, Kind::Unary), &CancellationToken::new(), |_| {}).await;
+    let why = call(&plan(&peer.target, Kind::Unary), &CancellationToken::new(), async |_| {}).await;
     let why = why.unwrap_err().to_string();
     assert!(why.contains("the server broke the rules of HTTP/2"), "{why}");
 }
@@ -716,7 +717,7 @@ async fn any_frames_at_all_end_in_a_status() {
         let deadline = Some(Duration::from_millis(20));
         let plan = SinglePlan { deadline, ..plan(&peer.target, kind) };
         let interrupt = CancellationToken::new();
-        let ended = call(&plan, &interrupt, |_| {});
+        let ended = call(&plan, &interrupt, async |_| {});
         // That there is no connection any more is an end as well.
         if let Ok(single) = tokio::time::timeout(SOON, ended).await.expect("it ends") {
             assert!(single.code().is_some());
