@@ -50,7 +50,7 @@ pub(crate) async fn dial<T>(
         connected = connecting => connected,
         _ = timer.sleep(CONNECT_TIMEOUT) => {
             let seconds = CONNECT_TIMEOUT.as_secs();
-            Err(format!("timed out, nothing that an HTTP server says came within {seconds} s"))
+            Err(format!("timed out: nothing that an HTTP server would say came within {seconds} s"))
         }
     };
     connected.map_err(|why| ConnectError::new(target, why))

@@ -129,7 +129,7 @@ impl Reader {
         };
         let messages = match &self.state {
             State::Messages(messages) => messages,
-            State::Page(page) => return Err(page.status()),
+            State::Page(page) => return Err(page.status(said.is_some() || self.has_said_ok)),
         };
         if said.is_none() && !self.has_said_ok {
             return Err(Status::unknown(self.without_status(messages)));

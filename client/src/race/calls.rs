@@ -18,12 +18,11 @@ use crate::body::Stamps;
 use crate::connections::Connections;
 use crate::credit::Credit;
 use crate::race::delays::Delays;
-use crate::race::failed::{Failed, MOST_CHARACTERS};
+use crate::race::failed::{Failed, kept};
 use crate::race::http;
 use crate::race::outcome::{End, Row};
 use crate::race::progress::WayProgress;
 use crate::rpc::{self, Retried, Rpc};
-use crate::said::shortened;
 use crate::status::failure_name;
 use crate::target::Target;
 use crate::timing::plausible;
@@ -280,7 +279,7 @@ impl Calls {
             Some(failure) => End::Failed {
                 done,
                 status: failure_name(failure.code).to_owned(),
-                message: shortened(&failure.message, MOST_CHARACTERS),
+                message: kept(&failure.message),
             },
         }
     }

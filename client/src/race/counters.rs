@@ -6,7 +6,7 @@ use longsync_server::{Kind, Outcome, Snapshot, Stats};
 use longsync_timer::Timer;
 
 use crate::body::Stamps;
-use crate::http1;
+use crate::http1::{self, Keep};
 use crate::race::outcome::ServerView;
 use crate::target::Target;
 use crate::timing::is_plausible;
@@ -43,7 +43,7 @@ impl Counters {
             Self::Remote(target) => {
                 let stamps = Stamps::default();
                 let answer = tokio::select! {
-                    answer = http1::get(target, "/metrics", MOST_BYTES, timer, &stamps) => answer.ok()?,
+                    answer = http1::get(target, "/metrics", (MOST_BYTES, Keep::All), timer, &stamps) => answer.ok()?,
                     _ = timer.sleep(PATIENCE) => return None,
                 };
                 Reading::parse(str::from_utf8(&answer.body).ok()?)

@@ -7,11 +7,18 @@ use tonic::{Code, Status};
 use crate::dial::ConnectError;
 use crate::http1::HttpError;
 use crate::race::outcome::End;
-use crate::said::shortened;
 use crate::status::code_name;
 
 /// How much is kept of what a status says: there may be a million of them.
-pub(super) const MOST_CHARACTERS: usize = 500;
+const MOST_CHARACTERS: usize = 500;
+
+/// What is kept of a text, as it was said: who shows it escapes it.
+pub(super) fn kept(text: &str) -> String {
+    match text.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => format!("{}... ({} bytes in all)", &text[..end], text.len()),
+        None => text.to_owned(),
+    }
+}
 
 /// Why a call has no answer.
 pub(super) struct Failed {
@@ -29,8 +36,7 @@ impl Failed {
 
 impl From<Status> for Failed {
     fn from(status: Status) -> Self {
-        let message = shortened(status.message(), MOST_CHARACTERS);
-        Self { status: code_name(status.code()).to_owned(), message }
+        Self { status: code_name(status.code()).to_owned(), message: kept(status.message()) }
     }
 }
 
@@ -44,7 +50,7 @@ impl From<HttpError> for Failed {
     fn from(error: HttpError) -> Self {
         let code = match error {
             HttpError::TooLong { .. } => Code::ResourceExhausted,
-            HttpError::Connect(_) | HttpError::Http(_) => Code::Unavailable,
+            HttpError::Connect(_) | HttpError::Http(_) | HttpError::CutShort => Code::Unavailable,
         };
         Self { status: code_name(code).to_owned(), message: error.to_string() }
     }

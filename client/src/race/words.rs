@@ -63,10 +63,14 @@ pub(super) fn describe(race: &Race, run: &WayRun) -> String {
     }
 }
 
-/// What has to be said of a way beyond its picture.
+/// What has to be said of a way beyond its picture, for people.
+pub(super) fn printable_notes(race: &Race, run: &WayRun) -> Vec<String> {
+    notes(race, run).iter().map(|note| printable(note).into_owned()).collect()
+}
+
+/// The same with what a server said as it said it.
 pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
-    let trouble = run.trouble.as_deref().map(|trouble| printable(trouble).into_owned());
-    let mut notes: Vec<_> = trouble.into_iter().collect();
+    let mut notes: Vec<_> = run.trouble.clone().into_iter().collect();
     if run.is_skipped() {
         return notes;
     }
@@ -76,7 +80,6 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     });
     if let Some((status, message)) = first {
         let failed = counted(run.failed(), "call");
-        let message = printable(message);
         notes.push(format!("{failed} failed; the first: {status}: {message}"));
     }
     notes.extend(retried(run));

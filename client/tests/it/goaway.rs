@@ -382,18 +382,32 @@ async fn a_server_that_never_allows_calls_is_waited_for_until_the_deadline() {
 async fn without_a_deadline_it_is_waited_for_ten_seconds() {
     let peer = holding_back(None).await;
     let connections = Connections::new(peer.target.clone(), Timer::new(Clock::Tokio));
-    // The connection is made by the real clock, and waits by the other.
+    let why = not_connected(&connections, || connections.opened() == 1).await;
+    assert!(why.contains("it allows no calls") && why.contains("within 10 s"), "{why}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_waited_for_ten_seconds() {
+    let peer = Peer::start(|mut wire, _| async move { wire.hold().await }).await;
+    let connections = Connections::new(peer.target.clone(), Timer::new(Clock::Tokio));
+    let why = not_connected(&connections, || peer.accepted() == 1).await;
+    let words = "timed out: nothing that an HTTP server would say came within 10 s";
+    assert!(why.ends_with(words), "{why}");
+}
+
+/// Why there is no connection after ten seconds, which go by at once when `has_begun`: the connection
+/// is made by the real clock, and waits by the other.
+async fn not_connected(connections: &Connections, has_begun: impl FnMut() -> bool) -> String {
     let before = tokio::time::Instant::now();
-    let waiting = connections.credit();
     let pausing = async {
-        crate::harness::eventually(|| connections.opened() == 1).await;
+        crate::harness::eventually(has_begun).await;
         tokio::time::pause();
         std::future::pending::<()>().await;
     };
     let why = tokio::select! {
-        credit = waiting => credit.unwrap_err().to_string(),
+        credit = connections.credit() => credit.unwrap_err().to_string(),
         () = pausing => unreachable!("it waits"),
     };
     assert!(before.elapsed() >= Duration::from_secs(10));
-    assert!(why.contains("it allows no calls") && why.contains("within 10 s"), "{why}");
+    why
 }

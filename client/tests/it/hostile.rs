@@ -198,11 +198,27 @@ async fn an_error_of_a_proxy_is_told_as_what_it_is() {
     }
     let grpc_status_first =
         with(|stream| headers(stream, END_STREAM, &[(":status", b"503"), ("grpc-status", b"8")]));
+    let not_believed =
+        with(|stream| headers(stream, END_STREAM, &[(":status", b"503"), ("grpc-status", b"0")]));
     let without_type = with(|stream| headers(stream, END_STREAM, &[(":status", b"200")]));
     each_is_said(vec![
         (with(|stream| page(stream, "200", "text/html", b"<html>")), Code::Unknown, "`text/html`"),
         (with(|stream| page(stream, "502", "a/b", b"\x1b]0;x\x07")), Code::Unavailable, "502"),
         (grpc_status_first, Code::ResourceExhausted, ""),
+        (
+            not_believed,
+            Code::Unavailable,
+            "HTTP 503 Service Unavailable although its grpc-status is 0",
+        ),
+        (
+            with(|stream| {
+                let head: [(&str, &[u8]); 2] =
+                    [(":status", b"502"), ("content-type", b"application/grpc")];
+                [headers(stream, 0, &head), ok(stream)].concat()
+            }),
+            Code::Unavailable,
+            "HTTP 502 Bad Gateway although its grpc-status is 0",
+        ),
         (without_type, Code::Unknown, "no content-type"),
     ])
     .await;
@@ -334,8 +350,15 @@ async fn oversized_headers_are_a_sentence() {
             headers(stream, END_STREAM, &fields)
         })
     };
+    let many = with(|stream| {
+        let names: Vec<_> = (0..40_000).map(|index| format!("x{index}")).collect();
+        let mut fields: Vec<(&str, &[u8])> = vec![(":status", b"200")];
+        fields.extend(names.iter().map(|name| (&**name, &b""[..])));
+        headers(stream, END_STREAM, &fields)
+    });
     each_is_said(vec![
         (large(60), Code::Unknown, ""),
+        (many, Code::Internal, "its headers were too many or too large"),
         (large(2_000), Code::ResourceExhausted, "at most 262,144 are read"),
     ])
     .await;
@@ -586,6 +609,11 @@ async fn nothing_that_a_server_says_acts() {
     assert_eq!(read["answers"][0]["timing"]["behavior"], ACTS);
 
     let race = raced(&race_plan(Some(&peer.target), 3, &[Way::Exchange])).await;
+    let read: serde_json::Value = serde_json::from_str(&race::to_json(&race).unwrap()).unwrap();
+    for index in [1, 2] {
+        assert_eq!(read["ways"][0]["calls"][index]["message"], ACTS);
+    }
+    assert!(read["ways"][0]["notes"][0].as_str().unwrap().ends_with(ACTS), "{read}");
     for text in [race::to_text(&race, 80), race::to_svg(&race), race::to_json(&race).unwrap()] {
         let text = without_our_colours(&text);
         assert!(!acts(&text), "{text:?}");
