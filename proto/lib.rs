@@ -2,9 +2,26 @@
 //!
 //! [`v1`] is generated from `proto/longsync/v1/longsync.proto`; its comments are the definitions.
 //! Nothing here does I/O.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use longsync::duration::to_proto;
+//! use longsync::frame::{Prefix, encoded};
+//! use longsync::v1::LongSyncRequest;
+//!
+//! let delay = Some(to_proto(Duration::from_millis(250)));
+//! let request = LongSyncRequest { delay, ..LongSyncRequest::default() };
+//! // As the body of a gRPC request has it.
+//! let body = encoded(&request);
+//! let (prefix, message) = body.split_first_chunk().expect("a prefix comes first");
+//! assert_eq!(Prefix::read(*prefix), Prefix::of_length(message.len()));
+//! ```
 
 pub mod codec;
+pub mod deadline;
 pub mod duration;
+pub mod frame;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
-use longsync_client::Target;
-use longsync_client::load::{self, LoadPlan, Percentile, Progress, Rate, Reading, Schedule, Stop};
+use longsync_connect::Target;
+use longsync_load::{LoadPlan, LongSync, Progress, Rate, Schedule, Stop};
+use longsync_stats::{Distribution, Percentile, Reading, StatusCode};
 use longsync_text::duration::parse;
 use longsync_timer::{Clock, Timer};
 use serde::{Deserialize, Serialize};
@@ -99,7 +100,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    fn of(distribution: &load::Distribution, less: Duration) -> Self {
+    fn of(distribution: &Distribution, less: Duration) -> Self {
         let less = i64::try_from(less.as_nanos()).unwrap_or(i64::MAX);
         let at = |percentile| match distribution.percentile(percentile) {
             Some(Reading::At(value) | Reading::Beyond(value)) => {
@@ -124,20 +125,18 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         (None, Some(rate)) => Schedule::Constant(Rate::per_second(rate)),
         (None, None) => Schedule::AtOnce,
     };
-    let plan = LoadPlan {
-        request: LongSyncRequest {
-            delay: Some(to_proto(args.delay)),
-            ..LongSyncRequest::default()
-        },
-        connections: args.connections,
-        workers: args.workers,
-        grace: args.delay + args.grace,
-        ..LoadPlan::new(args.target.clone(), schedule, Stop::after_calls(args.calls))
-    };
+    let request =
+        LongSyncRequest { delay: Some(to_proto(args.delay)), ..LongSyncRequest::default() };
+    let (calls, stop) = (LongSync::new(&request)?, Stop::after_calls(args.calls));
+    let plan = LoadPlan::builder(args.target.clone(), calls, schedule, stop)
+        .connections(args.connections.get())
+        .workers(args.workers.get())
+        .grace(args.delay + args.grace)
+        .build()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (interrupt, progress) = (CancellationToken::new(), Progress::default());
     let load = runtime.block_on(async {
-        let running = load::run(&plan, &interrupt, &progress);
+        let running = longsync_load::run(&plan, &interrupt, &progress);
         if !args.say_when_all_wait {
             return anyhow::Ok(running.await?);
         }
@@ -146,7 +145,7 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         said?;
         Ok(load?)
     })?;
-    let ok = load.recorder.ended_with(longsync_client::Code::Ok);
+    let ok = load.recorder.ended_with(StatusCode::OK);
     if load.recorder.due() > ok {
         let statuses: Vec<_> = load.recorder.statuses().collect();
         let (unsent, unfinished) = (load.recorder.unsent(), load.recorder.unfinished());

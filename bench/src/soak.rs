@@ -13,8 +13,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use longsync_client::Target;
-use longsync_client::load::Progress;
+use longsync_connect::Target;
+use longsync_load::Progress;
 use longsync_text::duration::{parse, text};
 use longsync_timer::{Clock, Timer};
 use tokio::task::JoinSet;

@@ -1,14 +1,12 @@
 //! The command line of `longsync-client`.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Bytes;
 use clap::{Parser, Subcommand};
-use longsync_client::Target;
-use longsync_client::race::{Delays, Protocol, RacePlan, ThreadConnections, Way};
-use longsync_client::single::{Kind, MOST_ROWS, SinglePlan};
+use longsync_client::race::{self, Delays, NotARace, Protocol, RacePlan};
+use longsync_client::single::{self, MOST_ROWS, NotACall, SinglePlan};
+use longsync_connect::Target;
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
 
 /// Shows what asynchronous calls over HTTP/2 do: with no command, races the same slow calls one after
@@ -39,6 +37,72 @@ pub(crate) enum Color {
     Never,
 }
 
+/// A way to make several calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Way {
+    /// One after another.
+    Sequential,
+    /// Each on an OS thread of its own.
+    Threads,
+    /// Each as an async task, on one thread.
+    Tasks,
+    /// All as messages of bidirectional streams.
+    Exchange,
+}
+
+impl From<Way> for race::Way {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::Sequential => Self::Sequential,
+            Way::Threads => Self::Threads,
+            Way::Tasks => Self::Tasks,
+            Way::Exchange => Self::Exchange,
+        }
+    }
+}
+
+/// Whose connections the threads of a race use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ThreadConnections {
+    /// All threads share one: only thread against task differs.
+    Shared,
+    /// Each thread has its own.
+    Own,
+}
+
+impl From<ThreadConnections> for race::ThreadConnections {
+    fn from(whose: ThreadConnections) -> Self {
+        match whose {
+            ThreadConnections::Shared => Self::Shared,
+            ThreadConnections::Own => Self::Own,
+        }
+    }
+}
+
+/// The kind of an RPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// `LongSync`: one request, one answer.
+    Unary,
+    /// `LongSyncStream`: one request, `count` answers.
+    Stream,
+    /// `LongSyncCollect`: `count` requests, one answer.
+    Collect,
+    /// `LongSyncExchange`: `count` requests, an answer to each.
+    Exchange,
+}
+
+impl From<Kind> for single::Kind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Unary => Self::Unary,
+            Kind::Stream => Self::Stream,
+            Kind::Collect => Self::Collect,
+            Kind::Exchange => Self::Exchange,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Race the same slow calls, made in several ways (what runs with no command).
@@ -61,7 +125,7 @@ pub(crate) enum Command {
 pub(crate) struct RaceArgs {
     /// How many calls each way makes.
     #[arg(long, value_name = "N", default_value = "8", value_parser = calls)]
-    calls: NonZeroUsize,
+    calls: usize,
 
     /// How long the server is to wait for each call.
     #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = longsync_text::duration::parse)]
@@ -121,47 +185,40 @@ impl RaceArgs {
     /// # Errors
     /// When a way is named twice, or cannot be, or nothing would spin.
     pub(crate) fn into_plan(self) -> Result<RacePlan, String> {
-        let protocol = if self.http { Protocol::Http } else { Protocol::Grpc };
-        let mut all = vec![Way::Sequential, Way::Threads, Way::Tasks];
-        if protocol == Protocol::Grpc {
-            all.push(Way::Exchange);
+        let delays =
+            if self.jitter { Delays::Jittered(self.delay) } else { Delays::Constant(self.delay) };
+        let mut plan = RacePlan::builder(self.calls, delays)
+            .protocol(if self.http { Protocol::Http } else { Protocol::Grpc })
+            .sequential_max(self.sequential_max)
+            .thread_connections(self.thread_connections.into())
+            .spin(self.spin);
+        if let Some(ways) = self.ways {
+            plan = plan.ways(ways.into_iter().map(race::Way::from));
         }
-        let ways = self.ways.unwrap_or(all);
-        for (index, way) in ways.iter().enumerate() {
-            if ways[..index].contains(way) {
-                return Err(format!("--ways names {way} twice: name each way once"));
+        if let Some(target) = self.url {
+            plan = plan.target(target);
+        }
+        if let Some(after) = self.cancel_after {
+            plan = plan.cancel_after(after);
+        }
+        if let Some(most) = self.max_answer_bytes {
+            plan = plan.max_answer_bytes(bytes(most));
+        }
+        plan.build().map_err(|why| match why {
+            NotARace::WayTwice { way } => {
+                format!("--ways names {way} twice: name each way once")
             }
-        }
-        if protocol == Protocol::Http && ways.contains(&Way::Exchange) {
-            return Err("exchange has no HTTP/1.1 form, it is messages inside a stream: \
+            NotARace::ExchangeOverHttp => {
+                "exchange has no HTTP/1.1 form, it is messages inside a stream: \
                  with --http, choose among sequential, threads and tasks"
-                .to_owned());
-        }
-        // Of waits of this process there are those of the server in it, and of cancels; threads have none.
-        let waits_here = self.url.is_none()
-            || (self.cancel_after.is_some() && ways.iter().any(|way| *way != Way::Threads));
-        if !self.spin.is_zero() && !waits_here {
-            return Err(
+                    .to_owned()
+            }
+            NotARace::NothingSpins => {
                 "--spin is for waits of this process, and with --url the server does all the \
                  waiting: start that with --spin"
-                    .to_owned(),
-            );
-        }
-        Ok(RacePlan {
-            calls: self.calls,
-            delays: if self.jitter {
-                Delays::Jittered(self.delay)
-            } else {
-                Delays::Constant(self.delay)
-            },
-            ways,
-            target: self.url,
-            protocol,
-            sequential_max: self.sequential_max,
-            thread_connections: self.thread_connections,
-            cancel_after: self.cancel_after,
-            spin: self.spin,
-            max_answer_bytes: self.max_answer_bytes.map(bytes),
+                    .to_owned()
+            }
+            why => why.to_string(),
         })
     }
 }
@@ -230,32 +287,40 @@ impl CallArgs {
     /// # Errors
     /// When a count is given for a unary call, or a deadline twice.
     pub(crate) fn into_plan(self) -> Result<SinglePlan, String> {
-        if !self.kind.takes_count() && self.count.is_some() {
-            return Err("--count is for stream, collect and exchange: a unary call is one of each"
-                .to_owned());
-        }
         let mut metadata = MetadataMap::new();
         for (name, value) in self.metadata {
-            if self.deadline.is_some() && name == "grpc-timeout" {
-                return Err("--deadline is sent as grpc-timeout: give one of the two".to_owned());
-            }
             metadata.append(name, value);
         }
-        Ok(SinglePlan {
-            kind: self.kind,
-            target: self.url,
-            delay: self.delay,
-            behavior: self.behavior,
-            deadline: self.deadline,
-            count: self.count,
-            payload: Bytes::from(self.payload),
-            echo_payload: self.echo_payload,
-            response_bytes: self.response_bytes,
-            call_id: self.call_id,
-            metadata,
-            max_answer_bytes: self.max_answer_bytes.map(bytes),
+        let mut plan = SinglePlan::builder(self.kind.into(), self.url)
+            .behavior(self.behavior)
+            .payload(self.payload)
+            .echo_payload(self.echo_payload)
+            .response_bytes(self.response_bytes)
+            .call_id(self.call_id)
+            .metadata(metadata)
             // A document has all answers, a table the first.
-            most_kept: if self.json { usize::MAX } else { MOST_ROWS },
+            .most_kept(if self.json { usize::MAX } else { MOST_ROWS });
+        if let Some(delay) = self.delay {
+            plan = plan.delay(delay);
+        }
+        if let Some(deadline) = self.deadline {
+            plan = plan.deadline(deadline);
+        }
+        if let Some(count) = self.count {
+            plan = plan.count(count);
+        }
+        if let Some(most) = self.max_answer_bytes {
+            plan = plan.max_answer_bytes(bytes(most));
+        }
+        plan.build().map_err(|why| match why {
+            NotACall::CountOfUnary => {
+                "--count is for stream, collect and exchange: a unary call is one of each"
+                    .to_owned()
+            }
+            NotACall::DeadlineTwice => {
+                "--deadline is sent as grpc-timeout: give one of the two".to_owned()
+            }
+            why => why.to_string(),
         })
     }
 }
@@ -266,11 +331,10 @@ fn default_target() -> Target {
         .expect("the default address is an address")
 }
 
-fn calls(text: &str) -> Result<NonZeroUsize, String> {
-    const MOST: usize = 1_000_000;
-    match text.parse::<NonZeroUsize>() {
-        Ok(calls) if calls.get() <= MOST => Ok(calls),
-        _ => Err("write a number from 1 to 1000000".to_owned()),
+fn calls(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(calls @ 1..=RacePlan::MOST_CALLS) => Ok(calls),
+        _ => Err(format!("write a number from 1 to {}", RacePlan::MOST_CALLS)),
     }
 }
 
@@ -294,15 +358,6 @@ fn metadata(text: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String
     let reserved = ["content-type", "te", "grpc-status", "grpc-message", "grpc-message-type"];
     if reserved.contains(&name.as_str()) {
         return Err(format!("gRPC itself sets `{name}`: give headers of other names"));
-    }
-    // HTTP/2 has no form for them (RFC 9113, 8.2.2).
-    let of_connections =
-        ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"];
-    if of_connections.contains(&name.as_str()) {
-        return Err(format!(
-            "`{name}` is about a connection of HTTP/1.1, and HTTP/2 cannot carry it: give headers \
-             of other names"
-        ));
     }
     let name = AsciiMetadataKey::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
     let value = value.trim().parse().map_err(|_| wrong())?;

@@ -24,19 +24,6 @@ pub(crate) fn rounded_signed(nanos: i64) -> String {
     if nanos < 0 { format!("-{magnitude}") } else { magnitude }
 }
 
-/// A count, with its thousands set apart: `10,000`.
-pub(crate) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// A count of bytes: `1.5 MiB`.
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
 pub(crate) fn bytes(count: u64) -> String {
@@ -47,12 +34,6 @@ pub(crate) fn bytes(count: u64) -> String {
         mib if mib < KIB * KIB * KIB => format!("{:.1} MiB", mib / KIB / KIB),
         gib => format!("{:.2} GiB", gib / KIB / KIB / KIB),
     }
-}
-
-/// One of several things, or several: `1 call`, `2 calls`.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(count as u64))
 }
 
 #[cfg(test)]
@@ -72,12 +53,5 @@ mod tests {
             assert_eq!(rounded(Duration::from_nanos(nanos)), shown);
         }
         assert_eq!(rounded_signed(-312_456), "-312.5us");
-    }
-
-    #[test]
-    fn counts_are_grouped_by_thousands() {
-        for (count, shown) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(count), shown);
-        }
     }
 }

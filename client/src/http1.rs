@@ -13,12 +13,12 @@ use longsync_timer::Timer;
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::answer::PAGE_BYTES;
-use crate::body::Stamps;
-use crate::dial::{ConnectError, dial};
-use crate::figures::grouped;
-use crate::rpc::PAGE_PATIENCE;
-use crate::target::Target;
+use longsync_connect::Stamps;
+use longsync_connect::Target;
+use longsync_connect::answer::PAGE_BYTES;
+use longsync_connect::incoming::PAGE_PATIENCE;
+use longsync_connect::{ConnectError, Tcp, dial};
+use longsync_text::grouped;
 
 /// How much a connection reads before it is looked at: also how large the head of an answer may be.
 const READ_BYTES: usize = 64 * 1024;
@@ -65,7 +65,7 @@ pub(crate) async fn get(
     timer: &Timer,
     stamps: &Stamps,
 ) -> Result<HttpAnswer, HttpError> {
-    let (mut sender, _driving) = dial(target, timer, begin).await?;
+    let (mut sender, _driving) = dial(&Tcp, target, timer, begin).await?;
     let request = request(target, path);
     stamps.set_sent(timer.now());
     let answer = async {
@@ -147,7 +147,7 @@ pub(crate) async fn probe(target: &Target, timer: &Timer) -> Result<(), ConnectE
             .await
             .map_err(|error| io::Error::other(format!("HTTP/1.1: {error}")))
     };
-    dial(target, timer, asking).await.map(drop)
+    dial(&Tcp, target, timer, asking).await.map(drop)
 }
 
 type Sender = http1::SendRequest<Empty<Bytes>>;

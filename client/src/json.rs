@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
-use crate::said::is_unseen;
+use longsync_text::said::is_unseen;
 
 /// A value as a JSON document. Beyond what JSON itself has escaped, so are DEL, C1 and the other
 /// characters that are not seen: a terminal would obey them.

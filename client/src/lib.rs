@@ -1,25 +1,23 @@
-//! Calls longsync servers and measures what the caller sees, as a library.
+//! What the program `longsync-client` does, as a library: [`race`] races ways of waiting against one
+//! another, and [`single`] makes one call and says where its time went.
 //!
-//! [`Connections`] opens HTTP/2 connections to a [`Target`] and gives out a [`Credit`] a call: a
-//! place among the streams which the peer allows at once. A credit is a `GrpcService`, so tonic's
-//! generated client calls through it. [`race`] and [`single`] are what the program does with them.
-//! [`load`] makes calls in any number, and measures each.
+//! A plan goes in, measurements come out, and reports are made of those: text, JSON, pictures. How a call is
+//! made, and how its answer is read, is the crate `longsync-connect`; this crate knows clap and terminals
+//! only in its program. Nothing else in the workspace imports it.
 //!
-//! ```no_run
-//! use longsync::v1::LongSyncRequest;
-//! use longsync::v1::long_sync_service_client::LongSyncServiceClient;
-//! use longsync_client::{Connections, Target};
-//! use longsync_timer::{Clock, Timer};
+//! ```
+//! use longsync_client::race::{self, Delays, Progress, RacePlan, Way};
+//! use std::time::Duration;
+//! use tokio_util::sync::CancellationToken;
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let target: Target = "http://127.0.0.1:9000".parse()?;
-//! let origin = target.origin();
-//! let connections = Connections::new(target, Timer::new(Clock::Monotonic));
-//! let credit = connections.credit().await?;
-//! let answer = LongSyncServiceClient::with_origin(credit, origin)
-//!     .long_sync(LongSyncRequest::default())
-//!     .await?;
-//! println!("{}", answer.into_inner().message);
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let delays = Delays::Constant(Duration::from_millis(50));
+//! let plan = RacePlan::builder(3, delays).ways([Way::Sequential, Way::Tasks]).build()?;
+//! // Without a target, a server is started inside this process.
+//! let race = race::run(&plan, &CancellationToken::new(), &Progress::default()).await?;
+//! assert!(race.runs[1].wall < race.runs[0].wall);
+//! println!("{}", race::to_text(&race, 80));
 //! # Ok(())
 //! # }
 //! ```
@@ -29,34 +27,9 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-mod answer;
-mod body;
-mod connection;
-mod connections;
-mod credit;
-mod dial;
 mod figures;
-mod first_words;
 mod http1;
-mod incoming;
 mod json;
-pub mod load;
 pub mod race;
-mod rpc;
-mod said;
 pub mod single;
-mod status;
-mod streams;
 mod table;
-mod target;
-mod timing;
-
-pub use crate::body::{AnswerBody, Stamps};
-pub use crate::connection::Connection;
-pub use crate::connections::Connections;
-pub use crate::credit::Credit;
-pub use crate::dial::ConnectError;
-pub use crate::status::code_name;
-pub use crate::target::{NotATarget, Target};
-/// A gRPC status code.
-pub use tonic::Code;

@@ -14,9 +14,9 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
-use longsync_client::Code;
 use longsync_client::race::{self, Progress, Race, RaceError, RacePlan};
 use longsync_client::single::{self, Single, SinglePlan};
+use tonic::Code;
 
 use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
 use crate::output::{print, printing};
@@ -77,7 +77,6 @@ fn run_race(args: RaceArgs) -> u8 {
             rest.extend(picture.map(|picture| picture.drawing(race::to_svg(&race))));
             exit_code(code, session.finish(rest, None))
         }
-        Some(Err(RaceError::ExchangeOverHttp)) => usage(&RaceError::ExchangeOverHttp.to_string()),
         Some(Err(error)) => not_raced(&plan, is_json, Some(session), &error.to_string()),
         // A reader of documents gets one, whatever became of the race.
         None => {
@@ -117,7 +116,7 @@ fn document(race: &Race) -> String {
 fn unrun(plan: &RacePlan, why: &str, is_interrupted: bool) -> Race {
     // A server inside this process that was never started has no port.
     let nowhere = || "http://127.0.0.1:0".parse().expect("it is a URL");
-    Race::unrun(plan, plan.target.clone().unwrap_or_else(nowhere), why, is_interrupted)
+    Race::unrun(plan, plan.target().cloned().unwrap_or_else(nowhere), why, is_interrupted)
 }
 
 fn run_call(args: CallArgs) -> u8 {

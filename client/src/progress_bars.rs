@@ -58,8 +58,8 @@ fn bars(plan: &RacePlan) -> (Vec<ProgressBar>, MultiProgress) {
         "{prefix:>10} {bar:30} {human_pos} of {human_len} done {msg} {elapsed}",
     )
     .expect("a constant template that is valid");
-    let bars = plan.ways.iter().map(|way| {
-        let bar = all.add(ProgressBar::new(plan.calls.get() as u64).with_style(style.clone()));
+    let bars = plan.ways().iter().map(|way| {
+        let bar = all.add(ProgressBar::new(plan.calls().get() as u64).with_style(style.clone()));
         bar.set_prefix(way.to_string());
         bar
     });

@@ -30,30 +30,28 @@ use tokio_util::sync::CancellationToken;
 pub use crate::race::delays::Delays;
 pub use crate::race::json::to_json;
 pub use crate::race::outcome::{Cost, End, Race, Row, ServerView, WayRun};
-pub use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
+pub use crate::race::plan::{NotARace, Protocol, RacePlan, RacePlanBuilder, ThreadConnections};
 pub use crate::race::progress::{Progress, Reading};
 pub use crate::race::svg::to_svg;
 pub use crate::race::text::to_text;
 pub use crate::race::way::Way;
 
-use crate::connections::Connections;
-use crate::dial::ConnectError;
 use crate::http1;
 use crate::race::calls::Caller;
 use crate::race::counters::Counters;
 use crate::race::embedded::Embedded;
 use crate::race::progress::WayProgress;
-use crate::target::Target;
+use longsync_connect::ConnectError;
+use longsync_connect::Connections;
+use longsync_connect::Target;
 
 /// Why a race could not be run.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RaceError {
     /// Its server was not reached.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// It has a way that its protocol has not.
-    #[error("exchange has no HTTP/1.1 form, it is messages inside a stream: race the others")]
-    ExchangeOverHttp,
     /// No server could be started for it.
     #[error("cannot start a server inside this process: {0}")]
     Server(#[from] std::io::Error),
@@ -64,8 +62,8 @@ pub enum RaceError {
 /// from another thread meanwhile.
 ///
 /// # Errors
-/// When the first way reaches no server, or the plan has an exchange over HTTP/1.1. A later way that
-/// reaches none is a result: what was measured before it stays.
+/// When the first way reaches no server. A later way that reaches none is a result: what was measured
+/// before it stays.
 ///
 /// # Cancel safety
 /// What was measured is lost, which `interrupt` avoids. Calls under way are reset, but for those of
@@ -75,9 +73,6 @@ pub async fn run(
     interrupt: &CancellationToken,
     progress: &Progress,
 ) -> Result<Race, RaceError> {
-    if plan.protocol == Protocol::Http && plan.ways.contains(&Way::Exchange) {
-        return Err(RaceError::ExchangeOverHttp);
-    }
     let (target, embedded) = if let Some(target) = &plan.target {
         (target.clone(), None)
     } else {

@@ -9,29 +9,23 @@ mod text;
 
 use std::time::{Duration, Instant};
 
+use longsync::deadline::margin;
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 pub use crate::single::json::to_json;
 pub use crate::single::outcome::{Answer, Single};
-pub use crate::single::plan::{Kind, SinglePlan};
+pub use crate::single::plan::{Kind, NotACall, SinglePlan, SinglePlanBuilder};
 pub use crate::single::text::{MOST_ROWS, answer_line, to_text};
 
-use crate::body::Stamps;
-use crate::connections::Connections;
-use crate::credit::Credit;
-use crate::dial::ConnectError;
-use crate::rpc::Retried;
 use crate::single::kept::Kept;
 use crate::single::kinds::Calling;
-
-/// How much longer than its deadline a call waits for the server's own word of it, which bears what
-/// the server saw. The server's deadline begins when the headers arrive there, and its status takes
-/// its way back.
-pub(crate) fn grace(deadline: Duration) -> Duration {
-    (deadline * 11 / 1_000).max(Duration::from_millis(20))
-}
+use longsync_connect::ConnectError;
+use longsync_connect::Connections;
+use longsync_connect::Credit;
+use longsync_connect::Stamps;
+use longsync_connect::rpc::Retried;
 
 /// Makes one call. `on_answer` sees each answer as it comes, and while it waits none is read that
 /// comes behind; `interrupt` ends the call early, also
@@ -87,7 +81,7 @@ async fn make(
         ended = calling.call(credit, &mut kept) => {
             Some(ended.err().unwrap_or_else(|| Status::ok("")))
         }
-        () = over(left.map(|left| left + grace(left)), timer) => {
+        () = over(left.map(|left| left + margin(left)), timer) => {
             Some(not_ended_in_time(&retried, kept.is_showing()))
         }
         () = interrupt.cancelled() => None,
@@ -119,7 +113,7 @@ fn not_ended_in_time(retried: &Retried, is_showing: bool) -> Status {
     })
 }
 
-/// Waits until so much time is over; without such a time, for ever.
+/// Waits until this time is over; without one, for ever.
 async fn over(time: Option<Duration>, timer: &Timer) {
     match time {
         Some(time) => drop(timer.sleep(time).await),

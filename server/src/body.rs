@@ -1,6 +1,8 @@
 //! Bodies on their way in and out: what is held of them, and what the peer's windows let go.
 
 pub(crate) mod answer;
+pub(crate) mod batches;
+mod discard;
 mod form;
 pub(crate) mod framing;
 pub(crate) mod intake;

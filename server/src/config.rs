@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use crate::behavior::Behavior;
+use longsync_behavior::Behavior;
 
 /// What a server is told before it starts.
 #[derive(Debug, Clone)]

@@ -36,7 +36,6 @@
 //! `route` (`http_face`, or `services` and `rpc`), `plan`, the wait in `call`, and back as an
 //! `answer_body`.
 
-mod behavior;
 mod body;
 mod call;
 mod config;
@@ -48,13 +47,13 @@ mod server;
 mod shared;
 mod worker;
 
-pub use crate::behavior::{Behavior, NotABehavior};
 pub use crate::config::files::{FileLimit, TooManyConnections, raise_file_limit};
 pub use crate::config::{Config, Limits};
 pub use crate::net::connection::serve_connection;
 pub use crate::server::{Server, Stats};
 pub use crate::shared::counters::{Figure, Kind, Outcome, Snapshot};
 pub use crate::worker::Worker;
+pub use longsync_behavior::{Behavior, NotABehavior};
 
 /// The target of the log line that each call writes at level debug when it ends.
 pub const CALL_LOG_TARGET: &str = "longsync_server::call";

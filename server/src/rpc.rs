@@ -1,4 +1,4 @@
-//! The four RPCs, one file each.
+//! The RPCs, one file each, and the services beside our own.
 
 mod collect;
 mod draft;
@@ -7,12 +7,20 @@ pub(crate) mod services;
 mod stream;
 pub(crate) mod unary;
 
-use tonic::Status;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 
+use crate::body::batches::Messages;
+use crate::body::intake::Intake;
 use crate::call::Call;
-use crate::call::refusal::{Cut, Refusal};
-use crate::rpc::services::Handler;
+use crate::call::refusal::Refusal;
 use crate::shared::counters::Kind;
+
+/// The messages of an answer, or why there are none.
+pub(crate) type BoxMessages = Pin<Box<dyn Future<Output = Result<Messages, Refusal>> + Send>>;
+/// What handles the calls of a method.
+pub(crate) type Handler = fn(Arc<Call>, Intake) -> BoxMessages;
 
 /// What handles the calls of a kind. [`None`]: those of `LongSync`, which have no future of their own
 /// while they wait, and of HTTP.
@@ -23,9 +31,4 @@ pub(crate) fn find(kind: Kind) -> Option<Handler> {
         Kind::LongSyncExchange => Some(exchange::answer),
         Kind::LongSync | Kind::Http => None,
     }
-}
-
-/// The status of a call that is refused.
-fn refuse(call: &Call, why: Refusal) -> Status {
-    Cut::Refused(why).status(&call.timing_at_end())
 }

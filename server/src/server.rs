@@ -142,7 +142,7 @@ fn spawn_worker(
         .thread_keep_alive(Duration::from_secs(120))
         .build()?;
     let (ended, has_ended) = oneshot::channel();
-    thread::Builder::new().name(format!("longsync-{}", worker.index)).spawn(move || {
+    thread::Builder::new().name(format!("longsync-{}", worker.index())).spawn(move || {
         runtime.block_on(run_worker(&worker, sockets));
         // With the runtime go the connections that were cut.
         drop(runtime);
@@ -167,8 +167,8 @@ async fn run_worker(worker: &Arc<Worker>, mut sockets: mpsc::UnboundedReceiver<A
     connections.close();
     tokio::select! {
         () = connections.wait() => {}
-        _ = worker.timer.sleep(CLOSE_GRACE) => {
-            tracing::debug!(worker = worker.index, "connections closed on clients that did not read");
+        _ = worker.timer().sleep(CLOSE_GRACE) => {
+            tracing::debug!(worker = worker.index(), "connections closed on clients that did not read");
         }
     }
 }

@@ -4,11 +4,12 @@ use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard};
 
+use longsync_behavior::Behavior;
 use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::shared::Shared;
 use crate::shared::counters::Snapshot;
 
@@ -29,9 +30,9 @@ pub(crate) enum Phase {
 /// connections that [`serve_connection`](crate::serve_connection) is given, on its caller's runtime.
 #[derive(Debug)]
 pub struct Worker {
-    pub(crate) index: usize,
-    pub(crate) timer: Timer,
-    pub(crate) shared: Arc<Shared>,
+    index: usize,
+    timer: Timer,
+    shared: Arc<Shared>,
     phase: watch::Sender<Phase>,
     calls: AtomicUsize,
     /// How many connections have not been told of a shutdown, or may not have heard of it.
@@ -108,6 +109,54 @@ impl Worker {
 
     pub(crate) fn is_drained(&self) -> bool {
         *self.phase.borrow() == Phase::Drained
+    }
+
+    /// Which of its server's workers it is, from 0.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) fn timer(&self) -> &Timer {
+        &self.timer
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.config.limits
+    }
+
+    /// How a call behaves that does not say how.
+    pub(crate) fn default_behavior(&self) -> &Behavior {
+        &self.shared.config.behavior
+    }
+
+    /// What all workers share: for what concerns the server as a whole.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Takes a place among the calls in flight, unless all are taken.
+    #[must_use]
+    pub(crate) fn take_place(&self) -> bool {
+        self.shared.in_flight.take(self.index, 1)
+    }
+
+    pub(crate) fn give_places_back(&self, places: u64) {
+        self.shared.in_flight.give_back(self.index, places);
+    }
+
+    /// Takes this many of the bytes that all may hold, if they are left.
+    #[must_use]
+    pub(crate) fn take_bytes(&self, bytes: u64) -> bool {
+        self.shared.buffered_bytes.take(self.index, bytes)
+    }
+
+    pub(crate) fn give_bytes_back(&self, bytes: u64) {
+        self.shared.buffered_bytes.give_back(self.index, bytes);
+    }
+
+    /// How many bytes are left of those that all may hold.
+    pub(crate) fn bytes_left(&self) -> u64 {
+        self.shared.buffered_bytes.left()
     }
 
     pub(crate) fn counters(&self) -> MutexGuard<'_, Snapshot> {

@@ -2,8 +2,8 @@
 
 use std::ops::AddAssign;
 
-use longsync_client::Code;
-use longsync_client::load::Recorder;
+use longsync_connect::Code;
+use longsync_stats::Recorder;
 
 /// What became of calls, as their callers know it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -194,7 +194,7 @@ impl Counted {
 
 #[cfg(test)]
 mod tests {
-    use longsync_client::load::{Call, Moment};
+    use longsync_stats::{Call, Moment, StatusCode};
 
     use super::*;
 
@@ -291,15 +291,8 @@ longsync_lateness_seconds_sum 0.25
             [(Code::Ok, false), (Code::DeadlineExceeded, false), (Code::DeadlineExceeded, true)]
         {
             let (sent, done) = (Moment::START, Moment::START);
-            recorder.record(&Call {
-                due: None,
-                sent,
-                done,
-                code,
-                waits: None,
-                is_cut,
-                is_refused: false,
-            });
+            let code = StatusCode::from(i32::from(code));
+            recorder.record(&Call { is_cut, ..Call::new(sent, done, code) });
         }
         let account = Account::of_load(&recorder, 3);
         let parts = (account.answered, account.deadline_exceeded, account.cut);

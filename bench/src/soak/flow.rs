@@ -1,13 +1,13 @@
 //! The calls of a soak: what is made side by side, and how.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
-use longsync_client::load::{self, LoadPlan, Progress, Rate, Schedule, Stop};
-use longsync_client::{Connections, Target};
+use longsync_connect::{Connections, Target};
+use longsync_load::{LoadPlan, LongSync, Progress, Rate, Schedule, Stop};
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
 
@@ -142,7 +142,7 @@ impl Flow {
         match self.sort {
             Sort::Load(shape) => {
                 let plan = shape.plan(target, Rate::per_second(rate), time)?;
-                let load = load::run(&plan, &CancellationToken::new(), &progress).await?;
+                let load = longsync_load::run(&plan, &CancellationToken::new(), &progress).await?;
                 let account = Account::of_load(&load.recorder, progress.sent());
                 if account.failed > 0 {
                     let statuses: Vec<_> = load.recorder.statuses().collect();
@@ -178,18 +178,21 @@ impl Shape {
             Some(seed) => Schedule::Poisson { rate, seed },
             None => Schedule::Constant(rate),
         };
-        Ok(LoadPlan {
-            request: LongSyncRequest {
-                delay: Some(to_proto(self.delay)),
-                payload: vec![0x5a; self.payload_bytes].into(),
-                echo_payload: self.payload_bytes > 0,
-                response_bytes: self.response_bytes,
-                ..LongSyncRequest::default()
-            },
-            deadline: self.deadline,
-            connections: NonZeroUsize::try_from(self.connections)?,
-            ..LoadPlan::new(target, schedule, Stop::after(time))
-        })
+        let request = LongSyncRequest {
+            delay: Some(to_proto(self.delay)),
+            payload: vec![0x5a; self.payload_bytes].into(),
+            echo_payload: self.payload_bytes > 0,
+            response_bytes: self.response_bytes,
+            ..LongSyncRequest::default()
+        };
+        let calls = LongSync::new(&request)?;
+        let plan = LoadPlan::builder(target, calls, schedule, Stop::after(time))
+            .connections(self.connections);
+        Ok(match self.deadline {
+            Some(deadline) => plan.deadline(deadline),
+            None => plan,
+        }
+        .build()?)
     }
 }
 

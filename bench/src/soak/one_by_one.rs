@@ -6,12 +6,19 @@ use std::time::Duration;
 
 use longsync::duration::{from_proto, to_proto};
 use longsync::v1::long_sync_service_client::LongSyncServiceClient;
-use longsync::v1::{LongSyncRequest, Timing};
-use longsync_client::single::{self, Kind, SinglePlan};
-use longsync_client::{Code, Connections, Target};
+use longsync::v1::{
+    LongSyncCollectRequest, LongSyncCollectResponse, LongSyncExchangeRequest,
+    LongSyncExchangeResponse, LongSyncRequest, LongSyncStreamRequest, LongSyncStreamResponse,
+    Timing,
+};
+use longsync_connect::answer::{ANSWER_BYTES, Expected, Limits, PAGE_BYTES};
+use longsync_connect::rpc::{self, Outgoing, Retried, Rpc};
+use longsync_connect::{Code, Connections, Stamps, Target};
 use longsync_timer::{Clock, Timer};
+use prost::Message;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
 
 use super::account::Account;
 use crate::peers::say;
@@ -114,37 +121,117 @@ pub(super) async fn stream(
     delay: Duration,
     after: Option<Duration>,
 ) -> Ended {
-    let kind = match number % 3 {
-        0 => Kind::Stream,
-        1 => Kind::Collect,
-        _ => Kind::Exchange,
-    };
-    let plan = SinglePlan {
-        delay: Some(delay),
-        count: Some(COUNT),
-        payload: vec![0x5a; 256].into(),
-        echo_payload: true,
-        ..SinglePlan::new(kind, target)
-    };
-    let (end, timer) = (CancellationToken::new(), Timer::new(Clock::Monotonic));
+    let connections = Connections::new(target, Timer::new(Clock::Monotonic));
+    let stamps = Stamps::default();
     let ending = async {
-        if let Some(after) = after {
-            timer.sleep(after).await;
-            end.cancel();
+        match after {
+            Some(after) => drop(connections.timer().sleep(after).await),
+            None => std::future::pending().await,
         }
     };
-    let (called, ()) = tokio::join!(single::call(&plan, &end, async |_| {}), ending);
-    let single = match called {
-        Ok(single) => single,
-        Err(why) => return Ended::badly(Account::of_unsent(), &why),
-    };
-    let is_early = single.answers.iter().any(|answer| is_early(answer.timing.as_ref()));
-    match single.status {
-        None => Ended::cancelled(single.service_time.is_some()),
-        Some(status) if status.code() == Code::Ok => {
-            Ended::well(Account { early: is_early.into(), ..Account::of_call(Some(Code::Ok)) })
+    tokio::select! {
+        ended = call_in_turn(&connections, &stamps, number, delay) => ended,
+        () = ending => Ended::cancelled(stamps.sent().is_some()),
+    }
+}
+
+async fn call_in_turn(
+    connections: &Connections,
+    stamps: &Stamps,
+    number: u64,
+    delay: Duration,
+) -> Ended {
+    let (delay, ids) = (Some(to_proto(delay)), 0..u64::from(COUNT));
+    let payload = || vec![0x5a; 256].into();
+    let several = Expected::Several(COUNT.into());
+    let call = Call { connections, stamps };
+    match number % 3 {
+        0 => {
+            let request = LongSyncStreamRequest {
+                delay,
+                count: Some(COUNT),
+                payload: payload(),
+                echo_payload: true,
+                ..LongSyncStreamRequest::default()
+            };
+            let body = || rpc::whole(&request);
+            let timing = |answer: LongSyncStreamResponse| answer.timing;
+            call.make("LongSyncStream", several, body, timing).await
         }
-        Some(status) => Ended::badly(Account::of_call(Some(status.code())), &status),
+        1 => {
+            let request = LongSyncCollectRequest {
+                delay,
+                payload: payload(),
+                echo_payload: true,
+                ..LongSyncCollectRequest::default()
+            };
+            let body = || {
+                let request = request.clone();
+                rpc::open(
+                    ids.clone().map(move |id| LongSyncCollectRequest { id, ..request.clone() }),
+                )
+            };
+            let timing = |answer: LongSyncCollectResponse| answer.timing;
+            call.make("LongSyncCollect", Expected::One, body, timing).await
+        }
+        _ => {
+            let request = LongSyncExchangeRequest {
+                delay,
+                payload: payload(),
+                echo_payload: true,
+                ..LongSyncExchangeRequest::default()
+            };
+            let body = || {
+                let request = request.clone();
+                rpc::open(
+                    ids.clone().map(move |id| LongSyncExchangeRequest { id, ..request.clone() }),
+                )
+            };
+            let timing = |answer: LongSyncExchangeResponse| answer.timing;
+            call.make("LongSyncExchange", several, body, timing).await
+        }
+    }
+}
+
+/// A call that is about to be made.
+struct Call<'a> {
+    connections: &'a Connections,
+    stamps: &'a Stamps,
+}
+
+impl Call<'_> {
+    /// Makes it, and says how it ended; `timing` takes the server's account out of an answer.
+    async fn make<M: Message + Default>(
+        &self,
+        name: &str,
+        expected: Expected,
+        body: impl Fn() -> Outgoing,
+        timing: impl Fn(M) -> Option<Timing>,
+    ) -> Ended {
+        let credit = match self.connections.credit().await {
+            Ok(credit) => credit,
+            Err(why) => return Ended::badly(Account::of_unsent(), &why),
+        };
+        let (connections, stamps, retried) = (self.connections, self.stamps, Retried::default());
+        let limits = Limits { message_bytes: ANSWER_BYTES, expected, page_bytes: PAGE_BYTES };
+        let rpc = Rpc { connections, stamps, retried: &retried, limits };
+        let origin = connections.target().origin();
+        let head = rpc::head(origin, rpc::path(name), &MetadataMap::new(), None);
+        let answered: Result<bool, Status> = async {
+            let mut answers = rpc.begin(credit, || (head.clone(), body())).await?;
+            let mut has_early = false;
+            while let Some(answer) = answers.next::<M>().await? {
+                has_early |= is_early(timing(answer).as_ref());
+            }
+            Ok(has_early)
+        }
+        .await;
+        match answered {
+            Ok(has_early) => {
+                Ended::well(Account { early: has_early.into(), ..Account::of_call(Some(Code::Ok)) })
+            }
+            Err(status) => Ended::badly(Account::of_call(Some(status.code())), &status),
+        }
     }
 }
 

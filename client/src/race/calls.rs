@@ -13,19 +13,19 @@ use longsync_timer::Timer;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 
-use crate::answer::{Expected, Limits, PAGE_BYTES};
-use crate::body::Stamps;
-use crate::connections::Connections;
-use crate::credit::Credit;
 use crate::race::delays::Delays;
 use crate::race::failed::{Failed, kept};
 use crate::race::http;
 use crate::race::outcome::{End, Row};
 use crate::race::progress::WayProgress;
-use crate::rpc::{self, Retried, Rpc};
-use crate::status::failure_name;
-use crate::target::Target;
-use crate::timing::plausible;
+use longsync_connect::Connections;
+use longsync_connect::Credit;
+use longsync_connect::Stamps;
+use longsync_connect::Target;
+use longsync_connect::answer::{Expected, Limits, PAGE_BYTES};
+use longsync_connect::rpc::{self, Retried, Rpc};
+use longsync_connect::status::failure_name;
+use longsync_connect::timing::plausible;
 
 /// How a call gets to the server.
 #[derive(Debug, Clone)]
@@ -128,7 +128,7 @@ impl Calls {
         let request = || {
             let message = LongSyncRequest { delay: Some(to_proto(delay)), ..Default::default() };
             let origin = connections.target().origin();
-            let head = rpc::head(origin, "LongSync", &MetadataMap::new(), None);
+            let head = rpc::head(origin, rpc::path("LongSync"), &MetadataMap::new(), None);
             (head, rpc::whole(&message))
         };
         let rpc = self.rpc(connections, stamps, Expected::One);
@@ -249,7 +249,7 @@ impl Calls {
                 }
             });
             let origin = connections.target().origin();
-            let head = rpc::head(origin, "LongSyncExchange", &MetadataMap::new(), None);
+            let head = rpc::head(origin, rpc::path("LongSyncExchange"), &MetadataMap::new(), None);
             (head, rpc::open(requests))
         };
         let rpc = self.rpc(connections, stamps, Expected::Matched(messages as u64));

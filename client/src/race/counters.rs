@@ -5,11 +5,11 @@ use std::time::Duration;
 use longsync_server::{Kind, Outcome, Snapshot, Stats};
 use longsync_timer::Timer;
 
-use crate::body::Stamps;
 use crate::http1::{self, Keep};
 use crate::race::outcome::ServerView;
-use crate::target::Target;
-use crate::timing::is_plausible;
+use longsync_connect::Stamps;
+use longsync_connect::Target;
+use longsync_connect::timing::is_plausible;
 
 /// How long a server may take to notice that calls were cancelled, and to say so.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 /// The delays of a race's calls. Every way gets the same ones, so that ways can be compared.
+/// There are no other forms: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delays {
     /// The same for all calls.
@@ -44,7 +45,7 @@ impl Delays {
         }
     }
 
-    /// Of so many calls together.
+    /// That of the given number of calls together.
     pub fn sum(self, calls: usize) -> Duration {
         match self {
             Self::Constant(delay) => delay.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use longsync_server::{Config, Limits, Server, Stats};
 use tokio::sync::oneshot;
 
-use crate::target::Target;
+use longsync_connect::Target;
 
 /// The server, on a free port of loopback and on threads of its own: the race's thread only calls.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 
-use crate::dial::ConnectError;
 use crate::http1::HttpError;
 use crate::race::outcome::End;
-use crate::status::code_name;
+use longsync_connect::ConnectError;
+use longsync_connect::status::code_name;
 
 /// How much is kept of what a status says: there may be a million of them.
 const MOST_CHARACTERS: usize = 500;

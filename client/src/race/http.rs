@@ -5,12 +5,12 @@ use std::time::Duration;
 use longsync_text::duration::text;
 use longsync_timer::Timer;
 
-use crate::answer::first_line;
-use crate::body::Stamps;
 use crate::http1::{self, Keep};
 use crate::race::failed::{Failed, kept};
-use crate::target::Target;
-use crate::timing::is_plausible;
+use longsync_connect::Stamps;
+use longsync_connect::Target;
+use longsync_connect::answer::first_line;
+use longsync_connect::timing::is_plausible;
 
 /// Gets the slow answer of the HTTP face. How long the server waited is in `server-timing`.
 pub(super) async fn get(

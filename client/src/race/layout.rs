@@ -128,29 +128,17 @@ pub(super) fn legend(race: &Race) -> Vec<Look> {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroUsize;
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
+    use crate::race::plan::RacePlan;
     use crate::race::way::Way;
 
     fn race(rows: Vec<Row>) -> Race {
         let wall = rows.iter().filter_map(Row::done).max().unwrap_or_default();
         let run = WayRun { wall, rows, ..WayRun::skipped(Way::Sequential, String::new()) };
-        let plan = RacePlan {
-            calls: NonZeroUsize::MIN,
-            delays: Delays::Constant(Duration::from_secs(1)),
-            ways: vec![Way::Sequential],
-            target: None,
-            protocol: Protocol::Grpc,
-            sequential_max: Duration::from_secs(10),
-            thread_connections: ThreadConnections::Shared,
-            cancel_after: None,
-            spin: Duration::ZERO,
-            max_answer_bytes: None,
-        };
+        let delays = Delays::Constant(Duration::from_secs(1));
+        let plan = RacePlan::builder(1, delays).ways([Way::Sequential]).build().unwrap();
         let target = "http://127.0.0.1:9000".parse().unwrap();
         Race { plan, target, is_interrupted: false, runs: vec![run] }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::race::plan::RacePlan;
 use crate::race::way::Way;
-use crate::target::Target;
+use longsync_connect::Target;
 
 /// What a race measured.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ pub struct Row {
     pub end: End,
 }
 
-/// How a call ended.
+/// How a call ended. There are no other ends: exhaustive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// With its answer.

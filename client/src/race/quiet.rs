@@ -7,7 +7,7 @@ use tonic::Code;
 
 use crate::race::outcome::End;
 use crate::race::progress::WayProgress;
-use crate::status::code_name;
+use longsync_connect::status::code_name;
 
 /// How much longer than the longest delay no call may be sent and none may end.
 const QUIET: Duration = Duration::from_secs(30);

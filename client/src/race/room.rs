@@ -42,7 +42,7 @@ impl Needs {
             };
             let free = limit.most.saturating_sub(limit.taken);
             (needed > free).then(|| {
-                let grouped = crate::figures::grouped;
+                let grouped = longsync_text::grouped;
                 format!(
                     "it needs {} {what}, and {} leaves room for {}: make fewer calls, or raise it",
                     grouped(needed),

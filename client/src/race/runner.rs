@@ -9,8 +9,6 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::answer::ANSWER_BYTES;
-use crate::figures::counted;
 use crate::race::calls::{Caller, Calls, Streamed};
 use crate::race::cost::CostMeter;
 use crate::race::outcome::{End, Row, WayRun};
@@ -20,7 +18,9 @@ use crate::race::projection::{fits, project};
 use crate::race::quiet::{give_up, nothing_moves};
 use crate::race::room::Needs;
 use crate::race::way::Way;
-use crate::rpc::Retried;
+use longsync_connect::answer::ANSWER_BYTES;
+use longsync_connect::rpc::Retried;
+use longsync_text::counted;
 
 /// How many messages one exchange carries. A server holds at most 1,024 unanswered ones in one
 /// stream unless told otherwise, and reads no further at that limit.

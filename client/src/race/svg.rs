@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use longsync_text::duration::text;
 
-use crate::figures::{bytes, counted, grouped, rounded};
+use crate::figures::{bytes, rounded};
 use crate::race::delays::Delays;
 use crate::race::layout::{Line, Look, axis_end, legend, lines};
 use crate::race::outcome::{Race, WayRun};
@@ -13,7 +13,8 @@ use crate::race::way::Way;
 use crate::race::words::{
     describe, headline, lesson, printable_notes, server, times, wall, wrapped,
 };
-use crate::said::printable;
+use longsync_text::said::printable;
+use longsync_text::{counted, grouped};
 
 const WIDTH: u32 = 800;
 /// Where the time axis begins and ends; before it are the numbers of calls, behind it marks.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::figures::{grouped, rounded};
+use crate::figures::rounded;
 use crate::race::layout::{Line, Look};
+use longsync_text::grouped;
 
 pub(super) const FAINT: Style = Style::new().dimmed();
 const TICKS: usize = 4;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use crate::figures::{bytes, grouped};
+use crate::figures::bytes;
 use crate::race::delays::Delays;
 use crate::race::layout::{axis_end, legend, lines};
 use crate::race::outcome::{Race, WayRun};
@@ -14,6 +14,7 @@ use crate::race::words::{
     describe, headline, lesson, printable_notes, server, times, wall, wrapped,
 };
 use crate::table::table;
+use longsync_text::grouped;
 
 const BOLD: Style = Style::new().bold();
 

@@ -3,7 +3,8 @@
 use std::fmt;
 
 /// A way to make several calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Way {
     /// One after another.
     Sequential,

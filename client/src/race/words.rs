@@ -2,12 +2,13 @@
 
 use longsync_text::duration::text;
 
-use crate::figures::{counted, grouped, rounded};
+use crate::figures::rounded;
 use crate::race::delays::Delays;
 use crate::race::outcome::{End, Race, ServerView, WayRun};
 use crate::race::plan::{Protocol, ThreadConnections};
 use crate::race::way::Way;
-use crate::said::printable;
+use longsync_text::said::printable;
+use longsync_text::{counted, grouped};
 
 /// What is raced.
 pub(super) fn headline(race: &Race) -> String {

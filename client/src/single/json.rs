@@ -7,8 +7,8 @@ use tonic::Status;
 use crate::figures::nanos;
 use crate::json::document;
 use crate::single::outcome::{Answer, Single};
-use crate::status::{code_name, failure_name, wrong_field};
-use crate::timing::plausible;
+use longsync_connect::status::{code_name, failure_name, wrong_field};
+use longsync_connect::timing::plausible;
 
 #[derive(Serialize)]
 struct JsonSingle {

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use longsync::v1::Timing;
 use tonic::Status;
 
-use crate::answer::ANSWER_BYTES;
-use crate::figures::grouped;
 use crate::single::outcome::Answer;
 use crate::single::plan::SinglePlan;
+use longsync_connect::answer::ANSWER_BYTES;
+use longsync_text::grouped;
 
 /// How much text answers may hold on average; beyond it [`ANSWER_BYTES`] in all.
 const TEXT_AN_ANSWER: u64 = 4 * 1024;

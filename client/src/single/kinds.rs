@@ -11,16 +11,18 @@ use longsync::v1::{
     LongSyncExchangeResponse, LongSyncRequest, LongSyncResponse, LongSyncStreamRequest,
     LongSyncStreamResponse,
 };
+use prost::Message;
 use tonic::Status;
 
-use crate::answer::{ANSWER_BYTES, Expected, Limits, PAGE_BYTES};
-use crate::body::{Outgoing, Stamps};
-use crate::connections::Connections;
-use crate::credit::Credit;
-use crate::rpc::{self, Answers, Retried, Rpc};
 use crate::single::kept::Kept;
 use crate::single::outcome::Answer;
 use crate::single::plan::{Kind, SinglePlan};
+use longsync_connect::Connections;
+use longsync_connect::Credit;
+use longsync_connect::Stamps;
+use longsync_connect::answer::{Expected, Limits, PAGE_BYTES};
+use longsync_connect::rpc::Outgoing;
+use longsync_connect::rpc::{self, Answers, Retried, Rpc};
 
 /// A call that is about to be made.
 pub(super) struct Calling<'a> {
@@ -45,6 +47,27 @@ macro_rules! request {
             $($field: $value),*
         }
     };
+}
+
+/// The four answers have these fields in common; what else they have is added where they come.
+macro_rules! common_of {
+    ($($message:ident),*) => {
+        $(impl From<$message> for Answer {
+            fn from(answer: $message) -> Self {
+                let $message { message, timing, payload, .. } = answer;
+                Self { message, timing, payload, ..Self::default() }
+            }
+        })*
+    };
+}
+
+common_of!(LongSyncResponse, LongSyncStreamResponse, LongSyncExchangeResponse);
+
+impl From<LongSyncCollectResponse> for Answer {
+    fn from(answer: LongSyncCollectResponse) -> Self {
+        let LongSyncCollectResponse { message, timing, payload, count, .. } = answer;
+        Self { message, timing, payload, count: Some(count), ..Self::default() }
+    }
 }
 
 impl Calling<'_> {
@@ -72,22 +95,8 @@ impl Calling<'_> {
     ) -> Result<(), Status> {
         let plan = self.plan;
         let body = || rpc::whole(&request!(plan, LongSyncRequest {}));
-        let mut answers = self.begin(credit, "LongSync", Expected::One, body).await?;
-        if let Some(answer) = answers.next::<LongSyncResponse>().await? {
-            kept.keep(Answer {
-                message: answer.message,
-                timing: answer.timing,
-                payload: answer.payload,
-                service_time: self.since(self.stamps.sent()),
-                is_comparable: true,
-                ..Answer::default()
-            })
-            .await?;
-            let ended = answers.next::<LongSyncResponse>().await;
-            kept.done(self.until_done());
-            ended?;
-        }
-        Ok(())
+        let answers = self.begin(credit, "LongSync", Expected::One, body).await?;
+        self.only::<LongSyncResponse>(answers, kept).await
     }
 
     async fn stream(
@@ -102,13 +111,10 @@ impl Calling<'_> {
         let mut is_first = true;
         while let Some(answer) = answers.next::<LongSyncStreamResponse>().await? {
             kept.keep(Answer {
-                message: answer.message,
-                timing: answer.timing,
-                payload: answer.payload,
                 number: Some(answer.index.into()),
                 service_time: self.since(self.stamps.sent()),
                 is_comparable: std::mem::take(&mut is_first),
-                ..Answer::default()
+                ..answer.into()
             })
             .await?;
         }
@@ -124,23 +130,8 @@ impl Calling<'_> {
             let (plan, ids) = (self.plan.clone(), self.ids());
             rpc::open(ids.map(move |id| request!(plan, LongSyncCollectRequest { id: id })))
         };
-        let mut answers = self.begin(credit, "LongSyncCollect", Expected::One, body).await?;
-        if let Some(answer) = answers.next::<LongSyncCollectResponse>().await? {
-            kept.keep(Answer {
-                message: answer.message,
-                timing: answer.timing,
-                payload: answer.payload,
-                count: Some(answer.count),
-                service_time: self.since(self.stamps.sent()),
-                is_comparable: true,
-                ..Answer::default()
-            })
-            .await?;
-            let ended = answers.next::<LongSyncCollectResponse>().await;
-            kept.done(self.until_done());
-            ended?;
-        }
-        Ok(())
+        let answers = self.begin(credit, "LongSyncCollect", Expected::One, body).await?;
+        self.only::<LongSyncCollectResponse>(answers, kept).await
     }
 
     async fn exchange(
@@ -150,9 +141,6 @@ impl Calling<'_> {
     ) -> Result<(), Status> {
         // When each request was taken by HTTP/2, which asks for one only when it has window to send it.
         let sent: Arc<Mutex<Vec<Instant>>> = Arc::default();
-        let lock = |sent: &Mutex<Vec<Instant>>, index: usize| {
-            sent.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied()
-        };
         let body = || {
             let (plan, timer) = (self.plan.clone(), self.connections.timer().clone());
             let (sent, ids) = (Arc::clone(&sent), self.ids());
@@ -169,7 +157,9 @@ impl Calling<'_> {
         let mut answers = self.begin(credit, "LongSyncExchange", matched, body).await?;
         let mut answered = HashSet::new();
         while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
-            let sent = usize::try_from(answer.id).ok().and_then(|index| lock(&sent, index));
+            let sent = usize::try_from(answer.id).ok().and_then(|index| {
+                sent.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied()
+            });
             if sent.is_none() {
                 return Err(rpc::answered_unsent(answer.id));
             }
@@ -177,16 +167,29 @@ impl Calling<'_> {
                 return Err(rpc::answered_twice(answer.id));
             }
             kept.keep(Answer {
-                message: answer.message,
-                timing: answer.timing,
-                payload: answer.payload,
                 number: Some(answer.id),
                 is_comparable: answer.failure.is_none(),
-                failure: answer.failure,
+                failure: answer.failure.clone(),
                 service_time: self.since(sent),
-                ..Answer::default()
+                ..answer.into()
             })
             .await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the answer of a call that has one.
+    async fn only<M: Message + Default + Into<Answer>>(
+        &self,
+        mut answers: Answers,
+        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
+    ) -> Result<(), Status> {
+        if let Some(answer) = answers.next::<M>().await? {
+            let service_time = self.since(self.stamps.sent());
+            kept.keep(Answer { service_time, is_comparable: true, ..answer.into() }).await?;
+            let ended = answers.next::<M>().await;
+            kept.done(self.until_done());
+            ended?;
         }
         Ok(())
     }
@@ -200,10 +203,10 @@ impl Calling<'_> {
     ) -> Result<Answers, Status> {
         let Self { plan, due, connections, stamps, retried } = *self;
         let limits =
-            Limits { message_bytes: plan.most_answer_bytes(), expected, page_bytes: PAGE_BYTES };
+            Limits { message_bytes: plan.answer_bytes(), expected, page_bytes: PAGE_BYTES };
         let request = || -> (Request<()>, Outgoing) {
             let left = due.map(|due| due.saturating_duration_since(connections.timer().now()));
-            (rpc::head(plan.target.origin(), name, &plan.metadata, left), body())
+            (rpc::head(plan.target.origin(), rpc::path(name), &plan.metadata, left), body())
         };
         Rpc { connections, stamps, retried, limits }.begin(credit, request).await
     }
@@ -227,14 +230,5 @@ impl Calling<'_> {
             (Some(sent), Some(done)) => done.saturating_duration_since(sent),
             (sent, _) => self.since(sent),
         }
-    }
-}
-
-impl SinglePlan {
-    /// How many bytes an answer may have: what was asked for, and room for all else.
-    fn most_answer_bytes(&self) -> usize {
-        let echoed = if self.echo_payload { self.payload.len() } else { 0 };
-        let asked = echoed.max(self.response_bytes as usize);
-        self.max_answer_bytes.unwrap_or_else(|| ANSWER_BYTES.saturating_add(asked))
     }
 }

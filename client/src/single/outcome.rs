@@ -7,9 +7,9 @@ use longsync::v1::{Failure, Timing};
 use tonic::{Code, Status};
 
 use crate::single::plan::{Kind, SinglePlan};
-use crate::status;
-use crate::target::Target;
-use crate::timing::plausible;
+use longsync_connect::Target;
+use longsync_connect::status;
+use longsync_connect::timing::plausible;
 
 /// One answer.
 #[derive(Debug, Clone, Default)]

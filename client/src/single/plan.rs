@@ -4,12 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use longsync_connect::Target;
+use longsync_connect::answer::room_for;
+use longsync_connect::request::{Asked, NotARequest, check_headers};
+use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
-use crate::target::Target;
-
-/// The kind of an RPC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+/// The kind of an RPC. gRPC has no others: exhaustive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `LongSync`: one request, one answer.
     Unary,
@@ -58,42 +60,62 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What to call, and how.
+/// What to call, and how: values that agree with one another. Made by [`SinglePlan::builder`].
 #[derive(Debug, Clone)]
 pub struct SinglePlan {
-    /// The kind of RPC.
-    pub kind: Kind,
-    /// Whom to call.
-    pub target: Target,
-    /// The delay to ask for; [`None`] leaves it to the server.
-    pub delay: Option<Duration>,
-    /// The behavior to ask for; empty leaves it to the server.
-    pub behavior: String,
-    /// How long the call may take.
-    pub deadline: Option<Duration>,
-    /// How many answers of a stream, how many requests of a collect or an exchange.
-    pub count: Option<u32>,
-    /// The payload of each request.
-    pub payload: Bytes,
-    /// Whether answers carry it back.
-    pub echo_payload: bool,
-    /// How many bytes of payload answers carry instead.
-    pub response_bytes: u32,
-    /// The name of the call.
-    pub call_id: String,
-    /// What goes into the request's headers.
-    pub metadata: MetadataMap,
-    /// How many bytes an answer may have; [`None`]: 4 MiB beside the payload that was asked for.
-    pub max_answer_bytes: Option<usize>,
-    /// How many answers are kept for the report.
-    pub most_kept: usize,
+    pub(super) kind: Kind,
+    pub(super) target: Target,
+    pub(super) delay: Option<Duration>,
+    pub(super) behavior: String,
+    pub(super) deadline: Option<Duration>,
+    pub(super) count: Option<u32>,
+    pub(super) payload: Bytes,
+    pub(super) echo_payload: bool,
+    pub(super) response_bytes: u32,
+    pub(super) call_id: String,
+    pub(super) metadata: MetadataMap,
+    pub(super) max_answer_bytes: Option<usize>,
+    pub(super) most_kept: usize,
 }
+
+/// A plan that is not checked yet.
+#[derive(Debug, Clone)]
+#[must_use = "it is `build` that makes a plan"]
+pub struct SinglePlanBuilder(SinglePlan);
+
+/// Why a call cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotACall {
+    /// A unary call has one request and one answer.
+    #[error("a count is for stream, collect and exchange: a unary call is one of each")]
+    CountOfUnary,
+    /// It has its deadline twice.
+    #[error("a deadline is sent as grpc-timeout: give one of the two")]
+    DeadlineTwice,
+    /// gRPC itself has another value for this header.
+    #[error("gRPC itself sets `{name}`: give headers of other names")]
+    Reserved {
+        /// The header's name.
+        name: String,
+    },
+    /// The deadline is one that clocks and headers do not hold.
+    #[error("the deadline is longer than 365 days: make it shorter")]
+    TooLong,
+    /// Every server would refuse the request.
+    #[error(transparent)]
+    Request(#[from] NotARequest),
+}
+
+/// Headers that are gRPC's own, and would be replaced without a word.
+const RESERVED: [&str; 5] =
+    ["content-type", "te", "grpc-status", "grpc-message", "grpc-message-type"];
 
 impl SinglePlan {
     /// Leaves everything to the server: no deadline, no payload, no call id, no headers. All answers
     /// are kept.
-    pub fn new(kind: Kind, target: Target) -> Self {
-        Self {
+    pub fn builder(kind: Kind, target: Target) -> SinglePlanBuilder {
+        SinglePlanBuilder(Self {
             kind,
             target,
             delay: None,
@@ -107,6 +129,157 @@ impl SinglePlan {
             metadata: MetadataMap::new(),
             max_answer_bytes: None,
             most_kept: usize::MAX,
+        })
+    }
+
+    /// How many bytes an answer may have: what was asked for, and room for all else.
+    pub(super) fn answer_bytes(&self) -> usize {
+        let room = || room_for(&self.payload, self.echo_payload, self.response_bytes);
+        self.max_answer_bytes.unwrap_or_else(room)
+    }
+}
+
+impl SinglePlanBuilder {
+    /// The delay to ask for, instead of leaving it to the server.
+    pub fn delay(self, delay: Duration) -> Self {
+        Self(SinglePlan { delay: Some(delay), ..self.0 })
+    }
+
+    /// The behavior to ask for; empty leaves it to the server.
+    pub fn behavior(self, behavior: impl Into<String>) -> Self {
+        Self(SinglePlan { behavior: behavior.into(), ..self.0 })
+    }
+
+    /// How long the call may take.
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self(SinglePlan { deadline: Some(deadline), ..self.0 })
+    }
+
+    /// How many answers of a stream, how many requests of a collect or an exchange, instead of 1.
+    pub fn count(self, count: u32) -> Self {
+        Self(SinglePlan { count: Some(count), ..self.0 })
+    }
+
+    /// The payload of each request.
+    pub fn payload(self, payload: impl Into<Bytes>) -> Self {
+        Self(SinglePlan { payload: payload.into(), ..self.0 })
+    }
+
+    /// Whether answers carry it back.
+    pub fn echo_payload(self, echo_payload: bool) -> Self {
+        Self(SinglePlan { echo_payload, ..self.0 })
+    }
+
+    /// How many bytes of payload answers carry instead.
+    pub fn response_bytes(self, response_bytes: u32) -> Self {
+        Self(SinglePlan { response_bytes, ..self.0 })
+    }
+
+    /// The name of the call.
+    pub fn call_id(self, call_id: impl Into<String>) -> Self {
+        Self(SinglePlan { call_id: call_id.into(), ..self.0 })
+    }
+
+    /// What goes into the request's headers.
+    pub fn metadata(self, metadata: MetadataMap) -> Self {
+        Self(SinglePlan { metadata, ..self.0 })
+    }
+
+    /// How many bytes an answer may have, instead of 4 MiB beside the payload that was asked for.
+    pub fn max_answer_bytes(self, bytes: usize) -> Self {
+        Self(SinglePlan { max_answer_bytes: Some(bytes), ..self.0 })
+    }
+
+    /// How many answers are kept for the report, instead of all.
+    pub fn most_kept(self, most_kept: usize) -> Self {
+        Self(SinglePlan { most_kept, ..self.0 })
+    }
+
+    /// The plan.
+    ///
+    /// # Errors
+    /// When it contradicts itself, or every server would refuse its requests.
+    pub fn build(self) -> Result<SinglePlan, NotACall> {
+        let plan = self.0;
+        if !plan.kind.takes_count() && plan.count.is_some() {
+            return Err(NotACall::CountOfUnary);
+        }
+        if let Some(name) = RESERVED.into_iter().find(|name| plan.metadata.contains_key(*name)) {
+            return Err(NotACall::Reserved { name: name.to_owned() });
+        }
+        if plan.deadline.is_some() && plan.metadata.contains_key("grpc-timeout") {
+            return Err(NotACall::DeadlineTwice);
+        }
+        if plan.deadline > Some(LONGEST) {
+            return Err(NotACall::TooLong);
+        }
+        let asked = Asked {
+            delay: plan.delay,
+            behavior: &plan.behavior,
+            echo_payload: plan.echo_payload,
+            response_bytes: plan.response_bytes,
+        };
+        asked.check()?;
+        check_headers(&plan.metadata)?;
+        Ok(plan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn plan(kind: Kind) -> SinglePlanBuilder {
+        SinglePlan::builder(kind, "http://127.0.0.1:9000".parse().unwrap())
+    }
+
+    fn refused(builder: SinglePlanBuilder) -> NotACall {
+        builder.build().unwrap_err()
+    }
+
+    fn headers(name: &'static str) -> MetadataMap {
+        let mut metadata = MetadataMap::new();
+        metadata.insert(name, "1S".parse().unwrap());
+        metadata
+    }
+
+    #[test]
+    fn only_streams_have_a_count() {
+        assert_eq!(refused(plan(Kind::Unary).count(1)), NotACall::CountOfUnary);
+        for kind in [Kind::Stream, Kind::Collect, Kind::Exchange] {
+            assert!(plan(kind).count(0).build().is_ok());
+        }
+    }
+
+    #[test]
+    fn headers_that_grpc_sets_are_not_given() {
+        for name in RESERVED {
+            let refused = refused(plan(Kind::Unary).metadata(headers(name)));
+            assert_eq!(refused, NotACall::Reserved { name: name.to_owned() });
+        }
+        let timeout = plan(Kind::Unary).metadata(headers("grpc-timeout"));
+        assert!(timeout.clone().build().is_ok());
+        assert_eq!(refused(timeout.deadline(SECOND)), NotACall::DeadlineTwice);
+        assert_eq!(refused(plan(Kind::Unary).deadline(Duration::MAX)), NotACall::TooLong);
+    }
+
+    #[test]
+    fn what_every_server_refuses_is_refused_here() {
+        for (builder, why) in [
+            (plan(Kind::Stream).delay(SECOND).behavior("1s"), NotARequest::DelayAndBehavior),
+            (
+                plan(Kind::Unary).echo_payload(true).response_bytes(1),
+                NotARequest::EchoAndResponseBytes,
+            ),
+            (plan(Kind::Unary).delay(Duration::MAX), NotARequest::Delay),
+            (
+                plan(Kind::Unary).metadata(headers("upgrade")),
+                NotARequest::OfConnection { name: "upgrade" },
+            ),
+        ] {
+            assert_eq!(refused(builder), NotACall::Request(why));
         }
     }
 }

@@ -7,12 +7,13 @@ use anstyle::{AnsiColor, Style};
 use longsync::v1::Timing;
 use tonic::Code;
 
-use crate::figures::{counted, rounded, rounded_signed};
-use crate::said::{is_unseen, shortened};
+use crate::figures::{rounded, rounded_signed};
 use crate::single::outcome::{Answer, Single, added_ns};
-use crate::status::{code_name, failure_name};
 use crate::table::table;
-use crate::timing::plausible;
+use longsync_connect::status::{code_name, failure_name};
+use longsync_connect::timing::plausible;
+use longsync_text::counted;
+use longsync_text::said::{is_unseen, shortened};
 
 /// How much of a message is shown; JSON has all.
 const MOST_CHARACTERS: usize = 2_000;

@@ -3,28 +3,31 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use longsync_client::single::{Answer, Kind, Single, SinglePlan, call};
+use longsync_client::single::{Answer, Kind, Single, SinglePlan, SinglePlanBuilder, call};
 use longsync_server::Limits;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
+use tonic::metadata::MetadataMap;
 
 use crate::harness::{TestServer, eventually, start};
 
 const KINDS: [Kind; 4] = [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange];
 
-fn plan(server: &TestServer, kind: Kind) -> SinglePlan {
-    SinglePlan::new(kind, server.target.clone())
+fn plan(server: &TestServer, kind: Kind) -> SinglePlanBuilder {
+    SinglePlan::builder(kind, server.target.clone())
 }
 
-async fn made(plan: &SinglePlan) -> Single {
-    call(plan, &CancellationToken::new(), async |_| {}).await.unwrap()
+async fn made(plan: &SinglePlanBuilder) -> Single {
+    let plan = plan.clone().build().unwrap();
+    call(&plan, &CancellationToken::new(), async |_| {}).await.unwrap()
 }
 
 /// The payload of its answer, as it was seen when it came.
-async fn payload_of(plan: &SinglePlan) -> Bytes {
+async fn payload_of(plan: &SinglePlanBuilder) -> Bytes {
     let mut payload = Bytes::new();
     let show = async |answer: &Answer| payload = answer.payload.clone();
-    let single = call(plan, &CancellationToken::new(), show).await.unwrap();
+    let plan = plan.clone().build().unwrap();
+    let single = call(&plan, &CancellationToken::new(), show).await.unwrap();
     assert_eq!(single.code(), Some(Code::Ok), "{:?}", single.status);
     payload
 }
@@ -48,11 +51,11 @@ async fn every_kind_is_answered_with_what_the_server_saw() {
 async fn count_is_answers_of_a_stream_and_requests_of_the_others() {
     let server = start(Limits::default());
     for (kind, answers) in [(Kind::Stream, 3), (Kind::Collect, 1), (Kind::Exchange, 3)] {
-        let single = made(&SinglePlan { count: Some(3), ..plan(&server, kind) }).await;
+        let single = made(&plan(&server, kind).count(3)).await;
         assert_eq!(single.answers.len(), answers, "{kind}");
         assert_eq!(single.answers[0].count, (kind == Kind::Collect).then_some(3), "{kind}");
     }
-    let none = made(&SinglePlan { count: Some(0), ..plan(&server, Kind::Stream) }).await;
+    let none = made(&plan(&server, Kind::Stream).count(0)).await;
     assert_eq!((none.code(), none.answers.len()), (Some(Code::Ok), 0));
 }
 
@@ -61,10 +64,9 @@ async fn payloads_come_back_as_they_were_asked_for() {
     let server = start(Limits::default());
     let payload = Bytes::from(vec![7; 3 * 1024 * 1024]);
     for kind in KINDS {
-        let echo =
-            SinglePlan { payload: payload.clone(), echo_payload: true, ..plan(&server, kind) };
+        let echo = plan(&server, kind).payload(payload.clone()).echo_payload(true);
         assert!(payload_of(&echo).await == payload, "{kind}");
-        let zeros = SinglePlan { response_bytes: 4 * 1024 * 1024, ..plan(&server, kind) };
+        let zeros = plan(&server, kind).response_bytes(4 * 1024 * 1024);
         assert_eq!(payload_of(&zeros).await.len(), 4 * 1024 * 1024, "{kind}");
         let kept = made(&zeros).await.answers.remove(0);
         assert_eq!((kept.payload.len(), kept.payload_bytes), (0, 4 * 1024 * 1024), "{kind}");
@@ -75,11 +77,8 @@ async fn payloads_come_back_as_they_were_asked_for() {
 async fn a_deadline_that_is_over_is_told_with_the_servers_account() {
     let server = start(Limits::default());
     for kind in KINDS {
-        let short = SinglePlan {
-            delay: Some(Duration::from_secs(60)),
-            deadline: Some(Duration::from_millis(50)),
-            ..plan(&server, kind)
-        };
+        let short =
+            plan(&server, kind).delay(Duration::from_secs(60)).deadline(Duration::from_millis(50));
         let single = made(&short).await;
         assert_eq!(single.code(), Some(Code::DeadlineExceeded), "{kind}");
         let took = single.connect + single.service_time.unwrap();
@@ -91,12 +90,12 @@ async fn a_deadline_that_is_over_is_told_with_the_servers_account() {
 async fn what_is_refused_names_the_status_and_brings_the_timing() {
     let server = start(Limits::default());
     for kind in [Kind::Unary, Kind::Stream, Kind::Collect] {
-        let wrong = SinglePlan { behavior: "hang(1%)".to_owned(), ..plan(&server, kind) };
+        let wrong = plan(&server, kind).behavior("hang(1%)".to_owned());
         let single = made(&wrong).await;
         assert_eq!(single.code(), Some(Code::InvalidArgument), "{kind}");
         assert!(single.failure_timing().is_some(), "{kind}");
     }
-    let wrong = SinglePlan { behavior: "hang(1%)".to_owned(), ..plan(&server, Kind::Exchange) };
+    let wrong = plan(&server, Kind::Exchange).behavior("hang(1%)".to_owned());
     let single = made(&wrong).await;
     assert_eq!(single.code(), Some(Code::Ok));
     assert_eq!(single.answers[0].failure.as_ref().unwrap().code, Code::InvalidArgument as i32);
@@ -105,10 +104,10 @@ async fn what_is_refused_names_the_status_and_brings_the_timing() {
 #[tokio::test]
 async fn metadata_goes_into_the_request() {
     let server = start(Limits::default());
-    let mut with_header = plan(&server, Kind::Unary);
-    with_header.metadata.insert("x-longsync-behavior", "1ms".parse().unwrap());
-    with_header.metadata.insert("grpc-previous-rpc-attempts", "2".parse().unwrap());
-    let single = made(&with_header).await;
+    let mut metadata = MetadataMap::new();
+    metadata.insert("x-longsync-behavior", "1ms".parse().unwrap());
+    metadata.insert("grpc-previous-rpc-attempts", "2".parse().unwrap());
+    let single = made(&plan(&server, Kind::Unary).metadata(metadata)).await;
     let timing = single.answers[0].timing.clone().unwrap();
     assert_eq!((timing.behavior.as_str(), timing.attempt), ("1ms", 3));
 }
@@ -117,11 +116,8 @@ async fn metadata_goes_into_the_request() {
 async fn an_interrupt_ends_the_call_and_keeps_its_answers() {
     let server = start(Limits::default());
     let interrupt = CancellationToken::new();
-    let slow = SinglePlan {
-        delay: Some(Duration::from_millis(100)),
-        count: Some(1_000),
-        ..plan(&server, Kind::Stream)
-    };
+    let slow = plan(&server, Kind::Stream).delay(Duration::from_millis(100)).count(1_000);
+    let slow = slow.build().unwrap();
     let single = call(&slow, &interrupt, async |_| interrupt.cancel()).await.unwrap();
     assert_eq!(single.code(), None);
     assert_eq!(single.answers.len(), 1);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
 use longsync::v1::long_sync_service_client::LongSyncServiceClient;
-use longsync_client::{Connection, Connections, Target};
+use longsync_connect::{Connection, Connections, Target};
 use longsync_server::{Config, Kind, Limits, Outcome, Worker, serve_connection};
 use longsync_timer::{Clock, Timer};
 use tokio::task::JoinSet;

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use longsync::v1::LongSyncExchangeResponse;
 use longsync::v1::long_sync_service_client::LongSyncServiceClient;
-use longsync_client::load::{self, LoadPlan, Schedule, Stop};
-use longsync_client::race::{self, Race, RacePlan, Way};
-use longsync_client::single::{Kind, Single, SinglePlan, call, to_json, to_text};
-use longsync_client::{Code, ConnectError, Connections};
+use longsync_client::race::{self, Race, RacePlanBuilder, Way};
+use longsync_client::single::{
+    Kind, Single, SinglePlan, SinglePlanBuilder, call, to_json, to_text,
+};
+use longsync_connect::answer::{Expected, Limits};
+use longsync_connect::rpc::{self, Retried, Rpc};
+use longsync_connect::{Code, ConnectError, Connections, Stamps};
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
+use tonic::metadata::MetadataMap;
 
-use crate::harness::race_plan;
+use crate::harness::{loaded, race_plan};
 use crate::peer::{DATA, Peer, answer, done, frame, goaway, head, message, reset};
 
 const MAX_CONCURRENT_STREAMS: u16 = 3;
@@ -54,12 +58,14 @@ async fn refusing(how: Refusing, requests: usize) -> Peer {
     .await
 }
 
-async fn raced(plan: &RacePlan) -> Race {
-    race::run(plan, &CancellationToken::new(), &race::Progress::default()).await.unwrap()
+async fn raced(plan: &RacePlanBuilder) -> Race {
+    race::run(&plan.clone().build().unwrap(), &CancellationToken::new(), &race::Progress::default())
+        .await
+        .unwrap()
 }
 
-async fn called(plan: &SinglePlan) -> Result<Single, ConnectError> {
-    call(plan, &CancellationToken::new(), async |_| {}).await
+async fn called(plan: &SinglePlanBuilder) -> Result<Single, ConnectError> {
+    call(&plan.clone().build().unwrap(), &CancellationToken::new(), async |_| {}).await
 }
 
 #[tokio::test]
@@ -123,7 +129,7 @@ async fn a_call_is_made_again_once_and_says_so() {
             Ok(())
         })
         .await;
-        let single = called(&SinglePlan::new(kind, peer.target.clone())).await.unwrap();
+        let single = called(&SinglePlan::builder(kind, peer.target.clone())).await.unwrap();
         assert_eq!(single.code(), Some(Code::Ok), "{kind}: {:?}", single.status);
         assert_eq!((single.answers.len(), peer.accepted()), (1, 2));
         let note = "refused before the server looked at it (RST_STREAM REFUSED_STREAM)";
@@ -153,7 +159,7 @@ async fn a_call_that_could_not_be_sent_again_does_not_say_that_it_was() {
     ];
     for kind in [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange] {
         let peer = refusing_and_gone().await;
-        let single = called(&SinglePlan::new(kind, peer.target.clone())).await.unwrap();
+        let single = called(&SinglePlan::builder(kind, peer.target.clone())).await.unwrap();
         let status = single.status.as_ref().unwrap();
         assert_eq!((status.code(), &single.refusal), (Code::Unavailable, &None));
         assert!(words.iter().all(|words| status.message().contains(words)), "{status}");
@@ -181,8 +187,8 @@ async fn a_deadline_that_was_over_before_a_call_was_sent_again_names_its_refusal
         wire.hold().await
     })
     .await;
-    let deadline = Some(Duration::from_millis(100));
-    let plan = SinglePlan { deadline, ..SinglePlan::new(Kind::Unary, peer.target.clone()) };
+    let deadline = Duration::from_millis(100);
+    let plan = SinglePlan::builder(Kind::Unary, peer.target.clone()).deadline(deadline);
     let single = called(&plan).await.unwrap();
     let status = single.status.unwrap();
     assert_eq!((status.code(), single.refusal), (Code::DeadlineExceeded, None));
@@ -192,25 +198,31 @@ async fn a_deadline_that_was_over_before_a_call_was_sent_again_names_its_refusal
 #[tokio::test]
 async fn a_request_that_http2_has_no_form_for_is_not_tried_elsewhere() {
     let peer = Peer::answering(|stream| answer(stream, &done())).await;
-    for name in ["connection", "upgrade", "keep-alive", "transfer-encoding", "proxy-connection"] {
-        let mut plan = SinglePlan::new(Kind::Unary, peer.target.clone());
-        plan.metadata.insert(name, "close".parse().unwrap());
-        let before = peer.accepted();
-        let status = called(&plan).await.unwrap().status.unwrap();
-        assert_eq!((status.code(), peer.accepted() - before), (Code::Internal, 1), "{status}");
-        assert!(status.message().contains("HTTP/2 has no form for this request"), "{status}");
-    }
-    // Those beside it on the connection go on.
     let connections = Connections::new(peer.target.clone(), Timer::new(Clock::Monotonic));
-    for is_fine in [true, false, true] {
+    let origin = || connections.target().origin();
+    // Those before and after it on the connection go on.
+    for header in [None, Some("connection"), Some("upgrade"), Some("keep-alive"), None] {
         let mut request = tonic::Request::new(longsync::v1::LongSyncRequest::default());
-        if !is_fine {
-            request.metadata_mut().insert("connection", "close".parse().unwrap());
+        let mut metadata = MetadataMap::new();
+        if let Some(name) = header {
+            metadata.insert(name, "close".parse().unwrap());
         }
+        *request.metadata_mut() = metadata.clone();
         let credit = connections.credit().await.unwrap();
-        let origin = connections.target().origin();
-        let answered = LongSyncServiceClient::with_origin(credit, origin).long_sync(request).await;
-        assert_eq!(answered.is_ok(), is_fine, "{answered:?}");
+        let answered =
+            LongSyncServiceClient::with_origin(credit, origin()).long_sync(request).await;
+        assert_eq!(answered.is_ok(), header.is_none(), "{answered:?}");
+
+        let (stamps, retried) = (Stamps::default(), Retried::default());
+        let limits = Limits { message_bytes: 1_000, expected: Expected::One, page_bytes: 0 };
+        let rpc = Rpc { connections: &connections, stamps: &stamps, retried: &retried, limits };
+        let request = || {
+            let head = rpc::head(origin(), rpc::path("LongSync"), &metadata, None);
+            (head, rpc::whole(&longsync::v1::LongSyncRequest::default()))
+        };
+        let begun = rpc.begin(connections.credit().await.unwrap(), request).await;
+        let code = begun.err().map(|status| status.code());
+        assert_eq!(code, header.map(|_| Code::Internal));
     }
     assert_eq!(connections.opened(), 1);
 }
@@ -224,7 +236,7 @@ async fn a_second_refusal_ends_the_call_with_the_code_of_its_goaway() {
         wire.hold().await
     })
     .await;
-    let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+    let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
     let status = single.status.unwrap();
     assert_eq!((status.code(), peer.accepted()), (Code::Unavailable, 2));
     assert!(status.message().contains("GOAWAY ENHANCE_YOUR_CALM, `too_many_pings"), "{status}");
@@ -245,7 +257,7 @@ async fn a_call_whose_answer_had_begun_is_not_made_again() {
             }
         })
         .await;
-        let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+        let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
         assert_eq!((single.code(), peer.accepted()), (Some(Code::Unavailable), 1));
         assert_eq!(single.refusal, None);
     }
@@ -258,7 +270,7 @@ async fn a_connection_that_was_lost_is_not_a_refusal() {
         wire.request().await.map(drop)
     })
     .await;
-    let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+    let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
     assert_eq!((single.code(), peer.accepted()), (Some(Code::Unavailable), 1));
     let said = single.status.unwrap().message().to_owned();
     assert!(said.contains("closed the connection before the call had ended"), "{said}");
@@ -277,7 +289,7 @@ async fn a_connection_that_was_closed_after_a_goaway_is_told_with_its_code() {
             wire.send(&goaway(stream, ENHANCE_YOUR_CALM, b"too_many_pings")).await
         })
         .await;
-        let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+        let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
         assert_eq!((single.code(), peer.accepted()), (Some(Code::Unavailable), 1));
         let said = single.status.unwrap().message().to_owned();
         assert!(said.ends_with("after GOAWAY ENHANCE_YOUR_CALM, `too_many_pings`"), "{said}");
@@ -288,9 +300,7 @@ async fn a_connection_that_was_closed_after_a_goaway_is_told_with_its_code() {
 async fn a_load_counts_refused_calls() {
     for how in [Refusing::Goaway, Refusing::Reset] {
         let peer = refusing(how, 3).await;
-        let plan = LoadPlan::new(peer.target.clone(), Schedule::AtOnce, Stop::after_calls(3));
-        let (interrupt, progress) = (CancellationToken::new(), load::Progress::default());
-        let recorder = load::run(&plan, &interrupt, &progress).await.unwrap().recorder;
+        let recorder = loaded(&peer.target, 3).await.recorder;
         assert_eq!((recorder.ended_with(Code::Ok), recorder.refused()), (1, 2), "{how:?}");
         assert_eq!(recorder.ended_with(Code::Unavailable), 2);
     }
@@ -310,7 +320,7 @@ async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
         Ok(())
     })
     .await;
-    let single = called(&SinglePlan::new(Kind::Unary, peer.target.clone())).await.unwrap();
+    let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
     // The GOAWAY may come with the settings or after the call.
     assert_eq!((single.code(), peer.accepted()), (Some(Code::Ok), 2), "{:?}", single.status);
 }
@@ -323,7 +333,7 @@ async fn why_a_server_takes_no_calls_is_said() {
         wire.hold().await
     })
     .await;
-    let why = called(&SinglePlan::new(Kind::Unary, gone.target.clone())).await.unwrap_err();
+    let why = called(&SinglePlan::builder(Kind::Unary, gone.target.clone())).await.unwrap_err();
     assert!(why.to_string().contains("GOAWAY INTERNAL_ERROR came before any call"), "{why}");
     let unasked = Peer::start(|mut wire, _| async move {
         let unasked = [&crate::peer::settings_frame(&[])[..], &answer(1, &done())].concat();
@@ -331,7 +341,7 @@ async fn why_a_server_takes_no_calls_is_said() {
         wire.hold().await
     })
     .await;
-    let why = called(&SinglePlan::new(Kind::Unary, unasked.target.clone())).await.unwrap_err();
+    let why = called(&SinglePlan::builder(Kind::Unary, unasked.target.clone())).await.unwrap_err();
     assert!(why.to_string().contains("broke the rules of HTTP/2: PROTOCOL_ERROR"), "{why}");
 }
 
@@ -356,23 +366,20 @@ async fn holding_back(then: Option<u32>) -> Peer {
 #[tokio::test]
 async fn a_server_that_allows_no_calls_yet_is_waited_for() {
     let peer = holding_back(Some(10)).await;
-    for deadline in [None, Some(Duration::from_secs(10))] {
-        let plan = SinglePlan { deadline, ..SinglePlan::new(Kind::Unary, peer.target.clone()) };
+    let plan = SinglePlan::builder(Kind::Unary, peer.target.clone());
+    for plan in [plan.clone(), plan.deadline(Duration::from_secs(10))] {
         assert_eq!(called(&plan).await.unwrap().code(), Some(Code::Ok));
     }
     let race = raced(&race_plan(Some(&peer.target), 3, &[Way::Tasks])).await;
     assert_eq!(race.runs[0].answered(), 3);
-    let plan = LoadPlan::new(peer.target.clone(), Schedule::AtOnce, Stop::after_calls(3));
-    let (interrupt, progress) = (CancellationToken::new(), load::Progress::default());
-    let load = load::run(&plan, &interrupt, &progress).await.unwrap();
-    assert_eq!(load.recorder.ended_with(Code::Ok), 3);
+    assert_eq!(loaded(&peer.target, 3).await.recorder.ended_with(Code::Ok), 3);
 }
 
 #[tokio::test]
 async fn a_server_that_never_allows_calls_is_waited_for_until_the_deadline() {
     let peer = holding_back(None).await;
-    let deadline = Some(Duration::from_millis(100));
-    let plan = SinglePlan { deadline, ..SinglePlan::new(Kind::Unary, peer.target.clone()) };
+    let deadline = Duration::from_millis(100);
+    let plan = SinglePlan::builder(Kind::Unary, peer.target.clone()).deadline(deadline);
     let status = called(&plan).await.unwrap().status.unwrap();
     assert_eq!(status.code(), Code::DeadlineExceeded);
     assert!(status.message().contains("MAX_CONCURRENT_STREAMS is 0"), "{status}");

@@ -1,13 +1,16 @@
 //! Servers to call, and races to run.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use longsync_client::Target;
-use longsync_client::race::{Delays, Protocol, RacePlan, ThreadConnections, Way};
+use longsync::v1::LongSyncRequest;
+use longsync_client::race::{Delays, RacePlan, RacePlanBuilder, Way};
+use longsync_connect::Target;
+use longsync_load::{Load, LoadPlan, LongSync, Progress, Schedule, Stop};
 use longsync_server::{Behavior, Config, Limits, Server, Stats};
+use longsync_text::duration::LONGEST;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// A server of our own on a free port of loopback, until it is dropped.
 pub(crate) struct TestServer {
@@ -35,19 +38,22 @@ pub(crate) fn start(limits: Limits) -> TestServer {
 }
 
 /// A race without delays, over gRPC, with nothing that ends it early.
-pub(crate) fn race_plan(target: Option<&Target>, calls: usize, ways: &[Way]) -> RacePlan {
-    RacePlan {
-        calls: NonZeroUsize::new(calls).unwrap(),
-        delays: Delays::Constant(Duration::ZERO),
-        ways: ways.to_vec(),
-        target: target.cloned(),
-        protocol: Protocol::Grpc,
-        sequential_max: Duration::MAX,
-        thread_connections: ThreadConnections::Shared,
-        cancel_after: None,
-        spin: Duration::ZERO,
-        max_answer_bytes: None,
+pub(crate) fn race_plan(target: Option<&Target>, calls: usize, ways: &[Way]) -> RacePlanBuilder {
+    let plan = RacePlan::builder(calls, Delays::Constant(Duration::ZERO))
+        .ways(ways.iter().copied())
+        .sequential_max(LONGEST);
+    match target {
+        Some(target) => plan.target(target.clone()),
+        None => plan,
     }
+}
+
+/// The given number of calls at once by the load engine.
+pub(crate) async fn loaded(target: &Target, calls: u64) -> Load {
+    let sent = LongSync::new(&LongSyncRequest::default()).unwrap();
+    let stop = Stop::after_calls(calls);
+    let plan = LoadPlan::builder(target.clone(), sent, Schedule::AtOnce, stop).build().unwrap();
+    longsync_load::run(&plan, &CancellationToken::new(), &Progress::default()).await.unwrap()
 }
 
 /// Waits until `holds`, which something under way will make true; gives up after 10 s.

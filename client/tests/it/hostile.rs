@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use longsync::duration::to_proto;
 use longsync::v1::{LongSyncExchangeResponse, LongSyncResponse, LongSyncStreamResponse, Timing};
-use longsync_client::load::{self, LoadPlan, Schedule, Stop};
-use longsync_client::race::{self, End, Race, RacePlan, Way};
+use longsync_client::race::{self, End, Race, RacePlanBuilder, Way};
 use longsync_client::single::{
-    Answer as Answered, Kind, Single, SinglePlan, answer_line, call, to_json, to_text,
+    Answer as Answered, Kind, Single, SinglePlan, SinglePlanBuilder, answer_line, call, to_json,
+    to_text,
 };
-use longsync_client::{Code, Target, code_name};
+use longsync_connect::status::code_name;
+use longsync_connect::{Code, Target};
+use longsync_load::Load;
+use longsync_stats::StatusCode;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::race_plan;
+use crate::harness::{loaded, race_plan};
 use crate::peer::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PING, PUSH_PROMISE, Peer, answer,
     done, frame, goaway, head, headers, hpack, message, ok, only, page, reset, settings_frame,
@@ -21,19 +24,20 @@ use crate::peer::{
 /// A call that has not ended by then hangs.
 const SOON: Duration = Duration::from_secs(20);
 
-async fn called(plan: &SinglePlan) -> Single {
-    let interrupt = CancellationToken::new();
-    let calling = call(plan, &interrupt, async |_| {});
+async fn called(plan: &SinglePlanBuilder) -> Single {
+    let (plan, interrupt) = (plan.clone().build().unwrap(), CancellationToken::new());
+    let calling = call(&plan, &interrupt, async |_| {});
     tokio::time::timeout(SOON, calling).await.expect("the call ends").unwrap()
 }
 
-fn plan(target: &Target, kind: Kind) -> SinglePlan {
-    SinglePlan::new(kind, target.clone())
+fn plan(target: &Target, kind: Kind) -> SinglePlanBuilder {
+    SinglePlan::builder(kind, target.clone())
 }
 
-async fn raced(plan: &RacePlan) -> Race {
+async fn raced(plan: &RacePlanBuilder) -> Race {
+    let plan = plan.clone().build().unwrap();
     let (interrupt, progress) = (CancellationToken::new(), race::Progress::default());
-    let racing = race::run(plan, &interrupt, &progress);
+    let racing = race::run(&plan, &interrupt, &progress);
     tokio::time::timeout(SOON, racing).await.expect("the race ends").unwrap()
 }
 
@@ -47,11 +51,8 @@ async fn raced_once(target: &Target, way: Way) -> (String, String) {
     }
 }
 
-async fn loaded(target: &Target) -> load::Load {
-    let plan = LoadPlan::new(target.clone(), Schedule::AtOnce, Stop::after_calls(1));
-    let (interrupt, progress) = (CancellationToken::new(), load::Progress::default());
-    let loading = load::run(&plan, &interrupt, &progress);
-    tokio::time::timeout(SOON, loading).await.expect("the run ends").unwrap()
+async fn loaded_once(target: &Target) -> Load {
+    tokio::time::timeout(SOON, loaded(target, 1)).await.expect("the run ends")
 }
 
 /// What is said of an answer: the same code by all three, and by `call` and `race` the same sentence.
@@ -66,9 +67,9 @@ async fn said_of(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> (Co
         code == said.0 && (sentence == said.1 || sentence.contains("...")),
         "{sentence} {said:?}"
     );
-    let load = loaded(&peer.target).await;
+    let load = loaded_once(&peer.target).await;
     let statuses: Vec<_> = load.recorder.statuses().collect();
-    assert_eq!(statuses, [(status.code(), 1)], "{}", status.message());
+    assert_eq!(statuses, [(StatusCode::from(i32::from(status.code())), 1)], "{}", status.message());
     (status.code(), said.1)
 }
 
@@ -129,8 +130,7 @@ async fn details_that_cannot_be_read_are_dropped_and_joined_ones_read() {
     }
     // With a Timing of ours among them.
     let server = crate::harness::start(longsync_server::Limits::default());
-    let refused =
-        SinglePlan { behavior: "hang(1%)".to_owned(), ..plan(&server.target, Kind::Unary) };
+    let refused = plan(&server.target, Kind::Unary).behavior("hang(1%)".to_owned());
     let details = called(&refused).await.status.unwrap().details().to_vec();
     let peer = Peer::answering(move |stream| {
         use base64::Engine as _;
@@ -378,7 +378,7 @@ async fn a_stream_of_answers_has_an_end() {
     })
     .await;
     for kind in [Kind::Stream, Kind::Exchange] {
-        let many = SinglePlan { count: Some(1), ..plan(&peer.target, kind) };
+        let many = plan(&peer.target, kind).count(1);
         let single = called(&many).await;
         assert_eq!(single.code(), Some(Code::Internal), "{:?}", single.status);
         assert_eq!(single.answers.len(), 1, "those that came are there");
@@ -397,18 +397,18 @@ async fn an_answer_without_end_is_refused_before_it_is_held() {
         wire.hold().await
     })
     .await;
-    for (max_answer_bytes, response_bytes, most) in
-        [(None, 0, "4,194,304"), (None, 1_000, "4,195,304"), (Some(10), 1_000, "10")]
+    let stream = plan(&peer.target, Kind::Stream);
+    let larger = stream.clone().response_bytes(1_000);
+    for (limited, most) in
+        [(stream, "4,194,304"), (larger.clone(), "4,195,304"), (larger.max_answer_bytes(10), "10")]
     {
-        let limited =
-            SinglePlan { max_answer_bytes, response_bytes, ..plan(&peer.target, Kind::Stream) };
         let status = called(&limited).await.status.unwrap();
         assert_eq!(status.code(), Code::ResourceExhausted);
         assert!(status.message().contains(&format!("at most {most} are taken")), "{status}");
     }
     let (code, _) = raced_once(&peer.target, Way::Exchange).await;
     assert_eq!(code, "RESOURCE_EXHAUSTED");
-    let load = loaded(&peer.target).await;
+    let load = loaded_once(&peer.target).await;
     assert_eq!(load.recorder.ended_with(Code::ResourceExhausted), 1);
 }
 
@@ -419,7 +419,7 @@ async fn the_answers_that_came_are_kept_when_the_rest_is_missing() {
     let cut = Peer::answering(move |stream| answer(stream, &short)).await;
     let few = Peer::answering(move |stream| answer(stream, &two)).await;
     for (peer, words) in [(cut, "cut short"), (few, "after 2 of 3 answers")] {
-        let three = SinglePlan { count: Some(3), ..plan(&peer.target, Kind::Stream) };
+        let three = plan(&peer.target, Kind::Stream).count(3);
         let single = called(&three).await;
         assert_eq!((single.code(), single.answers.len()), (Some(Code::Internal), 2));
         assert!(single.status.as_ref().unwrap().message().contains(words), "{:?}", single.status);
@@ -440,7 +440,7 @@ async fn an_exchange_is_answered_for_what_was_sent_and_once() {
     {
         let data = answers_to(&ids);
         let peer = Peer::answering(move |stream| answer(stream, &data)).await;
-        let two = SinglePlan { count: Some(2), ..plan(&peer.target, Kind::Exchange) };
+        let two = plan(&peer.target, Kind::Exchange).count(2);
         let status = called(&two).await.status.unwrap();
         assert_eq!(status.code(), Code::Internal);
         assert!(status.message().contains(words), "{status}");
@@ -499,7 +499,7 @@ async fn how_an_exchange_ended_is_told_also_if_all_its_messages_were_answered() 
         assert_eq!(race.runs[0].answered(), answered, "{ids:?}: {:?}", race.runs[0].rows);
         let notes = notes_of(&race);
         assert!(notes.contains(words), "{ids:?}: {notes}");
-        let two = SinglePlan { count: Some(2), ..plan(&peer.target, Kind::Exchange) };
+        let two = plan(&peer.target, Kind::Exchange).count(2);
         let is_fine = words == "[]";
         assert_eq!(called(&two).await.code() == Some(Code::Ok), is_fine, "{ids:?}");
     }
@@ -511,13 +511,13 @@ async fn an_exchange_that_does_not_end_is_told_of() {
     let peer =
         Peer::answering(move |stream| [head(stream), frame(DATA, 0, stream, &data)].concat());
     let peer = peer.await;
-    let cancel_after = Some(Duration::from_millis(100));
-    let plan = RacePlan { cancel_after, ..race_plan(Some(&peer.target), 2, &[Way::Exchange]) };
+    let plan = race_plan(Some(&peer.target), 2, &[Way::Exchange]);
+    let plan = plan.cancel_after(Duration::from_millis(100));
     let notes = notes_of(&raced(&plan).await);
     assert!(notes.contains("1 stream had to be cancelled although all its messages"), "{notes}");
 
     let (interrupt, progress) = (CancellationToken::new(), race::Progress::default());
-    let plan = race_plan(Some(&peer.target), 2, &[Way::Exchange]);
+    let plan = race_plan(Some(&peer.target), 2, &[Way::Exchange]).build().unwrap();
     let interrupting = async {
         let both = [race::Reading { done: 2, in_flight: 0 }];
         crate::harness::eventually(|| progress.read() == both).await;
@@ -558,7 +558,7 @@ async fn waits_that_cannot_be_are_not_shown() {
         }
         let text = anstream::adapter::strip_str(&to_text(&single)).to_string();
         assert_eq!(text.contains(" 5ms "), is_shown, "{text}");
-        assert_eq!(loaded(&peer.target).await.recorder.added().count(), u64::from(is_shown));
+        assert_eq!(loaded_once(&peer.target).await.recorder.added().count(), u64::from(is_shown));
     }
 }
 
@@ -588,10 +588,10 @@ async fn nothing_that_a_server_says_acts() {
             .concat()
     })
     .await;
-    let two = SinglePlan { count: Some(2), ..plan(&peer.target, Kind::Exchange) };
+    let two = plan(&peer.target, Kind::Exchange).count(2);
     let mut lines = Vec::new();
     let show = async |answer: &Answered| lines.push(answer_line(answer));
-    let single = call(&two, &CancellationToken::new(), show).await.unwrap();
+    let single = call(&two.build().unwrap(), &CancellationToken::new(), show).await.unwrap();
     assert_eq!(single.status.as_ref().unwrap().message(), ACTS);
     assert!(
         lines[0].starts_with(r"0: \u{1b}[31mred\u{7}\r\n\u{7f}\u{9b}2J\u{202e}txt"),
@@ -665,8 +665,8 @@ async fn what_listens_there_is_named_by_its_first_words() {
         (b"\x1b]0;x\x07 and more than a frame's head", "not SETTINGS"),
     ] {
         let peer = Peer::start(move |mut wire, _| async move { wire.send(says).await }).await;
-        let why =
-            call(&plan(&peer.target, Kind::Unary), &CancellationToken::new(), async |_| {}).await;
+        let plan = plan(&peer.target, Kind::Unary).build().unwrap();
+        let why = call(&plan, &CancellationToken::new(), async |_| {}).await;
         let why = why.unwrap_err().to_string();
         assert!(why.contains("does not speak the protocol") && why.contains(words), "{why}");
         assert!(!why.contains(char::is_control), "{why:?}");
@@ -680,7 +680,8 @@ async fn settings_that_cannot_be_are_a_broken_rule_of_http2() {
         wire.hold().await
     })
     .await;
-    let why = call(&plan(&peer.target, Kind::Unary), &CancellationToken::new(), async |_| {}).await;
+    let plan = plan(&peer.target, Kind::Unary).build().unwrap();
+    let why = call(&plan, &CancellationToken::new(), async |_| {}).await;
     let why = why.unwrap_err().to_string();
     assert!(why.contains("the server broke the rules of HTTP/2"), "{why}");
 }
@@ -694,11 +695,11 @@ async fn oversized_texts_are_not_kept() {
         [head(stream), frames.collect(), ok(stream)].concat()
     })
     .await;
-    let two = SinglePlan { count: Some(2), ..plan(&peer.target, Kind::Stream) };
+    let two = plan(&peer.target, Kind::Stream).count(2);
     let single = called(&two).await;
     assert_eq!((single.code(), single.answers.len()), (Some(Code::ResourceExhausted), 2));
     // Only what is kept counts.
-    let single = called(&SinglePlan { most_kept: 1, ..two }).await;
+    let single = called(&two.clone().most_kept(1)).await;
     assert_eq!((single.code(), single.answers.len()), (Some(Code::Ok), 1));
     assert_eq!(single.more_answers, 1);
     assert!(to_text(&single).contains("the call as a whole took"));
@@ -742,8 +743,8 @@ async fn any_frames_at_all_end_in_a_status() {
     .await;
     for number in 0..300 {
         let kind = [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange][number % 4];
-        let deadline = Some(Duration::from_millis(20));
-        let plan = SinglePlan { deadline, ..plan(&peer.target, kind) };
+        let deadline = Duration::from_millis(20);
+        let plan = plan(&peer.target, kind).deadline(deadline).build().unwrap();
         let interrupt = CancellationToken::new();
         let ended = call(&plan, &interrupt, async |_| {});
         // That there is no connection any more is an end as well.

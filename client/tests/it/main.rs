@@ -8,7 +8,6 @@ mod connections;
 mod goaway;
 mod harness;
 mod hostile;
-mod load;
 mod peer;
 mod race;
 mod report;

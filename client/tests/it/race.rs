@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use longsync_client::Target;
 use longsync_client::race::{
-    Delays, End, Progress, Protocol, Race, RaceError, RacePlan, Reading, ThreadConnections, Way,
-    run,
+    Delays, End, NotARace, Progress, Protocol, Race, RacePlanBuilder, Reading, ThreadConnections,
+    Way, run,
 };
+use longsync_connect::Target;
 use longsync_server::{Kind, Limits, Outcome};
 use tokio_util::sync::CancellationToken;
 
@@ -18,12 +18,18 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn plan(calls: usize, delay_ms: u64, ways: &[Way], target: Option<Target>) -> RacePlan {
-    RacePlan { delays: Delays::Constant(millis(delay_ms)), target, ..race_plan(None, calls, ways) }
+fn plan(calls: usize, delay_ms: u64, ways: &[Way], target: Option<Target>) -> RacePlanBuilder {
+    let plan = race_plan(None, calls, ways).delays(Delays::Constant(millis(delay_ms)));
+    match target {
+        Some(target) => plan.target(target),
+        None => plan,
+    }
 }
 
-async fn race(plan: &RacePlan) -> Race {
-    run(plan, &CancellationToken::new(), &Progress::default()).await.unwrap()
+async fn race(plan: &RacePlanBuilder) -> Race {
+    run(&plan.clone().build().unwrap(), &CancellationToken::new(), &Progress::default())
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -36,14 +42,14 @@ async fn every_way_has_all_its_calls_answered_and_none_early() {
 
 #[tokio::test]
 async fn spinning_waits_are_no_earlier() {
-    let spinning = RacePlan { spin: millis(1), ..plan(3, 5, &ALL, None) };
+    let spinning = plan(3, 5, &ALL, None).spin(millis(1));
     none_is_early(&race(&spinning).await);
 }
 
 fn none_is_early(race: &Race) {
     for run in &race.runs {
         for (index, row) in run.rows.iter().enumerate() {
-            let delay = race.plan.delays.of(index);
+            let delay = race.plan.delays().of(index);
             let End::Answered { done, waited } = row.end else { panic!("{}: {row:?}", run.way) };
             assert!(done >= row.sent.unwrap() + delay, "{}: {row:?}", run.way);
             assert!(waited.unwrap() >= delay, "{}: {row:?}", run.way);
@@ -54,7 +60,7 @@ fn none_is_early(race: &Race) {
 #[tokio::test]
 async fn jittered_delays_are_the_same_in_every_way_and_answers_overtake_one_another() {
     let delays = Delays::Jittered(millis(500));
-    let race = race(&RacePlan { delays, ..plan(8, 0, &ALL[1..], None) }).await;
+    let race = race(&plan(8, 0, &ALL[1..], None).delays(delays)).await;
     none_is_early(&race);
     let mut by_delay: Vec<_> = (0..8).collect();
     by_delay.sort_by_key(|index| delays.of(*index));
@@ -67,7 +73,7 @@ async fn jittered_delays_are_the_same_in_every_way_and_answers_overtake_one_anot
 
 #[tokio::test]
 async fn what_the_sequential_way_has_no_time_for_is_projected() {
-    let short = RacePlan { sequential_max: millis(250), ..plan(100, 50, &ALL[..1], None) };
+    let short = plan(100, 50, &ALL[..1], None).sequential_max(millis(250));
     let race = race(&short).await;
     let run = &race.runs[0];
     let made = run.answered();
@@ -82,7 +88,7 @@ async fn what_the_sequential_way_has_no_time_for_is_projected() {
 async fn over_http_each_call_has_a_connection_of_its_own() {
     let server = start(Limits::default());
     let target = Some(server.target.clone());
-    let http = RacePlan { protocol: Protocol::Http, ..plan(6, 100, &ALL[..3], target) };
+    let http = plan(6, 100, &ALL[..3], target).protocol(Protocol::Http);
     let race = race(&http).await;
     none_is_early(&race);
     assert_eq!(race.runs.iter().map(|run| run.connections).collect::<Vec<_>>(), [6, 6, 6]);
@@ -94,18 +100,17 @@ async fn over_http_each_call_has_a_connection_of_its_own() {
 async fn an_error_of_http_is_told_by_its_number_and_its_sentence() {
     let server = start(Limits { max_delay: millis(10), ..Limits::default() });
     let target = Some(server.target.clone());
-    let http = RacePlan { protocol: Protocol::Http, ..plan(2, 100, &ALL[2..3], target) };
+    let http = plan(2, 100, &ALL[2..3], target).protocol(Protocol::Http);
     let race = race(&http).await;
     let End::Failed { status, message, .. } = &race.runs[0].rows[0].end else { panic!("{race:?}") };
     assert_eq!(status, "HTTP 400");
     assert!(message.contains("ask for at most 10ms"), "{message}");
 }
 
-#[tokio::test]
-async fn an_exchange_over_http_is_refused() {
-    let http = RacePlan { protocol: Protocol::Http, ..plan(2, 10, &ALL, None) };
-    let refused = run(&http, &CancellationToken::new(), &Progress::default()).await;
-    assert!(matches!(refused, Err(RaceError::ExchangeOverHttp)), "{refused:?}");
+#[test]
+fn an_exchange_over_http_is_refused() {
+    let http = plan(2, 10, &ALL, None).protocol(Protocol::Http);
+    assert_eq!(http.build().unwrap_err(), NotARace::ExchangeOverHttp);
 }
 
 /// Of an error's body only the beginning is read, whether the rest is endless, missing or late.
@@ -123,7 +128,7 @@ async fn an_error_of_http_is_told_whatever_its_body_is() {
         (empty, false, "no body came"),
     ] {
         let target = Some(http1_server(answer, holds).await);
-        let http = RacePlan { protocol: Protocol::Http, ..plan(1, 0, &ALL[2..3], target) };
+        let http = plan(1, 0, &ALL[2..3], target).protocol(Protocol::Http);
         let race = race(&http).await;
         let End::Failed { status, message, .. } = &race.runs[0].rows[0].end else {
             panic!("{race:?}")
@@ -140,7 +145,7 @@ async fn an_answer_of_http_that_ends_too_early_was_cut_short() {
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nDo",
     ] {
         let target = Some(http1_server(answer.to_vec(), false).await);
-        let http = RacePlan { protocol: Protocol::Http, ..plan(1, 0, &ALL[2..3], target) };
+        let http = plan(1, 0, &ALL[2..3], target).protocol(Protocol::Http);
         let race = race(&http).await;
         let End::Failed { status, message, .. } = &race.runs[0].rows[0].end else {
             panic!("{race:?}")
@@ -156,7 +161,7 @@ async fn what_the_server_waited_is_found_in_any_of_its_timings() {
                    server-timing: edge, planned;dur=3, waited;dur=5\r\n\
                    content-length: 5\r\n\r\nDone!";
     let target = Some(http1_server(answer.to_vec(), false).await);
-    let http = RacePlan { protocol: Protocol::Http, ..plan(1, 0, &ALL[2..3], target) };
+    let http = plan(1, 0, &ALL[2..3], target).protocol(Protocol::Http);
     let End::Answered { waited, .. } = race(&http).await.runs[0].rows[0].end else { panic!() };
     assert_eq!(waited, Some(millis(5)));
 }
@@ -187,7 +192,7 @@ async fn http1_server(answer: Vec<u8>, holds: bool) -> Target {
 async fn a_race_over_http_needs_no_http2() {
     let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nDone!".to_vec();
     let target = Some(http1_server(answer, false).await);
-    let http = RacePlan { protocol: Protocol::Http, ..plan(3, 0, &ALL[..3], target) };
+    let http = plan(3, 0, &ALL[..3], target).protocol(Protocol::Http);
     let race = race(&http).await;
     for run in &race.runs {
         assert_eq!(run.answered(), 3, "{}: {:?}", run.way, run.rows);
@@ -214,10 +219,8 @@ async fn a_server_that_dies_between_ways_does_not_lose_what_was_measured() {
 
 #[tokio::test]
 async fn threads_may_have_connections_of_their_own() {
-    let own = RacePlan {
-        thread_connections: ThreadConnections::Own,
-        ..plan(5, 100, &[Way::Threads, Way::Tasks], None)
-    };
+    let own =
+        plan(5, 100, &[Way::Threads, Way::Tasks], None).thread_connections(ThreadConnections::Own);
     let race = race(&own).await;
     none_is_early(&race);
     assert_eq!(race.runs.iter().map(|run| run.connections).collect::<Vec<_>>(), [5, 1]);
@@ -229,8 +232,7 @@ async fn what_can_be_cancelled_ends_early_and_the_server_notices_every_call() {
     // Once with the server's counters at hand, once by its metrics.
     for target in [None, Some(server.target.clone())] {
         let is_remote = target.is_some();
-        let cancelled =
-            RacePlan { cancel_after: Some(millis(100)), ..plan(4, 1_000, &ALL, target) };
+        let cancelled = plan(4, 1_000, &ALL, target).cancel_after(millis(100));
         let race = race(&cancelled).await;
         for run in &race.runs {
             let view = run.server.unwrap();
@@ -253,7 +255,7 @@ async fn what_can_be_cancelled_ends_early_and_the_server_notices_every_call() {
 #[tokio::test]
 async fn a_way_that_does_not_fit_is_skipped_and_the_others_run() {
     let many = plan(1_000_000, 0, &[Way::Threads, Way::Sequential], None);
-    let many = RacePlan { sequential_max: millis(1), ..many };
+    let many = many.sequential_max(millis(1));
     let race = race(&many).await;
     assert!(race.runs[0].is_skipped());
     let why = race.runs[0].trouble.clone().unwrap();
@@ -265,7 +267,7 @@ async fn a_way_that_does_not_fit_is_skipped_and_the_others_run() {
 async fn progress_says_how_many_are_done_and_in_flight() {
     let server = start(Limits::default());
     let (progress, interrupt) = (Progress::default(), CancellationToken::new());
-    let plan = plan(3, 60_000, &[Way::Tasks], Some(server.target.clone()));
+    let plan = plan(3, 60_000, &[Way::Tasks], Some(server.target.clone())).build().unwrap();
     let watching = async {
         eventually(|| progress.read() == [Reading { done: 0, in_flight: 3 }]).await;
         interrupt.cancel();
@@ -316,7 +318,7 @@ async fn an_interrupt_ends_every_way_and_keeps_what_was_measured() {
     let server = start(Limits::default());
     for way in ALL {
         let interrupt = CancellationToken::new();
-        let plan = plan(4, 60_000, &[way], Some(server.target.clone()));
+        let plan = plan(4, 60_000, &[way], Some(server.target.clone())).build().unwrap();
         let waiting = async {
             eventually(|| server.stats.snapshot().calls_in_flight() > 0).await;
             interrupt.cancel();

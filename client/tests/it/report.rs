@@ -1,11 +1,10 @@
 //! What reports look like, from figures that are given.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use longsync_client::race::{
-    Cost, Delays, End, Protocol, Race, RacePlan, Row, ServerView, ThreadConnections, Way, WayRun,
-    to_json, to_svg, to_text,
+    Cost, Delays, End, Race, RacePlan, RacePlanBuilder, Row, ServerView, Way, WayRun, to_json,
+    to_svg, to_text,
 };
 
 fn millis(millis: u64) -> Duration {
@@ -35,21 +34,17 @@ fn way(way: Way, threads: usize, rows: Vec<Row>) -> WayRun {
 }
 
 fn race(runs: Vec<WayRun>) -> Race {
-    let calls = runs.iter().map(|run| run.rows.len()).max().unwrap_or_default();
-    let target: longsync_client::Target = "http://127.0.0.1:9000".parse().unwrap();
-    let plan = RacePlan {
-        calls: NonZeroUsize::new(calls).unwrap(),
-        delays: Delays::Constant(millis(100)),
-        ways: runs.iter().map(|run| run.way).collect(),
-        target: Some(target.clone()),
-        protocol: Protocol::Grpc,
-        sequential_max: Duration::from_secs(10),
-        thread_connections: ThreadConnections::Shared,
-        cancel_after: None,
-        spin: Duration::ZERO,
-        max_answer_bytes: None,
-    };
+    let target = "http://127.0.0.1:9000".parse().unwrap();
+    let plan = plan_of(&runs).build().unwrap();
     Race { plan, target, is_interrupted: false, runs }
+}
+
+fn plan_of(runs: &[WayRun]) -> RacePlanBuilder {
+    let calls = runs.iter().map(|run| run.rows.len()).max().unwrap_or_default();
+    let target = "http://127.0.0.1:9000".parse().unwrap();
+    RacePlan::builder(calls, Delays::Constant(millis(100)))
+        .target(target)
+        .ways(runs.iter().map(|run| run.way))
 }
 
 fn whole() -> Race {
@@ -64,7 +59,8 @@ fn jittered() -> Race {
         way(Way::Threads, 3, vec![answered(0, 112), answered(0, 73), answered(1, 137)]),
         way(Way::Exchange, 1, vec![answered(0, 112), answered(0, 73), answered(1, 136)]),
     ]);
-    jittered.plan.delays = Delays::Jittered(millis(100));
+    let delays = Delays::Jittered(millis(100));
+    jittered.plan = plan_of(&jittered.runs).delays(delays).build().unwrap();
     jittered
 }
 
@@ -94,7 +90,7 @@ fn with_cancellation() -> Race {
         way(Way::Tasks, 1, vec![cancelled(0, 51), cancelled(0, 51)]),
         way(Way::Exchange, 1, vec![cancelled(0, 51), cancelled(0, 51)]),
     ]);
-    race.plan.cancel_after = Some(millis(50));
+    race.plan = plan_of(&race.runs).cancel_after(millis(50)).build().unwrap();
     race.runs[0].server = Some(view(0, None));
     race.runs[1].server = Some(view(2, Some(millis(52))));
     race.runs[2].server = Some(view(1, None));
@@ -251,7 +247,7 @@ fn the_lesson_claims_only_what_its_figures_show() {
 
     let short = |delay, ways| {
         let mut race = race(ways);
-        race.plan.delays = Delays::Constant(delay);
+        race.plan = plan_of(&race.runs).delays(Delays::Constant(delay)).build().unwrap();
         race
     };
     let no_gain = || {
@@ -271,7 +267,7 @@ fn the_lesson_claims_only_what_its_figures_show() {
     insta::assert_snapshot!("lesson_no_delay_gain", lesson(&short(Duration::ZERO, gain)));
 
     let mut in_vain = whole();
-    in_vain.plan.cancel_after = Some(millis(500));
+    in_vain.plan = plan_of(&in_vain.runs).cancel_after(millis(500)).build().unwrap();
     insta::assert_snapshot!("lesson_cancelled_in_vain", lesson(&in_vain));
 }
 

@@ -1,7 +1,10 @@
-//! Which of the many futures of one task were woken.
+//! What a task needs that runs a whole connection: which of its many futures were woken, and how much
+//! it may read before the others have their turn. This crate knows neither time nor gRPC.
+//!
+//! ## Futures
 //!
 //! A task that polls many futures gives each a waker that is a number: when it is woken, the number
-//! goes into a queue, and the task takes out what there is. So none of them is a task of its own, and
+//! goes into a queue, and the task takes out the numbers that are there. So none of them is a task of its own, and
 //! none that still waits is looked at. What such a task polls, and in what order, is its own affair.
 //!
 //! ```
@@ -42,9 +45,32 @@
 //! # let mut cx = Context::from_waker(std::task::Waker::noop());
 //! # assert!(task.as_mut().poll(&mut cx).is_ready());
 //! ```
+//!
+//! ## Reading
+//!
+//! A connection that reads as long as there is something to read answers nothing meanwhile. A
+//! [`ReadBudget`] bounds what one turn of it reads:
+//!
+//! ```
+//! use std::task::{Context, Poll, Waker};
+//! use longsync_ready::ReadBudget;
+//!
+//! let mut cx = Context::from_waker(Waker::noop());
+//! let budget = ReadBudget::new(64 * 1024);
+//! assert!(budget.poll_left(&mut cx).is_ready());
+//! budget.spend(100_000);
+//! // The task is woken, so that it goes on in its next turn.
+//! assert!(budget.poll_left(&mut cx).is_pending());
+//! budget.refill();
+//! assert!(!budget.is_spent());
+//! ```
+
+mod budget;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
+
+pub use crate::budget::ReadBudget;
 
 /// The queue of one task.
 #[derive(Debug, Default)]

@@ -9,15 +9,16 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::{Body as _, Frame, SizeHint};
+use tonic::Status;
 use tonic::body::Body;
-use tonic::{Code, Status};
 
+use crate::body::batches::{Batches, Messages};
 use crate::body::piece::{PIECE_BYTES, Piece};
 use crate::body::rest::Lingering;
 use crate::body::room::Room;
 use crate::call::Call;
-use crate::call::refusal::{Cut, add_timing};
-use crate::shared::counters::{Kind, Outcome};
+use crate::call::ending::Ending;
+use crate::shared::counters::Kind;
 
 /// The answer's body: ends with the status of what cut the call, and tells the call how it ended.
 #[derive(Debug)]
@@ -38,8 +39,10 @@ pub(crate) struct AnswerBody {
 /// Where the chunks of an answer come from.
 #[derive(Debug)]
 enum Chunks {
-    /// A stream of messages, or the HTTP face.
+    /// The HTTP face.
     Body(Body),
+    /// A stream of messages.
+    Messages(Batches),
     /// There was but one, and after it comes OK.
     One,
     /// There are no more; only the end is to come, when the client's windows let it.
@@ -56,7 +59,7 @@ enum Chunks {
 #[derive(Debug)]
 struct End {
     trailers: HeaderMap,
-    outcome: Option<Outcome>,
+    ending: Ending,
 }
 
 type Polled = Poll<Option<Result<Frame<Piece>, Status>>>;
@@ -76,26 +79,20 @@ impl AnswerBody {
         response.map(|inner| Self { room, ..Self::new(Chunks::Body(inner), None) })
     }
 
-    /// The answer of a call, whose head may already be all of it.
-    pub(crate) fn of_call(mut response: Response<Body>, call: Arc<Call>) -> Response<Self> {
-        if call.kind() == Some(Kind::Http) {
-            call.finish(Outcome::Answered);
-        } else {
-            let outcome = read_outcome(response.headers_mut(), &call);
-            if let Some(outcome) = outcome {
-                call.finish(outcome);
-            }
-        }
+    /// The answer of a call over HTTP.
+    pub(crate) fn of_http(response: Response<Body>, call: Arc<Call>) -> Response<Self> {
+        call.finish(Ending::Answered);
         response.map(|inner| Self::new(Chunks::Body(inner), Some(call)))
+    }
+
+    /// The answer of a gRPC call that has these messages.
+    pub(crate) fn of_messages(messages: Messages, call: Arc<Call>) -> Response<Self> {
+        grpc(Self::new(Chunks::Messages(Batches::new(messages)), Some(call)))
     }
 
     /// The answer of a gRPC call that has one message, with its prefix.
     pub(crate) fn of_message(message: Bytes, call: Arc<Call>) -> Response<Self> {
-        let body = Self { rest: message, ..Self::new(Chunks::One, Some(call)) };
-        let mut response = Response::new(body);
-        let grpc = HeaderValue::from_static("application/grpc");
-        response.headers_mut().insert(header::CONTENT_TYPE, grpc);
-        response
+        grpc(Self { rest: message, ..Self::new(Chunks::One, Some(call)) })
     }
 
     /// Hands over an answer of one piece that no window can hold up: the piece takes the call with it.
@@ -103,10 +100,10 @@ impl AnswerBody {
     fn hand_over_whole(&mut self, call: Arc<Call>) -> Result<Piece, Arc<Call>> {
         let bytes = self.rest.len();
         let is_whole = matches!(self.chunks, Chunks::One) && (1..=PIECE_BYTES).contains(&bytes);
-        if !is_whole || !call.record().would_allow(bytes as u64) || call.why_cut().is_some() {
+        if !is_whole || !call.would_be_allowed(bytes as u64) || call.why_cut().is_some() {
             return Err(call);
         }
-        call.finish(Outcome::Answered);
+        call.finish(Ending::Answered);
         self.chunks = Chunks::Answered;
         Ok(Piece::last_of(call, mem::take(&mut self.rest)))
     }
@@ -126,15 +123,13 @@ impl AnswerBody {
     /// Ends the stream. A deadline must still reach a call whose data the client's windows hold up, so
     /// in doubt the end waits until those are encoded.
     fn poll_end(&mut self, end: End, call: &Call, cx: &Context<'_>) -> Polled {
-        if call.handed_over() > 0 && !call.record().allows(self.handed_over) {
+        if call.handed_over() > 0 && !call.is_allowed(self.handed_over) {
             self.chunks = Chunks::End(Box::new(end));
             call.wait_for_encoder(cx);
             return Poll::Pending;
         }
-        let End { trailers, outcome } = end;
-        if let Some(outcome) = outcome {
-            call.finish(outcome);
-        }
+        let End { trailers, ending } = end;
+        call.finish(ending);
         self.chunks = Chunks::Over;
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
@@ -142,9 +137,9 @@ impl AnswerBody {
     /// Ends the stream with the status of what cut the call. Behind data that the client's windows hold
     /// up it would not get out: then the stream is reset, after one turn in which what was handed over
     /// just now may go.
-    fn poll_cut(&mut self, cut: &Cut, call: &Call, cx: &Context<'_>) -> Polled {
+    fn poll_cut(&mut self, why: &Ending, call: &Call, cx: &Context<'_>) -> Polled {
         self.rest = Bytes::new();
-        if call.handed_over() > 0 && !call.record().allows(self.handed_over) {
+        if call.handed_over() > 0 && !call.is_allowed(self.handed_over) {
             if !matches!(self.chunks, Chunks::Cut) {
                 self.chunks = Chunks::Cut;
                 call.ask_for_last_words();
@@ -152,11 +147,8 @@ impl AnswerBody {
             }
             return Poll::Pending;
         }
-        let mut trailers = HeaderMap::with_capacity(3);
-        // It only fails for a message that no header can hold, and ours is percent-encoded.
-        let _ = cut.status(&call.timing_at_end()).add_header(&mut trailers);
         self.chunks = Chunks::Over;
-        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+        Poll::Ready(Some(Ok(Frame::trailers(call.trailers(why)))))
     }
 
     fn poll_plain(&mut self, cx: &mut Context<'_>) -> Polled {
@@ -164,7 +156,7 @@ impl AnswerBody {
             Chunks::Body(inner) => inner,
             Chunks::Answered => {
                 self.chunks = Chunks::Over;
-                return Poll::Ready(Some(Ok(Frame::trailers(ok()))));
+                return Poll::Ready(Some(Ok(Frame::trailers(Ending::ok()))));
             }
             _ => return Poll::Ready(None),
         };
@@ -188,77 +180,56 @@ impl AnswerBody {
     }
 
     fn poll_call(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> Polled {
-        if let Some(cut) = call.why_cut() {
-            return self.poll_cut(&cut, call, cx);
+        if let Some(why) = call.why_cut() {
+            return self.poll_cut(&why, call, cx);
         }
         if !self.rest.is_empty() {
             return self.poll_piece(call, cx);
         }
-        let inner = match &mut self.chunks {
-            Chunks::Body(inner) => inner,
+        let messages = match &mut self.chunks {
+            Chunks::Messages(messages) => messages,
             Chunks::One => {
-                let end = End { trailers: ok(), outcome: Some(Outcome::Answered) };
+                let end = End { trailers: Ending::ok(), ending: Ending::Answered };
                 return self.poll_end(end, call, cx);
             }
-            Chunks::End(end) => {
-                let End { trailers, outcome } = &mut **end;
-                let end = End { trailers: mem::take(trailers), outcome: *outcome };
-                return self.poll_end(end, call, cx);
+            Chunks::End(_) => {
+                let Chunks::End(end) = mem::replace(&mut self.chunks, Chunks::Over) else {
+                    return Poll::Ready(None);
+                };
+                return self.poll_end(*end, call, cx);
             }
-            Chunks::Cut | Chunks::Answered | Chunks::Over => return Poll::Ready(None),
+            Chunks::Body(_) | Chunks::Cut | Chunks::Answered | Chunks::Over => {
+                return Poll::Ready(None);
+            }
         };
         // What is made would only wait.
         if call.handed_over() as usize >= PIECE_BYTES {
             call.wait_for_encoder(cx);
             return Poll::Pending;
         }
-        let frame = ready!(Pin::new(inner).poll_frame(cx));
-        // Reading the request may have cut the call; tonic has words of its own for that.
-        if let Some(cut) = call.why_cut() {
-            return self.poll_cut(&cut, call, cx);
+        let next = ready!(messages.poll_next(cx));
+        // Reading the request may have cut the call.
+        if let Some(why) = call.why_cut() {
+            return self.poll_cut(&why, call, cx);
         }
-        match frame {
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(chunk) => {
-                    self.rest = chunk;
-                    self.poll_piece(call, cx)
-                }
-                Err(frame) => {
-                    let mut trailers = frame.into_trailers().unwrap_or_default();
-                    let outcome = read_outcome(&mut trailers, call);
-                    self.poll_end(End { trailers, outcome }, call, cx)
-                }
-            },
-            Some(Err(status)) => Poll::Ready(Some(Err(status))),
-            None => {
-                self.chunks = Chunks::Over;
-                Poll::Ready(None)
+        let ending = match next {
+            Some(Ok(chunk)) => {
+                self.rest = chunk;
+                return self.poll_piece(call, cx);
             }
-        }
+            Some(Err(refusal)) => Ending::Refused(refusal),
+            None => Ending::Answered,
+        };
+        self.poll_end(End { trailers: call.trailers(&ending), ending }, call, cx)
     }
 }
 
-/// Reads the outcome off a status, if there is one, and puts the timing among its details.
-fn read_outcome(headers: &mut HeaderMap, call: &Call) -> Option<Outcome> {
-    let status = Status::from_header_map(headers)?;
-    let outcome = match status.code() {
-        Code::Ok => Outcome::Answered,
-        Code::DeadlineExceeded => Outcome::DeadlineExceeded,
-        Code::Unavailable => Outcome::Drained,
-        _ => Outcome::Refused,
-    };
-    if status.code() != Code::Ok && call.kind().is_some() && status.details().is_empty() {
-        let status = add_timing(status, &call.timing_at_end());
-        let _ = status.add_header(headers);
-    }
-    Some(outcome)
-}
-
-/// The trailers of a call that was answered.
-fn ok() -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(1);
-    trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
-    trailers
+/// The answer of a gRPC call.
+fn grpc(body: AnswerBody) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
+    let grpc = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(header::CONTENT_TYPE, grpc);
+    response
 }
 
 impl http_body::Body for AnswerBody {
@@ -293,7 +264,9 @@ impl http_body::Body for AnswerBody {
         }
         match &self.chunks {
             Chunks::Body(inner) => self.rest.is_empty() && inner.is_end_stream(),
-            Chunks::One | Chunks::End(_) | Chunks::Cut | Chunks::Answered => false,
+            Chunks::Messages(_) | Chunks::One | Chunks::End(_) | Chunks::Cut | Chunks::Answered => {
+                false
+            }
             Chunks::Over => true,
         }
     }

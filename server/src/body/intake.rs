@@ -3,22 +3,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::runtime::Handle;
 
+use crate::body::discard::{DISCARD_TIME, discard};
 use crate::body::framing::{Framing, TooLong};
 use crate::body::slowness::Slowness;
 use crate::call::Call;
-use crate::call::refusal::{Cut, Refusal};
-use crate::worker::Worker;
-
-/// How long the rest of a request is read that nobody waits for.
-const DISCARD_TIME: Duration = Duration::from_millis(500);
+use crate::call::refusal::Refusal;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -27,8 +22,6 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Arrived {
     /// When the read of the socket that completed it returned.
     pub(crate) at: Instant,
-    /// How many bytes it has, its prefix included.
-    pub(crate) bytes: u64,
     /// How many of them are held. None of a message that came by itself, and is taken at once.
     pub(crate) held: u64,
 }
@@ -53,6 +46,9 @@ pub(crate) struct Intake {
     cardinality: Cardinality,
     /// How long the message that is coming has taken, or the request.
     slowness: Slowness,
+    /// When the last chunk came, and whether it was one message.
+    last_chunk: Instant,
+    came_alone: bool,
     has_ended: bool,
 }
 
@@ -64,6 +60,8 @@ impl Intake {
         }
         Self {
             inner: Some(inner),
+            last_chunk: call.arrived(),
+            came_alone: false,
             call,
             framing: Framing::default(),
             cardinality,
@@ -72,11 +70,10 @@ impl Intake {
         }
     }
 
-    /// The next frame; `on_message` is told of each message that it completes.
+    /// The next frame.
     pub(crate) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-        on_message: impl FnMut(Arrived),
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
         let outcome = match Pin::new(inner).poll_frame(cx) {
@@ -90,8 +87,7 @@ impl Intake {
                 return Poll::Ready(Some(Err(error.into())));
             }
             Poll::Ready(Some(Ok(frame))) => {
-                let followed =
-                    frame.data_ref().map_or(Ok(()), |bytes| self.follow(bytes, on_message));
+                let followed = frame.data_ref().map_or(Ok(()), |bytes| self.follow(bytes));
                 followed.and_then(|()| self.look_at_end()).map(|()| Some(frame))
             }
             Poll::Ready(None) => self.ended().map(|()| None),
@@ -100,15 +96,15 @@ impl Intake {
             Ok(frame) => frame.map(Ok),
             Err(refusal) => {
                 let why = refusal.message();
-                self.call.cut(Cut::Refused(refusal));
+                self.call.cut(refusal.into());
                 Some(Err(why.into()))
             }
         })
     }
 
-    fn follow(&mut self, chunk: &[u8], mut on_message: impl FnMut(Arrived)) -> Result<(), Refusal> {
+    fn follow(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
         let Self { call, framing, slowness, .. } = self;
-        let at = call.record().last_read();
+        let at = call.last_read();
         let max = call.max_message_bytes();
         let is_one = self.cardinality == Cardinality::One;
         if is_one && framing.messages() > 0 && !chunk.is_empty() {
@@ -120,10 +116,7 @@ impl Intake {
         slowness.came(chunk.len());
         let mut came_alone = false;
         let left = framing
-            .follow(chunk, max, is_one, |bytes| {
-                came_alone = bytes == chunk.len() as u64;
-                on_message(Arrived { at, bytes, held: if came_alone { 0 } else { bytes } });
-            })
+            .follow(chunk, max, is_one, |bytes| came_alone = bytes == chunk.len() as u64)
             .map_err(|TooLong { message_bytes }| call.too_long(message_bytes))?;
         if left > 0 {
             return Err(Refusal::TooManyMessages);
@@ -131,10 +124,17 @@ impl Intake {
         if !is_one && framing.is_between() {
             slowness.end();
         }
+        (self.last_chunk, self.came_alone) = (at, came_alone);
         if came_alone || !call.holds_requests() {
             return Ok(());
         }
         call.hold(chunk.len() as u64)
+    }
+
+    /// A message of this many bytes, which came whole with the last chunk.
+    pub(crate) fn arrived(&self, bytes: usize) -> Arrived {
+        let held = if self.came_alone { 0 } else { bytes as u64 };
+        Arrived { at: self.last_chunk, held }
     }
 
     /// The end may come with the last of the data, and is not told again.
@@ -160,7 +160,7 @@ impl Intake {
         if !self.slowness.is_running() {
             return Ok(());
         }
-        let limit = self.call.worker().shared.config.limits.message_timeout;
+        let limit = self.call.limits().message_timeout;
         let (now, poll) = (self.call.now(), self.call.poll_number());
         if self.call.reads_ahead() {
             self.slowness.stand_still(now, poll);
@@ -186,26 +186,10 @@ impl Intake {
 
 impl Drop for Intake {
     fn drop(&mut self) {
-        if let Some(rest) = self.inner.take().filter(|_| !self.has_ended) {
-            discard(rest, self.call.worker());
+        if let Some(rest) = self.inner.take().filter(|_| !self.has_ended)
+            && let Some(enough) = self.call.sleep(DISCARD_TIME)
+        {
+            discard(rest, enough);
         }
     }
-}
-
-/// Lets the rest of a request come in for a while that was answered before its end. Frames that meet
-/// a stream which we have left are errors to HTTP/2, and a client that causes many of them, by no
-/// fault of its own, would lose its connection with all its calls.
-pub(crate) fn discard(mut rest: Incoming, worker: &Worker) {
-    if rest.is_end_stream() || worker.is_drained() {
-        return;
-    }
-    let Ok(runtime) = Handle::try_current() else { return };
-    let enough = worker.timer.sleep(DISCARD_TIME);
-    runtime.spawn(async move {
-        let reading = async { while let Some(Ok(_)) = rest.frame().await {} };
-        tokio::select! {
-            () = reading => {}
-            _ = enough => {}
-        }
-    });
 }

@@ -1,36 +1,27 @@
-//! The messages of gRPC's bodies, both ways. tonic's own bodies keep the largest buffers that they ever
+//! The messages of gRPC's requests, and how they are framed both ways. tonic's own bodies keep the largest buffers that they ever
 //! needed for as long as the stream lasts, which may be hours; these keep nothing between messages.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::mem;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Response, header};
-use http_body::Frame;
+use http::HeaderMap;
 use longsync_text::quoted;
 use prost::Message;
-use tokio_stream::Stream;
-use tonic::Status;
-use tonic::body::Body;
 
 use crate::body::framing::PREFIX;
 use crate::body::intake::{Arrived, Intake};
-use crate::body::piece::PIECE_BYTES;
+use crate::call::refusal::Refusal;
 
 /// The messages of a request, in turn.
 #[derive(Debug)]
 pub(crate) struct Requests<M> {
     intake: Intake,
+    /// What has come and was not taken. Whole messages in it came whole with the last chunk: nothing more
+    /// is read before they are taken.
     bytes: Kept,
-    /// Those that have arrived whole and were not taken yet: the oldest, which is nearly always the
-    /// only one, and the others.
-    arrived: Option<Arrived>,
-    more: VecDeque<Arrived>,
     messages: PhantomData<fn() -> M>,
 }
 
@@ -43,13 +34,7 @@ pub(crate) struct Received<M> {
 
 impl<M: Message + Default> Requests<M> {
     pub(crate) fn new(intake: Intake) -> Self {
-        Self {
-            intake,
-            bytes: Kept::default(),
-            arrived: None,
-            more: VecDeque::new(),
-            messages: PhantomData,
-        }
+        Self { intake, bytes: Kept::default(), messages: PhantomData }
     }
 
     /// The next message.
@@ -59,11 +44,10 @@ impl<M: Message + Default> Requests<M> {
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Received<M>, Status>>> {
+    ) -> Poll<Option<Result<Received<M>, Refusal>>> {
         loop {
-            if let Some(arrived) = self.arrived.take() {
-                self.arrived = self.more.pop_front();
-                let bytes = usize::try_from(arrived.bytes).unwrap_or(usize::MAX);
+            if let Some(bytes) = self.bytes.message_len() {
+                let arrived = self.intake.arrived(bytes);
                 let message = decode(&self.bytes.take(bytes))?;
                 return Poll::Ready(Some(Ok(Received { message, arrived })));
             }
@@ -87,12 +71,12 @@ impl<M: Message + Default> Requests<M> {
     }
 
     /// [`Requests::poll_next`], to be awaited.
-    pub(crate) async fn next(&mut self) -> Result<Option<Received<M>>, Status> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Received<M>>, Refusal> {
         poll_fn(|cx| self.poll_next(cx)).await.transpose()
     }
 
     /// Reads to the end of a request whose message has come.
-    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
         while !self.is_end() {
             if ready!(self.poll_more(cx)?).is_none() {
                 break;
@@ -110,26 +94,19 @@ impl<M: Message + Default> Requests<M> {
     ///
     /// # Errors
     /// When it is not such a message, or the call was cut, as it is if its request has none.
-    pub(crate) async fn one(mut self) -> Result<Received<M>, Status> {
+    pub(crate) async fn one(mut self) -> Result<Received<M>, Refusal> {
         let received = self.next().await?;
-        let received = received.ok_or_else(|| Status::unimplemented("no message"))?;
+        let received = received.ok_or(Refusal::NoMessage)?;
         poll_fn(|cx| self.poll_end(cx)).await?;
         Ok(received)
     }
 
     /// [`None`]: it has ended.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<()>, Status>> {
-        let Self { arrived, more, .. } = self;
-        let frame = self.intake.poll_frame(cx, |message| {
-            if arrived.is_none() {
-                *arrived = Some(message);
-            } else {
-                more.push_back(message);
-            }
-        });
-        Poll::Ready(match ready!(frame) {
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<()>, Refusal>> {
+        Poll::Ready(match ready!(self.intake.poll_frame(cx)) {
             None => Ok(None),
-            Some(Err(why)) => Err(Status::internal(why.to_string())),
+            // Whatever it is, the call is cut by now, or its client has gone.
+            Some(Err(why)) => Err(Refusal::NotAMessage(why.to_string())),
             Some(Ok(frame)) => {
                 if let Ok(chunk) = frame.into_data() {
                     self.bytes.add(chunk);
@@ -140,27 +117,22 @@ impl<M: Message + Default> Requests<M> {
     }
 }
 
-fn decode<M: Message + Default>(bytes: &Bytes) -> Result<M, Status> {
+fn decode<M: Message + Default>(bytes: &Bytes) -> Result<M, Refusal> {
     if bytes[0] != 0 {
-        return Err(Status::internal(
-            "the message says that it is compressed, and the call does not say how",
-        ));
+        let why = "the message says that it is compressed, and the call does not say how";
+        return Err(Refusal::NotAMessage(why.to_owned()));
     }
-    M::decode(bytes.slice(PREFIX..)).map_err(|error| Status::internal(error.to_string()))
+    M::decode(bytes.slice(PREFIX..)).map_err(|error| Refusal::NotAMessage(error.to_string()))
 }
 
 /// The refusal of a call whose messages are encoded in a way that is not understood.
-pub(crate) fn refuse_encoding(headers: &HeaderMap) -> Option<Status> {
+pub(crate) fn refuse_encoding(headers: &HeaderMap) -> Option<Refusal> {
     let encoding = headers.get("grpc-encoding")?;
     if encoding == "identity" {
         return None;
     }
     let encoding = quoted(&String::from_utf8_lossy(encoding.as_bytes()));
-    let why = format!("grpc-encoding {encoding} is not understood: send identity");
-    let mut refused = Status::unimplemented(why);
-    let accepted = tonic::metadata::MetadataValue::from_static("identity");
-    refused.metadata_mut().insert("grpc-accept-encoding", accepted);
-    Some(refused)
+    Some(Refusal::Encoding(format!("grpc-encoding {encoding} is not understood: send identity")))
 }
 
 /// Bytes that have come and were not taken.
@@ -177,6 +149,18 @@ impl Kept {
     fn add(&mut self, chunk: Bytes) {
         self.pieces.extend_from_slice(&self.chunk);
         self.chunk = chunk;
+    }
+
+    /// How many bytes the first message has, its prefix included, if all of them have come.
+    fn message_len(&self) -> Option<usize> {
+        let Self { pieces, chunk } = self;
+        let (mut prefix, mut bytes) = ([0; PREFIX], pieces.iter().chain(&chunk[..]));
+        for byte in &mut prefix {
+            *byte = *bytes.next()?;
+        }
+        let [_flags, length @ ..] = prefix;
+        let bytes = PREFIX + u32::from_be_bytes(length) as usize;
+        (bytes <= pieces.len() + chunk.len()).then_some(bytes)
     }
 
     /// Takes this many bytes, if they have come.
@@ -201,17 +185,6 @@ impl Kept {
     }
 }
 
-/// The answer that has these messages, each with its prefix.
-pub(crate) fn response<S>(messages: S) -> Response<Body>
-where
-    S: Stream<Item = Result<Bytes, Status>> + Send + Unpin + 'static,
-{
-    let mut response = Response::new(Body::new(Answers { messages, end: None }));
-    let grpc = HeaderValue::from_static("application/grpc");
-    response.headers_mut().insert(header::CONTENT_TYPE, grpc);
-    response
-}
-
 /// A message as a gRPC body has it.
 pub(crate) fn framed(message: &impl Message) -> Bytes {
     let length = message.encoded_len();
@@ -220,73 +193,6 @@ pub(crate) fn framed(message: &impl Message) -> Bytes {
     bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
     message.encode(&mut bytes).expect("there is room for the message");
     bytes.freeze()
-}
-
-/// An answer's body: messages as they come, those that come together in one piece, and then the status,
-/// which is OK unless one of them is an error.
-struct Answers<S> {
-    messages: S,
-    end: Option<Status>,
-}
-
-impl<S> http_body::Body for Answers<S>
-where
-    S: Stream<Item = Result<Bytes, Status>> + Unpin,
-{
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let mut batch = Batch::default();
-        while self.end.is_none() && batch.len() < PIECE_BYTES {
-            match Pin::new(&mut self.messages).poll_next(cx) {
-                Poll::Ready(Some(Ok(message))) => batch.add(message),
-                Poll::Ready(Some(Err(status))) => self.end = Some(status),
-                Poll::Ready(None) => self.end = Some(Status::ok("")),
-                Poll::Pending if batch.len() == 0 => return Poll::Pending,
-                Poll::Pending => break,
-            }
-        }
-        if batch.len() > 0 {
-            return Poll::Ready(Some(Ok(Frame::data(batch.into_bytes()))));
-        }
-        let mut trailers = HeaderMap::with_capacity(2);
-        if let Some(status) = &self.end {
-            // It only fails for a message that no header can hold, and these are percent-encoded.
-            let _ = status.add_header(&mut trailers);
-        }
-        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
-    }
-}
-
-/// Messages that go out together.
-#[derive(Default)]
-struct Batch {
-    /// One alone is not copied.
-    first: Bytes,
-    all: BytesMut,
-}
-
-impl Batch {
-    fn add(&mut self, message: Bytes) {
-        if self.len() == 0 {
-            self.first = message;
-            return;
-        }
-        self.all.extend_from_slice(&mem::take(&mut self.first));
-        self.all.extend_from_slice(&message);
-    }
-
-    fn len(&self) -> usize {
-        self.first.len() + self.all.len()
-    }
-
-    fn into_bytes(self) -> Bytes {
-        if self.all.is_empty() { self.first } else { self.all.freeze() }
-    }
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use longsync_timer::Sleep;
 
+use crate::body::discard::{DISCARD_TIME, discard};
 use crate::body::form::Form;
-use crate::body::intake::discard;
 use crate::worker::Worker;
 
 /// How much of it is read.
@@ -56,7 +56,7 @@ impl Rest {
         Some(Box::new(Self {
             body,
             worker: Arc::clone(worker),
-            came: worker.timer.now(),
+            came: worker.timer().now(),
             left: MOST_BYTES,
             form: form.then(Form::default),
             version: head.version,
@@ -82,7 +82,7 @@ impl Rest {
     /// Until when the answer waits for a form that has not come.
     pub(crate) fn answer_waits_until(&self) -> Option<Instant> {
         let until = self.came + LONGEST;
-        (self.form.is_some() && self.worker.timer.now() < until).then_some(until)
+        (self.form.is_some() && self.worker.timer().now() < until).then_some(until)
     }
 
     /// Reads until there is no more, or enough was read.
@@ -104,7 +104,9 @@ impl Rest {
     /// There is an answer now. Over HTTP/1.1 its end waits for what is returned.
     pub(crate) fn answered<B>(self, response: &mut Response<B>) -> Option<Lingering> {
         if self.version == Version::HTTP_2 {
-            discard(self.body, &self.worker);
+            if !self.worker.is_drained() {
+                discard(self.body, self.worker.timer().sleep(DISCARD_TIME));
+            }
             return None;
         }
         if self.body.is_end_stream() {
@@ -118,7 +120,7 @@ impl Rest {
         if is_refusal && self.waits_for_continue {
             return None;
         }
-        let over = Box::pin(self.worker.timer.sleep(LONGEST));
+        let over = Box::pin(self.worker.timer().sleep(LONGEST));
         let rest = Self { left: MOST_BYTES, ..self };
         Some(Lingering { over, looks: LOOKS, rest })
     }

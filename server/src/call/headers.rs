@@ -1,13 +1,15 @@
 //! What the headers of a request say of its call.
 
 use http::{HeaderMap, HeaderValue};
+use longsync_behavior::{Behavior, NotABehavior};
 
 /// What is understood of a request's headers, read in one pass.
 #[derive(Debug, Default)]
 pub(crate) struct CallHeaders {
     /// `grpc-timeout`, as it was sent.
     pub(crate) timeout: Option<HeaderValue>,
-    pub(crate) behavior: Option<HeaderValue>,
+    /// Read at once: as text it could take 16 KiB for as long as the call waits.
+    pub(crate) behavior: Option<Result<Behavior, String>>,
     /// Whether the behavior is given more than once: then nobody can say which is meant.
     pub(crate) is_behavior_repeated: bool,
     /// Which attempt of a retried call this is, from 1 (gRFC A6).
@@ -31,7 +33,7 @@ impl CallHeaders {
                 "grpc-timeout" if read.timeout.is_none() => read.timeout = Some(value.clone()),
                 longsync::BEHAVIOR_HEADER => {
                     read.is_behavior_repeated = read.behavior.is_some();
-                    read.behavior = Some(value.clone());
+                    read.behavior = Some(behavior(value));
                 }
                 "grpc-previous-rpc-attempts" => read.attempt = attempt(value),
                 "grpc-encoding" => read.has_encoding = true,
@@ -48,6 +50,11 @@ impl CallHeaders {
 /// Whether each call writes a line when it ends.
 fn has_call_lines() -> bool {
     tracing::enabled!(target: crate::CALL_LOG_TARGET, tracing::Level::DEBUG)
+}
+
+fn behavior(value: &HeaderValue) -> Result<Behavior, String> {
+    let text = value.to_str().map_err(|_| "send it as plain ASCII text".to_owned())?;
+    text.parse().map_err(|why: NotABehavior| why.to_string())
 }
 
 fn attempt(previous: &HeaderValue) -> u32 {

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderValue;
 use longsync::duration::from_proto;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
 };
-use longsync_text::duration::{parse as parse_duration, text};
+use longsync_behavior::{Applied, Behavior, Decision, Place, Refused, decide};
+use longsync_text::duration::parse as parse_duration;
 
-use crate::behavior::Behavior;
 use crate::call::refusal::Refusal;
 use crate::config::Limits;
 
@@ -28,7 +27,7 @@ pub(crate) enum AskedDelay<'a> {
 pub(crate) struct Ask<'a> {
     pub(crate) delay: Option<AskedDelay<'a>>,
     pub(crate) behavior: &'a str,
-    pub(crate) header: Option<&'a HeaderValue>,
+    pub(crate) header: Option<Result<&'a Behavior, &'a str>>,
     pub(crate) payload: Option<&'a Bytes>,
     pub(crate) echo_payload: bool,
     pub(crate) response_bytes: u32,
@@ -88,27 +87,16 @@ impl Payload {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) delay: Duration,
-    pub(crate) behavior: Behavior,
+    pub(crate) applied: Applied,
     pub(crate) payload: Payload,
 }
 
-/// Decides what to do with a request: its own `delay` or `behavior`, else the header's, else
-/// `default`.
+/// Decides what to do with a request of a server that has this behavior.
 ///
 /// # Errors
 /// When the request says what cannot be, or asks for more than `limits` allow.
-pub(crate) fn plan(ask: &Ask<'_>, default: &Behavior, limits: &Limits) -> Result<Plan, Refusal> {
-    let (field, behavior) = choose(ask, default)?;
-    if behavior.delay() > limits.max_delay {
-        return Err(Refusal::invalid(
-            field,
-            format!(
-                "a delay of {} is over this server's limit: ask for at most {}",
-                text(behavior.delay()),
-                text(limits.max_delay)
-            ),
-        ));
-    }
+pub(crate) fn plan(ask: &Ask<'_>, server: &Behavior, limits: &Limits) -> Result<Plan, Refusal> {
+    let Decision { delay, applied, .. } = decide(&ask.of_behavior(), server, limits.max_delay)?;
     if ask.call_id.len() > MAX_CALL_ID_BYTES {
         return Err(Refusal::invalid(
             "call_id",
@@ -116,40 +104,38 @@ pub(crate) fn plan(ask: &Ask<'_>, default: &Behavior, limits: &Limits) -> Result
         ));
     }
     let payload = payload(ask, limits)?;
-    Ok(Plan { delay: behavior.delay(), behavior, payload })
+    Ok(Plan { delay, applied, payload })
 }
 
-/// The behavior that applies, and the field that says so.
-fn choose(ask: &Ask<'_>, default: &Behavior) -> Result<(&'static str, Behavior), Refusal> {
-    let delay = match (ask.delay, ask.behavior) {
-        (Some(_), behavior) if !behavior.is_empty() => {
-            let why = "delay and behavior are both given: send one of them, a behavior is whole";
-            return Err(Refusal::invalid("delay", why));
+impl<'a> Ask<'a> {
+    /// The part of it that behaviors are about.
+    fn of_behavior(&self) -> longsync_behavior::Ask<'a> {
+        longsync_behavior::Ask {
+            delay: self.delay.map(AskedDelay::read),
+            behavior: self.behavior,
+            header: self.header,
         }
-        (Some(AskedDelay::Message(delay)), _) => from_proto(delay).map_err(|why| why.to_string()),
-        (Some(AskedDelay::Text(delay)), _) => parse_duration(delay).map_err(|why| why.to_string()),
-        (None, "") => return from_header(ask.header, default),
-        (None, behavior) => return Ok(("behavior", parse("behavior", behavior)?)),
-    };
-    match delay {
-        Ok(delay) => Ok(("delay", Behavior::constant(delay))),
-        Err(why) => Err(Refusal::invalid("delay", why)),
     }
 }
 
-fn from_header(
-    header: Option<&HeaderValue>,
-    default: &Behavior,
-) -> Result<(&'static str, Behavior), Refusal> {
-    const FIELD: &str = longsync::BEHAVIOR_HEADER;
-    let Some(value) = header else { return Ok(("behavior", default.clone())) };
-    let text =
-        value.to_str().map_err(|_| Refusal::invalid(FIELD, "send it as plain ASCII text"))?;
-    Ok((FIELD, parse(FIELD, text)?))
+impl AskedDelay<'_> {
+    fn read(self) -> Result<Duration, String> {
+        match self {
+            Self::Message(delay) => from_proto(delay).map_err(|why| why.to_string()),
+            Self::Text(delay) => parse_duration(delay).map_err(|why| why.to_string()),
+        }
+    }
 }
 
-fn parse(field: &str, text: &str) -> Result<Behavior, Refusal> {
-    text.parse().map_err(|why: crate::NotABehavior| Refusal::invalid(field, why.to_string()))
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let field = match refused.place {
+            Place::Delay => "delay",
+            Place::Header => longsync::BEHAVIOR_HEADER,
+            _ => "behavior",
+        };
+        Self::invalid(field, refused.why)
+    }
 }
 
 fn payload(ask: &Ask<'_>, limits: &Limits) -> Result<Payload, Refusal> {
@@ -192,8 +178,6 @@ pub(crate) fn count(asked: Option<u32>, limits: &Limits) -> Result<u32, Refusal>
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn of(ask: &Ask<'_>) -> Result<Plan, Refusal> {
@@ -207,40 +191,16 @@ mod tests {
         }
     }
 
-    proptest! {
-        /// A plan waits exactly what was asked, and never more than the limit.
-        #[test]
-        fn the_delay_is_what_was_asked_or_refused(seconds in -10_i64..8_000, nanos in 0_i32..1_000_000_000) {
-            let delay = prost_types::Duration { seconds, nanos };
-            let planned = of(&Ask { delay: Some(AskedDelay::Message(&delay)), ..Ask::default() });
-            let allowed = seconds >= 0 && (seconds, nanos) <= (3600, 0);
-            prop_assert_eq!(planned.is_ok(), allowed);
-            if let Ok(plan) = planned {
-                prop_assert_eq!(longsync::duration::to_proto(plan.delay), delay);
-            }
-        }
-    }
-
-    #[test]
-    fn the_request_goes_before_the_header_and_the_header_before_the_default() {
-        let header = HeaderValue::from_static("2s");
-        let mut ask = Ask { header: Some(&header), ..Ask::default() };
-        assert_eq!(of(&Ask::default()).unwrap().delay, Duration::from_secs(5));
-        assert_eq!(of(&ask).unwrap().delay, Duration::from_secs(2));
-        ask.behavior = "constant(1s)";
-        assert_eq!(of(&ask).unwrap().delay, Duration::from_secs(1));
-    }
-
     #[test]
     fn the_refused_field_is_the_one_that_is_wrong() {
-        let long = HeaderValue::from_static("2h");
+        let long = Behavior::constant(Duration::from_secs(7_200));
         let text = |delay| Ask { delay: Some(AskedDelay::Text(delay)), ..Ask::default() };
         assert_eq!(field(of(&text("250"))), "delay");
         assert_eq!(field(of(&text("61m"))), "delay");
         assert_eq!(field(of(&Ask { behavior: "1s", ..text("1s") })), "delay");
         assert_eq!(field(of(&Ask { behavior: "hang(1%)", ..Ask::default() })), "behavior");
         assert_eq!(
-            field(of(&Ask { header: Some(&long), ..Ask::default() })),
+            field(of(&Ask { header: Some(Ok(&long)), ..Ask::default() })),
             "x-longsync-behavior"
         );
         let both = Ask { echo_payload: true, response_bytes: 1, ..Ask::default() };

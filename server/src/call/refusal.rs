@@ -1,17 +1,11 @@
-//! Why a call ends before its answer, in words, as a gRPC status and as an HTTP status.
+//! Why a call is not served, and what would be.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::StatusCode;
-use longsync::v1::Timing;
 use longsync_text::duration::text;
-use prost::Message as _;
 use prost_types::Any;
-use tonic::{Code, Status};
+use tonic::Code;
 use tonic_types::pb::{BadRequest, QuotaFailure, bad_request, quota_failure};
-
-use crate::shared::counters::Outcome;
 
 /// A request that is not served, and what would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +37,12 @@ pub(crate) enum Refusal {
     NoMessage,
     /// The request ends in the middle of a message.
     CutShort,
+    /// A message is not what its method takes, for this reason.
+    NotAMessage(String),
+    /// Its messages are encoded in a way that is not understood.
+    Encoding(String),
+    /// It asks a service beside our own for what is not here.
+    NotFound(String),
     /// What the client began to send takes too long.
     TooSlow {
         /// How long it may take, without what its bytes are worth.
@@ -92,8 +92,9 @@ impl Refusal {
             Self::Invalid { .. } => Code::InvalidArgument,
             Self::Exhausted { .. } | Self::Fixed { .. } => Code::ResourceExhausted,
             // gRPC's statuscodes.md: "Request cardinality violation".
-            Self::TooManyMessages | Self::NoMessage => Code::Unimplemented,
-            Self::CutShort => Code::Internal,
+            Self::TooManyMessages | Self::NoMessage | Self::Encoding(_) => Code::Unimplemented,
+            Self::CutShort | Self::NotAMessage(_) => Code::Internal,
+            Self::NotFound(_) => Code::NotFound,
             Self::TooSlow { .. } => Code::DeadlineExceeded,
         }
     }
@@ -105,7 +106,10 @@ impl Refusal {
             Self::Exhausted { limit, why } => {
                 format!("{why} (--{limit}): try again with less, or later")
             }
-            Self::Fixed { why, .. } => why.clone(),
+            Self::Fixed { why, .. }
+            | Self::NotAMessage(why)
+            | Self::Encoding(why)
+            | Self::NotFound(why) => why.clone(),
             Self::TooManyMessages => {
                 "the request goes on behind its message: this method takes exactly one".to_owned()
             }
@@ -124,7 +128,8 @@ impl Refusal {
         }
     }
 
-    fn detail(&self) -> Option<Any> {
+    /// The detail of its status, for programs.
+    pub(crate) fn detail(&self) -> Option<Any> {
         Some(match self {
             Self::Invalid { field, why } => any(
                 "google.rpc.BadRequest",
@@ -146,91 +151,17 @@ impl Refusal {
                     }],
                 },
             ),
-            Self::TooManyMessages | Self::NoMessage | Self::CutShort | Self::TooSlow { .. } => {
-                return None;
-            }
+            Self::TooManyMessages
+            | Self::NoMessage
+            | Self::CutShort
+            | Self::NotAMessage(_)
+            | Self::Encoding(_)
+            | Self::NotFound(_)
+            | Self::TooSlow { .. } => return None,
         })
     }
 }
 
-/// What ended a call before its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Cut {
-    /// Its deadline.
-    Deadline(Duration),
-    /// The end of the drain.
-    Drain,
-    /// A refusal.
-    Refused(Refusal),
-}
-
-impl Cut {
-    fn code(&self) -> Code {
-        match self {
-            Self::Deadline(_) => Code::DeadlineExceeded,
-            Self::Drain => Code::Unavailable,
-            Self::Refused(refusal) => refusal.code(),
-        }
-    }
-
-    /// How a call counts that ends so.
-    pub(crate) fn outcome(&self) -> Outcome {
-        match self {
-            Self::Deadline(_) => Outcome::DeadlineExceeded,
-            Self::Drain => Outcome::Drained,
-            Self::Refused(_) => Outcome::Refused,
-        }
-    }
-
-    pub(crate) fn message(&self) -> String {
-        match self {
-            Self::Deadline(timeout) => format!("the deadline of {} is over", text(*timeout)),
-            Self::Drain => {
-                "the server is shutting down: call another, or this one later".to_owned()
-            }
-            Self::Refused(refusal) => refusal.message(),
-        }
-    }
-
-    /// The status of a call that ends so, with all there is to say in its details.
-    pub(crate) fn status(&self, timing: &Timing) -> Status {
-        let mut details = Vec::with_capacity(2);
-        if let Self::Refused(refusal) = self {
-            details.extend(refusal.detail());
-        }
-        details.push(timing_detail(timing));
-        with_details(self.code(), self.message(), details)
-    }
-
-    /// The status of an HTTP answer that ends so.
-    pub(crate) fn http_status(&self) -> StatusCode {
-        match self {
-            Self::Deadline(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Drain | Self::Refused(Refusal::Exhausted { .. } | Refusal::Fixed { .. }) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::Refused(_) => StatusCode::BAD_REQUEST,
-        }
-    }
-}
-
-/// Adds the timing to a status that another made, unless it has details already.
-pub(crate) fn add_timing(status: Status, timing: &Timing) -> Status {
-    if !status.details().is_empty() {
-        return status;
-    }
-    with_details(status.code(), status.message().to_owned(), vec![timing_detail(timing)])
-}
-
-fn timing_detail(timing: &Timing) -> Any {
-    Any { type_url: longsync::TIMING_TYPE_URL.to_owned(), value: timing.encode_to_vec() }
-}
-
 fn any(name: &str, message: &impl prost::Message) -> Any {
     Any { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
-}
-
-fn with_details(code: Code, message: String, details: Vec<Any>) -> Status {
-    let rich = tonic_types::pb::Status { code: code.into(), message: message.clone(), details };
-    Status::with_details(code, message, Bytes::from(rich.encode_to_vec()))
 }

@@ -14,7 +14,7 @@ use longsync_timer::{Sleep, Woken};
 use pin_project_lite::pin_project;
 
 use crate::call::Call;
-use crate::call::refusal::Cut;
+use crate::call::ending::Ending;
 
 /// When a call is looked at that waits for nothing but its client. It has an entry all the same, so
 /// that the end of a drain reaches it.
@@ -46,6 +46,7 @@ impl<F: Future> Future for CallTask<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
+            this.call.waiting.polled_with(cx);
             let was_told = this.call.is_cut_before_poll();
             if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));
@@ -54,7 +55,7 @@ impl<F: Future> Future for CallTask<F> {
                 let has_more = this.call.take_last_words();
                 return if has_more { Poll::Pending } else { Poll::Ready(None) };
             }
-            if this.call.why_cut().is_some() {
+            if this.call.is_cut() {
                 continue;
             }
             let at = this.call.next_poll();
@@ -62,17 +63,17 @@ impl<F: Future> Future for CallTask<F> {
                 let worker = this.call.worker();
                 // The drain's end fires only the entries that exist then.
                 if worker.is_drained() {
-                    this.call.cut(Cut::Drain);
+                    this.call.cut(Ending::Drained);
                     continue;
                 }
-                let at = at.unwrap_or_else(|| worker.timer.now() + FAR);
-                this.entry.set(Some(worker.timer.sleep_until(at)));
+                let at = at.unwrap_or_else(|| worker.timer().now() + FAR);
+                this.entry.set(Some(worker.timer().sleep_until(at)));
             }
             let entry = this.entry.as_mut().as_pin_mut().expect("it was set above");
             let woken = ready!(entry.poll(cx));
             this.entry.set(None);
             if woken == Woken::Fired {
-                this.call.cut(Cut::Drain);
+                this.call.cut(Ending::Drained);
             }
         }
     }

@@ -37,7 +37,7 @@ impl std::ops::AddAssign for Spent {
 /// All of a call is polled from one task. A wait whose handler was left waiting in one poll and asked
 /// again in the next was looked after all the time, and when it ends late, that is our doing. If polls
 /// went by without the handler, its answers had no way out: the client held them up.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Attention {
     /// How often the call's task was polled.
     polls: u32,
@@ -46,6 +46,16 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
+    /// That of a task which was polled this often, with the poll up to which none was kept away.
+    pub(crate) fn new(polls: u32, until: Option<u32>) -> Self {
+        Self { polls, until }
+    }
+
+    /// Up to which poll a handler that asks has not been kept from asking.
+    pub(crate) fn until(&self) -> Option<u32> {
+        self.until
+    }
+
     /// The task is polled. Returns how often it was.
     pub(crate) fn polled(&mut self) -> u32 {
         self.polls = self.polls.wrapping_add(1);

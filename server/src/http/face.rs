@@ -1,7 +1,9 @@
 //! The HTTP face: `/long_sync`, health, `/metrics`, and `/` with what to try.
 
-use std::future::ready;
+use std::future::{Future, ready};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -13,16 +15,19 @@ use longsync_text::quoted;
 use tonic::body::Body;
 
 use crate::call::Call;
-use crate::call::plan::{Ask, AskedDelay};
-use crate::call::refusal::{Cut, Refusal};
+use crate::call::ending::Ending;
+use crate::call::plan::{Ask, AskedDelay, Plan};
+use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
 use crate::http::accept;
 use crate::http::host;
 use crate::http::metrics::render;
-use crate::rpc::services::BoxAnswer;
 use crate::shared::Shared;
 use crate::shared::scrapes::Format;
 use crate::worker::Worker;
+
+/// The answer to a request that is not gRPC.
+pub(crate) type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// Whether a request is a call, which waits and is counted.
 pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
@@ -41,12 +46,13 @@ pub(crate) fn answer<B>(
     request: &Request<B>,
 ) -> BoxAnswer {
     if let Some(call) = call {
-        let query = request.uri().query().unwrap_or_default().to_owned();
-        return Box::pin(async move { long_sync(&call, &query).await });
+        // At once: a query may be long, and the call may wait for an hour.
+        let planned = planned(&call, request.uri().query().unwrap_or_default());
+        return Box::pin(async move { long_sync(&call, planned).await });
     }
     if request.uri().path() == "/metrics" && is_read(request.method()) {
         let format = accept::format(request.headers());
-        return Box::pin(metrics(Arc::clone(&worker.shared), format));
+        return Box::pin(metrics(Arc::clone(worker.shared()), format));
     }
     Box::pin(ready(at_once(worker, request)))
 }
@@ -75,7 +81,7 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
         "/" => text(StatusCode::OK, welcome(worker, host::authority(request).unwrap_or("ADDRESS"))),
         // Whoever is answered is alive; a drain is no reason to end it.
         "/livez" => text(StatusCode::OK, "alive\n"),
-        "/healthz" | "/readyz" if worker.shared.is_healthy() => text(StatusCode::OK, "serving\n"),
+        "/healthz" | "/readyz" if worker.shared().is_healthy() => text(StatusCode::OK, "serving\n"),
         "/healthz" | "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
         _ if path.starts_with("/longsync.v1.") => text(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -114,31 +120,33 @@ pub(crate) fn without_body(mut response: Response<Body>) -> Response<Body> {
     response.map(|_| Body::empty())
 }
 
-/// The answer to a call that was cut.
-pub(crate) fn cut_answer(cut: &Cut, call: &Call) -> Response<Body> {
-    timed(text(cut.http_status(), format!("{}\n", cut.message())), &call.timing_at_end())
+/// The answer to a call that ends so before its wait is over.
+pub(crate) fn ended(ending: &Ending, call: &Call) -> Response<Body> {
+    timed(text(ending.http_status(), format!("{}\n", ending.message())), &call.timing_at_end())
 }
 
-async fn long_sync(call: &Call, query: &str) -> Response<Body> {
-    let start = call.arrived();
-    let received_at = call.received("");
-    let planned = asked(query).and_then(|(delay, behavior)| {
-        call.plan(Ask {
-            delay: delay.as_deref().map(AskedDelay::Text),
-            behavior: behavior.as_deref().unwrap_or_default(),
-            ..Ask::default()
-        })
-    });
-    let plan = match planned {
-        Ok(plan) => plan,
+type Planned = Result<(Plan, SystemTime), Refusal>;
+
+fn planned(call: &Call, query: &str) -> Planned {
+    let (delay, behavior) = asked(query)?;
+    call.plan(Ask {
+        delay: delay.as_deref().map(AskedDelay::Text),
+        behavior: behavior.as_deref().unwrap_or_default(),
+        ..Ask::default()
+    })
+}
+
+async fn long_sync(call: &Call, planned: Planned) -> Response<Body> {
+    let (plan, received_at) = match planned {
+        Ok(planned) => planned,
         Err(refusal) => {
-            let cut = Cut::Refused(refusal);
-            call.finish(cut.outcome());
-            return cut_answer(&cut, call);
+            let ending = Ending::Refused(refusal);
+            call.finish(ending.clone());
+            return ended(&ending, call);
         }
     };
-    let spent = call.wait(Wait { start, planned: plan.delay }).await;
-    timed(text(StatusCode::OK, DONE), &call.timing(spent, &plan.behavior, received_at))
+    let spent = call.wait(Wait { start: call.arrived(), planned: plan.delay }).await;
+    timed(text(StatusCode::OK, DONE), &call.timing(spent, &plan.applied, received_at))
 }
 
 /// The query's `delay` and `behavior`.
@@ -187,7 +195,7 @@ fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
 }
 
 fn welcome(worker: &Worker, host: &str) -> String {
-    let behavior = &worker.shared.config.behavior;
+    let behavior = worker.default_behavior();
     format!(
         "longsync: a server that takes exactly as long as it is told ({behavior} unless told otherwise)
 

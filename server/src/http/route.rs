@@ -5,7 +5,7 @@ use std::future::{self, Future};
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Version, header};
@@ -16,18 +16,21 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use crate::body::answer::AnswerBody;
+use crate::body::batches::Messages;
 use crate::body::intake::{Cardinality, Intake};
 use crate::body::messages;
 use crate::body::rest::Rest;
 use crate::body::room::Room;
 use crate::call::Call;
+use crate::call::ending::Ending;
 use crate::call::headers::CallHeaders;
-use crate::call::refusal::Cut;
-use crate::http::face;
+use crate::call::refusal::Refusal;
+use crate::http::face::{self, BoxAnswer};
 use crate::http::host;
 use crate::record::Record;
-use crate::rpc::services::{self, BoxAnswer, Handler};
+use crate::rpc::services;
 use crate::rpc::{self, unary};
+use crate::rpc::{BoxMessages, Handler};
 use crate::shared::counters::Kind;
 
 /// The answer to a request, on its way.
@@ -36,7 +39,7 @@ pub(crate) struct Answer {
     /// Whether only the head of the answer is asked for. HTTP/1.1 leaves the body out by itself,
     /// HTTP/2 does not.
     is_head: bool,
-    response: Coming,
+    coming: Coming,
     /// What of the request is not needed for the answer.
     rest: Option<Box<Rest>>,
     room: Account,
@@ -63,9 +66,10 @@ impl Account {
     }
 }
 
-/// The response of a service.
+/// What a request is answered with, on its way.
 enum Coming {
-    Boxed(BoxAnswer),
+    Http(BoxAnswer),
+    Messages(BoxMessages),
     Unary(unary::Answer),
     /// It has come.
     Over,
@@ -73,21 +77,23 @@ enum Coming {
 
 impl Coming {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Came> {
-        match self {
-            Self::Boxed(response) => response.as_mut().poll(cx).map(Came::Response),
-            Self::Unary(message) => Pin::new(message).poll(cx).map(|answered| match answered {
-                Ok(message) => Came::Message(message),
-                Err(status) => Came::Response(status.into_http()),
-            }),
-            Self::Over => Poll::Pending,
-        }
+        let came = match self {
+            Self::Http(response) => return response.as_mut().poll(cx).map(Came::Response),
+            Self::Messages(messages) => ready!(messages.as_mut().poll(cx)).map(Came::Messages),
+            Self::Unary(message) => ready!(Pin::new(message).poll(cx)).map(Came::Message),
+            Self::Over => return Poll::Pending,
+        };
+        Poll::Ready(came.unwrap_or_else(Came::Refused))
     }
 }
 
 enum Came {
     Response(Response<Body>),
+    /// The messages of a gRPC call.
+    Messages(Messages),
     /// The one message of a gRPC call, with its prefix.
     Message(Bytes),
+    Refused(Refusal),
 }
 
 impl Answer {
@@ -96,19 +102,8 @@ impl Answer {
         self.call.clone()
     }
 
-    fn of(call: Option<Arc<Call>>, response: BoxAnswer) -> Self {
-        Self {
-            call,
-            is_head: false,
-            response: Coming::Boxed(response),
-            rest: None,
-            room: Account::NotKept,
-        }
-    }
-
-    fn unary(call: Arc<Call>, intake: Intake) -> Self {
-        let response = Coming::Unary(unary::Answer::new(Arc::clone(&call), intake));
-        Self { call: Some(call), is_head: false, response, rest: None, room: Account::NotKept }
+    fn of(call: Option<Arc<Call>>, coming: Coming) -> Self {
+        Self { call, is_head: false, coming, rest: None, room: Account::NotKept }
     }
 
     fn plain(&mut self, response: Response<Body>) -> Response<AnswerBody> {
@@ -132,14 +127,14 @@ impl Answer {
     fn read_rest(&mut self, polled: Poll<Came>, cx: &mut Context<'_>) -> Poll<Came> {
         let (Some(rest), Some(call)) = (&mut self.rest, &self.call) else { return polled };
         if let Some(field) = rest.read_on(cx) {
-            call.cut(Cut::Refused(face::in_the_body(field)));
+            call.cut(face::in_the_body(field).into());
         }
         match (polled, rest.answer_waits_until()) {
             (Poll::Ready(Came::Response(response)), Some(until))
                 if response.status().is_success() =>
             {
                 call.wake_at(until);
-                self.response = Coming::Boxed(Box::pin(future::ready(response)));
+                self.coming = Coming::Http(Box::pin(future::ready(response)));
                 Poll::Pending
             }
             (polled, _) => polled,
@@ -153,7 +148,7 @@ impl Future for Answer {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let before = this.call.as_ref().and_then(|call| call.why_cut());
-        let polled = if before.is_none() { this.response.poll(cx) } else { Poll::Pending };
+        let polled = if before.is_none() { this.coming.poll(cx) } else { Poll::Pending };
         let polled = if this.rest.is_some() { this.read_rest(polled, cx) } else { polled };
         // Looked at twice: reading the request may have cut the call.
         let cut = before.or_else(|| this.call.as_ref().and_then(|call| call.why_cut()));
@@ -161,19 +156,23 @@ impl Future for Answer {
             return Poll::Pending;
         }
         // What was read for the call is let go before its answer is sent.
-        this.response = Coming::Over;
+        this.coming = Coming::Over;
         let call = this.call.take();
         let mut response = match (cut, polled, call) {
-            (Some(cut), _, Some(call)) => this.plain(cut_response(&cut, &call)),
+            (Some(why), _, Some(call)) => this.plain(response_of(&why, &call)),
+            (_, Poll::Ready(Came::Refused(refusal)), Some(call)) => {
+                this.plain(response_of(&refusal.into(), &call))
+            }
             (_, Poll::Ready(Came::Message(message)), Some(call)) => {
                 AnswerBody::of_message(message, call)
             }
+            (_, Poll::Ready(Came::Messages(messages)), Some(call)) => {
+                AnswerBody::of_messages(messages, call)
+            }
             (_, Poll::Ready(Came::Response(response)), Some(call)) => {
                 let is_head = this.is_head;
-                AnswerBody::of_call(
-                    if is_head { face::without_body(response) } else { response },
-                    call,
-                )
+                let response = if is_head { face::without_body(response) } else { response };
+                AnswerBody::of_http(response, call)
             }
             (_, Poll::Ready(Came::Response(response)), None) => this.plain(response),
             _ => unreachable!("only calls are cut, and only they have messages"),
@@ -185,11 +184,12 @@ impl Future for Answer {
     }
 }
 
-fn cut_response(cut: &Cut, call: &Call) -> Response<Body> {
-    call.finish(cut.outcome());
+/// The response to a call that ends so before its answer.
+fn response_of(ending: &Ending, call: &Call) -> Response<Body> {
+    call.finish(ending.clone());
     match call.kind() {
-        Some(Kind::Http) => face::cut_answer(cut, call),
-        _ => cut.status(&call.timing_at_end()).into_http(),
+        Some(Kind::Http) => face::ended(ending, call),
+        _ => call.status(ending).into_http(),
     }
 }
 
@@ -204,7 +204,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
             // Over HTTP/1.1 a request is taken after the answers before it, however early it came.
             let arrived = match request.version() {
                 Version::HTTP_2 => record.last_read(),
-                _ => worker.timer.now(),
+                _ => worker.timer().now(),
             };
             Call::begin(record, Some(Kind::Http), CallHeaders::read(request.headers()), arrived)
         });
@@ -215,7 +215,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
             None => Account::open(record, &request),
         };
         let rest = Rest::of(request, worker);
-        return Answer { is_head, rest, room, ..Answer::of(call, response) };
+        return Answer { is_head, rest, room, ..Answer::of(call, Coming::Http(response)) };
     }
     match find(&request) {
         Ok((kind, handler)) => {
@@ -227,13 +227,15 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
             let call = Call::begin(record, kind, headers, record.last_read());
             let cardinality = cardinality(kind, request.uri().path());
             let intake = Intake::new(request.into_body(), Arc::clone(&call), cardinality);
-            match (refused, handler) {
-                (Some(refused), _) => {
-                    Answer::of(Some(call), Box::pin(future::ready(refused.into_http())))
+            let coming = match (refused, handler) {
+                (Some(refusal), _) => {
+                    call.cut(refusal.into());
+                    Coming::Over
                 }
-                (None, Some(handler)) => Answer::of(Some(Arc::clone(&call)), handler(call, intake)),
-                (None, None) => Answer::unary(call, intake),
-            }
+                (None, Some(handler)) => Coming::Messages(handler(Arc::clone(&call), intake)),
+                (None, None) => Coming::Unary(unary::Answer::new(Arc::clone(&call), intake)),
+            };
+            Answer::of(Some(call), coming)
         }
         Err(refused) => refuse(record, request, *refused),
     }
@@ -243,7 +245,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
 fn refuse(record: &Arc<Record>, request: Request<Incoming>, refused: Response<Body>) -> Answer {
     let room = Account::open(record, &request);
     let rest = Rest::of(request, record.worker());
-    Answer { rest, room, ..Answer::of(None, Box::pin(future::ready(refused))) }
+    Answer { rest, room, ..Answer::of(None, Coming::Http(Box::pin(future::ready(refused)))) }
 }
 
 type Found = (Option<Kind>, Option<Handler>);

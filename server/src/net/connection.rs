@@ -58,7 +58,7 @@ pub async fn serve_connection<IO>(io: IO, peer: impl Into<Option<SocketAddr>>, w
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let number = worker.shared.next_connection();
+    let number = worker.shared().next_connection();
     serve(io, &Record::open(worker, number, peer.into())).await;
 }
 
@@ -75,12 +75,12 @@ where
         () = poll_fn(|cx| farewell.poll_over(cx)) => {
             return tracing::debug!("a client said nothing before the drain");
         }
-        _ = worker.timer.sleep(worker.shared.config.limits.head_timeout) => {
+        _ = worker.timer().sleep(worker.limits().head_timeout) => {
             return tracing::debug!("a client said nothing that HTTP begins with");
         }
     };
     if let Some(foreign) = io.foreign() {
-        worker.shared.told.tell(foreign, record.peer(), worker.timer.now());
+        worker.shared().told.tell(foreign, record.peer(), worker.timer().now());
     }
     let ended = match protocol {
         Ok(Some(Protocol::Http2)) => {
@@ -116,9 +116,9 @@ where
         while io.read(&mut unread).await.is_ok_and(|bytes| bytes > 0) {}
     };
     let over = async {
-        let until = worker.timer.now() + LINGER;
+        let until = worker.timer().now() + LINGER;
         // The drain's end ends all waits, and may come in the middle of this one.
-        while worker.timer.sleep_until(until).await == Woken::Fired {}
+        while worker.timer().sleep_until(until).await == Woken::Fired {}
     };
     tokio::select! {
         () = rest => {}
@@ -147,7 +147,7 @@ where
         .auto_date_header(false)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_concurrent_streams(worker.shared.config.limits.max_streams)
+        .max_concurrent_streams(worker.limits().max_streams)
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
         .max_send_buf_size(MAX_SEND_BUFFER)
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
@@ -177,7 +177,7 @@ where
     let worker = record.worker();
     let connection = http1::Builder::new()
         .timer(HttpTimer::new(record))
-        .header_read_timeout(worker.shared.config.limits.head_timeout)
+        .header_read_timeout(worker.limits().head_timeout)
         .half_close(false)
         // So that an answer is encoded, and counted, before the client can have it.
         .writev(false)
@@ -217,7 +217,7 @@ where
             let polled = connection.as_mut().poll(&mut turns.poll_with());
             record.end_turn(encoded);
             // A busy runtime looks at its alarm seldom; what has become due meanwhile is to go out next.
-            worker.timer.drain_due();
+            worker.timer().drain_due();
             if let Poll::Ready(ended) = polled {
                 return Poll::Ready(ended.map_err(Into::into));
             }

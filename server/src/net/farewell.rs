@@ -51,7 +51,7 @@ impl Farewell {
         {
             if phase == Phase::Draining {
                 self.has_begun = true;
-                self.time = Some(Box::pin(self.worker.timer.sleep(TELL_TIME)));
+                self.time = Some(Box::pin(self.worker.timer().sleep(TELL_TIME)));
                 self.next = Some(Box::pin(self.worker.reaches(Phase::Drained)));
             } else {
                 self.next = None;
@@ -68,7 +68,7 @@ impl Farewell {
                 Woken::Due => self.is_over = true,
                 // The drain's end ends all waits, and this one is for what comes after.
                 Woken::Fired => {
-                    let rest = self.worker.timer.sleep_until(time.due());
+                    let rest = self.worker.timer().sleep_until(time.due());
                     time.set(rest);
                 }
             }

@@ -37,7 +37,7 @@ impl hyper::rt::Timer for HttpTimer {
         if !self.is_first.swap(false, Ordering::Relaxed) {
             self.record.expect_head();
         }
-        let timer = &self.record.worker().timer;
+        let timer = self.record.worker().timer();
         Box::pin(HeadSleep {
             period: deadline.saturating_duration_since(timer.now()),
             sleep: Box::pin(timer.sleep_until(deadline)),
@@ -46,7 +46,7 @@ impl hyper::rt::Timer for HttpTimer {
     }
 
     fn now(&self) -> Instant {
-        self.record.worker().timer.now()
+        self.record.worker().timer().now()
     }
 }
 
@@ -62,7 +62,7 @@ impl Future for HeadSleep {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let timer = &this.record.worker().timer;
+        let timer = this.record.worker().timer();
         loop {
             ready!(this.sleep.as_mut().poll(cx));
             let now = timer.now();

@@ -32,8 +32,8 @@ impl Stuck {
     pub(crate) fn poll(&mut self, record: &Record, cx: &mut Context<'_>) -> Poll<StuckIn> {
         loop {
             let Some((unfinished, since)) = record.unfinished() else { return Poll::Pending };
-            let timer = &record.worker().timer;
-            let limit = limit(unfinished, &record.worker().shared.config.limits);
+            let timer = record.worker().timer();
+            let limit = limit(unfinished, record.worker().limits());
             // Behind a socket that takes nothing HTTP/2 may read nothing, so that it is not clear what
             // the client has sent: once it reads again, it has all its time.
             let since = if record.is_blocked() { timer.now() } else { since };

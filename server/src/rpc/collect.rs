@@ -7,71 +7,67 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse};
-use tonic::Status;
 
+use super::BoxMessages;
 use super::draft::Draft;
-use super::refuse;
-use crate::body::intake::{Arrived, Intake};
+use crate::body::batches::Messages;
+use crate::body::intake::Intake;
 use crate::body::messages::{self, Received};
 use crate::call::Call;
 use crate::call::plan::{Ask, Payload};
+use crate::call::refusal::Refusal;
 use crate::call::wait::{Spent, Wait};
-use crate::rpc::services::BoxAnswer;
 
 type Requests = messages::Requests<LongSyncCollectRequest>;
 
-pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxAnswer {
+pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
     Box::pin(async move {
-        match collect(&call, Requests::new(intake)).await {
-            Ok(answer) => messages::response(tokio_stream::once(Ok(answer))),
-            Err(status) => status.into_http(),
-        }
+        let answer = collect(&call, Requests::new(intake)).await?;
+        Ok(Box::pin(tokio_stream::once(Ok(answer))) as Messages)
     })
 }
 
-async fn collect(call: &Call, mut requests: Requests) -> Result<Bytes, Status> {
+async fn collect(call: &Call, mut requests: Requests) -> Result<Bytes, Refusal> {
     let mut totals = Totals::default();
     let mut spent = Spent::default();
-    let mut behavior = None;
+    let mut applied = None;
     let mut received_at = None;
     let mut payload = Payload::Empty;
     let mut due_before = None;
     let mut next = requests.next().await?;
     while let Some(Received { message: request, arrived }) = next {
         totals.add(&request);
-        received_at.get_or_insert_with(|| call.received(&request.call_id));
-        let plan = call
-            .plan(Ask::from(&request))
-            .map_err(|why| refuse(call, why.of_message(request.id)))?;
-        let Arrived { at, .. } = arrived;
-        call.keep(plan.payload.held_bytes(), arrived.held).map_err(|why| refuse(call, why))?;
+        let planned = call.plan(Ask::from(&request));
+        let (plan, at) = planned.map_err(|why| why.of_message(request.id))?;
+        received_at.get_or_insert(at);
+        call.keep(plan.payload.held_bytes(), arrived.held)?;
         drop(request);
         if plan.payload != Payload::Empty {
             call.release(payload.held_bytes());
             payload = plan.payload;
         }
-        behavior = Some(plan.behavior);
-        let wait = Wait { start: due_before.map_or(at, |due| at.max(due)), planned: plan.delay };
+        applied = Some(plan.applied);
+        let start = due_before.map_or(arrived.at, |due| arrived.at.max(due));
+        let wait = Wait { start, planned: plan.delay };
         due_before = Some(wait.due());
         let (waited, after) = wait_and_read_ahead(call, wait, &mut requests).await;
         spent = call.add_spent(wait, waited);
         next = after?;
     }
-    let received_at = received_at.unwrap_or_else(|| call.received(""));
-    // Without a request there is still the header, which may be wrong.
-    let behavior = match behavior {
-        Some(behavior) => behavior,
-        None => call.plan(Ask::default()).map_err(|why| refuse(call, why))?.behavior,
+    let (applied, received_at) = match applied.zip(received_at) {
+        Some(known) => known,
+        // Without a request there is still the header, which may be wrong.
+        None => call.plan(Ask::default()).map(|(plan, at)| (plan.applied, at))?,
     };
     let message = LongSyncCollectResponse {
         message: longsync::DONE.to_owned(),
-        timing: Some(call.timing(spent, &behavior, received_at)),
+        timing: Some(call.timing(spent, &applied, received_at)),
         count: totals.count,
         payload_bytes: totals.payload_bytes,
         ..LongSyncCollectResponse::default()
     };
     let draft = Draft::new(message, payload);
-    poll_fn(|cx| draft.poll_room(call, cx)).await.map_err(|why| refuse(call, why))?;
+    poll_fn(|cx| draft.poll_room(call, cx)).await?;
     Ok(draft.into_framed())
 }
 
@@ -88,7 +84,7 @@ impl Totals {
     }
 }
 
-type Next = Result<Option<Received<LongSyncCollectRequest>>, Status>;
+type Next = Result<Option<Received<LongSyncCollectRequest>>, Refusal>;
 
 /// Waits, and meanwhile reads the next request: only so is it known when that one arrived, which
 /// decides where its own wait begins. One request ahead, so that the client is held back.

@@ -11,18 +11,16 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use longsync::v1::{Failure, LongSyncExchangeRequest, LongSyncExchangeResponse};
 use tokio_stream::Stream;
-use tonic::Status;
 
+use super::BoxMessages;
 use super::draft::Draft;
-use super::refuse;
+use crate::body::batches::Messages;
 use crate::body::intake::{Arrived, Intake};
-use crate::body::messages::{self, Received, Requests};
+use crate::body::messages::{Received, Requests};
 use crate::call::Call;
 use crate::call::plan::{Ask, Payload, Plan};
 use crate::call::refusal::Refusal;
-use crate::call::wait::{Spent, Wait};
-use crate::rpc::services::BoxAnswer;
-use crate::worker::Worker;
+use crate::call::wait::Wait;
 
 /// The answers, in the order in which they are due.
 ///
@@ -85,9 +83,9 @@ struct Unanswered {
     received_at: SystemTime,
 }
 
-pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxAnswer {
+pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
     let answers = Answers::new(call, Requests::new(intake));
-    Box::pin(future::ready(messages::response(answers)))
+    Box::pin(future::ready(Ok(Box::pin(answers) as Messages)))
 }
 
 impl Answers {
@@ -110,7 +108,7 @@ impl Answers {
             return;
         }
         if self.unanswered.len() > 1 {
-            self.give_places_back(1);
+            self.call.give_places_back(1);
         }
         let Some(Reverse(Unanswered { due, id, wait, plan, received_at, .. })) =
             self.unanswered.pop()
@@ -120,7 +118,7 @@ impl Answers {
         let spent = self.call.waited(wait, self.attended.end_of(due));
         let message = LongSyncExchangeResponse {
             message: longsync::DONE.to_owned(),
-            timing: Some(self.call.timing(spent, &plan.behavior, received_at)),
+            timing: Some(self.call.timing(spent, &plan.applied, received_at)),
             id,
             ..LongSyncExchangeResponse::default()
         };
@@ -131,11 +129,10 @@ impl Answers {
     fn take(&mut self, received: &Received<LongSyncExchangeRequest>, now: Instant) {
         let Received { message: request, arrived } = received;
         self.has_begun = true;
-        let received_at = self.call.received(&request.call_id);
-        let plan = match self.admit(request, arrived) {
-            Ok(plan) => plan,
+        let (plan, received_at) = match self.admit(request, arrived) {
+            Ok(admitted) => admitted,
             Err(why) => {
-                let failure = self.failure(request.id, &why, received_at);
+                let failure = self.failure(request.id, &why);
                 self.making = Some(Box::new(Draft::new(failure, Payload::Empty)));
                 return;
             }
@@ -146,39 +143,32 @@ impl Answers {
         self.unanswered.push(Reverse(Unanswered { due, order, id, wait, plan, received_at }));
     }
 
-    /// What to do with a request. Of one that is refused nothing is held.
-    fn admit(&self, request: &LongSyncExchangeRequest, arrived: &Arrived) -> Result<Plan, Refusal> {
-        let kept = self.call.plan(Ask::from(request)).and_then(|plan| {
+    /// What to do with a request, which was received now. Of one that is refused nothing is held.
+    fn admit(
+        &self,
+        request: &LongSyncExchangeRequest,
+        arrived: &Arrived,
+    ) -> Result<(Plan, SystemTime), Refusal> {
+        let kept = self.call.plan(Ask::from(request)).and_then(|(plan, at)| {
             self.call.keep(plan.payload.held_bytes(), arrived.held)?;
-            Ok(plan)
+            Ok((plan, at))
         });
-        let plan = kept.inspect_err(|_| self.call.release(arrived.held))?;
+        let (plan, at) = kept.inspect_err(|_| self.call.release(arrived.held))?;
         self.take_place().inspect_err(|_| self.call.release(plan.payload.held_bytes()))?;
-        Ok(plan)
+        Ok((plan, at))
     }
 
     /// A message that waits takes a place as a call does; the first has that of the exchange itself.
     fn take_place(&self) -> Result<(), Refusal> {
-        let Worker { shared, index, .. } = &**self.call.worker();
-        if self.unanswered.is_empty() || shared.in_flight.take(*index, 1) {
+        if self.unanswered.is_empty() || self.call.take_place() {
             return Ok(());
         }
-        Err(Refusal::too_many_in_flight(shared.config.limits.max_in_flight))
+        Err(Refusal::too_many_in_flight(self.call.limits().max_in_flight))
     }
 
-    fn give_places_back(&self, places: usize) {
-        let Worker { shared, index, .. } = &**self.call.worker();
-        shared.in_flight.give_back(*index, places as u64);
-    }
-
-    fn failure(&self, id: u64, why: &Refusal, received_at: SystemTime) -> LongSyncExchangeResponse {
-        let behavior = &self.call.worker().shared.config.behavior;
+    fn failure(&self, id: u64, why: &Refusal) -> LongSyncExchangeResponse {
         LongSyncExchangeResponse {
-            timing: Some(longsync::v1::Timing {
-                planned: None,
-                behavior: String::new(),
-                ..self.call.timing(Spent::default(), behavior, received_at)
-            }),
+            timing: Some(self.call.timing_of_refused()),
             id,
             failure: Some(Failure { code: why.code().into(), message: why.message() }),
             ..LongSyncExchangeResponse::default()
@@ -186,7 +176,7 @@ impl Answers {
     }
 
     /// The answer that is being made, once there is room for it.
-    fn poll_made(&mut self, cx: &Context<'_>) -> Option<Poll<Result<Bytes, Status>>> {
+    fn poll_made(&mut self, cx: &Context<'_>) -> Option<Poll<Result<Bytes, Refusal>>> {
         let draft = self.making.take()?;
         Some(match draft.poll_room(&self.call, cx) {
             Poll::Pending => {
@@ -195,21 +185,18 @@ impl Answers {
             }
             Poll::Ready(room) => {
                 self.call.answers();
-                Poll::Ready(match room {
-                    Ok(()) => Ok(draft.into_framed()),
-                    Err(why) => Err(refuse(&self.call, why)),
-                })
+                Poll::Ready(room.map(|()| draft.into_framed()))
             }
         })
     }
 }
 
 impl Stream for Answers {
-    type Item = Result<Bytes, Status>;
+    type Item = Result<Bytes, Refusal>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let limit = this.call.worker().shared.config.limits.max_unanswered.get();
+        let limit = this.call.limits().max_unanswered.get();
         let mut was_kept_away = this.call.was_kept_away();
         loop {
             let now = this.call.now();
@@ -229,14 +216,14 @@ impl Stream for Answers {
             }
             match this.requests.poll_next(cx) {
                 Poll::Ready(Some(Ok(request))) => this.take(&request, now),
-                Poll::Ready(Some(Err(status))) => return Poll::Ready(Some(Err(status))),
+                Poll::Ready(Some(Err(why))) => return Poll::Ready(Some(Err(why))),
                 Poll::Ready(None) => {
                     this.have_requests_ended = true;
                     // Without a message there is still the header, which may be wrong.
                     if !this.has_begun
                         && let Err(why) = this.call.plan(Ask::default())
                     {
-                        return Poll::Ready(Some(Err(refuse(&this.call, why))));
+                        return Poll::Ready(Some(Err(why)));
                     }
                 }
                 Poll::Pending => break,
@@ -253,7 +240,7 @@ impl Stream for Answers {
 
 impl Drop for Answers {
     fn drop(&mut self) {
-        self.give_places_back(self.unanswered.len().saturating_sub(1));
+        self.call.give_places_back(self.unanswered.len().saturating_sub(1));
     }
 }
 

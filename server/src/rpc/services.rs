@@ -5,21 +5,10 @@ mod health;
 mod place;
 mod reflection;
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-
-use http::Response;
-use tonic::body::Body;
 use tonic_health::pb::health_server;
 use tonic_reflection::pb::{v1, v1alpha};
 
-use crate::body::intake::Intake;
-use crate::call::Call;
-
-pub(crate) type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
-/// What handles the calls of a method.
-pub(crate) type Handler = fn(Arc<Call>, Intake) -> BoxAnswer;
+use super::Handler;
 
 /// What handles the calls of this method of this service, if it is one of those beside our own.
 pub(crate) fn find(service: &str, method: &str) -> Option<Handler> {

@@ -8,17 +8,16 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use longsync::v1::{LongSyncStreamRequest, LongSyncStreamResponse};
 use tokio_stream::Stream;
-use tonic::Status;
 
+use super::BoxMessages;
 use super::draft::Draft;
-use super::refuse;
+use crate::body::batches::Messages;
 use crate::body::intake::Intake;
-use crate::body::messages::{self, Received, Requests};
+use crate::body::messages::{Received, Requests};
 use crate::call::Call;
 use crate::call::plan::{self, Ask, Plan};
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Spent, Wait};
-use crate::rpc::services::BoxAnswer;
 
 /// The answers, each due its delay after the due time of the one before: lateness does not add up.
 /// While the client does not take the answers that are ready, the next wait has not begun.
@@ -44,25 +43,19 @@ enum Phase {
     Making(Box<Draft<LongSyncStreamResponse>>),
 }
 
-pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxAnswer {
+pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
     let request = Requests::<LongSyncStreamRequest>::new(intake).one();
     Box::pin(async move {
-        let answers = request
-            .await
-            .and_then(|received| Answers::new(&call, &received).map_err(|why| refuse(&call, why)));
-        match answers {
-            Ok(answers) => messages::response(answers),
-            Err(status) => status.into_http(),
-        }
+        let answers = Answers::new(&call, &request.await?)?;
+        Ok(Box::pin(answers) as Messages)
     })
 }
 
 impl Answers {
     fn new(call: &Arc<Call>, received: &Received<LongSyncStreamRequest>) -> Result<Self, Refusal> {
         let Received { message, arrived } = received;
-        let received_at = call.received(&message.call_id);
-        let count = plan::count(message.count, &call.worker().shared.config.limits)?;
-        let plan = call.plan(Ask::from(message))?;
+        let (plan, received_at) = call.plan(Ask::from(message))?;
+        let count = plan::count(message.count, call.limits())?;
         call.keep(plan.payload.held_bytes(), arrived.held)?;
         Ok(Self {
             call: Arc::clone(call),
@@ -70,7 +63,7 @@ impl Answers {
             received_at,
             start: arrived.at,
             // The request was read to its end.
-            free: call.record().last_read(),
+            free: call.last_read(),
             phase: Phase::Between,
             index: 0,
             count,
@@ -80,7 +73,7 @@ impl Answers {
     fn draft(&self, spent: Spent) -> Draft<LongSyncStreamResponse> {
         let message = LongSyncStreamResponse {
             message: longsync::DONE.to_owned(),
-            timing: Some(self.call.timing(spent, &self.plan.behavior, self.received_at)),
+            timing: Some(self.call.timing(spent, &self.plan.applied, self.received_at)),
             index: self.index,
             ..LongSyncStreamResponse::default()
         };
@@ -89,7 +82,7 @@ impl Answers {
 }
 
 impl Stream for Answers {
-    type Item = Result<Bytes, Status>;
+    type Item = Result<Bytes, Refusal>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
@@ -105,7 +98,8 @@ impl Stream for Answers {
                 Phase::Waiting => {
                     let wait = Wait { start: this.start, planned: this.plan.delay };
                     let was_kept_away = this.call.was_kept_away();
-                    let Poll::Ready(spent) = this.call.poll_wait_held_up(wait, this.free) else {
+                    let Poll::Ready(spent) = this.call.poll_wait_held_up(wait, this.free, cx)
+                    else {
                         this.phase = Phase::Waiting;
                         return Poll::Pending;
                     };
@@ -118,10 +112,7 @@ impl Stream for Answers {
                         return Poll::Pending;
                     };
                     this.index += 1;
-                    return Poll::Ready(Some(match room {
-                        Ok(()) => Ok(draft.into_framed()),
-                        Err(why) => Err(refuse(&this.call, why)),
-                    }));
+                    return Poll::Ready(Some(room.map(|()| draft.into_framed())));
                 }
             }
         }

@@ -9,14 +9,13 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use longsync::v1::{LongSyncRequest, LongSyncResponse};
-use tonic::Status;
 
 use super::draft::Draft;
-use super::refuse;
 use crate::body::intake::Intake;
 use crate::body::messages::{Received, Requests};
 use crate::call::Call;
 use crate::call::plan::{Ask, Plan};
+use crate::call::refusal::Refusal;
 use crate::call::wait::{Spent, Wait};
 
 type Request = Requests<LongSyncRequest>;
@@ -55,7 +54,7 @@ impl Answer {
 }
 
 impl Future for Answer {
-    type Output = Result<Bytes, Status>;
+    type Output = Result<Bytes, Refusal>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { call, phase } = &mut *self;
@@ -78,14 +77,14 @@ impl Future for Answer {
 
 impl Waiting {
     /// Ready when the wait is over and the request has ended.
-    fn poll_over(&mut self, call: &Call, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+    fn poll_over(&mut self, call: &Call, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
         if let Some(rest) = &mut self.rest
             && rest.poll_end(cx)?.is_ready()
         {
             self.rest = None;
         }
         if let Step::Under(wait) = self.wait {
-            self.wait = Step::Over(ready!(call.poll_wait(wait)));
+            self.wait = Step::Over(ready!(call.poll_wait(wait, cx)));
         }
         if self.rest.is_none() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
@@ -96,13 +95,13 @@ impl Waiting {
         call: &Call,
         phase: &mut Phase,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Bytes, Status>> {
+    ) -> Poll<Result<Bytes, Refusal>> {
         let Self { plan, received_at, wait, .. } = self;
         let Step::Over(spent) = wait else { return Poll::Pending };
         let draft = draft(call, plan.clone(), spent, received_at);
         match draft.poll_room(call, cx) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(draft.into_framed())),
-            Poll::Ready(Err(why)) => Poll::Ready(Err(refuse(call, why))),
+            Poll::Ready(Err(why)) => Poll::Ready(Err(why)),
             Poll::Pending => {
                 *phase = Phase::Waiting(Self { rest: None, wait, plan, received_at });
                 Poll::Pending
@@ -115,11 +114,10 @@ fn begin_wait(
     call: &Call,
     received: &Received<LongSyncRequest>,
     request: Box<Request>,
-) -> Result<Waiting, Status> {
+) -> Result<Waiting, Refusal> {
     let Received { message, arrived } = received;
-    let received_at = call.received(&message.call_id);
-    let plan = call.plan(Ask::from(message)).map_err(|why| refuse(call, why))?;
-    call.keep(plan.payload.held_bytes(), arrived.held).map_err(|why| refuse(call, why))?;
+    let (plan, received_at) = call.plan(Ask::from(message))?;
+    call.keep(plan.payload.held_bytes(), arrived.held)?;
     let rest = Some(request).filter(|request| !request.is_end());
     let wait = Step::Under(Wait { start: arrived.at, planned: plan.delay });
     Ok(Waiting { rest, wait, plan, received_at })
@@ -134,7 +132,7 @@ fn draft(
 ) -> Draft<LongSyncResponse> {
     let message = LongSyncResponse {
         message: longsync::DONE.to_owned(),
-        timing: Some(call.timing(spent, &plan.behavior, received_at)),
+        timing: Some(call.timing(spent, &plan.applied, received_at)),
         ..LongSyncResponse::default()
     };
     Draft::new(message, plan.payload)

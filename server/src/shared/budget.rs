@@ -48,11 +48,6 @@ impl Budget {
         }
     }
 
-    /// The limit.
-    pub(crate) fn limit(&self) -> u64 {
-        self.limit
-    }
-
     /// How much is left, as near as can be seen while others take and give back.
     pub(crate) fn left(&self) -> u64 {
         self.lines().map(|line| line.0.load(Ordering::Relaxed)).fold(0, u64::saturating_add)

@@ -8,15 +8,16 @@ use longsync_text::quoted;
 use std::sync::Arc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::WatchStream;
-use tonic::Status;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use super::BoxAnswer;
 use super::place::Place;
+use crate::body::batches::Messages;
 use crate::body::intake::Intake;
-use crate::body::messages::{self, Requests, framed};
+use crate::body::messages::{Requests, framed};
 use crate::call::Call;
+use crate::call::refusal::Refusal;
+use crate::rpc::BoxMessages;
 use crate::shared::health::KNOWN_SERVICES;
 
 /// What a `Watch` is held to cost: an idle one takes 2.1 KiB, one whose request is on its way 5.1 KiB.
@@ -27,24 +28,17 @@ const WATCH_BYTES: u64 = 6 * 1024;
 const CHECK_BYTES: u64 = 6 * 1024;
 
 /// Says how a service is.
-pub(super) fn check(call: Arc<Call>, intake: Intake) -> BoxAnswer {
-    // It is never refused for want of memory, unless its connection has many of them unread.
+pub(super) fn check(call: Arc<Call>, intake: Intake) -> BoxMessages {
+    // It is not refused for want of memory, unless its connection has very many of them unread.
     let place = match call.hold(CHECK_BYTES) {
-        Ok(()) => None,
-        Err(_) => match Place::without_bytes(&call) {
-            Ok(place) => Some(place),
-            Err(refused) => return refused,
-        },
+        Ok(()) => Ok(None),
+        Err(_) => Place::of_check(Arc::clone(&call)).map(Some),
     };
     let asked = Requests::new(intake).one();
     Box::pin(async move {
-        let status = call.worker().shared.health.status();
-        match asked.await.and_then(|asked| checked(&asked.message, status)) {
-            Ok(message) => {
-                messages::response(Checked { message: Some(framed(&message)), _place: place })
-            }
-            Err(why) => why.into_http(),
-        }
+        let place = place?;
+        let message = checked(&asked.await?.message, call.health())?;
+        Ok(Box::pin(Checked { message: Some(framed(&message)), _place: place }) as Messages)
     })
 }
 
@@ -55,39 +49,37 @@ struct Checked {
 }
 
 impl Stream for Checked {
-    type Item = Result<Bytes, Status>;
+    type Item = Result<Bytes, Refusal>;
 
     fn poll_next(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Poll::Ready(self.message.take().map(Ok))
     }
 }
 
-fn checked(asked: &HealthCheckRequest, now: ServingStatus) -> Result<HealthCheckResponse, Status> {
+fn checked(asked: &HealthCheckRequest, now: ServingStatus) -> Result<HealthCheckResponse, Refusal> {
     if is_known(&asked.service) {
         return Ok(response(now));
     }
     let [_, service] = KNOWN_SERVICES;
-    Err(Status::not_found(format!(
+    Err(Refusal::NotFound(format!(
         "no status of a service {} here: leave the name empty, or say {service}",
         quoted(&asked.service)
     )))
 }
 
 /// Says how a service is, and goes on to say so whenever that changes.
-pub(super) fn watch(call: Arc<Call>, intake: Intake) -> BoxAnswer {
-    Place::answer(call, WATCH_BYTES, |place| {
-        let asked = Requests::<HealthCheckRequest>::new(intake).one();
-        Box::pin(async move {
-            match asked.await {
-                Ok(asked) => messages::response(Statuses {
-                    is_known: is_known(&asked.message.service),
-                    now: WatchStream::new(place.call().worker().shared.health.watch()),
-                    said: None,
-                    _place: place,
-                }),
-                Err(why) => why.into_http(),
-            }
-        })
+pub(super) fn watch(call: Arc<Call>, intake: Intake) -> BoxMessages {
+    let place = Place::of_stream(Arc::clone(&call), WATCH_BYTES);
+    let asked = Requests::<HealthCheckRequest>::new(intake).one();
+    Box::pin(async move {
+        let place = place?;
+        let asked = asked.await?;
+        Ok(Box::pin(Statuses {
+            is_known: is_known(&asked.message.service),
+            now: WatchStream::new(call.watch_health()),
+            said: None,
+            _place: place,
+        }) as Messages)
     })
 }
 
@@ -101,7 +93,7 @@ struct Statuses {
 }
 
 impl Stream for Statuses {
-    type Item = Result<Bytes, Status>;
+    type Item = Result<Bytes, Refusal>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;

@@ -1,63 +1,58 @@
-//! A place for a stream of health or reflection, which is not counted as a call and may last for ever:
-//! a connection has few of them, and each is held against the bytes that all may hold.
+//! A place for what is beside a connection's calls: a stream of health or reflection, which may last for
+//! ever, or a health check for which no byte is left. A connection has a limited number of them.
 
-use std::future;
 use std::sync::Arc;
 
-use super::BoxAnswer;
 use crate::call::Call;
-use crate::call::refusal::{Cut, Refusal};
-use crate::record::MAX_SIDE_STREAMS;
+use crate::call::refusal::Refusal;
+use crate::record::side::{MAX_SIDE_STREAMS, MAX_UNHELD_CHECKS};
 
-/// A place, until it is dropped. The bytes are held until its call ends.
-pub(super) struct Place(Arc<Call>);
+/// A place, until it is dropped.
+pub(super) struct Place {
+    call: Arc<Call>,
+    is_stream: bool,
+}
 
 impl Place {
-    /// The answer of a stream that costs this many bytes: what `serve` makes of its place, or the
-    /// refusal when there is none.
-    pub(super) fn answer(
-        call: Arc<Call>,
-        bytes: u64,
-        serve: impl FnOnce(Self) -> BoxAnswer,
-    ) -> BoxAnswer {
-        match Self::take(&call, bytes) {
-            Ok(()) => serve(Self(call)),
-            Err(why) => refused(&call, why),
-        }
-    }
-
-    /// A place for which no bytes are held, or the refusal.
-    pub(super) fn without_bytes(call: &Arc<Call>) -> Result<Self, BoxAnswer> {
-        match Self::take(call, 0) {
-            Ok(()) => Ok(Self(Arc::clone(call))),
-            Err(why) => Err(refused(call, why)),
-        }
-    }
-
-    fn take(call: &Call, bytes: u64) -> Result<(), Refusal> {
-        if !call.record().take_side_stream() {
+    /// A place for a stream that costs this many bytes, which are held until its call ends.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn of_stream(call: Arc<Call>, bytes: u64) -> Result<Self, Refusal> {
+        if !call.side().take_stream() {
             let why = format!(
                 "a connection has at most {MAX_SIDE_STREAMS} streams of health and reflection: \
                  end one of them, or open another connection"
             );
             return Err(Refusal::fixed("streams of health and reflection", why));
         }
-        call.hold(bytes).inspect_err(|_| call.record().give_back_side_stream())
+        let place = Self { call, is_stream: true };
+        place.call.hold(bytes)?;
+        Ok(place)
     }
 
-    pub(super) fn call(&self) -> &Call {
-        &self.0
+    /// A place for a check for which no byte is left.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn of_check(call: Arc<Call>) -> Result<Self, Refusal> {
+        if !call.side().take_unheld_check() {
+            let why = format!(
+                "while its memory is full, the server answers at most {MAX_UNHELD_CHECKS} checks of a \
+                 connection at a time: read their answers"
+            );
+            return Err(Refusal::fixed("health checks", why));
+        }
+        Ok(Self { call, is_stream: false })
     }
-}
-
-fn refused(call: &Call, why: Refusal) -> BoxAnswer {
-    call.cut(Cut::Refused(why));
-    // What cut the call is its answer.
-    Box::pin(future::pending())
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.record().give_back_side_stream();
+        if self.is_stream {
+            self.call.side().give_back_stream();
+        } else {
+            self.call.side().give_back_unheld_check();
+        }
     }
 }

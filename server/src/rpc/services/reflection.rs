@@ -19,12 +19,14 @@ use tonic_reflection::pb::v1::{
     ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
 };
 
-use super::BoxAnswer;
 use super::descriptors::{Descriptors, FileId};
 use super::place::Place;
+use crate::body::batches::Messages;
 use crate::body::intake::Intake;
-use crate::body::messages::{self, Requests, framed};
+use crate::body::messages::{Requests, framed};
 use crate::call::Call;
+use crate::call::refusal::Refusal;
+use crate::rpc::BoxMessages;
 
 /// What a reflection stream is held to cost. An idle one takes 2.6 KiB, even after files were asked for;
 /// one whose client sends the longest requests, 16 KiB ahead, and reads no answer takes 21.8 KiB. That
@@ -65,12 +67,12 @@ fn published(mut file: FileDescriptorProto) -> FileDescriptorProto {
 }
 
 /// Answers each request of a stream in turn.
-pub(super) fn info(call: Arc<Call>, intake: Intake) -> BoxAnswer {
-    Place::answer(call, STREAM_BYTES, |place| {
-        let requests = Requests::new(intake);
-        let answers = Answers { requests, sent: BTreeSet::new(), _place: place };
-        Box::pin(future::ready(messages::response(answers)))
-    })
+pub(super) fn info(call: Arc<Call>, intake: Intake) -> BoxMessages {
+    let place = Place::of_stream(call, STREAM_BYTES);
+    let requests = Requests::new(intake);
+    Box::pin(future::ready(place.map(|place| {
+        Box::pin(Answers { requests, sent: BTreeSet::new(), _place: place }) as Messages
+    })))
 }
 
 struct Answers {
@@ -81,7 +83,7 @@ struct Answers {
 }
 
 impl Stream for Answers {
-    type Item = Result<Bytes, Status>;
+    type Item = Result<Bytes, Refusal>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;

@@ -1,0 +1,406 @@
+//! One answer, as far as it was read.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use longsync::frame::{PLAIN, Prefix};
+use longsync_text::said::quoted_bytes;
+use longsync_text::{counted, grouped};
+use tonic::{Code, Status};
+
+use super::ending::{Seen, ending};
+use super::messages::Messages;
+use super::page::{Page, is_grpc};
+
+/// What is read of the body of an answer that is not of gRPC, for its first line.
+pub const PAGE_BYTES: usize = 4 * 1024;
+
+/// What an answer may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many bytes a message may have.
+    pub message_bytes: usize,
+    /// How many messages were asked for.
+    pub expected: Expected,
+    /// How much of a page is read: [`PAGE_BYTES`], or nothing if nobody wants its sentence.
+    pub page_bytes: usize,
+}
+
+/// How many messages were asked for. There are no other kinds of RPC: exhaustive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// One, by the kind of RPC.
+    One,
+    /// This many, in a stream.
+    Several(u64),
+    /// This many, one for each message that was sent. One too many is read as well: it says which of
+    /// them is answered again, and its caller ends the call.
+    Matched(u64),
+}
+
+/// Reads one answer: its head, then its chunks and the messages in them, then its end.
+#[derive(Debug)]
+pub struct Reader {
+    limits: Limits,
+    taken: u64,
+    /// Whether the head has said that the call ended well, as that of an answer without messages may.
+    has_said_ok: bool,
+    /// How messages are compressed, if they may be. Boxed, since few peers do that.
+    encoding: Option<Box<HeaderValue>>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Messages(Messages),
+    Page(Box<Page>),
+}
+
+impl Reader {
+    /// Begins with the head of an answer.
+    ///
+    /// # Errors
+    /// When it says that the call has failed, or is larger than any honest one.
+    pub fn new(http: StatusCode, headers: &HeaderMap, limits: Limits) -> Result<Self, Status> {
+        let seen = Seen::among(headers)?;
+        let said = ending(headers, &seen).transpose()?;
+        let is_grpc = seen.content_type.is_some_and(is_grpc);
+        let state = if is_grpc && http == StatusCode::OK {
+            State::Messages(Messages::default())
+        } else {
+            // The status may still come, behind messages.
+            let most = if is_grpc { PAGE_BYTES } else { limits.page_bytes };
+            State::Page(Box::new(Page::new(http, seen.content_type, most)))
+        };
+        let encoding = seen.encoding.filter(|encoding| *encoding != "identity");
+        let encoding = encoding.cloned().map(Box::new);
+        Ok(Self { limits, taken: 0, has_said_ok: said.is_some(), encoding, state })
+    }
+
+    /// Whether this is an answer of another kind than gRPC's.
+    pub fn is_page(&self) -> bool {
+        matches!(self.state, State::Page(_))
+    }
+
+    /// Whether nothing that may still come is of interest.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        matches!(&self.state, State::Page(page) if page.is_full())
+    }
+
+    /// Adds a chunk. All messages are to be taken before the next.
+    #[inline]
+    pub fn add(&mut self, chunk: Bytes) {
+        match &mut self.state {
+            State::Messages(messages) => messages.add(chunk),
+            State::Page(page) => page.add(&chunk),
+        }
+    }
+
+    /// The next message, once it is whole.
+    ///
+    /// # Errors
+    /// As soon as its prefix is seen to be wrong, or it is one too many.
+    #[inline]
+    pub fn message(&mut self) -> Result<Option<Bytes>, Status> {
+        let State::Messages(messages) = &mut self.state else { return Ok(None) };
+        let Some(prefix) = messages.prefix() else { return Ok(None) };
+        if self.taken >= self.limits.expected.most_read() {
+            return Err(self.limits.expected.one_too_many());
+        }
+        check(prefix, self.limits.message_bytes, self.encoding.as_deref())?;
+        let message = messages.take(prefix);
+        self.taken += u64::from(message.is_some());
+        Ok(message)
+    }
+
+    /// How the call ended: after the last chunk, with these trailers. In an answer of a head alone,
+    /// that stands for them.
+    ///
+    /// # Errors
+    /// How it failed.
+    #[inline]
+    pub fn end(&self, trailers: Option<&HeaderMap>) -> Result<(), Status> {
+        let said = match trailers {
+            Some(trailers) => ending(trailers, &Seen::among(trailers)?).transpose()?,
+            None => None,
+        };
+        let messages = match &self.state {
+            State::Messages(messages) => messages,
+            State::Page(page) => return Err(page.status(said.is_some() || self.has_said_ok)),
+        };
+        if said.is_none() && !self.has_said_ok {
+            return Err(Status::unknown(self.without_status(messages)));
+        }
+        if !messages.is_empty() {
+            return Err(Status::internal(format!(
+                "the answer was cut short: it ends inside its message {}",
+                grouped(self.taken + 1)
+            )));
+        }
+        self.limits.expected.all_of(self.taken)
+    }
+
+    fn without_status(&self, messages: &Messages) -> String {
+        let inside = if messages.is_empty() { "" } else { " and inside a message" };
+        let taken = usize::try_from(self.taken).unwrap_or(usize::MAX);
+        format!(
+            "the answer ended without a grpc-status{inside}, after {}: a proxy may have cut it",
+            counted(taken, "message")
+        )
+    }
+}
+
+fn check(
+    Prefix { flag, length }: Prefix,
+    most: usize,
+    encoding: Option<&HeaderValue>,
+) -> Result<(), Status> {
+    match (flag, encoding) {
+        (PLAIN, _) => {}
+        (1, Some(encoding)) => {
+            return Err(Status::internal(format!(
+                "a message is compressed with {}, which this client did not ask for and cannot read",
+                quoted_bytes(encoding.as_bytes())
+            )));
+        }
+        (1, None) => {
+            return Err(Status::internal(
+                "a message is marked as compressed, and no grpc-encoding says how",
+            ));
+        }
+        (flag, _) => {
+            return Err(Status::internal(format!(
+                "a message begins with the byte {flag}; in gRPC that is 0, or 1 for a compressed one"
+            )));
+        }
+    }
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length > most {
+        return Err(Status::resource_exhausted(format!(
+            "a message of {} bytes is announced, and at most {} are taken: raise --max-answer-bytes",
+            grouped(length as u64),
+            grouped(most as u64)
+        )));
+    }
+    Ok(())
+}
+
+impl Expected {
+    #[inline]
+    fn number(self) -> u64 {
+        match self {
+            Self::One => 1,
+            Self::Several(number) | Self::Matched(number) => number,
+        }
+    }
+
+    /// How many messages are handed out.
+    #[inline]
+    fn most_read(self) -> u64 {
+        match self {
+            Self::One | Self::Several(_) => self.number(),
+            Self::Matched(number) => number.saturating_add(1),
+        }
+    }
+
+    /// gRPC's statuscodes.md has the code for an RPC of one answer; for a stream the contract has the
+    /// number.
+    fn one_too_many(self) -> Status {
+        match self {
+            Self::One => Status::unimplemented(
+                "a second message came, and this kind of RPC has exactly one answer",
+            ),
+            Self::Several(number) | Self::Matched(number) => Status::internal(format!(
+                "more answers came than the {} asked for",
+                grouped(number)
+            )),
+        }
+    }
+
+    #[inline]
+    fn all_of(self, taken: u64) -> Result<(), Status> {
+        if taken == self.number() {
+            return Ok(());
+        }
+        Err(match self {
+            Self::One => Status::unimplemented(
+                "the status is OK and no message came, while this kind of RPC has exactly one answer",
+            ),
+            Self::Several(number) | Self::Matched(number) => Status::new(
+                Code::Internal,
+                format!(
+                    "the stream ended with the status OK after {} of {} answers",
+                    grouped(taken),
+                    grouped(number)
+                ),
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderName;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: Limits =
+        Limits { message_bytes: 100, expected: Expected::One, page_bytes: PAGE_BYTES };
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    const GRPC: (&str, &str) = ("content-type", "application/grpc");
+
+    /// All messages of an answer, and how it ended.
+    fn read(
+        http: u16,
+        head: &HeaderMap,
+        chunks: &[&[u8]],
+        trailers: Option<&HeaderMap>,
+        limits: Limits,
+    ) -> (Vec<Bytes>, Result<(), Status>) {
+        let mut taken = Vec::new();
+        let http = StatusCode::from_u16(http).unwrap();
+        let mut reader = match Reader::new(http, head, limits) {
+            Ok(reader) => reader,
+            Err(status) => return (taken, Err(status)),
+        };
+        for chunk in chunks {
+            reader.add(Bytes::copy_from_slice(chunk));
+            loop {
+                match reader.message() {
+                    Ok(Some(message)) => taken.push(message),
+                    Ok(None) => break,
+                    Err(status) => return (taken, Err(status)),
+                }
+            }
+            if reader.is_full() {
+                break;
+            }
+        }
+        let ended = reader.end(trailers);
+        (taken, ended)
+    }
+
+    fn code(chunks: &[&[u8]], limits: Limits) -> (usize, Code) {
+        let ok = headers(&[("grpc-status", "0")]);
+        let (taken, ended) = read(200, &headers(&[GRPC]), chunks, Some(&ok), limits);
+        (taken.len(), ended.err().map_or(Code::Ok, |status| status.code()))
+    }
+
+    const ONE: &[u8] = b"\0\0\0\0\x03abc";
+
+    #[test]
+    fn one_answer_is_one_message() {
+        assert_eq!(code(&[ONE], LIMITS), (1, Code::Ok));
+        assert_eq!(code(&[b"\0\0\0", b"\0\x03ab", b"c"], LIMITS), (1, Code::Ok));
+        assert_eq!(code(&[], LIMITS), (0, Code::Unimplemented));
+        assert_eq!(code(&[ONE, ONE], LIMITS), (1, Code::Unimplemented));
+        assert_eq!(code(&[&ONE[..7]], LIMITS), (0, Code::Internal));
+        assert_eq!(code(&[ONE, b"\0\0"], LIMITS), (1, Code::Internal));
+    }
+
+    #[test]
+    fn a_stream_has_as_many_answers_as_were_asked_for() {
+        let two = Limits { expected: Expected::Several(2), ..LIMITS };
+        assert_eq!(code(&[ONE, ONE], two), (2, Code::Ok));
+        assert_eq!(code(&[ONE], two), (1, Code::Internal));
+        assert_eq!(code(&[ONE, ONE, ONE], two), (2, Code::Internal));
+        assert_eq!(code(&[ONE, &ONE[..6]], two), (1, Code::Internal));
+        assert_eq!(code(&[], Limits { expected: Expected::Several(0), ..LIMITS }), (0, Code::Ok));
+    }
+
+    #[test]
+    fn a_wrong_prefix_is_known_before_its_message() {
+        assert_eq!(code(&[b"\0\xff\xff\xff\xff"], LIMITS), (0, Code::ResourceExhausted));
+        assert_eq!(code(&[b"\0\0\0\0\x65"], LIMITS), (0, Code::ResourceExhausted));
+        for flag in [1, 2, 60, 255] {
+            assert_eq!(code(&[&[flag, 0, 0, 0, 1, 7]], LIMITS), (0, Code::Internal));
+        }
+    }
+
+    #[test]
+    fn compressed_messages_are_named_and_others_of_such_an_answer_read() {
+        let gzip = headers(&[GRPC, ("grpc-encoding", "gzip")]);
+        let ok = headers(&[("grpc-status", "0")]);
+        let (_, ended) = read(200, &gzip, &[b"\x01\0\0\0\0"], Some(&ok), LIMITS);
+        let status = ended.unwrap_err();
+        assert_eq!(status.code(), Code::Internal);
+        assert!(status.message().contains("`gzip`"), "{status}");
+        let (taken, ended) = read(200, &gzip, &[ONE], Some(&ok), LIMITS);
+        assert_eq!((taken.len(), ended.is_ok()), (1, true));
+    }
+
+    #[test]
+    fn a_status_in_the_head_counts_wherever_it_comes() {
+        let failed = headers(&[GRPC, ("grpc-status", "5")]);
+        let told = |http, head: &HeaderMap, trailers: Option<&HeaderMap>| {
+            read(http, head, &[], trailers, LIMITS).1.unwrap_err().code()
+        };
+        assert_eq!(told(200, &failed, None), Code::NotFound);
+        assert_eq!(told(503, &failed, None), Code::NotFound);
+        let html = headers(&[("content-type", "text/html")]);
+        assert_eq!(told(503, &html, None), Code::Unavailable);
+        assert_eq!(
+            told(503, &html, Some(&headers(&[("grpc-status", "8")]))),
+            Code::ResourceExhausted
+        );
+        // That all is well is not believed of such an answer.
+        assert_eq!(told(503, &html, Some(&headers(&[("grpc-status", "0")]))), Code::Unavailable);
+        // HTTP/1.1 behind a proxy: the head, then an empty end.
+        let said_early = headers(&[GRPC, ("grpc-status", "0")]);
+        assert!(read(200, &said_early, &[ONE], None, LIMITS).1.is_ok());
+        assert_eq!(told(200, &headers(&[GRPC]), None), Code::Unknown);
+    }
+
+    #[test]
+    fn of_a_page_without_end_only_the_beginning_is_read() {
+        let html = headers(&[("content-type", "text/html")]);
+        let chunk = [b'x'; 3_000];
+        let many = vec![&chunk[..]; 1_000];
+        let mut reader = Reader::new(StatusCode::BAD_GATEWAY, &html, LIMITS).unwrap();
+        let read_on = many.iter().take_while(|chunk| {
+            reader.add(Bytes::copy_from_slice(chunk));
+            !reader.is_full()
+        });
+        assert_eq!(read_on.count(), 1);
+        let nobody_asks = Limits { page_bytes: 0, ..LIMITS };
+        assert!(Reader::new(StatusCode::BAD_GATEWAY, &html, nobody_asks).unwrap().is_full());
+    }
+
+    proptest! {
+        /// Any answer at all is read to an end, and at most what was asked for is taken of it.
+        #[test]
+        fn any_answer_is_read_to_an_end(
+            http in 200_u16..1000,
+            is_grpc in any::<bool>(),
+            chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 0..6),
+            lengths in proptest::collection::vec(0_u8..120, 0..6),
+            status in proptest::option::of("[ -~]{0,3}"),
+            number in 0_u64..4,
+        ) {
+            let head = headers(if is_grpc { &[GRPC] } else { &[] });
+            // Prefixes that are likely, and bytes that are not.
+            let mut bytes: Vec<Vec<u8>> = lengths.iter().map(|length| vec![0, 0, 0, 0, *length]).collect();
+            bytes.extend(chunks);
+            let chunks: Vec<_> = bytes.iter().map(Vec::as_slice).collect();
+            let trailers = status.map(|status| HeaderMap::from_iter([(
+                HeaderName::from_static("grpc-status"), HeaderValue::from_str(&status).unwrap(),
+            )]));
+            for expected in [Expected::One, Expected::Several(number)] {
+                let limits = Limits { expected, ..LIMITS };
+                let http = if is_grpc { 200 } else { http };
+                let (taken, ended) = read(http, &head, &chunks, trailers.as_ref(), limits);
+                prop_assert!(taken.len() as u64 <= expected.number());
+                prop_assert!(taken.iter().all(|message| message.len() <= limits.message_bytes));
+                prop_assert!(ended.is_err() || taken.len() as u64 == expected.number());
+            }
+        }
+    }
+}

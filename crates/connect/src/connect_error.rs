@@ -1,0 +1,81 @@
+//! Why a server could not be reached.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::target::{NotATarget, Target};
+
+/// Why a server could not be reached: a sentence that names it, what kind of trouble it was, and the
+/// error behind it if there is one. Clones share the latter.
+#[derive(Debug, Clone)]
+pub struct ConnectError {
+    kind: ConnectErrorKind,
+    sentence: String,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// What kept a server from being reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectErrorKind {
+    /// The URL is not one of a server.
+    NotATarget,
+    /// Its host has no address.
+    UnknownHost,
+    /// Nothing listens there.
+    Refused,
+    /// The network, or the system, has another reason.
+    Io,
+    /// It said nothing in time.
+    TimedOut,
+    /// It closed the connection before any call.
+    Closed,
+    /// It speaks another protocol, or breaks the rules of its own.
+    Protocol,
+    /// It allows no calls: its limit on streams is zero.
+    NoCalls,
+}
+
+impl ConnectError {
+    /// `why` goes behind the words that name the target.
+    pub(crate) fn new(target: &Target, kind: ConnectErrorKind, why: &str) -> Self {
+        Self { kind, sentence: format!("cannot reach {target}: {why}"), source: None }
+    }
+
+    pub(crate) fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
+    }
+
+    /// What kept the server from being reached.
+    pub fn kind(&self) -> ConnectErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+impl From<NotATarget> for ConnectError {
+    fn from(why: NotATarget) -> Self {
+        let (kind, sentence) = (ConnectErrorKind::NotATarget, why.to_string());
+        Self { kind, sentence, source: None }.with_source(why)
+    }
+}
+
+/// A [`Target`] is one already.
+impl From<Infallible> for ConnectError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

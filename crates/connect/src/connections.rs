@@ -1,0 +1,197 @@
+//! As many connections as the calls in flight need.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use longsync_timer::Timer;
+use tokio::sync::Mutex;
+
+use crate::connect_error::{ConnectError, ConnectErrorKind};
+use crate::connection::Connection;
+use crate::credit::Credit;
+use crate::dial::{PATIENCE, allows_no_calls, dial, gone_before_any_call};
+use crate::target::Target;
+use crate::transport::Tcp;
+
+/// Connections to one server: one, and a further one whenever the peer allows no more streams on
+/// the open ones. No call waits for another's end.
+#[derive(Debug)]
+pub struct Connections {
+    target: Target,
+    timer: Timer,
+    state: Mutex<State>,
+    opened: AtomicUsize,
+    failures: AtomicUsize,
+    patience: Option<Duration>,
+    is_held_back: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: Vec<Arc<Connection>>,
+    last_failure: Option<ConnectError>,
+}
+
+impl Connections {
+    /// Without a connection yet. They run on the runtimes of the callers for whose calls they are opened.
+    pub fn new(target: Target, timer: Timer) -> Self {
+        Self {
+            target,
+            timer,
+            state: Mutex::default(),
+            opened: AtomicUsize::new(0),
+            failures: AtomicUsize::new(0),
+            patience: Some(PATIENCE),
+            is_held_back: AtomicBool::new(false),
+        }
+    }
+
+    /// Waits as long as its callers do for a server that allows no calls, instead of 10 s.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { patience: None, ..self }
+    }
+
+    /// Whether a connection is open, and only the server's limit on streams, which is 0, keeps a call
+    /// from being sent.
+    pub fn is_held_back(&self) -> bool {
+        self.is_held_back.load(Ordering::Relaxed)
+    }
+
+    /// Whom these connections reach.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The timer by which calls are stamped.
+    pub fn timer(&self) -> &Timer {
+        &self.timer
+    }
+
+    /// How many connections were opened so far.
+    pub fn opened(&self) -> usize {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// A credit for one call, on a new connection if all streams of the others are taken.
+    ///
+    /// # Errors
+    /// When a connection is needed and cannot be opened.
+    ///
+    /// # Cancel safety
+    /// A connection that is being opened is dropped; nothing else is lost.
+    pub async fn credit(&self) -> Result<Credit, ConnectError> {
+        self.credit_if(|_| true).await
+    }
+
+    /// The same, and not on the connection that has refused the call.
+    pub(crate) async fn credit_apart_from(
+        &self,
+        refused: &Arc<Connection>,
+    ) -> Result<Credit, ConnectError> {
+        self.credit_if(|connection| !Arc::ptr_eq(connection, refused)).await
+    }
+
+    async fn credit_if(
+        &self,
+        is_such: impl Fn(&Arc<Connection>) -> bool,
+    ) -> Result<Credit, ConnectError> {
+        let failures_before = self.failures.load(Ordering::Relaxed);
+        let mut state = self.state.lock().await;
+        // The newest first: the older ones are full, or were.
+        let mut such = state.open.iter().rev().filter(|connection| is_such(connection));
+        if let Some(credit) = such.find_map(Connection::credit) {
+            return Ok(credit);
+        }
+        // Calls that waited for an attempt fail with it: if each tried again in its turn, a silent
+        // peer would cost each of them its time.
+        if self.failures.load(Ordering::Relaxed) > failures_before
+            && let Some(failure) = &state.last_failure
+        {
+            return Err(failure.clone());
+        }
+        state.open.retain(|connection| !connection.is_closed());
+        match self.connect().await {
+            Ok((connection, credit)) => {
+                state.open.push(connection);
+                Ok(credit)
+            }
+            Err(failure) => {
+                state.last_failure = Some(failure.clone());
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                Err(failure)
+            }
+        }
+    }
+
+    /// How many streams the peer allows on a connection, once one was opened.
+    pub async fn max_streams(&self) -> Option<usize> {
+        self.state.lock().await.open.last().map(|connection| connection.max_streams())
+    }
+
+    /// A server that goes away may have let go of its connections while others were on their way to
+    /// it: then one more is tried.
+    async fn connect(&self) -> Result<(Arc<Connection>, Credit), ConnectError> {
+        match self.connect_once().await {
+            Err(Early::Goodbye(_)) => self.connect_once().await.map_err(Early::error),
+            connected => connected.map_err(Early::error),
+        }
+    }
+
+    async fn connect_once(&self) -> Result<(Arc<Connection>, Credit), Early> {
+        let begin = async |socket| Connection::begin(socket, self.timer.clone()).await;
+        let connection =
+            dial(&Tcp, &self.target, &self.timer, begin).await.map_err(Early::Other)?;
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        loop {
+            if let Some(credit) = connection.credit() {
+                return Ok((connection, credit));
+            }
+            if connection.is_closed() {
+                return Err(self.goodbye(&connection));
+            }
+            self.until_calls_are_allowed(&connection).await?;
+        }
+    }
+
+    /// Why a connection ended before any call.
+    fn goodbye(&self, connection: &Connection) -> Early {
+        let why = gone_before_any_call(&self.target, connection.lost());
+        match why.kind() {
+            ConnectErrorKind::Closed => Early::Goodbye(why),
+            _ => Early::Other(why),
+        }
+    }
+
+    async fn until_calls_are_allowed(&self, connection: &Connection) -> Result<(), Early> {
+        self.is_held_back.store(true, Ordering::Relaxed);
+        let patience = async {
+            match self.patience {
+                Some(patience) => drop(self.timer.sleep(patience).await),
+                None => std::future::pending().await,
+            }
+        };
+        let allowed = tokio::select! {
+            () = connection.allows_calls() => Ok(()),
+            () = patience => Err(Early::Other(allows_no_calls(&self.target))),
+        };
+        self.is_held_back.store(false, Ordering::Relaxed);
+        allowed
+    }
+}
+
+/// Why a new connection carries no call.
+enum Early {
+    /// The server has let go of it before it carried any.
+    Goodbye(ConnectError),
+    Other(ConnectError),
+}
+
+impl Early {
+    fn error(self) -> ConnectError {
+        match self {
+            Self::Goodbye(error) | Self::Other(error) => error,
+        }
+    }
+}

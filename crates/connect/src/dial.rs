@@ -1,0 +1,137 @@
+//! Reaching a server, or saying why not.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use longsync_timer::Timer;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::connect_error::{ConnectError, ConnectErrorKind};
+use crate::first_words::NotBegun;
+use crate::http2::Http2;
+use crate::status::{refusal, sentence};
+use crate::target::Target;
+use crate::transport::Transport;
+
+/// How long a server may take to accept a connection and to say what its protocol begins with.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a server may allow no calls at all, if nothing else bounds the wait.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connects by `transport`, and does with the stream what its protocol begins with. Both together take at
+/// most [`CONNECT_TIMEOUT`] by the timer.
+///
+/// # Errors
+/// When there is no connection in time, or `begin` fails.
+///
+/// # Cancel safety
+/// The connection that is being opened is dropped; nothing else is lost.
+pub async fn dial<T: Transport, Begun>(
+    transport: &T,
+    target: &Target,
+    timer: &Timer,
+    begin: impl AsyncFnOnce(T::Io) -> io::Result<Begun>,
+) -> Result<Begun, ConnectError> {
+    let connecting = async {
+        let io = transport.open(target).await.map_err(|why| why.at(target))?;
+        begin(io).await.map_err(|error| not_begun(target, error))
+    };
+    tokio::select! {
+        connected = connecting => connected,
+        _ = timer.sleep(CONNECT_TIMEOUT) => Err(timed_out(target)),
+    }
+}
+
+/// Opens a connection by `transport`, begins HTTP/2 on it, and waits until its peer allows calls: at most
+/// [`CONNECT_TIMEOUT`] and as long again. `wrap` is given the stream, and returns what HTTP/2 reads and
+/// writes; `before_poll` is called before each poll of the connection.
+///
+/// Returns what sends requests, and the connection, which has to be polled on.
+///
+/// # Errors
+/// When there is no connection in time that takes calls.
+///
+/// # Cancel safety
+/// The connection that is being opened is dropped; nothing else is lost.
+pub async fn dial_http2<T, IO>(
+    transport: &T,
+    target: &Target,
+    timer: &Timer,
+    wrap: impl FnOnce(T::Io) -> IO,
+    mut before_poll: impl FnMut(),
+) -> Result<(SendRequest<Bytes>, Http2<IO>), ConnectError>
+where
+    T: Transport,
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let begin = async |io| Http2::begin(wrap(io), &mut before_poll).await;
+    let (sender, mut connection) = dial(transport, target, timer, begin).await?;
+    tokio::select! {
+        allowed = connection.until_calls_are_allowed(&mut before_poll) => match allowed {
+            Ok(()) => Ok((sender, connection)),
+            Err(lost) => Err(gone_before_any_call(target, lost)),
+        },
+        _ = timer.sleep(PATIENCE) => Err(allows_no_calls(target)),
+    }
+}
+
+/// Why a connection takes no calls that has ended before any, by this error.
+pub(crate) fn gone_before_any_call(target: &Target, lost: Option<h2::Error>) -> ConnectError {
+    let (kind, why) = match &lost {
+        Some(lost) if lost.is_go_away() && lost.is_remote() => {
+            let why = format!("it is going away ({} came before any call)", refusal(lost));
+            (ConnectErrorKind::Closed, why)
+        }
+        Some(lost) if lost.is_go_away() => (ConnectErrorKind::Protocol, sentence(lost)),
+        _ => {
+            let why = "it closed the connection right after its settings, before any call";
+            (ConnectErrorKind::Closed, why.to_owned())
+        }
+    };
+    let error = ConnectError::new(target, kind, &why);
+    match lost {
+        Some(lost) => error.with_source(lost),
+        None => error,
+    }
+}
+
+/// What is said of a server that allowed no calls for [`PATIENCE`].
+pub(crate) fn allows_no_calls(target: &Target) -> ConnectError {
+    let seconds = PATIENCE.as_secs();
+    let why = format!(
+        "it allows no calls, and has not changed that within {seconds} s: its \
+         MAX_CONCURRENT_STREAMS is 0"
+    );
+    ConnectError::new(target, ConnectErrorKind::NoCalls, &why)
+}
+
+fn timed_out(target: &Target) -> ConnectError {
+    let seconds = CONNECT_TIMEOUT.as_secs();
+    let why = format!("timed out: nothing that an HTTP server would say came within {seconds} s");
+    ConnectError::new(target, ConnectErrorKind::TimedOut, &why)
+}
+
+/// Why what listens there is not a server of the protocol.
+fn not_begun(target: &Target, error: io::Error) -> ConnectError {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    let inner = error.get_ref();
+    let of_h2 = inner.and_then(|inner| inner.downcast_ref::<h2::Error>());
+    let (kind, why) = if let Some(known) = inner.and_then(|inner| inner.downcast_ref::<NotBegun>())
+    {
+        (ConnectErrorKind::Protocol, known.to_string())
+    } else if let Some(broken) = of_h2.filter(|error| error.reason().is_some()) {
+        (ConnectErrorKind::Protocol, sentence(broken))
+    } else if let UnexpectedEof | ConnectionReset | BrokenPipe =
+        of_h2.and_then(h2::Error::get_io).unwrap_or(&error).kind()
+    {
+        let why = "it closed the connection before it said anything that HTTP begins with";
+        (ConnectErrorKind::Closed, format!("{why} ({error})"))
+    } else {
+        let why = format!("what listens there does not speak the protocol ({error})");
+        (ConnectErrorKind::Protocol, why)
+    };
+    ConnectError::new(target, kind, &why).with_source(error)
+}

@@ -1,0 +1,111 @@
+//! What a peer says first: if that is not HTTP/2, it tells what it is.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use longsync_text::said::quoted_bytes;
+
+use crate::watched::Watcher;
+
+/// How much of it is kept.
+const MOST_BYTES: usize = 40;
+
+/// The first bytes that came on a connection. Clones are handles to the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FirstWords(Arc<Mutex<Vec<u8>>>);
+
+/// Why HTTP/2 cannot be begun with a peer, as a sentence: it speaks another protocol.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotBegun(String);
+
+/// Listens to them, until it has enough.
+#[derive(Debug)]
+pub(crate) struct Listener(Option<FirstWords>);
+
+impl FirstWords {
+    /// What is to be told of the bytes that come.
+    pub(crate) fn listener(&self) -> Listener {
+        Listener(Some(self.clone()))
+    }
+
+    /// What an error of the first frames means, by what had come.
+    pub(crate) fn explain(&self, error: h2::Error) -> io::Error {
+        let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match other_protocol(&words) {
+            Some(what) => {
+                let why = format!("what listens there does not speak the protocol: {what}");
+                io::Error::other(NotBegun(why))
+            }
+            None => io::Error::other(error),
+        }
+    }
+}
+
+/// What these first bytes are, as a sentence; [`None`] if they may be HTTP/2.
+fn other_protocol(words: &[u8]) -> Option<String> {
+    let line = words.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    if words.starts_with(b"HTTP/1.") {
+        return Some(format!("it answers in HTTP/1.1, {}", quoted_bytes(line)));
+    }
+    // An alert or a handshake of TLS 1.0 to 1.3.
+    if matches!(words, [0x15 | 0x16, 3, ..]) {
+        return Some("it speaks TLS, which is not supported yet".to_owned());
+    }
+    // The server's first frame is SETTINGS (RFC 9113, 3.4): type 4 behind three bytes of length.
+    let is_settings = words.get(3).is_none_or(|kind| *kind == 4);
+    let is_text = line.len() > 3 && line.iter().all(|byte| (0x20..0x7f).contains(byte));
+    (!is_settings).then(|| {
+        let said = if is_text { format!(" but {}", quoted_bytes(line)) } else { String::new() };
+        format!("its first words are not SETTINGS{said}")
+    })
+}
+
+impl Watcher for Listener {
+    #[inline]
+    fn has_read(&mut self, bytes: &[u8]) {
+        if let Some(words) = &self.0 {
+            let is_enough = {
+                let mut words = words.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let room = MOST_BYTES - words.len();
+                words.extend_from_slice(&bytes[..room.min(bytes.len())]);
+                words.len() == MOST_BYTES
+            };
+            if is_enough {
+                self.0 = None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Any first words are told of without a panic, and none of them acts.
+        #[test]
+        fn any_first_words_can_be_told_of(words in proptest::collection::vec(any::<u8>(), 0..60)) {
+            if let Some(what) = other_protocol(&words) {
+                prop_assert!(!what.contains(char::is_control), "{:?}", what);
+            }
+        }
+    }
+
+    #[test]
+    fn other_protocols_are_named() {
+        let what = |words: &[u8]| other_protocol(words).unwrap();
+        assert_eq!(
+            what(b"HTTP/1.1 400 Bad Request\r\nx: y"),
+            "it answers in HTTP/1.1, `HTTP/1.1 400 Bad Request`"
+        );
+        assert!(what(b"\x15\x03\x01\0\x02\x02\x16").contains("TLS"));
+        assert!(what(b"SSH-2.0-x\r\n").ends_with("SETTINGS but `SSH-2.0-x`"));
+        assert!(what(&[0; 40]).ends_with("not SETTINGS"));
+        for http2 in [&b""[..], b"\0\0", b"\0\0\0\x04\0\0\0\0\0", b"\0\0\x06\x04\0"] {
+            assert_eq!(other_protocol(http2), None);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! An answer as it comes over HTTP/2.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::RecvStream;
+use http::Response;
+use longsync_timer::Timer;
+use tonic::Status;
+
+use crate::answer::{Limits, Reader};
+use crate::status::from_h2;
+
+/// How long the rest of an answer that is not of gRPC is waited for: it only makes a sentence.
+pub const PAGE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// An answer of which the head has come.
+#[derive(Debug)]
+pub struct Incoming {
+    stream: RecvStream,
+    reader: Reader,
+    /// Bytes whose window was not given back.
+    kept: usize,
+}
+
+/// How a call failed whose answer had begun. There is no other way: exhaustive.
+#[derive(Debug)]
+pub enum Failed {
+    /// As the answer itself has it.
+    Said(Status),
+    /// HTTP/2 ended the answer, or its connection.
+    Broken(h2::Error),
+}
+
+impl From<Status> for Failed {
+    fn from(status: Status) -> Self {
+        Self::Said(status)
+    }
+}
+
+impl Incoming {
+    /// Reads the head.
+    ///
+    /// # Errors
+    /// When that says that the call has failed.
+    pub fn new(response: Response<RecvStream>, limits: Limits) -> Result<Self, Status> {
+        let (head, stream) = response.into_parts();
+        let reader = Reader::new(head.status, &head.headers, limits)?;
+        Ok(Self { stream, reader, kept: 0 })
+    }
+
+    /// Whether it is of another kind than gRPC's; then it ends in an error.
+    pub fn is_page(&self) -> bool {
+        self.reader.is_page()
+    }
+
+    /// The next message; [`None`] when the call has ended well.
+    ///
+    /// # Errors
+    /// How the call failed. What came before that was returned.
+    #[inline]
+    pub fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failed>> {
+        loop {
+            if let Some(message) = self.reader.message()? {
+                return Poll::Ready(Ok(Some(message)));
+            }
+            if self.reader.is_full() {
+                return Poll::Ready(Ok(self.conclude()?));
+            }
+            match ready!(self.stream.poll_data(cx)) {
+                Some(Ok(chunk)) => self.add(chunk),
+                Some(Err(error)) => return Poll::Ready(self.broken(error)),
+                None => break,
+            }
+        }
+        Poll::Ready(match ready!(self.stream.poll_trailers(cx)) {
+            Ok(trailers) => self.reader.end(trailers.as_ref()).map(|()| None).map_err(Failed::Said),
+            Err(error) => self.broken(error),
+        })
+    }
+
+    /// How the call ended, if nothing more is to be waited for.
+    pub fn conclude<T>(&self) -> Result<Option<T>, Status> {
+        self.reader.end(None).map(|()| None)
+    }
+
+    /// A page that was cut is told of as far as it came.
+    fn broken<T>(&self, error: h2::Error) -> Result<Option<T>, Failed> {
+        if self.is_page() { Ok(self.conclude()?) } else { Err(Failed::Broken(error)) }
+    }
+
+    /// An answer of one chunk is within its stream's window, and gives the connection's back when it
+    /// is dropped; asking HTTP/2 to do so would cost each small answer more than that.
+    #[inline]
+    fn add(&mut self, chunk: Bytes) {
+        let is_first = self.kept == 0;
+        self.kept += chunk.len();
+        if !is_first {
+            // It only fails for more than was received.
+            let _ = self.stream.flow_control().release_capacity(self.kept);
+            self.kept = 0;
+        }
+        self.reader.add(chunk);
+    }
+}
+
+/// How a call ended whose answer is not of gRPC. Its rest is waited for a moment.
+pub(crate) async fn page_status(mut page: Incoming, timer: &Timer) -> Status {
+    let ended = tokio::select! {
+        biased;
+        ended = poll_fn(|cx| page.poll_message(cx)) => Some(ended),
+        _ = timer.sleep(PAGE_PATIENCE) => None,
+    };
+    match ended.unwrap_or_else(|| page.conclude().map_err(Failed::Said)) {
+        Err(Failed::Said(status)) => status,
+        Err(Failed::Broken(error)) => from_h2(&error),
+        Ok(_) => Status::internal("an answer that is not of gRPC has ended well"),
+    }
+}

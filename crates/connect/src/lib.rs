@@ -1,0 +1,69 @@
+//! Calls longsync servers over HTTP/2.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! # use longsync_server::{Config, Server};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let config = Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
+//! # let server = Server::bind(config)?;
+//! # let url = &*format!("http://{}", server.local_addr());
+//! # tokio::spawn(server.serve(std::future::pending()));
+//! let delay = Duration::from_millis(20);
+//! let answer = longsync_connect::connect(url).await?.long_sync(delay).await?;
+//! assert_eq!(answer.message(), "Done!");
+//! assert!(answer.waited() >= Some(delay));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`connect`] and [`Client`] are that, and no more. Below them, for programs that call in their own way:
+//!
+//! - [`Target`] says whom to call. [`Connections`] opens connections to it and gives out a [`Credit`] per
+//!   call, a place among the streams which the peer allows at once. A credit is a tonic `GrpcService`, so
+//!   tonic's generated client calls through it.
+//! - [`dial`] opens one connection over any [`Transport`]; [`Http2`] begins HTTP/2 on one and waits for the
+//!   peer's settings; [`dial_http2`] does both.
+//! - [`rpc`] makes calls of the contract without tonic's client: a call that the server refused unseen is
+//!   made again. [`answer`] reads what comes back, and trusts none of it; [`incoming`] does so over
+//!   HTTP/2.
+//! - [`request`] says what no server accepts.
+//! - [`status`] and [`timing`] say what a status, and what a server's account of its waits, mean.
+//!
+//! This crate makes calls; when to make them, and what to do with what was measured, is its caller's
+//! affair. It depends on no server and on no program, so a server may use it to call others.
+
+pub mod answer;
+mod body;
+mod client;
+mod connect_error;
+mod connection;
+mod connections;
+mod credit;
+mod dial;
+mod first_words;
+mod http2;
+pub mod incoming;
+pub mod request;
+pub mod rpc;
+pub mod status;
+mod streams;
+mod target;
+pub mod timing;
+mod transport;
+mod watched;
+
+pub use crate::body::{AnswerBody, Stamps};
+pub use crate::client::{Answer, CallError, Client, connect};
+pub use crate::connect_error::{ConnectError, ConnectErrorKind};
+pub use crate::connection::Connection;
+pub use crate::connections::Connections;
+pub use crate::credit::Credit;
+pub use crate::dial::{CONNECT_TIMEOUT, dial, dial_http2};
+pub use crate::http2::Http2;
+pub use crate::target::{NotATarget, Target};
+pub use crate::transport::{NotReached, Tcp, Transport};
+pub use crate::watched::{Watched, Watcher};
+/// A gRPC status code.
+pub use tonic::Code;

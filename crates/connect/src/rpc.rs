@@ -1,0 +1,255 @@
+//! Calls of the contract: their requests, and their answers read without trust.
+//!
+//! If the server says that it never looked at a call, that is made again once, on another connection: no
+//! caller is to lose a call to a server that goes away.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Uri, header};
+use longsync::codec::Codec;
+use longsync::frame;
+use longsync::v1::long_sync_service_server::SERVICE_NAME;
+use longsync_timer::Timer;
+use prost::Message;
+use tokio_stream::StreamExt as _;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codec::{Codec as _, EncodeBody};
+use tonic::metadata::MetadataMap;
+
+use crate::answer::Limits;
+pub use crate::body::Outgoing;
+use crate::body::{Hold, Stamps};
+use crate::connections::Connections;
+use crate::credit::{Credit, NoAnswer};
+use crate::incoming::{Failed, Incoming, page_status};
+use crate::status::{from_h2, refusal, sentence};
+
+/// How often a call goes to another connection because its own was gone before any of it was sent.
+const MOST_UNSENT: usize = 3;
+
+/// The path of the RPC of the contract with this name, such as `LongSync`.
+///
+/// # Panics
+/// When it is not a name.
+pub fn path(name: &str) -> PathAndQuery {
+    let path = PathAndQuery::try_from(format!("/{SERVICE_NAME}/{name}"));
+    path.expect("the names of the contract are valid in a path")
+}
+
+/// The head of a request to this path of a [target's origin](crate::Target::origin).
+///
+/// # Panics
+/// When the timeout is longer than gRPC can say: 99,999,999 hours.
+pub fn head(
+    origin: Uri,
+    path: PathAndQuery,
+    metadata: &MetadataMap,
+    timeout: Option<Duration>,
+) -> Request<()> {
+    let mut request = tonic::Request::new(());
+    *request.metadata_mut() = metadata.clone();
+    if let Some(timeout) = timeout {
+        request.set_timeout(timeout);
+    }
+    let mut headers = request.into_parts().0.into_headers();
+    headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    let mut parts = origin.into_parts();
+    parts.path_and_query = Some(path);
+    let mut head = Request::new(());
+    *head.method_mut() = Method::POST;
+    *head.uri_mut() = Uri::from_parts(parts).expect("a target has a scheme and an authority");
+    *head.headers_mut() = headers;
+    head
+}
+
+/// The body of a request of one message.
+pub fn whole(message: &impl Message) -> Outgoing {
+    Outgoing::Whole(frame::encoded(message))
+}
+
+/// The body of a request of many messages, each made when HTTP/2 has window for it.
+pub fn open<M: Message + Default + 'static>(
+    messages: impl Iterator<Item = M> + Send + 'static,
+) -> Outgoing {
+    let encoder = Codec::<M, M>::default().encoder();
+    let messages = tokio_stream::iter(messages).map(Ok);
+    Outgoing::Open(Body::new(EncodeBody::new_client(encoder, messages, None, None)))
+}
+
+/// The calls that were refused unseen, and those of them that were sent again.
+#[derive(Debug, Clone, Default)]
+pub struct Retried(Arc<Mutex<Refusals>>);
+
+#[derive(Debug, Default)]
+struct Refusals {
+    sent_again: usize,
+    /// In HTTP/2's words.
+    first: Option<String>,
+}
+
+impl Retried {
+    fn refused(&self, refusal: String) {
+        self.lock().first.get_or_insert(refusal);
+    }
+
+    fn sent_again(&self) {
+        self.lock().sent_again += 1;
+    }
+
+    /// How many were sent again, and in HTTP/2's words what had refused the first.
+    pub fn read(&self) -> (usize, Option<String>) {
+        let refusals = self.lock();
+        (refusals.sent_again, refusals.first.clone().filter(|_| refusals.sent_again > 0))
+    }
+
+    /// What refused the first, if none was sent again.
+    pub fn in_vain(&self) -> Option<String> {
+        let refusals = self.lock();
+        refusals.first.clone().filter(|_| refusals.sent_again == 0)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Refusals> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the tries of a call have in common.
+#[derive(Debug)]
+pub struct Rpc<'a> {
+    /// Where another connection comes from.
+    pub connections: &'a Connections,
+    /// The time of the first try when it was sent, and of the last when it was done.
+    pub stamps: &'a Stamps,
+    /// Where it is noted that the call was made again.
+    pub retried: &'a Retried,
+    /// What its answer may be.
+    pub limits: Limits,
+}
+
+impl Rpc<'_> {
+    /// Makes the call with the request that `request` makes, anew for each try, and waits for the head
+    /// of its answer.
+    ///
+    /// # Errors
+    /// When it has failed by then.
+    ///
+    /// # Cancel safety
+    /// The call is reset, and a connection that is being opened is dropped.
+    pub async fn begin(
+        &self,
+        mut credit: Credit,
+        request: impl Fn() -> (Request<()>, Outgoing),
+    ) -> Result<Answers, Status> {
+        let timer = self.connections.timer();
+        let (mut refused, mut unsent) = (None::<h2::Error>, 0);
+        let why = loop {
+            let connection = Arc::clone(credit.connection());
+            let (head, body) = request();
+            let is_again = refused.is_some();
+            let on_sent = || {
+                if is_again {
+                    self.retried.sent_again();
+                }
+            };
+            match credit.send(head, body, self.stamps, on_sent).await {
+                Ok((response, hold)) => {
+                    return Answers::begin(Incoming::new(response, self.limits), hold, timer).await;
+                }
+                Err(NoAnswer::NotSent(_)) if unsent < MOST_UNSENT => unsent += 1,
+                Err(NoAnswer::Unseen(error)) if !is_again => {
+                    self.retried.refused(refusal(&error));
+                    refused = Some(error);
+                }
+                Err(NoAnswer::NotSent(error)) => {
+                    break unsent_status(refused.as_ref(), from_h2(&error));
+                }
+                Err(why) => break Status::from(why),
+            }
+            credit = match self.connections.credit_apart_from(&connection).await {
+                Ok(credit) => credit,
+                Err(error) => {
+                    let why = Status::unavailable(error.to_string());
+                    break unsent_status(refused.as_ref(), why);
+                }
+            };
+        };
+        self.stamps.set_done(timer.now());
+        Err(why)
+    }
+}
+
+/// The status of a call that could not be sent, or after it was `refused` unseen not again.
+fn unsent_status(refused: Option<&h2::Error>, why: Status) -> Status {
+    let Some(refused) = refused else { return why };
+    let (refused, why) = (sentence(refused), why.message());
+    Status::unavailable(format!("{refused}; no other connection could be had: {why}"))
+}
+
+/// The answers of a call, as they come. Dropped before their end, they reset the call.
+#[derive(Debug)]
+pub struct Answers {
+    incoming: Incoming,
+    hold: Hold,
+}
+
+impl Answers {
+    async fn begin(
+        incoming: Result<Incoming, Status>,
+        mut hold: Hold,
+        timer: &Timer,
+    ) -> Result<Self, Status> {
+        let why = match incoming {
+            Ok(incoming) if !incoming.is_page() => return Ok(Self { incoming, hold }),
+            Ok(page) => page_status(page, timer).await,
+            Err(status) => status,
+        };
+        hold.end();
+        Err(why)
+    }
+
+    /// The next answer; [`None`] when the call has ended well.
+    ///
+    /// # Errors
+    /// How the call failed.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn next<M: Message + Default>(&mut self) -> Result<Option<M>, Status> {
+        let came = poll_fn(|cx| self.incoming.poll_message(cx)).await;
+        let came = came.map_err(|why| match why {
+            Failed::Said(status) => status,
+            Failed::Broken(error) => self.hold.broken(&error),
+        });
+        let decoded = came.and_then(|message| message.map(decoded).transpose());
+        if !matches!(decoded, Ok(Some(_))) {
+            self.hold.end();
+        }
+        decoded
+    }
+}
+
+/// A message of the contract.
+///
+/// # Errors
+/// When it is not one.
+pub fn decoded<M: Message + Default>(message: Bytes) -> Result<M, Status> {
+    M::decode(message).map_err(|error| {
+        Status::internal(format!("a message is not the protobuf of this RPC's answer: {error}"))
+    })
+}
+
+/// The end of an exchange whose server answers what was not asked.
+pub fn answered_unsent(id: u64) -> Status {
+    Status::internal(format!("the server answered message {id}, which was not sent"))
+}
+
+/// The end of an exchange whose server has answered more than once.
+pub fn answered_twice(id: u64) -> Status {
+    Status::internal(format!("the server answered message {id} twice"))
+}

@@ -1,0 +1,154 @@
+//! gRPC statuses: their names, what is inside them, and what HTTP/2's errors become.
+
+use std::io;
+
+use h2::Reason;
+use longsync::v1::Timing;
+use longsync_text::said::{printable, quoted};
+use prost::Message as _;
+use tonic::{Code, Status};
+use tonic_types::{StatusExt as _, pb};
+
+/// A status code's name, as gRPC's statuscodes.md has it.
+pub fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+/// The name of the code in a message's failure: that it is OK is not believed of a failure.
+pub fn failure_name(code: i32) -> &'static str {
+    match Code::from_i32(code) {
+        Code::Ok => code_name(Code::Unknown),
+        code => code_name(code),
+    }
+}
+
+/// What a server of ours saw of a call that failed.
+pub fn timing(status: &Status) -> Option<Timing> {
+    let rich = pb::Status::decode(status.details()).ok()?;
+    let detail =
+        rich.details.into_iter().find(|detail| detail.type_url == longsync::TIMING_TYPE_URL)?;
+    Timing::decode(detail.value.as_slice()).ok()
+}
+
+/// The field that a status says is wrong.
+pub fn wrong_field(status: &Status) -> Option<String> {
+    let violation = status.get_details_bad_request()?.field_violations.into_iter().next()?;
+    Some(violation.field)
+}
+
+/// Whether the server says that it never looked at a call: its stream is above the last of a GOAWAY,
+/// or was refused. Then it may be made again (RFC 9113, 8.7).
+pub fn is_unseen(error: &h2::Error) -> bool {
+    // h2 tells a GOAWAY of the peer's only to the streams above the last that it names.
+    let is_refused = error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM);
+    error.is_remote() && is_refused
+}
+
+/// What it was that refused a call unseen, in HTTP/2's words: `GOAWAY NO_ERROR`.
+pub(crate) fn refusal(error: &h2::Error) -> String {
+    let frame = if error.is_go_away() { "GOAWAY" } else { "RST_STREAM" };
+    error.reason().map_or_else(
+        || "the connection was closed".to_owned(),
+        |reason| format!("{frame} {}", reason_name(reason)),
+    )
+}
+
+/// The status of a call that ended by an error of HTTP/2 (gRPC's PROTOCOL-HTTP2.md, "Errors").
+pub fn from_h2(error: &h2::Error) -> Status {
+    let code = match error.reason() {
+        Some(_) if error.is_go_away() => Code::Unavailable,
+        Some(Reason::REFUSED_STREAM) | None => Code::Unavailable,
+        Some(Reason::CANCEL) => Code::Cancelled,
+        Some(Reason::ENHANCE_YOUR_CALM) => Code::ResourceExhausted,
+        Some(Reason::INADEQUATE_SECURITY) => Code::PermissionDenied,
+        Some(_) => Code::Internal,
+    };
+    Status::new(code, sentence(error))
+}
+
+/// The same of a call that may have begun, on a connection that HTTP/2 says was `lost` by another
+/// error: a GOAWAY that came before the connection was closed tells why it was. That the server never
+/// looked at the call is not believed if it has begun to answer.
+pub(crate) fn from_lost(error: &h2::Error, lost: Option<&h2::Error>) -> Status {
+    let status = from_h2(error);
+    if is_unseen(error) {
+        let refusal = format!("{}{}", refusal(error), debug_data(error));
+        let what = format!("the server refused the call after it had begun to answer: {refusal}");
+        return Status::new(status.code(), what);
+    }
+    match lost {
+        Some(lost) if error.is_io() && lost.is_go_away() && lost.is_remote() => {
+            let after = format!("{}{}", refusal(lost), debug_data(lost));
+            Status::new(status.code(), format!("{}, after {after}", status.message()))
+        }
+        _ => status,
+    }
+}
+
+/// What happened to a call, or to a connection, by an error of HTTP/2.
+pub(crate) fn sentence(error: &h2::Error) -> String {
+    let Some(reason) = error.reason() else {
+        return match error.get_io().map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionReset) => {
+                "the connection was reset before the call had ended".to_owned()
+            }
+            Some(io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) => {
+                "the server closed the connection before the call had ended".to_owned()
+            }
+            _ => format!("HTTP/2: {}", printable(&error.to_string())),
+        };
+    };
+    let name = reason_name(reason);
+    match (error.is_go_away(), error.is_remote()) {
+        (true, true) => format!(
+            "the server is closing the connection and did not look at the call: GOAWAY {name}{}",
+            debug_data(error)
+        ),
+        (true, false) => {
+            format!("the server broke the rules of HTTP/2: {name}{}", debug_data(error))
+        }
+        (false, true) if reason == Reason::REFUSED_STREAM => {
+            format!("the server did not look at the call: RST_STREAM {name}")
+        }
+        (false, true) => format!("the server reset the call: RST_STREAM {name}"),
+        (false, false) => {
+            format!(
+                "the answer broke the rules of HTTP/2, or its headers were too many or too large: {name}"
+            )
+        }
+    }
+}
+
+/// As RFC 9113 names it; h2 knows no others.
+fn reason_name(reason: Reason) -> String {
+    let number = u32::from(reason);
+    if number > u32::from(Reason::HTTP_1_1_REQUIRED) {
+        return format!("with the code {number}");
+    }
+    format!("{reason:?}")
+}
+
+/// What a GOAWAY says beside its code. h2 shows it as a literal of bytes, which is plain ASCII.
+fn debug_data(error: &h2::Error) -> String {
+    let shown = error.to_string();
+    let said = shown.split_once(" (b\"").and_then(|(_, rest)| rest.strip_suffix("\")"));
+    said.map(|said| format!(", {}", quoted(said))).unwrap_or_default()
+}

@@ -1,0 +1,89 @@
+//! A stream of bytes, and who is told of what passes.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Who is told of the bytes of a stream.
+pub trait Watcher {
+    /// Whether the stream may be read now; pending, the task was or will be woken when it may.
+    #[inline]
+    fn poll_may_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
+
+    /// These bytes were read; none at the stream's end.
+    fn has_read(&mut self, bytes: &[u8]);
+
+    /// A write returned: whether the peer takes no bytes now.
+    #[inline]
+    fn has_written(&mut self, is_blocked: bool) {
+        let _ = is_blocked;
+    }
+}
+
+/// A stream of bytes that a [`Watcher`] is told of.
+#[derive(Debug)]
+pub struct Watched<IO, W> {
+    io: IO,
+    watcher: W,
+}
+
+impl<IO, W> Watched<IO, W> {
+    /// Watches `io` from now on.
+    pub fn new(io: IO, watcher: W) -> Self {
+        Self { io, watcher }
+    }
+}
+
+impl<IO: AsyncRead + Unpin, W: Watcher + Unpin> AsyncRead for Watched<IO, W> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        ready!(this.watcher.poll_may_read(cx));
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+        this.watcher.has_read(&buf.filled()[before..]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO: AsyncWrite + Unpin, W: Watcher + Unpin> AsyncWrite for Watched<IO, W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.watcher.has_written(written.is_pending());
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.watcher.has_written(written.is_pending());
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,5 @@
+//! The crate from outside, one file per concern.
+
+#![expect(clippy::unwrap_used, reason = "in tests a failed step is a failed test")]
+
+mod client;

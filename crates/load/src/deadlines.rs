@@ -1,0 +1,67 @@
+//! Calls that the server does not end at their deadline.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use longsync::deadline::margin;
+use longsync_stats::Moment;
+use tokio::sync::Notify;
+
+use crate::lane::{Lane, Owner, Place};
+
+/// When calls in flight are to be ended from this side. All have the same time, so the first to be
+/// sent is the first to end.
+#[derive(Debug)]
+pub(crate) struct Deadlines {
+    after: Duration,
+    queue: RefCell<VecDeque<(Moment, usize, Place)>>,
+    added: Notify,
+}
+
+impl Deadlines {
+    /// Of calls that have this deadline.
+    pub(crate) fn new(deadline: Duration) -> Self {
+        Self { after: deadline + margin(deadline), queue: RefCell::default(), added: Notify::new() }
+    }
+
+    /// A call was sent `now`, on the lane with this index.
+    pub(crate) fn add(
+        &self,
+        now: Moment,
+        lane: usize,
+        place: Place,
+        lanes: &[Rc<Lane<impl Sized>>],
+    ) {
+        let mut queue = self.queue.borrow_mut();
+        // The queue reaches no further back than to the first call that is still open.
+        while queue.front().is_some_and(|(_, lane, place)| !lanes[*lane].is_open(*place)) {
+            queue.pop_front();
+        }
+        queue.push_back((now + self.after, lane, place));
+        self.added.notify_one();
+    }
+
+    /// Ends calls whose deadline is over and of which the server has said nothing.
+    pub(crate) async fn end_calls<O: Owner>(&self, lanes: &[Rc<Lane<O::Answer>>], owner: &O) {
+        let common = owner.common();
+        loop {
+            let first = self.queue.borrow().front().copied();
+            let Some((at, lane, place)) = first else {
+                self.added.notified().await;
+                continue;
+            };
+            if lanes[lane].is_open(place) && common.now() < at {
+                // Meanwhile it may end, and be dropped from the queue.
+                common.sleep_until(at).await;
+                continue;
+            }
+            self.queue.borrow_mut().pop_front();
+            if let Some(call) = lanes[lane].cut(place, common.now()) {
+                owner.ended(&call);
+                owner.lane_moved(lane, 1);
+            }
+        }
+    }
+}

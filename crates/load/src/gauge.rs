@@ -1,0 +1,73 @@
+//! A connection's bytes: when they came, how many at a time, and whether more can go.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use longsync_connect::Watcher;
+use longsync_ready::ReadBudget;
+use longsync_timer::Timer;
+
+/// How much is read before the calls whose answers it brought are looked at: what was read and not
+/// looked at lies in memory.
+const READ_BUDGET: u64 = 64 * 1024;
+
+/// What is known of a connection's bytes, from outside of it.
+#[derive(Debug)]
+pub(crate) struct Gauge {
+    timer: Timer,
+    last_read: Cell<Instant>,
+    budget: ReadBudget,
+    is_blocked: Cell<bool>,
+}
+
+/// Keeps a gauge.
+#[derive(Debug)]
+pub(crate) struct Keeper(Rc<Gauge>);
+
+impl Gauge {
+    pub(crate) fn new(timer: Timer) -> Rc<Self> {
+        let last_read = Cell::new(timer.now());
+        let (budget, is_blocked) = (ReadBudget::new(READ_BUDGET), Cell::new(false));
+        Rc::new(Self { timer, last_read, budget, is_blocked })
+    }
+
+    /// What watches the stream.
+    pub(crate) fn keeper(self: &Rc<Self>) -> Keeper {
+        Keeper(Rc::clone(self))
+    }
+
+    /// When the last read that brought something returned.
+    pub(crate) fn last_read(&self) -> Instant {
+        self.last_read.get()
+    }
+
+    /// Allows as much as one poll of the connection may read.
+    pub(crate) fn refill(&self) {
+        self.budget.refill();
+    }
+
+    /// Whether the peer takes no bytes now: what is handed to HTTP/2 would stay here.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.is_blocked.get()
+    }
+}
+
+impl Watcher for Keeper {
+    #[inline]
+    fn poll_may_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.budget.poll_left(cx)
+    }
+
+    #[inline]
+    fn has_read(&mut self, bytes: &[u8]) {
+        self.0.budget.spend(bytes.len() as u64);
+        self.0.last_read.set(self.0.timer.now());
+    }
+
+    #[inline]
+    fn has_written(&mut self, is_blocked: bool) {
+        self.0.is_blocked.set(is_blocked);
+    }
+}

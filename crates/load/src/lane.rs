@@ -1,0 +1,307 @@
+//! One connection of a worker, and the calls on it.
+//!
+//! The connection's task reads what there is, looks at the calls to which it belongs, and has the
+//! worker send more; all of a batch goes out in the task's next turn. A call that waits is a few
+//! words here and what HTTP/2 keeps of its stream: no task, no future of its own.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use longsync_connect::{ConnectError, Http2, Transport, Watched, dial_http2};
+use longsync_ready::Ready;
+use longsync_stats::{Call, Moment, StatusCode};
+use slab::Slab;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::common::Common;
+use crate::ending::Ending;
+use crate::gauge::{Gauge, Keeper};
+use crate::method::Method;
+use crate::reading::Reading;
+
+/// How long after a connection was lost, or could not be opened, the next is tried.
+const REDIAL_AFTER: Duration = Duration::from_millis(100);
+
+/// Whose lanes they are, and what these tell it.
+pub(crate) trait Owner {
+    /// What is called.
+    type Method: Method<Answer = Self::Answer>;
+    /// What is kept of an answer while it comes.
+    type Answer: Default;
+    /// How connections are opened.
+    type Transport: Transport;
+
+    /// What its calls have in common.
+    fn common(&self) -> &Common<Self::Method, Self::Transport>;
+
+    /// A call has ended.
+    fn ended(&self, call: &Call);
+
+    /// The given number of calls of the lane with this index have ended, or it takes calls or bytes again.
+    fn lane_moved(&self, lane: usize, ended: usize);
+}
+
+/// A connection, or the place of one that was lost, and the calls on it, of whose answers `A` is kept.
+#[derive(Debug)]
+pub(crate) struct Lane<A> {
+    calls: RefCell<Calls<A>>,
+    ready: Ready,
+}
+
+#[derive(Debug)]
+struct Calls<A> {
+    /// [`None`] while there is no connection that takes calls.
+    peer: Option<Peer>,
+    open: Slab<Open<A>>,
+    /// The waker of each key that was ever used.
+    wakers: Vec<Waker>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    sender: SendRequest<Bytes>,
+    max_streams: usize,
+    gauge: Rc<Gauge>,
+}
+
+/// A call in flight.
+#[derive(Debug)]
+struct Open<A> {
+    number: u64,
+    due: Option<Moment>,
+    sent: Moment,
+    reading: Reading<A>,
+}
+
+/// Why a lane took no call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotSent {
+    /// All streams that the peer allows are taken.
+    Full,
+    /// There is no connection.
+    Closed,
+    /// The connection takes no bytes now.
+    Blocked,
+}
+
+/// The place of a call in flight.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    key: usize,
+    number: u64,
+}
+
+/// A connection that is about to carry calls.
+#[derive(Debug)]
+pub(crate) struct Connected<IO> {
+    peer: Peer,
+    connection: Wire<IO>,
+}
+
+/// A connection for which its lane takes calls.
+#[derive(Debug)]
+pub(crate) struct Opened<IO> {
+    connection: Wire<IO>,
+    gauge: Rc<Gauge>,
+}
+
+type Wire<IO> = Http2<Watched<IO, Keeper>>;
+
+impl<IO> Connected<IO> {
+    /// Opens a connection and waits for the peer's settings, which say how many streams it allows.
+    pub(crate) async fn dial<M, T>(common: &Common<M, T>) -> Result<Self, ConnectError>
+    where
+        T: Transport<Io = IO>,
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let gauge = Gauge::new(common.timer.clone());
+        let wrap = |io| Watched::new(io, gauge.keeper());
+        let Common { transport, target, timer, .. } = common;
+        let dialling = dial_http2(transport, target, timer, wrap, || gauge.refill());
+        let (sender, connection) = dialling.await?;
+        let max_streams = connection.max_streams();
+        Ok(Self { peer: Peer { sender, max_streams, gauge }, connection })
+    }
+
+    /// How many calls it carries at once.
+    pub(crate) fn max_streams(&self) -> usize {
+        self.peer.max_streams
+    }
+}
+
+impl<A> Default for Lane<A> {
+    fn default() -> Self {
+        let calls = Calls { peer: None, open: Slab::new(), wakers: Vec::new() };
+        Self { calls: RefCell::new(calls), ready: Ready::default() }
+    }
+}
+
+impl<A: Default> Lane<A> {
+    /// Hands a call to HTTP/2 at this moment, if there is a connection with a stream for it.
+    pub(crate) fn send<M: Method<Answer = A>, T>(
+        &self,
+        number: u64,
+        due: Option<Moment>,
+        sent: Moment,
+        common: &Common<M, T>,
+    ) -> Result<Place, NotSent> {
+        let calls = &mut *self.calls.borrow_mut();
+        let peer = calls.peer.as_mut().ok_or(NotSent::Closed)?;
+        if calls.open.len() >= peer.max_streams {
+            return Err(NotSent::Full);
+        }
+        if peer.gauge.is_blocked() {
+            return Err(NotSent::Blocked);
+        }
+        let entry = calls.open.vacant_entry();
+        let key = entry.key();
+        if key == calls.wakers.len() {
+            let key = u32::try_from(key).expect("HTTP/2 has less than 2^31 streams");
+            calls.wakers.push(self.ready.waker(key));
+        }
+        let mut cx = Context::from_waker(&calls.wakers[key]);
+        let Ok(reading) = Reading::begin(&mut peer.sender, common, number, &mut cx) else {
+            // Its peer has said goodbye, or its stream ids have run out. What is in flight on it may
+            // still end well.
+            calls.peer = None;
+            return Err(NotSent::Closed);
+        };
+        entry.insert(Open { number, due, sent, reading });
+        Ok(Place { key, number })
+    }
+
+    /// Takes calls for this connection from now on; [`Lane::carry`] then sends them.
+    pub(crate) fn open<IO>(&self, Connected { peer, connection }: Connected<IO>) -> Opened<IO> {
+        let gauge = Rc::clone(&peer.gauge);
+        self.calls.borrow_mut().peer = Some(peer);
+        Opened { connection, gauge }
+    }
+
+    /// Carries calls until it is dropped, on `opened` first and on another connection whenever one
+    /// was lost. `index` is this lane's among the owner's.
+    pub(crate) async fn carry<O: Owner<Answer = A>>(
+        self: Rc<Self>,
+        index: usize,
+        mut opened: Opened<<O::Transport as Transport>::Io>,
+        owner: Rc<O>,
+    ) {
+        loop {
+            self.drive(index, opened, &*owner).await;
+            opened = loop {
+                owner.common().timer.sleep(REDIAL_AFTER).await;
+                if let Ok(connected) = Connected::dial(owner.common()).await {
+                    break self.open(connected);
+                }
+            };
+        }
+    }
+
+    async fn drive<O: Owner<Answer = A>>(
+        &self,
+        index: usize,
+        Opened { mut connection, gauge }: Opened<<O::Transport as Transport>::Io>,
+        owner: &O,
+    ) {
+        let common = owner.common();
+        let mut keys = Vec::new();
+        poll_fn(|cx| {
+            gauge.refill();
+            let polled = connection.poll(cx);
+            let now = if polled.is_ready() {
+                self.calls.borrow_mut().peer = None;
+                common.now()
+            } else {
+                common.moment(gauge.last_read())
+            };
+            let ended = self.end_ready(&mut keys, now, owner);
+            // A busy thread would look at its timer only after many such turns.
+            common.timer.drain_due();
+            if let Some(peer) = &mut self.calls.borrow_mut().peer {
+                peer.max_streams = connection.max_streams();
+            }
+            owner.lane_moved(index, ended);
+            if !self.ready.sleep(cx.waker()) {
+                cx.waker().wake_by_ref();
+            }
+            polled.map(drop)
+        })
+        .await;
+        // HTTP/2 has told each of its streams; this is for those of which it did not know.
+        let left: Vec<_> = self.calls.borrow_mut().open.drain().collect();
+        let ended = left.len();
+        for open in left {
+            owner.ended(&open.ended(common.now(), Ending::abandoned()));
+        }
+        owner.lane_moved(index, ended);
+    }
+
+    /// Looks at the calls that were woken; those that are over ended at `now`. Returns how many.
+    fn end_ready<O: Owner<Answer = A>>(
+        &self,
+        keys: &mut Vec<u32>,
+        now: Moment,
+        owner: &O,
+    ) -> usize {
+        self.ready.take(keys);
+        let mut ended = 0;
+        for key in keys.drain(..) {
+            let key = key as usize;
+            let calls = &mut *self.calls.borrow_mut();
+            let Some(open) = calls.open.get_mut(key) else { continue };
+            let mut cx = Context::from_waker(&calls.wakers[key]);
+            if let Poll::Ready(ending) = open.reading.poll(owner.common(), &mut cx) {
+                let open = calls.open.remove(key);
+                owner.ended(&open.ended(now, ending));
+                ended += 1;
+            }
+        }
+        ended
+    }
+}
+
+impl<A> Lane<A> {
+    /// Ends a call from this side, `now`; [`None`] when it has ended before.
+    pub(crate) fn cut(&self, place: Place, now: Moment) -> Option<Call> {
+        let calls = &mut *self.calls.borrow_mut();
+        calls.open.get(place.key).filter(|open| open.number == place.number)?;
+        let open = calls.open.remove(place.key);
+        Some(Call { is_cut: true, ..open.ended(now, Ending::deadline()) })
+    }
+
+    /// Whether the call in this place is still in flight.
+    pub(crate) fn is_open(&self, place: Place) -> bool {
+        let calls = self.calls.borrow();
+        calls.open.get(place.key).is_some_and(|open| open.number == place.number)
+    }
+
+    /// The due times (or, without those, the times of sending) of the calls in flight.
+    pub(crate) fn unfinished(&self) -> Vec<Moment> {
+        let calls = self.calls.borrow();
+        calls.open.iter().map(|(_, open)| open.due.unwrap_or(open.sent)).collect()
+    }
+}
+
+impl<A> Open<A> {
+    fn ended(&self, now: Moment, Ending { code, waits, is_refused }: Ending) -> Call {
+        // A connection that was lost was last read before some of its calls were sent.
+        let done = now.max(self.sent);
+        let code = StatusCode::from(i32::from(code));
+        Call { due: self.due, sent: self.sent, done, code, waits, is_cut: false, is_refused }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_in_flight_is_small() {
+        let bytes = size_of::<Open<Bytes>>();
+        assert!(bytes <= 72, "{bytes}");
+    }
+}

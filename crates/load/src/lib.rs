@@ -1,0 +1,66 @@
+//! Makes calls in any number, and measures each: the engine of load runs and of the benchmarks.
+//!
+//! When to send, when to stop, what to send and what to record are four things: [`Schedule`], [`Stop`],
+//! [`Method`] and [`Recorder`](longsync_stats::Recorder). A [`LoadPlan`] puts them together and refuses what
+//! cannot be; [`run`] carries it out on worker threads, each with its own connections, and merges what they
+//! recorded. [`run_over`] does so over any [`Transport`](longsync_connect::Transport), and [`run_here`] with
+//! one worker on the caller's runtime, by a clock that a test may hold.
+//!
+//! Calls do not go through tonic's generated client: they are all alike, and many, so each worker speaks
+//! HTTP/2 itself and reads of an answer only what is recorded. A call has no task of its own: the task of
+//! its connection polls what was woken.
+//!
+//! The engine prints nothing and writes no reports.
+//!
+//! ```
+//! use std::num::NonZeroU64;
+//! use std::time::Duration;
+//!
+//! use longsync::v1::LongSyncRequest;
+//! use longsync_load::{LoadPlan, LongSync, Progress, Rate, Schedule, Stop, run};
+//! use longsync_stats::Percentile;
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # use longsync_server::{Behavior, Config, Server};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let behavior = Behavior::constant(Duration::from_millis(5));
+//! # let config = Config { listen: ([127, 0, 0, 1], 0).into(), behavior, ..Config::default() };
+//! # let server = Server::bind(config)?;
+//! # let target = format!("http://{}", server.local_addr()).parse()?;
+//! # tokio::spawn(server.serve(std::future::pending()));
+//! let calls = LongSync::new(&LongSyncRequest::default())?;
+//! let rate = Rate::per_second(NonZeroU64::new(1_000).ok_or("no rate")?);
+//! let schedule = Schedule::Poisson { rate, seed: 1 };
+//! let plan = LoadPlan::builder(target, calls, schedule, Stop::after_calls(100)).build()?;
+//! let load = run(&plan, &CancellationToken::new(), &Progress::default()).await?;
+//! assert_eq!(load.recorder.ended_with(0), 100);
+//! println!("{:?}", load.recorder.response_time().percentile(Percentile::P99));
+//! # Ok(())
+//! # }
+//! ```
+
+mod common;
+mod deadlines;
+mod ending;
+mod gauge;
+mod lane;
+mod long_sync;
+mod method;
+mod plan;
+mod progress;
+mod reading;
+mod run;
+mod schedule;
+mod stop;
+mod worker;
+
+pub use crate::long_sync::LongSync;
+pub use crate::method::Method;
+pub use crate::plan::{LoadPlan, LoadPlanBuilder, NotAPlan};
+pub use crate::progress::Progress;
+pub use crate::run::{Load, LoadError, run, run_here, run_over};
+pub use crate::schedule::{NotARate, Rate, Schedule};
+pub use crate::stop::Stop;
+/// Why every server would refuse a request.
+pub use longsync_connect::request::NotARequest;

@@ -1,0 +1,290 @@
+//! Calls of `LongSync`: encoded once, copied for each call.
+
+use std::time::Duration;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::uri::PathAndQuery;
+use longsync::duration::from_proto;
+use longsync::frame::framed;
+use longsync::v1::{LongSyncRequest, Timing};
+use longsync_connect::Code;
+use longsync_connect::answer::{Expected, Limits, room_for};
+use longsync_connect::request::{Asked, NotARequest};
+use longsync_connect::rpc;
+use longsync_connect::status::timing;
+use longsync_connect::timing::plausible;
+use longsync_stats::Waits;
+use prost::Message as _;
+use tonic::Status;
+
+use crate::method::Method;
+
+/// The key of `call_id`, field 6, a string, in protobuf's encoding.
+const CALL_ID_KEY: u8 = 6 << 3 | 2;
+
+/// What a message may have at the most, call id and all: gRPC writes its length in four bytes.
+const MOST_MESSAGE_BYTES: usize = u32::MAX as usize - 1024;
+
+/// Calls of `LongSync`, all with the same request.
+#[derive(Debug, Clone)]
+pub struct LongSync {
+    request: Request,
+    answer_bytes: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Request {
+    /// The same for each, with its prefix.
+    Same(Bytes),
+    /// With a call id of its own for each: `fields` are all others, encoded.
+    Numbered { fields: Bytes, id: String },
+}
+
+impl LongSync {
+    /// Calls with this request.
+    ///
+    /// # Errors
+    /// When every server would refuse it.
+    pub fn new(request: &LongSyncRequest) -> Result<Self, NotARequest> {
+        Self::checked(request)?;
+        let form = Request::Same(longsync::frame::encoded(request));
+        Ok(Self { request: form, answer_bytes: answer_bytes(request) })
+    }
+
+    /// Calls with this request, each with a call id of its own: the request's, followed by the call's number
+    /// from 0.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn numbered(request: &LongSyncRequest) -> Result<Self, NotARequest> {
+        Self::checked(request)?;
+        let others = LongSyncRequest { call_id: String::new(), ..request.clone() };
+        let (fields, id) = (others.encode_to_vec().into(), request.call_id.clone());
+        let form = Request::Numbered { fields, id };
+        Ok(Self { request: form, answer_bytes: answer_bytes(request) })
+    }
+
+    /// Answers may have this many bytes, instead of 4 MiB beside the payload that is asked for.
+    #[must_use]
+    pub fn with_max_answer_bytes(self, bytes: usize) -> Self {
+        Self { answer_bytes: bytes, ..self }
+    }
+
+    fn checked(request: &LongSyncRequest) -> Result<(), NotARequest> {
+        let delay = request.delay.as_ref().map(from_proto).transpose();
+        let asked = Asked {
+            delay: delay.map_err(|_| NotARequest::Delay)?,
+            behavior: &request.behavior,
+            echo_payload: request.echo_payload,
+            response_bytes: request.response_bytes,
+        };
+        asked.check()?;
+        match request.encoded_len() {
+            bytes if bytes > MOST_MESSAGE_BYTES => Err(NotARequest::TooLarge { bytes }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Method for LongSync {
+    /// Its only message.
+    type Answer = Bytes;
+
+    fn apart(&self) -> Self {
+        let request = match &self.request {
+            Request::Same(bytes) => Request::Same(Bytes::copy_from_slice(bytes)),
+            Request::Numbered { fields, id } => {
+                Request::Numbered { fields: Bytes::copy_from_slice(fields), id: id.clone() }
+            }
+        };
+        Self { request, answer_bytes: self.answer_bytes }
+    }
+
+    fn path(&self) -> PathAndQuery {
+        rpc::path("LongSync")
+    }
+
+    #[inline]
+    fn messages(&self, number: u64) -> Bytes {
+        match &self.request {
+            Request::Same(bytes) => bytes.clone(),
+            // Fields may come in any order, so the last one is simply added.
+            Request::Numbered { fields, id } => framed(fields, &call_id(id, number)),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        // Nobody reads the sentence of an answer that is not of gRPC.
+        Limits { message_bytes: self.answer_bytes, expected: Expected::One, page_bytes: 0 }
+    }
+
+    #[inline]
+    fn came(&self, answer: &mut Bytes, message: Bytes) {
+        *answer = message;
+    }
+
+    #[inline]
+    fn answered(&self, answer: Bytes) -> Result<Option<Waits>, Code> {
+        match TimedAnswer::decode(answer) {
+            Ok(answer) => Ok(answer.timing.and_then(TimedWait::waits)),
+            Err(_) => Err(Code::Internal),
+        }
+    }
+
+    fn failed(&self, status: &Status) -> Option<Waits> {
+        let Timing { planned, waited, queued, .. } = timing(status)?;
+        TimedWait { planned, waited, queued }.waits()
+    }
+}
+
+fn answer_bytes(request: &LongSyncRequest) -> usize {
+    room_for(&request.payload, request.echo_payload, request.response_bytes)
+}
+
+/// The field `call_id` of the call with this number, encoded.
+fn call_id(id: &str, number: u64) -> BytesMut {
+    let id = format!("{id}{number}");
+    let mut field = BytesMut::with_capacity(id.len() + 11);
+    field.put_u8(CALL_ID_KEY);
+    prost::encode_length_delimiter(id.len(), &mut field).expect("a BytesMut grows as needed");
+    field.put_slice(id.as_bytes());
+    field
+}
+
+/// `LongSyncResponse` without the fields of which nothing is recorded, so that they are skipped and
+/// not copied.
+#[derive(Clone, PartialEq, prost::Message)]
+struct TimedAnswer {
+    #[prost(message, optional, tag = "2")]
+    timing: Option<TimedWait>,
+}
+
+/// `Timing`, likewise.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct TimedWait {
+    #[prost(message, optional, tag = "2")]
+    planned: Option<prost_types::Duration>,
+    #[prost(message, optional, tag = "3")]
+    waited: Option<prost_types::Duration>,
+    #[prost(message, optional, tag = "4")]
+    queued: Option<prost_types::Duration>,
+}
+
+impl TimedWait {
+    /// What it says, if that can be true.
+    fn waits(self) -> Option<Waits> {
+        let queued = match &self.queued {
+            Some(queued) => plausible(Some(queued))?,
+            None => Duration::ZERO,
+        };
+        let (planned, waited) =
+            (plausible(self.planned.as_ref())?, plausible(self.waited.as_ref())?);
+        Some(Waits { planned, queued, waited })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use longsync::duration::to_proto;
+    use longsync::frame::{PREFIX_BYTES, Prefix};
+    use longsync::v1::LongSyncResponse;
+
+    use super::*;
+
+    fn request() -> LongSyncRequest {
+        LongSyncRequest {
+            delay: Some(to_proto(Duration::from_millis(250))),
+            payload: Bytes::from_static(b"1234"),
+            call_id: "load-".to_owned(),
+            ..LongSyncRequest::default()
+        }
+    }
+
+    fn decoded(body: &[u8]) -> LongSyncRequest {
+        let (prefix, message) = body.split_first_chunk::<PREFIX_BYTES>().unwrap();
+        assert_eq!(Prefix::read(*prefix), Prefix::of_length(message.len()));
+        LongSyncRequest::decode(message).unwrap()
+    }
+
+    fn answer() -> LongSyncResponse {
+        LongSyncResponse {
+            message: "Done!".to_owned(),
+            timing: Some(Timing {
+                received_at: Some(prost_types::Timestamp { seconds: 1, nanos: 2 }),
+                planned: Some(to_proto(Duration::from_millis(10))),
+                waited: Some(to_proto(Duration::from_micros(12_345))),
+                queued: Some(to_proto(Duration::from_millis(2))),
+                behavior: "10ms".to_owned(),
+                server: "here".to_owned(),
+                worker: 3,
+                attempt: 1,
+                ..Timing::default()
+            }),
+            payload: Bytes::from_static(&[7; 300]),
+        }
+    }
+
+    fn read(answer: &[u8]) -> Result<Option<Waits>, Code> {
+        LongSync::new(&request()).unwrap().answered(Bytes::copy_from_slice(answer))
+    }
+
+    #[test]
+    fn each_call_sends_what_was_asked_for() {
+        let calls = LongSync::new(&request()).unwrap();
+        assert_eq!(decoded(&calls.messages(7)), request());
+        assert_eq!(decoded(&calls.apart().messages(8)), request());
+    }
+
+    #[test]
+    fn each_call_has_an_id_of_its_own_if_that_is_asked_for() {
+        let calls = LongSync::numbered(&request()).unwrap();
+        for number in [0, 7, u64::MAX] {
+            let expected = LongSyncRequest { call_id: format!("load-{number}"), ..request() };
+            assert_eq!(decoded(&calls.messages(number)), expected);
+            assert_eq!(decoded(&calls.apart().messages(number)), expected);
+        }
+    }
+
+    #[test]
+    fn requests_that_every_server_refuses_are_refused_here() {
+        let refused = |request| LongSync::new(&request).unwrap_err();
+        let both = LongSyncRequest { behavior: "1s".to_owned(), ..request() };
+        assert_eq!(refused(both), NotARequest::DelayAndBehavior);
+        let both = LongSyncRequest { echo_payload: true, response_bytes: 1, ..request() };
+        assert_eq!(refused(both), NotARequest::EchoAndResponseBytes);
+        for (seconds, nanos) in [(-1, 0), (0, -1), (400 * 86_400, 0), (1, i32::MAX)] {
+            let delay = Some(prost_types::Duration { seconds, nanos });
+            assert_eq!(refused(LongSyncRequest { delay, ..request() }), NotARequest::Delay);
+        }
+    }
+
+    #[test]
+    fn the_waits_are_those_of_the_contract() {
+        let waits = Waits {
+            planned: Duration::from_millis(10),
+            queued: Duration::from_millis(2),
+            waited: Duration::from_micros(12_345),
+        };
+        assert_eq!(read(&answer().encode_to_vec()), Ok(Some(waits)));
+    }
+
+    #[test]
+    fn waits_that_cannot_be_are_none() {
+        for absurd in [(i64::MAX, 999_999_999), (-5, 0), (1, i32::MAX)] {
+            let mut answer = answer();
+            let timing = answer.timing.as_mut().unwrap();
+            timing.queued = Some(prost_types::Duration { seconds: absurd.0, nanos: absurd.1 });
+            assert_eq!(read(&answer.encode_to_vec()), Ok(None));
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_timing_is_an_answer() {
+        assert_eq!(read(&[]), Ok(None));
+    }
+
+    #[test]
+    fn what_is_not_a_message_is_internal() {
+        assert_eq!(read(&[0xff; 9]), Err(Code::Internal));
+    }
+}

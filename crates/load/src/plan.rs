@@ -1,0 +1,265 @@
+//! What a run does, and what cannot be done.
+
+use std::time::Duration;
+
+use longsync_connect::Target;
+use longsync_connect::request::{NotARequest, check_headers};
+use longsync_text::duration::LONGEST;
+use tonic::metadata::MetadataMap;
+
+use crate::long_sync::LongSync;
+use crate::schedule::Schedule;
+use crate::stop::Stop;
+
+/// What a run does: values that agree with one another. Made by [`LoadPlan::builder`].
+#[derive(Debug, Clone)]
+pub struct LoadPlan<M = LongSync> {
+    pub(crate) target: Target,
+    pub(crate) method: M,
+    pub(crate) schedule: Schedule,
+    pub(crate) stop: Stop,
+    pub(crate) metadata: MetadataMap,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) workers: usize,
+    pub(crate) connections: usize,
+    pub(crate) max_in_flight: usize,
+    pub(crate) warm_up: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) spin: Duration,
+}
+
+/// A plan that is not checked yet.
+#[derive(Debug, Clone)]
+#[must_use = "it is `build` that makes a plan"]
+pub struct LoadPlanBuilder<M = LongSync>(LoadPlan<M>);
+
+/// Why a plan cannot be carried out, whatever the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotAPlan {
+    /// It makes no call.
+    #[error("this run makes no calls: stop it after at least one call, or a time above zero")]
+    NoCalls,
+    /// It has none of something.
+    #[error("0 {what} are too few: give at least 1")]
+    None {
+        /// Of what.
+        what: &'static str,
+    },
+    /// Some worker would have none.
+    #[error(
+        "{connections} connections are too few for {workers} workers: each needs one of its own"
+    )]
+    TooFewConnections {
+        /// As many were planned.
+        connections: usize,
+        /// As many were planned.
+        workers: usize,
+    },
+    /// Nothing ends the run.
+    #[error(
+        "nothing ends this run: say after how many calls, or, unless all are due at once, after what time"
+    )]
+    Endless,
+    /// Every server would refuse the requests.
+    #[error(transparent)]
+    Request(#[from] NotARequest),
+    /// A time is one that clocks and headers do not hold.
+    #[error("the {what} is longer than 365 days: make it shorter")]
+    TooLong {
+        /// Which.
+        what: &'static str,
+    },
+}
+
+impl<M> LoadPlan<M> {
+    /// Calls of this method, unary calls of the contract for instance: when they are due, and when no further
+    /// one is made. Unless told otherwise, one worker makes them on one connection, with a grace of 10 s, no
+    /// warm-up, no deadline, no metadata, no spinning, and at most a million in flight.
+    pub fn builder(
+        target: Target,
+        method: M,
+        schedule: Schedule,
+        stop: Stop,
+    ) -> LoadPlanBuilder<M> {
+        LoadPlanBuilder(Self {
+            target,
+            method,
+            schedule,
+            stop,
+            metadata: MetadataMap::new(),
+            deadline: None,
+            workers: 1,
+            connections: 1,
+            max_in_flight: 1_000_000,
+            warm_up: Duration::ZERO,
+            grace: Duration::from_secs(10),
+            spin: Duration::ZERO,
+        })
+    }
+}
+
+impl<M> LoadPlanBuilder<M> {
+    /// What goes into each request's headers.
+    pub fn metadata(self, metadata: MetadataMap) -> Self {
+        Self(LoadPlan { metadata, ..self.0 })
+    }
+
+    /// How long each call may take.
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self(LoadPlan { deadline: Some(deadline), ..self.0 })
+    }
+
+    /// How many threads send, each with its share of calls and connections.
+    pub fn workers(self, workers: usize) -> Self {
+        Self(LoadPlan { workers, ..self.0 })
+    }
+
+    /// How many connections are open, over all workers.
+    pub fn connections(self, connections: usize) -> Self {
+        Self(LoadPlan { connections, ..self.0 })
+    }
+
+    /// How many calls may be in flight at once, over all workers; those that are due beyond it are
+    /// counted and not sent. A closed loop has its own number.
+    pub fn max_in_flight(self, max_in_flight: usize) -> Self {
+        Self(LoadPlan { max_in_flight, ..self.0 })
+    }
+
+    /// Calls that are due in this time from the start are made, and not recorded.
+    pub fn warm_up(self, warm_up: Duration) -> Self {
+        Self(LoadPlan { warm_up, ..self.0 })
+    }
+
+    /// How long calls that are open when the last was sent may take to end.
+    pub fn grace(self, grace: Duration) -> Self {
+        Self(LoadPlan { grace, ..self.0 })
+    }
+
+    /// For how long before each due time the workers poll instead of sleeping: what is due is then
+    /// sent to the microsecond, at the cost of one core per worker.
+    pub fn spin(self, spin: Duration) -> Self {
+        Self(LoadPlan { spin, ..self.0 })
+    }
+
+    /// The plan.
+    ///
+    /// # Errors
+    /// When it cannot be carried out, whatever the server.
+    pub fn build(self) -> Result<LoadPlan<M>, NotAPlan> {
+        let plan = self.0;
+        for (count, what) in [
+            (plan.workers, "workers"),
+            (plan.connections, "connections"),
+            (plan.max_in_flight, "calls in flight"),
+        ] {
+            if count == 0 {
+                return Err(NotAPlan::None { what });
+            }
+        }
+        let LoadPlan { workers, connections, .. } = plan;
+        if connections < workers {
+            return Err(NotAPlan::TooFewConnections { connections, workers });
+        }
+        let times = [
+            (plan.deadline, "deadline"),
+            (Some(plan.warm_up), "warm-up"),
+            (Some(plan.grace), "grace"),
+            (Some(plan.spin), "time to spin"),
+            (plan.stop.time(), "time of the run"),
+        ];
+        if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > Some(LONGEST)) {
+            return Err(NotAPlan::TooLong { what });
+        }
+        let is_endless = match plan.schedule {
+            Schedule::AtOnce => !plan.stop.is_counted(),
+            _ => !plan.stop.is_bounded(),
+        };
+        if is_endless {
+            return Err(NotAPlan::Endless);
+        }
+        check_headers(&plan.metadata)?;
+        if plan.stop.is_at_once() { Err(NotAPlan::NoCalls) } else { Ok(plan) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::{NonZeroU64, NonZeroUsize};
+
+    use longsync::v1::LongSyncRequest;
+
+    use super::*;
+    use crate::schedule::Rate;
+
+    fn plan(schedule: Schedule, stop: Stop) -> LoadPlanBuilder {
+        let target = "http://127.0.0.1:1".parse().unwrap();
+        let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
+        LoadPlan::builder(target, calls, schedule, stop)
+    }
+
+    fn refused(builder: LoadPlanBuilder) -> NotAPlan {
+        builder.build().unwrap_err()
+    }
+
+    fn one() -> LoadPlanBuilder {
+        plan(Schedule::AtOnce, Stop::after_calls(1))
+    }
+
+    #[test]
+    fn a_run_ends() {
+        let constant = Schedule::Constant(Rate::per_second(NonZeroU64::MIN));
+        let closed = Schedule::Closed { in_flight: NonZeroUsize::MIN };
+        let endless = Stop::after_calls(u64::MAX);
+        for schedule in [constant.clone(), closed.clone(), Schedule::AtOnce] {
+            assert_eq!(refused(plan(schedule, endless.clone())), NotAPlan::Endless);
+        }
+        let second = Stop::after(Duration::from_secs(1));
+        assert_eq!(refused(plan(Schedule::AtOnce, second.clone())), NotAPlan::Endless);
+        for schedule in [constant, closed] {
+            assert!(plan(schedule, second.clone()).build().is_ok());
+        }
+    }
+
+    #[test]
+    fn a_run_makes_calls() {
+        for stop in [Stop::after_calls(0), Stop::after_calls_or(9, Duration::ZERO)] {
+            assert_eq!(refused(plan(Schedule::AtOnce, stop)), NotAPlan::NoCalls);
+        }
+    }
+
+    #[test]
+    fn there_is_at_least_one_of_each_thing_and_a_connection_for_each_worker() {
+        let none = |builder| refused(builder).to_string();
+        assert_eq!(none(one().workers(0)), "0 workers are too few: give at least 1");
+        assert_eq!(none(one().connections(0)), "0 connections are too few: give at least 1");
+        assert_eq!(none(one().max_in_flight(0)), "0 calls in flight are too few: give at least 1");
+        assert_eq!(
+            none(one().workers(3).connections(2)),
+            "2 connections are too few for 3 workers: each needs one of its own"
+        );
+    }
+
+    #[test]
+    fn headers_that_http2_cannot_carry_are_refused() {
+        let mut metadata = MetadataMap::new();
+        metadata.insert("connection", "close".parse().unwrap());
+        let refused = refused(one().metadata(metadata));
+        assert_eq!(refused, NotARequest::OfConnection { name: "connection" }.into());
+    }
+
+    #[test]
+    fn times_are_such_as_clocks_hold() {
+        let long = LONGEST + Duration::from_nanos(1);
+        for (builder, what) in [
+            (one().deadline(long), "deadline"),
+            (one().warm_up(long), "warm-up"),
+            (one().grace(Duration::MAX), "grace"),
+            (one().spin(long), "time to spin"),
+            (plan(Schedule::AtOnce, Stop::after_calls_or(1, long)), "time of the run"),
+        ] {
+            assert_eq!(refused(builder), NotAPlan::TooLong { what });
+        }
+        assert!(one().deadline(LONGEST).grace(LONGEST).build().is_ok());
+    }
+}

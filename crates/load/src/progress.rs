@@ -1,0 +1,58 @@
+//! How far a run is, seen from outside.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many calls a run has sent and seen end. Clones see the same run.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<Mutex<Vec<Arc<Tally>>>>);
+
+/// One worker's. Apart from the others' by more than what processors share, so that workers do not
+/// slow one another.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Tally {
+    sent: AtomicU64,
+    ended: AtomicU64,
+}
+
+impl Progress {
+    /// How many calls were sent.
+    pub fn sent(&self) -> u64 {
+        self.sum(|tally| &tally.sent)
+    }
+
+    /// How many calls have ended, in whatever way.
+    pub fn ended(&self) -> u64 {
+        self.sum(|tally| &tally.ended)
+    }
+
+    /// The counters of one more worker.
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        let tally = Arc::<Tally>::default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&tally));
+        tally
+    }
+
+    fn sum(&self, count: impl Fn(&Tally) -> &AtomicU64) -> u64 {
+        let tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tallies.iter().map(|tally| count(tally).load(Ordering::Relaxed)).sum()
+    }
+}
+
+impl Tally {
+    /// One more was sent.
+    pub(crate) fn sent(&self) {
+        add(&self.sent, 1);
+    }
+
+    /// One more has ended.
+    pub(crate) fn ended(&self) {
+        add(&self.ended, 1);
+    }
+}
+
+/// Only the worker itself counts here: nothing is lost between the two.
+fn add(count: &AtomicU64, more: u64) {
+    count.store(count.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+}

@@ -1,0 +1,99 @@
+//! One answer, as far as it was read.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use longsync_connect::incoming::{Failed, Incoming};
+
+use crate::common::Common;
+use crate::ending::Ending;
+use crate::method::Method;
+
+/// How far an answer was read, of which `A` is kept.
+#[derive(Debug)]
+pub(crate) enum Reading<A> {
+    Head(ResponseFuture),
+    /// Boxed, for few answers come in parts.
+    Body(Box<Body<A>>),
+}
+
+/// An answer of which the head has come, and what was kept of its messages.
+#[derive(Debug)]
+pub(crate) struct Body<A> {
+    incoming: Incoming,
+    answer: A,
+}
+
+/// HTTP/2 opens no more streams on a connection.
+#[derive(Debug)]
+pub(crate) struct Unopened;
+
+impl<A: Default> Reading<A> {
+    /// Sends the call with this number, and has `cx` woken by its answer.
+    pub(crate) fn begin<M: Method<Answer = A>, T>(
+        sender: &mut SendRequest<Bytes>,
+        common: &Common<M, T>,
+        number: u64,
+        cx: &mut Context<'_>,
+    ) -> Result<Self, Unopened> {
+        let opened = sender.send_request(common.head(), false);
+        let (response, mut stream) = opened.map_err(|_| Unopened)?;
+        stream.send_data(common.method.messages(number), true).map_err(|_| Unopened)?;
+        let mut reading = Self::Head(response);
+        // From here on HTTP/2 knows whom to wake. It has no answer yet, unless the connection is lost.
+        match reading.poll(common, cx) {
+            Poll::Pending => Ok(reading),
+            Poll::Ready(_) => Err(Unopened),
+        }
+    }
+
+    /// Reads on; ready when the answer is over, which may be as the method's limits have it.
+    pub(crate) fn poll<M: Method<Answer = A>, T>(
+        &mut self,
+        common: &Common<M, T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Ending> {
+        let response = match self {
+            Self::Body(body) => return body.poll(&common.method, cx),
+            Self::Head(response) => ready!(Pin::new(response).poll(cx)),
+        };
+        let response = match response {
+            Ok(response) => response,
+            Err(error) => return Poll::Ready(Ending::of_h2(&error)),
+        };
+        let mut body = match Incoming::new(response, common.limits) {
+            Ok(incoming) => Body { incoming, answer: A::default() },
+            Err(status) => {
+                let waits = common.method.failed(&status);
+                return Poll::Ready(Ending::failed(status.code(), waits));
+            }
+        };
+        let polled = body.poll(&common.method, cx);
+        if polled.is_pending() {
+            *self = Self::Body(Box::new(body));
+        }
+        polled
+    }
+}
+
+impl<A: Default> Body<A> {
+    fn poll<M: Method<Answer = A>>(&mut self, method: &M, cx: &mut Context<'_>) -> Poll<Ending> {
+        loop {
+            match ready!(self.incoming.poll_message(cx)) {
+                Ok(Some(message)) => method.came(&mut self.answer, message),
+                // As many messages have come as there should be, or this would be an error.
+                Ok(None) => {
+                    let answer = std::mem::take(&mut self.answer);
+                    return Poll::Ready(Ending::answered(method.answered(answer)));
+                }
+                Err(Failed::Said(status)) => {
+                    return Poll::Ready(Ending::failed(status.code(), method.failed(&status)));
+                }
+                Err(Failed::Broken(error)) => return Poll::Ready(Ending::broken(&error)),
+            }
+        }
+    }
+}

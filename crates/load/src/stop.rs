@@ -1,0 +1,107 @@
+//! When no further call is made. Pure: no clock.
+
+use std::time::Duration;
+
+use longsync_stats::Moment;
+
+/// When a run makes no further calls: after a number of them, after a time, or whichever comes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    calls: u64,
+    /// Calls that are due from this time on are not made.
+    until: Option<Duration>,
+}
+
+impl Stop {
+    /// After exactly this number of calls.
+    pub const fn after_calls(calls: u64) -> Self {
+        Self { calls, until: None }
+    }
+
+    /// When the calls that are due in this time have been made.
+    pub const fn after(duration: Duration) -> Self {
+        Self { calls: u64::MAX, until: Some(duration) }
+    }
+
+    /// After this number of calls, or those of this time, whichever comes first.
+    pub const fn after_calls_or(calls: u64, duration: Duration) -> Self {
+        Self { calls, until: Some(duration) }
+    }
+
+    /// Whether the call with this number is made, which is due (in a closed loop: would begin) then.
+    pub(crate) fn allows(&self, number: u64, due: Moment) -> bool {
+        number < self.calls && self.until.is_none_or(|until| due < Moment::START + until)
+    }
+
+    /// When the run makes no further calls however many it has made.
+    pub(crate) fn at_latest(&self) -> Option<Moment> {
+        self.until.map(|until| Moment::START + until)
+    }
+
+    /// Whether a time or a count ends the run at all.
+    pub(crate) const fn is_bounded(&self) -> bool {
+        self.until.is_some() || self.calls < u64::MAX
+    }
+
+    /// Whether a count does.
+    pub(crate) const fn is_counted(&self) -> bool {
+        self.calls < u64::MAX
+    }
+
+    /// Whether it allows no call at all.
+    pub(crate) fn is_at_once(&self) -> bool {
+        self.calls == 0 || self.until.is_some_and(|until| until.is_zero())
+    }
+
+    /// The time after which no call is made, if there is one.
+    pub(crate) const fn time(&self) -> Option<Duration> {
+        self.until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::{NonZeroU64, NonZeroUsize};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::schedule::{Rate, Schedule, Share};
+
+    fn made(schedule: &Schedule, stop: &Stop, workers: NonZeroUsize) -> u64 {
+        let of_worker = |index| {
+            let arrivals = schedule.arrivals(Share::of(index, workers)).unwrap();
+            arrivals.take_while(|(number, due)| stop.allows(*number, *due)).count() as u64
+        };
+        (0..workers.get()).map(of_worker).sum()
+    }
+
+    proptest! {
+        /// Exactly as many calls as were asked for, whoever makes them.
+        #[test]
+        fn as_many_calls_as_were_asked_for(
+            calls in 0_u64..2_000,
+            workers in 1_usize..9,
+            seed in any::<u64>(),
+        ) {
+            let workers = NonZeroUsize::new(workers).unwrap();
+            let rate = Rate::per_second(NonZeroU64::new(1_000).unwrap());
+            for schedule in
+                [Schedule::Constant(rate), Schedule::Poisson { rate, seed }, Schedule::AtOnce]
+            {
+                prop_assert_eq!(made(&schedule, &Stop::after_calls(calls), workers), calls);
+            }
+        }
+
+        /// A time means rate x time calls, and a count with it whichever is less.
+        #[test]
+        fn a_time_means_so_many_calls(rate in 1_u64..2_000, seconds in 0_u64..5, calls in 0_u64..5_000) {
+            let schedule = Schedule::Constant(Rate::per_second(NonZeroU64::new(rate).unwrap()));
+            let time = Duration::from_secs(seconds);
+            let workers = NonZeroUsize::new(3).unwrap();
+            prop_assert_eq!(made(&schedule, &Stop::after(time), workers), rate * seconds);
+            let first = Stop::after_calls_or(calls, time);
+            prop_assert_eq!(made(&schedule, &first, workers), calls.min(rate * seconds));
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The load engine from outside, one file per concern.
+
+#![expect(clippy::unwrap_used, reason = "in tests a failed step is a failed test")]
+
+mod here;
+mod real;

@@ -1,0 +1,393 @@
+//! The load engine against real servers.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use longsync::duration::to_proto;
+use longsync::v1::LongSyncRequest;
+use longsync_connect::{Code, ConnectErrorKind, Target};
+use longsync_load::{
+    self as load, Load, LoadError, LoadPlan, LoadPlanBuilder, LongSync, NotAPlan, Progress, Rate,
+    Schedule, Stop,
+};
+use longsync_server::{Behavior, Config, Kind, Limits, Outcome, Server, Stats};
+use longsync_stats::StatusCode;
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tonic::metadata::MetadataMap;
+
+/// A server of our own on a free port of loopback, until it is dropped.
+struct TestServer {
+    target: Target,
+    stats: Stats,
+    _stop: oneshot::Sender<()>,
+}
+
+/// Starts one with these limits; a call takes 20 ms unless it says otherwise.
+fn start(limits: Limits) -> TestServer {
+    let config = Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        behavior: Behavior::constant(Duration::from_millis(20)),
+        drain: Duration::ZERO,
+        limits,
+        ..Config::default()
+    };
+    let server = Server::bind(config).unwrap();
+    let target = format!("http://{}", server.local_addr()).parse().unwrap();
+    let stats = server.stats();
+    let (stop, stopped) = oneshot::channel();
+    tokio::spawn(server.serve(async { drop::<Result<(), _>>(stopped.await) }));
+    TestServer { target, stats, _stop: stop }
+}
+
+/// Waits until `holds`, which something under way will make true; gives up after 10 s.
+async fn eventually(mut holds: impl FnMut() -> bool) {
+    let holding = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), holding).await.expect("it held within 10 s");
+}
+
+fn count(number: usize) -> NonZeroUsize {
+    NonZeroUsize::new(number).unwrap()
+}
+
+fn rate(calls: u64) -> Rate {
+    Rate::per_second(NonZeroU64::new(calls).unwrap())
+}
+
+/// Two workers, three connections, and calls of this delay.
+fn plan(target: &Target, schedule: Schedule, stop: Stop, delay: Duration) -> LoadPlanBuilder {
+    let request = LongSyncRequest { delay: Some(to_proto(delay)), ..LongSyncRequest::default() };
+    planned(target, schedule, stop, &request)
+}
+
+fn planned(
+    target: &Target,
+    schedule: Schedule,
+    stop: Stop,
+    request: &LongSyncRequest,
+) -> LoadPlanBuilder {
+    let calls = LongSync::new(request).unwrap();
+    LoadPlan::builder(target.clone(), calls, schedule, stop).workers(2).connections(3)
+}
+
+async fn run(plan: &LoadPlanBuilder) -> Result<Load, LoadError> {
+    load::run(&plan.clone().build().unwrap(), &CancellationToken::new(), &Progress::default()).await
+}
+
+#[tokio::test]
+async fn an_open_loop_makes_every_call_and_measures_each() {
+    let server = start(Limits::default());
+    let delay = Duration::from_millis(5);
+    for schedule in
+        [Schedule::Constant(rate(2_000)), Schedule::Poisson { rate: rate(2_000), seed: 1 }]
+    {
+        let plan = plan(&server.target, schedule, Stop::after_calls(401), delay);
+        let load = run(&plan).await.unwrap();
+        let recorder = &load.recorder;
+        assert_eq!((recorder.due(), recorder.ended_with(Code::Ok)), (401, 401));
+        assert_eq!(recorder.response_time().count(), 401);
+        assert_eq!((recorder.lag().count(), recorder.lag().below_zero()), (401, 0));
+        assert_eq!((recorder.lateness().count(), recorder.lateness().below_zero()), (401, 0));
+        assert_eq!((recorder.added().count(), recorder.added().below_zero()), (401, 0));
+        // To three digits.
+        let shortest = recorder.service_time().shortest().unwrap();
+        assert!(shortest >= Duration::from_micros(4_990), "{shortest:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_loop_keeps_so_many_in_flight() {
+    let server = start(Limits::default());
+    let schedule = Schedule::Closed { in_flight: count(25) };
+    let plan = plan(&server.target, schedule, Stop::after_calls(503), Duration::from_millis(20));
+    let progress = Progress::default();
+    let plan = plan.build().unwrap();
+    let load = load::run(&plan, &CancellationToken::new(), &progress).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::Ok), 503);
+    assert_eq!((progress.sent(), progress.ended()), (503, 503));
+    assert_eq!(load.recorder.response_time().count(), 0, "no call had a due time");
+    // 503 calls of 20 ms, 25 at a time: 20 turns and a rest.
+    assert!(load.took >= Duration::from_millis(420), "{:?}", load.took);
+}
+
+#[tokio::test]
+async fn the_warm_up_is_called_and_not_recorded() {
+    let server = start(Limits::default());
+    let schedule = Schedule::Constant(rate(1_000));
+    let stop = Stop::after(Duration::from_millis(300));
+    let plan =
+        plan(&server.target, schedule, stop, Duration::ZERO).warm_up(Duration::from_millis(100));
+    let load = run(&plan).await.unwrap();
+    assert_eq!((load.recorder.warm_up(), load.recorder.due()), (100, 200));
+}
+
+#[tokio::test]
+async fn calls_without_a_stream_are_counted_and_not_queued() {
+    let server = start(Limits { max_streams: 10, ..Limits::default() });
+    let plan =
+        plan(&server.target, Schedule::AtOnce, Stop::after_calls(100), Duration::from_millis(500));
+    let load = run(&plan).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::Ok), 30, "10 streams on each of 3 connections");
+    assert_eq!(load.recorder.unsent().stream_limit, 70);
+    assert_eq!(load.recorder.response_time().beyond(), 70);
+}
+
+#[tokio::test]
+async fn calls_over_the_plans_own_limit_are_counted() {
+    let server = start(Limits::default());
+    let plan =
+        plan(&server.target, Schedule::AtOnce, Stop::after_calls(20), Duration::from_millis(500))
+            .max_in_flight(7);
+    let load = run(&plan).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::Ok), 7);
+    assert_eq!(load.recorder.unsent().in_flight_limit, 13);
+}
+
+#[tokio::test]
+async fn a_closed_loop_that_the_peer_has_no_streams_for_is_refused() {
+    let server = start(Limits { max_streams: 10, ..Limits::default() });
+    let schedule = Schedule::Closed { in_flight: count(31) };
+    let plan = plan(&server.target, schedule, Stop::after_calls(1), Duration::ZERO);
+    let refused = run(&plan).await.unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "31 calls in flight need as many streams, and the server allows 30 on 3 connections: \
+         open more connections"
+    );
+}
+
+#[tokio::test]
+async fn plans_that_cannot_be_carried_out_are_refused() {
+    let target: Target = "http://127.0.0.1:1".parse().unwrap();
+    let plan = |schedule, stop| plan(&target, schedule, stop, Duration::ZERO);
+    for plan in [
+        plan(Schedule::Constant(rate(1)), Stop::after_calls(u64::MAX)),
+        plan(Schedule::AtOnce, Stop::after(Duration::from_secs(1))),
+    ] {
+        assert_eq!(plan.build().unwrap_err(), NotAPlan::Endless);
+    }
+    let two = plan(Schedule::AtOnce, Stop::after_calls(1));
+    let few = two.clone().connections(1).build().unwrap_err();
+    assert!(matches!(few, NotAPlan::TooFewConnections { connections: 1, workers: 2 }));
+    let Err(LoadError::Connect(unreached)) = run(&two).await else { panic!("nothing listens") };
+    assert_eq!(unreached.kind(), ConnectErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn a_peer_that_speaks_another_protocol_is_named() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let one = plan(&target, Schedule::AtOnce, Stop::after_calls(1), Duration::ZERO);
+    let Err(LoadError::Connect(why)) = run(&one.workers(1).connections(1)).await else {
+        panic!("it is not a server of ours")
+    };
+    assert_eq!(why.kind(), ConnectErrorKind::Protocol);
+    assert!(
+        why.to_string().ends_with("it answers in HTTP/1.1, `HTTP/1.1 400 Bad Request`"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn calls_that_outlast_the_grace_are_unfinished() {
+    let server = start(Limits::default());
+    let plan =
+        plan(&server.target, Schedule::AtOnce, Stop::after_calls(9), Duration::from_secs(3600))
+            .grace(Duration::from_millis(50));
+    let load = run(&plan).await.unwrap();
+    assert_eq!((load.recorder.unfinished(), load.recorder.due()), (9, 9));
+    assert_eq!(load.recorder.response_time().beyond(), 9);
+    let cancelled = || server.stats.snapshot().calls_ended(Kind::LongSync, Outcome::Cancelled);
+    eventually(|| cancelled() == 9).await;
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_a_run_at_once() {
+    let server = start(Limits::default());
+    let schedule = Schedule::Constant(rate(100));
+    let stop = Stop::after(Duration::from_secs(3600));
+    let plan = plan(&server.target, schedule, stop, Duration::from_secs(3600)).build().unwrap();
+    let (interrupt, progress) = (CancellationToken::new(), Progress::default());
+    let interrupting = async {
+        eventually(|| progress.sent() >= 5).await;
+        interrupt.cancel();
+    };
+    let (load, ()) = tokio::join!(load::run(&plan, &interrupt, &progress), interrupting);
+    let load = load.unwrap();
+    assert!(load.is_interrupted);
+    assert_eq!(load.recorder.unfinished(), progress.sent());
+}
+
+#[tokio::test]
+async fn a_call_past_its_deadline_ends_with_the_servers_word() {
+    let server = start(Limits::default());
+    let plan =
+        plan(&server.target, Schedule::AtOnce, Stop::after_calls(6), Duration::from_secs(3600))
+            .deadline(Duration::from_millis(50));
+    let load = run(&plan).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::DeadlineExceeded), 6);
+    assert_eq!(load.recorder.failed().service_time.count(), 6);
+    assert_eq!(load.recorder.lateness().count(), 0, "the waits were cut short");
+}
+
+#[tokio::test]
+async fn a_closed_loop_whose_server_has_gone_gives_up_after_the_grace() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        drop(connection.accept().await);
+    });
+    let plan = plan(
+        &target,
+        Schedule::Closed { in_flight: count(2) },
+        Stop::after_calls(1_000),
+        Duration::ZERO,
+    )
+    .workers(1)
+    .connections(1)
+    .grace(Duration::from_millis(300));
+    let load = run(&plan).await.unwrap();
+    assert!(load.has_given_up);
+    assert_eq!(load.recorder.ended_with(Code::Unavailable), load.recorder.due());
+}
+
+#[tokio::test]
+async fn calls_that_no_connection_takes_are_counted_after_the_grace() {
+    // It says what HTTP/2 begins with, and then reads nothing.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut settings = h2::server::Builder::new();
+        settings.max_concurrent_streams(1_000_000).initial_connection_window_size(1 << 30);
+        let connection = settings.handshake::<_, bytes::Bytes>(socket).await.unwrap();
+        std::future::pending::<()>().await;
+        drop(connection);
+    });
+    // What the sockets hold is soon full of such calls.
+    let mut metadata = MetadataMap::new();
+    metadata.insert("x-filler", "x".repeat(4_000).parse().unwrap());
+    let plan = plan(&target, Schedule::AtOnce, Stop::after_calls(100_000), Duration::ZERO)
+        .workers(1)
+        .connections(1)
+        .grace(Duration::from_millis(300))
+        .metadata(metadata);
+    let recorder = run(&plan).await.unwrap().recorder;
+    assert!(recorder.unsent().blocked > 0, "{:?}", recorder.unsent());
+    assert_eq!(recorder.unfinished() + recorder.unsent().blocked, 100_000);
+}
+
+/// A server that accepts connections, speaks HTTP/2, and answers nothing; and how many requests came
+/// on each connection.
+async fn mute() -> (Target, Arc<Mutex<Vec<usize>>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let requests = Arc::<Mutex<Vec<usize>>>::default();
+    let counts = Arc::clone(&requests);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let counts = Arc::clone(&counts);
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(socket).await.unwrap();
+                let index = {
+                    let mut counts = counts.lock().unwrap();
+                    counts.push(0);
+                    counts.len() - 1
+                };
+                let mut held = Vec::new();
+                while let Some(Ok(request)) = connection.accept().await {
+                    held.push(request);
+                    counts.lock().unwrap()[index] += 1;
+                }
+            });
+        }
+    });
+    (target, requests)
+}
+
+#[tokio::test]
+async fn calls_are_spread_evenly_over_the_connections() {
+    for schedule in [Schedule::Closed { in_flight: count(300) }, Schedule::AtOnce] {
+        let (target, requests) = mute().await;
+        let plan = plan(&target, schedule.clone(), Stop::after_calls(300), Duration::ZERO)
+            .workers(1)
+            .grace(Duration::from_millis(300));
+        assert_eq!(run(&plan).await.unwrap().recorder.unfinished(), 300);
+        assert_eq!(*requests.lock().unwrap(), [100, 100, 100], "{schedule:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_server_is_mute_ends_at_its_own_deadline() {
+    let deadline = Duration::from_millis(50);
+    let plan = plan(&mute().await.0, Schedule::AtOnce, Stop::after_calls(6), Duration::ZERO)
+        .deadline(deadline);
+    let load = run(&plan).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::DeadlineExceeded), 6);
+    assert_eq!(load.recorder.cut(), 6, "its times are lower bounds");
+    assert!(load.recorder.failed().service_time.shortest() >= Some(Duration::from_micros(49_900)));
+}
+
+#[tokio::test]
+async fn a_lost_connection_fails_its_calls_and_is_opened_anew() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let worker = longsync_server::Worker::new(Config::default(), longsync_timer::Clock::Monotonic);
+    tokio::spawn(async move {
+        // The first connection is closed as soon as a call has come.
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        drop(connection.accept().await);
+        drop(connection);
+        let (socket, _) = listener.accept().await.unwrap();
+        longsync_server::serve_connection(socket, None, &worker).await;
+    });
+    let schedule = Schedule::Constant(rate(200));
+    let plan = plan(&target, schedule, Stop::after(Duration::from_secs(1)), Duration::ZERO)
+        .workers(1)
+        .connections(1);
+    let recorder = run(&plan).await.unwrap().recorder;
+    assert_eq!(recorder.due(), 200);
+    assert!(recorder.ended_with(Code::Unavailable) >= 1, "{recorder:?}");
+    assert!(recorder.unsent().no_connection >= 1);
+    assert!(recorder.ended_with(Code::Ok) >= 1);
+    assert_eq!(recorder.unfinished(), 0);
+}
+
+#[tokio::test]
+async fn answers_longer_than_a_streams_window_come_whole() {
+    let server = start(Limits::default());
+    let request = LongSyncRequest {
+        delay: Some(to_proto(Duration::ZERO)),
+        response_bytes: 3 * 1024 * 1024,
+        ..LongSyncRequest::default()
+    };
+    let plan = planned(&server.target, Schedule::AtOnce, Stop::after_calls(12), &request);
+    let load = run(&plan).await.unwrap();
+    assert_eq!(load.recorder.ended_with(Code::Ok), 12);
+    assert_eq!(load.recorder.lateness().count(), 12, "a Timing was read from each");
+}
+
+#[tokio::test]
+async fn calls_that_the_server_refuses_have_its_code() {
+    let server = start(Limits::default());
+    let delay = Limits::default().max_delay + Duration::from_secs(1);
+    let plan = plan(&server.target, Schedule::AtOnce, Stop::after_calls(4), delay);
+    let load = run(&plan).await.unwrap();
+    let statuses: Vec<_> = load.recorder.statuses().collect();
+    assert_eq!(statuses, [(StatusCode::from(3), 4)]);
+    assert_eq!(load.recorder.ok().service_time.count(), 0);
+}

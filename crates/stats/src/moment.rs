@@ -1,0 +1,57 @@
+//! Times of a run.
+
+use std::ops::Add;
+use std::time::{Duration, Instant};
+
+/// A time as the run's own clock has it: whole nanoseconds since the run's start. Half the size of
+/// an `Instant`, of which a call that waits would keep two.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// The start of the run.
+    pub const START: Self = Self(0);
+
+    /// The given number of nanoseconds after the start.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the start.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// The moment of `now` in a run that began at `start`; the start itself if `now` is before it.
+    pub fn since(start: Instant, now: Instant) -> Self {
+        Self(whole_nanos(now.saturating_duration_since(start)))
+    }
+
+    /// This moment by the clock that read `start` at the run's start.
+    ///
+    /// # Panics
+    /// When the clock cannot read that late.
+    pub fn instant(self, start: Instant) -> Instant {
+        start + Duration::from_nanos(self.0)
+    }
+
+    /// The time from `earlier` until this, in nanoseconds; below zero when it was not earlier.
+    pub fn nanos_since(self, earlier: Self) -> i64 {
+        // Two moments of one run are less than 292 years apart.
+        self.0.wrapping_sub(earlier.0).cast_signed()
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    /// Stays at the end of the clock's range, 584 years, when the sum is beyond.
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(whole_nanos(duration)))
+    }
+}
+
+/// A duration in whole nanoseconds; one beyond 584 years is cut down to that.
+pub(crate) fn whole_nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

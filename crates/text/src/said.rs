@@ -1,0 +1,101 @@
+//! What a server said, as it may be shown: no byte of it reaches a terminal, a pipe or a file that
+//! would make these do anything.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// How many characters of it stand inside a sentence.
+const MOST_CHARACTERS: usize = 200;
+
+/// Whether a character does something other than being seen: controls (C0, DEL, C1), marks that
+/// change the direction of text, line separators, and what is not a character at all.
+pub fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200b}'
+                | '\u{200e}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{fffe}'
+                | '\u{ffff}'
+        )
+}
+
+/// `text` with each character that is not seen written as its escape, such as `\u{1b}` or `\n`.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unseen) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if is_unseen(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// At most the given number of characters of `text`, printable; what was left out is counted.
+pub fn shortened(text: &str, most: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(most) else {
+        return printable(text).into_owned();
+    };
+    let mut shown = printable(&text[..end]).into_owned();
+    let _ = write!(shown, "... ({} bytes in all)", text.len());
+    shown
+}
+
+/// `text` in back quotes, for a sentence about it: printable, and of a long one the beginning.
+pub fn quoted(text: &str) -> String {
+    match text.char_indices().nth(MOST_CHARACTERS) {
+        None => format!("`{}`", printable(text)),
+        Some((end, _)) => format!("`{}...`", printable(&text[..end])),
+    }
+}
+
+/// The same of bytes that should be text; what is not UTF-8 is replaced.
+pub fn quoted_bytes(bytes: &[u8]) -> String {
+    quoted(&String::from_utf8_lossy(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever was said, nothing of it acts; and what was plain stays as it was.
+        #[test]
+        fn nothing_that_acts_is_left(text in any::<String>(), bytes in any::<Vec<u8>>()) {
+            for shown in [printable(&text).into_owned(), shortened(&text, 20), quoted(&text), quoted_bytes(&bytes)] {
+                prop_assert!(!shown.contains(is_unseen), "{:?}", shown);
+            }
+            if !text.contains(is_unseen) {
+                prop_assert_eq!(&*printable(&text), &text);
+            }
+        }
+
+        /// A long text makes no long sentence.
+        #[test]
+        fn a_long_text_is_cut(text in "\\PC{0,400}") {
+            prop_assert!(quoted(&text).chars().count() <= MOST_CHARACTERS * 10 + 5);
+            prop_assert!(shortened(&text, 10).chars().count() <= 10 * 10 + 40);
+        }
+    }
+
+    #[test]
+    fn escapes_are_shown_as_escapes() {
+        assert_eq!(printable("\x1b]0;owned\x07\r\nred"), r"\u{1b}]0;owned\u{7}\r\nred");
+        assert_eq!(printable("\u{9b}31m\u{7f}"), r"\u{9b}31m\u{7f}");
+        assert_eq!(printable("caf\u{e9} 100% \u{202e}txt"), "caf\u{e9} 100% \\u{202e}txt");
+        assert_eq!(shortened("abcdef", 3), "abc... (6 bytes in all)");
+        assert_eq!(quoted_bytes(b"caf\xe9"), "`caf\u{fffd}`");
+    }
+}

@@ -1,0 +1,108 @@
+//! A wait whose beginning is decided elsewhere.
+
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::Call;
+use crate::call::wait::{Spent, Wait};
+
+/// A call's place in a line: it has no due time yet, and whoever holds this, on whatever thread, says
+/// when its wait begins. Meanwhile the call has nothing in the timer but its deadline.
+#[derive(Debug, Default)]
+pub(crate) struct Standing(Mutex<Stand>);
+
+#[derive(Debug, Default)]
+struct Stand {
+    start: Option<Instant>,
+    /// Who waits for that.
+    waker: Option<Waker>,
+}
+
+impl Standing {
+    /// The wait begins at `start`, which may have passed: its due time is set, and its call is woken. Once
+    /// said, it stays.
+    pub(crate) fn starts_at(&self, start: Instant) {
+        let waker = {
+            let mut stand = self.stand();
+            stand.start.get_or_insert(start);
+            stand.waker.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ready when it is known when the wait begins.
+    fn poll_start(&self, cx: &Context<'_>) -> Poll<Instant> {
+        let mut stand = self.stand();
+        if let Some(start) = stand.start {
+            return Poll::Ready(start);
+        }
+        match &mut stand.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    fn stand(&self) -> MutexGuard<'_, Stand> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Call {
+    /// Waits for this long from when `standing` says. Returns when that was as well.
+    pub(crate) async fn stand(&self, standing: &Standing, planned: Duration) -> (Instant, Spent) {
+        let start = poll_fn(|cx| standing.poll_start(cx)).await;
+        (start, self.wait(Wait { start, planned }).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::call::headers::CallHeaders;
+    use crate::call::task::CallTask;
+    use crate::call::tests::{begin, seconds};
+    use crate::shared::counters::Outcome;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standing_call_starts_when_another_thread_says_so() {
+        let call = begin(CallHeaders::default());
+        let standing = Arc::new(Standing::default());
+        let start = call.arrived() + seconds(2);
+        let (says, task) = (Arc::clone(&standing), Arc::clone(&call));
+        // While a blocking thread runs, the paused clock stands still.
+        let said = tokio::task::spawn_blocking(move || says.starts_at(start));
+        let waits =
+            CallTask::new(
+                Arc::clone(&call),
+                async move { task.stand(&standing, seconds(3)).await },
+            );
+        let (started, spent) = waits.await.expect("nothing cuts the call");
+        said.await.unwrap();
+        assert_eq!((started, spent), (start, Spent { planned: seconds(3), waited: seconds(3) }));
+        assert_eq!(call.now(), start + seconds(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standing_call_ends_at_its_deadline() {
+        let timeout = Some(HeaderValue::from_static("1S"));
+        let call = begin(CallHeaders { timeout, ..CallHeaders::default() });
+        let (worker, task) = (Arc::clone(call.record.worker()), Arc::clone(&call));
+        let standing = Standing::default();
+        let stands = async move { task.stand(&standing, Duration::ZERO).await };
+        assert_eq!(CallTask::new(Arc::clone(&call), stands).await, None);
+        assert_eq!(call.now(), call.arrived() + seconds(1));
+        drop(call);
+        assert_eq!(
+            worker.snapshot().calls_ended(crate::Kind::LongSync, Outcome::DeadlineExceeded),
+            1
+        );
+    }
+}

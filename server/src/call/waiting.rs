@@ -1,0 +1,354 @@
+//! The waits of a call: when its task is to be polled, and which wait is under way.
+//!
+//! All of it is written by the call's task, so that it needs no lock: another thread that reads it would
+//! see some values of this moment and some of a moment before.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use longsync_timer::{Sleep, Woken};
+
+use super::Call;
+use crate::call::wait::{Attention, Spent, Wait};
+
+/// That there is none, where a time is meant.
+const NONE: u64 = u64::MAX;
+
+/// What a call waits for. Times are nanoseconds since it arrived.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// When the handler wants to be polled next.
+    wake_at: AtomicU64,
+    /// When the wait that is under way began.
+    start: AtomicU64,
+    planned: AtomicU64,
+    polls: AtomicU32,
+    attended_until: AtomicU32,
+    has_asked: AtomicBool,
+    reads_ahead: AtomicBool,
+    /// With which waker the call's task polls.
+    task: AtomicUsize,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            wake_at: AtomicU64::new(NONE),
+            start: AtomicU64::new(NONE),
+            planned: AtomicU64::new(0),
+            polls: AtomicU32::new(0),
+            attended_until: AtomicU32::new(0),
+            has_asked: AtomicBool::new(false),
+            reads_ahead: AtomicBool::new(false),
+            task: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Waiting {
+    /// The call's task polls, and asks when the handler wanted that. Then it wants nothing any more.
+    pub(super) fn polled(&self, arrived: Instant) -> Option<Instant> {
+        let mut attention = self.attention();
+        attention.polled();
+        self.attend(attention);
+        let due = self.wakes_at(arrived);
+        self.wake_at.store(NONE, Relaxed);
+        due
+    }
+
+    /// When the handler wants to be polled next.
+    pub(super) fn wakes_at(&self, arrived: Instant) -> Option<Instant> {
+        at(arrived, self.wake_at.load(Relaxed))
+    }
+
+    /// The wait that is under way.
+    pub(super) fn under_way(&self, arrived: Instant) -> Option<Wait> {
+        let start = at(arrived, self.start.load(Relaxed))?;
+        Some(Wait { start, planned: Duration::from_nanos(self.planned.load(Relaxed)) })
+    }
+
+    /// The call's task polls with this.
+    pub(super) fn polled_with(&self, cx: &Context<'_>) {
+        self.task.store(cx.waker().data().addr(), Relaxed);
+    }
+
+    /// Whether the call's task polls, and not another that a handler has put between.
+    fn is_task(&self, cx: &Context<'_>) -> bool {
+        self.task.load(Relaxed) == cx.waker().data().addr()
+    }
+
+    fn begin(&self, wait: Wait, arrived: Instant) {
+        self.start.store(since(arrived, wait.start), Relaxed);
+        self.planned.store(nanos(wait.planned), Relaxed);
+    }
+
+    fn end(&self) {
+        self.start.store(NONE, Relaxed);
+    }
+
+    fn attention(&self) -> Attention {
+        let until = self.has_asked.load(Relaxed).then(|| self.attended_until.load(Relaxed));
+        Attention::new(self.polls.load(Relaxed), until)
+    }
+
+    fn attend(&self, attention: Attention) {
+        self.polls.store(attention.polls(), Relaxed);
+        if let Some(until) = attention.until() {
+            self.attended_until.store(until, Relaxed);
+            self.has_asked.store(true, Relaxed);
+        }
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(NONE - 1).min(NONE - 1)
+}
+
+fn since(arrived: Instant, at: Instant) -> u64 {
+    nanos(at.saturating_duration_since(arrived))
+}
+
+fn at(arrived: Instant, nanos: u64) -> Option<Instant> {
+    (nanos != NONE).then(|| arrived + Duration::from_nanos(nanos))
+}
+
+impl Call {
+    /// Waits. May be polled from anywhere: from the call's own task, which then needs no further timer
+    /// entry, or from any other.
+    ///
+    /// # Cancel safety
+    /// A wait that is dropped has not been: it is in no account.
+    pub(crate) fn wait(&self, wait: Wait) -> impl Future<Output = Spent> + Send + use<'_> {
+        Pause { call: self, wait, apart: None }
+    }
+
+    /// [`Call::wait`] for a handler that polls by hand, with the context of the call's own task.
+    pub(crate) fn poll_wait(&self, wait: Wait, cx: &Context<'_>) -> Poll<Spent> {
+        self.poll_wait_held_up(wait, wait.start, cx)
+    }
+
+    /// [`Call::poll_wait`] for a wait that its client may have held up until `free`: before that it is
+    /// not late.
+    pub(crate) fn poll_wait_held_up(
+        &self,
+        wait: Wait,
+        free: Instant,
+        cx: &Context<'_>,
+    ) -> Poll<Spent> {
+        debug_assert!(self.waiting.is_task(cx), "polled with another waker, it would never wake");
+        let (now, mut attention) = (self.now(), self.waiting.attention());
+        if now < wait.due() {
+            self.waiting.begin(wait, self.arrived);
+            self.wake_at(wait.due());
+            attention.waits();
+            self.waiting.attend(attention);
+            return Poll::Pending;
+        }
+        let free = if attention.was_kept_away() { now } else { free };
+        attention.answers();
+        self.waiting.attend(attention);
+        self.waiting.end();
+        Poll::Ready(self.ran_out(wait, now, free))
+    }
+
+    /// A wait that nobody held up has run out.
+    pub(crate) fn waited(&self, wait: Wait, ended: Instant) -> Spent {
+        self.ran_out(wait, ended, wait.start)
+    }
+
+    /// What a wait took, with its lateness recorded: the time since it was due and the client no longer
+    /// held it up.
+    fn ran_out(&self, wait: Wait, ended: Instant, free: Instant) -> Spent {
+        let lateness = ended.saturating_duration_since(wait.due().max(free));
+        self.worker().counters().late(lateness);
+        Spent { planned: wait.planned, waited: wait.planned + lateness }
+    }
+
+    /// Adds a wait that is over to what the call's own timing sums up. Returns the sum.
+    ///
+    /// A wait that began before the one before it ended, because that one was late, counts from that
+    /// end: no moment is waited twice.
+    pub(crate) fn add_spent(&self, wait: Wait, spent: Spent) -> Spent {
+        let mut state = self.state();
+        let ended = wait.start + spent.waited;
+        let waited = state.waited_since(wait.start, ended);
+        state.spent += Spent { waited, ..spent };
+        state.waited_until = Some(ended);
+        state.spent
+    }
+
+    /// Asks to be polled at `due`, if not before.
+    pub(crate) fn wake_at(&self, due: Instant) {
+        let due = since(self.arrived, due);
+        self.waiting.wake_at.store(due.min(self.waiting.wake_at.load(Relaxed)), Relaxed);
+    }
+}
+
+/// Whether somebody looks after its waits.
+impl Call {
+    /// Whether the handler, which asks now, had no way to ask before, because its client did not take
+    /// the answers that were ready.
+    pub(crate) fn was_kept_away(&self) -> bool {
+        self.waiting.attention().was_kept_away()
+    }
+
+    /// The handler waits for a due time: for handlers that have more than one wait under way.
+    pub(crate) fn wait_until(&self, due: Instant) {
+        self.wake_at(due);
+        self.wait_for_more();
+    }
+
+    /// The handler waits for its client alone: for handlers that have more than one wait under way.
+    pub(crate) fn wait_for_more(&self) {
+        let mut attention = self.waiting.attention();
+        attention.waits();
+        self.waiting.attend(attention);
+    }
+
+    /// The handler has an answer: for handlers that have more than one wait under way.
+    pub(crate) fn answers(&self) {
+        let mut attention = self.waiting.attention();
+        attention.answers();
+        self.waiting.attend(attention);
+    }
+
+    /// What is read from now on is only read ahead, since the call waits.
+    pub(crate) fn begin_reading_ahead(&self) {
+        self.waiting.reads_ahead.store(true, Relaxed);
+    }
+
+    /// What is read from now on is wanted.
+    pub(crate) fn end_reading_ahead(&self) {
+        self.waiting.reads_ahead.store(false, Relaxed);
+    }
+
+    /// Whether what is read now is only read ahead, so that the client may take its time.
+    pub(crate) fn reads_ahead(&self) -> bool {
+        self.waiting.reads_ahead.load(Relaxed)
+    }
+
+    /// How often the call's task was polled.
+    pub(crate) fn poll_number(&self) -> u32 {
+        self.waiting.attention().polls()
+    }
+}
+
+/// A wait of a call.
+struct Pause<'a> {
+    call: &'a Call,
+    wait: Wait,
+    /// Its own timer entry, if something else than the call's task polls it.
+    apart: Option<Pin<Box<Sleep>>>,
+}
+
+impl Future for Pause<'_> {
+    type Output = Spent;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Spent> {
+        let Self { call, wait, apart } = &mut *self;
+        if call.waiting.is_task(cx) {
+            return call.poll_wait(*wait, cx);
+        }
+        loop {
+            let now = call.now();
+            if now >= wait.due() {
+                return Poll::Ready(call.waited(*wait, now));
+            }
+            let timer = call.worker().timer();
+            let entry = apart.get_or_insert_with(|| Box::pin(timer.sleep_until(wait.due())));
+            if ready!(entry.as_mut().poll(cx)) == Woken::Fired {
+                // A drain is over, and the call's task ends the call, this wait with it.
+                return Poll::Pending;
+            }
+            *apart = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::sync::Arc;
+
+    use longsync_ready::Ready;
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::call::headers::CallHeaders;
+    use crate::call::task::CallTask;
+    use crate::call::tests::{begin, seconds};
+
+    fn of(call: &Call, planned: u64) -> Wait {
+        Wait { start: call.arrived(), planned: seconds(planned) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_on_time_in_a_task_of_its_own() {
+        let call = begin(CallHeaders::default());
+        let task = Arc::clone(&call);
+        let ends = CallTask::new(Arc::clone(&call), async move {
+            let mut tasks = JoinSet::new();
+            for planned in [3, 1, 2] {
+                let call = Arc::clone(&task);
+                tasks.spawn(async move {
+                    let spent = call.wait(of(&call, planned)).await;
+                    (planned, spent.waited, call.now() - call.arrived())
+                });
+            }
+            let mut ends = Vec::new();
+            while let Some(ended) = tasks.join_next().await {
+                ends.push(ended.unwrap());
+            }
+            ends
+        });
+        let expected: Vec<_> = (1..=3).map(|end| (end, seconds(end), seconds(end))).collect();
+        assert_eq!(ends.await, Some(expected));
+    }
+
+    /// Sets of futures poll each with a waker of its own, and only the ones that were woken.
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_wakes_whoever_polls_it() {
+        let call = begin(CallHeaders::default());
+        let task = Arc::clone(&call);
+        let waits = CallTask::new(Arc::clone(&call), async move {
+            let (ready, mut keys) = (Ready::default(), vec![7]);
+            let (waker, mut wait) = (ready.waker(7), pin!(task.wait(of(&task, 5))));
+            poll_fn(|cx| {
+                loop {
+                    ready.take(&mut keys);
+                    if !keys.is_empty() || task.waiting.polls.load(Relaxed) == 1 {
+                        keys.clear();
+                        if let Poll::Ready(spent) =
+                            wait.as_mut().poll(&mut Context::from_waker(&waker))
+                        {
+                            return Poll::Ready(spent);
+                        }
+                    }
+                    if ready.sleep(cx.waker()) {
+                        return Poll::Pending;
+                    }
+                }
+            })
+            .await
+        });
+        assert_eq!(waits.await, Some(Spent { planned: seconds(5), waited: seconds(5) }));
+        assert_eq!(call.now(), call.arrived() + seconds(5));
+    }
+
+    #[test]
+    fn times_are_kept_to_the_nanosecond_and_the_far_future_is_kept_as_such() {
+        let (waiting, arrived) = (Waiting::default(), Instant::now());
+        assert_eq!(waiting.under_way(arrived), None);
+        let wait = Wait { start: arrived + Duration::from_nanos(7), planned: seconds(1) };
+        waiting.begin(wait, arrived);
+        assert_eq!(waiting.under_way(arrived), Some(wait));
+        waiting.begin(Wait { planned: Duration::MAX, ..wait }, arrived);
+        assert!(waiting.under_way(arrived).unwrap().planned > seconds(500 * 365 * 24 * 3_600));
+        waiting.end();
+        assert_eq!(waiting.under_way(arrived), None);
+    }
+}

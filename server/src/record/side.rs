@@ -1,0 +1,44 @@
+//! What a connection has beside its calls: streams of health and reflection, and health checks.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// How many streams of health (`Watch`) and reflection a connection may have.
+pub(crate) const MAX_SIDE_STREAMS: u32 = 16;
+/// How many health checks it may have under way for which no byte is left. Each takes 5 KiB at most.
+pub(crate) const MAX_UNHELD_CHECKS: u32 = 1_024;
+
+/// How many there are.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    streams: AtomicU32,
+    unheld_checks: AtomicU32,
+}
+
+impl Side {
+    /// Takes a place for a stream of theirs, if there is one left.
+    #[must_use]
+    pub(crate) fn take_stream(&self) -> bool {
+        take_one(&self.streams, MAX_SIDE_STREAMS)
+    }
+
+    /// Gives the place back.
+    pub(crate) fn give_back_stream(&self) {
+        self.streams.fetch_sub(1, Relaxed);
+    }
+
+    /// Takes a place for a health check for which no byte is left, if there is one.
+    #[must_use]
+    pub(crate) fn take_unheld_check(&self) -> bool {
+        take_one(&self.unheld_checks, MAX_UNHELD_CHECKS)
+    }
+
+    /// Gives the place back.
+    pub(crate) fn give_back_unheld_check(&self) {
+        self.unheld_checks.fetch_sub(1, Relaxed);
+    }
+}
+
+fn take_one(taken: &AtomicU32, most: u32) -> bool {
+    let more = |taken| (taken < most).then_some(taken + 1);
+    taken.fetch_update(Relaxed, Relaxed, more).is_ok()
+}

@@ -1,0 +1,132 @@
+//! What a connection may do before the others have their turn.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use super::frames::{Frame, Unfinished};
+use super::{NONE_YET, Record, Wish, add, add_signed, lock};
+
+/// What a connection may cost before its calls are looked at and the other connections have their
+/// turn: a byte that is read costs one. A connection writes only when its reads have nothing more, so
+/// answers that are due would otherwise wait behind everything that is still to be parsed.
+pub(super) const TURN_COST: u64 = 64 * 1024;
+/// What a request costs besides its bytes, of which there may be only ten: it is decoded, routed and begun.
+const REQUEST_COST: u64 = 96;
+/// What a reset costs besides its bytes: it ends a request.
+const RESET_COST: u64 = 16;
+/// How many bytes of answers a connection makes before the others have their turn.
+const TURN_ANSWER_BYTES: u64 = 256 * 1024;
+
+/// How many frames per second a connection may send that make HTTP/2 walk over all its streams.
+const MAX_WALKS: u32 = 100;
+pub(super) const WALKS_WINDOW: Duration = Duration::from_secs(1);
+
+/// What the client's bytes stop in the middle of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stop {
+    unfinished: Unfinished,
+    /// How many frames came before it.
+    after: u64,
+    since: Instant,
+}
+
+/// How often HTTP/2 had to walk over all streams lately.
+#[derive(Debug, Default)]
+pub(super) struct Walks {
+    since_ns: AtomicU64,
+    count: AtomicU32,
+}
+
+impl Record {
+    /// The connection's turn begins. Nothing more is read while calls wait to be run.
+    pub(crate) fn begin_turn(&self, may_read: bool) {
+        self.answer_bytes.store(0, Relaxed);
+        if may_read {
+            self.turn.store(TURN_COST, Relaxed);
+        }
+    }
+
+    /// Whether what this turn may read has been read.
+    pub(crate) fn is_turn_over(&self) -> bool {
+        self.turn.load(Relaxed) == 0
+    }
+
+    /// Whether this turn has made all the bytes of answers that it may.
+    pub(crate) fn has_answered_enough(&self) -> bool {
+        self.answer_bytes.load(Relaxed) >= TURN_ANSWER_BYTES
+    }
+
+    /// This many bytes of an answer were made.
+    pub(crate) fn answered(&self, bytes: u64) {
+        add(&self.answer_bytes, bytes);
+    }
+
+    /// A read brought this many bytes.
+    pub(crate) fn read(&self, bytes: usize) {
+        let now = self.since_opened();
+        self.last_read_ns.store(now, Relaxed);
+        if self.head_began_ns.load(Relaxed) == NONE_YET {
+            self.head_began_ns.store(now, Relaxed);
+        }
+        self.spend(bytes as u64);
+    }
+
+    fn spend(&self, cost: u64) {
+        self.turn.store(self.turn.load(Relaxed).saturating_sub(cost), Relaxed);
+    }
+
+    /// A frame goes from the client to HTTP/2. Returns false when the next one has to wait for the next
+    /// turn.
+    pub(crate) fn came(&self, frame: Frame) -> bool {
+        match frame {
+            Frame::Headers => self.spend(REQUEST_COST),
+            Frame::Reset => self.spend(RESET_COST),
+            Frame::Settings { is_ack: false, initial_window: Some(window) } => {
+                self.windows.least.fetch_min(window, Relaxed);
+                if self.windows.initial.swap(window, Relaxed) != window {
+                    self.walk();
+                }
+            }
+            Frame::Goaway => self.walk(),
+            Frame::Credit(bytes) => {
+                add_signed(&self.windows.connection, bytes.into());
+            }
+            Frame::Ping { is_ack: true, payload } if *lock(&self.farewell) == Some(payload) => {
+                self.has_heard.store(true, Relaxed);
+                self.told();
+            }
+            _ => {}
+        }
+        !self.is_turn_over()
+    }
+
+    /// The client's bytes stop after this many frames, perhaps in the middle of another.
+    pub(crate) fn stopped_in(&self, after: u64, unfinished: Option<Unfinished>) {
+        let mut stop = lock(&self.stop);
+        let since = match *stop {
+            Some(stop) if stop.after == after => stop.since,
+            _ => self.last_read(),
+        };
+        *stop = unfinished.map(|unfinished| Stop { unfinished, after, since });
+    }
+
+    /// What the client has begun to send and has not gone on with, and since when.
+    pub(crate) fn unfinished(&self) -> Option<(Unfinished, Instant)> {
+        lock(&self.stop).map(|stop| (stop.unfinished, stop.since))
+    }
+
+    /// HTTP/2 will walk over all streams: the turn is over with that, and too many walks close the
+    /// connection.
+    fn walk(&self) {
+        self.turn.store(0, Relaxed);
+        let (now, window) = (self.since_opened(), WALKS_WINDOW.as_nanos());
+        let since = self.walks.since_ns.load(Relaxed);
+        if u128::from(now - since) >= window {
+            self.walks.since_ns.store(now, Relaxed);
+            self.walks.count.store(0, Relaxed);
+        }
+        if self.walks.count.fetch_add(1, Relaxed) >= MAX_WALKS {
+            self.wish_to_close(Wish::TooManyWalks);
+        }
+    }
+}
