@@ -575,6 +575,19 @@ async fn a_body_of_http_has_an_end() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn bodies_of_http_are_counted_and_not_kept() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 4194304\r\n\r\n";
+    let url = http1_server(head, &[b'x'; 16_384], 255).await;
+    let args = ["race", "--http", "--url", &url, "--calls", "60", "--ways", "tasks", "--json"];
+    let race = document(&client(&args).await);
+    let way = &race["ways"][0];
+    assert_eq!(way["failed"], 60, "they end too early");
+    let added = way["memory_added_bytes"].as_u64().unwrap();
+    assert!(added < 60 * 1024 * 1024, "{added} bytes for 60 bodies of 4 MiB");
+}
+
 #[tokio::test]
 async fn a_page_of_http_is_told_by_its_first_line() {
     let head = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 30\r\nconnection: close\r\n\r\n";

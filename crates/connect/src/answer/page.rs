@@ -32,6 +32,11 @@ impl Page {
         self.body.extend_from_slice(&chunk[..room.min(chunk.len())]);
     }
 
+    /// How much of the body is kept.
+    pub(super) fn kept(&self) -> usize {
+        self.body.len()
+    }
+
     /// Whether more of the body would not be kept.
     pub(super) fn is_full(&self) -> bool {
         self.body.len() >= self.most

@@ -96,6 +96,15 @@ impl Reader {
         }
     }
 
+    /// How many bytes are kept of what has come, until more comes. All messages are to be taken before.
+    #[inline]
+    pub(crate) fn keep(&mut self) -> usize {
+        match &mut self.state {
+            State::Messages(messages) => messages.keep(),
+            State::Page(page) => page.kept(),
+        }
+    }
+
     /// The next message, once it is whole.
     ///
     /// # Errors
