@@ -18,6 +18,7 @@ use crate::race::projection::{fits, project};
 use crate::race::quiet::{give_up, nothing_moves};
 use crate::race::room::Needs;
 use crate::race::way::Way;
+use crate::race::words::named;
 use longsync_connect::answer::ANSWER_BYTES;
 use longsync_connect::rpc::Retried;
 use longsync_text::counted;
@@ -140,7 +141,8 @@ fn untold(ends: &[End]) -> Option<String> {
     let although = format!("although all {whose} messages were answered");
     Some(match ends.first()? {
         End::Failed { status, message, .. } => {
-            format!("{streams} did not end well {although}; the first: {status}: {message}")
+            let first = named(status, message);
+            format!("{streams} did not end well {although}; the first: {first}")
         }
         End::Cancelled { .. } => format!("{streams} had to be cancelled {although}"),
         _ => format!("{streams} had not ended when the race was ended, {although}"),

@@ -81,7 +81,7 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     });
     if let Some((status, message)) = first {
         let failed = counted(run.failed(), "call");
-        notes.push(format!("{failed} failed; the first: {status}: {message}"));
+        notes.push(format!("{failed} failed; the first: {}", named(status, message)));
     }
     notes.extend(retried(run));
     if run.projected() > 0 {
@@ -102,6 +102,11 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     }
     notes.extend(cancellation(race, run));
     notes
+}
+
+/// A status by its name, with what it said.
+pub(super) fn named(status: &str, message: &str) -> String {
+    if message.is_empty() { status.to_owned() } else { format!("{status}: {message}") }
 }
 
 /// What became of calls that the server refused unseen.

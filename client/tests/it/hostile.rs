@@ -481,7 +481,7 @@ async fn how_an_exchange_ended_is_told_also_if_all_its_messages_were_answered() 
             vec![0, 1],
             internal,
             2,
-            "1 stream did not end well although all its messages were answered",
+            "1 stream did not end well although all its messages were answered; the first: INTERNAL\"",
         ),
         (
             vec![0, 0],

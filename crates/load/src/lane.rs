@@ -319,9 +319,10 @@ impl<A: Default + 'static> Lane<A> {
 
 impl Peer {
     /// Whether it has said goodbye, or its stream ids have run out. Whatever ended a connection without
-    /// a word may as well keep others from being opened.
+    /// a word, or broke the rules on it, may do so to others as well.
     fn is_leaving(&mut self) -> bool {
         match self.sender.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Err(error)) if error.is_go_away() => error.is_remote(),
             Poll::Ready(Err(error)) => !error.is_io(),
             Poll::Ready(Ok(())) | Poll::Pending => false,
         }
