@@ -1,24 +1,37 @@
-//! Compiles the contract to Rust with protox, so that no `protoc` is needed, and writes the
-//! descriptor set which the server's reflection serves.
+//! Says where the generated code is: among the committed files, or, with the feature `generate`, in a
+//! directory in which this script generates it from the contract.
 
+use std::env;
 use std::error::Error;
 use std::path::PathBuf;
-use std::{env, fs};
-
-use prost::Message as _;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Only the contract: else every edit of a document would rebuild the world.
     println!("cargo::rerun-if-changed=proto/longsync");
 
-    let descriptors = protox::compile(["longsync/v1/longsync.proto"], ["proto"])?;
-    let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("longsync_descriptors.bin"), descriptors.encode_to_vec())?;
+    println!("cargo::rustc-env=LONGSYNC_GENERATED={}", generated()?.display());
+    Ok(())
+}
 
+/// The committed files, so that dependents of this crate do not compile protox.
+#[cfg(not(feature = "generate"))]
+fn generated() -> Result<PathBuf, Box<dyn Error>> {
+    Ok(PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("proto/generated"))
+}
+
+/// Compiles the contract with protox, so that no `protoc` is needed, and writes Rust's code and the
+/// descriptor set that the server's reflection serves.
+#[cfg(feature = "generate")]
+fn generated() -> Result<PathBuf, Box<dyn Error>> {
+    use protox::prost::Message as _;
+
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let descriptors = protox::compile(["longsync/v1/longsync.proto"], ["proto"])?;
+    std::fs::write(out.join("longsync.v1.binpb"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
         .build_transport(false)
         .bytes(".")
         .codec_path("crate::codec::Codec")
         .compile_fds(descriptors)?;
-    Ok(())
+    Ok(out)
 }

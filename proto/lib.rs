@@ -17,6 +17,9 @@
 //! let (prefix, message) = body.split_first_chunk().expect("a prefix comes first");
 //! assert_eq!(Prefix::read(*prefix), Prefix::of_length(message.len()));
 //! ```
+//!
+//! With the feature `generate`, the build script generates the code from the contract with protox.
+//! Without it, the build uses the committed files, so that dependents do not compile the generator.
 
 pub mod codec;
 pub mod deadline;
@@ -33,12 +36,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
     reason = "generated code"
 )]
 pub mod v1 {
-    include!(concat!(env!("OUT_DIR"), "/longsync.v1.rs"));
+    include!(concat!(env!("LONGSYNC_GENERATED"), "/longsync.v1.rs"));
 }
 
 /// The encoded `google.protobuf.FileDescriptorSet` of the contract, with all that it imports.
 pub const FILE_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/longsync_descriptors.bin"));
+    include_bytes!(concat!(env!("LONGSYNC_GENERATED"), "/longsync.v1.binpb"));
 
 /// Where a server listens, and a client calls, unless told otherwise.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);

@@ -5,6 +5,8 @@
 //! made, and how its answer is read, is the crate `longsync-connect`; this crate knows clap and terminals
 //! only in its program. Nothing else in the workspace imports it.
 //!
+//! The default feature `cli` is the program. If you use only the library, set `default-features = false`.
+//!
 //! ```
 //! use longsync_client::race::{self, Delays, Progress, RacePlan, Way};
 //! use std::time::Duration;

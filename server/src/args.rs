@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser};
-use longsync_server::{Behavior, Config, Limits};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
+use longsync_server::{Behavior, Config, Limits, NotAConfig, Options};
 use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -18,10 +19,18 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 /// One port serves gRPC, HTTP/1.1 and HTTP/2 without TLS. Every flag can be given in the environment
 /// as well; the flag takes precedence.
 #[derive(Debug, Parser)]
-#[command(name = "longsync-server", version, max_term_width = 100)]
+#[command(
+    name = "longsync-server",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
 // A value that begins with a hyphen is a wrong value, not a flag that is not known.
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// Where to listen; port 0 takes a free one.
     #[arg(long, env = "LONGSYNC_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", value_parser = address)]
     listen: SocketAddr,
@@ -69,6 +78,16 @@ pub(crate) struct Args {
     limits: LimitArgs,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
 /// What clients may ask for; what is beyond is refused, never cut down to fit.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
@@ -107,11 +126,11 @@ struct LimitArgs {
     max_buffered_bytes: u64,
 
     /// How long a message may take once it has begun, plus a second for each 64 KiB of it that came.
-    #[arg(long, env = "LONGSYNC_MESSAGE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = longsync_text::duration::parse)]
+    #[arg(long, env = "LONGSYNC_MESSAGE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = time_limit)]
     message_timeout: Duration,
 
     /// How long the head of a request, or the first bytes of a connection, may take.
-    #[arg(long, env = "LONGSYNC_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = longsync_text::duration::parse)]
+    #[arg(long, env = "LONGSYNC_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = time_limit)]
     head_timeout: Duration,
 
     /// The most open connections [default: what the limit on open files leaves room for].
@@ -119,9 +138,18 @@ struct LimitArgs {
     max_connections: Option<NonZeroUsize>,
 }
 
-/// What the command line and the environment say.
+/// What the command line and the environment ask for.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) enum Told {
+    /// A server, until it is told to stop.
+    Serve(Box<Serve>),
+    /// A completion script, which is this.
+    Completions(Vec<u8>),
+}
+
+/// Which server is asked for.
+#[derive(Debug)]
+pub(crate) struct Serve {
     /// What is logged.
     pub(crate) filter: Targets,
     pub(crate) config: Config,
@@ -142,6 +170,11 @@ impl Args {
         let mut command = Self::command();
         let matches = command.try_get_matches_from_mut(line)?;
         let mut args = Self::from_arg_matches(&matches)?;
+        if let Some(Command::Completions { shell }) = args.command {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "longsync-server", &mut script);
+            return Ok(Told::Completions(script));
+        }
         let source =
             |name| matches.value_source(name).filter(|it| *it != ValueSource::DefaultValue);
         let note = match args.choose_address(source("listen"), source("port"), port) {
@@ -150,7 +183,7 @@ impl Args {
         };
         let (filter, config) =
             args.into_config().map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
-        Ok(Told { filter, config, note })
+        Ok(Told::Serve(Box::new(Serve { filter, config, note })))
     }
 
     /// Puts into `listen` which address counts: a flag before our variables, those before `PORT`.
@@ -184,7 +217,7 @@ impl Args {
                 let number = foreign.to_str().ok_or(A_PORT).and_then(self::port);
                 by_port(number.map_err(|why| {
                     let why = format!(
-                        "PORT in the environment is {}: {why}, or give --listen or --port, which it does not touch",
+                        "PORT in the environment is {}: {why}, or give --listen or --port, which override it",
                         longsync_text::quoted(&foreign.to_string_lossy())
                     );
                     (ErrorKind::ValueValidation, why)
@@ -203,14 +236,7 @@ impl Args {
     /// # Errors
     /// When flags contradict one another.
     fn into_config(self) -> Result<(Targets, Config), String> {
-        let Self { listen, port: _, behavior, workers, lame_duck, drain, spin, log, limits } = self;
-        let default = Config::default();
-        if behavior.delay() > limits.max_delay {
-            return Err(format!(
-                "--behavior {behavior} is over --max-delay {}: lower the one or raise the other",
-                longsync_text::duration::text(limits.max_delay)
-            ));
-        }
+        let Self { listen, behavior, workers, lame_duck, drain, spin, log, limits, .. } = self;
         let limits = Limits {
             max_delay: limits.max_delay,
             max_message_bytes: limits.max_message_bytes,
@@ -224,8 +250,16 @@ impl Args {
             head_timeout: limits.head_timeout,
             max_connections: limits.max_connections,
         };
-        let workers = workers.unwrap_or(default.workers);
-        Ok((log, Config { listen, workers, behavior, limits, lame_duck, drain, spin }))
+        let workers = workers.unwrap_or_else(|| Options::default().workers);
+        let options = Options { listen, workers, behavior, limits, lame_duck, drain, spin };
+        let config = Config::new(options).map_err(|why| match why {
+            NotAConfig::BehaviorOverMaxDelay { behavior, max_delay } => format!(
+                "--behavior {behavior} is over --max-delay {}: lower the one or raise the other",
+                longsync_text::duration::text(max_delay)
+            ),
+            other => other.to_string(),
+        })?;
+        Ok((log, config))
     }
 }
 
@@ -268,6 +302,17 @@ fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
 
 fn one_or_more<N: FromStr>(text: &str) -> Result<N, &'static str> {
     text.parse().map_err(|_| "write a whole number from 1")
+}
+
+/// What has to come within no time at all never comes in time.
+fn time_limit(text: &str) -> Result<Duration, String> {
+    let limit = longsync_text::duration::parse(text).map_err(|error| error.to_string())?;
+    if limit.is_zero() {
+        return Err(
+            "nothing comes within no time: write a duration over 0s, such as 10s".to_owned()
+        );
+    }
+    Ok(limit)
 }
 
 /// A thread each: more than this is a typing error.

@@ -4,14 +4,98 @@ pub(crate) mod files;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::thread;
 use std::time::Duration;
 
 use longsync_behavior::Behavior;
+use longsync_text::duration::text;
 
-/// What a server is told before it starts.
+/// What a server is told before it starts, and that it makes sense. It reads as the [`Options`] that it
+/// was made of.
+#[derive(Debug, Clone, Default)]
+pub struct Config(Options);
+
+/// Why options do not make sense together, and what would.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotAConfig {
+    /// A call that does not say how to behave would be refused.
+    #[error(
+        "the behavior {behavior} is over the limit max_delay, {}: lower the one or raise the other",
+        text(*.max_delay)
+    )]
+    BehaviorOverMaxDelay {
+        /// How such a call behaves.
+        behavior: Behavior,
+        /// The longest delay.
+        max_delay: Duration,
+    },
+    /// More worker threads than any machine has use for.
+    #[error("{workers} workers are too many: ask for 1 to {MOST_WORKERS}")]
+    TooManyWorkers {
+        /// How many were asked for.
+        workers: NonZeroUsize,
+    },
+    /// No connection could have a call.
+    #[error("a limit of 0 streams lets no connection have a call: set max_streams to 1 or more")]
+    NoStreams,
+    /// No message or head could ever come in time.
+    #[error("nothing comes within a {limit} of zero: set it to more, such as 10 s")]
+    NoTime {
+        /// Which limit it is, as its field is called.
+        limit: &'static str,
+    },
+}
+
+/// How many workers a server may have: a thread each.
+const MOST_WORKERS: usize = 1_024;
+
+impl Config {
+    /// Checks the options.
+    ///
+    /// # Errors
+    /// When they contradict one another, or one of them is nonsense.
+    pub fn new(options: Options) -> Result<Self, NotAConfig> {
+        let Options { behavior, limits, workers, .. } = &options;
+        if behavior.delay() > limits.max_delay {
+            let (behavior, max_delay) = (behavior.clone(), limits.max_delay);
+            return Err(NotAConfig::BehaviorOverMaxDelay { behavior, max_delay });
+        }
+        if workers.get() > MOST_WORKERS {
+            return Err(NotAConfig::TooManyWorkers { workers: *workers });
+        }
+        if limits.max_streams == 0 {
+            return Err(NotAConfig::NoStreams);
+        }
+        let times =
+            [("message_timeout", limits.message_timeout), ("head_timeout", limits.head_timeout)];
+        if let Some((limit, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {
+            return Err(NotAConfig::NoTime { limit });
+        }
+        Ok(Self(options))
+    }
+}
+
+impl Deref for Config {
+    type Target = Options;
+
+    fn deref(&self) -> &Options {
+        &self.0
+    }
+}
+
+impl TryFrom<Options> for Config {
+    type Error = NotAConfig;
+
+    fn try_from(options: Options) -> Result<Self, NotAConfig> {
+        Self::new(options)
+    }
+}
+
+/// What a server can be told. [`Config::new`] checks it.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct Options {
     /// Where to listen. Port 0 takes a free one.
     pub listen: SocketAddr,
     /// How many worker threads serve connections.
@@ -30,7 +114,7 @@ pub struct Config {
     pub spin: Duration,
 }
 
-impl Default for Config {
+impl Default for Options {
     /// Loopback on port 9000, a worker for each core, a delay of 5 s, safe limits, no lame duck, a drain
     /// of 10 s, no spin.
     fn default() -> Self {
@@ -73,10 +157,11 @@ pub struct Limits {
     /// counted only while the server wants its bytes. The request of a call that has only one message may
     /// take as long, from the call's beginning to the end of the request. Then the call ends with
     /// `DEADLINE_EXCEEDED`, and counts as refused. A frame of data that stops in the middle for
-    /// this long closes its connection.
+    /// this long closes its connection. More than zero.
     pub message_timeout: Duration,
     /// How long a client may take for its first bytes, for the head of a request, and for a frame of
-    /// HTTP/2 that carries no data. Then its connection is closed. An idle connection is not.
+    /// HTTP/2 that carries no data. Then its connection is closed. An idle connection is not. More than
+    /// zero.
     pub head_timeout: Duration,
     /// The most open connections. [`None`]: as many as the process's file limit leaves room for.
     pub max_connections: Option<NonZeroUsize>,
@@ -98,5 +183,28 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(10),
             max_connections: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonsense_is_refused_with_what_would_be_right() {
+        let limits = || Limits { max_delay: Duration::from_secs(1), ..Limits::default() };
+        let said = |options| Config::new(options).unwrap_err().to_string();
+        let long = said(Options { limits: limits(), ..Options::default() });
+        assert!(long.contains("5s is over the limit max_delay, 1s"), "{long}");
+        let workers = NonZeroUsize::MIN.saturating_add(MOST_WORKERS);
+        let many = said(Options { workers, ..Options::default() });
+        assert!(many.contains("1 to 1024"), "{many}");
+        let limits = Limits { max_streams: 0, ..Limits::default() };
+        let none = said(Options { limits, ..Options::default() });
+        assert!(none.contains("max_streams"), "{none}");
+        let limits = Limits { head_timeout: Duration::ZERO, ..Limits::default() };
+        let none = said(Options { limits, ..Options::default() });
+        assert!(none.contains("a head_timeout of zero"), "{none}");
+        assert!(Config::new(Options::default()).is_ok());
     }
 }

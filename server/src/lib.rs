@@ -1,40 +1,28 @@
 //! A server that takes exactly as long as it is told, as a library.
 //!
-//! It has two doors. [`Server::bind`] then [`Server::serve`] is the whole: an acceptor, worker
-//! threads, drain. [`serve_connection`] under it runs one connection on the caller's runtime, over
-//! any stream of bytes, on the clock of the caller's [`Worker`].
+//! [`start`] runs one beside a test, on threads of its own:
 //!
 //! ```
 //! use std::time::Duration;
-//! use longsync_server::{Behavior, Config, Server};
-//! use tokio::sync::oneshot;
+//! use longsync_server::{Behavior, start};
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let config = Config {
-//!     listen: "127.0.0.1:0".parse()?,
-//!     behavior: Behavior::constant(Duration::from_millis(20)),
-//!     ..Config::default()
-//! };
-//! let server = Server::bind(config)?;
-//! let url = format!("http://{}", server.local_addr());
-//! let stats = server.stats();
-//! let (stop, stopped) = oneshot::channel::<()>();
-//! let serving = tokio::spawn(server.serve(async { drop(stopped.await) }));
-//!
-//! // Call `url` with the client under test; then see what the server saw of it.
-//! assert!(url.starts_with("http://127.0.0.1:"));
-//! assert_eq!(stats.snapshot().calls_in_flight(), 0);
-//!
-//! drop(stop);
-//! serving.await??;
-//! # Ok(())
-//! # }
+//! let server = start(Behavior::constant(Duration::from_millis(20)))?;
+//! // Call `server.url()` with the client under test; then see what the server saw of it.
+//! assert!(server.url().starts_with("http://127.0.0.1:"));
+//! assert_eq!(server.stats().snapshot().calls_in_flight(), 0);
+//! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! A call's way through the modules: `acceptor`, `worker`, `connection` (`io`), `calls` (`task`),
-//! `route` (`http_face`, or `services` and `rpc`), `plan`, the wait in `call`, and back as an
-//! `answer_body`.
+//! The default features belong to the program: `cli` is `longsync-server` itself, `mimalloc` its
+//! allocator. If you use only the library, set `default-features = false`.
+//!
+//! Below it are two doors. [`Server::bind`] then [`Server::serve`] is the whole server on the caller's
+//! terms: an acceptor, worker threads, drain. [`serve_connection`] runs one connection on the caller's
+//! runtime, over any stream of bytes, on the clock of the caller's [`Worker`].
+//!
+//! A call's way through the modules: `net` (accepted, read, given its turns), `http` (routed), `rpc`
+//! (handled), `body` (its messages, and its answer on the way out), `call` (planned, waited for, ended),
+//! over `record` (what is known of a connection), `shared` (what all workers share) and `config`.
 
 mod body;
 mod call;
@@ -43,13 +31,15 @@ mod http;
 mod net;
 mod record;
 mod rpc;
+mod running;
 mod server;
 mod shared;
 mod worker;
 
-pub use crate::config::files::{FileLimit, TooManyConnections, raise_file_limit};
-pub use crate::config::{Config, Limits};
+pub use crate::config::files::{FileLimit, TooManyConnections, TooManyWorkers, raise_file_limit};
+pub use crate::config::{Config, Limits, NotAConfig, Options};
 pub use crate::net::connection::serve_connection;
+pub use crate::running::{Running, start, start_with};
 pub use crate::server::{Server, Stats};
 pub use crate::shared::counters::{Figure, Kind, Outcome, Snapshot};
 pub use crate::worker::Worker;

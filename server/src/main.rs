@@ -4,14 +4,16 @@ mod args;
 mod log;
 mod signals;
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use longsync_server::{Config, FileLimit, Server, TooManyConnections, raise_file_limit};
+use longsync_server::{
+    Config, FileLimit, Server, TooManyConnections, TooManyWorkers, raise_file_limit,
+};
 use longsync_text::duration::text;
 
-use crate::args::{Args, Told};
+use crate::args::{Args, Serve, Told};
 use crate::log::{Log, is_terminal};
 use crate::signals::Signals;
 
@@ -28,7 +30,8 @@ const WRONG_USAGE: u8 = 2;
 fn main() -> ExitCode {
     let log = Log::start();
     let code = match Args::read(std::env::args_os(), std::env::var_os("PORT")) {
-        Ok(told) => start(&log, told),
+        Ok(Told::Serve(serve)) => start(&log, *serve),
+        Ok(Told::Completions(script)) => print(&log, &script),
         Err(error) => usage(&log, &error),
     };
     log.end();
@@ -48,8 +51,20 @@ fn usage(log: &Log, error: &clap::Error) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn start(log: &Log, told: Told) -> ExitCode {
-    let Told { filter, config, note } = told;
+/// Prints a text that a program reads.
+fn print(log: &Log, text: &[u8]) -> ExitCode {
+    match std::io::stdout().write_all(text) {
+        // A reader that has seen enough is no error.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            log.say(&format!("cannot write to stdout: {error}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn start(log: &Log, serve: Serve) -> ExitCode {
+    let Serve { filter, config, note } = serve;
     log.filter(filter);
     if let Some(note) = note {
         log.say(&note);
@@ -58,7 +73,7 @@ fn start(log: &Log, told: Told) -> ExitCode {
         Ok(code) => code,
         Err(why) => {
             log.say(&why.to_string());
-            if why.is::<TooManyConnections>() {
+            if why.is::<TooManyConnections>() || why.is::<TooManyWorkers>() {
                 ExitCode::from(WRONG_USAGE)
             } else {
                 ExitCode::FAILURE
@@ -69,9 +84,11 @@ fn start(log: &Log, told: Told) -> ExitCode {
 
 fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
     let files = raise_file_limit()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let cannot_start = |error: std::io::Error| cannot_start(&error, files);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(cannot_start)?;
     let code = runtime.block_on(async {
-        let mut signals = Signals::listen()?;
+        let mut signals = Signals::listen().map_err(cannot_start)?;
         let server = Server::bind(config.clone()).map_err(|error| cannot_listen(config, error))?;
         announce(&server, config, files);
         let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -118,22 +135,38 @@ fn draining(calls: u64, drain: Duration) -> Option<String> {
     Some(format!("draining: {calls} may go on for {drain}; Ctrl-C again ends {them}\n"))
 }
 
+/// Why there is not even what a server is bound with.
+fn cannot_start(error: &std::io::Error, files: FileLimit) -> anyhow::Error {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) {
+        return anyhow::anyhow!(
+            "the limit on open files, {}, is too low to start: raise it, such as with `ulimit -n 1024`",
+            files.now
+        );
+    }
+    anyhow::anyhow!("cannot start, with a limit on open files of {}: {error}", files.now)
+}
+
 fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
     let address = config.listen;
     let error = match error.downcast::<TooManyConnections>() {
         Ok(why) => return why.into(),
         Err(error) => error,
     };
+    let error = match error.downcast::<TooManyWorkers>() {
+        Ok(why) => return why.into(),
+        Err(error) => error,
+    };
     match error.kind() {
-        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+        ErrorKind::AddrInUse => anyhow::anyhow!(
             "{address} is in use: stop the program that listens there, or choose another with --listen"
         ),
-        std::io::ErrorKind::AddrNotAvailable => anyhow::anyhow!(
+        ErrorKind::AddrNotAvailable => anyhow::anyhow!(
             "{} is no address of this machine: give --listen one that is, such as 127.0.0.1:{}, or 0.0.0.0:{1} for all",
             address.ip(),
             address.port()
         ),
-        std::io::ErrorKind::PermissionDenied => anyhow::anyhow!(
+        ErrorKind::PermissionDenied => anyhow::anyhow!(
             "the system does not let this program listen on {address}: choose another port with --listen, such as 9000"
         ),
         _ => anyhow::anyhow!("cannot listen on {address}: {error}"),

@@ -34,6 +34,8 @@ pub(crate) struct Record {
     last_read_ns: AtomicU64,
     /// When the first byte came after [`Record::expect_head`], or [`NONE_YET`].
     head_began_ns: AtomicU64,
+    /// Whether HTTP/1.1 waits for a head, or for the rest of one.
+    awaits_head: AtomicBool,
     /// How much this turn may still cost.
     turn: AtomicU64,
     /// Bytes of answers that were made in this turn.
@@ -54,6 +56,7 @@ pub(crate) struct Record {
     has_heard: AtomicBool,
     is_told: AtomicBool,
     wish: Mutex<Option<Wish>>,
+    wants_goaway: AtomicBool,
 }
 
 /// Why a connection is to be closed.
@@ -61,10 +64,12 @@ pub(crate) struct Record {
 pub(crate) enum Wish {
     /// Its client changes the windows of all streams over and over.
     TooManyWalks,
+    /// Its client left in the middle of a request's body, and HTTP/1.1 would answer all the same.
+    ClientLeft,
 }
 
 impl Wish {
-    /// Counts it, and says why.
+    /// Counts it if the client is to blame, and says why.
     pub(crate) fn carried_out(self, worker: &Worker) -> Box<dyn Error + Send + Sync> {
         match self {
             Self::TooManyWalks => {
@@ -74,6 +79,7 @@ impl Wish {
                 tracing::warn!("{why}");
                 why.into()
             }
+            Self::ClientLeft => "the client left in the middle of a request's body".into(),
         }
     }
 }
@@ -90,6 +96,7 @@ impl Record {
             requests: AtomicU64::new(0),
             last_read_ns: AtomicU64::new(0),
             head_began_ns: AtomicU64::new(NONE_YET),
+            awaits_head: AtomicBool::new(false),
             turn: AtomicU64::new(TURN_COST),
             answer_bytes: AtomicU64::new(0),
             held_bytes: AtomicU64::new(0),
@@ -104,6 +111,7 @@ impl Record {
             has_heard: AtomicBool::new(false),
             is_told: AtomicBool::new(false),
             wish: Mutex::new(None),
+            wants_goaway: AtomicBool::new(false),
         })
     }
 
@@ -149,6 +157,16 @@ impl Record {
         (began != NONE_YET).then(|| self.opened + Duration::from_nanos(began))
     }
 
+    /// HTTP/1.1 begins to wait for a head, or has no longer to.
+    pub(crate) fn awaits_head(&self, awaits: bool) {
+        self.awaits_head.store(awaits, Relaxed);
+    }
+
+    /// Whether the client has begun the head of a request over HTTP/1.1, and has not ended it.
+    pub(crate) fn is_in_head(&self) -> bool {
+        self.awaits_head.load(Relaxed) && self.head_began().is_some()
+    }
+
     fn since_opened(&self) -> u64 {
         let since = self.worker.timer().now().saturating_duration_since(self.opened);
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
@@ -171,6 +189,18 @@ impl Record {
 
     pub(crate) fn is_told(&self) -> bool {
         self.is_told.load(Relaxed)
+    }
+
+    /// Asks the serving loop to let the connection end gracefully: its client is told to open no more
+    /// calls on it, and those that it has go on.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a planned GOAWAY, which comes later, asks"))]
+    pub(crate) fn wish_for_goaway(&self) {
+        self.wants_goaway.store(true, Relaxed);
+    }
+
+    /// Whether that was asked; true once.
+    pub(crate) fn takes_goaway(&self) -> bool {
+        self.wants_goaway.load(Relaxed) && self.wants_goaway.swap(false, Relaxed)
     }
 
     /// Asks the serving loop to close the connection.
@@ -215,12 +245,15 @@ mod tests {
 
     use super::turn::WALKS_WINDOW;
     use super::*;
-    use crate::config::{Config, Limits};
+    use crate::config::{Config, Limits, Options};
     use crate::record::frames::Frame;
 
     fn record(max_buffered_bytes: u64) -> Arc<Record> {
         let limits = Limits { max_buffered_bytes, ..Limits::default() };
-        let worker = Worker::new(Config { limits, ..Config::default() }, Clock::Tokio);
+        let worker = Worker::new(
+            Config::new(Options { limits, ..Options::default() }).unwrap(),
+            Clock::Tokio,
+        );
         Record::open(&worker, 0, None)
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use longsync_timer::{Clock, Timer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic_health::pb::health_check_response::ServingStatus;
 
@@ -50,11 +51,11 @@ impl Server {
     /// [`Server::serve`].
     ///
     /// # Errors
-    /// When the address cannot be bound; before that, with a [`TooManyConnections`](crate::TooManyConnections)
-    /// inside, when `max_connections` is more than the limit on open files has room for.
+    /// When the address cannot be bound; before that, with a [`TooManyWorkers`](crate::TooManyWorkers) or a
+    /// [`TooManyConnections`](crate::TooManyConnections) inside, when `workers` or `max_connections` is
+    /// more than the limit on open files leaves room for.
     pub fn bind(config: Config) -> io::Result<Self> {
-        let max_connections =
-            connections(&config).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+        let max_connections = connections(&config)?;
         let listener = listen(config.listen)?;
         let local_addr = listener.local_addr()?;
         let workers = config.workers.get();
@@ -69,6 +70,11 @@ impl Server {
     /// How many connections may be open at once.
     pub fn max_connections(&self) -> usize {
         self.max_connections
+    }
+
+    /// What ends its shutdown at once, whether it has begun or will.
+    pub(crate) fn at_once(&self) -> CancellationToken {
+        self.shared.at_once.clone()
     }
 
     /// What this server counts.
@@ -108,7 +114,10 @@ impl Server {
             shutdown.await;
             shared.health.set(ServingStatus::NotServing);
             if !shared.config.lame_duck.is_zero() {
-                Timer::new(Clock::Monotonic).sleep(shared.config.lame_duck).await;
+                tokio::select! {
+                    _ = Timer::new(Clock::Monotonic).sleep(shared.config.lame_duck) => {}
+                    () = shared.at_once.cancelled() => {}
+                }
             }
         };
         acceptor.accept_until(shutdown).await;

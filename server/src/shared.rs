@@ -9,6 +9,7 @@ pub(crate) mod scrapes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use tokio_util::sync::CancellationToken;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::config::Config;
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     /// Whoever renders [`metrics`](crate::http::metrics), in turn.
     pub(crate) scrapes: Scrapes,
     pub(crate) told: Told,
+    /// Ends the lame duck and the drain at once.
+    pub(crate) at_once: CancellationToken,
 }
 
 impl Shared {
@@ -61,6 +64,7 @@ impl Shared {
             counters: Counters::new(workers),
             scrapes: Scrapes::default(),
             told: Told::default(),
+            at_once: CancellationToken::new(),
         })
     }
 

@@ -80,6 +80,7 @@ impl Worker {
         let drain = self.timer.sleep(self.shared.config.drain);
         tokio::select! {
             () = self.all_is_over() => {}
+            () = self.shared.at_once.cancelled() => {}
             _ = drain => {}
         }
         self.go_on_to(Phase::Drained);

@@ -120,17 +120,10 @@ impl Reading {
     }
 
     fn p99_since(&self, before: &Self) -> Option<Duration> {
-        let mut histogram = self.snapshot.as_ref()?.cancelled_after().histogram().clone();
-        let earlier = before.snapshot.as_ref()?.cancelled_after().histogram();
-        histogram.subtract(earlier).ok()?;
-        // The rank is rounded up, in integers.
-        let rank = (histogram.len() * 99).div_ceil(100);
-        let mut seen = 0;
-        let value = histogram.iter_recorded().find(|step| {
-            seen += step.count_at_value();
-            seen >= rank
-        })?;
-        Some(Duration::from_nanos(value.value_iterated_to()))
+        let cancelled = |reading: &Self| {
+            reading.snapshot.as_ref().map(|snapshot| snapshot.cancelled_after().clone())
+        };
+        cancelled(self)?.since(&cancelled(before)?).at_rank(99, 100)
     }
 }
 

@@ -6,35 +6,29 @@ use longsync::v1::LongSyncRequest;
 use longsync_client::race::{Delays, RacePlan, RacePlanBuilder, Way};
 use longsync_connect::Target;
 use longsync_load::{Load, LoadPlan, LongSync, Progress, Schedule, Stop};
-use longsync_server::{Behavior, Config, Limits, Server, Stats};
+use longsync_server::{Behavior, Config, Limits, Options, Running, Stats, start_with};
 use longsync_text::duration::LONGEST;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// A server of our own on a free port of loopback, until it is dropped.
 pub(crate) struct TestServer {
     pub(crate) target: Target,
     pub(crate) stats: Stats,
-    _stop: oneshot::Sender<()>,
-    _serving: JoinHandle<std::io::Result<()>>,
+    _running: Running,
 }
 
 /// Starts one with these limits; a call takes 20 ms unless it says otherwise.
 pub(crate) fn start(limits: Limits) -> TestServer {
-    let config = Config {
+    let options = Options {
         listen: ([127, 0, 0, 1], 0).into(),
         behavior: Behavior::constant(Duration::from_millis(20)),
         drain: Duration::ZERO,
         limits,
-        ..Config::default()
+        ..Options::default()
     };
-    let server = Server::bind(config).unwrap();
-    let target = format!("http://{}", server.local_addr()).parse().unwrap();
-    let stats = server.stats();
-    let (stop, stopped) = oneshot::channel();
-    let serving = tokio::spawn(server.serve(async { drop::<Result<(), _>>(stopped.await) }));
-    TestServer { target, stats, _stop: stop, _serving: serving }
+    let running = start_with(Config::new(options).unwrap()).unwrap();
+    let target = running.url().parse().unwrap();
+    TestServer { target, stats: running.stats(), _running: running }
 }
 
 /// A race without delays, over gRPC, with nothing that ends it early.

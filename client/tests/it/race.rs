@@ -98,13 +98,13 @@ async fn over_http_each_call_has_a_connection_of_its_own() {
 
 #[tokio::test]
 async fn an_error_of_http_is_told_by_its_number_and_its_sentence() {
-    let server = start(Limits { max_delay: millis(10), ..Limits::default() });
+    let server = start(Limits { max_delay: millis(50), ..Limits::default() });
     let target = Some(server.target.clone());
     let http = plan(2, 100, &ALL[2..3], target).protocol(Protocol::Http);
     let race = race(&http).await;
     let End::Failed { status, message, .. } = &race.runs[0].rows[0].end else { panic!("{race:?}") };
     assert_eq!(status, "HTTP 400");
-    assert!(message.contains("ask for at most 10ms"), "{message}");
+    assert!(message.contains("ask for at most 50ms"), "{message}");
 }
 
 #[test]

@@ -3,13 +3,11 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! # use longsync_server::{Config, Server};
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let config = Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
-//! # let server = Server::bind(config)?;
-//! # let url = &*format!("http://{}", server.local_addr());
-//! # tokio::spawn(server.serve(std::future::pending()));
+//! # let behavior = longsync_server::Behavior::constant(Duration::ZERO);
+//! # let server = longsync_server::start(behavior)?;
+//! # let url = server.url();
 //! let delay = Duration::from_millis(20);
 //! let answer = longsync_connect::connect(url).await?.long_sync(delay).await?;
 //! assert_eq!(answer.message(), "Done!");

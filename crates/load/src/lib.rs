@@ -14,21 +14,18 @@
 //!
 //! ```
 //! use std::num::NonZeroU64;
-//! use std::time::Duration;
+//! # use std::time::Duration;
 //!
 //! use longsync::v1::LongSyncRequest;
 //! use longsync_load::{LoadPlan, LongSync, Progress, Rate, Schedule, Stop, run};
 //! use longsync_stats::Percentile;
 //! use tokio_util::sync::CancellationToken;
 //!
-//! # use longsync_server::{Behavior, Config, Server};
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let behavior = Behavior::constant(Duration::from_millis(5));
-//! # let config = Config { listen: ([127, 0, 0, 1], 0).into(), behavior, ..Config::default() };
-//! # let server = Server::bind(config)?;
-//! # let target = format!("http://{}", server.local_addr()).parse()?;
-//! # tokio::spawn(server.serve(std::future::pending()));
+//! # let behavior = longsync_server::Behavior::constant(Duration::from_millis(5));
+//! # let server = longsync_server::start(behavior)?;
+//! # let target = server.url().parse()?;
 //! let calls = LongSync::new(&LongSyncRequest::default())?;
 //! let rate = Rate::per_second(NonZeroU64::new(1_000).ok_or("no rate")?);
 //! let schedule = Schedule::Poisson { rate, seed: 1 };

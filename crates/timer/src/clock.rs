@@ -4,6 +4,7 @@ use std::time::Instant;
 
 /// Where a timer's instants come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Clock {
     /// The system's monotonic clock: what a running server uses.
     Monotonic,

@@ -16,7 +16,7 @@ use crate::nanos::NEVER;
 use crate::slab::Key;
 use crate::waits::{Entered, Waits};
 
-/// Why a wait ended.
+/// Why a wait ended. There are no other reasons, so that a match may be exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Woken {
     /// Its due time had come.

@@ -1,7 +1,6 @@
 //! The messages of an answer, those that are ready together in one piece.
 
 use std::fmt;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -32,16 +31,16 @@ impl Batches {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Refusal>>> {
         let mut batch = Batch::default();
-        while self.end.is_none() && batch.len() < PIECE_BYTES {
+        while self.end.is_none() && batch.bytes < PIECE_BYTES {
             match self.messages.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => batch.add(message),
                 Poll::Ready(Some(Err(refusal))) => self.end = Some(Err(refusal)),
                 Poll::Ready(None) => self.end = Some(Ok(())),
-                Poll::Pending if batch.len() == 0 => return Poll::Pending,
+                Poll::Pending if batch.bytes == 0 => return Poll::Pending,
                 Poll::Pending => break,
             }
         }
-        if batch.len() > 0 {
+        if batch.bytes > 0 {
             return Poll::Ready(Some(Ok(batch.into_bytes())));
         }
         Poll::Ready(match self.end.replace(Ok(())) {
@@ -60,26 +59,31 @@ impl fmt::Debug for Batches {
 /// Messages that go out together.
 #[derive(Default)]
 struct Batch {
-    /// One alone is not copied.
+    /// One alone is not copied, and needs no list.
     first: Bytes,
-    all: BytesMut,
+    more: Vec<Bytes>,
+    bytes: usize,
 }
 
 impl Batch {
     fn add(&mut self, message: Bytes) {
-        if self.len() == 0 {
+        self.bytes += message.len();
+        if self.first.is_empty() {
             self.first = message;
-            return;
+        } else {
+            self.more.push(message);
         }
-        self.all.extend_from_slice(&mem::take(&mut self.first));
-        self.all.extend_from_slice(&message);
     }
 
-    fn len(&self) -> usize {
-        self.first.len() + self.all.len()
-    }
-
+    /// All of them, in no more memory than they need: a client that reads slowly has it kept for long.
     fn into_bytes(self) -> Bytes {
-        if self.all.is_empty() { self.first } else { self.all.freeze() }
+        if self.more.is_empty() {
+            return self.first;
+        }
+        let mut all = BytesMut::with_capacity(self.bytes);
+        for message in std::iter::once(&self.first).chain(&self.more) {
+            all.extend_from_slice(message);
+        }
+        all.freeze()
     }
 }

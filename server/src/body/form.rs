@@ -1,97 +1,82 @@
-//! Whether a form, as a web page or `curl -d` sends it, asks for what is to be asked for in the query.
+//! Whether a form, as a web page or `curl` sends it, asks for what is to be asked for in the query.
+
+mod multipart;
+mod parameter;
+mod urlencoded;
+
+use self::multipart::Multipart;
+use self::parameter::Parameter;
+use self::urlencoded::Urlencoded;
 
 /// The names that are looked for.
 const NAMES: [&str; 2] = ["delay", "behavior"];
-/// How many bytes a name of those can have at most, with each of its characters escaped.
-const LONGEST: usize = "behavior".len() * 3;
+/// The longest of them.
+const LONGEST_NAME: usize = "behavior".len();
 
-/// Follows a form (`application/x-www-form-urlencoded`) as it comes in, and keeps next to nothing.
-#[derive(Debug, Default)]
-pub(crate) struct Form {
-    name: Vec<u8>,
-    is_in_value: bool,
+/// Follows a form as it comes in, and keeps next to nothing.
+#[derive(Debug)]
+pub(crate) enum Form {
+    /// As a page has it, and `curl -d`.
+    Urlencoded(Urlencoded),
+    /// As a page with files has it, and `curl -F`.
+    Multipart(Multipart),
 }
 
 impl Form {
+    /// What a body of this content type is followed with, if it is a form.
+    pub(crate) fn of(content_type: &[u8]) -> Option<Self> {
+        let essence = content_type.split(|byte| *byte == b';').next()?.trim_ascii();
+        if essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+            return Some(Self::Urlencoded(Urlencoded::default()));
+        }
+        let boundary = Parameter::read("boundary", multipart::LONGEST_BOUNDARY, content_type);
+        let is_multipart = essence.eq_ignore_ascii_case(b"multipart/form-data");
+        let boundary = boundary.filter(|boundary| is_multipart && !boundary.is_empty())?;
+        Some(Self::Multipart(Multipart::new(&boundary)))
+    }
+
     /// Follows the next bytes. Returns the first of the names that they complete.
     pub(crate) fn follow(&mut self, chunk: &[u8]) -> Option<&'static str> {
-        for byte in chunk {
-            match byte {
-                b'&' => {
-                    let found = self.end();
-                    if found.is_some() {
-                        return found;
-                    }
-                }
-                b'=' if !self.is_in_value => {
-                    self.is_in_value = true;
-                    let found = self.found();
-                    if found.is_some() {
-                        return found;
-                    }
-                }
-                _ if self.is_in_value => {}
-                _ if self.name.len() <= LONGEST => self.name.push(*byte),
-                _ => {}
-            }
+        match self {
+            Self::Urlencoded(form) => form.follow(chunk),
+            Self::Multipart(form) => form.follow(chunk),
         }
-        None
     }
 
-    /// The form, or one of its pairs, has ended: a name may stand without a value.
+    /// The form has ended.
     pub(crate) fn end(&mut self) -> Option<&'static str> {
-        let found = self.found();
-        *self = Self::default();
-        found
+        match self {
+            Self::Urlencoded(form) => form.end(),
+            Self::Multipart(form) => form.end(),
+        }
     }
+}
 
-    fn found(&self) -> Option<&'static str> {
-        let (name, _) = form_urlencoded::parse(&self.name).next()?;
-        NAMES.into_iter().find(|it| *it == name)
-    }
+/// Which of the names this is.
+fn known(name: &[u8]) -> Option<&'static str> {
+    NAMES.into_iter().find(|known| known.as_bytes() == name)
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    fn found(form: &[u8], at: usize) -> Option<&'static str> {
-        let mut follows = Form::default();
-        let (first, second) = form.split_at(at.min(form.len()));
-        follows.follow(first).or_else(|| follows.follow(second)).or_else(|| follows.end())
-    }
-
     #[test]
-    fn the_names_are_found_however_they_are_written() {
-        for (form, expected) in [
-            ("", None),
-            ("delay=1s", Some("delay")),
-            ("delay", Some("delay")),
-            ("a=b&delay=1s", Some("delay")),
-            ("a&&behavior=1s", Some("behavior")),
-            ("%64elay=1s", Some("delay")),
-            ("%62%65%68%61%76%69%6F%72=1s", Some("behavior")),
-            ("a=delay", None),
-            ("a=delay=1s", None),
-            ("delays=1s", None),
-            ("Delay=1s", None),
-            ("a=behavior&b", None),
+    fn a_form_is_known_by_its_content_type() {
+        for (content_type, expected) in [
+            ("application/x-www-form-urlencoded", "Urlencoded"),
+            ("Application/X-WWW-form-urlencoded ; charset=utf-8", "Urlencoded"),
+            ("multipart/form-data; boundary=X", "Multipart"),
+            ("Multipart/Form-Data; charset=utf-8; Boundary=\"a b\"", "Multipart"),
+            ("multipart/form-data", "None"),
+            ("multipart/form-data; boundary=", "None"),
+            ("multipart/mixed; boundary=X", "None"),
+            ("text/plain; boundary=X", "None"),
+            ("", "None"),
         ] {
-            for at in 0..=form.len() {
-                assert_eq!(found(form.as_bytes(), at), expected, "{form} at {at}");
-            }
-        }
-    }
-
-    proptest! {
-        /// It finds what reading the whole form finds, wherever the form is cut in two.
-        #[test]
-        fn in_pieces_as_in_one(form in "[a=&%64delaybhvior+]{0,40}", at in 0_usize..40) {
-            let mut read = form_urlencoded::parse(form.as_bytes());
-            let whole = read.find_map(|(name, _)| NAMES.into_iter().find(|it| *it == name));
-            prop_assert_eq!(found(form.as_bytes(), at), whole);
+            let form = format!("{:?}", Form::of(content_type.as_bytes()));
+            let form = form.strip_prefix("Some(").unwrap_or(&form);
+            assert!(form.starts_with(expected), "{content_type}: {form}");
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The body of a request that is answered without it: read and thrown away, so that its client, which
 //! may still be sending, comes to read the answer (RFC 9112, section 9.6).
 
+use std::error::Error as _;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,7 +16,7 @@ use longsync_timer::Sleep;
 
 use crate::body::discard::{DISCARD_TIME, discard};
 use crate::body::form::Form;
-use crate::worker::Worker;
+use crate::record::{Record, Wish};
 
 /// How much of it is read.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
@@ -24,11 +26,20 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// reads, and in the third we have what it has read.
 const LOOKS: u8 = 3;
 
+/// Why a call is refused for the body of its request, which is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadBody {
+    /// It is a form that names this field, which is read off the query.
+    Names(&'static str),
+    /// It is not framed as HTTP frames bodies.
+    Malformed,
+}
+
 /// What is left of a request.
 #[derive(Debug)]
 pub(crate) struct Rest {
     body: Incoming,
-    worker: Arc<Worker>,
+    record: Arc<Record>,
     came: Instant,
     left: u64,
     /// Whether it needs to be read before the request can be answered, and was not.
@@ -41,40 +52,36 @@ pub(crate) struct Rest {
 
 impl Rest {
     /// [`None`]: there is nothing left.
-    pub(crate) fn of(request: Request<Incoming>, worker: &Arc<Worker>) -> Option<Box<Self>> {
+    pub(crate) fn of(request: Request<Incoming>, record: &Arc<Record>) -> Option<Box<Self>> {
         let (head, body) = request.into_parts();
         if body.is_end_stream() {
             return None;
         }
-        let is = |name, value: &[u8]| {
-            head.headers.get(name).is_some_and(|it| {
-                let essence = it.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-                essence.trim_ascii().eq_ignore_ascii_case(value)
-            })
-        };
-        let form = is(header::CONTENT_TYPE, b"application/x-www-form-urlencoded");
+        let header = |name| head.headers.get(name).map(HeaderValue::as_bytes);
+        let expects_continue = header(header::EXPECT)
+            .is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"100-continue"));
         Some(Box::new(Self {
             body,
-            worker: Arc::clone(worker),
-            came: worker.timer().now(),
+            record: Arc::clone(record),
+            came: record.worker().timer().now(),
             left: MOST_BYTES,
-            form: form.then(Form::default),
+            form: header(header::CONTENT_TYPE).and_then(Form::of),
             version: head.version,
-            waits_for_continue: head.version == Version::HTTP_11
-                && is(header::EXPECT, b"100-continue"),
+            waits_for_continue: head.version == Version::HTTP_11 && expects_continue,
             has_begun: false,
         }))
     }
 
-    /// Reads on beside a call's wait. Returns the field that a form names.
-    pub(crate) fn read_on(&mut self, cx: &mut Context<'_>) -> Option<&'static str> {
+    /// Reads on beside a call's wait. Returns why the call is to be refused.
+    pub(crate) fn read_on(&mut self, cx: &mut Context<'_>) -> Option<BadBody> {
         // hyper tells a client to send as soon as its body is polled.
         if self.waits_for_continue {
             self.form = None;
             return None;
         }
         match self.poll_read(cx) {
-            Poll::Ready(named) => named,
+            Poll::Ready(Ok(named)) => named.map(BadBody::Names),
+            Poll::Ready(Err(error)) => self.broken(&error),
             Poll::Pending => None,
         }
     }
@@ -82,30 +89,56 @@ impl Rest {
     /// Until when the answer waits for a form that has not come.
     pub(crate) fn answer_waits_until(&self) -> Option<Instant> {
         let until = self.came + LONGEST;
-        (self.form.is_some() && self.worker.timer().now() < until).then_some(until)
+        (self.form.is_some() && self.record.worker().timer().now() < until).then_some(until)
     }
 
-    /// Reads until there is no more, or enough was read.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<&'static str>> {
+    /// Reads until there is no more, or enough was read. Returns the field that a form names.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<&'static str>, hyper::Error>> {
         while self.left > 0 && !self.body.is_end_stream() {
-            let Some(Ok(frame)) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else { break };
+            let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) => return Poll::Ready(Err(error)),
+                None => break,
+            };
             self.has_begun = true;
             let Ok(chunk) = frame.into_data() else { continue };
             self.left = self.left.saturating_sub(chunk.len() as u64);
             let named = self.form.as_mut().and_then(|form| form.follow(&chunk));
             if named.is_some() {
                 self.form = None;
-                return Poll::Ready(named);
+                return Poll::Ready(Ok(named));
             }
         }
-        Poll::Ready(self.form.take().and_then(|mut form| form.end()))
+        Poll::Ready(Ok(self.form.take().and_then(|mut form| form.end())))
+    }
+
+    /// The body ended before its end.
+    fn broken(&mut self, error: &hyper::Error) -> Option<BadBody> {
+        self.left = 0;
+        self.form = None;
+        // HTTP/2 ends the stream by itself.
+        if self.version == Version::HTTP_2 {
+            return None;
+        }
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+        let kind = cause.map(io::Error::kind);
+        if matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)) {
+            return Some(BadBody::Malformed);
+        }
+        // hyper answers all the same, and looks no more whether anybody is there to read it.
+        self.record.wish_to_close(Wish::ClientLeft);
+        None
     }
 
     /// There is an answer now. Over HTTP/1.1 its end waits for what is returned.
     pub(crate) fn answered<B>(self, response: &mut Response<B>) -> Option<Lingering> {
         if self.version == Version::HTTP_2 {
-            if !self.worker.is_drained() {
-                discard(self.body, self.worker.timer().sleep(DISCARD_TIME));
+            let worker = self.record.worker();
+            if !worker.is_drained() {
+                discard(self.body, worker.timer().sleep(DISCARD_TIME));
             }
             return None;
         }
@@ -120,7 +153,7 @@ impl Rest {
         if is_refusal && self.waits_for_continue {
             return None;
         }
-        let over = Box::pin(self.worker.timer().sleep(LONGEST));
+        let over = Box::pin(self.record.worker().timer().sleep(LONGEST));
         let rest = Self { left: MOST_BYTES, ..self };
         Some(Lingering { over, looks: LOOKS, rest })
     }

@@ -1,5 +1,6 @@
 //! How many files the process may have open, which bounds how many connections a server holds.
 
+use std::error::Error;
 use std::io;
 
 use crate::config::Config;
@@ -13,18 +14,20 @@ pub struct FileLimit {
     pub now: u64,
 }
 
-/// Files that are opened later: a timer for each thread, what is read for a moment, a log file.
-const SPARE: u64 = 16;
-/// What [`Server`](crate::Server) opens at its start: the listener, and for each worker a poller (two
-/// files) with its waker and its share of the signals.
+/// Files that are opened later, but not by the workers: a timer for the lame duck, a connection over the
+/// limit, what is read for a moment, a log file.
+const SPARE: u64 = 14;
+/// What [`Server`](crate::Server) opens at its start: the listener.
 const LISTENER: u64 = 1;
-const WORKER: u64 = 4;
+/// And for each worker a poller (two files) with its waker and its share of the signals. Its timer comes
+/// with its first wait.
+const WORKER: u64 = 5;
 
-/// More connections are asked for than the limit on open files has room for.
+/// More connections are asked for than the limit on open files leaves room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "--max-connections {asked} does not fit: the limit on open files, {files}, has room for {room}; \
-     ask for at most that, or raise the limit with `ulimit -n {}`",
+    "--max-connections {asked} does not fit: the limit on open files, {files}, leaves room for {room} \
+     connections; ask for at most that, or raise the limit with `ulimit -n {}`",
     .files.saturating_sub(*room).saturating_add(*asked)
 )]
 pub struct TooManyConnections {
@@ -36,25 +39,61 @@ pub struct TooManyConnections {
     pub files: u64,
 }
 
+/// More workers are asked for than the limit on open files leaves room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "--workers {asked} does not fit: the limit on open files, {files}, leaves room for {}raise the limit \
+     with `ulimit -n {needed}`",
+    match room {
+        0 => "none; ".to_owned(),
+        room => format!("{room}; ask for at most that, or "),
+    }
+)]
+pub struct TooManyWorkers {
+    /// How many workers were asked for.
+    pub asked: u64,
+    /// How many there is room for, with one connection.
+    pub room: u64,
+    /// The limit on open files.
+    pub files: u64,
+    /// The least limit that has room for what was asked for, with one connection.
+    pub needed: u64,
+}
+
 /// How many connections a server may hold: as many as were asked for, or as there is room for.
 ///
 /// # Errors
-/// When the limit on open files has no room for those that were asked for.
-pub(crate) fn connections(config: &Config) -> Result<usize, TooManyConnections> {
+/// With [`TooManyConnections`] or [`TooManyWorkers`] inside, when the limit on open files has no room for
+/// what was asked for.
+pub(crate) fn connections(config: &Config) -> io::Result<usize> {
     let files = file_limit();
-    let room = room(files, open_files(), config.workers.get() as u64);
+    let room = room(files, open_files(), config.workers.get() as u64).map_err(does_not_fit)?;
     match config.limits.max_connections {
         Some(asked) if asked.get() as u64 > room => {
-            Err(TooManyConnections { asked: asked.get() as u64, room, files })
+            Err(does_not_fit(TooManyConnections { asked: asked.get() as u64, room, files }))
         }
         Some(asked) => Ok(asked.get()),
         None => Ok(usize::try_from(room).unwrap_or(usize::MAX)),
     }
 }
 
+fn does_not_fit(why: impl Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why)
+}
+
 /// How many connections fit beside what is open now and what the server itself opens.
-fn room(files: u64, open: u64, workers: u64) -> u64 {
-    files.saturating_sub(open + LISTENER + WORKER * workers + SPARE).max(1)
+fn room(files: u64, open: u64, workers: u64) -> Result<u64, TooManyWorkers> {
+    let others = open + LISTENER + SPARE;
+    let room = files.saturating_sub(others + WORKER * workers);
+    if room > 0 {
+        return Ok(room);
+    }
+    Err(TooManyWorkers {
+        asked: workers,
+        room: files.saturating_sub(others + 1) / WORKER,
+        files,
+        needed: others + WORKER * workers + 1,
+    })
 }
 
 /// How many files the process has open.
@@ -107,18 +146,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_room_for_what_is_left_and_always_for_one() {
-        assert_eq!(room(64, 9, 2), 30);
-        assert_eq!(room(1_024, 9, 2), 990);
-        assert_eq!(room(20, 9, 2), 1);
-        assert_eq!(room(u64::MAX, 9, 1), u64::MAX - 30);
+    fn there_is_room_for_what_is_left() {
+        assert_eq!(room(64, 9, 2), Ok(30));
+        assert_eq!(room(1_024, 9, 2), Ok(990));
+        assert_eq!(room(300, 9, 40), Ok(76));
+        assert_eq!(room(u64::MAX, 9, 1), Ok(u64::MAX - 29));
+    }
+
+    #[test]
+    fn workers_that_leave_no_room_for_a_connection_are_too_many() {
+        for (files, open, asked) in [(64, 9, 8), (35, 10, 2), (29, 9, 1), (0, 9, 1_024)] {
+            let why = room(files, open, asked).unwrap_err();
+            assert!((why.asked, why.files) == (asked, files) && why.room < asked, "{why:?}");
+            assert!(room(why.needed, open, asked) == Ok(1), "{why:?}");
+            assert!(why.room == 0 || room(files, open, why.room).is_ok(), "{why:?}");
+            assert!(room(files, open, why.room + 1).is_err(), "{why:?}");
+        }
     }
 
     #[test]
     fn what_would_be_right_is_said() {
         let said = TooManyConnections { asked: 1_000, room: 30, files: 64 }.to_string();
-        for part in ["--max-connections 1000", "64", "room for 30", "`ulimit -n 1034`"] {
+        let connections =
+            ["--max-connections 1000", "64", "room for 30 connections", "`ulimit -n 1034`"];
+        for part in connections {
             assert!(said.contains(part), "{part} in {said}");
         }
+        let said = room(64, 9, 16).unwrap_err().to_string();
+        for part in [
+            "--workers 16",
+            "64, leaves room for 7; ask for",
+            "or raise the limit with `ulimit -n 105`",
+        ] {
+            assert!(said.contains(part), "{part} in {said}");
+        }
+        let said = room(24, 9, 1).unwrap_err().to_string();
+        assert!(said.ends_with("room for none; raise the limit with `ulimit -n 30`"), "{said}");
     }
 }

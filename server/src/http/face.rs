@@ -14,6 +14,7 @@ use longsync::{DONE, HTTP_PATH};
 use longsync_text::quoted;
 use tonic::body::Body;
 
+use crate::body::rest::BadBody;
 use crate::call::Call;
 use crate::call::ending::Ending;
 use crate::call::plan::{Ask, AskedDelay, Plan};
@@ -74,9 +75,9 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
         "*" if request.method() == Method::OPTIONS => {
             allowing("GET, HEAD, POST, OPTIONS", text(StatusCode::OK, ""))
         }
-        HTTP_PATH => allowing("GET, HEAD, POST", wrong_method(path, "GET or POST")),
+        HTTP_PATH => allowing("GET, HEAD, POST", wrong_method(path, "GET or POST, and HEAD")),
         "/" | "/healthz" | "/livez" | "/readyz" | "/metrics" if !is_read(request.method()) => {
-            allowing("GET, HEAD", wrong_method(path, "GET"))
+            allowing("GET, HEAD", wrong_method(path, "GET or HEAD"))
         }
         "/" => text(StatusCode::OK, welcome(worker, host::authority(request).unwrap_or("ADDRESS"))),
         // Whoever is answered is alive; a drain is no reason to end it.
@@ -168,12 +169,20 @@ fn asked(query: &str) -> Result<(Option<String>, Option<String>), Refusal> {
     Ok((delay, behavior))
 }
 
-/// The refusal of a call that asks in its body for what is read off the query.
-pub(crate) fn in_the_body(field: &str) -> Refusal {
-    let why = format!(
-        "it stands in the body, which is not read: put it into the query, such as {HTTP_PATH}?{field}=250ms"
-    );
-    Refusal::invalid(field, why)
+/// The refusal of a call for the body of its request.
+pub(crate) fn refusal_of_body(bad: BadBody) -> Refusal {
+    match bad {
+        BadBody::Names(field) => {
+            let why = format!(
+                "it is in the body, which is not used: put it into the query, such as {HTTP_PATH}?{field}=250ms"
+            );
+            Refusal::invalid(field, why)
+        }
+        BadBody::Malformed => {
+            let why = "it is not framed as its headers say: send all of it, or none";
+            Refusal::invalid("body", why)
+        }
+    }
 }
 
 /// Adds `server-timing`, in milliseconds as its specification has them.

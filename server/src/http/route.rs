@@ -126,8 +126,8 @@ impl Answer {
     /// until it is clear that it does not.
     fn read_rest(&mut self, polled: Poll<Came>, cx: &mut Context<'_>) -> Poll<Came> {
         let (Some(rest), Some(call)) = (&mut self.rest, &self.call) else { return polled };
-        if let Some(field) = rest.read_on(cx) {
-            call.cut(face::in_the_body(field).into());
+        if let Some(bad) = rest.read_on(cx) {
+            call.cut(face::refusal_of_body(bad).into());
         }
         match (polled, rest.answer_waits_until()) {
             (Poll::Ready(Came::Response(response)), Some(until))
@@ -214,7 +214,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
             Some(_) => Account::NotKept,
             None => Account::open(record, &request),
         };
-        let rest = Rest::of(request, worker);
+        let rest = Rest::of(request, record);
         return Answer { is_head, rest, room, ..Answer::of(call, Coming::Http(response)) };
     }
     match find(&request) {
@@ -244,7 +244,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
 /// Answers a request at once.
 fn refuse(record: &Arc<Record>, request: Request<Incoming>, refused: Response<Body>) -> Answer {
     let room = Account::open(record, &request);
-    let rest = Rest::of(request, record.worker());
+    let rest = Rest::of(request, record);
     Answer { rest, room, ..Answer::of(None, Coming::Http(Box::pin(future::ready(refused)))) }
 }
 

@@ -204,9 +204,7 @@ where
     let (worker, turns) = (record.worker(), Turns::default());
     poll_fn(|cx| {
         turns.begin(cx);
-        if farewell.poll_begun(cx) {
-            graceful(connection.as_mut());
-        }
+        farewell.begin_turn(cx);
         if farewell.poll_over(cx).is_ready() {
             record.told();
         }
@@ -220,6 +218,10 @@ where
             worker.timer().drain_due();
             if let Poll::Ready(ended) = polled {
                 return Poll::Ready(ended.map_err(Into::into));
+            }
+            if farewell.is_due(record.is_in_head()) || record.takes_goaway() {
+                graceful(connection.as_mut());
+                continue;
             }
             if let Some(wish) = record.wish() {
                 return Poll::Ready(Err(wish.carried_out(worker)));
@@ -241,4 +243,42 @@ where
         Poll::Pending
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use longsync_timer::Clock;
+    use tokio::io::duplex;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_goaway_that_is_wished_for_lets_the_calls_of_its_connection_end() {
+        let worker = Worker::new(Config::default(), Clock::Tokio);
+        let record = Record::open(&worker, 0, None);
+        let (near, far) = duplex(64 * 1024);
+        let serving = async { serve(far, &record).await };
+        let calling = async {
+            let (mut sender, driver) = h2::client::handshake(near).await.unwrap();
+            let driver = tokio::spawn(driver);
+            let mut get = async |path: &str| {
+                sender = sender.clone().ready().await?;
+                let request = Request::get(format!("http://longsync.test{path}")).body(()).unwrap();
+                let (answer, _) = sender.send_request(request, true)?;
+                Ok::<_, h2::Error>(answer)
+            };
+            let waits = get("/long_sync?delay=2s").await.unwrap();
+            get("/livez").await.unwrap().await.unwrap();
+            record.wish_for_goaway();
+            // Whatever moves the connection next lets it see the wish.
+            assert_eq!(get("/livez").await.unwrap().await.unwrap().status(), 200);
+            assert_eq!(waits.await.unwrap().status(), 200);
+            assert!(get("/livez").await.is_err(), "the connection is going away");
+            driver.await.unwrap().unwrap();
+        };
+        tokio::join!(serving, calling);
+        assert!(!record.takes_goaway() && !worker.is_drained());
+    }
 }

@@ -1,7 +1,6 @@
 //! A shutdown, as a connection's serving loop sees it.
 
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -9,6 +8,7 @@ use std::time::Duration;
 
 use longsync_timer::{Sleep, Woken};
 
+use crate::net::turn::go_on_after_others;
 use crate::worker::{Phase, Worker};
 
 /// How long a client may take to answer the PING behind GOAWAY. By then it is taken to know.
@@ -20,11 +20,20 @@ pub(crate) struct Farewell {
     /// The next step of the shutdown.
     next: Option<Pin<Box<dyn Future<Output = Phase> + Send>>>,
     has_begun: bool,
-    /// Whether the serving loop knows.
-    is_said: bool,
+    word: Word,
     /// How long the client has to learn of it, once it has begun.
     time: Option<Pin<Box<Sleep>>>,
     is_over: bool,
+}
+
+/// How far the serving loop is with telling the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    NotDue,
+    /// The shutdown has begun, and the connection's next turn comes first.
+    AfterALook,
+    Due,
+    Said,
 }
 
 impl Farewell {
@@ -33,16 +42,37 @@ impl Farewell {
             next: Some(Box::pin(worker.reaches(Phase::Draining))),
             worker: Arc::clone(worker),
             has_begun: false,
-            is_said: false,
+            word: Word::NotDue,
             time: None,
             is_over: false,
         }
     }
 
-    /// True once: when the client is to be told. Has the task woken at each step of the shutdown.
-    pub(crate) fn poll_begun(&mut self, cx: &mut Context<'_>) -> bool {
+    /// A turn of the connection begins. Has the task woken at each step of the shutdown.
+    ///
+    /// The runtime may not have heard yet of what had come by the shutdown, and an HTTP/1.1 connection
+    /// that seems to be idle is closed by its farewell: so the connection has one more turn before that.
+    pub(crate) fn begin_turn(&mut self, cx: &mut Context<'_>) {
         self.advance(cx);
-        self.has_begun && !mem::replace(&mut self.is_said, self.has_begun)
+        match self.word {
+            Word::NotDue if self.has_begun => {
+                self.word = Word::AfterALook;
+                go_on_after_others(cx);
+            }
+            Word::AfterALook => self.word = Word::Due,
+            _ => {}
+        }
+    }
+
+    /// True once: when the client is to be told. Asked when the connection was polled, so that what had
+    /// come was read. A client in the middle of a head may end it, as long as it has time to learn of the
+    /// shutdown.
+    pub(crate) fn is_due(&mut self, is_in_head: bool) -> bool {
+        let is_due = self.word == Word::Due && (self.is_over || !is_in_head);
+        if is_due {
+            self.word = Word::Said;
+        }
+        is_due
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) {

@@ -37,6 +37,7 @@ impl hyper::rt::Timer for HttpTimer {
         if !self.is_first.swap(false, Ordering::Relaxed) {
             self.record.expect_head();
         }
+        self.record.awaits_head(true);
         let timer = self.record.worker().timer();
         Box::pin(HeadSleep {
             period: deadline.saturating_duration_since(timer.now()),
@@ -50,7 +51,7 @@ impl hyper::rt::Timer for HttpTimer {
     }
 }
 
-/// A wait for a head.
+/// A wait for a head. hyper drops it when the head has come.
 struct HeadSleep {
     period: Duration,
     sleep: Pin<Box<Sleep>>,
@@ -75,6 +76,12 @@ impl Future for HeadSleep {
             }
             this.sleep = Box::pin(timer.sleep_until(due));
         }
+    }
+}
+
+impl Drop for HeadSleep {
+    fn drop(&mut self) {
+        self.record.awaits_head(false);
     }
 }
 

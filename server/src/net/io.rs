@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use crate::record::Record;
-use crate::record::frames::{Frames, Unfinished};
+use crate::record::frames::{Frame, Frames, Unfinished};
 use crate::shared::foreign::{self, Foreign, Judged};
 
 /// What an HTTP/2 client says first (RFC 9113, section 3.4).
@@ -41,6 +41,8 @@ pub(crate) struct Watched<IO> {
 struct Followed {
     /// How much of the preface has not been passed on.
     preface_left: usize,
+    /// Whether the client has sent its SETTINGS, with which its preface ends.
+    has_settings: bool,
     incoming: Frames,
     outgoing: Frames,
 }
@@ -95,11 +97,16 @@ impl Followed {
     fn pass(&mut self, bytes: &[u8], record: &Record) -> usize {
         let preface = self.preface_left.min(bytes.len());
         self.preface_left -= preface;
-        let followed = self.incoming.follow(&bytes[preface..], |frame| record.came(frame));
-        let whole = self.incoming.whole();
-        // The preface ends with the client's first frame (RFC 9113, section 3.4).
-        let first = (whole == 0).then_some(Unfinished::Control);
-        record.stopped_in(whole, self.incoming.unfinished().or(first));
+        let followed = self.incoming.follow(&bytes[preface..], |frame| {
+            self.has_settings |= matches!(frame, Frame::Settings { is_ack: false, .. });
+            record.came(frame)
+        });
+        if self.has_settings {
+            record.stopped_in(self.incoming.whole(), self.incoming.unfinished());
+        } else {
+            // Other frames are no part of a preface (RFC 9113, section 3.4), and give it no more time.
+            record.stopped_in(0, Some(Unfinished::Preface));
+        }
         preface + followed
     }
 

@@ -55,7 +55,7 @@ impl Stuck {
 
 fn limit(unfinished: Unfinished, limits: &Limits) -> Duration {
     match unfinished {
-        Unfinished::Control | Unfinished::Headers => limits.head_timeout,
+        Unfinished::Preface | Unfinished::Control | Unfinished::Headers => limits.head_timeout,
         Unfinished::Data => limits.message_timeout,
     }
 }
@@ -63,6 +63,7 @@ fn limit(unfinished: Unfinished, limits: &Limits) -> Duration {
 impl fmt::Display for StuckIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.unfinished {
+            Unfinished::Preface => "its preface, which SETTINGS end,",
             Unfinished::Control => "a frame",
             Unfinished::Headers => "the headers of a request",
             Unfinished::Data => "a frame of data",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse};
+use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse, Timing};
 
 use super::BoxMessages;
 use super::draft::Draft;
@@ -34,14 +34,14 @@ async fn collect(call: &Call, mut requests: Requests) -> Result<Bytes, Refusal> 
     let mut received_at = None;
     let mut payload = Payload::Empty;
     let mut due_before = None;
-    let mut next = requests.next().await?;
-    while let Some(Received { message: request, arrived }) = next {
-        totals.add(&request);
-        let planned = call.plan(Ask::from(&request));
+    let mut next = requests.next().await?.map(Box::new);
+    while let Some(received) = next {
+        let Received { message: request, arrived } = &*received;
+        totals.add(request);
+        let planned = call.plan(Ask::from(request));
         let (plan, at) = planned.map_err(|why| why.of_message(request.id))?;
         received_at.get_or_insert(at);
         call.keep(plan.payload.held_bytes(), arrived.held)?;
-        drop(request);
         if plan.payload != Payload::Empty {
             call.release(payload.held_bytes());
             payload = plan.payload;
@@ -50,6 +50,7 @@ async fn collect(call: &Call, mut requests: Requests) -> Result<Bytes, Refusal> 
         let start = due_before.map_or(arrived.at, |due| arrived.at.max(due));
         let wait = Wait { start, planned: plan.delay };
         due_before = Some(wait.due());
+        drop(received);
         let (waited, after) = wait_and_read_ahead(call, wait, &mut requests).await;
         spent = call.add_spent(wait, waited);
         next = after?;
@@ -59,14 +60,7 @@ async fn collect(call: &Call, mut requests: Requests) -> Result<Bytes, Refusal> 
         // Without a request there is still the header, which may be wrong.
         None => call.plan(Ask::default()).map(|(plan, at)| (plan.applied, at))?,
     };
-    let message = LongSyncCollectResponse {
-        message: longsync::DONE.to_owned(),
-        timing: Some(call.timing(spent, &applied, received_at)),
-        count: totals.count,
-        payload_bytes: totals.payload_bytes,
-        ..LongSyncCollectResponse::default()
-    };
-    let draft = Draft::new(message, payload);
+    let draft = totals.draft(call.timing(spent, &applied, received_at), payload);
     poll_fn(|cx| draft.poll_room(call, cx)).await?;
     Ok(draft.into_framed())
 }
@@ -82,9 +76,22 @@ impl Totals {
         self.count += 1;
         self.payload_bytes += request.payload.len() as u64;
     }
+
+    /// Boxed, so that a call which waits has no room for it.
+    fn draft(&self, timing: Timing, payload: Payload) -> Box<Draft<LongSyncCollectResponse>> {
+        let message = LongSyncCollectResponse {
+            message: longsync::DONE.to_owned(),
+            timing: Some(timing),
+            count: self.count,
+            payload_bytes: self.payload_bytes,
+            ..LongSyncCollectResponse::default()
+        };
+        Box::new(Draft::new(message, payload))
+    }
 }
 
-type Next = Result<Option<Received<LongSyncCollectRequest>>, Refusal>;
+/// Boxed, so that a call which waits has no room for it unless it is there.
+type Next = Result<Option<Box<Received<LongSyncCollectRequest>>>, Refusal>;
 
 /// Waits, and meanwhile reads the next request: only so is it known when that one arrived, which
 /// decides where its own wait begins. One request ahead, so that the client is held back.
@@ -96,7 +103,7 @@ async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -
         if ahead.is_none()
             && let Poll::Ready(next) = requests.poll_next(cx)
         {
-            ahead = Some(next.transpose());
+            ahead = Some(next.transpose().map(|next| next.map(Box::new)));
         }
         waiting.as_mut().poll(cx)
     })
@@ -104,6 +111,6 @@ async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -
     call.end_reading_ahead();
     match ahead {
         Some(next) => (spent, next),
-        None => (spent, requests.next().await),
+        None => (spent, requests.next().await.map(|next| next.map(Box::new))),
     }
 }

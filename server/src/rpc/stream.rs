@@ -44,7 +44,8 @@ enum Phase {
 }
 
 pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    let request = Requests::<LongSyncStreamRequest>::new(intake).one();
+    // Apart, so that it does not take room in what waits for it, nor afterwards.
+    let request = Box::pin(Requests::<LongSyncStreamRequest>::new(intake).one());
     Box::pin(async move {
         let answers = Answers::new(&call, &request.await?)?;
         Ok(Box::pin(answers) as Messages)

@@ -12,6 +12,7 @@ macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal),+ $(,)?) => {
         /// What kind of call, as the metrics' label `rpc` has it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[non_exhaustive]
         pub enum Kind {
             $($(#[$doc])* $kind),+
         }
@@ -51,6 +52,7 @@ impl fmt::Display for Kind {
 
 /// How a call ended, as the metrics' label `outcome` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// With all its answers.
     Answered,
@@ -128,8 +130,43 @@ impl Figure {
         self.sum
     }
 
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// Their mean; [`None`] if there are none.
+    pub fn mean(&self) -> Option<Duration> {
+        let nanos = self.sum.as_nanos().checked_div(self.count().into())?;
+        Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    }
+
+    /// The least value, to three significant digits, which `part` in `of` of them do not exceed: with 99
+    /// in 100 the p99. [`None`] if there are none. The rank is rounded up, in integers.
+    ///
+    /// # Panics
+    /// If `of` is 0.
+    pub fn at_rank(&self, part: u32, of: u32) -> Option<Duration> {
+        let rank = (u128::from(self.count()) * u128::from(part)).div_ceil(u128::from(of));
+        let mut seen = 0;
+        let step = self.histogram.iter_recorded().find(|step| {
+            seen += u128::from(step.count_at_value());
+            seen >= rank
+        })?;
+        Some(Duration::from_nanos(step.value_iterated_to()))
+    }
+
+    /// What was recorded after `earlier`, which is this figure as it was.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut histogram = self.histogram.clone();
+        // It fails only if `earlier` has what this figure does not.
+        let _ = histogram.subtract(&earlier.histogram);
+        Self { sum: self.sum.saturating_sub(earlier.sum), histogram }
+    }
+
     /// Their distribution, in nanoseconds.
-    pub fn histogram(&self) -> &Histogram<u64> {
+    pub(crate) fn histogram(&self) -> &Histogram<u64> {
         &self.histogram
     }
 }
@@ -221,9 +258,14 @@ impl Snapshot {
 /// held up for as long as it takes to swap the two, whatever there is to be merged.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    workers: Box<[Mutex<Snapshot>]>,
+    workers: Box<[Own]>,
     taken: Mutex<Taken>,
 }
+
+/// What a worker counts, on cache lines of its own: processors fetch them in pairs of 64 bytes.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Own(Mutex<Snapshot>);
 
 #[derive(Debug)]
 struct Taken {
@@ -235,14 +277,14 @@ struct Taken {
 impl Counters {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
-            workers: (0..workers).map(|_| Mutex::new(Snapshot::new())).collect(),
+            workers: (0..workers).map(|_| Own(Mutex::new(Snapshot::new()))).collect(),
             taken: Mutex::new(Taken { sum: Snapshot::new(), spare: Snapshot::new() }),
         }
     }
 
     /// What one worker counts in.
     pub(crate) fn of(&self, worker: usize) -> MutexGuard<'_, Snapshot> {
-        lock(&self.workers[worker])
+        lock(&self.workers[worker].0)
     }
 
     /// Reads what all workers counted together, until now.
@@ -250,7 +292,7 @@ impl Counters {
         let mut taken = lock(&self.taken);
         let Taken { sum, spare } = &mut *taken;
         for worker in &self.workers {
-            mem::swap(&mut *lock(worker), spare);
+            mem::swap(&mut *lock(&worker.0), spare);
             sum.add(spare);
             spare.clear();
         }

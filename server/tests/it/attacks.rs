@@ -337,10 +337,19 @@ async fn what_is_begun_and_not_finished_ends_the_connection_and_silence_does_not
     let data = frame(DATA, 0, 1, &[0; 100]);
     let open = frame(HEADERS, END_HEADERS, 1, &call_headers(&[]));
     let head_time = Some(ms(10_000));
+    let (ping, settings) = (frame(PING, 0, 0, &[0; 8]), frame(SETTINGS, 0, 0, &[]));
     let cases = [
         ("nothing", vec![], head_time),
         ("half a preface", PREFACE[..10].to_vec(), head_time),
         ("a preface without SETTINGS", PREFACE.to_vec(), head_time),
+        ("a preface with PING for SETTINGS", [PREFACE, &ping].concat(), head_time),
+        ("a preface with a call for SETTINGS", [PREFACE, &open].concat(), head_time),
+        (
+            "a preface with ACK for SETTINGS",
+            [PREFACE, &frame(SETTINGS, 1, 0, &[])].concat(),
+            head_time,
+        ),
+        ("a preface whose SETTINGS come second", [PREFACE, &ping, &settings].concat(), None),
         ("half of the first SETTINGS", hello()[..28].to_vec(), head_time),
         ("a head cut short", [hello(), whole[..4].to_vec()].concat(), head_time),
         ("HEADERS cut short", [hello(), whole[..20].to_vec()].concat(), head_time),
@@ -361,6 +370,23 @@ async fn what_is_begun_and_not_finished_ends_the_connection_and_silence_does_not
     for (what, bytes, expected) in cases {
         assert_eq!(closed_after(bytes).await?, expected, "{what}");
     }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_before_the_first_settings_give_a_preface_no_more_time() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let (mut io, serving) = server.open();
+    let clock = Paused::start();
+    io.write_all(PREFACE).await?;
+    let mut pings = 0;
+    while !serving.is_finished() && pings < 100 {
+        tokio::time::sleep(ms(3_000)).await;
+        // The connection may have ended.
+        let _ = io.write_all(&frame(PING, 0, 0, &[0; 8])).await;
+        pings += 1;
+    }
+    assert_eq!((pings, clock.elapsed()), (4, ms(12_000)));
     Ok(())
 }
 

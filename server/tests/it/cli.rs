@@ -87,6 +87,20 @@ fn help_says_what_there_is() -> Result<()> {
     Ok(())
 }
 
+/// Whatever else the environment says: PORT is for a server that listens.
+#[test]
+fn completions_name_the_flags_and_start_nothing() -> Result<()> {
+    for shell in ["bash", "zsh", "fish"] {
+        let printed =
+            ended(command(&["completions", shell]).env("PORT", "a").env("LONGSYNC_DRAIN", "1s"))?;
+        assert_eq!((printed.status.code(), said(&printed)), (Some(0), String::new()), "{shell}");
+        assert!(String::from_utf8(printed.stdout)?.contains("lame-duck"), "{shell}");
+    }
+    let both = ended(&mut command(&["--drain", "1s", "completions", "bash"]))?;
+    assert_eq!(both.status.code(), Some(2), "{}", said(&both));
+    Ok(())
+}
+
 #[tokio::test]
 async fn it_says_where_it_listens_and_what_to_try_and_is_quiet_on_stderr() -> Result<()> {
     let mut server = Running::start(&mut command(&["--listen", "localhost:0", "--delay", "20ms"]))?;
@@ -146,6 +160,9 @@ fn wrong_usage_exits_with_2_and_says_what_would_be_right_and_binds_nothing() -> 
         (&["--workers", "0"], "from 1 to 1024"),
         (&["--workers", "many"], "from 1 to 1024"),
         (&["--max-streams", "0"], "from 1"),
+        (&["--head-timeout", "0s"], "a duration over 0s, such as 10s"),
+        (&["--message-timeout", "0ms"], "a duration over 0s, such as 10s"),
+        (&["--head-timeout", "soon"], "250ms"),
         (&["--max-unanswered", "0"], "from 1"),
         (&["--max-connections", "0"], "from 1"),
         (&["--max-count", "-1"], "a whole number, without a sign or a unit"),
@@ -328,43 +345,59 @@ async fn out_of_files_it_goes_on_and_accepts_again_when_there_are_some() -> Resu
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn with_few_files_most_are_for_connections_and_the_reserve_is_never_touched() -> Result<()> {
-    let args = ["--listen", "127.0.0.1:0", "--workers", "2", "--drain", "0s"];
-    let mut server = Running::start(&mut after("ulimit -n 64", &args))?;
-    let mut second = String::new();
-    server.stdout.read_line(&mut second)?;
-    let told = second.trim_end().rsplit_once("at most ").context("it says how many")?.1;
-    let told: usize = told.split(' ').next().context("it says how many")?.parse()?;
-    // What this test has inherited from whoever runs it is open in the server too.
-    let open =
-        Command::new("sh").args(["-c", "echo /proc/$$/fd/*"]).stdin(Stdio::null()).output()?;
-    let inherited = String::from_utf8(open.stdout)?.split_whitespace().count().saturating_sub(3);
-    assert!(told + inherited >= 30, "{second}, and {inherited} files are inherited");
-    let mut all = Vec::new();
-    for _ in 0..told {
-        let raw = server.raw().await?;
-        raw.unary(&wait(ms(0)), &[]).await?.ended().await?;
-        all.push(raw);
+    // Each worker opens files, one of them with its first wait.
+    for (files, workers, least) in [(64, "2", 30), (300, "40", 76)] {
+        let args = ["--listen", "127.0.0.1:0", "--workers", workers, "--drain", "0s"];
+        let mut server = Running::start(&mut after(&format!("ulimit -n {files}"), &args))?;
+        let mut second = String::new();
+        server.stdout.read_line(&mut second)?;
+        let told = second.trim_end().rsplit_once("at most ").context("it says how many")?.1;
+        let told: usize = told.split(' ').next().context("it says how many")?.parse()?;
+        // What this test has inherited from whoever runs it is open in the server too.
+        let open =
+            Command::new("sh").args(["-c", "echo /proc/$$/fd/*"]).stdin(Stdio::null()).output()?;
+        let inherited =
+            String::from_utf8(open.stdout)?.split_whitespace().count().saturating_sub(3);
+        assert!(told + inherited >= least, "{second}, and {inherited} files are inherited");
+        let mut all = Vec::new();
+        for _ in 0..told {
+            let raw = server.raw().await?;
+            let ended = raw.unary(&wait(ms(1)), &[]).await?.ended();
+            tokio::time::timeout(Duration::from_secs(20), ended)
+                .await
+                .context(second.clone())??;
+            all.push(raw);
+        }
+        let open = std::fs::read_dir(format!("/proc/{}/fd", server.child.id()))?.count();
+        assert!(open <= files - 8, "{open} files are open of {files}");
+        signal(&server, Signal::TERM)?;
+        let (status, said) = server.ended().await?;
+        assert_eq!((status.code(), said.as_str()), (Some(0), ""));
     }
-    let open = std::fs::read_dir(format!("/proc/{}/fd", server.child.id()))?.count();
-    assert!(open <= 64 - 8, "{open} files are open of 64");
-    signal(&server, Signal::TERM)?;
-    let (status, said) = server.ended().await?;
-    assert_eq!((status.code(), said.as_str()), (Some(0), ""));
     Ok(())
 }
 
 #[test]
-fn more_connections_than_the_files_allow_are_refused_before_anything_is_bound() -> Result<()> {
+fn what_the_files_leave_no_room_for_is_refused_before_anything_is_bound() -> Result<()> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let addr = taken.local_addr()?.to_string();
-    let args = ["--listen", &addr, "--workers", "1", "--max-connections", "1000"];
-    let output = ended(&mut after("ulimit -n 64", &args))?;
-    let said = said(&output);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    for part in ["--max-connections 1000", "64", "ulimit -n"] {
-        assert!(said.contains(part), "{part} in {said}");
+    for (args, right) in [
+        (&["--workers", "1", "--max-connections", "1000"][..], "--max-connections 1000"),
+        (&["--workers", "16"], "--workers 16"),
+    ] {
+        let args = [&["--listen", &addr][..], args].concat();
+        let output = ended(&mut after("ulimit -n 64", &args))?;
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        for part in [right, "does not fit", "64", "ulimit -n"] {
+            assert!(said.contains(part), "{part} in {said}");
+        }
+        assert!(!said.contains("in use") && output.stdout.is_empty(), "{said}");
     }
-    assert!(!said.contains("in use") && output.stdout.is_empty(), "{said}");
+    let output = ended(&mut after("ulimit -n 8", &["--listen", &addr]))?;
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the limit on open files, 8, is too low to start"), "{said}");
     Ok(())
 }
 
@@ -568,6 +601,7 @@ fn two_addresses_from_one_place_and_a_port_that_is_not_one_are_refused() -> Resu
         (&["--port", "-1"], &[], "a port from 0 to 65535"),
         (&[], &[("LONGSYNC_PORT", "")], "a port from 0 to 65535"),
         (&[], &[("PORT", "tcp://10.0.0.1:80")], "PORT in the environment is `tcp://10.0.0.1:80`"),
+        (&[], &[("PORT", "http")], "or give --listen or --port, which override it"),
     ] {
         let mut command = command(args);
         command.envs(variables.iter().copied());

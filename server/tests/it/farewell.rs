@@ -6,7 +6,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use longsync_server::{Config, Kind, Outcome, Server};
+use longsync_server::{Kind, Options, Outcome, Server, Worker, serve_connection};
+use longsync_timer::Clock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinSet;
 use tonic::Code;
@@ -15,8 +16,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::harness::{
-    HOUR, Memory, ORIGIN, PREFACE, Paused, Raw, Result, Socket, config, connect, eventually, frame,
-    framed, ms, settle, unary, wait, waits, with_drain,
+    HOUR, Memory, ORIGIN, PREFACE, Paused, Raw, Result, Socket, checked, config, connect,
+    eventually, frame, framed, ms, options, settle, unary, wait, waits, with_drain,
 };
 
 const GOAWAY: u8 = 7;
@@ -202,6 +203,29 @@ async fn what_stands_in_the_backlog_when_the_server_is_told_to_stop_is_served() 
     Ok(())
 }
 
+/// A socket in which a request stands that the runtime has not heard of yet.
+#[tokio::test]
+async fn a_request_that_only_the_system_knows_of_when_the_drain_begins_is_answered() -> Result<()> {
+    const REQUEST: &[u8] = b"GET /long_sync?delay=1ms HTTP/1.1\r\nhost: longsync.test\r\n\r\n";
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let mut client = tokio::net::TcpStream::connect(listener.local_addr()?).await?;
+    let (socket, peer) = listener.accept().await?;
+    let worker = Worker::new(config(), Clock::Monotonic);
+    let serves = worker.clone();
+    let serving = tokio::spawn(async move { serve_connection(socket, peer, &serves).await });
+    client.write_all(REQUEST).await?;
+    let mut answer = [0; 1024];
+    let bytes = client.read(&mut answer).await?;
+    assert!(answer[..bytes].ends_with(b"Done!"));
+    settle().await;
+    client.write_all(REQUEST).await?;
+    worker.drain().await;
+    serving.await?;
+    let bytes = client.read(&mut answer).await?;
+    assert!(answer[..bytes].ends_with(b"Done!"), "{}", answer[..bytes].escape_ascii());
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_idle_server_without_clients_ends_at_once_and_one_whose_client_is_silent_after_a_second()
 -> Result<()> {
@@ -221,7 +245,11 @@ async fn an_idle_server_without_clients_ends_at_once_and_one_whose_client_is_sil
 
 #[tokio::test]
 async fn a_lame_duck_says_no_and_serves_all_the_same() -> Result<()> {
-    let server = Socket::start(Config { lame_duck: ms(1_500), drain: Duration::ZERO, ..config() })?;
+    let server = Socket::start(checked(Options {
+        lame_duck: ms(1_500),
+        drain: Duration::ZERO,
+        ..options()
+    }))?;
     let addr = server.addr;
     let (raw, stats) = (server.raw().await?, server.stats());
     let mut health =

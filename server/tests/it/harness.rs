@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use longsync::v1::long_sync_service_client::LongSyncServiceClient;
 use longsync::v1::{LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest};
-use longsync_server::{Behavior, Config, Kind, Limits};
+use longsync_server::{Behavior, Config, Kind, Limits, Options};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Streaming;
@@ -46,24 +46,33 @@ pub(crate) const fn ms(count: u64) -> Duration {
 }
 
 /// A free port of loopback, two workers, the default delay of 5 s.
-pub(crate) fn config() -> Config {
-    Config {
+pub(crate) fn options() -> Options {
+    Options {
         listen: ([127, 0, 0, 1], 0).into(),
         workers: std::num::NonZeroUsize::MIN.saturating_add(1),
-        ..Config::default()
+        ..Options::default()
     }
 }
 
+/// The same, checked.
+pub(crate) fn config() -> Config {
+    checked(options())
+}
+
+pub(crate) fn checked(options: Options) -> Config {
+    Config::new(options).expect("a test's options make sense")
+}
+
 pub(crate) fn with_limits(limits: Limits) -> Config {
-    Config { limits, ..config() }
+    checked(Options { limits, ..options() })
 }
 
 pub(crate) fn with_drain(drain: Duration) -> Config {
-    Config { drain, ..config() }
+    checked(Options { drain, ..options() })
 }
 
 pub(crate) fn with_delay(delay: Duration) -> Config {
-    Config { behavior: Behavior::constant(delay), ..config() }
+    checked(Options { behavior: Behavior::constant(delay), ..options() })
 }
 
 /// As a request's field has it, and a timing.

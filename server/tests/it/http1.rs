@@ -5,7 +5,7 @@ use std::time::Duration;
 use longsync_server::{Kind, Outcome};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-use crate::harness::{Memory, Paused, Result, config, ms, with_delay};
+use crate::harness::{Memory, Paused, Result, config, ms, settle, with_delay, with_drain};
 
 const MIB: usize = 1024 * 1024;
 
@@ -113,8 +113,8 @@ async fn the_options_of_the_server_as_a_whole_are_answered() -> Result<()> {
 
 /// Requests that are refused whatever their body is, and with what.
 const REFUSED: [(&str, u16, &str); 7] = [
-    ("PUT /long_sync", 405, "/long_sync takes GET or POST"),
-    ("POST /healthz", 405, "/healthz takes GET"),
+    ("PUT /long_sync", 405, "/long_sync takes GET or POST, and HEAD"),
+    ("POST /healthz", 405, "/healthz takes GET or HEAD"),
     ("POST /nowhere", 404, "nothing at `/nowhere`"),
     ("POST /longsync.v1.LongSyncService/LongSync", 415, "this is gRPC"),
     ("POST /long_sync?delay=soon", 400, "delay: `soon` is not a duration"),
@@ -296,9 +296,9 @@ async fn a_form_that_asks_for_a_delay_is_told_to_put_it_into_the_query() -> Resu
             "?delay=0s",
             "delay=1s",
             400,
-            "delay: it stands in the body, which is not read: put it into the query",
+            "delay: it is in the body, which is not used: put it into the query",
         ),
-        ("?delay=1h", "a=b&behavior=1s", 400, "behavior: it stands in the body"),
+        ("?delay=1h", "a=b&behavior=1s", 400, "behavior: it is in the body"),
         ("?delay=1s", "%64elay=1s", 400, "/long_sync?delay=250ms"),
         ("?delay=1s", "a=delay", 200, "Done!"),
         ("?delay=0s", "a=b", 200, "Done!"),
@@ -322,7 +322,13 @@ async fn a_form_that_asks_for_a_delay_is_told_to_put_it_into_the_query() -> Resu
     let counted = server.snapshot();
     assert_eq!(counted.calls_ended(Kind::Http, Outcome::Refused), 3);
     assert_eq!(counted.calls_ended(Kind::Http, Outcome::Answered), 2);
+    Ok(())
+}
 
+#[tokio::test(start_paused = true)]
+async fn an_answer_waits_for_a_form_for_two_seconds_and_a_refusal_does_not() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let form = "content-type: application/x-www-form-urlencoded";
     // What is refused for another reason is refused at once.
     let mut refused = Bytes::open(&server);
     let clock = Paused::start();
@@ -339,5 +345,145 @@ async fn a_form_that_asks_for_a_delay_is_told_to_put_it_into_the_query() -> Resu
     ))
     .await?;
     assert_eq!((status(&slow.head().await?), clock.elapsed()), (200, ms(2_000)));
+    Ok(())
+}
+
+const REQUEST: &str = "GET /long_sync?delay=20ms HTTP/1.1\r\nhost: longsync.test\r\n\r\n";
+
+/// A connection whose client has said nothing yet, and one that is idle.
+async fn new_and_idle(server: &Memory) -> Result<[Bytes; 2]> {
+    let mut idle = Bytes::open(server);
+    idle.send(REQUEST).await?;
+    idle.until("Done!").await?;
+    Ok([Bytes::open(server), idle])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_came_before_a_drain_and_was_not_read_yet_is_answered() -> Result<()> {
+    for which in [0, 1] {
+        let server = Memory::start(config()).await;
+        let bytes = &mut new_and_idle(&server).await?[which];
+        let clock = Paused::start();
+        bytes.send(REQUEST).await?;
+        // Nobody has had a turn since.
+        server.worker.drain().await;
+        let answer = bytes.all_the_rest().await?;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("Done!"), "{answer:?}");
+        assert!(answer.contains("connection: close"), "{answer}");
+        assert_eq!(server.snapshot().calls_ended(Kind::Http, Outcome::Answered), 2);
+        if which == 0 {
+            assert_eq!(clock.elapsed(), ms(20));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_had_begun_before_a_drain_has_a_second_to_end() -> Result<()> {
+    let (begun, rest) = REQUEST.split_at(30);
+    for (which, at, is_answered) in
+        [(0, 900, true), (1, 900, true), (0, 1_100, false), (1, 1_100, false)]
+    {
+        let server = Memory::start(with_drain(ms(1_000))).await;
+        let bytes = &mut new_and_idle(&server).await?[which];
+        bytes.send(begun).await?;
+        settle().await;
+        let clock = Paused::start();
+        let worker = server.worker.clone();
+        let draining = tokio::spawn(async move { worker.drain().await });
+        clock.until(ms(at)).await;
+        // A connection that was closed may take it no more.
+        let sent = bytes.send(rest).await;
+        let answer = bytes.all_the_rest().await?;
+        assert_eq!(answer.ends_with("Done!"), is_answered, "{which} at {at}: {answer}");
+        draining.await?;
+        assert!(!is_answered || sent.is_ok());
+    }
+    Ok(())
+}
+
+/// `curl -F a=b -F NAME=1s`.
+fn in_parts(name: &str) -> String {
+    let part = |name, value| {
+        format!("--X-y\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    [&part("a", "name=\"delay\""), &part(name, "1s"), "--X-y--\r\n"].concat()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_in_parts_that_asks_for_a_delay_is_told_the_same() -> Result<()> {
+    let form = "content-type: Multipart/Form-Data; charset=utf-8; boundary=\"X-y\"";
+    for (name, expected) in
+        [("delay", Some("delay")), ("behavior", Some("behavior")), ("delays", None)]
+    {
+        let (server, body) = (Memory::start(config()).await, in_parts(name));
+        let mut bytes = Bytes::open(&server);
+        let head = "POST /long_sync?delay=1s HTTP/1.1\r\nhost: a\r\nconnection: close";
+        bytes.send(format!("{head}\r\n{form}\r\ntransfer-encoding: chunked\r\n\r\n")).await?;
+        // In chunks of five bytes.
+        for chunk in body.as_bytes().chunks(5) {
+            tokio::time::sleep(ms(1)).await;
+            bytes.send(format!("{:x}\r\n{}\r\n", chunk.len(), str::from_utf8(chunk)?)).await?;
+        }
+        bytes.send("0\r\n\r\n").await?;
+        let answer = bytes.all_the_rest().await?;
+        let sentence = match expected {
+            Some(name) => format!(
+                "{name}: it is in the body, which is not used: put it into the query, \
+                 such as /long_sync?{name}=250ms"
+            ),
+            None => "Done!".to_owned(),
+        };
+        assert_eq!(status(&answer), if expected.is_some() { 400 } else { 200 }, "{answer}");
+        assert!(answer.contains(&sentence), "{answer}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_not_framed_as_its_head_says_is_refused() -> Result<()> {
+    let server = Memory::start(config()).await;
+    for content_type in ["text/plain", "application/x-www-form-urlencoded"] {
+        let mut bytes = Bytes::open(&server);
+        let clock = Paused::start();
+        let head = "POST /long_sync?delay=1h HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked";
+        bytes.send(format!("{head}\r\ncontent-type: {content_type}\r\n\r\n2\r\nde\r\n")).await?;
+        clock.until(ms(100)).await;
+        bytes.send("nonsense\r\n").await?;
+        let answer = bytes.all_the_rest().await?;
+        assert_eq!((status(&answer), clock.elapsed()), (400, ms(100)), "{answer}");
+        assert!(answer.contains("body: it is not framed as its headers say"), "{answer}");
+    }
+    assert_eq!(server.snapshot().calls_ended(Kind::Http, Outcome::Refused), 2);
+    Ok(())
+}
+
+/// hyper would look no more whether anybody is there, and answer whoever has sent half a form.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_in_the_middle_of_its_body_has_cancelled_its_call() -> Result<()> {
+    for (framing, is_half_closed) in [
+        ("transfer-encoding: chunked\r\n\r\n5\r\nde", true),
+        ("transfer-encoding: chunked\r\n\r\n5\r\nde", false),
+        ("content-length: 9\r\n\r\nde", true),
+        ("content-type: application/x-www-form-urlencoded\r\ncontent-length: 9\r\n\r\nde", true),
+    ] {
+        let server = Memory::start(config()).await;
+        let (mut io, serving) = server.open();
+        let clock = Paused::start();
+        let head = "POST /long_sync?delay=1h HTTP/1.1\r\nhost: a";
+        io.write_all(format!("{head}\r\n{framing}").as_bytes()).await?;
+        clock.until(ms(100)).await;
+        assert_eq!(server.snapshot().calls_in_flight(), 1, "{framing}");
+        if is_half_closed {
+            io.shutdown().await?;
+            assert_eq!(io.read_to_end(&mut Vec::new()).await?, 0, "{framing}");
+        } else {
+            drop(io);
+        }
+        serving.await?;
+        assert_eq!(clock.elapsed(), ms(100), "{framing}");
+        let counted = server.snapshot();
+        assert_eq!(counted.calls_ended(Kind::Http, Outcome::Cancelled), 1, "{framing}");
+    }
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::harness::{
 /// How many waits ran out, and how late all of them were together.
 fn lateness(server: &Memory) -> (u64, Duration) {
     let snapshot = server.snapshot();
-    (snapshot.lateness().histogram().len(), snapshot.lateness().sum())
+    (snapshot.lateness().count(), snapshot.lateness().sum())
 }
 
 /// The messages of a body, each behind its prefix.

@@ -6,7 +6,7 @@
 mod attacks;
 mod cancel;
 mod cardinality;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "cli"))]
 mod cli;
 mod collect;
 mod deadline;
@@ -21,6 +21,7 @@ mod lateness;
 mod limits;
 mod memory;
 mod reflection;
+mod running;
 mod side_streams;
 mod stream;
 

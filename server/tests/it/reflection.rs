@@ -248,7 +248,8 @@ fn compiled_again() -> Result<FileDescriptorProto> {
     assert_eq!(
         prost_types::FileDescriptorSet::decode(longsync::FILE_DESCRIPTOR_SET)?,
         compiled,
-        "the descriptor set that was built in"
+        "the committed descriptor set: after an edit of the contract run \
+         LONGSYNC_RENEW=1 cargo test -p longsync --features generate"
     );
     let ours = |file: &FileDescriptorProto| file.name() == "longsync/v1/longsync.proto";
     compiled.file.into_iter().find(ours).context("the compiled set lacks the contract")

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxys_error_is_what_the_mapping_says() {
+    fn an_error_of_a_proxy_is_what_the_mapping_says() {
         for (http, code) in [
             (400, Code::Internal),
             (401, Code::Unauthenticated),

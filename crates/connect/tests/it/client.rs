@@ -5,30 +5,21 @@ use std::time::Duration;
 
 use longsync::v1::LongSyncRequest;
 use longsync_connect::{Code, ConnectErrorKind, connect};
-use longsync_server::{Behavior, Config, Kind, Outcome, Server, Stats};
+use longsync_server::{Behavior, Kind, Outcome, Running, start};
 use tokio::net::TcpListener;
 
 const DELAY: Duration = Duration::from_millis(20);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Starts a server whose calls take 20 ms unless they say otherwise, until the test's runtime ends.
-fn start() -> (String, Stats) {
-    let config = Config {
-        listen: ([127, 0, 0, 1], 0).into(),
-        behavior: Behavior::constant(DELAY),
-        ..Config::default()
-    };
-    let server = Server::bind(config).unwrap();
-    let url = format!("http://{}", server.local_addr());
-    let stats = server.stats();
-    tokio::spawn(server.serve(std::future::pending()));
-    (url, stats)
+/// A server whose calls take 20 ms unless they say otherwise, until it is dropped.
+fn server() -> Running {
+    start(Behavior::constant(DELAY)).unwrap()
 }
 
 #[tokio::test]
 async fn a_call_has_its_answer_and_its_times() {
-    let (url, _) = start();
-    let answer = connect(url).await.unwrap().long_sync(2 * DELAY).await.unwrap();
+    let server = server();
+    let answer = connect(server.url()).await.unwrap().long_sync(2 * DELAY).await.unwrap();
     assert_eq!(answer.message(), "Done!");
     let waited = answer.waited().unwrap();
     assert!(waited >= 2 * DELAY && answer.service_time() >= waited, "{answer:?}");
@@ -37,8 +28,8 @@ async fn a_call_has_its_answer_and_its_times() {
 
 #[tokio::test]
 async fn a_request_may_leave_the_delay_to_the_server_and_ask_for_a_payload() {
-    let (url, _) = start();
-    let client = connect(&*url).await.unwrap();
+    let server = server();
+    let client = connect(&*server.url()).await.unwrap();
     let request = LongSyncRequest { response_bytes: 5 << 20, ..LongSyncRequest::default() };
     let refused = client.call(request.clone()).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument, "the server's own limit");
@@ -50,8 +41,8 @@ async fn a_request_may_leave_the_delay_to_the_server_and_ask_for_a_payload() {
 
 #[tokio::test]
 async fn a_call_that_fails_has_a_code_a_message_and_the_servers_account() {
-    let (url, _) = start();
-    let client = connect(url).await.unwrap();
+    let server = server();
+    let client = connect(server.url()).await.unwrap();
     let refused = client.long_sync(2 * HOUR).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert!(refused.message().contains("ask for at most 1h"), "{refused}");
@@ -61,11 +52,11 @@ async fn a_call_that_fails_has_a_code_a_message_and_the_servers_account() {
 
 #[tokio::test]
 async fn a_call_that_is_dropped_is_reset_and_others_go_on() {
-    let (url, stats) = start();
-    let client = connect(url).await.unwrap();
+    let server = server();
+    let client = connect(server.url()).await.unwrap();
     tokio::time::timeout(DELAY, client.long_sync(HOUR)).await.unwrap_err();
     client.long_sync(DELAY).await.unwrap();
-    let snapshot = stats.snapshot();
+    let snapshot = server.stats().snapshot();
     assert_eq!(snapshot.calls_ended(Kind::LongSync, Outcome::Cancelled), 1);
     assert_eq!(snapshot.calls_in_flight(), 0);
 }

@@ -11,10 +11,11 @@ use longsync_load::{
     self as load, Load, LoadError, LoadPlan, LoadPlanBuilder, LongSync, NotAPlan, Progress, Rate,
     Schedule, Stop,
 };
-use longsync_server::{Behavior, Config, Kind, Limits, Outcome, Server, Stats};
+use longsync_server::{
+    Behavior, Config, Kind, Limits, Options, Outcome, Running, Stats, start_with,
+};
 use longsync_stats::StatusCode;
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 
@@ -22,24 +23,21 @@ use tonic::metadata::MetadataMap;
 struct TestServer {
     target: Target,
     stats: Stats,
-    _stop: oneshot::Sender<()>,
+    _running: Running,
 }
 
 /// Starts one with these limits; a call takes 20 ms unless it says otherwise.
 fn start(limits: Limits) -> TestServer {
-    let config = Config {
+    let options = Options {
         listen: ([127, 0, 0, 1], 0).into(),
         behavior: Behavior::constant(Duration::from_millis(20)),
         drain: Duration::ZERO,
         limits,
-        ..Config::default()
+        ..Options::default()
     };
-    let server = Server::bind(config).unwrap();
-    let target = format!("http://{}", server.local_addr()).parse().unwrap();
-    let stats = server.stats();
-    let (stop, stopped) = oneshot::channel();
-    tokio::spawn(server.serve(async { drop::<Result<(), _>>(stopped.await) }));
-    TestServer { target, stats, _stop: stop }
+    let running = start_with(Config::new(options).unwrap()).unwrap();
+    let target = running.url().parse().unwrap();
+    TestServer { target, stats: running.stats(), _running: running }
 }
 
 /// Waits until `holds`, which something under way will make true; gives up after 10 s.

@@ -1,0 +1,218 @@
+//! A form in parts (`multipart/form-data`, RFC 7578), of which the names are followed.
+
+use super::{LONGEST_NAME, Parameter, known};
+
+/// The longest boundary. By RFC 2046, section 5.1.1, it would be 70.
+pub(super) const LONGEST_BOUNDARY: usize = 256;
+
+const DISPOSITION: &[u8] = b"content-disposition";
+
+/// Follows a form in parts, line by line. A line may end without a carriage return.
+#[derive(Debug)]
+pub(crate) struct Multipart {
+    /// What is between two parts, on a line of its own.
+    delimiter: Box<[u8]>,
+    at: At,
+    /// What names the part that comes, once its header has begun.
+    name: Option<Parameter>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// In a line in front of the first part, or of the content of one, that is this much of a delimiter.
+    Delimiter(usize),
+    /// Behind a delimiter in its line. With two hyphens at once it is the last.
+    Behind { hyphens: u8, is_padded: bool },
+    /// In a line of content, or of what is in front of the first part.
+    Content,
+    /// At the start of a line in a part's head. Below the header that names the part it may go on with that.
+    Head { is_below_name: bool },
+    /// In a header's name, which is this much of what we look for.
+    HeaderName(Option<usize>),
+    /// In the value of the header that names the part.
+    Disposition,
+    /// In the value of another.
+    OtherHeader,
+    /// Behind the last part.
+    Over,
+}
+
+impl Multipart {
+    pub(super) fn new(boundary: &[u8]) -> Self {
+        let delimiter = [b"--", boundary].concat().into();
+        Self { delimiter, at: At::Delimiter(0), name: None }
+    }
+
+    /// Follows the next bytes. Returns the first of the names that they complete.
+    pub(super) fn follow(&mut self, chunk: &[u8]) -> Option<&'static str> {
+        chunk.iter().find_map(|byte| self.push(*byte))
+    }
+
+    /// The form has ended, perhaps in a part's head.
+    pub(super) fn end(&mut self) -> Option<&'static str> {
+        self.name.take().and_then(|mut name| known(name.end()?))
+    }
+
+    fn push(&mut self, byte: u8) -> Option<&'static str> {
+        match self.at {
+            At::Over => {}
+            At::Delimiter(_) | At::Behind { .. } | At::Content => self.at = self.in_content(byte),
+            At::Head { .. } if byte == b'\n' => {
+                self.at = At::Delimiter(0);
+                return self.end();
+            }
+            _ => self.at = self.in_head(byte),
+        }
+        None
+    }
+
+    fn in_content(&self, byte: u8) -> At {
+        match (self.at, byte) {
+            (At::Behind { hyphens: 0, .. }, b'\n') => At::Head { is_below_name: false },
+            (At::Behind { hyphens: 2, .. }, b'\n') => At::Over,
+            (_, b'\n') => At::Delimiter(0),
+            (At::Delimiter(matched), _) if self.delimiter.get(matched) == Some(&byte) => {
+                if matched + 1 == self.delimiter.len() {
+                    At::Behind { hyphens: 0, is_padded: false }
+                } else {
+                    At::Delimiter(matched + 1)
+                }
+            }
+            (At::Behind { hyphens: hyphens @ (0 | 1), is_padded: false }, b'-') => {
+                At::Behind { hyphens: hyphens + 1, is_padded: false }
+            }
+            (At::Behind { hyphens, .. }, b' ' | b'\t' | b'\r') => {
+                At::Behind { hyphens, is_padded: true }
+            }
+            _ => At::Content,
+        }
+    }
+
+    fn in_head(&mut self, byte: u8) -> At {
+        match (self.at, byte) {
+            (at, b'\n') => At::Head { is_below_name: at == At::Disposition },
+            (at, b'\r') => at,
+            (At::Disposition, _) | (At::Head { is_below_name: true }, b' ' | b'\t') => {
+                self.name.iter_mut().for_each(|name| name.push(byte));
+                At::Disposition
+            }
+            (At::Head { .. }, b' ' | b'\t') => At::OtherHeader,
+            (At::Head { .. }, _) => At::HeaderName(next_of(Some(0), byte)),
+            (At::HeaderName(Some(matched)), b':') if matched == DISPOSITION.len() => {
+                // Given again, it counts if it did not name the part before.
+                if self.name.as_mut().is_none_or(|name| name.end().is_none()) {
+                    self.name = Some(Parameter::new("name", LONGEST_NAME));
+                }
+                At::Disposition
+            }
+            (At::HeaderName(_), b':') => At::OtherHeader,
+            (At::HeaderName(_), b' ' | b'\t') => self.at,
+            (At::HeaderName(matched), _) => At::HeaderName(next_of(matched, byte)),
+            (at, _) => at,
+        }
+    }
+}
+
+/// How much of the header that names a part is matched with this byte.
+fn next_of(matched: Option<usize>, byte: u8) -> Option<usize> {
+    let matched = matched?;
+    (DISPOSITION.get(matched) == Some(&byte.to_ascii_lowercase())).then_some(matched + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(form: &[u8], cuts: &[usize]) -> Option<&'static str> {
+        let (mut follows, mut rest) = (Multipart::new(b"X-y"), form);
+        for cut in cuts {
+            let (piece, after) = rest.split_at((*cut).min(rest.len()));
+            if let Some(found) = follows.follow(piece) {
+                return Some(found);
+            }
+            rest = after;
+        }
+        follows.follow(rest).or_else(|| follows.end())
+    }
+
+    #[test]
+    fn the_names_are_found_however_they_are_written() {
+        let part = |head: &str| format!("--X-y\r\n{head}\r\n\r\n1s\r\n--X-y--\r\n");
+        let named = |name: &str| part(&format!("Content-Disposition: form-data; {name}"));
+        let delay = named("name=\"delay\"");
+        let file = named("name=\"a\"; filename=\"delay\"");
+        for (form, expected) in [
+            (delay.clone(), Some("delay")),
+            (delay.replace("\r\n", "\n"), Some("delay")),
+            (format!("of no interest\r\n{delay}"), Some("delay")),
+            (delay.replace("y\r\n", "y \t\r\n"), Some("delay")),
+            (delay[..delay.find("1s").unwrap()].to_owned(), Some("delay")),
+            (delay[..delay.find("\r\n\r\n1s").unwrap()].to_owned(), Some("delay")),
+            (format!("{}{delay}", file.replace("--\r\n", "\r\n\r\n")), Some("delay")),
+            (named("filename=\"x; name=a\"; name=behavior"), Some("behavior")),
+            (named("\r\n\tname=\"behavior\""), Some("behavior")),
+            (
+                part("Content-Type: a/b\r\nCONTENT-DISPOSITION : form-data;name=delay\r\nA: b"),
+                Some("delay"),
+            ),
+            (file.clone(), None),
+            (format!("{file}{delay}"), None),
+            (named("name=\"Delay\""), None),
+            (named("name=\"delays\""), None),
+            (part("Content-Type: form-data; name=delay"), None),
+            (part("Content-Type: a/b;\r\n name=delay"), None),
+            (part("A: b\r\n\r\nContent-Disposition: form-data; name=delay"), None),
+            (delay.replace("--X-y\r\n", "--X-yz\r\n"), None),
+            (delay.replace("--X-y\r\n", "--X-y-\r\n"), None),
+            (delay.replace("--X-y\r\n", " --X-y\r\n"), None),
+            (String::new(), None),
+        ] {
+            for cut in 0..=form.len() {
+                assert_eq!(found(form.as_bytes(), &[cut]), expected, "{form} at {cut}");
+            }
+        }
+    }
+
+    /// Reads a form as a whole.
+    fn read(form: &str) -> Option<&'static str> {
+        let mut lines = form.lines();
+        loop {
+            match lines.next()?.strip_prefix("--X-y").map(str::trim_end) {
+                Some("") => {}
+                Some("--") => return None,
+                _ => continue,
+            }
+            let head: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+            let head = head.join("\n").replace("\n ", " ");
+            let name = head.lines().find_map(|line| {
+                let (header, value) = line.split_once(':')?;
+                let is_wanted = header.eq_ignore_ascii_case("content-disposition");
+                Parameter::read("name", LONGEST_NAME, value.as_bytes()).filter(|_| is_wanted)
+            });
+            if let Some(known) = name.and_then(|name| known(&name)) {
+                return Some(known);
+            }
+        }
+    }
+
+    proptest! {
+        /// It finds what reading the whole form finds, wherever the form is cut.
+        #[test]
+        fn in_pieces_as_in_one(
+            pieces in proptest::collection::vec(
+                prop::sample::select(vec![
+                    "--X-y\r\n", "--X-y\n", "--X-y--\r\n", "--X-y", "\r\n", "\n", " ", "a: b\r\n", "-", "text",
+                    "Content-Disposition: form-data; name=\"delay\"\r\n",
+                    "content-disposition:form-data;", "name=behavior", "name=\"a\";", "\r\n name=delay",
+                ]),
+                0..30,
+            ),
+            cuts in proptest::collection::vec(0_usize..40, 0..20),
+        ) {
+            let form = pieces.concat();
+            prop_assert_eq!(found(form.as_bytes(), &cuts), read(&form), "{:?}", form);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! One parameter of a header such as `form-data; name="delay"` (RFC 2045, section 5.1), as it comes in.
+
+/// Looks for the first parameter of a name, whatever the case of its letters.
+#[derive(Debug)]
+pub(super) struct Parameter {
+    wanted: &'static str,
+    /// How many bytes of a value are of interest: of a longer one, one more is kept.
+    most: usize,
+    at: At,
+    /// How many letters of `wanted` the name that comes begins with, if it has no others.
+    matched: Option<usize>,
+    value: Vec<u8>,
+    is_found: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// What the parameters follow, and what is between them.
+    Between,
+    Name,
+    /// Behind the equals sign.
+    Value,
+    Token,
+    Quoted,
+    /// Behind the backslash in a quoted value.
+    Escaped,
+}
+
+impl Parameter {
+    pub(super) fn new(wanted: &'static str, most: usize) -> Self {
+        Self { wanted, most, at: At::Between, matched: None, value: Vec::new(), is_found: false }
+    }
+
+    /// The value in a whole header, unless it is longer than `most`.
+    pub(super) fn read(wanted: &'static str, most: usize, header: &[u8]) -> Option<Vec<u8>> {
+        let mut parameter = Self::new(wanted, most);
+        for byte in header {
+            parameter.push(*byte);
+        }
+        parameter.end().map(<[u8]>::to_vec)
+    }
+
+    /// Follows the next byte.
+    pub(super) fn push(&mut self, byte: u8) {
+        if self.is_found {
+            return;
+        }
+        match (self.at, byte) {
+            (At::Quoted, b'"') | (At::Token, b' ' | b'\t') => self.end_value(),
+            (At::Quoted, b'\\') => self.at = At::Escaped,
+            (At::Quoted | At::Escaped, _) => {
+                self.at = At::Quoted;
+                self.keep(byte);
+            }
+            (_, b';') => {
+                self.end_value();
+                self.at = At::Name;
+                self.matched = Some(0);
+            }
+            (At::Between, _) | (At::Name | At::Value, b' ' | b'\t') => {}
+            (At::Name, b'=') => self.at = At::Value,
+            (At::Name, _) => {
+                let next = self.matched.filter(|at| {
+                    self.wanted.as_bytes().get(*at) == Some(&byte.to_ascii_lowercase())
+                });
+                self.matched = next.map(|at| at + 1);
+            }
+            (At::Value, b'"') => self.at = At::Quoted,
+            (At::Value | At::Token, _) => {
+                self.at = At::Token;
+                self.keep(byte);
+            }
+        }
+    }
+
+    /// The header has ended. Its value, if it was there, was whole, and is not longer than asked for.
+    pub(super) fn end(&mut self) -> Option<&[u8]> {
+        if matches!(self.at, At::Value | At::Token) {
+            self.end_value();
+        }
+        (self.is_found && self.value.len() <= self.most).then_some(&self.value)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.matched == Some(self.wanted.len())
+    }
+
+    fn keep(&mut self, byte: u8) {
+        if self.is_wanted() && self.value.len() <= self.most {
+            self.value.push(byte);
+        }
+    }
+
+    fn end_value(&mut self) {
+        let has_value = !matches!(self.at, At::Between | At::Name);
+        self.is_found = has_value && self.is_wanted();
+        self.at = At::Between;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_a_name_is_found_quoted_or_not() {
+        for (header, expected) in [
+            ("form-data; name=delay", Some("delay")),
+            ("form-data; name=\"delay\"", Some("delay")),
+            ("form-data;NAME=delay;x=y", Some("delay")),
+            ("form-data ; filename=\"a;name=no\" ; name = \"delay\" ", Some("delay")),
+            ("form-data; filename=\"a\\\";name=no\"; name=yes", Some("yes")),
+            ("form-data; name=\"d\\elay\"", Some("delay")),
+            ("form-data; name=a; name=b", Some("a")),
+            ("form-data; name=", Some("")),
+            ("form-data; name=\"\"", Some("")),
+            ("form-data; name=12345678", Some("12345678")),
+            ("form-data; name=123456789", None),
+            ("form-data; name=\"delay", None),
+            ("form-data; name", None),
+            ("form-data; names=a; nam=b; *name=c; name*=d", None),
+            ("name=delay", None),
+            ("", None),
+        ] {
+            let read = Parameter::read("name", 8, header.as_bytes());
+            assert_eq!(read.as_deref(), expected.map(str::as_bytes), "{header}");
+        }
+    }
+}
