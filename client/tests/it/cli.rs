@@ -466,12 +466,14 @@ async fn unread(server: &TestServer, more: &[&str]) -> std::process::Child {
     let mut command = command(&[&stream[..], &["--delay", "0s"], more].concat());
     let client = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stdout = client.stdout.as_ref().unwrap();
-    // The pipe is full when it does not grow.
-    let mut before = 0;
+    // The pipe is full when it does not grow for a while.
+    let (mut before, mut since) = (0, std::time::Instant::now());
     eventually(|| {
-        std::thread::sleep(Duration::from_millis(20));
         let now = rustix::io::ioctl_fionread(stdout).unwrap();
-        std::mem::replace(&mut before, now) == now && now > 0
+        if now == 0 || std::mem::replace(&mut before, now) != now {
+            since = std::time::Instant::now();
+        }
+        since.elapsed() > Duration::from_millis(300)
     })
     .await;
     client
@@ -494,7 +496,7 @@ async fn a_deadline_ends_a_call_whose_answers_nobody_reads() {
     use std::io::Read as _;
 
     let server = start(Limits::default());
-    let mut client = unread(&server, &["--deadline", "300ms"]).await;
+    let mut client = unread(&server, &["--deadline", "2s"]).await;
     eventually(|| server.stats.snapshot().calls_in_flight() == 0).await;
     assert_eq!(ended(&mut client).await.code(), Some(64 + 4));
     let mut said = String::new();
