@@ -1,10 +1,11 @@
 //! A request over HTTP/1.1, on a connection of its own.
 
+use std::error::Error as _;
 use std::io;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -19,11 +20,15 @@ use longsync_connect::incoming::PAGE_PATIENCE;
 use longsync_connect::{ConnectError, Tcp, dial};
 use longsync_text::grouped;
 
+/// How much a connection reads before it is looked at: also how large the head of an answer may be.
+const READ_BYTES: usize = 64 * 1024;
+
 /// An answer: whole, but for the body of one that is an error.
 #[derive(Debug)]
 pub(crate) struct HttpAnswer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// Empty if it was not to be kept.
     pub(crate) body: Bytes,
 }
 
@@ -32,10 +37,20 @@ pub(crate) struct HttpAnswer {
 pub(crate) enum HttpError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("HTTP/1.1: {0}")]
+    #[error("HTTP/1.1: {}", with_source(.0))]
     Http(#[from] hyper::Error),
+    #[error("the answer was cut short")]
+    CutShort,
     #[error("the body has more than {} bytes: raise --max-answer-bytes", grouped(*.most as u64))]
     TooLong { most: usize },
+}
+
+/// What is kept of a body that is not an error's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    All,
+    /// It is only waited for.
+    Nothing,
 }
 
 /// Connects, gets `path`, and reads all of the answer, if its body has at most `most` bytes; `stamps`
@@ -46,7 +61,7 @@ pub(crate) enum HttpError {
 pub(crate) async fn get(
     target: &Target,
     path: &str,
-    most: usize,
+    (most, keep): (usize, Keep),
     timer: &Timer,
     stamps: &Stamps,
 ) -> Result<HttpAnswer, HttpError> {
@@ -58,17 +73,44 @@ pub(crate) async fn get(
         if !head.status.is_success() {
             return Ok((head, beginning(body, timer).await));
         }
-        let body = Limited::new(body, most).collect().await;
-        let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
-            Ok(error) => HttpError::Http(*error),
-            // It has one other.
-            Err(_) => HttpError::TooLong { most },
-        });
-        Ok::<_, HttpError>((head, body?.to_bytes()))
+        Ok::<_, HttpError>((head, whole(body, most, keep).await?))
     };
     let answered = answer.await;
     stamps.set_done(timer.now());
     answered.map(|(head, body)| HttpAnswer { status: head.status, headers: head.headers, body })
+}
+
+async fn whole(mut body: Incoming, most: usize, keep: Keep) -> Result<Bytes, HttpError> {
+    let (mut kept, mut length) = (BytesMut::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let data = frame.map_err(broken)?.into_data().unwrap_or_default();
+        length = length.saturating_add(data.len());
+        if length > most {
+            return Err(HttpError::TooLong { most });
+        }
+        if keep == Keep::All {
+            kept.extend_from_slice(&data);
+        }
+    }
+    Ok(kept.freeze())
+}
+
+/// Why a body did not come whole.
+fn broken(error: hyper::Error) -> HttpError {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let of_io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    let is_cut = of_io.is_some_and(|error| {
+        matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+    });
+    if is_cut || error.is_incomplete_message() { HttpError::CutShort } else { error.into() }
+}
+
+/// hyper names the kind of an error, and what is behind it only when asked.
+fn with_source(error: &hyper::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
 }
 
 /// What comes of an error's body within a moment: it only makes a sentence.
@@ -111,8 +153,12 @@ pub(crate) async fn probe(target: &Target, timer: &Timer) -> Result<(), ConnectE
 type Sender = http1::SendRequest<Empty<Bytes>>;
 
 async fn begin(socket: TcpStream) -> io::Result<(Sender, AbortOnDropHandle<hyper::Result<()>>)> {
-    let (sender, connection) =
-        http1::handshake(TokioIo::new(socket)).await.map_err(io::Error::other)?;
+    let mut http1 = http1::Builder::new();
+    let (sender, connection) = http1
+        .max_buf_size(READ_BYTES)
+        .handshake(TokioIo::new(socket))
+        .await
+        .map_err(io::Error::other)?;
     Ok((sender, AbortOnDropHandle::new(tokio::spawn(connection))))
 }
 

@@ -1,27 +1,37 @@
 //! `longsync-client`: the client as a program.
 
 mod args;
+mod output;
+mod picture;
 mod progress_bars;
+mod session;
 
-use std::fs::File;
-use std::io::{ErrorKind, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::ColorChoice;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
-use longsync_client::race::{self, Progress, Race, RacePlan};
-use longsync_client::single::{self, Single};
-use tokio_util::sync::CancellationToken;
+use longsync_client::race::{self, Progress, Race, RaceError, RacePlan};
+use longsync_client::single::{self, Single, SinglePlan};
+use tonic::Code;
 
 use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
+use crate::output::{print, printing};
+use crate::picture::Picture;
 use crate::progress_bars::ProgressBars;
+use crate::session::{Session, Written};
 
+const FAILURE: u8 = 1;
 /// A call that failed: this and its status code, as grpcurl has it.
 const STATUS: u8 = 64;
 /// As a shell has it for a program that an interrupt ended.
 const INTERRUPTED: u8 = 130;
+
+/// How long the answers of a call whose deadline is over wait for a reader of stdout.
+const READER_PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let Args { command, race, color } = Args::parse();
@@ -31,73 +41,75 @@ fn main() -> ExitCode {
         Color::Never => ColorChoice::Never,
     };
     color.write_global();
-    let ended = match command {
+    ExitCode::from(match command {
         Some(Command::Call(args)) => run_call(args),
         Some(Command::Race(args)) => run_race(args),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "longsync-client", &mut script);
-            print(&String::from_utf8_lossy(&script)).map(|()| ExitCode::SUCCESS)
+            match print(&String::from_utf8_lossy(&script)) {
+                Ok(()) => 0,
+                Err(error) => complained(FAILURE, &format!("{error:#}")),
+            }
         }
         None => run_race(race),
-    };
-    ended.unwrap_or_else(|error| {
-        complain(&error.to_string());
-        ExitCode::FAILURE
     })
 }
 
-fn run_race(args: RaceArgs) -> anyhow::Result<ExitCode> {
+fn run_race(args: RaceArgs) -> u8 {
     let (is_json, svg) = (args.json, args.svg.clone());
     let plan = args.into_plan().unwrap_or_else(|why| usage(&why));
-    // Before the race: a file that cannot be written is not to cost one.
-    let file = svg.as_deref().map(open).transpose();
-    match file.and_then(|file| Ok((file, raced(&plan)?))) {
-        Ok((file, Some(race))) => {
-            print(&if is_json { race::to_json(&race)? } else { race::to_text(&race, columns()) })?;
-            if let Some(mut file) = file {
-                file.set_len(0)?;
-                file.write_all(race::to_svg(&race).as_bytes())?;
-            }
-            Ok(if race.is_interrupted {
-                ExitCode::from(INTERRUPTED)
+    let (picture, session) = match prepared(svg) {
+        Ok(prepared) => prepared,
+        Err(error) => return not_raced(&plan, is_json, None, &format!("{error:#}")),
+    };
+    match raced(&plan, &session) {
+        Some(Ok(race)) => {
+            let code = if race.is_interrupted {
+                INTERRUPTED
             } else if race.has_failed() {
-                ExitCode::FAILURE
+                FAILURE
             } else {
-                ExitCode::SUCCESS
-            })
+                0
+            };
+            let text = if is_json { document(&race) } else { race::to_text(&race, columns()) };
+            let mut rest = vec![printing(text)];
+            rest.extend(picture.map(|picture| picture.drawing(race::to_svg(&race))));
+            exit_code(code, session.finish(rest, None))
         }
+        Some(Err(error)) => not_raced(&plan, is_json, Some(session), &error.to_string()),
         // A reader of documents gets one, whatever became of the race.
-        Ok((_, None)) => {
-            if is_json {
-                let race = unrun(&plan, "ended by a second interrupt", true);
-                print(&race::to_json(&race)?)?;
-            }
-            Ok(ExitCode::from(INTERRUPTED))
-        }
-        Err(error) => {
-            if is_json {
-                print(&race::to_json(&unrun(&plan, &error.to_string(), false))?)?;
-            }
-            Err(error)
+        None => {
+            let unrun = || document(&unrun(&plan, "ended by a second interrupt", true));
+            let rest = is_json.then(|| printing(unrun())).into_iter().collect();
+            exit_code(INTERRUPTED, session.finish(rest, None))
         }
     }
 }
 
-/// Runs a race; [`None`]: a second interrupt has ended it.
-///
-/// # Errors
-/// When it could not be run.
-fn raced(plan: &RacePlan) -> anyhow::Result<Option<Race>> {
+/// What is made sure of before a race: a file that cannot be written is not to cost one.
+fn prepared(svg: Option<PathBuf>) -> anyhow::Result<(Option<Picture>, Session)> {
+    let picture = svg.map(Picture::open).transpose()?;
     longsync_server::raise_file_limit()?;
+    Ok((picture, Session::start().context("cannot begin")?))
+}
+
+/// Runs a race; [`None`]: a second interrupt has ended it.
+fn raced(plan: &RacePlan, session: &Session) -> Option<Result<Race, RaceError>> {
     let progress = Progress::default();
-    let bars = ProgressBars::follow(plan, &progress);
-    let raced = interruptible(async |interrupt| race::run(plan, &interrupt, &progress).await)?;
-    drop(bars);
-    match raced {
-        Some(raced) => Ok(Some(raced?)),
-        None => Ok(None),
-    }
+    let _bars = ProgressBars::follow(plan, &progress);
+    session.run(async |interrupt, _| race::run(plan, &interrupt, &progress).await)
+}
+
+/// Says why a race was not run.
+fn not_raced(plan: &RacePlan, is_json: bool, session: Option<Session>, why: &str) -> u8 {
+    let code = complained(FAILURE, why);
+    let document = is_json.then(|| document(&unrun(plan, why, false)));
+    printed_last(code, session, document)
+}
+
+fn document(race: &Race) -> String {
+    race::to_json(race).expect("all values of a race have a JSON form")
 }
 
 /// The race that was not run, as its document shows it.
@@ -107,71 +119,80 @@ fn unrun(plan: &RacePlan, why: &str, is_interrupted: bool) -> Race {
     Race::unrun(plan, plan.target().cloned().unwrap_or_else(nowhere), why, is_interrupted)
 }
 
-/// Opens a file for writing, and leaves what is in it until there is something else.
-fn open(path: &Path) -> anyhow::Result<File> {
-    let mut options = File::options();
-    options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .with_context(|| format!("cannot write {}: choose another file with --svg", path.display()))
-}
-
-fn run_call(args: CallArgs) -> anyhow::Result<ExitCode> {
+fn run_call(args: CallArgs) -> u8 {
     let is_json = args.json;
     let plan = args.into_plan().unwrap_or_else(|why| usage(&why));
-    let called = interruptible(async |interrupt| {
-        let show = |answer: &single::Answer| {
+    let session = match Session::start() {
+        Ok(session) => session,
+        Err(error) => return not_called(&plan, is_json, None, &format!("cannot begin: {error}")),
+    };
+    let called = session.run(async |interrupt, output| {
+        let show = async |answer: &single::Answer| {
             if !is_json {
-                // What cannot be printed is said when the rest is.
-                let _ = print(&single::answer_line(answer));
+                output.write(printing(single::answer_line(answer))).await;
             }
         };
         single::call(&plan, &interrupt, show).await
-    })?;
-    let single = match called {
-        Some(Ok(single)) => single,
-        Some(Err(error)) => {
-            complain(&error.to_string());
-            if is_json {
-                let status = Some(tonic::Status::unavailable(error.to_string()));
-                print(&single::to_json(&Single { status, ..Single::unmade(&plan) })?)?;
-            }
-            return Ok(ExitCode::from(STATUS + tonic::Code::Unavailable as u8));
-        }
-        None if is_json => Single::unmade(&plan),
-        None => return Ok(ExitCode::from(INTERRUPTED)),
+    });
+    let (single, is_ended) = match called {
+        Some(Ok(single)) => (single, true),
+        Some(Err(error)) => return not_called(&plan, is_json, Some(session), &error.to_string()),
+        None => (Single::unmade(&plan), false),
     };
-    print(&if is_json { single::to_json(&single)? } else { single::to_text(&single) })?;
-    Ok(match single.code().map(i32::from) {
-        None => ExitCode::from(INTERRUPTED),
-        Some(0) => ExitCode::SUCCESS,
-        Some(code) => ExitCode::from(STATUS + u8::try_from(code).unwrap_or_default()),
-    })
+    let code = match single.code() {
+        None => INTERRUPTED,
+        Some(Code::Ok) => 0,
+        Some(code) => STATUS + code as u8,
+    };
+    let text = if is_json {
+        Some(call_document(&single))
+    } else {
+        is_ended.then(|| single::to_text(&single))
+    };
+    // Answers that nobody reads would hold the process for ever.
+    let is_over = !is_json && single.code() == Some(Code::DeadlineExceeded);
+    let patience = is_over.then_some(READER_PATIENCE);
+    exit_code(code, session.finish(text.map(printing).into_iter().collect(), patience))
 }
 
-/// Runs something on one thread, which the first Ctrl-C asks to end and the second ends; [`None`]
-/// says that it came to the second.
-fn interruptible<T>(run: impl AsyncFnOnce(CancellationToken) -> T) -> std::io::Result<Option<T>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let interrupt = CancellationToken::new();
-    let ended = runtime.block_on(async {
-        let interrupts = async {
-            let _ = tokio::signal::ctrl_c().await;
-            interrupt.cancel();
-            let _ = tokio::signal::ctrl_c().await;
-        };
-        // In this order, so that an interrupt is caught before anything has begun.
-        tokio::select! {
-            biased;
-            () = interrupts => None,
-            ended = run(interrupt.clone()) => Some(ended),
+/// Says why a call was not made.
+fn not_called(plan: &SinglePlan, is_json: bool, session: Option<Session>, why: &str) -> u8 {
+    let code = complained(STATUS + Code::Unavailable as u8, why);
+    let status = || Some(tonic::Status::unavailable(why));
+    let document =
+        is_json.then(|| call_document(&Single { status: status(), ..Single::unmade(plan) }));
+    printed_last(code, session, document)
+}
+
+fn call_document(single: &Single) -> String {
+    single::to_json(single).expect("all values of a call have a JSON form")
+}
+
+/// Prints the last text of a command that came to nothing.
+fn printed_last(code: u8, session: Option<Session>, text: Option<String>) -> u8 {
+    match (session, text) {
+        (Some(session), text) => {
+            exit_code(code, session.finish(text.map(printing).into_iter().collect(), None))
         }
-    });
-    // Nothing is waited for: threads whose calls have no answer yet end with the process.
-    runtime.shutdown_background();
-    Ok(ended)
+        (None, Some(text)) => match print(&text) {
+            Ok(()) => code,
+            Err(error) => complained(code, &format!("{error:#}")),
+        },
+        (None, None) => code,
+    }
+}
+
+/// The exit code of a command that came to `code`, by what became of its writing: that fails what was
+/// well, and leaves all else as it is.
+fn exit_code(code: u8, Written { complaints, is_interrupted }: Written) -> u8 {
+    for complaint in &complaints {
+        complained(code, complaint);
+    }
+    match code {
+        _ if is_interrupted => INTERRUPTED,
+        0 if !complaints.is_empty() => FAILURE,
+        code => code,
+    }
 }
 
 /// How wide the text is to be. Where stdout is no terminal, COLUMNS may say it.
@@ -183,19 +204,11 @@ fn columns() -> usize {
     columns.unwrap_or(80).clamp(20, 160)
 }
 
-/// Prints to stdout, with colours or without as was chosen.
-fn print(text: &str) -> anyhow::Result<()> {
-    let mut stdout = AutoStream::auto(std::io::stdout().lock());
-    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
-        // A reader that has seen enough is no error.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        printed => Ok(printed?),
-    }
-}
-
-fn complain(why: &str) {
+/// Says on stderr what went wrong, for a command that exits with `code`.
+fn complained(code: u8, why: &str) -> u8 {
     // Where not even stderr can be written, nobody is left to tell.
     let _ = writeln!(std::io::stderr(), "longsync-client: {why}");
+    code
 }
 
 fn usage(why: &str) -> ! {

@@ -27,7 +27,8 @@ use longsync_connect::Credit;
 use longsync_connect::Stamps;
 use longsync_connect::rpc::Retried;
 
-/// Makes one call. `on_answer` sees each answer as it comes; `interrupt` ends the call early, also
+/// Makes one call. `on_answer` sees each answer as it comes, and while it waits none is read that
+/// comes behind; `interrupt` ends the call early, also
 /// while it connects. The deadline is one for connecting and the call.
 ///
 /// # Errors
@@ -39,7 +40,7 @@ use longsync_connect::rpc::Retried;
 pub async fn call(
     plan: &SinglePlan,
     interrupt: &CancellationToken,
-    on_answer: impl FnMut(&Answer),
+    on_answer: impl AsyncFnMut(&Answer),
 ) -> Result<Single, ConnectError> {
     let timer = Timer::new(Clock::Monotonic);
     let connections = Connections::new(plan.target.clone(), timer.clone());
@@ -69,7 +70,7 @@ async fn make(
     connections: &Connections,
     interrupt: &CancellationToken,
     single: &mut Single,
-    on_answer: impl FnMut(&Answer),
+    on_answer: impl AsyncFnMut(&Answer),
 ) {
     let (timer, stamps, retried) = (connections.timer(), Stamps::default(), Retried::default());
     let due = plan.deadline.and_then(|deadline| begun.checked_add(deadline));
@@ -80,9 +81,9 @@ async fn make(
         ended = calling.call(credit, &mut kept) => {
             Some(ended.err().unwrap_or_else(|| Status::ok("")))
         }
-        () = over(left.map(|left| left + margin(left)), timer) => Some(Status::deadline_exceeded(
-            "the deadline is over, and the server has not said so",
-        )),
+        () = over(left.map(|left| left + margin(left)), timer) => {
+            Some(not_ended_in_time(&retried, kept.is_showing()))
+        }
         () = interrupt.cancelled() => None,
     };
     let done = stamps.done().unwrap_or_else(|| timer.now());
@@ -95,6 +96,20 @@ fn not_connected_in_time(connections: &Connections) -> Status {
         "the deadline was over while the server allowed no calls: its MAX_CONCURRENT_STREAMS is 0"
     } else {
         "the deadline was over before there was a connection"
+    })
+}
+
+fn not_ended_in_time(retried: &Retried, is_showing: bool) -> Status {
+    Status::deadline_exceeded(match retried.in_vain() {
+        _ if is_showing => {
+            "the deadline was over while an answer waited to be shown; others may have come behind it"
+                .to_owned()
+        }
+        Some(refusal) => format!(
+            "the deadline was over before the call could be sent again: the server did not look at \
+             it ({refusal})"
+        ),
+        None => "the deadline is over, and the server has not said so".to_owned(),
     })
 }
 

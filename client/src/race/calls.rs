@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 
 use crate::race::delays::Delays;
-use crate::race::failed::{Failed, MOST_CHARACTERS};
+use crate::race::failed::{Failed, kept};
 use crate::race::http;
 use crate::race::outcome::{End, Row};
 use crate::race::progress::WayProgress;
@@ -26,7 +26,6 @@ use longsync_connect::answer::{Expected, Limits, PAGE_BYTES};
 use longsync_connect::rpc::{self, Retried, Rpc};
 use longsync_connect::status::failure_name;
 use longsync_connect::timing::plausible;
-use longsync_text::said::shortened;
 
 /// How a call gets to the server.
 #[derive(Debug, Clone)]
@@ -58,6 +57,14 @@ impl Caller {
             }
         }
     }
+}
+
+/// What came of the messages of one exchange.
+#[derive(Debug)]
+pub(super) struct Streamed {
+    pub(super) rows: Vec<Row>,
+    /// How the stream itself ended, if not well, and no row says so: all had their ends before.
+    pub(super) untold: Option<End>,
 }
 
 /// What the calls of a way share.
@@ -170,7 +177,7 @@ impl Calls {
         let done = stamps.done().map_or_else(|| self.since_start(), |done| self.since(done));
         let end = match answered {
             Ok(waited) => End::Answered { done, waited },
-            Err(Failed { status, message }) => End::Failed { done, status, message },
+            Err(failed) => failed.at(done),
         };
         Row { sent: self.sent(stamps), end }
     }
@@ -191,29 +198,27 @@ impl Calls {
     }
 
     /// Makes the calls from `first` on as the messages of one bidirectional stream.
-    pub(super) async fn one_stream(&self, first: usize, messages: usize) -> Vec<Row> {
+    pub(super) async fn one_stream(&self, first: usize, messages: usize) -> Streamed {
         let rows = Arc::new(Mutex::new(vec![Row::UNSENT; messages]));
         let stamps = Stamps::default();
-        let end_of_rest = tokio::select! {
-            ended = self.answers(first, messages, &rows, &stamps) => match ended {
-                Ok(()) => None,
-                Err(Failed { status, message }) => {
-                    Some(End::Failed { done: self.since_start(), status, message })
-                }
-            },
-            () = self.interrupt.cancelled() => None,
+        let end = tokio::select! {
+            ended = self.answers(first, messages, &rows, &stamps) => {
+                ended.err().map(|failed| failed.at(self.since_start()))
+            }
+            () = self.interrupt.cancelled() => Some(End::Unfinished),
             () = self.cancel_is_due(&stamps) => Some(End::Cancelled { done: self.since_start() }),
         };
         let mut rows = lock(&rows).clone();
         for row in rows.iter_mut().filter(|row| row.end == End::Unfinished) {
-            if let Some(end) = &end_of_rest {
+            if let Some(end) = &end {
                 row.end = end.clone();
             }
             if row.sent.is_some() {
                 self.progress.one_done();
             }
         }
-        rows
+        let untold = end.filter(|end| !rows.iter().any(|row| row.end.is_like(end)));
+        Streamed { rows, untold }
     }
 
     async fn answers(
@@ -247,7 +252,7 @@ impl Calls {
             let head = rpc::head(origin, rpc::path("LongSyncExchange"), &MetadataMap::new(), None);
             (head, rpc::open(requests))
         };
-        let rpc = self.rpc(connections, stamps, Expected::Several(messages as u64));
+        let rpc = self.rpc(connections, stamps, Expected::Matched(messages as u64));
         let mut answers = rpc.begin(credit, request).await?;
         while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
             let mut rows = lock(rows);
@@ -256,7 +261,10 @@ impl Calls {
                 return Err(rpc::answered_unsent(answer.id).into());
             };
             if row.end != End::Unfinished {
-                return Err(rpc::answered_twice(answer.id).into());
+                // Which of its answers is the right one nobody knows.
+                let twice = || Failed::from(rpc::answered_twice(answer.id));
+                row.end = twice().at(self.since_start());
+                return Err(twice());
             }
             row.end = self.end_of(&answer);
             self.progress.one_done();
@@ -271,7 +279,7 @@ impl Calls {
             Some(failure) => End::Failed {
                 done,
                 status: failure_name(failure.code).to_owned(),
-                message: shortened(&failure.message, MOST_CHARACTERS),
+                message: kept(&failure.message),
             },
         }
     }

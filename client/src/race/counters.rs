@@ -5,10 +5,11 @@ use std::time::Duration;
 use longsync_server::{Kind, Outcome, Snapshot, Stats};
 use longsync_timer::Timer;
 
-use crate::http1;
+use crate::http1::{self, Keep};
 use crate::race::outcome::ServerView;
 use longsync_connect::Stamps;
 use longsync_connect::Target;
+use longsync_connect::timing::is_plausible;
 
 /// How long a server may take to notice that calls were cancelled, and to say so.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,7 +43,7 @@ impl Counters {
             Self::Remote(target) => {
                 let stamps = Stamps::default();
                 let answer = tokio::select! {
-                    answer = http1::get(target, "/metrics", MOST_BYTES, timer, &stamps) => answer.ok()?,
+                    answer = http1::get(target, "/metrics", (MOST_BYTES, Keep::All), timer, &stamps) => answer.ok()?,
                     _ = timer.sleep(PATIENCE) => return None,
                 };
                 Reading::parse(str::from_utf8(&answer.body).ok()?)
@@ -56,7 +57,7 @@ impl Counters {
         loop {
             let now = self.read(timer).await?;
             if now.in_flight <= before.in_flight || timer.now() - start > PATIENCE {
-                return Some(now.since(before));
+                return now.since(before);
             }
             timer.sleep(POLL).await;
         }
@@ -85,29 +86,37 @@ impl Reading {
             })
         };
         let one = |name: &str| samples().find(|sample| sample.0 == name).map(|sample| sample.1);
-        let cancelled = samples().filter(|(name, _)| {
+        let mut cancelled = samples().filter(|(name, _)| {
             name.starts_with("longsync_calls_ended_total{")
                 && name.contains("outcome=\"cancelled\"")
         });
+        let add = |sum: u64, (_, value)| sum.checked_add(count(value)?);
+        let sum = one("longsync_cancelled_after_seconds_sum")?;
         Some(Self {
-            in_flight: count(one("longsync_calls_in_flight")?),
-            cancelled: count(cancelled.map(|sample| sample.1).sum()),
-            cancelled_after_sum: Duration::try_from_secs_f64(one(
-                "longsync_cancelled_after_seconds_sum",
-            )?)
-            .ok()?,
+            in_flight: count(one("longsync_calls_in_flight")?)?,
+            cancelled: cancelled.try_fold(0, add)?,
+            cancelled_after_sum: Duration::try_from_secs_f64(sum).ok()?,
             snapshot: None,
         })
     }
 
-    fn since(&self, before: &Self) -> ServerView {
-        let cancelled = self.cancelled.saturating_sub(before.cancelled);
-        let sum = self.cancelled_after_sum.saturating_sub(before.cancelled_after_sum);
-        ServerView {
+    /// What was counted since `before`; [`None`] if that cannot be: counters do not fall, and no call
+    /// waits for longer than a year.
+    fn since(&self, before: &Self) -> Option<ServerView> {
+        let cancelled = self.cancelled.checked_sub(before.cancelled)?;
+        let sum = self.cancelled_after_sum.checked_sub(before.cancelled_after_sum)?;
+        let mean = match sum.as_nanos().checked_div(cancelled.into()) {
+            Some(mean) => {
+                let mean = Duration::from_nanos(u64::try_from(mean).ok()?);
+                Some(Some(mean).filter(is_plausible)?)
+            }
+            None => None,
+        };
+        Some(ServerView {
             cancelled,
-            cancelled_after_mean: sum / u32::try_from(cancelled.max(1)).unwrap_or(u32::MAX),
+            cancelled_after_mean: mean,
             cancelled_after_p99: self.p99_since(before).filter(|_| cancelled > 0),
-        }
+        })
     }
 
     fn p99_since(&self, before: &Self) -> Option<Duration> {
@@ -118,10 +127,13 @@ impl Reading {
     }
 }
 
-/// Counters are whole numbers, also where their text form is not.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "they are counts")]
-fn count(value: f64) -> u64 {
-    value as u64
+/// Counters are whole numbers, also where their text form is not; [`None`] if nothing can have been
+/// counted so often.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+fn count(value: f64) -> Option<u64> {
+    /// Beyond 2^53 not every whole number has a form of its own.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    (0.0..=MOST).contains(&value).then_some(value as u64)
 }
 
 #[cfg(test)]
@@ -155,8 +167,38 @@ longsync_cancelled_after_seconds_count 5
                 .replace("\"cancelled\"} 3", "\"cancelled\"} 7")
                 .replace("sum 1.25", "sum 2.05"),
         );
-        let view = after.unwrap().since(&before);
+        let view = after.unwrap().since(&before).unwrap();
         assert_eq!((view.cancelled, view.cancelled_after_p99), (4, None));
-        assert_eq!(view.cancelled_after_mean, Duration::from_millis(200));
+        assert_eq!(view.cancelled_after_mean, Some(Duration::from_millis(200)));
+        let none = before.since(&before).unwrap();
+        assert_eq!((none.cancelled, none.cancelled_after_mean), (0, None));
+    }
+
+    #[test]
+    fn figures_that_cannot_be_are_none() {
+        for absurd in ["1e300", "+Inf", "-Inf", "NaN", "-3", "9.1e15", "1e18"] {
+            for (figure, at) in
+                [("4", "in_flight 4"), ("3", "\"cancelled\"} 3"), ("1.25", "sum 1.25")]
+            {
+                let with = at.replace(figure, absurd);
+                let reading = Reading::parse(&METRICS.replace(at, &with));
+                let is_sum = at.starts_with("sum");
+                // So long a sum can be, of very many calls.
+                let may_be = is_sum && matches!(absurd, "9.1e15" | "1e18");
+                assert_eq!(reading.is_some(), may_be, "{with}");
+                let before = Reading::parse(METRICS).unwrap();
+                let view = reading.and_then(|reading| reading.since(&before));
+                assert!(view.is_none_or(|view| view.cancelled == 0), "{with}");
+            }
+        }
+        let later = |cancelled: &str, sum: &str| {
+            let text = METRICS.replace("\"cancelled\"} 3", &format!("\"cancelled\"}} {cancelled}"));
+            let after = Reading::parse(&text.replace("sum 1.25", &format!("sum {sum}"))).unwrap();
+            after.since(&Reading::parse(METRICS).unwrap())
+        };
+        assert!(later("2", "1.25").is_none(), "a counter does not fall");
+        assert!(later("4", "0.5").is_none(), "nor does a sum");
+        assert!(later("4", "1e10").is_none(), "no call waits for three hundred years");
+        assert_eq!(later("9000000000000000", "9e15").unwrap().cancelled, 8_999_999_999_999_997);
     }
 }

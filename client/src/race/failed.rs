@@ -1,14 +1,24 @@
 //! Why a call of a race has no answer, in whatever protocol it was made.
 
+use std::time::Duration;
+
 use tonic::{Code, Status};
 
 use crate::http1::HttpError;
+use crate::race::outcome::End;
 use longsync_connect::ConnectError;
 use longsync_connect::status::code_name;
-use longsync_text::said::shortened;
 
 /// How much is kept of what a status says: there may be a million of them.
-pub(super) const MOST_CHARACTERS: usize = 500;
+const MOST_CHARACTERS: usize = 500;
+
+/// What is kept of a text, as it was said: who shows it escapes it.
+pub(super) fn kept(text: &str) -> String {
+    match text.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => format!("{}... ({} bytes in all)", &text[..end], text.len()),
+        None => text.to_owned(),
+    }
+}
 
 /// Why a call has no answer.
 pub(super) struct Failed {
@@ -17,10 +27,16 @@ pub(super) struct Failed {
     pub(super) message: String,
 }
 
+impl Failed {
+    /// The end of a call that had failed by `done`.
+    pub(super) fn at(self, done: Duration) -> End {
+        End::Failed { done, status: self.status, message: self.message }
+    }
+}
+
 impl From<Status> for Failed {
     fn from(status: Status) -> Self {
-        let message = shortened(status.message(), MOST_CHARACTERS);
-        Self { status: code_name(status.code()).to_owned(), message }
+        Self { status: code_name(status.code()).to_owned(), message: kept(status.message()) }
     }
 }
 
@@ -34,7 +50,7 @@ impl From<HttpError> for Failed {
     fn from(error: HttpError) -> Self {
         let code = match error {
             HttpError::TooLong { .. } => Code::ResourceExhausted,
-            HttpError::Connect(_) | HttpError::Http(_) => Code::Unavailable,
+            HttpError::Connect(_) | HttpError::Http(_) | HttpError::CutShort => Code::Unavailable,
         };
         Self { status: code_name(code).to_owned(), message: error.to_string() }
     }

@@ -63,7 +63,7 @@ struct JsonWay {
 #[derive(Serialize)]
 struct JsonServerView {
     cancelled: u64,
-    cancelled_after_mean_ns: u64,
+    cancelled_after_mean_ns: Option<u64>,
     cancelled_after_p99_ns: Option<u64>,
 }
 
@@ -143,7 +143,7 @@ fn way(race: &Race, run: &WayRun) -> JsonWay {
 fn server(view: ServerView) -> JsonServerView {
     JsonServerView {
         cancelled: view.cancelled,
-        cancelled_after_mean_ns: nanos(view.cancelled_after_mean),
+        cancelled_after_mean_ns: view.cancelled_after_mean.map(nanos),
         cancelled_after_p99_ns: view.cancelled_after_p99.map(nanos),
     }
 }

@@ -61,8 +61,8 @@ pub struct Cost {
 pub struct ServerView {
     /// Calls that ended because their client had gone.
     pub cancelled: u64,
-    /// How long those had waited, on average.
-    pub cancelled_after_mean: Duration,
+    /// How long those had waited, on average; [`None`] if there were none.
+    pub cancelled_after_mean: Option<Duration>,
     /// How long 99 of 100 of them had waited at the most; [`None`] where only a remote server knows.
     pub cancelled_after_p99: Option<Duration>,
 }
@@ -107,6 +107,19 @@ pub enum End {
     },
     /// Not at all: the race was ended, or the way given up, before that.
     Unfinished,
+}
+
+impl End {
+    /// Whether this tells the same as another, whenever that was.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Failed { status, message, .. },
+                Self::Failed { status: other_status, message: other_message, .. },
+            ) => (status, message) == (other_status, other_message),
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
 }
 
 impl Row {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use longsync_timer::Timer;
 use tonic::Code;
 
-use crate::race::outcome::{End, Row};
+use crate::race::outcome::End;
 use crate::race::progress::WayProgress;
 use longsync_connect::status::code_name;
 
@@ -29,10 +29,10 @@ pub(super) async fn nothing_moves(progress: &WayProgress, longest: Duration, tim
     }
 }
 
-/// The calls that were waited for until then have failed at `done`.
-pub(super) fn give_up(rows: &mut [Row], done: Duration) {
-    for row in rows.iter_mut().filter(|row| row.end == End::Unfinished) {
-        row.end = End::Failed {
+/// What was waited for until then has failed at `done`.
+pub(super) fn give_up<'a>(ends: impl Iterator<Item = &'a mut End>, done: Duration) {
+    for end in ends.filter(|end| **end == End::Unfinished) {
+        *end = End::Failed {
             done,
             status: code_name(Code::DeadlineExceeded).to_owned(),
             message: format!(
@@ -74,11 +74,11 @@ mod tests {
     #[test]
     fn only_calls_without_an_end_are_given_up() {
         let answered = End::Answered { done: LONGEST, waited: None };
-        let mut rows = [Row::UNSENT, Row { sent: None, end: answered.clone() }];
-        give_up(&mut rows, QUIET);
+        let mut ends = [End::Unfinished, answered.clone()];
+        give_up(ends.iter_mut(), QUIET);
         assert!(
-            matches!(&rows[0].end, End::Failed { done, status, .. } if *done == QUIET && status == "DEADLINE_EXCEEDED")
+            matches!(&ends[0], End::Failed { done, status, .. } if *done == QUIET && status == "DEADLINE_EXCEEDED")
         );
-        assert_eq!(rows[1].end, answered);
+        assert_eq!(ends[1], answered);
     }
 }

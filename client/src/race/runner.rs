@@ -9,7 +9,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::race::calls::{Caller, Calls};
+use crate::race::calls::{Caller, Calls, Streamed};
 use crate::race::cost::CostMeter;
 use crate::race::outcome::{End, Row, WayRun};
 use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
@@ -18,6 +18,7 @@ use crate::race::projection::{fits, project};
 use crate::race::quiet::{give_up, nothing_moves};
 use crate::race::room::Needs;
 use crate::race::way::Way;
+use crate::race::words::named;
 use longsync_connect::answer::ANSWER_BYTES;
 use longsync_connect::rpc::Retried;
 use longsync_text::counted;
@@ -81,7 +82,8 @@ pub(super) async fn run(
     let stopped = calls.since_start();
     if calls.interrupt.is_cancelled() {
         if !interrupt.is_cancelled() {
-            give_up(&mut made.rows, stopped);
+            let rows = made.rows.iter_mut().map(|row| &mut row.end);
+            give_up(rows.chain(&mut made.untold), stopped);
         }
     } else if way == Way::Sequential {
         project(&mut made.rows, plan.delays, count);
@@ -97,8 +99,8 @@ pub(super) async fn run(
         connections: made.connections,
         streams: if way == Way::Exchange { count.div_ceil(MESSAGES_A_STREAM) } else { count },
         cost: cost.cost(),
-        rows: made.rows,
-        trouble: made.trouble,
+        rows: std::mem::take(&mut made.rows),
+        trouble: made.all_trouble(),
         retried,
         refusal,
         server: None,
@@ -120,12 +122,31 @@ struct Made {
     rows: Vec<Row>,
     connections: usize,
     trouble: Option<String>,
+    /// How streams ended of which no row tells.
+    untold: Vec<End>,
 }
 
 impl Made {
-    fn of(calls: &Calls, rows: Vec<Row>, trouble: Option<String>) -> Self {
-        Self { rows, connections: calls.caller.opened(), trouble }
+    /// What has to be said beyond the rows.
+    fn all_trouble(&self) -> Option<String> {
+        let all: Vec<_> = self.trouble.clone().into_iter().chain(untold(&self.untold)).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
+}
+
+/// What is said of streams that did not end well although all their messages had been answered.
+fn untold(ends: &[End]) -> Option<String> {
+    let streams = counted(ends.len(), "stream");
+    let whose = if ends.len() == 1 { "its" } else { "their" };
+    let although = format!("although all {whose} messages were answered");
+    Some(match ends.first()? {
+        End::Failed { status, message, .. } => {
+            let first = named(status, message);
+            format!("{streams} did not end well {although}; the first: {first}")
+        }
+        End::Cancelled { .. } => format!("{streams} had to be cancelled {although}"),
+        _ => format!("{streams} had not ended when the race was ended, {although}"),
+    })
 }
 
 /// Ends before the call that would not end in time.
@@ -137,34 +158,40 @@ async fn sequential(calls: &Calls, plan: &RacePlan) -> Made {
     {
         rows.push(calls.one(rows.len()).await);
     }
-    Made::of(calls, rows, None)
+    Made { rows, connections: calls.caller.opened(), trouble: None, untold: Vec::new() }
 }
 
 async fn tasks(calls: &Calls, count: usize) -> Made {
     let mut tasks = JoinSet::new();
     for index in 0..count {
         let calls = calls.clone();
-        tasks.spawn(async move { (index, vec![calls.one(index).await]) });
+        tasks.spawn(async move {
+            let rows = vec![calls.one(index).await];
+            (index, Streamed { rows, untold: None })
+        });
     }
-    let (rows, trouble) = joined(tasks, count).await;
-    Made::of(calls, rows, trouble)
+    let made = joined(tasks, count).await;
+    Made { connections: calls.caller.opened(), ..made }
 }
 
-/// The rows of tasks that make several calls each, from the given index on. One that panicked has
-/// none, and is told of.
-async fn joined(mut tasks: JoinSet<(usize, Vec<Row>)>, count: usize) -> (Vec<Row>, Option<String>) {
+/// What came of tasks that make several calls each, from the given index on. One that panicked has
+/// no rows, and is told of.
+async fn joined(mut tasks: JoinSet<(usize, Streamed)>, count: usize) -> Made {
     let mut rows = vec![Row::UNSENT; count];
-    let mut panics: Vec<JoinError> = Vec::new();
+    let (mut untold, mut panics) = (Vec::new(), Vec::<JoinError>::new());
     while let Some(ended) = tasks.join_next().await {
         match ended {
-            Ok((first, made)) => rows[first..first + made.len()].clone_from_slice(&made),
+            Ok((first, made)) => {
+                rows[first..first + made.rows.len()].clone_from_slice(&made.rows);
+                untold.extend(made.untold);
+            }
             Err(panic) => panics.push(panic),
         }
     }
     let trouble = panics.first().map(|first| {
         format!("{} ended without a result; the first: {first}", counted(panics.len(), "task"))
     });
-    (rows, trouble)
+    Made { rows, connections: 0, trouble, untold }
 }
 
 /// What a thread of the race came to.
@@ -205,7 +232,7 @@ async fn threads(calls: &Calls, plan: &RacePlan) -> Made {
     if plan.thread_connections == ThreadConnections::Shared {
         connections = calls.caller.opened();
     }
-    Made { rows, connections, trouble }
+    Made { rows, connections, trouble, untold: Vec::new() }
 }
 
 /// A thread that panicked drops its end of the channel, and has said on stderr why.
@@ -244,8 +271,8 @@ async fn exchange(calls: &Calls, count: usize) -> Made {
         let calls = calls.clone();
         streams.spawn(async move { (first, calls.one_stream(first, messages).await) });
     }
-    let (rows, trouble) = joined(streams, count).await;
-    Made::of(calls, rows, trouble)
+    let made = joined(streams, count).await;
+    Made { connections: calls.caller.opened(), ..made }
 }
 
 #[cfg(test)]
@@ -256,14 +283,25 @@ mod tests {
     async fn a_task_that_panics_is_told_of_and_the_others_have_their_rows() {
         let done = Row { sent: None, end: End::Cancelled { done: std::time::Duration::ZERO } };
         let mut tasks = JoinSet::new();
-        let row = done.clone();
-        tasks.spawn(async { (1, vec![row]) });
+        let rows = vec![done.clone()];
+        tasks.spawn(async { (1, Streamed { rows, untold: None }) });
         tasks.spawn(async { panic!("so it goes") });
-        let (rows, trouble) = joined(tasks, 3).await;
-        assert_eq!(rows, [Row::UNSENT, done, Row::UNSENT]);
-        let trouble = trouble.unwrap();
+        let made = joined(tasks, 3).await;
+        assert_eq!(made.rows, [Row::UNSENT, done, Row::UNSENT]);
+        let trouble = made.all_trouble().unwrap();
         assert!(trouble.starts_with("1 task ended without a result"), "{trouble}");
         assert!(trouble.contains("so it goes"), "{trouble}");
+    }
+
+    #[test]
+    fn streams_that_were_given_up_are_told_of() {
+        let mut ends = vec![End::Unfinished, End::Unfinished];
+        give_up(ends.iter_mut(), std::time::Duration::ZERO);
+        let said = untold(&ends).unwrap();
+        let words = "2 streams did not end well although all their messages were answered; \
+                     the first: DEADLINE_EXCEEDED: given up";
+        assert!(said.starts_with(words), "{said}");
+        assert_eq!(untold(&[]), None);
     }
 
     #[test]

@@ -10,7 +10,9 @@ use crate::race::delays::Delays;
 use crate::race::layout::{Line, Look, axis_end, legend, lines};
 use crate::race::outcome::{Race, WayRun};
 use crate::race::way::Way;
-use crate::race::words::{describe, headline, lesson, notes, server, times, wall, wrapped};
+use crate::race::words::{
+    describe, headline, lesson, printable_notes, server, times, wall, wrapped,
+};
 use longsync_text::said::printable;
 use longsync_text::{counted, grouped};
 
@@ -72,7 +74,7 @@ fn way(canvas: &mut Canvas, race: &Race, run: &WayRun) {
     for line in lines(race, run, canvas.end) {
         canvas.row(&line);
     }
-    for note in notes(race, run) {
+    for note in printable_notes(race, run) {
         for line in wrapped(&note, CHARACTERS - 6) {
             canvas.down(17);
             canvas.text(AXIS.0, 0, "detail", &line);

@@ -10,7 +10,9 @@ use crate::race::layout::{axis_end, legend, lines};
 use crate::race::outcome::{Race, WayRun};
 use crate::race::terminal::{self, Axis, FAINT, brush};
 use crate::race::way::Way;
-use crate::race::words::{describe, headline, lesson, notes, server, times, wall, wrapped};
+use crate::race::words::{
+    describe, headline, lesson, printable_notes, server, times, wall, wrapped,
+};
 use crate::table::table;
 use longsync_text::grouped;
 
@@ -37,7 +39,7 @@ pub fn to_text(race: &Race, columns: usize) -> String {
             };
         }
         text.push_str(&terminal::draw(&lines(race, run, end), axis, label_width));
-        for note in notes(race, run) {
+        for note in printable_notes(race, run) {
             for line in wrapped(&note, note_width) {
                 let _ = writeln!(text, "{:>label_width$} {line}", "");
             }

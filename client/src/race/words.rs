@@ -4,7 +4,7 @@ use longsync_text::duration::text;
 
 use crate::figures::rounded;
 use crate::race::delays::Delays;
-use crate::race::outcome::{End, Race, WayRun};
+use crate::race::outcome::{End, Race, ServerView, WayRun};
 use crate::race::plan::{Protocol, ThreadConnections};
 use crate::race::way::Way;
 use longsync_text::said::printable;
@@ -64,10 +64,14 @@ pub(super) fn describe(race: &Race, run: &WayRun) -> String {
     }
 }
 
-/// What has to be said of a way beyond its picture.
+/// What has to be said of a way beyond its picture, for people.
+pub(super) fn printable_notes(race: &Race, run: &WayRun) -> Vec<String> {
+    notes(race, run).iter().map(|note| printable(note).into_owned()).collect()
+}
+
+/// The same with what a server said as it said it.
 pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
-    let trouble = run.trouble.as_deref().map(|trouble| printable(trouble).into_owned());
-    let mut notes: Vec<_> = trouble.into_iter().collect();
+    let mut notes: Vec<_> = run.trouble.clone().into_iter().collect();
     if run.is_skipped() {
         return notes;
     }
@@ -77,8 +81,7 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     });
     if let Some((status, message)) = first {
         let failed = counted(run.failed(), "call");
-        let message = printable(message);
-        notes.push(format!("{failed} failed; the first: {status}: {message}"));
+        notes.push(format!("{failed} failed; the first: {}", named(status, message)));
     }
     notes.extend(retried(run));
     if run.projected() > 0 {
@@ -99,6 +102,11 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     }
     notes.extend(cancellation(race, run));
     notes
+}
+
+/// A status by its name, with what it said.
+pub(super) fn named(status: &str, message: &str) -> String {
+    if message.is_empty() { status.to_owned() } else { format!("{status}: {message}") }
 }
 
 /// What became of calls that the server refused unseen.
@@ -122,25 +130,35 @@ fn cancellation(race: &Race, run: &WayRun) -> Option<String> {
         );
     }
     let cancelled = counted(run.cancelled(), "call");
-    Some(match run.server {
-        None => format!("{cancelled} cancelled; the server does not say what it noticed"),
-        Some(view) => {
-            let what = if run.way == Way::Exchange {
-                let streams = if view.cancelled == 1 { "stream" } else { "streams" };
-                format!("{} {streams} end", grouped(view.cancelled))
-            } else {
-                format!("{} of them end", grouped(view.cancelled))
-            };
-            let p99 = view
-                .cancelled_after_p99
-                .map(|p99| format!(", p99 {}", rounded(p99)))
-                .unwrap_or_default();
-            format!(
-                "{cancelled} cancelled; the server noticed {what}, on average after {}{p99}",
-                rounded(view.cancelled_after_mean)
-            )
+    let noticed = match run.server {
+        None => {
+            return Some(format!("{cancelled} cancelled; the server does not say what it noticed"));
         }
-    })
+        Some(view) => noticed(run, view),
+    };
+    Some(format!("{cancelled} cancelled; the server noticed {noticed}"))
+}
+
+/// What the server noticed of a way's calls.
+fn noticed(run: &WayRun, view: ServerView) -> String {
+    let (noun, ours) = match run.way {
+        Way::Exchange => ("stream", run.streams),
+        _ => ("call", run.cancelled()),
+    };
+    let number = usize::try_from(view.cancelled).unwrap_or(usize::MAX);
+    let what = if number > ours {
+        format!("{} end, of other clients as well", counted(number, noun))
+    } else if noun == "stream" && number > 0 {
+        format!("{} end", counted(number, noun))
+    } else if number > 0 {
+        format!("{} of them end", grouped(view.cancelled))
+    } else {
+        "none of them end".to_owned()
+    };
+    let after = |mean| format!(", on average after {}", rounded(mean));
+    let p99 = |p99| format!(", p99 {}", rounded(p99));
+    let mean = view.cancelled_after_mean.map(after).unwrap_or_default();
+    format!("{what}{mean}{}", view.cancelled_after_p99.map(p99).unwrap_or_default())
 }
 
 /// How many times as fast.

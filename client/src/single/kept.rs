@@ -19,13 +19,14 @@ pub(super) struct Kept<'a, Show> {
     answers: &'a mut Vec<Answer>,
     more: &'a mut u64,
     show: Show,
+    is_showing: bool,
     most: usize,
     /// How many bytes of text may still be kept.
     text_left: u64,
     most_text: u64,
 }
 
-impl<'a, Show: FnMut(&Answer)> Kept<'a, Show> {
+impl<'a, Show: AsyncFnMut(&Answer)> Kept<'a, Show> {
     pub(super) fn new(
         plan: &SinglePlan,
         answers: &'a mut Vec<Answer>,
@@ -34,16 +35,24 @@ impl<'a, Show: FnMut(&Answer)> Kept<'a, Show> {
     ) -> Self {
         let asked = u64::from(plan.count.unwrap_or(1));
         let most_text = asked.saturating_mul(TEXT_AN_ANSWER).saturating_add(ANSWER_BYTES as u64);
-        Self { answers, more, show, most: plan.most_kept, text_left: most_text, most_text }
+        let (most, text_left) = (plan.most_kept, most_text);
+        Self { answers, more, show, is_showing: false, most, text_left, most_text }
+    }
+
+    /// Whether an answer was being shown when its call was ended.
+    pub(super) fn is_showing(&self) -> bool {
+        self.is_showing
     }
 
     /// Shows an answer and keeps it, without its payload.
     ///
     /// # Errors
     /// When the texts of all answers are too large to be kept.
-    pub(super) fn keep(&mut self, mut answer: Answer) -> Result<(), Status> {
+    pub(super) async fn keep(&mut self, mut answer: Answer) -> Result<(), Status> {
         answer.payload_bytes = answer.payload.len();
-        (self.show)(&answer);
+        self.is_showing = true;
+        (self.show)(&answer).await;
+        self.is_showing = false;
         if self.answers.len() >= self.most {
             *self.more += 1;
             return Ok(());

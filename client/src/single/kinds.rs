@@ -78,7 +78,7 @@ impl Calling<'_> {
     pub(super) async fn call(
         &self,
         credit: Credit,
-        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         match self.plan.kind {
             Kind::Unary => self.unary(credit, kept).await,
@@ -91,7 +91,7 @@ impl Calling<'_> {
     async fn unary(
         &self,
         credit: Credit,
-        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         let plan = self.plan;
         let body = || rpc::whole(&request!(plan, LongSyncRequest {}));
@@ -102,11 +102,12 @@ impl Calling<'_> {
     async fn stream(
         &self,
         credit: Credit,
-        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         let plan = self.plan;
         let body = || rpc::whole(&request!(plan, LongSyncStreamRequest { count: plan.count }));
-        let mut answers = self.begin(credit, "LongSyncStream", self.several(), body).await?;
+        let several = Expected::Several(self.asked());
+        let mut answers = self.begin(credit, "LongSyncStream", several, body).await?;
         let mut is_first = true;
         while let Some(answer) = answers.next::<LongSyncStreamResponse>().await? {
             kept.keep(Answer {
@@ -114,7 +115,8 @@ impl Calling<'_> {
                 service_time: self.since(self.stamps.sent()),
                 is_comparable: std::mem::take(&mut is_first),
                 ..answer.into()
-            })?;
+            })
+            .await?;
         }
         Ok(())
     }
@@ -122,7 +124,7 @@ impl Calling<'_> {
     async fn collect(
         &self,
         credit: Credit,
-        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         let body = || {
             let (plan, ids) = (self.plan.clone(), self.ids());
@@ -135,7 +137,7 @@ impl Calling<'_> {
     async fn exchange(
         &self,
         credit: Credit,
-        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         // When each request was taken by HTTP/2, which asks for one only when it has window to send it.
         let sent: Arc<Mutex<Vec<Instant>>> = Arc::default();
@@ -151,7 +153,8 @@ impl Calling<'_> {
                 request!(plan, LongSyncExchangeRequest { id: id })
             }))
         };
-        let mut answers = self.begin(credit, "LongSyncExchange", self.several(), body).await?;
+        let matched = Expected::Matched(self.asked());
+        let mut answers = self.begin(credit, "LongSyncExchange", matched, body).await?;
         let mut answered = HashSet::new();
         while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
             let sent = usize::try_from(answer.id).ok().and_then(|index| {
@@ -169,7 +172,8 @@ impl Calling<'_> {
                 failure: answer.failure.clone(),
                 service_time: self.since(sent),
                 ..answer.into()
-            })?;
+            })
+            .await?;
         }
         Ok(())
     }
@@ -178,11 +182,11 @@ impl Calling<'_> {
     async fn only<M: Message + Default + Into<Answer>>(
         &self,
         mut answers: Answers,
-        kept: &mut Kept<'_, impl FnMut(&Answer)>,
+        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         if let Some(answer) = answers.next::<M>().await? {
             let service_time = self.since(self.stamps.sent());
-            kept.keep(Answer { service_time, is_comparable: true, ..answer.into() })?;
+            kept.keep(Answer { service_time, is_comparable: true, ..answer.into() }).await?;
             let ended = answers.next::<M>().await;
             kept.done(self.until_done());
             ended?;
@@ -207,13 +211,13 @@ impl Calling<'_> {
         Rpc { connections, stamps, retried, limits }.begin(credit, request).await
     }
 
-    /// The answers of a stream, or to the requests of an exchange.
-    fn several(&self) -> Expected {
-        Expected::Several(self.plan.count.unwrap_or(1).into())
+    /// How many answers of a stream, or requests, there are to be.
+    fn asked(&self) -> u64 {
+        self.plan.count.unwrap_or(1).into()
     }
 
     fn ids(&self) -> std::ops::Range<u64> {
-        0..u64::from(self.plan.count.unwrap_or(1))
+        0..self.asked()
     }
 
     fn since(&self, sent: Option<Instant>) -> Duration {

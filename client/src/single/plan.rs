@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use longsync_connect::Target;
 use longsync_connect::answer::room_for;
-use longsync_connect::request::{Asked, NotARequest};
+use longsync_connect::request::{Asked, NotARequest, check_headers};
 use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
@@ -220,6 +220,7 @@ impl SinglePlanBuilder {
             response_bytes: plan.response_bytes,
         };
         asked.check()?;
+        check_headers(&plan.metadata)?;
         Ok(plan)
     }
 }
@@ -273,6 +274,10 @@ mod tests {
                 NotARequest::EchoAndResponseBytes,
             ),
             (plan(Kind::Unary).delay(Duration::MAX), NotARequest::Delay),
+            (
+                plan(Kind::Unary).metadata(headers("upgrade")),
+                NotARequest::OfConnection { name: "upgrade" },
+            ),
         ] {
             assert_eq!(refused(builder), NotACall::Request(why));
         }

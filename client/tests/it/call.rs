@@ -18,13 +18,14 @@ fn plan(server: &TestServer, kind: Kind) -> SinglePlanBuilder {
 }
 
 async fn made(plan: &SinglePlanBuilder) -> Single {
-    call(&plan.clone().build().unwrap(), &CancellationToken::new(), |_| {}).await.unwrap()
+    let plan = plan.clone().build().unwrap();
+    call(&plan, &CancellationToken::new(), async |_| {}).await.unwrap()
 }
 
 /// The payload of its answer, as it was seen when it came.
 async fn payload_of(plan: &SinglePlanBuilder) -> Bytes {
     let mut payload = Bytes::new();
-    let show = |answer: &Answer| payload = answer.payload.clone();
+    let show = async |answer: &Answer| payload = answer.payload.clone();
     let plan = plan.clone().build().unwrap();
     let single = call(&plan, &CancellationToken::new(), show).await.unwrap();
     assert_eq!(single.code(), Some(Code::Ok), "{:?}", single.status);
@@ -116,7 +117,8 @@ async fn an_interrupt_ends_the_call_and_keeps_its_answers() {
     let server = start(Limits::default());
     let interrupt = CancellationToken::new();
     let slow = plan(&server, Kind::Stream).delay(Duration::from_millis(100)).count(1_000);
-    let single = call(&slow.build().unwrap(), &interrupt, |_| interrupt.cancel()).await.unwrap();
+    let slow = slow.build().unwrap();
+    let single = call(&slow, &interrupt, async |_| interrupt.cancel()).await.unwrap();
     assert_eq!(single.code(), None);
     assert_eq!(single.answers.len(), 1);
     eventually(|| server.stats.snapshot().calls_in_flight() == 0).await;

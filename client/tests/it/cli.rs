@@ -211,6 +211,11 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["call", "--metadata", "nonsense"], "name:value"),
         (&["call", "--metadata", "content-type:text/plain"], "gRPC itself sets `content-type`"),
         (&["call", "--metadata", "TE:gzip"], "gRPC itself sets `te`"),
+        (&["call", "--metadata", "Connection:close"], "HTTP/2 cannot carry it"),
+        (&["call", "--metadata", "proxy-connection:x"], "HTTP/2 cannot carry it"),
+        (&["call", "--metadata", "keep-alive:x"], "HTTP/2 cannot carry it"),
+        (&["call", "--metadata", "transfer-encoding:chunked"], "HTTP/2 cannot carry it"),
+        (&["call", "--metadata", "upgrade:h2c"], "HTTP/2 cannot carry it"),
         (&["call", "--metadata", "grpc-timeout:1S", "--deadline", "1s"], "one of the two"),
         (&["call", "--count", "3"], "--count is for"),
         (&["call", "--delay", "1s", "--behavior", "1s"], "cannot be used with"),
@@ -372,6 +377,147 @@ async fn an_interrupted_race_prints_one_document_whatever_else_holds() {
     assert_eq!((&json["interrupted"], &json["ways"][0]["unfinished"]), (&true.into(), &8.into()));
 }
 
+/// Runs the client with this stdout, and interrupts it once `is_due`.
+#[cfg(target_os = "linux")]
+async fn interrupted(args: &[&str], stdout: Stdio, is_due: impl FnMut() -> bool) -> Output {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let mut command = command(args);
+    let client = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+    eventually(is_due).await;
+    kill_process(Pid::from_child(&client), Signal::INT).unwrap();
+    let ended = tokio::task::spawn_blocking(move || client.wait_with_output().unwrap());
+    tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+fn full() -> Stdio {
+    std::fs::File::options().write(true).open("/dev/full").unwrap().into()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn interrupted_is_130_also_when_nothing_can_be_written() {
+    let server = start(Limits::default());
+    let url = server.target.to_string();
+    let race = ["race", "--url", &url, "--delay", "60s", "--ways", "tasks", "--calls", "1"];
+    let call = ["call", "--url", &url, "--delay", "60s"];
+    let json = ["--json"];
+    for (args, is_full, words) in [
+        ([&race[..], &["--svg", "/dev/full"]].concat(), false, "cannot write /dev/full"),
+        ([&race[..], &["--svg", "/dev/full", "--json"]].concat(), false, "cannot write /dev/full"),
+        ([&race[..], &json].concat(), true, "cannot write to stdout"),
+        (call.to_vec(), true, "cannot write to stdout"),
+        ([&call[..], &json].concat(), true, "cannot write to stdout"),
+    ] {
+        let in_flight = || server.stats.snapshot().calls_in_flight();
+        eventually(|| in_flight() == 0).await;
+        let stdout = if is_full { full() } else { Stdio::piped() };
+        let output = interrupted(&args, stdout, || in_flight() == 1).await;
+        assert_eq!(output.status.code(), Some(130), "{args:?}: {}", stderr(&output));
+        let said = stderr(&output);
+        assert!(said.contains(words) && said.contains("No space left"), "{args:?}: {said}");
+        if !is_full && args.contains(&"--json") {
+            assert_eq!(document(&output)["interrupted"], true);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_cannot_be_written_fails_a_race_and_names_the_file() {
+    let args = ["race", "--calls", "1", "--delay", "1ms", "--ways", "tasks", "--json", "--svg"];
+    let output = client(&[&args[..], &["/dev/full"]].concat()).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot write /dev/full: No space left"), "{output:?}");
+    assert_eq!(document(&output)["ways"][0]["answered"], 1);
+    // A pipe has no length that could be set.
+    let output = client(&[&args[..], &["/dev/stderr"]].concat()).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("<svg "), "{}", stderr(&output));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn with_few_files_there_is_a_document_and_no_panic() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{free}");
+    for files in 4..=10 {
+        for (name, code) in [("call", 78), ("race", 1)] {
+            let mut command = Command::new("sh");
+            let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+            let client = env!("CARGO_BIN_EXE_longsync-client");
+            command.args(["-c", &script, client, name, "--json", "--url", &url]);
+            let ended = tokio::task::spawn_blocking(move || command.output().unwrap());
+            let output = ended.await.unwrap();
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(code), "{name}, {files} files: {said}");
+            assert_eq!(said.lines().count(), 1, "{name}, {files} files: {said}");
+            assert!(document(&output)["schema"].is_string());
+        }
+    }
+}
+
+/// A client that reads the answers of an endless stream while nobody reads its stdout.
+#[cfg(target_os = "linux")]
+async fn unread(server: &TestServer, more: &[&str]) -> std::process::Child {
+    let url = server.target.to_string();
+    let stream = ["call", "--url", &url, "--kind", "stream", "--count", "100000"];
+    let mut command = command(&[&stream[..], &["--delay", "0s"], more].concat());
+    let client = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let stdout = client.stdout.as_ref().unwrap();
+    // The pipe is full when it does not grow for a while.
+    let (mut before, mut since) = (0, std::time::Instant::now());
+    eventually(|| {
+        let now = rustix::io::ioctl_fionread(stdout).unwrap();
+        if now == 0 || std::mem::replace(&mut before, now) != now {
+            since = std::time::Instant::now();
+        }
+        since.elapsed() > Duration::from_millis(300)
+    })
+    .await;
+    client
+}
+
+#[cfg(target_os = "linux")]
+async fn ended(client: &mut std::process::Child) -> std::process::ExitStatus {
+    let mut status = None;
+    eventually(|| {
+        status = client.try_wait().unwrap();
+        status.is_some()
+    })
+    .await;
+    status.unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_deadline_ends_a_call_whose_answers_nobody_reads() {
+    use std::io::Read as _;
+
+    let server = start(Limits::default());
+    let mut client = unread(&server, &["--deadline", "2s"]).await;
+    eventually(|| server.stats.snapshot().calls_in_flight() == 0).await;
+    assert_eq!(ended(&mut client).await.code(), Some(64 + 4));
+    let mut said = String::new();
+    client.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("nobody reads what is printed"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn two_interrupts_end_a_call_whose_answers_nobody_reads() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let server = start(Limits::default());
+    let mut client = unread(&server, &[]).await;
+    assert_eq!(server.stats.snapshot().calls_in_flight(), 1, "the server is held up, not refused");
+    kill_process(Pid::from_child(&client), Signal::INT).unwrap();
+    eventually(|| server.stats.snapshot().calls_in_flight() == 0).await;
+    kill_process(Pid::from_child(&client), Signal::INT).unwrap();
+    assert_eq!(ended(&mut client).await.code(), Some(130));
+}
+
 #[tokio::test]
 async fn what_a_server_says_reaches_no_pipe_raw() {
     let peer = Peer::answering(|stream| {
@@ -429,6 +575,19 @@ async fn a_body_of_http_has_an_end() {
         assert!(text.contains("RESOURCE_EXHAUSTED"), "{text}");
         assert!(text.contains(&format!("more than {most} bytes")), "{text}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn bodies_of_http_are_counted_and_not_kept() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 4194304\r\n\r\n";
+    let url = http1_server(head, &[b'x'; 16_384], 255).await;
+    let args = ["race", "--http", "--url", &url, "--calls", "60", "--ways", "tasks", "--json"];
+    let race = document(&client(&args).await);
+    let way = &race["ways"][0];
+    assert_eq!(way["failed"], 60, "they end too early");
+    let added = way["memory_added_bytes"].as_u64().unwrap();
+    assert!(added < 60 * 1024 * 1024, "{added} bytes for 60 bodies of 4 MiB");
 }
 
 #[tokio::test]

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use longsync::v1::LongSyncExchangeResponse;
+use longsync::v1::long_sync_service_client::LongSyncServiceClient;
 use longsync_client::race::{self, Race, RacePlanBuilder, Way};
 use longsync_client::single::{
     Kind, Single, SinglePlan, SinglePlanBuilder, call, to_json, to_text,
 };
-use longsync_connect::{Code, ConnectError, Connections};
+use longsync_connect::answer::{Expected, Limits};
+use longsync_connect::rpc::{self, Retried, Rpc};
+use longsync_connect::{Code, ConnectError, Connections, Stamps};
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
+use tonic::metadata::MetadataMap;
 
 use crate::harness::{loaded, race_plan};
 use crate::peer::{DATA, Peer, answer, done, frame, goaway, head, message, reset};
@@ -61,7 +65,7 @@ async fn raced(plan: &RacePlanBuilder) -> Race {
 }
 
 async fn called(plan: &SinglePlanBuilder) -> Result<Single, ConnectError> {
-    call(&plan.clone().build().unwrap(), &CancellationToken::new(), |_| {}).await
+    call(&plan.clone().build().unwrap(), &CancellationToken::new(), async |_| {}).await
 }
 
 #[tokio::test]
@@ -133,6 +137,94 @@ async fn a_call_is_made_again_once_and_says_so() {
         let json: serde_json::Value = serde_json::from_str(&to_json(&single).unwrap()).unwrap();
         assert_eq!(json["refused"], "RST_STREAM REFUSED_STREAM");
     }
+}
+
+/// A server that refuses the first call unseen and is not there any more.
+async fn refusing_and_gone() -> Peer {
+    Peer::once(|mut wire| async move {
+        wire.settings(&[]).await?;
+        wire.request().await?;
+        wire.send(&goaway(0, 0, b"bye")).await?;
+        wire.hold().await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_call_that_could_not_be_sent_again_does_not_say_that_it_was() {
+    let words = [
+        "did not look at the call: GOAWAY NO_ERROR, `bye`",
+        "no other connection could be had: cannot reach",
+        "connection refused",
+    ];
+    for kind in [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange] {
+        let peer = refusing_and_gone().await;
+        let single = called(&SinglePlan::builder(kind, peer.target.clone())).await.unwrap();
+        let status = single.status.as_ref().unwrap();
+        assert_eq!((status.code(), &single.refusal), (Code::Unavailable, &None));
+        assert!(words.iter().all(|words| status.message().contains(words)), "{status}");
+        assert!(!to_text(&single).contains("sent again"));
+    }
+    for way in [Way::Sequential, Way::Threads, Way::Tasks, Way::Exchange] {
+        let peer = refusing_and_gone().await;
+        let race = raced(&race_plan(Some(&peer.target), 1, &[way])).await;
+        let run = &race.runs[0];
+        assert_eq!((run.failed(), run.retried, &run.refusal), (1, 0, &None), "{way}");
+        let json = race::to_json(&race).unwrap();
+        assert!(words.iter().all(|words| json.contains(words)), "{json}");
+        assert!(!json.contains("sent again"), "{json}");
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_that_was_over_before_a_call_was_sent_again_names_its_refusal() {
+    let peer = Peer::start(|mut wire, number| async move {
+        if number == 0 {
+            wire.settings(&[]).await?;
+            let Some(stream) = wire.request().await? else { return Ok(()) };
+            wire.send(&reset(stream, REFUSED_STREAM)).await?;
+        }
+        wire.hold().await
+    })
+    .await;
+    let deadline = Duration::from_millis(100);
+    let plan = SinglePlan::builder(Kind::Unary, peer.target.clone()).deadline(deadline);
+    let single = called(&plan).await.unwrap();
+    let status = single.status.unwrap();
+    assert_eq!((status.code(), single.refusal), (Code::DeadlineExceeded, None));
+    assert!(status.message().contains("(RST_STREAM REFUSED_STREAM)"), "{status}");
+}
+
+#[tokio::test]
+async fn a_request_that_http2_has_no_form_for_is_not_tried_elsewhere() {
+    let peer = Peer::answering(|stream| answer(stream, &done())).await;
+    let connections = Connections::new(peer.target.clone(), Timer::new(Clock::Monotonic));
+    let origin = || connections.target().origin();
+    // Those before and after it on the connection go on.
+    for header in [None, Some("connection"), Some("upgrade"), Some("keep-alive"), None] {
+        let mut request = tonic::Request::new(longsync::v1::LongSyncRequest::default());
+        let mut metadata = MetadataMap::new();
+        if let Some(name) = header {
+            metadata.insert(name, "close".parse().unwrap());
+        }
+        *request.metadata_mut() = metadata.clone();
+        let credit = connections.credit().await.unwrap();
+        let answered =
+            LongSyncServiceClient::with_origin(credit, origin()).long_sync(request).await;
+        assert_eq!(answered.is_ok(), header.is_none(), "{answered:?}");
+
+        let (stamps, retried) = (Stamps::default(), Retried::default());
+        let limits = Limits { message_bytes: 1_000, expected: Expected::One, page_bytes: 0 };
+        let rpc = Rpc { connections: &connections, stamps: &stamps, retried: &retried, limits };
+        let request = || {
+            let head = rpc::head(origin(), rpc::path("LongSync"), &metadata, None);
+            (head, rpc::whole(&longsync::v1::LongSyncRequest::default()))
+        };
+        let begun = rpc.begin(connections.credit().await.unwrap(), request).await;
+        let code = begun.err().map(|status| status.code());
+        assert_eq!(code, header.map(|_| Code::Internal));
+    }
+    assert_eq!(connections.opened(), 1);
 }
 
 #[tokio::test]
@@ -297,18 +389,32 @@ async fn a_server_that_never_allows_calls_is_waited_for_until_the_deadline() {
 async fn without_a_deadline_it_is_waited_for_ten_seconds() {
     let peer = holding_back(None).await;
     let connections = Connections::new(peer.target.clone(), Timer::new(Clock::Tokio));
-    // The connection is made by the real clock, and waits by the other.
+    let why = not_connected(&connections, || connections.opened() == 1).await;
+    assert!(why.contains("it allows no calls") && why.contains("within 10 s"), "{why}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_waited_for_ten_seconds() {
+    let peer = Peer::start(|mut wire, _| async move { wire.hold().await }).await;
+    let connections = Connections::new(peer.target.clone(), Timer::new(Clock::Tokio));
+    let why = not_connected(&connections, || peer.accepted() == 1).await;
+    let words = "timed out: nothing that an HTTP server would say came within 10 s";
+    assert!(why.ends_with(words), "{why}");
+}
+
+/// Why there is no connection after ten seconds, which go by at once when `has_begun`: the connection
+/// is made by the real clock, and waits by the other.
+async fn not_connected(connections: &Connections, has_begun: impl FnMut() -> bool) -> String {
     let before = tokio::time::Instant::now();
-    let waiting = connections.credit();
     let pausing = async {
-        crate::harness::eventually(|| connections.opened() == 1).await;
+        crate::harness::eventually(has_begun).await;
         tokio::time::pause();
         std::future::pending::<()>().await;
     };
     let why = tokio::select! {
-        credit = waiting => credit.unwrap_err().to_string(),
+        credit = connections.credit() => credit.unwrap_err().to_string(),
         () = pausing => unreachable!("it waits"),
     };
     assert!(before.elapsed() >= Duration::from_secs(10));
-    assert!(why.contains("it allows no calls") && why.contains("within 10 s"), "{why}");
+    why
 }

@@ -26,7 +26,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 async fn called(plan: &SinglePlanBuilder) -> Single {
     let (plan, interrupt) = (plan.clone().build().unwrap(), CancellationToken::new());
-    let calling = call(&plan, &interrupt, |_| {});
+    let calling = call(&plan, &interrupt, async |_| {});
     tokio::time::timeout(SOON, calling).await.expect("the call ends").unwrap()
 }
 
@@ -198,11 +198,27 @@ async fn an_error_of_a_proxy_is_told_as_what_it_is() {
     }
     let grpc_status_first =
         with(|stream| headers(stream, END_STREAM, &[(":status", b"503"), ("grpc-status", b"8")]));
+    let not_believed =
+        with(|stream| headers(stream, END_STREAM, &[(":status", b"503"), ("grpc-status", b"0")]));
     let without_type = with(|stream| headers(stream, END_STREAM, &[(":status", b"200")]));
     each_is_said(vec![
         (with(|stream| page(stream, "200", "text/html", b"<html>")), Code::Unknown, "`text/html`"),
         (with(|stream| page(stream, "502", "a/b", b"\x1b]0;x\x07")), Code::Unavailable, "502"),
         (grpc_status_first, Code::ResourceExhausted, ""),
+        (
+            not_believed,
+            Code::Unavailable,
+            "HTTP 503 Service Unavailable although its grpc-status is 0",
+        ),
+        (
+            with(|stream| {
+                let head: [(&str, &[u8]); 2] =
+                    [(":status", b"502"), ("content-type", b"application/grpc")];
+                [headers(stream, 0, &head), ok(stream)].concat()
+            }),
+            Code::Unavailable,
+            "HTTP 502 Bad Gateway although its grpc-status is 0",
+        ),
         (without_type, Code::Unknown, "no content-type"),
     ])
     .await;
@@ -334,8 +350,15 @@ async fn oversized_headers_are_a_sentence() {
             headers(stream, END_STREAM, &fields)
         })
     };
+    let many = with(|stream| {
+        let names: Vec<_> = (0..40_000).map(|index| format!("x{index}")).collect();
+        let mut fields: Vec<(&str, &[u8])> = vec![(":status", b"200")];
+        fields.extend(names.iter().map(|name| (&**name, &b""[..])));
+        headers(stream, END_STREAM, &fields)
+    });
     each_is_said(vec![
         (large(60), Code::Unknown, ""),
+        (many, Code::Internal, "its headers were too many or too large"),
         (large(2_000), Code::ResourceExhausted, "at most 262,144 are read"),
     ])
     .await;
@@ -415,10 +438,7 @@ async fn an_exchange_is_answered_for_what_was_sent_and_once() {
     for (ids, words) in
         [(vec![7], "message 7, which was not sent"), (vec![0, 0], "message 0 twice")]
     {
-        let data: Vec<u8> = ids
-            .into_iter()
-            .flat_map(|id| message(&LongSyncExchangeResponse { id, ..Default::default() }))
-            .collect();
+        let data = answers_to(&ids);
         let peer = Peer::answering(move |stream| answer(stream, &data)).await;
         let two = plan(&peer.target, Kind::Exchange).count(2);
         let status = called(&two).await.status.unwrap();
@@ -430,6 +450,82 @@ async fn an_exchange_is_answered_for_what_was_sent_and_once() {
         };
         assert!(status == "INTERNAL" && message.contains(words), "{message}");
     }
+}
+
+/// An answer to each of these messages of an exchange.
+fn answers_to(ids: &[u64]) -> Vec<u8> {
+    let answer = |id: &u64| message(&LongSyncExchangeResponse { id: *id, ..Default::default() });
+    ids.iter().flat_map(answer).collect()
+}
+
+/// The notes of the only way of a race, as its document has them.
+fn notes_of(race: &Race) -> String {
+    let json: serde_json::Value = serde_json::from_str(&race::to_json(race).unwrap()).unwrap();
+    json["ways"][0]["notes"].to_string()
+}
+
+#[tokio::test]
+async fn how_an_exchange_ended_is_told_also_if_all_its_messages_were_answered() {
+    let internal = |stream| headers(stream, END_STREAM, &[("grpc-status", b"13")]);
+    // Of the two messages, how many keep their answers; and what is said.
+    for (ids, trailers, answered, words) in [
+        (vec![0, 1], ok as fn(u32) -> Vec<u8>, 2, "[]"),
+        (
+            vec![0, 1, 0],
+            ok,
+            1,
+            "1 call failed; the first: INTERNAL: the server answered message 0 twice",
+        ),
+        (vec![0, 1, 2], ok, 2, "INTERNAL: the server answered message 2, which was not sent"),
+        (
+            vec![0, 1],
+            internal,
+            2,
+            "1 stream did not end well although all its messages were answered; the first: INTERNAL\"",
+        ),
+        (
+            vec![0, 0],
+            ok,
+            0,
+            "2 calls failed; the first: INTERNAL: the server answered message 0 twice",
+        ),
+    ] {
+        let data = answers_to(&ids);
+        let peer = Peer::answering(move |stream| {
+            [head(stream), frame(DATA, 0, stream, &data), trailers(stream)].concat()
+        })
+        .await;
+        let race = raced(&race_plan(Some(&peer.target), 2, &[Way::Exchange])).await;
+        assert_eq!(race.runs[0].answered(), answered, "{ids:?}: {:?}", race.runs[0].rows);
+        let notes = notes_of(&race);
+        assert!(notes.contains(words), "{ids:?}: {notes}");
+        let two = plan(&peer.target, Kind::Exchange).count(2);
+        let is_fine = words == "[]";
+        assert_eq!(called(&two).await.code() == Some(Code::Ok), is_fine, "{ids:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_that_does_not_end_is_told_of() {
+    let data = answers_to(&[0, 1]);
+    let peer =
+        Peer::answering(move |stream| [head(stream), frame(DATA, 0, stream, &data)].concat());
+    let peer = peer.await;
+    let plan = race_plan(Some(&peer.target), 2, &[Way::Exchange]);
+    let plan = plan.cancel_after(Duration::from_millis(100));
+    let notes = notes_of(&raced(&plan).await);
+    assert!(notes.contains("1 stream had to be cancelled although all its messages"), "{notes}");
+
+    let (interrupt, progress) = (CancellationToken::new(), race::Progress::default());
+    let plan = race_plan(Some(&peer.target), 2, &[Way::Exchange]).build().unwrap();
+    let interrupting = async {
+        let both = [race::Reading { done: 2, in_flight: 0 }];
+        crate::harness::eventually(|| progress.read() == both).await;
+        interrupt.cancel();
+    };
+    let (race, ()) = tokio::join!(race::run(&plan, &interrupt, &progress), interrupting);
+    let notes = notes_of(&race.unwrap());
+    assert!(notes.contains("1 stream had not ended when the race was ended"), "{notes}");
 }
 
 #[tokio::test]
@@ -494,7 +590,7 @@ async fn nothing_that_a_server_says_acts() {
     .await;
     let two = plan(&peer.target, Kind::Exchange).count(2);
     let mut lines = Vec::new();
-    let show = |answer: &Answered| lines.push(answer_line(answer));
+    let show = async |answer: &Answered| lines.push(answer_line(answer));
     let single = call(&two.build().unwrap(), &CancellationToken::new(), show).await.unwrap();
     assert_eq!(single.status.as_ref().unwrap().message(), ACTS);
     assert!(
@@ -513,6 +609,11 @@ async fn nothing_that_a_server_says_acts() {
     assert_eq!(read["answers"][0]["timing"]["behavior"], ACTS);
 
     let race = raced(&race_plan(Some(&peer.target), 3, &[Way::Exchange])).await;
+    let read: serde_json::Value = serde_json::from_str(&race::to_json(&race).unwrap()).unwrap();
+    for index in [1, 2] {
+        assert_eq!(read["ways"][0]["calls"][index]["message"], ACTS);
+    }
+    assert!(read["ways"][0]["notes"][0].as_str().unwrap().ends_with(ACTS), "{read}");
     for text in [race::to_text(&race, 80), race::to_svg(&race), race::to_json(&race).unwrap()] {
         let text = without_our_colours(&text);
         assert!(!acts(&text), "{text:?}");
@@ -565,7 +666,7 @@ async fn what_listens_there_is_named_by_its_first_words() {
     ] {
         let peer = Peer::start(move |mut wire, _| async move { wire.send(says).await }).await;
         let plan = plan(&peer.target, Kind::Unary).build().unwrap();
-        let why = call(&plan, &CancellationToken::new(), |_| {}).await;
+        let why = call(&plan, &CancellationToken::new(), async |_| {}).await;
         let why = why.unwrap_err().to_string();
         assert!(why.contains("does not speak the protocol") && why.contains(words), "{why}");
         assert!(!why.contains(char::is_control), "{why:?}");
@@ -580,7 +681,7 @@ async fn settings_that_cannot_be_are_a_broken_rule_of_http2() {
     })
     .await;
     let plan = plan(&peer.target, Kind::Unary).build().unwrap();
-    let why = call(&plan, &CancellationToken::new(), |_| {}).await;
+    let why = call(&plan, &CancellationToken::new(), async |_| {}).await;
     let why = why.unwrap_err().to_string();
     assert!(why.contains("the server broke the rules of HTTP/2"), "{why}");
 }
@@ -645,7 +746,7 @@ async fn any_frames_at_all_end_in_a_status() {
         let deadline = Duration::from_millis(20);
         let plan = plan(&peer.target, kind).deadline(deadline).build().unwrap();
         let interrupt = CancellationToken::new();
-        let ended = call(&plan, &interrupt, |_| {});
+        let ended = call(&plan, &interrupt, async |_| {});
         // That there is no connection any more is an end as well.
         if let Ok(single) = tokio::time::timeout(SOON, ended).await.expect("it ends") {
             assert!(single.code().is_some());

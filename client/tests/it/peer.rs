@@ -55,6 +55,24 @@ impl Peer {
         Self { target, accepted, _serving: AbortOnDropHandle::new(serving) }
     }
 
+    /// Has `serve` speak on the first connection, and from then on nobody listens.
+    pub(crate) async fn once<Served>(serve: impl FnOnce(Wire) -> Served + Send + 'static) -> Self
+    where
+        Served: Future<Output = io::Result<()>> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let accepted = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&accepted);
+        let serving = tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            drop(listener);
+            count.fetch_add(1, Ordering::Relaxed);
+            let _ = serve(Wire { socket, read: Vec::new(), has_begun: false }).await;
+        });
+        Self { target, accepted, _serving: AbortOnDropHandle::new(serving) }
+    }
+
     /// One that answers each request, once all of it has come, with the bytes that are made for its
     /// stream, and holds the connection.
     pub(crate) async fn answering(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> Self {

@@ -82,7 +82,7 @@ fn projected() -> Race {
 fn with_cancellation() -> Race {
     let view = |count, p99| ServerView {
         cancelled: count,
-        cancelled_after_mean: millis(51),
+        cancelled_after_mean: Some(millis(51)).filter(|_| count > 0),
         cancelled_after_p99: p99,
     };
     let mut race = race(vec![
@@ -129,6 +129,31 @@ fn races_as_text() {
     insta::assert_snapshot!("text_projected", plain(&projected(), 80));
     insta::assert_snapshot!("text_cancelled", plain(&with_cancellation(), 80));
     insta::assert_snapshot!("text_troubled", plain(&troubled(), 80));
+}
+
+#[test]
+fn what_a_server_noticed_is_said_as_far_as_it_can_be() {
+    let said = |view: Option<ServerView>| {
+        let mut race = with_cancellation();
+        race.runs[1].server = view;
+        plain(&race, 200)
+    };
+    let view = |cancelled, mean: Option<u64>| {
+        let cancelled_after_mean = mean.map(millis);
+        Some(ServerView { cancelled, cancelled_after_mean, cancelled_after_p99: None })
+    };
+    for (view, words) in [
+        (None, "2 calls cancelled; the server does not say what it noticed\n"),
+        (view(0, None), "2 calls cancelled; the server noticed none of them end\n"),
+        (view(1, Some(51)), "the server noticed 1 of them end, on average after 51ms\n"),
+        (
+            view(5, Some(51)),
+            "noticed 5 calls end, of other clients as well, on average after 51ms\n",
+        ),
+    ] {
+        let text = said(view);
+        assert!(text.contains(words), "{text}");
+    }
 }
 
 #[test]

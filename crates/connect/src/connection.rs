@@ -84,12 +84,7 @@ impl Connection {
 
     /// Why it carries no more calls, as far as HTTP/2 knows.
     pub(crate) fn lost(&self) -> Option<h2::Error> {
-        let mut cx = Context::from_waker(Waker::noop());
-        // A sender that has sent nothing waits for nothing.
-        match self.sender.clone().poll_ready(&mut cx) {
-            Poll::Ready(Err(error)) => Some(error),
-            Poll::Ready(Ok(())) | Poll::Pending => None,
-        }
+        lost(&self.sender)
     }
 
     /// Waits until the peer allows any calls, or the connection has ended.
@@ -103,6 +98,16 @@ impl Connection {
             }
             changed.await;
         }
+    }
+}
+
+/// Why a connection carries no more calls, as far as HTTP/2 knows.
+pub(crate) fn lost(sender: &SendRequest<Bytes>) -> Option<h2::Error> {
+    let mut cx = Context::from_waker(Waker::noop());
+    // A sender that has sent nothing waits for nothing.
+    match sender.clone().poll_ready(&mut cx) {
+        Poll::Ready(Err(error)) => Some(error),
+        Poll::Ready(Ok(())) | Poll::Pending => None,
     }
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use longsync_timer::Timer;
 use tokio::sync::Mutex;
 
-use crate::connect_error::{ConnectError, ConnectErrorKind};
+use crate::connect_error::ConnectError;
 use crate::connection::Connection;
 use crate::credit::Credit;
-use crate::dial::{PATIENCE, allows_no_calls, dial, gone_before_any_call};
+use crate::dial::{Early, PATIENCE, allows_no_calls, dial, gone_before_any_call};
 use crate::target::Target;
 use crate::transport::Tcp;
 
@@ -149,18 +149,9 @@ impl Connections {
                 return Ok((connection, credit));
             }
             if connection.is_closed() {
-                return Err(self.goodbye(&connection));
+                return Err(gone_before_any_call(&self.target, connection.lost()));
             }
             self.until_calls_are_allowed(&connection).await?;
-        }
-    }
-
-    /// Why a connection ended before any call.
-    fn goodbye(&self, connection: &Connection) -> Early {
-        let why = gone_before_any_call(&self.target, connection.lost());
-        match why.kind() {
-            ConnectErrorKind::Closed => Early::Goodbye(why),
-            _ => Early::Other(why),
         }
     }
 
@@ -178,20 +169,5 @@ impl Connections {
         };
         self.is_held_back.store(false, Ordering::Relaxed);
         allowed
-    }
-}
-
-/// Why a new connection carries no call.
-enum Early {
-    /// The server has let go of it before it carried any.
-    Goodbye(ConnectError),
-    Other(ConnectError),
-}
-
-impl Early {
-    fn error(self) -> ConnectError {
-        match self {
-            Self::Goodbye(error) | Self::Other(error) => error,
-        }
     }
 }

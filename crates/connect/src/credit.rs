@@ -60,15 +60,17 @@ impl Credit {
         &self.connection
     }
 
-    /// Sends the request, stamped as `stamps` has it, and waits for the head of its answer.
+    /// Sends the request, stamped as `stamps` has it, and waits for the head of its answer. `on_sent`
+    /// sees that HTTP/2 has taken the request.
     pub(crate) async fn send(
         mut self,
         head: Request<()>,
         body: Outgoing,
         stamps: &Stamps,
+        on_sent: impl FnOnce(),
     ) -> Result<(Response<RecvStream>, Hold), NoAnswer> {
         match self.place.take() {
-            Some(place) => self.connection.send(head, body, place, stamps).await,
+            Some(place) => self.connection.send(head, body, place, stamps, on_sent).await,
             None => Err(NoAnswer::Failed(used())),
         }
     }
@@ -94,7 +96,7 @@ impl GrpcService<Body> for Credit {
             let place = place.ok_or_else(used)?;
             let (head, body) = request.into_parts();
             let (head, body) = (Request::from_parts(head, ()), Outgoing::Open(body));
-            let answered = connection.send(head, body, place, &stamps).await;
+            let answered = connection.send(head, body, place, &stamps, || {}).await;
             let answered = match answered {
                 Ok((response, hold)) => for_tonic(response, hold, connection.timer()).await,
                 Err(why) => Err(why.into()),
@@ -140,14 +142,23 @@ impl Connection {
         body: Outgoing,
         place: Place,
         stamps: &Stamps,
+        on_sent: impl FnOnce(),
     ) -> Result<(Response<RecvStream>, Hold), NoAnswer> {
         let start = Start::of(body).await.map_err(NoAnswer::Failed)?;
         let mut sender = self.sender();
         poll_fn(|cx| sender.poll_ready(cx)).await.map_err(|error| self.not_sent(error))?;
-        stamps.set_sent(self.timer().now());
+        let now = self.timer().now();
         let is_all = matches!(start, Start::Whole(None));
-        let sent = sender.send_request(head, is_all).map_err(|error| self.not_sent(error))?;
+        let sent = sender.send_request(head, is_all).map_err(|error| match self.lost() {
+            Some(_) => self.not_sent(error),
+            // No other connection would take it either.
+            None => NoAnswer::Failed(Status::internal(format!(
+                "HTTP/2 has no form for this request: {error}"
+            ))),
+        })?;
         let (response, mut stream) = sent;
+        stamps.set_sent(now);
+        on_sent();
         // If it fails the stream has ended, and the answer's side says why.
         let mut deliver = |data: Option<Bytes>, is_end| {
             if let Some(data) = data {

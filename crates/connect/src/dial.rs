@@ -9,6 +9,7 @@ use longsync_timer::Timer;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connect_error::{ConnectError, ConnectErrorKind};
+use crate::connection::lost;
 use crate::first_words::NotBegun;
 use crate::http2::Http2;
 use crate::status::{refusal, sentence};
@@ -46,7 +47,8 @@ pub async fn dial<T: Transport, Begun>(
 }
 
 /// Opens a connection by `transport`, begins HTTP/2 on it, and waits until its peer allows calls: at most
-/// [`CONNECT_TIMEOUT`] and as long again. `wrap` is given the stream, and returns what HTTP/2 reads and
+/// [`CONNECT_TIMEOUT`] and as long again. If the peer lets go of it before that, one more is tried: a
+/// server that goes away may do so to connections that were on their way to it. `wrap` is given the stream, and returns what HTTP/2 reads and
 /// writes; `before_poll` is called before each poll of the connection.
 ///
 /// Returns what sends requests, and the connection, which has to be polled on.
@@ -60,26 +62,51 @@ pub async fn dial_http2<T, IO>(
     transport: &T,
     target: &Target,
     timer: &Timer,
-    wrap: impl FnOnce(T::Io) -> IO,
+    mut wrap: impl FnMut(T::Io) -> IO,
     mut before_poll: impl FnMut(),
 ) -> Result<(SendRequest<Bytes>, Http2<IO>), ConnectError>
 where
     T: Transport,
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let begin = async |io| Http2::begin(wrap(io), &mut before_poll).await;
-    let (sender, mut connection) = dial(transport, target, timer, begin).await?;
-    tokio::select! {
-        allowed = connection.until_calls_are_allowed(&mut before_poll) => match allowed {
-            Ok(()) => Ok((sender, connection)),
-            Err(lost) => Err(gone_before_any_call(target, lost)),
-        },
-        _ = timer.sleep(PATIENCE) => Err(allows_no_calls(target)),
+    let mut once = async || {
+        let begin = async |io| Http2::begin(wrap(io), &mut before_poll).await;
+        let dialled = dial(transport, target, timer, begin).await;
+        let (sender, mut connection) = dialled.map_err(Early::Other)?;
+        tokio::select! {
+            allowed = connection.until_calls_are_allowed(&mut before_poll) => match allowed {
+                Ok(()) => Ok((sender, connection)),
+                // A connection that ends after a GOAWAY without an error ends well.
+                Err(ended) => {
+                    Err(gone_before_any_call(target, ended.or_else(|| lost(&sender))))
+                }
+            },
+            _ = timer.sleep(PATIENCE) => Err(Early::Other(allows_no_calls(target))),
+        }
+    };
+    match once().await {
+        Err(Early::Goodbye(_)) => once().await.map_err(Early::error),
+        connected => connected.map_err(Early::error),
+    }
+}
+
+/// Why a new connection carries no call.
+pub(crate) enum Early {
+    /// The server has let go of it before it carried any.
+    Goodbye(ConnectError),
+    Other(ConnectError),
+}
+
+impl Early {
+    pub(crate) fn error(self) -> ConnectError {
+        match self {
+            Self::Goodbye(error) | Self::Other(error) => error,
+        }
     }
 }
 
 /// Why a connection takes no calls that has ended before any, by this error.
-pub(crate) fn gone_before_any_call(target: &Target, lost: Option<h2::Error>) -> ConnectError {
+pub(crate) fn gone_before_any_call(target: &Target, lost: Option<h2::Error>) -> Early {
     let (kind, why) = match &lost {
         Some(lost) if lost.is_go_away() && lost.is_remote() => {
             let why = format!("it is going away ({} came before any call)", refusal(lost));
@@ -91,11 +118,13 @@ pub(crate) fn gone_before_any_call(target: &Target, lost: Option<h2::Error>) -> 
             (ConnectErrorKind::Closed, why.to_owned())
         }
     };
+    let is_goodbye = kind == ConnectErrorKind::Closed;
     let error = ConnectError::new(target, kind, &why);
-    match lost {
+    let error = match lost {
         Some(lost) => error.with_source(lost),
         None => error,
-    }
+    };
+    if is_goodbye { Early::Goodbye(error) } else { Early::Other(error) }
 }
 
 /// What is said of a server that allowed no calls for [`PATIENCE`].
@@ -110,7 +139,7 @@ pub(crate) fn allows_no_calls(target: &Target) -> ConnectError {
 
 fn timed_out(target: &Target) -> ConnectError {
     let seconds = CONNECT_TIMEOUT.as_secs();
-    let why = format!("timed out, nothing that an HTTP server says came within {seconds} s");
+    let why = format!("timed out: nothing that an HTTP server would say came within {seconds} s");
     ConnectError::new(target, ConnectErrorKind::TimedOut, &why)
 }
 

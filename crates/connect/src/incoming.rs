@@ -12,6 +12,7 @@ use tonic::Status;
 
 use crate::answer::{Limits, Reader};
 use crate::status::from_h2;
+use crate::unfinished::Unfinished;
 
 /// How long the rest of an answer that is not of gRPC is waited for: it only makes a sentence.
 pub const PAGE_PATIENCE: Duration = Duration::from_secs(1);
@@ -23,6 +24,8 @@ pub struct Incoming {
     reader: Reader,
     /// Bytes whose window was not given back.
     kept: usize,
+    /// Bytes of a message that is not whole.
+    unfinished: Unfinished,
 }
 
 /// How a call failed whose answer had begun. There is no other way: exhaustive.
@@ -48,7 +51,7 @@ impl Incoming {
     pub fn new(response: Response<RecvStream>, limits: Limits) -> Result<Self, Status> {
         let (head, stream) = response.into_parts();
         let reader = Reader::new(head.status, &head.headers, limits)?;
-        Ok(Self { stream, reader, kept: 0 })
+        Ok(Self { stream, reader, kept: 0, unfinished: Unfinished::default() })
     }
 
     /// Whether it is of another kind than gRPC's; then it ends in an error.
@@ -69,6 +72,7 @@ impl Incoming {
             if self.reader.is_full() {
                 return Poll::Ready(Ok(self.conclude()?));
             }
+            self.unfinished.set(self.reader.keep())?;
             match ready!(self.stream.poll_data(cx)) {
                 Some(Ok(chunk)) => self.add(chunk),
                 Some(Err(error)) => return Poll::Ready(self.broken(error)),

@@ -50,6 +50,7 @@ mod streams;
 mod target;
 pub mod timing;
 mod transport;
+mod unfinished;
 mod watched;
 
 pub use crate::body::{AnswerBody, Stamps};
@@ -62,6 +63,7 @@ pub use crate::dial::{CONNECT_TIMEOUT, dial, dial_http2};
 pub use crate::http2::Http2;
 pub use crate::target::{NotATarget, Target};
 pub use crate::transport::{NotReached, Tcp, Transport};
+pub use crate::unfinished::UNFINISHED_BYTES;
 pub use crate::watched::{Watched, Watcher};
 /// A gRPC status code.
 pub use tonic::Code;

@@ -3,6 +3,11 @@
 use std::time::Duration;
 
 use longsync_text::duration::LONGEST;
+use tonic::metadata::MetadataMap;
+
+/// Headers that are about a connection (RFC 9113, 8.2.2).
+const OF_CONNECTIONS: [&str; 5] =
+    ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"];
 
 /// Why every server would refuse a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,12 +22,32 @@ pub enum NotARequest {
     /// No server can wait like that.
     #[error("the delay is negative, or longer than 365 days: ask for one in between")]
     Delay,
+    /// A header is about its connection, which HTTP/2 has no form for.
+    #[error(
+        "`{name}` is about a connection of HTTP/1.1, and HTTP/2 cannot carry it: give headers of other \
+         names"
+    )]
+    OfConnection {
+        /// The header's name.
+        name: &'static str,
+    },
     /// A message of gRPC has less than 4 GiB.
     #[error("the request has {bytes} bytes, and a message of gRPC has less than 4 GiB")]
     TooLarge {
         /// How many it has, without its prefix.
         bytes: usize,
     },
+}
+
+/// Whether HTTP/2 can carry these headers.
+///
+/// # Errors
+/// Which of them it cannot.
+pub fn check_headers(metadata: &MetadataMap) -> Result<(), NotARequest> {
+    match OF_CONNECTIONS.into_iter().find(|name| metadata.contains_key(*name)) {
+        Some(name) => Err(NotARequest::OfConnection { name }),
+        None => Ok(()),
+    }
 }
 
 /// What the four requests of the contract have in common, as far as it may contradict itself.
@@ -51,5 +76,22 @@ impl Asked<'_> {
             return Err(NotARequest::EchoAndResponseBytes);
         }
         if self.delay > Some(LONGEST) { Err(NotARequest::Delay) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_connections_are_refused_by_name() {
+        let mut metadata = MetadataMap::new();
+        metadata.insert("x-other", "close".parse().unwrap());
+        assert_eq!(check_headers(&metadata), Ok(()));
+        for name in OF_CONNECTIONS {
+            let mut metadata = metadata.clone();
+            metadata.insert(name, "close".parse().unwrap());
+            assert_eq!(check_headers(&metadata), Err(NotARequest::OfConnection { name }));
+        }
     }
 }

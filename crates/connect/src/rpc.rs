@@ -27,7 +27,7 @@ use crate::body::{Hold, Stamps};
 use crate::connections::Connections;
 use crate::credit::{Credit, NoAnswer};
 use crate::incoming::{Failed, Incoming, page_status};
-use crate::status::refusal;
+use crate::status::{from_h2, refusal, sentence};
 
 /// How often a call goes to another connection because its own was gone before any of it was sent.
 const MOST_UNSENT: usize = 3;
@@ -82,20 +82,40 @@ pub fn open<M: Message + Default + 'static>(
     Outgoing::Open(Body::new(EncodeBody::new_client(encoder, messages, None, None)))
 }
 
-/// The calls that were made again, and what refused the first of them.
+/// The calls that were refused unseen, and those of them that were sent again.
 #[derive(Debug, Clone, Default)]
-pub struct Retried(Arc<Mutex<(usize, Option<String>)>>);
+pub struct Retried(Arc<Mutex<Refusals>>);
+
+#[derive(Debug, Default)]
+struct Refusals {
+    sent_again: usize,
+    /// In HTTP/2's words.
+    first: Option<String>,
+}
 
 impl Retried {
-    fn add(&self, refusal: String) {
-        let mut retried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        retried.0 += 1;
-        retried.1.get_or_insert(refusal);
+    fn refused(&self, refusal: String) {
+        self.lock().first.get_or_insert(refusal);
     }
 
-    /// How many there are, and in HTTP/2's words what refused the first.
+    fn sent_again(&self) {
+        self.lock().sent_again += 1;
+    }
+
+    /// How many were sent again, and in HTTP/2's words what had refused the first.
     pub fn read(&self) -> (usize, Option<String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let refusals = self.lock();
+        (refusals.sent_again, refusals.first.clone().filter(|_| refusals.sent_again > 0))
+    }
+
+    /// What refused the first, if none was sent again.
+    pub fn in_vain(&self) -> Option<String> {
+        let refusals = self.lock();
+        refusals.first.clone().filter(|_| refusals.sent_again == 0)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Refusals> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,29 +147,48 @@ impl Rpc<'_> {
         request: impl Fn() -> (Request<()>, Outgoing),
     ) -> Result<Answers, Status> {
         let timer = self.connections.timer();
-        let (mut is_second, mut unsent) = (false, 0);
+        let (mut refused, mut unsent) = (None::<h2::Error>, 0);
         let why = loop {
             let connection = Arc::clone(credit.connection());
             let (head, body) = request();
-            match credit.send(head, body, self.stamps).await {
+            let is_again = refused.is_some();
+            let on_sent = || {
+                if is_again {
+                    self.retried.sent_again();
+                }
+            };
+            match credit.send(head, body, self.stamps, on_sent).await {
                 Ok((response, hold)) => {
                     return Answers::begin(Incoming::new(response, self.limits), hold, timer).await;
                 }
                 Err(NoAnswer::NotSent(_)) if unsent < MOST_UNSENT => unsent += 1,
-                Err(NoAnswer::Unseen(error)) if !is_second => {
-                    is_second = true;
-                    self.retried.add(refusal(&error));
+                Err(NoAnswer::Unseen(error)) if !is_again => {
+                    self.retried.refused(refusal(&error));
+                    refused = Some(error);
+                }
+                Err(NoAnswer::NotSent(error)) => {
+                    break unsent_status(refused.as_ref(), from_h2(&error));
                 }
                 Err(why) => break Status::from(why),
             }
             credit = match self.connections.credit_apart_from(&connection).await {
                 Ok(credit) => credit,
-                Err(error) => break Status::unavailable(error.to_string()),
+                Err(error) => {
+                    let why = Status::unavailable(error.to_string());
+                    break unsent_status(refused.as_ref(), why);
+                }
             };
         };
         self.stamps.set_done(timer.now());
         Err(why)
     }
+}
+
+/// The status of a call that could not be sent, or after it was `refused` unseen not again.
+fn unsent_status(refused: Option<&h2::Error>, why: Status) -> Status {
+    let Some(refused) = refused else { return why };
+    let (refused, why) = (sentence(refused), why.message());
+    Status::unavailable(format!("{refused}; no other connection could be had: {why}"))
 }
 
 /// The answers of a call, as they come. Dropped before their end, they reset the call.

@@ -130,7 +130,9 @@ pub(crate) fn sentence(error: &h2::Error) -> String {
         }
         (false, true) => format!("the server reset the call: RST_STREAM {name}"),
         (false, false) => {
-            format!("the answer broke the rules of HTTP/2, or its headers were over 16 MiB: {name}")
+            format!(
+                "the answer broke the rules of HTTP/2, or its headers were too many or too large: {name}"
+            )
         }
     }
 }

@@ -14,53 +14,50 @@ use crate::lane::{Lane, Owner, Place};
 /// When calls in flight are to be ended from this side. All have the same time, so the first to be
 /// sent is the first to end.
 #[derive(Debug)]
-pub(crate) struct Deadlines {
+pub(crate) struct Deadlines<A> {
     after: Duration,
-    queue: RefCell<VecDeque<(Moment, usize, Place)>>,
+    queue: RefCell<VecDeque<Due<A>>>,
     added: Notify,
 }
 
-impl Deadlines {
+/// When, and on which lane, with its index among the owner's.
+type Due<A> = (Moment, usize, Rc<Lane<A>>, Place);
+
+impl<A: Default> Deadlines<A> {
     /// Of calls that have this deadline.
     pub(crate) fn new(deadline: Duration) -> Self {
         Self { after: deadline + margin(deadline), queue: RefCell::default(), added: Notify::new() }
     }
 
     /// A call was sent `now`, on the lane with this index.
-    pub(crate) fn add(
-        &self,
-        now: Moment,
-        lane: usize,
-        place: Place,
-        lanes: &[Rc<Lane<impl Sized>>],
-    ) {
+    pub(crate) fn add(&self, now: Moment, index: usize, lane: &Rc<Lane<A>>, place: Place) {
         let mut queue = self.queue.borrow_mut();
         // The queue reaches no further back than to the first call that is still open.
-        while queue.front().is_some_and(|(_, lane, place)| !lanes[*lane].is_open(*place)) {
+        while queue.front().is_some_and(|(_, _, lane, place)| !lane.is_open(*place)) {
             queue.pop_front();
         }
-        queue.push_back((now + self.after, lane, place));
+        queue.push_back((now + self.after, index, Rc::clone(lane), place));
         self.added.notify_one();
     }
 
     /// Ends calls whose deadline is over and of which the server has said nothing.
-    pub(crate) async fn end_calls<O: Owner>(&self, lanes: &[Rc<Lane<O::Answer>>], owner: &O) {
+    pub(crate) async fn end_calls<O: Owner<Answer = A>>(&self, owner: &O) {
         let common = owner.common();
         loop {
-            let first = self.queue.borrow().front().copied();
-            let Some((at, lane, place)) = first else {
+            let first = self.queue.borrow().front().cloned();
+            let Some((at, index, lane, place)) = first else {
                 self.added.notified().await;
                 continue;
             };
-            if lanes[lane].is_open(place) && common.now() < at {
+            if lane.is_open(place) && common.now() < at {
                 // Meanwhile it may end, and be dropped from the queue.
                 common.sleep_until(at).await;
                 continue;
             }
             self.queue.borrow_mut().pop_front();
-            if let Some(call) = lanes[lane].cut(place, common.now()) {
+            if let Some(call) = lane.cut(place, common.now()) {
                 owner.ended(&call);
-                owner.lane_moved(lane, 1);
+                owner.lane_moved(index, 1);
             }
         }
     }

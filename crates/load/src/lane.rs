@@ -1,5 +1,8 @@
 //! One connection of a worker, and the calls on it.
 //!
+//! A connection whose peer has said goodbye takes no more calls, and is driven until those on it have
+//! ended; the next takes its place at once, as a lane of its own.
+//!
 //! The connection's task reads what there is, looks at the calls to which it belongs, and has the
 //! worker send more; all of a batch goes out in the task's next turn. A call that waits is a few
 //! words here and what HTTP/2 keeps of its stream: no task, no future of its own.
@@ -17,6 +20,7 @@ use longsync_ready::Ready;
 use longsync_stats::{Call, Moment, StatusCode};
 use slab::Slab;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 
 use crate::common::Common;
 use crate::ending::Ending;
@@ -44,19 +48,32 @@ pub(crate) trait Owner {
 
     /// The given number of calls of the lane with this index have ended, or it takes calls or bytes again.
     fn lane_moved(&self, lane: usize, ended: usize);
+
+    /// From now on this is the lane with this index. There may be calls on the one before.
+    fn lane_follows(&self, index: usize, lane: Rc<Lane<Self::Answer>>);
 }
 
-/// A connection, or the place of one that was lost, and the calls on it, of whose answers `A` is kept.
+/// A connection and the calls on it, of whose answers `A` is kept.
 #[derive(Debug)]
 pub(crate) struct Lane<A> {
     calls: RefCell<Calls<A>>,
     ready: Ready,
+    /// It takes no more calls.
+    closed: Notify,
 }
 
 #[derive(Debug)]
 struct Calls<A> {
-    /// [`None`] while there is no connection that takes calls.
+    /// [`None`] when its connection takes no more calls.
     peer: Option<Peer>,
+    /// Whether then another is opened at once.
+    is_followed: bool,
+    /// Whether it may be followed at once although it was of no use.
+    may_be_in_vain: bool,
+    opened: Moment,
+    /// How many calls were sent on it, and how many of those the peer says it never looked at.
+    sent: u64,
+    refused: u64,
     open: Slab<Open<A>>,
     /// The waker of each key that was ever used.
     wakers: Vec<Waker>,
@@ -85,7 +102,7 @@ pub(crate) enum NotSent {
     Full,
     /// There is no connection.
     Closed,
-    /// The connection takes no bytes now.
+    /// The connection takes no bytes now, or another is being opened in its place.
     Blocked,
 }
 
@@ -136,12 +153,21 @@ impl<IO> Connected<IO> {
 
 impl<A> Default for Lane<A> {
     fn default() -> Self {
-        let calls = Calls { peer: None, open: Slab::new(), wakers: Vec::new() };
-        Self { calls: RefCell::new(calls), ready: Ready::default() }
+        let calls = Calls {
+            peer: None,
+            is_followed: false,
+            may_be_in_vain: true,
+            opened: Moment::START,
+            sent: 0,
+            refused: 0,
+            open: Slab::new(),
+            wakers: Vec::new(),
+        };
+        Self { calls: RefCell::new(calls), ready: Ready::default(), closed: Notify::new() }
     }
 }
 
-impl<A: Default> Lane<A> {
+impl<A: Default + 'static> Lane<A> {
     /// Hands a call to HTTP/2 at this moment, if there is a connection with a stream for it.
     pub(crate) fn send<M: Method<Answer = A>, T>(
         &self,
@@ -151,7 +177,7 @@ impl<A: Default> Lane<A> {
         common: &Common<M, T>,
     ) -> Result<Place, NotSent> {
         let calls = &mut *self.calls.borrow_mut();
-        let peer = calls.peer.as_mut().ok_or(NotSent::Closed)?;
+        let Some(peer) = &mut calls.peer else { return Err(calls.not_sent()) };
         if calls.open.len() >= peer.max_streams {
             return Err(NotSent::Full);
         }
@@ -168,57 +194,83 @@ impl<A: Default> Lane<A> {
         let Ok(reading) = Reading::begin(&mut peer.sender, common, number, &mut cx) else {
             // Its peer has said goodbye, or its stream ids have run out. What is in flight on it may
             // still end well.
-            calls.peer = None;
-            return Err(NotSent::Closed);
+            calls.close(sent);
+            self.closed.notify_one();
+            // What drives it is to see that.
+            self.ready.waker(u32::MAX).wake();
+            return Err(calls.not_sent());
         };
         entry.insert(Open { number, due, sent, reading });
+        calls.sent += 1;
         Ok(Place { key, number })
     }
 
-    /// Takes calls for this connection from now on; [`Lane::carry`] then sends them.
-    pub(crate) fn open<IO>(&self, Connected { peer, connection }: Connected<IO>) -> Opened<IO> {
+    /// Takes calls for this connection from `now` on; [`Lane::carry`] then sends them.
+    pub(crate) fn open<IO>(
+        &self,
+        Connected { peer, connection }: Connected<IO>,
+        now: Moment,
+    ) -> Opened<IO> {
         let gauge = Rc::clone(&peer.gauge);
-        self.calls.borrow_mut().peer = Some(peer);
+        let calls = &mut *self.calls.borrow_mut();
+        (calls.peer, calls.opened) = (Some(peer), now);
         Opened { connection, gauge }
     }
 
-    /// Carries calls until it is dropped, on `opened` first and on another connection whenever one
-    /// was lost. `index` is this lane's among the owner's.
-    pub(crate) async fn carry<O: Owner<Answer = A>>(
+    /// Carries calls until it is dropped, on `opened` first and on another connection, with a lane of
+    /// its own, whenever one takes no more. `index` is this lane's among the owner's.
+    pub(crate) async fn carry<O: Owner<Answer = A> + 'static>(
         self: Rc<Self>,
         index: usize,
         mut opened: Opened<<O::Transport as Transport>::Io>,
         owner: Rc<O>,
     ) {
+        let (mut lane, common) = (self, owner.common());
         loop {
-            self.drive(index, opened, &*owner).await;
-            opened = loop {
-                owner.common().timer.sleep(REDIAL_AFTER).await;
-                if let Ok(connected) = Connected::dial(owner.common()).await {
-                    break self.open(connected);
+            tokio::task::spawn_local(Rc::clone(&lane).drive(index, opened, Rc::clone(&owner)));
+            lane.closed.notified().await;
+            let may_be_in_vain = lane.calls.borrow().was_of_use(common.now());
+            let connected = loop {
+                if !lane.calls.borrow().is_followed {
+                    common.timer.sleep(REDIAL_AFTER).await;
                 }
+                match Connected::dial(common).await {
+                    Ok(connected) => break connected,
+                    Err(_) => lane.calls.borrow_mut().is_followed = false,
+                }
+                // Calls that waited for it wait no longer.
+                owner.lane_moved(index, 0);
             };
+            lane = Rc::default();
+            lane.calls.borrow_mut().may_be_in_vain = may_be_in_vain;
+            opened = lane.open(connected, common.now());
+            owner.lane_follows(index, Rc::clone(&lane));
         }
     }
 
+    /// Drives a connection to its end, or until it takes no more calls and those on it have ended.
     async fn drive<O: Owner<Answer = A>>(
-        &self,
+        self: Rc<Self>,
         index: usize,
         Opened { mut connection, gauge }: Opened<<O::Transport as Transport>::Io>,
-        owner: &O,
+        owner: Rc<O>,
     ) {
         let common = owner.common();
         let mut keys = Vec::new();
         poll_fn(|cx| {
             gauge.refill();
             let polled = connection.poll(cx);
-            let now = if polled.is_ready() {
-                self.calls.borrow_mut().peer = None;
-                common.now()
-            } else {
-                common.moment(gauge.last_read())
+            let now = match &polled {
+                Poll::Ready(_) => {
+                    let now = common.now();
+                    if self.calls.borrow_mut().close(now) {
+                        self.closed.notify_one();
+                    }
+                    now
+                }
+                Poll::Pending => common.moment(gauge.last_read()),
             };
-            let ended = self.end_ready(&mut keys, now, owner);
+            let ended = self.end_ready(&mut keys, now, &*owner);
             // A busy thread would look at its timer only after many such turns.
             common.timer.drain_due();
             if let Some(peer) = &mut self.calls.borrow_mut().peer {
@@ -228,7 +280,7 @@ impl<A: Default> Lane<A> {
             if !self.ready.sleep(cx.waker()) {
                 cx.waker().wake_by_ref();
             }
-            polled.map(drop)
+            if self.is_over() { Poll::Ready(()) } else { polled.map(drop) }
         })
         .await;
         // HTTP/2 has told each of its streams; this is for those of which it did not know.
@@ -256,6 +308,7 @@ impl<A: Default> Lane<A> {
             let mut cx = Context::from_waker(&calls.wakers[key]);
             if let Poll::Ready(ending) = open.reading.poll(owner.common(), &mut cx) {
                 let open = calls.open.remove(key);
+                calls.refused += u64::from(ending.is_refused);
                 owner.ended(&open.ended(now, ending));
                 ended += 1;
             }
@@ -264,7 +317,46 @@ impl<A: Default> Lane<A> {
     }
 }
 
+impl Peer {
+    /// Whether it has said goodbye, or its stream ids have run out. Whatever ended a connection without
+    /// a word, or broke the rules on it, may do so to others as well.
+    fn is_leaving(&mut self) -> bool {
+        match self.sender.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Err(error)) if error.is_go_away() => error.is_remote(),
+            Poll::Ready(Err(error)) => !error.is_io(),
+            Poll::Ready(Ok(())) | Poll::Pending => false,
+        }
+    }
+}
+
+impl<A> Calls<A> {
+    /// Takes no more calls. Another connection is opened at once after a goodbye, unless this one and
+    /// the one before were of no use: a server that says it to each is not to be asked all the time.
+    /// Returns whether it has taken calls until now.
+    fn close(&mut self, now: Moment) -> bool {
+        let Some(mut peer) = self.peer.take() else { return false };
+        self.is_followed = peer.is_leaving() && (self.may_be_in_vain || self.was_of_use(now));
+        true
+    }
+
+    /// Whether its peer looked at a call, or stayed for a while.
+    fn was_of_use(&self, now: Moment) -> bool {
+        self.sent > self.refused || now >= self.opened + REDIAL_AFTER
+    }
+
+    /// Why no call is taken without a peer.
+    fn not_sent(&self) -> NotSent {
+        if self.is_followed { NotSent::Blocked } else { NotSent::Closed }
+    }
+}
+
 impl<A> Lane<A> {
+    /// Whether it has no calls and takes none.
+    pub(crate) fn is_over(&self) -> bool {
+        let calls = self.calls.borrow();
+        calls.peer.is_none() && calls.open.is_empty()
+    }
+
     /// Ends a call from this side, `now`; [`None`] when it has ended before.
     pub(crate) fn cut(&self, place: Place, now: Moment) -> Option<Call> {
         let calls = &mut *self.calls.borrow_mut();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use longsync_connect::Target;
+use longsync_connect::request::{NotARequest, check_headers};
 use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
@@ -60,6 +61,9 @@ pub enum NotAPlan {
         "nothing ends this run: say after how many calls, or, unless all are due at once, after what time"
     )]
     Endless,
+    /// Every server would refuse the requests.
+    #[error(transparent)]
+    Request(#[from] NotARequest),
     /// A time is one that clocks and headers do not hold.
     #[error("the {what} is longer than 365 days: make it shorter")]
     TooLong {
@@ -174,6 +178,7 @@ impl<M> LoadPlanBuilder<M> {
         if is_endless {
             return Err(NotAPlan::Endless);
         }
+        check_headers(&plan.metadata)?;
         if plan.stop.is_at_once() { Err(NotAPlan::NoCalls) } else { Ok(plan) }
     }
 }
@@ -233,6 +238,14 @@ mod tests {
             none(one().workers(3).connections(2)),
             "2 connections are too few for 3 workers: each needs one of its own"
         );
+    }
+
+    #[test]
+    fn headers_that_http2_cannot_carry_are_refused() {
+        let mut metadata = MetadataMap::new();
+        metadata.insert("connection", "close".parse().unwrap());
+        let refused = refused(one().metadata(metadata));
+        assert_eq!(refused, NotARequest::OfConnection { name: "connection" }.into());
     }
 
     #[test]

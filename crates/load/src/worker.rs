@@ -47,13 +47,15 @@ pub(crate) struct Prepared<M, T: Transport> {
 #[derive(Debug)]
 struct Worker<M: Method, T> {
     common: Common<M, T>,
-    lanes: Vec<Rc<Lane<M::Answer>>>,
+    lanes: RefCell<Vec<Rc<Lane<M::Answer>>>>,
+    /// Lanes that others have followed, while calls on them are in flight.
+    former: RefCell<Vec<Rc<Lane<M::Answer>>>>,
     /// Where the next call is tried first.
     turn: Cell<usize>,
     stop: Stop,
     grace: Duration,
     pace: Pace,
-    deadlines: Option<Deadlines>,
+    deadlines: Option<Deadlines<M::Answer>>,
     in_flight: Cell<usize>,
     recorder: RefCell<Recorder>,
     last_done: Cell<Moment>,
@@ -105,9 +107,9 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
         common.start(start);
         let worker = Rc::new(Worker::new(plan, share, common, connections.len(), tally));
         for (index, connection) in connections.into_iter().enumerate() {
-            let lane = Rc::clone(&worker.lanes[index]);
+            let lane = Rc::clone(&worker.lanes.borrow()[index]);
             // All take calls before the first is due.
-            let opened = lane.open(connection);
+            let opened = lane.open(connection, worker.common.now());
             tokio::task::spawn_local(lane.carry(index, opened, Rc::clone(&worker)));
         }
         if worker.deadlines.is_some() {
@@ -137,7 +139,8 @@ impl<M: Method, T: Transport> Worker<M, T> {
         };
         Self {
             common,
-            lanes: (0..lanes).map(|_| Rc::default()).collect(),
+            lanes: RefCell::new((0..lanes).map(|_| Rc::default()).collect()),
+            former: RefCell::default(),
             turn: Cell::new(0),
             stop: plan.stop.clone(),
             grace: plan.grace,
@@ -176,7 +179,8 @@ impl<M: Method, T: Transport> Worker<M, T> {
 
     fn finish(&self) -> Finished {
         let mut recorder = self.recorder.take();
-        for due in self.lanes.iter().flat_map(|lane| lane.unfinished()) {
+        let (lanes, former) = (self.lanes.borrow(), self.former.borrow());
+        for due in lanes.iter().chain(&*former).flat_map(|lane| lane.unfinished()) {
             recorder.count_unfinished(due);
         }
         let (last_done, has_given_up) = (self.last_done.get(), self.has_given_up.get());
@@ -189,7 +193,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
         arrivals: &mut std::iter::Peekable<impl Iterator<Item = (u64, Moment)>>,
     ) {
         let Pace::Open { max_in_flight } = self.pace else { return };
-        let whole_batch = self.lanes.len() * BATCH_A_LANE;
+        let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
         let mut batch = 0;
         // A call leaves the schedule only when it was sent or counted.
         while let Some((number, due)) = arrivals.peek().copied() {
@@ -233,7 +237,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
     async fn keep_in_flight(&self) {
         let mut last_in_flight = self.common.now();
         while !self.is_closed_over() {
-            let whole_batch = self.lanes.len() * BATCH_A_LANE;
+            let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
             if self.refill(None, whole_batch) == whole_batch {
                 tokio::task::yield_now().await;
                 continue;
@@ -284,16 +288,17 @@ impl<M: Method, T: Transport> Worker<M, T> {
         due: Option<Moment>,
         now: Moment,
     ) -> Result<(), NotSent> {
-        let lanes = self.lanes.len();
+        let lanes = self.lanes.borrow();
         let mut why = NotSent::Closed;
-        for index in (first..lanes).chain(0..first) {
-            match self.lanes[index].send(number, due, now, &self.common) {
+        for index in (first..lanes.len()).chain(0..first) {
+            let lane = &lanes[index];
+            match lane.send(number, due, now, &self.common) {
                 Ok(place) => {
-                    self.turn.set(if index + 1 == lanes { 0 } else { index + 1 });
+                    self.turn.set(if index + 1 == lanes.len() { 0 } else { index + 1 });
                     self.in_flight.set(self.in_flight.get() + 1);
                     self.tally.sent();
                     if let Some(deadlines) = &self.deadlines {
-                        deadlines.add(now, index, place, &self.lanes);
+                        deadlines.add(now, index, lane, place);
                     }
                     return Ok(());
                 }
@@ -317,7 +322,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
 
     async fn end_at_deadlines(&self) {
         if let Some(deadlines) = &self.deadlines {
-            deadlines.end_calls(&self.lanes, self).await;
+            deadlines.end_calls(self).await;
         }
     }
 
@@ -356,6 +361,13 @@ impl<M: Method, T: Transport> Owner for Worker<M, T> {
         if has_news && self.is_waiting.replace(false) {
             self.moved.notify_one();
         }
+    }
+
+    fn lane_follows(&self, index: usize, lane: Rc<Lane<M::Answer>>) {
+        let before = std::mem::replace(&mut self.lanes.borrow_mut()[index], lane);
+        let mut former = self.former.borrow_mut();
+        former.push(before);
+        former.retain(|lane| !lane.is_over());
     }
 }
 

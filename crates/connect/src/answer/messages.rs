@@ -19,11 +19,19 @@ impl Messages {
             self.first = chunk;
             return;
         }
+        self.keep();
+        self.rest.extend_from_slice(&chunk);
+    }
+
+    /// How many bytes are kept until more come. What is kept of a chunk is copied out of it, since
+    /// that may be a small part of what was read at once.
+    #[inline]
+    pub(super) fn keep(&mut self) -> usize {
         if !self.first.is_empty() {
             self.rest.extend_from_slice(&self.first);
             self.first = Bytes::new();
         }
-        self.rest.extend_from_slice(&chunk);
+        self.rest.len()
     }
 
     /// What stands before the next message, once all of that has come.

@@ -32,13 +32,19 @@ impl Page {
         self.body.extend_from_slice(&chunk[..room.min(chunk.len())]);
     }
 
+    /// How much of the body is kept.
+    pub(super) fn kept(&self) -> usize {
+        self.body.len()
+    }
+
     /// Whether more of the body would not be kept.
     pub(super) fn is_full(&self) -> bool {
         self.body.len() >= self.most
     }
 
-    /// What such an answer means, by gRPC's http-grpc-status-mapping.md.
-    pub(super) fn status(&self) -> Status {
+    /// What such an answer means, by gRPC's http-grpc-status-mapping.md. `has_said_ok`: its own
+    /// grpc-status is 0, which is not believed.
+    pub(super) fn status(&self, has_said_ok: bool) -> Status {
         let code = match self.http.as_u16() {
             400 => Code::Internal,
             401 => Code::Unauthenticated,
@@ -58,7 +64,9 @@ impl Page {
                 "the answer has {content_type} instead of gRPC's application/grpc (HTTP {number}{name})"
             )
         } else {
-            format!("the answer is HTTP {number}{name} without a grpc-status, with {content_type}")
+            let status =
+                if has_said_ok { "although its grpc-status is 0" } else { "without a grpc-status" };
+            format!("the answer is HTTP {number}{name} {status}, with {content_type}")
         };
         let line = first_line(&self.body).map(|line| format!(": {}", quoted(&line)));
         Status::new(code, what + &line.unwrap_or_default())
@@ -90,7 +98,7 @@ mod tests {
         let content_type = content_type.map(HeaderValue::from_static);
         let mut page = Page::new(StatusCode::from_u16(http).unwrap(), content_type.as_ref(), 64);
         page.add(&Bytes::from_static(body));
-        page.status()
+        page.status(false)
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub enum Expected {
     One,
     /// This many, in a stream.
     Several(u64),
+    /// This many, one for each message that was sent. One too many is read as well: it says which of
+    /// them is answered again, and its caller ends the call.
+    Matched(u64),
 }
 
 /// Reads one answer: its head, then its chunks and the messages in them, then its end.
@@ -93,6 +96,15 @@ impl Reader {
         }
     }
 
+    /// How many bytes are kept of what has come, until more comes. All messages are to be taken before.
+    #[inline]
+    pub(crate) fn keep(&mut self) -> usize {
+        match &mut self.state {
+            State::Messages(messages) => messages.keep(),
+            State::Page(page) => page.kept(),
+        }
+    }
+
     /// The next message, once it is whole.
     ///
     /// # Errors
@@ -101,7 +113,7 @@ impl Reader {
     pub fn message(&mut self) -> Result<Option<Bytes>, Status> {
         let State::Messages(messages) = &mut self.state else { return Ok(None) };
         let Some(prefix) = messages.prefix() else { return Ok(None) };
-        if self.taken == self.limits.expected.number() {
+        if self.taken >= self.limits.expected.most_read() {
             return Err(self.limits.expected.one_too_many());
         }
         check(prefix, self.limits.message_bytes, self.encoding.as_deref())?;
@@ -123,7 +135,7 @@ impl Reader {
         };
         let messages = match &self.state {
             State::Messages(messages) => messages,
-            State::Page(page) => return Err(page.status()),
+            State::Page(page) => return Err(page.status(said.is_some() || self.has_said_ok)),
         };
         if said.is_none() && !self.has_said_ok {
             return Err(Status::unknown(self.without_status(messages)));
@@ -187,7 +199,16 @@ impl Expected {
     fn number(self) -> u64 {
         match self {
             Self::One => 1,
-            Self::Several(number) => number,
+            Self::Several(number) | Self::Matched(number) => number,
+        }
+    }
+
+    /// How many messages are handed out.
+    #[inline]
+    fn most_read(self) -> u64 {
+        match self {
+            Self::One | Self::Several(_) => self.number(),
+            Self::Matched(number) => number.saturating_add(1),
         }
     }
 
@@ -198,7 +219,7 @@ impl Expected {
             Self::One => Status::unimplemented(
                 "a second message came, and this kind of RPC has exactly one answer",
             ),
-            Self::Several(number) => Status::internal(format!(
+            Self::Several(number) | Self::Matched(number) => Status::internal(format!(
                 "more answers came than the {} asked for",
                 grouped(number)
             )),
@@ -214,7 +235,7 @@ impl Expected {
             Self::One => Status::unimplemented(
                 "the status is OK and no message came, while this kind of RPC has exactly one answer",
             ),
-            Self::Several(number) => Status::new(
+            Self::Several(number) | Self::Matched(number) => Status::new(
                 Code::Internal,
                 format!(
                     "the stream ended with the status OK after {} of {} answers",

@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a failed step is a failed test")]
 
+mod goodbye;
 mod here;
 mod real;

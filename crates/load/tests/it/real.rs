@@ -50,16 +50,21 @@ async fn eventually(mut holds: impl FnMut() -> bool) {
     tokio::time::timeout(Duration::from_secs(10), holding).await.expect("it held within 10 s");
 }
 
-fn count(number: usize) -> NonZeroUsize {
+pub(crate) fn count(number: usize) -> NonZeroUsize {
     NonZeroUsize::new(number).unwrap()
 }
 
-fn rate(calls: u64) -> Rate {
+pub(crate) fn rate(calls: u64) -> Rate {
     Rate::per_second(NonZeroU64::new(calls).unwrap())
 }
 
 /// Two workers, three connections, and calls of this delay.
-fn plan(target: &Target, schedule: Schedule, stop: Stop, delay: Duration) -> LoadPlanBuilder {
+pub(crate) fn plan(
+    target: &Target,
+    schedule: Schedule,
+    stop: Stop,
+    delay: Duration,
+) -> LoadPlanBuilder {
     let request = LongSyncRequest { delay: Some(to_proto(delay)), ..LongSyncRequest::default() };
     planned(target, schedule, stop, &request)
 }
@@ -74,7 +79,7 @@ fn planned(
     LoadPlan::builder(target.clone(), calls, schedule, stop).workers(2).connections(3)
 }
 
-async fn run(plan: &LoadPlanBuilder) -> Result<Load, LoadError> {
+pub(crate) async fn run(plan: &LoadPlanBuilder) -> Result<Load, LoadError> {
     load::run(&plan.clone().build().unwrap(), &CancellationToken::new(), &Progress::default()).await
 }
 

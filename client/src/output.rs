@@ -1,0 +1,103 @@
+//! What a command writes, on a thread of its own: a reader that does not read holds up nothing else.
+
+use std::io::{self, ErrorKind, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anstream::AutoStream;
+use anyhow::Context as _;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many writings may wait for those before them.
+const QUEUE: usize = 64;
+
+/// Something to be written.
+pub(crate) type Writing = Box<dyn FnOnce() -> anyhow::Result<()> + Send>;
+
+/// Writes one thing after another.
+#[derive(Debug)]
+pub(crate) struct Output {
+    queue: mpsc::Sender<Writing>,
+    complaints: oneshot::Receiver<Vec<String>>,
+    written: Arc<AtomicUsize>,
+}
+
+impl Output {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When there can be no further thread.
+    pub(crate) fn start() -> io::Result<Self> {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let (ended, complaints) = oneshot::channel();
+        let written = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&written);
+        thread::Builder::new()
+            .name("longsync-output".to_owned())
+            .spawn(move || ended.send(write_all(waiting, &counted)))?;
+        Ok(Self { queue, complaints, written })
+    }
+
+    /// Has something written; waits while much else is to be.
+    pub(crate) async fn write(&self, writing: Writing) {
+        // If its thread has panicked, that was said on stderr.
+        let _ = self.queue.send(writing).await;
+    }
+
+    /// Waits until all is written; returns a sentence for each thing that could not be.
+    pub(crate) async fn finish(self) -> Vec<String> {
+        let Self { queue, complaints, .. } = self;
+        drop(queue);
+        complaints.await.unwrap_or_default()
+    }
+
+    /// Waits until nothing was written for this long.
+    pub(crate) fn stalls(&self, patience: Duration) -> impl Future<Output = ()> + use<> {
+        let written = Arc::clone(&self.written);
+        async move {
+            let mut before = written.load(Ordering::Relaxed);
+            loop {
+                tokio::time::sleep(patience).await;
+                let now = written.load(Ordering::Relaxed);
+                if std::mem::replace(&mut before, now) == now {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn write_all(mut waiting: mpsc::Receiver<Writing>, written: &AtomicUsize) -> Vec<String> {
+    let mut complaints = Vec::new();
+    while let Some(writing) = waiting.blocking_recv() {
+        if let Err(error) = writing() {
+            let complaint = format!("{error:#}");
+            // A full disk refuses each line alike.
+            if !complaints.contains(&complaint) {
+                complaints.push(complaint);
+            }
+        }
+        written.fetch_add(1, Ordering::Relaxed);
+    }
+    complaints
+}
+
+/// Prints a text to stdout, with colours or without as was chosen.
+///
+/// # Errors
+/// When it cannot be printed.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = AutoStream::auto(io::stdout().lock());
+    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+        // A reader that has seen enough is no error.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.context("cannot write to stdout"),
+    }
+}
+
+/// The same, to be done later.
+pub(crate) fn printing(text: String) -> Writing {
+    Box::new(move || print(&text))
+}

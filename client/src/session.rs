@@ -1,0 +1,133 @@
+//! The run of a command: its one thread, what interrupts it, and what it writes.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::output::{Output, Writing};
+
+/// The run of a command.
+#[derive(Debug)]
+pub(crate) struct Session {
+    runtime: Runtime,
+    output: Output,
+    /// How often there was a Ctrl-C.
+    interrupts: watch::Receiver<u32>,
+}
+
+/// What became of the writing at the end of a session.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// Sentences that say what could not be written.
+    pub(crate) complaints: Vec<String>,
+    /// Whether a second Ctrl-C ended it.
+    pub(crate) is_interrupted: bool,
+}
+
+impl Session {
+    /// Begins one. From its first [`Session::run`] on, Ctrl-C no longer ends the process by itself.
+    ///
+    /// # Errors
+    /// When the system has no room for it.
+    pub(crate) fn start() -> io::Result<Self> {
+        has_files()?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (count, interrupts) = watch::channel(0);
+        runtime.spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                count.send_modify(|count| *count += 1);
+            }
+        });
+        Ok(Self { runtime, output: Output::start()?, interrupts })
+    }
+
+    /// Runs something on this thread, which the first Ctrl-C asks to end and the second ends; [`None`]
+    /// says that it came to the second.
+    pub(crate) fn run<T>(
+        &self,
+        run: impl AsyncFnOnce(CancellationToken, &Output) -> T,
+    ) -> Option<T> {
+        let interrupt = CancellationToken::new();
+        self.runtime.block_on(async {
+            // Ctrl-C is caught before anything has begun.
+            tokio::task::yield_now().await;
+            let interrupts = async {
+                interrupted(&self.interrupts, 1).await;
+                interrupt.cancel();
+                interrupted(&self.interrupts, 2).await;
+            };
+            tokio::select! {
+                biased;
+                () = interrupts => None,
+                ended = run(interrupt.clone(), &self.output) => Some(ended),
+            }
+        })
+    }
+
+    /// Writes the rest, and waits until all is written, unless there is a further Ctrl-C after the
+    /// first, or, with `patience`, nothing could be written for that long.
+    pub(crate) fn finish(self, rest: Vec<Writing>, patience: Option<Duration>) -> Written {
+        let Self { runtime, output, interrupts } = self;
+        // It may have come to the second before.
+        let enough = (*interrupts.borrow() + 1).max(2);
+        let written = runtime.block_on(async {
+            let stalls = patience.map(|patience| output.stalls(patience));
+            let writing = async {
+                for writing in rest {
+                    output.write(writing).await;
+                }
+                output.finish().await
+            };
+            tokio::select! {
+                biased;
+                complaints = writing => Written { complaints, is_interrupted: false },
+                () = interrupted(&interrupts, enough) => {
+                    Written { complaints: Vec::new(), is_interrupted: true }
+                }
+                () = stalled(stalls) => Written { complaints: vec![unread()], is_interrupted: false },
+            }
+        });
+        // Nothing is waited for: threads whose calls have no answer yet end with the process.
+        runtime.shutdown_background();
+        written
+    }
+}
+
+/// Waits until there were this many interrupts.
+async fn interrupted(interrupts: &watch::Receiver<u32>, count: u32) {
+    let mut interrupts = interrupts.clone();
+    if interrupts.wait_for(|now| *now >= count).await.is_err() {
+        // None can be caught.
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn stalled(stalls: Option<impl Future<Output = ()>>) {
+    match stalls {
+        Some(stalls) => stalls.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn unread() -> String {
+    "the deadline is over and nobody reads what is printed: the rest of it is left out".to_owned()
+}
+
+/// Sees whether there are files for a runtime. Without those for signals it would panic.
+#[cfg(unix)]
+fn has_files() -> io::Result<()> {
+    use std::os::unix::net::UnixStream;
+
+    // Two for what wakes it and one that copies it, a pair for signals and one that copies that.
+    let six = || Ok([UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?]);
+    let had: io::Result<_> = six();
+    had.map(drop)
+}
+
+#[cfg(not(unix))]
+fn has_files() -> io::Result<()> {
+    Ok(())
+}

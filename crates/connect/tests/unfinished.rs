@@ -1,0 +1,117 @@
+//! What is kept of unfinished answers is one budget of the process: so this is a process of its own.
+
+#![expect(clippy::unwrap_used, reason = "in tests a failed step is a failed test")]
+
+use bytes::Bytes;
+use h2::SendStream;
+use longsync::v1::{LongSyncRequest, LongSyncResponse};
+use longsync_connect::answer::{ANSWER_BYTES, Expected, Limits};
+use longsync_connect::rpc::{self, Retried, Rpc};
+use longsync_connect::{Connections, Stamps, Target, UNFINISHED_BYTES};
+use longsync_timer::{Clock, Timer};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::metadata::MetadataMap;
+use tonic::{Code as TonicCode, Status};
+
+/// As many answers as fit, and a quarter as many again.
+const CALLS: usize = 80;
+const FIT: usize = UNFINISHED_BYTES / ANSWER_BYTES;
+
+/// A server that answers the first calls with all of a message of 4 MiB but its last byte, and says so,
+/// and calls after that with a whole one.
+async fn server() -> (Target, mpsc::UnboundedReceiver<()>, AbortOnDropHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let (sent, was_sent) = mpsc::unbounded_channel();
+    let serving = tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        let mut calls = 0;
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            let is_whole = calls >= CALLS;
+            calls += 1;
+            let head = http::Response::builder().header("content-type", "application/grpc");
+            let body = respond.send_response(head.body(()).unwrap(), false).unwrap();
+            tokio::spawn(answer(body, is_whole, sent.clone()));
+        }
+    });
+    (target, was_sent, AbortOnDropHandle::new(serving))
+}
+
+async fn answer(mut body: SendStream<Bytes>, is_whole: bool, sent: mpsc::UnboundedSender<()>) {
+    let length = u32::try_from(ANSWER_BYTES).unwrap();
+    let mut left = Bytes::from([&[0][..], &length.to_be_bytes(), &vec![0; ANSWER_BYTES]].concat());
+    if is_whole {
+        left = longsync::frame::encoded(&LongSyncResponse::default());
+    } else {
+        left.truncate(left.len() - 1);
+    }
+    while !left.is_empty() {
+        body.reserve_capacity(left.len());
+        let capacity = std::future::poll_fn(|cx| body.poll_capacity(cx)).await;
+        // The call was given up.
+        let Some(Ok(capacity)) = capacity else { return };
+        let chunk = left.split_to(capacity.min(left.len()));
+        if body.send_data(chunk, false).is_err() {
+            return;
+        }
+    }
+    if is_whole {
+        let trailers = [("grpc-status", "0")].map(|(name, value)| {
+            (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+        });
+        body.send_trailers(trailers.into_iter().collect()).unwrap();
+        return;
+    }
+    sent.send(()).unwrap();
+    let _ = std::future::poll_fn(|cx| body.poll_reset(cx)).await;
+}
+
+async fn called(connections: &Connections) -> Result<(), Status> {
+    let (stamps, retried) = (Stamps::default(), Retried::default());
+    let limits = Limits { message_bytes: ANSWER_BYTES, expected: Expected::One, page_bytes: 0 };
+    let rpc = Rpc { connections, stamps: &stamps, retried: &retried, limits };
+    let origin = || connections.target().origin();
+    let request = || {
+        let head = rpc::head(origin(), rpc::path("LongSync"), &MetadataMap::new(), None);
+        (head, rpc::whole(&LongSyncRequest::default()))
+    };
+    let mut answers = rpc.begin(connections.credit().await.unwrap(), request).await?;
+    while answers.next::<LongSyncResponse>().await?.is_some() {}
+    Ok(())
+}
+
+#[tokio::test]
+async fn unfinished_answers_are_bounded_for_all_calls_together() {
+    let (target, mut was_sent, _serving) = server().await;
+    let connections = std::sync::Arc::new(Connections::new(target, Timer::new(Clock::Monotonic)));
+    let mut calls = JoinSet::new();
+    for _ in 0..CALLS {
+        let connections = std::sync::Arc::clone(&connections);
+        calls.spawn(async move { called(&connections).await });
+    }
+    // Some calls fail when the budget is spent; what is left of the others is all sent.
+    let (mut failed, mut all_sent) = (0, 0);
+    let ending = async {
+        while calls.len() > FIT || all_sent < calls.len() {
+            tokio::select! {
+                ended = calls.join_next() => {
+                    let status = ended.unwrap().unwrap().unwrap_err();
+                    assert_eq!(status.code(), TonicCode::ResourceExhausted, "{status}");
+                    assert!(status.message().contains("268,435,456 bytes"), "{status}");
+                    failed += 1;
+                }
+                sent = was_sent.recv() => { sent.unwrap(); all_sent += 1; }
+            }
+        }
+    };
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(60), ending).await;
+    ended.expect("no more are held than fit");
+    assert!(failed < CALLS / 2, "{failed} of {CALLS} calls failed");
+    // What was kept of them is free again.
+    calls.shutdown().await;
+    called(&connections).await.unwrap();
+}
