@@ -40,6 +40,9 @@ use crate::record::Record;
 use crate::shared::counters::{Kind, Outcome};
 use crate::worker::Worker;
 
+/// The target of the log line that each call writes at level debug when it ends.
+pub const CALL_LOG_TARGET: &str = "longsync_server::call";
+
 /// One call, shared by all that work on it. When the last of them lets go of it, it is counted.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -379,7 +382,7 @@ impl Drop for Call {
         }
         worker.call_ended();
         tracing::debug!(
-            target: crate::CALL_LOG_TARGET,
+            target: CALL_LOG_TARGET,
             rpc = %kind,
             %outcome,
             call_id = Some(state.call_id.as_str()).filter(|id| !id.is_empty()),

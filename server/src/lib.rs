@@ -36,6 +36,7 @@ mod server;
 mod shared;
 mod worker;
 
+pub use crate::call::CALL_LOG_TARGET;
 pub use crate::config::files::{FileLimit, TooManyConnections, TooManyWorkers, raise_file_limit};
 pub use crate::config::{Config, Limits, NotAConfig, Options};
 pub use crate::net::connection::serve_connection;
@@ -44,6 +45,3 @@ pub use crate::server::{Server, Stats};
 pub use crate::shared::counters::{Figure, Kind, Outcome, Snapshot};
 pub use crate::worker::Worker;
 pub use longsync_behavior::{Behavior, NotABehavior};
-
-/// The target of the log line that each call writes at level debug when it ends.
-pub const CALL_LOG_TARGET: &str = "longsync_server::call";

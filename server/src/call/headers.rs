@@ -49,7 +49,7 @@ impl CallHeaders {
 
 /// Whether each call writes a line when it ends.
 fn has_call_lines() -> bool {
-    tracing::enabled!(target: crate::CALL_LOG_TARGET, tracing::Level::DEBUG)
+    tracing::enabled!(target: super::CALL_LOG_TARGET, tracing::Level::DEBUG)
 }
 
 fn behavior(value: &HeaderValue) -> Result<Behavior, String> {

@@ -69,7 +69,7 @@ mod tests {
     use crate::call::headers::CallHeaders;
     use crate::call::task::CallTask;
     use crate::call::tests::{begin, seconds};
-    use crate::shared::counters::Outcome;
+    use crate::shared::counters::{Kind, Outcome};
 
     #[tokio::test(start_paused = true)]
     async fn a_standing_call_starts_when_another_thread_says_so() {
@@ -100,9 +100,6 @@ mod tests {
         assert_eq!(CallTask::new(Arc::clone(&call), stands).await, None);
         assert_eq!(call.now(), call.arrived() + seconds(1));
         drop(call);
-        assert_eq!(
-            worker.snapshot().calls_ended(crate::Kind::LongSync, Outcome::DeadlineExceeded),
-            1
-        );
+        assert_eq!(worker.snapshot().calls_ended(Kind::LongSync, Outcome::DeadlineExceeded), 1);
     }
 }
