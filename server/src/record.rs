@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use longsync_ready::ReadBudget;
+
 use crate::record::side::Side;
 use crate::record::turn::{Stop, TURN_COST, Walks};
 use crate::record::windows::Windows;
@@ -37,7 +39,7 @@ pub(crate) struct Record {
     /// Whether HTTP/1.1 waits for a head, or for the rest of one.
     awaits_head: AtomicBool,
     /// How much this turn may still cost.
-    turn: AtomicU64,
+    turn: ReadBudget,
     /// Bytes of answers that were made in this turn.
     answer_bytes: AtomicU64,
     held_bytes: AtomicU64,
@@ -97,7 +99,7 @@ impl Record {
             last_read_ns: AtomicU64::new(0),
             head_began_ns: AtomicU64::new(NONE_YET),
             awaits_head: AtomicBool::new(false),
-            turn: AtomicU64::new(TURN_COST),
+            turn: ReadBudget::new(TURN_COST),
             answer_bytes: AtomicU64::new(0),
             held_bytes: AtomicU64::new(0),
             side: Side::default(),

@@ -1,12 +1,11 @@
-//! Where messages begin and end inside a gRPC request body: a byte of flags, four of length, the
-//! message (gRPC's PROTOCOL-HTTP2.md, "Length-Prefixed-Message").
+//! Where messages begin and end inside a gRPC request body.
 
-pub(crate) const PREFIX: usize = 5;
+use longsync::frame::{PREFIX_BYTES, Prefix};
 
 /// Follows a request body, chunk by chunk, without keeping any of it.
 #[derive(Debug, Default)]
 pub(crate) struct Framing {
-    prefix: [u8; PREFIX],
+    prefix: [u8; PREFIX_BYTES],
     prefix_len: usize,
     message_left: u32,
     message_len: u32,
@@ -37,9 +36,9 @@ impl Framing {
             if only_first && self.messages > 0 {
                 break;
             }
-            if self.prefix_len < PREFIX {
+            if self.prefix_len < PREFIX_BYTES {
                 chunk = self.take_prefix(chunk);
-                if self.prefix_len < PREFIX {
+                if self.prefix_len < PREFIX_BYTES {
                     break;
                 }
                 if self.message_len > max {
@@ -52,18 +51,17 @@ impl Framing {
             if self.message_left == 0 {
                 self.prefix_len = 0;
                 self.messages += 1;
-                complete(u64::from(self.message_len) + PREFIX as u64);
+                complete(u64::from(self.message_len) + PREFIX_BYTES as u64);
             }
         }
         Ok(chunk.len())
     }
 
     fn take_prefix<'a>(&mut self, chunk: &'a [u8]) -> &'a [u8] {
-        let (head, rest) = chunk.split_at(chunk.len().min(PREFIX - self.prefix_len));
+        let (head, rest) = chunk.split_at(chunk.len().min(PREFIX_BYTES - self.prefix_len));
         self.prefix[self.prefix_len..self.prefix_len + head.len()].copy_from_slice(head);
         self.prefix_len += head.len();
-        let [_flags, length @ ..] = self.prefix;
-        self.message_len = u32::from_be_bytes(length);
+        self.message_len = Prefix::read(self.prefix).length;
         self.message_left = self.message_len;
         rest
     }
@@ -127,7 +125,7 @@ mod tests {
         // A second message that would be refused, and an empty one that comes with its prefix's end.
         for lengths in [&[3, 41][..], &[0, 0]] {
             let bytes = framed(lengths);
-            let first = lengths[0] as usize + PREFIX;
+            let first = lengths[0] as usize + PREFIX_BYTES;
             let mut framing = Framing::default();
             let behind = framing.follow(&bytes, 40, true, |_| {});
             assert_eq!(behind, Ok(bytes.len() - first));

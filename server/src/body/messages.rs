@@ -1,4 +1,4 @@
-//! The messages of gRPC's requests, and how they are framed both ways. tonic's own bodies keep the largest buffers that they ever
+//! The messages of gRPC's requests. tonic's own bodies keep the largest buffers that they ever
 //! needed for as long as the stream lasts, which may be hours; these keep nothing between messages.
 
 use std::future::poll_fn;
@@ -6,12 +6,12 @@ use std::marker::PhantomData;
 use std::mem;
 use std::task::{Context, Poll, ready};
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
+use longsync::frame::{PLAIN, PREFIX_BYTES, Prefix};
 use longsync_text::quoted;
 use prost::Message;
 
-use crate::body::framing::PREFIX;
 use crate::body::intake::{Arrived, Intake};
 use crate::call::refusal::Refusal;
 
@@ -118,11 +118,11 @@ impl<M: Message + Default> Requests<M> {
 }
 
 fn decode<M: Message + Default>(bytes: &Bytes) -> Result<M, Refusal> {
-    if bytes[0] != 0 {
+    if bytes[0] != PLAIN {
         let why = "the message says that it is compressed, and the call does not say how";
         return Err(Refusal::NotAMessage(why.to_owned()));
     }
-    M::decode(bytes.slice(PREFIX..)).map_err(|error| Refusal::NotAMessage(error.to_string()))
+    M::decode(bytes.slice(PREFIX_BYTES..)).map_err(|error| Refusal::NotAMessage(error.to_string()))
 }
 
 /// The refusal of a call whose messages are encoded in a way that is not understood.
@@ -154,12 +154,11 @@ impl Kept {
     /// How many bytes the first message has, its prefix included, if all of them have come.
     fn message_len(&self) -> Option<usize> {
         let Self { pieces, chunk } = self;
-        let (mut prefix, mut bytes) = ([0; PREFIX], pieces.iter().chain(&chunk[..]));
+        let (mut prefix, mut bytes) = ([0; PREFIX_BYTES], pieces.iter().chain(&chunk[..]));
         for byte in &mut prefix {
             *byte = *bytes.next()?;
         }
-        let [_flags, length @ ..] = prefix;
-        let bytes = PREFIX + u32::from_be_bytes(length) as usize;
+        let bytes = PREFIX_BYTES + Prefix::read(prefix).length as usize;
         (bytes <= pieces.len() + chunk.len()).then_some(bytes)
     }
 
@@ -183,16 +182,6 @@ impl Kept {
             self.pieces.extend_from_slice(&mem::take(&mut self.chunk));
         }
     }
-}
-
-/// A message as a gRPC body has it.
-pub(crate) fn framed(message: &impl Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut bytes = BytesMut::with_capacity(PREFIX + length);
-    bytes.put_u8(0);
-    bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    message.encode(&mut bytes).expect("there is room for the message");
-    bytes.freeze()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use longsync::deadline::margin;
+
 /// The end of a call's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Deadline {
@@ -25,14 +27,10 @@ impl Deadline {
         self.timeout
     }
 
-    /// Whether a reset at `now` is the client's own deadline at work rather than a cancellation.
-    ///
-    /// Clients round `grpc-timeout` up: grpcio sends `1010m` for 1 s, and then resets some
-    /// milliseconds before the server's copy of the deadline. So the last 20 ms, or 1.1 % of the
-    /// timeout where that is more, belong to the deadline.
+    /// Whether a reset at `now` is the client's own deadline at work rather than a cancellation: it comes
+    /// within the [`margin`] of the deadline, or later.
     pub(crate) fn explains_reset_at(self, now: Instant) -> bool {
-        let rounding = (self.timeout * 11 / 1_000).max(Duration::from_millis(20));
-        now + rounding >= self.at
+        now + margin(self.timeout) >= self.at
     }
 }
 

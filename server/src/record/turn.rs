@@ -42,13 +42,13 @@ impl Record {
     pub(crate) fn begin_turn(&self, may_read: bool) {
         self.answer_bytes.store(0, Relaxed);
         if may_read {
-            self.turn.store(TURN_COST, Relaxed);
+            self.turn.refill();
         }
     }
 
     /// Whether what this turn may read has been read.
     pub(crate) fn is_turn_over(&self) -> bool {
-        self.turn.load(Relaxed) == 0
+        self.turn.is_spent()
     }
 
     /// Whether this turn has made all the bytes of answers that it may.
@@ -72,7 +72,7 @@ impl Record {
     }
 
     fn spend(&self, cost: u64) {
-        self.turn.store(self.turn.load(Relaxed).saturating_sub(cost), Relaxed);
+        self.turn.spend(cost);
     }
 
     /// A frame goes from the client to HTTP/2. Returns false when the next one has to wait for the next
@@ -118,7 +118,7 @@ impl Record {
     /// HTTP/2 will walk over all streams: the turn is over with that, and too many walks close the
     /// connection.
     fn walk(&self) {
-        self.turn.store(0, Relaxed);
+        self.turn.exhaust();
         let (now, window) = (self.since_opened(), WALKS_WINDOW.as_nanos());
         let since = self.walks.since_ns.load(Relaxed);
         if u128::from(now - since) >= window {

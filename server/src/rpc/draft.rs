@@ -3,9 +3,9 @@
 use std::task::{Context, Poll};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use longsync::frame::{PREFIX_BYTES, Prefix};
 use prost::{Message, encode_length_delimiter, length_delimiter_len};
 
-use crate::body::framing::PREFIX;
 use crate::call::Call;
 use crate::call::plan::Payload;
 use crate::call::refusal::Refusal;
@@ -35,15 +35,14 @@ impl<M: Message> Draft<M> {
 
     /// Waits until the answer has its room in memory.
     pub(crate) fn poll_room(&self, call: &Call, cx: &Context<'_>) -> Poll<Result<(), Refusal>> {
-        call.poll_room((PREFIX + self.encoded_len()) as u64, self.held_bytes, cx)
+        call.poll_room((PREFIX_BYTES + self.encoded_len()) as u64, self.held_bytes, cx)
     }
 
     /// The whole answer as a gRPC body has it.
     pub(crate) fn into_framed(self) -> Bytes {
         let length = self.encoded_len();
-        let mut bytes = BytesMut::with_capacity(PREFIX + length);
-        bytes.put_u8(0);
-        bytes.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+        let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + length);
+        Prefix::of_length(length).write(&mut bytes);
         let room = "there is room for the message";
         self.message.encode(&mut bytes).expect(room);
         let payload = self.payload.len();
@@ -92,11 +91,11 @@ mod tests {
             let draft = Draft::new(answer.clone(), payload);
             let length = draft.encoded_len();
             let framed = draft.into_framed();
-            prop_assert_eq!(framed.len(), PREFIX + length);
-            prop_assert_eq!(&framed[1..PREFIX], &u32::try_from(length).unwrap().to_be_bytes());
+            prop_assert_eq!(framed.len(), PREFIX_BYTES + length);
+            prop_assert_eq!(&framed[1..PREFIX_BYTES], &u32::try_from(length).unwrap().to_be_bytes());
             let byte = if is_echo { 7 } else { 0 };
             let expected = LongSyncResponse { payload: vec![byte; bytes as usize].into(), ..answer };
-            prop_assert_eq!(LongSyncResponse::decode(&framed[PREFIX..]).unwrap(), expected);
+            prop_assert_eq!(LongSyncResponse::decode(&framed[PREFIX_BYTES..]).unwrap(), expected);
         }
     }
 }

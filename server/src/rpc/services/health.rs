@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use longsync::frame::encoded;
 use longsync_text::quoted;
 use std::sync::Arc;
 use tokio_stream::Stream;
@@ -14,7 +15,7 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use super::place::Place;
 use crate::body::batches::Messages;
 use crate::body::intake::Intake;
-use crate::body::messages::{Requests, framed};
+use crate::body::messages::Requests;
 use crate::call::Call;
 use crate::call::refusal::Refusal;
 use crate::rpc::BoxMessages;
@@ -38,7 +39,7 @@ pub(super) fn check(call: Arc<Call>, intake: Intake) -> BoxMessages {
     Box::pin(async move {
         let place = place?;
         let message = checked(&asked.await?.message, call.health())?;
-        Ok(Box::pin(Checked { message: Some(framed(&message)), _place: place }) as Messages)
+        Ok(Box::pin(Checked { message: Some(encoded(&message)), _place: place }) as Messages)
     })
 }
 
@@ -101,7 +102,7 @@ impl Stream for Statuses {
             // A service that is not here stays unknown, whatever becomes of the server.
             let status = if this.is_known { now } else { ServingStatus::ServiceUnknown };
             if this.said.replace(status) != Some(status) {
-                return Poll::Ready(Some(Ok(framed(&response(status)))));
+                return Poll::Ready(Some(Ok(encoded(&response(status)))));
             }
         }
         Poll::Ready(None)

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use longsync::frame::encoded;
 use longsync_text::quoted;
 use prost::Message as _;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
@@ -23,7 +24,7 @@ use super::descriptors::{Descriptors, FileId};
 use super::place::Place;
 use crate::body::batches::Messages;
 use crate::body::intake::Intake;
-use crate::body::messages::{Requests, framed};
+use crate::body::messages::Requests;
 use crate::call::Call;
 use crate::call::refusal::Refusal;
 use crate::rpc::BoxMessages;
@@ -90,7 +91,7 @@ impl Stream for Answers {
         let request = ready!(this.requests.poll_next(cx));
         Poll::Ready(request.map(|request| {
             let answer = response(request?.message, &DESCRIPTORS, &mut this.sent);
-            Ok(framed(&answer))
+            Ok(encoded(&answer))
         }))
     }
 }
