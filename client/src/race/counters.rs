@@ -127,8 +127,7 @@ impl Reading {
     }
 }
 
-/// Counters are whole numbers, also where their text form is not; [`None`] if nothing can have been
-/// counted so often.
+/// Counters are whole numbers, also if their text form is not; [`None`] if no count can be that large.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
 fn count(value: f64) -> Option<u64> {
     /// Beyond 2^53 not every whole number has a form of its own.
@@ -183,7 +182,7 @@ longsync_cancelled_after_seconds_count 5
                 let with = at.replace(figure, absurd);
                 let reading = Reading::parse(&METRICS.replace(at, &with));
                 let is_sum = at.starts_with("sum");
-                // So long a sum can be, of very many calls.
+                // Very many calls may have waited for that long together.
                 let may_be = is_sum && matches!(absurd, "9.1e15" | "1e18");
                 assert_eq!(reading.is_some(), may_be, "{with}");
                 let before = Reading::parse(METRICS).unwrap();
