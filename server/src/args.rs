@@ -51,7 +51,8 @@ pub(crate) struct Args {
     )]
     behavior: Behavior,
 
-    /// How many worker threads serve connections [default: the cores].
+    /// How many worker threads serve connections; one less than there are cores is better if the calls are
+    /// generated on the same machine [default: the cores].
     #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N", value_parser = workers)]
     workers: Option<NonZeroUsize>,
 
