@@ -58,8 +58,9 @@ macro_rules! ask_from {
 ask_from!(LongSyncRequest, LongSyncStreamRequest, LongSyncCollectRequest, LongSyncExchangeRequest);
 
 /// The payload of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Payload {
+    #[default]
     Empty,
     Echo(Bytes),
     Zeros(u32),

@@ -4,9 +4,10 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::{Instant, SystemTime};
 
-use bytes::Bytes;
-use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse, Timing};
+use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse};
+use longsync_behavior::Applied;
 
 use super::BoxMessages;
 use super::draft::Draft;
@@ -21,72 +22,82 @@ use crate::call::wait::{Spent, Wait};
 type Requests = messages::Requests<LongSyncCollectRequest>;
 
 pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    Box::pin(async move {
-        let answer = collect(&call, Requests::new(intake)).await?;
-        Ok(Box::pin(tokio_stream::once(Ok(answer))) as Messages)
-    })
+    // The future would have room for them twice: as what it is given, and as what it works with.
+    let requests = Box::new(Requests::new(intake));
+    Box::pin(collect(call, requests))
 }
 
-async fn collect(call: &Call, mut requests: Requests) -> Result<Bytes, Refusal> {
-    let mut totals = Totals::default();
-    let mut spent = Spent::default();
-    let mut applied = None;
-    let mut received_at = None;
-    let mut payload = Payload::Empty;
-    let mut due_before = None;
+async fn collect(call: Arc<Call>, mut requests: Box<Requests>) -> Result<Messages, Refusal> {
+    let mut collected = Collected::default();
     let mut next = requests.next().await?.map(Box::new);
     while let Some(received) = next {
-        let Received { message: request, arrived } = &*received;
-        totals.add(request);
-        let planned = call.plan(Ask::from(request));
-        let (plan, at) = planned.map_err(|why| why.of_message(request.id))?;
-        received_at.get_or_insert(at);
-        call.keep(plan.payload.held_bytes(), arrived.held)?;
-        if plan.payload != Payload::Empty {
-            call.release(payload.held_bytes());
-            payload = plan.payload;
-        }
-        applied = Some(plan.applied);
-        let start = due_before.map_or(arrived.at, |due| arrived.at.max(due));
-        let wait = Wait { start, planned: plan.delay };
-        due_before = Some(wait.due());
+        let wait = collected.take(&call, &received)?;
         drop(received);
-        let (waited, after) = wait_and_read_ahead(call, wait, &mut requests).await;
-        spent = call.add_spent(wait, waited);
+        let (waited, after) = wait_and_read_ahead(&call, wait, &mut requests).await;
+        collected.spent = call.add_spent(wait, waited);
         next = after?;
     }
-    let (applied, received_at) = match applied.zip(received_at) {
-        Some(known) => known,
-        // Without a request there is still the header, which may be wrong.
-        None => call.plan(Ask::default()).map(|(plan, at)| (plan.applied, at))?,
-    };
-    let draft = totals.draft(call.timing(spent, &applied, received_at), payload);
-    poll_fn(|cx| draft.poll_room(call, cx)).await?;
-    Ok(draft.into_framed())
+    let draft = collected.into_draft(&call)?;
+    poll_fn(|cx| draft.poll_room(&call, cx)).await?;
+    Ok(Box::pin(tokio_stream::once(Ok(draft.into_framed()))))
 }
 
+/// What the requests of a call have come to. What is only needed between two waits is not in it: a call
+/// that waits would have room for that too.
 #[derive(Debug, Default)]
-struct Totals {
+struct Collected {
     count: u64,
     payload_bytes: u64,
+    spent: Spent,
+    /// By which behavior the last request was answered.
+    applied: Option<Applied>,
+    /// When the first was received.
+    received_at: Option<SystemTime>,
+    /// That of the last request which asked for one.
+    payload: Payload,
+    due_before: Option<Instant>,
 }
 
-impl Totals {
-    fn add(&mut self, request: &LongSyncCollectRequest) {
+impl Collected {
+    /// Takes a request. Returns its wait, which does not begin before the one before it was due.
+    fn take(
+        &mut self,
+        call: &Call,
+        received: &Received<LongSyncCollectRequest>,
+    ) -> Result<Wait, Refusal> {
+        let Received { message: request, arrived } = received;
         self.count += 1;
         self.payload_bytes += request.payload.len() as u64;
+        let planned = call.plan(Ask::from(request));
+        let (plan, at) = planned.map_err(|why| why.of_message(request.id))?;
+        self.received_at.get_or_insert(at);
+        call.keep(plan.payload.held_bytes(), arrived.held)?;
+        if plan.payload != Payload::Empty {
+            call.release(self.payload.held_bytes());
+            self.payload = plan.payload;
+        }
+        self.applied = Some(plan.applied);
+        let start = self.due_before.map_or(arrived.at, |due| arrived.at.max(due));
+        let wait = Wait { start, planned: plan.delay };
+        self.due_before = Some(wait.due());
+        Ok(wait)
     }
 
-    /// Boxed, so that a call which waits has no room for it.
-    fn draft(&self, timing: Timing, payload: Payload) -> Box<Draft<LongSyncCollectResponse>> {
+    /// The answer. Boxed, so that a call which waits has no room for it.
+    fn into_draft(self, call: &Call) -> Result<Box<Draft<LongSyncCollectResponse>>, Refusal> {
+        let (applied, received_at) = match self.applied.zip(self.received_at) {
+            Some(known) => known,
+            // Without a request there is still the header, which may be wrong.
+            None => call.plan(Ask::default()).map(|(plan, at)| (plan.applied, at))?,
+        };
         let message = LongSyncCollectResponse {
             message: longsync::DONE.to_owned(),
-            timing: Some(timing),
+            timing: Some(call.timing(self.spent, &applied, received_at)),
             count: self.count,
             payload_bytes: self.payload_bytes,
             ..LongSyncCollectResponse::default()
         };
-        Box::new(Draft::new(message, payload))
+        Ok(Box::new(Draft::new(message, self.payload)))
     }
 }
 
