@@ -17,10 +17,10 @@ use tokio::runtime;
 use crate::alarm::{self, Alarm};
 use crate::clock::Clock;
 use crate::due::{BATCH, Due};
+use crate::heap::Heap;
 use crate::lead::Lead;
 use crate::nanos::{NEVER, nanos};
 use crate::slab::Key;
-use crate::wheel::Wheel;
 
 /// An alarm that needs no setting, since its driver looks at the queue before it rests.
 const AWAKE: u64 = 0;
@@ -39,7 +39,7 @@ pub(crate) struct Waits {
 
 #[derive(Debug)]
 struct Queue {
-    wheel: Wheel<Waker>,
+    heap: Heap<Waker>,
     /// One for each runtime that polls waits, in the usual case one.
     drivers: Vec<Driving>,
     driver_ids: u64,
@@ -82,7 +82,7 @@ pub(crate) enum Turn {
 
 impl Waits {
     pub(crate) fn new(clock: Clock, spin: Duration, alarm: alarm::Kind) -> Self {
-        let queue = Queue { wheel: Wheel::new(), drivers: Vec::new(), driver_ids: 0 };
+        let queue = Queue { heap: Heap::new(), drivers: Vec::new(), driver_ids: 0 };
         Self {
             clock,
             alarm,
@@ -105,12 +105,12 @@ impl Waits {
 
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
-        self.lock().wheel.len()
+        self.lock().heap.len()
     }
 
     /// Whether this waker is the one that is woken when the wait is over.
     pub(crate) fn has(&self, key: Key, waker: &Waker) -> bool {
-        self.lock().wheel.get_mut(key).is_some_and(|present| present.will_wake(waker))
+        self.lock().heap.get_mut(key).is_some_and(|present| present.will_wake(waker))
     }
 
     /// Lets `waker` be woken at `due`, or when all waits end that were made after so many times. On
@@ -129,11 +129,11 @@ impl Waits {
             if self.fires() != fires {
                 return Entered::Fired;
             }
-            let present = entry.and_then(|key| queue.wheel.get_mut(key));
+            let present = entry.and_then(|key| queue.heap.get_mut(key));
             replaced = if let Some(present) = present {
                 Some(mem::replace(present, waker))
             } else {
-                *entry = Some(queue.wheel.insert(due, waker));
+                *entry = Some(queue.heap.insert(due, waker));
                 None
             };
             let is_driven = runtime.is_none_or(|runtime| queue.is_driven(runtime));
@@ -148,7 +148,7 @@ impl Waits {
 
     /// Ends one wait without waking it.
     pub(crate) fn leave(&self, key: Key) {
-        let waker = self.lock().wheel.cancel(key);
+        let waker = self.lock().heap.cancel(key);
         drop(waker);
     }
 
@@ -163,7 +163,7 @@ impl Waits {
     pub(crate) fn fire_all(&self) {
         let mut queue = self.lock();
         self.fires.fetch_add(1, Ordering::Release);
-        let wakers = queue.wheel.take_all();
+        let wakers = queue.heap.take_all();
         drop(queue);
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -186,8 +186,8 @@ impl Waits {
         let now = self.count(self.clock.now());
         let mut due = Due::new();
         let mut queue = self.lock();
-        let has_more = queue.wheel.expire(now, BATCH, |waker| due.push(waker));
-        let next = if has_more { Some(now) } else { queue.wheel.next_work() };
+        let has_more = queue.heap.expire(now, BATCH, |waker| due.push(waker));
+        let next = if has_more { Some(now) } else { queue.heap.earliest_due() };
         let driver = queue.drivers.iter_mut().find(|other| other.id == driver);
         let turn = driver.map_or(Turn::Rest, |driver| driver.turn(now, next.unwrap_or(NEVER)));
         drop(queue);
@@ -199,7 +199,7 @@ impl Waits {
     pub(crate) fn dismiss(&self, driver: DriverId) {
         let mut queue = self.lock();
         queue.drivers.retain(|other| other.id != driver);
-        let wakers = queue.wheel.take_all();
+        let wakers = queue.heap.take_all();
         drop(queue);
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -226,11 +226,11 @@ impl Queue {
     }
 
     fn take_due(&mut self, now: u64) -> Option<Due> {
-        if self.wheel.earliest_due()? > now {
+        if self.heap.earliest_due()? > now {
             return None;
         }
         let mut due = Due::new();
-        self.wheel.expire(now, BATCH, |waker| due.push(waker));
+        self.heap.expire(now, BATCH, |waker| due.push(waker));
         Some(due)
     }
 

@@ -1,4 +1,4 @@
-//! The wheel against the simplest queue that can be right: a list, searched.
+//! The heap against the simplest queue that can be right: a list, searched.
 
 use proptest::prelude::*;
 
@@ -25,30 +25,30 @@ impl Model {
     }
 }
 
-/// A wheel and its model, to which the same is done.
+/// A heap and its model, to which the same is done.
 struct Pair {
-    wheel: Wheel<usize>,
+    heap: Heap<usize>,
     model: Model,
     keys: Vec<Key>,
     now: u64,
 }
 
 impl Pair {
-    fn new(now: u64, pace: Pace) -> Self {
-        let mut wheel = Wheel { pace, ..Wheel::new() };
-        wheel.expire(now, usize::MAX, |_| unreachable!("nothing waits"));
-        Self { wheel, model: Model::default(), keys: Vec::new(), now }
+    fn new(now: u64) -> Self {
+        let mut heap = Heap::new();
+        heap.expire(now, usize::MAX, |_| unreachable!("nothing waits"));
+        Self { heap, model: Model::default(), keys: Vec::new(), now }
     }
 
     fn insert(&mut self, due: u64) {
         let number = self.keys.len();
-        self.keys.push(self.wheel.insert(due, number));
+        self.keys.push(self.heap.insert(due, number));
         self.model.waits.push((due.max(self.now), number));
     }
 
     fn cancel(&mut self, number: usize) {
         if let Some(key) = self.keys.get(number) {
-            assert_eq!(self.wheel.cancel(*key), self.model.cancel(number));
+            assert_eq!(self.heap.cancel(*key), self.model.cancel(number));
         }
     }
 
@@ -58,7 +58,7 @@ impl Pair {
         let mut fired = Vec::new();
         loop {
             let before = fired.len();
-            let has_more = self.wheel.expire(self.now, limit, |number| fired.push(number));
+            let has_more = self.heap.expire(self.now, limit, |number| fired.push(number));
             assert!(fired.len() - before <= limit);
             if !has_more {
                 break;
@@ -72,7 +72,7 @@ impl Pair {
     fn expire_some(&mut self, now: u64, limit: usize) {
         self.now = self.now.max(now);
         let mut fired = Vec::new();
-        self.wheel.expire(self.now, limit, |number| fired.push(number));
+        self.heap.expire(self.now, limit, |number| fired.push(number));
         self.model.waits.sort_unstable();
         let expected: Vec<usize> = self
             .model
@@ -88,11 +88,22 @@ impl Pair {
     }
 
     fn check(&self) {
-        assert_eq!(self.wheel.len(), self.model.waits.len());
+        assert_eq!(self.heap.len(), self.model.waits.len());
         let earliest = self.model.waits.iter().map(|(due, _)| *due).min();
-        assert!(self.wheel.earliest_due() <= earliest || earliest.is_none());
-        assert_eq!(self.wheel.earliest_due().is_none(), earliest.is_none());
-        assert!(self.wheel.next_work() <= self.wheel.earliest_due());
+        assert_eq!(self.heap.earliest_due(), earliest);
+        self.check_order();
+    }
+
+    /// No wait is before its parent, and the slab knows each place.
+    fn check_order(&self) {
+        let waits = &self.heap.waits;
+        for (at, wait) in waits.iter().enumerate().skip(1) {
+            assert!(!wait.is_before(waits[parent(at)]));
+        }
+        let mut places: Vec<_> =
+            self.keys.iter().filter_map(|key| self.heap.slab.position(*key)).collect();
+        places.sort_unstable();
+        assert!(places.into_iter().eq(0..waits.len()));
     }
 }
 
@@ -139,10 +150,9 @@ proptest! {
     #[test]
     fn it_does_what_a_sorted_list_does(
         start in length(),
-        (work, heavy) in prop_oneof![Just((1024, 256)), (1_usize..100, 2_u32..50)],
         deeds in prop::collection::vec(deed(), 1..80),
     ) {
-        let mut pair = Pair::new(start, Pace { work, heavy });
+        let mut pair = Pair::new(start);
         for deed in deeds {
             match deed {
                 Deed::Insert(after) => pair.insert(pair.now.saturating_add(after)),
@@ -160,42 +170,39 @@ proptest! {
             }
         }
         pair.expire(u64::MAX, 7);
-        prop_assert_eq!(pair.wheel.len(), 0);
+        prop_assert_eq!(pair.heap.len(), 0);
     }
 }
 
 #[test]
-fn a_wait_that_comes_while_its_slot_is_opened_overtakes_no_equal() {
-    let mut pair = Pair::new(0, Pace { work: 2, heavy: 256 });
-    (0..6).for_each(|_| pair.insert(1_000_000));
-    pair.expire_some(1_000_000, 1);
-    pair.insert(1_000_000);
-    pair.expire(1_000_000, 1);
+fn a_wait_is_cancelled_from_the_middle() {
+    let mut pair = Pair::new(0);
+    // The last of the heap lies below another branch than the gap, and is due before it.
+    for due in [1, 100, 2, 3, 4, 101, 102, 103, 104, 5, 6] {
+        pair.insert(due);
+    }
+    for number in [6, 1, 6, 0, 10] {
+        pair.cancel(number);
+        pair.check();
+    }
+    pair.expire(200, 3);
 }
 
 #[test]
-fn many_waits_move_before_the_first_of_them_is_due() {
-    let mut wheel = Wheel::new();
-    let minute = 60_000_000_000;
-    for nanos in 0..100_000 {
-        wheel.insert(minute + nanos * 1_000, nanos);
-    }
-    let mut fired = Vec::new();
-    while let Some(next) = wheel.next_work().filter(|next| *next < minute) {
-        while wheel.expire(next, 64, |nanos| fired.push(nanos)) {}
-    }
-    assert_eq!(fired, []);
-    wheel.expire(minute, 64, |nanos| fired.push(nanos));
-    assert_eq!(fired, [0], "with the work of one batch");
+fn equals_keep_their_order_where_the_count_of_inserts_begins_again() {
+    let mut pair = Pair::new(0);
+    pair.heap.inserts = u32::MAX - 50;
+    (0..100).for_each(|_| pair.insert(7));
+    pair.expire(7, 3);
 }
 
 #[test]
 fn due_times_reach_as_far_as_64_bits() {
-    let mut pair = Pair::new(0, Pace::USUAL);
+    let mut pair = Pair::new(0);
     for due in [u64::MAX, u64::MAX - 1, 1 << 63, u64::MAX, 0] {
         pair.insert(due);
     }
     pair.expire(u64::MAX - 1, 2);
-    assert_eq!(pair.wheel.next_work(), Some(u64::MAX));
+    assert_eq!(pair.heap.earliest_due(), Some(u64::MAX));
     pair.expire(u64::MAX, 2);
 }

@@ -1,0 +1,161 @@
+//! The queue of waits: a heap, ordered by due time, that knows no clock, no runtime and no I/O.
+//!
+//! Time is counted in nanoseconds from an origin that only the caller knows. Each wait of the heap is
+//! due no earlier than its parent and has up to four children: half as many levels as with two, for
+//! a few comparisons more within one or two cache lines. The slab tells where in the heap a wait
+//! lies, so that it can be cancelled from the middle. Among waits of one due time, the one that came
+//! first comes out first.
+
+use crate::slab::{Key, Slab};
+
+/// How many children a wait has.
+const CHILDREN: usize = 4;
+
+/// What the heap orders. The payload stays where it is.
+#[derive(Debug, Clone, Copy)]
+struct Wait {
+    due: u64,
+    /// Counts the inserts, and begins again at zero after four thousand million.
+    number: u32,
+    slot: u32,
+}
+
+impl Wait {
+    /// Of waits due in the same nanosecond, the order is that of insertion, unless more than two
+    /// thousand million came between them.
+    fn is_before(self, other: Self) -> bool {
+        if self.due != other.due {
+            return self.due < other.due;
+        }
+        self.number.wrapping_sub(other.number) > u32::MAX / 2
+    }
+}
+
+/// Things that wait, each with the time at which it is due.
+#[derive(Debug)]
+pub(crate) struct Heap<T> {
+    waits: Vec<Wait>,
+    slab: Slab<T>,
+    inserts: u32,
+    /// The latest time that was told.
+    now: u64,
+}
+
+impl<T> Heap<T> {
+    pub(crate) fn new() -> Self {
+        Self { waits: Vec::new(), slab: Slab::new(), inserts: 0, now: 0 }
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waits.len()
+    }
+
+    /// Adds what is due at `due`. A time that has passed counts as the latest that
+    /// [`Heap::expire`] was told.
+    pub(crate) fn insert(&mut self, due: u64, payload: T) -> Key {
+        let (key, slot) = self.slab.insert(payload);
+        let wait = Wait { due: due.max(self.now), number: self.inserts, slot };
+        self.inserts = self.inserts.wrapping_add(1);
+        self.waits.push(wait);
+        self.rise(self.waits.len() - 1, wait);
+        key
+    }
+
+    /// What waits under this key, unless it has been taken out.
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        self.slab.get_mut(key)
+    }
+
+    /// Takes out what waits under this key, unless it has been already.
+    pub(crate) fn cancel(&mut self, key: Key) -> Option<T> {
+        let at = self.slab.position(key)?;
+        Some(self.remove(at))
+    }
+
+    /// Takes out all that waits.
+    pub(crate) fn take_all(&mut self) -> Vec<T> {
+        let Self { waits, slab, .. } = self;
+        waits.drain(..).map(|wait| slab.remove(wait.slot)).collect()
+    }
+
+    /// Takes out what is due at `now`, the earliest first, and among equals the one that came first:
+    /// no more than `limit`. Tells whether more is due.
+    pub(crate) fn expire(&mut self, now: u64, limit: usize, mut fire: impl FnMut(T)) -> bool {
+        // Threads may come in another order than they have read the clock.
+        self.now = self.now.max(now);
+        for _ in 0..limit {
+            if !self.is_due() {
+                return false;
+            }
+            fire(self.remove(0));
+        }
+        self.is_due()
+    }
+
+    /// When the first wait is due.
+    pub(crate) fn earliest_due(&self) -> Option<u64> {
+        self.waits.first().map(|wait| wait.due)
+    }
+
+    fn is_due(&self) -> bool {
+        self.earliest_due().is_some_and(|due| due <= self.now)
+    }
+
+    fn remove(&mut self, at: usize) -> T {
+        let removed = self.waits.swap_remove(at);
+        if let Some(&last) = self.waits.get(at) {
+            // It comes from the bottom, though not always from below the gap.
+            if at > 0 && last.is_before(self.waits[parent(at)]) {
+                self.rise(at, last);
+            } else {
+                self.sink(at, last);
+            }
+        }
+        self.slab.remove(removed.slot)
+    }
+
+    /// Puts a wait at this place, or further up.
+    fn rise(&mut self, mut at: usize, wait: Wait) {
+        while at > 0 {
+            let above = self.waits[parent(at)];
+            if !wait.is_before(above) {
+                break;
+            }
+            self.put(at, above);
+            at = parent(at);
+        }
+        self.put(at, wait);
+    }
+
+    /// Puts a wait at this place, or further down.
+    fn sink(&mut self, mut at: usize, wait: Wait) {
+        while let Some((child, below)) = self.first_child(at)
+            && below.is_before(wait)
+        {
+            self.put(at, below);
+            at = child;
+        }
+        self.put(at, wait);
+    }
+
+    fn first_child(&self, at: usize) -> Option<(usize, Wait)> {
+        let begin = at * CHILDREN + 1;
+        let end = self.waits.len().min(begin + CHILDREN);
+        let children = self.waits.get(begin..end)?;
+        let children = children.iter().enumerate().map(|(child, wait)| (begin + child, *wait));
+        children.reduce(|first, other| if other.1.is_before(first.1) { other } else { first })
+    }
+
+    fn put(&mut self, at: usize, wait: Wait) {
+        self.waits[at] = wait;
+        self.slab.set_position(wait.slot, at);
+    }
+}
+
+fn parent(at: usize) -> usize {
+    (at - 1) / CHILDREN
+}
+
+#[cfg(test)]
+mod tests;
