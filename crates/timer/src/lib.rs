@@ -43,7 +43,7 @@
 //!
 //! # Figures
 //!
-//! Of a virtual machine with two cores (x86-64, Linux 6.18, Rust 1.95, tokio 1.54.1), 2026-11-25,
+//! Of a virtual machine with two cores (x86-64, Linux 6.18, Rust 1.95, tokio 1.54.1), 2026-11-25 and 26,
 //! shared with other programs; medians, with the others' load near 1.
 //!
 //! How late waits of 1 ms end, the timers taking turns (`cargo bench -p longsync-timer --bench
@@ -65,13 +65,11 @@
 //!
 //! | among others that wait | 1 | 1,000 | 1,000,000 |
 //! |---|---|---|---|
-//! | insert | 107 | 70 | 76 |
-//! | cancel | 40 | 11 | 87 |
-//! | fire | 159 | 70 | 472 |
-//! | one more, inserted and cancelled | 108 | 108 | 123 |
-//! | the same with `tokio::time::sleep` | 437 | 483 | 534 |
-//!
-//! A binary heap of bare numbers, without what cancelling needs, pops one of a million in 300.
+//! | insert | 97 | 72 | 76 |
+//! | cancel | 37 | 14 | 165 |
+//! | fire | 122 | 32 | 262 |
+//! | one more, inserted and cancelled | 109 | 110 | 109 |
+//! | the same with `tokio::time::sleep` | 444 | 437 | 441 |
 
 mod alarm;
 mod clock;
