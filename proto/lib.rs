@@ -46,7 +46,7 @@ pub const FILE_DESCRIPTOR_SET: &[u8] =
 /// Where a server listens, and a client calls, unless told otherwise.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);
 
-/// The request header that says how a call behaves, where the request itself does not.
+/// The request header that says how a call behaves if the request itself does not.
 pub const BEHAVIOR_HEADER: &str = "x-longsync-behavior";
 
 /// What every answer says.

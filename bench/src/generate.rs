@@ -31,10 +31,10 @@ pub(crate) struct GenerateArgs {
     /// How long each waits on the server.
     #[arg(long, value_parser = parse, default_value = "0s")]
     delay: Duration,
-    /// Closed loop: so many in flight. Neither this nor a rate: all at once.
+    /// Closed loop: this many in flight. Neither this nor a rate: all at once.
     #[arg(long, conflicts_with = "rate")]
     in_flight: Option<NonZeroUsize>,
-    /// Open loop: so many a second, at equal distances.
+    /// Open loop: this many per second, at equal distances.
     #[arg(long)]
     rate: Option<NonZeroU64>,
     /// How many connections.

@@ -259,7 +259,7 @@ pub(crate) struct CallArgs {
     #[arg(long, conflicts_with = "response_bytes")]
     echo_payload: bool,
 
-    /// Ask for a payload of so many zero bytes in each answer.
+    /// Ask for a payload of this many zero bytes in each answer.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = whole)]
     response_bytes: u32,
 
@@ -348,7 +348,7 @@ fn bytes(count: u32) -> usize {
 
 fn metadata(text: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String> {
     let wrong =
-        || format!("`{text}` is no header: write name:value, such as x-longsync-behavior:250ms");
+        || format!("`{text}` is not a header: write name:value, such as x-longsync-behavior:250ms");
     let (name, value) = text.split_once(':').ok_or_else(wrong)?;
     let name = name.trim().to_ascii_lowercase();
     if name.ends_with("-bin") {

@@ -195,7 +195,7 @@ fn exit_code(code: u8, Written { complaints, is_interrupted }: Written) -> u8 {
     }
 }
 
-/// How wide the text is to be. Where stdout is no terminal, COLUMNS may say it.
+/// How wide the text is to be. If stdout is not a terminal, COLUMNS may say it.
 fn columns() -> usize {
     let of_terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     let told = || std::env::var("COLUMNS").ok()?.parse().ok();
@@ -206,7 +206,7 @@ fn columns() -> usize {
 
 /// Says on stderr what went wrong, for a command that exits with `code`.
 fn complained(code: u8, why: &str) -> u8 {
-    // Where not even stderr can be written, nobody is left to tell.
+    // If not even stderr can be written, nobody is left to tell.
     let _ = writeln!(std::io::stderr(), "longsync-client: {why}");
     code
 }

@@ -91,7 +91,7 @@ fn write_all(mut waiting: mpsc::Receiver<Writing>, written: &AtomicUsize) -> Vec
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = AutoStream::auto(io::stdout().lock());
     match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
-        // A reader that has seen enough is no error.
+        // A reader that has seen enough is not an error.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         printed => printed.context("cannot write to stdout"),
     }

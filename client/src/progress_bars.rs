@@ -34,7 +34,7 @@ impl ProgressBars {
                     draw(&bars, &progress);
                     thread::park_timeout(REFRESH);
                 }
-                // A terminal that cannot be cleared is no reason to fail.
+                // A terminal that cannot be cleared is not a reason to fail.
                 let _ = all.clear();
             })
         };

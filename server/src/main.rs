@@ -54,7 +54,7 @@ fn usage(log: &Log, error: &clap::Error) -> ExitCode {
 /// Prints a text that a program reads.
 fn print(log: &Log, text: &[u8]) -> ExitCode {
     match std::io::stdout().write_all(text) {
-        // A reader that has seen enough is no error.
+        // A reader that has seen enough is not an error.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             log.say(&format!("cannot write to stdout: {error}"));
             ExitCode::FAILURE
@@ -162,7 +162,7 @@ fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
             "{address} is in use: stop the program that listens there, or choose another with --listen"
         ),
         ErrorKind::AddrNotAvailable => anyhow::anyhow!(
-            "{} is no address of this machine: give --listen one that is, such as 127.0.0.1:{}, or 0.0.0.0:{1} for all",
+            "{} is not an address of this machine: give --listen one that is, such as 127.0.0.1:{}, or 0.0.0.0:{1} for all",
             address.ip(),
             address.port()
         ),
@@ -197,6 +197,6 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
         service = longsync::v1::long_sync_service_server::SERVICE_NAME,
         drain = text(config.drain),
     );
-    // A reader that has seen enough, and has gone, is no reason to stop serving.
+    // A reader that has seen enough, and has gone, is not a reason to stop serving.
     let _ = std::io::stdout().write_all(lines.as_bytes());
 }

@@ -48,7 +48,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// For so many workers.
+    /// For the given number of workers.
     pub(crate) fn new(config: Config, workers: usize) -> Arc<Self> {
         let limits = &config.limits;
         Arc::new(Self {

@@ -73,7 +73,7 @@ impl Signals {
         Ok(Self)
     }
 
-    /// Waits for it; for ever, where the system cannot tell.
+    /// Waits for it; for ever, if the system cannot tell.
     pub(crate) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

@@ -55,7 +55,7 @@ async fn call(io: DuplexStream, calls: u64) -> Result<()> {
     Ok(())
 }
 
-/// What the server's thread allocates for a connection with so many calls.
+/// What the server's thread allocates for a connection with this many calls.
 fn allocations(calls: u64) -> Result<u64> {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let client = thread::spawn(move || runtime()?.block_on(call(near, calls)));

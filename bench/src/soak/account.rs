@@ -40,7 +40,7 @@ pub(super) struct Counted {
 }
 
 impl Account {
-    /// Of a load run that sent so many.
+    /// Of a load run that sent this many.
     pub(super) fn of_load(recorder: &Recorder, sent: u64) -> Self {
         let [answered, at_deadline] =
             [Code::Ok, Code::DeadlineExceeded].map(|code| recorder.ended_with(code));
@@ -116,7 +116,7 @@ impl AddAssign for Account {
 }
 
 impl Counted {
-    /// Reads what `/metrics` says; [`None`] when it is none of ours.
+    /// Reads what `/metrics` says; [`None`] when it is not one of ours.
     pub(super) fn parse(metrics: &str) -> Option<Self> {
         let samples = || {
             metrics.lines().filter_map(|line| {

@@ -130,7 +130,7 @@ pub(super) const FLOWS: [Flow; 9] = [
 ];
 
 impl Flow {
-    /// Makes its share of `rate` calls a second for such a time. `progress` is that of a load run.
+    /// Makes its share of `rate` calls per second for this long. `progress` is that of a load run.
     pub(super) async fn run(
         self,
         target: Target,

@@ -75,7 +75,7 @@ pub(super) struct Calls {
     pub(super) timer: Timer,
     pub(super) start: Instant,
     pub(super) interrupt: CancellationToken,
-    /// How long after it was sent a call is cancelled, where the way can do that.
+    /// How long after it was sent a call is cancelled, if the way can do that.
     pub(super) cancel_after: Option<Duration>,
     /// How many bytes an answer may have.
     pub(super) most_answer_bytes: usize,

@@ -55,7 +55,7 @@ pub(super) enum Line {
         from: Duration,
         to: Duration,
         look: Look,
-        /// Its place among the answers, where that is worth a mark.
+        /// Its place among the answers, if that is worth a mark.
         order: Option<usize>,
     },
     /// A call that was not sent.
@@ -68,7 +68,7 @@ pub(super) enum Line {
 
 /// Where the time axis of a race ends. All ways share it.
 ///
-/// It covers what was measured, and what is projected where that is not much longer.
+/// It covers what was measured, and what is projected if that is not much longer.
 pub(super) fn axis_end(race: &Race) -> Duration {
     let longest = |of: fn(&WayRun) -> Duration| race.runs.iter().map(of).max().unwrap_or_default();
     let (measured, whole) = (longest(WayRun::measured), longest(|run| run.wall));
@@ -143,7 +143,7 @@ mod tests {
         Race { plan, target, is_interrupted: false, runs: vec![run] }
     }
 
-    /// One call after another, a second each, so many of them made.
+    /// One call after another, a second each, the given number of them made.
     fn sequential(made: usize, count: usize) -> Race {
         let at = |index: usize| Duration::from_secs(index as u64);
         let row = |index| Row {

@@ -43,11 +43,11 @@ pub struct WayRun {
     pub retried: usize,
     /// What refused the first of those, such as `GOAWAY NO_ERROR`.
     pub refusal: Option<String>,
-    /// What the server counted meanwhile, where calls were cancelled.
+    /// What the server counted meanwhile, if calls were cancelled.
     pub server: Option<ServerView>,
 }
 
-/// What a way cost its process, where the system can tell.
+/// What a way cost its process, if the system can tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
     /// How far the process's memory rose above what it was at the start.

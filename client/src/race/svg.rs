@@ -24,7 +24,7 @@ const BAR: u32 = 9;
 /// How many characters of a sentence fit beside one another.
 const CHARACTERS: usize = 104;
 
-/// Colours for light and dark; on a narrow screen, where all is drawn smaller, larger letters and
+/// Colours for light and dark; on a narrow screen, which draws all of it smaller, larger letters and
 /// only the words that are needed.
 const STYLE: &str = "
 svg { --ground: #ffffff; --ink: #1f2328; --soft: #59636e; --line: #d1d9e0; --answered: #1a7f37; --failed: #cf222e; --cancelled: #8250df; --unfinished: #9a6700; }

@@ -23,7 +23,7 @@ pub(super) fn brush(look: Look) -> (Style, &'static str) {
     }
 }
 
-/// A time axis of so many columns.
+/// A time axis with the given number of columns.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Axis {
     end: Duration,
@@ -61,7 +61,7 @@ impl Axis {
         rounded(self.end * parts(tick) / parts(ticks))
     }
 
-    /// The ticks and, below, their times, behind so many columns of labels.
+    /// The ticks and, below, their times, behind the given number of columns of labels.
     pub(super) fn draw(self, indent: usize) -> String {
         let ticks = self.ticks();
         let step = self.columns / ticks;

@@ -18,7 +18,7 @@ use longsync_text::grouped;
 
 const BOLD: Style = Style::new().bold();
 
-/// A race as text with ANSI colours, for a terminal of so many columns.
+/// A race as text with ANSI colours, for a terminal with the given number of columns.
 pub fn to_text(race: &Race, columns: usize) -> String {
     let mut text = String::new();
     for line in wrapped(&headline(race), columns) {
@@ -60,7 +60,7 @@ pub fn to_text(race: &Race, columns: usize) -> String {
     text
 }
 
-/// What the looks of bars and the marks behind them mean, where that is not plain.
+/// What the looks of bars and the marks behind them mean, if that is not plain.
 fn key(race: &Race, columns: usize) -> String {
     let looks: Vec<_> = legend(race)
         .into_iter()

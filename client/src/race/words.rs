@@ -276,7 +276,7 @@ fn lesson_of_cancelling(race: &Race) -> String {
     }
 }
 
-/// Text in lines of at most so many characters.
+/// Text in lines of at most the given number of characters.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;

@@ -33,6 +33,13 @@ pub(crate) struct Peer {
     _serving: AbortOnDropHandle<()>,
 }
 
+/// A free port of loopback.
+async fn listen() -> (TcpListener, Target) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    (listener, target)
+}
+
 impl Peer {
     /// Has `serve` speak on each connection; the first has the number 0.
     pub(crate) async fn start<Served>(
@@ -41,8 +48,7 @@ impl Peer {
     where
         Served: Future<Output = io::Result<()>> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let (listener, target) = listen().await;
         let accepted = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&accepted);
         let serving = tokio::spawn(async move {
@@ -60,8 +66,7 @@ impl Peer {
     where
         Served: Future<Output = io::Result<()>> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let (listener, target) = listen().await;
         let accepted = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&accepted);
         let serving = tokio::spawn(async move {

@@ -79,7 +79,7 @@ pub struct Ready(Arc<Mutex<Queue>>);
 #[derive(Debug, Default)]
 struct Queue {
     keys: Vec<u32>,
-    /// The task, where it sleeps and was not woken yet.
+    /// The task, if it sleeps and was not woken yet.
     sleeper: Option<Waker>,
 }
 
@@ -106,14 +106,14 @@ impl Wake for Key {
     }
 }
 
-/// Where all is on one thread, only that one uses it; the lock is there because wakers may cross threads.
+/// If everything is on one thread, only that one uses it; the lock is there because wakers may cross threads.
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Ready {
     /// The waker that puts `key` into the queue, once each time that it is woken. It allocates; a key
-    /// may keep it for all the futures that it ever stands for, where one that has nothing to do may be
+    /// may keep it for all the futures that it ever stands for, if one that has nothing to do may be
     /// polled.
     pub fn waker(&self, key: u32) -> Waker {
         Arc::new(Key { key, queue: Arc::clone(&self.0) }).into()

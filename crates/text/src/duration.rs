@@ -87,7 +87,7 @@ fn part(rest: &mut &str) -> Result<(u128, u64), &'static str> {
     let Some((_, unit)) = UNITS.iter().find(|(name, _)| *name == unit) else {
         return Err("the units are d, h, m, s, ms, us and ns, such as in 250ms, 1.5s or 2m");
     };
-    // So many digits that they are no number of ours are too long a duration in any unit.
+    // More digits than our number holds are too long a duration in any unit.
     let whole: u128 = whole.parse().unwrap_or(u128::MAX);
     let nanos = whole.saturating_mul((*unit).into());
     Ok((nanos.saturating_add(fraction_of(*unit, fraction.unwrap_or(""))?), *unit))
@@ -131,7 +131,7 @@ pub fn text(duration: Duration) -> String {
     }
 }
 
-/// A whole and a fraction of so many digits, without trailing zeros.
+/// A whole number and a fraction with the given number of digits, without trailing zeros.
 fn decimal(whole: u64, fraction: u32, digits: usize, unit: &str) -> String {
     if fraction == 0 {
         return format!("{whole}{unit}");

@@ -51,7 +51,7 @@ fn waiting(timer: &Timer, count: usize) -> Vec<Sleep> {
     entered((0..count).map(|number| timer.sleep(length(number))).collect())
 }
 
-/// One more wait that is given up, as most deadlines are, while so many others wait.
+/// One more wait that is given up, as most deadlines are, while the given number of others wait.
 fn insert_and_cancel(c: &mut Criterion) {
     let runtime = runtime();
     let _context = runtime.enter();
@@ -89,7 +89,7 @@ fn sleeping(length: Duration) -> Pin<Box<tokio::time::Sleep>> {
     wait
 }
 
-/// So many inserted into an empty queue; so many cancelled, in another order than they came.
+/// The given number inserted into an empty queue; the same number cancelled, in another order.
 fn insert_all_and_cancel_all(c: &mut Criterion) {
     let runtime = runtime();
     let _context = runtime.enter();

@@ -82,7 +82,7 @@ fn portable(origin: Instant) -> (Alarm, Bell) {
 }
 
 impl Alarm {
-    /// Lets the bell ring once, so many nanoseconds after the origin, and not at what was set before.
+    /// Has the bell ring once, this many nanoseconds after the origin, and not when it was set to before.
     pub(crate) fn set(&self, at: u64) {
         match self {
             #[cfg(target_os = "linux")]

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-/// How many waits end at a time. Where each wakes a task of its own, about as many tasks as tokio polls
+/// How many waits end at a time. If each wakes a task of its own, about as many tasks as tokio polls
 /// before it looks at its sockets again (61): a burst of any size lets those have their turn.
 pub(crate) const BATCH: usize = 64;
 

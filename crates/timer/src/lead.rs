@@ -15,7 +15,7 @@ const UP: u64 = 1_500;
 /// How far any other moves it down. It settles where three of four come no later.
 const DOWN: u64 = UP / 3;
 
-/// Of all time, one part in so many may be polled.
+/// The part of all time that may be spent polling, as a divisor.
 const SHARE: u64 = 10;
 /// What can be saved up in rest.
 const SAVINGS: u64 = 10 * LONGEST;
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(lead.ahead(begun, next), lead.latency);
         assert!((begun..=next).step_by(100).all(|now| lead.covers(now, next)));
         assert_eq!(lead.ahead(next, next + 1_000), 0, "what is used up must be saved anew");
-        assert_eq!(lead.ahead(next, next + LATER), lead.latency, "and will be, in so long a time");
+        assert_eq!(lead.ahead(next, next + LATER), lead.latency, "and will be, after that long");
     }
 
     #[test]

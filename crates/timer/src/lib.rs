@@ -27,7 +27,7 @@
 //! - **The alarm** is one timerfd for all waits, set anew when the earliest due time moves earlier
 //!   and when it has rung. Unlike `epoll_wait` it is given no slack by the system. It rings ahead of
 //!   the due time by what a sleeping core takes to wake, which is learnt from how late it was noticed
-//!   before; woken too early, the thread polls the rest: at most a tenth of all time. Where there is no
+//!   before; woken too early, the thread polls the rest: at most a tenth of all time. If there is no
 //!   timerfd (or no file descriptor left), it is tokio's timer: then waits are as late as
 //!   tokio's, and still never early.
 //! - **The driver** is a task that the first wait starts on its runtime. It wakes what is due, 64
@@ -56,7 +56,7 @@
 //! | [`Timer::with_spin`], 200 us | 1.2 | 6 | 2.2 | 46 |
 //!
 //! Without the alarm's lead, p50 and p99 of [`Timer::new`] were 61 and 133 one at a time, 68 and 134
-//! with 64: the waking of a core that slept. Where other programs want all cores (their load near 5;
+//! with 64: the waking of a core that slept. If other programs want all cores (their load near 5;
 //! three runs, before there was a lead), p99 of one at a time is 3.3, 1.5 and 3.0 ms in the order of
 //! the table: spinning pays only for a thread that has its core to itself.
 //!

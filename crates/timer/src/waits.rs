@@ -113,7 +113,7 @@ impl Waits {
         self.lock().heap.get_mut(key).is_some_and(|present| present.will_wake(waker))
     }
 
-    /// Lets `waker` be woken at `due`, or when all waits end that were made after so many times. On
+    /// Lets `waker` be woken at `due`, or when all waits end that were made after this many times. On
     /// the way, wakes what is due at `now`.
     pub(crate) fn enter(
         &self,

@@ -188,7 +188,7 @@ mod tests {
     fn field(refused: Result<Plan, Refusal>) -> String {
         match refused {
             Err(Refusal::Invalid { field, .. }) => field,
-            other => panic!("{other:?} is no invalid field"),
+            other => panic!("{other:?} is not an invalid field"),
         }
     }
 

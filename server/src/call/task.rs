@@ -79,7 +79,7 @@ impl<F: Future> Future for CallTask<F> {
     }
 }
 
-/// Whether an entry serves for `at`; any does, where the call waits for nothing but its client.
+/// Whether an entry serves for `at`; any does if the call waits for nothing but its client.
 fn is_armed(entry: Option<Pin<&Sleep>>, at: Option<Instant>) -> bool {
     entry.is_some_and(|entry| at.is_none_or(|at| entry.due() == at))
 }

@@ -80,7 +80,7 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
             allowing("GET, HEAD", wrong_method(path, "GET or HEAD"))
         }
         "/" => text(StatusCode::OK, welcome(worker, host::authority(request).unwrap_or("ADDRESS"))),
-        // Whoever is answered is alive; a drain is no reason to end it.
+        // Whoever is answered is alive; a drain is not a reason to end it.
         "/livez" => text(StatusCode::OK, "alive\n"),
         "/healthz" | "/readyz" if worker.shared().is_healthy() => text(StatusCode::OK, "serving\n"),
         "/healthz" | "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),

@@ -146,7 +146,7 @@ impl Drop for Calls {
     }
 }
 
-/// Drops a stream. Where HTTP/2 has panicked, that may panic as well, and the others are to be dropped
+/// Drops a stream. If HTTP/2 has panicked, that may panic as well, and the others are to be dropped
 /// all the same.
 fn let_go(stream: Stream) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(stream)));

@@ -104,7 +104,7 @@ impl Followed {
         if self.has_settings {
             record.stopped_in(self.incoming.whole(), self.incoming.unfinished());
         } else {
-            // Other frames are no part of a preface (RFC 9113, section 3.4), and give it no more time.
+            // Other frames are not part of a preface (RFC 9113, section 3.4), and give it no more time.
             record.stopped_in(0, Some(Unfinished::Preface));
         }
         preface + followed

@@ -9,7 +9,7 @@ use super::{Record, subtract};
 const SMALL_BYTES: u64 = 64 * 1024;
 const RESERVED_SHARE: u64 = 16;
 /// And the last quarter of that for those that hold at most this: otherwise a few dozen connections which
-/// hold 64 KiB each would have all of it, where the limit is low.
+/// hold 64 KiB each would have all of it if the limit is low.
 const TINY_BYTES: u64 = 4 * 1024;
 const TINY_SHARE: u64 = 4;
 
@@ -30,7 +30,7 @@ impl Record {
         is_held
     }
 
-    /// Whether so many more bytes than were held `before` are within this connection's part.
+    /// Whether this many bytes, beyond those held `before`, are within this connection's part.
     fn has_share(&self, before: u64, bytes: u64) -> bool {
         let reserve = self.worker.limits().max_buffered_bytes / RESERVED_SHARE;
         let left = self.worker.bytes_left();

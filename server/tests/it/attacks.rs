@@ -228,7 +228,7 @@ async fn who_says_nothing_or_too_little_is_not_waited_for() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn other_protocols_are_not_waited_for() -> Result<()> {
     let server = Memory::start(config()).await;
-    // The beginnings of TLS and of SSH, and a line that is none of HTTP.
+    // The beginnings of TLS and of SSH, and a line that is not HTTP.
     for said in
         [&b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..], b"SSH-2.0-x\r\n", b"hello\r\n\r\n"]
     {

@@ -203,7 +203,7 @@ fn an_address_that_the_machine_has_not_is_told_with_one_that_it_has() -> Result<
     assert_eq!(output.status.code(), Some(1));
     let said = said(&output);
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.contains("192.0.2.1 is no address of this machine"), "{said}");
+    assert!(said.contains("192.0.2.1 is not an address of this machine"), "{said}");
     assert!(said.contains("127.0.0.1:9000"), "{said}");
     assert!(output.stdout.is_empty());
     Ok(())

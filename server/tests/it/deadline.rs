@@ -167,7 +167,7 @@ async fn what_is_no_timeout_is_refused_at_once() -> Result<()> {
     Ok(())
 }
 
-/// Resets a call of an hour so long after it was sent. How it was counted: exceeded, cancelled.
+/// Resets a call of an hour this long after it was sent. How it was counted: exceeded, cancelled.
 async fn reset_after(timeout: &str, after: Duration) -> Result<(u64, u64)> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;

@@ -317,7 +317,7 @@ fn read_text(text: &str) -> Result<Vec<(String, Family)>> {
             "gauge" => suffix.is_empty() && !name.ends_with("_total"),
             _ => false,
         };
-        anyhow::ensure!(is_right, "{line} is no sample of the {} {name}", family.kind);
+        anyhow::ensure!(is_right, "{line} is not a sample of the {} {name}", family.kind);
         family.samples.push((sample.to_owned(), value.parse()?));
     }
     Ok(families)

@@ -52,7 +52,7 @@ impl Pair {
         }
     }
 
-    /// Lets time pass, and takes out what is due so many at a time.
+    /// Lets time pass, and takes out what is due, at most the given number at a time.
     fn expire(&mut self, now: u64, limit: usize) {
         self.now = self.now.max(now);
         let mut fired = Vec::new();
