@@ -19,8 +19,12 @@ impl std::error::Error for NotADelay {}
 /// Reads a delay out of a message.
 ///
 /// # Errors
-/// When it is negative, or its nanoseconds are outside protobuf's range.
+/// When it is negative, its parts have different signs, or its nanoseconds are outside protobuf's range.
 pub fn from_proto(duration: &prost_types::Duration) -> Result<Duration, NotADelay> {
+    if i64::signum(duration.seconds) * i64::from(duration.nanos.signum()) < 0 {
+        let why = "its seconds and nanos have different signs: send both as zero or more";
+        return Err(NotADelay(why.to_owned()));
+    }
     if duration.seconds < 0 || duration.nanos < 0 {
         let seconds = duration.seconds.unsigned_abs();
         let nanos = duration.nanos.unsigned_abs();
@@ -32,7 +36,7 @@ pub fn from_proto(duration: &prost_types::Duration) -> Result<Duration, NotADela
     match (seconds, nanos) {
         (Some(seconds), Some(nanos)) => Ok(Duration::new(seconds, nanos)),
         _ => Err(NotADelay(format!(
-            "{} nanos are more than a second: send at most 999999999 beside the seconds",
+            "{} nanos are a second or more: send at most 999999999 beside the seconds",
             duration.nanos
         ))),
     }
@@ -63,9 +67,17 @@ mod tests {
 
     #[test]
     fn a_negative_delay_is_refused() {
-        for (seconds, nanos) in [(-1, 0), (0, -1), (1, -1), (i64::MIN, i32::MIN)] {
+        for (seconds, nanos) in [(-1, 0), (0, -1), (-1, -1), (i64::MIN, i32::MIN)] {
             let refused = from_proto(&prost_types::Duration { seconds, nanos });
             assert!(refused.is_err_and(|why| why.to_string().contains("negative")));
+        }
+    }
+
+    #[test]
+    fn parts_of_different_signs_are_told_as_what_they_are() {
+        for (seconds, nanos) in [(1, -1), (-1, 1), (i64::MIN, i32::MAX)] {
+            let refused = from_proto(&prost_types::Duration { seconds, nanos });
+            assert!(refused.is_err_and(|why| why.to_string().contains("different signs")));
         }
     }
 

@@ -49,7 +49,11 @@ pub async fn call(
     let before = timer.now();
     let connected = tokio::select! {
         connected = connections.credit() => Ok(connected?),
-        () = over(plan.deadline, &timer) => Err(Some(not_connected_in_time(&connections))),
+        status = async {
+            over(plan.deadline, &timer).await;
+            // Here, while the connection is still waited for.
+            not_connected_in_time(&connections)
+        } => Err(Some(status)),
         () = interrupt.cancelled() => Err(None),
     };
     single.connect = timer.now() - before;

@@ -52,7 +52,7 @@ pub(crate) struct Args {
     behavior: Behavior,
 
     /// How many worker threads serve connections; one less than there are cores is better if the calls are
-    /// generated on the same machine [default: the cores].
+    /// generated on the same machine [default: one per core].
     #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N", value_parser = workers)]
     workers: Option<NonZeroUsize>,
 
@@ -130,7 +130,8 @@ struct LimitArgs {
     #[arg(long, env = "LONGSYNC_MESSAGE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = time_limit)]
     message_timeout: Duration,
 
-    /// How long the head of a request, or the first bytes of a connection, may take.
+    /// How long the first bytes of a connection, the head of a request, or an HTTP/2 frame without data
+    /// may take.
     #[arg(long, env = "LONGSYNC_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = time_limit)]
     head_timeout: Duration,
 
@@ -310,7 +311,7 @@ fn time_limit(text: &str) -> Result<Duration, String> {
     let limit = longsync_text::duration::parse(text).map_err(|error| error.to_string())?;
     if limit.is_zero() {
         return Err(
-            "nothing comes within no time: write a duration over 0s, such as 10s".to_owned()
+            "nothing can arrive in no time: write a duration above 0s, such as 10s".to_owned()
         );
     }
     Ok(limit)

@@ -11,8 +11,7 @@ use std::time::Duration;
 use longsync_behavior::Behavior;
 use longsync_text::duration::text;
 
-/// What a server is told before it starts, and that it makes sense. It reads as the [`Options`] that it
-/// was made of.
+/// [`Options`] that were checked: they make sense together. Dereferences to them.
 #[derive(Debug, Clone, Default)]
 pub struct Config(Options);
 
@@ -41,7 +40,7 @@ pub enum NotAConfig {
     #[error("a limit of 0 streams lets no connection have a call: set max_streams to 1 or more")]
     NoStreams,
     /// No message or head could ever come in time.
-    #[error("nothing comes within a {limit} of zero: set it to more, such as 10 s")]
+    #[error("{limit} is zero, and nothing can arrive in no time: set it above zero, such as 10s")]
     NoTime {
         /// Which limit it is, as its field is called.
         limit: &'static str,
@@ -204,7 +203,7 @@ mod tests {
         assert!(none.contains("max_streams"), "{none}");
         let limits = Limits { head_timeout: Duration::ZERO, ..Limits::default() };
         let none = said(Options { limits, ..Options::default() });
-        assert!(none.contains("a head_timeout of zero"), "{none}");
+        assert!(none.contains("head_timeout is zero"), "{none}");
         assert!(Config::new(Options::default()).is_ok());
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use longsync_server::{
     Config, FileLimit, Server, TooManyConnections, TooManyWorkers, raise_file_limit,
 };
+use longsync_text::counted;
 use longsync_text::duration::text;
 
 use crate::args::{Args, Serve, Told};
@@ -123,14 +124,11 @@ fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
 
 /// What a person who has asked the server to stop waits for, if anything.
 fn draining(calls: u64, drain: Duration) -> Option<String> {
-    let (calls, them) = match calls {
-        0 => return None,
-        1 => ("1 call".to_owned(), "it"),
-        calls => (format!("{calls} calls"), "them"),
-    };
-    if drain.is_zero() {
+    if calls == 0 || drain.is_zero() {
         return None;
     }
+    let them = if calls == 1 { "it" } else { "them" };
+    let calls = counted(usize::try_from(calls).unwrap_or(usize::MAX), "call");
     let drain = text(drain);
     Some(format!("draining: {calls} may go on for {drain}; Ctrl-C again ends {them}\n"))
 }

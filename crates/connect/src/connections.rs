@@ -156,18 +156,32 @@ impl Connections {
     }
 
     async fn until_calls_are_allowed(&self, connection: &Connection) -> Result<(), Early> {
-        self.is_held_back.store(true, Ordering::Relaxed);
+        let _held_back = HeldBack::begin(&self.is_held_back);
         let patience = async {
             match self.patience {
                 Some(patience) => drop(self.timer.sleep(patience).await),
                 None => std::future::pending().await,
             }
         };
-        let allowed = tokio::select! {
+        tokio::select! {
             () = connection.allows_calls() => Ok(()),
             () = patience => Err(Early::Other(allows_no_calls(&self.target))),
-        };
-        self.is_held_back.store(false, Ordering::Relaxed);
-        allowed
+        }
+    }
+}
+
+/// Says so for as long as it lives, which a caller may end at any moment.
+struct HeldBack<'a>(&'a AtomicBool);
+
+impl<'a> HeldBack<'a> {
+    fn begin(is_held_back: &'a AtomicBool) -> Self {
+        is_held_back.store(true, Ordering::Relaxed);
+        Self(is_held_back)
+    }
+}
+
+impl Drop for HeldBack<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }

@@ -47,9 +47,10 @@ pub async fn dial<T: Transport, Begun>(
 }
 
 /// Opens a connection by `transport`, begins HTTP/2 on it, and waits until its peer allows calls: at most
-/// [`CONNECT_TIMEOUT`] and as long again. If the peer lets go of it before that, one more is tried: a
-/// server that goes away may do so to connections that were on their way to it. `wrap` is given the stream, and returns what HTTP/2 reads and
-/// writes; `before_poll` is called before each poll of the connection.
+/// [`CONNECT_TIMEOUT`] for the connection, and as long again for a peer that allows none yet. If the peer
+/// lets go of it before any call, one more is tried, for as long: a server that goes away may do so to
+/// connections that were on their way to it. `wrap` is given the stream, and returns what HTTP/2 reads
+/// and writes; `before_poll` is called before each poll of the connection.
 ///
 /// Returns what sends requests, and the connection, which has to be polled on.
 ///

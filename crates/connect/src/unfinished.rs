@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use longsync_text::grouped;
 use tonic::Status;
 
-/// How many bytes all calls of the process together keep of answers that are not whole yet: 256 MiB.
+/// How many bytes of unfinished answers all calls of the process that are read by
+/// [`Incoming`](crate::incoming::Incoming) keep together: 256 MiB. Calls through tonic's client are not
+/// counted.
 pub const UNFINISHED_BYTES: usize = 256 * 1024 * 1024;
 
 static ALL: AtomicUsize = AtomicUsize::new(0);
@@ -26,17 +28,16 @@ impl Unfinished {
     }
 
     fn change(&mut self, bytes: usize) -> Result<(), Status> {
-        let others = ALL.fetch_sub(self.0, Ordering::Relaxed) - self.0;
-        self.0 = 0;
-        // Those of other threads may come between: then they are over it by what comes in one piece.
-        if others.saturating_add(bytes) > UNFINISHED_BYTES {
+        let more = bytes.saturating_sub(self.0);
+        if ALL.fetch_add(more, Ordering::Relaxed).saturating_add(more) > UNFINISHED_BYTES {
+            ALL.fetch_sub(more, Ordering::Relaxed);
             return Err(Status::resource_exhausted(format!(
-                "the answers that are not whole yet have {} bytes, and no more are kept of those of \
-                 all calls together: make fewer calls at a time, or ask for smaller answers",
+                "unfinished answers would need more than the {} bytes that all calls may hold \
+                 together: make fewer calls at a time, or ask for smaller answers",
                 grouped(UNFINISHED_BYTES as u64)
             )));
         }
-        ALL.fetch_add(bytes, Ordering::Relaxed);
+        ALL.fetch_sub(self.0.saturating_sub(bytes), Ordering::Relaxed);
         self.0 = bytes;
         Ok(())
     }

@@ -45,7 +45,9 @@ async fn answer(mut body: SendStream<Bytes>, is_whole: bool, sent: mpsc::Unbound
     let length = u32::try_from(ANSWER_BYTES).unwrap();
     let mut left = Bytes::from([&[0][..], &length.to_be_bytes(), &vec![0; ANSWER_BYTES]].concat());
     if is_whole {
-        left = longsync::frame::encoded(&LongSyncResponse::default());
+        // As large as a message may be, so that it comes in pieces and needs its part of the budget.
+        let payload = vec![0; ANSWER_BYTES - 16].into();
+        left = longsync::frame::encoded(&LongSyncResponse { payload, ..Default::default() });
     } else {
         left.truncate(left.len() - 1);
     }

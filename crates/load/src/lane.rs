@@ -192,6 +192,10 @@ impl<A: Default + 'static> Lane<A> {
         }
         let mut cx = Context::from_waker(&calls.wakers[key]);
         let Ok(reading) = Reading::begin(&mut peer.sender, common, number, &mut cx) else {
+            // A call that was cut takes its stream until HTTP/2 has written so.
+            if peer.sender.poll_ready(&mut cx).is_pending() {
+                return Err(NotSent::Full);
+            }
             // Its peer has said goodbye, or its stream ids have run out. What is in flight on it may
             // still end well.
             calls.close(sent);

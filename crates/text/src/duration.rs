@@ -74,6 +74,9 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
 /// Takes a number and its unit from the beginning of `rest`: the nanoseconds of both, and of the unit.
 fn part(rest: &mut &str) -> Result<(u128, u64), &'static str> {
     const NO_NUMBER: &str = "write a number and a unit, such as 250ms, 1.5s or 2m";
+    if rest.starts_with(['-', '+']) {
+        return Err("it has a sign: write a number and a unit, such as 250ms, 1.5s or 2m");
+    }
     let whole = take_while(rest, |c| c.is_ascii_digit());
     let fraction = rest.strip_prefix('.').map(|after| {
         *rest = after;
@@ -116,8 +119,8 @@ fn take_while<'a>(rest: &mut &'a str, wanted: impl Fn(char) -> bool) -> &'a str 
     taken
 }
 
-/// Prints a duration exactly and with one unit: `250ms`, `1.5s`, `2.5ms`, `2h`. [`parse`] reads it
-/// back to the same value.
+/// Prints a duration exactly and with one unit: `250ms`, `1.5s`, `2.5ms`, `2h`. Up to [`LONGEST`],
+/// [`parse`] reads it back to the same value.
 pub fn text(duration: Duration) -> String {
     let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
     match (seconds, nanos) {

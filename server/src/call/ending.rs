@@ -94,9 +94,10 @@ impl Ending {
         match self {
             Self::Answered => StatusCode::OK,
             Self::Deadline(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Drained | Self::Refused(Refusal::Exhausted { .. } | Refusal::Fixed { .. }) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Drained
+            | Self::Refused(
+                Refusal::Exhausted { .. } | Refusal::TooLong(_) | Refusal::Fixed { .. },
+            ) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused(_) => StatusCode::BAD_REQUEST,
         }
     }

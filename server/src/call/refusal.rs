@@ -7,6 +7,9 @@ use prost_types::Any;
 use tonic::Code;
 use tonic_types::pb::{BadRequest, QuotaFailure, bad_request, quota_failure};
 
+/// The flag that limits how long a message may be.
+const MAX_MESSAGE_BYTES: &str = "max-message-bytes";
+
 /// A request that is not served, and what would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -24,6 +27,8 @@ pub(crate) enum Refusal {
         /// What asked for more than it.
         why: String,
     },
+    /// A message is longer than [`MAX_MESSAGE_BYTES`] says, which no later try changes.
+    TooLong(String),
     /// A limit is reached that no flag moves.
     Fixed {
         /// Of what.
@@ -62,12 +67,9 @@ impl Refusal {
     }
 
     pub(crate) fn message_too_long(message_bytes: u32, limit: u32) -> Self {
-        Self::Exhausted {
-            limit: "max-message-bytes",
-            why: format!(
-                "a message of {message_bytes} bytes is over this server's limit of {limit}"
-            ),
-        }
+        let why =
+            format!("a message of {message_bytes} bytes is over this server's limit of {limit}");
+        Self::TooLong(why)
     }
 
     pub(crate) fn too_many_in_flight(limit: u64) -> Self {
@@ -90,7 +92,9 @@ impl Refusal {
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::Invalid { .. } => Code::InvalidArgument,
-            Self::Exhausted { .. } | Self::Fixed { .. } => Code::ResourceExhausted,
+            Self::Exhausted { .. } | Self::TooLong(_) | Self::Fixed { .. } => {
+                Code::ResourceExhausted
+            }
             // gRPC's statuscodes.md: "Request cardinality violation".
             Self::TooManyMessages | Self::NoMessage | Self::Encoding(_) => Code::Unimplemented,
             Self::CutShort | Self::NotAMessage(_) => Code::Internal,
@@ -103,6 +107,7 @@ impl Refusal {
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Invalid { field, why } => format!("{field}: {why}"),
+            Self::TooLong(why) => format!("{why} (--{MAX_MESSAGE_BYTES}): send less"),
             Self::Exhausted { limit, why } => {
                 format!("{why} (--{limit}): try again with less, or later")
             }
@@ -111,7 +116,8 @@ impl Refusal {
             | Self::Encoding(why)
             | Self::NotFound(why) => why.clone(),
             Self::TooManyMessages => {
-                "the request goes on behind its message: this method takes exactly one".to_owned()
+                "the request contains more than its one message: this method takes exactly one"
+                    .to_owned()
             }
             Self::NoMessage => {
                 "the request has no message: this method takes exactly one".to_owned()
@@ -141,16 +147,8 @@ impl Refusal {
                     }],
                 },
             ),
-            Self::Exhausted { limit, why } | Self::Fixed { limit, why } => any(
-                "google.rpc.QuotaFailure",
-                &QuotaFailure {
-                    violations: vec![quota_failure::Violation {
-                        subject: (*limit).to_owned(),
-                        description: why.clone(),
-                        ..Default::default()
-                    }],
-                },
-            ),
+            Self::Exhausted { limit, why } | Self::Fixed { limit, why } => quota(limit, why),
+            Self::TooLong(why) => quota(MAX_MESSAGE_BYTES, why),
             Self::TooManyMessages
             | Self::NoMessage
             | Self::CutShort
@@ -160,6 +158,19 @@ impl Refusal {
             | Self::TooSlow { .. } => return None,
         })
     }
+}
+
+fn quota(limit: &str, why: &str) -> Any {
+    any(
+        "google.rpc.QuotaFailure",
+        &QuotaFailure {
+            violations: vec![quota_failure::Violation {
+                subject: limit.to_owned(),
+                description: why.to_owned(),
+                ..Default::default()
+            }],
+        },
+    )
 }
 
 fn any(name: &str, message: &impl prost::Message) -> Any {

@@ -120,7 +120,7 @@ impl Call {
     /// entry, or from any other.
     ///
     /// # Cancel safety
-    /// A wait that is dropped has not been: it is in no account.
+    /// A wait that is dropped is in no sum; until the next one begins, it still shows as under way.
     pub(crate) fn wait(&self, wait: Wait) -> impl Future<Output = Spent> + Send + use<'_> {
         Pause { call: self, wait, apart: None }
     }
@@ -140,7 +140,7 @@ impl Call {
     ) -> Poll<Spent> {
         debug_assert!(self.waiting.is_task(cx), "polled with another waker, it would never wake");
         let (now, mut attention) = (self.now(), self.waiting.attention());
-        if now < wait.due() {
+        if self.reached(now) < wait.due() {
             self.waiting.begin(wait, self.arrived);
             self.wake_at(wait.due());
             attention.waits();
@@ -152,6 +152,11 @@ impl Call {
         self.waiting.attend(attention);
         self.waiting.end();
         Poll::Ready(self.ran_out(wait, now, free))
+    }
+
+    /// How far the call's waits have come by `now`: not beyond its deadline, however late that is noticed.
+    pub(crate) fn reached(&self, now: Instant) -> Instant {
+        self.deadline.map_or(now, |deadline| deadline.at().min(now))
     }
 
     /// A wait that nobody held up has run out.
@@ -254,8 +259,12 @@ impl Future for Pause<'_> {
         }
         loop {
             let now = call.now();
-            if now >= wait.due() {
+            if call.reached(now) >= wait.due() {
                 return Poll::Ready(call.waited(*wait, now));
+            }
+            if now >= wait.due() {
+                // The deadline came first, and the call's task ends the call, this wait with it.
+                return Poll::Pending;
             }
             let timer = call.worker().timer();
             let entry = apart.get_or_insert_with(|| Box::pin(timer.sleep_until(wait.due())));

@@ -104,7 +104,8 @@ impl Answers {
 
     /// Begins the next answer that is due, if one is.
     fn begin_due_answer(&mut self, now: Instant) {
-        if self.unanswered.peek().is_none_or(|Reverse(first)| first.due > now) {
+        let reached = self.call.reached(now);
+        if self.unanswered.peek().is_none_or(|Reverse(first)| first.due > reached) {
             return;
         }
         if self.unanswered.len() > 1 {

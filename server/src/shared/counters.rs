@@ -60,7 +60,7 @@ pub enum Outcome {
     Refused,
     /// At its deadline, by the server's status or by a reset that the deadline explains.
     DeadlineExceeded,
-    /// Its client had gone before that.
+    /// Its client went away before the call ended.
     Cancelled,
     /// At the end of a drain.
     Drained,
@@ -141,8 +141,9 @@ impl Figure {
         Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
     }
 
-    /// The least value, to three significant digits, which `part` in `of` of them do not exceed: with 99
-    /// in 100 the p99. [`None`] if there are none. The rank is rounded up, in integers.
+    /// The smallest recorded value, to three significant digits, such that at least `part` in `of` of all
+    /// values are no larger: `at_rank(99, 100)` is the p99. [`None`] if there are none. The rank is rounded
+    /// up, in integers.
     ///
     /// # Panics
     /// If `of` is 0.

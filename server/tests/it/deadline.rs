@@ -3,14 +3,26 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use longsync::frame::Prefix;
 use longsync::v1::LongSyncRequest;
 use longsync_server::{Kind, Outcome};
 use tonic::Code;
 
 use crate::harness::{
     HOUR, KINDS, Memory, Paused, Raw, Result, ask, bad_field, config, delay, framed, ms,
-    open_stream, timing_of, wait, waits, within,
+    open_stream, settle, timing_of, wait, waits, within,
 };
+
+/// How many messages a body has.
+fn messages(mut body: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some((prefix, rest)) = body.split_first_chunk() {
+        body = &rest[Prefix::read(*prefix).length as usize..];
+        count += 1;
+    }
+    count
+}
 
 fn ended(server: &Memory, kind: Kind, outcome: Outcome) -> u64 {
     server.snapshot().calls_ended(kind, outcome)
@@ -65,6 +77,33 @@ async fn a_stream_ends_at_its_deadline_after_the_answers_that_were_due_before() 
     let status = answers.message().await.expect_err("the deadline is over");
     assert_eq!((status.code(), clock.elapsed()), (Code::DeadlineExceeded, ms(1_050)));
     assert_eq!(timing_of(&status)?.waited, delay(ms(50)), "of the answer that was cut");
+    Ok(())
+}
+
+/// As when the process was stopped: several due times and the deadline have passed at once.
+#[tokio::test(start_paused = true)]
+async fn what_was_due_after_the_deadline_is_not_answered_however_late_that_is_noticed() -> Result<()>
+{
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    let timeout = [("grpc-timeout", "100m")];
+    let stream = framed(&waits(ms(40), 5));
+    let collect: Bytes = framed(&wait(ms(40))).repeat(5).into();
+    let exchange: Bytes = [framed(&ask(1, ms(40))), framed(&ask(2, ms(250)))].concat().into();
+    for (kind, request, answers) in [
+        (Kind::LongSyncStream, stream, 2),
+        (Kind::LongSyncCollect, collect, 0),
+        (Kind::LongSyncExchange, exchange, 1),
+    ] {
+        let mut call = raw.open(kind.name(), &timeout).await?;
+        call.send(request, true)?;
+        settle().await;
+        tokio::time::advance(ms(300)).await;
+        let ended = call.ended().await?;
+        assert_eq!(ended.status.code(), Code::DeadlineExceeded, "{kind}");
+        assert_eq!(messages(&ended.data), answers, "{kind}");
+        assert_eq!(server.snapshot().calls_ended(kind, Outcome::DeadlineExceeded), 1, "{kind}");
+    }
     Ok(())
 }
 

@@ -296,15 +296,20 @@ async fn calls_that_no_connection_takes_are_counted_after_the_grace() {
 /// A server that accepts connections, speaks HTTP/2, and answers nothing; and how many requests came
 /// on each connection.
 async fn mute() -> (Target, Arc<Mutex<Vec<usize>>>) {
+    mute_with(h2::server::Builder::new()).await
+}
+
+/// The same, with these settings.
+async fn mute_with(settings: h2::server::Builder) -> (Target, Arc<Mutex<Vec<usize>>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     let requests = Arc::<Mutex<Vec<usize>>>::default();
     let counts = Arc::clone(&requests);
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
-            let counts = Arc::clone(&counts);
+            let (counts, settings) = (Arc::clone(&counts), settings.clone());
             tokio::spawn(async move {
-                let mut connection = h2::server::handshake(socket).await.unwrap();
+                let mut connection = settings.handshake::<_, bytes::Bytes>(socket).await.unwrap();
                 let index = {
                     let mut counts = counts.lock().unwrap();
                     counts.push(0);
@@ -342,6 +347,22 @@ async fn a_call_whose_server_is_mute_ends_at_its_own_deadline() {
     assert_eq!(load.recorder.ended_with(Code::DeadlineExceeded), 6);
     assert_eq!(load.recorder.cut(), 6, "its times are lower bounds");
     assert!(load.recorder.failed().service_time.shortest() >= Some(Duration::from_micros(49_900)));
+}
+
+/// A call that was cut takes its stream until its reset was written.
+#[tokio::test]
+async fn deadlines_at_the_limit_of_streams_leave_the_connection_open() {
+    let mut settings = h2::server::Builder::new();
+    settings.max_concurrent_streams(4);
+    let (target, requests) = mute_with(settings).await;
+    let schedule = Schedule::Closed { in_flight: count(4) };
+    let plan = plan(&target, schedule, Stop::after_calls(40), Duration::ZERO)
+        .workers(1)
+        .connections(1)
+        .deadline(Duration::from_millis(20));
+    let recorder = run(&plan).await.unwrap().recorder;
+    assert_eq!(recorder.ended_with(Code::DeadlineExceeded), 40);
+    assert_eq!(*requests.lock().unwrap(), [40]);
 }
 
 #[tokio::test]
