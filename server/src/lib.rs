@@ -37,7 +37,7 @@ mod shared;
 mod worker;
 
 pub use crate::call::CALL_LOG_TARGET;
-pub use crate::config::files::{FileLimit, TooManyConnections, TooManyWorkers, raise_file_limit};
+pub use crate::config::files::{DoesNotFit, FileLimit, raise_file_limit};
 pub use crate::config::{Config, Limits, NotAConfig, Options};
 pub use crate::net::connection::serve_connection;
 pub use crate::running::{Running, start, start_with};

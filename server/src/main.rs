@@ -8,9 +8,7 @@ use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use longsync_server::{
-    Config, FileLimit, Server, TooManyConnections, TooManyWorkers, raise_file_limit,
-};
+use longsync_server::{Config, DoesNotFit, FileLimit, Server, raise_file_limit};
 use longsync_text::counted;
 use longsync_text::duration::text;
 
@@ -74,11 +72,7 @@ fn start(log: &Log, serve: Serve) -> ExitCode {
         Ok(code) => code,
         Err(why) => {
             log.say(&why.to_string());
-            if why.is::<TooManyConnections>() || why.is::<TooManyWorkers>() {
-                ExitCode::from(WRONG_USAGE)
-            } else {
-                ExitCode::FAILURE
-            }
+            if why.is::<DoesNotFit>() { ExitCode::from(WRONG_USAGE) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -147,11 +141,7 @@ fn cannot_start(error: &std::io::Error, files: FileLimit) -> anyhow::Error {
 
 fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
     let address = config.listen;
-    let error = match error.downcast::<TooManyConnections>() {
-        Ok(why) => return why.into(),
-        Err(error) => error,
-    };
-    let error = match error.downcast::<TooManyWorkers>() {
+    let error = match error.downcast::<DoesNotFit>() {
         Ok(why) => return why.into(),
         Err(error) => error,
     };

@@ -51,9 +51,8 @@ impl Server {
     /// [`Server::serve`].
     ///
     /// # Errors
-    /// When the address cannot be bound; before that, with a [`TooManyWorkers`](crate::TooManyWorkers) or a
-    /// [`TooManyConnections`](crate::TooManyConnections) inside, when `workers` or `max_connections` is
-    /// more than the limit on open files leaves room for.
+    /// When the address cannot be bound; before that, with a [`DoesNotFit`](crate::DoesNotFit)
+    /// inside, when `workers` or `max_connections` is more than the limit on open files leaves room for.
     pub fn bind(config: Config) -> io::Result<Self> {
         let max_connections = connections(&config)?;
         let listener = listen(config.listen)?;

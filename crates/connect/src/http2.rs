@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future as _, poll_fn};
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -28,14 +29,22 @@ const DATA_FRAME_BUDGET: usize = 64 * 1024 * 1024;
 pub struct Http2<IO> {
     driver: Connection<Watched<IO, Listener>, Bytes>,
     first_words: FirstWords,
-    /// How it ended, until that was told.
-    ended: Option<Result<(), h2::Error>>,
-    has_ended: bool,
+    life: Life,
+}
+
+/// Whether a connection still runs.
+#[derive(Debug)]
+enum Life {
+    Runs,
+    /// It has ended like this, which nobody has been told yet.
+    Ended(Result<(), h2::Error>),
+    /// Its end was told.
+    Told,
 }
 
 impl<IO> fmt::Debug for Http2<IO> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http2").field("has_ended", &self.has_ended).finish_non_exhaustive()
+        f.debug_struct("Http2").field("life", &self.life).finish_non_exhaustive()
     }
 }
 
@@ -70,7 +79,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
         let io = Watched::new(io, first_words.listener());
         let begun = settings().handshake(io).await;
         let (sender, driver) = begun.map_err(|error| first_words.explain(error))?;
-        let mut connection = Self { driver, first_words, ended: None, has_ended: false };
+        let mut connection = Self { driver, first_words, life: Life::Runs };
         connection.settle(before_poll).await?;
         Ok((sender, connection))
     }
@@ -82,7 +91,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
             let polled = self.poll(cx);
             if self.max_streams() != NOT_SAID_YET {
                 if let Poll::Ready(ended) = polled {
-                    self.ended = Some(ended);
+                    self.life = Life::Ended(ended);
                 }
                 return Poll::Ready(None);
             }
@@ -118,14 +127,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
     /// after that.
     #[inline]
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
-        if self.has_ended {
-            return match self.ended.take() {
-                Some(ended) => Poll::Ready(ended),
-                None => Poll::Pending,
-            };
-        }
-        let ended = ready!(Pin::new(&mut self.driver).poll(cx));
-        self.has_ended = true;
+        let ended = match mem::replace(&mut self.life, Life::Told) {
+            Life::Ended(ended) => ended,
+            Life::Told => return Poll::Pending,
+            Life::Runs => {
+                self.life = Life::Runs;
+                let ended = ready!(Pin::new(&mut self.driver).poll(cx));
+                self.life = Life::Told;
+                ended
+            }
+        };
         Poll::Ready(ended)
     }
 

@@ -47,18 +47,6 @@ async fn a_due_time_that_has_passed_ends_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waits_end_in_the_order_of_their_due_times() {
-    let timer = Timer::new(Clock::Tokio);
-    let (later, sooner) =
-        (timer.sleep(Duration::from_millis(20)), timer.sleep(Duration::from_millis(10)));
-    let first = tokio::select! {
-        _ = later => "later",
-        _ = sooner => "sooner",
-    };
-    assert_eq!(first, "sooner");
-}
-
-#[tokio::test(start_paused = true)]
 async fn fire_all_ends_the_waits_that_exist_polled_or_not() {
     let timer = Timer::new(Clock::Tokio);
     let hour = Duration::from_secs(3600);

@@ -46,8 +46,10 @@ pub(crate) struct Intake {
     cardinality: Cardinality,
     /// How long the message that is coming has taken, or the request.
     slowness: Slowness,
-    /// When the last chunk came, and whether it was one message.
+    /// When the last chunk came.
     last_chunk: Instant,
+    /// Whether that chunk was one whole message. Such a message is not held: it is taken in the poll that
+    /// read it, so that the next small request of a client is not refused while its answers fill the memory.
     came_alone: bool,
     has_ended: bool,
 }

@@ -1,6 +1,5 @@
 //! How many files the process may have open, which bounds how many connections a server holds.
 
-use std::error::Error;
 use std::io;
 
 use crate::config::Config;
@@ -23,72 +22,79 @@ const LISTENER: u64 = 1;
 /// with its first wait.
 const WORKER: u64 = 5;
 
-/// More connections are asked for than the limit on open files leaves room for.
+/// The limit on open files has no room for what is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "--max-connections {asked} does not fit: the limit on open files, {files}, leaves room for {room} \
-     connections; ask for at most that, or raise the limit with `ulimit -n {}`",
-    .files.saturating_sub(*room).saturating_add(*asked)
-)]
-pub struct TooManyConnections {
-    /// How many connections were asked for.
-    pub asked: u64,
-    /// How many there is room for.
-    pub room: u64,
-    /// The limit on open files.
-    pub files: u64,
-}
-
-/// More workers are asked for than the limit on open files leaves room for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "--workers {asked} does not fit: the limit on open files, {files}, leaves room for {}raise the limit \
-     with `ulimit -n {needed}`",
-    match room {
-        0 => "none; ".to_owned(),
-        room => format!("{room}; ask for at most that, or "),
-    }
-)]
-pub struct TooManyWorkers {
-    /// How many workers were asked for.
-    pub asked: u64,
-    /// How many there is room for, with one connection.
-    pub room: u64,
-    /// The limit on open files.
-    pub files: u64,
-    /// The least limit that has room for what was asked for, with one connection.
-    pub needed: u64,
+#[non_exhaustive]
+pub enum DoesNotFit {
+    /// More connections than there is room for.
+    #[error(
+        "--max-connections {asked} does not fit: the limit on open files, {files}, leaves room for {room} \
+         connections; ask for at most that, or raise the limit with `ulimit -n {needed}`"
+    )]
+    Connections {
+        /// How many connections were asked for.
+        asked: u64,
+        /// How many there is room for.
+        room: u64,
+        /// The limit on open files.
+        files: u64,
+        /// The lowest limit that has room for what was asked for.
+        needed: u64,
+    },
+    /// More workers than there is room for.
+    #[error(
+        "--workers {asked} does not fit: the limit on open files, {files}, leaves room for {}raise the \
+         limit with `ulimit -n {needed}`",
+        match room {
+            0 => "none; ".to_owned(),
+            room => format!("{room}; ask for at most that, or "),
+        }
+    )]
+    Workers {
+        /// How many workers were asked for.
+        asked: u64,
+        /// How many there is room for, with one connection.
+        room: u64,
+        /// The limit on open files.
+        files: u64,
+        /// The lowest limit that has room for what was asked for, with one connection.
+        needed: u64,
+    },
 }
 
 /// How many connections a server may hold: as many as were asked for, or as there is room for.
 ///
 /// # Errors
-/// With [`TooManyConnections`] or [`TooManyWorkers`] inside, when the limit on open files has no room for
-/// what was asked for.
+/// With a [`DoesNotFit`] inside, when the limit on open files has no room for what was asked for.
 pub(crate) fn connections(config: &Config) -> io::Result<usize> {
     let files = file_limit();
-    let room = room(files, open_files(), config.workers.get() as u64).map_err(does_not_fit)?;
-    match config.limits.max_connections {
-        Some(asked) if asked.get() as u64 > room => {
-            Err(does_not_fit(TooManyConnections { asked: asked.get() as u64, room, files }))
-        }
-        Some(asked) => Ok(asked.get()),
-        None => Ok(usize::try_from(room).unwrap_or(usize::MAX)),
+    let room = room(files, open_files(), config.workers.get() as u64).map_err(no_room)?;
+    let Some(asked) = config.limits.max_connections else {
+        return Ok(usize::try_from(room).unwrap_or(usize::MAX));
+    };
+    if asked.get() as u64 > room {
+        return Err(no_room(too_many_connections(asked.get() as u64, room, files)));
     }
+    Ok(asked.get())
 }
 
-fn does_not_fit(why: impl Error + Send + Sync + 'static) -> io::Error {
+fn no_room(why: DoesNotFit) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
+fn too_many_connections(asked: u64, room: u64, files: u64) -> DoesNotFit {
+    let needed = files.saturating_sub(room).saturating_add(asked);
+    DoesNotFit::Connections { asked, room, files, needed }
+}
+
 /// How many connections fit beside what is open now and what the server itself opens.
-fn room(files: u64, open: u64, workers: u64) -> Result<u64, TooManyWorkers> {
+fn room(files: u64, open: u64, workers: u64) -> Result<u64, DoesNotFit> {
     let others = open + LISTENER + SPARE;
     let room = files.saturating_sub(others + WORKER * workers);
     if room > 0 {
         return Ok(room);
     }
-    Err(TooManyWorkers {
+    Err(DoesNotFit::Workers {
         asked: workers,
         room: files.saturating_sub(others + 1) / WORKER,
         files,
@@ -157,16 +163,17 @@ mod tests {
     fn workers_that_leave_no_room_for_a_connection_are_too_many() {
         for (files, open, asked) in [(64, 9, 8), (35, 10, 2), (29, 9, 1), (0, 9, 1_024)] {
             let why = room(files, open, asked).unwrap_err();
-            assert!((why.asked, why.files) == (asked, files) && why.room < asked, "{why:?}");
-            assert!(room(why.needed, open, asked) == Ok(1), "{why:?}");
-            assert!(why.room == 0 || room(files, open, why.room).is_ok(), "{why:?}");
-            assert!(room(files, open, why.room + 1).is_err(), "{why:?}");
+            let DoesNotFit::Workers { room: fit, needed, .. } = why else { panic!("{why:?}") };
+            assert_eq!(why, DoesNotFit::Workers { asked, room: fit, files, needed });
+            assert!(fit < asked && room(needed, open, asked) == Ok(1), "{why:?}");
+            assert!(fit == 0 || room(files, open, fit).is_ok(), "{why:?}");
+            assert!(room(files, open, fit + 1).is_err(), "{why:?}");
         }
     }
 
     #[test]
     fn what_would_be_right_is_said() {
-        let said = TooManyConnections { asked: 1_000, room: 30, files: 64 }.to_string();
+        let said = too_many_connections(1_000, 30, 64).to_string();
         let connections =
             ["--max-connections 1000", "64", "room for 30 connections", "`ulimit -n 1034`"];
         for part in connections {
