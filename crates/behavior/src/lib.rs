@@ -21,8 +21,16 @@
 
 mod behavior;
 mod decide;
+mod nonsense;
 mod parse;
+mod percent;
+mod shape;
 
 pub use crate::behavior::Behavior;
 pub use crate::decide::{Applied, Ask, Decision, Place, Refused, decide};
+pub use crate::nonsense::Nonsense;
 pub use crate::parse::NotABehavior;
+pub use crate::percent::Percent;
+
+/// The longest delay that a server allows unless it is told otherwise.
+pub const DEFAULT_MOST: std::time::Duration = std::time::Duration::from_secs(3_600);
