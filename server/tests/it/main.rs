@@ -33,7 +33,7 @@ mod plain {
     mod unary;
 }
 
-/// One that says what is understood all the same.
+/// One that names the encoding that is understood anyway.
 #[path = "."]
 mod encoded {
     const WAY: crate::harness::Headers = &[("grpc-encoding", "identity")];
