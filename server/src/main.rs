@@ -117,7 +117,7 @@ fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
             () = log.say_what_was_left_out() => unreachable!("it never ends"),
         }
     })?;
-    // After a second signal the workers still wait; nothing is to be waited for.
+    // After a second signal the workers still wait; the program does not wait for them.
     runtime.shutdown_background();
     Ok(code)
 }

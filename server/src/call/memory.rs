@@ -116,7 +116,7 @@ impl Call {
         self.worker().take_place()
     }
 
-    /// Gives such places back.
+    /// Gives this many such places back.
     pub(crate) fn give_places_back(&self, places: usize) {
         self.worker().give_places_back(places as u64);
     }

@@ -20,7 +20,7 @@ pub(crate) const BACKLOG: u16 = 4_096;
 const FIRST_BACK_OFF: Duration = Duration::from_millis(5);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 /// A client that has gone without a word, its machine or its network with it, is noticed by the
-/// system's probes: else its calls and its place would be held for ever.
+/// system's probes: otherwise its calls and its place would be held for ever.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_PROBES: Duration = Duration::from_secs(10);
 

@@ -66,7 +66,7 @@ impl Scrapes {
         answered.await.ok()
     }
 
-    /// Returns the rendering that is to be begun for it, unless one is under way.
+    /// Returns the rendering to begin for it, unless one is under way.
     fn add(&self, scrape: Scrape) -> Option<Rendering> {
         let mut waiting = self.waiting();
         waiting.scrapes.push(scrape);

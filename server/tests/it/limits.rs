@@ -92,7 +92,7 @@ async fn a_compressed_message_is_refused_before_it_is_opened() -> Result<()> {
 async fn one_call_in_flight_too_many_is_refused_until_another_ends() -> Result<()> {
     let limits = Limits { max_in_flight: 3, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
-    // On connections of their own: the limit is of the server.
+    // On connections of their own: the limit is the server's.
     let (raw, mut client, mut web) =
         (server.raw().await?, server.client().await?, server.web1().await?);
     let clock = Paused::start();

@@ -1,5 +1,5 @@
-//! The server as its clients see it: over memory in paused time where logic alone is meant, over
-//! sockets where sockets matter.
+//! The server as its clients see it: over memory in paused time for logic alone, over sockets where
+//! sockets matter.
 
 #![expect(clippy::duplicate_mod, reason = "one suite runs over two ways of asking")]
 
