@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     pub(crate) buffered_bytes: Budget,
     pub(crate) health: Health,
     pub(crate) counters: Counters,
-    /// The requests that wait for [`metrics`](crate::http::metrics) to be rendered.
+    /// The requests that wait for `/metrics` to be rendered.
     pub(crate) scrapes: Scrapes,
     pub(crate) told: Told,
     /// Ends the lame duck and the drain at once.
