@@ -12,7 +12,7 @@
 //!
 //! let delay = Some(to_proto(Duration::from_millis(250)));
 //! let request = LongSyncRequest { delay, ..LongSyncRequest::default() };
-//! // As the body of a gRPC request has it.
+//! // The body of a gRPC request.
 //! let body = encoded(&request);
 //! let (prefix, message) = body.split_first_chunk().expect("a prefix comes first");
 //! assert_eq!(Prefix::read(*prefix), Prefix::of_length(message.len()));
@@ -39,7 +39,7 @@ pub mod v1 {
     include!(concat!(env!("LONGSYNC_GENERATED"), "/longsync.v1.rs"));
 }
 
-/// The encoded `google.protobuf.FileDescriptorSet` of the contract, with all that it imports.
+/// The encoded `google.protobuf.FileDescriptorSet` of the contract, with everything that it imports.
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("LONGSYNC_GENERATED"), "/longsync.v1.binpb"));
 

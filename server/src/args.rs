@@ -25,7 +25,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
     max_term_width = 100,
     args_conflicts_with_subcommands = true
 )]
-// A value that begins with a hyphen is a wrong value, not a flag that is not known.
+// A value that begins with a hyphen is a wrong value, not an unknown flag.
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_PORT", value_name = "PORT", value_parser = port)]
     port: Option<u16>,
 
-    /// How a call is answered that does not say so itself: a delay such as 250ms.
+    /// How to answer a call that does not say so itself: a delay such as 250ms.
     #[arg(
         long,
         visible_alias = "delay",
@@ -71,7 +71,7 @@ pub(crate) struct Args {
     spin: Duration,
 
     /// What our own code logs on stderr: off, error, warn, info or debug (one line per call); libraries
-    /// log errors alone. Or targets by name, such as h2=debug.
+    /// log only errors. Or targets by name, such as h2=debug.
     #[arg(long, env = "LONGSYNC_LOG", value_name = "LEVEL", default_value = "warn", value_parser = log)]
     log: Targets,
 
@@ -145,7 +145,7 @@ struct LimitArgs {
 pub(crate) enum Told {
     /// A server, until it is told to stop.
     Serve(Box<Serve>),
-    /// A completion script, which is this.
+    /// This completion script.
     Completions(Vec<u8>),
 }
 
@@ -160,8 +160,8 @@ pub(crate) struct Serve {
 }
 
 impl Args {
-    /// Reads the command line, the environment, and the variable `PORT`, which others give a meaning
-    /// to as well.
+    /// Reads the command line, the environment, and the variable `PORT`, which has a meaning for other
+    /// software as well.
     ///
     /// # Errors
     /// When something is wrong, or help is asked for.
@@ -188,8 +188,8 @@ impl Args {
         Ok(Told::Serve(Box::new(Serve { filter, config, note })))
     }
 
-    /// Puts into `listen` which address counts: a flag before our variables, those before `PORT`.
-    /// Returns what is to be said of it.
+    /// Puts the address that counts into `listen`: a flag takes precedence over our variables, those
+    /// over `PORT`. Returns what the user should be told about it.
     fn choose_address(
         &mut self,
         listen: Option<ValueSource>,
@@ -265,7 +265,7 @@ impl Args {
     }
 }
 
-/// A level alone is of our own lines; what the libraries have to say is asked for by their names.
+/// A level alone applies to our own lines; those of the libraries are asked for by name.
 fn log(text: &str) -> Result<Targets, String> {
     log_up_to(STATIC_MAX_LEVEL, text)
 }
@@ -283,11 +283,9 @@ fn log_up_to(most: LevelFilter, text: &str) -> Result<Targets, String> {
     };
     let levels = targets.iter().map(|(_, level)| level).chain(targets.default_level());
     if levels.max() > Some(most) {
-        return Err(
-            "a release has no lines of the level trace, which a target without a level asks \
+        return Err("a release has no trace lines, which a target without a level asks \
                     for as well: write at most debug, such as h2=debug"
-                .to_owned(),
-        );
+            .to_owned());
     }
     Ok(targets)
 }
@@ -306,7 +304,7 @@ fn one_or_more<N: FromStr>(text: &str) -> Result<N, &'static str> {
     text.parse().map_err(|_| "write a whole number from 1")
 }
 
-/// What has to come within no time at all never comes in time.
+/// Nothing arrives within no time at all.
 fn time_limit(text: &str) -> Result<Duration, String> {
     let limit = longsync_text::duration::parse(text).map_err(|error| error.to_string())?;
     if limit.is_zero() {
@@ -317,7 +315,7 @@ fn time_limit(text: &str) -> Result<Duration, String> {
     Ok(limit)
 }
 
-/// A thread each: more than this is a typing error.
+/// One thread each: more than this is a typing error.
 fn workers(text: &str) -> Result<NonZeroUsize, &'static str> {
     const MOST: usize = 1_024;
     let workers = text.parse().ok().filter(|workers: &NonZeroUsize| workers.get() <= MOST);
@@ -338,7 +336,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_level_alone_is_of_our_own_lines() {
+    fn a_level_alone_applies_to_our_own_lines() {
         let targets = log_up_to(LevelFilter::DEBUG, "debug").unwrap();
         assert!(targets.would_enable(longsync_server::CALL_LOG_TARGET, &Level::DEBUG));
         assert!(targets.would_enable("longsync_timer", &Level::DEBUG));

@@ -43,7 +43,7 @@ use crate::worker::Worker;
 /// The target of the log line that each call writes at level debug when it ends.
 pub const CALL_LOG_TARGET: &str = "longsync_server::call";
 
-/// One call, shared by all that work on it. When the last of them lets go of it, it is counted.
+/// One call, shared by everything that works on it. It is counted when the last of that lets go.
 #[derive(Debug)]
 pub(crate) struct Call {
     record: Arc<Record>,
@@ -54,7 +54,8 @@ pub(crate) struct Call {
     arrived: Instant,
     deadline: Option<Deadline>,
     attempt: u32,
-    /// What its header says of behaving, or what is wrong with that. Seldom sent, and boxed for that.
+    /// What its header says about its behavior, or what is wrong with that. Boxed, since it is seldom
+    /// sent.
     behavior_header: Option<Box<Result<Behavior, String>>>,
     /// For the line that it writes when it ends.
     traceparent: Option<Box<HeaderValue>>,
@@ -65,9 +66,9 @@ pub(crate) struct Call {
     /// Whether its status can only be said in the next turn.
     has_last_words: AtomicBool,
     is_client_gone: AtomicBool,
-    /// Whether [`State::encoder`] is set: it is looked at often, and seldom is.
+    /// Whether [`State::encoder`] is set: that is looked at often, and seldom so.
     waits_for_encoder: AtomicBool,
-    /// Bytes of answers that HTTP has and has not yet encoded for the socket.
+    /// Bytes of answers that HTTP has but has not yet encoded for the socket.
     handed_over: AtomicU32,
     buffered_bytes: AtomicU64,
     state: Mutex<State>,
@@ -75,7 +76,7 @@ pub(crate) struct Call {
 
 #[derive(Debug, Default)]
 struct State {
-    /// By which behavior its last message is answered.
+    /// The behavior that answers its last message.
     applied: Option<Applied>,
     call_id: String,
     received_at: Option<SystemTime>,
@@ -171,17 +172,18 @@ impl Call {
         self.worker().default_behavior()
     }
 
-    /// What its server tells of its health now.
+    /// What its server now says about its health.
     pub(crate) fn health(&self) -> ServingStatus {
         self.worker().shared().health.status()
     }
 
-    /// What its server tells of its health, and each change of it.
+    /// What its server says about its health, and each change of that.
     pub(crate) fn watch_health(&self) -> tokio::sync::watch::Receiver<ServingStatus> {
         self.worker().shared().health.watch()
     }
 
-    /// A wait beside the call's own, which may outlast it; [`None`] once a drain is over, which ends all.
+    /// A wait beside the call's own, which may outlast it; [`None`] once a drain is over, which ends
+    /// all waits.
     pub(crate) fn sleep(&self, duration: Duration) -> Option<Sleep> {
         let worker = self.worker();
         (!worker.is_drained()).then(|| worker.timer().sleep(duration))
@@ -282,7 +284,7 @@ impl Call {
         }
     }
 
-    /// The status of the call, if it ends so now.
+    /// The status of the call, if it ends this way now.
     pub(crate) fn status(&self, ending: &Ending) -> Status {
         ending.status(&self.timing_at_end())
     }
@@ -336,7 +338,7 @@ impl Call {
         self.has_last_words.store(true, Ordering::Relaxed);
     }
 
-    /// Whether that is so; asked once.
+    /// Whether that was asked for; true once.
     fn take_last_words(&self) -> bool {
         self.has_last_words.swap(false, Ordering::Relaxed)
     }
@@ -346,7 +348,7 @@ impl Call {
         self.is_client_gone.store(true, Ordering::Relaxed);
     }
 
-    /// How it counts.
+    /// The outcome that it counts as.
     fn outcome(&self, ending: Option<&Ending>) -> Outcome {
         match ending {
             Some(Ending::Answered) if !self.is_client_gone.load(Ordering::Relaxed) => {

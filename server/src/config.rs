@@ -47,7 +47,7 @@ pub enum NotAConfig {
     },
 }
 
-/// How many workers a server may have: a thread each.
+/// How many workers a server may have: one thread each.
 const MOST_WORKERS: usize = 1_024;
 
 impl Config {
@@ -99,7 +99,7 @@ pub struct Options {
     pub listen: SocketAddr,
     /// How many worker threads serve connections.
     pub workers: NonZeroUsize,
-    /// How a call behaves that does not say how.
+    /// How a call that does not say how to behave is answered.
     pub behavior: Behavior,
     /// What a client may ask for.
     pub limits: Limits,
@@ -109,12 +109,13 @@ pub struct Options {
     pub lame_duck: Duration,
     /// How long waiting calls may go on after the drain has begun.
     pub drain: Duration,
-    /// For how long before a wait ends its worker polls instead of sleeping: more precise, for a core.
+    /// For how long before a wait ends its worker polls instead of sleeping: more precise, at the cost
+    /// of one core per worker.
     pub spin: Duration,
 }
 
 impl Default for Options {
-    /// Loopback on port 9000, a worker for each core, a delay of 5 s, safe limits, no lame duck, a drain
+    /// Loopback on port 9000, one worker per core, a delay of 5 s, safe limits, no lame duck, a drain
     /// of 10 s, no spin.
     fn default() -> Self {
         Self {

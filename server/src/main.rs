@@ -20,10 +20,10 @@ use crate::signals::Signals;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// As a shell has it for a program that an interrupt ended.
+/// The code that a shell gives a program which an interrupt ended.
 const INTERRUPTED: u8 = 130;
 
-/// As clap has it.
+/// The code that clap gives.
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -111,7 +111,7 @@ fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
             () = log.say_what_was_left_out() => unreachable!("it never ends"),
         }
     })?;
-    // After a second signal the workers still wait; nothing is to be waited for.
+    // After a second signal the workers still wait; the program does not wait for them.
     runtime.shutdown_background();
     Ok(code)
 }
@@ -127,7 +127,7 @@ fn draining(calls: u64, drain: Duration) -> Option<String> {
     Some(format!("draining: {calls} may go on for {drain}; Ctrl-C again ends {them}\n"))
 }
 
-/// Why there is not even what a server is bound with.
+/// Why not even the runtime and the signals that a server needs could be had.
 fn cannot_start(error: &std::io::Error, files: FileLimit) -> anyhow::Error {
     #[cfg(unix)]
     if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) {
@@ -161,7 +161,7 @@ fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
     }
 }
 
-/// What a person reads who has started the server; a program reads the first line.
+/// What the person who has started the server reads; a program reads the first line.
 fn announce(server: &Server, config: &Config, files: FileLimit) {
     let address = server.local_addr();
     let raised = match files {

@@ -19,7 +19,8 @@ use crate::shared::foreign::Told;
 use crate::shared::health::Health;
 use crate::shared::scrapes::Scrapes;
 
-/// What a worker takes ahead of the limit on calls in flight, so that it seldom writes what all share.
+/// How much of the limit on calls in flight a worker takes ahead, so that it seldom writes what all
+/// share.
 const CALLS_AHEAD: u64 = 256;
 /// And of the limit on bytes held: as much as one connection reads at a time.
 const BYTES_AHEAD: u64 = 64 * 1024;
@@ -40,7 +41,7 @@ pub(crate) struct Shared {
     pub(crate) buffered_bytes: Budget,
     pub(crate) health: Health,
     pub(crate) counters: Counters,
-    /// Whoever renders [`metrics`](crate::http::metrics), in turn.
+    /// The requests that wait for `/metrics` to be rendered.
     pub(crate) scrapes: Scrapes,
     pub(crate) told: Told,
     /// Ends the lame duck and the drain at once.

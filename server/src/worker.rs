@@ -66,14 +66,14 @@ impl Worker {
     }
 
     /// Shuts down: health checks are told, clients are told to open no more calls (GOAWAY), and calls
-    /// may go on for the configured drain. Calls that cross that word on the wire are served as any
-    /// other, for a client has heard it only when the PING behind it came back, or after a second.
-    /// Returns when every client was told and no call is left, or when the drain is over; what still
-    /// waits then ends with `UNAVAILABLE`, as does every call that arrives later.
+    /// may go on for the configured drain. Calls that cross the GOAWAY on the wire are served like any
+    /// other, for a client is taken to have read it only when the PING behind it comes back, or after a
+    /// second. Returns when every client was told and no call is left, or when the drain is over; what
+    /// still waits then ends with `UNAVAILABLE`, as does every call that arrives later.
     ///
     /// # Cancel safety
     /// A drain whose future is dropped goes no further: calls that wait are not ended by it. It can be
-    /// begun again; calls are told once.
+    /// begun again; clients are told once.
     pub async fn drain(&self) {
         self.shared.health.set(ServingStatus::NotServing);
         self.go_on_to(Phase::Draining);
@@ -102,7 +102,7 @@ impl Worker {
     pub(crate) fn reaches(&self, phase: Phase) -> impl Future<Output = Phase> + Send + use<> {
         let mut now = self.phase.subscribe();
         async move {
-            // The sender lives in the worker, and all that wait have that.
+            // The sender lives in the worker, and everything that waits holds the worker.
             let _ = now.wait_for(|now| *now >= phase).await;
             phase
         }
@@ -178,7 +178,8 @@ impl Worker {
         self.untold.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A connection will bring no more calls, or had its time to learn that it should not.
+    /// A connection will bring no more calls, or its client has had its time to learn that it should
+    /// not.
     pub(crate) fn connection_told(&self) {
         if self.untold.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.idle.notify_one();

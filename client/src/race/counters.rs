@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     const METRICS: &str = "\
-# HELP longsync_calls_ended Calls that ended, by how
+# HELP longsync_calls_ended Calls that ended, by outcome
 longsync_calls_ended_total{rpc=\"LongSync\",outcome=\"answered\"} 7
 longsync_calls_ended_total{rpc=\"LongSync\",outcome=\"cancelled\"} 3
 longsync_calls_ended_total{rpc=\"GET /long_sync\",outcome=\"cancelled\"} 2

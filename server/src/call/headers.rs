@@ -1,4 +1,4 @@
-//! What the headers of a request say of its call.
+//! What the headers of a request say about its call.
 
 use http::{HeaderMap, HeaderValue};
 use longsync_behavior::{Behavior, NotABehavior};
@@ -24,7 +24,7 @@ pub(crate) struct CallHeaders {
 const MAX_TRACEPARENT_BYTES: usize = 256;
 
 impl CallHeaders {
-    /// Of a header that is there twice, the first counts; of the attempts, the last, since whoever
+    /// If a header is repeated, the first one counts; of the attempts, the last, since software which
     /// retries a call that was a retry already adds its own.
     pub(crate) fn read(headers: &HeaderMap) -> Self {
         let mut read = Self { attempt: 1, ..Self::default() };
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attempt_that_is_no_number_is_the_first() {
+    fn an_attempt_that_is_not_a_number_is_the_first() {
         for (previous, expected) in
             [("0", 1), ("1", 2), ("-1", 1), ("two", 1), ("4294967295", u32::MAX)]
         {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_header_that_is_there_twice_the_first_counts() {
+    fn the_first_of_a_repeated_header_counts() {
         let mut headers = HeaderMap::new();
         headers.append("grpc-timeout", HeaderValue::from_static("1S"));
         headers.append("grpc-timeout", HeaderValue::from_static("2S"));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_attempts_the_last_counts() {
+    fn the_last_of_the_attempts_counts() {
         let mut headers = HeaderMap::new();
         headers.append("grpc-previous-rpc-attempts", HeaderValue::from_static("1"));
         headers.append("grpc-previous-rpc-attempts", HeaderValue::from_static("4"));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_behavior_that_is_there_twice_is_noticed() {
+    fn a_repeated_behavior_is_noticed() {
         let mut headers = HeaderMap::new();
         headers.append(longsync::BEHAVIOR_HEADER, HeaderValue::from_static("1s"));
         assert!(!CallHeaders::read(&headers).is_behavior_repeated);

@@ -16,7 +16,7 @@ pub(crate) struct Standing(Mutex<Stand>);
 #[derive(Debug, Default)]
 struct Stand {
     start: Option<Instant>,
-    /// Who waits for that.
+    /// The task that waits for that.
     waker: Option<Waker>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// When a wait is due that is longer than clocks reach: in a hundred years.
+/// When a wait longer than clocks reach is due: in a hundred years.
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
 /// A wait: due when `planned` has passed since `start`.
@@ -39,30 +39,32 @@ impl std::ops::AddAssign for Spent {
 /// went by without the handler, its answers had no way out: the client held them up.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Attention {
-    /// How often the call's task was polled.
+    /// How many times the call's task was polled.
     polls: u32,
-    /// Up to which poll a handler that asks has not been kept from asking. [`None`]: none has asked yet.
+    /// The poll up to which a handler that asks has not been kept from asking. [`None`]: none has asked
+    /// yet.
     until: Option<u32>,
 }
 
 impl Attention {
-    /// That of a task which was polled this often, with the poll up to which none was kept away.
+    /// The attention of a task that was polled this many times, with the poll up to which no handler
+    /// was kept away.
     pub(crate) fn new(polls: u32, until: Option<u32>) -> Self {
         Self { polls, until }
     }
 
-    /// Up to which poll a handler that asks has not been kept from asking.
+    /// The poll up to which a handler that asks has not been kept from asking.
     pub(crate) fn until(&self) -> Option<u32> {
         self.until
     }
 
-    /// The task is polled. Returns how often it was.
+    /// The task is polled. Returns how many times it has been.
     pub(crate) fn polled(&mut self) -> u32 {
         self.polls = self.polls.wrapping_add(1);
         self.polls
     }
 
-    /// How often the task was polled.
+    /// How many times the task was polled.
     pub(crate) fn polls(&self) -> u32 {
         self.polls
     }
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_asks_in_each_poll_was_never_kept_away() {
+    fn a_handler_that_asks_in_each_poll_was_never_kept_away() {
         let mut attention = Attention { polls: u32::MAX - 2, ..Attention::default() };
         for _ in 0..6 {
             attention.polled();
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_left_out_of_a_poll_was_kept_away() {
+    fn a_handler_that_is_left_out_of_a_poll_was_kept_away() {
         let mut attention = Attention::default();
         attention.polled();
         attention.waits();

@@ -14,7 +14,7 @@ use longsync_timer::{Sleep, Woken};
 use super::Call;
 use crate::call::wait::{Attention, Spent, Wait};
 
-/// That there is none, where a time is meant.
+/// Stands for no time.
 const NONE: u64 = u64::MAX;
 
 /// What a call waits for. Times are nanoseconds since it arrived.
@@ -29,7 +29,7 @@ pub(super) struct Waiting {
     attended_until: AtomicU32,
     has_asked: AtomicBool,
     reads_ahead: AtomicBool,
-    /// With which waker the call's task polls.
+    /// The waker with which the call's task polls.
     task: AtomicUsize,
 }
 
@@ -49,7 +49,8 @@ impl Default for Waiting {
 }
 
 impl Waiting {
-    /// The call's task polls, and asks when the handler wanted that. Then it wants nothing any more.
+    /// The call's task polls, and asks when the handler wanted that. From then on the handler wants
+    /// nothing.
     pub(super) fn polled(&self, arrived: Instant) -> Option<Instant> {
         let mut attention = self.attention();
         attention.polled();
@@ -75,7 +76,7 @@ impl Waiting {
         self.task.store(cx.waker().data().addr(), Relaxed);
     }
 
-    /// Whether the call's task polls, and not another that a handler has put between.
+    /// Whether the call's task polls, and not another that a handler has put in between.
     fn is_task(&self, cx: &Context<'_>) -> bool {
         self.task.load(Relaxed) == cx.waker().data().addr()
     }
@@ -235,7 +236,7 @@ impl Call {
         self.waiting.reads_ahead.load(Relaxed)
     }
 
-    /// How often the call's task was polled.
+    /// How many times the call's task was polled.
     pub(crate) fn poll_number(&self) -> u32 {
         self.waiting.attention().polls()
     }
@@ -245,7 +246,7 @@ impl Call {
 struct Pause<'a> {
     call: &'a Call,
     wait: Wait,
-    /// Its own timer entry, if something else than the call's task polls it.
+    /// Its own timer entry, if something other than the call's task polls it.
     apart: Option<Pin<Box<Sleep>>>,
 }
 
@@ -318,7 +319,7 @@ mod tests {
         assert_eq!(ends.await, Some(expected));
     }
 
-    /// Sets of futures poll each with a waker of its own, and only the ones that were woken.
+    /// A set of futures polls each with a waker of its own, and only those that were woken.
     #[tokio::test(start_paused = true)]
     async fn a_wait_wakes_whoever_polls_it() {
         let call = begin(CallHeaders::default());

@@ -80,7 +80,7 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
             allowing("GET, HEAD", wrong_method(path, "GET or HEAD"))
         }
         "/" => text(StatusCode::OK, welcome(worker, host::authority(request).unwrap_or("ADDRESS"))),
-        // Whoever is answered is alive; a drain is not a reason to end it.
+        // A server that answers is alive; a drain is not a reason to kill it.
         "/livez" => text(StatusCode::OK, "alive\n"),
         "/healthz" | "/readyz" if worker.shared().is_healthy() => text(StatusCode::OK, "serving\n"),
         "/healthz" | "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
@@ -90,7 +90,7 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
         ),
         _ => text(
             StatusCode::NOT_FOUND,
-            format!("nothing at {}: / says what there is\n", quoted(path)),
+            format!("nothing at {}: / says what can be tried\n", quoted(path)),
         ),
     }
 }
@@ -121,7 +121,7 @@ pub(crate) fn without_body(mut response: Response<Body>) -> Response<Body> {
     response.map(|_| Body::empty())
 }
 
-/// The answer to a call that ends so before its wait is over.
+/// The answer to a call that ends this way before its wait is over.
 pub(crate) fn ended(ending: &Ending, call: &Call) -> Response<Body> {
     timed(text(ending.http_status(), format!("{}\n", ending.message())), &call.timing_at_end())
 }

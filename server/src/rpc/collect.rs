@@ -22,7 +22,7 @@ use crate::call::wait::{Spent, Wait};
 type Requests = messages::Requests<LongSyncCollectRequest>;
 
 pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    // The future would have room for them twice: as what it is given, and as what it works with.
+    // The future would make room for them twice: as what it is given, and as what it works with.
     let requests = Box::new(Requests::new(intake));
     Box::pin(collect(call, requests))
 }
@@ -42,14 +42,14 @@ async fn collect(call: Arc<Call>, mut requests: Box<Requests>) -> Result<Message
     Ok(Box::pin(tokio_stream::once(Ok(draft.into_framed()))))
 }
 
-/// What the requests of a call have come to. What is only needed between two waits is not in it: a call
-/// that waits would have room for that too.
+/// What the requests of a call add up to. What is only needed between two waits is not in it: a call
+/// that waits would take room for that too.
 #[derive(Debug, Default)]
 struct Collected {
     count: u64,
     payload_bytes: u64,
     spent: Spent,
-    /// By which behavior the last request was answered.
+    /// The behavior that answered the last request.
     applied: Option<Applied>,
     /// When the first was received.
     received_at: Option<SystemTime>,
@@ -83,7 +83,7 @@ impl Collected {
         Ok(wait)
     }
 
-    /// The answer. Boxed, so that a call which waits has no room for it.
+    /// The answer. Boxed, so that a call which waits takes no room for it.
     fn into_draft(self, call: &Call) -> Result<Box<Draft<LongSyncCollectResponse>>, Refusal> {
         let (applied, received_at) = match self.applied.zip(self.received_at) {
             Some(known) => known,
@@ -101,11 +101,11 @@ impl Collected {
     }
 }
 
-/// Boxed, so that a call which waits has no room for it unless it is there.
+/// Boxed, so that a call which waits takes no room for it unless it is there.
 type Next = Result<Option<Box<Received<LongSyncCollectRequest>>>, Refusal>;
 
-/// Waits, and meanwhile reads the next request: only so is it known when that one arrived, which
-/// decides where its own wait begins. One request ahead, so that the client is held back.
+/// Waits, and meanwhile reads the next request: only in this way is it known when that one arrived,
+/// which decides where its own wait begins. One request ahead, so that the client is held back.
 async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -> (Spent, Next) {
     let mut ahead = None;
     let mut waiting = pin!(call.wait(wait));

@@ -63,7 +63,8 @@ impl Attended {
         self.last = now;
     }
 
-    /// When a wait ended that is answered now. It may have ended long ago, and its answer had no way out.
+    /// When the wait that is answered now ended. It may have ended long ago, and its answer had no way
+    /// out.
     fn end_of(&self, due: Instant) -> Instant {
         if due <= self.before {
             return self.before;
@@ -144,7 +145,7 @@ impl Answers {
         self.unanswered.push(Reverse(Unanswered { due, order, id, wait, plan, received_at }));
     }
 
-    /// What to do with a request, which was received now. Of one that is refused nothing is held.
+    /// What to do with a request, which was received now. Nothing of a refused request is held.
     fn admit(
         &self,
         request: &LongSyncExchangeRequest,
