@@ -77,7 +77,7 @@ impl Connection {
         self.is_closed.load(Ordering::Relaxed) || self.lost().is_some()
     }
 
-    /// The timer by which its calls are stamped.
+    /// The timer that stamps its calls.
     pub(crate) fn timer(&self) -> &Timer {
         &self.timer
     }
