@@ -41,9 +41,9 @@ enum Sort {
 struct Shape {
     delay: Duration,
     deadline: Option<Duration>,
-    /// Of the payload that is sent and echoed.
+    /// The size of the payload that is sent and echoed.
     payload_bytes: usize,
-    /// Of the payload that is asked for instead.
+    /// The size of the payload that is asked for instead.
     response_bytes: u32,
     connections: usize,
     /// The seed of a Poisson process; without one, calls are due at equal distances.
