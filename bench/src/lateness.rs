@@ -53,8 +53,11 @@ impl Load {
 pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
     let figure = |(delay, load): (Duration, Load)| {
         let calls = load.calls(bench, delay);
-        let title =
-            format!("A delay of {}, {} ({calls} calls per round), us", text(delay), load.in_words());
+        let title = format!(
+            "A delay of {}, {} ({calls} calls per round), us",
+            text(delay),
+            load.in_words()
+        );
         Figure::new(title, move |title| measure(bench, title, delay, load))
     };
     DELAYS.iter().flat_map(|delay| LOADS.map(|load| (*delay, load))).map(figure).collect()

@@ -41,7 +41,7 @@ struct Args {
     only: Vec<Measure>,
 
     /// Only figures with this text in their titles, such as '1ms, 64 calls'; they are printed, and go
-    /// into the page only where they are all that the measure has.
+    /// into the page only if the measure has no others.
     #[arg(long, value_name = "TEXT")]
     figure: Option<String>,
 

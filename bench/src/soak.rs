@@ -1,5 +1,5 @@
 //! A soak: a server at half load for long, by calls of all sorts. No call may be lost, none answered
-//! early, and memory has to stay flat.
+//! early, and memory must stay flat.
 
 mod account;
 mod flow;

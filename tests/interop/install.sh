@@ -1,6 +1,6 @@
-# How `run`, here and in docs/examples, comes by its clients. Each function leaves in a variable where the client is; where it
-# cannot be had, it fails and leaves the reason in `why`. What is installed already is not installed
-# again. Major versions are pinned, so that a client changes when this project says so.
+# How `run`, here and in docs/examples, comes by its clients. Each function leaves in a variable where the
+# client is; if it cannot be had, it fails and leaves the reason in `why`. What is installed already is not
+# installed again. Major versions are pinned, so that a client changes when this project says so.
 
 # What one installation may take.
 INSTALL_SECONDS=300

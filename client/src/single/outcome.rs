@@ -30,7 +30,7 @@ pub struct Answer {
     pub failure: Option<Failure>,
     /// From sent to done.
     pub service_time: Duration,
-    /// Whether its service time is to be compared with what the server waited: not so for the
+    /// Whether its service time may be compared with what the server waited: not so for the
     /// answers of a stream after the first.
     pub is_comparable: bool,
 }

@@ -621,7 +621,7 @@ async fn nothing_that_a_server_says_acts() {
     }
 }
 
-/// As gRPC has it in a header.
+/// As gRPC writes it in a header.
 fn percent_encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"))
 }

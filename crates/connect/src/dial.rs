@@ -55,7 +55,7 @@ pub async fn dial<T: Transport, Begun>(
 /// Returns what sends requests, and the connection, which must be polled further.
 ///
 /// # Errors
-/// When there is no connection in time that takes calls.
+/// When no connection takes calls in time.
 ///
 /// # Cancel safety
 /// The connection that is being opened is dropped; nothing else is lost.

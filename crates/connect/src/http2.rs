@@ -114,8 +114,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
         .await
     }
 
-    /// Runs the connection: reads what has come, writes what is to go. Ready once it has ended; must not be polled
-    /// after that.
+    /// Runs the connection: reads what has come, writes what is to go. Ready once it has ended; must not be
+    /// polled after that.
     #[inline]
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
         if self.has_ended {

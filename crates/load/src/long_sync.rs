@@ -151,7 +151,7 @@ fn call_id(id: &str, number: u64) -> BytesMut {
     field
 }
 
-/// `LongSyncResponse` without the fields of which nothing is recorded, so that they are skipped and
+/// `LongSyncResponse` without the fields that are not recorded, so that they are skipped and
 /// not copied.
 #[derive(Clone, PartialEq, prost::Message)]
 struct TimedAnswer {

@@ -71,7 +71,7 @@ struct Worker<M: Method, T> {
 enum Pace {
     /// Their due times, and the most that may be in flight.
     Open { max_in_flight: usize },
-    /// This many are to be in flight.
+    /// The number to keep in flight.
     Closed { in_flight: usize, share: Share, begun: Cell<u64> },
 }
 

@@ -57,7 +57,7 @@ pub enum Reading {
     BelowZero,
     /// At this duration, to three digits.
     At(Duration),
-    /// Among what is longer than any that was recorded, of which this is the longest.
+    /// Beyond the recorded durations, the longest of which is this one.
     Beyond(Duration),
 }
 
