@@ -31,7 +31,7 @@ impl Picture {
         }
     }
 
-    /// Writing that, once done, replaces what is in the file.
+    /// Returns the writing that replaces what is in the file.
     pub(crate) fn drawing(self, svg: String) -> Writing {
         let Self { mut file, path } = self;
         Box::new(move || {

@@ -22,7 +22,7 @@ pub struct Connection {
     sender: SendRequest<Bytes>,
     streams: Streams,
     is_closed: AtomicBool,
-    /// It has ended, or its peer allows another number of streams.
+    /// It has ended, or its peer allows a different number of streams.
     changed: Notify,
     timer: Timer,
 }
