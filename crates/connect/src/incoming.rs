@@ -110,7 +110,7 @@ impl Incoming {
     }
 }
 
-/// How a call ended whose answer is not gRPC. The rest of that is waited for a moment.
+/// How a call whose answer is not gRPC ended. The rest of that is waited for a moment.
 pub(crate) async fn page_status(mut page: Incoming, timer: &Timer) -> Status {
     let ended = tokio::select! {
         biased;
