@@ -27,9 +27,9 @@ use crate::timing::plausible;
 /// calls should too.
 ///
 /// # Errors
-/// When the URL is not one of a server, or the server is not reached within 10 s, with 10 s more for one
-/// that allows no calls yet, and both once more for one that says goodbye before any call; of the kinds
-/// that [`ConnectError::kind`] tells apart.
+/// When the URL is not that of a server, or the server is not reached within 10 s; one that allows no
+/// calls yet has 10 s more, and one that says goodbye before any call has both once more.
+/// [`ConnectError::kind`] tells these errors apart.
 ///
 /// # Panics
 /// Outside of such a runtime.

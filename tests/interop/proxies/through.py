@@ -84,7 +84,7 @@ def case_deadline():
 
 def cancel(rpc, begin):
     """Of several calls that are cancelled while they wait, the server sees at least half in time: this
-    machine may be busy otherwise."""
+    machine may be busy with other work."""
     times = 5
     with Proxied() as client, client.counters.expect(rpc, cancelled=times):
         seen = []
