@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused_with_what_would_be_right() {
+    fn what_is_not_a_duration_is_refused_with_what_would_be_right() {
         const AN_EXAMPLE: &str = "250ms";
         const WHICH_UNITS: &str = "the units are";
         for (text, said) in [
