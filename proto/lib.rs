@@ -49,6 +49,9 @@ pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOC
 /// The request header that says how a call behaves if the request itself does not.
 pub const BEHAVIOR_HEADER: &str = "x-longsync-behavior";
 
+/// The request header that names a call if the request itself does not.
+pub const CALL_ID_HEADER: &str = "x-longsync-call-id";
+
 /// What every answer says.
 pub const DONE: &str = "Done!";
 

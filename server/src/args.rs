@@ -51,7 +51,7 @@ pub(crate) struct Args {
     )]
     behavior: Behavior,
 
-    /// How many worker threads serve connections; one less than there are cores is better if the calls are
+    /// How many worker threads serve connections; one fewer than there are cores is better if the calls are
     /// generated on the same machine [default: one per core].
     #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N", value_parser = workers)]
     workers: Option<NonZeroUsize>,

@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::thread;
 use std::time::Duration;
 
-use longsync_behavior::Behavior;
+use longsync_behavior::{Behavior, NotABehavior};
 use longsync_text::duration::text;
 
 /// [`Options`] that were checked: they make sense together. Dereferences to them.
@@ -20,15 +20,12 @@ pub struct Config(Options);
 #[non_exhaustive]
 pub enum NotAConfig {
     /// A call that does not say how to behave would be refused.
-    #[error(
-        "the behavior {behavior} is over the limit max_delay, {}: lower the one or raise the other",
-        text(*.max_delay)
-    )]
+    #[error("the behavior does not fit into max_delay, {}: {source}", text(*.max_delay))]
     BehaviorOverMaxDelay {
-        /// How such a call behaves.
-        behavior: Behavior,
         /// The longest delay.
         max_delay: Duration,
+        /// What is over it.
+        source: NotABehavior,
     },
     /// More worker threads than any machine has use for.
     #[error("{workers} workers are too many: ask for 1 to {MOST_WORKERS}")]

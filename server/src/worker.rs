@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use longsync_behavior::Behavior;
+use longsync_behavior::{self as behavior, Behavior};
 use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
 use tonic_health::pb::health_check_response::ServingStatus;
 
+use crate::call::texts::Texts;
 use crate::config::{Config, Limits};
 use crate::shared::Shared;
 use crate::shared::counters::Snapshot;
@@ -33,6 +34,7 @@ pub struct Worker {
     index: usize,
     timer: Timer,
     shared: Arc<Shared>,
+    texts: Mutex<Texts>,
     phase: watch::Sender<Phase>,
     calls: AtomicUsize,
     /// How many connections have not been told of a shutdown, or may not have heard of it.
@@ -49,10 +51,15 @@ impl Worker {
     }
 
     pub(crate) fn of(shared: Arc<Shared>, index: usize, clock: Clock) -> Arc<Self> {
+        let timer = Timer::with_spin(clock, shared.config.spin);
+        if let Some(stall) = &shared.stall {
+            stall.takes_effect(timer.now());
+        }
         Arc::new(Self {
             index,
-            timer: Timer::with_spin(clock, shared.config.spin),
+            timer,
             shared,
+            texts: Mutex::default(),
             phase: watch::Sender::new(Phase::Serving),
             calls: AtomicUsize::new(0),
             untold: AtomicUsize::new(0),
@@ -128,6 +135,30 @@ impl Worker {
     /// How a call behaves that does not say how.
     pub(crate) fn default_behavior(&self) -> &Behavior {
         &self.shared.config.behavior
+    }
+
+    /// What its calls draw by.
+    pub(crate) fn seed(&self) -> u64 {
+        self.shared.config.seed
+    }
+
+    /// Reads the behavior that a caller sends as text.
+    ///
+    /// # Errors
+    /// The sentence that says why the text is not one.
+    pub(crate) fn read_behavior(&self, text: &str) -> Result<Behavior, String> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.read(text, self.limits().max_delay)
+    }
+
+    /// Decides by what callers are allowed to say.
+    pub(crate) fn with_rules<T>(&self, decide: impl FnOnce(&behavior::Server<'_>) -> T) -> T {
+        decide(&behavior::Server {
+            behavior: self.default_behavior(),
+            max_delay: self.limits().max_delay,
+            is_fixed: self.shared.config.is_fixed,
+            read: &|text| self.read_behavior(text),
+        })
     }
 
     /// What all workers share: for what concerns the server as a whole.

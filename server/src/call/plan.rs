@@ -7,7 +7,7 @@ use longsync::duration::from_proto;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
 };
-use longsync_behavior::{Applied, Behavior, Decision, Place, Refused, decide};
+use longsync_behavior::{Applied, Behavior, Decision, Key, Place, Refused, decide};
 use longsync_text::duration::parse as parse_duration;
 
 use crate::call::refusal::Refusal;
@@ -179,10 +179,20 @@ pub(crate) fn count(asked: Option<u32>, limits: &Limits) -> Result<u32, Refusal>
 
 #[cfg(test)]
 mod tests {
+    use longsync_behavior::{Name, NotABehavior};
+
     use super::*;
 
     fn of(ask: &Ask<'_>) -> Result<Plan, Refusal> {
-        plan(ask, &Behavior::constant(Duration::from_secs(5)), &Limits::default())
+        let limits = Limits::default();
+        let key = Key { seed: 0, name: Name::Id(ask.call_id), attempt: 1, index: 0 };
+        let server = longsync_behavior::Server {
+            behavior: &Behavior::constant(Duration::from_secs(5)),
+            max_delay: limits.max_delay,
+            is_fixed: false,
+            read: &|text| text.parse().map_err(|why: NotABehavior| why.to_string()),
+        };
+        plan(ask, &key, &server, &limits)
     }
 
     fn field(refused: Result<Plan, Refusal>) -> String {

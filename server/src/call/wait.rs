@@ -5,30 +5,97 @@ use std::time::{Duration, Instant};
 /// When a wait longer than clocks reach is due: in a hundred years.
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
-/// A wait: due when `planned` has passed since `start`.
+/// A wait: due when the call has stood and the planned time has passed since its start.
+///
+/// Times are whole nanoseconds, up to 584 years: a call keeps this while it waits, and each byte counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wait {
     pub(crate) start: Instant,
-    pub(crate) planned: Duration,
+    queued_ns: u64,
+    planned_ns: u64,
 }
 
 impl Wait {
+    /// A wait whose service begins at once.
+    pub(crate) fn new(start: Instant, planned: Duration) -> Self {
+        Self { start, queued_ns: 0, planned_ns: nanos(planned) }
+    }
+
+    /// The same wait after it has stood for `queued`.
+    pub(crate) fn after_standing(self, queued: Duration) -> Self {
+        Self { queued_ns: nanos(queued), ..self }
+    }
+
+    /// How long the call stands before its service begins.
+    pub(crate) fn queued(self) -> Duration {
+        Duration::from_nanos(self.queued_ns)
+    }
+
+    /// How long the service takes.
+    pub(crate) fn planned(self) -> Duration {
+        Duration::from_nanos(self.planned_ns)
+    }
+
     pub(crate) fn due(self) -> Instant {
-        self.start.checked_add(self.planned).unwrap_or_else(|| self.start + FAR)
+        let due = self.start.checked_add(self.queued() + self.planned());
+        due.unwrap_or_else(|| self.start + FAR)
+    }
+
+    /// What it came to, if it ran out with this lateness.
+    pub(crate) fn ran_out(self, lateness: Duration) -> Spent {
+        let waited_ns =
+            self.queued_ns.saturating_add(self.planned_ns).saturating_add(nanos(lateness));
+        Spent { queued_ns: self.queued_ns, planned_ns: self.planned_ns, waited_ns }
+    }
+
+    /// What it came to, if it was cut short after this time.
+    pub(crate) fn cut_short(self, waited: Duration) -> Spent {
+        let waited_ns = nanos(waited);
+        Spent {
+            queued_ns: self.queued_ns.min(waited_ns),
+            planned_ns: self.planned_ns,
+            waited_ns,
+        }
     }
 }
 
-/// How long was planned, and how long it took.
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// How long a call stood, how long its service was to take, and how long both took. Whole nanoseconds, as in
+/// [`Wait`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Spent {
-    pub(crate) planned: Duration,
-    pub(crate) waited: Duration,
+    queued_ns: u64,
+    planned_ns: u64,
+    waited_ns: u64,
+}
+
+impl Spent {
+    pub(crate) fn queued(self) -> Duration {
+        Duration::from_nanos(self.queued_ns)
+    }
+
+    pub(crate) fn planned(self) -> Duration {
+        Duration::from_nanos(self.planned_ns)
+    }
+
+    pub(crate) fn waited(self) -> Duration {
+        Duration::from_nanos(self.waited_ns)
+    }
+
+    /// The same, of which only `waited` was not counted before.
+    pub(crate) fn with_waited(self, waited: Duration) -> Self {
+        Self { waited_ns: nanos(waited), ..self }
+    }
 }
 
 impl std::ops::AddAssign for Spent {
     fn add_assign(&mut self, other: Self) {
-        self.planned += other.planned;
-        self.waited += other.waited;
+        self.queued_ns = self.queued_ns.saturating_add(other.queued_ns);
+        self.planned_ns = self.planned_ns.saturating_add(other.planned_ns);
+        self.waited_ns = self.waited_ns.saturating_add(other.waited_ns);
     }
 }
 
@@ -88,6 +155,20 @@ impl Attention {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_is_due_when_the_call_has_stood_and_was_served() {
+        let (start, ms) = (Instant::now(), Duration::from_millis);
+        let wait = Wait::new(start, ms(5)).after_standing(ms(20));
+        assert_eq!(wait.due(), start + ms(25));
+        for (spent, figures) in [
+            (wait.ran_out(ms(1)), [20, 5, 26]),
+            (wait.cut_short(ms(7)), [7, 5, 7]),
+            (wait.cut_short(ms(22)), [20, 5, 22]),
+        ] {
+            assert_eq!([spent.queued(), spent.planned(), spent.waited()], figures.map(ms));
+        }
+    }
 
     #[test]
     fn a_handler_that_asks_in_each_poll_was_never_kept_away() {

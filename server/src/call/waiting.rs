@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use longsync_timer::{Sleep, Woken};
 
 use super::Call;
-use crate::call::wait::{Attention, Spent, Wait};
+use crate::call::wait::{Attention, Spent, Wait, nanos};
 
 /// Stands for no time.
 const NONE: u64 = u64::MAX;
@@ -24,6 +24,7 @@ pub(super) struct Waiting {
     wake_at: AtomicU64,
     /// When the wait that is under way began.
     start: AtomicU64,
+    queued: AtomicU64,
     planned: AtomicU64,
     polls: AtomicU32,
     attended_until: AtomicU32,
@@ -38,6 +39,7 @@ impl Default for Waiting {
         Self {
             wake_at: AtomicU64::new(NONE),
             start: AtomicU64::new(NONE),
+            queued: AtomicU64::new(0),
             planned: AtomicU64::new(0),
             polls: AtomicU32::new(0),
             attended_until: AtomicU32::new(0),
@@ -68,7 +70,9 @@ impl Waiting {
     /// The wait that is under way.
     pub(super) fn under_way(&self, arrived: Instant) -> Option<Wait> {
         let start = at(arrived, self.start.load(Relaxed))?;
-        Some(Wait { start, planned: Duration::from_nanos(self.planned.load(Relaxed)) })
+        let [queued, planned] =
+            [&self.queued, &self.planned].map(|it| Duration::from_nanos(it.load(Relaxed)));
+        Some(Wait::new(start, planned).after_standing(queued))
     }
 
     /// The call's task polls with this.
@@ -83,7 +87,8 @@ impl Waiting {
 
     fn begin(&self, wait: Wait, arrived: Instant) {
         self.start.store(since(arrived, wait.start), Relaxed);
-        self.planned.store(nanos(wait.planned), Relaxed);
+        self.queued.store(nanos(wait.queued()), Relaxed);
+        self.planned.store(nanos(wait.planned()), Relaxed);
     }
 
     fn end(&self) {
@@ -104,12 +109,8 @@ impl Waiting {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(NONE - 1).min(NONE - 1)
-}
-
 fn since(arrived: Instant, at: Instant) -> u64 {
-    nanos(at.saturating_duration_since(arrived))
+    nanos(at.saturating_duration_since(arrived)).min(NONE - 1)
 }
 
 fn at(arrived: Instant, nanos: u64) -> Option<Instant> {
@@ -170,7 +171,7 @@ impl Call {
     fn ran_out(&self, wait: Wait, ended: Instant, free: Instant) -> Spent {
         let lateness = ended.saturating_duration_since(wait.due().max(free));
         self.worker().counters().late(lateness);
-        Spent { planned: wait.planned, waited: wait.planned + lateness }
+        wait.ran_out(lateness)
     }
 
     /// Adds a wait that is over to what the call's own timing sums up. Returns the sum.
@@ -179,9 +180,9 @@ impl Call {
     /// end: no moment is waited twice.
     pub(crate) fn add_spent(&self, wait: Wait, spent: Spent) -> Spent {
         let mut state = self.state();
-        let ended = wait.start + spent.waited;
+        let ended = wait.start + spent.waited();
         let waited = state.waited_since(wait.start, ended);
-        state.spent += Spent { waited, ..spent };
+        state.spent += spent.with_waited(waited);
         state.waited_until = Some(ended);
         state.spent
     }
@@ -293,7 +294,7 @@ mod tests {
     use crate::call::tests::{begin, seconds};
 
     fn of(call: &Call, planned: u64) -> Wait {
-        Wait { start: call.arrived(), planned: seconds(planned) }
+        Wait::new(call.arrived(), seconds(planned))
     }
 
     #[tokio::test(start_paused = true)]
@@ -306,7 +307,7 @@ mod tests {
                 let call = Arc::clone(&task);
                 tasks.spawn(async move {
                     let spent = call.wait(of(&call, planned)).await;
-                    (planned, spent.waited, call.now() - call.arrived())
+                    (planned, spent.waited(), call.now() - call.arrived())
                 });
             }
             let mut ends = Vec::new();
@@ -345,7 +346,7 @@ mod tests {
             })
             .await
         });
-        assert_eq!(waits.await, Some(Spent { planned: seconds(5), waited: seconds(5) }));
+        assert_eq!(waits.await, Some(of(&call, 5).ran_out(Duration::ZERO)));
         assert_eq!(call.now(), call.arrived() + seconds(5));
     }
 
@@ -353,11 +354,11 @@ mod tests {
     fn times_are_kept_to_the_nanosecond_and_the_far_future_is_kept_as_such() {
         let (waiting, arrived) = (Waiting::default(), Instant::now());
         assert_eq!(waiting.under_way(arrived), None);
-        let wait = Wait { start: arrived + Duration::from_nanos(7), planned: seconds(1) };
+        let wait = Wait::new(arrived + Duration::from_nanos(7), seconds(1)).after_standing(seconds(2));
         waiting.begin(wait, arrived);
         assert_eq!(waiting.under_way(arrived), Some(wait));
-        waiting.begin(Wait { planned: Duration::MAX, ..wait }, arrived);
-        assert!(waiting.under_way(arrived).unwrap().planned > seconds(500 * 365 * 24 * 3_600));
+        waiting.begin(Wait::new(wait.start, Duration::MAX), arrived);
+        assert!(waiting.under_way(arrived).unwrap().planned() > seconds(500 * 365 * 24 * 3_600));
         waiting.end();
         assert_eq!(waiting.under_way(arrived), None);
     }

@@ -32,6 +32,7 @@ use crate::rpc::services;
 use crate::rpc::{self, unary};
 use crate::rpc::{BoxMessages, Handler};
 use crate::shared::counters::Kind;
+use crate::worker::Worker;
 
 /// The answer to a request, on its way.
 pub(crate) struct Answer {
@@ -193,6 +194,10 @@ fn response_of(ending: &Ending, call: &Call) -> Response<Body> {
     }
 }
 
+fn call_headers(worker: &Worker, request: &Request<Incoming>) -> CallHeaders {
+    CallHeaders::read(request.headers(), |text| worker.read_behavior(text))
+}
+
 /// Sends a request on its way, and begins its call if it is one.
 pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer {
     let worker = record.worker();
@@ -206,7 +211,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
                 Version::HTTP_2 => record.last_read(),
                 _ => worker.timer().now(),
             };
-            Call::begin(record, Some(Kind::Http), CallHeaders::read(request.headers()), arrived)
+            Call::begin(record, Some(Kind::Http), call_headers(worker, &request), arrived)
         });
         let response = face::answer(worker, call.clone(), &request);
         let is_head = request.method() == Method::HEAD;
@@ -219,7 +224,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
     }
     match find(&request) {
         Ok((kind, handler)) => {
-            let headers = CallHeaders::read(request.headers());
+            let headers = call_headers(worker, &request);
             let refused = headers
                 .has_encoding
                 .then(|| messages::refuse_encoding(request.headers()))

@@ -66,9 +66,9 @@ impl Collected {
         received: &Received<LongSyncCollectRequest>,
     ) -> Result<Wait, Refusal> {
         let Received { message: request, arrived } = received;
+        let planned = call.plan(Ask::from(request), self.count);
         self.count += 1;
         self.payload_bytes += request.payload.len() as u64;
-        let planned = call.plan(Ask::from(request));
         let (plan, at) = planned.map_err(|why| why.of_message(request.id))?;
         self.received_at.get_or_insert(at);
         call.keep(plan.payload.held_bytes(), arrived.held)?;
@@ -77,8 +77,11 @@ impl Collected {
             self.payload = plan.payload;
         }
         self.applied = Some(plan.applied);
-        let start = self.due_before.map_or(arrived.at, |due| arrived.at.max(due));
-        let wait = Wait { start, planned: plan.delay };
+        let mut wait = Wait::new(arrived.at, plan.delay);
+        match self.due_before {
+            Some(due) => wait.start = wait.start.max(due),
+            None => wait = wait.after_standing(call.stands(wait.start)),
+        }
         self.due_before = Some(wait.due());
         Ok(wait)
     }
@@ -88,7 +91,7 @@ impl Collected {
         let (applied, received_at) = match self.applied.zip(self.received_at) {
             Some(known) => known,
             // Without a request there is still the header, which may be wrong.
-            None => call.plan(Ask::default()).map(|(plan, at)| (plan.applied, at))?,
+            None => call.plan(Ask::default(), 0).map(|(plan, at)| (plan.applied, at))?,
         };
         let message = LongSyncCollectResponse {
             message: longsync::DONE.to_owned(),

@@ -30,11 +30,11 @@ use crate::call::wait::Wait;
 pub(crate) struct Answers {
     call: Arc<Call>,
     requests: Requests<LongSyncExchangeRequest>,
-    has_begun: bool,
     have_requests_ended: bool,
     unanswered: BinaryHeap<Reverse<Unanswered>>,
     /// An answer that waits for room.
     making: Option<Box<Draft<LongSyncExchangeResponse>>>,
+    /// How many requests were taken off the stream.
     taken: u64,
     attended: Attended,
 }
@@ -95,7 +95,6 @@ impl Answers {
             attended: Attended::new(call.arrived()),
             call,
             requests,
-            has_begun: false,
             have_requests_ended: false,
             unanswered: BinaryHeap::new(),
             making: None,
@@ -130,8 +129,9 @@ impl Answers {
     /// Takes a request off the stream. One that cannot be served is answered at once.
     fn take(&mut self, received: &Received<LongSyncExchangeRequest>, now: Instant) {
         let Received { message: request, arrived } = received;
-        self.has_begun = true;
-        let (plan, received_at) = match self.admit(request, arrived) {
+        let order = self.taken;
+        self.taken += 1;
+        let (plan, received_at) = match self.admit(request, arrived, order) {
             Ok(admitted) => admitted,
             Err(why) => {
                 let failure = self.failure(request.id, &why);
@@ -139,9 +139,8 @@ impl Answers {
                 return;
             }
         };
-        let wait = Wait { start: now, planned: plan.delay };
-        let (due, order, id) = (wait.due(), self.taken, request.id);
-        self.taken += 1;
+        let wait = Wait::new(now, plan.delay).after_standing(self.call.stands(now));
+        let (due, id) = (wait.due(), request.id);
         self.unanswered.push(Reverse(Unanswered { due, order, id, wait, plan, received_at }));
     }
 
@@ -150,8 +149,9 @@ impl Answers {
         &self,
         request: &LongSyncExchangeRequest,
         arrived: &Arrived,
+        index: u64,
     ) -> Result<(Plan, SystemTime), Refusal> {
-        let kept = self.call.plan(Ask::from(request)).and_then(|(plan, at)| {
+        let kept = self.call.plan(Ask::from(request), index).and_then(|(plan, at)| {
             self.call.keep(plan.payload.held_bytes(), arrived.held)?;
             Ok((plan, at))
         });
@@ -222,8 +222,8 @@ impl Stream for Answers {
                 Poll::Ready(None) => {
                     this.have_requests_ended = true;
                     // Without a message there is still the header, which may be wrong.
-                    if !this.has_begun
-                        && let Err(why) = this.call.plan(Ask::default())
+                    if this.taken == 0
+                        && let Err(why) = this.call.plan(Ask::default(), 0)
                     {
                         return Poll::Ready(Some(Err(why)));
                     }

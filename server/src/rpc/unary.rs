@@ -116,10 +116,11 @@ fn begin_wait(
     request: Box<Request>,
 ) -> Result<Waiting, Refusal> {
     let Received { message, arrived } = received;
-    let (plan, received_at) = call.plan(Ask::from(message))?;
+    let (plan, received_at) = call.plan(Ask::from(message), 0)?;
     call.keep(plan.payload.held_bytes(), arrived.held)?;
     let rest = Some(request).filter(|request| !request.is_end());
-    let wait = Step::Under(Wait { start: arrived.at, planned: plan.delay });
+    let wait = Wait::new(arrived.at, plan.delay).after_standing(call.stands(arrived.at));
+    let wait = Step::Under(wait);
     Ok(Waiting { rest, wait, plan, received_at })
 }
 
