@@ -22,8 +22,10 @@
 mod behavior;
 mod decide;
 mod nonsense;
+mod normal;
 mod parse;
 mod percent;
+mod quadrature;
 mod shape;
 
 pub use crate::behavior::Behavior;
