@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
-use longsync_server::{Behavior, Config, Limits, NotAConfig, Options};
+use longsync_behavior::explain::Explained;
+use longsync_behavior::{Behavior, Rules};
+use longsync_server::{Config, Limits, Options, Recordings};
 use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -49,7 +52,23 @@ pub(crate) struct Args {
         value_name = "BEHAVIOR",
         default_value = "5s"
     )]
-    behavior: Behavior,
+    behavior: String,
+
+    /// What all delays are drawn by: the same seed gives the same call the same delay [default: random].
+    #[arg(long, env = "LONGSYNC_SEED", value_name = "N", value_parser = whole::<u64>)]
+    seed: Option<u64>,
+
+    /// Refuse calls that say how they are to be answered.
+    #[arg(long, env = "LONGSYNC_FIXED", value_parser = clap::builder::BoolishValueParser::new())]
+    fixed: bool,
+
+    /// The folder below which lie the files of replay(...) [default: the working directory].
+    #[arg(long, env = "LONGSYNC_REPLAY_DIR", value_name = "DIRECTORY")]
+    replay_dir: Option<PathBuf>,
+
+    /// Print what the delays of --behavior are like, and exit.
+    #[arg(long)]
+    explain: bool,
 
     /// How many worker threads serve connections; one fewer than there are cores is better if the calls are
     /// generated on the same machine [default: one per core].
@@ -145,6 +164,8 @@ struct LimitArgs {
 pub(crate) enum Told {
     /// A server, until it is told to stop.
     Serve(Box<Serve>),
+    /// This text, for people.
+    Explanation(String),
     /// This completion script.
     Completions(Vec<u8>),
 }
@@ -176,6 +197,11 @@ impl Args {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command, "longsync-server", &mut script);
             return Ok(Told::Completions(script));
+        }
+        if args.explain {
+            let behavior = args.behavior();
+            let behavior = behavior.map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
+            return Ok(Told::Explanation(Explained(&behavior).to_string()));
         }
         let source =
             |name| matches.value_source(name).filter(|it| *it != ValueSource::DefaultValue);
@@ -236,32 +262,54 @@ impl Args {
     /// The log filter, and the configuration.
     ///
     /// # Errors
-    /// When flags contradict one another.
+    /// When the behavior is not one, or flags contradict one another.
     fn into_config(self) -> Result<(Targets, Config), String> {
-        let Self { listen, behavior, workers, lame_duck, drain, spin, log, limits, .. } = self;
-        let limits = Limits {
-            max_delay: limits.max_delay,
-            max_message_bytes: limits.max_message_bytes,
-            max_count: limits.max_count,
-            max_response_bytes: limits.max_response_bytes,
-            max_unanswered: limits.max_unanswered,
-            max_streams: limits.max_streams.get(),
-            max_in_flight: limits.max_in_flight,
-            max_buffered_bytes: limits.max_buffered_bytes,
-            message_timeout: limits.message_timeout,
-            head_timeout: limits.head_timeout,
-            max_connections: limits.max_connections,
+        let behavior = self.behavior()?;
+        let Self { listen, workers, lame_duck, drain, spin, log, limits, seed, fixed, .. } = self;
+        let default = Options::default();
+        let options = Options {
+            listen,
+            workers: workers.unwrap_or(default.workers),
+            behavior,
+            is_fixed: fixed,
+            seed: seed.unwrap_or(default.seed),
+            limits: limits.into_limits(),
+            lame_duck,
+            drain,
+            spin,
         };
-        let workers = workers.unwrap_or_else(|| Options::default().workers);
-        let options = Options { listen, workers, behavior, limits, lame_duck, drain, spin };
-        let config = Config::new(options).map_err(|why| match why {
-            NotAConfig::BehaviorOverMaxDelay { behavior, max_delay } => format!(
-                "--behavior {behavior} is over --max-delay {}: lower the one or raise the other",
-                longsync_text::duration::text(max_delay)
-            ),
-            other => other.to_string(),
-        })?;
+        let config = Config::new(options).map_err(|why| why.to_string())?;
         Ok((log, config))
+    }
+
+    /// What `--behavior` says.
+    fn behavior(&self) -> Result<Behavior, String> {
+        let recordings = match &self.replay_dir {
+            Some(folder) => Recordings::below(folder),
+            None => Recordings::below("."),
+        };
+        let most = self.limits.max_delay;
+        let read = |file: &str| recordings.read(file);
+        Behavior::read(&self.behavior, &Rules::server(most, &read))
+            .map_err(|why| format!("--behavior: {why}"))
+    }
+}
+
+impl LimitArgs {
+    fn into_limits(self) -> Limits {
+        Limits {
+            max_delay: self.max_delay,
+            max_message_bytes: self.max_message_bytes,
+            max_count: self.max_count,
+            max_response_bytes: self.max_response_bytes,
+            max_unanswered: self.max_unanswered,
+            max_streams: self.max_streams.get(),
+            max_in_flight: self.max_in_flight,
+            max_buffered_bytes: self.max_buffered_bytes,
+            message_timeout: self.message_timeout,
+            head_timeout: self.head_timeout,
+            max_connections: self.max_connections,
+        }
     }
 }
 

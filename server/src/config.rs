@@ -1,7 +1,9 @@
 //! What a server is told before it starts.
 
 pub(crate) mod files;
+pub(crate) mod recordings;
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
@@ -52,12 +54,12 @@ impl Config {
     ///
     /// # Errors
     /// When they contradict one another, or one of them is nonsense.
-    pub fn new(options: Options) -> Result<Self, NotAConfig> {
+    pub fn new(mut options: Options) -> Result<Self, NotAConfig> {
         let Options { behavior, limits, workers, .. } = &options;
-        if behavior.delay() > limits.max_delay {
-            let (behavior, max_delay) = (behavior.clone(), limits.max_delay);
-            return Err(NotAConfig::BehaviorOverMaxDelay { behavior, max_delay });
-        }
+        let max_delay = limits.max_delay;
+        let behavior = behavior
+            .within(max_delay)
+            .map_err(|source| NotAConfig::BehaviorOverMaxDelay { max_delay, source })?;
         if workers.get() > MOST_WORKERS {
             return Err(NotAConfig::TooManyWorkers { workers: *workers });
         }
@@ -69,6 +71,7 @@ impl Config {
         if let Some((limit, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {
             return Err(NotAConfig::NoTime { limit });
         }
+        options.behavior = behavior;
         Ok(Self(options))
     }
 }
@@ -98,6 +101,10 @@ pub struct Options {
     pub workers: NonZeroUsize,
     /// How a call that does not say how to behave is answered.
     pub behavior: Behavior,
+    /// Whether callers may not say how they are answered.
+    pub is_fixed: bool,
+    /// What all delays are drawn by: the same seed gives the same call the same delay.
+    pub seed: u64,
     /// What a client may ask for.
     pub limits: Limits,
     /// How long a shutdown lets everything go on as before while health checks already say no, so that
@@ -112,19 +119,27 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Loopback on port 9000, one worker per core, a delay of 5 s, safe limits, no lame duck, a drain
+    /// Loopback on port 9000, one worker per core, a delay of 5 s, a random seed, safe limits, no lame duck, a drain
     /// of 10 s, no spin.
     fn default() -> Self {
         Self {
             listen: longsync::DEFAULT_ADDRESS,
             workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             behavior: Behavior::constant(Duration::from_secs(5)),
+            is_fixed: false,
+            seed: random(),
             limits: Limits::default(),
             lame_duck: Duration::ZERO,
             drain: Duration::from_secs(10),
             spin: Duration::ZERO,
         }
     }
+}
+
+/// A number that nobody knows before.
+fn random() -> u64 {
+    // The standard library keys each hash map by the system's randomness, and has no other door to it.
+    RandomState::new().build_hasher().finish()
 }
 
 /// What a client may ask for, and what all clients together may hold. What is beyond a limit is

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     let log = Log::start();
     let code = match Args::read(std::env::args_os(), std::env::var_os("PORT")) {
         Ok(Told::Serve(serve)) => start(&log, *serve),
+        Ok(Told::Explanation(text)) => print(&log, text.as_bytes()),
         Ok(Told::Completions(script)) => print(&log, &script),
         Err(error) => usage(&log, &error),
     };
@@ -50,7 +51,7 @@ fn usage(log: &Log, error: &clap::Error) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Prints a text that a program reads.
+/// Prints what was asked for.
 fn print(log: &Log, text: &[u8]) -> ExitCode {
     match std::io::stdout().write_all(text) {
         // A reader that has seen enough is not an error.
@@ -172,12 +173,14 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
     };
     let lines = format!(
         "{listening} http://{address}
-  a call takes {behavior} unless it says otherwise; workers: {workers}; connections: at most {connections}{raised}
+  seed {seed}; a call takes {behavior} unless it says otherwise
+  workers: {workers}; connections: at most {connections}{raised}
   try  curl 'http://{address}{path}?delay=250ms'
        grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {address} {service}/LongSync
   stop with Ctrl-C: waiting calls may go on for {drain}; again to end at once
 ",
         listening = longsync::LISTENING,
+        seed = config.seed,
         behavior = config.behavior,
         workers = config.workers,
         connections = server.max_connections(),

@@ -12,6 +12,7 @@ use crate::delays::Delays;
 use crate::key::Key;
 use crate::mistake::NotABehavior;
 use crate::parse::Rules;
+use crate::shape::Replay;
 use crate::stall::Stall;
 
 /// How calls are answered, with the canonical text that says so. Its text form parses and prints to
@@ -66,11 +67,12 @@ impl Behavior {
     /// # Errors
     /// When it says that a call takes longer.
     pub fn within(&self, most: Duration) -> Result<Self, NotABehavior> {
+        if self.0.delay.constant().is_some_and(|delay| delay <= most) {
+            return Ok(self.clone());
+        }
         let known = |file: &str| {
             let replay = self.0.delay.recording(file);
-            replay
-                .map(|replay| replay.values().to_vec())
-                .ok_or_else(|| "it was not read".to_owned())
+            replay.map(Replay::values).ok_or_else(|| "it was not read".to_owned())
         };
         Self::read(self.text(), &Rules::server(most, &known))
     }

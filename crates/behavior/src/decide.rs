@@ -1,6 +1,7 @@
 //! Which behavior applies to a call, and what it comes to.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use longsync_text::duration::text;
@@ -31,6 +32,17 @@ pub struct Server<'a> {
     pub is_fixed: bool,
     /// Reads the text of a caller's behavior: with [`Behavior::read`], or from what was read before.
     pub read: &'a dyn Fn(&str) -> Result<Behavior, String>,
+}
+
+impl fmt::Debug for Server<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { behavior, max_delay, is_fixed, .. } = self;
+        f.debug_struct("Server")
+            .field("behavior", behavior)
+            .field("max_delay", max_delay)
+            .field("is_fixed", is_fixed)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where a behavior was given.

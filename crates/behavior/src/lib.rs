@@ -23,6 +23,7 @@ mod behavior;
 mod decide;
 mod delay;
 mod delays;
+pub mod explain;
 mod key;
 mod mistake;
 mod nonsense;

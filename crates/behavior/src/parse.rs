@@ -4,6 +4,7 @@ mod foreign;
 mod shape;
 mod stall;
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -39,6 +40,12 @@ enum Scope<'a> {
     Program,
     /// A caller, in a field, header or query.
     Caller,
+}
+
+impl fmt::Debug for Rules<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules").field("most", &self.most).finish_non_exhaustive()
+    }
 }
 
 impl Default for Rules<'_> {

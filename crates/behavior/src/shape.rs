@@ -2,6 +2,15 @@
 //! knows its own quantiles; truncation is a condition on the law, never a spike at its edge.
 
 mod exponential;
+mod lognormal;
+mod normal;
+mod pareto;
+mod percentiles;
+mod replay;
+mod uniform;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +21,12 @@ use crate::DEFAULT_MOST;
 use crate::nonsense::Nonsense;
 
 pub(crate) use self::exponential::Exponential;
+pub(crate) use self::lognormal::Lognormal;
+pub(crate) use self::normal::Normal;
+pub(crate) use self::pareto::Pareto;
+pub(crate) use self::percentiles::Percentiles;
+pub(crate) use self::replay::Replay;
+pub(crate) use self::uniform::Uniform;
 
 /// A law of delays, in nanoseconds. What is beyond its truncation is never drawn.
 pub(crate) trait Law {
@@ -36,6 +51,7 @@ pub(crate) trait Law {
 /// Less than this share of a law below its truncation is a mistake.
 const LEAST_SHARE: f64 = 0.01;
 
+#[expect(clippy::cast_precision_loss, reason = "exact up to 104 days; beyond, to 4 ns")]
 pub(crate) fn nanos(duration: Duration) -> f64 {
     duration.as_nanos() as f64
 }
@@ -54,7 +70,12 @@ fn positive(
 }
 
 /// Checks that a parameter is at most `most`.
-fn at_most(parameter: usize, name: &str, value: Duration, most: Duration) -> Result<f64, Nonsense> {
+pub(crate) fn at_most(
+    parameter: usize,
+    name: &str,
+    value: Duration,
+    most: Duration,
+) -> Result<f64, Nonsense> {
     if value > most {
         return Err(Nonsense::of(
             parameter,
@@ -68,11 +89,24 @@ fn at_most(parameter: usize, name: &str, value: Duration, most: Duration) -> Res
     Ok(nanos(value))
 }
 
+/// Checks that a parameter without a unit is above zero. That of a text may be too large for a number.
+fn positive_number(parameter: usize, name: &str, value: f64) -> Result<f64, Nonsense> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(value);
+    }
+    Err(Nonsense::of(parameter, format!("{name} must be a number above 0, such as 1.5")))
+}
+
+/// The integral of `e^(-rate x)` from 0 to `length`.
+fn decay(rate: f64, length: f64) -> f64 {
+    if rate == 0.0 { length } else { -libm::expm1(-rate * length) / rate }
+}
+
 /// Checks that a law has enough below its truncation.
 fn enough(share: f64, most: Duration) -> Result<f64, Nonsense> {
     if share < LEAST_SHARE {
         return Err(Nonsense::of_all(format!(
-            "less than 1 % of its values are at most {}: raise the max or lower the parameters",
+            "less than 1 % of its values would be at most {}: raise the max or lower the parameters",
             text(most)
         )));
     }

@@ -51,11 +51,7 @@ impl Wait {
     /// What it came to, if it was cut short after this time.
     pub(crate) fn cut_short(self, waited: Duration) -> Spent {
         let waited_ns = nanos(waited);
-        Spent {
-            queued_ns: self.queued_ns.min(waited_ns),
-            planned_ns: self.planned_ns,
-            waited_ns,
-        }
+        Spent { queued_ns: self.queued_ns.min(waited_ns), planned_ns: self.planned_ns, waited_ns }
     }
 }
 

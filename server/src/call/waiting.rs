@@ -354,7 +354,8 @@ mod tests {
     fn times_are_kept_to_the_nanosecond_and_the_far_future_is_kept_as_such() {
         let (waiting, arrived) = (Waiting::default(), Instant::now());
         assert_eq!(waiting.under_way(arrived), None);
-        let wait = Wait::new(arrived + Duration::from_nanos(7), seconds(1)).after_standing(seconds(2));
+        let wait =
+            Wait::new(arrived + Duration::from_nanos(7), seconds(1)).after_standing(seconds(2));
         waiting.begin(wait, arrived);
         assert_eq!(waiting.under_way(arrived), Some(wait));
         waiting.begin(Wait::new(wait.start, Duration::MAX), arrived);

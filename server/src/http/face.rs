@@ -169,10 +169,8 @@ fn asked(query: &str) -> Result<Asked, Refusal> {
             "behavior" => &mut asked.behavior,
             "call_id" => &mut asked.call_id,
             _ => {
-                let why = format!(
-                    "{} is not understood: send delay, behavior or call_id",
-                    quoted(&name)
-                );
+                let why =
+                    format!("{} is not understood: send delay, behavior or call_id", quoted(&name));
                 return Err(Refusal::invalid("query", why));
             }
         };

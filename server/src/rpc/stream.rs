@@ -76,8 +76,7 @@ impl Answers {
     /// Plans the wait for the next answer. The first was planned with the call.
     fn plan_wait(&mut self) {
         if self.index > 0 {
-            let start =
-                if self.call.was_kept_away() { self.call.now() } else { self.wait.start };
+            let start = if self.call.was_kept_away() { self.call.now() } else { self.wait.start };
             let delay = self.call.draw(&self.plan.applied, self.index.into());
             self.wait = Wait::new(start, delay);
         }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use longsync_text::duration::text;
 
 use super::{Law, enough, nanos, positive};
-use crate::DEFAULT_MOST;
 use crate::nonsense::Nonsense;
 
 /// The waiting times of a Poisson process, on condition that they are at most `most`.
