@@ -1,9 +1,10 @@
 //! What the program `longsync-client` does, as a library: [`race`] races ways of waiting against one
 //! another, and [`single`] makes one call and says where its time went.
 //!
-//! A plan goes in, measurements come out, and reports are made from those: text, JSON, pictures. How a call is
-//! made, and how its answer is read, is the crate `longsync-connect`; this crate knows clap and terminals
-//! only in its program. Nothing else in the workspace imports it.
+//! A plan goes in, measurements come out, and reports are made from those: text, JSON, pictures. [`chart`] has
+//! what pictures are made of. How a call is made, and how its answer is read, is the crate
+//! `longsync-connect`; this crate knows clap and terminals only in its program. Nothing else in the
+//! workspace imports it.
 //!
 //! The default feature `cli` is the program. If you use only the library, set `default-features = false`.
 //!
@@ -29,9 +30,11 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+pub mod chart;
 mod figures;
 mod http1;
 mod json;
 pub mod race;
 pub mod single;
 mod table;
+mod wrap;

@@ -200,7 +200,8 @@ impl Args {
         }
         if args.explain {
             let behavior = args.behavior();
-            let behavior = behavior.map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
+            let behavior =
+                behavior.map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
             return Ok(Told::Explanation(Explained(&behavior).to_string()));
         }
         let source =

@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use longsync_text::grouped;
+
+use crate::figures::rounded;
 use crate::race::delays::Delays;
 use crate::race::outcome::{End, Race, Row, WayRun};
 
 /// How many rows of a way are shown: the first and the last, if it has more.
 const MOST_ROWS: usize = 24;
+
+/// What the number behind a bar is.
+pub(super) const MARK: &str = "the number behind a bar: its place in the order of answers";
 
 /// How a bar looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +70,28 @@ pub(super) enum Line {
     Beyond { index: usize, from: Duration },
     /// Calls that are not shown, and how many.
     Fold(usize),
+}
+
+impl Line {
+    /// What stands before it.
+    pub(super) fn label(&self) -> String {
+        match self {
+            Self::Fold(_) => "⋮".to_owned(),
+            Self::Bar { index, .. } | Self::NotSent { index } | Self::Beyond { index, .. } => {
+                index.to_string()
+            }
+        }
+    }
+
+    /// What stands in place of a bar.
+    pub(super) fn words(&self) -> Option<String> {
+        match self {
+            Self::Bar { .. } => None,
+            Self::NotSent { .. } => Some("not sent".to_owned()),
+            Self::Beyond { from, .. } => Some(format!("▸ from {} on, projected", rounded(*from))),
+            Self::Fold(hidden) => Some(format!("{} more", grouped(*hidden as u64))),
+        }
+    }
 }
 
 /// Where the time axis of a race ends. All ways share it.

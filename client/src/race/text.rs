@@ -2,21 +2,20 @@
 
 use std::fmt::Write as _;
 
-use anstyle::Style;
-
+use crate::chart::Axis;
+use crate::chart::key::{Entry, key};
+use crate::chart::ruler::Ruler;
+use crate::chart::theme::{BOLD, FAINT};
 use crate::figures::bytes;
 use crate::race::delays::Delays;
-use crate::race::layout::{axis_end, legend, lines};
+use crate::race::layout::{Look, MARK, axis_end, legend, lines};
 use crate::race::outcome::{Race, WayRun};
-use crate::race::terminal::{self, Axis, FAINT, brush};
+use crate::race::terminal::{self, brush};
 use crate::race::way::Way;
-use crate::race::words::{
-    describe, headline, lesson, printable_notes, server, times, wall, wrapped,
-};
+use crate::race::words::{describe, headline, lesson, printable_notes, server, times, wall};
 use crate::table::table;
+use crate::wrap::wrapped;
 use longsync_text::grouped;
-
-const BOLD: Style = Style::new().bold();
 
 /// A race as text with ANSI colours, for a terminal with the given number of columns.
 pub fn to_text(race: &Race, columns: usize) -> String {
@@ -29,7 +28,7 @@ pub fn to_text(race: &Race, columns: usize) -> String {
     let note_width = columns.saturating_sub(label_width + 1);
     // Behind a bar there is room for a mark, or for the last tick's label.
     let end = axis_end(race);
-    let axis = Axis::new(end, columns.saturating_sub(label_width + 10));
+    let ruler = Ruler::new(Axis::linear(end), columns.saturating_sub(label_width + 10));
     for run in &race.runs {
         let described = format!("{}: {}", run.way, describe(race, run));
         for (index, line) in wrapped(&described, note_width).iter().enumerate() {
@@ -38,7 +37,7 @@ pub fn to_text(race: &Race, columns: usize) -> String {
                 _ => writeln!(text, "{:>label_width$} {line}", ""),
             };
         }
-        text.push_str(&terminal::draw(&lines(race, run, end), axis, label_width));
+        text.push_str(&terminal::draw(&lines(race, run, end), ruler, label_width));
         for note in printable_notes(race, run) {
             for line in wrapped(&note, note_width) {
                 let _ = writeln!(text, "{:>label_width$} {line}", "");
@@ -46,8 +45,8 @@ pub fn to_text(race: &Race, columns: usize) -> String {
         }
     }
     if race.runs.iter().any(|run| !run.is_skipped()) {
-        text.push_str(&axis.draw(label_width + 1));
-        text.push_str(&key(race, columns));
+        text.push_str(&ruler.draw(label_width + 1, false));
+        text.push_str(&key(&entries(race), columns));
         let _ = writeln!(text, "\n{}", figures(race));
         for line in remark(race).iter().flat_map(|remark| wrapped(remark, columns)) {
             let _ = writeln!(text, "{FAINT}{line}{FAINT:#}");
@@ -61,27 +60,16 @@ pub fn to_text(race: &Race, columns: usize) -> String {
 }
 
 /// What the looks of bars and the marks behind them mean, if that is not plain.
-fn key(race: &Race, columns: usize) -> String {
-    let looks: Vec<_> = legend(race)
-        .into_iter()
-        .map(|look| {
-            let (style, block) = brush(look);
-            (format!("{style}{}{style:#}{FAINT} {}", block.repeat(2), look.word()), look.word())
-        })
-        .collect();
-    let used: usize = looks.iter().map(|(_, word)| word.len() + 6).sum();
-    let mark = "the number behind a bar: its place in the order of answers";
-    let is_marked = matches!(race.plan.delays, Delays::Jittered(_));
-    let is_one_line = used + if is_marked { mark.len() } else { 0 } <= columns;
-    let mut lines: Vec<String> = looks.into_iter().map(|(look, _)| look).collect();
-    if is_marked {
-        lines.extend(if is_one_line { vec![mark.to_owned()] } else { wrapped(mark, columns) });
+fn entries(race: &Race) -> Vec<Entry<'static>> {
+    let entry = |look: Look| {
+        let (style, block) = brush(look);
+        Entry { style, sample: block.repeat(2), meaning: look.word() }
+    };
+    let mut entries: Vec<_> = legend(race).into_iter().map(entry).collect();
+    if matches!(race.plan.delays, Delays::Jittered(_)) {
+        entries.push(Entry::remark(MARK));
     }
-    if lines.is_empty() {
-        return String::new();
-    }
-    let text = lines.join(if is_one_line { "   " } else { "\n" });
-    format!("{FAINT}{text}{FAINT:#}\n")
+    entries
 }
 
 /// What the table does not say by itself.

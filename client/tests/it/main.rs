@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in tests a failed step is a failed test")]
 
 mod call;
+mod chart;
 #[cfg(feature = "cli")]
 mod cli;
 mod connections;

@@ -92,20 +92,33 @@ pub(crate) struct Plan {
     pub(crate) payload: Payload,
 }
 
-/// Decides what to do with a request to a server that has this behavior.
+/// Decides what to do with the request that has this key.
 ///
 /// # Errors
 /// When the request contradicts itself, cannot be understood, or asks for more than `limits` allow.
-pub(crate) fn plan(ask: &Ask<'_>, server: &Behavior, limits: &Limits) -> Result<Plan, Refusal> {
-    let Decision { delay, applied, .. } = decide(&ask.of_behavior(), server, limits.max_delay)?;
-    if ask.call_id.len() > MAX_CALL_ID_BYTES {
-        return Err(Refusal::invalid(
-            "call_id",
-            format!("{} bytes are too many: send at most {MAX_CALL_ID_BYTES}", ask.call_id.len()),
-        ));
-    }
+pub(crate) fn plan(
+    ask: &Ask<'_>,
+    key: &Key<'_>,
+    server: &longsync_behavior::Server<'_>,
+    limits: &Limits,
+) -> Result<Plan, Refusal> {
+    let Decision { delay, applied, .. } = decide(&ask.of_behavior(), key, server)?;
+    check_call_id("call_id", ask.call_id)?;
     let payload = payload(ask, limits)?;
     Ok(Plan { delay, applied, payload })
+}
+
+/// Checks the name of a call, which was given in `field`.
+///
+/// # Errors
+/// When it is too long.
+pub(crate) fn check_call_id(field: &str, call_id: &str) -> Result<(), Refusal> {
+    let bytes = call_id.len();
+    if bytes <= MAX_CALL_ID_BYTES {
+        return Ok(());
+    }
+    let why = format!("{bytes} bytes are too many: send at most {MAX_CALL_ID_BYTES}");
+    Err(Refusal::invalid(field, why))
 }
 
 impl<'a> Ask<'a> {

@@ -1,0 +1,115 @@
+//! Plots as an SVG document, one below another.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use crate::chart::canvas::{Canvas, LETTER, MARGIN};
+use crate::chart::ruler::as_length;
+use crate::chart::theme::HUES;
+use crate::chart::{Form, Plot, Series};
+use crate::wrap::wrapped;
+
+/// Where a plot begins and ends; before it are the labels of its vertical axis.
+const ACROSS: Range<f64> = 84.0..752.0;
+const HEIGHT: u32 = 200;
+/// How many characters of a headline and of a plot's title fit beside one another.
+const HEADLINE_CHARACTERS: usize = 56;
+const CHARACTERS: usize = 68;
+
+const PLOT_STYLE: &str = "\
+.area { fill-opacity: 0.25; stroke-width: 1.5; stroke-linejoin: round; } .curve { fill: none; stroke-width: 2; stroke-linejoin: round; }
+.green { --hue: var(--green); } .violet { --hue: var(--violet); } .amber { --hue: var(--amber); } .red { --hue: var(--red); }
+.area, .curve { stroke: var(--hue); } .area, .swatch { fill: var(--hue); } .frame { fill: none; stroke: var(--soft); }
+";
+
+/// Plots one below another as an SVG document that follows the reader's choice of light or dark, under a
+/// headline. A plot whose title is the headline does not repeat it. The description is for readers who hear
+/// the picture instead of seeing it.
+pub fn to_svg(headline: &str, description: &str, plots: &[Plot]) -> String {
+    let mut canvas = Canvas::default();
+    canvas.down(4);
+    for line in wrapped(headline, HEADLINE_CHARACTERS) {
+        canvas.down(24);
+        canvas.text(MARGIN, 0, "headline", &line);
+    }
+    for plot in plots {
+        canvas.down(12);
+        if plot.title != headline {
+            for line in wrapped(&plot.title, CHARACTERS) {
+                canvas.down(24);
+                canvas.text(MARGIN, 0, "name", &line);
+            }
+        }
+        draw(&mut canvas, plot);
+    }
+    canvas.finish(headline, description, PLOT_STYLE, "")
+}
+
+fn draw(canvas: &mut Canvas, plot: &Plot) {
+    canvas.down(14);
+    let top = canvas.y;
+    canvas.down(HEIGHT);
+    for (index, series) in plot.series.iter().enumerate() {
+        let (class, hue) = (class(series.form), HUES[index % HUES.len()].0);
+        let path = path(plot, series, canvas.y);
+        canvas.draw(format_args!(r#"<path class="{class} {hue}" d="{path}"/>"#));
+    }
+    let (x, width) = (ACROSS.start, ACROSS.end - ACROSS.start);
+    canvas.draw(format_args!(
+        r#"<rect class="frame" x="{x:.1}" y="{top}" width="{width:.1}" height="{HEIGHT}"/>"#
+    ));
+    canvas.axis_up(plot.y, ACROSS, top);
+    canvas.axis_across(plot.x, ACROSS, top);
+    if plot.series.len() > 1 {
+        key(canvas, &plot.series);
+    }
+}
+
+fn class(form: Form) -> &'static str {
+    match form {
+        Form::Area => "area",
+        Form::Line => "curve",
+    }
+}
+
+/// A series as the data of a path whose floor is at `bottom`.
+fn path(plot: &Plot, series: &Series, bottom: u32) -> String {
+    let mut path = String::new();
+    let bottom = f64::from(bottom);
+    let place = |(x, y): (f64, f64)| {
+        (ACROSS.start + x * (ACROSS.end - ACROSS.start), bottom - y * f64::from(HEIGHT))
+    };
+    let places: Vec<_> = plot.positions(series).into_iter().map(place).collect();
+    let [(first, _), .., (last, _)] = places[..] else { return path };
+    if series.form == Form::Area {
+        let _ = write!(path, "M{first:.1} {bottom:.1}");
+    }
+    for (x, y) in places {
+        let command = if path.is_empty() { "M" } else { " L" };
+        let _ = write!(path, "{command}{x:.1} {y:.1}");
+    }
+    if series.form == Form::Area {
+        let _ = write!(path, " L{last:.1} {bottom:.1} Z");
+    }
+    path
+}
+
+/// What the colours mean: as many beside one another as fit.
+fn key(canvas: &mut Canvas, series: &[Series]) {
+    canvas.down(24);
+    let mut x = ACROSS.start;
+    for (index, series) in series.iter().enumerate() {
+        let width = 54.0 + LETTER.0 * as_length(series.name.chars().count());
+        if x > ACROSS.start && x + width > ACROSS.end {
+            x = ACROSS.start;
+            canvas.down(22);
+        }
+        let (y, hue) = (canvas.y - 7, HUES[index % HUES.len()].0);
+        let (y, height) = if series.form == Form::Area { (y - 2, 9) } else { (y + 1, 3) };
+        canvas.draw(format_args!(
+            r#"<rect class="swatch {hue}" x="{x:.1}" y="{y}" width="24" height="{height}" rx="1"/>"#
+        ));
+        canvas.text(x + 30.0, 0, "", &series.name);
+        x += width;
+    }
+}

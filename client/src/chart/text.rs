@@ -1,0 +1,70 @@
+//! A plot in a terminal.
+
+use std::fmt::Write as _;
+
+use longsync_text::said::printable;
+
+use crate::chart::axis::Tick;
+use crate::chart::cells::{Cells, hue};
+use crate::chart::key::{Entry, key};
+use crate::chart::ruler::{Ruler, as_length, cell};
+use crate::chart::theme::{BOLD, FAINT};
+use crate::chart::{Form, Plot};
+use crate::wrap::wrapped;
+
+const FEWEST_COLUMNS: usize = 24;
+const FEWEST_ROWS: usize = 2;
+/// Behind the drawing there is room for half of the last tick's label.
+const BEHIND: usize = 4;
+
+/// A plot as text with ANSI colours.
+pub(super) fn draw(plot: &Plot, columns: usize, rows: usize) -> String {
+    let (columns, rows) = (columns.max(FEWEST_COLUMNS), rows.max(FEWEST_ROWS));
+    let ticks = plot.y.ticks_up(as_length(rows));
+    let label_width = ticks.iter().map(|tick| tick.label.len() + 1).max().unwrap_or(2);
+    let ruler = Ruler::new(plot.x, columns.saturating_sub(label_width + 1 + BEHIND));
+    let mut text = String::new();
+    for line in wrapped(&printable(&plot.title), columns) {
+        let _ = writeln!(text, "{BOLD}{line}{BOLD:#}");
+    }
+    let before = vertical(&ticks, rows, label_width);
+    for (before, row) in before.into_iter().zip(cells(plot, ruler.columns, rows).drawn()) {
+        let _ = writeln!(text, "{FAINT}{before}{FAINT:#}{row}");
+    }
+    text.push_str(&ruler.draw(label_width + 1, true));
+    if plot.series.len() > 1 {
+        text.push_str(&key(&entries(plot), columns));
+    }
+    text
+}
+
+/// What stands before each row, from above: a label if it has a tick, and the axis.
+fn vertical(ticks: &[Tick], rows: usize, label_width: usize) -> Vec<String> {
+    let mut before = vec![format!("{:label_width$}│", ""); rows];
+    for tick in ticks {
+        let row = rows - 1 - cell(tick.position, rows).min(rows - 1);
+        before[row] = format!("{:>1$} ┤", tick.label, label_width - 1);
+    }
+    before
+}
+
+fn cells(plot: &Plot, columns: usize, rows: usize) -> Cells {
+    let mut cells = Cells::new(columns, rows);
+    for (index, series) in plot.series.iter().enumerate() {
+        let positions = plot.positions(series);
+        match series.form {
+            Form::Area => cells.area(index, &positions),
+            Form::Line => cells.line(index, &positions),
+        }
+    }
+    cells
+}
+
+fn entries(plot: &Plot) -> Vec<Entry<'_>> {
+    let entries = plot.series.iter().enumerate().map(|(index, series)| Entry {
+        style: hue(index),
+        sample: if series.form == Form::Area { "██" } else { "⠒⠒" }.to_owned(),
+        meaning: &series.name,
+    });
+    entries.collect()
+}
