@@ -227,6 +227,9 @@ pub struct Timing {
     /// Which attempt of a retried call this is, from 1: the header `grpc-previous-rpc-attempts` plus 1.
     #[prost(uint32, tag = "11")]
     pub attempt: u32,
+    /// The clause of the behavior that made the call fail, as canonical text; empty while there is none.
+    #[prost(string, tag = "12")]
+    pub fault: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 pub mod long_sync_service_client {
