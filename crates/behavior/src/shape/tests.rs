@@ -1,6 +1,8 @@
 //! What holds for every shape.
 
 mod laws;
+mod refused;
+mod text;
 
 use std::time::Duration;
 
@@ -142,4 +144,45 @@ proptest! {
         let up_to = law.share_to(value * (1.0 + 4.0 * f64::EPSILON) + 1e-200);
         prop_assert!(below - 1e-9 <= u && u <= up_to + 1e-9, "{u}: {below} {up_to}");
     }
+}
+
+/// Where a value is asked for, it comes out to the nanosecond.
+#[test]
+fn asked_percentiles_come_out_as_asked() {
+    let asked = [(25.0, 3), (50.0, 10), (90.0, 11), (99.0, 200), (99.9, 60_000)];
+    let asked = asked.map(|(at, value)| (p(at), ms(value)));
+    let percentiles = Percentiles::new(&asked, None, DEFAULT_MOST).unwrap();
+    for (at, value) in asked {
+        assert!((percentiles.at(at.fraction()) - nanos(value)).abs() < 0.01, "{at}");
+    }
+    for (low, high) in asked.into_iter().zip(asked.into_iter().skip(1)) {
+        let law = Lognormal::from_percentiles(low, high, high.1).unwrap();
+        for (at, value) in [low, high] {
+            assert!((law.at(at.fraction()) - nanos(value)).abs() < 0.01, "{law}: {at}");
+        }
+    }
+}
+
+#[test]
+fn the_tail_alone_of_a_log_normal_law_by_percentiles_is_conditioned() {
+    let law = Lognormal::from_percentiles((p(50.0), ms(10)), (p(99.0), ms(200)), ms(250)).unwrap();
+    let quantile = |u| format!("{:.2}", law.at(u) / 1e6);
+    assert_eq!([0.99, 0.999, 0.9999].map(quantile), ["200.00", "243.33", "249.31"]);
+}
+
+#[test]
+fn the_first_of_given_points_rises_from_half_of_it_unless_it_is_told() {
+    let law = |points: &[_]| Percentiles::new(points, None, DEFAULT_MOST).unwrap();
+    let points = [(p(50.0), ms(10)), (p(99.0), ms(80))];
+    assert_eq!(law(&points).ends(), (5e6, 8e8));
+    assert_eq!(law(&[points[0], points[1], (p(0.0), ms(1))]).ends(), (1e6, 8e8));
+}
+
+/// Equal values at the end are an atom that lasts for the whole tail.
+#[test]
+fn a_law_whose_last_points_are_equal_ends_there() {
+    let points = [(p(50.0), ms(1)), (p(90.0), ms(2)), (p(99.0), ms(2))];
+    let law = Percentiles::new(&points, Some(ms(5)), DEFAULT_MOST).unwrap();
+    assert_eq!((law.ends(), law.beyond()), ((5e5, 2e6), 0.0));
+    assert!((law.at(0.95), law.at(0.9999)) == (2e6, 2e6) && law.share_to(2e6) >= 1.0);
 }
