@@ -1,12 +1,12 @@
 //! Says where the generated code is: among the committed files, or, with the feature `generate`, in a
-//! directory in which this script generates it from the contract.
+//! directory into which this script generates it from the contract.
 
 use std::env;
 use std::error::Error;
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Only the contract: else every edit of a document would rebuild the world.
+    // Only the contract: otherwise every edit of a document would rebuild everything.
     println!("cargo::rerun-if-changed=proto/longsync");
 
     println!("cargo::rustc-env=LONGSYNC_GENERATED={}", generated()?.display());
@@ -19,7 +19,7 @@ fn generated() -> Result<PathBuf, Box<dyn Error>> {
     Ok(PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("proto/generated"))
 }
 
-/// Compiles the contract with protox, so that no `protoc` is needed, and writes Rust's code and the
+/// Compiles the contract with protox, so that no `protoc` is needed, and writes the Rust code and the
 /// descriptor set that the server's reflection serves.
 #[cfg(feature = "generate")]
 fn generated() -> Result<PathBuf, Box<dyn Error>> {

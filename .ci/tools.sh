@@ -4,13 +4,13 @@
 # What fetching or building a tool may take.
 INSTALL_SECONDS=300
 DENY_INSTALL_SECONDS=900
-# By which a step says that it cannot be run here; the reason is in `why`.
+# What a step returns to say that it cannot be run here; the reason is in `why`.
 SKIPPED=77
 
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/longsync-ci
 why=
 
-# cannot REASON: what a step returns that cannot be run.
+# cannot REASON: what a step that cannot be run returns.
 cannot() {
     why=$*
     return $SKIPPED
@@ -39,7 +39,7 @@ toolchain() {
 }
 
 # find_tool PROGRAM PACKAGE [SUBCOMMAND]: leaves in `tool` one that starts; PyPI's package has it
-# ready-made. What is a subcommand of cargo is asked for its version as such.
+# ready-made. A subcommand of cargo is asked for its version as such.
 find_tool() {
     for tool in "$1" "$cache/bin/$1"; do
         "$tool" ${3-} --version >/dev/null 2>&1 && return
@@ -53,7 +53,7 @@ find_tool() {
     "$tool" ${3-} --version >/dev/null 2>&1 || cannot "$1 was installed, but does not start"
 }
 
-# Tried once: where it cannot be had, the second step is not to wait for that again.
+# Tried once: if it cannot be had, the second step should not wait for that again.
 find_deny() {
     cargo deny --version >/dev/null 2>&1 && return
     if [[ -z ${deny_why-} ]]; then

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Messages carry every duration of theirs unchanged.
+        /// Every duration that a message can hold comes out of it unchanged.
         #[test]
         fn to_proto_then_from_proto_is_the_same(seconds in 0_u64..=i64::MAX as u64, nanos in 0_u32..1_000_000_000) {
             let duration = Duration::new(seconds, nanos);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_different_signs_are_told_as_what_they_are() {
+    fn parts_of_different_signs_are_reported_as_such() {
         for (seconds, nanos) in [(1, -1), (-1, 1), (i64::MIN, i32::MAX)] {
             let refused = from_proto(&prost_types::Duration { seconds, nanos });
             assert!(refused.is_err_and(|why| why.to_string().contains("different signs")));

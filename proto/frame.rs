@@ -13,7 +13,7 @@ pub const PLAIN: u8 = 0;
 /// What stands before a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefix {
-    /// 0, or 1 for a compressed message. Whoever reads it judges the other values.
+    /// 0, or 1 for a compressed message. The reader judges other values.
     pub flag: u8,
     /// How many bytes the message has.
     pub length: u32,
@@ -26,8 +26,8 @@ impl Prefix {
         Self { flag, length: u32::from_be_bytes(length) }
     }
 
-    /// That of a message of this length which is not compressed; of one over 4 GiB, which gRPC does not
-    /// have, the length is 4 GiB - 1.
+    /// The prefix of an uncompressed message of this length; from 4 GiB up, which gRPC does not have,
+    /// the length is 4 GiB - 1.
     #[inline]
     pub fn of_length(bytes: usize) -> Self {
         Self { flag: PLAIN, length: u32::try_from(bytes).unwrap_or(u32::MAX) }

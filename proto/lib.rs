@@ -12,7 +12,7 @@
 //!
 //! let delay = Some(to_proto(Duration::from_millis(250)));
 //! let request = LongSyncRequest { delay, ..LongSyncRequest::default() };
-//! // As the body of a gRPC request has it.
+//! // The body of a gRPC request.
 //! let body = encoded(&request);
 //! let (prefix, message) = body.split_first_chunk().expect("a prefix comes first");
 //! assert_eq!(Prefix::read(*prefix), Prefix::of_length(message.len()));
@@ -39,7 +39,7 @@ pub mod v1 {
     include!(concat!(env!("LONGSYNC_GENERATED"), "/longsync.v1.rs"));
 }
 
-/// The encoded `google.protobuf.FileDescriptorSet` of the contract, with all that it imports.
+/// The encoded `google.protobuf.FileDescriptorSet` of the contract, with everything that it imports.
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("LONGSYNC_GENERATED"), "/longsync.v1.binpb"));
 
@@ -48,6 +48,9 @@ pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOC
 
 /// The request header that says how a call behaves if the request itself does not.
 pub const BEHAVIOR_HEADER: &str = "x-longsync-behavior";
+
+/// The request header that names a call if the request itself does not.
+pub const CALL_ID_HEADER: &str = "x-longsync-call-id";
 
 /// What every answer says.
 pub const DONE: &str = "Done!";

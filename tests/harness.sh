@@ -1,9 +1,9 @@
 # What the scripts share that run cases against a server of their own: finding and starting it,
-# running a case, one line a case, and how many passed, failed and were skipped.
+# running a case, one line per case, and how many passed, failed and were skipped.
 
 # What one case may take.
 CASE_SECONDS=30
-# By which a case says that it cannot be run here.
+# What a case returns to say that it cannot be run here.
 SKIPPED=77
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
@@ -55,7 +55,7 @@ run_case() {
 # address in ADDR, and in `scratch` a directory that goes when the script ends, as the server does.
 start_server() {
     command -v timeout >/dev/null || give_up 'timeout (of the GNU core utilities) is needed to bound each case'
-    # The server's flags can come from the environment, and a proxy is not to see calls to this machine.
+    # The server's flags can come from the environment, and a proxy must not see calls to this machine.
     unset "${!LONGSYNC_@}"
     export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
     # The cases leave no caches beside themselves.

@@ -17,12 +17,12 @@ use tokio_util::sync::CancellationToken;
 use crate::measure::float;
 use crate::process::{own_cpu, rss_bytes};
 
-/// How often it is looked whether all calls were sent.
+/// How often to check whether all calls were sent.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// Makes calls with the load engine; the last line says in JSON what came of it.
+/// Makes calls with the load engine; the last line gives the result as JSON.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GenerateArgs {
-    /// Whom to call.
+    /// The server to call.
     #[arg(long)]
     target: Target,
     /// How many calls.
@@ -46,12 +46,12 @@ pub(crate) struct GenerateArgs {
     /// How long open calls may take after the last was sent, beyond their delay.
     #[arg(long, value_parser = parse, default_value = "60s")]
     grace: Duration,
-    /// Say in a line of its own what memory is taken when all calls wait.
+    /// Say on a line of its own how much memory is taken when all calls wait.
     #[arg(long)]
     say_when_all_wait: bool,
 }
 
-/// What was so when all calls waited.
+/// The state when all calls waited.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AllWait {
     /// Calls that had been sent and not ended.
@@ -73,7 +73,7 @@ impl AllWait {
 /// What our generator did.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Generated {
-    /// Calls that ended with OK.
+    /// Calls that ended OK.
     pub(crate) ok: u64,
     /// Calls that did not.
     pub(crate) failed: u64,

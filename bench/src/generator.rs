@@ -13,14 +13,14 @@ use crate::throughput::H2load;
 const SIDES: [Generator; 5] =
     [Generator::Longsync, Generator::H2load, Generator::Tonic, Generator::GrpcGo, Generator::Ghz];
 
-/// What a turn of a generator came to.
+/// The result of a generator's turn.
 #[derive(Debug)]
 struct Cost {
     calls_per_cpu_second: f64,
     calls_per_second: f64,
 }
 
-/// What generators of ours and of peers say.
+/// What our generator and the peers' say.
 #[derive(Debug, Deserialize)]
 struct Said {
     ok: u64,
@@ -43,7 +43,7 @@ struct GhzStatuses {
 
 pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
     bench.closed_loops(
-        |closed| format!("Generators, {closed}, no delay ({} calls a round)", closed.calls),
+        |closed| format!("Generators, {closed}, no delay ({} calls per round)", closed.calls),
         measure,
     )
 }

@@ -18,9 +18,9 @@ const DELAYS: [Duration; 3] =
 /// How calls come.
 #[derive(Debug, Clone, Copy)]
 enum Load {
-    /// So many at a time, each after another's end.
+    /// This many at a time, each after another's end.
     AtATime(usize),
-    /// So many a second, whatever becomes of them.
+    /// This many per second, whatever becomes of them.
     Rate(u64),
 }
 
@@ -36,7 +36,7 @@ impl Load {
         }
     }
 
-    /// How many calls a turn has: enough for a second, and no more than it has time for.
+    /// How many calls a turn has: enough for a second, but no more than it has time for.
     fn calls(self, bench: &Bench, delay: Duration) -> u64 {
         let within = |time: Duration| match self {
             // About what a call takes besides its delay.
@@ -53,8 +53,11 @@ impl Load {
 pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
     let figure = |(delay, load): (Duration, Load)| {
         let calls = load.calls(bench, delay);
-        let title =
-            format!("A delay of {}, {} ({calls} calls a round), us", text(delay), load.in_words());
+        let title = format!(
+            "A delay of {}, {} ({calls} calls per round), us",
+            text(delay),
+            load.in_words()
+        );
         Figure::new(title, move |title| measure(bench, title, delay, load))
     };
     DELAYS.iter().flat_map(|delay| LOADS.map(|load| (*delay, load))).map(figure).collect()

@@ -41,20 +41,20 @@ struct Args {
     only: Vec<Measure>,
 
     /// Only figures with this text in their titles, such as '1ms, 64 calls'; they are printed, and go
-    /// into the page only where they are all that the measure has.
+    /// into the page only if the measure has no others.
     #[arg(long, value_name = "TEXT")]
     figure: Option<String>,
 
-    /// How often each side has its turn.
+    /// How many turns each side has.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
-    /// How many calls a side makes in its turn; of throughput and generators, 20 times as many, and of
-    /// lateness at least as many as a second has.
+    /// How many calls a side makes in its turn; for throughput and generators, 20 times as many, and for
+    /// lateness at least those of a second.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     calls: u64,
 
-    /// How long a turn takes at most where calls wait for one another; it has fewer of them then. The
+    /// The longest that a turn takes if calls wait for one another; it then has fewer of them. The
     /// default leaves all turns whole; with 10s, all of it takes about half as long.
     #[arg(long, default_value = "120s", value_parser = longsync_text::duration::parse)]
     turn: Duration,
@@ -77,7 +77,7 @@ enum Role {
 enum Measure {
     /// How late a delay ends.
     Lateness,
-    /// Calls a second without a delay, a core for the server.
+    /// Calls per second without a delay, with one core for the server.
     Throughput,
     /// Memory of calls that wait, and the time to begin and end many.
     Memory,

@@ -19,19 +19,19 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Connections, and streams on each, of a closed loop without a delay.
 const SHAPES: [(usize, usize); 2] = [(4, 32), (16, 100)];
-/// So many times as many calls as where they are slow: a turn is to take a second at the least, and
-/// what a program takes to start is not to count.
+/// How many times as many calls as when they are slow: a turn should take at least a second, so that a
+/// program's start does not count.
 const TIMES: u64 = 20;
 
 /// What every measure is given.
 #[derive(Debug)]
 pub(crate) struct Bench {
     pub(crate) peers: Peers,
-    /// How often each side has its turn.
+    /// How many turns each side has.
     pub(crate) rounds: usize,
     /// How many calls a side makes in its turn.
     pub(crate) calls: u64,
-    /// How long a turn takes at most where calls are slow; then it has fewer of them.
+    /// The longest that a turn takes if calls are slow; it then has fewer of them.
     pub(crate) turn: Duration,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Figure<'a> {
     }
 }
 
-/// What was measured of a side, a value a round, or why nothing was.
+/// What was measured of a side, one value per round, or why nothing was.
 pub(crate) type Measured<T> = Result<Vec<T>, String>;
 
 impl Bench {
@@ -101,7 +101,7 @@ impl Bench {
     }
 }
 
-/// Fills a table: a row a side, and in it what each of `figures` picks from the rounds.
+/// Fills a table: one row per side, and in it what each of `figures` picks from the rounds.
 pub(crate) fn fill<S: Copy, T>(
     mut table: Table,
     sides: &[S],
@@ -121,7 +121,7 @@ pub(crate) fn fill<S: Copy, T>(
     table
 }
 
-/// Reads a line of JSON that a generator says.
+/// Reads a line of JSON that a generator prints.
 pub(crate) fn said<T: DeserializeOwned>(process: &Process, within: Duration) -> anyhow::Result<T> {
     read(&process.line(within)?)
 }

@@ -1,4 +1,4 @@
-//! Measure 3: what a call that waits takes of memory, and what beginning and ending many takes of time.
+//! Measure 3: how much memory a waiting call takes, and how long beginning and ending many takes.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ const CLIENTS: [Generator; 3] = [Generator::Longsync, Generator::Tonic, Generato
 #[derive(Debug, Clone, Copy)]
 struct Crowd {
     calls: u64,
-    /// So many a second; [`None`]: all at once.
+    /// This many per second; [`None`]: all at once.
     rate: Option<u64>,
     /// Long enough that all of them wait when the last has been sent.
     delay: Duration,
-    /// Few enough streams on each for a server of ours, which allows 16,384.
+    /// Few enough streams on each for our server, which allows 16,384.
     connections: usize,
 }
 
@@ -82,9 +82,9 @@ pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
 fn servers(bench: &Bench, title: &str, crowd: Crowd, sides: &[Server]) -> Table {
     let measured = bench.in_turn(title, sides, Server::name, |server| turn(bench, server, crowd));
     let table = Table::new(title)
-        .column_with_ratio("server, KiB a call", Unit::Kib)
+        .column_with_ratio("server, KiB per call", Unit::Kib)
         .column("server in all, MiB", Unit::Mib)
-        .column("longsync's client, KiB a call", Unit::Kib)
+        .column("longsync's client, KiB per call", Unit::Kib)
         .column("all sent after, s", Unit::Seconds)
         .column("beyond delay and schedule, s", Unit::Seconds);
     fill(
@@ -138,7 +138,7 @@ fn turn(bench: &Bench, server: Server, crowd: Crowd) -> anyhow::Result<Taken> {
     })
 }
 
-/// What another's client says half way through the delay.
+/// What another's client says halfway through the delay.
 #[derive(Debug, Deserialize)]
 struct HalfWay {
     in_flight: u64,
@@ -149,7 +149,7 @@ struct HalfWay {
 fn clients(bench: &Bench, title: &str) -> Table {
     let measured =
         bench.in_turn(title, &CLIENTS, Generator::name, |client| client_turn(bench, client));
-    let table = Table::new(title).column_with_ratio("client, KiB a call", Unit::Kib);
+    let table = Table::new(title).column_with_ratio("client, KiB per call", Unit::Kib);
     fill(table, &CLIENTS, Generator::name, &measured, &[&|bytes: &f64| *bytes])
 }
 
@@ -165,7 +165,7 @@ fn client_turn(bench: &Bench, client: Generator) -> anyhow::Result<f64> {
     let half_way: HalfWay = said(&process, BURST.delay + PATIENCE)?;
     anyhow::ensure!(
         half_way.in_flight == BURST.calls,
-        "{} of {} calls waited half way through the delay",
+        "{} of {} calls waited halfway through the delay",
         half_way.in_flight,
         BURST.calls
     );

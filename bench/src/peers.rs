@@ -1,4 +1,4 @@
-//! The programs that are compared: where they are, how they are made, what they are called with.
+//! The programs that are compared: where they are, how they are built, which arguments they get.
 
 use std::env;
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ const CONTRACT: &str = "longsync/v1/longsync.proto";
 /// A program, or why it is not there and what installs it.
 type Found = Result<PathBuf, String>;
 
-/// All that can be compared on this machine.
+/// Everything that can be compared on this machine.
 #[derive(Debug)]
 pub(crate) struct Peers {
     longsync: PathBuf,
@@ -43,7 +43,7 @@ pub(crate) struct Peers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
     Longsync,
-    /// Ours, where threads poll instead of sleeping.
+    /// Ours, with threads that poll instead of sleeping.
     LongsyncSpin,
     Tonic,
     GrpcGo,
@@ -103,7 +103,7 @@ impl Serving {
 }
 
 impl Server {
-    /// As tables have it.
+    /// Its name in tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Longsync => "longsync-server",
@@ -116,7 +116,7 @@ impl Server {
 }
 
 impl Generator {
-    /// As tables have it.
+    /// Its name in tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Longsync => "longsync's load engine",
@@ -146,7 +146,7 @@ impl Peers {
         })
     }
 
-    /// Starts a server with as many threads as it is to have, or says why it cannot be.
+    /// Starts a server with as many threads as it should have, or says why it cannot.
     pub(crate) fn serve(
         &self,
         server: Server,
@@ -252,7 +252,7 @@ impl Peers {
         Ok(command)
     }
 
-    /// Memory of calls that wait, by a client of another's: all are sent at once.
+    /// Memory of calls that wait, by another's client: all are sent at once.
     pub(crate) fn waiting_client(
         &self,
         generator: Generator,
@@ -298,7 +298,7 @@ impl Peers {
     }
 }
 
-/// Of what ours is made.
+/// What ours is made of.
 pub(crate) fn own_versions() -> Vec<String> {
     let mut versions = vec![format!("longsync {}", env!("CARGO_PKG_VERSION"))];
     versions.extend(version_of(Command::new("rustc").arg("--version")));
@@ -312,7 +312,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// Says how far the measurements are.
 pub(crate) fn say(what: &str) {
-    // Where not even stderr can be written, nobody is left to tell.
+    // If not even stderr can be written, nobody is left to tell.
     let _ = writeln!(std::io::stderr(), "longsync-bench: {what}");
 }
 

@@ -127,7 +127,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // They fail where it has ended.
+        // They fail if it has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

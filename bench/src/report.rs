@@ -1,4 +1,4 @@
-//! `docs/performance.md`: a section a measure, each renewed when it is measured.
+//! `docs/performance.md`: one section per measure, each renewed when it is measured.
 
 use std::fs;
 use std::path::PathBuf;

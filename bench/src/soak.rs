@@ -1,5 +1,5 @@
 //! A soak: a server at half load for long, by calls of all sorts. No call may be lost, none answered
-//! early, and memory has to stay flat.
+//! early, and memory must stay flat.
 
 mod account;
 mod flow;
@@ -30,7 +30,7 @@ use crate::report;
 
 /// How often memory is looked at.
 const SAMPLE_EVERY: Duration = Duration::from_secs(2);
-/// So many looks are between two lines that say how far it is.
+/// How many looks there are between two lines that say how far it is.
 const LOOKS_A_LINE: usize = 30;
 /// A run that is shorter does not go into the page.
 const WHOLE: Duration = Duration::from_secs(600);
@@ -40,21 +40,21 @@ const SHORTEST: Duration = SAMPLE_EVERY.saturating_mul(3);
 const REST: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Makes calls of all sorts side by side, and sees that none is lost and that memory stays flat.
+/// Makes calls of all sorts side by side, and checks that none is lost and that memory stays flat.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SoakArgs {
-    /// For how long calls are made; docs/performance.md tells of 10m or more.
+    /// For how long calls are made; docs/performance.md shows runs of 10m or more.
     #[arg(long = "for", value_name = "DURATION", value_parser = parse, default_value = "10m")]
     time: Duration,
-    /// How many calls a second, of all sorts together.
+    /// How many calls per second, of all sorts together.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     rate: u64,
-    /// Print what came of it and leave docs/performance.md as it is.
+    /// Print the result and leave docs/performance.md as it is.
     #[arg(long)]
     dry_run: bool,
 }
 
-/// What came of a soak.
+/// The result of a soak.
 #[derive(Debug)]
 struct Soaked {
     flows: Vec<(&'static str, Account)>,
@@ -66,7 +66,7 @@ struct Soaked {
 /// What a process took.
 #[derive(Debug)]
 struct Usage {
-    /// Cores, in the mean.
+    /// Cores, on average.
     cores: f64,
     memory: Memory,
 }
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &SoakArgs) -> anyhow::Result<()> {
     );
     let mut command = Command::new(build_longsync()?);
     let serving = Serving::start(command.args(["--listen", "127.0.0.1:0"]), Cores::Any)?;
-    say(&format!("{} calls a second for {}", args.rate, text(args.time)));
+    say(&format!("{} calls per second for {}", args.rate, text(args.time)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let soaked = runtime.block_on(soak(args, &serving))?;
     let (section, faults) = (section(args, &soaked), soaked.faults());
@@ -153,7 +153,7 @@ impl<'a> Watch<'a> {
         Self { server, loads: Vec::new(), server_bytes: Vec::new(), client_bytes: Vec::new() }
     }
 
-    /// That of one more load run.
+    /// The progress of one more load run.
     fn progress(&mut self) -> Progress {
         let progress = Progress::default();
         self.loads.push(progress.clone());
@@ -202,7 +202,7 @@ fn metrics(target: &Target) -> anyhow::Result<String> {
     let url = target.to_string();
     let mut server = TcpStream::connect(url.trim_start_matches("http://"))?;
     server.set_read_timeout(Some(REST))?;
-    // Of HTTP/1.0, so that the answer comes in one piece and ends with the connection.
+    // HTTP/1.0, so that the answer comes in one piece and ends with the connection.
     server.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();
     server.read_to_string(&mut answer)?;
@@ -218,7 +218,7 @@ impl Soaked {
         total
     }
 
-    /// What should not be, a sentence each.
+    /// What should not be, one sentence each.
     fn faults(&self) -> Vec<String> {
         let total = self.total();
         let mut faults = [total.faults(), self.counted.faults(&total)].concat();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// One figure, a value a round.
+/// One figure, one value per round.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Samples(Vec<f64>);
 
@@ -15,7 +15,7 @@ impl FromIterator<f64> for Samples {
 }
 
 impl Samples {
-    /// The middle value; of two, the lower.
+    /// The middle value; the lower, if there are two.
     pub(crate) fn median(&self) -> Option<f64> {
         self.0.get(self.0.len().checked_sub(1)? / 2).copied()
     }
@@ -25,7 +25,7 @@ impl Samples {
     }
 }
 
-/// What a figure is of.
+/// The unit of a figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Unit {
     /// Given in nanoseconds, shown in microseconds.

@@ -1,4 +1,4 @@
-//! Measure 2: calls a second without a delay, a core for the server and one for the generator.
+//! Measure 2: calls per second without a delay, with one core for the server and one for the generator.
 
 use anyhow::Context as _;
 
@@ -11,7 +11,7 @@ const SIDES: [Server; 4] = [Server::Longsync, Server::Tonic, Server::GrpcGo, Ser
 
 pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
     bench.closed_loops(
-        |closed| format!("No delay, {closed}, by h2load ({} calls a round)", closed.calls),
+        |closed| format!("No delay, {closed}, by h2load ({} calls per round)", closed.calls),
         measure,
     )
 }
@@ -35,12 +35,12 @@ fn turn(bench: &Bench, server: Server, closed: Closed) -> anyhow::Result<f64> {
 /// What h2load says.
 #[derive(Debug)]
 pub(crate) struct H2load {
-    /// Calls a second.
+    /// Calls per second.
     pub(crate) rate: f64,
 }
 
 impl H2load {
-    /// Reads it, and sees that all calls have succeeded.
+    /// Reads it, and checks that all calls have succeeded.
     pub(crate) fn read(lines: &[String], calls: u64) -> anyhow::Result<Self> {
         let succeeded = format!(" {calls} succeeded,");
         anyhow::ensure!(

@@ -109,7 +109,7 @@ pub(crate) enum Command {
     Race(RaceArgs),
     /// Make one call of any of the four kinds, and show where its time went.
     ///
-    /// It is the server that waits: for a delay that ends more precisely, start that with --spin.
+    /// The server does the waiting: for a delay that ends more precisely, start it with --spin.
     Call(CallArgs),
     /// Print a completion script for a shell.
     Completions {
@@ -120,7 +120,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-// A value that begins with a hyphen is a value, though perhaps a wrong one, and no unknown flag.
+// A value that begins with a hyphen is a value, though perhaps a wrong one, and not an unknown flag.
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct RaceArgs {
     /// How many calls each way makes.
@@ -183,7 +183,7 @@ impl RaceArgs {
     /// What to race.
     ///
     /// # Errors
-    /// When a way is named twice, or cannot be, or nothing would spin.
+    /// When a way is named twice, or is impossible, or nothing would spin.
     pub(crate) fn into_plan(self) -> Result<RacePlan, String> {
         let delays =
             if self.jitter { Delays::Jittered(self.delay) } else { Delays::Constant(self.delay) };
@@ -224,7 +224,7 @@ impl RaceArgs {
 }
 
 #[derive(Debug, clap::Args)]
-// A value that begins with a hyphen is a value, though perhaps a wrong one, and no unknown flag.
+// A value that begins with a hyphen is a value, though perhaps a wrong one, and not an unknown flag.
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct CallArgs {
     /// The kind of RPC.
@@ -352,7 +352,7 @@ fn metadata(text: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String
     let (name, value) = text.split_once(':').ok_or_else(wrong)?;
     let name = name.trim().to_ascii_lowercase();
     if name.ends_with("-bin") {
-        return Err(format!("`{name}` would carry bytes: only headers of text can be sent"));
+        return Err(format!("`{name}` would carry bytes: only text headers can be sent"));
     }
     // These are gRPC's own, and would be replaced without a word.
     let reserved = ["content-type", "te", "grpc-status", "grpc-message", "grpc-message-type"];

@@ -54,7 +54,7 @@ pub(crate) enum Keep {
 }
 
 /// Connects, gets `path`, and reads all of the answer, if its body has at most `most` bytes; `stamps`
-/// say when it was sent and done. Of an error's body only the beginning is read, as far as it comes.
+/// say when it was sent and done. Only the beginning of an error's body is read, as far as it comes.
 ///
 /// # Cancel safety
 /// The connection is closed, which tells the server.
@@ -95,7 +95,7 @@ async fn whole(mut body: Incoming, most: usize, keep: Keep) -> Result<Bytes, Htt
     Ok(kept.freeze())
 }
 
-/// Why a body did not come whole.
+/// Why a body did not arrive whole.
 fn broken(error: hyper::Error) -> HttpError {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let of_io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
@@ -105,7 +105,7 @@ fn broken(error: hyper::Error) -> HttpError {
     if is_cut || error.is_incomplete_message() { HttpError::CutShort } else { error.into() }
 }
 
-/// hyper names the kind of an error, and what is behind it only when asked.
+/// hyper names the kind of an error, and its source only when asked.
 fn with_source(error: &hyper::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
@@ -113,7 +113,7 @@ fn with_source(error: &hyper::Error) -> String {
     }
 }
 
-/// What comes of an error's body within a moment: it only makes a sentence.
+/// As much of an error's body as comes within a moment: it only makes a sentence.
 async fn beginning(mut body: Incoming, timer: &Timer) -> Bytes {
     let mut came = BytesMut::new();
     let reading = async {
@@ -132,10 +132,10 @@ async fn beginning(mut body: Incoming, timer: &Timer) -> Bytes {
     came.freeze()
 }
 
-/// Sees whether somebody at `target` answers in HTTP/1.1, whatever the answer.
+/// Checks whether a server at `target` answers in HTTP/1.1, whatever the answer.
 ///
 /// # Errors
-/// When nobody does, within the time in which a server is to say what its protocol begins with.
+/// When none does within the time that a server has to begin its protocol.
 ///
 /// # Cancel safety
 /// The connection is closed.

@@ -1,4 +1,4 @@
-//! JSON documents in which nothing acts: what a server said is escaped, all of it.
+//! JSON documents in which nothing acts: everything that a server said is escaped.
 
 use std::io;
 
@@ -7,11 +7,11 @@ use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use longsync_text::said::is_unseen;
 
-/// A value as a JSON document. Beyond what JSON itself has escaped, so are DEL, C1 and the other
-/// characters that are not seen: a terminal would obey them.
+/// A value as a JSON document. Besides what JSON itself escapes, DEL, C1 and the other unseen characters
+/// are escaped: a terminal would obey them.
 ///
 /// # Errors
-/// None that is known: all values of ours have a JSON form.
+/// None that is known: all our values have a JSON form.
 pub(crate) fn document(value: &impl Serialize) -> serde_json::Result<String> {
     let mut bytes = Vec::with_capacity(1024);
     let mut serializer =

@@ -1,7 +1,7 @@
 //! What the program `longsync-client` does, as a library: [`race`] races ways of waiting against one
 //! another, and [`single`] makes one call and says where its time went.
 //!
-//! A plan goes in, measurements come out, and reports are made of those: text, JSON, pictures. How a call is
+//! A plan goes in, measurements come out, and reports are made from those: text, JSON, pictures. How a call is
 //! made, and how its answer is read, is the crate `longsync-connect`; this crate knows clap and terminals
 //! only in its program. Nothing else in the workspace imports it.
 //!

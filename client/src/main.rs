@@ -25,9 +25,9 @@ use crate::progress_bars::ProgressBars;
 use crate::session::{Session, Written};
 
 const FAILURE: u8 = 1;
-/// A call that failed: this and its status code, as grpcurl has it.
+/// The exit code of a failed call is this plus its status code, as in grpcurl.
 const STATUS: u8 = 64;
-/// As a shell has it for a program that an interrupt ended.
+/// What a shell reports for a program that an interrupt ended.
 const INTERRUPTED: u8 = 130;
 
 /// How long the answers of a call whose deadline is over wait for a reader of stdout.
@@ -87,7 +87,7 @@ fn run_race(args: RaceArgs) -> u8 {
     }
 }
 
-/// What is made sure of before a race: a file that cannot be written is not to cost one.
+/// Checked before a race: a file that cannot be written should not cost one.
 fn prepared(svg: Option<PathBuf>) -> anyhow::Result<(Option<Picture>, Session)> {
     let picture = svg.map(Picture::open).transpose()?;
     longsync_server::raise_file_limit()?;
@@ -182,8 +182,8 @@ fn printed_last(code: u8, session: Option<Session>, text: Option<String>) -> u8 
     }
 }
 
-/// The exit code of a command that came to `code`, by what became of its writing: that fails what was
-/// well, and leaves all else as it is.
+/// The exit code of a command that came to `code`: a complaint about its output fails a command that went
+/// well, and leaves any other as it is.
 fn exit_code(code: u8, Written { complaints, is_interrupted }: Written) -> u8 {
     for complaint in &complaints {
         complained(code, complaint);

@@ -10,7 +10,7 @@ use anstream::AutoStream;
 use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot};
 
-/// How many writings may wait for those before them.
+/// How many pieces of output may wait for those before them.
 const QUEUE: usize = 64;
 
 /// Something to be written.
@@ -28,7 +28,7 @@ impl Output {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When there can be no further thread.
+    /// When the thread cannot be started.
     pub(crate) fn start() -> io::Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (ended, complaints) = oneshot::channel();
@@ -40,7 +40,7 @@ impl Output {
         Ok(Self { queue, complaints, written })
     }
 
-    /// Has something written; waits while much else is to be.
+    /// Has something written; waits while too much else is queued.
     pub(crate) async fn write(&self, writing: Writing) {
         // If its thread has panicked, that was said on stderr.
         let _ = self.queue.send(writing).await;

@@ -16,7 +16,7 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
-    /// Opens a file for writing, and leaves what is in it until there is something else.
+    /// Opens a file for writing, and leaves its content until there is something else to write.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -31,7 +31,7 @@ impl Picture {
         }
     }
 
-    /// Replaces what is in the file, when that is done.
+    /// Returns the writing that replaces what is in the file.
     pub(crate) fn drawing(self, svg: String) -> Writing {
         let Self { mut file, path } = self;
         Box::new(move || {

@@ -1,4 +1,4 @@
-//! Live progress on a terminal: a bar a way.
+//! Live progress on a terminal: one bar per way.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;

@@ -129,7 +129,7 @@ async fn run_way(
     Ok(Some(run))
 }
 
-/// Sees before a way's clock starts that somebody is there. Over gRPC the way goes on with that
+/// Checks before a way's clock starts that a server is there. Over gRPC the way goes on with that
 /// connection, and it is known how many streams the server allows on one; over HTTP/1.1 each call has
 /// its own.
 async fn reach(

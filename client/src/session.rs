@@ -14,11 +14,11 @@ use crate::output::{Output, Writing};
 pub(crate) struct Session {
     runtime: Runtime,
     output: Output,
-    /// How often there was a Ctrl-C.
+    /// How many times Ctrl-C was pressed.
     interrupts: watch::Receiver<u32>,
 }
 
-/// What became of the writing at the end of a session.
+/// How the writing ended at the end of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     /// Sentences that say what could not be written.
@@ -44,8 +44,8 @@ impl Session {
         Ok(Self { runtime, output: Output::start()?, interrupts })
     }
 
-    /// Runs something on this thread, which the first Ctrl-C asks to end and the second ends; [`None`]
-    /// says that it came to the second.
+    /// Runs something on this thread. The first Ctrl-C asks it to end, and the second ends it: then
+    /// [`None`] is returned.
     pub(crate) fn run<T>(
         &self,
         run: impl AsyncFnOnce(CancellationToken, &Output) -> T,
@@ -71,7 +71,7 @@ impl Session {
     /// first, or, with `patience`, nothing could be written for that long.
     pub(crate) fn finish(self, rest: Vec<Writing>, patience: Option<Duration>) -> Written {
         let Self { runtime, output, interrupts } = self;
-        // It may have come to the second before.
+        // The second may have come before.
         let enough = (*interrupts.borrow() + 1).max(2);
         let written = runtime.block_on(async {
             let stalls = patience.map(|patience| output.stalls(patience));
@@ -96,11 +96,11 @@ impl Session {
     }
 }
 
-/// Waits until there were this many interrupts.
+/// Waits until there have been this many interrupts.
 async fn interrupted(interrupts: &watch::Receiver<u32>, count: u32) {
     let mut interrupts = interrupts.clone();
     if interrupts.wait_for(|now| *now >= count).await.is_err() {
-        // None can be caught.
+        // No interrupt can be caught.
         std::future::pending::<()>().await;
     }
 }
@@ -116,7 +116,7 @@ fn unread() -> String {
     "the deadline is over and nobody reads what is printed: the rest of it is left out".to_owned()
 }
 
-/// Sees whether there are files for a runtime. Without those for signals it would panic.
+/// Checks that a runtime can open its files. Without those for signals it would panic.
 #[cfg(unix)]
 fn has_files() -> io::Result<()> {
     use std::os::unix::net::UnixStream;

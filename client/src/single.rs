@@ -27,15 +27,15 @@ use longsync_connect::Credit;
 use longsync_connect::Stamps;
 use longsync_connect::rpc::Retried;
 
-/// Makes one call. `on_answer` sees each answer as it comes, and while it waits none is read that
-/// comes behind; `interrupt` ends the call early, also
-/// while it connects. The deadline is one for connecting and the call.
+/// Makes one call. `on_answer` sees each answer as it comes, and while it waits, later ones are not
+/// read; `interrupt` ends the call early, even while it connects. The deadline covers both connecting
+/// and the call.
 ///
 /// # Errors
 /// When the server was not reached. A call that fails is a result.
 ///
 /// # Cancel safety
-/// The call is reset, and its connection closed; what it came to until then is lost, but for the
+/// The call is reset, and its connection closed; what it had come to is lost, except for the
 /// answers that `on_answer` has seen. `interrupt` loses nothing.
 pub async fn call(
     plan: &SinglePlan,

@@ -1,14 +1,14 @@
-//! What is committed is what the contract generates.
+//! The committed files are what the contract generates.
 
 use std::path::Path;
 use std::{env, fs};
 
-/// Where this build has generated it anew.
+/// Where this build has generated them afresh.
 const GENERATED: &str = env!("LONGSYNC_GENERATED");
 
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/generated");
 
-/// If `LONGSYNC_RENEW` is set in the environment, it makes them so first.
+/// If `LONGSYNC_RENEW` is set in the environment, the committed files are renewed first.
 #[test]
 fn the_committed_files_are_what_the_contract_generates() -> Result<(), std::io::Error> {
     for name in ["longsync.v1.rs", "longsync.v1.binpb"] {

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
-use longsync_server::{Behavior, Config, Limits, NotAConfig, Options};
+use longsync_behavior::explain::Explained;
+use longsync_behavior::{Behavior, Rules};
+use longsync_server::{Config, Limits, Options, Recordings};
 use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -25,7 +28,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
     max_term_width = 100,
     args_conflicts_with_subcommands = true
 )]
-// A value that begins with a hyphen is a wrong value, not a flag that is not known.
+// A value that begins with a hyphen is a wrong value, not an unknown flag.
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -41,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_PORT", value_name = "PORT", value_parser = port)]
     port: Option<u16>,
 
-    /// How a call is answered that does not say so itself: a delay such as 250ms.
+    /// How to answer a call that does not say so itself: a delay such as 250ms.
     #[arg(
         long,
         visible_alias = "delay",
@@ -49,9 +52,25 @@ pub(crate) struct Args {
         value_name = "BEHAVIOR",
         default_value = "5s"
     )]
-    behavior: Behavior,
+    behavior: String,
 
-    /// How many worker threads serve connections; one less than there are cores is better if the calls are
+    /// What all delays are drawn by: the same seed gives the same call the same delay [default: random].
+    #[arg(long, env = "LONGSYNC_SEED", value_name = "N", value_parser = whole::<u64>)]
+    seed: Option<u64>,
+
+    /// Refuse calls that say how they are to be answered.
+    #[arg(long, env = "LONGSYNC_FIXED", value_parser = clap::builder::BoolishValueParser::new())]
+    fixed: bool,
+
+    /// The folder below which lie the files of replay(...) [default: the working directory].
+    #[arg(long, env = "LONGSYNC_REPLAY_DIR", value_name = "DIRECTORY")]
+    replay_dir: Option<PathBuf>,
+
+    /// Print what the delays of --behavior are like, and exit.
+    #[arg(long)]
+    explain: bool,
+
+    /// How many worker threads serve connections; one fewer than there are cores is better if the calls are
     /// generated on the same machine [default: one per core].
     #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N", value_parser = workers)]
     workers: Option<NonZeroUsize>,
@@ -71,7 +90,7 @@ pub(crate) struct Args {
     spin: Duration,
 
     /// What our own code logs on stderr: off, error, warn, info or debug (one line per call); libraries
-    /// log errors alone. Or targets by name, such as h2=debug.
+    /// log only errors. Or targets by name, such as h2=debug.
     #[arg(long, env = "LONGSYNC_LOG", value_name = "LEVEL", default_value = "warn", value_parser = log)]
     log: Targets,
 
@@ -145,7 +164,9 @@ struct LimitArgs {
 pub(crate) enum Told {
     /// A server, until it is told to stop.
     Serve(Box<Serve>),
-    /// A completion script, which is this.
+    /// This text, for people.
+    Explanation(String),
+    /// This completion script.
     Completions(Vec<u8>),
 }
 
@@ -160,8 +181,8 @@ pub(crate) struct Serve {
 }
 
 impl Args {
-    /// Reads the command line, the environment, and the variable `PORT`, which others give a meaning
-    /// to as well.
+    /// Reads the command line, the environment, and the variable `PORT`, which has a meaning for other
+    /// software as well.
     ///
     /// # Errors
     /// When something is wrong, or help is asked for.
@@ -177,6 +198,11 @@ impl Args {
             clap_complete::generate(shell, &mut command, "longsync-server", &mut script);
             return Ok(Told::Completions(script));
         }
+        if args.explain {
+            let behavior = args.behavior();
+            let behavior = behavior.map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
+            return Ok(Told::Explanation(Explained(&behavior).to_string()));
+        }
         let source =
             |name| matches.value_source(name).filter(|it| *it != ValueSource::DefaultValue);
         let note = match args.choose_address(source("listen"), source("port"), port) {
@@ -188,8 +214,8 @@ impl Args {
         Ok(Told::Serve(Box::new(Serve { filter, config, note })))
     }
 
-    /// Puts into `listen` which address counts: a flag before our variables, those before `PORT`.
-    /// Returns what is to be said of it.
+    /// Puts the address that counts into `listen`: a flag takes precedence over our variables, those
+    /// over `PORT`. Returns what the user should be told about it.
     fn choose_address(
         &mut self,
         listen: Option<ValueSource>,
@@ -236,36 +262,58 @@ impl Args {
     /// The log filter, and the configuration.
     ///
     /// # Errors
-    /// When flags contradict one another.
+    /// When the behavior is not one, or flags contradict one another.
     fn into_config(self) -> Result<(Targets, Config), String> {
-        let Self { listen, behavior, workers, lame_duck, drain, spin, log, limits, .. } = self;
-        let limits = Limits {
-            max_delay: limits.max_delay,
-            max_message_bytes: limits.max_message_bytes,
-            max_count: limits.max_count,
-            max_response_bytes: limits.max_response_bytes,
-            max_unanswered: limits.max_unanswered,
-            max_streams: limits.max_streams.get(),
-            max_in_flight: limits.max_in_flight,
-            max_buffered_bytes: limits.max_buffered_bytes,
-            message_timeout: limits.message_timeout,
-            head_timeout: limits.head_timeout,
-            max_connections: limits.max_connections,
+        let behavior = self.behavior()?;
+        let Self { listen, workers, lame_duck, drain, spin, log, limits, seed, fixed, .. } = self;
+        let default = Options::default();
+        let options = Options {
+            listen,
+            workers: workers.unwrap_or(default.workers),
+            behavior,
+            is_fixed: fixed,
+            seed: seed.unwrap_or(default.seed),
+            limits: limits.into_limits(),
+            lame_duck,
+            drain,
+            spin,
         };
-        let workers = workers.unwrap_or_else(|| Options::default().workers);
-        let options = Options { listen, workers, behavior, limits, lame_duck, drain, spin };
-        let config = Config::new(options).map_err(|why| match why {
-            NotAConfig::BehaviorOverMaxDelay { behavior, max_delay } => format!(
-                "--behavior {behavior} is over --max-delay {}: lower the one or raise the other",
-                longsync_text::duration::text(max_delay)
-            ),
-            other => other.to_string(),
-        })?;
+        let config = Config::new(options).map_err(|why| why.to_string())?;
         Ok((log, config))
+    }
+
+    /// What `--behavior` says.
+    fn behavior(&self) -> Result<Behavior, String> {
+        let recordings = match &self.replay_dir {
+            Some(folder) => Recordings::below(folder),
+            None => Recordings::below("."),
+        };
+        let most = self.limits.max_delay;
+        let read = |file: &str| recordings.read(file);
+        Behavior::read(&self.behavior, &Rules::server(most, &read))
+            .map_err(|why| format!("--behavior: {why}"))
     }
 }
 
-/// A level alone is of our own lines; what the libraries have to say is asked for by their names.
+impl LimitArgs {
+    fn into_limits(self) -> Limits {
+        Limits {
+            max_delay: self.max_delay,
+            max_message_bytes: self.max_message_bytes,
+            max_count: self.max_count,
+            max_response_bytes: self.max_response_bytes,
+            max_unanswered: self.max_unanswered,
+            max_streams: self.max_streams.get(),
+            max_in_flight: self.max_in_flight,
+            max_buffered_bytes: self.max_buffered_bytes,
+            message_timeout: self.message_timeout,
+            head_timeout: self.head_timeout,
+            max_connections: self.max_connections,
+        }
+    }
+}
+
+/// A level alone applies to our own lines; those of the libraries are asked for by name.
 fn log(text: &str) -> Result<Targets, String> {
     log_up_to(STATIC_MAX_LEVEL, text)
 }
@@ -283,11 +331,9 @@ fn log_up_to(most: LevelFilter, text: &str) -> Result<Targets, String> {
     };
     let levels = targets.iter().map(|(_, level)| level).chain(targets.default_level());
     if levels.max() > Some(most) {
-        return Err(
-            "a release has no lines of the level trace, which a target without a level asks \
+        return Err("a release has no trace lines, which a target without a level asks \
                     for as well: write at most debug, such as h2=debug"
-                .to_owned(),
-        );
+            .to_owned());
     }
     Ok(targets)
 }
@@ -306,7 +352,7 @@ fn one_or_more<N: FromStr>(text: &str) -> Result<N, &'static str> {
     text.parse().map_err(|_| "write a whole number from 1")
 }
 
-/// What has to come within no time at all never comes in time.
+/// Nothing arrives within no time at all.
 fn time_limit(text: &str) -> Result<Duration, String> {
     let limit = longsync_text::duration::parse(text).map_err(|error| error.to_string())?;
     if limit.is_zero() {
@@ -317,7 +363,7 @@ fn time_limit(text: &str) -> Result<Duration, String> {
     Ok(limit)
 }
 
-/// A thread each: more than this is a typing error.
+/// One thread each: more than this is a typing error.
 fn workers(text: &str) -> Result<NonZeroUsize, &'static str> {
     const MOST: usize = 1_024;
     let workers = text.parse().ok().filter(|workers: &NonZeroUsize| workers.get() <= MOST);
@@ -338,7 +384,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_level_alone_is_of_our_own_lines() {
+    fn a_level_alone_applies_to_our_own_lines() {
         let targets = log_up_to(LevelFilter::DEBUG, "debug").unwrap();
         assert!(targets.would_enable(longsync_server::CALL_LOG_TARGET, &Level::DEBUG));
         assert!(targets.would_enable("longsync_timer", &Level::DEBUG));

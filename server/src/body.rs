@@ -1,4 +1,4 @@
-//! Bodies on their way in and out: what is held of them, and what the peer's windows let go.
+//! Bodies on their way in and out: how much of them is held, and how much the peer's windows let out.
 
 pub(crate) mod answer;
 pub(crate) mod batches;

@@ -10,6 +10,7 @@ pub(crate) mod refusal;
 #[cfg_attr(not(test), expect(dead_code, reason = "the simulated queue, which comes next, uses it"))]
 mod standing;
 pub(crate) mod task;
+pub(crate) mod texts;
 pub(crate) mod wait;
 mod waiting;
 
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::{HeaderMap, HeaderValue};
 use longsync::duration::to_proto;
 use longsync::v1::Timing;
-use longsync_behavior::{Applied, Behavior};
+use longsync_behavior::{Applied, Behavior, Key, Name};
 use longsync_text::duration::text;
 use longsync_timer::Sleep;
 use tonic::Status;
@@ -43,7 +44,7 @@ use crate::worker::Worker;
 /// The target of the log line that each call writes at level debug when it ends.
 pub const CALL_LOG_TARGET: &str = "longsync_server::call";
 
-/// One call, shared by all that work on it. When the last of them lets go of it, it is counted.
+/// One call, shared by everything that works on it. It is counted when the last of that lets go.
 #[derive(Debug)]
 pub(crate) struct Call {
     record: Arc<Record>,
@@ -54,7 +55,8 @@ pub(crate) struct Call {
     arrived: Instant,
     deadline: Option<Deadline>,
     attempt: u32,
-    /// What its header says of behaving, or what is wrong with that. Seldom sent, and boxed for that.
+    /// What its header says about its behavior, or what is wrong with that. Boxed, since it is seldom
+    /// sent.
     behavior_header: Option<Box<Result<Behavior, String>>>,
     /// For the line that it writes when it ends.
     traceparent: Option<Box<HeaderValue>>,
@@ -65,9 +67,9 @@ pub(crate) struct Call {
     /// Whether its status can only be said in the next turn.
     has_last_words: AtomicBool,
     is_client_gone: AtomicBool,
-    /// Whether [`State::encoder`] is set: it is looked at often, and seldom is.
+    /// Whether [`State::encoder`] is set: that is looked at often, and seldom so.
     waits_for_encoder: AtomicBool,
-    /// Bytes of answers that HTTP has and has not yet encoded for the socket.
+    /// Bytes of answers that HTTP has but has not yet encoded for the socket.
     handed_over: AtomicU32,
     buffered_bytes: AtomicU64,
     state: Mutex<State>,
@@ -75,7 +77,7 @@ pub(crate) struct Call {
 
 #[derive(Debug, Default)]
 struct State {
-    /// By which behavior its last message is answered.
+    /// The behavior that answers its last message.
     applied: Option<Applied>,
     call_id: String,
     received_at: Option<SystemTime>,
@@ -93,21 +95,24 @@ impl Call {
     pub(crate) fn begin(
         record: &Arc<Record>,
         kind: Option<Kind>,
-        headers: CallHeaders,
+        mut headers: CallHeaders,
         arrived: Instant,
     ) -> Arc<Self> {
         let worker = record.worker();
         let mut ending = worker.is_drained().then_some(Ending::Drained);
         let mut deadline = None;
-        if let Some(value) = headers.timeout.filter(|_| kind != Some(Kind::Http)) {
+        if let Some(value) = headers.timeout.as_ref().filter(|_| kind != Some(Kind::Http)) {
             match parse_timeout(value.as_bytes()) {
                 Ok(timeout) => deadline = Deadline::new(arrived, timeout),
                 Err(why) => ending = Some(Refusal::invalid("grpc-timeout", why).into()),
             }
         }
-        if headers.is_behavior_repeated && kind.is_some() {
-            let why = "given twice: send it once";
-            ending = Some(Refusal::invalid(longsync::BEHAVIOR_HEADER, why).into());
+        let call_id = headers.take_call_id().unwrap_or_else(|why| {
+            ending = Some(why.into());
+            String::new()
+        });
+        if let Some(header) = headers.repeated.filter(|_| kind.is_some()) {
+            ending = Some(Refusal::invalid(header, "given twice: send it once").into());
         }
         let is_admitted = kind.is_some() && worker.take_place();
         if kind.is_some() && !is_admitted {
@@ -135,7 +140,7 @@ impl Call {
             waits_for_encoder: AtomicBool::new(false),
             handed_over: AtomicU32::new(0),
             buffered_bytes: AtomicU64::new(0),
-            state: Mutex::new(State { ending, ..State::default() }),
+            state: Mutex::new(State { ending, call_id, ..State::default() }),
         })
     }
 
@@ -166,43 +171,61 @@ impl Call {
         self.worker().limits()
     }
 
-    /// How it behaves if it does not say how.
-    pub(crate) fn default_behavior(&self) -> &Behavior {
-        self.worker().default_behavior()
-    }
-
-    /// What its server tells of its health now.
+    /// What its server now says about its health.
     pub(crate) fn health(&self) -> ServingStatus {
         self.worker().shared().health.status()
     }
 
-    /// What its server tells of its health, and each change of it.
+    /// What its server says about its health, and each change of that.
     pub(crate) fn watch_health(&self) -> tokio::sync::watch::Receiver<ServingStatus> {
         self.worker().shared().health.watch()
     }
 
-    /// A wait beside the call's own, which may outlast it; [`None`] once a drain is over, which ends all.
+    /// A wait beside the call's own, which may outlast it; [`None`] once a drain is over, which ends
+    /// all waits.
     pub(crate) fn sleep(&self, duration: Duration) -> Option<Sleep> {
         let worker = self.worker();
         (!worker.is_drained()).then(|| worker.timer().sleep(duration))
     }
 
-    /// Plans a request of this call, which was received now. Returns the wall clock's reading as well.
-    pub(crate) fn plan(&self, ask: Ask<'_>) -> Result<(Plan, SystemTime), Refusal> {
+    /// Plans the message with this index of this call, which was received now. Returns the wall clock's
+    /// reading as well.
+    pub(crate) fn plan(&self, ask: Ask<'_>, index: u64) -> Result<(Plan, SystemTime), Refusal> {
         let received_at = SystemTime::now();
         let header = self.behavior_header.as_deref();
         let header = header.map(|header| header.as_ref().map_err(String::as_str));
         let ask = Ask { header, ..ask };
-        let planned = plan(&ask, self.default_behavior(), self.limits());
+        let worker = self.worker();
         let mut state = self.state();
+        let is_first = state.received_at.is_none();
         state.received_at.get_or_insert(received_at);
         // One that is longer is refused.
-        if state.call_id.is_empty() && ask.call_id.len() <= MAX_CALL_ID_BYTES {
+        if is_first && (1..=MAX_CALL_ID_BYTES).contains(&ask.call_id.len()) {
             ask.call_id.clone_into(&mut state.call_id);
         }
-        let plan = planned?;
+        let own = if ask.call_id.is_empty() { &state.call_id } else { ask.call_id };
+        let plan =
+            worker.with_rules(|rules| plan(&ask, &self.key(own, index), rules, self.limits()))?;
         state.applied = Some(plan.applied.clone());
         Ok((plan, received_at))
+    }
+
+    /// The delay that a behavior gives to the answer with this index.
+    pub(crate) fn draw(&self, applied: &Applied, index: u64) -> Duration {
+        applied.draw(&self.key(&self.state().call_id, index))
+    }
+
+    fn key<'a>(&self, call_id: &'a str, index: u64) -> Key<'a> {
+        let name = match call_id {
+            "" => Name::Numbers { connection: self.record.number(), request: self.number },
+            id => Name::Id(id),
+        };
+        Key { seed: self.worker().seed(), name, attempt: self.attempt, index }
+    }
+
+    /// How long a call stands whose wait begins now, at `start`.
+    pub(crate) fn stands(&self, start: Instant) -> Duration {
+        self.worker().shared().stall.as_ref().map_or(Duration::ZERO, |stall| stall.stands(start))
     }
 
     /// The timing of an answer.
@@ -214,8 +237,9 @@ impl Call {
     ) -> Timing {
         Timing {
             received_at: Some(received_at.into()),
-            planned: Some(to_proto(spent.planned)),
-            waited: Some(to_proto(spent.waited)),
+            planned: Some(to_proto(spent.planned())),
+            waited: Some(to_proto(spent.waited())),
+            queued: Some(to_proto(spent.queued())),
             behavior: applied.text().into_owned(),
             ..self.timing_without_wait()
         }
@@ -237,13 +261,15 @@ impl Call {
         let mut spent = state.spent;
         let wait = self.waiting.under_way(self.arrived);
         if let Some(wait) = wait {
-            spent += Spent { planned: wait.planned, waited: state.waited_since(wait.start, now) };
+            let whole = wait.cut_short(now.saturating_duration_since(wait.start));
+            spent += whole.with_waited(state.waited_since(wait.start, now));
         }
         let has_planned = wait.is_some() || state.spent != Spent::default();
         Timing {
             received_at: state.received_at.map(Into::into),
-            planned: has_planned.then(|| to_proto(spent.planned)),
-            waited: Some(to_proto(spent.waited)),
+            planned: has_planned.then(|| to_proto(spent.planned())),
+            waited: Some(to_proto(spent.waited())),
+            queued: Some(to_proto(spent.queued())),
             behavior: state.applied.as_ref().map(|it| it.text().into_owned()).unwrap_or_default(),
             ..self.timing_without_wait()
         }
@@ -282,7 +308,7 @@ impl Call {
         }
     }
 
-    /// The status of the call, if it ends so now.
+    /// The status of the call, if it ends this way now.
     pub(crate) fn status(&self, ending: &Ending) -> Status {
         ending.status(&self.timing_at_end())
     }
@@ -336,7 +362,7 @@ impl Call {
         self.has_last_words.store(true, Ordering::Relaxed);
     }
 
-    /// Whether that is so; asked once.
+    /// Whether that was asked for; true once.
     fn take_last_words(&self) -> bool {
         self.has_last_words.swap(false, Ordering::Relaxed)
     }
@@ -346,7 +372,7 @@ impl Call {
         self.is_client_gone.store(true, Ordering::Relaxed);
     }
 
-    /// How it counts.
+    /// The outcome that it counts as.
     fn outcome(&self, ending: Option<&Ending>) -> Outcome {
         match ending {
             Some(Ending::Answered) if !self.is_client_gone.load(Ordering::Relaxed) => {

@@ -1,14 +1,16 @@
 //! What a server is told before it starts.
 
 pub(crate) mod files;
+pub(crate) mod recordings;
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::thread;
 use std::time::Duration;
 
-use longsync_behavior::Behavior;
+use longsync_behavior::{Behavior, NotABehavior};
 use longsync_text::duration::text;
 
 /// [`Options`] that were checked: they make sense together. Dereferences to them.
@@ -20,15 +22,12 @@ pub struct Config(Options);
 #[non_exhaustive]
 pub enum NotAConfig {
     /// A call that does not say how to behave would be refused.
-    #[error(
-        "the behavior {behavior} is over the limit max_delay, {}: lower the one or raise the other",
-        text(*.max_delay)
-    )]
+    #[error("the behavior does not fit into max_delay, {}: {source}", text(*.max_delay))]
     BehaviorOverMaxDelay {
-        /// How such a call behaves.
-        behavior: Behavior,
         /// The longest delay.
         max_delay: Duration,
+        /// What is over it.
+        source: NotABehavior,
     },
     /// More worker threads than any machine has use for.
     #[error("{workers} workers are too many: ask for 1 to {MOST_WORKERS}")]
@@ -47,7 +46,7 @@ pub enum NotAConfig {
     },
 }
 
-/// How many workers a server may have: a thread each.
+/// How many workers a server may have: one thread each.
 const MOST_WORKERS: usize = 1_024;
 
 impl Config {
@@ -55,12 +54,12 @@ impl Config {
     ///
     /// # Errors
     /// When they contradict one another, or one of them is nonsense.
-    pub fn new(options: Options) -> Result<Self, NotAConfig> {
+    pub fn new(mut options: Options) -> Result<Self, NotAConfig> {
         let Options { behavior, limits, workers, .. } = &options;
-        if behavior.delay() > limits.max_delay {
-            let (behavior, max_delay) = (behavior.clone(), limits.max_delay);
-            return Err(NotAConfig::BehaviorOverMaxDelay { behavior, max_delay });
-        }
+        let max_delay = limits.max_delay;
+        let behavior = behavior
+            .within(max_delay)
+            .map_err(|source| NotAConfig::BehaviorOverMaxDelay { max_delay, source })?;
         if workers.get() > MOST_WORKERS {
             return Err(NotAConfig::TooManyWorkers { workers: *workers });
         }
@@ -72,6 +71,7 @@ impl Config {
         if let Some((limit, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {
             return Err(NotAConfig::NoTime { limit });
         }
+        options.behavior = behavior;
         Ok(Self(options))
     }
 }
@@ -99,8 +99,12 @@ pub struct Options {
     pub listen: SocketAddr,
     /// How many worker threads serve connections.
     pub workers: NonZeroUsize,
-    /// How a call behaves that does not say how.
+    /// How a call that does not say how to behave is answered.
     pub behavior: Behavior,
+    /// Whether callers may not say how they are answered.
+    pub is_fixed: bool,
+    /// What all delays are drawn by: the same seed gives the same call the same delay.
+    pub seed: u64,
     /// What a client may ask for.
     pub limits: Limits,
     /// How long a shutdown lets everything go on as before while health checks already say no, so that
@@ -109,24 +113,33 @@ pub struct Options {
     pub lame_duck: Duration,
     /// How long waiting calls may go on after the drain has begun.
     pub drain: Duration,
-    /// For how long before a wait ends its worker polls instead of sleeping: more precise, for a core.
+    /// For how long before a wait ends its worker polls instead of sleeping: more precise, at the cost
+    /// of one core per worker.
     pub spin: Duration,
 }
 
 impl Default for Options {
-    /// Loopback on port 9000, a worker for each core, a delay of 5 s, safe limits, no lame duck, a drain
+    /// Loopback on port 9000, one worker per core, a delay of 5 s, a random seed, safe limits, no lame duck, a drain
     /// of 10 s, no spin.
     fn default() -> Self {
         Self {
             listen: longsync::DEFAULT_ADDRESS,
             workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             behavior: Behavior::constant(Duration::from_secs(5)),
+            is_fixed: false,
+            seed: random(),
             limits: Limits::default(),
             lame_duck: Duration::ZERO,
             drain: Duration::from_secs(10),
             spin: Duration::ZERO,
         }
     }
+}
+
+/// A number that nobody knows before.
+fn random() -> u64 {
+    // The standard library keys each hash map by the system's randomness, and has no other door to it.
+    RandomState::new().build_hasher().finish()
 }
 
 /// What a client may ask for, and what all clients together may hold. What is beyond a limit is

@@ -16,9 +16,9 @@
 //! The default features belong to the program: `cli` is `longsync-server` itself, `mimalloc` its
 //! allocator. If you use only the library, set `default-features = false`.
 //!
-//! Below it are two doors. [`Server::bind`] then [`Server::serve`] is the whole server on the caller's
-//! terms: an acceptor, worker threads, drain. [`serve_connection`] runs one connection on the caller's
-//! runtime, over any stream of bytes, on the clock of the caller's [`Worker`].
+//! Below it are two entry points. [`Server::bind`] then [`Server::serve`] is the whole server on the
+//! caller's terms: an acceptor, worker threads, drain. [`serve_connection`] runs one connection on the
+//! caller's runtime, over any stream of bytes, on the clock of the caller's [`Worker`].
 //!
 //! A call's way through the modules: `net` (accepted, read, given its turns), `http` (routed), `rpc`
 //! (handled), `body` (its messages, and its answer on the way out), `call` (planned, waited for, ended),
@@ -38,10 +38,11 @@ mod worker;
 
 pub use crate::call::CALL_LOG_TARGET;
 pub use crate::config::files::{DoesNotFit, FileLimit, raise_file_limit};
+pub use crate::config::recordings::Recordings;
 pub use crate::config::{Config, Limits, NotAConfig, Options};
 pub use crate::net::connection::serve_connection;
 pub use crate::running::{Running, start, start_with};
 pub use crate::server::{Server, Stats};
 pub use crate::shared::counters::{Figure, Kind, Outcome, Snapshot};
 pub use crate::worker::Worker;
-pub use longsync_behavior::{Behavior, NotABehavior};
+pub use longsync_behavior::{Behavior, NotABehavior, Origin, Percent, Stall};

@@ -27,7 +27,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Starts the thread that writes to stderr; from here on a panic is told through it as well.
+    /// Starts the thread that writes to stderr; from here on a panic is reported through it as well.
     pub(crate) fn start() -> Self {
         let queue = Queue::start(std::io::stderr());
         let of_panics = queue.clone();

@@ -20,16 +20,17 @@ use crate::signals::Signals;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// As a shell has it for a program that an interrupt ended.
+/// The code that a shell gives a program which an interrupt ended.
 const INTERRUPTED: u8 = 130;
 
-/// As clap has it.
+/// The code that clap gives.
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let log = Log::start();
     let code = match Args::read(std::env::args_os(), std::env::var_os("PORT")) {
         Ok(Told::Serve(serve)) => start(&log, *serve),
+        Ok(Told::Explanation(text)) => print(&log, text.as_bytes()),
         Ok(Told::Completions(script)) => print(&log, &script),
         Err(error) => usage(&log, &error),
     };
@@ -50,7 +51,7 @@ fn usage(log: &Log, error: &clap::Error) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Prints a text that a program reads.
+/// Prints what was asked for.
 fn print(log: &Log, text: &[u8]) -> ExitCode {
     match std::io::stdout().write_all(text) {
         // A reader that has seen enough is not an error.
@@ -111,7 +112,7 @@ fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
             () = log.say_what_was_left_out() => unreachable!("it never ends"),
         }
     })?;
-    // After a second signal the workers still wait; nothing is to be waited for.
+    // After a second signal the workers still wait; the program does not wait for them.
     runtime.shutdown_background();
     Ok(code)
 }
@@ -127,7 +128,7 @@ fn draining(calls: u64, drain: Duration) -> Option<String> {
     Some(format!("draining: {calls} may go on for {drain}; Ctrl-C again ends {them}\n"))
 }
 
-/// Why there is not even what a server is bound with.
+/// Why not even the runtime and the signals that a server needs could be had.
 fn cannot_start(error: &std::io::Error, files: FileLimit) -> anyhow::Error {
     #[cfg(unix)]
     if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) {
@@ -161,7 +162,7 @@ fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
     }
 }
 
-/// What a person reads who has started the server; a program reads the first line.
+/// What the person who has started the server reads; a program reads the first line.
 fn announce(server: &Server, config: &Config, files: FileLimit) {
     let address = server.local_addr();
     let raised = match files {
@@ -172,12 +173,14 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
     };
     let lines = format!(
         "{listening} http://{address}
-  a call takes {behavior} unless it says otherwise; workers: {workers}; connections: at most {connections}{raised}
+  seed {seed}; a call takes {behavior} unless it says otherwise
+  workers: {workers}; connections: at most {connections}{raised}
   try  curl 'http://{address}{path}?delay=250ms'
        grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {address} {service}/LongSync
   stop with Ctrl-C: waiting calls may go on for {drain}; again to end at once
 ",
         listening = longsync::LISTENING,
+        seed = config.seed,
         behavior = config.behavior,
         workers = config.workers,
         connections = server.max_connections(),

@@ -1,4 +1,4 @@
-//! What is known of one connection outside of HTTP: who it is, what it holds, how far its drain is.
+//! What is known of one connection outside of HTTP: whose it is, what it holds, how far its drain is.
 
 pub(crate) mod frames;
 mod memory;
@@ -20,7 +20,7 @@ use crate::record::turn::{Stop, TURN_COST, Walks};
 use crate::record::windows::Windows;
 use crate::worker::Worker;
 
-/// That no byte has come, as nanoseconds since the connection began.
+/// Stands for no byte yet, in place of nanoseconds since the connection began.
 const NONE_YET: u64 = u64::MAX;
 
 /// One connection, as its calls and its serving loop see it. All of it is written by one thread.
@@ -30,7 +30,7 @@ pub(crate) struct Record {
     /// In accept order, from 0.
     number: u64,
     peer: Option<SocketAddr>,
-    /// How many requests have come that are calls.
+    /// How many of the requests that have come are calls.
     requests: AtomicU64,
     opened: Instant,
     last_read_ns: AtomicU64,
@@ -76,7 +76,7 @@ impl Wish {
         match self {
             Self::TooManyWalks => {
                 worker.shared().connections_of_walks.fetch_add(1, Relaxed);
-                let why = "a client changed the window of all streams, or said GOAWAY, more than \
+                let why = "a client changed the window of all streams, or sent GOAWAY, more than \
                            100 times in a second: its connection is closed";
                 tracing::warn!("{why}");
                 why.into()
@@ -121,7 +121,7 @@ impl Record {
         &self.worker
     }
 
-    /// What it has beside its calls.
+    /// What it has besides its calls.
     pub(crate) fn side(&self) -> &Side {
         &self.side
     }
@@ -159,7 +159,7 @@ impl Record {
         (began != NONE_YET).then(|| self.opened + Duration::from_nanos(began))
     }
 
-    /// HTTP/1.1 begins to wait for a head, or has no longer to.
+    /// HTTP/1.1 begins to wait for a head, or no longer has to.
     pub(crate) fn awaits_head(&self, awaits: bool) {
         self.awaits_head.store(awaits, Relaxed);
     }
@@ -177,7 +177,7 @@ impl Record {
 
 /// Its end.
 impl Record {
-    /// The client knows that it is to open no more calls, or had its time to learn so.
+    /// The client knows that it is to open no more calls, or has had its time to learn that.
     pub(crate) fn told(&self) {
         if !self.is_told.swap(true, Relaxed) {
             self.worker.connection_told();
@@ -200,7 +200,7 @@ impl Record {
         self.wants_goaway.store(true, Relaxed);
     }
 
-    /// Whether that was asked; true once.
+    /// Whether that was asked for; true once.
     pub(crate) fn takes_goaway(&self) -> bool {
         self.wants_goaway.load(Relaxed) && self.wants_goaway.swap(false, Relaxed)
     }
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_holds_half_at_most_and_little_of_the_last_sixteenth() {
+    async fn a_connection_holds_at_most_half_and_little_of_the_last_sixteenth() {
         const LIMIT: u64 = 16 << 20;
         let first = record(LIMIT);
         while first.hold(16 * 1024) {}

@@ -1,4 +1,4 @@
-//! The RPCs, one file each, and the services beside our own.
+//! The RPCs, one file each, and the services besides our own.
 
 mod collect;
 mod draft;

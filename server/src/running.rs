@@ -48,8 +48,8 @@ pub fn start_with(config: Config) -> io::Result<Running> {
 }
 
 /// A server that serves. Dropped, it ends at once: it accepts no more connections, and calls that wait
-/// end with `UNAVAILABLE`. That is begun when `drop` returns, which it does within 50 ms, whether inside
-/// of a runtime or not.
+/// end with `UNAVAILABLE`. That has begun when `drop` returns, which it does within 50 ms, inside a
+/// runtime or not.
 #[derive(Debug)]
 pub struct Running {
     local_addr: SocketAddr,

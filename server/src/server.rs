@@ -61,7 +61,7 @@ impl Server {
         Ok(Self { listener, local_addr, max_connections, shared: Shared::new(config, workers) })
     }
 
-    /// The address, with the port that was chosen where port 0 was asked for.
+    /// The address, with the port that was chosen if port 0 was asked for.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
@@ -152,7 +152,7 @@ fn spawn_worker(
     let (ended, has_ended) = oneshot::channel();
     thread::Builder::new().name(format!("longsync-{}", worker.index())).spawn(move || {
         runtime.block_on(run_worker(&worker, sockets));
-        // With the runtime go the connections that were cut.
+        // The connections that were cut go with the runtime.
         drop(runtime);
         // Whoever serves may have gone.
         let _ = ended.send(());

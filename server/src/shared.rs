@@ -5,6 +5,7 @@ pub(crate) mod counters;
 pub(crate) mod foreign;
 pub(crate) mod health;
 pub(crate) mod scrapes;
+mod stall;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,8 +19,10 @@ use crate::shared::counters::{Counters, Snapshot};
 use crate::shared::foreign::Told;
 use crate::shared::health::Health;
 use crate::shared::scrapes::Scrapes;
+use crate::shared::stall::StallClock;
 
-/// What a worker takes ahead of the limit on calls in flight, so that it seldom writes what all share.
+/// How much of the limit on calls in flight a worker takes ahead, so that it seldom writes what all
+/// share.
 const CALLS_AHEAD: u64 = 256;
 /// And of the limit on bytes held: as much as one connection reads at a time.
 const BYTES_AHEAD: u64 = 64 * 1024;
@@ -28,6 +31,7 @@ const BYTES_AHEAD: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) stall: Option<StallClock>,
     pub(crate) host: String,
     /// How many connections each worker has.
     pub(crate) connections: Box<[AtomicUsize]>,
@@ -40,7 +44,7 @@ pub(crate) struct Shared {
     pub(crate) buffered_bytes: Budget,
     pub(crate) health: Health,
     pub(crate) counters: Counters,
-    /// Whoever renders [`metrics`](crate::http::metrics), in turn.
+    /// The requests that wait for `/metrics` to be rendered.
     pub(crate) scrapes: Scrapes,
     pub(crate) told: Told,
     /// Ends the lame duck and the drain at once.
@@ -54,6 +58,7 @@ impl Shared {
         Arc::new(Self {
             in_flight: Budget::new(limits.max_in_flight, CALLS_AHEAD, workers),
             buffered_bytes: Budget::new(limits.max_buffered_bytes, BYTES_AHEAD, workers),
+            stall: StallClock::of(&config.behavior),
             config,
             host: host_name(),
             connections: (0..workers).map(|_| AtomicUsize::new(0)).collect(),

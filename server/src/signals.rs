@@ -42,8 +42,8 @@ impl Signals {
     }
 }
 
-/// Whether SIGHUP is to be taken over. One that is ignored is to stay so: that is how `nohup` has a
-/// program go on when its terminal is closed.
+/// Whether SIGHUP is to be taken over. One that is ignored is to stay so: that is how `nohup` keeps a
+/// program going when its terminal is closed.
 #[cfg(unix)]
 fn takes_hang_up() -> bool {
     // If the system does not say what is ignored, SIGHUP keeps its own meaning: right under `nohup`, and

@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use longsync_behavior::Behavior;
+use longsync_behavior::{self as behavior, Behavior};
 use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
 use tonic_health::pb::health_check_response::ServingStatus;
 
+use crate::call::texts::Texts;
 use crate::config::{Config, Limits};
 use crate::shared::Shared;
 use crate::shared::counters::Snapshot;
@@ -33,6 +34,7 @@ pub struct Worker {
     index: usize,
     timer: Timer,
     shared: Arc<Shared>,
+    texts: Mutex<Texts>,
     phase: watch::Sender<Phase>,
     calls: AtomicUsize,
     /// How many connections have not been told of a shutdown, or may not have heard of it.
@@ -49,10 +51,15 @@ impl Worker {
     }
 
     pub(crate) fn of(shared: Arc<Shared>, index: usize, clock: Clock) -> Arc<Self> {
+        let timer = Timer::with_spin(clock, shared.config.spin);
+        if let Some(stall) = &shared.stall {
+            stall.takes_effect(timer.now());
+        }
         Arc::new(Self {
             index,
-            timer: Timer::with_spin(clock, shared.config.spin),
+            timer,
             shared,
+            texts: Mutex::default(),
             phase: watch::Sender::new(Phase::Serving),
             calls: AtomicUsize::new(0),
             untold: AtomicUsize::new(0),
@@ -66,14 +73,14 @@ impl Worker {
     }
 
     /// Shuts down: health checks are told, clients are told to open no more calls (GOAWAY), and calls
-    /// may go on for the configured drain. Calls that cross that word on the wire are served as any
-    /// other, for a client has heard it only when the PING behind it came back, or after a second.
-    /// Returns when every client was told and no call is left, or when the drain is over; what still
-    /// waits then ends with `UNAVAILABLE`, as does every call that arrives later.
+    /// may go on for the configured drain. Calls that cross the GOAWAY on the wire are served like any
+    /// other, for a client is taken to have read it only when the PING behind it comes back, or after a
+    /// second. Returns when every client was told and no call is left, or when the drain is over; what
+    /// still waits then ends with `UNAVAILABLE`, as does every call that arrives later.
     ///
     /// # Cancel safety
     /// A drain whose future is dropped goes no further: calls that wait are not ended by it. It can be
-    /// begun again; calls are told once.
+    /// begun again; clients are told once.
     pub async fn drain(&self) {
         self.shared.health.set(ServingStatus::NotServing);
         self.go_on_to(Phase::Draining);
@@ -102,7 +109,7 @@ impl Worker {
     pub(crate) fn reaches(&self, phase: Phase) -> impl Future<Output = Phase> + Send + use<> {
         let mut now = self.phase.subscribe();
         async move {
-            // The sender lives in the worker, and all that wait have that.
+            // The sender lives in the worker, and everything that waits holds the worker.
             let _ = now.wait_for(|now| *now >= phase).await;
             phase
         }
@@ -128,6 +135,30 @@ impl Worker {
     /// How a call behaves that does not say how.
     pub(crate) fn default_behavior(&self) -> &Behavior {
         &self.shared.config.behavior
+    }
+
+    /// What its calls draw by.
+    pub(crate) fn seed(&self) -> u64 {
+        self.shared.config.seed
+    }
+
+    /// Reads the behavior that a caller sends as text.
+    ///
+    /// # Errors
+    /// The sentence that says why the text is not one.
+    pub(crate) fn read_behavior(&self, text: &str) -> Result<Behavior, String> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.read(text, self.limits().max_delay)
+    }
+
+    /// Decides by what callers are allowed to say.
+    pub(crate) fn with_rules<T>(&self, decide: impl FnOnce(&behavior::Server<'_>) -> T) -> T {
+        decide(&behavior::Server {
+            behavior: self.default_behavior(),
+            max_delay: self.limits().max_delay,
+            is_fixed: self.shared.config.is_fixed,
+            read: &|text| self.read_behavior(text),
+        })
     }
 
     /// What all workers share: for what concerns the server as a whole.
@@ -178,7 +209,8 @@ impl Worker {
         self.untold.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A connection will bring no more calls, or had its time to learn that it should not.
+    /// A connection will bring no more calls, or its client has had its time to learn that it should
+    /// not.
     pub(crate) fn connection_told(&self) {
         if self.untold.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.idle.notify_one();

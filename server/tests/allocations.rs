@@ -1,4 +1,4 @@
-//! What a call with a delay allocates on the server, all that serves its connection included.
+//! What a call with a delay allocates on the server, including everything that serves its connection.
 
 use std::thread;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use prost::Message as _;
 use tokio::io::DuplexStream;
 use tokio::runtime::{Builder, Runtime};
 
-/// docs/performance.md lists them; those of a read are shared where it brings many calls, and here it
+/// docs/performance.md lists them; those of a read are shared if it brings many calls, and here it
 /// brings one.
 const A_CALL: u64 = 18;
 

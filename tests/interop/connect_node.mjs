@@ -1,5 +1,5 @@
 // The cases of connect-node over HTTP/1.1, whose protocol the server does not speak: it says so, and is
-// understood, however large the request is that was on its way.
+// understood, however large the request on its way is.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -7,7 +7,7 @@ fetch() {
     fetch_or_lose "$@" || fail "curl lost the answer ($(<"$scratch/error"))"
 }
 
-# As `fetch`, but the caller decides of an answer that curl lost: its exit codes 92, for a stream that
+# As `fetch`, but the caller decides about an answer that curl lost: its exit codes 92, for a stream that
 # was reset, and 28, for its --max-time.
 fetch_or_lose() {
     local path=$1 exit_code=0
@@ -29,7 +29,7 @@ needs_http2() {
 
 # grpc FRAME [FLAG...]: sends a frame, in printf's notation, as the body of a unary call.
 #
-# Of a call that is refused by its headers, the answer may end before the body has come, as RFC 9113
+# The answer to a call that is refused by its headers may end before the body has come, as RFC 9113
 # allows (8.1). A curl that has not sent the body by then loses the answer (7.88 then waits for ever,
 # with the whole answer read); that is a race of its own, which is run again.
 grpc() {
@@ -198,12 +198,12 @@ case_message_over_the_limit() {
     has "$head" '^grpc-status: 8$' '^grpc-message: .*2147483647'
 }
 
-case_bytes_that_are_no_message() {
+case_bytes_that_are_not_a_message() {
     grpc '\0\0\0\0\3\377\377\377'
     has "$head" '^grpc-status: 13$'
 }
 
-# The last case of the last client: nothing of all the calls before is left in the server.
+# The last case of the last client: nothing of the calls before is left in the server.
 case_nothing_is_left() {
     becomes longsync_calls_in_flight 0
     becomes longsync_buffered_bytes 0

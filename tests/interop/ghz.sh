@@ -2,7 +2,7 @@
 # The cases of ghz, a load generator on grpc-go, which learns our proto by reflection.
 source "$(dirname "$0")/lib.sh"
 
-# load COUNT STATUS RPC DATA [FLAG...]: makes so many calls, all of which end with the status; leaves
+# load COUNT STATUS RPC DATA [FLAG...]: makes COUNT calls, all of which end with the status; leaves
 # ghz's report in `report`.
 load() {
     local count=$1 status=$2 rpc=$3 data=$4

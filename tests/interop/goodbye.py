@@ -1,6 +1,6 @@
 """The case of a peer that still sends when its connection is drained, as haproxy does: each DATA frame it
-reads gives credit back. A socket closed before that was read sends a reset, which takes answers with it
-that have not been read yet; so the server ends its own side first, and reads on."""
+reads gives credit back. A socket closed before that was read sends a reset, which discards answers that
+have not been read yet; so the server ends its own side first, and reads on."""
 
 import os
 import re

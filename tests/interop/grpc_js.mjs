@@ -13,7 +13,7 @@ const definition = loadSync("longsync/v1/longsync.proto", { includeDirs: [proto]
 const { LongSyncService } = grpc.loadPackageDefinition(definition).longsync.v1;
 const client = new LongSyncService(addr, grpc.credentials.createInsecure());
 
-// No call is to hang a case: far over what any of them takes.
+// No call may hang a case: far over what any of them takes.
 const patience = () => deadlineIn(15_000);
 
 function deadlineIn(ms) {

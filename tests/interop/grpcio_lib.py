@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from lib import Counters
 
 SERVICE = "longsync.v1.LongSyncService"
-# No call is to hang a case: far over what any of them takes.
+# No call may hang a case: far over what any of them takes.
 PATIENCE = 15
 
 

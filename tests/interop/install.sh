@@ -1,6 +1,6 @@
-# How `run`, here and in docs/examples, comes by its clients. Each function leaves in a variable where the client is; where it
-# cannot be had, it fails and leaves the reason in `why`. What is installed already is not installed
-# again. Major versions are pinned, so that a client changes when this project says so.
+# How `run`, here and in docs/examples, comes by its clients. Each function leaves in a variable where the
+# client is; if it cannot be had, it fails and leaves the reason in `why`. What is installed already is not
+# installed again. Major versions are pinned, so that a client changes when this project says so.
 
 # What one installation may take.
 INSTALL_SECONDS=300
@@ -71,7 +71,7 @@ debian_program() {
 debian_package() {
     local unpack=("$(dirname "${BASH_SOURCE[0]}")/unpack.sh" "$@")
     needs apt-get "fetches $1" && needs dpkg-deb "unpacks $1" || return
-    # A list of packages that is old, or missing, is renewed, which only root may do.
+    # An old or missing list of packages is renewed, which only root may do.
     installing "$1" "${unpack[@]}" || { quietly apt-get update && installing "$1" "${unpack[@]}"; }
 }
 
@@ -126,7 +126,7 @@ python_packages() {
     PYTHON=$cache/python/bin/python
     has_python_packages "$@" && return
     needs python3 "$* is installed with" || return
-    # One that cannot start is of a Python that has gone.
+    # One that cannot start belongs to a Python that is gone.
     "$PYTHON" -c '' 2>/dev/null || installing 'a Python of its own' python3 -m venv --clear "$cache/python" || return
     installing "$*" "$PYTHON" -m pip install --quiet --disable-pip-version-check "$@"
 }

@@ -51,7 +51,7 @@ metric() {
     awk -v name="$1" 'index($0, name " ") == 1 { print substr($0, length(name) + 2) }' <<<"$page"
 }
 
-# The name of the counter of calls that ended so: ended RPC OUTCOME
+# The name of the counter of calls with this outcome: ended RPC OUTCOME
 ended() {
     printf 'longsync_calls_ended_total{rpc="%s",outcome="%s"}' "$1" "$2"
 }

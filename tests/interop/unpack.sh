@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Unpacks a Debian package, with what it needs and this system has not, into a directory: unpack.sh
+# Unpacks a Debian package, with what it needs and this system lacks, into a directory: unpack.sh
 # PACKAGE DIRECTORY. The system stays as it is; the programs are started from DIRECTORY/run.
 set -eu -o pipefail
 

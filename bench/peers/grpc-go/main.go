@@ -2,8 +2,8 @@
 // beside longsync's.
 //
 // `grpc-go server` listens on a free port of loopback and says where.
-// `grpc-go client ADDRESS CALLS DELAY_NS CONNECTIONS IN_FLIGHT` makes so many calls, so many at a
-// time, and says in JSON what came of it.
+// `grpc-go client ADDRESS CALLS DELAY_NS CONNECTIONS IN_FLIGHT` makes CALLS calls, IN_FLIGHT at a
+// time, and prints the result as JSON.
 package main
 
 import (

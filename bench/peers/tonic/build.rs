@@ -1,4 +1,4 @@
-//! Compiles the contract as tonic's users do, but for protox in the place of protoc.
+//! Compiles the contract as tonic's users do, but with protox in place of protoc.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=../../../proto/longsync");

@@ -1,4 +1,4 @@
-//! What became of a soak's calls: by their callers' account, and by the server's. Pure.
+//! What became of a soak's calls, by their callers' account and by the server's. Pure.
 
 use std::ops::AddAssign;
 
@@ -40,7 +40,7 @@ pub(super) struct Counted {
 }
 
 impl Account {
-    /// Of a load run that sent this many.
+    /// The account of a load run that sent this many.
     pub(super) fn of_load(recorder: &Recorder, sent: u64) -> Self {
         let [answered, at_deadline] =
             [Code::Ok, Code::DeadlineExceeded].map(|code| recorder.ended_with(code));
@@ -58,7 +58,7 @@ impl Account {
         }
     }
 
-    /// Of one call that was sent and ended so; without a code, by its caller.
+    /// The account of one call that was sent, and ended with this code, or without one by its caller.
     pub(super) fn of_call(code: Option<Code>) -> Self {
         let mut account = Self { sent: 1, ..Self::default() };
         *match code {
@@ -70,7 +70,7 @@ impl Account {
         account
     }
 
-    /// Of one call that was due and was not sent.
+    /// The account of one call that was due and was not sent.
     pub(super) fn of_unsent() -> Self {
         Self { unsent: 1, ..Self::default() }
     }
@@ -92,7 +92,7 @@ impl Account {
         }
         if self.sent != ended + self.unfinished {
             faults.push(format!(
-                "{} calls were sent, and of {} it is known what became of them",
+                "{} calls were sent, and the end of {} is known",
                 self.sent,
                 ended + self.unfinished
             ));
@@ -149,8 +149,8 @@ impl Counted {
         self.in_flight == 0 && self.buffered_bytes == 0
     }
 
-    /// What should not be, or does not agree with the callers' account. How the server has ended a
-    /// call that its caller ended as well only the server knows: the two may have crossed.
+    /// What should not be, or does not agree with the callers' account. Only the server knows how it
+    /// ended a call that its caller ended as well: the two may have crossed.
     pub(super) fn faults(&self, account: &Account) -> Vec<String> {
         let mut faults = Vec::new();
         if self.started != account.sent {
@@ -260,7 +260,7 @@ longsync_lateness_seconds_sum 0.25
     fn every_call_that_was_sent_has_to_be_accounted_for() {
         let first = |account: Account| account.faults().into_iter().next().unwrap_or_default();
         let lost = first(Account { answered: 6, ..ACCOUNT });
-        assert!(lost.starts_with("12 calls were sent, and of 11"), "{lost}");
+        assert!(lost.starts_with("12 calls were sent, and the end of 11"), "{lost}");
         assert!(first(Account { answered: 6, failed: 1, ..ACCOUNT }).ends_with("1 calls failed"));
         assert!(first(Account { answered: 6, unfinished: 1, ..ACCOUNT }).contains("had not ended"));
         assert!(first(Account { unsent: 1, ..ACCOUNT }).contains("not sent"));

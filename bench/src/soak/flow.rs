@@ -18,9 +18,9 @@ use crate::peers::say;
 /// Calls of one sort, made at a rate of their own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flow {
-    /// As the table has it.
+    /// Its name in the table.
     pub(super) name: &'static str,
-    /// So many of a thousand calls.
+    /// How many of a thousand calls.
     per_mille: u64,
     sort: Sort,
 }
@@ -41,12 +41,12 @@ enum Sort {
 struct Shape {
     delay: Duration,
     deadline: Option<Duration>,
-    /// Of the payload that is sent and echoed.
+    /// The size of the payload that is sent and echoed.
     payload_bytes: usize,
-    /// Of the payload that is asked for instead.
+    /// The size of the payload that is asked for instead.
     response_bytes: u32,
     connections: usize,
-    /// Of a Poisson process; without one, calls are due at equal distances.
+    /// The seed of a Poisson process; without one, calls are due at equal distances.
     seed: Option<u64>,
 }
 
@@ -64,7 +64,7 @@ const PLAIN: Shape = Shape {
     seed: None,
 };
 
-/// All that is made side by side.
+/// Everything that is made side by side.
 pub(super) const FLOWS: [Flow; 9] = [
     Flow { name: "no delay", per_mille: 300, sort: Sort::Load(PLAIN) },
     Flow {

@@ -15,7 +15,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Of samples at equal distances; [`None`] of fewer than three.
+    /// From samples at equal distances; [`None`] for fewer than three.
     pub(super) fn of(samples: &[f64]) -> Option<Self> {
         let third = samples.len() / 3;
         let (earlier, last) = samples.split_at(samples.len() - third);
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_up_once_and_single_peaks_are_no_growth() {
+    fn what_is_set_up_once_and_single_peaks_are_not_growth() {
         assert!(is_flat(&[10.0, 50.0, 90.0, 100.0, 100.0, 100.0, 100.0, 900.0, 101.0]));
         assert!(is_flat(&[9.0, 100.0, 105.0]));
     }

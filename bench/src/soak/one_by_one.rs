@@ -48,8 +48,8 @@ impl Ended {
     }
 }
 
-/// Makes calls at equal distances, each on a task of its own. Of those that end badly, it is said of
-/// the first why.
+/// Makes calls at equal distances, each on a task of its own. Says why the first that ends badly does
+/// so.
 pub(super) async fn one_by_one<Call>(
     name: &str,
     timer: &Timer,

@@ -1,4 +1,4 @@
-//! One call of a race, however it is made, and the row that comes of it.
+//! One call of a race, however it is made, and its row.
 
 use std::future::{Future, pending};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,11 +59,11 @@ impl Caller {
     }
 }
 
-/// What came of the messages of one exchange.
+/// How the messages of one exchange ended.
 #[derive(Debug)]
 pub(super) struct Streamed {
     pub(super) rows: Vec<Row>,
-    /// How the stream itself ended, if not well, and no row says so: all had their ends before.
+    /// How the stream itself ended, if not well and no row says so, because all had ended before.
     pub(super) untold: Option<End>,
 }
 
@@ -182,7 +182,7 @@ impl Calls {
         Row { sent: self.sent(stamps), end }
     }
 
-    /// Waits until the call was sent so long ago that it is to be cancelled.
+    /// Waits until it is time to cancel the call.
     async fn cancel_is_due(&self, stamps: &Stamps) {
         let Some(after) = self.cancel_after else { return pending().await };
         loop {
@@ -237,7 +237,7 @@ impl Calls {
             let requests = (0..messages).map(move |index| {
                 stamps.set_sent(calls.timer.now());
                 let sent = &mut lock(&rows)[index].sent;
-                // In a second try the first time stays.
+                // A second try keeps the time of the first.
                 if sent.is_none() {
                     *sent = Some(calls.since_start());
                     calls.progress.one_sent();
@@ -261,7 +261,7 @@ impl Calls {
                 return Err(rpc::answered_unsent(answer.id).into());
             };
             if row.end != End::Unfinished {
-                // Which of its answers is the right one nobody knows.
+                // Nobody knows which of its answers is the right one.
                 let twice = || Failed::from(rpc::answered_twice(answer.id));
                 row.end = twice().at(self.since_start());
                 return Err(twice());

@@ -18,7 +18,7 @@ impl CostMeter {
         Self { resident_bytes: forget_peak(), switches: switches() }
     }
 
-    /// The cost since then; of memory, how far its peak lies above what was resident at the start.
+    /// The cost since then; for memory, how far its peak lies above what was resident at the start.
     pub(super) fn cost(&self) -> Cost {
         let since = |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?));
         Cost {
@@ -28,7 +28,7 @@ impl CostMeter {
     }
 }
 
-/// What is resident now, once the peak was set back to it.
+/// Resets the peak to what is resident now, and returns that.
 #[cfg(target_os = "linux")]
 fn forget_peak() -> Option<u64> {
     // Documented in proc(5): 5 resets the peak resident set size.
@@ -59,7 +59,7 @@ fn peak() -> Option<u64> {
     None
 }
 
-/// How often any thread of this process, also those that have ended, gave up or lost its processor.
+/// How many times any thread of this process, ended ones included, gave up or lost its processor.
 #[cfg(unix)]
 fn switches() -> Option<u64> {
     use nix::sys::resource::{UsageWho, getrusage};

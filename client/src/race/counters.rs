@@ -127,10 +127,10 @@ impl Reading {
     }
 }
 
-/// Counters are whole numbers, also if their text form is not; [`None`] if no count can be that large.
+/// Counters are whole numbers, even if their text form is not; [`None`] if no count can be that large.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
 fn count(value: f64) -> Option<u64> {
-    /// Beyond 2^53 not every whole number has a form of its own.
+    /// Beyond 2^53 not every whole number is a float.
     const MOST: f64 = 9_007_199_254_740_992.0;
     (0.0..=MOST).contains(&value).then_some(value as u64)
 }
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     const METRICS: &str = "\
-# HELP longsync_calls_ended Calls that ended, by how
+# HELP longsync_calls_ended Calls that ended, by outcome
 longsync_calls_ended_total{rpc=\"LongSync\",outcome=\"answered\"} 7
 longsync_calls_ended_total{rpc=\"LongSync\",outcome=\"cancelled\"} 3
 longsync_calls_ended_total{rpc=\"GET /long_sync\",outcome=\"cancelled\"} 2

@@ -13,7 +13,7 @@ pub enum Delays {
 }
 
 impl Delays {
-    /// What they are on average.
+    /// Their average.
     pub fn mean(self) -> Duration {
         match self {
             Self::Constant(delay) | Self::Jittered(delay) => delay,
@@ -45,7 +45,7 @@ impl Delays {
         }
     }
 
-    /// That of the given number of calls together.
+    /// The delays of the given number of calls added up.
     pub fn sum(self, calls: usize) -> Duration {
         match self {
             Self::Constant(delay) => delay.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX)),

@@ -12,7 +12,7 @@ use longsync_connect::status::code_name;
 /// How much is kept of what a status says: there may be a million of them.
 const MOST_CHARACTERS: usize = 500;
 
-/// What is kept of a text, as it was said: who shows it escapes it.
+/// What is kept of a text, as it was said: it is escaped where it is shown.
 pub(super) fn kept(text: &str) -> String {
     match text.char_indices().nth(MOST_CHARACTERS) {
         Some((end, _)) => format!("{}... ({} bytes in all)", &text[..end], text.len()),
@@ -22,7 +22,7 @@ pub(super) fn kept(text: &str) -> String {
 
 /// Why a call has no answer.
 pub(super) struct Failed {
-    /// The status: of gRPC by its name, of HTTP by its number.
+    /// The status: gRPC's by name, HTTP's by number.
     pub(super) status: String,
     pub(super) message: String,
 }

@@ -75,7 +75,7 @@ struct JsonCall {
     waited_ns: Option<u64>,
     /// `answered`, `failed`, `cancelled`, `projected` or `unfinished`.
     end: &'static str,
-    /// Of an answered call its place in the order of answers, from 1.
+    /// For an answered call, its place in the order of answers, from 1.
     order: Option<usize>,
     status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

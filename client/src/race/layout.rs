@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::race::delays::Delays;
 use crate::race::outcome::{End, Race, Row, WayRun};
 
-/// How many rows of a way are shown; of a longer one the first and the last.
+/// How many rows of a way are shown: the first and the last, if it has more.
 const MOST_ROWS: usize = 24;
 
 /// How a bar looks.
@@ -23,7 +23,7 @@ impl Look {
     pub(super) const ALL: [Self; 5] =
         [Self::Answered, Self::Failed, Self::Cancelled, Self::Projected, Self::Unfinished];
 
-    /// The look of a call that ended so.
+    /// The look of a call with this end.
     pub(super) fn of(end: &End) -> Self {
         match end {
             End::Answered { .. } => Self::Answered,
@@ -62,7 +62,7 @@ pub(super) enum Line {
     NotSent { index: usize },
     /// A call that is projected to begin beyond the end of the axis.
     Beyond { index: usize, from: Duration },
-    /// So many calls that are not shown.
+    /// Calls that are not shown, and how many.
     Fold(usize),
 }
 
@@ -186,7 +186,7 @@ mod tests {
         let [.., Line::Bar { index: 11, .. }, Line::Fold(987), last] = &lines[..] else {
             panic!("{lines:?}")
         };
-        // Of a long waterfall the middle is folded, and what lies beyond the axis with it.
+        // The middle of a long waterfall is folded, and with it what lies beyond the axis.
         assert_eq!(*last, Line::Beyond { index: 999, from: Duration::from_secs(999) });
     }
 }

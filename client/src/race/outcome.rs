@@ -11,7 +11,7 @@ use longsync_connect::Target;
 pub struct Race {
     /// What was to be raced.
     pub plan: RacePlan,
-    /// Who was called.
+    /// The server that was called.
     pub target: Target,
     /// Whether it was ended early.
     pub is_interrupted: bool,
@@ -22,7 +22,7 @@ pub struct Race {
 /// What one way measured.
 #[derive(Debug, Clone)]
 pub struct WayRun {
-    /// Which.
+    /// Which way.
     pub way: Way,
     /// From its start to the end of its last call, projected calls included.
     pub wall: Duration,
@@ -30,7 +30,7 @@ pub struct WayRun {
     pub threads: usize,
     /// How many connections they took.
     pub connections: usize,
-    /// How many streams carried them: a call each, but in an exchange many.
+    /// How many streams carried them: one call each, but many in an exchange.
     pub streams: usize,
     /// What it cost this process. With a server inside, its part is included.
     pub cost: Cost,
@@ -38,7 +38,7 @@ pub struct WayRun {
     pub rows: Vec<Row>,
     /// Why the way was skipped, or what kept it from making all its calls.
     pub trouble: Option<String>,
-    /// How many calls (of an exchange, streams) the server refused unseen, so that they were sent
+    /// How many calls (in an exchange, streams) the server refused unseen, so that they were sent
     /// again on another connection.
     pub retried: usize,
     /// What refused the first of those, such as `GOAWAY NO_ERROR`.
@@ -52,7 +52,7 @@ pub struct WayRun {
 pub struct Cost {
     /// How far the process's memory rose above what it was at the start.
     pub memory_added_bytes: Option<u64>,
-    /// How often a processor was given to another thread.
+    /// How many times a processor was given to another thread.
     pub switches: Option<u64>,
 }
 
@@ -63,7 +63,7 @@ pub struct ServerView {
     pub cancelled: u64,
     /// How long those had waited, on average; [`None`] if there were none.
     pub cancelled_after_mean: Option<Duration>,
-    /// How long 99 of 100 of them had waited at the most; [`None`] where only a remote server knows.
+    /// How long 99 of 100 of them had waited, at most; [`None`] if only a remote server knows.
     pub cancelled_after_p99: Option<Duration>,
 }
 
@@ -90,7 +90,7 @@ pub enum End {
     Failed {
         /// When it was done.
         done: Duration,
-        /// The status: of gRPC by its name, of HTTP by its number.
+        /// The status: gRPC's by name, HTTP's by number.
         status: String,
         /// What the status said.
         message: String,
@@ -100,7 +100,7 @@ pub enum End {
         /// When it was done.
         done: Duration,
     },
-    /// It was not made: so it would have gone on from what was measured.
+    /// It was not made; projected from what was measured.
     Projected {
         /// When it would have been done.
         done: Duration,
@@ -110,7 +110,7 @@ pub enum End {
 }
 
 impl End {
-    /// Whether this tells the same as another, whenever that was.
+    /// Whether this says the same as another, at whatever time.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (
@@ -214,7 +214,7 @@ impl WayRun {
         made.filter_map(Row::done).max().unwrap_or_default()
     }
 
-    /// How many calls were sent and not done, at the most.
+    /// The most calls that were sent and not done at a time.
     pub fn most_in_flight(&self) -> usize {
         let mut events: Vec<(Duration, i32)> = Vec::with_capacity(self.rows.len() * 2);
         for row in &self.rows {
@@ -250,7 +250,7 @@ impl WayRun {
 }
 
 impl Race {
-    /// One in which no way was run: of each it is said why.
+    /// A race in which no way was run, and why each was not.
     pub fn unrun(plan: &RacePlan, target: Target, why: &str, is_interrupted: bool) -> Self {
         let skipped = |way: &Way| WayRun::skipped(*way, why.to_owned());
         let runs = plan.ways.iter().map(skipped).collect();
@@ -278,7 +278,7 @@ impl Race {
         measured.unwrap_or_else(|| self.plan.delays.sum(self.plan.calls.get()))
     }
 
-    /// How many times as fast as one after another a way was; [`None`] unless all its calls were
+    /// How many times as fast as sequential calls a way was; [`None`] unless all its calls were
     /// answered.
     pub fn speed_up(&self, run: &WayRun) -> Option<f64> {
         let is_whole = run.is_whole() && !run.wall.is_zero();
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_projected_is_no_part_of_what_was_measured() {
+    fn what_is_projected_is_not_part_of_what_was_measured() {
         let mut partly = run(&[(0, 10), (10, 10)]);
         partly.rows[1].end = End::Projected { done: Duration::from_millis(20) };
         assert_eq!(partly.measured(), Duration::from_millis(10));

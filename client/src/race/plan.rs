@@ -33,7 +33,7 @@ pub struct RacePlanBuilder {
     rest: RacePlan,
 }
 
-/// Why a race cannot be.
+/// Why a race is impossible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotARace {
@@ -46,19 +46,19 @@ pub enum NotARace {
     /// There is nothing to compare.
     #[error("a race needs at least one way")]
     NoWays,
-    /// A way is there twice.
+    /// A way is named twice.
     #[error("{way} is among the ways twice: name each way once")]
     WayTwice {
         /// Which.
         way: Way,
     },
-    /// It has a way that its protocol has not.
+    /// It has a way that its protocol lacks.
     #[error("exchange has no HTTP/1.1 form, it is messages inside a stream: race the others")]
     ExchangeOverHttp,
     /// No wait of this process would be more precise.
     #[error("nothing would spin: with a target the server does all the waiting")]
     NothingSpins,
-    /// A time is one that clocks do not hold.
+    /// A time is too long for clocks.
     #[error("the {what} is longer than 365 days: make it shorter")]
     TooLong {
         /// Which.
@@ -104,7 +104,7 @@ impl RacePlan {
         &self.ways
     }
 
-    /// Whom to call; [`None`] starts a server inside this process.
+    /// The server to call; [`None`] starts a server inside this process.
     pub fn target(&self) -> Option<&Target> {
         self.target.as_ref()
     }
@@ -123,13 +123,13 @@ impl RacePlanBuilder {
         self
     }
 
-    /// Whom to call, instead of a server inside this process.
+    /// The server to call, instead of one inside this process.
     pub fn target(mut self, target: Target) -> Self {
         self.rest.target = Some(target);
         self
     }
 
-    /// In what the calls are made.
+    /// The protocol of the calls.
     pub fn protocol(mut self, protocol: Protocol) -> Self {
         self.rest.protocol = protocol;
         self
@@ -203,7 +203,7 @@ impl RacePlan {
         if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > LONGEST) {
             return Err(NotARace::TooLong { what });
         }
-        // Of waits of this process there are those of the server in it, and of cancels; threads have none.
+        // The waits of this process are those of the server in it, and of cancels; threads have none.
         let waits_here = self.target.is_none()
             || (self.cancel_after.is_some() && self.ways.iter().any(|way| *way != Way::Threads));
         if self.spin.is_zero() || waits_here { Ok(()) } else { Err(NotARace::NothingSpins) }
@@ -218,7 +218,7 @@ fn all_ways(protocol: Protocol) -> Vec<Way> {
     ways
 }
 
-/// In what the calls of a race are made.
+/// The protocol of a race's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_is_there_once_and_is_one_of_the_protocol() {
+    fn each_way_is_named_once_and_is_one_of_the_protocol() {
         assert_eq!(refused(plan().ways([])), NotARace::NoWays);
         let twice = [Way::Tasks, Way::Threads, Way::Tasks];
         assert_eq!(refused(plan().ways(twice)), NotARace::WayTwice { way: Way::Tasks });
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_such_as_clocks_hold() {
+    fn times_that_clocks_do_not_hold_are_refused() {
         let long = LONGEST + Duration::from_nanos(1);
         for (builder, what) in [
             (plan().delays(Delays::Jittered(long)), "delay"),

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_was_measured_only_the_delays_count() {
+    fn if_nothing_was_measured_only_the_delays_count() {
         let mut rows = Vec::new();
         project(&mut rows, DELAYS, 3);
         assert_eq!(rows.last().and_then(Row::done), Some(millis(300)));
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_fits_that_ends_in_time() {
+    fn a_call_that_ends_in_time_fits() {
         assert!(fits(0, DELAYS, millis(900), millis(1_000)));
         assert!(!fits(0, DELAYS, millis(901), millis(1_000)));
         assert!(fits(0, DELAYS, Duration::MAX, Duration::MAX));

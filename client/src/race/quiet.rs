@@ -9,10 +9,10 @@ use crate::race::outcome::End;
 use crate::race::progress::WayProgress;
 use longsync_connect::status::code_name;
 
-/// How much longer than the longest delay no call may be sent and none may end.
+/// A way is given up after this long, beyond the longest delay, in which no call is sent and none ends.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// How often that is looked at.
+/// How often progress is checked.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Waits until nothing has moved for so long that nothing will.

@@ -32,7 +32,7 @@ enum Resource {
 }
 
 impl Needs {
-    /// The sentence why this does not fit, if it does not.
+    /// Why this does not fit, as a sentence; [`None`] if it does.
     pub(super) fn misfit(self, limits: &[Limit]) -> Option<String> {
         limits.iter().find_map(|limit| {
             let (needed, what) = match limit.resource {
@@ -101,7 +101,7 @@ pub(super) fn limits() -> Vec<Limit> {
     .collect()
 }
 
-/// None are known on this system: what does not fit, fails.
+/// None are known on this system: what does not fit fails.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn limits() -> Vec<Limit> {
     Vec::new()

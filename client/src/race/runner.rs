@@ -117,17 +117,17 @@ fn watch(calls: &Calls) -> AbortOnDropHandle<()> {
     }))
 }
 
-/// What a way came to.
+/// The result of a way.
 struct Made {
     rows: Vec<Row>,
     connections: usize,
     trouble: Option<String>,
-    /// How streams ended of which no row tells.
+    /// How the streams ended that no row tells of.
     untold: Vec<End>,
 }
 
 impl Made {
-    /// What has to be said beyond the rows.
+    /// What must be said beyond the rows.
     fn all_trouble(&self) -> Option<String> {
         let all: Vec<_> = self.trouble.clone().into_iter().chain(untold(&self.untold)).collect();
         (!all.is_empty()).then(|| all.join("; "))
@@ -174,8 +174,8 @@ async fn tasks(calls: &Calls, count: usize) -> Made {
     Made { connections: calls.caller.opened(), ..made }
 }
 
-/// What came of tasks that make several calls each, from the given index on. One that panicked has
-/// no rows, and is told of.
+/// The rows of tasks that make several calls each, from the given index on. A task that panicked has
+/// none, and is reported.
 async fn joined(mut tasks: JoinSet<(usize, Streamed)>, count: usize) -> Made {
     let mut rows = vec![Row::UNSENT; count];
     let (mut untold, mut panics) = (Vec::new(), Vec::<JoinError>::new());
@@ -194,7 +194,7 @@ async fn joined(mut tasks: JoinSet<(usize, Streamed)>, count: usize) -> Made {
     Made { rows, connections: 0, trouble, untold }
 }
 
-/// What a thread of the race came to.
+/// The result of a thread of the race.
 struct Ended {
     index: usize,
     row: Row,
@@ -202,7 +202,7 @@ struct Ended {
     connections: usize,
 }
 
-/// The threads share the one thread that does their I/O, and unless the plan has it otherwise its
+/// The threads share the one thread that does their I/O, and unless the plan says otherwise its
 /// connection: only what waits differs from tasks.
 async fn threads(calls: &Calls, plan: &RacePlan) -> Made {
     let count = plan.calls.get();
@@ -280,7 +280,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_task_that_panics_is_told_of_and_the_others_have_their_rows() {
+    async fn a_task_that_panics_is_reported_and_the_others_have_their_rows() {
         let done = Row { sent: None, end: End::Cancelled { done: std::time::Duration::ZERO } };
         let mut tasks = JoinSet::new();
         let rows = vec![done.clone()];
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_that_were_given_up_are_told_of() {
+    fn streams_that_were_given_up_are_reported() {
         let mut ends = vec![End::Unfinished, End::Unfinished];
         give_up(ends.iter_mut(), std::time::Duration::ZERO);
         let said = untold(&ends).unwrap();

@@ -21,7 +21,7 @@ const WIDTH: u32 = 800;
 const AXIS: (f64, f64) = (56.0, 744.0);
 const ROW: u32 = 12;
 const BAR: u32 = 9;
-/// How many characters of a sentence fit beside one another.
+/// How many characters of a sentence fit on a line.
 const CHARACTERS: usize = 104;
 
 /// Colours for light and dark; on a narrow screen, which draws all of it smaller, larger letters and

@@ -1,4 +1,4 @@
-//! The waterfall in a terminal: a line a call, on a time axis that all ways share.
+//! The waterfall in a terminal: one line per call, on a time axis that all ways share.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -48,7 +48,7 @@ impl Axis {
         (first, self.column(to).max(first + 1))
     }
 
-    /// How many ticks there are after zero: at most so many that their times stand apart.
+    /// How many ticks there are after zero: few enough for their times to stand apart.
     fn ticks(self) -> usize {
         let stand_apart = |ticks: &usize| {
             (0..*ticks).all(|tick| self.label(tick, *ticks).len() < self.columns / *ticks)

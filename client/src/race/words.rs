@@ -25,14 +25,14 @@ pub(super) fn headline(race: &Race) -> String {
     }
 }
 
-/// Who is called, and how.
+/// The server that is called, and how.
 pub(super) fn server(race: &Race) -> String {
     let place =
         if race.plan.target.is_none() { "a server started inside this process, " } else { "" };
     let how = match race.plan.protocol {
         Protocol::Grpc => String::new(),
         Protocol::Http => {
-            format!(", as GET {} over HTTP/1.1, a connection a call", longsync::HTTP_PATH)
+            format!(", as GET {} over HTTP/1.1, one connection per call", longsync::HTTP_PATH)
         }
     };
     format!("to {place}{}{how}", race.target)
@@ -64,7 +64,7 @@ pub(super) fn describe(race: &Race, run: &WayRun) -> String {
     }
 }
 
-/// What has to be said of a way beyond its picture, for people.
+/// What must be said of a way beyond its picture, for people.
 pub(super) fn printable_notes(race: &Race, run: &WayRun) -> Vec<String> {
     notes(race, run).iter().map(|note| printable(note).into_owned()).collect()
 }
@@ -229,11 +229,11 @@ pub(super) fn lesson(race: &Race) -> String {
     )
 }
 
-/// How many times as fast a way is at the least when that shows what waiting costs, and not only
-/// chance: load alone makes a quarter of a difference.
+/// The least speed-up that shows what waiting costs, and not only chance: load alone makes a difference
+/// of a quarter.
 const LEAST_SHOWN: f64 = 1.5;
 
-/// The way to speak of: tasks before exchange before threads, for what they show; else what there is.
+/// The way to speak of: tasks before exchange before threads, for what they show; else sequential.
 fn best(race: &Race) -> Option<&WayRun> {
     let order = [Way::Tasks, Way::Exchange, Way::Threads, Way::Sequential];
     order.into_iter().find_map(|way| race.whole(way))

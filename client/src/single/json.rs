@@ -18,7 +18,7 @@ struct JsonSingle {
     connect_ns: u64,
     service_time_ns: Option<u64>,
     interrupted: bool,
-    /// What refused the call unseen, when it was made again.
+    /// What refused the call unseen, if it was made again.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
     status: Option<JsonStatus>,

@@ -139,14 +139,14 @@ impl Calling<'_> {
         credit: Credit,
         kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
-        // When each request was taken by HTTP/2, which asks for one only when it has window to send it.
+        // When HTTP/2 took each request: it asks for one only when it has window to send it.
         let sent: Arc<Mutex<Vec<Instant>>> = Arc::default();
         let body = || {
             let (plan, timer) = (self.plan.clone(), self.connections.timer().clone());
             let (sent, ids) = (Arc::clone(&sent), self.ids());
             rpc::open(ids.map(move |id| {
                 let mut sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
-                // In a second try the first time stays.
+                // A second try keeps the time of the first.
                 if sent.len() as u64 == id {
                     sent.push(timer.now());
                 }

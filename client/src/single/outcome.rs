@@ -1,4 +1,4 @@
-//! What one call came to.
+//! The result of one call.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub struct Answer {
     pub payload: Bytes,
     /// How long its payload is.
     pub payload_bytes: usize,
-    /// The request which it answers (exchange), or its place among the answers (stream).
+    /// The request that it answers (exchange), or its place among the answers (stream).
     pub number: Option<u64>,
     /// How many requests it answers (collect).
     pub count: Option<u64>,
@@ -30,17 +30,17 @@ pub struct Answer {
     pub failure: Option<Failure>,
     /// From sent to done.
     pub service_time: Duration,
-    /// Whether its service time is to be compared with what the server waited: not so for the
+    /// Whether its service time may be compared with what the server waited: not so for the
     /// answers of a stream after the first.
     pub is_comparable: bool,
 }
 
-/// What one call came to.
+/// The result of one call.
 #[derive(Debug)]
 pub struct Single {
     /// The kind of RPC.
     pub kind: Kind,
-    /// Who was called.
+    /// The server that was called.
     pub target: Target,
     /// How long it took to connect.
     pub connect: Duration,

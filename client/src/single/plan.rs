@@ -83,7 +83,7 @@ pub struct SinglePlan {
 #[must_use = "it is `build` that makes a plan"]
 pub struct SinglePlanBuilder(SinglePlan);
 
-/// Why a call cannot be.
+/// Why a call is impossible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotACall {
@@ -99,7 +99,7 @@ pub enum NotACall {
         /// The header's name.
         name: String,
     },
-    /// The deadline is one that clocks and headers do not hold.
+    /// The deadline is too long for clocks and headers.
     #[error("the deadline is longer than 365 days: make it shorter")]
     TooLong,
     /// Every server would refuse the request.

@@ -54,7 +54,7 @@ fn payload(bytes: &[u8]) -> String {
     }
 }
 
-/// What a call came to, with ANSI colours; its answers were printed before.
+/// The result of a call, with ANSI colours; its answers were printed before.
 pub fn to_text(single: &Single) -> String {
     let mut text = String::new();
     match &single.status {

@@ -74,7 +74,7 @@ async fn payloads_come_back_as_they_were_asked_for() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_is_over_is_told_with_the_servers_account() {
+async fn a_deadline_that_is_over_is_shown_with_the_servers_account() {
     let server = start(Limits::default());
     for kind in KINDS {
         let short =

@@ -39,7 +39,7 @@ async fn call(server: &TestServer, args: &[&str]) -> Output {
 }
 
 #[tokio::test]
-async fn help_says_what_there_is() {
+async fn help_lists_commands_and_flags() {
     insta::assert_snapshot!("help", stdout(&client(&["--help"]).await));
     insta::assert_snapshot!("help_call", stdout(&client(&["call", "--help"]).await));
 }
@@ -116,7 +116,7 @@ async fn colours_are_used_when_they_are_asked_for() {
 }
 
 #[tokio::test]
-async fn columns_say_how_wide_a_text_is_that_goes_elsewhere() {
+async fn columns_say_how_wide_a_text_is_if_it_goes_elsewhere() {
     let mut command = command(&["--delay", "1ms", "--calls", "2", "--ways", "tasks"]);
     command.env("COLUMNS", "40");
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
@@ -249,7 +249,7 @@ async fn an_interrupt_ends_connecting_at_once() {
         accepted.recv().await.unwrap();
         kill_process(Pid::from_child(&client), Signal::INT).unwrap();
         let ended = tokio::task::spawn_blocking(move || client.wait_with_output().unwrap());
-        // Half of what connecting may take.
+        // Half the time that connecting may take.
         let output = tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap().unwrap();
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
         assert!(stdout(&output).contains("ended"), "{}", stdout(&output));
@@ -265,7 +265,7 @@ async fn a_deadline_bounds_connecting() {
     assert!(stdout(&output).contains("before there was a connection"), "{}", stdout(&output));
 }
 
-/// The URL of a peer that accepts connections and says nothing, and a word for each that it accepted.
+/// The URL of a peer that accepts connections and says nothing, and a signal for each that it accepted.
 fn silent() -> (String, tokio::sync::mpsc::UnboundedReceiver<()>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -349,7 +349,7 @@ async fn a_race_of_which_no_call_was_answered_has_failed() {
     let output = client(&["race", "--url", &url, "--calls", "3", "--json"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(document(&output)["ways"][1]["failed"], 3);
-    // Of half of them, or of those that were given up, it has not.
+    // It has not if half of them were answered, or if they were given up.
     let server = start(Limits { max_in_flight: 1, ..Limits::default() });
     let url = server.target.to_string();
     let some = client(&["--url", &url, "--calls", "3", "--ways", "tasks", "--delay", "20ms"]).await;
@@ -591,7 +591,7 @@ async fn bodies_of_http_are_counted_and_not_kept() {
 }
 
 #[tokio::test]
-async fn a_page_of_http_is_told_by_its_first_line() {
+async fn a_page_of_http_is_shown_by_its_first_line() {
     let head = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 30\r\nconnection: close\r\n\r\n";
     let url = http1_server(head, b"\r\n<h1>\x1b[31mBad</h1>\nmore......\n", 1).await;
     let output =

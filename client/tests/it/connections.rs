@@ -33,7 +33,7 @@ async fn calls_over_the_peers_stream_limit_go_on_further_connections() {
         let connections = Arc::clone(&connections);
         calls.spawn(async move { call(&connections, Duration::from_millis(300)).await });
     }
-    // None is held back: all of them wait on the server at once.
+    // No call is held back: all of them wait on the server at once.
     eventually(|| server.stats.snapshot().calls_in_flight() == 25).await;
     while let Some(answer) = calls.join_next().await {
         assert_eq!(answer.unwrap().unwrap(), "Done!");
@@ -110,7 +110,7 @@ async fn a_refused_connection_names_the_address_and_how_to_start_a_server() {
 }
 
 #[tokio::test]
-async fn a_peer_that_speaks_no_http2_is_said_to() {
+async fn a_peer_that_does_not_speak_http2_is_named_as_such() {
     use tokio::io::AsyncWriteExt as _;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
@@ -148,7 +148,7 @@ async fn calls_that_wait_for_the_same_attempt_fail_together() {
         tokio::join!(connections.credit(), connections.credit(), connections.credit());
     assert!(first.is_err() && second.is_err() && third.is_err());
     assert_eq!(before.elapsed(), Duration::from_secs(10));
-    // Whoever comes later tries again.
+    // A later call tries again.
     connections.credit().await.unwrap_err();
     assert_eq!(before.elapsed(), Duration::from_secs(20));
 }

@@ -277,7 +277,7 @@ async fn a_connection_that_was_lost_is_not_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_closed_after_a_goaway_is_told_with_its_code() {
+async fn a_connection_that_was_closed_after_a_goaway_is_reported_with_its_code() {
     for begins in [false, true] {
         let peer = Peer::start(move |mut wire, _| async move {
             wire.settings(&[]).await?;
@@ -345,7 +345,7 @@ async fn why_a_server_takes_no_calls_is_said() {
     assert!(why.to_string().contains("broke the rules of HTTP/2: PROTOCOL_ERROR"), "{why}");
 }
 
-/// It allows no streams at first, and others when it is told to.
+/// A server that allows no streams at first, and as many as it is told to later.
 async fn holding_back(then: Option<u32>) -> Peer {
     Peer::start(move |mut wire, _| async move {
         wire.settings(&[(MAX_CONCURRENT_STREAMS, 0)]).await?;

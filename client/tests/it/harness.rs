@@ -10,7 +10,7 @@ use longsync_server::{Behavior, Config, Limits, Options, Running, Stats, start_w
 use longsync_text::duration::LONGEST;
 use tokio_util::sync::CancellationToken;
 
-/// A server of our own on a free port of loopback, until it is dropped.
+/// A longsync server on a free port of loopback, until it is dropped.
 pub(crate) struct TestServer {
     pub(crate) target: Target,
     pub(crate) stats: Stats,

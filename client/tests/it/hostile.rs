@@ -55,7 +55,7 @@ async fn loaded_once(target: &Target) -> Load {
     tokio::time::timeout(SOON, loaded(target, 1)).await.expect("the run ends")
 }
 
-/// What is said of an answer: the same code by all three, and by `call` and `race` the same sentence.
+/// What is said of an answer: all three give the same code, and `call` and `race` the same sentence.
 async fn said_of(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> (Code, String) {
     let peer = Peer::answering(answer).await;
     let single = called(&plan(&peer.target, Kind::Unary)).await;
@@ -128,7 +128,7 @@ async fn details_that_cannot_be_read_are_dropped_and_joined_ones_read() {
         });
         assert_eq!(told.await, (Code::NotFound, "x".to_owned()));
     }
-    // With a Timing of ours among them.
+    // With our Timing among them.
     let server = crate::harness::start(longsync_server::Limits::default());
     let refused = plan(&server.target, Kind::Unary).behavior("hang(1%)".to_owned());
     let details = called(&refused).await.status.unwrap().details().to_vec();
@@ -143,7 +143,7 @@ async fn details_that_cannot_be_read_are_dropped_and_joined_ones_read() {
 }
 
 #[tokio::test]
-async fn messages_that_cannot_be_are_told_of() {
+async fn impossible_messages_are_reported() {
     let of = |data: Vec<u8>| with(move |stream| answer(stream, &data));
     let two = [done(), done()].concat();
     each_is_said(vec![
@@ -176,7 +176,7 @@ async fn messages_that_cannot_be_are_told_of() {
 }
 
 #[tokio::test]
-async fn an_error_of_a_proxy_is_told_as_what_it_is() {
+async fn an_error_of_a_proxy_is_shown_as_what_it_is() {
     for (status, code) in [
         ("400", Code::Internal),
         ("401", Code::Unauthenticated),
@@ -225,7 +225,7 @@ async fn an_error_of_a_proxy_is_told_as_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_page_without_end_ends_the_call() {
+async fn an_endless_page_ends_the_call() {
     let peer = Peer::start(|mut wire, _| async move {
         wire.settings(&[]).await?;
         let Some(stream) = wire.request().await? else { return Ok(()) };
@@ -388,7 +388,7 @@ async fn a_stream_of_answers_has_an_end() {
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_refused_before_it_is_held() {
+async fn an_endless_answer_is_refused_before_it_is_held() {
     let peer = Peer::start(|mut wire, _| async move {
         wire.settings(&[]).await?;
         let Some(stream) = wire.request().await? else { return Ok(()) };
@@ -424,7 +424,7 @@ async fn the_answers_that_came_are_kept_when_the_rest_is_missing() {
         assert_eq!((single.code(), single.answers.len()), (Some(Code::Internal), 2));
         assert!(single.status.as_ref().unwrap().message().contains(words), "{:?}", single.status);
     }
-    // Of one answer as well: here its status is missing.
+    // A single answer is kept as well: here its status is missing.
     let cut = Peer::answering(|stream| {
         [head(stream), frame(DATA, 0, stream, &done()), reset(stream, 2)].concat()
     })
@@ -465,9 +465,9 @@ fn notes_of(race: &Race) -> String {
 }
 
 #[tokio::test]
-async fn how_an_exchange_ended_is_told_also_if_all_its_messages_were_answered() {
+async fn how_an_exchange_ended_is_shown_even_if_all_its_messages_were_answered() {
     let internal = |stream| headers(stream, END_STREAM, &[("grpc-status", b"13")]);
-    // Of the two messages, how many keep their answers; and what is said.
+    // How many of the two messages keep their answers, and what is said.
     for (ids, trailers, answered, words) in [
         (vec![0, 1], ok as fn(u32) -> Vec<u8>, 2, "[]"),
         (
@@ -506,7 +506,7 @@ async fn how_an_exchange_ended_is_told_also_if_all_its_messages_were_answered() 
 }
 
 #[tokio::test]
-async fn an_exchange_that_does_not_end_is_told_of() {
+async fn an_exchange_that_does_not_end_is_reported() {
     let data = answers_to(&[0, 1]);
     let peer =
         Peer::answering(move |stream| [head(stream), frame(DATA, 0, stream, &data)].concat());
@@ -529,7 +529,7 @@ async fn an_exchange_that_does_not_end_is_told_of() {
 }
 
 #[tokio::test]
-async fn waits_that_cannot_be_are_not_shown() {
+async fn impossible_waits_are_not_shown() {
     let year = Duration::from_secs(365 * 24 * 3_600);
     for (waited, is_shown) in [
         (to_proto(Duration::from_millis(5)), true),
@@ -621,7 +621,7 @@ async fn nothing_that_a_server_says_acts() {
     }
 }
 
-/// As gRPC has it in a header.
+/// As gRPC writes it in a header.
 fn percent_encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"))
 }
@@ -674,7 +674,7 @@ async fn what_listens_there_is_named_by_its_first_words() {
 }
 
 #[tokio::test]
-async fn settings_that_cannot_be_are_a_broken_rule_of_http2() {
+async fn invalid_settings_are_a_broken_rule_of_http2() {
     let peer = Peer::start(|mut wire, _| async move {
         wire.settings(&[(4, 1 << 31)]).await?;
         wire.hold().await
@@ -747,7 +747,7 @@ async fn any_frames_at_all_end_in_a_status() {
         let plan = plan(&peer.target, kind).deadline(deadline).build().unwrap();
         let interrupt = CancellationToken::new();
         let ended = call(&plan, &interrupt, async |_| {});
-        // That there is no connection any more is an end as well.
+        // A connection that is gone is an end as well.
         if let Ok(single) = tokio::time::timeout(SOON, ended).await.expect("it ends") {
             assert!(single.code().is_some());
         }

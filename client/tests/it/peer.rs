@@ -41,7 +41,7 @@ async fn listen() -> (TcpListener, Target) {
 }
 
 impl Peer {
-    /// Has `serve` speak on each connection; the first has the number 0.
+    /// Has `serve` speak on each connection, numbered from 0.
     pub(crate) async fn start<Served>(
         serve: impl Fn(Wire, usize) -> Served + Send + 'static,
     ) -> Self
@@ -87,7 +87,7 @@ impl Peer {
             async move {
                 wire.settings(&[]).await?;
                 while let Some(stream) = wire.request().await? {
-                    // What was sent is an answer, and what became of it the caller's to say.
+                    // What was sent is an answer; the caller says what became of it.
                     let _ = wire.send(&answer(stream)).await;
                 }
                 Ok(())
@@ -255,13 +255,13 @@ pub(crate) fn answer(stream: u32, data: &[u8]) -> Vec<u8> {
     [head(stream), frame(DATA, 0, stream, data), ok(stream)].concat()
 }
 
-/// An answer of a head alone, with these fields beside gRPC's.
+/// A trailers-only answer, with these fields besides gRPC's.
 pub(crate) fn only(stream: u32, fields: &[(&str, &[u8])]) -> Vec<u8> {
     let grpc: [(&str, &[u8]); 2] = [(":status", b"200"), ("content-type", b"application/grpc")];
     headers(stream, END_STREAM, &[&grpc, fields].concat())
 }
 
-/// An answer over HTTP that is not of gRPC.
+/// An answer over HTTP that is not gRPC.
 pub(crate) fn page(stream: u32, status: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
     let fields = [(":status", status.as_bytes()), ("content-type", content_type.as_bytes())];
     [headers(stream, 0, &fields), frame(DATA, END_STREAM, stream, body)].concat()

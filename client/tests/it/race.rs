@@ -1,4 +1,4 @@
-//! The race against real servers. Times are only held against what can never be: an early end.
+//! The race against real servers. Of times, only what is impossible is checked: an early end.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ async fn over_http_each_call_has_a_connection_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_error_of_http_is_told_by_its_number_and_its_sentence() {
+async fn an_error_of_http_is_shown_by_its_number_and_its_sentence() {
     let server = start(Limits { max_delay: millis(50), ..Limits::default() });
     let target = Some(server.target.clone());
     let http = plan(2, 100, &ALL[2..3], target).protocol(Protocol::Http);
@@ -113,9 +113,9 @@ fn an_exchange_over_http_is_refused() {
     assert_eq!(http.build().unwrap_err(), NotARace::ExchangeOverHttp);
 }
 
-/// Of an error's body only the beginning is read, whether the rest is endless, missing or late.
+/// Only the beginning of an error's body is read, whether the rest is endless, missing or late.
 #[tokio::test]
-async fn an_error_of_http_is_told_whatever_its_body_is() {
+async fn an_error_of_http_is_shown_whatever_its_body_is() {
     let gone = b"HTTP/1.1 502 Bad Gateway\r\n\r\n<h1>gone</h1>\n".to_vec();
     let endless = [&gone[..], &vec![b'x'; 5 * 1024 * 1024]].concat();
     let cut = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 900\r\n\r\n<h1>gone</h1>".to_vec();
@@ -246,7 +246,7 @@ async fn what_can_be_cancelled_ends_early_and_the_server_notices_every_call() {
             assert!(view.cancelled_after_mean.unwrap() >= millis(90), "{}: {view:?}", run.way);
             assert_eq!(view.cancelled_after_p99.is_none(), is_remote, "{}", run.way);
         }
-        // Where its calls follow one another, each is cancelled in its turn.
+        // If its calls follow one another, each is cancelled in its turn.
         assert!(race.runs[0].wall >= 4 * millis(100));
     }
 }
@@ -328,7 +328,7 @@ async fn an_interrupt_ends_every_way_and_keeps_what_was_measured() {
         let race = race.unwrap();
         assert!(race.is_interrupted);
         assert_eq!(race.runs[0].unfinished(), 4, "{way}");
-        // Which of the threads is first, the system decides.
+        // The system decides which of the threads is first.
         assert!(race.runs[0].rows.iter().any(|row| row.sent.is_some()), "{way}");
         eventually(|| server.stats.snapshot().calls_in_flight() == 0).await;
     }

@@ -1,4 +1,4 @@
-//! What reports look like, from figures that are given.
+//! What reports look like, from given figures.
 
 use std::time::Duration;
 

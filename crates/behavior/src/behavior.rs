@@ -1,36 +1,158 @@
-//! How a server answers. So far: after a constant delay.
+//! How a server answers.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use longsync_text::duration::text;
+use longsync_text::{Percent, string};
+
+use crate::delay::{Constant, Delay};
+use crate::delays::Delays;
+use crate::key::Key;
+use crate::mistake::NotABehavior;
+use crate::parse::Rules;
+use crate::shape::Replay;
+use crate::stall::Stall;
 
 /// How calls are answered, with the canonical text that says so. Its text form parses and prints to
 /// the same value. All clones share one value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Behavior(Arc<Parts>);
 
-#[derive(Debug, PartialEq, Eq)]
+// No number in it is NaN: none can be written.
+impl Eq for Behavior {}
+
+#[derive(Debug, PartialEq)]
 struct Parts {
-    delay: Duration,
+    delay: Delay,
+    stall: Option<Stall>,
     text: String,
 }
 
 impl Behavior {
-    /// Waits for `delay`, then answers.
-    pub fn constant(delay: Duration) -> Self {
-        Self(Arc::new(Parts { delay, text: text(delay) }))
-    }
-
-    /// The delay of a call.
-    pub fn delay(&self) -> Duration {
-        self.0.delay
+    pub(crate) fn new(delay: Delay, stall: Option<Stall>) -> Self {
+        let text = canonical(&delay, stall.as_ref());
+        Self(Arc::new(Parts { delay, stall, text }))
     }
 
     /// The canonical text: for a constant delay that duration alone.
     pub fn text(&self) -> &str {
         &self.0.text
+    }
+
+    /// The delay of the call or message with this key.
+    pub fn draw(&self, key: &Key<'_>) -> Duration {
+        let delay = &self.0.delay;
+        delay.constant().unwrap_or_else(|| delay.draw(key.delay(), key.attempt))
+    }
+
+    /// The law of the delays of an attempt, from 1.
+    pub fn delays(&self, attempt: u32) -> Delays<'_> {
+        Delays::new(&self.0.delay, attempt)
+    }
+
+    /// The attempt from which on all have the same delays.
+    pub fn last_attempt(&self) -> u32 {
+        self.0.delay.last_attempt()
+    }
+
+    /// The times in which no service begins.
+    pub fn stall(&self) -> Option<&Stall> {
+        self.0.stall.as_ref()
+    }
+
+    /// The same behavior on a server that allows delays up to `most`: what has no end of its own ends there.
+    ///
+    /// # Errors
+    /// When it says that a call takes longer.
+    pub fn within(&self, most: Duration) -> Result<Self, NotABehavior> {
+        if self.0.delay.constant().is_some_and(|delay| delay <= most) {
+            return Ok(self.clone());
+        }
+        let known = |file: &str| {
+            let replay = self.0.delay.recording(file);
+            replay.map(Replay::values).ok_or_else(|| "it was not read".to_owned())
+        };
+        Self::read(self.text(), &Rules::server(most, &known))
+    }
+}
+
+/// Behaviors by their shapes, under the [default rules](Rules::default); any other is
+/// [read](Behavior::read) from text.
+///
+/// # Errors
+/// When the parameters make no law: the text that they stand for would be refused.
+impl Behavior {
+    /// Waits for `delay`, then answers.
+    pub fn constant(delay: Duration) -> Self {
+        Self::new(Delay::Constant(Constant(delay)), None)
+    }
+
+    /// Delays between `low` and `high`, all equally likely.
+    pub fn uniform(low: Duration, high: Duration) -> Result<Self, NotABehavior> {
+        format!("uniform({}, {})", text(low), text(high)).parse()
+    }
+
+    /// Normally distributed delays, on condition that they are not negative.
+    pub fn normal(mean: Duration, deviation: Duration) -> Result<Self, NotABehavior> {
+        format!("normal({}, {})", text(mean), text(deviation)).parse()
+    }
+
+    /// Exponentially distributed delays.
+    pub fn exponential(mean: Duration) -> Result<Self, NotABehavior> {
+        format!("exponential({})", text(mean)).parse()
+    }
+
+    /// Delays of at least `scale`, of which the share that is over x falls like x to the power of -`shape`.
+    pub fn pareto(scale: Duration, shape: f64) -> Result<Self, NotABehavior> {
+        format!("pareto({}, {shape})", text(scale)).parse()
+    }
+
+    /// Log-normally distributed delays with two given percentiles.
+    pub fn lognormal(points: [(Percent, Duration); 2]) -> Result<Self, NotABehavior> {
+        let [(one, first), (other, second)] = points;
+        format!("lognormal(p{one}={}, p{other}={})", text(first), text(second)).parse()
+    }
+
+    /// Delays with the given percentiles. That of 0 is the shortest, that of 100 the longest.
+    pub fn percentiles(points: &[(Percent, Duration)]) -> Result<Self, NotABehavior> {
+        let points = points.iter().map(|(percent, delay)| format!("{percent}={}", text(*delay)));
+        format!("percentiles({})", points.collect::<Vec<_>>().join(", ")).parse()
+    }
+
+    /// The given share of the calls draws from each of these behaviors.
+    pub fn mix(parts: &[(Percent, Self)]) -> Result<Self, NotABehavior> {
+        let parts = parts.iter().map(|(percent, part)| format!("{percent}%: {part}"));
+        format!("mix({})", parts.collect::<Vec<_>>().join(", ")).parse()
+    }
+
+    /// The first attempt of a call draws from the first behavior, and so on; all later ones from the last.
+    pub fn attempts(behaviors: &[Self]) -> Result<Self, NotABehavior> {
+        let texts = behaviors.iter().map(Self::text);
+        format!("attempts({})", texts.collect::<Vec<_>>().join(", ")).parse()
+    }
+
+    /// Draws from recorded values, which have a name: distinct nanoseconds, ascending, each with how often
+    /// it occurred.
+    pub fn replay(name: &str, values: &[(u64, u64)]) -> Result<Self, NotABehavior> {
+        let text = format!("replay({})", string::print(name));
+        Self::read(&text, &Rules::server(crate::DEFAULT_MOST, &|_| Ok(values.to_vec())))
+    }
+
+    /// The same behavior with a stall.
+    #[must_use]
+    pub fn with_stall(&self, stall: Stall) -> Self {
+        Self::new(self.0.delay.clone(), Some(stall))
+    }
+}
+
+/// A delay of `0s` is printed only if nothing else is there.
+fn canonical(delay: &Delay, stall: Option<&Stall>) -> String {
+    match stall {
+        None => delay.to_string(),
+        Some(stall) if delay.constant() == Some(Duration::ZERO) => stall.to_string(),
+        Some(stall) => format!("{delay}; {stall}"),
     }
 }
 

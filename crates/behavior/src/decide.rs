@@ -1,11 +1,13 @@
 //! Which behavior applies to a call, and what it comes to.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use longsync_text::duration::text;
 
 use crate::behavior::Behavior;
+use crate::key::Key;
 
 /// What a caller asks for, whichever way it came. What could not be read has the reason in its place:
 /// it is refused only if it counts.
@@ -17,6 +19,30 @@ pub struct Ask<'a> {
     pub behavior: &'a str,
     /// The behavior in a header, which counts if neither of the others is given.
     pub header: Option<Result<&'a Behavior, &'a str>>,
+}
+
+/// What a server says to that.
+#[derive(Clone, Copy)]
+pub struct Server<'a> {
+    /// How a call behaves that does not say how.
+    pub behavior: &'a Behavior,
+    /// The longest delay that is allowed.
+    pub max_delay: Duration,
+    /// Whether callers may not say how.
+    pub is_fixed: bool,
+    /// Reads the text of a caller's behavior: with [`Behavior::read`], or from what was read before.
+    pub read: &'a dyn Fn(&str) -> Result<Behavior, String>,
+}
+
+impl fmt::Debug for Server<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { behavior, max_delay, is_fixed, .. } = self;
+        f.debug_struct("Server")
+            .field("behavior", behavior)
+            .field("max_delay", max_delay)
+            .field("is_fixed", is_fixed)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where a behavior was given.
@@ -55,6 +81,14 @@ pub enum Applied {
 }
 
 impl Applied {
+    /// The delay of the call or message with this key.
+    pub fn draw(&self, key: &Key<'_>) -> Duration {
+        match self {
+            Self::Delay(delay) => *delay,
+            Self::Behavior(behavior) => behavior.draw(key),
+        }
+    }
+
     /// Its canonical text.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
@@ -64,57 +98,64 @@ impl Applied {
     }
 }
 
-/// What the server does with a call.
+/// What the server does with a call or message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Decision {
     /// How long it waits.
     pub delay: Duration,
-    /// By which behavior.
+    /// The behavior that says so.
     pub applied: Applied,
 }
 
-/// Decides: the call's own `delay` or `behavior` counts, else its header, else the `server`'s behavior.
+/// Decides: the call's own `delay` or `behavior` counts, else its header, else the server's behavior. What
+/// counts draws by `key`.
 ///
 /// # Errors
-/// When both a delay and a behavior are given, what counts cannot be read, or its delay is over
-/// `max_delay`.
-pub fn decide(ask: &Ask<'_>, server: &Behavior, max_delay: Duration) -> Result<Decision, Refused> {
-    let (place, applied) = choose(ask, server)?;
-    let delay = match &applied {
-        Applied::Delay(delay) => *delay,
-        Applied::Behavior(behavior) => behavior.delay(),
-    };
-    if delay > max_delay {
-        let why = format!(
-            "a delay of {} is over this server's limit: ask for at most {}",
-            text(delay),
-            text(max_delay)
-        );
-        return Err(Refused { place, why });
-    }
-    Ok(Decision { delay, applied })
+/// When both a delay and a behavior are given, what counts cannot be read, a delay is over the limit, or
+/// anything is given to a server that is fixed.
+pub fn decide(ask: &Ask<'_>, key: &Key<'_>, server: &Server<'_>) -> Result<Decision, Refused> {
+    let applied = choose(ask, server).map_err(|(place, why)| Refused { place, why })?;
+    Ok(Decision { delay: applied.draw(key), applied })
 }
 
-fn choose(ask: &Ask<'_>, server: &Behavior) -> Result<(Place, Applied), Refused> {
-    let refused = |place, why: &str| Refused { place, why: why.to_owned() };
+fn choose(ask: &Ask<'_>, server: &Server<'_>) -> Result<Applied, (Place, String)> {
     match (&ask.delay, ask.behavior, &ask.header) {
+        (None, "", None) => Ok(Applied::Behavior(server.behavior.clone())),
+        (delay, behavior, _) if server.is_fixed => {
+            let place = match (delay, behavior) {
+                (Some(_), _) => Place::Delay,
+                (None, "") => Place::Header,
+                (None, _) => Place::Behavior,
+            };
+            let why = "this server's behavior is fixed: send neither a delay nor a behavior";
+            Err((place, why.to_owned()))
+        }
         (Some(_), behavior, _) if !behavior.is_empty() => {
             let why = "delay and behavior are both given: send one of them, a behavior is whole";
-            Err(refused(Place::Delay, why))
+            Err((Place::Delay, why.to_owned()))
         }
-        (Some(Ok(delay)), ..) => Ok((Place::Delay, Applied::Delay(*delay))),
-        (Some(Err(why)), ..) => Err(refused(Place::Delay, why)),
-        (None, "", None) => Ok((Place::Server, Applied::Behavior(server.clone()))),
-        (None, "", Some(Ok(header))) => {
-            Ok((Place::Header, Applied::Behavior(Behavior::clone(header))))
-        }
-        (None, "", Some(Err(why))) => Err(refused(Place::Header, why)),
-        (None, behavior, _) => match behavior.parse() {
-            Ok(behavior) => Ok((Place::Behavior, Applied::Behavior(behavior))),
-            Err(why) => Err(refused(Place::Behavior, &crate::NotABehavior::to_string(&why))),
+        (Some(Ok(delay)), ..) => allowed(*delay, server.max_delay).map(Applied::Delay),
+        (Some(Err(why)), ..) => Err((Place::Delay, why.clone())),
+        (None, "", Some(Ok(header))) => Ok(Applied::Behavior(Behavior::clone(header))),
+        (None, "", Some(Err(why))) => Err((Place::Header, (*why).to_owned())),
+        (None, behavior, _) => match (server.read)(behavior) {
+            Ok(behavior) => Ok(Applied::Behavior(behavior)),
+            Err(why) => Err((Place::Behavior, why)),
         },
     }
+}
+
+fn allowed(delay: Duration, max_delay: Duration) -> Result<Duration, (Place, String)> {
+    if delay <= max_delay {
+        return Ok(delay);
+    }
+    let why = format!(
+        "a delay of {} is over this server's limit: ask for at most {}",
+        text(delay),
+        text(max_delay)
+    );
+    Err((Place::Delay, why))
 }
 
 #[cfg(test)]
@@ -122,11 +163,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::key::Name;
+    use crate::parse::Rules;
 
     const LIMIT: Duration = Duration::from_secs(3_600);
 
     fn of(ask: &Ask<'_>) -> Result<Decision, Refused> {
-        decide(ask, &Behavior::constant(Duration::from_secs(5)), LIMIT)
+        by(ask, false)
+    }
+
+    fn by(ask: &Ask<'_>, is_fixed: bool) -> Result<Decision, Refused> {
+        let behavior = &Behavior::constant(Duration::from_secs(5));
+        let read =
+            |text: &str| Behavior::read(text, &Rules::caller(LIMIT)).map_err(|why| why.to_string());
+        let key = Key { seed: 0, name: Name::Id("any"), attempt: 1, index: 0 };
+        decide(ask, &key, &Server { behavior, max_delay: LIMIT, is_fixed, read: &read })
     }
 
     proptest! {
@@ -167,8 +218,20 @@ mod tests {
         assert_eq!(place(&both), Place::Delay);
         assert_eq!(place(&Ask { behavior: "2h", ..Ask::default() }), Place::Behavior);
         assert_eq!(place(&Ask { behavior: "hang(1%)", ..Ask::default() }), Place::Behavior);
-        let long = Behavior::constant(2 * LIMIT);
-        assert_eq!(place(&Ask { header: Some(Ok(&long)), ..Ask::default() }), Place::Header);
+        assert_eq!(place(&Ask { behavior: "stall(for=1s)", ..Ask::default() }), Place::Behavior);
+        assert_eq!(place(&Ask { behavior: "replay(\"a\")", ..Ask::default() }), Place::Behavior);
+    }
+
+    #[test]
+    fn a_fixed_server_takes_nothing_from_callers() {
+        let second = Behavior::constant(Duration::from_secs(1));
+        let place = |ask: &Ask<'_>| by(ask, true).unwrap_err().place;
+        let header = Some(Ok(&second));
+        assert_eq!(place(&Ask { header: header.clone(), ..Ask::default() }), Place::Header);
+        assert_eq!(place(&Ask { behavior: "1s", header, delay: None }), Place::Behavior);
+        let delay = Some(Ok(Duration::ZERO));
+        assert_eq!(place(&Ask { delay, ..Ask::default() }), Place::Delay);
+        assert!(by(&Ask::default(), true).is_ok());
     }
 
     /// What does not count is not looked at.

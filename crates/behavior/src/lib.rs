@@ -1,38 +1,50 @@
 //! The language in which a server is told how to behave, and what it decides for a call.
 //!
-//! A [`Behavior`] is read from text and prints back to one canonical text. [`decide`] says which
-//! behavior applies to a call: its own, else the one in its header, else the server's. So far, a
-//! behavior is a constant delay.
+//! A [`Behavior`] is read from text, prints back to one canonical text, and knows the law of its delays.
+//! [`decide`] says which behavior applies to a call: its own, else the one in its header, else the
+//! server's; and what the call draws from it. So far, a behavior has a delay and a stall.
 //!
 //! Pure: nothing here knows a clock, a runtime or a protocol, and what is decided depends on the
-//! arguments alone.
+//! arguments alone. The same seed, text and call id give the same delay on every system.
 //!
 //! ```
 //! use std::time::Duration;
-//! use longsync_behavior::{Ask, Behavior, decide};
+//! use longsync_behavior::{Behavior, Key, Name};
 //!
-//! let default = Behavior::constant(Duration::from_secs(5));
-//! let ask = Ask { behavior: "constant(250ms)", ..Ask::default() };
-//! let decision = decide(&ask, &default, Duration::from_secs(3_600))?;
-//! assert_eq!(decision.delay, Duration::from_millis(250));
-//! assert_eq!(decision.applied.text(), "250ms");
-//! # Ok::<(), longsync_behavior::Refused>(())
+//! let behavior: Behavior = "lognormal(p50=10ms, p99=200ms) max 250ms".parse()?;
+//! assert_eq!(behavior.delays(1).quantile(0.99), Duration::from_millis(200));
+//!
+//! let key = Key { seed: 42, name: Name::Id("order-1"), attempt: 1, index: 0 };
+//! assert_eq!(behavior.draw(&key), behavior.draw(&key));
+//! # Ok::<(), longsync_behavior::NotABehavior>(())
 //! ```
 
 mod behavior;
 mod decide;
+mod delay;
+mod delays;
+pub mod explain;
+mod key;
+mod mistake;
 mod nonsense;
 mod normal;
 mod parse;
-mod percent;
 mod quadrature;
 mod shape;
+mod stall;
+mod words;
+
+use std::time::Duration;
 
 pub use crate::behavior::Behavior;
-pub use crate::decide::{Applied, Ask, Decision, Place, Refused, decide};
+pub use crate::decide::{Applied, Ask, Decision, Place, Refused, Server, decide};
+pub use crate::delays::Delays;
+pub use crate::key::{Key, Name};
+pub use crate::mistake::NotABehavior;
 pub use crate::nonsense::Nonsense;
-pub use crate::parse::NotABehavior;
-pub use crate::percent::Percent;
+pub use crate::parse::{Recordings, Rules};
+pub use crate::stall::{Origin, Stall};
+pub use longsync_text::Percent;
 
 /// The longest delay that a server allows unless it is told otherwise.
-pub const DEFAULT_MOST: std::time::Duration = std::time::Duration::from_secs(3_600);
+pub const DEFAULT_MOST: Duration = Duration::from_secs(3_600);

@@ -1,106 +1,180 @@
-//! The text of a behavior, read. So far: a constant delay.
+//! The text of a behavior, read: clauses, separated by semicolons.
 
+mod foreign;
+mod shape;
+mod stall;
+
+use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
-use longsync_text::{duration, quoted};
-
+use crate::DEFAULT_MOST;
 use crate::behavior::Behavior;
+use crate::delay::{Constant, Delay};
+use crate::mistake::{Mistake, NotABehavior};
+use crate::stall::Stall;
+use crate::words::Words;
 
-/// Where a text stops being a behavior, and what was expected there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} is not understood at column {column}: expected {expected}", quoted(.text))]
-pub struct NotABehavior {
-    text: String,
-    column: usize,
-    expected: &'static str,
+pub(crate) use self::shape::{Form, Share, Written};
+
+/// How long a text may be, as it is written and as it is printed.
+const MOST_BYTES: usize = 4_096;
+
+/// Reads what was recorded in a file: distinct values in nanoseconds, ascending, each with how often it
+/// occurred. If it cannot, it says why in a sentence.
+pub type Recordings<'a> = dyn Fn(&str) -> Result<Vec<(u64, u64)>, String> + 'a;
+
+/// What a text may say.
+#[derive(Clone, Copy)]
+pub struct Rules<'a> {
+    most: Duration,
+    scope: Scope<'a>,
 }
 
-const A_DELAY: &str = "a delay such as 250ms or constant(250ms); \
-     other delay shapes, faults, queues and stalls are not understood yet";
-const A_DURATION: &str = "a duration such as 250ms, 1.5s or 2m";
-const THE_END: &str = "nothing more: a behavior has one delay, \
-     and faults, queues and stalls are not understood yet";
+/// Who has written the text.
+#[derive(Clone, Copy)]
+enum Scope<'a> {
+    /// The server's operator.
+    Server(&'a Recordings<'a>),
+    /// A program, which has no folder of recordings.
+    Program,
+    /// A caller, in a field, header or query.
+    Caller,
+}
+
+impl fmt::Debug for Rules<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules").field("most", &self.most).finish_non_exhaustive()
+    }
+}
+
+impl Default for Rules<'_> {
+    /// Of a program, with delays of up to [`DEFAULT_MOST`].
+    fn default() -> Self {
+        Self { most: DEFAULT_MOST, scope: Scope::Program }
+    }
+}
+
+impl<'a> Rules<'a> {
+    /// Of the operator of a server that allows delays up to `most`.
+    pub fn server(most: Duration, recordings: &'a Recordings<'a>) -> Self {
+        Self { most, scope: Scope::Server(recordings) }
+    }
+
+    /// Of a caller of a server that allows delays up to `most`.
+    pub fn caller(most: Duration) -> Self {
+        Self { most, scope: Scope::Caller }
+    }
+
+    /// With delays up to `most`.
+    #[must_use]
+    pub fn most(self, most: Duration) -> Self {
+        Self { most, ..self }
+    }
+
+    pub(crate) fn limit(&self) -> Duration {
+        self.most
+    }
+
+    /// The values that were recorded in `file`.
+    pub(crate) fn recording(&self, file: &str) -> Result<Vec<(u64, u64)>, String> {
+        match self.scope {
+            Scope::Server(read) => read(file),
+            Scope::Program => Err("a program has no folder of recordings: start a server with \
+                                   --behavior, or use Behavior::replay"
+                .to_owned()),
+            Scope::Caller => Err(NOT_FOR_CALLERS.to_owned()),
+        }
+    }
+
+    fn refuses_callers(&self, at: usize) -> Result<(), Mistake> {
+        match self.scope {
+            Scope::Caller => Err(Mistake::wrong(at, NOT_FOR_CALLERS)),
+            Scope::Server(_) | Scope::Program => Ok(()),
+        }
+    }
+}
+
+const NOT_FOR_CALLERS: &str =
+    "only the server's own --behavior may have it; a caller may send a delay of any other shape";
+
+const FAULTS: [&str; 9] =
+    ["fail", "reset", "hang", "goaway", "drop", "slow", "late_trailers", "fail_first", "queue"];
 
 impl FromStr for Behavior {
     type Err = NotABehavior;
 
-    /// Reads `DURATION` or `constant(DURATION)`.
+    /// Reads a behavior under the default rules.
     fn from_str(text: &str) -> Result<Self, NotABehavior> {
-        // `rest` is always a part of `text`: where it begins is the column.
-        let fail = |rest: &str, expected| {
-            let column = text[..text.len() - rest.len()].chars().count() + 1;
-            Err(NotABehavior { text: text.to_owned(), column, expected })
-        };
-        let start = text.trim_start();
-        let clause = start.split(';').next().unwrap_or_default();
-        let (written, after) = match clause.strip_prefix("constant(") {
-            Some(inner) => match inner.split_once(')') {
-                Some((written, after)) => (written, after),
-                None => return fail(&start[clause.len()..], "the closing `)` of constant("),
-            },
-            None => (clause, ""),
-        };
-        let Ok(delay) = duration::parse(written) else {
-            return match clause.strip_prefix("constant(") {
-                Some(_) => fail(&start["constant(".len()..], A_DURATION),
-                None => fail(start, A_DELAY),
-            };
-        };
-        let end = &start[clause.len() - after.len()..];
-        if !end.trim().is_empty() {
-            return fail(end.trim_start(), THE_END);
-        }
-        Ok(Self::constant(delay))
+        Self::read(text, &Rules::default())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        /// The canonical text of every behavior reads back to the same behavior.
-        #[test]
-        fn print_then_parse_is_the_same(nanos in 0_u64..=31_536_000_000_000_000) {
-            let behavior = Behavior::constant(Duration::from_nanos(nanos));
-            prop_assert_eq!(behavior.to_string().parse(), Ok(behavior));
+impl Behavior {
+    /// Reads a behavior.
+    ///
+    /// # Errors
+    /// When `text` is not one, or says what `rules` do not allow.
+    pub fn read(text: &str, rules: &Rules<'_>) -> Result<Self, NotABehavior> {
+        if text.len() > MOST_BYTES {
+            return Err(NotABehavior::too_long(text.len(), MOST_BYTES));
         }
+        let mut words = Words::new(text);
+        let read = clauses(&mut words, rules)
+            .map_err(|mistake| foreign::recognized(text).unwrap_or(mistake));
+        let Clauses { delay, stall } = read.map_err(|mistake| NotABehavior::new(text, mistake))?;
+        // Without one, calls are answered at once.
+        let delay = delay.unwrap_or(Delay::Constant(Constant(Duration::ZERO)));
+        let behavior = Self::new(delay, stall);
+        if behavior.text().len() > MOST_BYTES {
+            return Err(NotABehavior::too_long(behavior.text().len(), MOST_BYTES));
+        }
+        Ok(behavior)
+    }
+}
 
-        /// Any text at all is either read or refused at a column inside it; nothing panics.
-        #[test]
-        fn any_text_is_read_or_refused(text in "(constant\\()?\\PC{0,12}[);µ]?\\PC{0,6}") {
-            if let Err(refused) = text.parse::<Behavior>() {
-                prop_assert!((1..=text.chars().count() + 1).contains(&refused.column));
-            }
+#[derive(Default)]
+struct Clauses {
+    delay: Option<Delay>,
+    stall: Option<Stall>,
+}
+
+fn clauses(words: &mut Words<'_>, rules: &Rules<'_>) -> Result<Clauses, Mistake> {
+    let mut clauses = Clauses::default();
+    loop {
+        clause(words, rules, &mut clauses)?;
+        let has_more = words.takes(';');
+        if words.is_end() {
+            return Ok(clauses);
+        }
+        if !has_more {
+            return Err(words.expected("`;` and a further clause, or nothing more"));
         }
     }
+}
 
-    #[test]
-    fn a_constant_is_written_in_two_ways() {
-        let expected = Ok(Behavior::constant(Duration::from_millis(1_500)));
-        for text in ["1.5s", " 1.5s ", "1500ms", "constant(1.5s)", "constant( 1500ms )", "1s 500ms"]
-        {
-            assert_eq!(text.parse(), expected, "{text}");
+fn clause(words: &mut Words<'_>, rules: &Rules<'_>, clauses: &mut Clauses) -> Result<(), Mistake> {
+    let at = words.next();
+    let name = words.clone().name();
+    if name == "stall" {
+        if clauses.stall.is_some() {
+            return Err(Mistake::expected(at, "no second stall: a behavior has at most one"));
         }
+        rules.refuses_callers(at)?;
+        clauses.stall = Some(stall::read(words)?);
+        return Ok(());
     }
-
-    #[test]
-    fn a_mistake_is_answered_with_its_column_and_what_was_expected() {
-        for (text, column, expected) in [
-            ("", 1, A_DELAY),
-            ("lognormal(p50=1ms, p99=9ms)", 1, A_DELAY),
-            ("  fail(10%, UNAVAILABLE)", 3, A_DELAY),
-            ("constant(soon)", 10, A_DURATION),
-            ("constant(5s", 12, "the closing `)` of constant("),
-            ("5s; fail(10%, UNAVAILABLE)", 3, THE_END),
-            ("constant(5s) max 3s", 14, THE_END),
-        ] {
-            let refused = text.parse::<Behavior>().unwrap_err();
-            assert_eq!((refused.column, refused.expected), (column, expected), "{text}");
-        }
+    if FAULTS.contains(&name) {
+        let expected = format!("a delay or a stall: `{name}` is not understood yet");
+        return Err(Mistake::expected(at, expected));
     }
+    if clauses.delay.is_some() {
+        return Err(Mistake::expected(
+            at,
+            "no second delay: a behavior has at most one, and a stall",
+        ));
+    }
+    let shape = shape::read(words, 0)?;
+    clauses.delay = Some(Delay::build(shape, None, rules)?);
+    Ok(())
 }

@@ -70,7 +70,12 @@ fn positive(
 }
 
 /// Checks that a parameter is at most `most`.
-fn at_most(parameter: usize, name: &str, value: Duration, most: Duration) -> Result<f64, Nonsense> {
+pub(crate) fn at_most(
+    parameter: usize,
+    name: &str,
+    value: Duration,
+    most: Duration,
+) -> Result<f64, Nonsense> {
     if value > most {
         return Err(Nonsense::of(
             parameter,

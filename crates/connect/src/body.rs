@@ -59,7 +59,7 @@ pub enum Outgoing {
     Open(Body),
 }
 
-/// What of a request's body is ready before anything is sent.
+/// The part of a request's body that is ready before anything is sent.
 pub(crate) enum Start {
     /// All of it.
     Whole(Option<Bytes>),
@@ -162,7 +162,7 @@ impl Hold {
         Self { open: Some(Open { _place: place, _sending: sending }), connection, stamps }
     }
 
-    /// The status of the call, when HTTP/2 has ended it by this error.
+    /// The status of the call if this error of HTTP/2 has ended it.
     pub(crate) fn broken(&self, error: &h2::Error) -> Status {
         from_lost(error, self.connection.lost().as_ref())
     }

@@ -27,9 +27,9 @@ use crate::timing::plausible;
 /// calls should too.
 ///
 /// # Errors
-/// When the URL is not one of a server, or the server is not reached within 10 s, with 10 s more for one
-/// that allows no calls yet, and both once more for one that says goodbye before any call; of the kinds
-/// that [`ConnectError::kind`] tells apart.
+/// When the URL is not that of a server, or the server is not reached within 10 s; one that allows no
+/// calls yet has 10 s more, and one that says goodbye before any call has both once more.
+/// [`ConnectError::kind`] tells these errors apart.
 ///
 /// # Panics
 /// Outside of such a runtime.
@@ -69,7 +69,7 @@ pub struct Client {
     connections: Arc<Connections>,
 }
 
-/// What a call was answered.
+/// The answer to a call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     response: LongSyncResponse,
@@ -102,7 +102,7 @@ impl Client {
     }
 
     /// Makes a call with this request, which may leave the delay to the server, or ask for a payload.
-    /// Otherwise as [`long_sync`](Self::long_sync), also what its errors, panics and cancel safety are.
+    /// Otherwise as [`long_sync`](Self::long_sync), including its errors, panics and cancel safety.
     pub async fn call(&self, request: LongSyncRequest) -> Result<Answer, CallError> {
         let credit = self.connections.credit().await?;
         let (stamps, retried) = (Stamps::default(), Retried::default());
@@ -127,7 +127,7 @@ impl Client {
         Ok(Answer { response, service_time })
     }
 
-    /// Whom it calls.
+    /// The server it calls.
     pub fn target(&self) -> &Target {
         self.connections.target()
     }
@@ -144,7 +144,7 @@ impl Answer {
         &self.response.message
     }
 
-    /// The server's account of the call, as it gave it. All servers of ours do.
+    /// The server's account of the call, as it gave it. All longsync servers give one.
     pub fn timing(&self) -> Option<&Timing> {
         self.response.timing.as_ref()
     }
@@ -172,8 +172,8 @@ impl CallError {
         self.status.code()
     }
 
-    /// Its message, as the server wrote it if it was the server's. What is printed may have escapes in
-    /// it; the error's own `Display` shows them as such.
+    /// Its message, as the server wrote it if it is the server's. It may hold control characters; the
+    /// error's own `Display` escapes them.
     pub fn message(&self) -> &str {
         self.status.message()
     }
@@ -190,7 +190,7 @@ impl fmt::Display for CallError {
     }
 }
 
-/// What is behind it is that no connection could be had, if that was so.
+/// Its source is why no connection could be had, if that was the cause.
 impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.unreached.as_ref().map(|unreached| unreached as &(dyn Error + 'static))

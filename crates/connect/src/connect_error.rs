@@ -20,13 +20,13 @@ pub struct ConnectError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {
-    /// The URL is not one of a server.
+    /// The URL is not that of a server.
     NotATarget,
     /// Its host has no address.
     UnknownHost,
     /// Nothing listens there.
     Refused,
-    /// The network, or the system, has another reason.
+    /// The network, or the system, gave another reason.
     Io,
     /// It said nothing in time.
     TimedOut,
@@ -39,7 +39,7 @@ pub enum ConnectErrorKind {
 }
 
 impl ConnectError {
-    /// `why` goes behind the words that name the target.
+    /// `why` follows the words that name the target.
     pub(crate) fn new(target: &Target, kind: ConnectErrorKind, why: &str) -> Self {
         Self { kind, sentence: format!("cannot reach {target}: {why}"), source: None }
     }

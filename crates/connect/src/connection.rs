@@ -22,7 +22,7 @@ pub struct Connection {
     sender: SendRequest<Bytes>,
     streams: Streams,
     is_closed: AtomicBool,
-    /// It has ended, or its peer allows another number of streams.
+    /// It has ended, or its peer allows a different number of streams.
     changed: Notify,
     timer: Timer,
 }
@@ -77,7 +77,7 @@ impl Connection {
         self.is_closed.load(Ordering::Relaxed) || self.lost().is_some()
     }
 
-    /// The timer by which its calls are stamped.
+    /// The timer that stamps its calls.
     pub(crate) fn timer(&self) -> &Timer {
         &self.timer
     }

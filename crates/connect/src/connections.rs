@@ -59,12 +59,12 @@ impl Connections {
         self.is_held_back.load(Ordering::Relaxed)
     }
 
-    /// Whom these connections reach.
+    /// The server these connections reach.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// The timer by which calls are stamped.
+    /// The timer that stamps calls.
     pub fn timer(&self) -> &Timer {
         &self.timer
     }
@@ -85,7 +85,7 @@ impl Connections {
         self.credit_if(|_| true).await
     }
 
-    /// The same, and not on the connection that has refused the call.
+    /// The same, but not on the connection that has refused the call.
     pub(crate) async fn credit_apart_from(
         &self,
         refused: &Arc<Connection>,

@@ -29,7 +29,7 @@ pub struct Credit {
     stamps: Stamps,
 }
 
-/// Why a call has no answer, not even its head.
+/// Why a call has not even the head of an answer.
 #[derive(Debug)]
 pub(crate) enum NoAnswer {
     /// It was not sent: the connection had gone.
@@ -60,7 +60,7 @@ impl Credit {
         &self.connection
     }
 
-    /// Sends the request, stamped as `stamps` has it, and waits for the head of its answer. `on_sent`
+    /// Sends the request, stamped by `stamps`, and waits for the head of its answer. `on_sent`
     /// sees that HTTP/2 has taken the request.
     pub(crate) async fn send(
         mut self,
@@ -110,7 +110,7 @@ impl GrpcService<Body> for Credit {
 }
 
 /// An answer whose head and trailers tonic, which trusts its peers, can read. One that is
-/// not of gRPC ends here.
+/// not gRPC ends here.
 async fn for_tonic(
     response: Response<RecvStream>,
     hold: Hold,

@@ -16,14 +16,14 @@ use crate::status::{refusal, sentence};
 use crate::target::Target;
 use crate::transport::Transport;
 
-/// How long a server may take to accept a connection and to say what its protocol begins with.
+/// How long a server may take to accept a connection and to begin its protocol.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a server may allow no calls at all, if nothing else bounds the wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Connects by `transport`, and does with the stream what its protocol begins with. Both together take at
-/// most [`CONNECT_TIMEOUT`] by the timer.
+/// Connects over `transport`, and begins the protocol on its stream. Both together take at most
+/// [`CONNECT_TIMEOUT`] by the timer.
 ///
 /// # Errors
 /// When there is no connection in time, or `begin` fails.
@@ -46,16 +46,16 @@ pub async fn dial<T: Transport, Begun>(
     }
 }
 
-/// Opens a connection by `transport`, begins HTTP/2 on it, and waits until its peer allows calls: at most
+/// Opens a connection over `transport`, begins HTTP/2 on it, and waits until its peer allows calls: at most
 /// [`CONNECT_TIMEOUT`] for the connection, and as long again for a peer that allows none yet. If the peer
 /// lets go of it before any call, one more is tried, for as long: a server that goes away may do so to
 /// connections that were on their way to it. `wrap` is given the stream, and returns what HTTP/2 reads
 /// and writes; `before_poll` is called before each poll of the connection.
 ///
-/// Returns what sends requests, and the connection, which has to be polled on.
+/// Returns what sends requests, and the connection, which must be polled further.
 ///
 /// # Errors
-/// When there is no connection in time that takes calls.
+/// When no connection takes calls in time.
 ///
 /// # Cancel safety
 /// The connection that is being opened is dropped; nothing else is lost.
@@ -106,7 +106,7 @@ impl Early {
     }
 }
 
-/// Why a connection takes no calls that has ended before any, by this error.
+/// Why a connection that this error ended before any call takes none.
 pub(crate) fn gone_before_any_call(target: &Target, lost: Option<h2::Error>) -> Early {
     let (kind, why) = match &lost {
         Some(lost) if lost.is_go_away() && lost.is_remote() => {

@@ -1,4 +1,4 @@
-//! What a peer says first: if that is not HTTP/2, it tells what it is.
+//! What a peer says first: if that is not HTTP/2, it tells what the peer speaks.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use longsync_text::said::quoted_bytes;
 
 use crate::watched::Watcher;
 
-/// How much of it is kept.
+/// How many bytes of it are kept.
 const MOST_BYTES: usize = 40;
 
 /// The first bytes that came on a connection. Clones are handles to the same.
@@ -19,17 +19,17 @@ pub(crate) struct FirstWords(Arc<Mutex<Vec<u8>>>);
 #[error("{0}")]
 pub(crate) struct NotBegun(String);
 
-/// Listens to them, until it has enough.
+/// Keeps them as they come, until it has enough.
 #[derive(Debug)]
 pub(crate) struct Listener(Option<FirstWords>);
 
 impl FirstWords {
-    /// What is to be told of the bytes that come.
+    /// The watcher that hears the bytes that come.
     pub(crate) fn listener(&self) -> Listener {
         Listener(Some(self.clone()))
     }
 
-    /// What an error of the first frames means, by what had come.
+    /// What an error in the first frames means, given what had come.
     pub(crate) fn explain(&self, error: h2::Error) -> io::Error {
         let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match other_protocol(&words) {
@@ -85,9 +85,9 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Any first words are told of without a panic, and none of them acts.
+        /// Any first words are described without a panic, and none of them acts.
         #[test]
-        fn any_first_words_can_be_told_of(words in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn any_first_words_can_be_described(words in proptest::collection::vec(any::<u8>(), 0..60)) {
             if let Some(what) = other_protocol(&words) {
                 prop_assert!(!what.contains(char::is_control), "{:?}", what);
             }

@@ -1,4 +1,4 @@
-//! HTTP/2 as a client of ours begins it, and the wait for the peer's settings.
+//! HTTP/2 as our clients begin it, and the wait for the peer's settings.
 
 use std::fmt;
 use std::future::{Future as _, poll_fn};
@@ -16,12 +16,12 @@ use crate::watched::Watched;
 
 /// What h2 takes for the peer's limit on streams until the peer has said it.
 const NOT_SAID_YET: usize = usize::MAX - 1;
-/// Room for the largest message of the contract, 4 MiB and what is around it: it comes in one go,
-/// however long the way back is.
+/// Room for the largest message of the contract, 4 MiB and its framing: it comes in one go,
+/// however long the round trip is.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024 + 64 * 1024;
 /// Room for many answers that are due at once.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
-/// h2 takes many small frames that are not read yet for a flood; answers due at once are such frames.
+/// h2 takes many small unread frames for a flood; answers due at once are such frames.
 const DATA_FRAME_BUDGET: usize = 64 * 1024 * 1024;
 
 /// A connection that speaks HTTP/2 and runs while it is polled. It ends when all its senders are gone and
@@ -36,9 +36,9 @@ pub struct Http2<IO> {
 #[derive(Debug)]
 enum Life {
     Runs,
-    /// It has ended like this, which nobody has been told yet.
+    /// It has ended like this, which has not been reported yet.
     Ended(Result<(), h2::Error>),
-    /// Its end was told.
+    /// Its end was reported.
     Told,
 }
 
@@ -64,7 +64,7 @@ fn settings() -> Builder {
 impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
     /// Begins HTTP/2 over `io`, and waits for the peer's settings: only then is it known how many streams
     /// it allows. `before_poll` is called before each poll of the connection. Returns what sends requests,
-    /// and the connection, which has to be polled on.
+    /// and the connection, which must be polled further.
     ///
     /// # Errors
     /// When the peer does not speak HTTP/2, or leaves before it has said its settings.
@@ -123,8 +123,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
         .await
     }
 
-    /// Runs the connection: reads what has come, writes what is to go. Ready once it has ended; not to be polled
-    /// after that.
+    /// Runs the connection: reads what has come, writes what is to go. Ready once it has ended; must not be
+    /// polled after that.
     #[inline]
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
         let ended = match mem::replace(&mut self.life, Life::Told) {

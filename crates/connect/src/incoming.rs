@@ -14,10 +14,10 @@ use crate::answer::{Limits, Reader};
 use crate::status::from_h2;
 use crate::unfinished::Unfinished;
 
-/// How long the rest of an answer that is not of gRPC is waited for: it only makes a sentence.
+/// How long the rest of an answer that is not gRPC is waited for: it only makes a sentence.
 pub const PAGE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// An answer of which the head has come.
+/// An answer whose head has come.
 #[derive(Debug)]
 pub struct Incoming {
     stream: RecvStream,
@@ -28,10 +28,10 @@ pub struct Incoming {
     unfinished: Unfinished,
 }
 
-/// How a call failed whose answer had begun. There is no other way: exhaustive.
+/// How a call failed after its answer had begun. There is no other way: exhaustive.
 #[derive(Debug)]
 pub enum Failed {
-    /// As the answer itself has it.
+    /// As the answer itself says.
     Said(Status),
     /// HTTP/2 ended the answer, or its connection.
     Broken(h2::Error),
@@ -54,7 +54,7 @@ impl Incoming {
         Ok(Self { stream, reader, kept: 0, unfinished: Unfinished::default() })
     }
 
-    /// Whether it is of another kind than gRPC's; then it ends in an error.
+    /// Whether it is not gRPC; then it ends in an error.
     pub fn is_page(&self) -> bool {
         self.reader.is_page()
     }
@@ -62,7 +62,7 @@ impl Incoming {
     /// The next message; [`None`] when the call has ended well.
     ///
     /// # Errors
-    /// How the call failed. What came before that was returned.
+    /// How the call failed. The messages before that were returned.
     #[inline]
     pub fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failed>> {
         loop {
@@ -90,7 +90,7 @@ impl Incoming {
         self.reader.end(None).map(|()| None)
     }
 
-    /// A page that was cut is told of as far as it came.
+    /// A page that was cut is reported as far as it came.
     fn broken<T>(&self, error: h2::Error) -> Result<Option<T>, Failed> {
         if self.is_page() { Ok(self.conclude()?) } else { Err(Failed::Broken(error)) }
     }
@@ -110,7 +110,7 @@ impl Incoming {
     }
 }
 
-/// How a call ended whose answer is not of gRPC. Its rest is waited for a moment.
+/// How a call whose answer is not gRPC ended. The rest of that is waited for a moment.
 pub(crate) async fn page_status(mut page: Incoming, timer: &Timer) -> Status {
     let ended = tokio::select! {
         biased;
@@ -120,6 +120,6 @@ pub(crate) async fn page_status(mut page: Incoming, timer: &Timer) -> Status {
     match ended.unwrap_or_else(|| page.conclude().map_err(Failed::Said)) {
         Err(Failed::Said(status)) => status,
         Err(Failed::Broken(error)) => from_h2(&error),
-        Ok(_) => Status::internal("an answer that is not of gRPC has ended well"),
+        Ok(_) => Status::internal("an answer that is not gRPC has ended well"),
     }
 }

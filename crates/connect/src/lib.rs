@@ -18,7 +18,7 @@
 //!
 //! [`connect`] and [`Client`] are that, and no more. Below them, for programs that call in their own way:
 //!
-//! - [`Target`] says whom to call. [`Connections`] opens connections to it and gives out a [`Credit`] per
+//! - [`Target`] is the server to call. [`Connections`] opens connections to it and gives out a [`Credit`] per
 //!   call, a place among the streams which the peer allows at once. A credit is a tonic `GrpcService`, so
 //!   tonic's generated client calls through it.
 //! - [`dial`] opens one connection over any [`Transport`]; [`Http2`] begins HTTP/2 on one and waits for the

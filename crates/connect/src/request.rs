@@ -50,7 +50,7 @@ pub fn check_headers(metadata: &MetadataMap) -> Result<(), NotARequest> {
     }
 }
 
-/// What the four requests of the contract have in common, as far as it may contradict itself.
+/// The fields that the contract's four requests have in common and that may contradict one another.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     /// How long the server is to wait, if the request says it.

@@ -1,7 +1,7 @@
 //! Calls of the contract: their requests, and their answers read without trust.
 //!
-//! If the server says that it never looked at a call, that is made again once, on another connection: no
-//! caller is to lose a call to a server that goes away.
+//! If the server says that it never looked at a call, the call is made once more, on another connection:
+//! no caller should lose a call to a server that goes away.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +29,7 @@ use crate::credit::{Credit, NoAnswer};
 use crate::incoming::{Failed, Incoming, page_status};
 use crate::status::{from_h2, refusal, sentence};
 
-/// How often a call goes to another connection because its own was gone before any of it was sent.
+/// How many times a call goes to another connection because its own was gone before any of it was sent.
 const MOST_UNSENT: usize = 3;
 
 /// The path of the RPC of the contract with this name, such as `LongSync`.
@@ -68,12 +68,12 @@ pub fn head(
     head
 }
 
-/// The body of a request of one message.
+/// The body of a request with one message.
 pub fn whole(message: &impl Message) -> Outgoing {
     Outgoing::Whole(frame::encoded(message))
 }
 
-/// The body of a request of many messages, each made when HTTP/2 has window for it.
+/// The body of a request with many messages, each made when HTTP/2 has window for it.
 pub fn open<M: Message + Default + 'static>(
     messages: impl Iterator<Item = M> + Send + 'static,
 ) -> Outgoing {
@@ -124,7 +124,7 @@ impl Retried {
 pub struct Rpc<'a> {
     /// Where another connection comes from.
     pub connections: &'a Connections,
-    /// The time of the first try when it was sent, and of the last when it was done.
+    /// When the first try was sent, and when the last was done.
     pub stamps: &'a Stamps,
     /// Where it is noted that the call was made again.
     pub retried: &'a Retried,
@@ -184,7 +184,7 @@ impl Rpc<'_> {
     }
 }
 
-/// The status of a call that could not be sent, or after it was `refused` unseen not again.
+/// The status of a call that could not be sent, or not sent again after it was `refused` unseen.
 fn unsent_status(refused: Option<&h2::Error>, why: Status) -> Status {
     let Some(refused) = refused else { return why };
     let (refused, why) = (sentence(refused), why.message());

@@ -32,7 +32,7 @@ pub fn code_name(code: Code) -> &'static str {
     }
 }
 
-/// The name of the code in a message's failure: that it is OK is not believed of a failure.
+/// The name of the code in a message's failure: a failure that says OK is not believed.
 pub fn failure_name(code: i32) -> &'static str {
     match Code::from_i32(code) {
         Code::Ok => code_name(Code::Unknown),
@@ -40,7 +40,7 @@ pub fn failure_name(code: i32) -> &'static str {
     }
 }
 
-/// What a server of ours saw of a call that failed.
+/// What a longsync server saw of a call that failed.
 pub fn timing(status: &Status) -> Option<Timing> {
     let rich = pb::Status::decode(status.details()).ok()?;
     let detail =
@@ -57,12 +57,12 @@ pub fn wrong_field(status: &Status) -> Option<String> {
 /// Whether the server says that it never looked at a call: its stream is above the last of a GOAWAY,
 /// or was refused. Then it may be made again (RFC 9113, 8.7).
 pub fn is_unseen(error: &h2::Error) -> bool {
-    // h2 tells a GOAWAY of the peer's only to the streams above the last that it names.
+    // h2 reports a peer's GOAWAY only to the streams above the last that it names.
     let is_refused = error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM);
     error.is_remote() && is_refused
 }
 
-/// What it was that refused a call unseen, in HTTP/2's words: `GOAWAY NO_ERROR`.
+/// What refused a call unseen, in HTTP/2's words: `GOAWAY NO_ERROR`.
 pub(crate) fn refusal(error: &h2::Error) -> String {
     let frame = if error.is_go_away() { "GOAWAY" } else { "RST_STREAM" };
     error.reason().map_or_else(
@@ -71,7 +71,7 @@ pub(crate) fn refusal(error: &h2::Error) -> String {
     )
 }
 
-/// The status of a call that ended by an error of HTTP/2 (gRPC's PROTOCOL-HTTP2.md, "Errors").
+/// The status of a call that an error of HTTP/2 ended (gRPC's PROTOCOL-HTTP2.md, "Errors").
 pub fn from_h2(error: &h2::Error) -> Status {
     let code = match error.reason() {
         Some(_) if error.is_go_away() => Code::Unavailable,
@@ -84,9 +84,9 @@ pub fn from_h2(error: &h2::Error) -> Status {
     Status::new(code, sentence(error))
 }
 
-/// The same of a call that may have begun, on a connection that HTTP/2 says was `lost` by another
-/// error: a GOAWAY that came before the connection was closed tells why it was. That the server never
-/// looked at the call is not believed if it has begun to answer.
+/// The same for a call that may have begun, on a connection that HTTP/2 says was `lost` to another
+/// error: a GOAWAY that came before the connection was closed tells why it was. A server that has begun
+/// to answer is not believed when it says that it never looked at the call.
 pub(crate) fn from_lost(error: &h2::Error, lost: Option<&h2::Error>) -> Status {
     let status = from_h2(error);
     if is_unseen(error) {
@@ -103,7 +103,7 @@ pub(crate) fn from_lost(error: &h2::Error, lost: Option<&h2::Error>) -> Status {
     }
 }
 
-/// What happened to a call, or to a connection, by an error of HTTP/2.
+/// What an error of HTTP/2 did to a call, or to a connection.
 pub(crate) fn sentence(error: &h2::Error) -> String {
     let Some(reason) = error.reason() else {
         return match error.get_io().map(io::Error::kind) {
@@ -146,7 +146,7 @@ fn reason_name(reason: Reason) -> String {
     format!("{reason:?}")
 }
 
-/// What a GOAWAY says beside its code. h2 shows it as a literal of bytes, which is plain ASCII.
+/// What a GOAWAY says besides its code. h2 shows it as a literal of bytes, which is plain ASCII.
 fn debug_data(error: &h2::Error) -> String {
     let shown = error.to_string();
     let said = shown.split_once(" (b\"").and_then(|(_, rest)| rest.strip_suffix("\")"));

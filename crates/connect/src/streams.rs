@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_there_again_when_it_was_given_back() {
+    fn a_place_that_was_given_back_can_be_taken_again() {
         let streams = Streams::default();
         let (first, second) = (streams.take(2), streams.take(2));
         assert!(first.is_some() && second.is_some() && streams.take(2).is_none());

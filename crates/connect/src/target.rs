@@ -1,4 +1,4 @@
-//! Whom to call.
+//! The server to call.
 
 use std::fmt;
 use std::str::FromStr;
@@ -91,8 +91,8 @@ impl TryFrom<String> for Target {
     }
 }
 
-/// A host, perhaps a port, and nobody's name or password. What stands behind the host and is not a port
-/// (`:`, `:99999`) `Authority` takes for none.
+/// A host, perhaps a port, and no user name or password. `Authority` takes what follows the host and is
+/// not a port (`:`, `:99999`) for no port.
 fn is_plain(authority: &Authority) -> bool {
     let host = authority.host();
     let is_port_told = authority.as_str().len() == host.len() || authority.port_u16().is_some();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_of_a_server_is_refused() {
+    fn what_is_not_the_url_of_a_server_is_refused() {
         for text in [
             "",
             "127.0.0.1:9000",

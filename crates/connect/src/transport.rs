@@ -57,7 +57,7 @@ impl Transport for Tcp {
 }
 
 impl NotReached {
-    /// For a transport of your own: `why` goes behind the words that name the target.
+    /// For a transport of your own: `why` follows the words that name the target.
     pub fn new(kind: ConnectErrorKind, why: impl Into<String>) -> Self {
         Self { kind, why: why.into(), source: None }
     }
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_where_nothing_listens_on_this_machine_a_server_is_to_be_started() {
+    fn starting_a_server_is_advised_only_if_nothing_listens_on_this_machine() {
         let why = |kind: io::ErrorKind, address: &str| {
             not_connected(io::Error::from(kind), &[address.parse().unwrap()]).to_string()
         };

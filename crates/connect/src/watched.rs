@@ -1,4 +1,4 @@
-//! A stream of bytes, and who is told of what passes.
+//! A stream of bytes, and a watcher of what passes.
 
 use std::io;
 use std::pin::Pin;
@@ -6,9 +6,9 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Who is told of the bytes of a stream.
+/// Is told of the bytes of a stream.
 pub trait Watcher {
-    /// Whether the stream may be read now; pending, the task was or will be woken when it may.
+    /// Whether the stream may be read now; if pending, the task was or will be woken when it may.
     #[inline]
     fn poll_may_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;

@@ -1,4 +1,4 @@
-//! What is kept of unfinished answers is one budget of the process: so this is a process of its own.
+//! Unfinished answers share one budget per process: so this test is a process of its own.
 
 #![expect(clippy::unwrap_used, reason = "in tests a failed step is a failed test")]
 

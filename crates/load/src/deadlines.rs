@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::lane::{Lane, Owner, Place};
 
-/// When calls in flight are to be ended from this side. All have the same time, so the first to be
+/// When calls in flight are to be ended from this side. All have the same deadline, so the first to be
 /// sent is the first to end.
 #[derive(Debug)]
 pub(crate) struct Deadlines<A> {
@@ -24,7 +24,7 @@ pub(crate) struct Deadlines<A> {
 type Due<A> = (Moment, usize, Rc<Lane<A>>, Place);
 
 impl<A: Default> Deadlines<A> {
-    /// Of calls that have this deadline.
+    /// For calls that have this deadline.
     pub(crate) fn new(deadline: Duration) -> Self {
         Self { after: deadline + margin(deadline), queue: RefCell::default(), added: Notify::new() }
     }
@@ -32,7 +32,7 @@ impl<A: Default> Deadlines<A> {
     /// A call was sent `now`, on the lane with this index.
     pub(crate) fn add(&self, now: Moment, index: usize, lane: &Rc<Lane<A>>, place: Place) {
         let mut queue = self.queue.borrow_mut();
-        // The queue reaches no further back than to the first call that is still open.
+        // The queue reaches no further back than the first call that is still open.
         while queue.front().is_some_and(|(_, _, lane, place)| !lane.is_open(*place)) {
             queue.pop_front();
         }
@@ -40,7 +40,7 @@ impl<A: Default> Deadlines<A> {
         self.added.notify_one();
     }
 
-    /// Ends calls whose deadline is over and of which the server has said nothing.
+    /// Ends calls whose deadline is over and about which the server has said nothing.
     pub(crate) async fn end_calls<O: Owner<Answer = A>>(&self, owner: &O) {
         let common = owner.common();
         loop {

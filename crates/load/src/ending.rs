@@ -14,7 +14,7 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// For a call that was answered, and ended well; or not, if its answer is not that of its method.
+    /// For a call that was answered, and ended well unless its answer is not one of its method.
     pub(crate) fn answered(read: Result<Option<Waits>, Code>) -> Self {
         match read {
             Ok(waits) => Self { waits, ..Self::of(Code::Ok) },
@@ -22,7 +22,7 @@ impl Ending {
         }
     }
 
-    /// For a call that failed with this code, and of which the server says this.
+    /// For a call that failed with this code, and about which the server says this.
     pub(crate) fn failed(code: Code, waits: Option<Waits>) -> Self {
         Self { waits, ..Self::of(code) }
     }

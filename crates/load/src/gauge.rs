@@ -43,7 +43,7 @@ impl Gauge {
         self.last_read.get()
     }
 
-    /// Allows as much as one poll of the connection may read.
+    /// Allows reading as much as one poll of the connection may read.
     pub(crate) fn refill(&self) {
         self.budget.refill();
     }

@@ -3,8 +3,8 @@
 //! A connection whose peer has said goodbye takes no more calls, and is driven until those on it have
 //! ended; the next takes its place at once, as a lane of its own.
 //!
-//! The connection's task reads what there is, looks at the calls to which it belongs, and has the
-//! worker send more; all of a batch goes out in the task's next turn. A call that waits is a few
+//! The connection's task reads what has come, looks at the calls to which it belongs, and has the
+//! worker send more; a whole batch goes out in the task's next turn. A call that waits is a few
 //! words here and what HTTP/2 keeps of its stream: no task, no future of its own.
 
 use std::cell::RefCell;
@@ -31,7 +31,7 @@ use crate::reading::Reading;
 /// How long after a connection was lost, or could not be opened, the next is tried.
 const REDIAL_AFTER: Duration = Duration::from_millis(100);
 
-/// Whose lanes they are, and what these tell it.
+/// The owner of lanes, and what they tell it.
 pub(crate) trait Owner {
     /// What is called.
     type Method: Method<Answer = Self::Answer>;
@@ -66,7 +66,7 @@ pub(crate) struct Lane<A> {
 struct Calls<A> {
     /// [`None`] when its connection takes no more calls.
     peer: Option<Peer>,
-    /// Whether then another is opened at once.
+    /// Whether another is then opened at once.
     is_followed: bool,
     /// Whether it may be followed at once although it was of no use.
     may_be_in_vain: bool,
@@ -192,7 +192,7 @@ impl<A: Default + 'static> Lane<A> {
         }
         let mut cx = Context::from_waker(&calls.wakers[key]);
         let Ok(reading) = Reading::begin(&mut peer.sender, common, number, &mut cx) else {
-            // A call that was cut takes its stream until HTTP/2 has written so.
+            // A call that was cut keeps its stream until HTTP/2 has written its reset.
             if peer.sender.poll_ready(&mut cx).is_pending() {
                 return Err(NotSent::Full);
             }
@@ -200,7 +200,7 @@ impl<A: Default + 'static> Lane<A> {
             // still end well.
             calls.close(sent);
             self.closed.notify_one();
-            // What drives it is to see that.
+            // Wakes the task that drives it, so that it sees this.
             self.ready.waker(u32::MAX).wake();
             return Err(calls.not_sent());
         };
@@ -287,7 +287,7 @@ impl<A: Default + 'static> Lane<A> {
             if self.is_over() { Poll::Ready(()) } else { polled.map(drop) }
         })
         .await;
-        // HTTP/2 has told each of its streams; this is for those of which it did not know.
+        // HTTP/2 has told each of its streams; this is for those that it did not know of.
         let left: Vec<_> = self.calls.borrow_mut().open.drain().collect();
         let ended = left.len();
         for open in left {
@@ -361,7 +361,7 @@ impl<A> Lane<A> {
         calls.peer.is_none() && calls.open.is_empty()
     }
 
-    /// Ends a call from this side, `now`; [`None`] when it has ended before.
+    /// Ends a call from this side, `now`; [`None`] if it has ended before.
     pub(crate) fn cut(&self, place: Place, now: Moment) -> Option<Call> {
         let calls = &mut *self.calls.borrow_mut();
         calls.open.get(place.key).filter(|open| open.number == place.number)?;

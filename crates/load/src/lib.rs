@@ -2,12 +2,12 @@
 //!
 //! When to send, when to stop, what to send and what to record are four things: [`Schedule`], [`Stop`],
 //! [`Method`] and [`Recorder`](longsync_stats::Recorder). A [`LoadPlan`] puts them together and refuses what
-//! cannot be; [`run`] carries it out on worker threads, each with its own connections, and merges what they
-//! recorded. [`run_over`] does so over any [`Transport`](longsync_connect::Transport), and [`run_here`] with
-//! one worker on the caller's runtime, by a clock that a test may hold.
+//! is impossible; [`run`] carries it out on worker threads, each with its own connections, and merges what
+//! they recorded. [`run_over`] does so over any [`Transport`](longsync_connect::Transport), and [`run_here`]
+//! with one worker on the caller's runtime, by a clock that a test may hold.
 //!
 //! Calls do not go through tonic's generated client: they are all alike, and many, so each worker speaks
-//! HTTP/2 itself and reads of an answer only what is recorded. A call has no task of its own: the task of
+//! HTTP/2 itself and reads only what is recorded of an answer. A call has no task of its own: the task of
 //! its connection polls what was woken.
 //!
 //! The engine prints nothing and writes no reports.

@@ -22,7 +22,7 @@ use crate::method::Method;
 /// The key of `call_id`, field 6, a string, in protobuf's encoding.
 const CALL_ID_KEY: u8 = 6 << 3 | 2;
 
-/// What a message may have at the most, call id and all: gRPC writes its length in four bytes.
+/// The most bytes a message may have, call id and all: gRPC writes its length in four bytes.
 const MOST_MESSAGE_BYTES: usize = u32::MAX as usize - 1024;
 
 /// Calls of `LongSync`, all with the same request.
@@ -36,7 +36,7 @@ pub struct LongSync {
 enum Request {
     /// The same for each, with its prefix.
     Same(Bytes),
-    /// With a call id of its own for each: `fields` are all others, encoded.
+    /// Each with a call id of its own: `fields` are all other fields, encoded.
     Numbered { fields: Bytes, id: String },
 }
 
@@ -114,7 +114,7 @@ impl Method for LongSync {
     }
 
     fn limits(&self) -> Limits {
-        // Nobody reads the sentence of an answer that is not of gRPC.
+        // Nobody reads the sentence about an answer that is not gRPC.
         Limits { message_bytes: self.answer_bytes, expected: Expected::One, page_bytes: 0 }
     }
 
@@ -151,7 +151,7 @@ fn call_id(id: &str, number: u64) -> BytesMut {
     field
 }
 
-/// `LongSyncResponse` without the fields of which nothing is recorded, so that they are skipped and
+/// `LongSyncResponse` without the fields that are not recorded, so that they are skipped and
 /// not copied.
 #[derive(Clone, PartialEq, prost::Message)]
 struct TimedAnswer {

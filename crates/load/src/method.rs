@@ -9,7 +9,7 @@ use tonic::Status;
 
 /// What a run calls: a path, the messages of each call, and how an answer is read.
 ///
-/// The engine is compiled for each method by itself, so nothing of this costs a call more than if it were
+/// The engine is compiled for each method by itself, so none of this costs a call more than if it were
 /// written into the engine.
 pub trait Method: Send + Sync + 'static {
     /// What is kept of an answer while it comes.

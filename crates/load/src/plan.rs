@@ -64,7 +64,7 @@ pub enum NotAPlan {
     /// Every server would refuse the requests.
     #[error(transparent)]
     Request(#[from] NotARequest),
-    /// A time is one that clocks and headers do not hold.
+    /// A time is too long for clocks and headers.
     #[error("the {what} is longer than 365 days: make it shorter")]
     TooLong {
         /// Which.
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_such_as_clocks_hold() {
+    fn times_that_clocks_do_not_hold_are_refused() {
         let long = LONGEST + Duration::from_nanos(1);
         for (builder, what) in [
             (one().deadline(long), "deadline"),

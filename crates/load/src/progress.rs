@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Clone, Default)]
 pub struct Progress(Arc<Mutex<Vec<Arc<Tally>>>>);
 
-/// One worker's. Apart from the others' by more than what processors share, so that workers do not
-/// slow one another.
+/// One worker's counters, on cache lines of their own, so that workers do not slow one another.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Tally {

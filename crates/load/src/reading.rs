@@ -12,15 +12,15 @@ use crate::common::Common;
 use crate::ending::Ending;
 use crate::method::Method;
 
-/// How far an answer was read, of which `A` is kept.
+/// How far an answer, of which `A` is kept, was read.
 #[derive(Debug)]
 pub(crate) enum Reading<A> {
     Head(ResponseFuture),
-    /// Boxed, for few answers come in parts.
+    /// Boxed, since few answers come in parts.
     Body(Box<Body<A>>),
 }
 
-/// An answer of which the head has come, and what was kept of its messages.
+/// An answer whose head has come, and what was kept of its messages.
 #[derive(Debug)]
 pub(crate) struct Body<A> {
     incoming: Incoming,
@@ -50,7 +50,7 @@ impl<A: Default> Reading<A> {
         }
     }
 
-    /// Reads on; ready when the answer is over, which may be as the method's limits have it.
+    /// Reads on; ready when the answer is over, which the method's limits may decide.
     pub(crate) fn poll<M: Method<Answer = A>, T>(
         &mut self,
         common: &Common<M, T>,

@@ -21,7 +21,7 @@ use crate::progress::{Progress, Tally};
 use crate::schedule::{Schedule, Share};
 use crate::worker::{Finished, Prepared};
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Load {
@@ -218,7 +218,7 @@ struct Assignment<M, T> {
     connected: oneshot::Sender<Result<usize, LoadError>>,
     /// When the run starts.
     start: oneshot::Receiver<Instant>,
-    /// That it ends early.
+    /// Ends it early.
     interrupt: CancellationToken,
     finished: oneshot::Sender<Finished>,
 }
@@ -244,7 +244,7 @@ impl<M: Method, T: Transport + Send + 'static> Assignment<M, T> {
             Ok(worker) => worker,
             Err(error) => return drop(connected.send(Err(error.into()))),
         };
-        // Without a start there is no run any more.
+        // Without a start there is no run.
         if connected.send(Ok(worker.streams())).is_err() {
             return;
         }

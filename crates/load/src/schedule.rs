@@ -24,7 +24,7 @@ pub enum NotARate {
         "a rate needs a time above zero: for calls that are all due at once there is a schedule"
     )]
     NoTime,
-    /// The time is one that clocks do not hold.
+    /// The time is too long for clocks.
     #[error("the time of the rate is longer than 365 days: make it shorter")]
     TooLong,
 }
@@ -176,7 +176,7 @@ impl Iterator for Arrivals {
             }
             Law::Poisson(points) => {
                 // Every worker draws the whole run and keeps its share: so the run does not depend
-                // on how many they are. A draw takes some 10 ns.
+                // on their number. A draw takes some 10 ns.
                 let skipped =
                     if self.nth == 0 { self.share.index } else { self.share.of.get() - 1 };
                 for _ in 0..skipped {
@@ -248,7 +248,7 @@ mod tests {
             prop_assert_eq!(shared, whole);
         }
 
-        /// Portions differ by at most one, and are all there is.
+        /// Portions add up to the whole.
         #[test]
         fn portions_are_the_whole(total in 0_usize..10_000, workers in 1_usize..40) {
             let workers = NonZeroUsize::new(workers).unwrap();

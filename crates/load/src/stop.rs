@@ -77,7 +77,7 @@ mod tests {
     }
 
     proptest! {
-        /// Exactly as many calls as were asked for, whoever makes them.
+        /// Exactly as many calls as were asked for, however many workers make them.
         #[test]
         fn as_many_calls_as_were_asked_for(
             calls in 0_u64..2_000,
@@ -95,7 +95,7 @@ mod tests {
 
         /// A time means rate x time calls, and a count with it whichever is less.
         #[test]
-        fn a_time_means_so_many_calls(rate in 1_u64..2_000, seconds in 0_u64..5, calls in 0_u64..5_000) {
+        fn a_time_means_rate_times_time_calls(rate in 1_u64..2_000, seconds in 0_u64..5, calls in 0_u64..5_000) {
             let schedule = Schedule::Constant(Rate::per_second(NonZeroU64::new(rate).unwrap()));
             let time = Duration::from_secs(seconds);
             let workers = NonZeroUsize::new(3).unwrap();

@@ -31,7 +31,7 @@ pub(crate) struct Finished {
     pub(crate) recorder: Recorder,
     /// When the last of its calls ended.
     pub(crate) last_done: Moment,
-    /// Whether it gave up its closed loop, for want of a server.
+    /// Whether it gave up its closed loop, for lack of a server.
     pub(crate) has_given_up: bool,
 }
 
@@ -69,9 +69,9 @@ struct Worker<M: Method, T> {
 /// What holds calls back.
 #[derive(Debug)]
 enum Pace {
-    /// Their due times; and this many in flight are the most.
+    /// Their due times, and the most that may be in flight.
     Open { max_in_flight: usize },
-    /// This many are to be in flight.
+    /// The number to keep in flight.
     Closed { in_flight: usize, share: Share, begun: Cell<u64> },
 }
 

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
-/// What one turn of a connection's task may read. The future around the connection fills it anew at each
-/// poll, and what reads the bytes spends it: a reader that filled it anew itself whenever it had nothing
-/// more would bound nothing, for HTTP/2 reads again after every request.
+/// What one turn of a connection's task may read. The future around the connection refills it at each
+/// poll, and what reads the bytes spends it: a reader that refilled it itself whenever it had nothing
+/// more to read would bound nothing, for HTTP/2 reads again after every request.
 ///
 /// One task uses it; the type is `Sync` only because connections may move between threads.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl ReadBudget {
         self.left.store(self.a_turn, Relaxed);
     }
 
-    /// As much was read, or cost as much.
+    /// This much was read, or something that costs this much was done.
     #[inline]
     pub fn spend(&self, cost: u64) {
         self.left.store(self.left.load(Relaxed).saturating_sub(cost), Relaxed);

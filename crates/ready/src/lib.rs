@@ -1,11 +1,11 @@
-//! What a task needs that runs a whole connection: which of its many futures were woken, and how much
+//! What a task that runs a whole connection needs: which of its many futures were woken, and how much
 //! it may read before the others have their turn. This crate knows neither time nor gRPC.
 //!
 //! ## Futures
 //!
 //! A task that polls many futures gives each a waker that is a number: when it is woken, the number
-//! goes into a queue, and the task takes out the numbers that are there. So none of them is a task of its own, and
-//! none that still waits is looked at. What such a task polls, and in what order, is its own affair.
+//! goes into a queue, and the task takes out the queued numbers. So no future needs a task of its own,
+//! and none that still waits is polled. What such a task polls, and in what order, is its own affair.
 //!
 //! ```
 //! use std::future::{Future, poll_fn};
@@ -106,20 +106,20 @@ impl Wake for Key {
     }
 }
 
-/// If everything is on one thread, only that one uses it; the lock is there because wakers may cross threads.
+/// If everything is on one thread, only that thread uses it; the lock is there because wakers may cross
+/// threads.
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Ready {
-    /// The waker that puts `key` into the queue, once each time that it is woken. It allocates; a key
-    /// may keep it for all the futures that it ever stands for, if one that has nothing to do may be
-    /// polled.
+    /// A waker that puts `key` into the queue once each time it is woken. It allocates; a key may keep
+    /// it for all the futures it ever stands for, if they may be polled with nothing to do.
     pub fn waker(&self, key: u32) -> Waker {
         Arc::new(Key { key, queue: Arc::clone(&self.0) }).into()
     }
 
-    /// Moves what is in the queue to `keys`, which is to be empty: its memory is the next queue's.
+    /// Moves what is in the queue to `keys`, which must be empty: its memory becomes the next queue's.
     /// Until [`Ready::sleep`], the task is not woken.
     pub fn take(&self, keys: &mut Vec<u32>) {
         let mut queue = lock(&self.0);
@@ -127,9 +127,9 @@ impl Ready {
         std::mem::swap(&mut queue.keys, keys);
     }
 
-    /// Has `task` woken by what next comes into the queue. Returns false, and wakes nobody later, when
-    /// something is in it.
-    #[must_use = "a task is not woken by what is in the queue already"]
+    /// Has `task` woken when something next enters the queue. Returns false, and wakes nobody later, if
+    /// something is already in it.
+    #[must_use = "a task is not woken for what is already in the queue"]
     pub fn sleep(&self, task: &Waker) -> bool {
         let mut queue = lock(&self.0);
         let is_empty = queue.keys.is_empty();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_woken_is_in_the_queue_once_for_each_time() {
+    fn a_key_is_in_the_queue_once_for_each_wake() {
         let ready = Ready::default();
         let (first, second) = (ready.waker(7), ready.waker(9));
         first.wake_by_ref();

@@ -57,7 +57,7 @@ pub enum Reading {
     BelowZero,
     /// At this duration, to three digits.
     At(Duration),
-    /// Among what is longer than any that was recorded, of which this is the longest.
+    /// Beyond the recorded durations, the longest of which is this one.
     Beyond(Duration),
 }
 
@@ -87,7 +87,7 @@ impl Distribution {
         self.beyond += count;
     }
 
-    /// Adds all that another holds.
+    /// Adds everything that another holds.
     pub fn merge(&mut self, other: &Self) {
         // It only fails for values out of bounds, and all distributions have the same.
         let added = self.values.add(&other.values);
@@ -136,7 +136,7 @@ impl Distribution {
         Duration::try_from_secs_f64(self.values.mean() / 1e9).unwrap_or_default()
     }
 
-    /// Where a percentile lies among all; [`None`] when there are none.
+    /// Where a percentile lies among all values; [`None`] when there are none.
     pub fn percentile(&self, percentile: Percentile) -> Option<Reading> {
         let count = self.count();
         if count == 0 {
@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    /// Nanoseconds of all the magnitudes there are, and some below zero and beyond 24 h.
+    /// Nanoseconds of every magnitude, and some below zero and beyond 24 h.
     fn nanos() -> impl Strategy<Value = i64> {
         (0_u32..50, any::<i64>()).prop_map(|(bits, value)| match bits {
             0 => -(value.unsigned_abs() >> 40).cast_signed(),

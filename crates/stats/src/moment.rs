@@ -49,14 +49,14 @@ impl Moment {
 impl Add<Duration> for Moment {
     type Output = Self;
 
-    /// Stays at the end of the clock's range, 584 years, when the sum is beyond.
+    /// Saturates at the end of the clock's range, 584 years.
     #[inline]
     fn add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(whole_nanos(duration)))
     }
 }
 
-/// A duration in whole nanoseconds; one beyond 584 years is cut down to that.
+/// A duration in whole nanoseconds; one beyond 584 years is clamped to that.
 pub(crate) fn whole_nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -20,7 +20,7 @@ pub struct Call {
     pub code: StatusCode,
     /// What the server saw of it, if it has said so.
     pub waits: Option<Waits>,
-    /// Whether it was this side that ended it, at its deadline: then it would have taken longer.
+    /// Whether this side ended it, at its deadline: then it would have taken longer.
     pub is_cut: bool,
     /// Whether the server says that it never looked at it: its stream was above the last of a GOAWAY,
     /// or was refused.
@@ -28,7 +28,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call of a closed loop of which the server has said nothing, and which was neither cut nor
+    /// A call of a closed loop about which the server has said nothing, and which was neither cut nor
     /// refused.
     pub const fn new(sent: Moment, done: Moment, code: StatusCode) -> Self {
         Self { due: None, sent, done, code, waits: None, is_cut: false, is_refused: false }
@@ -186,7 +186,7 @@ impl Recorder {
         is_warm_up
     }
 
-    /// Adds all that another has recorded.
+    /// Adds everything that another has recorded.
     pub fn merge(&mut self, other: &Self) {
         for (count, more) in self.statuses.iter_mut().zip(other.statuses) {
             *count += more;

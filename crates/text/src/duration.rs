@@ -134,6 +134,15 @@ pub fn text(duration: Duration) -> String {
     }
 }
 
+/// Prints a measured duration, to four digits: `251.2ms`.
+pub fn rounded(duration: Duration) -> String {
+    let nanos = duration.as_nanos();
+    let digits = nanos.checked_ilog10().map_or(1, |log| log + 1);
+    let step = 10_u128.pow(digits.saturating_sub(4));
+    let nanos = (nanos + step / 2) / step * step;
+    text(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+}
+
 /// A whole number and a fraction with the given number of digits, without trailing zeros.
 fn decimal(whole: u64, fraction: u32, digits: usize, unit: &str) -> String {
     if fraction == 0 {
@@ -190,6 +199,20 @@ mod tests {
     }
 
     #[test]
+    fn measured_durations_keep_four_digits() {
+        for (nanos, shown) in [
+            (0, "0s"),
+            (7, "7ns"),
+            (312_456, "312.5us"),
+            (251_240_999, "251.2ms"),
+            (999_960_000, "1s"),
+            (4_012_345_678, "4.012s"),
+        ] {
+            assert_eq!(rounded(Duration::from_nanos(nanos)), shown);
+        }
+    }
+
+    #[test]
     fn more_than_a_year_is_refused() {
         assert_eq!(parse("8760h"), Ok(LONGEST));
         assert!(parse("8761h").is_err_and(|why| why.to_string().contains("8760h")));
@@ -218,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused_with_what_would_be_right() {
+    fn what_is_not_a_duration_is_refused_with_what_would_be_right() {
         const AN_EXAMPLE: &str = "250ms";
         const WHICH_UNITS: &str = "the units are";
         for (text, said) in [

@@ -1,4 +1,4 @@
-//! How people write what longsync reads and prints: durations and counts, quotations in sentences about
+//! How people write what longsync reads and prints: durations, percentages and counts, quotations in sentences about
 //! them, and what a server said, so that it cannot act.
 //!
 //! Pure: nothing here knows a clock, does I/O, or needs more than the standard library.
@@ -14,8 +14,11 @@
 
 mod count;
 pub mod duration;
+mod percent;
 mod quote;
 pub mod said;
+pub mod string;
 
 pub use crate::count::{counted, grouped};
+pub use crate::percent::{NotAPercent, Percent};
 pub use crate::quote::quoted;

@@ -3,7 +3,7 @@
 /// How many characters of it are repeated. A sentence travels in headers, whose size is limited.
 const MOST_CHARACTERS: usize = 80;
 
-/// `text` in back quotes; of a long one the beginning.
+/// `text` in back quotes; only the beginning of a long one.
 pub fn quoted(text: &str) -> String {
     match text.char_indices().nth(MOST_CHARACTERS) {
         None => format!("`{text}`"),
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// What is short is repeated whole, and nothing makes a long sentence.
+        /// Short text is repeated whole, and no text makes a long sentence.
         #[test]
         fn short_text_is_whole_and_long_text_is_cut(text in "\\PC{0,200}") {
             let quoted = quoted(&text);

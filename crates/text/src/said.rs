@@ -1,5 +1,5 @@
-//! What a server said, as it may be shown: no byte of it reaches a terminal, a pipe or a file that
-//! would make these do anything.
+//! What a server said, as it may be shown: no byte that would make a terminal, a pipe or a file do
+//! anything reaches it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -51,7 +51,7 @@ pub fn shortened(text: &str, most: usize) -> String {
     shown
 }
 
-/// `text` in back quotes, for a sentence about it: printable, and of a long one the beginning.
+/// `text` in back quotes, for a sentence about it: printable, and only the beginning of a long one.
 pub fn quoted(text: &str) -> String {
     match text.char_indices().nth(MOST_CHARACTERS) {
         None => format!("`{}`", printable(text)),
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever was said, nothing of it acts; and what was plain stays as it was.
+        /// Whatever was said, none of it acts; and plain text stays as it was.
         #[test]
         fn nothing_that_acts_is_left(text in any::<String>(), bytes in any::<Vec<u8>>()) {
             for shown in [printable(&text).into_owned(), shortened(&text, 20), quoted(&text), quoted_bytes(&bytes)] {
@@ -82,7 +82,7 @@ mod tests {
             }
         }
 
-        /// A long text makes no long sentence.
+        /// A long text does not make a long sentence.
         #[test]
         fn a_long_text_is_cut(text in "\\PC{0,400}") {
             if !text.contains(is_unseen) {

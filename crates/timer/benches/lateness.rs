@@ -1,6 +1,6 @@
 //! How late waits of a millisecond end: on an idle machine one at a time, and 64 at a time.
 //!
-//! The timers take turns in one run, so that what else the machine does falls on all of them.
+//! The timers take turns in one run, so that the machine's other work affects all of them alike.
 //!
 //! `cargo bench -p longsync-timer --bench lateness`
 
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 const LENGTH: Duration = Duration::from_millis(1);
 const TURNS: usize = 20;
-/// In one turn, by one task.
+/// How many waits one task makes in one turn.
 const WAITS: usize = 50;
 
 #[derive(Debug, Clone)]

@@ -30,12 +30,12 @@ fn enter(wait: &mut (impl Future + Unpin)) {
     assert!(polled.is_pending());
 }
 
-/// Waits of ten to twenty minutes, in no order.
+/// Waits of ten to twenty minutes, in no particular order.
 fn length(number: usize) -> Duration {
     LONG + Duration::from_nanos(scattered(number, 600_000_000_000))
 }
 
-/// As good as random, and always the same.
+/// Pseudo-random, and the same in every run.
 fn scattered(number: usize, below: u64) -> u64 {
     (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) % below
 }
@@ -121,7 +121,7 @@ fn insert_all_and_cancel_all(c: &mut Criterion) {
     }
 }
 
-/// So many have come due, one in 100 ns, and are taken out.
+/// The given number come due, one every 100 ns, and are taken out.
 fn fire(c: &mut Criterion) {
     let runtime = runtime();
     let _context = runtime.enter();
@@ -137,7 +137,7 @@ fn fire(c: &mut Criterion) {
     group.finish();
 }
 
-/// What it takes to end all, the moving down through the levels included.
+/// How long it takes to end all, the sinking through the levels included.
 fn fire_once(timer: &Timer, count: usize) -> Duration {
     let spread = count as u64 * 100;
     let first = timer.now() + Duration::from_nanos(2_000 + spread * 3);
@@ -146,7 +146,7 @@ fn fire_once(timer: &Timer, count: usize) -> Duration {
     let woken = Arc::new(Counter::default());
     let waker = Waker::from(Arc::clone(&woken));
     let mut cx = Context::from_waker(&waker);
-    // Where this thread is held up for long, some are due by then.
+    // If this thread is held up for long, some are due by then.
     let is_entered = |wait: &mut Sleep| Pin::new(wait).poll(&mut cx).is_pending();
     let entered = waits.iter_mut().map(is_entered).filter(|is_entered| *is_entered).count();
     while timer.now() < first + Duration::from_nanos(spread) {
@@ -159,7 +159,7 @@ fn fire_once(timer: &Timer, count: usize) -> Duration {
     start.elapsed()
 }
 
-/// Counts how often it is woken.
+/// Counts how many times it is woken.
 #[derive(Debug, Default)]
 struct Counter(AtomicUsize);
 

@@ -1,7 +1,7 @@
-//! What wakes a driver at a time: one alarm for all waits, set to the earliest.
+//! What wakes a driver at a given time: one alarm for all waits, set to the earliest.
 //!
-//! An alarm comes in two halves. Whoever adds a wait sets the [`Alarm`], from any thread; the driver
-//! waits for the [`Bell`]. An alarm may ring without need, and is then set again.
+//! An alarm comes in two halves. Any thread that adds a wait sets the [`Alarm`]; the driver waits for
+//! the [`Bell`]. An alarm may ring needlessly, and is then set again.
 
 mod portable;
 #[cfg(target_os = "linux")]
@@ -12,7 +12,7 @@ use std::time::Instant;
 /// What an alarm is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A file descriptor that becomes readable at a time, to the nanosecond.
+    /// A file descriptor that becomes readable at a given time, to the nanosecond.
     #[cfg(target_os = "linux")]
     TimerFd,
     /// tokio's own timer, which rounds up to the next millisecond.
@@ -31,10 +31,10 @@ impl Kind {
     #[cfg(not(target_os = "linux"))]
     pub(crate) const NATIVE: Self = Self::Portable;
 
-    /// All that this system can have.
+    /// All kinds that this system supports.
     #[cfg(all(test, target_os = "linux"))]
     pub(crate) const ALL: &[Self] = &[Self::TimerFd, Self::Portable];
-    /// All that this system can have.
+    /// All kinds that this system supports.
     #[cfg(all(test, not(target_os = "linux")))]
     pub(crate) const ALL: &[Self] = &[Self::Portable];
 }
@@ -61,7 +61,7 @@ pub(crate) enum Bell {
 /// better than not at all.
 ///
 /// # Panics
-/// Outside a tokio runtime with the driver enabled that this kind needs.
+/// Outside a tokio runtime whose driver for this kind is enabled.
 pub(crate) fn new(kind: Kind, origin: Instant) -> (Alarm, Bell) {
     match kind {
         #[cfg(target_os = "linux")]

@@ -25,7 +25,7 @@ impl Due {
         self.count += 1;
     }
 
-    /// Wakes them in the order in which they came. Tells how many they were.
+    /// Wakes them in the order in which they came. Returns how many there were.
     pub(crate) fn wake(self) -> usize {
         self.wakers.into_iter().flatten().for_each(Waker::wake);
         self.count

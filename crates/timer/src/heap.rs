@@ -1,10 +1,10 @@
 //! The queue of waits: a heap, ordered by due time, that knows no clock, no runtime and no I/O.
 //!
 //! Time is counted in nanoseconds from an origin that only the caller knows. Each wait of the heap is
-//! due no earlier than its parent and has up to four children: half as many levels as with two, for
-//! a few comparisons more within one or two cache lines. The slab tells where in the heap a wait
-//! lies, so that it can be cancelled from the middle. Among waits of one due time, the one that came
-//! first comes out first.
+//! due no earlier than its parent and has up to four children: half as many levels as with two, for a
+//! few comparisons more within one or two cache lines. The slab knows where in the heap a wait lies, so
+//! that it can be cancelled from the middle. Among waits of one due time, the one that came first comes
+//! out first.
 
 use crate::slab::{Key, Slab};
 
@@ -15,14 +15,14 @@ const CHILDREN: usize = 4;
 #[derive(Debug, Clone, Copy)]
 struct Wait {
     due: u64,
-    /// Counts the inserts, and begins again at zero after four thousand million.
+    /// Counts the inserts, and begins again at zero after 2^32.
     number: u32,
     slot: u32,
 }
 
 impl Wait {
-    /// Of waits due in the same nanosecond, the order is that of insertion, unless more than two
-    /// thousand million came between them.
+    /// Of waits due in the same nanosecond, the order is that of insertion, unless more than 2^31 came
+    /// between them.
     fn is_before(self, other: Self) -> bool {
         if self.due != other.due {
             return self.due < other.due;
@@ -37,7 +37,7 @@ pub(crate) struct Heap<T> {
     waits: Vec<Wait>,
     slab: Slab<T>,
     inserts: u32,
-    /// The latest time that was told.
+    /// The latest time that [`Heap::expire`] was told.
     now: u64,
 }
 
@@ -73,16 +73,16 @@ impl<T> Heap<T> {
         Some(self.remove(at))
     }
 
-    /// Takes out all that waits.
+    /// Takes out everything.
     pub(crate) fn take_all(&mut self) -> Vec<T> {
         let Self { waits, slab, .. } = self;
         waits.drain(..).map(|wait| slab.remove(wait.slot)).collect()
     }
 
-    /// Takes out what is due at `now`, the earliest first, and among equals the one that came first:
-    /// no more than `limit`. Tells whether more is due.
+    /// Takes out what is due at `now`, the earliest first, and among equals the one that came first: at
+    /// most `limit`. Returns whether more is due.
     pub(crate) fn expire(&mut self, now: u64, limit: usize, mut fire: impl FnMut(T)) -> bool {
-        // Threads may come in another order than they have read the clock.
+        // Threads may come in a different order from that in which they read the clock.
         self.now = self.now.max(now);
         for _ in 0..limit {
             if !self.is_due() {

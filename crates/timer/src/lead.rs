@@ -1,8 +1,8 @@
 //! How far ahead of a due time an alarm rings, so that a thread that sleeps is awake by then.
 //!
-//! A core that slept takes tens of microseconds to run a thread again: learnt from the alarms that
-//! have rung. A thread that woke too early polls the rest. That is bounded to a share of all time, for
-//! many waits would else keep a core busy. What is asked for as spin is not.
+//! A core that slept takes tens of microseconds to run a thread again: learnt from the alarms that have
+//! rung. A thread that woke too early polls the rest. Polling is limited to a share of all time, or
+//! many waits would keep a core busy. The spin that was asked for is not limited.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::nanos::{NEVER, nanos};
 
 /// An alarm that is noticed later than this teaches nothing: the thread had other work.
 const LONGEST: u64 = 100_000;
-/// How far an alarm that was noticed later than learnt moves it up.
+/// How far an alarm that was noticed later than the learnt latency moves it up.
 const UP: u64 = 1_500;
 /// How far any other moves it down. It settles where three of four come no later.
 const DOWN: u64 = UP / 3;
 
 /// The part of all time that may be spent polling, as a divisor.
 const SHARE: u64 = 10;
-/// What can be saved up in rest.
+/// The most that can be saved up at rest.
 const SAVINGS: u64 = 10 * LONGEST;
 
 /// The lead of one driver's alarm. All times are in nanoseconds.
@@ -26,7 +26,7 @@ pub(crate) struct Lead {
     spin: u64,
     /// How late an alarm is noticed.
     latency: u64,
-    /// How long may be polled.
+    /// How long polling may last.
     budget: u64,
     /// Until when the budget is accounted for.
     accounted: u64,
@@ -34,20 +34,20 @@ pub(crate) struct Lead {
 }
 
 impl Lead {
-    /// A lead of `spin` at least.
+    /// A lead of at least `spin`.
     pub(crate) fn new(spin: Duration) -> Self {
         Self { spin: nanos(spin), latency: 0, budget: 0, accounted: 0, is_polling: false }
     }
 
-    /// How far ahead of `due` an alarm should ring that is set `now`: by what was learnt, if so much
-    /// may be polled by then.
+    /// How far ahead of `due` an alarm set `now` should ring: by the learnt latency, if the budget
+    /// allows that much polling by then.
     pub(crate) fn ahead(&mut self, now: u64, due: u64) -> u64 {
         self.account(now);
         let saved = due.saturating_sub(now).saturating_sub(self.latency) / SHARE;
         if self.latency <= self.budget + saved { self.spin.max(self.latency) } else { self.spin }
     }
 
-    /// Takes in that an alarm was noticed so late.
+    /// Learns from an alarm that was noticed this late.
     pub(crate) fn learn(&mut self, late: u64) {
         if late > LONGEST {
             return;
@@ -69,7 +69,7 @@ impl Lead {
         is_spin || self.is_polling
     }
 
-    /// Threads that add waits come with readings of the clock that are not in order.
+    /// The clock readings of threads that add waits may come out of order.
     fn account(&mut self, now: u64) {
         let passed = now.saturating_sub(self.accounted);
         let polled = if self.is_polling { passed } else { 0 };
@@ -128,9 +128,9 @@ mod tests {
     }
 
     #[test]
-    fn what_it_has_begun_to_poll_it_polls_to_the_end() {
+    fn polling_that_has_begun_goes_on_to_the_end() {
         let mut lead = learnt(40_000);
-        // As much as was learnt is saved, no more.
+        // Exactly the learnt latency is saved.
         let begun = SHARE * lead.latency;
         let next = begun + lead.latency;
         assert_eq!(lead.ahead(begun, next), lead.latency);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn spin_is_not_bounded_but_by_there_being_a_wait() {
+    fn spin_is_bounded_only_by_there_being_a_wait() {
         let mut lead = Lead::new(Duration::from_millis(1));
         (0..1_000_u64).for_each(|ms| assert!(lead.covers(ms * 1_000_000, (ms + 1) * 1_000_000)));
         assert_eq!(lead.ahead(LATER, 2 * LATER), 1_000_000);
@@ -167,7 +167,7 @@ mod tests {
             }
         }
 
-        /// What another thread has read of the clock a while ago does not count twice.
+        /// A clock reading that another thread took a while ago does not count twice.
         #[test]
         fn time_is_accounted_once(readings in vec(0..1_000_000_u64, 1..100)) {
             let mut lead = learnt(LONGEST);

@@ -1,5 +1,5 @@
-//! Waits on tokio, to the microsecond: never early, cancelled by dropping them, ended together at
-//! will, by a clock from outside. This crate knows nothing of gRPC.
+//! Waits on tokio, to the microsecond: never early, cancelled by dropping them, ended together at will,
+//! on a clock given from outside. This crate knows nothing of gRPC.
 //!
 //! A [`Timer`] serves the waits of one runtime thread. Everything that waits takes its instants from
 //! [`Timer::now`] and waits through [`Timer::sleep_until`], so that a test can hold the clock and
@@ -20,9 +20,9 @@
 //!
 //! # How it works
 //!
-//! - **The queue** is a heap of which each wait knows its place: no due time is rounded, and none is
-//!   too far away. To insert, to cancel and to take out the earliest take a step for each level, of
-//!   which a million waits have ten. An entry takes 24 bytes and its waker 16, in memory that earlier
+//! - **The queue** is a heap in which each wait knows its place: no due time is rounded, and none is
+//!   too far away. Inserting, cancelling and taking out the earliest take at most one step per level; a
+//!   million waits have ten levels. An entry takes 24 bytes and its waker 16, in memory that earlier
 //!   waits have left; a [`Sleep`] 48 bytes.
 //! - **The alarm** is one timerfd for all waits, set anew when the earliest due time moves earlier
 //!   and when it has rung. Unlike `epoll_wait` it is given no slack by the system. It rings ahead of
@@ -30,21 +30,21 @@
 //!   before; woken too early, the thread polls the rest: at most a tenth of all time. If there is no
 //!   timerfd (or no file descriptor left), it is tokio's timer: then waits are as late as
 //!   tokio's, and still never early.
-//! - **The driver** is a task that the first wait starts on its runtime. It wakes what is due, 64
-//!   waits at a time, and lets tasks and sockets have their turn in between. Who adds a wait, or calls
-//!   [`Timer::drain_due`], wakes as many on the way: a busy runtime looks at its events only after
-//!   every 61 tasks. The driver ends with the timer's last handle and last wait. When its runtime
+//! - **The driver** is a task that the first wait starts on its runtime. It wakes what is due, 64 waits
+//!   at a time, and lets tasks and sockets have their turn in between. A thread that adds a wait, or
+//!   calls [`Timer::drain_due`], wakes as many on the way: a busy runtime looks at its events only
+//!   after every 61 tasks. The driver ends with the timer's last handle and last wait. When its runtime
 //!   ends before that, what waits elsewhere is woken and finds another driver there: a timer may
 //!   outlive runtimes, and serve several.
 //! - **The lock** round the queue is taken by one thread, unless several poll waits of one timer:
 //!   that is allowed, and slower. Wakers are never cloned, woken or dropped under it.
 //! - **Under [`Clock::Tokio`]** only tokio decides what is due: a test that has paused the clock sees
-//!   what it would see of [`tokio::time::sleep`]. The queue serves [`Timer::fire_all`] alone.
+//!   what it would with [`tokio::time::sleep`]. The queue then serves only [`Timer::fire_all`].
 //!
 //! # Figures
 //!
-//! Of a virtual machine with two cores (x86-64, Linux 6.18, Rust 1.95, tokio 1.54.1), 2026-11-25 and 26,
-//! shared with other programs; medians, with the others' load near 1.
+//! From a virtual machine with two cores (x86-64, Linux 6.18, Rust 1.95, tokio 1.54.1), 2026-11-25 and
+//! 26, shared with other programs; medians, with the others' load near 1.
 //!
 //! How late waits of 1 ms end, the timers taking turns (`cargo bench -p longsync-timer --bench
 //! lateness`, 1,000 and 64,000 waits each, the median of four runs), in microseconds:
@@ -60,8 +60,8 @@
 //! three runs, before there was a lead), p99 of one at a time is 3.3, 1.5 and 3.0 ms in the order of
 //! the table: spinning pays only for a thread that has its core to itself.
 //!
-//! What a wait costs (`--bench queue`), in nanoseconds a wait, the reading of the clock and
-//! the lock included; due times in no order, and a million of them lie far beyond the caches:
+//! What a wait costs (`--bench queue`), in nanoseconds per wait, including the reading of the clock and
+//! the lock; due times are in no order, and a million of them far outgrow the caches:
 //!
 //! | among others that wait | 1 | 1,000 | 1,000,000 |
 //! |---|---|---|---|
@@ -90,7 +90,7 @@ pub use crate::clock::Clock;
 pub use crate::sleep::{Sleep, Woken};
 use crate::waits::Waits;
 
-/// When a wait is due that is longer than the clock lasts.
+/// When a wait longer than the clock lasts is due.
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// The waits of one runtime thread. Clones are handles to the same timer.
@@ -105,12 +105,12 @@ impl Timer {
         Self::with_spin(clock, Duration::ZERO)
     }
 
-    /// A timer whose runtime does not sleep for the last `spin` before a due time, but polls: waits
-    /// end more precisely, and the thread keeps its core busy all that time. Its other tasks and its
+    /// A timer whose runtime does not sleep for the last `spin` before a due time, but polls: waits end
+    /// more precisely, and the thread keeps its core busy all that time. Its other tasks and its
     /// sockets are served meanwhile. Without it, most waits of a thread with little to do end as
     /// precisely, since alarms ring ahead; it is for the others. `spin` should be longer than a
-    /// sleeping core takes to wake at the most (200 us where the figures above come from), and the
-    /// thread should have its core to itself.
+    /// sleeping core takes at most to wake (200 us where the figures above come from), and the thread
+    /// should have its core to itself.
     ///
     /// Under [`Clock::Tokio`] it makes no difference.
     pub fn with_spin(clock: Clock, spin: Duration) -> Self {
@@ -154,12 +154,12 @@ impl Timer {
         self.waits.fire_all();
     }
 
-    /// Wakes waits that are due, the earliest first, and tells how many: at most 64, and with bounded
-    /// work, so that it may be fewer than are due. For a thread that is busy and passes by: its
-    /// runtime sees the alarm only when it looks at its events again. Adding a wait does the same.
+    /// Wakes waits that are due, the earliest first, and returns how many: at most 64, and with bounded
+    /// work, so possibly fewer than are due. For a busy thread to call in passing: its runtime sees the
+    /// alarm only when it looks at its events again. Adding a wait does the same.
     ///
-    /// Costs a clock reading and a lock where nothing is due. Under [`Clock::Tokio`] it wakes
-    /// nothing: tokio does.
+    /// Costs a clock reading and a lock if nothing is due. Under [`Clock::Tokio`] it wakes nothing:
+    /// tokio does.
     pub fn drain_due(&self) -> usize {
         self.waits.drain_due()
     }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// A due time that does not come: nanoseconds since the origin end 584 years after it.
+/// A due time that never comes: nanoseconds since the origin end 584 years after it.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// What is too long to be counted does not come.
+/// A duration too long to be counted is [`NEVER`].
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
 }

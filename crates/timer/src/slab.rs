@@ -1,12 +1,12 @@
-//! Where the waits of a heap lie in memory: side by side, and used again once they are free.
+//! Where the waits of a heap lie in memory: side by side, their entries used again once free.
 
 use std::num::NonZeroU32;
 
 /// No index: the end of the list of free entries.
 const NIL: u32 = u32::MAX;
 
-/// Names an entry until it is removed, and never another one that takes its place later, unless four
-/// thousand million have lain there in between.
+/// Names an entry until it is removed, and never another one that takes its place later, unless 2^32
+/// have lain there in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key {
     index: u32,
@@ -42,13 +42,13 @@ impl<T> Slab<T> {
             return (Key { index, generation: entry.generation }, index);
         }
         let index = u32::try_from(self.entries.len()).ok().filter(|index| *index != NIL);
-        let index = index.expect("memory ends before four thousand million waits do");
+        let index = index.expect("memory runs out before there are 2^32 waits");
         let generation = NonZeroU32::MIN;
         self.entries.push(Entry { position: NIL, generation, payload: Some(payload) });
         (Key { index, generation }, index)
     }
 
-    /// Frees an entry that is in no heap any more.
+    /// Frees an entry that is no longer in a heap.
     pub(crate) fn remove(&mut self, index: u32) -> T {
         let entry = &mut self.entries[index as usize];
         let payload = entry.payload.take().expect("an entry in a heap is used");

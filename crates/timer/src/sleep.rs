@@ -27,11 +27,11 @@ pub enum Woken {
 
 /// A wait until a due time; made by [`Timer::sleep_until`](crate::Timer::sleep_until).
 ///
-/// Polled again after it has ended, it tells the same.
+/// Polled again after it has ended, it returns the same.
 #[must_use = "a wait does nothing unless it is polled"]
 pub struct Sleep {
     due: Instant,
-    /// How often all waits had been ended when this one was made.
+    /// How many times all waits had been ended when this one was made.
     fires: u64,
     /// Its place in the queue, from the first poll on.
     entry: Option<Key>,
@@ -54,7 +54,7 @@ impl Sleep {
         self.due
     }
 
-    /// By tokio's clock. What waits in the queue waits only for the end of all.
+    /// By tokio's clock. The entry in the queue waits only for the end of all waits.
     fn poll_tokio(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
         if self.until.as_mut().is_some_and(|until| until.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Woken::Due);
@@ -107,7 +107,7 @@ impl Future for Sleep {
         let woken = if this.until.is_some() {
             ready!(this.poll_tokio(cx))
         } else {
-            // A task that waits for what has passed, over and over, must let others run.
+            // A task that waits over and over for times that have passed must let others run.
             let budget = ready!(poll_proceed(cx));
             let woken = ready!(this.poll_monotonic(cx));
             budget.made_progress();

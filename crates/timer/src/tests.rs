@@ -36,7 +36,7 @@ fn micros(micros: u64) -> Duration {
     Duration::from_micros(micros)
 }
 
-/// Counts how often it is woken.
+/// Counts how many times it is woken.
 #[derive(Debug, Default)]
 struct Counter(AtomicUsize);
 
@@ -127,7 +127,7 @@ fn fire_all_ends_the_waits_that_exist_polled_or_not() {
 }
 
 #[test]
-fn who_passes_by_wakes_what_is_due_a_batch_at_a_time() {
+fn a_thread_that_passes_by_wakes_what_is_due_a_batch_at_a_time() {
     for timer in timers() {
         let runtime = runtime();
         let _context = runtime.enter();
@@ -142,7 +142,7 @@ fn who_passes_by_wakes_what_is_due_a_batch_at_a_time() {
         pass(&timer, due);
         assert_eq!(timer.drain_due(), BATCH);
         assert_eq!(counter.count(), BATCH);
-        // One more wait passes by as well.
+        // Adding one more wait wakes what is due as well.
         assert_eq!(poll(&mut timer.sleep(HOUR), &waker), Poll::Pending);
         assert_eq!(counter.count(), BATCH + 10);
         assert_eq!(timer.drain_due(), 0);
@@ -166,7 +166,7 @@ fn the_waker_of_the_last_poll_is_woken() {
     }
 }
 
-/// A waker that holds another wait, as that of a task does whose last handle it is.
+/// A waker that holds another wait, as a task's waker does if it is the last handle to the task.
 #[derive(Debug)]
 struct Holder(#[expect(dead_code, reason = "held to be dropped")] Mutex<Sleep>);
 
@@ -246,7 +246,7 @@ fn a_timer_outlives_its_runtimes() {
     }
 }
 
-/// As where a test keeps its runtime and goes on with another one.
+/// As when a test keeps its runtime and goes on with another one.
 #[test]
 fn a_runtime_that_nobody_runs_holds_up_no_wait_on_another() {
     for timer in timers() {

@@ -1,8 +1,8 @@
 //! What the handles, the waits and the drivers of one timer share.
 //!
 //! The lock is taken for each wait, and in the usual case by one thread alone, which costs some
-//! nanoseconds. A queue that belongs to its thread would need none, but a timer is often made on
-//! another thread than its waits are polled on, and these may be polled by several.
+//! nanoseconds. A queue that belongs to its thread would need none, but a timer is often made on a
+//! different thread from the one that polls its waits, and several may poll them.
 //!
 //! Wakers are cloned, woken and dropped without the lock: they can run code that comes back here.
 
@@ -32,7 +32,7 @@ pub(crate) struct Waits {
     /// What the queue's times are counted from.
     pub(crate) origin: Instant,
     spin: Duration,
-    /// How often all waits were ended together. A wait of before is over.
+    /// How many times all waits were ended together. A wait made before the latest of those is over.
     fires: AtomicU64,
     queue: Mutex<Queue>,
 }
@@ -60,21 +60,21 @@ struct Driving {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DriverId(u64);
 
-/// What came of the wish to wait.
+/// The result of entering the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entered {
     /// It waits.
     Waiting,
     /// It waits, and its runtime has no driver yet.
     Undriven,
-    /// All waits of its time have been ended.
+    /// All waits were ended after it was made.
     Fired,
 }
 
 /// What a driver does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// Lets others run, and comes again.
+    /// Lets others run, and takes another turn.
     Yield,
     /// Rests until its alarm rings.
     Rest,
@@ -98,7 +98,7 @@ impl Waits {
         nanos(instant.saturating_duration_since(self.origin))
     }
 
-    /// How often all waits were ended together until now.
+    /// How many times all waits were ended together until now.
     pub(crate) fn fires(&self) -> u64 {
         self.fires.load(Ordering::Acquire)
     }
@@ -113,8 +113,8 @@ impl Waits {
         self.lock().heap.get_mut(key).is_some_and(|present| present.will_wake(waker))
     }
 
-    /// Lets `waker` be woken at `due`, or when all waits end that were made after this many times. On
-    /// the way, wakes what is due at `now`.
+    /// Has `waker` woken at `due`, or when all waits are ended; its wait was made when that had
+    /// happened `fires` times. On the way, wakes what is due at `now`.
     pub(crate) fn enter(
         &self,
         entry: &mut Option<Key>,
@@ -152,7 +152,7 @@ impl Waits {
         drop(waker);
     }
 
-    /// Wakes a batch of what is due, and tells how many they were.
+    /// Wakes a batch of what is due, and returns how many there were.
     pub(crate) fn drain_due(&self) -> usize {
         let now = self.count(self.clock.now());
         let due = self.lock().take_due(now);
@@ -168,7 +168,7 @@ impl Waits {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Takes in a driver, unless its runtime has one. It is expected to take a turn.
+    /// Adds a driver, unless its runtime has one. It is expected to take a turn.
     pub(crate) fn admit(&self, runtime: runtime::Id, alarm: Alarm) -> Option<DriverId> {
         let mut queue = self.lock();
         if queue.is_driven(runtime) {
@@ -195,7 +195,7 @@ impl Waits {
         turn
     }
 
-    /// Forgets a driver whose runtime has ended. What waits is woken, to find itself another one.
+    /// Forgets a driver whose runtime has ended. Everything that waits is woken, to find another one.
     pub(crate) fn dismiss(&self, driver: DriverId) {
         let mut queue = self.lock();
         queue.drivers.retain(|other| other.id != driver);
@@ -204,7 +204,7 @@ impl Waits {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// A panic elsewhere leaves no half of a change: none of ours runs foreign code under the lock.
+    /// A panic elsewhere leaves no change half done: nothing of ours runs foreign code under the lock.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -288,8 +288,8 @@ mod tests {
         test(&mut Driving { id, runtime: runtime.handle().id(), alarm, rings: AWAKE, lead });
     }
 
-    /// Waits one after the other, each of a millisecond, of which the alarm is noticed so late.
-    /// Returns when the last was due.
+    /// Waits one after the other, each of a millisecond, with its alarm noticed this late. Returns when
+    /// the last was due.
     fn learn(driving: &mut Driving, latency: u64) -> u64 {
         let mut now = 0;
         for _ in 0..200 {

@@ -1,4 +1,4 @@
-//! Waits take no memory but that which earlier waits have left.
+//! Waits take no memory beyond what earlier waits have left.
 
 use std::future::{Future, poll_fn};
 use std::hint::spin_loop;
@@ -17,7 +17,7 @@ fn entered(mut wait: Sleep) -> Sleep {
     wait
 }
 
-/// A round of waits: half of them are given up, half of them end, by this thread's own doing.
+/// A round of waits: half of them are given up and half of them end, all on this thread.
 fn round(timer: &Timer, waits: &mut Vec<Sleep>) {
     let due = timer.now() + Duration::from_millis(1);
     for number in 0..WAITS as u64 {
@@ -66,8 +66,8 @@ fn a_runtime_that_waits_takes_no_memory_in_the_steady_state() {
     assert_eq!(allocation_counter::measure(wait).count_total, 0);
 }
 
-/// What a future allocates once: for the first that yields, each `block_on` makes a list of those who
-/// do.
+/// Does not count what a future allocates once: when the first task yields, each `block_on` makes a
+/// list of those that do.
 async fn uncounted(future: impl Future<Output = ()>) {
     let mut future = pin!(future);
     poll_fn(|cx| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use longsync_timer::{Clock, Timer, Woken};
 
-/// Counts how often it is woken.
+/// Counts how many times it is woken.
 #[derive(Default)]
 struct Count(AtomicUsize);
 

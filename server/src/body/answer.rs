@@ -24,15 +24,15 @@ use crate::shared::counters::Kind;
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
     chunks: Chunks,
-    /// What of the last of its chunks was not handed over yet.
+    /// The part of its last chunk that was not handed over yet.
     rest: Bytes,
     /// How many bytes were handed over.
     handed_over: u64,
     /// Until the answer has ended.
     call: Option<Arc<Call>>,
-    /// What keeps its end back, which is not part of the call.
+    /// What holds back its end, and is not part of the call.
     lingering: Option<Box<Lingering>>,
-    /// That of a request which is not a call, until it goes out with the answer.
+    /// The room of a request which is not a call, until it goes out with the answer.
     room: Option<Room>,
 }
 
@@ -43,7 +43,7 @@ enum Chunks {
     Body(Body),
     /// A stream of messages.
     Messages(Batches),
-    /// There was but one, and after it comes OK.
+    /// There was only one, and OK follows it.
     One,
     /// There are no more; only the end is to come, when the client's windows let it.
     End(Box<End>),
@@ -69,12 +69,12 @@ impl AnswerBody {
         Self { chunks, rest: Bytes::new(), handed_over: 0, call, lingering: None, room: None }
     }
 
-    /// Keeps the end of the answer back.
+    /// Holds back the end of the answer.
     pub(crate) fn linger(&mut self, lingering: Lingering) {
         self.lingering = Some(Box::new(lingering));
     }
 
-    /// A body that ends no call: one that has ended, or none.
+    /// A body that does not end a call: the call has ended, or there is none.
     pub(crate) fn plain(response: Response<Body>, room: Option<Room>) -> Response<Self> {
         response.map(|inner| Self { room, ..Self::new(Chunks::Body(inner), None) })
     }
@@ -85,12 +85,12 @@ impl AnswerBody {
         response.map(|inner| Self::new(Chunks::Body(inner), Some(call)))
     }
 
-    /// The answer of a gRPC call that has these messages.
+    /// The answer of a gRPC call, with these messages.
     pub(crate) fn of_messages(messages: Messages, call: Arc<Call>) -> Response<Self> {
         grpc(Self::new(Chunks::Messages(Batches::new(messages)), Some(call)))
     }
 
-    /// The answer of a gRPC call that has one message, with its prefix.
+    /// The answer of a gRPC call, with one message behind its prefix.
     pub(crate) fn of_message(message: Bytes, call: Arc<Call>) -> Response<Self> {
         grpc(Self { rest: message, ..Self::new(Chunks::One, Some(call)) })
     }
@@ -202,7 +202,7 @@ impl AnswerBody {
                 return Poll::Ready(None);
             }
         };
-        // What is made would only wait.
+        // Whatever is made now would only wait.
         if call.handed_over() as usize >= PIECE_BYTES {
             call.wait_for_encoder(cx);
             return Poll::Pending;

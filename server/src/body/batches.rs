@@ -1,4 +1,4 @@
-//! The messages of an answer, those that are ready together in one piece.
+//! The messages of an answer, with those that are ready together in one piece.
 
 use std::fmt;
 use std::pin::Pin;
@@ -75,7 +75,8 @@ impl Batch {
         }
     }
 
-    /// All of them, in no more memory than they need: a client that reads slowly has it kept for long.
+    /// All of them, in no more memory than they need: a client that reads slowly makes us keep them for
+    /// long.
     fn into_bytes(self) -> Bytes {
         if self.more.is_empty() {
             return self.first;

@@ -1,4 +1,4 @@
-//! Whether a form, as a web page or `curl` sends it, asks for what is to be asked for in the query.
+//! Whether a form, as a web page or `curl` sends it, asks for what belongs in the query.
 
 mod multipart;
 mod parameter;
@@ -16,14 +16,14 @@ const LONGEST_NAME: usize = "behavior".len();
 /// Follows a form as it comes in, and keeps next to nothing.
 #[derive(Debug)]
 pub(crate) enum Form {
-    /// As a page has it, and `curl -d`.
+    /// As a page sends it, and `curl -d`.
     Urlencoded(Urlencoded),
-    /// As a page with files has it, and `curl -F`.
+    /// As a page with files sends it, and `curl -F`.
     Multipart(Multipart),
 }
 
 impl Form {
-    /// What a body of this content type is followed with, if it is a form.
+    /// What follows a body of this content type, if it is a form.
     pub(crate) fn of(content_type: &[u8]) -> Option<Self> {
         let essence = content_type.split(|byte| *byte == b';').next()?.trim_ascii();
         if essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {

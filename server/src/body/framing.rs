@@ -12,7 +12,7 @@ pub(crate) struct Framing {
     messages: u64,
 }
 
-/// A message longer than the limit, by its own prefix.
+/// A message longer than the limit, according to its own prefix.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooLong {
     pub(crate) message_bytes: u32,
@@ -20,8 +20,8 @@ pub(crate) struct TooLong {
 
 impl Framing {
     /// Follows `chunk`, and calls `complete` with the length of each message that ends in it, prefix
-    /// included; behind the first, if that is all it should follow. Returns how many bytes are behind
-    /// that.
+    /// included; with `only_first`, stops behind the first message. Returns how many bytes were not
+    /// followed.
     ///
     /// # Errors
     /// At the first message longer than `max` bytes, as soon as its prefix is whole.
@@ -66,7 +66,7 @@ impl Framing {
         rest
     }
 
-    /// Whether no message has begun that is not whole.
+    /// Whether every message that has begun is whole.
     pub(crate) fn is_between(&self) -> bool {
         self.prefix_len == 0
     }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_behind_the_first_message_is_not_looked_at_where_there_is_to_be_one() {
+    fn what_is_behind_the_first_message_is_not_looked_at_if_there_must_be_only_one() {
         // A second message that would be refused, and an empty one that comes with its prefix's end.
         for lengths in [&[3, 41][..], &[0, 0]] {
             let bytes = framed(lengths);

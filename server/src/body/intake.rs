@@ -22,7 +22,7 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Arrived {
     /// When the read of the socket that completed it returned.
     pub(crate) at: Instant,
-    /// How many of them are held. None of a message that came by itself, and is taken at once.
+    /// How many of its bytes are held: none of a message that came by itself and is taken at once.
     pub(crate) held: u64,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Intake {
     call: Arc<Call>,
     framing: Framing,
     cardinality: Cardinality,
-    /// How long the message that is coming has taken, or the request.
+    /// How long the coming message, or the request, has taken.
     slowness: Slowness,
     /// When the last chunk came.
     last_chunk: Instant,
@@ -139,7 +139,7 @@ impl Intake {
         Arrived { at: self.last_chunk, held }
     }
 
-    /// The end may come with the last of the data, and is not told again.
+    /// The end may come with the last of the data, and is not reported again.
     fn look_at_end(&mut self) -> Result<(), Refusal> {
         let is_end = self.inner.as_ref().is_none_or(http_body::Body::is_end_stream);
         if is_end { self.ended() } else { Ok(()) }
@@ -157,7 +157,7 @@ impl Intake {
         Ok(())
     }
 
-    /// Nothing has come. Has the call woken when what is to come has taken too long.
+    /// Nothing has come. Has the call woken once what is still to come has taken too long.
     fn wait(&mut self) -> Result<(), Refusal> {
         if !self.slowness.is_running() {
             return Ok(());

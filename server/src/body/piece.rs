@@ -48,7 +48,7 @@ impl Piece {
         Self { bytes, owner: Owner::Call(call) }
     }
 
-    /// Bytes that are of no call, and the room of their request if this is its only piece.
+    /// Bytes that do not belong to a call, and the room of their request if this is its only piece.
     pub(crate) fn plain(bytes: Bytes, room: Option<Room>) -> Self {
         let owner = room.map_or(Owner::Nobody, |room| Owner::Request { _room: room });
         Self { bytes, owner }

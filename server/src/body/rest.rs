@@ -18,12 +18,12 @@ use crate::body::discard::{DISCARD_TIME, discard};
 use crate::body::form::Form;
 use crate::record::{Record, Wish};
 
-/// How much of it is read.
+/// The most that is read of it.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 /// For how long it is read once the answer is there, and how long an answer waits for a form.
 const LONGEST: Duration = Duration::from_secs(2);
-/// How often we look whether a client has sent what it was not told to send: in the second turn hyper
-/// reads, and in the third we have what it has read.
+/// How many times we look whether a client has sent what it was not told to send: in the second turn
+/// hyper reads, and in the third we have what it has read.
 const LOOKS: u8 = 3;
 
 /// Why a call is refused for the body of its request, which is not used.
@@ -72,7 +72,7 @@ impl Rest {
         }))
     }
 
-    /// Reads on beside a call's wait. Returns why the call is to be refused.
+    /// Reads on during a call's wait. Returns why the call is to be refused.
     pub(crate) fn read_on(&mut self, cx: &mut Context<'_>) -> Option<BadBody> {
         // hyper tells a client to send as soon as its body is polled.
         if self.waits_for_continue {
@@ -115,7 +115,7 @@ impl Rest {
         Poll::Ready(Ok(self.form.take().and_then(|mut form| form.end())))
     }
 
-    /// The body ended before its end.
+    /// The body broke off.
     fn broken(&mut self, error: &hyper::Error) -> Option<BadBody> {
         self.left = 0;
         self.form = None;
@@ -128,7 +128,7 @@ impl Rest {
         if matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)) {
             return Some(BadBody::Malformed);
         }
-        // hyper answers all the same, and looks no more whether anybody is there to read it.
+        // hyper answers all the same, and no longer looks whether anybody is there to read it.
         self.record.wish_to_close(Wish::ClientLeft);
         None
     }
@@ -159,7 +159,7 @@ impl Rest {
     }
 }
 
-/// Keeps the end of an answer back until the rest of its request was read, or enough of it.
+/// Holds back the end of an answer until the rest of its request, or enough of it, was read.
 #[derive(Debug)]
 pub(crate) struct Lingering {
     over: Pin<Box<Sleep>>,

@@ -1,12 +1,12 @@
-//! The room in memory of a request over HTTP/2 that is not a call. A client may leave thousands of them
-//! unread on a connection, and they are in no other account.
+//! The room in memory of an HTTP/2 request that is not a call. A client may leave the answers to
+//! thousands of them unread on a connection, and nothing else accounts for them.
 
 use std::sync::Arc;
 
 use crate::record::Record;
 
-/// What such a request is held to cost: 64,000 of them on 4 connections took 1.1 to 1.5 KiB each,
-/// whether they were of a path that is not here, of `/metrics`, or waited for a body.
+/// What such a request is taken to cost: 64,000 of them on 4 connections took 1.1 to 1.5 KiB each,
+/// whether they were for an unknown path, for `/metrics`, or waited for a body.
 const BYTES: u64 = 1536;
 
 /// The room of one request, given back when it is dropped.

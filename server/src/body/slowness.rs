@@ -57,7 +57,7 @@ impl Slowness {
     pub(crate) fn stand_still(&mut self, now: Instant, poll: u32) {
         if self.since.is_some() {
             self.since = Some(now);
-            // So that the next poll is not taken to follow on this one.
+            // So that the next poll is not taken to follow this one.
             self.wanted_in = poll.wrapping_sub(2);
         }
     }

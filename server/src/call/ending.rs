@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 use crate::call::refusal::Refusal;
 use crate::shared::counters::Outcome;
 
-/// How a call ends. Whoever ends it says so; nobody reads it off a status.
+/// How a call ends. The code that ends it says so; nothing infers it from a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// With its answer.
@@ -34,7 +34,7 @@ impl From<Refusal> for Ending {
 }
 
 impl Ending {
-    /// How a call counts that ends so.
+    /// The outcome that a call which ends this way counts as.
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Self::Answered => Outcome::Answered,
@@ -64,7 +64,7 @@ impl Ending {
         }
     }
 
-    /// The status of a call that ends so, with all there is to say in its details.
+    /// The status of a call that ends this way, with its timing and its refusal as details.
     pub(crate) fn status(&self, timing: &Timing) -> Status {
         let refusal = match self {
             Self::Answered => return Status::ok(""),
@@ -89,7 +89,7 @@ impl Ending {
         trailers
     }
 
-    /// The status of an HTTP answer that ends so.
+    /// The status of an HTTP answer that ends this way.
     pub(crate) fn http_status(&self) -> StatusCode {
         match self {
             Self::Answered => StatusCode::OK,

@@ -1,7 +1,10 @@
-//! What the headers of a request say of its call.
+//! What the headers of a request say about its call.
 
 use http::{HeaderMap, HeaderValue};
-use longsync_behavior::{Behavior, NotABehavior};
+use longsync_behavior::Behavior;
+
+use crate::call::plan::check_call_id;
+use crate::call::refusal::Refusal;
 
 /// What is understood of a request's headers, read in one pass.
 #[derive(Debug, Default)]
@@ -10,9 +13,12 @@ pub(crate) struct CallHeaders {
     pub(crate) timeout: Option<HeaderValue>,
     /// Read at once: as text it could take 16 KiB for as long as the call waits.
     pub(crate) behavior: Option<Result<Behavior, String>>,
-    /// Whether the behavior is given more than once: then nobody can say which is meant.
-    pub(crate) is_behavior_repeated: bool,
-    /// Which attempt of a retried call this is, from 1 (gRFC A6).
+    /// The name of the call, or what is wrong with it.
+    pub(crate) call_id: Option<Result<String, String>>,
+    /// A header of ours that is given more than once: then nobody can say which is meant.
+    pub(crate) repeated: Option<&'static str>,
+    /// Which attempt of a retried call this is, from 1: gRPC's header (gRFC A6) says how many came before,
+    /// Envoy's, which counts if there is no other, which one it is.
     pub(crate) attempt: u32,
     /// Whether the call says how its messages are encoded.
     pub(crate) has_encoding: bool,
@@ -24,18 +30,30 @@ pub(crate) struct CallHeaders {
 const MAX_TRACEPARENT_BYTES: usize = 256;
 
 impl CallHeaders {
-    /// Of a header that is there twice, the first counts; of the attempts, the last, since whoever
-    /// retries a call that was a retry already adds its own.
-    pub(crate) fn read(headers: &HeaderMap) -> Self {
-        let mut read = Self { attempt: 1, ..Self::default() };
+    /// If a header is repeated, the first one counts; of the attempts, the last, since software which
+    /// retries a call that was a retry already adds its own. `read_behavior` reads the text of a behavior.
+    pub(crate) fn read(
+        headers: &HeaderMap,
+        read_behavior: impl Fn(&str) -> Result<Behavior, String>,
+    ) -> Self {
+        let (mut read, mut envoy) = (Self::default(), 0);
         for (name, value) in headers {
             match name.as_str() {
                 "grpc-timeout" if read.timeout.is_none() => read.timeout = Some(value.clone()),
                 longsync::BEHAVIOR_HEADER => {
-                    read.is_behavior_repeated = read.behavior.is_some();
-                    read.behavior = Some(behavior(value));
+                    if read.behavior.is_some() {
+                        read.repeated = Some(longsync::BEHAVIOR_HEADER);
+                    }
+                    read.behavior = Some(text(value).and_then(&read_behavior));
+                }
+                longsync::CALL_ID_HEADER => {
+                    if read.call_id.is_some() {
+                        read.repeated = Some(longsync::CALL_ID_HEADER);
+                    }
+                    read.call_id = Some(text(value).map(str::to_owned));
                 }
                 "grpc-previous-rpc-attempts" => read.attempt = attempt(value),
+                "x-envoy-attempt-count" if envoy == 0 => envoy = number(value).unwrap_or_default(),
                 "grpc-encoding" => read.has_encoding = true,
                 "traceparent" if has_call_lines() && value.len() <= MAX_TRACEPARENT_BYTES => {
                     read.traceparent = Some(Box::new(value.clone()));
@@ -43,7 +61,20 @@ impl CallHeaders {
                 _ => {}
             }
         }
+        if read.attempt == 0 {
+            read.attempt = envoy.max(1);
+        }
         read
+    }
+
+    /// Takes the name of the call; empty, if the headers have none.
+    ///
+    /// # Errors
+    /// When it is too long, or not text.
+    pub(crate) fn take_call_id(&mut self) -> Result<String, Refusal> {
+        let call_id = self.call_id.take().unwrap_or_else(|| Ok(String::new()));
+        let call_id = call_id.map_err(|why| Refusal::invalid(longsync::CALL_ID_HEADER, why))?;
+        check_call_id(longsync::CALL_ID_HEADER, &call_id).map(|()| call_id)
     }
 }
 
@@ -52,53 +83,61 @@ fn has_call_lines() -> bool {
     tracing::enabled!(target: super::CALL_LOG_TARGET, tracing::Level::DEBUG)
 }
 
-fn behavior(value: &HeaderValue) -> Result<Behavior, String> {
-    let text = value.to_str().map_err(|_| "send it as plain ASCII text".to_owned())?;
-    text.parse().map_err(|why: NotABehavior| why.to_string())
+fn text(value: &HeaderValue) -> Result<&str, String> {
+    value.to_str().map_err(|_| "send it as plain ASCII text".to_owned())
 }
 
 fn attempt(previous: &HeaderValue) -> u32 {
-    let previous = previous.to_str().ok().and_then(|value| value.parse::<u32>().ok());
-    previous.map_or(1, |count| count.saturating_add(1))
+    number(previous).map_or(1, |count| count.saturating_add(1))
+}
+
+fn number(value: &HeaderValue) -> Option<u32> {
+    value.to_str().ok().and_then(|value| value.parse().ok())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
+    fn of(headers: &HeaderMap) -> CallHeaders {
+        CallHeaders::read(headers, |_| Ok(Behavior::constant(Duration::ZERO)))
+    }
+
     #[test]
-    fn an_attempt_that_is_no_number_is_the_first() {
+    fn an_attempt_that_is_not_a_number_is_the_first() {
         for (previous, expected) in
             [("0", 1), ("1", 2), ("-1", 1), ("two", 1), ("4294967295", u32::MAX)]
         {
             assert_eq!(attempt(&HeaderValue::from_static(previous)), expected, "{previous}");
         }
-        assert_eq!(CallHeaders::read(&HeaderMap::new()).attempt, 1);
+        assert_eq!(of(&HeaderMap::new()).attempt, 1);
     }
 
     #[test]
-    fn of_a_header_that_is_there_twice_the_first_counts() {
+    fn the_first_of_a_repeated_header_counts() {
         let mut headers = HeaderMap::new();
         headers.append("grpc-timeout", HeaderValue::from_static("1S"));
         headers.append("grpc-timeout", HeaderValue::from_static("2S"));
-        assert_eq!(CallHeaders::read(&headers).timeout.unwrap(), "1S");
+        assert_eq!(of(&headers).timeout.unwrap(), "1S");
     }
 
     #[test]
-    fn of_the_attempts_the_last_counts() {
+    fn the_last_of_the_attempts_counts() {
         let mut headers = HeaderMap::new();
         headers.append("grpc-previous-rpc-attempts", HeaderValue::from_static("1"));
         headers.append("grpc-previous-rpc-attempts", HeaderValue::from_static("4"));
-        assert_eq!(CallHeaders::read(&headers).attempt, 5);
+        assert_eq!(of(&headers).attempt, 5);
     }
 
     #[test]
-    fn a_behavior_that_is_there_twice_is_noticed() {
+    fn a_repeated_behavior_is_noticed() {
         let mut headers = HeaderMap::new();
         headers.append(longsync::BEHAVIOR_HEADER, HeaderValue::from_static("1s"));
-        assert!(!CallHeaders::read(&headers).is_behavior_repeated);
+        assert_eq!(of(&headers).repeated, None);
         headers.append(longsync::BEHAVIOR_HEADER, HeaderValue::from_static("1s"));
         headers.append(longsync::BEHAVIOR_HEADER, HeaderValue::from_static("1s"));
-        assert!(CallHeaders::read(&headers).is_behavior_repeated);
+        assert_eq!(of(&headers).repeated, Some(longsync::BEHAVIOR_HEADER));
     }
 }

@@ -9,15 +9,15 @@ use crate::record::side::Side;
 use crate::record::{add, subtract};
 use crate::shared::counters::Kind;
 
-/// How long a request to health or reflection may be: it has a name.
+/// How long a request to health or reflection may be: it holds only a name.
 const MAX_NAME_BYTES: u32 = 1024;
 
 impl Call {
     /// Holds this many more bytes of this call's requests or answers in memory.
     ///
     /// # Errors
-    /// When its connection, or all calls together, would then hold more than they may; these bytes are
-    /// not held.
+    /// When its connection, or all calls together, would then hold more than they may; then these bytes
+    /// are not held.
     pub(crate) fn hold(&self, bytes: u64) -> Result<(), Refusal> {
         if bytes == 0 || self.record.hold(bytes) {
             add(&self.buffered_bytes, bytes);
@@ -76,7 +76,7 @@ impl Call {
         if self.holds_requests() { limit } else { limit.min(MAX_NAME_BYTES) }
     }
 
-    /// Why a message of its request that is longer is refused.
+    /// The refusal of a longer message of its request.
     pub(crate) fn too_long(&self, message_bytes: u32) -> Refusal {
         let limit = self.max_message_bytes();
         if self.holds_requests() || limit < MAX_NAME_BYTES {
@@ -105,7 +105,7 @@ impl Call {
 
 /// Places.
 impl Call {
-    /// What its connection has beside its calls.
+    /// What its connection has besides its calls.
     pub(crate) fn side(&self) -> &Side {
         self.record.side()
     }
@@ -116,7 +116,7 @@ impl Call {
         self.worker().take_place()
     }
 
-    /// Gives such places back.
+    /// Gives this many such places back.
     pub(crate) fn give_places_back(&self, places: usize) {
         self.worker().give_places_back(places as u64);
     }

@@ -1,4 +1,4 @@
-//! What HTTP has of a call's answers.
+//! How much HTTP has of a call's answers.
 
 use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
@@ -32,7 +32,7 @@ impl Call {
         }
     }
 
-    /// This many of them never were: the client will not have them.
+    /// This many of them were thrown away: the client will not have them.
     pub(crate) fn thrown_away(&self, bytes: u32) {
         self.client_gone();
         self.encoded(bytes);

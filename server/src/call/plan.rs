@@ -7,7 +7,7 @@ use longsync::duration::from_proto;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
 };
-use longsync_behavior::{Applied, Behavior, Decision, Place, Refused, decide};
+use longsync_behavior::{Applied, Behavior, Decision, Key, Place, Refused, decide};
 use longsync_text::duration::parse as parse_duration;
 
 use crate::call::refusal::Refusal;
@@ -92,10 +92,10 @@ pub(crate) struct Plan {
     pub(crate) payload: Payload,
 }
 
-/// Decides what to do with a request of a server that has this behavior.
+/// Decides what to do with a request to a server that has this behavior.
 ///
 /// # Errors
-/// When the request says what cannot be, or asks for more than `limits` allow.
+/// When the request contradicts itself, cannot be understood, or asks for more than `limits` allow.
 pub(crate) fn plan(ask: &Ask<'_>, server: &Behavior, limits: &Limits) -> Result<Plan, Refusal> {
     let Decision { delay, applied, .. } = decide(&ask.of_behavior(), server, limits.max_delay)?;
     if ask.call_id.len() > MAX_CALL_ID_BYTES {
@@ -142,7 +142,7 @@ impl From<Refused> for Refusal {
 fn payload(ask: &Ask<'_>, limits: &Limits) -> Result<Payload, Refusal> {
     match (ask.echo_payload, ask.response_bytes) {
         (false, 0) => Ok(Payload::Empty),
-        // A copy: the payload itself would keep all of the buffer alive that its message came in.
+        // A copy: the payload itself would keep alive the whole buffer that its message came in.
         (true, 0) => Ok(match ask.payload {
             Some(bytes) if !bytes.is_empty() => Payload::Echo(Bytes::copy_from_slice(bytes)),
             _ => Payload::Empty,
@@ -179,10 +179,20 @@ pub(crate) fn count(asked: Option<u32>, limits: &Limits) -> Result<u32, Refusal>
 
 #[cfg(test)]
 mod tests {
+    use longsync_behavior::{Name, NotABehavior};
+
     use super::*;
 
     fn of(ask: &Ask<'_>) -> Result<Plan, Refusal> {
-        plan(ask, &Behavior::constant(Duration::from_secs(5)), &Limits::default())
+        let limits = Limits::default();
+        let key = Key { seed: 0, name: Name::Id(ask.call_id), attempt: 1, index: 0 };
+        let server = longsync_behavior::Server {
+            behavior: &Behavior::constant(Duration::from_secs(5)),
+            max_delay: limits.max_delay,
+            is_fixed: false,
+            read: &|text| text.parse().map_err(|why: NotABehavior| why.to_string()),
+        };
+        plan(ask, &key, &server, &limits)
     }
 
     fn field(refused: Result<Plan, Refusal>) -> String {

@@ -22,23 +22,23 @@ pub(crate) enum Refusal {
     },
     /// A limit of the server is reached.
     Exhausted {
-        /// Which, as its flag is called.
+        /// Which, by the name of its flag.
         limit: &'static str,
-        /// What asked for more than it.
+        /// What asked for more than that.
         why: String,
     },
     /// A message is longer than [`MAX_MESSAGE_BYTES`] says, which no later try changes.
     TooLong(String),
-    /// A limit is reached that no flag moves.
+    /// A limit that no flag moves is reached.
     Fixed {
         /// Of what.
         limit: &'static str,
-        /// What asked for more than it, and what would be right.
+        /// What asked for more than that, and what would be right.
         why: String,
     },
-    /// There is to be one message, and the request has more.
+    /// The method takes one message, and the request has more.
     TooManyMessages,
-    /// There is to be one message, and the request has none.
+    /// The method takes one message, and the request has none.
     NoMessage,
     /// The request ends in the middle of a message.
     CutShort,
@@ -46,11 +46,11 @@ pub(crate) enum Refusal {
     NotAMessage(String),
     /// Its messages are encoded in a way that is not understood.
     Encoding(String),
-    /// It asks a service beside our own for what is not here.
+    /// It asks a service besides our own for something that it does not have.
     NotFound(String),
     /// What the client began to send takes too long.
     TooSlow {
-        /// How long it may take, without what its bytes are worth.
+        /// How long it may take, not counting the time that its bytes add.
         limit: Duration,
         /// Whether it is the request as a whole.
         is_one: bool,

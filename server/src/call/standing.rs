@@ -16,7 +16,7 @@ pub(crate) struct Standing(Mutex<Stand>);
 #[derive(Debug, Default)]
 struct Stand {
     start: Option<Instant>,
-    /// Who waits for that.
+    /// The task that waits for that.
     waker: Option<Waker>,
 }
 
@@ -54,7 +54,7 @@ impl Call {
     /// Waits for this long from when `standing` says. Returns when that was as well.
     pub(crate) async fn stand(&self, standing: &Standing, planned: Duration) -> (Instant, Spent) {
         let start = poll_fn(|cx| standing.poll_start(cx)).await;
-        (start, self.wait(Wait { start, planned }).await)
+        (start, self.wait(Wait::new(start, planned)).await)
     }
 }
 
@@ -86,7 +86,7 @@ mod tests {
             );
         let (started, spent) = waits.await.expect("nothing cuts the call");
         said.await.unwrap();
-        assert_eq!((started, spent), (start, Spent { planned: seconds(3), waited: seconds(3) }));
+        assert_eq!((started, spent), (start, Wait::new(start, seconds(3)).ran_out(Duration::ZERO)));
         assert_eq!(call.now(), start + seconds(3));
     }
 

@@ -1,8 +1,8 @@
 //! The future of a call, which owns the call's one timer entry.
 //!
-//! All that is polled for a call (reading its request, its waits, sending its answer) is polled from
-//! one future. So one entry is enough, the earlier of due time and deadline, and it reaches also a call
-//! whose reader has stalled, where HTTP/2 polls the answer's body no more.
+//! Everything that is polled for a call (reading its request, its waits, sending its answer) is polled
+//! from one future. So one entry is enough, the earlier of due time and deadline, and it also reaches a
+//! call whose reader has stalled, for which HTTP/2 no longer polls the answer's body.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use crate::call::Call;
 use crate::call::ending::Ending;
 
-/// When a call is looked at that waits for nothing but its client. It has an entry all the same, so
+/// When a call that waits for nothing but its client is looked at. It has an entry all the same, so
 /// that the end of a drain reaches it.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 

@@ -2,33 +2,96 @@
 
 use std::time::{Duration, Instant};
 
-/// When a wait is due that is longer than clocks reach: in a hundred years.
+/// When a wait longer than clocks reach is due: in a hundred years.
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
-/// A wait: due when `planned` has passed since `start`.
+/// A wait: due when the call has stood and the planned time has passed since its start.
+///
+/// Times are whole nanoseconds, up to 584 years: a call keeps this while it waits, and each byte counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wait {
     pub(crate) start: Instant,
-    pub(crate) planned: Duration,
+    queued_ns: u64,
+    planned_ns: u64,
 }
 
 impl Wait {
+    /// A wait whose service begins at once.
+    pub(crate) fn new(start: Instant, planned: Duration) -> Self {
+        Self { start, queued_ns: 0, planned_ns: nanos(planned) }
+    }
+
+    /// The same wait after it has stood for `queued`.
+    pub(crate) fn after_standing(self, queued: Duration) -> Self {
+        Self { queued_ns: nanos(queued), ..self }
+    }
+
+    /// How long the call stands before its service begins.
+    pub(crate) fn queued(self) -> Duration {
+        Duration::from_nanos(self.queued_ns)
+    }
+
+    /// How long the service takes.
+    pub(crate) fn planned(self) -> Duration {
+        Duration::from_nanos(self.planned_ns)
+    }
+
     pub(crate) fn due(self) -> Instant {
-        self.start.checked_add(self.planned).unwrap_or_else(|| self.start + FAR)
+        let due = self.start.checked_add(self.queued() + self.planned());
+        due.unwrap_or_else(|| self.start + FAR)
+    }
+
+    /// What it came to, if it ran out with this lateness.
+    pub(crate) fn ran_out(self, lateness: Duration) -> Spent {
+        let waited_ns =
+            self.queued_ns.saturating_add(self.planned_ns).saturating_add(nanos(lateness));
+        Spent { queued_ns: self.queued_ns, planned_ns: self.planned_ns, waited_ns }
+    }
+
+    /// What it came to, if it was cut short after this time.
+    pub(crate) fn cut_short(self, waited: Duration) -> Spent {
+        let waited_ns = nanos(waited);
+        Spent { queued_ns: self.queued_ns.min(waited_ns), planned_ns: self.planned_ns, waited_ns }
     }
 }
 
-/// How long was planned, and how long it took.
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// How long a call stood, how long its service was to take, and how long both took. Whole nanoseconds, as in
+/// [`Wait`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Spent {
-    pub(crate) planned: Duration,
-    pub(crate) waited: Duration,
+    queued_ns: u64,
+    planned_ns: u64,
+    waited_ns: u64,
+}
+
+impl Spent {
+    pub(crate) fn queued(self) -> Duration {
+        Duration::from_nanos(self.queued_ns)
+    }
+
+    pub(crate) fn planned(self) -> Duration {
+        Duration::from_nanos(self.planned_ns)
+    }
+
+    pub(crate) fn waited(self) -> Duration {
+        Duration::from_nanos(self.waited_ns)
+    }
+
+    /// The same, of which only `waited` was not counted before.
+    pub(crate) fn with_waited(self, waited: Duration) -> Self {
+        Self { waited_ns: nanos(waited), ..self }
+    }
 }
 
 impl std::ops::AddAssign for Spent {
     fn add_assign(&mut self, other: Self) {
-        self.planned += other.planned;
-        self.waited += other.waited;
+        self.queued_ns = self.queued_ns.saturating_add(other.queued_ns);
+        self.planned_ns = self.planned_ns.saturating_add(other.planned_ns);
+        self.waited_ns = self.waited_ns.saturating_add(other.waited_ns);
     }
 }
 
@@ -39,30 +102,32 @@ impl std::ops::AddAssign for Spent {
 /// went by without the handler, its answers had no way out: the client held them up.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Attention {
-    /// How often the call's task was polled.
+    /// How many times the call's task was polled.
     polls: u32,
-    /// Up to which poll a handler that asks has not been kept from asking. [`None`]: none has asked yet.
+    /// The poll up to which a handler that asks has not been kept from asking. [`None`]: none has asked
+    /// yet.
     until: Option<u32>,
 }
 
 impl Attention {
-    /// That of a task which was polled this often, with the poll up to which none was kept away.
+    /// The attention of a task that was polled this many times, with the poll up to which no handler
+    /// was kept away.
     pub(crate) fn new(polls: u32, until: Option<u32>) -> Self {
         Self { polls, until }
     }
 
-    /// Up to which poll a handler that asks has not been kept from asking.
+    /// The poll up to which a handler that asks has not been kept from asking.
     pub(crate) fn until(&self) -> Option<u32> {
         self.until
     }
 
-    /// The task is polled. Returns how often it was.
+    /// The task is polled. Returns how many times it has been.
     pub(crate) fn polled(&mut self) -> u32 {
         self.polls = self.polls.wrapping_add(1);
         self.polls
     }
 
-    /// How often the task was polled.
+    /// How many times the task was polled.
     pub(crate) fn polls(&self) -> u32 {
         self.polls
     }
@@ -88,7 +153,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_asks_in_each_poll_was_never_kept_away() {
+    fn a_wait_is_due_when_the_call_has_stood_and_was_served() {
+        let (start, ms) = (Instant::now(), Duration::from_millis);
+        let wait = Wait::new(start, ms(5)).after_standing(ms(20));
+        assert_eq!(wait.due(), start + ms(25));
+        for (spent, figures) in [
+            (wait.ran_out(ms(1)), [20, 5, 26]),
+            (wait.cut_short(ms(7)), [7, 5, 7]),
+            (wait.cut_short(ms(22)), [20, 5, 22]),
+        ] {
+            assert_eq!([spent.queued(), spent.planned(), spent.waited()], figures.map(ms));
+        }
+    }
+
+    #[test]
+    fn a_handler_that_asks_in_each_poll_was_never_kept_away() {
         let mut attention = Attention { polls: u32::MAX - 2, ..Attention::default() };
         for _ in 0..6 {
             attention.polled();
@@ -102,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_left_out_of_a_poll_was_kept_away() {
+    fn a_handler_that_is_left_out_of_a_poll_was_kept_away() {
         let mut attention = Attention::default();
         attention.polled();
         attention.waits();

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use longsync_timer::{Sleep, Woken};
 
 use super::Call;
-use crate::call::wait::{Attention, Spent, Wait};
+use crate::call::wait::{Attention, Spent, Wait, nanos};
 
-/// That there is none, where a time is meant.
+/// Stands for no time.
 const NONE: u64 = u64::MAX;
 
 /// What a call waits for. Times are nanoseconds since it arrived.
@@ -24,12 +24,13 @@ pub(super) struct Waiting {
     wake_at: AtomicU64,
     /// When the wait that is under way began.
     start: AtomicU64,
+    queued: AtomicU64,
     planned: AtomicU64,
     polls: AtomicU32,
     attended_until: AtomicU32,
     has_asked: AtomicBool,
     reads_ahead: AtomicBool,
-    /// With which waker the call's task polls.
+    /// The waker with which the call's task polls.
     task: AtomicUsize,
 }
 
@@ -38,6 +39,7 @@ impl Default for Waiting {
         Self {
             wake_at: AtomicU64::new(NONE),
             start: AtomicU64::new(NONE),
+            queued: AtomicU64::new(0),
             planned: AtomicU64::new(0),
             polls: AtomicU32::new(0),
             attended_until: AtomicU32::new(0),
@@ -49,7 +51,8 @@ impl Default for Waiting {
 }
 
 impl Waiting {
-    /// The call's task polls, and asks when the handler wanted that. Then it wants nothing any more.
+    /// The call's task polls, and asks when the handler wanted that. From then on the handler wants
+    /// nothing.
     pub(super) fn polled(&self, arrived: Instant) -> Option<Instant> {
         let mut attention = self.attention();
         attention.polled();
@@ -67,7 +70,9 @@ impl Waiting {
     /// The wait that is under way.
     pub(super) fn under_way(&self, arrived: Instant) -> Option<Wait> {
         let start = at(arrived, self.start.load(Relaxed))?;
-        Some(Wait { start, planned: Duration::from_nanos(self.planned.load(Relaxed)) })
+        let [queued, planned] =
+            [&self.queued, &self.planned].map(|it| Duration::from_nanos(it.load(Relaxed)));
+        Some(Wait::new(start, planned).after_standing(queued))
     }
 
     /// The call's task polls with this.
@@ -75,14 +80,15 @@ impl Waiting {
         self.task.store(cx.waker().data().addr(), Relaxed);
     }
 
-    /// Whether the call's task polls, and not another that a handler has put between.
+    /// Whether the call's task polls, and not another that a handler has put in between.
     fn is_task(&self, cx: &Context<'_>) -> bool {
         self.task.load(Relaxed) == cx.waker().data().addr()
     }
 
     fn begin(&self, wait: Wait, arrived: Instant) {
         self.start.store(since(arrived, wait.start), Relaxed);
-        self.planned.store(nanos(wait.planned), Relaxed);
+        self.queued.store(nanos(wait.queued()), Relaxed);
+        self.planned.store(nanos(wait.planned()), Relaxed);
     }
 
     fn end(&self) {
@@ -103,12 +109,8 @@ impl Waiting {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(NONE - 1).min(NONE - 1)
-}
-
 fn since(arrived: Instant, at: Instant) -> u64 {
-    nanos(at.saturating_duration_since(arrived))
+    nanos(at.saturating_duration_since(arrived)).min(NONE - 1)
 }
 
 fn at(arrived: Instant, nanos: u64) -> Option<Instant> {
@@ -169,7 +171,7 @@ impl Call {
     fn ran_out(&self, wait: Wait, ended: Instant, free: Instant) -> Spent {
         let lateness = ended.saturating_duration_since(wait.due().max(free));
         self.worker().counters().late(lateness);
-        Spent { planned: wait.planned, waited: wait.planned + lateness }
+        wait.ran_out(lateness)
     }
 
     /// Adds a wait that is over to what the call's own timing sums up. Returns the sum.
@@ -178,9 +180,9 @@ impl Call {
     /// end: no moment is waited twice.
     pub(crate) fn add_spent(&self, wait: Wait, spent: Spent) -> Spent {
         let mut state = self.state();
-        let ended = wait.start + spent.waited;
+        let ended = wait.start + spent.waited();
         let waited = state.waited_since(wait.start, ended);
-        state.spent += Spent { waited, ..spent };
+        state.spent += spent.with_waited(waited);
         state.waited_until = Some(ended);
         state.spent
     }
@@ -235,7 +237,7 @@ impl Call {
         self.waiting.reads_ahead.load(Relaxed)
     }
 
-    /// How often the call's task was polled.
+    /// How many times the call's task was polled.
     pub(crate) fn poll_number(&self) -> u32 {
         self.waiting.attention().polls()
     }
@@ -245,7 +247,7 @@ impl Call {
 struct Pause<'a> {
     call: &'a Call,
     wait: Wait,
-    /// Its own timer entry, if something else than the call's task polls it.
+    /// Its own timer entry, if something other than the call's task polls it.
     apart: Option<Pin<Box<Sleep>>>,
 }
 
@@ -292,7 +294,7 @@ mod tests {
     use crate::call::tests::{begin, seconds};
 
     fn of(call: &Call, planned: u64) -> Wait {
-        Wait { start: call.arrived(), planned: seconds(planned) }
+        Wait::new(call.arrived(), seconds(planned))
     }
 
     #[tokio::test(start_paused = true)]
@@ -305,7 +307,7 @@ mod tests {
                 let call = Arc::clone(&task);
                 tasks.spawn(async move {
                     let spent = call.wait(of(&call, planned)).await;
-                    (planned, spent.waited, call.now() - call.arrived())
+                    (planned, spent.waited(), call.now() - call.arrived())
                 });
             }
             let mut ends = Vec::new();
@@ -318,7 +320,7 @@ mod tests {
         assert_eq!(ends.await, Some(expected));
     }
 
-    /// Sets of futures poll each with a waker of its own, and only the ones that were woken.
+    /// A set of futures polls each with a waker of its own, and only those that were woken.
     #[tokio::test(start_paused = true)]
     async fn a_wait_wakes_whoever_polls_it() {
         let call = begin(CallHeaders::default());
@@ -344,7 +346,7 @@ mod tests {
             })
             .await
         });
-        assert_eq!(waits.await, Some(Spent { planned: seconds(5), waited: seconds(5) }));
+        assert_eq!(waits.await, Some(of(&call, 5).ran_out(Duration::ZERO)));
         assert_eq!(call.now(), call.arrived() + seconds(5));
     }
 
@@ -352,11 +354,12 @@ mod tests {
     fn times_are_kept_to_the_nanosecond_and_the_far_future_is_kept_as_such() {
         let (waiting, arrived) = (Waiting::default(), Instant::now());
         assert_eq!(waiting.under_way(arrived), None);
-        let wait = Wait { start: arrived + Duration::from_nanos(7), planned: seconds(1) };
+        let wait =
+            Wait::new(arrived + Duration::from_nanos(7), seconds(1)).after_standing(seconds(2));
         waiting.begin(wait, arrived);
         assert_eq!(waiting.under_way(arrived), Some(wait));
-        waiting.begin(Wait { planned: Duration::MAX, ..wait }, arrived);
-        assert!(waiting.under_way(arrived).unwrap().planned > seconds(500 * 365 * 24 * 3_600));
+        waiting.begin(Wait::new(wait.start, Duration::MAX), arrived);
+        assert!(waiting.under_way(arrived).unwrap().planned() > seconds(500 * 365 * 24 * 3_600));
         waiting.end();
         assert_eq!(waiting.under_way(arrived), None);
     }

@@ -13,12 +13,12 @@ pub struct FileLimit {
     pub now: u64,
 }
 
-/// Files that are opened later, but not by the workers: a timer for the lame duck, a connection over the
-/// limit, what is read for a moment, a log file.
+/// Files that are opened later, but not by the workers: a timer for the lame duck, a connection over
+/// the limit, a file that is read for a moment, a log file.
 const SPARE: u64 = 14;
 /// What [`Server`](crate::Server) opens at its start: the listener.
 const LISTENER: u64 = 1;
-/// And for each worker a poller (two files) with its waker and its share of the signals. Its timer comes
+/// And each worker: a poller (two files) with its waker and its share of the signals. Its timer comes
 /// with its first wait.
 const WORKER: u64 = 5;
 

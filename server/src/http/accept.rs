@@ -1,16 +1,16 @@
-//! In which form a client wants the metrics (RFC 9110, section 12.5.1).
+//! Which form of the metrics a client wants (RFC 9110, section 12.5.1).
 
 use http::{HeaderMap, header};
 
 use crate::shared::scrapes::Format;
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
-/// What is said of a form that is not named, in thousandths.
+/// The weight of a form that is not named, in thousandths.
 const UNNAMED: u16 = 0;
-/// The most that can be said of one.
+/// The greatest weight.
 const BEST: u16 = 1_000;
 
-/// `OpenMetrics` if it is named, and the text form is not liked better.
+/// `OpenMetrics` if it is named, and the text form is not preferred.
 pub(crate) fn format(headers: &HeaderMap) -> Format {
     let accepts =
         headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
@@ -31,7 +31,7 @@ pub(crate) fn format(headers: &HeaderMap) -> Format {
     }
 }
 
-/// How well the text form is liked: the closest range that it is in decides.
+/// How much the text form is wanted: the most specific range that covers it decides.
 #[derive(Debug, Default)]
 struct Text {
     named: Option<u16>,
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn openmetrics_is_for_those_who_name_it_and_like_it_best() {
+    fn openmetrics_is_for_clients_that_name_it_and_prefer_it() {
         let prometheus = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
             encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;\
             q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;q=0.3,\

@@ -80,7 +80,7 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
             allowing("GET, HEAD", wrong_method(path, "GET or HEAD"))
         }
         "/" => text(StatusCode::OK, welcome(worker, host::authority(request).unwrap_or("ADDRESS"))),
-        // Whoever is answered is alive; a drain is not a reason to end it.
+        // A server that answers is alive; a drain is not a reason to kill it.
         "/livez" => text(StatusCode::OK, "alive\n"),
         "/healthz" | "/readyz" if worker.shared().is_healthy() => text(StatusCode::OK, "serving\n"),
         "/healthz" | "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n"),
@@ -90,7 +90,7 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
         ),
         _ => text(
             StatusCode::NOT_FOUND,
-            format!("nothing at {}: / says what there is\n", quoted(path)),
+            format!("nothing at {}: / says what can be tried\n", quoted(path)),
         ),
     }
 }
@@ -121,7 +121,7 @@ pub(crate) fn without_body(mut response: Response<Body>) -> Response<Body> {
     response.map(|_| Body::empty())
 }
 
-/// The answer to a call that ends so before its wait is over.
+/// The answer to a call that ends this way before its wait is over.
 pub(crate) fn ended(ending: &Ending, call: &Call) -> Response<Body> {
     timed(text(ending.http_status(), format!("{}\n", ending.message())), &call.timing_at_end())
 }
@@ -129,12 +129,14 @@ pub(crate) fn ended(ending: &Ending, call: &Call) -> Response<Body> {
 type Planned = Result<(Plan, SystemTime), Refusal>;
 
 fn planned(call: &Call, query: &str) -> Planned {
-    let (delay, behavior) = asked(query)?;
-    call.plan(Ask {
+    let Asked { delay, behavior, call_id } = asked(query)?;
+    let ask = Ask {
         delay: delay.as_deref().map(AskedDelay::Text),
         behavior: behavior.as_deref().unwrap_or_default(),
+        call_id: call_id.as_deref().unwrap_or_default(),
         ..Ask::default()
-    })
+    };
+    call.plan(ask, 0)
 }
 
 async fn long_sync(call: &Call, planned: Planned) -> Response<Body> {
@@ -146,19 +148,29 @@ async fn long_sync(call: &Call, planned: Planned) -> Response<Body> {
             return ended(&ending, call);
         }
     };
-    let spent = call.wait(Wait { start: call.arrived(), planned: plan.delay }).await;
+    let wait = Wait::new(call.arrived(), plan.delay).after_standing(call.stands(call.arrived()));
+    let spent = call.wait(wait).await;
     timed(text(StatusCode::OK, DONE), &call.timing(spent, &plan.applied, received_at))
 }
 
-/// The query's `delay` and `behavior`.
-fn asked(query: &str) -> Result<(Option<String>, Option<String>), Refusal> {
-    let (mut delay, mut behavior) = (None, None);
+/// What a query asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Asked {
+    delay: Option<String>,
+    behavior: Option<String>,
+    call_id: Option<String>,
+}
+
+fn asked(query: &str) -> Result<Asked, Refusal> {
+    let mut asked = Asked::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let place = match &*name {
-            "delay" => &mut delay,
-            "behavior" => &mut behavior,
+            "delay" => &mut asked.delay,
+            "behavior" => &mut asked.behavior,
+            "call_id" => &mut asked.call_id,
             _ => {
-                let why = format!("{} is not understood: send delay or behavior", quoted(&name));
+                let why =
+                    format!("{} is not understood: send delay, behavior or call_id", quoted(&name));
                 return Err(Refusal::invalid("query", why));
             }
         };
@@ -166,7 +178,7 @@ fn asked(query: &str) -> Result<(Option<String>, Option<String>), Refusal> {
             return Err(Refusal::invalid(&name, "given twice: send it once"));
         }
     }
-    Ok((delay, behavior))
+    Ok(asked)
 }
 
 /// The refusal of a call for the body of its request.
@@ -212,7 +224,7 @@ fn welcome(worker: &Worker, host: &str) -> String {
     grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {host} longsync.v1.LongSyncService/LongSync
     grpcurl -plaintext {host} describe longsync.v1.LongSyncService
 
-    /long_sync   waits, then says {DONE}  (?delay= or ?behavior=)
+    /long_sync   waits, then says {DONE}  (?delay= or ?behavior=, and ?call_id=)
     /healthz     200 while serving, 503 when shutting down; /readyz says the same
     /livez       200 as long as it answers
     /metrics     Prometheus text, or OpenMetrics for clients that name it in Accept
@@ -226,9 +238,11 @@ mod tests {
 
     #[test]
     fn a_query_is_decoded_and_what_is_unknown_is_refused() {
-        assert_eq!(asked("").unwrap(), (None, None));
-        assert_eq!(asked("delay=250ms").unwrap().0.as_deref(), Some("250ms"));
-        assert_eq!(asked("behavior=constant%281s%29").unwrap().1.as_deref(), Some("constant(1s)"));
+        assert_eq!(asked("").unwrap(), Asked::default());
+        assert_eq!(asked("delay=250ms").unwrap().delay.as_deref(), Some("250ms"));
+        let of_behavior = asked("behavior=constant%281s%29&call_id=a").unwrap();
+        assert_eq!(of_behavior.behavior.as_deref(), Some("constant(1s)"));
+        assert_eq!(of_behavior.call_id.as_deref(), Some("a"));
         assert!(asked("delya=250ms").is_err());
         assert!(asked("delay=1s&delay=2s").is_err());
     }

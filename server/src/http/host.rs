@@ -22,7 +22,8 @@ pub(crate) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
     }
 }
 
-/// The name and the port by which a request calls this server: those of its target go before `Host`.
+/// The name and the port by which a request calls this server: those of its target take precedence over
+/// `Host`.
 pub(crate) fn authority<B>(request: &Request<B>) -> Option<&str> {
     let target = request.uri().authority().map(Authority::as_str);
     // What stands before an `@` is for nobody's eyes.
@@ -31,7 +32,7 @@ pub(crate) fn authority<B>(request: &Request<B>) -> Option<&str> {
     target.or_else(|| host()?.to_str().ok().filter(|host| !host.is_empty()))
 }
 
-/// `uri-host [ ":" port ]`, of which all may be empty (RFC 3986, section 3.2).
+/// `uri-host [ ":" port ]`, any part of which may be empty (RFC 3986, section 3.2).
 fn is_host(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else { return false };
     let (host, port) = match text.strip_prefix('[') {
@@ -45,7 +46,7 @@ fn is_host(value: &HeaderValue) -> bool {
     is_name(host) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
-/// What may stand in brackets: an IPv6 address, or one of a version to come.
+/// What may stand in brackets: an IPv6 address, or one of a future version.
 fn is_literal(address: &str) -> bool {
     let is_future = |rest: &str| {
         rest.split_once('.').is_some_and(|(version, address)| {
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_is_no_host() {
+    fn anything_else_is_not_a_host() {
         for host in [
             &b"a b"[..],
             b"user@host",

@@ -108,7 +108,7 @@ fn calls(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Resul
             .encode_family(&[("rpc", kind.name())])?
             .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
     }
-    let help = "Calls that ended, by how";
+    let help = "Calls that ended, by outcome";
     let mut ended = encoder.encode_descriptor("calls_ended", help, None, COUNTER)?;
     for kind in Kind::ALL {
         for outcome in Outcome::ALL {
@@ -149,7 +149,7 @@ fn figures(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Res
     for (name, help, figure, bounds) in [
         (
             "lateness",
-            "How long after its due time each wait ended that ran out",
+            "How long after its due time each wait that ran out ended",
             snapshot.lateness(),
             LATENESS_BUCKETS,
         ),
@@ -177,9 +177,10 @@ impl EncodeMetric for Buckets<'_> {
         let histogram = self.figure.histogram();
         let mut buckets: Vec<_> = self.bounds.iter().map(|bound| (seconds(*bound), 0)).collect();
         buckets.push((f64::INFINITY, 0));
-        // Once over what was recorded, in order: counting bucket by bucket would go over it for each.
+        // One pass over what was recorded, in order: counting bucket by bucket would make a pass for
+        // each.
         let mut bucket = 0;
-        // In one that is empty it would look for the first to the very end.
+        // In an empty one it would search to the very end for a first value.
         let recorded = Some(histogram).filter(|it| !it.is_empty());
         for recorded in recorded.into_iter().flat_map(|it| it.iter_recorded()) {
             let nanos = histogram.lowest_equivalent(recorded.value_iterated_to());

@@ -32,6 +32,7 @@ use crate::rpc::services;
 use crate::rpc::{self, unary};
 use crate::rpc::{BoxMessages, Handler};
 use crate::shared::counters::Kind;
+use crate::worker::Worker;
 
 /// The answer to a request, on its way.
 pub(crate) struct Answer {
@@ -40,7 +41,7 @@ pub(crate) struct Answer {
     /// HTTP/2 does not.
     is_head: bool,
     coming: Coming,
-    /// What of the request is not needed for the answer.
+    /// The part of the request that is not needed for the answer.
     rest: Option<Box<Rest>>,
     room: Account,
 }
@@ -122,7 +123,7 @@ impl Answer {
         }
     }
 
-    /// Reads the rest of the request beside the wait. A form may refuse its call, and the answer waits
+    /// Reads the rest of the request during the wait. A form may refuse its call, and the answer waits
     /// until it is clear that it does not.
     fn read_rest(&mut self, polled: Poll<Came>, cx: &mut Context<'_>) -> Poll<Came> {
         let (Some(rest), Some(call)) = (&mut self.rest, &self.call) else { return polled };
@@ -184,7 +185,7 @@ impl Future for Answer {
     }
 }
 
-/// The response to a call that ends so before its answer.
+/// The response to a call that ends this way before its answer.
 fn response_of(ending: &Ending, call: &Call) -> Response<Body> {
     call.finish(ending.clone());
     match call.kind() {
@@ -193,7 +194,11 @@ fn response_of(ending: &Ending, call: &Call) -> Response<Body> {
     }
 }
 
-/// Sends a request on its way, and begins the call that it is.
+fn call_headers(worker: &Worker, request: &Request<Incoming>) -> CallHeaders {
+    CallHeaders::read(request.headers(), |text| worker.read_behavior(text))
+}
+
+/// Sends a request on its way, and begins its call if it is one.
 pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer {
     let worker = record.worker();
     if let Some(why) = host::fault(&request) {
@@ -206,7 +211,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
                 Version::HTTP_2 => record.last_read(),
                 _ => worker.timer().now(),
             };
-            Call::begin(record, Some(Kind::Http), CallHeaders::read(request.headers()), arrived)
+            Call::begin(record, Some(Kind::Http), call_headers(worker, &request), arrived)
         });
         let response = face::answer(worker, call.clone(), &request);
         let is_head = request.method() == Method::HEAD;
@@ -219,7 +224,7 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
     }
     match find(&request) {
         Ok((kind, handler)) => {
-            let headers = CallHeaders::read(request.headers());
+            let headers = call_headers(worker, &request);
             let refused = headers
                 .has_encoding
                 .then(|| messages::refuse_encoding(request.headers()))
@@ -250,8 +255,8 @@ fn refuse(record: &Arc<Record>, request: Request<Incoming>, refused: Response<Bo
 
 type Found = (Option<Kind>, Option<Handler>);
 
-/// What kind of call of ours a gRPC request is, and what handles it, unless it is a unary one; or the
-/// answer that nothing does.
+/// Which kind of our calls a gRPC request is, and what handles it, unless that kind is unary; or the
+/// answer that nothing handles it.
 fn find(request: &Request<Incoming>) -> Result<Found, Box<Response<Body>>> {
     if let Some(refused) = refuse_transport(request) {
         return Err(Box::new(refused));
@@ -266,7 +271,7 @@ fn find(request: &Request<Incoming>) -> Result<Found, Box<Response<Body>>> {
         return Ok((None, Some(handler)));
     }
     let why = format!(
-        "no {} of a service {} here: grpcurl with `list` shows what there is",
+        "no method {} of a service {} here: grpcurl with `list` shows the services",
         quoted(method),
         quoted(service)
     );

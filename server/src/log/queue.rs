@@ -1,4 +1,4 @@
-//! The queue in front of stderr: whoever says something goes on at once, and a thread writes it.
+//! The queue in front of stderr: the code that says something goes on at once, and a thread writes it.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How many lines wait at most; those that come then are lost, and counted.
+/// At most this many lines wait; those that come then are lost, and counted.
 const LINES: usize = 1_000;
 /// While lines go on being lost, it is said at most this often.
 const SAY_EVERY: Duration = Duration::from_secs(1);
@@ -70,7 +70,8 @@ impl Queue {
         let _ = self.clone().write_all(text.as_bytes());
     }
 
-    /// Waits until all that was offered is written or lost, and at most for `most`. Returns whether it is.
+    /// Waits until everything that was offered is written or lost, for at most `most`. Returns whether
+    /// it is.
     pub(super) fn wait_until_written(&self, most: Duration) -> bool {
         let progress = &self.progress;
         let offered = progress.offered.load(Ordering::Acquire);
@@ -103,7 +104,7 @@ impl MakeWriter<'_> for Queue {
 struct Writing<W> {
     out: W,
     progress: Arc<Progress>,
-    /// How many of the lost lines were told.
+    /// How many of the lost lines were reported.
     said: u64,
     said_at: Option<Instant>,
 }

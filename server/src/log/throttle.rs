@@ -1,4 +1,4 @@
-//! At most ten lines per second of each kind: what a client can cause is not to fill a disk.
+//! At most ten lines per second of each kind: no client may fill a disk with them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,12 +53,12 @@ impl Throttle {
         may
     }
 
-    /// Ends as soon as something was left out that has not been said.
+    /// Ends as soon as there are left-out lines that have not been reported.
     pub(super) async fn has_left_out(&self) {
         self.0.has_left_out.notified().await;
     }
 
-    /// A sentence for each kind of line of which some were left out since this was asked last.
+    /// A sentence for each kind of line of which some were left out since the last time this was asked.
     pub(super) fn left_out(&self) -> Vec<String> {
         let mut kinds = self.kinds();
         let left_out = kinds.values_mut().filter(|seen| seen.left_out > 0);
@@ -118,8 +118,8 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// However lines come, no second has more than ten, and none is left out that would be the tenth
-        /// or less.
+        /// However lines come, no second has more than ten, and none that would be the tenth or earlier
+        /// is left out.
         #[test]
         fn no_second_has_more_than_ten(gaps_ms in proptest::collection::vec(0_u64..300, 1..200)) {
             let start = Instant::now();

@@ -20,7 +20,7 @@ pub(crate) const BACKLOG: u16 = 4_096;
 const FIRST_BACK_OFF: Duration = Duration::from_millis(5);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 /// A client that has gone without a word, its machine or its network with it, is noticed by the
-/// system's probes: else its calls and its place would be held for ever.
+/// system's probes: otherwise its calls and its place would be held for ever.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_PROBES: Duration = Duration::from_secs(10);
 
@@ -67,7 +67,7 @@ struct Dealer {
     workers: Vec<mpsc::UnboundedSender<Accepted>>,
     max_connections: usize,
     shared: Arc<Shared>,
-    /// Which worker is next, of those that have as few connections.
+    /// Which worker is next, of those that have equally few connections.
     turn: usize,
 }
 
@@ -127,8 +127,8 @@ impl Acceptor {
 }
 
 impl Dealer {
-    /// Hands a connection to the worker that has the fewest. One too many is closed at once: its
-    /// client learns so, instead of waiting in the backlog.
+    /// Hands a connection to the worker that has the fewest. One too many is closed at once: its client
+    /// learns of that, instead of waiting in the backlog.
     fn deal(&mut self, socket: TcpStream, peer: SocketAddr) -> io::Result<()> {
         if self.shared.open_connections() >= self.max_connections {
             let refused = self.shared.connections_refused.fetch_add(1, Ordering::Relaxed);
@@ -161,8 +161,8 @@ impl Dealer {
     }
 }
 
-/// The worker that has the fewest connections; of several, the first from `turn` on. Dealt out in turn
-/// alone, connections of which some end stay as uneven as they have become.
+/// The worker that has the fewest connections; of several, the first from `turn` on. Round-robin alone
+/// would leave workers as uneven as the end of some connections has made them.
 fn least_loaded(turn: usize, workers: usize, connections: impl Fn(usize) -> usize) -> usize {
     let from_turn = (0..workers).map(|index| (turn + index) % workers);
     from_turn.min_by_key(|worker| connections(*worker)).unwrap_or_default()

@@ -18,7 +18,7 @@ use tokio::task::unconstrained;
 use crate::call::Call;
 use crate::call::task::CallTask;
 
-/// How many streams run before what they say is written.
+/// How many streams run before their output is written.
 const STREAMS_A_RUN: usize = 64;
 
 /// What hyper does for a stream. [`None`]: its call was cut.
@@ -52,7 +52,7 @@ where
 {
     fn execute(&self, stream: F) {
         let mut begun = self.begun();
-        // A task's share of tokio's budget is meant for one stream, and here it would be for all.
+        // tokio's coop budget of a task is meant for one stream, and here all would share it.
         let stream: Stream = match begun.routed.take() {
             Some(call) => Box::pin(unconstrained(CallTask::new(call, stream))),
             None => Box::pin(unconstrained(async move {
@@ -74,7 +74,7 @@ pub(crate) struct Calls {
     ready: Ready,
     /// Those that were woken or have begun, in this order.
     queue: VecDeque<u32>,
-    /// Both are empty, except on the way into the queue; what they took of memory is used again.
+    /// Both are empty, except on the way into the queue; their memory is used again.
     begun: Vec<Stream>,
     woken: Vec<u32>,
 }
@@ -104,12 +104,12 @@ impl Calls {
         self.streams.is_empty() && self.executor.begun().streams.is_empty()
     }
 
-    /// Whether more is to be run than one run has.
+    /// Whether there is more to run than one run takes.
     pub(crate) fn is_behind(&self) -> bool {
         !self.queue.is_empty()
     }
 
-    /// Has `task` woken when there is something to run. Returns false when there is already.
+    /// Has `task` woken when there is something to run. Returns false if there already is.
     #[must_use]
     pub(crate) fn sleep(&self, task: &Waker) -> bool {
         !self.is_behind() && self.executor.begun().streams.is_empty() && self.ready.sleep(task)
@@ -119,7 +119,7 @@ impl Calls {
         mem::swap(&mut self.executor.begun().streams, &mut self.begun);
         for stream in self.begun.drain(..) {
             let index = self.streams.insert(stream);
-            let key = u32::try_from(index).expect("HTTP/2 has less than 2^31 streams");
+            let key = u32::try_from(index).expect("HTTP/2 has fewer than 2^31 streams");
             if index == self.wakers.len() {
                 self.wakers.push(self.ready.waker(key));
             }
@@ -146,8 +146,8 @@ impl Drop for Calls {
     }
 }
 
-/// Drops a stream. If HTTP/2 has panicked, that may panic as well, and the others are to be dropped
-/// all the same.
+/// Drops a stream. If HTTP/2 has panicked, that may panic as well, and the others must be dropped all
+/// the same.
 fn let_go(stream: Stream) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(stream)));
 }

@@ -34,11 +34,11 @@ const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 /// How much of a stream hyper hands to h2 before h2 has encoded it: more than one of our pieces, so that
 /// our own count of what is handed over decides.
 const MAX_SEND_BUFFER: usize = 64 * 1024;
-/// For how long we go on reading from a client that was told of a drain, once our side of the connection
+/// How long we go on reading from a client that was told of a drain, once our side of the connection
 /// has ended.
 const LINGER: Duration = Duration::from_millis(100);
-/// How often a connection and its calls have their turn before the other connections have theirs:
-/// calls that were read are run, their answers are written, and so once more.
+/// How many turns a connection and its calls have before the other connections have theirs: calls that
+/// were read are run, their answers are written, and so on.
 const TURNS: usize = 3;
 const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
 /// Against rapid reset (CVE-2023-44487) and made-you-reset (CVE-2025-8671): streams that were reset
@@ -76,7 +76,7 @@ where
             return tracing::debug!("a client said nothing before the drain");
         }
         _ = worker.timer().sleep(worker.limits().head_timeout) => {
-            return tracing::debug!("a client said nothing that HTTP begins with");
+            return tracing::debug!("a client did not begin to speak HTTP in time");
         }
     };
     if let Some(foreign) = io.foreign() {
@@ -255,7 +255,7 @@ mod tests {
     use crate::config::Config;
 
     #[tokio::test(start_paused = true)]
-    async fn a_goaway_that_is_wished_for_lets_the_calls_of_its_connection_end() {
+    async fn a_goaway_that_is_asked_for_lets_the_calls_of_its_connection_end() {
         let worker = Worker::new(Config::default(), Clock::Tokio);
         let record = Record::open(&worker, 0, None);
         let (near, far) = duplex(64 * 1024);

@@ -64,9 +64,9 @@ impl Farewell {
         }
     }
 
-    /// True once: when the client is to be told. Asked when the connection was polled, so that what had
-    /// come was read. A client in the middle of a head may end it, as long as it has time to learn of the
-    /// shutdown.
+    /// True once: when the client is to be told. Asked after the connection was polled, so that what
+    /// had come was read. A client in the middle of a head may end it, as long as it has time to learn
+    /// of the shutdown.
     pub(crate) fn is_due(&mut self, is_in_head: bool) -> bool {
         let is_due = self.word == Word::Due && (self.is_over || !is_in_head);
         if is_due {
@@ -89,7 +89,7 @@ impl Farewell {
         }
     }
 
-    /// Ready when the client had its time to learn of the shutdown.
+    /// Ready once the client has had its time to learn of the shutdown.
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.advance(cx);
         while !self.is_over {

@@ -18,7 +18,7 @@ use crate::record::Record;
 #[derive(Debug, Clone)]
 pub(crate) struct HttpTimer {
     record: Arc<Record>,
-    /// Whether the first bytes, which told us the protocol, are of the head that is waited for.
+    /// Whether the first bytes, which told us the protocol, belong to the head that is waited for.
     is_first: Arc<AtomicBool>,
 }
 

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_turn_ends_behind_each_frame_that_has_all_streams_walked_over() {
+    async fn a_turn_ends_behind_each_frame_that_makes_http2_walk_over_all_streams() {
         let window = |size: u32| frame(SETTINGS, &[&[0, 4][..], &size.to_be_bytes()].concat());
         let (same, other) = (window(65_535), window(70_000));
         let goaway = frame(GOAWAY, &[0; 8]);
@@ -279,7 +279,7 @@ mod tests {
     async fn a_turn_reads_a_bounded_number_of_bytes_and_fewer_when_they_are_requests() {
         let request = frame(HEADERS, &[0x82]);
         let (mut io, record) = sent(&request.repeat(10_000)).await;
-        // Each of them costs 96 beside its 10 bytes.
+        // Each of them costs 96 besides its 10 bytes.
         let most = (64 * 1024_usize).div_ceil(96) * request.len() + HTTP2_PREFACE.len();
         let mut requests = 0;
         while requests < 10_000 {

@@ -34,8 +34,8 @@ impl Stuck {
             let Some((unfinished, since)) = record.unfinished() else { return Poll::Pending };
             let timer = record.worker().timer();
             let limit = limit(unfinished, record.worker().limits());
-            // Behind a socket that takes nothing HTTP/2 may read nothing, so that it is not clear what
-            // the client has sent: once it reads again, it has all its time.
+            // While the socket takes nothing, HTTP/2 may read nothing, so that it is not clear what the
+            // client has sent: once HTTP/2 reads again, the client has all its time.
             let since = if record.is_blocked() { timer.now() } else { since };
             let Some(due) = since.checked_add(limit) else { return Poll::Pending };
             if due <= timer.now() {
@@ -63,7 +63,7 @@ fn limit(unfinished: Unfinished, limits: &Limits) -> Duration {
 impl fmt::Display for StuckIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.unfinished {
-            Unfinished::Preface => "its preface, which SETTINGS end,",
+            Unfinished::Preface => "its preface, which ends with SETTINGS,",
             Unfinished::Control => "a frame",
             Unfinished::Headers => "the headers of a request",
             Unfinished::Data => "a frame of data",

@@ -1,4 +1,4 @@
-//! The turns of a connection's task: who wakes it in the middle of one.
+//! The turns of a connection's task, and what a wake in the middle of one means.
 
 use std::future::Future as _;
 use std::pin::pin;
@@ -8,7 +8,7 @@ use std::task::{Context, Wake, Waker};
 
 use tokio::task::yield_now;
 
-/// Nobody polls the connection: who wakes it wakes its task.
+/// Nobody polls the connection: waking it wakes its task.
 const OVER: u8 = 0;
 /// It is being polled, or will be in this turn.
 const UNDER_WAY: u8 = 1;
@@ -52,7 +52,7 @@ impl Turns {
         Context::from_waker(&self.waker)
     }
 
-    /// The turn is over. Was the connection woken, its task is polled again after the others.
+    /// The turn is over. If the connection was woken, its task is polled again after the others.
     pub(crate) fn end(&self, cx: &mut Context<'_>) {
         if self.woken.state.swap(OVER, Ordering::AcqRel) == WOKEN {
             go_on_after_others(cx);
@@ -73,8 +73,8 @@ impl Wake for Woken {
     }
 }
 
-/// Has the task polled again once the others had their turn, and once it was looked what has come for
-/// them.
+/// Has the task polled again once the others have had their turn, and the runtime has looked at what
+/// has come for them.
 pub(crate) fn go_on_after_others(cx: &mut Context<'_>) {
     // The runtime keeps the waker beyond this future's end.
     let _ = pin!(yield_now()).poll(cx);

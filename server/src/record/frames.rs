@@ -41,7 +41,7 @@ pub(crate) enum Frame {
 /// What a stream of frames stops in the middle of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unfinished {
-    /// The preface, of which the first SETTINGS are the end. Who follows frames alone does not see it.
+    /// The preface, which ends with the first SETTINGS. Following frames alone does not show it.
     Preface,
     /// The head of a frame, or a frame that is short: everything but DATA.
     Control,

@@ -1,4 +1,4 @@
-//! What a connection holds in memory, and which part of what all may hold it may have.
+//! What a connection holds in memory, and its share of what all may hold.
 
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -1,10 +1,10 @@
-//! What a connection has beside its calls: streams of health and reflection, and health checks.
+//! What a connection has besides its calls: streams of health and reflection, and health checks.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// How many streams of health (`Watch`) and reflection a connection may have.
 pub(crate) const MAX_SIDE_STREAMS: u32 = 16;
-/// How many health checks it may have under way for which no byte is left. Each takes 5 KiB at most.
+/// How many health checks for which no byte is left it may have under way. Each takes at most 5 KiB.
 pub(crate) const MAX_UNHELD_CHECKS: u32 = 1_024;
 
 /// How many there are.
@@ -15,7 +15,7 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    /// Takes a place for a stream of theirs, if there is one left.
+    /// Takes a place for a stream of health or reflection, if there is one left.
     #[must_use]
     pub(crate) fn take_stream(&self) -> bool {
         take_one(&self.streams, MAX_SIDE_STREAMS)

@@ -16,11 +16,11 @@ const FIRST_WINDOW: u32 = 65_535;
 pub(super) struct Windows {
     /// The initial window of a stream.
     pub(super) initial: AtomicU32,
-    /// The smallest that this ever was.
+    /// The smallest that `initial` ever was.
     pub(super) least: AtomicU32,
     /// The window of the connection as a whole.
     pub(super) connection: AtomicI64,
-    /// Bytes that HTTP has and has not yet encoded for the socket.
+    /// Bytes that HTTP has but has not yet encoded for the socket.
     handed_over: AtomicU64,
     /// Bytes that it has encoded, or thrown away.
     encoded: AtomicU64,

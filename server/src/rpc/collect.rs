@@ -22,7 +22,7 @@ use crate::call::wait::{Spent, Wait};
 type Requests = messages::Requests<LongSyncCollectRequest>;
 
 pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    // The future would have room for them twice: as what it is given, and as what it works with.
+    // The future would make room for them twice: as what it is given, and as what it works with.
     let requests = Box::new(Requests::new(intake));
     Box::pin(collect(call, requests))
 }
@@ -42,14 +42,14 @@ async fn collect(call: Arc<Call>, mut requests: Box<Requests>) -> Result<Message
     Ok(Box::pin(tokio_stream::once(Ok(draft.into_framed()))))
 }
 
-/// What the requests of a call have come to. What is only needed between two waits is not in it: a call
-/// that waits would have room for that too.
+/// What the requests of a call add up to. What is only needed between two waits is not in it: a call
+/// that waits would take room for that too.
 #[derive(Debug, Default)]
 struct Collected {
     count: u64,
     payload_bytes: u64,
     spent: Spent,
-    /// By which behavior the last request was answered.
+    /// The behavior that answered the last request.
     applied: Option<Applied>,
     /// When the first was received.
     received_at: Option<SystemTime>,
@@ -66,9 +66,9 @@ impl Collected {
         received: &Received<LongSyncCollectRequest>,
     ) -> Result<Wait, Refusal> {
         let Received { message: request, arrived } = received;
+        let planned = call.plan(Ask::from(request), self.count);
         self.count += 1;
         self.payload_bytes += request.payload.len() as u64;
-        let planned = call.plan(Ask::from(request));
         let (plan, at) = planned.map_err(|why| why.of_message(request.id))?;
         self.received_at.get_or_insert(at);
         call.keep(plan.payload.held_bytes(), arrived.held)?;
@@ -77,18 +77,21 @@ impl Collected {
             self.payload = plan.payload;
         }
         self.applied = Some(plan.applied);
-        let start = self.due_before.map_or(arrived.at, |due| arrived.at.max(due));
-        let wait = Wait { start, planned: plan.delay };
+        let mut wait = Wait::new(arrived.at, plan.delay);
+        match self.due_before {
+            Some(due) => wait.start = wait.start.max(due),
+            None => wait = wait.after_standing(call.stands(wait.start)),
+        }
         self.due_before = Some(wait.due());
         Ok(wait)
     }
 
-    /// The answer. Boxed, so that a call which waits has no room for it.
+    /// The answer. Boxed, so that a call which waits takes no room for it.
     fn into_draft(self, call: &Call) -> Result<Box<Draft<LongSyncCollectResponse>>, Refusal> {
         let (applied, received_at) = match self.applied.zip(self.received_at) {
             Some(known) => known,
             // Without a request there is still the header, which may be wrong.
-            None => call.plan(Ask::default()).map(|(plan, at)| (plan.applied, at))?,
+            None => call.plan(Ask::default(), 0).map(|(plan, at)| (plan.applied, at))?,
         };
         let message = LongSyncCollectResponse {
             message: longsync::DONE.to_owned(),
@@ -101,11 +104,11 @@ impl Collected {
     }
 }
 
-/// Boxed, so that a call which waits has no room for it unless it is there.
+/// Boxed, so that a call which waits takes no room for it unless it is there.
 type Next = Result<Option<Box<Received<LongSyncCollectRequest>>>, Refusal>;
 
-/// Waits, and meanwhile reads the next request: only so is it known when that one arrived, which
-/// decides where its own wait begins. One request ahead, so that the client is held back.
+/// Waits, and meanwhile reads the next request: only in this way is it known when that one arrived,
+/// which decides where its own wait begins. One request ahead, so that the client is held back.
 async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -> (Spent, Next) {
     let mut ahead = None;
     let mut waiting = pin!(call.wait(wait));

@@ -30,11 +30,11 @@ use crate::call::wait::Wait;
 pub(crate) struct Answers {
     call: Arc<Call>,
     requests: Requests<LongSyncExchangeRequest>,
-    has_begun: bool,
     have_requests_ended: bool,
     unanswered: BinaryHeap<Reverse<Unanswered>>,
     /// An answer that waits for room.
     making: Option<Box<Draft<LongSyncExchangeResponse>>>,
+    /// How many requests were taken off the stream.
     taken: u64,
     attended: Attended,
 }
@@ -63,7 +63,8 @@ impl Attended {
         self.last = now;
     }
 
-    /// When a wait ended that is answered now. It may have ended long ago, and its answer had no way out.
+    /// When the wait that is answered now ended. It may have ended long ago, and its answer had no way
+    /// out.
     fn end_of(&self, due: Instant) -> Instant {
         if due <= self.before {
             return self.before;
@@ -94,7 +95,6 @@ impl Answers {
             attended: Attended::new(call.arrived()),
             call,
             requests,
-            has_begun: false,
             have_requests_ended: false,
             unanswered: BinaryHeap::new(),
             making: None,
@@ -129,8 +129,9 @@ impl Answers {
     /// Takes a request off the stream. One that cannot be served is answered at once.
     fn take(&mut self, received: &Received<LongSyncExchangeRequest>, now: Instant) {
         let Received { message: request, arrived } = received;
-        self.has_begun = true;
-        let (plan, received_at) = match self.admit(request, arrived) {
+        let order = self.taken;
+        self.taken += 1;
+        let (plan, received_at) = match self.admit(request, arrived, order) {
             Ok(admitted) => admitted,
             Err(why) => {
                 let failure = self.failure(request.id, &why);
@@ -138,19 +139,19 @@ impl Answers {
                 return;
             }
         };
-        let wait = Wait { start: now, planned: plan.delay };
-        let (due, order, id) = (wait.due(), self.taken, request.id);
-        self.taken += 1;
+        let wait = Wait::new(now, plan.delay).after_standing(self.call.stands(now));
+        let (due, id) = (wait.due(), request.id);
         self.unanswered.push(Reverse(Unanswered { due, order, id, wait, plan, received_at }));
     }
 
-    /// What to do with a request, which was received now. Of one that is refused nothing is held.
+    /// What to do with a request, which was received now. Nothing of a refused request is held.
     fn admit(
         &self,
         request: &LongSyncExchangeRequest,
         arrived: &Arrived,
+        index: u64,
     ) -> Result<(Plan, SystemTime), Refusal> {
-        let kept = self.call.plan(Ask::from(request)).and_then(|(plan, at)| {
+        let kept = self.call.plan(Ask::from(request), index).and_then(|(plan, at)| {
             self.call.keep(plan.payload.held_bytes(), arrived.held)?;
             Ok((plan, at))
         });
@@ -221,8 +222,8 @@ impl Stream for Answers {
                 Poll::Ready(None) => {
                     this.have_requests_ended = true;
                     // Without a message there is still the header, which may be wrong.
-                    if !this.has_begun
-                        && let Err(why) = this.call.plan(Ask::default())
+                    if this.taken == 0
+                        && let Err(why) = this.call.plan(Ask::default(), 0)
                     {
                         return Poll::Ready(Some(Err(why)));
                     }

@@ -26,7 +26,8 @@ pub(crate) struct Answers {
     call: Arc<Call>,
     plan: Plan,
     received_at: SystemTime,
-    start: Instant,
+    /// The wait for the next answer. Between two of them, only its start is known.
+    wait: Wait,
     /// Until when the client may have held up the wait that is under way.
     free: Instant,
     phase: Phase,
@@ -55,20 +56,30 @@ pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
 impl Answers {
     fn new(call: &Arc<Call>, received: &Received<LongSyncStreamRequest>) -> Result<Self, Refusal> {
         let Received { message, arrived } = received;
-        let (plan, received_at) = call.plan(Ask::from(message))?;
+        let (plan, received_at) = call.plan(Ask::from(message), 0)?;
         let count = plan::count(message.count, call.limits())?;
         call.keep(plan.payload.held_bytes(), arrived.held)?;
+        let wait = Wait::new(arrived.at, plan.delay).after_standing(call.stands(arrived.at));
         Ok(Self {
             call: Arc::clone(call),
             plan,
             received_at,
-            start: arrived.at,
+            wait,
             // The request was read to its end.
             free: call.last_read(),
             phase: Phase::Between,
             index: 0,
             count,
         })
+    }
+
+    /// Plans the wait for the next answer. The first was planned with the call.
+    fn plan_wait(&mut self) {
+        if self.index > 0 {
+            let start = if self.call.was_kept_away() { self.call.now() } else { self.wait.start };
+            let delay = self.call.draw(&self.plan.applied, self.index.into());
+            self.wait = Wait::new(start, delay);
+        }
     }
 
     fn draft(&self, spent: Spent) -> Draft<LongSyncStreamResponse> {
@@ -91,20 +102,19 @@ impl Stream for Answers {
             match std::mem::replace(&mut this.phase, Phase::Between) {
                 Phase::Between if this.index == this.count => return Poll::Ready(None),
                 Phase::Between => {
-                    if this.index > 0 && this.call.was_kept_away() {
-                        this.start = this.call.now();
-                    }
+                    this.plan_wait();
                     this.phase = Phase::Waiting;
                 }
                 Phase::Waiting => {
-                    let wait = Wait { start: this.start, planned: this.plan.delay };
+                    let wait = this.wait;
                     let was_kept_away = this.call.was_kept_away();
                     let Poll::Ready(spent) = this.call.poll_wait_held_up(wait, this.free, cx)
                     else {
                         this.phase = Phase::Waiting;
                         return Poll::Pending;
                     };
-                    this.start = if was_kept_away { this.call.now() } else { wait.due() };
+                    let start = if was_kept_away { this.call.now() } else { wait.due() };
+                    this.wait.start = start;
                     this.phase = Phase::Making(Box::new(this.draft(spent)));
                 }
                 Phase::Making(draft) => {

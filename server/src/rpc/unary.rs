@@ -34,7 +34,7 @@ enum Phase {
 }
 
 struct Waiting {
-    /// What comes behind the message: its end, or what must not be there.
+    /// What comes behind the message: the end of the request, or what must not be there.
     rest: Option<Box<Request>>,
     wait: Step,
     plan: Plan,
@@ -59,7 +59,7 @@ impl Future for Answer {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { call, phase } = &mut *self;
         if let Phase::Reading(request) = phase {
-            // Of a request without a message the call is cut.
+            // A call whose request has no message is cut.
             let Some(received) = ready!(request.poll_next(cx)?) else { return Poll::Pending };
             let Phase::Reading(request) = mem::replace(phase, Phase::Over) else {
                 return Poll::Pending;
@@ -116,10 +116,11 @@ fn begin_wait(
     request: Box<Request>,
 ) -> Result<Waiting, Refusal> {
     let Received { message, arrived } = received;
-    let (plan, received_at) = call.plan(Ask::from(message))?;
+    let (plan, received_at) = call.plan(Ask::from(message), 0)?;
     call.keep(plan.payload.held_bytes(), arrived.held)?;
     let rest = Some(request).filter(|request| !request.is_end());
-    let wait = Step::Under(Wait { start: arrived.at, planned: plan.delay });
+    let wait = Wait::new(arrived.at, plan.delay).after_standing(call.stands(arrived.at));
+    let wait = Step::Under(wait);
     Ok(Waiting { rest, wait, plan, received_at })
 }
 

@@ -97,7 +97,7 @@ impl Line {
         self.take_leaving(amount, 0)
     }
 
-    /// Takes `amount`, if at least so much is left then.
+    /// Takes `amount`, if `at_least` is left then.
     fn take_leaving(&self, amount: u64, at_least: u64) -> bool {
         let less = |left: u64| left.checked_sub(amount).filter(|left| *left >= at_least);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever workers take and give back, as much can be taken as one number would allow.
+        /// Whatever workers take and give back, as much can be taken as a single number would allow.
         #[test]
         fn is_as_exact_as_one_number(
             limit in 0_u64..200,

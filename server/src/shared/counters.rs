@@ -119,7 +119,7 @@ impl Figure {
 
     fn clear(&mut self) {
         self.sum = Duration::ZERO;
-        // Most of it was never recorded, and going over that takes long.
+        // An empty one needs no reset, and going over all its buckets takes long.
         if !self.histogram.is_empty() {
             self.histogram.reset();
         }
@@ -231,7 +231,7 @@ impl Snapshot {
         self.started[kind as usize]
     }
 
-    /// How many calls of a kind ended so.
+    /// How many calls of a kind ended with this outcome.
     pub fn calls_ended(&self, kind: Kind, outcome: Outcome) -> u64 {
         self.ended[kind as usize][outcome as usize]
     }
@@ -242,7 +242,7 @@ impl Snapshot {
         started - self.ended.iter().flatten().sum::<u64>()
     }
 
-    /// How long after its due time each wait ended, of those that ran out.
+    /// How long after its due time each wait that ran out ended.
     pub fn lateness(&self) -> &Figure {
         &self.lateness
     }
@@ -255,8 +255,8 @@ impl Snapshot {
 
 /// The counters of all workers of a server.
 ///
-/// Whoever reads takes from each worker what it has counted and leaves it an empty one: the worker is
-/// held up for as long as it takes to swap the two, whatever there is to be merged.
+/// A reader takes from each worker what it has counted and leaves it an empty snapshot: the worker is
+/// held up for as long as it takes to swap the two, however much must be merged.
 #[derive(Debug)]
 pub(crate) struct Counters {
     workers: Box<[Own]>,
@@ -271,7 +271,7 @@ struct Own(Mutex<Snapshot>);
 #[derive(Debug)]
 struct Taken {
     sum: Snapshot,
-    /// Empty, but while it is swapped.
+    /// Empty, except while it is swapped.
     spare: Snapshot,
 }
 

@@ -1,5 +1,5 @@
-//! What clients and proxies say when they take this server for another: the log tells it, since what
-//! they see themselves seldom says what is wrong.
+//! What clients and proxies say when they take this server for another kind: the log reports it, since
+//! what they see themselves seldom says what is wrong.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub(crate) enum Judged {
     Other,
 }
 
-/// A TLS record that has a handshake in it, of any version since SSL 3.
+/// A TLS record with a handshake in it, of any version since SSL 3.
 const TLS: &[u8] = b"\x16\x03";
 const PROXY_1: &[u8] = b"PROXY ";
 const PROXY_2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -43,15 +43,15 @@ pub(crate) fn judge(head: &[u8]) -> Judged {
     if is_unclear { Judged::Unclear } else { Judged::Other }
 }
 
-/// How often each is told, at most.
+/// Each is reported at most once in this time.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// When each was told.
+/// When each was reported.
 #[derive(Debug, Default)]
 pub(crate) struct Told(Mutex<[Option<Instant>; 2]>);
 
 impl Told {
-    /// Tells it in the log, unless it was told a moment ago.
+    /// Reports it in the log, unless it was reported a moment ago.
     pub(crate) fn tell(&self, foreign: Foreign, peer: Option<SocketAddr>, now: Instant) {
         if !self.is_due(foreign, now) {
             return;
@@ -61,11 +61,11 @@ impl Told {
             Foreign::Tls => tracing::warn!(
                 peer,
                 "a client speaks TLS, which this server does not: call it with http://, \
-                 or with -plaintext, or let a proxy in front end TLS"
+                 or with -plaintext, or let a proxy in front terminate TLS"
             ),
             Foreign::Proxy => tracing::warn!(
                 peer,
-                "a header of the PROXY protocol came, which this server does not read: \
+                "a PROXY protocol header came, which this server does not read: \
                  turn it off in the proxy or load balancer in front (send-proxy, proxy_protocol)"
             ),
         }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_told_once_a_minute() {
+    fn each_is_reported_once_a_minute() {
         let (told, start) = (Told::default(), Instant::now());
         assert!(told.is_due(Foreign::Tls, start));
         assert!(told.is_due(Foreign::Proxy, start));

@@ -18,7 +18,7 @@ impl Health {
         Self(watch::Sender::new(ServingStatus::NotServing))
     }
 
-    /// Sets the status. Whoever watches is told of it, unless it is what it was.
+    /// Sets the status. Whoever watches is told of it, unless it is the same as before.
     pub(crate) fn set(&self, status: ServingStatus) {
         self.0.send_if_modified(|now| std::mem::replace(now, status) != status);
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-/// In which form the metrics are.
+/// The form that the metrics have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// Prometheus's text form, which everyone reads.
@@ -29,8 +29,8 @@ impl Format {
 
 /// The scrapes of a server that wait for a rendering.
 ///
-/// There is one rendering at a time. It begins after all of those were asked for that it answers, so
-/// that it shows all that had ended by then; those that come meanwhile share the next.
+/// There is one rendering at a time. It begins after all the scrapes that it answers have come, so that
+/// it shows all calls that had ended by then; scrapes that come meanwhile share the next.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scrapes(Arc<Mutex<Waiting>>);
 
@@ -66,7 +66,7 @@ impl Scrapes {
         answered.await.ok()
     }
 
-    /// Returns the rendering that is to be begun for it, unless one is under way.
+    /// Returns the rendering to begin for it, unless one is under way.
     fn add(&self, scrape: Scrape) -> Option<Rendering> {
         let mut waiting = self.waiting();
         waiting.scrapes.push(scrape);
@@ -79,10 +79,10 @@ impl Scrapes {
     }
 }
 
-/// A rendering that is to begin or under way.
+/// A rendering that is about to begin, or under way.
 ///
-/// One that panics, or is dropped by a runtime that ends, must not keep all later scrapes waiting: those
-/// that wait now are told with it.
+/// One that panics, or is dropped by a runtime that ends, must not keep all later scrapes waiting:
+/// those that wait now fail with it.
 #[derive(Debug)]
 struct Rendering {
     of: Scrapes,

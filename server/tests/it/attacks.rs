@@ -50,7 +50,8 @@ fn hello() -> Vec<u8> {
 }
 
 /// Sends all of `bytes`, and reads what comes until the server closes; at most for a minute, which in
-/// paused time passes only when nothing more can happen. What was read, and whether it closed.
+/// paused time passes only when nothing more can happen. Returns what was read, and whether the server
+/// closed.
 async fn converse<IO>(io: IO, bytes: Vec<u8>) -> (Vec<u8>, bool)
 where
     IO: AsyncRead + AsyncWrite + Send + 'static,
@@ -94,7 +95,7 @@ fn goaway(mut frames: &[u8]) -> Option<u32> {
 const PROTOCOL_ERROR: u32 = 1;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-/// Another client is served as if nothing was, and nothing of the attack stays behind.
+/// Another client is served as if nothing had happened, and nothing of the attack stays behind.
 async fn others_are_served(server: &Memory) -> Result<()> {
     let mut client = server.client().await?;
     client.long_sync(wait(ms(10))).await?;
@@ -104,7 +105,7 @@ async fn others_are_served(server: &Memory) -> Result<()> {
     Ok(())
 }
 
-/// Sends an attack of this many frames; how the server ended the connection, if it did.
+/// Sends an attack of these frames. Returns how the server ended the connection, if it did.
 async fn attack(frames: impl Iterator<Item = Vec<u8>>) -> Result<Option<u32>> {
     let server = Memory::start(config()).await;
     let bytes = [hello(), frames.flatten().collect()].concat();
@@ -145,7 +146,7 @@ async fn streams_that_the_server_is_made_to_reset_end_the_connection() -> Result
 }
 
 #[tokio::test(start_paused = true)]
-async fn headers_without_end_end_the_connection() -> Result<()> {
+async fn endless_headers_end_the_connection() -> Result<()> {
     let block = call_headers(&[]);
     let first = frame(HEADERS, END_STREAM, 1, &block);
     // A header that no table keeps, over and over.
@@ -170,7 +171,7 @@ async fn a_header_list_over_16_kib_is_refused_and_the_connection_goes_on() -> Re
 }
 
 #[tokio::test(start_paused = true)]
-async fn empty_data_frames_without_end_end_the_connection_or_are_read_for_nothing() -> Result<()> {
+async fn endless_empty_data_frames_end_the_connection_or_are_read_for_nothing() -> Result<()> {
     let open = frame(HEADERS, END_HEADERS, 1, &call_headers(&[("grpc-timeout", "30S")]));
     let code =
         attack(std::iter::once(open).chain((0..100_000).map(|_| frame(DATA, 0, 1, &[])))).await?;
@@ -179,7 +180,7 @@ async fn empty_data_frames_without_end_end_the_connection_or_are_read_for_nothin
 }
 
 #[tokio::test(start_paused = true)]
-async fn pings_and_settings_without_end_are_no_harm() -> Result<()> {
+async fn endless_pings_and_settings_do_no_harm() -> Result<()> {
     for flood in [frame(PING, 0, 0, &[7; 8]), frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 9])] {
         let server = Memory::start(config()).await;
         let mut io = server.open().0;
@@ -193,7 +194,7 @@ async fn pings_and_settings_without_end_are_no_harm() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_frame_that_cannot_be_is_a_protocol_error() -> Result<()> {
+async fn an_impossible_frame_is_a_protocol_error() -> Result<()> {
     for wrong in [
         frame(DATA, 0, 1, b"no stream has begun"),
         frame(HEADERS, END_HEADERS, 2, &call_headers(&[])),
@@ -210,7 +211,7 @@ async fn a_frame_that_cannot_be_is_a_protocol_error() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_says_nothing_or_too_little_is_not_waited_for() -> Result<()> {
+async fn a_client_that_says_nothing_or_too_little_is_not_waited_for() -> Result<()> {
     let server = Memory::start(config()).await;
     for said in [&b""[..], b"PRI * HT", b"G", b"GET /long_sync HTTP/1.1\r\nhost: x\r\nx-slow: y"] {
         let (mut io, serving) = server.open();
@@ -307,7 +308,7 @@ async fn frames_that_come_after_an_early_answer_do_not_cost_the_connection() -> 
         call.send(vec![0; 1_000], false)?;
         call.send(vec![0; 1_000], true)?;
     }
-    // The same of what no service here has.
+    // The same for what no service here has.
     for path in ["/nobody/Nothing", "/longsync.v1.LongSyncService/Nothing"] {
         for _ in 0..1_500 {
             let mut call = raw.open_path(path, &[]).await?;
@@ -435,7 +436,7 @@ async fn a_client_that_changes_the_windows_of_all_streams_over_and_over_loses_it
         for index in 0..1_000 {
             bytes.extend(frame(HEADERS, END_HEADERS, stream(index), &call_headers(&[])));
         }
-        // Of the same size again there is nothing to walk over.
+        // A window of the same size again leaves nothing to walk over.
         bytes.extend(window(65_535).repeat(1_000));
         for index in 0..changes {
             bytes.extend(window(70_000 + index % 2));

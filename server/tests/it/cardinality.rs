@@ -14,7 +14,7 @@ use crate::harness::{
 /// Without a `grpc-encoding`, and with the one that is understood.
 const WAYS: [&[(&str, &str)]; 2] = [&[], &[("grpc-encoding", "identity")]];
 
-/// Sends these bytes as a request, in pieces of at most `piece`; the code of the status.
+/// Sends these bytes as a request, in pieces of at most `piece`. Returns the code of the status.
 async fn code(path: &str, headers: &[(&str, &str)], body: &[u8], piece: usize) -> Result<Code> {
     let server = Memory::start(config()).await;
     let mut call = server.raw().await?.open_path(path, headers).await?;

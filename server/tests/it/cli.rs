@@ -80,7 +80,7 @@ impl Running {
 }
 
 #[test]
-fn help_says_what_there_is() -> Result<()> {
+fn help_is_the_recorded_text() -> Result<()> {
     let help = ended(&mut command(&["--help"]))?;
     assert!(help.status.success());
     insta::assert_snapshot!("help", String::from_utf8(help.stdout)?);
@@ -128,7 +128,7 @@ async fn it_says_where_it_listens_and_what_to_try_and_is_quiet_on_stderr() -> Re
 }
 
 #[tokio::test]
-async fn what_the_environment_says_holds_and_a_flag_goes_before_it() -> Result<()> {
+async fn what_the_environment_says_holds_and_a_flag_takes_precedence() -> Result<()> {
     let mut with_env = command(&["--max-delay", "2s"]);
     with_env
         .env("LONGSYNC_LISTEN", "127.0.0.1:0")
@@ -198,7 +198,7 @@ fn an_address_in_use_is_named_in_one_sentence_and_the_exit_code_is_1() -> Result
 
 /// 192.0.2.0/24 is for documentation: no machine has it (RFC 5737).
 #[test]
-fn an_address_that_the_machine_has_not_is_told_with_one_that_it_has() -> Result<()> {
+fn an_address_that_the_machine_lacks_is_named_with_one_that_it_has() -> Result<()> {
     let output = ended(&mut command(&["--listen", "192.0.2.1:9000"]))?;
     assert_eq!(output.status.code(), Some(1));
     let said = said(&output);
@@ -210,7 +210,7 @@ fn an_address_that_the_machine_has_not_is_told_with_one_that_it_has() -> Result<
 }
 
 #[tokio::test]
-async fn logs_are_a_line_a_call_at_debug_and_on_stderr() -> Result<()> {
+async fn logs_are_one_line_per_call_at_debug_and_on_stderr() -> Result<()> {
     let server = Running::start(&mut command(&[
         "--listen",
         "127.0.0.1:0",
@@ -512,7 +512,7 @@ async fn each_call_has_its_line_however_many_there_are_in_a_second() -> Result<(
 }
 
 #[tokio::test]
-async fn a_level_alone_has_nothing_logged_that_a_library_warns_of() -> Result<()> {
+async fn a_level_alone_logs_nothing_that_a_library_warns_of() -> Result<()> {
     let args = ["--listen", "127.0.0.1:0", "--drain", "0s", "--log", "debug"];
     let server = Running::start(&mut command(&args))?;
     let _socket = send(&server, &unasked_pings(100)).await?;
@@ -524,7 +524,7 @@ async fn a_level_alone_has_nothing_logged_that_a_library_warns_of() -> Result<()
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_told_at_warn_once_a_minute() -> Result<()> {
+async fn what_is_not_http_is_reported_at_warn_once_a_minute() -> Result<()> {
     let server = Running::start(&mut command(&["--listen", "127.0.0.1:0", "--drain", "0s"]))?;
     for _ in 0..3 {
         for foreign in [

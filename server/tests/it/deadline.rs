@@ -80,7 +80,7 @@ async fn a_stream_ends_at_its_deadline_after_the_answers_that_were_due_before() 
     Ok(())
 }
 
-/// As when the process was stopped: several due times and the deadline have passed at once.
+/// As if the process had been stopped: several due times and the deadline have passed at once.
 #[tokio::test(start_paused = true)]
 async fn what_was_due_after_the_deadline_is_not_answered_however_late_that_is_noticed() -> Result<()>
 {
@@ -122,7 +122,7 @@ async fn an_exchange_that_has_nothing_to_wait_for_ends_at_its_deadline() -> Resu
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_of_which_half_has_come_ends_at_its_deadline() -> Result<()> {
+async fn a_half_sent_request_ends_at_its_deadline() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     for (kind, rpc) in KINDS {
@@ -190,7 +190,7 @@ async fn an_answer_that_is_not_read_is_reset_at_the_deadline_too() -> Result<()>
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_timeout_is_refused_at_once() -> Result<()> {
+async fn what_is_not_a_timeout_is_refused_at_once() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     for (index, timeout) in ["5x", "123456789m", "-1S", "S", "1.5S"].into_iter().enumerate() {
@@ -206,7 +206,8 @@ async fn what_is_no_timeout_is_refused_at_once() -> Result<()> {
     Ok(())
 }
 
-/// Resets a call of an hour this long after it was sent. How it was counted: exceeded, cancelled.
+/// Resets a call of an hour this long after it was sent. Returns how it was counted: exceeded,
+/// cancelled.
 async fn reset_after(timeout: &str, after: Duration) -> Result<(u64, u64)> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
@@ -230,7 +231,7 @@ async fn a_reset_in_the_last_20_ms_counts_as_the_deadline() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_long_timeout_the_last_1_1_percent_count_as_the_deadline() -> Result<()> {
+async fn the_last_1_1_percent_of_a_long_timeout_count_as_the_deadline() -> Result<()> {
     assert_eq!(reset_after("10S", ms(9_889)).await?, (0, 1));
     assert_eq!(reset_after("10S", ms(9_891)).await?, (1, 0));
     Ok(())

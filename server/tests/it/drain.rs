@@ -59,7 +59,7 @@ async fn calls_that_still_wait_when_the_drain_is_over_end_as_unavailable_with_th
     let mut calls = Vec::new();
     for (kind, rpc) in KINDS {
         let mut call = raw.open(rpc, &[]).await?;
-        // Those that may send more, keep their side open.
+        // Calls that may send more keep their side open.
         let is_last = matches!(kind, Kind::LongSync | Kind::LongSyncStream);
         call.send(framed(&wait(HOUR)), is_last)?;
         calls.push((kind, call));
@@ -199,7 +199,7 @@ async fn a_reader_that_has_stalled_does_not_hold_the_drain() -> Result<()> {
 
 #[tokio::test]
 async fn a_server_ends_though_calls_watches_and_silent_sockets_would_last_for_ever() -> Result<()> {
-    // More than tokio lets one task do at a time.
+    // More than tokio's coop budget lets one task do at a time.
     const CALLS: u64 = 1_000;
     let server = Socket::start(with_drain(ms(200)))?;
     let (addr, stats) = (server.addr, server.stats());

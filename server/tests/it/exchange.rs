@@ -211,7 +211,7 @@ async fn a_client_that_keeps_sending_is_held_back_and_gets_every_answer() -> Res
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_small_messages_at_the_limit_are_no_flood() -> Result<()> {
+async fn many_small_messages_at_the_limit_are_not_a_flood() -> Result<()> {
     const COUNT: u32 = 2_000;
     let server = Memory::start(with_limits(unanswered(4))).await;
     let raw = server.raw().await?;

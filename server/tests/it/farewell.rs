@@ -203,7 +203,7 @@ async fn what_stands_in_the_backlog_when_the_server_is_told_to_stop_is_served() 
     Ok(())
 }
 
-/// A socket in which a request stands that the runtime has not heard of yet.
+/// A socket holds a request that the runtime has not heard of yet.
 #[tokio::test]
 async fn a_request_that_only_the_system_knows_of_when_the_drain_begins_is_answered() -> Result<()> {
     const REQUEST: &[u8] = b"GET /long_sync?delay=1ms HTTP/1.1\r\nhost: longsync.test\r\n\r\n";

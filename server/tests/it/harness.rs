@@ -75,7 +75,7 @@ pub(crate) fn with_delay(delay: Duration) -> Config {
     checked(Options { behavior: Behavior::constant(delay), ..options() })
 }
 
-/// As a request's field has it, and a timing.
+/// As the fields of requests and timings hold it.
 #[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]
 pub(crate) fn delay(delay: Duration) -> Option<prost_types::Duration> {
     Some(longsync::duration::to_proto(delay))

@@ -34,13 +34,13 @@ async fn the_server_and_its_service_are_serving_and_nobody_else_is_known() -> Re
         let status = health.check(of(service)).await?.into_inner().status();
         assert_eq!(status, ServingStatus::Serving, "{service:?}");
     }
-    let unknown = health.check(of("nobody")).await.expect_err("nobody is not here");
+    let unknown = health.check(of("nobody")).await.expect_err("nobody is not a service here");
     assert_eq!(unknown.code(), Code::NotFound);
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_is_no_call_of_ours_and_is_not_counted() -> Result<()> {
+async fn a_check_is_not_a_call_of_ours_and_is_not_counted() -> Result<()> {
     let server = Memory::start(config()).await;
     health(&server).await?.check(of("")).await?;
     let counted = server.snapshot();
@@ -49,7 +49,7 @@ async fn a_check_is_no_call_of_ours_and_is_not_counted() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_watches_is_told_once_that_a_drain_began() -> Result<()> {
+async fn a_watch_is_told_once_that_a_drain_began() -> Result<()> {
     let server = Memory::start(with_drain(ms(500))).await;
     let mut health = health(&server).await?;
     let mut client = server.client().await?;

@@ -50,7 +50,7 @@ async fn long_sync_waits_exactly_and_says_done() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_query_goes_before_the_header_and_the_header_before_the_default() -> Result<()> {
+async fn the_query_overrides_the_header_and_the_header_the_default() -> Result<()> {
     let mut web = Memory::start(config()).await.web1().await?;
     let header = [(longsync::BEHAVIOR_HEADER, "2s")];
     for (target, delay) in [("/long_sync", ms(2_000)), ("/long_sync?delay=1s", ms(1_000))] {
@@ -77,7 +77,7 @@ async fn head_waits_as_get_does_and_has_no_body() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_is_refused_at_once_with_the_sentence_that_grpc_gets() -> Result<()> {
+async fn an_impossible_query_is_refused_at_once_with_the_sentence_that_grpc_gets() -> Result<()> {
     let server = Memory::start(config()).await;
     let cases = [
         ("delay=50", "delay: `50` is not a duration: write a number and a unit"),
@@ -216,7 +216,7 @@ async fn the_welcome_says_what_to_try_at_the_address_by_which_it_was_called() ->
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_authority_of_http2_goes_before_host() -> Result<()> {
+async fn the_authority_of_http2_takes_precedence_over_host() -> Result<()> {
     let mut web = Memory::start(config()).await.web2().await?;
     let answer = web.send("GET", "/", &[("host", "other.test")]).await?;
     assert!(answer.body().contains("http://longsync.test/"), "{}", answer.body());
@@ -294,7 +294,10 @@ fn read_text(text: &str) -> Result<Vec<(String, Family)>> {
     for line in text.lines() {
         if let Some(described) = line.strip_prefix("# HELP ") {
             let (name, help) = described.split_once(' ').context("a name and a text")?;
-            anyhow::ensure!(families.iter().all(|(known, _)| known != name), "{name} is twice");
+            anyhow::ensure!(
+                families.iter().all(|(known, _)| known != name),
+                "{name} is described twice"
+            );
             families.push((name.to_owned(), Family { help: help.to_owned(), ..Family::default() }));
             continue;
         }
@@ -324,7 +327,7 @@ fn read_text(text: &str) -> Result<Vec<(String, Family)>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn metrics_are_text_for_all_but_those_who_name_openmetrics_and_say_the_same() -> Result<()> {
+async fn metrics_are_text_unless_openmetrics_is_named_and_say_the_same() -> Result<()> {
     let server = Memory::start(config()).await;
     for mut web in both(&server).await? {
         web.get("/long_sync?delay=30ms").await?;

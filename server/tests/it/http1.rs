@@ -21,7 +21,7 @@ impl Bytes {
         Ok(self.0.write_all(bytes.as_ref()).await?)
     }
 
-    /// Reads until what was read ends so.
+    /// Reads until what was read ends with `end`.
     async fn until(&mut self, end: &str) -> Result<String> {
         let mut read = Vec::new();
         while !read.ends_with(end.as_bytes()) {
@@ -392,7 +392,7 @@ async fn a_head_that_had_begun_before_a_drain_has_a_second_to_end() -> Result<()
         let worker = server.worker.clone();
         let draining = tokio::spawn(async move { worker.drain().await });
         clock.until(ms(at)).await;
-        // A connection that was closed may take it no more.
+        // A connection that was closed may no longer take it.
         let sent = bytes.send(rest).await;
         let answer = bytes.all_the_rest().await?;
         assert_eq!(answer.ends_with("Done!"), is_answered, "{which} at {at}: {answer}");
@@ -458,7 +458,8 @@ async fn a_body_that_is_not_framed_as_its_head_says_is_refused() -> Result<()> {
     Ok(())
 }
 
-/// hyper would look no more whether anybody is there, and answer whoever has sent half a form.
+/// hyper would no longer look whether anybody is there, and would answer a client that has sent half a
+/// form.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_in_the_middle_of_its_body_has_cancelled_its_call() -> Result<()> {
     for (framing, is_half_closed) in [

@@ -37,7 +37,7 @@ fn messages<M: prost::Message + Default>(mut body: &[u8]) -> Result<Vec<M>> {
     Ok(read)
 }
 
-/// Reads a body to its end, and takes more of it each time.
+/// Reads a body to its end, and opens its window again after each chunk.
 async fn read(body: &mut RecvStream) -> Result<Vec<u8>> {
     let mut data = Vec::new();
     while let Some(chunk) = body.data().await {
@@ -48,7 +48,7 @@ async fn read(body: &mut RecvStream) -> Result<Vec<u8>> {
     Ok(data)
 }
 
-/// A client that takes no more of a stream than `window` bytes before it says so.
+/// A client that takes at most `window` bytes of a stream before it opens the window again.
 async fn with_window(server: &Memory, window: u32) -> Result<Raw> {
     let mut builder = Builder::new();
     builder.initial_window_size(window);
@@ -65,7 +65,7 @@ async fn a_reader_that_pauses_makes_no_answer_of_a_stream_late() -> Result<()> {
         call.send(framed(&waits(ms(10), 400)), true)?;
         let mut body = call.response.await?.into_body();
         clock.until(ms(5_000)).await;
-        // Now it reads, and says so each time.
+        // Now it reads, and opens the window again each time.
         let data = read(&mut body).await?;
         let answers = messages::<LongSyncStreamResponse>(&data)?;
         assert_eq!(answers.len(), 400);

@@ -54,7 +54,7 @@ async fn a_message_over_the_limit_is_refused_at_its_first_bytes_in_every_kind() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_with_a_message_over_the_limit_ends_whole() -> Result<()> {
+async fn an_exchange_with_a_message_over_the_limit_ends_as_a_whole() -> Result<()> {
     let limits = Limits { max_message_bytes: 1_000, ..Limits::default() };
     let mut client = Memory::start(with_limits(limits)).await.client().await?;
     let payload = Bytes::from(vec![7; 1_000]);
@@ -92,7 +92,7 @@ async fn a_compressed_message_is_refused_before_it_is_opened() -> Result<()> {
 async fn one_call_in_flight_too_many_is_refused_until_another_ends() -> Result<()> {
     let limits = Limits { max_in_flight: 3, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
-    // On connections of their own: the limit is of the server.
+    // On connections of their own: the limit is the server's.
     let (raw, mut client, mut web) =
         (server.raw().await?, server.client().await?, server.web1().await?);
     let clock = Paused::start();
@@ -137,7 +137,7 @@ async fn requests_that_are_kept_count_against_the_bytes_of_all_and_are_given_bac
     settle().await;
     let refused = second.long_sync(of_payload(60_000, ms(1))).await.expect_err("over the limit");
     assert_eq!(quota(&refused)?, "max-buffered-bytes");
-    // What is not kept while a call waits, is not counted while it waits.
+    // What is not kept while a call waits is not counted while it waits.
     second.long_sync(of_payload(30_000, ms(1))).await?;
     waiting.await??;
     second.long_sync(of_payload(60_000, ms(1))).await?;
@@ -242,7 +242,7 @@ async fn one_connection_too_many_is_closed_at_once_and_a_place_is_free_again_lat
     let mut third = server.open().await?;
     let read = tokio::time::timeout(Duration::from_secs(10), third.read(&mut [0; 16])).await?;
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
-    // Those who were there first have not noticed.
+    // The connections that were there first have not noticed.
     first.unary(&wait(ms(0)), &[]).await?.ended().await?;
 
     second.driver.abort();

@@ -1,5 +1,5 @@
-//! The server as its clients see it: over memory in paused time where logic alone is meant, over
-//! sockets where sockets matter.
+//! The server as its clients see it: over memory in paused time for logic alone, over sockets where
+//! sockets matter.
 
 #![expect(clippy::duplicate_mod, reason = "one suite runs over two ways of asking")]
 
@@ -33,7 +33,7 @@ mod plain {
     mod unary;
 }
 
-/// One that says what is understood all the same.
+/// One that names the encoding that is understood anyway.
 #[path = "."]
 mod encoded {
     const WAY: crate::harness::Headers = &[("grpc-encoding", "identity")];

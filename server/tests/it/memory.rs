@@ -106,7 +106,7 @@ async fn a_socket_that_is_not_read_makes_answers_wait_and_a_window_that_is_close
 -> Result<()> {
     const ANSWER: u32 = 200_000;
     let server = with_budget(4 * MIB).await;
-    // All windows are open, and of the bytes nothing is read.
+    // All windows are open, and none of the bytes are read.
     let (mut socket, _serving) = server.open();
     let mut requests = PREFACE.to_vec();
     requests.extend(frame(4, 0, 0, &[&[0, 4][..], &(1_u32 << 30).to_be_bytes()].concat()));
@@ -208,7 +208,7 @@ async fn a_message_of_an_exchange_that_waits_takes_a_place_as_a_call_does() -> R
         rest = after;
     }
     assert_eq!(failed, [4, 5]);
-    // All places are free again, of an exchange that is cancelled too.
+    // All places are free again, those of a cancelled exchange too.
     for _ in 0..5 {
         let mut cancelled = raw.open("LongSyncExchange", &[]).await?;
         for id in 1..=3 {

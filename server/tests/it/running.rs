@@ -65,7 +65,7 @@ async fn stopped_it_lets_calls_finish() -> Result<()> {
     Ok(())
 }
 
-/// The drain is an hour, and would be.
+/// The configured drain is an hour, which a stop that is not given up would wait for.
 #[tokio::test]
 async fn a_stop_that_is_given_up_ends_it_at_once() -> Result<()> {
     let listen = ([127, 0, 0, 1], 0).into();

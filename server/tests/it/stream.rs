@@ -104,7 +104,7 @@ async fn each_answer_carries_the_payload_that_was_asked_for() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_cannot_be_is_refused_at_once() -> Result<()> {
+async fn an_impossible_stream_is_refused_at_once() -> Result<()> {
     let mut client = Memory::start(config()).await.client().await?;
     let fine = || waits(ms(10), 3);
     for (request, field) in [

@@ -51,7 +51,7 @@ fn any_whole_millisecond_is_waited_exactly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_part_of_a_millisecond_is_never_waited_early() -> Result<()> {
+async fn a_wait_with_part_of_a_millisecond_is_never_early() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut client = server.client_with(WAY).await?;
     for nanos in [1, 999, 250_000, 999_999, 1_000_001] {
@@ -94,7 +94,7 @@ async fn a_call_that_says_nothing_takes_the_servers_delay() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_request_goes_before_the_header_and_the_header_before_the_default() -> Result<()> {
+async fn the_request_overrides_the_header_and_the_header_the_default() -> Result<()> {
     let mut client = Memory::start(with_delay(ms(3_000))).await.client_with(WAY).await?;
     let by_behavior =
         LongSyncRequest { behavior: "constant(1s)".into(), ..LongSyncRequest::default() };
@@ -259,7 +259,7 @@ async fn a_header_that_is_not_ascii_is_refused() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_that_are_no_such_message_are_internal_and_have_a_timing() -> Result<()> {
+async fn bytes_that_are_not_the_message_are_internal_and_have_a_timing() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     let bodies: [&[u8]; 5] = [

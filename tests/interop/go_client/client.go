@@ -156,7 +156,7 @@ func (c *client) exchange(ctx context.Context, name protoreflect.Name, asked ...
 		return nil, err
 	}
 	for _, request := range asked {
-		// Of a stream that has ended, receiving says why.
+		// Once a stream has ended, receiving says why.
 		if err := call.send(request); err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}

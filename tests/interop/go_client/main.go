@@ -29,7 +29,7 @@ var cases = map[string]func(context.Context, *client) error{
 	"deadline":   deadline,
 	"cancel":     cancel,
 	"keep_alive": keepAlive,
-	// Of gRPC's own catalogue, doc/interop-test-descriptions.md, with our messages.
+	// From gRPC's own catalogue, doc/interop-test-descriptions.md, with our messages.
 	"cancel_after_begin":          cancelAfterBegin,
 	"cancel_after_first_response": cancelAfterFirstResponse,
 	"timeout_on_sleeping_server":  timeoutOnSleepingServer,
@@ -143,7 +143,7 @@ func cancel(ctx context.Context, c *client) error {
 
 // grpc-go pings after 10 s without a frame from the server, no sooner, and gives a connection up
 // when no answer comes in time. A call that waits for longer than both, and a connection without any
-// call, stay up only because each ping was answered; the pings are counted, lest there were none.
+// call, stay up only because each ping was answered; the pings are counted, in case there were none.
 func keepAlive(ctx context.Context, c *client) error {
 	const unanswered = 4 * time.Second
 	params := keepalive.ClientParameters{Time: 10 * time.Second, Timeout: unanswered, PermitWithoutStream: true}
@@ -320,7 +320,7 @@ func run(name string) error {
 	if !ok {
 		return fmt.Errorf("there is no case %q", name)
 	}
-	// No call is to hang a case.
+	// No call may hang a case.
 	ctx, release := context.WithTimeout(context.Background(), patience)
 	defer release()
 	c, err := dial(ctx)

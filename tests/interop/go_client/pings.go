@@ -31,7 +31,7 @@ func (p *pings) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return &watched{Conn: conn, pings: p}, nil
 }
 
-// A connection that looks at the HTTP/2 frames which it reads.
+// A connection that looks at the HTTP/2 frames that it reads.
 type watched struct {
 	net.Conn
 	pings *pings

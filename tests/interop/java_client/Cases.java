@@ -110,7 +110,7 @@ final class Cases {
             check(timeout * 0.9 < tookMs && tookMs < timeout + 1_000, timeout + " ms took " + tookMs + " ms");
         }
         server.untilInFlight(0);
-        // The client's own deadline begins first: where the request took long, it cancels before the server's.
+        // The client's own deadline begins first: if the request took long, it cancels before the server's.
         atServer = server.ended("LongSync", "deadline_exceeded") - atServer;
         atClient = server.ended("LongSync", "cancelled") - atClient;
         check(atServer > 0 && atServer + atClient == timeouts.size(), atServer + " and " + atClient);
@@ -197,7 +197,7 @@ final class Cases {
         check(server.process.exitValue() == 0, "the server ended with " + server.process.exitValue());
     }
 
-    /** What the body does ends this many calls of an RPC so, and leaves none in flight. */
+    /** What the body does ends this many calls of an RPC with this outcome, and leaves none in flight. */
     private static void counts(Server server, String rpc, String outcome, long expected, Body body) throws Exception {
         server.untilInFlight(0);
         long before = server.ended(rpc, outcome);

@@ -28,7 +28,7 @@ import java.util.concurrent.TimeUnit;
 
 /** A client without generated code: its messages are built from the descriptors in DESCRIPTORS. */
 final class Client {
-    /** No call is to hang a case: far over what any of them takes. */
+    /** No call may hang a case: far over what any of them takes. */
     static final long PATIENCE_SECONDS = 15;
 
     private static final String SERVICE = "longsync.v1.LongSyncService";

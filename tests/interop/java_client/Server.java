@@ -48,7 +48,7 @@ final class Server implements AutoCloseable {
         process.destroyForcibly();
     }
 
-    /** How many calls of an RPC ended so. */
+    /** How many calls of an RPC ended with this outcome. */
     long ended(String rpc, String outcome) throws Exception {
         return metric("longsync_calls_ended_total{rpc=\"" + rpc + "\",outcome=\"" + outcome + "\"}");
     }

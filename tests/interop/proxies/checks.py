@@ -1,4 +1,4 @@
-"""The case of proxies that ask their servers whether they are well. PROXY names the module of the
+"""The case of proxies that check their servers' health. PROXY names the module of the
 proxy."""
 
 import importlib
@@ -25,7 +25,7 @@ def case_lame_duck_is_seen_before_connections_are_refused():
             with Client(leaving) as late:
                 late.unary(delay_ms=0)
             before = direct.counters.ended("LongSync")
-            # Without another try: nobody has to be sent elsewhere.
+            # Without another try: no call has to be sent elsewhere.
             for _ in range(20):
                 proxied.unary(delay_ms=0)
             assert direct.counters.ended("LongSync") == before, "calls still came to the server that leaves"

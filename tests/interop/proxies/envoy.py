@@ -1,4 +1,4 @@
-"""What is Envoy's own: it asks servers whether they are well, and translates gRPC-web and JSON."""
+"""What is Envoy's own: it checks its servers' health, and translates gRPC-web and JSON."""
 
 import base64
 import http.client
@@ -86,7 +86,7 @@ def case_grpc_web():
 
 
 def in_pieces(text):
-    """What base64 says that was padded wherever a piece of it ended."""
+    """Decodes base64 that was padded wherever a piece of it ended."""
     return b"".join(base64.b64decode(piece) for piece in re.findall(rb"[^=]+=*", text))
 
 

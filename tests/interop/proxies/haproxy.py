@@ -1,4 +1,4 @@
-"""What is haproxy's own: it asks its servers whether they are well."""
+"""What is haproxy's own: it checks its servers' health."""
 
 import csv
 import os

@@ -27,10 +27,10 @@ class Proxy:
     `edits` maps what the configuration says to what it is to say instead."""
 
     CONFIGURATION = None
-    # Where it serves gRPC, HTTP/1.1 and its own state, as its configuration has it.
+    # Where it serves gRPC, HTTP/1.1 and its own state, as its configuration says.
     PORTS = {"grpc": 8080, "http": 8080, "state": 9901}
 
-    # What keeps it from answering a call with a page that no server answers.
+    # What keeps it from answering with a page when no server answers a call.
     ANSWERS_WITH_PAGES = {}
 
     def __init__(self, *servers, edits=None):

@@ -84,7 +84,7 @@ def case_deadline():
 
 def cancel(rpc, begin):
     """Of several calls that are cancelled while they wait, the server sees at least half in time: this
-    machine may be busy otherwise."""
+    machine may be busy with other work."""
     times = 5
     with Proxied() as client, client.counters.expect(rpc, cancelled=times):
         seen = []
@@ -123,7 +123,7 @@ def case_cancel_exchange():
 
 def case_echo_1_mib():
     with Proxied() as client:
-        # What is around the payload makes the message larger than a mebibyte.
+        # The framing of the payload makes the message larger than a mebibyte.
         answer = client.unary(delay_ms=0, payload=MEBIBYTE, echo_payload=True)
         assert answer.payload == MEBIBYTE, f"{len(answer.payload)} bytes"
 

@@ -41,7 +41,7 @@ def delayed(server, up_ms, down_ms):
 
 
 def moves_by_20_ms(added):
-    """Takes what is added at each address in turn, so that what else goes on meets both."""
+    """Measures what is added at each address in turn, so that any other load meets both."""
     with delayed(ADDR, 0, 20) as far_away:
         pairs = [(added(ADDR), added(far_away)) for _ in range(PAIRS)]
     near, far = (statistics.median(side) for side in zip(*pairs))

@@ -19,7 +19,7 @@ pub struct Work {
     pub in_flight: u64,
 }
 
-/// Makes the calls, and prints what came of them.
+/// Makes the calls, and prints the result.
 pub async fn call(work: Work) -> Result<(), crate::Error> {
     let rss_before_bytes = rss_bytes()?;
     let mut channels = Vec::new();
@@ -47,7 +47,7 @@ pub async fn call(work: Work) -> Result<(), crate::Error> {
         });
     }
     if work.in_flight == work.calls {
-        // Half way through the delay all of them wait.
+        // Halfway through the delay all of them wait.
         tokio::time::sleep_until((start + Duration::from_nanos(work.delay_ns / 2)).into()).await;
         let (rss_bytes, ended) = (rss_bytes()?, ok.load(Ordering::Relaxed));
         println!(

@@ -1,8 +1,8 @@
 //! A delayed-answer server and its client, as tonic's own examples would write them.
 //!
 //! `naive-tonic server THREADS` listens on a free port of loopback and says where.
-//! `naive-tonic client URL CALLS DELAY_NS CONNECTIONS IN_FLIGHT` makes so many calls, so many at a
-//! time, and says in JSON what came of it.
+//! `naive-tonic client URL CALLS DELAY_NS CONNECTIONS IN_FLIGHT` makes CALLS calls, IN_FLIGHT at a
+//! time, and prints the result as JSON.
 
 mod client;
 mod server;
@@ -33,7 +33,7 @@ fn main() -> Result<(), Error> {
     }
 }
 
-/// One thread alone is faster as the runtime that is made for that.
+/// A single thread is faster with the runtime that is made for it.
 fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
     let mut builder = match threads {
         1 => tokio::runtime::Builder::new_current_thread(),

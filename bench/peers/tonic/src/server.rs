@@ -71,7 +71,7 @@ impl LongSyncService for LongSync {
 
 /// Serves until the process is ended.
 pub async fn serve() -> Result<(), crate::Error> {
-    // As `serve` would have it, which does not say what port it has taken.
+    // As `serve` would do it; but that does not say which port it has taken.
     let incoming = TcpIncoming::bind(([127, 0, 0, 1], 0).into())?.with_nodelay(Some(true));
     println!("naive-tonic listening on http://{}", incoming.local_addr()?);
     Server::builder()

@@ -1,6 +1,7 @@
 //! Values that were recorded, drawn again.
 
 use std::fmt;
+use std::iter;
 
 use longsync_text::string;
 
@@ -37,6 +38,21 @@ impl Replay {
         values.dedup_by_key(|(value, _)| *value);
         values.reverse();
         Ok(Self { file: file.to_owned(), values: values.into() })
+    }
+
+    /// What the values were read from, as written.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The distinct values in nanoseconds, ascending, with the count of each.
+    pub(crate) fn values(&self) -> Vec<(u64, u64)> {
+        let before = iter::once(0).chain(self.values.iter().map(|(_, up_to)| *up_to));
+        self.values
+            .iter()
+            .zip(before)
+            .map(|((value, up_to), before)| (*value, up_to - before))
+            .collect()
     }
 
     /// How many values there are.

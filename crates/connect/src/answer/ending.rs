@@ -16,8 +16,8 @@ const STATUS: &str = "grpc-status";
 const MESSAGE: &str = "grpc-message";
 const DETAILS: &str = "grpc-status-details-bin";
 
-/// How much is read of one head or of trailers: names and values. What HTTP/2 itself takes is more,
-/// and only bounds memory.
+/// How many bytes of one head or of trailers are read: names and values. HTTP/2 itself takes more, and
+/// its limit only bounds memory.
 const MOST_HEADER_BYTES: usize = 256 * 1024;
 
 /// With padding or without, as PROTOCOL-HTTP2.md has it.
@@ -28,7 +28,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// What matters among the headers of a head or among trailers.
+/// The headers that matter in a head or in trailers.
 #[derive(Debug, Default)]
 pub(super) struct Seen<'headers> {
     pub(super) content_type: Option<&'headers HeaderValue>,
@@ -69,7 +69,7 @@ impl<'headers> Seen<'headers> {
     }
 }
 
-/// How the call ended, if these headers, of which this was seen, say so.
+/// How the call ended, if these headers say so; `seen` is what matters among them.
 pub(super) fn ending(headers: &HeaderMap, seen: &Seen<'_>) -> Option<Result<(), Status>> {
     let status = seen.status?.as_bytes();
     if let Some(other) = seen.other_status {
@@ -126,7 +126,7 @@ fn details(headers: &HeaderMap) -> Bytes {
     readable.map(Bytes::from).unwrap_or_default()
 }
 
-/// The headers with what they say of the call's end written anew, so that tonic, which trusts its
+/// The headers with what they say of the call's end rewritten, so that tonic, which trusts its
 /// peers here, can read it.
 pub(crate) fn sanitised(mut headers: HeaderMap) -> HeaderMap {
     let ended = match Seen::among(&headers) {
@@ -181,9 +181,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the headers, they are read, and written anew they are read the same; also by tonic.
+        /// Any headers are read, and once rewritten they are read the same; by tonic as well.
         #[test]
-        fn any_headers_are_read_and_written_anew_alike(
+        fn any_headers_are_read_the_same_once_rewritten(
             status in prop_oneof!["[0-9]{1,3}".prop_map(|text| text.parse().unwrap()), value()],
             message in proptest::option::of(value()),
             details in proptest::collection::vec(value(), 0..3),
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn of_joined_details_the_first_that_can_be_read_is_used() {
+    fn the_first_readable_part_of_joined_details_is_used() {
         // Code 5, message `x`.
         let good = b"\x08\x05\x12\x01x";
         for joined in [

@@ -79,7 +79,7 @@ mod tests {
         messages.iter().flat_map(|message| longsync::frame::framed(message, &[])).collect()
     }
 
-    /// All messages of bytes that come in chunks of at most this size.
+    /// All messages in bytes that come in chunks of at most this size.
     fn read(bytes: &[u8], chunk: usize) -> (Vec<Vec<u8>>, bool) {
         let mut messages = Messages::default();
         let mut read = Vec::new();
@@ -99,7 +99,7 @@ mod tests {
             prop_assert_eq!(read(&framed(&messages), chunk), (messages, true));
         }
 
-        /// Of bytes that are cut short, what is whole is read, and that something is missing is known.
+        /// If bytes are cut short, the whole messages are read, and it is known that something is missing.
         #[test]
         fn what_is_cut_short_is_known(messages in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..30), 1..5), cut in 1_usize..30, chunk in 1_usize..40) {
             let whole = framed(&messages);

@@ -1,4 +1,4 @@
-//! An answer that is not of gRPC: what a proxy, or a server of another kind, says instead.
+//! An answer that is not gRPC: what a proxy, or a server of another kind, says instead.
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
@@ -22,7 +22,7 @@ pub(super) fn is_grpc(value: &HeaderValue) -> bool {
 }
 
 impl Page {
-    /// With this head; of its body at most this many bytes are kept.
+    /// With this head; at most `most` bytes of its body are kept.
     pub(super) fn new(http: StatusCode, content_type: Option<&HeaderValue>, most: usize) -> Self {
         Self { http, content_type: content_type.cloned(), body: Vec::new(), most }
     }
@@ -73,8 +73,8 @@ impl Page {
     }
 }
 
-/// The first line of a text that has something in it; [`None`] when the bytes are not text. Their end
-/// may be missing.
+/// The first line of a text that is not blank; [`None`] if the bytes are not text. They may be cut
+/// short.
 pub fn first_line(bytes: &[u8]) -> Option<String> {
     let line =
         bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty())?;

@@ -11,7 +11,7 @@ use super::ending::{Seen, ending};
 use super::messages::Messages;
 use super::page::{Page, is_grpc};
 
-/// What is read of the body of an answer that is not of gRPC, for its first line.
+/// What is read of the body of an answer that is not gRPC, for its first line.
 pub const PAGE_BYTES: usize = 4 * 1024;
 
 /// What an answer may be.
@@ -28,7 +28,7 @@ pub struct Limits {
 /// How many messages were asked for. There are no other kinds of RPC: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// One, by the kind of RPC.
+    /// One: this kind of RPC has no others.
     One,
     /// This many, in a stream.
     Several(u64),
@@ -42,9 +42,9 @@ pub enum Expected {
 pub struct Reader {
     limits: Limits,
     taken: u64,
-    /// Whether the head has said that the call ended well, as that of an answer without messages may.
+    /// Whether the head has said that the call ended well, as it may in an answer without messages.
     has_said_ok: bool,
-    /// How messages are compressed, if they may be. Boxed, since few peers do that.
+    /// How messages are compressed, if they are. Boxed, since few peers do that.
     encoding: Option<Box<HeaderValue>>,
     state: State,
 }
@@ -81,13 +81,13 @@ impl Reader {
         matches!(self.state, State::Page(_))
     }
 
-    /// Whether nothing that may still come is of interest.
+    /// Whether nothing still to come is of interest.
     #[inline]
     pub fn is_full(&self) -> bool {
         matches!(&self.state, State::Page(page) if page.is_full())
     }
 
-    /// Adds a chunk. All messages are to be taken before the next.
+    /// Adds a chunk. All its messages must be taken before the next.
     #[inline]
     pub fn add(&mut self, chunk: Bytes) {
         match &mut self.state {
@@ -96,7 +96,7 @@ impl Reader {
         }
     }
 
-    /// How many bytes are kept of what has come, until more comes. All messages are to be taken before.
+    /// How many bytes are kept of what has come, until more comes. All messages must be taken before.
     #[inline]
     pub(crate) fn keep(&mut self) -> usize {
         match &mut self.state {
@@ -122,8 +122,8 @@ impl Reader {
         Ok(message)
     }
 
-    /// How the call ended: after the last chunk, with these trailers. In an answer of a head alone,
-    /// that stands for them.
+    /// How the call ended: after the last chunk, with these trailers. In a trailers-only answer the head
+    /// stands for them.
     ///
     /// # Errors
     /// How it failed.
@@ -212,8 +212,8 @@ impl Expected {
         }
     }
 
-    /// gRPC's statuscodes.md has the code for an RPC of one answer; for a stream the contract has the
-    /// number.
+    /// gRPC's statuscodes.md gives the code for an RPC with one answer; for a stream, the contract gives
+    /// the number.
     fn one_too_many(self) -> Status {
         match self {
             Self::One => Status::unimplemented(
@@ -360,7 +360,7 @@ mod tests {
             told(503, &html, Some(&headers(&[("grpc-status", "8")]))),
             Code::ResourceExhausted
         );
-        // That all is well is not believed of such an answer.
+        // Such an answer is not believed when it says OK.
         assert_eq!(told(503, &html, Some(&headers(&[("grpc-status", "0")]))), Code::Unavailable);
         // HTTP/1.1 behind a proxy: the head, then an empty end.
         let said_early = headers(&[GRPC, ("grpc-status", "0")]);
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_page_without_end_only_the_beginning_is_read() {
+    fn only_the_beginning_of_an_endless_page_is_read() {
         let html = headers(&[("content-type", "text/html")]);
         let chunk = [b'x'; 3_000];
         let many = vec![&chunk[..]; 1_000];
@@ -384,9 +384,9 @@ mod tests {
     }
 
     proptest! {
-        /// Any answer at all is read to an end, and at most what was asked for is taken of it.
+        /// Any answer at all is read to its end, and no more than was asked for is taken from it.
         #[test]
-        fn any_answer_is_read_to_an_end(
+        fn any_answer_is_read_to_its_end(
             http in 200_u16..1000,
             is_grpc in any::<bool>(),
             chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 0..6),

@@ -15,8 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::real::{count, plan, rate, run};
 
-/// A server that has `serve` speak on each connection, the first of which has the number 0; and how many
-/// there were.
+/// A server that has `serve` speak on each connection, numbered from 0; and how many connections there
+/// were.
 async fn server_of<Served>(
     serve: impl Fn(TcpStream, usize) -> Served + Send + 'static,
 ) -> (Target, Arc<AtomicUsize>)

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Opens streams in memory to a server on the test's runtime and clock, as many as there are to be.
+/// Opens streams in memory to a server on the test's runtime and clock, up to a number of them.
 struct InMemory {
     worker: Arc<Worker>,
     left: AtomicUsize,
@@ -67,7 +67,7 @@ async fn run<M: Method>(plan: &LoadPlan<M>, transport: InMemory) -> Result<Load,
     run_here(plan, Clock::Tokio, transport, &interrupt, &progress).await
 }
 
-/// That of the same duration, this number of times.
+/// The distribution of one duration, `count` times.
 fn all(count: usize, duration: Duration) -> Distribution {
     let mut all = Distribution::default();
     for _ in 0..count {

@@ -105,7 +105,7 @@ async fn an_open_loop_makes_every_call_and_measures_each() {
 }
 
 #[tokio::test]
-async fn a_closed_loop_keeps_so_many_in_flight() {
+async fn a_closed_loop_keeps_its_number_in_flight() {
     let server = start(Limits::default());
     let schedule = Schedule::Closed { in_flight: count(25) };
     let plan = plan(&server.target, schedule, Stop::after_calls(503), Duration::from_millis(20));
@@ -193,7 +193,7 @@ async fn a_peer_that_speaks_another_protocol_is_named() {
     });
     let one = plan(&target, Schedule::AtOnce, Stop::after_calls(1), Duration::ZERO);
     let Err(LoadError::Connect(why)) = run(&one.workers(1).connections(1)).await else {
-        panic!("it is not a server of ours")
+        panic!("it is not a longsync server")
     };
     assert_eq!(why.kind(), ConnectErrorKind::Protocol);
     assert!(

@@ -22,7 +22,7 @@ pub(crate) struct Bell(AsyncFd<Arc<TimerFd>>);
 #[derive(Debug)]
 struct TimerFd {
     fd: OwnedFd,
-    /// What the clock read, of which std's instants are made but do not tell.
+    /// What the clock read: std's instants are made of it, but do not reveal it.
     origin: Timespec,
 }
 
@@ -54,15 +54,15 @@ impl Alarm {
             it_value: after(self.0.origin, Duration::from_nanos(at)),
         };
         timerfd_settime(&self.0.fd, TimerfdTimerFlags::ABSTIME, &alarm)
-            .expect("a timerfd of our own takes every time since it was made");
+            .expect("a timerfd of our own accepts every time since it was made");
     }
 }
 
 impl Bell {
     pub(super) async fn rings(&mut self) {
         match self.0.readable().await {
-            // How often it has expired is not read: setting it again forgets that, and readiness is
-            // told of each time anew.
+            // The count of expirations is not read: setting the timer again clears it, and each
+            // expiration reports readiness anew.
             Ok(mut ring) => ring.clear_ready(),
             // The runtime is about to drop this task.
             Err(_) => future::pending().await,

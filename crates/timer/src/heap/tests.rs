@@ -25,7 +25,7 @@ impl Model {
     }
 }
 
-/// A heap and its model, to which the same is done.
+/// A heap and its model, given the same operations.
 struct Pair {
     heap: Heap<usize>,
     model: Model,
@@ -109,11 +109,11 @@ impl Pair {
 
 #[derive(Debug, Clone)]
 enum Deed {
-    /// So long after now.
+    /// Due this long after now.
     Insert(u64),
-    /// Due together.
+    /// Several, due together this long after now.
     InsertMany(u64, usize),
-    /// So long before now.
+    /// Due this long before now.
     InsertPast(u64),
     Cancel(prop::sample::Index),
     Expire(u64, usize),
@@ -177,7 +177,7 @@ proptest! {
 #[test]
 fn a_wait_is_cancelled_from_the_middle() {
     let mut pair = Pair::new(0);
-    // The last of the heap lies below another branch than the gap, and is due before it.
+    // The last wait of the heap lies in a different branch from the gap, and is due before it.
     for due in [1, 100, 2, 3, 4, 101, 102, 103, 104, 5, 6] {
         pair.insert(due);
     }
@@ -189,7 +189,7 @@ fn a_wait_is_cancelled_from_the_middle() {
 }
 
 #[test]
-fn equals_keep_their_order_where_the_count_of_inserts_begins_again() {
+fn equals_keep_their_order_when_the_count_of_inserts_begins_again() {
     let mut pair = Pair::new(0);
     pair.heap.inserts = u32::MAX - 50;
     (0..100).for_each(|_| pair.insert(7));

@@ -1,4 +1,4 @@
-//! A form in parts (`multipart/form-data`, RFC 7578), of which the names are followed.
+//! A form in parts (`multipart/form-data`, RFC 7578), whose names are followed.
 
 use super::{LONGEST_NAME, Parameter, known};
 
@@ -13,25 +13,27 @@ pub(crate) struct Multipart {
     /// What is between two parts, on a line of its own.
     delimiter: Box<[u8]>,
     at: At,
-    /// What names the part that comes, once its header has begun.
+    /// The name of the coming part, once the header that has it has begun.
     name: Option<Parameter>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
-    /// In a line in front of the first part, or of the content of one, that is this much of a delimiter.
+    /// In a line, before the first part or in the content of one, that matches this much of a
+    /// delimiter.
     Delimiter(usize),
     /// Behind a delimiter in its line. With two hyphens at once it is the last.
     Behind { hyphens: u8, is_padded: bool },
-    /// In a line of content, or of what is in front of the first part.
+    /// In a line of content, or of what comes before the first part.
     Content,
-    /// At the start of a line in a part's head. Below the header that names the part it may go on with that.
+    /// At the start of a line in a part's head. Below the header that names the part, the line may
+    /// continue that header.
     Head { is_below_name: bool },
-    /// In a header's name, which is this much of what we look for.
+    /// In a header's name, which matches this much of the one we look for.
     HeaderName(Option<usize>),
     /// In the value of the header that names the part.
     Disposition,
-    /// In the value of another.
+    /// In the value of another header.
     OtherHeader,
     /// Behind the last part.
     Over,
@@ -99,7 +101,7 @@ impl Multipart {
             (At::Head { .. }, b' ' | b'\t') => At::OtherHeader,
             (At::Head { .. }, _) => At::HeaderName(next_of(Some(0), byte)),
             (At::HeaderName(Some(matched)), b':') if matched == DISPOSITION.len() => {
-                // Given again, it counts if it did not name the part before.
+                // A repeated header counts if the one before it did not name the part.
                 if self.name.as_mut().is_none_or(|name| name.end().is_none()) {
                     self.name = Some(Parameter::new("name", LONGEST_NAME));
                 }
@@ -113,7 +115,7 @@ impl Multipart {
     }
 }
 
-/// How much of the header that names a part is matched with this byte.
+/// How much of the name of the header that names a part is matched, this byte included.
 fn next_of(matched: Option<usize>, byte: u8) -> Option<usize> {
     let matched = matched?;
     (DISPOSITION.get(matched) == Some(&byte.to_ascii_lowercase())).then_some(matched + 1)

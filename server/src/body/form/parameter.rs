@@ -1,13 +1,13 @@
 //! One parameter of a header such as `form-data; name="delay"` (RFC 2045, section 5.1), as it comes in.
 
-/// Looks for the first parameter of a name, whatever the case of its letters.
+/// Looks for the first parameter with a given name, ignoring case.
 #[derive(Debug)]
 pub(super) struct Parameter {
     wanted: &'static str,
-    /// How many bytes of a value are of interest: of a longer one, one more is kept.
+    /// How many bytes of a value are of interest; of a longer value, one more byte is kept.
     most: usize,
     at: At,
-    /// How many letters of `wanted` the name that comes begins with, if it has no others.
+    /// How many letters of `wanted` the coming name begins with, if it has no others.
     matched: Option<usize>,
     value: Vec<u8>,
     is_found: bool,
@@ -15,7 +15,7 @@ pub(super) struct Parameter {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
-    /// What the parameters follow, and what is between them.
+    /// In what comes before the parameters, or between them.
     Between,
     Name,
     /// Behind the equals sign.
@@ -73,7 +73,8 @@ impl Parameter {
         }
     }
 
-    /// The header has ended. Its value, if it was there, was whole, and is not longer than asked for.
+    /// The header has ended. Returns the parameter's value, if it was there, whole and no longer than
+    /// asked for.
     pub(super) fn end(&mut self) -> Option<&[u8]> {
         if matches!(self.at, At::Value | At::Token) {
             self.end_value();

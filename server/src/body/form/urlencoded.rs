@@ -1,11 +1,11 @@
-//! A form as a query is written (`application/x-www-form-urlencoded`), of which the names are followed.
+//! A form as a query is written (`application/x-www-form-urlencoded`), whose names are followed.
 
 use super::{LONGEST_NAME, known};
 
-/// How many bytes a name can have at most, with each of its characters escaped.
+/// The most bytes that a name can have, with each of its characters escaped.
 const LONGEST: usize = LONGEST_NAME * 3;
 
-/// Follows a form, and keeps the name that is coming, at most.
+/// Follows a form, and keeps at most the name that is coming.
 #[derive(Debug, Default)]
 pub(crate) struct Urlencoded {
     name: Vec<u8>,

@@ -13,7 +13,7 @@ pub(super) struct Descriptors {
     files: Vec<File>,
     by_name: HashMap<String, FileId>,
     by_symbol: HashMap<String, FileId>,
-    /// For each message type, where the extensions of it are declared, by their numbers.
+    /// For each message type, where its extensions are declared, by their numbers.
     extensions: HashMap<String, BTreeMap<i32, FileId>>,
     services: BTreeSet<String>,
 }
@@ -255,8 +255,9 @@ mod tests {
     }
 
     proptest! {
-        /// Of files that import one another at random: after each answer its reader has all that it
-        /// needs to read the file which it asked for, and was sent nothing twice that it did not ask for.
+        /// With files that import one another at random: after each answer its reader has everything
+        /// that it needs to read the file which it asked for, and was sent nothing twice that it did
+        /// not ask for.
         #[test]
         fn an_answer_completes_what_was_sent_before(
             imports in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..4), 1..12),

@@ -21,11 +21,11 @@ use crate::call::refusal::Refusal;
 use crate::rpc::BoxMessages;
 use crate::shared::health::KNOWN_SERVICES;
 
-/// What a `Watch` is held to cost: an idle one takes 2.1 KiB, one whose request is on its way 5.1 KiB.
+/// What a `Watch` is taken to cost: an idle one takes 2.1 KiB, one whose request is on its way 5.1 KiB.
 /// That was measured as growth of RSS by 4,800 streams on 300 connections of one worker.
 const WATCH_BYTES: u64 = 6 * 1024;
 
-/// What a check is held to cost, measured as above: one whose request is on its way takes 5.1 KiB.
+/// What a check is taken to cost, measured as above: one whose request is on its way takes 5.1 KiB.
 const CHECK_BYTES: u64 = 6 * 1024;
 
 /// Says how a service is.
@@ -63,7 +63,7 @@ fn checked(asked: &HealthCheckRequest, now: ServingStatus) -> Result<HealthCheck
     }
     let [_, service] = KNOWN_SERVICES;
     Err(Refusal::NotFound(format!(
-        "no status of a service {} here: leave the name empty, or say {service}",
+        "no service {} here: leave the name empty, or say {service}",
         quoted(&asked.service)
     )))
 }

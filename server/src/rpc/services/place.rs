@@ -1,5 +1,6 @@
-//! A place for what is beside a connection's calls: a stream of health or reflection, which may last for
-//! ever, or a health check for which no byte is left. A connection has a limited number of them.
+//! A place for what a connection has besides its calls: a stream of health or reflection, which may
+//! last for ever, or a health check for which no byte is left. A connection has a limited number of
+//! them.
 
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ impl Place {
     pub(super) fn of_check(call: Arc<Call>) -> Result<Self, Refusal> {
         if !call.side().take_unheld_check() {
             let why = format!(
-                "while its memory is full, the server answers at most {MAX_UNHELD_CHECKS} checks of a \
+                "while its memory is full, the server answers at most {MAX_UNHELD_CHECKS} checks per \
                  connection at a time: read their answers"
             );
             return Err(Refusal::fixed("health checks", why));

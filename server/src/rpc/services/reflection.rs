@@ -29,9 +29,9 @@ use crate::call::Call;
 use crate::call::refusal::Refusal;
 use crate::rpc::BoxMessages;
 
-/// What a reflection stream is held to cost. An idle one takes 2.6 KiB, even after files were asked for;
-/// one whose client sends as many small requests as fit into 16 KiB, and reads no answer, takes 52 KiB.
-/// That was measured as growth of RSS by 800 streams on 50 connections of one worker.
+/// What a reflection stream is taken to cost. An idle one takes 2.6 KiB, even after files were asked
+/// for; one whose client sends as many small requests as fit into 16 KiB, and reads no answer, takes 52
+/// KiB. That was measured as growth of RSS by 800 streams on 50 connections of one worker.
 const STREAM_BYTES: u64 = 52 * 1024;
 
 /// What this server can describe: its services, and the details that its statuses may have.

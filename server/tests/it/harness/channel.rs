@@ -1,5 +1,5 @@
-//! tonic's client over hyper's connection. tonic's own channel stays out: its features make tonic
-//! treat errors otherwise than in the build that ships.
+//! tonic's client over hyper's connection. tonic's own channel stays out: its features make tonic treat
+//! errors differently from the build that ships.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -12,7 +12,7 @@ use tonic_types::StatusExt as _;
 
 use super::Result;
 
-/// A stop watch on tokio's clock, which stands still while anything can still be done.
+/// A stopwatch on tokio's clock, which stands still while anything can still be done.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Paused(Instant);
 
@@ -25,7 +25,7 @@ impl Paused {
         self.0.elapsed()
     }
 
-    /// Waits until so much has passed since the start.
+    /// Waits until this much time has passed since the start.
     pub(crate) async fn until(self, since_start: Duration) {
         tokio::time::sleep_until(self.0 + since_start).await;
     }

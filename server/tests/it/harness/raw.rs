@@ -123,7 +123,7 @@ impl RawCall {
         Ok(Ended { http: head.status, data, status })
     }
 
-    /// The reason for which the server has reset the stream instead of answering.
+    /// Why the server has reset the stream instead of answering.
     pub(crate) async fn reset_by_server(mut self) -> Result<h2::Reason> {
         Ok(poll_fn(|cx| self.stream.poll_reset(cx)).await?)
     }

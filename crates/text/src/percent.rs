@@ -2,6 +2,18 @@
 
 use std::fmt;
 
+/// Why a text is not the number of a percentage, and what would be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAPercent(&'static str);
+
+impl fmt::Display for NotAPercent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for NotAPercent {}
+
 /// A share from 0 % to 100 %, in steps of a millionth of a percent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Percent(u32);
@@ -19,6 +31,29 @@ impl Percent {
     /// The given number of millionths of a percent; [`None`] if that is over 100 %.
     pub const fn from_millionths(millionths: u32) -> Option<Self> {
         if millionths <= Self::ALL.0 { Some(Self(millionths)) } else { None }
+    }
+
+    /// Reads the number of a percentage, without its sign: `99.9`.
+    ///
+    /// # Errors
+    /// When `number` is not digits and perhaps a point with at most six further digits, or is over 100.
+    pub fn from_number(number: &str) -> Result<Self, NotAPercent> {
+        const NOT_A_NUMBER: NotAPercent =
+            NotAPercent("a percentage is a number from 0 to 100, such as 5 or 99.9");
+        let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+        let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !are_digits(whole) || !are_digits(decimals) {
+            return Err(NOT_A_NUMBER);
+        }
+        if decimals.len() > DECIMALS {
+            return Err(NotAPercent("a percentage has at most six decimals"));
+        }
+        let Ok(whole) = whole.parse::<u32>() else { return Err(NOT_A_NUMBER) };
+        let padding = 10_u32.pow((DECIMALS - decimals.len()) as u32);
+        let decimals = decimals.parse::<u32>().unwrap_or_default() * padding;
+        let millionths =
+            whole.checked_mul(MILLIONTHS_PER_PERCENT).and_then(|it| it.checked_add(decimals));
+        millionths.and_then(Self::from_millionths).ok_or(NOT_A_NUMBER)
     }
 
     /// In millionths of a percent.
@@ -67,6 +102,24 @@ mod tests {
             assert_eq!(Percent::from_millionths(millionths).unwrap().to_string(), text);
         }
         assert_eq!(Percent::from_millionths(100_000_001), None);
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        for millionths in [0, 1, 10, 33_333_333, 99_900_000, 99_999_999, 100_000_000] {
+            let percent = Percent::from_millionths(millionths).unwrap();
+            assert_eq!(Percent::from_number(&percent.to_string()), Ok(percent));
+        }
+        assert_eq!(Percent::from_number("099.90").unwrap().to_string(), "99.9");
+    }
+
+    #[test]
+    fn what_is_not_a_percentage_is_refused() {
+        for text in
+            ["", ".5", "5.", "-1", "+1", "1e1", "5%", "100.000001", "1.0000000", "99999999999"]
+        {
+            assert!(Percent::from_number(text).is_err(), "{text}");
+        }
     }
 
     #[test]

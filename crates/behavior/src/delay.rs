@@ -1,0 +1,110 @@
+//! A delay: one shape, a mixture of several, or one for each attempt.
+
+mod attempts;
+mod build;
+mod constant;
+mod mix;
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::shape::{Exponential, Law, Lognormal, Normal, Pareto, Percentiles, Replay, Uniform};
+
+pub(crate) use self::attempts::Attempts;
+pub(crate) use self::constant::Constant;
+pub(crate) use self::mix::Mix;
+
+/// A delay that was checked, with the constants that its draws need.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Delay {
+    Constant(Constant),
+    Uniform(Uniform),
+    Normal(Normal),
+    Exponential(Exponential),
+    Pareto(Pareto),
+    Lognormal(Lognormal),
+    Percentiles(Percentiles),
+    Mix(Mix),
+    Attempts(Attempts),
+    Replay(Replay),
+}
+
+/// What an attempt draws from.
+pub(crate) enum Resolved<'a> {
+    Law(&'a dyn Law),
+    Mix(&'a Mix),
+}
+
+impl Delay {
+    /// The delay that `u`, between 0 and 1, draws for an attempt, to the nearest nanosecond.
+    pub(crate) fn draw(&self, u: f64, attempt: u32) -> Duration {
+        match self.resolve(attempt) {
+            Resolved::Mix(mix) => {
+                let (part, u) = mix.part(u);
+                part.draw(u, attempt)
+            }
+            // Not negative and at most a year, so that the cast changes nothing.
+            Resolved::Law(law) => Duration::from_nanos(law.at(u).round() as u64),
+        }
+    }
+
+    /// The delay of each call, if all have the same.
+    pub(crate) fn constant(&self) -> Option<Duration> {
+        match self {
+            Self::Constant(constant) => Some(constant.0),
+            _ => None,
+        }
+    }
+
+    /// The attempt from which on all draw from the same law.
+    pub(crate) fn last_attempt(&self) -> u32 {
+        match self {
+            Self::Attempts(attempts) => attempts.last_attempt(),
+            Self::Mix(mix) => mix.parts().map(Self::last_attempt).max().unwrap_or(1),
+            _ => 1,
+        }
+    }
+
+    /// What the given attempt, from 1, draws from.
+    pub(crate) fn resolve(&self, attempt: u32) -> Resolved<'_> {
+        Resolved::Law(match self {
+            Self::Attempts(attempts) => return attempts.of(attempt).resolve(attempt),
+            Self::Mix(mix) => return Resolved::Mix(mix),
+            Self::Constant(law) => law,
+            Self::Uniform(law) => law,
+            Self::Normal(law) => law,
+            Self::Exponential(law) => law,
+            Self::Pareto(law) => law,
+            Self::Lognormal(law) => law,
+            Self::Percentiles(law) => law,
+            Self::Replay(law) => law,
+        })
+    }
+
+    /// What was recorded in `file`, if this delay replays it.
+    pub(crate) fn recording(&self, file: &str) -> Option<&Replay> {
+        match self {
+            Self::Replay(replay) => Some(replay).filter(|replay| replay.file() == file),
+            Self::Mix(mix) => mix.parts().find_map(|part| part.recording(file)),
+            Self::Attempts(attempts) => attempts.all().find_map(|delay| delay.recording(file)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constant(law) => law.fmt(f),
+            Self::Uniform(law) => law.fmt(f),
+            Self::Normal(law) => law.fmt(f),
+            Self::Exponential(law) => law.fmt(f),
+            Self::Pareto(law) => law.fmt(f),
+            Self::Lognormal(law) => law.fmt(f),
+            Self::Percentiles(law) => law.fmt(f),
+            Self::Replay(law) => law.fmt(f),
+            Self::Mix(mix) => mix.fmt(f),
+            Self::Attempts(attempts) => attempts.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! A delay for each attempt of a call.
+
+use std::fmt;
+
+use super::Delay;
+
+/// Attempt i has the i-th delay, and all later ones have the last.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Attempts {
+    before: Vec<Delay>,
+    last: Box<Delay>,
+}
+
+impl Attempts {
+    /// [`None`]: there is no delay.
+    pub(crate) fn new(mut delays: Vec<Delay>) -> Option<Self> {
+        let last = Box::new(delays.pop()?);
+        Some(Self { before: delays, last })
+    }
+
+    /// The delay of the given attempt, from 1.
+    pub(crate) fn of(&self, attempt: u32) -> &Delay {
+        self.before.get(attempt.saturating_sub(1) as usize).unwrap_or(&self.last)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Delay> {
+        self.before.iter().chain([&*self.last])
+    }
+
+    /// The attempt from which on all draw from the same law.
+    pub(crate) fn last_attempt(&self) -> u32 {
+        // A text has few of them.
+        let of_list = self.before.len() as u32 + 1;
+        self.all().map(Delay::last_attempt).fold(of_list, u32::max)
+    }
+}
+
+impl fmt::Display for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("attempts(")?;
+        for delay in &self.before {
+            write!(f, "{delay}, ")?;
+        }
+        write!(f, "{})", self.last)
+    }
+}

@@ -1,0 +1,106 @@
+//! From a delay as it is written to one that was checked.
+
+use std::time::Duration;
+
+use longsync_text::Percent;
+use longsync_text::duration::text;
+
+use super::mix::NotAMix;
+use super::{Attempts, Constant, Delay, Mix};
+use crate::mistake::Mistake;
+use crate::nonsense::Nonsense;
+use crate::parse::{Form, Rules, Share, Written};
+use crate::shape::{Exponential, Lognormal, Normal, Pareto, Percentiles, Replay, Uniform, at_most};
+
+impl Delay {
+    /// Checks a delay, which has the `max` of what it is a part of unless it has its own.
+    pub(crate) fn build(
+        written: Written,
+        inherited: Option<Duration>,
+        rules: &Rules<'_>,
+    ) -> Result<Self, Mistake> {
+        let Written { at, form, places, max } = written;
+        if let Some((max_at, max)) = max.filter(|(_, max)| *max > rules.limit()) {
+            let limit = text(rules.limit());
+            let why = format!(
+                "a max of {} is over this server's limit: write at most {limit}",
+                text(max)
+            );
+            return Err(Mistake::wrong(max_at, why));
+        }
+        let max = max.map(|(_, max)| max).or(inherited);
+        match form {
+            Form::Mix(parts) => mix(parts, &places, max, rules),
+            Form::Attempts(delays) => {
+                let build = |delay| Self::build(delay, max, rules);
+                let delays = delays.into_iter().map(build).collect::<Result<Vec<_>, _>>()?;
+                let attempts = Attempts::new(delays);
+                attempts.map(Self::Attempts).ok_or_else(|| Mistake::expected(at, "a delay"))
+            }
+            form => shape(form, max, rules).map_err(|why| {
+                let place = why.parameter().and_then(|index| places.get(index));
+                Mistake::wrong(*place.unwrap_or(&at), why.to_string())
+            }),
+        }
+    }
+}
+
+fn shape(form: Form, max: Option<Duration>, rules: &Rules<'_>) -> Result<Delay, Nonsense> {
+    let most = max.unwrap_or(rules.limit());
+    Ok(match form {
+        Form::Constant(delay) => {
+            at_most(0, "the delay", delay, most)?;
+            Delay::Constant(Constant(delay))
+        }
+        Form::Uniform(low, high) => Delay::Uniform(Uniform::new(low, high, most)?),
+        Form::Normal(mean, deviation) => Delay::Normal(Normal::new(mean, deviation, most)?),
+        Form::Exponential(mean) => Delay::Exponential(Exponential::new(mean, most)?),
+        Form::Pareto(scale, shape) => Delay::Pareto(Pareto::new(scale, shape, most)?),
+        Form::Lognormal([one, other]) => {
+            Delay::Lognormal(Lognormal::from_percentiles(one, other, most)?)
+        }
+        Form::LognormalOfSigma(median, sigma) => {
+            Delay::Lognormal(Lognormal::from_sigma(median, sigma, most)?)
+        }
+        Form::Percentiles(points) => {
+            Delay::Percentiles(Percentiles::new(&points, max, rules.limit())?)
+        }
+        Form::Replay(file) => {
+            let values = rules.recording(&file).map_err(|why| Nonsense::of(0, why))?;
+            let longest = values.last().map_or(0, |(value, _)| *value);
+            at_most(0, "its longest value", Duration::from_nanos(longest), most)?;
+            Delay::Replay(Replay::new(&file, values)?)
+        }
+        Form::Mix(_) | Form::Attempts(_) => {
+            return Err(Nonsense::of_all("a mix and attempts are no shapes"));
+        }
+    })
+}
+
+fn mix(
+    parts: Vec<(Share, Written)>,
+    places: &[usize],
+    max: Option<Duration>,
+    rules: &Rules<'_>,
+) -> Result<Delay, Mistake> {
+    let build = |(share, delay)| Delay::build(delay, max, rules).map(|delay| (share, delay));
+    let parts = parts.into_iter().map(build).collect::<Result<Vec<_>, _>>()?;
+    let wrong = |index: usize, why: &str| {
+        Mistake::wrong(places.get(index).copied().unwrap_or_default(), why)
+    };
+    Mix::new(parts).map(Delay::Mix).map_err(|why| match why {
+        NotAMix::NothingLeft(index) => {
+            wrong(index, "nothing is left: the other shares are 100% already")
+        }
+        NotAMix::SecondRest(index) => wrong(index, "only one part can have the rest"),
+        NotAMix::Sum(millionths) => {
+            let sum = millionths as f64 / f64::from(Percent::ALL.millionths()) * 100.0;
+            wrong(
+                0,
+                &format!(
+                    "the shares come to {sum}%, and must come to 100%: rest: takes what is left"
+                ),
+            )
+        }
+    })
+}

@@ -1,0 +1,112 @@
+//! What is known of the delays of a behavior before any was drawn.
+
+use std::time::Duration;
+
+use crate::delay::{Delay, Mix, Resolved};
+
+/// The law of the delays of an attempt: its mean, its quantiles, its shares.
+#[derive(Debug, Clone, Copy)]
+pub struct Delays<'a> {
+    delay: &'a Delay,
+    attempt: u32,
+}
+
+impl<'a> Delays<'a> {
+    pub(crate) fn new(delay: &'a Delay, attempt: u32) -> Self {
+        Self { delay, attempt }
+    }
+
+    /// The mean.
+    pub fn mean(&self) -> Duration {
+        duration(mean(&self.resolve(), self.attempt))
+    }
+
+    /// The delay that a call exceeds with probability 1 - `p` at most; `p` lies between 0 and 1. Of a mixture,
+    /// it is found numerically.
+    pub fn quantile(&self, p: f64) -> Duration {
+        duration(quantile(&self.resolve(), p, self.attempt))
+    }
+
+    /// Which share of the delays is at most `delay`.
+    pub fn share_to(&self, delay: Duration) -> f64 {
+        let value = delay.as_nanos() as f64;
+        share_to(&self.resolve(), value, self.attempt)
+    }
+
+    /// The shortest and the longest delay.
+    pub fn ends(&self) -> (Duration, Duration) {
+        let (least, greatest) = ends(&self.resolve(), self.attempt);
+        (duration(least), duration(greatest))
+    }
+
+    /// Which share of the law, as it is written, is longer than its longest delay or negative. It is not drawn:
+    /// what is drawn is the law on condition that it is neither.
+    pub fn beyond(&self) -> f64 {
+        beyond(&self.resolve(), self.attempt)
+    }
+
+    fn resolve(&self) -> Resolved<'a> {
+        self.delay.resolve(self.attempt)
+    }
+}
+
+fn duration(nanos: f64) -> Duration {
+    Duration::from_nanos(nanos.round() as u64)
+}
+
+fn mean(of: &Resolved<'_>, attempt: u32) -> f64 {
+    match of {
+        Resolved::Law(law) => law.mean(),
+        Resolved::Mix(mix) => mix.sum(attempt, |part| mean(&part, attempt)),
+    }
+}
+
+fn share_to(of: &Resolved<'_>, value: f64, attempt: u32) -> f64 {
+    match of {
+        Resolved::Law(law) => law.share_to(value),
+        Resolved::Mix(mix) => mix.sum(attempt, |part| share_to(&part, value, attempt)),
+    }
+}
+
+fn beyond(of: &Resolved<'_>, attempt: u32) -> f64 {
+    match of {
+        Resolved::Law(law) => law.beyond(),
+        Resolved::Mix(mix) => mix.sum(attempt, |part| beyond(&part, attempt)),
+    }
+}
+
+fn ends(of: &Resolved<'_>, attempt: u32) -> (f64, f64) {
+    match of {
+        Resolved::Law(law) => law.ends(),
+        Resolved::Mix(mix) => {
+            let all = mix.drawn().map(|part| ends(&part.resolve(attempt), attempt));
+            let both = all.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+            both.unwrap_or_default()
+        }
+    }
+}
+
+fn quantile(of: &Resolved<'_>, p: f64, attempt: u32) -> f64 {
+    match of {
+        Resolved::Law(law) => law.at(p),
+        Resolved::Mix(mix) => quantile_of_mix(mix, p, attempt),
+    }
+}
+
+/// By bisection: the least value up to which the share is `p`.
+fn quantile_of_mix(mix: &Mix, p: f64, attempt: u32) -> f64 {
+    let share_to = |value| share_to(&Resolved::Mix(mix), value, attempt);
+    let (mut below, mut above) = ends(&Resolved::Mix(mix), attempt);
+    if share_to(below) >= p {
+        return below;
+    }
+    // To a tenth of a nanosecond.
+    while above - below > 0.1 {
+        let middle = below.midpoint(above);
+        if middle <= below || middle >= above {
+            break;
+        }
+        if share_to(middle) < p { below = middle } else { above = middle }
+    }
+    above
+}

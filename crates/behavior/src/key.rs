@@ -1,0 +1,111 @@
+//! What a call draws: numbers that its name and the seed alone decide, the same in every language.
+
+use siphasher::sip128::SipHasher24;
+
+/// What a draw depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Key<'a> {
+    /// The server's seed.
+    pub seed: u64,
+    /// The name of the call.
+    pub name: Name<'a>,
+    /// Which attempt of the call it is, from 1.
+    pub attempt: u32,
+    /// Which message of the call it is, from 0.
+    pub index: u64,
+}
+
+/// The name of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Name<'a> {
+    /// Its call id.
+    Id(&'a str),
+    /// A call without an id is named by the number of its connection in accept order and the number of its
+    /// request on that, both from 0.
+    Numbers {
+        /// That of the connection.
+        connection: u64,
+        /// That of the request.
+        request: u64,
+    },
+}
+
+/// Draws for a call or message: the second half of the hash's key.
+const OF_CALL: u64 = 0;
+
+impl Key<'_> {
+    /// The number between 0 and 1, both excluded, that draws the delay.
+    pub(crate) fn delay(&self) -> f64 {
+        uniform(self.halves(OF_CALL)[0])
+    }
+
+    /// The two halves of SipHash-2-4 with 128 bits, keyed by the seed and by what is drawn.
+    fn halves(&self, drawn: u64) -> [u64; 2] {
+        let mut text = Text::default();
+        // A rule's name, of which there are none yet.
+        text.name(&[]);
+        match self.name {
+            Name::Id(id) => text.name(id.as_bytes()),
+            Name::Numbers { connection, request } => {
+                let mut name = [0; 17];
+                name[1..9].copy_from_slice(&connection.to_le_bytes());
+                name[9..].copy_from_slice(&request.to_le_bytes());
+                text.name(&name);
+            }
+        }
+        text.put(&self.attempt.to_le_bytes());
+        text.put(&self.index.to_le_bytes());
+        let hash = SipHasher24::new_with_keys(self.seed, drawn).hash(text.bytes());
+        [hash.h1, hash.h2]
+    }
+}
+
+/// The middle of one of 2^52 equal parts of the unit interval, which binary64 holds exactly.
+fn uniform(half: u64) -> f64 {
+    const PARTS: f64 = (1_u64 << 52) as f64;
+    ((half >> 12) as f64 + 0.5) / PARTS
+}
+
+/// What is hashed. Hashed in one go it costs half of what it does piece by piece.
+struct Text {
+    short: [u8; Self::SHORT],
+    bytes: usize,
+    long: Vec<u8>,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self { short: [0; Self::SHORT], bytes: 0, long: Vec::new() }
+    }
+}
+
+impl Text {
+    /// Room for the longest call id that a server takes, and what is around it.
+    const SHORT: usize = 256 + 24;
+
+    /// Puts a name, behind its length.
+    fn name(&mut self, name: &[u8]) {
+        // No name is as long as 4 GiB: messages are not.
+        self.put(&u32::try_from(name.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.put(name);
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.bytes + bytes.len();
+        match self.short.get_mut(self.bytes..end).filter(|_| self.long.is_empty()) {
+            Some(place) => place.copy_from_slice(bytes),
+            None => {
+                if self.long.is_empty() {
+                    self.long.extend_from_slice(&self.short[..self.bytes]);
+                }
+                self.long.extend_from_slice(bytes);
+            }
+        }
+        self.bytes = end;
+    }
+
+    fn bytes(&self) -> &[u8] {
+        if self.long.is_empty() { &self.short[..self.bytes] } else { &self.long }
+    }
+}

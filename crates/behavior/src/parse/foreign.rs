@@ -1,0 +1,51 @@
+//! The forms in which other tools take delays: refused, with the translation.
+
+use std::str::FromStr as _;
+
+use longsync_text::duration;
+
+use crate::behavior::Behavior;
+use crate::mistake::Mistake;
+
+/// What would be right, if `text` is in the form of another tool.
+pub(super) fn recognized(text: &str) -> Option<Mistake> {
+    let ours = strest(text).or_else(|| fortio(text))?;
+    // What is suggested is understood; a form that only looks like one of theirs is not translated.
+    Behavior::from_str(&ours).ok()?;
+    Some(Mistake::wrong(0, format!("it is another tool's form: did you mean `{ours}`?")))
+}
+
+/// `50=10ms,99=200ms`: percentiles.
+fn strest(text: &str) -> Option<String> {
+    let points = pairs(text, '=')?
+        .into_iter()
+        .map(|(percentile, value)| is_number(percentile).then(|| format!("{percentile}={value}")));
+    Some(format!("percentiles({})", points.collect::<Option<Vec<_>>>()?.join(", ")))
+}
+
+/// `150us:10,2ms:5`: shares, and the rest at once.
+fn fortio(text: &str) -> Option<String> {
+    let mut parts = Vec::new();
+    let mut sum = 0.0;
+    for (value, share) in pairs(text, ':')? {
+        duration::parse(value).ok()?;
+        let share = share.strip_suffix('%').unwrap_or(share);
+        sum += is_number(share).then(|| share.parse::<f64>().ok())??;
+        parts.push(format!("{share}%: {value}"));
+    }
+    if sum < 100.0 {
+        parts.push("rest: 0s".to_owned());
+    }
+    Some(format!("mix({})", parts.join(", ")))
+}
+
+fn pairs(text: &str, joint: char) -> Option<Vec<(&str, &str)>> {
+    text.split(',')
+        .map(|pair| pair.split_once(joint).map(|(left, right)| (left.trim(), right.trim())))
+        .collect()
+}
+
+fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}

@@ -1,0 +1,181 @@
+//! The shape of a delay as it is written, before it is known what it may be.
+
+use std::time::Duration;
+
+use longsync_text::Percent;
+
+use crate::mistake::Mistake;
+use crate::words::Words;
+
+/// How many parts or points a list may have.
+const MOST_PARTS: usize = 64;
+/// How deep `mix` and `attempts` may be nested. A parser that calls itself for each level must not be led as
+/// deep as the text is long.
+const MOST_DEPTH: usize = 4;
+
+/// A delay as it is written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// The byte at which it begins.
+    pub(crate) at: usize,
+    pub(crate) form: Form,
+    /// Where each of its parameters begins.
+    pub(crate) places: Vec<usize>,
+    /// Its own `max`, and where that stands.
+    pub(crate) max: Option<(usize, Duration)>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Form {
+    Constant(Duration),
+    Uniform(Duration, Duration),
+    Normal(Duration, Duration),
+    Exponential(Duration),
+    Pareto(Duration, f64),
+    Lognormal([(Percent, Duration); 2]),
+    LognormalOfSigma(Duration, f64),
+    Percentiles(Vec<(Percent, Duration)>),
+    Mix(Vec<(Share, Written)>),
+    Attempts(Vec<Written>),
+    Replay(String),
+}
+
+/// The share of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    Of(Percent),
+    /// What the others leave.
+    Rest,
+}
+
+const A_DELAY: &str = "a delay: a duration such as 250ms, or constant, uniform, normal, exponential, \
+     pareto, lognormal, percentiles, mix, attempts or replay with its parameters";
+
+pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mistake> {
+    let at = words.next();
+    let name = words.clone().name();
+    let mut written = match name {
+        "" if words.rest().starts_with(|c: char| c.is_ascii_digit()) => {
+            let form = Form::Constant(words.duration()?);
+            Written { at, form, places: vec![at], max: None }
+        }
+        "constant" | "uniform" | "normal" | "exponential" | "pareto" | "lognormal"
+        | "percentiles" | "mix" | "attempts" | "replay" => {
+            words.name();
+            words.mark('(', &format!("the opening `(` of {name}("))?;
+            let mut places = Vec::new();
+            let form = form(name, words, depth, &mut places)?;
+            words.mark(')', &format!("the closing `)` of {name}("))?;
+            Written { at, form, places, max: None }
+        }
+        _ => return Err(Mistake::expected(at, A_DELAY)),
+    };
+    let max_at = words.next();
+    if words.takes_name("max") {
+        if let Form::Constant(_) | Form::Uniform(..) | Form::Replay(_) = written.form {
+            return Err(Mistake::expected(max_at, "no max: only shapes that have no end take one"));
+        }
+        let max_at = words.next();
+        written.max = Some((max_at, words.duration()?));
+    }
+    Ok(written)
+}
+
+/// The parameters of a shape, between its parentheses. Where each begins goes to `places`.
+fn form(
+    name: &str,
+    words: &mut Words<'_>,
+    depth: usize,
+    places: &mut Vec<usize>,
+) -> Result<Form, Mistake> {
+    let mut duration = |words: &mut Words<'_>| {
+        places.push(words.next());
+        words.duration()
+    };
+    Ok(match name {
+        "constant" => Form::Constant(duration(words)?),
+        "exponential" => Form::Exponential(duration(words)?),
+        "uniform" => {
+            let low = duration(words)?;
+            words.mark(',', "`,` and the upper end")?;
+            Form::Uniform(low, duration(words)?)
+        }
+        "normal" => {
+            let mean = duration(words)?;
+            words.mark(',', "`,` and the standard deviation")?;
+            Form::Normal(mean, duration(words)?)
+        }
+        "pareto" => {
+            let scale = duration(words)?;
+            words.mark(',', "`,` and the shape, a number such as 1.5")?;
+            places.push(words.next());
+            Form::Pareto(scale, words.number()?)
+        }
+        "lognormal" => lognormal(words, places)?,
+        "percentiles" => Form::Percentiles(list(words, places, |words| {
+            let percentile = words.percentile()?;
+            words.mark('=', "`=` and the delay at this percentile")?;
+            Ok((percentile, words.duration()?))
+        })?),
+        "replay" => {
+            places.push(words.next());
+            Form::Replay(words.string()?)
+        }
+        _ if depth == MOST_DEPTH => {
+            let expected = format!("no further {name}: they are nested at most {MOST_DEPTH} deep");
+            return Err(words.expected(&expected));
+        }
+        "mix" => Form::Mix(list(words, places, |words| {
+            let share =
+                if words.takes_name("rest") { Share::Rest } else { Share::Of(words.percent()?) };
+            words.mark(':', "`:` and the delay of this share")?;
+            Ok((share, read(words, depth + 1)?))
+        })?),
+        _ => Form::Attempts(list(words, places, |words| read(words, depth + 1))?),
+    })
+}
+
+/// Two percentiles, or the median and sigma.
+fn lognormal(words: &mut Words<'_>, places: &mut Vec<usize>) -> Result<Form, Mistake> {
+    let point = |words: &mut Words<'_>| {
+        if !words.rest().starts_with('p') {
+            return Err(words.expected("a percentile with its p, such as p50="));
+        }
+        let percentile = words.percentile()?;
+        words.mark('=', "`=` and the delay at this percentile")?;
+        Ok((percentile, words.duration()?))
+    };
+    places.push(words.next());
+    let first = point(words)?;
+    words.mark(',', "`,` and a second percentile, such as p99=200ms, or sigma=")?;
+    let second_at = words.next();
+    places.push(second_at);
+    if !words.takes_name("sigma") {
+        return Ok(Form::Lognormal([first, point(words)?]));
+    }
+    words.mark('=', "`=` and a number such as 0.5")?;
+    let sigma = words.number()?;
+    if first.0.millionths() * 2 != Percent::ALL.millionths() {
+        return Err(Mistake::wrong(places[0], "sigma goes with the median: write p50="));
+    }
+    Ok(Form::LognormalOfSigma(first.1, sigma))
+}
+
+/// Things separated by commas, at least one.
+fn list<T>(
+    words: &mut Words<'_>,
+    places: &mut Vec<usize>,
+    mut read: impl FnMut(&mut Words<'_>) -> Result<T, Mistake>,
+) -> Result<Vec<T>, Mistake> {
+    let mut list = Vec::new();
+    loop {
+        if list.len() == MOST_PARTS {
+            return Err(words.expected(&format!("no more than {MOST_PARTS} of them")));
+        }
+        places.push(words.next());
+        list.push(read(words)?);
+        if !words.takes(',') {
+            return Ok(list);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `stall(...)`.
+
+use std::time::Duration;
+
+use crate::mistake::Mistake;
+use crate::stall::{Origin, Stall};
+use crate::words::Words;
+
+const A_KEY: &str = "one of at=, for=, every= and from=first_call, each at most once";
+
+pub(super) fn read(words: &mut Words<'_>) -> Result<Stall, Mistake> {
+    let start = words.next();
+    words.name();
+    words.mark('(', "`(`")?;
+    let (mut at, mut length, mut every, mut from) = (None, None, None, None);
+    loop {
+        let key_at = words.next();
+        let key = words.name();
+        let place = match key {
+            "at" => &mut at,
+            "for" => &mut length,
+            "every" => &mut every,
+            "from" if from.is_none() => {
+                words.mark('=', "`=`")?;
+                if !words.takes_name("first_call") {
+                    return Err(words.expected("first_call"));
+                }
+                from = Some(Origin::FirstCall);
+                if end(words)? {
+                    break;
+                }
+                continue;
+            }
+            _ => return Err(Mistake::expected(key_at, A_KEY)),
+        };
+        if place.is_some() {
+            return Err(Mistake::expected(key_at, A_KEY));
+        }
+        words.mark('=', "`=`")?;
+        let value_at = words.next();
+        *place = Some((value_at, words.duration()?));
+        if end(words)? {
+            break;
+        }
+    }
+    let Some(length) = length else {
+        return Err(Mistake::wrong(
+            start,
+            "it has no for=: write how long it lasts, such as for=1s",
+        ));
+    };
+    stall(at.map(|(_, at)| at), length, every, from.unwrap_or_default())
+}
+
+fn end(words: &mut Words<'_>) -> Result<bool, Mistake> {
+    if words.takes(',') {
+        return Ok(false);
+    }
+    words.mark(')', "`,` or `)`").map(|()| true)
+}
+
+fn stall(
+    at: Option<Duration>,
+    (length_at, length): (usize, Duration),
+    every: Option<(usize, Duration)>,
+    origin: Origin,
+) -> Result<Stall, Mistake> {
+    let every_at = every.map_or(length_at, |(at, _)| at);
+    Stall::new(at.unwrap_or_default(), length, every.map(|(_, every)| every), origin).map_err(
+        |why| {
+            let at = if why.parameter() == Some(Stall::EVERY) { every_at } else { length_at };
+            Mistake::wrong(at, why.to_string())
+        },
+    )
+}

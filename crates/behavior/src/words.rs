@@ -1,0 +1,181 @@
+//! The words of a text, taken from its beginning to its end.
+
+use std::time::Duration;
+
+use longsync_text::{Percent, duration, string};
+
+use crate::mistake::Mistake;
+
+/// A text, and how far it is read.
+#[derive(Debug, Clone)]
+pub(crate) struct Words<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+pub(crate) const A_DURATION: &str = "a duration such as 250ms, 1.5s or 2m";
+const A_NUMBER: &str = "a number such as 2 or 0.5";
+const A_PERCENT: &str = "a percentage such as 5% or 0.1%";
+
+impl<'a> Words<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// The byte at which the next word begins.
+    pub(crate) fn next(&mut self) -> usize {
+        self.take(|byte| matches!(byte, b' ' | b'\t' | b'\n'));
+        self.at
+    }
+
+    /// What is not read yet, from the next word on.
+    pub(crate) fn rest(&mut self) -> &'a str {
+        &self.text[self.next()..]
+    }
+
+    pub(crate) fn is_end(&mut self) -> bool {
+        self.rest().is_empty()
+    }
+
+    /// Takes this mark, if it is next.
+    pub(crate) fn takes(&mut self, mark: char) -> bool {
+        let is_next = self.rest().starts_with(mark);
+        if is_next {
+            self.at += mark.len_utf8();
+        }
+        is_next
+    }
+
+    /// Takes this mark.
+    pub(crate) fn mark(&mut self, mark: char, expected: &str) -> Result<(), Mistake> {
+        if self.takes(mark) { Ok(()) } else { Err(self.expected(expected)) }
+    }
+
+    /// Takes this name, if it is next.
+    pub(crate) fn takes_name(&mut self, name: &str) -> bool {
+        let mut ahead = self.clone();
+        let is_next = ahead.name() == name;
+        if is_next {
+            *self = ahead;
+        }
+        is_next
+    }
+
+    /// Takes a name: letters, digits and `_`, beginning with a letter. Empty, if none is next.
+    pub(crate) fn name(&mut self) -> &'a str {
+        if !self.rest().starts_with(|c: char| c.is_ascii_alphabetic()) {
+            return "";
+        }
+        self.take(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    }
+
+    /// The number that is next: digits, and perhaps a point with further digits. Its unit stays.
+    fn number_text(&mut self, expected: &str) -> Result<&'a str, Mistake> {
+        let start = self.next();
+        let is_empty = self.take(|byte| byte.is_ascii_digit()).is_empty();
+        let before_point = self.at;
+        if !is_empty && self.takes_at_once('.') {
+            if self.take(|byte| byte.is_ascii_digit()).is_empty() {
+                return Err(Mistake::expected(before_point + 1, "a digit after the point"));
+            }
+        }
+        if is_empty {
+            Err(Mistake::expected(start, expected))
+        } else {
+            Ok(&self.text[start..self.at])
+        }
+    }
+
+    /// Takes a number.
+    pub(crate) fn number(&mut self) -> Result<f64, Mistake> {
+        let at = self.next();
+        let number = self.number_text(A_NUMBER)?;
+        if self.text[self.at..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
+            return Err(
+                self.expected("nothing behind the number: it takes no unit and no exponent")
+            );
+        }
+        match number.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(number),
+            _ => Err(Mistake::wrong(at, "this number is too large")),
+        }
+    }
+
+    /// Takes the number of a percentile, such as `50` or `99.9`, with or without its `p`.
+    pub(crate) fn percentile(&mut self) -> Result<Percent, Mistake> {
+        const EXPECTED: &str = "a percentile such as 50 or p99.9";
+        let at = self.next();
+        if self.text[at..].starts_with('p') {
+            self.at += 1;
+            if !self.text[self.at..].starts_with(|c: char| c.is_ascii_digit()) {
+                return Err(Mistake::expected(at, EXPECTED));
+            }
+        }
+        let number = self.number_text(EXPECTED)?;
+        if self.text[self.at..].starts_with('%') {
+            return Err(self.expected("no % behind a percentile, which is written such as 99.9"));
+        }
+        Percent::from_number(number).map_err(|why| Mistake::wrong(at, why.to_string()))
+    }
+
+    /// Takes a percentage with its sign.
+    pub(crate) fn percent(&mut self) -> Result<Percent, Mistake> {
+        let at = self.next();
+        let number = self.number_text(A_PERCENT)?;
+        if !self.takes_at_once('%') {
+            return Err(Mistake::expected(
+                self.at,
+                "a % right behind the number: 0.2 would be 20%",
+            ));
+        }
+        Percent::from_number(number).map_err(|why| Mistake::wrong(at, why.to_string()))
+    }
+
+    /// Takes a duration: all numbers with a unit that follow one another.
+    pub(crate) fn duration(&mut self) -> Result<Duration, Mistake> {
+        let start = self.next();
+        let mut end = start;
+        while self.rest().starts_with(|c: char| c.is_ascii_digit()) {
+            self.take(|byte| byte.is_ascii_digit() || byte == b'.');
+            self.take(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii());
+            end = self.at;
+        }
+        self.at = end;
+        if start == end {
+            return Err(Mistake::expected(start, A_DURATION));
+        }
+        duration::parse(&self.text[start..end])
+            .map_err(|why| Mistake::wrong(start, why.to_string()))
+    }
+
+    /// Takes a string in double quotes.
+    pub(crate) fn string(&mut self) -> Result<String, Mistake> {
+        let start = self.next();
+        let (string, bytes) = string::read(&self.text[start..])
+            .map_err(|wrong| Mistake::expected(start + wrong.at, wrong.expected))?;
+        self.at = start + bytes;
+        Ok(string)
+    }
+
+    /// That this was expected as the next word.
+    pub(crate) fn expected(&mut self, what: &str) -> Mistake {
+        Mistake::expected(self.next(), what)
+    }
+
+    /// Takes this mark, if no white space is before it.
+    fn takes_at_once(&mut self, mark: char) -> bool {
+        let is_next = self.text[self.at..].starts_with(mark);
+        if is_next {
+            self.at += mark.len_utf8();
+        }
+        is_next
+    }
+
+    /// Takes the bytes that are wanted. Of a character of several bytes, all are wanted or none.
+    fn take(&mut self, is_wanted: impl Fn(u8) -> bool) -> &'a str {
+        let rest = &self.text[self.at..];
+        let bytes = rest.bytes().position(|byte| !is_wanted(byte)).unwrap_or(rest.len());
+        self.at += bytes;
+        &rest[..bytes]
+    }
+}

@@ -1,0 +1,156 @@
+//! Durations that somebody has recorded, read from a file's text. Pure: whoever calls reads the file.
+
+mod csv;
+mod decimal;
+mod histogram;
+mod log;
+
+use std::time::Duration;
+
+use longsync_text::duration::{self, LONGEST};
+use longsync_text::said::printable;
+
+use crate::distribution::Percentile;
+use crate::moment::whole_nanos;
+
+/// Recorded durations: each distinct value, ascending, and how often it was recorded. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    values: Vec<(u64, u64)>,
+    count: u64,
+    longest_line: usize,
+}
+
+/// Why a file does not hold recorded durations: the line, counted from 1, and what would be right there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotRecorded(String);
+
+impl NotRecorded {
+    pub(crate) fn new(why: &str) -> Self {
+        Self(printable(why).into_owned())
+    }
+
+    pub(crate) fn at(line: usize, why: &str) -> Self {
+        Self(format!("line {line}: {}", printable(why)))
+    }
+}
+
+impl Recorded {
+    /// Reads a CSV file or an interval log of `HdrHistogram`, whichever the content is.
+    ///
+    /// - **CSV**: one row per line, of which the first column counts. Either each cell has its unit, such
+    ///   as `12ms`, or the first line names it (`seconds`, `ms`, `us` or `ns`) and each cell is a number,
+    ///   which is rounded to the nearest nanosecond.
+    /// - **`HdrHistogram` log**: the histograms of all lines and tags are added up. Their values are taken
+    ///   as nanoseconds, whatever the divisor of the column with the maximum is; each counts as the middle
+    ///   of its bucket.
+    ///
+    /// Empty lines are skipped, and so are those that begin with `#`.
+    ///
+    /// # Errors
+    /// When there is no value, and when a line is neither: without a unit, negative, longer than a year,
+    /// a histogram that is damaged.
+    pub fn read(bytes: &[u8]) -> Result<Self, NotRecorded> {
+        Self::of_text(text(bytes)?)
+    }
+
+    pub(crate) fn of_text(text: &str) -> Result<Self, NotRecorded> {
+        let Some((_, first)) = lines(text).next() else {
+            return Err(NotRecorded::new(
+                "there is not a single value: write one duration per line, such as 12ms",
+            ));
+        };
+        if log::begins_with(first) { log::read(text) } else { csv::read(text) }
+    }
+
+    /// The distinct values in nanoseconds, ascending, and how often each was recorded.
+    pub fn values(&self) -> &[(u64, u64)] {
+        &self.values
+    }
+
+    /// How many durations were recorded.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The longest of them, and the first line on which it stands, counted from 1.
+    pub fn longest(&self) -> (Duration, usize) {
+        let nanos = self.values.last().map_or(0, |(value, _)| *value);
+        (Duration::from_nanos(nanos), self.longest_line)
+    }
+
+    /// The value at a percentile's rank, which is [`Percentile::rank`].
+    pub fn quantile(&self, percentile: Percentile) -> Duration {
+        let rank = percentile.rank(self.count);
+        let mut reached = 0;
+        let at = self.values.iter().find(|(_, count)| {
+            reached += count;
+            reached >= rank
+        });
+        at.map_or_else(|| self.longest().0, |(value, _)| Duration::from_nanos(*value))
+    }
+}
+
+/// The text of a file, without the mark of byte order that some programs begin it with.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, NotRecorded> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Err(error) => {
+            let before = &bytes[..error.valid_up_to()];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            Err(NotRecorded::at(line, "this is not text: write it in UTF-8, and not compressed"))
+        }
+    }
+}
+
+/// The lines that say something, trimmed, each with its number.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let numbered = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
+    numbered.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// What has been read so far.
+#[derive(Debug, Default)]
+struct Tally {
+    values: Vec<(u64, u64)>,
+    longest: (u64, usize),
+}
+
+impl Tally {
+    fn add(&mut self, nanos: u64, count: u64, line: usize) -> Result<(), NotRecorded> {
+        if nanos > whole_nanos(LONGEST) {
+            let most = duration::text(LONGEST);
+            let why = format!("this is longer than a year: a duration is at most {most}");
+            return Err(NotRecorded::at(line, &why));
+        }
+        if nanos > self.longest.0 || self.longest.1 == 0 {
+            self.longest = (nanos, line);
+        }
+        self.values.push((nanos, count));
+        Ok(())
+    }
+
+    fn finish(mut self, none: &str) -> Result<Recorded, NotRecorded> {
+        if self.values.is_empty() {
+            return Err(NotRecorded::new(none));
+        }
+        let total = self.values.iter().try_fold(0_u64, |sum, (_, count)| sum.checked_add(*count));
+        let Some(count) = total else {
+            return Err(NotRecorded::new("there are more values than a count of 64 bits holds"));
+        };
+        self.values.sort_unstable();
+        self.values.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            if is_same {
+                kept.1 += next.1;
+            }
+            is_same
+        });
+        self.values.shrink_to_fit();
+        Ok(Recorded { values: self.values, count, longest_line: self.longest.1 })
+    }
+}
+
+#[cfg(test)]
+mod tests;

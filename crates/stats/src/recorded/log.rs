@@ -1,0 +1,31 @@
+//! An interval log of `HdrHistogram`: comments, a line of column names, and one histogram per interval.
+
+use super::{NotRecorded, Recorded, Tally, histogram, lines};
+
+/// With this the line of column names begins.
+const COLUMN_NAMES: &str = "\"StartTimestamp\"";
+
+/// Whether a file whose first line is `line` is such a log.
+pub(super) fn begins_with(line: &str) -> bool {
+    line.starts_with(COLUMN_NAMES) || histogram::is_encoded(last_field(line))
+}
+
+pub(super) fn read(text: &str) -> Result<Recorded, NotRecorded> {
+    let mut tally = Tally::default();
+    for (line, row) in lines(text) {
+        if row.starts_with(COLUMN_NAMES) {
+            continue;
+        }
+        let buckets =
+            histogram::decode(last_field(row)).map_err(|why| NotRecorded::at(line, why))?;
+        for (nanos, count) in buckets {
+            tally.add(nanos, count, line)?;
+        }
+    }
+    tally.finish("the histograms of this log hold not a single value")
+}
+
+/// The histogram's: before it stand a tag, if there is one, two times and the maximum.
+fn last_field(row: &str) -> &str {
+    row.rsplit(',').next().unwrap_or(row).trim()
+}

@@ -1,0 +1,58 @@
+//! The recorded delays that a server may replay: files below one folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use longsync_stats::Recorded;
+use longsync_text::quoted;
+
+/// A folder of recorded delays.
+#[derive(Debug, Clone)]
+pub struct Recordings {
+    folder: PathBuf,
+}
+
+impl Recordings {
+    /// Those below `folder`.
+    pub fn below(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// Reads the recording in `file`: distinct values in nanoseconds, ascending, each with how often it occurred.
+    ///
+    /// # Errors
+    /// The sentence that says what is wrong: the file lies elsewhere, cannot be read, or is not a recording.
+    pub fn read(&self, file: &str) -> Result<Vec<(u64, u64)>, String> {
+        let path = self.find(file)?;
+        let bytes =
+            fs::read(path).map_err(|why| format!("{} cannot be read: {why}", quoted(file)))?;
+        let recorded = Recorded::read(&bytes).map_err(|why| format!("{}: {why}", quoted(file)))?;
+        Ok(recorded.values().to_vec())
+    }
+
+    /// Where the file really is, once all symbolic links are followed.
+    fn find(&self, file: &str) -> Result<PathBuf, String> {
+        let folder = real(&self.folder)
+            .map_err(|why| format!("the replay directory {}: {why}", quoted_path(&self.folder)))?;
+        let path = real(&folder.join(file)).map_err(|why| format!("{}: {why}", quoted(file)))?;
+        if !path.starts_with(&folder) {
+            return Err(format!(
+                "{} lies outside of {}: --replay-dir says where recordings are",
+                quoted(file),
+                quoted_path(&folder)
+            ));
+        }
+        if path.is_dir() {
+            return Err(format!("{} is a directory: name a file", quoted(file)));
+        }
+        Ok(path)
+    }
+}
+
+fn real(path: &Path) -> Result<PathBuf, String> {
+    fs::canonicalize(path).map_err(|why| why.to_string())
+}
+
+fn quoted_path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}
