@@ -21,6 +21,7 @@
 
 mod behavior;
 mod decide;
+pub mod fit;
 mod parse;
 
 pub use crate::behavior::Behavior;
