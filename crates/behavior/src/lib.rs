@@ -24,6 +24,7 @@ mod decide;
 mod delay;
 mod delays;
 pub mod explain;
+pub mod fit;
 mod key;
 mod mistake;
 mod nonsense;

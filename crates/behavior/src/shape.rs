@@ -80,7 +80,7 @@ pub(crate) fn at_most(
         return Err(Nonsense::of(
             parameter,
             format!(
-                "{name} is {}, and nothing here may take longer than {}",
+                "{name}, {}, is over the limit: nothing here may take longer than {}",
                 text(value),
                 text(most)
             ),

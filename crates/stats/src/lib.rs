@@ -27,12 +27,14 @@
 
 mod distribution;
 mod moment;
+mod observed;
 mod recorded;
 mod recorder;
 mod status_code;
 
 pub use crate::distribution::{Distribution, Percentile, Reading};
 pub use crate::moment::Moment;
+pub use crate::observed::{Buckets, Observed, Percentiles};
 pub use crate::recorded::{NotRecorded, Recorded};
 pub use crate::recorder::{Call, Recorder, Times, Unsent, UnsentCounts, Waits};
 pub use crate::status_code::StatusCode;

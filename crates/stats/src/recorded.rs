@@ -97,8 +97,7 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, NotRecorded> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
         Err(error) => {
-            let before = &bytes[..error.valid_up_to()];
-            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             Err(NotRecorded::at(line, "this is not text: write it in UTF-8, and not compressed"))
         }
     }

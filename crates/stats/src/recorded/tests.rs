@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
@@ -101,8 +102,9 @@ proptest! {
         let mut numbers = "us,code\n".to_owned();
         for value in &nanos {
             let (whole, fraction) = (value / 1_000, value % 1_000);
-            with_unit += &format!("{}, OK\r\n\n", duration::text(Duration::from_nanos(*value)));
-            numbers += &format!("\"{whole}.{fraction:03}\",OK\n# a comment\n");
+            let printed = duration::text(Duration::from_nanos(*value));
+            write!(with_unit, "{printed}, OK\r\n\n").unwrap();
+            writeln!(numbers, "\"{whole}.{fraction:03}\",OK\n# a comment").unwrap();
         }
         let recorded = Recorded::read(with_unit.as_bytes()).unwrap();
         let below_a_header = Recorded::read(numbers.as_bytes()).unwrap();

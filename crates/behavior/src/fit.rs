@@ -1,0 +1,146 @@
+//! The behavior that reproduces what was measured: points of `percentiles(...)`, chosen so that its law comes
+//! close to the data with few of them. Pure; percents are integers, in millionths of a percent.
+
+mod buckets;
+mod judge;
+mod law;
+mod percentiles;
+mod refine;
+mod step;
+mod text;
+mod values;
+
+pub use buckets::buckets;
+pub use percentiles::percentiles;
+pub use values::values;
+
+/// All of it, in millionths of a percent.
+const WHOLE: u32 = 100_000_000;
+/// The most points between 0 and 100 %, so that with these two there are 64, the language's limit.
+const MOST_INNER: usize = 62;
+/// The most percentiles that can be asked for: where the last are equal, one is added.
+const MOST_PERCENTILES: usize = MOST_INNER - 1;
+
+/// A law that was fitted to data, and how far it is off. If all values are equal, it is a constant: then
+/// there are no points, and the shortest is the longest.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Fitted {
+    /// The share of zeros, in millionths of a percent. The rest of this type is about the other values.
+    pub zero_share: u32,
+    /// The shortest value, in nanoseconds: that of `0=`.
+    pub min_ns: u64,
+    /// Percents, in millionths, ascending, and their values in nanoseconds.
+    pub points: Vec<(u32, u64)>,
+    /// The longest value, in nanoseconds; [`None`] if the data does not say, and the law draws up to
+    /// [`GuessAbove::to_ns`].
+    pub max_ns: Option<u64>,
+    /// The largest distance between the law's share and the data's up to any value (of buckets: up to
+    /// any bound), zeros included: Kolmogorov's and Smirnov's, from 0 to 1.
+    pub ks: f64,
+    /// The percentile whose value is off most, in proportion: of recorded values among those from p50 to
+    /// p99.9. [`None`] for buckets, whose values nobody knows.
+    pub worst: Option<Worst>,
+    /// What the law says without the data's support.
+    pub guess_above: Option<GuessAbove>,
+}
+
+/// A percentile, what the data has there, and what the law has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Worst {
+    /// In percent, of all values, zeros included.
+    pub percent: f64,
+    /// The data's value, in nanoseconds.
+    pub asked_ns: u64,
+    /// The law's value, in nanoseconds.
+    pub law_ns: u64,
+}
+
+/// The part of the law that lies above all that the data says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GuessAbove {
+    /// How much of all values that is, in millionths of a percent.
+    pub share: u32,
+    /// The last value of the data, in nanoseconds.
+    pub from_ns: u64,
+    /// The longest value which the law draws, in nanoseconds, unless the server's limit is below it.
+    pub to_ns: u64,
+}
+
+/// Why there is no law for some data, and what would be right. Exhaustive but for new kinds of data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotFitted {
+    /// Nothing was counted.
+    #[error("there is not a single value: give durations, or buckets whose counts are above zero")]
+    Empty,
+    /// Values, bounds or percents do not ascend, or what goes with them falls.
+    #[error(
+        "the data is not in order: values, bounds and percents rise, \
+         counts of buckets and values of percentiles do not fall"
+    )]
+    Unordered,
+    /// All values are above the last bound.
+    #[error(
+        "all values are in the +Inf bucket, so nothing says how long they are: \
+         give buckets with a bound that some values do not exceed"
+    )]
+    AllAbove,
+    /// With fewer there is no curve.
+    #[error(
+        "one percentile is not a distribution: give at least two below 100, such as p50=10ms,p99=80ms"
+    )]
+    TooFewPercentiles,
+    /// More than a behavior can have.
+    #[error(
+        "these are more percentiles than a behavior can have: give at most {MOST_PERCENTILES} between 0 and 100"
+    )]
+    TooManyPercentiles,
+}
+
+impl Fitted {
+    /// One value, which is zero or not.
+    fn constant(zero_share: u32, nanos: u64) -> Self {
+        Self {
+            zero_share,
+            min_ns: nanos,
+            points: Vec::new(),
+            max_ns: Some(nanos),
+            ks: 0.0,
+            worst: None,
+            guess_above: None,
+        }
+    }
+
+    /// The behavior as text: `percentiles(...)`, a duration if all values are equal, and with zeros
+    /// `mix(...)` of these.
+    pub fn text(&self) -> String {
+        text::of(self)
+    }
+}
+
+/// A share from 0 to 1 in millionths of a percent; what is neither nothing nor all of it stays so.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is between 1 and 99,999,999"
+)]
+fn millionths(share: f64) -> u32 {
+    f64::round(share * f64::from(WHOLE)).clamp(1.0, f64::from(WHOLE - 1)) as u32
+}
+
+/// A percent in millionths as a share from 0 to 1.
+fn share(millionths: u32) -> f64 {
+    f64::from(millionths) / f64::from(WHOLE)
+}
+
+/// Counts and nanoseconds as numbers to compute with: what is beyond 2^53 is rounded.
+#[expect(clippy::cast_precision_loss, reason = "16 digits are enough for shares and logarithms")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests;

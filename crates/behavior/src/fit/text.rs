@@ -1,0 +1,39 @@
+//! A fitted law as the text of a behavior.
+
+use std::time::Duration;
+
+use longsync_text::duration;
+
+use super::{Fitted, WHOLE};
+
+pub(super) fn of(fitted: &Fitted) -> String {
+    match fitted.zero_share {
+        WHOLE => duration::text(Duration::ZERO),
+        0 => positive(fitted),
+        zeros => format!("mix({}%: 0s, rest: {})", percent(zeros), positive(fitted)),
+    }
+}
+
+/// The law of all values but the zeros.
+fn positive(fitted: &Fitted) -> String {
+    let nanos = |nanos| duration::text(Duration::from_nanos(nanos));
+    let Some(&(_, last)) = fitted.points.last() else {
+        return nanos(fitted.min_ns);
+    };
+    let mut keys = vec![format!("0={}", nanos(fitted.min_ns))];
+    let inner = fitted.points.iter();
+    keys.extend(inner.map(|(at, value)| format!("{}={}", percent(*at), nanos(*value))));
+    // Two equal points at the end are flat up to 100 %, and the language refuses to be told so.
+    let is_flat = fitted.points.iter().rev().nth(1).is_some_and(|(_, value)| *value == last);
+    if let (Some(max), false) = (fitted.max_ns, is_flat) {
+        keys.push(format!("100={}", nanos(max)));
+    }
+    format!("percentiles({})", keys.join(", "))
+}
+
+/// A percent, with as few decimals as it has.
+fn percent(millionths: u32) -> String {
+    let (whole, decimals) = (millionths / 1_000_000, millionths % 1_000_000);
+    let text = format!("{whole}.{decimals:06}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}

@@ -1,0 +1,96 @@
+//! Percentiles that somebody has read off: `p50=10ms,p99=80ms,max=1s`.
+
+use std::collections::BTreeMap;
+
+use longsync_text::duration;
+use longsync_text::said::quoted;
+
+use crate::moment::whole_nanos;
+use crate::recorded::NotRecorded;
+
+/// 100 %, in millionths of a percent.
+const WHOLE: u32 = 100_000_000;
+const DECIMALS: usize = 6;
+
+/// Percentiles and their values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Percentiles {
+    points: Vec<(u32, u64)>,
+}
+
+impl Percentiles {
+    /// Percents in millionths, ascending, and their values in nanoseconds, which do not fall. The value of 0
+    /// is the shortest, that of 100,000,000 the longest.
+    pub fn points(&self) -> &[(u32, u64)] {
+        &self.points
+    }
+}
+
+/// Whether a text is meant to be these.
+pub(super) fn are_these(text: &str) -> bool {
+    entries(text).next().is_some_and(|(_, entry)| {
+        entry.split_once('=').is_some_and(|(key, _)| percent(key).is_some())
+    })
+}
+
+pub(super) fn read(text: &str) -> Result<Percentiles, NotRecorded> {
+    let mut points = BTreeMap::new();
+    for (line, entry) in entries(text) {
+        let refused = |why: String| NotRecorded::at(line, &why);
+        let Some((key, value)) = entry.split_once('=') else {
+            return Err(refused(format!(
+                "{} is not a percentile: write one such as p99=80ms, without blanks in it",
+                quoted(entry)
+            )));
+        };
+        let Some(percent) = percent(key) else {
+            return Err(refused(format!(
+                "{} is not a percentile's name: write p50, p99.9, min or max, \
+                 between 0 and 100 with at most {DECIMALS} decimals",
+                quoted(key)
+            )));
+        };
+        let value = duration::parse(value).map_err(|why| refused(why.to_string()))?;
+        if points.insert(percent, (whole_nanos(value), line)).is_some() {
+            return Err(refused(format!("{} is there twice: write it once", quoted(key))));
+        }
+    }
+    let all: Vec<_> = points.into_iter().collect();
+    if let Some(pair) = all.windows(2).find(|pair| pair[0].1.0 > pair[1].1.0) {
+        let (_, (_, line)) = pair[1];
+        let why = "a value is below that of a lower percentile: values of percentiles do not fall";
+        return Err(NotRecorded::at(line, why));
+    }
+    Ok(Percentiles { points: all.into_iter().map(|(at, (nanos, _))| (at, nanos)).collect() })
+}
+
+/// What stands between white space and commas, each with its line; comments left out.
+fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim_start().starts_with('#'));
+    lines.flat_map(|(number, line)| {
+        let entries = line.split(|c: char| c == ',' || c.is_whitespace());
+        entries.filter(|entry| !entry.is_empty()).map(move |entry| (number, entry))
+    })
+}
+
+/// A key in millionths of a percent.
+fn percent(key: &str) -> Option<u32> {
+    match key {
+        "min" => return Some(0),
+        "max" => return Some(WHOLE),
+        _ => {}
+    }
+    let number = key.strip_prefix('p').unwrap_or(key);
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(decimals) {
+        return None;
+    }
+    let decimals = decimals.trim_end_matches('0');
+    if decimals.len() > DECIMALS {
+        return None;
+    }
+    let millionths: u32 = format!("{decimals:0<DECIMALS$}").parse().ok()?;
+    let percent = whole.parse::<u32>().ok()?.checked_mul(1_000_000)?.checked_add(millionths)?;
+    (percent <= WHOLE).then_some(percent)
+}
