@@ -6,6 +6,7 @@ from pathlib import Path
 
 import golden
 import laws
+import ranks
 import siphash
 from grammar import Refused, law_of
 
@@ -100,6 +101,7 @@ def check_attempts_and_indexes(planned):
 def run(planned):
     """Fails with an assertion that says what differs."""
     siphash.check()
+    ranks.check()
     check_normal()
     check_stated()
     check_truncation()
