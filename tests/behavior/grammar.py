@@ -1,0 +1,263 @@
+"""The delay half of the language's grammar: text in, laws out. Faults and queues are refused, a stall
+is passed over."""
+
+import re
+from fractions import Fraction
+
+import laws
+from laws import Attempts, Mix, Refused, Shape
+
+HOUR = 3600 * 10**9
+UNITS = {
+    "d": 24 * HOUR,
+    "h": HOUR,
+    "m": 60 * 10**9,
+    "s": 10**9,
+    "ms": 10**6,
+    "us": 10**3,
+    "µs": 10**3,
+    "ns": 1,
+}
+NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+TOKEN = re.compile(
+    rf"[ \t\n]*(?:(?P<part>{NUMBER}(?:ns|us|µs|ms|s|m|h|d)(?![a-z_]))"
+    rf"|(?P<percent>{NUMBER})%"
+    rf"|(?P<key>p{NUMBER}(?=[ \t\n]*=))"
+    rf"|(?P<number>{NUMBER}(?![a-zA-Z_.]))"
+    r"|(?P<word>[a-z][a-z_]*)"
+    r"|(?P<mark>[(),;:=])"
+    r"|(?P<end>\Z)"
+    r"|(?P<wrong>.))",
+    re.DOTALL,
+)
+# What bounds a text: its bytes, and how deep `mix` and `attempts` are nested.
+MOST_BYTES = 4096
+DEEPEST = 4
+
+
+def tokens_of(text):
+    found, place = [], 0
+    while not found or found[-1][0] != "end":
+        token = TOKEN.match(text, place)
+        kind, place = token.lastgroup, token.end()
+        if kind == "wrong":
+            raise Refused(f"column {token.start('wrong') + 1}: {token['wrong']!r} has no place here")
+        found.append((kind, token[kind], token.start(kind) + 1))
+    return found
+
+
+class Parser:
+    """Reads tokens into laws. `limit` is the server's delay limit in ns."""
+
+    def __init__(self, text, limit):
+        if len(text.encode()) > MOST_BYTES:
+            raise Refused(f"the text is longer than {MOST_BYTES} bytes")
+        self.depth = 0
+        self.tokens = tokens_of(text)
+        self.limit = limit
+
+    def refuse(self, what):
+        _, value, column = self.tokens[0]
+        raise Refused(f"column {column}: expected {what}, found {value or 'the end'}")
+
+    def next_is(self, kind, *values):
+        return self.tokens[0][0] == kind and (not values or self.tokens[0][1] in values)
+
+    def take(self, kind, *values, what=None):
+        if not self.next_is(kind, *values):
+            self.refuse(what or " or ".join(values) or f"a {kind}")
+        return self.tokens.pop(0)[1]
+
+    def took(self, kind, *values):
+        return self.next_is(kind, *values) and self.take(kind, *values) is not None
+
+    def behavior(self):
+        """The text's law, a constant of 0 s if it has none."""
+        build, stalls = None, 0
+        while True:
+            if self.next_is("word", "stall"):
+                self.stall()
+                stalls += 1
+            elif build is None:
+                build = self.delay()
+            else:
+                self.refuse("at most one delay and a stall")
+            if stalls > 1:
+                self.refuse("at most one stall")
+            if self.took("end") or (self.take("mark", ";") and self.took("end")):
+                return build(None) if build else Shape(laws.constant(0), 0)
+
+    def stall(self):
+        self.take("word")
+        self.take("mark", "(")
+        while not self.took("mark", ")"):
+            if self.next_is("end"):
+                self.refuse("the stall's )")
+            self.tokens.pop(0)
+
+    def duration(self):
+        """In whole ns."""
+        if self.next_is("number", "0"):
+            return int(self.take("number"))
+        total, largest = Fraction(0), None
+        while largest is None or self.next_is("part"):
+            part = self.take("part", what="a duration")
+            number, unit = re.fullmatch(rf"({NUMBER})(\D+)", part).groups()
+            if largest is not None and UNITS[unit] >= largest:
+                self.refuse("units that become smaller")
+            largest = UNITS[unit]
+            total += Fraction(number) * largest
+        if total.denominator != 1:
+            self.refuse("a duration of whole ns before this")
+        return int(total)
+
+    def above_zero(self, value):
+        return value if value > 0 else self.refuse("a value above zero before this")
+
+    def delay(self):
+        """Reads a delay. What is returned makes the law of the `max` that is given from outside."""
+        if not self.next_is("word"):
+            return self.bounded(laws.constant, [self.duration()], None)
+        name = self.take("word")
+        read = getattr(self, f"read_{name}", None)
+        if read is None:
+            raise Refused(f"{name} is no delay")
+        self.take("mark", "(")
+        build = read()
+        self.take("mark", ")")
+        if not self.next_is("word", "max"):
+            return build
+        if name in ("constant", "uniform"):
+            self.refuse(f"no max after {name}")
+        self.take("word")
+        own = self.above_zero(self.duration())
+        if own > self.limit:
+            self.refuse(f"a max of at most the server's limit, {self.limit} ns, before this")
+        return lambda given: build(own)
+
+    def bounded(self, law, arguments, durations):
+        """A shape that takes the upper end as its last argument, or (`durations` is None) none."""
+
+        def build(given):
+            top = self.limit if given is None else given
+            if any(duration > top for duration in (arguments if durations is None else durations)):
+                raise Refused(f"a duration is above the largest delay, {top} ns")
+            return Shape(law(*arguments) if durations is None else law(*arguments, top), top)
+
+        return build
+
+    def listed(self, read):
+        """One or more, separated by commas."""
+        found = [read()]
+        while self.took("mark", ","):
+            found.append(read())
+        return found
+
+    def nested(self, read):
+        """The same of what has delays in it."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            self.refuse(f"mix and attempts nested at most {DEEPEST} deep")
+        found = self.listed(read)
+        self.depth -= 1
+        return found
+
+    def read_constant(self):
+        return self.bounded(laws.constant, [self.duration()], None)
+
+    def read_uniform(self):
+        low = self.duration()
+        self.take("mark", ",")
+        high = self.duration()
+        if low >= high:
+            self.refuse("a second duration above the first")
+        return self.bounded(laws.uniform, [low, high], None)
+
+    def read_normal(self):
+        mean = self.above_zero(self.duration())
+        self.take("mark", ",")
+        sd = self.above_zero(self.duration())
+        return self.bounded(laws.normal, [mean, sd], [mean, sd])
+
+    def read_exponential(self):
+        mean = self.above_zero(self.duration())
+        return self.bounded(laws.exponential, [mean], [mean])
+
+    def read_pareto(self):
+        scale = self.above_zero(self.duration())
+        self.take("mark", ",")
+        shape = self.above_zero(float(self.take("number")))
+        return self.bounded(laws.pareto, [scale, shape], [scale])
+
+    def point(self, kinds):
+        """A percentile as a share, exactly, and its delay."""
+        if not any(self.next_is(kind) for kind in kinds):
+            self.refuse("a percentile such as p50")
+        share = Fraction(self.tokens.pop(0)[1].removeprefix("p")) / 100
+        self.take("mark", "=")
+        return share, self.above_zero(self.duration())
+
+    def read_lognormal(self):
+        first = self.point(["key"])
+        self.take("mark", ",")
+        if self.took("word", "sigma"):
+            self.take("mark", "=")
+            sigma = self.above_zero(float(self.take("number")))
+            if first[0] != Fraction(1, 2):
+                self.refuse("the median, p50, beside sigma")
+            return self.bounded(laws.lognormal_of_median, [first[1], sigma], [first[1]])
+        lower, upper = sorted([first, self.point(["key"])])
+        if not 0 < lower[0] < upper[0] < 1 or lower[1] >= upper[1]:
+            self.refuse("two percentiles between 0 and 100 whose delays rise")
+        return self.bounded(laws.lognormal_of_percentiles, [lower, upper], [lower[1], upper[1]])
+
+    def read_percentiles(self):
+        points = sorted(self.listed(lambda: self.point(["key", "number"])))
+        shares = [share for share, _ in points]
+        delays = [delay for _, delay in points]
+        inner = [point for point in points if 0 < point[0] < 1]
+        if len(set(shares)) < len(shares) or shares[-1] > 1 or delays != sorted(delays) or len(inner) < 2:
+            self.refuse("at least two percentiles between 0 and 100, each once, whose delays do not fall")
+        end = delays[-1] if shares[-1] == 1 else None
+        if end is not None and inner[-1][1] == inner[-2][1]:
+            self.refuse("no 100= after two equal delays")
+        start = points[0] if shares[0] == 0 else (Fraction(0), inner[0][1] / 2)
+
+        def build(given):
+            ends = [end, given] if end or given else [10 * inner[-1][1]]
+            top = min(bound for bound in [self.limit, *ends] if bound is not None)
+            return self.bounded(laws.percentiles, [[start, *inner]], delays)(top)
+
+        return build
+
+    def part(self):
+        if self.took("word", "rest"):
+            share = None
+        else:
+            written = self.take("percent", what="a share such as 5% or rest")
+            if len(written.partition(".")[2]) > 6:
+                self.refuse("at most 6 decimals before this")
+            share = Fraction(written) / 100
+        self.take("mark", ":")
+        return share, self.delay()
+
+    def read_mix(self):
+        parts = self.nested(self.part)
+        left = 1 - sum(share for share, _ in parts if share is not None)
+        rests = [share for share, _ in parts].count(None)
+        if (left <= 0 if rests == 1 else rests or left):
+            self.refuse("shares that sum to 100 %, with rest at most once and something left for it")
+        return lambda given: Mix(
+            [(left if share is None else share, build(given)) for share, build in parts]
+        )
+
+    def read_attempts(self):
+        builds = self.nested(self.delay)
+        return lambda given: Attempts([build(given) for build in builds])
+
+
+def law_of(text, limit=HOUR):
+    """The law of a behavior's delay.
+
+    Raises `Refused` if the text is not one that this half of the grammar has."""
+    return Parser(text, limit).behavior()
