@@ -1,5 +1,6 @@
 //! Which calls take longer than a caller waits.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use longsync_behavior::Behavior;
@@ -28,43 +29,37 @@ impl Patience {
         self.beyond(behavior).into_iter().product()
     }
 
-    /// A line for the first attempt and for each that differs from the one before it, with the result in the
-    /// last.
+    /// A line for the attempts of each law, with the result in the last.
     pub(super) fn lines(&self, behavior: &Behavior) -> Vec<String> {
         let beyond = self.beyond(behavior);
         let deadline = text(self.deadline);
-        let varies = beyond.windows(2).any(|pair| differ(pair[0], pair[1]));
-        let mut lines: Vec<String> = Vec::new();
-        for (index, share) in beyond.iter().enumerate() {
-            if index > 0 && !differ(beyond[index - 1], *share) {
-                continue;
-            }
-            let sentence = sentence(*share, &deadline);
-            let later = if index + 1 < beyond.len() { " on" } else { "" };
-            lines.push(match index {
-                0 if !varies => sentence,
-                0 => format!("attempt 1: {sentence}"),
-                _ if beyond[index..].iter().any(|next| differ(*next, *share)) => {
-                    format!("attempt {}: {sentence}", index + 1)
-                }
-                _ => format!("attempt {}{later}: {sentence}", index + 1),
-            });
-        }
+        let mut first = 1;
+        let runs = beyond.chunk_by(|one, next| (one - next).abs() < ROUNDING);
+        let mut lines: Vec<_> = runs
+            .map(|run| {
+                let last = first + run.len() - 1;
+                let of = match (first, last) {
+                    (1, last) if last == beyond.len() => String::new(),
+                    (first, last) if first == last => format!("attempt {first}: "),
+                    (first, last) => format!("attempts {first} to {last}: "),
+                };
+                first = last + 1;
+                format!("{of}{}", sentence(run[0], &deadline))
+            })
+            .collect();
         if let (Some(last), 2..) = (lines.last_mut(), self.attempts) {
             let left = match self.left(behavior) {
                 left if left <= 0.0 => "none are left".to_owned(),
                 left => format!("{} are left", Share(left)),
             };
-            last.push_str(&format!("; after {} attempts {left}", self.attempts));
+            let _ = write!(last, "; after {} attempts {left}", self.attempts);
         }
         lines
     }
 }
 
-/// Beyond what the law's arithmetic may make of equal shares.
-fn differ(one: f64, other: f64) -> bool {
-    (one - other).abs() > 1e-15
-}
+/// What a law's arithmetic may make of equal shares.
+const ROUNDING: f64 = 1e-15;
 
 fn sentence(share: f64, deadline: &str) -> String {
     if share <= 0.0 {
@@ -99,7 +94,7 @@ mod tests {
             lines("attempts(1s, mix(50%: 1s, rest: 1ms))", 100, 3),
             [
                 "attempt 1: every call takes longer than 100ms",
-                "attempt 2 on: 50 % of calls take longer than 100ms; after 3 attempts 25 % are left",
+                "attempts 2 to 3: 50 % of calls take longer than 100ms; after 3 attempts 25 % are left",
             ]
         );
         assert_eq!(

@@ -7,6 +7,7 @@ use longsync_text::duration::text;
 use longsync_text::said::shortened;
 
 use super::Portrait;
+use super::atoms::Atom;
 use super::curves::{Law, NINES};
 use crate::chart::{self, Axis, Plot, Series, nanoseconds};
 
@@ -34,7 +35,7 @@ pub(super) fn laws(portrait: &Portrait) -> Vec<(String, Law<'_>)> {
     let law = |figures: &Figures| {
         let name = match (&portrait.fitting, portrait.figures.len()) {
             (Some(_), _) => "law".to_owned(),
-            (None, 1) => "drawn".to_owned(),
+            (None, 1) => "delay".to_owned(),
             (None, _) => figures.attempts(),
         };
         (name, Law::new(portrait.behavior.delays(figures.first)))
@@ -71,7 +72,8 @@ fn density(portrait: &Portrait, laws: &[(String, Law<'_>)]) -> Plot {
         series.extend((data.len() > 1 && peak > 0.0).then(|| Series::line("data", data)));
     }
     for (name, law) in drawn().filter(|(_, law)| !law.atoms.is_empty()) {
-        let name = if laws.len() > 1 { format!("{name}, exactly") } else { "exactly".to_owned() };
+        let of = if laws.len() > 1 { format!("{name}, ") } else { String::new() };
+        let name = format!("{of}exactly {}", named(&law.atoms));
         series.push(Series::area(name, spikes(law, peak, widest)));
     }
     let heights = curves.iter().flat_map(|(.., curve)| curve).map(|it| it.1);
@@ -86,6 +88,16 @@ fn density(portrait: &Portrait, laws: &[(String, Law<'_>)]) -> Plot {
         y: Axis::heights(heights.chain([top, least])),
         series,
     }
+}
+
+/// Atoms by their delays, if they are few.
+fn named(atoms: &[Atom]) -> String {
+    const MOST_NAMED: usize = 3;
+    if atoms.len() > MOST_NAMED {
+        return "one of several delays".to_owned();
+    }
+    let delays: Vec<_> = atoms.iter().map(|atom| text(atom.delay)).collect();
+    delays.join(" or ")
 }
 
 fn is_spread(curve: &[(f64, f64)]) -> bool {

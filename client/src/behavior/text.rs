@@ -78,13 +78,10 @@ fn exact(law: &Law<'_>) -> Vec<String> {
         let zeros = Share(law.zeros);
         sentences.push(format!("{zeros} of calls do not wait: a log axis has no place for 0s"));
     }
-    for atom in &law.atoms {
-        let delay = text(atom.delay);
-        sentences.push(if atom.share >= 1.0 - 1e-9 {
-            format!("every call waits exactly {delay}")
-        } else {
-            format!("{} of calls wait exactly {delay}", Share(atom.share))
-        });
+    // A law that is one delay has said so in its figures.
+    for atom in law.atoms.iter().filter(|atom| atom.share < 1.0) {
+        let (share, delay) = (Share(atom.share), text(atom.delay));
+        sentences.push(format!("{share} of calls wait exactly {delay}"));
     }
     sentences
 }

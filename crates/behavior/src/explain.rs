@@ -83,9 +83,12 @@ impl Figures {
     }
 }
 
-/// Prints one figure per line. Durations have four digits.
+/// Prints one figure per line, or the one delay that all calls have. Durations have four digits.
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.min == self.max {
+            return row(f, "always", self.min);
+        }
         row(f, "mean", self.mean)?;
         row(f, "min", self.min)?;
         for (percentile, delay) in &self.percentiles {
