@@ -75,7 +75,7 @@ impl Fitting {
             _ => "fitted".to_owned(),
         }];
         lines.push(format!(
-            "KS distance {:.4}: up to any delay, the shares of data and law differ by at most {}",
+            "KS distance {:.4}: up to any delay, the shares of data and law differ by at most {} of all",
             self.fitted.ks,
             Share(self.fitted.ks)
         ));

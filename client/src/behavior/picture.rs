@@ -27,7 +27,10 @@ pub fn to_svg(portrait: &Portrait) -> String {
         description.push_str(". ");
         description.push_str(&sentence);
     }
-    chart::to_svg(&shortened(text, HEADLINE), &description, &plots(portrait, &laws))
+    // The text of a fitted law is long.
+    let fitted = portrait.fitting.as_ref().and_then(|fitting| fitting.lines().into_iter().next());
+    let headline = fitted.unwrap_or_else(|| shortened(text, HEADLINE));
+    chart::to_svg(&headline, &description, &plots(portrait, &laws))
 }
 
 /// The laws that are drawn, each with its name.
