@@ -18,7 +18,7 @@ pub(crate) struct BehaviorArgs {
     #[arg(value_name = "TEXT")]
     text: Option<String>,
 
-    /// Find the behavior that reproduces what a file says: durations as CSV, an HdrHistogram log, a histogram
+    /// Find the behavior that reproduces what a file says: durations as CSV, an `HdrHistogram` log, a histogram
     /// of Prometheus, or percentiles such as p50=10ms,p99=80ms,max=1s; `-` reads stdin.
     #[arg(long, value_name = "FILE")]
     fit: Option<PathBuf>,

@@ -81,10 +81,12 @@ impl<'a> Law<'a> {
     }
 }
 
-/// The shares of a quantile curve, closer and closer to 1.
+/// The shares of a quantile curve, closer and closer to 1; near 0, where a curve may be steep, there are more.
 pub(super) fn shares() -> impl Iterator<Item = f64> {
     let points = u32::from(NINES) * POINTS_PER_NINE;
-    (0..=points).map(|point| 1.0 - 10_f64.powf(-f64::from(point) / f64::from(POINTS_PER_NINE)))
+    let steep = [0.0, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04];
+    let share = |point| 1.0 - 10_f64.powf(-f64::from(point) / f64::from(POINTS_PER_NINE));
+    steep.into_iter().chain((1..=points).map(share))
 }
 
 /// The ends of pieces of the same width on a logarithmic axis, ascending and distinct.

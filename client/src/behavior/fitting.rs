@@ -122,7 +122,7 @@ impl Fitting {
                 let sums = sums(recorded.values());
                 let at = |share: f64| {
                     let index = sums.partition_point(|(_, up_to)| *up_to < share);
-                    sums.get(index).or(sums.last()).map(|(value, _)| (share, *value))
+                    sums.get(index).or_else(|| sums.last()).map(|(value, _)| (share, *value))
                 };
                 shares().filter_map(at).collect()
             }

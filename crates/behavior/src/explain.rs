@@ -152,6 +152,11 @@ impl fmt::Display for Share {
         if percent < LEAST {
             return f.write_str("less than 0.0000000001 %");
         }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is between 0 and 11"
+        )]
         let decimals = (1.0 - libm::log10(apart.max(LEAST)).floor()).max(0.0) as usize;
         let digits = format!("{percent:.decimals$}");
         let digits =
@@ -175,7 +180,7 @@ mod tests {
             (0.012, "1.2 %"),
             (0.05, "5 %"),
             (0.5, "50 %"),
-            (0.012_f64.powi(3), "0.00017 %"),
+            (0.012 * 0.012 * 0.012, "0.00017 %"),
             (0.999_983, "99.9983 %"),
             (1e-15, "less than 0.0000000001 %"),
             (1.0, "100 %"),
