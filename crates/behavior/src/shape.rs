@@ -79,11 +79,7 @@ pub(crate) fn at_most(
     if value > most {
         return Err(Nonsense::of(
             parameter,
-            format!(
-                "{name}, {}, is over the limit: nothing here may take longer than {}",
-                text(value),
-                text(most)
-            ),
+            format!("{name}, {}, is over the limit: ask for at most {}", text(value), text(most)),
         ));
     }
     Ok(nanos(value))

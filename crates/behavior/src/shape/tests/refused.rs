@@ -29,12 +29,12 @@ fn parameters_without_a_meaning_are_refused() {
 #[test]
 fn durations_above_the_max_are_refused() {
     let (most, long) = (ms(10), ms(11));
-    refused(Uniform::new(ms(1), long, most), Some(1), "longer than 10ms");
-    refused(Uniform::new(long, long, most), Some(0), "longer than 10ms");
-    refused(Normal::new(ms(1), long, most), Some(1), "longer than 10ms");
-    refused(Exponential::new(long, most), Some(0), "longer than 10ms");
-    refused(Pareto::new(long, 1.0, most), Some(0), "longer than 10ms");
-    refused(Lognormal::from_sigma(long, 1.0, most), Some(0), "longer than 10ms");
+    refused(Uniform::new(ms(1), long, most), Some(1), "ask for at most 10ms");
+    refused(Uniform::new(long, long, most), Some(0), "ask for at most 10ms");
+    refused(Normal::new(ms(1), long, most), Some(1), "ask for at most 10ms");
+    refused(Exponential::new(long, most), Some(0), "ask for at most 10ms");
+    refused(Pareto::new(long, 1.0, most), Some(0), "ask for at most 10ms");
+    refused(Lognormal::from_sigma(long, 1.0, most), Some(0), "ask for at most 10ms");
     let points = [(p(50.0), ms(5)), (p(99.0), long)];
     let lognormal = |most| Lognormal::from_percentiles(points[0], points[1], most);
     refused(lognormal(most), Some(1), "p99 is 11ms");
