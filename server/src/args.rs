@@ -14,6 +14,7 @@ use clap_complete::Shell;
 use longsync_behavior::explain::Explained;
 use longsync_behavior::{Behavior, Rules};
 use longsync_server::{Config, Limits, Options, Recordings};
+use longsync_text::duration::LONGEST;
 use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -291,8 +292,11 @@ impl Args {
         };
         let most = self.limits.max_delay;
         let read = |file: &str| recordings.read(file);
-        Behavior::read(&self.behavior, &Rules::server(most, &read))
-            .map_err(|why| format!("--behavior: {why}"))
+        Behavior::read(&self.behavior, &Rules::server(most, &read)).map_err(|why| {
+            let is_over = Behavior::read(&self.behavior, &Rules::server(LONGEST, &read)).is_ok();
+            let hint = if is_over { ", or raise --max-delay" } else { "" };
+            format!("--behavior: {why}{hint}")
+        })
     }
 }
 

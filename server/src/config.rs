@@ -207,7 +207,7 @@ mod tests {
         let limits = || Limits { max_delay: Duration::from_secs(1), ..Limits::default() };
         let said = |options| Config::new(options).unwrap_err().to_string();
         let long = said(Options { limits: limits(), ..Options::default() });
-        assert!(long.contains("5s is over the limit max_delay, 1s"), "{long}");
+        assert!(long.contains("5s, is over the limit: ask for at most 1s"), "{long}");
         let workers = NonZeroUsize::MIN.saturating_add(MOST_WORKERS);
         let many = said(Options { workers, ..Options::default() });
         assert!(many.contains("1 to 1024"), "{many}");

@@ -111,6 +111,7 @@ async fn it_says_where_it_listens_and_what_to_try_and_is_quiet_on_stderr() -> Re
     }
     let addr = server.addr;
     for part in [
+        "  seed ",
         "a call takes 20ms unless it says otherwise",
         &format!("curl 'http://{addr}/long_sync?delay=250ms'"),
         &format!(
@@ -150,10 +151,10 @@ fn wrong_usage_exits_with_2_and_says_what_would_be_right_and_binds_nothing() -> 
     for (args, right) in [
         (&["--listen", "9000"][..], "127.0.0.1:9000"),
         (&["--listen", "nowhere.invalid:9000"], "127.0.0.1:9000"),
-        (&["--behavior", "soon"], "at column 1: expected a delay such as 250ms"),
-        (&["--behavior", "1s; hang(1%)"], "at column 3"),
-        (&["--delay", "500"], "a delay such as 250ms"),
-        (&["--delay", "-1s"], "a delay such as 250ms"),
+        (&["--behavior", "soon"], "at column 1: expected a delay: a duration such as 250ms"),
+        (&["--behavior", "1s; hang(1%)"], "at column 5"),
+        (&["--delay", "500"], "such as 250ms"),
+        (&["--delay", "-1s"], "a duration such as 250ms"),
         (&["--delay", "2h"], "--max-delay"),
         (&["--drain", "soon"], "250ms"),
         (&["--drain", "-1s"], "250ms"),

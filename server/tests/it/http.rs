@@ -85,10 +85,10 @@ async fn an_impossible_query_is_refused_at_once_with_the_sentence_that_grpc_gets
         ("delay=2h", "delay: a delay of 2h is over this server's limit: ask for at most 1h"),
         ("delay=", "delay: `` is not a duration"),
         ("behavior=soon", "behavior: `soon` is not understood at column 1: expected a delay"),
-        ("behavior=1s;hang(1%25)", "behavior: `1s;hang(1%)` is not understood at column 3"),
+        ("behavior=1s;hang(1%25)", "behavior: `1s;hang(1%)` is not understood at column 4"),
         ("delay=1s&behavior=1s", "delay: delay and behavior are both given"),
         ("delay=1s&delay=2s", "delay: given twice"),
-        ("delya=1s", "query: `delya` is not understood: send delay or behavior"),
+        ("delya=1s", "query: `delya` is not understood: send delay, behavior or call_id"),
     ];
     for mut web in both(&server).await? {
         for (query, sentence) in cases {

@@ -82,7 +82,7 @@ async fn a_stop_that_is_given_up_ends_it_at_once() -> Result<()> {
 #[test]
 fn nonsense_is_refused_before_anything_starts() {
     let said = start(Behavior::constant(2 * HOUR)).unwrap_err();
-    assert!(said.to_string().contains("2h is over the limit max_delay, 1h"), "{said}");
+    assert!(said.to_string().contains("2h, is over the limit: ask for at most 1h"), "{said}");
     let limits = Limits { max_streams: 0, ..Limits::default() };
     let refused = Config::new(Options { limits, ..Options::default() });
     assert!(matches!(refused, Err(NotAConfig::NoStreams)));
