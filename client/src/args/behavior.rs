@@ -79,7 +79,10 @@ impl BehaviorArgs {
                 let of_file = |why: String| format!("--fit {}: {why}", file.display());
                 let observed = observed(file).map_err(of_file)?;
                 let fitting = Fitting::new(observed).map_err(|why| of_file(why.to_string()))?;
-                let mut portrait = Portrait::of(self.behavior(&fitting.text())?);
+                let behavior = self.behavior(&fitting.text()).map_err(|why| {
+                    of_file(format!("{why}; raise --max-delay, here and of the server"))
+                })?;
+                let mut portrait = Portrait::of(behavior);
                 portrait.fitting = Some(fitting);
                 portrait
             }

@@ -115,6 +115,13 @@ fn what_a_bucket_does_not_say_is_called_a_guess() {
 }
 
 #[test]
+fn data_beyond_the_servers_limit_says_how_to_raise_it() {
+    let output = behavior(&["--fit", "-"], "80", "p50=1ms,p99=2h");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("1h; raise --max-delay"), "{}", stderr(&output));
+}
+
+#[test]
 fn the_picture_has_the_density_above_the_quantiles() {
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("behavior.svg");
     shown(&[MIXED, "--svg", file.to_str().unwrap()], "80");
