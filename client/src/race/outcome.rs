@@ -83,6 +83,8 @@ pub enum End {
     Answered {
         /// When it was done.
         done: Duration,
+        /// How long the server meant to wait, by its own account.
+        planned: Option<Duration>,
         /// How long the server waited, by its own account.
         waited: Option<Duration>,
     },
@@ -134,6 +136,14 @@ impl Row {
             | End::Cancelled { done }
             | End::Projected { done } => Some(done),
             End::Unfinished => None,
+        }
+    }
+
+    /// The delay that the server gave the call, by its own account, if it was answered.
+    pub fn planned(&self) -> Option<Duration> {
+        match self.end {
+            End::Answered { planned, .. } => planned,
+            _ => None,
         }
     }
 
@@ -275,7 +285,7 @@ impl Race {
     /// What the calls take one after another: as measured or projected, else the sum of the delays.
     pub fn one_by_one(&self) -> Duration {
         let measured = self.whole(Way::Sequential).map(|run| run.wall);
-        measured.unwrap_or_else(|| self.plan.delays.sum(self.plan.calls.get()))
+        measured.unwrap_or_else(|| self.delays().sum)
     }
 
     /// How many times as fast as sequential calls a way was; [`None`] unless all its calls were
@@ -295,7 +305,11 @@ mod tests {
     fn run(spans: &[(u64, u64)]) -> WayRun {
         let row = |&(sent, took): &(u64, u64)| Row {
             sent: Some(Duration::from_millis(sent)),
-            end: End::Answered { done: Duration::from_millis(sent + took), waited: None },
+            end: End::Answered {
+                done: Duration::from_millis(sent + took),
+                planned: None,
+                waited: None,
+            },
         };
         WayRun {
             wall: Duration::from_millis(
