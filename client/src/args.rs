@@ -136,8 +136,8 @@ pub(crate) struct RaceArgs {
     #[arg(long)]
     jitter: bool,
 
-    /// How the server is to behave, such as 'lognormal(p50=200ms, p99=2s)', instead of --delay; the same call
-    /// has the same delay in each way.
+    /// How the server is to behave, such as 'lognormal(p50=200ms, p99=2s)', instead of --delay. A call has the
+    /// same delay in each way, except as a message of an exchange.
     #[arg(long, value_name = "BEHAVIOR", value_parser = callers_behavior, conflicts_with_all = ["delay", "jitter"])]
     behavior: Option<Behavior>,
 

@@ -82,8 +82,7 @@ pub async fn run(
     let (target, embedded) = if let Some(target) = &plan.target {
         (target.clone(), None)
     } else {
-        let longest = plan.delays.longest(plan.calls.get());
-        let embedded = Embedded::start(longest, plan.delays.seed(), plan.spin)?;
+        let embedded = Embedded::start(plan.delays.longest(), plan.delays.seed(), plan.spin)?;
         (embedded.target.clone(), Some(embedded))
     };
     let counters = match &embedded {

@@ -13,6 +13,7 @@ pub enum Delays {
     /// Spread evenly between half and one and a half of this.
     Jittered(Duration),
     /// Drawn by the server, for each call by its id: `call-1`, `call-2` and so on, in every way the same.
+    /// Messages of an exchange are drawn by their place in its stream as well.
     Drawn {
         /// How the server is asked to behave.
         behavior: Behavior,
@@ -39,15 +40,12 @@ impl Delays {
         }
     }
 
-    /// No delay among those of the given number of calls is longer.
-    pub fn longest(&self, calls: usize) -> Duration {
+    /// The longest that any of them may be.
+    pub fn longest(&self) -> Duration {
         match self {
             Self::Constant(delay) => *delay,
             Self::Jittered(mean) => mean.saturating_add(*mean / 2),
-            Self::Drawn { behavior, seed: None } => behavior.delays(1).ends().1,
-            Self::Drawn { seed: Some(_), .. } => {
-                (0..calls).map(|index| self.of(index)).max().unwrap_or_default()
-            }
+            Self::Drawn { behavior, .. } => behavior.delays(1).ends().1,
         }
     }
 
@@ -57,7 +55,8 @@ impl Delays {
         self.known(index).unwrap_or_else(|| self.mean())
     }
 
-    /// The delay of the call with this index; [`None`] if it is drawn by a seed that is not known.
+    /// The delay of the call with this index; [`None`] if it is drawn by a seed that is not known. Messages of
+    /// an exchange are drawn otherwise.
     ///
     /// Multiples of the golden ratio, without their whole part, fill the range from 0 to 1 more evenly
     /// than drawn numbers do (Knuth, The Art of Computer Programming, volume 3, section 6.4), and are
@@ -164,7 +163,7 @@ mod tests {
         let delays = Delays::Constant(Duration::from_millis(7));
         assert_eq!(delays.of(0), delays.of(12_345));
         assert_eq!(delays.sum(1_000), Duration::from_secs(7));
-        assert_eq!(delays.longest(1_000), delays.mean());
+        assert_eq!(delays.longest(), delays.mean());
         assert!(!delays.vary());
     }
 
@@ -180,13 +179,13 @@ mod tests {
         assert_ne!(delays.known(0), delays.known(1));
         assert_ne!(delays.known(0), drawn(Some(43)).known(0));
         let all: Vec<_> = (0..20).map(|index| delays.of(index)).collect();
-        assert_eq!(Some(delays.longest(20)), all.iter().copied().max());
+        assert!(all.iter().all(|delay| *delay <= delays.longest()));
         assert_eq!(delays.sum(20), all.iter().sum());
 
         let unknown = drawn(None);
         assert_eq!(unknown.known(0), None);
         assert_eq!(unknown.of(0), unknown.mean());
-        assert_eq!(unknown.longest(20), Duration::from_secs(3_600));
+        assert_eq!(unknown.longest(), Duration::from_secs(3_600));
         assert_eq!(unknown.sum(20), unknown.mean() * 20);
     }
 

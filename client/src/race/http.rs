@@ -32,14 +32,12 @@ pub(super) async fn get(
     Ok(Told::from(&answer.headers))
 }
 
-fn query(asked: &Asked) -> String {
-    match asked.delay {
-        Some(delay) => format!("delay={}", text(delay)),
-        None => {
-            let behavior = utf8_percent_encode(&asked.behavior, NON_ALPHANUMERIC);
-            format!("behavior={behavior}&call_id={}", asked.call_id)
-        }
+fn query(Asked { delay, behavior, call_id }: &Asked) -> String {
+    if let Some(delay) = delay {
+        return format!("delay={}", text(*delay));
     }
+    let behavior = utf8_percent_encode(behavior, NON_ALPHANUMERIC);
+    format!("behavior={behavior}&call_id={call_id}")
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ struct JsonServerView {
 
 #[derive(Serialize)]
 struct JsonCall {
-    /// As it was asked for, or drawn by a seed that is known.
+    /// As it was asked for.
     delay_ns: Option<u64>,
     sent_ns: Option<u64>,
     done_ns: Option<u64>,
@@ -146,7 +146,7 @@ fn way(race: &Race, run: &WayRun) -> JsonWay {
         server: run.server.map(server),
         notes: notes(race, run),
         calls: calls
-            .map(|(index, (row, order))| call(race.plan.delays.known(index), row, order))
+            .map(|(index, (row, order))| call(race.plan.delays.asked(index).delay, row, order))
             .collect(),
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn lesson(race: &Race) -> String {
             if race.is_interrupted { "the race was ended early" } else { "see the notes above" };
         return format!("No way had all its calls answered: {why}.");
     };
-    let planned = race.delays();
+    let planned = Planned::of(race, race.whole(Way::Sequential).unwrap_or(best));
     let of = calls_of(race, &planned);
     let wall = rounded(best.wall);
     if race.plan.calls.get() == 1 {
@@ -32,7 +32,7 @@ pub(super) fn lesson(race: &Race) -> String {
         let takes = if best.projected() > 0 { "would take" } else { "took" };
         return format!("{of} {takes} {wall} one after another: each waits for the one before.");
     }
-    let by_one = one_by_one(race, &planned);
+    let by_one = one_by_one(race, best, &planned);
     let how = match best.way {
         Way::Threads => format!("on {}", counted(best.threads, "thread")),
         Way::Exchange => format!("as messages of {}", counted(best.streams, "stream")),
@@ -86,8 +86,8 @@ fn calls_of(race: &Race, planned: &Planned) -> String {
     }
 }
 
-/// What the calls take one after another.
-fn one_by_one(race: &Race, planned: &Planned) -> String {
+/// What the calls of a way take one after another.
+fn one_by_one(race: &Race, run: &WayRun, planned: &Planned) -> String {
     let takes = match race.whole(Way::Sequential).map(WayRun::projected) {
         Some(0) => "took",
         Some(_) => "would take",
@@ -95,7 +95,7 @@ fn one_by_one(race: &Race, planned: &Planned) -> String {
         None if planned.is_known => "would take at least",
         None => "would take about",
     };
-    format!("{takes} {}", rounded(race.one_by_one()))
+    format!("{takes} {}", rounded(race.one_by_one(run)))
 }
 
 /// Whether nothing could be much faster than the calls one after another, for the length of one of them.

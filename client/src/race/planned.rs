@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::race::outcome::Race;
+use crate::race::delays::Delays;
+use crate::race::outcome::{Race, WayRun};
 
 /// The delays of all calls of a way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,24 +14,25 @@ pub(super) struct Planned {
     pub(super) is_known: bool,
 }
 
-impl Race {
-    /// The delays of its calls: as they were asked for or drawn, else as the server accounted for them in any
-    /// way, else as they were to be expected.
-    pub(super) fn delays(&self) -> Planned {
-        let mut planned = Planned { sum: Duration::ZERO, longest: Duration::ZERO, is_known: true };
-        for index in 0..self.plan.calls.get() {
-            let delay = self.delay(index);
-            planned.is_known &= delay.is_some();
-            let delay = delay.unwrap_or_else(|| self.plan.delays.of(index));
+impl Planned {
+    /// Those of a way: as they were asked for. If they were drawn, by the server's account, else by the seed, else
+    /// as another way's were, else as they were to be expected.
+    pub(super) fn of(race: &Race, run: &WayRun) -> Self {
+        let mut planned = Self { sum: Duration::ZERO, longest: Duration::ZERO, is_known: true };
+        for index in 0..race.plan.calls.get() {
+            let told = |run: &WayRun| run.rows.get(index)?.planned();
+            let known = race.plan.delays.known(index);
+            let known = match race.plan.delays {
+                Delays::Constant(_) | Delays::Jittered(_) => known,
+                Delays::Drawn { .. } => {
+                    told(run).or(known).or_else(|| race.runs.iter().find_map(told))
+                }
+            };
+            planned.is_known &= known.is_some();
+            let delay = known.unwrap_or_else(|| race.plan.delays.of(index));
             planned.sum = planned.sum.saturating_add(delay);
             planned.longest = planned.longest.max(delay);
         }
         planned
-    }
-
-    /// That of the call with this index; [`None`] if it is not known.
-    pub(super) fn delay(&self, index: usize) -> Option<Duration> {
-        let told = || self.runs.iter().find_map(|run| run.rows.get(index)?.planned());
-        self.plan.delays.known(index).or_else(told)
     }
 }

@@ -72,7 +72,7 @@ pub(super) async fn run(
         retried: Retried::default(),
         progress,
     };
-    let _watching = watch(&calls, count);
+    let _watching = watch(&calls);
     let mut made = match way {
         Way::Sequential => sequential(&calls, plan).await,
         Way::Threads => threads(&calls, plan).await,
@@ -108,9 +108,9 @@ pub(super) async fn run(
 }
 
 /// Ends the calls of a way when nothing moves any more.
-fn watch(calls: &Calls, count: usize) -> AbortOnDropHandle<()> {
+fn watch(calls: &Calls) -> AbortOnDropHandle<()> {
     let (progress, timer) = (calls.progress.clone(), calls.timer.clone());
-    let (longest, interrupt) = (calls.delays.longest(count), calls.interrupt.clone());
+    let (longest, interrupt) = (calls.delays.longest(), calls.interrupt.clone());
     AbortOnDropHandle::new(tokio::spawn(async move {
         nothing_moves(&progress, longest, &timer).await;
         interrupt.cancel();

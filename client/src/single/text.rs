@@ -96,7 +96,7 @@ fn behavior(single: &Single) -> Option<String> {
         None => single.failure_timing(),
     };
     let behavior = timing?.behavior;
-    (!behavior.is_empty()).then(|| shortened(&behavior, MOST_CHARACTERS).to_string())
+    (!behavior.is_empty()).then(|| shortened(&behavior, MOST_CHARACTERS))
 }
 
 fn account(single: &Single) -> String {

@@ -87,17 +87,17 @@ fn planned(race: &Race) -> Vec<Vec<Duration>> {
 
 #[tokio::test]
 async fn the_same_seed_draws_the_same_delays_in_every_way_and_every_race() {
-    let ways = &ALL[..3];
-    let first = race(&drawn(ways, None).seed(42)).await;
+    let first = race(&drawn(&ALL, None).seed(42)).await;
     none_is_early(&first);
     let delays: Vec<_> = (0..12).map(|index| first.plan.delays().of(index)).collect();
-    assert_eq!(planned(&first), vec![delays.clone(); 3]);
-    let second = race(&drawn(ways, None).seed(42)).await;
+    // Messages of an exchange are drawn by their place in it as well.
+    assert_eq!(planned(&first)[..3], vec![delays.clone(); 3]);
+    let second = race(&drawn(&ALL, None).seed(42)).await;
     assert_eq!(planned(&second), planned(&first));
-    let other = race(&drawn(ways, None).seed(43)).await;
+    let other = race(&drawn(&ALL, None).seed(43)).await;
     assert_ne!(planned(&other), planned(&first));
 
-    let over_http = race(&drawn(ways, None).seed(42).protocol(Protocol::Http)).await;
+    let over_http = race(&drawn(&ALL[..3], None).seed(42).protocol(Protocol::Http)).await;
     for planned in planned(&over_http) {
         // Its headers have microseconds.
         let off = planned.iter().zip(&delays).map(|(one, other)| one.abs_diff(*other)).max();
@@ -114,7 +114,7 @@ async fn a_server_elsewhere_draws_the_same_delays_in_every_way_by_a_seed_of_its_
     assert_eq!(race.plan.delays().known(0), None);
     for (row, planned) in race.runs[0].rows.iter().zip(&planned[0]) {
         let End::Answered { done, .. } = row.end else { panic!("{row:?}") };
-        assert!(done - row.sent.unwrap() >= *planned, "{row:?}");
+        assert!(done >= row.sent.unwrap() + *planned, "{row:?}");
     }
 }
 
