@@ -49,9 +49,12 @@ async fn spinning_waits_are_no_earlier() {
 fn none_is_early(race: &Race) {
     for run in &race.runs {
         for (index, row) in run.rows.iter().enumerate() {
-            let delay = race.plan.delays().of(index);
-            let End::Answered { done, waited, .. } = row.end else {
+            let End::Answered { done, planned, waited } = row.end else {
                 panic!("{}: {row:?}", run.way)
+            };
+            let delay = match race.plan.delays() {
+                Delays::Drawn { .. } => planned.unwrap(),
+                delays => delays.of(index),
             };
             assert!(done >= row.sent.unwrap() + delay, "{}: {row:?}", run.way);
             assert!(waited.unwrap() >= delay, "{}: {row:?}", run.way);
@@ -102,6 +105,19 @@ async fn the_same_seed_draws_the_same_delays_in_every_way_and_every_race() {
         // Its headers have microseconds.
         let off = planned.iter().zip(&delays).map(|(one, other)| one.abs_diff(*other)).max();
         assert!(off.unwrap() < Duration::from_micros(1), "{planned:?}, not {delays:?}");
+    }
+}
+
+/// The figures are those of `tests/behavior/oracle.py`, which knows the specification alone.
+#[tokio::test]
+async fn every_way_draws_what_an_independent_program_draws() {
+    let race = race(&drawn(&ALL, None).seed(42)).await;
+    for (run, planned) in race.runs.iter().zip(planned(&race)) {
+        let expected = match run.way {
+            Way::Exchange => [5_786_247, 1_386_586, 63_826_229, 1_333_893],
+            _ => [5_786_247, 65_815_696, 64_770_725, 6_271_853],
+        };
+        assert_eq!(planned[..4], expected.map(Duration::from_nanos), "{}", run.way);
     }
 }
 
