@@ -60,6 +60,10 @@ fn whole(text: &str) -> Result<u32, &'static str> {
     text.parse().map_err(|_| "write a whole number from 0 to 4294967295, without a unit")
 }
 
+fn seed(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "write a whole number from 0 to 18446744073709551615")
+}
+
 fn bytes(count: u32) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }

@@ -1,5 +1,6 @@
 //! The race: the same slow calls, made in several ways.
 
+mod builder;
 mod calls;
 mod cost;
 mod counters;
@@ -9,8 +10,10 @@ mod failed;
 mod http;
 mod json;
 mod layout;
+mod lesson;
 mod outcome;
 mod plan;
+mod planned;
 mod progress;
 mod projection;
 mod quiet;
@@ -19,6 +22,7 @@ mod runner;
 mod svg;
 mod terminal;
 mod text;
+mod told;
 mod way;
 mod words;
 
@@ -27,14 +31,16 @@ use std::sync::Arc;
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
 
+pub use crate::race::builder::{NotARace, RacePlanBuilder};
 pub use crate::race::delays::Delays;
 pub use crate::race::json::to_json;
 pub use crate::race::outcome::{Cost, End, Race, Row, ServerView, WayRun};
-pub use crate::race::plan::{NotARace, Protocol, RacePlan, RacePlanBuilder, ThreadConnections};
+pub use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 pub use crate::race::progress::{Progress, Reading};
 pub use crate::race::svg::to_svg;
 pub use crate::race::text::to_text;
 pub use crate::race::way::Way;
+pub use longsync_behavior::Behavior;
 
 use crate::http1;
 use crate::race::calls::Caller;
@@ -76,7 +82,7 @@ pub async fn run(
     let (target, embedded) = if let Some(target) = &plan.target {
         (target.clone(), None)
     } else {
-        let embedded = Embedded::start(plan.delays.longest(), plan.spin)?;
+        let embedded = Embedded::start(plan.delays.longest(), plan.delays.seed(), plan.spin)?;
         (embedded.target.clone(), Some(embedded))
     };
     let counters = match &embedded {

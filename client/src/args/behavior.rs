@@ -37,7 +37,7 @@ pub(crate) struct BehaviorArgs {
     call_id: Option<String>,
 
     /// The server's seed, for --call-id.
-    #[arg(long, value_name = "N", value_parser = seed)]
+    #[arg(long, value_name = "N", value_parser = super::seed)]
     seed: Option<u64>,
 
     /// Which attempt of the call it is [default: 1].
@@ -45,7 +45,7 @@ pub(crate) struct BehaviorArgs {
     attempt: Option<u32>,
 
     /// Which message of the call it is, from 0 [default: 0].
-    #[arg(long, value_name = "N", value_parser = seed)]
+    #[arg(long, value_name = "N", value_parser = super::seed)]
     index: Option<u64>,
 
     /// The longest delay that the server allows.
@@ -164,8 +164,4 @@ fn attempt(text: &str) -> Result<u32, &'static str> {
         Ok(attempt @ 1..) => Ok(attempt),
         _ => Err("attempts are counted from 1: write a number from 1 to 4294967295"),
     }
-}
-
-fn seed(text: &str) -> Result<u64, &'static str> {
-    text.parse().map_err(|_| "write a whole number from 0 to 18446744073709551615")
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use longsync_behavior::{Behavior, DEFAULT_MOST, NotABehavior, Rules};
 use longsync_client::race::{self, Delays, NotARace, Protocol, RacePlan};
 use longsync_connect::Target;
 
@@ -66,6 +67,16 @@ pub(crate) struct RaceArgs {
     #[arg(long)]
     jitter: bool,
 
+    /// How the server is to behave, such as 'lognormal(p50=200ms, p99=2s)', instead of --delay. A call has the
+    /// same delay in each way, except as a message of an exchange.
+    #[arg(long, value_name = "BEHAVIOR", value_parser = callers_behavior, conflicts_with_all = ["delay", "jitter"])]
+    behavior: Option<Behavior>,
+
+    /// What a server inside this process draws the delays of --behavior by: the same seed gives the same delays
+    /// [default: random].
+    #[arg(long, value_name = "N", value_parser = super::seed)]
+    seed: Option<u64>,
+
     /// The ways, in the order in which they run [default: all of them].
     #[arg(long, value_enum, value_name = "WAY,...", value_delimiter = ',')]
     ways: Option<Vec<Way>>,
@@ -114,15 +125,21 @@ impl RaceArgs {
     /// What to race.
     ///
     /// # Errors
-    /// When a way is named twice, or is impossible, or nothing would spin.
+    /// When a way is named twice, or is impossible, or nothing would spin or be drawn here.
     pub(crate) fn into_plan(self) -> Result<RacePlan, String> {
-        let delays =
-            if self.jitter { Delays::Jittered(self.delay) } else { Delays::Constant(self.delay) };
+        let delays = match self.behavior {
+            Some(behavior) => Delays::Drawn { behavior, seed: None },
+            None if self.jitter => Delays::Jittered(self.delay),
+            None => Delays::Constant(self.delay),
+        };
         let mut plan = RacePlan::builder(self.calls, delays)
             .protocol(if self.http { Protocol::Http } else { Protocol::Grpc })
             .sequential_max(self.sequential_max)
             .thread_connections(self.thread_connections.into())
             .spin(self.spin);
+        if let Some(seed) = self.seed {
+            plan = plan.seed(seed);
+        }
         if let Some(ways) = self.ways {
             plan = plan.ways(ways.into_iter().map(race::Way::from));
         }
@@ -149,6 +166,14 @@ impl RaceArgs {
                  waiting: start that with --spin"
                     .to_owned()
             }
+            NotARace::SeedElsewhere => {
+                "--seed is for a server inside this process, and with --url its server draws: start \
+                 that with --seed"
+                    .to_owned()
+            }
+            NotARace::NothingDrawn => {
+                "--seed is what the delays of --behavior are drawn by: give both, or neither".to_owned()
+            }
             why => why.to_string(),
         })
     }
@@ -159,4 +184,8 @@ fn calls(text: &str) -> Result<usize, String> {
         Ok(calls @ 1..=RacePlan::MOST_CALLS) => Ok(calls),
         _ => Err(format!("write a number from 1 to {}", RacePlan::MOST_CALLS)),
     }
+}
+
+fn callers_behavior(text: &str) -> Result<Behavior, NotABehavior> {
+    Behavior::read(text, &Rules::caller(DEFAULT_MOST))
 }

@@ -7,17 +7,18 @@ use std::time::{Duration, Instant};
 
 use longsync::duration::to_proto;
 use longsync::v1::{
-    LongSyncExchangeRequest, LongSyncExchangeResponse, LongSyncRequest, LongSyncResponse, Timing,
+    LongSyncExchangeRequest, LongSyncExchangeResponse, LongSyncRequest, LongSyncResponse,
 };
 use longsync_timer::Timer;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 
-use crate::race::delays::Delays;
+use crate::race::delays::{Asked, Delays};
 use crate::race::failed::{Failed, kept};
 use crate::race::http;
 use crate::race::outcome::{End, Row};
 use crate::race::progress::WayProgress;
+use crate::race::told::Told;
 use longsync_connect::Connections;
 use longsync_connect::Credit;
 use longsync_connect::Stamps;
@@ -25,7 +26,6 @@ use longsync_connect::Target;
 use longsync_connect::answer::{Expected, Limits, PAGE_BYTES};
 use longsync_connect::rpc::{self, Retried, Rpc};
 use longsync_connect::status::failure_name;
-use longsync_connect::timing::plausible;
 
 /// How a call gets to the server.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ impl Calls {
 
     /// Makes the call with this index.
     pub(super) async fn one(&self, index: usize) -> Row {
-        let delay = self.delays.of(index);
+        let asked = self.delays.asked(index);
         match &self.caller {
             Caller::Grpc(connections) => {
                 let credit = tokio::select! {
@@ -106,13 +106,13 @@ impl Calls {
                     Err(error) => return self.row_of(&Stamps::default(), Err(error.into())),
                 };
                 let stamps = Stamps::default();
-                let answer = self.unary(connections, credit, delay, &stamps);
+                let answer = self.unary(connections, credit, &asked, &stamps);
                 self.row(&stamps, answer).await
             }
             Caller::Http { target, opened } => {
                 opened.fetch_add(1, Ordering::Relaxed);
                 let (stamps, most) = (Stamps::default(), self.most_answer_bytes);
-                let answer = http::get(target, delay, most, &self.timer, &stamps);
+                let answer = http::get(target, &asked, most, &self.timer, &stamps);
                 self.row(&stamps, answer).await
             }
         }
@@ -122,11 +122,13 @@ impl Calls {
         &self,
         connections: &Connections,
         credit: Credit,
-        delay: Duration,
+        asked: &Asked,
         stamps: &Stamps,
-    ) -> Result<Option<Duration>, Failed> {
+    ) -> Result<Told, Failed> {
         let request = || {
-            let message = LongSyncRequest { delay: Some(to_proto(delay)), ..Default::default() };
+            let Asked { delay, behavior, call_id } = asked.clone();
+            let delay = delay.map(to_proto);
+            let message = LongSyncRequest { delay, behavior, call_id, ..Default::default() };
             let origin = connections.target().origin();
             let head = rpc::head(origin, rpc::path("LongSync"), &MetadataMap::new(), None);
             (head, rpc::whole(&message))
@@ -137,7 +139,7 @@ impl Calls {
         while let Some(answer) = answers.next::<LongSyncResponse>().await? {
             timing = answer.timing;
         }
-        Ok(waited(timing.as_ref()))
+        Ok(Told::from(timing.as_ref()))
     }
 
     fn rpc<'a>(
@@ -155,7 +157,7 @@ impl Calls {
     async fn row(
         &self,
         stamps: &Stamps,
-        answer: impl Future<Output = Result<Option<Duration>, Failed>>,
+        answer: impl Future<Output = Result<Told, Failed>>,
     ) -> Row {
         self.progress.one_sent();
         let row = tokio::select! {
@@ -173,10 +175,10 @@ impl Calls {
         stamps.sent().map(|sent| self.since(sent))
     }
 
-    fn row_of(&self, stamps: &Stamps, answered: Result<Option<Duration>, Failed>) -> Row {
+    fn row_of(&self, stamps: &Stamps, answered: Result<Told, Failed>) -> Row {
         let done = stamps.done().map_or_else(|| self.since_start(), |done| self.since(done));
         let end = match answered {
-            Ok(waited) => End::Answered { done, waited },
+            Ok(told) => told.at(done),
             Err(failed) => failed.at(done),
         };
         Row { sent: self.sent(stamps), end }
@@ -242,8 +244,11 @@ impl Calls {
                     *sent = Some(calls.since_start());
                     calls.progress.one_sent();
                 }
+                let Asked { delay, behavior, call_id } = calls.delays.asked(first + index);
                 LongSyncExchangeRequest {
-                    delay: Some(to_proto(calls.delays.of(first + index))),
+                    delay: delay.map(to_proto),
+                    behavior,
+                    call_id,
                     id: index as u64,
                     ..Default::default()
                 }
@@ -275,7 +280,7 @@ impl Calls {
     fn end_of(&self, answer: &LongSyncExchangeResponse) -> End {
         let done = self.since_start();
         match &answer.failure {
-            None => End::Answered { done, waited: waited(answer.timing.as_ref()) },
+            None => Told::from(answer.timing.as_ref()).at(done),
             Some(failure) => End::Failed {
                 done,
                 status: failure_name(failure.code).to_owned(),
@@ -287,8 +292,4 @@ impl Calls {
 
 fn lock(rows: &Mutex<Vec<Row>>) -> std::sync::MutexGuard<'_, Vec<Row>> {
     rows.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn waited(timing: Option<&Timing>) -> Option<Duration> {
-    plausible(timing?.waited.as_ref())
 }

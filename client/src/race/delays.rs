@@ -2,58 +2,131 @@
 
 use std::time::Duration;
 
+use longsync_behavior::{Behavior, Key, Name};
+
 /// The delays of a race's calls. Every way gets the same ones, so that ways can be compared.
 /// There are no other forms: exhaustive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delays {
     /// The same for all calls.
     Constant(Duration),
     /// Spread evenly between half and one and a half of this.
     Jittered(Duration),
+    /// Drawn by the server, for each call by its id: `call-1`, `call-2` and so on, in every way the same.
+    /// Messages of an exchange are drawn by their place in its stream as well.
+    Drawn {
+        /// How the server is asked to behave.
+        behavior: Behavior,
+        /// What the server draws by. [`None`]: a server elsewhere has a seed of its own.
+        seed: Option<u64>,
+    },
+}
+
+/// What a call asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// The delay; [`None`] if there is a behavior.
+    pub(super) delay: Option<Duration>,
+    pub(super) behavior: String,
+    pub(super) call_id: String,
 }
 
 impl Delays {
-    /// Their average.
-    pub fn mean(self) -> Duration {
+    /// Their average; of delays that are drawn, that of their law.
+    pub fn mean(&self) -> Duration {
         match self {
-            Self::Constant(delay) | Self::Jittered(delay) => delay,
+            Self::Constant(delay) | Self::Jittered(delay) => *delay,
+            Self::Drawn { behavior, .. } => behavior.delays(1).mean(),
         }
     }
 
     /// The longest that any of them may be.
-    pub fn longest(self) -> Duration {
+    pub fn longest(&self) -> Duration {
         match self {
-            Self::Constant(delay) => delay,
-            Self::Jittered(mean) => mean.saturating_add(mean / 2),
+            Self::Constant(delay) => *delay,
+            Self::Jittered(mean) => mean.saturating_add(*mean / 2),
+            Self::Drawn { behavior, .. } => behavior.delays(1).ends().1,
         }
     }
 
-    /// The delay of the call with this index.
+    /// The delay of the call with this index, or what is to be expected of it: the mean, if it is drawn by
+    /// a seed that is not known.
+    pub fn of(&self, index: usize) -> Duration {
+        self.known(index).unwrap_or_else(|| self.mean())
+    }
+
+    /// The delay of the call with this index; [`None`] if it is drawn by a seed that is not known. Messages of
+    /// an exchange are drawn otherwise.
     ///
     /// Multiples of the golden ratio, without their whole part, fill the range from 0 to 1 more evenly
     /// than drawn numbers do (Knuth, The Art of Computer Programming, volume 3, section 6.4), and are
     /// the same in every run.
-    pub fn of(self, index: usize) -> Duration {
+    pub fn known(&self, index: usize) -> Option<Duration> {
         match self {
-            Self::Constant(delay) => delay,
+            Self::Constant(delay) => Some(*delay),
             Self::Jittered(mean) => {
                 // 2^64 divided by the golden ratio; the product's low half is the fraction.
                 let fraction = (index as u64).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
                 let spread = (mean.as_nanos() * u128::from(fraction)) >> 64;
-                mean / 2 + Duration::from_nanos(u64::try_from(spread).unwrap_or(u64::MAX))
+                Some(*mean / 2 + Duration::from_nanos(u64::try_from(spread).unwrap_or(u64::MAX)))
+            }
+            Self::Drawn { behavior, seed } => {
+                let id = call_id(index);
+                let key = |seed| Key { seed, name: Name::Id(&id), attempt: 1, index: 0 };
+                seed.map(|seed| behavior.draw(&key(seed)))
             }
         }
     }
 
-    /// The delays of the given number of calls added up.
-    pub fn sum(self, calls: usize) -> Duration {
+    /// The delays of the given number of calls added up, as far as they are known.
+    pub fn sum(&self, calls: usize) -> Duration {
         match self {
             Self::Constant(delay) => delay.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX)),
-            Self::Jittered(_) => {
+            Self::Drawn { seed: None, .. } => {
+                self.mean().saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX))
+            }
+            Self::Jittered(_) | Self::Drawn { .. } => {
                 (0..calls).fold(Duration::ZERO, |sum, index| sum.saturating_add(self.of(index)))
             }
         }
     }
+
+    /// What they are drawn by, if that is known.
+    pub fn seed(&self) -> Option<u64> {
+        match self {
+            Self::Constant(_) | Self::Jittered(_) => None,
+            Self::Drawn { seed, .. } => *seed,
+        }
+    }
+
+    /// Whether one may differ from another, so that answers can overtake one another.
+    pub fn vary(&self) -> bool {
+        match self {
+            Self::Constant(_) => false,
+            Self::Jittered(_) => true,
+            Self::Drawn { behavior, .. } => {
+                let (least, greatest) = behavior.delays(1).ends();
+                least < greatest
+            }
+        }
+    }
+
+    /// What the call with this index asks for.
+    pub(super) fn asked(&self, index: usize) -> Asked {
+        match self {
+            Self::Constant(_) | Self::Jittered(_) => {
+                Asked { delay: self.known(index), ..Asked::default() }
+            }
+            Self::Drawn { behavior, .. } => {
+                Asked { delay: None, behavior: behavior.text().to_owned(), call_id: call_id(index) }
+            }
+        }
+    }
+}
+
+/// By which the server draws, whichever way the call is made.
+fn call_id(index: usize) -> String {
+    format!("call-{}", index + 1)
 }
 
 #[cfg(test)]
@@ -91,5 +164,44 @@ mod tests {
         assert_eq!(delays.of(0), delays.of(12_345));
         assert_eq!(delays.sum(1_000), Duration::from_secs(7));
         assert_eq!(delays.longest(), delays.mean());
+        assert!(!delays.vary());
+    }
+
+    fn drawn(seed: Option<u64>) -> Delays {
+        let behavior = "lognormal(p50=200ms, p99=2s)".parse().unwrap();
+        Delays::Drawn { behavior, seed }
+    }
+
+    #[test]
+    fn drawn_delays_are_known_if_their_seed_is() {
+        let (delays, same) = (drawn(Some(42)), drawn(Some(42)));
+        assert!((0..20).all(|index| delays.known(index) == same.known(index)));
+        assert_ne!(delays.known(0), delays.known(1));
+        assert_ne!(delays.known(0), drawn(Some(43)).known(0));
+        let all: Vec<_> = (0..20).map(|index| delays.of(index)).collect();
+        assert!(all.iter().all(|delay| *delay <= delays.longest()));
+        assert_eq!(delays.sum(20), all.iter().sum());
+
+        let unknown = drawn(None);
+        assert_eq!(unknown.known(0), None);
+        assert_eq!(unknown.of(0), unknown.mean());
+        assert_eq!(unknown.longest(), Duration::from_secs(3_600));
+        assert_eq!(unknown.sum(20), unknown.mean() * 20);
+    }
+
+    #[test]
+    fn a_behavior_without_a_choice_does_not_vary() {
+        let of = |text: &str| Delays::Drawn { behavior: text.parse().unwrap(), seed: Some(1) };
+        assert!(!of("250ms").vary());
+        assert!(of("uniform(1ms, 2ms)").vary() && of("mix(1%: 1s, rest: 0s)").vary());
+    }
+
+    #[test]
+    fn a_call_asks_for_its_delay_or_for_a_behavior_under_its_id() {
+        let asked = Delays::Constant(Duration::from_millis(7)).asked(3);
+        assert_eq!(asked, Asked { delay: Some(Duration::from_millis(7)), ..Asked::default() });
+        let asked = drawn(None).asked(3);
+        assert_eq!((asked.delay, asked.call_id.as_str()), (None, "call-4"));
+        assert_eq!(asked.behavior, "lognormal(p50=200ms, p99=2s)");
     }
 }

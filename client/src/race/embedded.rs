@@ -16,15 +16,18 @@ pub(super) struct Embedded {
 }
 
 impl Embedded {
-    /// Starts one that allows delays up to `longest`, and polls for the last `spin` before they end.
-    pub(super) fn start(longest: Duration, spin: Duration) -> io::Result<Self> {
+    /// Starts one that allows delays up to `longest`, draws by `seed` if there is one, and polls for the
+    /// last `spin` before a delay ends.
+    pub(super) fn start(longest: Duration, seed: Option<u64>, spin: Duration) -> io::Result<Self> {
         let limits = Limits::default();
+        let default = Options::default();
         let options = Options {
             listen: ([127, 0, 0, 1], 0).into(),
             limits: Limits { max_delay: limits.max_delay.max(longest), ..limits },
             drain: Duration::ZERO,
+            seed: seed.unwrap_or(default.seed),
             spin,
-            ..Options::default()
+            ..default
         };
         let running = start_with(Config::new(options).map_err(io::Error::other)?)?;
         let target = running.url().parse().map_err(io::Error::other)?;

@@ -8,9 +8,10 @@ use crate::figures::nanos;
 use crate::json::document;
 use crate::race::delays::Delays;
 use crate::race::layout::Look;
+use crate::race::lesson::lesson;
 use crate::race::outcome::{End, Race, Row, ServerView, WayRun};
 use crate::race::plan::{Protocol, ThreadConnections};
-use crate::race::words::{lesson, notes};
+use crate::race::words::notes;
 
 #[derive(Serialize)]
 struct JsonRace {
@@ -18,8 +19,11 @@ struct JsonRace {
     server: JsonServer,
     protocol: &'static str,
     calls: usize,
+    /// On average.
     delay_ns: u64,
     jitter: bool,
+    behavior: Option<String>,
+    seed: Option<u64>,
     cancel_after_ns: Option<u64>,
     spin_ns: u64,
     sequential_max_ns: u64,
@@ -69,9 +73,11 @@ struct JsonServerView {
 
 #[derive(Serialize)]
 struct JsonCall {
-    delay_ns: u64,
+    /// As it was asked for.
+    delay_ns: Option<u64>,
     sent_ns: Option<u64>,
     done_ns: Option<u64>,
+    planned_ns: Option<u64>,
     waited_ns: Option<u64>,
     /// `answered`, `failed`, `cancelled`, `projected` or `unfinished`.
     end: &'static str,
@@ -98,6 +104,11 @@ pub fn to_json(race: &Race) -> serde_json::Result<String> {
         calls: plan.calls.get(),
         delay_ns: nanos(plan.delays.mean()),
         jitter: matches!(plan.delays, Delays::Jittered(_)),
+        behavior: match &plan.delays {
+            Delays::Drawn { behavior, .. } => Some(behavior.text().to_owned()),
+            Delays::Constant(_) | Delays::Jittered(_) => None,
+        },
+        seed: plan.delays.seed(),
         cancel_after_ns: plan.cancel_after.map(nanos),
         spin_ns: nanos(plan.spin),
         sequential_max_ns: nanos(plan.sequential_max),
@@ -135,7 +146,7 @@ fn way(race: &Race, run: &WayRun) -> JsonWay {
         server: run.server.map(server),
         notes: notes(race, run),
         calls: calls
-            .map(|(index, (row, order))| call(race.plan.delays.of(index), row, order))
+            .map(|(index, (row, order))| call(race.plan.delays.asked(index).delay, row, order))
             .collect(),
     }
 }
@@ -148,16 +159,17 @@ fn server(view: ServerView) -> JsonServerView {
     }
 }
 
-fn call(delay: Duration, row: &Row, order: Option<usize>) -> JsonCall {
+fn call(delay: Option<Duration>, row: &Row, order: Option<usize>) -> JsonCall {
     let (status, message, waited) = match &row.end {
         End::Answered { waited, .. } => (Some("OK".to_owned()), None, *waited),
         End::Failed { status, message, .. } => (Some(status.clone()), Some(message.clone()), None),
         End::Cancelled { .. } | End::Projected { .. } | End::Unfinished => (None, None, None),
     };
     JsonCall {
-        delay_ns: nanos(delay),
+        delay_ns: delay.map(nanos),
         sent_ns: row.sent.map(nanos),
         done_ns: row.done().map(nanos),
+        planned_ns: row.planned().map(nanos),
         waited_ns: waited.map(nanos),
         end: Look::of(&row.end).word(),
         order,

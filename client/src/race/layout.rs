@@ -5,7 +5,6 @@ use std::time::Duration;
 use longsync_text::grouped;
 
 use crate::figures::rounded;
-use crate::race::delays::Delays;
 use crate::race::outcome::{End, Race, Row, WayRun};
 
 /// How many rows of a way are shown: the first and the last, if it has more.
@@ -108,10 +107,7 @@ pub(super) fn axis_end(race: &Race) -> Duration {
 pub(super) fn lines(race: &Race, run: &WayRun, end: Duration) -> Vec<Line> {
     let count = run.rows.len();
     let half = MOST_ROWS / 2;
-    let order = match race.plan.delays {
-        Delays::Jittered(_) => run.order_of_answers(),
-        Delays::Constant(_) => vec![None; count],
-    };
+    let order = if race.plan.delays.vary() { run.order_of_answers() } else { vec![None; count] };
     let is_beyond = |row: &Row| row.is_projected() && row.sent.is_some_and(|sent| sent >= end);
     let mut lines = Vec::new();
     let mut hidden = 0;
@@ -159,6 +155,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::race::delays::Delays;
     use crate::race::plan::RacePlan;
     use crate::race::way::Way;
 
@@ -177,7 +174,7 @@ mod tests {
         let row = |index| Row {
             sent: Some(at(index)),
             end: if index < made {
-                End::Answered { done: at(index + 1), waited: None }
+                End::Answered { done: at(index + 1), planned: None, waited: None }
             } else {
                 End::Projected { done: at(index + 1) }
             },

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::race::plan::RacePlan;
+use crate::race::planned::Planned;
 use crate::race::way::Way;
 use longsync_connect::Target;
 
@@ -83,6 +84,8 @@ pub enum End {
     Answered {
         /// When it was done.
         done: Duration,
+        /// How long the server meant to wait, by its own account.
+        planned: Option<Duration>,
         /// How long the server waited, by its own account.
         waited: Option<Duration>,
     },
@@ -134,6 +137,14 @@ impl Row {
             | End::Cancelled { done }
             | End::Projected { done } => Some(done),
             End::Unfinished => None,
+        }
+    }
+
+    /// The delay that the server gave the call, by its own account, if it was answered.
+    pub fn planned(&self) -> Option<Duration> {
+        match self.end {
+            End::Answered { planned, .. } => planned,
+            _ => None,
         }
     }
 
@@ -272,17 +283,17 @@ impl Race {
         self.runs.iter().find(|run| run.way == way && run.is_whole())
     }
 
-    /// What the calls take one after another: as measured or projected, else the sum of the delays.
-    pub fn one_by_one(&self) -> Duration {
+    /// What the calls of a way take one after another: as measured or projected, else the sum of its delays.
+    pub fn one_by_one(&self, run: &WayRun) -> Duration {
         let measured = self.whole(Way::Sequential).map(|run| run.wall);
-        measured.unwrap_or_else(|| self.plan.delays.sum(self.plan.calls.get()))
+        measured.unwrap_or_else(|| Planned::of(self, run).sum)
     }
 
     /// How many times as fast as sequential calls a way was; [`None`] unless all its calls were
     /// answered.
     pub fn speed_up(&self, run: &WayRun) -> Option<f64> {
         let is_whole = run.is_whole() && !run.wall.is_zero();
-        is_whole.then(|| self.one_by_one().as_secs_f64() / run.wall.as_secs_f64())
+        is_whole.then(|| self.one_by_one(run).as_secs_f64() / run.wall.as_secs_f64())
     }
 }
 
@@ -295,7 +306,11 @@ mod tests {
     fn run(spans: &[(u64, u64)]) -> WayRun {
         let row = |&(sent, took): &(u64, u64)| Row {
             sent: Some(Duration::from_millis(sent)),
-            end: End::Answered { done: Duration::from_millis(sent + took), waited: None },
+            end: End::Answered {
+                done: Duration::from_millis(sent + took),
+                planned: None,
+                waited: None,
+            },
         };
         WayRun {
             wall: Duration::from_millis(

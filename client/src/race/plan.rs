@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use longsync_connect::Target;
-use longsync_text::duration::LONGEST;
 
+use crate::race::builder::RacePlanBuilder;
 use crate::race::delays::Delays;
 use crate::race::way::Way;
 
@@ -24,48 +24,6 @@ pub struct RacePlan {
     pub(super) max_answer_bytes: Option<usize>,
 }
 
-/// A plan that is not checked yet.
-#[derive(Debug, Clone)]
-#[must_use = "it is `build` that makes a plan"]
-pub struct RacePlanBuilder {
-    calls: usize,
-    ways: Option<Vec<Way>>,
-    rest: RacePlan,
-}
-
-/// Why a race is impossible.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotARace {
-    /// It has no calls, or more than a million.
-    #[error("a way makes from 1 to 1000000 calls, and {calls} are asked for")]
-    Calls {
-        /// How many.
-        calls: usize,
-    },
-    /// There is nothing to compare.
-    #[error("a race needs at least one way")]
-    NoWays,
-    /// A way is named twice.
-    #[error("{way} is among the ways twice: name each way once")]
-    WayTwice {
-        /// Which.
-        way: Way,
-    },
-    /// It has a way that its protocol lacks.
-    #[error("exchange has no HTTP/1.1 form, it is messages inside a stream: race the others")]
-    ExchangeOverHttp,
-    /// No wait of this process would be more precise.
-    #[error("nothing would spin: with a target the server does all the waiting")]
-    NothingSpins,
-    /// A time is too long for clocks.
-    #[error("the {what} is longer than 365 days: make it shorter")]
-    TooLong {
-        /// Which.
-        what: &'static str,
-    },
-}
-
 impl RacePlan {
     /// The most calls that a way may make.
     pub const MOST_CALLS: usize = 1_000_000;
@@ -74,19 +32,21 @@ impl RacePlan {
     /// protocol has, over gRPC, against a server inside this process, with 10 s for the sequential way, a
     /// connection that threads share, no cancellation and no spinning.
     pub fn builder(calls: usize, delays: Delays) -> RacePlanBuilder {
-        let rest = Self {
-            calls: NonZeroUsize::MIN,
-            delays,
-            ways: Vec::new(),
-            target: None,
-            protocol: Protocol::Grpc,
-            sequential_max: Duration::from_secs(10),
-            thread_connections: ThreadConnections::Shared,
-            cancel_after: None,
-            spin: Duration::ZERO,
-            max_answer_bytes: None,
-        };
-        RacePlanBuilder { calls, ways: None, rest }
+        RacePlanBuilder::new(
+            calls,
+            Self {
+                calls: NonZeroUsize::MIN,
+                delays,
+                ways: Vec::new(),
+                target: None,
+                protocol: Protocol::Grpc,
+                sequential_max: Duration::from_secs(10),
+                thread_connections: ThreadConnections::Shared,
+                cancel_after: None,
+                spin: Duration::ZERO,
+                max_answer_bytes: None,
+            },
+        )
     }
 
     /// How many calls each way makes.
@@ -95,8 +55,8 @@ impl RacePlan {
     }
 
     /// How long the server is asked to wait for each.
-    pub fn delays(&self) -> Delays {
-        self.delays
+    pub fn delays(&self) -> &Delays {
+        &self.delays
     }
 
     /// The ways, in the order in which they run.
@@ -108,114 +68,6 @@ impl RacePlan {
     pub fn target(&self) -> Option<&Target> {
         self.target.as_ref()
     }
-}
-
-impl RacePlanBuilder {
-    /// How long the server is asked to wait for each call.
-    pub fn delays(mut self, delays: Delays) -> Self {
-        self.rest.delays = delays;
-        self
-    }
-
-    /// The ways, in the order in which they run. Over HTTP/1.1 there is no exchange.
-    pub fn ways(mut self, ways: impl IntoIterator<Item = Way>) -> Self {
-        self.ways = Some(ways.into_iter().collect());
-        self
-    }
-
-    /// The server to call, instead of one inside this process.
-    pub fn target(mut self, target: Target) -> Self {
-        self.rest.target = Some(target);
-        self
-    }
-
-    /// The protocol of the calls.
-    pub fn protocol(mut self, protocol: Protocol) -> Self {
-        self.rest.protocol = protocol;
-        self
-    }
-
-    /// How long the sequential way may take; what is left then is projected.
-    pub fn sequential_max(mut self, sequential_max: Duration) -> Self {
-        self.rest.sequential_max = sequential_max;
-        self
-    }
-
-    /// Whose connections the threads use.
-    pub fn thread_connections(mut self, thread_connections: ThreadConnections) -> Self {
-        self.rest.thread_connections = thread_connections;
-        self
-    }
-
-    /// How long after it was sent each call is cancelled, if its way can do that.
-    pub fn cancel_after(mut self, after: Duration) -> Self {
-        self.rest.cancel_after = Some(after);
-        self
-    }
-
-    /// For how long before a wait ends its thread polls instead of sleeping: the waits of the server
-    /// inside this process, and those for a cancellation. More precise, at the cost of one core per thread.
-    pub fn spin(mut self, spin: Duration) -> Self {
-        self.rest.spin = spin;
-        self
-    }
-
-    /// How many bytes an answer may have, instead of 4 MiB.
-    pub fn max_answer_bytes(mut self, bytes: usize) -> Self {
-        self.rest.max_answer_bytes = Some(bytes);
-        self
-    }
-
-    /// The plan.
-    ///
-    /// # Errors
-    /// When it contradicts itself, or cannot be carried out.
-    pub fn build(self) -> Result<RacePlan, NotARace> {
-        let Self { calls, ways, rest } = self;
-        let in_range = NonZeroUsize::new(calls).filter(|calls| calls.get() <= RacePlan::MOST_CALLS);
-        let in_range = in_range.ok_or(NotARace::Calls { calls })?;
-        let ways = ways.unwrap_or_else(|| all_ways(rest.protocol));
-        for (index, way) in ways.iter().enumerate() {
-            if ways[..index].contains(way) {
-                return Err(NotARace::WayTwice { way: *way });
-            }
-        }
-        if ways.is_empty() {
-            return Err(NotARace::NoWays);
-        }
-        if rest.protocol == Protocol::Http && ways.contains(&Way::Exchange) {
-            return Err(NotARace::ExchangeOverHttp);
-        }
-        let plan = RacePlan { calls: in_range, ways, ..rest };
-        plan.check_times()?;
-        Ok(plan)
-    }
-}
-
-impl RacePlan {
-    fn check_times(&self) -> Result<(), NotARace> {
-        let times = [
-            (self.delays.mean(), "delay"),
-            (self.sequential_max, "time of the sequential way"),
-            (self.cancel_after.unwrap_or_default(), "time until a call is cancelled"),
-            (self.spin, "time to spin"),
-        ];
-        if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > LONGEST) {
-            return Err(NotARace::TooLong { what });
-        }
-        // The waits of this process are those of the server in it, and of cancels; threads have none.
-        let waits_here = self.target.is_none()
-            || (self.cancel_after.is_some() && self.ways.iter().any(|way| *way != Way::Threads));
-        if self.spin.is_zero() || waits_here { Ok(()) } else { Err(NotARace::NothingSpins) }
-    }
-}
-
-fn all_ways(protocol: Protocol) -> Vec<Way> {
-    let mut ways = vec![Way::Sequential, Way::Threads, Way::Tasks];
-    if protocol == Protocol::Grpc {
-        ways.push(Way::Exchange);
-    }
-    ways
 }
 
 /// The protocol of a race's calls.
@@ -235,71 +87,4 @@ pub enum ThreadConnections {
     Shared,
     /// Each thread has its own.
     Own,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan() -> RacePlanBuilder {
-        RacePlan::builder(8, Delays::Constant(Duration::from_millis(500)))
-    }
-
-    fn refused(builder: RacePlanBuilder) -> NotARace {
-        builder.build().unwrap_err()
-    }
-
-    fn with_target() -> RacePlanBuilder {
-        plan().target("http://127.0.0.1:9000".parse().unwrap())
-    }
-
-    #[test]
-    fn unless_told_otherwise_a_race_has_all_ways_of_its_protocol() {
-        let ways = |protocol| plan().protocol(protocol).build().unwrap().ways;
-        let of_http = [Way::Sequential, Way::Threads, Way::Tasks];
-        assert_eq!(ways(Protocol::Http), of_http);
-        assert_eq!(ways(Protocol::Grpc), [&of_http[..], &[Way::Exchange]].concat());
-    }
-
-    #[test]
-    fn calls_are_from_one_to_a_million() {
-        let delays = Delays::Constant(Duration::ZERO);
-        for calls in [0, RacePlan::MOST_CALLS + 1] {
-            let refused = refused(RacePlan::builder(calls, delays));
-            assert_eq!(refused, NotARace::Calls { calls });
-        }
-        assert!(RacePlan::builder(RacePlan::MOST_CALLS, delays).build().is_ok());
-    }
-
-    #[test]
-    fn each_way_is_named_once_and_is_one_of_the_protocol() {
-        assert_eq!(refused(plan().ways([])), NotARace::NoWays);
-        let twice = [Way::Tasks, Way::Threads, Way::Tasks];
-        assert_eq!(refused(plan().ways(twice)), NotARace::WayTwice { way: Way::Tasks });
-        let http = plan().protocol(Protocol::Http).ways([Way::Exchange]);
-        assert_eq!(refused(http), NotARace::ExchangeOverHttp);
-    }
-
-    #[test]
-    fn spinning_is_for_waits_of_this_process() {
-        let spin = Duration::from_micros(200);
-        assert!(plan().spin(spin).build().is_ok());
-        assert_eq!(refused(with_target().spin(spin)), NotARace::NothingSpins);
-        let cancelling = with_target().spin(spin).cancel_after(spin);
-        assert!(cancelling.clone().build().is_ok());
-        assert_eq!(refused(cancelling.ways([Way::Threads])), NotARace::NothingSpins);
-    }
-
-    #[test]
-    fn times_that_clocks_do_not_hold_are_refused() {
-        let long = LONGEST + Duration::from_nanos(1);
-        for (builder, what) in [
-            (plan().delays(Delays::Jittered(long)), "delay"),
-            (plan().sequential_max(Duration::MAX), "time of the sequential way"),
-            (plan().cancel_after(long), "time until a call is cancelled"),
-            (plan().spin(long), "time to spin"),
-        ] {
-            assert_eq!(refused(builder), NotARace::TooLong { what });
-        }
-    }
 }

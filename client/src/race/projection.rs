@@ -6,13 +6,13 @@ use crate::race::delays::Delays;
 use crate::race::outcome::{End, Row};
 
 /// Whether the call with this index may still begin: it is to end within `most`.
-pub(super) fn fits(index: usize, delays: Delays, elapsed: Duration, most: Duration) -> bool {
+pub(super) fn fits(index: usize, delays: &Delays, elapsed: Duration, most: Duration) -> bool {
     elapsed.saturating_add(delays.of(index)) <= most
 }
 
 /// Adds the calls that were not made, up to `count`: each takes its delay and, on top, what the calls
 /// that were made took on top of theirs.
-pub(super) fn project(rows: &mut Vec<Row>, delays: Delays, count: usize) {
+pub(super) fn project(rows: &mut Vec<Row>, delays: &Delays, count: usize) {
     let on_top = on_top(rows, delays);
     let mut end = rows.last().and_then(Row::done).unwrap_or_default();
     for index in rows.len()..count {
@@ -23,10 +23,18 @@ pub(super) fn project(rows: &mut Vec<Row>, delays: Delays, count: usize) {
 }
 
 /// What a call took beyond its delay, on average.
-fn on_top(rows: &[Row], delays: Delays) -> Duration {
+fn on_top(rows: &[Row], delays: &Delays) -> Duration {
     let Some(end) = rows.last().and_then(Row::done) else { return Duration::ZERO };
     let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    end.saturating_sub(delays.sum(rows.len())) / count
+    end.saturating_sub(planned(rows, delays)) / count
+}
+
+/// The delays of calls that were made: where only the server knew them, by its account.
+fn planned(rows: &[Row], delays: &Delays) -> Duration {
+    let delays = rows.iter().enumerate().map(|(index, row)| {
+        delays.known(index).or_else(|| row.planned()).unwrap_or_else(|| delays.of(index))
+    });
+    delays.fold(Duration::ZERO, Duration::saturating_add)
 }
 
 #[cfg(test)]
@@ -43,10 +51,10 @@ mod tests {
     fn what_was_measured_goes_on_as_it_went() {
         let made = |sent, done| Row {
             sent: Some(millis(sent)),
-            end: End::Answered { done: millis(done), waited: None },
+            end: End::Answered { done: millis(done), planned: None, waited: None },
         };
         let mut rows = vec![made(0, 102), made(102, 204)];
-        project(&mut rows, DELAYS, 5);
+        project(&mut rows, &DELAYS, 5);
         assert_eq!(rows.len(), 5);
         let projected = |sent, done| Row {
             sent: Some(millis(sent)),
@@ -58,16 +66,26 @@ mod tests {
     #[test]
     fn if_nothing_was_measured_only_the_delays_count() {
         let mut rows = Vec::new();
-        project(&mut rows, DELAYS, 3);
+        project(&mut rows, &DELAYS, 3);
         assert_eq!(rows.last().and_then(Row::done), Some(millis(300)));
-        project(&mut rows, DELAYS, 3);
+        project(&mut rows, &DELAYS, 3);
         assert_eq!(rows.len(), 3);
     }
 
     #[test]
+    fn what_is_projected_of_delays_that_only_the_server_knows_is_their_mean() {
+        let behavior = "uniform(100ms, 300ms)".parse().unwrap();
+        let delays = Delays::Drawn { behavior, seed: None };
+        let end = End::Answered { done: millis(292), planned: Some(millis(290)), waited: None };
+        let mut rows = vec![Row { sent: Some(millis(0)), end }];
+        project(&mut rows, &delays, 2);
+        assert_eq!(rows[1].done(), Some(millis(292 + 200 + 2)));
+    }
+
+    #[test]
     fn a_call_that_ends_in_time_fits() {
-        assert!(fits(0, DELAYS, millis(900), millis(1_000)));
-        assert!(!fits(0, DELAYS, millis(901), millis(1_000)));
-        assert!(fits(0, DELAYS, Duration::MAX, Duration::MAX));
+        assert!(fits(0, &DELAYS, millis(900), millis(1_000)));
+        assert!(!fits(0, &DELAYS, millis(901), millis(1_000)));
+        assert!(fits(0, &DELAYS, Duration::MAX, Duration::MAX));
     }
 }

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn only_calls_without_an_end_are_given_up() {
-        let answered = End::Answered { done: LONGEST, waited: None };
+        let answered = End::Answered { done: LONGEST, planned: None, waited: None };
         let mut ends = [End::Unfinished, answered.clone()];
         give_up(ends.iter_mut(), QUIET);
         assert!(

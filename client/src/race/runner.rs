@@ -62,7 +62,7 @@ pub(super) async fn run(
     let count = plan.calls.get();
     let calls = Calls {
         caller,
-        delays: plan.delays,
+        delays: plan.delays.clone(),
         start: timer.now(),
         timer: timer.clone(),
         interrupt: interrupt.child_token(),
@@ -86,7 +86,7 @@ pub(super) async fn run(
             give_up(rows.chain(&mut made.untold), stopped);
         }
     } else if way == Way::Sequential {
-        project(&mut made.rows, plan.delays, count);
+        project(&mut made.rows, &plan.delays, count);
     }
     made.rows.resize(count, Row::UNSENT);
     let last = made.rows.iter().filter_map(Row::done).max().unwrap_or(stopped);
@@ -154,7 +154,7 @@ async fn sequential(calls: &Calls, plan: &RacePlan) -> Made {
     let mut rows = Vec::new();
     while rows.len() < plan.calls.get()
         && !calls.interrupt.is_cancelled()
-        && fits(rows.len(), plan.delays, calls.since_start(), plan.sequential_max)
+        && fits(rows.len(), &plan.delays, calls.since_start(), plan.sequential_max)
     {
         rows.push(calls.one(rows.len()).await);
     }

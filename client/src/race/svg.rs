@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::chart::canvas::{Canvas, MARGIN, WIDTH, escaped};
 use crate::chart::{Axis, nanoseconds};
 use crate::figures::{bytes, rounded};
-use crate::race::delays::Delays;
 use crate::race::layout::{Line, Look, MARK, axis_end, legend, lines};
+use crate::race::lesson::lesson;
 use crate::race::outcome::{Race, WayRun};
 use crate::race::way::Way;
-use crate::race::words::{describe, headline, lesson, printable_notes, server, times, wall};
+use crate::race::words::{describe, headline, printable_notes, server, times, wall};
 use crate::wrap::wrapped;
 use longsync_text::{counted, grouped};
 
@@ -20,6 +20,8 @@ const ROW: u32 = 12;
 const BAR: u32 = 9;
 /// How many characters of a sentence fit on a line.
 const CHARACTERS: usize = 104;
+/// How many characters of the headline fit on a line.
+const HEADLINE_CHARACTERS: usize = 76;
 
 /// The looks of bars, and what stands beside them.
 const STYLE: &str = "\
@@ -36,8 +38,10 @@ const HATCHED: &str = r#"<defs><pattern id="hatched" width="6" height="6" patter
 pub fn to_svg(race: &Race) -> String {
     let axis = Axis::linear(axis_end(race));
     let mut canvas = Canvas::default();
-    canvas.text(MARGIN, 26, "headline", &headline(race));
-    canvas.down(26);
+    for line in wrapped(&headline(race), HEADLINE_CHARACTERS) {
+        canvas.down(26);
+        canvas.text(MARGIN, 0, "headline", &line);
+    }
     for line in wrapped(&server(race), CHARACTERS) {
         canvas.down(20);
         canvas.text(MARGIN, 0, "detail", &line);
@@ -55,7 +59,15 @@ pub fn to_svg(race: &Race) -> String {
         canvas.down(20);
         canvas.text(MARGIN, 0, "lesson detail", &line);
     }
-    canvas.finish(&headline(race), &lesson(race), STYLE, HATCHED)
+    canvas.finish(&headline(race), &description(race), STYLE, HATCHED)
+}
+
+/// For readers who hear the picture.
+fn description(race: &Race) -> String {
+    match race.plan.delays.seed() {
+        Some(seed) => format!("{} The delays were drawn by seed {seed}.", lesson(race)),
+        None => lesson(race),
+    }
 }
 
 fn way(canvas: &mut Canvas, race: &Race, run: &WayRun, axis: Axis) {
@@ -96,7 +108,7 @@ fn figures(race: &Race, run: &WayRun) -> String {
 
 fn key(canvas: &mut Canvas, race: &Race) {
     let looks = legend(race);
-    let is_marked = matches!(race.plan.delays, Delays::Jittered(_));
+    let is_marked = race.plan.delays.vary();
     if looks.is_empty() && !is_marked {
         return;
     }

@@ -7,12 +7,12 @@ use crate::chart::key::{Entry, key};
 use crate::chart::ruler::Ruler;
 use crate::chart::theme::{BOLD, FAINT};
 use crate::figures::bytes;
-use crate::race::delays::Delays;
 use crate::race::layout::{Look, MARK, axis_end, legend, lines};
+use crate::race::lesson::lesson;
 use crate::race::outcome::{Race, WayRun};
 use crate::race::terminal::{self, brush};
 use crate::race::way::Way;
-use crate::race::words::{describe, headline, lesson, printable_notes, server, times, wall};
+use crate::race::words::{describe, headline, printable_notes, server, times, wall};
 use crate::table::table;
 use crate::wrap::wrapped;
 use longsync_text::grouped;
@@ -66,7 +66,7 @@ fn entries(race: &Race) -> Vec<Entry<'static>> {
         Entry { style, sample: block.repeat(2), meaning: look.word() }
     };
     let mut entries: Vec<_> = legend(race).into_iter().map(entry).collect();
-    if matches!(race.plan.delays, Delays::Jittered(_)) {
+    if race.plan.delays.vary() {
         entries.push(Entry::remark(MARK));
     }
     entries

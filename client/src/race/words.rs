@@ -13,11 +13,15 @@ use longsync_text::{counted, grouped};
 /// What is raced.
 pub(super) fn headline(race: &Race) -> String {
     let calls = counted(race.plan.calls.get(), "call");
-    let each = match race.plan.delays {
-        Delays::Constant(delay) => format!("{calls} of {} each", text(delay)),
+    let each = match &race.plan.delays {
+        Delays::Constant(delay) => format!("{calls} of {} each", text(*delay)),
         Delays::Jittered(mean) => {
-            format!("{calls} of {} to {}", text(mean / 2), text(mean + mean / 2))
+            format!("{calls} of {} to {}", text(*mean / 2), text(*mean + *mean / 2))
         }
+        Delays::Drawn { behavior, seed: Some(seed) } => {
+            format!("{calls} of {behavior}, seed {seed}")
+        }
+        Delays::Drawn { behavior, seed: None } => format!("{calls} of {behavior}"),
     };
     match race.plan.cancel_after {
         Some(after) => format!("{each}, cancelled {} after they were sent", text(after)),
@@ -174,104 +178,4 @@ pub(super) fn times(speed_up: f64) -> String {
 pub(super) fn wall(run: &WayRun) -> String {
     let mark = if run.projected() > 0 { "~" } else { "" };
     format!("{mark}{}", rounded(run.wall))
-}
-
-/// What to learn, from the race's own figures.
-pub(super) fn lesson(race: &Race) -> String {
-    if race.plan.cancel_after.is_some() {
-        return lesson_of_cancelling(race);
-    }
-    let Some(best) = best(race) else {
-        let why =
-            if race.is_interrupted { "the race was ended early" } else { "see the notes above" };
-        return format!("No way had all its calls answered: {why}.");
-    };
-    let calls = counted(race.plan.calls.get(), "call");
-    let delay = text(race.plan.delays.mean());
-    let of = match race.plan.delays {
-        Delays::Constant(_) => format!("{calls} of {delay}"),
-        Delays::Jittered(_) => format!("{calls} of {delay} on average"),
-    };
-    let wall = rounded(best.wall);
-    if race.plan.calls.get() == 1 {
-        return format!(
-            "{of} took {wall}: alone it overlaps with nothing, however it is made. \
-             Make several with --calls."
-        );
-    }
-    if best.way == Way::Sequential {
-        let takes = if best.projected() > 0 { "would take" } else { "took" };
-        return format!("{of} {takes} {wall} one after another: each waits for the one before.");
-    }
-    let by_one = rounded(race.one_by_one());
-    let by_one = match race.whole(Way::Sequential).map(WayRun::projected) {
-        Some(0) => format!("took {by_one}"),
-        Some(_) => format!("would take {by_one}"),
-        // The delays alone.
-        None => format!("would take at least {by_one}"),
-    };
-    let how = match best.way {
-        Way::Threads => format!("on {}", counted(best.threads, "thread")),
-        Way::Exchange => format!("as messages of {}", counted(best.streams, "stream")),
-        Way::Tasks | Way::Sequential => "as async tasks on one thread".to_owned(),
-    };
-    let connections = counted(best.connections, "connection");
-    let is_shown = race.speed_up(best).is_some_and(|speed_up| speed_up >= LEAST_SHOWN);
-    if race.plan.delays.mean().is_zero() || !is_shown {
-        return format!(
-            "Too little was waited for to show what waiting costs: {of} {by_one} one after another, \
-             and took {wall} {how} over {connections}. Take a longer --delay, or more --calls."
-        );
-    }
-    format!(
-        "Waiting is not working: {of} {by_one} one after another, \
-         but took {wall} {how} over {connections}."
-    )
-}
-
-/// The least speed-up that shows what waiting costs, and not only chance: load alone makes a difference
-/// of a quarter.
-const LEAST_SHOWN: f64 = 1.5;
-
-/// The way to speak of: tasks before exchange before threads, for what they show; else sequential.
-fn best(race: &Race) -> Option<&WayRun> {
-    let order = [Way::Tasks, Way::Exchange, Way::Threads, Way::Sequential];
-    order.into_iter().find_map(|way| race.whole(way))
-}
-
-fn lesson_of_cancelling(race: &Race) -> String {
-    let of = |way| race.runs.iter().find(|run: &&WayRun| run.way == way && !run.is_skipped());
-    let after = race.plan.cancel_after.unwrap_or_default();
-    let mut ran = race.runs.iter().filter(|run| !run.is_skipped()).peekable();
-    if ran.peek().is_none() {
-        return "No way was run: see the notes above.".to_owned();
-    }
-    // A thread that ended before its call was to be cancelled says nothing about cancelling.
-    if ran.all(|run| run.cancelled() == 0 && (run.way != Way::Threads || run.wall <= after)) {
-        let why = if race.is_interrupted { "the race was ended early" } else { "each had ended" };
-        return format!(
-            "No call was cancelled: {why} before {} were over. Take a shorter --cancel-after.",
-            text(after)
-        );
-    }
-    let tasks = of(Way::Tasks).filter(|run| run.cancelled() > 0).map(|run| {
-        format!(
-            "{} of {} ended when they were cancelled, after {} in all",
-            counted(run.cancelled(), "task"),
-            grouped(run.rows.len() as u64),
-            rounded(run.wall)
-        )
-    });
-    let threads = of(Way::Threads).filter(|run| run.wall > after).map(|run| {
-        let answered = counted(run.answered(), "thread");
-        format!("{answered} could only wait for their answers, {} in all", rounded(run.wall))
-    });
-    match (tasks, threads) {
-        (Some(tasks), Some(threads)) => {
-            format!("What waits without a thread can be told to stop: {tasks}; {threads}.")
-        }
-        (Some(tasks), None) => format!("What waits without a thread can be told to stop: {tasks}."),
-        (None, Some(threads)) => format!("A thread that waits cannot be told to stop: {threads}."),
-        (None, None) => "A call that is cancelled ends at once, on both sides.".to_owned(),
-    }
 }

@@ -73,6 +73,9 @@ pub fn to_text(single: &Single) -> String {
         );
     }
     let _ = writeln!(text, "{}", account(single));
+    if let Some(behavior) = behavior(single) {
+        let _ = writeln!(text, "behavior: {behavior}");
+    }
     let came = usize::try_from(single.more_answers).unwrap_or(usize::MAX);
     let came = came.saturating_add(single.answers.len());
     let hidden = came.saturating_sub(MOST_ROWS);
@@ -84,6 +87,16 @@ pub fn to_text(single: &Single) -> String {
         let _ = writeln!(text, "the call as a whole took {whole}");
     }
     text
+}
+
+/// How the server says that it answered: the first answer for all.
+fn behavior(single: &Single) -> Option<String> {
+    let timing = match single.answers.first() {
+        Some(answer) => answer.timing.clone(),
+        None => single.failure_timing(),
+    };
+    let behavior = timing?.behavior;
+    (!behavior.is_empty()).then(|| shortened(&behavior, MOST_CHARACTERS))
 }
 
 fn account(single: &Single) -> String {

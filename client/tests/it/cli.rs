@@ -79,6 +79,24 @@ async fn the_race_has_a_name_of_its_own_and_speaks_json() {
 }
 
 #[tokio::test]
+async fn the_seed_of_drawn_delays_is_told_and_draws_them_again() {
+    let args = ["--behavior", "exponential(5ms) max 50ms", "--calls", "4", "--ways", "tasks"];
+    let delays = |json: &serde_json::Value| {
+        let calls = json["ways"][0]["calls"].as_array().unwrap().iter();
+        calls.map(|call| call["planned_ns"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    let first = document(&client(&[&args[..], &["--json"]].concat()).await);
+    assert_eq!(first["behavior"], "exponential(5ms) max 50ms");
+    let seed = first["seed"].as_u64().unwrap().to_string();
+    let again = document(&client(&[&args[..], &["--json", "--seed", &seed]].concat()).await);
+    assert_eq!(delays(&again), delays(&first));
+
+    let text = stdout(&client(&[&args[..], &["--seed", &seed]].concat()).await);
+    let headline = format!("4 calls of exponential(5ms) max 50ms, seed {seed}\n");
+    assert!(text.starts_with(&headline), "{text}");
+}
+
+#[tokio::test]
 async fn the_picture_is_written_as_svg_and_a_file_that_cannot_be_is_named() {
     let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let file = folder.join("race.svg");
@@ -136,6 +154,14 @@ async fn a_call_prints_its_answer_and_a_table() {
     for column in ["connect", "queued", "planned", "waited", "added", "service time", "30ms"] {
         assert!(text.contains(column), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_call_says_which_behavior_it_had() {
+    let server = start(Limits::default());
+    let args = ["--behavior", "mix( 100% : 1ms )", "--call-id", "order-1"];
+    let text = stdout(&call(&server, &args).await);
+    assert!(text.ends_with("\nbehavior: mix(100%: 1ms)\n"), "{text}");
 }
 
 #[tokio::test]
@@ -220,6 +246,21 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["call", "--metadata", "grpc-timeout:1S", "--deadline", "1s"], "one of the two"),
         (&["call", "--count", "3"], "--count is for"),
         (&["call", "--delay", "1s", "--behavior", "1s"], "cannot be used with"),
+        (&["race", "--delay", "1s", "--behavior", "1s"], "cannot be used with"),
+        (&["race", "--jitter", "--behavior", "1s"], "cannot be used with"),
+        (&["--behavior", "lognormal(p50=1s)"], "at column 17: expected"),
+        (&["--behavior", "1s; stall(for=1s)"], "only the server's own --behavior may have it"),
+        (&["--behavior", "replay(\"a\")"], "only the server's own --behavior may have it"),
+        (&["--behavior", "2h"], "ask for at most 1h"),
+        (&["--seed", "1"], "give both, or neither"),
+        (
+            &["--behavior", "1s", "--seed", "-1"],
+            "write a whole number from 0 to 18446744073709551615",
+        ),
+        (
+            &["--behavior", "1s", "--seed", "1", "--url", "http://127.0.0.1:9"],
+            "start that with --seed",
+        ),
         (&["call", "--echo-payload", "--response-bytes", "1"], "cannot be used with"),
         (&["--nonsense"], "--help"),
     ] {

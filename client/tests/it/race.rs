@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use longsync_client::race::{
     Delays, End, NotARace, Progress, Protocol, Race, RacePlanBuilder, Reading, ThreadConnections,
-    Way, run,
+    Way, WayRun, run,
 };
 use longsync_connect::Target;
 use longsync_server::{Kind, Limits, Outcome};
@@ -49,8 +49,13 @@ async fn spinning_waits_are_no_earlier() {
 fn none_is_early(race: &Race) {
     for run in &race.runs {
         for (index, row) in run.rows.iter().enumerate() {
-            let delay = race.plan.delays().of(index);
-            let End::Answered { done, waited } = row.end else { panic!("{}: {row:?}", run.way) };
+            let End::Answered { done, planned, waited } = row.end else {
+                panic!("{}: {row:?}", run.way)
+            };
+            let delay = match race.plan.delays() {
+                Delays::Drawn { .. } => planned.unwrap(),
+                delays => delays.of(index),
+            };
             assert!(done >= row.sent.unwrap() + delay, "{}: {row:?}", run.way);
             assert!(waited.unwrap() >= delay, "{}: {row:?}", run.way);
         }
@@ -60,7 +65,7 @@ fn none_is_early(race: &Race) {
 #[tokio::test]
 async fn jittered_delays_are_the_same_in_every_way_and_answers_overtake_one_another() {
     let delays = Delays::Jittered(millis(500));
-    let race = race(&plan(8, 0, &ALL[1..], None).delays(delays)).await;
+    let race = race(&plan(8, 0, &ALL[1..], None).delays(delays.clone())).await;
     none_is_early(&race);
     let mut by_delay: Vec<_> = (0..8).collect();
     by_delay.sort_by_key(|index| delays.of(*index));
@@ -68,6 +73,64 @@ async fn jittered_delays_are_the_same_in_every_way_and_answers_overtake_one_anot
         let order = run.order_of_answers();
         // These two are 40 ms and more from the others: no load mixes them up.
         assert_eq!((order[by_delay[0]], order[by_delay[7]]), (Some(1), Some(8)), "{}", run.way);
+    }
+}
+
+fn drawn(ways: &[Way], target: Option<Target>) -> RacePlanBuilder {
+    let behavior =
+        "mix(25%: uniform(60ms, 90ms), rest: exponential(3ms) max 50ms)".parse().unwrap();
+    plan(12, 0, ways, target).delays(Delays::Drawn { behavior, seed: None })
+}
+
+/// The delays that the server gave to the calls of each way, by its own account.
+fn planned(race: &Race) -> Vec<Vec<Duration>> {
+    let of = |run: &WayRun| run.rows.iter().map(|row| row.planned().unwrap()).collect();
+    race.runs.iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn the_same_seed_draws_the_same_delays_in_every_way_and_every_race() {
+    let first = race(&drawn(&ALL, None).seed(42)).await;
+    none_is_early(&first);
+    let delays: Vec<_> = (0..12).map(|index| first.plan.delays().of(index)).collect();
+    // Messages of an exchange are drawn by their place in it as well.
+    assert_eq!(planned(&first)[..3], vec![delays.clone(); 3]);
+    let second = race(&drawn(&ALL, None).seed(42)).await;
+    assert_eq!(planned(&second), planned(&first));
+    let other = race(&drawn(&ALL, None).seed(43)).await;
+    assert_ne!(planned(&other), planned(&first));
+
+    let over_http = race(&drawn(&ALL[..3], None).seed(42).protocol(Protocol::Http)).await;
+    for planned in planned(&over_http) {
+        // Its headers have microseconds.
+        let off = planned.iter().zip(&delays).map(|(one, other)| one.abs_diff(*other)).max();
+        assert!(off.unwrap() < Duration::from_micros(1), "{planned:?}, not {delays:?}");
+    }
+}
+
+/// The figures are those of `tests/behavior/oracle.py`, which knows the specification alone.
+#[tokio::test]
+async fn every_way_draws_what_an_independent_program_draws() {
+    let race = race(&drawn(&ALL, None).seed(42)).await;
+    for (run, planned) in race.runs.iter().zip(planned(&race)) {
+        let expected = match run.way {
+            Way::Exchange => [5_786_247, 1_386_586, 63_826_229, 1_333_893],
+            _ => [5_786_247, 65_815_696, 64_770_725, 6_271_853],
+        };
+        assert_eq!(planned[..4], expected.map(Duration::from_nanos), "{}", run.way);
+    }
+}
+
+#[tokio::test]
+async fn a_server_elsewhere_draws_the_same_delays_in_every_way_by_a_seed_of_its_own() {
+    let server = start(Limits::default());
+    let race = race(&drawn(&ALL[..3], Some(server.target.clone()))).await;
+    let planned = planned(&race);
+    assert_eq!(planned[1..], [planned[0].clone(), planned[0].clone()]);
+    assert_eq!(race.plan.delays().known(0), None);
+    for (row, planned) in race.runs[0].rows.iter().zip(&planned[0]) {
+        let End::Answered { done, .. } = row.end else { panic!("{row:?}") };
+        assert!(done >= row.sent.unwrap() + *planned, "{row:?}");
     }
 }
 
@@ -280,8 +343,7 @@ async fn progress_says_how_many_are_done_and_in_flight() {
 #[tokio::test]
 async fn sequential_has_one_call_in_flight_and_the_others_all() {
     let race = race(&plan(6, 200, &ALL, None)).await;
-    let most: Vec<_> =
-        race.runs.iter().map(longsync_client::race::WayRun::most_in_flight).collect();
+    let most: Vec<_> = race.runs.iter().map(WayRun::most_in_flight).collect();
     assert_eq!(most, [1, 6, 6, 6]);
     assert_eq!(race.runs.iter().map(|run| run.threads).collect::<Vec<_>>(), [1, 6, 1, 1]);
     assert_eq!(race.runs.iter().map(|run| run.connections).collect::<Vec<_>>(), [1, 1, 1, 1]);

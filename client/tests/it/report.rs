@@ -13,7 +13,10 @@ fn millis(millis: u64) -> Duration {
 
 fn answered(sent: u64, done: u64) -> Row {
     let waited = Some(millis(done - sent - 1));
-    Row { sent: Some(millis(sent)), end: End::Answered { done: millis(done), waited } }
+    Row {
+        sent: Some(millis(sent)),
+        end: End::Answered { done: millis(done), planned: None, waited },
+    }
 }
 
 fn cancelled(sent: u64, done: u64) -> Row {
@@ -62,6 +65,38 @@ fn jittered() -> Race {
     let delays = Delays::Jittered(millis(100));
     jittered.plan = plan_of(&jittered.runs).delays(delays).build().unwrap();
     jittered
+}
+
+/// An answered call with the delay that the server gave it.
+fn drawn_row(sent: u64, planned: u64, done: u64) -> Row {
+    let end = End::Answered {
+        done: millis(done),
+        planned: Some(millis(planned)),
+        waited: Some(millis(planned)),
+    };
+    Row { sent: Some(millis(sent)), end }
+}
+
+fn of_behavior(mut race: Race, seed: Option<u64>) -> Race {
+    let behavior = "lognormal(p50=200ms, p99=2s)".parse().unwrap();
+    let plan = RacePlan::builder(race.plan.calls().get(), Delays::Drawn { behavior, seed })
+        .ways(race.runs.iter().map(|run| run.way));
+    let plan = if seed.is_some() { plan } else { plan.target(race.target.clone()) };
+    race.plan = plan.build().unwrap();
+    race
+}
+
+/// Of delays that only the server knows.
+fn drawn_elsewhere() -> Race {
+    let sequential = vec![
+        drawn_row(0, 200, 201),
+        drawn_row(201, 150, 352),
+        drawn_row(352, 400, 753),
+        drawn_row(753, 250, 1_004),
+    ];
+    let tasks = [200, 150, 400, 250].map(|delay| drawn_row(0, delay, delay + 1)).to_vec();
+    let runs = vec![way(Way::Sequential, 1, sequential), way(Way::Tasks, 1, tasks)];
+    of_behavior(race(runs), None)
 }
 
 fn projected() -> Race {
@@ -128,6 +163,7 @@ fn races_as_text() {
     insta::assert_snapshot!("text_jittered", plain(&jittered(), 80));
     insta::assert_snapshot!("text_projected", plain(&projected(), 80));
     insta::assert_snapshot!("text_cancelled", plain(&with_cancellation(), 80));
+    insta::assert_snapshot!("text_drawn", plain(&drawn_elsewhere(), 80));
     insta::assert_snapshot!("text_troubled", plain(&troubled(), 80));
 }
 
@@ -158,7 +194,9 @@ fn what_a_server_noticed_is_said_as_far_as_it_can_be() {
 
 #[test]
 fn no_bar_is_wider_than_the_terminal() {
-    for race in [whole(), jittered(), projected(), with_cancellation(), troubled()] {
+    for race in
+        [whole(), jittered(), projected(), with_cancellation(), troubled(), drawn_elsewhere()]
+    {
         for columns in [60, 80, 120] {
             let text = plain(&race, columns);
             let bars = text.lines().filter(|line| line.contains(['█', '▒', '░', '╱', '×', '┴']));
@@ -171,7 +209,9 @@ fn no_bar_is_wider_than_the_terminal() {
 
 #[test]
 fn on_a_narrow_terminal_times_stand_apart_and_words_are_wrapped() {
-    for race in [whole(), jittered(), projected(), with_cancellation(), troubled()] {
+    for race in
+        [whole(), jittered(), projected(), with_cancellation(), troubled(), drawn_elsewhere()]
+    {
         for columns in 20..=60 {
             let text = plain(&race, columns);
             let mut lines = text.lines().skip_while(|line| !line.contains('└'));
@@ -208,7 +248,9 @@ fn a_race_as_svg() {
 
 #[test]
 fn every_picture_is_well_formed_and_has_its_words_as_text() {
-    for race in [whole(), jittered(), projected(), with_cancellation(), troubled()] {
+    for race in
+        [whole(), jittered(), projected(), with_cancellation(), troubled(), drawn_elsewhere()]
+    {
         let svg = to_svg(&race);
         let document = roxmltree::Document::parse(&svg).unwrap();
         let texts: Vec<_> = document
@@ -230,6 +272,33 @@ fn a_long_waterfall_folds_in_the_middle() {
     let text = plain(&race(vec![way(Way::Tasks, 1, rows)]), 60);
     assert!(text.contains("976 more"), "{text}");
     assert!(text.lines().count() < 50);
+}
+
+#[test]
+fn a_seed_is_told_wherever_a_race_is() {
+    let seeded = of_behavior(drawn_elsewhere(), Some(42));
+    let said = "4 calls of lognormal(p50=200ms, p99=2s), seed 42";
+    assert!(plain(&seeded, 80).starts_with(said));
+    assert!(to_json(&seeded).unwrap().contains("\n  \"seed\": 42,\n"));
+    let svg = to_svg(&seeded);
+    let document = roxmltree::Document::parse(&svg).unwrap();
+    let of = |name| document.descendants().find(|node| node.has_tag_name(name)).unwrap().text();
+    assert_eq!(of("title"), Some(said));
+    assert!(of("desc").unwrap().ends_with(" The delays were drawn by seed 42."));
+}
+
+#[test]
+fn a_long_headline_of_a_picture_takes_several_lines() {
+    let mut long = drawn_elsewhere();
+    let parts = (1..=40).map(|part| format!("1%: {part}ms")).collect::<Vec<_>>().join(", ");
+    let behavior = format!("mix({parts}, rest: 0s)").parse().unwrap();
+    let plan = RacePlan::builder(4, Delays::Drawn { behavior, seed: Some(1) });
+    long.plan = plan.ways([Way::Sequential, Way::Tasks]).build().unwrap();
+    let svg = to_svg(&long);
+    let document = roxmltree::Document::parse(&svg).unwrap();
+    let lines = document.descendants().filter(|node| node.attribute("class") == Some("headline"));
+    let lengths: Vec<_> = lines.map(|line| line.text().unwrap().len()).collect();
+    assert!(lengths.len() > 5 && lengths.iter().all(|length| *length <= 76), "{lengths:?}");
 }
 
 fn lesson(race: &Race) -> String {
@@ -265,6 +334,23 @@ fn the_lesson_claims_only_what_its_figures_show() {
         way(Way::Tasks, 1, vec![answered(0, 2), answered(0, 2)]),
     ];
     insta::assert_snapshot!("lesson_no_delay_gain", lesson(&short(Duration::ZERO, gain)));
+
+    insta::assert_snapshot!("lesson_drawn", lesson(&drawn_elsewhere()));
+    let mut only_tasks = drawn_elsewhere();
+    only_tasks.runs.remove(0);
+    insta::assert_snapshot!("lesson_drawn_tasks", lesson(&only_tasks));
+    for row in &mut only_tasks.runs[0].rows {
+        row.end = End::Answered { done: row.done().unwrap(), planned: None, waited: None };
+    }
+    insta::assert_snapshot!("lesson_drawn_untold", lesson(&only_tasks));
+    let one_long = of_behavior(
+        race(vec![
+            way(Way::Sequential, 1, vec![drawn_row(0, 100, 101), drawn_row(101, 900, 1_002)]),
+            way(Way::Tasks, 1, vec![drawn_row(0, 100, 101), drawn_row(0, 900, 901)]),
+        ]),
+        None,
+    );
+    insta::assert_snapshot!("lesson_drawn_one_long", lesson(&one_long));
 
     let mut in_vain = whole();
     in_vain.plan = plan_of(&in_vain.runs).cancel_after(millis(500)).build().unwrap();

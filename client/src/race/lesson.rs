@@ -1,0 +1,151 @@
+//! What a race teaches, in one sentence. Pure.
+
+use longsync_text::duration::text;
+
+use crate::figures::rounded;
+use crate::race::delays::Delays;
+use crate::race::outcome::{Race, WayRun};
+use crate::race::planned::Planned;
+use crate::race::way::Way;
+use longsync_text::{counted, grouped};
+
+/// What to learn, from the race's own figures.
+pub(super) fn lesson(race: &Race) -> String {
+    if race.plan.cancel_after.is_some() {
+        return lesson_of_cancelling(race);
+    }
+    let Some(best) = best(race) else {
+        let why =
+            if race.is_interrupted { "the race was ended early" } else { "see the notes above" };
+        return format!("No way had all its calls answered: {why}.");
+    };
+    let planned = Planned::of(race, race.whole(Way::Sequential).unwrap_or(best));
+    let of = calls_of(race, &planned);
+    let wall = rounded(best.wall);
+    if race.plan.calls.get() == 1 {
+        return format!(
+            "{of} took {wall}: alone it overlaps with nothing, however it is made. \
+             Make several with --calls."
+        );
+    }
+    if best.way == Way::Sequential {
+        let takes = if best.projected() > 0 { "would take" } else { "took" };
+        return format!("{of} {takes} {wall} one after another: each waits for the one before.");
+    }
+    let by_one = one_by_one(race, best, &planned);
+    let how = match best.way {
+        Way::Threads => format!("on {}", counted(best.threads, "thread")),
+        Way::Exchange => format!("as messages of {}", counted(best.streams, "stream")),
+        Way::Tasks | Way::Sequential => "as async tasks on one thread".to_owned(),
+    };
+    let connections = counted(best.connections, "connection");
+    let is_shown = race.speed_up(best).is_some_and(|speed_up| speed_up >= LEAST_SHOWN);
+    if !planned.sum.is_zero() && !is_shown && is_one_call_most(&planned) {
+        return format!(
+            "No way is faster than its longest call, and here that is most of the time: {of} {by_one} \
+             one after another, and took {wall} {how} over {connections}. Make more --calls."
+        );
+    }
+    if planned.sum.is_zero() || !is_shown {
+        let longer = match race.plan.delays {
+            Delays::Constant(_) | Delays::Jittered(_) => "a longer --delay",
+            Delays::Drawn { .. } => "a --behavior of longer delays",
+        };
+        return format!(
+            "Too little was waited for to show what waiting costs: {of} {by_one} one after another, \
+             and took {wall} {how} over {connections}. Take {longer}, or more --calls."
+        );
+    }
+    format!(
+        "Waiting is not working: {of} {by_one} one after another, \
+         but took {wall} {how} over {connections}."
+    )
+}
+
+/// How many calls there were, and of which delays.
+fn calls_of(race: &Race, planned: &Planned) -> String {
+    let count = race.plan.calls.get();
+    let calls = counted(count, "call");
+    match &race.plan.delays {
+        Delays::Constant(delay) => format!("{calls} of {}", text(*delay)),
+        Delays::Jittered(mean) => format!("{calls} of {} on average", text(*mean)),
+        Delays::Drawn { .. } => {
+            let mean = planned.sum / u32::try_from(count).unwrap_or(u32::MAX);
+            let mean = rounded(mean);
+            if !planned.is_known {
+                format!("{calls} of about {mean} on average")
+            } else if race.plan.delays.vary() && count > 1 {
+                format!(
+                    "{calls} of {mean} on average, the longest of {},",
+                    rounded(planned.longest)
+                )
+            } else {
+                format!("{calls} of {mean}")
+            }
+        }
+    }
+}
+
+/// What the calls of a way take one after another.
+fn one_by_one(race: &Race, run: &WayRun, planned: &Planned) -> String {
+    let takes = match race.whole(Way::Sequential).map(WayRun::projected) {
+        Some(0) => "took",
+        Some(_) => "would take",
+        // The delays alone.
+        None if planned.is_known => "would take at least",
+        None => "would take about",
+    };
+    format!("{takes} {}", rounded(race.one_by_one(run)))
+}
+
+/// Whether nothing could be much faster than the calls one after another, for the length of one of them.
+fn is_one_call_most(planned: &Planned) -> bool {
+    planned.longest.mul_f64(LEAST_SHOWN) >= planned.sum
+}
+
+/// The least speed-up that shows what waiting costs, and not only chance: load alone makes a difference
+/// of a quarter.
+const LEAST_SHOWN: f64 = 1.5;
+
+/// The way to speak of: tasks before exchange before threads, for what they show; else sequential.
+fn best(race: &Race) -> Option<&WayRun> {
+    let order = [Way::Tasks, Way::Exchange, Way::Threads, Way::Sequential];
+    order.into_iter().find_map(|way| race.whole(way))
+}
+
+fn lesson_of_cancelling(race: &Race) -> String {
+    let of = |way| race.runs.iter().find(|run: &&WayRun| run.way == way && !run.is_skipped());
+    let after = race.plan.cancel_after.unwrap_or_default();
+    let mut ran = race.runs.iter().filter(|run| !run.is_skipped()).peekable();
+    if ran.peek().is_none() {
+        return "No way was run: see the notes above.".to_owned();
+    }
+    // A thread that ended before its call was to be cancelled says nothing about cancelling.
+    if ran.all(|run| run.cancelled() == 0 && (run.way != Way::Threads || run.wall <= after)) {
+        let why = if race.is_interrupted { "the race was ended early" } else { "each had ended" };
+        return format!(
+            "No call was cancelled: {why} before {} were over. Take a shorter --cancel-after.",
+            text(after)
+        );
+    }
+    let tasks = of(Way::Tasks).filter(|run| run.cancelled() > 0).map(|run| {
+        format!(
+            "{} of {} ended when they were cancelled, after {} in all",
+            counted(run.cancelled(), "task"),
+            grouped(run.rows.len() as u64),
+            rounded(run.wall)
+        )
+    });
+    let threads = of(Way::Threads).filter(|run| run.wall > after).map(|run| {
+        let answered = counted(run.answered(), "thread");
+        format!("{answered} could only wait for their answers, {} in all", rounded(run.wall))
+    });
+    match (tasks, threads) {
+        (Some(tasks), Some(threads)) => {
+            format!("What waits without a thread can be told to stop: {tasks}; {threads}.")
+        }
+        (Some(tasks), None) => format!("What waits without a thread can be told to stop: {tasks}."),
+        (None, Some(threads)) => format!("A thread that waits cannot be told to stop: {threads}."),
+        (None, None) => "A call that is cancelled ends at once, on both sides.".to_owned(),
+    }
+}

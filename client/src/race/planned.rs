@@ -1,0 +1,38 @@
+//! The delays of a race's calls, as far as they are known afterwards. Pure.
+
+use std::time::Duration;
+
+use crate::race::delays::Delays;
+use crate::race::outcome::{Race, WayRun};
+
+/// The delays of all calls of a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Planned {
+    pub(super) sum: Duration,
+    pub(super) longest: Duration,
+    /// Whether no delay is only what was to be expected.
+    pub(super) is_known: bool,
+}
+
+impl Planned {
+    /// Those of a way: as they were asked for. If they were drawn, by the server's account, else by the seed, else
+    /// as another way's were, else as they were to be expected.
+    pub(super) fn of(race: &Race, run: &WayRun) -> Self {
+        let mut planned = Self { sum: Duration::ZERO, longest: Duration::ZERO, is_known: true };
+        for index in 0..race.plan.calls.get() {
+            let told = |run: &WayRun| run.rows.get(index)?.planned();
+            let known = race.plan.delays.known(index);
+            let known = match race.plan.delays {
+                Delays::Constant(_) | Delays::Jittered(_) => known,
+                Delays::Drawn { .. } => {
+                    told(run).or(known).or_else(|| race.runs.iter().find_map(told))
+                }
+            };
+            planned.is_known &= known.is_some();
+            let delay = known.unwrap_or_else(|| race.plan.delays.of(index));
+            planned.sum = planned.sum.saturating_add(delay);
+            planned.longest = planned.longest.max(delay);
+        }
+        planned
+    }
+}
