@@ -291,9 +291,12 @@ impl Args {
             None => Recordings::below("."),
         };
         let most = self.limits.max_delay;
-        let read = |file: &str| recordings.read(file);
-        Behavior::read(&self.behavior, &Rules::server(most, &read)).map_err(|why| {
-            let is_over = Behavior::read(&self.behavior, &Rules::server(LONGEST, &read)).is_ok();
+        let within = |most| {
+            let read = |file: &str| recordings.read(file, most);
+            Behavior::read(&self.behavior, &Rules::server(most, &read))
+        };
+        within(most).map_err(|why| {
+            let is_over = within(LONGEST).is_ok();
             let hint = if is_over { ", or raise --max-delay" } else { "" };
             format!("--behavior: {why}{hint}")
         })

@@ -1,5 +1,7 @@
 //! The binary, as a user runs it.
 
+mod behavior;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
