@@ -45,7 +45,8 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_PORT", value_name = "PORT", value_parser = port)]
     port: Option<u16>,
 
-    /// How to answer a call that does not say so itself: a delay such as 250ms.
+    /// How to answer a call that does not say so itself: a delay such as 250ms, or one that is drawn, such
+    /// as 'lognormal(p50=10ms, p99=200ms)'; docs/behavior.md has all of the language.
     #[arg(
         long,
         visible_alias = "delay",
