@@ -4,6 +4,7 @@
 //! Each side is a process of its own, on loopback; the sides have their turns one after the other,
 //! so that a machine that changes its pace changes it for all of them.
 
+mod behaviors;
 mod generate;
 mod generator;
 mod lateness;
@@ -49,7 +50,7 @@ struct Args {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
-    /// How many calls a side makes in its turn; for throughput and generators, 20 times as many, and for
+    /// How many calls a side makes in its turn; for throughput, generators and behaviors, 20 times as many, and for
     /// lateness at least those of a second.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     calls: u64,
@@ -83,6 +84,8 @@ enum Measure {
     Memory,
     /// What a call costs the generator.
     Generator,
+    /// Calls per second when their delays are drawn, beside a constant one.
+    Behaviors,
 }
 
 impl Measure {
@@ -92,6 +95,7 @@ impl Measure {
             Self::Throughput => "throughput",
             Self::Memory => "memory",
             Self::Generator => "generator",
+            Self::Behaviors => "behaviors",
         }
     }
 
@@ -101,6 +105,7 @@ impl Measure {
             Self::Throughput => throughput::figures(bench),
             Self::Memory => memory::figures(bench),
             Self::Generator => generator::figures(bench),
+            Self::Behaviors => behaviors::figures(bench),
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 const SHAPES: [(usize, usize); 2] = [(4, 32), (16, 100)];
 /// How many times as many calls as when they are slow: a turn should take at least a second, so that a
 /// program's start does not count.
-const TIMES: u64 = 20;
+pub(crate) const TIMES: u64 = 20;
 
 /// What every measure is given.
 #[derive(Debug)]

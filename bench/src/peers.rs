@@ -176,6 +176,13 @@ impl Peers {
         Serving::start(&mut command, cores)
     }
 
+    /// Starts ours on one thread, with a behavior for calls that do not say how they are answered.
+    pub(crate) fn serve_behavior(&self, behavior: &str, cores: Cores) -> anyhow::Result<Serving> {
+        let mut command = Command::new(&self.longsync);
+        command.args(["--listen", "127.0.0.1:0", "--workers", "1", "--behavior", behavior]);
+        Serving::start(&mut command, cores)
+    }
+
     fn serve_file(&self, threads: &str, cores: Cores) -> anyhow::Result<Serving> {
         let nghttpd = found(&self.nghttpd)?;
         let files = self.bench.with_file_name("bench-files");
@@ -233,13 +240,8 @@ impl Peers {
                 command.args(["client", address, &calls, "0", &connections, &in_flight]);
             }
             Generator::H2load => {
-                command =
-                    self.h2load(&format!("{url}/longsync.v1.LongSyncService/LongSync"), closed)?;
-                let request = self.bench.with_file_name("bench-request");
                 // An uncompressed message of two bytes: a delay of zero.
-                fs::write(&request, [0, 0, 0, 0, 2, 10, 0])?;
-                command.arg("-d").arg(request);
-                command.args(["-H", "content-type: application/grpc", "-H", "te: trailers"]);
+                command = self.unary_by_h2load(&url, closed, &[0, 0, 0, 0, 2, 10, 0])?;
             }
             Generator::Ghz => {
                 command = Command::new(found(&self.ghz)?);
@@ -249,6 +251,31 @@ impl Peers {
                 command.arg(address);
             }
         }
+        Ok(command)
+    }
+
+    /// A closed loop by h2load whose calls do not say how they are answered.
+    pub(crate) fn calls_by_default(
+        &self,
+        target: &Target,
+        closed: Closed,
+    ) -> anyhow::Result<Command> {
+        // An uncompressed message without a byte.
+        self.unary_by_h2load(&target.to_string(), closed, &[0; 5])
+    }
+
+    fn unary_by_h2load(
+        &self,
+        url: &str,
+        closed: Closed,
+        message: &[u8],
+    ) -> anyhow::Result<Command> {
+        let mut command =
+            self.h2load(&format!("{url}/longsync.v1.LongSyncService/LongSync"), closed)?;
+        let request = self.bench.with_file_name("bench-request");
+        fs::write(&request, message)?;
+        command.arg("-d").arg(request);
+        command.args(["-H", "content-type: application/grpc", "-H", "te: trailers"]);
         Ok(command)
     }
 

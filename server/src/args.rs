@@ -45,7 +45,8 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_PORT", value_name = "PORT", value_parser = port)]
     port: Option<u16>,
 
-    /// How to answer a call that does not say so itself: a delay such as 250ms.
+    /// How to answer a call that does not say so itself: a delay such as 250ms, or one that is drawn, such
+    /// as 'lognormal(p50=10ms, p99=200ms)'; docs/behavior.md has all of the language.
     #[arg(
         long,
         visible_alias = "delay",
@@ -291,9 +292,12 @@ impl Args {
             None => Recordings::below("."),
         };
         let most = self.limits.max_delay;
-        let read = |file: &str| recordings.read(file);
-        Behavior::read(&self.behavior, &Rules::server(most, &read)).map_err(|why| {
-            let is_over = Behavior::read(&self.behavior, &Rules::server(LONGEST, &read)).is_ok();
+        let within = |most| {
+            let read = |file: &str| recordings.read(file, most);
+            Behavior::read(&self.behavior, &Rules::server(most, &read))
+        };
+        within(most).map_err(|why| {
+            let is_over = within(LONGEST).is_ok();
             let hint = if is_over { ", or raise --max-delay" } else { "" };
             format!("--behavior: {why}{hint}")
         })

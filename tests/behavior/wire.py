@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 CALL_ID, ID, COUNT = 6, 7, 8
 TIMING, ANSWER_ID, INDEX = 2, 7, 9
-PLANNED, WAITED, QUEUED, BEHAVIOR, WORKER, ATTEMPT = 2, 3, 4, 6, 10, 11
+RECEIVED, PLANNED, WAITED, QUEUED, BEHAVIOR, WORKER, ATTEMPT = 1, 2, 3, 4, 6, 10, 11
 FAILURE = 11
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
@@ -58,7 +58,7 @@ def fields_of(message):
 
 
 def duration(encoded):
-    """In ns; None if it is unset."""
+    """In ns; None if it is unset. A Timestamp has the same fields."""
     if encoded is None:
         return None
     fields = fields_of(encoded)
@@ -75,6 +75,7 @@ class Timing:
     behavior: str
     attempt: int
     worker: int
+    received: int | None
 
 
 def timing(answer):
@@ -87,4 +88,5 @@ def timing(answer):
         fields.get(BEHAVIOR, b"").decode(),
         fields.get(ATTEMPT, 0),
         fields.get(WORKER, 0),
+        duration(fields.get(RECEIVED)),
     )

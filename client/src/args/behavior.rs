@@ -104,7 +104,7 @@ impl BehaviorArgs {
             Some(folder) => Recordings::below(folder),
             None => Recordings::below("."),
         };
-        let read = |file: &str| recordings.read(file);
+        let read = |file: &str| recordings.read(file, self.max_delay);
         let rules = Rules::server(self.max_delay, &read);
         Behavior::read(text, &rules).map_err(|why| why.to_string())
     }

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use longsync_stats::Recorded;
+use longsync_text::duration::text;
 use longsync_text::quoted;
 
 /// A folder of recorded delays.
@@ -18,15 +20,26 @@ impl Recordings {
         Self { folder: folder.into() }
     }
 
-    /// Reads the recording in `file`: distinct values in nanoseconds, ascending, each with how often it occurred.
+    /// Reads the recording in `file`, whose values are at most `most`: distinct values in nanoseconds,
+    /// ascending, each with how often it occurred.
     ///
     /// # Errors
-    /// The sentence that says what is wrong: the file lies elsewhere, cannot be read, or is not a recording.
-    pub fn read(&self, file: &str) -> Result<Vec<(u64, u64)>, String> {
+    /// The sentence that says what is wrong, with the line that is at fault: the file lies elsewhere,
+    /// cannot be read, is not a recording, or holds a longer value.
+    pub fn read(&self, file: &str, most: Duration) -> Result<Vec<(u64, u64)>, String> {
         let path = self.find(file)?;
         let bytes =
             fs::read(path).map_err(|why| format!("{} cannot be read: {why}", quoted(file)))?;
         let recorded = Recorded::read(&bytes).map_err(|why| format!("{}: {why}", quoted(file)))?;
+        let (longest, line) = recorded.longest();
+        if longest > most {
+            return Err(format!(
+                "{}: line {line}: {} is over this server's limit of {}: leave it out",
+                quoted(file),
+                text(longest),
+                text(most)
+            ));
+        }
         Ok(recorded.values().to_vec())
     }
 
@@ -44,6 +57,10 @@ impl Recordings {
         }
         if path.is_dir() {
             return Err(format!("{} is a directory: name a file", quoted(file)));
+        }
+        // Reading a pipe could wait for ever.
+        if !path.is_file() {
+            return Err(format!("{} is not a regular file: name one", quoted(file)));
         }
         Ok(path)
     }

@@ -1,5 +1,7 @@
 //! The binary, as a user runs it.
 
+mod behavior;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
@@ -153,7 +155,7 @@ fn wrong_usage_exits_with_2_and_says_what_would_be_right_and_binds_nothing() -> 
         (&["--listen", "nowhere.invalid:9000"], "127.0.0.1:9000"),
         (&["--behavior", "soon"], "at column 1: expected a delay: a duration such as 250ms"),
         (&["--behavior", "1s; hang(1%)"], "at column 5"),
-        (&["--delay", "500"], "such as 250ms"),
+        (&["--delay", "500"], "250ms, 1.5s or 2m"),
         (&["--delay", "-1s"], "a duration such as 250ms"),
         (&["--delay", "2h"], "--max-delay"),
         (&["--drain", "soon"], "250ms"),

@@ -10,6 +10,7 @@ mod cardinality;
 mod cli;
 mod collect;
 mod deadline;
+mod delays;
 mod drain;
 mod exchange;
 mod farewell;
@@ -22,7 +23,9 @@ mod limits;
 mod memory;
 mod reflection;
 mod running;
+mod scope;
 mod side_streams;
+mod stall;
 mod stream;
 
 /// A unary call that says nothing of its encoding.

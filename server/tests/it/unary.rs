@@ -197,7 +197,7 @@ fn refused() -> Vec<(LongSyncRequest, &'static str, &'static str)> {
         (raw(i64::MAX, 999_999_999), "delay", "ask for at most 1h"),
         (behavior("3601s"), "behavior", "ask for at most 1h"),
         (behavior("soon"), "behavior", "at column 1: expected a delay: a duration such as 250ms"),
-        (behavior("constant(1s) max 2s"), "behavior", "at column 14: expected no max"),
+        (behavior("constant(1s) max 2s"), "behavior", "no max"),
         (behavior("1s; hang(1%)"), "behavior", "at column 5: expected a delay or a stall"),
         (behavior("1s; stall(for=1s)"), "behavior", "only the server's own"),
         (behavior("  hang(1%)"), "behavior", "at column 3"),

@@ -1,0 +1,51 @@
+//! Measure 5: calls per second of a server whose delays have a law, beside one whose delay is constant.
+
+use crate::measure::{Bench, Figure, GENERATOR_CORE, PATIENCE, SERVER_CORE, TIMES, fill};
+use crate::peers::Closed;
+use crate::process::Process;
+use crate::table::{Table, Unit};
+use crate::throughput::H2load;
+
+/// What the others are measured beside.
+const CONSTANT: &str = "constant(1us)";
+
+/// Delays about as short as the constant one, so that what differs is the draw, and the text of each
+/// answer's `Timing`. A constant delay's text is short unless something stands behind it: here, a stall
+/// that never comes.
+const BEHAVIORS: [&str; 4] = [
+    "lognormal(p50=1us, p99=2us)",
+    "mix(50%: lognormal(p50=1us, p99=2us), rest: lognormal(p50=1us, p99=2us))",
+    "percentiles(50=1us, 99=2us)",
+    "constant(1us); stall(at=364d 23h 59m 59s, for=1s)",
+];
+
+const CONNECTIONS: usize = 16;
+const STREAMS: usize = 100;
+
+/// A figure for each, so that its turns come right after those of the constant.
+pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
+    let closed = Closed {
+        calls: bench.calls * TIMES,
+        connections: CONNECTIONS,
+        in_flight: CONNECTIONS * STREAMS,
+    };
+    let figure = |behavior| {
+        let title = format!("{behavior}, {closed}, by h2load ({} calls per round)", closed.calls);
+        Figure::new(title, move |title| measure(bench, title, behavior, closed))
+    };
+    BEHAVIORS.map(figure).into()
+}
+
+fn measure(bench: &Bench, title: &str, behavior: &'static str, closed: Closed) -> Table {
+    let (sides, name) = ([CONSTANT, behavior], |side| side);
+    let measured = bench.in_turn(title, &sides, name, |side| turn(bench, side, closed));
+    let table = Table::new(title).column_with_ratio("1,000 calls/s", Unit::Thousands);
+    fill(table, &sides, name, &measured, &[&|rate: &f64| *rate])
+}
+
+fn turn(bench: &Bench, behavior: &str, closed: Closed) -> anyhow::Result<f64> {
+    let serving = bench.peers.serve_behavior(behavior, SERVER_CORE)?;
+    let mut command = bench.peers.calls_by_default(&serving.target, closed)?;
+    let ended = Process::start(&mut command, GENERATOR_CORE)?.finish(PATIENCE)?;
+    H2load::read(&ended.lines, closed.calls).map(|h2load| h2load.rate)
+}
