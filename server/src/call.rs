@@ -140,7 +140,7 @@ impl Call {
             waits_for_encoder: AtomicBool::new(false),
             handed_over: AtomicU32::new(0),
             buffered_bytes: AtomicU64::new(0),
-            state: Mutex::new(State { ending, call_id, ..State::default() }),
+            state: Mutex::new(State { call_id, ending, ..State::default() }),
         })
     }
 

@@ -29,12 +29,11 @@ impl Texts {
         if let Some(known) = self.young.get(text) {
             return Ok(known.clone());
         }
-        let (text, behavior) = match self.old.remove_entry(text) {
-            Some(known) => known,
-            None => {
-                let behavior = Behavior::read(text, &Rules::caller(most));
-                (text.into(), behavior.map_err(|why| why.to_string())?)
-            }
+        let (text, behavior) = if let Some(known) = self.old.remove_entry(text) {
+            known
+        } else {
+            let behavior = Behavior::read(text, &Rules::caller(most));
+            (text.into(), behavior.map_err(|why| why.to_string())?)
         };
         if text.len() <= MOST_BYTES {
             if self.young.len() == MOST_TEXTS / 2 {

@@ -62,6 +62,7 @@ pub(super) fn nanos(duration: Duration) -> u64 {
 /// How long a call stood, how long its service was to take, and how long both took. Whole nanoseconds, as in
 /// [`Wait`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the unit belongs to the name of a number")]
 pub(crate) struct Spent {
     queued_ns: u64,
     planned_ns: u64,
