@@ -137,7 +137,8 @@ impl<'a> Words<'a> {
         let mut end = start;
         while self.rest().starts_with(|c: char| c.is_ascii_digit()) {
             self.take(|byte| byte.is_ascii_digit() || byte == b'.');
-            self.take(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii());
+            let unit = self.text[self.at..].find(|c: char| !c.is_alphabetic());
+            self.at = unit.map_or(self.text.len(), |bytes| self.at + bytes);
             end = self.at;
         }
         self.at = end;

@@ -37,9 +37,9 @@ fn durations_above_the_max_are_refused() {
     refused(Lognormal::from_sigma(long, 1.0, most), Some(0), "ask for at most 10ms");
     let points = [(p(50.0), ms(5)), (p(99.0), long)];
     let lognormal = |most| Lognormal::from_percentiles(points[0], points[1], most);
-    refused(lognormal(most), Some(1), "p99 is 11ms");
-    refused(Percentiles::new(&points, Some(most), DEFAULT_MOST), Some(1), "at 99 % is 11ms");
-    refused(Percentiles::new(&points, None, most), Some(1), "at 99 % is 11ms");
+    refused(lognormal(most), Some(1), "p99, 11ms, is over the limit: ask for at most 10ms");
+    refused(Percentiles::new(&points, Some(most), DEFAULT_MOST), Some(1), "at 99 %, 11ms, is over the limit");
+    refused(Percentiles::new(&points, None, most), Some(1), "at 99 %, 11ms, is over the limit");
     refused(Percentiles::new(&points, Some(ms(20)), ms(15)), None, "over the limit of 15ms");
 }
 

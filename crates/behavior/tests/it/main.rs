@@ -1,0 +1,6 @@
+//! The language as its users meet it: through the public interface alone.
+
+mod generated;
+mod golden;
+mod mistakes;
+mod properties;
