@@ -102,7 +102,8 @@ fn decay(rate: f64, length: f64) -> f64 {
 fn enough(share: f64, most: Duration) -> Result<f64, Nonsense> {
     if share < LEAST_SHARE {
         return Err(Nonsense::of_all(format!(
-            "less than 1 % of its values would be at most {}: raise the max or lower the parameters",
+            "less than 1% of its values would be at most {}: raise the max, or choose parameters \
+             that put more of them below it",
             text(most)
         )));
     }

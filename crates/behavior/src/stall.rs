@@ -47,7 +47,7 @@ impl Stall {
         }
         if let Some(every) = every.filter(|every| *every <= length) {
             let why = format!(
-                "it would come back every {}, before its {} have ended: raise every or lower for",
+                "it comes back every {}, but lasts for {}: every= must be longer than for=",
                 text(every),
                 text(length)
             );

@@ -84,7 +84,7 @@ impl Percentiles {
         if let Some(end) = end.filter(|end| tail.slope == 0.0 && nanos(end.value) > tail.value) {
             let flat = text(last.value);
             let why = format!(
-                "the values before 100 % stay at {flat}, so nothing says how they rise to {}: \
+                "the values before 100% stay at {flat}, so nothing says how they rise to {}: \
                  write 100={flat} or leave it out",
                 text(end.value)
             );
@@ -125,19 +125,19 @@ fn ordered(points: &[(Percent, Duration)], most: Duration) -> Result<Vec<Point>,
     }
     let mut ordered = Vec::with_capacity(points.len());
     for (parameter, &(percent, value)) in points.iter().enumerate() {
-        positive(parameter, &format!("the value at {percent} %"), value, most)?;
+        positive(parameter, &format!("the value at {percent}%"), value, most)?;
         ordered.push(Point { parameter, percent, value });
     }
     ordered.sort_by_key(|point| point.percent);
     for pair in ordered.windows(2) {
         let [Point { percent, value, .. }, after] = [pair[0], pair[1]];
         if after.percent == percent {
-            return Err(Nonsense::of(after.parameter, format!("{percent} % is given twice")));
+            return Err(Nonsense::of(after.parameter, format!("{percent}% is given twice")));
         }
         if after.value < value {
             let (least, at) = (text(value), after.percent);
             let why = format!(
-                "values never fall: write at least {least} at {at} %, which is the value at {percent} %"
+                "values never fall: as that at {percent}% is {least}, write at least {least} at {at}%"
             );
             return Err(Nonsense::of(after.parameter, why));
         }

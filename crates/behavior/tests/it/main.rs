@@ -1,6 +1,8 @@
 //! The language as its users meet it: through the public interface alone.
 
+mod corpus;
 mod generated;
 mod golden;
+mod holds;
 mod mistakes;
 mod properties;

@@ -172,6 +172,7 @@ const WRONG: &[&str] = &[
     "5ms\u{0}",
     "5ms\u{1b}[31m",
     "5ms\r",
+    "1s\n1m",
     "5ms\u{a0}",
     "５ms",
     "uniform(1ms，2ms)",
@@ -227,7 +228,10 @@ fn texts_beyond_the_limits_are_refused_in_short_sentences() {
         format!("{}5ms", " ".repeat(4_094)),
         format!("mix(rest: 1ms, {})", parts(64, "1%: 1ms")),
         format!("attempts({})", parts(65, "1ms")),
-        format!("percentiles({})", (1..=65).map(|it| format!("{it}={it}ms")).collect::<Vec<_>>().join(", ")),
+        format!(
+            "percentiles({})",
+            (1..=65).map(|it| format!("{it}={it}ms")).collect::<Vec<_>>().join(", ")
+        ),
         format!("{}1ms{}", "mix(100%: ".repeat(5), ")".repeat(5)),
         format!("{}5ms fast", " ".repeat(4_000)),
         format!("replay(\"{}", "\u{1}".repeat(4_000)),

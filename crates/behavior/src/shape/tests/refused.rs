@@ -38,19 +38,23 @@ fn durations_above_the_max_are_refused() {
     let points = [(p(50.0), ms(5)), (p(99.0), long)];
     let lognormal = |most| Lognormal::from_percentiles(points[0], points[1], most);
     refused(lognormal(most), Some(1), "p99, 11ms, is over the limit: ask for at most 10ms");
-    refused(Percentiles::new(&points, Some(most), DEFAULT_MOST), Some(1), "at 99 %, 11ms, is over the limit");
-    refused(Percentiles::new(&points, None, most), Some(1), "at 99 %, 11ms, is over the limit");
+    refused(
+        Percentiles::new(&points, Some(most), DEFAULT_MOST),
+        Some(1),
+        "at 99%, 11ms, is over the limit",
+    );
+    refused(Percentiles::new(&points, None, most), Some(1), "at 99%, 11ms, is over the limit");
     refused(Percentiles::new(&points, Some(ms(20)), ms(15)), None, "over the limit of 15ms");
 }
 
 #[test]
 fn a_law_that_lies_almost_wholly_beyond_its_max_is_refused() {
-    refused(Pareto::new(ms(10), 0.001, ms(1_000)), None, "less than 1 %");
-    refused(Pareto::new(ms(10), 1.0, ms(10)), None, "less than 1 %");
+    refused(Pareto::new(ms(10), 0.001, ms(1_000)), None, "less than 1%");
+    refused(Pareto::new(ms(10), 1.0, ms(10)), None, "less than 1%");
     let points = [(p(0.1), ms(10)), (p(0.2), ms(20))];
     let lognormal = |most| Lognormal::from_percentiles(points[0], points[1], most);
-    refused(lognormal(ms(20)), None, "less than 1 %");
-    refused(Percentiles::new(&points, None, ms(20)), None, "less than 1 %");
+    refused(lognormal(ms(20)), None, "less than 1%");
+    refused(Percentiles::new(&points, None, ms(20)), None, "less than 1%");
 }
 
 #[test]
