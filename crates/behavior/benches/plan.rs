@@ -19,7 +19,7 @@ const SHAPES: [(&str, &str); 6] = [
 ];
 
 /// Another number in every call, as in a running server.
-fn keys(name: Name<'_>) -> impl FnMut() -> Key<'_> {
+fn keys<'a>(name: Name<'a>) -> impl FnMut() -> Key<'a> {
     let mut index = 0;
     move || {
         index += 1;
@@ -27,7 +27,7 @@ fn keys(name: Name<'_>) -> impl FnMut() -> Key<'_> {
     }
 }
 
-fn server(behavior: &Behavior) -> Server<'_> {
+fn server<'a>(behavior: &'a Behavior) -> Server<'a> {
     let max_delay = Duration::from_secs(3_600);
     Server {
         behavior,

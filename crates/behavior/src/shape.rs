@@ -59,7 +59,7 @@ pub(crate) fn nanos(duration: Duration) -> f64 {
 /// Checks that a parameter is above zero and at most `most`.
 fn positive(
     parameter: usize,
-    name: &str,
+    name: impl fmt::Display,
     value: Duration,
     most: Duration,
 ) -> Result<f64, Nonsense> {
@@ -72,7 +72,7 @@ fn positive(
 /// Checks that a parameter is at most `most`.
 pub(crate) fn at_most(
     parameter: usize,
-    name: &str,
+    name: impl fmt::Display,
     value: Duration,
     most: Duration,
 ) -> Result<f64, Nonsense> {

@@ -1,5 +1,6 @@
 //! The words of a text, taken from its beginning to its end.
 
+use std::fmt;
 use std::time::Duration;
 
 use longsync_text::{Percent, duration, string};
@@ -46,8 +47,8 @@ impl<'a> Words<'a> {
         is_next
     }
 
-    /// Takes this mark.
-    pub(crate) fn mark(&mut self, mark: char, expected: &str) -> Result<(), Mistake> {
+    /// Takes this mark; what was expected is printed only if it is not next.
+    pub(crate) fn mark(&mut self, mark: char, expected: impl fmt::Display) -> Result<(), Mistake> {
         if self.takes(mark) { Ok(()) } else { Err(self.expected(expected)) }
     }
 
@@ -164,8 +165,8 @@ impl<'a> Words<'a> {
     }
 
     /// That this was expected as the next word.
-    pub(crate) fn expected(&mut self, what: &str) -> Mistake {
-        Mistake::expected(self.next(), what)
+    pub(crate) fn expected(&mut self, what: impl fmt::Display) -> Mistake {
+        Mistake::expected(self.next(), what.to_string())
     }
 
     /// Takes this mark, if no white space is before it.

@@ -78,10 +78,10 @@ pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mista
         }
         name if SHAPES.contains(&name) => {
             words.name();
-            words.mark('(', &format!("the opening `(` of {name}("))?;
+            words.mark('(', format_args!("the opening `(` of {name}("))?;
             let mut places = Vec::new();
             let form = form(name, words, depth, &mut places)?;
-            words.mark(')', &format!("the closing `)` of {name}("))?;
+            words.mark(')', format_args!("the closing `)` of {name}("))?;
             Written { at, form, places, max: None }
         }
         name => {
@@ -195,8 +195,9 @@ fn list<T>(
     let mut list = Vec::new();
     loop {
         if list.len() == MOST_PARTS {
-            return Err(words
-                .expected(&format!("no further one: at most {MOST_PARTS} may stand in a list")));
+            return Err(words.expected(format_args!(
+                "no further one: at most {MOST_PARTS} may stand in a list"
+            )));
         }
         places.push(words.next());
         list.push(read(words)?);

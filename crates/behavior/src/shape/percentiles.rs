@@ -125,7 +125,7 @@ fn ordered(points: &[(Percent, Duration)], most: Duration) -> Result<Vec<Point>,
     }
     let mut ordered = Vec::with_capacity(points.len());
     for (parameter, &(percent, value)) in points.iter().enumerate() {
-        positive(parameter, &format!("the value at {percent}%"), value, most)?;
+        positive(parameter, format_args!("the value at {percent}%"), value, most)?;
         ordered.push(Point { parameter, percent, value });
     }
     ordered.sort_by_key(|point| point.percent);
@@ -148,12 +148,12 @@ fn ordered(points: &[(Percent, Duration)], most: Duration) -> Result<Vec<Point>,
 /// The knots of points below 100 %, and the last of these points.
 fn knots(points: &[Point]) -> Result<(Box<[Knot]>, &Point), Nonsense> {
     let knot = |share, value| Knot { share, value, slope: 0.0 };
-    let mut knots: Vec<_> =
-        points.iter().map(|it| knot(it.percent.fraction(), nanos(it.value))).collect();
     let [first, .., last] = points else { return Err(too_few()) };
+    let mut knots = Vec::with_capacity(points.len() + 1);
     if first.percent != Percent::NONE {
-        knots.insert(0, knot(0.0, 0.5 * nanos(first.value)));
+        knots.push(knot(0.0, 0.5 * nanos(first.value)));
     }
+    knots.extend(points.iter().map(|it| knot(it.percent.fraction(), nanos(it.value))));
     // Two, and the one at 0 %.
     if knots.len() < 3 {
         return Err(too_few());
@@ -221,12 +221,12 @@ impl Law for Percentiles {
 
 impl fmt::Display for Percentiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let points: Vec<_> = self
-            .points
-            .iter()
-            .map(|(percent, value)| format!("{percent}={}", text(*value)))
-            .collect();
-        write!(f, "percentiles({})", points.join(", "))?;
+        let mut joint = "percentiles(";
+        for (percent, value) in &self.points {
+            write!(f, "{joint}{percent}={}", text(*value))?;
+            joint = ", ";
+        }
+        f.write_str(")")?;
         match self.points.last() {
             Some((percent, value))
                 if *percent != Percent::ALL && self.most != value.saturating_mul(REACH) =>

@@ -1,5 +1,6 @@
 //! The language as its users meet it: through the public interface alone.
 
+mod constructors;
 mod corpus;
 mod generated;
 mod golden;
