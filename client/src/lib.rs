@@ -1,5 +1,6 @@
 //! What the program `longsync-client` does, as a library: [`race`] races ways of waiting against one
-//! another, and [`single`] makes one call and says where its time went.
+//! another, [`single`] makes one call and says where its time went, and [`behavior`] shows what a behavior does
+//! before any server runs it.
 //!
 //! A plan goes in, measurements come out, and reports are made from those: text, JSON, pictures. [`chart`] has
 //! what pictures are made of. How a call is made, and how its answer is read, is the crate
@@ -30,6 +31,7 @@
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+pub mod behavior;
 pub mod chart;
 mod figures;
 mod http1;

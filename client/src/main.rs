@@ -1,8 +1,10 @@
 //! `longsync-client`: the client as a program.
 
 mod args;
+mod data;
 mod output;
 mod picture;
+mod portray;
 mod progress_bars;
 mod session;
 
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     ExitCode::from(match command {
         Some(Command::Call(args)) => run_call(args),
         Some(Command::Race(args)) => run_race(args),
+        Some(Command::Behavior(args)) => portray::run(args),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "longsync-client", &mut script);

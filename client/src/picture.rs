@@ -1,4 +1,4 @@
-//! The file of a race's picture.
+//! The file of a picture.
 
 use std::fs::File;
 use std::io::{self, Write as _};

@@ -6,7 +6,7 @@ pub struct LongSyncRequest {
     /// decides. Together with `behavior`: INVALID_ARGUMENT.
     #[prost(message, optional, tag = "1")]
     pub delay: ::core::option::Option<::prost_types::Duration>,
-    /// How to behave, as text, such as `250ms`. Empty: unset.
+    /// How to behave, as text, such as `250ms` or `lognormal(p50=10ms, p99=200ms)`. Empty: unset.
     #[prost(string, tag = "2")]
     pub behavior: ::prost::alloc::string::String,
     /// Bytes of the caller's choice.
@@ -20,8 +20,7 @@ pub struct LongSyncRequest {
     /// default).
     #[prost(uint32, tag = "5")]
     pub response_bytes: u32,
-    /// The caller's name for this call, to find it in logs and to repeat its random numbers; at most 256
-    /// bytes.
+    /// The caller's name for this call, to find it in logs and to draw the same again; at most 256 bytes.
     #[prost(string, tag = "6")]
     pub call_id: ::prost::alloc::string::String,
 }
@@ -45,7 +44,7 @@ pub struct LongSyncStreamRequest {
     /// Unset: the behavior decides. Together with `behavior`: INVALID_ARGUMENT.
     #[prost(message, optional, tag = "1")]
     pub delay: ::core::option::Option<::prost_types::Duration>,
-    /// How to behave, as text, such as `250ms`. Empty: unset.
+    /// How to behave, as text, such as `250ms` or `lognormal(p50=10ms, p99=200ms)`. Empty: unset.
     #[prost(string, tag = "2")]
     pub behavior: ::prost::alloc::string::String,
     /// Bytes of the caller's choice.
@@ -59,8 +58,7 @@ pub struct LongSyncStreamRequest {
     /// default).
     #[prost(uint32, tag = "5")]
     pub response_bytes: u32,
-    /// The caller's name for this call, to find it in logs and to repeat its random numbers; at most 256
-    /// bytes.
+    /// The caller's name for this call, to find it in logs and to draw the same again; at most 256 bytes.
     #[prost(string, tag = "6")]
     pub call_id: ::prost::alloc::string::String,
     /// How many answers, up to the server's limit (100,000 by default). Unset: one. Zero: the stream
@@ -91,7 +89,7 @@ pub struct LongSyncCollectRequest {
     /// Unset: the behavior decides. Together with `behavior`: INVALID_ARGUMENT.
     #[prost(message, optional, tag = "1")]
     pub delay: ::core::option::Option<::prost_types::Duration>,
-    /// How to behave, as text, such as `250ms`. Empty: unset.
+    /// How to behave, as text, such as `250ms` or `lognormal(p50=10ms, p99=200ms)`. Empty: unset.
     #[prost(string, tag = "2")]
     pub behavior: ::prost::alloc::string::String,
     /// Bytes of the caller's choice.
@@ -105,8 +103,7 @@ pub struct LongSyncCollectRequest {
     /// default); the last request that asks for a payload decides.
     #[prost(uint32, tag = "5")]
     pub response_bytes: u32,
-    /// The caller's name for this call, to find it in logs and to repeat its random numbers; at most 256
-    /// bytes.
+    /// The caller's name for this call, to find it in logs and to draw the same again; at most 256 bytes.
     #[prost(string, tag = "6")]
     pub call_id: ::prost::alloc::string::String,
     /// The caller's name for this request; errors name it.
@@ -140,7 +137,7 @@ pub struct LongSyncExchangeRequest {
     /// by default). Unset: the behavior decides. Together with `behavior`: the answer is a failure.
     #[prost(message, optional, tag = "1")]
     pub delay: ::core::option::Option<::prost_types::Duration>,
-    /// How to behave, as text, such as `250ms`. Empty: unset.
+    /// How to behave, as text, such as `250ms` or `lognormal(p50=10ms, p99=200ms)`. Empty: unset.
     #[prost(string, tag = "2")]
     pub behavior: ::prost::alloc::string::String,
     /// Bytes of the caller's choice.
@@ -154,8 +151,7 @@ pub struct LongSyncExchangeRequest {
     /// default).
     #[prost(uint32, tag = "5")]
     pub response_bytes: u32,
-    /// The caller's name for this call, to find it in logs and to repeat its random numbers; at most 256
-    /// bytes.
+    /// The caller's name for this call, to find it in logs and to draw the same again; at most 256 bytes.
     #[prost(string, tag = "6")]
     pub call_id: ::prost::alloc::string::String,
     /// The caller's name for this request; its answer bears the same.
@@ -203,13 +199,14 @@ pub struct Timing {
     /// How long it did wait: `queued` + `planned` + lateness, or less when the wait was cut short.
     #[prost(message, optional, tag = "3")]
     pub waited: ::core::option::Option<::prost_types::Duration>,
-    /// How long it stood in the simulated queue.
+    /// How long it stood before its service began.
     #[prost(message, optional, tag = "4")]
     pub queued: ::core::option::Option<::prost_types::Duration>,
     /// How much of the call's deadline was left when its headers arrived. Unset without a deadline.
     #[prost(message, optional, tag = "5")]
     pub deadline_left: ::core::option::Option<::prost_types::Duration>,
-    /// The behavior that was applied, as canonical text.
+    /// The behavior that was applied, as canonical text: with the seed and the call's name it says which
+    /// delay was drawn.
     #[prost(string, tag = "6")]
     pub behavior: ::prost::alloc::string::String,
     /// The name of the rule that chose the behavior; empty when none did.
@@ -224,7 +221,8 @@ pub struct Timing {
     /// The index of the worker thread that served the call, from 0.
     #[prost(uint32, tag = "10")]
     pub worker: u32,
-    /// Which attempt of a retried call this is, from 1: the header `grpc-previous-rpc-attempts` plus 1.
+    /// Which attempt of a retried call this is, from 1: the header `grpc-previous-rpc-attempts` plus 1, or
+    /// if that is missing, the header `x-envoy-attempt-count`.
     #[prost(uint32, tag = "11")]
     pub attempt: u32,
     /// The clause of the behavior that made the call fail, as canonical text; empty while there is none.
@@ -248,9 +246,13 @@ pub mod long_sync_service_client {
     /// `behavior`; the header `x-longsync-behavior`; the server's own behavior (a delay of 5 s unless it
     /// was started with another).
     ///
+    /// What a call draws depends on the server's seed, the name of the call (its `call_id`; else the header
+    /// `x-longsync-call-id`; else the numbers of its connection and of the request on that), the attempt, and
+    /// the index of the message: the same of all four draws the same.
+    ///
     /// A call whose `grpc-timeout` runs out ends with DEADLINE_EXCEEDED at that moment; so does one whose
-    /// request comes too slowly. A call whose client has gone stops waiting at once. A call that fails carries a `Timing` as a detail of its
-    /// status, beside google.rpc's own error details.
+    /// request comes too slowly. A call whose client has gone stops waiting at once. A call that fails
+    /// carries a `Timing` as a detail of its status, beside google.rpc's own error details.
     #[derive(Debug, Clone)]
     pub struct LongSyncServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -511,9 +513,13 @@ pub mod long_sync_service_server {
     /// `behavior`; the header `x-longsync-behavior`; the server's own behavior (a delay of 5 s unless it
     /// was started with another).
     ///
+    /// What a call draws depends on the server's seed, the name of the call (its `call_id`; else the header
+    /// `x-longsync-call-id`; else the numbers of its connection and of the request on that), the attempt, and
+    /// the index of the message: the same of all four draws the same.
+    ///
     /// A call whose `grpc-timeout` runs out ends with DEADLINE_EXCEEDED at that moment; so does one whose
-    /// request comes too slowly. A call whose client has gone stops waiting at once. A call that fails carries a `Timing` as a detail of its
-    /// status, beside google.rpc's own error details.
+    /// request comes too slowly. A call whose client has gone stops waiting at once. A call that fails
+    /// carries a `Timing` as a detail of its status, beside google.rpc's own error details.
     #[derive(Debug)]
     pub struct LongSyncServiceServer<T> {
         inner: Arc<T>,

@@ -49,6 +49,14 @@ def name_of(written):
     return quoted[1] if quoted else written
 
 
+def named_in(line):
+    """The name, attempt and index in a line of NAMES."""
+    parts = re.fullmatch(r"\s*(\S+)(?:\s+(\d+)(?:\s+(\d+))?)?\s*", line)
+    if parts is None:
+        raise Refused(f"expected `call_id [attempt [index]]`, found {line.strip()!r}")
+    return name_of(parts[1]), int(parts[2] or 1), int(parts[3] or 0)
+
+
 def duration(written):
     return Parser(written, HOUR).duration()
 
@@ -73,9 +81,10 @@ def main():
     elif given.golden:
         sys.stdout.writelines(f"{line}\n" for line in golden.lines(planned, unrounded, name_of))
     else:
+        law(given.text, given.limit)
         for line in filter(str.strip, sys.stdin):
-            name, *numbers = line.split()
-            print(planned(given.text, given.seed, name_of(name), *map(int, numbers), limit_ns=given.limit))
+            name, attempt, index = named_in(line)
+            print(planned(given.text, given.seed, name, attempt, index, given.limit))
 
 
 if __name__ == "__main__":

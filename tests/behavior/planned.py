@@ -14,6 +14,7 @@ import argparse
 import sys
 
 import calls
+import grpc
 import ranks
 from grammar import HOUR, law_of
 from laws import quantile
@@ -161,5 +162,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except grpc.RpcError as error:
+        sys.exit(f"a call ended with {error.code().name}: {error.details()}")
     except Exception as error:  # Whatever it is, it is why the run failed.
         sys.exit(f"{type(error).__name__}: {error}")

@@ -8,7 +8,7 @@ use longsync_server::Limits;
 use crate::harness::{TestServer, eventually, start};
 use crate::peer::{Peer, only};
 
-fn command(args: &[&str]) -> Command {
+pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longsync-client"));
     command
         .args(args)
@@ -20,16 +20,16 @@ fn command(args: &[&str]) -> Command {
 }
 
 /// Runs the client to its end, beside the server that runs on this test's own threads.
-async fn client(args: &[&str]) -> Output {
+pub(crate) async fn client(args: &[&str]) -> Output {
     let mut command = command(args);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
-fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
@@ -42,6 +42,7 @@ async fn call(server: &TestServer, args: &[&str]) -> Output {
 async fn help_lists_commands_and_flags() {
     insta::assert_snapshot!("help", stdout(&client(&["--help"]).await));
     insta::assert_snapshot!("help_call", stdout(&client(&["call", "--help"]).await));
+    insta::assert_snapshot!("help_behavior", stdout(&client(&["behavior", "--help"]).await));
 }
 
 #[tokio::test]

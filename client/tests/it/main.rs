@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a failed step is a failed test")]
 
+#[cfg(feature = "cli")]
+mod behavior;
 mod call;
 mod chart;
 #[cfg(feature = "cli")]

@@ -7,7 +7,6 @@ use longsync_text::Percent;
 use longsync_text::duration::{rounded, text};
 
 use crate::behavior::Behavior;
-use crate::delays::Delays;
 
 /// The percentiles that are shown, in millionths of a percent.
 const PERCENTILES: [u32; 10] = [
@@ -20,7 +19,98 @@ pub fn percentiles() -> impl Iterator<Item = Percent> {
     PERCENTILES.into_iter().filter_map(Percent::from_millionths)
 }
 
-/// Prints the figures of a behavior, a line each. Durations have four digits.
+/// What the delays of successive attempts that have the same ones are like.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Figures {
+    /// The first of these attempts, from 1.
+    pub first: u32,
+    /// The last of them; [`None`] if all later attempts have the same delays.
+    pub last: Option<u32>,
+    /// The mean.
+    pub mean: Duration,
+    /// The shortest delay.
+    pub min: Duration,
+    /// Those of [`percentiles`], ascending.
+    pub percentiles: Vec<(Percent, Duration)>,
+    /// The longest delay.
+    pub max: Duration,
+    /// The share, from 0 to 1, of the law as written that lies outside its ends and so is never drawn.
+    pub beyond: f64,
+}
+
+impl Figures {
+    /// Of every attempt, in their order.
+    pub fn of(behavior: &Behavior) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for attempt in 1..=behavior.last_attempt() {
+            let next = Self::of_attempt(behavior, attempt);
+            match all.last_mut() {
+                Some(before) if before.is_like(&next) => before.last = Some(attempt),
+                _ => all.push(next),
+            }
+        }
+        if let Some(last) = all.last_mut() {
+            last.last = None;
+        }
+        all
+    }
+
+    fn of_attempt(behavior: &Behavior, attempt: u32) -> Self {
+        let delays = behavior.delays(attempt);
+        let (min, max) = delays.ends();
+        let percentiles = percentiles()
+            .map(|percentile| (percentile, delays.quantile(percentile.fraction())))
+            .collect();
+        let (mean, beyond) = (delays.mean(), delays.beyond());
+        Self { first: attempt, last: Some(attempt), mean, min, percentiles, max, beyond }
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        let (first, last) = (other.first, other.last);
+        Self { first, last, ..self.clone() } == *other
+    }
+
+    /// Which attempts these are: `attempts 2 to 4`.
+    pub fn attempts(&self) -> String {
+        let first = self.first;
+        match self.last {
+            None if first == 1 => "every attempt".to_owned(),
+            None => format!("attempt {first} and later"),
+            Some(last) if last == first => format!("attempt {first}"),
+            Some(last) => format!("attempts {first} to {last}"),
+        }
+    }
+}
+
+/// Prints one figure per line, or the one delay that all calls have. Durations have four digits.
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.min == self.max {
+            return row(f, "always", self.min);
+        }
+        row(f, "mean", self.mean)?;
+        row(f, "min", self.min)?;
+        for (percentile, delay) in &self.percentiles {
+            row(f, &format!("p{percentile}"), *delay)?;
+        }
+        row(f, "max", self.max)?;
+        if self.beyond > 0.0 {
+            let (beyond, max) = (Share(self.beyond), text(self.max));
+            writeln!(
+                f,
+                "  {beyond} of the law as written lies outside 0s to {max}, and is never drawn"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn row(f: &mut fmt::Formatter<'_>, name: &str, delay: Duration) -> fmt::Result {
+    writeln!(f, "  {name:<8}{}", rounded(delay))
+}
+
+/// Prints a behavior: its text, the [`Figures`] of each attempt that differs, and its stall.
 #[derive(Debug, Clone, Copy)]
 pub struct Explained<'a>(pub &'a Behavior);
 
@@ -28,53 +118,89 @@ impl fmt::Display for Explained<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(behavior) = self;
         writeln!(f, "{behavior}")?;
-        let last = behavior.last_attempt();
-        for attempt in 1..=last {
-            if last > 1 {
-                let later = if attempt == last { " and later" } else { "" };
-                writeln!(f, "\nattempt {attempt}{later}")?;
+        let all = Figures::of(behavior);
+        for figures in &all {
+            if all.len() > 1 {
+                writeln!(f, "\n{}", figures.attempts())?;
             }
-            figures(f, &behavior.delays(attempt))?;
+            write!(f, "{figures}")?;
         }
         if let Some(stall) = behavior.stall() {
-            writeln!(f, "\n{stall}: calls that come in its windows stand until the window ends")?;
+            writeln!(
+                f,
+                "\n{stall}: a call that comes in one of its windows also waits until that ends"
+            )?;
         }
         Ok(())
     }
 }
 
-fn figures(f: &mut fmt::Formatter<'_>, delays: &Delays<'_>) -> fmt::Result {
-    let (least, greatest) = delays.ends();
-    row(f, "mean", delays.mean())?;
-    row(f, "min", least)?;
-    for percentile in percentiles() {
-        let delay = delays.quantile(percentile.fraction());
-        row(f, &format!("p{percentile}"), delay)?;
+/// Prints a share from 0 to 1 in percent, so that two digits tell it from nothing or from all: `1.2 %`,
+/// `99.9983 %`.
+#[derive(Debug, Clone, Copy)]
+pub struct Share(pub f64);
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Below this, a number is not read but counted.
+        const LEAST: f64 = 1e-10;
+        let percent = self.0 * 100.0;
+        let apart = percent.min(100.0 - percent);
+        if apart <= 0.0 {
+            return write!(f, "{percent:.0} %");
+        }
+        if percent < LEAST {
+            return f.write_str("less than 0.0000000001 %");
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is between 0 and 11"
+        )]
+        let decimals = (1.0 - libm::log10(apart.max(LEAST)).floor()).max(0.0) as usize;
+        let digits = format!("{percent:.decimals$}");
+        let digits =
+            if decimals > 0 { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
+        write!(f, "{digits} %")
     }
-    row(f, "max", greatest)?;
-    let beyond = delays.beyond();
-    if beyond > 0.0 {
-        writeln!(
-            f,
-            "  of the law as written, {}% lies outside of 0s to {}, and is not drawn",
-            percent(beyond),
-            text(greatest)
-        )?;
-    }
-    Ok(())
 }
 
-fn row(f: &mut fmt::Formatter<'_>, name: &str, delay: Duration) -> fmt::Result {
-    writeln!(f, "  {name:<8}{}", rounded(delay))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A share in percent, with two significant digits.
-fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    if percent < 0.000_1 {
-        return "less than 0.0001".to_owned();
+    fn explained(text: &str) -> String {
+        Explained(&text.parse().unwrap()).to_string()
     }
-    // The digits before the first that is not 0.
-    let leading = (-percent.log10().floor()).max(0.0) as usize;
-    format!("{percent:.*}", leading + 1)
+
+    #[test]
+    fn shares_keep_two_digits_that_tell_them_from_nothing_and_from_all() {
+        for (share, text) in [
+            (0.0, "0 %"),
+            (0.012, "1.2 %"),
+            (0.05, "5 %"),
+            (0.5, "50 %"),
+            (0.012 * 0.012 * 0.012, "0.00017 %"),
+            (0.999_983, "99.9983 %"),
+            (1e-15, "less than 0.0000000001 %"),
+            (1.0, "100 %"),
+        ] {
+            assert_eq!(Share(share).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn attempts_with_the_same_delays_are_shown_once() {
+        let text = explained("attempts(10ms, 10ms, 20ms)");
+        let headings: Vec<_> = text.lines().filter(|line| line.contains("attempt ")).collect();
+        assert_eq!(headings, ["attempt 3 and later"]);
+        assert!(text.contains("\nattempts 1 to 2\n"), "{text}");
+        assert!(!explained("attempts(10ms, 10ms)").contains("\nattempt"));
+    }
+
+    #[test]
+    fn what_is_never_drawn_is_named() {
+        let text = explained("exponential(1s) max 2s");
+        assert!(text.contains("  14 % of the law as written lies outside 0s to 2s"), "{text}");
+    }
 }

@@ -51,9 +51,18 @@ pub(crate) trait Law {
 /// Less than this share of a law below its truncation is a mistake.
 const LEAST_SHARE: f64 = 0.01;
 
-#[expect(clippy::cast_precision_loss, reason = "exact up to 104 days; beyond, to 4 ns")]
+/// A duration in nanoseconds: exact up to 104 days. A longer one is rounded down, to 4 ns in a year, so that
+/// nothing is drawn beyond it.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the rounding is looked at"
+)]
 pub(crate) fn nanos(duration: Duration) -> f64 {
-    duration.as_nanos() as f64
+    let exact = duration.as_nanos();
+    let nearest = exact as f64;
+    if nearest as u128 > exact { nearest.next_down() } else { nearest }
 }
 
 /// Checks that a parameter is above zero and at most `most`.

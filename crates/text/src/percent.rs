@@ -49,8 +49,7 @@ impl Percent {
             return Err(NotAPercent("a percentage has at most six decimals"));
         }
         let Ok(whole) = whole.parse::<u32>() else { return Err(NOT_A_NUMBER) };
-        let padding = 10_u32.pow((DECIMALS - decimals.len()) as u32);
-        let decimals = decimals.parse::<u32>().unwrap_or_default() * padding;
+        let decimals = format!("{decimals:0<DECIMALS$}").parse::<u32>().unwrap_or_default();
         let millionths =
             whole.checked_mul(MILLIONTHS_PER_PERCENT).and_then(|it| it.checked_add(decimals));
         millionths.and_then(Self::from_millionths).ok_or(NOT_A_NUMBER)

@@ -38,8 +38,8 @@ pub fn read(text: &str) -> Result<(String, usize), NotAString> {
                     let digits = digits.map(|(digits, _)| digits).filter(|it| it.len() <= 6);
                     let digits = digits.filter(|it| it.bytes().all(|b| b.is_ascii_hexdigit()));
                     let value = digits.and_then(|it| u32::from_str_radix(it, 16).ok());
-                    let decoded = value.and_then(char::from_u32).ok_or(wrong(at, CODE_POINT))?;
-                    string.push(decoded);
+                    let decoded = value.and_then(char::from_u32);
+                    string.push(decoded.ok_or_else(|| wrong(at, CODE_POINT))?);
                     let _ = characters.by_ref().find(|(_, character)| *character == '}');
                 }
                 _ => return Err(wrong(at, AN_ESCAPE)),

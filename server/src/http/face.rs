@@ -221,6 +221,7 @@ fn welcome(worker: &Worker, host: &str) -> String {
         "longsync: a server that takes exactly as long as it is told ({behavior} unless told otherwise)
 
     curl 'http://{host}/long_sync?delay=250ms'
+    curl 'http://{host}/long_sync?behavior=lognormal(p50=10ms,p99=200ms)'
     grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {host} longsync.v1.LongSyncService/LongSync
     grpcurl -plaintext {host} describe longsync.v1.LongSyncService
 

@@ -44,7 +44,7 @@ impl Law {
         points.extend(inner.iter().copied().filter(|(at, _)| *at < WHOLE).map(point));
         let last = points[points.len() - 1];
         let before = points[points.len().saturating_sub(2)];
-        let longest = max_ns.unwrap_or(last.value.saturating_mul(TIMES_LAST));
+        let longest = max_ns.unwrap_or_else(|| last.value.saturating_mul(TIMES_LAST));
         let slope = if longest > last.value && last.value > before.value {
             (last.ln - before.ln) / (last.depth - before.depth)
         } else {

@@ -186,3 +186,16 @@ fn a_law_whose_last_points_are_equal_ends_there() {
     assert_eq!((law.ends(), law.beyond()), ((5e5, 2e6), 0.0));
     assert!((law.at(0.95), law.at(0.9999)) == (2e6, 2e6) && law.share_to(2e6) >= 1.0);
 }
+
+/// Of long durations a number of 53 bits cannot hold every nanosecond.
+#[test]
+fn nothing_is_drawn_beyond_a_max_that_is_rounded() {
+    let year = 31_536_000_000_000_000;
+    for most in year - 8..=year {
+        let duration = Duration::from_nanos(most);
+        let law = Exponential::new(duration, duration).unwrap();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is a year")]
+        let greatest = law.ends().1 as u64;
+        assert!((most - 7..=most).contains(&greatest), "{most}: {greatest}");
+    }
+}

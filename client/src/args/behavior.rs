@@ -1,0 +1,171 @@
+//! The command line of `behavior`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use longsync_behavior::{Behavior, Rules};
+use longsync_client::behavior::{Asked, Fitting, Patience, Portrait};
+use longsync_server::Recordings;
+
+use super::whole;
+use crate::data::observed;
+
+#[derive(Debug, clap::Args)]
+// A flag's value that begins with a hyphen is a value, though perhaps a wrong one, and not an unknown flag.
+#[command(mut_args(|arg| if arg.get_action().takes_values() && !arg.is_positional() { arg.allow_hyphen_values(true) } else { arg }))]
+pub(crate) struct BehaviorArgs {
+    /// The behavior, as --behavior of the server takes it, such as 'lognormal(p50=10ms, p99=200ms)'.
+    #[arg(value_name = "TEXT")]
+    text: Option<String>,
+
+    /// Find the behavior that reproduces what a file says: durations as CSV, an `HdrHistogram` log, a histogram
+    /// of Prometheus, or percentiles such as p50=10ms,p99=80ms,max=1s; `-` reads stdin.
+    #[arg(long, value_name = "FILE")]
+    fit: Option<PathBuf>,
+
+    /// Say which share of the calls takes longer than this.
+    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse)]
+    deadline: Option<Duration>,
+
+    /// Say which share is left if calls that take longer than --deadline are made again, up to this many
+    /// attempts in all.
+    #[arg(long, value_name = "N", value_parser = attempts)]
+    attempts: Option<u32>,
+
+    /// Say what the call with this id draws from a server with --seed.
+    #[arg(long, value_name = "TEXT")]
+    call_id: Option<String>,
+
+    /// The server's seed, for --call-id.
+    #[arg(long, value_name = "N", value_parser = seed)]
+    seed: Option<u64>,
+
+    /// Which attempt of the call it is [default: 1].
+    #[arg(long, value_name = "N", value_parser = attempt)]
+    attempt: Option<u32>,
+
+    /// Which message of the call it is, from 0 [default: 0].
+    #[arg(long, value_name = "N", value_parser = seed)]
+    index: Option<u64>,
+
+    /// The longest delay that the server allows.
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = longsync_text::duration::parse)]
+    max_delay: Duration,
+
+    /// The folder below which lie the files of replay(...) [default: the working directory].
+    #[arg(long, value_name = "DIRECTORY")]
+    replay_dir: Option<PathBuf>,
+
+    /// Write the pictures into a file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// Print JSON (schema longsync.behavior/v1) instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl BehaviorArgs {
+    /// What to show.
+    ///
+    /// # Errors
+    /// When the behavior or the data is not one, or flags contradict one another.
+    pub(crate) fn into_portrait(self) -> Result<Portrait, String> {
+        let patience = self.patience()?;
+        let asked = self.asked()?;
+        let mut portrait = match (&self.text, &self.fit) {
+            (Some(text), None) => Portrait::of(self.behavior(text)?),
+            (None, Some(file)) => {
+                let of_file = |why: String| format!("--fit {}: {why}", file.display());
+                let observed = observed(file).map_err(of_file)?;
+                let fitting = Fitting::new(observed).map_err(|why| of_file(why.to_string()))?;
+                let behavior = self.behavior(&fitting.text()).map_err(|why| {
+                    of_file(format!("{why}; raise --max-delay, here and of the server"))
+                })?;
+                let mut portrait = Portrait::of(behavior);
+                portrait.fitting = Some(fitting);
+                portrait
+            }
+            (Some(_), Some(_)) => {
+                return Err("--fit finds the behavior: give it or TEXT, not both".to_owned());
+            }
+            (None, None) => {
+                return Err("there is no behavior: write one, such as \
+                            'lognormal(p50=10ms, p99=200ms)', or give --fit FILE"
+                    .to_owned());
+            }
+        };
+        (portrait.patience, portrait.asked) = (patience, asked);
+        Ok(portrait)
+    }
+
+    fn behavior(&self, text: &str) -> Result<Behavior, String> {
+        let recordings = match &self.replay_dir {
+            Some(folder) => Recordings::below(folder),
+            None => Recordings::below("."),
+        };
+        let read = |file: &str| recordings.read(file);
+        let rules = Rules::server(self.max_delay, &read);
+        Behavior::read(text, &rules).map_err(|why| why.to_string())
+    }
+
+    fn patience(&self) -> Result<Option<Patience>, String> {
+        match (self.deadline, self.attempts) {
+            (Some(deadline), attempts) => {
+                Ok(Some(Patience { deadline, attempts: attempts.unwrap_or(1) }))
+            }
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err("--attempts counts how often a call is made that takes longer \
+                                    than --deadline: give that too, such as --deadline 100ms"
+                .to_owned()),
+        }
+    }
+
+    fn asked(&self) -> Result<Option<Asked>, String> {
+        let (attempt, index) = (self.attempt, self.index);
+        match (self.seed, &self.call_id) {
+            (Some(_), Some(call_id)) if call_id.is_empty() => {
+                Err("a call with an empty id has none: give --call-id a text, such as order-1"
+                    .to_owned())
+            }
+            (Some(seed), Some(call_id)) => Ok(Some(Asked {
+                seed,
+                call_id: call_id.clone(),
+                attempt: attempt.unwrap_or(1),
+                index: index.unwrap_or(0),
+            })),
+            (None, Some(_)) => {
+                Err("what a call draws depends on the server's seed: with --call-id, \
+                                    give --seed too, such as --seed 42"
+                    .to_owned())
+            }
+            (Some(_), None) => Err("a seed alone draws nothing: with --seed, say which call is \
+                                    meant, such as --call-id order-1"
+                .to_owned()),
+            (None, None) if attempt.is_some() || index.is_some() => {
+                Err("--attempt and --index are of the call that --seed and --call-id name: give \
+                     those too"
+                    .to_owned())
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+fn attempts(text: &str) -> Result<u32, &'static str> {
+    match text.parse() {
+        Ok(attempts @ 1..=1_000) => Ok(attempts),
+        _ => Err("write a number from 1 to 1000"),
+    }
+}
+
+fn attempt(text: &str) -> Result<u32, &'static str> {
+    match whole(text) {
+        Ok(attempt @ 1..) => Ok(attempt),
+        _ => Err("attempts are counted from 1: write a number from 1 to 4294967295"),
+    }
+}
+
+fn seed(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "write a whole number from 0 to 18446744073709551615")
+}

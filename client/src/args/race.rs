@@ -1,0 +1,162 @@
+//! The command line of `race`, which is also what runs with no command.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use longsync_client::race::{self, Delays, NotARace, Protocol, RacePlan};
+use longsync_connect::Target;
+
+use super::{bytes, whole};
+
+/// A way to make several calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Way {
+    /// One after another.
+    Sequential,
+    /// Each on an OS thread of its own.
+    Threads,
+    /// Each as an async task, on one thread.
+    Tasks,
+    /// All as messages of bidirectional streams.
+    Exchange,
+}
+
+impl From<Way> for race::Way {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::Sequential => Self::Sequential,
+            Way::Threads => Self::Threads,
+            Way::Tasks => Self::Tasks,
+            Way::Exchange => Self::Exchange,
+        }
+    }
+}
+
+/// Whose connections the threads of a race use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ThreadConnections {
+    /// All threads share one: only thread against task differs.
+    Shared,
+    /// Each thread has its own.
+    Own,
+}
+
+impl From<ThreadConnections> for race::ThreadConnections {
+    fn from(whose: ThreadConnections) -> Self {
+        match whose {
+            ThreadConnections::Shared => Self::Shared,
+            ThreadConnections::Own => Self::Own,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+// A value that begins with a hyphen is a value, though perhaps a wrong one, and not an unknown flag.
+#[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
+pub(crate) struct RaceArgs {
+    /// How many calls each way makes.
+    #[arg(long, value_name = "N", default_value = "8", value_parser = calls)]
+    calls: usize,
+
+    /// How long the server is to wait for each call.
+    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = longsync_text::duration::parse)]
+    delay: Duration,
+
+    /// Spread the delays evenly between half and one and a half of --delay.
+    #[arg(long)]
+    jitter: bool,
+
+    /// The ways, in the order in which they run [default: all of them].
+    #[arg(long, value_enum, value_name = "WAY,...", value_delimiter = ',')]
+    ways: Option<Vec<Way>>,
+
+    /// The server to call; without one, a server is started inside this process.
+    #[arg(long, value_name = "URL")]
+    url: Option<Target>,
+
+    /// Call `GET /long_sync` over HTTP/1.1, one connection per call, instead of gRPC; there is no exchange.
+    #[arg(long)]
+    http: bool,
+
+    /// Cancel each call this long after it was sent; a thread cannot be cancelled.
+    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse)]
+    cancel_after: Option<Duration>,
+
+    /// How long the sequential way may take; what is left then is projected.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = longsync_text::duration::parse)]
+    sequential_max: Duration,
+
+    /// Whether the threads share a connection, or each has its own.
+    #[arg(long, value_enum, value_name = "WHOSE", default_value_t = ThreadConnections::Shared)]
+    thread_connections: ThreadConnections,
+
+    /// For how long before a wait ends its thread polls instead of sleeping, such as 200us: the waits
+    /// of a server inside this process and of --cancel-after end more precisely, and each such thread
+    /// keeps its core busy all that time.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = longsync_text::duration::parse)]
+    spin: Duration,
+
+    /// How many bytes an answer may have at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
+    /// [default: 4 MiB].
+    #[arg(long, value_name = "N", value_parser = whole)]
+    max_answer_bytes: Option<u32>,
+
+    /// Write the picture into a file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// Print JSON (schema longsync.race/v1) instead of a picture.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl RaceArgs {
+    /// What to race.
+    ///
+    /// # Errors
+    /// When a way is named twice, or is impossible, or nothing would spin.
+    pub(crate) fn into_plan(self) -> Result<RacePlan, String> {
+        let delays =
+            if self.jitter { Delays::Jittered(self.delay) } else { Delays::Constant(self.delay) };
+        let mut plan = RacePlan::builder(self.calls, delays)
+            .protocol(if self.http { Protocol::Http } else { Protocol::Grpc })
+            .sequential_max(self.sequential_max)
+            .thread_connections(self.thread_connections.into())
+            .spin(self.spin);
+        if let Some(ways) = self.ways {
+            plan = plan.ways(ways.into_iter().map(race::Way::from));
+        }
+        if let Some(target) = self.url {
+            plan = plan.target(target);
+        }
+        if let Some(after) = self.cancel_after {
+            plan = plan.cancel_after(after);
+        }
+        if let Some(most) = self.max_answer_bytes {
+            plan = plan.max_answer_bytes(bytes(most));
+        }
+        plan.build().map_err(|why| match why {
+            NotARace::WayTwice { way } => {
+                format!("--ways names {way} twice: name each way once")
+            }
+            NotARace::ExchangeOverHttp => {
+                "exchange has no HTTP/1.1 form, it is messages inside a stream: \
+                 with --http, choose among sequential, threads and tasks"
+                    .to_owned()
+            }
+            NotARace::NothingSpins => {
+                "--spin is for waits of this process, and with --url the server does all the \
+                 waiting: start that with --spin"
+                    .to_owned()
+            }
+            why => why.to_string(),
+        })
+    }
+}
+
+fn calls(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(calls @ 1..=RacePlan::MOST_CALLS) => Ok(calls),
+        _ => Err(format!("write a number from 1 to {}", RacePlan::MOST_CALLS)),
+    }
+}

@@ -1,0 +1,187 @@
+//! What was observed of a service, and how close a fitted behavior comes to it.
+
+use std::time::Duration;
+
+use longsync_behavior::Percent;
+use longsync_behavior::explain::Share;
+use longsync_behavior::fit::{self, Fitted, NotFitted};
+use longsync_stats::Observed;
+use longsync_text::duration::{rounded, text};
+use longsync_text::grouped;
+
+use super::curves::{middle, pieces, shares};
+use crate::chart::nanoseconds;
+
+/// Observed data with the law that was fitted to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fitting {
+    pub(super) observed: Observed,
+    pub(super) fitted: Fitted,
+}
+
+impl Fitting {
+    /// Fits a law.
+    ///
+    /// # Errors
+    /// When there is no law for it.
+    pub fn new(observed: Observed) -> Result<Self, NotFitted> {
+        let fitted = match &observed {
+            Observed::Recorded(recorded) => fit::values(recorded.values()),
+            Observed::Buckets(buckets) => fit::buckets(buckets.bounds(), buckets.total()),
+            Observed::Percentiles(percentiles) => fit::percentiles(percentiles.points()),
+            _ => Err(NotFitted::Empty),
+        }?;
+        Ok(Self { observed, fitted })
+    }
+
+    /// The behavior, as text.
+    pub fn text(&self) -> String {
+        self.fitted.text()
+    }
+
+    /// What the data is: `buckets`, for instance.
+    pub(super) fn form(&self) -> &'static str {
+        match self.observed {
+            Observed::Recorded(_) => "durations",
+            Observed::Buckets(_) => "buckets",
+            _ => "percentiles",
+        }
+    }
+
+    /// How many values there are, if the data says so.
+    pub(super) fn count(&self) -> Option<u64> {
+        match &self.observed {
+            Observed::Recorded(recorded) => Some(recorded.count()),
+            Observed::Buckets(buckets) => Some(buckets.total()),
+            _ => None,
+        }
+    }
+
+    /// What the data is, how far off the law is, and what is a guess: a line each.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![match &self.observed {
+            Observed::Recorded(recorded) => {
+                format!("fitted to {} recorded durations", grouped(recorded.count()))
+            }
+            Observed::Buckets(buckets) => format!(
+                "fitted to {} buckets of {}, which count {} durations",
+                buckets.bounds().len() + 1,
+                buckets.name(),
+                grouped(buckets.total())
+            ),
+            Observed::Percentiles(percentiles) => {
+                format!("fitted to {} percentiles", percentiles.points().len())
+            }
+            _ => "fitted".to_owned(),
+        }];
+        lines.push(format!(
+            "KS distance {:.4}: up to any delay, the shares of data and law differ by at most {} of all",
+            self.fitted.ks,
+            Share(self.fitted.ks)
+        ));
+        lines.extend(self.worst());
+        lines.extend(self.guess());
+        lines
+    }
+
+    fn worst(&self) -> Option<String> {
+        let worst = self.fitted.worst?;
+        let [data, law] = [worst.asked_ns, worst.law_ns].map(Duration::from_nanos);
+        let off = (nanoseconds(law) / nanoseconds(data) - 1.0).abs();
+        Some(if worst.asked_ns == worst.law_ns {
+            "no quantile is off".to_owned()
+        } else {
+            format!(
+                "worst quantile p{}: {} in the data, {} in the law, which is {} off",
+                shortest(worst.percent),
+                rounded(data),
+                rounded(law),
+                Share(off)
+            )
+        })
+    }
+
+    fn guess(&self) -> Option<String> {
+        let guess = self.fitted.guess_above?;
+        let [from, to] =
+            [guess.from_ns, guess.to_ns].map(|nanos| text(Duration::from_nanos(nanos)));
+        let share = Percent::from_millionths(guess.share).unwrap_or_default();
+        let why = match self.observed {
+            Observed::Buckets(_) => "the +Inf bucket does not say how long they are",
+            _ => "the data has no max",
+        };
+        Some(format!(
+            "a guess: the {share} % of delays above {from}, drawn up to {to}, because {why}"
+        ))
+    }
+
+    /// The data's quantile curve: shares, and delays in nanoseconds.
+    pub(super) fn quantiles(&self) -> Vec<(f64, f64)> {
+        match &self.observed {
+            Observed::Recorded(recorded) => {
+                let sums = sums(recorded.values());
+                let at = |share: f64| {
+                    let index = sums.partition_point(|(_, up_to)| *up_to < share);
+                    sums.get(index).or_else(|| sums.last()).map(|(value, _)| (share, *value))
+                };
+                shares().filter_map(at).collect()
+            }
+            Observed::Buckets(buckets) => {
+                let total = float(buckets.total());
+                let bounds = buckets.bounds().iter();
+                bounds.map(|(bound, count)| (float(*count) / total, float(*bound))).collect()
+            }
+            Observed::Percentiles(percentiles) => {
+                let points = percentiles.points().iter();
+                let points = points.filter_map(|(percent, value)| {
+                    Some((Percent::from_millionths(*percent)?, float(*value)))
+                });
+                let points = points.filter(|(percent, _)| *percent != Percent::ALL);
+                points.map(|(percent, value)| (percent.fraction(), value)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// How densely recorded values lie, as the density of a law; of other data nobody knows.
+    pub(super) fn density(&self, [least, greatest]: [Duration; 2]) -> Vec<(f64, f64)> {
+        let Observed::Recorded(recorded) = &self.observed else { return Vec::new() };
+        let sums = sums(recorded.values());
+        let up_to = |end: Duration| {
+            let index = sums.partition_point(|(value, _)| *value < nanoseconds(end));
+            index.checked_sub(1).map_or(0.0, |last| sums[last].1)
+        };
+        let ends: Vec<_> = pieces(least, greatest).into_iter().step_by(PIECES_AT_ONCE).collect();
+        let density = ends.windows(2).map(|ends| {
+            let share = up_to(ends[1]) - up_to(ends[0]);
+            let width = (nanoseconds(ends[1]) / nanoseconds(ends[0])).ln();
+            (middle(ends[0], ends[1]), share / width)
+        });
+        density.collect()
+    }
+}
+
+/// Of recorded values there are few in each piece: they are counted over several.
+const PIECES_AT_ONCE: usize = 4;
+
+/// The distinct values in nanoseconds, each with the share of all up to it.
+fn sums(values: &[(u64, u64)]) -> Vec<(f64, f64)> {
+    let total: f64 = values.iter().map(|(_, count)| float(*count)).sum();
+    let mut sum = 0.0;
+    let sums = values.iter().map(|(value, count)| {
+        sum += float(*count);
+        (float(*value), sum / total)
+    });
+    sums.collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a picture shows less than 53 bits")]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+/// A percentile with at most four decimals.
+fn shortest(percent: f64) -> String {
+    let digits = format!("{percent:.4}");
+    digits.trim_end_matches('0').trim_end_matches('.').to_owned()
+}

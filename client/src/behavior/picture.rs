@@ -1,0 +1,149 @@
+//! The pictures of a behavior: how often each delay is drawn, and the delay by percentile.
+
+use std::time::Duration;
+
+use longsync_behavior::explain::Figures;
+use longsync_text::duration::text;
+use longsync_text::said::shortened;
+
+use super::Portrait;
+use super::atoms::Atom;
+use super::curves::{Law, NINES};
+use crate::chart::{self, Axis, Plot, Series, nanoseconds};
+
+/// The most attempts that are drawn.
+const MOST_DRAWN: usize = 3;
+/// How far atoms rise above everything else, at most.
+const ABOVE: f64 = 1.25;
+/// How much of a long text is a headline.
+const HEADLINE: usize = 160;
+
+/// The pictures as an SVG document. If every delay is zero, it has only a headline.
+pub fn to_svg(portrait: &Portrait) -> String {
+    let text = portrait.behavior.text();
+    let laws = laws(portrait);
+    let mut description = text.to_owned();
+    for sentence in super::text::sentences(portrait, &laws) {
+        description.push_str(". ");
+        description.push_str(&sentence);
+    }
+    // The text of a fitted law is long.
+    let fitted = portrait.fitting.as_ref().and_then(|fitting| fitting.lines().into_iter().next());
+    let headline = fitted.unwrap_or_else(|| shortened(text, HEADLINE));
+    chart::to_svg(&headline, &description, &plots(portrait, &laws))
+}
+
+/// The laws that are drawn, each with its name.
+pub(super) fn laws(portrait: &Portrait) -> Vec<(String, Law<'_>)> {
+    let law = |figures: &Figures| {
+        let name = match (&portrait.fitting, portrait.figures.len()) {
+            (Some(_), _) => "law".to_owned(),
+            (None, 1) => "delay".to_owned(),
+            (None, _) => figures.attempts(),
+        };
+        (name, Law::new(portrait.behavior.delays(figures.first)))
+    };
+    portrait.figures.iter().take(MOST_DRAWN).map(law).collect()
+}
+
+/// The attempts that are not drawn.
+pub(super) fn undrawn(portrait: &Portrait) -> Option<String> {
+    let first = portrait.figures.get(MOST_DRAWN)?;
+    Some(format!("attempt {} and later are not in the pictures", first.first))
+}
+
+/// The density above the quantile curve; neither, if nothing has a place on a logarithmic axis.
+pub(super) fn plots(portrait: &Portrait, laws: &[(String, Law<'_>)]) -> Vec<Plot> {
+    if laws.iter().any(|(_, law)| law.is_drawn()) {
+        vec![density(portrait, laws), quantiles(portrait, laws)]
+    } else {
+        Vec::new()
+    }
+}
+
+fn density(portrait: &Portrait, laws: &[(String, Law<'_>)]) -> Plot {
+    let drawn = || laws.iter().filter(|(_, law)| law.is_drawn());
+    let mut curves: Vec<_> = drawn().map(|(name, law)| (name, law, law.density())).collect();
+    let peak = curves.iter().flat_map(|(.., curve)| curve).map(|it| it.1).fold(0.0, f64::max);
+    let widest = drawn().map(|(_, law)| law.piece()).fold(0.0, f64::max);
+    let mut series = Vec::new();
+    for (name, _, curve) in curves.iter_mut().filter(|(.., curve)| is_spread(curve)) {
+        series.push(Series::area(name.as_str(), grounded(curve)));
+    }
+    if let (Some(fitting), Some((_, law, _))) = (&portrait.fitting, curves.first()) {
+        let data = fitting.density(law.range());
+        series.extend((data.len() > 1 && peak > 0.0).then(|| Series::line("data", data)));
+    }
+    for (name, law) in drawn().filter(|(_, law)| !law.atoms.is_empty()) {
+        let of = if laws.len() > 1 { format!("{name}, ") } else { String::new() };
+        let name = format!("{of}exactly {}", named(&law.atoms));
+        series.push(Series::area(name, spikes(law, peak, widest)));
+    }
+    let heights = curves.iter().flat_map(|(.., curve)| curve).map(|it| it.1);
+    let has_atoms = drawn().any(|(_, law)| !law.atoms.is_empty());
+    let top = if has_atoms && peak > 0.0 { ABOVE * peak } else { 0.0 };
+    let least = if peak > 0.0 { 0.0 } else { 1.0 };
+    let ranges = drawn().flat_map(|(_, law)| law.range());
+    let atoms = drawn().flat_map(|(_, law)| law.atoms.iter().map(|atom| atom.delay));
+    Plot {
+        title: "how often each delay is drawn".to_owned(),
+        x: Axis::log(ranges.chain(atoms)),
+        y: Axis::heights(heights.chain([top, least])),
+        series,
+    }
+}
+
+/// Atoms by their delays, if they are few.
+fn named(atoms: &[Atom]) -> String {
+    const MOST_NAMED: usize = 3;
+    if atoms.len() > MOST_NAMED {
+        return "one of several delays".to_owned();
+    }
+    let delays: Vec<_> = atoms.iter().map(|atom| text(atom.delay)).collect();
+    delays.join(" or ")
+}
+
+fn is_spread(curve: &[(f64, f64)]) -> bool {
+    curve.iter().any(|(_, height)| *height > 0.0)
+}
+
+/// A curve that begins and ends on the ground.
+fn grounded(curve: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let ground = |end: Option<&(f64, f64)>| end.map(|(x, _)| (*x, 0.0));
+    let (first, last) = (ground(curve.first()), ground(curve.last()));
+    first.into_iter().chain(curve.iter().copied()).chain(last).collect()
+}
+
+/// Atoms as spikes: as high as their share is in a piece of the density, but not much above its peak. Without
+/// any other delay, the heights are the shares.
+fn spikes(law: &Law<'_>, peak: f64, piece: f64) -> Vec<(f64, f64)> {
+    /// Half of a spike's width, as a factor.
+    const HALF: f64 = 1.012;
+    let height = |share: f64| if peak > 0.0 { (share / piece).min(ABOVE * peak) } else { share };
+    let spike = |nanos: f64, height| {
+        let (from, to) = (nanos / HALF, nanos * HALF);
+        [(from, 0.0), (from, height), (to, height), (to, 0.0)]
+    };
+    law.atoms.iter().flat_map(|atom| spike(nanoseconds(atom.delay), height(atom.share))).collect()
+}
+
+fn quantiles(portrait: &Portrait, laws: &[(String, Law<'_>)]) -> Plot {
+    let mut heights: Vec<Duration> = laws.iter().flat_map(|(_, law)| law.height()).collect();
+    let mut series: Vec<_> =
+        laws.iter().map(|(name, law)| Series::line(name.as_str(), law.quantiles())).collect();
+    if let Some(fitting) = &portrait.fitting {
+        series.push(Series::line("data", fitting.quantiles()));
+    }
+    if let Some(patience) = portrait.patience {
+        let (deadline, name) = (patience.deadline, format!("deadline {}", text(patience.deadline)));
+        heights.push(deadline);
+        let ends = [0.0, 1.0].map(|share| (share, nanoseconds(deadline)));
+        series.push(Series::line(name, ends));
+    }
+    Plot {
+        title: "delay by percentile".to_owned(),
+        x: Axis::percentiles(NINES),
+        y: Axis::log(heights),
+        series,
+    }
+}
