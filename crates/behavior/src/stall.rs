@@ -74,7 +74,10 @@ impl Stall {
     }
 }
 
-/// What is less than a duration's nanoseconds is a duration.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what is less than a duration's nanoseconds is a duration"
+)]
 fn nanos(nanos: u128) -> Duration {
     const PER_SECOND: u128 = 1_000_000_000;
     Duration::new((nanos / PER_SECOND) as u64, (nanos % PER_SECOND) as u32)

@@ -75,10 +75,9 @@ impl<'a> Words<'a> {
         let start = self.next();
         let is_empty = self.take(|byte| byte.is_ascii_digit()).is_empty();
         let before_point = self.at;
-        if !is_empty && self.takes_at_once('.') {
-            if self.take(|byte| byte.is_ascii_digit()).is_empty() {
-                return Err(Mistake::expected(before_point + 1, "a digit after the point"));
-            }
+        let has_point = !is_empty && self.takes_at_once('.');
+        if has_point && self.take(|byte| byte.is_ascii_digit()).is_empty() {
+            return Err(Mistake::expected(before_point + 1, "a digit after the point"));
         }
         if is_empty {
             Err(Mistake::expected(start, expected))

@@ -49,7 +49,7 @@ impl Delay {
 }
 
 fn shape(form: Form, max: Option<Duration>, rules: &Rules<'_>) -> Result<Delay, Nonsense> {
-    let most = max.unwrap_or(rules.limit());
+    let most = max.unwrap_or_else(|| rules.limit());
     Ok(match form {
         Form::Constant(delay) => {
             at_most(0, "the delay", delay, most)?;

@@ -52,7 +52,7 @@ fn mix(part: impl Strategy<Value = String> + Clone) -> impl Strategy<Value = Str
 
 fn shape() -> impl Strategy<Value = String> {
     let two = (duration(), duration());
-    let number = (-3.0_f64..3.0).prop_map(|it| format!("{:.4}", 10_f64.powf(it)));
+    let number = (-3.0_f64..3.0).prop_map(|it| format!("{:.4}", libm::pow(10.0, it)));
     let tail = max();
     prop_oneof![
         duration(),
@@ -101,7 +101,7 @@ fn percentiles(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u32>>
 
 /// Of all magnitudes, up to a little over an hour.
 fn nanos() -> impl Strategy<Value = u64> {
-    (0.0_f64..12.6).prop_map(|power| 10_f64.powf(power) as u64)
+    (0_u32..42, 1_u64..=1_000_000).prop_map(|(bits, part)| (part << bits) / 1_000_000)
 }
 
 fn duration() -> impl Strategy<Value = String> + Clone {

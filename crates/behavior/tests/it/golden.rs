@@ -12,8 +12,9 @@ fn name(text: &str) -> Name<'_> {
     if let Some(id) = text.strip_prefix('"').and_then(|it| it.strip_suffix('"')) {
         return Name::Id(id);
     }
-    let (connection, request) = text.strip_prefix('#').and_then(|it| it.split_once('/')).unwrap();
-    Name::Numbers { connection: connection.parse().unwrap(), request: request.parse().unwrap() }
+    let numbers = text.strip_prefix('#').and_then(|it| it.split_once('/')).expect("two numbers");
+    let [connection, request] = [numbers.0, numbers.1].map(|it| it.parse().expect("a number"));
+    Name::Numbers { connection, request }
 }
 
 #[test]

@@ -89,9 +89,9 @@ fn points_that_no_law_goes_through_are_refused() {
     refused(law(&many), Some(64), "write at most 64");
     assert!(law(&many[..64]).is_ok());
     refused(law(&[(99.0, 9), (50.0, 0)]), Some(1), "above 0s");
-    refused(law(&[(99.0, 9), (50.0, 1), (99.0, 9)]), Some(2), "99 % is given twice");
-    refused(law(&[(99.0, 9), (50.0, 10)]), Some(0), "write at least 10ms at 99 %");
-    refused(law(&[(100.0, 8), (50.0, 1), (99.0, 9)]), Some(0), "write at least 9ms at 100 %");
+    refused(law(&[(99.0, 9), (50.0, 1), (99.0, 9)]), Some(2), "99% is given twice");
+    refused(law(&[(99.0, 9), (50.0, 10)]), Some(0), "write at least 10ms at 99%");
+    refused(law(&[(100.0, 8), (50.0, 1), (99.0, 9)]), Some(0), "write at least 9ms at 100%");
     refused(law(&[(50.0, 9), (99.0, 9), (100.0, 10)]), Some(2), "write 100=9ms");
     assert!(law(&[(50.0, 9), (99.0, 9), (100.0, 9)]).is_ok());
 }
