@@ -1,6 +1,6 @@
 //! How a server answers.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -201,11 +201,15 @@ impl Behavior {
 
 /// A delay of `0s` is printed only if nothing else is there.
 fn canonical(delay: &Delay, stall: Option<&Stall>) -> String {
-    match stall {
-        None => delay.to_string(),
-        Some(stall) if delay.constant() == Some(Duration::ZERO) => stall.to_string(),
-        Some(stall) => format!("{delay}; {stall}"),
-    }
+    // Enough for most, so that it need not grow piece by piece.
+    let mut text = String::with_capacity(96);
+    // Writing to a string cannot fail.
+    let _ = match stall {
+        None => write!(text, "{delay}"),
+        Some(stall) if delay.constant() == Some(Duration::ZERO) => write!(text, "{stall}"),
+        Some(stall) => write!(text, "{delay}; {stall}"),
+    };
+    text
 }
 
 impl fmt::Display for Behavior {

@@ -19,7 +19,7 @@ pub(crate) struct Written {
     /// The byte at which it begins.
     pub(crate) at: usize,
     pub(crate) form: Form,
-    /// Where each of its parameters begins.
+    /// Where each of its parameters begins; what has none there begins where the delay does.
     pub(crate) places: Vec<usize>,
     /// Its own `max`, and where that stands.
     pub(crate) max: Option<(usize, Duration)>,
@@ -70,7 +70,7 @@ pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mista
     let mut written = match name {
         "" if words.rest().starts_with(|c: char| c.is_ascii_digit()) => {
             let form = Form::Constant(words.duration()?);
-            Written { at, form, places: vec![at], max: None }
+            Written { at, form, places: Vec::new(), max: None }
         }
         "mix" | "attempts" if depth == MOST_DEPTH => {
             let why = format!("mix and attempts may be nested at most {MOST_DEPTH} deep");
