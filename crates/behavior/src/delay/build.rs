@@ -75,7 +75,7 @@ fn shape(form: Form, max: Option<Duration>, rules: &Rules<'_>) -> Result<Delay, 
             Delay::Replay(Replay::new(&file, values)?)
         }
         Form::Mix(_) | Form::Attempts(_) => {
-            return Err(Nonsense::of_all("a mix and attempts are no shapes"));
+            return Err(Nonsense::of_all("a list of delays is not a shape"));
         }
     })
 }
