@@ -1,12 +1,13 @@
 //! How a server answers.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use longsync_text::duration::text;
 use longsync_text::{Percent, string};
 
+use crate::DEFAULT_MOST;
 use crate::delay::{Constant, Delay};
 use crate::delays::Delays;
 use crate::key::Key;
@@ -81,10 +82,38 @@ impl Behavior {
 /// Behaviors by their shapes, under the [default rules](Rules::default); any other is
 /// [read](Behavior::read) from text.
 ///
+/// ```
+/// use std::time::Duration;
+/// use longsync_behavior::{Behavior, Percent};
+///
+/// let [one, ten] = [1, 10].map(Duration::from_millis);
+/// let p = |percent: &str| Percent::from_number(percent).unwrap();
+/// for (behavior, text) in [
+///     (Behavior::constant(one), "1ms"),
+///     (Behavior::uniform(one, ten)?, "uniform(1ms, 10ms)"),
+///     (Behavior::normal(ten, one)?, "normal(10ms, 1ms)"),
+///     (Behavior::exponential(ten)?, "exponential(10ms)"),
+///     (Behavior::pareto(one, 1.5)?, "pareto(1ms, 1.5)"),
+///     (Behavior::lognormal([(p("50"), one), (p("99"), ten)])?, "lognormal(p50=1ms, p99=10ms)"),
+///     (Behavior::percentiles(&[(p("50"), one), (p("99"), ten)])?, "percentiles(50=1ms, 99=10ms)"),
+///     (
+///         Behavior::mix(&[(p("99.9"), Behavior::constant(one)), (p("0.1"), Behavior::exponential(ten)?)])?,
+///         "mix(99.9%: 1ms, 0.1%: exponential(10ms))",
+///     ),
+///     (Behavior::attempts(&[Behavior::constant(ten), Behavior::constant(one)])?, "attempts(10ms, 1ms)"),
+///     (Behavior::replay("times.csv", &[(1_000_000, 99), (10_000_000, 1)])?, "replay(\"times.csv\")"),
+/// ] {
+///     assert_eq!(behavior.text(), text);
+/// }
+/// assert!(Behavior::pareto(one, f64::NAN).is_err());
+/// # Ok::<(), longsync_behavior::NotABehavior>(())
+/// ```
+///
 /// # Errors
-/// When the parameters make no law: the text that they stand for would be refused.
+/// When the parameters make no law: the text that they stand for would be refused. No delay may be over
+/// [`DEFAULT_MOST`].
 impl Behavior {
-    /// Waits for `delay`, then answers.
+    /// Waits for `delay`, then answers. Whether a server allows that, [`Behavior::within`] says.
     pub fn constant(delay: Duration) -> Self {
         Self::new(Delay::Constant(Constant(delay)), None)
     }
@@ -94,50 +123,55 @@ impl Behavior {
         format!("uniform({}, {})", text(low), text(high)).parse()
     }
 
-    /// Normally distributed delays, on condition that they are not negative.
+    /// Normally distributed delays, on condition that they are not negative. Mean and standard deviation
+    /// are those before that condition.
     pub fn normal(mean: Duration, deviation: Duration) -> Result<Self, NotABehavior> {
         format!("normal({}, {})", text(mean), text(deviation)).parse()
     }
 
-    /// Exponentially distributed delays.
+    /// Exponentially distributed delays: the times between the events of a Poisson process.
     pub fn exponential(mean: Duration) -> Result<Self, NotABehavior> {
         format!("exponential({})", text(mean)).parse()
     }
 
-    /// Delays of at least `scale`, of which the share that is over x falls like x to the power of -`shape`.
+    /// Delays of at least `scale`. The share of them which is longer than x falls like x to the power of
+    /// -`shape`, a number above 0.
     pub fn pareto(scale: Duration, shape: f64) -> Result<Self, NotABehavior> {
         format!("pareto({}, {shape})", text(scale)).parse()
     }
 
-    /// Log-normally distributed delays with two given percentiles.
+    /// Log-normally distributed delays with two given percentiles, in any order.
     pub fn lognormal(points: [(Percent, Duration); 2]) -> Result<Self, NotABehavior> {
         let [(one, first), (other, second)] = points;
         format!("lognormal(p{one}={}, p{other}={})", text(first), text(second)).parse()
     }
 
-    /// Delays with the given percentiles. That of 0 is the shortest, that of 100 the longest.
+    /// Delays with the given percentiles, at least two between 0 and 100, in any order. That of 0 is the
+    /// shortest delay, that of 100 the longest.
     pub fn percentiles(points: &[(Percent, Duration)]) -> Result<Self, NotABehavior> {
         let points = points.iter().map(|(percent, delay)| format!("{percent}={}", text(*delay)));
         format!("percentiles({})", points.collect::<Vec<_>>().join(", ")).parse()
     }
 
-    /// The given share of the calls draws from each of these behaviors.
+    /// The given share of the calls draws from each of these behaviors. The shares come to 100 %.
     pub fn mix(parts: &[(Percent, Self)]) -> Result<Self, NotABehavior> {
-        let parts = parts.iter().map(|(percent, part)| format!("{percent}%: {part}"));
-        format!("mix({})", parts.collect::<Vec<_>>().join(", ")).parse()
+        let texts = parts.iter().map(|(percent, part)| format!("{percent}%: {part}"));
+        let text = format!("mix({})", texts.collect::<Vec<_>>().join(", "));
+        Self::of(&text, || parts.iter().map(|(_, part)| part))
     }
 
     /// The first attempt of a call draws from the first behavior, and so on; all later ones from the last.
     pub fn attempts(behaviors: &[Self]) -> Result<Self, NotABehavior> {
         let texts = behaviors.iter().map(Self::text);
-        format!("attempts({})", texts.collect::<Vec<_>>().join(", ")).parse()
+        let text = format!("attempts({})", texts.collect::<Vec<_>>().join(", "));
+        Self::of(&text, || behaviors.iter())
     }
 
     /// Draws from recorded values, which have a name: distinct nanoseconds, ascending, each with how often
     /// it occurred.
     pub fn replay(name: &str, values: &[(u64, u64)]) -> Result<Self, NotABehavior> {
         let text = format!("replay({})", string::print(name));
-        Self::read(&text, &Rules::server(crate::DEFAULT_MOST, &|_| Ok(values.to_vec())))
+        Self::read(&text, &Rules::server(DEFAULT_MOST, &|_| Ok(values.to_vec())))
     }
 
     /// The same behavior with a stall.
@@ -145,15 +179,37 @@ impl Behavior {
     pub fn with_stall(&self, stall: Stall) -> Self {
         Self::new(self.0.delay.clone(), Some(stall))
     }
+
+    /// Reads a text that consists of those of other behaviors, with what they replay.
+    fn of<'a, I>(text: &str, parts: impl Fn() -> I) -> Result<Self, NotABehavior>
+    where
+        I: Iterator<Item = &'a Self>,
+    {
+        let known = |file: &str| {
+            let mut all = parts().filter_map(|part| part.0.delay.recording(file));
+            let first = all.next().ok_or("it was not read")?;
+            if all.any(|other| other != first) {
+                return Err(
+                    "different values have this name: give each a name of its own".to_owned()
+                );
+            }
+            Ok(first.values())
+        };
+        Self::read(text, &Rules::server(DEFAULT_MOST, &known))
+    }
 }
 
 /// A delay of `0s` is printed only if nothing else is there.
 fn canonical(delay: &Delay, stall: Option<&Stall>) -> String {
-    match stall {
-        None => delay.to_string(),
-        Some(stall) if delay.constant() == Some(Duration::ZERO) => stall.to_string(),
-        Some(stall) => format!("{delay}; {stall}"),
-    }
+    // Enough for most, so that it need not grow piece by piece.
+    let mut text = String::with_capacity(96);
+    // Writing to a string cannot fail.
+    let _ = match stall {
+        None => write!(text, "{delay}"),
+        Some(stall) if delay.constant() == Some(Duration::ZERO) => write!(text, "{stall}"),
+        Some(stall) => write!(text, "{delay}; {stall}"),
+    };
+    text
 }
 
 impl fmt::Display for Behavior {

@@ -227,7 +227,7 @@ mod tests {
         let second = Behavior::constant(Duration::from_secs(1));
         let place = |ask: &Ask<'_>| by(ask, true).unwrap_err().place;
         let header = Some(Ok(&second));
-        assert_eq!(place(&Ask { header: header.clone(), ..Ask::default() }), Place::Header);
+        assert_eq!(place(&Ask { header, ..Ask::default() }), Place::Header);
         assert_eq!(place(&Ask { behavior: "1s", header, delay: None }), Place::Behavior);
         let delay = Some(Ok(Duration::ZERO));
         assert_eq!(place(&Ask { delay, ..Ask::default() }), Place::Delay);

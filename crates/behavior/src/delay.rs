@@ -43,8 +43,7 @@ impl Delay {
                 let (part, u) = mix.part(u);
                 part.draw(u, attempt)
             }
-            // Not negative and at most a year, so that the cast changes nothing.
-            Resolved::Law(law) => Duration::from_nanos(law.at(u).round() as u64),
+            Resolved::Law(law) => duration(law.at(u)),
         }
     }
 
@@ -90,6 +89,16 @@ impl Delay {
             _ => None,
         }
     }
+}
+
+/// To the nearest nanosecond.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "no law has negative values, and what is too long for a number of nanoseconds is the longest"
+)]
+pub(crate) fn duration(nanos: f64) -> Duration {
+    Duration::from_nanos(nanos.round() as u64)
 }
 
 impl fmt::Display for Delay {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::delay::{Delay, Mix, Resolved};
+use crate::delay::{Delay, Mix, Resolved, duration};
+use crate::shape::nanos;
 
 /// The law of the delays of an attempt: its mean, its quantiles, its shares.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +30,7 @@ impl<'a> Delays<'a> {
 
     /// Which share of the delays is at most `delay`.
     pub fn share_to(&self, delay: Duration) -> f64 {
-        let value = delay.as_nanos() as f64;
-        share_to(&self.resolve(), value, self.attempt)
+        share_to(&self.resolve(), nanos(delay), self.attempt)
     }
 
     /// The shortest and the longest delay.
@@ -48,10 +48,6 @@ impl<'a> Delays<'a> {
     fn resolve(&self) -> Resolved<'a> {
         self.delay.resolve(self.attempt)
     }
-}
-
-fn duration(nanos: f64) -> Duration {
-    Duration::from_nanos(nanos.round() as u64)
 }
 
 fn mean(of: &Resolved<'_>, attempt: u32) -> f64 {

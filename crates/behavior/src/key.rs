@@ -62,6 +62,7 @@ impl Key<'_> {
 }
 
 /// The middle of one of 2^52 equal parts of the unit interval, which binary64 holds exactly.
+#[expect(clippy::cast_precision_loss, reason = "52 bits are exact")]
 fn uniform(half: u64) -> f64 {
     const PARTS: f64 = (1_u64 << 52) as f64;
     ((half >> 12) as f64 + 0.5) / PARTS
@@ -93,14 +94,14 @@ impl Text {
 
     fn put(&mut self, bytes: &[u8]) {
         let end = self.bytes + bytes.len();
-        match self.short.get_mut(self.bytes..end).filter(|_| self.long.is_empty()) {
-            Some(place) => place.copy_from_slice(bytes),
-            None => {
-                if self.long.is_empty() {
-                    self.long.extend_from_slice(&self.short[..self.bytes]);
-                }
-                self.long.extend_from_slice(bytes);
+        let short = self.short.get_mut(self.bytes..end).filter(|_| self.long.is_empty());
+        if let Some(place) = short {
+            place.copy_from_slice(bytes);
+        } else {
+            if self.long.is_empty() {
+                self.long.extend_from_slice(&self.short[..self.bytes]);
             }
+            self.long.extend_from_slice(bytes);
         }
         self.bytes = end;
     }

@@ -32,6 +32,8 @@ impl NotABehavior {
             What::Expected(what) => (" is not understood at column ", format!("expected {what}")),
             What::Wrong(why) => (" is wrong at column ", why),
         };
+        // A reason may repeat what was written.
+        let what = printable(&what);
         let mut sentence = format!("`{excerpt}`{joint}{column}: {what}");
         if sentence.len() > MOST_BYTES {
             let end = (0..=MOST_BYTES - 3).rev().find(|end| sentence.is_char_boundary(*end));
@@ -41,11 +43,28 @@ impl NotABehavior {
         Self { column, sentence }
     }
 
-    /// Of a text which is too long to be looked at.
-    pub(crate) fn too_long(bytes: usize, most: usize) -> Self {
+    /// Of a text that says nothing.
+    pub(crate) fn empty() -> Self {
+        let sentence =
+            "an empty text is not a behavior: write a delay such as 250ms, or 0s for none";
+        Self { column: 1, sentence: sentence.to_owned() }
+    }
+
+    /// Of a text which is too long to be read.
+    pub(crate) fn too_long(text: &str, most: usize) -> Self {
+        let bytes = text.len();
         let sentence =
             format!("a behavior of {bytes} bytes is too long: write at most {most} bytes");
-        Self { column: most + 1, sentence }
+        let column = text.char_indices().take_while(|(at, _)| *at < most).count() + 1;
+        Self { column, sentence }
+    }
+
+    /// Of a text which is longer when it is printed than it was.
+    pub(crate) fn too_long_printed(bytes: usize, most: usize) -> Self {
+        let sentence = format!(
+            "this behavior is too long: printed in full it has {bytes} bytes, and may have at most {most}"
+        );
+        Self { column: 1, sentence }
     }
 }
 

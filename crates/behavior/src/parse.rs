@@ -83,20 +83,23 @@ impl<'a> Rules<'a> {
             Scope::Program => Err("a program has no folder of recordings: start a server with \
                                    --behavior, or use Behavior::replay"
                 .to_owned()),
-            Scope::Caller => Err(NOT_FOR_CALLERS.to_owned()),
+            // What a caller may not say is refused before.
+            Scope::Caller => Err(not_for_callers("replay")),
         }
     }
 
-    fn refuses_callers(&self, at: usize) -> Result<(), Mistake> {
+    /// Refuses what callers may not say.
+    pub(crate) fn allows(&self, at: usize, name: &str) -> Result<(), Mistake> {
         match self.scope {
-            Scope::Caller => Err(Mistake::wrong(at, NOT_FOR_CALLERS)),
+            Scope::Caller => Err(Mistake::wrong(at, not_for_callers(name))),
             Scope::Server(_) | Scope::Program => Ok(()),
         }
     }
 }
 
-const NOT_FOR_CALLERS: &str =
-    "only the server's own --behavior may have it; a caller may send a delay of any other shape";
+fn not_for_callers(name: &str) -> String {
+    format!("only the server's own --behavior may have a {name}: leave it out")
+}
 
 const FAULTS: [&str; 9] =
     ["fail", "reset", "hang", "goaway", "drop", "slow", "late_trailers", "fail_first", "queue"];
@@ -117,9 +120,12 @@ impl Behavior {
     /// When `text` is not one, or says what `rules` do not allow.
     pub fn read(text: &str, rules: &Rules<'_>) -> Result<Self, NotABehavior> {
         if text.len() > MOST_BYTES {
-            return Err(NotABehavior::too_long(text.len(), MOST_BYTES));
+            return Err(NotABehavior::too_long(text, MOST_BYTES));
         }
         let mut words = Words::new(text);
+        if words.is_end() {
+            return Err(NotABehavior::empty());
+        }
         let read = clauses(&mut words, rules)
             .map_err(|mistake| foreign::recognized(text).unwrap_or(mistake));
         let Clauses { delay, stall } = read.map_err(|mistake| NotABehavior::new(text, mistake))?;
@@ -127,7 +133,7 @@ impl Behavior {
         let delay = delay.unwrap_or(Delay::Constant(Constant(Duration::ZERO)));
         let behavior = Self::new(delay, stall);
         if behavior.text().len() > MOST_BYTES {
-            return Err(NotABehavior::too_long(behavior.text().len(), MOST_BYTES));
+            return Err(NotABehavior::too_long_printed(behavior.text().len(), MOST_BYTES));
         }
         Ok(behavior)
     }
@@ -158,9 +164,9 @@ fn clause(words: &mut Words<'_>, rules: &Rules<'_>, clauses: &mut Clauses) -> Re
     let name = words.clone().name();
     if name == "stall" {
         if clauses.stall.is_some() {
-            return Err(Mistake::expected(at, "no second stall: a behavior has at most one"));
+            return Err(Mistake::wrong(at, "a behavior has at most one stall: leave this one out"));
         }
-        rules.refuses_callers(at)?;
+        rules.allows(at, "stall")?;
         clauses.stall = Some(stall::read(words)?);
         return Ok(());
     }
@@ -168,13 +174,14 @@ fn clause(words: &mut Words<'_>, rules: &Rules<'_>, clauses: &mut Clauses) -> Re
         let expected = format!("a delay or a stall: `{name}` is not understood yet");
         return Err(Mistake::expected(at, expected));
     }
-    if clauses.delay.is_some() {
-        return Err(Mistake::expected(
-            at,
-            "no second delay: a behavior has at most one, and a stall",
-        ));
+    if words.rest().starts_with(';') {
+        return Err(Mistake::expected(at, "a delay or a stall, before this semicolon"));
     }
     let shape = shape::read(words, 0)?;
+    if clauses.delay.is_some() {
+        let why = "a behavior has at most one delay: leave this one out, or write a mix of both";
+        return Err(Mistake::wrong(at, why));
+    }
     clauses.delay = Some(Delay::build(shape, None, rules)?);
     Ok(())
 }

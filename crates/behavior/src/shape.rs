@@ -68,7 +68,7 @@ pub(crate) fn nanos(duration: Duration) -> f64 {
 /// Checks that a parameter is above zero and at most `most`.
 fn positive(
     parameter: usize,
-    name: &str,
+    name: impl fmt::Display,
     value: Duration,
     most: Duration,
 ) -> Result<f64, Nonsense> {
@@ -81,7 +81,7 @@ fn positive(
 /// Checks that a parameter is at most `most`.
 pub(crate) fn at_most(
     parameter: usize,
-    name: &str,
+    name: impl fmt::Display,
     value: Duration,
     most: Duration,
 ) -> Result<f64, Nonsense> {
@@ -111,7 +111,8 @@ fn decay(rate: f64, length: f64) -> f64 {
 fn enough(share: f64, most: Duration) -> Result<f64, Nonsense> {
     if share < LEAST_SHARE {
         return Err(Nonsense::of_all(format!(
-            "less than 1 % of its values would be at most {}: raise the max or lower the parameters",
+            "less than 1% of its values would be at most {}: raise the max, or choose parameters \
+             that put more of them below it",
             text(most)
         )));
     }

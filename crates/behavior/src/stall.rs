@@ -47,7 +47,7 @@ impl Stall {
         }
         if let Some(every) = every.filter(|every| *every <= length) {
             let why = format!(
-                "it would come back every {}, before its {} have ended: raise every or lower for",
+                "it comes back every {}, but lasts for {}: every= must be longer than for=",
                 text(every),
                 text(length)
             );
@@ -74,7 +74,10 @@ impl Stall {
     }
 }
 
-/// What is less than a duration's nanoseconds is a duration.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what is less than a duration's nanoseconds is a duration"
+)]
 fn nanos(nanos: u128) -> Duration {
     const PER_SECOND: u128 = 1_000_000_000;
     Duration::new((nanos / PER_SECOND) as u64, (nanos % PER_SECOND) as u32)

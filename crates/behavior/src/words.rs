@@ -1,5 +1,6 @@
 //! The words of a text, taken from its beginning to its end.
 
+use std::fmt;
 use std::time::Duration;
 
 use longsync_text::{Percent, duration, string};
@@ -46,8 +47,8 @@ impl<'a> Words<'a> {
         is_next
     }
 
-    /// Takes this mark.
-    pub(crate) fn mark(&mut self, mark: char, expected: &str) -> Result<(), Mistake> {
+    /// Takes this mark; what was expected is printed only if it is not next.
+    pub(crate) fn mark(&mut self, mark: char, expected: impl fmt::Display) -> Result<(), Mistake> {
         if self.takes(mark) { Ok(()) } else { Err(self.expected(expected)) }
     }
 
@@ -74,10 +75,9 @@ impl<'a> Words<'a> {
         let start = self.next();
         let is_empty = self.take(|byte| byte.is_ascii_digit()).is_empty();
         let before_point = self.at;
-        if !is_empty && self.takes_at_once('.') {
-            if self.take(|byte| byte.is_ascii_digit()).is_empty() {
-                return Err(Mistake::expected(before_point + 1, "a digit after the point"));
-            }
+        let has_point = !is_empty && self.takes_at_once('.');
+        if has_point && self.take(|byte| byte.is_ascii_digit()).is_empty() {
+            return Err(Mistake::expected(before_point + 1, "a digit after the point"));
         }
         if is_empty {
             Err(Mistake::expected(start, expected))
@@ -91,9 +91,8 @@ impl<'a> Words<'a> {
         let at = self.next();
         let number = self.number_text(A_NUMBER)?;
         if self.text[self.at..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
-            return Err(
-                self.expected("nothing behind the number: it takes no unit and no exponent")
-            );
+            let expected = "nothing right after the number: it takes no unit and no exponent";
+            return Err(self.expected(expected));
         }
         match number.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(number),
@@ -113,7 +112,7 @@ impl<'a> Words<'a> {
         }
         let number = self.number_text(EXPECTED)?;
         if self.text[self.at..].starts_with('%') {
-            return Err(self.expected("no % behind a percentile, which is written such as 99.9"));
+            return Err(self.expected("no % after a percentile, such as in 99.9="));
         }
         Percent::from_number(number).map_err(|why| Mistake::wrong(at, why.to_string()))
     }
@@ -125,7 +124,7 @@ impl<'a> Words<'a> {
         if !self.takes_at_once('%') {
             return Err(Mistake::expected(
                 self.at,
-                "a % right behind the number: 0.2 would be 20%",
+                "a % right after the number, such as 20% for a fifth",
             ));
         }
         Percent::from_number(number).map_err(|why| Mistake::wrong(at, why.to_string()))
@@ -133,11 +132,18 @@ impl<'a> Words<'a> {
 
     /// Takes a duration: all numbers with a unit that follow one another.
     pub(crate) fn duration(&mut self) -> Result<Duration, Mistake> {
+        const A_UNIT: &str = "a unit right after the number, such as in 250ms, 1.5s or 2m";
         let start = self.next();
         let mut end = start;
         while self.rest().starts_with(|c: char| c.is_ascii_digit()) {
             self.take(|byte| byte.is_ascii_digit() || byte == b'.');
-            self.take(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii());
+            let is_zero = &self.text[start..self.at] == "0";
+            let after = &self.text[self.at..];
+            let unit = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
+            if unit == 0 && !is_zero {
+                return Err(Mistake::expected(self.at, A_UNIT));
+            }
+            self.at += unit;
             end = self.at;
         }
         self.at = end;
@@ -158,8 +164,8 @@ impl<'a> Words<'a> {
     }
 
     /// That this was expected as the next word.
-    pub(crate) fn expected(&mut self, what: &str) -> Mistake {
-        Mistake::expected(self.next(), what)
+    pub(crate) fn expected(&mut self, what: impl fmt::Display) -> Mistake {
+        Mistake::expected(self.next(), what.to_string())
     }
 
     /// Takes this mark, if no white space is before it.

@@ -29,8 +29,7 @@ impl Attempts {
 
     /// The attempt from which on all draw from the same law.
     pub(crate) fn last_attempt(&self) -> u32 {
-        // A text has few of them.
-        let of_list = self.before.len() as u32 + 1;
+        let of_list = u32::try_from(self.before.len()).unwrap_or(u32::MAX).saturating_add(1);
         self.all().map(Delay::last_attempt).fold(of_list, u32::max)
     }
 }

@@ -29,6 +29,9 @@ impl Delay {
             return Err(Mistake::wrong(max_at, why));
         }
         let max = max.map(|(_, max)| max).or(inherited);
+        if let Form::Replay(_) = form {
+            rules.allows(at, "replay")?;
+        }
         match form {
             Form::Mix(parts) => mix(parts, &places, max, rules),
             Form::Attempts(delays) => {
@@ -46,7 +49,7 @@ impl Delay {
 }
 
 fn shape(form: Form, max: Option<Duration>, rules: &Rules<'_>) -> Result<Delay, Nonsense> {
-    let most = max.unwrap_or(rules.limit());
+    let most = max.unwrap_or_else(|| rules.limit());
     Ok(match form {
         Form::Constant(delay) => {
             at_most(0, "the delay", delay, most)?;
@@ -72,7 +75,7 @@ fn shape(form: Form, max: Option<Duration>, rules: &Rules<'_>) -> Result<Delay, 
             Delay::Replay(Replay::new(&file, values)?)
         }
         Form::Mix(_) | Form::Attempts(_) => {
-            return Err(Nonsense::of_all("a mix and attempts are no shapes"));
+            return Err(Nonsense::of_all("a list of delays is not a shape"));
         }
     })
 }
@@ -90,17 +93,26 @@ fn mix(
     };
     Mix::new(parts).map(Delay::Mix).map_err(|why| match why {
         NotAMix::NothingLeft(index) => {
-            wrong(index, "nothing is left: the other shares are 100% already")
+            wrong(index, "nothing is left for rest: the other shares come to 100% already")
         }
-        NotAMix::SecondRest(index) => wrong(index, "only one part can have the rest"),
+        NotAMix::SecondRest(index) => {
+            wrong(index, "only one part may have the rest: write a share for the others")
+        }
         NotAMix::Sum(millionths) => {
-            let sum = millionths as f64 / f64::from(Percent::ALL.millionths()) * 100.0;
-            wrong(
-                0,
-                &format!(
-                    "the shares come to {sum}%, and must come to 100%: rest: takes what is left"
-                ),
-            )
+            let mend = if millionths < u64::from(Percent::ALL.millionths()) {
+                "raise them, or write rest: for what the others leave"
+            } else {
+                "lower them"
+            };
+            let sum = percent(millionths);
+            wrong(0, &format!("the shares come to {sum}%, and must come to 100%: {mend}"))
         }
     })
+}
+
+/// The number of a percentage, which may be over 100.
+fn percent(millionths: u64) -> String {
+    let per_percent = u64::from(Percent::ALL.millionths()) / 100;
+    let number = format!("{}.{:06}", millionths / per_percent, millionths % per_percent);
+    number.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -12,14 +12,15 @@ pub(super) fn recognized(text: &str) -> Option<Mistake> {
     let ours = strest(text).or_else(|| fortio(text))?;
     // What is suggested is understood; a form that only looks like one of theirs is not translated.
     Behavior::from_str(&ours).ok()?;
-    Some(Mistake::wrong(0, format!("it is another tool's form: did you mean `{ours}`?")))
+    Some(Mistake::wrong(0, format!("this is the form of another tool: did you mean `{ours}`?")))
 }
 
-/// `50=10ms,99=200ms`: percentiles.
+/// `50=10ms,99=200ms`: percentiles, perhaps with their p.
 fn strest(text: &str) -> Option<String> {
-    let points = pairs(text, '=')?
-        .into_iter()
-        .map(|(percentile, value)| is_number(percentile).then(|| format!("{percentile}={value}")));
+    let points = pairs(text, '=')?.into_iter().map(|(percentile, value)| {
+        let number = percentile.strip_prefix('p').unwrap_or(percentile);
+        is_number(number).then(|| format!("{number}={value}"))
+    });
     Some(format!("percentiles({})", points.collect::<Option<Vec<_>>>()?.join(", ")))
 }
 

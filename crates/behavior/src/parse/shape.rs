@@ -19,7 +19,7 @@ pub(crate) struct Written {
     /// The byte at which it begins.
     pub(crate) at: usize,
     pub(crate) form: Form,
-    /// Where each of its parameters begins.
+    /// Where each of its parameters begins; what has none there begins where the delay does.
     pub(crate) places: Vec<usize>,
     /// Its own `max`, and where that stands.
     pub(crate) max: Option<(usize, Duration)>,
@@ -48,6 +48,19 @@ pub(crate) enum Share {
     Rest,
 }
 
+const SHAPES: [&str; 10] = [
+    "constant",
+    "uniform",
+    "normal",
+    "exponential",
+    "pareto",
+    "lognormal",
+    "percentiles",
+    "mix",
+    "attempts",
+    "replay",
+];
+
 const A_DELAY: &str = "a delay: a duration such as 250ms, or constant, uniform, normal, exponential, \
      pareto, lognormal, percentiles, mix, attempts or replay with its parameters";
 
@@ -57,28 +70,44 @@ pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mista
     let mut written = match name {
         "" if words.rest().starts_with(|c: char| c.is_ascii_digit()) => {
             let form = Form::Constant(words.duration()?);
-            Written { at, form, places: vec![at], max: None }
+            Written { at, form, places: Vec::new(), max: None }
         }
-        "constant" | "uniform" | "normal" | "exponential" | "pareto" | "lognormal"
-        | "percentiles" | "mix" | "attempts" | "replay" => {
+        "mix" | "attempts" if depth == MOST_DEPTH => {
+            let why = format!("mix and attempts may be nested at most {MOST_DEPTH} deep");
+            return Err(Mistake::wrong(at, why));
+        }
+        name if SHAPES.contains(&name) => {
             words.name();
-            words.mark('(', &format!("the opening `(` of {name}("))?;
+            words.mark('(', format_args!("the opening `(` of {name}("))?;
             let mut places = Vec::new();
             let form = form(name, words, depth, &mut places)?;
-            words.mark(')', &format!("the closing `)` of {name}("))?;
+            words.mark(')', format_args!("the closing `)` of {name}("))?;
             Written { at, form, places, max: None }
         }
-        _ => return Err(Mistake::expected(at, A_DELAY)),
-    };
-    let max_at = words.next();
-    if words.takes_name("max") {
-        if let Form::Constant(_) | Form::Uniform(..) | Form::Replay(_) = written.form {
-            return Err(Mistake::expected(max_at, "no max: only shapes that have no end take one"));
+        name => {
+            let lower = name.to_ascii_lowercase();
+            let is_shape = SHAPES.contains(&&*lower);
+            let expected =
+                if is_shape { format!("`{lower}` in lower case") } else { A_DELAY.to_owned() };
+            return Err(Mistake::expected(at, expected));
         }
-        let max_at = words.next();
-        written.max = Some((max_at, words.duration()?));
-    }
+    };
+    written.max = max(words, &written.form)?;
     Ok(written)
+}
+
+/// The `max` of a shape, if it has one, and where its duration begins.
+fn max(words: &mut Words<'_>, of: &Form) -> Result<Option<(usize, Duration)>, Mistake> {
+    let at = words.next();
+    if !words.takes_name("max") {
+        return Ok(None);
+    }
+    if let Form::Constant(_) | Form::Uniform(..) | Form::Replay(_) = of {
+        let why =
+            "this delay takes no max, because it has a longest value already: leave the max out";
+        return Err(Mistake::wrong(at, why));
+    }
+    Ok(Some((words.next(), words.duration()?)))
 }
 
 /// The parameters of a shape, between its parentheses. Where each begins goes to `places`.
@@ -120,10 +149,6 @@ fn form(
         "replay" => {
             places.push(words.next());
             Form::Replay(words.string()?)
-        }
-        _ if depth == MOST_DEPTH => {
-            let expected = format!("no further {name}: they are nested at most {MOST_DEPTH} deep");
-            return Err(words.expected(&expected));
         }
         "mix" => Form::Mix(list(words, places, |words| {
             let share =
@@ -170,7 +195,9 @@ fn list<T>(
     let mut list = Vec::new();
     loop {
         if list.len() == MOST_PARTS {
-            return Err(words.expected(&format!("no more than {MOST_PARTS} of them")));
+            return Err(words.expected(format_args!(
+                "no further one: at most {MOST_PARTS} may stand in a list"
+            )));
         }
         places.push(words.next());
         list.push(read(words)?);

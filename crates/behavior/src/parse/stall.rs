@@ -11,7 +11,7 @@ const A_KEY: &str = "one of at=, for=, every= and from=first_call, each at most 
 pub(super) fn read(words: &mut Words<'_>) -> Result<Stall, Mistake> {
     let start = words.next();
     words.name();
-    words.mark('(', "`(`")?;
+    words.mark('(', "the opening `(` of stall(")?;
     let (mut at, mut length, mut every, mut from) = (None, None, None, None);
     loop {
         let key_at = words.next();
@@ -21,9 +21,9 @@ pub(super) fn read(words: &mut Words<'_>) -> Result<Stall, Mistake> {
             "for" => &mut length,
             "every" => &mut every,
             "from" if from.is_none() => {
-                words.mark('=', "`=`")?;
+                words.mark('=', "`=` and `first_call`")?;
                 if !words.takes_name("first_call") {
-                    return Err(words.expected("first_call"));
+                    return Err(words.expected("`first_call`"));
                 }
                 from = Some(Origin::FirstCall);
                 if end(words)? {
@@ -36,7 +36,7 @@ pub(super) fn read(words: &mut Words<'_>) -> Result<Stall, Mistake> {
         if place.is_some() {
             return Err(Mistake::expected(key_at, A_KEY));
         }
-        words.mark('=', "`=`")?;
+        words.mark('=', "`=` and a duration")?;
         let value_at = words.next();
         *place = Some((value_at, words.duration()?));
         if end(words)? {
@@ -56,7 +56,7 @@ fn end(words: &mut Words<'_>) -> Result<bool, Mistake> {
     if words.takes(',') {
         return Ok(false);
     }
-    words.mark(')', "`,` or `)`").map(|()| true)
+    words.mark(')', "`,` and a further key, or the closing `)` of stall(").map(|()| true)
 }
 
 fn stall(

@@ -47,7 +47,7 @@ impl Lognormal {
                     format!("p{percent} is not between p0 and p100: a log-normal has no ends");
                 return Err(Nonsense::of(parameter, why));
             }
-            positive(parameter, &format!("p{percent}"), value, most)?;
+            positive(parameter, format_args!("p{percent}"), value, most)?;
         }
         let ordered = if first.0 <= second.0 { [first, second] } else { [second, first] };
         let [(low_percent, low), (high_percent, high)] = ordered;

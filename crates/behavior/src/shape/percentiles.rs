@@ -84,7 +84,7 @@ impl Percentiles {
         if let Some(end) = end.filter(|end| tail.slope == 0.0 && nanos(end.value) > tail.value) {
             let flat = text(last.value);
             let why = format!(
-                "the values before 100 % stay at {flat}, so nothing says how they rise to {}: \
+                "the values before 100% stay at {flat}, so nothing says how they rise to {}: \
                  write 100={flat} or leave it out",
                 text(end.value)
             );
@@ -125,19 +125,19 @@ fn ordered(points: &[(Percent, Duration)], most: Duration) -> Result<Vec<Point>,
     }
     let mut ordered = Vec::with_capacity(points.len());
     for (parameter, &(percent, value)) in points.iter().enumerate() {
-        positive(parameter, &format!("the value at {percent} %"), value, most)?;
+        positive(parameter, format_args!("the value at {percent}%"), value, most)?;
         ordered.push(Point { parameter, percent, value });
     }
     ordered.sort_by_key(|point| point.percent);
     for pair in ordered.windows(2) {
         let [Point { percent, value, .. }, after] = [pair[0], pair[1]];
         if after.percent == percent {
-            return Err(Nonsense::of(after.parameter, format!("{percent} % is given twice")));
+            return Err(Nonsense::of(after.parameter, format!("{percent}% is given twice")));
         }
         if after.value < value {
             let (least, at) = (text(value), after.percent);
             let why = format!(
-                "values never fall: write at least {least} at {at} %, which is the value at {percent} %"
+                "values never fall: as that at {percent}% is {least}, write at least {least} at {at}%"
             );
             return Err(Nonsense::of(after.parameter, why));
         }
@@ -148,12 +148,12 @@ fn ordered(points: &[(Percent, Duration)], most: Duration) -> Result<Vec<Point>,
 /// The knots of points below 100 %, and the last of these points.
 fn knots(points: &[Point]) -> Result<(Box<[Knot]>, &Point), Nonsense> {
     let knot = |share, value| Knot { share, value, slope: 0.0 };
-    let mut knots: Vec<_> =
-        points.iter().map(|it| knot(it.percent.fraction(), nanos(it.value))).collect();
     let [first, .., last] = points else { return Err(too_few()) };
+    let mut knots = Vec::with_capacity(points.len() + 1);
     if first.percent != Percent::NONE {
-        knots.insert(0, knot(0.0, 0.5 * nanos(first.value)));
+        knots.push(knot(0.0, 0.5 * nanos(first.value)));
     }
+    knots.extend(points.iter().map(|it| knot(it.percent.fraction(), nanos(it.value))));
     // Two, and the one at 0 %.
     if knots.len() < 3 {
         return Err(too_few());
@@ -221,12 +221,12 @@ impl Law for Percentiles {
 
 impl fmt::Display for Percentiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let points: Vec<_> = self
-            .points
-            .iter()
-            .map(|(percent, value)| format!("{percent}={}", text(*value)))
-            .collect();
-        write!(f, "percentiles({})", points.join(", "))?;
+        let mut joint = "percentiles(";
+        for (percent, value) in &self.points {
+            write!(f, "{joint}{percent}={}", text(*value))?;
+            joint = ", ";
+        }
+        f.write_str(")")?;
         match self.points.last() {
             Some((percent, value))
                 if *percent != Percent::ALL && self.most != value.saturating_mul(REACH) =>

@@ -37,20 +37,24 @@ fn durations_above_the_max_are_refused() {
     refused(Lognormal::from_sigma(long, 1.0, most), Some(0), "ask for at most 10ms");
     let points = [(p(50.0), ms(5)), (p(99.0), long)];
     let lognormal = |most| Lognormal::from_percentiles(points[0], points[1], most);
-    refused(lognormal(most), Some(1), "p99 is 11ms");
-    refused(Percentiles::new(&points, Some(most), DEFAULT_MOST), Some(1), "at 99 % is 11ms");
-    refused(Percentiles::new(&points, None, most), Some(1), "at 99 % is 11ms");
+    refused(lognormal(most), Some(1), "p99, 11ms, is over the limit: ask for at most 10ms");
+    refused(
+        Percentiles::new(&points, Some(most), DEFAULT_MOST),
+        Some(1),
+        "at 99%, 11ms, is over the limit",
+    );
+    refused(Percentiles::new(&points, None, most), Some(1), "at 99%, 11ms, is over the limit");
     refused(Percentiles::new(&points, Some(ms(20)), ms(15)), None, "over the limit of 15ms");
 }
 
 #[test]
 fn a_law_that_lies_almost_wholly_beyond_its_max_is_refused() {
-    refused(Pareto::new(ms(10), 0.001, ms(1_000)), None, "less than 1 %");
-    refused(Pareto::new(ms(10), 1.0, ms(10)), None, "less than 1 %");
+    refused(Pareto::new(ms(10), 0.001, ms(1_000)), None, "less than 1%");
+    refused(Pareto::new(ms(10), 1.0, ms(10)), None, "less than 1%");
     let points = [(p(0.1), ms(10)), (p(0.2), ms(20))];
     let lognormal = |most| Lognormal::from_percentiles(points[0], points[1], most);
-    refused(lognormal(ms(20)), None, "less than 1 %");
-    refused(Percentiles::new(&points, None, ms(20)), None, "less than 1 %");
+    refused(lognormal(ms(20)), None, "less than 1%");
+    refused(Percentiles::new(&points, None, ms(20)), None, "less than 1%");
 }
 
 #[test]
@@ -85,9 +89,9 @@ fn points_that_no_law_goes_through_are_refused() {
     refused(law(&many), Some(64), "write at most 64");
     assert!(law(&many[..64]).is_ok());
     refused(law(&[(99.0, 9), (50.0, 0)]), Some(1), "above 0s");
-    refused(law(&[(99.0, 9), (50.0, 1), (99.0, 9)]), Some(2), "99 % is given twice");
-    refused(law(&[(99.0, 9), (50.0, 10)]), Some(0), "write at least 10ms at 99 %");
-    refused(law(&[(100.0, 8), (50.0, 1), (99.0, 9)]), Some(0), "write at least 9ms at 100 %");
+    refused(law(&[(99.0, 9), (50.0, 1), (99.0, 9)]), Some(2), "99% is given twice");
+    refused(law(&[(99.0, 9), (50.0, 10)]), Some(0), "write at least 10ms at 99%");
+    refused(law(&[(100.0, 8), (50.0, 1), (99.0, 9)]), Some(0), "write at least 9ms at 100%");
     refused(law(&[(50.0, 9), (99.0, 9), (100.0, 10)]), Some(2), "write 100=9ms");
     assert!(law(&[(50.0, 9), (99.0, 9), (100.0, 9)]).is_ok());
 }

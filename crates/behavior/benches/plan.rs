@@ -1,0 +1,70 @@
+//! What the decision for a call costs: its draw, by shape and by how the call is named; and the parsing of
+//! texts as people write them.
+//!
+//! `cargo bench -p longsync-behavior --bench plan`
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use longsync_behavior::{Ask, Behavior, Key, Name, Rules, Server, decide};
+
+const SHAPES: [(&str, &str); 6] = [
+    ("constant", "5ms"),
+    ("uniform", "uniform(1ms, 10ms)"),
+    ("exponential", "exponential(20ms)"),
+    ("lognormal", "lognormal(p50=10ms, p99=200ms)"),
+    ("percentiles", "percentiles(25=5ms, 50=10ms, 90=40ms, 99=200ms, 99.9=1s)"),
+    ("mix", "mix(90%: lognormal(p50=10ms, p99=200ms), 9%: exponential(100ms), rest: 1s)"),
+];
+
+/// Another number in every call, as in a running server.
+fn keys<'a>(name: Name<'a>) -> impl FnMut() -> Key<'a> {
+    let mut index = 0;
+    move || {
+        index += 1;
+        Key { seed: 42, name, attempt: 1, index }
+    }
+}
+
+fn refuse(_: &str) -> Result<Behavior, String> {
+    Err("nobody asks".to_owned())
+}
+
+fn server(behavior: &Behavior) -> Server<'_> {
+    let max_delay = Duration::from_secs(3_600);
+    Server { behavior, max_delay, is_fixed: false, read: &refuse }
+}
+
+/// The whole decision for a call that says nothing itself.
+fn deciding(c: &mut Criterion) {
+    let (short, long) = ("0123456789abcdef", "x".repeat(256));
+    let names = [
+        ("numbers", Name::Numbers { connection: 7, request: 1_000 }),
+        ("16 bytes", Name::Id(short)),
+        ("256 bytes", Name::Id(&long)),
+    ];
+    for (of, name) in names {
+        let mut group = c.benchmark_group(format!("decide, named by {of}"));
+        for (shape, text) in SHAPES {
+            let behavior: Behavior = text.parse().expect("a behavior");
+            let (ask, server, mut key) = (Ask::default(), server(&behavior), keys(name));
+            group.bench_function(BenchmarkId::from_parameter(shape), |b| {
+                b.iter(|| decide(black_box(&ask), black_box(&key()), black_box(&server)));
+            });
+        }
+    }
+}
+
+fn parsing(c: &mut Criterion) {
+    let mut group = c.benchmark_group("parse");
+    for (shape, text) in SHAPES {
+        group.bench_function(BenchmarkId::from_parameter(shape), |b| {
+            let rules = Rules::caller(Duration::from_secs(3_600));
+            b.iter(|| Behavior::read(black_box(text), &rules));
+        });
+    }
+}
+
+criterion_group!(benches, deciding, parsing);
+criterion_main!(benches);

@@ -1,0 +1,122 @@
+//! Texts of behaviors, made up: all shapes, nested, with and without `max`. Not all of them are allowed.
+
+use proptest::prelude::*;
+
+pub(crate) fn behavior() -> impl Strategy<Value = String> {
+    let stall = (duration(), duration(), proptest::option::of(duration()), any::<bool>());
+    let stall = stall.prop_map(|(at, length, every, is_of_first)| {
+        let every = every.map_or(String::new(), |every| format!(", every={every}"));
+        let from = if is_of_first { ", from=first_call" } else { "" };
+        format!("stall(for={length}{every}, at={at}{from})")
+    });
+    (delay(), proptest::option::of(stall), any::<bool>()).prop_map(|(delay, stall, is_last)| {
+        match stall {
+            None => delay,
+            Some(stall) if is_last => format!("{stall};\n{delay};"),
+            Some(stall) => format!("{delay} ; {stall}"),
+        }
+    })
+}
+
+pub(crate) fn delay() -> impl Strategy<Value = String> {
+    shape().prop_recursive(3, 24, 4, |part| {
+        let attempts = prop::collection::vec(part.clone(), 1..4)
+            .prop_map(|parts| format!("attempts({})", parts.join(", ")));
+        (prop_oneof![mix(part), attempts], max()).prop_map(|(delay, max)| format!("{delay}{max}"))
+    })
+}
+
+/// Often none.
+fn max() -> impl Strategy<Value = String> + Clone {
+    prop_oneof![3 => Just(String::new()), 1 => duration().prop_map(|it| format!(" max {it}"))]
+}
+
+/// Whose shares come to 100 % or less, and perhaps one of which is the rest.
+fn mix(part: impl Strategy<Value = String> + Clone) -> impl Strategy<Value = String> {
+    let parts = prop::collection::vec((0_u32..=30_000_000, part.clone()), 0..4);
+    (parts, part, any::<bool>(), any::<prop::sample::Index>()).prop_map(
+        |(parts, last, is_rest, at)| {
+            let left = 100_000_000 - parts.iter().map(|(share, _)| share).sum::<u32>();
+            let last = if is_rest {
+                format!("rest: {last}")
+            } else {
+                format!("{}: {last}", percent(left))
+            };
+            let mut parts: Vec<_> =
+                parts.iter().map(|(share, part)| format!("{}: {part}", percent(*share))).collect();
+            parts.insert(at.index(parts.len() + 1), last);
+            format!("mix({})", parts.join(", "))
+        },
+    )
+}
+
+fn shape() -> impl Strategy<Value = String> {
+    let two = (duration(), duration());
+    let number = (-3.0_f64..3.0).prop_map(|it| format!("{:.4}", libm::pow(10.0, it)));
+    let tail = max();
+    prop_oneof![
+        duration(),
+        duration().prop_map(|it| format!("constant( {it} )")),
+        two.clone().prop_map(|(one, other)| format!("uniform({one}, {other})")),
+        (two.clone(), tail.clone())
+            .prop_map(|((one, other), it)| format!("normal({one}, {other}){it}")),
+        (duration(), tail.clone()).prop_map(|(mean, it)| format!("exponential({mean}){it}")),
+        (duration(), number.clone(), tail.clone())
+            .prop_map(|(scale, it, tail)| format!("pareto({scale}, {it}){tail}")),
+        (two, percentiles(2..3), tail.clone()).prop_map(|((one, other), at, tail)| {
+            let first = at[0];
+            let second = at[at.len() - 1];
+            format!("lognormal(p{}={one}, p{}={other}){tail}", point(first), point(second))
+        }),
+        (duration(), number, tail.clone())
+            .prop_map(|(median, it, tail)| format!("lognormal(p50={median}, sigma={it}){tail}")),
+        (percentiles(2..6), prop::collection::vec(nanos(), 6), any::<[bool; 2]>(), tail)
+            .prop_map(given),
+        Just("replay(\"times.csv\")".to_owned()),
+    ]
+}
+
+/// The text of `percentiles`, whose values never fall and perhaps have ends.
+fn given((at, mut values, ends, tail): (Vec<u32>, Vec<u64>, [bool; 2], String)) -> String {
+    values.sort_unstable();
+    let mut points: Vec<_> = at.iter().zip(&values).map(|(at, value)| (*at, *value)).collect();
+    if ends[0] {
+        points[0].0 = 0;
+    }
+    if ends[1]
+        && let Some(last) = points.last_mut()
+    {
+        last.0 = 100_000_000;
+    }
+    // In whatever order they are written.
+    points.reverse();
+    let points = points.iter().map(|(at, value)| format!("p{}={value}ns", point(*at)));
+    format!("percentiles({}){tail}", points.collect::<Vec<_>>().join(", "))
+}
+
+/// Ascending, in millionths of a percent.
+fn percentiles(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u32>> {
+    prop::collection::btree_set(1_u32..100_000_000, count).prop_map(|at| at.into_iter().collect())
+}
+
+/// Of all magnitudes, up to a little over an hour.
+fn nanos() -> impl Strategy<Value = u64> {
+    (0_u32..42, 1_u64..=1_000_000).prop_map(|(bits, part)| (part << bits) / 1_000_000)
+}
+
+fn duration() -> impl Strategy<Value = String> + Clone {
+    prop_oneof![
+        8 => nanos().prop_map(|nanos| format!("{nanos}ns")),
+        4 => (1_u32..3_600, 1_u32..1_000).prop_map(|(seconds, more)| format!("{seconds}s {more}ms")),
+        4 => (1_u32..60).prop_map(|minutes| format!("{minutes}.5m")),
+        1 => Just("0".to_owned()),
+    ]
+}
+
+fn percent(millionths: u32) -> String {
+    format!("{}%", point(millionths))
+}
+
+fn point(millionths: u32) -> String {
+    format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000)
+}

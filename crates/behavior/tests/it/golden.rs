@@ -1,0 +1,41 @@
+//! Draws that an independent program computed from the specification: `tests/behavior/oracle.py`.
+
+use std::time::Duration;
+
+use longsync_behavior::{Behavior, Key, Name};
+
+/// A line: seed, text, name, attempt, index, and the delay in nanoseconds.
+const GOLDEN: &str = include_str!("../../../../tests/behavior/golden.txt");
+
+/// A call id in quotes, or `#CONNECTION/REQUEST`.
+fn name(text: &str) -> Name<'_> {
+    if let Some(id) = text.strip_prefix('"').and_then(|it| it.strip_suffix('"')) {
+        return Name::Id(id);
+    }
+    let numbers = text.strip_prefix('#').and_then(|it| it.split_once('/')).expect("two numbers");
+    let [connection, request] = [numbers.0, numbers.1].map(|it| it.parse().expect("a number"));
+    Name::Numbers { connection, request }
+}
+
+#[test]
+fn every_draw_is_the_oracles_to_the_nanosecond() {
+    let mut count = 0;
+    for line in GOLDEN.lines() {
+        let fields: Vec<_> = line.split('\t').collect();
+        let [seed, text, call, attempt, index, nanos] = fields[..] else { panic!("{line}") };
+        let key = Key {
+            seed: seed.parse().unwrap(),
+            name: name(call),
+            attempt: attempt.parse().unwrap(),
+            index: index.parse().unwrap(),
+        };
+        let behavior: Behavior = text.parse().unwrap();
+        let expected = Duration::from_nanos(nanos.parse().unwrap());
+        assert_eq!(behavior.draw(&key), expected, "{line}");
+        // The canonical text draws the same: it stands for the behavior.
+        let printed: Behavior = behavior.text().parse().unwrap();
+        assert_eq!(printed.draw(&key), expected, "{behavior}");
+        count += 1;
+    }
+    assert_eq!(count, 60);
+}

@@ -1,0 +1,253 @@
+//! Texts that are not understood, and what is said of each.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use longsync_behavior::{Behavior, NotABehavior, Rules};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// As its user writes them in `--behavior`.
+const WRONG: &[&str] = &[
+    // Nothing, and what is not a delay.
+    "",
+    "  ",
+    ";",
+    "fast",
+    "gamma(10ms, 2)",
+    "-5ms",
+    "\"5ms\"",
+    // Durations.
+    "250",
+    "0.5",
+    "5M",
+    "5 ms",
+    "1e3ms",
+    "1_000ms",
+    "1,5s",
+    ".5s",
+    "1.s",
+    "5MS",
+    "5months",
+    "1w",
+    "30s 1m",
+    "0.5ns",
+    "infs",
+    "9000h",
+    "2h",
+    "constant()",
+    "constant(1s",
+    "constant 1s",
+    // Numbers.
+    "pareto(10ms, nan)",
+    "pareto(10ms, inf)",
+    "pareto(10ms, -1)",
+    "pareto(10ms, 1e3)",
+    "pareto(10ms, 1.)",
+    "pareto(10ms, 2ms)",
+    "pareto(10ms, 0)",
+    "pareto(10ms)",
+    "pareto(1.5, 10ms)",
+    // Shapes and their parameters.
+    "Uniform(1ms, 2ms)",
+    "uniform",
+    "uniform(1ms)",
+    "uniform(1ms 2ms)",
+    "uniform(1ms, 2ms, 3ms)",
+    "uniform(2ms, 1ms)",
+    "uniform(2ms, 2ms)",
+    "normal(0s, 1ms)",
+    "normal(10ms, 0)",
+    "exponential()",
+    "exponential(0)",
+    "exponential(mean=5ms)",
+    "exponential(2h)",
+    // Max.
+    "uniform(1ms, 2ms) max 1s",
+    "10ms max 1s",
+    "replay(\"times.csv\") max 1s",
+    "exponential(20ms) max",
+    "exponential(20ms) max 2h",
+    "exponential(20ms) max 10ms",
+    "exponential(20ms) MAX 1s",
+    "exponential(20ms) max 1s max 2s",
+    "pareto(10ms, 0.001) max 1s",
+    "mix(50%: 1s, rest: exponential(20ms)) max 100ms",
+    "mix(50%: 1s, rest: exponential(20ms) max 2h)",
+    // Log-normal.
+    "lognormal(50=10ms, 99=200ms)",
+    "lognormal(p50=10ms)",
+    "lognormal(p50=10ms, p99=200ms, p99.9=1s)",
+    "lognormal(p50=10ms, p99=10ms)",
+    "lognormal(p50=10ms, p99=5ms)",
+    "lognormal(p50=10ms, p50=5ms)",
+    "lognormal(p50=0s, p99=5ms)",
+    "lognormal(p0=10ms, p99=200ms)",
+    "lognormal(p50=10ms, p100=200ms)",
+    "lognormal(p50=10ms, p101=200ms)",
+    "lognormal(p99=10ms, sigma=0.5)",
+    "lognormal(sigma=0.5, p50=10ms)",
+    "lognormal(p50=10ms, sigma=0)",
+    "lognormal(p50=10ms, sigma=5ms)",
+    "lognormal(10ms, 0.5)",
+    "lognormal(p0.1=10ms, p0.2=20ms) max 20ms",
+    // Percentiles.
+    "percentiles()",
+    "percentiles(50=10ms)",
+    "percentiles(0=1ms, 100=10ms)",
+    "percentiles(50=10ms, 50=20ms)",
+    "percentiles(50=10ms, 99=5ms)",
+    "percentiles(50=0s, 99=5ms)",
+    "percentiles(50=10ms, 90=20ms, 99=20ms, 100=30ms)",
+    "percentiles(50=10ms, 99=80ms) max 70ms",
+    "percentiles(50=10ms, 99=80ms, 100=1s) max 500ms",
+    "percentiles(p50%=10ms, p99%=20ms)",
+    "percentiles(p=10ms)",
+    "percentiles(50:10ms, 99:20ms)",
+    "percentiles(50=10ms, 99.1234567=20ms)",
+    "percentiles(50=10ms; 99=20ms)",
+    "percentiles(50=10ms, 99=2h)",
+    // Mixes.
+    "mix()",
+    "mix(100%)",
+    "mix(0.2: 1ms, 0.8: 2ms)",
+    "mix(20 %: 1ms, rest: 2ms)",
+    "mix(20: 1ms, rest: 2ms)",
+    "mix(50%: 1ms, 49%: 2ms)",
+    "mix(51%: 1ms, 50%: 2ms)",
+    "mix(90%: 1ms, 20%: 2ms, rest: 3ms)",
+    "mix(rest: 1ms, rest: 2ms)",
+    "mix(100%: 1ms, rest: 2ms)",
+    "mix(33.3333333%: 1ms, rest: 2ms)",
+    "mix(101%: 1ms)",
+    "mix(50%: 1ms, 50%: 2ms,)",
+    "mix(50%: 1ms, 50%: fail(10%, UNAVAILABLE))",
+    "mix(50%=1ms, rest=2ms)",
+    "attempts()",
+    "attempts(1ms,)",
+    "attempts(1ms; 2ms)",
+    "attempts(attempts(attempts(attempts(attempts(1ms)))))",
+    // Clauses.
+    "5ms;; stall(for=1s)",
+    "; 5ms",
+    "5ms 6ms 1us x",
+    "5ms; 10ms",
+    "5ms, 10ms",
+    "5ms; exponential(10ms)",
+    "stall(for=1s); 5ms; stall(for=2s)",
+    "5ms; fail(10%, UNAVAILABLE)",
+    "hang(1%)",
+    "5ms; queue(workers=8, limit=100)",
+    "fail_first(2, UNAVAILABLE)",
+    // Stalls.
+    "stall",
+    "stall()",
+    "stall(1s)",
+    "stall(at=10s)",
+    "stall(for=0s)",
+    "stall(for=1s, for=2s)",
+    "stall(for=2s, every=2s)",
+    "stall(for=2s, every=1s)",
+    "stall(for=1s, from=start)",
+    "stall(for 1s)",
+    "stall(for=1s, until=2s)",
+    "stall(at=1s, for=1s, every=10s; 5ms",
+    // Recordings.
+    "replay(times.csv)",
+    "replay('times.csv')",
+    "replay(\"times.csv)",
+    "replay(\"times\\q.csv\")",
+    "replay(\"missing.csv\")",
+    "replay(\"long.csv\")",
+    "replay(\"empty.csv\")",
+    // Other tools' forms.
+    "50=10ms,99=200ms",
+    "p50=10ms,p99=200ms",
+    "150us:10,2ms:5",
+    "150us:10%, 2ms:90%",
+    "10ms:0.5",
+    "150us:60,2ms:50",
+    "99=10ms",
+    // Bytes that are not ours.
+    "5ms\u{0}",
+    "5ms\u{1b}[31m",
+    "5ms\r",
+    "1s\n1m",
+    "5ms\u{a0}",
+    "５ms",
+    "uniform(1ms，2ms)",
+    "délai(5ms)",
+    "\u{202e}5ms",
+];
+
+/// As a caller writes them in the field, the header or the query.
+const WRONG_OF_CALLERS: &[&str] = &[
+    "replay(\"times.csv\")",
+    "mix(50%: 1ms, rest: replay(\"times.csv\"))",
+    "stall(for=1s)",
+    "5ms; drop(1%)",
+    "queue(workers=1, limit=0)",
+];
+
+fn recording(file: &str) -> Result<Vec<(u64, u64)>, String> {
+    match file {
+        "times.csv" => Ok(vec![(1_000_000, 3), (2_000_000, 1)]),
+        "long.csv" => Ok(vec![(1_000_000, 3), (7_200_000_000_000, 1)]),
+        "empty.csv" => Ok(Vec::new()),
+        _ => Err(format!("there is no file {file} in the replay folder: put it there")),
+    }
+}
+
+fn refused(text: &str, rules: &Rules<'_>) -> NotABehavior {
+    let Err(why) = Behavior::read(text, rules) else { panic!("{text} is understood") };
+    let sentence = why.to_string();
+    assert!(why.column() <= text.chars().count() + 1, "{sentence}");
+    assert!(sentence.len() <= 1_024, "{sentence}");
+    assert!(!sentence.contains(char::is_control), "{sentence:?}");
+    why
+}
+
+#[test]
+fn every_mistake_says_what_is_wrong_and_what_would_be_right() {
+    let server = Rules::server(HOUR, &recording);
+    let mut said = String::new();
+    for text in WRONG {
+        writeln!(said, "{}\n", refused(text, &server)).unwrap();
+    }
+    for text in WRONG_OF_CALLERS {
+        writeln!(said, "of a caller: {}\n", refused(text, &Rules::caller(HOUR))).unwrap();
+    }
+    insta::assert_snapshot!(said);
+}
+
+/// Texts that are too long to be read in a table.
+#[test]
+fn texts_beyond_the_limits_are_refused_in_short_sentences() {
+    let parts = |count: usize, part: &str| vec![part; count].join(", ");
+    let wrong = [
+        format!("{}5ms", " ".repeat(4_094)),
+        format!("mix(rest: 1ms, {})", parts(64, "1%: 1ms")),
+        format!("attempts({})", parts(65, "1ms")),
+        format!(
+            "percentiles({})",
+            (1..=65).map(|it| format!("{it}={it}ms")).collect::<Vec<_>>().join(", ")
+        ),
+        format!("{}1ms{}", "mix(100%: ".repeat(5), ")".repeat(5)),
+        format!("{}5ms fast", " ".repeat(4_000)),
+        format!("replay(\"{}", "\u{1}".repeat(4_000)),
+        format!("{}, 99=", "9".repeat(400)),
+        "mix(100%: ".repeat(400),
+        "mix(100%: ".repeat(4 << 20),
+        "\u{1F600}".repeat(1_000),
+    ];
+    let mut said = String::new();
+    for text in wrong {
+        writeln!(said, "{}\n", refused(&text, &Rules::default())).unwrap();
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn a_program_is_told_where_recordings_are_read() {
+    insta::assert_snapshot!(refused("replay(\"times.csv\")", &Rules::default()));
+}
