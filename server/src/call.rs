@@ -125,7 +125,7 @@ impl Call {
         }
         Arc::new(Self {
             record: Arc::clone(record),
-            number: record.next_request(),
+            number: record.request_number(),
             kind,
             arrived,
             deadline,
@@ -188,10 +188,15 @@ impl Call {
         (!worker.is_drained()).then(|| worker.timer().sleep(duration))
     }
 
-    /// Plans the message with this index of this call, which was received now. Returns the wall clock's
-    /// reading as well.
-    pub(crate) fn plan(&self, ask: Ask<'_>, index: u64) -> Result<(Plan, SystemTime), Refusal> {
-        let received_at = SystemTime::now();
+    /// Plans the message with this index of this call. Returns when it was received by the wall clock as
+    /// well.
+    pub(crate) fn plan(
+        &self,
+        ask: Ask<'_>,
+        index: u64,
+        received: Instant,
+    ) -> Result<(Plan, SystemTime), Refusal> {
+        let received_at = self.by_wall_clock(received);
         let header = self.behavior_header.as_deref();
         let header = header.map(|header| header.as_ref().map_err(String::as_str));
         let ask = Ask { header, ..ask };
@@ -208,6 +213,12 @@ impl Call {
             worker.with_rules(|rules| plan(&ask, &self.key(own, index), rules, self.limits()))?;
         state.applied = Some(plan.applied.clone());
         Ok((plan, received_at))
+    }
+
+    /// A moment that has just passed, as the wall clock had it.
+    fn by_wall_clock(&self, at: Instant) -> SystemTime {
+        let (now, since) = (SystemTime::now(), self.now().saturating_duration_since(at));
+        now.checked_sub(since).unwrap_or(now)
     }
 
     /// The delay that a behavior gives to the answer with this index.

@@ -30,7 +30,7 @@ pub(crate) struct Record {
     /// In accept order, from 0.
     number: u64,
     peer: Option<SocketAddr>,
-    /// How many of the requests that have come are calls.
+    /// How many requests have come.
     requests: AtomicU64,
     opened: Instant,
     last_read_ns: AtomicU64,
@@ -136,11 +136,14 @@ impl Record {
         self.peer
     }
 
-    /// The number of the request that begins now, in the order in which they come, from 0.
-    pub(crate) fn next_request(&self) -> u64 {
-        let number = self.requests.load(Relaxed);
-        self.requests.store(number + 1, Relaxed);
-        number
+    /// A request has come.
+    pub(crate) fn request_came(&self) {
+        add(&self.requests, 1);
+    }
+
+    /// The number of the request that came last, in the order in which they come, from 0.
+    pub(crate) fn request_number(&self) -> u64 {
+        self.requests.load(Relaxed).saturating_sub(1)
     }
 
     /// When the last read that brought something returned.

@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn what_no_server_takes_from_a_caller_is_refused() {
         let why = refused(with_behavior("5ms; stall(for=1s)")).to_string();
-        assert!(why.contains("column 6: only the server's own --behavior may have it"), "{why}");
+        assert!(why.contains("column 6: only the server's own --behavior may"), "{why}");
     }
 
     #[test]

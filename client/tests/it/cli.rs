@@ -249,8 +249,8 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["race", "--delay", "1s", "--behavior", "1s"], "cannot be used with"),
         (&["race", "--jitter", "--behavior", "1s"], "cannot be used with"),
         (&["--behavior", "lognormal(p50=1s)"], "at column 17: expected"),
-        (&["--behavior", "1s; stall(for=1s)"], "only the server's own --behavior may have it"),
-        (&["--behavior", "replay(\"a\")"], "only the server's own --behavior may have it"),
+        (&["--behavior", "1s; stall(for=1s)"], "only the server's own --behavior may"),
+        (&["--behavior", "replay(\"a\")"], "only the server's own --behavior may"),
         (&["--behavior", "2h"], "ask for at most 1h"),
         (&["--seed", "1"], "give both, or neither"),
         (

@@ -1,13 +1,15 @@
 //! What somebody wrote, inside a sentence about it.
 
+use crate::said::printable;
+
 /// How many characters of it are repeated. A sentence travels in headers, whose size is limited.
 const MOST_CHARACTERS: usize = 80;
 
-/// `text` in back quotes; only the beginning of a long one.
+/// `text` in back quotes, [printable](printable); only the beginning of a long one.
 pub fn quoted(text: &str) -> String {
     match text.char_indices().nth(MOST_CHARACTERS) {
-        None => format!("`{text}`"),
-        Some((end, _)) => format!("`{}...`", &text[..end]),
+        None => format!("`{}`", printable(text)),
+        Some((end, _)) => format!("`{}...`", printable(&text[..end])),
     }
 }
 
@@ -17,16 +19,21 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn nothing_in_it_acts() {
+        assert_eq!(quoted("\u{1b}[31m5s"), r"`\u{1b}[31m5s`");
+    }
+
     proptest! {
         /// Short text is repeated whole, and no text makes a long sentence.
         #[test]
         fn short_text_is_whole_and_long_text_is_cut(text in "\\PC{0,200}") {
             let quoted = quoted(&text);
             if text.chars().count() <= MOST_CHARACTERS {
-                prop_assert_eq!(quoted, format!("`{text}`"));
+                prop_assert_eq!(quoted, format!("`{}`", printable(&text)));
             } else {
                 let kept: String = text.chars().take(MOST_CHARACTERS).collect();
-                prop_assert_eq!(quoted, format!("`{kept}...`"));
+                prop_assert_eq!(quoted, format!("`{}...`", printable(&kept)));
             }
         }
     }

@@ -136,7 +136,7 @@ fn planned(call: &Call, query: &str) -> Planned {
         call_id: call_id.as_deref().unwrap_or_default(),
         ..Ask::default()
     };
-    call.plan(ask, 0)
+    call.plan(ask, 0, call.arrived())
 }
 
 async fn long_sync(call: &Call, planned: Planned) -> Response<Body> {

@@ -200,6 +200,7 @@ fn call_headers(worker: &Worker, request: &Request<Incoming>) -> CallHeaders {
 
 /// Sends a request on its way, and begins its call if it is one.
 pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer {
+    record.request_came();
     let worker = record.worker();
     if let Some(why) = host::fault(&request) {
         return refuse(record, request, face::text(StatusCode::BAD_REQUEST, why));

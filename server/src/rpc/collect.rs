@@ -66,7 +66,7 @@ impl Collected {
         received: &Received<LongSyncCollectRequest>,
     ) -> Result<Wait, Refusal> {
         let Received { message: request, arrived } = received;
-        let planned = call.plan(Ask::from(request), self.count);
+        let planned = call.plan(Ask::from(request), self.count, arrived.at);
         self.count += 1;
         self.payload_bytes += request.payload.len() as u64;
         let (plan, at) = planned.map_err(|why| why.of_message(request.id))?;
@@ -91,7 +91,9 @@ impl Collected {
         let (applied, received_at) = match self.applied.zip(self.received_at) {
             Some(known) => known,
             // Without a request there is still the header, which may be wrong.
-            None => call.plan(Ask::default(), 0).map(|(plan, at)| (plan.applied, at))?,
+            None => call
+                .plan(Ask::default(), 0, call.last_read())
+                .map(|(plan, at)| (plan.applied, at))?,
         };
         let message = LongSyncCollectResponse {
             message: longsync::DONE.to_owned(),

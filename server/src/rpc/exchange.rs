@@ -151,7 +151,7 @@ impl Answers {
         arrived: &Arrived,
         index: u64,
     ) -> Result<(Plan, SystemTime), Refusal> {
-        let kept = self.call.plan(Ask::from(request), index).and_then(|(plan, at)| {
+        let kept = self.call.plan(Ask::from(request), index, arrived.at).and_then(|(plan, at)| {
             self.call.keep(plan.payload.held_bytes(), arrived.held)?;
             Ok((plan, at))
         });
@@ -223,7 +223,7 @@ impl Stream for Answers {
                     this.have_requests_ended = true;
                     // Without a message there is still the header, which may be wrong.
                     if this.taken == 0
-                        && let Err(why) = this.call.plan(Ask::default(), 0)
+                        && let Err(why) = this.call.plan(Ask::default(), 0, now)
                     {
                         return Poll::Ready(Some(Err(why)));
                     }

@@ -56,7 +56,7 @@ pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
 impl Answers {
     fn new(call: &Arc<Call>, received: &Received<LongSyncStreamRequest>) -> Result<Self, Refusal> {
         let Received { message, arrived } = received;
-        let (plan, received_at) = call.plan(Ask::from(message), 0)?;
+        let (plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
         let count = plan::count(message.count, call.limits())?;
         call.keep(plan.payload.held_bytes(), arrived.held)?;
         let wait = Wait::new(arrived.at, plan.delay).after_standing(call.stands(arrived.at));

@@ -164,6 +164,21 @@ async fn over_http_a_call_goes_by_its_query_else_by_its_header_else_by_its_numbe
     Ok(())
 }
 
+#[tokio::test(start_paused = true)]
+async fn each_request_of_a_connection_has_a_number_be_it_a_call_or_not() -> Result<()> {
+    let server = Memory::start(drawing(TAIL)?).await;
+    let mut web = server.web1().await?;
+    for target in ["/healthz", "/long_sync", "/nowhere", "/metrics"] {
+        web.send("GET", target, &[]).await?;
+    }
+    let answer = web.send("GET", "/long_sync", &[]).await?;
+    let timing = answer.headers().get("server-timing").context("it is timed")?.to_str()?;
+    let expected = drawn(TAIL, Name::Numbers { connection: 0, request: 4 }, 1, 0)?;
+    let expected = expected.as_secs_f64() * 1e3;
+    assert!(timing.starts_with(&format!("planned;dur={expected:.3},")), "{timing}");
+    Ok(())
+}
+
 /// Calls by name draw the same wherever they come.
 #[tokio::test(start_paused = true)]
 async fn the_same_seed_and_call_id_draw_the_same_on_any_server() -> Result<()> {

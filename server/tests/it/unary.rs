@@ -201,7 +201,7 @@ fn refused() -> Vec<(LongSyncRequest, &'static str, &'static str)> {
         (behavior("1s; hang(1%)"), "behavior", "at column 5: expected a delay or a stall"),
         (behavior("1s; stall(for=1s)"), "behavior", "only the server's own"),
         (behavior("  hang(1%)"), "behavior", "at column 3"),
-        (behavior(" "), "behavior", "at column"),
+        (behavior(" "), "behavior", "an empty text is not a behavior"),
         (LongSyncRequest { behavior: "1s".into(), ..wait(ms(1)) }, "delay", "send one of them"),
         (LongSyncRequest { call_id: "x".repeat(257), ..wait(ms(1)) }, "call_id", "at most 256"),
         (behavior(&"x".repeat(1_000)), "behavior", "xxx...` is not understood at column 1"),
