@@ -13,6 +13,7 @@ pub(crate) mod task;
 pub(crate) mod texts;
 pub(crate) mod wait;
 mod waiting;
+pub(crate) mod wall_clock;
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -196,7 +197,7 @@ impl Call {
         index: u64,
         received: Instant,
     ) -> Result<(Plan, SystemTime), Refusal> {
-        let received_at = self.by_wall_clock(received);
+        let received_at = self.worker().by_wall_clock(received);
         let header = self.behavior_header.as_deref();
         let header = header.map(|header| header.as_ref().map_err(String::as_str));
         let ask = Ask { header, ..ask };
@@ -213,12 +214,6 @@ impl Call {
             worker.with_rules(|rules| plan(&ask, &self.key(own, index), rules, self.limits()))?;
         state.applied = Some(plan.applied.clone());
         Ok((plan, received_at))
-    }
-
-    /// A moment that has just passed, as the wall clock had it.
-    fn by_wall_clock(&self, at: Instant) -> SystemTime {
-        let (now, since) = (SystemTime::now(), self.now().saturating_duration_since(at));
-        now.checked_sub(since).unwrap_or(now)
     }
 
     /// The delay that a behavior gives to the answer with this index.

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
 
 use longsync_behavior::{self as behavior, Behavior};
 use longsync_timer::{Clock, Timer};
@@ -10,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::call::texts::Texts;
+use crate::call::wall_clock::WallClock;
 use crate::config::{Config, Limits};
 use crate::shared::Shared;
 use crate::shared::counters::Snapshot;
@@ -35,6 +37,7 @@ pub struct Worker {
     timer: Timer,
     shared: Arc<Shared>,
     texts: Mutex<Texts>,
+    wall_clock: WallClock,
     phase: watch::Sender<Phase>,
     calls: AtomicUsize,
     /// How many connections have not been told of a shutdown, or may not have heard of it.
@@ -60,6 +63,7 @@ impl Worker {
             timer,
             shared,
             texts: Mutex::default(),
+            wall_clock: WallClock::default(),
             phase: watch::Sender::new(Phase::Serving),
             calls: AtomicUsize::new(0),
             untold: AtomicUsize::new(0),
@@ -135,6 +139,11 @@ impl Worker {
     /// How a call behaves that does not say how.
     pub(crate) fn default_behavior(&self) -> &Behavior {
         &self.shared.config.behavior
+    }
+
+    /// What the wall clock showed at a moment that has passed.
+    pub(crate) fn by_wall_clock(&self, at: Instant) -> SystemTime {
+        self.wall_clock.at(at, || self.timer.now())
     }
 
     /// What its calls draw by.

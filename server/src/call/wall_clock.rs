@@ -1,0 +1,49 @@
+//! What the wall clock showed when something was received.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// For how long the two clocks are taken to run alike: at the 500 ppm by which a clock is slewed at most, that
+/// is half a millisecond.
+const ALIKE: Duration = Duration::from_secs(1);
+
+/// Both clocks, read at the same moment now and then: to read the wall clock for each call would cost more
+/// than to count from that moment.
+#[derive(Debug, Default)]
+pub(crate) struct WallClock(Mutex<Option<(Instant, SystemTime)>>);
+
+impl WallClock {
+    /// What the wall clock showed at `at`, which has passed, by the monotonic clock that reads `now`.
+    pub(crate) fn at(&self, at: Instant, now: impl FnOnce() -> Instant) -> SystemTime {
+        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let alike = read.filter(|(then, _)| {
+            at.checked_duration_since(*then).is_some_and(|since| since < ALIKE)
+        });
+        let (then, shown) = alike.unwrap_or_else(|| (now(), SystemTime::now()));
+        *read = Some((then, shown));
+        let ahead = shown.checked_add(at.saturating_duration_since(then));
+        let moved = ahead.and_then(|it| it.checked_sub(then.saturating_duration_since(at)));
+        moved.unwrap_or(shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_as_far_apart_by_both_clocks_and_the_clocks_are_read_once_a_second() {
+        let (clock, start) = (WallClock::default(), Instant::now());
+        let millis = |ms| start + Duration::from_millis(ms);
+        let first = clock.at(millis(3), || millis(5));
+        let unread = || unreachable!("both clocks were read less than a second ago");
+        assert_eq!(clock.at(millis(5), unread), first + Duration::from_millis(2));
+        assert_eq!(clock.at(millis(1_004), unread), first + Duration::from_millis(1_001));
+        let mut is_read = false;
+        clock.at(millis(1_005), || {
+            is_read = true;
+            millis(1_006)
+        });
+        assert!(is_read);
+    }
+}
