@@ -145,7 +145,7 @@ case_delay_and_behavior_both() {
 
 case_unknown_behavior_names_the_column() {
     refuses behavior '{"behavior":"1s; sometimes"}'
-    has "$said" 'at column 3: expected'
+    has "$said" 'at column 5: expected'
 }
 
 case_behavior_header() {

@@ -177,11 +177,14 @@ fn clause(words: &mut Words<'_>, rules: &Rules<'_>, clauses: &mut Clauses) -> Re
     if words.rest().starts_with(';') {
         return Err(Mistake::expected(at, "a delay or a stall, before this semicolon"));
     }
-    let shape = shape::read(words, 0)?;
+    let shape = shape::read(words, 0);
     if clauses.delay.is_some() {
         let why = "a behavior has at most one delay: leave this one out, or write a mix of both";
-        return Err(Mistake::wrong(at, why));
+        return Err(match shape {
+            Ok(_) => Mistake::wrong(at, why),
+            Err(_) => Mistake::expected(at, "nothing more, or a stall: the delay has been given"),
+        });
     }
-    clauses.delay = Some(Delay::build(shape, None, rules)?);
+    clauses.delay = Some(Delay::build(shape?, None, rules)?);
     Ok(())
 }
