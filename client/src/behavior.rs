@@ -13,10 +13,12 @@
 
 mod atoms;
 mod curves;
+mod drawn;
 mod fitting;
 mod json;
 mod patience;
 mod picture;
+mod sentences;
 mod text;
 
 use std::time::Duration;

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use longsync_behavior::explain::Figures;
 use longsync_text::duration::text;
 use longsync_text::said::shortened;
 
 use super::Portrait;
 use super::atoms::Atom;
 use super::curves::{Law, NINES};
+use super::drawn::laws;
+use super::sentences::sentences;
 use crate::chart::{self, Axis, Plot, Series, nanoseconds};
 
-/// The most attempts that are drawn.
-const MOST_DRAWN: usize = 3;
 /// How far atoms rise above everything else, at most.
 const ABOVE: f64 = 1.25;
 /// How much of a long text is a headline.
@@ -23,7 +22,7 @@ pub fn to_svg(portrait: &Portrait) -> String {
     let text = portrait.behavior.text();
     let laws = laws(portrait);
     let mut description = text.to_owned();
-    for sentence in super::text::sentences(portrait, &laws) {
+    for sentence in sentences(portrait, &laws) {
         description.push_str(". ");
         description.push_str(&sentence);
     }
@@ -31,25 +30,6 @@ pub fn to_svg(portrait: &Portrait) -> String {
     let fitted = portrait.fitting.as_ref().and_then(|fitting| fitting.lines().into_iter().next());
     let headline = fitted.unwrap_or_else(|| shortened(text, HEADLINE));
     chart::to_svg(&headline, &description, &plots(portrait, &laws))
-}
-
-/// The laws that are drawn, each with its name.
-pub(super) fn laws(portrait: &Portrait) -> Vec<(String, Law<'_>)> {
-    let law = |figures: &Figures| {
-        let name = match (&portrait.fitting, portrait.figures.len()) {
-            (Some(_), _) => "law".to_owned(),
-            (None, 1) => "delay".to_owned(),
-            (None, _) => figures.attempts(),
-        };
-        (name, Law::new(portrait.behavior.delays(figures.first)))
-    };
-    portrait.figures.iter().take(MOST_DRAWN).map(law).collect()
-}
-
-/// The attempts that are not drawn.
-pub(super) fn undrawn(portrait: &Portrait) -> Option<String> {
-    let first = portrait.figures.get(MOST_DRAWN)?;
-    Some(format!("attempt {} and later are not in the pictures", first.first))
 }
 
 /// The density above the quantile curve; neither, if nothing has a place on a logarithmic axis.

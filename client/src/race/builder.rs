@@ -159,6 +159,27 @@ impl RacePlanBuilder {
 }
 
 impl RacePlan {
+    /// In each way this number of calls, with these delays. Unless told otherwise, in all ways that the
+    /// protocol has, over gRPC, against a server inside this process, with 10 s for the sequential way, a
+    /// connection that threads share, no cancellation and no spinning.
+    pub fn builder(calls: usize, delays: Delays) -> RacePlanBuilder {
+        RacePlanBuilder::new(
+            calls,
+            Self {
+                calls: NonZeroUsize::MIN,
+                delays,
+                ways: Vec::new(),
+                target: None,
+                protocol: Protocol::Grpc,
+                sequential_max: Duration::from_secs(10),
+                thread_connections: ThreadConnections::Shared,
+                cancel_after: None,
+                spin: Duration::ZERO,
+                max_answer_bytes: None,
+            },
+        )
+    }
+
     fn check_times(&self) -> Result<(), NotARace> {
         let times = [
             (self.delays.mean(), "delay"),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::race::plan::RacePlan;
-use crate::race::planned::Planned;
 use crate::race::way::Way;
 use longsync_connect::Target;
 
@@ -281,12 +280,6 @@ impl Race {
     /// The run of a way, if it was whole: all calls answered, or projected.
     pub fn whole(&self, way: Way) -> Option<&WayRun> {
         self.runs.iter().find(|run| run.way == way && run.is_whole())
-    }
-
-    /// What the calls of a way take one after another: as measured or projected, else the sum of its delays.
-    pub fn one_by_one(&self, run: &WayRun) -> Duration {
-        let measured = self.whole(Way::Sequential).map(|run| run.wall);
-        measured.unwrap_or_else(|| Planned::of(self, run).sum)
     }
 
     /// How many times as fast as sequential calls a way was; [`None`] unless all its calls were

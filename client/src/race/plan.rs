@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use longsync_connect::Target;
 
-use crate::race::builder::RacePlanBuilder;
 use crate::race::delays::Delays;
 use crate::race::way::Way;
 
@@ -27,27 +26,6 @@ pub struct RacePlan {
 impl RacePlan {
     /// The most calls that a way may make.
     pub const MOST_CALLS: usize = 1_000_000;
-
-    /// In each way this number of calls, with these delays. Unless told otherwise, in all ways that the
-    /// protocol has, over gRPC, against a server inside this process, with 10 s for the sequential way, a
-    /// connection that threads share, no cancellation and no spinning.
-    pub fn builder(calls: usize, delays: Delays) -> RacePlanBuilder {
-        RacePlanBuilder::new(
-            calls,
-            Self {
-                calls: NonZeroUsize::MIN,
-                delays,
-                ways: Vec::new(),
-                target: None,
-                protocol: Protocol::Grpc,
-                sequential_max: Duration::from_secs(10),
-                thread_connections: ThreadConnections::Shared,
-                cancel_after: None,
-                spin: Duration::ZERO,
-                max_answer_bytes: None,
-            },
-        )
-    }
 
     /// How many calls each way makes.
     pub fn calls(&self) -> NonZeroUsize {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::race::delays::Delays;
 use crate::race::outcome::{Race, WayRun};
+use crate::race::way::Way;
 
 /// The delays of all calls of a way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,5 +35,13 @@ impl Planned {
             planned.longest = planned.longest.max(delay);
         }
         planned
+    }
+}
+
+impl Race {
+    /// What the calls of a way take one after another: as measured or projected, else the sum of its delays.
+    pub fn one_by_one(&self, run: &WayRun) -> Duration {
+        let measured = self.whole(Way::Sequential).map(|run| run.wall);
+        measured.unwrap_or_else(|| Planned::of(self, run).sum)
     }
 }
