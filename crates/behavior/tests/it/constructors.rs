@@ -81,3 +81,12 @@ fn a_max_of_an_hour_is_kept_on_a_server_that_allows_more() {
     assert_eq!(within.delays(1).ends().1, Duration::from_secs(3_600));
     assert_eq!(within, behavior);
 }
+
+#[test]
+fn all_delays_of_a_mixture_are_at_most_its_longest() {
+    let tenth = (p("10"), Behavior::constant(ms(1)));
+    let mixture = Behavior::mix(&vec![tenth; 10]).unwrap();
+    for delay in [ms(1), ms(5)] {
+        assert_eq!(mixture.delays(1).share_to(delay).to_bits(), 1.0_f64.to_bits());
+    }
+}
