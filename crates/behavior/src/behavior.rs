@@ -36,7 +36,7 @@ impl Eq for Behavior {}
 struct Parts {
     delay: Delay,
     stall: Option<Stall>,
-    text: String,
+    text: Box<str>,
     /// The longest delay that was allowed when it was read.
     limit: Duration,
 }
@@ -44,7 +44,7 @@ struct Parts {
 impl Behavior {
     /// What was read where delays up to `limit` are allowed.
     pub(crate) fn new(delay: Delay, stall: Option<Stall>, limit: Duration) -> Self {
-        let text = canonical(&delay, stall.as_ref());
+        let text = canonical(&delay, stall.as_ref()).into_boxed_str();
         Self(Arc::new(Parts { delay, stall, text, limit }))
     }
 
