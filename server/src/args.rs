@@ -183,14 +183,15 @@ pub(crate) struct Serve {
 }
 
 impl Args {
-    /// Reads the command line, the environment, and the variable `PORT`, which has a meaning for other
-    /// software as well.
+    /// Reads the command line and the environment. Of the latter, `variable` gives what flags do not take
+    /// themselves: `PORT`, which has a meaning for other software as well, and `LONGSYNC_DELAY`, since a flag
+    /// takes one variable only.
     ///
     /// # Errors
     /// When something is wrong, or help is asked for.
     pub(crate) fn read(
         line: impl IntoIterator<Item = OsString>,
-        port: Option<OsString>,
+        variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Told, clap::Error> {
         let mut command = Self::command();
         let matches = command.try_get_matches_from_mut(line)?;
@@ -200,14 +201,19 @@ impl Args {
             clap_complete::generate(shell, &mut command, "longsync-server", &mut script);
             return Ok(Told::Completions(script));
         }
+        let source =
+            |name| matches.value_source(name).filter(|it| *it != ValueSource::DefaultValue);
+        if let (None, Some(delay)) = (source("behavior"), variable("LONGSYNC_DELAY")) {
+            // What is not text is not a delay either, and is said to be none.
+            args.behavior = delay.to_string_lossy().into_owned();
+        }
         if args.explain {
             let behavior = args.behavior();
             let behavior =
                 behavior.map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
             return Ok(Told::Explanation(Explained(&behavior).to_string()));
         }
-        let source =
-            |name| matches.value_source(name).filter(|it| *it != ValueSource::DefaultValue);
+        let port = variable("PORT");
         let note = match args.choose_address(source("listen"), source("port"), port) {
             Ok(note) => note,
             Err((kind, why)) => return Err(command.error(kind, why)),

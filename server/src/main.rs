@@ -28,7 +28,7 @@ const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let log = Log::start();
-    let code = match Args::read(std::env::args_os(), std::env::var_os("PORT")) {
+    let code = match Args::read(std::env::args_os(), |name| std::env::var_os(name)) {
         Ok(Told::Serve(serve)) => start(&log, *serve),
         Ok(Told::Explanation(text)) => print(&log, text.as_bytes()),
         Ok(Told::Completions(script)) => print(&log, &script),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use longsync_behavior::{Behavior, Rules};
 use longsync_client::behavior::{Asked, Fitting, Patience, Portrait};
 use longsync_server::Recordings;
+use longsync_text::duration::LONGEST;
 
 use super::whole;
 use crate::data::observed;
@@ -79,8 +80,12 @@ impl BehaviorArgs {
                 let of_file = |why: String| format!("--fit {}: {why}", file.display());
                 let observed = observed(file).map_err(of_file)?;
                 let fitting = Fitting::new(observed).map_err(|why| of_file(why.to_string()))?;
-                let behavior = self.behavior(&fitting.text()).map_err(|why| {
-                    of_file(format!("{why}; raise --max-delay, here and of the server"))
+                let text = fitting.text();
+                let behavior = self.behavior(&text).map_err(|why| {
+                    let is_over = Behavior::read(&text, &Rules::caller(LONGEST)).is_ok();
+                    let hint =
+                        if is_over { "; raise --max-delay, here and of the server" } else { "" };
+                    of_file(format!("{why}{hint}"))
                 })?;
                 let mut portrait = Portrait::of(behavior);
                 portrait.fitting = Some(fitting);

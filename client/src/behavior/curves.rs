@@ -11,7 +11,7 @@ use crate::chart::nanoseconds;
 const PIECES: u32 = 120;
 /// What lies outside these shares of the delays that are not zero is not looked at.
 const ENDS: [f64; 2] = [0.001, 0.999];
-/// How many nines the axis of percentiles has, and how many points a nine.
+/// How many nines the axis of percentiles has, and how many points each nine has.
 pub(super) const NINES: u8 = 4;
 const POINTS_PER_NINE: u32 = 40;
 /// Values below this share do not stretch the axis of a quantile curve.

@@ -121,6 +121,16 @@ fn data_beyond_the_servers_limit_says_how_to_raise_it() {
     assert!(stderr(&output).contains("1h; raise --max-delay"), "{}", stderr(&output));
 }
 
+/// Almost all lies in the guess, and no limit changes that.
+#[test]
+fn data_that_is_refused_whatever_the_limit_is_does_not_ask_for_a_higher_one() {
+    let buckets = "a_bucket{le=\"1\"} 1\na_bucket{le=\"+Inf\"} 1000000\n";
+    let output = behavior(&["--fit", "-"], "80", buckets);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(said.contains("less than 1%") && !said.contains("raise --max-delay"), "{said}");
+}
+
 #[test]
 fn the_picture_has_the_density_above_the_quantiles() {
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("behavior.svg");

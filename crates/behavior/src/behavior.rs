@@ -18,23 +18,34 @@ use crate::stall::Stall;
 
 /// How calls are answered, with the canonical text that says so. Its text form parses and prints to
 /// the same value. All clones share one value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Behavior(Arc<Parts>);
+
+/// Equal are behaviors that do the same, whatever their servers allow beyond that.
+impl PartialEq for Behavior {
+    fn eq(&self, other: &Self) -> bool {
+        let (one, other) = (&*self.0, &*other.0);
+        one.delay == other.delay && one.stall == other.stall
+    }
+}
 
 // No number in it is NaN: none can be written.
 impl Eq for Behavior {}
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Parts {
     delay: Delay,
     stall: Option<Stall>,
-    text: String,
+    text: Box<str>,
+    /// The longest delay that was allowed when it was read.
+    limit: Duration,
 }
 
 impl Behavior {
-    pub(crate) fn new(delay: Delay, stall: Option<Stall>) -> Self {
-        let text = canonical(&delay, stall.as_ref());
-        Self(Arc::new(Parts { delay, stall, text }))
+    /// What was read where delays up to `limit` are allowed.
+    pub(crate) fn new(delay: Delay, stall: Option<Stall>, limit: Duration) -> Self {
+        let text = canonical(&delay, stall.as_ref()).into_boxed_str();
+        Self(Arc::new(Parts { delay, stall, text, limit }))
     }
 
     /// The canonical text: for a constant delay that duration alone.
@@ -68,7 +79,8 @@ impl Behavior {
     /// # Errors
     /// When it says that a call takes longer.
     pub fn within(&self, most: Duration) -> Result<Self, NotABehavior> {
-        if self.0.delay.constant().is_some_and(|delay| delay <= most) {
+        // A `max` of 1h is not in the text: read again under the same limit, it would be lost.
+        if self.0.limit == most || self.0.delay.constant().is_some_and(|delay| delay <= most) {
             return Ok(self.clone());
         }
         let known = |file: &str| {
@@ -115,7 +127,8 @@ impl Behavior {
 impl Behavior {
     /// Waits for `delay`, then answers. Whether a server allows that, [`Behavior::within`] says.
     pub fn constant(delay: Duration) -> Self {
-        Self::new(Delay::Constant(Constant(delay)), None)
+        // It was not read, so it may be over any limit.
+        Self::new(Delay::Constant(Constant(delay)), None, Duration::MAX)
     }
 
     /// Delays between `low` and `high`, all equally likely.
@@ -177,7 +190,7 @@ impl Behavior {
     /// The same behavior with a stall.
     #[must_use]
     pub fn with_stall(&self, stall: Stall) -> Self {
-        Self::new(self.0.delay.clone(), Some(stall))
+        Self::new(self.0.delay.clone(), Some(stall), self.0.limit)
     }
 
     /// Reads a text that consists of those of other behaviors, with what they replay.

@@ -60,6 +60,8 @@ fn mean(of: &Resolved<'_>, attempt: u32) -> f64 {
 fn share_to(of: &Resolved<'_>, value: f64, attempt: u32) -> f64 {
     match of {
         Resolved::Law(law) => law.share_to(value),
+        // The shares are rounded, and their sum need not be 1.
+        Resolved::Mix(_) if value >= ends(of, attempt).1 => 1.0,
         Resolved::Mix(mix) => mix.sum(attempt, |part| share_to(&part, value, attempt)),
     }
 }

@@ -14,9 +14,10 @@ pub(crate) fn density(z: f64) -> f64 {
 }
 
 /// The value which the given share of all values does not exceed: the inverse distribution function. A share
-/// that was rounded to 0 or 1, where it is infinite, counts as the one next to it. Accurate to about 1 part in 10^16: algorithm AS 241 (PPND16) by
-/// M. J. Wichura, "The Percentage Points of the Normal Distribution", Applied Statistics 37 (1988), no. 3,
-/// pp. 477-484, doi:10.2307/2347330.
+/// that was rounded to 0 or 1, where it is infinite, counts as the one next to it.
+///
+/// Accurate to about 1 part in 10^16: algorithm AS 241 (PPND16) by M. J. Wichura, "The Percentage Points of
+/// the Normal Distribution", Applied Statistics 37 (1988), no. 3, pp. 477-484, doi:10.2307/2347330.
 pub(crate) fn at(share: f64) -> f64 {
     let share = share.clamp(f64::MIN_POSITIVE, 1.0 - 0.5 * f64::EPSILON);
     let q = share - 0.5;

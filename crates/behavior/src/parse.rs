@@ -131,7 +131,7 @@ impl Behavior {
         let Clauses { delay, stall } = read.map_err(|mistake| NotABehavior::new(text, mistake))?;
         // Without one, calls are answered at once.
         let delay = delay.unwrap_or(Delay::Constant(Constant(Duration::ZERO)));
-        let behavior = Self::new(delay, stall);
+        let behavior = Self::new(delay, stall, rules.limit());
         if behavior.text().len() > MOST_BYTES {
             return Err(NotABehavior::too_long_printed(behavior.text().len(), MOST_BYTES));
         }

@@ -31,8 +31,8 @@ impl Stall {
     /// The position of the parameter `every`, for errors.
     pub(crate) const EVERY: usize = 2;
 
-    /// A window that begins when `at` has passed since `origin`, lasts for `length`, and comes back `every` so
-    /// often if that is given.
+    /// A window that begins when `at` has passed since `origin`, lasts for `length`, and comes back
+    /// after each `every`, if that is given.
     ///
     /// # Errors
     /// When it lasts no time, or comes back before it has ended.

@@ -102,8 +102,9 @@ pub(crate) fn plan(
     server: &longsync_behavior::Server<'_>,
     limits: &Limits,
 ) -> Result<Plan, Refusal> {
-    let Decision { delay, applied, .. } = decide(&ask.of_behavior(), key, server)?;
+    // First: what is drawn is hashed from it, and a message may be large.
     check_call_id("call_id", ask.call_id)?;
+    let Decision { delay, applied, .. } = decide(&ask.of_behavior(), key, server)?;
     let payload = payload(ask, limits)?;
     Ok(Plan { delay, applied, payload })
 }
@@ -226,6 +227,8 @@ mod tests {
         assert_eq!(field(of(&Ask { header, ..Ask::default() })), "x-longsync-behavior");
         let both = Ask { echo_payload: true, response_bytes: 1, ..Ask::default() };
         assert_eq!(field(of(&both)), "response_bytes");
+        let call_id = &*"a".repeat(MAX_CALL_ID_BYTES + 1);
+        assert_eq!(field(of(&Ask { call_id, behavior: "hang(1%)", ..Ask::default() })), "call_id");
         let large = Ask { response_bytes: 4 * 1024 * 1024 + 1, ..Ask::default() };
         assert_eq!(field(of(&large)), "response_bytes");
     }

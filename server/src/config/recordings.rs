@@ -8,6 +8,9 @@ use longsync_stats::Recorded;
 use longsync_text::duration::text;
 use longsync_text::quoted;
 
+/// How long a file may be, in bytes: it is read at once.
+const MOST_BYTES: u64 = 1 << 30;
+
 /// A folder of recorded delays.
 #[derive(Debug, Clone)]
 pub struct Recordings {
@@ -28,6 +31,9 @@ impl Recordings {
     /// cannot be read, is not a recording, or holds a longer value.
     pub fn read(&self, file: &str, most: Duration) -> Result<Vec<(u64, u64)>, String> {
         let path = self.find(file)?;
+        if fs::metadata(&path).is_ok_and(|about| about.len() > MOST_BYTES) {
+            return Err(format!("{} is larger than 1 GiB: record a part of it", quoted(file)));
+        }
         let bytes =
             fs::read(path).map_err(|why| format!("{} cannot be read: {why}", quoted(file)))?;
         let recorded = Recorded::read(&bytes).map_err(|why| format!("{}: {why}", quoted(file)))?;

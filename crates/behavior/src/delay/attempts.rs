@@ -7,7 +7,7 @@ use super::Delay;
 /// Attempt i has the i-th delay, and all later ones have the last.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Attempts {
-    before: Vec<Delay>,
+    before: Box<[Delay]>,
     last: Box<Delay>,
 }
 
@@ -15,7 +15,8 @@ impl Attempts {
     /// [`None`]: there is no delay.
     pub(crate) fn new(mut delays: Vec<Delay>) -> Option<Self> {
         let last = Box::new(delays.pop()?);
-        Some(Self { before: delays, last })
+        // The room of a list that is collected is that of what it was made from, which is several times as much.
+        Some(Self { before: delays.into_boxed_slice(), last })
     }
 
     /// The delay of the given attempt, from 1.

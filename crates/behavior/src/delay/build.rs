@@ -38,7 +38,9 @@ impl Delay {
                 let build = |delay| Self::build(delay, max, rules);
                 let delays = delays.into_iter().map(build).collect::<Result<Vec<_>, _>>()?;
                 let attempts = Attempts::new(delays);
-                attempts.map(Self::Attempts).ok_or_else(|| Mistake::expected(at, "a delay"))
+                attempts
+                    .map(|it| Self::Attempts(it.into()))
+                    .ok_or_else(|| Mistake::expected(at, "a delay"))
             }
             form => shape(form, max, rules).map_err(|why| {
                 let place = why.parameter().and_then(|index| places.get(index));
@@ -55,24 +57,24 @@ fn shape(form: Form, max: Option<Duration>, rules: &Rules<'_>) -> Result<Delay, 
             at_most(0, "the delay", delay, most)?;
             Delay::Constant(Constant(delay))
         }
-        Form::Uniform(low, high) => Delay::Uniform(Uniform::new(low, high, most)?),
-        Form::Normal(mean, deviation) => Delay::Normal(Normal::new(mean, deviation, most)?),
-        Form::Exponential(mean) => Delay::Exponential(Exponential::new(mean, most)?),
-        Form::Pareto(scale, shape) => Delay::Pareto(Pareto::new(scale, shape, most)?),
+        Form::Uniform(low, high) => Delay::Uniform(Uniform::new(low, high, most)?.into()),
+        Form::Normal(mean, deviation) => Delay::Normal(Normal::new(mean, deviation, most)?.into()),
+        Form::Exponential(mean) => Delay::Exponential(Exponential::new(mean, most)?.into()),
+        Form::Pareto(scale, shape) => Delay::Pareto(Pareto::new(scale, shape, most)?.into()),
         Form::Lognormal([one, other]) => {
-            Delay::Lognormal(Lognormal::from_percentiles(one, other, most)?)
+            Delay::Lognormal(Lognormal::from_percentiles(one, other, most)?.into())
         }
         Form::LognormalOfSigma(median, sigma) => {
-            Delay::Lognormal(Lognormal::from_sigma(median, sigma, most)?)
+            Delay::Lognormal(Lognormal::from_sigma(median, sigma, most)?.into())
         }
         Form::Percentiles(points) => {
-            Delay::Percentiles(Percentiles::new(&points, max, rules.limit())?)
+            Delay::Percentiles(Percentiles::new(&points, max, rules.limit())?.into())
         }
         Form::Replay(file) => {
             let values = rules.recording(&file).map_err(|why| Nonsense::of(0, why))?;
             let longest = values.last().map_or(0, |(value, _)| *value);
             at_most(0, "its longest value", Duration::from_nanos(longest), most)?;
-            Delay::Replay(Replay::new(&file, values)?)
+            Delay::Replay(Replay::new(&file, values)?.into())
         }
         Form::Mix(_) | Form::Attempts(_) => {
             return Err(Nonsense::of_all("a list of delays is not a shape"));
@@ -91,7 +93,7 @@ fn mix(
     let wrong = |index: usize, why: &str| {
         Mistake::wrong(places.get(index).copied().unwrap_or_default(), why)
     };
-    Mix::new(parts).map(Delay::Mix).map_err(|why| match why {
+    Mix::new(parts).map(|mix| Delay::Mix(mix.into())).map_err(|why| match why {
         NotAMix::NothingLeft(index) => {
             wrong(index, "nothing is left for rest: the other shares come to 100% already")
         }

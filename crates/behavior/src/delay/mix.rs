@@ -9,7 +9,7 @@ use crate::parse::Share;
 
 /// Several delays, each with the share of the calls that draw from it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Mix(Vec<Part>);
+pub(crate) struct Mix(Box<[Part]>);
 
 #[derive(Debug, Clone, PartialEq)]
 struct Part {

@@ -47,7 +47,7 @@ struct Curve<'a> {
 }
 
 /// The points between 0 and 100 %, at most [`MOST_INNER`], with which the law comes as close to the steps as
-/// the goal says, or as so many can. There are at least two steps. The first one's value is that of 0 %.
+/// the goal says, or as that number of points can. There are at least two steps. The first one's value is that of 0 %.
 pub(super) fn points(steps: &[Step], goal: Goal) -> Vec<(u32, u64)> {
     let last = steps.len() - 1;
     let end = millionths(steps[last].last.0);

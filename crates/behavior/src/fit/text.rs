@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_text::duration;
+use longsync_text::{Percent, duration};
 
 use super::{Fitted, WHOLE};
 
@@ -31,9 +31,7 @@ fn positive(fitted: &Fitted) -> String {
     format!("percentiles({})", keys.join(", "))
 }
 
-/// A percent, with as few decimals as it has.
-fn percent(millionths: u32) -> String {
-    let (whole, decimals) = (millionths / 1_000_000, millionths % 1_000_000);
-    let text = format!("{whole}.{decimals:06}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+fn percent(millionths: u32) -> Percent {
+    // None is over 100 %.
+    Percent::from_millionths(millionths).unwrap_or(Percent::ALL)
 }

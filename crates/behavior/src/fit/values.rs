@@ -17,7 +17,7 @@ const TO: f64 = 0.999;
 /// it was recorded.
 ///
 /// With at most 64 points, its distance from the data (KS) is at most 0.01 and its quantiles from p50 to
-/// p99.9 are within 2 %, if so many can do that. Of n values that are all different a continuous law is
+/// p99.9 are within 2 %, if that number of points can do it. Of n values that are all different a continuous law is
 /// always off by 0.5 / n.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::str::FromStr as _;
 
-use longsync_text::duration;
+use longsync_text::{Percent, duration};
 
 use crate::behavior::Behavior;
 use crate::mistake::Mistake;
@@ -27,14 +27,14 @@ fn strest(text: &str) -> Option<String> {
 /// `150us:10,2ms:5`: shares, and the rest at once.
 fn fortio(text: &str) -> Option<String> {
     let mut parts = Vec::new();
-    let mut sum = 0.0;
+    let mut sum = Percent::NONE;
     for (value, share) in pairs(text, ':')? {
         duration::parse(value).ok()?;
         let share = share.strip_suffix('%').unwrap_or(share);
-        sum += is_number(share).then(|| share.parse::<f64>().ok())??;
+        sum = sum.checked_add(Percent::from_number(share).ok()?)?;
         parts.push(format!("{share}%: {value}"));
     }
-    if sum < 100.0 {
+    if sum < Percent::ALL {
         parts.push("rest: 0s".to_owned());
     }
     Some(format!("mix({})", parts.join(", ")))

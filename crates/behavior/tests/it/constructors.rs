@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, Key, Name, Percent};
+use longsync_behavior::{Behavior, Key, Name, Percent, Rules};
 
 const NO_TIME: Duration = Duration::ZERO;
 
@@ -70,4 +70,23 @@ fn a_mix_of_recordings_draws_from_each() {
     assert!(mix(replay("a", 1), replay("a", 1)).is_ok());
     let why = mix(replay("a", 1), replay("a", 2)).unwrap_err().to_string();
     assert!(why.contains("a name of its own"), "{why}");
+}
+
+/// It is not in the canonical text, in which an hour is what every server allows.
+#[test]
+fn a_max_of_an_hour_is_kept_on_a_server_that_allows_more() {
+    let most = Duration::from_secs(7_200);
+    let behavior = Behavior::read("exponential(20m) max 1h", &Rules::caller(most)).unwrap();
+    let within = behavior.within(most).unwrap();
+    assert_eq!(within.delays(1).ends().1, Duration::from_secs(3_600));
+    assert_eq!(within, behavior);
+}
+
+#[test]
+fn all_delays_of_a_mixture_are_at_most_its_longest() {
+    let tenth = (p("10"), Behavior::constant(ms(1)));
+    let mixture = Behavior::mix(&vec![tenth; 10]).unwrap();
+    for delay in [ms(1), ms(5)] {
+        assert_eq!(mixture.delays(1).share_to(delay).to_bits(), 1.0_f64.to_bits());
+    }
 }

@@ -251,3 +251,10 @@ fn texts_beyond_the_limits_are_refused_in_short_sentences() {
 fn a_program_is_told_where_recordings_are_read() {
     insta::assert_snapshot!(refused("replay(\"times.csv\")", &Rules::default()));
 }
+
+/// Shares are decimal numbers, of which binary ones may come to less.
+#[test]
+fn shares_that_come_to_100_percent_leave_no_rest() {
+    let why = "1ms:4.5,2ms:27.1,3ms:40.5,4ms:14.8,5ms:13.1".parse::<Behavior>().unwrap_err();
+    assert!(why.to_string().contains("13.1%: 5ms)`?"), "{why}");
+}

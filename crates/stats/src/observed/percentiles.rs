@@ -2,15 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use longsync_text::duration;
 use longsync_text::said::quoted;
+use longsync_text::{Percent, duration};
 
 use crate::moment::whole_nanos;
 use crate::recorded::NotRecorded;
-
-/// 100 %, in millionths of a percent.
-const WHOLE: u32 = 100_000_000;
-const DECIMALS: usize = 6;
 
 /// Percentiles and their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +42,7 @@ pub(super) fn read(text: &str) -> Result<Percentiles, NotRecorded> {
         let Some(percent) = percent(key) else {
             return Err(refused(format!(
                 "{} is not a percentile's name: write p50, p99.9, min or max, \
-                 between 0 and 100 with at most {DECIMALS} decimals",
+                 between 0 and 100 with at most six decimals",
                 quoted(key)
             )));
         };
@@ -76,21 +72,9 @@ fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
 /// A key in millionths of a percent.
 fn percent(key: &str) -> Option<u32> {
     match key {
-        "min" => return Some(0),
-        "max" => return Some(WHOLE),
+        "min" => return Some(Percent::NONE.millionths()),
+        "max" => return Some(Percent::ALL.millionths()),
         _ => {}
     }
-    let number = key.strip_prefix('p').unwrap_or(key);
-    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(decimals) {
-        return None;
-    }
-    let decimals = decimals.trim_end_matches('0');
-    if decimals.len() > DECIMALS {
-        return None;
-    }
-    let millionths: u32 = format!("{decimals:0<DECIMALS$}").parse().ok()?;
-    let percent = whole.parse::<u32>().ok()?.checked_mul(1_000_000)?.checked_add(millionths)?;
-    (percent <= WHOLE).then_some(percent)
+    Percent::from_number(key.strip_prefix('p').unwrap_or(key)).ok().map(Percent::millionths)
 }

@@ -129,6 +129,24 @@ async fn a_recording_is_replayed_from_the_folder_that_is_named() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_environment_may_say_delay_instead_of_behavior() -> Result<()> {
+    for (args, variables, delay) in [
+        (&[][..], &[("LONGSYNC_DELAY", "2ms")][..], "2ms"),
+        (&[], &[("LONGSYNC_DELAY", "2ms"), ("LONGSYNC_BEHAVIOR", "3ms")], "3ms"),
+        (&["--delay", "4ms"], &[("LONGSYNC_DELAY", "2ms")], "4ms"),
+    ] {
+        let mut explains = command(&["--explain"]);
+        let output = ended(explains.args(args).envs(variables.iter().copied()))?;
+        let text = String::from_utf8(output.stdout)?;
+        assert!(text.contains(&format!("  always  {delay}\n")), "{text}");
+    }
+    let output = ended(command(&["--explain"]).env("LONGSYNC_DELAY", "soon"))?;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("--behavior: `soon` is not understood"), "{}", said(&output));
+    Ok(())
+}
+
 /// Runs a server that replays `file` from below `folder`, and is to refuse that.
 fn refused(folder: &Path, file: &str, flags: &[&str]) -> Result<String> {
     let behavior = format!("replay({file:?})");
@@ -150,12 +168,15 @@ fn a_recording_that_makes_no_delays_is_named_with_its_line() -> Result<()> {
     ] {
         fs::write(folder.join(name), content)?;
     }
+    // It takes no room on the disk.
+    fs::File::create(folder.join("large.csv"))?.set_len((1 << 30) + 1)?;
     assert!(Command::new("mkfifo").arg(folder.join("pipe")).status()?.success());
     for (file, right) in [
         ("missing.csv", "No such file"),
         ("empty.csv", "not a single value"),
         (".", "is a directory: name a file"),
         ("pipe", "is not a regular file: name one"),
+        ("large.csv", "is larger than 1 GiB: record a part of it"),
         ("negative.csv", "line 2: `-4ms` is negative"),
         ("unitless.csv", "line 3: `4` has no unit"),
         ("long.csv", "line 3: 4000s is over this server's limit of 1h: leave it out"),

@@ -11,7 +11,7 @@ use super::*;
 const COMPUTED: &str = include_str!("../../../tests/laws/laws.txt");
 const SEED: u64 = 14;
 const DRAWS: usize = 200_000;
-/// What the Kolmogorov-Smirnov distance of so many values exceeds with a probability of 0.1 %.
+/// What the Kolmogorov-Smirnov distance of the given number of values exceeds with a probability of 0.1 %.
 const CRITICAL_DISTANCE: f64 = 0.00436;
 /// Computed values have 12 or 13 digits, and ours come from another inverse normal.
 const PRECISION: f64 = 1e-9;
