@@ -33,7 +33,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use crate::call::deadline::{Deadline, parse_timeout};
 use crate::call::ending::Ending;
 use crate::call::headers::CallHeaders;
-use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan};
+use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan, text_bytes};
 use crate::call::refusal::Refusal;
 use crate::call::wait::Spent;
 use crate::call::waiting::Waiting;
@@ -124,7 +124,7 @@ impl Call {
             worker.call_started();
             worker.counters().start(kind);
         }
-        Arc::new(Self {
+        let call = Self {
             record: Arc::clone(record),
             number: record.request_number(),
             kind,
@@ -142,7 +142,19 @@ impl Call {
             handed_over: AtomicU32::new(0),
             buffered_bytes: AtomicU64::new(0),
             state: Mutex::new(State { call_id, ending, ..State::default() }),
-        })
+        };
+        if let Err(refusal) = call.hold_header() {
+            call.cut(refusal.into());
+        }
+        Arc::new(call)
+    }
+
+    /// Holds what the behavior in its header keeps in memory for as long as the call lasts.
+    fn hold_header(&self) -> Result<(), Refusal> {
+        match self.behavior_header.as_deref() {
+            Some(Ok(behavior)) => self.hold(text_bytes(behavior.text())),
+            _ => Ok(()),
+        }
     }
 
     /// Private, so that not everything can be reached through a call.

@@ -76,8 +76,10 @@ pub struct Refused {
 pub enum Applied {
     /// The delay that its caller gave.
     Delay(Duration),
-    /// A behavior that was given as text, or the server's.
+    /// The behavior that its caller gave.
     Behavior(Behavior),
+    /// The server's own.
+    Server(Behavior),
 }
 
 impl Applied {
@@ -85,7 +87,7 @@ impl Applied {
     pub fn draw(&self, key: &Key<'_>) -> Duration {
         match self {
             Self::Delay(delay) => *delay,
-            Self::Behavior(behavior) => behavior.draw(key),
+            Self::Behavior(behavior) | Self::Server(behavior) => behavior.draw(key),
         }
     }
 
@@ -93,7 +95,7 @@ impl Applied {
     pub fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Delay(delay) => Cow::Owned(text(*delay)),
-            Self::Behavior(behavior) => Cow::Borrowed(behavior.text()),
+            Self::Behavior(behavior) | Self::Server(behavior) => Cow::Borrowed(behavior.text()),
         }
     }
 }
@@ -121,7 +123,7 @@ pub fn decide(ask: &Ask<'_>, key: &Key<'_>, server: &Server<'_>) -> Result<Decis
 
 fn choose(ask: &Ask<'_>, server: &Server<'_>) -> Result<Applied, (Place, String)> {
     match (&ask.delay, ask.behavior, &ask.header) {
-        (None, "", None) => Ok(Applied::Behavior(server.behavior.clone())),
+        (None, "", None) => Ok(Applied::Server(server.behavior.clone())),
         (delay, behavior, _) if server.is_fixed => {
             let place = match (delay, behavior) {
                 (Some(_), _) => Place::Delay,

@@ -92,6 +92,32 @@ pub(crate) struct Plan {
     pub(crate) payload: Payload,
 }
 
+/// A text that is no longer than this makes a behavior about as small as a waiting call.
+const SMALL_TEXT_BYTES: usize = 256;
+/// How many bytes of memory a byte of a behavior's text stands for, at most.
+const BYTES_PER_TEXT_BYTE: u64 = 8;
+
+/// How many bytes the behavior that a caller gave keeps in memory, as far as they are held. Behaviors of short
+/// texts are not counted, nor is the server's own, which all calls share.
+pub(crate) fn behavior_bytes(applied: &Applied) -> u64 {
+    match applied {
+        Applied::Behavior(behavior) => text_bytes(behavior.text()),
+        _ => 0,
+    }
+}
+
+/// The same of a behavior with this text.
+pub(crate) fn text_bytes(text: &str) -> u64 {
+    if text.len() <= SMALL_TEXT_BYTES { 0 } else { text.len() as u64 * BYTES_PER_TEXT_BYTE }
+}
+
+impl Plan {
+    /// How many bytes of what its caller sent it keeps in memory.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.payload.held_bytes() + behavior_bytes(&self.applied)
+    }
+}
+
 /// Decides what to do with the request that has this key.
 ///
 /// # Errors

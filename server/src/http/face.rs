@@ -136,7 +136,9 @@ fn planned(call: &Call, query: &str) -> Planned {
         call_id: call_id.as_deref().unwrap_or_default(),
         ..Ask::default()
     };
-    call.plan(ask, 0, call.arrived())
+    let (plan, received_at) = call.plan(ask, 0, call.arrived())?;
+    call.hold(plan.held_bytes())?;
+    Ok((plan, received_at))
 }
 
 async fn long_sync(call: &Call, planned: Planned) -> Response<Body> {

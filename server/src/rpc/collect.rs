@@ -15,7 +15,7 @@ use crate::body::batches::Messages;
 use crate::body::intake::Intake;
 use crate::body::messages::{self, Received};
 use crate::call::Call;
-use crate::call::plan::{Ask, Payload};
+use crate::call::plan::{Ask, Payload, behavior_bytes};
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Spent, Wait};
 
@@ -71,12 +71,14 @@ impl Collected {
         self.payload_bytes += request.payload.len() as u64;
         let (plan, at) = planned.map_err(|why| why.of_message(request.id))?;
         self.received_at.get_or_insert(at);
-        call.keep(plan.payload.held_bytes(), arrived.held)?;
+        call.keep(plan.held_bytes(), arrived.held)?;
         if plan.payload != Payload::Empty {
             call.release(self.payload.held_bytes());
             self.payload = plan.payload;
         }
-        self.applied = Some(plan.applied);
+        if let Some(before) = self.applied.replace(plan.applied) {
+            call.release(behavior_bytes(&before));
+        }
         let mut wait = Wait::new(arrived.at, plan.delay);
         match self.due_before {
             Some(due) => wait.start = wait.start.max(due),

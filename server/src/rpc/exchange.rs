@@ -18,7 +18,7 @@ use crate::body::batches::Messages;
 use crate::body::intake::{Arrived, Intake};
 use crate::body::messages::{Received, Requests};
 use crate::call::Call;
-use crate::call::plan::{Ask, Payload, Plan};
+use crate::call::plan::{Ask, Payload, Plan, behavior_bytes};
 use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
 
@@ -116,6 +116,7 @@ impl Answers {
         else {
             return;
         };
+        self.call.release(behavior_bytes(&plan.applied));
         let spent = self.call.waited(wait, self.attended.end_of(due));
         let message = LongSyncExchangeResponse {
             message: longsync::DONE.to_owned(),
@@ -152,11 +153,11 @@ impl Answers {
         index: u64,
     ) -> Result<(Plan, SystemTime), Refusal> {
         let kept = self.call.plan(Ask::from(request), index, arrived.at).and_then(|(plan, at)| {
-            self.call.keep(plan.payload.held_bytes(), arrived.held)?;
+            self.call.keep(plan.held_bytes(), arrived.held)?;
             Ok((plan, at))
         });
         let (plan, at) = kept.inspect_err(|_| self.call.release(arrived.held))?;
-        self.take_place().inspect_err(|_| self.call.release(plan.payload.held_bytes()))?;
+        self.take_place().inspect_err(|_| self.call.release(plan.held_bytes()))?;
         Ok((plan, at))
     }
 

@@ -58,7 +58,7 @@ impl Answers {
         let Received { message, arrived } = received;
         let (plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
         let count = plan::count(message.count, call.limits())?;
-        call.keep(plan.payload.held_bytes(), arrived.held)?;
+        call.keep(plan.held_bytes(), arrived.held)?;
         let wait = Wait::new(arrived.at, plan.delay).after_standing(call.stands(arrived.at));
         Ok(Self {
             call: Arc::clone(call),

@@ -117,7 +117,7 @@ fn begin_wait(
 ) -> Result<Waiting, Refusal> {
     let Received { message, arrived } = received;
     let (plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
-    call.keep(plan.payload.held_bytes(), arrived.held)?;
+    call.keep(plan.held_bytes(), arrived.held)?;
     let rest = Some(request).filter(|request| !request.is_end());
     let wait = Wait::new(arrived.at, plan.delay).after_standing(call.stands(arrived.at));
     let wait = Step::Under(wait);

@@ -2,8 +2,8 @@
 //! one connection never holds so much that others have nothing.
 
 use h2::client::Builder;
-use longsync::v1::{LongSyncExchangeResponse, LongSyncRequest};
-use longsync_server::{Kind, Limits, Outcome};
+use longsync::v1::{LongSyncExchangeRequest, LongSyncExchangeResponse, LongSyncRequest};
+use longsync_server::{Config, Kind, Limits, Options, Outcome};
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::Code;
@@ -177,6 +177,70 @@ async fn one_connection_holds_at_most_half_and_64_of_them_leave_room_for_a_small
         assert_eq!(ended.status.code(), Code::Ok, "beside {connections}");
         drop(open);
     }
+    Ok(())
+}
+
+/// A behavior whose text is no longer short: it keeps more memory than a call that waits.
+fn long_behavior() -> String {
+    format!("attempts({})", vec!["59m"; 64].join(", "))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_behavior_with_a_long_text_is_held_while_its_call_waits() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let text = long_behavior();
+    let bytes = 8 * text.len() as u64;
+    let raw = server.raw().await?;
+    let of_behavior = |behavior: &str| LongSyncRequest {
+        behavior: behavior.into(),
+        ..LongSyncRequest::default()
+    };
+    for (request, headers, expected) in [
+        (of_behavior("59m"), &[][..], 0),
+        (of_behavior(&text), &[], bytes),
+        // In the header, and as what applies.
+        (LongSyncRequest::default(), &[("x-longsync-behavior", &*text)], 2 * bytes),
+        (of_behavior("59m"), &[("x-longsync-behavior", &*text)], bytes),
+    ] {
+        let call = raw.unary(&request, headers).await?;
+        settle().await;
+        assert_eq!(held(&server).await?, expected, "{headers:?}");
+        drop(call);
+        settle().await;
+        assert_eq!(held(&server).await?, 0);
+    }
+    let mut exchange = raw.open("LongSyncExchange", &[]).await?;
+    for id in 1..=3 {
+        let message = LongSyncExchangeRequest { behavior: text.clone(), ..ask(id, ms(0)) };
+        let message = LongSyncExchangeRequest { delay: None, ..message };
+        exchange.send(framed(&message), id == 3)?;
+    }
+    settle().await;
+    assert_eq!(held(&server).await?, 3 * bytes);
+    assert_eq!(exchange.ended().await?.status.code(), Code::Ok);
+    assert_eq!(held(&server).await?, 0);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn behaviors_for_which_there_is_no_room_are_refused_and_the_servers_own_takes_none()
+-> Result<()> {
+    let text = long_behavior();
+    let limits = Limits { max_buffered_bytes: 64, ..Limits::default() };
+    let options = Options { behavior: text.parse()?, limits, ..Options::default() };
+    let server = Memory::start(Config::new(options)?).await;
+    let raw = server.raw().await?;
+    let own = raw.unary(&LongSyncRequest::default(), &[]).await?;
+    settle().await;
+    assert_eq!(held(&server).await?, 0);
+    let request = LongSyncRequest { behavior: text.clone(), ..LongSyncRequest::default() };
+    for call in [
+        raw.unary(&request, &[]).await?,
+        raw.unary(&LongSyncRequest::default(), &[("x-longsync-behavior", &*text)]).await?,
+    ] {
+        assert_eq!(quota(&call.ended().await?.status)?, "max-buffered-bytes");
+    }
+    drop(own);
     Ok(())
 }
 
