@@ -156,6 +156,10 @@ impl Worker {
     /// # Errors
     /// The sentence that says why the text is not one.
     pub(crate) fn read_behavior(&self, text: &str) -> Result<Behavior, String> {
+        if self.shared.config.is_fixed {
+            // It is refused, whatever it says.
+            return Err("this server's behavior is fixed".to_owned());
+        }
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         texts.read(text, self.limits().max_delay)
     }

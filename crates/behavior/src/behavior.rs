@@ -1,6 +1,7 @@
 //! How a server answers.
 
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use crate::delay::{Constant, Delay};
 use crate::delays::Delays;
 use crate::key::Key;
 use crate::mistake::NotABehavior;
-use crate::parse::Rules;
+use crate::parse::{self, Clauses, MOST_BYTES};
+use crate::rules::Rules;
 use crate::shape::Replay;
 use crate::stall::Stall;
 
@@ -46,6 +48,21 @@ impl Behavior {
     pub(crate) fn new(delay: Delay, stall: Option<Stall>, limit: Duration) -> Self {
         let text = canonical(&delay, stall.as_ref()).into_boxed_str();
         Self(Arc::new(Parts { delay, stall, text, limit }))
+    }
+
+    /// Reads a behavior.
+    ///
+    /// # Errors
+    /// When `text` is not one, or says what `rules` do not allow.
+    pub fn read(text: &str, rules: &Rules<'_>) -> Result<Self, NotABehavior> {
+        let Clauses { delay, stall } = parse::read(text, rules)?;
+        // Without one, calls are answered at once.
+        let delay = delay.unwrap_or(Delay::Constant(Constant(Duration::ZERO)));
+        let behavior = Self::new(delay, stall, rules.limit());
+        if behavior.text().len() > MOST_BYTES {
+            return Err(NotABehavior::too_long_printed(behavior.text().len(), MOST_BYTES));
+        }
+        Ok(behavior)
     }
 
     /// The canonical text: for a constant delay that duration alone.
@@ -223,6 +240,15 @@ fn canonical(delay: &Delay, stall: Option<&Stall>) -> String {
         Some(stall) => write!(text, "{delay}; {stall}"),
     };
     text
+}
+
+impl FromStr for Behavior {
+    type Err = NotABehavior;
+
+    /// Reads a behavior under the default rules.
+    fn from_str(text: &str) -> Result<Self, NotABehavior> {
+        Self::read(text, &Rules::default())
+    }
 }
 
 impl fmt::Display for Behavior {

@@ -166,7 +166,7 @@ mod tests {
 
     use super::*;
     use crate::key::Name;
-    use crate::parse::Rules;
+    use crate::rules::Rules;
 
     const LIMIT: Duration = Duration::from_secs(3_600);
 

@@ -31,9 +31,11 @@ mod nonsense;
 mod normal;
 mod parse;
 mod quadrature;
+mod rules;
 mod shape;
 mod stall;
 mod words;
+mod written;
 
 use std::time::Duration;
 
@@ -43,7 +45,7 @@ pub use crate::delays::Delays;
 pub use crate::key::{Key, Name};
 pub use crate::mistake::NotABehavior;
 pub use crate::nonsense::Nonsense;
-pub use crate::parse::{Recordings, Rules};
+pub use crate::rules::{Recordings, Rules};
 pub use crate::stall::{Origin, Stall};
 pub use longsync_text::Percent;
 

@@ -9,8 +9,9 @@ use super::mix::NotAMix;
 use super::{Attempts, Constant, Delay, Mix};
 use crate::mistake::Mistake;
 use crate::nonsense::Nonsense;
-use crate::parse::{Form, Rules, Share, Written};
+use crate::rules::Rules;
 use crate::shape::{Exponential, Lognormal, Normal, Pareto, Percentiles, Replay, Uniform, at_most};
+use crate::written::{Form, Share, Written};
 
 impl Delay {
     /// Checks a delay, which has the `max` of what it is a part of unless it has its own.

@@ -5,7 +5,7 @@ use std::fmt;
 use longsync_text::Percent;
 
 use super::{Delay, Resolved};
-use crate::parse::Share;
+use crate::written::Share;
 
 /// Several delays, each with the share of the calls that draw from it.
 #[derive(Debug, Clone, PartialEq)]

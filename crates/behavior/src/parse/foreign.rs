@@ -1,18 +1,15 @@
 //! The forms in which other tools take delays: refused, with the translation.
 
-use std::str::FromStr as _;
-
 use longsync_text::{Percent, duration};
 
-use crate::behavior::Behavior;
 use crate::mistake::Mistake;
 
 /// What would be right, if `text` is in the form of another tool.
-pub(super) fn recognized(text: &str) -> Option<Mistake> {
+pub(super) fn recognized(text: &str, is_understood: impl Fn(&str) -> bool) -> Option<Mistake> {
     let ours = strest(text).or_else(|| fortio(text))?;
     // What is suggested is understood; a form that only looks like one of theirs is not translated.
-    Behavior::from_str(&ours).ok()?;
-    Some(Mistake::wrong(0, format!("this is the form of another tool: did you mean `{ours}`?")))
+    let why = format!("this is the form of another tool: did you mean `{ours}`?");
+    is_understood(&ours).then(|| Mistake::wrong(0, why))
 }
 
 /// `50=10ms,99=200ms`: percentiles, perhaps with their p.
