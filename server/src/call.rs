@@ -108,11 +108,14 @@ impl Call {
                 Err(why) => ending = Some(Refusal::invalid("grpc-timeout", why).into()),
             }
         }
+        if kind.is_none() {
+            headers.leave_ours_out();
+        }
         let call_id = headers.take_call_id().unwrap_or_else(|why| {
             ending = Some(why.into());
             String::new()
         });
-        if let Some(header) = headers.repeated.filter(|_| kind.is_some()) {
+        if let Some(header) = headers.repeated {
             ending = Some(Refusal::invalid(header, "given twice: send it once").into());
         }
         let is_admitted = kind.is_some() && worker.take_place();

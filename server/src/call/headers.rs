@@ -67,6 +67,11 @@ impl CallHeaders {
         read
     }
 
+    /// Leaves out what only our own service is asked: for any other call it may say anything.
+    pub(crate) fn leave_ours_out(&mut self) {
+        (self.behavior, self.call_id, self.repeated) = (None, None, None);
+    }
+
     /// Takes the name of the call; empty, if the headers have none.
     ///
     /// # Errors

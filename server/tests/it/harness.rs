@@ -113,7 +113,7 @@ pub(crate) fn with_headers<T>(
 ) -> Result<tonic::Request<T>> {
     let mut request = tonic::Request::new(message);
     for (name, value) in headers {
-        request.metadata_mut().insert(*name, value.parse()?);
+        request.metadata_mut().append(*name, value.parse()?);
     }
     Ok(request)
 }

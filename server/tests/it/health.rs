@@ -9,7 +9,7 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::harness::{
     Channel, HOUR, Memory, ORIGIN, Paused, Result, config, connect, framed, ms, settle, wait,
-    with_drain,
+    with_drain, with_headers,
 };
 
 const SERVICE: &str = longsync::v1::long_sync_service_server::SERVICE_NAME;
@@ -45,6 +45,22 @@ async fn a_check_is_not_a_call_of_ours_and_is_not_counted() -> Result<()> {
     health(&server).await?.check(of("")).await?;
     let counted = server.snapshot();
     assert!(longsync_server::Kind::ALL.iter().all(|kind| counted.calls_started(*kind) == 0));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_of_ours_mean_nothing_to_a_check() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut health = health(&server).await?;
+    let long = "n".repeat(257);
+    for headers in [
+        &[("x-longsync-call-id", &*long)][..],
+        &[("x-longsync-call-id", "a"), ("x-longsync-call-id", "b")],
+        &[("x-longsync-behavior", "soon"), ("x-longsync-behavior", "later")],
+    ] {
+        let answer = health.check(with_headers(of(""), headers)?).await?.into_inner();
+        assert_eq!(answer.status(), ServingStatus::Serving, "{headers:?}");
+    }
     Ok(())
 }
 
