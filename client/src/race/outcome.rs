@@ -139,12 +139,16 @@ impl Row {
         }
     }
 
-    /// The delay that the server gave the call, by its own account, if it was answered.
+    /// The delay that the server gave the call, by its own account, if it was answered. What would have
+    /// taken longer than the call did is not believed.
     pub fn planned(&self) -> Option<Duration> {
-        match self.end {
-            End::Answered { planned, .. } => planned,
-            _ => None,
-        }
+        let (sent, &End::Answered { done, planned, .. }) = (self.sent?, &self.end) else {
+            return None;
+        };
+        let took = done.saturating_sub(sent);
+        // Clocks of two machines run at rates that differ by far less than this.
+        let most = took.saturating_add(took / 1_000).saturating_add(Duration::from_millis(1));
+        planned.filter(|planned| *planned <= most)
     }
 
     /// Whether it was made at all.
@@ -316,6 +320,19 @@ mod tests {
             trouble: None,
             ..WayRun::skipped(Way::Tasks, String::new())
         }
+    }
+
+    #[test]
+    fn a_delay_that_would_have_taken_longer_than_its_call_is_not_believed() {
+        let ms = Duration::from_millis;
+        for (planned, is_believed) in
+            [(ms(90), true), (ms(100), true), (ms(102), false), (ms(1 << 35), false)]
+        {
+            let end = End::Answered { done: ms(150), planned: Some(planned), waited: None };
+            let row = Row { sent: Some(ms(50)), end };
+            assert_eq!(row.planned(), Some(planned).filter(|_| is_believed), "{planned:?}");
+        }
+        assert_eq!(Row::UNSENT.planned(), None);
     }
 
     proptest! {

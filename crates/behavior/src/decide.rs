@@ -76,10 +76,10 @@ pub struct Refused {
 pub enum Applied {
     /// The delay that its caller gave.
     Delay(Duration),
-    /// The behavior that its caller gave.
+    /// The behavior that its caller gave as text, for it alone.
     Behavior(Behavior),
-    /// The server's own.
-    Server(Behavior),
+    /// A behavior that others have as well: the server's own, or that of the call's header.
+    Shared(Behavior),
 }
 
 impl Applied {
@@ -87,7 +87,7 @@ impl Applied {
     pub fn draw(&self, key: &Key<'_>) -> Duration {
         match self {
             Self::Delay(delay) => *delay,
-            Self::Behavior(behavior) | Self::Server(behavior) => behavior.draw(key),
+            Self::Behavior(behavior) | Self::Shared(behavior) => behavior.draw(key),
         }
     }
 
@@ -95,7 +95,7 @@ impl Applied {
     pub fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Delay(delay) => Cow::Owned(text(*delay)),
-            Self::Behavior(behavior) | Self::Server(behavior) => Cow::Borrowed(behavior.text()),
+            Self::Behavior(behavior) | Self::Shared(behavior) => Cow::Borrowed(behavior.text()),
         }
     }
 }
@@ -123,7 +123,7 @@ pub fn decide(ask: &Ask<'_>, key: &Key<'_>, server: &Server<'_>) -> Result<Decis
 
 fn choose(ask: &Ask<'_>, server: &Server<'_>) -> Result<Applied, (Place, String)> {
     match (&ask.delay, ask.behavior, &ask.header) {
-        (None, "", None) => Ok(Applied::Server(server.behavior.clone())),
+        (None, "", None) => Ok(Applied::Shared(server.behavior.clone())),
         (delay, behavior, _) if server.is_fixed => {
             let place = match (delay, behavior) {
                 (Some(_), _) => Place::Delay,
@@ -139,7 +139,7 @@ fn choose(ask: &Ask<'_>, server: &Server<'_>) -> Result<Applied, (Place, String)
         }
         (Some(Ok(delay)), ..) => allowed(*delay, server.max_delay).map(Applied::Delay),
         (Some(Err(why)), ..) => Err((Place::Delay, why.clone())),
-        (None, "", Some(Ok(header))) => Ok(Applied::Behavior(Behavior::clone(header))),
+        (None, "", Some(Ok(header))) => Ok(Applied::Shared(Behavior::clone(header))),
         (None, "", Some(Err(why))) => Err((Place::Header, (*why).to_owned())),
         (None, behavior, _) => match (server.read)(behavior) {
             Ok(behavior) => Ok(Applied::Behavior(behavior)),

@@ -98,7 +98,8 @@ const SMALL_TEXT_BYTES: usize = 256;
 const BYTES_PER_TEXT_BYTE: u64 = 8;
 
 /// How many bytes the behavior that a caller gave keeps in memory, as far as they are held. Behaviors of short
-/// texts are not counted, nor is the server's own, which all calls share.
+/// texts are not counted, nor are those that are shared: the server's own, and that of the header, which its
+/// call holds.
 pub(crate) fn behavior_bytes(applied: &Applied) -> u64 {
     match applied {
         Applied::Behavior(behavior) => text_bytes(behavior.text()),

@@ -198,8 +198,7 @@ async fn a_behavior_with_a_long_text_is_held_while_its_call_waits() -> Result<()
     for (request, headers, expected) in [
         (of_behavior("59m"), &[][..], 0),
         (of_behavior(&text), &[], bytes),
-        // In the header, and as what applies.
-        (LongSyncRequest::default(), &[("x-longsync-behavior", &*text)], 2 * bytes),
+        (LongSyncRequest::default(), &[("x-longsync-behavior", &*text)], bytes),
         (of_behavior("59m"), &[("x-longsync-behavior", &*text)], bytes),
     ] {
         let call = raw.unary(&request, headers).await?;
@@ -209,6 +208,16 @@ async fn a_behavior_with_a_long_text_is_held_while_its_call_waits() -> Result<()
         settle().await;
         assert_eq!(held(&server).await?, 0);
     }
+    // All messages of a call share its header.
+    let mut sharing = raw.open("LongSyncExchange", &[("x-longsync-behavior", &*text)]).await?;
+    for id in 1..=3 {
+        sharing
+            .send(framed(&LongSyncExchangeRequest { delay: None, ..ask(id, ms(0)) }), id == 3)?;
+    }
+    settle().await;
+    assert_eq!(held(&server).await?, bytes);
+    drop(sharing);
+    settle().await;
     let mut exchange = raw.open("LongSyncExchange", &[]).await?;
     for id in 1..=3 {
         let message = LongSyncExchangeRequest { behavior: text.clone(), ..ask(id, ms(0)) };
