@@ -145,20 +145,20 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         said?;
         Ok(load?)
     })?;
-    let ok = load.recorder.ended_with(StatusCode::OK);
-    if load.recorder.due() > ok {
-        let statuses: Vec<_> = load.recorder.statuses().collect();
-        let (unsent, unfinished) = (load.recorder.unsent(), load.recorder.unfinished());
+    let ok = load.figures.counts.ended_with(StatusCode::OK);
+    if load.figures.counts.due() > ok {
+        let statuses: Vec<_> = load.figures.counts.statuses().collect();
+        let (unsent, unfinished) = (load.figures.counts.not_sent, load.figures.counts.unfinished);
         writeln!(std::io::stderr(), "{statuses:?}, {unsent:?}, unfinished: {unfinished}")?;
     }
     let generated = Generated {
         ok,
-        failed: load.recorder.due() - ok,
+        failed: load.figures.counts.due() - ok,
         took_ns: u64::try_from(load.took.as_nanos())?,
         cpu_ns: u64::try_from(own_cpu().as_nanos())?,
-        lateness: Spread::of(load.recorder.lateness(), Duration::ZERO),
-        over: Spread::of(&load.recorder.service_time(), args.delay),
-        lag: Spread::of(load.recorder.lag(), Duration::ZERO),
+        lateness: Spread::of(load.figures.lateness, Duration::ZERO),
+        over: Spread::of(&load.figures.service_time, args.delay),
+        lag: Spread::of(load.figures.lag, Duration::ZERO),
     };
     Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&generated)?)?)
 }

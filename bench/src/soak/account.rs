@@ -3,7 +3,7 @@
 use std::ops::AddAssign;
 
 use longsync_connect::Code;
-use longsync_stats::Recorder;
+use longsync_stats::Figures;
 
 /// What became of calls, as their callers know it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,20 +41,20 @@ pub(super) struct Counted {
 
 impl Account {
     /// The account of a load run that sent this many.
-    pub(super) fn of_load(recorder: &Recorder, sent: u64) -> Self {
+    pub(super) fn of_load(figures: &Figures, sent: u64) -> Self {
         let [answered, at_deadline] =
-            [Code::Ok, Code::DeadlineExceeded].map(|code| recorder.ended_with(code));
-        let cut = recorder.cut();
+            [Code::Ok, Code::DeadlineExceeded].map(|code| figures.counts.ended_with(code));
+        let cut = figures.counts.cut;
         Self {
             sent,
             answered,
             deadline_exceeded: at_deadline - cut,
             cut,
             cancelled: 0,
-            failed: recorder.ended() - answered - at_deadline,
-            unfinished: recorder.unfinished(),
-            unsent: recorder.unsent().total(),
-            early: recorder.lateness().below_zero(),
+            failed: figures.counts.ended() - answered - at_deadline,
+            unfinished: figures.counts.unfinished,
+            unsent: figures.counts.not_sent.total(),
+            early: figures.lateness.below_zero(),
         }
     }
 
@@ -194,7 +194,7 @@ impl Counted {
 
 #[cfg(test)]
 mod tests {
-    use longsync_stats::{Call, Moment, StatusCode};
+    use longsync_stats::{Call, Moment, Recorder, StatusCode};
 
     use super::*;
 
@@ -292,9 +292,10 @@ longsync_lateness_seconds_sum 0.25
         {
             let (sent, done) = (Moment::START, Moment::START);
             let code = StatusCode::from(i32::from(code));
-            recorder.record(&Call { is_cut, ..Call::new(sent, done, code) });
+            recorder.sent(None, sent);
+            recorder.ended(&Call { is_cut, ..Call::new(sent, done, code) }, None);
         }
-        let account = Account::of_load(&recorder, 3);
+        let account = Account::of_load(recorder.figures(), 3);
         let parts = (account.answered, account.deadline_exceeded, account.cut);
         assert_eq!((parts, account.faults()), ((1, 1, 1), vec![]));
     }

@@ -143,9 +143,9 @@ impl Flow {
             Sort::Load(shape) => {
                 let plan = shape.plan(target, Rate::per_second(rate), time)?;
                 let load = longsync_load::run(&plan, &CancellationToken::new(), &progress).await?;
-                let account = Account::of_load(&load.recorder, progress.sent());
+                let account = Account::of_load(&load.figures, progress.sent());
                 if account.failed > 0 {
-                    let statuses: Vec<_> = load.recorder.statuses().collect();
+                    let statuses: Vec<_> = load.figures.counts.statuses().collect();
                     say(&format!("{}: {statuses:?}", self.name));
                 }
                 Ok(account)

@@ -300,9 +300,13 @@ async fn a_connection_that_was_closed_after_a_goaway_is_reported_with_its_code()
 async fn a_load_counts_refused_calls() {
     for how in [Refusing::Goaway, Refusing::Reset] {
         let peer = refusing(how, 3).await;
-        let recorder = loaded(&peer.target, 3).await.recorder;
-        assert_eq!((recorder.ended_with(Code::Ok), recorder.refused()), (1, 2), "{how:?}");
-        assert_eq!(recorder.ended_with(Code::Unavailable), 2);
+        let figures = loaded(&peer.target, 3).await.figures;
+        assert_eq!(
+            (figures.counts.ended_with(Code::Ok), figures.counts.refused()),
+            (1, 2),
+            "{how:?}"
+        );
+        assert_eq!(figures.counts.ended_with(Code::Unavailable), 2);
     }
 }
 
@@ -372,7 +376,7 @@ async fn a_server_that_allows_no_calls_yet_is_waited_for() {
     }
     let race = raced(&race_plan(Some(&peer.target), 3, &[Way::Tasks])).await;
     assert_eq!(race.runs[0].answered(), 3);
-    assert_eq!(loaded(&peer.target, 3).await.recorder.ended_with(Code::Ok), 3);
+    assert_eq!(loaded(&peer.target, 3).await.figures.counts.ended_with(Code::Ok), 3);
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn said_of(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> (Co
         "{sentence} {said:?}"
     );
     let load = loaded_once(&peer.target).await;
-    let statuses: Vec<_> = load.recorder.statuses().collect();
+    let statuses: Vec<_> = load.figures.counts.statuses().collect();
     assert_eq!(statuses, [(StatusCode::from(i32::from(status.code())), 1)], "{}", status.message());
     (status.code(), said.1)
 }
@@ -409,7 +409,7 @@ async fn an_endless_answer_is_refused_before_it_is_held() {
     let (code, _) = raced_once(&peer.target, Way::Exchange).await;
     assert_eq!(code, "RESOURCE_EXHAUSTED");
     let load = loaded_once(&peer.target).await;
-    assert_eq!(load.recorder.ended_with(Code::ResourceExhausted), 1);
+    assert_eq!(load.figures.counts.ended_with(Code::ResourceExhausted), 1);
 }
 
 #[tokio::test]
@@ -558,7 +558,7 @@ async fn impossible_waits_are_not_shown() {
         }
         let text = anstream::adapter::strip_str(&to_text(&single)).to_string();
         assert_eq!(text.contains(" 5ms "), is_shown, "{text}");
-        assert_eq!(loaded_once(&peer.target).await.recorder.added().count(), u64::from(is_shown));
+        assert_eq!(loaded_once(&peer.target).await.figures.added.count(), u64::from(is_shown));
     }
 }
 

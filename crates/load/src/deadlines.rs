@@ -11,6 +11,9 @@ use tokio::sync::Notify;
 
 use crate::lane::{Lane, Owner, Place};
 
+/// What is said of a call that this side has ended.
+const PASSED: &str = "the deadline has passed, and the server has said nothing";
+
 /// When calls in flight are to be ended from this side. All have the same deadline, so the first to be
 /// sent is the first to end.
 #[derive(Debug)]
@@ -56,7 +59,7 @@ impl<A: Default> Deadlines<A> {
             }
             self.queue.borrow_mut().pop_front();
             if let Some(call) = lane.cut(place, common.now()) {
-                owner.ended(&call);
+                owner.ended(&call, Some(PASSED));
                 owner.lane_moved(index, 1);
             }
         }

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use longsync_connect::{ConnectError, Http2, Transport, Watched, dial_http2};
 use longsync_ready::Ready;
-use longsync_stats::{Call, Moment, StatusCode};
+use longsync_stats::{Broken, Call, Moment, StatusCode};
 use slab::Slab;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
@@ -43,8 +43,8 @@ pub(crate) trait Owner {
     /// What its calls have in common.
     fn common(&self) -> &Common<Self::Method, Self::Transport>;
 
-    /// A call has ended.
-    fn ended(&self, call: &Call);
+    /// A call has ended; the text says why it failed, if it did.
+    fn ended(&self, call: &Call, text: Option<&str>);
 
     /// The given number of calls of the lane with this index have ended, or it takes calls or bytes again.
     fn lane_moved(&self, lane: usize, ended: usize);
@@ -291,7 +291,8 @@ impl<A: Default + 'static> Lane<A> {
         let left: Vec<_> = self.calls.borrow_mut().open.drain().collect();
         let ended = left.len();
         for open in left {
-            owner.ended(&open.ended(common.now(), Ending::abandoned()));
+            let ending = Ending::abandoned();
+            owner.ended(&open.ended(common.now(), &ending), ending.text());
         }
         owner.lane_moved(index, ended);
     }
@@ -312,8 +313,8 @@ impl<A: Default + 'static> Lane<A> {
             let mut cx = Context::from_waker(&calls.wakers[key]);
             if let Poll::Ready(ending) = open.reading.poll(owner.common(), &mut cx) {
                 let open = calls.open.remove(key);
-                calls.refused += u64::from(ending.is_refused);
-                owner.ended(&open.ended(now, ending));
+                calls.refused += u64::from(ending.broken.is_some_and(Broken::is_refusal));
+                owner.ended(&open.ended(now, &ending), ending.text());
                 ended += 1;
             }
         }
@@ -366,7 +367,7 @@ impl<A> Lane<A> {
         let calls = &mut *self.calls.borrow_mut();
         calls.open.get(place.key).filter(|open| open.number == place.number)?;
         let open = calls.open.remove(place.key);
-        Some(Call { is_cut: true, ..open.ended(now, Ending::deadline()) })
+        Some(Call { is_cut: true, ..open.ended(now, &Ending::deadline()) })
     }
 
     /// Whether the call in this place is still in flight.
@@ -383,11 +384,12 @@ impl<A> Lane<A> {
 }
 
 impl<A> Open<A> {
-    fn ended(&self, now: Moment, Ending { code, waits, is_refused }: Ending) -> Call {
+    fn ended(&self, now: Moment, ending: &Ending) -> Call {
         // A connection that was lost was last read before some of its calls were sent.
         let done = now.max(self.sent);
-        let code = StatusCode::from(i32::from(code));
-        Call { due: self.due, sent: self.sent, done, code, waits, is_cut: false, is_refused }
+        let code = StatusCode::from(i32::from(ending.code));
+        let Ending { waits, broken, .. } = *ending;
+        Call { due: self.due, sent: self.sent, done, code, waits, is_cut: false, broken }
     }
 }
 

@@ -31,8 +31,8 @@
 //! let schedule = Schedule::Poisson { rate, seed: 1 };
 //! let plan = LoadPlan::builder(target, calls, schedule, Stop::after_calls(100)).build()?;
 //! let load = run(&plan, &CancellationToken::new(), &Progress::default()).await?;
-//! assert_eq!(load.recorder.ended_with(0), 100);
-//! println!("{:?}", load.recorder.response_time().percentile(Percentile::P99));
+//! assert_eq!(load.figures.counts.ended_with(0), 100);
+//! println!("{:?}", load.figures.response_time().percentile(Percentile::P99));
 //! # Ok(())
 //! # }
 //! ```

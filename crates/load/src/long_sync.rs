@@ -132,8 +132,8 @@ impl Method for LongSync {
     }
 
     fn failed(&self, status: &Status) -> Option<Waits> {
-        let Timing { planned, waited, queued, .. } = timing(status)?;
-        TimedWait { planned, waited, queued }.waits()
+        let Timing { planned, waited, queued, fault, .. } = timing(status)?;
+        TimedWait { planned, waited, queued, fault: fault.into() }.waits()
     }
 }
 
@@ -160,7 +160,7 @@ struct TimedAnswer {
 }
 
 /// `Timing`, likewise.
-#[derive(Clone, Copy, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message)]
 struct TimedWait {
     #[prost(message, optional, tag = "2")]
     planned: Option<prost_types::Duration>,
@@ -168,6 +168,8 @@ struct TimedWait {
     waited: Option<prost_types::Duration>,
     #[prost(message, optional, tag = "4")]
     queued: Option<prost_types::Duration>,
+    #[prost(bytes = "bytes", tag = "12")]
+    fault: Bytes,
 }
 
 impl TimedWait {
@@ -179,7 +181,7 @@ impl TimedWait {
         };
         let (planned, waited) =
             (plausible(self.planned.as_ref())?, plausible(self.waited.as_ref())?);
-        Some(Waits { planned, queued, waited })
+        Some(Waits { planned, queued, waited, is_faulty: !self.fault.is_empty() })
     }
 }
 
@@ -264,6 +266,7 @@ mod tests {
             planned: Duration::from_millis(10),
             queued: Duration::from_millis(2),
             waited: Duration::from_micros(12_345),
+            is_faulty: false,
         };
         assert_eq!(read(&answer().encode_to_vec()), Ok(Some(waits)));
     }

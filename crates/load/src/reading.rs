@@ -62,13 +62,13 @@ impl<A: Default> Reading<A> {
         };
         let response = match response {
             Ok(response) => response,
-            Err(error) => return Poll::Ready(Ending::of_h2(&error)),
+            Err(error) => return Poll::Ready(Ending::broken(&error)),
         };
         let mut body = match Incoming::new(response, common.limits) {
             Ok(incoming) => Body { incoming, answer: A::default() },
             Err(status) => {
                 let waits = common.method.failed(&status);
-                return Poll::Ready(Ending::failed(status.code(), waits));
+                return Poll::Ready(Ending::failed(status, waits));
             }
         };
         let polled = body.poll(&common.method, cx);
@@ -90,7 +90,8 @@ impl<A: Default> Body<A> {
                     return Poll::Ready(Ending::answered(method.answered(answer)));
                 }
                 Err(Failed::Said(status)) => {
-                    return Poll::Ready(Ending::failed(status.code(), method.failed(&status)));
+                    let waits = method.failed(&status);
+                    return Poll::Ready(Ending::failed(status, waits));
                 }
                 Err(Failed::Broken(error)) => return Poll::Ready(Ending::broken(&error)),
             }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use longsync_connect::{ConnectError, Tcp, Transport};
-use longsync_stats::{Moment, Recorder};
+use longsync_stats::{Figures, Moment, Texts};
 use longsync_timer::Clock;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
@@ -25,8 +25,12 @@ use crate::worker::{Finished, Prepared};
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Load {
-    /// What is known of its calls.
-    pub recorder: Recorder,
+    /// What was measured of its calls.
+    pub figures: Figures,
+    /// How many calls of the warm-up were due, of which nothing else is recorded.
+    pub warm_up: u64,
+    /// What was said of failed calls.
+    pub texts: Texts,
     /// From the start until the last call ended.
     pub took: Duration,
     /// Whether the interrupt ended it.
@@ -195,16 +199,19 @@ fn enough<M>(plan: &LoadPlan<M>, streams: usize) -> Result<(), LoadError> {
 }
 
 fn merged(all: Vec<Finished>, interrupt: &CancellationToken) -> Load {
-    let mut recorder = Recorder::default();
+    let (mut figures, mut texts, mut warm_up) = (Figures::default(), Texts::default(), 0);
     let mut last_done = Moment::START;
     let mut has_given_up = false;
-    for finished in all {
-        recorder.merge(&finished.recorder);
+    for mut finished in all {
+        figures.merge(finished.recorder.figures());
+        texts.merge(finished.recorder.texts());
+        warm_up += finished.recorder.warm_up();
         last_done = last_done.max(finished.last_done);
         has_given_up |= finished.has_given_up;
     }
     let took = Duration::from_nanos(last_done.as_nanos());
-    Load { recorder, took, is_interrupted: interrupt.is_cancelled(), has_given_up }
+    let is_interrupted = interrupt.is_cancelled();
+    Load { figures, warm_up, texts, took, is_interrupted, has_given_up }
 }
 
 /// What a worker thread is given, and what it says.

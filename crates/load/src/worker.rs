@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longsync_connect::{ConnectError, Transport};
-use longsync_stats::{Call, Moment, Recorder, Unsent};
+use longsync_stats::{Call, GoodStatuses, Moment, NotSent as Why, Recorder};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -147,7 +147,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
             pace,
             deadlines: plan.deadline.map(Deadlines::new),
             in_flight: Cell::new(0),
-            recorder: RefCell::new(Recorder::new(plan.warm_up)),
+            recorder: RefCell::new(Recorder::new(plan.warm_up, GoodStatuses::default())),
             last_done: Cell::new(Moment::START),
             tally,
             moved: Notify::new(),
@@ -174,14 +174,14 @@ impl<M: Method, T: Transport> Worker<M, T> {
         let now = self.common.now();
         let left = arrivals.into_iter().flatten().take_while(|(_, due)| *due <= now);
         let mut recorder = self.recorder.borrow_mut();
-        left.for_each(|(_, due)| recorder.count_unsent(due, Unsent::Blocked));
+        left.for_each(|(_, due)| recorder.not_sent(due, Why::Blocked, 1));
     }
 
     fn finish(&self) -> Finished {
         let mut recorder = self.recorder.take();
         let (lanes, former) = (self.lanes.borrow(), self.former.borrow());
         for due in lanes.iter().chain(&*former).flat_map(|lane| lane.unfinished()) {
-            recorder.count_unfinished(due);
+            recorder.unfinished(due);
         }
         let (last_done, has_given_up) = (self.last_done.get(), self.has_given_up.get());
         Finished { recorder, last_done, has_given_up }
@@ -210,22 +210,22 @@ impl<M: Method, T: Transport> Worker<M, T> {
             }
             batch += 1;
             let unsent = if self.in_flight.get() >= max_in_flight {
-                Some(Unsent::InFlightLimit)
+                Some(Why::InFlightLimit)
             } else {
                 match self.send(self.turn.get(), number, Some(due), now) {
                     Ok(()) => None,
-                    Err(NotSent::Full) => Some(Unsent::StreamLimit),
-                    Err(NotSent::Closed) => Some(Unsent::NoConnection),
+                    Err(NotSent::Full) => Some(Why::StreamLimit),
+                    Err(NotSent::Closed) => Some(Why::NoConnection),
                     // It is tried for as long as an open call is waited for.
                     Err(NotSent::Blocked) if now < due + self.grace => {
                         self.until_moved_or(due + self.grace).await;
                         continue;
                     }
-                    Err(NotSent::Blocked) => Some(Unsent::Blocked),
+                    Err(NotSent::Blocked) => Some(Why::Blocked),
                 }
             };
             if let Some(why) = unsent {
-                self.recorder.borrow_mut().count_unsent(due, why);
+                self.recorder.borrow_mut().not_sent(due, why, 1);
             }
             arrivals.next();
         }
@@ -297,6 +297,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
                     self.turn.set(if index + 1 == lanes.len() { 0 } else { index + 1 });
                     self.in_flight.set(self.in_flight.get() + 1);
                     self.tally.sent();
+                    self.recorder.borrow_mut().sent(due, now);
                     if let Some(deadlines) = &self.deadlines {
                         deadlines.add(now, index, lane, place);
                     }
@@ -342,8 +343,8 @@ impl<M: Method, T: Transport> Owner for Worker<M, T> {
         &self.common
     }
 
-    fn ended(&self, call: &Call) {
-        self.recorder.borrow_mut().record(call);
+    fn ended(&self, call: &Call, text: Option<&str>) {
+        self.recorder.borrow_mut().ended(call, text);
         self.in_flight.set(self.in_flight.get() - 1);
         self.last_done.set(self.last_done.get().max(call.done));
         self.tally.ended();

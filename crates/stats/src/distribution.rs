@@ -97,6 +97,12 @@ impl Distribution {
         self.beyond += other.beyond;
     }
 
+    /// Forgets everything, and allocates nothing.
+    pub fn clear(&mut self) {
+        self.values.reset();
+        (self.below_zero, self.lowest_ns, self.beyond) = (0, 0, 0);
+    }
+
     /// How many there are, with those below zero and those beyond.
     pub fn count(&self) -> u64 {
         self.below_zero + self.values.len() + self.beyond

@@ -14,6 +14,8 @@ impl StatusCode {
     pub const OK: Self = Self(0);
     /// What a code that gRPC does not have stands for.
     pub const UNKNOWN: Self = Self(2);
+    /// The call took longer than it may.
+    pub const DEADLINE_EXCEEDED: Self = Self(4);
 
     /// Its place among the codes.
     pub(crate) fn index(self) -> usize {

@@ -9,7 +9,7 @@ use h2::server::{Connection, SendResponse};
 use longsync::v1::LongSyncResponse;
 use longsync_connect::{Code, Target};
 use longsync_load::{LoadPlanBuilder, Schedule, Stop};
-use longsync_stats::Recorder;
+use longsync_stats::{Figures, NotSent};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -78,10 +78,10 @@ async fn take(mut connection: Connection<TcpStream, Bytes>, most: usize, after: 
 }
 
 /// How many calls were answered, or crossed a goodbye and were refused; most are answered.
-fn sent_well(recorder: &Recorder) -> u64 {
-    let answered = recorder.ended_with(Code::Ok);
-    assert!(recorder.refused() <= answered / 4, "{} were refused", recorder.refused());
-    answered + recorder.refused()
+fn sent_well(figures: &Figures) -> u64 {
+    let answered = figures.counts.ended_with(Code::Ok);
+    assert!(figures.counts.refused() <= answered / 4, "{} were refused", figures.counts.refused());
+    answered + figures.counts.refused()
 }
 
 fn one_connection(target: &Target, schedule: Schedule, calls: u64) -> LoadPlanBuilder {
@@ -94,8 +94,8 @@ async fn a_goodbye_loses_no_call_while_others_are_in_flight() {
     let after = Duration::from_millis(200);
     for schedule in [Schedule::Constant(rate(100)), Schedule::Closed { in_flight: count(8) }] {
         let (target, accepted) = server(move |connection, _| take(connection, 5, after)).await;
-        let recorder = run(&one_connection(&target, schedule.clone(), 50)).await.unwrap().recorder;
-        assert_eq!(sent_well(&recorder), 50, "{schedule:?}: {:?}", recorder.unsent());
+        let figures = run(&one_connection(&target, schedule.clone(), 50)).await.unwrap().figures;
+        assert_eq!(sent_well(&figures), 50, "{schedule:?}: {:?}", figures.counts.not_sent);
         let accepted = accepted.load(Ordering::Relaxed);
         assert!((4..=11).contains(&accepted), "{schedule:?}: {accepted} connections");
     }
@@ -118,8 +118,8 @@ async fn hanging() -> (Target, Arc<AtomicUsize>) {
 async fn a_call_that_hangs_on_its_connection_holds_up_no_other() {
     let (target, accepted) = hanging().await;
     let plan = one_connection(&target, Schedule::Constant(rate(200)), 40);
-    let recorder = run(&plan.grace(Duration::from_millis(300))).await.unwrap().recorder;
-    assert_eq!((sent_well(&recorder), recorder.unfinished()), (39, 1));
+    let figures = run(&plan.grace(Duration::from_millis(300))).await.unwrap().figures;
+    assert_eq!((sent_well(&figures), figures.counts.unfinished), (39, 1));
     assert_eq!(accepted.load(Ordering::Relaxed), 2);
 }
 
@@ -127,8 +127,8 @@ async fn a_call_that_hangs_on_its_connection_holds_up_no_other() {
 async fn a_deadline_ends_a_call_on_a_connection_that_was_followed() {
     let (target, _) = hanging().await;
     let plan = one_connection(&target, Schedule::Constant(rate(200)), 40);
-    let recorder = run(&plan.deadline(Duration::from_millis(100))).await.unwrap().recorder;
-    assert_eq!((sent_well(&recorder), recorder.cut()), (39, 1));
+    let figures = run(&plan.deadline(Duration::from_millis(100))).await.unwrap().figures;
+    assert_eq!((sent_well(&figures), figures.counts.cut), (39, 1));
 }
 
 /// A server that takes one call on each of its connections, but on those that are `gone` says goodbye
@@ -156,8 +156,8 @@ async fn leaving(gone: impl Fn(usize) -> bool + Send + 'static) -> (Target, Arc<
 #[tokio::test]
 async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
     let (target, accepted) = leaving(|number| number == 0).await;
-    let recorder = run(&one_connection(&target, Schedule::AtOnce, 1)).await.unwrap().recorder;
-    assert_eq!(recorder.ended_with(Code::Ok), 1);
+    let figures = run(&one_connection(&target, Schedule::AtOnce, 1)).await.unwrap().figures;
+    assert_eq!(figures.counts.ended_with(Code::Ok), 1);
     // The second takes one call, after which it may be followed as well.
     assert!((2..=3).contains(&accepted.load(Ordering::Relaxed)));
 
@@ -171,8 +171,8 @@ async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
 async fn a_server_that_goes_away_each_time_is_not_asked_all_the_time() {
     let (target, accepted) = leaving(|number| number > 0).await;
     let plan = one_connection(&target, Schedule::Constant(rate(100)), 100);
-    let recorder = run(&plan.grace(Duration::from_millis(100))).await.unwrap().recorder;
-    assert!(recorder.unsent().no_connection > 0, "{:?}", recorder.unsent());
+    let figures = run(&plan.grace(Duration::from_millis(100))).await.unwrap().figures;
+    assert!(figures.counts.not_sent[NotSent::NoConnection] > 0, "{:?}", figures.counts.not_sent);
     // Two for each tenth of the second.
     let accepted = accepted.load(Ordering::Relaxed);
     assert!((3..=30).contains(&accepted), "{accepted} connections");

@@ -83,11 +83,11 @@ async fn an_open_loop_of_an_hour_has_exact_figures() {
     let schedule = Schedule::Constant(Rate::per_second(NonZeroU64::new(2).unwrap()));
     let plan = LoadPlan::builder(target(), calls(delay), schedule, Stop::after(HOUR));
     let load = run(&plan.build().unwrap(), InMemory::of(1)).await.unwrap();
-    let (recorder, count) = (&load.recorder, 7_200);
-    assert_eq!((recorder.due(), recorder.ended_with(Code::Ok)), (7_200, 7_200));
-    assert_eq!(recorder.service_time(), all(count, delay));
-    assert_eq!(recorder.response_time(), all(count, delay));
-    for nothing in [recorder.lag(), recorder.added(), recorder.lateness()] {
+    let (figures, count) = (&load.figures, 7_200);
+    assert_eq!((figures.counts.due(), figures.counts.ended_with(Code::Ok)), (7_200, 7_200));
+    assert_eq!(figures.service_time, all(count, delay));
+    assert_eq!(figures.response_time(), all(count, delay));
+    for nothing in [&figures.lag, &figures.added, &figures.lateness] {
         assert_eq!(*nothing, all(count, Duration::ZERO));
     }
     // The last is due half a second before the hour is over.
@@ -101,7 +101,7 @@ async fn a_closed_loop_takes_its_calls_in_turns() {
     let schedule = Schedule::Closed { in_flight: NonZeroUsize::new(25).unwrap() };
     let plan = LoadPlan::builder(target(), calls(delay), schedule, Stop::after_calls(110));
     let load = run(&plan.connections(3).build().unwrap(), InMemory::of(3)).await.unwrap();
-    assert_eq!(load.recorder.service_time(), all(110, delay));
+    assert_eq!(load.figures.service_time, all(110, delay));
     // 110 calls, 25 at a time: 4 turns and a rest.
     assert_eq!(load.took, 5 * delay);
 }
@@ -115,12 +115,12 @@ async fn what_would_outlast_its_deadline_or_the_grace_ends_then() {
     };
     let second = Duration::from_secs(1);
     let load = run(&plan().deadline(second).build().unwrap(), InMemory::of(1)).await.unwrap();
-    assert_eq!(load.recorder.ended_with(Code::DeadlineExceeded), 9);
-    assert_eq!((load.recorder.cut(), load.took), (0, second), "the server said so");
-    assert_eq!(load.recorder.failed().service_time, all(9, second));
+    assert_eq!(load.figures.counts.ended_with(Code::DeadlineExceeded), 9);
+    assert_eq!((load.figures.counts.cut, load.took), (0, second), "the server said so");
+    assert_eq!(load.figures.failed_service_time, all(9, second));
     let begun = tokio::time::Instant::now();
     let load = run(&plan().build().unwrap(), InMemory::of(1)).await.unwrap();
-    assert_eq!((load.recorder.unfinished(), load.recorder.ended()), (9, 0));
+    assert_eq!((load.figures.counts.unfinished, load.figures.counts.ended()), (9, 0));
     assert_eq!(begun.elapsed(), Duration::from_secs(10));
 }
 
@@ -161,8 +161,12 @@ impl Method for Threes {
     }
 
     fn answered(&self, answer: Vec<Bytes>) -> Result<Option<Waits>, Code> {
-        let mut sum =
-            Waits { planned: Duration::ZERO, queued: Duration::ZERO, waited: Duration::ZERO };
+        let mut sum = Waits {
+            planned: Duration::ZERO,
+            queued: Duration::ZERO,
+            waited: Duration::ZERO,
+            is_faulty: false,
+        };
         for message in answer {
             let message = LongSyncStreamResponse::decode(message).map_err(|_| Code::Internal)?;
             let timing = message.timing.unwrap_or_default();
@@ -184,10 +188,10 @@ async fn what_is_sent_and_read_is_a_parameter() {
     let method = Threes(frame::encoded(&request));
     let plan = LoadPlan::builder(target(), method, Schedule::AtOnce, Stop::after_calls(10));
     let load = run(&plan.build().unwrap(), InMemory::of(1)).await.unwrap();
-    let recorder = &load.recorder;
-    assert_eq!(recorder.service_time(), all(10, 3 * delay));
+    let figures = &load.figures;
+    assert_eq!(figures.service_time, all(10, 3 * delay));
     assert_eq!(
-        (recorder.added(), recorder.lateness()),
+        (&figures.added, &figures.lateness),
         (&all(10, Duration::ZERO), &all(10, Duration::ZERO))
     );
 }

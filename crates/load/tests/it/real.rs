@@ -14,7 +14,7 @@ use longsync_load::{
 use longsync_server::{
     Behavior, Config, Kind, Limits, Options, Outcome, Running, Stats, start_with,
 };
-use longsync_stats::StatusCode;
+use longsync_stats::{NotSent, StatusCode};
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
@@ -92,14 +92,14 @@ async fn an_open_loop_makes_every_call_and_measures_each() {
     {
         let plan = plan(&server.target, schedule, Stop::after_calls(401), delay);
         let load = run(&plan).await.unwrap();
-        let recorder = &load.recorder;
-        assert_eq!((recorder.due(), recorder.ended_with(Code::Ok)), (401, 401));
-        assert_eq!(recorder.response_time().count(), 401);
-        assert_eq!((recorder.lag().count(), recorder.lag().below_zero()), (401, 0));
-        assert_eq!((recorder.lateness().count(), recorder.lateness().below_zero()), (401, 0));
-        assert_eq!((recorder.added().count(), recorder.added().below_zero()), (401, 0));
+        let figures = &load.figures;
+        assert_eq!((figures.counts.due(), figures.counts.ended_with(Code::Ok)), (401, 401));
+        assert_eq!(figures.response_time().count(), 401);
+        assert_eq!((figures.lag.count(), figures.lag.below_zero()), (401, 0));
+        assert_eq!((figures.lateness.count(), figures.lateness.below_zero()), (401, 0));
+        assert_eq!((figures.added.count(), figures.added.below_zero()), (401, 0));
         // To three digits.
-        let shortest = recorder.service_time().shortest().unwrap();
+        let shortest = figures.service_time.shortest().unwrap();
         assert!(shortest >= Duration::from_micros(4_990), "{shortest:?}");
     }
 }
@@ -112,9 +112,9 @@ async fn a_closed_loop_keeps_its_number_in_flight() {
     let progress = Progress::default();
     let plan = plan.build().unwrap();
     let load = load::run(&plan, &CancellationToken::new(), &progress).await.unwrap();
-    assert_eq!(load.recorder.ended_with(Code::Ok), 503);
+    assert_eq!(load.figures.counts.ended_with(Code::Ok), 503);
     assert_eq!((progress.sent(), progress.ended()), (503, 503));
-    assert_eq!(load.recorder.response_time().count(), 0, "no call had a due time");
+    assert_eq!(load.figures.response_time().count(), 0, "no call had a due time");
     // 503 calls of 20 ms, 25 at a time: 20 turns and a rest.
     assert!(load.took >= Duration::from_millis(420), "{:?}", load.took);
 }
@@ -127,7 +127,7 @@ async fn the_warm_up_is_called_and_not_recorded() {
     let plan =
         plan(&server.target, schedule, stop, Duration::ZERO).warm_up(Duration::from_millis(100));
     let load = run(&plan).await.unwrap();
-    assert_eq!((load.recorder.warm_up(), load.recorder.due()), (100, 200));
+    assert_eq!((load.warm_up, load.figures.counts.due()), (100, 200));
 }
 
 #[tokio::test]
@@ -136,9 +136,9 @@ async fn calls_without_a_stream_are_counted_and_not_queued() {
     let plan =
         plan(&server.target, Schedule::AtOnce, Stop::after_calls(100), Duration::from_millis(500));
     let load = run(&plan).await.unwrap();
-    assert_eq!(load.recorder.ended_with(Code::Ok), 30, "10 streams on each of 3 connections");
-    assert_eq!(load.recorder.unsent().stream_limit, 70);
-    assert_eq!(load.recorder.response_time().beyond(), 70);
+    assert_eq!(load.figures.counts.ended_with(Code::Ok), 30, "10 streams on each of 3 connections");
+    assert_eq!(load.figures.counts.not_sent[NotSent::StreamLimit], 70);
+    assert_eq!(load.figures.response_time().beyond(), 70);
 }
 
 #[tokio::test]
@@ -148,8 +148,8 @@ async fn calls_over_the_plans_own_limit_are_counted() {
         plan(&server.target, Schedule::AtOnce, Stop::after_calls(20), Duration::from_millis(500))
             .max_in_flight(7);
     let load = run(&plan).await.unwrap();
-    assert_eq!(load.recorder.ended_with(Code::Ok), 7);
-    assert_eq!(load.recorder.unsent().in_flight_limit, 13);
+    assert_eq!(load.figures.counts.ended_with(Code::Ok), 7);
+    assert_eq!(load.figures.counts.not_sent[NotSent::InFlightLimit], 13);
 }
 
 #[tokio::test]
@@ -209,8 +209,8 @@ async fn calls_that_outlast_the_grace_are_unfinished() {
         plan(&server.target, Schedule::AtOnce, Stop::after_calls(9), Duration::from_secs(3600))
             .grace(Duration::from_millis(50));
     let load = run(&plan).await.unwrap();
-    assert_eq!((load.recorder.unfinished(), load.recorder.due()), (9, 9));
-    assert_eq!(load.recorder.response_time().beyond(), 9);
+    assert_eq!((load.figures.counts.unfinished, load.figures.counts.due()), (9, 9));
+    assert_eq!(load.figures.response_time().beyond(), 9);
     let cancelled = || server.stats.snapshot().calls_ended(Kind::LongSync, Outcome::Cancelled);
     eventually(|| cancelled() == 9).await;
 }
@@ -229,7 +229,7 @@ async fn an_interrupt_ends_a_run_at_once() {
     let (load, ()) = tokio::join!(load::run(&plan, &interrupt, &progress), interrupting);
     let load = load.unwrap();
     assert!(load.is_interrupted);
-    assert_eq!(load.recorder.unfinished(), progress.sent());
+    assert_eq!(load.figures.counts.unfinished, progress.sent());
 }
 
 #[tokio::test]
@@ -239,9 +239,9 @@ async fn a_call_past_its_deadline_ends_with_the_servers_word() {
         plan(&server.target, Schedule::AtOnce, Stop::after_calls(6), Duration::from_secs(3600))
             .deadline(Duration::from_millis(50));
     let load = run(&plan).await.unwrap();
-    assert_eq!(load.recorder.ended_with(Code::DeadlineExceeded), 6);
-    assert_eq!(load.recorder.failed().service_time.count(), 6);
-    assert_eq!(load.recorder.lateness().count(), 0, "the waits were cut short");
+    assert_eq!(load.figures.counts.ended_with(Code::DeadlineExceeded), 6);
+    assert_eq!(load.figures.failed_service_time.count(), 6);
+    assert_eq!(load.figures.lateness.count(), 0, "the waits were cut short");
 }
 
 #[tokio::test]
@@ -264,7 +264,7 @@ async fn a_closed_loop_whose_server_has_gone_gives_up_after_the_grace() {
     .grace(Duration::from_millis(300));
     let load = run(&plan).await.unwrap();
     assert!(load.has_given_up);
-    assert_eq!(load.recorder.ended_with(Code::Unavailable), load.recorder.due());
+    assert_eq!(load.figures.counts.ended_with(Code::Unavailable), load.figures.counts.due());
 }
 
 #[tokio::test]
@@ -288,9 +288,9 @@ async fn calls_that_no_connection_takes_are_counted_after_the_grace() {
         .connections(1)
         .grace(Duration::from_millis(300))
         .metadata(metadata);
-    let recorder = run(&plan).await.unwrap().recorder;
-    assert!(recorder.unsent().blocked > 0, "{:?}", recorder.unsent());
-    assert_eq!(recorder.unfinished() + recorder.unsent().blocked, 100_000);
+    let figures = run(&plan).await.unwrap().figures;
+    assert!(figures.counts.not_sent[NotSent::Blocked] > 0, "{:?}", figures.counts.not_sent);
+    assert_eq!(figures.counts.unfinished + figures.counts.not_sent[NotSent::Blocked], 100_000);
 }
 
 /// A server that accepts connections, speaks HTTP/2, and answers nothing; and how many requests came
@@ -333,7 +333,7 @@ async fn calls_are_spread_evenly_over_the_connections() {
         let plan = plan(&target, schedule.clone(), Stop::after_calls(300), Duration::ZERO)
             .workers(1)
             .grace(Duration::from_millis(300));
-        assert_eq!(run(&plan).await.unwrap().recorder.unfinished(), 300);
+        assert_eq!(run(&plan).await.unwrap().figures.counts.unfinished, 300);
         assert_eq!(*requests.lock().unwrap(), [100, 100, 100], "{schedule:?}");
     }
 }
@@ -344,9 +344,9 @@ async fn a_call_whose_server_is_mute_ends_at_its_own_deadline() {
     let plan = plan(&mute().await.0, Schedule::AtOnce, Stop::after_calls(6), Duration::ZERO)
         .deadline(deadline);
     let load = run(&plan).await.unwrap();
-    assert_eq!(load.recorder.ended_with(Code::DeadlineExceeded), 6);
-    assert_eq!(load.recorder.cut(), 6, "its times are lower bounds");
-    assert!(load.recorder.failed().service_time.shortest() >= Some(Duration::from_micros(49_900)));
+    assert_eq!(load.figures.counts.ended_with(Code::DeadlineExceeded), 6);
+    assert_eq!(load.figures.counts.cut, 6, "its times are lower bounds");
+    assert!(load.figures.failed_service_time.shortest() >= Some(Duration::from_micros(49_900)));
 }
 
 /// A call that was cut takes its stream until its reset was written.
@@ -360,8 +360,8 @@ async fn deadlines_at_the_limit_of_streams_leave_the_connection_open() {
         .workers(1)
         .connections(1)
         .deadline(Duration::from_millis(20));
-    let recorder = run(&plan).await.unwrap().recorder;
-    assert_eq!(recorder.ended_with(Code::DeadlineExceeded), 40);
+    let figures = run(&plan).await.unwrap().figures;
+    assert_eq!(figures.counts.ended_with(Code::DeadlineExceeded), 40);
     assert_eq!(*requests.lock().unwrap(), [40]);
 }
 
@@ -383,12 +383,12 @@ async fn a_lost_connection_fails_its_calls_and_is_opened_anew() {
     let plan = plan(&target, schedule, Stop::after(Duration::from_secs(1)), Duration::ZERO)
         .workers(1)
         .connections(1);
-    let recorder = run(&plan).await.unwrap().recorder;
-    assert_eq!(recorder.due(), 200);
-    assert!(recorder.ended_with(Code::Unavailable) >= 1, "{recorder:?}");
-    assert!(recorder.unsent().no_connection >= 1);
-    assert!(recorder.ended_with(Code::Ok) >= 1);
-    assert_eq!(recorder.unfinished(), 0);
+    let figures = run(&plan).await.unwrap().figures;
+    assert_eq!(figures.counts.due(), 200);
+    assert!(figures.counts.ended_with(Code::Unavailable) >= 1, "{figures:?}");
+    assert!(figures.counts.not_sent[NotSent::NoConnection] >= 1);
+    assert!(figures.counts.ended_with(Code::Ok) >= 1);
+    assert_eq!(figures.counts.unfinished, 0);
 }
 
 #[tokio::test]
@@ -401,8 +401,8 @@ async fn answers_longer_than_a_streams_window_come_whole() {
     };
     let plan = planned(&server.target, Schedule::AtOnce, Stop::after_calls(12), &request);
     let load = run(&plan).await.unwrap();
-    assert_eq!(load.recorder.ended_with(Code::Ok), 12);
-    assert_eq!(load.recorder.lateness().count(), 12, "a Timing was read from each");
+    assert_eq!(load.figures.counts.ended_with(Code::Ok), 12);
+    assert_eq!(load.figures.lateness.count(), 12, "a Timing was read from each");
 }
 
 #[tokio::test]
@@ -411,7 +411,7 @@ async fn calls_that_the_server_refuses_have_its_code() {
     let delay = Limits::default().max_delay + Duration::from_secs(1);
     let plan = plan(&server.target, Schedule::AtOnce, Stop::after_calls(4), delay);
     let load = run(&plan).await.unwrap();
-    let statuses: Vec<_> = load.recorder.statuses().collect();
+    let statuses: Vec<_> = load.figures.counts.statuses().collect();
     assert_eq!(statuses, [(StatusCode::from(3), 4)]);
-    assert_eq!(load.recorder.ok().service_time.count(), 0);
+    assert_eq!(load.figures.service_time.count(), 0);
 }

@@ -1,0 +1,74 @@
+//! Calls that were due and not sent.
+
+use std::ops::{AddAssign, Index, IndexMut};
+
+/// Why a call that was due was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NotSent {
+    /// As many calls as the plan allows were in flight.
+    InFlightLimit,
+    /// All streams that the peer allows, on all connections, were taken.
+    StreamLimit,
+    /// There was no connection.
+    NoConnection,
+    /// It waited for a connection that took no bytes, until sending was over.
+    Blocked,
+    /// The client had not come to it when sending was over.
+    Late,
+}
+
+impl NotSent {
+    /// All of them, in the order in which they are reported.
+    pub const ALL: [Self; 5] =
+        [Self::InFlightLimit, Self::StreamLimit, Self::NoConnection, Self::Blocked, Self::Late];
+
+    /// Its name in reports: `in_flight_limit`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InFlightLimit => "in_flight_limit",
+            Self::StreamLimit => "stream_limit",
+            Self::NoConnection => "no_connection",
+            Self::Blocked => "blocked",
+            Self::Late => "late",
+        }
+    }
+}
+
+/// How many calls that were due were not sent, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NotSentCounts([u64; NotSent::ALL.len()]);
+
+impl NotSentCounts {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Each reason, and how many there were.
+    pub fn by_reason(&self) -> impl Iterator<Item = (NotSent, u64)> + use<> {
+        NotSent::ALL.into_iter().zip(self.0)
+    }
+}
+
+impl Index<NotSent> for NotSentCounts {
+    type Output = u64;
+
+    fn index(&self, why: NotSent) -> &u64 {
+        &self.0[why as usize]
+    }
+}
+
+impl IndexMut<NotSent> for NotSentCounts {
+    fn index_mut(&mut self, why: NotSent) -> &mut u64 {
+        &mut self.0[why as usize]
+    }
+}
+
+impl AddAssign for NotSentCounts {
+    fn add_assign(&mut self, other: Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What was said of failed calls.
+
+use std::collections::BTreeMap;
+
+/// How many distinct texts are kept.
+const MOST: usize = 100;
+/// How many bytes of a text are kept.
+const MOST_BYTES: usize = 256;
+
+/// Texts, and how often each was said: at most 100 distinct ones, of at most 256 bytes each. What comes after
+/// those is only counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Texts {
+    counts: BTreeMap<String, u64>,
+    other: u64,
+}
+
+impl Texts {
+    /// Counts a text.
+    pub fn add(&mut self, text: &str) {
+        self.add_n(cut(text), 1);
+    }
+
+    fn add_n(&mut self, text: &str, count: u64) {
+        if let Some(counted) = self.counts.get_mut(text) {
+            *counted += count;
+        } else if self.counts.len() < MOST {
+            self.counts.insert(text.to_owned(), count);
+        } else {
+            self.other += count;
+        }
+    }
+
+    /// Adds everything that another has counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (text, count) in &other.counts {
+            self.add_n(text, *count);
+        }
+        self.other += other.other;
+    }
+
+    /// The texts, the most frequent first, and those that are equally frequent in the order of their letters.
+    pub fn by_count(&self) -> Vec<(&str, u64)> {
+        let mut texts: Vec<_> =
+            self.counts.iter().map(|(text, count)| (text.as_str(), *count)).collect();
+        texts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        texts
+    }
+
+    /// How often something else was said.
+    pub fn other(&self) -> u64 {
+        self.other
+    }
+
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty() && self.other == 0
+    }
+}
+
+/// At most so much of a text as is kept.
+fn cut(text: &str) -> &str {
+    let end = (0..=text.len().min(MOST_BYTES)).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_distinct_texts_are_kept_and_all_are_counted() {
+        let mut texts = Texts::default();
+        for number in 0..250 {
+            texts.add(&format!("error {number}"));
+            texts.add("the same each time");
+        }
+        assert_eq!(texts.by_count().len(), 100);
+        assert_eq!(texts.by_count()[0], ("the same each time", 250));
+        assert_eq!(texts.other(), 250 - 99);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let mut texts = Texts::default();
+        texts.add(&"ü".repeat(200));
+        assert_eq!(texts.by_count(), [("ü".repeat(128).as_str(), 1)]);
+    }
+
+    #[test]
+    fn merged_texts_are_counted_together() {
+        let (mut first, mut second) = (Texts::default(), Texts::default());
+        first.add("a");
+        second.add("b");
+        second.add("b");
+        first.merge(&second);
+        assert_eq!(first.by_count(), [("b", 2), ("a", 1)]);
+        assert!(!first.is_empty() && Texts::default().is_empty());
+    }
+}
