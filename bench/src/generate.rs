@@ -7,12 +7,11 @@ use std::time::Duration;
 use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
 use longsync_connect::Target;
-use longsync_load::{LoadPlan, LongSync, Progress, Rate, Schedule, Stop};
+use longsync_load::{Control, LoadPlan, LongSync, Progress, Rate, Schedule, Stop};
 use longsync_stats::{Distribution, Percentile, Reading, StatusCode};
 use longsync_text::duration::parse;
 use longsync_timer::{Clock, Timer};
 use serde::{Deserialize, Serialize};
-use tokio_util::sync::CancellationToken;
 
 use crate::measure::float;
 use crate::process::{own_cpu, rss_bytes};
@@ -134,14 +133,14 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         .grace(args.delay + args.grace)
         .build()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (interrupt, progress) = (CancellationToken::new(), Progress::default());
+    let control = Control::default();
     let load = runtime.block_on(async {
-        let running = longsync_load::run(&plan, &interrupt, &progress);
+        let running = longsync_load::run(&plan, &control, ());
         if !args.say_when_all_wait {
             return anyhow::Ok(running.await?);
         }
         let (load, said) =
-            tokio::join!(running, say_when_all_wait(args.calls, args.delay, &progress));
+            tokio::join!(running, say_when_all_wait(args.calls, args.delay, &control.progress));
         said?;
         Ok(load?)
     })?;

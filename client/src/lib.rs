@@ -36,6 +36,7 @@ pub mod chart;
 mod figures;
 mod http1;
 mod json;
+pub mod load;
 pub mod race;
 pub mod single;
 mod table;

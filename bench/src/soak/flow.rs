@@ -7,9 +7,8 @@ use std::time::Duration;
 use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
 use longsync_connect::{Connections, Target};
-use longsync_load::{LoadPlan, LongSync, Progress, Rate, Schedule, Stop};
+use longsync_load::{Control, LoadPlan, LongSync, Progress, Rate, Schedule, Stop};
 use longsync_timer::{Clock, Timer};
-use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
 use super::one_by_one::{cancelled, one_by_one, stream};
@@ -142,8 +141,9 @@ impl Flow {
         match self.sort {
             Sort::Load(shape) => {
                 let plan = shape.plan(target, Rate::per_second(rate), time)?;
-                let load = longsync_load::run(&plan, &CancellationToken::new(), &progress).await?;
-                let account = Account::of_load(&load.figures, progress.sent());
+                let control = Control { progress, ..Control::default() };
+                let load = longsync_load::run(&plan, &control, ()).await?;
+                let account = Account::of_load(&load.figures, control.progress.sent());
                 if account.failed > 0 {
                     let statuses: Vec<_> = load.figures.counts.statuses().collect();
                     say(&format!("{}: {statuses:?}", self.name));

@@ -5,10 +5,9 @@ use std::time::Duration;
 use longsync::v1::LongSyncRequest;
 use longsync_client::race::{Delays, RacePlan, RacePlanBuilder, Way};
 use longsync_connect::Target;
-use longsync_load::{Load, LoadPlan, LongSync, Progress, Schedule, Stop};
+use longsync_load::{Control, Load, LoadPlan, LongSync, Schedule, Stop};
 use longsync_server::{Behavior, Config, Limits, Options, Running, Stats, start_with};
 use longsync_text::duration::LONGEST;
-use tokio_util::sync::CancellationToken;
 
 /// A longsync server on a free port of loopback, until it is dropped.
 pub(crate) struct TestServer {
@@ -47,7 +46,7 @@ pub(crate) async fn loaded(target: &Target, calls: u64) -> Load {
     let sent = LongSync::new(&LongSyncRequest::default()).unwrap();
     let stop = Stop::after_calls(calls);
     let plan = LoadPlan::builder(target.clone(), sent, Schedule::AtOnce, stop).build().unwrap();
-    longsync_load::run(&plan, &CancellationToken::new(), &Progress::default()).await.unwrap()
+    longsync_load::run(&plan, &Control::default(), ()).await.unwrap()
 }
 
 /// Waits until `holds`, which something under way will make true; gives up after 10 s.

@@ -17,9 +17,8 @@
 //! # use std::time::Duration;
 //!
 //! use longsync::v1::LongSyncRequest;
-//! use longsync_load::{LoadPlan, LongSync, Progress, Rate, Schedule, Stop, run};
+//! use longsync_load::{Control, LoadPlan, LongSync, Rate, Schedule, Stop, run};
 //! use longsync_stats::Percentile;
-//! use tokio_util::sync::CancellationToken;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,7 +29,7 @@
 //! let rate = Rate::per_second(NonZeroU64::new(1_000).ok_or("no rate")?);
 //! let schedule = Schedule::Poisson { rate, seed: 1 };
 //! let plan = LoadPlan::builder(target, calls, schedule, Stop::after_calls(100)).build()?;
-//! let load = run(&plan, &CancellationToken::new(), &Progress::default()).await?;
+//! let load = run(&plan, &Control::default(), ()).await?;
 //! assert_eq!(load.figures.counts.ended_with(0), 100);
 //! println!("{:?}", load.figures.response_time().percentile(Percentile::P99));
 //! # Ok(())
@@ -38,12 +37,15 @@
 //! ```
 
 mod common;
+mod control;
 mod deadlines;
 mod ending;
 mod gauge;
 mod lane;
+mod load;
 mod long_sync;
 mod method;
+mod observer;
 mod plan;
 mod progress;
 mod reading;
@@ -52,11 +54,14 @@ mod schedule;
 mod stop;
 mod worker;
 
+pub use crate::control::Control;
+pub use crate::load::{End, Fate, Load, Sampled};
 pub use crate::long_sync::LongSync;
 pub use crate::method::Method;
-pub use crate::plan::{LoadPlan, LoadPlanBuilder, NotAPlan};
+pub use crate::observer::{Live, Observer};
+pub use crate::plan::{Connections, LoadPlan, LoadPlanBuilder, NotAPlan};
 pub use crate::progress::Progress;
-pub use crate::run::{Load, LoadError, run, run_here, run_over};
+pub use crate::run::{LoadError, run, run_here, run_over};
 pub use crate::schedule::{NotARate, Rate, Schedule};
 pub use crate::stop::Stop;
 /// Why every server would refuse a request.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use longsync_connect::Target;
 use longsync_connect::request::{NotARequest, check_headers};
+use longsync_stats::GoodStatuses;
 use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
@@ -21,11 +22,43 @@ pub struct LoadPlan<M = LongSync> {
     pub(crate) metadata: MetadataMap,
     pub(crate) deadline: Option<Duration>,
     pub(crate) workers: usize,
-    pub(crate) connections: usize,
+    pub(crate) connections: Connections,
     pub(crate) max_in_flight: usize,
+    pub(crate) good: GoodStatuses,
+    pub(crate) sample: usize,
+    pub(crate) seed: u64,
     pub(crate) warm_up: Duration,
     pub(crate) grace: Duration,
     pub(crate) spin: Duration,
+}
+
+/// How many connections a run opens, over all workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connections {
+    /// This many, when it begins.
+    Fixed(usize),
+    /// One per worker when it begins, and one more whenever the streams of all are taken, up to this many.
+    Auto {
+        /// How many at most.
+        at_most: usize,
+    },
+}
+
+impl Connections {
+    /// How many are open when a run with this many workers begins.
+    pub(crate) fn at_first(self, workers: usize) -> usize {
+        match self {
+            Self::Fixed(count) => count,
+            Self::Auto { at_most } => workers.min(at_most),
+        }
+    }
+
+    /// How many there are at most.
+    pub(crate) fn at_most(self) -> usize {
+        match self {
+            Self::Fixed(count) | Self::Auto { at_most: count } => count,
+        }
+    }
 }
 
 /// A plan that is not checked yet.
@@ -90,8 +123,11 @@ impl<M> LoadPlan<M> {
             metadata: MetadataMap::new(),
             deadline: None,
             workers: 1,
-            connections: 1,
+            connections: Connections::Fixed(1),
             max_in_flight: 1_000_000,
+            good: GoodStatuses::default(),
+            sample: 0,
+            seed: 0,
             warm_up: Duration::ZERO,
             grace: Duration::from_secs(10),
             spin: Duration::ZERO,
@@ -117,7 +153,28 @@ impl<M> LoadPlanBuilder<M> {
 
     /// How many connections are open, over all workers.
     pub fn connections(self, connections: usize) -> Self {
-        Self(LoadPlan { connections, ..self.0 })
+        Self(LoadPlan { connections: Connections::Fixed(connections), ..self.0 })
+    }
+
+    /// Opens further connections, up to this many, when the streams of all are taken.
+    pub fn connections_at_most(self, at_most: usize) -> Self {
+        Self(LoadPlan { connections: Connections::Auto { at_most }, ..self.0 })
+    }
+
+    /// The statuses with which a call is good; `OK` alone, unless told otherwise.
+    pub fn good_statuses(self, good: GoodStatuses) -> Self {
+        Self(LoadPlan { good, ..self.0 })
+    }
+
+    /// How many calls are kept one by one, drawn evenly from all that are recorded.
+    pub fn sample(self, calls: usize) -> Self {
+        Self(LoadPlan { sample: calls, ..self.0 })
+    }
+
+    /// What is drawn by chance is drawn by this: which calls are kept one by one, and how long a lost connection
+    /// is waited for.
+    pub fn seed(self, seed: u64) -> Self {
+        Self(LoadPlan { seed, ..self.0 })
     }
 
     /// How many calls may be in flight at once, over all workers; those that are due beyond it are
@@ -150,14 +207,14 @@ impl<M> LoadPlanBuilder<M> {
         let plan = self.0;
         for (count, what) in [
             (plan.workers, "workers"),
-            (plan.connections, "connections"),
+            (plan.connections.at_most(), "connections"),
             (plan.max_in_flight, "calls in flight"),
         ] {
             if count == 0 {
                 return Err(NotAPlan::None { what });
             }
         }
-        let LoadPlan { workers, connections, .. } = plan;
+        let (workers, connections) = (plan.workers, plan.connections.at_most());
         if connections < workers {
             return Err(NotAPlan::TooFewConnections { connections, workers });
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use longsync_connect::{ConnectError, Tcp, Transport};
 use longsync_stats::{Figures, Moment, Texts};
@@ -15,29 +15,14 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::common::Common;
+use crate::control::Control;
+use crate::load::{End, Load};
 use crate::method::Method;
+use crate::observer::Observer;
 use crate::plan::LoadPlan;
-use crate::progress::{Progress, Tally};
+use crate::progress::Tally;
 use crate::schedule::{Schedule, Share};
 use crate::worker::{Finished, Prepared};
-
-/// The result of a run.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Load {
-    /// What was measured of its calls.
-    pub figures: Figures,
-    /// How many calls of the warm-up were due, of which nothing else is recorded.
-    pub warm_up: u64,
-    /// What was said of failed calls.
-    pub texts: Texts,
-    /// From the start until the last call ended.
-    pub took: Duration,
-    /// Whether the interrupt ended it.
-    pub is_interrupted: bool,
-    /// Whether a closed loop ended before its stop: no connection could be had for the grace.
-    pub has_given_up: bool,
-}
 
 /// Why a run did not take place.
 #[derive(Debug, thiserror::Error)]
@@ -84,10 +69,10 @@ pub enum LoadError {
 /// Dropping the future ends the run.
 pub async fn run<M: Method + Clone>(
     plan: &LoadPlan<M>,
-    interrupt: &CancellationToken,
-    progress: &Progress,
+    control: &Control,
+    observer: impl Observer,
 ) -> Result<Load, LoadError> {
-    run_over(plan, &Tcp, interrupt, progress).await
+    run_over(plan, &Tcp, control, observer).await
 }
 
 /// [`run`] over connections of this transport: each worker opens them on its own thread, with a clone.
@@ -100,14 +85,14 @@ pub async fn run<M: Method + Clone>(
 pub async fn run_over<M, T>(
     plan: &LoadPlan<M>,
     transport: &T,
-    interrupt: &CancellationToken,
-    progress: &Progress,
+    control: &Control,
+    observer: impl Observer,
 ) -> Result<Load, LoadError>
 where
     M: Method + Clone,
     T: Transport + Clone + Send + 'static,
 {
-    let interrupt = interrupt.child_token();
+    let interrupt = control.end.child_token();
     let _ends_with_this = interrupt.clone().drop_guard();
     let shared = Arc::new(plan.clone());
     let workers = NonZeroUsize::new(plan.workers).unwrap_or(NonZeroUsize::MIN);
@@ -120,7 +105,7 @@ where
             plan: Arc::clone(&shared),
             share: Share::of(index, workers),
             transport: transport.clone(),
-            tally: progress.tally(),
+            tally: control.progress.tally(),
             connected,
             start: has_started,
             interrupt: interrupt.clone(),
@@ -167,8 +152,8 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
     plan: &LoadPlan<M>,
     clock: Clock,
     transport: T,
-    interrupt: &CancellationToken,
-    progress: &Progress,
+    control: &Control,
+    observer: impl Observer,
 ) -> Result<Load, LoadError> {
     if plan.workers > 1 {
         return Err(LoadError::OneWorker { workers: plan.workers });
@@ -179,19 +164,20 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
         let worker = Prepared::connect(plan, share, common).await?;
         enough(plan, worker.streams())?;
         let start = clock.now();
-        let finished = worker.work(plan, start, progress.tally(), interrupt.clone()).await;
+        let finished =
+            worker.work(plan, start, control.progress.tally(), control.end.clone()).await;
         Ok::<_, LoadError>(finished)
     };
     // A connection's calls are not `Send`.
     let finished = LocalSet::new().run_until(running).await?;
-    Ok(merged(vec![finished], interrupt))
+    Ok(merged(vec![finished], &control.end))
 }
 
 /// Whether a closed loop has as many streams as it is to keep in flight.
 fn enough<M>(plan: &LoadPlan<M>, streams: usize) -> Result<(), LoadError> {
     match plan.schedule {
         Schedule::Closed { in_flight } if streams < in_flight.get() => {
-            let connections = plan.connections;
+            let connections = plan.connections.at_first(plan.workers);
             Err(LoadError::TooFewStreams { in_flight, streams, connections })
         }
         _ => Ok(()),
@@ -210,8 +196,25 @@ fn merged(all: Vec<Finished>, interrupt: &CancellationToken) -> Load {
         has_given_up |= finished.has_given_up;
     }
     let took = Duration::from_nanos(last_done.as_nanos());
-    let is_interrupted = interrupt.is_cancelled();
-    Load { figures, warm_up, texts, took, is_interrupted, has_given_up }
+    let end = match (interrupt.is_cancelled(), has_given_up) {
+        (true, _) => End::Ended,
+        (_, true) => End::Unreachable,
+        _ => End::Complete,
+    };
+    Load {
+        started_at: SystemTime::now(),
+        figures,
+        intervals: Vec::new(),
+        warm_up,
+        texts,
+        recorded: took,
+        took,
+        end,
+        connections: 0,
+        lost_workers: 0,
+        sample: Vec::new(),
+        servers: Vec::new(),
+    }
 }
 
 /// What a worker thread is given, and what it says.

@@ -83,7 +83,7 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
         common: Common<M, T>,
     ) -> Result<Self, ConnectError> {
         let mut connections = Vec::new();
-        for _ in 0..share.portion(plan.connections) {
+        for _ in 0..share.portion(plan.connections.at_first(plan.workers)) {
             connections.push(Connected::dial(&common).await?);
         }
         Ok(Self { share, common, connections })

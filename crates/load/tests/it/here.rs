@@ -14,14 +14,13 @@ use longsync_connect::answer::{ANSWER_BYTES, Expected, Limits};
 use longsync_connect::timing::plausible;
 use longsync_connect::{Code, ConnectErrorKind, NotReached, Target, Transport, rpc};
 use longsync_load::{
-    Load, LoadError, LoadPlan, LongSync, Method, Progress, Rate, Schedule, Stop, run_here,
+    Control, Load, LoadError, LoadPlan, LongSync, Method, Rate, Schedule, Stop, run_here,
 };
 use longsync_server::{Config, Worker, serve_connection};
 use longsync_stats::{Distribution, Waits};
 use longsync_timer::Clock;
 use prost::Message as _;
 use tokio::io::DuplexStream;
-use tokio_util::sync::CancellationToken;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -63,8 +62,7 @@ fn calls(delay: Duration) -> LongSync {
 }
 
 async fn run<M: Method>(plan: &LoadPlan<M>, transport: InMemory) -> Result<Load, LoadError> {
-    let (interrupt, progress) = (CancellationToken::new(), Progress::default());
-    run_here(plan, Clock::Tokio, transport, &interrupt, &progress).await
+    run_here(plan, Clock::Tokio, transport, &Control::default(), ()).await
 }
 
 /// The distribution of one duration, `count` times.

@@ -8,15 +8,14 @@ use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
 use longsync_connect::{Code, ConnectErrorKind, Target};
 use longsync_load::{
-    self as load, Load, LoadError, LoadPlan, LoadPlanBuilder, LongSync, NotAPlan, Progress, Rate,
-    Schedule, Stop,
+    self as load, Control, End, Load, LoadError, LoadPlan, LoadPlanBuilder, LongSync, NotAPlan,
+    Rate, Schedule, Stop,
 };
 use longsync_server::{
     Behavior, Config, Kind, Limits, Options, Outcome, Running, Stats, start_with,
 };
 use longsync_stats::{NotSent, StatusCode};
 use tokio::io::AsyncWriteExt as _;
-use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 
 /// A server of our own on a free port of loopback, until it is dropped.
@@ -80,7 +79,7 @@ fn planned(
 }
 
 pub(crate) async fn run(plan: &LoadPlanBuilder) -> Result<Load, LoadError> {
-    load::run(&plan.clone().build().unwrap(), &CancellationToken::new(), &Progress::default()).await
+    load::run(&plan.clone().build().unwrap(), &Control::default(), ()).await
 }
 
 #[tokio::test]
@@ -109,11 +108,11 @@ async fn a_closed_loop_keeps_its_number_in_flight() {
     let server = start(Limits::default());
     let schedule = Schedule::Closed { in_flight: count(25) };
     let plan = plan(&server.target, schedule, Stop::after_calls(503), Duration::from_millis(20));
-    let progress = Progress::default();
+    let control = Control::default();
     let plan = plan.build().unwrap();
-    let load = load::run(&plan, &CancellationToken::new(), &progress).await.unwrap();
+    let load = load::run(&plan, &control, ()).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::Ok), 503);
-    assert_eq!((progress.sent(), progress.ended()), (503, 503));
+    assert_eq!((control.progress.sent(), control.progress.ended()), (503, 503));
     assert_eq!(load.figures.response_time().count(), 0, "no call had a due time");
     // 503 calls of 20 ms, 25 at a time: 20 turns and a rest.
     assert!(load.took >= Duration::from_millis(420), "{:?}", load.took);
@@ -221,15 +220,15 @@ async fn an_interrupt_ends_a_run_at_once() {
     let schedule = Schedule::Constant(rate(100));
     let stop = Stop::after(Duration::from_secs(3600));
     let plan = plan(&server.target, schedule, stop, Duration::from_secs(3600)).build().unwrap();
-    let (interrupt, progress) = (CancellationToken::new(), Progress::default());
+    let control = Control::default();
     let interrupting = async {
-        eventually(|| progress.sent() >= 5).await;
-        interrupt.cancel();
+        eventually(|| control.progress.sent() >= 5).await;
+        control.end.cancel();
     };
-    let (load, ()) = tokio::join!(load::run(&plan, &interrupt, &progress), interrupting);
+    let (load, ()) = tokio::join!(load::run(&plan, &control, ()), interrupting);
     let load = load.unwrap();
-    assert!(load.is_interrupted);
-    assert_eq!(load.figures.counts.unfinished, progress.sent());
+    assert!(load.end == End::Ended);
+    assert_eq!(load.figures.counts.unfinished, control.progress.sent());
 }
 
 #[tokio::test]
@@ -263,7 +262,7 @@ async fn a_closed_loop_whose_server_has_gone_gives_up_after_the_grace() {
     .connections(1)
     .grace(Duration::from_millis(300));
     let load = run(&plan).await.unwrap();
-    assert!(load.has_given_up);
+    assert_eq!(load.end, End::Unreachable);
     assert_eq!(load.figures.counts.ended_with(Code::Unavailable), load.figures.counts.due());
 }
 

@@ -1,0 +1,80 @@
+//! The result of a run.
+
+use std::time::{Duration, SystemTime};
+
+use longsync_stats::{Figures, Interval, Moment, NotSent, StatusCode, Texts, Waits};
+
+/// The result of a run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Load {
+    /// When recorded time began, by the wall clock: a label, and no more.
+    pub started_at: SystemTime,
+    /// What was measured of its calls.
+    pub figures: Figures,
+    /// The same by time: pieces of equal length, of which the last may be shorter. At most 600.
+    pub intervals: Vec<Interval>,
+    /// How many calls of the warm-up were due, of which nothing else is recorded.
+    pub warm_up: u64,
+    /// What was said of failed calls.
+    pub texts: Texts,
+    /// Recorded time: from the end of the warm-up until no further call was made.
+    pub recorded: Duration,
+    /// From the run's start until the last call ended.
+    pub took: Duration,
+    /// Why it ended.
+    pub end: End,
+    /// How many connections were open when it began.
+    pub connections: usize,
+    /// Worker threads that have panicked; what they had recorded is counted.
+    pub lost_workers: usize,
+    /// As many calls as the plan wants to have drawn, in the order of their due times.
+    pub sample: Vec<Sampled>,
+    /// The host names of the servers that answered, as far as they say.
+    pub servers: Vec<String>,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum End {
+    /// All calls of the plan were due.
+    Complete,
+    /// It was stopped from outside.
+    Stopped,
+    /// It was ended from outside, and waited for nothing.
+    Ended,
+    /// No connection could be had for the grace.
+    Unreachable,
+}
+
+/// One call of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sampled {
+    /// Its number among all recorded calls.
+    pub number: u64,
+    /// When it was due; [`None`] in a closed loop.
+    pub due: Option<Moment>,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a call. There is nothing else: exhaustive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It was not sent.
+    NotSent(NotSent),
+    /// It was sent then, and had not ended when the run stopped.
+    Unfinished(Moment),
+    /// It has ended.
+    Ended {
+        /// When it was sent.
+        sent: Moment,
+        /// When it ended.
+        done: Moment,
+        /// How.
+        code: StatusCode,
+        /// What the server says of its wait.
+        waits: Option<Waits>,
+    },
+}
