@@ -155,9 +155,9 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         failed: load.figures.counts.due() - ok,
         took_ns: u64::try_from(load.took.as_nanos())?,
         cpu_ns: u64::try_from(own_cpu().as_nanos())?,
-        lateness: Spread::of(load.figures.lateness, Duration::ZERO),
+        lateness: Spread::of(&load.figures.lateness, Duration::ZERO),
         over: Spread::of(&load.figures.service_time, args.delay),
-        lag: Spread::of(load.figures.lag, Duration::ZERO),
+        lag: Spread::of(&load.figures.lag, Duration::ZERO),
     };
     Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&generated)?)?)
 }
