@@ -46,6 +46,9 @@ pub(crate) trait Owner {
     /// A call has ended; the text says why it failed, if it did.
     fn ended(&self, call: &Call, text: Option<&str>);
 
+    /// A connection takes calls from now on, or takes no more.
+    fn connection(&self, is_open: bool);
+
     /// The given number of calls of the lane with this index have ended, or it takes calls or bytes again.
     fn lane_moved(&self, lane: usize, ended: usize);
 
@@ -95,9 +98,11 @@ struct Open<A> {
     reading: Reading<A>,
 }
 
-/// Why a lane took no call.
+/// Why no lane took a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotSent {
+    /// As many calls as the plan allows are in flight.
+    Limited,
     /// All streams that the peer allows are taken.
     Full,
     /// There is no connection.
@@ -233,6 +238,7 @@ impl<A: Default + 'static> Lane<A> {
         loop {
             tokio::task::spawn_local(Rc::clone(&lane).drive(index, opened, Rc::clone(&owner)));
             lane.closed.notified().await;
+            owner.connection(false);
             let may_be_in_vain = lane.calls.borrow().was_of_use(common.now());
             let connected = loop {
                 if !lane.calls.borrow().is_followed {
@@ -245,6 +251,7 @@ impl<A: Default + 'static> Lane<A> {
                 // Calls that waited for it wait no longer.
                 owner.lane_moved(index, 0);
             };
+            owner.connection(true);
             lane = Rc::default();
             lane.calls.borrow_mut().may_be_in_vain = may_be_in_vain;
             opened = lane.open(connected, common.now());
@@ -376,10 +383,10 @@ impl<A> Lane<A> {
         calls.open.get(place.key).is_some_and(|open| open.number == place.number)
     }
 
-    /// The due times (or, without those, the times of sending) of the calls in flight.
-    pub(crate) fn unfinished(&self) -> Vec<Moment> {
+    /// The calls in flight: their numbers, when they were due, and when they were sent.
+    pub(crate) fn unfinished(&self) -> Vec<(u64, Option<Moment>, Moment)> {
         let calls = self.calls.borrow();
-        calls.open.iter().map(|(_, open)| open.due.unwrap_or(open.sent)).collect()
+        calls.open.iter().map(|(_, open)| (open.number, open.due, open.sent)).collect()
     }
 }
 
@@ -389,7 +396,8 @@ impl<A> Open<A> {
         let done = now.max(self.sent);
         let code = StatusCode::from(i32::from(ending.code));
         let Ending { waits, broken, .. } = *ending;
-        Call { due: self.due, sent: self.sent, done, code, waits, is_cut: false, broken }
+        let Self { number, due, sent, .. } = *self;
+        Call { number, due, sent, done, code, waits, is_cut: false, broken }
     }
 }
 

@@ -36,11 +36,14 @@
 //! # }
 //! ```
 
+mod board;
+mod collector;
 mod common;
 mod control;
 mod deadlines;
 mod ending;
 mod gauge;
+mod in_flight;
 mod lane;
 mod load;
 mod long_sync;
@@ -49,9 +52,12 @@ mod observer;
 mod plan;
 mod progress;
 mod reading;
+mod records;
 mod run;
+mod sample;
 mod schedule;
 mod stop;
+mod threads;
 mod worker;
 
 pub use crate::control::Control;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use longsync_connect::Target;
 use longsync_connect::request::{NotARequest, check_headers};
-use longsync_stats::GoodStatuses;
+use longsync_stats::{GoodStatuses, Moment};
 use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
@@ -132,6 +132,18 @@ impl<M> LoadPlan<M> {
             grace: Duration::from_secs(10),
             spin: Duration::ZERO,
         })
+    }
+}
+
+impl<M> LoadPlan<M> {
+    /// When its last call is due, if that is known.
+    pub(crate) fn last_due(&self) -> Option<Moment> {
+        None
+    }
+
+    /// How long it records, if that is known.
+    pub(crate) fn time(&self) -> Option<Duration> {
+        self.stop.time()
     }
 }
 

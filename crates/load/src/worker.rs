@@ -7,16 +7,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longsync_connect::{ConnectError, Transport};
-use longsync_stats::{Call, GoodStatuses, Moment, NotSent as Why, Recorder};
+use longsync_stats::{Call, Moment, NotSent as Why};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
+use crate::board::Board;
 use crate::common::Common;
 use crate::deadlines::Deadlines;
 use crate::lane::{Connected, Lane, NotSent, Owner};
 use crate::method::Method;
 use crate::plan::LoadPlan;
 use crate::progress::Tally;
+use crate::records::Records;
 use crate::schedule::{Arrivals, Schedule, Share};
 use crate::stop::Stop;
 
@@ -24,21 +25,25 @@ use crate::stop::Stop;
 /// written lies in memory, and counts as sent; but a write of a single call costs as much as one of
 /// many.
 const BATCH_A_LANE: usize = 16;
+/// How many calls that are not sent are counted before others have their turn.
+const COUNTED: usize = 4_096;
 
-/// What a worker has when the run is over.
+/// What a worker is given.
 #[derive(Debug)]
-pub(crate) struct Finished {
-    pub(crate) recorder: Recorder,
-    /// When the last of its calls ended.
-    pub(crate) last_done: Moment,
-    /// Whether it gave up its closed loop, for lack of a server.
-    pub(crate) has_given_up: bool,
+pub(crate) struct Desk {
+    /// Its place on the board.
+    pub(crate) index: usize,
+    pub(crate) share: Share,
+    pub(crate) board: Arc<Board>,
+    pub(crate) tally: Arc<Tally>,
+    /// What it records; whoever has given it finds it there even if the worker has panicked.
+    pub(crate) records: Rc<RefCell<Records>>,
 }
 
 /// A worker that has its connections, and has sent nothing.
 #[derive(Debug)]
 pub(crate) struct Prepared<M, T: Transport> {
-    share: Share,
+    desk: Desk,
     common: Common<M, T>,
     connections: Vec<Connected<T::Io>>,
 }
@@ -46,6 +51,7 @@ pub(crate) struct Prepared<M, T: Transport> {
 /// The state of a worker.
 #[derive(Debug)]
 struct Worker<M: Method, T> {
+    desk: Desk,
     common: Common<M, T>,
     lanes: RefCell<Vec<Rc<Lane<M::Answer>>>>,
     /// Lanes that others have followed, while calls on them are in flight.
@@ -57,36 +63,36 @@ struct Worker<M: Method, T> {
     pace: Pace,
     deadlines: Option<Deadlines<M::Answer>>,
     in_flight: Cell<usize>,
-    recorder: RefCell<Recorder>,
-    last_done: Cell<Moment>,
-    tally: Arc<Tally>,
     /// A call has ended, or a connection takes calls or bytes again.
     moved: Notify,
     is_waiting: Cell<bool>,
-    has_given_up: Cell<bool>,
+    /// A task of this worker has panicked.
+    has_panicked: Cell<bool>,
+    panicked: Notify,
 }
 
 /// What holds calls back.
 #[derive(Debug)]
 enum Pace {
-    /// Their due times, and the most that may be in flight.
-    Open { max_in_flight: usize },
+    /// Their due times.
+    Open,
     /// The number to keep in flight.
-    Closed { in_flight: usize, share: Share, begun: Cell<u64> },
+    Closed { in_flight: usize, begun: Cell<u64> },
 }
 
 impl<M: Method, T: Transport + 'static> Prepared<M, T> {
-    /// Opens the connections of this share.
+    /// Opens the connections of this worker's share.
     pub(crate) async fn connect(
         plan: &LoadPlan<M>,
-        share: Share,
+        desk: Desk,
         common: Common<M, T>,
     ) -> Result<Self, ConnectError> {
         let mut connections = Vec::new();
-        for _ in 0..share.portion(plan.connections.at_first(plan.workers)) {
+        for _ in 0..desk.share.portion(plan.connections.at_first(plan.workers)) {
             connections.push(Connected::dial(&common).await?);
+            desk.board.connected();
         }
-        Ok(Self { share, common, connections })
+        Ok(Self { desk, common, connections })
     }
 
     /// How many calls its connections carry at once.
@@ -95,49 +101,72 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
     }
 
     /// Makes its share of the calls, from `start` on. The tasks of its connections, which it spawns on its
-    /// thread, end with what runs them: open calls are reset then.
+    /// thread, end with what runs them: open calls are reset then. Returns the calls that are in flight at the end:
+    /// their numbers, when they were due, and when they were sent.
+    ///
+    /// # Panics
+    /// When a task of a connection has.
     pub(crate) async fn work(
         self,
         plan: &LoadPlan<M>,
         start: Instant,
-        tally: Arc<Tally>,
-        interrupt: CancellationToken,
-    ) -> Finished {
-        let Self { share, common, connections } = self;
+    ) -> Vec<(u64, Option<Moment>, Moment)> {
+        let Self { desk, common, connections } = self;
         common.start(start);
-        let worker = Rc::new(Worker::new(plan, share, common, connections.len(), tally));
+        let arrivals = plan.schedule.arrivals(desk.share);
+        let worker = Rc::new(Worker::new(plan, desk, common, connections.len()));
         for (index, connection) in connections.into_iter().enumerate() {
             let lane = Rc::clone(&worker.lanes.borrow()[index]);
             // All take calls before the first is due.
             let opened = lane.open(connection, worker.common.now());
-            tokio::task::spawn_local(lane.carry(index, opened, Rc::clone(&worker)));
+            worker.spawn(lane.carry(index, opened, Rc::clone(&worker)));
         }
+        let seconds = Rc::clone(&worker);
+        worker.spawn(async move { seconds.count_seconds().await });
         if worker.deadlines.is_some() {
-            let worker = Rc::clone(&worker);
-            tokio::task::spawn_local(async move { worker.end_at_deadlines().await });
+            let deadlines = Rc::clone(&worker);
+            worker.spawn(async move { deadlines.end_at_deadlines().await });
         }
-        worker.work(plan.schedule.arrivals(share), interrupt).await;
-        worker.finish()
+        worker.common.sleep_until(Moment::START).await;
+        until(worker.work(arrivals), worker.panicked.notified()).await;
+        assert!(!worker.has_panicked.get(), "a task of this worker has panicked");
+        worker.unfinished()
+    }
+}
+
+impl<M: Method, T: Transport + 'static> Worker<M, T> {
+    /// Runs a task beside the others. If it panics, so does the worker.
+    fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
+        let alarm = PanicAlarm(Rc::clone(self));
+        tokio::task::spawn_local(async move {
+            let _alarm = alarm;
+            task.await;
+        });
+    }
+}
+
+/// Rings if it is dropped by a panic.
+struct PanicAlarm<M: Method, T>(Rc<Worker<M, T>>);
+
+impl<M: Method, T> Drop for PanicAlarm<M, T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.has_panicked.set(true);
+            self.0.panicked.notify_one();
+        }
     }
 }
 
 impl<M: Method, T: Transport> Worker<M, T> {
-    fn new(
-        plan: &LoadPlan<M>,
-        share: Share,
-        common: Common<M, T>,
-        lanes: usize,
-        tally: Arc<Tally>,
-    ) -> Self {
+    fn new(plan: &LoadPlan<M>, desk: Desk, common: Common<M, T>, lanes: usize) -> Self {
         let pace = match plan.schedule {
-            Schedule::Closed { in_flight } => Pace::Closed {
-                in_flight: share.portion(in_flight.get()),
-                share,
-                begun: Cell::new(0),
-            },
-            _ => Pace::Open { max_in_flight: share.portion(plan.max_in_flight) },
+            Schedule::Closed { in_flight } => {
+                Pace::Closed { in_flight: desk.share.portion(in_flight.get()), begun: Cell::new(0) }
+            }
+            _ => Pace::Open,
         };
         Self {
+            desk,
             common,
             lanes: RefCell::new((0..lanes).map(|_| Rc::default()).collect()),
             former: RefCell::default(),
@@ -147,44 +176,41 @@ impl<M: Method, T: Transport> Worker<M, T> {
             pace,
             deadlines: plan.deadline.map(Deadlines::new),
             in_flight: Cell::new(0),
-            recorder: RefCell::new(Recorder::new(plan.warm_up, GoodStatuses::default())),
-            last_done: Cell::new(Moment::START),
-            tally,
             moved: Notify::new(),
             is_waiting: Cell::new(false),
-            has_given_up: Cell::new(false),
+            has_panicked: Cell::new(false),
+            panicked: Notify::new(),
         }
     }
 
     /// Makes the calls, and gives those that are open at the end their grace.
-    async fn work(&self, arrivals: Option<Arrivals>, interrupt: CancellationToken) {
+    async fn work(&self, arrivals: Option<Arrivals>) {
+        let board = &*self.desk.board;
         let mut arrivals = arrivals.map(|arrivals| {
             arrivals.take_while(|(number, due)| self.stop.allows(*number, *due)).peekable()
         });
         let making = async {
             match &mut arrivals {
-                Some(arrivals) => self.send_when_due(arrivals).await,
-                None => self.keep_in_flight().await,
+                Some(arrivals) => {
+                    until(self.send_when_due(arrivals), board.stopped.cancelled()).await;
+                    // Those that were due when it was stopped.
+                    self.send_when_due(arrivals).await;
+                }
+                None => until(self.keep_in_flight(), board.stopped.cancelled()).await,
             }
             let over = self.common.sleep_until(self.common.now() + self.grace);
             until(self.all_ended(), over).await;
         };
-        until(making, interrupt.cancelled()).await;
-        // Those that were due and not sent when an interrupt came.
-        let now = self.common.now();
-        let left = arrivals.into_iter().flatten().take_while(|(_, due)| *due <= now);
-        let mut recorder = self.recorder.borrow_mut();
-        left.for_each(|(_, due)| recorder.not_sent(due, Why::Blocked, 1));
+        until(making, board.ended.cancelled()).await;
+        // Those that were due and not sent when the run was ended.
+        let left = arrivals.into_iter().flatten().take_while(|(_, due)| *due < board.over());
+        let mut records = self.desk.records.borrow_mut();
+        left.for_each(|(number, due)| records.not_sent(number, due, Why::Late));
     }
 
-    fn finish(&self) -> Finished {
-        let mut recorder = self.recorder.take();
+    fn unfinished(&self) -> Vec<(u64, Option<Moment>, Moment)> {
         let (lanes, former) = (self.lanes.borrow(), self.former.borrow());
-        for due in lanes.iter().chain(&*former).flat_map(|lane| lane.unfinished()) {
-            recorder.unfinished(due);
-        }
-        let (last_done, has_given_up) = (self.last_done.get(), self.has_given_up.get());
-        Finished { recorder, last_done, has_given_up }
+        lanes.iter().chain(&*former).flat_map(|lane| lane.unfinished()).collect()
     }
 
     /// Sends each call when it is due, or counts it.
@@ -192,16 +218,24 @@ impl<M: Method, T: Transport> Worker<M, T> {
         &self,
         arrivals: &mut std::iter::Peekable<impl Iterator<Item = (u64, Moment)>>,
     ) {
-        let Pace::Open { max_in_flight } = self.pace else { return };
+        let board = &*self.desk.board;
         let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
-        let mut batch = 0;
+        let (mut batch, mut is_blocked) = (0, false);
         // A call leaves the schedule only when it was sent or counted.
         while let Some((number, due)) = arrivals.peek().copied() {
             let now = self.common.now();
+            if due >= board.over() {
+                return;
+            }
             if now < due {
                 self.common.sleep_until(due).await;
                 batch = 0;
                 continue;
+            }
+            if now >= board.sending_ends() {
+                return self
+                    .leave(arrivals, if is_blocked { Why::Blocked } else { Why::Late })
+                    .await;
             }
             if batch == whole_batch {
                 tokio::task::yield_now().await;
@@ -209,56 +243,70 @@ impl<M: Method, T: Transport> Worker<M, T> {
                 continue;
             }
             batch += 1;
-            let unsent = if self.in_flight.get() >= max_in_flight {
-                Some(Why::InFlightLimit)
-            } else {
-                match self.send(self.turn.get(), number, Some(due), now) {
-                    Ok(()) => None,
-                    Err(NotSent::Full) => Some(Why::StreamLimit),
-                    Err(NotSent::Closed) => Some(Why::NoConnection),
-                    // It is tried for as long as an open call is waited for.
-                    Err(NotSent::Blocked) if now < due + self.grace => {
-                        self.until_moved_or(due + self.grace).await;
-                        continue;
-                    }
-                    Err(NotSent::Blocked) => Some(Why::Blocked),
-                }
-            };
-            if let Some(why) = unsent {
-                self.recorder.borrow_mut().not_sent(due, why, 1);
+            let sent = self.send_due(number, due, now);
+            // It is tried for as long as an open call is waited for.
+            is_blocked = sent == Err(NotSent::Blocked) && now < due + self.grace;
+            if is_blocked {
+                self.until_moved_or(board.sending_ends().min(due + self.grace)).await;
+                continue;
+            }
+            if let Err(why) = sent {
+                self.desk.records.borrow_mut().not_sent(number, due, why.into());
             }
             arrivals.next();
         }
     }
 
+    /// Sends a call of an open loop, if it may be in flight.
+    fn send_due(&self, number: u64, due: Moment, now: Moment) -> Result<(), NotSent> {
+        let Desk { index, board, .. } = &self.desk;
+        if !board.in_flight.take(*index) {
+            return Err(NotSent::Limited);
+        }
+        let sent = self.send(self.turn.get(), number, Some(due), now);
+        if sent.is_err() {
+            board.in_flight.give(*index);
+        }
+        sent
+    }
+
+    /// Counts the calls that are left when nothing is sent any more.
+    async fn leave(
+        &self,
+        arrivals: &mut std::iter::Peekable<impl Iterator<Item = (u64, Moment)>>,
+        why: Why,
+    ) {
+        loop {
+            for _ in 0..COUNTED {
+                let over = self.desk.board.over();
+                let Some((number, due)) = arrivals.next_if(|(_, due)| *due < over) else { return };
+                self.desk.records.borrow_mut().not_sent(number, due, why);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Begins the first calls of a closed loop; each that ends is followed by another in
-    /// [`Owner::lane_moved`]. Returns when no further call is made: also when none was in flight
-    /// for the grace, because no connection can be had.
+    /// [`Owner::lane_moved`]. Returns when no further call is made.
     async fn keep_in_flight(&self) {
-        let mut last_in_flight = self.common.now();
         while !self.is_closed_over() {
             let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
             if self.refill(None, whole_batch) == whole_batch {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let now = self.common.now();
-            if self.in_flight.get() > 0 {
-                last_in_flight = now;
-            } else if now >= last_in_flight + self.grace {
-                return self.has_given_up.set(true);
+            match self.stop.at_latest() {
+                Some(end) => self.until_moved_or(end).await,
+                None => self.until_moved().await,
             }
-            let look_again = now + self.grace;
-            let end = self.stop.at_latest().unwrap_or(look_again);
-            self.until_moved_or(end.min(look_again)).await;
         }
     }
 
     fn is_closed_over(&self) -> bool {
         match &self.pace {
-            Pace::Open { .. } => true,
-            Pace::Closed { share, begun, .. } => {
-                !self.stop.allows(share.number(begun.get()), self.common.now())
+            Pace::Open => true,
+            Pace::Closed { begun, .. } => {
+                !self.stop.allows(self.desk.share.number(begun.get()), self.common.now())
             }
         }
     }
@@ -266,11 +314,12 @@ impl<M: Method, T: Transport> Worker<M, T> {
     /// Begins as many calls of a closed loop as are missing, at most `most`, on the lane with this
     /// index or else on each in turn. Returns how many.
     fn refill(&self, lane: Option<usize>, most: usize) -> usize {
-        let Pace::Closed { in_flight, share, begun } = &self.pace else { return 0 };
+        let Pace::Closed { in_flight, begun } = &self.pace else { return 0 };
         let missing = in_flight.saturating_sub(self.in_flight.get()).min(most);
         for filled in 0..missing {
-            let (number, now) = (share.number(begun.get()), self.common.now());
+            let (number, now) = (self.desk.share.number(begun.get()), self.common.now());
             if !self.stop.allows(number, now)
+                || now >= self.desk.board.over()
                 || self.send(lane.unwrap_or_else(|| self.turn.get()), number, None, now).is_err()
             {
                 return filled;
@@ -295,9 +344,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
             match lane.send(number, due, now, &self.common) {
                 Ok(place) => {
                     self.turn.set(if index + 1 == lanes.len() { 0 } else { index + 1 });
-                    self.in_flight.set(self.in_flight.get() + 1);
-                    self.tally.sent();
-                    self.recorder.borrow_mut().sent(due, now);
+                    self.sent(due, now);
                     if let Some(deadlines) = &self.deadlines {
                         deadlines.add(now, index, lane, place);
                     }
@@ -310,6 +357,25 @@ impl<M: Method, T: Transport> Worker<M, T> {
             }
         }
         Err(why)
+    }
+
+    fn sent(&self, due: Option<Moment>, now: Moment) {
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.desk.tally.sent();
+        let mut records = self.desk.records.borrow_mut();
+        records.advance(now, &self.desk.board);
+        records.sent(due, now);
+    }
+
+    /// Goes on to the next second also when no call does so.
+    async fn count_seconds(&self) {
+        loop {
+            let second_ends = self.desk.records.borrow().second_ends();
+            self.common.sleep_until(second_ends).await;
+            let Desk { index, board, records, .. } = &self.desk;
+            records.borrow_mut().advance(self.common.now(), board);
+            board.set_polled(*index, self.common.timer.polled());
+        }
     }
 
     async fn until_moved(&self) {
@@ -334,6 +400,17 @@ impl<M: Method, T: Transport> Worker<M, T> {
     }
 }
 
+impl From<NotSent> for Why {
+    fn from(why: NotSent) -> Self {
+        match why {
+            NotSent::Limited => Self::InFlightLimit,
+            NotSent::Full => Self::StreamLimit,
+            NotSent::Closed => Self::NoConnection,
+            NotSent::Blocked => Self::Blocked,
+        }
+    }
+}
+
 impl<M: Method, T: Transport> Owner for Worker<M, T> {
     type Method = M;
     type Answer = M::Answer;
@@ -344,16 +421,25 @@ impl<M: Method, T: Transport> Owner for Worker<M, T> {
     }
 
     fn ended(&self, call: &Call, text: Option<&str>) {
-        self.recorder.borrow_mut().ended(call, text);
+        let Desk { index, board, tally, records, .. } = &self.desk;
+        let mut records = records.borrow_mut();
+        records.advance(call.done, board);
+        records.ended(call, text);
         self.in_flight.set(self.in_flight.get() - 1);
-        self.last_done.set(self.last_done.get().max(call.done));
-        self.tally.ended();
+        if call.due.is_some() {
+            board.in_flight.give(*index);
+        }
+        tally.ended();
+    }
+
+    fn connection(&self, is_open: bool) {
+        if is_open { self.desk.board.connected() } else { self.desk.board.disconnected() }
     }
 
     /// In a closed loop others follow on the same lane, so that all keep their share.
     fn lane_moved(&self, lane: usize, ended: usize) {
         let has_news = match self.pace {
-            Pace::Open { .. } => true,
+            Pace::Open => true,
             Pace::Closed { in_flight, .. } => {
                 self.refill(Some(lane), ended);
                 self.in_flight.get() < in_flight

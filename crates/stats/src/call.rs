@@ -8,6 +8,8 @@ use crate::status_code::StatusCode;
 /// One call that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
+    /// Its number among the calls of its run.
+    pub number: u64,
     /// When the schedule wanted it to start; [`None`] in a closed loop.
     pub due: Option<Moment>,
     /// When its headers were handed to HTTP/2, with credit for a stream in hand.
@@ -27,7 +29,7 @@ pub struct Call {
 impl Call {
     /// A call of a closed loop about which the server has said nothing more than its status.
     pub const fn new(sent: Moment, done: Moment, code: StatusCode) -> Self {
-        Self { due: None, sent, done, code, waits: None, is_cut: false, broken: None }
+        Self { number: 0, due: None, sent, done, code, waits: None, is_cut: false, broken: None }
     }
 }
 

@@ -39,4 +39,13 @@ impl Interval {
     pub fn distribution(&self, figure: Figure) -> Distribution {
         self.figures.get(figure).clone()
     }
+
+    /// Adds the interval that follows.
+    pub fn absorb(&mut self, next: &Self) {
+        self.length += next.length;
+        self.due += next.due;
+        self.in_flight = next.in_flight;
+        self.counts += next.counts;
+        self.figures.merge(&next.figures);
+    }
 }

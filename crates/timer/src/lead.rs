@@ -17,6 +17,8 @@ const DOWN: u64 = UP / 3;
 
 /// The part of all time that may be spent polling, as a divisor.
 const SHARE: u64 = 10;
+/// How long a poll that finds nothing to do takes at most: what is longer was other work of the thread.
+const POLL: u64 = 3_000;
 /// The most that can be saved up at rest.
 const SAVINGS: u64 = 10 * LONGEST;
 
@@ -31,12 +33,24 @@ pub(crate) struct Lead {
     /// Until when the budget is accounted for.
     accounted: u64,
     is_polling: bool,
+    /// Whether the thread polls or spins.
+    is_covered: bool,
+    /// How long it has done either.
+    polled: u64,
 }
 
 impl Lead {
     /// A lead of at least `spin`.
     pub(crate) fn new(spin: Duration) -> Self {
-        Self { spin: nanos(spin), latency: 0, budget: 0, accounted: 0, is_polling: false }
+        Self {
+            spin: nanos(spin),
+            latency: 0,
+            budget: 0,
+            accounted: 0,
+            is_polling: false,
+            is_covered: false,
+            polled: 0,
+        }
     }
 
     /// How far ahead of `due` an alarm set `now` should ring: by the learnt latency, if the budget
@@ -66,13 +80,20 @@ impl Lead {
         let left = next.saturating_sub(now);
         let is_spin = next != NEVER && left <= self.spin;
         self.is_polling = !is_spin && left <= self.latency.min(self.budget);
-        is_spin || self.is_polling
+        self.is_covered = is_spin || self.is_polling;
+        self.is_covered
+    }
+
+    /// How long the thread has polled, or spun, and had nothing else to do.
+    pub(crate) fn polled(&self) -> u64 {
+        self.polled
     }
 
     /// The clock readings of threads that add waits may come out of order.
     fn account(&mut self, now: u64) {
         let passed = now.saturating_sub(self.accounted);
         let polled = if self.is_polling { passed } else { 0 };
+        self.polled += if self.is_covered { passed.min(POLL) } else { 0 };
         self.budget = (self.budget.saturating_sub(polled) + passed / SHARE).min(SAVINGS);
         self.accounted += passed;
     }
@@ -102,6 +123,18 @@ mod tests {
         assert_eq!(lead.ahead(LATER, 2 * LATER), 0);
         assert!(!lead.covers(LATER, LATER + 1));
         assert!(lead.covers(LATER, LATER), "what is due does not wait for an alarm");
+    }
+
+    #[test]
+    fn time_polled_is_counted_without_other_work() {
+        let mut lead = Lead::new(Duration::from_millis(1));
+        assert!(lead.covers(LATER, LATER + 900_000));
+        assert!(lead.covers(LATER + 1_000, LATER + 900_000));
+        assert!(lead.covers(LATER + 501_000, LATER + 900_000), "half a millisecond of other work");
+        assert_eq!(lead.polled(), 1_000 + POLL);
+        assert!(!lead.covers(LATER + 501_000, NEVER));
+        assert!(!lead.covers(2 * LATER, NEVER));
+        assert_eq!(lead.polled(), 1_000 + POLL, "it has slept");
     }
 
     #[test]

@@ -149,6 +149,12 @@ impl Timer {
         self.sleep_until(now.checked_add(duration).unwrap_or_else(|| now + FAR))
     }
 
+    /// How long its thread has polled before due times instead of sleeping, and had nothing else to do: busy
+    /// time that is not work.
+    pub fn polled(&self) -> Duration {
+        self.waits.polled()
+    }
+
     /// Ends every wait that exists now with [`Woken::Fired`]. Waits made later are not touched.
     pub fn fire_all(&self) {
         self.waits.fire_all();

@@ -103,6 +103,12 @@ impl Waits {
         self.fires.load(Ordering::Acquire)
     }
 
+    /// How long its threads have polled instead of sleeping, and had nothing else to do.
+    pub(crate) fn polled(&self) -> Duration {
+        let queue = self.lock();
+        Duration::from_nanos(queue.drivers.iter().map(|driver| driver.lead.polled()).sum())
+    }
+
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.lock().heap.len()

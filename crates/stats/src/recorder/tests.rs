@@ -30,7 +30,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         proptest::option::of(proptest::sample::select(&Broken::ALL[..])),
     )
         .prop_map(|((due, sent, done), code, waits, is_cut, broken)| {
-            Event::Ended(Call { due, sent, done, code, waits, is_cut, broken })
+            Event::Ended(Call { number: 0, due, sent, done, code, waits, is_cut, broken })
         });
     let why = proptest::sample::select(&NotSent::ALL[..]);
     let event = prop_oneof![

@@ -1,0 +1,199 @@
+//! What the workers of a run share with one another, and with what collects their figures.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use longsync_stats::{Figures, Moment};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::in_flight::InFlight;
+
+/// How long after the last due time calls are still sent: one that is later was the client's doing.
+pub(crate) const LATEST: Duration = Duration::from_millis(100);
+
+/// How many closed seconds a worker has room for before the collector takes them.
+const SPARES: usize = 3;
+
+/// What the workers of a run share.
+#[derive(Debug)]
+pub(crate) struct Board {
+    /// Calls that are due from this moment on are not made, in nanoseconds.
+    over: AtomicU64,
+    /// When the last call of the plan is due, if it is known.
+    last_due: Moment,
+    /// No further call is made.
+    pub(crate) stopped: CancellationToken,
+    /// Nothing is waited for.
+    pub(crate) ended: CancellationToken,
+    pub(crate) in_flight: InFlight,
+    places: Vec<Place>,
+    open_connections: AtomicUsize,
+    /// The first connection was opened, or the last one lost.
+    pub(crate) reached: Notify,
+}
+
+/// A worker's place, on cache lines of its own.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Place {
+    /// The second into which it records.
+    second: AtomicU64,
+    /// Its thread, as the system knows it; 0 until then.
+    thread: AtomicU32,
+    /// For how many nanoseconds that has polled on purpose.
+    polled: AtomicU64,
+    handed: Mutex<Handed>,
+}
+
+/// Figures that are handed over.
+#[derive(Debug)]
+struct Handed {
+    /// Empty ones, for seconds to come.
+    spare: Vec<Box<Figures>>,
+    /// Those of seconds that are over.
+    closed: Vec<Second>,
+}
+
+/// What a worker has recorded in a second.
+#[derive(Debug)]
+pub(crate) struct Second {
+    /// Which, from the end of the warm-up.
+    pub(crate) number: u64,
+    pub(crate) figures: Box<Figures>,
+}
+
+impl Board {
+    /// For a run of this many workers, with at most this many calls in flight.
+    pub(crate) fn new(workers: usize, max_in_flight: usize, last_due: Option<Moment>) -> Self {
+        let place = || {
+            let mut spare = Vec::with_capacity(SPARES + 1);
+            spare.resize_with(SPARES, Box::default);
+            let closed = Vec::with_capacity(SPARES + 1);
+            Place {
+                second: AtomicU64::new(0),
+                thread: AtomicU32::new(0),
+                polled: AtomicU64::new(0),
+                handed: Mutex::new(Handed { spare, closed }),
+            }
+        };
+        Self {
+            over: AtomicU64::new(u64::MAX),
+            last_due: last_due.unwrap_or(Moment::from_nanos(u64::MAX)),
+            stopped: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            in_flight: InFlight::new(workers, max_in_flight),
+            places: (0..workers).map(|_| place()).collect(),
+            open_connections: AtomicUsize::new(0),
+            reached: Notify::new(),
+        }
+    }
+
+    /// Makes no calls that are due after `now`.
+    pub(crate) fn stop(&self, now: Moment) {
+        self.over.fetch_min(now.as_nanos().saturating_add(1), Ordering::Relaxed);
+        self.stopped.cancel();
+    }
+
+    /// Calls that are due from this moment on are not made.
+    #[inline]
+    pub(crate) fn over(&self) -> Moment {
+        Moment::from_nanos(self.over.load(Ordering::Relaxed))
+    }
+
+    /// From when on nothing is sent any more.
+    #[inline]
+    pub(crate) fn sending_ends(&self) -> Moment {
+        self.over().min(self.last_due) + LATEST
+    }
+
+    /// A connection was opened.
+    pub(crate) fn connected(&self) {
+        if self.open_connections.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.reached.notify_one();
+        }
+    }
+
+    /// A connection takes no more calls.
+    pub(crate) fn disconnected(&self) {
+        if self.open_connections.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.reached.notify_one();
+        }
+    }
+
+    /// How many connections take calls.
+    pub(crate) fn connections(&self) -> usize {
+        self.open_connections.load(Ordering::Relaxed)
+    }
+
+    /// A worker goes on from the second with this number to the `next`: `exchange` is given empty figures, and
+    /// returns those of the second that is over. If the collector is so late that there are none, nothing is done
+    /// and `false` is returned.
+    pub(crate) fn next_second(
+        &self,
+        worker: usize,
+        number: u64,
+        next: u64,
+        exchange: impl FnOnce(Box<Figures>) -> Box<Figures>,
+    ) -> bool {
+        let place = &self.places[worker];
+        let mut handed = place.lock();
+        let Some(spare) = handed.spare.pop() else { return false };
+        handed.closed.push(Second { number, figures: exchange(spare) });
+        drop(handed);
+        place.second.store(next, Ordering::Release);
+        true
+    }
+
+    /// A worker has recorded its last.
+    pub(crate) fn last_second(&self, worker: usize, closed: Second) {
+        let place = &self.places[worker];
+        place.lock().closed.push(closed);
+        place.second.store(u64::MAX, Ordering::Release);
+    }
+
+    /// Takes the seconds that workers have closed, by worker.
+    pub(crate) fn take_closed(&self, mut take: impl FnMut(&Second)) {
+        for place in &self.places {
+            // The worker finds room, and what is merged meanwhile is not under its lock.
+            let mut closed = Vec::with_capacity(SPARES + 1);
+            std::mem::swap(&mut closed, &mut place.lock().closed);
+            for mut second in closed {
+                take(&second);
+                second.figures.clear();
+                place.lock().spare.push(second.figures);
+            }
+        }
+    }
+
+    /// The first second that some worker may still record into.
+    pub(crate) fn open_second(&self) -> u64 {
+        self.places.iter().map(|place| place.second.load(Ordering::Acquire)).min().unwrap_or(0)
+    }
+
+    /// This thread is that worker's.
+    pub(crate) fn set_thread(&self, worker: usize, thread: u32) {
+        self.places[worker].thread.store(thread, Ordering::Relaxed);
+    }
+
+    /// How long a worker has polled on purpose.
+    pub(crate) fn set_polled(&self, worker: usize, polled: Duration) {
+        let nanos = u64::try_from(polled.as_nanos()).unwrap_or(u64::MAX);
+        self.places[worker].polled.store(nanos, Ordering::Relaxed);
+    }
+
+    /// The workers' threads, as the system knows them, and how long each has polled on purpose.
+    pub(crate) fn threads(&self) -> impl Iterator<Item = (u32, Duration)> {
+        self.places.iter().map(|place| {
+            let polled = Duration::from_nanos(place.polled.load(Ordering::Relaxed));
+            (place.thread.load(Ordering::Relaxed), polled)
+        })
+    }
+}
+
+impl Place {
+    fn lock(&self) -> MutexGuard<'_, Handed> {
+        self.handed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,172 @@
+//! What collects the seconds of a run's workers while it goes on.
+
+mod due_times;
+mod series;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use longsync_stats::{Figures, Interval, Moment};
+use longsync_timer::Timer;
+
+use self::due_times::DueTimes;
+use self::series::Series;
+use crate::board::Board;
+use crate::load::End;
+use crate::observer::{Live, Observer};
+use crate::plan::LoadPlan;
+
+/// How long after a second is over its figures are collected: by then the workers have closed it.
+const AFTER: Duration = Duration::from_millis(20);
+
+/// Collects what the workers record, second by second.
+pub(crate) struct Collector<O> {
+    board: Arc<Board>,
+    observer: O,
+    timer: Timer,
+    /// When recorded time begins.
+    from: Instant,
+    warm_up: Duration,
+    grace: Duration,
+    due: DueTimes,
+    /// Seconds that some worker may still record into.
+    open: BTreeMap<u64, Box<Figures>>,
+    /// The first second that is not complete.
+    next: u64,
+    so_far: Box<Figures>,
+    in_flight: u64,
+    series: Series,
+    end: Option<End>,
+}
+
+/// What was collected.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    pub(crate) figures: Box<Figures>,
+    pub(crate) intervals: Vec<Interval>,
+    /// Why the run ended, if it was ended from here.
+    pub(crate) end: Option<End>,
+}
+
+impl<O: Observer> Collector<O> {
+    /// For a run that starts at `start`.
+    pub(crate) fn new<M>(
+        plan: &LoadPlan<M>,
+        board: Arc<Board>,
+        observer: O,
+        timer: Timer,
+        start: Instant,
+    ) -> Self {
+        Self {
+            board,
+            observer,
+            timer,
+            from: start + plan.warm_up,
+            warm_up: plan.warm_up,
+            grace: plan.grace,
+            due: DueTimes::new(plan),
+            open: BTreeMap::new(),
+            next: 0,
+            so_far: Box::default(),
+            in_flight: 0,
+            series: Series::new(plan.time()),
+            end: None,
+        }
+    }
+
+    /// Collects until all workers are finished.
+    pub(crate) async fn collect(&mut self, finished: impl Future<Output = ()>) {
+        let mut finished = pin!(finished);
+        let mut lost = pin!(lost_for(Arc::clone(&self.board), self.timer.clone(), self.grace));
+        for second in 1.. {
+            let over = self.timer.sleep_until(self.from + Duration::from_secs(second) + AFTER);
+            tokio::select! {
+                biased;
+                () = &mut finished => return,
+                () = &mut lost, if self.end.is_none() => {
+                    self.end = Some(End::Unreachable);
+                    self.board.stop(self.now());
+                    self.board.ended.cancel();
+                    return finished.await;
+                }
+                _ = over => self.look(second),
+            }
+        }
+    }
+
+    /// Collects what is left; the run ended then.
+    pub(crate) fn finish(mut self, end: Moment) -> Collected {
+        let recorded = Duration::from_nanos(end.as_nanos()).saturating_sub(self.warm_up);
+        // A second that has only just begun is one only if something was recorded in it.
+        let seconds =
+            u64::try_from(recorded.as_nanos().div_ceil(1_000_000_000)).unwrap_or(u64::MAX);
+        self.take();
+        let seconds = seconds.max(self.open.keys().last().map_or(0, |last| last + 1));
+        self.complete(seconds);
+        let Self { so_far, series, end, .. } = self;
+        Collected { figures: so_far, intervals: series.finish(recorded), end }
+    }
+
+    fn now(&self) -> Moment {
+        let start = self.from - self.warm_up;
+        Moment::since(start, self.timer.now())
+    }
+
+    /// The given number of seconds are over.
+    fn look(&mut self, over: u64) {
+        // What is closed later is of a later second.
+        let complete = self.board.open_second().min(over);
+        self.take();
+        self.complete(complete);
+    }
+
+    fn take(&mut self) {
+        let Self { board, open, .. } = self;
+        board.take_closed(|second| open.entry(second.number).or_default().merge(&second.figures));
+    }
+
+    /// Nothing more is recorded in the seconds up to this one.
+    fn complete(&mut self, complete: u64) {
+        while self.next < complete {
+            let figures = self.open.remove(&self.next).unwrap_or_default();
+            self.next += 1;
+            self.second(&figures);
+        }
+    }
+
+    fn second(&mut self, figures: &Figures) {
+        let elapsed = Duration::from_secs(self.next);
+        let due = self.due.until(Moment::START + self.warm_up + elapsed, self.board.over());
+        let due = due.unwrap_or(figures.counts.sent);
+        self.in_flight =
+            (self.in_flight + figures.counts.sent).saturating_sub(figures.counts.ended());
+        self.so_far.merge(figures);
+        self.series.push(figures, due, self.in_flight);
+        self.observer.second(&Live {
+            elapsed,
+            second: figures,
+            so_far: &self.so_far,
+            due,
+            in_flight: self.in_flight,
+            connections: self.board.connections(),
+        });
+    }
+}
+
+/// Waits until there has been no connection for the grace.
+async fn lost_for(board: Arc<Board>, timer: Timer, grace: Duration) {
+    loop {
+        if board.connections() > 0 {
+            board.reached.notified().await;
+            continue;
+        }
+        tokio::select! {
+            biased;
+            () = board.reached.notified() => {}
+            _ = timer.sleep(grace) => return,
+        }
+    }
+}

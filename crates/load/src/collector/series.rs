@@ -1,0 +1,152 @@
+//! The intervals of a run.
+
+use std::time::Duration;
+
+use longsync_stats::{Figures, Interval};
+
+/// How many intervals are kept: longer runs have longer ones.
+const MOST: usize = 600;
+
+/// The intervals of a run, all of one length in seconds.
+#[derive(Debug)]
+pub(super) struct Series {
+    length: u64,
+    closed: Vec<Interval>,
+    /// The seconds that the open one has.
+    seconds: u64,
+    open: Box<Figures>,
+    due: u64,
+    in_flight: u64,
+}
+
+impl Series {
+    /// For a run that records for this long, if that is known.
+    pub(super) fn new(time: Option<Duration>) -> Self {
+        let seconds = time.map_or(1, |time| time.as_nanos().div_ceil(1_000_000_000));
+        let length = u64::try_from(seconds).unwrap_or(u64::MAX).div_ceil(MOST as u64).max(1);
+        Self { length, closed: Vec::new(), seconds: 0, open: Box::default(), due: 0, in_flight: 0 }
+    }
+
+    /// Adds the next second.
+    pub(super) fn push(&mut self, figures: &Figures, due: u64, in_flight: u64) {
+        if self.seconds == self.length {
+            self.make_room();
+        }
+        if self.seconds == self.length {
+            self.close(Duration::from_secs(self.length));
+        }
+        self.open.merge(figures);
+        self.seconds += 1;
+        self.due += due;
+        self.in_flight = in_flight;
+    }
+
+    /// The intervals, of which the last ends when the run does.
+    pub(super) fn finish(mut self, recorded: Duration) -> Vec<Interval> {
+        let rest = recorded.saturating_sub(self.start());
+        match self.closed.last_mut() {
+            _ if self.seconds == 0 => {}
+            // What became known at the very end belongs to the time before it.
+            Some(last) if rest.is_zero() => {
+                last.absorb(&Interval::new(rest, rest, self.due, self.in_flight, &self.open));
+            }
+            _ => {
+                self.make_room();
+                self.close(rest);
+            }
+        }
+        self.closed
+    }
+
+    /// Makes all intervals twice as long if there are as many as are kept. So the open one is not complete.
+    fn make_room(&mut self) {
+        if self.closed.len() < MOST {
+            return;
+        }
+        let mut closed = std::mem::take(&mut self.closed).into_iter();
+        while let Some(mut interval) = closed.next() {
+            if let Some(next) = closed.next() {
+                interval.absorb(&next);
+            }
+            self.closed.push(interval);
+        }
+        self.length *= 2;
+    }
+
+    fn start(&self) -> Duration {
+        self.closed.last().map_or(Duration::ZERO, |last| last.start + last.length)
+    }
+
+    fn close(&mut self, length: Duration) {
+        let start = self.start();
+        let interval = Interval::new(start, length, self.due, self.in_flight, &self.open);
+        self.closed.push(interval);
+        self.open.clear();
+        (self.seconds, self.due) = (0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use longsync_stats::{Call, Figure, Moment, Recorder, StatusCode};
+
+    use super::*;
+
+    /// The figures of a second in which one call of so many milliseconds ended.
+    fn second(millis: u64) -> Box<Figures> {
+        let mut recorder = Recorder::default();
+        recorder.sent(None, Moment::START);
+        let done = Moment::from_nanos(millis * 1_000_000);
+        recorder.ended(&Call::new(Moment::START, done, StatusCode::OK), None);
+        recorder.exchange(Box::default())
+    }
+
+    fn of_seconds(time: Option<Duration>, seconds: u64, recorded: Duration) -> Vec<Interval> {
+        let mut series = Series::new(time);
+        for number in 0..seconds {
+            series.push(&second(number + 1), 1, number);
+        }
+        series.finish(recorded)
+    }
+
+    fn checked(intervals: &[Interval], seconds: u64, recorded: Duration) {
+        let mut end = Duration::ZERO;
+        for interval in intervals {
+            assert_eq!(interval.start, end);
+            end += interval.length;
+        }
+        assert_eq!(end, recorded);
+        let values = intervals.iter().map(|it| it.distribution(Figure::ServiceTime).count());
+        assert_eq!(values.sum::<u64>(), seconds);
+        assert_eq!(intervals.iter().map(|interval| interval.due).sum::<u64>(), seconds);
+    }
+
+    #[test]
+    fn a_short_run_has_an_interval_per_second_and_the_last_ends_with_it() {
+        let recorded = Duration::from_millis(2_500);
+        let intervals = of_seconds(Some(Duration::from_secs(3)), 3, recorded);
+        assert_eq!(intervals.len(), 3);
+        checked(&intervals, 3, recorded);
+        assert_eq!(intervals[1].in_flight, 1);
+    }
+
+    #[test]
+    fn what_ends_with_the_run_belongs_to_the_second_before() {
+        let recorded = Duration::from_secs(2);
+        let intervals = of_seconds(None, 3, recorded);
+        assert_eq!(intervals.len(), 2);
+        checked(&intervals, 3, recorded);
+    }
+
+    #[test]
+    fn a_long_run_has_at_most_600_whether_its_length_is_known_or_not() {
+        for seconds in [600, 601, 1_199, 1_200, 1_201, 5_000] {
+            let recorded = Duration::from_secs(seconds) - Duration::from_millis(1);
+            for time in [None, Some(Duration::from_secs(seconds))] {
+                let intervals = of_seconds(time, seconds, recorded);
+                assert!(intervals.len() <= 600 && intervals.len() >= 300, "{}", intervals.len());
+                checked(&intervals, seconds, recorded);
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! How many calls may be in flight at once, over all workers.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// One limit for all workers. Each has a portion of it, in memory that only it writes to as a rule; one whose
+/// portion is used up takes from the others what they do not use. So the limit is exact: a call is refused only if
+/// as many are in flight.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    free: Vec<Portion>,
+}
+
+/// On cache lines of its own.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Portion(AtomicUsize);
+
+impl InFlight {
+    pub(crate) fn new(workers: usize, most: usize) -> Self {
+        let portion = |index| most / workers + usize::from(index < most % workers);
+        Self { free: (0..workers).map(|index| Portion(AtomicUsize::new(portion(index)))).collect() }
+    }
+
+    /// Takes a place for a call of this worker, if there is one.
+    #[inline]
+    pub(crate) fn take(&self, worker: usize) -> bool {
+        self.free[worker].take() || self.take_from_others(worker)
+    }
+
+    /// A call of this worker is no longer in flight.
+    #[inline]
+    pub(crate) fn give(&self, worker: usize) {
+        self.free[worker].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes half of what another does not use.
+    #[cold]
+    fn take_from_others(&self, worker: usize) -> bool {
+        for offset in 1..self.free.len() {
+            let other = &self.free[(worker + offset) % self.free.len()].0;
+            let half = |free: usize| free.checked_sub(free.div_ceil(2)).filter(|_| free > 0);
+            if let Ok(free) = other.fetch_update(Ordering::Relaxed, Ordering::Relaxed, half) {
+                self.free[worker].0.fetch_add(free.div_ceil(2) - 1, Ordering::Relaxed);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl Portion {
+    fn take(&self) -> bool {
+        let one_less = |free: usize| free.checked_sub(1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whoever takes and gives in whatever order: a place is had if and only if fewer than the limit are taken.
+        #[test]
+        fn a_place_is_had_unless_all_are_taken(
+            workers in 1_usize..5,
+            most in 0_usize..20,
+            turns in proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), 0..200),
+        ) {
+            let limit = InFlight::new(workers, most);
+            let mut taken = vec![0_usize; workers];
+            for (worker, is_taking) in turns {
+                let worker = worker.index(workers);
+                if is_taking {
+                    let all: usize = taken.iter().sum();
+                    let had = limit.take(worker);
+                    prop_assert_eq!(had, all < most);
+                    taken[worker] += usize::from(had);
+                } else if taken[worker] > 0 {
+                    taken[worker] -= 1;
+                    limit.give(worker);
+                }
+            }
+        }
+    }
+}

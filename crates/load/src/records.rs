@@ -1,0 +1,137 @@
+//! What a worker keeps of its calls.
+
+use std::time::Duration;
+
+use longsync_stats::{Call, Figures, Moment, NotSent, Recorder, Texts};
+
+use crate::board::{Board, Second};
+use crate::load::{Fate, Sampled};
+use crate::plan::LoadPlan;
+use crate::sample::Sample;
+
+/// How long the figures of a run are recorded together before they are handed over.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What a worker keeps of its calls. Each second's figures are handed over when it is over.
+#[derive(Debug)]
+pub(crate) struct Records {
+    worker: usize,
+    recorder: Recorder,
+    /// The second into which is recorded, and when it is over.
+    second: u64,
+    second_ends: Moment,
+    /// Calls that are due (in a closed loop: sent) from this moment on are recorded.
+    from: Moment,
+    sample: Sample,
+    in_flight: u64,
+    last_done: Moment,
+}
+
+/// What remains when a worker's run is over, besides the figures of its seconds.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) texts: Texts,
+    pub(crate) warm_up: u64,
+    pub(crate) sample: Sample,
+    /// When the last of its calls ended.
+    pub(crate) last_done: Moment,
+    /// Whether its thread has panicked.
+    pub(crate) has_panicked: bool,
+}
+
+impl Records {
+    /// For the worker with this index.
+    pub(crate) fn new<M>(plan: &LoadPlan<M>, worker: usize) -> Self {
+        let from = Moment::START + plan.warm_up;
+        Self {
+            worker,
+            recorder: Recorder::new(plan.warm_up, plan.good),
+            second: 0,
+            second_ends: from + SECOND,
+            from,
+            sample: Sample::new(plan.sample, plan.seed),
+            in_flight: 0,
+            last_done: Moment::START,
+        }
+    }
+
+    /// When the second into which is recorded is over.
+    pub(crate) fn second_ends(&self) -> Moment {
+        self.second_ends
+    }
+
+    /// Goes on to the second of `now`, if that is another.
+    #[inline]
+    pub(crate) fn advance(&mut self, now: Moment, board: &Board) {
+        if now >= self.second_ends {
+            self.next_second(now, board);
+        }
+    }
+
+    #[cold]
+    fn next_second(&mut self, now: Moment, board: &Board) {
+        let next = now.nanos_since(self.from).cast_unsigned() / 1_000_000_000;
+        let exchange = |figures| self.recorder.exchange(figures);
+        if board.next_second(self.worker, self.second, next, exchange) {
+            self.second = next;
+        }
+        self.second_ends = self.from + Duration::from_secs(next + 1);
+    }
+
+    /// A call was sent.
+    #[inline]
+    pub(crate) fn sent(&mut self, due: Option<Moment>, sent: Moment) {
+        self.in_flight += u64::from(due.unwrap_or(sent) >= self.from);
+        self.recorder.sent(due, sent);
+    }
+
+    /// A call has ended.
+    #[inline]
+    pub(crate) fn ended(&mut self, call: &Call, text: Option<&str>) {
+        self.last_done = self.last_done.max(call.done);
+        if call.due.unwrap_or(call.sent) < self.from {
+            return;
+        }
+        self.in_flight -= 1;
+        self.recorder.ended(call, text);
+        self.sample.offer(call.number, || {
+            let Call { number, due, sent, done, code, waits, .. } = *call;
+            Sampled { number, due, fate: Fate::Ended { sent, done, code, waits } }
+        });
+    }
+
+    /// A call that was due was not sent.
+    pub(crate) fn not_sent(&mut self, number: u64, due: Moment, why: NotSent) {
+        self.recorder.not_sent(due, why, 1);
+        if due >= self.from {
+            let fate = Fate::NotSent(why);
+            self.sample.offer(number, || Sampled { number, due: Some(due), fate });
+        }
+    }
+
+    /// What was recorded of this second, to be counted in as well.
+    pub(crate) fn figures(&mut self) -> &mut Figures {
+        self.recorder.figures()
+    }
+
+    /// The run is over: what is in flight has not ended, as far as it is known `(number, due, sent)` by call.
+    pub(crate) fn finish(
+        mut self,
+        unfinished: impl IntoIterator<Item = (u64, Option<Moment>, Moment)>,
+        board: &Board,
+        has_panicked: bool,
+    ) -> Finished {
+        self.recorder.figures().counts.unfinished += self.in_flight;
+        for (number, due, sent) in unfinished {
+            if due.unwrap_or(sent) >= self.from {
+                let fate = Fate::Unfinished(sent);
+                self.sample.offer(number, || Sampled { number, due, fate });
+            }
+        }
+        let (texts, warm_up) = (self.recorder.texts().clone(), self.recorder.warm_up());
+        let figures = self.recorder.exchange(Box::default());
+        board.last_second(self.worker, Second { number: self.second, figures });
+        let Self { sample, last_done, .. } = self;
+        Finished { texts, warm_up, sample, last_done, has_panicked }
+    }
+}
