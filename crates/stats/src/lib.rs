@@ -28,29 +28,43 @@
 //! ```
 
 mod call;
+mod comparison;
 mod counts;
 mod distribution;
 mod figures;
 mod interval;
+mod limit;
+mod metric;
 mod moment;
 mod not_sent;
 mod observed;
+mod percentile_text;
 mod recorded;
 mod recorder;
+mod run_loop;
+#[cfg(test)]
+mod samples;
+mod share;
 mod status_code;
 mod statuses;
 mod texts;
+mod threshold;
 
 pub use crate::call::{Broken, Call, Waits};
 pub use crate::counts::Counts;
 pub use crate::distribution::{Distribution, Percentile, Reading};
 pub use crate::figures::{Figure, Figures};
 pub use crate::interval::Interval;
+pub use crate::metric::Value;
 pub use crate::moment::Moment;
 pub use crate::not_sent::{NotSent, NotSentCounts};
 pub use crate::observed::{Buckets, Observed, Percentiles};
+pub use crate::percentile_text::NotAPercentile;
 pub use crate::recorded::{NotRecorded, Recorded};
 pub use crate::recorder::Recorder;
+pub use crate::run_loop::Loop;
+pub use crate::share::Share;
 pub use crate::status_code::StatusCode;
 pub use crate::statuses::GoodStatuses;
 pub use crate::texts::Texts;
+pub use crate::threshold::{Checked, NotAThreshold, Threshold};

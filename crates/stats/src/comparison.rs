@@ -1,0 +1,92 @@
+//! A metric, how it is compared, and with what: `p99<250ms`. Pure.
+
+mod operator;
+
+use std::fmt;
+
+pub(crate) use self::operator::Operator;
+use crate::limit::Limit;
+use crate::metric::{Metric, Timed, Value};
+
+/// A metric, how it is compared, and with what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Comparison {
+    pub(crate) metric: Metric,
+    pub(crate) operator: Operator,
+    limit: Limit,
+}
+
+impl Comparison {
+    /// Reads one; blanks around its parts do not count. What is wrong is said without the text itself.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        const NO_COMPARISON: &str =
+            "it has no comparison: write a metric, then <, <=, > or >=, and a limit";
+        let Some(at) = text.find(['<', '>', '=']) else {
+            return Err(NO_COMPARISON.to_owned());
+        };
+        let (metric, rest) = text.split_at(at);
+        let operator = Operator::ALL.into_iter().find(|it| rest.starts_with(it.text()));
+        let Some(operator) = operator else {
+            return Err(NO_COMPARISON.to_owned());
+        };
+        let limit = rest[operator.text().len()..].trim();
+        if limit.contains(['<', '>', '=']) {
+            return Err("it has more than one comparison: give each by itself".to_owned());
+        }
+        let metric = metric.trim();
+        if metric.is_empty() || limit.is_empty() {
+            return Err(NO_COMPARISON.to_owned());
+        }
+        let metric = Metric::read(metric)?;
+        Ok(Self { metric, operator, limit: Limit::read(metric, limit)? })
+    }
+
+    /// Why it says nothing, and what would say something.
+    pub(crate) fn says_nothing(self) -> Option<String> {
+        let Self { metric, operator, limit } = self;
+        // What was added can be below zero.
+        let is_least = limit.is_least() && !matches!(metric, Metric::Time(Some(Timed::Added), _));
+        let meant = Self { operator: operator.with_limit_flipped(), ..self };
+        let how_often = match operator {
+            Operator::Less if is_least => "can never hold",
+            Operator::AtLeast if is_least => "always holds",
+            Operator::AtMost if limit.is_most() => "always holds",
+            Operator::More if limit.is_most() => "can never hold",
+            _ => return None,
+        };
+        Some(match limit {
+            Limit::Time(_) => format!("it {how_often}: write a limit above 0s"),
+            Limit::Share(_) | Limit::Rate(_) => format!("it {how_often}: write {meant}"),
+        })
+    }
+
+    /// Whether it holds of a value; nothing holds of what was not measured.
+    pub(crate) fn holds(self, value: Value) -> bool {
+        self.limit.compare(value).is_some_and(|order| self.operator.holds(order))
+    }
+
+    /// The same from the other side: `p99<1s` of `p99>1s`; if that says nothing, then with the limit on the other side.
+    pub(crate) fn mirrored(self) -> Self {
+        let mirrored = Self { operator: self.operator.mirrored(), ..self };
+        if mirrored.says_nothing().is_none() {
+            return mirrored;
+        }
+        Self { operator: mirrored.operator.with_limit_flipped(), ..self }
+    }
+
+    /// A value as it is shown beside the limit: exactly if rounded it would be on another side of it.
+    pub(crate) fn shown(self, value: Value) -> String {
+        if self.limit.compare(value.rounded()) == self.limit.compare(value) {
+            value.to_string()
+        } else {
+            value.exact()
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    /// As it is read, without blanks.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.metric, self.operator.text(), self.limit)
+    }
+}

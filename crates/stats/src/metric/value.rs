@@ -1,0 +1,80 @@
+//! What was measured of a metric.
+
+use std::fmt;
+use std::time::Duration;
+
+use longsync_text::{decimal, duration, grouped};
+
+use crate::distribution::Reading;
+use crate::moment::whole_nanos;
+use crate::share::Share;
+
+/// What a threshold or a stop rule found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Value {
+    /// There is not a single call of which it could be said.
+    Unmeasured,
+    /// A percentile, the mean to the nearest nanosecond, or the longest of some times.
+    Time(Reading),
+    /// Failed calls among those that ended, or calls not sent among those that were due.
+    Share(Share),
+    /// Good answers, and the time over which they were recorded, which is above zero.
+    Rate {
+        /// How many.
+        calls: u64,
+        /// Over how long.
+        time: Duration,
+    },
+}
+
+impl Value {
+    /// The same, as it is shown.
+    pub(crate) fn rounded(self) -> Self {
+        let rounded = |time| duration::parse(&duration::rounded(time)).unwrap_or(time);
+        match self {
+            Self::Time(Reading::At(time)) => Self::Time(Reading::At(rounded(time))),
+            Self::Time(Reading::Beyond(time)) => Self::Time(Reading::Beyond(rounded(time))),
+            other => other,
+        }
+    }
+
+    /// Without rounding.
+    pub(crate) fn exact(self) -> String {
+        match self {
+            Self::Time(Reading::At(time)) => duration::text(time),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl From<Option<Share>> for Value {
+    fn from(share: Option<Share>) -> Self {
+        share.map_or(Self::Unmeasured, Self::Share)
+    }
+}
+
+impl fmt::Display for Value {
+    /// Times and shares to four digits, what is beyond as `> X`: `251.2ms`, `> 12.5ms`, `0.3 % (3 of 1,000)`,
+    /// `998.7/s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Unmeasured => f.write_str("nothing was measured"),
+            Self::Time(Reading::BelowZero) => f.write_str("below zero"),
+            Self::Time(Reading::At(time)) => f.write_str(&duration::rounded(time)),
+            Self::Time(Reading::Beyond(time)) => write!(f, "> {}", duration::rounded(time)),
+            Self::Share(share) => share.fmt(f),
+            Self::Rate { calls, time } => f.write_str(&per_second(calls, time)),
+        }
+    }
+}
+
+/// Calls per second, with at most three decimals, rounded down: a rate is not shown as one that it did not reach.
+fn per_second(calls: u64, time: Duration) -> String {
+    const DECIMALS: usize = 3;
+    let nanos = u128::from(whole_nanos(time).max(1));
+    let thousandths = u128::from(calls) * 1_000_000_000_000 / nanos;
+    let whole = u64::try_from(thousandths / 1_000).unwrap_or(u64::MAX);
+    let fraction = decimal::text(thousandths % 1_000, DECIMALS);
+    format!("{}{}/s", grouped(whole), fraction.trim_start_matches('0'))
+}
