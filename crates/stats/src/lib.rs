@@ -47,6 +47,7 @@ mod samples;
 mod share;
 mod status_code;
 mod statuses;
+mod stop_rule;
 mod texts;
 mod threshold;
 
@@ -66,5 +67,6 @@ pub use crate::run_loop::Loop;
 pub use crate::share::Share;
 pub use crate::status_code::StatusCode;
 pub use crate::statuses::GoodStatuses;
+pub use crate::stop_rule::{NotAStopRule, StopRule, Stopped, Watch};
 pub use crate::texts::Texts;
 pub use crate::threshold::{Checked, NotAThreshold, Threshold};

@@ -1,0 +1,78 @@
+//! What ends a run before its time. Pure.
+
+mod watch;
+
+use std::fmt;
+use std::str::FromStr;
+
+use longsync_text::said::quoted;
+
+pub use self::watch::{Stopped, Watch};
+use crate::comparison::Comparison;
+use crate::metric::Metric;
+use crate::run_loop::Loop;
+
+/// What ends a run before its time, once it is so over the last ten seconds: `p99>250ms`, `errors>5%`.
+///
+/// Its metrics are those of a [`Threshold`](crate::Threshold) without `rate`, compared by `>` or `>=`. Nothing
+/// ends a run before at least 1,000 calls have a time, or 100 calls have ended or were due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StopRule(Comparison);
+
+/// Why a text is not a stop rule, or why one cannot be decided in a run; and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotAStopRule(String);
+
+const EMPTY: &str = "an empty text is not a stop rule: write one such as p99>250ms or errors>5%";
+
+impl StopRule {
+    /// Whether runs with such a loop measure it.
+    ///
+    /// # Errors
+    /// In a closed loop no call is due at a given time, so there is no `lag`, `response` or `not_sent`.
+    pub fn measured_in(&self, kind: Loop) -> Result<(), NotAStopRule> {
+        let refused = |why| {
+            let text = self.to_string();
+            Err(NotAStopRule(format!("{} cannot be decided: {why}", quoted(&text))))
+        };
+        self.0.metric.missing_in(kind).map_or(Ok(()), refused)
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
+        let comparison = Comparison::read(text)?;
+        if comparison.metric == Metric::Rate {
+            return Err(
+                "a rate does not end a run: write a share or a time, such as errors>5%".to_owned()
+            );
+        }
+        if !comparison.operator.is_upward() {
+            let meant = comparison.mirrored();
+            return Err(format!("a stop rule says what ends a run: write {meant}"));
+        }
+        comparison.says_nothing().map_or(Ok(Self(comparison)), Err)
+    }
+}
+
+impl FromStr for StopRule {
+    type Err = NotAStopRule;
+
+    /// Reads one; blanks around its parts do not count.
+    fn from_str(text: &str) -> Result<Self, NotAStopRule> {
+        let refused = |why| NotAStopRule(format!("{} is not a stop rule: {why}", quoted(text)));
+        match text.trim() {
+            "" => Err(NotAStopRule(EMPTY.to_owned())),
+            trimmed => Self::read(trimmed).map_err(refused),
+        }
+    }
+}
+
+impl fmt::Display for StopRule {
+    /// As it is read, without blanks.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests;
