@@ -50,6 +50,7 @@ mod statuses;
 mod stop_rule;
 mod texts;
 mod threshold;
+mod verdict;
 
 pub use crate::call::{Broken, Call, Waits};
 pub use crate::counts::Counts;
@@ -70,3 +71,4 @@ pub use crate::statuses::GoodStatuses;
 pub use crate::stop_rule::{NotAStopRule, StopRule, Stopped, Watch};
 pub use crate::texts::Texts;
 pub use crate::threshold::{Checked, NotAThreshold, Threshold};
+pub use crate::verdict::{Effect, Evidence, ProcessorTime, Sign, Verdict, WorkerTime};
