@@ -4,6 +4,9 @@
 //! counts, so their size does not depend on how many calls there are. Figures merge exactly; what each is
 //! (service time, response time, lag, added, lateness) is said there.
 //!
+//! Of figures, [`Threshold`]s say whether a run reached what it must, a [`Watch`] when a [`StopRule`] ends it, a
+//! [`Verdict`] whether the client set its pace, and [`HeldBack`] what held calls back.
+//!
 //! Pure: nothing here reads a clock, does I/O, or makes calls. Times are [`Moment`]s, nanoseconds since
 //! the start of a run, which the caller measures; statuses are numbers, so that nothing here knows
 //! gRPC's libraries.
@@ -32,6 +35,7 @@ mod comparison;
 mod counts;
 mod distribution;
 mod figures;
+mod held_back;
 mod interval;
 mod limit;
 mod metric;
@@ -56,6 +60,7 @@ pub use crate::call::{Broken, Call, Waits};
 pub use crate::counts::Counts;
 pub use crate::distribution::{Distribution, Percentile, Reading};
 pub use crate::figures::{Figure, Figures};
+pub use crate::held_back::{HeldBack, InFlight, Limits};
 pub use crate::interval::Interval;
 pub use crate::metric::Value;
 pub use crate::moment::Moment;

@@ -1,0 +1,141 @@
+//! Calls that were not sent for a reason other than the client, and what would help. Pure.
+
+use std::fmt;
+use std::time::Duration;
+
+use longsync_text::{counted, duration, grouped};
+
+use crate::distribution::Distribution;
+use crate::figures::Figures;
+use crate::moment::whole_nanos;
+use crate::not_sent::NotSent;
+use crate::share::Share;
+
+/// What limits how many calls are in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How many calls the plan allows in flight.
+    pub max_in_flight: u64,
+    /// How many connections there are.
+    pub connections: u64,
+    /// How many streams the server allows per connection, if it has said so.
+    pub streams_per_connection: Option<u64>,
+}
+
+/// Calls that were due and not sent for one reason, which is the plan's or the target's doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldBack {
+    /// Why; never [`NotSent::Late`], of which a [`Verdict`](crate::Verdict) speaks.
+    pub why: NotSent,
+    /// How many, among all that were due.
+    pub calls: Share,
+    /// How many calls would be in flight if none were held back; [`None`] if no call ended.
+    pub needed: Option<InFlight>,
+    limits: Limits,
+    lost: u64,
+    refused: u64,
+}
+
+/// How many calls are in flight while each takes as long as the longest did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InFlight {
+    /// How many.
+    pub calls: u64,
+    /// The longest service time of calls that ended, good or failed.
+    pub longest: Duration,
+}
+
+impl InFlight {
+    /// Little's law, with the longest service time: with a percentile of those that were sent, a stall in which
+    /// most calls were held back would not count. One more call is due at the moment when the first of them ends.
+    ///
+    /// [`None`] if no call ended, or over no time.
+    pub fn of(figures: &Figures, recorded: Duration) -> Option<Self> {
+        let [good, failed] =
+            [&figures.service_time, &figures.failed_service_time].map(Distribution::longest);
+        let longest = good.max(failed)?;
+        let in_flight = u128::from(figures.counts.due()) * u128::from(whole_nanos(longest));
+        let calls = in_flight.checked_div(whole_nanos(recorded).into())?;
+        Some(Self { calls: u64::try_from(calls).unwrap_or(u64::MAX).saturating_add(1), longest })
+    }
+}
+
+impl HeldBack {
+    /// All that were recorded over a time, by reason.
+    pub fn all(figures: &Figures, recorded: Duration, limits: Limits) -> Vec<Self> {
+        let needed = InFlight::of(figures, recorded);
+        let counts = &figures.counts;
+        let reasons = counts.not_sent.by_reason();
+        let theirs = reasons.filter(|(why, count)| *why != NotSent::Late && *count > 0);
+        let held_back = |(why, count)| {
+            let calls = Share::of(count, counts.due())?;
+            let (lost, refused) = (counts.connections_lost, counts.connections_refused);
+            Some(Self { why, calls, needed, limits, lost, refused })
+        };
+        theirs.filter_map(held_back).collect()
+    }
+
+    fn in_flight_limit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let most = self.limits.max_in_flight;
+        write!(f, "the limit of {} in flight was reached", counted_calls(most))?;
+        match self.needed.filter(|it| it.calls > most) {
+            Some(InFlight { calls, longest }) => write!(
+                f,
+                ": while calls take {}, as the longest did, {} are in flight at this rate; give --max-in-flight \
+                 {calls} or more",
+                duration::rounded(longest),
+                grouped(calls)
+            ),
+            None => f.write_str("; give a higher --max-in-flight"),
+        }
+    }
+
+    fn stream_limit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connections = self.limits.connections;
+        f.write_str("the server allows no more streams ")?;
+        match connections {
+            1 => f.write_str("on 1 connection")?,
+            _ => write!(f, "on {} connections", grouped(connections))?,
+        }
+        let streams = self.limits.streams_per_connection.filter(|it| *it > 0);
+        let needed = self.needed.zip(streams).map(|(it, streams)| it.calls.div_ceil(streams));
+        match needed.filter(|needed| *needed > connections) {
+            Some(needed) => {
+                write!(f, "; give --connections {needed} or more, or --connections auto")
+            }
+            None => f.write_str("; give more --connections, or --connections auto"),
+        }
+    }
+}
+
+fn counted_calls(calls: u64) -> String {
+    usize::try_from(calls)
+        .map_or_else(|_| format!("{} calls", grouped(calls)), |it| counted(it, "call"))
+}
+
+impl fmt::Display for HeldBack {
+    /// One sentence: how many, why, and what would help.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of the calls due were not sent because ", self.calls)?;
+        match self.why {
+            NotSent::InFlightLimit => self.in_flight_limit(f)?,
+            NotSent::StreamLimit => self.stream_limit(f)?,
+            NotSent::NoConnection => write!(
+                f,
+                "no connection was open (connections lost: {}, attempts that failed: {}): look at the server, and at \
+                 what is before it",
+                grouped(self.lost),
+                grouped(self.refused)
+            )?,
+            NotSent::Blocked => f.write_str(
+                "connections took no bytes until sending was over: the server, or what is before it, does not read \
+                 fast enough",
+            )?,
+            NotSent::Late => f.write_str("the client had not come to them")?,
+        }
+        f.write_str(".")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! What is said of calls that were held back.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::samples::good;
+
+const LIMITS: Limits = Limits { max_in_flight: 100, connections: 1, streams_per_connection: None };
+
+fn said(figures: &Figures, limits: Limits) -> Vec<String> {
+    let held_back = HeldBack::all(figures, Duration::from_secs(30), limits);
+    held_back.iter().map(ToString::to_string).collect()
+}
+
+/// Thirty seconds at 1,000/s, in which a stall of a second held most of its calls back.
+fn stalled(why: NotSent) -> Figures {
+    let mut figures = good([2_047; 1], 0);
+    figures.service_time.record(1_000_000_000);
+    figures.counts.good = 29_100;
+    figures.counts.statuses[0] = 29_100;
+    figures.and_not_sent(why, 900)
+}
+
+proptest! {
+    /// As many calls as are due within the longest are in flight, and one more; over twice the time at the same rate
+    /// it is the same.
+    #[test]
+    fn in_flight_is_rate_times_longest(due in 1_u64..1_000_000, seconds in 1_u64..1_000, nanos in 1_i64..2_000) {
+        let figures = good([nanos], 0).and_not_sent(NotSent::InFlightLimit, due - 1);
+        let needed = InFlight::of(&figures, Duration::from_secs(seconds)).unwrap();
+        let exact = u128::from(due) * needed.longest.as_nanos() / (u128::from(seconds) * 1_000_000_000);
+        prop_assert_eq!(u128::from(needed.calls), exact + 1);
+        let twice = figures.and_not_sent(NotSent::InFlightLimit, due);
+        prop_assert_eq!(InFlight::of(&twice, Duration::from_secs(2 * seconds)), Some(needed));
+    }
+}
+
+#[test]
+fn what_was_held_back_says_what_would_help() {
+    let all = Limits { max_in_flight: 10_000, connections: 2, streams_per_connection: Some(100) };
+    let [hint] = &said(&stalled(NotSent::InFlightLimit), LIMITS)[..] else { panic!() };
+    assert!(
+        hint.starts_with(
+            "3 % (900 of 30,000) of the calls due were not sent because the limit of 100 calls in flight was reached: \
+             while calls take 1"
+        ),
+        "{hint}"
+    );
+    assert!(
+        hint.ends_with(
+            "s, as the longest did, 1,001 are in flight at this rate; give --max-in-flight 1001 or more."
+        ),
+        "{hint}"
+    );
+    for (figures, limits, expected) in [
+        (
+            stalled(NotSent::InFlightLimit),
+            all,
+            "the limit of 10,000 calls in flight was reached; give a higher --max-in-flight.",
+        ),
+        (
+            stalled(NotSent::StreamLimit),
+            all,
+            "the server allows no more streams on 2 connections; give --connections 11 or more, or --connections auto.",
+        ),
+        (
+            stalled(NotSent::StreamLimit),
+            LIMITS,
+            "the server allows no more streams on 1 connection; give more --connections, or --connections auto.",
+        ),
+        (
+            stalled(NotSent::NoConnection),
+            LIMITS,
+            "no connection was open (connections lost: 0, attempts that failed: 0): look at the server, and at what is before it.",
+        ),
+        (
+            stalled(NotSent::Blocked),
+            LIMITS,
+            "connections took no bytes until sending was over: the server, or what is before it, does not read fast \
+             enough.",
+        ),
+    ] {
+        let expected =
+            format!("3 % (900 of 30,000) of the calls due were not sent because {expected}");
+        assert_eq!(said(&figures, limits), [expected]);
+    }
+}
+
+#[test]
+fn late_calls_are_the_verdicts() {
+    assert_eq!(said(&stalled(NotSent::Late), LIMITS), Vec::<String>::new());
+    assert_eq!(said(&good([1], 0), LIMITS), Vec::<String>::new());
+}
+
+/// A mute server ends no call, so how many would be in flight is not known.
+#[test]
+fn without_a_call_that_ended_no_number_is_given() {
+    let figures = Figures::default()
+        .and_not_sent(NotSent::InFlightLimit, 5)
+        .and_not_sent(NotSent::StreamLimit, 3);
+    let one = Limits { max_in_flight: 1, connections: 1, streams_per_connection: Some(1) };
+    assert_eq!(
+        said(&figures, one),
+        [
+            "62.5 % (5 of 8) of the calls due were not sent because the limit of 1 call in flight was reached; give a \
+             higher --max-in-flight.",
+            "37.5 % (3 of 8) of the calls due were not sent because the server allows no more streams on 1 connection; \
+             give more --connections, or --connections auto.",
+        ]
+    );
+    assert_eq!(InFlight::of(&good([1], 0), Duration::ZERO), None);
+}
