@@ -29,6 +29,10 @@ pub(crate) struct Board {
     pub(crate) ended: CancellationToken,
     pub(crate) in_flight: InFlight,
     places: Vec<Place>,
+    /// How many workers still send.
+    senders: AtomicUsize,
+    /// No worker sends any more.
+    pub(crate) all_sent: CancellationToken,
     open_connections: AtomicUsize,
     /// The first connection was opened, or the last one lost.
     pub(crate) reached: Notify,
@@ -85,6 +89,8 @@ impl Board {
             ended: CancellationToken::new(),
             in_flight: InFlight::new(workers, max_in_flight),
             places: (0..workers).map(|_| place()).collect(),
+            senders: AtomicUsize::new(workers),
+            all_sent: CancellationToken::new(),
             open_connections: AtomicUsize::new(0),
             reached: Notify::new(),
         }
@@ -106,6 +112,13 @@ impl Board {
     #[inline]
     pub(crate) fn sending_ends(&self) -> Moment {
         self.over().min(self.last_due) + LATEST
+    }
+
+    /// A worker sends no more calls.
+    pub(crate) fn has_sent(&self) {
+        if self.senders.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.all_sent.cancel();
+        }
     }
 
     /// A connection was opened.

@@ -1,6 +1,7 @@
 //! What collects the seconds of a run's workers while it goes on.
 
 mod due_times;
+mod processors;
 mod series;
 
 use std::collections::BTreeMap;
@@ -9,10 +10,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use longsync_stats::{Figures, Interval, Moment};
+use longsync_stats::{Figures, Interval, Moment, Watch};
 use longsync_timer::Timer;
 
 use self::due_times::DueTimes;
+use self::processors::Processors;
 use self::series::Series;
 use crate::board::Board;
 use crate::load::End;
@@ -39,6 +41,8 @@ pub(crate) struct Collector<O> {
     so_far: Box<Figures>,
     in_flight: u64,
     series: Series,
+    processors: Processors,
+    watch: Watch,
     end: Option<End>,
 }
 
@@ -47,6 +51,7 @@ pub(crate) struct Collector<O> {
 pub(crate) struct Collected {
     pub(crate) figures: Box<Figures>,
     pub(crate) intervals: Vec<Interval>,
+    pub(crate) processors: Processors,
     /// Why the run ended, if it was ended from here.
     pub(crate) end: Option<End>,
 }
@@ -73,6 +78,8 @@ impl<O: Observer> Collector<O> {
             so_far: Box::default(),
             in_flight: 0,
             series: Series::new(plan.time()),
+            processors: Processors::default(),
+            watch: Watch::new(plan.stop_rules.clone(), plan.kind()),
             end: None,
         }
     }
@@ -81,8 +88,13 @@ impl<O: Observer> Collector<O> {
     pub(crate) async fn collect(&mut self, finished: impl Future<Output = ()>) {
         let mut finished = pin!(finished);
         let mut lost = pin!(lost_for(Arc::clone(&self.board), self.timer.clone(), self.grace));
-        for second in 1.. {
-            let over = self.timer.sleep_until(self.from + Duration::from_secs(second) + AFTER);
+        let board = Arc::clone(&self.board);
+        let mut all_sent = pin!(board.all_sent.cancelled());
+        let (mut is_sending, mut second) = (true, 0);
+        loop {
+            // The account of the processors begins when recorded time does.
+            let after = if second == 0 { Duration::ZERO } else { AFTER };
+            let over = self.timer.sleep_until(self.from + Duration::from_secs(second) + after);
             tokio::select! {
                 biased;
                 () = &mut finished => return,
@@ -92,7 +104,17 @@ impl<O: Observer> Collector<O> {
                     self.board.ended.cancel();
                     return finished.await;
                 }
-                _ = over => self.look(second),
+                () = &mut all_sent, if is_sending => {
+                    is_sending = false;
+                    self.processors.read(&self.board, self.timer.now());
+                }
+                _ = over => {
+                    self.look(second);
+                    second += 1;
+                    if is_sending {
+                        self.processors.read(&self.board, self.timer.now());
+                    }
+                }
             }
         }
     }
@@ -106,8 +128,8 @@ impl<O: Observer> Collector<O> {
         self.take();
         let seconds = seconds.max(self.open.keys().last().map_or(0, |last| last + 1));
         self.complete(seconds);
-        let Self { so_far, series, end, .. } = self;
-        Collected { figures: so_far, intervals: series.finish(recorded), end }
+        let Self { so_far, series, processors, end, .. } = self;
+        Collected { figures: so_far, intervals: series.finish(recorded), processors, end }
     }
 
     fn now(&self) -> Moment {
@@ -153,6 +175,11 @@ impl<O: Observer> Collector<O> {
             in_flight: self.in_flight,
             connections: self.board.connections(),
         });
+        let at = Moment::START + elapsed;
+        if let (None, Some(stopped)) = (&self.end, self.watch.second(figures, at)) {
+            self.end = Some(End::StopRule(stopped));
+            self.board.stop(self.now());
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use longsync_stats::{Figures, Interval, Moment, NotSent, StatusCode, Texts, Waits};
+use longsync_stats::{
+    Figures, Interval, Moment, NotSent, Share, StatusCode, Stopped, Texts, Waits, WorkerTime,
+};
 
 /// The result of a run.
 #[derive(Debug)]
@@ -28,6 +30,11 @@ pub struct Load {
     pub connections: usize,
     /// Worker threads that have panicked; what they had recorded is counted.
     pub lost_workers: usize,
+    /// Where the time of each worker's thread went while calls were recorded; [`None`] if the system does not say it
+    /// (Linux does), and for a run on the caller's thread.
+    pub workers: Option<Vec<WorkerTime>>,
+    /// How much of the time of all processors a hypervisor gave to other machines meanwhile.
+    pub steal: Option<Share>,
     /// As many calls as the plan wants to have drawn, in the order of their due times.
     pub sample: Vec<Sampled>,
     /// The host names of the servers that answered, as far as they say.
@@ -44,6 +51,8 @@ pub enum End {
     Stopped,
     /// It was ended from outside, and waited for nothing.
     Ended,
+    /// A rule of the plan ended it.
+    StopRule(Stopped),
     /// No connection could be had for the grace.
     Unreachable,
 }

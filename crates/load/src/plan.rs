@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use longsync_connect::Target;
 use longsync_connect::request::{NotARequest, check_headers};
-use longsync_stats::{GoodStatuses, Moment};
+use longsync_stats::{GoodStatuses, Loop, Moment, NotAStopRule, StopRule};
 use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
@@ -25,6 +25,7 @@ pub struct LoadPlan<M = LongSync> {
     pub(crate) connections: Connections,
     pub(crate) max_in_flight: usize,
     pub(crate) good: GoodStatuses,
+    pub(crate) stop_rules: Vec<StopRule>,
     pub(crate) sample: usize,
     pub(crate) seed: u64,
     pub(crate) warm_up: Duration,
@@ -67,7 +68,7 @@ impl Connections {
 pub struct LoadPlanBuilder<M = LongSync>(LoadPlan<M>);
 
 /// Why a plan cannot be carried out, whatever the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAPlan {
     /// It makes no call.
@@ -94,6 +95,9 @@ pub enum NotAPlan {
         "nothing ends this run: say after how many calls, or, unless all are due at once, after what time"
     )]
     Endless,
+    /// A rule that ends the run is about what such a run does not measure.
+    #[error(transparent)]
+    StopRule(#[from] NotAStopRule),
     /// Every server would refuse the requests.
     #[error(transparent)]
     Request(#[from] NotARequest),
@@ -126,6 +130,7 @@ impl<M> LoadPlan<M> {
             connections: Connections::Fixed(1),
             max_in_flight: 1_000_000,
             good: GoodStatuses::default(),
+            stop_rules: Vec::new(),
             sample: 0,
             seed: 0,
             warm_up: Duration::ZERO,
@@ -136,6 +141,14 @@ impl<M> LoadPlan<M> {
 }
 
 impl<M> LoadPlan<M> {
+    /// What makes it send its next call.
+    pub fn kind(&self) -> Loop {
+        match self.schedule {
+            Schedule::Closed { .. } => Loop::Closed,
+            _ => Loop::Open,
+        }
+    }
+
     /// When its last call is due, if that is known.
     pub(crate) fn last_due(&self) -> Option<Moment> {
         None
@@ -176,6 +189,11 @@ impl<M> LoadPlanBuilder<M> {
     /// The statuses with which a call is good; `OK` alone, unless told otherwise.
     pub fn good_statuses(self, good: GoodStatuses) -> Self {
         Self(LoadPlan { good, ..self.0 })
+    }
+
+    /// What ends the run before its time.
+    pub fn stop_rules(self, stop_rules: Vec<StopRule>) -> Self {
+        Self(LoadPlan { stop_rules, ..self.0 })
     }
 
     /// How many calls are kept one by one, drawn evenly from all that are recorded.
@@ -248,6 +266,7 @@ impl<M> LoadPlanBuilder<M> {
             return Err(NotAPlan::Endless);
         }
         check_headers(&plan.metadata)?;
+        plan.stop_rules.iter().try_for_each(|rule| rule.measured_in(plan.kind()))?;
         if plan.stop.is_at_once() { Err(NotAPlan::NoCalls) } else { Ok(plan) }
     }
 }

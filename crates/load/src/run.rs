@@ -295,6 +295,7 @@ fn merged<M>(
     began: Began,
 ) -> Load {
     let took = Duration::from_nanos(rest.last_done.as_nanos());
+    let (workers, steal) = collected.processors.spent().unzip();
     let end = match collected.end {
         Some(end) => end,
         None if control.end.is_cancelled() => End::Ended,
@@ -312,6 +313,8 @@ fn merged<M>(
         end,
         connections: began.connections,
         lost_workers: rest.lost_workers,
+        workers,
+        steal: steal.flatten(),
         sample: rest.sample.into_calls(),
         servers: Vec::new(),
     }

@@ -198,6 +198,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
                 }
                 None => until(self.keep_in_flight(), board.stopped.cancelled()).await,
             }
+            board.has_sent();
             let over = self.common.sleep_until(self.common.now() + self.grace);
             until(self.all_ended(), over).await;
         };

@@ -1,0 +1,60 @@
+//! What the processors did while calls were recorded.
+
+use std::time::{Duration, Instant};
+
+use longsync_stats::{Share, WorkerTime};
+
+use crate::board::Board;
+use crate::threads::{self, Spent};
+
+/// What the processors did while calls were recorded: from the end of the warm-up until sending was over.
+#[derive(Debug, Default)]
+pub(crate) struct Processors {
+    first: Option<Reading>,
+    last: Option<Reading>,
+}
+
+/// What the system and the workers said at a moment.
+#[derive(Debug, Clone)]
+struct Reading {
+    at: Instant,
+    /// What each worker's thread has spent, and how long it has polled on purpose.
+    threads: Vec<(Spent, Duration)>,
+    stolen: Option<(u64, u64)>,
+}
+
+impl Processors {
+    /// Reads what has been spent until now. The first reading is where the account begins.
+    pub(super) fn read(&mut self, board: &Board, now: Instant) {
+        let threads: Option<Vec<_>> = board
+            .threads()
+            .map(|(thread, polled)| Some((threads::spent(thread)?, polled)))
+            .collect();
+        // A thread that has ended says nothing more; what it said before stands.
+        let Some(threads) = threads else { return };
+        let reading = Reading { at: now, threads, stolen: threads::stolen() };
+        if self.first.is_none() {
+            self.first = Some(reading);
+        } else {
+            self.last = Some(reading);
+        }
+    }
+
+    /// Where the workers' time went, and what a hypervisor took; [`None`] if the system does not say it.
+    pub(crate) fn spent(&self) -> Option<(Vec<WorkerTime>, Option<Share>)> {
+        let (first, last) = (self.first.as_ref()?, self.last.as_ref()?);
+        let wall = last.at.saturating_duration_since(first.at);
+        let between =
+            |((before, polled_before), (after, polled)): (&(Spent, _), &(Spent, _))| WorkerTime {
+                wall,
+                cpu: after.cpu.saturating_sub(before.cpu),
+                polled: Duration::saturating_sub(*polled, *polled_before),
+                runnable: after.runnable.saturating_sub(before.runnable),
+            };
+        let workers = first.threads.iter().zip(&last.threads).map(between).collect();
+        let stolen = first.stolen.zip(last.stolen).and_then(|(before, after)| {
+            Share::of(after.0.saturating_sub(before.0), after.1.saturating_sub(before.1))
+        });
+        Some((workers, stolen))
+    }
+}
