@@ -26,15 +26,19 @@
 //! ```
 
 mod distribution;
+mod hdr;
 mod moment;
 mod observed;
+mod percentile;
 mod recorded;
 mod recorder;
 mod status_code;
 
-pub use crate::distribution::{Distribution, Percentile, Reading};
+pub use crate::distribution::{Bucket, Distribution, Reading};
+pub use crate::hdr::NotADistribution;
 pub use crate::moment::Moment;
 pub use crate::observed::{Buckets, Observed, Percentiles};
+pub use crate::percentile::{NotAPercentile, Percentile};
 pub use crate::recorded::{NotRecorded, Recorded};
 pub use crate::recorder::{Call, Recorder, Times, Unsent, UnsentCounts, Waits};
 pub use crate::status_code::StatusCode;

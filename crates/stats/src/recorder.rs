@@ -301,7 +301,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::distribution::{Percentile, Reading};
+    use crate::distribution::Reading;
+    use crate::percentile::Percentile;
 
     #[derive(Debug, Clone)]
     enum Event {

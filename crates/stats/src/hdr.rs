@@ -1,0 +1,14 @@
+//! `HdrHistogram`'s encoding V2. Pure.
+
+mod distribution;
+mod number;
+mod read;
+mod write;
+
+pub use self::distribution::NotADistribution;
+pub(crate) use self::read::{Unreadable, read};
+
+/// With this begins a histogram that is not compressed.
+const V2: u32 = 0x1c84_9313;
+/// With this begins one in zlib's form of DEFLATE.
+const V2_COMPRESSED: u32 = 0x1c84_9314;
