@@ -1,11 +1,13 @@
-//! `HdrHistogram`'s encoding V2. Pure.
+//! `HdrHistogram`'s encoding V2, and its interval logs. Pure: a log is written to whatever the caller gives.
 
 mod distribution;
+mod log;
 mod number;
 mod read;
 mod write;
 
 pub use self::distribution::NotADistribution;
+pub use self::log::LogWriter;
 pub(crate) use self::read::{Unreadable, read};
 
 /// With this begins a histogram that is not compressed.

@@ -4,7 +4,7 @@
 //! not depend on how many calls there are; recorders merge exactly. The definitions of the figures
 //! (service time, response time, lag, added, lateness) are in the docs of its methods.
 //!
-//! Pure: nothing here reads a clock, does I/O, or makes calls. Times are [`Moment`]s, nanoseconds since
+//! Pure: nothing here reads a clock, opens a file, or makes calls. Times are [`Moment`]s, nanoseconds since
 //! the start of a run, which the caller measures; statuses are numbers, so that nothing here knows
 //! gRPC's libraries.
 //!
@@ -35,7 +35,7 @@ mod recorder;
 mod status_code;
 
 pub use crate::distribution::{Bucket, Distribution, Reading};
-pub use crate::hdr::NotADistribution;
+pub use crate::hdr::{LogWriter, NotADistribution};
 pub use crate::moment::Moment;
 pub use crate::observed::{Buckets, Observed, Percentiles};
 pub use crate::percentile::{NotAPercentile, Percentile};
