@@ -1,52 +1,54 @@
 //! Measured durations, and what is said of them. Pure.
 
+mod layout;
+
+use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
+use self::layout::{BUCKETS, bounds, index_of};
+pub(crate) use self::layout::{LONGEST_NS, SIGNIFICANT_DIGITS};
+use crate::percentile::Percentile;
 
-/// The longest duration that is recorded; longer ones are counted.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
-const SIGNIFICANT_DIGITS: u8 = 3;
+/// Here counts stop. Two of them can be added without a look, and to one of them one at a time for centuries.
+pub(crate) const MOST: u64 = u64::MAX / 4;
+/// Here sums stop, in nanoseconds.
+const MOST_NS: u128 = u128::MAX / 2;
 
-/// A percentile, in parts of a million: 990,000 is p99.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Percentile(u32);
-
-impl Percentile {
-    const WHOLE: u32 = 1_000_000;
-
-    /// The median.
-    pub const P50: Self = Self(500_000);
-    /// The value that 90 % do not exceed.
-    pub const P90: Self = Self(900_000);
-    /// The value that 99 % do not exceed.
-    pub const P99: Self = Self(990_000);
-    /// The value that 99.9 % do not exceed.
-    pub const P99_9: Self = Self(999_000);
-    /// The value that none exceeds.
-    pub const P100: Self = Self(Self::WHOLE);
-
-    /// The given number of parts of a million, if that is at most the whole.
-    pub const fn per_million(parts: u32) -> Option<Self> {
-        if parts <= Self::WHOLE { Some(Self(parts)) } else { None }
-    }
-
-    /// The rank of this percentile among `count` values: ceil(count x p), in integers, and the first
-    /// for p = 0.
-    pub fn rank(self, count: u64) -> u64 {
-        let rank = (u128::from(count) * u128::from(self.0)).div_ceil(u128::from(Self::WHOLE));
-        u64::try_from(rank).unwrap_or(u64::MAX).max(1)
-    }
-}
-
-/// Durations, to three digits, from 1 ns to 24 h; and how many were below zero, or beyond that.
+/// Durations from 1 ns to 24 h, to three digits; and how many were below zero, or beyond 24 h.
 ///
-/// A call that never ended is slower than any value: it counts among those beyond.
-#[derive(Debug, Clone, PartialEq)]
+/// The buckets are those of an `HdrHistogram` with these bounds. The shortest, the longest and the sum are
+/// kept exactly beside them. A call that never ended is slower than any value: it counts among those beyond.
+///
+/// It takes 304 KiB of address space, and memory only for the pages on which values fall. Nothing but
+/// [`Default::default`] and [`Clone::clone`] allocates. A count stops at 2^62 - 1, and a sum at 2^127 - 1.
+#[derive(PartialEq)]
 pub struct Distribution {
-    values: Histogram<u64>,
+    counts: Box<[u64; BUCKETS]>,
+    /// How many values are in `counts`.
+    recorded: u64,
+    /// Of the values in `counts`; [`u64::MAX`] if there are none.
+    shortest_ns: u64,
+    /// Of the values in `counts`; zero if there are none.
+    longest_ns: u64,
+    /// Of the values in `counts`.
+    sum_ns: u128,
     below_zero: u64,
     lowest_ns: i64,
+    /// What those below zero add up to, without its sign.
+    sum_below_zero_ns: u128,
+    beyond: u64,
+}
+
+/// What is known of a distribution besides its buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Beside {
+    shortest_ns: u64,
+    longest_ns: u64,
+    sum_ns: u128,
+    below_zero: u64,
+    lowest_ns: i64,
+    sum_below_zero_ns: u128,
     beyond: u64,
 }
 
@@ -61,12 +63,47 @@ pub enum Reading {
     Beyond(Duration),
 }
 
+/// Values that differ by less than a thousandth of themselves, and how many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    /// The shortest value that it holds, in nanoseconds.
+    pub from_ns: u64,
+    /// The longest value that it holds, in nanoseconds.
+    pub to_ns: u64,
+    /// How many values it holds; never zero.
+    pub count: u64,
+}
+
+impl Bucket {
+    /// The middle, in nanoseconds, as `HdrHistogram` has it: the higher one of two.
+    pub fn middle_ns(self) -> u64 {
+        self.from_ns + (self.to_ns - self.from_ns).div_ceil(2)
+    }
+}
+
 impl Default for Distribution {
     fn default() -> Self {
-        let longest = u64::try_from(LONGEST.as_nanos()).unwrap_or(u64::MAX);
-        let values = Histogram::new_with_bounds(1, longest, SIGNIFICANT_DIGITS)
-            .expect("the bounds are constants that are valid");
-        Self { values, below_zero: 0, lowest_ns: 0, beyond: 0 }
+        // Memory that the system has zeroed: pages that are not touched are not there.
+        let counts = vec![0; BUCKETS].try_into().expect("the vector is as long as the array");
+        Self {
+            counts,
+            recorded: 0,
+            shortest_ns: u64::MAX,
+            longest_ns: 0,
+            sum_ns: 0,
+            below_zero: 0,
+            lowest_ns: 0,
+            sum_below_zero_ns: 0,
+            beyond: 0,
+        }
+    }
+}
+
+impl Clone for Distribution {
+    fn clone(&self) -> Self {
+        let mut clone = Self::default();
+        clone.merge(self);
+        clone
     }
 }
 
@@ -74,38 +111,154 @@ impl Distribution {
     /// Records a duration in nanoseconds.
     #[inline]
     pub fn record(&mut self, nanos: i64) {
-        if let Ok(nanos) = u64::try_from(nanos) {
-            self.beyond += u64::from(self.values.record(nanos).is_err());
-        } else {
-            self.below_zero += 1;
-            self.lowest_ns = self.lowest_ns.min(nanos);
+        // What is below zero is above all that have a bucket.
+        let value = nanos.cast_unsigned();
+        if value > LONGEST_NS {
+            return self.record_outside(nanos, 1);
         }
+        self.counts[index_of(value)] += 1;
+        self.recorded += 1;
+        self.shortest_ns = self.shortest_ns.min(value);
+        self.longest_ns = self.longest_ns.max(value);
+        self.sum_ns += u128::from(value);
+    }
+
+    /// Records a duration in nanoseconds as often as `count` says.
+    pub fn record_n(&mut self, nanos: i64, count: u64) {
+        let value = nanos.cast_unsigned();
+        if count == 0 {
+            return;
+        }
+        if value > LONGEST_NS {
+            return self.record_outside(nanos, count);
+        }
+        self.record_value(value, count);
+    }
+
+    /// Records a value that has a bucket, at least once.
+    fn record_value(&mut self, nanos: u64, count: u64) {
+        add(&mut self.counts[index_of(nanos)], count);
+        add(&mut self.recorded, count);
+        self.shortest_ns = self.shortest_ns.min(nanos);
+        self.longest_ns = self.longest_ns.max(nanos);
+        add_ns(&mut self.sum_ns, u128::from(nanos) * u128::from(count));
+    }
+
+    #[cold]
+    fn record_outside(&mut self, nanos: i64, count: u64) {
+        if nanos > 0 {
+            return self.add_beyond(count);
+        }
+        add(&mut self.below_zero, count);
+        self.lowest_ns = self.lowest_ns.min(nanos);
+        add_ns(&mut self.sum_below_zero_ns, u128::from(nanos.unsigned_abs()) * u128::from(count));
     }
 
     /// Counts the given number as longer than any that can be recorded.
     pub fn add_beyond(&mut self, count: u64) {
-        self.beyond += count;
+        add(&mut self.beyond, count);
     }
 
-    /// Adds everything that another holds.
+    /// Adds everything that another holds. It takes as long as there are buckets between the other's
+    /// shortest and longest value.
     pub fn merge(&mut self, other: &Self) {
-        // It only fails for values out of bounds, and all distributions have the same.
-        let added = self.values.add(&other.values);
-        debug_assert!(added.is_ok());
-        self.below_zero += other.below_zero;
+        let used = other.used();
+        for (count, more) in self.counts[used.clone()].iter_mut().zip(&other.counts[used]) {
+            *count += *more;
+        }
+        self.recorded += other.recorded;
+        self.shortest_ns = self.shortest_ns.min(other.shortest_ns);
+        self.longest_ns = self.longest_ns.max(other.longest_ns);
+        add_ns(&mut self.sum_ns, other.sum_ns);
+        if self.recorded > MOST {
+            self.stop_counts();
+        }
+        add(&mut self.below_zero, other.below_zero);
         self.lowest_ns = self.lowest_ns.min(other.lowest_ns);
-        self.beyond += other.beyond;
+        add_ns(&mut self.sum_below_zero_ns, other.sum_below_zero_ns);
+        self.add_beyond(other.beyond);
     }
 
-    /// Forgets everything, and allocates nothing.
+    #[cold]
+    fn stop_counts(&mut self) {
+        let used = self.used();
+        for count in &mut self.counts[used] {
+            *count = (*count).min(MOST);
+        }
+        self.recorded = MOST;
+    }
+
+    /// Adds values to a bucket, at least one: they may be as short and as long as the bucket allows, and add
+    /// up as if each was in its middle. The bucket is at most that of [`LONGEST_NS`].
+    pub(crate) fn add_to_bucket(&mut self, index: usize, count: u64) {
+        let (from_ns, to_ns) = bounds(index);
+        let middle_ns = Bucket { from_ns, to_ns, count }.middle_ns().min(LONGEST_NS);
+        self.record_value(middle_ns, count);
+        self.shortest_ns = self.shortest_ns.min(from_ns);
+        self.longest_ns = self.longest_ns.max(to_ns.min(LONGEST_NS));
+    }
+
+    /// Forgets everything. It takes as long as there are buckets between the shortest and the longest value.
     pub fn clear(&mut self) {
-        self.values.reset();
-        (self.below_zero, self.lowest_ns, self.beyond) = (0, 0, 0);
+        let used = self.used();
+        self.counts[used].fill(0);
+        self.recorded = 0;
+        self.shortest_ns = u64::MAX;
+        self.longest_ns = 0;
+        self.sum_ns = 0;
+        self.below_zero = 0;
+        self.lowest_ns = 0;
+        self.sum_below_zero_ns = 0;
+        self.beyond = 0;
+    }
+
+    /// The buckets from that of the shortest value to that of the longest. All others are empty.
+    fn used(&self) -> Range<usize> {
+        if self.recorded == 0 {
+            return 0..0;
+        }
+        index_of(self.shortest_ns)..index_of(self.longest_ns) + 1
+    }
+
+    /// How many buckets are empty below that of the shortest value, and the counts from there to that of the
+    /// longest. Without a value it is one bucket, an empty one.
+    pub(crate) fn counts(&self) -> (usize, &[u64]) {
+        let used = if self.recorded == 0 { 0..1 } else { self.used() };
+        (used.start, &self.counts[used])
+    }
+
+    /// What is known of it besides its buckets.
+    pub(crate) fn beside(&self) -> Beside {
+        Beside {
+            shortest_ns: self.shortest_ns,
+            longest_ns: self.longest_ns,
+            sum_ns: self.sum_ns,
+            below_zero: self.below_zero,
+            lowest_ns: self.lowest_ns,
+            sum_below_zero_ns: self.sum_below_zero_ns,
+            beyond: self.beyond,
+        }
+    }
+
+    /// Its buckets, and what was known besides those.
+    pub(crate) fn with_beside(self, beside: Beside) -> Self {
+        let Beside { shortest_ns, longest_ns, sum_ns, below_zero, lowest_ns, .. } = beside;
+        let Beside { sum_below_zero_ns, beyond, .. } = beside;
+        Self {
+            shortest_ns,
+            longest_ns,
+            sum_ns,
+            below_zero,
+            lowest_ns,
+            sum_below_zero_ns,
+            beyond,
+            ..self
+        }
     }
 
     /// How many there are, with those below zero and those beyond.
     pub fn count(&self) -> u64 {
-        self.below_zero + self.values.len() + self.beyond
+        self.below_zero.saturating_add(self.recorded).saturating_add(self.beyond)
     }
 
     /// How many are less than zero.
@@ -123,45 +276,70 @@ impl Distribution {
         self.beyond
     }
 
-    /// The shortest of the recorded values, to three digits; [`None`] when there are none.
+    /// The shortest of the recorded values that are not below zero, exactly; [`None`] when there are none.
     pub fn shortest(&self) -> Option<Duration> {
-        self.has_values().then(|| Duration::from_nanos(self.values.min()))
+        (self.recorded > 0).then(|| Duration::from_nanos(self.shortest_ns))
     }
 
-    /// The longest of the recorded values, to three digits; [`None`] when there are none.
+    /// The longest of the recorded values that are not below zero, exactly; [`None`] when there are none.
     pub fn longest(&self) -> Option<Duration> {
-        self.has_values().then(|| Duration::from_nanos(self.values.max()))
+        (self.recorded > 0).then(|| Duration::from_nanos(self.longest_ns))
     }
 
-    fn has_values(&self) -> bool {
-        !self.values.is_empty()
+    /// The mean in nanoseconds of all values but those beyond, from their exact sum; [`None`] when there
+    /// are none.
+    pub fn mean(&self) -> Option<f64> {
+        let count = self.below_zero.saturating_add(self.recorded);
+        (count > 0)
+            .then(|| (float(self.sum_ns) - float(self.sum_below_zero_ns)) / float(count.into()))
     }
 
-    /// The mean of the recorded values.
-    pub fn mean(&self) -> Duration {
-        Duration::try_from_secs_f64(self.values.mean() / 1e9).unwrap_or_default()
+    /// The standard deviation in nanoseconds of the values that are neither below zero nor beyond, about
+    /// their own mean, each taken as the middle of its bucket; [`None`] when there are none.
+    pub fn standard_deviation(&self) -> Option<f64> {
+        let count = float(self.recorded.into());
+        let mean = float(self.sum_ns) / count;
+        let squares = self.buckets().map(|bucket| {
+            let distance = float(bucket.middle_ns().into()) - mean;
+            float(bucket.count.into()) * distance * distance
+        });
+        (self.recorded > 0).then(|| (squares.sum::<f64>() / count).sqrt())
+    }
+
+    /// The buckets that are not empty, the shortest first.
+    pub fn buckets(&self) -> impl Iterator<Item = Bucket> {
+        let counts = self.used().zip(&self.counts[self.used()]);
+        counts.filter(|(_, count)| **count > 0).map(|(index, count)| {
+            let (from_ns, to_ns) = bounds(index);
+            Bucket { from_ns, to_ns, count: *count }
+        })
+    }
+
+    /// Where the value of a rank lies, counted from 1 among all values, the lowest first; [`None`] when
+    /// there are not that many.
+    ///
+    /// A value is read as the longest of its bucket, but never as longer than the longest.
+    pub fn at_rank(&self, rank: u64) -> Option<Reading> {
+        if rank == 0 || rank > self.count() {
+            return None;
+        }
+        if rank <= self.below_zero {
+            return Some(Reading::BelowZero);
+        }
+        let mut left = rank - self.below_zero;
+        for bucket in self.buckets() {
+            if left <= bucket.count {
+                let nanos = bucket.to_ns.min(self.longest_ns);
+                return Some(Reading::At(Duration::from_nanos(nanos)));
+            }
+            left -= bucket.count;
+        }
+        Some(Reading::Beyond(Duration::from_nanos(self.longest_ns)))
     }
 
     /// Where a percentile lies among all values; [`None`] when there are none.
     pub fn percentile(&self, percentile: Percentile) -> Option<Reading> {
-        let count = self.count();
-        if count == 0 {
-            return None;
-        }
-        let Some(rank) =
-            percentile.rank(count).checked_sub(self.below_zero).filter(|rank| *rank > 0)
-        else {
-            return Some(Reading::BelowZero);
-        };
-        // The histogram's own quantiles take the rank as a float.
-        let mut reached = 0;
-        for bucket in self.values.iter_recorded() {
-            reached += bucket.count_at_value();
-            if reached >= rank {
-                return Some(Reading::At(Duration::from_nanos(bucket.value_iterated_to())));
-            }
-        }
-        Some(Reading::Beyond(Duration::from_nanos(self.values.max())))
+        self.at_rank(percentile.rank(self.count()))
     }
 
     /// How many values are above a percentile's rank: with fewer than ten, it says little.
@@ -170,78 +348,36 @@ impl Distribution {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Nanoseconds of every magnitude, and some below zero and beyond 24 h.
-    fn nanos() -> impl Strategy<Value = i64> {
-        (0_u32..50, any::<i64>()).prop_map(|(bits, value)| match bits {
-            0 => -(value.unsigned_abs() >> 40).cast_signed(),
-            _ => value.unsigned_abs().checked_shr(64 - bits).unwrap_or(0).cast_signed(),
-        })
-    }
-
-    fn of(values: &[i64]) -> Distribution {
-        let mut distribution = Distribution::default();
-        for nanos in values {
-            distribution.record(*nanos);
-        }
-        distribution
-    }
-
-    proptest! {
-        /// The rank is the least integer that is at least count x p.
-        #[test]
-        fn a_rank_is_the_ceiling(count in 1_u64..u64::MAX / 2, parts in 1_u32..=1_000_000) {
-            let rank = u128::from(Percentile(parts).rank(count));
-            let exact = u128::from(count) * u128::from(parts);
-            prop_assert!(rank * 1_000_000 >= exact && (rank - 1) * 1_000_000 < exact);
-        }
-
-        /// A percentile is the value of its rank in the sorted list, to three digits.
-        #[test]
-        fn a_percentile_is_the_value_of_its_rank(
-            mut values in proptest::collection::vec(nanos(), 1..300),
-            parts in 0_u32..=1_000_000,
-        ) {
-            let distribution = of(&values);
-            values.sort_unstable();
-            let percentile = Percentile(parts);
-            let rank = usize::try_from(percentile.rank(values.len() as u64)).unwrap();
-            let exact = values[rank - 1];
-            match distribution.percentile(percentile).unwrap() {
-                Reading::BelowZero => prop_assert!(exact < 0),
-                Reading::Beyond(_) => prop_assert!(exact > 86_400_000_000_000),
-                Reading::At(value) => {
-                    let value = i64::try_from(value.as_nanos()).unwrap();
-                    prop_assert!(value >= exact && value - exact <= exact / 1_000, "{value} {exact}");
-                }
-            }
-        }
-
-        /// Merged is the same as recorded in one.
-        #[test]
-        fn merged_is_recorded_in_one(
-            first in proptest::collection::vec(nanos(), 0..100),
-            second in proptest::collection::vec(nanos(), 0..100),
-        ) {
-            let mut merged = of(&first);
-            merged.merge(&of(&second));
-            prop_assert_eq!(merged, of(&[first, second].concat()));
-        }
-    }
-
-    #[test]
-    fn what_never_ended_is_slower_than_any_value() {
-        let mut distribution = of(&[1_000_000; 90]);
-        distribution.add_beyond(10);
-        let at = |parts| distribution.percentile(Percentile(parts)).unwrap();
-        let Reading::At(median) = at(900_000) else { panic!("p90 is a value") };
-        assert_eq!(median.as_micros(), 1_000);
-        assert!(matches!(at(900_001), Reading::Beyond(longest) if longest.as_micros() == 1_000));
-        assert_eq!(Distribution::default().percentile(Percentile::P50), None);
+impl fmt::Debug for Distribution {
+    /// The figures without the buckets, of which there are thousands.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Distribution")
+            .field("recorded", &self.recorded)
+            .field("shortest", &self.shortest())
+            .field("longest", &self.longest())
+            .field("sum_ns", &self.sum_ns)
+            .field("below_zero", &self.below_zero)
+            .field("lowest_ns", &self.lowest_ns)
+            .field("beyond", &self.beyond)
+            .finish_non_exhaustive()
     }
 }
+
+/// Adds to a count, which stops at [`MOST`].
+fn add(count: &mut u64, more: u64) {
+    *count = count.saturating_add(more).min(MOST);
+}
+
+/// Adds to a sum, which stops at [`MOST_NS`].
+fn add_ns(sum: &mut u128, more: u128) {
+    *sum = sum.saturating_add(more).min(MOST_NS);
+}
+
+/// The nearest float: of what is kept exactly, 53 bits are shown.
+#[expect(clippy::cast_precision_loss, reason = "means are not exact to more than 53 bits")]
+fn float(number: u128) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::counts::Counts;
-use crate::distribution::Distribution;
+use crate::distribution::{Beside, Distribution};
 use crate::figures::{Figure, Figures};
 
-/// The figures of one piece of a run's time, which is over.
+/// The figures of one piece of a run's time, which is over. Its distributions are kept encoded: hundreds of them
+/// take no more memory than one that is open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interval {
     /// When it began, from the end of the warm-up on.
@@ -19,7 +20,15 @@ pub struct Interval {
     pub in_flight: u64,
     /// What became of calls in it.
     pub counts: Counts,
-    figures: Box<Figures>,
+    kept: [Kept; Figure::ALL.len()],
+}
+
+/// A distribution, encoded.
+#[derive(Debug, Clone, PartialEq)]
+struct Kept {
+    beside: Beside,
+    /// Nothing, if it has no buckets.
+    encoded: Box<[u8]>,
 }
 
 impl Interval {
@@ -31,13 +40,19 @@ impl Interval {
         in_flight: u64,
         figures: &Figures,
     ) -> Self {
-        let (counts, figures) = (figures.counts, Box::new(figures.clone()));
-        Self { start, length, due, in_flight, counts, figures }
+        let kept = Figure::ALL.map(|figure| Kept::of(figures.get(figure)));
+        Self { start, length, due, in_flight, counts: figures.counts, kept }
     }
 
-    /// One of its distributions.
+    /// One of its distributions. It is decoded each time.
     pub fn distribution(&self, figure: Figure) -> Distribution {
-        self.figures.get(figure).clone()
+        self.kept[figure as usize].distribution()
+    }
+
+    /// One of its distributions as `HdrHistogram` encodes it; [`None`] if nothing was recorded.
+    pub fn encoded(&self, figure: Figure) -> Option<&[u8]> {
+        let encoded = &*self.kept[figure as usize].encoded;
+        (!encoded.is_empty()).then_some(encoded)
     }
 
     /// Adds the interval that follows.
@@ -46,6 +61,74 @@ impl Interval {
         self.due += next.due;
         self.in_flight = next.in_flight;
         self.counts += next.counts;
-        self.figures.merge(&next.figures);
+        for (kept, next) in self.kept.iter_mut().zip(&next.kept) {
+            let mut both = kept.distribution();
+            both.merge(&next.distribution());
+            *kept = Kept::of(&both);
+        }
+    }
+}
+
+impl Kept {
+    fn of(distribution: &Distribution) -> Self {
+        let has_buckets = distribution.shortest().is_some();
+        let encoded = if has_buckets { distribution.to_v2_deflate() } else { Vec::new() };
+        Self { beside: distribution.beside(), encoded: encoded.into() }
+    }
+
+    fn distribution(&self) -> Distribution {
+        let decoded = if self.encoded.is_empty() {
+            Distribution::default()
+        } else {
+            Distribution::from_v2_deflate(&self.encoded)
+                .expect("what was encoded here is read here, as a property has it")
+        };
+        decoded.with_beside(self.beside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(values: &[i64]) -> Figures {
+        let mut figures = Figures::default();
+        values.iter().for_each(|nanos| figures.added.record(*nanos));
+        figures
+    }
+
+    fn interval(values: &[i64]) -> Interval {
+        Interval::new(Duration::ZERO, Duration::from_secs(1), 0, 0, &of(values))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// What was recorded is what is kept: buckets, ends, sums, and what lies outside.
+        #[test]
+        fn nothing_is_lost(values in proptest::collection::vec(any::<i64>(), 0..50)) {
+            let kept = interval(&values).distribution(Figure::Added);
+            prop_assert_eq!(kept, of(&values).added);
+        }
+
+        /// Two intervals in one are the figures of both.
+        #[test]
+        fn absorbed_is_recorded_in_one(
+            first in proptest::collection::vec(any::<i64>(), 0..50),
+            second in proptest::collection::vec(any::<i64>(), 0..50),
+        ) {
+            let mut both = interval(&first);
+            both.absorb(&interval(&second));
+            prop_assert_eq!(both.length, Duration::from_secs(2));
+            prop_assert_eq!(both.distribution(Figure::Added), of(&[first, second].concat()).added);
+        }
+    }
+
+    #[test]
+    fn what_was_not_recorded_takes_no_memory() {
+        assert_eq!(interval(&[1]).encoded(Figure::Lag), None);
+        assert!(interval(&[1]).encoded(Figure::Added).is_some());
     }
 }

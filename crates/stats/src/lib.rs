@@ -7,7 +7,7 @@
 //! Of figures, [`Threshold`]s say whether a run reached what it must, a [`Watch`] when a [`StopRule`] ends it, a
 //! [`Verdict`] whether the client set its pace, and [`HeldBack`] what held calls back.
 //!
-//! Pure: nothing here reads a clock, does I/O, or makes calls. Times are [`Moment`]s, nanoseconds since
+//! Pure: nothing here reads a clock, opens a file, or makes calls. Times are [`Moment`]s, nanoseconds since
 //! the start of a run, which the caller measures; statuses are numbers, so that nothing here knows
 //! gRPC's libraries.
 //!
@@ -35,6 +35,7 @@ mod comparison;
 mod counts;
 mod distribution;
 mod figures;
+mod hdr;
 mod held_back;
 mod interval;
 mod limit;
@@ -42,7 +43,7 @@ mod metric;
 mod moment;
 mod not_sent;
 mod observed;
-mod percentile_text;
+mod percentile;
 mod recorded;
 mod recorder;
 mod run_loop;
@@ -58,15 +59,16 @@ mod verdict;
 
 pub use crate::call::{Broken, Call, Waits};
 pub use crate::counts::Counts;
-pub use crate::distribution::{Distribution, Percentile, Reading};
+pub use crate::distribution::{Bucket, Distribution, Reading};
 pub use crate::figures::{Figure, Figures};
+pub use crate::hdr::{LogWriter, NotADistribution};
 pub use crate::held_back::{HeldBack, InFlight, Limits};
 pub use crate::interval::Interval;
 pub use crate::metric::Value;
 pub use crate::moment::Moment;
 pub use crate::not_sent::{NotSent, NotSentCounts};
 pub use crate::observed::{Buckets, Observed, Percentiles};
-pub use crate::percentile_text::NotAPercentile;
+pub use crate::percentile::{NotAPercentile, Percentile};
 pub use crate::recorded::{NotRecorded, Recorded};
 pub use crate::recorder::Recorder;
 pub use crate::run_loop::Loop;

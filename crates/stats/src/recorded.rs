@@ -10,8 +10,8 @@ use std::time::Duration;
 use longsync_text::duration::{self, LONGEST};
 use longsync_text::said::printable;
 
-use crate::distribution::Percentile;
 use crate::moment::whole_nanos;
+use crate::percentile::Percentile;
 
 /// Recorded durations: each distinct value, ascending, and how often it was recorded. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What is taken of many times.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Value;
 use crate::Percentile;
@@ -62,10 +63,8 @@ pub(crate) fn begins_as_percentile(text: &str) -> bool {
 
 /// To the nearest nanosecond; there is at least one time, and none is beyond.
 fn mean(times: &Distribution) -> Reading {
-    if times.longest().is_none() {
-        return Reading::BelowZero;
-    }
-    Reading::At(times.mean())
+    let mean = times.mean().map(|nanos| Duration::try_from_secs_f64(nanos / 1e9));
+    mean.and_then(Result::ok).map_or(Reading::BelowZero, Reading::At)
 }
 
 impl fmt::Display for Statistic {

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::call::Broken;
-use crate::distribution::{Distribution, Percentile, Reading};
+use crate::distribution::{Distribution, Reading};
+use crate::percentile::Percentile;
 
 #[derive(Debug, Clone)]
 enum Event {

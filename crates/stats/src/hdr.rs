@@ -1,0 +1,16 @@
+//! `HdrHistogram`'s encoding V2, and its interval logs. Pure: a log is written to whatever the caller gives.
+
+mod distribution;
+mod log;
+mod number;
+mod read;
+mod write;
+
+pub use self::distribution::NotADistribution;
+pub use self::log::LogWriter;
+pub(crate) use self::read::{Unreadable, read};
+
+/// With this begins a histogram that is not compressed.
+const V2: u32 = 0x1c84_9313;
+/// With this begins one in zlib's form of DEFLATE.
+const V2_COMPRESSED: u32 = 0x1c84_9314;
