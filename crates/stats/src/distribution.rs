@@ -31,6 +31,11 @@ impl Percentile {
         if parts <= Self::WHOLE { Some(Self(parts)) } else { None }
     }
 
+    /// In parts of a million.
+    pub const fn parts(self) -> u32 {
+        self.0
+    }
+
     /// The rank of this percentile among `count` values: ceil(count x p), in integers, and the first
     /// for p = 0.
     pub fn rank(self, count: u64) -> u64 {

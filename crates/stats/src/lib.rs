@@ -4,6 +4,8 @@
 //! not depend on how many calls there are; recorders merge exactly. The definitions of the figures
 //! (service time, response time, lag, added, lateness) are in the docs of its methods.
 //!
+//! [`Confidence`] says how sure a percentile is.
+//!
 //! Pure: nothing here reads a clock, does I/O, or makes calls. Times are [`Moment`]s, nanoseconds since
 //! the start of a run, which the caller measures; statuses are numbers, so that nothing here knows
 //! gRPC's libraries.
@@ -25,6 +27,7 @@
 //! assert_eq!(p99.as_millis(), 9);
 //! ```
 
+mod confidence;
 mod distribution;
 mod moment;
 mod observed;
@@ -32,6 +35,7 @@ mod recorded;
 mod recorder;
 mod status_code;
 
+pub use crate::confidence::{Bucket, Confidence, ConfidenceInterval, Ranks, Span, Sparse};
 pub use crate::distribution::{Distribution, Percentile, Reading};
 pub use crate::moment::Moment;
 pub use crate::observed::{Buckets, Observed, Percentiles};
