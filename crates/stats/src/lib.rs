@@ -4,7 +4,7 @@
 //! not depend on how many calls there are; recorders merge exactly. The definitions of the figures
 //! (service time, response time, lag, added, lateness) are in the docs of its methods.
 //!
-//! [`Confidence`] says how sure a percentile is.
+//! [`Confidence`] says how sure a percentile is, and [`Succession`] whether calls were independent.
 //!
 //! Pure: nothing here reads a clock, does I/O, or makes calls. Times are [`Moment`]s, nanoseconds since
 //! the start of a run, which the caller measures; statuses are numbers, so that nothing here knows
@@ -34,6 +34,7 @@ mod observed;
 mod recorded;
 mod recorder;
 mod status_code;
+mod succession;
 
 pub use crate::confidence::{Bucket, Confidence, ConfidenceInterval, Ranks, Span, Sparse};
 pub use crate::distribution::{Distribution, Percentile, Reading};
@@ -42,3 +43,4 @@ pub use crate::observed::{Buckets, Observed, Percentiles};
 pub use crate::recorded::{NotRecorded, Recorded};
 pub use crate::recorder::{Call, Recorder, Times, Unsent, UnsentCounts, Waits};
 pub use crate::status_code::StatusCode;
+pub use crate::succession::Succession;
