@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use longsync_stats::{
-    Figures, Interval, Moment, NotSent, Share, StatusCode, Stopped, Texts, Waits, WorkerTime,
+    Figures, Interval, Moment, NotSent, Share, StatusCode, Stopped, Succession, Texts, Waits,
+    WorkerTime,
 };
 
 /// The result of a run.
@@ -20,6 +21,8 @@ pub struct Load {
     pub warm_up: u64,
     /// What was said of failed calls.
     pub texts: Texts,
+    /// How much successive good calls of a worker have in common.
+    pub succession: Succession,
     /// Recorded time: from the end of the warm-up until no further call was made.
     pub recorded: Duration,
     /// From the run's start until the last call ended.

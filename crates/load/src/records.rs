@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_stats::{Call, Figures, Moment, NotSent, Recorder, Texts};
+use longsync_stats::{Call, Counts, Moment, NotSent, Recorder, Succession, Texts};
 
 use crate::board::{Board, Second};
 use crate::load::{Fate, Sampled};
@@ -31,6 +31,7 @@ pub(crate) struct Records {
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) texts: Texts,
+    pub(crate) succession: Succession,
     pub(crate) warm_up: u64,
     pub(crate) sample: Sample,
     /// When the last of its calls ended.
@@ -109,9 +110,9 @@ impl Records {
         }
     }
 
-    /// What was recorded of this second, to be counted in as well.
-    pub(crate) fn figures(&mut self) -> &mut Figures {
-        self.recorder.figures()
+    /// What was counted of this second, to be counted in as well.
+    pub(crate) fn counts(&mut self) -> &mut Counts {
+        &mut self.recorder.figures().counts
     }
 
     /// The run is over: what is in flight has not ended, as far as it is known `(number, due, sent)` by call.
@@ -129,9 +130,10 @@ impl Records {
             }
         }
         let (texts, warm_up) = (self.recorder.texts().clone(), self.recorder.warm_up());
+        let succession = self.recorder.succession().clone();
         let figures = self.recorder.exchange(Box::default());
         board.last_second(self.worker, Second { number: self.second, figures });
         let Self { sample, last_done, .. } = self;
-        Finished { texts, warm_up, sample, last_done, has_panicked }
+        Finished { texts, succession, warm_up, sample, last_done, has_panicked }
     }
 }

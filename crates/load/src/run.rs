@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use longsync_connect::{ConnectError, Tcp, Transport};
-use longsync_stats::{Moment, Texts};
+use longsync_stats::{Moment, Succession, Texts};
 use longsync_timer::{Clock, Timer};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::oneshot;
@@ -255,6 +255,7 @@ fn enough<M>(plan: &LoadPlan<M>, streams: usize) -> Result<(), LoadError> {
 /// What workers have in the end, put together.
 struct Rest {
     texts: Texts,
+    succession: Succession,
     warm_up: u64,
     sample: Sample,
     last_done: Moment,
@@ -265,6 +266,7 @@ impl Rest {
     fn of<M>(plan: &LoadPlan<M>, all: Vec<Finished>) -> Self {
         let mut rest = Self {
             texts: Texts::default(),
+            succession: Succession::default(),
             warm_up: 0,
             sample: Sample::new(plan.sample, plan.seed),
             last_done: Moment::START,
@@ -272,6 +274,7 @@ impl Rest {
         };
         for finished in all {
             rest.texts.merge(&finished.texts);
+            rest.succession.merge(&finished.succession);
             rest.warm_up += finished.warm_up;
             rest.sample.merge(finished.sample);
             rest.last_done = rest.last_done.max(finished.last_done);
@@ -308,6 +311,7 @@ fn merged<M>(
         intervals: collected.intervals,
         warm_up: rest.warm_up,
         texts: rest.texts,
+        succession: rest.succession,
         recorded: plan.time().unwrap_or(took.saturating_sub(plan.warm_up)),
         took,
         end,

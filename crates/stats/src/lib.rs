@@ -8,6 +8,9 @@
 //! [`Verdict`] whether the client set its pace, and [`HeldBack`] what held calls back.
 //!
 //! Pure: nothing here reads a clock, opens a file, or makes calls. Times are [`Moment`]s, nanoseconds since
+//! [`Confidence`] says how sure a percentile is, and [`Succession`] whether calls were independent.
+//!
+//! Pure: nothing here reads a clock, does I/O, or makes calls. Times are [`Moment`]s, nanoseconds since
 //! the start of a run, which the caller measures; statuses are numbers, so that nothing here knows
 //! gRPC's libraries.
 //!
@@ -32,6 +35,7 @@
 
 mod call;
 mod comparison;
+mod confidence;
 mod counts;
 mod distribution;
 mod figures;
@@ -53,11 +57,13 @@ mod share;
 mod status_code;
 mod statuses;
 mod stop_rule;
+mod succession;
 mod texts;
 mod threshold;
 mod verdict;
 
 pub use crate::call::{Broken, Call, Waits};
+pub use crate::confidence::{Confidence, ConfidenceInterval, Ranks, Span, Sparse};
 pub use crate::counts::Counts;
 pub use crate::distribution::{Bucket, Distribution, Reading};
 pub use crate::figures::{Figure, Figures};
@@ -76,6 +82,7 @@ pub use crate::share::Share;
 pub use crate::status_code::StatusCode;
 pub use crate::statuses::GoodStatuses;
 pub use crate::stop_rule::{NotAStopRule, StopRule, Stopped, Watch};
+pub use crate::succession::Succession;
 pub use crate::texts::Texts;
 pub use crate::threshold::{Checked, NotAThreshold, Threshold};
 pub use crate::verdict::{Effect, Evidence, ProcessorTime, Sign, Verdict, WorkerTime};

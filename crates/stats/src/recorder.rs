@@ -8,6 +8,7 @@ use crate::moment::{Moment, whole_nanos};
 use crate::not_sent::NotSent;
 use crate::status_code::StatusCode;
 use crate::statuses::GoodStatuses;
+use crate::succession::Succession;
 use crate::texts::Texts;
 
 /// A `planned` above this is uncertain by what two clocks differ.
@@ -25,6 +26,7 @@ pub struct Recorder {
     /// Calls that are due (in a closed loop: sent) before this are not recorded.
     from: Moment,
     texts: Texts,
+    succession: Succession,
     warm_up: u64,
 }
 
@@ -60,9 +62,12 @@ impl Recorder {
         if self.good.contain(call.code) {
             counts.good += 1;
             self.figures.service_time.record(service_time_ns);
+            let mut felt_ns = service_time_ns;
             if let Some(due) = call.due {
-                self.figures.good_response_time.record(call.done.nanos_since(due));
+                felt_ns = call.done.nanos_since(due);
+                self.figures.good_response_time.record(felt_ns);
             }
+            self.succession.record(felt_ns);
         } else {
             self.failed(call, service_time_ns, text);
         }
@@ -132,6 +137,12 @@ impl Recorder {
     /// How many calls of the warm-up were due, of which nothing else is recorded.
     pub fn warm_up(&self) -> u64 {
         self.warm_up
+    }
+
+    /// How much successive good calls have in common, over all exchanges: their response times, in a closed loop
+    /// their service times.
+    pub fn succession(&self) -> &Succession {
+        &self.succession
     }
 
     /// What was said of failed calls, over all exchanges.

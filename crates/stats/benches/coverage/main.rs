@@ -1,0 +1,183 @@
+//! How often the printed interval of a percentile holds the truth, and how often a run is said to have calls
+//! that depend on one another: 500 simulated runs of each kind, of which the truth is known.
+//!
+//! `cargo bench -p longsync-stats --bench coverage`
+//!
+//! Prints a table and ends with exit code 1 if a bar is missed. It is not a test because it takes a minute in
+//! release and a quarter of an hour without.
+
+mod dense;
+mod simulated;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use longsync_stats::{Confidence, ConfidenceInterval, Percentile, Reading, Span};
+
+use self::dense::Recorded;
+use self::simulated::Kind;
+
+const RUNS: u32 = 500;
+/// Chosen before the first run.
+const SEED: u64 = 15;
+const SECOND: Duration = Duration::from_secs(1);
+const PERCENTILES: [Percentile; 3] = [Percentile::P50, Percentile::P99, Percentile::P99_9];
+
+/// From and to what share of the runs something is to hold, in percent.
+type Bar = Option<(f64, f64)>;
+
+const HOLDS: Bar = Some((90.0, 98.0));
+const RARELY: Bar = Some((0.0, 2.0));
+const NEARLY_ALWAYS: Bar = Some((95.0, 100.0));
+
+/// Runs of a kind, and what is asked of them.
+struct Cell {
+    kind: Kind,
+    seconds: u32,
+    /// Of the interval of each percentile: that it holds the truth.
+    holds: [Bar; PERCENTILES.len()],
+    /// That calls are said to depend on one another.
+    noted: Bar,
+}
+
+fn cells() -> Vec<Cell> {
+    let independent = |seconds| Cell {
+        kind: Kind::Independent { rate: 1_000 },
+        seconds,
+        holds: [HOLDS; PERCENTILES.len()],
+        noted: RARELY,
+    };
+    let mut cells = vec![independent(10), independent(30)];
+    for percent in [50, 80, 90] {
+        for rate in [100, 1_000] {
+            for seconds in [30, 120] {
+                let is_judged = (percent, rate, seconds) == (50, 1_000, 120);
+                cells.push(Cell {
+                    kind: Kind::Queue { rate, percent },
+                    seconds,
+                    holds: if is_judged { [HOLDS, HOLDS, None] } else { [None; PERCENTILES.len()] },
+                    noted: if percent > 50 { NEARLY_ALWAYS } else { None },
+                });
+            }
+        }
+    }
+    cells
+}
+
+/// In how many runs something was so.
+#[derive(Default, Clone, Copy)]
+struct Seen {
+    noted: u32,
+    of: [Held; PERCENTILES.len()],
+}
+
+/// In how many runs the interval of a percentile was what.
+#[derive(Default, Clone, Copy)]
+struct Held {
+    /// It held the truth as it is printed.
+    printed: u32,
+    /// It would have held the truth if it were always that of independent calls.
+    if_independent: u32,
+    /// It had no upper end, so that it was easily right.
+    open: u32,
+}
+
+impl Cell {
+    fn simulate(&self, number: u64) -> Seen {
+        let mut seen = Seen::default();
+        for run in (0..).take(RUNS as usize) {
+            let recorded = self.kind.run(self.seconds, SEED, number * u64::from(RUNS) + run);
+            seen.noted += u32::from(recorded.succession.says_dependent());
+            let mut printed = confidence(&recorded, self.seconds, run);
+            let mut if_independent = confidence(&recorded, 0, run);
+            for (held, percentile) in seen.of.iter_mut().zip(PERCENTILES) {
+                let truth = self.kind.truth(percentile);
+                let interval = printed.of(percentile);
+                held.printed += u32::from(holds(interval, truth));
+                held.if_independent += u32::from(holds(if_independent.of(percentile), truth));
+                held.open += u32::from(interval.upper.is_none());
+            }
+        }
+        seen
+    }
+
+    /// The row of what was seen, and how many bars are missed.
+    fn row(&self, seen: Seen) -> (String, usize) {
+        let mut columns = vec![format!("| {:<24} | {:>5} s", self.kind.to_string(), self.seconds)];
+        let mut missed = 0;
+        for (held, bar) in seen.of.iter().zip(self.holds) {
+            let is_missed = misses(held.printed, bar);
+            missed += usize::from(is_missed);
+            let mark = match (is_missed, held.open > RUNS / 2) {
+                (true, _) => '!',
+                (false, true) => '*',
+                (false, false) => ' ',
+            };
+            let (printed, other) = (percent(held.printed), percent(held.if_independent));
+            columns.push(format!("{printed:>5.1}{mark}({other:>4.1})"));
+        }
+        let is_missed = misses(seen.noted, self.noted);
+        missed += usize::from(is_missed);
+        columns.push(format!(
+            "{:>5.1}{} |",
+            percent(seen.noted),
+            if is_missed { '!' } else { ' ' }
+        ));
+        (columns.join(" | "), missed)
+    }
+}
+
+fn confidence(recorded: &Recorded, seconds: u32, seed: u64) -> Confidence {
+    let span = Span { interval: SECOND, recorded: SECOND * seconds };
+    Confidence::new(&recorded.whole, recorded.intervals.iter().cloned(), span, seed)
+}
+
+fn holds(interval: ConfidenceInterval, truth: Duration) -> bool {
+    let is_above = match interval.lower {
+        None | Some(Reading::BelowZero) => true,
+        Some(Reading::At(lower)) => lower <= truth,
+        Some(Reading::Beyond(_)) => false,
+    };
+    let is_below = match interval.upper {
+        None | Some(Reading::Beyond(_)) => true,
+        Some(Reading::At(upper)) => truth <= upper,
+        Some(Reading::BelowZero) => false,
+    };
+    is_above && is_below
+}
+
+fn percent(runs: u32) -> f64 {
+    100.0 * f64::from(runs) / f64::from(RUNS)
+}
+
+fn misses(runs: u32, bar: Bar) -> bool {
+    bar.is_some_and(|(from, to)| !(from..=to).contains(&percent(runs)))
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what it is for")]
+fn main() -> ExitCode {
+    // `cargo test --all-targets` runs this as well.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        println!("nothing simulated: cargo bench -p longsync-stats --bench coverage");
+        return ExitCode::SUCCESS;
+    }
+    println!(
+        "In how many of {RUNS} runs, in percent, the printed interval holds the truth; in brackets, the one"
+    );
+    println!("for independent calls. Noted: calls are said to depend on one another. Seed {SEED}.");
+    println!("!: a missed bar. *: most intervals have no upper end.");
+    println!(
+        "| calls                    | run     | p50          | p99          | p99.9        | noted  |"
+    );
+    println!(
+        "|--------------------------|---------|--------------|--------------|--------------|--------|"
+    );
+    let mut missed = 0;
+    for (number, cell) in (0..).zip(cells()) {
+        let (row, missed_here) = cell.row(cell.simulate(number));
+        println!("{row}");
+        missed += missed_here;
+    }
+    println!("{missed} bars missed");
+    if missed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,88 @@
+//! How many values at most as long as a bucket's there are in blocks of intervals.
+
+use super::sparse::{Counts, Level};
+
+/// How intervals make up blocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Blocks {
+    /// The intervals of a block.
+    pub(super) length: usize,
+    /// The intervals of the last block of a resample, which is cut to the run's length.
+    pub(super) last_length: usize,
+    /// How many blocks a resample has.
+    pub(super) count: usize,
+    /// At how many places a block can begin.
+    pub(super) places: usize,
+}
+
+impl Blocks {
+    /// Blocks of the given length for a run; [`None`] if there is only one place for a block, so that all
+    /// resamples would be the same.
+    pub(super) fn new(intervals: usize, length: usize) -> Option<Self> {
+        let places = (intervals + 1).checked_sub(length).filter(|places| *places > 1)?;
+        let count = intervals.div_ceil(length);
+        Some(Self { length, last_length: intervals - (count - 1) * length, count, places })
+    }
+}
+
+/// What one level has to do with each block: how many values lie at the level or below, by the interval with
+/// which the block begins.
+#[derive(Debug)]
+pub(super) struct Column {
+    in_block: Vec<u64>,
+    in_last: Vec<u64>,
+}
+
+impl Column {
+    /// From what there is in each interval.
+    pub(super) fn new(intervals: impl Iterator<Item = u64>, blocks: Blocks) -> Self {
+        let mut reached = 0_u64;
+        let before = std::iter::once(0).chain(intervals.map(|count| {
+            reached = reached.saturating_add(count);
+            reached
+        }));
+        let before: Vec<_> = before.collect();
+        let sums = |length: usize| {
+            let ends = before.iter().skip(length);
+            before.iter().zip(ends).take(blocks.places).map(|(start, end)| end - start).collect()
+        };
+        Self { in_block: sums(blocks.length), in_last: sums(blocks.last_length) }
+    }
+
+    /// How many there are in the blocks that begin at these places, the last of which is cut.
+    pub(super) fn in_blocks(&self, places: &[u32]) -> u64 {
+        let Some((last, others)) = places.split_last() else { return 0 };
+        let others = others.iter().map(|place| self.in_block[*place as usize]);
+        others.fold(self.in_last[*last as usize], u64::saturating_add)
+    }
+}
+
+/// The columns of all levels up to the last bucket's, each counted when it is first asked for.
+#[derive(Debug)]
+pub(super) struct Columns {
+    tops: Vec<u64>,
+    intervals: Vec<Counts>,
+    blocks: Blocks,
+    /// By level.
+    counted: Vec<Option<Column>>,
+}
+
+impl Columns {
+    pub(super) fn new(tops: &[u64], intervals: Vec<Counts>, blocks: Blocks) -> Self {
+        let counted = std::iter::repeat_with(|| None).take(tops.len() + 1).collect();
+        Self { tops: tops.to_vec(), intervals, blocks, counted }
+    }
+
+    /// How many there are; the next level is beyond all of them.
+    pub(super) fn len(&self) -> usize {
+        self.counted.len()
+    }
+
+    /// The one of this level.
+    pub(super) fn at(&mut self, level: Level) -> &Column {
+        self.counted[level].get_or_insert_with(|| {
+            let top = level.checked_sub(1).map(|bucket| self.tops[bucket]);
+            Column::new(self.intervals.iter().map(|counts| counts.up_to(top)), self.blocks)
+        })
+    }
+}
