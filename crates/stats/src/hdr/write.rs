@@ -72,7 +72,8 @@ fn write_run(run: usize, bytes: &mut Vec<u8>) {
 }
 
 fn deflated(plain: &[u8], into: Vec<u8>) -> io::Result<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(into, Compression::default());
+    // At the default level it is at most 5 % shorter, and takes three times as long or more.
+    let mut encoder = ZlibEncoder::new(into, Compression::fast());
     encoder.write_all(plain)?;
     encoder.finish()
 }
