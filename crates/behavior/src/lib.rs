@@ -34,7 +34,6 @@ mod quadrature;
 mod rules;
 mod shape;
 mod stall;
-mod words;
 mod written;
 
 use std::time::Duration;

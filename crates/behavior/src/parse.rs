@@ -5,10 +5,11 @@ mod shape;
 mod stall;
 
 use crate::delay::Delay;
-use crate::mistake::{Mistake, NotABehavior};
+use crate::mistake::NotABehavior;
 use crate::rules::Rules;
 use crate::stall::Stall;
-use crate::words::Words;
+use longsync_text::mistake::Mistake;
+use longsync_text::words::Words;
 
 /// How long a text may be, as it is written and as it is printed.
 pub(crate) const MOST_BYTES: usize = 4_096;
@@ -31,7 +32,7 @@ pub(crate) fn read(text: &str, rules: &Rules<'_>) -> Result<Clauses, NotABehavio
     let is_understood = |text: &str| clauses(&mut Words::new(text), rules).is_ok();
     clauses(&mut words, rules)
         .map_err(|mistake| foreign::recognized(text, is_understood).unwrap_or(mistake))
-        .map_err(|mistake| NotABehavior::new(text, mistake))
+        .map_err(|mistake| NotABehavior::new(text, &mistake))
 }
 
 /// What a text says.
@@ -56,7 +57,7 @@ fn clauses(words: &mut Words<'_>, rules: &Rules<'_>) -> Result<Clauses, Mistake>
 }
 
 fn clause(words: &mut Words<'_>, rules: &Rules<'_>, clauses: &mut Clauses) -> Result<(), Mistake> {
-    let at = words.next();
+    let at = words.place();
     let name = words.clone().name();
     if name == "stall" {
         if clauses.stall.is_some() {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::DEFAULT_MOST;
-use crate::mistake::Mistake;
+use longsync_text::mistake::Mistake;
 
 /// Reads what was recorded in a file: distinct values in nanoseconds, ascending, each with how often it
 /// occurred. If it cannot, it says why in a sentence.

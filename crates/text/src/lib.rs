@@ -1,24 +1,30 @@
-//! How people write what longsync reads and prints: durations, percentages and counts, quotations in sentences about
-//! them, and what a server said, so that it cannot act.
+//! How people write what longsync reads and prints: durations, rates, percentages and counts, the words of its small
+//! languages and the sentences about mistakes in them, and what a server said, so that it cannot act.
 //!
 //! Pure: nothing here knows a clock, does I/O, or needs more than the standard library.
 //!
 //! ```
 //! use std::time::Duration;
-//! use longsync_text::{duration, grouped, said};
+//! use longsync_text::{Rate, duration, grouped, said};
 //!
 //! assert_eq!(duration::parse("1.5s"), Ok(Duration::from_millis(1_500)));
+//! assert_eq!("120/min".parse().ok(), Rate::per_second(2));
 //! assert_eq!(grouped(10_000), "10,000");
 //! assert_eq!(said::quoted("\u{1b}[31mred"), r"`\u{1b}[31mred`");
 //! ```
 
-mod count;
+pub mod count;
+pub mod decimal;
 pub mod duration;
+pub mod mistake;
 mod percent;
 mod quote;
+mod rate;
 pub mod said;
 pub mod string;
+pub mod words;
 
 pub use crate::count::{counted, grouped};
 pub use crate::percent::{NotAPercent, Percent};
 pub use crate::quote::quoted;
+pub use crate::rate::{NotARate, Rate};

@@ -7,11 +7,11 @@ use longsync_text::duration::text;
 
 use super::mix::NotAMix;
 use super::{Attempts, Constant, Delay, Mix};
-use crate::mistake::Mistake;
 use crate::nonsense::Nonsense;
 use crate::rules::Rules;
 use crate::shape::{Exponential, Lognormal, Normal, Pareto, Percentiles, Replay, Uniform, at_most};
 use crate::written::{Form, Share, Written};
+use longsync_text::mistake::Mistake;
 
 impl Delay {
     /// Checks a delay, which has the `max` of what it is a part of unless it has its own.

@@ -2,7 +2,7 @@
 
 use longsync_text::{Percent, duration};
 
-use crate::mistake::Mistake;
+use longsync_text::mistake::Mistake;
 
 /// What would be right, if `text` is in the form of another tool.
 pub(super) fn recognized(text: &str, is_understood: impl Fn(&str) -> bool) -> Option<Mistake> {

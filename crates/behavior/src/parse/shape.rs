@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use longsync_text::Percent;
 
-use crate::mistake::Mistake;
-use crate::words::Words;
 use crate::written::{Form, Share, Written};
+use longsync_text::mistake::Mistake;
+use longsync_text::words::Words;
 
 /// How many parts or points a list may have.
 const MOST_PARTS: usize = 64;
@@ -31,7 +31,7 @@ const A_DELAY: &str = "a delay: a duration such as 250ms, or constant, uniform, 
      pareto, lognormal, percentiles, mix, attempts or replay with its parameters";
 
 pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mistake> {
-    let at = words.next();
+    let at = words.place();
     let name = words.clone().name();
     let mut written = match name {
         "" if words.rest().starts_with(|c: char| c.is_ascii_digit()) => {
@@ -64,7 +64,7 @@ pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mista
 
 /// The `max` of a shape, if it has one, and where its duration begins.
 fn max(words: &mut Words<'_>, of: &Form) -> Result<Option<(usize, Duration)>, Mistake> {
-    let at = words.next();
+    let at = words.place();
     if !words.takes_name("max") {
         return Ok(None);
     }
@@ -73,7 +73,7 @@ fn max(words: &mut Words<'_>, of: &Form) -> Result<Option<(usize, Duration)>, Mi
             "this delay takes no max, because it has a longest value already: leave the max out";
         return Err(Mistake::wrong(at, why));
     }
-    Ok(Some((words.next(), words.duration()?)))
+    Ok(Some((words.place(), words.duration()?)))
 }
 
 /// The parameters of a shape, between its parentheses. Where each begins goes to `places`.
@@ -84,7 +84,7 @@ fn form(
     places: &mut Vec<usize>,
 ) -> Result<Form, Mistake> {
     let mut duration = |words: &mut Words<'_>| {
-        places.push(words.next());
+        places.push(words.place());
         words.duration()
     };
     Ok(match name {
@@ -103,7 +103,7 @@ fn form(
         "pareto" => {
             let scale = duration(words)?;
             words.mark(',', "`,` and the shape, a number such as 1.5")?;
-            places.push(words.next());
+            places.push(words.place());
             Form::Pareto(scale, words.number()?)
         }
         "lognormal" => lognormal(words, places)?,
@@ -113,7 +113,7 @@ fn form(
             Ok((percentile, words.duration()?))
         })?),
         "replay" => {
-            places.push(words.next());
+            places.push(words.place());
             Form::Replay(words.string()?)
         }
         "mix" => Form::Mix(list(words, places, |words| {
@@ -136,10 +136,10 @@ fn lognormal(words: &mut Words<'_>, places: &mut Vec<usize>) -> Result<Form, Mis
         words.mark('=', "`=` and the delay at this percentile")?;
         Ok((percentile, words.duration()?))
     };
-    places.push(words.next());
+    places.push(words.place());
     let first = point(words)?;
     words.mark(',', "`,` and a second percentile, such as p99=200ms, or sigma=")?;
-    let second_at = words.next();
+    let second_at = words.place();
     places.push(second_at);
     if !words.takes_name("sigma") {
         return Ok(Form::Lognormal([first, point(words)?]));
@@ -165,7 +165,7 @@ fn list<T>(
                 "no further one: at most {MOST_PARTS} may stand in a list"
             )));
         }
-        places.push(words.next());
+        places.push(words.place());
         list.push(read(words)?);
         if !words.takes(',') {
             return Ok(list);

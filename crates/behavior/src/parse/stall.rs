@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use crate::mistake::Mistake;
 use crate::stall::{Origin, Stall};
-use crate::words::Words;
+use longsync_text::mistake::Mistake;
+use longsync_text::words::Words;
 
 const A_KEY: &str = "one of at=, for=, every= and from=first_call, each at most once";
 
 pub(super) fn read(words: &mut Words<'_>) -> Result<Stall, Mistake> {
-    let start = words.next();
+    let start = words.place();
     words.name();
     words.mark('(', "the opening `(` of stall(")?;
     let (mut at, mut length, mut every, mut from) = (None, None, None, None);
     loop {
-        let key_at = words.next();
+        let key_at = words.place();
         let key = words.name();
         let place = match key {
             "at" => &mut at,
@@ -37,7 +37,7 @@ pub(super) fn read(words: &mut Words<'_>) -> Result<Stall, Mistake> {
             return Err(Mistake::expected(key_at, A_KEY));
         }
         words.mark('=', "`=` and a duration")?;
-        let value_at = words.next();
+        let value_at = words.place();
         *place = Some((value_at, words.duration()?));
         if end(words)? {
             break;

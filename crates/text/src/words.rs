@@ -1,45 +1,47 @@
-//! The words of a text, taken from its beginning to its end.
+//! The words of a small language, taken from a text's beginning to its end.
 
 use std::fmt;
 use std::time::Duration;
 
-use longsync_text::{Percent, duration, string};
-
 use crate::mistake::Mistake;
+use crate::{Percent, duration, string};
 
-/// A text, and how far it is read.
+/// A text, and how far it is read. White space between words is skipped; what is taken wrongly is a [`Mistake`] at
+/// its byte.
 #[derive(Debug, Clone)]
-pub(crate) struct Words<'a> {
+pub struct Words<'a> {
     text: &'a str,
     at: usize,
 }
 
-pub(crate) const A_DURATION: &str = "a duration such as 250ms, 1.5s or 2m";
+const A_DURATION: &str = "a duration such as 250ms, 1.5s or 2m";
 const A_NUMBER: &str = "a number such as 2 or 0.5";
 const A_PERCENT: &str = "a percentage such as 5% or 0.1%";
 
 impl<'a> Words<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
+    /// Nothing of `text` is read yet.
+    pub fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
     /// The byte at which the next word begins.
-    pub(crate) fn next(&mut self) -> usize {
+    pub fn place(&mut self) -> usize {
         self.take(|byte| matches!(byte, b' ' | b'\t' | b'\n'));
         self.at
     }
 
     /// What is not read yet, from the next word on.
-    pub(crate) fn rest(&mut self) -> &'a str {
-        &self.text[self.next()..]
+    pub fn rest(&mut self) -> &'a str {
+        &self.text[self.place()..]
     }
 
-    pub(crate) fn is_end(&mut self) -> bool {
+    /// Whether no further word is there.
+    pub fn is_end(&mut self) -> bool {
         self.rest().is_empty()
     }
 
     /// Takes this mark, if it is next.
-    pub(crate) fn takes(&mut self, mark: char) -> bool {
+    pub fn takes(&mut self, mark: char) -> bool {
         let is_next = self.rest().starts_with(mark);
         if is_next {
             self.at += mark.len_utf8();
@@ -48,12 +50,12 @@ impl<'a> Words<'a> {
     }
 
     /// Takes this mark; what was expected is printed only if it is not next.
-    pub(crate) fn mark(&mut self, mark: char, expected: impl fmt::Display) -> Result<(), Mistake> {
+    pub fn mark(&mut self, mark: char, expected: impl fmt::Display) -> Result<(), Mistake> {
         if self.takes(mark) { Ok(()) } else { Err(self.expected(expected)) }
     }
 
     /// Takes this name, if it is next.
-    pub(crate) fn takes_name(&mut self, name: &str) -> bool {
+    pub fn takes_name(&mut self, name: &str) -> bool {
         let mut ahead = self.clone();
         let is_next = ahead.name() == name;
         if is_next {
@@ -63,7 +65,7 @@ impl<'a> Words<'a> {
     }
 
     /// Takes a name: letters, digits and `_`, beginning with a letter. Empty, if none is next.
-    pub(crate) fn name(&mut self) -> &'a str {
+    pub fn name(&mut self) -> &'a str {
         if !self.rest().starts_with(|c: char| c.is_ascii_alphabetic()) {
             return "";
         }
@@ -72,7 +74,7 @@ impl<'a> Words<'a> {
 
     /// The number that is next: digits, and perhaps a point with further digits. Its unit stays.
     fn number_text(&mut self, expected: &str) -> Result<&'a str, Mistake> {
-        let start = self.next();
+        let start = self.place();
         let is_empty = self.take(|byte| byte.is_ascii_digit()).is_empty();
         let before_point = self.at;
         let has_point = !is_empty && self.takes_at_once('.');
@@ -87,8 +89,8 @@ impl<'a> Words<'a> {
     }
 
     /// Takes a number.
-    pub(crate) fn number(&mut self) -> Result<f64, Mistake> {
-        let at = self.next();
+    pub fn number(&mut self) -> Result<f64, Mistake> {
+        let at = self.place();
         let number = self.number_text(A_NUMBER)?;
         if self.text[self.at..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
             let expected = "nothing right after the number: it takes no unit and no exponent";
@@ -101,9 +103,9 @@ impl<'a> Words<'a> {
     }
 
     /// Takes the number of a percentile, such as `50` or `99.9`, with or without its `p`.
-    pub(crate) fn percentile(&mut self) -> Result<Percent, Mistake> {
+    pub fn percentile(&mut self) -> Result<Percent, Mistake> {
         const EXPECTED: &str = "a percentile such as 50 or p99.9";
-        let at = self.next();
+        let at = self.place();
         if self.text[at..].starts_with('p') {
             self.at += 1;
             if !self.text[self.at..].starts_with(|c: char| c.is_ascii_digit()) {
@@ -118,8 +120,8 @@ impl<'a> Words<'a> {
     }
 
     /// Takes a percentage with its sign.
-    pub(crate) fn percent(&mut self) -> Result<Percent, Mistake> {
-        let at = self.next();
+    pub fn percent(&mut self) -> Result<Percent, Mistake> {
+        let at = self.place();
         let number = self.number_text(A_PERCENT)?;
         if !self.takes_at_once('%') {
             return Err(Mistake::expected(
@@ -131,9 +133,9 @@ impl<'a> Words<'a> {
     }
 
     /// Takes a duration: all numbers with a unit that follow one another.
-    pub(crate) fn duration(&mut self) -> Result<Duration, Mistake> {
+    pub fn duration(&mut self) -> Result<Duration, Mistake> {
         const A_UNIT: &str = "a unit right after the number, such as in 250ms, 1.5s or 2m";
-        let start = self.next();
+        let start = self.place();
         let mut end = start;
         while self.rest().starts_with(|c: char| c.is_ascii_digit()) {
             self.take(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -154,9 +156,20 @@ impl<'a> Words<'a> {
             .map_err(|why| Mistake::wrong(start, why.to_string()))
     }
 
+    /// Takes an amount as it is written: digits, and the letters, points and slashes right after them, such as `1.5k/s`.
+    ///
+    /// # Errors
+    /// When no digit is next; what was expected is said then.
+    pub fn amount(&mut self, expected: impl fmt::Display) -> Result<&'a str, Mistake> {
+        if !self.rest().starts_with(|c: char| c.is_ascii_digit()) {
+            return Err(self.expected(expected));
+        }
+        Ok(self.take(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/')))
+    }
+
     /// Takes a string in double quotes.
-    pub(crate) fn string(&mut self) -> Result<String, Mistake> {
-        let start = self.next();
+    pub fn string(&mut self) -> Result<String, Mistake> {
+        let start = self.place();
         let (string, bytes) = string::read(&self.text[start..])
             .map_err(|wrong| Mistake::expected(start + wrong.at, wrong.expected))?;
         self.at = start + bytes;
@@ -164,8 +177,8 @@ impl<'a> Words<'a> {
     }
 
     /// That this was expected as the next word.
-    pub(crate) fn expected(&mut self, what: impl fmt::Display) -> Mistake {
-        Mistake::expected(self.next(), what.to_string())
+    pub fn expected(&mut self, what: impl fmt::Display) -> Mistake {
+        Mistake::expected(self.place(), what.to_string())
     }
 
     /// Takes this mark, if no white space is before it.

@@ -1,0 +1,96 @@
+//! A mistake in a text of a small language, and the sentence about it.
+
+use std::fmt::Write as _;
+
+use crate::said::printable;
+
+/// How long a sentence may be, in bytes: it travels in headers.
+const MOST_BYTES: usize = 1_024;
+/// How many characters of the text are repeated.
+const MOST_CHARACTERS: usize = 80;
+
+/// A mistake at a byte of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    at: usize,
+    what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum What {
+    Expected(String),
+    Wrong(String),
+}
+
+impl Mistake {
+    /// Something else was expected there.
+    pub fn expected(at: usize, what: impl Into<String>) -> Self {
+        Self { at, what: What::Expected(what.into()) }
+    }
+
+    /// What stands there is understood, and wrong.
+    pub fn wrong(at: usize, why: impl Into<String>) -> Self {
+        Self { at, what: What::Wrong(why.into()) }
+    }
+
+    /// The column of this mistake in `text`, in characters from 1; and a sentence that repeats the text and says what is
+    /// wrong there, in at most 1,024 bytes.
+    ///
+    /// # Panics
+    /// When the mistake is not at the beginning of a character of `text`.
+    pub fn told(&self, text: &str) -> (usize, String) {
+        let column = text[..self.at].chars().count() + 1;
+        let excerpt = excerpt(text, column - 1);
+        let (joint, what) = match &self.what {
+            What::Expected(what) => (" is not understood at column ", &format!("expected {what}")),
+            What::Wrong(why) => (" is wrong at column ", why),
+        };
+        // A reason may repeat what was written.
+        let what = printable(what);
+        let mut sentence = format!("`{excerpt}`{joint}{column}: {what}");
+        if sentence.len() > MOST_BYTES {
+            let end = (0..=MOST_BYTES - 3).rev().find(|end| sentence.is_char_boundary(*end));
+            sentence.truncate(end.unwrap_or_default());
+            sentence.push_str("...");
+        }
+        (column, sentence)
+    }
+}
+
+/// The text, or if it is long, what is around the character with this index.
+fn excerpt(text: &str, index: usize) -> String {
+    let count = text.chars().count();
+    if count <= MOST_CHARACTERS {
+        return printable(text).into_owned();
+    }
+    let first = index.saturating_sub(MOST_CHARACTERS / 2).min(count - MOST_CHARACTERS);
+    let shown: String = text.chars().skip(first).take(MOST_CHARACTERS).collect();
+    let mut excerpt = String::new();
+    let dots = |is_cut| if is_cut { "..." } else { "" };
+    let (before, after) = (dots(first > 0), dots(first + MOST_CHARACTERS < count));
+    let _ = write!(excerpt, "{before}{}{after}", printable(&shown));
+    excerpt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_column() {
+        let told = Mistake::expected(6, "a number").told("caf\u{e9}(x)");
+        assert_eq!(
+            told,
+            (6, "`caf\u{e9}(x)` is not understood at column 6: expected a number".to_owned())
+        );
+    }
+
+    #[test]
+    fn of_a_long_text_the_part_around_the_mistake_is_shown() {
+        let text = format!("{}!{}", "a".repeat(200), "b".repeat(200));
+        let (column, sentence) = Mistake::wrong(200, "no".repeat(2_000)).told(&text);
+        assert_eq!(column, 201);
+        assert!(sentence.starts_with("`...aaa") && sentence.contains("a!b"), "{sentence}");
+        assert!(sentence.len() <= MOST_BYTES && sentence.ends_with("..."), "{sentence}");
+    }
+}
