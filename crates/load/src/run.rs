@@ -185,8 +185,10 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
 
 /// Whether a closed loop has as many streams as it is to keep in flight.
 fn enough<M>(plan: &LoadPlan<M>, streams: usize) -> Result<(), LoadError> {
-    match plan.schedule {
-        Schedule::Closed { in_flight } if streams < in_flight.get() => {
+    let Schedule::Closed { concurrency, .. } = &plan.schedule else { return Ok(()) };
+    let in_flight = usize::try_from(concurrency.most()).ok().and_then(NonZeroUsize::new);
+    match in_flight {
+        Some(in_flight) if streams < in_flight.get() => {
             let connections = plan.connections;
             Err(LoadError::TooFewStreams { in_flight, streams, connections })
         }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use longsync_stats::Moment;
 
+use crate::schedule::Arrival;
+
 /// When a run makes no further calls: after a number of them, after a time, or whichever comes first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {
@@ -26,6 +28,18 @@ impl Stop {
     /// After this number of calls, or those of this time, whichever comes first.
     pub const fn after_calls_or(calls: u64, duration: Duration) -> Self {
         Self { calls, until: Some(duration) }
+    }
+
+    /// With the schedule, whose own end is the run's.
+    pub const fn with_the_schedule() -> Self {
+        Self { calls: u64::MAX, until: None }
+    }
+
+    /// Whether this call is made, in a run whose warm-up has this length: those of the warm-up all are.
+    pub(crate) fn allows_arrival(&self, arrival: &Arrival, warm_up: Duration) -> bool {
+        let end = self.until.map(|until| Moment::START + warm_up + until);
+        arrival.is_warm_up
+            || (arrival.number < self.calls && end.is_none_or(|end| arrival.due < end))
     }
 
     /// Whether the call with this number is made, which is due (in a closed loop: would begin) then.
@@ -61,23 +75,26 @@ impl Stop {
 
 #[cfg(test)]
 mod tests {
-    use std::num::{NonZeroU64, NonZeroUsize};
+    use std::num::NonZeroUsize;
 
+    use longsync_text::Rate;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::schedule::{Rate, Schedule, Share};
+    use crate::schedule::{Schedule, Share};
 
     fn made(schedule: &Schedule, stop: &Stop, workers: NonZeroUsize) -> u64 {
+        let warm_up = Duration::from_millis(7);
         let of_worker = |index| {
-            let arrivals = schedule.arrivals(Share::of(index, workers)).unwrap();
-            arrivals.take_while(|(number, due)| stop.allows(*number, *due)).count() as u64
+            let due_times = schedule.due_times(warm_up, Share::of(index, workers)).unwrap();
+            let made = due_times.take_while(|arrival| stop.allows_arrival(arrival, warm_up));
+            made.filter(|arrival| !arrival.is_warm_up).count() as u64
         };
         (0..workers.get()).map(of_worker).sum()
     }
 
     proptest! {
-        /// Exactly as many calls as were asked for, however many workers make them.
+        /// Exactly as many calls as were asked for, however many workers make them; the warm-up's do not count.
         #[test]
         fn as_many_calls_as_were_asked_for(
             calls in 0_u64..2_000,
@@ -85,10 +102,8 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let workers = NonZeroUsize::new(workers).unwrap();
-            let rate = Rate::per_second(NonZeroU64::new(1_000).unwrap());
-            for schedule in
-                [Schedule::Constant(rate), Schedule::Poisson { rate, seed }, Schedule::AtOnce]
-            {
+            let rate = Rate::per_second(1_000).unwrap();
+            for schedule in [Schedule::constant(rate), Schedule::poisson(rate, seed), Schedule::AtOnce] {
                 prop_assert_eq!(made(&schedule, &Stop::after_calls(calls), workers), calls);
             }
         }
@@ -96,7 +111,7 @@ mod tests {
         /// A time means rate x time calls, and a count with it whichever is less.
         #[test]
         fn a_time_means_rate_times_time_calls(rate in 1_u64..2_000, seconds in 0_u64..5, calls in 0_u64..5_000) {
-            let schedule = Schedule::Constant(Rate::per_second(NonZeroU64::new(rate).unwrap()));
+            let schedule = Schedule::constant(Rate::per_second(rate).unwrap());
             let time = Duration::from_secs(seconds);
             let workers = NonZeroUsize::new(3).unwrap();
             prop_assert_eq!(made(&schedule, &Stop::after(time), workers), rate * seconds);

@@ -17,7 +17,7 @@ use crate::lane::{Connected, Lane, NotSent, Owner};
 use crate::method::Method;
 use crate::plan::LoadPlan;
 use crate::progress::Tally;
-use crate::schedule::{Arrivals, Schedule, Share};
+use crate::schedule::{Arrival, DueTimes, Schedule, Share};
 use crate::stop::Stop;
 
 /// How many calls are handed to each connection before it writes them. What was handed over and not
@@ -53,6 +53,7 @@ struct Worker<M: Method, T> {
     /// Where the next call is tried first.
     turn: Cell<usize>,
     stop: Stop,
+    warm_up: Duration,
     grace: Duration,
     pace: Pace,
     deadlines: Option<Deadlines<M::Answer>>,
@@ -116,7 +117,7 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
             let worker = Rc::clone(&worker);
             tokio::task::spawn_local(async move { worker.end_at_deadlines().await });
         }
-        worker.work(plan.schedule.arrivals(share), interrupt).await;
+        worker.work(plan.schedule.due_times(plan.warm_up, share), interrupt).await;
         worker.finish()
     }
 }
@@ -129,9 +130,10 @@ impl<M: Method, T: Transport> Worker<M, T> {
         lanes: usize,
         tally: Arc<Tally>,
     ) -> Self {
-        let pace = match plan.schedule {
-            Schedule::Closed { in_flight } => Pace::Closed {
-                in_flight: share.portion(in_flight.get()),
+        let pace = match &plan.schedule {
+            Schedule::Closed { concurrency, .. } => Pace::Closed {
+                in_flight: share
+                    .portion(usize::try_from(concurrency.at(Moment::START)).unwrap_or(usize::MAX)),
                 share,
                 begun: Cell::new(0),
             },
@@ -143,6 +145,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
             former: RefCell::default(),
             turn: Cell::new(0),
             stop: plan.stop.clone(),
+            warm_up: plan.warm_up,
             grace: plan.grace,
             pace,
             deadlines: plan.deadline.map(Deadlines::new),
@@ -157,9 +160,10 @@ impl<M: Method, T: Transport> Worker<M, T> {
     }
 
     /// Makes the calls, and gives those that are open at the end their grace.
-    async fn work(&self, arrivals: Option<Arrivals>, interrupt: CancellationToken) {
-        let mut arrivals = arrivals.map(|arrivals| {
-            arrivals.take_while(|(number, due)| self.stop.allows(*number, *due)).peekable()
+    async fn work(&self, due_times: Option<DueTimes>, interrupt: CancellationToken) {
+        let mut arrivals = due_times.map(|due_times| {
+            let is_made = |arrival: &Arrival| self.stop.allows_arrival(arrival, self.warm_up);
+            due_times.take_while(is_made).peekable()
         });
         let making = async {
             match &mut arrivals {
@@ -172,9 +176,9 @@ impl<M: Method, T: Transport> Worker<M, T> {
         until(making, interrupt.cancelled()).await;
         // Those that were due and not sent when an interrupt came.
         let now = self.common.now();
-        let left = arrivals.into_iter().flatten().take_while(|(_, due)| *due <= now);
+        let left = arrivals.into_iter().flatten().take_while(|arrival| arrival.due <= now);
         let mut recorder = self.recorder.borrow_mut();
-        left.for_each(|(_, due)| recorder.count_unsent(due, Unsent::Blocked));
+        left.for_each(|arrival| recorder.count_unsent(arrival.due, Unsent::Blocked));
     }
 
     fn finish(&self) -> Finished {
@@ -190,13 +194,13 @@ impl<M: Method, T: Transport> Worker<M, T> {
     /// Sends each call when it is due, or counts it.
     async fn send_when_due(
         &self,
-        arrivals: &mut std::iter::Peekable<impl Iterator<Item = (u64, Moment)>>,
+        arrivals: &mut std::iter::Peekable<impl Iterator<Item = Arrival>>,
     ) {
         let Pace::Open { max_in_flight } = self.pace else { return };
         let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
         let mut batch = 0;
         // A call leaves the schedule only when it was sent or counted.
-        while let Some((number, due)) = arrivals.peek().copied() {
+        while let Some(Arrival { number, due, .. }) = arrivals.peek().copied() {
             let now = self.common.now();
             if now < due {
                 self.common.sleep_until(due).await;
