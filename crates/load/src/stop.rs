@@ -6,7 +6,8 @@ use longsync_stats::Moment;
 
 use crate::schedule::Arrival;
 
-/// When a run makes no further calls: after a number of them, after a time, or whichever comes first.
+/// When a run makes no further calls: after a number of them, after a time, or whichever comes first; at the latest when
+/// its schedule ends. The warm-up comes before and does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {
     calls: u64,
@@ -30,7 +31,7 @@ impl Stop {
         Self { calls, until: Some(duration) }
     }
 
-    /// With the schedule, whose own end is the run's.
+    /// With the schedule, which must have an end of its own.
     pub const fn with_the_schedule() -> Self {
         Self { calls: u64::MAX, until: None }
     }

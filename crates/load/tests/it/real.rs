@@ -121,7 +121,7 @@ async fn a_closed_loop_keeps_its_number_in_flight() {
 async fn the_warm_up_is_called_and_not_recorded() {
     let server = start(Limits::default());
     let schedule = Schedule::constant(rate(1_000));
-    let stop = Stop::after(Duration::from_millis(300));
+    let stop = Stop::after(Duration::from_millis(200));
     let plan =
         plan(&server.target, schedule, stop, Duration::ZERO).warm_up(Duration::from_millis(100));
     let load = run(&plan).await.unwrap();
