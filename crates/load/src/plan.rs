@@ -134,8 +134,8 @@ impl<M> LoadPlanBuilder<M> {
         Self(LoadPlan { max_in_flight, ..self.0 })
     }
 
-    /// For this long the run is warmed up, at the rate with which the schedule begins; these calls are not recorded. The
-    /// schedule counts from the warm-up's end.
+    /// For this long the run is warmed up, at the rate with which the schedule begins; these calls are not
+    /// recorded. The schedule counts from the warm-up's end.
     pub fn warm_up(self, warm_up: Duration) -> Self {
         Self(LoadPlan { warm_up, ..self.0 })
     }

@@ -1,8 +1,8 @@
 //! When calls are due. Pure: no clock, no waiting.
 //!
-//! A [`Profile`] says how the rate is over time, [`Arrivals`] by which law calls come at that rate; a [`Replay`] has times
-//! of its own, and a [`Concurrency`] says how many calls a closed loop keeps in flight. All of them count from the
-//! schedule's 0, which is the end of the warm-up.
+//! A [`Profile`] says how the rate is over time, [`Arrivals`] by which law calls come at that rate; a
+//! [`Replay`] has times of its own, and a [`Concurrency`] says how many calls a closed loop keeps in flight.
+//! All of them count from the schedule's 0, which is the end of the warm-up.
 
 mod amount;
 mod arrivals;
@@ -38,16 +38,16 @@ pub enum Schedule {
         profile: Profile,
         /// By which law they arrive.
         arrivals: Arrivals,
-        /// Which of the possible runs. The same seed gives the same due times on every system and with any number of
-        /// workers.
+        /// Which of the possible runs. The same seed gives the same due times on every system and with any
+        /// number of workers.
         seed: u64,
     },
     /// At recorded times.
     Replay(Replay),
     /// All of them at the run's start.
     AtOnce,
-    /// Not at times of their own: a call begins when another has ended, so that always the same number is in flight. Such
-    /// calls have no due time, thus no response time and no lag.
+    /// Not at times of their own: a call begins when another has ended, so that always the same number is in
+    /// flight. Such calls have no due time, thus no response time and no lag.
     Closed {
         /// How many are in flight.
         concurrency: Concurrency,
@@ -123,8 +123,8 @@ impl Schedule {
         Self::Closed { concurrency, think: Duration::ZERO }
     }
 
-    /// When it is over by itself, counted from its 0: a profile when its last piece is, with no call due then or later; a
-    /// replay with its last call, which is due then. [`None`] if it never is.
+    /// When it is over by itself, counted from its 0: a profile when its last piece is, with no call due then
+    /// or later; a replay with its last call, which is due then. [`None`] if it never is.
     pub fn end(&self) -> Option<Duration> {
         match self {
             Self::Open { profile, .. } => profile.end(),
@@ -134,8 +134,8 @@ impl Schedule {
         }
     }
 
-    /// How many calls per second it asks for at this time, counted from its 0: of a replay, the calls due in the second
-    /// which holds that time. [`None`] if it does not say: at once, and in a closed loop.
+    /// How many calls per second it asks for at this time, counted from its 0: of a replay, the calls due in
+    /// the second which holds that time. [`None`] if it does not say: at once, and in a closed loop.
     #[expect(clippy::cast_precision_loss, reason = "it is shown")]
     pub fn rate_at(&self, at: Moment) -> Option<f64> {
         match self {
@@ -150,8 +150,9 @@ impl Schedule {
         }
     }
 
-    /// How many calls are due before this time, counted from its 0: exactly for constant arrivals and for replays; for
-    /// random arrivals their mean, rounded up. [`None`] if it does not say: at once, and in a closed loop.
+    /// How many calls are due before this time, counted from its 0: exactly for constant arrivals and for
+    /// replays; for random arrivals their mean, rounded up. [`None`] if it does not say: at once, and in a
+    /// closed loop.
     pub fn expected_calls(&self, until: Moment) -> Option<u64> {
         match self {
             Self::Open { profile, .. } => Some(profile.curve().calls_until(until.as_nanos())),
@@ -199,8 +200,9 @@ impl Schedule {
         }
     }
 
-    /// The calls of one worker's share as they are due, those of the warm-up first: it has this length and the rate with
-    /// which the schedule begins. Due times count from the run's start and never go back. [`None`] if calls have none.
+    /// The calls of one worker's share as they are due, those of the warm-up first: it has this length and the
+    /// rate with which the schedule begins. Due times count from the run's start and never go back. [`None`] if
+    /// calls have none.
     pub fn due_times(&self, warm_up: Duration, share: Share) -> Option<DueTimes> {
         DueTimes::new(self, warm_up, share)
     }

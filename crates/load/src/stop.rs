@@ -6,8 +6,8 @@ use longsync_stats::Moment;
 
 use crate::schedule::Arrival;
 
-/// When a run makes no further calls: after a number of them, after a time, or whichever comes first; at the latest when
-/// its schedule ends. The warm-up comes before and does not count.
+/// When a run makes no further calls: after a number of them, after a time, or whichever comes first; at the
+/// latest when its schedule ends. The warm-up comes before and does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {
     calls: u64,

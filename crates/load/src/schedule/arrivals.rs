@@ -17,16 +17,16 @@ use super::{NotASchedule, Schedule, Share};
 
 /// By which law calls arrive, given the rate over time.
 ///
-/// Call n, from 0, is due when the integral of the rate reaches x: at the least time after which it is greater than x,
-/// rounded down to a nanosecond. So no call is due while the rate is 0, or once a profile has ended.
+/// Call n, from 0, is due when the integral of the rate reaches x: at the least time after which it is greater
+/// than x, rounded down to a nanosecond. So no call is due while the rate is 0, or once a profile has ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Arrivals {
     /// x = n: at equal distances, if the rate stays. The first is due at once.
     #[default]
     Constant,
-    /// x is the sum of n + 1 independent exponential numbers with mean 1: a Poisson process. So callers arrive who know
-    /// nothing of one another.
+    /// x is the sum of n + 1 independent exponential numbers with mean 1: a Poisson process. So callers arrive
+    /// who know nothing of one another.
     Poisson,
     /// x = n + u, u evenly from 0 to 1: each call at a random moment of a slot of its own.
     Uniform,
@@ -191,8 +191,8 @@ impl Law {
         }
     }
 
-    /// What the area reaches at call `number`, of which 2^64 fit. Every worker draws the whole run and keeps its share: so
-    /// the run does not depend on their number.
+    /// What the area reaches at call `number`, of which 2^64 fit. Every worker draws the whole run and keeps
+    /// its share: so the run does not depend on their number.
     fn next(&mut self, number: u64, skipped: u64) -> u128 {
         match self {
             Self::Constant => u128::from(number) * CALL,

@@ -12,9 +12,9 @@ use super::NotASchedule;
 use super::parse;
 use super::piece::{Pieces, Segment};
 
-/// How many calls a closed loop keeps in flight over time: pieces as those of a [`Profile`](super::Profile), with numbers
-/// instead of rates, such as `constant(64, for=10s); step(from=1, to=64, by=1, every=1s); line(from=0, to=100, in=60s)`.
-/// Clones share them.
+/// How many calls a closed loop keeps in flight over time: pieces as those of a [`Profile`](super::Profile),
+/// with numbers instead of rates, such as `constant(64, for=10s); step(from=1, to=64, by=1, every=1s);
+/// line(from=0, to=100, in=60s)`. Clones share them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Concurrency(Arc<Pieces<u64>>);
 
@@ -24,8 +24,8 @@ impl Concurrency {
         Self(Arc::new(Pieces::endless(in_flight.get() as u64)))
     }
 
-    /// How many at this time, counted from the schedule's 0: along a line the nearest whole number, and of two that are
-    /// equally near the greater. 0 from its end on.
+    /// How many at this time, counted from the schedule's 0: along a line the nearest whole number, and of two
+    /// that are equally near the greater. 0 from its end on.
     pub fn at(&self, at: Moment) -> u64 {
         let at_ns = at.as_nanos();
         self.0.segment_at(at_ns).map_or(0, |(_, segment)| segment.nearest(at_ns - segment.start_ns))

@@ -5,11 +5,12 @@ use longsync_text::Rate;
 use super::piece::{Pieces, Segment};
 use super::wide;
 
-/// One call, in the unit in which calls are counted here. A rate is in millionths of a call per hour and time in
-/// nanoseconds, so that 3.6 x 10^18 of their products are a call; and they are counted twice, because the area under a
-/// line is half of a product.
+/// One call, in the unit in which calls are counted here. A rate is in millionths of a call per hour and time
+/// in nanoseconds, so that 3.6 x 10^18 of their products are a call; and they are counted twice, because the
+/// area under a line is half of a product.
 ///
-/// 2^64 calls, and the highest rate (62 bits) over 2^64 ns or over a year (55 bits), counted twice, stay below 2^128.
+/// 2^64 calls, and the highest rate (62 bits) over 2^64 ns or over a year (55 bits), counted twice, stay below
+/// 2^128.
 pub(super) const CALL: u128 = 7_200_000_000_000_000_000;
 
 /// A rate over time.
@@ -30,8 +31,9 @@ impl Curve {
         Self { pieces, before }
     }
 
-    /// When more than this is reached, rounded down to a nanosecond: the least time after which the area exceeds `reached`.
-    /// [`None`] if it never does. `segment` is the first that may hold that time, and is moved to the one that does.
+    /// When more than this is reached, rounded down to a nanosecond: the least time after which the area
+    /// exceeds `reached`. [`None`] if it never does. `segment` is the first that may hold that time, and is
+    /// moved to the one that does.
     pub(super) fn time_of(&self, reached: u128, segment: &mut usize) -> Option<u64> {
         loop {
             let at = self.pieces.segments().get(*segment)?;
@@ -86,8 +88,8 @@ impl Segment {
         }
     }
 
-    /// The greatest time from its start up to which the area, counted twice, is at most `area`. That is less than the
-    /// whole.
+    /// The greatest time from its start up to which the area, counted twice, is at most `area`. That is less
+    /// than the whole.
     fn time_of(&self, area: u128) -> u64 {
         if self.from == self.to {
             return u64::try_from(area / (2 * u128::from(self.from))).unwrap_or(u64::MAX);
@@ -112,7 +114,8 @@ impl Segment {
         wide::product(sum, time_ns) <= wide::product(area, self.length_ns)
     }
 
-    /// From the end at which the rate is lower, so that nothing is cancelled: t = area / (low + sqrt(low^2 + slope area)).
+    /// From the end at which the rate is lower, so that nothing is cancelled: t = area / (low + sqrt(low^2 +
+    /// slope area)).
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

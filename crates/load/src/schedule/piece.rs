@@ -15,8 +15,8 @@ pub(super) const MOST_SEGMENTS: u64 = 1_000_000;
 pub(super) enum Piece<A> {
     /// The same all the time; without a length it never ends.
     Constant { amount: A, length: Option<Duration> },
-    /// From one amount towards another, by a step after each time. The last step lasts that time too, and is the last
-    /// that is not beyond `to`.
+    /// From one amount towards another, by a step after each time. The last step lasts that time too, and is
+    /// the last that is not beyond `to`.
     Step { from: A, to: A, by: A, every: Duration },
     /// Evenly from one amount to another.
     Line { from: A, to: A, length: Duration },

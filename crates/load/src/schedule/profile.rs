@@ -14,10 +14,11 @@ use super::{parse, points};
 
 /// How the rate of a run is over time: pieces, one after the other. Clones share them.
 ///
-/// - `constant(1000/s, for=60s)`: the same all the time. The last piece of a profile may do without `for=` and never
-///   ends.
-/// - `step(from=100/s, to=1000/s, by=100/s, every=10s)`: up or down in steps, each of which lasts for `every`, the last
-///   too. The last is `to` or, if steps do not meet it, the last one before it: `to` is never exceeded.
+/// - `constant(1000/s, for=60s)`: the same all the time. The last piece of a profile may do without `for=` and
+///   never ends.
+/// - `step(from=100/s, to=1000/s, by=100/s, every=10s)`: up or down in steps, each of which lasts for `every`,
+///   the last too. The last is `to` or, if steps do not meet it, the last one before it: `to` is never
+///   exceeded.
 /// - `line(from=0/s, to=1000/s, in=60s)`: evenly from one rate to the other.
 ///
 /// Its text is that of its pieces, separated by semicolons; it is printed as it is read.
@@ -30,14 +31,14 @@ impl Profile {
         Self::new(Pieces::endless(rate))
     }
 
-    /// Reads the text of a CSV file: on each line a time in seconds and the rate at that time, such as `2.5,1000`, between
-    /// which the rate changes evenly. The first time is 0, and with the last the profile ends. Times are exact to the
-    /// nanosecond; a rate without unit is per second. Empty lines, those that begin with `#`, and a first line
-    /// `seconds,rate` are skipped.
+    /// Reads the text of a CSV file: on each line a time in seconds and the rate at that time, such as
+    /// `2.5,1000`, between which the rate changes evenly. The first time is 0, and with the last the profile
+    /// ends. Times are exact to the nanosecond; a rate without unit is per second. Empty lines, those that
+    /// begin with `#`, and a first line `seconds,rate` are skipped.
     ///
     /// # Errors
-    /// When a line is not of this form, times do not ascend, there are less than two, or more than a million. The line is
-    /// named, counted from 1.
+    /// When a line is not of this form, times do not ascend, there are less than two, or more than a million.
+    /// The line is named, counted from 1.
     pub fn from_csv(text: &str) -> Result<Self, NotASchedule> {
         points::read(text).map(Self::new)
     }

@@ -19,8 +19,8 @@ pub struct Replay {
     speed: Speed,
 }
 
-/// How much faster than they were recorded calls are made again: a number above zero with up to six decimals, such as
-/// `2` (in half the time) or `0.5` (in twice the time), at most a million.
+/// How much faster than they were recorded calls are made again: a number above zero with up to six decimals,
+/// such as `2` (in half the time) or `0.5` (in twice the time), at most a million.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Speed {
     millionths: u64,
@@ -30,9 +30,9 @@ const DECIMALS: usize = 6;
 const ONE: u64 = 1_000_000;
 
 impl Replay {
-    /// Reads the text of a file: on each line a time in seconds, such as `2.5`, not less than the one before it. Times are
-    /// exact to the nanosecond, and count from the run's start. Empty lines, those that begin with `#`, and a first line
-    /// `seconds` are skipped.
+    /// Reads the text of a file: on each line a time in seconds, such as `2.5`, not less than the one before
+    /// it. Times are exact to the nanosecond, and count from the run's start. Empty lines, those that begin
+    /// with `#`, and a first line `seconds` are skipped.
     ///
     /// # Errors
     /// When there is no time, or a line is not one; it is named, counted from 1.

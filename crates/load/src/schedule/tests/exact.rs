@@ -1,7 +1,7 @@
 //! Due times to the nanosecond, against a search for them that knows nothing but areas.
 
 use super::super::curve::{CALL, Curve};
-use super::super::piece::{Piece, Pieces};
+use super::super::piece::{Piece, Pieces, Segment};
 use super::*;
 
 /// One call per second, in millionths of a call per hour.
@@ -14,7 +14,8 @@ fn is_at_most(stretches: &[Stretch], until_ns: u64, reached: u128) -> bool {
         let (from, to) = (u128::from(*from) * PER_SECOND, u128::from(*to) * PER_SECOND);
         let t = u128::from((until_ns - start_ns).min(*length));
         let length_ns = u128::from(*length);
-        // 2 from t + (to - from) t^2 / T, times T; and T is left at the end, so that this is a fraction of one stretch only.
+        // 2 from t + (to - from) t^2 / T, times T; and T is left at the end, so that this is a fraction of one
+        // stretch only.
         if t < length_ns {
             let area = 2 * from * t * length_ns + to * t * t - from * t * t;
             return before * length_ns + area <= reached * length_ns;
@@ -53,8 +54,8 @@ fn rate_is_zero_at(stretches: &[Stretch], at_ns: u64) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// Call n of any chain of pieces is due at the greatest nanosecond up to which the integral of the rate is at most n;
-    /// and when the integral does not exceed n, there is no call n.
+    /// Call n of any chain of pieces is due at the greatest nanosecond up to which the integral of the rate is
+    /// at most n; and when the integral does not exceed n, there is no call n.
     #[test]
     fn constant_arrivals_are_exact((text, stretches) in profile()) {
         let schedule = open(&text, Arrivals::Constant, 0);
@@ -91,8 +92,8 @@ proptest! {
         }
     }
 
-    /// The same for rates and times as extreme as are allowed: at the due time of any number of calls the area is at most
-    /// that, and a nanosecond later it is more.
+    /// The same for rates and times as extreme as are allowed: at the due time of any number of calls the area
+    /// is at most that, and a nanosecond later it is more.
     #[test]
     fn extreme_lines_are_exact(
         from in 0_u64..=3_600_000_000_000_000_000,
@@ -122,6 +123,16 @@ proptest! {
                 prop_assert!(area > reached || (area == reached && is_more), "{} {}", at, reached);
             }
         }
+    }
+
+    /// The area under a line is rounded down, and it is known whether anything was.
+    #[test]
+    fn areas_are_rounded_down(from in 0_u64..1_000, to in 0_u64..1_000, length in 1_u64..1_000, now in any::<prop::sample::Index>()) {
+        let now = now.index(usize::try_from(length).unwrap()) as u64;
+        let segment = Segment { start_ns: 0, length_ns: length, from, to };
+        let product = 2 * from * now * length + to * now * now - from * now * now;
+        let expected = (u128::from(product / length), !product.is_multiple_of(length));
+        prop_assert_eq!(segment.area_to(now), expected);
     }
 
     /// Call n of a constant rate is due at n / rate, rounded down, however late in the run: nothing adds up.

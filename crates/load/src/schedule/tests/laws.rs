@@ -6,13 +6,13 @@ const SEED: u64 = 15;
 const GAPS: usize = 100_000;
 /// What the Kolmogorov-Smirnov distance of the given number of values exceeds with a probability of 0.1 %.
 const CRITICAL_DISTANCE: f64 = 0.0062;
-/// The share of values that exceed a quantile, and how many of the given number do: 99.9 % of a binomial law, as `SciPy`
-/// 1.17.1 has it.
+/// The share of values that exceed a quantile, and how many of the given number do: 99.9 % of a binomial law,
+/// as `SciPy` 1.17.1 has it.
 const TAILS: [(f64, usize, usize); 3] =
     [(0.1, 9_689, 10_313), (0.01, 898, 1_105), (0.001, 69, 134)];
 
-/// The greatest distance between the distribution of these values and a law, from both sides of each value, as several may
-/// be equal.
+/// The greatest distance between the distribution of these values and a law, from both sides of each value, as
+/// several may be equal.
 #[expect(clippy::cast_precision_loss, reason = "100,000 is exact")]
 fn distance(mut values: Vec<f64>, law: impl Fn(f64) -> f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);

@@ -7,7 +7,8 @@ fn with_warm_up(schedule: &Schedule, warm_up: Duration, share: Share, most: usiz
 }
 
 proptest! {
-    /// Due times never go back, in the warm-up, after it and from the one to the other; and numbers count up in each.
+    /// Due times never go back, in the warm-up, after it and from the one to the other; and numbers count up in
+    /// each.
     #[test]
     fn due_times_never_go_back(schedule in schedules(), warm_up in 0_u64..2 * SECOND_NS) {
         let warm_up = Duration::from_nanos(warm_up);
@@ -22,8 +23,8 @@ proptest! {
         }
     }
 
-    /// However many workers share a run, its calls have the same numbers and due times, and each is one worker's: worker k
-    /// of N has the calls k, k + N, k + 2 N...
+    /// However many workers share a run, its calls have the same numbers and due times, and each is one
+    /// worker's: worker k of N has the calls k, k + N, k + 2 N...
     #[test]
     fn workers_share_the_same_calls(schedule in schedules(), workers in 1_usize..9) {
         const EACH: usize = 40;

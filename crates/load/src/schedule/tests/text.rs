@@ -18,8 +18,8 @@ proptest! {
         prop_assert_eq!(profile.to_string().parse(), Ok(profile));
     }
 
-    /// Any text at all, of the letters and marks of the language, is either read or refused in a short sentence without
-    /// control characters; what is read is read back from what is printed. Nothing panics.
+    /// Any text at all, of the letters and marks of the language, is either read or refused in a short sentence
+    /// without control characters; what is read is read back from what is printed. Nothing panics.
     #[test]
     fn any_text_is_read_or_refused(
         text in "((constant|step|line)\\(|[0-9.]{1,9}(/s|/min|k/s|M/s|ns|ms|s|h|d)?|from=|to=|by=|every=|in=|for=|, |; ?|\\)|\\PC|[\\x00-\\x20]){0,24}",
