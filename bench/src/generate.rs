@@ -1,7 +1,7 @@
 //! Our generator as a process of its own, so that its processor time and memory are nobody else's.
 
 use std::io::Write as _;
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use longsync::duration::to_proto;
@@ -33,9 +33,9 @@ pub(crate) struct GenerateArgs {
     /// Closed loop: this many in flight. Neither this nor a rate: all at once.
     #[arg(long, conflicts_with = "rate")]
     in_flight: Option<NonZeroUsize>,
-    /// Open loop: this many per second, at equal distances.
+    /// Open loop: this rate, at equal distances.
     #[arg(long)]
-    rate: Option<NonZeroU64>,
+    rate: Option<Rate>,
     /// How many connections.
     #[arg(long, default_value = "1")]
     connections: NonZeroUsize,
@@ -120,8 +120,8 @@ impl Spread {
 
 pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
     let schedule = match (args.in_flight, args.rate) {
-        (Some(in_flight), _) => Schedule::Closed { in_flight },
-        (None, Some(rate)) => Schedule::Constant(Rate::per_second(rate)),
+        (Some(in_flight), _) => Schedule::closed(in_flight),
+        (None, Some(rate)) => Schedule::constant(rate),
         (None, None) => Schedule::AtOnce,
     };
     let request =

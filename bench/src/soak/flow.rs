@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
 use longsync_connect::{Connections, Target};
@@ -140,7 +141,8 @@ impl Flow {
         let rate = NonZeroU64::new(rate * self.per_mille / 1_000).unwrap_or(NonZeroU64::MIN);
         match self.sort {
             Sort::Load(shape) => {
-                let plan = shape.plan(target, Rate::per_second(rate), time)?;
+                let rate = Rate::per_second(rate.get()).context("the rate is over 10^9/s")?;
+                let plan = shape.plan(target, rate, time)?;
                 let control = Control { progress, ..Control::default() };
                 let load = longsync_load::run(&plan, &control, ()).await?;
                 let account = Account::of_load(&load.figures, control.progress.sent());
@@ -175,8 +177,8 @@ impl Flow {
 impl Shape {
     fn plan(self, target: Target, rate: Rate, time: Duration) -> anyhow::Result<LoadPlan> {
         let schedule = match self.seed {
-            Some(seed) => Schedule::Poisson { rate, seed },
-            None => Schedule::Constant(rate),
+            Some(seed) => Schedule::poisson(rate, seed),
+            None => Schedule::constant(rate),
         };
         let request = LongSyncRequest {
             delay: Some(to_proto(self.delay)),

@@ -1,6 +1,6 @@
 //! What collects the seconds of a run's workers while it goes on.
 
-mod due_times;
+mod passing;
 mod processors;
 mod series;
 
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use longsync_stats::{Figures, Interval, Moment, Watch};
 use longsync_timer::Timer;
 
-use self::due_times::DueTimes;
+use self::passing::Passing;
 use self::processors::Processors;
 use self::series::Series;
 use crate::board::Board;
@@ -33,7 +33,7 @@ pub(crate) struct Collector<O> {
     from: Instant,
     warm_up: Duration,
     grace: Duration,
-    due: DueTimes,
+    due: Passing,
     /// Seconds that some worker may still record into.
     open: BTreeMap<u64, Box<Figures>>,
     /// The first second that is not complete.
@@ -72,7 +72,7 @@ impl<O: Observer> Collector<O> {
             from: start + plan.warm_up,
             warm_up: plan.warm_up,
             grace: plan.grace,
-            due: DueTimes::new(plan),
+            due: Passing::new(plan),
             open: BTreeMap::new(),
             next: 0,
             so_far: Box::default(),
@@ -161,7 +161,8 @@ impl<O: Observer> Collector<O> {
 
     fn second(&mut self, figures: &Figures) {
         let elapsed = Duration::from_secs(self.next);
-        let due = self.due.until(Moment::START + self.warm_up + elapsed, self.board.over());
+        let until = (Moment::START + self.warm_up + elapsed).min(self.board.over());
+        let due = self.due.until(until);
         let due = due.unwrap_or(figures.counts.sent);
         self.in_flight =
             (self.in_flight + figures.counts.sent).saturating_sub(figures.counts.ended());

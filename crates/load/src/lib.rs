@@ -13,7 +13,6 @@
 //! The engine prints nothing and writes no reports.
 //!
 //! ```
-//! use std::num::NonZeroU64;
 //! # use std::time::Duration;
 //!
 //! use longsync::v1::LongSyncRequest;
@@ -26,8 +25,8 @@
 //! # let server = longsync_server::start(behavior)?;
 //! # let target = server.url().parse()?;
 //! let calls = LongSync::new(&LongSyncRequest::default())?;
-//! let rate = Rate::per_second(NonZeroU64::new(1_000).ok_or("no rate")?);
-//! let schedule = Schedule::Poisson { rate, seed: 1 };
+//! let rate = "1000/s".parse::<Rate>()?;
+//! let schedule = Schedule::poisson(rate, 1);
 //! let plan = LoadPlan::builder(target, calls, schedule, Stop::after_calls(100)).build()?;
 //! let load = run(&plan, &Control::default(), ()).await?;
 //! assert_eq!(load.figures.counts.ended_with(0), 100);
@@ -68,7 +67,11 @@ pub use crate::observer::{Live, Observer};
 pub use crate::plan::{Connections, LoadPlan, LoadPlanBuilder, NotAPlan};
 pub use crate::progress::Progress;
 pub use crate::run::{LoadError, run, run_here, run_over};
-pub use crate::schedule::{NotARate, Rate, Schedule};
+pub use crate::schedule::{
+    Arrival, Arrivals, Concurrency, DueTimes, NotASchedule, Profile, Replay, Schedule, Share, Speed,
+};
 pub use crate::stop::Stop;
 /// Why every server would refuse a request.
 pub use longsync_connect::request::NotARequest;
+/// At which rate calls are made.
+pub use longsync_text::{NotARate, Rate};

@@ -72,7 +72,9 @@ pub struct LoadPlanBuilder<M = LongSync>(LoadPlan<M>);
 #[non_exhaustive]
 pub enum NotAPlan {
     /// It makes no call.
-    #[error("this run makes no calls: stop it after at least one call, or a time above zero")]
+    #[error(
+        "this run makes no calls: stop it after at least one call or a time above zero, in which its schedule is above 0"
+    )]
     NoCalls,
     /// It has none of something.
     #[error("0 {what} are too few: give at least 1")]
@@ -98,6 +100,12 @@ pub enum NotAPlan {
     /// A rule that ends the run is about what such a run does not measure.
     #[error(transparent)]
     StopRule(#[from] NotAStopRule),
+    /// The schedule says nothing of a warm-up.
+    #[error("no rate to warm up with: {what} has none; leave the warm-up out")]
+    NoRateToWarmUp {
+        /// The schedule.
+        what: &'static str,
+    },
     /// Every server would refuse the requests.
     #[error(transparent)]
     Request(#[from] NotARequest),
@@ -149,14 +157,15 @@ impl<M> LoadPlan<M> {
         }
     }
 
-    /// When its last call is due, if that is known.
+    /// When its last call is due, if calls have due times.
     pub(crate) fn last_due(&self) -> Option<Moment> {
-        None
+        let last = self.schedule.last_due(self.stop.calls(), self.stop.time())?;
+        Some(Moment::START + self.warm_up + last)
     }
 
-    /// How long it records, if that is known.
+    /// How long it records, if a time ends it: its own, or that of the schedule.
     pub(crate) fn time(&self) -> Option<Duration> {
-        self.stop.time()
+        [self.stop.time(), self.schedule.end()].into_iter().flatten().min()
     }
 }
 
@@ -213,7 +222,8 @@ impl<M> LoadPlanBuilder<M> {
         Self(LoadPlan { max_in_flight, ..self.0 })
     }
 
-    /// Calls that are due in this time from the start are made, and not recorded.
+    /// For this long the run is warmed up, at the rate with which the schedule begins; these calls are not
+    /// recorded. The schedule counts from the warm-up's end.
     pub fn warm_up(self, warm_up: Duration) -> Self {
         Self(LoadPlan { warm_up, ..self.0 })
     }
@@ -254,36 +264,72 @@ impl<M> LoadPlanBuilder<M> {
             (Some(plan.grace), "grace"),
             (Some(plan.spin), "time to spin"),
             (plan.stop.time(), "time of the run"),
+            (plan.schedule.think(), "time to think"),
         ];
         if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > Some(LONGEST)) {
             return Err(NotAPlan::TooLong { what });
         }
         let is_endless = match plan.schedule {
             Schedule::AtOnce => !plan.stop.is_counted(),
-            _ => !plan.stop.is_bounded(),
+            ref schedule => !plan.stop.is_bounded() && schedule.end().is_none(),
         };
         if is_endless {
             return Err(NotAPlan::Endless);
         }
         check_headers(&plan.metadata)?;
         plan.stop_rules.iter().try_for_each(|rule| rule.measured_in(plan.kind()))?;
-        if plan.stop.is_at_once() { Err(NotAPlan::NoCalls) } else { Ok(plan) }
+        if plan.stop.is_at_once() || !plan.schedule.has_calls(plan.stop.time()) {
+            return Err(NotAPlan::NoCalls);
+        }
+        match plan.schedule.lacks_warm_up().filter(|_| !plan.warm_up.is_zero()) {
+            Some(what) => Err(NotAPlan::NoRateToWarmUp { what }),
+            None => Ok(plan),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::num::{NonZeroU64, NonZeroUsize};
+    use std::num::NonZeroUsize;
 
     use longsync::v1::LongSyncRequest;
+    use longsync_text::Rate;
 
     use super::*;
-    use crate::schedule::Rate;
+    use crate::schedule::Arrivals;
 
     fn plan(schedule: Schedule, stop: Stop) -> LoadPlanBuilder {
         let target = "http://127.0.0.1:1".parse().unwrap();
         let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
         LoadPlan::builder(target, calls, schedule, stop)
+    }
+
+    #[test]
+    fn a_schedule_that_ends_ends_the_run() {
+        let profile = "constant(5/s, for=1s)".parse().unwrap();
+        let schedule = Schedule::Open { profile, arrivals: Arrivals::Constant, seed: 0 };
+        assert!(plan(schedule, Stop::with_the_schedule()).build().is_ok());
+        let constant = Schedule::constant(Rate::per_second(5).unwrap());
+        assert_eq!(refused(plan(constant, Stop::with_the_schedule())), NotAPlan::Endless);
+    }
+
+    #[test]
+    fn a_rate_of_zero_makes_no_calls_and_warms_nothing_up() {
+        let second = Duration::from_secs(1);
+        let of = |profile: &str| Schedule::Open {
+            profile: profile.parse().unwrap(),
+            arrivals: Arrivals::Poisson,
+            seed: 1,
+        };
+        assert_eq!(refused(plan(of("constant(0/s)"), Stop::after(second))), NotAPlan::NoCalls);
+        let late = "constant(0/s, for=2s); constant(1/s)";
+        assert_eq!(refused(plan(of(late), Stop::after(second))), NotAPlan::NoCalls);
+        assert!(plan(of(late), Stop::after(second * 3)).build().is_ok());
+        let why = refused(plan(of(late), Stop::after(second * 3)).warm_up(second)).to_string();
+        assert_eq!(
+            why,
+            "no rate to warm up with: a schedule that begins with 0 has none; leave the warm-up out"
+        );
     }
 
     fn refused(builder: LoadPlanBuilder) -> NotAPlan {
@@ -296,8 +342,8 @@ mod tests {
 
     #[test]
     fn a_run_ends() {
-        let constant = Schedule::Constant(Rate::per_second(NonZeroU64::MIN));
-        let closed = Schedule::Closed { in_flight: NonZeroUsize::MIN };
+        let constant = Schedule::constant(Rate::per_second(1).unwrap());
+        let closed = Schedule::closed(NonZeroUsize::MIN);
         let endless = Stop::after_calls(u64::MAX);
         for schedule in [constant.clone(), closed.clone(), Schedule::AtOnce] {
             assert_eq!(refused(plan(schedule, endless.clone())), NotAPlan::Endless);

@@ -243,8 +243,10 @@ async fn controlled<T>(
 
 /// Whether a closed loop has as many streams as it is to keep in flight.
 fn enough<M>(plan: &LoadPlan<M>, streams: usize) -> Result<(), LoadError> {
-    match plan.schedule {
-        Schedule::Closed { in_flight } if streams < in_flight.get() => {
+    let Schedule::Closed { concurrency, .. } = &plan.schedule else { return Ok(()) };
+    let in_flight = usize::try_from(concurrency.most()).ok().and_then(NonZeroUsize::new);
+    match in_flight {
+        Some(in_flight) if streams < in_flight.get() => {
             let connections = plan.connections.at_first(plan.workers);
             Err(LoadError::TooFewStreams { in_flight, streams, connections })
         }

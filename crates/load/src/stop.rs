@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use longsync_stats::Moment;
 
-/// When a run makes no further calls: after a number of them, after a time, or whichever comes first.
+use crate::schedule::Arrival;
+
+/// When a run makes no further calls: after a number of them, after a time, or whichever comes first; at the
+/// latest when its schedule ends. The warm-up comes before and does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {
     calls: u64,
@@ -28,14 +31,21 @@ impl Stop {
         Self { calls, until: Some(duration) }
     }
 
-    /// Whether the call with this number is made, which is due (in a closed loop: would begin) then.
-    pub(crate) fn allows(&self, number: u64, due: Moment) -> bool {
-        number < self.calls && self.until.is_none_or(|until| due < Moment::START + until)
+    /// With the schedule, which must have an end of its own.
+    pub const fn with_the_schedule() -> Self {
+        Self { calls: u64::MAX, until: None }
     }
 
-    /// When the run makes no further calls however many it has made.
-    pub(crate) fn at_latest(&self) -> Option<Moment> {
-        self.until.map(|until| Moment::START + until)
+    /// Whether this call is made, in a run whose warm-up has this length: those of the warm-up all are.
+    pub(crate) fn allows_arrival(&self, arrival: &Arrival, warm_up: Duration) -> bool {
+        let end = self.until.map(|until| Moment::START + warm_up + until);
+        arrival.is_warm_up
+            || (arrival.number < self.calls && end.is_none_or(|end| arrival.due < end))
+    }
+
+    /// After how many recorded calls the run makes no more, if a count ends it.
+    pub(crate) fn calls(&self) -> Option<u64> {
+        self.is_counted().then_some(self.calls)
     }
 
     /// Whether a time or a count ends the run at all.
@@ -61,23 +71,26 @@ impl Stop {
 
 #[cfg(test)]
 mod tests {
-    use std::num::{NonZeroU64, NonZeroUsize};
+    use std::num::NonZeroUsize;
 
+    use longsync_text::Rate;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::schedule::{Rate, Schedule, Share};
+    use crate::schedule::{Schedule, Share};
 
     fn made(schedule: &Schedule, stop: &Stop, workers: NonZeroUsize) -> u64 {
+        let warm_up = Duration::from_millis(7);
         let of_worker = |index| {
-            let arrivals = schedule.arrivals(Share::of(index, workers)).unwrap();
-            arrivals.take_while(|(number, due)| stop.allows(*number, *due)).count() as u64
+            let due_times = schedule.due_times(warm_up, Share::of(index, workers)).unwrap();
+            let made = due_times.take_while(|arrival| stop.allows_arrival(arrival, warm_up));
+            made.filter(|arrival| !arrival.is_warm_up).count() as u64
         };
         (0..workers.get()).map(of_worker).sum()
     }
 
     proptest! {
-        /// Exactly as many calls as were asked for, however many workers make them.
+        /// Exactly as many calls as were asked for, however many workers make them; the warm-up's do not count.
         #[test]
         fn as_many_calls_as_were_asked_for(
             calls in 0_u64..2_000,
@@ -85,10 +98,8 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let workers = NonZeroUsize::new(workers).unwrap();
-            let rate = Rate::per_second(NonZeroU64::new(1_000).unwrap());
-            for schedule in
-                [Schedule::Constant(rate), Schedule::Poisson { rate, seed }, Schedule::AtOnce]
-            {
+            let rate = Rate::per_second(1_000).unwrap();
+            for schedule in [Schedule::constant(rate), Schedule::poisson(rate, seed), Schedule::AtOnce] {
                 prop_assert_eq!(made(&schedule, &Stop::after_calls(calls), workers), calls);
             }
         }
@@ -96,7 +107,7 @@ mod tests {
         /// A time means rate x time calls, and a count with it whichever is less.
         #[test]
         fn a_time_means_rate_times_time_calls(rate in 1_u64..2_000, seconds in 0_u64..5, calls in 0_u64..5_000) {
-            let schedule = Schedule::Constant(Rate::per_second(NonZeroU64::new(rate).unwrap()));
+            let schedule = Schedule::constant(Rate::per_second(rate).unwrap());
             let time = Duration::from_secs(seconds);
             let workers = NonZeroUsize::new(3).unwrap();
             prop_assert_eq!(made(&schedule, &Stop::after(time), workers), rate * seconds);

@@ -1,7 +1,9 @@
 //! One worker: its connections, and when it sends on them.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::Future;
+use std::iter::Peekable;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +20,7 @@ use crate::method::Method;
 use crate::plan::LoadPlan;
 use crate::progress::Tally;
 use crate::records::Records;
-use crate::schedule::{Arrivals, Schedule, Share};
+use crate::schedule::{Arrival, Concurrency, DueTimes, Schedule, Share};
 use crate::stop::Stop;
 
 /// How many calls are handed to each connection before it writes them. What was handed over and not
@@ -59,6 +61,7 @@ struct Worker<M: Method, T> {
     /// Where the next call is tried first.
     turn: Cell<usize>,
     stop: Stop,
+    warm_up: Duration,
     grace: Duration,
     pace: Pace,
     deadlines: Option<Deadlines<M::Answer>>,
@@ -77,7 +80,19 @@ enum Pace {
     /// Their due times.
     Open,
     /// The number to keep in flight.
-    Closed { in_flight: usize, begun: Cell<u64> },
+    Closed(Box<Closed>),
+}
+
+/// How a closed loop goes on.
+#[derive(Debug)]
+struct Closed {
+    concurrency: Concurrency,
+    think: Duration,
+    /// How many calls of the warm-up were begun, and how many that are recorded.
+    warm_up: Cell<u64>,
+    recorded: Cell<u64>,
+    /// When the callers whose calls have ended have thought enough, in this order.
+    thinking: RefCell<VecDeque<Moment>>,
 }
 
 impl<M: Method, T: Transport + 'static> Prepared<M, T> {
@@ -113,7 +128,7 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
     ) -> Vec<(u64, Option<Moment>, Moment)> {
         let Self { desk, common, connections } = self;
         common.start(start);
-        let arrivals = plan.schedule.arrivals(desk.share);
+        let due_times = plan.schedule.due_times(plan.warm_up, desk.share);
         let worker = Rc::new(Worker::new(plan, desk, common, connections.len()));
         for (index, connection) in connections.into_iter().enumerate() {
             let lane = Rc::clone(&worker.lanes.borrow()[index]);
@@ -128,7 +143,7 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
             worker.spawn(async move { deadlines.end_at_deadlines().await });
         }
         worker.common.sleep_until(Moment::START).await;
-        until(worker.work(arrivals), worker.panicked.notified()).await;
+        until(worker.work(due_times), worker.panicked.notified()).await;
         assert!(!worker.has_panicked.get(), "a task of this worker has panicked");
         worker.unfinished()
     }
@@ -159,10 +174,14 @@ impl<M: Method, T> Drop for PanicAlarm<M, T> {
 
 impl<M: Method, T: Transport> Worker<M, T> {
     fn new(plan: &LoadPlan<M>, desk: Desk, common: Common<M, T>, lanes: usize) -> Self {
-        let pace = match plan.schedule {
-            Schedule::Closed { in_flight } => {
-                Pace::Closed { in_flight: desk.share.portion(in_flight.get()), begun: Cell::new(0) }
-            }
+        let pace = match &plan.schedule {
+            Schedule::Closed { concurrency, think } => Pace::Closed(Box::new(Closed {
+                concurrency: concurrency.clone(),
+                think: *think,
+                warm_up: Cell::new(0),
+                recorded: Cell::new(0),
+                thinking: RefCell::default(),
+            })),
             _ => Pace::Open,
         };
         Self {
@@ -172,6 +191,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
             former: RefCell::default(),
             turn: Cell::new(0),
             stop: plan.stop.clone(),
+            warm_up: plan.warm_up,
             grace: plan.grace,
             pace,
             deadlines: plan.deadline.map(Deadlines::new),
@@ -184,10 +204,11 @@ impl<M: Method, T: Transport> Worker<M, T> {
     }
 
     /// Makes the calls, and gives those that are open at the end their grace.
-    async fn work(&self, arrivals: Option<Arrivals>) {
+    async fn work(&self, due_times: Option<DueTimes>) {
         let board = &*self.desk.board;
-        let mut arrivals = arrivals.map(|arrivals| {
-            arrivals.take_while(|(number, due)| self.stop.allows(*number, *due)).peekable()
+        let mut arrivals = due_times.map(|due_times| {
+            let allowed = |arrival: &Arrival| self.stop.allows_arrival(arrival, self.warm_up);
+            due_times.take_while(allowed).peekable()
         });
         let making = async {
             match &mut arrivals {
@@ -204,9 +225,9 @@ impl<M: Method, T: Transport> Worker<M, T> {
         };
         until(making, board.ended.cancelled()).await;
         // Those that were due and not sent when the run was ended.
-        let left = arrivals.into_iter().flatten().take_while(|(_, due)| *due < board.over());
+        let left = arrivals.into_iter().flatten().take_while(|arrival| arrival.due < board.over());
         let mut records = self.desk.records.borrow_mut();
-        left.for_each(|(number, due)| records.not_sent(number, due, Why::Late));
+        left.for_each(|Arrival { number, due, .. }| records.not_sent(number, due, Why::Late));
     }
 
     fn unfinished(&self) -> Vec<(u64, Option<Moment>, Moment)> {
@@ -215,15 +236,12 @@ impl<M: Method, T: Transport> Worker<M, T> {
     }
 
     /// Sends each call when it is due, or counts it.
-    async fn send_when_due(
-        &self,
-        arrivals: &mut std::iter::Peekable<impl Iterator<Item = (u64, Moment)>>,
-    ) {
+    async fn send_when_due(&self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) {
         let board = &*self.desk.board;
         let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
         let (mut batch, mut is_blocked) = (0, false);
         // A call leaves the schedule only when it was sent or counted.
-        while let Some((number, due)) = arrivals.peek().copied() {
+        while let Some(Arrival { number, due, .. }) = arrivals.peek().copied() {
             let now = self.common.now();
             if due >= board.over() {
                 return;
@@ -272,15 +290,13 @@ impl<M: Method, T: Transport> Worker<M, T> {
     }
 
     /// Counts the calls that are left when nothing is sent any more.
-    async fn leave(
-        &self,
-        arrivals: &mut std::iter::Peekable<impl Iterator<Item = (u64, Moment)>>,
-        why: Why,
-    ) {
+    async fn leave(&self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>, why: Why) {
         loop {
             for _ in 0..COUNTED {
                 let over = self.desk.board.over();
-                let Some((number, due)) = arrivals.next_if(|(_, due)| *due < over) else { return };
+                let Some(Arrival { number, due, .. }) = arrivals.next_if(|it| it.due < over) else {
+                    return;
+                };
                 self.desk.records.borrow_mut().not_sent(number, due, why);
             }
             tokio::task::yield_now().await;
@@ -288,46 +304,79 @@ impl<M: Method, T: Transport> Worker<M, T> {
     }
 
     /// Begins the first calls of a closed loop; each that ends is followed by another in
-    /// [`Owner::lane_moved`]. Returns when no further call is made.
+    /// [`Owner::lane_moved`], or here after a time to think. Returns when no further call is made.
     async fn keep_in_flight(&self) {
-        while !self.is_closed_over() {
+        let Pace::Closed(closed) = &self.pace else { return };
+        loop {
+            let now = self.common.now();
+            if self.is_over(closed, now) {
+                return;
+            }
+            closed.think_until(now);
             let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
             if self.refill(None, whole_batch) == whole_batch {
                 tokio::task::yield_now().await;
                 continue;
             }
-            match self.stop.at_latest() {
-                Some(end) => self.until_moved_or(end).await,
+            match self.next_change(closed, now) {
+                Some(moment) => self.until_moved_or(moment).await,
                 None => self.until_moved().await,
             }
         }
     }
 
-    fn is_closed_over(&self) -> bool {
-        match &self.pace {
-            Pace::Open => true,
-            Pace::Closed { begun, .. } => {
-                !self.stop.allows(self.desk.share.number(begun.get()), self.common.now())
-            }
-        }
+    /// Whether a closed loop makes no further call.
+    fn is_over(&self, closed: &Closed, now: Moment) -> bool {
+        let number = self.desk.share.number(closed.recorded.get());
+        let next = Arrival { due: now, number, is_warm_up: now < self.recorded_from() };
+        now >= self.desk.board.over() || !self.stop.allows_arrival(&next, self.warm_up)
+    }
+
+    /// When a closed loop may begin calls, or end, without one having ended.
+    fn next_change(&self, closed: &Closed, now: Moment) -> Option<Moment> {
+        let from = self.recorded_from();
+        let changed = closed.concurrency.next_change(schedule_time(now, from));
+        let changes = [
+            (now < from).then_some(from),
+            changed.map(|at| at + self.warm_up),
+            closed.thinking.borrow().front().copied(),
+            self.stop.time().map(|time| from + time),
+        ];
+        changes.into_iter().flatten().filter(|at| *at > now).min()
+    }
+
+    fn recorded_from(&self) -> Moment {
+        Moment::START + self.warm_up
     }
 
     /// Begins as many calls of a closed loop as are missing, at most `most`, on the lane with this
     /// index or else on each in turn. Returns how many.
     fn refill(&self, lane: Option<usize>, most: usize) -> usize {
-        let Pace::Closed { in_flight, begun } = &self.pace else { return 0 };
-        let missing = in_flight.saturating_sub(self.in_flight.get()).min(most);
+        let Pace::Closed(closed) = &self.pace else { return 0 };
+        let (now, from) = (self.common.now(), self.recorded_from());
+        let wanted = self.wanted(closed, now);
+        let taken = self.in_flight.get() + closed.thinking.borrow().len();
+        let missing = wanted.saturating_sub(taken).min(most);
         for filled in 0..missing {
-            let (number, now) = (self.desk.share.number(begun.get()), self.common.now());
-            if !self.stop.allows(number, now)
-                || now >= self.desk.board.over()
-                || self.send(lane.unwrap_or_else(|| self.turn.get()), number, None, now).is_err()
-            {
+            let now = if filled == 0 { now } else { self.common.now() };
+            if self.is_over(closed, now) {
+                return filled;
+            }
+            let begun = if now < from { &closed.warm_up } else { &closed.recorded };
+            let number = self.desk.share.number(begun.get());
+            if self.send(lane.unwrap_or_else(|| self.turn.get()), number, None, now).is_err() {
                 return filled;
             }
             begun.set(begun.get() + 1);
         }
         missing
+    }
+
+    /// How many calls of a closed loop this worker is to have in flight.
+    fn wanted(&self, closed: &Closed, now: Moment) -> usize {
+        let at = schedule_time(now, self.recorded_from());
+        let all = usize::try_from(closed.concurrency.at(at)).unwrap_or(usize::MAX);
+        self.desk.share.portion(all)
     }
 
     /// Sends a call on the first lane that takes it, from the one with this index on.
@@ -401,6 +450,21 @@ impl<M: Method, T: Transport> Worker<M, T> {
     }
 }
 
+impl Closed {
+    /// Callers who have thought enough by now think no longer.
+    fn think_until(&self, now: Moment) {
+        let mut thinking = self.thinking.borrow_mut();
+        while thinking.front().is_some_and(|until| *until <= now) {
+            thinking.pop_front();
+        }
+    }
+}
+
+/// A moment of the run in its schedule, whose 0 is the end of the warm-up: that runs as the schedule begins.
+fn schedule_time(moment: Moment, from: Moment) -> Moment {
+    Moment::from_nanos(moment.as_nanos().saturating_sub(from.as_nanos()))
+}
+
 impl From<NotSent> for Why {
     fn from(why: NotSent) -> Self {
         match why {
@@ -427,8 +491,12 @@ impl<M: Method, T: Transport> Owner for Worker<M, T> {
         records.advance(call.done, board);
         records.ended(call, text);
         self.in_flight.set(self.in_flight.get() - 1);
-        if call.due.is_some() {
-            board.in_flight.give(*index);
+        match &self.pace {
+            Pace::Open => board.in_flight.give(*index),
+            Pace::Closed(closed) if closed.think.is_zero() => {}
+            Pace::Closed(closed) => {
+                closed.thinking.borrow_mut().push_back(call.done + closed.think)
+            }
         }
         tally.ended();
     }
@@ -439,11 +507,13 @@ impl<M: Method, T: Transport> Owner for Worker<M, T> {
 
     /// In a closed loop others follow on the same lane, so that all keep their share.
     fn lane_moved(&self, lane: usize, ended: usize) {
-        let has_news = match self.pace {
+        let has_news = match &self.pace {
             Pace::Open => true,
-            Pace::Closed { in_flight, .. } => {
-                self.refill(Some(lane), ended);
-                self.in_flight.get() < in_flight
+            Pace::Closed(closed) => {
+                if closed.think.is_zero() {
+                    self.refill(Some(lane), ended);
+                }
+                self.in_flight.get() < self.wanted(closed, self.common.now())
             }
         };
         if has_news && self.is_waiting.replace(false) {

@@ -10,11 +10,12 @@ pub enum NotADecimal {
     TooFine,
 }
 
-/// The number times ten to the power of `decimals`, exactly: `1.5` with three decimals is 1500. Zeros at the end of its
-/// decimals do not count. What 128 bits do not hold is [`u128::MAX`].
+/// The number times ten to the power of `decimals`, exactly: `1.5` with three decimals is 1500. Zeros at the
+/// end of its decimals do not count. What 128 bits do not hold is [`u128::MAX`].
 ///
 /// # Errors
-/// When `number` is not digits, and perhaps a point with further digits; or has more decimals than the given number.
+/// When `number` is not digits, and perhaps a point with further digits; or has more decimals than the given
+/// number.
 pub fn scaled(number: &str, decimals: usize) -> Result<u128, NotADecimal> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -33,8 +33,8 @@ impl Mistake {
         Self { at, what: What::Wrong(why.into()) }
     }
 
-    /// The column of this mistake in `text`, in characters from 1; and a sentence that repeats the text and says what is
-    /// wrong there, in at most 1,024 bytes.
+    /// The column of this mistake in `text`, in characters from 1; and a sentence that repeats the text and
+    /// says what is wrong there, in at most 1,024 bytes.
     ///
     /// # Panics
     /// When the mistake is not at the beginning of a character of `text`.

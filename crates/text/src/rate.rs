@@ -6,8 +6,9 @@ use std::str::FromStr;
 use crate::decimal::{self, NotADecimal};
 use crate::quote::quoted;
 
-/// A number of calls per time, from none to 10^9 per second. It is kept in millionths of a call per hour, so that every
-/// rate with up to six decimals per second, minute or hour is exact, and the calls of a time are counted in integers.
+/// A number of calls per time, from none to 10^9 per second. It is kept in millionths of a call per hour, so
+/// that every rate with up to six decimals per second, minute or hour is exact, and the calls of a time are
+/// counted in integers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rate(u64);
 
@@ -72,8 +73,8 @@ impl Rate {
 impl FromStr for Rate {
     type Err = NotARate;
 
-    /// Reads a rate: a number, perhaps with `k` (thousand) or `M` (million), and the time that it is per: `/s`, `/min` or
-    /// `/h`. Without one it is per second.
+    /// Reads a rate: a number, perhaps with `k` (thousand) or `M` (million), and the time that it is per: `/s`,
+    /// `/min` or `/h`. Without one it is per second.
     ///
     /// # Errors
     /// When `text` is not one, or has more than six decimals, or is over [`HIGHEST`](Self::HIGHEST).
@@ -110,8 +111,8 @@ pub(crate) fn multiple(number: &str) -> (&str, usize) {
 }
 
 impl fmt::Display for Rate {
-    /// Exactly and with one unit: per second if that takes at most three decimals, else per minute or hour if that is a
-    /// whole number, else whichever is exact with the shortest unit.
+    /// Exactly and with one unit: per second if that takes at most three decimals, else per minute or hour if
+    /// that is a whole number, else whichever is exact with the shortest unit.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reads_well = [(UNITS[0], 1_000), (UNITS[1], MILLIONTHS), (UNITS[2], MILLIONTHS)];
         let exact = UNITS.map(|unit| (unit, 1));

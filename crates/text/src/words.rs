@@ -156,7 +156,8 @@ impl<'a> Words<'a> {
             .map_err(|why| Mistake::wrong(start, why.to_string()))
     }
 
-    /// Takes an amount as it is written: digits, and the letters, points and slashes right after them, such as `1.5k/s`.
+    /// Takes an amount as it is written: digits, and the letters, points and slashes right after them, such as
+    /// `1.5k/s`.
     ///
     /// # Errors
     /// When no digit is next; what was expected is said then.

@@ -92,7 +92,7 @@ fn one_connection(target: &Target, schedule: Schedule, calls: u64) -> LoadPlanBu
 #[tokio::test]
 async fn a_goodbye_loses_no_call_while_others_are_in_flight() {
     let after = Duration::from_millis(200);
-    for schedule in [Schedule::Constant(rate(100)), Schedule::Closed { in_flight: count(8) }] {
+    for schedule in [Schedule::constant(rate(100)), Schedule::closed(count(8))] {
         let (target, accepted) = server(move |connection, _| take(connection, 5, after)).await;
         let figures = run(&one_connection(&target, schedule.clone(), 50)).await.unwrap().figures;
         assert_eq!(sent_well(&figures), 50, "{schedule:?}: {:?}", figures.counts.not_sent);
@@ -117,7 +117,7 @@ async fn hanging() -> (Target, Arc<AtomicUsize>) {
 #[tokio::test]
 async fn a_call_that_hangs_on_its_connection_holds_up_no_other() {
     let (target, accepted) = hanging().await;
-    let plan = one_connection(&target, Schedule::Constant(rate(200)), 40);
+    let plan = one_connection(&target, Schedule::constant(rate(200)), 40);
     let figures = run(&plan.grace(Duration::from_millis(300))).await.unwrap().figures;
     assert_eq!((sent_well(&figures), figures.counts.unfinished), (39, 1));
     assert_eq!(accepted.load(Ordering::Relaxed), 2);
@@ -126,7 +126,7 @@ async fn a_call_that_hangs_on_its_connection_holds_up_no_other() {
 #[tokio::test]
 async fn a_deadline_ends_a_call_on_a_connection_that_was_followed() {
     let (target, _) = hanging().await;
-    let plan = one_connection(&target, Schedule::Constant(rate(200)), 40);
+    let plan = one_connection(&target, Schedule::constant(rate(200)), 40);
     let figures = run(&plan.deadline(Duration::from_millis(100))).await.unwrap().figures;
     assert_eq!((sent_well(&figures), figures.counts.cut), (39, 1));
 }
@@ -170,7 +170,7 @@ async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
 #[tokio::test]
 async fn a_server_that_goes_away_each_time_is_not_asked_all_the_time() {
     let (target, accepted) = leaving(|number| number > 0).await;
-    let plan = one_connection(&target, Schedule::Constant(rate(100)), 100);
+    let plan = one_connection(&target, Schedule::constant(rate(100)), 100);
     let figures = run(&plan.grace(Duration::from_millis(100))).await.unwrap().figures;
     assert!(figures.counts.not_sent[NotSent::NoConnection] > 0, "{:?}", figures.counts.not_sent);
     // Two for each tenth of the second.

@@ -1,6 +1,6 @@
 //! One worker on a clock that the test holds, over a stream in memory.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -78,7 +78,7 @@ fn all(count: usize, duration: Duration) -> Distribution {
 async fn an_open_loop_of_an_hour_has_exact_figures() {
     let begun = std::time::Instant::now();
     let delay = Duration::from_millis(250);
-    let schedule = Schedule::Constant(Rate::per_second(NonZeroU64::new(2).unwrap()));
+    let schedule = Schedule::constant(Rate::per_second(2).unwrap());
     let plan = LoadPlan::builder(target(), calls(delay), schedule, Stop::after(HOUR));
     let load = run(&plan.build().unwrap(), InMemory::of(1)).await.unwrap();
     let (figures, count) = (&load.figures, 7_200);
@@ -96,7 +96,7 @@ async fn an_open_loop_of_an_hour_has_exact_figures() {
 #[tokio::test(start_paused = true)]
 async fn a_closed_loop_takes_its_calls_in_turns() {
     let delay = Duration::from_secs(1);
-    let schedule = Schedule::Closed { in_flight: NonZeroUsize::new(25).unwrap() };
+    let schedule = Schedule::closed(NonZeroUsize::new(25).unwrap());
     let plan = LoadPlan::builder(target(), calls(delay), schedule, Stop::after_calls(110));
     let load = run(&plan.connections(3).build().unwrap(), InMemory::of(3)).await.unwrap();
     assert_eq!(load.figures.service_time, all(110, delay));

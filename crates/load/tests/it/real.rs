@@ -1,6 +1,6 @@
 //! The load engine against real servers.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub(crate) fn count(number: usize) -> NonZeroUsize {
 }
 
 pub(crate) fn rate(calls: u64) -> Rate {
-    Rate::per_second(NonZeroU64::new(calls).unwrap())
+    Rate::per_second(calls).unwrap()
 }
 
 /// Two workers, three connections, and calls of this delay.
@@ -86,9 +86,7 @@ pub(crate) async fn run(plan: &LoadPlanBuilder) -> Result<Load, LoadError> {
 async fn an_open_loop_makes_every_call_and_measures_each() {
     let server = start(Limits::default());
     let delay = Duration::from_millis(5);
-    for schedule in
-        [Schedule::Constant(rate(2_000)), Schedule::Poisson { rate: rate(2_000), seed: 1 }]
-    {
+    for schedule in [Schedule::constant(rate(2_000)), Schedule::poisson(rate(2_000), 1)] {
         let plan = plan(&server.target, schedule, Stop::after_calls(401), delay);
         let load = run(&plan).await.unwrap();
         let figures = &load.figures;
@@ -106,7 +104,7 @@ async fn an_open_loop_makes_every_call_and_measures_each() {
 #[tokio::test]
 async fn a_closed_loop_keeps_its_number_in_flight() {
     let server = start(Limits::default());
-    let schedule = Schedule::Closed { in_flight: count(25) };
+    let schedule = Schedule::closed(count(25));
     let plan = plan(&server.target, schedule, Stop::after_calls(503), Duration::from_millis(20));
     let control = Control::default();
     let plan = plan.build().unwrap();
@@ -121,8 +119,8 @@ async fn a_closed_loop_keeps_its_number_in_flight() {
 #[tokio::test]
 async fn the_warm_up_is_called_and_not_recorded() {
     let server = start(Limits::default());
-    let schedule = Schedule::Constant(rate(1_000));
-    let stop = Stop::after(Duration::from_millis(300));
+    let schedule = Schedule::constant(rate(1_000));
+    let stop = Stop::after(Duration::from_millis(200));
     let plan =
         plan(&server.target, schedule, stop, Duration::ZERO).warm_up(Duration::from_millis(100));
     let load = run(&plan).await.unwrap();
@@ -154,7 +152,7 @@ async fn calls_over_the_plans_own_limit_are_counted() {
 #[tokio::test]
 async fn a_closed_loop_that_the_peer_has_no_streams_for_is_refused() {
     let server = start(Limits { max_streams: 10, ..Limits::default() });
-    let schedule = Schedule::Closed { in_flight: count(31) };
+    let schedule = Schedule::closed(count(31));
     let plan = plan(&server.target, schedule, Stop::after_calls(1), Duration::ZERO);
     let refused = run(&plan).await.unwrap_err().to_string();
     assert_eq!(
@@ -169,7 +167,7 @@ async fn plans_that_cannot_be_carried_out_are_refused() {
     let target: Target = "http://127.0.0.1:1".parse().unwrap();
     let plan = |schedule, stop| plan(&target, schedule, stop, Duration::ZERO);
     for plan in [
-        plan(Schedule::Constant(rate(1)), Stop::after_calls(u64::MAX)),
+        plan(Schedule::constant(rate(1)), Stop::after_calls(u64::MAX)),
         plan(Schedule::AtOnce, Stop::after(Duration::from_secs(1))),
     ] {
         assert_eq!(plan.build().unwrap_err(), NotAPlan::Endless);
@@ -217,7 +215,7 @@ async fn calls_that_outlast_the_grace_are_unfinished() {
 #[tokio::test]
 async fn an_interrupt_ends_a_run_at_once() {
     let server = start(Limits::default());
-    let schedule = Schedule::Constant(rate(100));
+    let schedule = Schedule::constant(rate(100));
     let stop = Stop::after(Duration::from_secs(3600));
     let plan = plan(&server.target, schedule, stop, Duration::from_secs(3600)).build().unwrap();
     let control = Control::default();
@@ -252,15 +250,10 @@ async fn a_closed_loop_whose_server_has_gone_gives_up_after_the_grace() {
         let mut connection = h2::server::handshake(socket).await.unwrap();
         drop(connection.accept().await);
     });
-    let plan = plan(
-        &target,
-        Schedule::Closed { in_flight: count(2) },
-        Stop::after_calls(1_000),
-        Duration::ZERO,
-    )
-    .workers(1)
-    .connections(1)
-    .grace(Duration::from_millis(300));
+    let plan = plan(&target, Schedule::closed(count(2)), Stop::after_calls(1_000), Duration::ZERO)
+        .workers(1)
+        .connections(1)
+        .grace(Duration::from_millis(300));
     let load = run(&plan).await.unwrap();
     assert_eq!(load.end, End::Unreachable);
     assert_eq!(load.figures.counts.ended_with(Code::Unavailable), load.figures.counts.due());
@@ -327,7 +320,7 @@ async fn mute_with(settings: h2::server::Builder) -> (Target, Arc<Mutex<Vec<usiz
 
 #[tokio::test]
 async fn calls_are_spread_evenly_over_the_connections() {
-    for schedule in [Schedule::Closed { in_flight: count(300) }, Schedule::AtOnce] {
+    for schedule in [Schedule::closed(count(300)), Schedule::AtOnce] {
         let (target, requests) = mute().await;
         let plan = plan(&target, schedule.clone(), Stop::after_calls(300), Duration::ZERO)
             .workers(1)
@@ -354,7 +347,7 @@ async fn deadlines_at_the_limit_of_streams_leave_the_connection_open() {
     let mut settings = h2::server::Builder::new();
     settings.max_concurrent_streams(4);
     let (target, requests) = mute_with(settings).await;
-    let schedule = Schedule::Closed { in_flight: count(4) };
+    let schedule = Schedule::closed(count(4));
     let plan = plan(&target, schedule, Stop::after_calls(40), Duration::ZERO)
         .workers(1)
         .connections(1)
@@ -378,7 +371,7 @@ async fn a_lost_connection_fails_its_calls_and_is_opened_anew() {
         let (socket, _) = listener.accept().await.unwrap();
         longsync_server::serve_connection(socket, None, &worker).await;
     });
-    let schedule = Schedule::Constant(rate(200));
+    let schedule = Schedule::constant(rate(200));
     let plan = plan(&target, schedule, Stop::after(Duration::from_secs(1)), Duration::ZERO)
         .workers(1)
         .connections(1);

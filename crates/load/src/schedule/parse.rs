@@ -1,0 +1,162 @@
+//! The text of a schedule, read: pieces, separated by semicolons.
+
+use std::time::Duration;
+
+use longsync_text::mistake::Mistake;
+use longsync_text::words::Words;
+
+use super::NotASchedule;
+use super::amount::Amount;
+use super::piece::{Piece, Pieces};
+
+/// A form of a piece all of whose parameters have keys.
+struct Form {
+    name: &'static str,
+    amounts: &'static [&'static str],
+    duration: &'static str,
+}
+
+const STEP: Form = Form { name: "step", amounts: &["from", "to", "by"], duration: "every" };
+const LINE: Form = Form { name: "line", amounts: &["from", "to"], duration: "in" };
+
+/// What the keys of a piece say, and at which byte the value of each stands.
+struct Values<A> {
+    amounts: Vec<(&'static str, A)>,
+    duration: Option<Duration>,
+    places: Vec<(&'static str, usize)>,
+}
+
+/// Reads the pieces of a text.
+///
+/// # Errors
+/// When there are none, or they are not understood or do not go together.
+pub(super) fn read<A: Amount>(text: &str) -> Result<Pieces<A>, NotASchedule> {
+    let mut words = Words::new(text);
+    if words.is_end() {
+        let sentence =
+            format!("an empty text is not a schedule: write one such as {}", A::CONSTANT);
+        return Err(NotASchedule::new(sentence));
+    }
+    pieces(&mut words).map_err(|mistake| NotASchedule::new(mistake.told(text).1))
+}
+
+fn pieces<A: Amount>(words: &mut Words<'_>) -> Result<Pieces<A>, Mistake> {
+    let mut pieces = Pieces::default();
+    loop {
+        let start = words.place();
+        let (piece, places) = piece(words)?;
+        pieces.push(piece).map_err(|wrong| {
+            let place = places.iter().find(|(key, _)| *key == wrong.key);
+            Mistake::wrong(place.map_or(start, |(_, place)| *place), wrong.why)
+        })?;
+        let has_more = words.takes(';');
+        if words.is_end() {
+            return Ok(pieces);
+        }
+        if !has_more {
+            return Err(words.expected("`;` and a further piece, or nothing more"));
+        }
+    }
+}
+
+type Placed<A> = (Piece<A>, Vec<(&'static str, usize)>);
+
+fn piece<A: Amount>(words: &mut Words<'_>) -> Result<Placed<A>, Mistake> {
+    let start = words.place();
+    match words.name() {
+        "constant" => constant(words),
+        "step" => {
+            let mut values = Values::read(words, &STEP)?;
+            let (from, to) = (values.take("from"), values.take("to"));
+            let (by, every) = (values.take("by"), values.duration);
+            match (from, to, by, every) {
+                (Some(from), Some(to), Some(by), Some(every)) => {
+                    Ok((Piece::Step { from, to, by, every }, values.places))
+                }
+                _ => Err(values.lacks_one(start, &STEP, A::STEP)),
+            }
+        }
+        "line" => {
+            let mut values = Values::read(words, &LINE)?;
+            match (values.take("from"), values.take("to"), values.duration) {
+                (Some(from), Some(to), Some(length)) => {
+                    Ok((Piece::Line { from, to, length }, values.places))
+                }
+                _ => Err(values.lacks_one(start, &LINE, A::LINE)),
+            }
+        }
+        _ => {
+            let (constant, step, line) = (A::CONSTANT, A::STEP, A::LINE);
+            Err(Mistake::expected(start, format!("a piece such as {constant}, {step} or {line}")))
+        }
+    }
+}
+
+fn constant<A: Amount>(words: &mut Words<'_>) -> Result<Placed<A>, Mistake> {
+    words.mark('(', "the opening `(` of constant(")?;
+    let amount = amount(words)?;
+    let mut places = Vec::new();
+    let mut length = None;
+    if words.takes(',') {
+        if !words.takes_name("for") {
+            return Err(words.expected("for= and how long it lasts, such as for=60s"));
+        }
+        words.mark('=', "`=` and a duration")?;
+        places.push(("for", words.place()));
+        length = Some(words.duration()?);
+        words.mark(')', "the closing `)` of constant(")?;
+    } else {
+        words.mark(')', "`,` and for=, or the closing `)` of constant(")?;
+    }
+    Ok((Piece::Constant { amount, length }, places))
+}
+
+fn amount<A: Amount>(words: &mut Words<'_>) -> Result<A, Mistake> {
+    let place = words.place();
+    let written = words.amount(A::EXPECTED)?;
+    A::read(written).map_err(|why| Mistake::wrong(place, why))
+}
+
+impl<A: Amount> Values<A> {
+    /// Takes the parameters of a piece, from its opening parenthesis to its closing one.
+    fn read(words: &mut Words<'_>, form: &Form) -> Result<Self, Mistake> {
+        let Form { name, amounts, duration } = form;
+        let mut values = Self { amounts: Vec::new(), duration: None, places: Vec::new() };
+        words.mark('(', format_args!("the opening `(` of {name}("))?;
+        loop {
+            let key_at = words.place();
+            let key = words.name();
+            let known = amounts.iter().chain([duration]).find(|known| **known == key);
+            let is_given = values.places.iter().any(|(given, _)| *given == key);
+            let Some(known) = known.filter(|_| !is_given) else {
+                let keys = amounts.join("=, ");
+                let expected = format!("one of {keys}= and {duration}=, each once");
+                return Err(Mistake::expected(key_at, expected));
+            };
+            words.mark('=', format_args!("`=` after {known}"))?;
+            values.places.push((known, words.place()));
+            if known == duration {
+                values.duration = Some(words.duration()?);
+            } else {
+                values.amounts.push((known, amount(words)?));
+            }
+            if !words.takes(',') {
+                let expected = format_args!("`,` and a further key, or the closing `)` of {name}(");
+                words.mark(')', expected)?;
+                return Ok(values);
+            }
+        }
+    }
+
+    fn take(&mut self, key: &str) -> Option<A> {
+        let found = self.amounts.iter().position(|(given, _)| *given == key)?;
+        Some(self.amounts.swap_remove(found).1)
+    }
+
+    fn lacks_one(&self, start: usize, form: &Form, example: &str) -> Mistake {
+        let mut keys = form.amounts.iter().chain([&form.duration]);
+        let is_given = |key: &str| self.places.iter().any(|(given, _)| *given == key);
+        let missing = keys.find(|key| !is_given(key)).unwrap_or(&form.duration);
+        Mistake::wrong(start, format!("it has no {missing}=: write it such as {example}"))
+    }
+}

@@ -1,0 +1,82 @@
+//! How the rate of a run is over time.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use longsync_text::Rate;
+
+use super::NotASchedule;
+use super::curve::Curve;
+use super::piece::Pieces;
+use super::{parse, points};
+
+/// How the rate of a run is over time: pieces, one after the other. Clones share them.
+///
+/// - `constant(1000/s, for=60s)`: the same all the time. The last piece of a profile may do without `for=` and
+///   never ends.
+/// - `step(from=100/s, to=1000/s, by=100/s, every=10s)`: up or down in steps, each of which lasts for `every`,
+///   the last too. The last is `to` or, if steps do not meet it, the last one before it: `to` is never
+///   exceeded.
+/// - `line(from=0/s, to=1000/s, in=60s)`: evenly from one rate to the other.
+///
+/// Its text is that of its pieces, separated by semicolons; it is printed as it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile(Arc<Curve>);
+
+impl Profile {
+    /// The same rate without end.
+    pub fn constant(rate: Rate) -> Self {
+        Self::new(Pieces::endless(rate))
+    }
+
+    /// Reads the text of a CSV file: on each line a time in seconds and the rate at that time, such as
+    /// `2.5,1000`, between which the rate changes evenly. The first time is 0, and with the last the profile
+    /// ends. Times are exact to the nanosecond; a rate without unit is per second. Empty lines, those that
+    /// begin with `#`, and a first line `seconds,rate` are skipped.
+    ///
+    /// # Errors
+    /// When a line is not of this form, times do not ascend, there are less than two, or more than a million.
+    /// The line is named, counted from 1.
+    pub fn from_csv(text: &str) -> Result<Self, NotASchedule> {
+        points::read(text).map(Self::new)
+    }
+
+    /// When it is over: no call is due at this time or later. [`None`] if it never is.
+    pub fn end(&self) -> Option<Duration> {
+        self.0.pieces.end()
+    }
+
+    pub(super) fn new(pieces: Pieces<Rate>) -> Self {
+        Self(Arc::new(Curve::new(pieces)))
+    }
+
+    pub(super) fn curve(&self) -> &Arc<Curve> {
+        &self.0
+    }
+
+    /// The rate with which it begins.
+    pub(super) fn first(&self) -> Rate {
+        let first = self.0.pieces.segments().first();
+        first.and_then(|first| Rate::from_millionths_per_hour(first.from)).unwrap_or_default()
+    }
+}
+
+impl FromStr for Profile {
+    type Err = NotASchedule;
+
+    /// Reads pieces, separated by semicolons.
+    ///
+    /// # Errors
+    /// When the text is not understood; its column is said.
+    fn from_str(text: &str) -> Result<Self, NotASchedule> {
+        parse::read(text).map(Self::new)
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.pieces.fmt(f)
+    }
+}
