@@ -318,6 +318,10 @@ impl<M: Method, T: Transport> Worker<M, T> {
                 tokio::task::yield_now().await;
                 continue;
             }
+            // Perhaps those were the last.
+            if self.is_over(closed, now) {
+                return;
+            }
             match self.next_change(closed, now) {
                 Some(moment) => self.until_moved_or(moment).await,
                 None => self.until_moved().await,
