@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longsync_connect::{ConnectError, Transport};
-use longsync_stats::{Call, Moment, NotSent as Why};
+use longsync_stats::{Call, Counts, Moment, NotSent as Why};
 use tokio::sync::Notify;
 
 use crate::board::Board;
 use crate::common::Common;
 use crate::deadlines::Deadlines;
+use crate::growth::Growth;
 use crate::lane::{Connected, Lane, NotSent, Owner};
-use crate::method::Method;
-use crate::plan::LoadPlan;
+use crate::method::{CallNumber, Method};
+use crate::plan::{Connections, LoadPlan};
 use crate::progress::Tally;
 use crate::records::Records;
 use crate::schedule::{Arrivals, Schedule, Share};
@@ -62,6 +63,7 @@ struct Worker<M: Method, T> {
     grace: Duration,
     pace: Pace,
     deadlines: Option<Deadlines<M::Answer>>,
+    growth: Option<Growth>,
     in_flight: Cell<usize>,
     /// A call has ended, or a connection takes calls or bytes again.
     moved: Notify,
@@ -88,8 +90,9 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
         common: Common<M, T>,
     ) -> Result<Self, ConnectError> {
         let mut connections = Vec::new();
-        for _ in 0..desk.share.portion(plan.connections.at_first(plan.workers)) {
-            connections.push(Connected::dial(&common).await?);
+        for nth in 0..desk.share.portion(plan.connections.at_first(plan.workers)) {
+            let nth = desk.share.number(nth as u64);
+            connections.push(Connected::dial(&common, nth).await?);
             desk.board.connected();
         }
         Ok(Self { desk, common, connections })
@@ -127,6 +130,10 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
             let deadlines = Rc::clone(&worker);
             worker.spawn(async move { deadlines.end_at_deadlines().await });
         }
+        if worker.growth.is_some() {
+            let growing = Rc::clone(&worker);
+            worker.spawn(async move { growing.grow().await });
+        }
         worker.common.sleep_until(Moment::START).await;
         until(worker.work(arrivals), worker.panicked.notified()).await;
         assert!(!worker.has_panicked.get(), "a task of this worker has panicked");
@@ -159,6 +166,12 @@ impl<M: Method, T> Drop for PanicAlarm<M, T> {
 
 impl<M: Method, T: Transport> Worker<M, T> {
     fn new(plan: &LoadPlan<M>, desk: Desk, common: Common<M, T>, lanes: usize) -> Self {
+        let growth = match plan.connections {
+            Connections::Fixed(_) => None,
+            Connections::Auto { at_most } => {
+                Some(Growth::new(desk.share.portion(at_most), desk.share))
+            }
+        };
         let pace = match plan.schedule {
             Schedule::Closed { in_flight } => {
                 Pace::Closed { in_flight: desk.share.portion(in_flight.get()), begun: Cell::new(0) }
@@ -175,6 +188,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
             grace: plan.grace,
             pace,
             deadlines: plan.deadline.map(Deadlines::new),
+            growth,
             in_flight: Cell::new(0),
             moved: Notify::new(),
             is_waiting: Cell::new(false),
@@ -342,7 +356,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
         let mut why = NotSent::Closed;
         for index in (first..lanes.len()).chain(0..first) {
             let lane = &lanes[index];
-            match lane.send(number, due, now, &self.common) {
+            match lane.send(CallNumber::recorded(number), due, now, &self.common) {
                 Ok(place) => {
                     self.turn.set(if index + 1 == lanes.len() { 0 } else { index + 1 });
                     self.sent(due, now);
@@ -357,7 +371,12 @@ impl<M: Method, T: Transport> Worker<M, T> {
                 Err(_) => {}
             }
         }
-        Err(why)
+        match &self.growth {
+            Some(growth) if why == NotSent::Full && growth.is_coming(lanes.len()) => {
+                Err(NotSent::Blocked)
+            }
+            _ => Err(why),
+        }
     }
 
     fn sent(&self, due: Option<Moment>, now: Moment) {
@@ -391,6 +410,15 @@ impl<M: Method, T: Transport> Worker<M, T> {
     async fn end_at_deadlines(&self) {
         if let Some(deadlines) = &self.deadlines {
             deadlines.end_calls(self).await;
+        }
+    }
+
+    async fn grow(self: Rc<Self>)
+    where
+        T: 'static,
+    {
+        if let Some(growth) = &self.growth {
+            growth.open_wanted(Rc::clone(&self)).await;
         }
     }
 
@@ -452,10 +480,26 @@ impl<M: Method, T: Transport> Owner for Worker<M, T> {
     }
 
     fn lane_follows(&self, index: usize, lane: Rc<Lane<M::Answer>>) {
-        let before = std::mem::replace(&mut self.lanes.borrow_mut()[index], lane);
+        let mut lanes = self.lanes.borrow_mut();
+        if index == lanes.len() {
+            return lanes.push(lane);
+        }
+        let before = std::mem::replace(&mut lanes[index], lane);
         let mut former = self.former.borrow_mut();
         former.push(before);
         former.retain(|lane| !lane.is_over());
+    }
+
+    fn lanes(&self) -> usize {
+        self.lanes.borrow().len()
+    }
+
+    fn count(&self, add: impl FnOnce(&mut Counts)) {
+        add(self.desk.records.borrow_mut().counts());
+    }
+
+    fn server(&self, name: &str) {
+        self.desk.records.borrow_mut().server(name);
     }
 }
 
