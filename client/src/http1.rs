@@ -65,7 +65,7 @@ pub(crate) async fn get(
     timer: &Timer,
     stamps: &Stamps,
 ) -> Result<HttpAnswer, HttpError> {
-    let (mut sender, _driving) = dial(&Tcp, target, timer, begin).await?;
+    let (mut sender, _driving) = dial(&Tcp, target, 0, timer, begin).await?;
     let request = request(target, path);
     stamps.set_sent(timer.now());
     let answer = async {
@@ -147,7 +147,7 @@ pub(crate) async fn probe(target: &Target, timer: &Timer) -> Result<(), ConnectE
             .await
             .map_err(|error| io::Error::other(format!("HTTP/1.1: {error}")))
     };
-    dial(&Tcp, target, timer, asking).await.map(drop)
+    dial(&Tcp, target, 0, timer, asking).await.map(drop)
 }
 
 type Sender = http1::SendRequest<Empty<Bytes>>;

@@ -13,6 +13,7 @@ use crate::target::{NotATarget, Target};
 pub struct ConnectError {
     kind: ConnectErrorKind,
     sentence: String,
+    is_goodbye: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -41,11 +42,24 @@ pub enum ConnectErrorKind {
 impl ConnectError {
     /// `why` follows the words that name the target.
     pub(crate) fn new(target: &Target, kind: ConnectErrorKind, why: &str) -> Self {
-        Self { kind, sentence: format!("cannot reach {target}: {why}"), source: None }
+        let sentence = format!("cannot reach {target}: {why}");
+        Self { kind, sentence, is_goodbye: false, source: None }
+    }
+
+    /// The server has begun HTTP/2 and let go of the connection before it carried a call.
+    pub(crate) fn of_goodbye(self) -> Self {
+        Self { is_goodbye: true, ..self }
     }
 
     pub(crate) fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
+    }
+
+    /// Whether the server has begun HTTP/2 and let go of the connection before it carried a call. A server
+    /// which goes away may do so to connections that were on their way to it, so it is worth another try at
+    /// once.
+    pub fn is_goodbye(&self) -> bool {
+        self.is_goodbye
     }
 
     /// What kept the server from being reached.
@@ -69,7 +83,7 @@ impl Error for ConnectError {
 impl From<NotATarget> for ConnectError {
     fn from(why: NotATarget) -> Self {
         let (kind, sentence) = (ConnectErrorKind::NotATarget, why.to_string());
-        Self { kind, sentence, source: None }.with_source(why)
+        Self { kind, sentence, is_goodbye: false, source: None }.with_source(why)
     }
 }
 

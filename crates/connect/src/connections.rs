@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use crate::connect_error::ConnectError;
 use crate::connection::Connection;
 use crate::credit::Credit;
-use crate::dial::{Early, PATIENCE, allows_no_calls, dial, gone_before_any_call};
+use crate::dial::{PATIENCE, allows_no_calls, dial, gone_before_any_call};
 use crate::target::Target;
 use crate::transport::Tcp;
 
@@ -134,15 +134,15 @@ impl Connections {
     /// it: then one more is tried.
     async fn connect(&self) -> Result<(Arc<Connection>, Credit), ConnectError> {
         match self.connect_once().await {
-            Err(Early::Goodbye(_)) => self.connect_once().await.map_err(Early::error),
-            connected => connected.map_err(Early::error),
+            Err(error) if error.is_goodbye() => self.connect_once().await,
+            connected => connected,
         }
     }
 
-    async fn connect_once(&self) -> Result<(Arc<Connection>, Credit), Early> {
+    async fn connect_once(&self) -> Result<(Arc<Connection>, Credit), ConnectError> {
         let begin = async |socket| Connection::begin(socket, self.timer.clone()).await;
-        let connection =
-            dial(&Tcp, &self.target, &self.timer, begin).await.map_err(Early::Other)?;
+        let nth = self.opened.load(Ordering::Relaxed);
+        let connection = dial(&Tcp, &self.target, nth, &self.timer, begin).await?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         loop {
             if let Some(credit) = connection.credit() {
@@ -155,7 +155,7 @@ impl Connections {
         }
     }
 
-    async fn until_calls_are_allowed(&self, connection: &Connection) -> Result<(), Early> {
+    async fn until_calls_are_allowed(&self, connection: &Connection) -> Result<(), ConnectError> {
         let _held_back = HeldBack::begin(&self.is_held_back);
         let patience = async {
             match self.patience {
@@ -165,7 +165,7 @@ impl Connections {
         };
         tokio::select! {
             () = connection.allows_calls() => Ok(()),
-            () = patience => Err(Early::Other(allows_no_calls(&self.target))),
+            () = patience => Err(allows_no_calls(&self.target)),
         }
     }
 }

@@ -22,8 +22,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a server may allow no calls at all, if nothing else bounds the wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Connects over `transport`, and begins the protocol on its stream. Both together take at most
-/// [`CONNECT_TIMEOUT`] by the timer.
+/// Connects over `transport` to the `nth` of the target's addresses, or else another of them, and begins the
+/// protocol on its stream. Both together take at most [`CONNECT_TIMEOUT`] by the timer.
 ///
 /// # Errors
 /// When there is no connection in time, or `begin` fails.
@@ -33,11 +33,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub async fn dial<T: Transport, Begun>(
     transport: &T,
     target: &Target,
+    nth: usize,
     timer: &Timer,
     begin: impl AsyncFnOnce(T::Io) -> io::Result<Begun>,
 ) -> Result<Begun, ConnectError> {
     let connecting = async {
-        let io = transport.open(target).await.map_err(|why| why.at(target))?;
+        let io = transport.open(target, nth).await.map_err(|why| why.at(target))?;
         begin(io).await.map_err(|error| not_begun(target, error))
     };
     tokio::select! {
@@ -46,68 +47,44 @@ pub async fn dial<T: Transport, Begun>(
     }
 }
 
-/// Opens a connection over `transport`, begins HTTP/2 on it, and waits until its peer allows calls: at most
-/// [`CONNECT_TIMEOUT`] for the connection, and as long again for a peer that allows none yet. If the peer
-/// lets go of it before any call, one more is tried, for as long: a server that goes away may do so to
-/// connections that were on their way to it. `wrap` is given the stream, and returns what HTTP/2 reads
-/// and writes; `before_poll` is called before each poll of the connection.
+/// Opens a connection over `transport` to the `nth` of the target's addresses, or else another of them, begins
+/// HTTP/2 on it, and waits until its peer allows calls: at most [`CONNECT_TIMEOUT`] for the connection, and as
+/// long again for a peer that allows none yet. `wrap` is given the stream, and returns what HTTP/2 reads and
+/// writes; `before_poll` is called before each poll of the connection.
 ///
 /// Returns what sends requests, and the connection, which must be polled further.
 ///
 /// # Errors
-/// When no connection takes calls in time.
+/// When the connection does not take calls in time; [`ConnectError::is_goodbye`] says whether another may.
 ///
 /// # Cancel safety
 /// The connection that is being opened is dropped; nothing else is lost.
 pub async fn dial_http2<T, IO>(
     transport: &T,
     target: &Target,
+    nth: usize,
     timer: &Timer,
-    mut wrap: impl FnMut(T::Io) -> IO,
+    wrap: impl FnOnce(T::Io) -> IO,
     mut before_poll: impl FnMut(),
 ) -> Result<(SendRequest<Bytes>, Http2<IO>), ConnectError>
 where
     T: Transport,
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut once = async || {
-        let begin = async |io| Http2::begin(wrap(io), &mut before_poll).await;
-        let dialled = dial(transport, target, timer, begin).await;
-        let (sender, mut connection) = dialled.map_err(Early::Other)?;
-        tokio::select! {
-            allowed = connection.until_calls_are_allowed(&mut before_poll) => match allowed {
-                Ok(()) => Ok((sender, connection)),
-                // A connection that ends after a GOAWAY without an error ends well.
-                Err(ended) => {
-                    Err(gone_before_any_call(target, ended.or_else(|| lost(&sender))))
-                }
-            },
-            _ = timer.sleep(PATIENCE) => Err(Early::Other(allows_no_calls(target))),
-        }
-    };
-    match once().await {
-        Err(Early::Goodbye(_)) => once().await.map_err(Early::error),
-        connected => connected.map_err(Early::error),
-    }
-}
-
-/// Why a new connection carries no call.
-pub(crate) enum Early {
-    /// The server has let go of it before it carried any.
-    Goodbye(ConnectError),
-    Other(ConnectError),
-}
-
-impl Early {
-    pub(crate) fn error(self) -> ConnectError {
-        match self {
-            Self::Goodbye(error) | Self::Other(error) => error,
-        }
+    let begin = async |io| Http2::begin(wrap(io), &mut before_poll).await;
+    let (sender, mut connection) = dial(transport, target, nth, timer, begin).await?;
+    tokio::select! {
+        allowed = connection.until_calls_are_allowed(&mut before_poll) => match allowed {
+            Ok(()) => Ok((sender, connection)),
+            // A connection that ends after a GOAWAY without an error ends well.
+            Err(ended) => Err(gone_before_any_call(target, ended.or_else(|| lost(&sender)))),
+        },
+        _ = timer.sleep(PATIENCE) => Err(allows_no_calls(target)),
     }
 }
 
 /// Why a connection that this error ended before any call takes none.
-pub(crate) fn gone_before_any_call(target: &Target, lost: Option<h2::Error>) -> Early {
+pub(crate) fn gone_before_any_call(target: &Target, lost: Option<h2::Error>) -> ConnectError {
     let (kind, why) = match &lost {
         Some(lost) if lost.is_go_away() && lost.is_remote() => {
             let why = format!("it is going away ({} came before any call)", refusal(lost));
@@ -125,7 +102,7 @@ pub(crate) fn gone_before_any_call(target: &Target, lost: Option<h2::Error>) -> 
         Some(lost) => error.with_source(lost),
         None => error,
     };
-    if is_goodbye { Early::Goodbye(error) } else { Early::Other(error) }
+    if is_goodbye { error.of_goodbye() } else { error }
 }
 
 /// What is said of a server that allowed no calls for [`PATIENCE`].

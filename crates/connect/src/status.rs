@@ -103,6 +103,17 @@ pub(crate) fn from_lost(error: &h2::Error, lost: Option<&h2::Error>) -> Status {
     }
 }
 
+/// Whether the peer has closed the connection, between two frames or in the middle of one.
+pub fn is_closed(error: &h2::Error) -> bool {
+    // What reads frames for h2 has no other sign for the middle of one.
+    const IN_THE_MIDDLE: &str = "bytes remaining on stream";
+    error.get_io().is_some_and(|io| match io.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => true,
+        io::ErrorKind::Other => io.to_string() == IN_THE_MIDDLE,
+        _ => false,
+    })
+}
+
 /// What an error of HTTP/2 did to a call, or to a connection.
 pub(crate) fn sentence(error: &h2::Error) -> String {
     let Some(reason) = error.reason() else {
@@ -110,7 +121,7 @@ pub(crate) fn sentence(error: &h2::Error) -> String {
             Some(io::ErrorKind::ConnectionReset) => {
                 "the connection was reset before the call had ended".to_owned()
             }
-            Some(io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) => {
+            _ if is_closed(error) => {
                 "the server closed the connection before the call had ended".to_owned()
             }
             _ => format!("HTTP/2: {}", printable(&error.to_string())),

@@ -4,9 +4,11 @@ use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
 
 use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::target::Target;
@@ -16,14 +18,19 @@ pub trait Transport {
     /// The stream.
     type Io: AsyncRead + AsyncWrite + Unpin + 'static;
 
-    /// Opens one. [`dial`](crate::dial) bounds how long it may take.
+    /// Opens one to the target's address number `nth`, from 0, modulo how many it has, or to another if that
+    /// does not accept. [`dial`](crate::dial) bounds how long it may take.
     ///
     /// # Errors
-    /// When there is none to be had.
+    /// When no address accepts.
     ///
     /// # Cancel safety
     /// What was opened by then is closed.
-    fn open(&self, target: &Target) -> impl Future<Output = Result<Self::Io, NotReached>>;
+    fn open(
+        &self,
+        target: &Target,
+        nth: usize,
+    ) -> impl Future<Output = Result<Self::Io, NotReached>>;
 }
 
 /// Why a transport has no stream to a target.
@@ -34,14 +41,19 @@ pub struct NotReached {
     source: Option<io::Error>,
 }
 
-/// TCP without TLS, over the first of the host's addresses that accepts.
+/// How long an address that says nothing is tried if there are others.
+const SILENT_FOR: Duration = Duration::from_secs(2);
+
+/// TCP without TLS. Of the host's n addresses, in the resolver's order, connection i goes to address i mod n.
+/// If that does not accept, it is left out, and connection i goes to address i mod (n - 1) of the others, and so
+/// on: the connections of an address that is down are spread evenly over the others.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tcp;
 
 impl Transport for Tcp {
     type Io = TcpStream;
 
-    async fn open(&self, target: &Target) -> Result<TcpStream, NotReached> {
+    async fn open(&self, target: &Target, nth: usize) -> Result<TcpStream, NotReached> {
         let (host, port) = target.host_and_port();
         let unknown = |error: io::Error| NotReached {
             kind: ConnectErrorKind::UnknownHost,
@@ -49,10 +61,49 @@ impl Transport for Tcp {
             source: Some(error),
         };
         let addresses: Vec<_> = lookup_host((host, port)).await.map_err(unknown)?.collect();
-        let refused = |error| not_connected(error, &addresses);
-        let socket = TcpStream::connect(&addresses[..]).await.map_err(refused)?;
+        let socket = first_to_accept(&addresses, nth).await?;
         socket.set_nodelay(true)?;
         Ok(socket)
+    }
+}
+
+/// Tries the addresses in their order for connection `nth`.
+async fn first_to_accept(addresses: &[SocketAddr], nth: usize) -> Result<TcpStream, NotReached> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no addresses");
+    let mut order = Order::new(addresses, nth);
+    while let Some((address, is_last)) = order.next() {
+        let connecting = TcpStream::connect(address);
+        let connected = if is_last {
+            connecting.await
+        } else {
+            let silent = |_| Err(io::ErrorKind::TimedOut.into());
+            timeout(SILENT_FOR, connecting).await.unwrap_or_else(silent)
+        };
+        match connected {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+    }
+    Err(not_connected(last, addresses))
+}
+
+/// The order in which addresses are tried for one connection. Pure.
+#[derive(Debug)]
+struct Order {
+    nth: usize,
+    left: Vec<SocketAddr>,
+}
+
+impl Order {
+    fn new(addresses: &[SocketAddr], nth: usize) -> Self {
+        Self { nth, left: addresses.to_vec() }
+    }
+
+    /// The next to be tried, and whether there is no other.
+    fn next(&mut self) -> Option<(SocketAddr, bool)> {
+        let index = self.nth.checked_rem(self.left.len())?;
+        let address = self.left.remove(index);
+        Some((address, self.left.is_empty()))
     }
 }
 
@@ -108,7 +159,70 @@ fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> NotReached {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    /// The address that connection `nth` goes to if those with these indices accept.
+    fn chosen(count: u8, accepting: &[u8], nth: usize) -> Option<u8> {
+        let address = |index| SocketAddr::from(([127, 0, 0, index], 1));
+        let addresses: Vec<_> = (0..count).map(address).collect();
+        let mut order = Order::new(&addresses, nth);
+        std::iter::from_fn(|| order.next())
+            .find_map(|(tried, _)| accepting.iter().copied().find(|index| address(*index) == tried))
+    }
+
+    proptest! {
+        /// A connection is to its own address if that accepts, else to another one that does, if any.
+        #[test]
+        fn a_connection_is_to_its_own_address_or_else_to_one_that_accepts(
+            count in 1_u8..20,
+            accepting in proptest::collection::btree_set(0_u8..20, 0..20),
+            nth in any::<usize>(),
+        ) {
+            let accepting: Vec<_> = accepting.into_iter().filter(|index| *index < count).collect();
+            let own = u8::try_from(nth % usize::from(count)).unwrap();
+            match chosen(count, &accepting, nth) {
+                Some(index) if accepting.contains(&own) => prop_assert_eq!(index, own),
+                Some(index) => prop_assert!(accepting.contains(&index)),
+                None => prop_assert!(accepting.is_empty()),
+            }
+        }
+
+        /// If one address is down, the others have equal numbers of connections.
+        #[test]
+        fn the_connections_of_an_address_that_is_down_are_spread_evenly(
+            (count, down) in (2_u8..9).prop_flat_map(|count| (Just(count), 0..count)),
+        ) {
+            let accepting: Vec<_> = (0..count).filter(|index| *index != down).collect();
+            let whole = usize::from(count) * usize::from(count - 1);
+            let mut counts = BTreeMap::<_, usize>::new();
+            for nth in 0..whole {
+                *counts.entry(chosen(count, &accepting, nth).unwrap()).or_default() += 1;
+            }
+            prop_assert_eq!(counts.len(), accepting.len());
+            prop_assert!(counts.values().all(|number| *number == usize::from(count)));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_refuses_is_passed_over_whichever_its_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let up = listener.local_addr().unwrap();
+        let down = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        for nth in 0..4 {
+            for addresses in [[down, up], [up, down]] {
+                let socket = first_to_accept(&addresses, nth).await.unwrap();
+                assert_eq!(socket.peer_addr().unwrap(), up);
+            }
+        }
+        let refused = first_to_accept(&[down, down], 1).await.unwrap_err();
+        assert_eq!(refused.kind, ConnectErrorKind::Refused);
+        assert!(first_to_accept(&[], 1).await.is_err());
+    }
 
     #[test]
     fn starting_a_server_is_advised_only_if_nothing_listens_on_this_machine() {

@@ -18,10 +18,11 @@ pub trait Watcher {
     /// These bytes were read; none at the stream's end.
     fn has_read(&mut self, bytes: &[u8]);
 
-    /// A write returned: whether the peer takes no bytes now.
+    /// A write returned: how many bytes the stream took, none of them if it failed; or pending, if the peer
+    /// takes no bytes now.
     #[inline]
-    fn has_written(&mut self, is_blocked: bool) {
-        let _ = is_blocked;
+    fn has_written(&mut self, bytes: Poll<usize>) {
+        let _ = bytes;
     }
 }
 
@@ -54,6 +55,14 @@ impl<IO: AsyncRead + Unpin, W: Watcher + Unpin> AsyncRead for Watched<IO, W> {
     }
 }
 
+/// How many bytes a write took.
+fn taken(written: &Poll<io::Result<usize>>) -> Poll<usize> {
+    match written {
+        Poll::Ready(written) => Poll::Ready(*written.as_ref().unwrap_or(&0)),
+        Poll::Pending => Poll::Pending,
+    }
+}
+
 impl<IO: AsyncWrite + Unpin, W: Watcher + Unpin> AsyncWrite for Watched<IO, W> {
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -61,7 +70,7 @@ impl<IO: AsyncWrite + Unpin, W: Watcher + Unpin> AsyncWrite for Watched<IO, W> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.watcher.has_written(written.is_pending());
+        self.watcher.has_written(taken(&written));
         written
     }
 
@@ -71,7 +80,7 @@ impl<IO: AsyncWrite + Unpin, W: Watcher + Unpin> AsyncWrite for Watched<IO, W> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.watcher.has_written(written.is_pending());
+        self.watcher.has_written(taken(&written));
         written
     }
 

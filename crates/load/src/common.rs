@@ -20,6 +20,8 @@ pub(crate) struct Common<M, T> {
     pub(crate) method: M,
     pub(crate) transport: T,
     pub(crate) limits: Limits,
+    /// What is drawn by chance is drawn by this.
+    pub(crate) seed: u64,
     uri: Uri,
     headers: HeaderMap,
     /// The same for all workers; until it is known, that of the thread.
@@ -37,6 +39,7 @@ impl<M: Method, T> Common<M, T> {
         Self {
             target: plan.target.clone(),
             limits: method.limits(),
+            seed: plan.seed,
             method,
             transport,
             uri: head.uri,

@@ -9,15 +9,16 @@ use longsync::deadline::margin;
 use longsync_stats::Moment;
 use tokio::sync::Notify;
 
+use crate::ending::Ending;
 use crate::lane::{Lane, Owner, Place};
-
-/// What is said of a call that this side has ended.
-const PASSED: &str = "the deadline has passed, and the server has said nothing";
 
 /// When calls in flight are to be ended from this side. All have the same deadline, so the first to be
 /// sent is the first to end.
 #[derive(Debug)]
 pub(crate) struct Deadlines<A> {
+    deadline: Duration,
+    /// How long after it was sent a call is ended: the server's own word, which may come a moment after the
+    /// deadline, says more.
     after: Duration,
     queue: RefCell<VecDeque<Due<A>>>,
     added: Notify,
@@ -29,7 +30,8 @@ type Due<A> = (Moment, usize, Rc<Lane<A>>, Place);
 impl<A: Default> Deadlines<A> {
     /// For calls that have this deadline.
     pub(crate) fn new(deadline: Duration) -> Self {
-        Self { after: deadline + margin(deadline), queue: RefCell::default(), added: Notify::new() }
+        let after = deadline + margin(deadline);
+        Self { deadline, after, queue: RefCell::default(), added: Notify::new() }
     }
 
     /// A call was sent `now`, on the lane with this index.
@@ -43,7 +45,8 @@ impl<A: Default> Deadlines<A> {
         self.added.notify_one();
     }
 
-    /// Ends calls whose deadline is over and about which the server has said nothing.
+    /// Ends calls whose deadline is over and about which the server has said nothing. They are done at their
+    /// deadline, not when this ends them.
     pub(crate) async fn end_calls<O: Owner<Answer = A>>(&self, owner: &O) {
         let common = owner.common();
         loop {
@@ -58,8 +61,9 @@ impl<A: Default> Deadlines<A> {
                 continue;
             }
             self.queue.borrow_mut().pop_front();
-            if let Some(call) = lane.cut(place, common.now()) {
-                owner.ended(&call, Some(PASSED));
+            let ending = Ending::deadline();
+            if let Some(call) = lane.cut(place, self.deadline, &ending) {
+                owner.ended(&call, ending.text().as_deref());
                 owner.lane_moved(index, 1);
             }
         }

@@ -1,10 +1,23 @@
 //! How a call ended.
 
+use std::borrow::Cow;
+use std::io;
+
 use h2::Reason;
 use longsync_connect::Code;
-use longsync_connect::status::from_h2;
+use longsync_connect::status::{code_name, from_h2, is_closed};
 use longsync_stats::{Broken, Waits};
+use longsync_text::said::printable;
 use tonic::Status;
+
+/// What is said of a call whose connection ended without a word.
+const ABANDONED: &str = "the connection was closed before the call had ended";
+
+/// What is said of a call that this side has ended.
+const PASSED: &str = "the deadline has passed, and the server has said nothing";
+
+/// What is said of an answer that its method cannot read.
+const NOT_OF_ITS_METHOD: &str = "the answer's messages are not those of its method";
 
 /// How a call ended, and what the server saw of it.
 #[derive(Debug, Clone)]
@@ -13,22 +26,32 @@ pub(crate) struct Ending {
     pub(crate) waits: Option<Waits>,
     /// What ended it, if that was the transport.
     pub(crate) broken: Option<Broken>,
-    /// What was said of its failure.
-    status: Option<Box<Status>>,
+    /// What its server is called, if that was asked.
+    pub(crate) server: Option<String>,
+    said: Said,
+}
+
+/// What is said of a failure.
+#[derive(Debug, Clone)]
+enum Said {
+    Nothing,
+    ByUs(&'static str),
+    ByStatus(Box<Status>),
 }
 
 impl Ending {
-    /// For a call that was answered, and ended well unless its answer is not one of its method.
-    pub(crate) fn answered(read: Result<Option<Waits>, Code>) -> Self {
+    /// For a call that was answered, by the server of this name, and ended well unless its answer is not one
+    /// of its method.
+    pub(crate) fn answered(read: Result<Option<Waits>, Code>, server: Option<String>) -> Self {
         match read {
-            Ok(waits) => Self { waits, ..Self::of(Code::Ok) },
-            Err(code) => Self::of(code),
+            Ok(waits) => Self { waits, server, ..Self::of(Code::Ok, Said::Nothing) },
+            Err(code) => Self::of(code, Said::ByUs(NOT_OF_ITS_METHOD)),
         }
     }
 
     /// For a call that failed with this status, and about which the server says this.
     pub(crate) fn failed(status: Status, waits: Option<Waits>) -> Self {
-        Self { waits, status: Some(Box::new(status)), ..Self::of(Code::Unknown) }.with_code()
+        Self { waits, ..Self::of(status.code(), Said::ByStatus(Box::new(status))) }
     }
 
     /// For a call that HTTP/2 ended, or its connection.
@@ -39,35 +62,42 @@ impl Ending {
 
     /// For a call whose connection ended without a word.
     pub(crate) fn abandoned() -> Self {
-        Self { broken: Some(Broken::ConnectionClosed), ..Self::of(Code::Unavailable) }
+        let broken = Some(Broken::ConnectionClosed);
+        Self { broken, ..Self::of(Code::Unavailable, Said::ByUs(ABANDONED)) }
     }
 
     /// For a call that this side ended at its deadline.
     pub(crate) fn deadline() -> Self {
-        Self::of(Code::DeadlineExceeded)
+        Self::of(Code::DeadlineExceeded, Said::ByUs(PASSED))
     }
 
-    /// What was said of its failure.
-    pub(crate) fn text(&self) -> Option<&str> {
-        self.status.as_deref().map(Status::message)
+    /// What is said of its failure, as it may be shown: of every call that did not end with OK.
+    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
+        match &self.said {
+            Said::Nothing => None,
+            Said::ByUs(text) => Some(Cow::Borrowed(text)),
+            Said::ByStatus(status) if status.message().is_empty() => {
+                Some(Cow::Owned(format!("{} without a message", code_name(self.code))))
+            }
+            Said::ByStatus(status) => Some(printable(status.message())),
+        }
     }
 
-    fn with_code(self) -> Self {
-        let code = self.status.as_deref().map_or(self.code, Status::code);
-        Self { code, ..self }
-    }
-
-    fn of(code: Code) -> Self {
-        Self { code, waits: None, broken: None, status: None }
+    fn of(code: Code, said: Said) -> Self {
+        Self { code, waits: None, broken: None, server: None, said }
     }
 }
 
 fn how(error: &h2::Error) -> Broken {
-    match error.reason() {
-        Some(_) if error.is_go_away() && error.is_remote() => Broken::GoAway,
-        Some(Reason::REFUSED_STREAM) => Broken::RefusedStream,
-        Some(_) if error.is_remote() => Broken::Reset,
-        Some(_) => Broken::Protocol,
-        None => Broken::Io,
+    match (error.reason(), error.get_io().map(io::Error::kind)) {
+        // h2 reports a peer's GOAWAY only to the streams above the last that it names.
+        (Some(_), _) if error.is_go_away() && error.is_remote() => Broken::GoAway,
+        (Some(Reason::REFUSED_STREAM), _) if error.is_remote() => Broken::RefusedStream,
+        (Some(_), _) if error.is_remote() => Broken::Reset,
+        // What is neither the peer's nor the system's is a rule that h2 saw broken.
+        (Some(_), _) | (None, None) => Broken::Protocol,
+        (None, Some(io::ErrorKind::ConnectionReset)) => Broken::ConnectionReset,
+        (None, Some(_)) if is_closed(error) => Broken::ConnectionClosed,
+        (None, Some(_)) => Broken::Io,
     }
 }

@@ -20,6 +20,14 @@ pub(crate) struct Gauge {
     last_read: Cell<Instant>,
     budget: ReadBudget,
     is_blocked: Cell<bool>,
+    passed: Cell<Passed>,
+}
+
+/// How many bytes have passed through a connection's stream: HTTP/2's frames and all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Passed {
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
 }
 
 /// Keeps a gauge.
@@ -30,7 +38,7 @@ impl Gauge {
     pub(crate) fn new(timer: Timer) -> Rc<Self> {
         let last_read = Cell::new(timer.now());
         let (budget, is_blocked) = (ReadBudget::new(READ_BUDGET), Cell::new(false));
-        Rc::new(Self { timer, last_read, budget, is_blocked })
+        Rc::new(Self { timer, last_read, budget, is_blocked, passed: Cell::default() })
     }
 
     /// What watches the stream.
@@ -48,6 +56,19 @@ impl Gauge {
         self.budget.refill();
     }
 
+    /// What has passed since this was last asked.
+    pub(crate) fn take_passed(&self) -> Passed {
+        self.passed.take()
+    }
+
+    fn pass(&self, bytes_in: usize, bytes_out: usize) {
+        let passed = self.passed.get();
+        self.passed.set(Passed {
+            bytes_in: passed.bytes_in + bytes_in as u64,
+            bytes_out: passed.bytes_out + bytes_out as u64,
+        });
+    }
+
     /// Whether the peer takes no bytes now: what is handed to HTTP/2 would stay here.
     pub(crate) fn is_blocked(&self) -> bool {
         self.is_blocked.get()
@@ -63,11 +84,15 @@ impl Watcher for Keeper {
     #[inline]
     fn has_read(&mut self, bytes: &[u8]) {
         self.0.budget.spend(bytes.len() as u64);
+        self.0.pass(bytes.len(), 0);
         self.0.last_read.set(self.0.timer.now());
     }
 
     #[inline]
-    fn has_written(&mut self, is_blocked: bool) {
-        self.0.is_blocked.set(is_blocked);
+    fn has_written(&mut self, bytes: Poll<usize>) {
+        self.0.is_blocked.set(bytes.is_pending());
+        if let Poll::Ready(bytes) = bytes {
+            self.0.pass(0, bytes);
+        }
     }
 }

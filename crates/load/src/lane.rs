@@ -1,7 +1,7 @@
 //! One connection of a worker, and the calls on it.
 //!
-//! A connection whose peer has said goodbye takes no more calls, and is driven until those on it have
-//! ended; the next takes its place at once, as a lane of its own.
+//! A connection whose peer has said goodbye takes no more calls from the moment at which that was read, and is
+//! driven until those on it have ended; the next takes its place, as a lane of its own.
 //!
 //! The connection's task reads what has come, looks at the calls to which it belongs, and has the
 //! worker send more; a whole batch goes out in the task's next turn. A call that waits is a few
@@ -15,21 +15,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use longsync_connect::{ConnectError, Http2, Transport, Watched, dial_http2};
+use longsync_connect::{Code, ConnectError, Http2, Transport, Watched, dial_http2};
 use longsync_ready::Ready;
-use longsync_stats::{Broken, Call, Moment, StatusCode};
+use longsync_stats::{Call, Counts, Moment, StatusCode};
 use slab::Slab;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
+use crate::backoff::Backoff;
 use crate::common::Common;
 use crate::ending::Ending;
-use crate::gauge::{Gauge, Keeper};
-use crate::method::Method;
-use crate::reading::Reading;
+use crate::gauge::{Gauge, Keeper, Passed};
+use crate::method::{CallNumber, Method};
+use crate::reading::{Names, Reading};
 
-/// How long after a connection was lost, or could not be opened, the next is tried.
-const REDIAL_AFTER: Duration = Duration::from_millis(100);
+/// A connection that stayed for this long was of use, even if it answered nothing.
+const LONG_ENOUGH: Duration = Duration::from_millis(100);
 
 /// The owner of lanes, and what they tell it.
 pub(crate) trait Owner {
@@ -52,8 +53,18 @@ pub(crate) trait Owner {
     /// The given number of calls of the lane with this index have ended, or it takes calls or bytes again.
     fn lane_moved(&self, lane: usize, ended: usize);
 
-    /// From now on this is the lane with this index. There may be calls on the one before.
+    /// From now on this is the lane with this index, which may be the number of lanes until now. There may be
+    /// calls on the one before.
     fn lane_follows(&self, index: usize, lane: Rc<Lane<Self::Answer>>);
+
+    /// How many lanes there are.
+    fn lanes(&self) -> usize;
+
+    /// What happened to connections is to be counted.
+    fn count(&self, add: impl FnOnce(&mut Counts));
+
+    /// A server calls itself this. Each connection tells it once, with its first good answer.
+    fn server(&self, name: &str);
 }
 
 /// A connection and the calls on it, of whose answers `A` is kept.
@@ -71,12 +82,16 @@ struct Calls<A> {
     peer: Option<Peer>,
     /// Whether another is then opened at once.
     is_followed: bool,
-    /// Whether it may be followed at once although it was of no use.
-    may_be_in_vain: bool,
+    /// When others are opened in its place.
+    backoff: Backoff,
     opened: Moment,
     /// How many calls were sent on it, and how many of those the peer says it never looked at.
     sent: u64,
     refused: u64,
+    /// Whether the peer has ended a call in gRPC's own way.
+    has_answered: bool,
+    /// Whether the server is still to be asked for its name.
+    names: Names,
     open: Slab<Open<A>>,
     /// The waker of each key that was ever used.
     wakers: Vec<Waker>,
@@ -92,7 +107,7 @@ struct Peer {
 /// A call in flight.
 #[derive(Debug)]
 struct Open<A> {
-    number: u64,
+    call: CallNumber,
     due: Option<Moment>,
     sent: Moment,
     reading: Reading<A>,
@@ -115,7 +130,7 @@ pub(crate) enum NotSent {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     key: usize,
-    number: u64,
+    call: CallNumber,
 }
 
 /// A connection that is about to carry calls.
@@ -123,6 +138,18 @@ pub(crate) struct Place {
 pub(crate) struct Connected<IO> {
     peer: Peer,
     connection: Wire<IO>,
+    /// Which of the run's connections it is, from 0.
+    nth: u64,
+    backoff: Backoff,
+    failed_attempts: u64,
+}
+
+/// Why a connection could not be opened.
+#[derive(Debug)]
+pub(crate) struct NotConnected {
+    pub(crate) error: ConnectError,
+    /// How often it was tried.
+    pub(crate) attempts: u64,
 }
 
 /// A connection for which its lane takes calls.
@@ -130,13 +157,32 @@ pub(crate) struct Connected<IO> {
 pub(crate) struct Opened<IO> {
     connection: Wire<IO>,
     gauge: Rc<Gauge>,
+    nth: u64,
+    failed_attempts: u64,
 }
 
 type Wire<IO> = Http2<Watched<IO, Keeper>>;
 
 impl<IO> Connected<IO> {
-    /// Opens a connection and waits for the peer's settings, which say how many streams it allows.
-    pub(crate) async fn dial<M, T>(common: &Common<M, T>) -> Result<Self, ConnectError>
+    /// Opens the `nth` connection of the run, to the address that falls to it, and waits for the peer's
+    /// settings, which say how many streams it allows. One whose peer says goodbye before any call is tried
+    /// once more.
+    pub(crate) async fn dial<M, T>(common: &Common<M, T>, nth: u64) -> Result<Self, NotConnected>
+    where
+        T: Transport<Io = IO>,
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        match Self::dial_once(common, nth).await {
+            Err(error) if error.is_goodbye() => {
+                let again = Self::dial_once(common, nth).await;
+                let again = again.map_err(|error| NotConnected { error, attempts: 2 })?;
+                Ok(Self { failed_attempts: 1, ..again })
+            }
+            dialled => dialled.map_err(|error| NotConnected { error, attempts: 1 }),
+        }
+    }
+
+    async fn dial_once<M, T>(common: &Common<M, T>, nth: u64) -> Result<Self, ConnectError>
     where
         T: Transport<Io = IO>,
         IO: AsyncRead + AsyncWrite + Unpin,
@@ -144,10 +190,14 @@ impl<IO> Connected<IO> {
         let gauge = Gauge::new(common.timer.clone());
         let wrap = |io| Watched::new(io, gauge.keeper());
         let Common { transport, target, timer, .. } = common;
-        let dialling = dial_http2(transport, target, timer, wrap, || gauge.refill());
+        // No run has as many connections as would be cut off here.
+        let address = usize::try_from(nth).unwrap_or(usize::MAX);
+        let dialling = dial_http2(transport, target, address, timer, wrap, || gauge.refill());
         let (sender, connection) = dialling.await?;
         let max_streams = connection.max_streams();
-        Ok(Self { peer: Peer { sender, max_streams, gauge }, connection })
+        let (peer, backoff) =
+            (Peer { sender, max_streams, gauge }, Backoff::new(common.seed.wrapping_add(nth)));
+        Ok(Self { peer, connection, nth, backoff, failed_attempts: 0 })
     }
 
     /// How many calls it carries at once.
@@ -156,15 +206,23 @@ impl<IO> Connected<IO> {
     }
 }
 
+impl From<NotConnected> for ConnectError {
+    fn from(not: NotConnected) -> Self {
+        not.error
+    }
+}
+
 impl<A> Default for Lane<A> {
     fn default() -> Self {
         let calls = Calls {
             peer: None,
             is_followed: false,
-            may_be_in_vain: true,
+            backoff: Backoff::default(),
             opened: Moment::START,
             sent: 0,
             refused: 0,
+            has_answered: false,
+            names: Names::Told,
             open: Slab::new(),
             wakers: Vec::new(),
         };
@@ -176,7 +234,7 @@ impl<A: Default + 'static> Lane<A> {
     /// Hands a call to HTTP/2 at this moment, if there is a connection with a stream for it.
     pub(crate) fn send<M: Method<Answer = A>, T>(
         &self,
-        number: u64,
+        call: CallNumber,
         due: Option<Moment>,
         sent: Moment,
         common: &Common<M, T>,
@@ -196,34 +254,30 @@ impl<A: Default + 'static> Lane<A> {
             calls.wakers.push(self.ready.waker(key));
         }
         let mut cx = Context::from_waker(&calls.wakers[key]);
-        let Ok(reading) = Reading::begin(&mut peer.sender, common, number, &mut cx) else {
+        let Ok(reading) = Reading::begin(&mut peer.sender, common, call, &mut cx) else {
             // A call that was cut keeps its stream until HTTP/2 has written its reset.
             if peer.sender.poll_ready(&mut cx).is_pending() {
                 return Err(NotSent::Full);
             }
-            // Its peer has said goodbye, or its stream ids have run out. What is in flight on it may
-            // still end well.
+            // Its stream ids have run out. What is in flight on it may still end well.
             calls.close(sent);
             self.closed.notify_one();
             // Wakes the task that drives it, so that it sees this.
             self.ready.waker(u32::MAX).wake();
             return Err(calls.not_sent());
         };
-        entry.insert(Open { number, due, sent, reading });
+        entry.insert(Open { call, due, sent, reading });
         calls.sent += 1;
-        Ok(Place { key, number })
+        Ok(Place { key, call })
     }
 
     /// Takes calls for this connection from `now` on; [`Lane::carry`] then sends them.
-    pub(crate) fn open<IO>(
-        &self,
-        Connected { peer, connection }: Connected<IO>,
-        now: Moment,
-    ) -> Opened<IO> {
+    pub(crate) fn open<IO>(&self, connected: Connected<IO>, now: Moment) -> Opened<IO> {
+        let Connected { peer, connection, nth, backoff, failed_attempts } = connected;
         let gauge = Rc::clone(&peer.gauge);
         let calls = &mut *self.calls.borrow_mut();
-        (calls.peer, calls.opened) = (Some(peer), now);
-        Opened { connection, gauge }
+        (calls.peer, calls.opened, calls.backoff) = (Some(peer), now, backoff);
+        Opened { connection, gauge, nth, failed_attempts }
     }
 
     /// Carries calls until it is dropped, on `opened` first and on another connection, with a lane of
@@ -234,28 +288,46 @@ impl<A: Default + 'static> Lane<A> {
         mut opened: Opened<<O::Transport as Transport>::Io>,
         owner: Rc<O>,
     ) {
-        let (mut lane, common) = (self, owner.common());
+        let mut lane = self;
         loop {
+            let nth = opened.nth;
+            owner.count(|counts| {
+                counts.connections_opened += 1;
+                counts.connections_refused += opened.failed_attempts;
+            });
             tokio::task::spawn_local(Rc::clone(&lane).drive(index, opened, Rc::clone(&owner)));
             lane.closed.notified().await;
             owner.connection(false);
-            let may_be_in_vain = lane.calls.borrow().was_of_use(common.now());
-            let connected = loop {
-                if !lane.calls.borrow().is_followed {
-                    common.timer.sleep(REDIAL_AFTER).await;
-                }
-                match Connected::dial(common).await {
-                    Ok(connected) => break connected,
-                    Err(_) => lane.calls.borrow_mut().is_followed = false,
-                }
-                // Calls that waited for it wait no longer.
-                owner.lane_moved(index, 0);
-            };
+            owner.count(|counts| counts.connections_lost += 1);
+            let connected = lane.successor(index, nth, &*owner).await;
             owner.connection(true);
             lane = Rc::default();
-            lane.calls.borrow_mut().may_be_in_vain = may_be_in_vain;
-            opened = lane.open(connected, common.now());
+            opened = lane.open(connected, owner.common().now());
             owner.lane_follows(index, Rc::clone(&lane));
+        }
+    }
+
+    /// Opens the connection that takes the place of this one, the `nth` of the run.
+    async fn successor<O: Owner<Answer = A>>(
+        &self,
+        index: usize,
+        nth: u64,
+        owner: &O,
+    ) -> Connected<<O::Transport as Transport>::Io> {
+        let common = owner.common();
+        let mut backoff = self.calls.borrow().backoff;
+        loop {
+            let wait = backoff.next_wait();
+            if !wait.is_zero() {
+                common.timer.sleep(wait).await;
+            }
+            match Connected::dial(common, nth).await {
+                Ok(connected) => return Connected { backoff, ..connected },
+                Err(not) => owner.count(|counts| counts.connections_refused += not.attempts),
+            }
+            // Calls that waited for it wait no longer.
+            self.calls.borrow_mut().is_followed = false;
+            owner.lane_moved(index, 0);
         }
     }
 
@@ -263,7 +335,7 @@ impl<A: Default + 'static> Lane<A> {
     async fn drive<O: Owner<Answer = A>>(
         self: Rc<Self>,
         index: usize,
-        Opened { mut connection, gauge }: Opened<<O::Transport as Transport>::Io>,
+        Opened { mut connection, gauge, .. }: Opened<<O::Transport as Transport>::Io>,
         owner: Rc<O>,
     ) {
         let common = owner.common();
@@ -272,20 +344,21 @@ impl<A: Default + 'static> Lane<A> {
             gauge.refill();
             let polled = connection.poll(cx);
             let now = match &polled {
-                Poll::Ready(_) => {
-                    let now = common.now();
-                    if self.calls.borrow_mut().close(now) {
-                        self.closed.notify_one();
-                    }
-                    now
-                }
+                Poll::Ready(_) => common.now(),
                 Poll::Pending => common.moment(gauge.last_read()),
             };
             let ended = self.end_ready(&mut keys, now, &*owner);
             // A busy thread would look at its timer only after many such turns.
             common.timer.drain_due();
-            if let Some(peer) = &mut self.calls.borrow_mut().peer {
-                peer.max_streams = connection.max_streams();
+            let passed = gauge.take_passed();
+            // What the peer says comes in bytes.
+            let may_be_lost = polled.is_ready() || passed.bytes_in > 0;
+            self.look_at_peer(connection.max_streams(), may_be_lost, now);
+            if passed != Passed::default() {
+                owner.count(|counts| {
+                    counts.bytes_in += passed.bytes_in;
+                    counts.bytes_out += passed.bytes_out;
+                });
             }
             owner.lane_moved(index, ended);
             if !self.ready.sleep(cx.waker()) {
@@ -299,9 +372,21 @@ impl<A: Default + 'static> Lane<A> {
         let ended = left.len();
         for open in left {
             let ending = Ending::abandoned();
-            owner.ended(&open.ended(common.now(), &ending), ending.text());
+            owner.ended(&open.ended(common.now(), &ending), ending.text().as_deref());
         }
         owner.lane_moved(index, ended);
+    }
+
+    /// Notes how many streams the peer allows, and, if it may be lost, closes the lane at once if it is: a lane
+    /// whose streams are all taken would not learn it by sending, and its calls may last.
+    fn look_at_peer(&self, max_streams: usize, may_be_lost: bool, now: Moment) {
+        let calls = &mut *self.calls.borrow_mut();
+        let Some(peer) = &mut calls.peer else { return };
+        peer.max_streams = max_streams;
+        if may_be_lost && peer.lost().is_some() {
+            calls.close(now);
+            self.closed.notify_one();
+        }
     }
 
     /// Looks at the calls that were woken; those that are over ended at `now`. Returns how many.
@@ -318,10 +403,14 @@ impl<A: Default + 'static> Lane<A> {
             let calls = &mut *self.calls.borrow_mut();
             let Some(open) = calls.open.get_mut(key) else { continue };
             let mut cx = Context::from_waker(&calls.wakers[key]);
-            if let Poll::Ready(ending) = open.reading.poll(owner.common(), &mut cx) {
+            let polled = open.reading.poll(owner.common(), calls.names, &mut cx);
+            if let Poll::Ready(ending) = polled {
                 let open = calls.open.remove(key);
-                calls.refused += u64::from(ending.broken.is_some_and(Broken::is_refusal));
-                owner.ended(&open.ended(now, &ending), ending.text());
+                calls.learn(&ending);
+                owner.ended(&open.ended(now, &ending), ending.text().as_deref());
+                if let Some(name) = &ending.server {
+                    owner.server(name);
+                }
                 ended += 1;
             }
         }
@@ -330,36 +419,51 @@ impl<A: Default + 'static> Lane<A> {
 }
 
 impl Peer {
-    /// Whether it has said goodbye, or its stream ids have run out. Whatever ended a connection without
-    /// a word, or broke the rules on it, may do so to others as well.
-    fn is_leaving(&mut self) -> bool {
+    /// Why it takes no more calls, if it does not: it has said goodbye, its stream ids have run out, or its
+    /// connection has ended.
+    fn lost(&mut self) -> Option<h2::Error> {
         match self.sender.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Err(error)) if error.is_go_away() => error.is_remote(),
-            Poll::Ready(Err(error)) => !error.is_io(),
-            Poll::Ready(Ok(())) | Poll::Pending => false,
+            Poll::Ready(Err(error)) => Some(error),
+            Poll::Ready(Ok(())) | Poll::Pending => None,
         }
     }
 }
 
 impl<A> Calls<A> {
-    /// Takes no more calls. Another connection is opened at once after a goodbye, unless this one and
-    /// the one before were of no use: a server that says it to each is not to be asked all the time.
-    /// Returns whether it has taken calls until now.
-    fn close(&mut self, now: Moment) -> bool {
-        let Some(mut peer) = self.peer.take() else { return false };
-        self.is_followed = peer.is_leaving() && (self.may_be_in_vain || self.was_of_use(now));
-        true
+    /// Takes no more calls. Another connection is opened at once if this one was of use, or if no other was
+    /// opened since one was: a server that lets go of each is not to be asked all the time.
+    fn close(&mut self, now: Moment) {
+        let Some(mut peer) = self.peer.take() else { return };
+        // A goodbye says which calls the server has taken, whose ends are still to come.
+        let has_taken =
+            self.sent > self.refused && peer.lost().is_some_and(|lost| is_goodbye(&lost));
+        if self.has_answered || has_taken || now >= self.opened + LONG_ENOUGH {
+            self.backoff.reset();
+        }
+        self.is_followed = self.backoff.is_at_once();
     }
 
-    /// Whether its peer looked at a call, or stayed for a while.
-    fn was_of_use(&self, now: Moment) -> bool {
-        self.sent > self.refused || now >= self.opened + REDIAL_AFTER
+    /// What the end of a call says of its peer.
+    fn learn(&mut self, ending: &Ending) {
+        match ending.broken {
+            Some(how) => self.refused += u64::from(how.is_refusal()),
+            None => self.has_answered = true,
+        }
+        if ending.code == Code::Ok {
+            self.names = Names::Untold;
+        }
     }
 
     /// Why no call is taken without a peer.
     fn not_sent(&self) -> NotSent {
         if self.is_followed { NotSent::Blocked } else { NotSent::Closed }
     }
+}
+
+/// Whether this is a server that goes away, or stream ids that have run out, and not a connection that was
+/// lost or whose rules were broken.
+fn is_goodbye(error: &h2::Error) -> bool {
+    if error.is_go_away() { error.is_remote() } else { !error.is_io() }
 }
 
 impl<A> Lane<A> {
@@ -369,24 +473,25 @@ impl<A> Lane<A> {
         calls.peer.is_none() && calls.open.is_empty()
     }
 
-    /// Ends a call from this side, `now`; [`None`] if it has ended before.
-    pub(crate) fn cut(&self, place: Place, now: Moment) -> Option<Call> {
+    /// Ends a call from this side, with this ending; it is done this long after it was sent. [`None`] if it has
+    /// ended before.
+    pub(crate) fn cut(&self, place: Place, after: Duration, ending: &Ending) -> Option<Call> {
         let calls = &mut *self.calls.borrow_mut();
-        calls.open.get(place.key).filter(|open| open.number == place.number)?;
+        calls.open.get(place.key).filter(|open| open.call == place.call)?;
         let open = calls.open.remove(place.key);
-        Some(Call { is_cut: true, ..open.ended(now, &Ending::deadline()) })
+        Some(Call { is_cut: true, ..open.ended(open.sent + after, ending) })
     }
 
     /// Whether the call in this place is still in flight.
     pub(crate) fn is_open(&self, place: Place) -> bool {
         let calls = self.calls.borrow();
-        calls.open.get(place.key).is_some_and(|open| open.number == place.number)
+        calls.open.get(place.key).is_some_and(|open| open.call == place.call)
     }
 
     /// The calls in flight: their numbers, when they were due, and when they were sent.
     pub(crate) fn unfinished(&self) -> Vec<(u64, Option<Moment>, Moment)> {
         let calls = self.calls.borrow();
-        calls.open.iter().map(|(_, open)| (open.number, open.due, open.sent)).collect()
+        calls.open.iter().map(|(_, open)| (open.call.number, open.due, open.sent)).collect()
     }
 }
 
@@ -396,8 +501,8 @@ impl<A> Open<A> {
         let done = now.max(self.sent);
         let code = StatusCode::from(i32::from(ending.code));
         let Ending { waits, broken, .. } = *ending;
-        let Self { number, due, sent, .. } = *self;
-        Call { number, due, sent, done, code, waits, is_cut: false, broken }
+        let Self { call, due, sent, .. } = *self;
+        Call { number: call.number, due, sent, done, code, waits, is_cut: false, broken }
     }
 }
 

@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+mod backoff;
 mod board;
 mod collector;
 mod common;
@@ -42,6 +43,7 @@ mod control;
 mod deadlines;
 mod ending;
 mod gauge;
+mod growth;
 mod in_flight;
 mod lane;
 mod load;
@@ -60,9 +62,10 @@ mod threads;
 mod worker;
 
 pub use crate::control::Control;
+pub use crate::growth::connections_wanted;
 pub use crate::load::{End, Fate, Load, Sampled};
 pub use crate::long_sync::LongSync;
-pub use crate::method::Method;
+pub use crate::method::{CallNumber, Method};
 pub use crate::observer::{Live, Observer};
 pub use crate::plan::{Connections, LoadPlan, LoadPlanBuilder, NotAPlan};
 pub use crate::progress::Progress;

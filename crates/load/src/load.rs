@@ -40,7 +40,7 @@ pub struct Load {
     pub steal: Option<Share>,
     /// As many calls as the plan wants to have drawn, in the order of their due times.
     pub sample: Vec<Sampled>,
-    /// The host names of the servers that answered, as far as they say.
+    /// The host names of the servers that answered, as far as they say: at most 100 per worker.
     pub servers: Vec<String>,
 }
 

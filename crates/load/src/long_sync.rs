@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes};
 use http::uri::PathAndQuery;
 use longsync::duration::from_proto;
-use longsync::frame::framed;
+use longsync::frame::{PREFIX_BYTES, Prefix};
 use longsync::v1::{LongSyncRequest, Timing};
 use longsync_connect::Code;
 use longsync_connect::answer::{Expected, Limits, room_for};
@@ -17,7 +17,7 @@ use longsync_stats::Waits;
 use prost::Message as _;
 use tonic::Status;
 
-use crate::method::Method;
+use crate::method::{CallNumber, Method};
 
 /// The key of `call_id`, field 6, a string, in protobuf's encoding.
 const CALL_ID_KEY: u8 = 6 << 3 | 2;
@@ -52,7 +52,7 @@ impl LongSync {
     }
 
     /// Calls with this request, each with a call id of its own: the request's, followed by the call's number
-    /// from 0.
+    /// from 0; between the two stands a `w` in calls of the warm-up, which have numbers of their own.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -105,11 +105,10 @@ impl Method for LongSync {
     }
 
     #[inline]
-    fn messages(&self, number: u64) -> Bytes {
+    fn messages(&self, call: CallNumber) -> Bytes {
         match &self.request {
             Request::Same(bytes) => bytes.clone(),
-            // Fields may come in any order, so the last one is simply added.
-            Request::Numbered { fields, id } => framed(fields, &call_id(id, number)),
+            Request::Numbered { fields, id } => with_call_id(fields, id, call),
         }
     }
 
@@ -131,6 +130,11 @@ impl Method for LongSync {
         }
     }
 
+    fn server(&self, answer: &Bytes) -> Option<String> {
+        let timing = ServedAnswer::decode(answer.clone()).ok()?.timing?;
+        Some(timing.server).filter(|server| !server.is_empty())
+    }
+
     fn failed(&self, status: &Status) -> Option<Waits> {
         let Timing { planned, waited, queued, fault, .. } = timing(status)?;
         TimedWait { planned, waited, queued, fault: fault.into() }.waits()
@@ -141,14 +145,57 @@ fn answer_bytes(request: &LongSyncRequest) -> usize {
     room_for(&request.payload, request.echo_payload, request.response_bytes)
 }
 
-/// The field `call_id` of the call with this number, encoded.
-fn call_id(id: &str, number: u64) -> BytesMut {
-    let id = format!("{id}{number}");
-    let mut field = BytesMut::with_capacity(id.len() + 11);
-    field.put_u8(CALL_ID_KEY);
-    prost::encode_length_delimiter(id.len(), &mut field).expect("a BytesMut grows as needed");
-    field.put_slice(id.as_bytes());
-    field
+/// A message of these fields and the call's id, behind its prefix. It is written into one piece of memory of
+/// its size, which is the only one that the call needs for its request.
+fn with_call_id(
+    fields: &[u8],
+    prefix: &str,
+    CallNumber { number, is_warm_up }: CallNumber,
+) -> Bytes {
+    let (mark, mut digits) = (if is_warm_up { "w" } else { "" }, [0; MOST_DIGITS]);
+    let digits = decimal(number, &mut digits);
+    let id_bytes = prefix.len() + mark.len() + digits.len();
+    let length = fields.len() + 1 + prost::length_delimiter_len(id_bytes) + id_bytes;
+    let mut bytes = Vec::with_capacity(PREFIX_BYTES + length);
+    Prefix::of_length(length).write(&mut bytes);
+    // Fields may come in any order, so the last one is simply added.
+    bytes.put_slice(fields);
+    bytes.put_u8(CALL_ID_KEY);
+    prost::encode_length_delimiter(id_bytes, &mut bytes).expect("a Vec grows as needed");
+    for part in [prefix.as_bytes(), mark.as_bytes(), digits] {
+        bytes.put_slice(part);
+    }
+    bytes.into()
+}
+
+/// How many digits the largest number has.
+const MOST_DIGITS: usize = u64::MAX.ilog10() as usize + 1;
+
+/// The digits of a number, written to the end of `room`.
+fn decimal(mut number: u64, room: &mut [u8; MOST_DIGITS]) -> &[u8] {
+    let mut start = MOST_DIGITS;
+    loop {
+        start -= 1;
+        room[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &room[start..];
+        }
+    }
+}
+
+/// `LongSyncResponse` with nothing but who has sent it.
+#[derive(Clone, PartialEq, prost::Message)]
+struct ServedAnswer {
+    #[prost(message, optional, tag = "2")]
+    timing: Option<ServedBy>,
+}
+
+/// `Timing`, likewise.
+#[derive(Clone, PartialEq, prost::Message)]
+struct ServedBy {
+    #[prost(string, tag = "9")]
+    server: String,
 }
 
 /// `LongSyncResponse` without the fields that are not recorded, so that they are skipped and
@@ -188,8 +235,8 @@ impl TimedWait {
 #[cfg(test)]
 mod tests {
     use longsync::duration::to_proto;
-    use longsync::frame::{PREFIX_BYTES, Prefix};
     use longsync::v1::LongSyncResponse;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -233,18 +280,42 @@ mod tests {
     #[test]
     fn each_call_sends_what_was_asked_for() {
         let calls = LongSync::new(&request()).unwrap();
-        assert_eq!(decoded(&calls.messages(7)), request());
-        assert_eq!(decoded(&calls.apart().messages(8)), request());
+        assert_eq!(decoded(&calls.messages(CallNumber::recorded(7))), request());
+        assert_eq!(decoded(&calls.apart().messages(CallNumber::warm_up(8))), request());
     }
 
     #[test]
     fn each_call_has_an_id_of_its_own_if_that_is_asked_for() {
         let calls = LongSync::numbered(&request()).unwrap();
-        for number in [0, 7, u64::MAX] {
-            let expected = LongSyncRequest { call_id: format!("load-{number}"), ..request() };
-            assert_eq!(decoded(&calls.messages(number)), expected);
-            assert_eq!(decoded(&calls.apart().messages(number)), expected);
+        for number in [0, 7, 10, 99, u64::MAX] {
+            for (call, id) in [
+                (CallNumber::recorded(number), format!("load-{number}")),
+                (CallNumber::warm_up(number), format!("load-w{number}")),
+            ] {
+                let expected = LongSyncRequest { call_id: id, ..request() };
+                assert_eq!(decoded(&calls.messages(call)), expected);
+                assert_eq!(decoded(&calls.apart().messages(call)), expected);
+            }
         }
+    }
+
+    proptest! {
+        /// A number is written as the standard library writes it.
+        #[test]
+        fn digits_are_those_of_the_number(number: u64) {
+            let mut room = [0; MOST_DIGITS];
+            let expected = number.to_string();
+            prop_assert_eq!(decimal(number, &mut room), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_server_is_called_as_its_answer_says() {
+        let calls = LongSync::new(&request()).unwrap();
+        let server = |answer: &[u8]| calls.server(&Bytes::copy_from_slice(answer));
+        assert_eq!(server(&answer().encode_to_vec()).as_deref(), Some("here"));
+        assert_eq!(server(&[]), None);
+        assert_eq!(server(&[0xff; 9]), None);
     }
 
     #[test]

@@ -54,6 +54,18 @@ impl Connections {
         }
     }
 
+    /// How many streams a run with this many workers may have, if the connections with which it begins have
+    /// `at_first`.
+    pub(crate) fn streams(self, at_first: usize, workers: usize) -> usize {
+        match self {
+            Self::Fixed(_) => at_first,
+            Self::Auto { at_most } => {
+                let per_connection = at_first.checked_div(self.at_first(workers));
+                per_connection.unwrap_or_default().saturating_mul(at_most)
+            }
+        }
+    }
+
     /// How many there are at most.
     pub(crate) fn at_most(self) -> usize {
         match self {

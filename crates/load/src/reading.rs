@@ -10,7 +10,7 @@ use longsync_connect::incoming::{Failed, Incoming};
 
 use crate::common::Common;
 use crate::ending::Ending;
-use crate::method::Method;
+use crate::method::{CallNumber, Method};
 
 /// How far an answer, of which `A` is kept, was read.
 #[derive(Debug)]
@@ -27,6 +27,13 @@ pub(crate) struct Body<A> {
     answer: A,
 }
 
+/// Whether an answer is asked for the name of its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    Told,
+    Untold,
+}
+
 /// HTTP/2 opens no more streams on a connection.
 #[derive(Debug)]
 pub(crate) struct Unopened;
@@ -36,15 +43,15 @@ impl<A: Default> Reading<A> {
     pub(crate) fn begin<M: Method<Answer = A>, T>(
         sender: &mut SendRequest<Bytes>,
         common: &Common<M, T>,
-        number: u64,
+        call: CallNumber,
         cx: &mut Context<'_>,
     ) -> Result<Self, Unopened> {
         let opened = sender.send_request(common.head(), false);
         let (response, mut stream) = opened.map_err(|_| Unopened)?;
-        stream.send_data(common.method.messages(number), true).map_err(|_| Unopened)?;
+        stream.send_data(common.method.messages(call), true).map_err(|_| Unopened)?;
         let mut reading = Self::Head(response);
         // From here on HTTP/2 knows whom to wake. It has no answer yet, unless the connection is lost.
-        match reading.poll(common, cx) {
+        match reading.poll(common, Names::Untold, cx) {
             Poll::Pending => Ok(reading),
             Poll::Ready(_) => Err(Unopened),
         }
@@ -54,10 +61,11 @@ impl<A: Default> Reading<A> {
     pub(crate) fn poll<M: Method<Answer = A>, T>(
         &mut self,
         common: &Common<M, T>,
+        names: Names,
         cx: &mut Context<'_>,
     ) -> Poll<Ending> {
         let response = match self {
-            Self::Body(body) => return body.poll(&common.method, cx),
+            Self::Body(body) => return body.poll(&common.method, names, cx),
             Self::Head(response) => ready!(Pin::new(response).poll(cx)),
         };
         let response = match response {
@@ -71,7 +79,7 @@ impl<A: Default> Reading<A> {
                 return Poll::Ready(Ending::failed(status, waits));
             }
         };
-        let polled = body.poll(&common.method, cx);
+        let polled = body.poll(&common.method, names, cx);
         if polled.is_pending() {
             *self = Self::Body(Box::new(body));
         }
@@ -80,14 +88,23 @@ impl<A: Default> Reading<A> {
 }
 
 impl<A: Default> Body<A> {
-    fn poll<M: Method<Answer = A>>(&mut self, method: &M, cx: &mut Context<'_>) -> Poll<Ending> {
+    fn poll<M: Method<Answer = A>>(
+        &mut self,
+        method: &M,
+        names: Names,
+        cx: &mut Context<'_>,
+    ) -> Poll<Ending> {
         loop {
             match ready!(self.incoming.poll_message(cx)) {
                 Ok(Some(message)) => method.came(&mut self.answer, message),
                 // As many messages have come as there should be, or this would be an error.
                 Ok(None) => {
                     let answer = std::mem::take(&mut self.answer);
-                    return Poll::Ready(Ending::answered(method.answered(answer)));
+                    let server = match names {
+                        Names::Told => method.server(&answer),
+                        Names::Untold => None,
+                    };
+                    return Poll::Ready(Ending::answered(method.answered(answer), server));
                 }
                 Err(Failed::Said(status)) => {
                     let waits = method.failed(&status);

@@ -1,5 +1,6 @@
 //! What a worker keeps of its calls.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use longsync_stats::{Call, Counts, Moment, NotSent, Recorder, Succession, Texts};
@@ -11,6 +12,9 @@ use crate::sample::Sample;
 
 /// How long the figures of a run are recorded together before they are handed over.
 const SECOND: Duration = Duration::from_secs(1);
+
+/// How many servers' names are kept: connections to a peer that goes away all the time may each tell another.
+const MOST_SERVERS: usize = 100;
 
 /// What a worker keeps of its calls. Each second's figures are handed over when it is over.
 #[derive(Debug)]
@@ -25,6 +29,7 @@ pub(crate) struct Records {
     sample: Sample,
     in_flight: u64,
     last_done: Moment,
+    servers: BTreeSet<String>,
 }
 
 /// What remains when a worker's run is over, besides the figures of its seconds.
@@ -34,6 +39,8 @@ pub(crate) struct Finished {
     pub(crate) succession: Succession,
     pub(crate) warm_up: u64,
     pub(crate) sample: Sample,
+    /// What the servers that have answered call themselves.
+    pub(crate) servers: BTreeSet<String>,
     /// When the last of its calls ended.
     pub(crate) last_done: Moment,
     /// Whether its thread has panicked.
@@ -53,6 +60,7 @@ impl Records {
             sample: Sample::new(plan.sample, plan.seed),
             in_flight: 0,
             last_done: Moment::START,
+            servers: BTreeSet::new(),
         }
     }
 
@@ -115,6 +123,13 @@ impl Records {
         &mut self.recorder.figures().counts
     }
 
+    /// A server that has answered calls itself this.
+    pub(crate) fn server(&mut self, name: &str) {
+        if self.servers.len() < MOST_SERVERS {
+            self.servers.insert(name.to_owned());
+        }
+    }
+
     /// The run is over: what is in flight has not ended, as far as it is known `(number, due, sent)` by call.
     pub(crate) fn finish(
         mut self,
@@ -133,7 +148,7 @@ impl Records {
         let succession = self.recorder.succession().clone();
         let figures = self.recorder.exchange(Box::default());
         board.last_second(self.worker, Second { number: self.second, figures });
-        let Self { sample, last_done, .. } = self;
-        Finished { texts, succession, warm_up, sample, last_done, has_panicked }
+        let Self { sample, last_done, servers, .. } = self;
+        Finished { texts, succession, warm_up, sample, servers, last_done, has_panicked }
     }
 }

@@ -1,6 +1,7 @@
 //! A run: its workers, and what they recorded together.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::io;
 use std::num::NonZeroUsize;
@@ -246,7 +247,7 @@ fn enough<M>(plan: &LoadPlan<M>, streams: usize) -> Result<(), LoadError> {
     let Schedule::Closed { concurrency, .. } = &plan.schedule else { return Ok(()) };
     let in_flight = usize::try_from(concurrency.most()).ok().and_then(NonZeroUsize::new);
     match in_flight {
-        Some(in_flight) if streams < in_flight.get() => {
+        Some(in_flight) if plan.connections.streams(streams, plan.workers) < in_flight.get() => {
             let connections = plan.connections.at_first(plan.workers);
             Err(LoadError::TooFewStreams { in_flight, streams, connections })
         }
@@ -259,6 +260,7 @@ struct Rest {
     texts: Texts,
     succession: Succession,
     warm_up: u64,
+    servers: BTreeSet<String>,
     sample: Sample,
     last_done: Moment,
     lost_workers: usize,
@@ -270,6 +272,7 @@ impl Rest {
             texts: Texts::default(),
             succession: Succession::default(),
             warm_up: 0,
+            servers: BTreeSet::new(),
             sample: Sample::new(plan.sample, plan.seed),
             last_done: Moment::START,
             lost_workers: 0,
@@ -278,6 +281,7 @@ impl Rest {
             rest.texts.merge(&finished.texts);
             rest.succession.merge(&finished.succession);
             rest.warm_up += finished.warm_up;
+            rest.servers.extend(finished.servers);
             rest.sample.merge(finished.sample);
             rest.last_done = rest.last_done.max(finished.last_done);
             rest.lost_workers += usize::from(finished.has_panicked);
@@ -322,7 +326,7 @@ fn merged<M>(
         workers,
         steal: steal.flatten(),
         sample: rest.sample.into_calls(),
-        servers: Vec::new(),
+        servers: rest.servers.into_iter().collect(),
     }
 }
 

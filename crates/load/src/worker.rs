@@ -9,15 +9,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longsync_connect::{ConnectError, Transport};
-use longsync_stats::{Call, Moment, NotSent as Why};
+use longsync_stats::{Call, Counts, Moment, NotSent as Why};
 use tokio::sync::Notify;
 
 use crate::board::Board;
 use crate::common::Common;
 use crate::deadlines::Deadlines;
+use crate::growth::Growth;
 use crate::lane::{Connected, Lane, NotSent, Owner};
-use crate::method::Method;
-use crate::plan::LoadPlan;
+use crate::method::{CallNumber, Method};
+use crate::plan::{Connections, LoadPlan};
 use crate::progress::Tally;
 use crate::records::Records;
 use crate::schedule::{Arrival, Concurrency, DueTimes, Schedule, Share};
@@ -65,6 +66,7 @@ struct Worker<M: Method, T> {
     grace: Duration,
     pace: Pace,
     deadlines: Option<Deadlines<M::Answer>>,
+    growth: Option<Growth>,
     in_flight: Cell<usize>,
     /// A call has ended, or a connection takes calls or bytes again.
     moved: Notify,
@@ -103,8 +105,9 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
         common: Common<M, T>,
     ) -> Result<Self, ConnectError> {
         let mut connections = Vec::new();
-        for _ in 0..desk.share.portion(plan.connections.at_first(plan.workers)) {
-            connections.push(Connected::dial(&common).await?);
+        for nth in 0..desk.share.portion(plan.connections.at_first(plan.workers)) {
+            let nth = desk.share.number(nth as u64);
+            connections.push(Connected::dial(&common, nth).await?);
             desk.board.connected();
         }
         Ok(Self { desk, common, connections })
@@ -142,6 +145,10 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
             let deadlines = Rc::clone(&worker);
             worker.spawn(async move { deadlines.end_at_deadlines().await });
         }
+        if worker.growth.is_some() {
+            let growing = Rc::clone(&worker);
+            worker.spawn(async move { growing.grow().await });
+        }
         worker.common.sleep_until(Moment::START).await;
         until(worker.work(due_times), worker.panicked.notified()).await;
         assert!(!worker.has_panicked.get(), "a task of this worker has panicked");
@@ -174,6 +181,12 @@ impl<M: Method, T> Drop for PanicAlarm<M, T> {
 
 impl<M: Method, T: Transport> Worker<M, T> {
     fn new(plan: &LoadPlan<M>, desk: Desk, common: Common<M, T>, lanes: usize) -> Self {
+        let growth = match plan.connections {
+            Connections::Fixed(_) => None,
+            Connections::Auto { at_most } => {
+                Some(Growth::new(desk.share.portion(at_most), desk.share))
+            }
+        };
         let pace = match &plan.schedule {
             Schedule::Closed { concurrency, think } => Pace::Closed(Box::new(Closed {
                 concurrency: concurrency.clone(),
@@ -195,6 +208,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
             grace: plan.grace,
             pace,
             deadlines: plan.deadline.map(Deadlines::new),
+            growth,
             in_flight: Cell::new(0),
             moved: Notify::new(),
             is_waiting: Cell::new(false),
@@ -241,7 +255,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
         let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
         let (mut batch, mut is_blocked) = (0, false);
         // A call leaves the schedule only when it was sent or counted.
-        while let Some(Arrival { number, due, .. }) = arrivals.peek().copied() {
+        while let Some(Arrival { due, number, is_warm_up }) = arrivals.peek().copied() {
             let now = self.common.now();
             if due >= board.over() {
                 return;
@@ -262,7 +276,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
                 continue;
             }
             batch += 1;
-            let sent = self.send_due(number, due, now);
+            let sent = self.send_due(CallNumber { number, is_warm_up }, due, now);
             // It is tried for as long as an open call is waited for.
             is_blocked = sent == Err(NotSent::Blocked) && now < due + self.grace;
             if is_blocked {
@@ -277,12 +291,12 @@ impl<M: Method, T: Transport> Worker<M, T> {
     }
 
     /// Sends a call of an open loop, if it may be in flight.
-    fn send_due(&self, number: u64, due: Moment, now: Moment) -> Result<(), NotSent> {
+    fn send_due(&self, call: CallNumber, due: Moment, now: Moment) -> Result<(), NotSent> {
         let Desk { index, board, .. } = &self.desk;
         if !board.in_flight.take(*index) {
             return Err(NotSent::Limited);
         }
-        let sent = self.send(self.turn.get(), number, Some(due), now);
+        let sent = self.send(self.turn.get(), call, Some(due), now);
         if sent.is_err() {
             board.in_flight.give(*index);
         }
@@ -366,9 +380,10 @@ impl<M: Method, T: Transport> Worker<M, T> {
             if self.is_over(closed, now) {
                 return filled;
             }
-            let begun = if now < from { &closed.warm_up } else { &closed.recorded };
-            let number = self.desk.share.number(begun.get());
-            if self.send(lane.unwrap_or_else(|| self.turn.get()), number, None, now).is_err() {
+            let is_warm_up = now < from;
+            let begun = if is_warm_up { &closed.warm_up } else { &closed.recorded };
+            let call = CallNumber { number: self.desk.share.number(begun.get()), is_warm_up };
+            if self.send(lane.unwrap_or_else(|| self.turn.get()), call, None, now).is_err() {
                 return filled;
             }
             begun.set(begun.get() + 1);
@@ -387,7 +402,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
     fn send(
         &self,
         first: usize,
-        number: u64,
+        call: CallNumber,
         due: Option<Moment>,
         now: Moment,
     ) -> Result<(), NotSent> {
@@ -395,7 +410,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
         let mut why = NotSent::Closed;
         for index in (first..lanes.len()).chain(0..first) {
             let lane = &lanes[index];
-            match lane.send(number, due, now, &self.common) {
+            match lane.send(call, due, now, &self.common) {
                 Ok(place) => {
                     self.turn.set(if index + 1 == lanes.len() { 0 } else { index + 1 });
                     self.sent(due, now);
@@ -410,7 +425,12 @@ impl<M: Method, T: Transport> Worker<M, T> {
                 Err(_) => {}
             }
         }
-        Err(why)
+        match &self.growth {
+            Some(growth) if why == NotSent::Full && growth.is_coming(lanes.len()) => {
+                Err(NotSent::Blocked)
+            }
+            _ => Err(why),
+        }
     }
 
     fn sent(&self, due: Option<Moment>, now: Moment) {
@@ -444,6 +464,15 @@ impl<M: Method, T: Transport> Worker<M, T> {
     async fn end_at_deadlines(&self) {
         if let Some(deadlines) = &self.deadlines {
             deadlines.end_calls(self).await;
+        }
+    }
+
+    async fn grow(self: Rc<Self>)
+    where
+        T: 'static,
+    {
+        if let Some(growth) = &self.growth {
+            growth.open_wanted(Rc::clone(&self)).await;
         }
     }
 
@@ -526,10 +555,26 @@ impl<M: Method, T: Transport> Owner for Worker<M, T> {
     }
 
     fn lane_follows(&self, index: usize, lane: Rc<Lane<M::Answer>>) {
-        let before = std::mem::replace(&mut self.lanes.borrow_mut()[index], lane);
+        let mut lanes = self.lanes.borrow_mut();
+        if index == lanes.len() {
+            return lanes.push(lane);
+        }
+        let before = std::mem::replace(&mut lanes[index], lane);
         let mut former = self.former.borrow_mut();
         former.push(before);
         former.retain(|lane| !lane.is_over());
+    }
+
+    fn lanes(&self) -> usize {
+        self.lanes.borrow().len()
+    }
+
+    fn count(&self, add: impl FnOnce(&mut Counts)) {
+        add(self.desk.records.borrow_mut().counts());
+    }
+
+    fn server(&self, name: &str) {
+        self.desk.records.borrow_mut().server(name);
     }
 }
 

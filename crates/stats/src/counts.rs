@@ -24,9 +24,9 @@ pub struct Counts {
     /// Answered calls whose `planned` is over a second: on another machine, whose clock runs at a rate of its
     /// own, what was added to them is uncertain.
     pub long_waits: u64,
-    /// Bytes that were read from connections.
+    /// Bytes that were read from connections: HTTP/2's frames and all, without those of TCP and IP.
     pub bytes_in: u64,
-    /// Bytes that were written to connections.
+    /// Bytes that were written to connections, likewise.
     pub bytes_out: u64,
     /// Connections that were opened.
     pub connections_opened: u64,

@@ -14,7 +14,8 @@ use longsync_connect::answer::{ANSWER_BYTES, Expected, Limits};
 use longsync_connect::timing::plausible;
 use longsync_connect::{Code, ConnectErrorKind, NotReached, Target, Transport, rpc};
 use longsync_load::{
-    Control, Load, LoadError, LoadPlan, LongSync, Method, Rate, Schedule, Stop, run_here,
+    CallNumber, Control, Load, LoadError, LoadPlan, LongSync, Method, Rate, Schedule, Stop,
+    run_here,
 };
 use longsync_server::{Config, Worker, serve_connection};
 use longsync_stats::{Distribution, Waits};
@@ -40,7 +41,7 @@ impl InMemory {
 impl Transport for InMemory {
     type Io = DuplexStream;
 
-    async fn open(&self, _: &Target) -> Result<DuplexStream, NotReached> {
+    async fn open(&self, _: &Target, _: usize) -> Result<DuplexStream, NotReached> {
         let one_less = |left: usize| left.checked_sub(1);
         if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
             return Err(NotReached::new(ConnectErrorKind::Refused, "there is no further stream"));
@@ -66,7 +67,7 @@ async fn run<M: Method>(plan: &LoadPlan<M>, transport: InMemory) -> Result<Load,
 }
 
 /// The distribution of one duration, `count` times.
-fn all(count: usize, duration: Duration) -> Distribution {
+pub(crate) fn all(count: usize, duration: Duration) -> Distribution {
     let mut all = Distribution::default();
     for _ in 0..count {
         all.record(i64::try_from(duration.as_nanos()).unwrap());
@@ -146,7 +147,7 @@ impl Method for Threes {
         rpc::path("LongSyncStream")
     }
 
-    fn messages(&self, _: u64) -> Bytes {
+    fn messages(&self, _: CallNumber) -> Bytes {
         self.0.clone()
     }
 

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a failed step is a failed test")]
 
+mod auto;
+mod broken;
 mod goodbye;
 mod here;
+mod in_memory;
+mod lost;
 mod real;

@@ -378,9 +378,21 @@ async fn a_lost_connection_fails_its_calls_and_is_opened_anew() {
     let figures = run(&plan).await.unwrap().figures;
     assert_eq!(figures.counts.due(), 200);
     assert!(figures.counts.ended_with(Code::Unavailable) >= 1, "{figures:?}");
-    assert!(figures.counts.not_sent[NotSent::NoConnection] >= 1);
+    assert_eq!(figures.counts.not_sent.total(), 0, "the next was opened at once");
+    assert_eq!((figures.counts.connections_opened, figures.counts.connections_lost), (2, 1));
     assert!(figures.counts.ended_with(Code::Ok) >= 1);
     assert_eq!(figures.counts.unfinished, 0);
+}
+
+/// Where the name has an address of another family, nothing listens there.
+#[tokio::test]
+async fn connections_to_localhost_go_to_those_of_its_addresses_that_accept() {
+    let server = start(Limits::default());
+    let port = server.target.authority().rsplit_once(':').unwrap().1.to_owned();
+    let target = format!("http://localhost:{port}").parse().unwrap();
+    let plan = plan(&target, Schedule::AtOnce, Stop::after_calls(40), Duration::ZERO);
+    let counts = run(&plan.connections(4)).await.unwrap().figures.counts;
+    assert_eq!((counts.good, counts.connections_opened, counts.connections_refused), (40, 4, 0));
 }
 
 #[tokio::test]

@@ -1,0 +1,106 @@
+//! How long after a connection was lost, or could not be opened, the next is tried. Pure.
+
+use std::time::Duration;
+
+/// How long the second attempt waits.
+const FIRST: Duration = Duration::from_millis(100);
+
+/// The longest wait, of which a fifth more or less is made.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// The waits before attempts to open a connection: none before the first, then 100 ms, then twice as long as
+/// the one before, at most 5 s; each is up to a fifth longer or shorter, so that connections which were lost
+/// together are not all tried at the same time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Backoff {
+    seed: u64,
+    attempts: u32,
+}
+
+impl Backoff {
+    /// From the beginning. Those with the same seed make the same waits.
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self { seed, attempts: 0 }
+    }
+
+    /// From the beginning again.
+    pub(crate) fn reset(&mut self) {
+        self.attempts = 0;
+    }
+
+    /// Whether the next attempt is made at once.
+    pub(crate) fn is_at_once(self) -> bool {
+        self.attempts == 0
+    }
+
+    /// How long the next attempt waits; it counts as made.
+    pub(crate) fn next_wait(&mut self) -> Duration {
+        let doublings = self.attempts.checked_sub(1);
+        self.attempts = self.attempts.saturating_add(1);
+        let Some(doublings) = doublings else { return Duration::ZERO };
+        let doubled = 2_u32.checked_pow(doublings).and_then(|times| FIRST.checked_mul(times));
+        let permille = 800 + mixed(self.seed, doublings) % 401;
+        let permille = u32::try_from(permille).unwrap_or(1_000);
+        doubled.unwrap_or(LONGEST).min(LONGEST) * permille / 1_000
+    }
+}
+
+/// A number that looks random, for each seed and attempt its own: the step and the mixing function of
+/// `SplitMix64` (Steele, Lea, Flood, 2014).
+fn mixed(seed: u64, attempt: u32) -> u64 {
+    let step = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut mixed = seed.wrapping_add(step.wrapping_mul(u64::from(attempt) + 1));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn waits(seed: u64, count: usize) -> Vec<Duration> {
+        let mut backoff = Backoff::new(seed);
+        (0..count).map(|_| backoff.next_wait()).collect()
+    }
+
+    proptest! {
+        /// Each wait is within a fifth of 0, 100, 200, 400 ms and so on to 5 s, and stays there.
+        #[test]
+        fn waits_double_up_to_five_seconds(seed in any::<u64>()) {
+            let nominal_ms = [0, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000];
+            for (wait, nominal_ms) in waits(seed, 10).into_iter().zip(nominal_ms) {
+                let nominal = Duration::from_millis(nominal_ms);
+                prop_assert!(wait >= nominal * 4 / 5 && wait <= nominal * 6 / 5, "{:?}", wait);
+            }
+        }
+
+        /// However many attempts there were, there is a next wait.
+        #[test]
+        fn waits_never_end(seed in any::<u64>(), attempts in any::<u32>()) {
+            let wait = Backoff { seed, attempts }.next_wait();
+            prop_assert!(wait <= LONGEST * 6 / 5);
+        }
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_waits_and_others_differ() {
+        assert_eq!(waits(7, 9), waits(7, 9));
+        let seconds: BTreeSet<_> = (0..100).map(|seed| waits(seed, 2)[1]).collect();
+        assert!(seconds.len() > 80, "{} of 100 differ", seconds.len());
+    }
+
+    #[test]
+    fn a_connection_that_was_of_use_has_the_next_tried_at_once() {
+        let mut backoff = Backoff::new(1);
+        let first = [backoff.next_wait(), backoff.next_wait()];
+        assert!(!backoff.is_at_once());
+        backoff.reset();
+        assert!(backoff.is_at_once());
+        assert_eq!([backoff.next_wait(), backoff.next_wait()], first);
+    }
+}

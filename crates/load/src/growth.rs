@@ -1,0 +1,140 @@
+//! Connections beyond those that a run began with, if the peer's limit on streams asks for them.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use tokio::sync::Notify;
+
+use crate::backoff::Backoff;
+use crate::lane::{Connected, Lane, Owner};
+use crate::schedule::Share;
+
+/// How many lanes a worker may have, and whether a further one is on its way.
+#[derive(Debug)]
+pub(crate) struct Growth {
+    at_most: usize,
+    share: Share,
+    state: Cell<State>,
+    wanted: Notify,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    /// A connection is being opened.
+    Opening,
+    /// The last could not be opened, and the next is not tried yet.
+    Resting,
+}
+
+impl Growth {
+    /// For a worker with this share, which may have at most this number of lanes.
+    pub(crate) fn new(at_most: usize, share: Share) -> Self {
+        Self { at_most, share, state: Cell::new(State::Idle), wanted: Notify::new() }
+    }
+
+    /// All of a worker's lanes, of which it has this number, are full: has [`Growth::open_wanted`] open one
+    /// more. Returns whether one is on its way, so that calls may wait for it.
+    pub(crate) fn is_coming(&self, lanes: usize) -> bool {
+        if self.state.get() == State::Idle && lanes < self.at_most {
+            self.state.set(State::Opening);
+            self.wanted.notify_one();
+        }
+        self.state.get() == State::Opening
+    }
+
+    /// Opens connections, one at a time, whenever one is wanted, until it is dropped. What cannot be opened
+    /// is tried again when it is next wanted, after the waits of a [`Backoff`].
+    pub(crate) async fn open_wanted<O: Owner + 'static>(&self, owner: Rc<O>) {
+        let common = owner.common();
+        loop {
+            let nth = self.share.number(owner.lanes() as u64);
+            let mut backoff = Backoff::new(common.seed.wrapping_add(nth));
+            // The first attempt is made at once.
+            backoff.next_wait();
+            self.wanted.notified().await;
+            let connected = loop {
+                match Connected::dial(common, nth).await {
+                    Ok(connected) => break connected,
+                    Err(not) => owner.count(|counts| counts.connections_refused += not.attempts),
+                }
+                self.state.set(State::Resting);
+                // Calls that waited for it wait no longer.
+                owner.lane_moved(0, 0);
+                common.timer.sleep(backoff.next_wait()).await;
+                self.state.set(State::Idle);
+                self.wanted.notified().await;
+            };
+            let (index, lane) = (owner.lanes(), Rc::<Lane<O::Answer>>::default());
+            let opened = lane.open(connected, common.now());
+            owner.connection(true);
+            owner.lane_follows(index, Rc::clone(&lane));
+            self.state.set(State::Idle);
+            tokio::task::spawn_local(lane.carry(index, opened, Rc::clone(&owner)));
+        }
+    }
+}
+
+/// How many connections would have carried the calls of an interval in which `connections` carried `sent` of
+/// them, and in which the limit on streams alone kept the given number of others from being sent: the streams
+/// that were wanted at once, over those of one connection. By Little's law the streams wanted grow with the
+/// calls, provided that those which were not sent would have taken as long as those which were.
+///
+/// Returns `connections` if none was kept from being sent; [`None`] if none was sent, since nothing is then
+/// known of how long a call takes.
+pub fn connections_wanted(connections: usize, sent: u64, not_sent: u64) -> Option<usize> {
+    if not_sent == 0 {
+        return Some(connections);
+    }
+    let wanted = (connections as u128).checked_mul(u128::from(sent) + u128::from(not_sent))?;
+    usize::try_from(wanted.div_ceil(u128::from(sent).max(1))).ok().filter(|_| sent > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// As many as there are if they sufficed, else more; and never more for fewer calls.
+        #[test]
+        fn more_calls_want_more_connections(
+            connections in 1_usize..1_000,
+            sent in 1_u64..1_000_000,
+            not_sent in 0_u64..1_000_000,
+        ) {
+            let wanted = connections_wanted(connections, sent, not_sent).unwrap();
+            prop_assert_eq!(wanted > connections, not_sent > 0);
+            prop_assert!(connections_wanted(connections, sent, not_sent + 1).unwrap() >= wanted);
+            // They carry all, and one fewer would not.
+            let due = (u128::from(sent) + u128::from(not_sent)) * connections as u128;
+            prop_assert!(wanted as u128 * u128::from(sent) >= due);
+            prop_assert!((wanted as u128 - 1) * u128::from(sent) < due);
+        }
+
+        /// No counts are too large.
+        #[test]
+        fn any_counts_are_taken(connections: usize, sent: u64, not_sent: u64) {
+            let wanted = connections_wanted(connections, sent, not_sent);
+            prop_assert!(wanted.is_none_or(|wanted| wanted >= connections));
+        }
+    }
+
+    #[test]
+    fn a_hundred_calls_of_half_a_second_want_fifty_connections_of_one_stream() {
+        assert_eq!(connections_wanted(1, 2, 98), Some(50));
+        assert_eq!(connections_wanted(1, 0, 98), None);
+    }
+
+    #[test]
+    fn no_more_are_opened_than_allowed_and_one_at_a_time() {
+        let growth = Growth::new(2, Share::of(0, NonZeroUsize::MIN));
+        assert!(!growth.is_coming(2));
+        assert!(growth.is_coming(1) && growth.is_coming(1));
+        growth.state.set(State::Resting);
+        assert!(!growth.is_coming(1));
+    }
+}

@@ -1,0 +1,192 @@
+//! Servers of a test's own at the other end of streams in memory, on its runtime and clock.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::{Connection, SendResponse};
+use longsync::v1::{LongSyncRequest, LongSyncResponse, Timing};
+use longsync_connect::{ConnectErrorKind, NotReached, Target, Transport};
+use longsync_load::{Control, Load, LoadPlan, LoadPlanBuilder, LongSync, Method, Rate};
+use longsync_load::{Schedule, Stop, run_here};
+use longsync_timer::Clock;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::time::Instant;
+
+/// A connection as a test's server has it.
+pub(crate) type Served = Connection<DuplexStream, Bytes>;
+
+/// What opens streams to a server, by the number of the stream.
+type Serve = Box<dyn Fn(DuplexStream, usize) -> bool + Send + Sync>;
+
+/// A transport to a server in memory. Clones are handles to the same.
+#[derive(Clone)]
+pub(crate) struct InMemory {
+    serve: Arc<Serve>,
+    seen: Arc<Mutex<Seen>>,
+    /// What a stream that ends becomes.
+    end: Option<io::ErrorKind>,
+    /// How long it takes to open one.
+    takes: Duration,
+}
+
+/// What passed through the transport.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// When streams were asked for, and for which address.
+    pub(crate) asked: Vec<(Instant, usize)>,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+}
+
+impl InMemory {
+    /// `serve` is given each stream and its number; it returns whether there is a server.
+    pub(crate) fn raw(serve: impl Fn(DuplexStream, usize) -> bool + Send + Sync + 'static) -> Self {
+        let (seen, end) = (Arc::default(), None);
+        Self { serve: Arc::new(Box::new(serve)), seen, end, takes: Duration::ZERO }
+    }
+
+    /// Speaks HTTP/2 on each, with at most this number of calls at once.
+    pub(crate) fn http2<Serving>(
+        max_streams: u32,
+        serve: impl Fn(Served, usize) -> Serving + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        Serving: Future<Output = ()> + Send + 'static,
+    {
+        Self::raw(move |io, number| {
+            let serve = serve.clone();
+            tokio::spawn(async move {
+                let mut builder = h2::server::Builder::new();
+                builder.max_concurrent_streams(max_streams);
+                // The run may be over before this begins.
+                if let Ok(connection) = builder.handshake(io).await {
+                    serve(connection, number).await;
+                }
+            });
+            true
+        })
+    }
+
+    /// The end of each stream is this error.
+    pub(crate) fn ending_with(self, end: io::ErrorKind) -> Self {
+        Self { end: Some(end), ..self }
+    }
+
+    /// It takes this long to open a stream.
+    pub(crate) fn taking(self, takes: Duration) -> Self {
+        Self { takes, ..self }
+    }
+
+    pub(crate) fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap()
+    }
+}
+
+impl Transport for InMemory {
+    type Io = Stream;
+
+    async fn open(&self, _: &Target, nth: usize) -> Result<Stream, NotReached> {
+        let number = {
+            let mut seen = self.seen();
+            seen.asked.push((Instant::now(), nth));
+            seen.asked.len() - 1
+        };
+        tokio::time::sleep(self.takes).await;
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        if !(self.serve)(theirs, number) {
+            return Err(NotReached::new(ConnectErrorKind::Refused, "there is no server"));
+        }
+        Ok(Stream { io: ours, seen: Arc::clone(&self.seen), end: self.end })
+    }
+}
+
+/// Counts what passes, and ends as it is told.
+pub(crate) struct Stream {
+    io: DuplexStream,
+    seen: Arc<Mutex<Seen>>,
+    end: Option<io::ErrorKind>,
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let bytes = buf.filled().len() - before;
+        self.seen.lock().unwrap().bytes_in += bytes as u64;
+        Poll::Ready(match self.end {
+            Some(end) if bytes == 0 => Err(end.into()),
+            _ => Ok(()),
+        })
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let bytes = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        self.seen.lock().unwrap().bytes_out += bytes as u64;
+        Poll::Ready(Ok(bytes))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// Answers a call after a while, as the server of this name.
+pub(crate) async fn answer(mut respond: SendResponse<Bytes>, after: Duration, server: &str) {
+    tokio::time::sleep(after).await;
+    let head = http::Response::builder().header("content-type", "application/grpc");
+    // Its connection may be gone, which is no affair of the call's.
+    let Ok(mut body) = respond.send_response(head.body(()).unwrap(), false) else { return };
+    let timing = Some(Timing { server: server.to_owned(), ..Timing::default() });
+    let response = LongSyncResponse { timing, ..LongSyncResponse::default() };
+    let _ = body.send_data(longsync::frame::encoded(&response), false);
+    let mut trailers = http::HeaderMap::new();
+    trailers.insert("grpc-status", http::HeaderValue::from_static("0"));
+    let _ = body.send_trailers(trailers);
+}
+
+/// Answers all calls of a connection after a while, and says goodbye with the one of this number.
+pub(crate) async fn serve(mut connection: Served, goodbye_at: usize, after: Duration) {
+    let mut calls = 0;
+    while let Some(Ok((_, respond))) = connection.accept().await {
+        calls += 1;
+        if calls == goodbye_at {
+            connection.graceful_shutdown();
+        }
+        tokio::spawn(answer(respond, after, "here"));
+    }
+}
+
+pub(crate) fn plan(rate: u64, calls: u64) -> LoadPlanBuilder {
+    plan_of(LongSync::new(&LongSyncRequest::default()).unwrap(), rate, calls)
+}
+
+pub(crate) fn plan_of<M: Method>(method: M, rate: u64, calls: u64) -> LoadPlanBuilder<M> {
+    let rate = Rate::per_second(rate.try_into().unwrap());
+    let (schedule, stop) = (Schedule::Constant(rate), Stop::after_calls(calls));
+    LoadPlan::builder("http://in.memory".parse().unwrap(), method, schedule, stop)
+}
+
+pub(crate) async fn run<M: Method>(plan: LoadPlanBuilder<M>, transport: &InMemory) -> Load {
+    let plan = plan.build().unwrap();
+    let control = Control::default();
+    let running = run_here(&plan, Clock::Tokio, transport.clone(), &control, ());
+    Box::pin(running).await.unwrap()
+}

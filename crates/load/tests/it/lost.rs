@@ -1,0 +1,210 @@
+//! Connections that are lost, and those that take their places.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use longsync::v1::LongSyncRequest;
+use longsync_connect::Code;
+use longsync_connect::answer::Limits;
+use longsync_load::{CallNumber, LongSync, Method};
+use longsync_stats::{NotSent, Percentile, Reading, Waits};
+
+use crate::here::all;
+use crate::in_memory::{InMemory, answer, plan, plan_of, run, serve};
+
+const HALF_SECOND: Duration = Duration::from_millis(500);
+
+/// All streams of the connection are taken when the goodbye comes, so no call that is due could learn of it.
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_on_a_full_connection_costs_no_call() {
+    let transport = InMemory::http2(50, |connection, _| serve(connection, 50, HALF_SECOND));
+    let load = run(plan(200, 400), &transport).await;
+    let counts = &load.figures.counts;
+    assert_eq!((counts.good, counts.not_sent.total()), (400, 0), "{counts:?}");
+    assert_eq!((counts.connections_opened, counts.connections_lost), (9, 8));
+    assert_eq!(counts.connections_refused, 0);
+    assert!(load.figures.service_time.longest() <= Some(HALF_SECOND + Duration::from_millis(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_are_due_while_a_connection_is_replaced_wait_for_the_next() {
+    let takes = Duration::from_millis(30);
+    let transport = InMemory::http2(100, |connection, _| serve(connection, 50, HALF_SECOND));
+    let load = run(plan(200, 100), &transport.taking(takes)).await;
+    let (counts, lag) = (&load.figures.counts, &load.figures.lag);
+    assert_eq!((counts.good, counts.not_sent.total()), (100, 0), "{counts:?}");
+    assert_eq!(lag.percentile(Percentile::P50), Some(Reading::At(Duration::ZERO)));
+    // The first of them was due 5 ms after the goodbye.
+    let longest = lag.longest().unwrap();
+    assert!(longest > takes / 2 && longest <= takes, "{longest:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_several_connections_that_is_lost_leaves_its_calls_to_the_others() {
+    let takes = Duration::from_millis(30);
+    let transport = InMemory::http2(100, |connection, number| {
+        serve(connection, if number == 0 { 10 } else { usize::MAX }, HALF_SECOND)
+    });
+    let load = run(plan(200, 200).connections(3), &transport.taking(takes)).await;
+    assert_eq!(load.figures.counts.good, 200);
+    assert_eq!(load.figures.lag.longest(), Some(Duration::ZERO), "none waited");
+}
+
+/// There is a server for the first connection, which it closes with its first call, and another from stream
+/// `from` on.
+fn closing(from: usize) -> InMemory {
+    InMemory::raw(move |io, number| {
+        if number > 0 && number < from {
+            return false;
+        }
+        tokio::spawn(async move {
+            let Ok(mut connection) = h2::server::handshake(io).await else { return };
+            if number == 0 {
+                drop(connection.accept().await);
+            } else {
+                serve(connection, usize::MAX, Duration::ZERO).await;
+            }
+        });
+        true
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_is_tried_at_once_and_then_ever_more_seldom() {
+    let gaps = async || {
+        let transport = closing(10);
+        let load = run(plan(10, 300).grace(Duration::from_secs(60)), &transport).await;
+        let counts = load.figures.counts;
+        assert_eq!((counts.connections_opened, counts.connections_lost), (2, 1));
+        assert_eq!((counts.connections_refused, counts.ended_with(Code::Unavailable)), (9, 1));
+        assert_eq!(counts.good + counts.not_sent[NotSent::NoConnection], 299);
+        let seen = transport.seen();
+        seen.asked.windows(2).map(|pair| pair[1].0 - pair[0].0).collect::<Vec<_>>()
+    };
+    let first = gaps().await;
+    // The run starts, and with its first call the connection is lost, 50 ms after that was opened.
+    assert_eq!(first[0], Duration::from_millis(50), "the next attempt is made at once");
+    let nominal_ms = [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000];
+    assert_eq!(first.len(), 1 + nominal_ms.len());
+    for (gap, nominal_ms) in first[1..].iter().zip(nominal_ms) {
+        let nominal = Duration::from_millis(nominal_ms);
+        // The timer rounds up to a millisecond.
+        assert!(*gap >= nominal * 4 / 5 && *gap <= nominal * 6 / 5 + Duration::from_millis(1));
+    }
+    assert_eq!(first, gaps().await);
+}
+
+/// How many connections were asked for in 10 s by a server that ends each in this way.
+async fn asked_for(goodbye_at: usize, answers: bool) -> usize {
+    let transport = InMemory::http2(100, move |mut connection, _| async move {
+        if answers {
+            serve(connection, goodbye_at, Duration::ZERO).await;
+        } else {
+            drop(connection.accept().await);
+        }
+    });
+    run(plan(20, 200), &transport).await;
+    let seen = transport.seen();
+    seen.asked.len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_connection_that_was_of_use_has_the_next_opened_at_once() {
+    // One per call, and none for the last.
+    assert!(asked_for(1, true).await >= 200);
+    let in_vain = asked_for(1, false).await;
+    assert!((6..=20).contains(&in_vain), "{in_vain}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_connection_and_those_in_its_place_go_to_the_address_of_their_number() {
+    let transport = InMemory::http2(100, |connection, number| {
+        serve(connection, if number == 1 { 3 } else { usize::MAX }, Duration::ZERO)
+    });
+    run(plan(100, 60).connections(3), &transport).await;
+    let addresses: Vec<_> = transport.seen().asked.iter().map(|(_, nth)| *nth).collect();
+    assert_eq!(addresses, [0, 1, 2, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_are_those_of_the_connections_streams() {
+    let transport = InMemory::http2(50, |connection, _| serve(connection, 50, HALF_SECOND));
+    let counts = run(plan(200, 400), &transport).await.figures.counts;
+    let seen = transport.seen();
+    assert!(counts.bytes_in > 400 * 10 && counts.bytes_out > 400 * 10, "{counts:?}");
+    // What goes when the run is over, such as a GOAWAY, is not counted.
+    let beyond = (seen.bytes_in - counts.bytes_in, seen.bytes_out - counts.bytes_out);
+    assert!(beyond.0 <= 100 && beyond.1 <= 100, "{beyond:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_server_is_mute_is_done_at_its_deadline() {
+    let deadline = Duration::from_millis(50);
+    let transport = InMemory::http2(100, |mut connection, _| async move {
+        let mut calls = Vec::new();
+        while let Some(Ok(call)) = connection.accept().await {
+            calls.push(call);
+        }
+    });
+    let load = run(plan(100, 10).deadline(deadline), &transport).await;
+    let (counts, times) = (&load.figures.counts, &load.figures.failed_service_time);
+    assert_eq!((counts.cut, counts.ended_with(Code::DeadlineExceeded)), (10, 10));
+    assert_eq!(*times, all(10, deadline));
+    assert_eq!(load.took, Duration::from_millis(90) + deadline);
+    let texts = load.texts.by_count();
+    assert_eq!(texts, [("the deadline has passed, and the server has said nothing", 10)]);
+}
+
+/// Counts how often it is asked for a server's name.
+struct Curious(LongSync, &'static AtomicUsize);
+
+impl Method for Curious {
+    type Answer = Bytes;
+
+    fn apart(&self) -> Self {
+        Self(self.0.apart(), self.1)
+    }
+
+    fn path(&self) -> PathAndQuery {
+        self.0.path()
+    }
+
+    fn messages(&self, call: CallNumber) -> Bytes {
+        self.0.messages(call)
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.limits()
+    }
+
+    fn came(&self, answer: &mut Bytes, message: Bytes) {
+        self.0.came(answer, message);
+    }
+
+    fn answered(&self, answer: Bytes) -> Result<Option<Waits>, Code> {
+        self.0.answered(answer)
+    }
+
+    fn server(&self, answer: &Bytes) -> Option<String> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.server(answer)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_connection_tells_its_servers_name_once() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let transport = InMemory::http2(100, |mut connection, number| async move {
+        while let Some(Ok((_, respond))) = connection.accept().await {
+            let name = if number == 0 { "one" } else { "another" };
+            tokio::spawn(answer(respond, Duration::ZERO, name));
+        }
+    });
+    let method = Curious(LongSync::new(&LongSyncRequest::default()).unwrap(), &ASKED);
+    let load = run(plan_of(method, 100, 60).connections(3), &transport).await;
+    assert_eq!(load.figures.counts.good, 60);
+    assert_eq!(load.servers.iter().collect::<Vec<_>>(), ["another", "one"]);
+    assert_eq!(ASKED.load(Ordering::Relaxed), 3);
+}
