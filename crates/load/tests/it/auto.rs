@@ -84,7 +84,7 @@ async fn one_that_cannot_be_opened_holds_up_no_call_and_is_tried_again() {
 async fn a_closed_loop_grows_to_its_number_in_flight() {
     let closed = |at_most| {
         let in_flight = 45.try_into().unwrap();
-        let (schedule, stop) = (Schedule::Closed { in_flight }, Stop::after_calls(450));
+        let (schedule, stop) = (Schedule::closed(in_flight), Stop::after_calls(450));
         let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
         LoadPlan::builder("http://in.memory".parse().unwrap(), calls, schedule, stop)
             .connections_at_most(at_most)

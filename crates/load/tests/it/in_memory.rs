@@ -179,8 +179,8 @@ pub(crate) fn plan(rate: u64, calls: u64) -> LoadPlanBuilder {
 }
 
 pub(crate) fn plan_of<M: Method>(method: M, rate: u64, calls: u64) -> LoadPlanBuilder<M> {
-    let rate = Rate::per_second(rate.try_into().unwrap());
-    let (schedule, stop) = (Schedule::Constant(rate), Stop::after_calls(calls));
+    let rate = Rate::per_second(rate).unwrap();
+    let (schedule, stop) = (Schedule::constant(rate), Stop::after_calls(calls));
     LoadPlan::builder("http://in.memory".parse().unwrap(), method, schedule, stop)
 }
 
