@@ -70,7 +70,7 @@ impl Growth {
             owner.connection(true);
             owner.lane_follows(index, Rc::clone(&lane));
             self.state.set(State::Idle);
-            tokio::task::spawn_local(lane.carry(index, opened, Rc::clone(&owner)));
+            owner.spawn(lane.carry(index, opened, Rc::clone(&owner)));
         }
     }
 }

@@ -41,6 +41,9 @@ pub(crate) trait Owner {
     /// How connections are opened.
     type Transport: Transport;
 
+    /// Runs a task beside the others of its thread; one that panics is not passed over.
+    fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static);
+
     /// What its calls have in common.
     fn common(&self) -> &Common<Self::Method, Self::Transport>;
 
@@ -295,7 +298,7 @@ impl<A: Default + 'static> Lane<A> {
                 counts.connections_opened += 1;
                 counts.connections_refused += opened.failed_attempts;
             });
-            tokio::task::spawn_local(Rc::clone(&lane).drive(index, opened, Rc::clone(&owner)));
+            owner.spawn(Rc::clone(&lane).drive(index, opened, Rc::clone(&owner)));
             lane.closed.notified().await;
             owner.connection(false);
             owner.count(|counts| counts.connections_lost += 1);

@@ -62,6 +62,8 @@ struct Worker<M: Method, T> {
     /// Where the next call is tried first.
     turn: Cell<usize>,
     stop: Stop,
+    /// When no call is made any more, if that is known.
+    ends: Option<Moment>,
     warm_up: Duration,
     grace: Duration,
     pace: Pace,
@@ -156,17 +158,6 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
     }
 }
 
-impl<M: Method, T: Transport + 'static> Worker<M, T> {
-    /// Runs a task beside the others. If it panics, so does the worker.
-    fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
-        let alarm = PanicAlarm(Rc::clone(self));
-        tokio::task::spawn_local(async move {
-            let _alarm = alarm;
-            task.await;
-        });
-    }
-}
-
 /// Rings if it is dropped by a panic.
 struct PanicAlarm<M: Method, T>(Rc<Worker<M, T>>);
 
@@ -179,7 +170,7 @@ impl<M: Method, T> Drop for PanicAlarm<M, T> {
     }
 }
 
-impl<M: Method, T: Transport> Worker<M, T> {
+impl<M: Method, T: Transport + 'static> Worker<M, T> {
     fn new(plan: &LoadPlan<M>, desk: Desk, common: Common<M, T>, lanes: usize) -> Self {
         let growth = match plan.connections {
             Connections::Fixed(_) => None,
@@ -204,6 +195,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
             former: RefCell::default(),
             turn: Cell::new(0),
             stop: plan.stop.clone(),
+            ends: plan.time().map(|time| Moment::START + plan.warm_up + time),
             warm_up: plan.warm_up,
             grace: plan.grace,
             pace,
@@ -347,7 +339,9 @@ impl<M: Method, T: Transport> Worker<M, T> {
     fn is_over(&self, closed: &Closed, now: Moment) -> bool {
         let number = self.desk.share.number(closed.recorded.get());
         let next = Arrival { due: now, number, is_warm_up: now < self.recorded_from() };
-        now >= self.desk.board.over() || !self.stop.allows_arrival(&next, self.warm_up)
+        now >= self.desk.board.over()
+            || self.ends.is_some_and(|ends| now >= ends)
+            || !self.stop.allows_arrival(&next, self.warm_up)
     }
 
     /// When a closed loop may begin calls, or end, without one having ended.
@@ -358,7 +352,7 @@ impl<M: Method, T: Transport> Worker<M, T> {
             (now < from).then_some(from),
             changed.map(|at| at + self.warm_up),
             closed.thinking.borrow().front().copied(),
-            self.stop.time().map(|time| from + time),
+            self.ends,
         ];
         changes.into_iter().flatten().filter(|at| *at > now).min()
     }
@@ -509,10 +503,18 @@ impl From<NotSent> for Why {
     }
 }
 
-impl<M: Method, T: Transport> Owner for Worker<M, T> {
+impl<M: Method, T: Transport + 'static> Owner for Worker<M, T> {
     type Method = M;
     type Answer = M::Answer;
     type Transport = T;
+
+    fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
+        let alarm = PanicAlarm(Rc::clone(self));
+        tokio::task::spawn_local(async move {
+            let _alarm = alarm;
+            task.await;
+        });
+    }
 
     fn common(&self) -> &Common<M, T> {
         &self.common
@@ -546,7 +548,8 @@ impl<M: Method, T: Transport> Owner for Worker<M, T> {
                 if closed.think.is_zero() {
                     self.refill(Some(lane), ended);
                 }
-                self.in_flight.get() < self.wanted(closed, self.common.now())
+                let in_flight = self.in_flight.get();
+                in_flight == 0 || in_flight < self.wanted(closed, self.common.now())
             }
         };
         if has_news && self.is_waiting.replace(false) {

@@ -4,6 +4,7 @@
 
 mod auto;
 mod broken;
+mod course;
 mod goodbye;
 mod here;
 mod in_memory;

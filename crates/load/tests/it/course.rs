@@ -1,0 +1,380 @@
+//! The course of a run: when it sends, stops and ends, and what is kept of each second.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use longsync::v1::LongSyncRequest;
+use longsync_connect::Code;
+use longsync_connect::answer::Limits;
+use longsync_load::{
+    CallNumber, Control, End, Fate, Live, Load, LoadPlan, LoadPlanBuilder, LongSync, Method,
+    Observer, Profile, Schedule, Stop, run, run_here,
+};
+use longsync_stats::{
+    Evidence, Figure, Figures, NotSent, Percentile, Reading, Threshold, Verdict, Waits,
+};
+use longsync_timer::Clock;
+use tokio::time::Instant;
+
+use crate::in_memory::{InMemory, answer, plan};
+
+/// A server that answers each call 1 ms after it came, but none before this time after its first call.
+fn stalling(from: Duration, until: Duration) -> InMemory {
+    let first = Arc::<Mutex<Option<Instant>>>::default();
+    InMemory::http2(10_000, move |mut connection, _| {
+        let first = Arc::clone(&first);
+        async move {
+            while let Some(Ok((_, respond))) = connection.accept().await {
+                let now = Instant::now();
+                let came = now - *first.lock().unwrap().get_or_insert(now);
+                let is_stalled = came >= from && came < until;
+                let after = if is_stalled { until - came } else { Duration::from_millis(1) };
+                tokio::spawn(answer(respond, after, "here"));
+            }
+        }
+    })
+}
+
+fn prompt() -> InMemory {
+    stalling(Duration::MAX, Duration::MAX)
+}
+
+async fn paused(builder: LoadPlanBuilder, server: InMemory, control: &Control) -> Load {
+    Box::pin(run_here(&builder.build().unwrap(), Clock::Tokio, server, control, ())).await.unwrap()
+}
+
+fn at(reading: Option<Reading>) -> Duration {
+    match reading {
+        Some(Reading::At(value)) => value,
+        other => panic!("a value, not {other:?}"),
+    }
+}
+
+fn seconds(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_is_empty_seconds_and_then_a_full_one() {
+    let server = stalling(seconds(3), seconds(6));
+    let load = paused(plan(1_000, 10_000), server, &Control::default()).await;
+    let ended: Vec<_> = load.intervals.iter().map(|it| it.counts.ended()).collect();
+    assert_eq!(ended[3..7], [1, 0, 0, 3_999], "{ended:?}");
+    let due: Vec<_> = load.intervals.iter().map(|interval| interval.due).collect();
+    assert_eq!(due[..10], [1_000; 10]);
+    let in_flight: Vec<_> = load.intervals.iter().map(|interval| interval.in_flight).collect();
+    assert_eq!(in_flight[3..7], [1_000, 2_000, 3_000, 1], "{in_flight:?}");
+    // 3,000 of 10,000 calls waited, evenly up to 3 s: the slowest 1 % for 2.9 s and more.
+    let p99 = at(load.figures.response_time().percentile(Percentile::P99));
+    assert!(p99.abs_diff(Duration::from_millis(2_900)) <= Duration::from_millis(10), "{p99:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_intervals_add_up_to_the_run() {
+    let load =
+        paused(plan(700, 2_500), stalling(seconds(1), seconds(2)), &Control::default()).await;
+    let mut sum = longsync_stats::Counts::default();
+    load.intervals.iter().for_each(|interval| sum += interval.counts);
+    assert_eq!(sum, load.figures.counts);
+    for figure in Figure::ALL {
+        let mut all = longsync_stats::Distribution::default();
+        load.intervals.iter().for_each(|interval| all.merge(&interval.distribution(figure)));
+        assert_eq!(&all, load.figures.get(figure), "{}", figure.name());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_run_is_as_healthy_as_it_was() {
+    let control = Control::default();
+    let stop = control.stop.clone();
+    tokio::spawn(async move {
+        // The run starts 50 ms after it has its connection.
+        tokio::time::sleep(Duration::from_millis(2_550)).await;
+        stop.cancel();
+    });
+    let load = paused(plan(1_000, 60_000), prompt(), &control).await;
+    assert_eq!(load.end, End::Stopped);
+    let counts = load.figures.counts;
+    assert_eq!((counts.due(), counts.good), (2_501, 2_501), "{counts:?}");
+    let due: Vec<_> = load.intervals.iter().map(|interval| interval.due).collect();
+    assert_eq!(due, [1_000, 1_000, 501]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_run_waits_for_nothing() {
+    let control = Control::default();
+    let end = control.end.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(1_550)).await;
+        end.cancel();
+    });
+    let begun = Instant::now();
+    let load = paused(plan(10, 600), stalling(seconds(1), seconds(100)), &control).await;
+    assert_eq!(load.end, End::Ended);
+    assert_eq!(begun.elapsed(), Duration::from_millis(1_550));
+    let counts = load.figures.counts;
+    assert_eq!((counts.good, counts.unfinished, counts.not_sent.total()), (10, 6, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_healthy_run_has_a_late_call_or_a_verdict() {
+    for calls in [1, 10, 100] {
+        for rate in 1..=1_000 / 3 {
+            let load = paused(plan(rate * 3, calls), prompt(), &Control::default()).await;
+            let counts = load.figures.counts;
+            assert_eq!((counts.good, counts.not_sent.total()), (calls, 0), "at {rate}/s");
+            let due = load.intervals.iter().map(|interval| interval.due).sum();
+            let kind = longsync_stats::Loop::Open;
+            let evidence = Evidence { kind, figures: &load.figures, due, processors: None };
+            assert!(!Verdict::of(&evidence).is_client_bound(), "{calls} at {rate}/s");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_rule_ends_a_run() {
+    let rules = vec!["p99>250ms".parse().unwrap()];
+    let builder = plan(1_000, 60_000).stop_rules(rules);
+    let load = paused(builder, stalling(seconds(5), seconds(7)), &Control::default()).await;
+    let End::StopRule(stopped) = load.end else { panic!("{:?}", load.end) };
+    // The stalled calls end after 7 s, so the eighth second is the first that shows it.
+    assert_eq!(stopped.at.as_nanos(), 8_000_000_000);
+    assert!(load.figures.counts.due() < 9_000, "{}", load.figures.counts.due());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_calls_of_a_warm_up_are_named_and_not_recorded() {
+    let request = LongSyncRequest { call_id: "a-".to_owned(), ..LongSyncRequest::default() };
+    let names = Named::new(LongSync::numbered(&request).unwrap());
+    let seen = Arc::clone(&names.seen);
+    let schedule = Schedule::constant("10/s".parse().unwrap());
+    let target = "http://in.memory".parse().unwrap();
+    let builder = LoadPlan::builder(target, names, schedule, Stop::after_calls(3));
+    let plan = builder.warm_up(Duration::from_millis(500)).build().unwrap();
+    let load = run_here(&plan, Clock::Tokio, prompt(), &Control::default(), ()).await.unwrap();
+    let warm_up = (0..5).map(CallNumber::warm_up);
+    let all: Vec<_> = warm_up.chain((0..3).map(CallNumber::recorded)).collect();
+    assert_eq!(*seen.lock().unwrap(), all);
+    assert_eq!((load.warm_up, load.figures.counts.due()), (5, 3));
+    assert_eq!(load.intervals[0].start, Duration::ZERO, "it begins when the warm-up is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_of_a_closed_loop_think() {
+    let concurrency = "constant(4)".parse().unwrap();
+    let schedule = Schedule::Closed { concurrency, think: Duration::from_millis(99) };
+    let builder = LoadPlan::builder(target(), calls(), schedule, Stop::after(seconds(1)));
+    let load = paused(builder, prompt(), &Control::default()).await;
+    // Each of four calls takes 1 ms, and the next begins 99 ms later.
+    assert_eq!(load.figures.counts.good, 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_loop_follows_its_schedule() {
+    let concurrency = "constant(2, for=1s); constant(0, for=1s); constant(3, for=1s)".parse();
+    let schedule = Schedule::Closed { concurrency: concurrency.unwrap(), think: Duration::ZERO };
+    let stop = Stop::with_the_schedule();
+    let builder = LoadPlan::builder(target(), calls(), schedule, stop);
+    let load = paused(builder, prompt(), &Control::default()).await;
+    let sent: Vec<_> = load.intervals.iter().map(|interval| interval.counts.sent).collect();
+    assert_eq!(sent, [2_000, 0, 3_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_without_a_stop_runs_to_its_end() {
+    let profile: Profile = "line(from=0/s, to=100/s, in=2s)".parse().unwrap();
+    let schedule = Schedule::Open { profile, arrivals: longsync_load::Arrivals::Constant, seed: 0 };
+    let builder = LoadPlan::builder(target(), calls(), schedule, Stop::with_the_schedule());
+    let load = paused(builder, prompt(), &Control::default()).await;
+    assert_eq!((load.figures.counts.good, load.recorded), (100, seconds(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sample_has_calls_of_every_fate() {
+    let server = stalling(Duration::from_millis(500), seconds(100));
+    let builder = plan(1_000, 1_000).max_in_flight(200).grace(seconds(1)).sample(1_000);
+    let load = paused(builder, server, &Control::default()).await;
+    let numbers: Vec<_> = load.sample.iter().map(|call| call.number).collect();
+    assert_eq!(numbers, (0..1_000).collect::<Vec<_>>());
+    let fates = |is: fn(&Fate) -> bool| load.sample.iter().filter(|call| is(&call.fate)).count();
+    assert_eq!(fates(|fate| matches!(fate, Fate::Ended { .. })), 500);
+    assert_eq!(fates(|fate| matches!(fate, Fate::Unfinished(_))), 200);
+    assert_eq!(fates(|fate| *fate == Fate::NotSent(NotSent::InFlightLimit)), 300);
+}
+
+/// Keeps what was seen of each second.
+struct Seconds(Arc<Mutex<Vec<(u64, u64, u64)>>>);
+
+impl Observer for Seconds {
+    fn second(&mut self, live: &Live<'_>) {
+        let Figures { counts, .. } = live.so_far;
+        self.0.lock().unwrap().push((live.due, live.in_flight, counts.good));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_sees_each_second() {
+    let seen = Arc::default();
+    let observer = Seconds(Arc::clone(&seen));
+    let plan = plan(100, 250).build().unwrap();
+    let server = stalling(seconds(1), seconds(2));
+    run_here(&plan, Clock::Tokio, server, &Control::default(), observer).await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [(100, 0, 100), (100, 100, 100), (50, 0, 250)]);
+}
+
+/// A method whose calls are counted, and which may take long to encode, or panic.
+#[derive(Clone)]
+struct Named {
+    calls: LongSync,
+    seen: Arc<Mutex<Vec<CallNumber>>>,
+    takes: Duration,
+    panics_at: Option<u64>,
+}
+
+impl Named {
+    fn new(calls: LongSync) -> Self {
+        Self { calls, seen: Arc::default(), takes: Duration::ZERO, panics_at: None }
+    }
+}
+
+impl Method for Named {
+    type Answer = Bytes;
+
+    fn apart(&self) -> Self {
+        self.clone()
+    }
+
+    fn path(&self) -> PathAndQuery {
+        self.calls.path()
+    }
+
+    fn messages(&self, call: CallNumber) -> Bytes {
+        self.seen.lock().unwrap().push(call);
+        assert_ne!(Some(call.number), self.panics_at, "as the test wants it");
+        // The thread itself is busy, and not only the call.
+        std::thread::sleep(self.takes);
+        self.calls.messages(call)
+    }
+
+    fn limits(&self) -> Limits {
+        self.calls.limits()
+    }
+
+    fn came(&self, answer: &mut Bytes, message: Bytes) {
+        self.calls.came(answer, message);
+    }
+
+    fn answered(&self, answer: Bytes) -> Result<Option<Waits>, Code> {
+        self.calls.answered(answer)
+    }
+}
+
+fn calls() -> LongSync {
+    LongSync::new(&LongSyncRequest::default()).unwrap()
+}
+
+fn target() -> longsync_connect::Target {
+    "http://in.memory".parse().unwrap()
+}
+
+/// Calls take 1 ms of their worker's time each, and ten per millisecond are due.
+#[tokio::test]
+async fn a_generator_out_of_breath_ends_and_says_so() {
+    let server =
+        longsync_server::start(longsync_server::Behavior::constant(Duration::ZERO)).unwrap();
+    let method = Named { takes: Duration::from_millis(1), ..Named::new(calls()) };
+    let schedule = Schedule::constant("10000/s".parse().unwrap());
+    let stop = Stop::after(Duration::from_millis(300));
+    let plan = LoadPlan::builder(server.url().parse().unwrap(), method, schedule, stop);
+    let load = run(&plan.build().unwrap(), &Control::default(), ()).await.unwrap();
+    let counts = load.figures.counts;
+    assert_eq!(counts.due(), 3_000);
+    // In 400 ms at most one call per millisecond is sent.
+    assert!(counts.sent <= 400 && counts.not_sent[NotSent::Late] >= 2_600, "{counts:?}");
+    assert_eq!(counts.unfinished, 0);
+    let kind = longsync_stats::Loop::Open;
+    let evidence = Evidence { kind, figures: &load.figures, due: 3_000, processors: None };
+    assert!(Verdict::of(&evidence).is_client_bound());
+}
+
+#[tokio::test]
+async fn the_limit_in_flight_is_one_of_all_workers() {
+    let server =
+        longsync_server::start(longsync_server::Behavior::constant(Duration::from_millis(20)));
+    let server = server.unwrap();
+    let schedule = Schedule::constant("20/s".parse().unwrap());
+    let plan =
+        LoadPlan::builder(server.url().parse().unwrap(), calls(), schedule, Stop::after_calls(20));
+    let plan = plan.workers(2).connections(2).max_in_flight(1).build().unwrap();
+    let load = run(&plan, &Control::default(), ()).await.unwrap();
+    assert_eq!(load.figures.counts.good, 20, "{:?}", load.figures.counts);
+}
+
+#[tokio::test]
+async fn a_worker_that_panics_loses_no_others_record() {
+    let server =
+        longsync_server::start(longsync_server::Behavior::constant(Duration::ZERO)).unwrap();
+    for schedule in [
+        Schedule::constant("1000/s".parse().unwrap()),
+        Schedule::closed(NonZeroUsize::MIN.saturating_add(3)),
+    ] {
+        let method = Named { panics_at: Some(101), ..Named::new(calls()) };
+        let plan = LoadPlan::builder(
+            server.url().parse().unwrap(),
+            method,
+            schedule,
+            Stop::after_calls(400),
+        );
+        let plan = plan.workers(2).connections(2).build().unwrap();
+        let load = run(&plan, &Control::default(), ()).await.unwrap();
+        assert_eq!(load.lost_workers, 1);
+        let counts = load.figures.counts;
+        // One worker has made all of its 200 calls, the other those before number 101; a few of these may not
+        // have ended.
+        assert_eq!(counts.sent, 250, "{counts:?}");
+        assert!(counts.good >= 200 && counts.good + counts.unfinished == 250, "{counts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_gone_for_good_ends_the_run() {
+    let is_there = Arc::new(AtomicBool::new(true));
+    let served = Arc::new(AtomicU64::new(0));
+    let server = {
+        let (is_there, served) = (Arc::clone(&is_there), Arc::clone(&served));
+        InMemory::raw(move |io, _| {
+            let (is_there, served) = (Arc::clone(&is_there), Arc::clone(&served));
+            if !is_there.load(Ordering::Relaxed) {
+                return false;
+            }
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(io).await.unwrap();
+                while let Some(Ok((_, respond))) = connection.accept().await {
+                    if served.fetch_add(1, Ordering::Relaxed) == 100 {
+                        is_there.store(false, Ordering::Relaxed);
+                        return;
+                    }
+                    tokio::spawn(answer(respond, Duration::from_millis(1), "here"));
+                }
+            });
+            true
+        })
+    };
+    let begun = Instant::now();
+    let builder = plan(100, 60_000).grace(seconds(3));
+    let load = paused(builder, server, &Control::default()).await;
+    assert_eq!(load.end, End::Unreachable);
+    let took = begun.elapsed();
+    // A second of calls, and 3 s without a connection.
+    assert!(took >= seconds(4) && took <= Duration::from_millis(4_200), "{took:?}");
+    let counts = load.figures.counts;
+    assert_eq!(counts.good, 100);
+    assert!(counts.not_sent[NotSent::NoConnection] >= 290, "{counts:?}");
+    let threshold: Threshold = "p50<1s".parse().unwrap();
+    let checked = threshold.check(longsync_stats::Loop::Open, &load.figures, load.recorded);
+    assert!(!checked.has_passed, "what was not sent is slower than any value");
+}
