@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::mixed::mixed;
+
 /// How long the second attempt waits.
 const FIRST: Duration = Duration::from_millis(100);
 
@@ -39,20 +41,10 @@ impl Backoff {
         self.attempts = self.attempts.saturating_add(1);
         let Some(doublings) = doublings else { return Duration::ZERO };
         let doubled = 2_u32.checked_pow(doublings).and_then(|times| FIRST.checked_mul(times));
-        let permille = 800 + mixed(self.seed, doublings) % 401;
+        let permille = 800 + mixed(self.seed ^ mixed(u64::from(doublings))) % 401;
         let permille = u32::try_from(permille).unwrap_or(1_000);
         doubled.unwrap_or(LONGEST).min(LONGEST) * permille / 1_000
     }
-}
-
-/// A number that looks random, for each seed and attempt its own: the step and the mixing function of
-/// `SplitMix64` (Steele, Lea, Flood, 2014).
-fn mixed(seed: u64, attempt: u32) -> u64 {
-    let step = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut mixed = seed.wrapping_add(step.wrapping_mul(u64::from(attempt) + 1));
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

@@ -55,6 +55,7 @@ struct Place {
 #[derive(Debug)]
 struct Handed {
     /// Empty ones, for seconds to come.
+    #[expect(clippy::vec_box, reason = "what is handed over is a pointer, and not copied")]
     spare: Vec<Box<Figures>>,
     /// Those of seconds that are over.
     closed: Vec<Second>,

@@ -29,6 +29,7 @@ pub(crate) struct Collector<O> {
     board: Arc<Board>,
     observer: O,
     timer: Timer,
+    start: Instant,
     /// When recorded time begins.
     from: Instant,
     warm_up: Duration,
@@ -69,6 +70,7 @@ impl<O: Observer> Collector<O> {
             board,
             observer,
             timer,
+            start,
             from: start + plan.warm_up,
             warm_up: plan.warm_up,
             grace: plan.grace,
@@ -133,8 +135,7 @@ impl<O: Observer> Collector<O> {
     }
 
     fn now(&self) -> Moment {
-        let start = self.from - self.warm_up;
-        Moment::since(start, self.timer.now())
+        Moment::since(self.start, self.timer.now())
     }
 
     /// The given number of seconds are over.

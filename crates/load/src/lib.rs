@@ -49,6 +49,7 @@ mod lane;
 mod load;
 mod long_sync;
 mod method;
+mod mixed;
 mod observer;
 mod plan;
 mod progress;

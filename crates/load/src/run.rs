@@ -1,36 +1,36 @@
 //! A run: its workers, and what they recorded together.
 
+mod assignment;
+mod collection;
+mod result;
+
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::io;
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use longsync_connect::{ConnectError, Tcp, Transport};
-use longsync_stats::{Moment, Succession, Texts};
-use longsync_timer::{Clock, Timer};
-use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use longsync_stats::Moment;
+use longsync_timer::Clock;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
+use self::assignment::Assignment;
+use self::collection::Collection;
+use self::result::{Began, Rest, merged};
 use crate::board::Board;
-use crate::collector::{Collected, Collector};
+use crate::collector::Collector;
 use crate::common::Common;
 use crate::control::Control;
-use crate::load::{End, Load};
+use crate::load::Load;
 use crate::method::Method;
 use crate::observer::Observer;
 use crate::plan::LoadPlan;
-use crate::progress::Tally;
-use crate::records::{Finished, Records};
-use crate::sample::Sample;
+use crate::records::Records;
 use crate::schedule::{Schedule, Share};
-use crate::threads;
 use crate::worker::{Desk, Prepared};
 
 /// How long after the last worker has its connections the run starts, so that none is late from the beginning.
@@ -151,7 +151,7 @@ where
     let now = || Moment::since(start, Clock::Monotonic.now());
     let rest = Rest::of(plan, controlled(working, control, &board, now).await?);
     let collected = collection.end(rest.last_done).await?;
-    Ok(merged(plan, rest, collected, control, Began { at: started_at, connections }))
+    Ok(merged(plan, rest, collected, control, &Began { at: started_at, connections }, board.over()))
 }
 
 /// Makes the calls of a plan with one worker, on the caller's thread and runtime, by this clock and over
@@ -209,10 +209,10 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
         let (all, ()) = tokio::join!(controlled(working, control, &board, now), collecting);
         let rest = Rest::of(plan, all?);
         let collected = collector.finish(rest.last_done);
-        Ok::<_, LoadError>(merged(plan, rest, collected, control, began))
+        Ok::<_, LoadError>(merged(plan, rest, collected, control, &began, board.over()))
     };
     // A connection's calls are not `Send`.
-    LocalSet::new().run_until(running).await
+    LocalSet::new().run_until(Box::pin(running)).await
 }
 
 /// Runs the workers, and stops or ends them when that is wanted.
@@ -252,177 +252,5 @@ fn enough<M>(plan: &LoadPlan<M>, streams: usize) -> Result<(), LoadError> {
             Err(LoadError::TooFewStreams { in_flight, streams, connections })
         }
         _ => Ok(()),
-    }
-}
-
-/// What workers have in the end, put together.
-struct Rest {
-    texts: Texts,
-    succession: Succession,
-    warm_up: u64,
-    servers: BTreeSet<String>,
-    sample: Sample,
-    last_done: Moment,
-    lost_workers: usize,
-}
-
-impl Rest {
-    fn of<M>(plan: &LoadPlan<M>, all: Vec<Finished>) -> Self {
-        let mut rest = Self {
-            texts: Texts::default(),
-            succession: Succession::default(),
-            warm_up: 0,
-            servers: BTreeSet::new(),
-            sample: Sample::new(plan.sample, plan.seed),
-            last_done: Moment::START,
-            lost_workers: 0,
-        };
-        for finished in all {
-            rest.texts.merge(&finished.texts);
-            rest.succession.merge(&finished.succession);
-            rest.warm_up += finished.warm_up;
-            rest.servers.extend(finished.servers);
-            rest.sample.merge(finished.sample);
-            rest.last_done = rest.last_done.max(finished.last_done);
-            rest.lost_workers += usize::from(finished.has_panicked);
-        }
-        rest
-    }
-}
-
-/// How a run began.
-struct Began {
-    at: SystemTime,
-    connections: usize,
-}
-
-fn merged<M>(
-    plan: &LoadPlan<M>,
-    rest: Rest,
-    collected: Collected,
-    control: &Control,
-    began: Began,
-) -> Load {
-    let took = Duration::from_nanos(rest.last_done.as_nanos());
-    let (workers, steal) = collected.processors.spent().unzip();
-    let end = match collected.end {
-        Some(end) => end,
-        None if control.end.is_cancelled() => End::Ended,
-        None if control.stop.is_cancelled() => End::Stopped,
-        None => End::Complete,
-    };
-    Load {
-        started_at: began.at,
-        figures: *collected.figures,
-        intervals: collected.intervals,
-        warm_up: rest.warm_up,
-        texts: rest.texts,
-        succession: rest.succession,
-        recorded: plan.time().unwrap_or(took.saturating_sub(plan.warm_up)),
-        took,
-        end,
-        connections: began.connections,
-        lost_workers: rest.lost_workers,
-        workers,
-        steal: steal.flatten(),
-        sample: rest.sample.into_calls(),
-        servers: rest.servers.into_iter().collect(),
-    }
-}
-
-/// A thread that collects what is recorded.
-struct Collection {
-    finished: oneshot::Sender<Moment>,
-    collected: oneshot::Receiver<Collected>,
-}
-
-impl Collection {
-    fn begin<M>(
-        plan: &LoadPlan<M>,
-        board: &Arc<Board>,
-        observer: impl Observer,
-        start: Instant,
-    ) -> io::Result<Self> {
-        let timer = Timer::new(Clock::Monotonic);
-        let mut collector = Collector::new(plan, Arc::clone(board), observer, timer, start);
-        let (finished, mut has_finished) = oneshot::channel();
-        let (collecting, collected) = oneshot::channel();
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        thread::Builder::new().name("longsync-collector".to_owned()).spawn(move || {
-            let mut end = Moment::START;
-            runtime.block_on(collector.collect(async {
-                // Without one, nobody waits for what is collected.
-                end = (&mut has_finished).await.unwrap_or_default();
-            }));
-            let _ = collecting.send(collector.finish(end));
-        })?;
-        Ok(Self { finished, collected })
-    }
-
-    /// Collects the rest; the last call ended then.
-    async fn end(self, last_done: Moment) -> Result<Collected, LoadError> {
-        let _ = self.finished.send(last_done);
-        self.collected.await.map_err(|_| LoadError::Worker)
-    }
-}
-
-/// What a worker thread is given, and what it says.
-#[derive(Debug)]
-struct Assignment<M, T> {
-    index: usize,
-    plan: Arc<LoadPlan<M>>,
-    board: Arc<Board>,
-    transport: T,
-    tally: Arc<Tally>,
-    /// When it has its connections: how many calls they carry.
-    connected: oneshot::Sender<Result<usize, LoadError>>,
-    /// When the run starts.
-    start: oneshot::Receiver<Instant>,
-    finished: oneshot::Sender<Finished>,
-}
-
-impl<M: Method, T: Transport + Send + 'static> Assignment<M, T> {
-    /// Starts the worker's thread.
-    fn spawn(self) -> io::Result<()> {
-        let thread = thread::Builder::new().name(format!("longsync-load-{}", self.index));
-        thread.spawn(move || {
-            let mut runtime = Builder::new_current_thread();
-            match runtime.enable_all().build_local(LocalOptions::default()) {
-                Ok(runtime) => self.work(&runtime),
-                Err(error) => drop(self.connected.send(Err(LoadError::Thread(error)))),
-            }
-        })?;
-        Ok(())
-    }
-
-    fn work(self, runtime: &LocalRuntime) {
-        let Self { index, plan, board, transport, tally, connected, start, finished } = self;
-        board.set_thread(index, threads::this());
-        let records = Rc::new(RefCell::new(Records::new(&plan, index)));
-        let workers = NonZeroUsize::new(plan.workers).unwrap_or(NonZeroUsize::MIN);
-        let share = Share::of(index, workers);
-        let (board, records) = (&board, &records);
-        let desk =
-            Desk { index, share, board: Arc::clone(board), tally, records: Rc::clone(records) };
-        let working = async {
-            let common = Common::new(&plan, Clock::Monotonic, transport);
-            let worker = match Prepared::connect(&plan, desk, common).await {
-                Ok(worker) => worker,
-                Err(error) => {
-                    let _ = connected.send(Err(error.into()));
-                    return None;
-                }
-            };
-            // Without a start there is no run.
-            connected.send(Ok(worker.streams())).ok()?;
-            let start = start.await.ok()?;
-            Some(worker.work(&plan, start).await)
-        };
-        // What it has recorded outlasts a panic, which is said on stderr.
-        let unfinished = catch_unwind(AssertUnwindSafe(|| runtime.block_on(working)));
-        let has_panicked = unfinished.is_err();
-        let Some(unfinished) = unfinished.unwrap_or_else(|_| Some(Vec::new())) else { return };
-        let records = std::mem::replace(&mut *records.borrow_mut(), Records::new(&plan, index));
-        let _ = finished.send(records.finish(unfinished, board, has_panicked));
     }
 }

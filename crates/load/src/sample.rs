@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::load::Sampled;
+use crate::mixed::mixed;
 
 /// Calls drawn evenly from all that are offered, each with the same chance: those whose numbers hash lowest. So
 /// the same calls are drawn whatever the number of workers, and samples of several workers make one.
@@ -57,14 +58,6 @@ impl Sample {
         calls.sort_unstable_by_key(|call| call.number);
         calls
     }
-}
-
-/// Bits that look random, one to one: the finalizer of SplitMix64 (Steele, Lea, Flood 2014).
-fn mixed(number: u64) -> u64 {
-    let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }
 
 impl Ord for Drawn {

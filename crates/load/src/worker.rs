@@ -347,10 +347,10 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     /// When a closed loop may begin calls, or end, without one having ended.
     fn next_change(&self, closed: &Closed, now: Moment) -> Option<Moment> {
         let from = self.recorded_from();
-        let changed = closed.concurrency.next_change(schedule_time(now, from));
+        let other_number = closed.concurrency.next_change(schedule_time(now, from));
         let changes = [
             (now < from).then_some(from),
-            changed.map(|at| at + self.warm_up),
+            other_number.map(|at| at + self.warm_up),
             closed.thinking.borrow().front().copied(),
             self.ends,
         ];
@@ -530,7 +530,7 @@ impl<M: Method, T: Transport + 'static> Owner for Worker<M, T> {
             Pace::Open => board.in_flight.give(*index),
             Pace::Closed(closed) if closed.think.is_zero() => {}
             Pace::Closed(closed) => {
-                closed.thinking.borrow_mut().push_back(call.done + closed.think)
+                closed.thinking.borrow_mut().push_back(call.done + closed.think);
             }
         }
         tally.ended();

@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_long_run_has_at_most_600_whether_its_length_is_known_or_not() {
         for seconds in [600, 601, 1_199, 1_200, 1_201, 5_000] {
-            let recorded = Duration::from_secs(seconds) - Duration::from_millis(1);
+            let recorded = Duration::from_millis(seconds * 1_000 - 1);
             for time in [None, Some(Duration::from_secs(seconds))] {
                 let intervals = of_seconds(time, seconds, recorded);
                 assert!(intervals.len() <= 600 && intervals.len() >= 300, "{}", intervals.len());

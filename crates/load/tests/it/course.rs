@@ -32,7 +32,8 @@ fn stalling(from: Duration, until: Duration) -> InMemory {
                 let now = Instant::now();
                 let came = now - *first.lock().unwrap().get_or_insert(now);
                 let is_stalled = came >= from && came < until;
-                let after = if is_stalled { until - came } else { Duration::from_millis(1) };
+                let left = until.saturating_sub(came);
+                let after = if is_stalled { left } else { Duration::from_millis(1) };
                 tokio::spawn(answer(respond, after, "here"));
             }
         }
@@ -44,7 +45,7 @@ fn prompt() -> InMemory {
 }
 
 async fn paused(builder: LoadPlanBuilder, server: InMemory, control: &Control) -> Load {
-    Box::pin(run_here(&builder.build().unwrap(), Clock::Tokio, server, control, ())).await.unwrap()
+    run_here(&builder.build().unwrap(), Clock::Tokio, server, control, ()).await.unwrap()
 }
 
 fn at(reading: Option<Reading>) -> Duration {
@@ -343,18 +344,18 @@ async fn a_worker_that_panics_loses_no_others_record() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_gone_for_good_ends_the_run() {
     let is_there = Arc::new(AtomicBool::new(true));
-    let served = Arc::new(AtomicU64::new(0));
+    let calls = Arc::new(AtomicU64::new(0));
     let server = {
-        let (is_there, served) = (Arc::clone(&is_there), Arc::clone(&served));
+        let (is_there, calls) = (Arc::clone(&is_there), Arc::clone(&calls));
         InMemory::raw(move |io, _| {
-            let (is_there, served) = (Arc::clone(&is_there), Arc::clone(&served));
+            let (is_there, calls) = (Arc::clone(&is_there), Arc::clone(&calls));
             if !is_there.load(Ordering::Relaxed) {
                 return false;
             }
             tokio::spawn(async move {
                 let mut connection = h2::server::handshake(io).await.unwrap();
                 while let Some(Ok((_, respond))) = connection.accept().await {
-                    if served.fetch_add(1, Ordering::Relaxed) == 100 {
+                    if calls.fetch_add(1, Ordering::Relaxed) == 100 {
                         is_there.store(false, Ordering::Relaxed);
                         return;
                     }

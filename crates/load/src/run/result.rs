@@ -1,0 +1,93 @@
+//! A run's workers and its collector, put together.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use longsync_stats::{Moment, Succession, Texts};
+
+use crate::collector::Collected;
+use crate::control::Control;
+use crate::load::{End, Load};
+use crate::plan::LoadPlan;
+use crate::records::Finished;
+use crate::sample::Sample;
+
+/// What workers have in the end, put together.
+pub(super) struct Rest {
+    texts: Texts,
+    succession: Succession,
+    warm_up: u64,
+    servers: BTreeSet<String>,
+    sample: Sample,
+    pub(super) last_done: Moment,
+    lost_workers: usize,
+}
+
+impl Rest {
+    pub(super) fn of<M>(plan: &LoadPlan<M>, all: Vec<Finished>) -> Self {
+        let mut rest = Self {
+            texts: Texts::default(),
+            succession: Succession::default(),
+            warm_up: 0,
+            servers: BTreeSet::new(),
+            sample: Sample::new(plan.sample, plan.seed),
+            last_done: Moment::START,
+            lost_workers: 0,
+        };
+        for finished in all {
+            rest.texts.merge(&finished.texts);
+            rest.succession.merge(&finished.succession);
+            rest.warm_up += finished.warm_up;
+            rest.servers.extend(finished.servers);
+            rest.sample.merge(finished.sample);
+            rest.last_done = rest.last_done.max(finished.last_done);
+            rest.lost_workers += usize::from(finished.has_panicked);
+        }
+        rest
+    }
+}
+
+/// How a run began.
+pub(super) struct Began {
+    pub(super) at: SystemTime,
+    pub(super) connections: usize,
+}
+
+pub(super) fn merged<M>(
+    plan: &LoadPlan<M>,
+    rest: Rest,
+    collected: Collected,
+    control: &Control,
+    began: &Began,
+    over: Moment,
+) -> Load {
+    let took = Duration::from_nanos(rest.last_done.as_nanos());
+    let until_last = took.saturating_sub(plan.warm_up);
+    // A run that was stopped recorded no longer than until then.
+    let until_stopped = Duration::from_nanos(over.as_nanos()).saturating_sub(plan.warm_up);
+    let recorded = plan.time().unwrap_or(until_last).min(until_stopped);
+    let (workers, steal) = collected.processors.spent().unzip();
+    let end = match collected.end {
+        Some(end) => end,
+        None if control.end.is_cancelled() => End::Ended,
+        None if control.stop.is_cancelled() => End::Stopped,
+        None => End::Complete,
+    };
+    Load {
+        started_at: began.at,
+        figures: *collected.figures,
+        intervals: collected.intervals,
+        warm_up: rest.warm_up,
+        texts: rest.texts,
+        succession: rest.succession,
+        recorded,
+        took,
+        end,
+        connections: began.connections,
+        lost_workers: rest.lost_workers,
+        workers,
+        steal: steal.flatten(),
+        sample: rest.sample.into_calls(),
+        servers: rest.servers.into_iter().collect(),
+    }
+}
