@@ -3,8 +3,20 @@
 //! [`Settings`] say what to do, [`LoadPlan`](longsync_load::LoadPlan) is what the engine is told, and a [`Report`]
 //! is the result, from which text, JSON, pictures and logs are made.
 
+mod hdr;
+mod latency;
+mod limits;
 mod report;
+mod sample;
 mod settings;
+mod sure;
+mod svg;
+mod text;
+mod words;
 
+pub use self::hdr::write_hdr;
 pub use self::report::Report;
+pub use self::sample::to_csv;
 pub use self::settings::Settings;
+pub use self::svg::to_svg;
+pub use self::text::to_text;
