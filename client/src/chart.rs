@@ -16,16 +16,21 @@
 //! ```
 
 mod axis;
+pub(crate) mod bars;
 pub(crate) mod canvas;
 mod cells;
 pub(crate) mod key;
 mod round;
 pub(crate) mod ruler;
+mod series;
+pub(crate) mod sparks;
 mod svg;
 mod text;
 pub(crate) mod theme;
 
 pub use crate::chart::axis::{Axis, nanoseconds};
+use crate::chart::series::Form;
+pub use crate::chart::series::Series;
 pub use crate::chart::svg::to_svg;
 
 /// A picture of one or several series of values over the same two axes.
@@ -41,38 +46,6 @@ pub struct Plot {
     pub series: Vec<Series>,
 }
 
-/// Values that are drawn as one, and what they are.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Series {
-    name: String,
-    form: Form,
-    points: Vec<(f64, f64)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Area,
-    Line,
-}
-
-impl Series {
-    /// A line through points, which are values on the two axes of a plot, in the order in which they are
-    /// joined. Points that are not numbers are left out. The name is shown if there are several series.
-    pub fn line(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        Self::new(name.into(), Form::Line, points)
-    }
-
-    /// The area between such a line and the beginning of the vertical axis.
-    pub fn area(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        Self::new(name.into(), Form::Area, points)
-    }
-
-    fn new(name: String, form: Form, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        let points = points.into_iter().filter(|(x, y)| !x.is_nan() && !y.is_nan()).collect();
-        Self { name, form, points }
-    }
-}
-
 impl Plot {
     /// The plot as an SVG document of its own, under its title.
     pub fn to_svg(&self) -> String {
@@ -86,8 +59,23 @@ impl Plot {
         text::draw(self, columns, rows)
     }
 
-    /// Where the points of a series lie: both axes begin at 0 and end at 1.
-    fn positions(&self, series: &Series) -> Vec<(f64, f64)> {
-        series.points.iter().map(|(x, y)| (self.x.position(*x), self.y.position(*y))).collect()
+    /// Where the pieces of a series lie: both axes begin at 0 and end at 1.
+    fn positions(&self, series: &Series) -> Vec<Vec<(f64, f64)>> {
+        let position = |(x, y): &(f64, f64)| (self.x.position(*x), self.y.position(*y));
+        series.pieces.iter().map(|piece| piece.iter().map(position).collect()).collect()
+    }
+
+    /// Which colour each series has, by its number.
+    fn hues(&self) -> impl Iterator<Item = (usize, &Series)> {
+        let places = self.series.iter().enumerate();
+        places.map(|(place, series)| (series.colour.unwrap_or(place), series))
+    }
+
+    /// What a key explains, with the numbers of its colours: nothing, if only one series has a name.
+    fn named(&self) -> Vec<(usize, &Series)> {
+        let mut named: Vec<_> = self.hues().filter(|(_, it)| !it.name.is_empty()).collect();
+        // They lie behind everything else, and say least of it.
+        named.sort_by_key(|(_, series)| series.form == Form::Hatched);
+        if named.len() > 1 { named } else { Vec::new() }
     }
 }

@@ -1,10 +1,28 @@
 //! Loads: many calls of a service, when they are due, and what was measured of them.
 //!
 //! [`Settings`] say what to do, [`LoadPlan`](longsync_load::LoadPlan) is what the engine is told, and a [`Report`]
-//! is the result, from which text, JSON, pictures and logs are made.
+//! is the result, from which text, JSON, pictures and logs are made. While a load runs, a [`live::LiveBoard`] and a
+//! [`MetricsBoard`] show it.
 
+mod hdr;
+mod latency;
+mod limits;
+pub mod live;
+mod metrics;
 mod report;
+mod sample;
 mod settings;
+mod sure;
+mod svg;
+mod text;
+mod watchers;
+mod words;
 
+pub use self::hdr::write_hdr;
+pub use self::metrics::{MetricsBoard, MetricsServer};
 pub use self::report::Report;
+pub use self::sample::to_csv;
 pub use self::settings::Settings;
+pub use self::svg::to_svg;
+pub use self::text::to_text;
+pub use self::watchers::Watchers;

@@ -4,13 +4,17 @@ use std::f64::consts::LOG10_2;
 use std::time::Duration;
 
 use crate::chart::round::{
-    duration_text, half_percentile_text, percentile_text, place_above, place_below, round, steps,
+    amount_text, duration_text, half_percentile_text, percentile_text, place_above, place_below,
+    round, steps,
 };
 
 /// The most ticks of a linear axis after zero.
 const MOST_STEPS: u128 = 7;
 /// What a peak leaves free above it, so that it can be seen to end.
 const HEADROOM: f64 = 1.04;
+/// The greatest amount that an axis names, in thousandths, and the place of the round number that it is.
+const MOST_AMOUNT: f64 = 1e18;
+const MOST_PLACE: u32 = 54;
 /// A logarithmic axis spans at least this many steps from one round number to the next: a power of ten.
 const LEAST_SPAN: u32 = 3;
 
@@ -26,6 +30,8 @@ enum Scale {
     Log { from: u32, to: u32 },
     /// Shares below one, at -log10(1 - share).
     Percentiles { nines: u8 },
+    /// Amounts from zero, in thousandths.
+    Amounts { end: u128 },
     /// Proportions from zero, without ticks.
     Heights { most: f64 },
 }
@@ -83,6 +89,19 @@ impl Axis {
         Self(Scale::Heights { most: if most > 0.0 { most * HEADROOM } else { 1.0 } })
     }
 
+    /// Amounts from zero up to the greatest of `values`, of which what is not finite does not count: calls per
+    /// second, for instance. It ends at 10^15 at the latest.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is clamped, and not negative"
+    )]
+    pub fn amounts(values: impl IntoIterator<Item = f64>) -> Self {
+        let most = values.into_iter().filter(|value| value.is_finite()).fold(0.0, f64::max);
+        let end = if most > 0.0 { (most * HEADROOM * 1e3).min(MOST_AMOUNT).ceil() } else { 1e3 };
+        Self(Scale::Amounts { end: end as u128 })
+    }
+
     /// Where a value lies: the axis begins at 0 and ends at 1. A value beyond an end lies at that end.
     #[expect(clippy::cast_precision_loss, reason = "a picture shows less than 53 bits")]
     pub fn position(&self, value: f64) -> f64 {
@@ -94,6 +113,7 @@ impl Axis {
                 (value.max(0.0).log10() - from) / (to - from)
             }
             Scale::Percentiles { nines } => -(1.0 - value.min(1.0)).log10() / f64::from(nines),
+            Scale::Amounts { end } => value * 1e3 / end as f64,
             Scale::Heights { most } => value / most,
         };
         position.clamp(0.0, 1.0)
@@ -148,8 +168,19 @@ impl Axis {
                 choices
             }
             Scale::Percentiles { nines } => percentiles(nines.into()),
+            Scale::Amounts { end } => (0..=MOST_PLACE)
+                .map(round)
+                .filter(|step| *step <= end && end / step <= MOST_STEPS)
+                .map(|step| (0..=end / step).map(|index| self.amount(index * step)).collect())
+                .collect(),
             Scale::Heights { .. } => Vec::new(),
         }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a picture shows less than 53 bits")]
+    fn amount(&self, thousandths: u128) -> Tick {
+        let value = thousandths as f64 / 1e3;
+        Tick { position: self.position(value), label: amount_text(thousandths) }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a picture shows less than 53 bits")]
@@ -195,6 +226,8 @@ mod tests {
             nanos().prop_map(Axis::linear),
             proptest::collection::vec(nanos(), 0..4).prop_map(Axis::log),
             (0_u8..15).prop_map(Axis::percentiles),
+            (1e-6..1e15).prop_map(|most| Axis::amounts([most])),
+            (1e-6..1e3).prop_map(|most| Axis::amounts([most])),
         ]
     }
 
@@ -263,6 +296,10 @@ mod tests {
             (Axis::percentiles(4), 60.0, "p50 p90 p99 p99.9 p99.99"),
             (Axis::percentiles(4), 120.0, "p50 p90 p95 p99 p99.5 p99.9 p99.95 p99.99"),
             (Axis::percentiles(0), 60.0, "p50 p90"),
+            (Axis::amounts([1_000.0, f64::INFINITY]), 60.0, "0 200 400 600 800 1,000"),
+            (Axis::amounts([20_000.0]), 60.0, "0 5,000 10,000 15,000 20,000"),
+            (Axis::amounts([0.05]), 60.0, "0 0.01 0.02 0.03 0.04 0.05"),
+            (Axis::amounts([]), 60.0, "0 0.2 0.4 0.6 0.8 1"),
         ] {
             assert_eq!(labels(&axis.ticks_across(characters)), named);
         }

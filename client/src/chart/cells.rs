@@ -9,9 +9,13 @@ use crate::chart::ruler::{as_length, cell};
 use crate::chart::theme::HUES;
 
 /// What fills the lower eighths of a cell, from none of them to all.
-const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+pub(super) const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// The dots of a cell: a row of two after another, as the bits of a Braille pattern.
 const DOTS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
+
+/// What fills the cells of a band, and those of a hatched part.
+pub(super) const SHADE: char = '░';
+pub(super) const HATCH: char = '╱';
 
 /// A rectangle of cells.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ struct Cell {
     series: usize,
     eighths: usize,
     dots: u8,
+    /// What it is filled with behind these.
+    filling: Option<char>,
 }
 
 impl Cells {
@@ -36,28 +42,61 @@ impl Cells {
     /// Fills what lies below a line through these positions.
     pub(super) fn area(&mut self, series: usize, positions: &[(f64, f64)]) {
         for (column, height) in self.heights(positions).into_iter().enumerate() {
+            let height = height.map_or(0.0, |(_, height)| height);
             // Rounded to the nearest.
             let filled = cell(height + 0.5 / as_length(self.rows * 8), self.rows * 8);
             for row in 0..self.rows {
                 let eighths = filled.saturating_sub(8 * (self.rows - 1 - row)).min(8);
                 if eighths > 0 {
-                    self.all[row * self.columns + column] = Cell { series, eighths, dots: 0 };
+                    self.all[row * self.columns + column] =
+                        Cell { series, eighths, ..Cell::default() };
                 }
             }
         }
     }
 
-    /// The greatest height of a line in each column.
-    fn heights(&self, positions: &[(f64, f64)]) -> Vec<f64> {
-        let mut heights = vec![0.0_f64; self.columns];
+    /// Shades what lies within an outline through these positions.
+    pub(super) fn band(&mut self, series: usize, outline: &[(f64, f64)]) {
+        for (column, extent) in self.heights(outline).into_iter().enumerate() {
+            if let Some((low, high)) = extent {
+                self.fill(series, column, (low, high), SHADE);
+            }
+        }
+    }
+
+    /// Hatches what lies below a line through these positions.
+    pub(super) fn hatched(&mut self, series: usize, positions: &[(f64, f64)]) {
+        for (column, extent) in self.heights(positions).into_iter().enumerate() {
+            if let Some((_, high)) = extent {
+                self.fill(series, column, (0.0, high), HATCH);
+            }
+        }
+    }
+
+    /// Fills a column between two heights: at least one cell.
+    fn fill(&mut self, series: usize, column: usize, (low, high): (f64, f64), with: char) {
+        let [low, high] = [low, high].map(|height| cell(height, self.rows).min(self.rows - 1));
+        for height in low..=high {
+            let row = self.rows - 1 - height;
+            let filled = Cell { series, filling: Some(with), ..Cell::default() };
+            self.all[row * self.columns + column] = filled;
+        }
+    }
+
+    /// Between which heights a line lies in each column.
+    fn heights(&self, positions: &[(f64, f64)]) -> Vec<Option<(f64, f64)>> {
+        let mut heights: Vec<Option<(f64, f64)>> = vec![None; self.columns];
         let border = |column: usize| as_length(column) / as_length(self.columns);
         for pair in positions.windows(2) {
             let (from, to) =
                 if pair[0].0 <= pair[1].0 { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
             let (first, last) = (self.column(from.0), self.column(to.0));
             for (column, height) in (first..).zip(&mut heights[first..=last]) {
-                let within = [border(column), border(column + 1)];
-                *height = within.map(|x| at(from, to, x)).into_iter().fold(*height, f64::max);
+                for border in [border(column), border(column + 1)] {
+                    let here = at(from, to, border);
+                    let (low, high) = height.unwrap_or(here);
+                    *height = Some((low.min(here.0), high.max(here.1)));
+                }
             }
         }
         heights
@@ -92,7 +131,7 @@ impl Cells {
     fn dot(&mut self, series: usize, x: usize, y: usize) {
         let row = self.rows - 1 - y / 4;
         let cell = &mut self.all[row * self.columns + x / 2];
-        *cell = Cell { series, eighths: 0, dots: cell.dots | DOTS[3 - y % 4][x % 2] };
+        *cell = Cell { series, dots: cell.dots | DOTS[3 - y % 4][x % 2], ..Cell::default() };
     }
 
     /// The rows from above, with colours, each up to its last mark.
@@ -113,11 +152,12 @@ impl Cells {
 
 impl Cell {
     fn is_marked(&self) -> bool {
-        self.eighths > 0 || self.dots > 0
+        self.eighths > 0 || self.dots > 0 || self.filling.is_some()
     }
 
     fn glyph(&self) -> char {
         match self.dots {
+            0 if self.eighths == 0 => self.filling.unwrap_or(' '),
             0 => EIGHTHS[self.eighths],
             dots => char::from_u32(0x2800 + u32::from(dots)).unwrap_or(' '),
         }
@@ -125,13 +165,14 @@ impl Cell {
 }
 
 /// The height at `x`, or at the nearest end, of a line from one position to another; of a vertical line, its
-/// top.
-fn at(from: (f64, f64), to: (f64, f64), x: f64) -> f64 {
+/// foot and its top.
+fn at(from: (f64, f64), to: (f64, f64), x: f64) -> (f64, f64) {
     let width = to.0 - from.0;
     if width > 0.0 {
-        from.1 + (to.1 - from.1) * (x.clamp(from.0, to.0) - from.0) / width
+        let height = from.1 + (to.1 - from.1) * (x.clamp(from.0, to.0) - from.0) / width;
+        (height, height)
     } else {
-        from.1.max(to.1)
+        (from.1.min(to.1), from.1.max(to.1))
     }
 }
 
@@ -169,6 +210,14 @@ mod tests {
         assert_eq!(plain(&cells), ["⣀⠤⠒⠉"]);
     }
 
+    #[test]
+    fn a_band_is_shaded_and_a_hatched_part_reaches_the_ground() {
+        let mut cells = Cells::new(6, 3);
+        cells.band(0, &[(0.0, 0.4), (0.5, 1.0), (0.5, 0.5), (0.0, 0.0)]);
+        cells.hatched(1, &[(0.8, 1.0), (1.0, 1.0)]);
+        assert_eq!(plain(&cells), [" ░░░╱╱", "░░░░╱╱", "░░  ╱╱"]);
+    }
+
     proptest! {
         /// Whatever lies within the axes is drawn within them, and no row ends in blanks.
         #[test]
@@ -176,6 +225,8 @@ mod tests {
             let mut cells = Cells::new(columns, rows);
             cells.area(0, &points);
             cells.line(1, &points);
+            cells.band(2, &points);
+            cells.hatched(3, &points);
             let drawn = plain(&cells);
             prop_assert_eq!(drawn.len(), rows);
             prop_assert!(drawn.iter().all(|row| row.chars().count() <= columns && !row.ends_with(' ')));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use longsync_text::duration::text;
+use longsync_text::grouped;
 
 const SECOND: u128 = 1_000_000_000;
 const HOUR: u128 = 3_600 * SECOND;
@@ -48,6 +49,13 @@ pub(super) fn duration_text(nanos: u128) -> String {
     let seconds = u64::try_from(nanos / SECOND).unwrap_or(u64::MAX);
     let rest = u32::try_from(nanos % SECOND).unwrap_or_default();
     text(Duration::new(seconds, rest))
+}
+
+/// This number of thousandths, as people write it: `1,000`, `0.05`.
+pub(super) fn amount_text(thousandths: u128) -> String {
+    let whole = grouped(u64::try_from(thousandths / 1_000).unwrap_or(u64::MAX));
+    let rest = format!(".{:03}", thousandths % 1_000);
+    whole + rest.trim_end_matches('0').trim_end_matches('.')
 }
 
 /// The percentile that leaves a tenth (one nine), a hundredth (two nines) and so on above it: `p99.9`.

@@ -1,12 +1,14 @@
 //! Plots as an SVG document, one below another.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::Range;
 
 use crate::chart::canvas::{Canvas, LETTER, MARGIN};
 use crate::chart::ruler::as_length;
+use crate::chart::series::Form;
 use crate::chart::theme::HUES;
-use crate::chart::{Form, Plot, Series};
+use crate::chart::{Plot, Series};
 use crate::wrap::wrapped;
 
 /// Where a plot begins and ends; before it are the labels of its vertical axis.
@@ -20,6 +22,13 @@ const PLOT_STYLE: &str = "\
 .area { fill-opacity: 0.25; stroke-width: 1.5; stroke-linejoin: round; } .curve { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .green { --hue: var(--green); } .violet { --hue: var(--violet); } .amber { --hue: var(--amber); } .red { --hue: var(--red); }
 .area, .curve { stroke: var(--hue); } .area, .swatch { fill: var(--hue); } .frame { fill: none; stroke: var(--soft); }
+";
+
+const BAND_STYLE: &str = "\
+.band { fill: var(--hue); fill-opacity: 0.2; stroke: none; }
+";
+const HATCHED_STYLE: &str = "\
+.hatched { stroke: none; } .hatching { stroke: var(--hue); stroke-width: 1.5; }
 ";
 
 /// Plots one below another as an SVG document that follows the reader's choice of light or dark, under a
@@ -42,15 +51,16 @@ pub fn to_svg(headline: &str, description: &str, plots: &[Plot]) -> String {
         }
         draw(&mut canvas, plot);
     }
-    canvas.finish(headline, description, PLOT_STYLE, "")
+    let (style, defs) = hatching(plots);
+    canvas.finish(headline, description, &[PLOT_STYLE, &style].concat(), &defs)
 }
 
 fn draw(canvas: &mut Canvas, plot: &Plot) {
     canvas.down(14);
     let top = canvas.y;
     canvas.down(HEIGHT);
-    for (index, series) in plot.series.iter().enumerate() {
-        let (class, hue) = (class(series.form), HUES[index % HUES.len()].0);
+    for (number, series) in plot.hues() {
+        let (class, hue) = (class(series.form), hue(number));
         let path = path(plot, series, canvas.y);
         canvas.draw(format_args!(r#"<path class="{class} {hue}" d="{path}"/>"#));
     }
@@ -60,15 +70,48 @@ fn draw(canvas: &mut Canvas, plot: &Plot) {
     ));
     canvas.axis_up(plot.y, ACROSS, top);
     canvas.axis_across(plot.x, ACROSS, top);
-    if plot.series.len() > 1 {
-        key(canvas, &plot.series);
+    let named = plot.named();
+    if !named.is_empty() {
+        key(canvas, &named);
     }
+}
+
+fn hue(number: usize) -> &'static str {
+    HUES[number % HUES.len()].0
+}
+
+/// Styles and definitions of what is hatched or a band, if anything is.
+fn hatching(plots: &[Plot]) -> (String, String) {
+    let of = |form: Form| {
+        let hues = plots.iter().flat_map(Plot::hues).filter(move |(_, it)| it.form == form);
+        hues.map(|(number, _)| hue(number)).collect::<BTreeSet<_>>()
+    };
+    let (mut style, mut defs) = (String::new(), String::new());
+    if !of(Form::Band).is_empty() {
+        style.push_str(BAND_STYLE);
+    }
+    for hue in of(Form::Hatched) {
+        if defs.is_empty() {
+            style.push_str(HATCHED_STYLE);
+        }
+        let _ = writeln!(style, ".hatched.{hue} {{ fill: url(#hatched-{hue}); }}");
+        let _ = write!(
+            defs,
+            r#"<pattern id="hatched-{hue}" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><line class="hatching {hue}" x1="3" x2="3" y2="6"/></pattern>"#
+        );
+    }
+    if !defs.is_empty() {
+        defs = format!("<defs>{defs}</defs>\n");
+    }
+    (style, defs)
 }
 
 fn class(form: Form) -> &'static str {
     match form {
         Form::Area => "area",
         Form::Line => "curve",
+        Form::Band => "band",
+        Form::Hatched => "hatched",
     }
 }
 
@@ -79,35 +122,48 @@ fn path(plot: &Plot, series: &Series, bottom: u32) -> String {
     let place = |(x, y): (f64, f64)| {
         (ACROSS.start + x * (ACROSS.end - ACROSS.start), bottom - y * f64::from(HEIGHT))
     };
-    let places: Vec<_> = plot.positions(series).into_iter().map(place).collect();
-    let [(first, _), .., (last, _)] = places[..] else { return path };
-    if series.form == Form::Area {
-        let _ = write!(path, "M{first:.1} {bottom:.1}");
-    }
-    for (x, y) in places {
-        let command = if path.is_empty() { "M" } else { " L" };
-        let _ = write!(path, "{command}{x:.1} {y:.1}");
-    }
-    if series.form == Form::Area {
-        let _ = write!(path, " L{last:.1} {bottom:.1} Z");
+    for piece in plot.positions(series) {
+        let places: Vec<_> = piece.into_iter().map(place).collect();
+        let [(first, _), .., (last, _)] = places[..] else { continue };
+        let is_grounded = matches!(series.form, Form::Area | Form::Hatched);
+        let mut command = if path.is_empty() { "M" } else { " M" };
+        if is_grounded {
+            let _ = write!(path, "{command}{first:.1} {bottom:.1}");
+            command = " L";
+        }
+        for (x, y) in places {
+            let _ = write!(path, "{command}{x:.1} {y:.1}");
+            command = " L";
+        }
+        match series.form {
+            Form::Line => {}
+            Form::Band => path.push_str(" Z"),
+            Form::Area | Form::Hatched => {
+                let _ = write!(path, " L{last:.1} {bottom:.1} Z");
+            }
+        }
     }
     path
 }
 
 /// What the colours mean: as many beside one another as fit.
-fn key(canvas: &mut Canvas, series: &[Series]) {
+fn key(canvas: &mut Canvas, series: &[(usize, &Series)]) {
     canvas.down(24);
     let mut x = ACROSS.start;
-    for (index, series) in series.iter().enumerate() {
+    for (number, series) in series {
         let width = 54.0 + LETTER.0 * as_length(series.name.chars().count());
         if x > ACROSS.start && x + width > ACROSS.end {
             x = ACROSS.start;
             canvas.down(22);
         }
-        let (y, hue) = (canvas.y - 7, HUES[index % HUES.len()].0);
-        let (y, height) = if series.form == Form::Area { (y - 2, 9) } else { (y + 1, 3) };
+        let (y, hue) = (canvas.y - 7, hue(*number));
+        let (y, height) = if series.form == Form::Line { (y + 1, 3) } else { (y - 2, 9) };
+        let class = match series.form {
+            Form::Line | Form::Area => "swatch",
+            Form::Band | Form::Hatched => class(series.form),
+        };
         canvas.draw(format_args!(
-            r#"<rect class="swatch {hue}" x="{x:.1}" y="{y}" width="24" height="{height}" rx="1"/>"#
+            r#"<rect class="{class} {hue}" x="{x:.1}" y="{y}" width="24" height="{height}" rx="1"/>"#
         ));
         canvas.text(x + 30.0, 0, "", &series.name);
         x += width;

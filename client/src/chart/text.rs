@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use longsync_text::said::printable;
 
+use crate::chart::Plot;
 use crate::chart::axis::Tick;
-use crate::chart::cells::{Cells, hue};
+use crate::chart::cells::{Cells, HATCH, SHADE, hue};
 use crate::chart::key::{Entry, key};
 use crate::chart::ruler::{Ruler, as_length, cell};
+use crate::chart::series::Form;
 use crate::chart::theme::{BOLD, FAINT};
-use crate::chart::{Form, Plot};
 use crate::wrap::wrapped;
 
 const FEWEST_COLUMNS: usize = 24;
@@ -32,9 +33,7 @@ pub(super) fn draw(plot: &Plot, columns: usize, rows: usize) -> String {
         let _ = writeln!(text, "{FAINT}{before}{FAINT:#}{row}");
     }
     text.push_str(&ruler.draw(label_width + 1, true));
-    if plot.series.len() > 1 {
-        text.push_str(&key(&entries(plot), columns));
-    }
+    text.push_str(&key(&entries(plot), columns));
     text
 }
 
@@ -50,20 +49,28 @@ fn vertical(ticks: &[Tick], rows: usize, label_width: usize) -> Vec<String> {
 
 fn cells(plot: &Plot, columns: usize, rows: usize) -> Cells {
     let mut cells = Cells::new(columns, rows);
-    for (index, series) in plot.series.iter().enumerate() {
-        let positions = plot.positions(series);
-        match series.form {
-            Form::Area => cells.area(index, &positions),
-            Form::Line => cells.line(index, &positions),
+    for (hue, series) in plot.hues() {
+        for piece in plot.positions(series) {
+            match series.form {
+                Form::Area => cells.area(hue, &piece),
+                Form::Line => cells.line(hue, &piece),
+                Form::Band => cells.band(hue, &piece),
+                Form::Hatched => cells.hatched(hue, &piece),
+            }
         }
     }
     cells
 }
 
 fn entries(plot: &Plot) -> Vec<Entry<'_>> {
-    let entries = plot.series.iter().enumerate().map(|(index, series)| Entry {
-        style: hue(index),
-        sample: if series.form == Form::Area { "██" } else { "⠒⠒" }.to_owned(),
+    let entries = plot.named().into_iter().map(|(number, series)| Entry {
+        style: hue(number),
+        sample: match series.form {
+            Form::Area => "██".to_owned(),
+            Form::Line => "⠒⠒".to_owned(),
+            Form::Band => SHADE.to_string().repeat(2),
+            Form::Hatched => HATCH.to_string().repeat(2),
+        },
         meaning: &series.name,
     });
     entries.collect()

@@ -1,8 +1,12 @@
 //! What came of a load.
 
-use longsync_load::Load;
+use std::sync::OnceLock;
+
+use longsync_load::{End, Load};
+use longsync_stats::{Broken, Checked, Evidence, Figure, ProcessorTime, Verdict};
 
 use super::Settings;
+use super::latency::Latency;
 
 /// The result of a load, with what it was asked to do.
 #[derive(Debug)]
@@ -12,4 +16,59 @@ pub struct Report {
     pub settings: Settings,
     /// What was measured.
     pub load: Load,
+    /// What was computed of it: text, pictures and records need the same.
+    latencies: [OnceLock<Latency>; Figure::ALL.len()],
+}
+
+impl Report {
+    /// The result of a load that was asked to do this.
+    pub fn new(settings: Settings, load: Load) -> Self {
+        let latencies = <[OnceLock<Latency>; Figure::ALL.len()]>::default();
+        Self { settings, load, latencies }
+    }
+
+    /// A figure at the percentiles of reports, and how sure they are. Only the first call takes time.
+    pub(super) fn latency(&self, figure: Figure) -> &Latency {
+        self.latencies[figure as usize].get_or_init(|| Latency::of(self, figure))
+    }
+
+    /// Whether the client set the pace of the run, and why.
+    pub fn verdict(&self) -> Verdict {
+        Verdict::of(&Evidence {
+            kind: self.settings.kind(),
+            figures: &self.load.figures,
+            due: self.load.figures.counts.due(),
+            processors: self
+                .load
+                .workers
+                .as_deref()
+                .map(|workers| ProcessorTime { workers, steal: self.load.steal }),
+        })
+    }
+
+    /// Each threshold, and whether the run has reached it.
+    pub fn thresholds(&self) -> Vec<Checked> {
+        let Load { figures, recorded, .. } = &self.load;
+        let kind = self.settings.kind();
+        let checked = self.settings.thresholds.iter();
+        checked.map(|threshold| threshold.check(kind, figures, *recorded)).collect()
+    }
+
+    /// How many calls the server has answered, in whatever way: their status is its own.
+    pub fn answered(&self) -> u64 {
+        let counts = &self.load.figures.counts;
+        let unanswered = Broken::ALL.into_iter().map(|how| counts.broken(how));
+        counts.ended().saturating_sub(unanswered.sum::<u64>()).saturating_sub(counts.cut)
+    }
+
+    /// Whether it failed as a run: its server was lost for good, or gave no answer at all.
+    pub fn has_failed(&self) -> bool {
+        self.load.end == End::Unreachable || self.answered() == 0
+    }
+
+    /// Whether a threshold was not reached, or a rule has ended the run.
+    pub fn has_missed(&self) -> bool {
+        matches!(self.load.end, End::StopRule(_))
+            || self.thresholds().iter().any(|checked| !checked.has_passed)
+    }
 }

@@ -48,6 +48,24 @@ fn tails() -> Plot {
     }
 }
 
+/// Calls per second over a minute, of which ten seconds are unknown, within bounds.
+fn amounts() -> Plot {
+    let second = |second: u32| f64::from(second) * 1e9;
+    let rate =
+        |second: u32| if (20..30).contains(&second) { f64::NAN } else { 900.0 + f64::from(second) };
+    let seconds = || 0..=60;
+    Plot {
+        title: "calls per second".to_owned(),
+        x: Axis::linear(Duration::from_secs(60)),
+        y: Axis::amounts([1_200.0]),
+        series: vec![
+            Series::band("", seconds().map(|it| (second(it), rate(it) - 200.0, rate(it) + 200.0))),
+            Series::hatched("unknown", [(second(20), second(30))]).coloured(3),
+            Series::line("good", seconds().map(|it| (second(it), rate(it)))).coloured(0),
+        ],
+    }
+}
+
 fn plain(plot: &Plot, columns: usize, rows: usize) -> String {
     anstream::adapter::strip_str(&plot.to_text(columns, rows)).to_string()
 }
@@ -59,6 +77,7 @@ fn plots_as_text() {
     insta::assert_snapshot!("tails_80", plain(&tails(), 80, 12));
     insta::assert_snapshot!("tails_140", plain(&tails(), 140, 16));
     insta::assert_snapshot!("tails_40", plain(&tails(), 40, 8));
+    insta::assert_snapshot!("amounts_80", plain(&amounts(), 80, 12));
 }
 
 #[test]
@@ -74,11 +93,12 @@ fn plots_as_svg() {
         assert!(texts.contains(&text), "{texts:?}");
     }
     insta::assert_snapshot!("tails_svg", tails().to_svg());
+    insta::assert_snapshot!("amounts_svg", amounts().to_svg());
 }
 
 #[test]
 fn no_row_is_wider_than_the_terminal() {
-    for plot in [shape(), tails()] {
+    for plot in [shape(), tails(), amounts()] {
         for columns in 24..=200 {
             let text = plain(&plot, columns, 10);
             let widest = text.lines().map(|line| line.chars().count()).max();

@@ -12,6 +12,8 @@ mod connections;
 mod goaway;
 mod harness;
 mod hostile;
+mod load_seen;
+mod loads;
 mod peer;
 mod race;
 mod report;

@@ -44,6 +44,32 @@ pub struct Load {
     pub servers: Vec<String>,
 }
 
+impl Load {
+    /// A run of these figures that made all its calls; what else is known of it can be set. For tests of what
+    /// is made of results.
+    #[doc(hidden)]
+    pub fn of(figures: Figures, intervals: Vec<Interval>) -> Self {
+        let recorded = intervals.iter().map(|interval| interval.length).sum();
+        Self {
+            started_at: SystemTime::UNIX_EPOCH,
+            figures,
+            intervals,
+            warm_up: 0,
+            texts: Texts::default(),
+            succession: Succession::default(),
+            recorded,
+            took: recorded,
+            end: End::Complete,
+            connections: 1,
+            lost_workers: 0,
+            workers: None,
+            steal: None,
+            sample: Vec::new(),
+            servers: Vec::new(),
+        }
+    }
+}
+
 /// Why a run ended.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

@@ -33,3 +33,12 @@ pub struct Live<'a> {
     /// How many connections are open.
     pub connections: usize,
 }
+
+impl<'a> Live<'a> {
+    /// A second of these figures, with as many calls due as there were. For tests of observers.
+    #[doc(hidden)]
+    pub fn of(elapsed: Duration, second: &'a Figures, so_far: &'a Figures) -> Self {
+        let due = second.counts.due();
+        Self { elapsed, second, so_far, due, in_flight: 0, connections: 1 }
+    }
+}

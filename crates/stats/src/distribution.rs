@@ -52,6 +52,13 @@ pub(crate) struct Beside {
     beyond: u64,
 }
 
+impl Beside {
+    /// The longest of the values in buckets, if there are any.
+    pub(crate) fn longest(self) -> Duration {
+        Duration::from_nanos(self.longest_ns)
+    }
+}
+
 /// Where a percentile lies. There are no other places: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {

@@ -55,6 +55,12 @@ impl Interval {
         (!encoded.is_empty()).then_some(encoded)
     }
 
+    /// The longest value of one of its distributions, exactly; [`None`] if nothing was recorded.
+    pub fn longest(&self, figure: Figure) -> Option<Duration> {
+        let Kept { beside, encoded } = &self.kept[figure as usize];
+        (!encoded.is_empty()).then(|| beside.longest())
+    }
+
     /// Adds the interval that follows.
     pub fn absorb(&mut self, next: &Self) {
         self.length += next.length;

@@ -136,9 +136,14 @@ pub fn text(duration: Duration) -> String {
 
 /// Prints a measured duration, to four digits: `251.2ms`.
 pub fn rounded(duration: Duration) -> String {
+    rounded_to(duration, 4)
+}
+
+/// Prints a measured duration, to the given number of digits, which are at least one: `251ms` to three.
+pub fn rounded_to(duration: Duration, digits: u32) -> String {
     let nanos = duration.as_nanos();
-    let digits = nanos.checked_ilog10().map_or(1, |log| log + 1);
-    let step = 10_u128.pow(digits.saturating_sub(4));
+    let all = nanos.checked_ilog10().map_or(1, |log| log + 1);
+    let step = 10_u128.pow(all.saturating_sub(digits.max(1)));
     let nanos = (nanos + step / 2) / step * step;
     text(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
 }
@@ -210,6 +215,13 @@ mod tests {
         ] {
             assert_eq!(rounded(Duration::from_nanos(nanos)), shown);
         }
+    }
+
+    #[test]
+    fn as_many_digits_are_kept_as_are_wanted() {
+        let shown =
+            [0, 1, 3, 9].map(|digits| rounded_to(Duration::from_nanos(251_540_999), digits));
+        assert_eq!(shown, ["300ms", "300ms", "252ms", "251.540999ms"]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use longsync_text::said::{printable, quoted};
 
 use crate::distribution::Distribution;
+use crate::figures::Figure;
+use crate::interval::Interval;
 use crate::moment::whole_nanos;
 
 const COLUMN_NAMES: &str =
@@ -63,17 +65,43 @@ impl<W: io::Write> LogWriter<W> {
         length_ns: u64,
         values: &Distribution,
     ) -> io::Result<()> {
+        self.line(tag, [start_ns, length_ns], values.longest(), &values.to_v2_deflate())
+    }
+
+    /// Writes one figure of an interval, which is kept as it is written.
+    ///
+    /// # Errors
+    /// As those of [`interval`](Self::interval).
+    pub fn kept(
+        &mut self,
+        tag: Option<&str>,
+        interval: &Interval,
+        figure: Figure,
+    ) -> io::Result<()> {
+        let times = [interval.start, interval.length].map(whole_nanos);
+        match interval.encoded(figure) {
+            Some(encoded) => self.line(tag, times, interval.longest(figure), encoded),
+            None => self.line(tag, times, None, &Distribution::default().to_v2_deflate()),
+        }
+    }
+
+    fn line(
+        &mut self,
+        tag: Option<&str>,
+        [start_ns, length_ns]: [u64; 2],
+        longest: Option<Duration>,
+        encoded: &[u8],
+    ) -> io::Result<()> {
         if let Some(tag) = tag {
             write!(self.out, "Tag={},", checked(tag)?)?;
         }
-        let longest_ns = values.longest().map_or(0, whole_nanos);
-        let encoded = STANDARD.encode(values.to_v2_deflate());
         writeln!(
             self.out,
-            "{},{},{},{encoded}",
+            "{},{},{},{}",
             decimal(start_ns, SECONDS),
             decimal(length_ns, SECONDS),
-            decimal(longest_ns, MILLISECONDS)
+            decimal(longest.map_or(0, whole_nanos), MILLISECONDS),
+            STANDARD.encode(encoded)
         )
     }
 
@@ -116,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Bucket, Recorded};
+    use crate::{Bucket, Figures, Recorded};
 
     const START: Duration = Duration::from_millis(1_796_000_000_250);
 
@@ -194,6 +222,28 @@ mod tests {
             let buckets = expected.buckets().map(|bucket| (bucket.middle_ns(), bucket.count));
             prop_assert!(buckets.eq(recorded.values().iter().copied()));
         }
+    }
+
+    #[test]
+    fn a_kept_interval_is_written_as_its_values_are() {
+        let mut figures = Figures::default();
+        figures.added.record(1_234_567);
+        let second = Duration::from_secs(1);
+        let interval = Interval::new(second * 2, second, 1, 0, &figures);
+        let log = |write: fn(&mut LogWriter<Vec<u8>>, &Interval) -> io::Result<()>| {
+            let mut log = LogWriter::new(Vec::new(), START).unwrap();
+            write(&mut log, &interval).unwrap();
+            log.finish().unwrap()
+        };
+        let kept = log(|log, interval| {
+            log.kept(None, interval, Figure::Lag)?;
+            log.kept(Some("added"), interval, Figure::Added)
+        });
+        let values = log(|log, _| {
+            log.interval(None, 2_000_000_000, 1_000_000_000, &of(&[]))?;
+            log.interval(Some("added"), 2_000_000_000, 1_000_000_000, &of(&[1_234_567]))
+        });
+        assert_eq!(kept, values);
     }
 
     #[test]

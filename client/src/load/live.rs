@@ -1,0 +1,97 @@
+//! A load while it runs, as a few lines that are drawn again each second.
+
+mod display;
+mod line;
+mod view;
+
+use std::time::Duration;
+
+use longsync_text::{counted, grouped};
+
+pub use self::display::LiveDisplay;
+use self::line::Line;
+pub use self::view::{Goal, LiveBoard, LiveView, Pace};
+use super::words::{percent, place, time};
+use crate::chart::bars::bar;
+use crate::chart::sparks::{Spark, sparks};
+
+/// How wide the bar of progress is, at most.
+const BAR: usize = 30;
+
+/// What a terminal shows of a running load, with ANSI colours: lines of at most the given number of columns, with
+/// no character that moves the cursor. A line that does not fit loses its end.
+pub fn lines(view: &LiveView, columns: usize) -> Vec<String> {
+    let mut lines = vec![progress(view, columns), rate(view), in_flight(view)];
+    lines.push(pace("last second", &view.last));
+    lines.push(pace("so far", &view.so_far));
+    lines.push(errors(view));
+    lines.extend(history(view, columns));
+    lines.iter().map(|line| line.draw(columns)).collect()
+}
+
+/// How much is done of what is to be done, if that is known.
+fn progress(view: &LiveView, columns: usize) -> Line {
+    let words = view.goal.words(view.elapsed, view.due_so_far);
+    let Some(done) = view.goal.thousandths(view.elapsed, view.due_so_far) else {
+        return Line::new("running").plain(&words);
+    };
+    let percent = format!("{}%", done / 10);
+    let taken = Line::LABEL + words.chars().count() + percent.len() + 2;
+    let room = columns.saturating_sub(taken).min(BAR);
+    let (drawn, rest) = bar(done, 1_000, room, '█');
+    let gap = " ".repeat(rest + 1);
+    Line::new("running").good(&drawn).plain(&gap).plain(&percent).faint(&format!(" {words}"))
+}
+
+/// The rate that was asked for, and the one that was reached.
+fn rate(view: &LiveView) -> Line {
+    let (due, sent) = (grouped(view.due), grouped(view.sent));
+    if view.is_closed {
+        return Line::new("rate").plain(&format!("{sent}/s sent"));
+    }
+    let line = Line::new("rate").plain(&format!("{due}/s due, "));
+    let sent = format!("{sent}/s sent");
+    if view.is_behind() { line.bad(&sent) } else { line.plain(&sent) }
+}
+
+fn in_flight(view: &LiveView) -> Line {
+    let connections = counted(view.connections, "connection");
+    Line::new("in flight").plain(&format!("{} on {connections}", grouped(view.in_flight)))
+}
+
+fn pace(label: &'static str, pace: &Pace) -> Line {
+    let at = |at: Option<_>| at.map_or_else(|| "-".to_owned(), place);
+    Line::new(label).plain(&format!("p50 {:<10} p99 {}", at(pace.p50), at(pace.p99)))
+}
+
+/// What has had no good answer so far, and what of it is new.
+fn errors(view: &LiveView) -> Line {
+    let counts = [(view.failed, "failed"), (view.not_sent, "not sent")];
+    let parts: Vec<_> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| {
+            format!("{} {what} ({})", grouped(count), percent(count, view.due_so_far))
+        })
+        .collect();
+    let line = Line::new("errors");
+    match view.new_errors {
+        _ if parts.is_empty() => line.plain("none"),
+        0 => line.plain(&parts.join(", ")),
+        new => line.bad(&parts.join(", ")).plain(&format!(", {} in the last second", grouped(new))),
+    }
+}
+
+/// The p99 of the last seconds, as many as there is room for.
+fn history(view: &LiveView, columns: usize) -> Option<Line> {
+    let room = columns.checked_sub(Line::LABEL).filter(|room| *room > 0)?;
+    let shown = view.history.len().saturating_sub(room);
+    let values: Vec<_> = view.history.iter().skip(shown).copied().map(Spark::of).collect();
+    let span = format!(" of the last {}", time(Duration::from_secs(values.len() as u64)));
+    let has_room = !values.is_empty() && room >= values.len() + span.len();
+    let line = Line::new("p99").good(&sparks(&values));
+    Some(if has_room { line.faint(&span) } else { line })
+}
+
+#[cfg(test)]
+mod tests;

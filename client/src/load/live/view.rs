@@ -1,0 +1,193 @@
+//! What is known of a running load: a few numbers, kept for who draws them.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use longsync_load::{Live, Observer};
+use longsync_stats::{Figures, Percentile, Reading};
+use longsync_text::grouped;
+
+use crate::chart::sparks::Spark;
+use crate::figures::nanos;
+use crate::load::words::time;
+
+/// For how many seconds their p99 is kept: more than any terminal has columns.
+const HISTORY: usize = 1_000;
+/// With less of the calls sent than this, in percent, the rate is not reached.
+const REACHED: u64 = 99;
+
+/// What a run is to do before it is over: the first of both, or neither.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Goal {
+    /// How many calls it makes.
+    pub calls: Option<u64>,
+    /// For how long it makes them.
+    pub time: Option<Duration>,
+}
+
+impl Goal {
+    /// How much of it is done, in thousandths; [`None`] if nobody knows when it is over.
+    pub(super) fn thousandths(self, elapsed: Duration, calls: u64) -> Option<u64> {
+        let of = |part: u64, whole: u64| {
+            let whole = u128::from(whole.max(1));
+            u64::try_from(u128::from(part) * 1_000 / whole).unwrap_or(u64::MAX).min(1_000)
+        };
+        let by_calls = self.calls.map(|whole| of(calls, whole));
+        let by_time = self.time.map(|whole| of(nanos(elapsed), nanos(whole)));
+        by_calls.max(by_time)
+    }
+
+    /// How far it is, and what it is to do.
+    pub(super) fn words(self, elapsed: Duration, calls: u64) -> String {
+        let whole = |whole: Option<String>| whole.map(|it| format!(" of {it}")).unwrap_or_default();
+        let of_time = whole(self.time.map(time));
+        let time = format!("{}{of_time}", time(elapsed));
+        match self.calls {
+            Some(count) => format!("{time}, {} of {} calls", grouped(calls), grouped(count)),
+            None => time,
+        }
+    }
+}
+
+/// Two percentiles of what a caller feels: of response time, or of service time in a closed loop.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// The median.
+    pub p50: Option<Reading>,
+    /// The value that 99 % do not exceed.
+    pub p99: Option<Reading>,
+}
+
+/// What is known of a running load.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LiveView {
+    /// When it is over.
+    pub goal: Goal,
+    /// Whether a call begins when another has ended.
+    pub is_closed: bool,
+    /// How much of the recorded time is over.
+    pub elapsed: Duration,
+    /// How many calls were due in the last second.
+    pub due: u64,
+    /// How many were sent in it.
+    pub sent: u64,
+    /// How many have been due since recording began.
+    pub due_so_far: u64,
+    /// How many are in flight.
+    pub in_flight: u64,
+    /// How many connections are open.
+    pub connections: usize,
+    /// Of the last second.
+    pub last: Pace,
+    /// Since recording began.
+    pub so_far: Pace,
+    /// How many calls have failed since recording began.
+    pub failed: u64,
+    /// How many were not sent.
+    pub not_sent: u64,
+    /// How many failed or were not sent in the last second.
+    pub new_errors: u64,
+    /// The p99 of each second, the last at the end: at most the last thousand.
+    pub history: VecDeque<Option<Reading>>,
+}
+
+impl LiveView {
+    /// Whether fewer calls were sent in the last second than were due.
+    pub(super) fn is_behind(&self) -> bool {
+        u128::from(self.sent) * 100 < u128::from(self.due) * u128::from(REACHED)
+    }
+
+    /// Takes in one more second.
+    fn see(&mut self, live: &Live<'_>) {
+        let Figures { counts, .. } = live.second;
+        let pace = |figures| pace(figures, self.is_closed);
+        (self.last, self.so_far) = (pace(live.second), pace(live.so_far));
+        self.elapsed = live.elapsed;
+        (self.due, self.sent) = (live.due, counts.sent);
+        self.due_so_far = self.due_so_far.saturating_add(live.due);
+        (self.in_flight, self.connections) = (live.in_flight, live.connections);
+        self.failed = live.so_far.counts.failed();
+        self.not_sent = live.so_far.counts.not_sent.total();
+        self.new_errors = counts.failed().saturating_add(counts.not_sent.total());
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(self.last.p99);
+    }
+}
+
+fn pace(figures: &Figures, is_closed: bool) -> Pace {
+    let felt = if is_closed {
+        Cow::Borrowed(&figures.service_time)
+    } else {
+        Cow::Owned(figures.response_time())
+    };
+    Pace { p50: felt.percentile(Percentile::P50), p99: felt.percentile(Percentile::P99) }
+}
+
+impl Spark {
+    /// A p99 in a sparkline.
+    pub(super) fn of(at: Option<Reading>) -> Self {
+        match at {
+            None => Self::Gap,
+            Some(Reading::BelowZero) => Self::At(0.0),
+            Some(Reading::At(duration)) => Self::At(duration.as_secs_f64()),
+            Some(Reading::Beyond(_)) => Self::Beyond,
+        }
+    }
+}
+
+/// Where the seconds of a run are written for who draws them: a slow terminal delays no second. Clones are handles
+/// to the same board.
+#[derive(Debug, Clone)]
+pub struct LiveBoard(Arc<(Mutex<Board>, Condvar)>);
+
+#[derive(Debug)]
+struct Board {
+    view: LiveView,
+    /// How many seconds it has seen.
+    seconds: u64,
+    is_over: bool,
+}
+
+impl LiveBoard {
+    /// For a run that is over when this is done.
+    pub fn new(goal: Goal, is_closed: bool) -> Self {
+        let view = LiveView { goal, is_closed, ..LiveView::default() };
+        let board = Board { view, seconds: 0, is_over: false };
+        Self(Arc::new((Mutex::new(board), Condvar::new())))
+    }
+
+    /// Waits for a second that is not among the first `seen`. Returns how many there have been, and what is known
+    /// now; [`None`] when the run is over.
+    pub fn next(&self, seen: u64) -> Option<(u64, LiveView)> {
+        let (board, changed) = &*self.0;
+        let board = board.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = |board: &mut Board| board.seconds <= seen && !board.is_over;
+        let board = changed.wait_while(board, is_old).unwrap_or_else(PoisonError::into_inner);
+        (!board.is_over).then(|| (board.seconds, board.view.clone()))
+    }
+
+    /// Says that the run is over.
+    pub fn close(&self) {
+        self.change(|board| board.is_over = true);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Board)) {
+        let (board, changed) = &*self.0;
+        let mut board: MutexGuard<'_, Board> = board.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut board);
+        changed.notify_all();
+    }
+}
+
+impl Observer for LiveBoard {
+    fn second(&mut self, live: &Live<'_>) {
+        self.change(|board| {
+            board.seconds += 1;
+            board.view.see(live);
+        });
+    }
+}

@@ -1,0 +1,111 @@
+//! What metrics say of a run: numbers that only grow, and two that are of now.
+
+use longsync_load::Live;
+use longsync_stats::{Counts, Distribution, Figures};
+
+/// Upper bounds of the buckets, in nanoseconds.
+pub(super) const BOUNDS: [u64; 20] = [
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    200_000,
+    500_000,
+    1_000_000,
+    2_000_000,
+    5_000_000,
+    10_000_000,
+    20_000_000,
+    50_000_000,
+    100_000_000,
+    200_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_000_000_000,
+    5_000_000_000,
+    10_000_000_000,
+    60_000_000_000,
+];
+
+/// What metrics say of a run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    pub(super) counts: Counts,
+    pub(super) due: u64,
+    pub(super) in_flight: u64,
+    pub(super) connections: u64,
+    pub(super) response_time: Buckets,
+    pub(super) service_time: Buckets,
+    pub(super) added: Buckets,
+    pub(super) lag: Buckets,
+}
+
+impl Tally {
+    /// Takes in one more second.
+    pub(super) fn see(&mut self, live: &Live<'_>) {
+        let Figures { counts, good_response_time, service_time, added, lag, .. } = live.so_far;
+        self.counts = *counts;
+        self.due = self.due.saturating_add(live.due);
+        self.in_flight = live.in_flight;
+        self.connections = live.connections as u64;
+        self.response_time = Buckets::of(good_response_time);
+        // A closed loop has no response time: no call is due in it.
+        if lag.count() > 0 || counts.not_sent.total() > 0 {
+            self.response_time.add_beyond(counts.without_answer());
+        }
+        self.service_time = Buckets::of(service_time);
+        self.added = Buckets::of(added);
+        self.lag = Buckets::of(lag);
+    }
+}
+
+/// A distribution in a few buckets.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Buckets {
+    /// How many values are in each, of which the last has no upper bound.
+    pub(super) counts: [u64; BOUNDS.len() + 1],
+    /// Of all values, in nanoseconds; those below zero count as zero, so that it only grows.
+    pub(super) sum_ns: u128,
+}
+
+impl Buckets {
+    fn of(values: &Distribution) -> Self {
+        let mut buckets = Self::default();
+        buckets.counts[0] = values.below_zero();
+        for bucket in values.buckets() {
+            let place = BOUNDS.partition_point(|bound| *bound < bucket.from_ns);
+            buckets.counts[place] += bucket.count;
+            buckets.sum_ns += u128::from(bucket.middle_ns()) * u128::from(bucket.count);
+        }
+        buckets.add_beyond(values.beyond());
+        buckets
+    }
+
+    /// Counts values that have no upper bound.
+    fn add_beyond(&mut self, count: u64) {
+        self.counts[BOUNDS.len()] += count;
+    }
+
+    /// How many values there are.
+    pub(super) fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_duration_is_in_the_bucket_of_its_bound() {
+        let mut values = Distribution::default();
+        for nanos in [-5, 0, 9_999, 10_000, 10_010, 20_000, 60_000_000_000, 61_000_000_000] {
+            values.record(nanos);
+        }
+        values.add_beyond(3);
+        let buckets = Buckets::of(&values);
+        assert_eq!(buckets.counts[..3], [4, 2, 0]);
+        assert_eq!(buckets.counts[19..], [1, 4]);
+        assert_eq!(buckets.count(), 11);
+    }
+}

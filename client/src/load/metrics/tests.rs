@@ -1,0 +1,97 @@
+//! What a scrape reads of a running load.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+use longsync_stats::{Call, Figures, Moment, NotSent, Recorder, StatusCode, Waits};
+
+use super::*;
+
+/// A second in which one call took 5 ms, 4.8 of which the server waited, one failed, and three were not sent.
+fn second() -> Figures {
+    let mut recorder = Recorder::default();
+    let [due, sent, done] = [0, 30_000, 5_000_000].map(Moment::from_nanos);
+    let nanos = Duration::from_nanos;
+    let (planned, waited) = (nanos(4_750_000), nanos(4_800_000));
+    let waits = Waits { planned, waited, queued: nanos(0), is_faulty: false };
+    for (code, waits) in [(0, Some(waits)), (14, None)] {
+        recorder.sent(Some(due), sent);
+        let call = Call { due: Some(due), waits, ..Call::new(sent, done, StatusCode::from(code)) };
+        recorder.ended(&call, None);
+    }
+    recorder.not_sent(due, NotSent::StreamLimit, 3);
+    std::mem::take(recorder.figures())
+}
+
+fn board() -> MetricsBoard {
+    let mut board = MetricsBoard::default();
+    let one = second();
+    board.second(&Live::of(Duration::from_secs(1), &one, &one));
+    let mut both = one.clone();
+    both.merge(&one);
+    board.second(&Live::of(Duration::from_secs(2), &one, &both));
+    board
+}
+
+#[test]
+fn a_running_load_as_openmetrics() {
+    insta::assert_snapshot!("metrics", board().text());
+}
+
+#[test]
+fn counters_only_grow_from_the_first_scrape_on() {
+    let values = |text: &str| {
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        let samples =
+            samples.filter(|line| !line.contains("_in_flight") && !line.contains("_connections"));
+        let split = samples.map(|line| line.rsplit_once(' ').unwrap());
+        split
+            .map(|(name, value)| (name.to_owned(), value.parse::<f64>().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let (before, after) = (values(&MetricsBoard::default().text()), values(&board().text()));
+    assert_eq!(before.len(), after.len());
+    for ((name, less), (same, more)) in before.iter().zip(&after) {
+        assert!(name == same && less <= more, "{name}: {less}, {same}: {more}");
+    }
+}
+
+fn get(server: &MetricsServer, head: &str) -> String {
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    write!(stream, "{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn metrics_are_served_until_the_server_is_dropped() {
+    let server = MetricsServer::start((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let mut board = server.board();
+    let one = second();
+    board.second(&Live::of(Duration::from_secs(1), &one, &one));
+    let answer = get(&server, "GET /metrics");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("application/openmetrics-text; version=1.0.0"), "{answer}");
+    assert!(
+        answer.contains("\nlongsync_load_due_total 5\n") && answer.ends_with("# EOF\n"),
+        "{answer}"
+    );
+    assert!(get(&server, "GET /").contains(" 404 "));
+    assert!(get(&server, "POST /metrics").contains(" 405 "));
+    // A client that says nothing keeps it from neither answering nor ending.
+    let silent = TcpStream::connect(server.address()).unwrap();
+    assert!(get(&server, "GET /metrics").ends_with("# EOF\n"));
+    let address = server.address();
+    drop(server);
+    assert!(TcpStream::connect(address).is_err());
+    drop(silent);
+}
+
+#[test]
+fn an_address_in_use_is_an_error_before_anything_is_served() {
+    let first = MetricsServer::start((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let second = MetricsServer::start(first.address());
+    assert_eq!(second.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+}

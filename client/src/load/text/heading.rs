@@ -1,0 +1,87 @@
+//! What was run, and what came of it.
+
+use longsync_load::End;
+use longsync_stats::{Distribution, Percentile};
+use longsync_text::said::printable;
+use longsync_text::{counted, grouped};
+
+use crate::load::report::Report;
+use crate::load::words::{per_second, percent, place, time};
+
+/// What came of the run, besides its [`headline`].
+pub(super) fn sentences(report: &Report) -> Vec<String> {
+    let mut sentences = vec![outcome(report), rates(report)];
+    let lag = &report.load.figures.lag;
+    sentences.extend((lag.count() > 0).then(|| format!("lag: {}", three(lag))));
+    sentences.extend(ending(report));
+    sentences
+}
+
+/// What was run: `open loop, 1,000 calls per second due for 30s, ...`.
+pub(in crate::load) fn headline(report: &Report) -> String {
+    let (settings, load) = (&report.settings, &report.load);
+    let name = settings.name.as_deref();
+    let name = name.map(|name| format!("{}: ", printable(name))).unwrap_or_default();
+    let how = if settings.is_closed {
+        format!("closed loop for {}", time(load.recorded))
+    } else {
+        let due = per_second(load.figures.counts.due(), load.recorded);
+        format!("open loop, {due} calls per second due for {}", time(load.recorded))
+    };
+    let connections = counted(load.connections, "connection");
+    let (url, seed) = (printable(&settings.url), settings.seed);
+    format!("{name}{how}, {connections} to {url}, seed {seed}")
+}
+
+/// How many calls had a good answer, and what became of the others.
+pub(in crate::load) fn outcome(report: &Report) -> String {
+    let counts = &report.load.figures.counts;
+    let due = counts.due();
+    let what = if report.settings.is_closed { "sent" } else { "due" };
+    let mut parts = vec![format!("{} good", grouped(counts.good))];
+    for (count, what) in [
+        (counts.failed(), "failed"),
+        (counts.not_sent.total(), "not sent"),
+        (counts.unfinished, "unfinished"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{} {what} ({})", grouped(count), percent(count, due)));
+        }
+    }
+    let all = counted(usize::try_from(due).unwrap_or(usize::MAX), "call");
+    format!("{all} {what}: {}", parts.join(", "))
+}
+
+fn rates(report: &Report) -> String {
+    let (counts, time) = (&report.load.figures.counts, report.load.recorded);
+    let [due, sent, good] =
+        [counts.due(), counts.sent, counts.good].map(|count| per_second(count, time));
+    if report.settings.is_closed {
+        format!("per second: {sent} sent, {good} good")
+    } else {
+        format!("per second: {due} due, {sent} sent, {good} good")
+    }
+}
+
+/// The percentiles of a figure that is not in the table.
+pub(super) fn three(values: &Distribution) -> String {
+    let at = |percentile| values.percentile(percentile).map_or_else(|| "-".to_owned(), place);
+    let [p50, p99, longest] = [Percentile::P50, Percentile::P99, Percentile::P100].map(at);
+    format!("p50 {p50}, p99 {p99}, max {longest}")
+}
+
+/// Why the run ended, unless all its calls were due.
+fn ending(report: &Report) -> Option<String> {
+    let why = match &report.load.end {
+        End::Complete => return None,
+        End::Stopped => "stopped early: this is of the calls that were due until then".to_owned(),
+        End::Ended => "ended early: calls that were in flight then count as unfinished".to_owned(),
+        End::StopRule(stopped) => format!("ended early: {stopped}"),
+        End::Unreachable => {
+            "ended early: the server was lost, and no connection could be had for the grace"
+                .to_owned()
+        }
+        _ => "ended early".to_owned(),
+    };
+    Some(why)
+}

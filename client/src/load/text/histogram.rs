@@ -1,0 +1,92 @@
+//! How many calls took how long: bars, of which those without a good answer are the last.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use longsync_text::grouped;
+
+use crate::chart::bars::{bar, edges};
+use crate::chart::theme::{BOLD, FAINT};
+use crate::figures::nanos;
+use crate::load::latency::{Latency, main_figure};
+use crate::load::report::Report;
+use crate::load::words::{percent, short};
+use crate::wrap::wrapped;
+
+/// The most bars of calls with a good answer.
+const MOST_ROWS: usize = 16;
+/// Between label, bar and figures.
+const GAPS: usize = 4;
+
+/// A bar.
+#[derive(Debug)]
+struct Row {
+    label: String,
+    count: u64,
+    /// The count, and its share of all.
+    figures: String,
+    style: Style,
+    fill: char,
+}
+
+/// The histogram of response times, or of service times in a closed loop. Empty without calls.
+pub(super) fn draw(report: &Report, columns: usize) -> String {
+    let latency = report.latency(main_figure(report));
+    let counts = &report.load.figures.counts;
+    let rows = rows(latency, counts.without_answer(), counts.due());
+    if rows.is_empty() {
+        return String::new();
+    }
+    let title = format!(
+        "calls by {} (a bar counts the calls from its label up to the next one)",
+        latency.name()
+    );
+    let mut text = String::new();
+    for line in wrapped(&title, columns) {
+        let _ = writeln!(text, "{BOLD}{line}{BOLD:#}");
+    }
+    let label_width = rows.iter().map(|row| row.label.len()).max().unwrap_or(0);
+    let figure_width = rows.iter().map(|row| row.figures.len()).max().unwrap_or(0);
+    let room = columns.saturating_sub(label_width + figure_width + GAPS);
+    let most = rows.iter().map(|row| row.count).max().unwrap_or(0);
+    for Row { label, count, figures, style, fill } in rows {
+        let (drawn, rest) = bar(count, most, room, fill);
+        let _ = write!(text, "{FAINT}{label:>label_width$}{FAINT:#}  {style}{drawn}{style:#}");
+        let _ = writeln!(text, "{:rest$}  {figures:>figure_width$}", "");
+    }
+    text
+}
+
+fn rows(latency: &Latency, without_answer: u64, all: u64) -> Vec<Row> {
+    let row = |label: String, count, style: AnsiColor, fill| {
+        let figures = format!("{} ({})", grouped(count), percent(count, all));
+        Row { label, count, figures, style: style.on_default(), fill }
+    };
+    let label = |from| short(Duration::from_nanos(from));
+    let values = values(latency).into_iter();
+    let mut rows: Vec<_> =
+        values.map(|(from, count)| row(label(from), count, AnsiColor::Green, '█')).collect();
+    if without_answer > 0 {
+        rows.push(row("no good answer".to_owned(), without_answer, AnsiColor::Red, '×'));
+    }
+    rows
+}
+
+/// Round durations, and how many values lie from each up to the next.
+fn values(latency: &Latency) -> Vec<(u64, u64)> {
+    let values = &latency.values;
+    let Some((shortest, longest)) = values.shortest().zip(values.longest()) else {
+        return Vec::new();
+    };
+    let edges = edges(nanos(shortest), nanos(longest), MOST_ROWS);
+    let mut rows: Vec<_> = edges.into_iter().map(|edge| (edge, 0)).collect();
+    for bucket in values.buckets() {
+        // A bucket may begin before the shortest value, for which the first row is.
+        let behind = rows.partition_point(|(edge, _)| *edge <= bucket.from_ns);
+        if let Some((_, count)) = rows.get_mut(behind.saturating_sub(1)) {
+            *count += bucket.count;
+        }
+    }
+    rows
+}

@@ -1,0 +1,91 @@
+//! What a reader of a report should know before believing it.
+
+use longsync_stats::Figures;
+use longsync_text::{counted, grouped};
+
+use super::heading::three;
+use crate::figures::rounded_signed;
+use crate::load::report::Report;
+
+/// The notes of a report, as sentences.
+pub(in crate::load) fn notes(report: &Report) -> Vec<String> {
+    let load = &report.load;
+    let figures = &load.figures;
+    let mut notes = Vec::new();
+    let verdict = report.verdict();
+    if !verdict.is_client_bound() {
+        notes.extend(verdict.sentences());
+    }
+    notes.extend(dependent(report));
+    notes.extend(failed(figures));
+    notes.extend(below_zero(figures));
+    notes.extend(other_clock(report));
+    if load.warm_up > 0 {
+        notes.push(format!("Warm-up: {} calls before these, not recorded.", grouped(load.warm_up)));
+    }
+    if load.lost_workers > 0 {
+        let workers = counted(load.lost_workers, "worker");
+        notes.push(format!(
+            "{workers} failed and made no further calls; what they had recorded is here."
+        ));
+    }
+    notes
+}
+
+/// Whether calls had something in common with those before them.
+fn dependent(report: &Report) -> Option<String> {
+    report.load.succession.says_dependent().then(|| {
+        "Calls were not independent: a slow one is often followed by another, as in a queue. Their percentiles are \
+         less sure than those of as many independent calls."
+            .to_owned()
+    })
+}
+
+/// How long failed calls took.
+fn failed(figures: &Figures) -> Option<String> {
+    let values = &figures.failed_service_time;
+    let bound = figures.counts.lower_bounds;
+    (values.count() > 0).then(|| {
+        let took = format!("Failed calls took {}", three(values));
+        match bound {
+            0 => format!("{took}."),
+            bound => format!(
+                "{took}; {} of them ended DEADLINE_EXCEEDED, and would have taken longer: their times \
+                 are lower bounds.",
+                grouped(bound)
+            ),
+        }
+    })
+}
+
+fn below_zero(figures: &Figures) -> Option<String> {
+    let added = &figures.added;
+    (added.below_zero() > 0).then(|| {
+        format!(
+            "Added is below zero for {} calls, down to {}: two clocks measured them.",
+            grouped(added.below_zero()),
+            rounded_signed(added.lowest_ns())
+        )
+    })
+}
+
+/// Whether long waits were measured by another machine's clock.
+fn other_clock(report: &Report) -> Option<String> {
+    let load = &report.load;
+    let is_elsewhere = load.servers.iter().any(|server| !is_here(server));
+    (is_elsewhere && load.figures.counts.long_waits > 0).then(|| {
+        format!(
+            "{} calls waited for over a second by the clock of another machine: up to 0.05 % of such a wait is \
+             uncertain in added.",
+            grouped(load.figures.counts.long_waits)
+        )
+    })
+}
+
+/// Whether this machine has that name, as far as the system says its own.
+fn is_here(name: &str) -> bool {
+    #[cfg(unix)]
+    return rustix::system::uname().nodename().to_bytes() == name.as_bytes();
+    #[cfg(not(unix))]
+    return name.is_empty();
+}

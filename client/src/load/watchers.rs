@@ -1,0 +1,26 @@
+//! Those who look at a load while it runs.
+
+use longsync_load::{Live, Observer};
+
+use super::live::LiveBoard;
+use super::metrics::MetricsBoard;
+
+/// Those who look at a load while it runs, each if it is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Watchers {
+    /// The lines on a terminal.
+    pub live: Option<LiveBoard>,
+    /// The metrics.
+    pub metrics: Option<MetricsBoard>,
+}
+
+impl Observer for Watchers {
+    fn second(&mut self, live: &Live<'_>) {
+        if let Some(board) = &mut self.live {
+            board.second(live);
+        }
+        if let Some(metrics) = &mut self.metrics {
+            metrics.second(live);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What one sees of loads, from given figures.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::Engine as _;
+use longsync_client::load::{Report, to_csv, to_svg, to_text, write_hdr};
+use longsync_stats::{Distribution, Figure};
+
+use crate::loads;
+
+fn plain(report: &Report, columns: usize) -> String {
+    anstream::adapter::strip_str(&to_text(report, columns)).to_string()
+}
+
+fn all() -> Vec<Report> {
+    vec![
+        loads::open(),
+        loads::closed(),
+        loads::troubled(),
+        loads::queued(),
+        loads::behind(),
+        loads::empty(),
+    ]
+}
+
+#[test]
+fn loads_as_text() {
+    let open = loads::open();
+    insta::assert_snapshot!("open_80", plain(&open, 80));
+    insta::assert_snapshot!("open_140", plain(&open, 140));
+    insta::assert_snapshot!("open_40", plain(&open, 40));
+    insta::assert_snapshot!("closed_80", plain(&loads::closed(), 80));
+    insta::assert_snapshot!("troubled_80", plain(&loads::troubled(), 80));
+    insta::assert_snapshot!("queued_140", plain(&loads::queued(), 140));
+    insta::assert_snapshot!("behind_80", plain(&loads::behind(), 80));
+    insta::assert_snapshot!("empty_80", plain(&loads::empty(), 80));
+}
+
+#[test]
+fn from_40_columns_on_a_report_keeps_within_the_terminal_and_has_every_figure() {
+    for report in all() {
+        let figures = |columns| {
+            let text = plain(&report, columns);
+            ["p50", "p99.99", "max"].map(|label| text.contains(label))
+        };
+        for columns in 40..=160 {
+            let text = plain(&report, columns);
+            let wide = text.lines().find(|line| line.chars().count() > columns);
+            assert_eq!(wide, None, "{columns}:\n{text}");
+            assert_eq!(figures(columns), figures(160), "{columns}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn nothing_that_a_server_said_acts_on_a_terminal() {
+    let text = plain(&loads::troubled(), 80);
+    assert!(text.contains(r"\u{1b}[31m is gone"), "{text}");
+    assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text}");
+}
+
+/// The texts of a picture, and its description.
+fn words(svg: &str) -> (Vec<String>, String) {
+    let document = roxmltree::Document::parse(svg).unwrap();
+    let texts = |name| {
+        let nodes = document.descendants().filter(move |node| node.has_tag_name(name));
+        nodes.filter_map(|node| node.text().map(str::to_owned))
+    };
+    (texts("text").collect(), texts("desc").collect())
+}
+
+#[test]
+fn pictures_say_what_they_show() {
+    let words = |report: &Report| words(&to_svg(report));
+    let (texts, description) = words(&loads::open());
+    for text in
+        ["p50", "p99.99", "30s", "1,000", "response time", "no good answer", "due", "not sent"]
+    {
+        assert!(texts.iter().any(|it| it == text), "{text} in {texts:?}");
+    }
+    insta::assert_snapshot!("open_svg_description", description);
+    let (texts, _) = words(&loads::closed());
+    for text in ["response time", "due", "failed", "no good answer"] {
+        assert!(!texts.iter().any(|it| it.contains(text)), "{text} in {texts:?}");
+    }
+    let (texts, _) = words(&loads::queued());
+    assert!(texts.iter().any(|it| it.starts_with("time in the server's queue")), "{texts:?}");
+    let (texts, _) = words(&loads::troubled());
+    assert!(!texts.iter().any(|it| it.contains("percentile")), "no call had a value: {texts:?}");
+    let (texts, _) = words(&loads::empty());
+    assert!(texts.iter().any(|it| it.contains("0 calls per second")), "{texts:?}");
+}
+
+#[test]
+fn a_sample_as_csv() {
+    insta::assert_snapshot!("sample", to_csv(&loads::sampled(), Duration::from_secs(2)));
+    assert_eq!(to_csv(&[], Duration::ZERO).lines().count(), 1);
+}
+
+fn hdr(report: &Report) -> String {
+    let mut log = Vec::new();
+    write_hdr(report, &mut log).unwrap();
+    String::from_utf8(log).unwrap()
+}
+
+/// The lines of a log, by tag, added up.
+fn sums(log: &str) -> BTreeMap<String, Distribution> {
+    let mut sums = BTreeMap::<_, Distribution>::new();
+    for line in log.lines().filter(|line| !line.starts_with(['#', '"'])) {
+        let (tag, rest) = match line.strip_prefix("Tag=") {
+            Some(rest) => rest.split_once(',').unwrap(),
+            None => ("", line),
+        };
+        let encoded = rest.rsplit(',').next().unwrap();
+        let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();
+        let values = Distribution::from_v2_deflate(&bytes).unwrap();
+        sums.entry(tag.to_owned()).or_default().merge(&values);
+    }
+    sums
+}
+
+#[test]
+fn the_intervals_of_a_log_add_up_to_the_whole_run() {
+    for report in [loads::open(), loads::closed(), loads::troubled(), loads::queued()] {
+        let sums = sums(&hdr(&report));
+        let is_closed = report.settings.is_closed;
+        let main = if is_closed { Figure::ServiceTime } else { Figure::ResponseTime };
+        for figure in Figure::ALL {
+            let tag = if figure == main { "" } else { figure.name() };
+            let whole = report.load.figures.get(figure);
+            let summed: Vec<_> = sums.get(tag).map(|it| it.buckets().collect()).unwrap_or_default();
+            assert_eq!(whole.buckets().collect::<Vec<_>>(), summed, "{tag}");
+        }
+        assert!(!sums.contains_key(main.name()));
+    }
+}
+
+#[test]
+fn a_log_says_which_calls_it_cannot_hold() {
+    let log = hdr(&loads::open());
+    let comments: Vec<_> = log.lines().filter(|line| line.starts_with("#[longsync")).collect();
+    assert_eq!(
+        comments[..2],
+        [
+            "#[longsync not_sent=400 unfinished=0 failed=10 schema=longsync.load/v1]",
+            "#[longsync interval=0 not_sent=0 unfinished=0 failed=1 schema=longsync.load/v1]",
+        ]
+    );
+    assert_eq!(comments.len(), 31);
+    assert!(!hdr(&loads::empty()).contains("interval="));
+}
