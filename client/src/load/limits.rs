@@ -10,7 +10,7 @@ pub(super) fn held_back(report: &Report) -> Vec<HeldBack> {
     let limits = Limits {
         max_in_flight: report.settings.max_in_flight,
         connections: load.connections as u64,
-        streams_per_connection: None,
+        streams_per_connection: Some(load.streams_per_connection),
     };
     HeldBack::all(&load.figures, load.recorded, limits)
 }

@@ -31,6 +31,8 @@ pub struct Load {
     pub end: End,
     /// How many connections were open when it began.
     pub connections: usize,
+    /// How many streams the server allowed per connection then, on average.
+    pub streams_per_connection: u64,
     /// Worker threads that have panicked; what they had recorded is counted.
     pub lost_workers: usize,
     /// Where the time of each worker's thread went while calls were recorded; [`None`] if the system does not say it
@@ -61,6 +63,7 @@ impl Load {
             took: recorded,
             end: End::Complete,
             connections: 1,
+            streams_per_connection: 100,
             lost_workers: 0,
             workers: None,
             steal: None,

@@ -151,7 +151,8 @@ where
     let now = || Moment::since(start, Clock::Monotonic.now());
     let rest = Rest::of(plan, controlled(working, control, &board, now).await?);
     let collected = collection.end(rest.last_done).await?;
-    Ok(merged(plan, rest, collected, control, &Began { at: started_at, connections }, board.over()))
+    let began = Began { at: started_at, connections, streams };
+    Ok(merged(plan, rest, collected, control, &began, board.over()))
 }
 
 /// Makes the calls of a plan with one worker, on the caller's thread and runtime, by this clock and over
@@ -191,10 +192,12 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
         let common = Common::new(plan, clock, transport);
         let timer = common.timer.clone();
         let worker = Prepared::connect(plan, desk, common).await?;
-        enough(plan, worker.streams())?;
+        let streams = worker.streams();
+        enough(plan, streams)?;
         let connections = board.connections();
         let start = clock.now() + BEFORE_START;
-        let began = Began { at: SystemTime::now() + BEFORE_START + plan.warm_up, connections };
+        let at = SystemTime::now() + BEFORE_START + plan.warm_up;
+        let began = Began { at, connections, streams };
         let mut collector = Collector::new(plan, Arc::clone(&board), observer, timer, start);
         let (finished, has_finished) = oneshot::channel();
         let working = async {

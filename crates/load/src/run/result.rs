@@ -51,6 +51,8 @@ impl Rest {
 pub(super) struct Began {
     pub(super) at: SystemTime,
     pub(super) connections: usize,
+    /// How many calls those carry at once.
+    pub(super) streams: usize,
 }
 
 pub(super) fn merged<M>(
@@ -84,6 +86,7 @@ pub(super) fn merged<M>(
         took,
         end,
         connections: began.connections,
+        streams_per_connection: began.streams.checked_div(began.connections).unwrap_or(0) as u64,
         lost_workers: rest.lost_workers,
         workers,
         steal: steal.flatten(),
