@@ -2,6 +2,7 @@
 
 mod behavior;
 mod call;
+mod called;
 mod race;
 
 use clap::{Parser, Subcommand};

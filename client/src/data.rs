@@ -1,4 +1,4 @@
-//! The data that a behavior is to be fitted to.
+//! Files that are read.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,38 +6,70 @@ use std::path::Path;
 
 use longsync_stats::Observed;
 
-/// How much is read at most, in bytes.
-const MOST_BYTES: u64 = 1 << 30;
+/// How much data is read at most, in bytes.
+const MOST_DATA: u64 = 1 << 30;
+/// How much of any other file is read at most, in bytes.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// Reads what was observed from a file, or from stdin for `-`.
 ///
 /// # Errors
 /// The sentence that says what is wrong: it cannot be read, is too large, or is not such data.
 pub(crate) fn observed(path: &Path) -> Result<Observed, String> {
+    let most = Most { bytes: MOST_DATA, instead: TOO_MUCH_DATA };
     let bytes = if path == Path::new("-") {
-        read(io::stdin().lock(), MOST_BYTES)
+        read(io::stdin().lock(), most)
     } else {
-        let unread = |why: io::Error| format!("it cannot be read: {why}");
-        let file = File::open(path).map_err(unread)?;
-        let about = file.metadata().map_err(unread)?;
-        if about.is_dir() {
-            return Err("it is a directory: name a file".to_owned());
-        }
-        if about.len() > MOST_BYTES { Err(TOO_LARGE.to_owned()) } else { read(file, MOST_BYTES) }
+        read_file(path, most)
     }?;
     Observed::read(&bytes).map_err(|why| why.to_string())
 }
 
-const TOO_LARGE: &str = "it is larger than 1 GiB: give a part of it, or a histogram";
+/// What a file holds.
+///
+/// # Errors
+/// The sentence that says what is wrong, and names the file: it cannot be read, or is too large.
+pub(crate) fn content(path: &Path) -> Result<Vec<u8>, String> {
+    let most = Most { bytes: MOST_BYTES, instead: "it is larger than 256 MiB: give a smaller one" };
+    read_file(path, most).map_err(|why| format!("{}: {why}", path.display()))
+}
 
-fn read(source: impl Read, most: u64) -> Result<Vec<u8>, String> {
+/// The same of a file of text.
+///
+/// # Errors
+/// As those of [`content`]; and when it is not UTF-8.
+pub(crate) fn text(path: &Path) -> Result<String, String> {
+    let text = String::from_utf8(content(path)?);
+    text.map_err(|_| format!("{}: it is not text: write it in UTF-8", path.display()))
+}
+
+/// How much is read, and what would be right if there is more.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    bytes: u64,
+    instead: &'static str,
+}
+
+const TOO_MUCH_DATA: &str = "it is larger than 1 GiB: give a part of it, or a histogram";
+
+fn read_file(path: &Path, most: Most) -> Result<Vec<u8>, String> {
+    let unread = |why: io::Error| format!("it cannot be read: {why}");
+    let file = File::open(path).map_err(unread)?;
+    let about = file.metadata().map_err(unread)?;
+    if about.is_dir() {
+        return Err("it is a directory: name a file".to_owned());
+    }
+    if about.len() > most.bytes { Err(most.instead.to_owned()) } else { read(file, most) }
+}
+
+fn read(source: impl Read, most: Most) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let read = source.take(most + 1).read_to_end(&mut bytes);
+    let read = source.take(most.bytes + 1).read_to_end(&mut bytes);
     let length = read.map_err(|why| format!("it cannot be read: {why}"))?;
-    if u64::try_from(length).is_ok_and(|length| length <= most) {
+    if u64::try_from(length).is_ok_and(|length| length <= most.bytes) {
         Ok(bytes)
     } else {
-        Err(TOO_LARGE.to_owned())
+        Err(most.instead.to_owned())
     }
 }
 
@@ -47,7 +79,8 @@ mod tests {
 
     #[test]
     fn what_is_too_large_is_refused_however_it_comes() {
-        assert_eq!(read(&b"12ms"[..], 4), Ok(b"12ms".to_vec()));
-        assert_eq!(read(io::repeat(b'1'), 4), Err(TOO_LARGE.to_owned()));
+        let most = Most { bytes: 4, instead: TOO_MUCH_DATA };
+        assert_eq!(read(&b"12ms"[..], most), Ok(b"12ms".to_vec()));
+        assert_eq!(read(io::repeat(b'1'), most), Err(TOO_MUCH_DATA.to_owned()));
     }
 }

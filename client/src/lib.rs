@@ -38,6 +38,8 @@ mod http1;
 mod json;
 pub mod load;
 pub mod race;
+pub mod request;
+mod seed;
 pub mod single;
 mod table;
 mod wrap;

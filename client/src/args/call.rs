@@ -1,11 +1,10 @@
 //! The command line of `call`.
 
-use std::time::Duration;
-
+use longsync_client::request::{header, zeros};
 use longsync_client::single::{self, MOST_ROWS, NotACall, SinglePlan};
-use longsync_connect::Target;
-use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
+use tonic::metadata::MetadataMap;
 
+use super::called::{Called, default_target};
 use super::{bytes, whole};
 
 /// The kind of an RPC.
@@ -37,56 +36,28 @@ impl From<Kind> for single::Kind {
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct CallArgs {
     /// The kind of RPC.
-    #[arg(long, value_enum, value_name = "KIND", default_value = "unary")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "KIND",
+        default_value = "unary",
+        help_heading = "What is called"
+    )]
     kind: Kind,
 
-    /// The server to call.
-    #[arg(long, value_name = "URL", default_value_t = default_target())]
-    url: Target,
-
-    /// How long the server is to wait; without this and --behavior its own behavior decides.
-    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse, conflicts_with = "behavior")]
-    delay: Option<Duration>,
-
-    /// How the server is to behave.
-    #[arg(long, value_name = "BEHAVIOR", default_value = "", hide_default_value = true)]
-    behavior: String,
-
-    /// How long the call may take [default: as long as its server lets it wait].
-    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse)]
-    deadline: Option<Duration>,
+    #[command(flatten)]
+    called: Called,
 
     /// How many answers of a stream, how many requests of a collect or an exchange [default: 1].
     #[arg(long, value_name = "N", value_parser = whole)]
     count: Option<u32>,
 
-    /// The payload of each request, as text.
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    payload: String,
-
-    /// Ask for the payload back in each answer.
-    #[arg(long, conflicts_with = "response_bytes")]
-    echo_payload: bool,
-
-    /// Ask for a payload of this many zero bytes in each answer.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = whole)]
-    response_bytes: u32,
-
     /// A name for the call, to find it in the server's log.
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     call_id: String,
 
-    /// How many bytes an answer may have at most; a larger one ends the call with `RESOURCE_EXHAUSTED`
-    /// [default: 4 MiB and the payload that was asked for].
-    #[arg(long, value_name = "N", value_parser = whole)]
-    max_answer_bytes: Option<u32>,
-
-    /// A request header, as `name:value`; may be given several times.
-    #[arg(long, value_name = "NAME:VALUE", value_parser = metadata)]
-    metadata: Vec<(AsciiMetadataKey, AsciiMetadataValue)>,
-
     /// Print JSON (schema longsync.call/v1) instead of text.
-    #[arg(long)]
+    #[arg(long, help_heading = "What is shown")]
     pub(crate) json: bool,
 }
 
@@ -96,29 +67,30 @@ impl CallArgs {
     /// # Errors
     /// When a count is given for a unary call, or a deadline twice.
     pub(crate) fn into_plan(self) -> Result<SinglePlan, String> {
-        let mut metadata = MetadataMap::new();
-        for (name, value) in self.metadata {
-            metadata.append(name, value);
-        }
-        let mut plan = SinglePlan::builder(self.kind.into(), self.url)
-            .behavior(self.behavior)
-            .payload(self.payload)
-            .echo_payload(self.echo_payload)
-            .response_bytes(self.response_bytes)
+        let Called { url, delay, behavior, deadline, payload, payload_bytes, .. } = self.called;
+        let payload = match payload_bytes {
+            Some(bytes) => zeros(bytes)?,
+            None => payload.unwrap_or_default(),
+        };
+        let mut plan = SinglePlan::builder(self.kind.into(), url.unwrap_or_else(default_target))
+            .behavior(behavior.unwrap_or_default())
+            .payload(payload)
+            .echo_payload(self.called.echo_payload)
+            .response_bytes(self.called.response_bytes)
             .call_id(self.call_id)
-            .metadata(metadata)
+            .metadata(headers(&self.called.metadata)?)
             // A document has all answers, a table the first.
             .most_kept(if self.json { usize::MAX } else { MOST_ROWS });
-        if let Some(delay) = self.delay {
+        if let Some(delay) = delay {
             plan = plan.delay(delay);
         }
-        if let Some(deadline) = self.deadline {
+        if let Some(deadline) = deadline {
             plan = plan.deadline(deadline);
         }
         if let Some(count) = self.count {
             plan = plan.count(count);
         }
-        if let Some(most) = self.max_answer_bytes {
+        if let Some(most) = self.called.max_answer_bytes {
             plan = plan.max_answer_bytes(bytes(most));
         }
         plan.build().map_err(|why| match why {
@@ -134,26 +106,11 @@ impl CallArgs {
     }
 }
 
-fn default_target() -> Target {
-    format!("http://{}", longsync::DEFAULT_ADDRESS)
-        .parse()
-        .expect("the default address is an address")
-}
-
-fn metadata(text: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String> {
-    let wrong =
-        || format!("`{text}` is not a header: write name:value, such as x-longsync-behavior:250ms");
-    let (name, value) = text.split_once(':').ok_or_else(wrong)?;
-    let name = name.trim().to_ascii_lowercase();
-    if name.ends_with("-bin") {
-        return Err(format!("`{name}` would carry bytes: only text headers can be sent"));
+fn headers(given: &[(String, String)]) -> Result<MetadataMap, String> {
+    let mut metadata = MetadataMap::new();
+    for (name, value) in given {
+        let (name, value) = header(name, value)?;
+        metadata.append(name, value);
     }
-    // These are gRPC's own, and would be replaced without a word.
-    let reserved = ["content-type", "te", "grpc-status", "grpc-message", "grpc-message-type"];
-    if reserved.contains(&name.as_str()) {
-        return Err(format!("gRPC itself sets `{name}`: give headers of other names"));
-    }
-    let name = AsciiMetadataKey::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
-    let value = value.trim().parse().map_err(|_| wrong())?;
-    Ok((name, value))
+    Ok(metadata)
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use longsync_behavior::{Behavior, DEFAULT_MOST, NotABehavior, Rules};
 use longsync_connect::Target;
-use longsync_server::Options;
+
 use longsync_text::duration::LONGEST;
 
 use crate::race::delays::Delays;
 use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 use crate::race::way::Way;
+use crate::seed;
 
 /// A plan that is not checked yet.
 #[derive(Debug, Clone)]
@@ -205,16 +206,10 @@ fn drawn(delays: Delays, given: Option<u64>, is_elsewhere: bool) -> Result<Delay
     let behavior = Behavior::read(behavior.text(), &Rules::caller(DEFAULT_MOST))?;
     let seed = match given.or(seed) {
         Some(_) if is_elsewhere => return Err(NotARace::SeedElsewhere),
-        None if !is_elsewhere => Some(short_seed()),
+        None if !is_elsewhere => Some(seed::short()),
         seed => seed,
     };
     Ok(Delays::Drawn { behavior, seed })
-}
-
-/// A random seed that is easily typed again, and that all readers of JSON take for the same number: many know
-/// no integers over 2^53.
-fn short_seed() -> u64 {
-    Options::default().seed >> 32
 }
 
 fn all_ways(protocol: Protocol) -> Vec<Way> {

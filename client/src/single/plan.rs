@@ -10,6 +10,8 @@ use longsync_connect::request::{Asked, NotARequest, check_headers};
 use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
+use crate::request::RESERVED;
+
 /// The kind of an RPC. gRPC has no others: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -106,10 +108,6 @@ pub enum NotACall {
     #[error(transparent)]
     Request(#[from] NotARequest),
 }
-
-/// Headers that are gRPC's own, and would be replaced without a word.
-const RESERVED: [&str; 5] =
-    ["content-type", "te", "grpc-status", "grpc-message", "grpc-message-type"];
 
 impl SinglePlan {
     /// Leaves everything to the server: no deadline, no payload, no call id, no headers. All answers

@@ -157,6 +157,20 @@ async fn a_call_prints_its_answer_and_a_table() {
 }
 
 #[tokio::test]
+async fn a_call_takes_a_header_a_deadline_and_a_payload_in_short() {
+    let server = start(Limits::default());
+    let file = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("payload");
+    std::fs::write(&file, "from a file").unwrap();
+    let from_file = format!("@{}", file.display());
+    let args =
+        ["-H", "x-longsync-behavior: 3ms", "-t", "5s", "--payload", &from_file, "--echo-payload"];
+    let text = stdout(&call(&server, &args).await);
+    assert!(text.starts_with("Done! [11 bytes: from a file]\n") && text.contains("3ms"), "{text}");
+    let text = stdout(&call(&server, &["--payload-bytes", "7", "--echo-payload"]).await);
+    assert!(text.starts_with("Done! [7 bytes"), "{text}");
+}
+
+#[tokio::test]
 async fn a_call_says_which_behavior_it_had() {
     let server = start(Limits::default());
     let args = ["--behavior", "mix( 100% : 1ms )", "--call-id", "order-1"];

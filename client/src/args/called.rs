@@ -1,0 +1,89 @@
+//! What is called: the flags that `call` and `load` have in common.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use longsync_client::request::{header, zeros};
+use longsync_connect::Target;
+
+use super::whole;
+use crate::data;
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What is called")]
+pub(crate) struct Called {
+    /// The server to call [default: port 9000 of this machine].
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<Target>,
+
+    /// How long the server is to wait; without this and --behavior its own behavior decides.
+    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse, conflicts_with = "behavior")]
+    pub(super) delay: Option<Duration>,
+
+    /// How the server is to behave, such as 'lognormal(p50=20ms, p99=200ms)'.
+    #[arg(long, value_name = "BEHAVIOR")]
+    pub(super) behavior: Option<String>,
+
+    /// How long a call may take [default: as long as its server lets it wait].
+    #[arg(short = 't', long, value_name = "DURATION", value_parser = longsync_text::duration::parse)]
+    pub(super) deadline: Option<Duration>,
+
+    /// The payload of each request: a text, or the content of a file.
+    #[arg(long, value_name = "TEXT|@FILE", value_parser = payload, hide_short_help = true)]
+    pub(super) payload: Option<Bytes>,
+
+    /// The same: this many zero bytes.
+    #[arg(long, value_name = "N", value_parser = payload_bytes, conflicts_with = "payload", hide_short_help = true)]
+    pub(super) payload_bytes: Option<u32>,
+
+    /// Ask for the payload back in each answer.
+    #[arg(long, conflicts_with = "response_bytes", hide_short_help = true)]
+    pub(super) echo_payload: bool,
+
+    /// Ask for a payload of this many zero bytes in each answer.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = whole, hide_short_help = true)]
+    pub(super) response_bytes: u32,
+
+    /// How many bytes an answer may have at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
+    /// [default: 4 MiB and the payload that was asked for].
+    #[arg(long, value_name = "N", value_parser = whole, hide_short_help = true)]
+    pub(super) max_answer_bytes: Option<u32>,
+
+    /// A request header, as `name:value`; may be given several times.
+    #[arg(short = 'H', long, value_name = "NAME:VALUE", value_parser = metadata, hide_short_help = true)]
+    pub(super) metadata: Vec<(String, String)>,
+}
+
+/// The server that is called unless another is named.
+pub(super) fn default_target() -> Target {
+    format!("http://{}", longsync::DEFAULT_ADDRESS)
+        .parse()
+        .expect("the default address is an address")
+}
+
+fn payload(text: &str) -> Result<Bytes, String> {
+    match text.strip_prefix('@') {
+        Some(path) => data::content(Path::new(path)).map(Bytes::from),
+        None => Ok(text.to_owned().into()),
+    }
+}
+
+fn payload_bytes(text: &str) -> Result<u32, String> {
+    let bytes = whole(text)?;
+    zeros(bytes).map(|_| bytes)
+}
+
+fn metadata(text: &str) -> Result<(String, String), String> {
+    // Without a colon the whole text is the name, and the sentence shows the right form.
+    let (name, value) = text.split_once(':').unwrap_or((text, ""));
+    if !text.contains(':') {
+        return Err(format!(
+            "`{}` is not a header: write name:value, such as x-longsync-behavior:250ms",
+            longsync_text::said::printable(text)
+        ));
+    }
+    header(name, value).map(|(key, value)| {
+        (key.to_string(), String::from_utf8_lossy(value.as_encoded_bytes()).into_owned())
+    })
+}

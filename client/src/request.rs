@@ -1,0 +1,49 @@
+//! Headers and payloads of requests as people give them.
+
+use bytes::Bytes;
+use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue};
+
+use longsync_text::said::quoted;
+
+/// Headers that are gRPC's own, and would be replaced without a word.
+pub(crate) const RESERVED: [&str; 5] =
+    ["content-type", "te", "grpc-status", "grpc-message", "grpc-message-type"];
+
+/// How many bytes a payload has at most: beyond it lie typing errors, and no server takes them.
+const MOST_PAYLOAD_BYTES: u32 = 256 * 1024 * 1024;
+
+/// A request header, if gRPC can send it as text.
+///
+/// # Errors
+/// What is wrong with it, and what would be right.
+pub fn header(name: &str, value: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String> {
+    let wrong = || {
+        format!(
+            "{} is not a header: write name:value, such as x-longsync-behavior:250ms",
+            quoted(&format!("{name}:{value}"))
+        )
+    };
+    let name = name.trim().to_ascii_lowercase();
+    if name.ends_with("-bin") {
+        return Err(format!("{} would carry bytes: only text headers can be sent", quoted(&name)));
+    }
+    if RESERVED.contains(&name.as_str()) {
+        return Err(format!("gRPC itself sets `{name}`: give headers of other names"));
+    }
+    let key = AsciiMetadataKey::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+    let value = value.trim().parse().map_err(|_| wrong())?;
+    Ok((key, value))
+}
+
+/// This many bytes, which are zero.
+///
+/// # Errors
+/// When they are over 256 MiB: then the sentence that says so.
+pub fn zeros(bytes: u32) -> Result<Bytes, String> {
+    match usize::try_from(bytes) {
+        Ok(count) if bytes <= MOST_PAYLOAD_BYTES => Ok(vec![0; count].into()),
+        _ => Err(format!(
+            "{bytes} bytes are too large a payload: write at most {MOST_PAYLOAD_BYTES}"
+        )),
+    }
+}
