@@ -6,7 +6,7 @@ use super::report::Report;
 use super::sure::confidence;
 
 /// The percentiles of a report. What none exceeds stands below them.
-const PERCENTILES: [Percentile; 6] = [
+pub(super) const PERCENTILES: [Percentile; 6] = [
     Percentile::P50,
     Percentile::P75,
     Percentile::P90,
@@ -15,7 +15,7 @@ const PERCENTILES: [Percentile; 6] = [
     Percentile::P99_99,
 ];
 /// With fewer values above it, a percentile says little.
-const FEW: u64 = 10;
+pub(super) const FEW: u64 = 10;
 
 /// One of the times of all calls of a run.
 #[derive(Debug, Clone, PartialEq)]

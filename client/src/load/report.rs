@@ -1,9 +1,10 @@
 //! What came of a load.
 
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use longsync_load::{End, Load};
-use longsync_stats::{Broken, Checked, Evidence, Figure, ProcessorTime, Verdict};
+use longsync_stats::{Broken, Checked, Evidence, Figure, Figures, ProcessorTime, Verdict};
 
 use super::Settings;
 use super::latency::Latency;
@@ -16,6 +17,8 @@ pub struct Report {
     pub settings: Settings,
     /// What was measured.
     pub load: Load,
+    /// Whether it was not even begun; then the reason is the only text of an error.
+    pub is_unbegun: bool,
     /// What was computed of it: text, pictures and records need the same.
     latencies: [OnceLock<Latency>; Figure::ALL.len()],
 }
@@ -24,7 +27,16 @@ impl Report {
     /// The result of a load that was asked to do this.
     pub fn new(settings: Settings, load: Load) -> Self {
         let latencies = <[OnceLock<Latency>; Figure::ALL.len()]>::default();
-        Self { settings, load, latencies }
+        Self { settings, load, is_unbegun: false, latencies }
+    }
+
+    /// Of a load that could not be begun, for this reason: readers of records get one.
+    pub fn not_started(settings: Settings, why: &str) -> Self {
+        let mut load = Load::of(Figures::default(), Vec::new());
+        load.started_at = SystemTime::now();
+        load.connections = 0;
+        load.texts.add(why);
+        Self { is_unbegun: true, ..Self::new(settings, load) }
     }
 
     /// A figure at the percentiles of reports, and how sure they are. Only the first call takes time.

@@ -1,8 +1,31 @@
 //! What a load was asked to do.
 
-use std::collections::BTreeMap;
+mod calls;
+mod limits;
+mod nanoseconds;
+mod not_a_load;
+mod schedule;
+mod written;
 
-use longsync_stats::{Loop, Threshold};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use longsync_load::{LoadPlan, LoadPlanBuilder, Schedule, Stop};
+use longsync_stats::{Loop, StopRule, Threshold};
+
+use crate::seed;
+
+pub use self::not_a_load::NotALoad;
+pub use self::written::{Arrivals, Auto, Connections, Payload, WrittenPlan};
+
+/// For how long a run makes calls unless it is told.
+const DURATION: Duration = Duration::from_secs(10);
+/// How long open calls may take to end unless it is told.
+const GRACE: Duration = Duration::from_secs(10);
+/// How many calls may be in flight in an open loop unless it is told.
+const MOST_IN_FLIGHT: usize = 1_000_000;
+/// How many connections there are at most if their number is not said.
+const MOST_CONNECTIONS: usize = 1_024;
 
 /// What a load was asked to do: everything that is needed to do it again.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,15 +41,158 @@ pub struct Settings {
     pub seed: u64,
     /// Whether a call begins when another has ended; else each has a due time.
     pub is_closed: bool,
-    /// What the run must reach.
+    /// The plan as it was written, with the defaults of what was left out.
+    pub plan: WrittenPlan,
+    /// What it must reach.
     pub thresholds: Vec<Threshold>,
-    /// How many calls may be in flight; in a closed loop, how many are.
+    /// How many calls may be in flight; in a closed loop, how many are at most.
     pub max_in_flight: u64,
+    /// After what recorded time it makes no further calls, if that is known.
+    pub lasts: Option<Duration>,
 }
 
 impl Settings {
-    /// What makes the run send its next call.
+    /// What to do, and the plan of it for the engine.
+    ///
+    /// # Errors
+    /// When parts of the plan contradict one another, or it is impossible whatever the server.
+    pub fn read(mut plan: WrittenPlan) -> Result<(Self, LoadPlan), NotALoad> {
+        limits::check(&plan)?;
+        let target = calls::target(&plan)?;
+        let seed = plan.seed.unwrap_or_else(seed::short);
+        let schedule = schedule::schedule(&plan, seed)?;
+        let is_closed = schedule::is_closed(&plan);
+        limits::check_schedule(&schedule)?;
+        fill_in(&mut plan, target.to_string(), seed, &schedule);
+        let max_in_flight = match &schedule {
+            Schedule::Closed { concurrency, .. } => concurrency.most(),
+            _ => plan.max_in_flight.map_or(0, |most| most as u64),
+        };
+        let lasts = [plan.duration, schedule.end()].into_iter().flatten().min();
+        let stop_rule = plan.stop_when.as_deref().map(|text| stop_rule(text, is_closed));
+        let stop_rule = stop_rule.transpose()?;
+        let calls = calls::calls(&plan, seed)?;
+        let builder = LoadPlan::builder(target, calls, schedule, stop(&plan))
+            .metadata(calls::metadata(&plan)?)
+            .good_statuses(calls::good_statuses(&plan)?)
+            .sample(plan.sample.map_or(Ok(0), usize::try_from).unwrap_or(usize::MAX))
+            .stop_rules(stop_rule.into_iter().collect())
+            .seed(seed);
+        let load_plan = how(builder, &plan).build().map_err(|why| NotALoad::of_plan(why, &plan))?;
+        let url = plan.url.clone().unwrap_or_default();
+        let settings = Self { url, seed, is_closed, plan, max_in_flight, lasts, ..Self::default() };
+        Ok((settings, load_plan))
+    }
+
+    /// Has the run reach these thresholds.
+    ///
+    /// # Errors
+    /// When a text is not one, or is about what a closed loop does not measure.
+    pub fn judge(&mut self, thresholds: &[String]) -> Result<(), NotALoad> {
+        let wrong = |why| NotALoad::of("--threshold", why);
+        for text in thresholds {
+            let threshold: Threshold = text.parse().map_err(wrong)?;
+            threshold.measured_in(self.kind()).map_err(wrong)?;
+            self.thresholds.push(threshold);
+        }
+        Ok(())
+    }
+
+    /// The seed that is this much further.
+    ///
+    /// # Errors
+    /// When there is no such seed.
+    pub fn later_seed(&self, further: u64) -> Result<u64, NotALoad> {
+        self.seed.checked_add(further).ok_or_else(|| {
+            NotALoad::new(format!(
+                "each repetition has the next seed, and there are not enough after {}: give a lower --seed",
+                self.seed
+            ))
+        })
+    }
+
+    /// The same with the seed that is this much further, and the plan of it for the engine.
+    ///
+    /// # Errors
+    /// When there is no such seed.
+    pub fn with_later_seed(&self, further: u64) -> Result<(Self, LoadPlan), NotALoad> {
+        let seed = Some(self.later_seed(further)?);
+        let (later, plan) = Self::read(WrittenPlan { seed, ..self.plan.clone() })?;
+        let (name, tags) = (self.name.clone(), self.tags.clone());
+        Ok((Self { name, tags, thresholds: self.thresholds.clone(), ..later }, plan))
+    }
+
+    /// What makes it send its next call.
     pub fn kind(&self) -> Loop {
         if self.is_closed { Loop::Closed } else { Loop::Open }
     }
+
+    /// What comes before a call's number in its id; [`None`] if calls have no ids.
+    pub fn call_id_prefix(&self) -> Option<String> {
+        calls::call_id_prefix(&self.plan, self.seed)
+    }
 }
+
+/// Writes the defaults into a plan, so that it means the same for ever.
+fn fill_in(plan: &mut WrittenPlan, url: String, seed: u64, schedule: &Schedule) {
+    (plan.url, plan.seed) = (Some(url), Some(seed));
+    plan.grace.get_or_insert(GRACE);
+    let workers = *plan.workers.get_or_insert(1);
+    plan.connections.get_or_insert(Connections::Fixed(workers));
+    let has_end = plan.calls.is_some() || schedule.end().is_some();
+    match schedule {
+        Schedule::Closed { .. } => {
+            if plan.concurrency_schedule.is_none() {
+                plan.concurrency.get_or_insert(schedule::IN_FLIGHT);
+            }
+        }
+        _ => {
+            plan.max_in_flight.get_or_insert(MOST_IN_FLIGHT);
+        }
+    }
+    // An endless schedule that was written out is to say itself when it ends.
+    let is_plain = plan.schedule.is_none() && plan.concurrency_schedule.is_none();
+    if !has_end && is_plain {
+        plan.duration.get_or_insert(DURATION);
+    }
+}
+
+fn stop_rule(text: &str, is_closed: bool) -> Result<StopRule, NotALoad> {
+    let wrong = |why| NotALoad::of("--stop-when", why);
+    let rule: StopRule = text.parse().map_err(wrong)?;
+    let kind = if is_closed { Loop::Closed } else { Loop::Open };
+    rule.measured_in(kind).map_err(wrong)?;
+    Ok(rule)
+}
+
+fn stop(plan: &WrittenPlan) -> Stop {
+    match (plan.calls, plan.duration) {
+        (Some(calls), Some(time)) => Stop::after_calls_or(calls, time),
+        (Some(calls), None) => Stop::after_calls(calls),
+        (None, Some(time)) => Stop::after(time),
+        (None, None) => Stop::with_the_schedule(),
+    }
+}
+
+/// How calls are sent.
+fn how(mut builder: LoadPlanBuilder, plan: &WrittenPlan) -> LoadPlanBuilder {
+    let zero = Duration::ZERO;
+    builder = builder
+        .workers(plan.workers.unwrap_or(1))
+        .max_in_flight(plan.max_in_flight.unwrap_or(MOST_IN_FLIGHT))
+        .warm_up(plan.warm_up.unwrap_or(zero))
+        .grace(plan.grace.unwrap_or(GRACE))
+        .spin(plan.spin.unwrap_or(zero));
+    builder = match plan.connections {
+        Some(Connections::Auto(Auto::Auto)) => builder.connections_at_most(MOST_CONNECTIONS),
+        Some(Connections::Fixed(count)) => builder.connections(count),
+        None => builder,
+    };
+    match plan.deadline {
+        Some(deadline) => builder.deadline(deadline),
+        None => builder,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ mod connections;
 mod goaway;
 mod harness;
 mod hostile;
+mod load_record;
 mod load_seen;
 mod loads;
 mod peer;

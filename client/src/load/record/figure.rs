@@ -1,0 +1,123 @@
+//! One of the figures of a load.
+
+use std::collections::BTreeMap;
+
+use longsync_stats::{ConfidenceInterval, Distribution, Figure, Percentile, Reading};
+use serde::Serialize;
+
+use super::histogram;
+use crate::figures::nanos;
+use crate::load::Report;
+use crate::load::latency::{FEW, Latency, PERCENTILES};
+
+#[derive(Serialize)]
+pub(super) struct JsonFigure {
+    /// With those below zero and those beyond.
+    count: u64,
+    below_zero: u64,
+    lowest_ns: i64,
+    /// Those that are longer than any that was recorded: of the response time, the calls without a good answer.
+    beyond: u64,
+    shortest_ns: Option<u64>,
+    longest_ns: Option<u64>,
+    mean_ns: Option<i64>,
+    percentiles: BTreeMap<String, JsonPercentile>,
+    histogram: String,
+}
+
+#[derive(Serialize)]
+struct JsonPercentile {
+    value_ns: Option<u64>,
+    /// It is longer than this one, which is the longest that was recorded.
+    beyond_ns: Option<u64>,
+    below_zero: bool,
+    /// Whether fewer than ten values are above it.
+    marked: bool,
+    /// Of the figures that callers feel.
+    interval: Option<JsonInterval>,
+}
+
+/// Where a percentile lies with a confidence of 95 %.
+#[derive(Serialize)]
+struct JsonInterval {
+    lower_ns: Option<u64>,
+    upper_ns: Option<u64>,
+    assumes_independence: bool,
+}
+
+impl JsonFigure {
+    /// [`None`] if nothing was measured, or if calls have no due time.
+    pub(super) fn of(report: &Report, figure: Figure) -> Option<Self> {
+        let is_due = matches!(figure, Figure::ResponseTime | Figure::Lag);
+        if is_due && report.settings.is_closed {
+            return None;
+        }
+        // How sure the others are nobody asks, and it would take most of a record's time.
+        if let Figure::ResponseTime | Figure::ServiceTime | Figure::Added = figure {
+            let Latency { values, percentiles, .. } = report.latency(figure);
+            let placed = percentiles.iter().map(|placed| {
+                let interval = Some(JsonInterval::of(placed.interval));
+                (
+                    placed.percentile,
+                    JsonPercentile { interval, ..JsonPercentile::of(placed.at, placed.is_marked) },
+                )
+            });
+            return Self::with(values, placed);
+        }
+        let values = report.load.figures.get(figure);
+        let percentiles = PERCENTILES.into_iter().filter_map(|percentile| {
+            let is_marked = values.above(percentile) < FEW;
+            Some((percentile, JsonPercentile::of(values.percentile(percentile)?, is_marked)))
+        });
+        Self::with(values, percentiles)
+    }
+
+    fn with(
+        values: &Distribution,
+        percentiles: impl Iterator<Item = (Percentile, JsonPercentile)>,
+    ) -> Option<Self> {
+        let named = percentiles.map(|(percentile, placed)| (percentile.to_string(), placed));
+        (values.count() > 0).then(|| Self {
+            count: values.count(),
+            below_zero: values.below_zero(),
+            lowest_ns: values.lowest_ns(),
+            beyond: values.beyond(),
+            shortest_ns: values.shortest().map(nanos),
+            longest_ns: values.longest().map(nanos),
+            mean_ns: mean_ns(values),
+            percentiles: named.collect(),
+            histogram: histogram(&values.to_v2_deflate()),
+        })
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "values are between minus and plus 292 years")]
+fn mean_ns(values: &Distribution) -> Option<i64> {
+    values.mean().map(|mean| mean.round() as i64)
+}
+
+impl JsonPercentile {
+    fn of(at: Reading, marked: bool) -> Self {
+        let (value_ns, beyond_ns) = match at {
+            Reading::BelowZero => (None, None),
+            Reading::At(value) => (Some(nanos(value)), None),
+            Reading::Beyond(longest) => (None, Some(nanos(longest))),
+        };
+        Self { value_ns, beyond_ns, below_zero: at == Reading::BelowZero, marked, interval: None }
+    }
+}
+
+impl JsonInterval {
+    fn of(interval: ConfidenceInterval) -> Self {
+        let end = |reading| match reading {
+            Reading::At(value) => Some(nanos(value)),
+            // Nothing is known of what is below zero, or beyond, but that it is.
+            Reading::BelowZero | Reading::Beyond(_) => None,
+        };
+        Self {
+            lower_ns: interval.lower.and_then(end),
+            upper_ns: interval.upper.and_then(end),
+            assumes_independence: interval.assumes_independence,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The plan in a record, read back.
+
+use longsync_text::said::quoted;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::SCHEMA;
+use crate::load::{NotALoad, WrittenPlan};
+
+/// What is looked at first: a record has a schema, a plan alone has none.
+#[derive(Deserialize)]
+struct Head {
+    schema: Option<String>,
+    plan: Option<IgnoredAny>,
+}
+
+/// What is read of a record; the rest of it is left out.
+#[derive(Deserialize)]
+struct Recorded {
+    plan: WrittenPlan,
+}
+
+/// The plan in a record (JSON, schema `longsync.load/v1`), or one that stands alone as it does there. Whether it makes
+/// sense is said by [`Settings::read`](crate::load::Settings::read).
+///
+/// # Errors
+/// When the text is not JSON, or neither of the two.
+pub fn read_plan(json: &[u8]) -> Result<WrittenPlan, NotALoad> {
+    let wrong = |why: serde_json::Error| {
+        NotALoad::new(format!("it is not a record, nor the plan in one: {why}"))
+    };
+    let head: Head = serde_json::from_slice(json).map_err(wrong)?;
+    match (head.schema.as_deref(), head.plan) {
+        (None, None) => serde_json::from_slice(json).map_err(wrong),
+        (Some(SCHEMA), Some(_)) => {
+            serde_json::from_slice(json).map(|Recorded { plan }| plan).map_err(wrong)
+        }
+        (Some(SCHEMA), None) => Err(NotALoad::new("this record has no plan: give another")),
+        (Some(schema), _) => Err(NotALoad::new(format!(
+            "its schema is {}: give a record of {SCHEMA}, which `load --record FILE` writes",
+            quoted(schema)
+        ))),
+        (None, Some(_)) => Err(NotALoad::new(format!(
+            "it has no schema: give a record of {SCHEMA}, which `load --record FILE` writes, or the plan in one alone"
+        ))),
+    }
+}

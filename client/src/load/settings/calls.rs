@@ -1,0 +1,124 @@
+//! What is called, and which answers are good.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use longsync::duration::to_proto;
+use longsync::v1::LongSyncRequest;
+use longsync_connect::Target;
+use longsync_connect::status::code_name;
+use longsync_load::LongSync;
+use longsync_stats::{GoodStatuses, StatusCode};
+use longsync_text::said::quoted;
+use tonic::Code;
+use tonic::metadata::MetadataMap;
+
+use super::{NotALoad, Payload, WrittenPlan};
+use crate::request::{header, zeros};
+
+/// The server to call.
+pub(super) fn target(plan: &WrittenPlan) -> Result<Target, NotALoad> {
+    match &plan.url {
+        Some(url) => url.parse().map_err(|why| NotALoad::of("--url", why)),
+        None => format!("http://{}", longsync::DEFAULT_ADDRESS)
+            .parse()
+            .map_err(|why| NotALoad::of("--url", why)),
+    }
+}
+
+/// The calls of the plan; with this seed they have these ids.
+pub(super) fn calls(plan: &WrittenPlan, seed: u64) -> Result<LongSync, NotALoad> {
+    if plan.no_call_ids && plan.call_id_prefix.is_some() {
+        return Err(NotALoad::new(
+            "--no-call-ids leaves calls without ids, and --call-id-prefix begins them: give one of the two",
+        ));
+    }
+    let prefix = call_id_prefix(plan, seed);
+    let request = LongSyncRequest {
+        delay: plan.delay.map(to_proto),
+        behavior: plan.behavior.clone().unwrap_or_default(),
+        payload: payload(plan)?,
+        echo_payload: plan.echo_payload,
+        response_bytes: plan.response_bytes,
+        call_id: prefix.clone().unwrap_or_default(),
+    };
+    let calls = match prefix {
+        Some(_) => LongSync::numbered(&request),
+        None => LongSync::new(&request),
+    }?;
+    Ok(match plan.max_answer_bytes.map(usize::try_from) {
+        Some(most) => calls.with_max_answer_bytes(most.unwrap_or(usize::MAX)),
+        None => calls,
+    })
+}
+
+/// What comes before a call's number in its id; [`None`] if calls have no ids.
+pub(super) fn call_id_prefix(plan: &WrittenPlan, seed: u64) -> Option<String> {
+    let default = || format!("{seed}-");
+    (!plan.no_call_ids).then(|| plan.call_id_prefix.clone().unwrap_or_else(default))
+}
+
+fn payload(plan: &WrittenPlan) -> Result<Bytes, NotALoad> {
+    match &plan.payload {
+        None => Ok(Bytes::new()),
+        Some(Payload::Text(text)) => Ok(text.clone().into()),
+        Some(Payload::Base64(text)) => match STANDARD.decode(text) {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(why) => Err(NotALoad::of("the payload is not base64", why)),
+        },
+        Some(Payload::Bytes(bytes)) => {
+            zeros(*bytes).map_err(|why| NotALoad::of("--payload-bytes", why))
+        }
+    }
+}
+
+/// The headers of each request.
+pub(super) fn metadata(plan: &WrittenPlan) -> Result<MetadataMap, NotALoad> {
+    let mut metadata = MetadataMap::new();
+    for (name, value) in &plan.metadata {
+        let (name, value) = header(name, value).map_err(|why| NotALoad::of("--metadata", why))?;
+        metadata.append(name, value);
+    }
+    if plan.deadline.is_some() && metadata.contains_key("grpc-timeout") {
+        return Err(NotALoad::new("--deadline is sent as grpc-timeout: give one of the two"));
+    }
+    Ok(metadata)
+}
+
+/// The statuses with which a call is good.
+pub(super) fn good_statuses(plan: &WrittenPlan) -> Result<GoodStatuses, NotALoad> {
+    if plan.expect.is_empty() {
+        return Ok(GoodStatuses::default());
+    }
+    let codes = plan.expect.iter().map(|text| status(text));
+    Ok(GoodStatuses::of(codes.collect::<Result<Vec<_>, _>>()?))
+}
+
+/// Reads a status by its name, in any case and with or without underscores, or by its number.
+fn status(text: &str) -> Result<StatusCode, NotALoad> {
+    let plain = |name: &str| name.replace('_', "").to_ascii_uppercase();
+    let (written, number) = (plain(text.trim()), text.trim().parse().ok());
+    let found = (0..17)
+        .find(|code| number == Some(*code) || plain(code_name(Code::from_i32(*code))) == written);
+    found.map(StatusCode::from).ok_or_else(|| {
+        NotALoad::new(format!(
+            "--expect: {} is not a status of gRPC: write names such as OK or NOT_FOUND, or numbers from 0 to 16",
+            quoted(text)
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_read_by_name_and_number() {
+        for text in ["NOT_FOUND", "not_found", "NotFound", "5", " 5 "] {
+            assert_eq!(status(text).map(i32::from), Ok(5), "{text}");
+        }
+        for text in ["", "17", "-1", "404", "FINE", "5.0"] {
+            assert!(status(text).is_err_and(|why| why.to_string().contains("0 to 16")), "{text}");
+        }
+    }
+}

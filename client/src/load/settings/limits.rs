@@ -1,0 +1,58 @@
+//! What no plan may exceed: beyond it lie typing errors, and what no machine has.
+
+use longsync_load::Schedule;
+use longsync_text::duration::LONGEST;
+use longsync_text::grouped;
+
+use super::{Connections, NotALoad, WrittenPlan};
+
+const MOST_WORKERS: u64 = 1_024;
+const MOST_CONNECTIONS: u64 = 100_000;
+const MOST_IN_FLIGHT: u64 = 10_000_000;
+const MOST_SAMPLED: u64 = 1_000_000;
+
+/// Whether every number, and every time, is one that machines and clocks have.
+pub(super) fn check(plan: &WrittenPlan) -> Result<(), NotALoad> {
+    let times = [
+        ("--delay", plan.delay),
+        ("--deadline", plan.deadline),
+        ("--think", plan.think),
+        ("--duration", plan.duration),
+        ("--warm-up", plan.warm_up),
+        ("--grace", plan.grace),
+        ("--spin", plan.spin),
+    ];
+    if let Some((flag, _)) = times.into_iter().find(|(_, time)| *time > Some(LONGEST)) {
+        return Err(NotALoad::new(format!("{flag} is longer than 365 days: make it shorter")));
+    }
+    let connections = match plan.connections {
+        Some(Connections::Fixed(count)) => Some(count as u64),
+        _ => None,
+    };
+    for (flag, count, most) in [
+        ("--workers", plan.workers.map(|count| count as u64), MOST_WORKERS),
+        ("--connections", connections, MOST_CONNECTIONS),
+        ("--concurrency", plan.concurrency, MOST_IN_FLIGHT),
+        ("--max-in-flight", plan.max_in_flight.map(|count| count as u64), MOST_IN_FLIGHT),
+        ("--sample", plan.sample.map(u64::from), MOST_SAMPLED),
+    ] {
+        if let Some(count) = count.filter(|count| *count > most) {
+            return Err(too_many(flag, count, most));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a closed loop never has more calls in flight than that.
+pub(super) fn check_schedule(schedule: &Schedule) -> Result<(), NotALoad> {
+    match schedule {
+        Schedule::Closed { concurrency, .. } if concurrency.most() > MOST_IN_FLIGHT => {
+            Err(too_many("--concurrency-schedule", concurrency.most(), MOST_IN_FLIGHT))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn too_many(flag: &str, count: u64, most: u64) -> NotALoad {
+    NotALoad::new(format!("{flag} {count} is too many: give at most {}", grouped(most)))
+}

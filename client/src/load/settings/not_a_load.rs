@@ -1,0 +1,51 @@
+//! Why a load cannot be what was asked for.
+
+use longsync_connect::request::NotARequest;
+use longsync_load::NotAPlan;
+
+use super::WrittenPlan;
+
+/// Why a load cannot be what was asked for: a sentence that says what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotALoad(String);
+
+impl NotALoad {
+    pub(crate) fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+
+    /// Why the engine refuses this plan, in the words of those who wrote it.
+    pub(super) fn of_plan(why: NotAPlan, plan: &WrittenPlan) -> Self {
+        Self(match why {
+            NotAPlan::TooFewConnections { connections, workers } => format!(
+                "--connections {connections} are too few for --workers {workers}: each worker needs one of its own"
+            ),
+            NotAPlan::Endless => {
+                "nothing ends this schedule: give its last piece an end, such as for=60s, or give --calls or --duration"
+                    .to_owned()
+            }
+            NotAPlan::NoCalls if plan.calls == Some(0) => {
+                "--calls 0 makes no calls: give at least 1".to_owned()
+            }
+            NotAPlan::NoCalls if plan.duration.is_some_and(|time| time.is_zero()) => {
+                "--duration 0s makes no calls: give a time above zero, such as 10s".to_owned()
+            }
+            NotAPlan::NoCalls => {
+                "this schedule makes no calls before the run is over: give it a rate above 0".to_owned()
+            }
+            why => why.to_string(),
+        })
+    }
+
+    /// The same about one of the flags.
+    pub(super) fn of(flag: &str, why: impl std::fmt::Display) -> Self {
+        Self(format!("{flag}: {why}"))
+    }
+}
+
+impl From<NotARequest> for NotALoad {
+    fn from(why: NotARequest) -> Self {
+        Self(why.to_string())
+    }
+}
