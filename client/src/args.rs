@@ -3,12 +3,14 @@
 mod behavior;
 mod call;
 mod called;
+mod load;
 mod race;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::behavior::BehaviorArgs;
 pub(crate) use self::call::CallArgs;
+pub(crate) use self::load::{Files, LoadArgs, Order};
 pub(crate) use self::race::RaceArgs;
 
 /// Shows what asynchronous calls over HTTP/2 do: with no command, races the same slow calls one after
@@ -47,6 +49,11 @@ pub(crate) enum Command {
     ///
     /// The server does the waiting: for a delay that ends more precisely, start it with --spin.
     Call(CallArgs),
+    /// Make many calls, at a rate or in a closed loop, and measure what a service's users wait.
+    ///
+    /// Without flags: 50 calls in flight on one connection for 10 s. The server's side of each wait is told apart from
+    /// what was added to it, calls that were due and not sent are counted, and every percentile says how sure it is.
+    Load(Box<LoadArgs>),
     /// Show what a behavior does before a server runs it, or find the one that reproduces what was measured.
     Behavior(BehaviorArgs),
     /// Print a completion script for a shell.
@@ -55,6 +62,10 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+fn count(text: &str) -> Result<u64, longsync_text::count::NotACount> {
+    longsync_text::count::parse(text)
 }
 
 fn whole(text: &str) -> Result<u32, &'static str> {

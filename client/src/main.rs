@@ -2,6 +2,8 @@
 
 mod args;
 mod data;
+mod destination;
+mod loading;
 mod output;
 mod picture;
 mod portray;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
     ExitCode::from(match command {
         Some(Command::Call(args)) => run_call(args),
         Some(Command::Race(args)) => run_race(args),
+        Some(Command::Load(args)) => loading::run(*args),
         Some(Command::Behavior(args)) => portray::run(args),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

@@ -9,6 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::output::{Output, Writing};
 
+/// How long after a second Ctrl-C a report may take.
+const REPORTS_WITHIN: Duration = Duration::from_secs(5);
+
 /// The run of a command.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -51,18 +54,50 @@ impl Session {
         run: impl AsyncFnOnce(CancellationToken, &Output) -> T,
     ) -> Option<T> {
         let interrupt = CancellationToken::new();
+        self.until(run(interrupt.clone(), &self.output), async {
+            interrupted(&self.interrupts, 1).await;
+            interrupt.cancel();
+            interrupted(&self.interrupts, 2).await;
+        })
+    }
+
+    /// Runs something that says in the end what it has come to, whatever happens. The first Ctrl-C asks it to stop
+    /// (the first token), the second to do so at once (the second token). Only a third ends it, or if it has not come
+    /// to its end a while after the second: then [`None`] is returned.
+    pub(crate) fn run_to_report<T>(
+        &self,
+        run: impl AsyncFnOnce(CancellationToken, CancellationToken, &Output) -> T,
+    ) -> Option<T> {
+        let (stop, end) = (CancellationToken::new(), CancellationToken::new());
+        self.until(run(stop.clone(), end.clone(), &self.output), async {
+            interrupted(&self.interrupts, 1).await;
+            stop.cancel();
+            interrupted(&self.interrupts, 2).await;
+            end.cancel();
+            tokio::select! {
+                () = interrupted(&self.interrupts, 3) => {}
+                () = tokio::time::sleep(REPORTS_WITHIN) => {}
+            }
+        })
+    }
+
+    /// Whether Ctrl-C was pressed.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        *self.interrupts.borrow() > 0
+    }
+
+    fn until<T>(
+        &self,
+        run: impl Future<Output = T>,
+        ending: impl Future<Output = ()>,
+    ) -> Option<T> {
         self.runtime.block_on(async {
             // Ctrl-C is caught before anything has begun.
             tokio::task::yield_now().await;
-            let interrupts = async {
-                interrupted(&self.interrupts, 1).await;
-                interrupt.cancel();
-                interrupted(&self.interrupts, 2).await;
-            };
             tokio::select! {
                 biased;
-                () = interrupts => None,
-                ended = run(interrupt.clone(), &self.output) => Some(ended),
+                () = ending => None,
+                ended = run => Some(ended),
             }
         })
     }

@@ -298,7 +298,7 @@ async fn completions_name_the_commands() {
 async fn an_interrupt_ends_connecting_at_once() {
     use rustix::process::{Pid, Signal, kill_process};
 
-    for command_name in ["call", "race"] {
+    for command_name in ["call", "race", "load"] {
         let (url, mut accepted) = silent();
         let mut command = command(&[command_name, "--url", &url]);
         let client = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -308,7 +308,8 @@ async fn an_interrupt_ends_connecting_at_once() {
         // Half the time that connecting may take.
         let output = tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap().unwrap();
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-        assert!(stdout(&output).contains("ended"), "{}", stdout(&output));
+        let said = if command_name == "load" { stderr(&output) } else { stdout(&output) };
+        assert!(said.contains("ended"), "{command_name}: {said}");
     }
 }
 

@@ -12,8 +12,16 @@ mod connections;
 mod goaway;
 mod harness;
 mod hostile;
+#[cfg(feature = "cli")]
+mod load;
+#[cfg(feature = "cli")]
+mod load_files;
 mod load_record;
+#[cfg(feature = "cli")]
+mod load_refused;
 mod load_seen;
+#[cfg(feature = "cli")]
+mod load_trouble;
 mod loads;
 mod peer;
 mod race;

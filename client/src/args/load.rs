@@ -1,0 +1,48 @@
+//! The command line of `load`.
+
+mod files;
+mod how;
+mod judged;
+mod order;
+mod planned;
+mod shown;
+mod stops;
+mod when;
+
+use std::path::PathBuf;
+
+pub(crate) use self::files::Files;
+pub(crate) use self::order::Order;
+
+#[derive(Debug, clap::Args)]
+// A value that begins with a hyphen is a value, though perhaps a wrong one, and not an unknown flag.
+#[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
+pub(crate) struct LoadArgs {
+    #[command(flatten)]
+    planned: planned::Planned,
+
+    /// Do again what a record, or the plan in one, says; nothing else is said beside it but what is shown.
+    #[arg(long, value_name = "FILE", help_heading = "Again")]
+    plan: Option<PathBuf>,
+
+    /// Do it this many times, the second time with the next seed and so on: what differs from run to run only
+    /// repeated runs show. In the names of files, n in braces is the number of the run, from 1.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = repeats, help_heading = "Again", hide_short_help = true)]
+    repeat: u32,
+
+    #[command(flatten)]
+    judged: judged::Judged,
+
+    #[command(flatten)]
+    shown: shown::Shown,
+}
+
+/// How often a load is repeated at most: beyond it lie typing errors.
+const MOST_REPEATS: u32 = 10_000;
+
+fn repeats(text: &str) -> Result<u32, &'static str> {
+    match text.parse() {
+        Ok(times @ 1..=MOST_REPEATS) => Ok(times),
+        _ => Err("write a number from 1 to 10000"),
+    }
+}

@@ -1,0 +1,42 @@
+//! How calls are sent.
+
+use std::time::Duration;
+
+use longsync_client::load::{Auto, Connections};
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "How")]
+pub(super) struct How {
+    /// How many connections are open; auto: one per worker, and one more whenever the streams of all are taken
+    /// [default: one per worker].
+    #[arg(long, value_name = "N|auto", value_parser = connections)]
+    pub(super) connections: Option<Connections>,
+
+    /// How many threads send [default: 1].
+    #[arg(long, value_name = "N", value_parser = number, hide_short_help = true)]
+    pub(super) workers: Option<usize>,
+
+    /// For how long before each due time a worker polls instead of sleeping, such as 100us: calls are sent to the
+    /// microsecond, at the cost of one core per worker.
+    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse, hide_short_help = true)]
+    pub(super) spin: Option<Duration>,
+
+    /// How many calls of an open loop may be in flight; those that are due beyond it are counted and not sent
+    /// [default: 1000000].
+    #[arg(long, value_name = "N", value_parser = number, hide_short_help = true)]
+    pub(super) max_in_flight: Option<usize>,
+}
+
+fn connections(text: &str) -> Result<Connections, String> {
+    if text == "auto" {
+        return Ok(Connections::Auto(Auto::Auto));
+    }
+    number(text).map(Connections::Fixed).map_err(|why| format!("{why}, or auto"))
+}
+
+fn number(text: &str) -> Result<usize, &'static str> {
+    match text.parse() {
+        Ok(number @ 1..=1_000_000_000) => Ok(number),
+        _ => Err("write a whole number from 1 to 1000000000"),
+    }
+}

@@ -1,0 +1,18 @@
+//! How a run is judged.
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "How it is judged")]
+pub(super) struct Judged {
+    /// The statuses with which a call is good, by name or number [default: OK].
+    #[arg(long, value_name = "CODE,...", value_delimiter = ',', hide_short_help = true)]
+    pub(super) expect: Vec<String>,
+
+    /// Exit with 99 unless this holds: 'p99<250ms', 'service.p99.9<1s', 'errors<0.1%', 'rate>900'; may be given
+    /// several times.
+    #[arg(long, value_name = "LIMIT")]
+    pub(super) threshold: Vec<String>,
+
+    /// Exit with 98 if it was the client that held the run up.
+    #[arg(long)]
+    pub(super) strict: bool,
+}

@@ -1,0 +1,118 @@
+//! What a command line of `load` orders: the runs, and what is made of each.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use longsync_client::load::{self, NotALoad, Settings, WrittenPlan};
+use longsync_load::LoadPlan;
+
+use super::LoadArgs;
+use super::files::Files;
+use crate::data;
+
+/// The runs, and what is made of each.
+#[derive(Debug)]
+pub(crate) struct Order {
+    plan: WrittenPlan,
+    /// The file from which the plan is.
+    from: Option<PathBuf>,
+    name: Option<String>,
+    tags: BTreeMap<String, String>,
+    thresholds: Vec<String>,
+    /// How many runs there are, at least 1.
+    pub(crate) repeat: u32,
+    /// Whether a run that the client held up fails.
+    pub(crate) is_strict: bool,
+    /// What is written.
+    pub(crate) files: Files,
+    /// Whether the record is printed, instead of text.
+    pub(crate) is_json: bool,
+    /// Whether no text is printed.
+    pub(crate) is_quiet: bool,
+    /// At which address the running load is shown.
+    pub(crate) metrics: Option<SocketAddr>,
+}
+
+impl LoadArgs {
+    /// What is ordered.
+    ///
+    /// # Errors
+    /// The sentence that says what is wrong: a file cannot be read or is not what it should be, or flags contradict
+    /// one another.
+    pub(crate) fn into_order(self) -> Result<Order, String> {
+        let Self { planned, plan, repeat, judged, shown } = self;
+        let flags = planned.written(judged.expect)?;
+        let from = plan.clone();
+        let plan = match plan {
+            Some(_) if flags != WrittenPlan::default() => return Err(BESIDE_A_PLAN.to_owned()),
+            Some(path) => recorded(&path)?,
+            None => flags,
+        };
+        let files = Files {
+            record: shown.record,
+            svg: shown.svg,
+            hdr: shown.hdr,
+            sample: shown.sample_file,
+            overwrites: shown.overwrite,
+        };
+        if repeat > 1 {
+            files.differ()?;
+        }
+        Ok(Order {
+            plan: WrittenPlan { sample: shown.sample, ..plan },
+            from,
+            name: shown.name,
+            tags: tags(shown.tag)?,
+            thresholds: judged.threshold,
+            repeat,
+            is_strict: judged.strict,
+            files,
+            is_json: shown.json,
+            is_quiet: shown.quiet,
+            metrics: shown.metrics,
+        })
+    }
+}
+
+const BESIDE_A_PLAN: &str = "--plan says what is called, when and how: beside it give only --name, --tag, --repeat, \
+                             --threshold, --strict and what is shown";
+
+impl Order {
+    /// Whether the runs are shown while they go on.
+    pub(crate) fn is_seen(&self) -> bool {
+        !self.is_json && !self.is_quiet
+    }
+
+    /// The first run, and what the engine is to do. The others have the seeds after its own.
+    ///
+    /// # Errors
+    /// The sentence that says why the plan is impossible, or that there are not enough seeds.
+    pub(crate) fn first(&self) -> Result<(Settings, LoadPlan), String> {
+        let wrong = |why: NotALoad| match &self.from {
+            Some(file) => format!("{}: {why}", file.display()),
+            None => why.to_string(),
+        };
+        let (mut first, plan) = Settings::read(self.plan.clone()).map_err(wrong)?;
+        first.name.clone_from(&self.name);
+        first.tags.clone_from(&self.tags);
+        first.judge(&self.thresholds).map_err(|why| why.to_string())?;
+        first.later_seed(u64::from(self.repeat - 1)).map_err(|why| why.to_string())?;
+        Ok((first, plan))
+    }
+}
+
+fn tags(given: Vec<(String, String)>) -> Result<BTreeMap<String, String>, String> {
+    let mut tags = BTreeMap::new();
+    for (key, value) in given {
+        if tags.insert(key.clone(), value).is_some() {
+            return Err(format!("--tag {key} is given twice: give each key once"));
+        }
+    }
+    Ok(tags)
+}
+
+fn recorded(path: &Path) -> Result<WrittenPlan, String> {
+    let bytes = data::content(path)?;
+    load::read_plan(&bytes).map_err(|why| format!("{}: {why}", path.display()))
+}

@@ -1,0 +1,111 @@
+//! The flags that say what is done: together they are the plan.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use longsync_client::load::{Payload, WrittenPlan};
+use longsync_load::{Profile, Replay};
+
+use super::how::How;
+use super::stops::Stops;
+use super::when::When;
+use crate::args::called::Called;
+use crate::data;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Planned {
+    #[command(flatten)]
+    called: Called,
+
+    /// What comes before a call's number, from 0, in its id [default: the seed and `-`].
+    #[arg(long, value_name = "TEXT", help_heading = "What is called", hide_short_help = true)]
+    call_id_prefix: Option<String>,
+
+    /// Make calls without ids; then nobody can say again what a call's delay was.
+    #[arg(
+        long,
+        help_heading = "What is called",
+        conflicts_with = "call_id_prefix",
+        hide_short_help = true
+    )]
+    no_call_ids: bool,
+
+    #[command(flatten)]
+    when: When,
+
+    #[command(flatten)]
+    stops: Stops,
+
+    #[command(flatten)]
+    how: How,
+}
+
+impl Planned {
+    /// The plan as it was written, with what files of it hold. Calls that end with the statuses in `expect` are good.
+    ///
+    /// # Errors
+    /// The sentence that says which file cannot be read, or is not what it should be.
+    pub(super) fn written(self, expect: Vec<String>) -> Result<WrittenPlan, String> {
+        let Self { called, call_id_prefix, no_call_ids, when, stops, how } = self;
+        Ok(WrittenPlan {
+            url: called.url.map(|url| url.to_string()),
+            delay: called.delay,
+            behavior: called.behavior,
+            deadline: called.deadline,
+            payload: called
+                .payload
+                .as_deref()
+                .map(payload)
+                .or_else(|| called.payload_bytes.map(Payload::Bytes)),
+            echo_payload: called.echo_payload,
+            response_bytes: called.response_bytes,
+            max_answer_bytes: called.max_answer_bytes,
+            metadata: called.metadata,
+            call_id_prefix,
+            no_call_ids,
+            rate: when.rate,
+            concurrency: when.concurrency,
+            arrivals: when.arrivals.map(Into::into),
+            schedule: when.schedule,
+            schedule_points: when.schedule_file.as_deref().map(points).transpose()?,
+            replay: when.replay.as_deref().map(times).transpose()?,
+            replay_speed: when.replay_speed,
+            think: when.think,
+            concurrency_schedule: when.concurrency_schedule,
+            calls: stops.calls,
+            duration: stops.duration,
+            warm_up: stops.warm_up,
+            grace: stops.grace,
+            stop_when: stops.stop_when,
+            connections: how.connections,
+            workers: how.workers,
+            spin: how.spin,
+            max_in_flight: how.max_in_flight,
+            expect,
+            seed: when.seed,
+            ..WrittenPlan::default()
+        })
+    }
+}
+
+fn payload(bytes: &[u8]) -> Payload {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Payload::Text(text.to_owned()),
+        Err(_) => Payload::Base64(STANDARD.encode(bytes)),
+    }
+}
+
+/// The points of a schedule file. It is read here, where its name is known.
+fn points(path: &Path) -> Result<String, String> {
+    let text = data::text(path)?;
+    Profile::from_csv(&text).map_err(|why| format!("{}: {why}", path.display()))?;
+    Ok(text)
+}
+
+/// The times of a replay.
+fn times(path: &Path) -> Result<String, String> {
+    let text = data::text(path)?;
+    Replay::read(&text).map_err(|why| format!("{}: {why}", path.display()))?;
+    Ok(text)
+}

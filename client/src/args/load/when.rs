@@ -1,0 +1,78 @@
+//! When calls are made.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use longsync_client::load;
+
+use crate::args::{count, seed};
+
+/// How due times lie between one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Arrivals {
+    /// At equal distances (what is done without this).
+    Constant,
+    /// Independently of one another, as callers come who know nothing of each other: a Poisson process.
+    Poisson,
+    /// Each at a random moment of its own slot.
+    Uniform,
+    /// All at the start: a burst of `-n` calls.
+    AtOnce,
+}
+
+impl From<Arrivals> for load::Arrivals {
+    fn from(arrivals: Arrivals) -> Self {
+        match arrivals {
+            Arrivals::Constant => Self::Constant,
+            Arrivals::Poisson => Self::Poisson,
+            Arrivals::Uniform => Self::Uniform,
+            Arrivals::AtOnce => Self::AtOnce,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "When calls are made")]
+pub(super) struct When {
+    /// Make calls at this rate, whatever the server does (an open loop): 2000, 2000/s, 120/min, 2k/s.
+    #[arg(short = 'r', long, value_name = "RATE", visible_alias = "rps", visible_short_aliases = ['q', 'R'])]
+    pub(super) rate: Option<String>,
+
+    /// Keep this many calls in flight, each beginning when another ends (a closed loop) [default: 50].
+    #[arg(short = 'c', long, value_name = "N", value_parser = count)]
+    pub(super) concurrency: Option<u64>,
+
+    /// How the due times of an open loop lie.
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(super) arrivals: Option<Arrivals>,
+
+    /// How the rate runs over time, such as 'line(from=0/s, to=1000/s, in=60s); constant(1000/s, for=60s)', or
+    /// 'step(from=100/s, to=1000/s, by=100/s, every=10s)'.
+    #[arg(long, value_name = "SCHEDULE")]
+    pub(super) schedule: Option<String>,
+
+    /// The same from a CSV file of seconds and rates: the rate is linear between its lines, and the run is over at
+    /// the last.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(super) schedule_file: Option<PathBuf>,
+
+    /// Make calls at the times in a file: one per line, in seconds from the start, ascending.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(super) replay: Option<PathBuf>,
+
+    /// How many times faster than the times of --replay say, such as 2 or 0.5.
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    pub(super) replay_speed: Option<String>,
+
+    /// What chances are drawn by: the same seed gives the same due times and call ids [default: random].
+    #[arg(long, value_name = "N", value_parser = seed, hide_short_help = true)]
+    pub(super) seed: Option<u64>,
+
+    /// How long a closed loop waits between the end of a call and the next.
+    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse, hide_short_help = true)]
+    pub(super) think: Option<Duration>,
+
+    /// How many calls a closed loop keeps in flight over time, such as 'step(from=1, to=64, by=1, every=1s)'.
+    #[arg(long, value_name = "SCHEDULE", hide_short_help = true)]
+    pub(super) concurrency_schedule: Option<String>,
+}

@@ -1,0 +1,162 @@
+//! The file into which something is written when it is known: whole, or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::output::Writing;
+
+/// A file into which something is written when it is known. Until then nothing is changed.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    /// As it was given.
+    named: PathBuf,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// A file, or none yet. What is written stands beside it first, and then takes its name: no reader sees half of it,
+    /// and on a full disk the old one stays.
+    File { path: PathBuf, replaces: bool },
+    /// Something else, such as a pipe, a device or an output that is already open.
+    Stream,
+}
+
+/// Why a file cannot be the destination.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// It exists, or cannot be meant.
+    Usage(String),
+    /// The system does not allow it.
+    Failed(String),
+}
+
+impl Destination {
+    /// Checks that this file can be written, and leaves it as it is. `flag` is that which names it.
+    pub(crate) fn check(flag: &str, named: &Path, overwrites: bool) -> Result<Self, Refused> {
+        let refused = |why: &str| {
+            let named = named.display();
+            Refused::Failed(format!(
+                "cannot write {named} ({why}): choose another file with {flag}"
+            ))
+        };
+        if is_open_output(named) {
+            return Ok(Self { named: named.to_owned(), place: Place::Stream });
+        }
+        let path = match fs::metadata(named) {
+            Ok(about) if about.is_dir() => return Err(refused("it is a directory")),
+            Ok(about) if !about.is_file() => {
+                return Ok(Self { named: named.to_owned(), place: Place::Stream });
+            }
+            Ok(_) if !overwrites => {
+                return Err(Refused::Usage(format!(
+                    "{} exists, and is kept: choose another file with {flag}, or give --overwrite",
+                    named.display()
+                )));
+            }
+            // The file that a link names, not the link.
+            Ok(_) => fs::canonicalize(named).map_err(|error| refused(&error.to_string()))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing(named, refused)?,
+            Err(error) => return Err(refused(&error.to_string())),
+        };
+        // A folder that takes no files is known before anything was measured for them.
+        let tried = beside(&path).and_then(|(trial, file)| {
+            drop(file);
+            fs::remove_file(trial)
+        });
+        tried.map_err(|error| refused(&error.to_string()))?;
+        Ok(Self { named: named.to_owned(), place: Place::File { path, replaces: overwrites } })
+    }
+
+    /// The file, if it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match &self.place {
+            Place::File { path, .. } => Some(path),
+            Place::Stream => None,
+        }
+    }
+
+    /// Its name as it was given.
+    pub(crate) fn named(&self) -> &Path {
+        &self.named
+    }
+
+    /// Returns the writing of this.
+    pub(crate) fn writing(self, content: impl AsRef<[u8]> + Send + 'static) -> Writing {
+        let Self { named, place } = self;
+        Box::new(move || {
+            match place {
+                Place::File { path, replaces } => replace(&path, replaces, content.as_ref()),
+                // A file behind an open output is gone on with, not begun again.
+                Place::Stream => {
+                    let opened = File::options().append(true).open(&named);
+                    opened.and_then(|mut stream| stream.write_all(content.as_ref()))
+                }
+            }
+            .with_context(|| format!("cannot write {}", named.display()))
+        })
+    }
+}
+
+/// Whether this is an output of the process, which may itself go to a file.
+fn is_open_output(path: &Path) -> bool {
+    let outputs = ["/dev/stdout", "/dev/stderr"].map(Path::new);
+    outputs.contains(&path) || ["/dev/fd", "/proc/self/fd"].iter().any(|fds| path.starts_with(fds))
+}
+
+/// The path of a file that is not there yet.
+fn missing(named: &Path, refused: impl Fn(&str) -> Refused) -> Result<PathBuf, Refused> {
+    if named.symlink_metadata().is_ok() {
+        return Err(refused("it is a link to a file that does not exist"));
+    }
+    let Some(name) = named.file_name() else {
+        return Err(refused("it is not the name of a file"));
+    };
+    let folder = named.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match fs::canonicalize(folder.unwrap_or_else(|| Path::new("."))) {
+        Ok(folder) => Ok(folder.join(name)),
+        Err(error) => Err(refused(&format!("its folder: {error}"))),
+    }
+}
+
+/// A new file beside this one, and its path.
+fn beside(path: &Path) -> io::Result<(PathBuf, File)> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // Names have 255 bytes at most.
+    let name: String = name.chars().take(40).collect();
+    for number in 0..100 {
+        let beside = path.with_file_name(format!(".{name}.{}-{number}.tmp", std::process::id()));
+        match File::options().write(true).create_new(true).open(&beside) {
+            Ok(file) => return Ok((beside, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("files of earlier runs stand beside it"))
+}
+
+fn replace(path: &Path, replaces: bool, content: &[u8]) -> io::Result<()> {
+    let (beside, mut file) = beside(path)?;
+    let written = file.write_all(content).and_then(|()| {
+        if let Ok(old) = fs::metadata(path) {
+            file.set_permissions(old.permissions())?;
+        }
+        // Some systems say only now that there is no room.
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        // What could not be written is of no use; if it cannot be removed either, there is nothing else to do.
+        let _ = fs::remove_file(&beside);
+        return Err(error);
+    }
+    if !replaces && path.try_exists()? {
+        return Err(io::Error::other(format!(
+            "another program has written it meanwhile, and it is kept: what was measured is in {}",
+            beside.display()
+        )));
+    }
+    fs::rename(&beside, path)
+}

@@ -1,0 +1,208 @@
+//! The files that `load` writes: whole, or not at all.
+
+use std::path::Path;
+use std::process::Output;
+
+use longsync_server::Limits;
+
+use crate::cli::{command, stderr, stdout};
+use crate::harness::start;
+use crate::load::{folder, load, record};
+
+const QUICK: [&str; 5] = ["-n", "5", "-c", "1", "--quiet"];
+
+async fn written(url: &str, record: &Path, args: &[&str]) -> Output {
+    load(url, &[&QUICK[..], &["--record", record.to_str().unwrap()], args].concat()).await
+}
+
+/// The names of the files in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_file_that_exists_is_kept_unless_it_is_to_be_replaced() {
+    let server = start(Limits::default());
+    let (url, folder) = (server.target.to_string(), folder("load_overwrite"));
+    let file = folder.join("run.json");
+    std::fs::write(&file, "an earlier record").unwrap();
+    let output = written(&url, &file, &[]).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--overwrite"), "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "an earlier record");
+    assert_eq!(
+        server.stats.snapshot().calls_started(longsync_server::Kind::LongSync),
+        0,
+        "nothing was called"
+    );
+
+    let output = written(&url, &file, &["--overwrite"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let content = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        content.starts_with("{\n  \"schema\": \"longsync.load/v1\"") && content.ends_with("}\n")
+    );
+    assert_eq!(names(&folder), ["run.json"], "nothing else is left beside it");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_named_before_anything_is_called() {
+    let server = start(Limits::default());
+    let url = server.target.to_string();
+    let folder = folder("load_nowhere");
+    for (file, said) in [
+        (folder.join("none").join("run.json"), "its folder"),
+        (folder.clone(), "it is a directory"),
+    ] {
+        let output = written(&url, &file, &[]).await;
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
+    assert_eq!(server.stats.snapshot().calls_started(longsync_server::Kind::LongSync), 0);
+}
+
+#[tokio::test]
+async fn a_run_is_written_in_every_form_that_is_asked_for() {
+    let server = start(Limits::default());
+    let (url, folder) = (server.target.to_string(), folder("load_forms"));
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let [svg, hdr, csv] = ["run.svg", "run.hlog", "calls.csv"].map(path);
+    let args = [
+        "-r",
+        "200",
+        "-n",
+        "100",
+        "--svg",
+        &svg,
+        "--hdr",
+        &hdr,
+        "--sample",
+        "10",
+        "--sample-file",
+        &csv,
+    ];
+    let output = load(&url, &args).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("100 good") && text.contains("p99.9"), "{text}");
+    assert!(!text.contains(['\u{1b}', '\r']), "a pipe gets plain lines: {text:?}");
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    assert!(read(&svg).starts_with("<svg ") && read(&svg).trim_end().ends_with("</svg>"));
+    assert!(read(&hdr).contains("schema=longsync.load/v1"), "{}", read(&hdr));
+    let rows = read(&csv);
+    assert_eq!(rows.lines().count(), 11, "{rows}");
+    assert!(rows.lines().skip(1).all(|row| row.contains(",OK,")), "{rows}");
+}
+
+#[tokio::test]
+async fn metrics_are_not_served_where_something_else_is() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let server = start(Limits::default());
+    let output = load(&server.target.to_string(), &["-n", "5", "--metrics", &address]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains(&address) && said.contains("choose another address"), "{said}");
+    assert_eq!(server.stats.snapshot().calls_started(longsync_server::Kind::LongSync), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_is_followed_and_stays() {
+    let server = start(Limits::default());
+    let (url, folder) = (server.target.to_string(), folder("load_link"));
+    let [file, link, dangling] =
+        ["run.json", "latest.json", "dangling"].map(|name| folder.join(name));
+    std::fs::write(&file, "an earlier record").unwrap();
+    std::os::unix::fs::symlink("run.json", &link).unwrap();
+    std::os::unix::fs::symlink("nowhere.json", &dangling).unwrap();
+    let output = written(&url, &link, &["--overwrite"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(link.is_symlink() && std::fs::read_to_string(&file).unwrap().starts_with('{'));
+    let output = written(&url, &dangling, &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("a link to a file that does not exist"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+/// A file system on which files have 1 KiB at most stands for one that is full.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn on_a_full_disk_the_old_file_stays_and_the_record_is_still_printed() {
+    let server = start(Limits::default());
+    let (url, folder) = (server.target.to_string(), folder("load_full"));
+    let file = folder.join("run.json");
+    std::fs::write(&file, "an earlier record").unwrap();
+    let mut command = std::process::Command::new("sh");
+    let script = "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\"";
+    let path = file.to_str().unwrap();
+    let args = ["load", "--url", &url, "-n", "5", "--json", "--overwrite", "--record", path];
+    command.args(["-c", script, env!("CARGO_BIN_EXE_longsync-client")]).args(args);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("cannot write") && stderr(&output).contains("File too large"));
+    assert_eq!(record(&output)["counts"]["good"], 5);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "an earlier record");
+    assert_eq!(names(&folder), ["run.json"], "no half-written file is left");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn devices_and_outputs_are_written_as_they_are() {
+    let server = start(Limits::default());
+    let url = server.target.to_string();
+    let output = written(&url, Path::new("/dev/full"), &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("cannot write /dev/full: No space left"),
+        "{}",
+        stderr(&output)
+    );
+
+    let output = written(&url, Path::new("/dev/stdout"), &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(record(&output)["counts"]["good"], 5);
+    let output = written(&url, Path::new("/dev/null"), &[]).await;
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), String::new()));
+
+    // An output that goes to a file is gone on with.
+    let file = folder("load_stdout").join("out");
+    let mut command =
+        command(&[&["load", "--url", &url], &QUICK[..], &["--record", "/dev/stdout"]].concat());
+    std::fs::write(&file, "before\n").unwrap();
+    command.stdout(std::fs::File::options().append(true).open(&file).unwrap());
+    let status = tokio::task::spawn_blocking(move || command.status().unwrap()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(std::fs::read_to_string(&file).unwrap().starts_with("before\n{"));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_pipe_gets_the_record_and_an_output_that_nobody_reads_is_not_an_error() {
+    let server = start(Limits::default());
+    let (url, folder) = (server.target.to_string(), folder("load_pipe"));
+    let pipe = folder.join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let read = {
+        let pipe = pipe.clone();
+        tokio::task::spawn_blocking(move || std::fs::read_to_string(pipe).unwrap())
+    };
+    let output = written(&url, &pipe, &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(read.await.unwrap().starts_with("{\n  \"schema\""));
+
+    let mut command = std::process::Command::new("sh");
+    let script = "\"$0\" \"$@\" | true; exit ${PIPESTATUS:-0}";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_longsync-client")]);
+    command.args(["load", "--url", &url, "-n", "5", "--json"]);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(output.stderr.is_empty(), "{}", stderr(&output));
+}
