@@ -54,6 +54,11 @@ impl Ending {
         Self { waits, ..Self::of(status.code(), Said::ByStatus(Box::new(status))) }
     }
 
+    /// For a call to which something answered that does not speak gRPC; this status stands for it.
+    pub(crate) fn foreign(status: Status) -> Self {
+        Self { broken: Some(Broken::Protocol), ..Self::failed(status, None) }
+    }
+
     /// For a call that HTTP/2 ended, or its connection.
     pub(crate) fn broken(error: &h2::Error) -> Self {
         let broken = Some(how(error));

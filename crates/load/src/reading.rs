@@ -106,6 +106,10 @@ impl<A: Default> Body<A> {
                     };
                     return Poll::Ready(Ending::answered(method.answered(answer), server));
                 }
+                // The page of a proxy, or of another program, is not an answer of gRPC.
+                Err(Failed::Said(status)) if self.incoming.is_page() => {
+                    return Poll::Ready(Ending::foreign(status));
+                }
                 Err(Failed::Said(status)) => {
                     let waits = method.failed(&status);
                     return Poll::Ready(Ending::failed(status, waits));
