@@ -55,6 +55,8 @@ struct JsonLoad<'a> {
     warm_up: u64,
     /// Connections that were open when it began.
     connections: usize,
+    /// How many streams the server allowed on each then, on average.
+    streams_per_connection: u64,
     lost_workers: usize,
     counts: JsonCounts,
     errors: JsonErrors<'a>,
@@ -118,6 +120,7 @@ pub fn to_json(report: &Report) -> serde_json::Result<String> {
         thresholds: report.thresholds().iter().map(JsonThreshold::of).collect(),
         warm_up: load.warm_up,
         connections: load.connections,
+        streams_per_connection: load.streams_per_connection,
         lost_workers: load.lost_workers,
         counts: JsonCounts::of(&load.figures.counts),
         errors: errors(report),
