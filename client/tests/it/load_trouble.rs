@@ -199,7 +199,7 @@ async fn a_server_is_killed_and_started_again() {
         tokio::time::sleep(Duration::from_millis(300)).await;
         server_at(address)
     });
-    let record = recorded(&url, &["-r", "200", "-z", "2s"], 0).await;
+    let record = recorded(&url, &["-r", "200", "-z", "4s"], 0).await;
     let _second = killing.await.unwrap();
     assert!(number(&record, "connections_lost") >= 1, "{}", record["counts"]);
     assert!(not_sent(&record, "no_connection") > 0, "{}", record["counts"]);

@@ -69,6 +69,7 @@ fn settings(is_closed: bool) -> Settings {
     let mut settings = Settings::default();
     (settings.url, settings.seed) = ("http://127.0.0.1:9000".to_owned(), 42);
     (settings.is_closed, settings.max_in_flight) = (is_closed, 300);
+    settings.plan.rate = (!is_closed).then(|| "1000/s".to_owned());
     settings
 }
 

@@ -6,6 +6,7 @@ use longsync_text::said::printable;
 use longsync_text::{counted, grouped};
 
 use crate::load::report::Report;
+use crate::load::settings::{Arrivals, Settings};
 use crate::load::words::{per_second, percent, place, time};
 
 /// What came of the run, besides its [`headline`].
@@ -17,20 +18,42 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
     sentences
 }
 
-/// What was run: `open loop, 1,000 calls per second due for 30s, ...`.
+/// What was run: `open loop, 1000/s for 30s, ...`.
 pub(in crate::load) fn headline(report: &Report) -> String {
     let (settings, load) = (&report.settings, &report.load);
     let name = settings.name.as_deref();
     let name = name.map(|name| format!("{}: ", printable(name))).unwrap_or_default();
-    let how = if settings.is_closed {
-        format!("closed loop for {}", time(load.recorded))
-    } else {
-        let due = per_second(load.figures.counts.due(), load.recorded);
-        format!("open loop, {due} calls per second due for {}", time(load.recorded))
-    };
+    let how = how(settings);
+    let lasted = time(load.recorded);
     let connections = counted(load.connections, "connection");
     let (url, seed) = (printable(&settings.url), settings.seed);
-    format!("{name}{how}, {connections} to {url}, seed {seed}")
+    format!("{name}{how} for {lasted}, {connections} to {url}, seed {seed}")
+}
+
+/// When calls were made, in the words in which that was asked for.
+fn how(settings: &Settings) -> String {
+    let plan = &settings.plan;
+    if settings.is_closed {
+        let thought = plan.think.map(|think| format!(", {} to think", time(think)));
+        let in_flight = match &plan.concurrency_schedule {
+            Some(schedule) => printable(schedule).into_owned(),
+            None => grouped(settings.max_in_flight),
+        };
+        return format!("closed loop, {in_flight} in flight{}", thought.unwrap_or_default());
+    }
+    let law = match plan.arrivals {
+        Some(Arrivals::AtOnce) => return "open loop, all calls due at once,".to_owned(),
+        Some(Arrivals::Poisson) => ", poisson arrivals,",
+        Some(Arrivals::Uniform) => ", uniform arrivals,",
+        Some(Arrivals::Constant) | None => "",
+    };
+    let rate = match (&plan.rate, &plan.schedule) {
+        (Some(rate), _) => printable(rate),
+        (None, Some(schedule)) => printable(schedule),
+        _ if plan.replay.is_some() => "a replay".into(),
+        _ => "the rates of a file".into(),
+    };
+    format!("open loop, {rate}{law}")
 }
 
 /// How many calls had a good answer, and what became of the others.
@@ -56,7 +79,8 @@ fn rates(report: &Report) -> String {
     let (counts, time) = (&report.load.figures.counts, report.load.recorded);
     let [due, sent, good] =
         [counts.due(), counts.sent, counts.good].map(|count| per_second(count, time));
-    if report.settings.is_closed {
+    let has_rate = report.settings.plan.arrivals != Some(Arrivals::AtOnce);
+    if report.settings.is_closed || !has_rate {
         format!("per second: {sent} sent, {good} good")
     } else {
         format!("per second: {due} due, {sent} sent, {good} good")
