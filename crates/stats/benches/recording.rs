@@ -4,11 +4,14 @@
 //! `cargo bench -p longsync-stats --bench recording`
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
-use longsync_stats::{Distribution, Percentile};
+use longsync_stats::{
+    Call as Ended, Distribution, GoodStatuses, Moment, Percentile, Recorder, StatusCode, Waits,
+};
 
 const DAY_NS: u64 = 86_400_000_000_000;
 /// As many as end in a second of the load for which the engine is made.
@@ -111,6 +114,36 @@ impl<C: Counts> Worker<C> {
     }
 }
 
+/// What a worker keeps of its calls today: as many figures again, what successive calls have in common, and
+/// exact counts.
+struct Whole(Recorder);
+
+impl Whole {
+    fn new() -> Self {
+        Self(Recorder::new(Duration::ZERO, GoodStatuses::default()))
+    }
+
+    #[inline]
+    fn record(&mut self, call: &Ended) {
+        self.0.sent(call.due, call.sent);
+        self.0.ended(call, None);
+    }
+}
+
+impl From<Call> for Ended {
+    fn from(call: Call) -> Self {
+        let duration = |nanos: i64| Duration::from_nanos(nanos.unsigned_abs());
+        let waits = Waits {
+            planned: duration(call.planned),
+            queued: duration(call.queued),
+            waited: duration(call.waited),
+            is_faulty: false,
+        };
+        let [due, sent, done] = [call.due, call.sent, call.done].map(Moment::from_nanos);
+        Self { due: Some(due), waits: Some(waits), ..Self::new(sent, done, StatusCode::OK) }
+    }
+}
+
 /// Numbers that are the same in every run: Steele, Lea and Flood's `SplitMix64`.
 struct Numbers(u64);
 
@@ -181,6 +214,16 @@ fn recording(c: &mut Criterion) {
     let mut group = c.benchmark_group("record a call, five figures and its status");
     group.bench_function("the crate", bench::<OfTheCrate>);
     group.bench_function("ours", bench::<Distribution>);
+    group.bench_function("the whole recorder", |b| {
+        let calls: Vec<Ended> = calls().into_iter().map(Ended::from).collect();
+        let (mut next, mut whole) = (calls.iter().cycle(), Whole::new());
+        b.iter(|| {
+            if let Some(call) = next.next() {
+                whole.record(black_box(call));
+            }
+        });
+        black_box(whole.0.warm_up());
+    });
 }
 
 fn swapping(c: &mut Criterion) {
