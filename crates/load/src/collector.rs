@@ -37,6 +37,8 @@ pub(crate) struct Collector<O> {
     due: Passing,
     /// Seconds that some worker may still record into.
     open: BTreeMap<u64, Box<Figures>>,
+    /// Empty ones: memory that is given back and taken again each second falls to pieces between what is kept.
+    spare: Vec<Box<Figures>>,
     /// The first second that is not complete.
     next: u64,
     so_far: Box<Figures>,
@@ -76,6 +78,7 @@ impl<O: Observer> Collector<O> {
             grace: plan.grace,
             due: Passing::new(plan),
             open: BTreeMap::new(),
+            spare: Vec::new(),
             next: 0,
             so_far: Box::default(),
             in_flight: 0,
@@ -147,16 +150,22 @@ impl<O: Observer> Collector<O> {
     }
 
     fn take(&mut self) {
-        let Self { board, open, .. } = self;
-        board.take_closed(|second| open.entry(second.number).or_default().merge(&second.figures));
+        let Self { board, open, spare, .. } = self;
+        board.take_closed(|second| {
+            let empty = || spare.pop().unwrap_or_default();
+            open.entry(second.number).or_insert_with(empty).merge(&second.figures);
+        });
     }
 
     /// Nothing more is recorded in the seconds up to this one.
     fn complete(&mut self, complete: u64) {
         while self.next < complete {
-            let figures = self.open.remove(&self.next).unwrap_or_default();
+            let recorded = self.open.remove(&self.next).or_else(|| self.spare.pop());
+            let mut figures = recorded.unwrap_or_default();
             self.next += 1;
             self.second(&figures);
+            figures.clear();
+            self.spare.push(figures);
         }
     }
 

@@ -88,7 +88,9 @@ impl Series {
 
 #[cfg(test)]
 mod tests {
-    use longsync_stats::{Call, Figure, Moment, Recorder, StatusCode};
+    use longsync_stats::{Call, Figure, Moment, Recorder, StatusCode, Waits};
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
     use super::*;
 
@@ -148,5 +150,44 @@ mod tests {
                 checked(&intervals, seconds, recorded);
             }
         }
+    }
+
+    /// The figures of 20,000 calls of an open loop, whose delays have a median of 10 ms and a long tail.
+    fn busy_second(random: &mut ChaCha8Rng) -> Box<Figures> {
+        let mut exponential = |mean_ns: f64| {
+            let uniform = (f64::from(random.next_u32()) + 1.0) / libm::exp2(32.0);
+            Duration::from_secs_f64(-libm::log(uniform) * mean_ns / 1e9)
+        };
+        let mut recorder = Recorder::default();
+        for number in 0..20_000 {
+            let due = Moment::from_nanos(number * 50_000);
+            let spread = exponential(1.0).as_secs_f64() * 1e9;
+            let planned = Duration::from_secs_f64(0.005 * libm::exp2(spread));
+            let waited = planned + exponential(1e4);
+            let sent = due + exponential(3e3);
+            let done = sent + waited + exponential(1e5);
+            let waits = Waits { planned, waited, queued: Duration::ZERO, is_faulty: false };
+            recorder.sent(Some(due), sent);
+            let call = Call::new(sent, done, StatusCode::OK);
+            recorder.ended(&Call { due: Some(due), waits: Some(waits), ..call }, None);
+        }
+        recorder.exchange(Box::default())
+    }
+
+    #[test]
+    fn the_intervals_of_a_run_take_at_most_24_mib() {
+        // The seed was written down before the first run.
+        let mut random = ChaCha8Rng::seed_from_u64(15);
+        let seconds = 10;
+        let mut series = Series::new(None);
+        let figures: Vec<_> = (0..=seconds).map(|_| busy_second(&mut random)).collect();
+        series.push(&figures[0], 20_000, 0);
+        let kept = allocation_counter::measure(|| {
+            // Each closes the one before.
+            figures[1..].iter().for_each(|figures| series.push(figures, 20_000, 0));
+        });
+        let bytes = kept.bytes_current * 600 / seconds;
+        assert!(bytes > 1 << 20, "they are counted: {bytes}");
+        assert!(bytes <= 24 << 20, "{bytes}");
     }
 }
