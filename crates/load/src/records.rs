@@ -152,3 +152,6 @@ impl Records {
         Finished { texts, succession, warm_up, sample, servers, last_done, has_panicked }
     }
 }
+
+#[cfg(test)]
+mod tests;
