@@ -11,13 +11,13 @@ use longsync_text::said::printable;
 use tonic::Status;
 
 /// What is said of a call whose connection ended without a word.
-const ABANDONED: &str = "the connection was closed before the call had ended";
+static ABANDONED: &str = "the connection was closed before the call had ended";
 
 /// What is said of a call that this side has ended.
-const PASSED: &str = "the deadline has passed, and the server has said nothing";
+static PASSED: &str = "the deadline has passed, and the server has said nothing";
 
 /// What is said of an answer that its method cannot read.
-const NOT_OF_ITS_METHOD: &str = "the answer's messages are not those of its method";
+static NOT_OF_ITS_METHOD: &str = "the answer's messages are not those of its method";
 
 /// How a call ended, and what the server saw of it.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub(crate) struct Ending {
     /// What ended it, if that was the transport.
     pub(crate) broken: Option<Broken>,
     /// What its server is called, if that was asked.
-    pub(crate) server: Option<String>,
+    pub(crate) server: Option<Box<str>>,
     said: Said,
 }
 
@@ -35,17 +35,17 @@ pub(crate) struct Ending {
 #[derive(Debug, Clone)]
 enum Said {
     Nothing,
-    ByUs(&'static str),
+    ByUs(&'static &'static str),
     ByStatus(Box<Status>),
 }
 
 impl Ending {
     /// For a call that was answered, by the server of this name, and ended well unless its answer is not one
     /// of its method.
-    pub(crate) fn answered(read: Result<Option<Waits>, Code>, server: Option<String>) -> Self {
+    pub(crate) fn answered(read: Result<Option<Waits>, Code>, server: Option<Box<str>>) -> Self {
         match read {
             Ok(waits) => Self { waits, server, ..Self::of(Code::Ok, Said::Nothing) },
-            Err(code) => Self::of(code, Said::ByUs(NOT_OF_ITS_METHOD)),
+            Err(code) => Self::of(code, Said::ByUs(&NOT_OF_ITS_METHOD)),
         }
     }
 
@@ -68,12 +68,12 @@ impl Ending {
     /// For a call whose connection ended without a word.
     pub(crate) fn abandoned() -> Self {
         let broken = Some(Broken::ConnectionClosed);
-        Self { broken, ..Self::of(Code::Unavailable, Said::ByUs(ABANDONED)) }
+        Self { broken, ..Self::of(Code::Unavailable, Said::ByUs(&ABANDONED)) }
     }
 
     /// For a call that this side ended at its deadline.
     pub(crate) fn deadline() -> Self {
-        Self::of(Code::DeadlineExceeded, Said::ByUs(PASSED))
+        Self::of(Code::DeadlineExceeded, Said::ByUs(&PASSED))
     }
 
     /// What is said of its failure, as it may be shown: of every call that did not end with OK.

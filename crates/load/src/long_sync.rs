@@ -215,8 +215,8 @@ struct TimedWait {
     waited: Option<prost_types::Duration>,
     #[prost(message, optional, tag = "4")]
     queued: Option<prost_types::Duration>,
-    #[prost(bytes = "bytes", tag = "12")]
-    fault: Bytes,
+    #[prost(bytes = "vec", tag = "12")]
+    fault: Vec<u8>,
 }
 
 impl TimedWait {

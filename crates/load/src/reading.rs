@@ -101,7 +101,7 @@ impl<A: Default> Body<A> {
                 Ok(None) => {
                     let answer = std::mem::take(&mut self.answer);
                     let server = match names {
-                        Names::Told => method.server(&answer),
+                        Names::Told => method.server(&answer).map(String::into_boxed_str),
                         Names::Untold => None,
                     };
                     return Poll::Ready(Ending::answered(method.answered(answer), server));

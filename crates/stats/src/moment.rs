@@ -57,6 +57,30 @@ impl Add<Duration> for Moment {
 }
 
 /// A duration in whole nanoseconds; one beyond 584 years is clamped to that.
+#[inline]
 pub(crate) fn whole_nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    // Of 64 bits, since it is done several times per call.
+    let whole = duration.as_secs().checked_mul(1_000_000_000);
+    let nanos = whole.and_then(|nanos| nanos.checked_add(u64::from(duration.subsec_nanos())));
+    nanos.unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// It is all of the duration's nanoseconds, or as many as there is room for.
+        #[test]
+        fn whole_nanos_are_those_of_the_duration(
+            seconds in prop_oneof![any::<u64>(), 18_446_744_072..18_446_744_075],
+            nanos in 0..1_000_000_000_u32,
+        ) {
+            let duration = Duration::new(seconds, nanos);
+            let expected = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+            prop_assert_eq!(whole_nanos(duration), expected);
+        }
+    }
 }
