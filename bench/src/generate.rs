@@ -18,6 +18,7 @@ use crate::process::{own_cpu, rss_bytes};
 
 /// How often to check whether all calls were sent.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// Makes calls with the load engine; the last line gives the result as JSON.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GenerateArgs {
@@ -30,8 +31,8 @@ pub(crate) struct GenerateArgs {
     /// How long each waits on the server.
     #[arg(long, value_parser = parse, default_value = "0s")]
     delay: Duration,
-    /// Closed loop: this many in flight. Neither this nor a rate: all at once.
-    #[arg(long, conflicts_with = "rate")]
+    /// Closed loop: this many in flight. As many as there are calls: all wait together.
+    #[arg(long, conflicts_with = "rate", required_unless_present = "rate")]
     in_flight: Option<NonZeroUsize>,
     /// Open loop: this rate, at equal distances.
     #[arg(long)]
@@ -84,6 +85,8 @@ pub(crate) struct Generated {
     pub(crate) lateness: Spread,
     /// The percentiles of service time - planned, by the client's.
     pub(crate) over: Spread,
+    /// The percentiles of service time - waited.
+    pub(crate) added: Spread,
     /// The percentiles of sent - due.
     pub(crate) lag: Spread,
 }
@@ -122,7 +125,7 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
     let schedule = match (args.in_flight, args.rate) {
         (Some(in_flight), _) => Schedule::closed(in_flight),
         (None, Some(rate)) => Schedule::constant(rate),
-        (None, None) => Schedule::AtOnce,
+        (None, None) => anyhow::bail!("neither --in-flight nor --rate"),
     };
     let request =
         LongSyncRequest { delay: Some(to_proto(args.delay)), ..LongSyncRequest::default() };
@@ -157,6 +160,7 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         cpu_ns: u64::try_from(own_cpu().as_nanos())?,
         lateness: Spread::of(&load.figures.lateness, Duration::ZERO),
         over: Spread::of(&load.figures.service_time, args.delay),
+        added: Spread::of(&load.figures.added, Duration::ZERO),
         lag: Spread::of(&load.figures.lag, Duration::ZERO),
     };
     Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&generated)?)?)

@@ -7,11 +7,18 @@ use serde::Deserialize;
 use crate::measure::{Bench, Figure, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill, float, read};
 use crate::peers::{Closed, Generator, Server};
 use crate::process::Process;
+use crate::record::Record;
 use crate::table::{Table, Unit};
 use crate::throughput::H2load;
 
-const SIDES: [Generator; 5] =
-    [Generator::Longsync, Generator::H2load, Generator::Tonic, Generator::GrpcGo, Generator::Ghz];
+const SIDES: [Generator; 6] = [
+    Generator::Longsync,
+    Generator::Command,
+    Generator::H2load,
+    Generator::Tonic,
+    Generator::GrpcGo,
+    Generator::Ghz,
+];
 
 /// The result of a generator's turn.
 #[derive(Debug)]
@@ -76,6 +83,10 @@ fn turn(bench: &Bench, generator: Generator, closed: Closed) -> anyhow::Result<C
         Generator::Ghz => {
             let said: GhzSaid = read(&ended.lines.join("\n"))?;
             (said.status_code_distribution.ok, Duration::from_nanos(said.total))
+        }
+        Generator::Command => {
+            let record = Record::read(&ended.lines)?;
+            (record.all_good()?, Duration::from_nanos(record.took_ns))
         }
         Generator::Longsync | Generator::Tonic | Generator::GrpcGo => {
             let said: Said = read(ended.lines.last().map_or("", |line| line))?;

@@ -44,6 +44,55 @@ impl Machine {
     }
 }
 
+/// What else the machine did while something was measured.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    load_average: String,
+    ticks: Ticks,
+}
+
+/// Time of all cores since the machine started, in the system's ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ticks {
+    /// A hypervisor gave it to other machines.
+    stolen: u64,
+    all: u64,
+}
+
+impl Surroundings {
+    /// Those of now.
+    pub(crate) fn now() -> Self {
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let load_average = load.split(' ').next().unwrap_or_default().to_owned();
+        let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+        Self { load_average, ticks: Ticks::read(&stat) }
+    }
+
+    /// In words, with what happened since.
+    pub(crate) fn until_now(&self) -> String {
+        let now = Self::now();
+        let all = now.ticks.all.saturating_sub(self.ticks.all).max(1);
+        let stolen = now.ticks.stolen.saturating_sub(self.ticks.stolen);
+        #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+        let percent = stolen as f64 * 100.0 / all as f64;
+        format!(
+            "The load average of a minute was {} before and {} after, with what was measured; a hypervisor took \
+             {percent:.1} % of the cores' time meanwhile.",
+            self.load_average, now.load_average
+        )
+    }
+}
+
+impl Ticks {
+    /// The first line of `/proc/stat`, by proc(5): user nice system idle iowait irq softirq steal, and then guests'
+    /// time, which user and nice have in them.
+    fn read(stat: &str) -> Self {
+        let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
+        let ticks: Vec<u64> = fields.map(|ticks| ticks.parse().unwrap_or_default()).collect();
+        Self { stolen: ticks.get(7).copied().unwrap_or_default(), all: ticks.iter().sum() }
+    }
+}
+
 /// How many cores a program of this machine has.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -60,4 +109,16 @@ pub(crate) fn version_of(command: &mut Command) -> Option<String> {
     let output = command.output().ok()?;
     let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
     String::from_utf8_lossy(&said).lines().next().map(|line| line.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stolen_time_is_the_eighth_field_and_guests_are_not_counted_twice() {
+        let stat = "cpu  10 20 30 400 5 6 7 8 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\n";
+        assert_eq!(Ticks::read(stat), Ticks { stolen: 8, all: 486 });
+        assert_eq!(Ticks::read(""), Ticks { stolen: 0, all: 0 });
+    }
 }

@@ -11,8 +11,10 @@ mod lateness;
 mod machine;
 mod measure;
 mod memory;
+mod open;
 mod peers;
 mod process;
+mod record;
 mod report;
 mod soak;
 mod table;
@@ -50,8 +52,8 @@ struct Args {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
-    /// How many calls a side makes in its turn; for throughput, generators and behaviors, 20 times as many, and for
-    /// lateness at least those of a second.
+    /// How many calls a side makes in its turn; for throughput, generators, behaviors and open loops, 20 times as many,
+    /// and for lateness at least those of a second.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     calls: u64,
 
@@ -86,6 +88,8 @@ enum Measure {
     Generator,
     /// Calls per second when their delays are drawn, beside a constant one.
     Behaviors,
+    /// How late an open loop sends, and what a call costs it.
+    Open,
 }
 
 impl Measure {
@@ -96,6 +100,7 @@ impl Measure {
             Self::Memory => "memory",
             Self::Generator => "generator",
             Self::Behaviors => "behaviors",
+            Self::Open => "open",
         }
     }
 
@@ -106,6 +111,7 @@ impl Measure {
             Self::Memory => memory::figures(bench),
             Self::Generator => generator::figures(bench),
             Self::Behaviors => behaviors::figures(bench),
+            Self::Open => open::figures(bench),
         }
     }
 }

@@ -19,7 +19,7 @@ const CLIENTS: [Generator; 3] = [Generator::Longsync, Generator::Tonic, Generato
 #[derive(Debug, Clone, Copy)]
 struct Crowd {
     calls: u64,
-    /// This many per second; [`None`]: all at once.
+    /// This many per second; [`None`]: as fast as the server takes them.
     rate: Option<u64>,
     /// Long enough that all of them wait when the last has been sent.
     delay: Duration,
@@ -108,9 +108,11 @@ fn turn(bench: &Bench, server: Server, crowd: Crowd) -> anyhow::Result<Taken> {
     let mut command = bench.peers.generate(&serving.target);
     command.args(["--calls", &crowd.calls.to_string(), "--delay", &text(crowd.delay)]);
     command.args(["--connections", &crowd.connections.to_string(), "--say-when-all-wait"]);
-    if let Some(rate) = crowd.rate {
-        command.args(["--rate", &rate.to_string()]);
-    }
+    match crowd.rate {
+        Some(rate) => command.args(["--rate", &rate.to_string()]),
+        // An open loop would send none that is late by 100 ms.
+        None => command.args(["--in-flight", &crowd.calls.to_string()]),
+    };
     let generator = Process::start(&mut command, Cores::Any)?;
     let waiting: AllWait = said(&generator, crowd.pace() + crowd.delay + PATIENCE)?;
     let server_bytes = serving.process.rss_bytes()?;

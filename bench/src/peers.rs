@@ -31,6 +31,7 @@ type Found = Result<PathBuf, String>;
 #[derive(Debug)]
 pub(crate) struct Peers {
     longsync: PathBuf,
+    client: Found,
     bench: PathBuf,
     tonic: Found,
     grpc_go: Found,
@@ -54,7 +55,10 @@ pub(crate) enum Server {
 /// A generator that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Generator {
+    /// Our engine, in a process that does nothing else.
     Longsync,
+    /// Our command, with its collector's figures, its report and its record.
+    Command,
     Tonic,
     GrpcGo,
     /// Knows no gRPC status.
@@ -81,6 +85,14 @@ impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} connections x {} streams", self.connections, self.streams())
     }
+}
+
+/// An open loop over one connection, at equal distances.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open {
+    pub(crate) calls: u64,
+    /// Calls per second.
+    pub(crate) rate: u64,
 }
 
 /// A server that listens.
@@ -120,6 +132,7 @@ impl Generator {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Longsync => "longsync's load engine",
+            Self::Command => "`longsync-client load`",
             Self::Tonic => "naive tonic `Channel`",
             Self::GrpcGo => "grpc-go",
             Self::H2load => "h2load (no gRPC status)",
@@ -134,9 +147,11 @@ impl Peers {
         let bench = env::current_exe()?;
         let target = target_directory()?;
         let longsync = build_longsync()?;
+        let client = build_client(&target);
         say("building its peers");
         Ok(Self {
             longsync,
+            client,
             bench,
             tonic: build_tonic(&target),
             grpc_go: build_grpc_go(&target),
@@ -231,6 +246,11 @@ impl Peers {
                 command.args(["--calls", &calls, "--connections", &connections]);
                 command.args(["--in-flight", &in_flight]);
             }
+            Generator::Command => {
+                command = self.load(target)?;
+                command.args(["--calls", &calls, "--connections", &connections]);
+                command.args(["--concurrency", &in_flight]);
+            }
             Generator::Tonic => {
                 command = Command::new(found(&self.tonic)?);
                 command.args(["client", &url, &calls, "0", &connections, &in_flight]);
@@ -251,6 +271,30 @@ impl Peers {
                 command.arg(address);
             }
         }
+        Ok(command)
+    }
+
+    /// An open loop without a delay by one of our generators.
+    pub(crate) fn open_loop(
+        &self,
+        generator: Generator,
+        target: &Target,
+        open: Open,
+    ) -> anyhow::Result<Command> {
+        let mut command = match generator {
+            Generator::Longsync => self.generate(target),
+            Generator::Command => self.load(target)?,
+            _ => bail!("not one that is measured in an open loop"),
+        };
+        let [calls, rate] = [open.calls, open.rate].map(|number| number.to_string());
+        command.args(["--calls", &calls, "--rate", &rate]);
+        Ok(command)
+    }
+
+    /// Our command, which prints its record.
+    fn load(&self, target: &Target) -> anyhow::Result<Command> {
+        let mut command = Command::new(found(&self.client)?);
+        command.args(["load", "--url", &target.to_string(), "--delay", "0s", "--json", "--quiet"]);
         Ok(command)
     }
 
@@ -345,13 +389,20 @@ pub(crate) fn say(what: &str) {
 
 /// Builds our server as it ships, and says where it is.
 pub(crate) fn build_longsync() -> anyhow::Result<PathBuf> {
-    say("building longsync-server");
-    let target = target_directory()?;
-    // Apart from this program, whose dependencies' features are not the server's.
+    build("longsync-server", &target_directory()?)
+}
+
+fn build_client(target: &Path) -> Found {
+    build("longsync-client", target).map_err(|why| format!("cannot be built: {why:#}"))
+}
+
+fn build(package: &str, target: &Path) -> anyhow::Result<PathBuf> {
+    say(&format!("building {package}"));
+    // Apart from this program, whose dependencies' features are not those of what ships.
     let mut build = Command::new(cargo());
-    build.current_dir(root()).args(["build", "--release", "--package", "longsync-server"]);
-    process::run(build.arg("--target-dir").arg(&target))?;
-    Ok(target.join("release/longsync-server"))
+    build.current_dir(root()).args(["build", "--release", "--package", package]);
+    process::run(build.arg("--target-dir").arg(target))?;
+    Ok(target.join("release").join(package))
 }
 
 /// Where this program was built.

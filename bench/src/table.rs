@@ -63,6 +63,8 @@ pub(crate) struct Table {
     pub(crate) title: String,
     columns: Vec<Column>,
     rows: Vec<(String, Cells)>,
+    /// What stands below it.
+    note: Option<String>,
 }
 
 #[derive(Debug)]
@@ -82,12 +84,18 @@ enum Cells {
 impl Table {
     /// Without rows yet.
     pub(crate) fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), columns: Vec::new(), rows: Vec::new() }
+        Self { title: title.into(), columns: Vec::new(), rows: Vec::new(), note: None }
     }
 
     /// With one more column.
     pub(crate) fn column(mut self, head: &str, unit: Unit) -> Self {
         self.columns.push(Column { head: head.to_owned(), unit, has_ratio: false });
+        self
+    }
+
+    /// With a sentence below.
+    pub(crate) fn note(mut self, note: String) -> Self {
+        self.note = Some(note);
         self
     }
 
@@ -135,6 +143,9 @@ impl Table {
             }
         }
         text.push('\n');
+        if let Some(note) = &self.note {
+            let _ = writeln!(text, "\n{note}");
+        }
         text
     }
 }
@@ -164,7 +175,8 @@ mod tests {
     fn a_table_shows_medians_spreads_ratios_and_what_is_missing() {
         let mut table = Table::new("Lateness")
             .column_with_ratio("p50, us", Unit::Micros)
-            .column("memory, KiB", Unit::Kib);
+            .column("memory, KiB", Unit::Kib)
+            .note("Load average 0.5.".to_owned());
         let samples = |values: &[f64]| values.iter().copied().collect::<Samples>();
         table.measured("ours", vec![samples(&[30e3, 10e3, 20e3]), samples(&[1536.0])]);
         table.measured("theirs", vec![samples(&[2e6]), samples(&[])]);
@@ -177,6 +189,8 @@ mod tests {
 | ours | 20.0 (10.0 to 30.0) | 1.00 | 1.50 (1.50 to 1.50) |
 | theirs | 2000 (2000 to 2000) | 100.00 | |
 | absent | install it |
+
+Load average 0.5.
 ";
         assert_eq!(table.to_markdown(), expected);
     }

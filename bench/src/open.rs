@@ -1,0 +1,82 @@
+//! Measure 6: how late an open loop sends, and what a call costs it: the engine alone, and the whole command.
+
+use crate::generate::Generated;
+use crate::machine::Surroundings;
+use crate::measure::{
+    Bench, Figure, GENERATOR_CORE, PATIENCE, SERVER_CORE, TIMES, fill, float, read,
+};
+use crate::peers::{Generator, Open, Server};
+use crate::process::Process;
+use crate::record::Record;
+use crate::table::{Table, Unit};
+
+const SIDES: [Generator; 2] = [Generator::Longsync, Generator::Command];
+/// Calls per second.
+const RATE: u64 = 20_000;
+
+/// The result of a generator's turn, in nanoseconds.
+#[derive(Debug)]
+struct Paced {
+    lag_p50: i64,
+    lag_p99: i64,
+    added_p50: i64,
+    cpu_per_call: f64,
+}
+
+pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
+    let open = Open { calls: bench.calls * TIMES, rate: RATE };
+    let title = format!(
+        "Open loop, {RATE}/s, no delay, one connection, server and generator each on a core of its own \
+         ({} calls per round)",
+        open.calls
+    );
+    vec![Figure::new(title, move |title| measure(bench, title, open))]
+}
+
+fn measure(bench: &Bench, title: &str, open: Open) -> Table {
+    let before = Surroundings::now();
+    let measured =
+        bench.in_turn(title, &SIDES, Generator::name, |generator| turn(bench, generator, open));
+    let table = Table::new(title)
+        .column_with_ratio("lag p50, us", Unit::Micros)
+        .column_with_ratio("lag p99, us", Unit::Micros)
+        .column("added p50, us", Unit::Micros)
+        .column_with_ratio("CPU per call, us", Unit::Micros)
+        .note(before.until_now());
+    #[expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")]
+    let float = |nanos: i64| nanos as f64;
+    fill(
+        table,
+        &SIDES,
+        Generator::name,
+        &measured,
+        &[
+            &|paced: &Paced| float(paced.lag_p50),
+            &|paced: &Paced| float(paced.lag_p99),
+            &|paced: &Paced| float(paced.added_p50),
+            &|paced: &Paced| paced.cpu_per_call,
+        ],
+    )
+}
+
+fn turn(bench: &Bench, generator: Generator, open: Open) -> anyhow::Result<Paced> {
+    let serving = bench.peers.serve(Server::Longsync, 1, SERVER_CORE)?;
+    let mut command = bench.peers.open_loop(generator, &serving.target, open)?;
+    let ended = Process::start(&mut command, GENERATOR_CORE)?.finish(PATIENCE)?;
+    let (good, [lag_p50, lag_p99, added_p50]) = match generator {
+        Generator::Command => {
+            let record = Record::read(&ended.lines)?;
+            let places = [("lag", "p50"), ("lag", "p99"), ("added", "p50")];
+            let at = places.map(|(figure, place)| record.percentile_ns(figure, place));
+            (record.all_good()?, at.map(Option::unwrap_or_default))
+        }
+        _ => {
+            let said: Generated = read(ended.lines.last().map_or("", |line| line))?;
+            (said.ok, [said.lag.p50_ns, said.lag.p99_ns, said.added.p50_ns])
+        }
+    };
+    let calls = open.calls;
+    anyhow::ensure!(good == calls, "{good} of {calls} calls were answered");
+    let cpu_per_call = ended.cpu.as_secs_f64() * 1e9 / float(calls);
+    Ok(Paced { lag_p50, lag_p99, added_p50, cpu_per_call })
+}
