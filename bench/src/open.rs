@@ -1,5 +1,7 @@
 //! Measure 6: how late an open loop sends, and what a call costs it: the engine alone, and the whole command.
 
+use anyhow::Context as _;
+
 use crate::generate::Generated;
 use crate::machine::Surroundings;
 use crate::measure::{
@@ -63,17 +65,16 @@ fn turn(bench: &Bench, generator: Generator, open: Open) -> anyhow::Result<Paced
     let serving = bench.peers.serve(Server::Longsync, 1, SERVER_CORE)?;
     let mut command = bench.peers.open_loop(generator, &serving.target, open)?;
     let ended = Process::start(&mut command, GENERATOR_CORE)?.finish(PATIENCE)?;
-    let (good, [lag_p50, lag_p99, added_p50]) = match generator {
-        Generator::Command => {
-            let record = Record::read(&ended.lines)?;
-            let places = [("lag", "p50"), ("lag", "p99"), ("added", "p50")];
-            let at = places.map(|(figure, place)| record.percentile_ns(figure, place));
-            (record.all_good()?, at.map(Option::unwrap_or_default))
-        }
-        _ => {
-            let said: Generated = read(ended.lines.last().map_or("", |line| line))?;
-            (said.ok, [said.lag.p50_ns, said.lag.p99_ns, said.added.p50_ns])
-        }
+    let (good, [lag_p50, lag_p99, added_p50]) = if generator == Generator::Command {
+        let record = Record::read(&ended.lines)?;
+        let at = |figure, percentile| {
+            let at = record.percentile_ns(figure, percentile);
+            at.with_context(|| format!("the record has no {percentile} of {figure}"))
+        };
+        (record.all_good()?, [at("lag", "p50")?, at("lag", "p99")?, at("added", "p50")?])
+    } else {
+        let said: Generated = read(ended.lines.last().map_or("", |line| line))?;
+        (said.ok, [said.lag.p50_ns, said.lag.p99_ns, said.added.p50_ns])
     };
     let calls = open.calls;
     anyhow::ensure!(good == calls, "{good} of {calls} calls were answered");

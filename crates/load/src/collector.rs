@@ -38,7 +38,7 @@ pub(crate) struct Collector<O> {
     /// Seconds that some worker may still record into.
     open: BTreeMap<u64, Box<Figures>>,
     /// Empty ones: memory that is given back and taken again each second falls to pieces between what is kept.
-    spare: Vec<Box<Figures>>,
+    spare: Option<Box<Figures>>,
     /// The first second that is not complete.
     next: u64,
     so_far: Box<Figures>,
@@ -78,7 +78,7 @@ impl<O: Observer> Collector<O> {
             grace: plan.grace,
             due: Passing::new(plan),
             open: BTreeMap::new(),
-            spare: Vec::new(),
+            spare: None,
             next: 0,
             so_far: Box::default(),
             in_flight: 0,
@@ -152,7 +152,7 @@ impl<O: Observer> Collector<O> {
     fn take(&mut self) {
         let Self { board, open, spare, .. } = self;
         board.take_closed(|second| {
-            let empty = || spare.pop().unwrap_or_default();
+            let empty = || spare.take().unwrap_or_default();
             open.entry(second.number).or_insert_with(empty).merge(&second.figures);
         });
     }
@@ -160,12 +160,12 @@ impl<O: Observer> Collector<O> {
     /// Nothing more is recorded in the seconds up to this one.
     fn complete(&mut self, complete: u64) {
         while self.next < complete {
-            let recorded = self.open.remove(&self.next).or_else(|| self.spare.pop());
+            let recorded = self.open.remove(&self.next).or_else(|| self.spare.take());
             let mut figures = recorded.unwrap_or_default();
             self.next += 1;
             self.second(&figures);
             figures.clear();
-            self.spare.push(figures);
+            self.spare = Some(figures);
         }
     }
 

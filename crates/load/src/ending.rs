@@ -35,6 +35,7 @@ pub(crate) struct Ending {
 #[derive(Debug, Clone)]
 enum Said {
     Nothing,
+    /// Half as large as a text itself: every call that ends is moved with room for it.
     ByUs(&'static &'static str),
     ByStatus(Box<Status>),
 }

@@ -75,7 +75,7 @@ mod tests {
         /// It is all of the duration's nanoseconds, or as many as there is room for.
         #[test]
         fn whole_nanos_are_those_of_the_duration(
-            seconds in prop_oneof![any::<u64>(), 18_446_744_072..18_446_744_075],
+            seconds in prop_oneof![any::<u64>(), 18_446_744_072_u64..18_446_744_075],
             nanos in 0..1_000_000_000_u32,
         ) {
             let duration = Duration::new(seconds, nanos);

@@ -39,10 +39,8 @@ impl Worker {
             let done = sent + waited + Duration::from_nanos(100_000 + call);
             self.records.sent(Some(due), sent);
             let ended = Call::new(sent, done, StatusCode::OK);
-            self.records.ended(
-                &Call { number: call, due: Some(due), waits: Some(waits), ..ended },
-                None,
-            );
+            self.records
+                .ended(&Call { number: call, due: Some(due), waits: Some(waits), ..ended }, None);
         }
     }
 
