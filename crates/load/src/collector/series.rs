@@ -11,6 +11,8 @@ const MOST: usize = 600;
 #[derive(Debug)]
 pub(super) struct Series {
     length: u64,
+    /// Whether that is long enough for the whole run, but for calls that end after the last was due.
+    is_planned: bool,
     closed: Vec<Interval>,
     /// The seconds that the open one has.
     seconds: u64,
@@ -24,7 +26,15 @@ impl Series {
     pub(super) fn new(time: Option<Duration>) -> Self {
         let seconds = time.map_or(1, |time| time.as_nanos().div_ceil(1_000_000_000));
         let length = u64::try_from(seconds).unwrap_or(u64::MAX).div_ceil(MOST as u64).max(1);
-        Self { length, closed: Vec::new(), seconds: 0, open: Box::default(), due: 0, in_flight: 0 }
+        Self {
+            length,
+            is_planned: time.is_some(),
+            closed: Vec::new(),
+            seconds: 0,
+            open: Box::default(),
+            due: 0,
+            in_flight: 0,
+        }
     }
 
     /// Adds the next second.
@@ -33,7 +43,7 @@ impl Series {
             self.make_room();
         }
         if self.seconds == self.length {
-            self.close(Duration::from_secs(self.length));
+            self.end_interval(Duration::from_secs(self.length));
         }
         self.open.merge(figures);
         self.seconds += 1;
@@ -44,23 +54,16 @@ impl Series {
     /// The intervals, of which the last ends when the run does.
     pub(super) fn finish(mut self, recorded: Duration) -> Vec<Interval> {
         let rest = recorded.saturating_sub(self.start());
-        match self.closed.last_mut() {
-            _ if self.seconds == 0 => {}
-            // What became known at the very end belongs to the time before it.
-            Some(last) if rest.is_zero() => {
-                last.absorb(&Interval::new(rest, rest, self.due, self.in_flight, &self.open));
-            }
-            _ => {
-                self.make_room();
-                self.close(rest);
-            }
+        if self.seconds > 0 {
+            self.make_room();
+            self.end_interval(rest);
         }
         self.closed
     }
 
     /// Makes all intervals twice as long if there are as many as are kept. So the open one is not complete.
     fn make_room(&mut self) {
-        if self.closed.len() < MOST {
+        if self.closed.len() < MOST || self.is_planned {
             return;
         }
         let mut closed = std::mem::take(&mut self.closed).into_iter();
@@ -77,10 +80,15 @@ impl Series {
         self.closed.last().map_or(Duration::ZERO, |last| last.start + last.length)
     }
 
-    fn close(&mut self, length: Duration) {
+    fn end_interval(&mut self, length: Duration) {
         let start = self.start();
+        let is_full = self.closed.len() >= MOST;
         let interval = Interval::new(start, length, self.due, self.in_flight, &self.open);
-        self.closed.push(interval);
+        match self.closed.last_mut() {
+            // What became known at the very end, or after all intervals that were planned, belongs to the last.
+            Some(last) if is_full || length.is_zero() => last.absorb(&interval),
+            _ => self.closed.push(interval),
+        }
         self.open.clear();
         (self.seconds, self.due) = (0, 0);
     }
@@ -138,6 +146,15 @@ mod tests {
         let intervals = of_seconds(None, 3, recorded);
         assert_eq!(intervals.len(), 2);
         checked(&intervals, 3, recorded);
+    }
+
+    #[test]
+    fn a_run_of_exactly_600_s_has_600_intervals_of_a_second() {
+        let recorded = Duration::from_millis(603_010);
+        let intervals = of_seconds(Some(Duration::from_secs(600)), 604, recorded);
+        assert_eq!(intervals.len(), 600);
+        assert_eq!(intervals[598].length, Duration::from_secs(1));
+        checked(&intervals, 604, recorded);
     }
 
     #[test]

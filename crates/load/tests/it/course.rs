@@ -305,14 +305,14 @@ async fn a_generator_out_of_breath_ends_and_says_so() {
 #[tokio::test]
 async fn the_limit_in_flight_is_one_of_all_workers() {
     let server =
-        longsync_server::start(longsync_server::Behavior::constant(Duration::from_millis(20)));
+        longsync_server::start(longsync_server::Behavior::constant(Duration::from_millis(1)));
     let server = server.unwrap();
-    let schedule = Schedule::constant("20/s".parse().unwrap());
+    let schedule = Schedule::constant("5/s".parse().unwrap());
     let plan =
-        LoadPlan::builder(server.url().parse().unwrap(), calls(), schedule, Stop::after_calls(20));
+        LoadPlan::builder(server.url().parse().unwrap(), calls(), schedule, Stop::after_calls(8));
     let plan = plan.workers(2).connections(2).max_in_flight(1).build().unwrap();
     let load = run(&plan, &Control::default(), ()).await.unwrap();
-    assert_eq!(load.figures.counts.good, 20, "{:?}", load.figures.counts);
+    assert_eq!(load.figures.counts.good, 8, "{:?}", load.figures.counts);
 }
 
 #[tokio::test]
