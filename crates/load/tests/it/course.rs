@@ -122,17 +122,30 @@ async fn an_ended_run_waits_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_healthy_run_has_a_late_call_or_a_verdict() {
-    for calls in [1, 10, 100] {
-        for rate in 1..=1_000 / 3 {
-            let load = paused(plan(rate * 3, calls), prompt(), &Control::default()).await;
-            let counts = load.figures.counts;
-            assert_eq!((counts.good, counts.not_sent.total()), (calls, 0), "at {rate}/s");
-            let due = load.intervals.iter().map(|interval| interval.due).sum();
-            let kind = longsync_stats::Loop::Open;
-            let evidence = Evidence { kind, figures: &load.figures, due, processors: None };
-            assert!(!Verdict::of(&evidence).is_client_bound(), "{calls} at {rate}/s");
-        }
+async fn no_healthy_run_of_one_call_has_a_late_call_or_a_verdict() {
+    are_healthy(1, 334).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_healthy_run_of_ten_calls_has_a_late_call_or_a_verdict() {
+    are_healthy(10, 333).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_healthy_run_of_a_hundred_calls_has_a_late_call_or_a_verdict() {
+    are_healthy(100, 333).await;
+}
+
+/// Makes so many runs of so many calls, at as many rates.
+async fn are_healthy(calls: u64, runs: u64) {
+    for rate in (1..=runs).map(|nth| nth * 30) {
+        let load = paused(plan(rate, calls), prompt(), &Control::default()).await;
+        let counts = load.figures.counts;
+        assert_eq!((counts.good, counts.not_sent.total()), (calls, 0), "at {rate}/s");
+        let due = load.intervals.iter().map(|interval| interval.due).sum();
+        let kind = longsync_stats::Loop::Open;
+        let evidence = Evidence { kind, figures: &load.figures, due, processors: None };
+        assert!(!Verdict::of(&evidence).is_client_bound(), "{calls} at {rate}/s");
     }
 }
 
