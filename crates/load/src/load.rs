@@ -23,7 +23,8 @@ pub struct Load {
     pub texts: Texts,
     /// How much successive good calls of a worker have in common.
     pub succession: Succession,
-    /// Recorded time: from the end of the warm-up until no further call was made.
+    /// Recorded time: from the end of the warm-up until no further call was due; of a closed loop, and of a burst, that
+    /// a number of calls ended, until the last call ended.
     pub recorded: Duration,
     /// From the run's start until the last call ended.
     pub took: Duration,
@@ -85,7 +86,7 @@ pub enum End {
     Ended,
     /// A rule of the plan ended it.
     StopRule(Stopped),
-    /// No connection could be had for the grace.
+    /// No connection could be opened within the grace.
     Unreachable,
 }
 

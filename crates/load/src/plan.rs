@@ -179,6 +179,16 @@ impl<M> LoadPlan<M> {
     pub(crate) fn time(&self) -> Option<Duration> {
         [self.stop.time(), self.schedule.end()].into_iter().flatten().min()
     }
+
+    /// How long it records unless it is stopped: until its [`time`](Self::time) is over or, if a number of calls ends it
+    /// before, until the call after the last would be due: so n calls at a rate are recorded for n times its interval,
+    /// however long the last of them takes. [`None`] if only the end of its last call says it.
+    pub(crate) fn records_for(&self) -> Option<Duration> {
+        let calls = self.stop.calls().map(|calls| calls.saturating_add(1));
+        let next_due = self.schedule.last_due(calls, self.stop.time());
+        // A burst has no rate.
+        next_due.or_else(|| self.time()).filter(|time| !time.is_zero())
+    }
 }
 
 impl<M> LoadPlanBuilder<M> {

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use longsync_connect::{ConnectError, Tcp, Transport};
 use longsync_stats::Moment;
+use longsync_text::counted;
 use longsync_timer::Clock;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
@@ -45,8 +46,8 @@ pub enum LoadError {
     Connect(#[from] ConnectError),
     /// The server allows fewer calls at once than the closed loop is to keep in flight.
     #[error(
-        "{in_flight} calls in flight need as many streams, and the server allows {streams} on \
-         {connections} connections: open more connections"
+        "{in_flight} calls in flight need as many streams, and the server allows {streams} on {}: open more connections",
+        counted(*connections, "connection")
     )]
     TooFewStreams {
         /// How many were planned.

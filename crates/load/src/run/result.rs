@@ -67,7 +67,7 @@ pub(super) fn merged<M>(
     let until_last = took.saturating_sub(plan.warm_up);
     // A run that was stopped recorded no longer than until then.
     let until_stopped = Duration::from_nanos(over.as_nanos()).saturating_sub(plan.warm_up);
-    let recorded = plan.time().unwrap_or(until_last).min(until_stopped);
+    let recorded = plan.records_for().unwrap_or(until_last).min(until_stopped);
     let (workers, steal) = collected.processors.spent().unzip();
     let end = match collected.end {
         Some(end) => end,

@@ -40,6 +40,15 @@ fn stalling(from: Duration, until: Duration) -> InMemory {
     })
 }
 
+/// A server that answers each call this long after it came.
+fn answering(after: Duration) -> InMemory {
+    InMemory::http2(10_000, move |mut connection, _| async move {
+        while let Some(Ok((_, respond))) = connection.accept().await {
+            tokio::spawn(answer(respond, after, "here"));
+        }
+    })
+}
+
 fn prompt() -> InMemory {
     stalling(Duration::MAX, Duration::MAX)
 }
@@ -205,6 +214,29 @@ async fn a_schedule_without_a_stop_runs_to_its_end() {
     let builder = LoadPlan::builder(target(), calls(), schedule, Stop::with_the_schedule());
     let load = paused(builder, prompt(), &Control::default()).await;
     assert_eq!((load.figures.counts.good, load.recorded), (100, seconds(2)));
+}
+
+/// Rates are of the time in which calls were due: neither the last answer's time nor a longer limit is in it.
+#[tokio::test(start_paused = true)]
+async fn a_number_of_calls_is_recorded_until_the_next_would_be_due() {
+    let slow = || answering(Duration::from_millis(500));
+    let load = paused(plan(1_000, 1_000), slow(), &Control::default()).await;
+    assert_eq!((load.figures.counts.good, load.recorded), (1_000, seconds(1)));
+
+    let stop = Stop::after_calls_or(1_000, seconds(5));
+    let builder = LoadPlan::builder(target(), calls(), Schedule::constant(longsync_text::Rate::per_second(500).unwrap()), stop);
+    let load = paused(builder, slow(), &Control::default()).await;
+    assert_eq!((load.figures.counts.good, load.recorded), (1_000, seconds(2)));
+
+    let stop = Stop::after_calls_or(1_000, seconds(1));
+    let builder = LoadPlan::builder(target(), calls(), Schedule::constant(longsync_text::Rate::per_second(500).unwrap()), stop);
+    let load = paused(builder, slow(), &Control::default()).await;
+    assert_eq!((load.figures.counts.good, load.recorded), (500, seconds(1)));
+
+    let builder = LoadPlan::builder(target(), calls(), Schedule::AtOnce, Stop::after_calls(10));
+    let load = paused(builder, slow(), &Control::default()).await;
+    assert_eq!(load.figures.counts.good, 10);
+    assert!(load.recorded >= Duration::from_millis(500), "{:?}", load.recorded);
 }
 
 #[tokio::test(start_paused = true)]
