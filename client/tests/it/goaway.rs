@@ -1,5 +1,6 @@
 //! Calls that a server says it never looked at, and servers that take no calls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use longsync::v1::LongSyncExchangeResponse;
@@ -12,6 +13,7 @@ use longsync_connect::answer::{Expected, Limits};
 use longsync_connect::rpc::{self, Retried, Rpc};
 use longsync_connect::{Code, ConnectError, Connections, Stamps};
 use longsync_timer::{Clock, Timer};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 
@@ -35,11 +37,7 @@ async fn refusing(how: Refusing, requests: usize) -> Peer {
     Peer::start(move |mut wire, number| async move {
         wire.settings(&[]).await?;
         if number == 0 {
-            let mut streams = Vec::new();
-            while streams.len() < requests {
-                let Some(stream) = wire.request().await? else { return Ok(()) };
-                streams.push(stream);
-            }
+            let Some(streams) = wire.requests(requests).await? else { return Ok(()) };
             wire.send(&answer(streams[0], &done())).await?;
             match how {
                 Refusing::Goaway => wire.send(&goaway(streams[0], 0, b"")).await?,
@@ -84,6 +82,37 @@ async fn calls_that_were_refused_unseen_are_made_again_on_another_connection() {
             let note = format!("2 calls were refused before the server looked at them ({refusal})");
             assert!(text.contains(&note), "{text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_a_goaway_covers_is_waited_for_and_not_made_again() {
+    for way in [Way::Tasks, Way::Threads] {
+        let refused_came = Arc::new(Notify::new());
+        let peer = Peer::start(move |mut wire, number| {
+            let refused_came = Arc::clone(&refused_came);
+            async move {
+                wire.settings(&[]).await?;
+                if number == 0 {
+                    let Some(streams) = wire.requests(3).await? else { return Ok(()) };
+                    wire.send(&goaway(streams[1], 0, b"")).await?;
+                    wire.send(&answer(streams[1], &done())).await?;
+                    // The client has read the GOAWAY, and another connection is open.
+                    refused_came.notified().await;
+                    wire.send(&answer(streams[0], &done())).await?;
+                }
+                while let Some(stream) = wire.request().await? {
+                    wire.send(&answer(stream, &done())).await?;
+                    refused_came.notify_one();
+                }
+                Ok(())
+            }
+        })
+        .await;
+        let race = raced(&race_plan(Some(&peer.target), 3, &[way])).await;
+        let run = &race.runs[0];
+        assert_eq!((run.answered(), run.retried), (3, 1), "{way}: {:?}", run.rows);
+        assert_eq!((run.connections, peer.accepted()), (2, 2));
     }
 }
 
@@ -313,11 +342,14 @@ async fn a_load_counts_refused_calls() {
 #[tokio::test]
 async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
     let peer = Peer::start(|mut wire, number| async move {
-        wire.settings(&[]).await?;
         if number == 0 {
-            wire.send(&goaway(0x7fff_ffff, 0, b"")).await?;
+            // In one piece: a call that went out between the two would be covered by the GOAWAY.
+            let at_once =
+                [&crate::peer::settings_frame(&[])[..], &goaway(0x7fff_ffff, 0, b"")].concat();
+            wire.send(&at_once).await?;
             return wire.hold().await;
         }
+        wire.settings(&[]).await?;
         while let Some(stream) = wire.request().await? {
             wire.send(&answer(stream, &done())).await?;
         }
@@ -325,7 +357,6 @@ async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
     })
     .await;
     let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
-    // The GOAWAY may come with the settings or after the call.
     assert_eq!((single.code(), peer.accepted()), (Some(Code::Ok), 2), "{:?}", single.status);
 }
 

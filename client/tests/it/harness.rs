@@ -1,5 +1,6 @@
 //! Servers to call, and races to run.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use longsync::v1::LongSyncRequest;
@@ -41,11 +42,13 @@ pub(crate) fn race_plan(target: Option<&Target>, calls: usize, ways: &[Way]) -> 
     }
 }
 
-/// The given number of calls at once by the load engine.
-pub(crate) async fn loaded(target: &Target, calls: u64) -> Load {
+/// The given number of calls, all in flight at once, by the load engine. They have no due times: a thread that
+/// a busy machine keeps waiting would send those late, or not at all.
+pub(crate) async fn loaded(target: &Target, calls: usize) -> Load {
     let sent = LongSync::new(&LongSyncRequest::default()).unwrap();
-    let stop = Stop::after_calls(calls);
-    let plan = LoadPlan::builder(target.clone(), sent, Schedule::AtOnce, stop).build().unwrap();
+    let schedule = Schedule::closed(NonZeroUsize::new(calls).unwrap());
+    let stop = Stop::after_calls(calls as u64);
+    let plan = LoadPlan::builder(target.clone(), sent, schedule, stop).build().unwrap();
     longsync_load::run(&plan, &Control::default(), ()).await.unwrap()
 }
 

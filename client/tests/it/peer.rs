@@ -157,6 +157,19 @@ impl Wire {
         Ok(None)
     }
 
+    /// The streams of the next requests, once this many have come whole, in the order in which they were
+    /// begun. Threads hand HTTP/2 the head and the message of a request one after the other, so that the first
+    /// to be whole is not always the first that was begun.
+    pub(crate) async fn requests(&mut self, count: usize) -> io::Result<Option<Vec<u32>>> {
+        let mut streams = Vec::new();
+        while streams.len() < count {
+            let Some(stream) = self.request().await? else { return Ok(None) };
+            streams.push(stream);
+        }
+        streams.sort_unstable();
+        Ok(Some(streams))
+    }
+
     /// Reads until the client has gone.
     pub(crate) async fn hold(&mut self) -> io::Result<()> {
         while self.frame().await?.is_some() {}
