@@ -13,7 +13,6 @@ mod record;
 mod report;
 mod sample;
 mod settings;
-mod sure;
 mod svg;
 mod text;
 mod watchers;

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use longsync_stats::{Counts, Figure, LogWriter};
 
-use super::latency::main_figure;
 use super::report::Report;
 
 /// What the comments are of.
@@ -26,7 +25,7 @@ pub fn write_hdr(report: &Report, out: impl io::Write) -> io::Result<()> {
     let mut log = LogWriter::new(out, started_at.unwrap_or(Duration::ZERO))?;
     let without = without_values(&load.figures.counts);
     log.comment(&format!("[longsync {without} schema={SCHEMA}]"))?;
-    let main = main_figure(report);
+    let main = report.main_figure();
     for (number, interval) in load.intervals.iter().enumerate() {
         let without = without_values(&interval.counts);
         log.comment(&format!("[longsync interval={number} {without} schema={SCHEMA}]"))?;

@@ -1,9 +1,7 @@
 //! How long calls took, at the percentiles of a report, and how sure that is. Pure.
 
-use longsync_stats::{ConfidenceInterval, Distribution, Figure, Percentile, Reading};
-
-use super::report::Report;
-use super::sure::confidence;
+use longsync_load::Load;
+use longsync_stats::{Confidence, ConfidenceInterval, Distribution, Figure, Percentile, Reading};
 
 /// The percentiles of a report. What none exceeds stands below them.
 pub(super) const PERCENTILES: [Percentile; 6] = [
@@ -39,13 +37,15 @@ pub(super) struct Placed {
 
 impl Latency {
     /// Looks at one figure of a run; without values, at none of its percentiles.
-    pub(super) fn of(report: &Report, figure: Figure) -> Self {
-        let figures = &report.load.figures;
+    pub(super) fn of(load: &Load, figure: Figure, seed: u64) -> Self {
+        let figures = &load.figures;
         let values = match figure {
             Figure::ResponseTime => figures.response_time(),
             figure => figures.get(figure).clone(),
         };
-        let mut confidence = confidence(report, figure, &values);
+        // It takes most of a report's time: the values of all intervals are looked at.
+        let mut confidence =
+            Confidence::of_figure(figure, figures, &load.intervals, load.recorded, seed);
         let placed = |percentile| {
             let at = values.percentile(percentile)?;
             let is_marked = values.above(percentile) < FEW;
@@ -64,22 +64,6 @@ impl Latency {
     pub(super) fn name(&self) -> &'static str {
         name(self.figure)
     }
-}
-
-/// What a report shows side by side: response time if calls were due, service time, and what was added if servers
-/// have said how long they waited.
-pub(super) fn shown(report: &Report) -> Vec<&Latency> {
-    let figures = &report.load.figures;
-    let main = main_figure(report);
-    let mut shown = vec![main];
-    let others = [Figure::ServiceTime, Figure::Added].into_iter();
-    shown.extend(others.filter(|it| *it != main && figures.get(*it).count() > 0));
-    shown.into_iter().map(|figure| report.latency(figure)).collect()
-}
-
-/// What a caller feels: the response time, or the service time in a closed loop, where no call is due.
-pub(super) fn main_figure(report: &Report) -> Figure {
-    if report.settings.is_closed { Figure::ServiceTime } else { Figure::ResponseTime }
 }
 
 /// How people call a figure: its name with blanks.

@@ -41,7 +41,24 @@ impl Report {
 
     /// A figure at the percentiles of reports, and how sure they are. Only the first call takes time.
     pub(super) fn latency(&self, figure: Figure) -> &Latency {
-        self.latencies[figure as usize].get_or_init(|| Latency::of(self, figure))
+        self.latencies[figure as usize]
+            .get_or_init(|| Latency::of(&self.load, figure, self.settings.seed))
+    }
+
+    /// What is shown side by side: response time if calls were due, service time, and what was added if servers have
+    /// said how long they waited.
+    pub(super) fn shown(&self) -> Vec<&Latency> {
+        let main = self.main_figure();
+        let mut shown = vec![main];
+        let others = [Figure::ServiceTime, Figure::Added].into_iter();
+        let has_values = |figure: &Figure| self.load.figures.get(*figure).count() > 0;
+        shown.extend(others.filter(|it| *it != main && has_values(it)));
+        shown.into_iter().map(|figure| self.latency(figure)).collect()
+    }
+
+    /// What a caller feels: the response time, or the service time in a closed loop, where no call is due.
+    pub(super) fn main_figure(&self) -> Figure {
+        if self.settings.is_closed { Figure::ServiceTime } else { Figure::ResponseTime }
     }
 
     /// Whether the client set the pace of the run, and why.
@@ -49,7 +66,8 @@ impl Report {
         Verdict::of(&Evidence {
             kind: self.settings.kind(),
             figures: &self.load.figures,
-            due: self.load.figures.counts.due(),
+            // Not those that workers have counted: one may be lost.
+            due: self.load.intervals.iter().map(|interval| interval.due).sum(),
             processors: self
                 .load
                 .workers

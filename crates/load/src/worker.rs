@@ -1,9 +1,10 @@
 //! One worker: its connections, and when it sends on them.
 
+mod closed_loop;
+mod open_loop;
+
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::Future;
-use std::iter::Peekable;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use longsync_connect::{ConnectError, Transport};
 use longsync_stats::{Call, Counts, Moment, NotSent as Why};
 use tokio::sync::Notify;
 
+use self::closed_loop::Closed;
 use crate::board::Board;
 use crate::common::Common;
 use crate::deadlines::Deadlines;
@@ -21,15 +23,13 @@ use crate::method::{CallNumber, Method};
 use crate::plan::{Connections, LoadPlan};
 use crate::progress::Tally;
 use crate::records::Records;
-use crate::schedule::{Arrival, Concurrency, DueTimes, Schedule, Share};
+use crate::schedule::{Arrival, DueTimes, Schedule, Share};
 use crate::stop::Stop;
 
 /// How many calls are handed to each connection before it writes them. What was handed over and not
 /// written lies in memory, and counts as sent; but a write of a single call costs as much as one of
 /// many.
 const BATCH_A_LANE: usize = 16;
-/// How many calls that are not sent are counted before others have their turn.
-const COUNTED: usize = 4_096;
 
 /// What a worker is given.
 #[derive(Debug)]
@@ -85,18 +85,6 @@ enum Pace {
     Open,
     /// The number to keep in flight.
     Closed(Box<Closed>),
-}
-
-/// How a closed loop goes on.
-#[derive(Debug)]
-struct Closed {
-    concurrency: Concurrency,
-    think: Duration,
-    /// How many calls of the warm-up were begun, and how many that are recorded.
-    warm_up: Cell<u64>,
-    recorded: Cell<u64>,
-    /// When the callers whose calls have ended have thought enough, in this order.
-    thinking: RefCell<VecDeque<Moment>>,
 }
 
 impl<M: Method, T: Transport + 'static> Prepared<M, T> {
@@ -179,13 +167,9 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             }
         };
         let pace = match &plan.schedule {
-            Schedule::Closed { concurrency, think } => Pace::Closed(Box::new(Closed {
-                concurrency: concurrency.clone(),
-                think: *think,
-                warm_up: Cell::new(0),
-                recorded: Cell::new(0),
-                thinking: RefCell::default(),
-            })),
+            Schedule::Closed { concurrency, think } => {
+                Pace::Closed(Box::new(Closed::new(concurrency, *think)))
+            }
             _ => Pace::Open,
         };
         Self {
@@ -239,157 +223,6 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     fn unfinished(&self) -> Vec<(u64, Option<Moment>, Moment)> {
         let (lanes, former) = (self.lanes.borrow(), self.former.borrow());
         lanes.iter().chain(&*former).flat_map(|lane| lane.unfinished()).collect()
-    }
-
-    /// Sends each call when it is due, or counts it.
-    async fn send_when_due(&self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>) {
-        let board = &*self.desk.board;
-        let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
-        let (mut batch, mut is_blocked) = (0, false);
-        // A call leaves the schedule only when it was sent or counted.
-        while let Some(Arrival { due, number, is_warm_up }) = arrivals.peek().copied() {
-            let now = self.common.now();
-            if due >= board.over() {
-                return;
-            }
-            if now < due {
-                self.common.sleep_until(due).await;
-                batch = 0;
-                continue;
-            }
-            if now >= board.sending_ends() {
-                return self
-                    .leave(arrivals, if is_blocked { Why::Blocked } else { Why::Late })
-                    .await;
-            }
-            if batch == whole_batch {
-                tokio::task::yield_now().await;
-                batch = 0;
-                continue;
-            }
-            batch += 1;
-            let sent = self.send_due(CallNumber { number, is_warm_up }, due, now);
-            // It is tried for as long as an open call is waited for.
-            is_blocked = sent == Err(NotSent::Blocked) && now < due + self.grace;
-            if is_blocked {
-                self.until_moved_or(board.sending_ends().min(due + self.grace)).await;
-                continue;
-            }
-            if let Err(why) = sent {
-                self.desk.records.borrow_mut().not_sent(number, due, why.into());
-            }
-            arrivals.next();
-        }
-    }
-
-    /// Sends a call of an open loop, if it may be in flight.
-    fn send_due(&self, call: CallNumber, due: Moment, now: Moment) -> Result<(), NotSent> {
-        let Desk { index, board, .. } = &self.desk;
-        if !board.in_flight.take(*index) {
-            return Err(NotSent::Limited);
-        }
-        let sent = self.send(self.turn.get(), call, Some(due), now);
-        if sent.is_err() {
-            board.in_flight.give(*index);
-        }
-        sent
-    }
-
-    /// Counts the calls that are left when nothing is sent any more.
-    async fn leave(&self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>, why: Why) {
-        loop {
-            for _ in 0..COUNTED {
-                let over = self.desk.board.over();
-                let Some(Arrival { number, due, .. }) = arrivals.next_if(|it| it.due < over) else {
-                    return;
-                };
-                self.desk.records.borrow_mut().not_sent(number, due, why);
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// Begins the first calls of a closed loop; each that ends is followed by another in
-    /// [`Owner::lane_moved`], or here after a time to think. Returns when no further call is made.
-    async fn keep_in_flight(&self) {
-        let Pace::Closed(closed) = &self.pace else { return };
-        loop {
-            let now = self.common.now();
-            if self.is_over(closed, now) {
-                return;
-            }
-            closed.think_until(now);
-            let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
-            if self.refill(None, whole_batch) == whole_batch {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            // Perhaps those were the last.
-            if self.is_over(closed, now) {
-                return;
-            }
-            match self.next_change(closed, now) {
-                Some(moment) => self.until_moved_or(moment).await,
-                None => self.until_moved().await,
-            }
-        }
-    }
-
-    /// Whether a closed loop makes no further call.
-    fn is_over(&self, closed: &Closed, now: Moment) -> bool {
-        let number = self.desk.share.number(closed.recorded.get());
-        let next = Arrival { due: now, number, is_warm_up: now < self.recorded_from() };
-        now >= self.desk.board.over()
-            || self.ends.is_some_and(|ends| now >= ends)
-            || !self.stop.allows_arrival(&next, self.warm_up)
-    }
-
-    /// When a closed loop may begin calls, or end, without one having ended.
-    fn next_change(&self, closed: &Closed, now: Moment) -> Option<Moment> {
-        let from = self.recorded_from();
-        let other_number = closed.concurrency.next_change(schedule_time(now, from));
-        let changes = [
-            (now < from).then_some(from),
-            other_number.map(|at| at + self.warm_up),
-            closed.thinking.borrow().front().copied(),
-            self.ends,
-        ];
-        changes.into_iter().flatten().filter(|at| *at > now).min()
-    }
-
-    fn recorded_from(&self) -> Moment {
-        Moment::START + self.warm_up
-    }
-
-    /// Begins as many calls of a closed loop as are missing, at most `most`, on the lane with this
-    /// index or else on each in turn. Returns how many.
-    fn refill(&self, lane: Option<usize>, most: usize) -> usize {
-        let Pace::Closed(closed) = &self.pace else { return 0 };
-        let (now, from) = (self.common.now(), self.recorded_from());
-        let wanted = self.wanted(closed, now);
-        let taken = self.in_flight.get() + closed.thinking.borrow().len();
-        let missing = wanted.saturating_sub(taken).min(most);
-        for filled in 0..missing {
-            let now = if filled == 0 { now } else { self.common.now() };
-            if self.is_over(closed, now) {
-                return filled;
-            }
-            let is_warm_up = now < from;
-            let begun = if is_warm_up { &closed.warm_up } else { &closed.recorded };
-            let call = CallNumber { number: self.desk.share.number(begun.get()), is_warm_up };
-            if self.send(lane.unwrap_or_else(|| self.turn.get()), call, None, now).is_err() {
-                return filled;
-            }
-            begun.set(begun.get() + 1);
-        }
-        missing
-    }
-
-    /// How many calls of a closed loop this worker is to have in flight.
-    fn wanted(&self, closed: &Closed, now: Moment) -> usize {
-        let at = schedule_time(now, self.recorded_from());
-        let all = usize::try_from(closed.concurrency.at(at)).unwrap_or(usize::MAX);
-        self.desk.share.portion(all)
     }
 
     /// Sends a call on the first lane that takes it, from the one with this index on.
@@ -477,21 +310,6 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     }
 }
 
-impl Closed {
-    /// Callers who have thought enough by now think no longer.
-    fn think_until(&self, now: Moment) {
-        let mut thinking = self.thinking.borrow_mut();
-        while thinking.front().is_some_and(|until| *until <= now) {
-            thinking.pop_front();
-        }
-    }
-}
-
-/// A moment of the run in its schedule, whose 0 is the end of the warm-up: that runs as the schedule begins.
-fn schedule_time(moment: Moment, from: Moment) -> Moment {
-    Moment::from_nanos(moment.as_nanos().saturating_sub(from.as_nanos()))
-}
-
 impl From<NotSent> for Why {
     fn from(why: NotSent) -> Self {
         match why {
@@ -528,10 +346,7 @@ impl<M: Method, T: Transport + 'static> Owner for Worker<M, T> {
         self.in_flight.set(self.in_flight.get() - 1);
         match &self.pace {
             Pace::Open => board.in_flight.give(*index),
-            Pace::Closed(closed) if closed.think.is_zero() => {}
-            Pace::Closed(closed) => {
-                closed.thinking.borrow_mut().push_back(call.done + closed.think);
-            }
+            Pace::Closed(closed) => closed.ended(call.done),
         }
         tally.ended();
     }
@@ -545,7 +360,7 @@ impl<M: Method, T: Transport + 'static> Owner for Worker<M, T> {
         let has_news = match &self.pace {
             Pace::Open => true,
             Pace::Closed(closed) => {
-                if closed.think.is_zero() {
+                if closed.goes_on_at_once() {
                     self.refill(Some(lane), ended);
                 }
                 let in_flight = self.in_flight.get();

@@ -5,6 +5,7 @@
 
 mod effect;
 mod evidence;
+mod percent;
 mod sign;
 
 pub use self::effect::Effect;

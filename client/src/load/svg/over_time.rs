@@ -4,7 +4,7 @@ use longsync_stats::{Figure, Interval, Percentile, Reading};
 use longsync_text::duration::text;
 
 use crate::chart::{Axis, Plot, Series, nanoseconds};
-use crate::load::latency::{main_figure, name};
+use crate::load::latency::name;
 use crate::load::report::Report;
 use crate::load::words::rate;
 
@@ -18,7 +18,7 @@ pub(super) fn plots(report: &Report) -> Vec<Plot> {
     }
     let mut plots = vec![rates(report)];
     plots.extend(errors(report));
-    let mut figures = vec![main_figure(report), Figure::ServiceTime];
+    let mut figures = vec![report.main_figure(), Figure::ServiceTime];
     figures.dedup();
     plots.extend(p99(report, &figures, "p99"));
     plots.extend(p99(report, &[Figure::Queued], "time in the server's queue, p99"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use longsync_stats::{Distribution, Percentile, Reading};
 
 use crate::chart::{Axis, Plot, Series, nanoseconds};
-use crate::load::latency::{Latency, Placed, shown};
+use crate::load::latency::{Latency, Placed};
 use crate::load::report::Report;
 use crate::load::words::place;
 
@@ -19,7 +19,7 @@ const RED: usize = 3;
 /// The curves of what a report shows, each with its intervals as a band behind it; what is slower than any value
 /// is hatched. [`None`] if there is no value at all.
 pub(super) fn plot(report: &Report) -> Option<Plot> {
-    let shown = shown(report);
+    let shown = report.shown();
     let most = shown.iter().map(|latency| latency.values.count()).max().unwrap_or(0);
     let nines = most.checked_ilog10().unwrap_or(0).clamp(1, MOST_NINES);
     let curves: Vec<_> = shown.iter().map(|it| curve(&it.values, nines)).collect();
@@ -53,7 +53,7 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
         parts.extend(latency.longest().map(|longest| format!("max {}", place(longest))));
         format!("{}: {}.", latency.name(), parts.join(", "))
     };
-    shown(report).into_iter().filter(|it| !it.percentiles.is_empty()).map(sentence).collect()
+    report.shown().into_iter().filter(|it| !it.percentiles.is_empty()).map(sentence).collect()
 }
 
 /// The value at shares which come closer and closer to 1, as far as there are values.

@@ -9,7 +9,7 @@ use longsync_text::grouped;
 use crate::chart::bars::{bar, edges};
 use crate::chart::theme::{BOLD, FAINT};
 use crate::figures::nanos;
-use crate::load::latency::{Latency, main_figure};
+use crate::load::latency::Latency;
 use crate::load::report::Report;
 use crate::load::words::{percent, short};
 use crate::wrap::wrapped;
@@ -32,7 +32,7 @@ struct Row {
 
 /// The histogram of response times, or of service times in a closed loop. Empty without calls.
 pub(super) fn draw(report: &Report, columns: usize) -> String {
-    let latency = report.latency(main_figure(report));
+    let latency = report.latency(report.main_figure());
     let counts = &report.load.figures.counts;
     let rows = rows(latency, counts.without_answer(), counts.due());
     if rows.is_empty() {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::chart::theme::FAINT;
-use crate::load::latency::{Latency, shown};
+use crate::load::latency::Latency;
 use crate::load::report::Report;
 use crate::load::words::{interval, place};
 use crate::table::table as formatted;
@@ -20,7 +20,7 @@ const TOO_NARROW: &str = "a wider terminal also shows the 95 % intervals";
 
 /// The table, and below it what is to be known of it. Empty if no call was due.
 pub(super) fn table(report: &Report, columns: usize) -> String {
-    let shown = shown(report);
+    let shown = report.shown();
     if shown.iter().all(|latency| latency.percentiles.is_empty()) {
         return String::new();
     }

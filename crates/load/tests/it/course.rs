@@ -224,12 +224,22 @@ async fn a_number_of_calls_is_recorded_until_the_next_would_be_due() {
     assert_eq!((load.figures.counts.good, load.recorded), (1_000, seconds(1)));
 
     let stop = Stop::after_calls_or(1_000, seconds(5));
-    let builder = LoadPlan::builder(target(), calls(), Schedule::constant(longsync_text::Rate::per_second(500).unwrap()), stop);
+    let builder = LoadPlan::builder(
+        target(),
+        calls(),
+        Schedule::constant(longsync_text::Rate::per_second(500).unwrap()),
+        stop,
+    );
     let load = paused(builder, slow(), &Control::default()).await;
     assert_eq!((load.figures.counts.good, load.recorded), (1_000, seconds(2)));
 
     let stop = Stop::after_calls_or(1_000, seconds(1));
-    let builder = LoadPlan::builder(target(), calls(), Schedule::constant(longsync_text::Rate::per_second(500).unwrap()), stop);
+    let builder = LoadPlan::builder(
+        target(),
+        calls(),
+        Schedule::constant(longsync_text::Rate::per_second(500).unwrap()),
+        stop,
+    );
     let load = paused(builder, slow(), &Control::default()).await;
     assert_eq!((load.figures.counts.good, load.recorded), (500, seconds(1)));
 

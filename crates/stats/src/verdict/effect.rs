@@ -6,6 +6,7 @@ use std::time::Duration;
 use longsync_text::{Percent, duration};
 
 use super::evidence::{Evidence, ProcessorTime};
+use super::percent::percent;
 use super::sign::{BUSY, OWN_CORES, busiest};
 use crate::Percentile;
 use crate::distribution::{Distribution, Reading};
@@ -22,14 +23,6 @@ const PARTS: u32 = 20;
 const MOST_LATE: Percent = percent(100_000);
 /// Fewer sent calls than this are too few.
 const FEWEST_SENT: Percent = percent(99_500_000);
-
-/// A constant, in millionths of a percent.
-pub(super) const fn percent(millionths: u32) -> Percent {
-    match Percent::from_millionths(millionths) {
-        Some(percent) => percent,
-        None => Percent::ALL,
-    }
-}
 
 /// What the client did to its calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

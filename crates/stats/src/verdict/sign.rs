@@ -4,8 +4,8 @@ use std::fmt;
 
 use longsync_text::Percent;
 
-use super::effect::percent;
 use super::evidence::{Evidence, ProcessorTime, WorkerTime};
+use super::percent::percent;
 use crate::run_loop::Loop;
 use crate::share::Share;
 

@@ -1,0 +1,147 @@
+//! A closed loop: a call begins when another has ended.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use longsync_connect::Transport;
+use longsync_stats::Moment;
+
+use super::{BATCH_A_LANE, Pace, Worker};
+use crate::method::{CallNumber, Method};
+use crate::schedule::{Arrival, Concurrency};
+
+/// How a closed loop goes on.
+#[derive(Debug)]
+pub(super) struct Closed {
+    concurrency: Concurrency,
+    think: Duration,
+    /// How many calls of the warm-up were begun, and how many that are recorded.
+    warm_up: Cell<u64>,
+    recorded: Cell<u64>,
+    /// When the callers whose calls have ended have thought enough, in this order.
+    thinking: RefCell<VecDeque<Moment>>,
+}
+
+impl<M: Method, T: Transport + 'static> Worker<M, T> {
+    /// Begins the first calls of a closed loop; each that ends is followed by another in
+    /// [`Owner::lane_moved`], or here after a time to think. Returns when no further call is made.
+    pub(super) async fn keep_in_flight(&self) {
+        let Pace::Closed(closed) = &self.pace else { return };
+        loop {
+            let now = self.common.now();
+            if self.is_over(closed, now) {
+                return;
+            }
+            closed.think_until(now);
+            let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
+            if self.refill(None, whole_batch) == whole_batch {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            // Perhaps those were the last.
+            if self.is_over(closed, now) {
+                return;
+            }
+            match self.next_change(closed, now) {
+                Some(moment) => self.until_moved_or(moment).await,
+                None => self.until_moved().await,
+            }
+        }
+    }
+
+    /// Whether a closed loop makes no further call.
+    fn is_over(&self, closed: &Closed, now: Moment) -> bool {
+        let number = self.desk.share.number(closed.recorded.get());
+        let next = Arrival { due: now, number, is_warm_up: now < self.recorded_from() };
+        now >= self.desk.board.over()
+            || self.ends.is_some_and(|ends| now >= ends)
+            || !self.stop.allows_arrival(&next, self.warm_up)
+    }
+
+    /// When a closed loop may begin calls, or end, without one having ended.
+    fn next_change(&self, closed: &Closed, now: Moment) -> Option<Moment> {
+        let from = self.recorded_from();
+        let other_number = closed.concurrency.next_change(schedule_time(now, from));
+        let changes = [
+            (now < from).then_some(from),
+            other_number.map(|at| at + self.warm_up),
+            closed.thinking.borrow().front().copied(),
+            self.ends,
+        ];
+        changes.into_iter().flatten().filter(|at| *at > now).min()
+    }
+
+    fn recorded_from(&self) -> Moment {
+        Moment::START + self.warm_up
+    }
+
+    /// Begins as many calls of a closed loop as are missing, at most `most`, on the lane with this
+    /// index or else on each in turn. Returns how many.
+    pub(super) fn refill(&self, lane: Option<usize>, most: usize) -> usize {
+        let Pace::Closed(closed) = &self.pace else { return 0 };
+        let (now, from) = (self.common.now(), self.recorded_from());
+        let wanted = self.wanted(closed, now);
+        let taken = self.in_flight.get() + closed.thinking.borrow().len();
+        let missing = wanted.saturating_sub(taken).min(most);
+        for filled in 0..missing {
+            let now = if filled == 0 { now } else { self.common.now() };
+            if self.is_over(closed, now) {
+                return filled;
+            }
+            let is_warm_up = now < from;
+            let begun = if is_warm_up { &closed.warm_up } else { &closed.recorded };
+            let call = CallNumber { number: self.desk.share.number(begun.get()), is_warm_up };
+            if self.send(lane.unwrap_or_else(|| self.turn.get()), call, None, now).is_err() {
+                return filled;
+            }
+            begun.set(begun.get() + 1);
+        }
+        missing
+    }
+
+    /// How many calls of a closed loop this worker is to have in flight.
+    pub(super) fn wanted(&self, closed: &Closed, now: Moment) -> usize {
+        let at = schedule_time(now, self.recorded_from());
+        let all = usize::try_from(closed.concurrency.at(at)).unwrap_or(usize::MAX);
+        self.desk.share.portion(all)
+    }
+}
+
+impl Closed {
+    /// One that has begun no call.
+    pub(super) fn new(concurrency: &Concurrency, think: Duration) -> Self {
+        Self {
+            concurrency: concurrency.clone(),
+            think,
+            warm_up: Cell::new(0),
+            recorded: Cell::new(0),
+            thinking: RefCell::default(),
+        }
+    }
+
+    /// Whether the next call begins as soon as one has ended.
+    pub(super) fn goes_on_at_once(&self) -> bool {
+        self.think.is_zero()
+    }
+
+    /// A call has ended at this moment.
+    pub(super) fn ended(&self, done: Moment) {
+        if !self.goes_on_at_once() {
+            self.thinking.borrow_mut().push_back(done + self.think);
+        }
+    }
+
+    /// Callers who have thought enough by now think no longer.
+    fn think_until(&self, now: Moment) {
+        let mut thinking = self.thinking.borrow_mut();
+        while thinking.front().is_some_and(|until| *until <= now) {
+            thinking.pop_front();
+        }
+    }
+}
+
+/// A moment of the run in its schedule, whose 0 is the end of the warm-up: that runs as the schedule begins.
+fn schedule_time(moment: Moment, from: Moment) -> Moment {
+    Moment::from_nanos(moment.as_nanos().saturating_sub(from.as_nanos()))
+}

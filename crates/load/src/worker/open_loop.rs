@@ -1,0 +1,87 @@
+//! An open loop: calls are due, whatever the server does.
+
+use std::iter::Peekable;
+
+use longsync_connect::Transport;
+use longsync_stats::{Moment, NotSent as Why};
+
+use super::{BATCH_A_LANE, Desk, Worker};
+use crate::lane::NotSent;
+use crate::method::{CallNumber, Method};
+use crate::schedule::Arrival;
+
+/// How many calls that are not sent are counted before others have their turn.
+const COUNTED: usize = 4_096;
+
+impl<M: Method, T: Transport + 'static> Worker<M, T> {
+    /// Sends each call when it is due, or counts it.
+    pub(super) async fn send_when_due(
+        &self,
+        arrivals: &mut Peekable<impl Iterator<Item = Arrival>>,
+    ) {
+        let board = &*self.desk.board;
+        let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
+        let (mut batch, mut is_blocked) = (0, false);
+        // A call leaves the schedule only when it was sent or counted.
+        while let Some(Arrival { due, number, is_warm_up }) = arrivals.peek().copied() {
+            let now = self.common.now();
+            if due >= board.over() {
+                return;
+            }
+            if now < due {
+                self.common.sleep_until(due).await;
+                batch = 0;
+                continue;
+            }
+            if now >= board.sending_ends() {
+                return self
+                    .leave(arrivals, if is_blocked { Why::Blocked } else { Why::Late })
+                    .await;
+            }
+            if batch == whole_batch {
+                tokio::task::yield_now().await;
+                batch = 0;
+                continue;
+            }
+            batch += 1;
+            let sent = self.send_due(CallNumber { number, is_warm_up }, due, now);
+            // It is tried for as long as an open call is waited for.
+            is_blocked = sent == Err(NotSent::Blocked) && now < due + self.grace;
+            if is_blocked {
+                self.until_moved_or(board.sending_ends().min(due + self.grace)).await;
+                continue;
+            }
+            if let Err(why) = sent {
+                self.desk.records.borrow_mut().not_sent(number, due, why.into());
+            }
+            arrivals.next();
+        }
+    }
+
+    /// Sends a call of an open loop, if it may be in flight.
+    fn send_due(&self, call: CallNumber, due: Moment, now: Moment) -> Result<(), NotSent> {
+        let Desk { index, board, .. } = &self.desk;
+        if !board.in_flight.take(*index) {
+            return Err(NotSent::Limited);
+        }
+        let sent = self.send(self.turn.get(), call, Some(due), now);
+        if sent.is_err() {
+            board.in_flight.give(*index);
+        }
+        sent
+    }
+
+    /// Counts the calls that are left when nothing is sent any more.
+    async fn leave(&self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>, why: Why) {
+        loop {
+            for _ in 0..COUNTED {
+                let over = self.desk.board.over();
+                let Some(Arrival { number, due, .. }) = arrivals.next_if(|it| it.due < over) else {
+                    return;
+                };
+                self.desk.records.borrow_mut().not_sent(number, due, why);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
