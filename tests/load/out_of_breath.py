@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""A generator that cannot keep up says so, and one that can does not.
+
+Out of breath at ten times the possible rate, and beside busy neighbours on its one core: it ends within
+its grace, says first that it was the client, and `--strict` exits with 98. Healthy against a server that
+takes 500 ms, beside a busy core that is not its own, and with `--spin`: no verdict.
+"""
+
+import contextlib
+import subprocess
+import sys
+import time
+
+import lab
+from lab import SECOND, expect
+
+VERDICT = "It was the client"
+GRACE = 2
+# Sending ends 100 ms after the last due time; to connect and to report takes the rest.
+MARGIN = 3
+SPINNING = "while True: pass"
+
+
+@contextlib.contextmanager
+def busy(core, neighbours=1):
+    """Programs that never sleep, on this core."""
+    command = ["taskset", "-c", str(core), sys.executable, "-c", SPINNING]
+    started = [subprocess.Popen(command) for _ in range(neighbours)]
+    try:
+        yield
+    finally:
+        for each in started:
+            each.kill()
+            each.wait()
+
+
+def tells(what, ran):
+    counts = ran.record["counts"]
+    lag = ran.record["figures"]["lag"]["percentiles"]["p99"]["value_ns"]
+    print(f"    {what}: {counts['due']:,} due, {counts['sent']:,} sent, p99 of lag {lab.ms(lag)}")
+
+
+def out_of_breath(what, url, seconds, *flags, core=None):
+    began = time.monotonic()
+    plan = ("-z", f"{seconds}s", "--grace", f"{GRACE}s", "--strict")
+    ran = lab.load(url, *flags, *plan, exit_code=98, core=core)
+    took = time.monotonic() - began
+    tells(what, ran)
+    expect(took < seconds + GRACE + MARGIN, f"{what}: it took {took:.1f} s")
+    expect(ran.is_client_bound, f"{what}: the record does not say that it was the client")
+    expect(ran.text.startswith(VERDICT), f"{what}: the report begins otherwise:\n{ran.text[:300]}")
+    accounted(ran)
+
+
+def accounted(ran):
+    counts = ran.record["counts"]
+    whole = counts["ended"] + counts["unfinished"] + sum(counts["not_sent"].values())
+    expect(counts["due"] == whole, f"calls are missing: {counts}")
+
+
+def healthy(what, url, *flags, core=None):
+    ran = lab.load(url, *flags, core=core)
+    tells(what, ran)
+    expect(not ran.is_client_bound, f"{what}: {ran.record['verdict']['sentences']}")
+    expect(not ran.not_sent(), f"{what}: not sent: {ran.not_sent()}")
+
+
+def experiment():
+    with lab.server("--delay", "0ms") as server:
+        possible = lab.load(server.url, "-c", 50, "-z", "2s").record["counts"]["good"] / 2
+        print(f"    possible: about {possible:,.0f} calls per second")
+        out_of_breath("10 times what is possible", server.url, 2, "--rate", round(possible * 10))
+        with busy(0, neighbours=3):
+            out_of_breath("neighbours on its core", server.url, 3, "--rate", 2_000, core=0)
+        healthy("500 ms", server.url, "--rate", 1_000, "--delay", "500ms", "-z", "4s")
+        healthy("--spin", server.url, "--rate", 1_000, "--spin", "100us", "-z", "3s")
+    with lab.server("--delay", "5ms", core=0) as server, busy(1):
+        healthy("another core is busy", server.url, "--rate", 1_000, "-z", "3s", core=0)
+
+
+if __name__ == "__main__":
+    lab.main(experiment)
