@@ -8,11 +8,10 @@ stay within 100 us at the median.
 """
 
 import lab
-from delay_line import DelayLine
 from lab import MILLISECOND, expect, ms
 
 DELAYS = ("0ms", "5ms", "500ms")
-LINE = 20 * MILLISECOND
+LINE_MS = 20
 STAY = MILLISECOND // 10
 MOVES = {"p50": MILLISECOND // 2, "p99": 2 * MILLISECOND}
 CALLS = 4_000
@@ -30,7 +29,7 @@ def compared(delay, without, beyond):
     for percentile, tolerance in MOVES.items():
         before, after = (ran.percentile("added", percentile) for ran in (without, beyond))
         print(f"    delay {delay}: added {percentile} {ms(before)}, with the line {ms(after)}: {ms(after - before)} more")
-        lab.expect_close(after - before, LINE, tolerance, f"delay {delay}: what the line adds at {percentile}")
+        lab.expect_close(after - before, LINE_MS * MILLISECOND, tolerance, f"delay {delay}: what the line adds at {percentile}")
     for figure in ("waited", "queued", "lateness", "lag"):
         before, after = (ran.percentile(figure, "p50") for ran in (without, beyond))
         print(f"    delay {delay}: {figure} p50 {ms(before)}, with the line {ms(after)}")
@@ -38,7 +37,7 @@ def compared(delay, without, beyond):
 
 
 def calibration():
-    with lab.server() as server, DelayLine(server.address, LINE / lab.SECOND) as line:
+    with lab.server() as server, lab.delay_line(server.address, LINE_MS) as line:
         for delay in DELAYS:
             compared(delay, measured(server.url, delay), measured(line.url, delay))
 

@@ -31,8 +31,8 @@ def of_ghz(address):
     with lab.Ghz(address, "--data", "{}", "--rps", RATE, "--total", RATE * SECONDS, "--async") as running:
         calls = running.calls()
     for what, latencies in (
-        ("ghz", [latency for latency, status in calls if status == "OK"]),
-        ("ghz --count-errors", [latency for latency, _ in calls]),
+        ("ghz --async", [latency for latency, status in calls if status == "OK"]),
+        ("ghz --async --count-errors", [latency for latency, _ in calls]),
     ):
         print(f"    {what}: p50 {ms(lab.rank(latencies, 50_000))}, of {len(latencies):,} calls")
 

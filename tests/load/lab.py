@@ -1,7 +1,7 @@
 """What the experiments share: servers and loads of their own, and what a record says.
 
-The programs are named by the environment: SERVER, CLIENT, and GHZ if it can be had. Servers listen on
-a free port of 127.0.0.1 and are ended by their own process.
+The programs are named by the environment: SERVER, CLIENT, and GHZ and DELAY_LINE if they can be had. Servers
+listen on a free port of 127.0.0.1 and are ended by their own process.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import histogram
 
-SERVER, CLIENT, GHZ = (os.environ.get(name) for name in ("SERVER", "CLIENT", "GHZ"))
+SERVER, CLIENT, GHZ, DELAY_LINE = (os.environ.get(name) for name in ("SERVER", "CLIENT", "GHZ", "DELAY_LINE"))
 METHOD = "longsync.v1.LongSyncService/LongSync"
 # What an experiment returns to say that it cannot be done here.
 SKIPPED = 77
@@ -67,7 +67,7 @@ def shown(program, arguments):
 
 @dataclass
 class Serving:
-    """A server that runs."""
+    """A server that runs, or something before it."""
 
     address: str
     process: subprocess.Popen
@@ -80,12 +80,24 @@ class Serving:
 @contextlib.contextmanager
 def server(*flags, listen="127.0.0.1:0", core=None):
     """A fresh server, which ends with the block; pinned to a core, if one is given."""
-    arguments = [*pinned(core), SERVER, "--listen", listen, "--log", "off", *flags]
-    process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    try:
-        line = process.stdout.readline().strip()
+    with started([*pinned(core), SERVER, "--listen", listen, "--log", "off", *flags]) as (line, process):
         expect(line.startswith(FIRST_LINE), f"the server's first line was {line!r}")
         yield Serving(line.removeprefix(FIRST_LINE), process)
+
+
+@contextlib.contextmanager
+def delay_line(address, milliseconds):
+    """What stands at the address, with its answers held back for this long."""
+    with started([DELAY_LINE, address, str(milliseconds)]) as (line, process):
+        yield Serving(line, process)
+
+
+@contextlib.contextmanager
+def started(arguments):
+    """A program that goes on, and its first line."""
+    process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip(), process
     finally:
         process.kill()
         process.wait()
@@ -192,7 +204,7 @@ class Ghz:
         """(latency in ns, status) of each call, the quickest first; without those that it did not make."""
         text, complaints = self.process.communicate(timeout=PATIENCE)
         expect(self.process.returncode == 0, f"ghz: {complaints}")
-        header, *lines = text.splitlines()
+        header, *lines = text.strip().splitlines()
         expect(header == "duration (ms),status,error", f"the CSV of ghz begins with {header!r}")
         split = (line.split(",") for line in lines)
         return sorted((round(float(latency) * MILLISECOND), status) for latency, status, *_ in split)

@@ -6,6 +6,7 @@ that a rule ended, one that was interrupted, and one whose server was lost. A re
 key less and one key more has to be refused, or the schema says nothing.
 """
 
+import contextlib
 import copy
 import json
 import signal
@@ -32,28 +33,28 @@ def records(url):
     yield "unfinished", lab.load(url, *unfinished, exit_code=1)
     ended = ("--rate", "1000", "-z", "30s", "--delay", "2ms", "--stop-when", "p99>1us")
     yield "ended by a rule", lab.load(url, *ended, exit_code=99)
-    with lab.Load(url, "-c", 4, "-z", "60s", "--delay", "10ms", "--warm-up", "100ms") as running:
-        wait_until_in_flight(url)
+    with under_way() as (_, running):
         running.process.send_signal(signal.SIGINT)
         yield "interrupted", running.ended(exit_code=130)
-    with lab.server("--delay", "10ms") as lost, lab.Load(lost.url, "-c", 4, "-z", "60s", "--grace", "500ms") as running:
-        wait_until_in_flight(lost.url)
-        lost.process.kill()
+    with under_way() as (server, running):
+        server.process.kill()
         yield "lost", running.ended(exit_code=1)
 
 
-def wait_until_in_flight(url):
-    """Until the server has answered calls: a load that has not begun has nothing to record."""
-    before = time.monotonic()
-    while time.monotonic() < before + lab.PATIENCE:
-        page = urllib.request.urlopen(f"{url}/metrics", timeout=lab.PATIENCE).read().decode()
-        if answered(page) >= 100:
-            return
-        time.sleep(0.02)
-    raise lab.Wrong("no calls came")
+@contextlib.contextmanager
+def under_way():
+    """A server of its own, and a load in which calls have been answered: before there is nothing to record."""
+    flags = ("-c", 4, "-z", "60s", "--grace", "500ms", "--warm-up", "100ms")
+    with lab.server("--delay", "10ms") as server, lab.Load(server.url, *flags) as running:
+        patience = time.monotonic() + lab.PATIENCE
+        while answered(server.url) < 100:
+            expect(time.monotonic() < patience, "no calls came")
+            time.sleep(0.02)
+        yield server, running
 
 
-def answered(page):
+def answered(url):
+    page = urllib.request.urlopen(f"{url}/metrics", timeout=lab.PATIENCE).read().decode()
     name = 'longsync_calls_ended_total{rpc="LongSync",outcome="answered"}'
     return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(name))
 
