@@ -4,7 +4,7 @@
 An open loop at 1,000/s against delays of 0, 5 and 500 ms, without and with a delay line of 20 ms from
 the server to the client. The line has to move the median of `added` by 20 +- 0.5 ms and its p99 by
 20 +- 2 ms; what the server waited, what stood in its queue, its lateness and the client's lag have to
-stay within 100 us at the median.
+stay within 100 us at the median. A machine that other programs keep busy cannot show this.
 """
 
 import lab
@@ -26,6 +26,7 @@ def measured(url, delay):
 
 
 def compared(delay, without, beyond):
+    """Holds the run beyond the line against the one without."""
     for percentile, tolerance in MOVES.items():
         before, after = (ran.percentile("added", percentile) for ran in (without, beyond))
         print(f"    delay {delay}: added {percentile} {ms(before)}, with the line {ms(after)}: {ms(after - before)} more")
@@ -37,6 +38,7 @@ def compared(delay, without, beyond):
 
 
 def calibration():
+    lab.needs_quiet()
     with lab.server() as server, lab.delay_line(server.address, LINE_MS) as line:
         for delay in DELAYS:
             compared(delay, measured(server.url, delay), measured(line.url, delay))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A server which says goodbye, goes and comes back costs the calls that it refused, and no others.
+"""A server which says goodbye, goes and comes back costs the calls of the time between, and hardly another.
 
 The server is ended by SIGTERM in the middle of a run: it says GOAWAY, and answers what it has. Another
 starts at the same address. Every call that was due is accounted for, none of those that the first had
@@ -32,9 +32,11 @@ def goodbyes():
                 ran = running.ended()
     counts = account(ran)
     last = ran.record["intervals"][-1]["counts"]
-    print(f"    {counts['good']:,} of {counts['due']:,} good; connections: {counts['connections_opened']} opened,")
+    print(f"    {counts['good']:,} of {counts['due']:,} good; {counts['connections_opened']} connections opened,")
     print(f"    {counts['connections_lost']} lost; not sent: {ran.not_sent()}; statuses: {counts['statuses']}")
     expect(counts["unfinished"] == 0, "calls that a server had taken were never answered")
+    # Some are on their way to the first when it says goodbye, and refused: far fewer than the 50 in flight.
+    expect(counts["failed"] < 25, f"too many failed: {counts['statuses']}")
     # Between the two nothing listens for the time that a program takes to start.
     expect(counts["good"] > counts["due"] // 2, "most calls were not good")
     expect(last["good"] == last["ended"] > 0, f"the last second: {last}")

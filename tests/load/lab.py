@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +107,45 @@ def started(arguments):
 
 def pinned(core):
     return [] if core is None else ["taskset", "-c", str(core)]
+
+
+SPINNING = "while True: pass"
+
+
+@contextlib.contextmanager
+def busy(core, neighbours=1):
+    """Programs that never sleep, on this core."""
+    command = [*pinned(core), sys.executable, "-c", SPINNING]
+    started = [subprocess.Popen(command) for _ in range(neighbours)]
+    try:
+        yield
+    finally:
+        for each in started:
+            each.kill()
+            each.wait()
+
+
+# Of the time of all cores, and for how long it is waited for.
+QUIET = 0.75
+QUIET_SECONDS = 30
+
+
+def needs_quiet():
+    """Waits until other programs leave the processors alone, and skips the experiment if they do not."""
+    for _ in range(QUIET_SECONDS):
+        before = processor_time()
+        time.sleep(1)
+        idle, whole = (after - earlier for earlier, after in zip(before, processor_time()))
+        if idle >= QUIET * whole:
+            return
+    skip(f"other programs keep the processors busy: they were idle for {100 * idle // whole} % of a second")
+
+
+def processor_time():
+    """Of all cores the time idle and the whole, in ticks."""
+    with open("/proc/stat") as file:
+        ticks = [int(word) for word in file.readline().split()[1:]]
+    return ticks[3], sum(ticks)
 
 
 @dataclass

@@ -1,15 +1,11 @@
 #!/usr/bin/env python3
-"""A generator that cannot keep up says so, and one that can does not.
+"""A generator that cannot keep up says so. (One that can, and does not: in_breath.py.)
 
-Out of breath at ten times the possible rate, and beside busy neighbours on its one core: it ends within
-its grace, says first that it was the client, and `--strict` exits with 98. Healthy against a server that
-takes 500 ms, beside a busy core that is not its own, and with `--spin`: no verdict. ghz, out of breath in
-both its modes, is shown and not judged.
+At ten times the possible rate, and beside busy neighbours on its one core: it ends within its grace, says
+first that it was the client, and `--strict` exits with 98. ghz at ten times the possible rate, in both
+its modes, is shown and not judged.
 """
 
-import contextlib
-import subprocess
-import sys
 import time
 
 import lab
@@ -19,20 +15,6 @@ VERDICT = "It was the client"
 GRACE = 2
 # Sending ends 100 ms after the last due time; to connect and to report takes the rest.
 MARGIN = 3
-SPINNING = "while True: pass"
-
-
-@contextlib.contextmanager
-def busy(core, neighbours=1):
-    """Programs that never sleep, on this core."""
-    command = ["taskset", "-c", str(core), sys.executable, "-c", SPINNING]
-    started = [subprocess.Popen(command) for _ in range(neighbours)]
-    try:
-        yield
-    finally:
-        for each in started:
-            each.kill()
-            each.wait()
 
 
 def tells(what, ran):
@@ -59,13 +41,6 @@ def accounted(ran):
     expect(counts["due"] == whole, f"calls are missing: {counts}")
 
 
-def healthy(what, url, *flags, core=None):
-    ran = lab.load(url, *flags, core=core)
-    tells(what, ran)
-    expect(not ran.is_client_bound, f"{what}: {ran.record['verdict']['sentences']}")
-    expect(not ran.not_sent(), f"{what}: not sent: {ran.not_sent()}")
-
-
 def ghz(address, rate, seconds):
     """What it says of the same server at the same rate."""
     plan = ("--data", "{}", "--rps", rate, "--duration", f"{seconds}s", "--duration-stop", "wait")
@@ -83,12 +58,8 @@ def experiment():
         out_of_breath("10 times what is possible", server.url, 2, "--rate", round(possible * 10))
         if lab.GHZ:
             ghz(server.address, round(possible * 10), 2)
-        with busy(0, neighbours=3):
+        with lab.busy(0, neighbours=3):
             out_of_breath("neighbours on its core", server.url, 3, "--rate", 2_000, core=0)
-        healthy("500 ms", server.url, "--rate", 1_000, "--delay", "500ms", "-z", "4s")
-        healthy("--spin", server.url, "--rate", 1_000, "--spin", "100us", "-z", "3s")
-    with lab.server("--delay", "5ms", core=0) as server, busy(1):
-        healthy("another core is busy", server.url, "--rate", 1_000, "-z", "3s", core=0)
 
 
 if __name__ == "__main__":
