@@ -19,7 +19,7 @@ def ours(url):
     counts = ran.record["counts"]
     longest = ran.beyond("response_time", "p50")
     failed = ran.percentile("failed_service_time", "p50")
-    print(f"    longsync: {counts['good']:,} good, {counts['failed']:,} failed; p50 > {ms(longest or 0)}")
+    print(f"    ours: {counts['good']:,} good, {counts['failed']:,} failed; p50 > {ms(longest or 0)}")
     print(f"    failed calls by themselves: p50 {ms(failed)}")
     expect(longest is not None, "the median is a value, though most calls failed")
     expect(counts["failed"] > counts["due"] * 7 // 10, f"too few failed: {counts['statuses']}")

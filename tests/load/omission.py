@@ -30,17 +30,16 @@ def of_ours(ran, percentile):
 
 
 def ours(ran):
-    shows("longsync", *(of_ours(ran, p) for p in ("p50", "p99", "p99.9")), sum(ran.not_sent().values()))
+    shows("ours", *(of_ours(ran, p) for p in ("p50", "p99", "p99.9")), sum(ran.not_sent().values()))
 
 
 def whole(ran):
     ours(ran)
     expect(ran.record["counts"]["good"] == CALLS, f"not all were good: {ran.record['counts']}")
-    expect(not ran.is_client_bound, f"it says it was the client: {ran.record['verdict']['sentences']}")
     for percentile, truth in TRUTH.items():
         lab.expect_close(ran.percentile("response_time", percentile), truth, truth // 50, percentile)
     averaged = mean_of_seconds(ran)
-    print(f"    the mean of its seconds' p99: {ms(averaged)}")
+    print(f"    the mean of its seconds' p99 would be {ms(averaged)}")
     expect(averaged < TRUTH["p99"] // 4, "the mean of the seconds' p99 is meant to be far from the run's")
 
 
@@ -54,20 +53,21 @@ def mean_of_seconds(ran):
 
 def limited(ran):
     ours(ran)
+    print(f"    p99 of those that were sent would be {ms(ran.percentile('service_time', 'p99'))}")
     for percentile in TRUTH:
-        expect(ran.beyond("response_time", percentile) is not None, f"{percentile} is no `> X`")
+        expect(ran.beyond("response_time", percentile) is not None, f"{percentile} is not `> X`")
     expect(set(ran.not_sent()) == {"in_flight_limit"}, f"not sent: {ran.not_sent()}")
     count = ran.not_sent()["in_flight_limit"]
     # 100 of the 1,000 due in the stall are sent.
     expect(850 <= count <= 950, f"{count} were not sent, of about 900")
-    for words in (f"not sent: {count:,} in-flight limit" if count < 1000 else "", "--max-in-flight", "p99  "):
+    for words in (f"not sent: {count:,} in-flight limit", "give --max-in-flight"):
         expect(words in ran.text, f"the report does not say {words!r}:\n{ran.text}")
 
 
-def of_ghz(calls):
+def of_ghz(mode, calls):
     latencies = [latency for latency, _ in calls]
     missing = CALLS - len(calls)
-    shows("ghz", *(ms(lab.rank(latencies, p)) for p in (50_000, 99_000, 99_900)), missing)
+    shows(mode, *(ms(lab.rank(latencies, p)) for p in (50_000, 99_000, 99_900)), missing)
 
 
 def side_by_side():
@@ -87,8 +87,8 @@ def side_by_side():
         first, second = (at_once.enter_context(lab.server("--behavior", BEHAVIOR)) for _ in range(2))
         closed = at_once.enter_context(lab.Ghz(first.address, *flags))
         unlimited = at_once.enter_context(lab.Ghz(second.address, *flags, "--async"))
-        of_ghz(closed.calls())
-        of_ghz(unlimited.calls())
+        of_ghz("ghz", closed.calls())
+        of_ghz("ghz --async", unlimited.calls())
 
 
 if __name__ == "__main__":
