@@ -12,8 +12,7 @@ from lab import expect
 
 def keeps_up(what, url, *flags, core=None):
     ran = lab.load(url, *flags, core=core)
-    lag = ran.record["figures"]["lag"]
-    late = f"p99 of lag {lab.ms(lag['percentiles']['p99']['value_ns'])}" if lag else "no lag"
+    late = "no lag" if ran.record["loop"] == "closed" else f"p99 of lag {ran.shown('lag', 'p99')}"
     print(f"    {what}: {ran.record['counts']['sent']:,} sent, {late}")
     expect(not ran.is_client_bound, f"{what}: {ran.record['verdict']['sentences']}")
     expect(not ran.not_sent(), f"{what}: not sent: {ran.not_sent()}")

@@ -165,6 +165,11 @@ class Ran:
         """The longest good one, if the percentile lies beyond it."""
         return self.placed(figure, percentile)["beyond_ns"]
 
+    def shown(self, figure, percentile):
+        """As the report has it: `> ` and the longest good one, if it lies beyond that."""
+        value, beyond = self.percentile(figure, percentile), self.beyond(figure, percentile)
+        return ms(value) if beyond is None else f"> {ms(beyond)}"
+
     def placed(self, figure, percentile):
         values = self.record["figures"][figure]
         expect(values is not None, f"nothing was measured of {figure}")

@@ -24,13 +24,9 @@ def shows(what, p50, p99, p999, missing=0):
     print(f"    {what}: p50 {p50}, p99 {p99}, p99.9 {p999}{missing}")
 
 
-def of_ours(ran, percentile):
-    value, beyond = (ran.placed("response_time", percentile)[key] for key in ("value_ns", "beyond_ns"))
-    return ms(value) if beyond is None else f"> {ms(beyond)}"
-
-
 def ours(ran):
-    shows("ours", *(of_ours(ran, p) for p in ("p50", "p99", "p99.9")), sum(ran.not_sent().values()))
+    values = (ran.shown("response_time", percentile) for percentile in ("p50", "p99", "p99.9"))
+    shows("ours", *values, sum(ran.not_sent().values()))
 
 
 def whole(ran):

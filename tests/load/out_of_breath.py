@@ -19,8 +19,8 @@ MARGIN = 3
 
 def tells(what, ran):
     counts = ran.record["counts"]
-    lag = ran.record["figures"]["lag"]["percentiles"]["p99"]["value_ns"]
-    print(f"    {what}: {counts['due']:,} due, {counts['sent']:,} sent, p99 of lag {lab.ms(lag)}")
+    lag, median = lab.ms(ran.percentile("lag", "p99")), ran.shown("response_time", "p50")
+    print(f"    {what}: {counts['due']:,} due, {counts['sent']:,} sent, p99 of lag {lag}, p50 of response time {median}")
 
 
 def out_of_breath(what, url, seconds, *flags, core=None):
