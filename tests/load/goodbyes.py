@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""A server which says goodbye, goes and comes back costs the calls of the time between, and hardly another.
+
+The server is ended by SIGTERM in the middle of a run: it says GOAWAY, and answers what it has. Another
+starts at the same address. Every call that was due is accounted for, none of those that the first had
+taken is lost, and calls are good again when the second is there.
+"""
+
+import signal
+import time
+
+import lab
+from lab import expect
+
+RATE, SECONDS = 500, 4
+
+
+def account(ran):
+    counts = ran.record["counts"]
+    whole = counts["ended"] + counts["unfinished"] + sum(counts["not_sent"].values())
+    expect(counts["due"] == whole == RATE * SECONDS, f"calls are missing: {counts}")
+    return counts
+
+
+def goodbyes():
+    with lab.server("--delay", "100ms") as first:
+        with lab.Load(first.url, "--rate", RATE, "-z", f"{SECONDS}s", "--connections", 2) as running:
+            time.sleep(1.5)
+            first.process.send_signal(signal.SIGTERM)
+            expect(first.process.wait(timeout=lab.PATIENCE) == 0, "the first server did not drain")
+            with lab.server("--delay", "100ms", listen=first.address):
+                ran = running.ended()
+    counts = account(ran)
+    last = ran.record["intervals"][-1]["counts"]
+    print(f"    {counts['good']:,} of {counts['due']:,} good; {counts['connections_opened']} connections opened,")
+    print(f"    {counts['connections_lost']} lost; not sent: {ran.not_sent()}; statuses: {counts['statuses']}")
+    expect(counts["unfinished"] == 0, "calls that a server had taken were never answered")
+    # Some are on their way to the first when it says goodbye, and refused: far fewer than the 50 in flight.
+    expect(counts["failed"] < 25, f"too many failed: {counts['statuses']}")
+    # Between the two nothing listens for the time that a program takes to start.
+    expect(counts["good"] > counts["due"] // 2, "most calls were not good")
+    expect(last["good"] == last["ended"] > 0, f"the last second: {last}")
+    expect(set(ran.not_sent()) <= {"no_connection"}, f"not sent: {ran.not_sent()}")
+
+
+if __name__ == "__main__":
+    lab.main(goodbyes)

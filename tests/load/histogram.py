@@ -1,0 +1,85 @@
+"""The compressed form of HdrHistogram (V2 + DEFLATE, base64), read without its libraries.
+
+The format's own readers are held against the same records in readers.py.
+"""
+
+import base64
+import struct
+import zlib
+from collections import Counter
+
+COMPRESSED, PLAIN = 0x1C849304, 0x1C849303
+# Of the cookies, the size of a word is no part of the version.
+WORD = 0xF0
+HEADER = struct.Struct(">iiiiqqd")
+# 3 significant digits: 2,048 buckets of equal width, of which each doubling shares the upper half.
+HALF = 1024
+
+
+def decoded(text):
+    """How many values are in the bucket of which index."""
+    return Counter(dict(filled(payload(text))))
+
+
+def payload(text):
+    raw = base64.b64decode(text, validate=True)
+    cookie, length = struct.unpack_from(">ii", raw)
+    assert cookie & ~WORD == COMPRESSED & ~WORD and length == len(raw) - 8, "not a compressed histogram"
+    plain = zlib.decompress(raw[8:])
+    cookie, length, _, digits, lowest, _, _ = HEADER.unpack_from(plain)
+    assert cookie & ~WORD == PLAIN & ~WORD and digits == 3 and lowest == 1, "not a histogram of ns with 3 digits"
+    return plain[HEADER.size : HEADER.size + length]
+
+
+def filled(words):
+    """(index, count) of each bucket that holds something."""
+    index = position = 0
+    while position < len(words):
+        number, position = zigzag(words, position)
+        if number < 0:
+            # So many buckets are empty.
+            index -= number
+            continue
+        if number:
+            yield index, number
+        index += 1
+
+
+def zigzag(words, position):
+    """A number in 1 to 9 bytes of which the ninth has 8 bits, and the position behind it."""
+    value = 0
+    for shift in range(0, 63, 7):
+        byte = words[position]
+        position += 1
+        is_last = shift == 56
+        value |= (byte if is_last else byte & 0x7F) << shift
+        if is_last or byte < 0x80:
+            break
+    return (value >> 1) ^ -(value & 1), position
+
+
+def index_of(ns):
+    """The bucket of a value."""
+    doubling = max(0, ns.bit_length() - 11)
+    return doubling * HALF + (ns >> doubling)
+
+
+def lowest_of(index):
+    """The least value of a bucket."""
+    doubling = max(0, index // HALF - 1)
+    return (index - doubling * HALF) << doubling
+
+
+def highest_of(index):
+    """The greatest value of a bucket, which is what a percentile says."""
+    return lowest_of(index + 1) - 1
+
+
+def percentile(counts, per_100_000, beyond=0):
+    """The percentile as time.md defines it, or None if it is among those `beyond`."""
+    left = -(-(sum(counts.values()) + beyond) * per_100_000 // 100_000)
+    for index in sorted(counts):
+        left -= counts[index]
+        if left <= 0:
+            return highest_of(index)
+    return None
