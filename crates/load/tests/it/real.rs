@@ -49,6 +49,12 @@ async fn eventually(mut holds: impl FnMut() -> bool) {
     tokio::time::timeout(Duration::from_secs(10), holding).await.expect("it held within 10 s");
 }
 
+/// This number of calls in flight at once, without due times: a thread that a busy machine keeps waiting would
+/// send those late, or not at all.
+fn together(calls: usize) -> Schedule {
+    Schedule::closed(count(calls))
+}
+
 pub(crate) fn count(number: usize) -> NonZeroUsize {
     NonZeroUsize::new(number).unwrap()
 }
@@ -232,9 +238,8 @@ async fn an_interrupt_ends_a_run_at_once() {
 #[tokio::test]
 async fn a_call_past_its_deadline_ends_with_the_servers_word() {
     let server = start(Limits::default());
-    let plan =
-        plan(&server.target, Schedule::AtOnce, Stop::after_calls(6), Duration::from_secs(3600))
-            .deadline(Duration::from_millis(50));
+    let plan = plan(&server.target, together(6), Stop::after_calls(6), Duration::from_secs(3600))
+        .deadline(Duration::from_millis(50));
     let load = run(&plan).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::DeadlineExceeded), 6);
     assert_eq!(load.figures.failed_service_time.count(), 6);
@@ -334,8 +339,8 @@ async fn calls_are_spread_evenly_over_the_connections() {
 #[tokio::test]
 async fn a_call_whose_server_is_mute_ends_at_its_own_deadline() {
     let deadline = Duration::from_millis(50);
-    let plan = plan(&mute().await.0, Schedule::AtOnce, Stop::after_calls(6), Duration::ZERO)
-        .deadline(deadline);
+    let plan =
+        plan(&mute().await.0, together(6), Stop::after_calls(6), Duration::ZERO).deadline(deadline);
     let load = run(&plan).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::DeadlineExceeded), 6);
     assert_eq!(load.figures.counts.cut, 6, "its times are lower bounds");
@@ -391,7 +396,7 @@ async fn connections_to_localhost_go_to_those_of_its_addresses_that_accept() {
     let server = start(Limits::default());
     let port = server.target.authority().rsplit_once(':').unwrap().1.to_owned();
     let target = format!("http://localhost:{port}").parse().unwrap();
-    let plan = plan(&target, Schedule::AtOnce, Stop::after_calls(40), Duration::ZERO);
+    let plan = plan(&target, together(40), Stop::after_calls(40), Duration::ZERO);
     let counts = run(&plan.connections(4)).await.unwrap().figures.counts;
     assert_eq!((counts.good, counts.connections_opened, counts.connections_refused), (40, 4, 0));
 }
@@ -404,7 +409,7 @@ async fn answers_longer_than_a_streams_window_come_whole() {
         response_bytes: 3 * 1024 * 1024,
         ..LongSyncRequest::default()
     };
-    let plan = planned(&server.target, Schedule::AtOnce, Stop::after_calls(12), &request);
+    let plan = planned(&server.target, together(12), Stop::after_calls(12), &request);
     let load = run(&plan).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::Ok), 12);
     assert_eq!(load.figures.lateness.count(), 12, "a Timing was read from each");
@@ -414,7 +419,7 @@ async fn answers_longer_than_a_streams_window_come_whole() {
 async fn calls_that_the_server_refuses_have_its_code() {
     let server = start(Limits::default());
     let delay = Limits::default().max_delay + Duration::from_secs(1);
-    let plan = plan(&server.target, Schedule::AtOnce, Stop::after_calls(4), delay);
+    let plan = plan(&server.target, together(4), Stop::after_calls(4), delay);
     let load = run(&plan).await.unwrap();
     let statuses: Vec<_> = load.figures.counts.statuses().collect();
     assert_eq!(statuses, [(StatusCode::from(3), 4)]);
