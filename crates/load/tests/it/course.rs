@@ -360,14 +360,16 @@ async fn a_generator_out_of_breath_ends_and_says_so() {
 #[tokio::test]
 async fn the_limit_in_flight_is_one_of_all_workers() {
     let server =
-        longsync_server::start(longsync_server::Behavior::constant(Duration::from_millis(1)));
-    let server = server.unwrap();
-    let schedule = Schedule::constant("5/s".parse().unwrap());
+        longsync_server::start(longsync_server::Behavior::constant(Duration::ZERO)).unwrap();
+    let schedule = Schedule::constant("20/s".parse().unwrap());
     let plan =
         LoadPlan::builder(server.url().parse().unwrap(), calls(), schedule, Stop::after_calls(8));
     let plan = plan.workers(2).connections(2).max_in_flight(1).build().unwrap();
     let load = run(&plan, &Control::default(), ()).await.unwrap();
-    assert_eq!(load.figures.counts.good, 8, "{:?}", load.figures.counts);
+    let counts = load.figures.counts;
+    // A busy machine may have a call outlast the time to the next. With the only place kept by one worker, no
+    // call of the other would be sent.
+    assert!(counts.good > 10 && counts.good + counts.not_sent.total() == 20, "{counts:?}");
 }
 
 #[tokio::test]
