@@ -363,7 +363,7 @@ async fn the_limit_in_flight_is_one_of_all_workers() {
         longsync_server::start(longsync_server::Behavior::constant(Duration::ZERO)).unwrap();
     let schedule = Schedule::constant("20/s".parse().unwrap());
     let plan =
-        LoadPlan::builder(server.url().parse().unwrap(), calls(), schedule, Stop::after_calls(8));
+        LoadPlan::builder(server.url().parse().unwrap(), calls(), schedule, Stop::after_calls(20));
     let plan = plan.workers(2).connections(2).max_in_flight(1).build().unwrap();
     let load = run(&plan, &Control::default(), ()).await.unwrap();
     let counts = load.figures.counts;
