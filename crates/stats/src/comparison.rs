@@ -34,8 +34,14 @@ impl Comparison {
             return Err("it has more than one comparison: give each by itself".to_owned());
         }
         let metric = metric.trim();
-        if metric.is_empty() || limit.is_empty() {
-            return Err(NO_COMPARISON.to_owned());
+        if metric.is_empty() {
+            return Err(
+                "it has no metric: write what is compared before the comparison, such as p99"
+                    .to_owned(),
+            );
+        }
+        if limit.is_empty() {
+            return Err("it has no limit: write one after the comparison, such as 250ms".to_owned());
         }
         let metric = Metric::read(metric)?;
         Ok(Self { metric, operator, limit: Limit::read(metric, limit)? })

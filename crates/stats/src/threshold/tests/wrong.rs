@@ -21,15 +21,15 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "p99<",
-        "`p99<` is not a threshold: it has no comparison: write a metric, then <, <=, > or >=, and a limit",
+        "`p99<` is not a threshold: it has no limit: write one after the comparison, such as 250ms",
     ),
     (
         "<250ms",
-        "`<250ms` is not a threshold: it has no comparison: write a metric, then <, <=, > or >=, and a limit",
+        "`<250ms` is not a threshold: it has no metric: write what is compared before the comparison, such as p99",
     ),
     (
         "<",
-        "`<` is not a threshold: it has no comparison: write a metric, then <, <=, > or >=, and a limit",
+        "`<` is not a threshold: it has no metric: write what is compared before the comparison, such as p99",
     ),
     (
         "p99 250ms",
