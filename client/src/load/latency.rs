@@ -43,9 +43,7 @@ impl Latency {
             Figure::ResponseTime => figures.response_time(),
             figure => figures.get(figure).clone(),
         };
-        // It takes most of a report's time: the values of all intervals are looked at.
-        let mut confidence =
-            Confidence::of_figure(figure, figures, &load.intervals, load.recorded, seed);
+        let mut confidence = confidence(load, figure, seed);
         let placed = |percentile| {
             let at = values.percentile(percentile)?;
             let is_marked = values.above(percentile) < FEW;
@@ -64,6 +62,11 @@ impl Latency {
     pub(super) fn name(&self) -> &'static str {
         name(self.figure)
     }
+}
+
+/// How sure the percentiles of a figure are. It takes most of a report's time: the values of all intervals are looked at.
+pub(super) fn confidence(load: &Load, figure: Figure, seed: u64) -> Confidence {
+    Confidence::of_figure(figure, &load.figures, &load.intervals, load.recorded, seed)
 }
 
 /// How people call a figure: its name with blanks.

@@ -5,13 +5,17 @@ use std::time::Duration;
 use longsync_stats::{Distribution, Percentile, Reading};
 
 use crate::chart::{Axis, Plot, Series, nanoseconds};
-use crate::load::latency::{Latency, Placed};
+use crate::load::latency::{Latency, confidence};
 use crate::load::report::Report;
 use crate::load::words::place;
 
 /// The most nines of the axis, and how many points of a curve each has.
 const MOST_NINES: u32 = 5;
 const POINTS_PER_NINE: u32 = 40;
+/// Intervals take longer to compute: only one of this many points of a curve has its own, but each of those with which
+/// it begins, where it is steep.
+const POINTS_PER_INTERVAL: usize = 4;
+const STEEP: usize = POINTS_PER_INTERVAL * 3;
 /// What is shorter than this share of the values does not stretch the vertical axis.
 const LOWEST: f64 = 0.01;
 const RED: usize = 3;
@@ -23,7 +27,7 @@ pub(super) fn plot(report: &Report) -> Option<Plot> {
     let most = shown.iter().map(|latency| latency.values.count()).max().unwrap_or(0);
     let nines = most.checked_ilog10().unwrap_or(0).clamp(1, MOST_NINES);
     let curves: Vec<_> = shown.iter().map(|it| curve(&it.values, nines)).collect();
-    let bands: Vec<_> = shown.iter().map(|latency| band(latency)).collect();
+    let bands: Vec<_> = shown.iter().map(|latency| band(report, latency, nines)).collect();
     let heights = heights(&curves, &bands);
     if heights.is_empty() {
         return None;
@@ -58,14 +62,11 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
 
 /// The value at shares which come closer and closer to 1, as far as there are values.
 fn curve(values: &Distribution, nines: u32) -> Vec<(f64, f64)> {
-    let points = nines * POINTS_PER_NINE;
-    let shares =
-        (0..=points).map(|point| 1.0 - 10_f64.powf(-f64::from(point) / f64::from(POINTS_PER_NINE)));
     let count = values.count();
     let mut curve = Vec::new();
     let (mut buckets, mut reached) = (values.buckets(), values.below_zero());
     let mut nanos = 0;
-    for share in shares {
+    for share in shares(nines) {
         let Some(rank) = percentile(share).map(|percentile| percentile.rank(count)) else { break };
         while reached < rank {
             let Some(bucket) = buckets.next() else { return curve };
@@ -74,6 +75,12 @@ fn curve(values: &Distribution, nines: u32) -> Vec<(f64, f64)> {
         curve.push((share, nanoseconds(Duration::from_nanos(nanos))));
     }
     curve
+}
+
+/// Shares that come closer and closer to 1.
+fn shares(nines: u32) -> impl Iterator<Item = f64> {
+    (0..=nines * POINTS_PER_NINE)
+        .map(|point| 1.0 - 10_f64.powf(-f64::from(point) / f64::from(POINTS_PER_NINE)))
 }
 
 #[expect(
@@ -85,24 +92,30 @@ fn percentile(share: f64) -> Option<Percentile> {
     Percentile::per_million((share * 1e6).round() as u32)
 }
 
-/// The intervals: shares, each with both ends. One without an upper end reaches as high as the picture, and between
-/// it and one that has an end nothing is known.
-fn band(latency: &Latency) -> Vec<(f64, f64, f64)> {
+/// The intervals along a curve: shares, each with both ends. One without an upper end reaches as high as the picture, and
+/// between it and one that has an end nothing is known.
+fn band(report: &Report, latency: &Latency, nines: u32) -> Vec<(f64, f64, f64)> {
     let edge = |end: Reading| match end {
         Reading::BelowZero => 0.0,
         Reading::At(duration) => nanoseconds(duration),
         Reading::Beyond(_) => f64::INFINITY,
     };
-    let point = |placed: &Placed| {
-        let share = f64::from(placed.percentile.parts()) / 1e6;
-        let (lower, upper) = (placed.interval.lower.map(edge), placed.interval.upper.map(edge));
-        match (lower, upper) {
+    let mut confidence = confidence(&report.load, latency.figure, report.settings.seed);
+    let mut point = |percentile: Percentile| {
+        let share = f64::from(percentile.parts()) / 1e6;
+        let interval = confidence.of(percentile);
+        match (interval.lower.map(edge), interval.upper.map(edge)) {
             (None, None) => (share, f64::NAN, f64::NAN),
             (lower, upper) => (share, lower.unwrap_or(0.0), upper.unwrap_or(f64::INFINITY)),
         }
     };
     let mut band: Vec<(f64, f64, f64)> = Vec::new();
-    for point in latency.percentiles.iter().map(point) {
+    if latency.percentiles.is_empty() {
+        return band;
+    }
+    let own = |number: usize| number < STEEP || number.is_multiple_of(POINTS_PER_INTERVAL);
+    let shares = shares(nines).enumerate().filter(|(number, _)| own(*number));
+    for point in shares.filter_map(|(_, share)| percentile(share)).map(&mut point) {
         let is_apart = |last: &(f64, f64, f64)| last.2.is_finite() != point.2.is_finite();
         if band.last().is_some_and(is_apart) {
             band.push((f64::NAN, f64::NAN, f64::NAN));
