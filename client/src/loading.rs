@@ -15,6 +15,8 @@ use crate::output::Output;
 use crate::session::{Session, Written};
 use crate::{FAILURE, INTERRUPTED, complained, usage};
 
+/// Whose usage is wrong.
+const COMMAND: Option<&str> = Some("load");
 /// The client was the bottleneck of a run that must not have one.
 const CLIENT_BOUND: u8 = 98;
 /// A threshold was not reached, or a rule has ended the run.
@@ -25,11 +27,11 @@ const ORDER: [u8; 4] = [INTERRUPTED, FAILURE, CLIENT_BOUND, MISSED];
 
 /// Runs the loads that are ordered; returns the exit code.
 pub(crate) fn run(args: LoadArgs) -> u8 {
-    let order = args.into_order().unwrap_or_else(|why| usage(&why));
-    let (settings, plan) = order.first().unwrap_or_else(|why| usage(&why));
+    let order = args.into_order().unwrap_or_else(|why| usage(COMMAND, &why));
+    let (settings, plan) = order.first().unwrap_or_else(|why| usage(COMMAND, &why));
     let outputs = match Outputs::check_all(&order) {
         Ok(outputs) => outputs,
-        Err(Refused::Usage(why)) => usage(&why),
+        Err(Refused::Usage(why)) => usage(COMMAND, &why),
         Err(Refused::Failed(why)) => return complained(FAILURE, &why),
     };
     let (session, metrics) = match prepared(&order) {
@@ -41,7 +43,7 @@ pub(crate) fn run(args: LoadArgs) -> u8 {
     for (number, outputs) in (1..).zip(outputs) {
         // A plan may hold a large payload: each is made when it is needed.
         let this = next.take().map_or_else(|| settings.with_later_seed(number - 1), Ok);
-        let (settings, plan) = this.unwrap_or_else(|why| usage(&why.to_string()));
+        let (settings, plan) = this.unwrap_or_else(|why| usage(COMMAND, &why.to_string()));
         let drawing = order.is_seen().then(|| Drawing::follow(&settings)).flatten();
         let run = Run { settings, plan, outputs, drawing, metrics: metrics.as_ref() };
         codes.extend(run.carried_out(&session, order.is_strict));

@@ -64,7 +64,7 @@ fn main() -> ExitCode {
 
 fn run_race(args: RaceArgs) -> u8 {
     let (is_json, svg) = (args.json, args.svg.clone());
-    let plan = args.into_plan().unwrap_or_else(|why| usage(&why));
+    let plan = args.into_plan().unwrap_or_else(|why| usage(None, &why));
     let (picture, session) = match prepared(svg) {
         Ok(prepared) => prepared,
         Err(error) => return not_raced(&plan, is_json, None, &format!("{error:#}")),
@@ -127,7 +127,7 @@ fn unrun(plan: &RacePlan, why: &str, is_interrupted: bool) -> Race {
 
 fn run_call(args: CallArgs) -> u8 {
     let is_json = args.json;
-    let plan = args.into_plan().unwrap_or_else(|why| usage(&why));
+    let plan = args.into_plan().unwrap_or_else(|why| usage(Some("call"), &why));
     let session = match Session::start() {
         Ok(session) => session,
         Err(error) => return not_called(&plan, is_json, None, &format!("cannot begin: {error}")),
@@ -217,6 +217,11 @@ fn complained(code: u8, why: &str) -> u8 {
     code
 }
 
-fn usage(why: &str) -> ! {
-    Args::command().error(clap::error::ErrorKind::ValueValidation, why).exit()
+/// Says what is wrong with a command line of a subcommand, or of the race that needs none, and exits.
+fn usage(subcommand: Option<&str>, why: &str) -> ! {
+    let mut command = Args::command();
+    // Only then does a subcommand know its whole name.
+    command.build();
+    let named = subcommand.and_then(|name| command.find_subcommand(name).cloned());
+    named.unwrap_or(command).error(clap::error::ErrorKind::ValueValidation, why).exit()
 }

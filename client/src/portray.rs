@@ -10,7 +10,7 @@ use crate::{FAILURE, columns, complained, usage};
 /// Prints what a behavior does, and draws it; returns the exit code.
 pub(crate) fn run(args: BehaviorArgs) -> u8 {
     let (is_json, svg) = (args.json, args.svg.clone());
-    let portrait = args.into_portrait().unwrap_or_else(|why| usage(&why));
+    let portrait = args.into_portrait().unwrap_or_else(|why| usage(Some("behavior"), &why));
     let shown = || {
         let picture = svg.map(Picture::open).transpose()?;
         print(&if is_json {

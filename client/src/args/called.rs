@@ -45,7 +45,7 @@ pub(crate) struct Called {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = whole, hide_short_help = true)]
     pub(super) response_bytes: u32,
 
-    /// How many bytes an answer may have at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
+    /// The size of an answer, at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
     /// [default: 4 MiB and the payload that was asked for].
     #[arg(long, value_name = "N", value_parser = whole, hide_short_help = true)]
     pub(super) max_answer_bytes: Option<u32>,

@@ -21,12 +21,12 @@ pub(crate) struct LoadArgs {
     #[command(flatten)]
     planned: planned::Planned,
 
-    /// Do again what a record, or the plan in one, says; nothing else is said beside it but what is shown.
+    /// Repeat the plan in a record, or such a plan alone; beside it give only how the run is judged and what is shown.
     #[arg(long, value_name = "FILE", help_heading = "Again")]
     plan: Option<PathBuf>,
 
-    /// Do it this many times, the second time with the next seed and so on: what differs from run to run only
-    /// repeated runs show. In the names of files, n in braces is the number of the run, from 1.
+    /// Run it this many times, each time with the next seed: only repeated runs show how runs differ. In the names of
+    /// files, n in braces is the number of the run, from 1.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = repeats, help_heading = "Again", hide_short_help = true)]
     repeat: u32,
 

@@ -107,7 +107,7 @@ pub(crate) struct RaceArgs {
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = longsync_text::duration::parse)]
     spin: Duration,
 
-    /// How many bytes an answer may have at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
+    /// The size of an answer, at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
     /// [default: 4 MiB].
     #[arg(long, value_name = "N", value_parser = whole)]
     max_answer_bytes: Option<u32>,

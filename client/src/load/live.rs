@@ -29,6 +29,14 @@ pub fn lines(view: &LiveView, columns: usize) -> Vec<String> {
     lines.iter().map(|line| line.draw(columns)).collect()
 }
 
+/// What a terminal shows until the first recorded second is over, in the same form.
+pub fn beginning(warm_up: Option<Duration>, columns: usize) -> Vec<String> {
+    let warm_up = warm_up.filter(|warm_up| !warm_up.is_zero());
+    let words =
+        warm_up.map_or_else(String::new, |it| format!("warm-up of {}, not recorded", time(it)));
+    vec![Line::new("starting").plain(&words).draw(columns)]
+}
+
 /// How much is done of what is to be done, if that is known.
 fn progress(view: &LiveView, columns: usize) -> Line {
     let words = view.goal.words(view.elapsed, view.due_so_far);

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use longsync_client::load::Settings;
@@ -24,10 +25,13 @@ impl Drawing {
         }
         let goal = Goal { calls: settings.plan.calls, time: settings.lasts };
         let board = LiveBoard::new(goal, settings.is_closed);
+        let warm_up = settings.plan.warm_up;
         // A thread of its own: no terminal holds up what collects the seconds.
         let thread = {
             let board = board.clone();
-            thread::Builder::new().name("longsync-live".to_owned()).spawn(move || draw_all(&board))
+            thread::Builder::new()
+                .name("longsync-live".to_owned())
+                .spawn(move || draw_all(&board, warm_up))
         };
         // Without room for it the run is just not seen.
         Some(Self { board, thread: Some(thread.ok()?) })
@@ -48,8 +52,12 @@ impl Drop for Drawing {
     }
 }
 
-fn draw_all(board: &LiveBoard) {
-    let (mut seen, mut drawn) = (0, 0);
+fn draw_all(board: &LiveBoard, warm_up: Option<Duration>) {
+    let beginning = live::beginning(warm_up, columns());
+    if draw(0, &beginning).is_err() {
+        return;
+    }
+    let (mut seen, mut drawn) = (0, beginning.len());
     while let Some((seconds, view)) = board.next(seen) {
         seen = seconds;
         let lines = live::lines(&view, columns());

@@ -48,6 +48,23 @@ async fn help_is_short_or_whole() {
 }
 
 #[tokio::test]
+async fn a_wrong_command_line_is_answered_with_the_usage_of_its_command() {
+    for (args, said) in [
+        (["load", "--rate", "0"], "--rate 0 makes no calls"),
+        (["load", "--rate", "x"], "`x` is not a rate"),
+        (["load", "--name", " "], "write a text that is not blank"),
+    ] {
+        let output = client(&args).await;
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let said_so = stderr(&output);
+        assert!(said_so.contains(said), "{said_so}");
+        assert!(!said_so.contains("longsync-client [OPTIONS]"), "{said_so}");
+    }
+    let output = client(&["load", "--rate", "0"]).await;
+    assert!(stderr(&output).contains("Usage: longsync-client load [OPTIONS]"));
+}
+
+#[tokio::test]
 async fn a_closed_loop_makes_exactly_as_many_calls_as_were_asked_for() {
     let server = start(Limits::default());
     let record = recorded(&url(&server), &["-n", "100", "-c", "10", "--delay", "1ms"], 0).await;

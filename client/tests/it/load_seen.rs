@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use longsync_client::load::{Report, to_csv, to_svg, to_text, write_hdr};
+use longsync_load::End;
 use longsync_stats::{Distribution, Figure};
 
 use crate::loads;
@@ -149,4 +150,84 @@ fn a_log_says_which_calls_it_cannot_hold() {
     );
     assert_eq!(comments.len(), 31);
     assert!(!hdr(&loads::empty()).contains("interval="));
+}
+
+#[test]
+fn a_rate_without_a_unit_is_per_second_in_the_first_line() {
+    let mut open = loads::open();
+    for (typed, shown) in [("1000", "open loop, 1000/s for"), ("120/min", "open loop, 120/min for")]
+    {
+        open.settings.plan.rate = Some(typed.to_owned());
+        let text = plain(&open, 160);
+        assert!(text.contains(shown), "{text}");
+    }
+}
+
+#[test]
+fn a_run_that_was_stopped_is_of_the_calls_that_its_loop_has() {
+    for (mut report, calls) in [(loads::open(), "due"), (loads::closed(), "sent")] {
+        report.load.end = End::Stopped;
+        let text = plain(&report, 160);
+        let said = format!("stopped early: the figures are of the calls {calls} until then\n");
+        assert!(text.contains(&said), "{text}");
+    }
+}
+
+#[test]
+fn in_very_few_columns_bars_have_counts_without_shares() {
+    let text = plain(&loads::open(), 20);
+    let bars = text.split("one)\n").nth(1).unwrap().split("statuses").next().unwrap();
+    assert!(bars.lines().count() > 3 && !bars.contains('%'), "{text}");
+}
+
+/// Across and down.
+type Path = Vec<(f64, f64)>;
+
+/// The lines of a picture with these classes.
+fn paths(svg: &str, classes: &str) -> Vec<Path> {
+    let document = roxmltree::Document::parse(svg).unwrap();
+    let all = document.descendants().filter(|node| node.attribute("class") == Some(classes));
+    let path = |node: roxmltree::Node<'_, '_>| {
+        let numbers = node.attribute("d").unwrap().split([' ', 'M', 'L', 'Z']);
+        let numbers: Vec<f64> =
+            numbers.filter(|it| !it.is_empty()).map(|it| it.parse().unwrap()).collect();
+        numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
+    };
+    all.map(path).collect()
+}
+
+/// How high a line is at a place; [`None`] outside of it.
+fn height(line: &[(f64, f64)], at: f64) -> Option<f64> {
+    line.windows(2).find_map(|ends| {
+        let [(from, high), (to, low)] = [ends[0], ends[1]];
+        let part = (at - from) / (to - from);
+        (from < to && (0.0..=1.0).contains(&part)).then_some(high + (low - high) * part)
+    })
+}
+
+/// An interval holds the value that it is of, at every percentile: so does the band hold its curve, to a pixel and a
+/// half where it is straight between two of its points.
+#[test]
+fn the_band_of_a_curve_holds_it_at_every_percentile() {
+    let svg = to_svg(&loads::open());
+    let mut held = 0;
+    for hue in ["green", "violet", "amber"] {
+        let curve = paths(&svg, &format!("curve {hue}")).swap_remove(0);
+        for band in paths(&svg, &format!("band {hue}")) {
+            let (upper, lower) = band.split_at(band.len() / 2);
+            let lower: Path = lower.iter().rev().copied().collect();
+            for (across, down) in &curve {
+                let (Some(high), Some(low)) = (height(upper, *across), height(&lower, *across))
+                else {
+                    continue;
+                };
+                held += 1;
+                assert!(
+                    high - 1.5 <= *down && *down <= low + 1.5,
+                    "{hue} at {across}: {high} {down} {low}"
+                );
+            }
+        }
+    }
+    assert!(held > 200, "{held} points of curves are within bands");
 }

@@ -131,7 +131,7 @@ impl fmt::Display for HeldBack {
                 "connections took no bytes until sending was over: the server, or what is before it, does not read \
                  fast enough",
             )?,
-            NotSent::Late => f.write_str("the client had not come to them")?,
+            NotSent::Late => f.write_str("the client did not get to them in time")?,
         }
         f.write_str(".")
     }

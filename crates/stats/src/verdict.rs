@@ -85,11 +85,11 @@ impl Verdict {
         match (self.knows_processors, self.kind) {
             (true, _) => None,
             (false, Loop::Open) => Some(
-                "Note: this system does not say how long threads ran or waited for a core, so only lag and rate were \
+                "Note: how long threads ran or waited for a core was not measured, so only lag and rate were \
                  judged.",
             ),
             (false, Loop::Closed) => Some(
-                "Note: this system does not say how long threads ran or waited for a core, so it is not known whether \
+                "Note: how long threads ran or waited for a core was not measured, so it is not known whether \
                  it was the client; with a rate, lag would show it.",
             ),
         }

@@ -12,7 +12,7 @@ pub(super) struct Judged {
     #[arg(long, value_name = "LIMIT")]
     pub(super) threshold: Vec<String>,
 
-    /// Exit with 98 if it was the client that held the run up.
+    /// Exit with 98 if the client was the bottleneck.
     #[arg(long)]
     pub(super) strict: bool,
 }

@@ -22,7 +22,7 @@ pub(super) struct Planned {
     #[arg(long, value_name = "TEXT", help_heading = "What is called", hide_short_help = true)]
     call_id_prefix: Option<String>,
 
-    /// Make calls without ids; then nobody can say again what a call's delay was.
+    /// Make calls without ids; then nobody can recompute what a call's delay was.
     #[arg(
         long,
         help_heading = "What is called",

@@ -9,10 +9,10 @@ use crate::args::whole;
 #[command(next_help_heading = "What is shown")]
 pub(super) struct Shown {
     /// What the run is called in its record.
-    #[arg(long, value_name = "TEXT", hide_short_help = true)]
+    #[arg(long, value_name = "TEXT", value_parser = name, hide_short_help = true)]
     pub(super) name: Option<String>,
 
-    /// What else its record is to say, as `key=value`; may be given several times.
+    /// A note for its record, as `key=value`; may be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = tag, hide_short_help = true)]
     pub(super) tag: Vec<(String, String)>,
 
@@ -51,6 +51,14 @@ pub(super) struct Shown {
     /// Print nothing but what --json prints, and what went wrong.
     #[arg(long)]
     pub(super) quiet: bool,
+}
+
+fn name(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() {
+        Err("write a text that is not blank, or leave it out")
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 fn tag(text: &str) -> Result<(String, String), String> {

@@ -19,7 +19,7 @@ pub(super) struct Stops {
     #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse)]
     pub(super) warm_up: Option<Duration>,
 
-    /// How long calls that are open when the last was due may take to end [default: 10s].
+    /// How long calls that are still open after the last due time may take to end [default: 10s].
     #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse, hide_short_help = true)]
     pub(super) grace: Option<Duration>,
 

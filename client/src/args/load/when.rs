@@ -7,12 +7,12 @@ use longsync_client::load;
 
 use crate::args::{count, seed};
 
-/// How due times lie between one another.
+/// How due times are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Arrivals {
-    /// At equal distances (what is done without this).
+    /// Evenly (what is done without this).
     Constant,
-    /// Independently of one another, as callers come who know nothing of each other: a Poisson process.
+    /// Independently of one another, as if by callers who know nothing of each other: a Poisson process.
     Poisson,
     /// Each at a random moment of its own slot.
     Uniform,
@@ -42,7 +42,7 @@ pub(super) struct When {
     #[arg(short = 'c', long, value_name = "N", value_parser = count)]
     pub(super) concurrency: Option<u64>,
 
-    /// How the due times of an open loop lie.
+    /// How the due times of an open loop are spaced.
     #[arg(long, value_enum, value_name = "HOW")]
     pub(super) arrivals: Option<Arrivals>,
 
@@ -60,11 +60,11 @@ pub(super) struct When {
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(super) replay: Option<PathBuf>,
 
-    /// How many times faster than the times of --replay say, such as 2 or 0.5.
+    /// How many times faster the times of --replay pass, such as 2 or 0.5.
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub(super) replay_speed: Option<String>,
 
-    /// What chances are drawn by: the same seed gives the same due times and call ids [default: random].
+    /// What everything random is drawn by: the same seed gives the same due times and call ids [default: random].
     #[arg(long, value_name = "N", value_parser = seed, hide_short_help = true)]
     pub(super) seed: Option<u64>,
 

@@ -126,3 +126,17 @@ fn progress_is_that_of_the_goal_which_is_nearer() {
     let nothing = Goal { calls: Some(0), time: Some(Duration::ZERO) };
     assert_eq!(nothing.thousandths(Duration::MAX, u64::MAX), Some(1_000));
 }
+
+/// A long warm-up is not a terminal that says nothing.
+#[test]
+fn before_the_first_second_the_warm_up_is_said() {
+    let text = |warm_up: Option<u64>, columns| {
+        let lines = super::beginning(warm_up.map(Duration::from_secs), columns);
+        let lines: Vec<_> =
+            lines.iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect();
+        lines.join("\n")
+    };
+    assert_eq!(text(Some(30), 80), "starting    warm-up of 30s, not recorded");
+    assert_eq!(text(Some(30), 20), "starting    warm-up ");
+    assert_eq!(text(Some(0), 80), text(None, 80));
+}

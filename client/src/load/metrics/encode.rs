@@ -83,7 +83,7 @@ fn times(encoder: &mut DescriptorEncoder<'_>, tally: &Tally) -> fmt::Result {
         ),
         (
             Figure::Added,
-            "Service time without what the server says that it waited. Below zero counts as zero",
+            "Service time less the time that the server says it waited. What is below zero counts as zero",
             &tally.added,
         ),
         (Figure::Lag, "From when a call was due until it was sent", &tally.lag),

@@ -1,5 +1,7 @@
 //! The plan in a record, read back.
 
+use std::collections::BTreeMap;
+
 use longsync_text::said::quoted;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -31,6 +33,9 @@ pub fn read_plan(json: &[u8]) -> Result<WrittenPlan, NotALoad> {
     };
     let head: Head = serde_json::from_slice(json).map_err(wrong)?;
     match (head.schema.as_deref(), head.plan) {
+        (None, None) if says_nothing(json) => Err(NotALoad::new(
+            "it says nothing: give a record, which `load --record FILE` writes, or the plan in one alone",
+        )),
         (None, None) => serde_json::from_slice(json).map_err(wrong),
         (Some(SCHEMA), Some(_)) => {
             serde_json::from_slice(json).map(|Recorded { plan }| plan).map_err(wrong)
@@ -44,4 +49,9 @@ pub fn read_plan(json: &[u8]) -> Result<WrittenPlan, NotALoad> {
             "it has no schema: give a record of {SCHEMA}, which `load --record FILE` writes, or the plan in one alone"
         ))),
     }
+}
+
+/// A plan may leave everything out but one thing: an empty object is more likely a file that is not what it should be.
+fn says_nothing(json: &[u8]) -> bool {
+    serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(json).is_ok_and(|all| all.is_empty())
 }

@@ -302,6 +302,7 @@ fn what_is_not_a_record_is_refused_with_what_would_be_right() {
     for (json, said) in [
         ("", "not a record"),
         ("[]", "not a record"),
+        ("{}", "it says nothing"),
         ("{\"schema\": \"longsync.race/v1\", \"plan\": {}}", "its schema is `longsync.race/v1`"),
         ("{\"schema\": \"longsync.load/v1\"}", "has no plan"),
         ("{\"plan\": {}}", "it has no schema"),

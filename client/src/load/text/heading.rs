@@ -1,5 +1,7 @@
 //! What was run, and what came of it.
 
+use std::borrow::Cow;
+
 use longsync_load::End;
 use longsync_stats::{Distribution, Percentile};
 use longsync_text::said::printable;
@@ -48,12 +50,18 @@ fn how(settings: &Settings) -> String {
         Some(Arrivals::Constant) | None => "",
     };
     let rate = match (&plan.rate, &plan.schedule) {
-        (Some(rate), _) => printable(rate),
+        (Some(rate), _) => with_unit(rate),
         (None, Some(schedule)) => printable(schedule),
         _ if plan.replay.is_some() => "a replay".into(),
         _ => "the rates of a file".into(),
     };
     format!("open loop, {rate}{law}")
+}
+
+/// A rate as it was typed, and per second if that was left out.
+fn with_unit(rate: &str) -> Cow<'_, str> {
+    let is_number = rate.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if is_number { format!("{rate}/s").into() } else { printable(rate) }
 }
 
 /// How many calls had a good answer, and what became of the others.
@@ -97,12 +105,19 @@ pub(super) fn three(values: &Distribution) -> String {
 /// Why the run ended, unless all its calls were due.
 fn ending(report: &Report) -> Option<String> {
     let why = match &report.load.end {
+        End::Complete if report.load.figures.counts.due() == 0 => {
+            "failed: no call was due".to_owned()
+        }
+        End::Complete if report.has_failed() => "failed: no call was answered".to_owned(),
         End::Complete => return None,
-        End::Stopped => "stopped early: this is of the calls that were due until then".to_owned(),
+        End::Stopped if report.settings.is_closed => {
+            "stopped early: the figures are of the calls sent until then".to_owned()
+        }
+        End::Stopped => "stopped early: the figures are of the calls due until then".to_owned(),
         End::Ended => "ended early: calls that were in flight then count as unfinished".to_owned(),
         End::StopRule(stopped) => format!("ended early: {stopped}"),
         End::Unreachable => {
-            "ended early: the server was lost, and no connection could be had for the grace"
+            "ended early: the server was lost, and no connection could be opened within the grace"
                 .to_owned()
         }
         _ => "ended early".to_owned(),

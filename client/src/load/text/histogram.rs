@@ -34,7 +34,7 @@ struct Row {
 pub(super) fn draw(report: &Report, columns: usize) -> String {
     let latency = report.latency(report.main_figure());
     let counts = &report.load.figures.counts;
-    let rows = rows(latency, counts.without_answer(), counts.due());
+    let mut rows = rows(latency, counts.without_answer(), counts.due());
     if rows.is_empty() {
         return String::new();
     }
@@ -47,7 +47,13 @@ pub(super) fn draw(report: &Report, columns: usize) -> String {
         let _ = writeln!(text, "{BOLD}{line}{BOLD:#}");
     }
     let label_width = rows.iter().map(|row| row.label.len()).max().unwrap_or(0);
-    let figure_width = rows.iter().map(|row| row.figures.len()).max().unwrap_or(0);
+    let widest = |rows: &[Row]| rows.iter().map(|row| row.figures.len()).max().unwrap_or(0);
+    let mut figure_width = widest(&rows);
+    if label_width + figure_width + GAPS >= columns {
+        // Counts matter more than their shares, which follow from them.
+        rows.iter_mut().for_each(|row| row.figures = grouped(row.count));
+        figure_width = widest(&rows);
+    }
     let room = columns.saturating_sub(label_width + figure_width + GAPS);
     let most = rows.iter().map(|row| row.count).max().unwrap_or(0);
     for Row { label, count, figures, style, fill } in rows {

@@ -148,7 +148,7 @@ impl fmt::Display for Effect {
             Self::Late(late) => {
                 write!(
                     f,
-                    "{late} of the calls due were not sent, because the client had not come to them."
+                    "{late} of the calls due were not sent, because the client did not get to them in time."
                 )
             }
             Self::Behind(sent) => {

@@ -238,7 +238,7 @@ fn the_report_names_effect_cause_and_remedy() {
         busy.sentences(),
         [
             "It was the client: it did not keep up, so these times are not the server's alone.",
-            "28.72 % (403 of 1,403) of the calls due were not sent, because the client had not come to them.",
+            "28.72 % (403 of 1,403) of the calls due were not sent, because the client did not get to them in time.",
             "Likely cause: worker 0 was busy for 97 % of the time.",
             "Likely cause: worker 0 waited for a core for 12 % of the time.",
             "Likely cause: the hypervisor took 3.1 % of this machine's time.",
@@ -281,7 +281,7 @@ fn systems_that_do_not_say_it_are_judged_by_lag_and_rate_alone() {
         bound.sentences()[2..],
         [
             "What would help: more --workers, --spin, a lower rate, or a machine of its own for the client.",
-            "Note: this system does not say how long threads ran or waited for a core, so only lag and rate were \
+            "Note: how long threads ran or waited for a core was not measured, so only lag and rate were \
              judged.",
         ]
     );
@@ -289,7 +289,7 @@ fn systems_that_do_not_say_it_are_judged_by_lag_and_rate_alone() {
     assert_eq!(
         closed.sentences(),
         [
-            "Note: this system does not say how long threads ran or waited for a core, so it is not known whether it was \
+            "Note: how long threads ran or waited for a core was not measured, so it is not known whether it was \
           the client; with a rate, lag would show it."
         ]
     );
