@@ -131,7 +131,7 @@ fn progress_is_that_of_the_goal_which_is_nearer() {
 #[test]
 fn before_the_first_second_the_warm_up_is_said() {
     let text = |warm_up: Option<u64>, columns| {
-        let lines = super::beginning(warm_up.map(Duration::from_secs), columns);
+        let lines = beginning(warm_up.map(Duration::from_secs), columns);
         let lines: Vec<_> =
             lines.iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect();
         lines.join("\n")

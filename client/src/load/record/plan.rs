@@ -1,10 +1,9 @@
 //! The plan in a record, read back.
 
-use std::collections::BTreeMap;
-
 use longsync_text::said::quoted;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 use super::SCHEMA;
 use crate::load::{NotALoad, WrittenPlan};
@@ -53,5 +52,5 @@ pub fn read_plan(json: &[u8]) -> Result<WrittenPlan, NotALoad> {
 
 /// A plan may leave everything out but one thing: an empty object is more likely a file that is not what it should be.
 fn says_nothing(json: &[u8]) -> bool {
-    serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(json).is_ok_and(|all| all.is_empty())
+    serde_json::from_slice::<Map<String, Value>>(json).is_ok_and(|all| all.is_empty())
 }

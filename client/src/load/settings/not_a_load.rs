@@ -19,7 +19,7 @@ impl NotALoad {
     pub(super) fn of_plan(why: NotAPlan, plan: &WrittenPlan) -> Self {
         Self(match why {
             NotAPlan::TooFewConnections { connections, workers } => format!(
-                "--connections {connections} are too few for --workers {workers}: each worker needs one of its own"
+                "--connections {connections} is too few for --workers {workers}: each worker needs one of its own"
             ),
             NotAPlan::Endless => {
                 "nothing ends this schedule: give its last piece an end, such as for=60s, or give --calls or --duration"

@@ -173,7 +173,7 @@ fn contradictions_have_their_own_sentences() {
         (WrittenPlan { workers: Some(0), ..plan() }, "0 workers are too few"),
         (
             WrittenPlan { workers: Some(4), connections: Some(Connections::Fixed(2)), ..plan() },
-            "--connections 2 are too few for --workers 4",
+            "--connections 2 is too few for --workers 4",
         ),
         (WrittenPlan { grace: Some(Duration::MAX), ..plan() }, "--grace is longer than 365 days"),
         (

@@ -45,7 +45,7 @@ fn how(settings: &Settings) -> String {
     }
     let law = match plan.arrivals {
         Some(Arrivals::AtOnce) => return "open loop, all calls due at once,".to_owned(),
-        Some(Arrivals::Poisson) => ", poisson arrivals,",
+        Some(Arrivals::Poisson) => ", Poisson arrivals,",
         Some(Arrivals::Uniform) => ", uniform arrivals,",
         Some(Arrivals::Constant) | None => "",
     };

@@ -51,7 +51,9 @@ pub(super) fn draw(report: &Report, columns: usize) -> String {
     let mut figure_width = widest(&rows);
     if label_width + figure_width + GAPS >= columns {
         // Counts matter more than their shares, which follow from them.
-        rows.iter_mut().for_each(|row| row.figures = grouped(row.count));
+        for row in &mut rows {
+            row.figures = grouped(row.count);
+        }
         figure_width = widest(&rows);
     }
     let room = columns.saturating_sub(label_width + figure_width + GAPS);
