@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
-use longsync_client::load::{Report, to_csv, to_svg, to_text, write_hdr};
+use longsync_client::load::{Auto, Connections, Report, to_csv, to_svg, to_text, write_hdr};
 use longsync_load::End;
 use longsync_stats::{Distribution, Figure};
 
@@ -161,6 +161,14 @@ fn a_rate_without_a_unit_is_per_second_in_the_first_line() {
         let text = plain(&open, 160);
         assert!(text.contains(shown), "{text}");
     }
+}
+
+#[test]
+fn connections_that_are_opened_as_needed_are_said_to_be_the_first() {
+    let mut open = loads::open();
+    assert!(plain(&open, 160).contains(", 4 connections to http"));
+    open.settings.plan.connections = Some(Connections::Auto(Auto::Auto));
+    assert!(plain(&open, 160).contains(", 4 connections at first to http"));
 }
 
 #[test]

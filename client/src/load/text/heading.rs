@@ -8,7 +8,7 @@ use longsync_text::said::printable;
 use longsync_text::{counted, grouped};
 
 use crate::load::report::Report;
-use crate::load::settings::{Arrivals, Settings};
+use crate::load::settings::{Arrivals, Connections, Settings};
 use crate::load::words::{per_second, percent, place, time};
 
 /// What came of the run, besides its [`headline`].
@@ -27,7 +27,10 @@ pub(in crate::load) fn headline(report: &Report) -> String {
     let name = name.map(|name| format!("{}: ", printable(name))).unwrap_or_default();
     let how = how(settings);
     let lasted = time(load.recorded);
-    let connections = counted(load.connections, "connection");
+    let mut connections = counted(load.connections, "connection");
+    if matches!(settings.plan.connections, Some(Connections::Auto(_))) {
+        connections.push_str(" at first");
+    }
     let (url, seed) = (printable(&settings.url), settings.seed);
     format!("{name}{how} for {lasted}, {connections} to {url}, seed {seed}")
 }
