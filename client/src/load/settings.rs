@@ -10,7 +10,7 @@ mod written;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use longsync_load::{LoadPlan, LoadPlanBuilder, Schedule, Stop};
+use longsync_load::{DEFAULT_SPIN, LoadPlan, LoadPlanBuilder, Schedule, Stop};
 use longsync_stats::{Loop, StopRule, Threshold};
 
 use crate::seed;
@@ -182,7 +182,7 @@ fn how(mut builder: LoadPlanBuilder, plan: &WrittenPlan) -> LoadPlanBuilder {
         .max_in_flight(plan.max_in_flight.unwrap_or(MOST_IN_FLIGHT))
         .warm_up(plan.warm_up.unwrap_or(zero))
         .grace(plan.grace.unwrap_or(GRACE))
-        .spin(plan.spin.unwrap_or(zero));
+        .spin(plan.spin.unwrap_or(DEFAULT_SPIN));
     builder = match plan.connections {
         Some(Connections::Auto(Auto::Auto)) => builder.connections_at_most(MOST_CONNECTIONS),
         Some(Connections::Fixed(count)) => builder.connections(count),

@@ -68,7 +68,7 @@ pub use crate::load::{End, Fate, Load, Sampled};
 pub use crate::long_sync::LongSync;
 pub use crate::method::{CallNumber, Method};
 pub use crate::observer::{Live, Observer};
-pub use crate::plan::{Connections, LoadPlan, LoadPlanBuilder, NotAPlan};
+pub use crate::plan::{Connections, DEFAULT_SPIN, LoadPlan, LoadPlanBuilder, NotAPlan};
 pub use crate::progress::Progress;
 pub use crate::run::{LoadError, run, run_here, run_over};
 pub use crate::schedule::{

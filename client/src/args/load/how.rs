@@ -16,8 +16,8 @@ pub(super) struct How {
     #[arg(long, value_name = "N", value_parser = number, hide_short_help = true)]
     pub(super) workers: Option<usize>,
 
-    /// For how long before each due time a worker polls instead of sleeping, such as 100us: calls are sent to the
-    /// microsecond, at the cost of one core per worker.
+    /// For how long before each due time a worker polls instead of sleeping, such as 200us: calls are sent to the
+    /// microsecond, at the cost of one core per worker [default: 20us].
     #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse, hide_short_help = true)]
     pub(super) spin: Option<Duration>,
 

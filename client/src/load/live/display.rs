@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::io;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anstyle::Reset;
 
-use super::lines;
 use super::view::LiveBoard;
+use super::{beginning, lines};
 
 /// A terminal is never taken for narrower than this.
 const FEWEST_COLUMNS: usize = 20;
@@ -20,32 +21,42 @@ pub struct LiveDisplay {
 }
 
 impl LiveDisplay {
-    /// Draws what is on the board once a second, on a thread of its own. `out` is a terminal which obeys ANSI
-    /// sequences, and `columns` says how wide it is now.
+    /// Draws what is on the board once a second, on a thread of its own, and until the first second is over that the
+    /// run has begun, perhaps with a warm-up. `out` is a terminal which obeys ANSI sequences, `columns` says how wide it
+    /// is now, and `styled` gives each line the colours that it shall have.
     ///
     /// # Errors
     /// When the thread cannot be started.
     pub fn start(
         board: &LiveBoard,
+        warm_up: Option<Duration>,
         mut out: impl io::Write + Send + 'static,
         columns: impl Fn() -> usize + Send + 'static,
+        styled: impl Fn(String) -> String + Send + 'static,
     ) -> io::Result<Self> {
         let drawn = board.clone();
         let thread = thread::Builder::new().name("longsync-display".to_owned());
         let drawing = thread.spawn(move || {
             let mut seen = 0;
-            let mut widths = Vec::new();
+            let mut widths: Vec<usize> = Vec::new();
+            let mut show = |widths: &mut Vec<usize>, lines: Vec<String>, columns| {
+                let lines: Vec<_> = lines.into_iter().map(&styled).collect();
+                let is_drawn = draw(&mut out, &frame(widths, &lines, columns));
+                *widths = lines.iter().map(|line| width(line)).collect();
+                is_drawn
+            };
+            // The last column stays free: some terminals wrap when it is written.
+            let columns = || columns().max(FEWEST_COLUMNS);
+            if !show(&mut widths, beginning(warm_up, columns() - 1), columns()) {
+                return;
+            }
             while let Some((seconds, view)) = drawn.next(seen) {
                 seen = seconds;
-                // The last column stays free: some terminals wrap when it is written.
-                let columns = columns().max(FEWEST_COLUMNS);
-                let lines = lines(&view, columns - 1);
-                if !draw(&mut out, &frame(&widths, &lines, columns)) {
+                if !show(&mut widths, lines(&view, columns() - 1), columns()) {
                     return;
                 }
-                widths = lines.iter().map(|line| width(line)).collect();
             }
-            draw(&mut out, &frame(&widths, &[], columns()));
+            show(&mut widths, Vec::new(), columns());
         })?;
         Ok(Self { board: board.clone(), drawing: Some(drawing) })
     }
@@ -95,7 +106,6 @@ fn width(line: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use longsync_load::{Live, Observer as _};
     use longsync_stats::Figures;
@@ -136,13 +146,16 @@ mod tests {
     fn a_display_draws_each_second_and_leaves_nothing_behind() {
         let (sender, written) = mpsc::channel();
         let mut board = LiveBoard::new(Goal::default(), false);
-        let display = LiveDisplay::start(&board, Sending(sender), || 80).unwrap();
+        let columns = || 80;
+        let display = LiveDisplay::start(&board, None, Sending(sender), columns, |it| it).unwrap();
+        assert!(written.recv().unwrap().contains("starting"));
         let figures = Figures::default();
         for second in 1..=2 {
             board.second(&Live::of(Duration::from_secs(second), &figures, &figures));
             let frame = written.recv().unwrap();
             assert!(frame.contains(&format!("{second}s")), "{frame:?}");
-            assert_eq!(frame.starts_with("\x1b[7A\r\x1b[J"), second > 1, "{frame:?}");
+            let before = if second > 1 { 7 } else { 1 };
+            assert!(frame.starts_with(&format!("\x1b[{before}A\r\x1b[J")), "{frame:?}");
         }
         drop(display);
         assert_eq!(written.recv().unwrap(), "\x1b[7A\r\x1b[J");
