@@ -125,7 +125,7 @@ fn missing(named: &Path, refused: impl Fn(&str) -> Refused) -> Result<PathBuf, R
 /// A new file beside this one, and its path.
 fn beside(path: &Path) -> io::Result<(PathBuf, File)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // Names have 255 bytes at most.
+    // Names have at most 255 bytes.
     let name: String = name.chars().take(40).collect();
     for number in 0..100 {
         let beside = path.with_file_name(format!(".{name}.{}-{number}.tmp", std::process::id()));
@@ -158,5 +158,8 @@ fn replace(path: &Path, replaces: bool, content: &[u8]) -> io::Result<()> {
             beside.display()
         )));
     }
-    fs::rename(&beside, path)
+    fs::rename(&beside, path).map_err(|error| {
+        let why = format!("{error}; what was measured is in {}", beside.display());
+        io::Error::new(error.kind(), why)
+    })
 }

@@ -52,8 +52,9 @@ impl MetricsServer {
         self.address
     }
 
-    /// What is to be told of the run's seconds.
+    /// What is to be told of a run's seconds. It begins anew with each.
     pub fn board(&self) -> MetricsBoard {
+        self.board.clear();
         self.board.clone()
     }
 }
@@ -72,6 +73,11 @@ impl MetricsBoard {
     /// The metrics as they are now.
     pub fn text(&self) -> String {
         encode::text(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Begins anew: all counters are zero together, which their readers understand.
+    fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tally::default();
     }
 }
 

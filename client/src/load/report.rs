@@ -93,7 +93,8 @@ impl Report {
 
     /// Whether it failed as a run: its server was lost for good, or gave no answer at all.
     pub fn has_failed(&self) -> bool {
-        self.load.end == End::Unreachable || self.answered() == 0
+        let is_answered = self.answered() > 0 || self.load.figures.counts.good > 0;
+        self.load.end == End::Unreachable || !is_answered
     }
 
     /// Whether a threshold was not reached, or a rule has ended the run.

@@ -140,15 +140,11 @@ fn fill_in(plan: &mut WrittenPlan, url: String, seed: u64, schedule: &Schedule) 
     let workers = *plan.workers.get_or_insert(1);
     plan.connections.get_or_insert(Connections::Fixed(workers));
     let has_end = plan.calls.is_some() || schedule.end().is_some();
-    match schedule {
-        Schedule::Closed { .. } => {
-            if plan.concurrency_schedule.is_none() {
-                plan.concurrency.get_or_insert(schedule::IN_FLIGHT);
-            }
-        }
-        _ => {
-            plan.max_in_flight.get_or_insert(MOST_IN_FLIGHT);
-        }
+    if !matches!(schedule, Schedule::Closed { .. }) {
+        plan.max_in_flight.get_or_insert(MOST_IN_FLIGHT);
+        plan.spin.get_or_insert(DEFAULT_SPIN);
+    } else if plan.concurrency_schedule.is_none() {
+        plan.concurrency.get_or_insert(schedule::IN_FLIGHT);
     }
     // An endless schedule that was written out is to say itself when it ends.
     let is_plain = plan.schedule.is_none() && plan.concurrency_schedule.is_none();

@@ -187,7 +187,10 @@ impl<O: Observer> Collector<O> {
             connections: self.board.connections(),
         });
         let at = Moment::START + elapsed;
-        if let (None, Some(stopped)) = (&self.end, self.watch.second(figures, at)) {
+        // Once all calls are sent there is nothing left to end.
+        let is_sending = !self.board.all_sent.is_cancelled();
+        let stopped = self.watch.second(figures, at).filter(|_| is_sending);
+        if let (None, Some(stopped)) = (&self.end, stopped) {
             self.end = Some(End::StopRule(stopped));
             self.board.stop(self.now());
         }

@@ -42,13 +42,14 @@ impl LoadArgs {
     /// one another.
     pub(crate) fn into_order(self) -> Result<Order, String> {
         let Self { planned, plan, repeat, judged, shown } = self;
-        let flags = planned.written(judged.expect)?;
+        let flags = planned.written(Vec::new())?;
         let from = plan.clone();
         let plan = match plan {
             Some(_) if flags != WrittenPlan::default() => return Err(BESIDE_A_PLAN.to_owned()),
             Some(path) => recorded(&path)?,
             None => flags,
         };
+        let expect = if judged.expect.is_empty() { plan.expect.clone() } else { judged.expect };
         let files = Files {
             record: shown.record,
             svg: shown.svg,
@@ -60,7 +61,7 @@ impl LoadArgs {
             files.differ()?;
         }
         Ok(Order {
-            plan: WrittenPlan { sample: shown.sample, ..plan },
+            plan: WrittenPlan { sample: shown.sample, expect, ..plan },
             from,
             name: shown.name,
             tags: tags(shown.tag)?,
@@ -76,7 +77,7 @@ impl LoadArgs {
 }
 
 const BESIDE_A_PLAN: &str = "--plan says what is called, when and how: beside it give only --name, --tag, --repeat, \
-                             --threshold, --strict and what is shown";
+                             --expect, --threshold, --strict and what is shown";
 
 impl Order {
     /// Whether the runs are shown while they go on.

@@ -160,14 +160,13 @@ fn not_closed(plan: &WrittenPlan) -> Result<(), NotALoad> {
 
 /// An open and a closed loop at once, and how either is said.
 fn both_loops(plan: &WrittenPlan, due: &str, concurrency: u64) -> String {
-    let due = match &plan.rate {
-        Some(rate) => format!("{due} {rate}"),
-        None => due.to_owned(),
+    let limited = match &plan.rate {
+        Some(rate) => format!("`{due} {rate} --max-in-flight {concurrency}`"),
+        None => format!("`--max-in-flight {concurrency}` instead of `--concurrency {concurrency}`"),
     };
     format!(
         "{due} says when calls are due, whatever the server does, and --concurrency {concurrency} has each begin when \
-         another ends. For calls at their due times, at most {concurrency} of them in flight, write `{due} \
-         --max-in-flight {concurrency}`; for always {concurrency} in flight, as fast as the server answers, write \
-         `--concurrency {concurrency}` alone"
+         another ends. For calls at their due times, at most {concurrency} of them in flight, write {limited}; for \
+         always {concurrency} in flight, as fast as the server answers, write `--concurrency {concurrency}` alone"
     )
 }

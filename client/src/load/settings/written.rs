@@ -75,7 +75,7 @@ pub struct WrittenPlan {
     pub connections: Option<Connections>,
     /// How many threads send [default: 1].
     pub workers: Option<usize>,
-    /// For how long before each due time a worker polls instead of sleeping.
+    /// For how long before each due time a worker polls instead of sleeping [default: 20 us].
     #[serde(rename = "spin_ns", with = "nanoseconds")]
     pub spin: Option<Duration>,
     /// How many calls may be in flight in an open loop [default: 1,000,000].

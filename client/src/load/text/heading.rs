@@ -63,8 +63,11 @@ fn how(settings: &Settings) -> String {
 
 /// A rate as it was typed, and per second if that was left out.
 fn with_unit(rate: &str) -> Cow<'_, str> {
-    let is_number = rate.chars().all(|c| c.is_ascii_digit() || c == '.');
-    if is_number { format!("{rate}/s").into() } else { printable(rate) }
+    if rate.contains('/') {
+        printable(rate)
+    } else {
+        format!("{}/s", printable(rate.trim())).into()
+    }
 }
 
 /// How many calls had a good answer, and what became of the others.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use longsync_stats::{Moment, Succession, Texts};
+use longsync_stats::{Figures, Interval, Loop, Moment, NotSent, Succession, Texts};
 
 use crate::collector::Collected;
 use crate::control::Control;
@@ -64,12 +64,16 @@ pub(super) fn merged<M>(
     over: Moment,
 ) -> Load {
     let took = Duration::from_nanos(rest.last_done.as_nanos());
+    let Collected { mut figures, mut intervals, processors, end } = collected;
+    if rest.lost_workers > 0 && plan.kind() == Loop::Open {
+        count_late(&mut figures, &mut intervals);
+    }
     let until_last = took.saturating_sub(plan.warm_up);
     // A run that was stopped recorded no longer than until then.
     let until_stopped = Duration::from_nanos(over.as_nanos()).saturating_sub(plan.warm_up);
     let recorded = plan.records_for().unwrap_or(until_last).min(until_stopped);
-    let (workers, steal) = collected.processors.spent().unzip();
-    let end = match collected.end {
+    let (workers, steal) = processors.spent().unzip();
+    let end = match end {
         Some(end) => end,
         None if control.end.is_cancelled() => End::Ended,
         None if control.stop.is_cancelled() => End::Stopped,
@@ -77,8 +81,8 @@ pub(super) fn merged<M>(
     };
     Load {
         started_at: began.at,
-        figures: *collected.figures,
-        intervals: collected.intervals,
+        figures: *figures,
+        intervals,
         warm_up: rest.warm_up,
         texts: rest.texts,
         succession: rest.succession,
@@ -92,5 +96,15 @@ pub(super) fn merged<M>(
         steal: steal.flatten(),
         sample: rest.sample.into_calls(),
         servers: rest.servers.into_iter().collect(),
+    }
+}
+
+/// Counts the calls that a lost worker had not come to.
+fn count_late(figures: &mut Figures, intervals: &mut [Interval]) {
+    let due: u64 = intervals.iter().map(|interval| interval.due).sum();
+    let late = due.saturating_sub(figures.counts.due());
+    figures.counts.not_sent[NotSent::Late] += late;
+    if let Some(last) = intervals.last_mut() {
+        last.counts.not_sent[NotSent::Late] += late;
     }
 }

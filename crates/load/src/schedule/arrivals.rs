@@ -137,7 +137,7 @@ impl DueTimes {
 
 /// When the recorded call with this number is due, from the schedule's 0. [`None`] if there is none, or if calls have no due
 /// time. For the random laws all calls before it are drawn, unless they are so many that this takes seconds: then it is a
-/// time by which that call is due as good as certainly.
+/// time by which that call is almost certainly due.
 pub(super) fn due_of(schedule: &Schedule, number: u64) -> Option<Duration> {
     /// A draw takes some 20 ns.
     const MOST_DRAWN: u64 = 20_000_000;
@@ -152,9 +152,11 @@ pub(super) fn due_of(schedule: &Schedule, number: u64) -> Option<Duration> {
         Schedule::Closed { .. } => return None,
     };
     let (law, number) = match law {
-        Law::Poisson { .. } | Law::Uniform(_) if number > MOST_DRAWN => {
+        Law::Poisson { .. } if number > MOST_DRAWN => {
             (Law::Constant, number.saturating_add(CERTAIN * number.isqrt()))
         }
+        // Each is within its own slot.
+        Law::Uniform(_) if number > MOST_DRAWN => (Law::Constant, number.saturating_add(1)),
         law => (law, number),
     };
     let mut points = Points { curve: Arc::clone(profile.curve()), segment: 0, law };

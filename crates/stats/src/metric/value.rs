@@ -62,6 +62,7 @@ impl fmt::Display for Value {
             Self::Unmeasured => f.write_str("nothing was measured"),
             Self::Time(Reading::BelowZero) => f.write_str("below zero"),
             Self::Time(Reading::At(time)) => f.write_str(&duration::rounded(time)),
+            Self::Time(Reading::Beyond(Duration::ZERO)) => f.write_str("no good answer"),
             Self::Time(Reading::Beyond(time)) => write!(f, "> {}", duration::rounded(time)),
             Self::Share(share) => share.fmt(f),
             Self::Rate { calls, time } => f.write_str(&per_second(calls, time)),

@@ -10,6 +10,7 @@ use crate::figures::Figures;
 use crate::metric::{Metric, Timed, Value};
 use crate::moment::Moment;
 use crate::run_loop::Loop;
+use crate::share::Share;
 
 /// How many seconds are looked at.
 const SECONDS: usize = 10;
@@ -87,14 +88,23 @@ impl Watch {
                 let enough = recent.filter(|it| it.all.count() >= LEAST_TIMES);
                 return enough.map_or(Value::Unmeasured, |it| statistic.of(&it.all));
             }
-            Metric::NotSent => counts.due(),
+            Metric::NotSent => due(counts),
             Metric::Errors | Metric::Rate => counts.ended(),
         };
         if calls < LEAST_CALLS {
             return Value::Unmeasured;
         }
-        metric.counted(counts, Duration::ZERO)
+        match metric {
+            Metric::NotSent => Share::of(counts.not_sent.total(), calls).into(),
+            metric => metric.counted(counts, Duration::ZERO),
+        }
     }
+}
+
+/// How many calls were due in some seconds of a run. Those in flight are not unfinished yet, so they are not among
+/// [`Counts::due`].
+fn due(counts: &Counts) -> u64 {
+    counts.sent + counts.not_sent.total()
 }
 
 /// The times of the last seconds.
