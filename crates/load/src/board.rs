@@ -1,6 +1,6 @@
 //! What the workers of a run share with one another, and with what collects their figures.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,9 +9,19 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::in_flight::InFlight;
+use crate::plan::LoadPlan;
 
 /// How long after the last due time calls are still sent: one that is later was the client's doing.
 pub(crate) const LATEST: Duration = Duration::from_millis(100);
+
+/// How long a run without a connection goes on at least, and a call that none takes waits: a server that goes away and
+/// comes back costs nothing, however short the grace is.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The grace of a plan, for what waits for a connection.
+pub(crate) fn patience(grace: Duration) -> Duration {
+    grace.max(PATIENCE)
+}
 
 /// How many closed seconds a worker has room for before the collector takes them.
 const SPARES: usize = 3;
@@ -29,6 +39,13 @@ pub(crate) struct Board {
     pub(crate) ended: CancellationToken,
     pub(crate) in_flight: InFlight,
     places: Vec<Place>,
+    /// The number of the next recorded call of a closed loop, and how many were begun.
+    next_number: AtomicU64,
+    begun: AtomicU64,
+    /// How many those are in all, if a count ends the run.
+    calls: Option<u64>,
+    /// All of them were begun.
+    pub(crate) all_begun: CancellationToken,
     /// How many workers still send.
     senders: AtomicUsize,
     /// No worker sends any more.
@@ -48,6 +65,10 @@ struct Place {
     thread: AtomicU32,
     /// For how many nanoseconds that has polled on purpose.
     polled: AtomicU64,
+    /// How many connections it has.
+    connections: AtomicUsize,
+    /// Whether it sends no more calls.
+    has_sent: AtomicBool,
     handed: Mutex<Handed>,
 }
 
@@ -70,8 +91,9 @@ pub(crate) struct Second {
 }
 
 impl Board {
-    /// For a run of this many workers, with at most this many calls in flight.
-    pub(crate) fn new(workers: usize, max_in_flight: usize, last_due: Option<Moment>) -> Self {
+    /// For a run of this plan.
+    pub(crate) fn new<M>(plan: &LoadPlan<M>) -> Self {
+        let (workers, calls) = (plan.workers, plan.stop.calls());
         let place = || {
             let mut spare = Vec::with_capacity(SPARES + 1);
             spare.resize_with(SPARES, Box::default);
@@ -80,16 +102,22 @@ impl Board {
                 second: AtomicU64::new(0),
                 thread: AtomicU32::new(0),
                 polled: AtomicU64::new(0),
+                connections: AtomicUsize::new(0),
+                has_sent: AtomicBool::new(false),
                 handed: Mutex::new(Handed { spare, closed }),
             }
         };
         Self {
             over: AtomicU64::new(u64::MAX),
-            last_due: last_due.unwrap_or(Moment::from_nanos(u64::MAX)),
+            last_due: plan.last_due().unwrap_or(Moment::from_nanos(u64::MAX)),
             stopped: CancellationToken::new(),
             ended: CancellationToken::new(),
-            in_flight: InFlight::new(workers, max_in_flight),
+            in_flight: InFlight::new(workers, plan.max_in_flight),
             places: (0..workers).map(|_| place()).collect(),
+            next_number: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
+            calls,
+            all_begun: CancellationToken::new(),
             senders: AtomicUsize::new(workers),
             all_sent: CancellationToken::new(),
             open_connections: AtomicUsize::new(0),
@@ -101,6 +129,11 @@ impl Board {
     pub(crate) fn stop(&self, now: Moment) {
         self.over.fetch_min(now.as_nanos().saturating_add(1), Ordering::Relaxed);
         self.stopped.cancel();
+    }
+
+    /// Whether calls are made no more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.over.load(Ordering::Relaxed) < u64::MAX
     }
 
     /// Calls that are due from this moment on are not made.
@@ -115,22 +148,55 @@ impl Board {
         self.over().min(self.last_due) + LATEST
     }
 
+    /// A number for a recorded call of a closed loop, which no other has.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether all recorded calls of a closed loop have a number.
+    pub(crate) fn has_no_number(&self) -> bool {
+        self.calls.is_some_and(|calls| self.next_number.load(Ordering::Relaxed) >= calls)
+    }
+
+    /// A recorded call of a closed loop was begun.
+    pub(crate) fn has_begun(&self) {
+        let begun = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.calls == Some(begun) {
+            self.all_begun.cancel();
+        }
+    }
+
     /// A worker sends no more calls.
-    pub(crate) fn has_sent(&self) {
-        if self.senders.fetch_sub(1, Ordering::Relaxed) == 1 {
+    pub(crate) fn has_sent(&self, worker: usize) {
+        let has_sent = self.places[worker].has_sent.swap(true, Ordering::Relaxed);
+        if !has_sent && self.senders.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.all_sent.cancel();
         }
     }
 
-    /// A connection was opened.
-    pub(crate) fn connected(&self) {
+    /// A worker has panicked, with this many calls in flight.
+    pub(crate) fn lost(&self, worker: usize, in_flight: u64) {
+        self.has_begun();
+        self.has_sent(worker);
+        for _ in 0..self.places[worker].connections.load(Ordering::Relaxed) {
+            self.disconnected(worker);
+        }
+        for _ in 0..in_flight {
+            self.in_flight.give(worker);
+        }
+    }
+
+    /// A connection of a worker was opened.
+    pub(crate) fn connected(&self, worker: usize) {
+        self.places[worker].connections.fetch_add(1, Ordering::Relaxed);
         if self.open_connections.fetch_add(1, Ordering::Relaxed) == 0 {
             self.reached.notify_one();
         }
     }
 
-    /// A connection takes no more calls.
-    pub(crate) fn disconnected(&self) {
+    /// A connection of a worker takes no more calls.
+    pub(crate) fn disconnected(&self, worker: usize) {
+        self.places[worker].connections.fetch_sub(1, Ordering::Relaxed);
         if self.open_connections.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.reached.notify_one();
         }

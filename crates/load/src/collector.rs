@@ -16,7 +16,7 @@ use longsync_timer::Timer;
 use self::passing::Passing;
 use self::processors::Processors;
 use self::series::Series;
-use crate::board::Board;
+use crate::board::{Board, patience};
 use crate::load::End;
 use crate::observer::{Live, Observer};
 use crate::plan::LoadPlan;
@@ -92,7 +92,8 @@ impl<O: Observer> Collector<O> {
     /// Collects until all workers are finished.
     pub(crate) async fn collect(&mut self, finished: impl Future<Output = ()>) {
         let mut finished = pin!(finished);
-        let mut lost = pin!(lost_for(Arc::clone(&self.board), self.timer.clone(), self.grace));
+        let mut lost =
+            pin!(lost_for(Arc::clone(&self.board), self.timer.clone(), patience(self.grace)));
         let board = Arc::clone(&self.board);
         let mut all_sent = pin!(board.all_sent.cancelled());
         let (mut is_sending, mut second) = (true, 0);
@@ -188,7 +189,8 @@ impl<O: Observer> Collector<O> {
         });
         let at = Moment::START + elapsed;
         // Once all calls are sent there is nothing left to end.
-        let is_sending = !self.board.all_sent.is_cancelled();
+        let Board { stopped, all_sent, .. } = &*self.board;
+        let is_sending = !stopped.is_cancelled() && !all_sent.is_cancelled();
         let stopped = self.watch.second(figures, at).filter(|_| is_sending);
         if let (None, Some(stopped)) = (&self.end, stopped) {
             self.end = Some(End::StopRule(stopped));
@@ -197,8 +199,8 @@ impl<O: Observer> Collector<O> {
     }
 }
 
-/// Waits until there has been no connection for the grace.
-async fn lost_for(board: Arc<Board>, timer: Timer, grace: Duration) {
+/// Waits until there has been no connection for this long.
+async fn lost_for(board: Arc<Board>, timer: Timer, patience: Duration) {
     loop {
         if board.connections() > 0 {
             board.reached.notified().await;
@@ -207,7 +209,7 @@ async fn lost_for(board: Arc<Board>, timer: Timer, grace: Duration) {
         tokio::select! {
             biased;
             () = board.reached.notified() => {}
-            _ = timer.sleep(grace) => return,
+            _ = timer.sleep(patience) => return,
         }
     }
 }

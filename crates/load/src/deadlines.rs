@@ -24,6 +24,11 @@ pub(crate) struct Deadlines<A> {
     added: Notify,
 }
 
+/// How many calls that have ended are forgotten when one is sent, if they were sent first.
+const FORGOTTEN: usize = 4;
+/// So many that have ended do not matter.
+const FEW: usize = 1_024;
+
 /// When, and on which lane, with its index among the owner's.
 type Due<A> = (Moment, usize, Rc<Lane<A>>, Place);
 
@@ -35,11 +40,24 @@ impl<A: Default> Deadlines<A> {
     }
 
     /// A call was sent `now`, on the lane with this index.
-    pub(crate) fn add(&self, now: Moment, index: usize, lane: &Rc<Lane<A>>, place: Place) {
+    /// This many are in flight.
+    pub(crate) fn add(
+        &self,
+        now: Moment,
+        index: usize,
+        lane: &Rc<Lane<A>>,
+        place: Place,
+        in_flight: usize,
+    ) {
         let mut queue = self.queue.borrow_mut();
-        // The queue reaches no further back than the first call that is still open.
-        while queue.front().is_some_and(|(_, _, lane, place)| !lane.is_open(*place)) {
-            queue.pop_front();
+        for _ in 0..FORGOTTEN {
+            if queue.front().is_some_and(|(_, _, lane, place)| !lane.is_open(*place)) {
+                queue.pop_front();
+            }
+        }
+        // Behind a call that hangs, others have ended. At least half of what is looked through goes.
+        if queue.len() > 2 * in_flight + FEW {
+            queue.retain(|(_, _, lane, place)| lane.is_open(*place));
         }
         queue.push_back((now + self.after, index, Rc::clone(lane), place));
         self.added.notify_one();

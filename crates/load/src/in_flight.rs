@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub(crate) struct InFlight {
     free: Vec<Portion>,
+    /// How many workers are just taking places from others.
+    taking: AtomicUsize,
 }
 
 /// On cache lines of its own.
@@ -18,7 +20,8 @@ struct Portion(AtomicUsize);
 impl InFlight {
     pub(crate) fn new(workers: usize, most: usize) -> Self {
         let portion = |index| most / workers + usize::from(index < most % workers);
-        Self { free: (0..workers).map(|index| Portion(AtomicUsize::new(portion(index)))).collect() }
+        let free = (0..workers).map(|index| Portion(AtomicUsize::new(portion(index)))).collect();
+        Self { free, taking: AtomicUsize::new(0) }
     }
 
     /// Takes a place for a call of this worker, if there is one.
@@ -36,10 +39,23 @@ impl InFlight {
     /// Takes half of what another does not use.
     #[cold]
     fn take_from_others(&self, worker: usize) -> bool {
+        loop {
+            self.taking.fetch_add(1, Ordering::AcqRel);
+            let is_taken = self.take_half(worker);
+            // What another is just taking is in no portion for a moment.
+            let is_alone = self.taking.fetch_sub(1, Ordering::AcqRel) == 1;
+            if is_taken || is_alone || self.free.len() < 3 {
+                return is_taken;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    fn take_half(&self, worker: usize) -> bool {
         for offset in 1..self.free.len() {
             let other = &self.free[(worker + offset) % self.free.len()].0;
             let half = |free: usize| free.checked_sub(free.div_ceil(2)).filter(|_| free > 0);
-            if let Ok(free) = other.fetch_update(Ordering::Relaxed, Ordering::Relaxed, half) {
+            if let Ok(free) = other.fetch_update(Ordering::AcqRel, Ordering::Relaxed, half) {
                 self.free[worker].0.fetch_add(free.div_ceil(2) - 1, Ordering::Relaxed);
                 return true;
             }

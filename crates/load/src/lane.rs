@@ -63,6 +63,9 @@ pub(crate) trait Owner {
     /// How many lanes there are.
     fn lanes(&self) -> usize;
 
+    /// Bytes have passed.
+    fn passed(&self, passed: Passed);
+
     /// What happened to connections is to be counted.
     fn count(&self, add: impl FnOnce(&mut Counts));
 
@@ -358,10 +361,7 @@ impl<A: Default + 'static> Lane<A> {
             let may_be_lost = polled.is_ready() || passed.bytes_in > 0;
             self.look_at_peer(connection.max_streams(), may_be_lost, now);
             if passed != Passed::default() {
-                owner.count(|counts| {
-                    counts.bytes_in += passed.bytes_in;
-                    counts.bytes_out += passed.bytes_out;
-                });
+                owner.passed(passed);
             }
             owner.lane_moved(index, ended);
             if !self.ready.sleep(cx.waker()) {

@@ -41,7 +41,7 @@ pub struct Load {
     pub workers: Option<Vec<WorkerTime>>,
     /// How much of the time of all processors a hypervisor gave to other machines meanwhile.
     pub steal: Option<Share>,
-    /// As many calls as the plan wants to have drawn, in the order of their due times.
+    /// As many calls as the plan wants to have drawn, in the order of their numbers.
     pub sample: Vec<Sampled>,
     /// The host names of the servers that answered, as far as they say: at most 100 per worker.
     pub servers: Vec<String>,

@@ -29,6 +29,8 @@ pub(crate) struct Records {
     sample: Sample,
     in_flight: u64,
     last_done: Moment,
+    /// When anything last became known of its calls.
+    last_known: Moment,
     servers: BTreeSet<String>,
 }
 
@@ -43,6 +45,8 @@ pub(crate) struct Finished {
     pub(crate) servers: BTreeSet<String>,
     /// When the last of its calls ended.
     pub(crate) last_done: Moment,
+    /// When anything last became known of its calls.
+    pub(crate) last_known: Moment,
     /// Whether its thread has panicked.
     pub(crate) has_panicked: bool,
 }
@@ -60,6 +64,7 @@ impl Records {
             sample: Sample::new(plan.sample, plan.seed),
             in_flight: 0,
             last_done: Moment::START,
+            last_known: Moment::START,
             servers: BTreeSet::new(),
         }
     }
@@ -98,6 +103,7 @@ impl Records {
     #[inline]
     pub(crate) fn ended(&mut self, call: &Call, text: Option<&str>) {
         self.last_done = self.last_done.max(call.done);
+        self.last_known = self.last_known.max(call.done);
         if call.due.unwrap_or(call.sent) < self.from {
             return;
         }
@@ -112,9 +118,24 @@ impl Records {
     /// A call that was due was not sent.
     pub(crate) fn not_sent(&mut self, number: u64, due: Moment, why: NotSent) {
         self.recorder.not_sent(due, why, 1);
+        self.last_known = self.last_known.max(due);
         if due >= self.from {
             let fate = Fate::NotSent(why);
             self.sample.offer(number, || Sampled { number, due: Some(due), fate });
+        }
+    }
+
+    /// How many recorded calls are in flight.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    /// Bytes have passed, which those of the warm-up are not counted among.
+    pub(crate) fn passed(&mut self, now: Moment, bytes_in: u64, bytes_out: u64) {
+        if now >= self.from {
+            let counts = self.counts();
+            counts.bytes_in += bytes_in;
+            counts.bytes_out += bytes_out;
         }
     }
 
@@ -138,6 +159,10 @@ impl Records {
         has_panicked: bool,
     ) -> Finished {
         self.recorder.figures().counts.unfinished += self.in_flight;
+        if self.in_flight > 0 {
+            let second_begins = self.from + Duration::from_secs(self.second);
+            self.last_known = self.last_known.max(second_begins);
+        }
         for (number, due, sent) in unfinished {
             if due.unwrap_or(sent) >= self.from {
                 let fate = Fate::Unfinished(sent);
@@ -148,8 +173,17 @@ impl Records {
         let succession = self.recorder.succession().clone();
         let figures = self.recorder.exchange(Box::default());
         board.last_second(self.worker, Second { number: self.second, figures });
-        let Self { sample, last_done, servers, .. } = self;
-        Finished { texts, succession, warm_up, sample, servers, last_done, has_panicked }
+        let Self { sample, last_done, last_known, servers, .. } = self;
+        Finished {
+            texts,
+            succession,
+            warm_up,
+            sample,
+            servers,
+            last_done,
+            last_known,
+            has_panicked,
+        }
     }
 }
 

@@ -71,8 +71,8 @@ pub enum LoadError {
     Worker,
 }
 
-/// Makes the calls of a plan over TCP, by the monotonic clock, on worker threads of their own. `interrupt`
-/// ends the run early: calls are not waited for then. The caller's runtime only waits, and needs no drivers.
+/// Makes the calls of a plan over TCP, by the monotonic clock, on worker threads of their own. `control`
+/// stops or ends the run early, and `observer` is told of its seconds. The caller's runtime only waits, and needs no drivers.
 ///
 /// # Errors
 /// When the plan cannot be carried out with this server, or the server is not reached. Calls that fail, and
@@ -105,7 +105,7 @@ where
     M: Method + Clone,
     T: Transport + Clone + Send + 'static,
 {
-    let board = Arc::new(Board::new(plan.workers, plan.max_in_flight, plan.last_due()));
+    let board = Arc::new(Board::new(plan));
     let _ends_with_this = board.ended.clone().drop_guard();
     let shared = Arc::new(plan.clone());
     let mut prepared = Vec::new();
@@ -151,7 +151,7 @@ where
     };
     let now = || Moment::since(start, Clock::Monotonic.now());
     let rest = Rest::of(plan, controlled(working, control, &board, now).await?);
-    let collected = collection.end(rest.last_done).await?;
+    let collected = collection.end(rest.last_known).await?;
     let began = Began { at: started_at, connections, streams };
     Ok(merged(plan, rest, collected, control, &began, board.over()))
 }
@@ -180,7 +180,7 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
     if plan.workers > 1 {
         return Err(LoadError::OneWorker { workers: plan.workers });
     }
-    let board = Arc::new(Board::new(1, plan.max_in_flight, plan.last_due()));
+    let board = Arc::new(Board::new(plan));
     let records = Rc::new(RefCell::new(Records::new(plan, 0)));
     let desk = Desk {
         index: 0,
@@ -212,7 +212,7 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
         let collecting = collector.collect(async { drop(has_finished.await) });
         let (all, ()) = tokio::join!(controlled(working, control, &board, now), collecting);
         let rest = Rest::of(plan, all?);
-        let collected = collector.finish(rest.last_done);
+        let collected = collector.finish(rest.last_known);
         Ok::<_, LoadError>(merged(plan, rest, collected, control, &began, board.over()))
     };
     // A connection's calls are not `Send`.

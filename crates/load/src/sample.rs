@@ -6,6 +6,9 @@ use std::collections::BinaryHeap;
 use crate::load::Sampled;
 use crate::mixed::mixed;
 
+/// How many calls there is room for from the beginning.
+const AT_FIRST: usize = 16_384;
+
 /// Calls drawn evenly from all that are offered, each with the same chance: those whose numbers hash lowest. So
 /// the same calls are drawn whatever the number of workers, and samples of several workers make one.
 #[derive(Debug, Default)]
@@ -25,7 +28,7 @@ struct Drawn {
 impl Sample {
     /// Keeps at most so many.
     pub(crate) fn new(most: usize, seed: u64) -> Self {
-        Self { most, seed, kept: BinaryHeap::with_capacity(most) }
+        Self { most, seed, kept: BinaryHeap::with_capacity(most.min(AT_FIRST)) }
     }
 
     /// Keeps the call with this number if its lot is among the lowest so far.

@@ -17,6 +17,7 @@ use self::closed_loop::Closed;
 use crate::board::Board;
 use crate::common::Common;
 use crate::deadlines::Deadlines;
+use crate::gauge::Passed;
 use crate::growth::Growth;
 use crate::lane::{Connected, Lane, NotSent, Owner};
 use crate::method::{CallNumber, Method};
@@ -30,6 +31,9 @@ use crate::stop::Stop;
 /// written lies in memory, and counts as sent; but a write of a single call costs as much as one of
 /// many.
 const BATCH_A_LANE: usize = 16;
+
+/// How long before recorded time begins a worker says how long it has polled.
+const BEFORE_NS: u64 = 1_000_000;
 
 /// What a worker is given.
 #[derive(Debug)]
@@ -98,7 +102,7 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
         for nth in 0..desk.share.portion(plan.connections.at_first(plan.workers)) {
             let nth = desk.share.number(nth as u64);
             connections.push(Connected::dial(&common, nth).await?);
-            desk.board.connected();
+            desk.board.connected(desk.index);
         }
         Ok(Self { desk, common, connections })
     }
@@ -201,19 +205,24 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             due_times.take_while(allowed).peekable()
         });
         let making = async {
-            match &mut arrivals {
-                Some(arrivals) => {
-                    until(self.send_when_due(arrivals), board.stopped.cancelled()).await;
-                    // Those that were due when it was stopped.
-                    self.send_when_due(arrivals).await;
-                }
-                None => until(self.keep_in_flight(), board.stopped.cancelled()).await,
+            if let Some(arrivals) = &mut arrivals {
+                until(self.send_when_due(arrivals), board.stopped.cancelled()).await;
+                // Those that were due when it was stopped.
+                self.send_when_due(arrivals).await;
+            } else {
+                let over = until(board.stopped.cancelled(), board.all_begun.cancelled());
+                until(self.keep_in_flight(), over).await;
             }
-            board.has_sent();
+            board.set_polled(self.desk.index, self.common.timer.polled());
+            board.has_sent(self.desk.index);
             let over = self.common.sleep_until(self.common.now() + self.grace);
             until(self.all_ended(), over).await;
         };
         until(making, board.ended.cancelled()).await;
+        // Nobody reads what becomes of a run that was given up.
+        if board.ended.is_cancelled() && !board.is_stopped() {
+            return;
+        }
         // Those that were due and not sent when the run was ended.
         let left = arrivals.into_iter().flatten().take_while(|arrival| arrival.due < board.over());
         let mut records = self.desk.records.borrow_mut();
@@ -242,7 +251,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                     self.turn.set(if index + 1 == lanes.len() { 0 } else { index + 1 });
                     self.sent(due, now);
                     if let Some(deadlines) = &self.deadlines {
-                        deadlines.add(now, index, lane, place);
+                        deadlines.add(now, index, lane, place, self.in_flight.get());
                     }
                     return Ok(());
                 }
@@ -270,6 +279,11 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
 
     /// Goes on to the next second also when no call does so.
     async fn count_seconds(&self) {
+        let Desk { index, board, .. } = &self.desk;
+        // The account of the processors begins with recorded time.
+        let before = Moment::from_nanos(self.recorded_from().as_nanos().saturating_sub(BEFORE_NS));
+        self.common.sleep_until(before).await;
+        board.set_polled(*index, self.common.timer.polled());
         loop {
             let second_ends = self.desk.records.borrow().second_ends();
             self.common.sleep_until(second_ends).await;
@@ -352,7 +366,8 @@ impl<M: Method, T: Transport + 'static> Owner for Worker<M, T> {
     }
 
     fn connection(&self, is_open: bool) {
-        if is_open { self.desk.board.connected() } else { self.desk.board.disconnected() }
+        let Desk { index, board, .. } = &self.desk;
+        if is_open { board.connected(*index) } else { board.disconnected(*index) }
     }
 
     /// In a closed loop others follow on the same lane, so that all keep their share.
@@ -363,8 +378,8 @@ impl<M: Method, T: Transport + 'static> Owner for Worker<M, T> {
                 if closed.goes_on_at_once() {
                     self.refill(Some(lane), ended);
                 }
-                let in_flight = self.in_flight.get();
-                in_flight == 0 || in_flight < self.wanted(closed, self.common.now())
+                let (in_flight, now) = (self.in_flight.get(), self.common.now());
+                in_flight < self.wanted(closed, now) || self.is_over(closed, now)
             }
         };
         if has_news && self.is_waiting.replace(false) {
@@ -385,6 +400,10 @@ impl<M: Method, T: Transport + 'static> Owner for Worker<M, T> {
 
     fn lanes(&self) -> usize {
         self.lanes.borrow().len()
+    }
+
+    fn passed(&self, Passed { bytes_in, bytes_out }: Passed) {
+        self.desk.records.borrow_mut().passed(self.common.now(), bytes_in, bytes_out);
     }
 
     fn count(&self, add: impl FnOnce(&mut Counts)) {

@@ -7,8 +7,8 @@ const MOST: usize = 100;
 /// How many bytes of a text are kept.
 const MOST_BYTES: usize = 256;
 
-/// Texts, and how often each was said: at most 100 distinct ones, of at most 256 bytes each. What comes after
-/// those is only counted.
+/// Texts, and how often each was said: at most 100 distinct ones, of at most 256 bytes each. If there are more, the
+/// rarest is given up for the next, and only counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts {
     counts: BTreeMap<String, u64>,
@@ -24,11 +24,22 @@ impl Texts {
     fn add_n(&mut self, text: &str, count: u64) {
         if let Some(counted) = self.counts.get_mut(text) {
             *counted += count;
-        } else if self.counts.len() < MOST {
-            self.counts.insert(text.to_owned(), count);
-        } else {
-            self.other += count;
+            return;
         }
+        if self.counts.len() == MOST {
+            self.forget_rarest();
+        }
+        self.counts.insert(text.to_owned(), count);
+    }
+
+    /// A frequent text that comes late is not to be kept out by rare ones.
+    fn forget_rarest(&mut self) {
+        let rarest = self.counts.iter().min_by_key(|(_, count)| **count);
+        let Some((rarest, count)) = rarest.map(|(text, count)| (text.clone(), *count)) else {
+            return;
+        };
+        self.counts.remove(&rarest);
+        self.other += count;
     }
 
     /// Adds everything that another has counted.

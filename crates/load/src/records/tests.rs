@@ -25,7 +25,7 @@ impl Worker {
         let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
         let plan = LoadPlan::builder(target, calls, Schedule::AtOnce, Stop::after_calls(1));
         let plan = plan.build().unwrap();
-        Self { board: Board::new(1, 1, None), records: Records::new(&plan, 0) }
+        Self { board: Board::new(&plan), records: Records::new(&plan, 0) }
     }
 
     /// Records the calls of a second; their times spread over three orders of magnitude.

@@ -82,6 +82,9 @@ impl<M: Method, T: Transport + Send + 'static> Assignment<M, T> {
         let has_panicked = unfinished.is_err();
         let Some(unfinished) = unfinished.unwrap_or_else(|_| Some(Vec::new())) else { return };
         let records = std::mem::replace(&mut *records.borrow_mut(), Records::new(&plan, index));
+        if has_panicked {
+            board.lost(index, records.in_flight());
+        }
         let _ = finished.send(records.finish(unfinished, board, has_panicked));
     }
 }

@@ -19,7 +19,9 @@ pub(super) struct Rest {
     warm_up: u64,
     servers: BTreeSet<String>,
     sample: Sample,
-    pub(super) last_done: Moment,
+    last_done: Moment,
+    /// When anything last became known of its calls.
+    pub(super) last_known: Moment,
     lost_workers: usize,
 }
 
@@ -32,6 +34,7 @@ impl Rest {
             servers: BTreeSet::new(),
             sample: Sample::new(plan.sample, plan.seed),
             last_done: Moment::START,
+            last_known: Moment::START,
             lost_workers: 0,
         };
         for finished in all {
@@ -41,6 +44,7 @@ impl Rest {
             rest.servers.extend(finished.servers);
             rest.sample.merge(finished.sample);
             rest.last_done = rest.last_done.max(finished.last_done);
+            rest.last_known = rest.last_known.max(finished.last_known);
             rest.lost_workers += usize::from(finished.has_panicked);
         }
         rest

@@ -9,16 +9,17 @@ use longsync_stats::Moment;
 
 use super::{BATCH_A_LANE, Pace, Worker};
 use crate::method::{CallNumber, Method};
-use crate::schedule::{Arrival, Concurrency};
+use crate::schedule::Concurrency;
 
 /// How a closed loop goes on.
 #[derive(Debug)]
 pub(super) struct Closed {
     concurrency: Concurrency,
     think: Duration,
-    /// How many calls of the warm-up were begun, and how many that are recorded.
+    /// How many calls of the warm-up were begun.
     warm_up: Cell<u64>,
-    recorded: Cell<u64>,
+    /// The number of a recorded call that was not begun yet.
+    number: Cell<Option<u64>>,
     /// When the callers whose calls have ended have thought enough, in this order.
     thinking: RefCell<VecDeque<Moment>>,
 }
@@ -51,12 +52,11 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     }
 
     /// Whether a closed loop makes no further call.
-    fn is_over(&self, closed: &Closed, now: Moment) -> bool {
-        let number = self.desk.share.number(closed.recorded.get());
-        let next = Arrival { due: now, number, is_warm_up: now < self.recorded_from() };
+    pub(super) fn is_over(&self, closed: &Closed, now: Moment) -> bool {
+        let has_number = || closed.number.get().is_some() || !self.desk.board.has_no_number();
         now >= self.desk.board.over()
             || self.ends.is_some_and(|ends| now >= ends)
-            || !self.stop.allows_arrival(&next, self.warm_up)
+            || (now >= self.recorded_from() && !has_number())
     }
 
     /// When a closed loop may begin calls, or end, without one having ended.
@@ -72,7 +72,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         changes.into_iter().flatten().filter(|at| *at > now).min()
     }
 
-    fn recorded_from(&self) -> Moment {
+    pub(super) fn recorded_from(&self) -> Moment {
         Moment::START + self.warm_up
     }
 
@@ -89,13 +89,18 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             if self.is_over(closed, now) {
                 return filled;
             }
-            let is_warm_up = now < from;
-            let begun = if is_warm_up { &closed.warm_up } else { &closed.recorded };
-            let call = CallNumber { number: self.desk.share.number(begun.get()), is_warm_up };
+            let call = if now < from {
+                CallNumber::warm_up(self.desk.share.number(closed.warm_up.get()))
+            } else {
+                CallNumber::recorded(closed.take_number(|| self.desk.board.next_number()))
+            };
             if self.send(lane.unwrap_or_else(|| self.turn.get()), call, None, now).is_err() {
                 return filled;
             }
-            begun.set(begun.get() + 1);
+            closed.begun(call);
+            if !call.is_warm_up {
+                self.desk.board.has_begun();
+            }
         }
         missing
     }
@@ -115,8 +120,24 @@ impl Closed {
             concurrency: concurrency.clone(),
             think,
             warm_up: Cell::new(0),
-            recorded: Cell::new(0),
+            number: Cell::new(None),
             thinking: RefCell::default(),
+        }
+    }
+
+    /// A number for the next recorded call. It stays that call's until it was begun.
+    fn take_number(&self, next: impl FnOnce() -> u64) -> u64 {
+        let number = self.number.get().unwrap_or_else(next);
+        self.number.set(Some(number));
+        number
+    }
+
+    /// This call was begun.
+    fn begun(&self, call: CallNumber) {
+        if call.is_warm_up {
+            self.warm_up.set(self.warm_up.get() + 1);
+        } else {
+            self.number.set(None);
         }
     }
 

@@ -6,6 +6,7 @@ use longsync_connect::Transport;
 use longsync_stats::{Moment, NotSent as Why};
 
 use super::{BATCH_A_LANE, Desk, Worker};
+use crate::board::patience;
 use crate::lane::NotSent;
 use crate::method::{CallNumber, Method};
 use crate::schedule::Arrival;
@@ -46,13 +47,16 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             batch += 1;
             let sent = self.send_due(CallNumber { number, is_warm_up }, due, now);
             // It is tried for as long as an open call is waited for.
-            is_blocked = sent == Err(NotSent::Blocked) && now < due + self.grace;
+            let patience = patience(self.grace);
+            is_blocked = sent == Err(NotSent::Blocked) && now < due + patience;
             if is_blocked {
-                self.until_moved_or(board.sending_ends().min(due + self.grace)).await;
+                self.until_moved_or(board.sending_ends().min(due + patience)).await;
                 continue;
             }
             if let Err(why) = sent {
-                self.desk.records.borrow_mut().not_sent(number, due, why.into());
+                let mut records = self.desk.records.borrow_mut();
+                records.advance(now, board);
+                records.not_sent(number, due, why.into());
             }
             arrivals.next();
         }
@@ -74,6 +78,8 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     /// Counts the calls that are left when nothing is sent any more.
     async fn leave(&self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>, why: Why) {
         loop {
+            let now = self.common.now();
+            self.desk.records.borrow_mut().advance(now, &self.desk.board);
             for _ in 0..COUNTED {
                 let over = self.desk.board.over();
                 let Some(Arrival { number, due, .. }) = arrivals.next_if(|it| it.due < over) else {
