@@ -141,7 +141,7 @@ impl<A: Amount> Values<A> {
                 values.amounts.push((known, amount(words)?));
             }
             if !words.takes(',') {
-                let expected = format_args!("`,` and a further key, or the closing `)` of {name}(");
+                let expected = format!("`,` and a further key, or the closing `)` of {name}(");
                 words.mark(')', expected)?;
                 return Ok(values);
             }
