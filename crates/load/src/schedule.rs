@@ -8,25 +8,32 @@ mod amount;
 mod arrivals;
 mod concurrency;
 mod curve;
+mod due_times;
+mod law;
 mod lines;
+mod not_a_schedule;
 mod parse;
 mod piece;
 mod points;
 mod profile;
 mod replay;
+mod share;
 mod wide;
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use longsync_stats::Moment;
 use longsync_text::Rate;
-use longsync_text::said::printable;
 
-pub use self::arrivals::{Arrival, Arrivals, DueTimes};
+pub use self::arrivals::Arrivals;
 pub use self::concurrency::Concurrency;
+use self::due_times::AtRate;
+pub use self::due_times::{Arrival, DueTimes};
+pub use self::not_a_schedule::NotASchedule;
 pub use self::profile::Profile;
 pub use self::replay::{Replay, Speed};
+pub use self::share::Share;
 
 /// When the calls of a run are due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,52 +61,6 @@ pub enum Schedule {
         /// How long it takes from the end of a call to the next one in its place.
         think: Duration,
     },
-}
-
-/// Why a text or a file is not a schedule, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NotASchedule(String);
-
-impl NotASchedule {
-    fn new(why: String) -> Self {
-        Self(match printable(&why) {
-            std::borrow::Cow::Borrowed(_) => why,
-            std::borrow::Cow::Owned(shown) => shown,
-        })
-    }
-}
-
-/// Which of the calls of a run are a worker's: every `of`th, from the `index`th on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
-    index: u64,
-    of: NonZeroU64,
-}
-
-impl Share {
-    /// The share of the worker with this index, from 0, of all workers.
-    pub fn of(index: usize, workers: NonZeroUsize) -> Self {
-        let of = NonZeroU64::try_from(workers).unwrap_or(NonZeroU64::MIN);
-        Self { index: index as u64 % of, of }
-    }
-
-    /// The number, among all calls of the run, of this worker's `nth`.
-    pub(crate) fn number(self, nth: u64) -> u64 {
-        nth.saturating_mul(self.of.get()).saturating_add(self.index)
-    }
-
-    /// How many calls of others are between this worker's `nth` and the one before.
-    fn skipped(self, nth: u64) -> u64 {
-        if nth == 0 { self.index } else { self.of.get() - 1 }
-    }
-
-    /// How many of `total` things fall to this worker.
-    pub(crate) fn portion(self, total: usize) -> usize {
-        let total = total as u64;
-        let portion = total / self.of + u64::from(total % self.of > self.index);
-        usize::try_from(portion).unwrap_or(usize::MAX)
-    }
 }
 
 impl Schedule {
@@ -182,9 +143,28 @@ impl Schedule {
     /// By when the last of this many recorded calls is due, or of those that are due in this time, counted from its 0.
     /// [`None`] if calls have no due times.
     pub(crate) fn last_due(&self, calls: Option<u64>, time: Option<Duration>) -> Option<Duration> {
-        let last = calls.and_then(|calls| arrivals::due_of(self, calls.checked_sub(1)?));
+        let last = calls.and_then(|calls| self.due_of(calls.checked_sub(1)?));
         let ends = [last, time, self.end().filter(|_| self.is_open())];
         ends.into_iter().flatten().min().filter(|_| self.is_open())
+    }
+
+    /// By when the recorded call with this number is due.
+    fn due_of(&self, number: u64) -> Option<Duration> {
+        match self {
+            Self::Open { .. } => self.at_rate()?.due_of(number),
+            Self::Replay(replay) => replay.due_ns(number).map(Duration::from_nanos),
+            Self::AtOnce => Some(Duration::ZERO),
+            Self::Closed { .. } => None,
+        }
+    }
+
+    fn at_rate(&self) -> Option<AtRate<'_>> {
+        match self {
+            Self::Open { profile, arrivals, seed } => {
+                Some(AtRate { profile, arrivals: *arrivals, seed: *seed })
+            }
+            _ => None,
+        }
     }
 
     fn is_open(&self) -> bool {
@@ -216,7 +196,12 @@ impl Schedule {
     /// rate with which the schedule begins. Due times count from the run's start and never go back. [`None`] if
     /// calls have none.
     pub fn due_times(&self, warm_up: Duration, share: Share) -> Option<DueTimes> {
-        DueTimes::new(self, warm_up, share)
+        Some(match self {
+            Self::Open { .. } => DueTimes::at_rate(self.at_rate()?, warm_up, share),
+            Self::Replay(replay) => DueTimes::replayed(replay, warm_up, share),
+            Self::AtOnce => DueTimes::at_once(warm_up, share),
+            Self::Closed { .. } => return None,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use longsync_stats::Moment;
 
-use super::NotASchedule;
+use super::not_a_schedule::NotASchedule;
 use super::parse;
 use super::piece::{Pieces, Segment};
 

@@ -4,7 +4,7 @@ use longsync_text::decimal::{self, NotADecimal};
 use longsync_text::duration::LONGEST;
 use longsync_text::quoted;
 
-use super::NotASchedule;
+use super::not_a_schedule::NotASchedule;
 
 /// The lines that say something, trimmed, each with its number from 1.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {

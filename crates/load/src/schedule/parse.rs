@@ -5,8 +5,8 @@ use std::time::Duration;
 use longsync_text::mistake::Mistake;
 use longsync_text::words::Words;
 
-use super::NotASchedule;
 use super::amount::Amount;
+use super::not_a_schedule::NotASchedule;
 use super::piece::{Piece, Pieces};
 
 /// A form of a piece all of whose parameters have keys.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use longsync_text::Rate;
 
-use super::NotASchedule;
 use super::amount::Amount;
 use super::lines::{lines, nanos, wrong};
+use super::not_a_schedule::NotASchedule;
 use super::piece::{Piece, Pieces};
 
 const A_LINE: &str = "write a time in seconds, a comma and a rate, such as 2.5,1000";

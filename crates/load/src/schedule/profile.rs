@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use longsync_text::Rate;
 
-use super::NotASchedule;
 use super::curve::Curve;
+use super::not_a_schedule::NotASchedule;
 use super::piece::Pieces;
 use super::{parse, points};
 

@@ -8,8 +8,8 @@ use longsync_text::decimal;
 use longsync_text::duration::LONGEST;
 use longsync_text::quoted;
 
-use super::NotASchedule;
 use super::lines::{lines, nanos, wrong};
+use super::not_a_schedule::NotASchedule;
 
 /// Recorded times at which calls are due again, once each. Clones share them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,155 @@
+//! Calls as they are due.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longsync_stats::Moment;
+use longsync_text::Rate;
+
+use super::arrivals::Arrivals;
+use super::curve::Curve;
+use super::law::{Law, Stream};
+use super::piece::{Piece, Pieces};
+use super::profile::Profile;
+use super::replay::Replay;
+use super::share::Share;
+
+/// A call that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Arrival {
+    /// From the start of the run, of which the warm-up is the beginning.
+    pub due: Moment,
+    /// Its number, from 0: among the calls of the warm-up, or among those that are recorded.
+    pub number: u64,
+    /// Whether it is one of the warm-up's.
+    pub is_warm_up: bool,
+}
+
+/// The calls of a worker as they are due, those of the warm-up first.
+#[derive(Debug)]
+pub struct DueTimes {
+    warm_up: Option<Points>,
+    recorded: Recorded,
+    share: Share,
+    /// How many of the present part have been taken.
+    taken: u64,
+    warm_up_for: Duration,
+}
+
+#[derive(Debug)]
+enum Recorded {
+    Points(Points),
+    Replay(Replay),
+    AtOnce,
+}
+
+/// Points at which the area under a curve reaches one number after the other.
+#[derive(Debug)]
+struct Points {
+    curve: Arc<Curve>,
+    segment: usize,
+    law: Law,
+}
+
+/// A rate over time, and what is drawn at it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AtRate<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) arrivals: Arrivals,
+    pub(super) seed: u64,
+}
+
+impl AtRate<'_> {
+    fn law(self, stream: Stream) -> Law {
+        Law::new(self.arrivals, self.seed, stream)
+    }
+
+    /// When the recorded call with this number is due, from the schedule's 0; [`None`] if there is none. For the random
+    /// laws all calls before it are drawn, unless they are so many that this takes seconds: then it is a time by which
+    /// that call is almost certainly due.
+    pub(super) fn due_of(self, number: u64) -> Option<Duration> {
+        /// A draw takes some 20 ns.
+        const MOST_DRAWN: u64 = 20_000_000;
+        /// In standard deviations of a Poisson process.
+        const CERTAIN: u64 = 10;
+        let (law, number) = match self.law(Stream::Recorded) {
+            Law::Poisson { .. } if number > MOST_DRAWN => {
+                (Law::Constant, number.saturating_add(CERTAIN * number.isqrt()))
+            }
+            // Each is within its own slot.
+            Law::Uniform(_) if number > MOST_DRAWN => (Law::Constant, number.saturating_add(1)),
+            law => (law, number),
+        };
+        let mut points = Points::new(self.profile.curve(), law);
+        points.due_ns(number, number).map(Duration::from_nanos)
+    }
+}
+
+impl DueTimes {
+    /// At a rate, after a warm-up at that with which it begins.
+    pub(super) fn at_rate(rate: AtRate<'_>, warm_up_for: Duration, share: Share) -> Self {
+        let warm_up = warm_up(rate.profile.first(), warm_up_for);
+        let warm_up = warm_up.map(|curve| Points::new(&curve, rate.law(Stream::WarmUp)));
+        let recorded = Points::new(rate.profile.curve(), rate.law(Stream::Recorded));
+        Self { warm_up, ..Self::new(Recorded::Points(recorded), warm_up_for, share) }
+    }
+
+    /// At recorded times, after this time.
+    pub(super) fn replayed(replay: &Replay, after: Duration, share: Share) -> Self {
+        Self::new(Recorded::Replay(replay.clone()), after, share)
+    }
+
+    /// All after this time.
+    pub(super) fn at_once(after: Duration, share: Share) -> Self {
+        Self::new(Recorded::AtOnce, after, share)
+    }
+
+    fn new(recorded: Recorded, warm_up_for: Duration, share: Share) -> Self {
+        Self { warm_up: None, recorded, share, taken: 0, warm_up_for }
+    }
+}
+
+/// A warm-up of this length at this rate; [`None`] if it has no calls.
+fn warm_up(rate: Rate, length: Duration) -> Option<Arc<Curve>> {
+    let mut pieces = Pieces::default();
+    pieces.push(Piece::Constant { amount: rate, length: Some(length) }).ok()?;
+    Some(Arc::new(Curve::new(pieces)))
+}
+
+impl Iterator for DueTimes {
+    type Item = Arrival;
+
+    /// The worker's next call. Due times never go back.
+    fn next(&mut self) -> Option<Arrival> {
+        if let Some(points) = &mut self.warm_up {
+            let number = self.share.number(self.taken);
+            if let Some(due_ns) = points.due_ns(number, self.share.skipped(self.taken)) {
+                self.taken += 1;
+                return Some(Arrival { due: Moment::from_nanos(due_ns), number, is_warm_up: true });
+            }
+            self.warm_up = None;
+            self.taken = 0;
+        }
+        let number = self.share.number(self.taken);
+        let due_ns = match &mut self.recorded {
+            Recorded::Points(points) => points.due_ns(number, self.share.skipped(self.taken))?,
+            Recorded::Replay(replay) => replay.due_ns(number)?,
+            Recorded::AtOnce => 0,
+        };
+        self.taken += 1;
+        let due = Moment::from_nanos(due_ns) + self.warm_up_for;
+        Some(Arrival { due, number, is_warm_up: false })
+    }
+}
+
+impl Points {
+    fn new(curve: &Arc<Curve>, law: Law) -> Self {
+        Self { curve: Arc::clone(curve), segment: 0, law }
+    }
+
+    /// When call `number` is due, before which the given number of calls is other workers'.
+    fn due_ns(&mut self, number: u64, skipped: u64) -> Option<u64> {
+        let reached = self.law.next(number, skipped);
+        self.curve.time_of(reached, &mut self.segment)
+    }
+}

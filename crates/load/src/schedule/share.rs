@@ -1,0 +1,35 @@
+//! Which of the calls of a run are a worker's.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+
+/// Which of the calls of a run are a worker's: every `of`th, from the `index`th on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    index: u64,
+    of: NonZeroU64,
+}
+
+impl Share {
+    /// The share of the worker with this index, from 0, of all workers.
+    pub fn of(index: usize, workers: NonZeroUsize) -> Self {
+        let of = NonZeroU64::try_from(workers).unwrap_or(NonZeroU64::MIN);
+        Self { index: index as u64 % of, of }
+    }
+
+    /// The number, among all calls of the run, of this worker's `nth`.
+    pub(crate) fn number(self, nth: u64) -> u64 {
+        nth.saturating_mul(self.of.get()).saturating_add(self.index)
+    }
+
+    /// How many calls of others are between this worker's `nth` and the one before.
+    pub(super) fn skipped(self, nth: u64) -> u64 {
+        if nth == 0 { self.index } else { self.of.get() - 1 }
+    }
+
+    /// How many of `total` things fall to this worker.
+    pub(crate) fn portion(self, total: usize) -> usize {
+        let total = total as u64;
+        let portion = total / self.of + u64::from(total % self.of > self.index);
+        usize::try_from(portion).unwrap_or(usize::MAX)
+    }
+}
