@@ -21,7 +21,8 @@ use self::figure::JsonFigure;
 use self::interval::JsonInterval;
 use self::machine::JsonMachine;
 pub use self::plan::read_plan;
-use super::{Report, WrittenPlan};
+use super::report::Report;
+use super::settings::WrittenPlan;
 use crate::figures::nanos;
 use crate::json::document;
 

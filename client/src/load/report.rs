@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use longsync_load::{End, Load};
 use longsync_stats::{Broken, Checked, Evidence, Figure, Figures, ProcessorTime, Verdict};
 
-use super::Settings;
 use super::latency::Latency;
+use super::settings::Settings;
 
 /// The result of a load, with what it was asked to do.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use longsync_stats::{Checked, Reading, Share, Value, WorkerTime};
 use serde::Serialize;
 
 use crate::figures::nanos;
-use crate::load::Report;
+use crate::load::report::Report;
 
 #[derive(Serialize)]
 pub(super) struct JsonEnd {

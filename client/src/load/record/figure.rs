@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::histogram;
 use crate::figures::nanos;
-use crate::load::Report;
 use crate::load::latency::{FEW, Latency, PERCENTILES};
+use crate::load::report::Report;
 
 #[derive(Serialize)]
 pub(super) struct JsonFigure {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Value;
-use crate::Percentile;
 use crate::distribution::{Distribution, Reading};
+use crate::percentile::Percentile;
 
 /// A percentile with fewer values above it says little (time.md, Confidence).
 const FEW: u64 = 10;

@@ -8,11 +8,11 @@ use longsync_text::{Percent, duration};
 use super::evidence::{Evidence, ProcessorTime};
 use super::percent::percent;
 use super::sign::{BUSY, OWN_CORES, busiest};
-use crate::Percentile;
 use crate::distribution::{Distribution, Reading};
 use crate::metric::{Statistic, Timed, Value};
 use crate::moment::whole_nanos;
 use crate::not_sent::NotSent;
+use crate::percentile::Percentile;
 use crate::run_loop::Loop;
 use crate::share::Share;
 
