@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::SCHEMA;
-use crate::load::{NotALoad, WrittenPlan};
+use crate::load::settings::{NotALoad, WrittenPlan};
 
 /// What is looked at first: a record has a schema, a plan alone has none.
 #[derive(Deserialize)]
