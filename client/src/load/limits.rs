@@ -1,6 +1,6 @@
 //! What limits how many calls of a run are in flight.
 
-use longsync_stats::{HeldBack, Limits};
+use longsync_stats::{Busiest, HeldBack, Limits};
 
 use super::report::Report;
 
@@ -12,5 +12,5 @@ pub(super) fn held_back(report: &Report) -> Vec<HeldBack> {
         connections: load.connections as u64,
         streams_per_connection: Some(load.streams_per_connection),
     };
-    HeldBack::all(&load.figures, load.recorded, limits)
+    HeldBack::all(&load.figures, Busiest::of(&load.intervals), limits)
 }

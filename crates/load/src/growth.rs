@@ -75,59 +75,11 @@ impl Growth {
     }
 }
 
-/// How many connections would have carried the calls of an interval in which `connections` carried `sent` of
-/// them, and in which the limit on streams alone kept the given number of others from being sent: the streams
-/// that were wanted at once, over those of one connection. By Little's law the streams wanted grow with the
-/// calls, provided that those which were not sent would have taken as long as those which were.
-///
-/// Returns `connections` if none was kept from being sent; [`None`] if none was sent, since nothing is then
-/// known of how long a call takes.
-pub fn connections_wanted(connections: usize, sent: u64, not_sent: u64) -> Option<usize> {
-    if not_sent == 0 {
-        return Some(connections);
-    }
-    let wanted = (connections as u128).checked_mul(u128::from(sent) + u128::from(not_sent))?;
-    usize::try_from(wanted.div_ceil(u128::from(sent).max(1))).ok().filter(|_| sent > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroUsize;
 
-    use proptest::prelude::*;
-
     use super::*;
-
-    proptest! {
-        /// As many as there are if they sufficed, else more; and never more for fewer calls.
-        #[test]
-        fn more_calls_want_more_connections(
-            connections in 1_usize..1_000,
-            sent in 1_u64..1_000_000,
-            not_sent in 0_u64..1_000_000,
-        ) {
-            let wanted = connections_wanted(connections, sent, not_sent).unwrap();
-            prop_assert_eq!(wanted > connections, not_sent > 0);
-            prop_assert!(connections_wanted(connections, sent, not_sent + 1).unwrap() >= wanted);
-            // They carry all, and one fewer would not.
-            let due = (u128::from(sent) + u128::from(not_sent)) * connections as u128;
-            prop_assert!(wanted as u128 * u128::from(sent) >= due);
-            prop_assert!((wanted as u128 - 1) * u128::from(sent) < due);
-        }
-
-        /// No counts are too large.
-        #[test]
-        fn any_counts_are_taken(connections: usize, sent: u64, not_sent: u64) {
-            let wanted = connections_wanted(connections, sent, not_sent);
-            prop_assert!(wanted.is_none_or(|wanted| wanted >= connections));
-        }
-    }
-
-    #[test]
-    fn a_hundred_calls_of_half_a_second_want_fifty_connections_of_one_stream() {
-        assert_eq!(connections_wanted(1, 2, 98), Some(50));
-        assert_eq!(connections_wanted(1, 0, 98), None);
-    }
 
     #[test]
     fn no_more_are_opened_than_allowed_and_one_at_a_time() {

@@ -63,7 +63,6 @@ mod threads;
 mod worker;
 
 pub use crate::control::Control;
-pub use crate::growth::connections_wanted;
 pub use crate::load::{End, Fate, Load, Sampled};
 pub use crate::long_sync::LongSync;
 pub use crate::method::{CallNumber, Method};

@@ -7,6 +7,7 @@ use longsync_text::{counted, duration, grouped};
 
 use crate::distribution::Distribution;
 use crate::figures::Figures;
+use crate::interval::Interval;
 use crate::moment::whole_nanos;
 use crate::not_sent::NotSent;
 use crate::share::Share;
@@ -36,6 +37,26 @@ pub struct HeldBack {
     refused: u64,
 }
 
+/// The time in which calls were due the fastest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busiest {
+    /// How many were due in it.
+    pub due: u64,
+    /// How long it was.
+    pub time: Duration,
+}
+
+impl Busiest {
+    /// The busiest of a run's intervals. The last, which may be as short as it likes, counts only if it is the first.
+    /// [`None`] without intervals.
+    pub fn of(intervals: &[Interval]) -> Option<Self> {
+        let length = intervals.first()?.length;
+        let whole = intervals.iter().filter(|interval| interval.length == length);
+        let due = whole.map(|interval| interval.due).max()?;
+        Some(Self { due, time: length })
+    }
+}
+
 /// How many calls are in flight while each takes as long as the longest did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InFlight {
@@ -50,20 +71,20 @@ impl InFlight {
     /// most calls were held back would not count. One more call is due at the moment when the first of them ends.
     ///
     /// [`None`] if no call ended, or over no time.
-    pub fn of(figures: &Figures, recorded: Duration) -> Option<Self> {
+    pub fn of(figures: &Figures, busiest: Busiest) -> Option<Self> {
         let [good, failed] =
             [&figures.service_time, &figures.failed_service_time].map(Distribution::longest);
         let longest = good.max(failed)?;
-        let in_flight = u128::from(figures.counts.due()) * u128::from(whole_nanos(longest));
-        let calls = in_flight.checked_div(whole_nanos(recorded).into())?;
+        let in_flight = u128::from(busiest.due) * u128::from(whole_nanos(longest));
+        let calls = in_flight.checked_div(whole_nanos(busiest.time).into())?;
         Some(Self { calls: u64::try_from(calls).unwrap_or(u64::MAX).saturating_add(1), longest })
     }
 }
 
 impl HeldBack {
-    /// All that were recorded over a time, by reason.
-    pub fn all(figures: &Figures, recorded: Duration, limits: Limits) -> Vec<Self> {
-        let needed = InFlight::of(figures, recorded);
+    /// All that were recorded, by reason. What would have been needed is what the busiest time needed.
+    pub fn all(figures: &Figures, busiest: Option<Busiest>, limits: Limits) -> Vec<Self> {
+        let needed = busiest.and_then(|busiest| InFlight::of(figures, busiest));
         let counts = &figures.counts;
         let reasons = counts.not_sent.by_reason();
         let theirs = reasons.filter(|(why, count)| *why != NotSent::Late && *count > 0);
@@ -81,7 +102,7 @@ impl HeldBack {
         match self.needed.filter(|it| it.calls > most) {
             Some(InFlight { calls, longest }) => write!(
                 f,
-                ": while calls take {}, as the longest did, {} are in flight at this rate; give --max-in-flight \
+                ": while calls take {}, as the longest did, {} are in flight at the highest rate of this run; give --max-in-flight \
                  {calls} or more",
                 duration::rounded(longest),
                 grouped(calls)

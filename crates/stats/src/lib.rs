@@ -68,7 +68,7 @@ pub use crate::counts::Counts;
 pub use crate::distribution::{Bucket, Distribution, Reading};
 pub use crate::figures::{Figure, Figures};
 pub use crate::hdr::{LogWriter, NotADistribution};
-pub use crate::held_back::{HeldBack, InFlight, Limits};
+pub use crate::held_back::{Busiest, HeldBack, InFlight, Limits};
 pub use crate::interval::Interval;
 pub use crate::metric::Value;
 pub use crate::moment::Moment;

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use longsync::v1::LongSyncRequest;
-use longsync_load::{
-    Control, LoadError, LoadPlan, LongSync, Schedule, Stop, connections_wanted, run_here,
-};
-use longsync_stats::NotSent;
+use longsync_load::{Control, LoadError, LoadPlan, LongSync, Schedule, Stop, run_here};
+use longsync_stats::{Busiest, HeldBack, Limits, NotSent};
 use longsync_timer::Clock;
 
 use crate::in_memory::{InMemory, plan, run, serve};
@@ -51,10 +49,17 @@ async fn no_more_are_opened_than_allowed() {
 #[tokio::test(start_paused = true)]
 async fn what_the_limit_on_streams_refused_says_how_many_connections_would_do() {
     // They want 45 streams.
-    let counts = run(plan(90, 450), &ten_streams()).await.figures.counts;
-    let refused = counts.not_sent[NotSent::StreamLimit];
-    assert_eq!(counts.good + refused, 450);
-    assert_eq!(connections_wanted(1, counts.sent, refused), Some(5));
+    let load = run(plan(90, 450), &ten_streams()).await;
+    let counts = load.figures.counts;
+    assert_eq!(counts.good + counts.not_sent[NotSent::StreamLimit], 450);
+    let limits = Limits {
+        max_in_flight: u64::MAX,
+        connections: 1,
+        streams_per_connection: Some(load.streams_per_connection),
+    };
+    let held_back = HeldBack::all(&load.figures, Busiest::of(&load.intervals), limits);
+    let [hint] = &held_back[..] else { panic!("{held_back:?}") };
+    assert!(hint.to_string().contains("--connections 5 or more"), "{hint}");
     let counts = run(plan(90, 450).connections(5), &ten_streams()).await.figures.counts;
     assert_eq!(counts.good, 450);
 }

@@ -8,7 +8,8 @@ use crate::samples::good;
 const LIMITS: Limits = Limits { max_in_flight: 100, connections: 1, streams_per_connection: None };
 
 fn said(figures: &Figures, limits: Limits) -> Vec<String> {
-    let held_back = HeldBack::all(figures, Duration::from_secs(30), limits);
+    let busiest = Busiest { due: figures.counts.due(), time: Duration::from_secs(30) };
+    let held_back = HeldBack::all(figures, Some(busiest), limits);
     held_back.iter().map(ToString::to_string).collect()
 }
 
@@ -27,11 +28,11 @@ proptest! {
     #[test]
     fn in_flight_is_rate_times_longest(due in 1_u64..1_000_000, seconds in 1_u64..1_000, nanos in 1_i64..2_000) {
         let figures = good([nanos], 0).and_not_sent(NotSent::InFlightLimit, due - 1);
-        let needed = InFlight::of(&figures, Duration::from_secs(seconds)).unwrap();
+        let busiest = |due, seconds| Busiest { due, time: Duration::from_secs(seconds) };
+        let needed = InFlight::of(&figures, busiest(due, seconds)).unwrap();
         let exact = u128::from(due) * needed.longest.as_nanos() / (u128::from(seconds) * 1_000_000_000);
         prop_assert_eq!(u128::from(needed.calls), exact + 1);
-        let twice = figures.and_not_sent(NotSent::InFlightLimit, due);
-        prop_assert_eq!(InFlight::of(&twice, Duration::from_secs(2 * seconds)), Some(needed));
+        prop_assert_eq!(InFlight::of(&figures, busiest(2 * due, 2 * seconds)), Some(needed));
     }
 }
 
@@ -48,7 +49,7 @@ fn what_was_held_back_says_what_would_help() {
     );
     assert!(
         hint.ends_with(
-            "s, as the longest did, 1,001 are in flight at this rate; give --max-in-flight 1001 or more."
+            "s, as the longest did, 1,001 are in flight at the highest rate of this run; give --max-in-flight 1001 or more."
         ),
         "{hint}"
     );
@@ -108,5 +109,20 @@ fn without_a_call_that_ended_no_number_is_given() {
              give more --connections, or --connections auto.",
         ]
     );
-    assert_eq!(InFlight::of(&good([1], 0), Duration::ZERO), None);
+    let no_time = Busiest { due: 1, time: Duration::ZERO };
+    assert_eq!(InFlight::of(&good([1], 0), no_time), None);
+}
+
+#[test]
+fn the_busiest_time_of_a_ramp_says_what_it_needs() {
+    let interval = |second: u64, millis, due| {
+        let (start, length) = (Duration::from_secs(second), Duration::from_millis(millis));
+        Interval::new(start, length, due, 0, &Figures::default())
+    };
+    // In its last millisecond ten calls were due.
+    let ramp = [interval(0, 1_000, 100), interval(1, 1_000, 900), interval(2, 1, 10)];
+    let busiest = Busiest { due: 900, time: Duration::from_secs(1) };
+    assert_eq!(Busiest::of(&ramp), Some(busiest));
+    assert_eq!(Busiest::of(&ramp[2..]), Some(Busiest { due: 10, time: Duration::from_millis(1) }));
+    assert_eq!(Busiest::of(&[]), None);
 }
