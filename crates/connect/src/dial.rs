@@ -38,7 +38,7 @@ pub async fn dial<T: Transport, Begun>(
     begin: impl AsyncFnOnce(T::Io) -> io::Result<Begun>,
 ) -> Result<Begun, ConnectError> {
     let connecting = async {
-        let io = transport.open(target, nth).await.map_err(|why| why.at(target))?;
+        let io = transport.open(target, nth, timer).await.map_err(|why| why.at(target))?;
         begin(io).await.map_err(|error| not_begun(target, error))
     };
     tokio::select! {

@@ -6,9 +6,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use longsync_timer::Timer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
 
 use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::target::Target;
@@ -19,7 +19,7 @@ pub trait Transport {
     type Io: AsyncRead + AsyncWrite + Unpin + 'static;
 
     /// Opens one to the target's address number `nth`, from 0, modulo how many it has, or to another if that
-    /// does not accept. [`dial`](crate::dial) bounds how long it may take.
+    /// does not accept. [`dial`](crate::dial) bounds how long it may take, by this timer.
     ///
     /// # Errors
     /// When no address accepts.
@@ -30,6 +30,7 @@ pub trait Transport {
         &self,
         target: &Target,
         nth: usize,
+        timer: &Timer,
     ) -> impl Future<Output = Result<Self::Io, NotReached>>;
 }
 
@@ -53,7 +54,12 @@ pub struct Tcp;
 impl Transport for Tcp {
     type Io = TcpStream;
 
-    async fn open(&self, target: &Target, nth: usize) -> Result<TcpStream, NotReached> {
+    async fn open(
+        &self,
+        target: &Target,
+        nth: usize,
+        timer: &Timer,
+    ) -> Result<TcpStream, NotReached> {
         let (host, port) = target.host_and_port();
         let unknown = |error: io::Error| NotReached {
             kind: ConnectErrorKind::UnknownHost,
@@ -61,14 +67,18 @@ impl Transport for Tcp {
             source: Some(error),
         };
         let addresses: Vec<_> = lookup_host((host, port)).await.map_err(unknown)?.collect();
-        let socket = first_to_accept(&addresses, nth).await?;
+        let socket = first_to_accept(&addresses, nth, timer).await?;
         socket.set_nodelay(true)?;
         Ok(socket)
     }
 }
 
 /// Tries the addresses in their order for connection `nth`.
-async fn first_to_accept(addresses: &[SocketAddr], nth: usize) -> Result<TcpStream, NotReached> {
+async fn first_to_accept(
+    addresses: &[SocketAddr],
+    nth: usize,
+    timer: &Timer,
+) -> Result<TcpStream, NotReached> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no addresses");
     let mut order = Order::new(addresses, nth);
     while let Some((address, is_last)) = order.next() {
@@ -76,8 +86,10 @@ async fn first_to_accept(addresses: &[SocketAddr], nth: usize) -> Result<TcpStre
         let connected = if is_last {
             connecting.await
         } else {
-            let silent = |_| Err(io::ErrorKind::TimedOut.into());
-            timeout(SILENT_FOR, connecting).await.unwrap_or_else(silent)
+            tokio::select! {
+                connected = connecting => connected,
+                _ = timer.sleep(SILENT_FOR) => Err(io::ErrorKind::TimedOut.into()),
+            }
         };
         match connected {
             Ok(socket) => return Ok(socket),
@@ -161,6 +173,7 @@ fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> NotReached {
 mod tests {
     use std::collections::BTreeMap;
 
+    use longsync_timer::Clock;
     use proptest::prelude::*;
     use tokio::net::TcpListener;
 
@@ -210,18 +223,19 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_refuses_is_passed_over_whichever_its_place() {
+        let timer = Timer::new(Clock::Monotonic);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let up = listener.local_addr().unwrap();
         let down = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         for nth in 0..4 {
             for addresses in [[down, up], [up, down]] {
-                let socket = first_to_accept(&addresses, nth).await.unwrap();
+                let socket = first_to_accept(&addresses, nth, &timer).await.unwrap();
                 assert_eq!(socket.peer_addr().unwrap(), up);
             }
         }
-        let refused = first_to_accept(&[down, down], 1).await.unwrap_err();
+        let refused = first_to_accept(&[down, down], 1, &timer).await.unwrap_err();
         assert_eq!(refused.kind, ConnectErrorKind::Refused);
-        assert!(first_to_accept(&[], 1).await.is_err());
+        assert!(first_to_accept(&[], 1, &timer).await.is_err());
     }
 
     #[test]

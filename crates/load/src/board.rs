@@ -39,13 +39,11 @@ pub(crate) struct Board {
     pub(crate) ended: CancellationToken,
     pub(crate) in_flight: InFlight,
     places: Vec<Place>,
-    /// The number of the next recorded call of a closed loop, and how many were begun.
-    next_number: AtomicU64,
-    begun: AtomicU64,
-    /// How many those are in all, if a count ends the run.
+    numbers: Numbers,
+    /// How many recorded calls there are in all, if a count ends the run.
     calls: Option<u64>,
-    /// All of them were begun.
-    pub(crate) all_begun: CancellationToken,
+    /// All recorded calls of a closed loop have a number.
+    pub(crate) all_numbered: CancellationToken,
     /// How many workers still send.
     senders: AtomicUsize,
     /// No worker sends any more.
@@ -54,6 +52,11 @@ pub(crate) struct Board {
     /// The first connection was opened, or the last one lost.
     pub(crate) reached: Notify,
 }
+
+/// The number of the next recorded call of a closed loop, on cache lines of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Numbers(AtomicU64);
 
 /// A worker's place, on cache lines of its own.
 #[derive(Debug)]
@@ -114,10 +117,9 @@ impl Board {
             ended: CancellationToken::new(),
             in_flight: InFlight::new(workers, plan.max_in_flight),
             places: (0..workers).map(|_| place()).collect(),
-            next_number: AtomicU64::new(0),
-            begun: AtomicU64::new(0),
+            numbers: Numbers::default(),
             calls,
-            all_begun: CancellationToken::new(),
+            all_numbered: CancellationToken::new(),
             senders: AtomicUsize::new(workers),
             all_sent: CancellationToken::new(),
             open_connections: AtomicUsize::new(0),
@@ -148,22 +150,19 @@ impl Board {
         self.over().min(self.last_due) + LATEST
     }
 
-    /// A number for a recorded call of a closed loop, which no other has.
-    pub(crate) fn next_number(&self) -> u64 {
-        self.next_number.fetch_add(1, Ordering::Relaxed)
+    /// A number for a recorded call of a closed loop, which no other has; [`None`] if all have theirs.
+    pub(crate) fn next_number(&self) -> Option<u64> {
+        let number = self.numbers.0.fetch_add(1, Ordering::Relaxed);
+        let Some(calls) = self.calls else { return Some(number) };
+        if number + 1 >= calls {
+            self.all_numbered.cancel();
+        }
+        (number < calls).then_some(number)
     }
 
     /// Whether all recorded calls of a closed loop have a number.
-    pub(crate) fn has_no_number(&self) -> bool {
-        self.calls.is_some_and(|calls| self.next_number.load(Ordering::Relaxed) >= calls)
-    }
-
-    /// A recorded call of a closed loop was begun.
-    pub(crate) fn has_begun(&self) {
-        let begun = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.calls == Some(begun) {
-            self.all_begun.cancel();
-        }
+    pub(crate) fn has_numbered_all(&self) -> bool {
+        self.calls.is_some_and(|calls| self.numbers.0.load(Ordering::Relaxed) >= calls)
     }
 
     /// A worker sends no more calls.
@@ -176,13 +175,16 @@ impl Board {
 
     /// A worker has panicked, with this many calls in flight.
     pub(crate) fn lost(&self, worker: usize, in_flight: u64) {
-        self.has_begun();
         self.has_sent(worker);
-        for _ in 0..self.places[worker].connections.load(Ordering::Relaxed) {
-            self.disconnected(worker);
-        }
         for _ in 0..in_flight {
             self.in_flight.give(worker);
+        }
+    }
+
+    /// A worker's thread has ended, and its connections with it.
+    pub(crate) fn gone(&self, worker: usize) {
+        for _ in 0..self.places[worker].connections.load(Ordering::Relaxed) {
+            self.disconnected(worker);
         }
     }
 
@@ -275,5 +277,35 @@ impl Board {
 impl Place {
     fn lock(&self) -> MutexGuard<'_, Handed> {
         self.handed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::thread;
+
+    use longsync::v1::LongSyncRequest;
+
+    use super::*;
+    use crate::long_sync::LongSync;
+    use crate::schedule::Schedule;
+    use crate::stop::Stop;
+
+    #[test]
+    fn each_number_is_one_workers_and_there_are_as_many_as_calls() {
+        let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
+        let (schedule, stop) = (Schedule::closed(NonZeroUsize::MIN), Stop::after_calls(30_000));
+        let target = "http://127.0.0.1:1".parse().unwrap();
+        let plan = LoadPlan::builder(target, calls, schedule, stop).build().unwrap();
+        let board = Board::new(&plan);
+        let numbers = || std::iter::from_fn(|| board.next_number()).collect::<Vec<_>>();
+        let mut all: Vec<_> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..3).map(|_| scope.spawn(numbers)).collect();
+            workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        });
+        all.sort_unstable();
+        assert_eq!(all, (0..30_000).collect::<Vec<_>>());
+        assert!(board.has_numbered_all() && board.all_numbered.is_cancelled());
     }
 }

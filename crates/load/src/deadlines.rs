@@ -26,7 +26,7 @@ pub(crate) struct Deadlines<A> {
 
 /// How many calls that have ended are forgotten when one is sent, if they were sent first.
 const FORGOTTEN: usize = 4;
-/// So many that have ended do not matter.
+/// This many that have ended do not matter.
 const FEW: usize = 1_024;
 
 /// When, and on which lane, with its index among the owner's.
@@ -39,8 +39,7 @@ impl<A: Default> Deadlines<A> {
         Self { deadline, after, queue: RefCell::default(), added: Notify::new() }
     }
 
-    /// A call was sent `now`, on the lane with this index.
-    /// This many are in flight.
+    /// A call was sent `now` on the lane with this index; with it `in_flight` calls are in flight.
     pub(crate) fn add(
         &self,
         now: Moment,

@@ -7,27 +7,29 @@
 //! worker send more; a whole batch goes out in the task's next turn. A call that waits is a few
 //! words here and what HTTP/2 keeps of its stream: no task, no future of its own.
 
+mod connected;
+
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
-use h2::client::SendRequest;
-use longsync_connect::{Code, ConnectError, Http2, Transport, Watched, dial_http2};
+use longsync_connect::{Code, Transport};
 use longsync_ready::Ready;
 use longsync_stats::{Call, Counts, Moment, StatusCode};
 use slab::Slab;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
+pub(crate) use self::connected::Connected;
+use self::connected::{Opened, Peer};
 use crate::backoff::Backoff;
 use crate::common::Common;
 use crate::ending::Ending;
-use crate::gauge::{Gauge, Keeper, Passed};
+use crate::gauge::Passed;
 use crate::method::{CallNumber, Method};
 use crate::reading::{Names, Reading};
+use crate::records::Unfinished;
 
 /// A connection that stayed for this long was of use, even if it answered nothing.
 const LONG_ENOUGH: Duration = Duration::from_millis(100);
@@ -103,13 +105,6 @@ struct Calls<A> {
     wakers: Vec<Waker>,
 }
 
-#[derive(Debug)]
-struct Peer {
-    sender: SendRequest<Bytes>,
-    max_streams: usize,
-    gauge: Rc<Gauge>,
-}
-
 /// A call in flight.
 #[derive(Debug)]
 struct Open<A> {
@@ -139,85 +134,6 @@ pub(crate) struct Place {
     call: CallNumber,
 }
 
-/// A connection that is about to carry calls.
-#[derive(Debug)]
-pub(crate) struct Connected<IO> {
-    peer: Peer,
-    connection: Wire<IO>,
-    /// Which of the run's connections it is, from 0.
-    nth: u64,
-    backoff: Backoff,
-    failed_attempts: u64,
-}
-
-/// Why a connection could not be opened.
-#[derive(Debug)]
-pub(crate) struct NotConnected {
-    pub(crate) error: ConnectError,
-    /// How often it was tried.
-    pub(crate) attempts: u64,
-}
-
-/// A connection for which its lane takes calls.
-#[derive(Debug)]
-pub(crate) struct Opened<IO> {
-    connection: Wire<IO>,
-    gauge: Rc<Gauge>,
-    nth: u64,
-    failed_attempts: u64,
-}
-
-type Wire<IO> = Http2<Watched<IO, Keeper>>;
-
-impl<IO> Connected<IO> {
-    /// Opens the `nth` connection of the run, to the address that falls to it, and waits for the peer's
-    /// settings, which say how many streams it allows. One whose peer says goodbye before any call is tried
-    /// once more.
-    pub(crate) async fn dial<M, T>(common: &Common<M, T>, nth: u64) -> Result<Self, NotConnected>
-    where
-        T: Transport<Io = IO>,
-        IO: AsyncRead + AsyncWrite + Unpin,
-    {
-        match Self::dial_once(common, nth).await {
-            Err(error) if error.is_goodbye() => {
-                let again = Self::dial_once(common, nth).await;
-                let again = again.map_err(|error| NotConnected { error, attempts: 2 })?;
-                Ok(Self { failed_attempts: 1, ..again })
-            }
-            dialled => dialled.map_err(|error| NotConnected { error, attempts: 1 }),
-        }
-    }
-
-    async fn dial_once<M, T>(common: &Common<M, T>, nth: u64) -> Result<Self, ConnectError>
-    where
-        T: Transport<Io = IO>,
-        IO: AsyncRead + AsyncWrite + Unpin,
-    {
-        let gauge = Gauge::new(common.timer.clone());
-        let wrap = |io| Watched::new(io, gauge.keeper());
-        let Common { transport, target, timer, .. } = common;
-        // No run has as many connections as would be cut off here.
-        let address = usize::try_from(nth).unwrap_or(usize::MAX);
-        let dialling = dial_http2(transport, target, address, timer, wrap, || gauge.refill());
-        let (sender, connection) = dialling.await?;
-        let max_streams = connection.max_streams();
-        let (peer, backoff) =
-            (Peer { sender, max_streams, gauge }, Backoff::new(common.seed.wrapping_add(nth)));
-        Ok(Self { peer, connection, nth, backoff, failed_attempts: 0 })
-    }
-
-    /// How many calls it carries at once.
-    pub(crate) fn max_streams(&self) -> usize {
-        self.peer.max_streams
-    }
-}
-
-impl From<NotConnected> for ConnectError {
-    fn from(not: NotConnected) -> Self {
-        not.error
-    }
-}
-
 impl<A> Default for Lane<A> {
     fn default() -> Self {
         let calls = Calls {
@@ -228,7 +144,7 @@ impl<A> Default for Lane<A> {
             sent: 0,
             refused: 0,
             has_answered: false,
-            names: Names::Told,
+            names: Names::Asked,
             open: Slab::new(),
             wakers: Vec::new(),
         };
@@ -453,7 +369,8 @@ impl<A> Calls<A> {
             None => self.has_answered = true,
         }
         if ending.code == Code::Ok {
-            self.names = Names::Untold;
+            // A server does not change its name on a connection.
+            self.names = Names::NotAsked;
         }
     }
 
@@ -491,10 +408,14 @@ impl<A> Lane<A> {
         calls.open.get(place.key).is_some_and(|open| open.call == place.call)
     }
 
-    /// The calls in flight: their numbers, when they were due, and when they were sent.
-    pub(crate) fn unfinished(&self) -> Vec<(u64, Option<Moment>, Moment)> {
-        let calls = self.calls.borrow();
-        calls.open.iter().map(|(_, open)| (open.call.number, open.due, open.sent)).collect()
+    /// The calls in flight.
+    pub(crate) fn unfinished(&self) -> Vec<Unfinished> {
+        let unfinished = |open: &Open<A>| Unfinished {
+            number: open.call.number,
+            due: open.due,
+            sent: open.sent,
+        };
+        self.calls.borrow().open.iter().map(|(_, open)| unfinished(open)).collect()
     }
 }
 
@@ -511,6 +432,8 @@ impl<A> Open<A> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]

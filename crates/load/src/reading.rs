@@ -30,8 +30,8 @@ pub(crate) struct Body<A> {
 /// Whether an answer is asked for the name of its server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Names {
-    Told,
-    Untold,
+    Asked,
+    NotAsked,
 }
 
 /// HTTP/2 opens no more streams on a connection.
@@ -51,7 +51,7 @@ impl<A: Default> Reading<A> {
         stream.send_data(common.method.messages(call), true).map_err(|_| Unopened)?;
         let mut reading = Self::Head(response);
         // From here on HTTP/2 knows whom to wake. It has no answer yet, unless the connection is lost.
-        match reading.poll(common, Names::Untold, cx) {
+        match reading.poll(common, Names::NotAsked, cx) {
             Poll::Pending => Ok(reading),
             Poll::Ready(_) => Err(Unopened),
         }
@@ -101,8 +101,8 @@ impl<A: Default> Body<A> {
                 Ok(None) => {
                     let answer = std::mem::take(&mut self.answer);
                     let server = match names {
-                        Names::Told => method.server(&answer).map(String::into_boxed_str),
-                        Names::Untold => None,
+                        Names::Asked => method.server(&answer).map(String::into_boxed_str),
+                        Names::NotAsked => None,
                     };
                     return Poll::Ready(Ending::answered(method.answered(answer), server));
                 }

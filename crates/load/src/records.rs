@@ -34,6 +34,15 @@ pub(crate) struct Records {
     servers: BTreeSet<String>,
 }
 
+/// A call that is in flight.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unfinished {
+    pub(crate) number: u64,
+    /// When it was due; [`None`] in a closed loop.
+    pub(crate) due: Option<Moment>,
+    pub(crate) sent: Moment,
+}
+
 /// What remains when a worker's run is over, besides the figures of its seconds.
 #[derive(Debug)]
 pub(crate) struct Finished {
@@ -151,10 +160,10 @@ impl Records {
         }
     }
 
-    /// The run is over: what is in flight has not ended, as far as it is known `(number, due, sent)` by call.
+    /// The run is over: what is in flight has not ended, as far as it is known by call.
     pub(crate) fn finish(
-        mut self,
-        unfinished: impl IntoIterator<Item = (u64, Option<Moment>, Moment)>,
+        &mut self,
+        unfinished: impl IntoIterator<Item = Unfinished>,
         board: &Board,
         has_panicked: bool,
     ) -> Finished {
@@ -163,7 +172,7 @@ impl Records {
             let second_begins = self.from + Duration::from_secs(self.second);
             self.last_known = self.last_known.max(second_begins);
         }
-        for (number, due, sent) in unfinished {
+        for Unfinished { number, due, sent } in unfinished {
             if due.unwrap_or(sent) >= self.from {
                 let fate = Fate::Unfinished(sent);
                 self.sample.offer(number, || Sampled { number, due, fate });
@@ -173,15 +182,14 @@ impl Records {
         let succession = self.recorder.succession().clone();
         let figures = self.recorder.exchange(Box::default());
         board.last_second(self.worker, Second { number: self.second, figures });
-        let Self { sample, last_done, last_known, servers, .. } = self;
         Finished {
             texts,
             succession,
             warm_up,
-            sample,
-            servers,
-            last_done,
-            last_known,
+            sample: std::mem::take(&mut self.sample),
+            servers: std::mem::take(&mut self.servers),
+            last_done: self.last_done,
+            last_known: self.last_known,
             has_panicked,
         }
     }

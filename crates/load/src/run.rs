@@ -153,7 +153,7 @@ where
     let rest = Rest::of(plan, controlled(working, control, &board, now).await?);
     let collected = collection.end(rest.last_known).await?;
     let began = Began { at: started_at, connections, streams };
-    Ok(merged(plan, rest, collected, control, &began, board.over()))
+    Ok(merged(plan, rest, collected, control, &began, &board))
 }
 
 /// Makes the calls of a plan with one worker, on the caller's thread and runtime, by this clock and over
@@ -203,17 +203,16 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
         let (finished, has_finished) = oneshot::channel();
         let working = async {
             let unfinished = worker.work(plan, start).await;
-            let finished_records =
-                std::mem::replace(&mut *records.borrow_mut(), Records::new(plan, 0));
+            let worker = records.borrow_mut().finish(unfinished, &board, false);
             let _ = finished.send(());
-            Ok::<_, LoadError>(vec![finished_records.finish(unfinished, &board, false)])
+            Ok::<_, LoadError>(vec![worker])
         };
         let now = || Moment::since(start, clock.now());
         let collecting = collector.collect(async { drop(has_finished.await) });
         let (all, ()) = tokio::join!(controlled(working, control, &board, now), collecting);
         let rest = Rest::of(plan, all?);
         let collected = collector.finish(rest.last_known);
-        Ok::<_, LoadError>(merged(plan, rest, collected, control, &began, board.over()))
+        Ok::<_, LoadError>(merged(plan, rest, collected, control, &began, &board))
     };
     // A connection's calls are not `Send`.
     LocalSet::new().run_until(Box::pin(running)).await

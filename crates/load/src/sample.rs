@@ -26,7 +26,7 @@ struct Drawn {
 }
 
 impl Sample {
-    /// Keeps at most so many.
+    /// Keeps at most the given number of calls.
     pub(crate) fn new(most: usize, seed: u64) -> Self {
         Self { most, seed, kept: BinaryHeap::with_capacity(most.min(AT_FIRST)) }
     }

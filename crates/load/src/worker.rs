@@ -23,14 +23,14 @@ use crate::lane::{Connected, Lane, NotSent, Owner};
 use crate::method::{CallNumber, Method};
 use crate::plan::{Connections, LoadPlan};
 use crate::progress::Tally;
-use crate::records::Records;
+use crate::records::{Records, Unfinished};
 use crate::schedule::{Arrival, DueTimes, Schedule, Share};
 use crate::stop::Stop;
 
 /// How many calls are handed to each connection before it writes them. What was handed over and not
 /// written lies in memory, and counts as sent; but a write of a single call costs as much as one of
 /// many.
-const BATCH_A_LANE: usize = 16;
+const BATCH_PER_LANE: usize = 16;
 
 /// How long before recorded time begins a worker says how long it has polled.
 const BEFORE_NS: u64 = 1_000_000;
@@ -113,16 +113,11 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
     }
 
     /// Makes its share of the calls, from `start` on. The tasks of its connections, which it spawns on its
-    /// thread, end with what runs them: open calls are reset then. Returns the calls that are in flight at the end:
-    /// their numbers, when they were due, and when they were sent.
+    /// thread, end with what runs them: open calls are reset then. Returns the calls that are in flight at the end.
     ///
     /// # Panics
     /// When a task of a connection has.
-    pub(crate) async fn work(
-        self,
-        plan: &LoadPlan<M>,
-        start: Instant,
-    ) -> Vec<(u64, Option<Moment>, Moment)> {
+    pub(crate) async fn work(self, plan: &LoadPlan<M>, start: Instant) -> Vec<Unfinished> {
         let Self { desk, common, connections } = self;
         common.start(start);
         let due_times = plan.schedule.due_times(plan.warm_up, desk.share);
@@ -210,8 +205,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                 // Those that were due when it was stopped.
                 self.send_when_due(arrivals).await;
             } else {
-                let over = until(board.stopped.cancelled(), board.all_begun.cancelled());
-                until(self.keep_in_flight(), over).await;
+                until(self.keep_in_flight(), board.stopped.cancelled()).await;
             }
             board.set_polled(self.desk.index, self.common.timer.polled());
             board.has_sent(self.desk.index);
@@ -229,7 +223,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         left.for_each(|Arrival { number, due, .. }| records.not_sent(number, due, Why::Late));
     }
 
-    fn unfinished(&self) -> Vec<(u64, Option<Moment>, Moment)> {
+    fn unfinished(&self) -> Vec<Unfinished> {
         let (lanes, former) = (self.lanes.borrow(), self.former.borrow());
         lanes.iter().chain(&*former).flat_map(|lane| lane.unfinished()).collect()
     }

@@ -27,11 +27,17 @@ pub struct Distribution {
     counts: Box<[u64; BUCKETS]>,
     /// How many values are in `counts`.
     recorded: u64,
-    /// Of the values in `counts`; [`u64::MAX`] if there are none.
+    beside: Beside,
+}
+
+/// What is known of a distribution besides its buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Beside {
+    /// Of the values in buckets; [`u64::MAX`] if there are none.
     shortest_ns: u64,
-    /// Of the values in `counts`; zero if there are none.
+    /// Of the values in buckets; zero if there are none.
     longest_ns: u64,
-    /// Of the values in `counts`.
+    /// Of the values in buckets.
     sum_ns: u128,
     below_zero: u64,
     lowest_ns: i64,
@@ -40,19 +46,17 @@ pub struct Distribution {
     beyond: u64,
 }
 
-/// What is known of a distribution besides its buckets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Beside {
-    shortest_ns: u64,
-    longest_ns: u64,
-    sum_ns: u128,
-    below_zero: u64,
-    lowest_ns: i64,
-    sum_below_zero_ns: u128,
-    beyond: u64,
-}
-
 impl Beside {
+    const NOTHING: Self = Self {
+        shortest_ns: u64::MAX,
+        longest_ns: 0,
+        sum_ns: 0,
+        below_zero: 0,
+        lowest_ns: 0,
+        sum_below_zero_ns: 0,
+        beyond: 0,
+    };
+
     /// The longest of the values in buckets, if there are any.
     pub(crate) fn longest(self) -> Duration {
         Duration::from_nanos(self.longest_ns)
@@ -92,17 +96,7 @@ impl Default for Distribution {
     fn default() -> Self {
         // Memory that the system has zeroed: pages that are not touched are not there.
         let counts = vec![0; BUCKETS].try_into().expect("the vector is as long as the array");
-        Self {
-            counts,
-            recorded: 0,
-            shortest_ns: u64::MAX,
-            longest_ns: 0,
-            sum_ns: 0,
-            below_zero: 0,
-            lowest_ns: 0,
-            sum_below_zero_ns: 0,
-            beyond: 0,
-        }
+        Self { counts, recorded: 0, beside: Beside::NOTHING }
     }
 }
 
@@ -125,9 +119,9 @@ impl Distribution {
         }
         self.counts[index_of(value)] += 1;
         self.recorded += 1;
-        self.shortest_ns = self.shortest_ns.min(value);
-        self.longest_ns = self.longest_ns.max(value);
-        self.sum_ns += u128::from(value);
+        self.beside.shortest_ns = self.beside.shortest_ns.min(value);
+        self.beside.longest_ns = self.beside.longest_ns.max(value);
+        self.beside.sum_ns += u128::from(value);
     }
 
     /// Records a duration in nanoseconds as often as `count` says.
@@ -146,9 +140,9 @@ impl Distribution {
     fn record_value(&mut self, nanos: u64, count: u64) {
         add(&mut self.counts[index_of(nanos)], count);
         add(&mut self.recorded, count);
-        self.shortest_ns = self.shortest_ns.min(nanos);
-        self.longest_ns = self.longest_ns.max(nanos);
-        add_ns(&mut self.sum_ns, u128::from(nanos) * u128::from(count));
+        self.beside.shortest_ns = self.beside.shortest_ns.min(nanos);
+        self.beside.longest_ns = self.beside.longest_ns.max(nanos);
+        add_ns(&mut self.beside.sum_ns, u128::from(nanos) * u128::from(count));
     }
 
     #[cold]
@@ -156,14 +150,17 @@ impl Distribution {
         if nanos > 0 {
             return self.add_beyond(count);
         }
-        add(&mut self.below_zero, count);
-        self.lowest_ns = self.lowest_ns.min(nanos);
-        add_ns(&mut self.sum_below_zero_ns, u128::from(nanos.unsigned_abs()) * u128::from(count));
+        add(&mut self.beside.below_zero, count);
+        self.beside.lowest_ns = self.beside.lowest_ns.min(nanos);
+        add_ns(
+            &mut self.beside.sum_below_zero_ns,
+            u128::from(nanos.unsigned_abs()) * u128::from(count),
+        );
     }
 
     /// Counts the given number as longer than any that can be recorded.
     pub fn add_beyond(&mut self, count: u64) {
-        add(&mut self.beyond, count);
+        add(&mut self.beside.beyond, count);
     }
 
     /// Adds everything that another holds. It takes as long as there are buckets between the other's
@@ -174,16 +171,16 @@ impl Distribution {
             *count += *more;
         }
         self.recorded += other.recorded;
-        self.shortest_ns = self.shortest_ns.min(other.shortest_ns);
-        self.longest_ns = self.longest_ns.max(other.longest_ns);
-        add_ns(&mut self.sum_ns, other.sum_ns);
+        self.beside.shortest_ns = self.beside.shortest_ns.min(other.beside.shortest_ns);
+        self.beside.longest_ns = self.beside.longest_ns.max(other.beside.longest_ns);
+        add_ns(&mut self.beside.sum_ns, other.beside.sum_ns);
         if self.recorded > MOST {
             self.stop_counts();
         }
-        add(&mut self.below_zero, other.below_zero);
-        self.lowest_ns = self.lowest_ns.min(other.lowest_ns);
-        add_ns(&mut self.sum_below_zero_ns, other.sum_below_zero_ns);
-        self.add_beyond(other.beyond);
+        add(&mut self.beside.below_zero, other.beside.below_zero);
+        self.beside.lowest_ns = self.beside.lowest_ns.min(other.beside.lowest_ns);
+        add_ns(&mut self.beside.sum_below_zero_ns, other.beside.sum_below_zero_ns);
+        self.add_beyond(other.beside.beyond);
     }
 
     #[cold]
@@ -201,8 +198,8 @@ impl Distribution {
         let (from_ns, to_ns) = bounds(index);
         let middle_ns = Bucket { from_ns, to_ns, count }.middle_ns().min(LONGEST_NS);
         self.record_value(middle_ns, count);
-        self.shortest_ns = self.shortest_ns.min(from_ns);
-        self.longest_ns = self.longest_ns.max(to_ns.min(LONGEST_NS));
+        self.beside.shortest_ns = self.beside.shortest_ns.min(from_ns);
+        self.beside.longest_ns = self.beside.longest_ns.max(to_ns.min(LONGEST_NS));
     }
 
     /// Forgets everything. It takes as long as there are buckets between the shortest and the longest value.
@@ -210,13 +207,7 @@ impl Distribution {
         let used = self.used();
         self.counts[used].fill(0);
         self.recorded = 0;
-        self.shortest_ns = u64::MAX;
-        self.longest_ns = 0;
-        self.sum_ns = 0;
-        self.below_zero = 0;
-        self.lowest_ns = 0;
-        self.sum_below_zero_ns = 0;
-        self.beyond = 0;
+        self.beside = Beside::NOTHING;
     }
 
     /// The buckets from that of the shortest value to that of the longest. All others are empty.
@@ -224,7 +215,7 @@ impl Distribution {
         if self.recorded == 0 {
             return 0..0;
         }
-        index_of(self.shortest_ns)..index_of(self.longest_ns) + 1
+        index_of(self.beside.shortest_ns)..index_of(self.beside.longest_ns) + 1
     }
 
     /// How many buckets are empty below that of the shortest value, and the counts from there to that of the
@@ -236,81 +227,51 @@ impl Distribution {
 
     /// What is known of it besides its buckets.
     pub(crate) fn beside(&self) -> Beside {
-        Beside {
-            shortest_ns: self.shortest_ns,
-            longest_ns: self.longest_ns,
-            sum_ns: self.sum_ns,
-            below_zero: self.below_zero,
-            lowest_ns: self.lowest_ns,
-            sum_below_zero_ns: self.sum_below_zero_ns,
-            beyond: self.beyond,
-        }
+        self.beside
     }
 
     /// Its buckets, and what was known besides those.
     pub(crate) fn with_beside(self, beside: Beside) -> Self {
-        let Beside { shortest_ns, longest_ns, sum_ns, below_zero, lowest_ns, .. } = beside;
-        let Beside { sum_below_zero_ns, beyond, .. } = beside;
-        Self {
-            shortest_ns,
-            longest_ns,
-            sum_ns,
-            below_zero,
-            lowest_ns,
-            sum_below_zero_ns,
-            beyond,
-            ..self
-        }
+        Self { beside, ..self }
     }
 
     /// How many there are, with those below zero and those beyond.
     pub fn count(&self) -> u64 {
-        self.below_zero.saturating_add(self.recorded).saturating_add(self.beyond)
+        self.beside.below_zero.saturating_add(self.recorded).saturating_add(self.beside.beyond)
     }
 
     /// How many are less than zero.
     pub fn below_zero(&self) -> u64 {
-        self.below_zero
+        self.beside.below_zero
     }
 
     /// The lowest of those that are less than zero, in nanoseconds; zero when there are none.
     pub fn lowest_ns(&self) -> i64 {
-        self.lowest_ns
+        self.beside.lowest_ns
     }
 
     /// How many are longer than any that was recorded.
     pub fn beyond(&self) -> u64 {
-        self.beyond
+        self.beside.beyond
     }
 
     /// The shortest of the recorded values that are not below zero, exactly; [`None`] when there are none.
     pub fn shortest(&self) -> Option<Duration> {
-        (self.recorded > 0).then(|| Duration::from_nanos(self.shortest_ns))
+        (self.recorded > 0).then(|| Duration::from_nanos(self.beside.shortest_ns))
     }
 
     /// The longest of the recorded values that are not below zero, exactly; [`None`] when there are none.
     pub fn longest(&self) -> Option<Duration> {
-        (self.recorded > 0).then(|| Duration::from_nanos(self.longest_ns))
+        (self.recorded > 0).then(|| Duration::from_nanos(self.beside.longest_ns))
     }
 
     /// The mean in nanoseconds of all values but those beyond, from their exact sum; [`None`] when there
     /// are none.
     pub fn mean(&self) -> Option<f64> {
-        let count = self.below_zero.saturating_add(self.recorded);
-        (count > 0)
-            .then(|| (float(self.sum_ns) - float(self.sum_below_zero_ns)) / float(count.into()))
-    }
-
-    /// The standard deviation in nanoseconds of the values that are neither below zero nor beyond, about
-    /// their own mean, each taken as the middle of its bucket; [`None`] when there are none.
-    pub fn standard_deviation(&self) -> Option<f64> {
-        let count = float(self.recorded.into());
-        let mean = float(self.sum_ns) / count;
-        let squares = self.buckets().map(|bucket| {
-            let distance = float(bucket.middle_ns().into()) - mean;
-            float(bucket.count.into()) * distance * distance
-        });
-        (self.recorded > 0).then(|| (squares.sum::<f64>() / count).sqrt())
+        let count = self.beside.below_zero.saturating_add(self.recorded);
+        (count > 0).then(|| {
+            (float(self.beside.sum_ns) - float(self.beside.sum_below_zero_ns)) / float(count.into())
+        })
     }
 
     /// The buckets that are not empty, the shortest first.
@@ -330,18 +291,18 @@ impl Distribution {
         if rank == 0 || rank > self.count() {
             return None;
         }
-        if rank <= self.below_zero {
+        if rank <= self.beside.below_zero {
             return Some(Reading::BelowZero);
         }
-        let mut left = rank - self.below_zero;
+        let mut left = rank - self.beside.below_zero;
         for bucket in self.buckets() {
             if left <= bucket.count {
-                let nanos = bucket.to_ns.min(self.longest_ns);
+                let nanos = bucket.to_ns.min(self.beside.longest_ns);
                 return Some(Reading::At(Duration::from_nanos(nanos)));
             }
             left -= bucket.count;
         }
-        Some(Reading::Beyond(Duration::from_nanos(self.longest_ns)))
+        Some(Reading::Beyond(Duration::from_nanos(self.beside.longest_ns)))
     }
 
     /// Where a percentile lies among all values; [`None`] when there are none.
@@ -362,10 +323,10 @@ impl fmt::Debug for Distribution {
             .field("recorded", &self.recorded)
             .field("shortest", &self.shortest())
             .field("longest", &self.longest())
-            .field("sum_ns", &self.sum_ns)
-            .field("below_zero", &self.below_zero)
-            .field("lowest_ns", &self.lowest_ns)
-            .field("beyond", &self.beyond)
+            .field("sum_ns", &self.beside.sum_ns)
+            .field("below_zero", &self.beside.below_zero)
+            .field("lowest_ns", &self.beside.lowest_ns)
+            .field("beyond", &self.beside.beyond)
             .finish_non_exhaustive()
     }
 }

@@ -47,7 +47,7 @@ pub struct Busiest {
 }
 
 impl Busiest {
-    /// The busiest of a run's intervals. The last, which may be as short as it likes, counts only if it is the first.
+    /// The busiest of a run's intervals. Intervals shorter than the first, such as the last one, do not count.
     /// [`None`] without intervals.
     pub fn of(intervals: &[Interval]) -> Option<Self> {
         let length = intervals.first()?.length;

@@ -1,14 +1,11 @@
 //! What is known of many calls: how long they took, how they ended, which were never sent.
 //!
 //! A [`Recorder`] takes each [`Call`] as it is sent and as it ends, and keeps [`Figures`]: [`Distribution`]s and
-//! counts, so their size does not depend on how many calls there are. Figures merge exactly; what each is
-//! (service time, response time, lag, added, lateness) is said there.
+//! counts, so their size does not depend on how many calls there are. They merge exactly, and define each figure
+//! (service time, response time, lag, added, lateness).
 //!
 //! Of figures, [`Threshold`]s say whether a run reached what it must, a [`Watch`] when a [`StopRule`] ends it, a
-//! [`Verdict`] whether the client set its pace, and [`HeldBack`] what held calls back.
-//!
-//! Pure: nothing here reads a clock, opens a file, or makes calls. Times are [`Moment`]s, nanoseconds since
-//! [`Confidence`] says how sure a percentile is, and [`Succession`] whether calls were independent.
+//! [`Verdict`] whether the client set its pace, and [`HeldBack`] what held calls back. [`Confidence`] says how sure a percentile is, and [`Succession`] whether calls were independent.
 //!
 //! Pure: nothing here reads a clock, does I/O, or makes calls. Times are [`Moment`]s, nanoseconds since
 //! the start of a run, which the caller measures; statuses are numbers, so that nothing here knows

@@ -118,12 +118,6 @@ impl Recorder {
         }
     }
 
-    /// Counts a call that was sent and had not ended when the run stopped; `due` is when it was sent, in a
-    /// closed loop.
-    pub fn unfinished(&mut self, due: Moment) {
-        self.figures.counts.unfinished += u64::from(due >= self.from);
-    }
-
     /// What was recorded since the last exchange, to be counted in as well.
     pub fn figures(&mut self) -> &mut Figures {
         &mut self.figures

@@ -69,7 +69,7 @@ impl Texts {
     }
 }
 
-/// At most so much of a text as is kept.
+/// The beginning of a text, at most [`MOST_BYTES`].
 fn cut(text: &str) -> &str {
     let end = (0..=text.len().min(MOST_BYTES)).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or(0)]

@@ -84,7 +84,7 @@ impl Lead {
         self.is_covered
     }
 
-    /// How long the thread has polled, or spun, and had nothing else to do.
+    /// How long the thread has polled, or spun; of a turn with other work, at most [`POLL`].
     pub(crate) fn polled(&self) -> u64 {
         self.polled
     }

@@ -149,8 +149,8 @@ impl Timer {
         self.sleep_until(now.checked_add(duration).unwrap_or_else(|| now + FAR))
     }
 
-    /// How long its thread has polled before due times instead of sleeping, and had nothing else to do: busy
-    /// time that is not work.
+    /// How long its thread has polled before due times instead of sleeping: busy time that is not work. Of a turn in
+    /// which the thread did other work, the first 3 us count as well.
     pub fn polled(&self) -> Duration {
         self.waits.polled()
     }

@@ -103,7 +103,7 @@ impl Waits {
         self.fires.load(Ordering::Acquire)
     }
 
-    /// How long its threads have polled instead of sleeping, and had nothing else to do.
+    /// How long its threads have polled instead of sleeping.
     pub(crate) fn polled(&self) -> Duration {
         let queue = self.lock();
         Duration::from_nanos(queue.drivers.iter().map(|driver| driver.lead.polled()).sum())

@@ -102,7 +102,7 @@ mod tests {
 
     use super::*;
 
-    /// The figures of a second in which one call of so many milliseconds ended.
+    /// The figures of a second in which one call of the given number of milliseconds ended.
     fn second(millis: u64) -> Box<Figures> {
         let mut recorder = Recorder::default();
         recorder.sent(None, Moment::START);

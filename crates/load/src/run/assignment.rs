@@ -79,9 +79,10 @@ impl<M: Method, T: Transport + Send + 'static> Assignment<M, T> {
         };
         // What it has recorded outlasts a panic, which is said on stderr.
         let unfinished = catch_unwind(AssertUnwindSafe(|| runtime.block_on(working)));
+        board.gone(index);
         let has_panicked = unfinished.is_err();
         let Some(unfinished) = unfinished.unwrap_or_else(|_| Some(Vec::new())) else { return };
-        let records = std::mem::replace(&mut *records.borrow_mut(), Records::new(&plan, index));
+        let mut records = records.borrow_mut();
         if has_panicked {
             board.lost(index, records.in_flight());
         }

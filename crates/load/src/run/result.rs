@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use longsync_stats::{Figures, Interval, Loop, Moment, NotSent, Succession, Texts};
 
+use crate::board::Board;
 use crate::collector::Collected;
 use crate::control::Control;
 use crate::load::{End, Load};
@@ -65,7 +66,7 @@ pub(super) fn merged<M>(
     collected: Collected,
     control: &Control,
     began: &Began,
-    over: Moment,
+    board: &Board,
 ) -> Load {
     let took = Duration::from_nanos(rest.last_done.as_nanos());
     let Collected { mut figures, mut intervals, processors, end } = collected;
@@ -74,8 +75,10 @@ pub(super) fn merged<M>(
     }
     let until_last = took.saturating_sub(plan.warm_up);
     // A run that was stopped recorded no longer than until then.
-    let until_stopped = Duration::from_nanos(over.as_nanos()).saturating_sub(plan.warm_up);
-    let recorded = plan.records_for().unwrap_or(until_last).min(until_stopped);
+    let until_stopped = Duration::from_nanos(board.over().as_nanos()).saturating_sub(plan.warm_up);
+    // A closed loop may have made all its calls before its time.
+    let planned = plan.records_for().filter(|_| !board.has_numbered_all());
+    let recorded = planned.unwrap_or(until_last).min(until_stopped);
     let (workers, steal) = processors.spent().unzip();
     let end = match end {
         Some(end) => end,

@@ -7,7 +7,8 @@ use std::time::Duration;
 use longsync_connect::Transport;
 use longsync_stats::Moment;
 
-use super::{BATCH_A_LANE, Pace, Worker};
+use super::{BATCH_PER_LANE, Pace, Worker, until};
+use crate::board::Board;
 use crate::method::{CallNumber, Method};
 use crate::schedule::Concurrency;
 
@@ -35,7 +36,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                 return;
             }
             closed.think_until(now);
-            let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
+            let whole_batch = self.lanes.borrow().len() * BATCH_PER_LANE;
             if self.refill(None, whole_batch) == whole_batch {
                 tokio::task::yield_now().await;
                 continue;
@@ -44,16 +45,23 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             if self.is_over(closed, now) {
                 return;
             }
-            match self.next_change(closed, now) {
-                Some(moment) => self.until_moved_or(moment).await,
-                None => self.until_moved().await,
+            let moved = async {
+                match self.next_change(closed, now) {
+                    Some(moment) => self.until_moved_or(moment).await,
+                    None => self.until_moved().await,
+                }
+            };
+            // One that has nothing in flight is not told otherwise that there is nothing left to do.
+            match closed.number.get() {
+                Some(_) => moved.await,
+                None => until(moved, self.desk.board.all_numbered.cancelled()).await,
             }
         }
     }
 
     /// Whether a closed loop makes no further call.
     pub(super) fn is_over(&self, closed: &Closed, now: Moment) -> bool {
-        let has_number = || closed.number.get().is_some() || !self.desk.board.has_no_number();
+        let has_number = || closed.number.get().is_some() || !self.desk.board.has_numbered_all();
         now >= self.desk.board.over()
             || self.ends.is_some_and(|ends| now >= ends)
             || (now >= self.recorded_from() && !has_number())
@@ -92,15 +100,13 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             let call = if now < from {
                 CallNumber::warm_up(self.desk.share.number(closed.warm_up.get()))
             } else {
-                CallNumber::recorded(closed.take_number(|| self.desk.board.next_number()))
+                let Some(number) = closed.take_number(&self.desk.board) else { return filled };
+                CallNumber::recorded(number)
             };
             if self.send(lane.unwrap_or_else(|| self.turn.get()), call, None, now).is_err() {
                 return filled;
             }
             closed.begun(call);
-            if !call.is_warm_up {
-                self.desk.board.has_begun();
-            }
         }
         missing
     }
@@ -125,10 +131,10 @@ impl Closed {
         }
     }
 
-    /// A number for the next recorded call. It stays that call's until it was begun.
-    fn take_number(&self, next: impl FnOnce() -> u64) -> u64 {
-        let number = self.number.get().unwrap_or_else(next);
-        self.number.set(Some(number));
+    /// A number for the next recorded call, if there is one. It stays that call's until it was begun.
+    fn take_number(&self, board: &Board) -> Option<u64> {
+        let number = self.number.get().or_else(|| board.next_number());
+        self.number.set(number);
         number
     }
 

@@ -5,7 +5,7 @@ use std::iter::Peekable;
 use longsync_connect::Transport;
 use longsync_stats::{Moment, NotSent as Why};
 
-use super::{BATCH_A_LANE, Desk, Worker};
+use super::{BATCH_PER_LANE, Desk, Worker};
 use crate::board::patience;
 use crate::lane::NotSent;
 use crate::method::{CallNumber, Method};
@@ -21,7 +21,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         arrivals: &mut Peekable<impl Iterator<Item = Arrival>>,
     ) {
         let board = &*self.desk.board;
-        let whole_batch = self.lanes.borrow().len() * BATCH_A_LANE;
+        let whole_batch = self.lanes.borrow().len() * BATCH_PER_LANE;
         let (mut batch, mut is_blocked) = (0, false);
         // A call leaves the schedule only when it was sent or counted.
         while let Some(Arrival { due, number, is_warm_up }) = arrivals.peek().copied() {

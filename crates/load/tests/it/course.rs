@@ -145,7 +145,7 @@ async fn no_healthy_run_of_a_hundred_calls_has_a_late_call_or_a_verdict() {
     are_healthy(100, 333).await;
 }
 
-/// Makes so many runs of so many calls, at as many rates.
+/// Makes the given number of runs of the given number of calls, each at a rate of its own.
 async fn are_healthy(calls: u64, runs: u64) {
     for rate in (1..=runs).map(|nth| nth * 30) {
         let load = paused(plan(rate, calls), prompt(), &Control::default()).await;
@@ -216,6 +216,15 @@ async fn a_closed_loop_whose_last_call_hangs_ends_after_the_grace() {
     let load = paused(builder, server, &Control::default()).await;
     assert_eq!((load.figures.counts.good, load.figures.counts.unfinished), (1, 1));
     assert!(begun.elapsed() < seconds(4), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_loop_that_has_made_its_calls_recorded_no_longer() {
+    let schedule = Schedule::closed(NonZeroUsize::MIN);
+    let stop = Stop::after_calls_or(10, seconds(60));
+    let builder = LoadPlan::builder(target(), calls(), schedule, stop);
+    let load = paused(builder, prompt(), &Control::default()).await;
+    assert_eq!((load.figures.counts.good, load.recorded), (10, Duration::from_millis(10)));
 }
 
 /// One of the workers has nothing to keep in flight.
@@ -445,6 +454,38 @@ async fn a_worker_that_panics_loses_no_others_record() {
         );
         assert!(counts.good >= 200 && counts.good + counts.unfinished == sent, "{counts:?}");
     }
+}
+
+/// A server that takes two connections and no more, and closes the second after five calls.
+async fn half_dying() -> longsync_connect::Target {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        for most in [usize::MAX, 5] {
+            let (socket, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(socket).await.unwrap();
+                for _ in 0..most {
+                    let Some(Ok((_, respond))) = connection.accept().await else { return };
+                    tokio::spawn(answer(respond, Duration::ZERO, "here"));
+                }
+            });
+        }
+    });
+    target
+}
+
+/// The worker whose connection has died has taken a number that no other can have.
+#[tokio::test]
+async fn a_closed_loop_half_of_whose_connections_die_ends() {
+    let (schedule, stop) =
+        (Schedule::closed(NonZeroUsize::MIN.saturating_add(1)), Stop::after_calls(2_000));
+    let plan = LoadPlan::builder(half_dying().await, calls(), schedule, stop);
+    let plan = plan.workers(2).connections(2).grace(seconds(1)).build().unwrap();
+    let load = run(&plan, &Control::default(), ()).await.unwrap();
+    let counts = load.figures.counts;
+    assert_eq!(counts.due(), counts.sent, "{counts:?}");
+    assert!(counts.sent >= 1_999 && counts.good >= 1_990, "{counts:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,7 @@ use longsync_load::{
 };
 use longsync_server::{Config, Worker, serve_connection};
 use longsync_stats::{Distribution, Waits};
-use longsync_timer::Clock;
+use longsync_timer::{Clock, Timer};
 use prost::Message as _;
 use tokio::io::DuplexStream;
 
@@ -41,7 +41,7 @@ impl InMemory {
 impl Transport for InMemory {
     type Io = DuplexStream;
 
-    async fn open(&self, _: &Target, _: usize) -> Result<DuplexStream, NotReached> {
+    async fn open(&self, _: &Target, _: usize, _: &Timer) -> Result<DuplexStream, NotReached> {
         let one_less = |left: usize| left.checked_sub(1);
         if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
             return Err(NotReached::new(ConnectErrorKind::Refused, "there is no further stream"));

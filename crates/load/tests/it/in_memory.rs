@@ -12,7 +12,7 @@ use longsync::v1::{LongSyncRequest, LongSyncResponse, Timing};
 use longsync_connect::{ConnectErrorKind, NotReached, Target, Transport};
 use longsync_load::{Control, Load, LoadPlan, LoadPlanBuilder, LongSync, Method, Rate};
 use longsync_load::{Schedule, Stop, run_here};
-use longsync_timer::Clock;
+use longsync_timer::{Clock, Timer};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::time::Instant;
 
@@ -89,7 +89,7 @@ impl InMemory {
 impl Transport for InMemory {
     type Io = Stream;
 
-    async fn open(&self, _: &Target, nth: usize) -> Result<Stream, NotReached> {
+    async fn open(&self, _: &Target, nth: usize, _: &Timer) -> Result<Stream, NotReached> {
         let number = {
             let mut seen = self.seen();
             seen.asked.push((Instant::now(), nth));

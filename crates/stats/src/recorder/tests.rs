@@ -53,7 +53,8 @@ fn recorded(events: &[Event]) -> Recorder {
             Event::NotSent(due, why) => recorder.not_sent(*due, *why, 1),
             Event::Unfinished(due) => {
                 recorder.sent(Some(*due), *due);
-                recorder.unfinished(*due);
+                let is_recorded = *due >= Moment::from_nanos(2_000_000_000);
+                recorder.figures().counts.unfinished += u64::from(is_recorded);
             }
         }
     }

@@ -8,8 +8,8 @@ use longsync_text::{Percent, duration};
 use super::evidence::{Evidence, ProcessorTime};
 use super::percent::percent;
 use super::sign::{BUSY, OWN_CORES, busiest};
-use crate::distribution::{Distribution, Reading};
-use crate::metric::{Statistic, Timed, Value};
+use crate::distribution::Reading;
+use crate::metric::{Statistic, Value};
 use crate::moment::whole_nanos;
 use crate::not_sent::NotSent;
 use crate::percentile::Percentile;
@@ -73,9 +73,7 @@ pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Effect> {
 
 fn lag(evidence: &Evidence<'_>) -> Option<Effect> {
     let p99 = evidence.figures.lag.percentile(Percentile::P99)?;
-    let mut response_time = Distribution::default();
-    Timed::Response.add_to(&mut response_time, evidence.figures);
-    let of_response_time = match response_time.percentile(Percentile::P99) {
+    let of_response_time = match evidence.figures.response_time().percentile(Percentile::P99) {
         Some(Reading::At(time) | Reading::Beyond(time)) => time / PARTS,
         Some(Reading::BelowZero) | None => Duration::ZERO,
     };

@@ -37,7 +37,7 @@ pub struct WorkerTime {
     pub wall: Duration,
     /// How long it ran (first number of Linux's `schedstat`).
     pub cpu: Duration,
-    /// How long of that it only looked at the clock, because it was told to spin.
+    /// How long of that it polled before due times. Of a turn with other work, up to 3 us count as well.
     pub polled: Duration,
     /// How long it was runnable and had no core (second number of `schedstat`).
     pub runnable: Duration,

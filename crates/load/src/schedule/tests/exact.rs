@@ -178,7 +178,7 @@ fn a_profile_that_begins_with_nothing_has_its_first_call_after_it() {
 fn no_rate_at_all_has_no_call_and_does_not_hang() {
     for arrivals in [Arrivals::Constant, Arrivals::Poisson, Arrivals::Uniform] {
         for text in ["constant(0/s)", "line(from=0/s, to=0/s, in=8760h)"] {
-            assert_eq!(due_ns(&open(text, arrivals, 1), 2), []);
+            assert_eq!(due_ns(&open(text, arrivals, 1), 2), Vec::<u64>::new());
         }
         // A call every hundred years or so, until 64 bits of nanoseconds are over.
         let due = due_ns(&open("constant(0.000001/h)", arrivals, 1), 100);

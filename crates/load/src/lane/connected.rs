@@ -1,0 +1,100 @@
+//! Connections that are about to carry calls.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use longsync_connect::{ConnectError, Http2, Transport, Watched, dial_http2};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::backoff::Backoff;
+use crate::common::Common;
+use crate::gauge::{Gauge, Keeper};
+
+/// What sends on a connection.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) sender: SendRequest<Bytes>,
+    pub(super) max_streams: usize,
+    pub(super) gauge: Rc<Gauge>,
+}
+
+/// A connection that is about to carry calls.
+#[derive(Debug)]
+pub(crate) struct Connected<IO> {
+    pub(super) peer: Peer,
+    pub(super) connection: Wire<IO>,
+    /// Which of the run's connections it is, from 0.
+    pub(super) nth: u64,
+    pub(super) backoff: Backoff,
+    pub(super) failed_attempts: u64,
+}
+
+/// Why a connection could not be opened.
+#[derive(Debug)]
+pub(crate) struct NotConnected {
+    pub(crate) error: ConnectError,
+    /// How often it was tried.
+    pub(crate) attempts: u64,
+}
+
+/// A connection for which its lane takes calls.
+#[derive(Debug)]
+pub(crate) struct Opened<IO> {
+    pub(super) connection: Wire<IO>,
+    pub(super) gauge: Rc<Gauge>,
+    pub(super) nth: u64,
+    pub(super) failed_attempts: u64,
+}
+
+/// A connection whose bytes are watched.
+type Wire<IO> = Http2<Watched<IO, Keeper>>;
+
+impl<IO> Connected<IO> {
+    /// Opens the `nth` connection of the run, to the address that falls to it, and waits for the peer's
+    /// settings, which say how many streams it allows. One whose peer says goodbye before any call is tried
+    /// once more.
+    pub(crate) async fn dial<M, T>(common: &Common<M, T>, nth: u64) -> Result<Self, NotConnected>
+    where
+        T: Transport<Io = IO>,
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        match Self::dial_once(common, nth).await {
+            Err(error) if error.is_goodbye() => {
+                let again = Self::dial_once(common, nth).await;
+                let again = again.map_err(|error| NotConnected { error, attempts: 2 })?;
+                Ok(Self { failed_attempts: 1, ..again })
+            }
+            dialled => dialled.map_err(|error| NotConnected { error, attempts: 1 }),
+        }
+    }
+
+    async fn dial_once<M, T>(common: &Common<M, T>, nth: u64) -> Result<Self, ConnectError>
+    where
+        T: Transport<Io = IO>,
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let gauge = Gauge::new(common.timer.clone());
+        let wrap = |io| Watched::new(io, gauge.keeper());
+        let Common { transport, target, timer, .. } = common;
+        // No run has as many connections as would be cut off here.
+        let address = usize::try_from(nth).unwrap_or(usize::MAX);
+        let dialling = dial_http2(transport, target, address, timer, wrap, || gauge.refill());
+        let (sender, connection) = dialling.await?;
+        let max_streams = connection.max_streams();
+        let peer = Peer { sender, max_streams, gauge };
+        let backoff = Backoff::new(common.seed.wrapping_add(nth));
+        Ok(Self { peer, connection, nth, backoff, failed_attempts: 0 })
+    }
+
+    /// How many calls it carries at once.
+    pub(crate) fn max_streams(&self) -> usize {
+        self.peer.max_streams
+    }
+}
+
+impl From<NotConnected> for ConnectError {
+    fn from(not: NotConnected) -> Self {
+        not.error
+    }
+}
