@@ -114,6 +114,16 @@ struct Open<A> {
     reading: Reading<A>,
 }
 
+/// What a turn of a connection has brought of its peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    /// Bytes, in which it may have said goodbye.
+    Bytes,
+    /// The end of the connection.
+    End,
+}
+
 /// Why no lane took a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotSent {
@@ -273,9 +283,12 @@ impl<A: Default + 'static> Lane<A> {
             // A busy thread would look at its timer only after many such turns.
             common.timer.drain_due();
             let passed = gauge.take_passed();
-            // What the peer says comes in bytes.
-            let may_be_lost = polled.is_ready() || passed.bytes_in > 0;
-            self.look_at_peer(connection.max_streams(), may_be_lost, now);
+            let heard = match &polled {
+                Poll::Ready(_) => Heard::End,
+                Poll::Pending if passed.bytes_in > 0 => Heard::Bytes,
+                Poll::Pending => Heard::Nothing,
+            };
+            self.look_at_peer(connection.max_streams(), heard, now);
             if passed != Passed::default() {
                 owner.passed(passed);
             }
@@ -296,13 +309,20 @@ impl<A: Default + 'static> Lane<A> {
         owner.lane_moved(index, ended);
     }
 
-    /// Notes how many streams the peer allows, and, if it may be lost, closes the lane at once if it is: a lane
-    /// whose streams are all taken would not learn it by sending, and its calls may last.
-    fn look_at_peer(&self, max_streams: usize, may_be_lost: bool, now: Moment) {
+    /// Notes how many streams the peer allows, and closes the lane at once if it is lost: a lane whose streams are
+    /// all taken would not learn it by sending, and its calls may last.
+    fn look_at_peer(&self, max_streams: usize, heard: Heard, now: Moment) {
         let calls = &mut *self.calls.borrow_mut();
         let Some(peer) = &mut calls.peer else { return };
         peer.max_streams = max_streams;
-        if may_be_lost && peer.lost().is_some() {
+        let is_lost = match heard {
+            // A write that fails ends the connection, and HTTP/2 tells it to nobody else: what sends would go on
+            // taking calls that are never written.
+            Heard::End => true,
+            Heard::Bytes => peer.lost().is_some(),
+            Heard::Nothing => false,
+        };
+        if is_lost {
             calls.close(now);
             self.closed.notify_one();
         }

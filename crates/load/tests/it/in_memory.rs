@@ -31,6 +31,8 @@ pub(crate) struct InMemory {
     end: Option<io::ErrorKind>,
     /// How long it takes to open one.
     takes: Duration,
+    /// After how many bytes the first stream takes no more, and says nothing to its reader.
+    first_takes: u64,
 }
 
 /// What passed through the transport.
@@ -46,7 +48,13 @@ impl InMemory {
     /// `serve` is given each stream and its number; it returns whether there is a server.
     pub(crate) fn raw(serve: impl Fn(DuplexStream, usize) -> bool + Send + Sync + 'static) -> Self {
         let (seen, end) = (Arc::default(), None);
-        Self { serve: Arc::new(Box::new(serve)), seen, end, takes: Duration::ZERO }
+        Self {
+            serve: Arc::new(Box::new(serve)),
+            seen,
+            end,
+            takes: Duration::ZERO,
+            first_takes: u64::MAX,
+        }
     }
 
     /// Speaks HTTP/2 on each, with at most this number of calls at once.
@@ -76,6 +84,11 @@ impl InMemory {
         Self { end: Some(end), ..self }
     }
 
+    /// Writes to the first stream fail after this many bytes, while its reads wait.
+    pub(crate) fn breaking_writes_after(self, bytes: u64) -> Self {
+        Self { first_takes: bytes, ..self }
+    }
+
     /// It takes this long to open a stream.
     pub(crate) fn taking(self, takes: Duration) -> Self {
         Self { takes, ..self }
@@ -100,7 +113,8 @@ impl Transport for InMemory {
         if !(self.serve)(theirs, number) {
             return Err(NotReached::new(ConnectErrorKind::Refused, "there is no server"));
         }
-        Ok(Stream { io: ours, seen: Arc::clone(&self.seen), end: self.end })
+        let takes = if number == 0 { self.first_takes } else { u64::MAX };
+        Ok(Stream { io: ours, seen: Arc::clone(&self.seen), end: self.end, takes })
     }
 }
 
@@ -109,6 +123,8 @@ pub(crate) struct Stream {
     io: DuplexStream,
     seen: Arc<Mutex<Seen>>,
     end: Option<io::ErrorKind>,
+    /// How many bytes can still be written.
+    takes: u64,
 }
 
 impl AsyncRead for Stream {
@@ -134,7 +150,11 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.takes < buf.len() as u64 {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         let bytes = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        self.takes -= bytes as u64;
         self.seen.lock().unwrap().bytes_out += bytes as u64;
         Poll::Ready(Ok(bytes))
     }

@@ -1,5 +1,6 @@
 //! Connections that are lost, and those that take their places.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use http::uri::PathAndQuery;
 use longsync::v1::LongSyncRequest;
 use longsync_connect::Code;
 use longsync_connect::answer::Limits;
-use longsync_load::{CallNumber, LongSync, Method};
+use longsync_load::{CallNumber, LoadPlan, LongSync, Method, Schedule, Stop};
 use longsync_stats::{NotSent, Percentile, Reading, Waits};
 
 use crate::here::all;
@@ -26,6 +27,29 @@ async fn a_goodbye_on_a_full_connection_costs_no_call() {
     assert_eq!((counts.connections_opened, counts.connections_lost), (9, 8));
     assert_eq!(counts.connections_refused, 0);
     assert!(load.figures.service_time.longest() <= Some(HALF_SECOND + Duration::from_millis(1)));
+}
+
+/// HTTP/2 tells the end of such a connection neither to its streams nor to what sends on it.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_a_failed_write_has_ended_takes_no_more_calls() {
+    let transport = InMemory::http2(100, |connection, _| {
+        serve(connection, usize::MAX, Duration::from_millis(1))
+    });
+    for connections in [1, 2] {
+        let transport = transport.clone().breaking_writes_after(1_000);
+        let in_flight = NonZeroUsize::MIN.saturating_add(3);
+        let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
+        let target = "http://in.memory".parse().unwrap();
+        let (schedule, stop) = (Schedule::closed(in_flight), Stop::after_calls(200));
+        let plan = LoadPlan::builder(target, calls, schedule, stop).connections(connections);
+        transport.seen().asked.clear();
+        let load = run(plan, &transport).await;
+        let counts = load.figures.counts;
+        assert_eq!((counts.ended(), counts.unfinished), (200, 0), "{counts:?}");
+        assert!(counts.failed() <= 4, "those that were in flight: {counts:?}");
+        assert_eq!(counts.connections_lost, 1);
+        assert!(load.took < Duration::from_secs(1), "{:?}", load.took);
+    }
 }
 
 #[tokio::test(start_paused = true)]
