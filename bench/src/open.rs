@@ -46,16 +46,16 @@ fn measure(bench: &Bench, title: &str, open: Open) -> Table {
         .column_with_ratio("CPU per call, us", Unit::Micros)
         .note(before.until_now());
     #[expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")]
-    let float = |nanos: i64| nanos as f64;
+    let nanos = |nanos: i64| nanos as f64;
     fill(
         table,
         &SIDES,
         Generator::name,
         &measured,
         &[
-            &|paced: &Paced| float(paced.lag_p50),
-            &|paced: &Paced| float(paced.lag_p99),
-            &|paced: &Paced| float(paced.added_p50),
+            &|paced: &Paced| nanos(paced.lag_p50),
+            &|paced: &Paced| nanos(paced.lag_p99),
+            &|paced: &Paced| nanos(paced.added_p50),
             &|paced: &Paced| paced.cpu_per_call,
         ],
     )

@@ -294,7 +294,7 @@ impl Peers {
     /// Our command, which prints its record.
     fn load(&self, target: &Target) -> anyhow::Result<Command> {
         let mut command = Command::new(found(&self.client)?);
-        command.args(["load", "--url", &target.to_string(), "--delay", "0s", "--json", "--quiet"]);
+        command.args(["load", "--url", &target.to_string(), "--delay", "0s", "--json"]);
         Ok(command)
     }
 

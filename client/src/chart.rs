@@ -19,6 +19,7 @@ mod axis;
 pub(crate) mod bars;
 pub(crate) mod canvas;
 mod cells;
+pub(crate) mod edges;
 pub(crate) mod key;
 mod round;
 pub(crate) mod ruler;

@@ -26,11 +26,13 @@ enum Place {
 }
 
 /// Why a file cannot be the destination.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
     /// It exists, or cannot be meant.
+    #[error("{0}")]
     Usage(String),
     /// The system does not allow it.
+    #[error("{0}")]
     Failed(String),
 }
 

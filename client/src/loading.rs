@@ -3,17 +3,19 @@
 mod live;
 mod outputs;
 
+use std::cell::Cell;
+
 use anyhow::Context as _;
-use longsync_client::load::{MetricsServer, Report, Settings, Watchers};
+use longsync_client::load::{self, MetricsServer, Report, Settings, Watchers};
 use longsync_load::{Control, LoadPlan};
 
 use self::live::Drawing;
 use self::outputs::Outputs;
 use crate::args::{LoadArgs, Order};
 use crate::destination::Refused;
-use crate::output::Output;
+use crate::output::{Output, Writing, printing};
 use crate::session::{Session, Written};
-use crate::{FAILURE, INTERRUPTED, complained, usage};
+use crate::{FAILURE, INTERRUPTED, complained, printed_last, usage};
 
 /// Whose usage is wrong.
 const COMMAND: Option<&str> = Some("load");
@@ -32,13 +34,13 @@ pub(crate) fn run(args: LoadArgs) -> u8 {
     let outputs = match Outputs::check_all(&order) {
         Ok(outputs) => outputs,
         Err(Refused::Usage(why)) => usage(COMMAND, &why),
-        Err(Refused::Failed(why)) => return complained(FAILURE, &why),
+        Err(Refused::Failed(why)) => return not_prepared(&order, settings, &why),
     };
     let (session, metrics) = match prepared(&order) {
         Ok(prepared) => prepared,
-        Err(error) => return complained(FAILURE, &format!("{error:#}")),
+        Err(error) => return not_prepared(&order, settings, &format!("{error:#}")),
     };
-    let mut codes = Vec::new();
+    let (mut codes, mut rest) = (Vec::new(), Vec::new());
     let mut next = Some((settings.clone(), plan));
     for (number, outputs) in (1..).zip(outputs) {
         // A plan may hold a large payload: each is made when it is needed.
@@ -46,13 +48,15 @@ pub(crate) fn run(args: LoadArgs) -> u8 {
         let (settings, plan) = this.unwrap_or_else(|why| usage(COMMAND, &why.to_string()));
         let drawing = order.is_seen().then(|| Drawing::follow(&settings)).flatten();
         let run = Run { settings, plan, outputs, drawing, metrics: metrics.as_ref() };
-        codes.extend(run.carried_out(&session, order.is_strict));
+        let (came, unprinted) = run.carried_out(&session, order.is_strict);
+        codes.extend(came);
+        rest.extend(unprinted);
         if session.is_interrupted() {
             codes.push(INTERRUPTED);
             break;
         }
     }
-    let Written { complaints, is_interrupted } = session.finish(Vec::new(), None);
+    let Written { complaints, is_interrupted } = session.finish(rest, None);
     codes.extend(complaints.iter().map(|complaint| complained(FAILURE, complaint)));
     codes.extend(is_interrupted.then_some(INTERRUPTED));
     first(&codes)
@@ -70,6 +74,13 @@ fn prepared(order: &Order) -> anyhow::Result<(Session, Option<MetricsServer>)> {
     Ok((session, order.metrics.map(listening).transpose()?))
 }
 
+/// Says why not even the first run could be begun; its record says it as well, if records are printed.
+fn not_prepared(order: &Order, settings: Settings, why: &str) -> u8 {
+    let code = complained(FAILURE, why);
+    let record = order.is_json.then(|| document(&Report::not_started(settings, why)));
+    printed_last(code, None, record)
+}
+
 /// The exit code of all that happened.
 fn first(codes: &[u8]) -> u8 {
     ORDER.into_iter().find(|code| codes.contains(code)).unwrap_or(0)
@@ -85,20 +96,36 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Makes its calls, and says what came of them; returns the exit codes of what happened.
-    fn carried_out(self, session: &Session, is_strict: bool) -> Vec<u8> {
+    /// Makes its calls, and says what came of them; returns the exit codes of what happened, and the writing of its
+    /// record if that is still to be printed.
+    fn carried_out(self, session: &Session, is_strict: bool) -> (Vec<u8>, Option<Writing>) {
+        // A reader of records gets one per run, whatever becomes of it.
+        let unreported = self.outputs.is_json().then(|| self.settings.clone());
+        let is_printed = Cell::new(false);
         let ran = session.run_to_report(async |stop, end, output| {
             let control = Control { stop, end, ..Control::default() };
-            self.measured(&control, output, is_strict).await
+            self.measured(&control, output, is_strict, &is_printed).await
         });
-        ran.unwrap_or_else(|| vec![complained(INTERRUPTED, NOTHING)])
+        if let Some(codes) = ran {
+            return (codes, None);
+        }
+        let unreported = unreported.filter(|_| !is_printed.get());
+        let record = |settings| printing(document(&Report::not_started(settings, NOTHING)));
+        (vec![complained(INTERRUPTED, NOTHING)], unreported.map(record))
     }
 
-    async fn measured(self, control: &Control, output: &Output, is_strict: bool) -> Vec<u8> {
+    /// The same, until the user waits no longer; `is_printed` then says whether its report was printed.
+    async fn measured(
+        self,
+        control: &Control,
+        output: &Output,
+        is_strict: bool,
+        is_printed: &Cell<bool>,
+    ) -> Vec<u8> {
         let Self { settings, plan, outputs, drawing, metrics } = self;
         let observer = Watchers {
             live: drawing.as_ref().map(Drawing::board),
-            metrics: metrics.map(MetricsServer::board),
+            metrics: metrics.map(|server| server.board(settings.kind())),
         };
         let load = tokio::select! {
             biased;
@@ -107,17 +134,18 @@ impl Run<'_> {
                 load.map_err(|error| (FAILURE, error.to_string()))
             }
         };
+        // Its lines make room for what is printed, and for a complaint: they are erased with all that is below them.
+        drop(drawing);
         let load = match load {
             Ok(load) => load,
             Err((code, why)) => {
-                outputs.write_unbegun(&Report::not_started(settings, &why), output).await;
+                let report = Report::not_started(settings, &why);
+                outputs.write_unbegun(&report, output, is_printed).await;
                 return vec![complained(code, &why)];
             }
         };
-        // Its lines make room for what is printed.
-        drop(drawing);
         let report = Report::new(settings, load);
-        outputs.write(&report, output).await;
+        outputs.write(&report, output, is_printed).await;
         let mut codes = Vec::new();
         codes.extend(report.has_failed().then_some(FAILURE));
         codes.extend((is_strict && report.verdict().is_client_bound()).then_some(CLIENT_BOUND));
@@ -134,6 +162,10 @@ async fn stopped_unbegun(control: &Control) {
     if control.progress.sent() > 0 {
         std::future::pending::<()>().await;
     }
+}
+
+fn document(report: &Report) -> String {
+    load::to_json(report).expect("all values of a load have a JSON form")
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ mod data;
 mod destination;
 mod loading;
 mod output;
-mod picture;
 mod portray;
 mod progress_bars;
 mod session;
@@ -23,8 +22,8 @@ use longsync_client::single::{self, Single, SinglePlan};
 use tonic::Code;
 
 use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
+use crate::destination::Destination;
 use crate::output::{print, printing};
-use crate::picture::Picture;
 use crate::progress_bars::ProgressBars;
 use crate::session::{Session, Written};
 
@@ -80,7 +79,7 @@ fn run_race(args: RaceArgs) -> u8 {
             };
             let text = if is_json { document(&race) } else { race::to_text(&race, columns()) };
             let mut rest = vec![printing(text)];
-            rest.extend(picture.map(|picture| picture.drawing(race::to_svg(&race))));
+            rest.extend(picture.map(|picture| picture.writing(race::to_svg(&race))));
             exit_code(code, session.finish(rest, None))
         }
         Some(Err(error)) => not_raced(&plan, is_json, Some(session), &error.to_string()),
@@ -94,8 +93,8 @@ fn run_race(args: RaceArgs) -> u8 {
 }
 
 /// Checked before a race: a file that cannot be written should not cost one.
-fn prepared(svg: Option<PathBuf>) -> anyhow::Result<(Option<Picture>, Session)> {
-    let picture = svg.map(Picture::open).transpose()?;
+fn prepared(svg: Option<PathBuf>) -> anyhow::Result<(Option<Destination>, Session)> {
+    let picture = svg.map(|svg| Destination::check("--svg", &svg, true)).transpose()?;
     longsync_server::raise_file_limit()?;
     Ok((picture, Session::start().context("cannot begin")?))
 }

@@ -1,9 +1,9 @@
-//! Headers and payloads of requests as people give them.
+//! Targets, headers and payloads of requests as people give them.
 
 use bytes::Bytes;
-use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue};
-
+use longsync_connect::Target;
 use longsync_text::said::quoted;
+use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
 
 /// Headers that are gRPC's own, and would be replaced without a word.
 pub(crate) const RESERVED: [&str; 5] =
@@ -33,6 +33,29 @@ pub fn header(name: &str, value: &str) -> Result<(AsciiMetadataKey, AsciiMetadat
     let key = AsciiMetadataKey::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
     let value = value.trim().parse().map_err(|_| wrong())?;
     Ok((key, value))
+}
+
+/// These headers: names and values.
+///
+/// # Errors
+/// What is wrong with the first that gRPC cannot send as text, and what would be right.
+pub fn metadata(headers: &[(String, String)]) -> Result<MetadataMap, String> {
+    let mut metadata = MetadataMap::new();
+    for (name, value) in headers {
+        let (name, value) = header(name, value)?;
+        metadata.append(name, value);
+    }
+    Ok(metadata)
+}
+
+/// The server that is called unless another is named: port 9000 of this machine.
+///
+/// # Panics
+/// Never: the default address is an address.
+pub fn default_target() -> Target {
+    format!("http://{}", longsync::DEFAULT_ADDRESS)
+        .parse()
+        .expect("the default address is an address")
 }
 
 /// This many bytes, which are zero.

@@ -4,7 +4,8 @@
 A server of 500 ms which takes at most 100 calls and refuses all others at once, under 1,000 calls per
 second: four of five fail, and quickly. Who counts them at their own time has a median below 10 ms; who
 leaves them out has one of 500 ms, and a service that looks well. Ours has no median: more than half of
-the callers never had a good answer. ghz beside it, as it is and with --count-errors.
+the callers never had a good answer. ghz beside it, as it is, and computed from the CSV of the same run
+as --count-errors would count.
 """
 
 import lab

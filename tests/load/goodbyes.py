@@ -15,13 +15,6 @@ from lab import expect
 RATE, SECONDS = 500, 4
 
 
-def account(ran):
-    counts = ran.record["counts"]
-    whole = counts["ended"] + counts["unfinished"] + sum(counts["not_sent"].values())
-    expect(counts["due"] == whole == RATE * SECONDS, f"calls are missing: {counts}")
-    return counts
-
-
 def goodbyes():
     with lab.server("--delay", "100ms") as first:
         with lab.Load(first.url, "--rate", RATE, "-z", f"{SECONDS}s", "--connections", 2) as running:
@@ -30,7 +23,8 @@ def goodbyes():
             expect(first.process.wait(timeout=lab.PATIENCE) == 0, "the first server did not drain")
             with lab.server("--delay", "100ms", listen=first.address):
                 ran = running.ended()
-    counts = account(ran)
+    counts = ran.accounted()
+    expect(counts["due"] == RATE * SECONDS, f"{counts['due']} calls were due, not {RATE * SECONDS}")
     last = ran.record["intervals"][-1]["counts"]
     print(f"    {counts['good']:,} of {counts['due']:,} good; {counts['connections_opened']} connections opened,")
     print(f"    {counts['connections_lost']} lost; not sent: {ran.not_sent()}; statuses: {counts['statuses']}")

@@ -75,9 +75,9 @@ def highest_of(index):
     return lowest_of(index + 1) - 1
 
 
-def percentile(counts, per_100_000, beyond=0):
-    """The percentile as time.md defines it, or None if it is among those `beyond`."""
-    left = -(-(sum(counts.values()) + beyond) * per_100_000 // 100_000)
+def percentile(counts, per_100_000):
+    """The percentile as time.md defines it, or None if there are no values."""
+    left = -(-sum(counts.values()) * per_100_000 // 100_000)
     for index in sorted(counts):
         left -= counts[index]
         if left <= 0:

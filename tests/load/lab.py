@@ -150,11 +150,9 @@ def processor_time():
 
 @dataclass
 class Ran:
-    """A load that has ended: its exit code, what it printed, and its record."""
+    """A load that has ended: what it printed, and its record."""
 
-    exit_code: int
     text: str
-    complaints: str
     record: dict
 
     def percentile(self, figure, percentile):
@@ -181,6 +179,13 @@ class Ran:
 
     def not_sent(self):
         return {why: count for why, count in self.record["counts"]["not_sent"].items() if count}
+
+    def accounted(self):
+        """Its counts, if each call that was due is in one of them."""
+        counts = self.record["counts"]
+        whole = counts["ended"] + counts["unfinished"] + sum(counts["not_sent"].values())
+        expect(counts["due"] == whole, f"calls are missing: {counts}")
+        return counts
 
     @property
     def is_client_bound(self):
@@ -215,7 +220,7 @@ class Load:
         text, complaints = self.process.communicate(timeout=PATIENCE)
         came = self.process.returncode
         expect(came == exit_code, f"the load ended with {came}, not {exit_code}: {complaints}{text}")
-        return Ran(came, text, complaints, json.loads(self.record.read_text()))
+        return Ran(text, json.loads(self.record.read_text()))
 
 
 def load(url, *flags, exit_code=0, core=None, quiet=False):

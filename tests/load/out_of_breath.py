@@ -32,13 +32,7 @@ def out_of_breath(what, url, seconds, *flags, core=None):
     expect(took < seconds + GRACE + MARGIN, f"{what}: it took {took:.1f} s")
     expect(ran.is_client_bound, f"{what}: the record does not say that it was the client")
     expect(ran.text.startswith(VERDICT), f"{what}: the report begins otherwise:\n{ran.text[:300]}")
-    accounted(ran)
-
-
-def accounted(ran):
-    counts = ran.record["counts"]
-    whole = counts["ended"] + counts["unfinished"] + sum(counts["not_sent"].values())
-    expect(counts["due"] == whole, f"calls are missing: {counts}")
+    ran.accounted()
 
 
 def ghz(address, rate, seconds):

@@ -38,10 +38,8 @@ def buckets(read):
 def of_python(path):
     """(second, tag) -> bucket counts."""
     reader = HistogramLogReader(str(path), HdrHistogram(1, DAY, 3))
-    started = reader.base_time_sec
     found = {}
     while (read := reader.get_next_interval_histogram()) is not None:
-        started = started or read.get_start_time_stamp() / 1000
         key = number_of(read.get_start_time_stamp()), read.get_tag() or UNTAGGED
         expect(key not in found, f"the log has {key} twice")
         found[key] = buckets(read)

@@ -1,10 +1,9 @@
 //! The command line of `call`.
 
-use longsync_client::request::{header, zeros};
+use longsync_client::request::{self, zeros};
 use longsync_client::single::{self, MOST_ROWS, NotACall, SinglePlan};
-use tonic::metadata::MetadataMap;
 
-use super::called::{Called, default_target};
+use super::called::Called;
 use super::{bytes, whole};
 
 /// The kind of an RPC.
@@ -72,13 +71,14 @@ impl CallArgs {
             Some(bytes) => zeros(bytes)?,
             None => payload.unwrap_or_default(),
         };
-        let mut plan = SinglePlan::builder(self.kind.into(), url.unwrap_or_else(default_target))
+        let target = url.unwrap_or_else(request::default_target);
+        let mut plan = SinglePlan::builder(self.kind.into(), target)
             .behavior(behavior.unwrap_or_default())
             .payload(payload)
             .echo_payload(self.called.echo_payload)
             .response_bytes(self.called.response_bytes)
             .call_id(self.call_id)
-            .metadata(headers(&self.called.metadata)?)
+            .metadata(request::metadata(&self.called.metadata)?)
             // A document has all answers, a table the first.
             .most_kept(if self.json { usize::MAX } else { MOST_ROWS });
         if let Some(delay) = delay {
@@ -104,13 +104,4 @@ impl CallArgs {
             why => why.to_string(),
         })
     }
-}
-
-fn headers(given: &[(String, String)]) -> Result<MetadataMap, String> {
-    let mut metadata = MetadataMap::new();
-    for (name, value) in given {
-        let (name, value) = header(name, value)?;
-        metadata.append(name, value);
-    }
-    Ok(metadata)
 }

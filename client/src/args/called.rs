@@ -55,13 +55,6 @@ pub(crate) struct Called {
     pub(super) metadata: Vec<(String, String)>,
 }
 
-/// The server that is called unless another is named.
-pub(super) fn default_target() -> Target {
-    format!("http://{}", longsync::DEFAULT_ADDRESS)
-        .parse()
-        .expect("the default address is an address")
-}
-
 fn payload(text: &str) -> Result<Bytes, String> {
     match text.strip_prefix('@') {
         Some(path) => data::content(Path::new(path)).map(Bytes::from),

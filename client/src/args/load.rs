@@ -11,7 +11,7 @@ mod when;
 
 use std::path::PathBuf;
 
-pub(crate) use self::files::Files;
+pub(crate) use self::files::Form;
 pub(crate) use self::order::Order;
 
 #[derive(Debug, clap::Args)]

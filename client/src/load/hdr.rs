@@ -5,10 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use longsync_stats::{Counts, Figure, LogWriter};
 
+use super::record::SCHEMA;
 use super::report::Report;
-
-/// What the comments are of.
-const SCHEMA: &str = "longsync.load/v1";
 
 /// Writes the log: for each interval of the run, what a caller feels (response time, or service time in a closed loop)
 /// without a tag, and every other figure that has values with its name as its tag. Readers that sum over tags so

@@ -1,5 +1,7 @@
 //! How long calls took, at the percentiles of a report, and how sure that is. Pure.
 
+use std::sync::{Mutex, PoisonError};
+
 use longsync_load::Load;
 use longsync_stats::{Confidence, ConfidenceInterval, Distribution, Figure, Percentile, Reading};
 
@@ -16,13 +18,15 @@ pub(super) const PERCENTILES: [Percentile; 6] = [
 pub(super) const FEW: u64 = 10;
 
 /// One of the times of all calls of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Latency {
     pub(super) figure: Figure,
     /// Its values; those of calls without a good answer are beyond, if it is the response time.
     pub(super) values: Distribution,
     /// In the order of [`PERCENTILES`].
     pub(super) percentiles: Vec<Placed>,
+    /// It takes most of a report's time: the values of all intervals are looked at, and what was counted is kept.
+    confidence: Mutex<Confidence>,
 }
 
 /// A percentile, and where it lies.
@@ -43,14 +47,20 @@ impl Latency {
             Figure::ResponseTime => figures.response_time(),
             figure => figures.get(figure).clone(),
         };
-        let mut confidence = confidence(load, figure, seed);
+        let mut confidence =
+            Confidence::of_figure(figure, figures, &load.intervals, load.recorded, seed);
         let placed = |percentile| {
             let at = values.percentile(percentile)?;
             let is_marked = values.above(percentile) < FEW;
             Some(Placed { percentile, at, interval: confidence.of(percentile), is_marked })
         };
         let percentiles = PERCENTILES.into_iter().filter_map(placed).collect();
-        Self { figure, values, percentiles }
+        Self { figure, values, percentiles, confidence: Mutex::new(confidence) }
+    }
+
+    /// How sure any of its percentiles is.
+    pub(super) fn interval(&self, percentile: Percentile) -> ConfidenceInterval {
+        self.confidence.lock().unwrap_or_else(PoisonError::into_inner).of(percentile)
     }
 
     /// The longest of all.
@@ -62,11 +72,6 @@ impl Latency {
     pub(super) fn name(&self) -> &'static str {
         name(self.figure)
     }
-}
-
-/// How sure the percentiles of a figure are. It takes most of a report's time: the values of all intervals are looked at.
-pub(super) fn confidence(load: &Load, figure: Figure, seed: u64) -> Confidence {
-    Confidence::of_figure(figure, &load.figures, &load.intervals, load.recorded, seed)
 }
 
 /// How people call a figure: its name with blanks.

@@ -10,7 +10,8 @@ use longsync_text::{counted, grouped};
 
 pub use self::display::LiveDisplay;
 use self::line::Line;
-pub use self::view::{Goal, LiveBoard, LiveView, Pace};
+pub use self::view::{Goal, LiveBoard};
+use self::view::{LiveView, Pace};
 use super::words::{percent, place, time};
 use crate::chart::bars::bar;
 use crate::chart::sparks::{Spark, sparks};
@@ -20,7 +21,7 @@ const BAR: usize = 30;
 
 /// What a terminal shows of a running load, with ANSI colours: lines of at most the given number of columns, with
 /// no character that moves the cursor. A line that does not fit loses its end.
-pub fn lines(view: &LiveView, columns: usize) -> Vec<String> {
+fn lines(view: &LiveView, columns: usize) -> Vec<String> {
     let mut lines = vec![progress(view, columns), rate(view), in_flight(view)];
     lines.push(pace("last second", &view.last));
     lines.push(pace("so far", &view.so_far));
@@ -30,7 +31,7 @@ pub fn lines(view: &LiveView, columns: usize) -> Vec<String> {
 }
 
 /// What a terminal shows until the first recorded second is over, in the same form.
-pub fn beginning(warm_up: Option<Duration>, columns: usize) -> Vec<String> {
+fn beginning(warm_up: Option<Duration>, columns: usize) -> Vec<String> {
     let warm_up = warm_up.filter(|warm_up| !warm_up.is_zero());
     let words =
         warm_up.map_or_else(String::new, |it| format!("warm-up of {}, not recorded", time(it)));

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use longsync_load::{Live, Observer};
+use longsync_stats::Loop;
 use tokio_util::sync::CancellationToken;
 
 use self::tally::Tally;
@@ -52,9 +53,9 @@ impl MetricsServer {
         self.address
     }
 
-    /// What is to be told of a run's seconds. It begins anew with each.
-    pub fn board(&self) -> MetricsBoard {
-        self.board.clear();
+    /// What is to be told of the seconds of a run with such a loop. It begins anew with each.
+    pub fn board(&self, kind: Loop) -> MetricsBoard {
+        self.board.begin(kind);
         self.board.clone()
     }
 }
@@ -71,13 +72,13 @@ impl Drop for MetricsServer {
 
 impl MetricsBoard {
     /// The metrics as they are now.
-    pub fn text(&self) -> String {
+    fn text(&self) -> String {
         encode::text(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Begins anew: all counters are zero together, which their readers understand.
-    fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tally::default();
+    fn begin(&self, kind: Loop) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tally::new(kind);
     }
 }
 

@@ -27,7 +27,7 @@ use crate::figures::nanos;
 use crate::json::document;
 
 /// The name of the schema, docs/schemas/longsync.load.v1.json.
-const SCHEMA: &str = "longsync.load/v1";
+pub(super) const SCHEMA: &str = "longsync.load/v1";
 
 #[derive(Serialize)]
 struct JsonLoad<'a> {

@@ -20,13 +20,13 @@ pub struct Report {
     /// Whether it was not even begun; then the reason is the only text of an error.
     pub is_unbegun: bool,
     /// What was computed of it: text, pictures and records need the same.
-    latencies: [OnceLock<Latency>; Figure::ALL.len()],
+    latencies: [OnceLock<Box<Latency>>; Figure::ALL.len()],
 }
 
 impl Report {
     /// The result of a load that was asked to do this.
     pub fn new(settings: Settings, load: Load) -> Self {
-        let latencies = <[OnceLock<Latency>; Figure::ALL.len()]>::default();
+        let latencies = <[OnceLock<Box<Latency>>; Figure::ALL.len()]>::default();
         Self { settings, load, is_unbegun: false, latencies }
     }
 
@@ -42,7 +42,7 @@ impl Report {
     /// A figure at the percentiles of reports, and how sure they are. Only the first call takes time.
     pub(super) fn latency(&self, figure: Figure) -> &Latency {
         self.latencies[figure as usize]
-            .get_or_init(|| Latency::of(&self.load, figure, self.settings.seed))
+            .get_or_init(|| Box::new(Latency::of(&self.load, figure, self.settings.seed)))
     }
 
     /// What is shown side by side: response time if calls were due, service time, and what was added if servers have
@@ -85,7 +85,7 @@ impl Report {
     }
 
     /// How many calls the server has answered, in whatever way: their status is its own.
-    pub fn answered(&self) -> u64 {
+    fn answered(&self) -> u64 {
         let counts = &self.load.figures.counts;
         let unanswered = Broken::ALL.into_iter().map(|how| counts.broken(how));
         counts.ended().saturating_sub(unanswered.sum::<u64>()).saturating_sub(counts.cut)

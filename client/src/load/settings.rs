@@ -23,9 +23,9 @@ const DURATION: Duration = Duration::from_secs(10);
 /// How long open calls may take to end unless it is told.
 const GRACE: Duration = Duration::from_secs(10);
 /// How many calls may be in flight in an open loop unless it is told.
-const MOST_IN_FLIGHT: usize = 1_000_000;
-/// How many connections there are at most if their number is not said.
-const MOST_CONNECTIONS: usize = 1_024;
+const DEFAULT_MAX_IN_FLIGHT: usize = 1_000_000;
+/// How many connections `auto` opens at most.
+const MOST_AUTO_CONNECTIONS: usize = 1_024;
 
 /// What a load was asked to do: everything that is needed to do it again.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -141,7 +141,7 @@ fn fill_in(plan: &mut WrittenPlan, url: String, seed: u64, schedule: &Schedule) 
     plan.connections.get_or_insert(Connections::Fixed(workers));
     let has_end = plan.calls.is_some() || schedule.end().is_some();
     if !matches!(schedule, Schedule::Closed { .. }) {
-        plan.max_in_flight.get_or_insert(MOST_IN_FLIGHT);
+        plan.max_in_flight.get_or_insert(DEFAULT_MAX_IN_FLIGHT);
         plan.spin.get_or_insert(DEFAULT_SPIN);
     } else if plan.concurrency_schedule.is_none() {
         plan.concurrency.get_or_insert(schedule::IN_FLIGHT);
@@ -175,12 +175,12 @@ fn how(mut builder: LoadPlanBuilder, plan: &WrittenPlan) -> LoadPlanBuilder {
     let zero = Duration::ZERO;
     builder = builder
         .workers(plan.workers.unwrap_or(1))
-        .max_in_flight(plan.max_in_flight.unwrap_or(MOST_IN_FLIGHT))
+        .max_in_flight(plan.max_in_flight.unwrap_or(DEFAULT_MAX_IN_FLIGHT))
         .warm_up(plan.warm_up.unwrap_or(zero))
         .grace(plan.grace.unwrap_or(GRACE))
         .spin(plan.spin.unwrap_or(DEFAULT_SPIN));
     builder = match plan.connections {
-        Some(Connections::Auto(Auto::Auto)) => builder.connections_at_most(MOST_CONNECTIONS),
+        Some(Connections::Auto(Auto::Auto)) => builder.connections_at_most(MOST_AUTO_CONNECTIONS),
         Some(Connections::Fixed(count)) => builder.connections(count),
         None => builder,
     };

@@ -1,12 +1,14 @@
 //! What is written of a run.
 
+use std::cell::Cell;
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::mem;
 use std::time::Duration;
 
 use longsync_client::load::{self, Report};
 
-use crate::args::{Files, Order};
+use super::document;
+use crate::args::{Form, Order};
 use crate::columns;
 use crate::destination::{Destination, Refused};
 use crate::output::{Output, printing};
@@ -16,86 +18,88 @@ use crate::output::{Output, printing};
 pub(super) struct Outputs {
     is_json: bool,
     is_quiet: bool,
-    record: Option<Destination>,
-    svg: Option<Destination>,
-    hdr: Option<Destination>,
-    sample: Option<Destination>,
+    files: Vec<(Form, Destination)>,
 }
 
 impl Outputs {
     /// Those of each run; checked before the first, so that a file that cannot be written costs none.
     pub(super) fn check_all(order: &Order) -> Result<Vec<Self>, Refused> {
-        let all = (1..=order.repeat).map(|number| Self::check(order, order.files.of_run(number)));
+        let all = (1..=order.repeat).map(|number| Self::check(order, number));
         let all: Vec<_> = all.collect::<Result<_, _>>()?;
         differ(&all)?;
         Ok(all)
     }
 
-    fn check(order: &Order, files: Files) -> Result<Self, Refused> {
-        let checked = |flag, path: Option<PathBuf>| {
-            path.map(|path| Destination::check(flag, &path, files.overwrites)).transpose()
+    fn check(order: &Order, number: u32) -> Result<Self, Refused> {
+        let checked = |(form, path): (Form, _)| {
+            Ok((form, Destination::check(form.flag(), path, order.files.overwrites)?))
         };
-        Ok(Self {
-            is_json: order.is_json,
-            is_quiet: order.is_quiet,
-            record: checked("--record", files.record)?,
-            svg: checked("--svg", files.svg)?,
-            hdr: checked("--hdr", files.hdr)?,
-            sample: checked("--sample-file", files.sample)?,
-        })
+        let files = order.files.of_run(number);
+        let files =
+            files.iter().map(|(form, path)| checked((*form, path))).collect::<Result<_, _>>()?;
+        Ok(Self { is_json: order.is_json, is_quiet: order.is_quiet, files })
     }
 
-    /// Has all of it written.
-    pub(super) async fn write(self, report: &Report, output: &Output) {
-        let record = (self.is_json || self.record.is_some()).then(|| document(report));
-        match &record {
-            Some(record) if self.is_json => output.write(printing(record.clone())).await,
-            _ if self.is_quiet => {}
-            _ => output.write(printing(load::to_text(report, columns()))).await,
+    /// Whether the record is printed, instead of text.
+    pub(super) fn is_json(&self) -> bool {
+        self.is_json
+    }
+
+    /// Has all of it written; from then on that the printing is ordered, `is_printed` says so.
+    pub(super) async fn write(self, report: &Report, output: &Output, is_printed: &Cell<bool>) {
+        let is_recorded = self.files.iter().any(|(form, _)| *form == Form::Record);
+        let mut record = if self.is_json || is_recorded { document(report) } else { String::new() };
+        if self.is_json {
+            output.write(printing(record.clone())).await;
+        } else if !self.is_quiet {
+            output.write(printing(load::to_text(report, columns()))).await;
         }
-        if let (Some(file), Some(record)) = (self.record, record) {
-            output.write(file.writing(record + "\n")).await;
-        }
-        if let Some(file) = self.svg {
-            output.write(file.writing(load::to_svg(report))).await;
-        }
-        if let Some(file) = self.hdr {
-            let mut log = Vec::new();
-            load::write_hdr(report, &mut log).expect("a vector takes all bytes");
-            output.write(file.writing(log)).await;
-        }
-        if let Some(file) = self.sample {
-            let warm_up = report.settings.plan.warm_up.unwrap_or(Duration::ZERO);
-            output.write(file.writing(load::to_csv(&report.load.sample, warm_up))).await;
+        is_printed.set(true);
+        for (form, file) in self.files {
+            let content = match form {
+                Form::Record => (mem::take(&mut record) + "\n").into_bytes(),
+                Form::Svg => load::to_svg(report).into_bytes(),
+                Form::Hdr => log(report),
+                Form::Sample => sample(report).into_bytes(),
+            };
+            output.write(file.writing(content)).await;
         }
     }
 
     /// Has the record printed of a run that was not begun, if records are; of such a run no file is worth another.
-    pub(super) async fn write_unbegun(self, report: &Report, output: &Output) {
+    pub(super) async fn write_unbegun(
+        self,
+        report: &Report,
+        output: &Output,
+        is_printed: &Cell<bool>,
+    ) {
         if self.is_json {
             output.write(printing(document(report))).await;
         }
-    }
-
-    fn destinations(&self) -> impl Iterator<Item = &Destination> {
-        [&self.record, &self.svg, &self.hdr, &self.sample].into_iter().flatten()
+        is_printed.set(true);
     }
 }
 
 /// Whether no two of them are the same file.
 fn differ(all: &[Outputs]) -> Result<(), Refused> {
     let mut seen = HashSet::new();
-    for destination in all.iter().flat_map(Outputs::destinations) {
-        if destination.file().is_some_and(|file| !seen.insert(file)) {
-            return Err(Refused::Usage(format!(
-                "{} would be written twice: give each output a file of its own",
-                destination.named().display()
-            )));
-        }
-    }
-    Ok(())
+    let mut destinations = all.iter().flat_map(|outputs| &outputs.files).map(|(_, file)| file);
+    let twice = destinations.find(|it| it.file().is_some_and(|file| !seen.insert(file)));
+    twice.map_or(Ok(()), |twice| {
+        Err(Refused::Usage(format!(
+            "{} would be written twice: give each output a file of its own",
+            twice.named().display()
+        )))
+    })
 }
 
-fn document(report: &Report) -> String {
-    load::to_json(report).expect("all values of a load have a JSON form")
+fn log(report: &Report) -> Vec<u8> {
+    let mut log = Vec::new();
+    load::write_hdr(report, &mut log).expect("a vector takes all bytes");
+    log
+}
+
+fn sample(report: &Report) -> String {
+    let warm_up = report.settings.plan.warm_up.unwrap_or(Duration::ZERO);
+    load::to_csv(&report.load.sample, warm_up)
 }

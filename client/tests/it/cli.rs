@@ -500,7 +500,7 @@ async fn with_few_files_there_is_a_document_and_no_panic() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{free}");
     for files in 4..=10 {
-        for (name, code) in [("call", 78), ("race", 1)] {
+        for (name, code) in [("call", 78), ("race", 1), ("load", 1)] {
             let mut command = Command::new("sh");
             let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
             let client = env!("CARGO_BIN_EXE_longsync-client");

@@ -255,8 +255,9 @@ async fn an_http_header_and_a_payload_reach_the_server() {
 #[cfg(unix)]
 mod interrupted {
     use std::process::{Child, Stdio};
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
+    use longsync_server::Kind;
     use rustix::process::{Pid, Signal, kill_process};
 
     use super::*;
@@ -282,6 +283,21 @@ mod interrupted {
         tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap().unwrap()
     }
 
+    /// Waits until no call has begun for a tenth of a second, and returns how many have.
+    async fn none_begins(server: &TestServer) -> u64 {
+        let started = || server.stats.snapshot().calls_started(Kind::LongSync);
+        let (mut before, mut since) = (started(), Instant::now());
+        eventually(|| {
+            let now = started();
+            if std::mem::replace(&mut before, now) != now {
+                since = Instant::now();
+            }
+            since.elapsed() > Duration::from_millis(100)
+        })
+        .await;
+        before
+    }
+
     #[tokio::test]
     async fn an_interrupt_stops_sending_and_waits_for_what_is_open() {
         let server = start(Limits::default());
@@ -299,17 +315,16 @@ mod interrupted {
     #[tokio::test]
     async fn a_second_interrupt_waits_for_nothing_and_still_reports() {
         let server = start(Limits::default());
-        let child = under_way(&server, &["-c", "7", "--delay", "50s"]).await;
-        eventually(|| server.stats.snapshot().calls_in_flight() == 7).await;
+        let child = under_way(&server, &["-r", "1000", "--delay", "50s"]).await;
         interrupt(&child);
         // The first is seen before the second is sent: signals of one kind are not counted.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        let sent = none_begins(&server).await;
         interrupt(&child);
         let output = ended(child).await;
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
         let record = record(&output);
         assert_eq!(record["end"]["why"], "ended");
-        assert_eq!(record["counts"]["unfinished"], 7);
+        assert_eq!(record["counts"]["unfinished"], sent);
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use longsync_server::Limits;
 
 use crate::cli::{command, stderr, stdout};
 use crate::harness::start;
-use crate::load::{folder, load, record};
+use crate::load::{folder, load, record, recorded};
 
 const QUICK: [&str; 5] = ["-n", "5", "-c", "1", "--quiet"];
 
@@ -61,6 +61,9 @@ async fn a_folder_that_is_not_there_is_named_before_anything_is_called() {
         let output = written(&url, &file, &[]).await;
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
         assert!(stderr(&output).contains(said), "{}", stderr(&output));
+        let record = recorded(&url, &["--record", file.to_str().unwrap()], 1).await;
+        assert_eq!(record["end"]["why"], "not_started");
+        assert!(record["errors"]["texts"][0]["text"].as_str().unwrap().contains(said));
     }
     assert_eq!(server.stats.snapshot().calls_started(longsync_server::Kind::LongSync), 0);
 }
@@ -107,6 +110,11 @@ async fn metrics_are_not_served_where_something_else_is() {
     assert_eq!(output.status.code(), Some(1));
     let said = stderr(&output);
     assert!(said.contains(&address) && said.contains("choose another address"), "{said}");
+    // A reader of records gets one.
+    let record = recorded(&server.target.to_string(), &["-n", "5", "--metrics", &address], 1).await;
+    assert_eq!(record["end"]["why"], "not_started");
+    let text = record["errors"]["texts"][0]["text"].as_str().unwrap();
+    assert!(text.contains("choose another address"), "{text}");
     assert_eq!(server.stats.snapshot().calls_started(longsync_server::Kind::LongSync), 0);
 }
 
@@ -200,9 +208,9 @@ async fn a_pipe_gets_the_record_and_an_output_that_nobody_reads_is_not_an_error(
     assert!(read.await.unwrap().starts_with("{\n  \"schema\""));
 
     let mut command = std::process::Command::new("sh");
-    let script = "\"$0\" \"$@\" | true; exit ${PIPESTATUS:-0}";
+    let script = "{ \"$0\" \"$@\"; echo $? >&2; } | true";
     command.args(["-c", script, env!("CARGO_BIN_EXE_longsync-client")]);
     command.args(["load", "--url", &url, "-n", "5", "--json"]);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    assert!(output.stderr.is_empty(), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "0\n");
 }

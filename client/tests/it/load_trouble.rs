@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use longsync_server::{Behavior, Config, Options, Running, start_with};
+use longsync_server::{Behavior, Config, Kind, Options, Running, Stats, start_with};
 use serde_json::Value;
 
 use crate::cli::{client, stderr};
+use crate::harness::eventually;
 use crate::load::{load, record, recorded};
 use crate::peer::{Peer, answer, done};
 
@@ -63,6 +64,11 @@ fn server_at(listen: SocketAddr) -> Running {
     start_with(Config::new(options).unwrap()).unwrap()
 }
 
+/// Waits until it has been called a hundred times.
+async fn under_way(stats: Stats) {
+    eventually(|| stats.snapshot().calls_started(Kind::LongSync) >= 100).await;
+}
+
 fn anywhere() -> SocketAddr {
     ([127, 0, 0, 1], 0).into()
 }
@@ -75,6 +81,26 @@ async fn a_server_that_is_not_there() {
     insta::assert_snapshot!("load_unreachable", told(output.status.code(), &stderr(&output), None));
     let record = recorded(&format!("http://{free}"), &["-n", "10"], 1).await;
     assert_eq!(record["end"]["why"], "not_started");
+}
+
+/// On a terminal, where `starting` is drawn meanwhile. `script` of util-linux makes one; without it there is none to try.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn on_a_terminal_the_complaint_stays_on_the_screen() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let client = env!("CARGO_BIN_EXE_longsync-client");
+    let mut command = tokio::process::Command::new("script");
+    let called = format!("'{client}' load --url http://{free} -n 10");
+    command.args(["-q", "-e", "-c", &called, "/dev/null"]).stdin(std::process::Stdio::null());
+    let output = match command.output().await {
+        Ok(output) => output,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => panic!("{error}"),
+    };
+    let text = crate::cli::stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let (drawn, screen) = text.rsplit_once("\x1b[J").expect("lines were drawn, and erased");
+    assert!(drawn.contains("starting") && screen.contains("cannot reach"), "{text:?}");
 }
 
 #[tokio::test]
@@ -192,9 +218,9 @@ async fn half_the_connections_die_in_the_middle() {
 #[tokio::test]
 async fn a_server_is_killed_and_started_again() {
     let first = server_at(anywhere());
-    let (url, address) = (first.url(), first.local_addr());
+    let (url, address, stats) = (first.url(), first.local_addr(), first.stats());
     let killing = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        under_way(stats).await;
         tokio::task::spawn_blocking(move || drop(first)).await.unwrap();
         tokio::time::sleep(Duration::from_millis(300)).await;
         server_at(address)
@@ -211,10 +237,10 @@ async fn a_server_is_killed_and_started_again() {
 #[tokio::test]
 async fn a_server_is_killed_for_good() {
     let server = server_at(anywhere());
-    let url = server.url();
-    let killing = tokio::task::spawn_blocking(move || {
-        std::thread::sleep(Duration::from_millis(500));
-        drop(server);
+    let (url, stats) = (server.url(), server.stats());
+    let killing = tokio::spawn(async move {
+        under_way(stats).await;
+        tokio::task::spawn_blocking(move || drop(server)).await.unwrap();
     });
     let args = ["load", "--url", &url, "-r", "200", "-z", "60s", "--grace", "1s", "--json"];
     let output = tokio::time::timeout(Duration::from_secs(20), client(&args)).await.unwrap();

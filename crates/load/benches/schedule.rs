@@ -25,7 +25,7 @@ fn due_times(c: &mut Criterion) {
         for arrivals in LAWS {
             let profile = profile.parse().expect("a profile");
             let schedule = Schedule::Open { profile, arrivals, seed: 1 };
-            group.bench_function(BenchmarkId::from_parameter(arrivals), |b| {
+            group.bench_function(BenchmarkId::from_parameter(format!("{arrivals:?}")), |b| {
                 b.iter(|| last_due(black_box(&schedule), NonZeroUsize::MIN));
             });
         }
@@ -41,7 +41,7 @@ fn shares(c: &mut Criterion) {
     for arrivals in LAWS {
         let profile = "constant(20000/s)".parse().expect("a profile");
         let schedule = Schedule::Open { profile, arrivals, seed: 1 };
-        group.bench_function(BenchmarkId::from_parameter(arrivals), |b| {
+        group.bench_function(BenchmarkId::from_parameter(format!("{arrivals:?}")), |b| {
             b.iter(|| last_due(black_box(&schedule), four));
         });
     }

@@ -61,6 +61,11 @@ impl Beside {
     pub(crate) fn longest(self) -> Duration {
         Duration::from_nanos(self.longest_ns)
     }
+
+    /// How many values are in no bucket: below zero, and beyond.
+    pub(crate) fn outside(self) -> (u64, u64) {
+        (self.below_zero, self.beyond)
+    }
 }
 
 /// Where a percentile lies. There are no other places: exhaustive.

@@ -61,6 +61,12 @@ impl Interval {
         (!encoded.is_empty()).then(|| beside.longest())
     }
 
+    /// How many values of one of its distributions are below zero, and how many are beyond what is recorded, exactly
+    /// and without decoding it.
+    pub fn outside(&self, figure: Figure) -> (u64, u64) {
+        self.kept[figure as usize].beside.outside()
+    }
+
     /// Adds the interval that follows.
     pub fn absorb(&mut self, next: &Self) {
         self.length += next.length;
@@ -117,8 +123,11 @@ mod tests {
         /// What was recorded is what is kept: buckets, ends, sums, and what lies outside.
         #[test]
         fn nothing_is_lost(values in proptest::collection::vec(any::<i64>(), 0..50)) {
-            let kept = interval(&values).distribution(Figure::Added);
-            prop_assert_eq!(kept, of(&values).added);
+            let interval = interval(&values);
+            let (kept, recorded) = (interval.distribution(Figure::Added), of(&values).added);
+            let outside = (recorded.below_zero(), recorded.beyond());
+            prop_assert_eq!(interval.outside(Figure::Added), outside);
+            prop_assert_eq!(kept, recorded);
         }
 
         /// Two intervals in one are the figures of both.

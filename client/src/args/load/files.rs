@@ -2,28 +2,44 @@
 
 use std::path::{Path, PathBuf};
 
-/// The files of one run, or their names with `{n}` for its number.
+/// What a file holds of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The complete record, as JSON.
+    Record,
+    /// The pictures.
+    Svg,
+    /// The interval log.
+    Hdr,
+    /// Calls one by one, as CSV.
+    Sample,
+}
+
+impl Form {
+    /// The flag that names the file.
+    pub(crate) fn flag(self) -> &'static str {
+        match self {
+            Self::Record => "--record",
+            Self::Svg => "--svg",
+            Self::Hdr => "--hdr",
+            Self::Sample => "--sample-file",
+        }
+    }
+}
+
+/// The files of a run, their names perhaps with `{n}` for its number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Files {
-    pub(crate) record: Option<PathBuf>,
-    pub(crate) svg: Option<PathBuf>,
-    pub(crate) hdr: Option<PathBuf>,
-    pub(crate) sample: Option<PathBuf>,
+    /// Those that are given.
+    pub(super) all: Vec<(Form, PathBuf)>,
     /// Whether those that exist are replaced.
     pub(crate) overwrites: bool,
 }
 
 impl Files {
     /// Those of one of several runs, from 1.
-    pub(crate) fn of_run(&self, number: u32) -> Self {
-        let named = |path: &Option<PathBuf>| path.as_deref().map(|path| numbered(path, number));
-        Self {
-            record: named(&self.record),
-            svg: named(&self.svg),
-            hdr: named(&self.hdr),
-            sample: named(&self.sample),
-            overwrites: self.overwrites,
-        }
+    pub(crate) fn of_run(&self, number: u32) -> Vec<(Form, PathBuf)> {
+        self.all.iter().map(|(form, path)| (*form, numbered(path, number))).collect()
     }
 
     /// Whether each run has its own.
@@ -31,21 +47,14 @@ impl Files {
     /// # Errors
     /// The sentence that names the flag whose file all runs would write.
     pub(super) fn differ(&self) -> Result<(), String> {
-        let all = [
-            ("--record", &self.record),
-            ("--svg", &self.svg),
-            ("--hdr", &self.hdr),
-            ("--sample-file", &self.sample),
-        ];
-        for (flag, path) in all {
-            if let Some(path) = path.as_deref().filter(|path| numbered(path, 1) == **path) {
-                return Err(format!(
-                    "with --repeat each run has a file of its own, and {flag} names one: write {{n}} into {}",
-                    path.display()
-                ));
-            }
+        match self.all.iter().find(|(_, path)| numbered(path, 1) == *path) {
+            Some((form, path)) => Err(format!(
+                "with --repeat each run has a file of its own, and {} names one: write {{n}} into {}",
+                form.flag(),
+                path.display()
+            )),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

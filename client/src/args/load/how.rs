@@ -1,5 +1,6 @@
 //! How calls are sent.
 
+use std::num::{IntErrorKind, ParseIntError};
 use std::time::Duration;
 
 use longsync_client::load::{Auto, Connections};
@@ -34,9 +35,10 @@ fn connections(text: &str) -> Result<Connections, String> {
     number(text).map(Connections::Fixed).map_err(|why| format!("{why}, or auto"))
 }
 
+/// How few and how many there may be is said of plans, wherever they are from.
 fn number(text: &str) -> Result<usize, &'static str> {
-    match text.parse() {
-        Ok(number @ 1..=1_000_000_000) => Ok(number),
-        _ => Err("write a whole number from 1 to 1000000000"),
-    }
+    text.parse().map_err(|why: ParseIntError| match why.kind() {
+        IntErrorKind::PosOverflow => "write a smaller whole number",
+        _ => "write a whole number",
+    })
 }

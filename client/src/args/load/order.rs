@@ -8,7 +8,7 @@ use longsync_client::load::{self, NotALoad, Settings, WrittenPlan};
 use longsync_load::LoadPlan;
 
 use super::LoadArgs;
-use super::files::Files;
+use super::files::{Files, Form};
 use crate::data;
 
 /// The runs, and what is made of each.
@@ -42,7 +42,7 @@ impl LoadArgs {
     /// one another.
     pub(crate) fn into_order(self) -> Result<Order, String> {
         let Self { planned, plan, repeat, judged, shown } = self;
-        let flags = planned.written(Vec::new())?;
+        let flags = planned.written()?;
         let from = plan.clone();
         let plan = match plan {
             Some(_) if flags != WrittenPlan::default() => return Err(BESIDE_A_PLAN.to_owned()),
@@ -50,13 +50,14 @@ impl LoadArgs {
             None => flags,
         };
         let expect = if judged.expect.is_empty() { plan.expect.clone() } else { judged.expect };
-        let files = Files {
-            record: shown.record,
-            svg: shown.svg,
-            hdr: shown.hdr,
-            sample: shown.sample_file,
-            overwrites: shown.overwrite,
-        };
+        let files = [
+            (Form::Record, shown.record),
+            (Form::Svg, shown.svg),
+            (Form::Hdr, shown.hdr),
+            (Form::Sample, shown.sample_file),
+        ];
+        let given = files.into_iter().filter_map(|(form, path)| Some((form, path?)));
+        let files = Files { all: given.collect(), overwrites: shown.overwrite };
         if repeat > 1 {
             files.differ()?;
         }

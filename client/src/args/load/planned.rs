@@ -42,11 +42,11 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    /// The plan as it was written, with what files of it hold. Calls that end with the statuses in `expect` are good.
+    /// The plan as it was written, with what files of it hold, and without what the run is judged by.
     ///
     /// # Errors
     /// The sentence that says which file cannot be read, or is not what it should be.
-    pub(super) fn written(self, expect: Vec<String>) -> Result<WrittenPlan, String> {
+    pub(super) fn written(self) -> Result<WrittenPlan, String> {
         let Self { called, call_id_prefix, no_call_ids, when, stops, how } = self;
         Ok(WrittenPlan {
             url: called.url.map(|url| url.to_string()),
@@ -82,7 +82,6 @@ impl Planned {
             workers: how.workers,
             spin: how.spin,
             max_in_flight: how.max_in_flight,
-            expect,
             seed: when.seed,
             ..WrittenPlan::default()
         })

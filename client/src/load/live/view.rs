@@ -53,44 +53,44 @@ impl Goal {
 
 /// Two percentiles of what a caller feels: of response time, or of service time in a closed loop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Pace {
+pub(super) struct Pace {
     /// The median.
-    pub p50: Option<Reading>,
+    pub(super) p50: Option<Reading>,
     /// The value that 99 % do not exceed.
-    pub p99: Option<Reading>,
+    pub(super) p99: Option<Reading>,
 }
 
 /// What is known of a running load.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct LiveView {
+pub(super) struct LiveView {
     /// When it is over.
-    pub goal: Goal,
+    pub(super) goal: Goal,
     /// Whether a call begins when another has ended.
-    pub is_closed: bool,
+    pub(super) is_closed: bool,
     /// How much of the recorded time is over.
-    pub elapsed: Duration,
+    pub(super) elapsed: Duration,
     /// How many calls were due in the last second.
-    pub due: u64,
+    pub(super) due: u64,
     /// How many were sent in it.
-    pub sent: u64,
+    pub(super) sent: u64,
     /// How many have been due since recording began.
-    pub due_so_far: u64,
+    pub(super) due_so_far: u64,
     /// How many are in flight.
-    pub in_flight: u64,
+    pub(super) in_flight: u64,
     /// How many connections are open.
-    pub connections: usize,
+    pub(super) connections: usize,
     /// Of the last second.
-    pub last: Pace,
+    pub(super) last: Pace,
     /// Since recording began.
-    pub so_far: Pace,
+    pub(super) so_far: Pace,
     /// How many calls have failed since recording began.
-    pub failed: u64,
+    pub(super) failed: u64,
     /// How many were not sent.
-    pub not_sent: u64,
+    pub(super) not_sent: u64,
     /// How many failed or were not sent in the last second.
-    pub new_errors: u64,
+    pub(super) new_errors: u64,
     /// The p99 of each second, the last at the end: at most the last thousand.
-    pub history: VecDeque<Option<Reading>>,
+    pub(super) history: VecDeque<Option<Reading>>,
 }
 
 impl LiveView {
@@ -162,7 +162,7 @@ impl LiveBoard {
 
     /// Waits for a second that is not among the first `seen`. Returns how many there have been, and what is known
     /// now; [`None`] when the run is over.
-    pub fn next(&self, seen: u64) -> Option<(u64, LiveView)> {
+    pub(super) fn next(&self, seen: u64) -> Option<(u64, LiveView)> {
         let (board, changed) = &*self.0;
         let board = board.lock().unwrap_or_else(PoisonError::into_inner);
         let is_old = |board: &mut Board| board.seconds <= seen && !board.is_over;
@@ -171,7 +171,7 @@ impl LiveBoard {
     }
 
     /// Says that the run is over.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.change(|board| board.is_over = true);
     }
 

@@ -1,7 +1,7 @@
 //! What metrics say of a run: numbers that only grow, and two that are of now.
 
 use longsync_load::Live;
-use longsync_stats::{Counts, Distribution, Figures};
+use longsync_stats::{Counts, Distribution, Figures, Loop};
 
 /// Upper bounds of the buckets, in nanoseconds.
 pub(super) const BOUNDS: [u64; 20] = [
@@ -30,6 +30,8 @@ pub(super) const BOUNDS: [u64; 20] = [
 /// What metrics say of a run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
+    /// Whether a call begins when another has ended: then none is due, and none has a response time.
+    is_closed: bool,
     pub(super) counts: Counts,
     pub(super) due: u64,
     pub(super) in_flight: u64,
@@ -41,6 +43,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Of a run with such a loop, of which nothing is known yet.
+    pub(super) fn new(kind: Loop) -> Self {
+        Self { is_closed: kind == Loop::Closed, ..Self::default() }
+    }
+
     /// Takes in one more second.
     pub(super) fn see(&mut self, live: &Live<'_>) {
         let Figures { counts, good_response_time, service_time, added, lag, .. } = live.so_far;
@@ -49,8 +56,7 @@ impl Tally {
         self.in_flight = live.in_flight;
         self.connections = live.connections as u64;
         self.response_time = Buckets::of(good_response_time);
-        // A closed loop has no response time: no call is due in it.
-        if lag.count() > 0 || counts.not_sent.total() > 0 {
+        if !self.is_closed {
             self.response_time.add_beyond(counts.without_answer());
         }
         self.service_time = Buckets::of(service_time);

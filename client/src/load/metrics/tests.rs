@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
-use longsync_stats::{Call, Figures, Moment, NotSent, Recorder, StatusCode, Waits};
+use longsync_stats::{Call, Figures, Loop, Moment, NotSent, Recorder, StatusCode, Waits};
 
 use super::*;
 
@@ -24,19 +24,20 @@ fn second() -> Figures {
     std::mem::take(recorder.figures())
 }
 
-fn board() -> MetricsBoard {
+/// A board of an open loop after this many such seconds.
+fn board(seconds: u64) -> MetricsBoard {
     let mut board = MetricsBoard::default();
-    let one = second();
-    board.second(&Live::of(Duration::from_secs(1), &one, &one));
-    let mut both = one.clone();
-    both.merge(&one);
-    board.second(&Live::of(Duration::from_secs(2), &one, &both));
+    let (one, mut all) = (second(), Figures::default());
+    for number in 1..=seconds {
+        all.merge(&one);
+        board.second(&Live::of(Duration::from_secs(number), &one, &all));
+    }
     board
 }
 
 #[test]
 fn a_running_load_as_openmetrics() {
-    insta::assert_snapshot!("metrics", board().text());
+    insta::assert_snapshot!("metrics", board(2).text());
 }
 
 #[test]
@@ -50,10 +51,34 @@ fn counters_only_grow_from_the_first_scrape_on() {
             .map(|(name, value)| (name.to_owned(), value.parse::<f64>().unwrap()))
             .collect::<Vec<_>>()
     };
-    let (before, after) = (values(&MetricsBoard::default().text()), values(&board().text()));
-    assert_eq!(before.len(), after.len());
-    for ((name, less), (same, more)) in before.iter().zip(&after) {
-        assert!(name == same && less <= more, "{name}: {less}, {same}: {more}");
+    let scrapes = [0, 1, 2].map(|seconds| values(&board(seconds).text()));
+    for pair in scrapes.windows(2) {
+        let [before, after] = [&pair[0], &pair[1]];
+        assert_eq!(before.len(), after.len());
+        for ((name, less), (same, more)) in before.iter().zip(after) {
+            assert!(name == same && less <= more, "{name}: {less}, {same}: {more}");
+        }
+        assert!(
+            before.iter().zip(after).any(|((_, less), (_, more))| less < more),
+            "a second is counted"
+        );
+    }
+}
+
+#[test]
+fn a_closed_loop_has_no_response_time_though_calls_were_not_sent() {
+    let server = MetricsServer::start((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    for (kind, without) in [(Loop::Open, 4), (Loop::Closed, 0)] {
+        let mut board = server.board(kind);
+        let one = second();
+        board.second(&Live::of(Duration::from_secs(1), &one, &one));
+        let [all, bounded] = ["+Inf", "60.0"].map(|bound| {
+            let text = board.text();
+            let bucket = format!("response_time_seconds_bucket{{le=\"{bound}\"}} ");
+            let count = text.split(&bucket).nth(1).unwrap().lines().next().unwrap();
+            count.parse::<u64>().unwrap()
+        });
+        assert_eq!(all - bounded, without, "{kind:?}");
     }
 }
 
@@ -68,7 +93,7 @@ fn get(server: &MetricsServer, head: &str) -> String {
 #[test]
 fn metrics_are_served_until_the_server_is_dropped() {
     let server = MetricsServer::start((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-    let mut board = server.board();
+    let mut board = server.board(Loop::Open);
     let one = second();
     board.second(&Live::of(Duration::from_secs(1), &one, &one));
     let answer = get(&server, "GET /metrics");

@@ -47,11 +47,9 @@ impl JsonInterval {
 impl JsonHistogram {
     /// [`None`] if nothing was measured.
     fn of(interval: &Interval, figure: Figure) -> Option<Self> {
-        let all = interval.distribution(figure);
-        (all.count() > 0).then(|| Self {
-            below_zero: all.below_zero(),
-            beyond: all.beyond(),
-            histogram: interval.encoded(figure).map(histogram),
-        })
+        let (below_zero, beyond) = interval.outside(figure);
+        let encoded = interval.encoded(figure);
+        let has_values = encoded.is_some() || below_zero > 0 || beyond > 0;
+        has_values.then(|| Self { below_zero, beyond, histogram: encoded.map(histogram) })
     }
 }

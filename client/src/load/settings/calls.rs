@@ -14,15 +14,13 @@ use tonic::Code;
 use tonic::metadata::MetadataMap;
 
 use super::{NotALoad, Payload, WrittenPlan};
-use crate::request::{header, zeros};
+use crate::request::{self, zeros};
 
 /// The server to call.
 pub(super) fn target(plan: &WrittenPlan) -> Result<Target, NotALoad> {
     match &plan.url {
         Some(url) => url.parse().map_err(|why| NotALoad::of("--url", why)),
-        None => format!("http://{}", longsync::DEFAULT_ADDRESS)
-            .parse()
-            .map_err(|why| NotALoad::of("--url", why)),
+        None => Ok(request::default_target()),
     }
 }
 
@@ -74,11 +72,8 @@ fn payload(plan: &WrittenPlan) -> Result<Bytes, NotALoad> {
 
 /// The headers of each request.
 pub(super) fn metadata(plan: &WrittenPlan) -> Result<MetadataMap, NotALoad> {
-    let mut metadata = MetadataMap::new();
-    for (name, value) in &plan.metadata {
-        let (name, value) = header(name, value).map_err(|why| NotALoad::of("--metadata", why))?;
-        metadata.append(name, value);
-    }
+    let metadata =
+        request::metadata(&plan.metadata).map_err(|why| NotALoad::of("--metadata", why))?;
     if plan.deadline.is_some() && metadata.contains_key("grpc-timeout") {
         return Err(NotALoad::new("--deadline is sent as grpc-timeout: give one of the two"));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use longsync_stats::{Distribution, Percentile, Reading};
 
 use crate::chart::{Axis, Plot, Series, nanoseconds};
-use crate::load::latency::{Latency, confidence};
+use crate::load::latency::Latency;
 use crate::load::report::Report;
 use crate::load::words::place;
 
@@ -27,7 +27,7 @@ pub(super) fn plot(report: &Report) -> Option<Plot> {
     let most = shown.iter().map(|latency| latency.values.count()).max().unwrap_or(0);
     let nines = most.checked_ilog10().unwrap_or(0).clamp(1, MOST_NINES);
     let curves: Vec<_> = shown.iter().map(|it| curve(&it.values, nines)).collect();
-    let bands: Vec<_> = shown.iter().map(|latency| band(report, latency, nines)).collect();
+    let bands: Vec<_> = shown.iter().map(|latency| band(latency, nines)).collect();
     let heights = heights(&curves, &bands);
     if heights.is_empty() {
         return None;
@@ -94,16 +94,15 @@ fn percentile(share: f64) -> Option<Percentile> {
 
 /// The intervals along a curve: shares, each with both ends. One without an upper end reaches as high as the picture, and
 /// between it and one that has an end nothing is known.
-fn band(report: &Report, latency: &Latency, nines: u32) -> Vec<(f64, f64, f64)> {
+fn band(latency: &Latency, nines: u32) -> Vec<(f64, f64, f64)> {
     let edge = |end: Reading| match end {
         Reading::BelowZero => 0.0,
         Reading::At(duration) => nanoseconds(duration),
         Reading::Beyond(_) => f64::INFINITY,
     };
-    let mut confidence = confidence(&report.load, latency.figure, report.settings.seed);
-    let mut point = |percentile: Percentile| {
+    let point = |percentile: Percentile| {
         let share = f64::from(percentile.parts()) / 1e6;
-        let interval = confidence.of(percentile);
+        let interval = latency.interval(percentile);
         match (interval.lower.map(edge), interval.upper.map(edge)) {
             (None, None) => (share, f64::NAN, f64::NAN),
             (lower, upper) => (share, lower.unwrap_or(0.0), upper.unwrap_or(f64::INFINITY)),
@@ -115,7 +114,7 @@ fn band(report: &Report, latency: &Latency, nines: u32) -> Vec<(f64, f64, f64)> 
     }
     let own = |number: usize| number < STEEP || number.is_multiple_of(POINTS_PER_INTERVAL);
     let shares = shares(nines).enumerate().filter(|(number, _)| own(*number));
-    for point in shares.filter_map(|(_, share)| percentile(share)).map(&mut point) {
+    for point in shares.filter_map(|(_, share)| percentile(share)).map(point) {
         let is_apart = |last: &(f64, f64, f64)| last.2.is_finite() != point.2.is_finite();
         if band.last().is_some_and(is_apart) {
             band.push((f64::NAN, f64::NAN, f64::NAN));

@@ -6,7 +6,8 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use longsync_text::grouped;
 
-use crate::chart::bars::{bar, edges};
+use crate::chart::bars::bar;
+use crate::chart::edges::edges;
 use crate::chart::theme::{BOLD, FAINT};
 use crate::figures::nanos;
 use crate::load::latency::Latency;

@@ -56,10 +56,6 @@ fn a_profile_is_printed_as_it_is_read() {
     }
     let closed: Concurrency = "constant(1k, for=10s);line(from=0,to=100,in=60s)".parse().unwrap();
     assert_eq!(closed.to_string(), "constant(1000, for=10s); line(from=0, to=100, in=1m)");
-    assert_eq!("poisson".parse(), Ok(Arrivals::Poisson));
-    assert_eq!(Arrivals::Uniform.to_string(), "uniform");
-    let why = "`at-once` is not a law by which calls arrive: write constant, poisson or uniform";
-    assert_eq!("at-once".parse::<Arrivals>().unwrap_err().to_string(), why);
 }
 
 #[test]
