@@ -162,7 +162,7 @@ pub(crate) fn troubled() -> Report {
                 ),
                 60..65 => {
                     recorder.sent(Some(moment), moment);
-                    recorder.unfinished(moment);
+                    recorder.figures().counts.unfinished += 1;
                 }
                 65..200 => {
                     let why = NotSent::ALL[usize::try_from(index % 5).unwrap()];
