@@ -3,6 +3,7 @@
 mod args;
 mod data;
 mod destination;
+mod file_limit;
 mod loading;
 mod output;
 mod portray;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Color::Never => ColorChoice::Never,
     };
     color.write_global();
+    file_limit::raise();
     ExitCode::from(match command {
         Some(Command::Call(args)) => run_call(args),
         Some(Command::Race(args)) => run_race(args),

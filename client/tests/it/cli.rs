@@ -515,6 +515,30 @@ async fn with_few_files_there_is_a_document_and_no_panic() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn connections_that_the_limit_on_files_has_no_room_for_are_not_blamed_on_the_server() {
+    let server = start(Limits::default());
+    let url = server.target.to_string();
+    let with = |soft: u64, hard: u64| {
+        let client = env!("CARGO_BIN_EXE_longsync-client");
+        let script = format!("ulimit -Sn {soft}; ulimit -Hn {hard}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, client, "load", "--url", &url, "--connections", "60"]);
+        command.args(["-n", "60", "--delay", "1ms"]);
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+    };
+    let output = with(40, 40).await.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = stderr(&output);
+    for part in ["no more files open", "fewer connections", "ulimit -n"] {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+    // The soft limit is the client's own to raise.
+    let output = with(40, 400).await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
 /// A client that reads the answers of an endless stream while nobody reads its stdout.
 #[cfg(target_os = "linux")]
 async fn unread(server: &TestServer, more: &[&str]) -> std::process::Child {

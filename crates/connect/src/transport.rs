@@ -34,6 +34,9 @@ pub trait Transport {
     ) -> impl Future<Output = Result<Self::Io, NotReached>>;
 }
 
+/// `EMFILE`, the same on Linux, the BSDs and macOS; a code of its own has no place in [`io::ErrorKind`].
+const NO_MORE_FILES: i32 = 24;
+
 /// Why a transport has no stream to a target.
 #[derive(Debug)]
 pub struct NotReached {
@@ -136,7 +139,15 @@ impl NotReached {
 
 impl From<io::Error> for NotReached {
     fn from(error: io::Error) -> Self {
-        Self { kind: ConnectErrorKind::Io, why: error.to_string(), source: Some(error) }
+        let why = match error.raw_os_error() {
+            Some(NO_MORE_FILES) if cfg!(unix) => {
+                "this process may have no more files open; open fewer connections, or raise the limit with \
+                 `ulimit -n`"
+                    .to_owned()
+            }
+            _ => error.to_string(),
+        };
+        Self { kind: ConnectErrorKind::Io, why, source: Some(error) }
     }
 }
 

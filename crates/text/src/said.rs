@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 const MOST_CHARACTERS: usize = 200;
 
 /// Whether a character does something other than being seen: controls (C0, DEL, C1), marks that
-/// change the direction of text, line separators, and what is not a character at all.
+/// change the direction of text, line separators, tags, and what is not a character at all.
 pub fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -22,6 +22,7 @@ pub fn is_unseen(character: char) -> bool {
                 | '\u{fff9}'..='\u{fffb}'
                 | '\u{fffe}'
                 | '\u{ffff}'
+                | '\u{e0000}'..='\u{e007f}'
         )
 }
 
@@ -97,6 +98,7 @@ mod tests {
         assert_eq!(printable("\x1b]0;owned\x07\r\nred"), r"\u{1b}]0;owned\u{7}\r\nred");
         assert_eq!(printable("\u{9b}31m\u{7f}"), r"\u{9b}31m\u{7f}");
         assert_eq!(printable("caf\u{e9} 100% \u{202e}txt"), "caf\u{e9} 100% \\u{202e}txt");
+        assert_eq!(printable("tag\u{e0001}\u{e0041}"), r"tag\u{e0001}\u{e0041}");
         assert_eq!(shortened("abcdef", 3), "abc... (6 bytes in all)");
         assert_eq!(quoted_bytes(b"caf\xe9"), "`caf\u{fffd}`");
     }
