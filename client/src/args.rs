@@ -64,7 +64,7 @@ pub(crate) enum Command {
     },
 }
 
-fn count(text: &str) -> Result<u64, longsync_text::count::NotACount> {
+fn count(text: &str) -> Result<u64, longsync_text::count::ParseCountError> {
     longsync_text::count::parse(text)
 }
 

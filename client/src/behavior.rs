@@ -8,7 +8,7 @@
 //! let mut portrait = Portrait::of("lognormal(p50=10ms, p99=200ms)".parse()?);
 //! portrait.patience = Some(Patience { deadline: Duration::from_millis(200), attempts: 2 });
 //! assert!(to_text(&portrait, 80).contains("1 % of calls take longer than 200ms"));
-//! # Ok::<(), longsync_behavior::NotABehavior>(())
+//! # Ok::<(), longsync_behavior::ParseBehaviorError>(())
 //! ```
 
 mod atoms;

@@ -27,7 +27,7 @@ enum Place {
 
 /// Why a file cannot be the destination.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
+pub(crate) enum DestinationError {
     /// It exists, or cannot be meant.
     #[error("{0}")]
     Usage(String),
@@ -38,10 +38,14 @@ pub(crate) enum Refused {
 
 impl Destination {
     /// Checks that this file can be written, and leaves it as it is. `flag` is that which names it.
-    pub(crate) fn check(flag: &str, named: &Path, overwrites: bool) -> Result<Self, Refused> {
+    pub(crate) fn check(
+        flag: &str,
+        named: &Path,
+        overwrites: bool,
+    ) -> Result<Self, DestinationError> {
         let refused = |why: &str| {
             let named = named.display();
-            Refused::Failed(format!(
+            DestinationError::Failed(format!(
                 "cannot write {named} ({why}): choose another file with {flag}"
             ))
         };
@@ -54,7 +58,7 @@ impl Destination {
                 return Ok(Self { named: named.to_owned(), place: Place::Stream });
             }
             Ok(_) if !overwrites => {
-                return Err(Refused::Usage(format!(
+                return Err(DestinationError::Usage(format!(
                     "{} exists, and is kept: choose another file with {flag}, or give --overwrite",
                     named.display()
                 )));
@@ -110,7 +114,10 @@ fn is_open_output(path: &Path) -> bool {
 }
 
 /// The path of a file that is not there yet.
-fn missing(named: &Path, refused: impl Fn(&str) -> Refused) -> Result<PathBuf, Refused> {
+fn missing(
+    named: &Path,
+    refused: impl Fn(&str) -> DestinationError,
+) -> Result<PathBuf, DestinationError> {
     if named.symlink_metadata().is_ok() {
         return Err(refused("it is a link to a file that does not exist"));
     }

@@ -12,7 +12,7 @@ use longsync_load::{Control, LoadPlan};
 use self::live::Drawing;
 use self::outputs::Outputs;
 use crate::args::{LoadArgs, Order};
-use crate::destination::Refused;
+use crate::destination::DestinationError;
 use crate::output::{Output, Writing, printing};
 use crate::session::{Session, Written};
 use crate::{FAILURE, INTERRUPTED, complained, printed_last, usage};
@@ -33,8 +33,8 @@ pub(crate) fn run(args: LoadArgs) -> u8 {
     let (settings, plan) = order.first().unwrap_or_else(|why| usage(COMMAND, &why));
     let outputs = match Outputs::check_all(&order) {
         Ok(outputs) => outputs,
-        Err(Refused::Usage(why)) => usage(COMMAND, &why),
-        Err(Refused::Failed(why)) => return not_prepared(&order, settings, &why),
+        Err(DestinationError::Usage(why)) => usage(COMMAND, &why),
+        Err(DestinationError::Failed(why)) => return not_prepared(&order, settings, &why),
     };
     let (session, metrics) = match prepared(&order) {
         Ok(prepared) => prepared,

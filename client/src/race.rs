@@ -1,12 +1,12 @@
 //! The race: the same slow calls, made in several ways.
 
 mod builder;
+mod call_failure;
 mod calls;
 mod cost;
 mod counters;
 mod delays;
 mod embedded;
-mod failed;
 mod http;
 mod json;
 mod layout;
@@ -31,7 +31,7 @@ use std::sync::Arc;
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
 
-pub use crate::race::builder::{NotARace, RacePlanBuilder};
+pub use crate::race::builder::{RacePlanBuilder, RacePlanError};
 pub use crate::race::delays::Delays;
 pub use crate::race::json::to_json;
 pub use crate::race::outcome::{Cost, End, Race, Row, ServerView, WayRun};

@@ -16,7 +16,7 @@ use tonic::Status;
 
 pub use crate::single::json::to_json;
 pub use crate::single::outcome::{Answer, Single};
-pub use crate::single::plan::{Kind, NotACall, SinglePlan, SinglePlanBuilder};
+pub use crate::single::plan::{Kind, SinglePlan, SinglePlanBuilder, SinglePlanError};
 pub use crate::single::text::{MOST_ROWS, answer_line, to_text};
 
 use crate::single::kept::Kept;

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use longsync_server::{Config, DoesNotFit, FileLimit, Server, raise_file_limit};
+use longsync_server::{Config, FileLimit, FileLimitError, Server, raise_file_limit};
 use longsync_text::counted;
 use longsync_text::duration::text;
 
@@ -73,7 +73,7 @@ fn start(log: &Log, serve: Serve) -> ExitCode {
         Ok(code) => code,
         Err(why) => {
             log.say(&why.to_string());
-            if why.is::<DoesNotFit>() { ExitCode::from(WRONG_USAGE) } else { ExitCode::FAILURE }
+            if why.is::<FileLimitError>() { ExitCode::from(WRONG_USAGE) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -142,7 +142,7 @@ fn cannot_start(error: &std::io::Error, files: FileLimit) -> anyhow::Error {
 
 fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
     let address = config.listen;
-    let error = match error.downcast::<DoesNotFit>() {
+    let error = match error.downcast::<FileLimitError>() {
         Ok(why) => return why.into(),
         Err(error) => error,
     };

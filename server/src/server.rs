@@ -51,7 +51,7 @@ impl Server {
     /// [`Server::serve`].
     ///
     /// # Errors
-    /// When the address cannot be bound; before that, with a [`DoesNotFit`](crate::DoesNotFit)
+    /// When the address cannot be bound; before that, with a [`FileLimitError`](crate::FileLimitError)
     /// inside, when `workers` or `max_connections` is more than the limit on open files leaves room for.
     pub fn bind(config: Config) -> io::Result<Self> {
         let max_connections = connections(&config)?;

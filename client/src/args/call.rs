@@ -1,7 +1,7 @@
 //! The command line of `call`.
 
 use longsync_client::request::{self, zeros};
-use longsync_client::single::{self, MOST_ROWS, NotACall, SinglePlan};
+use longsync_client::single::{self, MOST_ROWS, SinglePlan, SinglePlanError};
 
 use super::called::Called;
 use super::{bytes, whole};
@@ -94,11 +94,11 @@ impl CallArgs {
             plan = plan.max_answer_bytes(bytes(most));
         }
         plan.build().map_err(|why| match why {
-            NotACall::CountOfUnary => {
+            SinglePlanError::CountOfUnary => {
                 "--count is for stream, collect and exchange: a unary call is one of each"
                     .to_owned()
             }
-            NotACall::DeadlineTwice => {
+            SinglePlanError::DeadlineTwice => {
                 "--deadline is sent as grpc-timeout: give one of the two".to_owned()
             }
             why => why.to_string(),

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, DEFAULT_MOST, NotABehavior, Rules};
-use longsync_client::race::{self, Delays, NotARace, Protocol, RacePlan};
+use longsync_behavior::{Behavior, DEFAULT_MOST, ParseBehaviorError, Rules};
+use longsync_client::race::{self, Delays, Protocol, RacePlan, RacePlanError};
 use longsync_connect::Target;
 
 use super::{bytes, whole};
@@ -153,25 +153,25 @@ impl RaceArgs {
             plan = plan.max_answer_bytes(bytes(most));
         }
         plan.build().map_err(|why| match why {
-            NotARace::WayTwice { way } => {
+            RacePlanError::WayTwice { way } => {
                 format!("--ways names {way} twice: name each way once")
             }
-            NotARace::ExchangeOverHttp => {
+            RacePlanError::ExchangeOverHttp => {
                 "exchange has no HTTP/1.1 form, it is messages inside a stream: \
                  with --http, choose among sequential, threads and tasks"
                     .to_owned()
             }
-            NotARace::NothingSpins => {
+            RacePlanError::NothingSpins => {
                 "--spin is for waits of this process, and with --url the server does all the \
                  waiting: start that with --spin"
                     .to_owned()
             }
-            NotARace::SeedElsewhere => {
+            RacePlanError::SeedElsewhere => {
                 "--seed is for a server inside this process, and with --url its server draws: start \
                  that with --seed"
                     .to_owned()
             }
-            NotARace::NothingDrawn => {
+            RacePlanError::NothingDrawn => {
                 "--seed is what the delays of --behavior are drawn by: give both, or neither".to_owned()
             }
             why => why.to_string(),
@@ -186,6 +186,6 @@ fn calls(text: &str) -> Result<usize, String> {
     }
 }
 
-fn callers_behavior(text: &str) -> Result<Behavior, NotABehavior> {
+fn callers_behavior(text: &str) -> Result<Behavior, ParseBehaviorError> {
     Behavior::read(text, &Rules::caller(DEFAULT_MOST))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use longsync_behavior::Percent;
 use longsync_behavior::explain::Share;
-use longsync_behavior::fit::{self, Fitted, NotFitted};
+use longsync_behavior::fit::{self, FitError, Fitted};
 use longsync_stats::Observed;
 use longsync_text::duration::{rounded, text};
 use longsync_text::grouped;
@@ -24,12 +24,12 @@ impl Fitting {
     ///
     /// # Errors
     /// When there is no law for it.
-    pub fn new(observed: Observed) -> Result<Self, NotFitted> {
+    pub fn new(observed: Observed) -> Result<Self, FitError> {
         let fitted = match &observed {
             Observed::Recorded(recorded) => fit::values(recorded.values()),
             Observed::Buckets(buckets) => fit::buckets(buckets.bounds(), buckets.total()),
             Observed::Percentiles(percentiles) => fit::percentiles(percentiles.points()),
-            _ => Err(NotFitted::Empty),
+            _ => Err(FitError::Empty),
         }?;
         Ok(Self { observed, fitted })
     }

@@ -10,7 +10,7 @@ use longsync_client::load::{self, Report};
 use super::document;
 use crate::args::{Form, Order};
 use crate::columns;
-use crate::destination::{Destination, Refused};
+use crate::destination::{Destination, DestinationError};
 use crate::output::{Output, printing};
 
 /// What is written of a run.
@@ -23,14 +23,14 @@ pub(super) struct Outputs {
 
 impl Outputs {
     /// Those of each run; checked before the first, so that a file that cannot be written costs none.
-    pub(super) fn check_all(order: &Order) -> Result<Vec<Self>, Refused> {
+    pub(super) fn check_all(order: &Order) -> Result<Vec<Self>, DestinationError> {
         let all = (1..=order.repeat).map(|number| Self::check(order, number));
         let all: Vec<_> = all.collect::<Result<_, _>>()?;
         differ(&all)?;
         Ok(all)
     }
 
-    fn check(order: &Order, number: u32) -> Result<Self, Refused> {
+    fn check(order: &Order, number: u32) -> Result<Self, DestinationError> {
         let checked = |(form, path): (Form, _)| {
             Ok((form, Destination::check(form.flag(), path, order.files.overwrites)?))
         };
@@ -81,12 +81,12 @@ impl Outputs {
 }
 
 /// Whether no two of them are the same file.
-fn differ(all: &[Outputs]) -> Result<(), Refused> {
+fn differ(all: &[Outputs]) -> Result<(), DestinationError> {
     let mut seen = HashSet::new();
     let mut destinations = all.iter().flat_map(|outputs| &outputs.files).map(|(_, file)| file);
     let twice = destinations.find(|it| it.file().is_some_and(|file| !seen.insert(file)));
     twice.map_or(Ok(()), |twice| {
-        Err(Refused::Usage(format!(
+        Err(DestinationError::Usage(format!(
             "{} would be written twice: give each output a file of its own",
             twice.named().display()
         )))

@@ -13,8 +13,8 @@ use longsync_timer::Timer;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 
+use crate::race::call_failure::{CallFailure, kept};
 use crate::race::delays::{Asked, Delays};
-use crate::race::failed::{Failed, kept};
 use crate::race::http;
 use crate::race::outcome::{End, Row};
 use crate::race::progress::WayProgress;
@@ -124,7 +124,7 @@ impl Calls {
         credit: Credit,
         asked: &Asked,
         stamps: &Stamps,
-    ) -> Result<Told, Failed> {
+    ) -> Result<Told, CallFailure> {
         let request = || {
             let Asked { delay, behavior, call_id } = asked.clone();
             let delay = delay.map(to_proto);
@@ -157,7 +157,7 @@ impl Calls {
     async fn row(
         &self,
         stamps: &Stamps,
-        answer: impl Future<Output = Result<Told, Failed>>,
+        answer: impl Future<Output = Result<Told, CallFailure>>,
     ) -> Row {
         self.progress.one_sent();
         let row = tokio::select! {
@@ -175,7 +175,7 @@ impl Calls {
         stamps.sent().map(|sent| self.since(sent))
     }
 
-    fn row_of(&self, stamps: &Stamps, answered: Result<Told, Failed>) -> Row {
+    fn row_of(&self, stamps: &Stamps, answered: Result<Told, CallFailure>) -> Row {
         let done = stamps.done().map_or_else(|| self.since_start(), |done| self.since(done));
         let end = match answered {
             Ok(told) => told.at(done),
@@ -229,7 +229,7 @@ impl Calls {
         messages: usize,
         rows: &Arc<Mutex<Vec<Row>>>,
         stamps: &Stamps,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), CallFailure> {
         let Caller::Grpc(connections) = &self.caller else {
             unreachable!("a race of exchanges over HTTP/1.1 is refused")
         };
@@ -267,7 +267,7 @@ impl Calls {
             };
             if row.end != End::Unfinished {
                 // Nobody knows which of its answers is the right one.
-                let twice = || Failed::from(rpc::answered_twice(answer.id));
+                let twice = || CallFailure::from(rpc::answered_twice(answer.id));
                 row.end = twice().at(self.since_start());
                 return Err(twice());
             }

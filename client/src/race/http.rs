@@ -5,8 +5,8 @@ use longsync_timer::Timer;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::http1::{self, Keep};
+use crate::race::call_failure::{CallFailure, kept};
 use crate::race::delays::Asked;
-use crate::race::failed::{Failed, kept};
 use crate::race::told::Told;
 use longsync_connect::Stamps;
 use longsync_connect::Target;
@@ -19,7 +19,7 @@ pub(super) async fn get(
     most_bytes: usize,
     timer: &Timer,
     stamps: &Stamps,
-) -> Result<Told, Failed> {
+) -> Result<Told, CallFailure> {
     let path = format!("{}?{}", longsync::HTTP_PATH, query(asked));
     let body = (most_bytes, Keep::Nothing);
     let answer = http1::get(target, &path, body, timer, stamps).await?;
@@ -27,7 +27,7 @@ pub(super) async fn get(
         let no_line = if answer.body.is_empty() { "no body came" } else { "its body is not text" };
         let message = first_line(&answer.body).unwrap_or_else(|| no_line.to_owned());
         let status = format!("HTTP {}", answer.status.as_u16());
-        return Err(Failed { status, message: kept(&message) });
+        return Err(CallFailure { status, message: kept(&message) });
     }
     Ok(Told::from(&answer.headers))
 }

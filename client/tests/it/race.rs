@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use longsync_client::race::{
-    Delays, End, NotARace, Progress, Protocol, Race, RacePlanBuilder, Reading, ThreadConnections,
-    Way, WayRun, run,
+    Delays, End, Progress, Protocol, Race, RacePlanBuilder, RacePlanError, Reading,
+    ThreadConnections, Way, WayRun, run,
 };
 use longsync_connect::Target;
 use longsync_server::{Kind, Limits, Outcome};
@@ -173,7 +173,7 @@ async fn an_error_of_http_is_shown_by_its_number_and_its_sentence() {
 #[test]
 fn an_exchange_over_http_is_refused() {
     let http = plan(2, 10, &ALL, None).protocol(Protocol::Http);
-    assert_eq!(http.build().unwrap_err(), NotARace::ExchangeOverHttp);
+    assert_eq!(http.build().unwrap_err(), RacePlanError::ExchangeOverHttp);
 }
 
 /// Only the beginning of an error's body is read, whether the rest is endless, missing or late.

@@ -63,7 +63,7 @@ pub enum Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 #[non_exhaustive]
-pub struct Refused {
+pub struct DecideError {
     /// What is wrong.
     pub place: Place,
     /// Why, and what would be right.
@@ -116,8 +116,8 @@ pub struct Decision {
 /// # Errors
 /// When both a delay and a behavior are given, what counts cannot be read, a delay is over the limit, or
 /// anything is given to a server that is fixed.
-pub fn decide(ask: &Ask<'_>, key: &Key<'_>, server: &Server<'_>) -> Result<Decision, Refused> {
-    let applied = choose(ask, server).map_err(|(place, why)| Refused { place, why })?;
+pub fn decide(ask: &Ask<'_>, key: &Key<'_>, server: &Server<'_>) -> Result<Decision, DecideError> {
+    let applied = choose(ask, server).map_err(|(place, why)| DecideError { place, why })?;
     Ok(Decision { delay: applied.draw(key), applied })
 }
 
@@ -170,11 +170,11 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(3_600);
 
-    fn of(ask: &Ask<'_>) -> Result<Decision, Refused> {
+    fn of(ask: &Ask<'_>) -> Result<Decision, DecideError> {
         by(ask, false)
     }
 
-    fn by(ask: &Ask<'_>, is_fixed: bool) -> Result<Decision, Refused> {
+    fn by(ask: &Ask<'_>, is_fixed: bool) -> Result<Decision, DecideError> {
         let behavior = &Behavior::constant(Duration::from_secs(5));
         let read =
             |text: &str| Behavior::read(text, &Rules::caller(LIMIT)).map_err(|why| why.to_string());

@@ -72,7 +72,7 @@ pub struct GuessAbove {
 /// Why there is no law for some data, and what would be right. Exhaustive but for new kinds of data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotFitted {
+pub enum FitError {
     /// Nothing was counted.
     #[error("there is not a single value: give durations, or buckets whose counts are above zero")]
     Empty,

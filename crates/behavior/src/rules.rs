@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::DEFAULT_MOST;
-use longsync_text::mistake::Mistake;
+use longsync_text::parse_error::ParseError;
 
 /// Reads what was recorded in a file: distinct values in nanoseconds, ascending, each with how often it
 /// occurred. If it cannot, it says why in a sentence.
@@ -75,9 +75,9 @@ impl<'a> Rules<'a> {
     }
 
     /// Refuses what callers may not say.
-    pub(crate) fn allows(&self, at: usize, name: &str) -> Result<(), Mistake> {
+    pub(crate) fn allows(&self, at: usize, name: &str) -> Result<(), ParseError> {
         match self.scope {
-            Scope::Caller => Err(Mistake::wrong(at, not_for_callers(name))),
+            Scope::Caller => Err(ParseError::wrong(at, not_for_callers(name))),
             Scope::Server(_) | Scope::Program => Ok(()),
         }
     }

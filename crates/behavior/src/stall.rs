@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use longsync_text::duration::text;
 
-use crate::nonsense::Nonsense;
+use crate::parameter_error::ParameterError;
 
 /// Windows of time in which no service begins: calls that come stand until the window's end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +41,9 @@ impl Stall {
         length: Duration,
         every: Option<Duration>,
         origin: Origin,
-    ) -> Result<Self, Nonsense> {
+    ) -> Result<Self, ParameterError> {
         if length.is_zero() {
-            return Err(Nonsense::of(1, "a stall must last longer than 0s"));
+            return Err(ParameterError::of(1, "a stall must last longer than 0s"));
         }
         if let Some(every) = every.filter(|every| *every <= length) {
             let why = format!(
@@ -51,7 +51,7 @@ impl Stall {
                 text(every),
                 text(length)
             );
-            return Err(Nonsense::of(Self::EVERY, why));
+            return Err(ParameterError::of(Self::EVERY, why));
         }
         Ok(Self { at, length, every, origin })
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, DEFAULT_MOST, NotABehavior, Rules};
+use longsync_behavior::{Behavior, DEFAULT_MOST, ParseBehaviorError, Rules};
 use longsync_text::duration::rounded;
 
 const PAGE: &str = include_str!("../../../docs/behavior.md");
@@ -51,7 +51,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// As a server reads it that has any recording.
-fn read(text: &str) -> Result<Behavior, NotABehavior> {
+fn read(text: &str) -> Result<Behavior, ParseBehaviorError> {
     let recordings = |_: &str| Ok(vec![(5_000_000, 9), (80_000_000, 1)]);
     Behavior::read(text, &Rules::server(DEFAULT_MOST, &recordings))
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::target::{NotATarget, Target};
+use crate::target::{ParseTargetError, Target};
 
 /// Why a server could not be reached: a sentence that names it, what kind of trouble it was, and the
 /// error behind it if there is one. Clones share the latter.
@@ -80,8 +80,8 @@ impl Error for ConnectError {
     }
 }
 
-impl From<NotATarget> for ConnectError {
-    fn from(why: NotATarget) -> Self {
+impl From<ParseTargetError> for ConnectError {
+    fn from(why: ParseTargetError) -> Self {
         let (kind, sentence) = (ConnectErrorKind::NotATarget, why.to_string());
         Self { kind, sentence, is_goodbye: false, source: None }.with_source(why)
     }

@@ -31,7 +31,7 @@ pub struct Credit {
 
 /// Why a call has not even the head of an answer.
 #[derive(Debug)]
-pub(crate) enum NoAnswer {
+pub(crate) enum SendError {
     /// It was not sent: the connection had gone.
     NotSent(h2::Error),
     /// The server says that it never looked at it.
@@ -40,11 +40,11 @@ pub(crate) enum NoAnswer {
     Failed(Status),
 }
 
-impl From<NoAnswer> for Status {
-    fn from(why: NoAnswer) -> Self {
+impl From<SendError> for Status {
+    fn from(why: SendError) -> Self {
         match why {
-            NoAnswer::NotSent(error) | NoAnswer::Unseen(error) => from_h2(&error),
-            NoAnswer::Failed(status) => status,
+            SendError::NotSent(error) | SendError::Unseen(error) => from_h2(&error),
+            SendError::Failed(status) => status,
         }
     }
 }
@@ -68,10 +68,10 @@ impl Credit {
         body: Outgoing,
         stamps: &Stamps,
         on_sent: impl FnOnce(),
-    ) -> Result<(Response<RecvStream>, Hold), NoAnswer> {
+    ) -> Result<(Response<RecvStream>, Hold), SendError> {
         match self.place.take() {
             Some(place) => self.connection.send(head, body, place, stamps, on_sent).await,
-            None => Err(NoAnswer::Failed(used())),
+            None => Err(SendError::Failed(used())),
         }
     }
 }
@@ -143,8 +143,8 @@ impl Connection {
         place: Place,
         stamps: &Stamps,
         on_sent: impl FnOnce(),
-    ) -> Result<(Response<RecvStream>, Hold), NoAnswer> {
-        let start = Start::of(body).await.map_err(NoAnswer::Failed)?;
+    ) -> Result<(Response<RecvStream>, Hold), SendError> {
+        let start = Start::of(body).await.map_err(SendError::Failed)?;
         let mut sender = self.sender();
         poll_fn(|cx| sender.poll_ready(cx)).await.map_err(|error| self.not_sent(error))?;
         let now = self.timer().now();
@@ -152,7 +152,7 @@ impl Connection {
         let sent = sender.send_request(head, is_all).map_err(|error| match self.lost() {
             Some(_) => self.not_sent(error),
             // No other connection would take it either.
-            None => NoAnswer::Failed(Status::internal(format!(
+            None => SendError::Failed(Status::internal(format!(
                 "HTTP/2 has no form for this request: {error}"
             ))),
         })?;
@@ -178,13 +178,13 @@ impl Connection {
         let hold = Hold::new(place, sending, Arc::clone(self), stamps.clone());
         match response.await {
             Ok(response) => Ok((response, hold)),
-            Err(error) if is_unseen(&error) => Err(NoAnswer::Unseen(error)),
-            Err(error) => Err(NoAnswer::Failed(hold.broken(&error))),
+            Err(error) if is_unseen(&error) => Err(SendError::Unseen(error)),
+            Err(error) => Err(SendError::Failed(hold.broken(&error))),
         }
     }
 
-    fn not_sent(&self, error: h2::Error) -> NoAnswer {
+    fn not_sent(&self, error: h2::Error) -> SendError {
         self.close();
-        NoAnswer::NotSent(error)
+        SendError::NotSent(error)
     }
 }

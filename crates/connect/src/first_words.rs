@@ -17,7 +17,7 @@ pub(crate) struct FirstWords(Arc<Mutex<Vec<u8>>>);
 /// Why HTTP/2 cannot be begun with a peer, as a sentence: it speaks another protocol.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct NotBegun(String);
+pub(crate) struct HandshakeError(String);
 
 /// Keeps them as they come, until it has enough.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl FirstWords {
         match other_protocol(&words) {
             Some(what) => {
                 let why = format!("what listens there does not speak the protocol: {what}");
-                io::Error::other(NotBegun(why))
+                io::Error::other(HandshakeError(why))
             }
             None => io::Error::other(error),
         }

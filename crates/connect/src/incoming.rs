@@ -30,14 +30,14 @@ pub struct Incoming {
 
 /// How a call failed after its answer had begun. There is no other way: exhaustive.
 #[derive(Debug)]
-pub enum Failed {
+pub enum AnswerError {
     /// As the answer itself says.
     Said(Status),
     /// HTTP/2 ended the answer, or its connection.
     Broken(h2::Error),
 }
 
-impl From<Status> for Failed {
+impl From<Status> for AnswerError {
     fn from(status: Status) -> Self {
         Self::Said(status)
     }
@@ -64,7 +64,10 @@ impl Incoming {
     /// # Errors
     /// How the call failed. The messages before that were returned.
     #[inline]
-    pub fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failed>> {
+    pub fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, AnswerError>> {
         loop {
             if let Some(message) = self.reader.message()? {
                 return Poll::Ready(Ok(Some(message)));
@@ -80,7 +83,9 @@ impl Incoming {
             }
         }
         Poll::Ready(match ready!(self.stream.poll_trailers(cx)) {
-            Ok(trailers) => self.reader.end(trailers.as_ref()).map(|()| None).map_err(Failed::Said),
+            Ok(trailers) => {
+                self.reader.end(trailers.as_ref()).map(|()| None).map_err(AnswerError::Said)
+            }
             Err(error) => self.broken(error),
         })
     }
@@ -91,8 +96,8 @@ impl Incoming {
     }
 
     /// A page that was cut is reported as far as it came.
-    fn broken<T>(&self, error: h2::Error) -> Result<Option<T>, Failed> {
-        if self.is_page() { Ok(self.conclude()?) } else { Err(Failed::Broken(error)) }
+    fn broken<T>(&self, error: h2::Error) -> Result<Option<T>, AnswerError> {
+        if self.is_page() { Ok(self.conclude()?) } else { Err(AnswerError::Broken(error)) }
     }
 
     /// An answer of one chunk is within its stream's window, and gives the connection's back when it
@@ -117,9 +122,9 @@ pub(crate) async fn page_status(mut page: Incoming, timer: &Timer) -> Status {
         ended = poll_fn(|cx| page.poll_message(cx)) => Some(ended),
         _ = timer.sleep(PAGE_PATIENCE) => None,
     };
-    match ended.unwrap_or_else(|| page.conclude().map_err(Failed::Said)) {
-        Err(Failed::Said(status)) => status,
-        Err(Failed::Broken(error)) => from_h2(&error),
+    match ended.unwrap_or_else(|| page.conclude().map_err(AnswerError::Said)) {
+        Err(AnswerError::Said(status)) => status,
+        Err(AnswerError::Broken(error)) => from_h2(&error),
         Ok(_) => Status::internal("an answer that is not gRPC has ended well"),
     }
 }

@@ -61,8 +61,8 @@ pub use crate::connections::Connections;
 pub use crate::credit::Credit;
 pub use crate::dial::{CONNECT_TIMEOUT, dial, dial_http2};
 pub use crate::http2::Http2;
-pub use crate::target::{NotATarget, Target};
-pub use crate::transport::{NotReached, Tcp, Transport};
+pub use crate::target::{ParseTargetError, Target};
+pub use crate::transport::{Tcp, Transport, TransportError};
 pub use crate::unfinished::UNFINISHED_BYTES;
 pub use crate::watched::{Watched, Watcher};
 /// A gRPC status code.

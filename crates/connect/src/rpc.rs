@@ -25,8 +25,8 @@ use crate::answer::Limits;
 pub use crate::body::Outgoing;
 use crate::body::{Hold, Stamps};
 use crate::connections::Connections;
-use crate::credit::{Credit, NoAnswer};
-use crate::incoming::{Failed, Incoming, page_status};
+use crate::credit::{Credit, SendError};
+use crate::incoming::{AnswerError, Incoming, page_status};
 use crate::status::{from_h2, refusal, sentence};
 
 /// How many times a call goes to another connection because its own was gone before any of it was sent.
@@ -161,12 +161,12 @@ impl Rpc<'_> {
                 Ok((response, hold)) => {
                     return Answers::begin(Incoming::new(response, self.limits), hold, timer).await;
                 }
-                Err(NoAnswer::NotSent(_)) if unsent < MOST_UNSENT => unsent += 1,
-                Err(NoAnswer::Unseen(error)) if !is_again => {
+                Err(SendError::NotSent(_)) if unsent < MOST_UNSENT => unsent += 1,
+                Err(SendError::Unseen(error)) if !is_again => {
                     self.retried.refused(refusal(&error));
                     refused = Some(error);
                 }
-                Err(NoAnswer::NotSent(error)) => {
+                Err(SendError::NotSent(error)) => {
                     break unsent_status(refused.as_ref(), from_h2(&error));
                 }
                 Err(why) => break Status::from(why),
@@ -223,8 +223,8 @@ impl Answers {
     pub async fn next<M: Message + Default>(&mut self) -> Result<Option<M>, Status> {
         let came = poll_fn(|cx| self.incoming.poll_message(cx)).await;
         let came = came.map_err(|why| match why {
-            Failed::Said(status) => status,
-            Failed::Broken(error) => self.hold.broken(&error),
+            AnswerError::Said(status) => status,
+            AnswerError::Broken(error) => self.hold.broken(&error),
         });
         let decoded = came.and_then(|message| message.map(decoded).transpose());
         if !matches!(decoded, Ok(Some(_))) {

@@ -126,7 +126,7 @@ enum Heard {
 
 /// Why no lane took a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotSent {
+pub(crate) enum LaneError {
     /// As many calls as the plan allows are in flight.
     Limited,
     /// All streams that the peer allows are taken.
@@ -170,14 +170,14 @@ impl<A: Default + 'static> Lane<A> {
         due: Option<Moment>,
         sent: Moment,
         common: &Common<M, T>,
-    ) -> Result<Place, NotSent> {
+    ) -> Result<Place, LaneError> {
         let calls = &mut *self.calls.borrow_mut();
         let Some(peer) = &mut calls.peer else { return Err(calls.not_sent()) };
         if calls.open.len() >= peer.max_streams {
-            return Err(NotSent::Full);
+            return Err(LaneError::Full);
         }
         if peer.gauge.is_blocked() {
-            return Err(NotSent::Blocked);
+            return Err(LaneError::Blocked);
         }
         let entry = calls.open.vacant_entry();
         let key = entry.key();
@@ -189,7 +189,7 @@ impl<A: Default + 'static> Lane<A> {
         let Ok(reading) = Reading::begin(&mut peer.sender, common, call, &mut cx) else {
             // A call that was cut keeps its stream until HTTP/2 has written its reset.
             if peer.sender.poll_ready(&mut cx).is_pending() {
-                return Err(NotSent::Full);
+                return Err(LaneError::Full);
             }
             // Its stream ids have run out. What is in flight on it may still end well.
             calls.close(sent);
@@ -395,8 +395,8 @@ impl<A> Calls<A> {
     }
 
     /// Why no call is taken without a peer.
-    fn not_sent(&self) -> NotSent {
-        if self.is_followed { NotSent::Blocked } else { NotSent::Closed }
+    fn not_sent(&self) -> LaneError {
+        if self.is_followed { LaneError::Blocked } else { LaneError::Closed }
     }
 }
 

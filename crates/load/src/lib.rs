@@ -67,14 +67,15 @@ pub use crate::load::{End, Fate, Load, Sampled};
 pub use crate::long_sync::LongSync;
 pub use crate::method::{CallNumber, Method};
 pub use crate::observer::{Live, Observer};
-pub use crate::plan::{Connections, DEFAULT_SPIN, LoadPlan, LoadPlanBuilder, NotAPlan};
+pub use crate::plan::{Connections, DEFAULT_SPIN, LoadPlan, LoadPlanBuilder, LoadPlanError};
 pub use crate::progress::Progress;
 pub use crate::run::{LoadError, run, run_here, run_over};
 pub use crate::schedule::{
-    Arrival, Arrivals, Concurrency, DueTimes, NotASchedule, Profile, Replay, Schedule, Share, Speed,
+    Arrival, Arrivals, Concurrency, DueTimes, Profile, Replay, Schedule, ScheduleError, Share,
+    Speed,
 };
 pub use crate::stop::Stop;
 /// Why every server would refuse a request.
-pub use longsync_connect::request::NotARequest;
+pub use longsync_connect::request::RequestError;
 /// At which rate calls are made.
-pub use longsync_text::{NotARate, Rate};
+pub use longsync_text::{ParseRateError, Rate};

@@ -9,7 +9,7 @@ use longsync::frame::{PREFIX_BYTES, Prefix};
 use longsync::v1::{LongSyncRequest, Timing};
 use longsync_connect::Code;
 use longsync_connect::answer::{Expected, Limits, room_for};
-use longsync_connect::request::{Asked, NotARequest};
+use longsync_connect::request::{Asked, RequestError};
 use longsync_connect::rpc;
 use longsync_connect::status::timing;
 use longsync_connect::timing::plausible;
@@ -45,7 +45,7 @@ impl LongSync {
     ///
     /// # Errors
     /// When every server would refuse it.
-    pub fn new(request: &LongSyncRequest) -> Result<Self, NotARequest> {
+    pub fn new(request: &LongSyncRequest) -> Result<Self, RequestError> {
         Self::checked(request)?;
         let form = Request::Same(longsync::frame::encoded(request));
         Ok(Self { request: form, answer_bytes: answer_bytes(request) })
@@ -56,7 +56,7 @@ impl LongSync {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn numbered(request: &LongSyncRequest) -> Result<Self, NotARequest> {
+    pub fn numbered(request: &LongSyncRequest) -> Result<Self, RequestError> {
         Self::checked(request)?;
         let others = LongSyncRequest { call_id: String::new(), ..request.clone() };
         let (fields, id) = (others.encode_to_vec().into(), request.call_id.clone());
@@ -70,17 +70,17 @@ impl LongSync {
         Self { answer_bytes: bytes, ..self }
     }
 
-    fn checked(request: &LongSyncRequest) -> Result<(), NotARequest> {
+    fn checked(request: &LongSyncRequest) -> Result<(), RequestError> {
         let delay = request.delay.as_ref().map(from_proto).transpose();
         let asked = Asked {
-            delay: delay.map_err(|_| NotARequest::Delay)?,
+            delay: delay.map_err(|_| RequestError::Delay)?,
             behavior: &request.behavior,
             echo_payload: request.echo_payload,
             response_bytes: request.response_bytes,
         };
         asked.check()?;
         match request.encoded_len() {
-            bytes if bytes > MOST_MESSAGE_BYTES => Err(NotARequest::TooLarge { bytes }),
+            bytes if bytes > MOST_MESSAGE_BYTES => Err(RequestError::TooLarge { bytes }),
             _ => Ok(()),
         }
     }
@@ -322,12 +322,12 @@ mod tests {
     fn requests_that_every_server_refuses_are_refused_here() {
         let refused = |request| LongSync::new(&request).unwrap_err();
         let both = LongSyncRequest { behavior: "1s".to_owned(), ..request() };
-        assert_eq!(refused(both), NotARequest::DelayAndBehavior);
+        assert_eq!(refused(both), RequestError::DelayAndBehavior);
         let both = LongSyncRequest { echo_payload: true, response_bytes: 1, ..request() };
-        assert_eq!(refused(both), NotARequest::EchoAndResponseBytes);
+        assert_eq!(refused(both), RequestError::EchoAndResponseBytes);
         for (seconds, nanos) in [(-1, 0), (0, -1), (400 * 86_400, 0), (1, i32::MAX)] {
             let delay = Some(prost_types::Duration { seconds, nanos });
-            assert_eq!(refused(LongSyncRequest { delay, ..request() }), NotARequest::Delay);
+            assert_eq!(refused(LongSyncRequest { delay, ..request() }), RequestError::Delay);
         }
     }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
-use longsync_connect::incoming::{Failed, Incoming};
+use longsync_connect::incoming::{AnswerError, Incoming};
 
 use crate::common::Common;
 use crate::ending::Ending;
@@ -36,7 +36,7 @@ pub(crate) enum Names {
 
 /// HTTP/2 opens no more streams on a connection.
 #[derive(Debug)]
-pub(crate) struct Unopened;
+pub(crate) struct OpenStreamError;
 
 impl<A: Default> Reading<A> {
     /// Sends the call with this number, and has `cx` woken by its answer.
@@ -45,15 +45,15 @@ impl<A: Default> Reading<A> {
         common: &Common<M, T>,
         call: CallNumber,
         cx: &mut Context<'_>,
-    ) -> Result<Self, Unopened> {
+    ) -> Result<Self, OpenStreamError> {
         let opened = sender.send_request(common.head(), false);
-        let (response, mut stream) = opened.map_err(|_| Unopened)?;
-        stream.send_data(common.method.messages(call), true).map_err(|_| Unopened)?;
+        let (response, mut stream) = opened.map_err(|_| OpenStreamError)?;
+        stream.send_data(common.method.messages(call), true).map_err(|_| OpenStreamError)?;
         let mut reading = Self::Head(response);
         // From here on HTTP/2 knows whom to wake. It has no answer yet, unless the connection is lost.
         match reading.poll(common, Names::NotAsked, cx) {
             Poll::Pending => Ok(reading),
-            Poll::Ready(_) => Err(Unopened),
+            Poll::Ready(_) => Err(OpenStreamError),
         }
     }
 
@@ -107,14 +107,14 @@ impl<A: Default> Body<A> {
                     return Poll::Ready(Ending::answered(method.answered(answer), server));
                 }
                 // The page of a proxy, or of another program, is not an answer of gRPC.
-                Err(Failed::Said(status)) if self.incoming.is_page() => {
+                Err(AnswerError::Said(status)) if self.incoming.is_page() => {
                     return Poll::Ready(Ending::foreign(status));
                 }
-                Err(Failed::Said(status)) => {
+                Err(AnswerError::Said(status)) => {
                     let waits = method.failed(&status);
                     return Poll::Ready(Ending::failed(status, waits));
                 }
-                Err(Failed::Broken(error)) => return Poll::Ready(Ending::broken(&error)),
+                Err(AnswerError::Broken(error)) => return Poll::Ready(Ending::broken(&error)),
             }
         }
     }

@@ -11,12 +11,12 @@ mod curve;
 mod due_times;
 mod law;
 mod lines;
-mod not_a_schedule;
 mod parse;
 mod piece;
 mod points;
 mod profile;
 mod replay;
+mod schedule_error;
 mod share;
 mod wide;
 
@@ -30,9 +30,9 @@ pub use self::arrivals::Arrivals;
 pub use self::concurrency::Concurrency;
 use self::due_times::AtRate;
 pub use self::due_times::{Arrival, DueTimes};
-pub use self::not_a_schedule::NotASchedule;
 pub use self::profile::Profile;
 pub use self::replay::{Replay, Speed};
+pub use self::schedule_error::ScheduleError;
 pub use self::share::Share;
 
 /// When the calls of a run are due.

@@ -19,7 +19,7 @@ use crate::common::Common;
 use crate::deadlines::Deadlines;
 use crate::gauge::Passed;
 use crate::growth::Growth;
-use crate::lane::{Connected, Lane, NotSent, Owner};
+use crate::lane::{Connected, Lane, LaneError, Owner};
 use crate::method::{CallNumber, Method};
 use crate::plan::{Connections, LoadPlan};
 use crate::progress::Tally;
@@ -235,9 +235,9 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         call: CallNumber,
         due: Option<Moment>,
         now: Moment,
-    ) -> Result<(), NotSent> {
+    ) -> Result<(), LaneError> {
         let lanes = self.lanes.borrow();
-        let mut why = NotSent::Closed;
+        let mut why = LaneError::Closed;
         for index in (first..lanes.len()).chain(0..first) {
             let lane = &lanes[index];
             match lane.send(call, due, now, &self.common) {
@@ -250,14 +250,14 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                     return Ok(());
                 }
                 // One that takes bytes later is waited for; else a full one is the reason.
-                Err(NotSent::Blocked) => why = NotSent::Blocked,
-                Err(NotSent::Full) if why == NotSent::Closed => why = NotSent::Full,
+                Err(LaneError::Blocked) => why = LaneError::Blocked,
+                Err(LaneError::Full) if why == LaneError::Closed => why = LaneError::Full,
                 Err(_) => {}
             }
         }
         match &self.growth {
-            Some(growth) if why == NotSent::Full && growth.is_coming(lanes.len()) => {
-                Err(NotSent::Blocked)
+            Some(growth) if why == LaneError::Full && growth.is_coming(lanes.len()) => {
+                Err(LaneError::Blocked)
             }
             _ => Err(why),
         }
@@ -318,13 +318,13 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     }
 }
 
-impl From<NotSent> for Why {
-    fn from(why: NotSent) -> Self {
+impl From<LaneError> for Why {
+    fn from(why: LaneError) -> Self {
         match why {
-            NotSent::Limited => Self::InFlightLimit,
-            NotSent::Full => Self::StreamLimit,
-            NotSent::Closed => Self::NoConnection,
-            NotSent::Blocked => Self::Blocked,
+            LaneError::Limited => Self::InFlightLimit,
+            LaneError::Full => Self::StreamLimit,
+            LaneError::Closed => Self::NoConnection,
+            LaneError::Blocked => Self::Blocked,
         }
     }
 }

@@ -27,9 +27,10 @@ impl Limit {
                 duration::parse(text).map(Self::Time).map_err(|why| why.to_string())
             }
             Metric::Errors | Metric::NotSent => share(text).map(Self::Share),
-            Metric::Rate => {
-                text.parse().map(Self::Rate).map_err(|why: longsync_text::NotARate| why.to_string())
-            }
+            Metric::Rate => text
+                .parse()
+                .map(Self::Rate)
+                .map_err(|why: longsync_text::ParseRateError| why.to_string()),
         }
     }
 

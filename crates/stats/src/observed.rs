@@ -6,7 +6,7 @@ mod percentiles;
 
 pub use self::buckets::Buckets;
 pub use self::percentiles::Percentiles;
-use crate::recorded::{NotRecorded, Recorded, text};
+use crate::recorded::{Recorded, RecordingError, text};
 
 /// What was observed of a service. Exhaustive but for forms that come.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +31,7 @@ impl Observed {
     ///
     /// # Errors
     /// When it is none of these, or a line of it is wrong.
-    pub fn read(bytes: &[u8]) -> Result<Self, NotRecorded> {
+    pub fn read(bytes: &[u8]) -> Result<Self, RecordingError> {
         let text = text(bytes)?;
         if exposition::is_one(text) {
             Ok(Self::Buckets(buckets::read(text)?))

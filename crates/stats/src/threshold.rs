@@ -28,7 +28,7 @@ pub struct Threshold(Comparison);
 /// Why a text is not a threshold, or why a threshold cannot be decided in a run; and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NotAThreshold(String);
+pub struct ThresholdError(String);
 
 const EMPTY: &str =
     "an empty text is not a threshold: write one such as p99<250ms, errors<0.1% or rate>990/s";
@@ -51,10 +51,10 @@ impl Threshold {
     ///
     /// # Errors
     /// In a closed loop no call is due at a given time, so there is no `lag`, `response` or `not_sent`.
-    pub fn measured_in(&self, kind: Loop) -> Result<(), NotAThreshold> {
+    pub fn measured_in(&self, kind: Loop) -> Result<(), ThresholdError> {
         let refused = |why| {
             let text = self.to_string();
-            Err(NotAThreshold(format!("{} cannot be decided: {why}", quoted(&text))))
+            Err(ThresholdError(format!("{} cannot be decided: {why}", quoted(&text))))
         };
         self.0.metric.missing_in(kind).map_or(Ok(()), refused)
     }
@@ -80,13 +80,13 @@ impl Threshold {
 }
 
 impl FromStr for Threshold {
-    type Err = NotAThreshold;
+    type Err = ThresholdError;
 
     /// Reads one; blanks around its parts do not count.
-    fn from_str(text: &str) -> Result<Self, NotAThreshold> {
-        let refused = |why| NotAThreshold(format!("{} is not a threshold: {why}", quoted(text)));
+    fn from_str(text: &str) -> Result<Self, ThresholdError> {
+        let refused = |why| ThresholdError(format!("{} is not a threshold: {why}", quoted(text)));
         match text.trim() {
-            "" => Err(NotAThreshold(EMPTY.to_owned())),
+            "" => Err(ThresholdError(EMPTY.to_owned())),
             trimmed => Self::read(trimmed).map_err(refused),
         }
     }

@@ -10,7 +10,7 @@ use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 
 use crate::body::discard::{DISCARD_TIME, discard};
-use crate::body::framing::{Framing, TooLong};
+use crate::body::framing::{Framing, TooLongError};
 use crate::body::slowness::Slowness;
 use crate::call::Call;
 use crate::call::refusal::Refusal;
@@ -119,7 +119,7 @@ impl Intake {
         let mut came_alone = false;
         let left = framing
             .follow(chunk, max, is_one, |bytes| came_alone = bytes == chunk.len() as u64)
-            .map_err(|TooLong { message_bytes }| call.too_long(message_bytes))?;
+            .map_err(|TooLongError { message_bytes }| call.too_long(message_bytes))?;
         if left > 0 {
             return Err(Refusal::TooManyMessages);
         }

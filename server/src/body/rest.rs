@@ -28,7 +28,7 @@ const LOOKS: u8 = 3;
 
 /// Why a call is refused for the body of its request, which is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BadBody {
+pub(crate) enum BodyError {
     /// It is a form that names this field, which is read off the query.
     Names(&'static str),
     /// It is not framed as HTTP frames bodies.
@@ -73,14 +73,14 @@ impl Rest {
     }
 
     /// Reads on during a call's wait. Returns why the call is to be refused.
-    pub(crate) fn read_on(&mut self, cx: &mut Context<'_>) -> Option<BadBody> {
+    pub(crate) fn read_on(&mut self, cx: &mut Context<'_>) -> Option<BodyError> {
         // hyper tells a client to send as soon as its body is polled.
         if self.waits_for_continue {
             self.form = None;
             return None;
         }
         match self.poll_read(cx) {
-            Poll::Ready(Ok(named)) => named.map(BadBody::Names),
+            Poll::Ready(Ok(named)) => named.map(BodyError::Names),
             Poll::Ready(Err(error)) => self.broken(&error),
             Poll::Pending => None,
         }
@@ -116,7 +116,7 @@ impl Rest {
     }
 
     /// The body broke off.
-    fn broken(&mut self, error: &hyper::Error) -> Option<BadBody> {
+    fn broken(&mut self, error: &hyper::Error) -> Option<BodyError> {
         self.left = 0;
         self.form = None;
         // HTTP/2 ends the stream by itself.
@@ -126,7 +126,7 @@ impl Rest {
         let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
         let kind = cause.map(io::Error::kind);
         if matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)) {
-            return Some(BadBody::Malformed);
+            return Some(BodyError::Malformed);
         }
         // hyper answers all the same, and no longer looks whether anybody is there to read it.
         self.record.wish_to_close(Wish::ClientLeft);

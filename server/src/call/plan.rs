@@ -7,7 +7,7 @@ use longsync::duration::from_proto;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
 };
-use longsync_behavior::{Applied, Behavior, Decision, Key, Place, Refused, decide};
+use longsync_behavior::{Applied, Behavior, DecideError, Decision, Key, Place, decide};
 use longsync_text::duration::parse as parse_duration;
 
 use crate::call::refusal::Refusal;
@@ -169,8 +169,8 @@ impl AskedDelay<'_> {
     }
 }
 
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
+impl From<DecideError> for Refusal {
+    fn from(refused: DecideError) -> Self {
         let field = match refused.place {
             Place::Delay => "delay",
             Place::Header => longsync::BEHAVIOR_HEADER,
@@ -220,7 +220,7 @@ pub(crate) fn count(asked: Option<u32>, limits: &Limits) -> Result<u32, Refusal>
 
 #[cfg(test)]
 mod tests {
-    use longsync_behavior::{Name, NotABehavior};
+    use longsync_behavior::{Name, ParseBehaviorError};
 
     use super::*;
 
@@ -231,7 +231,7 @@ mod tests {
             behavior: &Behavior::constant(Duration::from_secs(5)),
             max_delay: limits.max_delay,
             is_fixed: false,
-            read: &|text| text.parse().map_err(|why: NotABehavior| why.to_string()),
+            read: &|text| text.parse().map_err(|why: ParseBehaviorError| why.to_string()),
         };
         plan(ask, &key, &server, &limits)
     }

@@ -14,7 +14,7 @@ use longsync::{DONE, HTTP_PATH};
 use longsync_text::quoted;
 use tonic::body::Body;
 
-use crate::body::rest::BadBody;
+use crate::body::rest::BodyError;
 use crate::call::Call;
 use crate::call::ending::Ending;
 use crate::call::plan::{Ask, AskedDelay, Plan};
@@ -184,15 +184,15 @@ fn asked(query: &str) -> Result<Asked, Refusal> {
 }
 
 /// The refusal of a call for the body of its request.
-pub(crate) fn refusal_of_body(bad: BadBody) -> Refusal {
+pub(crate) fn refusal_of_body(bad: BodyError) -> Refusal {
     match bad {
-        BadBody::Names(field) => {
+        BodyError::Names(field) => {
             let why = format!(
                 "it is in the body, which is not used: put it into the query, such as {HTTP_PATH}?{field}=250ms"
             );
             Refusal::invalid(field, why)
         }
-        BadBody::Malformed => {
+        BodyError::Malformed => {
             let why = "it is not framed as its headers say: send all of it, or none";
             Refusal::invalid("body", why)
         }

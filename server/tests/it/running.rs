@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use longsync_server::{Behavior, Config, Kind, Limits, NotAConfig, Options, Outcome, start};
+use longsync_server::{Behavior, Config, ConfigError, Kind, Limits, Options, Outcome, start};
 use longsync_server::{Running, start_with};
 use tonic::Code;
 
@@ -85,5 +85,5 @@ fn nonsense_is_refused_before_anything_starts() {
     assert!(said.to_string().contains("2h, is over the limit: ask for at most 1h"), "{said}");
     let limits = Limits { max_streams: 0, ..Limits::default() };
     let refused = Config::new(Options { limits, ..Options::default() });
-    assert!(matches!(refused, Err(NotAConfig::NoStreams)));
+    assert!(matches!(refused, Err(ConfigError::NoStreams)));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use longsync_client::load::{self, NotALoad, Settings, WrittenPlan};
+use longsync_client::load::{self, Settings, SettingsError, WrittenPlan};
 use longsync_load::LoadPlan;
 
 use super::LoadArgs;
@@ -91,7 +91,7 @@ impl Order {
     /// # Errors
     /// The sentence that says why the plan is impossible, or that there are not enough seeds.
     pub(crate) fn first(&self) -> Result<(Settings, LoadPlan), String> {
-        let wrong = |why: NotALoad| match &self.from {
+        let wrong = |why: SettingsError| match &self.from {
             Some(file) => format!("{}: {why}", file.display()),
             None => why.to_string(),
         };

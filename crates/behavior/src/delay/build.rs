@@ -5,13 +5,13 @@ use std::time::Duration;
 use longsync_text::Percent;
 use longsync_text::duration::text;
 
-use super::mix::NotAMix;
+use super::mix::MixError;
 use super::{Attempts, Constant, Delay, Mix};
-use crate::nonsense::Nonsense;
+use crate::parameter_error::ParameterError;
 use crate::rules::Rules;
 use crate::shape::{Exponential, Lognormal, Normal, Pareto, Percentiles, Replay, Uniform, at_most};
 use crate::written::{Form, Share, Written};
-use longsync_text::mistake::Mistake;
+use longsync_text::parse_error::ParseError;
 
 impl Delay {
     /// Checks a delay, which has the `max` of what it is a part of unless it has its own.
@@ -19,7 +19,7 @@ impl Delay {
         written: Written,
         inherited: Option<Duration>,
         rules: &Rules<'_>,
-    ) -> Result<Self, Mistake> {
+    ) -> Result<Self, ParseError> {
         let Written { at, form, places, max } = written;
         if let Some((max_at, max)) = max.filter(|(_, max)| *max > rules.limit()) {
             let limit = text(rules.limit());
@@ -27,7 +27,7 @@ impl Delay {
                 "a max of {} is over this server's limit: write at most {limit}",
                 text(max)
             );
-            return Err(Mistake::wrong(max_at, why));
+            return Err(ParseError::wrong(max_at, why));
         }
         let max = max.map(|(_, max)| max).or(inherited);
         if let Form::Replay(_) = form {
@@ -41,17 +41,17 @@ impl Delay {
                 let attempts = Attempts::new(delays);
                 attempts
                     .map(|it| Self::Attempts(it.into()))
-                    .ok_or_else(|| Mistake::expected(at, "a delay"))
+                    .ok_or_else(|| ParseError::expected(at, "a delay"))
             }
             form => shape(form, max, rules).map_err(|why| {
                 let place = why.parameter().and_then(|index| places.get(index));
-                Mistake::wrong(*place.unwrap_or(&at), why.to_string())
+                ParseError::wrong(*place.unwrap_or(&at), why.to_string())
             }),
         }
     }
 }
 
-fn shape(form: Form, max: Option<Duration>, rules: &Rules<'_>) -> Result<Delay, Nonsense> {
+fn shape(form: Form, max: Option<Duration>, rules: &Rules<'_>) -> Result<Delay, ParameterError> {
     let most = max.unwrap_or_else(|| rules.limit());
     Ok(match form {
         Form::Constant(delay) => {
@@ -72,13 +72,13 @@ fn shape(form: Form, max: Option<Duration>, rules: &Rules<'_>) -> Result<Delay, 
             Delay::Percentiles(Percentiles::new(&points, max, rules.limit())?.into())
         }
         Form::Replay(file) => {
-            let values = rules.recording(&file).map_err(|why| Nonsense::of(0, why))?;
+            let values = rules.recording(&file).map_err(|why| ParameterError::of(0, why))?;
             let longest = values.last().map_or(0, |(value, _)| *value);
             at_most(0, "its longest value", Duration::from_nanos(longest), most)?;
             Delay::Replay(Replay::new(&file, values)?.into())
         }
         Form::Mix(_) | Form::Attempts(_) => {
-            return Err(Nonsense::of_all("a list of delays is not a shape"));
+            return Err(ParameterError::of_all("a list of delays is not a shape"));
         }
     })
 }
@@ -88,20 +88,20 @@ fn mix(
     places: &[usize],
     max: Option<Duration>,
     rules: &Rules<'_>,
-) -> Result<Delay, Mistake> {
+) -> Result<Delay, ParseError> {
     let build = |(share, delay)| Delay::build(delay, max, rules).map(|delay| (share, delay));
     let parts = parts.into_iter().map(build).collect::<Result<Vec<_>, _>>()?;
     let wrong = |index: usize, why: &str| {
-        Mistake::wrong(places.get(index).copied().unwrap_or_default(), why)
+        ParseError::wrong(places.get(index).copied().unwrap_or_default(), why)
     };
     Mix::new(parts).map(|mix| Delay::Mix(mix.into())).map_err(|why| match why {
-        NotAMix::NothingLeft(index) => {
+        MixError::NothingLeft(index) => {
             wrong(index, "nothing is left for rest: the other shares come to 100% already")
         }
-        NotAMix::SecondRest(index) => {
+        MixError::SecondRest(index) => {
             wrong(index, "only one part may have the rest: write a share for the others")
         }
-        NotAMix::Sum(millionths) => {
+        MixError::Sum(millionths) => {
             let mend = if millionths < u64::from(Percent::ALL.millionths()) {
                 "raise them, or write rest: for what the others leave"
             } else {

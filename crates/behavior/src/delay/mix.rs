@@ -23,7 +23,7 @@ struct Part {
 
 /// Why shares make no mixture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotAMix {
+pub(crate) enum MixError {
     /// The shares come to this much in millionths of a percent, instead of 100 %.
     Sum(u64),
     /// The part at this position has nothing left.
@@ -36,7 +36,7 @@ pub(crate) enum NotAMix {
 const BELOW_ONE: f64 = 1.0 - f64::EPSILON / 2.0;
 
 impl Mix {
-    pub(crate) fn new(parts: Vec<(Share, Delay)>) -> Result<Self, NotAMix> {
+    pub(crate) fn new(parts: Vec<(Share, Delay)>) -> Result<Self, MixError> {
         let rest = rest(parts.iter().map(|(share, _)| *share))?;
         let mut before = 0;
         let parts = parts.into_iter().map(|(share, delay)| {
@@ -79,24 +79,24 @@ fn fraction(millionths: u32) -> f64 {
 }
 
 /// What the shares leave, if all of them come to 100 % with that.
-fn rest(shares: impl Iterator<Item = Share>) -> Result<Percent, NotAMix> {
+fn rest(shares: impl Iterator<Item = Share>) -> Result<Percent, MixError> {
     let all = u64::from(Percent::ALL.millionths());
     let (mut sum, mut rest) = (0, None);
     for (index, share) in shares.enumerate() {
         match share {
             Share::Of(percent) => sum += u64::from(percent.millionths()),
-            Share::Rest if rest.is_some() => return Err(NotAMix::SecondRest(index)),
+            Share::Rest if rest.is_some() => return Err(MixError::SecondRest(index)),
             Share::Rest => rest = Some(index),
         }
     }
     match rest {
         None if sum == all => Ok(Percent::NONE),
-        Some(index) if sum == all => Err(NotAMix::NothingLeft(index)),
+        Some(index) if sum == all => Err(MixError::NothingLeft(index)),
         Some(_) if sum < all => {
             let left = u32::try_from(all - sum).ok().and_then(Percent::from_millionths);
-            left.ok_or(NotAMix::Sum(sum))
+            left.ok_or(MixError::Sum(sum))
         }
-        _ => Err(NotAMix::Sum(sum)),
+        _ => Err(MixError::Sum(sum)),
     }
 }
 

@@ -4,7 +4,7 @@ use super::judge::{self, Zeros};
 use super::law::Law;
 use super::refine::{self, Goal};
 use super::step::Step;
-use super::{Fitted, GuessAbove, MOST_INNER, NotFitted, WHOLE, float, millionths};
+use super::{FitError, Fitted, GuessAbove, MOST_INNER, WHOLE, float, millionths};
 
 /// With more bounds than a law has points, its shares at the bounds come as close as this.
 const GOAL: f64 = 0.000_5;
@@ -16,13 +16,13 @@ const GOAL: f64 = 0.000_5;
 ///
 /// # Errors
 /// If there is no value, bounds do not ascend or counts fall, or all values are above the last bound.
-pub fn buckets(bounds: &[(u64, u64)], total: u64) -> Result<Fitted, NotFitted> {
+pub fn buckets(bounds: &[(u64, u64)], total: u64) -> Result<Fitted, FitError> {
     let rises = bounds.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1);
     if !rises || bounds.last().is_some_and(|(_, count)| *count > total) {
-        return Err(NotFitted::Unordered);
+        return Err(FitError::Unordered);
     }
     if total == 0 {
-        return Err(NotFitted::Empty);
+        return Err(FitError::Empty);
     }
     let (zero_count, bounds) = match bounds {
         [(0, count), bounds @ ..] => (*count, bounds),
@@ -38,7 +38,7 @@ pub fn buckets(bounds: &[(u64, u64)], total: u64) -> Result<Fitted, NotFitted> {
         Step::new(value, share, share, 0.0)
     };
     let steps: Vec<Step> = bounds.iter().map(step).collect();
-    let frame = Frame::of(&steps).ok_or(NotFitted::AllAbove)?;
+    let frame = Frame::of(&steps).ok_or(FitError::AllAbove)?;
     let points = frame.points();
     let law = Law::new(frame.min_ns, &points, frame.max_ns);
     let guess_above = frame.max_ns.is_none().then(|| GuessAbove {

@@ -4,7 +4,7 @@ use super::buckets::fill;
 use super::judge::{self, Zeros};
 use super::law::Law;
 use super::step::Step;
-use super::{Fitted, GuessAbove, MOST_PERCENTILES, NotFitted, WHOLE, millionths, share};
+use super::{FitError, Fitted, GuessAbove, MOST_PERCENTILES, WHOLE, millionths, share};
 
 /// The law that has the given percentiles: percents in millionths, ascending, and values in nanoseconds. That
 /// of 0 is the shortest value, that of 100 % the longest; without the latter, what lies above the last
@@ -13,20 +13,20 @@ use super::{Fitted, GuessAbove, MOST_PERCENTILES, NotFitted, WHOLE, millionths, 
 /// # Errors
 /// If there are fewer than two between 0 and 100 % or more than 61, if percents do not ascend or are over
 /// 100 %, or if values fall.
-pub fn percentiles(points: &[(u32, u64)]) -> Result<Fitted, NotFitted> {
+pub fn percentiles(points: &[(u32, u64)]) -> Result<Fitted, FitError> {
     let rises = points.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1);
     if !rises || points.last().is_some_and(|(at, _)| *at > WHOLE) {
-        return Err(NotFitted::Unordered);
+        return Err(FitError::Unordered);
     }
     let (Some((_, shortest)), Some((_, longest))) = (points.first(), points.last()) else {
-        return Err(NotFitted::Empty);
+        return Err(FitError::Empty);
     };
     let given_max = points.last().filter(|(at, _)| *at == WHOLE).map(|(_, value)| *value);
     let inner = points.iter().filter(|(at, _)| *at > 0 && *at < WHOLE);
     match inner.count() {
-        0 | 1 => return Err(NotFitted::TooFewPercentiles),
+        0 | 1 => return Err(FitError::TooFewPercentiles),
         2..=MOST_PERCENTILES => {}
-        _ => return Err(NotFitted::TooManyPercentiles),
+        _ => return Err(FitError::TooManyPercentiles),
     }
     if shortest == longest {
         return Ok(Fitted::constant(if *longest == 0 { WHOLE } else { 0 }, *longest));

@@ -180,8 +180,8 @@ proptest! {
         }).collect();
         let total = count + above;
         match buckets(&bounds, total) {
-            Err(NotFitted::Empty) => prop_assert_eq!(total, 0),
-            Err(why) => prop_assert!(why == NotFitted::AllAbove && count == 0),
+            Err(FitError::Empty) => prop_assert_eq!(total, 0),
+            Err(why) => prop_assert!(why == FitError::AllAbove && count == 0),
             Ok(fitted) => {
                 prop_assert!(is_valid(&fitted), "{fitted:?}");
                 prop_assert!(fitted.ks <= 0.001, "{} {fitted:?}", fitted.ks);
@@ -209,7 +209,7 @@ proptest! {
         let fitted = match percentiles(&points) {
             Ok(fitted) => fitted,
             Err(why) => {
-                prop_assert_eq!(why, NotFitted::TooFewPercentiles);
+                prop_assert_eq!(why, FitError::TooFewPercentiles);
                 return Ok(());
             }
         };
@@ -224,7 +224,7 @@ proptest! {
 #[test]
 fn what_was_fitted_is_printed_as_a_behavior() {
     let ms = 1_000_000;
-    let text = |fitted: Result<Fitted, NotFitted>| fitted.unwrap().text();
+    let text = |fitted: Result<Fitted, FitError>| fitted.unwrap().text();
     assert_eq!(text(values(&[(0, 7)])), "0s");
     assert_eq!(text(values(&[(5 * ms, 7)])), "5ms");
     assert_eq!(text(values(&[(0, 1), (5 * ms, 3)])), "mix(25%: 0s, rest: 5ms)");
@@ -258,15 +258,15 @@ fn what_lies_above_the_last_bound_is_named_as_a_guess() {
 
 #[test]
 fn what_cannot_be_fitted_is_refused() {
-    assert_eq!(values(&[]), Err(NotFitted::Empty));
-    assert_eq!(values(&[(2, 1), (1, 1)]), Err(NotFitted::Unordered));
-    assert_eq!(values(&[(1, u64::MAX), (2, 1)]), Err(NotFitted::Unordered));
-    assert_eq!(buckets(&[], 3), Err(NotFitted::AllAbove));
-    assert_eq!(buckets(&[(1, 4)], 3), Err(NotFitted::Unordered));
-    assert_eq!(buckets(&[(1, 0)], 0), Err(NotFitted::Empty));
-    assert_eq!(percentiles(&[]), Err(NotFitted::Empty));
-    assert_eq!(percentiles(&[(1, 5), (WHOLE, 6)]), Err(NotFitted::TooFewPercentiles));
-    assert_eq!(percentiles(&[(2, 5), (1, 6)]), Err(NotFitted::Unordered));
+    assert_eq!(values(&[]), Err(FitError::Empty));
+    assert_eq!(values(&[(2, 1), (1, 1)]), Err(FitError::Unordered));
+    assert_eq!(values(&[(1, u64::MAX), (2, 1)]), Err(FitError::Unordered));
+    assert_eq!(buckets(&[], 3), Err(FitError::AllAbove));
+    assert_eq!(buckets(&[(1, 4)], 3), Err(FitError::Unordered));
+    assert_eq!(buckets(&[(1, 0)], 0), Err(FitError::Empty));
+    assert_eq!(percentiles(&[]), Err(FitError::Empty));
+    assert_eq!(percentiles(&[(1, 5), (WHOLE, 6)]), Err(FitError::TooFewPercentiles));
+    assert_eq!(percentiles(&[(2, 5), (1, 6)]), Err(FitError::Unordered));
     let many: Vec<_> = (1..=62).map(|percent| (percent, 5)).collect();
-    assert_eq!(percentiles(&many), Err(NotFitted::TooManyPercentiles));
+    assert_eq!(percentiles(&many), Err(FitError::TooManyPercentiles));
 }

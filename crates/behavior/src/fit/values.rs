@@ -4,7 +4,7 @@ use super::judge::{self, Zeros};
 use super::law::Law;
 use super::refine::{self, Goal};
 use super::step::steps_of;
-use super::{Fitted, NotFitted, WHOLE, float};
+use super::{FitError, Fitted, WHOLE, float};
 
 /// Points are added until the law is as close as this; what is promised is a distance of 0.01 and 2 %.
 const GOAL_KS: f64 = 0.009;
@@ -22,16 +22,16 @@ const TO: f64 = 0.999;
 ///
 /// # Errors
 /// If there is no value, or they do not ascend.
-pub fn values(values: &[(u64, u64)]) -> Result<Fitted, NotFitted> {
+pub fn values(values: &[(u64, u64)]) -> Result<Fitted, FitError> {
     let sum = |values: &[(u64, u64)]| {
         values.iter().try_fold(0_u64, |sum, (_, count)| sum.checked_add(*count))
     };
     if !values.is_sorted_by(|a, b| a.0 < b.0) || values.iter().any(|(_, count)| *count == 0) {
-        return Err(NotFitted::Unordered);
+        return Err(FitError::Unordered);
     }
-    let total = sum(values).ok_or(NotFitted::Unordered)?;
+    let total = sum(values).ok_or(FitError::Unordered)?;
     let (zeros, positive) = match values {
-        [] => return Err(NotFitted::Empty),
+        [] => return Err(FitError::Empty),
         [(0, count), positive @ ..] => (*count, positive),
         positive => (0, positive),
     };

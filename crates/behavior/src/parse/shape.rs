@@ -5,7 +5,7 @@ use std::time::Duration;
 use longsync_text::Percent;
 
 use crate::written::{Form, Share, Written};
-use longsync_text::mistake::Mistake;
+use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
 
 /// How many parts or points a list may have.
@@ -30,7 +30,7 @@ const SHAPES: [&str; 10] = [
 const A_DELAY: &str = "a delay: a duration such as 250ms, or constant, uniform, normal, exponential, \
      pareto, lognormal, percentiles, mix, attempts or replay with its parameters";
 
-pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mistake> {
+pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, ParseError> {
     let at = words.place();
     let name = words.clone().name();
     let mut written = match name {
@@ -40,7 +40,7 @@ pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mista
         }
         "mix" | "attempts" if depth == MOST_DEPTH => {
             let why = format!("mix and attempts may be nested at most {MOST_DEPTH} deep");
-            return Err(Mistake::wrong(at, why));
+            return Err(ParseError::wrong(at, why));
         }
         name if SHAPES.contains(&name) => {
             words.name();
@@ -55,7 +55,7 @@ pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mista
             let is_shape = SHAPES.contains(&&*lower);
             let expected =
                 if is_shape { format!("`{lower}` in lower case") } else { A_DELAY.to_owned() };
-            return Err(Mistake::expected(at, expected));
+            return Err(ParseError::expected(at, expected));
         }
     };
     written.max = max(words, &written.form)?;
@@ -63,7 +63,7 @@ pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mista
 }
 
 /// The `max` of a shape, if it has one, and where its duration begins.
-fn max(words: &mut Words<'_>, of: &Form) -> Result<Option<(usize, Duration)>, Mistake> {
+fn max(words: &mut Words<'_>, of: &Form) -> Result<Option<(usize, Duration)>, ParseError> {
     let at = words.place();
     if !words.takes_name("max") {
         return Ok(None);
@@ -71,7 +71,7 @@ fn max(words: &mut Words<'_>, of: &Form) -> Result<Option<(usize, Duration)>, Mi
     if let Form::Constant(_) | Form::Uniform(..) | Form::Replay(_) = of {
         let why =
             "this delay takes no max, because it has a longest value already: leave the max out";
-        return Err(Mistake::wrong(at, why));
+        return Err(ParseError::wrong(at, why));
     }
     Ok(Some((words.place(), words.duration()?)))
 }
@@ -82,7 +82,7 @@ fn form(
     words: &mut Words<'_>,
     depth: usize,
     places: &mut Vec<usize>,
-) -> Result<Form, Mistake> {
+) -> Result<Form, ParseError> {
     let mut duration = |words: &mut Words<'_>| {
         places.push(words.place());
         words.duration()
@@ -127,7 +127,7 @@ fn form(
 }
 
 /// Two percentiles, or the median and sigma.
-fn lognormal(words: &mut Words<'_>, places: &mut Vec<usize>) -> Result<Form, Mistake> {
+fn lognormal(words: &mut Words<'_>, places: &mut Vec<usize>) -> Result<Form, ParseError> {
     let point = |words: &mut Words<'_>| {
         if !words.rest().starts_with('p') {
             return Err(words.expected("a percentile with its p, such as p50="));
@@ -147,7 +147,7 @@ fn lognormal(words: &mut Words<'_>, places: &mut Vec<usize>) -> Result<Form, Mis
     words.mark('=', "`=` and a number such as 0.5")?;
     let sigma = words.number()?;
     if first.0.millionths() * 2 != Percent::ALL.millionths() {
-        return Err(Mistake::wrong(places[0], "sigma goes with the median: write p50="));
+        return Err(ParseError::wrong(places[0], "sigma goes with the median: write p50="));
     }
     Ok(Form::LognormalOfSigma(first.1, sigma))
 }
@@ -156,8 +156,8 @@ fn lognormal(words: &mut Words<'_>, places: &mut Vec<usize>) -> Result<Form, Mis
 fn list<T>(
     words: &mut Words<'_>,
     places: &mut Vec<usize>,
-    mut read: impl FnMut(&mut Words<'_>) -> Result<T, Mistake>,
-) -> Result<Vec<T>, Mistake> {
+    mut read: impl FnMut(&mut Words<'_>) -> Result<T, ParseError>,
+) -> Result<Vec<T>, ParseError> {
     let mut list = Vec::new();
     loop {
         if list.len() == MOST_PARTS {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use longsync_text::duration::text;
 
 use super::{Law, enough, nanos, positive, positive_number};
-use crate::nonsense::Nonsense;
+use crate::parameter_error::ParameterError;
 use crate::quadrature::integral;
 use crate::{Percent, normal};
 
@@ -40,24 +40,24 @@ impl Lognormal {
         first: (Percent, Duration),
         second: (Percent, Duration),
         most: Duration,
-    ) -> Result<Self, Nonsense> {
+    ) -> Result<Self, ParameterError> {
         for (parameter, (percent, value)) in [first, second].into_iter().enumerate() {
             if percent == Percent::NONE || percent == Percent::ALL {
                 let why =
                     format!("p{percent} is not between p0 and p100: a log-normal has no ends");
-                return Err(Nonsense::of(parameter, why));
+                return Err(ParameterError::of(parameter, why));
             }
             positive(parameter, format_args!("p{percent}"), value, most)?;
         }
         let ordered = if first.0 <= second.0 { [first, second] } else { [second, first] };
         let [(low_percent, low), (high_percent, high)] = ordered;
         if low_percent == high_percent {
-            return Err(Nonsense::of(1, format!("p{low_percent} is given twice")));
+            return Err(ParameterError::of(1, format!("p{low_percent} is given twice")));
         }
         let (low_ns, high_ns) = (nanos(low), nanos(high));
         if low_ns >= high_ns {
             let so = format!("p{high_percent} must be above p{low_percent}");
-            return Err(Nonsense::of_all(if low == high {
+            return Err(ParameterError::of_all(if low == high {
                 format!("{so}: if all are equal, write the constant {}", text(low))
             } else {
                 format!("{so}, which is {}", text(low))
@@ -74,7 +74,7 @@ impl Lognormal {
         median: Duration,
         sigma: f64,
         most: Duration,
-    ) -> Result<Self, Nonsense> {
+    ) -> Result<Self, ParameterError> {
         let median_ns = positive(0, "the median", median, most)?;
         let sigma = positive_number(1, "sigma", sigma)?;
         Self::truncated(Given::Sigma(median, sigma), (median_ns, 0.0), sigma, 0.0, most)
@@ -86,7 +86,7 @@ impl Lognormal {
         sigma: f64,
         kept: f64,
         most: Duration,
-    ) -> Result<Self, Nonsense> {
+    ) -> Result<Self, ParameterError> {
         let most_ns = nanos(most);
         let most_z = anchor_z + libm::log(most_ns / anchor_ns) / sigma;
         // Rounding must not put `most` below a percentile that it equals.

@@ -32,7 +32,7 @@ pub(crate) struct Connected<IO> {
 
 /// Why a connection could not be opened.
 #[derive(Debug)]
-pub(crate) struct NotConnected {
+pub(crate) struct DialError {
     pub(crate) error: ConnectError,
     /// How often it was tried.
     pub(crate) attempts: u64,
@@ -54,7 +54,7 @@ impl<IO> Connected<IO> {
     /// Opens the `nth` connection of the run, to the address that falls to it, and waits for the peer's
     /// settings, which say how many streams it allows. One whose peer says goodbye before any call is tried
     /// once more.
-    pub(crate) async fn dial<M, T>(common: &Common<M, T>, nth: u64) -> Result<Self, NotConnected>
+    pub(crate) async fn dial<M, T>(common: &Common<M, T>, nth: u64) -> Result<Self, DialError>
     where
         T: Transport<Io = IO>,
         IO: AsyncRead + AsyncWrite + Unpin,
@@ -62,10 +62,10 @@ impl<IO> Connected<IO> {
         match Self::dial_once(common, nth).await {
             Err(error) if error.is_goodbye() => {
                 let again = Self::dial_once(common, nth).await;
-                let again = again.map_err(|error| NotConnected { error, attempts: 2 })?;
+                let again = again.map_err(|error| DialError { error, attempts: 2 })?;
                 Ok(Self { failed_attempts: 1, ..again })
             }
-            dialled => dialled.map_err(|error| NotConnected { error, attempts: 1 }),
+            dialled => dialled.map_err(|error| DialError { error, attempts: 1 }),
         }
     }
 
@@ -93,8 +93,8 @@ impl<IO> Connected<IO> {
     }
 }
 
-impl From<NotConnected> for ConnectError {
-    fn from(not: NotConnected) -> Self {
+impl From<DialError> for ConnectError {
+    fn from(not: DialError) -> Self {
         not.error
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Pieces<A> {
 
 /// What is wrong with a piece: the key whose value it is, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct PieceError {
     pub(super) key: &'static str,
     pub(super) why: String,
 }
@@ -63,11 +63,11 @@ impl<A: Amount> Pieces<A> {
     }
 
     /// Appends a piece.
-    pub(super) fn push(&mut self, piece: Piece<A>) -> Result<(), Wrong> {
+    pub(super) fn push(&mut self, piece: Piece<A>) -> Result<(), PieceError> {
         let Some(start) = self.end else {
             let why =
                 "the piece before this one has no for= and never ends: write how long it lasts";
-            return Err(Wrong::new("", why));
+            return Err(PieceError::new("", why));
         };
         let start_ns = nanos(start);
         let (length, key) = match piece {
@@ -84,7 +84,7 @@ impl<A: Amount> Pieces<A> {
             Piece::Line { length, .. } => (length, "in"),
         };
         if length.is_zero() {
-            return Err(Wrong::new(key, format!("{key}= must be longer than 0s")));
+            return Err(PieceError::new(key, format!("{key}= must be longer than 0s")));
         }
         let count = match piece {
             Piece::Step { from, to, by, .. } => steps(from, to, by)?,
@@ -98,7 +98,7 @@ impl<A: Amount> Pieces<A> {
                 "the schedule is longer than a year here: it may last at most {}",
                 text(LONGEST)
             );
-            return Err(Wrong::new(key, why));
+            return Err(PieceError::new(key, why));
         };
         self.add_segments(&piece, start_ns, nanos(length), count);
         self.written.push(piece);
@@ -125,11 +125,11 @@ impl<A: Amount> Pieces<A> {
         }
     }
 
-    fn room_for(&self, segments: u64) -> Result<(), Wrong> {
+    fn room_for(&self, segments: u64) -> Result<(), PieceError> {
         if segments > MOST_SEGMENTS - self.segments.len() as u64 {
             let why =
                 format!("the schedule has too many steps here: at most {MOST_SEGMENTS} are kept");
-            return Err(Wrong::new("by", why));
+            return Err(PieceError::new("by", why));
         }
         Ok(())
     }
@@ -161,16 +161,16 @@ impl<A> Pieces<A> {
 }
 
 /// How many steps there are.
-fn steps<A: Amount>(from: A, to: A, by: A) -> Result<u64, Wrong> {
+fn steps<A: Amount>(from: A, to: A, by: A) -> Result<u64, PieceError> {
     let distance = from.units().abs_diff(to.units());
     if by.units() == 0 {
-        return Err(Wrong::new("by", "by= must be above 0"));
+        return Err(PieceError::new("by", "by= must be above 0"));
     }
     if by.units() > distance {
         let why = format!(
             "by={by} does not fit between {from} and {to}: write a smaller step, or a constant"
         );
-        return Err(Wrong::new("by", why));
+        return Err(PieceError::new("by", why));
     }
     Ok(distance / by.units() + 1)
 }
@@ -181,7 +181,7 @@ impl Segment {
     }
 }
 
-impl Wrong {
+impl PieceError {
     fn new(key: &'static str, why: impl Into<String>) -> Self {
         Self { key, why: why.into() }
     }

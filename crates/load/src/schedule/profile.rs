@@ -8,8 +8,8 @@ use std::time::Duration;
 use longsync_text::Rate;
 
 use super::curve::Curve;
-use super::not_a_schedule::NotASchedule;
 use super::piece::Pieces;
+use super::schedule_error::ScheduleError;
 use super::{parse, points};
 
 /// How the rate of a run is over time: pieces, one after the other. Clones share them.
@@ -39,7 +39,7 @@ impl Profile {
     /// # Errors
     /// When a line is not of this form, times do not ascend, there are less than two, or more than a million.
     /// The line is named, counted from 1.
-    pub fn from_csv(text: &str) -> Result<Self, NotASchedule> {
+    pub fn from_csv(text: &str) -> Result<Self, ScheduleError> {
         points::read(text).map(Self::new)
     }
 
@@ -64,13 +64,13 @@ impl Profile {
 }
 
 impl FromStr for Profile {
-    type Err = NotASchedule;
+    type Err = ScheduleError;
 
     /// Reads pieces, separated by semicolons.
     ///
     /// # Errors
     /// When the text is not understood; its column is said.
-    fn from_str(text: &str) -> Result<Self, NotASchedule> {
+    fn from_str(text: &str) -> Result<Self, ScheduleError> {
         parse::read(text).map(Self::new)
     }
 }

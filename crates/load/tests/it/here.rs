@@ -12,7 +12,7 @@ use longsync::frame;
 use longsync::v1::{LongSyncRequest, LongSyncStreamRequest, LongSyncStreamResponse};
 use longsync_connect::answer::{ANSWER_BYTES, Expected, Limits};
 use longsync_connect::timing::plausible;
-use longsync_connect::{Code, ConnectErrorKind, NotReached, Target, Transport, rpc};
+use longsync_connect::{Code, ConnectErrorKind, Target, Transport, TransportError, rpc};
 use longsync_load::{
     CallNumber, Control, Load, LoadError, LoadPlan, LongSync, Method, Rate, Schedule, Stop,
     run_here,
@@ -41,10 +41,13 @@ impl InMemory {
 impl Transport for InMemory {
     type Io = DuplexStream;
 
-    async fn open(&self, _: &Target, _: usize, _: &Timer) -> Result<DuplexStream, NotReached> {
+    async fn open(&self, _: &Target, _: usize, _: &Timer) -> Result<DuplexStream, TransportError> {
         let one_less = |left: usize| left.checked_sub(1);
         if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
-            return Err(NotReached::new(ConnectErrorKind::Refused, "there is no further stream"));
+            return Err(TransportError::new(
+                ConnectErrorKind::Refused,
+                "there is no further stream",
+            ));
         }
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let worker = Arc::clone(&self.worker);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
 use longsync::v1::{LongSyncRequest, LongSyncResponse, Timing};
-use longsync_connect::{ConnectErrorKind, NotReached, Target, Transport};
+use longsync_connect::{ConnectErrorKind, Target, Transport, TransportError};
 use longsync_load::{Control, Load, LoadPlan, LoadPlanBuilder, LongSync, Method, Rate};
 use longsync_load::{Schedule, Stop, run_here};
 use longsync_timer::{Clock, Timer};
@@ -102,7 +102,7 @@ impl InMemory {
 impl Transport for InMemory {
     type Io = Stream;
 
-    async fn open(&self, _: &Target, nth: usize, _: &Timer) -> Result<Stream, NotReached> {
+    async fn open(&self, _: &Target, nth: usize, _: &Timer) -> Result<Stream, TransportError> {
         let number = {
             let mut seen = self.seen();
             seen.asked.push((Instant::now(), nth));
@@ -111,7 +111,7 @@ impl Transport for InMemory {
         tokio::time::sleep(self.takes).await;
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         if !(self.serve)(theirs, number) {
-            return Err(NotReached::new(ConnectErrorKind::Refused, "there is no server"));
+            return Err(TransportError::new(ConnectErrorKind::Refused, "there is no server"));
         }
         let takes = if number == 0 { self.first_takes } else { u64::MAX };
         Ok(Stream { io: ours, seen: Arc::clone(&self.seen), end: self.end, takes })

@@ -8,8 +8,8 @@ use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
 use longsync_connect::{Code, ConnectErrorKind, Target};
 use longsync_load::{
-    self as load, Control, End, Load, LoadError, LoadPlan, LoadPlanBuilder, LongSync, NotAPlan,
-    Rate, Schedule, Stop,
+    self as load, Control, End, Load, LoadError, LoadPlan, LoadPlanBuilder, LoadPlanError,
+    LongSync, Rate, Schedule, Stop,
 };
 use longsync_server::{
     Behavior, Config, Kind, Limits, Options, Outcome, Running, Stats, start_with,
@@ -175,11 +175,11 @@ async fn plans_that_cannot_be_carried_out_are_refused() {
         plan(Schedule::constant(rate(1)), Stop::after_calls(u64::MAX)),
         plan(Schedule::AtOnce, Stop::after(Duration::from_secs(1))),
     ] {
-        assert_eq!(plan.build().unwrap_err(), NotAPlan::Endless);
+        assert_eq!(plan.build().unwrap_err(), LoadPlanError::Endless);
     }
     let two = plan(Schedule::AtOnce, Stop::after_calls(1));
     let few = two.clone().connections(1).build().unwrap_err();
-    assert!(matches!(few, NotAPlan::TooFewConnections { connections: 1, workers: 2 }));
+    assert!(matches!(few, LoadPlanError::TooFewConnections { connections: 1, workers: 2 }));
     let Err(LoadError::Connect(unreached)) = run(&two).await else { panic!("nothing listens") };
     assert_eq!(unreached.kind(), ConnectErrorKind::Refused);
 }

@@ -6,7 +6,7 @@ use longsync_text::said::quoted;
 use longsync_text::{Percent, duration};
 
 use crate::moment::whole_nanos;
-use crate::recorded::NotRecorded;
+use crate::recorded::RecordingError;
 
 /// Percentiles and their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +29,10 @@ pub(super) fn are_these(text: &str) -> bool {
     })
 }
 
-pub(super) fn read(text: &str) -> Result<Percentiles, NotRecorded> {
+pub(super) fn read(text: &str) -> Result<Percentiles, RecordingError> {
     let mut points = BTreeMap::new();
     for (line, entry) in entries(text) {
-        let refused = |why: String| NotRecorded::at(line, &why);
+        let refused = |why: String| RecordingError::at(line, &why);
         let Some((key, value)) = entry.split_once('=') else {
             return Err(refused(format!(
                 "{} is not a percentile: write one such as p99=80ms, without blanks in it",
@@ -55,7 +55,7 @@ pub(super) fn read(text: &str) -> Result<Percentiles, NotRecorded> {
     if let Some(pair) = all.windows(2).find(|pair| pair[0].1.0 > pair[1].1.0) {
         let (_, (_, line)) = pair[1];
         let why = "a value is below that of a lower percentile: values of percentiles do not fall";
-        return Err(NotRecorded::at(line, why));
+        return Err(RecordingError::at(line, why));
     }
     Ok(Percentiles { points: all.into_iter().map(|(at, (nanos, _))| (at, nanos)).collect() })
 }
