@@ -146,7 +146,7 @@ async fn reach(
     match protocol {
         Protocol::Grpc => {
             let connections = Arc::new(Connections::new(target.clone(), timer.clone()));
-            drop(connections.credit().await?);
+            drop(connections.permit().await?);
             let streams = connections.max_streams().await.unwrap_or(usize::MAX).max(1);
             Ok((Caller::Grpc(connections), streams))
         }

@@ -23,8 +23,8 @@ use crate::single::kept::Kept;
 use crate::single::kinds::Calling;
 use longsync_connect::ConnectError;
 use longsync_connect::Connections;
-use longsync_connect::Credit;
 use longsync_connect::Stamps;
+use longsync_connect::StreamPermit;
 use longsync_connect::rpc::Retried;
 
 /// Makes one call. `on_answer` sees each answer as it comes, and while it waits, later ones are not
@@ -48,7 +48,7 @@ pub async fn call(
     let mut single = Single::unmade(plan);
     let before = timer.now();
     let connected = tokio::select! {
-        connected = connections.credit() => Ok(connected?),
+        connected = connections.permit() => Ok(connected?),
         status = async {
             over(plan.deadline, &timer).await;
             // Here, while the connection is still waited for.
@@ -58,18 +58,18 @@ pub async fn call(
     };
     single.connect = timer.now() - before;
     match connected {
-        Ok(credit) => {
-            make(plan, credit, before, &connections, interrupt, &mut single, on_answer).await;
+        Ok(permit) => {
+            make(plan, permit, before, &connections, interrupt, &mut single, on_answer).await;
         }
         Err(status) => single.status = status,
     }
     Ok(single)
 }
 
-/// Makes the call with a credit in hand.
+/// Makes the call with a permit in hand.
 async fn make(
     plan: &SinglePlan,
-    credit: Credit,
+    permit: StreamPermit,
     begun: Instant,
     connections: &Connections,
     interrupt: &CancellationToken,
@@ -82,7 +82,7 @@ async fn make(
     let mut kept = Kept::new(plan, &mut single.answers, &mut single.more_answers, on_answer);
     let calling = Calling { plan, due, connections, stamps: &stamps, retried: &retried };
     single.status = tokio::select! {
-        ended = calling.call(credit, &mut kept) => {
+        ended = calling.call(permit, &mut kept) => {
             Some(ended.err().unwrap_or_else(|| Status::ok("")))
         }
         () = over(left.map(|left| left + margin(left)), timer) => {

@@ -94,12 +94,12 @@ pub(super) async fn cancelled(
     delay: Duration,
     after: Duration,
 ) -> Ended {
-    let credit = match connections.credit().await {
-        Ok(credit) => credit,
+    let permit = match connections.permit().await {
+        Ok(permit) => permit,
         Err(why) => return Ended::badly(Account::of_unsent(), &why),
     };
-    let stamps = credit.stamps();
-    let mut client = LongSyncServiceClient::with_origin(credit, connections.target().origin());
+    let stamps = permit.stamps();
+    let mut client = LongSyncServiceClient::with_origin(permit, connections.target().origin());
     let request = LongSyncRequest { delay: Some(to_proto(delay)), ..LongSyncRequest::default() };
     tokio::select! {
         answered = client.long_sync(request) => match answered {
@@ -208,8 +208,8 @@ impl Call<'_> {
         body: impl Fn() -> Outgoing,
         timing: impl Fn(M) -> Option<Timing>,
     ) -> Ended {
-        let credit = match self.connections.credit().await {
-            Ok(credit) => credit,
+        let permit = match self.connections.permit().await {
+            Ok(permit) => permit,
             Err(why) => return Ended::badly(Account::of_unsent(), &why),
         };
         let (connections, stamps, retried) = (self.connections, self.stamps, Retried::default());
@@ -218,7 +218,7 @@ impl Call<'_> {
         let origin = connections.target().origin();
         let head = rpc::head(origin, rpc::path(name), &MetadataMap::new(), None);
         let answered: Result<bool, Status> = async {
-            let mut answers = rpc.begin(credit, || (head.clone(), body())).await?;
+            let mut answers = rpc.begin(permit, || (head.clone(), body())).await?;
             let mut has_early = false;
             while let Some(answer) = answers.next::<M>().await? {
                 has_early |= is_early(timing(answer).as_ref());

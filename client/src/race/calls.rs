@@ -20,8 +20,8 @@ use crate::race::outcome::{End, Row};
 use crate::race::progress::WayProgress;
 use crate::race::told::Told;
 use longsync_connect::Connections;
-use longsync_connect::Credit;
 use longsync_connect::Stamps;
+use longsync_connect::StreamPermit;
 use longsync_connect::Target;
 use longsync_connect::answer::{Expected, Limits, PAGE_BYTES};
 use longsync_connect::rpc::{self, Retried, Rpc};
@@ -97,16 +97,16 @@ impl Calls {
         let asked = self.delays.asked(index);
         match &self.caller {
             Caller::Grpc(connections) => {
-                let credit = tokio::select! {
-                    credit = connections.credit() => credit,
+                let permit = tokio::select! {
+                    permit = connections.permit() => permit,
                     () = self.interrupt.cancelled() => return Row::UNSENT,
                 };
-                let credit = match credit {
-                    Ok(credit) => credit,
+                let permit = match permit {
+                    Ok(permit) => permit,
                     Err(error) => return self.row_of(&Stamps::default(), Err(error.into())),
                 };
                 let stamps = Stamps::default();
-                let answer = self.unary(connections, credit, &asked, &stamps);
+                let answer = self.unary(connections, permit, &asked, &stamps);
                 self.row(&stamps, answer).await
             }
             Caller::Http { target, opened } => {
@@ -121,7 +121,7 @@ impl Calls {
     async fn unary(
         &self,
         connections: &Connections,
-        credit: Credit,
+        permit: StreamPermit,
         asked: &Asked,
         stamps: &Stamps,
     ) -> Result<Told, CallFailure> {
@@ -134,7 +134,7 @@ impl Calls {
             (head, rpc::whole(&message))
         };
         let rpc = self.rpc(connections, stamps, Expected::One);
-        let mut answers = rpc.begin(credit, request).await?;
+        let mut answers = rpc.begin(permit, request).await?;
         let mut timing = None;
         while let Some(answer) = answers.next::<LongSyncResponse>().await? {
             timing = answer.timing;
@@ -233,7 +233,7 @@ impl Calls {
         let Caller::Grpc(connections) = &self.caller else {
             unreachable!("a race of exchanges over HTTP/1.1 is refused")
         };
-        let credit = connections.credit().await?;
+        let permit = connections.permit().await?;
         let request = || {
             let (calls, rows, stamps) = (self.clone(), Arc::clone(rows), stamps.clone());
             let requests = (0..messages).map(move |index| {
@@ -258,7 +258,7 @@ impl Calls {
             (head, rpc::open(requests))
         };
         let rpc = self.rpc(connections, stamps, Expected::Matched(messages as u64));
-        let mut answers = rpc.begin(credit, request).await?;
+        let mut answers = rpc.begin(permit, request).await?;
         while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
             let mut rows = lock(rows);
             let row = usize::try_from(answer.id).ok().and_then(|index| rows.get_mut(index));

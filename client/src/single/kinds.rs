@@ -18,8 +18,8 @@ use crate::single::kept::Kept;
 use crate::single::outcome::Answer;
 use crate::single::plan::{Kind, SinglePlan};
 use longsync_connect::Connections;
-use longsync_connect::Credit;
 use longsync_connect::Stamps;
+use longsync_connect::StreamPermit;
 use longsync_connect::answer::{Expected, Limits, PAGE_BYTES};
 use longsync_connect::rpc::Outgoing;
 use longsync_connect::rpc::{self, Answers, Retried, Rpc};
@@ -77,37 +77,37 @@ impl Calling<'_> {
     /// How it failed.
     pub(super) async fn call(
         &self,
-        credit: Credit,
+        permit: StreamPermit,
         kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         match self.plan.kind {
-            Kind::Unary => self.unary(credit, kept).await,
-            Kind::Stream => self.stream(credit, kept).await,
-            Kind::Collect => self.collect(credit, kept).await,
-            Kind::Exchange => self.exchange(credit, kept).await,
+            Kind::Unary => self.unary(permit, kept).await,
+            Kind::Stream => self.stream(permit, kept).await,
+            Kind::Collect => self.collect(permit, kept).await,
+            Kind::Exchange => self.exchange(permit, kept).await,
         }
     }
 
     async fn unary(
         &self,
-        credit: Credit,
+        permit: StreamPermit,
         kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         let plan = self.plan;
         let body = || rpc::whole(&request!(plan, LongSyncRequest {}));
-        let answers = self.begin(credit, "LongSync", Expected::One, body).await?;
+        let answers = self.begin(permit, "LongSync", Expected::One, body).await?;
         self.only::<LongSyncResponse>(answers, kept).await
     }
 
     async fn stream(
         &self,
-        credit: Credit,
+        permit: StreamPermit,
         kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         let plan = self.plan;
         let body = || rpc::whole(&request!(plan, LongSyncStreamRequest { count: plan.count }));
         let several = Expected::Several(self.asked());
-        let mut answers = self.begin(credit, "LongSyncStream", several, body).await?;
+        let mut answers = self.begin(permit, "LongSyncStream", several, body).await?;
         let mut is_first = true;
         while let Some(answer) = answers.next::<LongSyncStreamResponse>().await? {
             kept.keep(Answer {
@@ -123,20 +123,20 @@ impl Calling<'_> {
 
     async fn collect(
         &self,
-        credit: Credit,
+        permit: StreamPermit,
         kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         let body = || {
             let (plan, ids) = (self.plan.clone(), self.ids());
             rpc::open(ids.map(move |id| request!(plan, LongSyncCollectRequest { id: id })))
         };
-        let answers = self.begin(credit, "LongSyncCollect", Expected::One, body).await?;
+        let answers = self.begin(permit, "LongSyncCollect", Expected::One, body).await?;
         self.only::<LongSyncCollectResponse>(answers, kept).await
     }
 
     async fn exchange(
         &self,
-        credit: Credit,
+        permit: StreamPermit,
         kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
     ) -> Result<(), Status> {
         // When HTTP/2 took each request: it asks for one only when it has window to send it.
@@ -154,7 +154,7 @@ impl Calling<'_> {
             }))
         };
         let matched = Expected::Matched(self.asked());
-        let mut answers = self.begin(credit, "LongSyncExchange", matched, body).await?;
+        let mut answers = self.begin(permit, "LongSyncExchange", matched, body).await?;
         let mut answered = HashSet::new();
         while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
             let sent = usize::try_from(answer.id).ok().and_then(|index| {
@@ -196,7 +196,7 @@ impl Calling<'_> {
 
     async fn begin(
         &self,
-        credit: Credit,
+        permit: StreamPermit,
         name: &str,
         expected: Expected,
         body: impl Fn() -> Outgoing,
@@ -208,7 +208,7 @@ impl Calling<'_> {
             let left = due.map(|due| due.saturating_duration_since(connections.timer().now()));
             (rpc::head(plan.target.origin(), rpc::path(name), &plan.metadata, left), body())
         };
-        Rpc { connections, stamps, retried, limits }.begin(credit, request).await
+        Rpc { connections, stamps, retried, limits }.begin(permit, request).await
     }
 
     /// How many answers of a stream, or requests, there are to be.

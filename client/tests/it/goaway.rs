@@ -237,9 +237,9 @@ async fn a_request_that_http2_has_no_form_for_is_not_tried_elsewhere() {
             metadata.insert(name, "close".parse().unwrap());
         }
         *request.metadata_mut() = metadata.clone();
-        let credit = connections.credit().await.unwrap();
+        let permit = connections.permit().await.unwrap();
         let answered =
-            LongSyncServiceClient::with_origin(credit, origin()).long_sync(request).await;
+            LongSyncServiceClient::with_origin(permit, origin()).long_sync(request).await;
         assert_eq!(answered.is_ok(), header.is_none(), "{answered:?}");
 
         let (stamps, retried) = (Stamps::default(), Retried::default());
@@ -249,7 +249,7 @@ async fn a_request_that_http2_has_no_form_for_is_not_tried_elsewhere() {
             let head = rpc::head(origin(), rpc::path("LongSync"), &metadata, None);
             (head, rpc::whole(&longsync::v1::LongSyncRequest::default()))
         };
-        let begun = rpc.begin(connections.credit().await.unwrap(), request).await;
+        let begun = rpc.begin(connections.permit().await.unwrap(), request).await;
         let code = begun.err().map(|status| status.code());
         assert_eq!(code, header.map(|_| Code::Internal));
     }
@@ -447,7 +447,7 @@ async fn not_connected(connections: &Connections, has_begun: impl FnMut() -> boo
         std::future::pending::<()>().await;
     };
     let why = tokio::select! {
-        credit = connections.credit() => credit.unwrap_err().to_string(),
+        permit = connections.permit() => permit.unwrap_err().to_string(),
         () = pausing => unreachable!("it waits"),
     };
     assert!(before.elapsed() >= Duration::from_secs(10));

@@ -57,7 +57,7 @@ where
 {
     let connections = Connections::new(url.try_into()?, Timer::new(Clock::Monotonic));
     // Given back unused, it leaves its connection open.
-    drop(connections.credit().await?);
+    drop(connections.permit().await?);
     Ok(Client { connections: Arc::new(connections) })
 }
 
@@ -104,7 +104,7 @@ impl Client {
     /// Makes a call with this request, which may leave the delay to the server, or ask for a payload.
     /// Otherwise as [`long_sync`](Self::long_sync), including its errors, panics and cancel safety.
     pub async fn call(&self, request: LongSyncRequest) -> Result<Answer, CallError> {
-        let credit = self.connections.credit().await?;
+        let permit = self.connections.permit().await?;
         let (stamps, retried) = (Stamps::default(), Retried::default());
         let room = room_for(&request.payload, request.echo_payload, request.response_bytes);
         let limits =
@@ -113,7 +113,7 @@ impl Client {
             Rpc { connections: &self.connections, stamps: &stamps, retried: &retried, limits };
         let origin = self.connections.target().origin();
         let head = rpc::head(origin, rpc::path("LongSync"), &MetadataMap::new(), None);
-        let mut answers = rpc.begin(credit, || (head.clone(), rpc::whole(&request))).await?;
+        let mut answers = rpc.begin(permit, || (head.clone(), rpc::whole(&request))).await?;
         let mut last = None;
         while let Some(response) = answers.next::<LongSyncResponse>().await? {
             last = Some(response);

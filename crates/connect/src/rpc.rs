@@ -25,9 +25,9 @@ use crate::answer::Limits;
 pub use crate::body::Outgoing;
 use crate::body::{Hold, Stamps};
 use crate::connections::Connections;
-use crate::credit::{Credit, SendError};
 use crate::incoming::{AnswerError, Incoming, page_status};
 use crate::status::{from_h2, refusal, sentence};
+use crate::stream_permit::{SendError, StreamPermit};
 
 /// How many times a call goes to another connection because its own was gone before any of it was sent.
 const MOST_UNSENT: usize = 3;
@@ -143,13 +143,13 @@ impl Rpc<'_> {
     /// The call is reset, and a connection that is being opened is dropped.
     pub async fn begin(
         &self,
-        mut credit: Credit,
+        mut permit: StreamPermit,
         request: impl Fn() -> (Request<()>, Outgoing),
     ) -> Result<Answers, Status> {
         let timer = self.connections.timer();
         let (mut refused, mut unsent) = (None::<h2::Error>, 0);
         let why = loop {
-            let connection = Arc::clone(credit.connection());
+            let connection = Arc::clone(permit.connection());
             let (head, body) = request();
             let is_again = refused.is_some();
             let on_sent = || {
@@ -157,7 +157,7 @@ impl Rpc<'_> {
                     self.retried.sent_again();
                 }
             };
-            match credit.send(head, body, self.stamps, on_sent).await {
+            match permit.send(head, body, self.stamps, on_sent).await {
                 Ok((response, hold)) => {
                     return Answers::begin(Incoming::new(response, self.limits), hold, timer).await;
                 }
@@ -171,8 +171,8 @@ impl Rpc<'_> {
                 }
                 Err(why) => break Status::from(why),
             }
-            credit = match self.connections.credit_apart_from(&connection).await {
-                Ok(credit) => credit,
+            permit = match self.connections.permit_apart_from(&connection).await {
+                Ok(permit) => permit,
                 Err(error) => {
                     let why = Status::unavailable(error.to_string());
                     break unsent_status(refused.as_ref(), why);

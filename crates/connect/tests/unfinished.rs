@@ -81,7 +81,7 @@ async fn called(connections: &Connections) -> Result<(), Status> {
         let head = rpc::head(origin(), rpc::path("LongSync"), &MetadataMap::new(), None);
         (head, rpc::whole(&LongSyncRequest::default()))
     };
-    let mut answers = rpc.begin(connections.credit().await.unwrap(), request).await?;
+    let mut answers = rpc.begin(connections.permit().await.unwrap(), request).await?;
     while answers.next::<LongSyncResponse>().await?.is_some() {}
     Ok(())
 }

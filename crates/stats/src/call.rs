@@ -12,7 +12,7 @@ pub struct Call {
     pub number: u64,
     /// When the schedule wanted it to start; [`None`] in a closed loop.
     pub due: Option<Moment>,
-    /// When its headers were handed to HTTP/2, with credit for a stream in hand.
+    /// When its headers were handed to HTTP/2, with a permit for a stream in hand.
     pub sent: Moment,
     /// When the end of its stream, or its reset, was read, or its own deadline came.
     pub done: Moment,

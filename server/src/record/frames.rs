@@ -34,7 +34,7 @@ pub(crate) enum Frame {
     },
     Goaway,
     /// More that may be sent on the connection as a whole.
-    Credit(u32),
+    WindowUpdate(u32),
     Other,
 }
 
@@ -174,7 +174,7 @@ impl Frames {
             GOAWAY => Frame::Goaway,
             WINDOW_UPDATE if self.head[5..] == [0; 4] => {
                 let [a, b, c, d, ..] = self.part;
-                Frame::Credit(u32::from_be_bytes([a & 0x7f, b, c, d]))
+                Frame::WindowUpdate(u32::from_be_bytes([a & 0x7f, b, c, d]))
             }
             _ => Frame::Other,
         }
@@ -227,7 +227,7 @@ mod tests {
             Frame::Other,
             Frame::Data(300),
             Frame::Ping { is_ack: true, payload: *b"pingpong" },
-            Frame::Credit(1_000),
+            Frame::WindowUpdate(1_000),
             Frame::Other,
             Frame::Other,
             Frame::Reset,

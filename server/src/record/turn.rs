@@ -88,7 +88,7 @@ impl Record {
                 }
             }
             Frame::Goaway => self.walk(),
-            Frame::Credit(bytes) => {
+            Frame::WindowUpdate(bytes) => {
                 add_signed(&self.windows.connection, bytes.into());
             }
             Frame::Ping { is_ack: true, payload } if *lock(&self.farewell) == Some(payload) => {

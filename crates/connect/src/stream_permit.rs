@@ -1,4 +1,4 @@
-//! The calls on a connection: each goes out on a credit of its own.
+//! The calls on a connection: each goes out on a permit of its own.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -19,13 +19,13 @@ use crate::body::{AnswerBody, Hold, Outgoing, Stamps, Start, send_rest};
 use crate::connection::Connection;
 use crate::incoming::{Incoming, page_status};
 use crate::status::{from_h2, is_unseen};
-use crate::streams::Place;
+use crate::streams::StreamSlot;
 
 /// The right to one call on a connection. tonic's generated client calls through it, once.
 #[derive(Debug)]
-pub struct Credit {
+pub struct StreamPermit {
     connection: Arc<Connection>,
-    place: Option<Place>,
+    slot: Option<StreamSlot>,
     stamps: Stamps,
 }
 
@@ -49,7 +49,7 @@ impl From<SendError> for Status {
     }
 }
 
-impl Credit {
+impl StreamPermit {
     /// When the call will have been sent, and done.
     pub fn stamps(&self) -> Stamps {
         self.stamps.clone()
@@ -69,34 +69,34 @@ impl Credit {
         stamps: &Stamps,
         on_sent: impl FnOnce(),
     ) -> Result<(Response<RecvStream>, Hold), SendError> {
-        match self.place.take() {
-            Some(place) => self.connection.send(head, body, place, stamps, on_sent).await,
+        match self.slot.take() {
+            Some(slot) => self.connection.send(head, body, slot, stamps, on_sent).await,
             None => Err(SendError::Failed(used())),
         }
     }
 }
 
 fn used() -> Status {
-    Status::internal("a credit is for one call, and was used")
+    Status::internal("a permit is for one call, and was used")
 }
 
-impl GrpcService<Body> for Credit {
+impl GrpcService<Body> for StreamPermit {
     type ResponseBody = AnswerBody;
     type Error = Status;
     type Future = Pin<Box<dyn Future<Output = Result<Response<AnswerBody>, Status>> + Send>>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        Poll::Ready(self.place.as_ref().map(|_| ()).ok_or_else(used))
+        Poll::Ready(self.slot.as_ref().map(|_| ()).ok_or_else(used))
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let place = self.place.take();
+        let slot = self.slot.take();
         let (connection, stamps) = (Arc::clone(&self.connection), self.stamps.clone());
         Box::pin(async move {
-            let place = place.ok_or_else(used)?;
+            let slot = slot.ok_or_else(used)?;
             let (head, body) = request.into_parts();
             let (head, body) = (Request::from_parts(head, ()), Outgoing::Open(body));
-            let answered = connection.send(head, body, place, &stamps, || {}).await;
+            let answered = connection.send(head, body, slot, &stamps, || {}).await;
             let answered = match answered {
                 Ok((response, hold)) => for_tonic(response, hold, connection.timer()).await,
                 Err(why) => Err(why.into()),
@@ -129,10 +129,14 @@ async fn for_tonic(
 }
 
 impl Connection {
-    /// A credit for one call, if the connection is open and its peer allows one more stream.
-    pub fn credit(self: &Arc<Self>) -> Option<Credit> {
-        let place = self.take_place()?;
-        Some(Credit { connection: Arc::clone(self), place: Some(place), stamps: Stamps::default() })
+    /// A permit for one call, if the connection is open and its peer allows one more stream.
+    pub fn permit(self: &Arc<Self>) -> Option<StreamPermit> {
+        let slot = self.take_slot()?;
+        Some(StreamPermit {
+            connection: Arc::clone(self),
+            slot: Some(slot),
+            stamps: Stamps::default(),
+        })
     }
 
     /// Sends a request, and waits for the head of its answer.
@@ -140,7 +144,7 @@ impl Connection {
         self: &Arc<Self>,
         head: Request<()>,
         body: Outgoing,
-        place: Place,
+        slot: StreamSlot,
         stamps: &Stamps,
         on_sent: impl FnOnce(),
     ) -> Result<(Response<RecvStream>, Hold), SendError> {
@@ -175,7 +179,7 @@ impl Connection {
                 Some(AbortOnDropHandle::new(tokio::spawn(send_rest(rest, stream))))
             }
         };
-        let hold = Hold::new(place, sending, Arc::clone(self), stamps.clone());
+        let hold = Hold::new(slot, sending, Arc::clone(self), stamps.clone());
         match response.await {
             Ok(response) => Ok((response, hold)),
             Err(error) if is_unseen(&error) => Err(SendError::Unseen(error)),
