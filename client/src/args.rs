@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use self::behavior::BehaviorArgs;
 pub(crate) use self::call::CallArgs;
-pub(crate) use self::load::{Form, LoadArgs, Order};
+pub(crate) use self::load::{LoadArgs, LoadOrder, OutputFormat};
 pub(crate) use self::race::RaceArgs;
 
 /// Shows what asynchronous calls over HTTP/2 do: with no command, races the same slow calls one after

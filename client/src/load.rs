@@ -24,7 +24,7 @@ pub use self::record::{read_plan, to_json};
 pub use self::report::Report;
 pub use self::sample::to_csv;
 pub use self::settings::{
-    Arrivals, Auto, Connections, Payload, Settings, SettingsError, WrittenPlan,
+    Auto, Settings, SettingsError, WrittenArrivals, WrittenConnections, WrittenPayload, WrittenPlan,
 };
 pub use self::svg::to_svg;
 pub use self::text::to_text;

@@ -11,15 +11,15 @@ mod when;
 
 use std::path::PathBuf;
 
-pub(crate) use self::files::Form;
-pub(crate) use self::order::Order;
+pub(crate) use self::files::OutputFormat;
+pub(crate) use self::order::LoadOrder;
 
 #[derive(Debug, clap::Args)]
 // A value that begins with a hyphen is a value, though perhaps a wrong one, and not an unknown flag.
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct LoadArgs {
     #[command(flatten)]
-    planned: planned::Planned,
+    planned: planned::PlanArgs,
 
     /// Repeat the plan in a record, or such a plan alone; beside it give only how the run is judged and what is shown.
     #[arg(long, value_name = "FILE", help_heading = "Again")]
@@ -31,10 +31,10 @@ pub(crate) struct LoadArgs {
     repeat: u32,
 
     #[command(flatten)]
-    judged: judged::Judged,
+    judged: judged::JudgmentArgs,
 
     #[command(flatten)]
-    shown: shown::Shown,
+    shown: shown::OutputArgs,
 }
 
 /// How often a load is repeated at most: beyond it lie typing errors.

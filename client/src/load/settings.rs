@@ -10,13 +10,13 @@ mod written;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use longsync_load::{DEFAULT_SPIN, LoadPlan, LoadPlanBuilder, Schedule, Stop};
+use longsync_load::{DEFAULT_SPIN, LoadPlan, LoadPlanBuilder, Schedule, StopCondition};
 use longsync_stats::{Loop, StopRule, Threshold};
 
 use crate::seed;
 
 pub use self::settings_error::SettingsError;
-pub use self::written::{Arrivals, Auto, Connections, Payload, WrittenPlan};
+pub use self::written::{Auto, WrittenArrivals, WrittenConnections, WrittenPayload, WrittenPlan};
 
 /// For how long a run makes calls unless it is told.
 const DURATION: Duration = Duration::from_secs(10);
@@ -139,7 +139,7 @@ fn fill_in(plan: &mut WrittenPlan, url: String, seed: u64, schedule: &Schedule) 
     (plan.url, plan.seed) = (Some(url), Some(seed));
     plan.grace.get_or_insert(GRACE);
     let workers = *plan.workers.get_or_insert(1);
-    plan.connections.get_or_insert(Connections::Fixed(workers));
+    plan.connections.get_or_insert(WrittenConnections::Fixed(workers));
     let has_end = plan.calls.is_some() || schedule.end().is_some();
     if !matches!(schedule, Schedule::Closed { .. }) {
         plan.max_in_flight.get_or_insert(DEFAULT_MAX_IN_FLIGHT);
@@ -162,12 +162,12 @@ fn stop_rule(text: &str, is_closed: bool) -> Result<StopRule, SettingsError> {
     Ok(rule)
 }
 
-fn stop(plan: &WrittenPlan) -> Stop {
+fn stop(plan: &WrittenPlan) -> StopCondition {
     match (plan.calls, plan.duration) {
-        (Some(calls), Some(time)) => Stop::after_calls_or(calls, time),
-        (Some(calls), None) => Stop::after_calls(calls),
-        (None, Some(time)) => Stop::after(time),
-        (None, None) => Stop::with_the_schedule(),
+        (Some(calls), Some(time)) => StopCondition::after_calls_or(calls, time),
+        (Some(calls), None) => StopCondition::after_calls(calls),
+        (None, Some(time)) => StopCondition::after(time),
+        (None, None) => StopCondition::with_the_schedule(),
     }
 }
 
@@ -181,8 +181,10 @@ fn how(mut builder: LoadPlanBuilder, plan: &WrittenPlan) -> LoadPlanBuilder {
         .grace(plan.grace.unwrap_or(GRACE))
         .spin(plan.spin.unwrap_or(DEFAULT_SPIN));
     builder = match plan.connections {
-        Some(Connections::Auto(Auto::Auto)) => builder.connections_at_most(MOST_AUTO_CONNECTIONS),
-        Some(Connections::Fixed(count)) => builder.connections(count),
+        Some(WrittenConnections::Auto(Auto::Auto)) => {
+            builder.connections_at_most(MOST_AUTO_CONNECTIONS)
+        }
+        Some(WrittenConnections::Fixed(count)) => builder.connections(count),
         None => builder,
     };
     match plan.deadline {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use longsync_client::load::{self, Report};
 
 use super::document;
-use crate::args::{Form, Order};
+use crate::args::{LoadOrder, OutputFormat};
 use crate::columns;
 use crate::destination::{Destination, DestinationError};
 use crate::output::{Output, printing};
@@ -18,20 +18,20 @@ use crate::output::{Output, printing};
 pub(super) struct Outputs {
     is_json: bool,
     is_quiet: bool,
-    files: Vec<(Form, Destination)>,
+    files: Vec<(OutputFormat, Destination)>,
 }
 
 impl Outputs {
     /// Those of each run; checked before the first, so that a file that cannot be written costs none.
-    pub(super) fn check_all(order: &Order) -> Result<Vec<Self>, DestinationError> {
+    pub(super) fn check_all(order: &LoadOrder) -> Result<Vec<Self>, DestinationError> {
         let all = (1..=order.repeat).map(|number| Self::check(order, number));
         let all: Vec<_> = all.collect::<Result<_, _>>()?;
         differ(&all)?;
         Ok(all)
     }
 
-    fn check(order: &Order, number: u32) -> Result<Self, DestinationError> {
-        let checked = |(form, path): (Form, _)| {
+    fn check(order: &LoadOrder, number: u32) -> Result<Self, DestinationError> {
+        let checked = |(form, path): (OutputFormat, _)| {
             Ok((form, Destination::check(form.flag(), path, order.files.overwrites)?))
         };
         let files = order.files.of_run(number);
@@ -47,7 +47,7 @@ impl Outputs {
 
     /// Has all of it written; from then on that the printing is ordered, `is_printed` says so.
     pub(super) async fn write(self, report: &Report, output: &Output, is_printed: &Cell<bool>) {
-        let is_recorded = self.files.iter().any(|(form, _)| *form == Form::Record);
+        let is_recorded = self.files.iter().any(|(form, _)| *form == OutputFormat::Record);
         let mut record = if self.is_json || is_recorded { document(report) } else { String::new() };
         if self.is_json {
             output.write(printing(record.clone())).await;
@@ -57,10 +57,10 @@ impl Outputs {
         is_printed.set(true);
         for (form, file) in self.files {
             let content = match form {
-                Form::Record => (mem::take(&mut record) + "\n").into_bytes(),
-                Form::Svg => load::to_svg(report).into_bytes(),
-                Form::Hdr => log(report),
-                Form::Sample => sample(report).into_bytes(),
+                OutputFormat::Record => (mem::take(&mut record) + "\n").into_bytes(),
+                OutputFormat::Svg => load::to_svg(report).into_bytes(),
+                OutputFormat::Hdr => log(report),
+                OutputFormat::Sample => sample(report).into_bytes(),
             };
             output.write(file.writing(content)).await;
         }

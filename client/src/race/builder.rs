@@ -8,7 +8,7 @@ use longsync_connect::Target;
 
 use longsync_text::duration::LONGEST;
 
-use crate::race::delays::Delays;
+use crate::race::delays::RaceDelays;
 use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 use crate::race::way::Way;
 use crate::seed;
@@ -72,7 +72,7 @@ impl RacePlanBuilder {
     }
 
     /// How long the server is asked to wait for each call.
-    pub fn delays(mut self, delays: Delays) -> Self {
+    pub fn delays(mut self, delays: RaceDelays) -> Self {
         self.rest.delays = delays;
         self
     }
@@ -163,7 +163,7 @@ impl RacePlan {
     /// In each way this number of calls, with these delays. Unless told otherwise, in all ways that the
     /// protocol has, over gRPC, against a server inside this process, with 10 s for the sequential way, a
     /// connection that threads share, no cancellation and no spinning.
-    pub fn builder(calls: usize, delays: Delays) -> RacePlanBuilder {
+    pub fn builder(calls: usize, delays: RaceDelays) -> RacePlanBuilder {
         RacePlanBuilder::new(
             calls,
             Self {
@@ -199,8 +199,12 @@ impl RacePlan {
 }
 
 /// The same delays, drawn as a server draws them for a caller.
-fn drawn(delays: Delays, given: Option<u64>, is_elsewhere: bool) -> Result<Delays, RacePlanError> {
-    let Delays::Drawn { behavior, seed } = delays else {
+fn drawn(
+    delays: RaceDelays,
+    given: Option<u64>,
+    is_elsewhere: bool,
+) -> Result<RaceDelays, RacePlanError> {
+    let RaceDelays::Drawn { behavior, seed } = delays else {
         return if given.is_some() { Err(RacePlanError::NothingDrawn) } else { Ok(delays) };
     };
     let behavior = Behavior::read(behavior.text(), &Rules::caller(DEFAULT_MOST))?;
@@ -209,7 +213,7 @@ fn drawn(delays: Delays, given: Option<u64>, is_elsewhere: bool) -> Result<Delay
         None if !is_elsewhere => Some(seed::short()),
         seed => seed,
     };
-    Ok(Delays::Drawn { behavior, seed })
+    Ok(RaceDelays::Drawn { behavior, seed })
 }
 
 fn all_ways(protocol: Protocol) -> Vec<Way> {
@@ -225,7 +229,7 @@ mod tests {
     use super::*;
 
     fn plan() -> RacePlanBuilder {
-        RacePlan::builder(8, Delays::Constant(Duration::from_millis(500)))
+        RacePlan::builder(8, RaceDelays::Constant(Duration::from_millis(500)))
     }
 
     fn refused(builder: RacePlanBuilder) -> RacePlanError {
@@ -246,7 +250,7 @@ mod tests {
 
     #[test]
     fn calls_are_from_one_to_a_million() {
-        let delays = || Delays::Constant(Duration::ZERO);
+        let delays = || RaceDelays::Constant(Duration::ZERO);
         for calls in [0, RacePlan::MOST_CALLS + 1] {
             let refused = refused(RacePlan::builder(calls, delays()));
             assert_eq!(refused, RacePlanError::Calls { calls });
@@ -274,7 +278,7 @@ mod tests {
     }
 
     fn with_behavior(text: &str) -> RacePlanBuilder {
-        plan().delays(Delays::Drawn { behavior: text.parse().unwrap(), seed: None })
+        plan().delays(RaceDelays::Drawn { behavior: text.parse().unwrap(), seed: None })
     }
 
     #[test]
@@ -301,7 +305,7 @@ mod tests {
     fn times_that_clocks_do_not_hold_are_refused() {
         let long = LONGEST + Duration::from_nanos(1);
         for (builder, what) in [
-            (plan().delays(Delays::Jittered(long)), "delay"),
+            (plan().delays(RaceDelays::Jittered(long)), "delay"),
             (plan().sequential_max(Duration::MAX), "time of the sequential way"),
             (plan().cancel_after(long), "time until a call is cancelled"),
             (plan().spin(long), "time to spin"),

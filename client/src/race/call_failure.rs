@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 
 use crate::http1::HttpError;
-use crate::race::outcome::End;
+use crate::race::outcome::CallEnd;
 use longsync_connect::ConnectError;
 use longsync_connect::status::code_name;
 
@@ -29,8 +29,8 @@ pub(super) struct CallFailure {
 
 impl CallFailure {
     /// The end of a call that had failed by `done`.
-    pub(super) fn at(self, done: Duration) -> End {
-        End::Failed { done, status: self.status, message: self.message }
+    pub(super) fn at(self, done: Duration) -> CallEnd {
+        CallEnd::Failed { done, status: self.status, message: self.message }
     }
 }
 

@@ -8,7 +8,7 @@ use longsync::v1::Timing;
 use tonic::Code;
 
 use crate::figures::{rounded, rounded_signed};
-use crate::single::outcome::{Answer, Single, added_ns};
+use crate::single::outcome::{ReceivedAnswer, Single, added_ns};
 use crate::table::table;
 use longsync_connect::status::{code_name, failure_name};
 use longsync_connect::timing::plausible;
@@ -24,7 +24,7 @@ const FAILED: Style = AnsiColor::Red.on_default().bold();
 pub const MOST_ROWS: usize = 20;
 
 /// An answer as a line, printed as it comes.
-pub fn answer_line(answer: &Answer) -> String {
+pub fn answer_line(answer: &ReceivedAnswer) -> String {
     let mut line = answer.number.map(|number| format!("{number}: ")).unwrap_or_default();
     match &answer.failure {
         Some(failure) => {

@@ -6,18 +6,18 @@ use std::time::Duration;
 use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
 use longsync::v1::long_sync_service_client::LongSyncServiceClient;
-use longsync_connect::{Connection, Connections, Target};
-use longsync_server::{Config, Kind, Limits, Outcome, Worker, serve_connection};
+use longsync_connect::{Connection, ConnectionPool, Target};
+use longsync_server::{CallKind, Config, Limits, Outcome, Worker, serve_connection};
 use longsync_timer::{Clock, Timer};
 use tokio::task::JoinSet;
 
 use crate::harness::{eventually, start};
 
-fn connections(target: &Target) -> Arc<Connections> {
-    Arc::new(Connections::new(target.clone(), Timer::new(Clock::Monotonic)))
+fn connections(target: &Target) -> Arc<ConnectionPool> {
+    Arc::new(ConnectionPool::new(target.clone(), Timer::new(Clock::Monotonic)))
 }
 
-async fn call(connections: &Connections, delay: Duration) -> Result<String, tonic::Status> {
+async fn call(connections: &ConnectionPool, delay: Duration) -> Result<String, tonic::Status> {
     let permit = connections.permit().await.unwrap();
     let request = LongSyncRequest { delay: Some(to_proto(delay)), ..Default::default() };
     let mut client = LongSyncServiceClient::with_origin(permit, connections.target().origin());
@@ -55,7 +55,7 @@ async fn one_after_another_calls_share_a_connection() {
 async fn a_dropped_call_is_reset_and_the_connection_survives_thousands_of_them() {
     let server = start(Limits::default());
     let connections = connections(&server.target);
-    let cancelled = || server.stats.snapshot().calls_ended(Kind::LongSync, Outcome::Cancelled);
+    let cancelled = || server.stats.snapshot().calls_ended(CallKind::LongSync, Outcome::Cancelled);
     for round in 1..=3 {
         let mut calls = JoinSet::new();
         for _ in 0..1_000 {
@@ -142,7 +142,7 @@ async fn a_host_that_is_not_known_is_named() {
 async fn calls_that_wait_for_the_same_attempt_fail_together() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let target: Target = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
-    let connections = Connections::new(target, Timer::new(Clock::Tokio));
+    let connections = ConnectionPool::new(target, Timer::new(Clock::Tokio));
     let before = tokio::time::Instant::now();
     let (first, second, third) =
         tokio::join!(connections.permit(), connections.permit(), connections.permit());

@@ -10,8 +10,8 @@ use longsync_text::{Percent, string};
 
 use crate::DEFAULT_MOST;
 use crate::delay::{Constant, Delay};
-use crate::delays::Delays;
-use crate::key::Key;
+use crate::delays::DelayDistribution;
+use crate::key::DrawKey;
 use crate::parse::{self, Clauses, MOST_BYTES};
 use crate::parse_error::ParseBehaviorError;
 use crate::rules::Rules;
@@ -71,14 +71,14 @@ impl Behavior {
     }
 
     /// The delay of the call or message with this key.
-    pub fn draw(&self, key: &Key<'_>) -> Duration {
+    pub fn draw(&self, key: &DrawKey<'_>) -> Duration {
         let delay = &self.0.delay;
         delay.constant().unwrap_or_else(|| delay.draw(key.delay(), key.attempt))
     }
 
     /// The law of the delays of an attempt, from 1.
-    pub fn delays(&self, attempt: u32) -> Delays<'_> {
-        Delays::new(&self.0.delay, attempt)
+    pub fn delays(&self, attempt: u32) -> DelayDistribution<'_> {
+        DelayDistribution::new(&self.0.delay, attempt)
     }
 
     /// The attempt from which on all have the same delays.

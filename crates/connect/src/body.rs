@@ -20,10 +20,10 @@ use crate::streams::StreamSlot;
 
 /// When a call was sent and when it was done.
 #[derive(Debug, Clone, Default)]
-pub struct Stamps(Arc<Times>);
+pub struct Stamps(Arc<StampTimes>);
 
 #[derive(Debug, Default)]
-struct Times {
+struct StampTimes {
     sent: OnceLock<Instant>,
     done: OnceLock<Instant>,
 }
@@ -141,13 +141,13 @@ async fn has_window(stream: &mut SendStream<Bytes>) -> bool {
 /// What a call holds until it has ended: its slot among the streams, and what sends its requests.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    open: Option<Open>,
+    open: Option<OpenStream>,
     connection: Arc<Connection>,
     stamps: Stamps,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenStream {
     _slot: StreamSlot,
     _sending: Option<AbortOnDropHandle<()>>,
 }
@@ -159,7 +159,7 @@ impl Hold {
         connection: Arc<Connection>,
         stamps: Stamps,
     ) -> Self {
-        Self { open: Some(Open { _slot: slot, _sending: sending }), connection, stamps }
+        Self { open: Some(OpenStream { _slot: slot, _sending: sending }), connection, stamps }
     }
 
     /// The status of the call if this error of HTTP/2 has ended it.

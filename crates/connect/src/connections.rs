@@ -17,7 +17,7 @@ use crate::transport::Tcp;
 /// Connections to one server: one, and a further one whenever the peer allows no more streams on
 /// the open ones. No call waits for another's end.
 #[derive(Debug)]
-pub struct Connections {
+pub struct ConnectionPool {
     target: Target,
     timer: Timer,
     state: Mutex<State>,
@@ -33,7 +33,7 @@ struct State {
     last_failure: Option<ConnectError>,
 }
 
-impl Connections {
+impl ConnectionPool {
     /// Without a connection yet. They run on the runtimes of the callers for whose calls they are opened.
     pub fn new(target: Target, timer: Timer) -> Self {
         Self {
@@ -156,7 +156,7 @@ impl Connections {
     }
 
     async fn until_calls_are_allowed(&self, connection: &Connection) -> Result<(), ConnectError> {
-        let _held_back = HeldBack::begin(&self.is_held_back);
+        let _held_back = HeldBackGuard::begin(&self.is_held_back);
         let patience = async {
             match self.patience {
                 Some(patience) => drop(self.timer.sleep(patience).await),
@@ -171,16 +171,16 @@ impl Connections {
 }
 
 /// Says so for as long as it lives, which a caller may end at any moment.
-struct HeldBack<'a>(&'a AtomicBool);
+struct HeldBackGuard<'a>(&'a AtomicBool);
 
-impl<'a> HeldBack<'a> {
+impl<'a> HeldBackGuard<'a> {
     fn begin(is_held_back: &'a AtomicBool) -> Self {
         is_held_back.store(true, Ordering::Relaxed);
         Self(is_held_back)
     }
 }
 
-impl Drop for HeldBack<'_> {
+impl Drop for HeldBackGuard<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Relaxed);
     }

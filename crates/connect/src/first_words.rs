@@ -21,12 +21,12 @@ pub(crate) struct HandshakeError(String);
 
 /// Keeps them as they come, until it has enough.
 #[derive(Debug)]
-pub(crate) struct Listener(Option<FirstWords>);
+pub(crate) struct FirstWordsWatcher(Option<FirstWords>);
 
 impl FirstWords {
     /// The watcher that hears the bytes that come.
-    pub(crate) fn listener(&self) -> Listener {
-        Listener(Some(self.clone()))
+    pub(crate) fn listener(&self) -> FirstWordsWatcher {
+        FirstWordsWatcher(Some(self.clone()))
     }
 
     /// What an error in the first frames means, given what had come.
@@ -61,7 +61,7 @@ fn other_protocol(words: &[u8]) -> Option<String> {
     })
 }
 
-impl Watcher for Listener {
+impl Watcher for FirstWordsWatcher {
     #[inline]
     fn has_read(&mut self, bytes: &[u8]) {
         if let Some(words) = &self.0 {

@@ -10,9 +10,9 @@ use http::Response;
 use longsync_timer::Timer;
 use tonic::Status;
 
-use crate::answer::{Limits, Reader};
+use crate::answer::{AnswerLimits, Reader};
 use crate::status::from_h2;
-use crate::unfinished::Unfinished;
+use crate::unfinished::UnfinishedBytes;
 
 /// How long the rest of an answer that is not gRPC is waited for: it only makes a sentence.
 pub const PAGE_PATIENCE: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ pub struct Incoming {
     /// Bytes whose window was not given back.
     kept: usize,
     /// Bytes of a message that is not whole.
-    unfinished: Unfinished,
+    unfinished: UnfinishedBytes,
 }
 
 /// How a call failed after its answer had begun. There is no other way: exhaustive.
@@ -48,10 +48,10 @@ impl Incoming {
     ///
     /// # Errors
     /// When that says that the call has failed.
-    pub fn new(response: Response<RecvStream>, limits: Limits) -> Result<Self, Status> {
+    pub fn new(response: Response<RecvStream>, limits: AnswerLimits) -> Result<Self, Status> {
         let (head, stream) = response.into_parts();
         let reader = Reader::new(head.status, &head.headers, limits)?;
-        Ok(Self { stream, reader, kept: 0, unfinished: Unfinished::default() })
+        Ok(Self { stream, reader, kept: 0, unfinished: UnfinishedBytes::default() })
     }
 
     /// Whether it is not gRPC; then it ends in an error.

@@ -18,7 +18,7 @@
 //!
 //! [`connect`] and [`Client`] are that, and no more. Below them, for programs that call in their own way:
 //!
-//! - [`Target`] is the server to call. [`Connections`] opens connections to it and gives out a [`StreamPermit`] per
+//! - [`Target`] is the server to call. [`ConnectionPool`] opens connections to it and gives out a [`StreamPermit`] per
 //!   call, a slot among the streams which the peer allows at once. A permit is a tonic `GrpcService`, so
 //!   tonic's generated client calls through it.
 //! - [`dial`] opens one connection over any [`Transport`]; [`Http2`] begins HTTP/2 on one and waits for the
@@ -57,13 +57,13 @@ pub use crate::body::{AnswerBody, Stamps};
 pub use crate::client::{Answer, CallError, Client, connect};
 pub use crate::connect_error::{ConnectError, ConnectErrorKind};
 pub use crate::connection::Connection;
-pub use crate::connections::Connections;
+pub use crate::connections::ConnectionPool;
 pub use crate::dial::{CONNECT_TIMEOUT, dial, dial_http2};
 pub use crate::http2::Http2;
 pub use crate::stream_permit::StreamPermit;
 pub use crate::target::{ParseTargetError, Target};
 pub use crate::transport::{Tcp, Transport, TransportError};
 pub use crate::unfinished::UNFINISHED_BYTES;
-pub use crate::watched::{Watched, Watcher};
+pub use crate::watched::{WatchedIo, Watcher};
 /// A gRPC status code.
 pub use tonic::Code;

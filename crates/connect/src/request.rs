@@ -52,7 +52,7 @@ pub fn check_headers(metadata: &MetadataMap) -> Result<(), RequestError> {
 
 /// The fields that the contract's four requests have in common and that may contradict one another.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct RequestFields<'a> {
     /// How long the server is to wait, if the request says it.
     pub delay: Option<Duration>,
     /// How the server is to behave; empty if the request does not say it.
@@ -63,7 +63,7 @@ pub struct Asked<'a> {
     pub response_bytes: u32,
 }
 
-impl Asked<'_> {
+impl RequestFields<'_> {
     /// Whether a server may accept it.
     ///
     /// # Errors

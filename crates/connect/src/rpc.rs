@@ -21,10 +21,10 @@ use tonic::body::Body;
 use tonic::codec::{Codec as _, EncodeBody};
 use tonic::metadata::MetadataMap;
 
-use crate::answer::Limits;
+use crate::answer::AnswerLimits;
 pub use crate::body::Outgoing;
 use crate::body::{Hold, Stamps};
-use crate::connections::Connections;
+use crate::connections::ConnectionPool;
 use crate::incoming::{AnswerError, Incoming, page_status};
 use crate::status::{from_h2, refusal, sentence};
 use crate::stream_permit::{SendError, StreamPermit};
@@ -84,7 +84,7 @@ pub fn open<M: Message + Default + 'static>(
 
 /// The calls that were refused unseen, and those of them that were sent again.
 #[derive(Debug, Clone, Default)]
-pub struct Retried(Arc<Mutex<Refusals>>);
+pub struct RetryLog(Arc<Mutex<Refusals>>);
 
 #[derive(Debug, Default)]
 struct Refusals {
@@ -93,7 +93,7 @@ struct Refusals {
     first: Option<String>,
 }
 
-impl Retried {
+impl RetryLog {
     fn refused(&self, refusal: String) {
         self.lock().first.get_or_insert(refusal);
     }
@@ -123,13 +123,13 @@ impl Retried {
 #[derive(Debug)]
 pub struct Rpc<'a> {
     /// Where another connection comes from.
-    pub connections: &'a Connections,
+    pub connections: &'a ConnectionPool,
     /// When the first try was sent, and when the last was done.
     pub stamps: &'a Stamps,
     /// Where it is noted that the call was made again.
-    pub retried: &'a Retried,
+    pub retried: &'a RetryLog,
     /// What its answer may be.
-    pub limits: Limits,
+    pub limits: AnswerLimits,
 }
 
 impl Rpc<'_> {

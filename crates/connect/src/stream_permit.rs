@@ -14,7 +14,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::client::GrpcService;
 
-use crate::answer::{Expected, Limits, PAGE_BYTES, Reader, sanitised};
+use crate::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES, Reader, sanitised};
 use crate::body::{AnswerBody, Hold, Outgoing, Stamps, Start, send_rest};
 use crate::connection::Connection;
 use crate::incoming::{Incoming, page_status};
@@ -117,8 +117,11 @@ async fn for_tonic(
     timer: &Timer,
 ) -> Result<Response<AnswerBody>, Status> {
     // tonic has its own limit on messages.
-    let limits =
-        Limits { message_bytes: 0, expected: Expected::Several(0), page_bytes: PAGE_BYTES };
+    let limits = AnswerLimits {
+        message_bytes: 0,
+        expected: ExpectedMessages::Several(0),
+        page_bytes: PAGE_BYTES,
+    };
     let read = Reader::new(response.status(), response.headers(), limits);
     if read.is_ok_and(|reader| reader.is_page()) {
         return Err(page_status(Incoming::new(response, limits)?, timer).await);

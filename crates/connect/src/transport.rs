@@ -83,7 +83,7 @@ async fn first_to_accept(
     timer: &Timer,
 ) -> Result<TcpStream, TransportError> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no addresses");
-    let mut order = Order::new(addresses, nth);
+    let mut order = AddressOrder::new(addresses, nth);
     while let Some((address, is_last)) = order.next() {
         let connecting = TcpStream::connect(address);
         let connected = if is_last {
@@ -104,12 +104,12 @@ async fn first_to_accept(
 
 /// The order in which addresses are tried for one connection. Pure.
 #[derive(Debug)]
-struct Order {
+struct AddressOrder {
     nth: usize,
     left: Vec<SocketAddr>,
 }
 
-impl Order {
+impl AddressOrder {
     fn new(addresses: &[SocketAddr], nth: usize) -> Self {
         Self { nth, left: addresses.to_vec() }
     }
@@ -194,7 +194,7 @@ mod tests {
     fn chosen(count: u8, accepting: &[u8], nth: usize) -> Option<u8> {
         let address = |index| SocketAddr::from(([127, 0, 0, index], 1));
         let addresses: Vec<_> = (0..count).map(address).collect();
-        let mut order = Order::new(&addresses, nth);
+        let mut order = AddressOrder::new(&addresses, nth);
         std::iter::from_fn(|| order.next())
             .find_map(|(tried, _)| accepting.iter().copied().find(|index| address(*index) == tried))
     }

@@ -8,7 +8,7 @@ use longsync_stats::{Figures, Moment};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::in_flight::InFlight;
+use crate::in_flight::InFlightLimit;
 use crate::plan::LoadPlan;
 
 /// How long after the last due time calls are still sent: one that is later was the client's doing.
@@ -37,9 +37,9 @@ pub(crate) struct Board {
     pub(crate) stopped: CancellationToken,
     /// Nothing is waited for.
     pub(crate) ended: CancellationToken,
-    pub(crate) in_flight: InFlight,
-    places: Vec<Place>,
-    numbers: Numbers,
+    pub(crate) in_flight: InFlightLimit,
+    places: Vec<WorkerSlot>,
+    numbers: NextNumber,
     /// How many recorded calls there are in all, if a count ends the run.
     calls: Option<u64>,
     /// All recorded calls of a closed loop have a number.
@@ -56,12 +56,12 @@ pub(crate) struct Board {
 /// The number of the next recorded call of a closed loop, on cache lines of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Numbers(AtomicU64);
+struct NextNumber(AtomicU64);
 
 /// A worker's place, on cache lines of its own.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Place {
+struct WorkerSlot {
     /// The second into which it records.
     second: AtomicU64,
     /// Its thread, as the system knows it; 0 until then.
@@ -72,12 +72,12 @@ struct Place {
     connections: AtomicUsize,
     /// Whether it sends no more calls.
     has_sent: AtomicBool,
-    handed: Mutex<Handed>,
+    handed: Mutex<Handover>,
 }
 
 /// Figures that are handed over.
 #[derive(Debug)]
-struct Handed {
+struct Handover {
     /// Empty ones, for seconds to come.
     #[expect(clippy::vec_box, reason = "what is handed over is a pointer, and not copied")]
     spare: Vec<Box<Figures>>,
@@ -101,13 +101,13 @@ impl Board {
             let mut spare = Vec::with_capacity(SPARES + 1);
             spare.resize_with(SPARES, Box::default);
             let closed = Vec::with_capacity(SPARES + 1);
-            Place {
+            WorkerSlot {
                 second: AtomicU64::new(0),
                 thread: AtomicU32::new(0),
                 polled: AtomicU64::new(0),
                 connections: AtomicUsize::new(0),
                 has_sent: AtomicBool::new(false),
-                handed: Mutex::new(Handed { spare, closed }),
+                handed: Mutex::new(Handover { spare, closed }),
             }
         };
         Self {
@@ -115,9 +115,9 @@ impl Board {
             last_due: plan.last_due().unwrap_or(Moment::from_nanos(u64::MAX)),
             stopped: CancellationToken::new(),
             ended: CancellationToken::new(),
-            in_flight: InFlight::new(workers, plan.max_in_flight),
+            in_flight: InFlightLimit::new(workers, plan.max_in_flight),
             places: (0..workers).map(|_| place()).collect(),
-            numbers: Numbers::default(),
+            numbers: NextNumber::default(),
             calls,
             all_numbered: CancellationToken::new(),
             senders: AtomicUsize::new(workers),
@@ -274,8 +274,8 @@ impl Board {
     }
 }
 
-impl Place {
-    fn lock(&self) -> MutexGuard<'_, Handed> {
+impl WorkerSlot {
+    fn lock(&self) -> MutexGuard<'_, Handover> {
         self.handed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -290,12 +290,13 @@ mod tests {
     use super::*;
     use crate::long_sync::LongSync;
     use crate::schedule::Schedule;
-    use crate::stop::Stop;
+    use crate::stop::StopCondition;
 
     #[test]
     fn each_number_is_one_workers_and_there_are_as_many_as_calls() {
         let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
-        let (schedule, stop) = (Schedule::closed(NonZeroUsize::MIN), Stop::after_calls(30_000));
+        let (schedule, stop) =
+            (Schedule::closed(NonZeroUsize::MIN), StopCondition::after_calls(30_000));
         let target = "http://127.0.0.1:1".parse().unwrap();
         let plan = LoadPlan::builder(target, calls, schedule, stop).build().unwrap();
         let board = Board::new(&plan);

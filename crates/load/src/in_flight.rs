@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// portion is used up takes from the others what they do not use. So the limit is exact: a call is refused only if
 /// as many are in flight.
 #[derive(Debug)]
-pub(crate) struct InFlight {
+pub(crate) struct InFlightLimit {
     free: Vec<Portion>,
     /// How many workers are just taking places from others.
     taking: AtomicUsize,
@@ -17,7 +17,7 @@ pub(crate) struct InFlight {
 #[repr(align(128))]
 struct Portion(AtomicUsize);
 
-impl InFlight {
+impl InFlightLimit {
     pub(crate) fn new(workers: usize, most: usize) -> Self {
         let portion = |index| most / workers + usize::from(index < most % workers);
         let free = (0..workers).map(|index| Portion(AtomicUsize::new(portion(index)))).collect();
@@ -85,7 +85,7 @@ mod tests {
             most in 0_usize..20,
             turns in proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), 0..200),
         ) {
-            let limit = InFlight::new(workers, most);
+            let limit = InFlightLimit::new(workers, most);
             let mut taken = vec![0_usize; workers];
             for (worker, is_taking) in turns {
                 let worker = worker.index(workers);

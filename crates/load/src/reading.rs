@@ -14,15 +14,15 @@ use crate::method::{CallNumber, Method};
 
 /// How far an answer, of which `A` is kept, was read.
 #[derive(Debug)]
-pub(crate) enum Reading<A> {
+pub(crate) enum PendingAnswer<A> {
     Head(ResponseFuture),
     /// Boxed, since few answers come in parts.
-    Body(Box<Body<A>>),
+    Body(Box<PendingBody<A>>),
 }
 
 /// An answer whose head has come, and what was kept of its messages.
 #[derive(Debug)]
-pub(crate) struct Body<A> {
+pub(crate) struct PendingBody<A> {
     incoming: Incoming,
     answer: A,
 }
@@ -38,7 +38,7 @@ pub(crate) enum Names {
 #[derive(Debug)]
 pub(crate) struct OpenStreamError;
 
-impl<A: Default> Reading<A> {
+impl<A: Default> PendingAnswer<A> {
     /// Sends the call with this number, and has `cx` woken by its answer.
     pub(crate) fn begin<M: Method<Answer = A>, T>(
         sender: &mut SendRequest<Bytes>,
@@ -73,7 +73,7 @@ impl<A: Default> Reading<A> {
             Err(error) => return Poll::Ready(Ending::broken(&error)),
         };
         let mut body = match Incoming::new(response, common.limits) {
-            Ok(incoming) => Body { incoming, answer: A::default() },
+            Ok(incoming) => PendingBody { incoming, answer: A::default() },
             Err(status) => {
                 let waits = common.method.failed(&status);
                 return Poll::Ready(Ending::failed(status, waits));
@@ -87,7 +87,7 @@ impl<A: Default> Reading<A> {
     }
 }
 
-impl<A: Default> Body<A> {
+impl<A: Default> PendingBody<A> {
     fn poll<M: Method<Answer = A>>(
         &mut self,
         method: &M,

@@ -15,7 +15,7 @@ use crate::percentile::Percentile;
 
 /// Recorded durations: each distinct value, ascending, and how often it was recorded. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedDurations {
     values: Vec<(u64, u64)>,
     count: u64,
     longest_line: usize,
@@ -36,7 +36,7 @@ impl RecordingError {
     }
 }
 
-impl Recorded {
+impl RecordedDurations {
     /// Reads a CSV file or an interval log of `HdrHistogram`, whichever the content is.
     ///
     /// - **CSV**: one row per line, of which the first column counts. Either each cell has its unit, such
@@ -111,12 +111,12 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// What has been read so far.
 #[derive(Debug, Default)]
-struct Tally {
+struct DurationCounts {
     values: Vec<(u64, u64)>,
     longest: (u64, usize),
 }
 
-impl Tally {
+impl DurationCounts {
     fn add(&mut self, nanos: u64, count: u64, line: usize) -> Result<(), RecordingError> {
         if nanos > whole_nanos(LONGEST) {
             let most = duration::text(LONGEST);
@@ -130,7 +130,7 @@ impl Tally {
         Ok(())
     }
 
-    fn finish(mut self, none: &str) -> Result<Recorded, RecordingError> {
+    fn finish(mut self, none: &str) -> Result<RecordedDurations, RecordingError> {
         if self.values.is_empty() {
             return Err(RecordingError::new(none));
         }
@@ -147,7 +147,7 @@ impl Tally {
             is_same
         });
         self.values.shrink_to_fit();
-        Ok(Recorded { values: self.values, count, longest_line: self.longest.1 })
+        Ok(RecordedDurations { values: self.values, count, longest_line: self.longest.1 })
     }
 }
 

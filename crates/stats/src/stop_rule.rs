@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use longsync_text::said::quoted;
 
-pub use self::watch::{Stopped, Watch};
+pub use self::watch::{RuleStop, StopRuleWatch};
 use crate::comparison::Comparison;
 use crate::metric::Metric;
 use crate::run_loop::Loop;

@@ -35,7 +35,7 @@ const EMPTY: &str =
 
 /// Whether a run has reached a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checked {
+pub struct ThresholdResult {
     /// What it must reach.
     pub threshold: Threshold,
     /// Whether it has.
@@ -64,9 +64,9 @@ impl Threshold {
     /// A percentile is read as the longest time of its bucket. One that falls among calls which are slower than
     /// any value is more than any limit, and so are the mean and the longest if there is one such call. What
     /// was not measured has not passed: without a call, or in a loop that does not have the figure.
-    pub fn check(&self, kind: Loop, figures: &Figures, recorded: Duration) -> Checked {
+    pub fn check(&self, kind: Loop, figures: &Figures, recorded: Duration) -> ThresholdResult {
         let (value, is_marked) = self.0.metric.of(kind, figures, recorded);
-        Checked { threshold: *self, has_passed: self.0.holds(value), value, is_marked }
+        ThresholdResult { threshold: *self, has_passed: self.0.holds(value), value, is_marked }
     }
 
     fn read(text: &str) -> Result<Self, String> {
@@ -99,7 +99,7 @@ impl fmt::Display for Threshold {
     }
 }
 
-impl fmt::Display for Checked {
+impl fmt::Display for ThresholdResult {
     /// One line: `p99<250ms failed: 251.2ms`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = if self.has_passed { "passed" } else { "failed" };

@@ -19,7 +19,7 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A message that has arrived whole.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrived {
+pub(crate) struct MessageArrival {
     /// When the read of the socket that completed it returned.
     pub(crate) at: Instant,
     /// How many of its bytes are held: none of a message that came by itself and is taken at once.
@@ -134,9 +134,9 @@ impl Intake {
     }
 
     /// A message of this many bytes, which came whole with the last chunk.
-    pub(crate) fn arrived(&self, bytes: usize) -> Arrived {
+    pub(crate) fn arrived(&self, bytes: usize) -> MessageArrival {
         let held = if self.came_alone { 0 } else { bytes as u64 };
-        Arrived { at: self.last_chunk, held }
+        MessageArrival { at: self.last_chunk, held }
     }
 
     /// The end may come with the last of the data, and is not reported again.

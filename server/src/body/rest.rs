@@ -15,8 +15,8 @@ use hyper::body::Incoming;
 use longsync_timer::Sleep;
 
 use crate::body::discard::{DISCARD_TIME, discard};
-use crate::body::form::Form;
-use crate::record::{Record, Wish};
+use crate::body::form::FormReader;
+use crate::record::{CloseReason, ConnectionRecord};
 
 /// The most that is read of it.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
@@ -39,11 +39,11 @@ pub(crate) enum BodyError {
 #[derive(Debug)]
 pub(crate) struct Rest {
     body: Incoming,
-    record: Arc<Record>,
+    record: Arc<ConnectionRecord>,
     came: Instant,
     left: u64,
     /// Whether it needs to be read before the request can be answered, and was not.
-    form: Option<Form>,
+    form: Option<FormReader>,
     version: Version,
     /// Whether the client sends nothing until it is told to, which it never is.
     waits_for_continue: bool,
@@ -52,7 +52,10 @@ pub(crate) struct Rest {
 
 impl Rest {
     /// [`None`]: there is nothing left.
-    pub(crate) fn of(request: Request<Incoming>, record: &Arc<Record>) -> Option<Box<Self>> {
+    pub(crate) fn of(
+        request: Request<Incoming>,
+        record: &Arc<ConnectionRecord>,
+    ) -> Option<Box<Self>> {
         let (head, body) = request.into_parts();
         if body.is_end_stream() {
             return None;
@@ -65,7 +68,7 @@ impl Rest {
             record: Arc::clone(record),
             came: record.worker().timer().now(),
             left: MOST_BYTES,
-            form: header(header::CONTENT_TYPE).and_then(Form::of),
+            form: header(header::CONTENT_TYPE).and_then(FormReader::of),
             version: head.version,
             waits_for_continue: head.version == Version::HTTP_11 && expects_continue,
             has_begun: false,
@@ -129,12 +132,12 @@ impl Rest {
             return Some(BodyError::Malformed);
         }
         // hyper answers all the same, and no longer looks whether anybody is there to read it.
-        self.record.wish_to_close(Wish::ClientLeft);
+        self.record.wish_to_close(CloseReason::ClientLeft);
         None
     }
 
     /// There is an answer now. Over HTTP/1.1 its end waits for what is returned.
-    pub(crate) fn answered<B>(self, response: &mut Response<B>) -> Option<Lingering> {
+    pub(crate) fn answered<B>(self, response: &mut Response<B>) -> Option<LingeringEnd> {
         if self.version == Version::HTTP_2 {
             let worker = self.record.worker();
             if !worker.is_drained() {
@@ -155,19 +158,19 @@ impl Rest {
         }
         let over = Box::pin(self.record.worker().timer().sleep(LONGEST));
         let rest = Self { left: MOST_BYTES, ..self };
-        Some(Lingering { over, looks: LOOKS, rest })
+        Some(LingeringEnd { over, looks: LOOKS, rest })
     }
 }
 
 /// Holds back the end of an answer until the rest of its request, or enough of it, was read.
 #[derive(Debug)]
-pub(crate) struct Lingering {
+pub(crate) struct LingeringEnd {
     over: Pin<Box<Sleep>>,
     looks: u8,
     rest: Rest,
 }
 
-impl Future for Lingering {
+impl Future for LingeringEnd {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -24,15 +24,15 @@ pub(super) struct Throttle(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    kinds: Mutex<HashMap<Identifier, Seen>>,
+    kinds: Mutex<HashMap<Identifier, LineHistory>>,
     has_left_out: Notify,
 }
 
 /// What was seen of one kind of line.
 #[derive(Debug)]
-struct Seen {
+struct LineHistory {
     of: &'static Metadata<'static>,
-    rate: Rate,
+    rate: LineRate,
     left_out: u64,
 }
 
@@ -40,9 +40,9 @@ impl Throttle {
     /// Whether a line may be written now.
     fn allow(&self, of: &'static Metadata<'static>, now: Instant) -> bool {
         let mut kinds = self.kinds();
-        let seen = kinds.entry(of.callsite()).or_insert_with(|| Seen {
+        let seen = kinds.entry(of.callsite()).or_insert_with(|| LineHistory {
             of,
-            rate: Rate::default(),
+            rate: LineRate::default(),
             left_out: 0,
         });
         let may = seen.rate.allow(now);
@@ -75,7 +75,7 @@ impl Throttle {
             .collect()
     }
 
-    fn kinds(&self) -> MutexGuard<'_, HashMap<Identifier, Seen>> {
+    fn kinds(&self) -> MutexGuard<'_, HashMap<Identifier, LineHistory>> {
         self.0.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -89,12 +89,12 @@ impl<S: Subscriber> Layer<S> for Throttle {
 
 /// When the last lines of a kind were written.
 #[derive(Debug, Default)]
-struct Rate {
+struct LineRate {
     written: [Option<Instant>; LINES_A_SECOND],
     oldest: usize,
 }
 
-impl Rate {
+impl LineRate {
     /// Whether one more may be written now, which is then counted.
     fn allow(&mut self, now: Instant) -> bool {
         let oldest = &mut self.written[self.oldest];
@@ -123,7 +123,7 @@ mod tests {
         #[test]
         fn no_second_has_more_than_ten(gaps_ms in proptest::collection::vec(0_u64..300, 1..200)) {
             let start = Instant::now();
-            let mut rate = Rate::default();
+            let mut rate = LineRate::default();
             let mut written: Vec<u64> = Vec::new();
             let mut now = 0;
             for gap in gaps_ms {
@@ -138,9 +138,9 @@ mod tests {
         }
     }
 
-    struct Place;
+    struct TestCallsite;
 
-    impl Callsite for Place {
+    impl Callsite for TestCallsite {
         fn set_interest(&self, _: Interest) {}
 
         fn metadata(&self) -> &Metadata<'_> {
@@ -148,7 +148,7 @@ mod tests {
         }
     }
 
-    static PLACE: Place = Place;
+    static PLACE: TestCallsite = TestCallsite;
     static OF_PLACE: Metadata<'static> = Metadata::new(
         "event",
         "h2::proto",

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use longsync_timer::{Sleep, Woken};
+use longsync_timer::{Sleep, WakeReason};
 
 use crate::net::turn::go_on_after_others;
-use crate::worker::{Phase, Worker};
+use crate::worker::{ShutdownPhase, Worker};
 
 /// How long a client may take to answer the PING behind GOAWAY. By then it is taken to know.
 const TELL_TIME: Duration = Duration::from_secs(1);
@@ -18,9 +18,9 @@ const TELL_TIME: Duration = Duration::from_secs(1);
 pub(crate) struct Farewell {
     worker: Arc<Worker>,
     /// The next step of the shutdown.
-    next: Option<Pin<Box<dyn Future<Output = Phase> + Send>>>,
+    next: Option<Pin<Box<dyn Future<Output = ShutdownPhase> + Send>>>,
     has_begun: bool,
-    word: Word,
+    word: GoodbyeState,
     /// How long the client has to learn of it, once it has begun.
     time: Option<Pin<Box<Sleep>>>,
     is_over: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Farewell {
 
 /// How far the serving loop is with telling the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
+enum GoodbyeState {
     NotDue,
     /// The shutdown has begun, and the connection's next turn comes first.
     AfterALook,
@@ -39,10 +39,10 @@ enum Word {
 impl Farewell {
     pub(crate) fn new(worker: &Arc<Worker>) -> Self {
         Self {
-            next: Some(Box::pin(worker.reaches(Phase::Draining))),
+            next: Some(Box::pin(worker.reaches(ShutdownPhase::Draining))),
             worker: Arc::clone(worker),
             has_begun: false,
-            word: Word::NotDue,
+            word: GoodbyeState::NotDue,
             time: None,
             is_over: false,
         }
@@ -55,11 +55,11 @@ impl Farewell {
     pub(crate) fn begin_turn(&mut self, cx: &mut Context<'_>) {
         self.advance(cx);
         match self.word {
-            Word::NotDue if self.has_begun => {
-                self.word = Word::AfterALook;
+            GoodbyeState::NotDue if self.has_begun => {
+                self.word = GoodbyeState::AfterALook;
                 go_on_after_others(cx);
             }
-            Word::AfterALook => self.word = Word::Due,
+            GoodbyeState::AfterALook => self.word = GoodbyeState::Due,
             _ => {}
         }
     }
@@ -68,9 +68,9 @@ impl Farewell {
     /// had come was read. A client in the middle of a head may end it, as long as it has time to learn
     /// of the shutdown.
     pub(crate) fn is_due(&mut self, is_in_head: bool) -> bool {
-        let is_due = self.word == Word::Due && (self.is_over || !is_in_head);
+        let is_due = self.word == GoodbyeState::Due && (self.is_over || !is_in_head);
         if is_due {
-            self.word = Word::Said;
+            self.word = GoodbyeState::Said;
         }
         is_due
     }
@@ -79,10 +79,10 @@ impl Farewell {
         while let Some(next) = &mut self.next
             && let Poll::Ready(phase) = next.as_mut().poll(cx)
         {
-            if phase == Phase::Draining {
+            if phase == ShutdownPhase::Draining {
                 self.has_begun = true;
                 self.time = Some(Box::pin(self.worker.timer().sleep(TELL_TIME)));
-                self.next = Some(Box::pin(self.worker.reaches(Phase::Drained)));
+                self.next = Some(Box::pin(self.worker.reaches(ShutdownPhase::Drained)));
             } else {
                 self.next = None;
             }
@@ -95,9 +95,9 @@ impl Farewell {
         while !self.is_over {
             let Some(time) = &mut self.time else { return Poll::Pending };
             match ready!(time.as_mut().poll(cx)) {
-                Woken::Due => self.is_over = true,
+                WakeReason::Due => self.is_over = true,
                 // The drain's end ends all waits, and this one is for what comes after.
-                Woken::Fired => {
+                WakeReason::Fired => {
                     let rest = self.worker.timer().sleep_until(time.due());
                     time.set(rest);
                 }

@@ -9,12 +9,12 @@ pub(crate) const MAX_UNHELD_CHECKS: u32 = 1_024;
 
 /// How many there are.
 #[derive(Debug, Default)]
-pub(crate) struct Side {
+pub(crate) struct SideCounts {
     streams: AtomicU32,
     unheld_checks: AtomicU32,
 }
 
-impl Side {
+impl SideCounts {
     /// Takes a place for a stream of health or reflection, if there is one left.
     #[must_use]
     pub(crate) fn take_stream(&self) -> bool {

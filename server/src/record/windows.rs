@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Waker};
 
 use super::frames::Frame;
-use super::{Record, add, add_signed, lock, subtract};
+use super::{ConnectionRecord, add, add_signed, lock, subtract};
 
 /// What a stream and a connection may be sent before the peer has said otherwise (RFC 9113, section
 /// 6.9.2).
@@ -38,7 +38,7 @@ impl Default for Windows {
     }
 }
 
-impl Record {
+impl ConnectionRecord {
     /// A frame was written.
     pub(crate) fn went(&self, frame: Frame) {
         match frame {

@@ -10,14 +10,14 @@ use crate::load::settings::{SettingsError, WrittenPlan};
 
 /// What is looked at first: a record has a schema, a plan alone has none.
 #[derive(Deserialize)]
-struct Head {
+struct RecordHead {
     schema: Option<String>,
     plan: Option<IgnoredAny>,
 }
 
 /// What is read of a record; the rest of it is left out.
 #[derive(Deserialize)]
-struct Recorded {
+struct RecordedPlan {
     plan: WrittenPlan,
 }
 
@@ -30,14 +30,14 @@ pub fn read_plan(json: &[u8]) -> Result<WrittenPlan, SettingsError> {
     let wrong = |why: serde_json::Error| {
         SettingsError::new(format!("it is not a record, nor the plan in one: {why}"))
     };
-    let head: Head = serde_json::from_slice(json).map_err(wrong)?;
+    let head: RecordHead = serde_json::from_slice(json).map_err(wrong)?;
     match (head.schema.as_deref(), head.plan) {
         (None, None) if says_nothing(json) => Err(SettingsError::new(
             "it says nothing: give a record, which `load --record FILE` writes, or the plan in one alone",
         )),
         (None, None) => serde_json::from_slice(json).map_err(wrong),
         (Some(SCHEMA), Some(_)) => {
-            serde_json::from_slice(json).map(|Recorded { plan }| plan).map_err(wrong)
+            serde_json::from_slice(json).map(|RecordedPlan { plan }| plan).map_err(wrong)
         }
         (Some(SCHEMA), None) => Err(SettingsError::new("this record has no plan: give another")),
         (Some(schema), _) => Err(SettingsError::new(format!(

@@ -13,7 +13,7 @@ use longsync_text::said::quoted;
 use tonic::Code;
 use tonic::metadata::MetadataMap;
 
-use super::{Payload, SettingsError, WrittenPlan};
+use super::{SettingsError, WrittenPayload, WrittenPlan};
 use crate::request::{self, zeros};
 
 /// The server to call.
@@ -59,12 +59,12 @@ pub(super) fn call_id_prefix(plan: &WrittenPlan, seed: u64) -> Option<String> {
 fn payload(plan: &WrittenPlan) -> Result<Bytes, SettingsError> {
     match &plan.payload {
         None => Ok(Bytes::new()),
-        Some(Payload::Text(text)) => Ok(text.clone().into()),
-        Some(Payload::Base64(text)) => match STANDARD.decode(text) {
+        Some(WrittenPayload::Text(text)) => Ok(text.clone().into()),
+        Some(WrittenPayload::Base64(text)) => match STANDARD.decode(text) {
             Ok(bytes) => Ok(bytes.into()),
             Err(why) => Err(SettingsError::of("the payload is not base64", why)),
         },
-        Some(Payload::Bytes(bytes)) => {
+        Some(WrittenPayload::Bytes(bytes)) => {
             zeros(*bytes).map_err(|why| SettingsError::of("--payload-bytes", why))
         }
     }

@@ -4,7 +4,7 @@ use longsync_load::Schedule;
 use longsync_text::duration::LONGEST;
 use longsync_text::grouped;
 
-use super::{Connections, SettingsError, WrittenPlan};
+use super::{SettingsError, WrittenConnections, WrittenPlan};
 
 const MOST_WORKERS: u64 = 1_024;
 const MOST_CONNECTIONS: u64 = 100_000;
@@ -26,7 +26,7 @@ pub(super) fn check(plan: &WrittenPlan) -> Result<(), SettingsError> {
         return Err(SettingsError::new(format!("{flag} is longer than 365 days: make it shorter")));
     }
     let connections = match plan.connections {
-        Some(Connections::Fixed(count)) => Some(count as u64),
+        Some(WrittenConnections::Fixed(count)) => Some(count as u64),
         _ => None,
     };
     for (flag, count, most) in [

@@ -6,7 +6,7 @@ use std::time::Duration;
 use longsync_load::{Arrivals as Law, Concurrency, Profile, Replay, Schedule};
 use longsync_text::Rate;
 
-use super::{Arrivals, SettingsError, WrittenPlan};
+use super::{SettingsError, WrittenArrivals, WrittenPlan};
 
 /// How many calls a closed loop keeps in flight unless it is told.
 pub(super) const IN_FLIGHT: u64 = 50;
@@ -15,7 +15,7 @@ const SPEED_ALONE: &str = "--replay-speed is for the times of --replay: give bot
 
 /// Whether a call begins when another has ended: unless something says when calls are due.
 pub(super) fn is_closed(plan: &WrittenPlan) -> bool {
-    dues(plan).next().is_none() && plan.arrivals != Some(Arrivals::AtOnce)
+    dues(plan).next().is_none() && plan.arrivals != Some(WrittenArrivals::AtOnce)
 }
 
 /// The flags that say when calls are due, of those that are given.
@@ -48,10 +48,10 @@ pub(super) fn schedule(plan: &WrittenPlan, seed: u64) -> Result<Schedule, Settin
         return Err(SettingsError::new(SPEED_ALONE));
     }
     let arrivals = match plan.arrivals {
-        Some(Arrivals::AtOnce) => return at_once(plan),
-        None | Some(Arrivals::Constant) => Law::Constant,
-        Some(Arrivals::Poisson) => Law::Poisson,
-        Some(Arrivals::Uniform) => Law::Uniform,
+        Some(WrittenArrivals::AtOnce) => return at_once(plan),
+        None | Some(WrittenArrivals::Constant) => Law::Constant,
+        Some(WrittenArrivals::Poisson) => Law::Poisson,
+        Some(WrittenArrivals::Uniform) => Law::Uniform,
     };
     Ok(Schedule::Open { profile: profile(plan)?, arrivals, seed })
 }

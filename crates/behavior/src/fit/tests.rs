@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::law::Law;
+use super::law::FittedLaw;
 use super::*;
 
 /// Uniform numbers between 0 and 1, the same each time: a linear congruential generator.
@@ -51,13 +51,13 @@ fn quantile(values: &[(u64, u64)], per_million: u64) -> u64 {
         .0
 }
 
-fn law(fitted: &Fitted) -> Law {
-    Law::new(fitted.min_ns, &fitted.points, fitted.max_ns)
+fn law(fitted: &Fit) -> FittedLaw {
+    FittedLaw::new(fitted.min_ns, &fitted.points, fitted.max_ns)
 }
 
 /// The distance, found in another way: by the law's share just before and just after each value, where both
 /// come from halving the quantile function.
-fn independent_ks(fitted: &Fitted, values: &[(u64, u64)]) -> f64 {
+fn independent_ks(fitted: &Fit, values: &[(u64, u64)]) -> f64 {
     let zero = share(fitted.zero_share);
     let law = law(fitted);
     let total: f64 = values.iter().map(|(_, count)| float(*count)).sum();
@@ -83,7 +83,7 @@ fn independent_ks(fitted: &Fitted, values: &[(u64, u64)]) -> f64 {
 }
 
 /// What the language demands of points.
-fn is_valid(fitted: &Fitted) -> bool {
+fn is_valid(fitted: &Fit) -> bool {
     let inner = &fitted.points;
     let is_constant = inner.is_empty() && fitted.max_ns == Some(fitted.min_ns);
     let in_order = inner.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1);
@@ -224,7 +224,7 @@ proptest! {
 #[test]
 fn what_was_fitted_is_printed_as_a_behavior() {
     let ms = 1_000_000;
-    let text = |fitted: Result<Fitted, FitError>| fitted.unwrap().text();
+    let text = |fitted: Result<Fit, FitError>| fitted.unwrap().text();
     assert_eq!(text(values(&[(0, 7)])), "0s");
     assert_eq!(text(values(&[(5 * ms, 7)])), "5ms");
     assert_eq!(text(values(&[(0, 1), (5 * ms, 3)])), "mix(25%: 0s, rest: 5ms)");

@@ -15,7 +15,7 @@ use crate::{Percent, normal};
 /// that the value is at most `most`; without such a percentile, all of it is.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Lognormal {
-    given: Given,
+    given: LognormalParameters,
     most: Duration,
     /// A value and its `z`: those of the lower percentile, or of the median.
     anchor_ns: f64,
@@ -29,7 +29,7 @@ pub(crate) struct Lognormal {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Given {
+enum LognormalParameters {
     Percentiles([(Percent, Duration); 2]),
     Sigma(Duration, f64),
 }
@@ -65,7 +65,7 @@ impl Lognormal {
         }
         let [low_z, high_z] = [low_percent, high_percent].map(|it| normal::at(it.fraction()));
         let sigma = libm::log(high_ns / low_ns) / (high_z - low_z);
-        let given = Given::Percentiles(ordered);
+        let given = LognormalParameters::Percentiles(ordered);
         Self::truncated(given, (low_ns, low_z), sigma, high_percent.fraction(), most)
     }
 
@@ -77,11 +77,17 @@ impl Lognormal {
     ) -> Result<Self, ParameterError> {
         let median_ns = positive(0, "the median", median, most)?;
         let sigma = positive_number(1, "sigma", sigma)?;
-        Self::truncated(Given::Sigma(median, sigma), (median_ns, 0.0), sigma, 0.0, most)
+        Self::truncated(
+            LognormalParameters::Sigma(median, sigma),
+            (median_ns, 0.0),
+            sigma,
+            0.0,
+            most,
+        )
     }
 
     fn truncated(
-        given: Given,
+        given: LognormalParameters,
         (anchor_ns, anchor_z): (f64, f64),
         sigma: f64,
         kept: f64,
@@ -186,11 +192,11 @@ impl Law for Lognormal {
 impl fmt::Display for Lognormal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.given {
-            Given::Percentiles([(low, low_value), (high, high_value)]) => {
+            LognormalParameters::Percentiles([(low, low_value), (high, high_value)]) => {
                 let (low_value, high_value) = (text(low_value), text(high_value));
                 write!(f, "lognormal(p{low}={low_value}, p{high}={high_value})")?;
             }
-            Given::Sigma(median, sigma) => {
+            LognormalParameters::Sigma(median, sigma) => {
                 write!(f, "lognormal(p50={}, sigma={sigma})", text(median))?;
             }
         }

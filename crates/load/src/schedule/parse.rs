@@ -6,21 +6,22 @@ use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
 
 use super::amount::Amount;
-use super::piece::{Piece, Pieces};
+use super::piece::{Pieces, SchedulePiece};
 use super::schedule_error::ScheduleError;
 
 /// A form of a piece all of whose parameters have keys.
-struct Form {
+struct PieceSyntax {
     name: &'static str,
     amounts: &'static [&'static str],
     duration: &'static str,
 }
 
-const STEP: Form = Form { name: "step", amounts: &["from", "to", "by"], duration: "every" };
-const LINE: Form = Form { name: "line", amounts: &["from", "to"], duration: "in" };
+const STEP: PieceSyntax =
+    PieceSyntax { name: "step", amounts: &["from", "to", "by"], duration: "every" };
+const LINE: PieceSyntax = PieceSyntax { name: "line", amounts: &["from", "to"], duration: "in" };
 
 /// What the keys of a piece say, and at which byte the value of each stands.
-struct Values<A> {
+struct PieceValues<A> {
     amounts: Vec<(&'static str, A)>,
     duration: Option<Duration>,
     places: Vec<(&'static str, usize)>,
@@ -59,28 +60,28 @@ fn pieces<A: Amount>(words: &mut Words<'_>) -> Result<Pieces<A>, ParseError> {
     }
 }
 
-type Placed<A> = (Piece<A>, Vec<(&'static str, usize)>);
+type ParsedPiece<A> = (SchedulePiece<A>, Vec<(&'static str, usize)>);
 
-fn piece<A: Amount>(words: &mut Words<'_>) -> Result<Placed<A>, ParseError> {
+fn piece<A: Amount>(words: &mut Words<'_>) -> Result<ParsedPiece<A>, ParseError> {
     let start = words.place();
     match words.name() {
         "constant" => constant(words),
         "step" => {
-            let mut values = Values::read(words, &STEP)?;
+            let mut values = PieceValues::read(words, &STEP)?;
             let (from, to) = (values.take("from"), values.take("to"));
             let (by, every) = (values.take("by"), values.duration);
             match (from, to, by, every) {
                 (Some(from), Some(to), Some(by), Some(every)) => {
-                    Ok((Piece::Step { from, to, by, every }, values.places))
+                    Ok((SchedulePiece::Step { from, to, by, every }, values.places))
                 }
                 _ => Err(values.lacks_one(start, &STEP, A::STEP)),
             }
         }
         "line" => {
-            let mut values = Values::read(words, &LINE)?;
+            let mut values = PieceValues::read(words, &LINE)?;
             match (values.take("from"), values.take("to"), values.duration) {
                 (Some(from), Some(to), Some(length)) => {
-                    Ok((Piece::Line { from, to, length }, values.places))
+                    Ok((SchedulePiece::Line { from, to, length }, values.places))
                 }
                 _ => Err(values.lacks_one(start, &LINE, A::LINE)),
             }
@@ -95,7 +96,7 @@ fn piece<A: Amount>(words: &mut Words<'_>) -> Result<Placed<A>, ParseError> {
     }
 }
 
-fn constant<A: Amount>(words: &mut Words<'_>) -> Result<Placed<A>, ParseError> {
+fn constant<A: Amount>(words: &mut Words<'_>) -> Result<ParsedPiece<A>, ParseError> {
     words.mark('(', "the opening `(` of constant(")?;
     let amount = amount(words)?;
     let mut places = Vec::new();
@@ -111,7 +112,7 @@ fn constant<A: Amount>(words: &mut Words<'_>) -> Result<Placed<A>, ParseError> {
     } else {
         words.mark(')', "`,` and for=, or the closing `)` of constant(")?;
     }
-    Ok((Piece::Constant { amount, length }, places))
+    Ok((SchedulePiece::Constant { amount, length }, places))
 }
 
 fn amount<A: Amount>(words: &mut Words<'_>) -> Result<A, ParseError> {
@@ -120,10 +121,10 @@ fn amount<A: Amount>(words: &mut Words<'_>) -> Result<A, ParseError> {
     A::read(written).map_err(|why| ParseError::wrong(place, why))
 }
 
-impl<A: Amount> Values<A> {
+impl<A: Amount> PieceValues<A> {
     /// Takes the parameters of a piece, from its opening parenthesis to its closing one.
-    fn read(words: &mut Words<'_>, form: &Form) -> Result<Self, ParseError> {
-        let Form { name, amounts, duration } = form;
+    fn read(words: &mut Words<'_>, form: &PieceSyntax) -> Result<Self, ParseError> {
+        let PieceSyntax { name, amounts, duration } = form;
         let mut values = Self { amounts: Vec::new(), duration: None, places: Vec::new() };
         words.mark('(', format_args!("the opening `(` of {name}("))?;
         loop {
@@ -156,7 +157,7 @@ impl<A: Amount> Values<A> {
         Some(self.amounts.swap_remove(found).1)
     }
 
-    fn lacks_one(&self, start: usize, form: &Form, example: &str) -> ParseError {
+    fn lacks_one(&self, start: usize, form: &PieceSyntax, example: &str) -> ParseError {
         let mut keys = form.amounts.iter().chain([&form.duration]);
         let is_given = |key: &str| self.places.iter().any(|(given, _)| *given == key);
         let missing = keys.find(|key| !is_given(key)).unwrap_or(&form.duration);

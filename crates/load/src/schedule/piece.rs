@@ -12,7 +12,7 @@ pub(super) const MOST_SEGMENTS: u64 = 1_000_000;
 
 /// A part of a schedule, as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece<A> {
+pub(super) enum SchedulePiece<A> {
     /// The same all the time; without a length it never ends.
     Constant { amount: A, length: Option<Duration> },
     /// From one amount towards another, by a step after each time. The last step lasts that time too, and is
@@ -35,7 +35,7 @@ pub(super) struct Segment {
 /// Pieces that go together, and their segments, which leave no gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pieces<A> {
-    written: Vec<Piece<A>>,
+    written: Vec<SchedulePiece<A>>,
     segments: Vec<Segment>,
     end: Option<Duration>,
 }
@@ -58,12 +58,12 @@ impl<A: Amount> Pieces<A> {
     pub(super) fn endless(amount: A) -> Self {
         let segment =
             Segment { start_ns: 0, length_ns: u64::MAX, from: amount.units(), to: amount.units() };
-        let written = vec![Piece::Constant { amount, length: None }];
+        let written = vec![SchedulePiece::Constant { amount, length: None }];
         Self { written, segments: vec![segment], end: None }
     }
 
     /// Appends a piece.
-    pub(super) fn push(&mut self, piece: Piece<A>) -> Result<(), PieceError> {
+    pub(super) fn push(&mut self, piece: SchedulePiece<A>) -> Result<(), PieceError> {
         let Some(start) = self.end else {
             let why =
                 "the piece before this one has no for= and never ends: write how long it lasts";
@@ -71,7 +71,7 @@ impl<A: Amount> Pieces<A> {
         };
         let start_ns = nanos(start);
         let (length, key) = match piece {
-            Piece::Constant { amount, length: None } => {
+            SchedulePiece::Constant { amount, length: None } => {
                 self.room_for(1)?;
                 let length_ns = u64::MAX - start_ns;
                 self.segments.push(Segment::level(start_ns, length_ns, amount.units()));
@@ -79,15 +79,15 @@ impl<A: Amount> Pieces<A> {
                 self.end = None;
                 return Ok(());
             }
-            Piece::Constant { length: Some(length), .. } => (length, "for"),
-            Piece::Step { every, .. } => (every, "every"),
-            Piece::Line { length, .. } => (length, "in"),
+            SchedulePiece::Constant { length: Some(length), .. } => (length, "for"),
+            SchedulePiece::Step { every, .. } => (every, "every"),
+            SchedulePiece::Line { length, .. } => (length, "in"),
         };
         if length.is_zero() {
             return Err(PieceError::new(key, format!("{key}= must be longer than 0s")));
         }
         let count = match piece {
-            Piece::Step { from, to, by, .. } => steps(from, to, by)?,
+            SchedulePiece::Step { from, to, by, .. } => steps(from, to, by)?,
             _ => 1,
         };
         self.room_for(count)?;
@@ -106,19 +106,25 @@ impl<A: Amount> Pieces<A> {
         Ok(())
     }
 
-    fn add_segments(&mut self, piece: &Piece<A>, start_ns: u64, length_ns: u64, count: u64) {
+    fn add_segments(
+        &mut self,
+        piece: &SchedulePiece<A>,
+        start_ns: u64,
+        length_ns: u64,
+        count: u64,
+    ) {
         match piece {
-            Piece::Constant { amount, .. } => {
+            SchedulePiece::Constant { amount, .. } => {
                 self.segments.push(Segment::level(start_ns, length_ns, amount.units()));
             }
-            Piece::Step { from, to, by, .. } => {
+            SchedulePiece::Step { from, to, by, .. } => {
                 let (from, to, by) = (from.units(), to.units(), by.units());
                 self.segments.extend((0..count).map(|index| {
                     let amount = if from < to { from + by * index } else { from - by * index };
                     Segment::level(start_ns + length_ns * index, length_ns, amount)
                 }));
             }
-            Piece::Line { from, to, .. } => {
+            SchedulePiece::Line { from, to, .. } => {
                 let (from, to) = (from.units(), to.units());
                 self.segments.push(Segment { start_ns, length_ns, from, to });
             }
@@ -192,7 +198,7 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-impl<A: Amount> fmt::Display for Piece<A> {
+impl<A: Amount> fmt::Display for SchedulePiece<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Constant { amount, length: None } => write!(f, "constant({amount})"),

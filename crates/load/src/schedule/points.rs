@@ -6,7 +6,7 @@ use longsync_text::Rate;
 
 use super::amount::Amount;
 use super::lines::{lines, nanos, wrong};
-use super::piece::{Piece, Pieces};
+use super::piece::{Pieces, SchedulePiece};
 use super::schedule_error::ScheduleError;
 
 const A_LINE: &str = "write a time in seconds, a comma and a rate, such as 2.5,1000";
@@ -49,11 +49,11 @@ pub(super) fn read(text: &str) -> Result<Pieces<Rate>, ScheduleError> {
     Ok(pieces)
 }
 
-fn between(from: Rate, to: Rate, length: Duration) -> Piece<Rate> {
+fn between(from: Rate, to: Rate, length: Duration) -> SchedulePiece<Rate> {
     if from == to {
-        Piece::Constant { amount: from, length: Some(length) }
+        SchedulePiece::Constant { amount: from, length: Some(length) }
     } else {
-        Piece::Line { from, to, length }
+        SchedulePiece::Line { from, to, length }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use longsync_text::Rate;
 
-use super::curve::Curve;
+use super::curve::RateCurve;
 use super::piece::Pieces;
 use super::schedule_error::ScheduleError;
 use super::{parse, points};
@@ -23,7 +23,7 @@ use super::{parse, points};
 ///
 /// Its text is that of its pieces, separated by semicolons; it is printed as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Profile(Arc<Curve>);
+pub struct Profile(Arc<RateCurve>);
 
 impl Profile {
     /// The same rate without end.
@@ -49,10 +49,10 @@ impl Profile {
     }
 
     pub(super) fn new(pieces: Pieces<Rate>) -> Self {
-        Self(Arc::new(Curve::new(pieces)))
+        Self(Arc::new(RateCurve::new(pieces)))
     }
 
-    pub(super) fn curve(&self) -> &Arc<Curve> {
+    pub(super) fn curve(&self) -> &Arc<RateCurve> {
         &self.0
     }
 

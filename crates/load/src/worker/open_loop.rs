@@ -3,9 +3,9 @@
 use std::iter::Peekable;
 
 use longsync_connect::Transport;
-use longsync_stats::{Moment, NotSent as Why};
+use longsync_stats::{Moment, NotSentReason as Why};
 
-use super::{BATCH_PER_LANE, Desk, Worker};
+use super::{BATCH_PER_LANE, Worker, WorkerContext};
 use crate::board::patience;
 use crate::lane::LaneError;
 use crate::method::{CallNumber, Method};
@@ -64,7 +64,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
 
     /// Sends a call of an open loop, if it may be in flight.
     fn send_due(&self, call: CallNumber, due: Moment, now: Moment) -> Result<(), LaneError> {
-        let Desk { index, board, .. } = &self.desk;
+        let WorkerContext { index, board, .. } = &self.desk;
         if !board.in_flight.take(*index) {
             return Err(LaneError::Limited);
         }

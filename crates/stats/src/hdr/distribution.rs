@@ -1,6 +1,6 @@
 //! A distribution in `HdrHistogram`'s encoding.
 
-use super::read::{DecodeHistogramError, Scale, read};
+use super::read::{DecodeHistogramError, HdrScale, read};
 use super::write::{Header, compressed};
 use crate::distribution::{Distribution, LONGEST_NS, MOST, SIGNIFICANT_DIGITS};
 
@@ -50,7 +50,7 @@ impl Distribution {
     /// When the bytes are not such a histogram.
     pub fn from_v2_deflate(bytes: &[u8]) -> Result<Self, DecodeDistributionError> {
         let buckets = read(bytes)?;
-        if Some(buckets.scale) != Scale::new(SIGNIFICANT_DIGITS, 1, LONGEST_NS) {
+        if Some(buckets.scale) != HdrScale::new(SIGNIFICANT_DIGITS, 1, LONGEST_NS) {
             return Err(OTHER_BOUNDS);
         }
         let mut counts = buckets.counts.iter().map(|(_, count)| *count);

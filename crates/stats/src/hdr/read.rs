@@ -24,14 +24,14 @@ pub(crate) enum DecodeHistogramError {
 
 /// The buckets of a histogram that are not empty.
 #[derive(Debug)]
-pub(crate) struct Buckets {
+pub(crate) struct HdrBuckets {
     /// Where they lie.
-    pub(crate) scale: Scale,
+    pub(crate) scale: HdrScale,
     /// The index of each, ascending, and its count.
     pub(crate) counts: Vec<(u64, u64)>,
 }
 
-impl Buckets {
+impl HdrBuckets {
     /// The middle of each, and its count.
     pub(crate) fn middles(&self) -> impl Iterator<Item = (u64, u64)> {
         self.counts.iter().filter_map(|(index, count)| Some((self.scale.middle(*index)?, *count)))
@@ -39,7 +39,7 @@ impl Buckets {
 }
 
 /// Reads a histogram with its cookie.
-pub(crate) fn read(mut bytes: &[u8]) -> Result<Buckets, DecodeHistogramError> {
+pub(crate) fn read(mut bytes: &[u8]) -> Result<HdrBuckets, DecodeHistogramError> {
     let cookie = u32::from_be_bytes(take(&mut bytes)?);
     if cookie == V2 {
         return buckets(bytes);
@@ -60,7 +60,7 @@ pub(crate) fn read(mut bytes: &[u8]) -> Result<Buckets, DecodeHistogramError> {
 }
 
 /// The buckets of what follows the cookie of V2.
-fn buckets(mut bytes: &[u8]) -> Result<Buckets, DecodeHistogramError> {
+fn buckets(mut bytes: &[u8]) -> Result<HdrBuckets, DecodeHistogramError> {
     let length = u32::from_be_bytes(take(&mut bytes)?);
     let offset = u32::from_be_bytes(take(&mut bytes)?);
     let digits = u32::from_be_bytes(take(&mut bytes)?);
@@ -70,7 +70,7 @@ fn buckets(mut bytes: &[u8]) -> Result<Buckets, DecodeHistogramError> {
     if offset != 0 || ratio.to_bits() != 1.0_f64.to_bits() {
         return Err(DecodeHistogramError::Decimal);
     }
-    let scale = Scale::new(digits, lowest, highest).ok_or(DecodeHistogramError::Damaged)?;
+    let scale = HdrScale::new(digits, lowest, highest).ok_or(DecodeHistogramError::Damaged)?;
     let mut bytes = first(bytes, length)?;
     let (mut index, mut counts) = (0_u64, Vec::new());
     while !bytes.is_empty() {
@@ -83,13 +83,13 @@ fn buckets(mut bytes: &[u8]) -> Result<Buckets, DecodeHistogramError> {
         }
         index = index.checked_add(run).ok_or(DecodeHistogramError::Damaged)?;
     }
-    Ok(Buckets { scale, counts })
+    Ok(HdrBuckets { scale, counts })
 }
 
 /// Where the buckets of a histogram lie: in each doubling of the value there are equally many, of
 /// equal width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Scale {
+pub(crate) struct HdrScale {
     highest: u64,
     /// The first bucket is as wide as 2 to this power.
     narrowest: u32,
@@ -97,7 +97,7 @@ pub(crate) struct Scale {
     buckets_per_doubling: u32,
 }
 
-impl Scale {
+impl HdrScale {
     /// [`None`] if a histogram cannot have these bounds and digits.
     pub(super) fn new(digits: u32, lowest: u64, highest: u64) -> Option<Self> {
         let narrowest = lowest.checked_ilog2()?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use longsync_text::duration::LONGEST;
 use longsync_text::said::quoted;
 
-use super::exposition::{BUCKET, Sample, sample};
+use super::exposition::{BUCKET, ExpositionSample, sample};
 use crate::moment::whole_nanos;
 use crate::recorded::RecordingError;
 
@@ -24,13 +24,13 @@ const SECOND: f64 = 1e9;
 
 /// Counts of a histogram's buckets, all its series added up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Buckets {
+pub struct ObservedBuckets {
     name: String,
     bounds: Vec<(u64, u64)>,
     total: u64,
 }
 
-impl Buckets {
+impl ObservedBuckets {
     /// The histogram's name, without `_bucket`.
     pub fn name(&self) -> &str {
         &self.name
@@ -49,14 +49,14 @@ impl Buckets {
 
 /// One series: the count of each bound in nanoseconds, [`u64::MAX`] being `+Inf`, and its line.
 #[derive(Debug, Default)]
-struct Series {
+struct BucketSeries {
     counts: BTreeMap<u64, u64>,
     line: usize,
 }
 
-pub(super) fn read(text: &str) -> Result<Buckets, RecordingError> {
+pub(super) fn read(text: &str) -> Result<ObservedBuckets, RecordingError> {
     let mut names = BTreeSet::new();
-    let mut series = BTreeMap::<_, Series>::new();
+    let mut series = BTreeMap::<_, BucketSeries>::new();
     for (line, row) in (1..).zip(text.lines()) {
         let row = row.trim();
         if row.is_empty() || row.starts_with('#') {
@@ -91,7 +91,7 @@ pub(super) fn read(text: &str) -> Result<Buckets, RecordingError> {
 }
 
 /// The bound in nanoseconds and the count of a line.
-fn bucket(name: &str, sample: &Sample<'_>) -> Result<(u64, u64), String> {
+fn bucket(name: &str, sample: &ExpositionSample<'_>) -> Result<(u64, u64), String> {
     let Some((_, bound)) = sample.labels.iter().find(|(label, _)| *label == BOUND) else {
         return Err("a bucket has a bound: write le=\"0.005\" among its labels".to_owned());
     };
@@ -125,7 +125,10 @@ fn whole(number: f64) -> Option<u64> {
 }
 
 /// The sum of all series, which have the same bounds.
-fn added_up(name: &str, all: impl Iterator<Item = Series>) -> Result<Buckets, RecordingError> {
+fn added_up(
+    name: &str,
+    all: impl Iterator<Item = BucketSeries>,
+) -> Result<ObservedBuckets, RecordingError> {
     let mut sum = BTreeMap::<u64, u64>::new();
     for series in all {
         if !series.counts.values().is_sorted() {
@@ -151,5 +154,5 @@ fn added_up(name: &str, all: impl Iterator<Item = Series>) -> Result<Buckets, Re
             "all counts are zero: give a histogram of calls that were made",
         ));
     }
-    Ok(Buckets { name: name.to_owned(), bounds: sum.into_iter().collect(), total })
+    Ok(ObservedBuckets { name: name.to_owned(), bounds: sum.into_iter().collect(), total })
 }

@@ -10,11 +10,11 @@ use crate::recorded::RecordingError;
 
 /// Percentiles and their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Percentiles {
+pub struct ObservedPercentiles {
     points: Vec<(u32, u64)>,
 }
 
-impl Percentiles {
+impl ObservedPercentiles {
     /// Percents in millionths, ascending, and their values in nanoseconds, which do not fall. The value of 0
     /// is the shortest, that of 100,000,000 the longest.
     pub fn points(&self) -> &[(u32, u64)] {
@@ -29,7 +29,7 @@ pub(super) fn are_these(text: &str) -> bool {
     })
 }
 
-pub(super) fn read(text: &str) -> Result<Percentiles, RecordingError> {
+pub(super) fn read(text: &str) -> Result<ObservedPercentiles, RecordingError> {
     let mut points = BTreeMap::new();
     for (line, entry) in entries(text) {
         let refused = |why: String| RecordingError::at(line, &why);
@@ -57,7 +57,9 @@ pub(super) fn read(text: &str) -> Result<Percentiles, RecordingError> {
         let why = "a value is below that of a lower percentile: values of percentiles do not fall";
         return Err(RecordingError::at(line, why));
     }
-    Ok(Percentiles { points: all.into_iter().map(|(at, (nanos, _))| (at, nanos)).collect() })
+    Ok(ObservedPercentiles {
+        points: all.into_iter().map(|(at, (nanos, _))| (at, nanos)).collect(),
+    })
 }
 
 /// What stands between white space and commas, each with its line; comments left out.

@@ -3,7 +3,7 @@
 use longsync_text::duration;
 use longsync_text::said::quoted;
 
-use super::{Recorded, RecordingError, Tally, decimal, lines};
+use super::{DurationCounts, RecordedDurations, RecordingError, decimal, lines};
 use crate::moment::whole_nanos;
 
 /// What a header line may say, and the nanoseconds of it.
@@ -13,8 +13,8 @@ const HEADERS: [(&str, u64); 4] =
 const A_UNIT: &str =
     "write a unit, such as 12ms, or name the unit in a header line: seconds, ms, us or ns";
 
-pub(super) fn read(text: &str) -> Result<Recorded, RecordingError> {
-    let mut tally = Tally::default();
+pub(super) fn read(text: &str) -> Result<RecordedDurations, RecordingError> {
+    let mut tally = DurationCounts::default();
     let mut unit_ns = None;
     for (index, (line, row)) in lines(text).enumerate() {
         let cell = first_cell(row).map_err(|why| RecordingError::at(line, why))?;

@@ -9,12 +9,12 @@ use crate::call::refusal::Refusal;
 use crate::record::side::{MAX_SIDE_STREAMS, MAX_UNHELD_CHECKS};
 
 /// A place, until it is dropped.
-pub(super) struct Place {
+pub(super) struct SideSlot {
     call: Arc<Call>,
     is_stream: bool,
 }
 
-impl Place {
+impl SideSlot {
     /// A place for a stream that costs this many bytes, which are held until its call ends.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for SideSlot {
     fn drop(&mut self) {
         if self.is_stream {
             self.call.side().give_back_stream();
