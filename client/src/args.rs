@@ -2,9 +2,9 @@
 
 mod behavior;
 mod call;
-mod called;
 mod load;
 mod race;
+mod request;
 
 use clap::{Parser, Subcommand};
 

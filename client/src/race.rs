@@ -13,16 +13,16 @@ mod layout;
 mod lesson;
 mod outcome;
 mod plan;
-mod planned;
+mod planned_delays;
 mod progress;
 mod projection;
 mod quiet;
+mod reported_wait;
 mod room;
 mod runner;
 mod svg;
 mod terminal;
 mod text;
-mod told;
 mod way;
 mod words;
 

@@ -1,7 +1,7 @@
 //! One call of any of the four kinds, and its account.
 
+mod answer_sink;
 mod json;
-mod kept;
 mod kinds;
 mod outcome;
 mod plan;
@@ -19,7 +19,7 @@ pub use crate::single::outcome::{ReceivedAnswer, Single};
 pub use crate::single::plan::{RpcKind, SinglePlan, SinglePlanBuilder, SinglePlanError};
 pub use crate::single::text::{MOST_ROWS, answer_line, to_text};
 
-use crate::single::kept::AnswerSink;
+use crate::single::answer_sink::AnswerSink;
 use crate::single::kinds::PendingCall;
 use longsync_connect::ConnectError;
 use longsync_connect::ConnectionPool;

@@ -1,5 +1,6 @@
 //! One call: when it came, how long it may take, what it waits for, how it ended.
 
+pub(crate) mod behavior_cache;
 mod deadline;
 pub(crate) mod ending;
 pub(crate) mod headers;
@@ -10,7 +11,6 @@ pub(crate) mod refusal;
 #[cfg_attr(not(test), expect(dead_code, reason = "the simulated queue, which comes next, uses it"))]
 mod standing;
 pub(crate) mod task;
-pub(crate) mod texts;
 pub(crate) mod wait;
 mod waiting;
 pub(crate) mod wall_clock;

@@ -166,12 +166,12 @@ async fn run_worker(
     mut sockets: mpsc::UnboundedReceiver<AcceptedConnection>,
 ) {
     let connections = TaskTracker::new();
-    while let Some(AcceptedConnection { socket, peer, number, place }) = sockets.recv().await {
+    while let Some(AcceptedConnection { socket, peer, number, slot }) = sockets.recv().await {
         // Here and not in its task, so that the drain waits for every connection that was accepted.
         let record = ConnectionRecord::open(worker, number, Some(peer));
         connections.spawn(async move {
             serve_socket(socket, &record).await;
-            drop(place);
+            drop(slot);
         });
     }
     worker.drain().await;

@@ -10,7 +10,7 @@ use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::call::texts::BehaviorCache;
+use crate::call::behavior_cache::BehaviorCache;
 use crate::call::wall_clock::WallClock;
 use crate::config::{Config, Limits};
 use crate::shared::Shared;

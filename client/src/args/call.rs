@@ -3,7 +3,7 @@
 use longsync_client::request::{self, zeros};
 use longsync_client::single::{self, MOST_ROWS, SinglePlan, SinglePlanError};
 
-use super::called::RequestArgs;
+use super::request::RequestArgs;
 use super::{bytes, whole};
 
 /// The kind of an RPC.

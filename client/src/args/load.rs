@@ -1,13 +1,13 @@
 //! The command line of `load`.
 
 mod files;
-mod how;
-mod judged;
+mod judgment;
 mod order;
-mod planned;
-mod shown;
-mod stops;
-mod when;
+mod output;
+mod plan;
+mod schedule;
+mod sending;
+mod stop;
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ pub(crate) use self::order::LoadOrder;
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct LoadArgs {
     #[command(flatten)]
-    planned: planned::PlanArgs,
+    planned: plan::PlanArgs,
 
     /// Repeat the plan in a record, or such a plan alone; beside it give only how the run is judged and what is shown.
     #[arg(long, value_name = "FILE", help_heading = "Again")]
@@ -31,10 +31,10 @@ pub(crate) struct LoadArgs {
     repeat: u32,
 
     #[command(flatten)]
-    judged: judged::JudgmentArgs,
+    judged: judgment::JudgmentArgs,
 
     #[command(flatten)]
-    shown: shown::OutputArgs,
+    shown: output::OutputArgs,
 }
 
 /// How often a load is repeated at most: beyond it lie typing errors.

@@ -18,7 +18,7 @@ use crate::race::delays::{CallRequest, RaceDelays};
 use crate::race::http;
 use crate::race::outcome::{CallEnd, RaceCall};
 use crate::race::progress::WayProgress;
-use crate::race::told::ReportedWait;
+use crate::race::reported_wait::ReportedWait;
 use longsync_connect::ConnectionPool;
 use longsync_connect::Stamps;
 use longsync_connect::StreamPermit;

@@ -7,7 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::http1::{self, Keep};
 use crate::race::call_failure::{CallFailure, kept};
 use crate::race::delays::CallRequest;
-use crate::race::told::ReportedWait;
+use crate::race::reported_wait::ReportedWait;
 use longsync_connect::Stamps;
 use longsync_connect::Target;
 use longsync_connect::answer::first_line;

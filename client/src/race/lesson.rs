@@ -5,7 +5,7 @@ use longsync_text::duration::text;
 use crate::figures::rounded;
 use crate::race::delays::RaceDelays;
 use crate::race::outcome::{Race, WayRun};
-use crate::race::planned::PlannedDelays;
+use crate::race::planned_delays::PlannedDelays;
 use crate::race::way::Way;
 use longsync_text::{counted, grouped};
 

@@ -14,7 +14,7 @@ use longsync::v1::{
 use prost::Message;
 use tonic::Status;
 
-use crate::single::kept::AnswerSink;
+use crate::single::answer_sink::AnswerSink;
 use crate::single::outcome::ReceivedAnswer;
 use crate::single::plan::{RpcKind, SinglePlan};
 use longsync_connect::ConnectionPool;

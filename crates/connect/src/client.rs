@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use crate::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES, room_for};
 use crate::body::Stamps;
 use crate::connect_error::ConnectError;
-use crate::connections::ConnectionPool;
+use crate::connection_pool::ConnectionPool;
 use crate::rpc::{self, RetryLog, Rpc};
 use crate::status::{self, code_name};
 use crate::target::Target;

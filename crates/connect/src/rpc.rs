@@ -24,7 +24,7 @@ use tonic::metadata::MetadataMap;
 use crate::answer::AnswerLimits;
 pub use crate::body::Outgoing;
 use crate::body::{Hold, Stamps};
-use crate::connections::ConnectionPool;
+use crate::connection_pool::ConnectionPool;
 use crate::incoming::{AnswerError, Incoming, page_status};
 use crate::status::{from_h2, refusal, sentence};
 use crate::stream_permit::{SendError, StreamPermit};

@@ -38,7 +38,7 @@ pub(crate) struct Board {
     /// Nothing is waited for.
     pub(crate) ended: CancellationToken,
     pub(crate) in_flight: InFlightLimit,
-    places: Vec<WorkerSlot>,
+    slots: Vec<WorkerSlot>,
     numbers: NextNumber,
     /// How many recorded calls there are in all, if a count ends the run.
     calls: Option<u64>,
@@ -58,7 +58,7 @@ pub(crate) struct Board {
 #[repr(align(128))]
 struct NextNumber(AtomicU64);
 
-/// A worker's place, on cache lines of its own.
+/// A worker's slot, on cache lines of its own.
 #[derive(Debug)]
 #[repr(align(128))]
 struct WorkerSlot {
@@ -97,7 +97,7 @@ impl Board {
     /// For a run of this plan.
     pub(crate) fn new<M>(plan: &LoadPlan<M>) -> Self {
         let (workers, calls) = (plan.workers, plan.stop.calls());
-        let place = || {
+        let slot = || {
             let mut spare = Vec::with_capacity(SPARES + 1);
             spare.resize_with(SPARES, Box::default);
             let closed = Vec::with_capacity(SPARES + 1);
@@ -116,7 +116,7 @@ impl Board {
             stopped: CancellationToken::new(),
             ended: CancellationToken::new(),
             in_flight: InFlightLimit::new(workers, plan.max_in_flight),
-            places: (0..workers).map(|_| place()).collect(),
+            slots: (0..workers).map(|_| slot()).collect(),
             numbers: NextNumber::default(),
             calls,
             all_numbered: CancellationToken::new(),
@@ -167,7 +167,7 @@ impl Board {
 
     /// A worker sends no more calls.
     pub(crate) fn has_sent(&self, worker: usize) {
-        let has_sent = self.places[worker].has_sent.swap(true, Ordering::Relaxed);
+        let has_sent = self.slots[worker].has_sent.swap(true, Ordering::Relaxed);
         if !has_sent && self.senders.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.all_sent.cancel();
         }
@@ -183,14 +183,14 @@ impl Board {
 
     /// A worker's thread has ended, and its connections with it.
     pub(crate) fn gone(&self, worker: usize) {
-        for _ in 0..self.places[worker].connections.load(Ordering::Relaxed) {
+        for _ in 0..self.slots[worker].connections.load(Ordering::Relaxed) {
             self.disconnected(worker);
         }
     }
 
     /// A connection of a worker was opened.
     pub(crate) fn connected(&self, worker: usize) {
-        self.places[worker].connections.fetch_add(1, Ordering::Relaxed);
+        self.slots[worker].connections.fetch_add(1, Ordering::Relaxed);
         if self.open_connections.fetch_add(1, Ordering::Relaxed) == 0 {
             self.reached.notify_one();
         }
@@ -198,7 +198,7 @@ impl Board {
 
     /// A connection of a worker takes no more calls.
     pub(crate) fn disconnected(&self, worker: usize) {
-        self.places[worker].connections.fetch_sub(1, Ordering::Relaxed);
+        self.slots[worker].connections.fetch_sub(1, Ordering::Relaxed);
         if self.open_connections.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.reached.notify_one();
         }
@@ -219,57 +219,57 @@ impl Board {
         next: u64,
         exchange: impl FnOnce(Box<Figures>) -> Box<Figures>,
     ) -> bool {
-        let place = &self.places[worker];
-        let mut handed = place.lock();
+        let slot = &self.slots[worker];
+        let mut handed = slot.lock();
         let Some(spare) = handed.spare.pop() else { return false };
         handed.closed.push(Second { number, figures: exchange(spare) });
         drop(handed);
-        place.second.store(next, Ordering::Release);
+        slot.second.store(next, Ordering::Release);
         true
     }
 
     /// A worker has recorded its last.
     pub(crate) fn last_second(&self, worker: usize, closed: Second) {
-        let place = &self.places[worker];
-        place.lock().closed.push(closed);
-        place.second.store(u64::MAX, Ordering::Release);
+        let slot = &self.slots[worker];
+        slot.lock().closed.push(closed);
+        slot.second.store(u64::MAX, Ordering::Release);
     }
 
     /// Takes the seconds that workers have closed, by worker.
     pub(crate) fn take_closed(&self, mut take: impl FnMut(&Second)) {
-        for place in &self.places {
+        for slot in &self.slots {
             // The worker finds room, and what is merged meanwhile is not under its lock.
             let mut closed = Vec::with_capacity(SPARES + 1);
-            std::mem::swap(&mut closed, &mut place.lock().closed);
+            std::mem::swap(&mut closed, &mut slot.lock().closed);
             for mut second in closed {
                 take(&second);
                 second.figures.clear();
-                place.lock().spare.push(second.figures);
+                slot.lock().spare.push(second.figures);
             }
         }
     }
 
     /// The first second that some worker may still record into.
     pub(crate) fn open_second(&self) -> u64 {
-        self.places.iter().map(|place| place.second.load(Ordering::Acquire)).min().unwrap_or(0)
+        self.slots.iter().map(|slot| slot.second.load(Ordering::Acquire)).min().unwrap_or(0)
     }
 
     /// This thread is that worker's.
     pub(crate) fn set_thread(&self, worker: usize, thread: u32) {
-        self.places[worker].thread.store(thread, Ordering::Relaxed);
+        self.slots[worker].thread.store(thread, Ordering::Relaxed);
     }
 
     /// How long a worker has polled on purpose.
     pub(crate) fn set_polled(&self, worker: usize, polled: Duration) {
         let nanos = u64::try_from(polled.as_nanos()).unwrap_or(u64::MAX);
-        self.places[worker].polled.store(nanos, Ordering::Relaxed);
+        self.slots[worker].polled.store(nanos, Ordering::Relaxed);
     }
 
     /// The workers' threads, as the system knows them, and how long each has polled on purpose.
     pub(crate) fn threads(&self) -> impl Iterator<Item = (u32, Duration)> {
-        self.places.iter().map(|place| {
-            let polled = Duration::from_nanos(place.polled.load(Ordering::Relaxed));
-            (place.thread.load(Ordering::Relaxed), polled)
+        self.slots.iter().map(|slot| {
+            let polled = Duration::from_nanos(slot.polled.load(Ordering::Relaxed));
+            (slot.thread.load(Ordering::Relaxed), polled)
         })
     }
 }

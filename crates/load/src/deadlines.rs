@@ -45,20 +45,20 @@ impl<A: Default> Deadlines<A> {
         now: Moment,
         index: usize,
         lane: &Rc<Lane<A>>,
-        place: InFlightSlot,
+        slot: InFlightSlot,
         in_flight: usize,
     ) {
         let mut queue = self.queue.borrow_mut();
         for _ in 0..FORGOTTEN {
-            if queue.front().is_some_and(|(_, _, lane, place)| !lane.is_open(*place)) {
+            if queue.front().is_some_and(|(_, _, lane, slot)| !lane.is_open(*slot)) {
                 queue.pop_front();
             }
         }
         // Behind a call that hangs, others have ended. At least half of what is looked through goes.
         if queue.len() > 2 * in_flight + FEW {
-            queue.retain(|(_, _, lane, place)| lane.is_open(*place));
+            queue.retain(|(_, _, lane, slot)| lane.is_open(*slot));
         }
-        queue.push_back((now + self.after, index, Rc::clone(lane), place));
+        queue.push_back((now + self.after, index, Rc::clone(lane), slot));
         self.added.notify_one();
     }
 
@@ -68,18 +68,18 @@ impl<A: Default> Deadlines<A> {
         let common = owner.common();
         loop {
             let first = self.queue.borrow().front().cloned();
-            let Some((at, index, lane, place)) = first else {
+            let Some((at, index, lane, slot)) = first else {
                 self.added.notified().await;
                 continue;
             };
-            if lane.is_open(place) && common.now() < at {
+            if lane.is_open(slot) && common.now() < at {
                 // Meanwhile it may end, and be dropped from the queue.
                 common.sleep_until(at).await;
                 continue;
             }
             self.queue.borrow_mut().pop_front();
             let ending = Ending::deadline();
-            if let Some(call) = lane.cut(place, self.deadline, &ending) {
+            if let Some(call) = lane.cut(slot, self.deadline, &ending) {
                 owner.ended(&call, ending.text().as_deref());
                 owner.lane_moved(index, 1);
             }

@@ -28,7 +28,7 @@ use crate::common::Common;
 use crate::ending::Ending;
 use crate::gauge::BytesPassed;
 use crate::method::{CallNumber, Method};
-use crate::reading::{Names, PendingAnswer};
+use crate::pending_answer::{Names, PendingAnswer};
 use crate::records::UnfinishedCall;
 
 /// A connection that stayed for this long was of use, even if it answered nothing.
@@ -137,7 +137,7 @@ pub(crate) enum LaneError {
     Blocked,
 }
 
-/// The place of a call in flight.
+/// The slot of a call in flight.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InFlightSlot {
     key: usize,
@@ -423,20 +423,20 @@ impl<A> Lane<A> {
     /// ended before.
     pub(crate) fn cut(
         &self,
-        place: InFlightSlot,
+        slot: InFlightSlot,
         after: Duration,
         ending: &Ending,
     ) -> Option<CallRecord> {
         let calls = &mut *self.calls.borrow_mut();
-        calls.open.get(place.key).filter(|open| open.call == place.call)?;
-        let open = calls.open.remove(place.key);
+        calls.open.get(slot.key).filter(|open| open.call == slot.call)?;
+        let open = calls.open.remove(slot.key);
         Some(CallRecord { is_cut: true, ..open.ended(open.sent + after, ending) })
     }
 
-    /// Whether the call in this place is still in flight.
-    pub(crate) fn is_open(&self, place: InFlightSlot) -> bool {
+    /// Whether the call in this slot is still in flight.
+    pub(crate) fn is_open(&self, slot: InFlightSlot) -> bool {
         let calls = self.calls.borrow();
-        calls.open.get(place.key).is_some_and(|open| open.call == place.call)
+        calls.open.get(slot.key).is_some_and(|open| open.call == slot.call)
     }
 
     /// The calls in flight.

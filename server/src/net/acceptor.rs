@@ -20,7 +20,7 @@ pub(crate) const BACKLOG: u16 = 4_096;
 const FIRST_BACK_OFF: Duration = Duration::from_millis(5);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 /// A client that has gone without a word, its machine or its network with it, is noticed by the
-/// system's probes: otherwise its calls and its place would be held for ever.
+/// system's probes: otherwise its calls and its slot would be held for ever.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_PROBES: Duration = Duration::from_secs(10);
 
@@ -31,10 +31,10 @@ pub(crate) struct AcceptedConnection {
     pub(crate) peer: SocketAddr,
     /// Its number in accept order.
     pub(crate) number: u64,
-    pub(crate) place: ConnectionSlot,
+    pub(crate) slot: ConnectionSlot,
 }
 
-/// A place among the open connections of a worker, given back when it is dropped.
+/// A slot among the open connections of a worker, given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlot {
     shared: Arc<Shared>,
@@ -153,10 +153,10 @@ impl Dealer {
             }
         });
         self.turn = worker + 1;
-        let place = ConnectionSlot::take(&self.shared, worker);
+        let slot = ConnectionSlot::take(&self.shared, worker);
         let number = self.shared.next_connection();
         self.workers[worker]
-            .send(AcceptedConnection { socket, peer, number, place })
+            .send(AcceptedConnection { socket, peer, number, slot })
             .map_err(|_| io::Error::other("a worker has ended"))
     }
 }

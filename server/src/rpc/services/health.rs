@@ -12,7 +12,7 @@ use tokio_stream::wrappers::WatchStream;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use super::place::SideSlot;
+use super::side_slot::SideSlot;
 use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
 use crate::body::messages::Requests;
@@ -31,23 +31,22 @@ const CHECK_BYTES: u64 = 6 * 1024;
 /// Says how a service is.
 pub(super) fn check(call: Arc<Call>, intake: Intake) -> BoxMessages {
     // It is not refused for want of memory, unless its connection has very many of them unread.
-    let place = match call.hold(CHECK_BYTES) {
+    let slot = match call.hold(CHECK_BYTES) {
         Ok(()) => Ok(None),
         Err(_) => SideSlot::of_check(Arc::clone(&call)).map(Some),
     };
     let asked = Requests::new(intake).one();
     Box::pin(async move {
-        let place = place?;
+        let slot = slot?;
         let message = checked(&asked.await?.message, call.health())?;
-        Ok(Box::pin(CheckAnswer { message: Some(encoded(&message)), _place: place })
-            as MessageStream)
+        Ok(Box::pin(CheckAnswer { message: Some(encoded(&message)), _slot: slot }) as MessageStream)
     })
 }
 
-/// The answer to a check, which keeps its place until it is out.
+/// The answer to a check, which keeps its slot until it is out.
 struct CheckAnswer {
     message: Option<Bytes>,
-    _place: Option<SideSlot>,
+    _slot: Option<SideSlot>,
 }
 
 impl Stream for CheckAnswer {
@@ -71,16 +70,16 @@ fn checked(asked: &HealthCheckRequest, now: ServingStatus) -> Result<HealthCheck
 
 /// Says how a service is, and goes on to say so whenever that changes.
 pub(super) fn watch(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    let place = SideSlot::of_stream(Arc::clone(&call), WATCH_BYTES);
+    let slot = SideSlot::of_stream(Arc::clone(&call), WATCH_BYTES);
     let asked = Requests::<HealthCheckRequest>::new(intake).one();
     Box::pin(async move {
-        let place = place?;
+        let slot = slot?;
         let asked = asked.await?;
         Ok(Box::pin(Statuses {
             is_known: is_known(&asked.message.service),
             now: WatchStream::new(call.watch_health()),
             said: None,
-            _place: place,
+            _slot: slot,
         }) as MessageStream)
     })
 }
@@ -91,7 +90,7 @@ struct Statuses {
     /// The server's status, whenever it changes.
     now: WatchStream<ServingStatus>,
     said: Option<ServingStatus>,
-    _place: SideSlot,
+    _slot: SideSlot,
 }
 
 impl Stream for Statuses {

@@ -21,7 +21,7 @@ use tonic_reflection::pb::v1::{
 };
 
 use super::descriptors::{Descriptors, FileId};
-use super::place::SideSlot;
+use super::side_slot::SideSlot;
 use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
 use crate::body::messages::Requests;
@@ -69,10 +69,10 @@ fn published(mut file: FileDescriptorProto) -> FileDescriptorProto {
 
 /// Answers each request of a stream in turn.
 pub(super) fn info(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    let place = SideSlot::of_stream(call, STREAM_BYTES);
+    let slot = SideSlot::of_stream(call, STREAM_BYTES);
     let requests = Requests::new(intake);
-    Box::pin(future::ready(place.map(|place| {
-        Box::pin(ReflectionAnswers { requests, sent: BTreeSet::new(), _place: place })
+    Box::pin(future::ready(slot.map(|slot| {
+        Box::pin(ReflectionAnswers { requests, sent: BTreeSet::new(), _slot: slot })
             as MessageStream
     })))
 }
@@ -81,7 +81,7 @@ struct ReflectionAnswers {
     requests: Requests<ServerReflectionRequest>,
     /// The files that this stream was sent.
     sent: BTreeSet<FileId>,
-    _place: SideSlot,
+    _slot: SideSlot,
 }
 
 impl Stream for ReflectionAnswers {

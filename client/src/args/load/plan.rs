@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use longsync_client::load::{WrittenPayload, WrittenPlan};
 use longsync_load::{Profile, Replay};
 
-use super::how::SendingArgs;
-use super::stops::StopArgs;
-use super::when::ScheduleArgs;
-use crate::args::called::RequestArgs;
+use super::schedule::ScheduleArgs;
+use super::sending::SendingArgs;
+use super::stop::StopArgs;
+use crate::args::request::RequestArgs;
 use crate::data;
 
 #[derive(Debug, clap::Args)]
