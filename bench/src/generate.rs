@@ -65,7 +65,7 @@ pub(crate) struct AllWait {
 }
 
 impl AllWait {
-    pub(crate) fn bytes_a_call(&self) -> f64 {
+    pub(crate) fn bytes_per_call(&self) -> f64 {
         float(self.rss_bytes.saturating_sub(self.rss_before_bytes)) / float(self.in_flight)
     }
 }

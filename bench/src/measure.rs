@@ -44,7 +44,7 @@ pub(crate) struct TableMeasure<'a> {
 
 impl fmt::Debug for TableMeasure<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Figure").field(&self.title).finish()
+        f.debug_tuple("TableMeasure").field(&self.title).finish()
     }
 }
 

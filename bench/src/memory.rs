@@ -37,8 +37,8 @@ const MILLION: Crowd =
 #[derive(Debug)]
 struct MemoryTaken {
     server_bytes: f64,
-    server_bytes_a_call: f64,
-    client_bytes_a_call: f64,
+    server_bytes_per_call: f64,
+    client_bytes_per_call: f64,
     sent_ns: f64,
     beyond_ns: f64,
 }
@@ -94,9 +94,9 @@ fn servers(bench: &Bench, title: &str, crowd: Crowd, sides: &[PeerServer]) -> Ta
         PeerServer::name,
         &measured,
         &[
-            &|taken: &MemoryTaken| taken.server_bytes_a_call,
+            &|taken: &MemoryTaken| taken.server_bytes_per_call,
             &|taken: &MemoryTaken| taken.server_bytes,
-            &|taken: &MemoryTaken| taken.client_bytes_a_call,
+            &|taken: &MemoryTaken| taken.client_bytes_per_call,
             &|taken: &MemoryTaken| taken.sent_ns,
             &|taken: &MemoryTaken| taken.beyond_ns,
         ],
@@ -134,8 +134,8 @@ fn turn(bench: &Bench, server: PeerServer, crowd: Crowd) -> anyhow::Result<Memor
     let beyond = took.saturating_sub(crowd.delay + crowd.pace());
     Ok(MemoryTaken {
         server_bytes: float(server_bytes),
-        server_bytes_a_call: float(server_bytes.saturating_sub(before)) / float(calls),
-        client_bytes_a_call: waiting.bytes_a_call(),
+        server_bytes_per_call: float(server_bytes.saturating_sub(before)) / float(calls),
+        client_bytes_per_call: waiting.bytes_per_call(),
         sent_ns: float(waiting.sent_ns),
         beyond_ns: beyond.as_secs_f64() * 1e9,
     })
@@ -158,7 +158,7 @@ fn clients(bench: &Bench, title: &str) -> Table {
 
 fn client_turn(bench: &Bench, client: Generator) -> anyhow::Result<f64> {
     if client == Generator::Longsync {
-        return turn(bench, PeerServer::Longsync, BURST).map(|taken| taken.client_bytes_a_call);
+        return turn(bench, PeerServer::Longsync, BURST).map(|taken| taken.client_bytes_per_call);
     }
     let serving = bench.peers.serve(PeerServer::Longsync, cores(), Cores::Any)?;
     let in_flight = usize::try_from(BURST.calls)?;

@@ -31,7 +31,7 @@ use crate::report;
 /// How often memory is looked at.
 const SAMPLE_EVERY: Duration = Duration::from_secs(2);
 /// How many looks there are between two lines that say how far it is.
-const LOOKS_A_LINE: usize = 30;
+const LOOKS_PER_LINE: usize = 30;
 /// A run that is shorter does not go into the page.
 const WHOLE: Duration = Duration::from_secs(600);
 /// One that is shorter yet cannot say whether memory stays flat: a third of it may have no look.
@@ -165,7 +165,7 @@ impl<'a> SoakWatch<'a> {
         let server = self.server.rss_bytes().context("the server has ended")?;
         let client = rss_bytes("self")?;
         let looks = self.server_bytes.len();
-        if looks > 0 && looks.is_multiple_of(LOOKS_A_LINE) {
+        if looks > 0 && looks.is_multiple_of(LOOKS_PER_LINE) {
             let sum = |count: fn(&RunProgress) -> u64| self.loads.iter().map(count).sum::<u64>();
             // In this order: a call may be sent and end between the two.
             let (ended, sent) = (sum(RunProgress::ended), sum(RunProgress::sent));

@@ -48,8 +48,8 @@ pub(crate) fn run(args: LoadArgs) -> u8 {
         let (settings, plan) = this.unwrap_or_else(|why| usage(COMMAND, &why.to_string()));
         let drawing = order.is_seen().then(|| Drawing::follow(&settings)).flatten();
         let run = Run { settings, plan, outputs, drawing, metrics: metrics.as_ref() };
-        let (came, unprinted) = run.carried_out(&session, order.is_strict);
-        codes.extend(came);
+        let (run_codes, unprinted) = run.carried_out(&session, order.is_strict);
+        codes.extend(run_codes);
         rest.extend(unprinted);
         if session.is_interrupted() {
             codes.push(INTERRUPTED);
@@ -149,7 +149,7 @@ impl Run<'_> {
         let mut codes = Vec::new();
         codes.extend(report.has_failed().then_some(FAILURE));
         codes.extend((is_strict && report.verdict().is_client_bound()).then_some(CLIENT_BOUND));
-        codes.extend(report.has_missed().then_some(MISSED));
+        codes.extend(report.has_missed_thresholds().then_some(MISSED));
         codes
     }
 }

@@ -245,8 +245,8 @@ impl Call {
     }
 
     /// How long a call stands whose wait begins now, at `start`.
-    pub(crate) fn stands(&self, start: Instant) -> Duration {
-        self.worker().shared().stall.as_ref().map_or(Duration::ZERO, |stall| stall.stands(start))
+    pub(crate) fn queued_at(&self, start: Instant) -> Duration {
+        self.worker().shared().stall.as_ref().map_or(Duration::ZERO, |stall| stall.queued_at(start))
     }
 
     /// The timing of an answer.

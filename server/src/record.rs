@@ -54,7 +54,7 @@ pub(crate) struct ConnectionRecord {
     /// The tasks that wait until something has gone out.
     wait_to_go: Mutex<Vec<Waker>>,
     /// The PING behind our first GOAWAY: when it comes back, the client has read the GOAWAY.
-    farewell: Mutex<Option<[u8; 8]>>,
+    goaway_ping: Mutex<Option<[u8; 8]>>,
     has_heard: AtomicBool,
     is_told: AtomicBool,
     wish: Mutex<Option<CloseReason>>,
@@ -109,7 +109,7 @@ impl ConnectionRecord {
             is_blocked: AtomicBool::new(false),
             is_stuck: AtomicBool::new(false),
             wait_to_go: Mutex::default(),
-            farewell: Mutex::new(None),
+            goaway_ping: Mutex::new(None),
             has_heard: AtomicBool::new(false),
             is_told: AtomicBool::new(false),
             wish: Mutex::new(None),
@@ -187,7 +187,7 @@ impl ConnectionRecord {
         }
     }
 
-    /// Whether the client has read our farewell.
+    /// Whether the client has read our GOAWAY.
     pub(crate) fn has_heard(&self) -> bool {
         self.has_heard.load(Relaxed)
     }
@@ -301,14 +301,14 @@ mod tests {
         let record = record(1 << 20);
         for second in 0..3 {
             for size in 0..100 {
-                record.came(window(1_000 * (second + 1) + size));
+                record.received(window(1_000 * (second + 1) + size));
             }
             assert_eq!(record.wish(), None);
             tokio::time::advance(WALKS_WINDOW).await;
         }
         for size in 0..=100 {
             assert_eq!(record.wish(), None);
-            record.came(window(size));
+            record.received(window(size));
         }
         assert_eq!(record.wish(), Some(CloseReason::TooManyWalks));
     }

@@ -20,7 +20,7 @@ pub struct Report {
     /// What was measured.
     pub load: Load,
     /// Whether it was not even begun; then the reason is the only text of an error.
-    pub is_unbegun: bool,
+    pub never_started: bool,
     /// What was computed of it: text, pictures and records need the same.
     latencies: [OnceLock<Box<Latency>>; Figure::ALL.len()],
 }
@@ -29,7 +29,7 @@ impl Report {
     /// The result of a load that was asked to do this.
     pub fn new(settings: Settings, load: Load) -> Self {
         let latencies = <[OnceLock<Box<Latency>>; Figure::ALL.len()]>::default();
-        Self { settings, load, is_unbegun: false, latencies }
+        Self { settings, load, never_started: false, latencies }
     }
 
     /// Of a load that could not be begun, for this reason: readers of records get one.
@@ -38,7 +38,7 @@ impl Report {
         load.started_at = SystemTime::now();
         load.connections = 0;
         load.texts.add(why);
-        Self { is_unbegun: true, ..Self::new(settings, load) }
+        Self { never_started: true, ..Self::new(settings, load) }
     }
 
     /// A figure at the percentiles of reports, and how sure they are. Only the first call takes time.
@@ -100,7 +100,7 @@ impl Report {
     }
 
     /// Whether a threshold was not reached, or a rule has ended the run.
-    pub fn has_missed(&self) -> bool {
+    pub fn has_missed_thresholds(&self) -> bool {
         matches!(self.load.end, RunEnd::StopRule(_))
             || self.thresholds().iter().any(|checked| !checked.has_passed)
     }

@@ -192,7 +192,8 @@ mod tests {
         fn every_call_is_shown_or_counted(made in 1_usize..60, more in 0_usize..2_000) {
             let race = sequential(made, made + more);
             let lines = shown(&race);
-            let counted: usize = lines.iter().map(|line| match line { WaterfallLine::Fold(hidden) => *hidden, _ => 1 }).sum();
+            let count = |line: &WaterfallLine| match line { WaterfallLine::Fold(hidden) => *hidden, _ => 1 };
+            let counted: usize = lines.iter().map(count).sum();
             prop_assert_eq!(counted, made + more);
             prop_assert!(lines.len() <= MOST_ROWS + 2);
         }

@@ -8,7 +8,7 @@ pub(super) struct Needs {
 }
 
 /// What a thread takes besides itself: its stack, the stack for its signals, and a guard before each.
-const MAPS_A_THREAD: u64 = 4;
+const MAPS_PER_THREAD: u64 = 4;
 
 /// A limit of the system, and how much of it is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Needs {
             let (needed, what) = match limit.resource {
                 Resource::Files => (self.files, "files"),
                 Resource::Threads => (self.threads, "threads"),
-                Resource::Maps => (self.threads * MAPS_A_THREAD, "memory maps"),
+                Resource::Maps => (self.threads * MAPS_PER_THREAD, "memory maps"),
             };
             let free = limit.most.saturating_sub(limit.taken);
             (needed > free).then(|| {

@@ -25,7 +25,7 @@ use longsync_text::counted;
 
 /// How many messages one exchange carries. A server holds at most 1,024 unanswered ones in one
 /// stream unless told otherwise, and reads no further at that limit.
-const MESSAGES_A_STREAM: usize = 1_000;
+const MESSAGES_PER_STREAM: usize = 1_000;
 
 /// What a thread of the race needs: a call's future, and what the standard library takes.
 const THREAD_STACK_BYTES: usize = 512 * 1024;
@@ -39,7 +39,7 @@ pub(super) fn needs(way: Way, plan: &RacePlan, streams: usize) -> Needs {
     let connections = match way {
         Way::Sequential => 1,
         _ if has_own_connections => calls,
-        Way::Exchange => calls.div_ceil(MESSAGES_A_STREAM).div_ceil(streams),
+        Way::Exchange => calls.div_ceil(MESSAGES_PER_STREAM).div_ceil(streams),
         Way::Threads | Way::Tasks => calls.div_ceil(streams),
     };
     let ends = if plan.target.is_none() { 2 } else { 1 };
@@ -97,7 +97,7 @@ pub(super) async fn run(
         wall: if is_unfinished { stopped } else { last },
         threads: if way == Way::Threads { count } else { 1 },
         connections: made.connections,
-        streams: if way == Way::Exchange { count.div_ceil(MESSAGES_A_STREAM) } else { count },
+        streams: if way == Way::Exchange { count.div_ceil(MESSAGES_PER_STREAM) } else { count },
         cost: cost.cost(),
         rows: std::mem::take(&mut made.rows),
         trouble: made.all_trouble(),
@@ -266,8 +266,8 @@ fn start_threads(
 
 async fn exchange(calls: &WayContext, count: usize) -> WayResult {
     let mut streams = JoinSet::new();
-    for first in (0..count).step_by(MESSAGES_A_STREAM) {
-        let messages = MESSAGES_A_STREAM.min(count - first);
+    for first in (0..count).step_by(MESSAGES_PER_STREAM) {
+        let messages = MESSAGES_PER_STREAM.min(count - first);
         let calls = calls.clone();
         streams.spawn(async move { (first, calls.one_stream(first, messages).await) });
     }

@@ -12,7 +12,7 @@ use longsync_connect::answer::ANSWER_BYTES;
 use longsync_text::grouped;
 
 /// How much text answers may hold on average; beyond it [`ANSWER_BYTES`] in all.
-const TEXT_AN_ANSWER: u64 = 4 * 1024;
+const TEXT_PER_ANSWER: u64 = 4 * 1024;
 
 /// Shows each answer, and keeps what its report needs.
 pub(super) struct AnswerSink<'a, Show> {
@@ -34,7 +34,7 @@ impl<'a, Show: AsyncFnMut(&ReceivedAnswer)> AnswerSink<'a, Show> {
         show: Show,
     ) -> Self {
         let asked = u64::from(plan.count.unwrap_or(1));
-        let most_text = asked.saturating_mul(TEXT_AN_ANSWER).saturating_add(ANSWER_BYTES as u64);
+        let most_text = asked.saturating_mul(TEXT_PER_ANSWER).saturating_add(ANSWER_BYTES as u64);
         let (most, text_left) = (plan.most_kept, most_text);
         Self { answers, more, show, is_showing: false, most, text_left, most_text }
     }

@@ -37,7 +37,7 @@ pub struct ServerPolicy<'a> {
 impl fmt::Debug for ServerPolicy<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { behavior, max_delay, is_fixed, .. } = self;
-        f.debug_struct("Server")
+        f.debug_struct("ServerPolicy")
             .field("behavior", behavior)
             .field("max_delay", max_delay)
             .field("is_fixed", is_fixed)

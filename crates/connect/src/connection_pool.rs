@@ -134,7 +134,7 @@ impl ConnectionPool {
     /// it: then one more is tried.
     async fn connect(&self) -> Result<(Arc<Connection>, StreamPermit), ConnectError> {
         match self.connect_once().await {
-            Err(error) if error.is_goodbye() => self.connect_once().await,
+            Err(error) if error.is_goaway() => self.connect_once().await,
             connected => connected,
         }
     }

@@ -55,7 +55,7 @@ pub async fn dial<T: Transport, Begun>(
 /// Returns what sends requests, and the connection, which must be polled further.
 ///
 /// # Errors
-/// When the connection does not take calls in time; [`ConnectError::is_goodbye`] says whether another may.
+/// When the connection does not take calls in time; [`ConnectError::is_goaway`] says whether another may.
 ///
 /// # Cancel safety
 /// The connection that is being opened is dropped; nothing else is lost.
@@ -96,13 +96,13 @@ pub(crate) fn gone_before_any_call(target: &Target, lost: Option<h2::Error>) -> 
             (ConnectErrorKind::Closed, why.to_owned())
         }
     };
-    let is_goodbye = kind == ConnectErrorKind::Closed;
+    let is_goaway = kind == ConnectErrorKind::Closed;
     let error = ConnectError::new(target, kind, &why);
     let error = match lost {
         Some(lost) => error.with_source(lost),
         None => error,
     };
-    if is_goodbye { error.of_goodbye() } else { error }
+    if is_goaway { error.of_goaway() } else { error }
 }
 
 /// What is said of a server that allowed no calls for [`PATIENCE`].

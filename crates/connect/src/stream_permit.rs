@@ -18,7 +18,7 @@ use crate::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES, Reader, sanitise
 use crate::body::{AnswerBody, Hold, Outgoing, Stamps, Start, send_rest};
 use crate::connection::Connection;
 use crate::incoming::{Incoming, page_status};
-use crate::status::{from_h2, is_unseen};
+use crate::status::{from_h2, is_unprocessed};
 use crate::streams::StreamSlot;
 
 /// The right to one call on a connection. tonic's generated client calls through it, once.
@@ -185,7 +185,7 @@ impl Connection {
         let hold = Hold::new(slot, sending, Arc::clone(self), stamps.clone());
         match response.await {
             Ok(response) => Ok((response, hold)),
-            Err(error) if is_unseen(&error) => Err(SendError::Unseen(error)),
+            Err(error) if is_unprocessed(&error) => Err(SendError::Unseen(error)),
             Err(error) => Err(SendError::Failed(hold.broken(&error))),
         }
     }

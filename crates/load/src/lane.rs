@@ -381,7 +381,7 @@ impl<A> LaneCalls<A> {
         let Some(mut peer) = self.peer.take() else { return };
         // A goodbye says which calls the server has taken, whose ends are still to come.
         let has_taken =
-            self.sent > self.refused && peer.lost().is_some_and(|lost| is_goodbye(&lost));
+            self.sent > self.refused && peer.lost().is_some_and(|lost| is_goaway(&lost));
         if self.has_answered || has_taken || now >= self.opened + LONG_ENOUGH {
             self.backoff.reset();
         }
@@ -408,7 +408,7 @@ impl<A> LaneCalls<A> {
 
 /// Whether this is a server that goes away, or stream ids that have run out, and not a connection that was
 /// lost or whose rules were broken.
-fn is_goodbye(error: &h2::Error) -> bool {
+fn is_goaway(error: &h2::Error) -> bool {
     if error.is_go_away() { error.is_remote() } else { !error.is_io() }
 }
 

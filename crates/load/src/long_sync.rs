@@ -122,7 +122,7 @@ impl Method for LongSync {
     }
 
     #[inline]
-    fn came(&self, answer: &mut Bytes, message: Bytes) {
+    fn received(&self, answer: &mut Bytes, message: Bytes) {
         *answer = message;
     }
 

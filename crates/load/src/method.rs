@@ -51,7 +51,7 @@ pub trait Method: Send + Sync + 'static {
     fn limits(&self) -> AnswerLimits;
 
     /// A message of an answer has come, without its prefix.
-    fn came(&self, answer: &mut Self::Answer, message: Bytes);
+    fn received(&self, answer: &mut Self::Answer, message: Bytes);
 
     /// What the server says of its wait in an answer that is whole, and ended well.
     ///

@@ -96,7 +96,7 @@ impl<A: Default> PendingBody<A> {
     ) -> Poll<Ending> {
         loop {
             match ready!(self.incoming.poll_message(cx)) {
-                Ok(Some(message)) => method.came(&mut self.answer, message),
+                Ok(Some(message)) => method.received(&mut self.answer, message),
                 // As many messages have come as there should be, or this would be an error.
                 Ok(None) => {
                     let answer = std::mem::take(&mut self.answer);

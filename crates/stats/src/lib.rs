@@ -4,8 +4,9 @@
 //! counts, so their size does not depend on how many calls there are. They merge exactly, and define each figure
 //! (service time, response time, lag, added, lateness).
 //!
-//! Of figures, [`Threshold`]s say whether a run reached what it must, a [`StopRuleWatch`] when a [`StopRule`] ends it, a
-//! [`Verdict`] whether the client set its pace, and [`HeldBack`] what held calls back. [`Confidence`] says how sure a percentile is, and [`Succession`] whether calls were independent.
+//! Of figures, [`Threshold`]s say whether a run reached what it must, a [`StopRuleWatch`] when a [`StopRule`] ends
+//! it, a [`Verdict`] whether the client set its pace, and [`HeldBack`] what held calls back. [`Confidence`] says how
+//! sure a percentile is, and [`Succession`] whether calls were independent.
 //!
 //! Pure: nothing here reads a clock, does I/O, or makes calls. Times are [`Moment`]s, nanoseconds since
 //! the start of a run, which the caller measures; statuses are numbers, so that nothing here knows

@@ -59,7 +59,7 @@ impl Recorder {
         let Figures { counts, .. } = &mut *self.figures;
         counts.statuses[call.code.index()] += 1;
         let service_time_ns = call.done.nanos_since(call.sent);
-        if self.good.contain(call.code) {
+        if self.good.contains(call.code) {
             counts.good += 1;
             self.figures.service_time.record(service_time_ns);
             let mut felt_ns = service_time_ns;

@@ -115,7 +115,7 @@ impl Intake {
         if !is_one && framing.is_between() && !chunk.is_empty() {
             slowness.begin(at, call.poll_number());
         }
-        slowness.came(chunk.len());
+        slowness.received(chunk.len());
         let mut came_alone = false;
         let left = framing
             .follow(chunk, max, is_one, |bytes| came_alone = bytes == chunk.len() as u64)

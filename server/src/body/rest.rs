@@ -40,7 +40,7 @@ pub(crate) enum BodyError {
 pub(crate) struct Rest {
     body: Incoming,
     record: Arc<ConnectionRecord>,
-    came: Instant,
+    received_at: Instant,
     left: u64,
     /// Whether it needs to be read before the request can be answered, and was not.
     form: Option<FormReader>,
@@ -66,7 +66,7 @@ impl Rest {
         Some(Box::new(Self {
             body,
             record: Arc::clone(record),
-            came: record.worker().timer().now(),
+            received_at: record.worker().timer().now(),
             left: MOST_BYTES,
             form: header(header::CONTENT_TYPE).and_then(FormReader::of),
             version: head.version,
@@ -91,7 +91,7 @@ impl Rest {
 
     /// Until when the answer waits for a form that has not come.
     pub(crate) fn answer_waits_until(&self) -> Option<Instant> {
-        let until = self.came + LONGEST;
+        let until = self.received_at + LONGEST;
         (self.form.is_some() && self.record.worker().timer().now() < until).then_some(until)
     }
 

@@ -150,7 +150,7 @@ async fn long_sync(call: &Call, planned: PlanResult) -> Response<Body> {
             return ended(&ending, call);
         }
     };
-    let wait = Wait::new(call.arrived(), plan.delay).after_standing(call.stands(call.arrived()));
+    let wait = Wait::new(call.arrived(), plan.delay).after_standing(call.queued_at(call.arrived()));
     let spent = call.wait(wait).await;
     timed(text(StatusCode::OK, DONE), &call.timing(spent, &plan.applied, received_at))
 }

@@ -44,7 +44,7 @@ impl LineCounts {
 
 impl fmt::Debug for LineQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue").field("lost", &self.progress.lost()).finish_non_exhaustive()
+        f.debug_struct("LineQueue").field("lost", &self.progress.lost()).finish_non_exhaustive()
     }
 }
 

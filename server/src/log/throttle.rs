@@ -12,7 +12,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 /// How many lines of one kind may be written in any second. A kind is a place in the source.
-const LINES_A_SECOND: usize = 10;
+const LINES_PER_SECOND: usize = 10;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Lets lines through, and counts those that it leaves out.
@@ -69,7 +69,7 @@ impl Throttle {
                 let (target, line) = (seen.of.target(), seen.of.line().unwrap_or_default());
                 format!(
                     "left out {count} more log {lines} from {target} (its line {line}): \
-                     at most {LINES_A_SECOND} per second of each kind are written"
+                     at most {LINES_PER_SECOND} per second of each kind are written"
                 )
             })
             .collect()
@@ -90,7 +90,7 @@ impl<S: Subscriber> Layer<S> for Throttle {
 /// When the last lines of a kind were written.
 #[derive(Debug, Default)]
 struct LineRate {
-    written: [Option<Instant>; LINES_A_SECOND],
+    written: [Option<Instant>; LINES_PER_SECOND],
     oldest: usize,
 }
 
@@ -102,7 +102,7 @@ impl LineRate {
             return false;
         }
         *oldest = Some(now);
-        self.oldest = (self.oldest + 1) % LINES_A_SECOND;
+        self.oldest = (self.oldest + 1) % LINES_PER_SECOND;
         true
     }
 }
@@ -130,7 +130,7 @@ mod tests {
                 now += gap;
                 let recent = written.iter().filter(|at| now - **at < 1_000).count();
                 let may = rate.allow(start + Duration::from_millis(now));
-                prop_assert_eq!(may, recent < LINES_A_SECOND);
+                prop_assert_eq!(may, recent < LINES_PER_SECOND);
                 if may {
                     written.push(now);
                 }
@@ -164,7 +164,7 @@ mod tests {
     fn what_is_left_out_is_counted_and_said_once() {
         let (throttle, start) = (Throttle::default(), Instant::now());
         let written = (0..500).filter(|_| throttle.allow(&OF_PLACE, start)).count();
-        assert_eq!(written, LINES_A_SECOND);
+        assert_eq!(written, LINES_PER_SECOND);
         let said = throttle.left_out();
         assert!(said[0].starts_with("left out 490 more log lines from h2::proto (its line 7)"));
         assert!(throttle.left_out().is_empty());

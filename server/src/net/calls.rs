@@ -19,7 +19,7 @@ use crate::call::Call;
 use crate::call::task::CallTask;
 
 /// How many streams run before their output is written.
-const STREAMS_A_RUN: usize = 64;
+const STREAMS_PER_RUN: usize = 64;
 
 /// What hyper does for a stream. [`None`]: its call was cut.
 type StreamFuture = Pin<Box<dyn Future<Output = Option<()>> + Send>>;
@@ -90,7 +90,7 @@ impl ConnectionStreams {
         self.ready.take(&mut self.woken);
         self.queue.extend(self.woken.drain(..));
         self.take_begun();
-        for _ in 0..STREAMS_A_RUN {
+        for _ in 0..STREAMS_PER_RUN {
             if enough() {
                 break;
             }
@@ -186,16 +186,16 @@ mod tests {
     #[test]
     fn a_run_is_bounded_and_the_rest_is_for_the_next() {
         let (mut calls, dropped) = (ConnectionStreams::default(), Dropped::default());
-        for _ in 0..=STREAMS_A_RUN {
+        for _ in 0..=STREAMS_PER_RUN {
             let held = dropped.held();
             calls.executor().execute(async move { drop(held) });
         }
         assert!(!calls.sleep(Waker::noop()));
         calls.run(|| false);
-        assert_eq!((dropped.count(), calls.is_behind()), (STREAMS_A_RUN, true));
+        assert_eq!((dropped.count(), calls.is_behind()), (STREAMS_PER_RUN, true));
         assert!(!calls.sleep(Waker::noop()));
         calls.run(|| false);
-        assert_eq!((dropped.count(), calls.is_behind()), (STREAMS_A_RUN + 1, false));
+        assert_eq!((dropped.count(), calls.is_behind()), (STREAMS_PER_RUN + 1, false));
         assert!(calls.sleep(Waker::noop()));
     }
 

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use crate::call::task::CallTask;
 use crate::http::route::route;
 use crate::net::calls::ConnectionStreams;
-use crate::net::farewell::Farewell;
+use crate::net::drain::ConnectionDrain;
 use crate::net::http_timer::HttpTimer;
 use crate::net::io::{ConnectionIo, HttpVersion};
 use crate::net::stuck::Stuck;
@@ -69,10 +69,10 @@ where
 {
     let worker = record.worker();
     let mut io = ConnectionIo::new(io, Arc::clone(record));
-    let mut farewell = Farewell::new(worker);
+    let mut drain = ConnectionDrain::new(worker);
     let protocol = tokio::select! {
         protocol = io.protocol() => protocol,
-        () = poll_fn(|cx| farewell.poll_over(cx)) => {
+        () = poll_fn(|cx| drain.poll_over(cx)) => {
             return tracing::debug!("a client said nothing before the drain");
         }
         _ = worker.timer().sleep(worker.limits().head_timeout) => {
@@ -84,14 +84,14 @@ where
     }
     let ended = match protocol {
         Ok(Some(HttpVersion::Http2)) => {
-            let ended = serve_http2(&mut io, record, farewell).await;
+            let ended = serve_http2(&mut io, record, drain).await;
             if ended.is_ok() && record.has_heard() {
                 record.told();
                 linger(&mut io, worker).await;
             }
             ended
         }
-        Ok(Some(HttpVersion::Http1)) => serve_http1(io, record, farewell).await,
+        Ok(Some(HttpVersion::Http1)) => serve_http1(io, record, drain).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error.into()),
     };
@@ -131,7 +131,7 @@ type ConnectionResult = Result<(), Box<dyn Error + Send + Sync>>;
 async fn serve_http2<IO>(
     io: &mut ConnectionIo<IO>,
     record: &Arc<ConnectionRecord>,
-    farewell: Farewell,
+    drain: ConnectionDrain,
 ) -> ConnectionResult
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -159,13 +159,13 @@ where
         .serve_connection(TokioIo::new(io), service);
     let graceful =
         |connection: Pin<&mut http2::Connection<_, _, _>>| connection.graceful_shutdown();
-    serve_until_over(connection, graceful, calls, record, farewell).await
+    serve_until_over(connection, graceful, calls, record, drain).await
 }
 
 async fn serve_http1<IO>(
     io: ConnectionIo<IO>,
     record: &Arc<ConnectionRecord>,
-    farewell: Farewell,
+    drain: ConnectionDrain,
 ) -> ConnectionResult
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -191,7 +191,7 @@ where
         .writev(false)
         .serve_connection(TokioIo::new(io), service);
     let graceful = |connection: Pin<&mut http1::Connection<_, _>>| connection.graceful_shutdown();
-    serve_until_over(connection, graceful, ConnectionStreams::default(), record, farewell).await
+    serve_until_over(connection, graceful, ConnectionStreams::default(), record, drain).await
 }
 
 /// Polls a connection and its calls, a bounded amount of work at a time, until it ends, its client stops
@@ -201,7 +201,7 @@ async fn serve_until_over<C, E>(
     graceful: impl Fn(Pin<&mut C>),
     mut calls: ConnectionStreams,
     record: &ConnectionRecord,
-    mut farewell: Farewell,
+    mut drain: ConnectionDrain,
 ) -> ConnectionResult
 where
     C: Future<Output = Result<(), E>>,
@@ -212,8 +212,8 @@ where
     let (worker, turns) = (record.worker(), Turns::default());
     poll_fn(|cx| {
         turns.begin(cx);
-        farewell.begin_turn(cx);
-        if farewell.poll_over(cx).is_ready() {
+        drain.begin_turn(cx);
+        if drain.poll_over(cx).is_ready() {
             record.told();
         }
         record.begin_turn(!calls.is_behind());
@@ -227,7 +227,7 @@ where
             if let Poll::Ready(ended) = polled {
                 return Poll::Ready(ended.map_err(Into::into));
             }
-            if farewell.is_due(record.is_in_head()) || record.takes_goaway() {
+            if drain.is_due(record.is_in_head()) || record.takes_goaway() {
                 graceful(connection.as_mut());
                 continue;
             }

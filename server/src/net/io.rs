@@ -99,7 +99,7 @@ impl DuplexFrames {
         self.preface_left -= preface;
         let followed = self.incoming.follow(&bytes[preface..], |frame| {
             self.has_settings |= matches!(frame, Frame::Settings { is_ack: false, .. });
-            record.came(frame)
+            record.received(frame)
         });
         if self.has_settings {
             record.stopped_in(self.incoming.whole(), self.incoming.unfinished());
@@ -161,11 +161,11 @@ impl<IO: AsyncRead + Unpin> AsyncRead for ConnectionIo<IO> {
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-        let came = &buf.filled()[before..];
-        this.record.read(came.len());
-        let passed = this.pass(came);
-        if passed < came.len() {
-            this.ahead = Bytes::copy_from_slice(&came[passed..]);
+        let received = &buf.filled()[before..];
+        this.record.read(received.len());
+        let passed = this.pass(received);
+        if passed < received.len() {
+            this.ahead = Bytes::copy_from_slice(&received[passed..]);
             buf.set_filled(before + passed);
         }
         Poll::Ready(Ok(()))

@@ -77,7 +77,7 @@ impl ConnectionRecord {
 
     /// A frame goes from the client to HTTP/2. Returns false when the next one has to wait for the next
     /// turn.
-    pub(crate) fn came(&self, frame: Frame) -> bool {
+    pub(crate) fn received(&self, frame: Frame) -> bool {
         match frame {
             Frame::Headers => self.spend(REQUEST_COST),
             Frame::Reset => self.spend(RESET_COST),
@@ -91,7 +91,7 @@ impl ConnectionRecord {
             Frame::WindowUpdate(bytes) => {
                 add_signed(&self.windows.connection, bytes.into());
             }
-            Frame::Ping { is_ack: true, payload } if *lock(&self.farewell) == Some(payload) => {
+            Frame::Ping { is_ack: true, payload } if *lock(&self.goaway_ping) == Some(payload) => {
                 self.has_heard.store(true, Relaxed);
                 self.told();
             }

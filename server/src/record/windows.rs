@@ -45,7 +45,7 @@ impl ConnectionRecord {
             Frame::Data(bytes) => {
                 add_signed(&self.windows.connection, -i64::from(bytes));
             }
-            Frame::Ping { is_ack: false, payload } => *lock(&self.farewell) = Some(payload),
+            Frame::Ping { is_ack: false, payload } => *lock(&self.goaway_ping) = Some(payload),
             _ => {}
         }
     }

@@ -85,7 +85,7 @@ impl CollectTotals {
         let mut wait = Wait::new(arrived.at, plan.delay);
         match self.due_before {
             Some(due) => wait.start = wait.start.max(due),
-            None => wait = wait.after_standing(call.stands(wait.start)),
+            None => wait = wait.after_standing(call.queued_at(wait.start)),
         }
         self.due_before = Some(wait.due());
         Ok(wait)

@@ -140,7 +140,7 @@ impl ExchangeAnswers {
                 return;
             }
         };
-        let wait = Wait::new(now, plan.delay).after_standing(self.call.stands(now));
+        let wait = Wait::new(now, plan.delay).after_standing(self.call.queued_at(now));
         let (due, id) = (wait.due(), request.id);
         self.unanswered.push(Reverse(UnansweredRequest {
             due,

@@ -119,7 +119,7 @@ fn begin_wait(
     let (plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
     call.keep(plan.held_bytes(), arrived.held)?;
     let rest = Some(request).filter(|request| !request.is_end());
-    let wait = Wait::new(arrived.at, plan.delay).after_standing(call.stands(arrived.at));
+    let wait = Wait::new(arrived.at, plan.delay).after_standing(call.queued_at(arrived.at));
     let wait = Step::Under(wait);
     Ok(Waiting { rest, wait, plan, received_at })
 }

@@ -22,7 +22,7 @@ pub(super) struct JsonEnd {
 impl JsonEnd {
     pub(super) fn of(report: &Report) -> Self {
         let (why, stopped) = match &report.load.end {
-            _ if report.is_unbegun => ("not_started", None),
+            _ if report.never_started => ("not_started", None),
             RunEnd::Complete => ("complete", None),
             RunEnd::Stopped => ("stopped", None),
             RunEnd::StopRule(stopped) => ("stop_rule", Some(stopped)),

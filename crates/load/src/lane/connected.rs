@@ -60,7 +60,7 @@ impl<IO> ReadyConnection<IO> {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         match Self::dial_once(common, nth).await {
-            Err(error) if error.is_goodbye() => {
+            Err(error) if error.is_goaway() => {
                 let again = Self::dial_once(common, nth).await;
                 let again = again.map_err(|error| DialError { error, attempts: 2 })?;
                 Ok(Self { failed_attempts: 1, ..again })

@@ -39,10 +39,10 @@ fn saying(bytes: &'static [u8]) -> InMemory {
     InMemory::raw(move |mut io, _| {
         tokio::spawn(async move {
             let _ = io.write_all(SETTINGS).await;
-            let (mut came, mut room) = (Vec::new(), [0; 1_000]);
-            while !has_headers(&came) {
+            let (mut received, mut room) = (Vec::new(), [0; 1_000]);
+            while !has_headers(&received) {
                 match io.read(&mut room).await {
-                    Ok(read) if read > 0 => came.extend_from_slice(&room[..read]),
+                    Ok(read) if read > 0 => received.extend_from_slice(&room[..read]),
                     _ => return,
                 }
             }
@@ -53,8 +53,8 @@ fn saying(bytes: &'static [u8]) -> InMemory {
 }
 
 /// Whether a frame of headers is whole behind the client's preface.
-fn has_headers(came: &[u8]) -> bool {
-    let mut rest = came.get(24..).unwrap_or_default();
+fn has_headers(received: &[u8]) -> bool {
+    let mut rest = received.get(24..).unwrap_or_default();
     while let [a, b, c, kind, after @ ..] = rest {
         if *kind == 1 {
             return true;

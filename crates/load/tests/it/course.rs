@@ -30,9 +30,9 @@ fn stalling(from: Duration, until: Duration) -> InMemory {
         async move {
             while let Some(Ok((_, respond))) = connection.accept().await {
                 let now = Instant::now();
-                let came = now - *first.lock().unwrap().get_or_insert(now);
-                let is_stalled = came >= from && came < until;
-                let left = until.saturating_sub(came);
+                let received = now - *first.lock().unwrap().get_or_insert(now);
+                let is_stalled = received >= from && received < until;
+                let left = until.saturating_sub(received);
                 let after = if is_stalled { left } else { Duration::from_millis(1) };
                 tokio::spawn(answer(respond, after, "here"));
             }
@@ -374,8 +374,8 @@ impl Method for Named {
         self.calls.limits()
     }
 
-    fn came(&self, answer: &mut Bytes, message: Bytes) {
-        self.calls.came(answer, message);
+    fn received(&self, answer: &mut Bytes, message: Bytes) {
+        self.calls.received(answer, message);
     }
 
     fn answered(&self, answer: Bytes) -> Result<Option<ServerWait>, Code> {

@@ -165,7 +165,7 @@ impl Method for Threes {
         }
     }
 
-    fn came(&self, answer: &mut Vec<Bytes>, message: Bytes) {
+    fn received(&self, answer: &mut Vec<Bytes>, message: Bytes) {
         answer.push(message);
     }
 

@@ -203,8 +203,8 @@ impl Method for Curious {
         self.0.limits()
     }
 
-    fn came(&self, answer: &mut Bytes, message: Bytes) {
-        self.0.came(answer, message);
+    fn received(&self, answer: &mut Bytes, message: Bytes) {
+        self.0.received(answer, message);
     }
 
     fn answered(&self, answer: Bytes) -> Result<Option<ServerWait>, Code> {

@@ -87,7 +87,7 @@ impl Scenario {
         let mut seen = Frequency::default();
         for run in (0..).take(RUNS as usize) {
             let recorded = self.kind.run(self.seconds, SEED, number * u64::from(RUNS) + run);
-            seen.noted += u32::from(recorded.succession.says_dependent());
+            seen.noted += u32::from(recorded.succession.is_dependent());
             let mut printed = confidence(&recorded, self.seconds, run);
             let mut if_independent = confidence(&recorded, 0, run);
             for (held, percentile) in seen.of.iter_mut().zip(PERCENTILES) {

@@ -15,12 +15,12 @@ use crate::worker::{ShutdownPhase, Worker};
 const TELL_TIME: Duration = Duration::from_secs(1);
 
 /// A shutdown, as one connection sees it.
-pub(crate) struct Farewell {
+pub(crate) struct ConnectionDrain {
     worker: Arc<Worker>,
     /// The next step of the shutdown.
     next: Option<Pin<Box<dyn Future<Output = ShutdownPhase> + Send>>>,
     has_begun: bool,
-    word: GoodbyeState,
+    word: GoawayState,
     /// How long the client has to learn of it, once it has begun.
     time: Option<Pin<Box<Sleep>>>,
     is_over: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Farewell {
 
 /// How far the serving loop is with telling the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum GoodbyeState {
+enum GoawayState {
     NotDue,
     /// The shutdown has begun, and the connection's next turn comes first.
     AfterALook,
@@ -36,13 +36,13 @@ enum GoodbyeState {
     Said,
 }
 
-impl Farewell {
+impl ConnectionDrain {
     pub(crate) fn new(worker: &Arc<Worker>) -> Self {
         Self {
             next: Some(Box::pin(worker.reaches(ShutdownPhase::Draining))),
             worker: Arc::clone(worker),
             has_begun: false,
-            word: GoodbyeState::NotDue,
+            word: GoawayState::NotDue,
             time: None,
             is_over: false,
         }
@@ -51,15 +51,15 @@ impl Farewell {
     /// A turn of the connection begins. Has the task woken at each step of the shutdown.
     ///
     /// The runtime may not have heard yet of what had come by the shutdown, and an HTTP/1.1 connection
-    /// that seems to be idle is closed by its farewell: so the connection has one more turn before that.
+    /// that seems to be idle is closed by the shutdown: so the connection has one more turn before that.
     pub(crate) fn begin_turn(&mut self, cx: &mut Context<'_>) {
         self.advance(cx);
         match self.word {
-            GoodbyeState::NotDue if self.has_begun => {
-                self.word = GoodbyeState::AfterALook;
+            GoawayState::NotDue if self.has_begun => {
+                self.word = GoawayState::AfterALook;
                 go_on_after_others(cx);
             }
-            GoodbyeState::AfterALook => self.word = GoodbyeState::Due,
+            GoawayState::AfterALook => self.word = GoawayState::Due,
             _ => {}
         }
     }
@@ -68,9 +68,9 @@ impl Farewell {
     /// had come was read. A client in the middle of a head may end it, as long as it has time to learn
     /// of the shutdown.
     pub(crate) fn is_due(&mut self, is_in_head: bool) -> bool {
-        let is_due = self.word == GoodbyeState::Due && (self.is_over || !is_in_head);
+        let is_due = self.word == GoawayState::Due && (self.is_over || !is_in_head);
         if is_due {
-            self.word = GoodbyeState::Said;
+            self.word = GoawayState::Said;
         }
         is_due
     }

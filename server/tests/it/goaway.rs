@@ -1,4 +1,4 @@
-//! Calls that cross the server's farewell on the wire are served (RFC 9113, section 6.8), on open
+//! Calls that cross the server's GOAWAY on the wire are served (RFC 9113, section 6.8), on open
 //! connections and on those that stand in the backlog; and before it the server may be a lame duck.
 
 use std::future::{Future as _, poll_fn};
