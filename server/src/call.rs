@@ -118,7 +118,7 @@ impl Call {
         if let Some(header) = headers.repeated {
             ending = Some(Refusal::invalid(header, "given twice: send it once").into());
         }
-        let is_admitted = kind.is_some() && worker.take_place();
+        let is_admitted = kind.is_some() && worker.take_slot();
         if kind.is_some() && !is_admitted {
             let limit = worker.limits().max_in_flight;
             ending = Some(Refusal::too_many_in_flight(limit).into());
@@ -412,7 +412,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.record.release(*self.buffered_bytes.get_mut());
         if self.is_admitted {
-            self.worker().give_places_back(1);
+            self.worker().give_slots_back(1);
         }
         let Some(kind) = self.kind else { return };
         let state = mem::take(self.state.get_mut().unwrap_or_else(PoisonError::into_inner));

@@ -182,14 +182,14 @@ impl Worker {
         &self.shared
     }
 
-    /// Takes a place among the calls in flight, unless all are taken.
+    /// Takes a slot among the calls in flight, unless all are taken.
     #[must_use]
-    pub(crate) fn take_place(&self) -> bool {
+    pub(crate) fn take_slot(&self) -> bool {
         self.shared.in_flight.take(self.index, 1)
     }
 
-    pub(crate) fn give_places_back(&self, places: u64) {
-        self.shared.in_flight.give_back(self.index, places);
+    pub(crate) fn give_slots_back(&self, slots: u64) {
+        self.shared.in_flight.give_back(self.index, slots);
     }
 
     /// Takes this many of the bytes that all may hold, if they are left.

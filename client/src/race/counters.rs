@@ -26,7 +26,7 @@ pub(super) enum CounterSource {
     Remote(Target),
 }
 
-/// A reading.
+/// What the counters said.
 #[derive(Debug)]
 pub(super) struct CounterSnapshot {
     in_flight: u64,

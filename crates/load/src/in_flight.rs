@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub(crate) struct InFlightLimit {
     free: Vec<Portion>,
-    /// How many workers are just taking places from others.
+    /// How many workers are just taking slots from others.
     taking: AtomicUsize,
 }
 
@@ -24,7 +24,7 @@ impl InFlightLimit {
         Self { free, taking: AtomicUsize::new(0) }
     }
 
-    /// Takes a place for a call of this worker, if there is one.
+    /// Takes a slot for a call of this worker, if there is one.
     #[inline]
     pub(crate) fn take(&self, worker: usize) -> bool {
         self.free[worker].take() || self.take_from_others(worker)
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whoever takes and gives in whatever order: a place is had if and only if fewer than the limit are taken.
+        /// Whoever takes and gives in whatever order: a slot is had if and only if fewer than the limit are taken.
         #[test]
         fn a_place_is_had_unless_all_are_taken(
             workers in 1_usize..5,

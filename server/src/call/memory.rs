@@ -110,14 +110,14 @@ impl Call {
         self.record.side()
     }
 
-    /// Takes a further place among the calls in flight, unless all are taken.
+    /// Takes a further slot among the calls in flight, unless all are taken.
     #[must_use]
-    pub(crate) fn take_place(&self) -> bool {
-        self.worker().take_place()
+    pub(crate) fn take_slot(&self) -> bool {
+        self.worker().take_slot()
     }
 
-    /// Gives this many such places back.
-    pub(crate) fn give_places_back(&self, places: usize) {
-        self.worker().give_places_back(places as u64);
+    /// Gives this many such slots back.
+    pub(crate) fn give_slots_back(&self, slots: usize) {
+        self.worker().give_slots_back(slots as u64);
     }
 }

@@ -15,24 +15,24 @@ pub(crate) struct SideCounts {
 }
 
 impl SideCounts {
-    /// Takes a place for a stream of health or reflection, if there is one left.
+    /// Takes a slot for a stream of health or reflection, if there is one left.
     #[must_use]
     pub(crate) fn take_stream(&self) -> bool {
         take_one(&self.streams, MAX_SIDE_STREAMS)
     }
 
-    /// Gives the place back.
+    /// Gives the slot back.
     pub(crate) fn give_back_stream(&self) {
         self.streams.fetch_sub(1, Relaxed);
     }
 
-    /// Takes a place for a health check for which no byte is left, if there is one.
+    /// Takes a slot for a health check for which no byte is left, if there is one.
     #[must_use]
     pub(crate) fn take_unheld_check(&self) -> bool {
         take_one(&self.unheld_checks, MAX_UNHELD_CHECKS)
     }
 
-    /// Gives the place back.
+    /// Gives the slot back.
     pub(crate) fn give_back_unheld_check(&self) {
         self.unheld_checks.fetch_sub(1, Relaxed);
     }

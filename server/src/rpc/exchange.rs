@@ -109,7 +109,7 @@ impl ExchangeAnswers {
             return;
         }
         if self.unanswered.len() > 1 {
-            self.call.give_places_back(1);
+            self.call.give_slots_back(1);
         }
         let Some(Reverse(UnansweredRequest { due, id, wait, plan, received_at, .. })) =
             self.unanswered.pop()
@@ -164,13 +164,13 @@ impl ExchangeAnswers {
             Ok((plan, at))
         });
         let (plan, at) = kept.inspect_err(|_| self.call.release(arrived.held))?;
-        self.take_place().inspect_err(|_| self.call.release(plan.held_bytes()))?;
+        self.take_slot().inspect_err(|_| self.call.release(plan.held_bytes()))?;
         Ok((plan, at))
     }
 
-    /// A message that waits takes a place as a call does; the first has that of the exchange itself.
-    fn take_place(&self) -> Result<(), Refusal> {
-        if self.unanswered.is_empty() || self.call.take_place() {
+    /// A message that waits takes a slot as a call does; the first has that of the exchange itself.
+    fn take_slot(&self) -> Result<(), Refusal> {
+        if self.unanswered.is_empty() || self.call.take_slot() {
             return Ok(());
         }
         Err(Refusal::too_many_in_flight(self.call.limits().max_in_flight))
@@ -250,7 +250,7 @@ impl Stream for ExchangeAnswers {
 
 impl Drop for ExchangeAnswers {
     fn drop(&mut self) {
-        self.call.give_places_back(self.unanswered.len().saturating_sub(1));
+        self.call.give_slots_back(self.unanswered.len().saturating_sub(1));
     }
 }
 
