@@ -6,36 +6,36 @@ use longsync_text::duration::text;
 
 /// A duration in a message which is not a delay: what is wrong with it, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotADelay(String);
+pub struct DelayError(String);
 
-impl std::fmt::Display for NotADelay {
+impl std::fmt::Display for DelayError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for NotADelay {}
+impl std::error::Error for DelayError {}
 
 /// Reads a delay out of a message.
 ///
 /// # Errors
 /// When it is negative, its parts have different signs, or its nanoseconds are outside protobuf's range.
-pub fn from_proto(duration: &prost_types::Duration) -> Result<Duration, NotADelay> {
+pub fn from_proto(duration: &prost_types::Duration) -> Result<Duration, DelayError> {
     if i64::signum(duration.seconds) * i64::from(duration.nanos.signum()) < 0 {
         let why = "its seconds and nanos have different signs: send both as zero or more";
-        return Err(NotADelay(why.to_owned()));
+        return Err(DelayError(why.to_owned()));
     }
     if duration.seconds < 0 || duration.nanos < 0 {
         let seconds = duration.seconds.unsigned_abs();
         let nanos = duration.nanos.unsigned_abs();
         let shown = text(Duration::from_secs(seconds) + Duration::from_nanos(nanos.into()));
-        return Err(NotADelay(format!("-{shown} is negative: send zero or more")));
+        return Err(DelayError(format!("-{shown} is negative: send zero or more")));
     }
     let seconds = u64::try_from(duration.seconds).ok();
     let nanos = u32::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
     match (seconds, nanos) {
         (Some(seconds), Some(nanos)) => Ok(Duration::new(seconds, nanos)),
-        _ => Err(NotADelay(format!(
+        _ => Err(DelayError(format!(
             "{} nanos are a second or more: send at most 999999999 beside the seconds",
             duration.nanos
         ))),

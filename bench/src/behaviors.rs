@@ -1,7 +1,7 @@
 //! Measure 5: calls per second of a server whose delays have a law, beside one whose delay is constant.
 
-use crate::measure::{Bench, Figure, GENERATOR_CORE, PATIENCE, SERVER_CORE, TIMES, fill};
-use crate::peers::Closed;
+use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TIMES, TableMeasure, fill};
+use crate::peers::ClosedLoop;
 use crate::process::Process;
 use crate::table::{Table, Unit};
 use crate::throughput::H2load;
@@ -23,27 +23,27 @@ const CONNECTIONS: usize = 16;
 const STREAMS: usize = 100;
 
 /// A figure for each, so that its turns come right after those of the constant.
-pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
-    let closed = Closed {
+pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
+    let closed = ClosedLoop {
         calls: bench.calls * TIMES,
         connections: CONNECTIONS,
         in_flight: CONNECTIONS * STREAMS,
     };
     let figure = |behavior| {
         let title = format!("{behavior}, {closed}, by h2load ({} calls per round)", closed.calls);
-        Figure::new(title, move |title| measure(bench, title, behavior, closed))
+        TableMeasure::new(title, move |title| measure(bench, title, behavior, closed))
     };
     BEHAVIORS.map(figure).into()
 }
 
-fn measure(bench: &Bench, title: &str, behavior: &'static str, closed: Closed) -> Table {
+fn measure(bench: &Bench, title: &str, behavior: &'static str, closed: ClosedLoop) -> Table {
     let (sides, name) = ([CONSTANT, behavior], |side| side);
     let measured = bench.in_turn(title, &sides, name, |side| turn(bench, side, closed));
     let table = Table::new(title).column_with_ratio("1,000 calls/s", Unit::Thousands);
     fill(table, &sides, name, &measured, &[&|rate: &f64| *rate])
 }
 
-fn turn(bench: &Bench, behavior: &str, closed: Closed) -> anyhow::Result<f64> {
+fn turn(bench: &Bench, behavior: &str, closed: ClosedLoop) -> anyhow::Result<f64> {
     let serving = bench.peers.serve_behavior(behavior, SERVER_CORE)?;
     let mut command = bench.peers.calls_by_default(&serving.target, closed)?;
     let ended = Process::start(&mut command, GENERATOR_CORE)?.finish(PATIENCE)?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
 use longsync_connect::Target;
-use longsync_load::{Control, LoadPlan, LongSync, Progress, Rate, Schedule, Stop};
-use longsync_stats::{Distribution, Percentile, Reading, StatusCode};
+use longsync_load::{Control, LoadPlan, LongSync, Rate, RunProgress, Schedule, StopCondition};
+use longsync_stats::{Distribution, Percentile, Quantile, StatusCode};
 use longsync_text::duration::parse;
 use longsync_timer::{Clock, Timer};
 use serde::{Deserialize, Serialize};
@@ -65,14 +65,14 @@ pub(crate) struct AllWait {
 }
 
 impl AllWait {
-    pub(crate) fn bytes_a_call(&self) -> f64 {
+    pub(crate) fn bytes_per_call(&self) -> f64 {
         float(self.rss_bytes.saturating_sub(self.rss_before_bytes)) / float(self.in_flight)
     }
 }
 
 /// What our generator did.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Generated {
+pub(crate) struct RunResult {
     /// Calls that ended OK.
     pub(crate) ok: u64,
     /// Calls that did not.
@@ -105,10 +105,10 @@ impl Spread {
     fn of(distribution: &Distribution, less: Duration) -> Self {
         let less = i64::try_from(less.as_nanos()).unwrap_or(i64::MAX);
         let at = |percentile| match distribution.percentile(percentile) {
-            Some(Reading::At(value) | Reading::Beyond(value)) => {
+            Some(Quantile::At(value) | Quantile::Beyond(value)) => {
                 i64::try_from(value.as_nanos()).unwrap_or(i64::MAX) - less
             }
-            Some(Reading::BelowZero) => distribution.lowest_ns() - less,
+            Some(Quantile::BelowZero) => distribution.lowest_ns() - less,
             None => 0,
         };
         Self {
@@ -129,7 +129,7 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
     };
     let request =
         LongSyncRequest { delay: Some(to_proto(args.delay)), ..LongSyncRequest::default() };
-    let (calls, stop) = (LongSync::new(&request)?, Stop::after_calls(args.calls));
+    let (calls, stop) = (LongSync::new(&request)?, StopCondition::after_calls(args.calls));
     let plan = LoadPlan::builder(args.target.clone(), calls, schedule, stop)
         .connections(args.connections.get())
         .workers(args.workers.get())
@@ -153,7 +153,7 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         let (unsent, unfinished) = (load.figures.counts.not_sent, load.figures.counts.unfinished);
         writeln!(std::io::stderr(), "{statuses:?}, {unsent:?}, unfinished: {unfinished}")?;
     }
-    let generated = Generated {
+    let generated = RunResult {
         ok,
         failed: load.figures.counts.due() - ok,
         took_ns: u64::try_from(load.took.as_nanos())?,
@@ -166,7 +166,11 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&generated)?)?)
 }
 
-async fn say_when_all_wait(calls: u64, delay: Duration, progress: &Progress) -> anyhow::Result<()> {
+async fn say_when_all_wait(
+    calls: u64,
+    delay: Duration,
+    progress: &RunProgress,
+) -> anyhow::Result<()> {
     let timer = Timer::new(Clock::Monotonic);
     let rss_before_bytes = rss_bytes("self")?;
     while progress.sent() == 0 {

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::measure::{Bench, Figure, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill, float, read};
-use crate::peers::{Closed, Generator, Server};
+use crate::measure::{
+    Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TableMeasure, fill, float, read,
+};
+use crate::peers::{ClosedLoop, Generator, PeerServer};
 use crate::process::Process;
-use crate::record::Record;
+use crate::record::LoadRecord;
 use crate::table::{Table, Unit};
 use crate::throughput::H2load;
 
@@ -22,14 +24,14 @@ const SIDES: [Generator; 6] = [
 
 /// The result of a generator's turn.
 #[derive(Debug)]
-struct Cost {
+struct GeneratorCost {
     calls_per_cpu_second: f64,
     calls_per_second: f64,
 }
 
 /// What our generator and the peers' say.
 #[derive(Debug, Deserialize)]
-struct Said {
+struct GeneratorReport {
     ok: u64,
     took_ns: u64,
 }
@@ -37,7 +39,7 @@ struct Said {
 /// What ghz says.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct GhzSaid {
+struct GhzReport {
     total: u64,
     status_code_distribution: GhzStatuses,
 }
@@ -48,14 +50,14 @@ struct GhzStatuses {
     ok: u64,
 }
 
-pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
+pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     bench.closed_loops(
         |closed| format!("Generators, {closed}, no delay ({} calls per round)", closed.calls),
         measure,
     )
 }
 
-fn measure(bench: &Bench, title: &str, closed: Closed) -> Table {
+fn measure(bench: &Bench, title: &str, closed: ClosedLoop) -> Table {
     let measured =
         bench.in_turn(title, &SIDES, Generator::name, |generator| turn(bench, generator, closed));
     let table = Table::new(title)
@@ -66,12 +68,14 @@ fn measure(bench: &Bench, title: &str, closed: Closed) -> Table {
         &SIDES,
         Generator::name,
         &measured,
-        &[&|cost: &Cost| cost.calls_per_cpu_second, &|cost: &Cost| cost.calls_per_second],
+        &[&|cost: &GeneratorCost| cost.calls_per_cpu_second, &|cost: &GeneratorCost| {
+            cost.calls_per_second
+        }],
     )
 }
 
-fn turn(bench: &Bench, generator: Generator, closed: Closed) -> anyhow::Result<Cost> {
-    let serving = bench.peers.serve(Server::Longsync, 1, SERVER_CORE)?;
+fn turn(bench: &Bench, generator: Generator, closed: ClosedLoop) -> anyhow::Result<GeneratorCost> {
+    let serving = bench.peers.serve(PeerServer::Longsync, 1, SERVER_CORE)?;
     let mut command = bench.peers.closed_loop(generator, &serving.target, closed)?;
     let ended = Process::start(&mut command, GENERATOR_CORE)?.finish(PATIENCE)?;
     let calls = float(closed.calls);
@@ -81,20 +85,20 @@ fn turn(bench: &Bench, generator: Generator, closed: Closed) -> anyhow::Result<C
             (closed.calls, Duration::from_secs_f64(calls / rate))
         }
         Generator::Ghz => {
-            let said: GhzSaid = read(&ended.lines.join("\n"))?;
+            let said: GhzReport = read(&ended.lines.join("\n"))?;
             (said.status_code_distribution.ok, Duration::from_nanos(said.total))
         }
         Generator::Command => {
-            let record = Record::read(&ended.lines)?;
+            let record = LoadRecord::read(&ended.lines)?;
             (record.all_good()?, Duration::from_nanos(record.took_ns))
         }
         Generator::Longsync | Generator::Tonic | Generator::GrpcGo => {
-            let said: Said = read(ended.lines.last().map_or("", |line| line))?;
+            let said: GeneratorReport = read(ended.lines.last().map_or("", |line| line))?;
             (said.ok, Duration::from_nanos(said.took_ns))
         }
     };
     anyhow::ensure!(ok == closed.calls, "{ok} of {} calls were answered", closed.calls);
-    Ok(Cost {
+    Ok(GeneratorCost {
         calls_per_cpu_second: calls / ended.cpu.as_secs_f64(),
         calls_per_second: calls / took.as_secs_f64(),
     })

@@ -4,30 +4,35 @@ use std::time::Duration;
 
 use longsync_text::duration::text;
 
-use crate::generate::Generated;
+use crate::generate::RunResult;
 use crate::machine::cores;
-use crate::measure::{Bench, Figure, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill, said};
-use crate::peers::Server;
+use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TableMeasure, fill, said};
+use crate::peers::PeerServer;
 use crate::process::{Cores, Process};
 use crate::table::{Table, Unit};
 
-const SIDES: [Server; 4] = [Server::Longsync, Server::LongsyncSpin, Server::Tonic, Server::GrpcGo];
+const SIDES: [PeerServer; 4] =
+    [PeerServer::Longsync, PeerServer::LongsyncSpin, PeerServer::Tonic, PeerServer::GrpcGo];
 const DELAYS: [Duration; 3] =
     [Duration::from_micros(200), Duration::from_millis(1), Duration::from_millis(10)];
 
 /// How calls come.
 #[derive(Debug, Clone, Copy)]
-enum Load {
+enum CallPattern {
     /// This many at a time, each after another's end.
     AtATime(usize),
     /// This many per second, whatever becomes of them.
     Rate(u64),
 }
 
-const LOADS: [Load; 4] =
-    [Load::AtATime(1), Load::AtATime(64), Load::Rate(5_000), Load::Rate(20_000)];
+const LOADS: [CallPattern; 4] = [
+    CallPattern::AtATime(1),
+    CallPattern::AtATime(64),
+    CallPattern::Rate(5_000),
+    CallPattern::Rate(20_000),
+];
 
-impl Load {
+impl CallPattern {
     fn in_words(self) -> String {
         match self {
             Self::AtATime(1) => "one call at a time".to_owned(),
@@ -50,23 +55,23 @@ impl Load {
     }
 }
 
-pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
-    let figure = |(delay, load): (Duration, Load)| {
+pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
+    let figure = |(delay, load): (Duration, CallPattern)| {
         let calls = load.calls(bench, delay);
         let title = format!(
             "A delay of {}, {} ({calls} calls per round), us",
             text(delay),
             load.in_words()
         );
-        Figure::new(title, move |title| measure(bench, title, delay, load))
+        TableMeasure::new(title, move |title| measure(bench, title, delay, load))
     };
     DELAYS.iter().flat_map(|delay| LOADS.map(|load| (*delay, load))).map(figure).collect()
 }
 
-fn measure(bench: &Bench, title: &str, delay: Duration, load: Load) -> Table {
+fn measure(bench: &Bench, title: &str, delay: Duration, load: CallPattern) -> Table {
     let calls = load.calls(bench, delay);
     let measured = bench
-        .in_turn(title, &SIDES, Server::name, |server| turn(bench, server, delay, load, calls));
+        .in_turn(title, &SIDES, PeerServer::name, |server| turn(bench, server, delay, load, calls));
     let table = Table::new(title)
         .column_with_ratio("late p50", Unit::Micros)
         .column_with_ratio("late p99", Unit::Micros)
@@ -77,43 +82,43 @@ fn measure(bench: &Bench, title: &str, delay: Duration, load: Load) -> Table {
     fill(
         table,
         &SIDES,
-        Server::name,
+        PeerServer::name,
         &measured,
         &[
-            &|generated: &Generated| float(generated.lateness.p50_ns),
-            &|generated: &Generated| float(generated.lateness.p99_ns),
-            &|generated: &Generated| float(generated.over.p50_ns),
-            &|generated: &Generated| float(generated.over.p99_ns),
+            &|generated: &RunResult| float(generated.lateness.p50_ns),
+            &|generated: &RunResult| float(generated.lateness.p99_ns),
+            &|generated: &RunResult| float(generated.over.p50_ns),
+            &|generated: &RunResult| float(generated.over.p99_ns),
         ],
     )
 }
 
 fn turn(
     bench: &Bench,
-    server: Server,
+    server: PeerServer,
     delay: Duration,
-    load: Load,
+    load: CallPattern,
     calls: u64,
-) -> anyhow::Result<Generated> {
+) -> anyhow::Result<RunResult> {
     let serving = match server {
-        Server::LongsyncSpin => bench.peers.serve(server, 1, SERVER_CORE)?,
+        PeerServer::LongsyncSpin => bench.peers.serve(server, 1, SERVER_CORE)?,
         _ => bench.peers.serve(server, cores(), Cores::Any)?,
     };
     let mut command = bench.peers.generate(&serving.target);
     command.args(["--calls", &calls.to_string(), "--delay", &text(delay)]);
     let connections = match load {
-        Load::AtATime(1) => "1",
+        CallPattern::AtATime(1) => "1",
         _ => "4",
     };
     command.args(["--connections", connections]);
     match load {
-        Load::AtATime(calls) => command.args(["--in-flight", &calls.to_string()]),
-        Load::Rate(rate) => command.args(["--rate", &rate.to_string()]),
+        CallPattern::AtATime(calls) => command.args(["--in-flight", &calls.to_string()]),
+        CallPattern::Rate(rate) => command.args(["--rate", &rate.to_string()]),
     };
     // One that spins would take the other's core.
-    let at = if server == Server::LongsyncSpin { GENERATOR_CORE } else { Cores::Any };
+    let at = if server == PeerServer::LongsyncSpin { GENERATOR_CORE } else { Cores::Any };
     let generator = Process::start(&mut command, at)?;
-    let generated: Generated = said(&generator, bench.turn + PATIENCE)?;
+    let generated: RunResult = said(&generator, bench.turn + PATIENCE)?;
     anyhow::ensure!(generated.failed == 0, "{} of {calls} calls failed", generated.failed);
     anyhow::ensure!(
         generated.lateness.below_zero == 0,

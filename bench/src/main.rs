@@ -27,7 +27,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::generate::GenerateArgs;
-use crate::measure::{Bench, Figure};
+use crate::measure::{Bench, TableMeasure};
 use crate::peers::{Peers, say};
 use crate::soak::SoakArgs;
 use crate::table::Table;
@@ -104,7 +104,7 @@ impl Measure {
         }
     }
 
-    fn figures(self, bench: &Bench) -> Vec<Figure<'_>> {
+    fn figures(self, bench: &Bench) -> Vec<TableMeasure<'_>> {
         match self {
             Self::Lateness => lateness::figures(bench),
             Self::Throughput => throughput::figures(bench),
@@ -150,7 +150,7 @@ fn measure(args: Args) -> anyhow::Result<()> {
         let tables: Vec<Table> = figures
             .iter()
             .filter(|figure| figure.title.contains(&wanted))
-            .map(Figure::measure)
+            .map(TableMeasure::measure)
             .collect();
         if tables.is_empty() {
             continue;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 
-use crate::peers::{Closed, Peers, say};
+use crate::peers::{ClosedLoop, Peers, say};
 use crate::process::{Cores, Process};
 use crate::table::{Samples, Table};
 
@@ -36,19 +36,19 @@ pub(crate) struct Bench {
 }
 
 /// One table of a measure, which can be had alone.
-pub(crate) struct Figure<'a> {
+pub(crate) struct TableMeasure<'a> {
     /// What the table is called.
     pub(crate) title: String,
     measure: Box<dyn Fn(&str) -> Table + 'a>,
 }
 
-impl fmt::Debug for Figure<'_> {
+impl fmt::Debug for TableMeasure<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Figure").field(&self.title).finish()
+        f.debug_tuple("TableMeasure").field(&self.title).finish()
     }
 }
 
-impl<'a> Figure<'a> {
+impl<'a> TableMeasure<'a> {
     /// `measure` is given the title.
     pub(crate) fn new(title: String, measure: impl Fn(&str) -> Table + 'a) -> Self {
         Self { title, measure: Box::new(measure) }
@@ -61,19 +61,19 @@ impl<'a> Figure<'a> {
 }
 
 /// What was measured of a side, one value per round, or why nothing was.
-pub(crate) type Measured<T> = Result<Vec<T>, String>;
+pub(crate) type MeasuredRounds<T> = Result<Vec<T>, String>;
 
 impl Bench {
     /// A figure for each closed loop without a delay.
     pub(crate) fn closed_loops(
         &self,
-        title: impl Fn(Closed) -> String,
-        measure: fn(&Self, &str, Closed) -> Table,
-    ) -> Vec<Figure<'_>> {
+        title: impl Fn(ClosedLoop) -> String,
+        measure: fn(&Self, &str, ClosedLoop) -> Table,
+    ) -> Vec<TableMeasure<'_>> {
         let figure = |(connections, streams)| {
             let calls = self.calls * TIMES;
-            let closed = Closed { calls, connections, in_flight: connections * streams };
-            Figure::new(title(closed), move |title| measure(self, title, closed))
+            let closed = ClosedLoop { calls, connections, in_flight: connections * streams };
+            TableMeasure::new(title(closed), move |title| measure(self, title, closed))
         };
         SHAPES.map(figure).into()
     }
@@ -85,8 +85,8 @@ impl Bench {
         sides: &[S],
         name: impl Fn(S) -> &'static str,
         turn: impl Fn(S) -> anyhow::Result<T>,
-    ) -> Vec<Measured<T>> {
-        let mut measured: Vec<Measured<T>> = sides.iter().map(|_| Ok(Vec::new())).collect();
+    ) -> Vec<MeasuredRounds<T>> {
+        let mut measured: Vec<MeasuredRounds<T>> = sides.iter().map(|_| Ok(Vec::new())).collect();
         for round in 1..=self.rounds {
             for (side, values) in sides.iter().zip(&mut measured) {
                 let Ok(taken) = values else { continue };
@@ -106,7 +106,7 @@ pub(crate) fn fill<S: Copy, T>(
     mut table: Table,
     sides: &[S],
     name: impl Fn(S) -> &'static str,
-    measured: &[Measured<T>],
+    measured: &[MeasuredRounds<T>],
     figures: &[&dyn Fn(&T) -> f64],
 ) -> Table {
     for (side, values) in sides.iter().zip(measured) {

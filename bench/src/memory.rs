@@ -5,14 +5,14 @@ use std::time::Duration;
 use longsync_text::duration::text;
 use serde::Deserialize;
 
-use crate::generate::{AllWait, Generated};
+use crate::generate::{AllWait, RunResult};
 use crate::machine::cores;
-use crate::measure::{Bench, Figure, PATIENCE, fill, float, said};
-use crate::peers::{Closed, Generator, Server};
+use crate::measure::{Bench, PATIENCE, TableMeasure, fill, float, said};
+use crate::peers::{ClosedLoop, Generator, PeerServer};
 use crate::process::{Cores, Process};
 use crate::table::{Table, Unit};
 
-static SERVERS: [Server; 3] = [Server::Longsync, Server::Tonic, Server::GrpcGo];
+static SERVERS: [PeerServer; 3] = [PeerServer::Longsync, PeerServer::Tonic, PeerServer::GrpcGo];
 const CLIENTS: [Generator; 3] = [Generator::Longsync, Generator::Tonic, Generator::GrpcGo];
 
 /// How many calls wait, and how they come.
@@ -35,10 +35,10 @@ const MILLION: Crowd =
 
 /// What a crowd took.
 #[derive(Debug)]
-struct Taken {
+struct MemoryTaken {
     server_bytes: f64,
-    server_bytes_a_call: f64,
-    client_bytes_a_call: f64,
+    server_bytes_per_call: f64,
+    client_bytes_per_call: f64,
     sent_ns: f64,
     beyond_ns: f64,
 }
@@ -60,27 +60,28 @@ impl Crowd {
     }
 }
 
-pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
-    let servers = |crowd: Crowd, sides: &'static [Server]| {
+pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
+    let servers = |crowd: Crowd, sides: &'static [PeerServer]| {
         let title = format!(
             "{}, a delay of {}, {} connections",
             crowd.in_words(),
             text(crowd.delay),
             crowd.connections
         );
-        Figure::new(title, move |title| servers(bench, title, crowd, sides))
+        TableMeasure::new(title, move |title| servers(bench, title, crowd, sides))
     };
     let of_clients = format!("Clients against longsync-server: {}", BURST.in_words());
     vec![
         servers(PACED, &SERVERS),
         servers(BURST, &SERVERS),
         servers(MILLION, &SERVERS[..1]),
-        Figure::new(of_clients, |title| clients(bench, title)),
+        TableMeasure::new(of_clients, |title| clients(bench, title)),
     ]
 }
 
-fn servers(bench: &Bench, title: &str, crowd: Crowd, sides: &[Server]) -> Table {
-    let measured = bench.in_turn(title, sides, Server::name, |server| turn(bench, server, crowd));
+fn servers(bench: &Bench, title: &str, crowd: Crowd, sides: &[PeerServer]) -> Table {
+    let measured =
+        bench.in_turn(title, sides, PeerServer::name, |server| turn(bench, server, crowd));
     let table = Table::new(title)
         .column_with_ratio("server, KiB per call", Unit::Kib)
         .column("server in all, MiB", Unit::Mib)
@@ -90,19 +91,19 @@ fn servers(bench: &Bench, title: &str, crowd: Crowd, sides: &[Server]) -> Table 
     fill(
         table,
         sides,
-        Server::name,
+        PeerServer::name,
         &measured,
         &[
-            &|taken: &Taken| taken.server_bytes_a_call,
-            &|taken: &Taken| taken.server_bytes,
-            &|taken: &Taken| taken.client_bytes_a_call,
-            &|taken: &Taken| taken.sent_ns,
-            &|taken: &Taken| taken.beyond_ns,
+            &|taken: &MemoryTaken| taken.server_bytes_per_call,
+            &|taken: &MemoryTaken| taken.server_bytes,
+            &|taken: &MemoryTaken| taken.client_bytes_per_call,
+            &|taken: &MemoryTaken| taken.sent_ns,
+            &|taken: &MemoryTaken| taken.beyond_ns,
         ],
     )
 }
 
-fn turn(bench: &Bench, server: Server, crowd: Crowd) -> anyhow::Result<Taken> {
+fn turn(bench: &Bench, server: PeerServer, crowd: Crowd) -> anyhow::Result<MemoryTaken> {
     let serving = bench.peers.serve(server, cores(), Cores::Any)?;
     let before = serving.process.rss_bytes()?;
     let mut command = bench.peers.generate(&serving.target);
@@ -116,7 +117,7 @@ fn turn(bench: &Bench, server: Server, crowd: Crowd) -> anyhow::Result<Taken> {
     let generator = Process::start(&mut command, Cores::Any)?;
     let waiting: AllWait = said(&generator, crowd.pace() + crowd.delay + PATIENCE)?;
     let server_bytes = serving.process.rss_bytes()?;
-    let generated: Generated = said(&generator, crowd.delay + PATIENCE)?;
+    let generated: RunResult = said(&generator, crowd.delay + PATIENCE)?;
     let calls = crowd.calls;
     anyhow::ensure!(generated.failed == 0, "{} of {calls} calls failed", generated.failed);
     anyhow::ensure!(
@@ -131,10 +132,10 @@ fn turn(bench: &Bench, server: Server, crowd: Crowd) -> anyhow::Result<Taken> {
     );
     let took = Duration::from_nanos(generated.took_ns);
     let beyond = took.saturating_sub(crowd.delay + crowd.pace());
-    Ok(Taken {
+    Ok(MemoryTaken {
         server_bytes: float(server_bytes),
-        server_bytes_a_call: float(server_bytes.saturating_sub(before)) / float(calls),
-        client_bytes_a_call: waiting.bytes_a_call(),
+        server_bytes_per_call: float(server_bytes.saturating_sub(before)) / float(calls),
+        client_bytes_per_call: waiting.bytes_per_call(),
         sent_ns: float(waiting.sent_ns),
         beyond_ns: beyond.as_secs_f64() * 1e9,
     })
@@ -157,11 +158,11 @@ fn clients(bench: &Bench, title: &str) -> Table {
 
 fn client_turn(bench: &Bench, client: Generator) -> anyhow::Result<f64> {
     if client == Generator::Longsync {
-        return turn(bench, Server::Longsync, BURST).map(|taken| taken.client_bytes_a_call);
+        return turn(bench, PeerServer::Longsync, BURST).map(|taken| taken.client_bytes_per_call);
     }
-    let serving = bench.peers.serve(Server::Longsync, cores(), Cores::Any)?;
+    let serving = bench.peers.serve(PeerServer::Longsync, cores(), Cores::Any)?;
     let in_flight = usize::try_from(BURST.calls)?;
-    let closed = Closed { calls: BURST.calls, connections: BURST.connections, in_flight };
+    let closed = ClosedLoop { calls: BURST.calls, connections: BURST.connections, in_flight };
     let mut command = bench.peers.waiting_client(client, &serving.target, closed, BURST.delay)?;
     let process = Process::start(&mut command, Cores::Any)?;
     let half_way: HalfWay = said(&process, BURST.delay + PATIENCE)?;

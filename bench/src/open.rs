@@ -2,14 +2,14 @@
 
 use anyhow::Context as _;
 
-use crate::generate::Generated;
+use crate::generate::RunResult;
 use crate::machine::Surroundings;
 use crate::measure::{
-    Bench, Figure, GENERATOR_CORE, PATIENCE, SERVER_CORE, TIMES, fill, float, read,
+    Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TIMES, TableMeasure, fill, float, read,
 };
-use crate::peers::{Generator, Open, Server};
+use crate::peers::{Generator, OpenLoop, PeerServer};
 use crate::process::Process;
-use crate::record::Record;
+use crate::record::LoadRecord;
 use crate::table::{Table, Unit};
 
 const SIDES: [Generator; 2] = [Generator::Longsync, Generator::Command];
@@ -18,24 +18,24 @@ const RATE: u64 = 20_000;
 
 /// The result of a generator's turn, in nanoseconds.
 #[derive(Debug)]
-struct Paced {
+struct OpenLoopResult {
     lag_p50: i64,
     lag_p99: i64,
     added_p50: i64,
     cpu_per_call: f64,
 }
 
-pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
-    let open = Open { calls: bench.calls * TIMES, rate: RATE };
+pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
+    let open = OpenLoop { calls: bench.calls * TIMES, rate: RATE };
     let title = format!(
         "Open loop, {RATE}/s, no delay, one connection, server and generator each on a core of its own \
          ({} calls per round)",
         open.calls
     );
-    vec![Figure::new(title, move |title| measure(bench, title, open))]
+    vec![TableMeasure::new(title, move |title| measure(bench, title, open))]
 }
 
-fn measure(bench: &Bench, title: &str, open: Open) -> Table {
+fn measure(bench: &Bench, title: &str, open: OpenLoop) -> Table {
     let before = Surroundings::now();
     let measured =
         bench.in_turn(title, &SIDES, Generator::name, |generator| turn(bench, generator, open));
@@ -53,31 +53,31 @@ fn measure(bench: &Bench, title: &str, open: Open) -> Table {
         Generator::name,
         &measured,
         &[
-            &|paced: &Paced| nanos(paced.lag_p50),
-            &|paced: &Paced| nanos(paced.lag_p99),
-            &|paced: &Paced| nanos(paced.added_p50),
-            &|paced: &Paced| paced.cpu_per_call,
+            &|paced: &OpenLoopResult| nanos(paced.lag_p50),
+            &|paced: &OpenLoopResult| nanos(paced.lag_p99),
+            &|paced: &OpenLoopResult| nanos(paced.added_p50),
+            &|paced: &OpenLoopResult| paced.cpu_per_call,
         ],
     )
 }
 
-fn turn(bench: &Bench, generator: Generator, open: Open) -> anyhow::Result<Paced> {
-    let serving = bench.peers.serve(Server::Longsync, 1, SERVER_CORE)?;
+fn turn(bench: &Bench, generator: Generator, open: OpenLoop) -> anyhow::Result<OpenLoopResult> {
+    let serving = bench.peers.serve(PeerServer::Longsync, 1, SERVER_CORE)?;
     let mut command = bench.peers.open_loop(generator, &serving.target, open)?;
     let ended = Process::start(&mut command, GENERATOR_CORE)?.finish(PATIENCE)?;
     let (good, [lag_p50, lag_p99, added_p50]) = if generator == Generator::Command {
-        let record = Record::read(&ended.lines)?;
+        let record = LoadRecord::read(&ended.lines)?;
         let at = |figure, percentile| {
             let at = record.percentile_ns(figure, percentile);
             at.with_context(|| format!("the record has no {percentile} of {figure}"))
         };
         (record.all_good()?, [at("lag", "p50")?, at("lag", "p99")?, at("added", "p50")?])
     } else {
-        let said: Generated = read(ended.lines.last().map_or("", |line| line))?;
+        let said: RunResult = read(ended.lines.last().map_or("", |line| line))?;
         (said.ok, [said.lag.p50_ns, said.lag.p99_ns, said.added.p50_ns])
     };
     let calls = open.calls;
     anyhow::ensure!(good == calls, "{good} of {calls} calls were answered");
     let cpu_per_call = ended.cpu.as_secs_f64() * 1e9 / float(calls);
-    Ok(Paced { lag_p50, lag_p99, added_p50, cpu_per_call })
+    Ok(OpenLoopResult { lag_p50, lag_p99, added_p50, cpu_per_call })
 }

@@ -25,24 +25,24 @@ const SPIN: &str = "200us";
 const CONTRACT: &str = "longsync/v1/longsync.proto";
 
 /// A program, or why it is not there and what installs it.
-type Found = Result<PathBuf, String>;
+type ProgramLookup = Result<PathBuf, String>;
 
 /// Everything that can be compared on this machine.
 #[derive(Debug)]
 pub(crate) struct Peers {
     longsync: PathBuf,
-    client: Found,
+    client: ProgramLookup,
     bench: PathBuf,
-    tonic: Found,
-    grpc_go: Found,
-    nghttpd: Found,
-    h2load: Found,
-    ghz: Found,
+    tonic: ProgramLookup,
+    grpc_go: ProgramLookup,
+    nghttpd: ProgramLookup,
+    h2load: ProgramLookup,
+    ghz: ProgramLookup,
 }
 
 /// A server that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Server {
+pub(crate) enum PeerServer {
     Longsync,
     /// Ours, with threads that poll instead of sleeping.
     LongsyncSpin,
@@ -68,20 +68,20 @@ pub(crate) enum Generator {
 
 /// A closed loop.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Closed {
+pub(crate) struct ClosedLoop {
     pub(crate) calls: u64,
     pub(crate) connections: usize,
     pub(crate) in_flight: usize,
 }
 
-impl Closed {
+impl ClosedLoop {
     /// How many calls each connection has in flight.
     fn streams(self) -> usize {
         self.in_flight / self.connections
     }
 }
 
-impl fmt::Display for Closed {
+impl fmt::Display for ClosedLoop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} connections x {} streams", self.connections, self.streams())
     }
@@ -89,7 +89,7 @@ impl fmt::Display for Closed {
 
 /// An open loop over one connection, at equal distances.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Open {
+pub(crate) struct OpenLoop {
     pub(crate) calls: u64,
     /// Calls per second.
     pub(crate) rate: u64,
@@ -97,12 +97,12 @@ pub(crate) struct Open {
 
 /// A server that listens.
 #[derive(Debug)]
-pub(crate) struct Serving {
+pub(crate) struct RunningPeer {
     pub(crate) process: Process,
     pub(crate) target: Target,
 }
 
-impl Serving {
+impl RunningPeer {
     /// Starts a server whose first line says where it listens.
     pub(crate) fn start(command: &mut Command, cores: Cores) -> anyhow::Result<Self> {
         let process = Process::start(command, cores)?;
@@ -114,7 +114,7 @@ impl Serving {
     }
 }
 
-impl Server {
+impl PeerServer {
     /// Its name in tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -164,41 +164,45 @@ impl Peers {
     /// Starts a server with as many threads as it should have, or says why it cannot.
     pub(crate) fn serve(
         &self,
-        server: Server,
+        server: PeerServer,
         threads: usize,
         cores: Cores,
-    ) -> anyhow::Result<Serving> {
+    ) -> anyhow::Result<RunningPeer> {
         let count = threads.to_string();
         let mut command;
         match server {
-            Server::Longsync | Server::LongsyncSpin => {
+            PeerServer::Longsync | PeerServer::LongsyncSpin => {
                 command = Command::new(&self.longsync);
                 command.args(["--listen", "127.0.0.1:0", "--workers", &count]);
-                if server == Server::LongsyncSpin {
+                if server == PeerServer::LongsyncSpin {
                     command.args(["--spin", SPIN]);
                 }
             }
-            Server::Tonic => {
+            PeerServer::Tonic => {
                 command = Command::new(found(&self.tonic)?);
                 command.args(["server", &count]);
             }
-            Server::GrpcGo => {
+            PeerServer::GrpcGo => {
                 command = Command::new(found(&self.grpc_go)?);
                 command.arg("server").env("GOMAXPROCS", &count);
             }
-            Server::Nghttpd => return self.serve_file(&count, cores),
+            PeerServer::Nghttpd => return self.serve_file(&count, cores),
         }
-        Serving::start(&mut command, cores)
+        RunningPeer::start(&mut command, cores)
     }
 
     /// Starts ours on one thread, with a behavior for calls that do not say how they are answered.
-    pub(crate) fn serve_behavior(&self, behavior: &str, cores: Cores) -> anyhow::Result<Serving> {
+    pub(crate) fn serve_behavior(
+        &self,
+        behavior: &str,
+        cores: Cores,
+    ) -> anyhow::Result<RunningPeer> {
         let mut command = Command::new(&self.longsync);
         command.args(["--listen", "127.0.0.1:0", "--workers", "1", "--behavior", behavior]);
-        Serving::start(&mut command, cores)
+        RunningPeer::start(&mut command, cores)
     }
 
-    fn serve_file(&self, threads: &str, cores: Cores) -> anyhow::Result<Serving> {
+    fn serve_file(&self, threads: &str, cores: Cores) -> anyhow::Result<RunningPeer> {
         let nghttpd = found(&self.nghttpd)?;
         let files = self.bench.with_file_name("bench-files");
         fs::create_dir_all(&files)?;
@@ -217,7 +221,7 @@ impl Peers {
             std::thread::sleep(Duration::from_millis(5));
         }
         let target = format!("http://127.0.0.1:{port}").parse()?;
-        Ok(Serving { process, target })
+        Ok(RunningPeer { process, target })
     }
 
     /// Our generator, in a process of its own.
@@ -232,7 +236,7 @@ impl Peers {
         &self,
         generator: Generator,
         target: &Target,
-        closed: Closed,
+        closed: ClosedLoop,
     ) -> anyhow::Result<Command> {
         let [calls, connections, in_flight] =
             [closed.calls, closed.connections as u64, closed.in_flight as u64]
@@ -279,7 +283,7 @@ impl Peers {
         &self,
         generator: Generator,
         target: &Target,
-        open: Open,
+        open: OpenLoop,
     ) -> anyhow::Result<Command> {
         let mut command = match generator {
             Generator::Longsync => self.generate(target),
@@ -302,7 +306,7 @@ impl Peers {
     pub(crate) fn calls_by_default(
         &self,
         target: &Target,
-        closed: Closed,
+        closed: ClosedLoop,
     ) -> anyhow::Result<Command> {
         // An uncompressed message without a byte.
         self.unary_by_h2load(&target.to_string(), closed, &[0; 5])
@@ -311,7 +315,7 @@ impl Peers {
     fn unary_by_h2load(
         &self,
         url: &str,
-        closed: Closed,
+        closed: ClosedLoop,
         message: &[u8],
     ) -> anyhow::Result<Command> {
         let mut command =
@@ -328,7 +332,7 @@ impl Peers {
         &self,
         generator: Generator,
         target: &Target,
-        closed: Closed,
+        closed: ClosedLoop,
         delay: Duration,
     ) -> anyhow::Result<Command> {
         let url = target.to_string();
@@ -345,7 +349,7 @@ impl Peers {
     }
 
     /// h2load at `url`, on one thread.
-    pub(crate) fn h2load(&self, url: &str, closed: Closed) -> anyhow::Result<Command> {
+    pub(crate) fn h2load(&self, url: &str, closed: ClosedLoop) -> anyhow::Result<Command> {
         let mut command = Command::new(found(&self.h2load)?);
         command.args(["-n", &closed.calls.to_string(), "-c", &closed.connections.to_string()]);
         command.args(["-m", &closed.streams().to_string(), url]);
@@ -392,7 +396,7 @@ pub(crate) fn build_longsync() -> anyhow::Result<PathBuf> {
     build("longsync-server", &target_directory()?)
 }
 
-fn build_client(target: &Path) -> Found {
+fn build_client(target: &Path) -> ProgramLookup {
     build("longsync-client", target).map_err(|why| format!("cannot be built: {why:#}"))
 }
 
@@ -415,14 +419,14 @@ fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-fn found(program: &Found) -> anyhow::Result<&Path> {
+fn found(program: &ProgramLookup) -> anyhow::Result<&Path> {
     match program {
         Ok(path) => Ok(path),
         Err(why) => bail!("{why}"),
     }
 }
 
-fn on_path(name: &str, install: &str) -> Found {
+fn on_path(name: &str, install: &str) -> ProgramLookup {
     let path = env::var_os("PATH").unwrap_or_default();
     // Where `go install` puts programs, on most machines on nobody's path.
     let go = env::home_dir().map(|home| home.join("go/bin"));
@@ -434,7 +438,7 @@ fn on_path(name: &str, install: &str) -> Found {
     program.ok_or_else(|| format!("not installed: `{install}`"))
 }
 
-fn build_tonic(target: &Path) -> Found {
+fn build_tonic(target: &Path) -> ProgramLookup {
     let target = target.join("bench-peers");
     let mut build = Command::new(cargo());
     build.current_dir(root().join("bench/peers/tonic"));
@@ -445,7 +449,7 @@ fn build_tonic(target: &Path) -> Found {
     }
 }
 
-fn build_grpc_go(target: &Path) -> Found {
+fn build_grpc_go(target: &Path) -> ProgramLookup {
     if Command::new("go").arg("version").output().is_err() {
         return Err("not installed: Go, from https://go.dev/dl".to_owned());
     }

@@ -34,7 +34,7 @@ pub(crate) struct Process {
 
 /// What a process had done when it ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct ProcessResult {
     /// What it said that was not read before.
     pub(crate) lines: Vec<String>,
     /// The processor time of all its threads.
@@ -104,7 +104,7 @@ impl Process {
     }
 
     /// Waits until it has ended, at most `within`.
-    pub(crate) fn finish(mut self, within: Duration) -> anyhow::Result<Ended> {
+    pub(crate) fn finish(mut self, within: Duration) -> anyhow::Result<ProcessResult> {
         let give_up = Instant::now() + within;
         let pid = Pid::from_child(&self.child);
         // It is left to be waited for, so that its processor time can still be read.
@@ -121,7 +121,7 @@ impl Process {
         if !status.success() {
             bail!("{} ended with {status}: {lines:?}", self.name);
         }
-        Ok(Ended { lines, cpu })
+        Ok(ProcessResult { lines, cpu })
     }
 }
 

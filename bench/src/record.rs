@@ -8,29 +8,29 @@ use crate::measure::read;
 
 /// What is read of a record, schema `longsync.load/v1`.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Record {
+pub(crate) struct LoadRecord {
     pub(crate) took_ns: u64,
-    counts: Counts,
-    figures: BTreeMap<String, Option<Values>>,
+    counts: RecordedCounts,
+    figures: BTreeMap<String, Option<RecordedFigure>>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Counts {
+struct RecordedCounts {
     due: u64,
     good: u64,
 }
 
 #[derive(Debug, Deserialize)]
-struct Values {
-    percentiles: BTreeMap<String, Place>,
+struct RecordedFigure {
+    percentiles: BTreeMap<String, RecordedPercentile>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Place {
+struct RecordedPercentile {
     value_ns: Option<i64>,
 }
 
-impl Record {
+impl LoadRecord {
     /// Reads what the command has printed.
     pub(crate) fn read(lines: &[String]) -> anyhow::Result<Self> {
         read(&lines.join("\n"))
@@ -38,7 +38,7 @@ impl Record {
 
     /// How many calls ended well, if no others were due.
     pub(crate) fn all_good(&self) -> anyhow::Result<u64> {
-        let Counts { due, good } = self.counts;
+        let RecordedCounts { due, good } = self.counts;
         anyhow::ensure!(due == good, "only {good} of {due} calls were good");
         Ok(good)
     }
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn a_percentile_is_read_if_it_was_measured() {
         let lines: Vec<String> = PRINTED.lines().map(str::to_owned).collect();
-        let record = Record::read(&lines).unwrap();
+        let record = LoadRecord::read(&lines).unwrap();
         assert_eq!((record.took_ns, record.all_good().unwrap()), (10_000_000_000, 20));
         assert_eq!(record.percentile_ns("lag", "p50"), Some(2_600));
         for (figure, percentile) in
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_run_with_a_call_that_was_not_good_is_not_a_measurement() {
         let printed = PRINTED.replace(r#""good": 20"#, r#""good": 19"#);
-        let why = Record::read(&[printed]).unwrap().all_good().unwrap_err();
+        let why = LoadRecord::read(&[printed]).unwrap().all_good().unwrap_err();
         assert_eq!(why.to_string(), "only 19 of 20 calls were good");
     }
 }

@@ -14,24 +14,24 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use longsync_connect::Target;
-use longsync_load::Progress;
+use longsync_load::RunProgress;
 use longsync_text::duration::{parse, text};
 use longsync_timer::{Clock, Timer};
 use tokio::task::JoinSet;
 
-use self::account::{Account, Counted};
+use self::account::{CallAccount, ServerCounts};
 use self::flow::{FLOWS, Flow};
 use self::memory::Memory;
 use self::words::section;
 use crate::measure::float;
-use crate::peers::{Serving, build_longsync, say};
+use crate::peers::{RunningPeer, build_longsync, say};
 use crate::process::{Cores, Process, own_cpu, rss_bytes};
 use crate::report;
 
 /// How often memory is looked at.
 const SAMPLE_EVERY: Duration = Duration::from_secs(2);
 /// How many looks there are between two lines that say how far it is.
-const LOOKS_A_LINE: usize = 30;
+const LOOKS_PER_LINE: usize = 30;
 /// A run that is shorter does not go into the page.
 const WHOLE: Duration = Duration::from_secs(600);
 /// One that is shorter yet cannot say whether memory stays flat: a third of it may have no look.
@@ -56,9 +56,9 @@ pub(crate) struct SoakArgs {
 
 /// The result of a soak.
 #[derive(Debug)]
-struct Soaked {
-    flows: Vec<(&'static str, Account)>,
-    counted: Counted,
+struct SoakResult {
+    flows: Vec<(&'static str, CallAccount)>,
+    counted: ServerCounts,
     server: Usage,
     client: Usage,
 }
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &SoakArgs) -> anyhow::Result<()> {
         text(SHORTEST)
     );
     let mut command = Command::new(build_longsync()?);
-    let serving = Serving::start(command.args(["--listen", "127.0.0.1:0"]), Cores::Any)?;
+    let serving = RunningPeer::start(command.args(["--listen", "127.0.0.1:0"]), Cores::Any)?;
     say(&format!("{} calls per second for {}", args.rate, text(args.time)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let soaked = runtime.block_on(soak(args, &serving))?;
@@ -95,16 +95,16 @@ pub(crate) fn run(args: &SoakArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn soak(args: &SoakArgs, serving: &Serving) -> anyhow::Result<Soaked> {
+async fn soak(args: &SoakArgs, serving: &RunningPeer) -> anyhow::Result<SoakResult> {
     let timer = Timer::new(Clock::Monotonic);
-    let mut watch = Watch::new(&serving.process);
+    let mut watch = SoakWatch::new(&serving.process);
     let mut running = JoinSet::new();
     for (index, flow) in FLOWS.into_iter().enumerate() {
         let (target, progress) = (serving.target.clone(), watch.progress());
         let (rate, time) = (args.rate, args.time);
         running.spawn(async move { (index, flow.run(target, rate, time, progress).await) });
     }
-    let mut flows = FLOWS.map(|Flow { name, .. }| (name, Account::default()));
+    let mut flows = FLOWS.map(|Flow { name, .. }| (name, CallAccount::default()));
     let start = timer.now();
     let mut looks = 0;
     loop {
@@ -131,7 +131,7 @@ async fn soak(args: &SoakArgs, serving: &Serving) -> anyhow::Result<Soaked> {
         let memory = Memory::of(bytes).context("memory was not looked at often enough")?;
         Ok(Usage { cores: cpu.as_secs_f64() / took, memory })
     };
-    Ok(Soaked {
+    Ok(SoakResult {
         flows: flows.into(),
         server: usage(serving.process.cpu()?, &watch.server_bytes)?,
         client: usage(own_cpu(), &watch.client_bytes)?,
@@ -141,21 +141,21 @@ async fn soak(args: &SoakArgs, serving: &Serving) -> anyhow::Result<Soaked> {
 
 /// What is looked at while calls are made.
 #[derive(Debug)]
-struct Watch<'a> {
+struct SoakWatch<'a> {
     server: &'a Process,
-    loads: Vec<Progress>,
+    loads: Vec<RunProgress>,
     server_bytes: Vec<f64>,
     client_bytes: Vec<f64>,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> SoakWatch<'a> {
     fn new(server: &'a Process) -> Self {
         Self { server, loads: Vec::new(), server_bytes: Vec::new(), client_bytes: Vec::new() }
     }
 
     /// The progress of one more load run.
-    fn progress(&mut self) -> Progress {
-        let progress = Progress::default();
+    fn progress(&mut self) -> RunProgress {
+        let progress = RunProgress::default();
         self.loads.push(progress.clone());
         progress
     }
@@ -165,10 +165,10 @@ impl<'a> Watch<'a> {
         let server = self.server.rss_bytes().context("the server has ended")?;
         let client = rss_bytes("self")?;
         let looks = self.server_bytes.len();
-        if looks > 0 && looks.is_multiple_of(LOOKS_A_LINE) {
-            let sum = |count: fn(&Progress) -> u64| self.loads.iter().map(count).sum::<u64>();
+        if looks > 0 && looks.is_multiple_of(LOOKS_PER_LINE) {
+            let sum = |count: fn(&RunProgress) -> u64| self.loads.iter().map(count).sum::<u64>();
             // In this order: a call may be sent and end between the two.
-            let (ended, sent) = (sum(Progress::ended), sum(Progress::sent));
+            let (ended, sent) = (sum(RunProgress::ended), sum(RunProgress::sent));
             say(&format!(
                 "after {}: the load engine has sent {sent} calls, {} are in flight; \
                  server {:.1} MiB, {:.1} s of processor time; this program {:.1} MiB",
@@ -186,11 +186,11 @@ impl<'a> Watch<'a> {
 }
 
 /// What the server has counted when it holds nothing more, or when it should.
-async fn at_rest(target: &Target, timer: &Timer) -> anyhow::Result<Counted> {
+async fn at_rest(target: &Target, timer: &Timer) -> anyhow::Result<ServerCounts> {
     let give_up = timer.now() + REST;
     loop {
         let metrics = metrics(target)?;
-        let counted = Counted::parse(&metrics).context("/metrics says nothing of calls")?;
+        let counted = ServerCounts::parse(&metrics).context("/metrics says nothing of calls")?;
         if counted.is_at_rest() || timer.now() > give_up {
             return Ok(counted);
         }
@@ -209,9 +209,9 @@ fn metrics(target: &Target) -> anyhow::Result<String> {
     Ok(answer)
 }
 
-impl Soaked {
-    fn total(&self) -> Account {
-        let mut total = Account::default();
+impl SoakResult {
+    fn total(&self) -> CallAccount {
+        let mut total = CallAccount::default();
         for (_, account) in &self.flows {
             total += *account;
         }

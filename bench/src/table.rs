@@ -62,7 +62,7 @@ pub(crate) struct Table {
     /// What stands above it.
     pub(crate) title: String,
     columns: Vec<Column>,
-    rows: Vec<(String, Cells)>,
+    rows: Vec<(String, RowCells)>,
     /// What stands below it.
     note: Option<String>,
 }
@@ -75,7 +75,7 @@ struct Column {
 }
 
 #[derive(Debug)]
-enum Cells {
+enum RowCells {
     Measured(Vec<Samples>),
     /// Why nothing was measured.
     Missing(String),
@@ -107,12 +107,12 @@ impl Table {
 
     /// Adds what was measured of a side: a figure for each column.
     pub(crate) fn measured(&mut self, side: &str, figures: Vec<Samples>) {
-        self.rows.push((side.to_owned(), Cells::Measured(figures)));
+        self.rows.push((side.to_owned(), RowCells::Measured(figures)));
     }
 
     /// Adds why nothing was measured of a side.
     pub(crate) fn missing(&mut self, side: &str, why: &str) {
-        self.rows.push((side.to_owned(), Cells::Missing(why.to_owned())));
+        self.rows.push((side.to_owned(), RowCells::Missing(why.to_owned())));
     }
 
     /// In Markdown: the median and, in brackets, least and most of the rounds.
@@ -126,16 +126,16 @@ impl Table {
             text.push_str(if *has_ratio { "---:|---:|" } else { "---:|" });
         }
         let first = self.rows.iter().find_map(|(_, cells)| match cells {
-            Cells::Measured(figures) => Some(figures),
-            Cells::Missing(_) => None,
+            RowCells::Measured(figures) => Some(figures),
+            RowCells::Missing(_) => None,
         });
         for (side, cells) in &self.rows {
             let _ = write!(text, "\n| {side} |");
             match cells {
-                Cells::Missing(why) => {
+                RowCells::Missing(why) => {
                     let _ = write!(text, " {why} |");
                 }
-                Cells::Measured(figures) => {
+                RowCells::Measured(figures) => {
                     for (index, (column, samples)) in self.columns.iter().zip(figures).enumerate() {
                         text.push_str(&cell(column, samples, first.map(|first| &first[index])));
                     }

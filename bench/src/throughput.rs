@@ -2,30 +2,32 @@
 
 use anyhow::Context as _;
 
-use crate::measure::{Bench, Figure, GENERATOR_CORE, PATIENCE, SERVER_CORE, fill};
-use crate::peers::{Closed, Generator, Server};
+use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TableMeasure, fill};
+use crate::peers::{ClosedLoop, Generator, PeerServer};
 use crate::process::Process;
 use crate::table::{Table, Unit};
 
-const SIDES: [Server; 4] = [Server::Longsync, Server::Tonic, Server::GrpcGo, Server::Nghttpd];
+const SIDES: [PeerServer; 4] =
+    [PeerServer::Longsync, PeerServer::Tonic, PeerServer::GrpcGo, PeerServer::Nghttpd];
 
-pub(crate) fn figures(bench: &Bench) -> Vec<Figure<'_>> {
+pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     bench.closed_loops(
         |closed| format!("No delay, {closed}, by h2load ({} calls per round)", closed.calls),
         measure,
     )
 }
 
-fn measure(bench: &Bench, title: &str, closed: Closed) -> Table {
-    let measured = bench.in_turn(title, &SIDES, Server::name, |server| turn(bench, server, closed));
+fn measure(bench: &Bench, title: &str, closed: ClosedLoop) -> Table {
+    let measured =
+        bench.in_turn(title, &SIDES, PeerServer::name, |server| turn(bench, server, closed));
     let table = Table::new(title).column_with_ratio("1,000 calls/s", Unit::Thousands);
-    fill(table, &SIDES, Server::name, &measured, &[&|rate: &f64| *rate])
+    fill(table, &SIDES, PeerServer::name, &measured, &[&|rate: &f64| *rate])
 }
 
-fn turn(bench: &Bench, server: Server, closed: Closed) -> anyhow::Result<f64> {
+fn turn(bench: &Bench, server: PeerServer, closed: ClosedLoop) -> anyhow::Result<f64> {
     let serving = bench.peers.serve(server, 1, SERVER_CORE)?;
     let mut command = match server {
-        Server::Nghttpd => bench.peers.h2load(&format!("{}/answer", serving.target), closed)?,
+        PeerServer::Nghttpd => bench.peers.h2load(&format!("{}/answer", serving.target), closed)?,
         _ => bench.peers.closed_loop(Generator::H2load, &serving.target, closed)?,
     };
     let ended = Process::start(&mut command, GENERATOR_CORE)?.finish(PATIENCE)?;

@@ -2,15 +2,15 @@
 
 mod behavior;
 mod call;
-mod called;
 mod load;
 mod race;
+mod request;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::behavior::BehaviorArgs;
 pub(crate) use self::call::CallArgs;
-pub(crate) use self::load::{Form, LoadArgs, Order};
+pub(crate) use self::load::{LoadArgs, LoadOrder, OutputFormat};
 pub(crate) use self::race::RaceArgs;
 
 /// Shows what asynchronous calls over HTTP/2 do: with no command, races the same slow calls one after
@@ -64,7 +64,7 @@ pub(crate) enum Command {
     },
 }
 
-fn count(text: &str) -> Result<u64, longsync_text::count::NotACount> {
+fn count(text: &str) -> Result<u64, longsync_text::count::ParseCountError> {
     longsync_text::count::parse(text)
 }
 

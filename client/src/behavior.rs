@@ -2,13 +2,13 @@
 //! take too long, what a call draws; and the behavior that reproduces what was observed of a service.
 //!
 //! ```
-//! use longsync_client::behavior::{Patience, Portrait, to_text};
+//! use longsync_client::behavior::{Patience, BehaviorReport, to_text};
 //! use std::time::Duration;
 //!
-//! let mut portrait = Portrait::of("lognormal(p50=10ms, p99=200ms)".parse()?);
+//! let mut portrait = BehaviorReport::of("lognormal(p50=10ms, p99=200ms)".parse()?);
 //! portrait.patience = Some(Patience { deadline: Duration::from_millis(200), attempts: 2 });
 //! assert!(to_text(&portrait, 80).contains("1 % of calls take longer than 200ms"));
-//! # Ok::<(), longsync_behavior::NotABehavior>(())
+//! # Ok::<(), longsync_behavior::ParseBehaviorError>(())
 //! ```
 
 mod atoms;
@@ -23,10 +23,10 @@ mod text;
 
 use std::time::Duration;
 
-use longsync_behavior::explain::Figures;
-use longsync_behavior::{Behavior, Key, Name};
+use longsync_behavior::explain::DelayFigures;
+use longsync_behavior::{Behavior, CallName, DrawKey};
 
-pub use self::fitting::Fitting;
+pub use self::fitting::FittedData;
 pub use self::json::to_json;
 pub use self::patience::Patience;
 pub use self::picture::to_svg;
@@ -35,29 +35,29 @@ pub use self::text::to_text;
 /// A behavior, and what is to be said of it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Portrait {
+pub struct BehaviorReport {
     /// The behavior.
     pub behavior: Behavior,
     /// How long a caller waits, and how often.
     pub patience: Option<Patience>,
     /// A call whose delay is wanted.
-    pub asked: Option<Asked>,
+    pub asked: Option<DelayQuery>,
     /// What the behavior was fitted to.
-    pub fitting: Option<Fitting>,
-    figures: Vec<Figures>,
+    pub fitting: Option<FittedData>,
+    figures: Vec<DelayFigures>,
 }
 
-impl Portrait {
+impl BehaviorReport {
     /// Of the behavior alone.
     pub fn of(behavior: Behavior) -> Self {
-        let figures = Figures::of(&behavior);
+        let figures = DelayFigures::of(&behavior);
         Self { behavior, patience: None, asked: None, fitting: None, figures }
     }
 }
 
 /// A call, or one of its messages, whose delay is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct DelayQuery {
     /// The server's seed.
     pub seed: u64,
     /// The call id.
@@ -68,10 +68,10 @@ pub struct Asked {
     pub index: u64,
 }
 
-impl Asked {
+impl DelayQuery {
     /// What the call draws from a server's behavior.
     pub fn draw(&self, behavior: &Behavior) -> Duration {
         let Self { seed, ref call_id, attempt, index } = *self;
-        behavior.draw(&Key { seed, name: Name::Id(call_id), attempt, index })
+        behavior.draw(&DrawKey { seed, name: CallName::Id(call_id), attempt, index })
     }
 }

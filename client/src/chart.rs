@@ -30,8 +30,8 @@ mod text;
 pub(crate) mod theme;
 
 pub use crate::chart::axis::{Axis, nanoseconds};
-use crate::chart::series::Form;
 pub use crate::chart::series::Series;
+use crate::chart::series::SeriesStyle;
 pub use crate::chart::svg::to_svg;
 
 /// A picture of one or several series of values over the same two axes.
@@ -76,7 +76,7 @@ impl Plot {
     fn named(&self) -> Vec<(usize, &Series)> {
         let mut named: Vec<_> = self.hues().filter(|(_, it)| !it.name.is_empty()).collect();
         // They lie behind everything else, and say least of it.
-        named.sort_by_key(|(_, series)| series.form == Form::Hatched);
+        named.sort_by_key(|(_, series)| series.form == SeriesStyle::Hatched);
         if named.len() > 1 { named } else { Vec::new() }
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use longsync_stats::Observed;
+use longsync_stats::Observation;
 
 /// How much data is read at most, in bytes.
 const MOST_DATA: u64 = 1 << 30;
@@ -15,14 +15,14 @@ const MOST_BYTES: u64 = 256 << 20;
 ///
 /// # Errors
 /// The sentence that says what is wrong: it cannot be read, is too large, or is not such data.
-pub(crate) fn observed(path: &Path) -> Result<Observed, String> {
-    let most = Most { bytes: MOST_DATA, instead: TOO_MUCH_DATA };
+pub(crate) fn observed(path: &Path) -> Result<Observation, String> {
+    let most = ReadLimit { bytes: MOST_DATA, instead: TOO_MUCH_DATA };
     let bytes = if path == Path::new("-") {
         read(io::stdin().lock(), most)
     } else {
         read_file(path, most)
     }?;
-    Observed::read(&bytes).map_err(|why| why.to_string())
+    Observation::read(&bytes).map_err(|why| why.to_string())
 }
 
 /// What a file holds.
@@ -30,7 +30,8 @@ pub(crate) fn observed(path: &Path) -> Result<Observed, String> {
 /// # Errors
 /// The sentence that says what is wrong, and names the file: it cannot be read, or is too large.
 pub(crate) fn content(path: &Path) -> Result<Vec<u8>, String> {
-    let most = Most { bytes: MOST_BYTES, instead: "it is larger than 256 MiB: give a smaller one" };
+    let most =
+        ReadLimit { bytes: MOST_BYTES, instead: "it is larger than 256 MiB: give a smaller one" };
     read_file(path, most).map_err(|why| format!("{}: {why}", path.display()))
 }
 
@@ -45,14 +46,14 @@ pub(crate) fn text(path: &Path) -> Result<String, String> {
 
 /// How much is read, and what would be right if there is more.
 #[derive(Debug, Clone, Copy)]
-struct Most {
+struct ReadLimit {
     bytes: u64,
     instead: &'static str,
 }
 
 const TOO_MUCH_DATA: &str = "it is larger than 1 GiB: give a part of it, or a histogram";
 
-fn read_file(path: &Path, most: Most) -> Result<Vec<u8>, String> {
+fn read_file(path: &Path, most: ReadLimit) -> Result<Vec<u8>, String> {
     let unread = |why: io::Error| format!("it cannot be read: {why}");
     let file = File::open(path).map_err(unread)?;
     let about = file.metadata().map_err(unread)?;
@@ -62,7 +63,7 @@ fn read_file(path: &Path, most: Most) -> Result<Vec<u8>, String> {
     if about.len() > most.bytes { Err(most.instead.to_owned()) } else { read(file, most) }
 }
 
-fn read(source: impl Read, most: Most) -> Result<Vec<u8>, String> {
+fn read(source: impl Read, most: ReadLimit) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = source.take(most.bytes + 1).read_to_end(&mut bytes);
     let length = read.map_err(|why| format!("it cannot be read: {why}"))?;
@@ -79,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_is_too_large_is_refused_however_it_comes() {
-        let most = Most { bytes: 4, instead: TOO_MUCH_DATA };
+        let most = ReadLimit { bytes: 4, instead: TOO_MUCH_DATA };
         assert_eq!(read(&b"12ms"[..], most), Ok(b"12ms".to_vec()));
         assert_eq!(read(io::repeat(b'1'), most), Err(TOO_MUCH_DATA.to_owned()));
     }

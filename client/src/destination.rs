@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::output::Writing;
+use crate::output::WriteTask;
 
 /// A file into which something is written when it is known. Until then nothing is changed.
 #[derive(Debug)]
 pub(crate) struct Destination {
     /// As it was given.
     named: PathBuf,
-    place: Place,
+    place: DestinationKind,
 }
 
 #[derive(Debug)]
-enum Place {
+enum DestinationKind {
     /// A file, or none yet. What is written stands beside it first, and then takes its name: no reader sees half of it,
     /// and on a full disk the old one stays.
     File { path: PathBuf, replaces: bool },
@@ -27,7 +27,7 @@ enum Place {
 
 /// Why a file cannot be the destination.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
+pub(crate) enum DestinationError {
     /// It exists, or cannot be meant.
     #[error("{0}")]
     Usage(String),
@@ -38,23 +38,27 @@ pub(crate) enum Refused {
 
 impl Destination {
     /// Checks that this file can be written, and leaves it as it is. `flag` is that which names it.
-    pub(crate) fn check(flag: &str, named: &Path, overwrites: bool) -> Result<Self, Refused> {
+    pub(crate) fn check(
+        flag: &str,
+        named: &Path,
+        overwrites: bool,
+    ) -> Result<Self, DestinationError> {
         let refused = |why: &str| {
             let named = named.display();
-            Refused::Failed(format!(
+            DestinationError::Failed(format!(
                 "cannot write {named} ({why}): choose another file with {flag}"
             ))
         };
         if is_open_output(named) {
-            return Ok(Self { named: named.to_owned(), place: Place::Stream });
+            return Ok(Self { named: named.to_owned(), place: DestinationKind::Stream });
         }
         let path = match fs::metadata(named) {
             Ok(about) if about.is_dir() => return Err(refused("it is a directory")),
             Ok(about) if !about.is_file() => {
-                return Ok(Self { named: named.to_owned(), place: Place::Stream });
+                return Ok(Self { named: named.to_owned(), place: DestinationKind::Stream });
             }
             Ok(_) if !overwrites => {
-                return Err(Refused::Usage(format!(
+                return Err(DestinationError::Usage(format!(
                     "{} exists, and is kept: choose another file with {flag}, or give --overwrite",
                     named.display()
                 )));
@@ -70,14 +74,17 @@ impl Destination {
             fs::remove_file(trial)
         });
         tried.map_err(|error| refused(&error.to_string()))?;
-        Ok(Self { named: named.to_owned(), place: Place::File { path, replaces: overwrites } })
+        Ok(Self {
+            named: named.to_owned(),
+            place: DestinationKind::File { path, replaces: overwrites },
+        })
     }
 
     /// The file, if it is one.
     pub(crate) fn file(&self) -> Option<&Path> {
         match &self.place {
-            Place::File { path, .. } => Some(path),
-            Place::Stream => None,
+            DestinationKind::File { path, .. } => Some(path),
+            DestinationKind::Stream => None,
         }
     }
 
@@ -87,13 +94,15 @@ impl Destination {
     }
 
     /// Returns the writing of this.
-    pub(crate) fn writing(self, content: impl AsRef<[u8]> + Send + 'static) -> Writing {
+    pub(crate) fn writing(self, content: impl AsRef<[u8]> + Send + 'static) -> WriteTask {
         let Self { named, place } = self;
         Box::new(move || {
             match place {
-                Place::File { path, replaces } => replace(&path, replaces, content.as_ref()),
+                DestinationKind::File { path, replaces } => {
+                    replace(&path, replaces, content.as_ref())
+                }
                 // A file behind an open output is gone on with, not begun again.
-                Place::Stream => {
+                DestinationKind::Stream => {
                     let opened = File::options().append(true).open(&named);
                     opened.and_then(|mut stream| stream.write_all(content.as_ref()))
                 }
@@ -110,7 +119,10 @@ fn is_open_output(path: &Path) -> bool {
 }
 
 /// The path of a file that is not there yet.
-fn missing(named: &Path, refused: impl Fn(&str) -> Refused) -> Result<PathBuf, Refused> {
+fn missing(
+    named: &Path,
+    refused: impl Fn(&str) -> DestinationError,
+) -> Result<PathBuf, DestinationError> {
     if named.symlink_metadata().is_ok() {
         return Err(refused("it is a link to a file that does not exist"));
     }

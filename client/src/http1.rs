@@ -115,13 +115,13 @@ fn with_source(error: &hyper::Error) -> String {
 
 /// As much of an error's body as comes within a moment: it only makes a sentence.
 async fn beginning(mut body: Incoming, timer: &Timer) -> Bytes {
-    let mut came = BytesMut::new();
+    let mut received = BytesMut::new();
     let reading = async {
-        while came.len() < PAGE_BYTES
+        while received.len() < PAGE_BYTES
             && let Some(Ok(frame)) = body.frame().await
         {
             let data = frame.into_data().unwrap_or_default();
-            came.extend_from_slice(&data[..data.len().min(PAGE_BYTES - came.len())]);
+            received.extend_from_slice(&data[..data.len().min(PAGE_BYTES - received.len())]);
         }
     };
     tokio::select! {
@@ -129,7 +129,7 @@ async fn beginning(mut body: Incoming, timer: &Timer) -> Bytes {
         () = reading => {}
         _ = timer.sleep(PAGE_PATIENCE) => {}
     }
-    came.freeze()
+    received.freeze()
 }
 
 /// Checks whether a server at `target` answers in HTTP/1.1, whatever the answer.

@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
-use longsync_text::said::is_unseen;
+use longsync_text::said::is_invisible;
 
 /// A value as a JSON document. Besides what JSON itself escapes, DEL, C1 and the other unseen characters
 /// are escaped: a terminal would obey them.
@@ -44,7 +44,7 @@ impl Formatter for Escaping {
         fragment: &str,
     ) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some((at, unseen)) = rest.char_indices().find(|(_, each)| is_unseen(*each)) {
+        while let Some((at, unseen)) = rest.char_indices().find(|(_, each)| is_invisible(*each)) {
             writer.write_all(&rest.as_bytes()[..at])?;
             for unit in unseen.encode_utf16(&mut [0; 2]) {
                 write!(writer, "\\u{unit:04x}")?;
@@ -66,7 +66,7 @@ mod tests {
         #[test]
         fn text_is_escaped_and_read_back(texts in proptest::collection::vec(any::<String>(), 0..4)) {
             let json = document(&texts).unwrap();
-            prop_assert!(!json.replace('\n', "").contains(is_unseen), "{:?}", json);
+            prop_assert!(!json.replace('\n', "").contains(is_invisible), "{:?}", json);
             prop_assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), texts);
         }
     }

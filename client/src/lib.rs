@@ -10,16 +10,16 @@
 //! The default feature `cli` is the program. If you use only the library, set `default-features = false`.
 //!
 //! ```
-//! use longsync_client::race::{self, Delays, Progress, RacePlan, Way};
+//! use longsync_client::race::{self, RaceDelays, RaceProgress, RacePlan, Way};
 //! use std::time::Duration;
 //! use tokio_util::sync::CancellationToken;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let delays = Delays::Constant(Duration::from_millis(50));
+//! let delays = RaceDelays::Constant(Duration::from_millis(50));
 //! let plan = RacePlan::builder(3, delays).ways([Way::Sequential, Way::Tasks]).build()?;
 //! // Without a target, a server is started inside this process.
-//! let race = race::run(&plan, &CancellationToken::new(), &Progress::default()).await?;
+//! let race = race::run(&plan, &CancellationToken::new(), &RaceProgress::default()).await?;
 //! assert!(race.runs[1].wall < race.runs[0].wall);
 //! println!("{}", race::to_text(&race, 80));
 //! # Ok(())

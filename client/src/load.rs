@@ -23,7 +23,9 @@ pub use self::metrics::{MetricsBoard, MetricsServer};
 pub use self::record::{read_plan, to_json};
 pub use self::report::Report;
 pub use self::sample::to_csv;
-pub use self::settings::{Arrivals, Auto, Connections, NotALoad, Payload, Settings, WrittenPlan};
+pub use self::settings::{
+    Auto, Settings, SettingsError, WrittenArrivals, WrittenConnections, WrittenPayload, WrittenPlan,
+};
 pub use self::svg::to_svg;
 pub use self::text::to_text;
 pub use self::watchers::Watchers;

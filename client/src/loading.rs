@@ -11,10 +11,10 @@ use longsync_load::{Control, LoadPlan};
 
 use self::live::Drawing;
 use self::outputs::Outputs;
-use crate::args::{LoadArgs, Order};
-use crate::destination::Refused;
-use crate::output::{Output, Writing, printing};
-use crate::session::{Session, Written};
+use crate::args::{LoadArgs, LoadOrder};
+use crate::destination::DestinationError;
+use crate::output::{Output, WriteTask, printing};
+use crate::session::{Session, SessionEnd};
 use crate::{FAILURE, INTERRUPTED, complained, printed_last, usage};
 
 /// Whose usage is wrong.
@@ -33,8 +33,8 @@ pub(crate) fn run(args: LoadArgs) -> u8 {
     let (settings, plan) = order.first().unwrap_or_else(|why| usage(COMMAND, &why));
     let outputs = match Outputs::check_all(&order) {
         Ok(outputs) => outputs,
-        Err(Refused::Usage(why)) => usage(COMMAND, &why),
-        Err(Refused::Failed(why)) => return not_prepared(&order, settings, &why),
+        Err(DestinationError::Usage(why)) => usage(COMMAND, &why),
+        Err(DestinationError::Failed(why)) => return not_prepared(&order, settings, &why),
     };
     let (session, metrics) = match prepared(&order) {
         Ok(prepared) => prepared,
@@ -48,22 +48,22 @@ pub(crate) fn run(args: LoadArgs) -> u8 {
         let (settings, plan) = this.unwrap_or_else(|why| usage(COMMAND, &why.to_string()));
         let drawing = order.is_seen().then(|| Drawing::follow(&settings)).flatten();
         let run = Run { settings, plan, outputs, drawing, metrics: metrics.as_ref() };
-        let (came, unprinted) = run.carried_out(&session, order.is_strict);
-        codes.extend(came);
+        let (run_codes, unprinted) = run.carried_out(&session, order.is_strict);
+        codes.extend(run_codes);
         rest.extend(unprinted);
         if session.is_interrupted() {
             codes.push(INTERRUPTED);
             break;
         }
     }
-    let Written { complaints, is_interrupted } = session.finish(rest, None);
+    let SessionEnd { complaints, is_interrupted } = session.finish(rest, None);
     codes.extend(complaints.iter().map(|complaint| complained(FAILURE, complaint)));
     codes.extend(is_interrupted.then_some(INTERRUPTED));
     first(&codes)
 }
 
 /// What all runs need.
-fn prepared(order: &Order) -> anyhow::Result<(Session, Option<MetricsServer>)> {
+fn prepared(order: &LoadOrder) -> anyhow::Result<(Session, Option<MetricsServer>)> {
     longsync_server::raise_file_limit()?;
     let session = Session::start().context("cannot begin")?;
     let listening = |address| {
@@ -75,7 +75,7 @@ fn prepared(order: &Order) -> anyhow::Result<(Session, Option<MetricsServer>)> {
 }
 
 /// Says why not even the first run could be begun; its record says it as well, if records are printed.
-fn not_prepared(order: &Order, settings: Settings, why: &str) -> u8 {
+fn not_prepared(order: &LoadOrder, settings: Settings, why: &str) -> u8 {
     let code = complained(FAILURE, why);
     let record = order.is_json.then(|| document(&Report::not_started(settings, why)));
     printed_last(code, None, record)
@@ -98,7 +98,7 @@ struct Run<'a> {
 impl Run<'_> {
     /// Makes its calls, and says what came of them; returns the exit codes of what happened, and the writing of its
     /// record if that is still to be printed.
-    fn carried_out(self, session: &Session, is_strict: bool) -> (Vec<u8>, Option<Writing>) {
+    fn carried_out(self, session: &Session, is_strict: bool) -> (Vec<u8>, Option<WriteTask>) {
         // A reader of records gets one per run, whatever becomes of it.
         let unreported = self.outputs.is_json().then(|| self.settings.clone());
         let is_printed = Cell::new(false);
@@ -149,7 +149,7 @@ impl Run<'_> {
         let mut codes = Vec::new();
         codes.extend(report.has_failed().then_some(FAILURE));
         codes.extend((is_strict && report.verdict().is_client_bound()).then_some(CLIENT_BOUND));
-        codes.extend(report.has_missed().then_some(MISSED));
+        codes.extend(report.has_missed_thresholds().then_some(MISSED));
         codes
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
-use longsync_client::race::{self, Progress, Race, RaceError, RacePlan};
+use longsync_client::race::{self, Race, RaceError, RacePlan, RaceProgress};
 use longsync_client::single::{self, Single, SinglePlan};
 use tonic::Code;
 
@@ -26,7 +26,7 @@ use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
 use crate::destination::Destination;
 use crate::output::{print, printing};
 use crate::progress_bars::ProgressBars;
-use crate::session::{Session, Written};
+use crate::session::{Session, SessionEnd};
 
 const FAILURE: u8 = 1;
 /// The exit code of a failed call is this plus its status code, as in grpcurl.
@@ -103,7 +103,7 @@ fn prepared(svg: Option<PathBuf>) -> anyhow::Result<(Option<Destination>, Sessio
 
 /// Runs a race; [`None`]: a second interrupt has ended it.
 fn raced(plan: &RacePlan, session: &Session) -> Option<Result<Race, RaceError>> {
-    let progress = Progress::default();
+    let progress = RaceProgress::default();
     let _bars = ProgressBars::follow(plan, &progress);
     session.run(async |interrupt, _| race::run(plan, &interrupt, &progress).await)
 }
@@ -134,7 +134,7 @@ fn run_call(args: CallArgs) -> u8 {
         Err(error) => return not_called(&plan, is_json, None, &format!("cannot begin: {error}")),
     };
     let called = session.run(async |interrupt, output| {
-        let show = async |answer: &single::Answer| {
+        let show = async |answer: &single::ReceivedAnswer| {
             if !is_json {
                 output.write(printing(single::answer_line(answer))).await;
             }
@@ -191,7 +191,7 @@ fn printed_last(code: u8, session: Option<Session>, text: Option<String>) -> u8 
 
 /// The exit code of a command that came to `code`: a complaint about its output fails a command that went
 /// well, and leaves any other as it is.
-fn exit_code(code: u8, Written { complaints, is_interrupted }: Written) -> u8 {
+fn exit_code(code: u8, SessionEnd { complaints, is_interrupted }: SessionEnd) -> u8 {
     for complaint in &complaints {
         complained(code, complaint);
     }

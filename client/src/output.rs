@@ -14,12 +14,12 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 64;
 
 /// Something to be written.
-pub(crate) type Writing = Box<dyn FnOnce() -> anyhow::Result<()> + Send>;
+pub(crate) type WriteTask = Box<dyn FnOnce() -> anyhow::Result<()> + Send>;
 
 /// Writes one thing after another.
 #[derive(Debug)]
 pub(crate) struct Output {
-    queue: mpsc::Sender<Writing>,
+    queue: mpsc::Sender<WriteTask>,
     complaints: oneshot::Receiver<Vec<String>>,
     written: Arc<AtomicUsize>,
 }
@@ -41,7 +41,7 @@ impl Output {
     }
 
     /// Has something written; waits while too much else is queued.
-    pub(crate) async fn write(&self, writing: Writing) {
+    pub(crate) async fn write(&self, writing: WriteTask) {
         // If its thread has panicked, that was said on stderr.
         let _ = self.queue.send(writing).await;
     }
@@ -69,7 +69,7 @@ impl Output {
     }
 }
 
-fn write_all(mut waiting: mpsc::Receiver<Writing>, written: &AtomicUsize) -> Vec<String> {
+fn write_all(mut waiting: mpsc::Receiver<WriteTask>, written: &AtomicUsize) -> Vec<String> {
     let mut complaints = Vec::new();
     while let Some(writing) = waiting.blocking_recv() {
         if let Err(error) = writing() {
@@ -98,6 +98,6 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// The same, to be done later.
-pub(crate) fn printing(text: String) -> Writing {
+pub(crate) fn printing(text: String) -> WriteTask {
     Box::new(move || print(&text))
 }

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use longsync_client::race::{Progress, RacePlan};
+use longsync_client::race::{RacePlan, RaceProgress};
 
 const REFRESH: Duration = Duration::from_millis(50);
 
@@ -20,7 +20,7 @@ pub(crate) struct ProgressBars {
 
 impl ProgressBars {
     /// Follows a race. [`None`] when nobody watches: what is printed goes elsewhere.
-    pub(crate) fn follow(plan: &RacePlan, progress: &Progress) -> Option<Self> {
+    pub(crate) fn follow(plan: &RacePlan, progress: &RaceProgress) -> Option<Self> {
         if !std::io::stderr().is_terminal() || !std::io::stdout().is_terminal() {
             return None;
         }
@@ -67,7 +67,7 @@ fn bars(plan: &RacePlan) -> (Vec<ProgressBar>, MultiProgress) {
 }
 
 /// Moves the bars of the ways that have begun; all but the last of them have ended.
-fn draw(bars: &[ProgressBar], progress: &Progress) {
+fn draw(bars: &[ProgressBar], progress: &RaceProgress) {
     let begun = progress.read();
     for (index, (bar, way)) in bars.iter().zip(&begun).enumerate() {
         if bar.is_finished() {

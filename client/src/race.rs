@@ -1,28 +1,28 @@
 //! The race: the same slow calls, made in several ways.
 
 mod builder;
+mod call_failure;
 mod calls;
 mod cost;
 mod counters;
 mod delays;
 mod embedded;
-mod failed;
 mod http;
 mod json;
 mod layout;
 mod lesson;
 mod outcome;
 mod plan;
-mod planned;
+mod planned_delays;
 mod progress;
 mod projection;
 mod quiet;
+mod reported_wait;
 mod room;
 mod runner;
 mod svg;
 mod terminal;
 mod text;
-mod told;
 mod way;
 mod words;
 
@@ -31,12 +31,12 @@ use std::sync::Arc;
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
 
-pub use crate::race::builder::{NotARace, RacePlanBuilder};
-pub use crate::race::delays::Delays;
+pub use crate::race::builder::{RacePlanBuilder, RacePlanError};
+pub use crate::race::delays::RaceDelays;
 pub use crate::race::json::to_json;
-pub use crate::race::outcome::{Cost, End, Race, Row, ServerView, WayRun};
+pub use crate::race::outcome::{CallEnd, ProcessCost, Race, RaceCall, ServerView, WayRun};
 pub use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
-pub use crate::race::progress::{Progress, Reading};
+pub use crate::race::progress::{ProgressSnapshot, RaceProgress};
 pub use crate::race::svg::to_svg;
 pub use crate::race::text::to_text;
 pub use crate::race::way::Way;
@@ -44,11 +44,11 @@ pub use longsync_behavior::Behavior;
 
 use crate::http1;
 use crate::race::calls::Caller;
-use crate::race::counters::Counters;
-use crate::race::embedded::Embedded;
+use crate::race::counters::CounterSource;
+use crate::race::embedded::EmbeddedServer;
 use crate::race::progress::WayProgress;
 use longsync_connect::ConnectError;
-use longsync_connect::Connections;
+use longsync_connect::ConnectionPool;
 use longsync_connect::Target;
 
 /// Why a race could not be run.
@@ -77,17 +77,17 @@ pub enum RaceError {
 pub async fn run(
     plan: &RacePlan,
     interrupt: &CancellationToken,
-    progress: &Progress,
+    progress: &RaceProgress,
 ) -> Result<Race, RaceError> {
     let (target, embedded) = if let Some(target) = &plan.target {
         (target.clone(), None)
     } else {
-        let embedded = Embedded::start(plan.delays.longest(), plan.delays.seed(), plan.spin)?;
+        let embedded = EmbeddedServer::start(plan.delays.longest(), plan.delays.seed(), plan.spin)?;
         (embedded.target.clone(), Some(embedded))
     };
     let counters = match &embedded {
-        Some(embedded) => Counters::Embedded(embedded.stats.clone()),
-        None => Counters::Remote(target.clone()),
+        Some(embedded) => CounterSource::Embedded(embedded.stats.clone()),
+        None => CounterSource::Remote(target.clone()),
     };
     let mut runs = Vec::with_capacity(plan.ways.len());
     for way in &plan.ways {
@@ -113,7 +113,7 @@ async fn run_way(
     way: Way,
     plan: &RacePlan,
     target: &Target,
-    counters: &Counters,
+    counters: &CounterSource,
     interrupt: &CancellationToken,
     progress: WayProgress,
 ) -> Result<Option<WayRun>, ConnectError> {
@@ -145,8 +145,8 @@ async fn reach(
 ) -> Result<(Caller, usize), ConnectError> {
     match protocol {
         Protocol::Grpc => {
-            let connections = Arc::new(Connections::new(target.clone(), timer.clone()));
-            drop(connections.credit().await?);
+            let connections = Arc::new(ConnectionPool::new(target.clone(), timer.clone()));
+            drop(connections.permit().await?);
             let streams = connections.max_streams().await.unwrap_or(usize::MAX).max(1);
             Ok((Caller::Grpc(connections), streams))
         }

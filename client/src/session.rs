@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::output::{Output, Writing};
+use crate::output::{Output, WriteTask};
 
 /// How long after a second Ctrl-C a report may take.
 const REPORTS_WITHIN: Duration = Duration::from_secs(5);
@@ -23,7 +23,7 @@ pub(crate) struct Session {
 
 /// How the writing ended at the end of a session.
 #[derive(Debug, Default)]
-pub(crate) struct Written {
+pub(crate) struct SessionEnd {
     /// Sentences that say what could not be written.
     pub(crate) complaints: Vec<String>,
     /// Whether a second Ctrl-C ended it.
@@ -104,7 +104,7 @@ impl Session {
 
     /// Writes the rest, and waits until all is written, unless there is a further Ctrl-C after the
     /// first, or, with `patience`, nothing could be written for that long.
-    pub(crate) fn finish(self, rest: Vec<Writing>, patience: Option<Duration>) -> Written {
+    pub(crate) fn finish(self, rest: Vec<WriteTask>, patience: Option<Duration>) -> SessionEnd {
         let Self { runtime, output, interrupts } = self;
         // The second may have come before.
         let enough = (*interrupts.borrow() + 1).max(2);
@@ -118,11 +118,11 @@ impl Session {
             };
             tokio::select! {
                 biased;
-                complaints = writing => Written { complaints, is_interrupted: false },
+                complaints = writing => SessionEnd { complaints, is_interrupted: false },
                 () = interrupted(&interrupts, enough) => {
-                    Written { complaints: Vec::new(), is_interrupted: true }
+                    SessionEnd { complaints: Vec::new(), is_interrupted: true }
                 }
-                () = stalled(stalls) => Written { complaints: vec![unread()], is_interrupted: false },
+                () = stalled(stalls) => SessionEnd { complaints: vec![unread()], is_interrupted: false },
             }
         });
         // Nothing is waited for: threads whose calls have no answer yet end with the process.

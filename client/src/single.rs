@@ -1,7 +1,7 @@
 //! One call of any of the four kinds, and its account.
 
+mod answer_sink;
 mod json;
-mod kept;
 mod kinds;
 mod outcome;
 mod plan;
@@ -15,17 +15,17 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 pub use crate::single::json::to_json;
-pub use crate::single::outcome::{Answer, Single};
-pub use crate::single::plan::{Kind, NotACall, SinglePlan, SinglePlanBuilder};
+pub use crate::single::outcome::{ReceivedAnswer, Single};
+pub use crate::single::plan::{RpcKind, SinglePlan, SinglePlanBuilder, SinglePlanError};
 pub use crate::single::text::{MOST_ROWS, answer_line, to_text};
 
-use crate::single::kept::Kept;
-use crate::single::kinds::Calling;
+use crate::single::answer_sink::AnswerSink;
+use crate::single::kinds::PendingCall;
 use longsync_connect::ConnectError;
-use longsync_connect::Connections;
-use longsync_connect::Credit;
+use longsync_connect::ConnectionPool;
 use longsync_connect::Stamps;
-use longsync_connect::rpc::Retried;
+use longsync_connect::StreamPermit;
+use longsync_connect::rpc::RetryLog;
 
 /// Makes one call. `on_answer` sees each answer as it comes, and while it waits, later ones are not
 /// read; `interrupt` ends the call early, even while it connects. The deadline covers both connecting
@@ -40,15 +40,15 @@ use longsync_connect::rpc::Retried;
 pub async fn call(
     plan: &SinglePlan,
     interrupt: &CancellationToken,
-    on_answer: impl AsyncFnMut(&Answer),
+    on_answer: impl AsyncFnMut(&ReceivedAnswer),
 ) -> Result<Single, ConnectError> {
     let timer = Timer::new(Clock::Monotonic);
-    let connections = Connections::new(plan.target.clone(), timer.clone());
+    let connections = ConnectionPool::new(plan.target.clone(), timer.clone());
     let connections = if plan.deadline.is_some() { connections.patient() } else { connections };
     let mut single = Single::unmade(plan);
     let before = timer.now();
     let connected = tokio::select! {
-        connected = connections.credit() => Ok(connected?),
+        connected = connections.permit() => Ok(connected?),
         status = async {
             over(plan.deadline, &timer).await;
             // Here, while the connection is still waited for.
@@ -58,31 +58,31 @@ pub async fn call(
     };
     single.connect = timer.now() - before;
     match connected {
-        Ok(credit) => {
-            make(plan, credit, before, &connections, interrupt, &mut single, on_answer).await;
+        Ok(permit) => {
+            make(plan, permit, before, &connections, interrupt, &mut single, on_answer).await;
         }
         Err(status) => single.status = status,
     }
     Ok(single)
 }
 
-/// Makes the call with a credit in hand.
+/// Makes the call with a permit in hand.
 async fn make(
     plan: &SinglePlan,
-    credit: Credit,
+    permit: StreamPermit,
     begun: Instant,
-    connections: &Connections,
+    connections: &ConnectionPool,
     interrupt: &CancellationToken,
     single: &mut Single,
-    on_answer: impl AsyncFnMut(&Answer),
+    on_answer: impl AsyncFnMut(&ReceivedAnswer),
 ) {
-    let (timer, stamps, retried) = (connections.timer(), Stamps::default(), Retried::default());
+    let (timer, stamps, retried) = (connections.timer(), Stamps::default(), RetryLog::default());
     let due = plan.deadline.and_then(|deadline| begun.checked_add(deadline));
     let left = due.map(|due| due.saturating_duration_since(timer.now()));
-    let mut kept = Kept::new(plan, &mut single.answers, &mut single.more_answers, on_answer);
-    let calling = Calling { plan, due, connections, stamps: &stamps, retried: &retried };
+    let mut kept = AnswerSink::new(plan, &mut single.answers, &mut single.more_answers, on_answer);
+    let calling = PendingCall { plan, due, connections, stamps: &stamps, retried: &retried };
     single.status = tokio::select! {
-        ended = calling.call(credit, &mut kept) => {
+        ended = calling.call(permit, &mut kept) => {
             Some(ended.err().unwrap_or_else(|| Status::ok("")))
         }
         () = over(left.map(|left| left + margin(left)), timer) => {
@@ -95,7 +95,7 @@ async fn make(
     single.refusal = retried.read().1;
 }
 
-fn not_connected_in_time(connections: &Connections) -> Status {
+fn not_connected_in_time(connections: &ConnectionPool) -> Status {
     Status::deadline_exceeded(if connections.is_held_back() {
         "the deadline was over while the server allowed no calls: its MAX_CONCURRENT_STREAMS is 0"
     } else {
@@ -103,7 +103,7 @@ fn not_connected_in_time(connections: &Connections) -> Status {
     })
 }
 
-fn not_ended_in_time(retried: &Retried, is_showing: bool) -> Status {
+fn not_ended_in_time(retried: &RetryLog, is_showing: bool) -> Status {
     Status::deadline_exceeded(match retried.in_vain() {
         _ if is_showing => {
             "the deadline was over while an answer waited to be shown; others may have come behind it"

@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
-use longsync_behavior::explain::Explained;
+use longsync_behavior::explain::Explanation;
 use longsync_behavior::{Behavior, Rules};
 use longsync_server::{Config, Limits, Options, Recordings};
 use longsync_text::duration::LONGEST;
@@ -163,9 +163,9 @@ struct LimitArgs {
 
 /// What the command line and the environment ask for.
 #[derive(Debug)]
-pub(crate) enum Told {
+pub(crate) enum Invocation {
     /// A server, until it is told to stop.
-    Serve(Box<Serve>),
+    Serve(Box<ServeOptions>),
     /// This text, for people.
     Explanation(String),
     /// This completion script.
@@ -174,7 +174,7 @@ pub(crate) enum Told {
 
 /// Which server is asked for.
 #[derive(Debug)]
-pub(crate) struct Serve {
+pub(crate) struct ServeOptions {
     /// What is logged.
     pub(crate) filter: Targets,
     pub(crate) config: Config,
@@ -192,14 +192,14 @@ impl Args {
     pub(crate) fn read(
         line: impl IntoIterator<Item = OsString>,
         variable: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Told, clap::Error> {
+    ) -> Result<Invocation, clap::Error> {
         let mut command = Self::command();
         let matches = command.try_get_matches_from_mut(line)?;
         let mut args = Self::from_arg_matches(&matches)?;
         if let Some(Command::Completions { shell }) = args.command {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command, "longsync-server", &mut script);
-            return Ok(Told::Completions(script));
+            return Ok(Invocation::Completions(script));
         }
         let source =
             |name| matches.value_source(name).filter(|it| *it != ValueSource::DefaultValue);
@@ -211,7 +211,7 @@ impl Args {
             let behavior = args.behavior();
             let behavior =
                 behavior.map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
-            return Ok(Told::Explanation(Explained(&behavior).to_string()));
+            return Ok(Invocation::Explanation(Explanation(&behavior).to_string()));
         }
         let port = variable("PORT");
         let note = match args.choose_address(source("listen"), source("port"), port) {
@@ -220,7 +220,7 @@ impl Args {
         };
         let (filter, config) =
             args.into_config().map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
-        Ok(Told::Serve(Box::new(Serve { filter, config, note })))
+        Ok(Invocation::Serve(Box::new(ServeOptions { filter, config, note })))
     }
 
     /// Puts the address that counts into `listen`: a flag takes precedence over our variables, those

@@ -1,5 +1,6 @@
 //! One call: when it came, how long it may take, what it waits for, how it ended.
 
+pub(crate) mod behavior_cache;
 mod deadline;
 pub(crate) mod ending;
 pub(crate) mod headers;
@@ -10,7 +11,6 @@ pub(crate) mod refusal;
 #[cfg_attr(not(test), expect(dead_code, reason = "the simulated queue, which comes next, uses it"))]
 mod standing;
 pub(crate) mod task;
-pub(crate) mod texts;
 pub(crate) mod wait;
 mod waiting;
 pub(crate) mod wall_clock;
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::{HeaderMap, HeaderValue};
 use longsync::duration::to_proto;
 use longsync::v1::Timing;
-use longsync_behavior::{Applied, Behavior, Key, Name};
+use longsync_behavior::{AppliedBehavior, Behavior, CallName, DrawKey};
 use longsync_text::duration::text;
 use longsync_timer::Sleep;
 use tonic::Status;
@@ -35,11 +35,11 @@ use crate::call::ending::Ending;
 use crate::call::headers::CallHeaders;
 use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan, text_bytes};
 use crate::call::refusal::Refusal;
-use crate::call::wait::Spent;
-use crate::call::waiting::Waiting;
+use crate::call::wait::WaitTimes;
+use crate::call::waiting::WaitState;
 use crate::config::Limits;
-use crate::record::Record;
-use crate::shared::counters::{Kind, Outcome};
+use crate::record::ConnectionRecord;
+use crate::shared::counters::{CallKind, Outcome};
 use crate::worker::Worker;
 
 /// The target of the log line that each call writes at level debug when it ends.
@@ -48,11 +48,11 @@ pub const CALL_LOG_TARGET: &str = "longsync_server::call";
 /// One call, shared by everything that works on it. It is counted when the last of that lets go.
 #[derive(Debug)]
 pub(crate) struct Call {
-    record: Arc<Record>,
+    record: Arc<ConnectionRecord>,
     /// Its number among the requests of its connection, from 0.
     number: u64,
     /// [`None`]: a call of another service (health, reflection), which is not counted.
-    kind: Option<Kind>,
+    kind: Option<CallKind>,
     arrived: Instant,
     deadline: Option<Deadline>,
     attempt: u32,
@@ -62,7 +62,7 @@ pub(crate) struct Call {
     /// For the line that it writes when it ends.
     traceparent: Option<Box<HeaderValue>>,
     is_admitted: bool,
-    waiting: Waiting,
+    waiting: WaitState,
     /// Whether it ends before its answer, for the reason in [`State::ending`].
     is_cut: AtomicBool,
     /// Whether its status can only be said in the next turn.
@@ -79,11 +79,11 @@ pub(crate) struct Call {
 #[derive(Debug, Default)]
 struct State {
     /// The behavior that answers its last message.
-    applied: Option<Applied>,
+    applied: Option<AppliedBehavior>,
     call_id: String,
     received_at: Option<SystemTime>,
     /// The waits of this call that are over, as far as they count together (`LongSyncCollect`).
-    spent: Spent,
+    spent: WaitTimes,
     /// When the last of those ended.
     waited_until: Option<Instant>,
     ending: Option<Ending>,
@@ -94,15 +94,15 @@ struct State {
 impl Call {
     /// A call whose headers arrived at `arrived`. One that cannot be served is cut from the start.
     pub(crate) fn begin(
-        record: &Arc<Record>,
-        kind: Option<Kind>,
+        record: &Arc<ConnectionRecord>,
+        kind: Option<CallKind>,
         mut headers: CallHeaders,
         arrived: Instant,
     ) -> Arc<Self> {
         let worker = record.worker();
         let mut ending = worker.is_drained().then_some(Ending::Drained);
         let mut deadline = None;
-        if let Some(value) = headers.timeout.as_ref().filter(|_| kind != Some(Kind::Http)) {
+        if let Some(value) = headers.timeout.as_ref().filter(|_| kind != Some(CallKind::Http)) {
             match parse_timeout(value.as_bytes()) {
                 Ok(timeout) => deadline = Deadline::new(arrived, timeout),
                 Err(why) => ending = Some(Refusal::invalid("grpc-timeout", why).into()),
@@ -118,7 +118,7 @@ impl Call {
         if let Some(header) = headers.repeated {
             ending = Some(Refusal::invalid(header, "given twice: send it once").into());
         }
-        let is_admitted = kind.is_some() && worker.take_place();
+        let is_admitted = kind.is_some() && worker.take_slot();
         if kind.is_some() && !is_admitted {
             let limit = worker.limits().max_in_flight;
             ending = Some(Refusal::too_many_in_flight(limit).into());
@@ -137,7 +137,7 @@ impl Call {
             behavior_header: headers.behavior.map(Box::new),
             traceparent: headers.traceparent,
             is_admitted,
-            waiting: Waiting::default(),
+            waiting: WaitState::default(),
             is_cut: AtomicBool::new(ending.is_some()),
             has_last_words: AtomicBool::new(false),
             is_client_gone: AtomicBool::new(false),
@@ -165,7 +165,7 @@ impl Call {
         self.record.worker()
     }
 
-    pub(crate) fn kind(&self) -> Option<Kind> {
+    pub(crate) fn kind(&self) -> Option<CallKind> {
         self.kind
     }
 
@@ -232,28 +232,28 @@ impl Call {
     }
 
     /// The delay that a behavior gives to the answer with this index.
-    pub(crate) fn draw(&self, applied: &Applied, index: u64) -> Duration {
+    pub(crate) fn draw(&self, applied: &AppliedBehavior, index: u64) -> Duration {
         applied.draw(&self.key(&self.state().call_id, index))
     }
 
-    fn key<'a>(&self, call_id: &'a str, index: u64) -> Key<'a> {
+    fn key<'a>(&self, call_id: &'a str, index: u64) -> DrawKey<'a> {
         let name = match call_id {
-            "" => Name::Numbers { connection: self.record.number(), request: self.number },
-            id => Name::Id(id),
+            "" => CallName::Numbers { connection: self.record.number(), request: self.number },
+            id => CallName::Id(id),
         };
-        Key { seed: self.worker().seed(), name, attempt: self.attempt, index }
+        DrawKey { seed: self.worker().seed(), name, attempt: self.attempt, index }
     }
 
     /// How long a call stands whose wait begins now, at `start`.
-    pub(crate) fn stands(&self, start: Instant) -> Duration {
-        self.worker().shared().stall.as_ref().map_or(Duration::ZERO, |stall| stall.stands(start))
+    pub(crate) fn queued_at(&self, start: Instant) -> Duration {
+        self.worker().shared().stall.as_ref().map_or(Duration::ZERO, |stall| stall.queued_at(start))
     }
 
     /// The timing of an answer.
     pub(crate) fn timing(
         &self,
-        spent: Spent,
-        applied: &Applied,
+        spent: WaitTimes,
+        applied: &AppliedBehavior,
         received_at: SystemTime,
     ) -> Timing {
         Timing {
@@ -285,7 +285,7 @@ impl Call {
             let whole = wait.cut_short(now.saturating_duration_since(wait.start));
             spent += whole.with_waited(state.waited_since(wait.start, now));
         }
-        let has_planned = wait.is_some() || state.spent != Spent::default();
+        let has_planned = wait.is_some() || state.spent != WaitTimes::default();
         Timing {
             received_at: state.received_at.map(Into::into),
             planned: has_planned.then(|| to_proto(spent.planned())),
@@ -412,7 +412,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.record.release(*self.buffered_bytes.get_mut());
         if self.is_admitted {
-            self.worker().give_places_back(1);
+            self.worker().give_slots_back(1);
         }
         let Some(kind) = self.kind else { return };
         let state = mem::take(self.state.get_mut().unwrap_or_else(PoisonError::into_inner));
@@ -467,8 +467,8 @@ mod tests {
     /// A call of a server of its own, on tokio's clock.
     pub(super) fn begin(headers: CallHeaders) -> Arc<Call> {
         let worker = Worker::new(Config::default(), Clock::Tokio);
-        let record = Record::open(&worker, 0, None);
-        Call::begin(&record, Some(Kind::LongSync), headers, worker.timer().now())
+        let record = ConnectionRecord::open(&worker, 0, None);
+        Call::begin(&record, Some(CallKind::LongSync), headers, worker.timer().now())
     }
 
     #[tokio::test(start_paused = true)]
@@ -476,7 +476,7 @@ mod tests {
         let outcome = |call: Arc<Call>| {
             let worker = Arc::clone(call.record.worker());
             drop(call);
-            let ended = |outcome| worker.snapshot().calls_ended(Kind::LongSync, outcome) == 1;
+            let ended = |outcome| worker.snapshot().calls_ended(CallKind::LongSync, outcome) == 1;
             Outcome::ALL.into_iter().find(|outcome| ended(*outcome)).unwrap()
         };
         let call = begin(CallHeaders::default());

@@ -10,7 +10,7 @@ use std::ops::Deref;
 use std::thread;
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, NotABehavior};
+use longsync_behavior::{Behavior, ParseBehaviorError};
 use longsync_text::duration::text;
 
 /// [`Options`] that were checked: they make sense together. Dereferences to them.
@@ -20,14 +20,14 @@ pub struct Config(Options);
 /// Why options do not make sense together, and what would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotAConfig {
+pub enum ConfigError {
     /// A call that does not say how to behave would be refused.
     #[error("the behavior does not fit into max_delay, {}: {source}", text(*.max_delay))]
     BehaviorOverMaxDelay {
         /// The longest delay.
         max_delay: Duration,
         /// What is over it.
-        source: NotABehavior,
+        source: ParseBehaviorError,
     },
     /// More worker threads than any machine has use for.
     #[error("{workers} workers are too many: ask for 1 to {MOST_WORKERS}")]
@@ -54,22 +54,22 @@ impl Config {
     ///
     /// # Errors
     /// When they contradict one another, or one of them is nonsense.
-    pub fn new(mut options: Options) -> Result<Self, NotAConfig> {
+    pub fn new(mut options: Options) -> Result<Self, ConfigError> {
         let Options { behavior, limits, workers, .. } = &options;
         let max_delay = limits.max_delay;
         let behavior = behavior
             .within(max_delay)
-            .map_err(|source| NotAConfig::BehaviorOverMaxDelay { max_delay, source })?;
+            .map_err(|source| ConfigError::BehaviorOverMaxDelay { max_delay, source })?;
         if workers.get() > MOST_WORKERS {
-            return Err(NotAConfig::TooManyWorkers { workers: *workers });
+            return Err(ConfigError::TooManyWorkers { workers: *workers });
         }
         if limits.max_streams == 0 {
-            return Err(NotAConfig::NoStreams);
+            return Err(ConfigError::NoStreams);
         }
         let times =
             [("message_timeout", limits.message_timeout), ("head_timeout", limits.head_timeout)];
         if let Some((limit, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {
-            return Err(NotAConfig::NoTime { limit });
+            return Err(ConfigError::NoTime { limit });
         }
         options.behavior = behavior;
         Ok(Self(options))
@@ -85,9 +85,9 @@ impl Deref for Config {
 }
 
 impl TryFrom<Options> for Config {
-    type Error = NotAConfig;
+    type Error = ConfigError;
 
-    fn try_from(options: Options) -> Result<Self, NotAConfig> {
+    fn try_from(options: Options) -> Result<Self, ConfigError> {
         Self::new(options)
     }
 }

@@ -37,12 +37,12 @@ mod shared;
 mod worker;
 
 pub use crate::call::CALL_LOG_TARGET;
-pub use crate::config::files::{DoesNotFit, FileLimit, raise_file_limit};
+pub use crate::config::files::{FileLimit, FileLimitError, raise_file_limit};
 pub use crate::config::recordings::Recordings;
-pub use crate::config::{Config, Limits, NotAConfig, Options};
+pub use crate::config::{Config, ConfigError, Limits, Options};
 pub use crate::net::connection::serve_connection;
-pub use crate::running::{Running, start, start_with};
+pub use crate::running::{RunningServer, start, start_with};
 pub use crate::server::{Server, Stats};
-pub use crate::shared::counters::{Figure, Kind, Outcome, Snapshot};
+pub use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
 pub use crate::worker::Worker;
-pub use longsync_behavior::{Behavior, NotABehavior, Origin, Percent, Stall};
+pub use longsync_behavior::{Behavior, Origin, ParseBehaviorError, Percent, Stall};

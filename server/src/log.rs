@@ -13,7 +13,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use self::queue::Queue;
+use self::queue::LineQueue;
 use self::throttle::Throttle;
 
 /// How long the end of the program waits for a stderr that is not read.
@@ -22,14 +22,14 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Stderr.
 #[derive(Debug)]
 pub(crate) struct Log {
-    queue: Queue,
+    queue: LineQueue,
     throttle: Throttle,
 }
 
 impl Log {
     /// Starts the thread that writes to stderr; from here on a panic is reported through it as well.
     pub(crate) fn start() -> Self {
-        let queue = Queue::start(std::io::stderr());
+        let queue = LineQueue::start(std::io::stderr());
         let of_panics = queue.clone();
         panic::set_hook(Box::new(move |panicked| {
             let backtrace = Backtrace::capture();

@@ -8,11 +8,11 @@ use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use longsync_server::{Config, DoesNotFit, FileLimit, Server, raise_file_limit};
+use longsync_server::{Config, FileLimit, FileLimitError, Server, raise_file_limit};
 use longsync_text::counted;
 use longsync_text::duration::text;
 
-use crate::args::{Args, Serve, Told};
+use crate::args::{Args, Invocation, ServeOptions};
 use crate::log::{Log, is_terminal};
 use crate::signals::Signals;
 
@@ -29,9 +29,9 @@ const WRONG_USAGE: u8 = 2;
 fn main() -> ExitCode {
     let log = Log::start();
     let code = match Args::read(std::env::args_os(), |name| std::env::var_os(name)) {
-        Ok(Told::Serve(serve)) => start(&log, *serve),
-        Ok(Told::Explanation(text)) => print(&log, text.as_bytes()),
-        Ok(Told::Completions(script)) => print(&log, &script),
+        Ok(Invocation::Serve(serve)) => start(&log, *serve),
+        Ok(Invocation::Explanation(text)) => print(&log, text.as_bytes()),
+        Ok(Invocation::Completions(script)) => print(&log, &script),
         Err(error) => usage(&log, &error),
     };
     log.end();
@@ -63,8 +63,8 @@ fn print(log: &Log, text: &[u8]) -> ExitCode {
     }
 }
 
-fn start(log: &Log, serve: Serve) -> ExitCode {
-    let Serve { filter, config, note } = serve;
+fn start(log: &Log, serve: ServeOptions) -> ExitCode {
+    let ServeOptions { filter, config, note } = serve;
     log.filter(filter);
     if let Some(note) = note {
         log.say(&note);
@@ -73,7 +73,7 @@ fn start(log: &Log, serve: Serve) -> ExitCode {
         Ok(code) => code,
         Err(why) => {
             log.say(&why.to_string());
-            if why.is::<DoesNotFit>() { ExitCode::from(WRONG_USAGE) } else { ExitCode::FAILURE }
+            if why.is::<FileLimitError>() { ExitCode::from(WRONG_USAGE) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -142,7 +142,7 @@ fn cannot_start(error: &std::io::Error, files: FileLimit) -> anyhow::Error {
 
 fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
     let address = config.listen;
-    let error = match error.downcast::<DoesNotFit>() {
+    let error = match error.downcast::<FileLimitError>() {
         Ok(why) => return why.into(),
         Err(error) => error,
     };

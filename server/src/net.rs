@@ -3,7 +3,7 @@
 pub(crate) mod acceptor;
 mod calls;
 pub(crate) mod connection;
-mod farewell;
+mod drain;
 mod http_timer;
 mod io;
 mod stuck;

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use longsync_ready::ReadBudget;
 
-use crate::record::side::Side;
-use crate::record::turn::{Stop, TURN_COST, Walks};
+use crate::record::side::SideCounts;
+use crate::record::turn::{StopPoint, TURN_COST, Walks};
 use crate::record::windows::Windows;
 use crate::worker::Worker;
 
@@ -25,7 +25,7 @@ const NONE_YET: u64 = u64::MAX;
 
 /// One connection, as its calls and its serving loop see it. All of it is written by one thread.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct ConnectionRecord {
     worker: Arc<Worker>,
     /// In accept order, from 0.
     number: u64,
@@ -34,7 +34,7 @@ pub(crate) struct Record {
     requests: AtomicU64,
     opened: Instant,
     last_read_ns: AtomicU64,
-    /// When the first byte came after [`Record::expect_head`], or [`NONE_YET`].
+    /// When the first byte came after [`ConnectionRecord::expect_head`], or [`NONE_YET`].
     head_began_ns: AtomicU64,
     /// Whether HTTP/1.1 waits for a head, or for the rest of one.
     awaits_head: AtomicBool,
@@ -43,9 +43,9 @@ pub(crate) struct Record {
     /// Bytes of answers that were made in this turn.
     answer_bytes: AtomicU64,
     held_bytes: AtomicU64,
-    side: Side,
+    side: SideCounts,
     walks: Walks,
-    stop: Mutex<Option<Stop>>,
+    stop: Mutex<Option<StopPoint>>,
     windows: Windows,
     /// Whether the socket took less than was to be written.
     is_blocked: AtomicBool,
@@ -54,23 +54,23 @@ pub(crate) struct Record {
     /// The tasks that wait until something has gone out.
     wait_to_go: Mutex<Vec<Waker>>,
     /// The PING behind our first GOAWAY: when it comes back, the client has read the GOAWAY.
-    farewell: Mutex<Option<[u8; 8]>>,
+    goaway_ping: Mutex<Option<[u8; 8]>>,
     has_heard: AtomicBool,
     is_told: AtomicBool,
-    wish: Mutex<Option<Wish>>,
+    wish: Mutex<Option<CloseReason>>,
     wants_goaway: AtomicBool,
 }
 
 /// Why a connection is to be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum CloseReason {
     /// Its client changes the windows of all streams over and over.
     TooManyWalks,
     /// Its client left in the middle of a request's body, and HTTP/1.1 would answer all the same.
     ClientLeft,
 }
 
-impl Wish {
+impl CloseReason {
     /// Counts it if the client is to blame, and says why.
     pub(crate) fn carried_out(self, worker: &Worker) -> Box<dyn Error + Send + Sync> {
         match self {
@@ -86,7 +86,7 @@ impl Wish {
     }
 }
 
-impl Record {
+impl ConnectionRecord {
     /// The record of a connection that begins now, and that the worker's drain will wait for.
     pub(crate) fn open(worker: &Arc<Worker>, number: u64, peer: Option<SocketAddr>) -> Arc<Self> {
         worker.connection_opened();
@@ -102,14 +102,14 @@ impl Record {
             turn: ReadBudget::new(TURN_COST),
             answer_bytes: AtomicU64::new(0),
             held_bytes: AtomicU64::new(0),
-            side: Side::default(),
+            side: SideCounts::default(),
             walks: Walks::default(),
             stop: Mutex::new(None),
             windows: Windows::default(),
             is_blocked: AtomicBool::new(false),
             is_stuck: AtomicBool::new(false),
             wait_to_go: Mutex::default(),
-            farewell: Mutex::new(None),
+            goaway_ping: Mutex::new(None),
             has_heard: AtomicBool::new(false),
             is_told: AtomicBool::new(false),
             wish: Mutex::new(None),
@@ -122,7 +122,7 @@ impl Record {
     }
 
     /// What it has besides its calls.
-    pub(crate) fn side(&self) -> &Side {
+    pub(crate) fn side(&self) -> &SideCounts {
         &self.side
     }
 
@@ -179,7 +179,7 @@ impl Record {
 }
 
 /// Its end.
-impl Record {
+impl ConnectionRecord {
     /// The client knows that it is to open no more calls, or has had its time to learn that.
     pub(crate) fn told(&self) {
         if !self.is_told.swap(true, Relaxed) {
@@ -187,7 +187,7 @@ impl Record {
         }
     }
 
-    /// Whether the client has read our farewell.
+    /// Whether the client has read our GOAWAY.
     pub(crate) fn has_heard(&self) -> bool {
         self.has_heard.load(Relaxed)
     }
@@ -209,16 +209,16 @@ impl Record {
     }
 
     /// Asks the serving loop to close the connection.
-    pub(crate) fn wish_to_close(&self, wish: Wish) {
+    pub(crate) fn wish_to_close(&self, wish: CloseReason) {
         lock(&self.wish).get_or_insert(wish);
     }
 
-    pub(crate) fn wish(&self) -> Option<Wish> {
+    pub(crate) fn wish(&self) -> Option<CloseReason> {
         *lock(&self.wish)
     }
 }
 
-impl Drop for Record {
+impl Drop for ConnectionRecord {
     fn drop(&mut self) {
         // Of a connection whose future was dropped.
         self.told();
@@ -253,13 +253,13 @@ mod tests {
     use crate::config::{Config, Limits, Options};
     use crate::record::frames::Frame;
 
-    fn record(max_buffered_bytes: u64) -> Arc<Record> {
+    fn record(max_buffered_bytes: u64) -> Arc<ConnectionRecord> {
         let limits = Limits { max_buffered_bytes, ..Limits::default() };
         let worker = Worker::new(
             Config::new(Options { limits, ..Options::default() }).unwrap(),
             Clock::Tokio,
         );
-        Record::open(&worker, 0, None)
+        ConnectionRecord::open(&worker, 0, None)
     }
 
     #[tokio::test(start_paused = true)]
@@ -282,11 +282,11 @@ mod tests {
         assert!(held <= LIMIT / 2 && held > LIMIT / 2 - (1 << 20), "{held}");
         // Beside it, others share what is left, and no two of them hold more than one.
         let others: Vec<_> =
-            (1..64).map(|number| Record::open(first.worker(), number, None)).collect();
+            (1..64).map(|number| ConnectionRecord::open(first.worker(), number, None)).collect();
         for other in &others {
             while other.hold(16 * 1024) {}
         }
-        let late = Record::open(first.worker(), 64, None);
+        let late = ConnectionRecord::open(first.worker(), 64, None);
         assert!(late.hold(1024), "{} are left", first.worker().bytes_left());
         late.release(1024);
         for record in others.iter().chain([&first]) {
@@ -301,15 +301,15 @@ mod tests {
         let record = record(1 << 20);
         for second in 0..3 {
             for size in 0..100 {
-                record.came(window(1_000 * (second + 1) + size));
+                record.received(window(1_000 * (second + 1) + size));
             }
             assert_eq!(record.wish(), None);
             tokio::time::advance(WALKS_WINDOW).await;
         }
         for size in 0..=100 {
             assert_eq!(record.wish(), None);
-            record.came(window(size));
+            record.received(window(size));
         }
-        assert_eq!(record.wish(), Some(Wish::TooManyWalks));
+        assert_eq!(record.wish(), Some(CloseReason::TooManyWalks));
     }
 }

@@ -11,24 +11,24 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::body::batches::Messages;
+use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
 use crate::call::Call;
 use crate::call::refusal::Refusal;
-use crate::shared::counters::Kind;
+use crate::shared::counters::CallKind;
 
 /// The messages of an answer, or why there are none.
-pub(crate) type BoxMessages = Pin<Box<dyn Future<Output = Result<Messages, Refusal>> + Send>>;
+pub(crate) type BoxMessages = Pin<Box<dyn Future<Output = Result<MessageStream, Refusal>> + Send>>;
 /// What handles the calls of a method.
 pub(crate) type Handler = fn(Arc<Call>, Intake) -> BoxMessages;
 
 /// What handles the calls of a kind. [`None`]: those of `LongSync`, which have no future of their own
 /// while they wait, and of HTTP.
-pub(crate) fn find(kind: Kind) -> Option<Handler> {
+pub(crate) fn find(kind: CallKind) -> Option<Handler> {
     match kind {
-        Kind::LongSyncStream => Some(stream::answer),
-        Kind::LongSyncCollect => Some(collect::answer),
-        Kind::LongSyncExchange => Some(exchange::answer),
-        Kind::LongSync | Kind::Http => None,
+        CallKind::LongSyncStream => Some(stream::answer),
+        CallKind::LongSyncCollect => Some(collect::answer),
+        CallKind::LongSyncExchange => Some(exchange::answer),
+        CallKind::LongSync | CallKind::Http => None,
     }
 }

@@ -22,7 +22,7 @@ const DROP_TIME: Duration = Duration::from_millis(50);
 /// # Errors
 /// When the behavior's delay is over the default limit of an hour, or the system has no port, thread or
 /// file for it.
-pub fn start(behavior: Behavior) -> io::Result<Running> {
+pub fn start(behavior: Behavior) -> io::Result<RunningServer> {
     let listen = ([127, 0, 0, 1], 0).into();
     let config = Config::new(Options { listen, behavior, ..Options::default() });
     start_with(config.map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?)
@@ -32,7 +32,7 @@ pub fn start(behavior: Behavior) -> io::Result<Running> {
 ///
 /// # Errors
 /// Those of [`Server::bind`], and when there is no thread for it.
-pub fn start_with(config: Config) -> io::Result<Running> {
+pub fn start_with(config: Config) -> io::Result<RunningServer> {
     let server = Server::bind(config)?;
     let (local_addr, stats, at_once) = (server.local_addr(), server.stats(), server.at_once());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -44,14 +44,14 @@ pub fn start_with(config: Config) -> io::Result<Running> {
         let _ = ended.send(runtime.block_on(server.serve(async { drop(stopped.await) })));
         let _ = over.send(());
     })?;
-    Ok(Running { local_addr, stats, at_once, stop: Some(stop), has_ended, is_over })
+    Ok(RunningServer { local_addr, stats, at_once, stop: Some(stop), has_ended, is_over })
 }
 
 /// A server that serves. Dropped, it ends at once: it accepts no more connections, and calls that wait
 /// end with `UNAVAILABLE`. That has begun when `drop` returns, which it does within 50 ms, inside a
 /// runtime or not.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningServer {
     local_addr: SocketAddr,
     stats: Stats,
     at_once: CancellationToken,
@@ -60,7 +60,7 @@ pub struct Running {
     is_over: mpsc::Receiver<()>,
 }
 
-impl Running {
+impl RunningServer {
     /// The address at which it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -93,7 +93,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         self.at_once.cancel();
         self.stop = None;

@@ -16,9 +16,9 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::config::Config;
 use crate::config::files::connections;
-use crate::net::acceptor::{Accepted, Acceptor, BACKLOG};
+use crate::net::acceptor::{AcceptedConnection, Acceptor, BACKLOG};
 use crate::net::connection::serve;
-use crate::record::Record;
+use crate::record::ConnectionRecord;
 use crate::shared::Shared;
 use crate::shared::counters::Snapshot;
 use crate::worker::Worker;
@@ -51,7 +51,7 @@ impl Server {
     /// [`Server::serve`].
     ///
     /// # Errors
-    /// When the address cannot be bound; before that, with a [`DoesNotFit`](crate::DoesNotFit)
+    /// When the address cannot be bound; before that, with a [`FileLimitError`](crate::FileLimitError)
     /// inside, when `workers` or `max_connections` is more than the limit on open files leaves room for.
     pub fn bind(config: Config) -> io::Result<Self> {
         let max_connections = connections(&config)?;
@@ -141,7 +141,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// Starts a worker's thread. What is returned ends when the thread does.
 fn spawn_worker(
     worker: Arc<Worker>,
-    sockets: mpsc::UnboundedReceiver<Accepted>,
+    sockets: mpsc::UnboundedReceiver<AcceptedConnection>,
 ) -> io::Result<oneshot::Receiver<()>> {
     // The one blocking thread renders metrics; it is to last from one scrape to the next.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -161,14 +161,17 @@ fn spawn_worker(
 }
 
 /// Serves the sockets that the acceptor deals out, and drains when it deals no more.
-async fn run_worker(worker: &Arc<Worker>, mut sockets: mpsc::UnboundedReceiver<Accepted>) {
+async fn run_worker(
+    worker: &Arc<Worker>,
+    mut sockets: mpsc::UnboundedReceiver<AcceptedConnection>,
+) {
     let connections = TaskTracker::new();
-    while let Some(Accepted { socket, peer, number, place }) = sockets.recv().await {
+    while let Some(AcceptedConnection { socket, peer, number, slot }) = sockets.recv().await {
         // Here and not in its task, so that the drain waits for every connection that was accepted.
-        let record = Record::open(worker, number, Some(peer));
+        let record = ConnectionRecord::open(worker, number, Some(peer));
         connections.spawn(async move {
             serve_socket(socket, &record).await;
-            drop(place);
+            drop(slot);
         });
     }
     worker.drain().await;
@@ -181,7 +184,7 @@ async fn run_worker(worker: &Arc<Worker>, mut sockets: mpsc::UnboundedReceiver<A
     }
 }
 
-async fn serve_socket(socket: TcpStream, record: &Arc<Record>) {
+async fn serve_socket(socket: TcpStream, record: &Arc<ConnectionRecord>) {
     match to_tokio(socket) {
         Ok(socket) => serve(socket, record).await,
         Err(error) => tracing::debug!(%error, "a socket cannot be used"),

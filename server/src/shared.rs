@@ -16,7 +16,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use crate::config::Config;
 use crate::shared::budget::Budget;
 use crate::shared::counters::{Counters, Snapshot};
-use crate::shared::foreign::Told;
+use crate::shared::foreign::LastReports;
 use crate::shared::health::Health;
 use crate::shared::scrapes::Scrapes;
 use crate::shared::stall::StallClock;
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// The requests that wait for `/metrics` to be rendered.
     pub(crate) scrapes: Scrapes,
-    pub(crate) told: Told,
+    pub(crate) told: LastReports,
     /// Ends the lame duck and the drain at once.
     pub(crate) at_once: CancellationToken,
 }
@@ -68,7 +68,7 @@ impl Shared {
             health: Health::new(),
             counters: Counters::new(workers),
             scrapes: Scrapes::default(),
-            told: Told::default(),
+            told: LastReports::default(),
             at_once: CancellationToken::new(),
         })
     }

@@ -10,7 +10,7 @@ use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::call::texts::Texts;
+use crate::call::behavior_cache::BehaviorCache;
 use crate::call::wall_clock::WallClock;
 use crate::config::{Config, Limits};
 use crate::shared::Shared;
@@ -18,7 +18,7 @@ use crate::shared::counters::Snapshot;
 
 /// How far a shutdown is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
+pub(crate) enum ShutdownPhase {
     /// There is none.
     Serving,
     /// Connections were told; calls that wait go on.
@@ -36,9 +36,9 @@ pub struct Worker {
     index: usize,
     timer: Timer,
     shared: Arc<Shared>,
-    texts: Mutex<Texts>,
+    texts: Mutex<BehaviorCache>,
     wall_clock: WallClock,
-    phase: watch::Sender<Phase>,
+    phase: watch::Sender<ShutdownPhase>,
     calls: AtomicUsize,
     /// How many connections have not been told of a shutdown, or may not have heard of it.
     untold: AtomicUsize,
@@ -64,7 +64,7 @@ impl Worker {
             shared,
             texts: Mutex::default(),
             wall_clock: WallClock::default(),
-            phase: watch::Sender::new(Phase::Serving),
+            phase: watch::Sender::new(ShutdownPhase::Serving),
             calls: AtomicUsize::new(0),
             untold: AtomicUsize::new(0),
             idle: Notify::new(),
@@ -87,19 +87,19 @@ impl Worker {
     /// begun again; clients are told once.
     pub async fn drain(&self) {
         self.shared.health.set(ServingStatus::NotServing);
-        self.go_on_to(Phase::Draining);
+        self.go_on_to(ShutdownPhase::Draining);
         let drain = self.timer.sleep(self.shared.config.drain);
         tokio::select! {
             () = self.all_is_over() => {}
             () = self.shared.at_once.cancelled() => {}
             _ = drain => {}
         }
-        self.go_on_to(Phase::Drained);
+        self.go_on_to(ShutdownPhase::Drained);
         self.timer.fire_all();
     }
 
     /// A shutdown never goes back.
-    fn go_on_to(&self, phase: Phase) {
+    fn go_on_to(&self, phase: ShutdownPhase) {
         self.phase.send_if_modified(|now| {
             let is_further = *now < phase;
             if is_further {
@@ -110,7 +110,10 @@ impl Worker {
     }
 
     /// Ends when a shutdown is as far as `phase`.
-    pub(crate) fn reaches(&self, phase: Phase) -> impl Future<Output = Phase> + Send + use<> {
+    pub(crate) fn reaches(
+        &self,
+        phase: ShutdownPhase,
+    ) -> impl Future<Output = ShutdownPhase> + Send + use<> {
         let mut now = self.phase.subscribe();
         async move {
             // The sender lives in the worker, and everything that waits holds the worker.
@@ -120,7 +123,7 @@ impl Worker {
     }
 
     pub(crate) fn is_drained(&self) -> bool {
-        *self.phase.borrow() == Phase::Drained
+        *self.phase.borrow() == ShutdownPhase::Drained
     }
 
     /// Which of its server's workers it is, from 0.
@@ -165,8 +168,8 @@ impl Worker {
     }
 
     /// Decides by what callers are allowed to say.
-    pub(crate) fn with_rules<T>(&self, decide: impl FnOnce(&behavior::Server<'_>) -> T) -> T {
-        decide(&behavior::Server {
+    pub(crate) fn with_rules<T>(&self, decide: impl FnOnce(&behavior::ServerPolicy<'_>) -> T) -> T {
+        decide(&behavior::ServerPolicy {
             behavior: self.default_behavior(),
             max_delay: self.limits().max_delay,
             is_fixed: self.shared.config.is_fixed,
@@ -179,14 +182,14 @@ impl Worker {
         &self.shared
     }
 
-    /// Takes a place among the calls in flight, unless all are taken.
+    /// Takes a slot among the calls in flight, unless all are taken.
     #[must_use]
-    pub(crate) fn take_place(&self) -> bool {
+    pub(crate) fn take_slot(&self) -> bool {
         self.shared.in_flight.take(self.index, 1)
     }
 
-    pub(crate) fn give_places_back(&self, places: u64) {
-        self.shared.in_flight.give_back(self.index, places);
+    pub(crate) fn give_slots_back(&self, slots: u64) {
+        self.shared.in_flight.give_back(self.index, slots);
     }
 
     /// Takes this many of the bytes that all may hold, if they are left.

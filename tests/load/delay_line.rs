@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const PIECE: usize = 1 << 16;
 
 /// Bytes of the server, and when they may leave.
-type Held = (Instant, Vec<u8>);
+type DelayedBytes = (Instant, Vec<u8>);
 
 fn main() -> io::Result<()> {
     let [server, delay] = <[String; 2]>::try_from(std::env::args().skip(1).collect::<Vec<_>>())
@@ -61,7 +61,7 @@ fn each_piece(mut from: TcpStream, mut take: impl FnMut(&[u8]) -> bool) {
     }
 }
 
-fn release(held: &Receiver<Held>, mut to: TcpStream) {
+fn release(held: &Receiver<DelayedBytes>, mut to: TcpStream) {
     for (due, piece) in held {
         thread::sleep(due.saturating_duration_since(Instant::now()));
         if to.write_all(&piece).is_err() {

@@ -7,7 +7,7 @@ use longsync_stats::Figures;
 
 /// What became of calls, as their callers know it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Account {
+pub(super) struct CallAccount {
     pub(super) sent: u64,
     pub(super) answered: u64,
     /// By the server's word.
@@ -28,7 +28,7 @@ pub(super) struct Account {
 
 /// What the server counted, over all kinds of call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counted {
+pub(super) struct ServerCounts {
     pub(super) started: u64,
     pub(super) answered: u64,
     pub(super) refused: u64,
@@ -39,7 +39,7 @@ pub(super) struct Counted {
     pub(super) buffered_bytes: u64,
 }
 
-impl Account {
+impl CallAccount {
     /// The account of a load run that sent this many.
     pub(super) fn of_load(figures: &Figures, sent: u64) -> Self {
         let [answered, at_deadline] =
@@ -101,7 +101,7 @@ impl Account {
     }
 }
 
-impl AddAssign for Account {
+impl AddAssign for CallAccount {
     fn add_assign(&mut self, other: Self) {
         self.sent += other.sent;
         self.answered += other.answered;
@@ -115,7 +115,7 @@ impl AddAssign for Account {
     }
 }
 
-impl Counted {
+impl ServerCounts {
     /// Reads what `/metrics` says; [`None`] when it is not one of ours.
     pub(super) fn parse(metrics: &str) -> Option<Self> {
         let samples = || {
@@ -151,7 +151,7 @@ impl Counted {
 
     /// What should not be, or does not agree with the callers' account. Only the server knows how it
     /// ended a call that its caller ended as well: the two may have crossed.
-    pub(super) fn faults(&self, account: &Account) -> Vec<String> {
+    pub(super) fn faults(&self, account: &CallAccount) -> Vec<String> {
         let mut faults = Vec::new();
         if self.started != account.sent {
             faults.push(format!(
@@ -194,7 +194,7 @@ impl Counted {
 
 #[cfg(test)]
 mod tests {
-    use longsync_stats::{Call, Moment, Recorder, StatusCode};
+    use longsync_stats::{CallRecord, Moment, Recorder, StatusCode};
 
     use super::*;
 
@@ -212,12 +212,12 @@ longsync_lateness_seconds_sum 0.25
 # EOF
 ";
 
-    fn counted() -> Counted {
-        Counted::parse(METRICS).unwrap()
+    fn counted() -> ServerCounts {
+        ServerCounts::parse(METRICS).unwrap()
     }
 
     /// Of 12 calls that the server saw, their callers ended 3: one at its deadline, 2 by a cancel.
-    const ACCOUNT: Account = Account {
+    const ACCOUNT: CallAccount = CallAccount {
         sent: 12,
         answered: 7,
         deadline_exceeded: 2,
@@ -233,15 +233,15 @@ longsync_lateness_seconds_sum 0.25
     fn the_text_of_metrics_is_read() {
         assert_eq!(
             counted(),
-            Counted {
+            ServerCounts {
                 started: 12,
                 answered: 7,
                 deadline_exceeded: 3,
                 cancelled: 2,
-                ..Counted::default()
+                ..ServerCounts::default()
             }
         );
-        assert_eq!(Counted::parse("nothing of ours 1\n"), None);
+        assert_eq!(ServerCounts::parse("nothing of ours 1\n"), None);
     }
 
     #[test]
@@ -252,32 +252,36 @@ longsync_lateness_seconds_sum 0.25
 
     #[test]
     fn an_answer_may_cross_with_its_callers_cancel() {
-        let crossed = Counted { answered: 8, cancelled: 1, ..counted() };
+        let crossed = ServerCounts { answered: 8, cancelled: 1, ..counted() };
         assert_eq!(crossed.faults(&ACCOUNT), Vec::<String>::new());
     }
 
     #[test]
     fn every_call_that_was_sent_has_to_be_accounted_for() {
-        let first = |account: Account| account.faults().into_iter().next().unwrap_or_default();
-        let lost = first(Account { answered: 6, ..ACCOUNT });
+        let first = |account: CallAccount| account.faults().into_iter().next().unwrap_or_default();
+        let lost = first(CallAccount { answered: 6, ..ACCOUNT });
         assert!(lost.starts_with("12 calls were sent, and the end of 11"), "{lost}");
-        assert!(first(Account { answered: 6, failed: 1, ..ACCOUNT }).ends_with("1 calls failed"));
-        assert!(first(Account { answered: 6, unfinished: 1, ..ACCOUNT }).contains("had not ended"));
-        assert!(first(Account { unsent: 1, ..ACCOUNT }).contains("not sent"));
-        assert!(first(Account { early: 1, ..ACCOUNT }).contains("before their delay"));
+        assert!(
+            first(CallAccount { answered: 6, failed: 1, ..ACCOUNT }).ends_with("1 calls failed")
+        );
+        assert!(
+            first(CallAccount { answered: 6, unfinished: 1, ..ACCOUNT }).contains("had not ended")
+        );
+        assert!(first(CallAccount { unsent: 1, ..ACCOUNT }).contains("not sent"));
+        assert!(first(CallAccount { early: 1, ..ACCOUNT }).contains("before their delay"));
     }
 
     #[test]
     fn the_server_has_to_agree() {
         for (wrong, said) in [
-            (Counted { started: 13, ..counted() }, "the server counted 13"),
-            (Counted { answered: 6, ..counted() }, "11 that ended"),
-            (Counted { answered: 6, in_flight: 1, ..counted() }, "still holds 1 calls"),
-            (Counted { buffered_bytes: 5, ..counted() }, "5 bytes"),
-            (Counted { answered: 6, cancelled: 3, ..counted() }, "6 calls as answered"),
-            (Counted { answered: 11, cancelled: 0, ..counted() }, "11 calls as answered"),
-            (Counted { answered: 6, refused: 1, ..counted() }, "1 calls as refused"),
-            (Counted { cancelled: 1, drained: 1, ..counted() }, "1 calls as drained"),
+            (ServerCounts { started: 13, ..counted() }, "the server counted 13"),
+            (ServerCounts { answered: 6, ..counted() }, "11 that ended"),
+            (ServerCounts { answered: 6, in_flight: 1, ..counted() }, "still holds 1 calls"),
+            (ServerCounts { buffered_bytes: 5, ..counted() }, "5 bytes"),
+            (ServerCounts { answered: 6, cancelled: 3, ..counted() }, "6 calls as answered"),
+            (ServerCounts { answered: 11, cancelled: 0, ..counted() }, "11 calls as answered"),
+            (ServerCounts { answered: 6, refused: 1, ..counted() }, "1 calls as refused"),
+            (ServerCounts { cancelled: 1, drained: 1, ..counted() }, "1 calls as drained"),
         ] {
             let faults = wrong.faults(&ACCOUNT);
             assert!(faults.iter().any(|fault| fault.contains(said)), "{said}: {faults:?}");
@@ -293,9 +297,9 @@ longsync_lateness_seconds_sum 0.25
             let (sent, done) = (Moment::START, Moment::START);
             let code = StatusCode::from(i32::from(code));
             recorder.sent(None, sent);
-            recorder.ended(&Call { is_cut, ..Call::new(sent, done, code) }, None);
+            recorder.ended(&CallRecord { is_cut, ..CallRecord::new(sent, done, code) }, None);
         }
-        let account = Account::of_load(recorder.figures(), 3);
+        let account = CallAccount::of_load(recorder.figures(), 3);
         let parts = (account.answered, account.deadline_exceeded, account.cut);
         assert_eq!((parts, account.faults()), ((1, 1, 1), vec![]));
     }
@@ -303,9 +307,9 @@ longsync_lateness_seconds_sum 0.25
     #[test]
     fn one_call_is_somewhere_however_it_ended() {
         for code in [Some(Code::Ok), Some(Code::DeadlineExceeded), None] {
-            assert_eq!(Account::of_call(code).faults(), Vec::<String>::new());
+            assert_eq!(CallAccount::of_call(code).faults(), Vec::<String>::new());
         }
-        assert_eq!(Account::of_call(Some(Code::Unavailable)).faults(), ["1 calls failed"]);
-        assert_eq!(Account::of_unsent().faults(), ["1 calls were due and not sent"]);
+        assert_eq!(CallAccount::of_call(Some(Code::Unavailable)).faults(), ["1 calls failed"]);
+        assert_eq!(CallAccount::of_unsent().faults(), ["1 calls were due and not sent"]);
     }
 }

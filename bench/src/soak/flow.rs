@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
-use longsync_connect::{Connections, Target};
-use longsync_load::{Control, LoadPlan, LongSync, Progress, Rate, Schedule, Stop};
+use longsync_connect::{ConnectionPool, Target};
+use longsync_load::{Control, LoadPlan, LongSync, Rate, RunProgress, Schedule, StopCondition};
 use longsync_timer::{Clock, Timer};
 
-use super::account::Account;
+use super::account::CallAccount;
 use super::one_by_one::{cancelled, one_by_one, stream};
 use crate::peers::say;
 
@@ -136,8 +136,8 @@ impl Flow {
         target: Target,
         rate: u64,
         time: Duration,
-        progress: Progress,
-    ) -> anyhow::Result<Account> {
+        progress: RunProgress,
+    ) -> anyhow::Result<CallAccount> {
         let rate = NonZeroU64::new(rate * self.per_mille / 1_000).unwrap_or(NonZeroU64::MIN);
         match self.sort {
             Sort::Load(shape) => {
@@ -145,7 +145,7 @@ impl Flow {
                 let plan = shape.plan(target, rate, time)?;
                 let control = Control { progress, ..Control::default() };
                 let load = longsync_load::run(&plan, &control, ()).await?;
-                let account = Account::of_load(&load.figures, control.progress.sent());
+                let account = CallAccount::of_load(&load.figures, control.progress.sent());
                 if account.failed > 0 {
                     let statuses: Vec<_> = load.figures.counts.statuses().collect();
                     say(&format!("{}: {statuses:?}", self.name));
@@ -154,7 +154,7 @@ impl Flow {
             }
             Sort::Cancelled { delay, after } => {
                 let timer = Timer::new(Clock::Monotonic);
-                let connections = Arc::new(Connections::new(target, timer.clone()));
+                let connections = Arc::new(ConnectionPool::new(target, timer.clone()));
                 let call = |_| cancelled(Arc::clone(&connections), delay, after);
                 one_by_one(self.name, &timer, rate, time, call).await
             }
@@ -188,7 +188,7 @@ impl Shape {
             ..LongSyncRequest::default()
         };
         let calls = LongSync::new(&request)?;
-        let plan = LoadPlan::builder(target, calls, schedule, Stop::after(time))
+        let plan = LoadPlan::builder(target, calls, schedule, StopCondition::after(time))
             .connections(self.connections);
         Ok(match self.deadline {
             Some(deadline) => plan.deadline(deadline),

@@ -11,16 +11,16 @@ use longsync::v1::{
     LongSyncExchangeResponse, LongSyncRequest, LongSyncStreamRequest, LongSyncStreamResponse,
     Timing,
 };
-use longsync_connect::answer::{ANSWER_BYTES, Expected, Limits, PAGE_BYTES};
-use longsync_connect::rpc::{self, Outgoing, Retried, Rpc};
-use longsync_connect::{Code, Connections, Stamps, Target};
+use longsync_connect::answer::{ANSWER_BYTES, AnswerLimits, ExpectedMessages, PAGE_BYTES};
+use longsync_connect::rpc::{self, Outgoing, RetryLog, Rpc};
+use longsync_connect::{Code, ConnectionPool, Stamps, Target};
 use longsync_timer::{Clock, Timer};
 use prost::Message;
 use tokio::task::JoinSet;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::account::Account;
+use super::account::CallAccount;
 use crate::peers::say;
 
 /// How many messages a stream, a collect or an exchange has.
@@ -28,43 +28,43 @@ const COUNT: u32 = 3;
 
 /// One call that has ended.
 #[derive(Debug)]
-pub(super) struct Ended {
-    account: Account,
+pub(super) struct CallResult {
+    account: CallAccount,
     trouble: Option<String>,
 }
 
-impl Ended {
-    fn well(account: Account) -> Self {
+impl CallResult {
+    fn well(account: CallAccount) -> Self {
         Self { account, trouble: None }
     }
 
-    fn badly(account: Account, why: &impl ToString) -> Self {
+    fn badly(account: CallAccount, why: &impl ToString) -> Self {
         Self { account, trouble: Some(why.to_string()) }
     }
 
     /// By its caller, after it was sent or perhaps before.
     fn cancelled(is_sent: bool) -> Self {
-        Self::well(if is_sent { Account::of_call(None) } else { Account::default() })
+        Self::well(if is_sent { CallAccount::of_call(None) } else { CallAccount::default() })
     }
 }
 
 /// Makes calls at equal distances, each on a task of its own. Says why the first that ends badly does
 /// so.
-pub(super) async fn one_by_one<Call>(
+pub(super) async fn one_by_one<PendingCall>(
     name: &str,
     timer: &Timer,
     rate: NonZeroU64,
     time: Duration,
-    call: impl Fn(u64) -> Call,
-) -> anyhow::Result<Account>
+    call: impl Fn(u64) -> PendingCall,
+) -> anyhow::Result<CallAccount>
 where
-    Call: Future<Output = Ended> + Send + 'static,
+    PendingCall: Future<Output = CallResult> + Send + 'static,
 {
     let gap = Duration::from_secs(1) / u32::try_from(rate.get())?;
     let (start, mut due) = (timer.now(), Duration::ZERO);
     let mut calls = JoinSet::new();
-    let (mut sum, mut has_said) = (Account::default(), false);
-    let mut count = |Ended { account, trouble }| {
+    let (mut sum, mut has_said) = (CallAccount::default(), false);
+    let mut count = |CallResult { account, trouble }| {
         sum += account;
         if let Some(why) = trouble.filter(|_| !has_said) {
             say(&format!("{name}: {why}"));
@@ -90,26 +90,26 @@ where
 
 /// Makes a unary call on a connection that others share, and resets it `after` a while.
 pub(super) async fn cancelled(
-    connections: Arc<Connections>,
+    connections: Arc<ConnectionPool>,
     delay: Duration,
     after: Duration,
-) -> Ended {
-    let credit = match connections.credit().await {
-        Ok(credit) => credit,
-        Err(why) => return Ended::badly(Account::of_unsent(), &why),
+) -> CallResult {
+    let permit = match connections.permit().await {
+        Ok(permit) => permit,
+        Err(why) => return CallResult::badly(CallAccount::of_unsent(), &why),
     };
-    let stamps = credit.stamps();
-    let mut client = LongSyncServiceClient::with_origin(credit, connections.target().origin());
+    let stamps = permit.stamps();
+    let mut client = LongSyncServiceClient::with_origin(permit, connections.target().origin());
     let request = LongSyncRequest { delay: Some(to_proto(delay)), ..LongSyncRequest::default() };
     tokio::select! {
         answered = client.long_sync(request) => match answered {
-            Ok(answer) => Ended::well(Account {
+            Ok(answer) => CallResult::well(CallAccount {
                 early: is_early(answer.get_ref().timing.as_ref()).into(),
-                ..Account::of_call(Some(Code::Ok))
+                ..CallAccount::of_call(Some(Code::Ok))
             }),
-            Err(status) => Ended::badly(Account::of_call(Some(status.code())), &status),
+            Err(status) => CallResult::badly(CallAccount::of_call(Some(status.code())), &status),
         },
-        _ = connections.timer().sleep(after) => Ended::cancelled(stamps.sent().is_some()),
+        _ = connections.timer().sleep(after) => CallResult::cancelled(stamps.sent().is_some()),
     }
 }
 
@@ -120,8 +120,8 @@ pub(super) async fn stream(
     number: u64,
     delay: Duration,
     after: Option<Duration>,
-) -> Ended {
-    let connections = Connections::new(target, Timer::new(Clock::Monotonic));
+) -> CallResult {
+    let connections = ConnectionPool::new(target, Timer::new(Clock::Monotonic));
     let stamps = Stamps::default();
     let ending = async {
         match after {
@@ -131,20 +131,20 @@ pub(super) async fn stream(
     };
     tokio::select! {
         ended = call_in_turn(&connections, &stamps, number, delay) => ended,
-        () = ending => Ended::cancelled(stamps.sent().is_some()),
+        () = ending => CallResult::cancelled(stamps.sent().is_some()),
     }
 }
 
 async fn call_in_turn(
-    connections: &Connections,
+    connections: &ConnectionPool,
     stamps: &Stamps,
     number: u64,
     delay: Duration,
-) -> Ended {
+) -> CallResult {
     let (delay, ids) = (Some(to_proto(delay)), 0..u64::from(COUNT));
     let payload = || vec![0x5a; 256].into();
-    let several = Expected::Several(COUNT.into());
-    let call = Call { connections, stamps };
+    let several = ExpectedMessages::Several(COUNT.into());
+    let call = PendingCall { connections, stamps };
     match number % 3 {
         0 => {
             let request = LongSyncStreamRequest {
@@ -172,7 +172,7 @@ async fn call_in_turn(
                 )
             };
             let timing = |answer: LongSyncCollectResponse| answer.timing;
-            call.make("LongSyncCollect", Expected::One, body, timing).await
+            call.make("LongSyncCollect", ExpectedMessages::One, body, timing).await
         }
         _ => {
             let request = LongSyncExchangeRequest {
@@ -194,31 +194,31 @@ async fn call_in_turn(
 }
 
 /// A call that is about to be made.
-struct Call<'a> {
-    connections: &'a Connections,
+struct PendingCall<'a> {
+    connections: &'a ConnectionPool,
     stamps: &'a Stamps,
 }
 
-impl Call<'_> {
+impl PendingCall<'_> {
     /// Makes it, and says how it ended; `timing` takes the server's account out of an answer.
     async fn make<M: Message + Default>(
         &self,
         name: &str,
-        expected: Expected,
+        expected: ExpectedMessages,
         body: impl Fn() -> Outgoing,
         timing: impl Fn(M) -> Option<Timing>,
-    ) -> Ended {
-        let credit = match self.connections.credit().await {
-            Ok(credit) => credit,
-            Err(why) => return Ended::badly(Account::of_unsent(), &why),
+    ) -> CallResult {
+        let permit = match self.connections.permit().await {
+            Ok(permit) => permit,
+            Err(why) => return CallResult::badly(CallAccount::of_unsent(), &why),
         };
-        let (connections, stamps, retried) = (self.connections, self.stamps, Retried::default());
-        let limits = Limits { message_bytes: ANSWER_BYTES, expected, page_bytes: PAGE_BYTES };
+        let (connections, stamps, retried) = (self.connections, self.stamps, RetryLog::default());
+        let limits = AnswerLimits { message_bytes: ANSWER_BYTES, expected, page_bytes: PAGE_BYTES };
         let rpc = Rpc { connections, stamps, retried: &retried, limits };
         let origin = connections.target().origin();
         let head = rpc::head(origin, rpc::path(name), &MetadataMap::new(), None);
         let answered: Result<bool, Status> = async {
-            let mut answers = rpc.begin(credit, || (head.clone(), body())).await?;
+            let mut answers = rpc.begin(permit, || (head.clone(), body())).await?;
             let mut has_early = false;
             while let Some(answer) = answers.next::<M>().await? {
                 has_early |= is_early(timing(answer).as_ref());
@@ -227,10 +227,11 @@ impl Call<'_> {
         }
         .await;
         match answered {
-            Ok(has_early) => {
-                Ended::well(Account { early: has_early.into(), ..Account::of_call(Some(Code::Ok)) })
-            }
-            Err(status) => Ended::badly(Account::of_call(Some(status.code())), &status),
+            Ok(has_early) => CallResult::well(CallAccount {
+                early: has_early.into(),
+                ..CallAccount::of_call(Some(Code::Ok))
+            }),
+            Err(status) => CallResult::badly(CallAccount::of_call(Some(status.code())), &status),
         }
     }
 }

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use longsync_text::duration::text;
 
-use super::account::Account;
+use super::account::CallAccount;
 use super::memory::TOLERANCE;
-use super::{SoakArgs, Soaked, mib};
+use super::{SoakArgs, SoakResult, mib};
 use crate::machine::{Machine, cores, today};
 use crate::peers::own_versions;
 
 /// The text of the page's section.
-pub(super) fn section(args: &SoakArgs, soaked: &Soaked) -> String {
+pub(super) fn section(args: &SoakArgs, soaked: &SoakResult) -> String {
     let mut section = format!(
         "{}, {}; {}.\n`--for {} --rate {}`: the server took {:.2} of {} cores, this program {:.2}.\n\n\
          | calls | sent | answered | deadline exceeded | cancelled |\n|---|---:|---:|---:|---:|\n",
@@ -25,7 +25,7 @@ pub(super) fn section(args: &SoakArgs, soaked: &Soaked) -> String {
         soaked.client.cores,
     );
     for (name, account) in soaked.flows.iter().chain([&("all", soaked.total())]) {
-        let Account { sent, answered, deadline_exceeded, cut, cancelled, .. } = account;
+        let CallAccount { sent, answered, deadline_exceeded, cut, cancelled, .. } = account;
         let at_deadline = deadline_exceeded + cut;
         let _ = writeln!(section, "| {name} | {sent} | {answered} | {at_deadline} | {cancelled} |");
     }
@@ -35,7 +35,7 @@ pub(super) fn section(args: &SoakArgs, soaked: &Soaked) -> String {
     section
 }
 
-fn memory_table(soaked: &Soaked) -> String {
+fn memory_table(soaked: &SoakResult) -> String {
     let mut table =
         "| resident memory, MiB | middle third | last third | |\n|---|---:|---:|---:|\n".to_owned();
     for (whose, memory) in

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use longsync_behavior::{Behavior, Rules};
-use longsync_client::behavior::{Asked, Fitting, Patience, Portrait};
+use longsync_client::behavior::{BehaviorReport, DelayQuery, FittedData, Patience};
 use longsync_server::Recordings;
 use longsync_text::duration::LONGEST;
 
@@ -71,15 +71,15 @@ impl BehaviorArgs {
     ///
     /// # Errors
     /// When the behavior or the data is not one, or flags contradict one another.
-    pub(crate) fn into_portrait(self) -> Result<Portrait, String> {
+    pub(crate) fn into_portrait(self) -> Result<BehaviorReport, String> {
         let patience = self.patience()?;
         let asked = self.asked()?;
         let mut portrait = match (&self.text, &self.fit) {
-            (Some(text), None) => Portrait::of(self.behavior(text)?),
+            (Some(text), None) => BehaviorReport::of(self.behavior(text)?),
             (None, Some(file)) => {
                 let of_file = |why: String| format!("--fit {}: {why}", file.display());
                 let observed = observed(file).map_err(of_file)?;
-                let fitting = Fitting::new(observed).map_err(|why| of_file(why.to_string()))?;
+                let fitting = FittedData::new(observed).map_err(|why| of_file(why.to_string()))?;
                 let text = fitting.text();
                 let behavior = self.behavior(&text).map_err(|why| {
                     let is_over = Behavior::read(&text, &Rules::caller(LONGEST)).is_ok();
@@ -87,7 +87,7 @@ impl BehaviorArgs {
                         if is_over { "; raise --max-delay, here and of the server" } else { "" };
                     of_file(format!("{why}{hint}"))
                 })?;
-                let mut portrait = Portrait::of(behavior);
+                let mut portrait = BehaviorReport::of(behavior);
                 portrait.fitting = Some(fitting);
                 portrait
             }
@@ -126,14 +126,14 @@ impl BehaviorArgs {
         }
     }
 
-    fn asked(&self) -> Result<Option<Asked>, String> {
+    fn asked(&self) -> Result<Option<DelayQuery>, String> {
         let (attempt, index) = (self.attempt, self.index);
         match (self.seed, &self.call_id) {
             (Some(_), Some(call_id)) if call_id.is_empty() => {
                 Err("a call with an empty id has none: give --call-id a text, such as order-1"
                     .to_owned())
             }
-            (Some(seed), Some(call_id)) => Ok(Some(Asked {
+            (Some(seed), Some(call_id)) => Ok(Some(DelayQuery {
                 seed,
                 call_id: call_id.clone(),
                 attempt: attempt.unwrap_or(1),

@@ -1,14 +1,14 @@
 //! The command line of `call`.
 
 use longsync_client::request::{self, zeros};
-use longsync_client::single::{self, MOST_ROWS, NotACall, SinglePlan};
+use longsync_client::single::{self, MOST_ROWS, SinglePlan, SinglePlanError};
 
-use super::called::Called;
+use super::request::RequestArgs;
 use super::{bytes, whole};
 
 /// The kind of an RPC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Kind {
+enum RpcKindArg {
     /// `LongSync`: one request, one answer.
     Unary,
     /// `LongSyncStream`: one request, `count` answers.
@@ -19,13 +19,13 @@ enum Kind {
     Exchange,
 }
 
-impl From<Kind> for single::Kind {
-    fn from(kind: Kind) -> Self {
+impl From<RpcKindArg> for single::RpcKind {
+    fn from(kind: RpcKindArg) -> Self {
         match kind {
-            Kind::Unary => Self::Unary,
-            Kind::Stream => Self::Stream,
-            Kind::Collect => Self::Collect,
-            Kind::Exchange => Self::Exchange,
+            RpcKindArg::Unary => Self::Unary,
+            RpcKindArg::Stream => Self::Stream,
+            RpcKindArg::Collect => Self::Collect,
+            RpcKindArg::Exchange => Self::Exchange,
         }
     }
 }
@@ -42,10 +42,10 @@ pub(crate) struct CallArgs {
         default_value = "unary",
         help_heading = "What is called"
     )]
-    kind: Kind,
+    kind: RpcKindArg,
 
     #[command(flatten)]
-    called: Called,
+    called: RequestArgs,
 
     /// How many answers of a stream, how many requests of a collect or an exchange [default: 1].
     #[arg(long, value_name = "N", value_parser = whole)]
@@ -66,7 +66,8 @@ impl CallArgs {
     /// # Errors
     /// When a count is given for a unary call, or a deadline twice.
     pub(crate) fn into_plan(self) -> Result<SinglePlan, String> {
-        let Called { url, delay, behavior, deadline, payload, payload_bytes, .. } = self.called;
+        let RequestArgs { url, delay, behavior, deadline, payload, payload_bytes, .. } =
+            self.called;
         let payload = match payload_bytes {
             Some(bytes) => zeros(bytes)?,
             None => payload.unwrap_or_default(),
@@ -94,11 +95,11 @@ impl CallArgs {
             plan = plan.max_answer_bytes(bytes(most));
         }
         plan.build().map_err(|why| match why {
-            NotACall::CountOfUnary => {
+            SinglePlanError::CountOfUnary => {
                 "--count is for stream, collect and exchange: a unary call is one of each"
                     .to_owned()
             }
-            NotACall::DeadlineTwice => {
+            SinglePlanError::DeadlineTwice => {
                 "--deadline is sent as grpc-timeout: give one of the two".to_owned()
             }
             why => why.to_string(),

@@ -1,25 +1,25 @@
 //! The command line of `load`.
 
 mod files;
-mod how;
-mod judged;
+mod judgment;
 mod order;
-mod planned;
-mod shown;
-mod stops;
-mod when;
+mod output;
+mod plan;
+mod schedule;
+mod sending;
+mod stop;
 
 use std::path::PathBuf;
 
-pub(crate) use self::files::Form;
-pub(crate) use self::order::Order;
+pub(crate) use self::files::OutputFormat;
+pub(crate) use self::order::LoadOrder;
 
 #[derive(Debug, clap::Args)]
 // A value that begins with a hyphen is a value, though perhaps a wrong one, and not an unknown flag.
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct LoadArgs {
     #[command(flatten)]
-    planned: planned::Planned,
+    planned: plan::PlanArgs,
 
     /// Repeat the plan in a record, or such a plan alone; beside it give only how the run is judged and what is shown.
     #[arg(long, value_name = "FILE", help_heading = "Again")]
@@ -31,10 +31,10 @@ pub(crate) struct LoadArgs {
     repeat: u32,
 
     #[command(flatten)]
-    judged: judged::Judged,
+    judged: judgment::JudgmentArgs,
 
     #[command(flatten)]
-    shown: shown::Shown,
+    shown: output::OutputArgs,
 }
 
 /// How often a load is repeated at most: beyond it lie typing errors.

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, DEFAULT_MOST, NotABehavior, Rules};
-use longsync_client::race::{self, Delays, NotARace, Protocol, RacePlan};
+use longsync_behavior::{Behavior, DEFAULT_MOST, ParseBehaviorError, Rules};
+use longsync_client::race::{self, Protocol, RaceDelays, RacePlan, RacePlanError};
 use longsync_connect::Target;
 
 use super::{bytes, whole};
 
 /// A way to make several calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Way {
+enum WayArg {
     /// One after another.
     Sequential,
     /// Each on an OS thread of its own.
@@ -22,31 +22,31 @@ enum Way {
     Exchange,
 }
 
-impl From<Way> for race::Way {
-    fn from(way: Way) -> Self {
+impl From<WayArg> for race::Way {
+    fn from(way: WayArg) -> Self {
         match way {
-            Way::Sequential => Self::Sequential,
-            Way::Threads => Self::Threads,
-            Way::Tasks => Self::Tasks,
-            Way::Exchange => Self::Exchange,
+            WayArg::Sequential => Self::Sequential,
+            WayArg::Threads => Self::Threads,
+            WayArg::Tasks => Self::Tasks,
+            WayArg::Exchange => Self::Exchange,
         }
     }
 }
 
 /// Whose connections the threads of a race use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum ThreadConnections {
+enum ThreadConnectionsArg {
     /// All threads share one: only thread against task differs.
     Shared,
     /// Each thread has its own.
     Own,
 }
 
-impl From<ThreadConnections> for race::ThreadConnections {
-    fn from(whose: ThreadConnections) -> Self {
+impl From<ThreadConnectionsArg> for race::ThreadConnections {
+    fn from(whose: ThreadConnectionsArg) -> Self {
         match whose {
-            ThreadConnections::Shared => Self::Shared,
-            ThreadConnections::Own => Self::Own,
+            ThreadConnectionsArg::Shared => Self::Shared,
+            ThreadConnectionsArg::Own => Self::Own,
         }
     }
 }
@@ -79,7 +79,7 @@ pub(crate) struct RaceArgs {
 
     /// The ways, in the order in which they run [default: all of them].
     #[arg(long, value_enum, value_name = "WAY,...", value_delimiter = ',')]
-    ways: Option<Vec<Way>>,
+    ways: Option<Vec<WayArg>>,
 
     /// The server to call; without one, a server is started inside this process.
     #[arg(long, value_name = "URL")]
@@ -98,8 +98,8 @@ pub(crate) struct RaceArgs {
     sequential_max: Duration,
 
     /// Whether the threads share a connection, or each has its own.
-    #[arg(long, value_enum, value_name = "WHOSE", default_value_t = ThreadConnections::Shared)]
-    thread_connections: ThreadConnections,
+    #[arg(long, value_enum, value_name = "WHOSE", default_value_t = ThreadConnectionsArg::Shared)]
+    thread_connections: ThreadConnectionsArg,
 
     /// For how long before a wait ends its thread polls instead of sleeping, such as 200us: the waits
     /// of a server inside this process and of --cancel-after end more precisely, and each such thread
@@ -128,9 +128,9 @@ impl RaceArgs {
     /// When a way is named twice, or is impossible, or nothing would spin or be drawn here.
     pub(crate) fn into_plan(self) -> Result<RacePlan, String> {
         let delays = match self.behavior {
-            Some(behavior) => Delays::Drawn { behavior, seed: None },
-            None if self.jitter => Delays::Jittered(self.delay),
-            None => Delays::Constant(self.delay),
+            Some(behavior) => RaceDelays::Drawn { behavior, seed: None },
+            None if self.jitter => RaceDelays::Jittered(self.delay),
+            None => RaceDelays::Constant(self.delay),
         };
         let mut plan = RacePlan::builder(self.calls, delays)
             .protocol(if self.http { Protocol::Http } else { Protocol::Grpc })
@@ -153,25 +153,25 @@ impl RaceArgs {
             plan = plan.max_answer_bytes(bytes(most));
         }
         plan.build().map_err(|why| match why {
-            NotARace::WayTwice { way } => {
+            RacePlanError::WayTwice { way } => {
                 format!("--ways names {way} twice: name each way once")
             }
-            NotARace::ExchangeOverHttp => {
+            RacePlanError::ExchangeOverHttp => {
                 "exchange has no HTTP/1.1 form, it is messages inside a stream: \
                  with --http, choose among sequential, threads and tasks"
                     .to_owned()
             }
-            NotARace::NothingSpins => {
+            RacePlanError::NothingSpins => {
                 "--spin is for waits of this process, and with --url the server does all the \
                  waiting: start that with --spin"
                     .to_owned()
             }
-            NotARace::SeedElsewhere => {
+            RacePlanError::SeedElsewhere => {
                 "--seed is for a server inside this process, and with --url its server draws: start \
                  that with --seed"
                     .to_owned()
             }
-            NotARace::NothingDrawn => {
+            RacePlanError::NothingDrawn => {
                 "--seed is what the delays of --behavior are drawn by: give both, or neither".to_owned()
             }
             why => why.to_string(),
@@ -186,6 +186,6 @@ fn calls(text: &str) -> Result<usize, String> {
     }
 }
 
-fn callers_behavior(text: &str) -> Result<Behavior, NotABehavior> {
+fn callers_behavior(text: &str) -> Result<Behavior, ParseBehaviorError> {
     Behavior::read(text, &Rules::caller(DEFAULT_MOST))
 }

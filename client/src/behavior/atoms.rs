@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_behavior::Delays;
+use longsync_behavior::DelayDistribution;
 
 /// Shares are looked at in steps of this.
 const STEPS: u32 = 400;
@@ -19,7 +19,7 @@ pub(super) struct Atom {
 }
 
 /// Those of a law, ascending, without zero; none if there are many.
-pub(super) fn atoms(delays: &Delays<'_>) -> Vec<Atom> {
+pub(super) fn atoms(delays: &DelayDistribution<'_>) -> Vec<Atom> {
     let quantiles: Vec<_> =
         (0..=STEPS).map(|step| delays.quantile(f64::from(step) / f64::from(STEPS))).collect();
     let mut atoms: Vec<Atom> = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn atoms(delays: &Delays<'_>) -> Vec<Atom> {
 }
 
 /// The share of the calls that do not wait at all.
-pub(super) fn zeros(delays: &Delays<'_>) -> f64 {
+pub(super) fn zeros(delays: &DelayDistribution<'_>) -> f64 {
     delays.share_to(Duration::ZERO)
 }
 

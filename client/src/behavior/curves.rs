@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_behavior::Delays;
+use longsync_behavior::DelayDistribution;
 
 use super::atoms::{Atom, atoms, zeros};
 use crate::chart::nanoseconds;
@@ -19,14 +19,14 @@ const LOWEST: f64 = 0.01;
 
 /// A law, looked at for a picture.
 #[derive(Debug)]
-pub(super) struct Law<'a> {
-    delays: Delays<'a>,
+pub(super) struct LawCurve<'a> {
+    delays: DelayDistribution<'a>,
     pub(super) atoms: Vec<Atom>,
     pub(super) zeros: f64,
 }
 
-impl<'a> Law<'a> {
-    pub(super) fn new(delays: Delays<'a>) -> Self {
+impl<'a> LawCurve<'a> {
+    pub(super) fn new(delays: DelayDistribution<'a>) -> Self {
         let (atoms, zeros) = (atoms(&delays), zeros(&delays));
         Self { delays, atoms, zeros }
     }

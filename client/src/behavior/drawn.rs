@@ -1,28 +1,28 @@
 //! Which laws of a behavior are drawn.
 
-use longsync_behavior::explain::Figures;
+use longsync_behavior::explain::DelayFigures;
 
-use super::Portrait;
-use super::curves::Law;
+use super::BehaviorReport;
+use super::curves::LawCurve;
 
 /// The most attempts that are drawn.
 const MOST_DRAWN: usize = 3;
 
 /// The laws that are drawn, each with its name.
-pub(super) fn laws(portrait: &Portrait) -> Vec<(String, Law<'_>)> {
-    let law = |figures: &Figures| {
+pub(super) fn laws(portrait: &BehaviorReport) -> Vec<(String, LawCurve<'_>)> {
+    let law = |figures: &DelayFigures| {
         let name = match (&portrait.fitting, portrait.figures.len()) {
             (Some(_), _) => "law".to_owned(),
             (None, 1) => "delay".to_owned(),
             (None, _) => figures.attempts(),
         };
-        (name, Law::new(portrait.behavior.delays(figures.first)))
+        (name, LawCurve::new(portrait.behavior.delays(figures.first)))
     };
     portrait.figures.iter().take(MOST_DRAWN).map(law).collect()
 }
 
 /// The attempts that are not drawn.
-pub(super) fn undrawn(portrait: &Portrait) -> Option<String> {
+pub(super) fn undrawn(portrait: &BehaviorReport) -> Option<String> {
     let first = portrait.figures.get(MOST_DRAWN)?;
     Some(format!("attempt {} and later are not in the pictures", first.first))
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use longsync_behavior::Percent;
-use longsync_behavior::explain::Share;
-use longsync_behavior::fit::{self, Fitted, NotFitted};
-use longsync_stats::Observed;
+use longsync_behavior::explain::DisplayShare;
+use longsync_behavior::fit::{self, Fit, FitError};
+use longsync_stats::Observation;
 use longsync_text::duration::{rounded, text};
 use longsync_text::grouped;
 
@@ -14,22 +14,22 @@ use crate::chart::nanoseconds;
 
 /// Observed data with the law that was fitted to it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fitting {
-    pub(super) observed: Observed,
-    pub(super) fitted: Fitted,
+pub struct FittedData {
+    pub(super) observed: Observation,
+    pub(super) fitted: Fit,
 }
 
-impl Fitting {
+impl FittedData {
     /// Fits a law.
     ///
     /// # Errors
     /// When there is no law for it.
-    pub fn new(observed: Observed) -> Result<Self, NotFitted> {
+    pub fn new(observed: Observation) -> Result<Self, FitError> {
         let fitted = match &observed {
-            Observed::Recorded(recorded) => fit::values(recorded.values()),
-            Observed::Buckets(buckets) => fit::buckets(buckets.bounds(), buckets.total()),
-            Observed::Percentiles(percentiles) => fit::percentiles(percentiles.points()),
-            _ => Err(NotFitted::Empty),
+            Observation::Recorded(recorded) => fit::values(recorded.values()),
+            Observation::Buckets(buckets) => fit::buckets(buckets.bounds(), buckets.total()),
+            Observation::Percentiles(percentiles) => fit::percentiles(percentiles.points()),
+            _ => Err(FitError::Empty),
         }?;
         Ok(Self { observed, fitted })
     }
@@ -42,8 +42,8 @@ impl Fitting {
     /// What the data is: `buckets`, for instance.
     pub(super) fn form(&self) -> &'static str {
         match self.observed {
-            Observed::Recorded(_) => "durations",
-            Observed::Buckets(_) => "buckets",
+            Observation::Recorded(_) => "durations",
+            Observation::Buckets(_) => "buckets",
             _ => "percentiles",
         }
     }
@@ -51,8 +51,8 @@ impl Fitting {
     /// How many values there are, if the data says so.
     pub(super) fn count(&self) -> Option<u64> {
         match &self.observed {
-            Observed::Recorded(recorded) => Some(recorded.count()),
-            Observed::Buckets(buckets) => Some(buckets.total()),
+            Observation::Recorded(recorded) => Some(recorded.count()),
+            Observation::Buckets(buckets) => Some(buckets.total()),
             _ => None,
         }
     }
@@ -60,16 +60,16 @@ impl Fitting {
     /// What the data is, how far off the law is, and what is a guess: a line each.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![match &self.observed {
-            Observed::Recorded(recorded) => {
+            Observation::Recorded(recorded) => {
                 format!("fitted to {} recorded durations", grouped(recorded.count()))
             }
-            Observed::Buckets(buckets) => format!(
+            Observation::Buckets(buckets) => format!(
                 "fitted to {} buckets of {}, which count {} durations",
                 buckets.bounds().len() + 1,
                 buckets.name(),
                 grouped(buckets.total())
             ),
-            Observed::Percentiles(percentiles) => {
+            Observation::Percentiles(percentiles) => {
                 format!("fitted to {} percentiles", percentiles.points().len())
             }
             _ => "fitted".to_owned(),
@@ -77,7 +77,7 @@ impl Fitting {
         lines.push(format!(
             "KS distance {:.4}: up to any delay, the shares of data and law differ by at most {} of all",
             self.fitted.ks,
-            Share(self.fitted.ks)
+            DisplayShare(self.fitted.ks)
         ));
         lines.extend(self.worst());
         lines.extend(self.guess());
@@ -96,7 +96,7 @@ impl Fitting {
                 shortest(worst.percent),
                 rounded(data),
                 rounded(law),
-                Share(off)
+                DisplayShare(off)
             )
         })
     }
@@ -107,7 +107,7 @@ impl Fitting {
             [guess.from_ns, guess.to_ns].map(|nanos| text(Duration::from_nanos(nanos)));
         let share = Percent::from_millionths(guess.share).unwrap_or_default();
         let why = match self.observed {
-            Observed::Buckets(_) => "the +Inf bucket does not say how long they are",
+            Observation::Buckets(_) => "the +Inf bucket does not say how long they are",
             _ => "the data has no max",
         };
         Some(format!(
@@ -118,7 +118,7 @@ impl Fitting {
     /// The data's quantile curve: shares, and delays in nanoseconds.
     pub(super) fn quantiles(&self) -> Vec<(f64, f64)> {
         match &self.observed {
-            Observed::Recorded(recorded) => {
+            Observation::Recorded(recorded) => {
                 let sums = sums(recorded.values());
                 let at = |share: f64| {
                     let index = sums.partition_point(|(_, up_to)| *up_to < share);
@@ -126,12 +126,12 @@ impl Fitting {
                 };
                 shares().filter_map(at).collect()
             }
-            Observed::Buckets(buckets) => {
+            Observation::Buckets(buckets) => {
                 let total = float(buckets.total());
                 let bounds = buckets.bounds().iter();
                 bounds.map(|(bound, count)| (float(*count) / total, float(*bound))).collect()
             }
-            Observed::Percentiles(percentiles) => {
+            Observation::Percentiles(percentiles) => {
                 let points = percentiles.points().iter();
                 let points = points.filter_map(|(percent, value)| {
                     Some((Percent::from_millionths(*percent)?, float(*value)))
@@ -145,7 +145,7 @@ impl Fitting {
 
     /// How densely recorded values lie, as the density of a law; of other data nobody knows.
     pub(super) fn density(&self, [least, greatest]: [Duration; 2]) -> Vec<(f64, f64)> {
-        let Observed::Recorded(recorded) = &self.observed else { return Vec::new() };
+        let Observation::Recorded(recorded) = &self.observed else { return Vec::new() };
         let sums = sums(recorded.values());
         let up_to = |end: Duration| {
             let index = sums.partition_point(|(value, _)| *value < nanoseconds(end));

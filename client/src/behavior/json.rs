@@ -1,11 +1,11 @@
 //! A behavior as JSON, schema `longsync.behavior/v1`: times are integers of nanoseconds, shares go from 0 to 1.
 
 use longsync_behavior::Percent;
-use longsync_behavior::explain::Figures;
+use longsync_behavior::explain::DelayFigures;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use super::{Fitting, Portrait};
+use super::{BehaviorReport, FittedData};
 use crate::figures::nanos;
 use crate::json::document;
 
@@ -31,14 +31,14 @@ struct JsonAttempt<'a> {
     mean_ns: u64,
     min_ns: u64,
     max_ns: u64,
-    percentiles: Percentiles<'a>,
+    percentiles: JsonPercentiles<'a>,
     beyond: f64,
 }
 
 /// An object with a member such as `p99.9_ns` for each.
-struct Percentiles<'a>(&'a Figures);
+struct JsonPercentiles<'a>(&'a DelayFigures);
 
-impl Serialize for Percentiles<'_> {
+impl Serialize for JsonPercentiles<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let percentiles = &self.0.percentiles;
         let mut map = serializer.serialize_map(Some(percentiles.len()))?;
@@ -95,7 +95,7 @@ struct JsonGuess {
 ///
 /// # Errors
 /// None that is known: all its values have a JSON form.
-pub fn to_json(portrait: &Portrait) -> serde_json::Result<String> {
+pub fn to_json(portrait: &BehaviorReport) -> serde_json::Result<String> {
     let behavior = &portrait.behavior;
     document(&JsonBehavior {
         schema: "longsync.behavior/v1",
@@ -119,19 +119,19 @@ pub fn to_json(portrait: &Portrait) -> serde_json::Result<String> {
     })
 }
 
-fn attempt(figures: &Figures) -> JsonAttempt<'_> {
+fn attempt(figures: &DelayFigures) -> JsonAttempt<'_> {
     JsonAttempt {
         attempt: figures.first,
         last_attempt: figures.last,
         mean_ns: nanos(figures.mean),
         min_ns: nanos(figures.min),
         max_ns: nanos(figures.max),
-        percentiles: Percentiles(figures),
+        percentiles: JsonPercentiles(figures),
         beyond: figures.beyond,
     }
 }
 
-fn fit(fitting: &Fitting) -> JsonFit {
+fn fit(fitting: &FittedData) -> JsonFit {
     let fitted = &fitting.fitted;
     JsonFit {
         data: fitting.form(),

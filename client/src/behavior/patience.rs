@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use longsync_behavior::Behavior;
-use longsync_behavior::explain::Share;
+use longsync_behavior::explain::DisplayShare;
 use longsync_text::duration::text;
 
 /// How long a caller waits, and how often it makes the same call.
@@ -50,7 +50,7 @@ impl Patience {
         if let (Some(last), 2..) = (lines.last_mut(), self.attempts) {
             let left = match self.left(behavior) {
                 left if left <= 0.0 => "none are left".to_owned(),
-                left => format!("{} are left", Share(left)),
+                left => format!("{} are left", DisplayShare(left)),
             };
             let _ = write!(last, "; after {} attempts {left}", self.attempts);
         }
@@ -67,7 +67,7 @@ fn sentence(share: f64, deadline: &str) -> String {
     } else if share >= 1.0 {
         format!("every call takes longer than {deadline}")
     } else {
-        format!("{} of calls take longer than {deadline}", Share(share))
+        format!("{} of calls take longer than {deadline}", DisplayShare(share))
     }
 }
 

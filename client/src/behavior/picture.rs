@@ -5,9 +5,9 @@ use std::time::Duration;
 use longsync_text::duration::text;
 use longsync_text::said::shortened;
 
-use super::Portrait;
+use super::BehaviorReport;
 use super::atoms::Atom;
-use super::curves::{Law, NINES};
+use super::curves::{LawCurve, NINES};
 use super::drawn::laws;
 use super::sentences::sentences;
 use crate::chart::{self, Axis, Plot, Series, nanoseconds};
@@ -18,7 +18,7 @@ const ABOVE: f64 = 1.25;
 const HEADLINE: usize = 160;
 
 /// The pictures as an SVG document. If every delay is zero, it has only a headline.
-pub fn to_svg(portrait: &Portrait) -> String {
+pub fn to_svg(portrait: &BehaviorReport) -> String {
     let text = portrait.behavior.text();
     let laws = laws(portrait);
     let mut description = text.to_owned();
@@ -33,7 +33,7 @@ pub fn to_svg(portrait: &Portrait) -> String {
 }
 
 /// The density above the quantile curve; neither, if nothing has a place on a logarithmic axis.
-pub(super) fn plots(portrait: &Portrait, laws: &[(String, Law<'_>)]) -> Vec<Plot> {
+pub(super) fn plots(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Vec<Plot> {
     if laws.iter().any(|(_, law)| law.is_drawn()) {
         vec![density(portrait, laws), quantiles(portrait, laws)]
     } else {
@@ -41,7 +41,7 @@ pub(super) fn plots(portrait: &Portrait, laws: &[(String, Law<'_>)]) -> Vec<Plot
     }
 }
 
-fn density(portrait: &Portrait, laws: &[(String, Law<'_>)]) -> Plot {
+fn density(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Plot {
     let drawn = || laws.iter().filter(|(_, law)| law.is_drawn());
     let mut curves: Vec<_> = drawn().map(|(name, law)| (name, law, law.density())).collect();
     let peak = curves.iter().flat_map(|(.., curve)| curve).map(|it| it.1).fold(0.0, f64::max);
@@ -96,7 +96,7 @@ fn grounded(curve: &[(f64, f64)]) -> Vec<(f64, f64)> {
 
 /// Atoms as spikes: as high as their share is in a piece of the density, but not much above its peak. Without
 /// any other delay, the heights are the shares.
-fn spikes(law: &Law<'_>, peak: f64, piece: f64) -> Vec<(f64, f64)> {
+fn spikes(law: &LawCurve<'_>, peak: f64, piece: f64) -> Vec<(f64, f64)> {
     /// Half of a spike's width, as a factor.
     const HALF: f64 = 1.012;
     let height = |share: f64| if peak > 0.0 { (share / piece).min(ABOVE * peak) } else { share };
@@ -107,7 +107,7 @@ fn spikes(law: &Law<'_>, peak: f64, piece: f64) -> Vec<(f64, f64)> {
     law.atoms.iter().flat_map(|atom| spike(nanoseconds(atom.delay), height(atom.share))).collect()
 }
 
-fn quantiles(portrait: &Portrait, laws: &[(String, Law<'_>)]) -> Plot {
+fn quantiles(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Plot {
     let mut heights: Vec<Duration> = laws.iter().flat_map(|(_, law)| law.height()).collect();
     let mut series: Vec<_> =
         laws.iter().map(|(name, law)| Series::line(name.as_str(), law.quantiles())).collect();

@@ -1,17 +1,17 @@
 //! What is said of a behavior beside figures and pictures.
 
-use longsync_behavior::explain::Share;
+use longsync_behavior::explain::DisplayShare;
 use longsync_text::duration::text;
 use longsync_text::said::quoted;
 
-use super::curves::Law;
+use super::curves::LawCurve;
 use super::drawn::undrawn;
-use super::{Asked, Portrait};
+use super::{BehaviorReport, DelayQuery};
 
 /// What is said beside figures and pictures.
-pub(super) fn sentences(portrait: &Portrait, laws: &[(String, Law<'_>)]) -> Vec<String> {
+pub(super) fn sentences(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Vec<String> {
     let mut sentences = Vec::new();
-    sentences.extend(portrait.fitting.iter().flat_map(super::Fitting::lines));
+    sentences.extend(portrait.fitting.iter().flat_map(super::FittedData::lines));
     for (name, law) in laws {
         let of = if portrait.figures.len() > 1 { format!("{name}: ") } else { String::new() };
         sentences.extend(exact(law).into_iter().map(|sentence| format!("{of}{sentence}")));
@@ -32,26 +32,26 @@ pub(super) fn sentences(portrait: &Portrait, laws: &[(String, Law<'_>)]) -> Vec<
 }
 
 /// What a logarithmic axis cannot show, and what a density cannot.
-fn exact(law: &Law<'_>) -> Vec<String> {
+fn exact(law: &LawCurve<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
     if law.zeros >= 1.0 {
         sentences.push("no call waits".to_owned());
     } else if law.zeros > 0.0 {
-        let zeros = Share(law.zeros);
+        let zeros = DisplayShare(law.zeros);
         sentences.push(format!("{zeros} of calls do not wait: a log axis has no place for 0s"));
     }
     // A law that is one delay has said so in its figures.
     for atom in law.atoms.iter().filter(|atom| atom.share < 1.0) {
-        let (share, delay) = (Share(atom.share), text(atom.delay));
+        let (share, delay) = (DisplayShare(atom.share), text(atom.delay));
         sentences.push(format!("{share} of calls wait exactly {delay}"));
     }
     sentences
 }
 
 /// What the call draws that was asked about.
-fn drawn(asked: &Asked, portrait: &Portrait) -> String {
+fn drawn(asked: &DelayQuery, portrait: &BehaviorReport) -> String {
     let delay = text(asked.draw(&portrait.behavior));
-    let Asked { seed, call_id, attempt, index } = asked;
+    let DelayQuery { seed, call_id, attempt, index } = asked;
     let message = if *index > 0 { format!("message {index} of ") } else { String::new() };
     let attempt = if *attempt > 1 { format!("attempt {attempt} of ") } else { String::new() };
     format!("with seed {seed}, {message}{attempt}call {} waits {delay}", quoted(call_id))

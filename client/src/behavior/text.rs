@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Portrait;
+use super::BehaviorReport;
 use super::drawn::laws;
 use super::picture::plots;
 use super::sentences::sentences;
@@ -13,7 +13,7 @@ const ROWS: [usize; 2] = [10, 14];
 const WIDE: usize = 120;
 
 /// The report, with ANSI colours, for a terminal with the given number of columns.
-pub fn to_text(portrait: &Portrait, columns: usize) -> String {
+pub fn to_text(portrait: &BehaviorReport, columns: usize) -> String {
     let laws = laws(portrait);
     // Not wrapped: it is there to be copied.
     let mut report = format!("{}\n", portrait.behavior);

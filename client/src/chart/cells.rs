@@ -19,7 +19,7 @@ pub(super) const HATCH: char = '╱';
 
 /// A rectangle of cells.
 #[derive(Debug)]
-pub(super) struct Cells {
+pub(super) struct CellGrid {
     columns: usize,
     rows: usize,
     all: Vec<Cell>,
@@ -34,7 +34,7 @@ struct Cell {
     filling: Option<char>,
 }
 
-impl Cells {
+impl CellGrid {
     pub(super) fn new(columns: usize, rows: usize) -> Self {
         Self { columns, rows, all: vec![Cell::default(); columns * rows] }
     }
@@ -192,27 +192,27 @@ mod tests {
 
     use super::*;
 
-    fn plain(cells: &Cells) -> Vec<String> {
+    fn plain(cells: &CellGrid) -> Vec<String> {
         cells.drawn().map(|row| anstream::adapter::strip_str(&row).to_string()).collect()
     }
 
     #[test]
     fn an_area_rises_by_eighths_and_keeps_its_peaks() {
-        let mut cells = Cells::new(8, 2);
+        let mut cells = CellGrid::new(8, 2);
         cells.area(0, &[(0.0, 0.0), (0.5, 1.0), (0.5, 0.0), (0.9, 0.0), (0.9, 0.5), (0.91, 0.0)]);
         assert_eq!(plain(&cells), ["  ▄██", "▄████  █"]);
     }
 
     #[test]
     fn a_line_is_joined_from_end_to_end() {
-        let mut cells = Cells::new(4, 1);
+        let mut cells = CellGrid::new(4, 1);
         cells.line(0, &[(0.0, 0.0), (1.0, 1.0)]);
         assert_eq!(plain(&cells), ["⣀⠤⠒⠉"]);
     }
 
     #[test]
     fn a_band_is_shaded_and_a_hatched_part_reaches_the_ground() {
-        let mut cells = Cells::new(6, 3);
+        let mut cells = CellGrid::new(6, 3);
         cells.band(0, &[(0.0, 0.4), (0.5, 1.0), (0.5, 0.5), (0.0, 0.0)]);
         cells.hatched(1, &[(0.8, 1.0), (1.0, 1.0)]);
         assert_eq!(plain(&cells), [" ░░░╱╱", "░░░░╱╱", "░░  ╱╱"]);
@@ -222,7 +222,7 @@ mod tests {
         /// Whatever lies within the axes is drawn within them, and no row ends in blanks.
         #[test]
         fn drawings_keep_within_their_cells(points in proptest::collection::vec((0.0..=1.0, 0.0..=1.0), 0..20), columns in 1_usize..60, rows in 1_usize..20) {
-            let mut cells = Cells::new(columns, rows);
+            let mut cells = CellGrid::new(columns, rows);
             cells.area(0, &points);
             cells.line(1, &points);
             cells.band(2, &points);

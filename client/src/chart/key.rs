@@ -12,14 +12,14 @@ const BETWEEN: &str = "   ";
 
 /// A sample of a look, and what it means.
 #[derive(Debug)]
-pub(crate) struct Entry<'a> {
+pub(crate) struct KeyEntry<'a> {
     pub(crate) style: Style,
     /// May be empty.
     pub(crate) sample: String,
     pub(crate) meaning: &'a str,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> KeyEntry<'a> {
     /// What is said without a sample.
     pub(crate) fn remark(meaning: &'a str) -> Self {
         Self { style: FAINT, sample: String::new(), meaning }
@@ -27,10 +27,10 @@ impl<'a> Entry<'a> {
 }
 
 /// Lines of entries: as many beside one another as fit.
-pub(crate) fn key(entries: &[Entry<'_>], columns: usize) -> String {
+pub(crate) fn key(entries: &[KeyEntry<'_>], columns: usize) -> String {
     let mut key = String::new();
     let mut used = 0;
-    for Entry { style, sample, meaning } in entries {
+    for KeyEntry { style, sample, meaning } in entries {
         let indent = if sample.is_empty() { 0 } else { sample.chars().count() + 1 };
         let words = wrapped(&printable(meaning), columns.saturating_sub(indent));
         let width = indent + words.iter().map(|line| line.chars().count()).max().unwrap_or(0);
@@ -61,8 +61,9 @@ mod tests {
 
     #[test]
     fn entries_stand_beside_one_another_as_far_as_they_fit() {
-        let entry = |meaning| Entry { style: FAINT, sample: "██".to_owned(), meaning };
-        let entries = [entry("failed"), entry("cancelled"), Entry::remark("a remark that is long")];
+        let entry = |meaning| KeyEntry { style: FAINT, sample: "██".to_owned(), meaning };
+        let entries =
+            [entry("failed"), entry("cancelled"), KeyEntry::remark("a remark that is long")];
         let plain = |columns| anstream::adapter::strip_str(&key(&entries, columns)).to_string();
         assert_eq!(plain(60), "██ failed   ██ cancelled   a remark that is long\n");
         assert_eq!(plain(30), "██ failed   ██ cancelled\na remark that is long\n");

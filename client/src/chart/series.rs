@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     pub(super) name: String,
-    pub(super) form: Form,
+    pub(super) form: SeriesStyle,
     /// Each is drawn by itself.
     pub(super) pieces: Vec<Vec<(f64, f64)>>,
     /// The number of its colour, if that is not its place in the plot.
@@ -13,7 +13,7 @@ pub struct Series {
 
 /// How a series looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum SeriesStyle {
     /// What lies between a line and the beginning of the vertical axis.
     Area,
     Line,
@@ -28,12 +28,12 @@ impl Series {
     /// joined. A point that is not two numbers is a gap. The name is shown if there are several series with
     /// names.
     pub fn line(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        Self::new(name.into(), Form::Line, pieces(points))
+        Self::new(name.into(), SeriesStyle::Line, pieces(points))
     }
 
     /// The area between such a line and the beginning of the vertical axis.
     pub fn area(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        Self::new(name.into(), Form::Area, pieces(points))
+        Self::new(name.into(), SeriesStyle::Area, pieces(points))
     }
 
     /// What lies between two lines: horizontal values, each with the lower and the upper vertical one. Where
@@ -49,7 +49,7 @@ impl Series {
             upper.chain(piece.iter().rev().map(|(x, low, _)| (*x, *low))).collect()
         };
         let pieces = points.split(is_gap).filter(|piece| !piece.is_empty()).map(outline);
-        Self::new(name.into(), Form::Band, pieces.collect())
+        Self::new(name.into(), SeriesStyle::Band, pieces.collect())
     }
 
     /// Parts of the horizontal axis, each with its beginning and its end, hatched over the whole height: what
@@ -58,7 +58,7 @@ impl Series {
         let top = f64::INFINITY;
         let parts = parts.into_iter().filter(|(from, to)| !from.is_nan() && !to.is_nan());
         let pieces = parts.map(|(from, to)| vec![(from, top), (to, top)]).collect();
-        Self::new(name.into(), Form::Hatched, pieces)
+        Self::new(name.into(), SeriesStyle::Hatched, pieces)
     }
 
     /// The same in the colour of this number, whatever its place in the plot: 0 to 3 are green, violet, amber and
@@ -78,7 +78,7 @@ impl Series {
         self.pieces.iter().flatten().map(|(_, y)| *y)
     }
 
-    fn new(name: String, form: Form, pieces: Vec<Vec<(f64, f64)>>) -> Self {
+    fn new(name: String, form: SeriesStyle, pieces: Vec<Vec<(f64, f64)>>) -> Self {
         Self { name, form, pieces, colour: None }
     }
 }

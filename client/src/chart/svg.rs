@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::chart::canvas::{Canvas, LETTER, MARGIN};
 use crate::chart::ruler::as_length;
-use crate::chart::series::Form;
+use crate::chart::series::SeriesStyle;
 use crate::chart::theme::HUES;
 use crate::chart::{Plot, Series};
 use crate::wrap::wrapped;
@@ -82,15 +82,15 @@ fn hue(number: usize) -> &'static str {
 
 /// Styles and definitions of what is hatched or a band, if anything is.
 fn hatching(plots: &[Plot]) -> (String, String) {
-    let of = |form: Form| {
+    let of = |form: SeriesStyle| {
         let hues = plots.iter().flat_map(Plot::hues).filter(move |(_, it)| it.form == form);
         hues.map(|(number, _)| hue(number)).collect::<BTreeSet<_>>()
     };
     let (mut style, mut defs) = (String::new(), String::new());
-    if !of(Form::Band).is_empty() {
+    if !of(SeriesStyle::Band).is_empty() {
         style.push_str(BAND_STYLE);
     }
-    for hue in of(Form::Hatched) {
+    for hue in of(SeriesStyle::Hatched) {
         if defs.is_empty() {
             style.push_str(HATCHED_STYLE);
         }
@@ -106,12 +106,12 @@ fn hatching(plots: &[Plot]) -> (String, String) {
     (style, defs)
 }
 
-fn class(form: Form) -> &'static str {
+fn class(form: SeriesStyle) -> &'static str {
     match form {
-        Form::Area => "area",
-        Form::Line => "curve",
-        Form::Band => "band",
-        Form::Hatched => "hatched",
+        SeriesStyle::Area => "area",
+        SeriesStyle::Line => "curve",
+        SeriesStyle::Band => "band",
+        SeriesStyle::Hatched => "hatched",
     }
 }
 
@@ -125,7 +125,7 @@ fn path(plot: &Plot, series: &Series, bottom: u32) -> String {
     for piece in plot.positions(series) {
         let places: Vec<_> = piece.into_iter().map(place).collect();
         let [(first, _), .., (last, _)] = places[..] else { continue };
-        let is_grounded = matches!(series.form, Form::Area | Form::Hatched);
+        let is_grounded = matches!(series.form, SeriesStyle::Area | SeriesStyle::Hatched);
         let mut command = if path.is_empty() { "M" } else { " M" };
         if is_grounded {
             let _ = write!(path, "{command}{first:.1} {bottom:.1}");
@@ -136,9 +136,9 @@ fn path(plot: &Plot, series: &Series, bottom: u32) -> String {
             command = " L";
         }
         match series.form {
-            Form::Line => {}
-            Form::Band => path.push_str(" Z"),
-            Form::Area | Form::Hatched => {
+            SeriesStyle::Line => {}
+            SeriesStyle::Band => path.push_str(" Z"),
+            SeriesStyle::Area | SeriesStyle::Hatched => {
                 let _ = write!(path, " L{last:.1} {bottom:.1} Z");
             }
         }
@@ -157,10 +157,10 @@ fn key(canvas: &mut Canvas, series: &[(usize, &Series)]) {
             canvas.down(22);
         }
         let (y, hue) = (canvas.y - 7, hue(*number));
-        let (y, height) = if series.form == Form::Line { (y + 1, 3) } else { (y - 2, 9) };
+        let (y, height) = if series.form == SeriesStyle::Line { (y + 1, 3) } else { (y - 2, 9) };
         let class = match series.form {
-            Form::Line | Form::Area => "swatch",
-            Form::Band | Form::Hatched => class(series.form),
+            SeriesStyle::Line | SeriesStyle::Area => "swatch",
+            SeriesStyle::Band | SeriesStyle::Hatched => class(series.form),
         };
         canvas.draw(format_args!(
             r#"<rect class="{class} {hue}" x="{x:.1}" y="{y}" width="24" height="{height}" rx="1"/>"#

@@ -6,10 +6,10 @@ use longsync_text::said::printable;
 
 use crate::chart::Plot;
 use crate::chart::axis::Tick;
-use crate::chart::cells::{Cells, HATCH, SHADE, hue};
-use crate::chart::key::{Entry, key};
+use crate::chart::cells::{CellGrid, HATCH, SHADE, hue};
+use crate::chart::key::{KeyEntry, key};
 use crate::chart::ruler::{Ruler, as_length, cell};
-use crate::chart::series::Form;
+use crate::chart::series::SeriesStyle;
 use crate::chart::theme::{BOLD, FAINT};
 use crate::wrap::wrapped;
 
@@ -47,29 +47,29 @@ fn vertical(ticks: &[Tick], rows: usize, label_width: usize) -> Vec<String> {
     before
 }
 
-fn cells(plot: &Plot, columns: usize, rows: usize) -> Cells {
-    let mut cells = Cells::new(columns, rows);
+fn cells(plot: &Plot, columns: usize, rows: usize) -> CellGrid {
+    let mut cells = CellGrid::new(columns, rows);
     for (hue, series) in plot.hues() {
         for piece in plot.positions(series) {
             match series.form {
-                Form::Area => cells.area(hue, &piece),
-                Form::Line => cells.line(hue, &piece),
-                Form::Band => cells.band(hue, &piece),
-                Form::Hatched => cells.hatched(hue, &piece),
+                SeriesStyle::Area => cells.area(hue, &piece),
+                SeriesStyle::Line => cells.line(hue, &piece),
+                SeriesStyle::Band => cells.band(hue, &piece),
+                SeriesStyle::Hatched => cells.hatched(hue, &piece),
             }
         }
     }
     cells
 }
 
-fn entries(plot: &Plot) -> Vec<Entry<'_>> {
-    let entries = plot.named().into_iter().map(|(number, series)| Entry {
+fn entries(plot: &Plot) -> Vec<KeyEntry<'_>> {
+    let entries = plot.named().into_iter().map(|(number, series)| KeyEntry {
         style: hue(number),
         sample: match series.form {
-            Form::Area => "██".to_owned(),
-            Form::Line => "⠒⠒".to_owned(),
-            Form::Band => SHADE.to_string().repeat(2),
-            Form::Hatched => HATCH.to_string().repeat(2),
+            SeriesStyle::Area => "██".to_owned(),
+            SeriesStyle::Line => "⠒⠒".to_owned(),
+            SeriesStyle::Band => SHADE.to_string().repeat(2),
+            SeriesStyle::Hatched => HATCH.to_string().repeat(2),
         },
         meaning: &series.name,
     });

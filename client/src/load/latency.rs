@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use longsync_load::Load;
-use longsync_stats::{Confidence, ConfidenceInterval, Distribution, Figure, Percentile, Reading};
+use longsync_stats::{Confidence, ConfidenceInterval, Distribution, Figure, Percentile, Quantile};
 
 /// The percentiles of a report. What none exceeds stands below them.
 pub(super) const PERCENTILES: [Percentile; 6] = [
@@ -24,16 +24,16 @@ pub(super) struct Latency {
     /// Its values; those of calls without a good answer are beyond, if it is the response time.
     pub(super) values: Distribution,
     /// In the order of [`PERCENTILES`].
-    pub(super) percentiles: Vec<Placed>,
+    pub(super) percentiles: Vec<PercentileEstimate>,
     /// It takes most of a report's time: the values of all intervals are looked at, and what was counted is kept.
     confidence: Mutex<Confidence>,
 }
 
 /// A percentile, and where it lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Placed {
+pub(super) struct PercentileEstimate {
     pub(super) percentile: Percentile,
-    pub(super) at: Reading,
+    pub(super) at: Quantile,
     pub(super) interval: ConfidenceInterval,
     /// Whether so few values are above it that it says little.
     pub(super) is_marked: bool,
@@ -52,7 +52,12 @@ impl Latency {
         let placed = |percentile| {
             let at = values.percentile(percentile)?;
             let is_marked = values.above(percentile) < FEW;
-            Some(Placed { percentile, at, interval: confidence.of(percentile), is_marked })
+            Some(PercentileEstimate {
+                percentile,
+                at,
+                interval: confidence.of(percentile),
+                is_marked,
+            })
         };
         let percentiles = PERCENTILES.into_iter().filter_map(placed).collect();
         Self { figure, values, percentiles, confidence: Mutex::new(confidence) }
@@ -64,7 +69,7 @@ impl Latency {
     }
 
     /// The longest of all.
-    pub(super) fn longest(&self) -> Option<Reading> {
+    pub(super) fn longest(&self) -> Option<Quantile> {
         self.values.percentile(Percentile::P100)
     }
 

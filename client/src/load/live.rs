@@ -9,9 +9,9 @@ use std::time::Duration;
 use longsync_text::{counted, grouped};
 
 pub use self::display::LiveDisplay;
-use self::line::Line;
-pub use self::view::{Goal, LiveBoard};
-use self::view::{LiveView, Pace};
+use self::line::StyledLine;
+pub use self::view::{LiveBoard, RunGoal};
+use self::view::{LiveLatency, LiveView};
 use super::words::{percent, place, time};
 use crate::chart::bars::bar;
 use crate::chart::sparks::{Spark, sparks};
@@ -35,46 +35,46 @@ fn beginning(warm_up: Option<Duration>, columns: usize) -> Vec<String> {
     let warm_up = warm_up.filter(|warm_up| !warm_up.is_zero());
     let words =
         warm_up.map_or_else(String::new, |it| format!("warm-up of {}, not recorded", time(it)));
-    vec![Line::new("starting").plain(&words).draw(columns)]
+    vec![StyledLine::new("starting").plain(&words).draw(columns)]
 }
 
 /// How much is done of what is to be done, if that is known.
-fn progress(view: &LiveView, columns: usize) -> Line {
+fn progress(view: &LiveView, columns: usize) -> StyledLine {
     let words = view.goal.words(view.elapsed, view.due_so_far);
     let Some(done) = view.goal.thousandths(view.elapsed, view.due_so_far) else {
-        return Line::new("running").plain(&words);
+        return StyledLine::new("running").plain(&words);
     };
     let percent = format!("{}%", done / 10);
-    let taken = Line::LABEL + words.chars().count() + percent.len() + 2;
+    let taken = StyledLine::LABEL + words.chars().count() + percent.len() + 2;
     let room = columns.saturating_sub(taken).min(BAR);
     let (drawn, rest) = bar(done, 1_000, room, '█');
     let gap = " ".repeat(rest + 1);
-    Line::new("running").good(&drawn).plain(&gap).plain(&percent).faint(&format!(" {words}"))
+    StyledLine::new("running").good(&drawn).plain(&gap).plain(&percent).faint(&format!(" {words}"))
 }
 
 /// The rate that was asked for, and the one that was reached.
-fn rate(view: &LiveView) -> Line {
+fn rate(view: &LiveView) -> StyledLine {
     let (due, sent) = (grouped(view.due), grouped(view.sent));
     if view.is_closed {
-        return Line::new("rate").plain(&format!("{sent}/s sent"));
+        return StyledLine::new("rate").plain(&format!("{sent}/s sent"));
     }
-    let line = Line::new("rate").plain(&format!("{due}/s due, "));
+    let line = StyledLine::new("rate").plain(&format!("{due}/s due, "));
     let sent = format!("{sent}/s sent");
     if view.is_behind() { line.bad(&sent) } else { line.plain(&sent) }
 }
 
-fn in_flight(view: &LiveView) -> Line {
+fn in_flight(view: &LiveView) -> StyledLine {
     let connections = counted(view.connections, "connection");
-    Line::new("in flight").plain(&format!("{} on {connections}", grouped(view.in_flight)))
+    StyledLine::new("in flight").plain(&format!("{} on {connections}", grouped(view.in_flight)))
 }
 
-fn pace(label: &'static str, pace: &Pace) -> Line {
+fn pace(label: &'static str, pace: &LiveLatency) -> StyledLine {
     let at = |at: Option<_>| at.map_or_else(|| "-".to_owned(), place);
-    Line::new(label).plain(&format!("p50 {:<10} p99 {}", at(pace.p50), at(pace.p99)))
+    StyledLine::new(label).plain(&format!("p50 {:<10} p99 {}", at(pace.p50), at(pace.p99)))
 }
 
 /// What has had no good answer so far, and what of it is new.
-fn errors(view: &LiveView) -> Line {
+fn errors(view: &LiveView) -> StyledLine {
     let counts = [(view.failed, "failed"), (view.not_sent, "not sent")];
     let parts: Vec<_> = counts
         .into_iter()
@@ -83,7 +83,7 @@ fn errors(view: &LiveView) -> Line {
             format!("{} {what} ({})", grouped(count), percent(count, view.due_so_far))
         })
         .collect();
-    let line = Line::new("errors");
+    let line = StyledLine::new("errors");
     match view.new_errors {
         _ if parts.is_empty() => line.plain("none"),
         0 => line.plain(&parts.join(", ")),
@@ -92,13 +92,13 @@ fn errors(view: &LiveView) -> Line {
 }
 
 /// The p99 of the last seconds, as many as there is room for.
-fn history(view: &LiveView, columns: usize) -> Option<Line> {
-    let room = columns.checked_sub(Line::LABEL).filter(|room| *room > 0)?;
+fn history(view: &LiveView, columns: usize) -> Option<StyledLine> {
+    let room = columns.checked_sub(StyledLine::LABEL).filter(|room| *room > 0)?;
     let shown = view.history.len().saturating_sub(room);
     let values: Vec<_> = view.history.iter().skip(shown).copied().map(Spark::of).collect();
     let span = format!(" of the last {}", time(Duration::from_secs(values.len() as u64)));
     let has_room = !values.is_empty() && room >= values.len() + span.len();
-    let line = Line::new("p99").good(&sparks(&values));
+    let line = StyledLine::new("p99").good(&sparks(&values));
     Some(if has_room { line.faint(&span) } else { line })
 }
 

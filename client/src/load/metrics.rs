@@ -13,7 +13,7 @@ use longsync_load::{Live, Observer};
 use longsync_stats::Loop;
 use tokio_util::sync::CancellationToken;
 
-use self::tally::Tally;
+use self::tally::MetricsSnapshot;
 
 /// Where `GET /metrics` is answered while a load runs, on a thread of its own.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct MetricsServer {
 
 /// Where the seconds of a run are counted for who reads them. Clones are handles to the same counters.
 #[derive(Debug, Clone, Default)]
-pub struct MetricsBoard(Arc<Mutex<Tally>>);
+pub struct MetricsBoard(Arc<Mutex<MetricsSnapshot>>);
 
 impl MetricsServer {
     /// Listens at this address, and answers from now on. On an address that is not of loopback everybody who
@@ -78,7 +78,7 @@ impl MetricsBoard {
 
     /// Begins anew: all counters are zero together, which their readers understand.
     fn begin(&self, kind: Loop) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tally::new(kind);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = MetricsSnapshot::new(kind);
     }
 }
 

@@ -127,7 +127,7 @@ pub fn to_json(report: &Report) -> serde_json::Result<String> {
         errors: errors(report),
         succession: JsonSuccession {
             correlation: load.succession.correlation(),
-            dependent: load.succession.says_dependent(),
+            dependent: load.succession.is_dependent(),
         },
         figures: figures.map(|figure| (figure.name(), JsonFigure::of(report, figure))).collect(),
         intervals: load.intervals.iter().map(JsonInterval::of).collect(),

@@ -3,8 +3,10 @@
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use longsync_load::{End, Load};
-use longsync_stats::{Broken, Checked, Evidence, Figure, Figures, ProcessorTime, Verdict};
+use longsync_load::{Load, RunEnd};
+use longsync_stats::{
+    Evidence, Figure, Figures, ProcessorTime, ThresholdResult, TransportFailure, Verdict,
+};
 
 use super::latency::Latency;
 use super::settings::Settings;
@@ -18,7 +20,7 @@ pub struct Report {
     /// What was measured.
     pub load: Load,
     /// Whether it was not even begun; then the reason is the only text of an error.
-    pub is_unbegun: bool,
+    pub never_started: bool,
     /// What was computed of it: text, pictures and records need the same.
     latencies: [OnceLock<Box<Latency>>; Figure::ALL.len()],
 }
@@ -27,7 +29,7 @@ impl Report {
     /// The result of a load that was asked to do this.
     pub fn new(settings: Settings, load: Load) -> Self {
         let latencies = <[OnceLock<Box<Latency>>; Figure::ALL.len()]>::default();
-        Self { settings, load, is_unbegun: false, latencies }
+        Self { settings, load, never_started: false, latencies }
     }
 
     /// Of a load that could not be begun, for this reason: readers of records get one.
@@ -36,7 +38,7 @@ impl Report {
         load.started_at = SystemTime::now();
         load.connections = 0;
         load.texts.add(why);
-        Self { is_unbegun: true, ..Self::new(settings, load) }
+        Self { never_started: true, ..Self::new(settings, load) }
     }
 
     /// A figure at the percentiles of reports, and how sure they are. Only the first call takes time.
@@ -77,7 +79,7 @@ impl Report {
     }
 
     /// Each threshold, and whether the run has reached it.
-    pub fn thresholds(&self) -> Vec<Checked> {
+    pub fn thresholds(&self) -> Vec<ThresholdResult> {
         let Load { figures, recorded, .. } = &self.load;
         let kind = self.settings.kind();
         let checked = self.settings.thresholds.iter();
@@ -87,19 +89,19 @@ impl Report {
     /// How many calls the server has answered, in whatever way: their status is its own.
     fn answered(&self) -> u64 {
         let counts = &self.load.figures.counts;
-        let unanswered = Broken::ALL.into_iter().map(|how| counts.broken(how));
+        let unanswered = TransportFailure::ALL.into_iter().map(|how| counts.broken(how));
         counts.ended().saturating_sub(unanswered.sum::<u64>()).saturating_sub(counts.cut)
     }
 
     /// Whether it failed as a run: its server was lost for good, or gave no answer at all.
     pub fn has_failed(&self) -> bool {
         let is_answered = self.answered() > 0 || self.load.figures.counts.good > 0;
-        self.load.end == End::Unreachable || !is_answered
+        self.load.end == RunEnd::Unreachable || !is_answered
     }
 
     /// Whether a threshold was not reached, or a rule has ended the run.
-    pub fn has_missed(&self) -> bool {
-        matches!(self.load.end, End::StopRule(_))
+    pub fn has_missed_thresholds(&self) -> bool {
+        matches!(self.load.end, RunEnd::StopRule(_))
             || self.thresholds().iter().any(|checked| !checked.has_passed)
     }
 }

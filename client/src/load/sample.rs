@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use longsync_connect::Code;
 use longsync_connect::status::code_name;
-use longsync_load::{Fate, Sampled};
+use longsync_load::{Fate, SampledCall};
 use longsync_stats::Moment;
 
 use crate::figures::nanos;
@@ -15,14 +15,14 @@ const HEADER: &str = "number,due_ns,sent_ns,done_ns,status,planned_ns,waited_ns\
 /// One row per call. Times are in nanoseconds from when recorded time began, which is the end of the warm-up; what
 /// there is not, such as the end of a call that was not sent, is an empty cell. The status of a call that has ended is
 /// gRPC's name of it, in capitals; of others it is `unfinished`, or `not_sent_` and the reason.
-pub fn to_csv(sample: &[Sampled], warm_up: Duration) -> String {
+pub fn to_csv(sample: &[SampledCall], warm_up: Duration) -> String {
     let mut csv = HEADER.to_owned();
     let begin = Moment::START + warm_up;
     for call in sample {
         let time = |moment: Option<Moment>| {
             moment.map(|it| it.nanos_since(begin).to_string()).unwrap_or_default()
         };
-        let Row { sent, done, status, planned, waited } = Row::of(&call.fate);
+        let SampleRow { sent, done, status, planned, waited } = SampleRow::of(&call.fate);
         let [due, sent, done] = [call.due, sent, done].map(time);
         let _ = writeln!(csv, "{},{due},{sent},{done},{status},{planned},{waited}", call.number);
     }
@@ -31,7 +31,7 @@ pub fn to_csv(sample: &[Sampled], warm_up: Duration) -> String {
 
 /// What became of a call, as cells.
 #[derive(Default)]
-struct Row {
+struct SampleRow {
     sent: Option<Moment>,
     done: Option<Moment>,
     status: String,
@@ -39,7 +39,7 @@ struct Row {
     waited: String,
 }
 
-impl Row {
+impl SampleRow {
     fn of(fate: &Fate) -> Self {
         match fate {
             Fate::NotSent(why) => {

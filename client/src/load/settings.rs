@@ -3,20 +3,20 @@
 mod calls;
 mod limits;
 mod nanoseconds;
-mod not_a_load;
 mod schedule;
+mod settings_error;
 mod written;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use longsync_load::{DEFAULT_SPIN, LoadPlan, LoadPlanBuilder, Schedule, Stop};
+use longsync_load::{DEFAULT_SPIN, LoadPlan, LoadPlanBuilder, Schedule, StopCondition};
 use longsync_stats::{Loop, StopRule, Threshold};
 
 use crate::seed;
 
-pub use self::not_a_load::NotALoad;
-pub use self::written::{Arrivals, Auto, Connections, Payload, WrittenPlan};
+pub use self::settings_error::SettingsError;
+pub use self::written::{Auto, WrittenArrivals, WrittenConnections, WrittenPayload, WrittenPlan};
 
 /// For how long a run makes calls unless it is told.
 const DURATION: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ impl Settings {
     ///
     /// # Errors
     /// When parts of the plan contradict one another, or it is impossible whatever the server.
-    pub fn read(mut plan: WrittenPlan) -> Result<(Self, LoadPlan), NotALoad> {
+    pub fn read(mut plan: WrittenPlan) -> Result<(Self, LoadPlan), SettingsError> {
         limits::check(&plan)?;
         let target = calls::target(&plan)?;
         let seed = plan.seed.unwrap_or_else(seed::short);
@@ -78,7 +78,8 @@ impl Settings {
             .sample(plan.sample.map_or(Ok(0), usize::try_from).unwrap_or(usize::MAX))
             .stop_rules(stop_rule.into_iter().collect())
             .seed(seed);
-        let load_plan = how(builder, &plan).build().map_err(|why| NotALoad::of_plan(why, &plan))?;
+        let load_plan =
+            how(builder, &plan).build().map_err(|why| SettingsError::of_plan(why, &plan))?;
         let url = plan.url.clone().unwrap_or_default();
         let settings = Self { url, seed, is_closed, plan, max_in_flight, lasts, ..Self::default() };
         Ok((settings, load_plan))
@@ -88,8 +89,8 @@ impl Settings {
     ///
     /// # Errors
     /// When a text is not one, or is about what a closed loop does not measure.
-    pub fn judge(&mut self, thresholds: &[String]) -> Result<(), NotALoad> {
-        let wrong = |why| NotALoad::of("--threshold", why);
+    pub fn judge(&mut self, thresholds: &[String]) -> Result<(), SettingsError> {
+        let wrong = |why| SettingsError::of("--threshold", why);
         for text in thresholds {
             let threshold: Threshold = text.parse().map_err(wrong)?;
             threshold.measured_in(self.kind()).map_err(wrong)?;
@@ -102,9 +103,9 @@ impl Settings {
     ///
     /// # Errors
     /// When there is no such seed.
-    pub fn later_seed(&self, further: u64) -> Result<u64, NotALoad> {
+    pub fn later_seed(&self, further: u64) -> Result<u64, SettingsError> {
         self.seed.checked_add(further).ok_or_else(|| {
-            NotALoad::new(format!(
+            SettingsError::new(format!(
                 "each repetition has the next seed, and there are not enough after {}: give a lower --seed",
                 self.seed
             ))
@@ -115,7 +116,7 @@ impl Settings {
     ///
     /// # Errors
     /// When there is no such seed.
-    pub fn with_later_seed(&self, further: u64) -> Result<(Self, LoadPlan), NotALoad> {
+    pub fn with_later_seed(&self, further: u64) -> Result<(Self, LoadPlan), SettingsError> {
         let seed = Some(self.later_seed(further)?);
         let (later, plan) = Self::read(WrittenPlan { seed, ..self.plan.clone() })?;
         let (name, tags) = (self.name.clone(), self.tags.clone());
@@ -138,7 +139,7 @@ fn fill_in(plan: &mut WrittenPlan, url: String, seed: u64, schedule: &Schedule) 
     (plan.url, plan.seed) = (Some(url), Some(seed));
     plan.grace.get_or_insert(GRACE);
     let workers = *plan.workers.get_or_insert(1);
-    plan.connections.get_or_insert(Connections::Fixed(workers));
+    plan.connections.get_or_insert(WrittenConnections::Fixed(workers));
     let has_end = plan.calls.is_some() || schedule.end().is_some();
     if !matches!(schedule, Schedule::Closed { .. }) {
         plan.max_in_flight.get_or_insert(DEFAULT_MAX_IN_FLIGHT);
@@ -153,20 +154,20 @@ fn fill_in(plan: &mut WrittenPlan, url: String, seed: u64, schedule: &Schedule) 
     }
 }
 
-fn stop_rule(text: &str, is_closed: bool) -> Result<StopRule, NotALoad> {
-    let wrong = |why| NotALoad::of("--stop-when", why);
+fn stop_rule(text: &str, is_closed: bool) -> Result<StopRule, SettingsError> {
+    let wrong = |why| SettingsError::of("--stop-when", why);
     let rule: StopRule = text.parse().map_err(wrong)?;
     let kind = if is_closed { Loop::Closed } else { Loop::Open };
     rule.measured_in(kind).map_err(wrong)?;
     Ok(rule)
 }
 
-fn stop(plan: &WrittenPlan) -> Stop {
+fn stop(plan: &WrittenPlan) -> StopCondition {
     match (plan.calls, plan.duration) {
-        (Some(calls), Some(time)) => Stop::after_calls_or(calls, time),
-        (Some(calls), None) => Stop::after_calls(calls),
-        (None, Some(time)) => Stop::after(time),
-        (None, None) => Stop::with_the_schedule(),
+        (Some(calls), Some(time)) => StopCondition::after_calls_or(calls, time),
+        (Some(calls), None) => StopCondition::after_calls(calls),
+        (None, Some(time)) => StopCondition::after(time),
+        (None, None) => StopCondition::with_the_schedule(),
     }
 }
 
@@ -180,8 +181,10 @@ fn how(mut builder: LoadPlanBuilder, plan: &WrittenPlan) -> LoadPlanBuilder {
         .grace(plan.grace.unwrap_or(GRACE))
         .spin(plan.spin.unwrap_or(DEFAULT_SPIN));
     builder = match plan.connections {
-        Some(Connections::Auto(Auto::Auto)) => builder.connections_at_most(MOST_AUTO_CONNECTIONS),
-        Some(Connections::Fixed(count)) => builder.connections(count),
+        Some(WrittenConnections::Auto(Auto::Auto)) => {
+            builder.connections_at_most(MOST_AUTO_CONNECTIONS)
+        }
+        Some(WrittenConnections::Fixed(count)) => builder.connections(count),
         None => builder,
     };
     match plan.deadline {

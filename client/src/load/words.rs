@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_stats::{ConfidenceInterval, Reading};
+use longsync_stats::{ConfidenceInterval, Quantile};
 use longsync_text::duration::{rounded_to, text};
 use longsync_text::grouped;
 
@@ -19,27 +19,27 @@ pub(super) fn short(duration: Duration) -> String {
 }
 
 /// Where a percentile lies: `12.3ms`, `> 250ms`, `< 0`; `none` if it is beyond and there is no value at all.
-pub(super) fn place(at: Reading) -> String {
+pub(super) fn place(at: Quantile) -> String {
     match at {
-        Reading::BelowZero => "< 0".to_owned(),
-        Reading::At(duration) => short(duration),
-        Reading::Beyond(Duration::ZERO) => "none".to_owned(),
-        Reading::Beyond(longest) => format!("> {}", short(longest)),
+        Quantile::BelowZero => "< 0".to_owned(),
+        Quantile::At(duration) => short(duration),
+        Quantile::Beyond(Duration::ZERO) => "none".to_owned(),
+        Quantile::Beyond(longest) => format!("> {}", short(longest)),
     }
 }
 
 /// An interval beside the value that it is of, in whose unit its ends are: `[11.9, 12.8]`. An end that there is
 /// not is a dash, and so is the whole if there is neither.
-pub(super) fn interval(at: Reading, interval: &ConfidenceInterval) -> String {
+pub(super) fn interval(at: Quantile, interval: &ConfidenceInterval) -> String {
     let unit = match at {
-        Reading::BelowZero => None,
-        Reading::At(value) | Reading::Beyond(value) => Some(unit(value)),
+        Quantile::BelowZero => None,
+        Quantile::At(value) | Quantile::Beyond(value) => Some(unit(value)),
     };
     let end =
-        |end: Option<Reading>| end.map_or_else(|| "-".to_owned(), |it| in_unit(it, unit.as_ref()));
+        |end: Option<Quantile>| end.map_or_else(|| "-".to_owned(), |it| in_unit(it, unit.as_ref()));
     match (interval.lower, interval.upper) {
         (None, None) => "-".to_owned(),
-        _ if at == Reading::Beyond(Duration::ZERO) => "-".to_owned(),
+        _ if at == Quantile::Beyond(Duration::ZERO) => "-".to_owned(),
         (lower, upper) => format!("[{}, {}]", end(lower), end(upper)),
     }
 }
@@ -52,8 +52,8 @@ fn unit(value: Duration) -> (Duration, String) {
     (one.unwrap_or(Duration::from_nanos(1)), name.to_owned())
 }
 
-fn in_unit(end: Reading, unit: Option<&(Duration, String)>) -> String {
-    let (Reading::At(end), Some((one, name))) = (end, unit) else { return place(end) };
+fn in_unit(end: Quantile, unit: Option<&(Duration, String)>) -> String {
+    let (Quantile::At(end), Some((one, name))) = (end, unit) else { return place(end) };
     let printed = short(end);
     let number = printed.trim_end_matches(|c: char| c.is_ascii_lowercase());
     if printed[number.len()..] == *name {
@@ -136,17 +136,17 @@ mod tests {
 
     use super::*;
 
-    fn micros(micros: u64) -> Reading {
-        Reading::At(Duration::from_micros(micros))
+    fn micros(micros: u64) -> Quantile {
+        Quantile::At(Duration::from_micros(micros))
     }
 
-    fn of(lower: Option<Reading>, upper: Option<Reading>) -> ConfidenceInterval {
+    fn of(lower: Option<Quantile>, upper: Option<Quantile>) -> ConfidenceInterval {
         ConfidenceInterval { lower, upper, assumes_independence: false }
     }
 
     #[test]
     fn the_ends_of_an_interval_are_in_the_unit_of_its_value() {
-        let beyond = Reading::Beyond(Duration::from_millis(250));
+        let beyond = Quantile::Beyond(Duration::from_millis(250));
         for (at, lower, upper, shown) in [
             (micros(12_300), Some(micros(11_900)), Some(micros(12_834)), "[11.9, 12.8]"),
             (micros(1_000), Some(micros(950)), Some(micros(1_020)), "[0.95, 1.02]"),
@@ -157,10 +157,10 @@ mod tests {
             (micros(60_000_000), Some(micros(59_000_000)), Some(micros(61_000_000)), "[59s, 61s]"),
             (beyond, Some(micros(240_000)), None, "[240, -]"),
             (beyond, Some(beyond), None, "[> 250ms, -]"),
-            (micros(5), Some(Reading::BelowZero), Some(micros(6)), "[< 0, 6]"),
+            (micros(5), Some(Quantile::BelowZero), Some(micros(6)), "[< 0, 6]"),
             (micros(5), None, Some(micros(6)), "[-, 6]"),
             (micros(5), None, None, "-"),
-            (Reading::Beyond(Duration::ZERO), Some(Reading::Beyond(Duration::ZERO)), None, "-"),
+            (Quantile::Beyond(Duration::ZERO), Some(Quantile::Beyond(Duration::ZERO)), None, "-"),
         ] {
             assert_eq!(interval(at, &of(lower, upper)), shown);
         }
@@ -197,8 +197,8 @@ mod tests {
         /// Whatever is measured is written, and nothing panics.
         #[test]
         fn everything_is_written(at in any::<u64>(), ends in proptest::array::uniform2(any::<u64>()), count in any::<u64>(), shift in 0_u32..64) {
-            let [lower, upper] = ends.map(|end| Some(Reading::At(Duration::from_nanos(end >> shift))));
-            let shown = interval(Reading::At(Duration::from_nanos(at >> shift)), &of(lower, upper));
+            let [lower, upper] = ends.map(|end| Some(Quantile::At(Duration::from_nanos(end >> shift))));
+            let shown = interval(Quantile::At(Duration::from_nanos(at >> shift)), &of(lower, upper));
             prop_assert!(shown.starts_with('[') && shown.ends_with(']'));
             prop_assert!(!per_second(count, Duration::from_nanos(at >> shift)).is_empty());
             prop_assert!(percent(count >> shift, count).ends_with('%'));

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 
 use anstream::{AutoStream, ColorChoice};
 use longsync_client::load::Settings;
-use longsync_client::load::live::{Goal, LiveBoard, LiveDisplay};
+use longsync_client::load::live::{LiveBoard, LiveDisplay, RunGoal};
 
 use crate::columns;
 
@@ -21,7 +21,7 @@ impl Drawing {
         if !io::stderr().is_terminal() || !io::stdout().is_terminal() {
             return None;
         }
-        let goal = Goal { calls: settings.plan.calls, time: settings.lasts };
+        let goal = RunGoal { calls: settings.plan.calls, time: settings.lasts };
         let board = LiveBoard::new(goal, settings.is_closed);
         let is_plain = AutoStream::choice(&io::stderr()) == ColorChoice::Never;
         // Cursors are moved without colours too.

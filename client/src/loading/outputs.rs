@@ -8,9 +8,9 @@ use std::time::Duration;
 use longsync_client::load::{self, Report};
 
 use super::document;
-use crate::args::{Form, Order};
+use crate::args::{LoadOrder, OutputFormat};
 use crate::columns;
-use crate::destination::{Destination, Refused};
+use crate::destination::{Destination, DestinationError};
 use crate::output::{Output, printing};
 
 /// What is written of a run.
@@ -18,20 +18,20 @@ use crate::output::{Output, printing};
 pub(super) struct Outputs {
     is_json: bool,
     is_quiet: bool,
-    files: Vec<(Form, Destination)>,
+    files: Vec<(OutputFormat, Destination)>,
 }
 
 impl Outputs {
     /// Those of each run; checked before the first, so that a file that cannot be written costs none.
-    pub(super) fn check_all(order: &Order) -> Result<Vec<Self>, Refused> {
+    pub(super) fn check_all(order: &LoadOrder) -> Result<Vec<Self>, DestinationError> {
         let all = (1..=order.repeat).map(|number| Self::check(order, number));
         let all: Vec<_> = all.collect::<Result<_, _>>()?;
         differ(&all)?;
         Ok(all)
     }
 
-    fn check(order: &Order, number: u32) -> Result<Self, Refused> {
-        let checked = |(form, path): (Form, _)| {
+    fn check(order: &LoadOrder, number: u32) -> Result<Self, DestinationError> {
+        let checked = |(form, path): (OutputFormat, _)| {
             Ok((form, Destination::check(form.flag(), path, order.files.overwrites)?))
         };
         let files = order.files.of_run(number);
@@ -47,7 +47,7 @@ impl Outputs {
 
     /// Has all of it written; from then on that the printing is ordered, `is_printed` says so.
     pub(super) async fn write(self, report: &Report, output: &Output, is_printed: &Cell<bool>) {
-        let is_recorded = self.files.iter().any(|(form, _)| *form == Form::Record);
+        let is_recorded = self.files.iter().any(|(form, _)| *form == OutputFormat::Record);
         let mut record = if self.is_json || is_recorded { document(report) } else { String::new() };
         if self.is_json {
             output.write(printing(record.clone())).await;
@@ -57,10 +57,10 @@ impl Outputs {
         is_printed.set(true);
         for (form, file) in self.files {
             let content = match form {
-                Form::Record => (mem::take(&mut record) + "\n").into_bytes(),
-                Form::Svg => load::to_svg(report).into_bytes(),
-                Form::Hdr => log(report),
-                Form::Sample => sample(report).into_bytes(),
+                OutputFormat::Record => (mem::take(&mut record) + "\n").into_bytes(),
+                OutputFormat::Svg => load::to_svg(report).into_bytes(),
+                OutputFormat::Hdr => log(report),
+                OutputFormat::Sample => sample(report).into_bytes(),
             };
             output.write(file.writing(content)).await;
         }
@@ -81,12 +81,12 @@ impl Outputs {
 }
 
 /// Whether no two of them are the same file.
-fn differ(all: &[Outputs]) -> Result<(), Refused> {
+fn differ(all: &[Outputs]) -> Result<(), DestinationError> {
     let mut seen = HashSet::new();
     let mut destinations = all.iter().flat_map(|outputs| &outputs.files).map(|(_, file)| file);
     let twice = destinations.find(|it| it.file().is_some_and(|file| !seen.insert(file)));
     twice.map_or(Ok(()), |twice| {
-        Err(Refused::Usage(format!(
+        Err(DestinationError::Usage(format!(
             "{} would be written twice: give each output a file of its own",
             twice.named().display()
         )))

@@ -3,12 +3,12 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, DEFAULT_MOST, NotABehavior, Rules};
+use longsync_behavior::{Behavior, DEFAULT_MOST, ParseBehaviorError, Rules};
 use longsync_connect::Target;
 
 use longsync_text::duration::LONGEST;
 
-use crate::race::delays::Delays;
+use crate::race::delays::RaceDelays;
 use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 use crate::race::way::Way;
 use crate::seed;
@@ -26,7 +26,7 @@ pub struct RacePlanBuilder {
 /// Why a race is impossible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotARace {
+pub enum RacePlanError {
     /// It has no calls, or more than a million.
     #[error("a way makes from 1 to 1000000 calls, and {calls} are asked for")]
     Calls {
@@ -50,7 +50,7 @@ pub enum NotARace {
     NothingSpins,
     /// A caller may not ask for this behavior.
     #[error(transparent)]
-    Behavior(#[from] NotABehavior),
+    Behavior(#[from] ParseBehaviorError),
     /// The server that draws is elsewhere.
     #[error("with a target its server draws, by a seed of its own: give that server the seed")]
     SeedElsewhere,
@@ -72,7 +72,7 @@ impl RacePlanBuilder {
     }
 
     /// How long the server is asked to wait for each call.
-    pub fn delays(mut self, delays: Delays) -> Self {
+    pub fn delays(mut self, delays: RaceDelays) -> Self {
         self.rest.delays = delays;
         self
     }
@@ -136,21 +136,21 @@ impl RacePlanBuilder {
     ///
     /// # Errors
     /// When it contradicts itself, or cannot be carried out.
-    pub fn build(self) -> Result<RacePlan, NotARace> {
+    pub fn build(self) -> Result<RacePlan, RacePlanError> {
         let Self { calls, ways, seed, mut rest } = self;
         let in_range = NonZeroUsize::new(calls).filter(|calls| calls.get() <= RacePlan::MOST_CALLS);
-        let in_range = in_range.ok_or(NotARace::Calls { calls })?;
+        let in_range = in_range.ok_or(RacePlanError::Calls { calls })?;
         let ways = ways.unwrap_or_else(|| all_ways(rest.protocol));
         for (index, way) in ways.iter().enumerate() {
             if ways[..index].contains(way) {
-                return Err(NotARace::WayTwice { way: *way });
+                return Err(RacePlanError::WayTwice { way: *way });
             }
         }
         if ways.is_empty() {
-            return Err(NotARace::NoWays);
+            return Err(RacePlanError::NoWays);
         }
         if rest.protocol == Protocol::Http && ways.contains(&Way::Exchange) {
-            return Err(NotARace::ExchangeOverHttp);
+            return Err(RacePlanError::ExchangeOverHttp);
         }
         rest.delays = drawn(rest.delays, seed, rest.target.is_some())?;
         let plan = RacePlan { calls: in_range, ways, ..rest };
@@ -163,7 +163,7 @@ impl RacePlan {
     /// In each way this number of calls, with these delays. Unless told otherwise, in all ways that the
     /// protocol has, over gRPC, against a server inside this process, with 10 s for the sequential way, a
     /// connection that threads share, no cancellation and no spinning.
-    pub fn builder(calls: usize, delays: Delays) -> RacePlanBuilder {
+    pub fn builder(calls: usize, delays: RaceDelays) -> RacePlanBuilder {
         RacePlanBuilder::new(
             calls,
             Self {
@@ -181,7 +181,7 @@ impl RacePlan {
         )
     }
 
-    fn check_times(&self) -> Result<(), NotARace> {
+    fn check_times(&self) -> Result<(), RacePlanError> {
         let times = [
             (self.delays.mean(), "delay"),
             (self.sequential_max, "time of the sequential way"),
@@ -189,27 +189,31 @@ impl RacePlan {
             (self.spin, "time to spin"),
         ];
         if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > LONGEST) {
-            return Err(NotARace::TooLong { what });
+            return Err(RacePlanError::TooLong { what });
         }
         // The waits of this process are those of the server in it, and of cancels; threads have none.
         let waits_here = self.target.is_none()
             || (self.cancel_after.is_some() && self.ways.iter().any(|way| *way != Way::Threads));
-        if self.spin.is_zero() || waits_here { Ok(()) } else { Err(NotARace::NothingSpins) }
+        if self.spin.is_zero() || waits_here { Ok(()) } else { Err(RacePlanError::NothingSpins) }
     }
 }
 
 /// The same delays, drawn as a server draws them for a caller.
-fn drawn(delays: Delays, given: Option<u64>, is_elsewhere: bool) -> Result<Delays, NotARace> {
-    let Delays::Drawn { behavior, seed } = delays else {
-        return if given.is_some() { Err(NotARace::NothingDrawn) } else { Ok(delays) };
+fn drawn(
+    delays: RaceDelays,
+    given: Option<u64>,
+    is_elsewhere: bool,
+) -> Result<RaceDelays, RacePlanError> {
+    let RaceDelays::Drawn { behavior, seed } = delays else {
+        return if given.is_some() { Err(RacePlanError::NothingDrawn) } else { Ok(delays) };
     };
     let behavior = Behavior::read(behavior.text(), &Rules::caller(DEFAULT_MOST))?;
     let seed = match given.or(seed) {
-        Some(_) if is_elsewhere => return Err(NotARace::SeedElsewhere),
+        Some(_) if is_elsewhere => return Err(RacePlanError::SeedElsewhere),
         None if !is_elsewhere => Some(seed::short()),
         seed => seed,
     };
-    Ok(Delays::Drawn { behavior, seed })
+    Ok(RaceDelays::Drawn { behavior, seed })
 }
 
 fn all_ways(protocol: Protocol) -> Vec<Way> {
@@ -225,10 +229,10 @@ mod tests {
     use super::*;
 
     fn plan() -> RacePlanBuilder {
-        RacePlan::builder(8, Delays::Constant(Duration::from_millis(500)))
+        RacePlan::builder(8, RaceDelays::Constant(Duration::from_millis(500)))
     }
 
-    fn refused(builder: RacePlanBuilder) -> NotARace {
+    fn refused(builder: RacePlanBuilder) -> RacePlanError {
         builder.build().unwrap_err()
     }
 
@@ -246,44 +250,44 @@ mod tests {
 
     #[test]
     fn calls_are_from_one_to_a_million() {
-        let delays = || Delays::Constant(Duration::ZERO);
+        let delays = || RaceDelays::Constant(Duration::ZERO);
         for calls in [0, RacePlan::MOST_CALLS + 1] {
             let refused = refused(RacePlan::builder(calls, delays()));
-            assert_eq!(refused, NotARace::Calls { calls });
+            assert_eq!(refused, RacePlanError::Calls { calls });
         }
         assert!(RacePlan::builder(RacePlan::MOST_CALLS, delays()).build().is_ok());
     }
 
     #[test]
     fn each_way_is_named_once_and_is_one_of_the_protocol() {
-        assert_eq!(refused(plan().ways([])), NotARace::NoWays);
+        assert_eq!(refused(plan().ways([])), RacePlanError::NoWays);
         let twice = [Way::Tasks, Way::Threads, Way::Tasks];
-        assert_eq!(refused(plan().ways(twice)), NotARace::WayTwice { way: Way::Tasks });
+        assert_eq!(refused(plan().ways(twice)), RacePlanError::WayTwice { way: Way::Tasks });
         let http = plan().protocol(Protocol::Http).ways([Way::Exchange]);
-        assert_eq!(refused(http), NotARace::ExchangeOverHttp);
+        assert_eq!(refused(http), RacePlanError::ExchangeOverHttp);
     }
 
     #[test]
     fn spinning_is_for_waits_of_this_process() {
         let spin = Duration::from_micros(200);
         assert!(plan().spin(spin).build().is_ok());
-        assert_eq!(refused(with_target().spin(spin)), NotARace::NothingSpins);
+        assert_eq!(refused(with_target().spin(spin)), RacePlanError::NothingSpins);
         let cancelling = with_target().spin(spin).cancel_after(spin);
         assert!(cancelling.clone().build().is_ok());
-        assert_eq!(refused(cancelling.ways([Way::Threads])), NotARace::NothingSpins);
+        assert_eq!(refused(cancelling.ways([Way::Threads])), RacePlanError::NothingSpins);
     }
 
     fn with_behavior(text: &str) -> RacePlanBuilder {
-        plan().delays(Delays::Drawn { behavior: text.parse().unwrap(), seed: None })
+        plan().delays(RaceDelays::Drawn { behavior: text.parse().unwrap(), seed: None })
     }
 
     #[test]
     fn a_seed_is_for_what_a_server_inside_this_process_draws() {
-        assert_eq!(refused(plan().seed(1)), NotARace::NothingDrawn);
+        assert_eq!(refused(plan().seed(1)), RacePlanError::NothingDrawn);
         let target = || "http://127.0.0.1:9000".parse().unwrap();
         let elsewhere = with_behavior("exponential(1s)").target(target());
         assert_eq!(elsewhere.clone().build().unwrap().delays.seed(), None);
-        assert_eq!(refused(elsewhere.seed(1)), NotARace::SeedElsewhere);
+        assert_eq!(refused(elsewhere.seed(1)), RacePlanError::SeedElsewhere);
         let here = with_behavior("exponential(1s)");
         assert_eq!(here.clone().seed(1).build().unwrap().delays.seed(), Some(1));
         let random = || here.clone().build().unwrap().delays.seed().unwrap();
@@ -301,12 +305,12 @@ mod tests {
     fn times_that_clocks_do_not_hold_are_refused() {
         let long = LONGEST + Duration::from_nanos(1);
         for (builder, what) in [
-            (plan().delays(Delays::Jittered(long)), "delay"),
+            (plan().delays(RaceDelays::Jittered(long)), "delay"),
             (plan().sequential_max(Duration::MAX), "time of the sequential way"),
             (plan().cancel_after(long), "time until a call is cancelled"),
             (plan().spin(long), "time to spin"),
         ] {
-            assert_eq!(refused(builder), NotARace::TooLong { what });
+            assert_eq!(refused(builder), RacePlanError::TooLong { what });
         }
     }
 }

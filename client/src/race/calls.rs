@@ -13,25 +13,25 @@ use longsync_timer::Timer;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 
-use crate::race::delays::{Asked, Delays};
-use crate::race::failed::{Failed, kept};
+use crate::race::call_failure::{CallFailure, kept};
+use crate::race::delays::{CallRequest, RaceDelays};
 use crate::race::http;
-use crate::race::outcome::{End, Row};
+use crate::race::outcome::{CallEnd, RaceCall};
 use crate::race::progress::WayProgress;
-use crate::race::told::Told;
-use longsync_connect::Connections;
-use longsync_connect::Credit;
+use crate::race::reported_wait::ReportedWait;
+use longsync_connect::ConnectionPool;
 use longsync_connect::Stamps;
+use longsync_connect::StreamPermit;
 use longsync_connect::Target;
-use longsync_connect::answer::{Expected, Limits, PAGE_BYTES};
-use longsync_connect::rpc::{self, Retried, Rpc};
+use longsync_connect::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES};
+use longsync_connect::rpc::{self, RetryLog, Rpc};
 use longsync_connect::status::failure_name;
 
 /// How a call gets to the server.
 #[derive(Debug, Clone)]
 pub(super) enum Caller {
     /// By gRPC, over connections that are shared.
-    Grpc(Arc<Connections>),
+    Grpc(Arc<ConnectionPool>),
     /// By HTTP/1.1, each on a connection of its own.
     Http { target: Target, opened: Arc<AtomicUsize> },
 }
@@ -50,7 +50,7 @@ impl Caller {
         match self {
             Self::Grpc(shared) => {
                 let (target, timer) = (shared.target().clone(), shared.timer().clone());
-                Self::Grpc(Arc::new(Connections::new(target, timer)))
+                Self::Grpc(Arc::new(ConnectionPool::new(target, timer)))
             }
             Self::Http { target, .. } => {
                 Self::Http { target: target.clone(), opened: Arc::default() }
@@ -61,17 +61,17 @@ impl Caller {
 
 /// How the messages of one exchange ended.
 #[derive(Debug)]
-pub(super) struct Streamed {
-    pub(super) rows: Vec<Row>,
+pub(super) struct ExchangeResult {
+    pub(super) rows: Vec<RaceCall>,
     /// How the stream itself ended, if not well and no row says so, because all had ended before.
-    pub(super) untold: Option<End>,
+    pub(super) untold: Option<CallEnd>,
 }
 
 /// What the calls of a way share.
 #[derive(Debug, Clone)]
-pub(super) struct Calls {
+pub(super) struct WayContext {
     pub(super) caller: Caller,
-    pub(super) delays: Delays,
+    pub(super) delays: RaceDelays,
     pub(super) timer: Timer,
     pub(super) start: Instant,
     pub(super) interrupt: CancellationToken,
@@ -79,11 +79,11 @@ pub(super) struct Calls {
     pub(super) cancel_after: Option<Duration>,
     /// How many bytes an answer may have.
     pub(super) most_answer_bytes: usize,
-    pub(super) retried: Retried,
+    pub(super) retried: RetryLog,
     pub(super) progress: WayProgress,
 }
 
-impl Calls {
+impl WayContext {
     pub(super) fn since_start(&self) -> Duration {
         self.since(self.timer.now())
     }
@@ -93,20 +93,20 @@ impl Calls {
     }
 
     /// Makes the call with this index.
-    pub(super) async fn one(&self, index: usize) -> Row {
+    pub(super) async fn one(&self, index: usize) -> RaceCall {
         let asked = self.delays.asked(index);
         match &self.caller {
             Caller::Grpc(connections) => {
-                let credit = tokio::select! {
-                    credit = connections.credit() => credit,
-                    () = self.interrupt.cancelled() => return Row::UNSENT,
+                let permit = tokio::select! {
+                    permit = connections.permit() => permit,
+                    () = self.interrupt.cancelled() => return RaceCall::UNSENT,
                 };
-                let credit = match credit {
-                    Ok(credit) => credit,
+                let permit = match permit {
+                    Ok(permit) => permit,
                     Err(error) => return self.row_of(&Stamps::default(), Err(error.into())),
                 };
                 let stamps = Stamps::default();
-                let answer = self.unary(connections, credit, &asked, &stamps);
+                let answer = self.unary(connections, permit, &asked, &stamps);
                 self.row(&stamps, answer).await
             }
             Caller::Http { target, opened } => {
@@ -120,36 +120,36 @@ impl Calls {
 
     async fn unary(
         &self,
-        connections: &Connections,
-        credit: Credit,
-        asked: &Asked,
+        connections: &ConnectionPool,
+        permit: StreamPermit,
+        asked: &CallRequest,
         stamps: &Stamps,
-    ) -> Result<Told, Failed> {
+    ) -> Result<ReportedWait, CallFailure> {
         let request = || {
-            let Asked { delay, behavior, call_id } = asked.clone();
+            let CallRequest { delay, behavior, call_id } = asked.clone();
             let delay = delay.map(to_proto);
             let message = LongSyncRequest { delay, behavior, call_id, ..Default::default() };
             let origin = connections.target().origin();
             let head = rpc::head(origin, rpc::path("LongSync"), &MetadataMap::new(), None);
             (head, rpc::whole(&message))
         };
-        let rpc = self.rpc(connections, stamps, Expected::One);
-        let mut answers = rpc.begin(credit, request).await?;
+        let rpc = self.rpc(connections, stamps, ExpectedMessages::One);
+        let mut answers = rpc.begin(permit, request).await?;
         let mut timing = None;
         while let Some(answer) = answers.next::<LongSyncResponse>().await? {
             timing = answer.timing;
         }
-        Ok(Told::from(timing.as_ref()))
+        Ok(ReportedWait::from(timing.as_ref()))
     }
 
     fn rpc<'a>(
         &'a self,
-        connections: &'a Connections,
+        connections: &'a ConnectionPool,
         stamps: &'a Stamps,
-        expected: Expected,
+        expected: ExpectedMessages,
     ) -> Rpc<'a> {
         let message_bytes = self.most_answer_bytes;
-        let limits = Limits { message_bytes, expected, page_bytes: PAGE_BYTES };
+        let limits = AnswerLimits { message_bytes, expected, page_bytes: PAGE_BYTES };
         Rpc { connections, stamps, retried: &self.retried, limits }
     }
 
@@ -157,14 +157,14 @@ impl Calls {
     async fn row(
         &self,
         stamps: &Stamps,
-        answer: impl Future<Output = Result<Told, Failed>>,
-    ) -> Row {
+        answer: impl Future<Output = Result<ReportedWait, CallFailure>>,
+    ) -> RaceCall {
         self.progress.one_sent();
         let row = tokio::select! {
             answered = answer => self.row_of(stamps, answered),
-            () = self.interrupt.cancelled() => Row { sent: self.sent(stamps), end: End::Unfinished },
+            () = self.interrupt.cancelled() => RaceCall { sent: self.sent(stamps), end: CallEnd::Unfinished },
             () = self.cancel_is_due(stamps) => {
-                Row { sent: self.sent(stamps), end: End::Cancelled { done: self.since_start() } }
+                RaceCall { sent: self.sent(stamps), end: CallEnd::Cancelled { done: self.since_start() } }
             }
         };
         self.progress.one_done();
@@ -175,13 +175,13 @@ impl Calls {
         stamps.sent().map(|sent| self.since(sent))
     }
 
-    fn row_of(&self, stamps: &Stamps, answered: Result<Told, Failed>) -> Row {
+    fn row_of(&self, stamps: &Stamps, answered: Result<ReportedWait, CallFailure>) -> RaceCall {
         let done = stamps.done().map_or_else(|| self.since_start(), |done| self.since(done));
         let end = match answered {
             Ok(told) => told.at(done),
             Err(failed) => failed.at(done),
         };
-        Row { sent: self.sent(stamps), end }
+        RaceCall { sent: self.sent(stamps), end }
     }
 
     /// Waits until it is time to cancel the call.
@@ -200,18 +200,18 @@ impl Calls {
     }
 
     /// Makes the calls from `first` on as the messages of one bidirectional stream.
-    pub(super) async fn one_stream(&self, first: usize, messages: usize) -> Streamed {
-        let rows = Arc::new(Mutex::new(vec![Row::UNSENT; messages]));
+    pub(super) async fn one_stream(&self, first: usize, messages: usize) -> ExchangeResult {
+        let rows = Arc::new(Mutex::new(vec![RaceCall::UNSENT; messages]));
         let stamps = Stamps::default();
         let end = tokio::select! {
             ended = self.answers(first, messages, &rows, &stamps) => {
                 ended.err().map(|failed| failed.at(self.since_start()))
             }
-            () = self.interrupt.cancelled() => Some(End::Unfinished),
-            () = self.cancel_is_due(&stamps) => Some(End::Cancelled { done: self.since_start() }),
+            () = self.interrupt.cancelled() => Some(CallEnd::Unfinished),
+            () = self.cancel_is_due(&stamps) => Some(CallEnd::Cancelled { done: self.since_start() }),
         };
         let mut rows = lock(&rows).clone();
-        for row in rows.iter_mut().filter(|row| row.end == End::Unfinished) {
+        for row in rows.iter_mut().filter(|row| row.end == CallEnd::Unfinished) {
             if let Some(end) = &end {
                 row.end = end.clone();
             }
@@ -220,20 +220,20 @@ impl Calls {
             }
         }
         let untold = end.filter(|end| !rows.iter().any(|row| row.end.is_like(end)));
-        Streamed { rows, untold }
+        ExchangeResult { rows, untold }
     }
 
     async fn answers(
         &self,
         first: usize,
         messages: usize,
-        rows: &Arc<Mutex<Vec<Row>>>,
+        rows: &Arc<Mutex<Vec<RaceCall>>>,
         stamps: &Stamps,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), CallFailure> {
         let Caller::Grpc(connections) = &self.caller else {
             unreachable!("a race of exchanges over HTTP/1.1 is refused")
         };
-        let credit = connections.credit().await?;
+        let permit = connections.permit().await?;
         let request = || {
             let (calls, rows, stamps) = (self.clone(), Arc::clone(rows), stamps.clone());
             let requests = (0..messages).map(move |index| {
@@ -244,7 +244,7 @@ impl Calls {
                     *sent = Some(calls.since_start());
                     calls.progress.one_sent();
                 }
-                let Asked { delay, behavior, call_id } = calls.delays.asked(first + index);
+                let CallRequest { delay, behavior, call_id } = calls.delays.asked(first + index);
                 LongSyncExchangeRequest {
                     delay: delay.map(to_proto),
                     behavior,
@@ -257,17 +257,17 @@ impl Calls {
             let head = rpc::head(origin, rpc::path("LongSyncExchange"), &MetadataMap::new(), None);
             (head, rpc::open(requests))
         };
-        let rpc = self.rpc(connections, stamps, Expected::Matched(messages as u64));
-        let mut answers = rpc.begin(credit, request).await?;
+        let rpc = self.rpc(connections, stamps, ExpectedMessages::Matched(messages as u64));
+        let mut answers = rpc.begin(permit, request).await?;
         while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
             let mut rows = lock(rows);
             let row = usize::try_from(answer.id).ok().and_then(|index| rows.get_mut(index));
             let Some(row) = row.filter(|row| row.sent.is_some()) else {
                 return Err(rpc::answered_unsent(answer.id).into());
             };
-            if row.end != End::Unfinished {
+            if row.end != CallEnd::Unfinished {
                 // Nobody knows which of its answers is the right one.
-                let twice = || Failed::from(rpc::answered_twice(answer.id));
+                let twice = || CallFailure::from(rpc::answered_twice(answer.id));
                 row.end = twice().at(self.since_start());
                 return Err(twice());
             }
@@ -277,11 +277,11 @@ impl Calls {
         Ok(())
     }
 
-    fn end_of(&self, answer: &LongSyncExchangeResponse) -> End {
+    fn end_of(&self, answer: &LongSyncExchangeResponse) -> CallEnd {
         let done = self.since_start();
         match &answer.failure {
-            None => Told::from(answer.timing.as_ref()).at(done),
-            Some(failure) => End::Failed {
+            None => ReportedWait::from(answer.timing.as_ref()).at(done),
+            Some(failure) => CallEnd::Failed {
                 done,
                 status: failure_name(failure.code).to_owned(),
                 message: kept(&failure.message),
@@ -290,6 +290,6 @@ impl Calls {
     }
 }
 
-fn lock(rows: &Mutex<Vec<Row>>) -> std::sync::MutexGuard<'_, Vec<Row>> {
+fn lock(rows: &Mutex<Vec<RaceCall>>) -> std::sync::MutexGuard<'_, Vec<RaceCall>> {
     rows.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,7 @@
 #[cfg(target_os = "linux")]
 use std::fs;
 
-use crate::race::outcome::Cost;
+use crate::race::outcome::ProcessCost;
 
 /// Watches this process from a moment on.
 #[derive(Debug)]
@@ -19,9 +19,9 @@ impl CostMeter {
     }
 
     /// The cost since then; for memory, how far its peak lies above what was resident at the start.
-    pub(super) fn cost(&self) -> Cost {
+    pub(super) fn cost(&self) -> ProcessCost {
         let since = |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?));
-        Cost {
+        ProcessCost {
             memory_added_bytes: since(peak(), self.resident_bytes),
             switches: since(switches(), self.switches),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_server::{Kind, Outcome, Snapshot, Stats};
+use longsync_server::{CallKind, Outcome, Snapshot, Stats};
 use longsync_timer::Timer;
 
 use crate::http1::{self, Keep};
@@ -19,40 +19,44 @@ const POLL: Duration = Duration::from_millis(5);
 
 /// Where the counters are.
 #[derive(Debug, Clone)]
-pub(super) enum Counters {
+pub(super) enum CounterSource {
     /// In this process.
     Embedded(Stats),
     /// At a server's `/metrics`.
     Remote(Target),
 }
 
-/// A reading.
+/// What the counters said.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct CounterSnapshot {
     in_flight: u64,
     cancelled: u64,
     cancelled_after_sum: Duration,
     snapshot: Option<Snapshot>,
 }
 
-impl Counters {
+impl CounterSource {
     /// Reads them; [`None`] when the server does not say.
-    pub(super) async fn read(&self, timer: &Timer) -> Option<Reading> {
+    pub(super) async fn read(&self, timer: &Timer) -> Option<CounterSnapshot> {
         match self {
-            Self::Embedded(stats) => Some(Reading::of(stats.snapshot())),
+            Self::Embedded(stats) => Some(CounterSnapshot::of(stats.snapshot())),
             Self::Remote(target) => {
                 let stamps = Stamps::default();
                 let answer = tokio::select! {
                     answer = http1::get(target, "/metrics", (MOST_BYTES, Keep::All), timer, &stamps) => answer.ok()?,
                     _ = timer.sleep(PATIENCE) => return None,
                 };
-                Reading::parse(str::from_utf8(&answer.body).ok()?)
+                CounterSnapshot::parse(str::from_utf8(&answer.body).ok()?)
             }
         }
     }
 
     /// What was counted since `before`, once no more calls are in flight than then, or patience ends.
-    pub(super) async fn since(&self, before: &Reading, timer: &Timer) -> Option<ServerView> {
+    pub(super) async fn since(
+        &self,
+        before: &CounterSnapshot,
+        timer: &Timer,
+    ) -> Option<ServerView> {
         let start = timer.now();
         loop {
             let now = self.read(timer).await?;
@@ -64,11 +68,11 @@ impl Counters {
     }
 }
 
-impl Reading {
+impl CounterSnapshot {
     fn of(snapshot: Snapshot) -> Self {
         Self {
             in_flight: snapshot.calls_in_flight(),
-            cancelled: Kind::ALL
+            cancelled: CallKind::ALL
                 .into_iter()
                 .map(|kind| snapshot.calls_ended(kind, Outcome::Cancelled))
                 .sum(),
@@ -152,16 +156,16 @@ longsync_cancelled_after_seconds_count 5
 
     #[test]
     fn the_text_of_metrics_is_read() {
-        let reading = Reading::parse(METRICS).unwrap();
+        let reading = CounterSnapshot::parse(METRICS).unwrap();
         assert_eq!((reading.in_flight, reading.cancelled), (4, 5));
         assert_eq!(reading.cancelled_after_sum, Duration::from_millis(1_250));
-        assert!(Reading::parse("nothing of ours 1\n").is_none());
+        assert!(CounterSnapshot::parse("nothing of ours 1\n").is_none());
     }
 
     #[test]
     fn what_was_counted_between_two_readings_is_their_difference() {
-        let before = Reading::parse(METRICS).unwrap();
-        let after = Reading::parse(
+        let before = CounterSnapshot::parse(METRICS).unwrap();
+        let after = CounterSnapshot::parse(
             &METRICS
                 .replace("\"cancelled\"} 3", "\"cancelled\"} 7")
                 .replace("sum 1.25", "sum 2.05"),
@@ -180,20 +184,21 @@ longsync_cancelled_after_seconds_count 5
                 [("4", "in_flight 4"), ("3", "\"cancelled\"} 3"), ("1.25", "sum 1.25")]
             {
                 let with = at.replace(figure, absurd);
-                let reading = Reading::parse(&METRICS.replace(at, &with));
+                let reading = CounterSnapshot::parse(&METRICS.replace(at, &with));
                 let is_sum = at.starts_with("sum");
                 // Very many calls may have waited for that long together.
                 let may_be = is_sum && matches!(absurd, "9.1e15" | "1e18");
                 assert_eq!(reading.is_some(), may_be, "{with}");
-                let before = Reading::parse(METRICS).unwrap();
+                let before = CounterSnapshot::parse(METRICS).unwrap();
                 let view = reading.and_then(|reading| reading.since(&before));
                 assert!(view.is_none_or(|view| view.cancelled == 0), "{with}");
             }
         }
         let later = |cancelled: &str, sum: &str| {
             let text = METRICS.replace("\"cancelled\"} 3", &format!("\"cancelled\"}} {cancelled}"));
-            let after = Reading::parse(&text.replace("sum 1.25", &format!("sum {sum}"))).unwrap();
-            after.since(&Reading::parse(METRICS).unwrap())
+            let after =
+                CounterSnapshot::parse(&text.replace("sum 1.25", &format!("sum {sum}"))).unwrap();
+            after.since(&CounterSnapshot::parse(METRICS).unwrap())
         };
         assert!(later("2", "1.25").is_none(), "a counter does not fall");
         assert!(later("4", "0.5").is_none(), "nor does a sum");

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, Key, Name};
+use longsync_behavior::{Behavior, CallName, DrawKey};
 
 /// The delays of a race's calls. Every way gets the same ones, so that ways can be compared.
 /// There are no other forms: exhaustive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delays {
+pub enum RaceDelays {
     /// The same for all calls.
     Constant(Duration),
     /// Spread evenly between half and one and a half of this.
@@ -24,14 +24,14 @@ pub enum Delays {
 
 /// What a call asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct CallRequest {
     /// The delay; [`None`] if there is a behavior.
     pub(super) delay: Option<Duration>,
     pub(super) behavior: String,
     pub(super) call_id: String,
 }
 
-impl Delays {
+impl RaceDelays {
     /// Their average; of delays that are drawn, that of their law.
     pub fn mean(&self) -> Duration {
         match self {
@@ -72,7 +72,7 @@ impl Delays {
             }
             Self::Drawn { behavior, seed } => {
                 let id = call_id(index);
-                let key = |seed| Key { seed, name: Name::Id(&id), attempt: 1, index: 0 };
+                let key = |seed| DrawKey { seed, name: CallName::Id(&id), attempt: 1, index: 0 };
                 seed.map(|seed| behavior.draw(&key(seed)))
             }
         }
@@ -112,14 +112,16 @@ impl Delays {
     }
 
     /// What the call with this index asks for.
-    pub(super) fn asked(&self, index: usize) -> Asked {
+    pub(super) fn asked(&self, index: usize) -> CallRequest {
         match self {
             Self::Constant(_) | Self::Jittered(_) => {
-                Asked { delay: self.known(index), ..Asked::default() }
+                CallRequest { delay: self.known(index), ..CallRequest::default() }
             }
-            Self::Drawn { behavior, .. } => {
-                Asked { delay: None, behavior: behavior.text().to_owned(), call_id: call_id(index) }
-            }
+            Self::Drawn { behavior, .. } => CallRequest {
+                delay: None,
+                behavior: behavior.text().to_owned(),
+                call_id: call_id(index),
+            },
         }
     }
 }
@@ -140,14 +142,14 @@ mod tests {
         #[test]
         fn jitter_stays_within_its_range(mean in 0_u64..4_000_000_000_000, index in any::<usize>()) {
             let mean = Duration::from_nanos(mean);
-            let delay = Delays::Jittered(mean).of(index);
+            let delay = RaceDelays::Jittered(mean).of(index);
             prop_assert!(delay >= mean / 2 && delay <= mean + mean / 2, "{:?} of {:?}", delay, mean);
         }
     }
 
     #[test]
     fn jitter_is_spread_evenly_and_keeps_the_mean() {
-        let delays = Delays::Jittered(Duration::from_secs(1));
+        let delays = RaceDelays::Jittered(Duration::from_secs(1));
         let mut quarters = [0; 4];
         for index in 0..1_000 {
             let quarter = (delays.of(index).as_millis() - 500) / 250;
@@ -160,16 +162,16 @@ mod tests {
 
     #[test]
     fn a_constant_is_the_same_for_all() {
-        let delays = Delays::Constant(Duration::from_millis(7));
+        let delays = RaceDelays::Constant(Duration::from_millis(7));
         assert_eq!(delays.of(0), delays.of(12_345));
         assert_eq!(delays.sum(1_000), Duration::from_secs(7));
         assert_eq!(delays.longest(), delays.mean());
         assert!(!delays.vary());
     }
 
-    fn drawn(seed: Option<u64>) -> Delays {
+    fn drawn(seed: Option<u64>) -> RaceDelays {
         let behavior = "lognormal(p50=200ms, p99=2s)".parse().unwrap();
-        Delays::Drawn { behavior, seed }
+        RaceDelays::Drawn { behavior, seed }
     }
 
     #[test]
@@ -191,15 +193,18 @@ mod tests {
 
     #[test]
     fn a_behavior_without_a_choice_does_not_vary() {
-        let of = |text: &str| Delays::Drawn { behavior: text.parse().unwrap(), seed: Some(1) };
+        let of = |text: &str| RaceDelays::Drawn { behavior: text.parse().unwrap(), seed: Some(1) };
         assert!(!of("250ms").vary());
         assert!(of("uniform(1ms, 2ms)").vary() && of("mix(1%: 1s, rest: 0s)").vary());
     }
 
     #[test]
     fn a_call_asks_for_its_delay_or_for_a_behavior_under_its_id() {
-        let asked = Delays::Constant(Duration::from_millis(7)).asked(3);
-        assert_eq!(asked, Asked { delay: Some(Duration::from_millis(7)), ..Asked::default() });
+        let asked = RaceDelays::Constant(Duration::from_millis(7)).asked(3);
+        assert_eq!(
+            asked,
+            CallRequest { delay: Some(Duration::from_millis(7)), ..CallRequest::default() }
+        );
         let asked = drawn(None).asked(3);
         assert_eq!((asked.delay, asked.call_id.as_str()), (None, "call-4"));
         assert_eq!(asked.behavior, "lognormal(p50=200ms, p99=2s)");

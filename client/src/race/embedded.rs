@@ -3,19 +3,19 @@
 use std::io;
 use std::time::Duration;
 
-use longsync_server::{Config, Limits, Options, Running, Stats, start_with};
+use longsync_server::{Config, Limits, Options, RunningServer, Stats, start_with};
 
 use longsync_connect::Target;
 
 /// The server, on a free port of loopback and on threads of its own: the race's thread only calls.
 #[derive(Debug)]
-pub(super) struct Embedded {
+pub(super) struct EmbeddedServer {
     pub(super) target: Target,
     pub(super) stats: Stats,
-    running: Running,
+    running: RunningServer,
 }
 
-impl Embedded {
+impl EmbeddedServer {
     /// Starts one that allows delays up to `longest`, draws by `seed` if there is one, and polls for the
     /// last `spin` before a delay ends.
     pub(super) fn start(longest: Duration, seed: Option<u64>, spin: Duration) -> io::Result<Self> {

@@ -5,9 +5,9 @@ use longsync_timer::Timer;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::http1::{self, Keep};
-use crate::race::delays::Asked;
-use crate::race::failed::{Failed, kept};
-use crate::race::told::Told;
+use crate::race::call_failure::{CallFailure, kept};
+use crate::race::delays::CallRequest;
+use crate::race::reported_wait::ReportedWait;
 use longsync_connect::Stamps;
 use longsync_connect::Target;
 use longsync_connect::answer::first_line;
@@ -15,11 +15,11 @@ use longsync_connect::answer::first_line;
 /// Gets the slow answer of the HTTP face. How long the server waited is in `server-timing`.
 pub(super) async fn get(
     target: &Target,
-    asked: &Asked,
+    asked: &CallRequest,
     most_bytes: usize,
     timer: &Timer,
     stamps: &Stamps,
-) -> Result<Told, Failed> {
+) -> Result<ReportedWait, CallFailure> {
     let path = format!("{}?{}", longsync::HTTP_PATH, query(asked));
     let body = (most_bytes, Keep::Nothing);
     let answer = http1::get(target, &path, body, timer, stamps).await?;
@@ -27,12 +27,12 @@ pub(super) async fn get(
         let no_line = if answer.body.is_empty() { "no body came" } else { "its body is not text" };
         let message = first_line(&answer.body).unwrap_or_else(|| no_line.to_owned());
         let status = format!("HTTP {}", answer.status.as_u16());
-        return Err(Failed { status, message: kept(&message) });
+        return Err(CallFailure { status, message: kept(&message) });
     }
-    Ok(Told::from(&answer.headers))
+    Ok(ReportedWait::from(&answer.headers))
 }
 
-fn query(Asked { delay, behavior, call_id }: &Asked) -> String {
+fn query(CallRequest { delay, behavior, call_id }: &CallRequest) -> String {
     if let Some(delay) = delay {
         return format!("delay={}", text(*delay));
     }
@@ -49,9 +49,9 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_a_query() {
         let delay = Some(Duration::from_millis(1_500));
-        assert_eq!(query(&Asked { delay, ..Asked::default() }), "delay=1.5s");
+        assert_eq!(query(&CallRequest { delay, ..CallRequest::default() }), "delay=1.5s");
         let (behavior, call_id) = ("mix(1%: 1s; rest: 0s)".to_owned(), "call-1".to_owned());
-        let asked = Asked { delay: None, behavior, call_id };
+        let asked = CallRequest { delay: None, behavior, call_id };
         let encoded = "mix%281%25%3A%201s%3B%20rest%3A%200s%29";
         assert_eq!(query(&asked), format!("behavior={encoded}&call_id=call-1"));
     }

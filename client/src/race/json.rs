@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::figures::nanos;
 use crate::json::document;
-use crate::race::delays::Delays;
+use crate::race::delays::RaceDelays;
 use crate::race::layout::Look;
 use crate::race::lesson::lesson;
-use crate::race::outcome::{End, Race, Row, ServerView, WayRun};
+use crate::race::outcome::{CallEnd, Race, RaceCall, ServerView, WayRun};
 use crate::race::plan::{Protocol, ThreadConnections};
 use crate::race::words::notes;
 
@@ -103,10 +103,10 @@ pub fn to_json(race: &Race) -> serde_json::Result<String> {
         },
         calls: plan.calls.get(),
         delay_ns: nanos(plan.delays.mean()),
-        jitter: matches!(plan.delays, Delays::Jittered(_)),
+        jitter: matches!(plan.delays, RaceDelays::Jittered(_)),
         behavior: match &plan.delays {
-            Delays::Drawn { behavior, .. } => Some(behavior.text().to_owned()),
-            Delays::Constant(_) | Delays::Jittered(_) => None,
+            RaceDelays::Drawn { behavior, .. } => Some(behavior.text().to_owned()),
+            RaceDelays::Constant(_) | RaceDelays::Jittered(_) => None,
         },
         seed: plan.delays.seed(),
         cancel_after_ns: plan.cancel_after.map(nanos),
@@ -159,11 +159,15 @@ fn server(view: ServerView) -> JsonServerView {
     }
 }
 
-fn call(delay: Option<Duration>, row: &Row, order: Option<usize>) -> JsonCall {
+fn call(delay: Option<Duration>, row: &RaceCall, order: Option<usize>) -> JsonCall {
     let (status, message, waited) = match &row.end {
-        End::Answered { waited, .. } => (Some("OK".to_owned()), None, *waited),
-        End::Failed { status, message, .. } => (Some(status.clone()), Some(message.clone()), None),
-        End::Cancelled { .. } | End::Projected { .. } | End::Unfinished => (None, None, None),
+        CallEnd::Answered { waited, .. } => (Some("OK".to_owned()), None, *waited),
+        CallEnd::Failed { status, message, .. } => {
+            (Some(status.clone()), Some(message.clone()), None)
+        }
+        CallEnd::Cancelled { .. } | CallEnd::Projected { .. } | CallEnd::Unfinished => {
+            (None, None, None)
+        }
     };
     JsonCall {
         delay_ns: delay.map(nanos),

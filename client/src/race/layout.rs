@@ -5,7 +5,7 @@ use std::time::Duration;
 use longsync_text::grouped;
 
 use crate::figures::rounded;
-use crate::race::outcome::{End, Race, Row, WayRun};
+use crate::race::outcome::{CallEnd, Race, RaceCall, WayRun};
 
 /// How many rows of a way are shown: the first and the last, if it has more.
 const MOST_ROWS: usize = 24;
@@ -29,13 +29,13 @@ impl Look {
         [Self::Answered, Self::Failed, Self::Cancelled, Self::Projected, Self::Unfinished];
 
     /// The look of a call with this end.
-    pub(super) fn of(end: &End) -> Self {
+    pub(super) fn of(end: &CallEnd) -> Self {
         match end {
-            End::Answered { .. } => Self::Answered,
-            End::Failed { .. } => Self::Failed,
-            End::Cancelled { .. } => Self::Cancelled,
-            End::Projected { .. } => Self::Projected,
-            End::Unfinished => Self::Unfinished,
+            CallEnd::Answered { .. } => Self::Answered,
+            CallEnd::Failed { .. } => Self::Failed,
+            CallEnd::Cancelled { .. } => Self::Cancelled,
+            CallEnd::Projected { .. } => Self::Projected,
+            CallEnd::Unfinished => Self::Unfinished,
         }
     }
 
@@ -53,7 +53,7 @@ impl Look {
 
 /// A line of a way's waterfall.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum WaterfallLine {
     /// A call.
     Bar {
         index: usize,
@@ -71,7 +71,7 @@ pub(super) enum Line {
     Fold(usize),
 }
 
-impl Line {
+impl WaterfallLine {
     /// What stands before it.
     pub(super) fn label(&self) -> String {
         match self {
@@ -104,11 +104,11 @@ pub(super) fn axis_end(race: &Race) -> Duration {
 }
 
 /// The waterfall of a way on an axis up to `end`.
-pub(super) fn lines(race: &Race, run: &WayRun, end: Duration) -> Vec<Line> {
+pub(super) fn lines(race: &Race, run: &WayRun, end: Duration) -> Vec<WaterfallLine> {
     let count = run.rows.len();
     let half = MOST_ROWS / 2;
     let order = if race.plan.delays.vary() { run.order_of_answers() } else { vec![None; count] };
-    let is_beyond = |row: &Row| row.is_projected() && row.sent.is_some_and(|sent| sent >= end);
+    let is_beyond = |row: &RaceCall| row.is_projected() && row.sent.is_some_and(|sent| sent >= end);
     let mut lines = Vec::new();
     let mut hidden = 0;
     for (index, row) in run.rows.iter().enumerate() {
@@ -118,21 +118,21 @@ pub(super) fn lines(race: &Race, run: &WayRun, end: Duration) -> Vec<Line> {
             continue;
         }
         if hidden > 0 {
-            lines.push(Line::Fold(std::mem::take(&mut hidden)));
+            lines.push(WaterfallLine::Fold(std::mem::take(&mut hidden)));
         }
         lines.push(match row.sent {
-            Some(from) if is_beyond(row) => Line::Beyond { index, from },
+            Some(from) if is_beyond(row) => WaterfallLine::Beyond { index, from },
             _ => bar(index, row, run.wall, order[index]),
         });
     }
     lines
 }
 
-fn bar(index: usize, row: &Row, stopped: Duration, order: Option<usize>) -> Line {
+fn bar(index: usize, row: &RaceCall, stopped: Duration, order: Option<usize>) -> WaterfallLine {
     let (look, to) = (Look::of(&row.end), row.done().unwrap_or(stopped));
     match row.sent {
-        None if look == Look::Unfinished => Line::NotSent { index },
-        from => Line::Bar { index, from: from.unwrap_or(to), to, look, order },
+        None if look == Look::Unfinished => WaterfallLine::NotSent { index },
+        from => WaterfallLine::Bar { index, from: from.unwrap_or(to), to, look, order },
     }
 }
 
@@ -155,14 +155,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::race::delays::Delays;
+    use crate::race::delays::RaceDelays;
     use crate::race::plan::RacePlan;
     use crate::race::way::Way;
 
-    fn race(rows: Vec<Row>) -> Race {
-        let wall = rows.iter().filter_map(Row::done).max().unwrap_or_default();
+    fn race(rows: Vec<RaceCall>) -> Race {
+        let wall = rows.iter().filter_map(RaceCall::done).max().unwrap_or_default();
         let run = WayRun { wall, rows, ..WayRun::skipped(Way::Sequential, String::new()) };
-        let delays = Delays::Constant(Duration::from_secs(1));
+        let delays = RaceDelays::Constant(Duration::from_secs(1));
         let plan = RacePlan::builder(1, delays).ways([Way::Sequential]).build().unwrap();
         let target = "http://127.0.0.1:9000".parse().unwrap();
         Race { plan, target, is_interrupted: false, runs: vec![run] }
@@ -171,18 +171,18 @@ mod tests {
     /// One call after another, a second each, the given number of them made.
     fn sequential(made: usize, count: usize) -> Race {
         let at = |index: usize| Duration::from_secs(index as u64);
-        let row = |index| Row {
+        let row = |index| RaceCall {
             sent: Some(at(index)),
             end: if index < made {
-                End::Answered { done: at(index + 1), planned: None, waited: None }
+                CallEnd::Answered { done: at(index + 1), planned: None, waited: None }
             } else {
-                End::Projected { done: at(index + 1) }
+                CallEnd::Projected { done: at(index + 1) }
             },
         };
         race((0..count).map(row).collect())
     }
 
-    fn shown(race: &Race) -> Vec<Line> {
+    fn shown(race: &Race) -> Vec<WaterfallLine> {
         lines(race, &race.runs[0], axis_end(race))
     }
 
@@ -192,7 +192,8 @@ mod tests {
         fn every_call_is_shown_or_counted(made in 1_usize..60, more in 0_usize..2_000) {
             let race = sequential(made, made + more);
             let lines = shown(&race);
-            let counted: usize = lines.iter().map(|line| match line { Line::Fold(hidden) => *hidden, _ => 1 }).sum();
+            let count = |line: &WaterfallLine| match line { WaterfallLine::Fold(hidden) => *hidden, _ => 1 };
+            let counted: usize = lines.iter().map(count).sum();
             prop_assert_eq!(counted, made + more);
             prop_assert!(lines.len() <= MOST_ROWS + 2);
         }
@@ -208,10 +209,11 @@ mod tests {
     #[test]
     fn what_lies_beyond_the_axis_is_one_line() {
         let lines = shown(&sequential(10, 1_000));
-        let [.., Line::Bar { index: 11, .. }, Line::Fold(987), last] = &lines[..] else {
+        let [.., WaterfallLine::Bar { index: 11, .. }, WaterfallLine::Fold(987), last] = &lines[..]
+        else {
             panic!("{lines:?}")
         };
         // The middle of a long waterfall is folded, and with it what lies beyond the axis.
-        assert_eq!(*last, Line::Beyond { index: 999, from: Duration::from_secs(999) });
+        assert_eq!(*last, WaterfallLine::Beyond { index: 999, from: Duration::from_secs(999) });
     }
 }

@@ -3,9 +3,9 @@
 use longsync_text::duration::text;
 
 use crate::figures::rounded;
-use crate::race::delays::Delays;
+use crate::race::delays::RaceDelays;
 use crate::race::outcome::{Race, WayRun};
-use crate::race::planned::Planned;
+use crate::race::planned_delays::PlannedDelays;
 use crate::race::way::Way;
 use longsync_text::{counted, grouped};
 
@@ -19,7 +19,7 @@ pub(super) fn lesson(race: &Race) -> String {
             if race.is_interrupted { "the race was ended early" } else { "see the notes above" };
         return format!("No way had all its calls answered: {why}.");
     };
-    let planned = Planned::of(race, race.whole(Way::Sequential).unwrap_or(best));
+    let planned = PlannedDelays::of(race, race.whole(Way::Sequential).unwrap_or(best));
     let of = calls_of(race, &planned);
     let wall = rounded(best.wall);
     if race.plan.calls.get() == 1 {
@@ -48,8 +48,8 @@ pub(super) fn lesson(race: &Race) -> String {
     }
     if planned.sum.is_zero() || !is_shown {
         let longer = match race.plan.delays {
-            Delays::Constant(_) | Delays::Jittered(_) => "a longer --delay",
-            Delays::Drawn { .. } => "a --behavior of longer delays",
+            RaceDelays::Constant(_) | RaceDelays::Jittered(_) => "a longer --delay",
+            RaceDelays::Drawn { .. } => "a --behavior of longer delays",
         };
         return format!(
             "Too little was waited for to show what waiting costs: {of} {by_one} one after another, \
@@ -63,13 +63,13 @@ pub(super) fn lesson(race: &Race) -> String {
 }
 
 /// How many calls there were, and of which delays.
-fn calls_of(race: &Race, planned: &Planned) -> String {
+fn calls_of(race: &Race, planned: &PlannedDelays) -> String {
     let count = race.plan.calls.get();
     let calls = counted(count, "call");
     match &race.plan.delays {
-        Delays::Constant(delay) => format!("{calls} of {}", text(*delay)),
-        Delays::Jittered(mean) => format!("{calls} of {} on average", text(*mean)),
-        Delays::Drawn { .. } => {
+        RaceDelays::Constant(delay) => format!("{calls} of {}", text(*delay)),
+        RaceDelays::Jittered(mean) => format!("{calls} of {} on average", text(*mean)),
+        RaceDelays::Drawn { .. } => {
             let mean = planned.sum / u32::try_from(count).unwrap_or(u32::MAX);
             let mean = rounded(mean);
             if !planned.is_known {
@@ -87,7 +87,7 @@ fn calls_of(race: &Race, planned: &Planned) -> String {
 }
 
 /// What the calls of a way take one after another.
-fn one_by_one(race: &Race, run: &WayRun, planned: &Planned) -> String {
+fn one_by_one(race: &Race, run: &WayRun, planned: &PlannedDelays) -> String {
     let takes = match race.whole(Way::Sequential).map(WayRun::projected) {
         Some(0) => "took",
         Some(_) => "would take",
@@ -99,7 +99,7 @@ fn one_by_one(race: &Race, run: &WayRun, planned: &Planned) -> String {
 }
 
 /// Whether nothing could be much faster than the calls one after another, for the length of one of them.
-fn is_one_call_most(planned: &Planned) -> bool {
+fn is_one_call_most(planned: &PlannedDelays) -> bool {
     planned.longest.mul_f64(LEAST_SHOWN) >= planned.sum
 }
 

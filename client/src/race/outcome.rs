@@ -33,9 +33,9 @@ pub struct WayRun {
     /// How many streams carried them: one call each, but many in an exchange.
     pub streams: usize,
     /// What it cost this process. With a server inside, its part is included.
-    pub cost: Cost,
+    pub cost: ProcessCost,
     /// Its calls, in the order in which they were planned. Empty: the way was skipped.
-    pub rows: Vec<Row>,
+    pub rows: Vec<RaceCall>,
     /// Why the way was skipped, or what kept it from making all its calls.
     pub trouble: Option<String>,
     /// How many calls (in an exchange, streams) the server refused unseen, so that they were sent
@@ -49,7 +49,7 @@ pub struct WayRun {
 
 /// What a way cost its process, if the system can tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cost {
+pub struct ProcessCost {
     /// How far the process's memory rose above what it was at the start.
     pub memory_added_bytes: Option<u64>,
     /// How many times a processor was given to another thread.
@@ -69,16 +69,16 @@ pub struct ServerView {
 
 /// One call, in time since its way's start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct RaceCall {
     /// When it was sent, or would have been; [`None`] when it was not.
     pub sent: Option<Duration>,
     /// How and when it ended.
-    pub end: End,
+    pub end: CallEnd,
 }
 
 /// How a call ended. There are no other ends: exhaustive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum CallEnd {
     /// With its answer.
     Answered {
         /// When it was done.
@@ -111,7 +111,7 @@ pub enum End {
     Unfinished,
 }
 
-impl End {
+impl CallEnd {
     /// Whether this says the same as another, at whatever time.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
@@ -124,25 +124,25 @@ impl End {
     }
 }
 
-impl Row {
+impl RaceCall {
     /// A call that was never sent.
-    pub const UNSENT: Self = Self { sent: None, end: End::Unfinished };
+    pub const UNSENT: Self = Self { sent: None, end: CallEnd::Unfinished };
 
     /// When the call was done or would have been, if it was.
     pub fn done(&self) -> Option<Duration> {
         match self.end {
-            End::Answered { done, .. }
-            | End::Failed { done, .. }
-            | End::Cancelled { done }
-            | End::Projected { done } => Some(done),
-            End::Unfinished => None,
+            CallEnd::Answered { done, .. }
+            | CallEnd::Failed { done, .. }
+            | CallEnd::Cancelled { done }
+            | CallEnd::Projected { done } => Some(done),
+            CallEnd::Unfinished => None,
         }
     }
 
     /// The delay that the server gave the call, by its own account, if it was answered. What would have
     /// taken longer than the call did is not believed.
     pub fn planned(&self) -> Option<Duration> {
-        let (sent, &End::Answered { done, planned, .. }) = (self.sent?, &self.end) else {
+        let (sent, &CallEnd::Answered { done, planned, .. }) = (self.sent?, &self.end) else {
             return None;
         };
         let took = done.saturating_sub(sent);
@@ -153,7 +153,7 @@ impl Row {
 
     /// Whether it was made at all.
     pub fn is_projected(&self) -> bool {
-        matches!(self.end, End::Projected { .. })
+        matches!(self.end, CallEnd::Projected { .. })
     }
 }
 
@@ -166,7 +166,7 @@ impl WayRun {
             threads: 0,
             connections: 0,
             streams: 0,
-            cost: Cost::default(),
+            cost: ProcessCost::default(),
             rows: Vec::new(),
             trouble: Some(why),
             retried: 0,
@@ -182,35 +182,35 @@ impl WayRun {
 
     /// How many calls were answered.
     pub fn answered(&self) -> usize {
-        self.count(|end| matches!(end, End::Answered { .. }))
+        self.count(|end| matches!(end, CallEnd::Answered { .. }))
     }
 
     /// How many calls failed.
     pub fn failed(&self) -> usize {
-        self.count(|end| matches!(end, End::Failed { .. }))
+        self.count(|end| matches!(end, CallEnd::Failed { .. }))
     }
 
     /// How many calls were made: they were sent, or could not be.
     pub fn made(&self) -> usize {
-        self.rows.iter().filter(|row| !row.is_projected() && **row != Row::UNSENT).count()
+        self.rows.iter().filter(|row| !row.is_projected() && **row != RaceCall::UNSENT).count()
     }
 
     /// How many calls were cancelled, as the plan had it.
     pub fn cancelled(&self) -> usize {
-        self.count(|end| matches!(end, End::Cancelled { .. }))
+        self.count(|end| matches!(end, CallEnd::Cancelled { .. }))
     }
 
     /// How many calls were not made, and are projected.
     pub fn projected(&self) -> usize {
-        self.count(|end| matches!(end, End::Projected { .. }))
+        self.count(|end| matches!(end, CallEnd::Projected { .. }))
     }
 
     /// How many calls were not answered when the race was ended.
     pub fn unfinished(&self) -> usize {
-        self.count(|end| *end == End::Unfinished)
+        self.count(|end| *end == CallEnd::Unfinished)
     }
 
-    fn count(&self, is_such: impl Fn(&End) -> bool) -> usize {
+    fn count(&self, is_such: impl Fn(&CallEnd) -> bool) -> usize {
         self.rows.iter().filter(|row| is_such(&row.end)).count()
     }
 
@@ -225,7 +225,7 @@ impl WayRun {
             return self.wall;
         }
         let made = self.rows.iter().filter(|row| !row.is_projected());
-        made.filter_map(Row::done).max().unwrap_or_default()
+        made.filter_map(RaceCall::done).max().unwrap_or_default()
     }
 
     /// The most calls that were sent and not done at a time.
@@ -250,7 +250,7 @@ impl WayRun {
     pub fn order_of_answers(&self) -> Vec<Option<usize>> {
         let mut answered: Vec<(Duration, usize)> = Vec::with_capacity(self.rows.len());
         for (index, row) in self.rows.iter().enumerate() {
-            if let End::Answered { done, .. } | End::Projected { done } = row.end {
+            if let CallEnd::Answered { done, .. } | CallEnd::Projected { done } = row.end {
                 answered.push((done, index));
             }
         }
@@ -301,9 +301,9 @@ mod tests {
     use super::*;
 
     fn run(spans: &[(u64, u64)]) -> WayRun {
-        let row = |&(sent, took): &(u64, u64)| Row {
+        let row = |&(sent, took): &(u64, u64)| RaceCall {
             sent: Some(Duration::from_millis(sent)),
-            end: End::Answered {
+            end: CallEnd::Answered {
                 done: Duration::from_millis(sent + took),
                 planned: None,
                 waited: None,
@@ -328,11 +328,11 @@ mod tests {
         for (planned, is_believed) in
             [(ms(90), true), (ms(100), true), (ms(102), false), (ms(1 << 35), false)]
         {
-            let end = End::Answered { done: ms(150), planned: Some(planned), waited: None };
-            let row = Row { sent: Some(ms(50)), end };
+            let end = CallEnd::Answered { done: ms(150), planned: Some(planned), waited: None };
+            let row = RaceCall { sent: Some(ms(50)), end };
             assert_eq!(row.planned(), Some(planned).filter(|_| is_believed), "{planned:?}");
         }
-        assert_eq!(Row::UNSENT.planned(), None);
+        assert_eq!(RaceCall::UNSENT.planned(), None);
     }
 
     proptest! {
@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn an_unfinished_call_stays_in_flight() {
         let mut unfinished = run(&[(0, 10), (20, 10)]);
-        unfinished.rows[0].end = End::Unfinished;
+        unfinished.rows[0].end = CallEnd::Unfinished;
         assert_eq!((unfinished.most_in_flight(), unfinished.unfinished()), (2, 1));
         assert!(!unfinished.is_whole());
     }
@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn what_is_projected_is_not_part_of_what_was_measured() {
         let mut partly = run(&[(0, 10), (10, 10)]);
-        partly.rows[1].end = End::Projected { done: Duration::from_millis(20) };
+        partly.rows[1].end = CallEnd::Projected { done: Duration::from_millis(20) };
         assert_eq!(partly.measured(), Duration::from_millis(10));
         assert_eq!((partly.wall, partly.is_whole()), (Duration::from_millis(20), true));
     }

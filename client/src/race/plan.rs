@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use longsync_connect::Target;
 
-use crate::race::delays::Delays;
+use crate::race::delays::RaceDelays;
 use crate::race::way::Way;
 
 /// What to race: values that agree with one another. Made by [`RacePlan::builder`].
 #[derive(Debug, Clone)]
 pub struct RacePlan {
     pub(super) calls: NonZeroUsize,
-    pub(super) delays: Delays,
+    pub(super) delays: RaceDelays,
     pub(super) ways: Vec<Way>,
     pub(super) target: Option<Target>,
     pub(super) protocol: Protocol,
@@ -33,7 +33,7 @@ impl RacePlan {
     }
 
     /// How long the server is asked to wait for each.
-    pub fn delays(&self) -> &Delays {
+    pub fn delays(&self) -> &RaceDelays {
         &self.delays
     }
 

@@ -5,30 +5,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// How far a race is. Clones are handles to the same one.
 #[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<Mutex<Vec<WayProgress>>>);
+pub struct RaceProgress(Arc<Mutex<Vec<WayProgress>>>);
 
 /// How far a way is.
 #[derive(Debug, Clone, Default)]
-pub(super) struct WayProgress(Arc<Counts>);
+pub(super) struct WayProgress(Arc<WayCounters>);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct WayCounters {
     sent: AtomicUsize,
     done: AtomicUsize,
 }
 
 /// How far a way was when it was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
+pub struct ProgressSnapshot {
     /// How many of its calls are done.
     pub done: usize,
     /// How many of its calls were sent and are not done.
     pub in_flight: usize,
 }
 
-impl Progress {
+impl RaceProgress {
     /// How far the ways are that have begun, in their order; the last of them runs.
-    pub fn read(&self) -> Vec<Reading> {
+    pub fn read(&self) -> Vec<ProgressSnapshot> {
         self.ways().iter().map(WayProgress::read).collect()
     }
 
@@ -44,10 +44,10 @@ impl Progress {
 }
 
 impl WayProgress {
-    pub(super) fn read(&self) -> Reading {
+    pub(super) fn read(&self) -> ProgressSnapshot {
         let done = self.0.done.load(Ordering::Relaxed);
         let sent = self.0.sent.load(Ordering::Relaxed);
-        Reading { done, in_flight: sent.saturating_sub(done) }
+        ProgressSnapshot { done, in_flight: sent.saturating_sub(done) }
     }
 
     pub(super) fn one_sent(&self) {

@@ -2,35 +2,35 @@
 
 use std::time::Duration;
 
-use crate::race::delays::Delays;
-use crate::race::outcome::{End, Row};
+use crate::race::delays::RaceDelays;
+use crate::race::outcome::{CallEnd, RaceCall};
 
 /// Whether the call with this index may still begin: it is to end within `most`.
-pub(super) fn fits(index: usize, delays: &Delays, elapsed: Duration, most: Duration) -> bool {
+pub(super) fn fits(index: usize, delays: &RaceDelays, elapsed: Duration, most: Duration) -> bool {
     elapsed.saturating_add(delays.of(index)) <= most
 }
 
 /// Adds the calls that were not made, up to `count`: each takes its delay and, on top, what the calls
 /// that were made took on top of theirs.
-pub(super) fn project(rows: &mut Vec<Row>, delays: &Delays, count: usize) {
+pub(super) fn project(rows: &mut Vec<RaceCall>, delays: &RaceDelays, count: usize) {
     let on_top = on_top(rows, delays);
-    let mut end = rows.last().and_then(Row::done).unwrap_or_default();
+    let mut end = rows.last().and_then(RaceCall::done).unwrap_or_default();
     for index in rows.len()..count {
         let sent = end;
         end = end.saturating_add(delays.of(index)).saturating_add(on_top);
-        rows.push(Row { sent: Some(sent), end: End::Projected { done: end } });
+        rows.push(RaceCall { sent: Some(sent), end: CallEnd::Projected { done: end } });
     }
 }
 
 /// What a call took beyond its delay, on average.
-fn on_top(rows: &[Row], delays: &Delays) -> Duration {
-    let Some(end) = rows.last().and_then(Row::done) else { return Duration::ZERO };
+fn on_top(rows: &[RaceCall], delays: &RaceDelays) -> Duration {
+    let Some(end) = rows.last().and_then(RaceCall::done) else { return Duration::ZERO };
     let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
     end.saturating_sub(planned(rows, delays)) / count
 }
 
 /// The delays of calls that were made: where only the server knew them, by its account.
-fn planned(rows: &[Row], delays: &Delays) -> Duration {
+fn planned(rows: &[RaceCall], delays: &RaceDelays) -> Duration {
     let delays = rows.iter().enumerate().map(|(index, row)| {
         delays.known(index).or_else(|| row.planned()).unwrap_or_else(|| delays.of(index))
     });
@@ -41,7 +41,7 @@ fn planned(rows: &[Row], delays: &Delays) -> Duration {
 mod tests {
     use super::*;
 
-    const DELAYS: Delays = Delays::Constant(Duration::from_millis(100));
+    const DELAYS: RaceDelays = RaceDelays::Constant(Duration::from_millis(100));
 
     fn millis(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -49,16 +49,16 @@ mod tests {
 
     #[test]
     fn what_was_measured_goes_on_as_it_went() {
-        let made = |sent, done| Row {
+        let made = |sent, done| RaceCall {
             sent: Some(millis(sent)),
-            end: End::Answered { done: millis(done), planned: None, waited: None },
+            end: CallEnd::Answered { done: millis(done), planned: None, waited: None },
         };
         let mut rows = vec![made(0, 102), made(102, 204)];
         project(&mut rows, &DELAYS, 5);
         assert_eq!(rows.len(), 5);
-        let projected = |sent, done| Row {
+        let projected = |sent, done| RaceCall {
             sent: Some(millis(sent)),
-            end: End::Projected { done: millis(done) },
+            end: CallEnd::Projected { done: millis(done) },
         };
         assert_eq!(rows[2..], [projected(204, 306), projected(306, 408), projected(408, 510)]);
     }
@@ -67,7 +67,7 @@ mod tests {
     fn if_nothing_was_measured_only_the_delays_count() {
         let mut rows = Vec::new();
         project(&mut rows, &DELAYS, 3);
-        assert_eq!(rows.last().and_then(Row::done), Some(millis(300)));
+        assert_eq!(rows.last().and_then(RaceCall::done), Some(millis(300)));
         project(&mut rows, &DELAYS, 3);
         assert_eq!(rows.len(), 3);
     }
@@ -75,9 +75,9 @@ mod tests {
     #[test]
     fn what_is_projected_of_delays_that_only_the_server_knows_is_their_mean() {
         let behavior = "uniform(100ms, 300ms)".parse().unwrap();
-        let delays = Delays::Drawn { behavior, seed: None };
-        let end = End::Answered { done: millis(292), planned: Some(millis(290)), waited: None };
-        let mut rows = vec![Row { sent: Some(millis(0)), end }];
+        let delays = RaceDelays::Drawn { behavior, seed: None };
+        let end = CallEnd::Answered { done: millis(292), planned: Some(millis(290)), waited: None };
+        let mut rows = vec![RaceCall { sent: Some(millis(0)), end }];
         project(&mut rows, &delays, 2);
         assert_eq!(rows[1].done(), Some(millis(292 + 200 + 2)));
     }

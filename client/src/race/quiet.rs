@@ -5,7 +5,7 @@ use std::time::Duration;
 use longsync_timer::Timer;
 use tonic::Code;
 
-use crate::race::outcome::End;
+use crate::race::outcome::CallEnd;
 use crate::race::progress::WayProgress;
 use longsync_connect::status::code_name;
 
@@ -30,9 +30,9 @@ pub(super) async fn nothing_moves(progress: &WayProgress, longest: Duration, tim
 }
 
 /// What was waited for until then has failed at `done`.
-pub(super) fn give_up<'a>(ends: impl Iterator<Item = &'a mut End>, done: Duration) {
-    for end in ends.filter(|end| **end == End::Unfinished) {
-        *end = End::Failed {
+pub(super) fn give_up<'a>(ends: impl Iterator<Item = &'a mut CallEnd>, done: Duration) {
+    for end in ends.filter(|end| **end == CallEnd::Unfinished) {
+        *end = CallEnd::Failed {
             done,
             status: code_name(Code::DeadlineExceeded).to_owned(),
             message: format!(
@@ -73,11 +73,11 @@ mod tests {
 
     #[test]
     fn only_calls_without_an_end_are_given_up() {
-        let answered = End::Answered { done: LONGEST, planned: None, waited: None };
-        let mut ends = [End::Unfinished, answered.clone()];
+        let answered = CallEnd::Answered { done: LONGEST, planned: None, waited: None };
+        let mut ends = [CallEnd::Unfinished, answered.clone()];
         give_up(ends.iter_mut(), QUIET);
         assert!(
-            matches!(&ends[0], End::Failed { done, status, .. } if *done == QUIET && status == "DEADLINE_EXCEEDED")
+            matches!(&ends[0], CallEnd::Failed { done, status, .. } if *done == QUIET && status == "DEADLINE_EXCEEDED")
         );
         assert_eq!(ends[1], answered);
     }

@@ -8,11 +8,11 @@ pub(super) struct Needs {
 }
 
 /// What a thread takes besides itself: its stack, the stack for its signals, and a guard before each.
-const MAPS_A_THREAD: u64 = 4;
+const MAPS_PER_THREAD: u64 = 4;
 
 /// A limit of the system, and how much of it is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Limit {
+pub(super) struct SystemLimit {
     resource: Resource,
     /// As the system calls it.
     name: &'static str,
@@ -33,12 +33,12 @@ enum Resource {
 
 impl Needs {
     /// Why this does not fit, as a sentence; [`None`] if it does.
-    pub(super) fn misfit(self, limits: &[Limit]) -> Option<String> {
+    pub(super) fn misfit(self, limits: &[SystemLimit]) -> Option<String> {
         limits.iter().find_map(|limit| {
             let (needed, what) = match limit.resource {
                 Resource::Files => (self.files, "files"),
                 Resource::Threads => (self.threads, "threads"),
-                Resource::Maps => (self.threads * MAPS_A_THREAD, "memory maps"),
+                Resource::Maps => (self.threads * MAPS_PER_THREAD, "memory maps"),
             };
             let free = limit.most.saturating_sub(limit.taken);
             (needed > free).then(|| {
@@ -56,7 +56,7 @@ impl Needs {
 
 /// The limits of this process that are known.
 #[cfg(target_os = "linux")]
-pub(super) fn limits() -> Vec<Limit> {
+pub(super) fn limits() -> Vec<SystemLimit> {
     use std::fs;
 
     let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
@@ -96,14 +96,14 @@ pub(super) fn limits() -> Vec<Limit> {
     ]
     .into_iter()
     .filter_map(|(resource, name, most, taken)| {
-        Some(Limit { resource, name, most: most?, taken: taken? })
+        Some(SystemLimit { resource, name, most: most?, taken: taken? })
     })
     .collect()
 }
 
 /// None are known on this system: what does not fit fails.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn limits() -> Vec<Limit> {
+pub(super) fn limits() -> Vec<SystemLimit> {
     Vec::new()
 }
 
@@ -113,8 +113,8 @@ mod tests {
 
     use super::*;
 
-    fn limit(resource: Resource, most: u64, taken: u64) -> Limit {
-        Limit { resource, name: "the limit of this test", most, taken }
+    fn limit(resource: Resource, most: u64, taken: u64) -> SystemLimit {
+        SystemLimit { resource, name: "the limit of this test", most, taken }
     }
 
     proptest! {

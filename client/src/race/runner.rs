@@ -9,9 +9,9 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::race::calls::{Caller, Calls, Streamed};
+use crate::race::calls::{Caller, ExchangeResult, WayContext};
 use crate::race::cost::CostMeter;
-use crate::race::outcome::{End, Row, WayRun};
+use crate::race::outcome::{CallEnd, RaceCall, WayRun};
 use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 use crate::race::progress::WayProgress;
 use crate::race::projection::{fits, project};
@@ -20,12 +20,12 @@ use crate::race::room::Needs;
 use crate::race::way::Way;
 use crate::race::words::named;
 use longsync_connect::answer::ANSWER_BYTES;
-use longsync_connect::rpc::Retried;
+use longsync_connect::rpc::RetryLog;
 use longsync_text::counted;
 
 /// How many messages one exchange carries. A server holds at most 1,024 unanswered ones in one
 /// stream unless told otherwise, and reads no further at that limit.
-const MESSAGES_A_STREAM: usize = 1_000;
+const MESSAGES_PER_STREAM: usize = 1_000;
 
 /// What a thread of the race needs: a call's future, and what the standard library takes.
 const THREAD_STACK_BYTES: usize = 512 * 1024;
@@ -39,7 +39,7 @@ pub(super) fn needs(way: Way, plan: &RacePlan, streams: usize) -> Needs {
     let connections = match way {
         Way::Sequential => 1,
         _ if has_own_connections => calls,
-        Way::Exchange => calls.div_ceil(MESSAGES_A_STREAM).div_ceil(streams),
+        Way::Exchange => calls.div_ceil(MESSAGES_PER_STREAM).div_ceil(streams),
         Way::Threads | Way::Tasks => calls.div_ceil(streams),
     };
     let ends = if plan.target.is_none() { 2 } else { 1 };
@@ -60,7 +60,7 @@ pub(super) async fn run(
 ) -> WayRun {
     let cost = CostMeter::start();
     let count = plan.calls.get();
-    let calls = Calls {
+    let calls = WayContext {
         caller,
         delays: plan.delays.clone(),
         start: timer.now(),
@@ -69,7 +69,7 @@ pub(super) async fn run(
         // Nothing stops a thread that waits.
         cancel_after: plan.cancel_after.filter(|_| way != Way::Threads),
         most_answer_bytes: plan.max_answer_bytes.unwrap_or(ANSWER_BYTES),
-        retried: Retried::default(),
+        retried: RetryLog::default(),
         progress,
     };
     let _watching = watch(&calls);
@@ -88,16 +88,16 @@ pub(super) async fn run(
     } else if way == Way::Sequential {
         project(&mut made.rows, &plan.delays, count);
     }
-    made.rows.resize(count, Row::UNSENT);
-    let last = made.rows.iter().filter_map(Row::done).max().unwrap_or(stopped);
+    made.rows.resize(count, RaceCall::UNSENT);
+    let last = made.rows.iter().filter_map(RaceCall::done).max().unwrap_or(stopped);
     let (retried, refusal) = calls.retried.read();
-    let is_unfinished = made.rows.iter().any(|row| row.end == End::Unfinished);
+    let is_unfinished = made.rows.iter().any(|row| row.end == CallEnd::Unfinished);
     WayRun {
         way,
         wall: if is_unfinished { stopped } else { last },
         threads: if way == Way::Threads { count } else { 1 },
         connections: made.connections,
-        streams: if way == Way::Exchange { count.div_ceil(MESSAGES_A_STREAM) } else { count },
+        streams: if way == Way::Exchange { count.div_ceil(MESSAGES_PER_STREAM) } else { count },
         cost: cost.cost(),
         rows: std::mem::take(&mut made.rows),
         trouble: made.all_trouble(),
@@ -108,7 +108,7 @@ pub(super) async fn run(
 }
 
 /// Ends the calls of a way when nothing moves any more.
-fn watch(calls: &Calls) -> AbortOnDropHandle<()> {
+fn watch(calls: &WayContext) -> AbortOnDropHandle<()> {
     let (progress, timer) = (calls.progress.clone(), calls.timer.clone());
     let (longest, interrupt) = (calls.delays.longest(), calls.interrupt.clone());
     AbortOnDropHandle::new(tokio::spawn(async move {
@@ -118,15 +118,15 @@ fn watch(calls: &Calls) -> AbortOnDropHandle<()> {
 }
 
 /// The result of a way.
-struct Made {
-    rows: Vec<Row>,
+struct WayResult {
+    rows: Vec<RaceCall>,
     connections: usize,
     trouble: Option<String>,
     /// How the streams ended that no row tells of.
-    untold: Vec<End>,
+    untold: Vec<CallEnd>,
 }
 
-impl Made {
+impl WayResult {
     /// What must be said beyond the rows.
     fn all_trouble(&self) -> Option<String> {
         let all: Vec<_> = self.trouble.clone().into_iter().chain(untold(&self.untold)).collect();
@@ -135,22 +135,22 @@ impl Made {
 }
 
 /// What is said of streams that did not end well although all their messages had been answered.
-fn untold(ends: &[End]) -> Option<String> {
+fn untold(ends: &[CallEnd]) -> Option<String> {
     let streams = counted(ends.len(), "stream");
     let whose = if ends.len() == 1 { "its" } else { "their" };
     let although = format!("although all {whose} messages were answered");
     Some(match ends.first()? {
-        End::Failed { status, message, .. } => {
+        CallEnd::Failed { status, message, .. } => {
             let first = named(status, message);
             format!("{streams} did not end well {although}; the first: {first}")
         }
-        End::Cancelled { .. } => format!("{streams} had to be cancelled {although}"),
+        CallEnd::Cancelled { .. } => format!("{streams} had to be cancelled {although}"),
         _ => format!("{streams} had not ended when the race was ended, {although}"),
     })
 }
 
 /// Ends before the call that would not end in time.
-async fn sequential(calls: &Calls, plan: &RacePlan) -> Made {
+async fn sequential(calls: &WayContext, plan: &RacePlan) -> WayResult {
     let mut rows = Vec::new();
     while rows.len() < plan.calls.get()
         && !calls.interrupt.is_cancelled()
@@ -158,26 +158,26 @@ async fn sequential(calls: &Calls, plan: &RacePlan) -> Made {
     {
         rows.push(calls.one(rows.len()).await);
     }
-    Made { rows, connections: calls.caller.opened(), trouble: None, untold: Vec::new() }
+    WayResult { rows, connections: calls.caller.opened(), trouble: None, untold: Vec::new() }
 }
 
-async fn tasks(calls: &Calls, count: usize) -> Made {
+async fn tasks(calls: &WayContext, count: usize) -> WayResult {
     let mut tasks = JoinSet::new();
     for index in 0..count {
         let calls = calls.clone();
         tasks.spawn(async move {
             let rows = vec![calls.one(index).await];
-            (index, Streamed { rows, untold: None })
+            (index, ExchangeResult { rows, untold: None })
         });
     }
     let made = joined(tasks, count).await;
-    Made { connections: calls.caller.opened(), ..made }
+    WayResult { connections: calls.caller.opened(), ..made }
 }
 
 /// The rows of tasks that make several calls each, from the given index on. A task that panicked has
 /// none, and is reported.
-async fn joined(mut tasks: JoinSet<(usize, Streamed)>, count: usize) -> Made {
-    let mut rows = vec![Row::UNSENT; count];
+async fn joined(mut tasks: JoinSet<(usize, ExchangeResult)>, count: usize) -> WayResult {
+    let mut rows = vec![RaceCall::UNSENT; count];
     let (mut untold, mut panics) = (Vec::new(), Vec::<JoinError>::new());
     while let Some(ended) = tasks.join_next().await {
         match ended {
@@ -191,20 +191,20 @@ async fn joined(mut tasks: JoinSet<(usize, Streamed)>, count: usize) -> Made {
     let trouble = panics.first().map(|first| {
         format!("{} ended without a result; the first: {first}", counted(panics.len(), "task"))
     });
-    Made { rows, connections: 0, trouble, untold }
+    WayResult { rows, connections: 0, trouble, untold }
 }
 
 /// The result of a thread of the race.
-struct Ended {
+struct ThreadResult {
     index: usize,
-    row: Row,
+    row: RaceCall,
     /// How many connections were its own.
     connections: usize,
 }
 
 /// The threads share the one thread that does their I/O, and unless the plan says otherwise its
 /// connection: only what waits differs from tasks.
-async fn threads(calls: &Calls, plan: &RacePlan) -> Made {
+async fn threads(calls: &WayContext, plan: &RacePlan) -> WayResult {
     let count = plan.calls.get();
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let starting = {
@@ -215,7 +215,7 @@ async fn threads(calls: &Calls, plan: &RacePlan) -> Made {
             start_threads(&calls, connections, count, &runtime, &sender)
         })
     };
-    let mut rows = vec![Row::UNSENT; count];
+    let mut rows = vec![RaceCall::UNSENT; count];
     let (mut connections, mut results) = (0, 0);
     while let Some(ended) = receiver.recv().await {
         rows[ended.index] = ended.row;
@@ -232,7 +232,7 @@ async fn threads(calls: &Calls, plan: &RacePlan) -> Made {
     if plan.thread_connections == ThreadConnections::Shared {
         connections = calls.caller.opened();
     }
-    Made { rows, connections, trouble, untold: Vec::new() }
+    WayResult { rows, connections, trouble, untold: Vec::new() }
 }
 
 /// A thread that panicked drops its end of the channel, and has said on stderr why.
@@ -241,11 +241,11 @@ fn without_result(threads: usize) -> Option<String> {
 }
 
 fn start_threads(
-    calls: &Calls,
+    calls: &WayContext,
     connections: ThreadConnections,
     count: usize,
     runtime: &Handle,
-    ended: &mpsc::UnboundedSender<Ended>,
+    ended: &mpsc::UnboundedSender<ThreadResult>,
 ) -> Result<(), (usize, std::io::Error)> {
     for index in 0..count {
         let (mut calls, runtime, ended) = (calls.clone(), runtime.clone(), ended.clone());
@@ -257,22 +257,22 @@ fn start_threads(
             .spawn(move || {
                 let row = runtime.block_on(calls.one(index));
                 // The race waits for every row, unless it is gone.
-                let _ = ended.send(Ended { index, row, connections: calls.caller.opened() });
+                let _ = ended.send(ThreadResult { index, row, connections: calls.caller.opened() });
             })
             .map_err(|error| (index, error))?;
     }
     Ok(())
 }
 
-async fn exchange(calls: &Calls, count: usize) -> Made {
+async fn exchange(calls: &WayContext, count: usize) -> WayResult {
     let mut streams = JoinSet::new();
-    for first in (0..count).step_by(MESSAGES_A_STREAM) {
-        let messages = MESSAGES_A_STREAM.min(count - first);
+    for first in (0..count).step_by(MESSAGES_PER_STREAM) {
+        let messages = MESSAGES_PER_STREAM.min(count - first);
         let calls = calls.clone();
         streams.spawn(async move { (first, calls.one_stream(first, messages).await) });
     }
     let made = joined(streams, count).await;
-    Made { connections: calls.caller.opened(), ..made }
+    WayResult { connections: calls.caller.opened(), ..made }
 }
 
 #[cfg(test)]
@@ -281,13 +281,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_that_panics_is_reported_and_the_others_have_their_rows() {
-        let done = Row { sent: None, end: End::Cancelled { done: std::time::Duration::ZERO } };
+        let done =
+            RaceCall { sent: None, end: CallEnd::Cancelled { done: std::time::Duration::ZERO } };
         let mut tasks = JoinSet::new();
         let rows = vec![done.clone()];
-        tasks.spawn(async { (1, Streamed { rows, untold: None }) });
+        tasks.spawn(async { (1, ExchangeResult { rows, untold: None }) });
         tasks.spawn(async { panic!("so it goes") });
         let made = joined(tasks, 3).await;
-        assert_eq!(made.rows, [Row::UNSENT, done, Row::UNSENT]);
+        assert_eq!(made.rows, [RaceCall::UNSENT, done, RaceCall::UNSENT]);
         let trouble = made.all_trouble().unwrap();
         assert!(trouble.starts_with("1 task ended without a result"), "{trouble}");
         assert!(trouble.contains("so it goes"), "{trouble}");
@@ -295,7 +296,7 @@ mod tests {
 
     #[test]
     fn streams_that_were_given_up_are_reported() {
-        let mut ends = vec![End::Unfinished, End::Unfinished];
+        let mut ends = vec![CallEnd::Unfinished, CallEnd::Unfinished];
         give_up(ends.iter_mut(), std::time::Duration::ZERO);
         let said = untold(&ends).unwrap();
         let words = "2 streams did not end well although all their messages were answered; \

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::chart::canvas::{Canvas, MARGIN, WIDTH, escaped};
 use crate::chart::{Axis, nanoseconds};
 use crate::figures::{bytes, rounded};
-use crate::race::layout::{Line, Look, MARK, axis_end, legend, lines};
+use crate::race::layout::{Look, MARK, WaterfallLine, axis_end, legend, lines};
 use crate::race::lesson::lesson;
 use crate::race::outcome::{Race, WayRun};
 use crate::race::way::Way;
@@ -126,8 +126,8 @@ fn key(canvas: &mut Canvas, race: &Race) {
 }
 
 /// A line of a waterfall.
-fn row(canvas: &mut Canvas, axis: Axis, line: &Line) {
-    if let Line::Bar { index, from, to, look, order } = line {
+fn row(canvas: &mut Canvas, axis: Axis, line: &WaterfallLine) {
+    if let WaterfallLine::Bar { index, from, to, look, order } = line {
         let (first, last) = (x(axis, *from), x(axis, *to));
         let width = (last - first).max(1.5);
         let (word, starts, ends) = (look.word(), rounded(*from), rounded(*to));

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use crate::chart::nanoseconds;
 use crate::chart::ruler::Ruler;
 use crate::chart::theme::FAINT;
-use crate::race::layout::{Line, Look};
+use crate::race::layout::{Look, WaterfallLine};
 
 /// How a look is drawn.
 pub(super) fn brush(look: Look) -> (Style, &'static str) {
@@ -28,12 +28,14 @@ fn columns(ruler: Ruler, from: Duration, to: Duration) -> (usize, usize) {
 }
 
 /// The waterfall of one way.
-pub(super) fn draw(lines: &[Line], ruler: Ruler, label_width: usize) -> String {
+pub(super) fn draw(lines: &[WaterfallLine], ruler: Ruler, label_width: usize) -> String {
     let mut picture = String::new();
     for line in lines {
         let label = line.label();
         let drawn = match line {
-            Line::Bar { from, to, look, order, .. } => bar(ruler, (*from, *to), *look, *order),
+            WaterfallLine::Bar { from, to, look, order, .. } => {
+                bar(ruler, (*from, *to), *look, *order)
+            }
             _ => format!("{FAINT}{}{FAINT:#}", line.words().unwrap_or_default()),
         };
         let _ = writeln!(picture, "{FAINT}{label:>label_width$}{FAINT:#} {drawn}");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::chart::Axis;
-use crate::chart::key::{Entry, key};
+use crate::chart::key::{KeyEntry, key};
 use crate::chart::ruler::Ruler;
 use crate::chart::theme::{BOLD, FAINT};
 use crate::figures::bytes;
@@ -60,14 +60,14 @@ pub fn to_text(race: &Race, columns: usize) -> String {
 }
 
 /// What the looks of bars and the marks behind them mean, if that is not plain.
-fn entries(race: &Race) -> Vec<Entry<'static>> {
+fn entries(race: &Race) -> Vec<KeyEntry<'static>> {
     let entry = |look: Look| {
         let (style, block) = brush(look);
-        Entry { style, sample: block.repeat(2), meaning: look.word() }
+        KeyEntry { style, sample: block.repeat(2), meaning: look.word() }
     };
     let mut entries: Vec<_> = legend(race).into_iter().map(entry).collect();
     if race.plan.delays.vary() {
-        entries.push(Entry::remark(MARK));
+        entries.push(KeyEntry::remark(MARK));
     }
     entries
 }

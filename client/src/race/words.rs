@@ -3,8 +3,8 @@
 use longsync_text::duration::text;
 
 use crate::figures::rounded;
-use crate::race::delays::Delays;
-use crate::race::outcome::{End, Race, ServerView, WayRun};
+use crate::race::delays::RaceDelays;
+use crate::race::outcome::{CallEnd, Race, ServerView, WayRun};
 use crate::race::plan::{Protocol, ThreadConnections};
 use crate::race::way::Way;
 use longsync_text::said::printable;
@@ -14,14 +14,14 @@ use longsync_text::{counted, grouped};
 pub(super) fn headline(race: &Race) -> String {
     let calls = counted(race.plan.calls.get(), "call");
     let each = match &race.plan.delays {
-        Delays::Constant(delay) => format!("{calls} of {} each", text(*delay)),
-        Delays::Jittered(mean) => {
+        RaceDelays::Constant(delay) => format!("{calls} of {} each", text(*delay)),
+        RaceDelays::Jittered(mean) => {
             format!("{calls} of {} to {}", text(*mean / 2), text(*mean + *mean / 2))
         }
-        Delays::Drawn { behavior, seed: Some(seed) } => {
+        RaceDelays::Drawn { behavior, seed: Some(seed) } => {
             format!("{calls} of {behavior}, seed {seed}")
         }
-        Delays::Drawn { behavior, seed: None } => format!("{calls} of {behavior}"),
+        RaceDelays::Drawn { behavior, seed: None } => format!("{calls} of {behavior}"),
     };
     match race.plan.cancel_after {
         Some(after) => format!("{each}, cancelled {} after they were sent", text(after)),
@@ -80,7 +80,7 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
         return notes;
     }
     let first = run.rows.iter().find_map(|row| match &row.end {
-        End::Failed { status, message, .. } => Some((status, message)),
+        CallEnd::Failed { status, message, .. } => Some((status, message)),
         _ => None,
     });
     if let Some((status, message)) = first {

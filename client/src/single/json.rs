@@ -6,7 +6,7 @@ use tonic::Status;
 
 use crate::figures::nanos;
 use crate::json::document;
-use crate::single::outcome::{Answer, Single};
+use crate::single::outcome::{ReceivedAnswer, Single};
 use longsync_connect::status::{code_name, failure_name, wrong_field};
 use longsync_connect::timing::plausible;
 
@@ -98,7 +98,7 @@ fn json_status(status: &Status, timing: Option<&Timing>) -> JsonStatus {
     }
 }
 
-fn json_answer(answer: &Answer) -> JsonAnswer {
+fn json_answer(answer: &ReceivedAnswer) -> JsonAnswer {
     JsonAnswer {
         number: answer.number,
         count: answer.count,

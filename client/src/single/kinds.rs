@@ -14,24 +14,24 @@ use longsync::v1::{
 use prost::Message;
 use tonic::Status;
 
-use crate::single::kept::Kept;
-use crate::single::outcome::Answer;
-use crate::single::plan::{Kind, SinglePlan};
-use longsync_connect::Connections;
-use longsync_connect::Credit;
+use crate::single::answer_sink::AnswerSink;
+use crate::single::outcome::ReceivedAnswer;
+use crate::single::plan::{RpcKind, SinglePlan};
+use longsync_connect::ConnectionPool;
 use longsync_connect::Stamps;
-use longsync_connect::answer::{Expected, Limits, PAGE_BYTES};
+use longsync_connect::StreamPermit;
+use longsync_connect::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES};
 use longsync_connect::rpc::Outgoing;
-use longsync_connect::rpc::{self, Answers, Retried, Rpc};
+use longsync_connect::rpc::{self, Answers, RetryLog, Rpc};
 
 /// A call that is about to be made.
-pub(super) struct Calling<'a> {
+pub(super) struct PendingCall<'a> {
     pub(super) plan: &'a SinglePlan,
     /// When its deadline is over.
     pub(super) due: Option<Instant>,
-    pub(super) connections: &'a Connections,
+    pub(super) connections: &'a ConnectionPool,
     pub(super) stamps: &'a Stamps,
-    pub(super) retried: &'a Retried,
+    pub(super) retried: &'a RetryLog,
 }
 
 /// The four requests have these fields in common.
@@ -52,7 +52,7 @@ macro_rules! request {
 /// The four answers have these fields in common; what else they have is added where they come.
 macro_rules! common_of {
     ($($message:ident),*) => {
-        $(impl From<$message> for Answer {
+        $(impl From<$message> for ReceivedAnswer {
             fn from(answer: $message) -> Self {
                 let $message { message, timing, payload, .. } = answer;
                 Self { message, timing, payload, ..Self::default() }
@@ -63,54 +63,54 @@ macro_rules! common_of {
 
 common_of!(LongSyncResponse, LongSyncStreamResponse, LongSyncExchangeResponse);
 
-impl From<LongSyncCollectResponse> for Answer {
+impl From<LongSyncCollectResponse> for ReceivedAnswer {
     fn from(answer: LongSyncCollectResponse) -> Self {
         let LongSyncCollectResponse { message, timing, payload, count, .. } = answer;
         Self { message, timing, payload, count: Some(count), ..Self::default() }
     }
 }
 
-impl Calling<'_> {
+impl PendingCall<'_> {
     /// Makes the call, and keeps its answers as they come.
     ///
     /// # Errors
     /// How it failed.
     pub(super) async fn call(
         &self,
-        credit: Credit,
-        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
+        permit: StreamPermit,
+        kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
         match self.plan.kind {
-            Kind::Unary => self.unary(credit, kept).await,
-            Kind::Stream => self.stream(credit, kept).await,
-            Kind::Collect => self.collect(credit, kept).await,
-            Kind::Exchange => self.exchange(credit, kept).await,
+            RpcKind::Unary => self.unary(permit, kept).await,
+            RpcKind::Stream => self.stream(permit, kept).await,
+            RpcKind::Collect => self.collect(permit, kept).await,
+            RpcKind::Exchange => self.exchange(permit, kept).await,
         }
     }
 
     async fn unary(
         &self,
-        credit: Credit,
-        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
+        permit: StreamPermit,
+        kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
         let plan = self.plan;
         let body = || rpc::whole(&request!(plan, LongSyncRequest {}));
-        let answers = self.begin(credit, "LongSync", Expected::One, body).await?;
+        let answers = self.begin(permit, "LongSync", ExpectedMessages::One, body).await?;
         self.only::<LongSyncResponse>(answers, kept).await
     }
 
     async fn stream(
         &self,
-        credit: Credit,
-        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
+        permit: StreamPermit,
+        kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
         let plan = self.plan;
         let body = || rpc::whole(&request!(plan, LongSyncStreamRequest { count: plan.count }));
-        let several = Expected::Several(self.asked());
-        let mut answers = self.begin(credit, "LongSyncStream", several, body).await?;
+        let several = ExpectedMessages::Several(self.asked());
+        let mut answers = self.begin(permit, "LongSyncStream", several, body).await?;
         let mut is_first = true;
         while let Some(answer) = answers.next::<LongSyncStreamResponse>().await? {
-            kept.keep(Answer {
+            kept.keep(ReceivedAnswer {
                 number: Some(answer.index.into()),
                 service_time: self.since(self.stamps.sent()),
                 is_comparable: std::mem::take(&mut is_first),
@@ -123,21 +123,21 @@ impl Calling<'_> {
 
     async fn collect(
         &self,
-        credit: Credit,
-        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
+        permit: StreamPermit,
+        kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
         let body = || {
             let (plan, ids) = (self.plan.clone(), self.ids());
             rpc::open(ids.map(move |id| request!(plan, LongSyncCollectRequest { id: id })))
         };
-        let answers = self.begin(credit, "LongSyncCollect", Expected::One, body).await?;
+        let answers = self.begin(permit, "LongSyncCollect", ExpectedMessages::One, body).await?;
         self.only::<LongSyncCollectResponse>(answers, kept).await
     }
 
     async fn exchange(
         &self,
-        credit: Credit,
-        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
+        permit: StreamPermit,
+        kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
         // When HTTP/2 took each request: it asks for one only when it has window to send it.
         let sent: Arc<Mutex<Vec<Instant>>> = Arc::default();
@@ -153,8 +153,8 @@ impl Calling<'_> {
                 request!(plan, LongSyncExchangeRequest { id: id })
             }))
         };
-        let matched = Expected::Matched(self.asked());
-        let mut answers = self.begin(credit, "LongSyncExchange", matched, body).await?;
+        let matched = ExpectedMessages::Matched(self.asked());
+        let mut answers = self.begin(permit, "LongSyncExchange", matched, body).await?;
         let mut answered = HashSet::new();
         while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
             let sent = usize::try_from(answer.id).ok().and_then(|index| {
@@ -166,7 +166,7 @@ impl Calling<'_> {
             if !answered.insert(answer.id) {
                 return Err(rpc::answered_twice(answer.id));
             }
-            kept.keep(Answer {
+            kept.keep(ReceivedAnswer {
                 number: Some(answer.id),
                 is_comparable: answer.failure.is_none(),
                 failure: answer.failure.clone(),
@@ -179,14 +179,15 @@ impl Calling<'_> {
     }
 
     /// Keeps the answer of a call that has one.
-    async fn only<M: Message + Default + Into<Answer>>(
+    async fn only<M: Message + Default + Into<ReceivedAnswer>>(
         &self,
         mut answers: Answers,
-        kept: &mut Kept<'_, impl AsyncFnMut(&Answer)>,
+        kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
         if let Some(answer) = answers.next::<M>().await? {
             let service_time = self.since(self.stamps.sent());
-            kept.keep(Answer { service_time, is_comparable: true, ..answer.into() }).await?;
+            kept.keep(ReceivedAnswer { service_time, is_comparable: true, ..answer.into() })
+                .await?;
             let ended = answers.next::<M>().await;
             kept.done(self.until_done());
             ended?;
@@ -196,19 +197,19 @@ impl Calling<'_> {
 
     async fn begin(
         &self,
-        credit: Credit,
+        permit: StreamPermit,
         name: &str,
-        expected: Expected,
+        expected: ExpectedMessages,
         body: impl Fn() -> Outgoing,
     ) -> Result<Answers, Status> {
         let Self { plan, due, connections, stamps, retried } = *self;
         let limits =
-            Limits { message_bytes: plan.answer_bytes(), expected, page_bytes: PAGE_BYTES };
+            AnswerLimits { message_bytes: plan.answer_bytes(), expected, page_bytes: PAGE_BYTES };
         let request = || -> (Request<()>, Outgoing) {
             let left = due.map(|due| due.saturating_duration_since(connections.timer().now()));
             (rpc::head(plan.target.origin(), rpc::path(name), &plan.metadata, left), body())
         };
-        Rpc { connections, stamps, retried, limits }.begin(credit, request).await
+        Rpc { connections, stamps, retried, limits }.begin(permit, request).await
     }
 
     /// How many answers of a stream, or requests, there are to be.

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use longsync::v1::{Failure, Timing};
 use tonic::{Code, Status};
 
-use crate::single::plan::{Kind, SinglePlan};
+use crate::single::plan::{RpcKind, SinglePlan};
 use longsync_connect::Target;
 use longsync_connect::status;
 use longsync_connect::timing::plausible;
 
 /// One answer.
 #[derive(Debug, Clone, Default)]
-pub struct Answer {
+pub struct ReceivedAnswer {
     /// Its message.
     pub message: String,
     /// What the server saw.
@@ -39,7 +39,7 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Single {
     /// The kind of RPC.
-    pub kind: Kind,
+    pub kind: RpcKind,
     /// The server that was called.
     pub target: Target,
     /// How long it took to connect.
@@ -47,7 +47,7 @@ pub struct Single {
     /// From sent to done, of the call as a whole; [`None`] when it was not sent.
     pub service_time: Option<Duration>,
     /// Its answers, as they came: as many of them as the plan has kept.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<ReceivedAnswer>,
     /// How many answers came beyond those.
     pub more_answers: u64,
     /// What refused the call unseen, such as `GOAWAY NO_ERROR`, when it was made again on another
@@ -57,7 +57,7 @@ pub struct Single {
     pub status: Option<Status>,
 }
 
-impl Answer {
+impl ReceivedAnswer {
     /// `added`: service time - waited, in nanoseconds; below zero when clocks or scheduling make it so.
     pub fn added_ns(&self) -> Option<i64> {
         let waited = plausible(self.timing.as_ref()?.waited.as_ref())?;

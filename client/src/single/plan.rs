@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use longsync_connect::Target;
 use longsync_connect::answer::room_for;
-use longsync_connect::request::{Asked, NotARequest, check_headers};
+use longsync_connect::request::{RequestError, RequestFields, check_headers};
 use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
@@ -14,7 +14,7 @@ use crate::request::RESERVED;
 
 /// The kind of an RPC. gRPC has no others: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum RpcKind {
     /// `LongSync`: one request, one answer.
     Unary,
     /// `LongSyncStream`: one request, `count` answers.
@@ -25,7 +25,7 @@ pub enum Kind {
     Exchange,
 }
 
-impl Kind {
+impl RpcKind {
     /// Whether there may be several requests or several answers.
     pub fn takes_count(self) -> bool {
         match self {
@@ -51,7 +51,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for RpcKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unary => "unary",
@@ -65,7 +65,7 @@ impl fmt::Display for Kind {
 /// What to call, and how: values that agree with one another. Made by [`SinglePlan::builder`].
 #[derive(Debug, Clone)]
 pub struct SinglePlan {
-    pub(super) kind: Kind,
+    pub(super) kind: RpcKind,
     pub(super) target: Target,
     pub(super) delay: Option<Duration>,
     pub(super) behavior: String,
@@ -88,7 +88,7 @@ pub struct SinglePlanBuilder(SinglePlan);
 /// Why a call is impossible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotACall {
+pub enum SinglePlanError {
     /// A unary call has one request and one answer.
     #[error("a count is for stream, collect and exchange: a unary call is one of each")]
     CountOfUnary,
@@ -106,13 +106,13 @@ pub enum NotACall {
     TooLong,
     /// Every server would refuse the request.
     #[error(transparent)]
-    Request(#[from] NotARequest),
+    Request(#[from] RequestError),
 }
 
 impl SinglePlan {
     /// Leaves everything to the server: no deadline, no payload, no call id, no headers. All answers
     /// are kept.
-    pub fn builder(kind: Kind, target: Target) -> SinglePlanBuilder {
+    pub fn builder(kind: RpcKind, target: Target) -> SinglePlanBuilder {
         SinglePlanBuilder(Self {
             kind,
             target,
@@ -197,21 +197,21 @@ impl SinglePlanBuilder {
     ///
     /// # Errors
     /// When it contradicts itself, or every server would refuse its requests.
-    pub fn build(self) -> Result<SinglePlan, NotACall> {
+    pub fn build(self) -> Result<SinglePlan, SinglePlanError> {
         let plan = self.0;
         if !plan.kind.takes_count() && plan.count.is_some() {
-            return Err(NotACall::CountOfUnary);
+            return Err(SinglePlanError::CountOfUnary);
         }
         if let Some(name) = RESERVED.into_iter().find(|name| plan.metadata.contains_key(*name)) {
-            return Err(NotACall::Reserved { name: name.to_owned() });
+            return Err(SinglePlanError::Reserved { name: name.to_owned() });
         }
         if plan.deadline.is_some() && plan.metadata.contains_key("grpc-timeout") {
-            return Err(NotACall::DeadlineTwice);
+            return Err(SinglePlanError::DeadlineTwice);
         }
         if plan.deadline > Some(LONGEST) {
-            return Err(NotACall::TooLong);
+            return Err(SinglePlanError::TooLong);
         }
-        let asked = Asked {
+        let asked = RequestFields {
             delay: plan.delay,
             behavior: &plan.behavior,
             echo_payload: plan.echo_payload,
@@ -229,11 +229,11 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn plan(kind: Kind) -> SinglePlanBuilder {
+    fn plan(kind: RpcKind) -> SinglePlanBuilder {
         SinglePlan::builder(kind, "http://127.0.0.1:9000".parse().unwrap())
     }
 
-    fn refused(builder: SinglePlanBuilder) -> NotACall {
+    fn refused(builder: SinglePlanBuilder) -> SinglePlanError {
         builder.build().unwrap_err()
     }
 
@@ -245,8 +245,8 @@ mod tests {
 
     #[test]
     fn only_streams_have_a_count() {
-        assert_eq!(refused(plan(Kind::Unary).count(1)), NotACall::CountOfUnary);
-        for kind in [Kind::Stream, Kind::Collect, Kind::Exchange] {
+        assert_eq!(refused(plan(RpcKind::Unary).count(1)), SinglePlanError::CountOfUnary);
+        for kind in [RpcKind::Stream, RpcKind::Collect, RpcKind::Exchange] {
             assert!(plan(kind).count(0).build().is_ok());
         }
     }
@@ -254,30 +254,30 @@ mod tests {
     #[test]
     fn headers_that_grpc_sets_are_not_given() {
         for name in RESERVED {
-            let refused = refused(plan(Kind::Unary).metadata(headers(name)));
-            assert_eq!(refused, NotACall::Reserved { name: name.to_owned() });
+            let refused = refused(plan(RpcKind::Unary).metadata(headers(name)));
+            assert_eq!(refused, SinglePlanError::Reserved { name: name.to_owned() });
         }
-        let timeout = plan(Kind::Unary).metadata(headers("grpc-timeout"));
+        let timeout = plan(RpcKind::Unary).metadata(headers("grpc-timeout"));
         assert!(timeout.clone().build().is_ok());
-        assert_eq!(refused(timeout.deadline(SECOND)), NotACall::DeadlineTwice);
-        assert_eq!(refused(plan(Kind::Unary).deadline(Duration::MAX)), NotACall::TooLong);
+        assert_eq!(refused(timeout.deadline(SECOND)), SinglePlanError::DeadlineTwice);
+        assert_eq!(refused(plan(RpcKind::Unary).deadline(Duration::MAX)), SinglePlanError::TooLong);
     }
 
     #[test]
     fn what_every_server_refuses_is_refused_here() {
         for (builder, why) in [
-            (plan(Kind::Stream).delay(SECOND).behavior("1s"), NotARequest::DelayAndBehavior),
+            (plan(RpcKind::Stream).delay(SECOND).behavior("1s"), RequestError::DelayAndBehavior),
             (
-                plan(Kind::Unary).echo_payload(true).response_bytes(1),
-                NotARequest::EchoAndResponseBytes,
+                plan(RpcKind::Unary).echo_payload(true).response_bytes(1),
+                RequestError::EchoAndResponseBytes,
             ),
-            (plan(Kind::Unary).delay(Duration::MAX), NotARequest::Delay),
+            (plan(RpcKind::Unary).delay(Duration::MAX), RequestError::Delay),
             (
-                plan(Kind::Unary).metadata(headers("upgrade")),
-                NotARequest::OfConnection { name: "upgrade" },
+                plan(RpcKind::Unary).metadata(headers("upgrade")),
+                RequestError::OfConnection { name: "upgrade" },
             ),
         ] {
-            assert_eq!(refused(builder), NotACall::Request(why));
+            assert_eq!(refused(builder), SinglePlanError::Request(why));
         }
     }
 }

@@ -8,12 +8,12 @@ use longsync::v1::Timing;
 use tonic::Code;
 
 use crate::figures::{rounded, rounded_signed};
-use crate::single::outcome::{Answer, Single, added_ns};
+use crate::single::outcome::{ReceivedAnswer, Single, added_ns};
 use crate::table::table;
 use longsync_connect::status::{code_name, failure_name};
 use longsync_connect::timing::plausible;
 use longsync_text::counted;
-use longsync_text::said::{is_unseen, shortened};
+use longsync_text::said::{is_invisible, shortened};
 
 /// How much of a message is shown; JSON has all.
 const MOST_CHARACTERS: usize = 2_000;
@@ -24,7 +24,7 @@ const FAILED: Style = AnsiColor::Red.on_default().bold();
 pub const MOST_ROWS: usize = 20;
 
 /// An answer as a line, printed as it comes.
-pub fn answer_line(answer: &Answer) -> String {
+pub fn answer_line(answer: &ReceivedAnswer) -> String {
     let mut line = answer.number.map(|number| format!("{number}: ")).unwrap_or_default();
     match &answer.failure {
         Some(failure) => {
@@ -47,7 +47,7 @@ fn payload(bytes: &[u8]) -> String {
     const MOST_SHOWN: usize = 60;
     let size = counted(bytes.len(), "byte");
     match str::from_utf8(bytes) {
-        Ok(text) if bytes.len() <= MOST_SHOWN && !text.contains(is_unseen) => {
+        Ok(text) if bytes.len() <= MOST_SHOWN && !text.contains(is_invisible) => {
             format!("[{size}: {text}]")
         }
         _ => format!("[{size}]"),
@@ -76,13 +76,13 @@ pub fn to_text(single: &Single) -> String {
     if let Some(behavior) = behavior(single) {
         let _ = writeln!(text, "behavior: {behavior}");
     }
-    let came = usize::try_from(single.more_answers).unwrap_or(usize::MAX);
-    let came = came.saturating_add(single.answers.len());
-    let hidden = came.saturating_sub(MOST_ROWS);
+    let received = usize::try_from(single.more_answers).unwrap_or(usize::MAX);
+    let received = received.saturating_add(single.answers.len());
+    let hidden = received.saturating_sub(MOST_ROWS);
     if hidden > 0 {
         let _ = writeln!(text, "and {} more; --json has them all", counted(hidden, "answer"));
     }
-    if came > 1 || single.kind.streams_answers() {
+    if received > 1 || single.kind.streams_answers() {
         let whole = single.service_time.map_or_else(|| "-".to_owned(), rounded);
         let _ = writeln!(text, "the call as a whole took {whole}");
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use longsync_client::single::{self, Kind, SinglePlan};
+use longsync_client::single::{self, RpcKind, SinglePlan};
 use longsync_server::{Behavior, Config, Options, start_with};
 use tokio_util::sync::CancellationToken;
 
@@ -66,12 +66,12 @@ async fn a_server_with_the_same_seed_draws_what_was_foretold() {
     let listen = ([127, 0, 0, 1], 0).into();
     let options = Options { listen, behavior, seed: 42, ..Options::default() };
     let server = start_with(Config::new(options).unwrap()).unwrap();
-    let plan = SinglePlan::builder(Kind::Unary, server.url().parse().unwrap())
+    let plan = SinglePlan::builder(RpcKind::Unary, server.url().parse().unwrap())
         .call_id("order-1".to_owned())
         .build()
         .unwrap();
     let never = CancellationToken::new();
-    let single = single::call(&plan, &never, async |_: &single::Answer| {}).await.unwrap();
+    let single = single::call(&plan, &never, async |_: &single::ReceivedAnswer| {}).await.unwrap();
     let planned = single::to_json(&single).unwrap();
     assert!(planned.contains(&format!("\"planned_ns\": {foretold}")), "{planned}");
 }

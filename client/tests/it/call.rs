@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use longsync_client::single::{Answer, Kind, Single, SinglePlan, SinglePlanBuilder, call};
+use longsync_client::single::{
+    ReceivedAnswer, RpcKind, Single, SinglePlan, SinglePlanBuilder, call,
+};
 use longsync_server::Limits;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
@@ -11,9 +13,9 @@ use tonic::metadata::MetadataMap;
 
 use crate::harness::{TestServer, eventually, start};
 
-const KINDS: [Kind; 4] = [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange];
+const KINDS: [RpcKind; 4] = [RpcKind::Unary, RpcKind::Stream, RpcKind::Collect, RpcKind::Exchange];
 
-fn plan(server: &TestServer, kind: Kind) -> SinglePlanBuilder {
+fn plan(server: &TestServer, kind: RpcKind) -> SinglePlanBuilder {
     SinglePlan::builder(kind, server.target.clone())
 }
 
@@ -25,7 +27,7 @@ async fn made(plan: &SinglePlanBuilder) -> Single {
 /// The payload of its answer, as it was seen when it came.
 async fn payload_of(plan: &SinglePlanBuilder) -> Bytes {
     let mut payload = Bytes::new();
-    let show = async |answer: &Answer| payload = answer.payload.clone();
+    let show = async |answer: &ReceivedAnswer| payload = answer.payload.clone();
     let plan = plan.clone().build().unwrap();
     let single = call(&plan, &CancellationToken::new(), show).await.unwrap();
     assert_eq!(single.code(), Some(Code::Ok), "{:?}", single.status);
@@ -50,12 +52,12 @@ async fn every_kind_is_answered_with_what_the_server_saw() {
 #[tokio::test]
 async fn count_is_answers_of_a_stream_and_requests_of_the_others() {
     let server = start(Limits::default());
-    for (kind, answers) in [(Kind::Stream, 3), (Kind::Collect, 1), (Kind::Exchange, 3)] {
+    for (kind, answers) in [(RpcKind::Stream, 3), (RpcKind::Collect, 1), (RpcKind::Exchange, 3)] {
         let single = made(&plan(&server, kind).count(3)).await;
         assert_eq!(single.answers.len(), answers, "{kind}");
-        assert_eq!(single.answers[0].count, (kind == Kind::Collect).then_some(3), "{kind}");
+        assert_eq!(single.answers[0].count, (kind == RpcKind::Collect).then_some(3), "{kind}");
     }
-    let none = made(&plan(&server, Kind::Stream).count(0)).await;
+    let none = made(&plan(&server, RpcKind::Stream).count(0)).await;
     assert_eq!((none.code(), none.answers.len()), (Some(Code::Ok), 0));
 }
 
@@ -89,13 +91,13 @@ async fn a_deadline_that_is_over_is_shown_with_the_servers_account() {
 #[tokio::test]
 async fn what_is_refused_names_the_status_and_brings_the_timing() {
     let server = start(Limits::default());
-    for kind in [Kind::Unary, Kind::Stream, Kind::Collect] {
+    for kind in [RpcKind::Unary, RpcKind::Stream, RpcKind::Collect] {
         let wrong = plan(&server, kind).behavior("hang(1%)".to_owned());
         let single = made(&wrong).await;
         assert_eq!(single.code(), Some(Code::InvalidArgument), "{kind}");
         assert!(single.failure_timing().is_some(), "{kind}");
     }
-    let wrong = plan(&server, Kind::Exchange).behavior("hang(1%)".to_owned());
+    let wrong = plan(&server, RpcKind::Exchange).behavior("hang(1%)".to_owned());
     let single = made(&wrong).await;
     assert_eq!(single.code(), Some(Code::Ok));
     assert_eq!(single.answers[0].failure.as_ref().unwrap().code, Code::InvalidArgument as i32);
@@ -107,7 +109,7 @@ async fn metadata_goes_into_the_request() {
     let mut metadata = MetadataMap::new();
     metadata.insert("x-longsync-behavior", "1ms".parse().unwrap());
     metadata.insert("grpc-previous-rpc-attempts", "2".parse().unwrap());
-    let single = made(&plan(&server, Kind::Unary).metadata(metadata)).await;
+    let single = made(&plan(&server, RpcKind::Unary).metadata(metadata)).await;
     let timing = single.answers[0].timing.clone().unwrap();
     assert_eq!((timing.behavior.as_str(), timing.attempt), ("1ms", 3));
 }
@@ -116,7 +118,7 @@ async fn metadata_goes_into_the_request() {
 async fn an_interrupt_ends_the_call_and_keeps_its_answers() {
     let server = start(Limits::default());
     let interrupt = CancellationToken::new();
-    let slow = plan(&server, Kind::Stream).delay(Duration::from_millis(100)).count(1_000);
+    let slow = plan(&server, RpcKind::Stream).delay(Duration::from_millis(100)).count(1_000);
     let slow = slow.build().unwrap();
     let single = call(&slow, &interrupt, async |_| interrupt.cancel()).await.unwrap();
     assert_eq!(single.code(), None);

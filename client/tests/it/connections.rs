@@ -1,4 +1,4 @@
-//! Connections and credits.
+//! Connections and permits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
 use longsync::v1::long_sync_service_client::LongSyncServiceClient;
-use longsync_connect::{Connection, Connections, Target};
-use longsync_server::{Config, Kind, Limits, Outcome, Worker, serve_connection};
+use longsync_connect::{Connection, ConnectionPool, Target};
+use longsync_server::{CallKind, Config, Limits, Outcome, Worker, serve_connection};
 use longsync_timer::{Clock, Timer};
 use tokio::task::JoinSet;
 
 use crate::harness::{eventually, start};
 
-fn connections(target: &Target) -> Arc<Connections> {
-    Arc::new(Connections::new(target.clone(), Timer::new(Clock::Monotonic)))
+fn connections(target: &Target) -> Arc<ConnectionPool> {
+    Arc::new(ConnectionPool::new(target.clone(), Timer::new(Clock::Monotonic)))
 }
 
-async fn call(connections: &Connections, delay: Duration) -> Result<String, tonic::Status> {
-    let credit = connections.credit().await.unwrap();
+async fn call(connections: &ConnectionPool, delay: Duration) -> Result<String, tonic::Status> {
+    let permit = connections.permit().await.unwrap();
     let request = LongSyncRequest { delay: Some(to_proto(delay)), ..Default::default() };
-    let mut client = LongSyncServiceClient::with_origin(credit, connections.target().origin());
+    let mut client = LongSyncServiceClient::with_origin(permit, connections.target().origin());
     Ok(client.long_sync(request).await?.into_inner().message)
 }
 
@@ -55,7 +55,7 @@ async fn one_after_another_calls_share_a_connection() {
 async fn a_dropped_call_is_reset_and_the_connection_survives_thousands_of_them() {
     let server = start(Limits::default());
     let connections = connections(&server.target);
-    let cancelled = || server.stats.snapshot().calls_ended(Kind::LongSync, Outcome::Cancelled);
+    let cancelled = || server.stats.snapshot().calls_ended(CallKind::LongSync, Outcome::Cancelled);
     for round in 1..=3 {
         let mut calls = JoinSet::new();
         for _ in 0..1_000 {
@@ -88,7 +88,7 @@ async fn a_connection_that_ended_is_replaced() {
     let again = async {
         // That it has ended is noticed when its socket is read.
         while connections.opened() == 1 {
-            drop(connections.credit().await.unwrap());
+            drop(connections.permit().await.unwrap());
             tokio::task::yield_now().await;
         }
         call(&connections, Duration::ZERO).await
@@ -104,7 +104,7 @@ async fn a_connection_that_ended_is_replaced() {
 async fn a_refused_connection_names_the_address_and_how_to_start_a_server() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let connections = connections(&format!("http://{free}").parse().unwrap());
-    let why = connections.credit().await.unwrap_err().to_string();
+    let why = connections.permit().await.unwrap_err().to_string();
     assert!(why.contains(&format!("http://{free}")), "{why}");
     assert!(why.contains(&format!("longsync-server --listen {free}")), "{why}");
 }
@@ -123,7 +123,7 @@ async fn a_peer_that_does_not_speak_http2_is_named_as_such() {
         std::future::pending::<()>().await;
     });
     for said in ["it closed the connection before it said", "does not speak the protocol"] {
-        let why = connections(&target).credit().await.unwrap_err().to_string();
+        let why = connections(&target).permit().await.unwrap_err().to_string();
         assert!(why.starts_with(&format!("cannot reach {target}: ")), "{why}");
         assert!(why.contains(said) && !why.contains("longsync-server"), "{why}");
     }
@@ -133,7 +133,7 @@ async fn a_peer_that_does_not_speak_http2_is_named_as_such() {
 async fn a_host_that_is_not_known_is_named() {
     // RFC 6761: no resolver may know it.
     let target = "http://nowhere.invalid:9000".parse().unwrap();
-    let why = connections(&target).credit().await.unwrap_err().to_string();
+    let why = connections(&target).permit().await.unwrap_err().to_string();
     assert!(why.contains("the host `nowhere.invalid` is not known"), "{why}");
     assert!(!why.contains("longsync-server"), "{why}");
 }
@@ -142,14 +142,14 @@ async fn a_host_that_is_not_known_is_named() {
 async fn calls_that_wait_for_the_same_attempt_fail_together() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let target: Target = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
-    let connections = Connections::new(target, Timer::new(Clock::Tokio));
+    let connections = ConnectionPool::new(target, Timer::new(Clock::Tokio));
     let before = tokio::time::Instant::now();
     let (first, second, third) =
-        tokio::join!(connections.credit(), connections.credit(), connections.credit());
+        tokio::join!(connections.permit(), connections.permit(), connections.permit());
     assert!(first.is_err() && second.is_err() && third.is_err());
     assert_eq!(before.elapsed(), Duration::from_secs(10));
     // A later call tries again.
-    connections.credit().await.unwrap_err();
+    connections.permit().await.unwrap_err();
     assert_eq!(before.elapsed(), Duration::from_secs(20));
 }
 
@@ -162,12 +162,12 @@ async fn over_an_in_memory_stream_a_call_takes_exactly_its_delay() {
     let connection = Connection::begin(near, timer.clone()).await.unwrap();
     assert_eq!(connection.max_streams(), 16_384);
 
-    let credit = connection.credit().unwrap();
-    let stamps = credit.stamps();
+    let permit = connection.permit().unwrap();
+    let stamps = permit.stamps();
     let origin = "http://in.memory".parse().unwrap();
     let request =
         LongSyncRequest { delay: Some(to_proto(Duration::from_secs(3600))), ..Default::default() };
-    LongSyncServiceClient::with_origin(credit, origin).long_sync(request).await.unwrap();
+    LongSyncServiceClient::with_origin(permit, origin).long_sync(request).await.unwrap();
 
     assert_eq!(stamps.done().unwrap() - stamps.sent().unwrap(), Duration::from_secs(3600));
 }

@@ -7,11 +7,11 @@ use longsync::v1::LongSyncExchangeResponse;
 use longsync::v1::long_sync_service_client::LongSyncServiceClient;
 use longsync_client::race::{self, Race, RacePlanBuilder, Way};
 use longsync_client::single::{
-    Kind, Single, SinglePlan, SinglePlanBuilder, call, to_json, to_text,
+    RpcKind, Single, SinglePlan, SinglePlanBuilder, call, to_json, to_text,
 };
-use longsync_connect::answer::{Expected, Limits};
-use longsync_connect::rpc::{self, Retried, Rpc};
-use longsync_connect::{Code, ConnectError, Connections, Stamps};
+use longsync_connect::answer::{AnswerLimits, ExpectedMessages};
+use longsync_connect::rpc::{self, RetryLog, Rpc};
+use longsync_connect::{Code, ConnectError, ConnectionPool, Stamps};
 use longsync_timer::{Clock, Timer};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -57,9 +57,13 @@ async fn refusing(how: Refusing, requests: usize) -> Peer {
 }
 
 async fn raced(plan: &RacePlanBuilder) -> Race {
-    race::run(&plan.clone().build().unwrap(), &CancellationToken::new(), &race::Progress::default())
-        .await
-        .unwrap()
+    race::run(
+        &plan.clone().build().unwrap(),
+        &CancellationToken::new(),
+        &race::RaceProgress::default(),
+    )
+    .await
+    .unwrap()
 }
 
 async fn called(plan: &SinglePlanBuilder) -> Result<Single, ConnectError> {
@@ -144,7 +148,7 @@ async fn an_exchange_that_was_refused_unseen_is_made_again_and_keeps_when_it_was
 
 #[tokio::test]
 async fn a_call_is_made_again_once_and_says_so() {
-    for kind in [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange] {
+    for kind in [RpcKind::Unary, RpcKind::Stream, RpcKind::Collect, RpcKind::Exchange] {
         let peer = Peer::start(|mut wire, number| async move {
             wire.settings(&[]).await?;
             while let Some(stream) = wire.request().await? {
@@ -186,7 +190,7 @@ async fn a_call_that_could_not_be_sent_again_does_not_say_that_it_was() {
         "no other connection could be had: cannot reach",
         "connection refused",
     ];
-    for kind in [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange] {
+    for kind in [RpcKind::Unary, RpcKind::Stream, RpcKind::Collect, RpcKind::Exchange] {
         let peer = refusing_and_gone().await;
         let single = called(&SinglePlan::builder(kind, peer.target.clone())).await.unwrap();
         let status = single.status.as_ref().unwrap();
@@ -217,7 +221,7 @@ async fn a_deadline_that_was_over_before_a_call_was_sent_again_names_its_refusal
     })
     .await;
     let deadline = Duration::from_millis(100);
-    let plan = SinglePlan::builder(Kind::Unary, peer.target.clone()).deadline(deadline);
+    let plan = SinglePlan::builder(RpcKind::Unary, peer.target.clone()).deadline(deadline);
     let single = called(&plan).await.unwrap();
     let status = single.status.unwrap();
     assert_eq!((status.code(), single.refusal), (Code::DeadlineExceeded, None));
@@ -227,7 +231,7 @@ async fn a_deadline_that_was_over_before_a_call_was_sent_again_names_its_refusal
 #[tokio::test]
 async fn a_request_that_http2_has_no_form_for_is_not_tried_elsewhere() {
     let peer = Peer::answering(|stream| answer(stream, &done())).await;
-    let connections = Connections::new(peer.target.clone(), Timer::new(Clock::Monotonic));
+    let connections = ConnectionPool::new(peer.target.clone(), Timer::new(Clock::Monotonic));
     let origin = || connections.target().origin();
     // Those before and after it on the connection go on.
     for header in [None, Some("connection"), Some("upgrade"), Some("keep-alive"), None] {
@@ -237,19 +241,20 @@ async fn a_request_that_http2_has_no_form_for_is_not_tried_elsewhere() {
             metadata.insert(name, "close".parse().unwrap());
         }
         *request.metadata_mut() = metadata.clone();
-        let credit = connections.credit().await.unwrap();
+        let permit = connections.permit().await.unwrap();
         let answered =
-            LongSyncServiceClient::with_origin(credit, origin()).long_sync(request).await;
+            LongSyncServiceClient::with_origin(permit, origin()).long_sync(request).await;
         assert_eq!(answered.is_ok(), header.is_none(), "{answered:?}");
 
-        let (stamps, retried) = (Stamps::default(), Retried::default());
-        let limits = Limits { message_bytes: 1_000, expected: Expected::One, page_bytes: 0 };
+        let (stamps, retried) = (Stamps::default(), RetryLog::default());
+        let limits =
+            AnswerLimits { message_bytes: 1_000, expected: ExpectedMessages::One, page_bytes: 0 };
         let rpc = Rpc { connections: &connections, stamps: &stamps, retried: &retried, limits };
         let request = || {
             let head = rpc::head(origin(), rpc::path("LongSync"), &metadata, None);
             (head, rpc::whole(&longsync::v1::LongSyncRequest::default()))
         };
-        let begun = rpc.begin(connections.credit().await.unwrap(), request).await;
+        let begun = rpc.begin(connections.permit().await.unwrap(), request).await;
         let code = begun.err().map(|status| status.code());
         assert_eq!(code, header.map(|_| Code::Internal));
     }
@@ -265,7 +270,7 @@ async fn a_second_refusal_ends_the_call_with_the_code_of_its_goaway() {
         wire.hold().await
     })
     .await;
-    let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
+    let single = called(&SinglePlan::builder(RpcKind::Unary, peer.target.clone())).await.unwrap();
     let status = single.status.unwrap();
     assert_eq!((status.code(), peer.accepted()), (Code::Unavailable, 2));
     assert!(status.message().contains("GOAWAY ENHANCE_YOUR_CALM, `too_many_pings"), "{status}");
@@ -286,7 +291,8 @@ async fn a_call_whose_answer_had_begun_is_not_made_again() {
             }
         })
         .await;
-        let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
+        let single =
+            called(&SinglePlan::builder(RpcKind::Unary, peer.target.clone())).await.unwrap();
         assert_eq!((single.code(), peer.accepted()), (Some(Code::Unavailable), 1));
         assert_eq!(single.refusal, None);
     }
@@ -299,7 +305,7 @@ async fn a_connection_that_was_lost_is_not_a_refusal() {
         wire.request().await.map(drop)
     })
     .await;
-    let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
+    let single = called(&SinglePlan::builder(RpcKind::Unary, peer.target.clone())).await.unwrap();
     assert_eq!((single.code(), peer.accepted()), (Some(Code::Unavailable), 1));
     let said = single.status.unwrap().message().to_owned();
     assert!(said.contains("closed the connection before the call had ended"), "{said}");
@@ -318,7 +324,8 @@ async fn a_connection_that_was_closed_after_a_goaway_is_reported_with_its_code()
             wire.send(&goaway(stream, ENHANCE_YOUR_CALM, b"too_many_pings")).await
         })
         .await;
-        let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
+        let single =
+            called(&SinglePlan::builder(RpcKind::Unary, peer.target.clone())).await.unwrap();
         assert_eq!((single.code(), peer.accepted()), (Some(Code::Unavailable), 1));
         let said = single.status.unwrap().message().to_owned();
         assert!(said.ends_with("after GOAWAY ENHANCE_YOUR_CALM, `too_many_pings`"), "{said}");
@@ -356,7 +363,7 @@ async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
         Ok(())
     })
     .await;
-    let single = called(&SinglePlan::builder(Kind::Unary, peer.target.clone())).await.unwrap();
+    let single = called(&SinglePlan::builder(RpcKind::Unary, peer.target.clone())).await.unwrap();
     assert_eq!((single.code(), peer.accepted()), (Some(Code::Ok), 2), "{:?}", single.status);
 }
 
@@ -368,7 +375,7 @@ async fn why_a_server_takes_no_calls_is_said() {
         wire.hold().await
     })
     .await;
-    let why = called(&SinglePlan::builder(Kind::Unary, gone.target.clone())).await.unwrap_err();
+    let why = called(&SinglePlan::builder(RpcKind::Unary, gone.target.clone())).await.unwrap_err();
     assert!(why.to_string().contains("GOAWAY INTERNAL_ERROR came before any call"), "{why}");
     let unasked = Peer::start(|mut wire, _| async move {
         let unasked = [&crate::peer::settings_frame(&[])[..], &answer(1, &done())].concat();
@@ -376,7 +383,8 @@ async fn why_a_server_takes_no_calls_is_said() {
         wire.hold().await
     })
     .await;
-    let why = called(&SinglePlan::builder(Kind::Unary, unasked.target.clone())).await.unwrap_err();
+    let why =
+        called(&SinglePlan::builder(RpcKind::Unary, unasked.target.clone())).await.unwrap_err();
     assert!(why.to_string().contains("broke the rules of HTTP/2: PROTOCOL_ERROR"), "{why}");
 }
 
@@ -401,7 +409,7 @@ async fn holding_back(then: Option<u32>) -> Peer {
 #[tokio::test]
 async fn a_server_that_allows_no_calls_yet_is_waited_for() {
     let peer = holding_back(Some(10)).await;
-    let plan = SinglePlan::builder(Kind::Unary, peer.target.clone());
+    let plan = SinglePlan::builder(RpcKind::Unary, peer.target.clone());
     for plan in [plan.clone(), plan.deadline(Duration::from_secs(10))] {
         assert_eq!(called(&plan).await.unwrap().code(), Some(Code::Ok));
     }
@@ -414,7 +422,7 @@ async fn a_server_that_allows_no_calls_yet_is_waited_for() {
 async fn a_server_that_never_allows_calls_is_waited_for_until_the_deadline() {
     let peer = holding_back(None).await;
     let deadline = Duration::from_millis(100);
-    let plan = SinglePlan::builder(Kind::Unary, peer.target.clone()).deadline(deadline);
+    let plan = SinglePlan::builder(RpcKind::Unary, peer.target.clone()).deadline(deadline);
     let status = called(&plan).await.unwrap().status.unwrap();
     assert_eq!(status.code(), Code::DeadlineExceeded);
     assert!(status.message().contains("MAX_CONCURRENT_STREAMS is 0"), "{status}");
@@ -423,7 +431,7 @@ async fn a_server_that_never_allows_calls_is_waited_for_until_the_deadline() {
 #[tokio::test]
 async fn without_a_deadline_it_is_waited_for_ten_seconds() {
     let peer = holding_back(None).await;
-    let connections = Connections::new(peer.target.clone(), Timer::new(Clock::Tokio));
+    let connections = ConnectionPool::new(peer.target.clone(), Timer::new(Clock::Tokio));
     let why = not_connected(&connections, || connections.opened() == 1).await;
     assert!(why.contains("it allows no calls") && why.contains("within 10 s"), "{why}");
 }
@@ -431,7 +439,7 @@ async fn without_a_deadline_it_is_waited_for_ten_seconds() {
 #[tokio::test]
 async fn a_server_that_says_nothing_is_waited_for_ten_seconds() {
     let peer = Peer::start(|mut wire, _| async move { wire.hold().await }).await;
-    let connections = Connections::new(peer.target.clone(), Timer::new(Clock::Tokio));
+    let connections = ConnectionPool::new(peer.target.clone(), Timer::new(Clock::Tokio));
     let why = not_connected(&connections, || peer.accepted() == 1).await;
     let words = "timed out: nothing that an HTTP server would say came within 10 s";
     assert!(why.ends_with(words), "{why}");
@@ -439,7 +447,7 @@ async fn a_server_that_says_nothing_is_waited_for_ten_seconds() {
 
 /// Why there is no connection after ten seconds, which go by at once when `has_begun`: the connection
 /// is made by the real clock, and waits by the other.
-async fn not_connected(connections: &Connections, has_begun: impl FnMut() -> bool) -> String {
+async fn not_connected(connections: &ConnectionPool, has_begun: impl FnMut() -> bool) -> String {
     let before = tokio::time::Instant::now();
     let pausing = async {
         crate::harness::eventually(has_begun).await;
@@ -447,7 +455,7 @@ async fn not_connected(connections: &Connections, has_begun: impl FnMut() -> boo
         std::future::pending::<()>().await;
     };
     let why = tokio::select! {
-        credit = connections.credit() => credit.unwrap_err().to_string(),
+        permit = connections.permit() => permit.unwrap_err().to_string(),
         () = pausing => unreachable!("it waits"),
     };
     assert!(before.elapsed() >= Duration::from_secs(10));

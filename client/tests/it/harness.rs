@@ -4,17 +4,17 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use longsync::v1::LongSyncRequest;
-use longsync_client::race::{Delays, RacePlan, RacePlanBuilder, Way};
+use longsync_client::race::{RaceDelays, RacePlan, RacePlanBuilder, Way};
 use longsync_connect::Target;
-use longsync_load::{Control, Load, LoadPlan, LongSync, Schedule, Stop};
-use longsync_server::{Behavior, Config, Limits, Options, Running, Stats, start_with};
+use longsync_load::{Control, Load, LoadPlan, LongSync, Schedule, StopCondition};
+use longsync_server::{Behavior, Config, Limits, Options, RunningServer, Stats, start_with};
 use longsync_text::duration::LONGEST;
 
 /// A longsync server on a free port of loopback, until it is dropped.
 pub(crate) struct TestServer {
     pub(crate) target: Target,
     pub(crate) stats: Stats,
-    _running: Running,
+    _running: RunningServer,
 }
 
 /// Starts one with these limits; a call takes 20 ms unless it says otherwise.
@@ -33,7 +33,7 @@ pub(crate) fn start(limits: Limits) -> TestServer {
 
 /// A race without delays, over gRPC, with nothing that ends it early.
 pub(crate) fn race_plan(target: Option<&Target>, calls: usize, ways: &[Way]) -> RacePlanBuilder {
-    let plan = RacePlan::builder(calls, Delays::Constant(Duration::ZERO))
+    let plan = RacePlan::builder(calls, RaceDelays::Constant(Duration::ZERO))
         .ways(ways.iter().copied())
         .sequential_max(LONGEST);
     match target {
@@ -47,7 +47,7 @@ pub(crate) fn race_plan(target: Option<&Target>, calls: usize, ways: &[Way]) -> 
 pub(crate) async fn loaded(target: &Target, calls: usize) -> Load {
     let sent = LongSync::new(&LongSyncRequest::default()).unwrap();
     let schedule = Schedule::closed(NonZeroUsize::new(calls).unwrap());
-    let stop = Stop::after_calls(calls as u64);
+    let stop = StopCondition::after_calls(calls as u64);
     let plan = LoadPlan::builder(target.clone(), sent, schedule, stop).build().unwrap();
     longsync_load::run(&plan, &Control::default(), ()).await.unwrap()
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use longsync::duration::to_proto;
 use longsync::v1::{LongSyncExchangeResponse, LongSyncResponse, LongSyncStreamResponse, Timing};
-use longsync_client::race::{self, End, Race, RacePlanBuilder, Way};
+use longsync_client::race::{self, CallEnd, Race, RacePlanBuilder, Way};
 use longsync_client::single::{
-    Answer as Answered, Kind, Single, SinglePlan, SinglePlanBuilder, answer_line, call, to_json,
-    to_text,
+    ReceivedAnswer as Answered, RpcKind, Single, SinglePlan, SinglePlanBuilder, answer_line, call,
+    to_json, to_text,
 };
 use longsync_connect::status::code_name;
 use longsync_connect::{Code, Target};
@@ -30,13 +30,13 @@ async fn called(plan: &SinglePlanBuilder) -> Single {
     tokio::time::timeout(SOON, calling).await.expect("the call ends").unwrap()
 }
 
-fn plan(target: &Target, kind: Kind) -> SinglePlanBuilder {
+fn plan(target: &Target, kind: RpcKind) -> SinglePlanBuilder {
     SinglePlan::builder(kind, target.clone())
 }
 
 async fn raced(plan: &RacePlanBuilder) -> Race {
     let plan = plan.clone().build().unwrap();
-    let (interrupt, progress) = (CancellationToken::new(), race::Progress::default());
+    let (interrupt, progress) = (CancellationToken::new(), race::RaceProgress::default());
     let racing = race::run(&plan, &interrupt, &progress);
     tokio::time::timeout(SOON, racing).await.expect("the race ends").unwrap()
 }
@@ -45,8 +45,8 @@ async fn raced(plan: &RacePlanBuilder) -> Race {
 async fn raced_once(target: &Target, way: Way) -> (String, String) {
     let mut race = raced(&race_plan(Some(target), 1, &[way])).await;
     match race.runs.remove(0).rows.remove(0).end {
-        End::Failed { status, message, .. } => (status, message),
-        End::Answered { .. } => ("OK".to_owned(), String::new()),
+        CallEnd::Failed { status, message, .. } => (status, message),
+        CallEnd::Answered { .. } => ("OK".to_owned(), String::new()),
         other => panic!("{other:?}"),
     }
 }
@@ -58,7 +58,7 @@ async fn loaded_once(target: &Target) -> Load {
 /// What is said of an answer: all three give the same code, and `call` and `race` the same sentence.
 async fn said_of(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> (Code, String) {
     let peer = Peer::answering(answer).await;
-    let single = called(&plan(&peer.target, Kind::Unary)).await;
+    let single = called(&plan(&peer.target, RpcKind::Unary)).await;
     let status = single.status.unwrap();
     let said = (code_name(status.code()).to_owned(), status.message().to_owned());
     let (code, sentence) = raced_once(&peer.target, Way::Tasks).await;
@@ -73,21 +73,21 @@ async fn said_of(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> (Co
     (status.code(), said.1)
 }
 
-type Answer = Box<dyn Fn(u32) -> Vec<u8> + Send + Sync>;
+type MessageMaker = Box<dyn Fn(u32) -> Vec<u8> + Send + Sync>;
 
-fn with(make: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> Answer {
+fn with(make: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> MessageMaker {
     Box::new(make)
 }
 
 /// Trailers behind a whole message.
-fn ended(fields: &'static [(&'static str, &'static [u8])]) -> Answer {
+fn ended(fields: &'static [(&'static str, &'static [u8])]) -> MessageMaker {
     with(move |stream| {
         [head(stream), frame(DATA, 0, stream, &done()), headers(stream, END_STREAM, fields)]
             .concat()
     })
 }
 
-async fn each_is_said(cases: Vec<(Answer, Code, &str)>) {
+async fn each_is_said(cases: Vec<(MessageMaker, Code, &str)>) {
     for (answer, code, words) in cases {
         let (said, sentence) = said_of(answer).await;
         assert_eq!(said, code, "{words}: {sentence}");
@@ -130,7 +130,7 @@ async fn details_that_cannot_be_read_are_dropped_and_joined_ones_read() {
     }
     // With our Timing among them.
     let server = crate::harness::start(longsync_server::Limits::default());
-    let refused = plan(&server.target, Kind::Unary).behavior("hang(1%)".to_owned());
+    let refused = plan(&server.target, RpcKind::Unary).behavior("hang(1%)".to_owned());
     let details = called(&refused).await.status.unwrap().details().to_vec();
     let peer = Peer::answering(move |stream| {
         use base64::Engine as _;
@@ -139,7 +139,7 @@ async fn details_that_cannot_be_read_are_dropped_and_joined_ones_read() {
         only(stream, &[("grpc-status", b"3"), (FIELD, joined.as_bytes())])
     })
     .await;
-    assert!(called(&plan(&peer.target, Kind::Unary)).await.failure_timing().is_some());
+    assert!(called(&plan(&peer.target, RpcKind::Unary)).await.failure_timing().is_some());
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn an_endless_page_ends_the_call() {
         wire.hold().await
     })
     .await;
-    let status = called(&plan(&peer.target, Kind::Unary)).await.status.unwrap();
+    let status = called(&plan(&peer.target, RpcKind::Unary)).await.status.unwrap();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.message().ends_with("`<h1>wait</h1>`"), "{status}");
 }
@@ -377,13 +377,13 @@ async fn a_stream_of_answers_has_an_end() {
         }
     })
     .await;
-    for kind in [Kind::Stream, Kind::Exchange] {
+    for kind in [RpcKind::Stream, RpcKind::Exchange] {
         let many = plan(&peer.target, kind).count(1);
         let single = called(&many).await;
         assert_eq!(single.code(), Some(Code::Internal), "{:?}", single.status);
         assert_eq!(single.answers.len(), 1, "those that came are there");
     }
-    let single = called(&plan(&peer.target, Kind::Unary)).await;
+    let single = called(&plan(&peer.target, RpcKind::Unary)).await;
     assert_eq!((single.code(), single.answers.len()), (Some(Code::Unimplemented), 1));
 }
 
@@ -397,7 +397,7 @@ async fn an_endless_answer_is_refused_before_it_is_held() {
         wire.hold().await
     })
     .await;
-    let stream = plan(&peer.target, Kind::Stream);
+    let stream = plan(&peer.target, RpcKind::Stream);
     let larger = stream.clone().response_bytes(1_000);
     for (limited, most) in
         [(stream, "4,194,304"), (larger.clone(), "4,195,304"), (larger.max_answer_bytes(10), "10")]
@@ -419,7 +419,7 @@ async fn the_answers_that_came_are_kept_when_the_rest_is_missing() {
     let cut = Peer::answering(move |stream| answer(stream, &short)).await;
     let few = Peer::answering(move |stream| answer(stream, &two)).await;
     for (peer, words) in [(cut, "cut short"), (few, "after 2 of 3 answers")] {
-        let three = plan(&peer.target, Kind::Stream).count(3);
+        let three = plan(&peer.target, RpcKind::Stream).count(3);
         let single = called(&three).await;
         assert_eq!((single.code(), single.answers.len()), (Some(Code::Internal), 2));
         assert!(single.status.as_ref().unwrap().message().contains(words), "{:?}", single.status);
@@ -429,7 +429,7 @@ async fn the_answers_that_came_are_kept_when_the_rest_is_missing() {
         [head(stream), frame(DATA, 0, stream, &done()), reset(stream, 2)].concat()
     })
     .await;
-    let single = called(&plan(&cut.target, Kind::Unary)).await;
+    let single = called(&plan(&cut.target, RpcKind::Unary)).await;
     assert_eq!((single.code(), single.answers.len()), (Some(Code::Internal), 1));
 }
 
@@ -440,12 +440,12 @@ async fn an_exchange_is_answered_for_what_was_sent_and_once() {
     {
         let data = answers_to(&ids);
         let peer = Peer::answering(move |stream| answer(stream, &data)).await;
-        let two = plan(&peer.target, Kind::Exchange).count(2);
+        let two = plan(&peer.target, RpcKind::Exchange).count(2);
         let status = called(&two).await.status.unwrap();
         assert_eq!(status.code(), Code::Internal);
         assert!(status.message().contains(words), "{status}");
         let race = raced(&race_plan(Some(&peer.target), 2, &[Way::Exchange])).await;
-        let End::Failed { status, message, .. } = &race.runs[0].rows[1].end else {
+        let CallEnd::Failed { status, message, .. } = &race.runs[0].rows[1].end else {
             panic!("{race:?}")
         };
         assert!(status == "INTERNAL" && message.contains(words), "{message}");
@@ -499,7 +499,7 @@ async fn how_an_exchange_ended_is_shown_even_if_all_its_messages_were_answered()
         assert_eq!(race.runs[0].answered(), answered, "{ids:?}: {:?}", race.runs[0].rows);
         let notes = notes_of(&race);
         assert!(notes.contains(words), "{ids:?}: {notes}");
-        let two = plan(&peer.target, Kind::Exchange).count(2);
+        let two = plan(&peer.target, RpcKind::Exchange).count(2);
         let is_fine = words == "[]";
         assert_eq!(called(&two).await.code() == Some(Code::Ok), is_fine, "{ids:?}");
     }
@@ -516,10 +516,10 @@ async fn an_exchange_that_does_not_end_is_reported() {
     let notes = notes_of(&raced(&plan).await);
     assert!(notes.contains("1 stream had to be cancelled although all its messages"), "{notes}");
 
-    let (interrupt, progress) = (CancellationToken::new(), race::Progress::default());
+    let (interrupt, progress) = (CancellationToken::new(), race::RaceProgress::default());
     let plan = race_plan(Some(&peer.target), 2, &[Way::Exchange]).build().unwrap();
     let interrupting = async {
-        let both = [race::Reading { done: 2, in_flight: 0 }];
+        let both = [race::ProgressSnapshot { done: 2, in_flight: 0 }];
         crate::harness::eventually(|| progress.read() == both).await;
         interrupt.cancel();
     };
@@ -549,7 +549,7 @@ async fn impossible_waits_are_not_shown() {
         let response = LongSyncResponse { timing: Some(timing), ..Default::default() };
         let data = message(&response);
         let peer = Peer::answering(move |stream| answer(stream, &data)).await;
-        let single = called(&plan(&peer.target, Kind::Unary)).await;
+        let single = called(&plan(&peer.target, RpcKind::Unary)).await;
         assert_eq!(single.answers[0].added_ns().is_some(), is_shown);
         let json: serde_json::Value = serde_json::from_str(&to_json(&single).unwrap()).unwrap();
         let shown = &json["answers"][0]["timing"];
@@ -588,7 +588,7 @@ async fn nothing_that_a_server_says_acts() {
             .concat()
     })
     .await;
-    let two = plan(&peer.target, Kind::Exchange).count(2);
+    let two = plan(&peer.target, RpcKind::Exchange).count(2);
     let mut lines = Vec::new();
     let show = async |answer: &Answered| lines.push(answer_line(answer));
     let single = call(&two.build().unwrap(), &CancellationToken::new(), show).await.unwrap();
@@ -649,7 +649,7 @@ async fn windows_that_open_late_hold_a_call_only_until_then() {
         Ok(())
     })
     .await;
-    for kind in [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange] {
+    for kind in [RpcKind::Unary, RpcKind::Stream, RpcKind::Collect, RpcKind::Exchange] {
         let single = called(&plan(&peer.target, kind)).await;
         assert_eq!(single.code(), Some(Code::Ok), "{kind}: {:?}", single.status);
     }
@@ -665,7 +665,7 @@ async fn what_listens_there_is_named_by_its_first_words() {
         (b"\x1b]0;x\x07 and more than a frame's head", "not SETTINGS"),
     ] {
         let peer = Peer::start(move |mut wire, _| async move { wire.send(says).await }).await;
-        let plan = plan(&peer.target, Kind::Unary).build().unwrap();
+        let plan = plan(&peer.target, RpcKind::Unary).build().unwrap();
         let why = call(&plan, &CancellationToken::new(), async |_| {}).await;
         let why = why.unwrap_err().to_string();
         assert!(why.contains("does not speak the protocol") && why.contains(words), "{why}");
@@ -680,7 +680,7 @@ async fn invalid_settings_are_a_broken_rule_of_http2() {
         wire.hold().await
     })
     .await;
-    let plan = plan(&peer.target, Kind::Unary).build().unwrap();
+    let plan = plan(&peer.target, RpcKind::Unary).build().unwrap();
     let why = call(&plan, &CancellationToken::new(), async |_| {}).await;
     let why = why.unwrap_err().to_string();
     assert!(why.contains("the server broke the rules of HTTP/2"), "{why}");
@@ -695,7 +695,7 @@ async fn oversized_texts_are_not_kept() {
         [head(stream), frames.collect(), ok(stream)].concat()
     })
     .await;
-    let two = plan(&peer.target, Kind::Stream).count(2);
+    let two = plan(&peer.target, RpcKind::Stream).count(2);
     let single = called(&two).await;
     assert_eq!((single.code(), single.answers.len()), (Some(Code::ResourceExhausted), 2));
     // Only what is kept counts.
@@ -742,7 +742,8 @@ async fn any_frames_at_all_end_in_a_status() {
     })
     .await;
     for number in 0..300 {
-        let kind = [Kind::Unary, Kind::Stream, Kind::Collect, Kind::Exchange][number % 4];
+        let kind =
+            [RpcKind::Unary, RpcKind::Stream, RpcKind::Collect, RpcKind::Exchange][number % 4];
         let deadline = Duration::from_millis(20);
         let plan = plan(&peer.target, kind).deadline(deadline).build().unwrap();
         let interrupt = CancellationToken::new();

@@ -257,7 +257,7 @@ mod interrupted {
     use std::process::{Child, Stdio};
     use std::time::{Duration, Instant};
 
-    use longsync_server::Kind;
+    use longsync_server::CallKind;
     use rustix::process::{Pid, Signal, kill_process};
 
     use super::*;
@@ -285,7 +285,7 @@ mod interrupted {
 
     /// Waits until no call has begun for a tenth of a second, and returns how many have.
     async fn none_begins(server: &TestServer) -> u64 {
-        let started = || server.stats.snapshot().calls_started(Kind::LongSync);
+        let started = || server.stats.snapshot().calls_started(CallKind::LongSync);
         let (mut before, mut since) = (started(), Instant::now());
         eventually(|| {
             let now = started();

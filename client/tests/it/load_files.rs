@@ -35,7 +35,7 @@ async fn a_file_that_exists_is_kept_unless_it_is_to_be_replaced() {
     assert!(stderr(&output).contains("--overwrite"), "{}", stderr(&output));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "an earlier record");
     assert_eq!(
-        server.stats.snapshot().calls_started(longsync_server::Kind::LongSync),
+        server.stats.snapshot().calls_started(longsync_server::CallKind::LongSync),
         0,
         "nothing was called"
     );
@@ -65,7 +65,7 @@ async fn a_folder_that_is_not_there_is_named_before_anything_is_called() {
         assert_eq!(record["end"]["why"], "not_started");
         assert!(record["errors"]["texts"][0]["text"].as_str().unwrap().contains(said));
     }
-    assert_eq!(server.stats.snapshot().calls_started(longsync_server::Kind::LongSync), 0);
+    assert_eq!(server.stats.snapshot().calls_started(longsync_server::CallKind::LongSync), 0);
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn metrics_are_not_served_where_something_else_is() {
     assert_eq!(record["end"]["why"], "not_started");
     let text = record["errors"]["texts"][0]["text"].as_str().unwrap();
     assert!(text.contains("choose another address"), "{text}");
-    assert_eq!(server.stats.snapshot().calls_started(longsync_server::Kind::LongSync), 0);
+    assert_eq!(server.stats.snapshot().calls_started(longsync_server::CallKind::LongSync), 0);
 }
 
 #[cfg(unix)]

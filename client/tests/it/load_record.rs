@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use longsync_client::load::{Report, read_plan, to_json};
-use longsync_stats::{Distribution, Figure, Percentile, Reading};
+use longsync_stats::{Distribution, Figure, Percentile, Quantile};
 use serde_json::{Map, Value, json};
 
 use crate::loads;
@@ -93,13 +93,13 @@ fn histograms_hold_what_was_measured() {
         assert_eq!(read.beyond(), measured.beyond(), "{}", figure.name());
         let p99 = &value["percentiles"]["p99"];
         match measured.percentile(Percentile::P99).unwrap() {
-            Reading::At(p99_is) => {
+            Quantile::At(p99_is) => {
                 assert_eq!(p99["value_ns"], u64::try_from(p99_is.as_nanos()).unwrap());
             }
-            Reading::Beyond(longest) => {
+            Quantile::Beyond(longest) => {
                 assert_eq!(p99["beyond_ns"], u64::try_from(longest.as_nanos()).unwrap());
             }
-            Reading::BelowZero => assert_eq!(p99["below_zero"], true),
+            Quantile::BelowZero => assert_eq!(p99["below_zero"], true),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
-use longsync_client::load::{Auto, Connections, Report, to_csv, to_svg, to_text, write_hdr};
-use longsync_load::End;
+use longsync_client::load::{Auto, Report, WrittenConnections, to_csv, to_svg, to_text, write_hdr};
+use longsync_load::RunEnd;
 use longsync_stats::{Distribution, Figure};
 
 use crate::loads;
@@ -168,14 +168,14 @@ fn a_rate_without_a_unit_is_per_second_in_the_first_line() {
 fn connections_that_are_opened_as_needed_are_said_to_be_the_first() {
     let mut open = loads::open();
     assert!(plain(&open, 160).contains(", 4 connections to http"));
-    open.settings.plan.connections = Some(Connections::Auto(Auto::Auto));
+    open.settings.plan.connections = Some(WrittenConnections::Auto(Auto::Auto));
     assert!(plain(&open, 160).contains(", 4 connections at first to http"));
 }
 
 #[test]
 fn a_run_that_was_stopped_is_of_the_calls_that_its_loop_has() {
     for (mut report, calls) in [(loads::open(), "due"), (loads::closed(), "sent")] {
-        report.load.end = End::Stopped;
+        report.load.end = RunEnd::Stopped;
         let text = plain(&report, 160);
         let said = format!("stopped early: the figures are of the calls {calls} until then\n");
         assert!(text.contains(&said), "{text}");

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use longsync_server::{Behavior, Config, Kind, Options, Running, Stats, start_with};
+use longsync_server::{Behavior, CallKind, Config, Options, RunningServer, Stats, start_with};
 use serde_json::Value;
 
 use crate::cli::{client, stderr};
@@ -58,7 +58,7 @@ fn is_whole(record: &Value) {
 }
 
 /// A server on this address, or on a free port.
-fn server_at(listen: SocketAddr) -> Running {
+fn server_at(listen: SocketAddr) -> RunningServer {
     let behavior = Behavior::constant(Duration::from_millis(2));
     let options = Options { listen, behavior, drain: Duration::ZERO, ..Options::default() };
     start_with(Config::new(options).unwrap()).unwrap()
@@ -66,7 +66,7 @@ fn server_at(listen: SocketAddr) -> Running {
 
 /// Waits until it has been called a hundred times.
 async fn under_way(stats: Stats) {
-    eventually(|| stats.snapshot().calls_started(Kind::LongSync) >= 100).await;
+    eventually(|| stats.snapshot().calls_started(CallKind::LongSync) >= 100).await;
 }
 
 fn anywhere() -> SocketAddr {

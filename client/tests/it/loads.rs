@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use longsync_client::load::{Report, Settings};
-use longsync_load::{End, Fate, Load, Sampled};
+use longsync_load::{Fate, Load, RunEnd, SampledCall};
 use longsync_stats::{
-    Broken, Call, Figures, Interval, Moment, NotSent, Recorder, StatusCode, Waits, WorkerTime,
+    CallRecord, Figures, Interval, Moment, NotSentReason, Recorder, ServerWait, StatusCode,
+    TransportFailure, WorkerTime,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -48,10 +49,10 @@ fn waited_ns(number: u64) -> u64 {
     (5e6 - 3e6 * (1.0 - chance(number) * 0.999_999).ln()) as u64
 }
 
-fn waits(planned_ns: u64) -> Waits {
+fn waits(planned_ns: u64) -> ServerWait {
     let nanos = Duration::from_nanos;
     let (planned, queued) = (nanos(planned_ns), nanos(0));
-    Waits { planned, queued, waited: nanos(planned_ns + 40_000), is_faulty: false }
+    ServerWait { planned, queued, waited: nanos(planned_ns + 40_000), is_faulty: false }
 }
 
 /// A call that was good: `lag_ns` after it was due it was sent.
@@ -62,7 +63,7 @@ fn good(recorder: &mut Recorder, due: Option<u64>, sent: u64, number: u64) {
     let due = due.map(Moment::from_nanos);
     let waits = Some(waits(planned_ns));
     recorder.sent(due, sent);
-    recorder.ended(&Call { due, waits, ..Call::new(sent, done, StatusCode::OK) }, None);
+    recorder.ended(&CallRecord { due, waits, ..CallRecord::new(sent, done, StatusCode::OK) }, None);
 }
 
 fn settings(is_closed: bool) -> Settings {
@@ -83,7 +84,7 @@ pub(crate) fn open() -> Report {
             let sent = due + 10_000 + number % 97 * 1_000;
             match (second, index) {
                 (10, 600..) => {
-                    recorder.not_sent(Moment::from_nanos(due), NotSent::InFlightLimit, 1);
+                    recorder.not_sent(Moment::from_nanos(due), NotSentReason::InFlightLimit, 1);
                 }
                 (10, _) => stalled(recorder, due, sent, (700 - index) * 1_000_000),
                 (_, 7) if second % 3 == 0 => failed(recorder, due, sent, second),
@@ -104,11 +105,11 @@ pub(crate) fn open() -> Report {
 fn stalled(recorder: &mut Recorder, due: u64, sent: u64, queued_ns: u64) {
     let [planned, queued, waited] =
         [5_000_000, queued_ns, queued_ns + 5_000_000].map(Duration::from_nanos);
-    let waits = Some(Waits { planned, queued, waited, is_faulty: false });
+    let waits = Some(ServerWait { planned, queued, waited, is_faulty: false });
     let [due, sent, done] = [due, sent, sent + queued_ns + 5_090_000].map(Moment::from_nanos);
     let due = Some(due);
     recorder.sent(due, sent);
-    recorder.ended(&Call { due, waits, ..Call::new(sent, done, StatusCode::OK) }, None);
+    recorder.ended(&CallRecord { due, waits, ..CallRecord::new(sent, done, StatusCode::OK) }, None);
 }
 
 /// 2 s of a client that does not keep up.
@@ -119,7 +120,7 @@ pub(crate) fn behind() -> Report {
             let due = number * 1_000_000;
             match index {
                 900.. if second == 1 => {
-                    recorder.not_sent(Moment::from_nanos(due), NotSent::Late, 1);
+                    recorder.not_sent(Moment::from_nanos(due), NotSentReason::Late, 1);
                 }
                 _ => good(recorder, Some(due), due + number * 40_000, number),
             }
@@ -130,8 +131,9 @@ pub(crate) fn behind() -> Report {
 
 fn failed(recorder: &mut Recorder, due: u64, sent: u64, second: u64) {
     let [due, sent, done] = [due, sent, sent + 300_000].map(Moment::from_nanos);
-    let (due, broken) = (Some(due), (second > 20).then_some(Broken::GoAway));
-    let call = Call { due, broken, ..Call::new(sent, done, StatusCode::from(UNAVAILABLE)) };
+    let (due, broken) = (Some(due), (second > 20).then_some(TransportFailure::GoAway));
+    let call =
+        CallRecord { due, broken, ..CallRecord::new(sent, done, StatusCode::from(UNAVAILABLE)) };
     recorder.sent(due, sent);
     recorder.ended(&call, Some("the server is shutting down"));
 }
@@ -165,7 +167,7 @@ pub(crate) fn troubled() -> Report {
                     recorder.figures().counts.unfinished += 1;
                 }
                 65..200 => {
-                    let why = NotSent::ALL[usize::try_from(index % 5).unwrap()];
+                    let why = NotSentReason::ALL[usize::try_from(index % 5).unwrap()];
                     recorder.not_sent(moment, why, 1 + index % 5);
                 }
                 _ => {}
@@ -175,7 +177,7 @@ pub(crate) fn troubled() -> Report {
         (counts.connections_opened, counts.connections_lost) = (2, 2);
         counts.connections_refused = second;
     });
-    load.end = End::Unreachable;
+    load.end = RunEnd::Unreachable;
     load.lost_workers = 1;
     load.warm_up = 2_000;
     let mut settings = settings(false);
@@ -185,7 +187,7 @@ pub(crate) fn troubled() -> Report {
 
 fn failed_with(recorder: &mut Recorder, due: u64, code: i32, text: &str) {
     let [due, done] = [due, due + 50_000_000].map(Moment::from_nanos);
-    let call = Call { due: Some(due), ..Call::new(due, done, StatusCode::from(code)) };
+    let call = CallRecord { due: Some(due), ..CallRecord::new(due, done, StatusCode::from(code)) };
     recorder.sent(Some(due), due);
     recorder.ended(&call, Some(text));
 }
@@ -199,11 +201,12 @@ pub(crate) fn queued() -> Report {
             let planned_ns = if index == 0 { 1_500_000_000 } else { waited_ns(number) };
             let [planned, queued, waited] =
                 [planned_ns, queued_ns, planned_ns + queued_ns].map(Duration::from_nanos);
-            let waits = Some(Waits { planned, queued, waited, is_faulty: false });
+            let waits = Some(ServerWait { planned, queued, waited, is_faulty: false });
             // Here its clock runs faster than ours.
             let done = due + planned_ns + queued_ns + 90_000 - if index == 3 { 100_000 } else { 0 };
             let [due, done] = [due, done].map(Moment::from_nanos);
-            let call = Call { due: Some(due), waits, ..Call::new(due, done, StatusCode::OK) };
+            let call =
+                CallRecord { due: Some(due), waits, ..CallRecord::new(due, done, StatusCode::OK) };
             recorder.sent(Some(due), due);
             recorder.ended(&call, None);
         }
@@ -218,24 +221,28 @@ pub(crate) fn empty() -> Report {
 }
 
 /// One call of each fate.
-pub(crate) fn sampled() -> Vec<Sampled> {
+pub(crate) fn sampled() -> Vec<SampledCall> {
     let at = |micros: u64| Moment::from_nanos(2 * SECOND + micros * 1_000);
     let due = |micros| Some(at(micros));
     let ended =
         |sent, done, code, waits| Fate::Ended { sent: at(sent), done: at(done), code, waits };
     vec![
-        Sampled {
+        SampledCall {
             number: 0,
             due: due(0),
             fate: ended(12, 5_312, StatusCode::OK, Some(waits(5_000_000))),
         },
-        Sampled {
+        SampledCall {
             number: 7,
             due: due(7_000),
             fate: ended(7_009, 9_000, StatusCode::from(UNAVAILABLE), None),
         },
-        Sampled { number: 90, due: due(90_000), fate: Fate::NotSent(NotSent::StreamLimit) },
-        Sampled { number: 91, due: due(91_000), fate: Fate::Unfinished(at(91_003)) },
-        Sampled { number: 92, due: None, fate: ended(92_000, 93_500, StatusCode::OK, None) },
+        SampledCall {
+            number: 90,
+            due: due(90_000),
+            fate: Fate::NotSent(NotSentReason::StreamLimit),
+        },
+        SampledCall { number: 91, due: due(91_000), fate: Fate::Unfinished(at(91_003)) },
+        SampledCall { number: 92, due: None, fate: ended(92_000, 93_500, StatusCode::OK, None) },
     ]
 }

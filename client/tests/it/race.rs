@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use longsync_client::race::{
-    Delays, End, NotARace, Progress, Protocol, Race, RacePlanBuilder, Reading, ThreadConnections,
-    Way, WayRun, run,
+    CallEnd, ProgressSnapshot, Protocol, Race, RaceDelays, RacePlanBuilder, RacePlanError,
+    RaceProgress, ThreadConnections, Way, WayRun, run,
 };
 use longsync_connect::Target;
-use longsync_server::{Kind, Limits, Outcome};
+use longsync_server::{CallKind, Limits, Outcome};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{eventually, race_plan, start};
@@ -19,7 +19,7 @@ fn millis(millis: u64) -> Duration {
 }
 
 fn plan(calls: usize, delay_ms: u64, ways: &[Way], target: Option<Target>) -> RacePlanBuilder {
-    let plan = race_plan(None, calls, ways).delays(Delays::Constant(millis(delay_ms)));
+    let plan = race_plan(None, calls, ways).delays(RaceDelays::Constant(millis(delay_ms)));
     match target {
         Some(target) => plan.target(target),
         None => plan,
@@ -27,7 +27,7 @@ fn plan(calls: usize, delay_ms: u64, ways: &[Way], target: Option<Target>) -> Ra
 }
 
 async fn race(plan: &RacePlanBuilder) -> Race {
-    run(&plan.clone().build().unwrap(), &CancellationToken::new(), &Progress::default())
+    run(&plan.clone().build().unwrap(), &CancellationToken::new(), &RaceProgress::default())
         .await
         .unwrap()
 }
@@ -49,11 +49,11 @@ async fn spinning_waits_are_no_earlier() {
 fn none_is_early(race: &Race) {
     for run in &race.runs {
         for (index, row) in run.rows.iter().enumerate() {
-            let End::Answered { done, planned, waited } = row.end else {
+            let CallEnd::Answered { done, planned, waited } = row.end else {
                 panic!("{}: {row:?}", run.way)
             };
             let delay = match race.plan.delays() {
-                Delays::Drawn { .. } => planned.unwrap(),
+                RaceDelays::Drawn { .. } => planned.unwrap(),
                 delays => delays.of(index),
             };
             assert!(done >= row.sent.unwrap() + delay, "{}: {row:?}", run.way);
@@ -64,7 +64,7 @@ fn none_is_early(race: &Race) {
 
 #[tokio::test]
 async fn jittered_delays_are_the_same_in_every_way_and_answers_overtake_one_another() {
-    let delays = Delays::Jittered(millis(500));
+    let delays = RaceDelays::Jittered(millis(500));
     let race = race(&plan(8, 0, &ALL[1..], None).delays(delays.clone())).await;
     none_is_early(&race);
     let mut by_delay: Vec<_> = (0..8).collect();
@@ -79,7 +79,7 @@ async fn jittered_delays_are_the_same_in_every_way_and_answers_overtake_one_anot
 fn drawn(ways: &[Way], target: Option<Target>) -> RacePlanBuilder {
     let behavior =
         "mix(25%: uniform(60ms, 90ms), rest: exponential(3ms) max 50ms)".parse().unwrap();
-    plan(12, 0, ways, target).delays(Delays::Drawn { behavior, seed: None })
+    plan(12, 0, ways, target).delays(RaceDelays::Drawn { behavior, seed: None })
 }
 
 /// The delays that the server gave to the calls of each way, by its own account.
@@ -129,7 +129,7 @@ async fn a_server_elsewhere_draws_the_same_delays_in_every_way_by_a_seed_of_its_
     assert_eq!(planned[1..], [planned[0].clone(), planned[0].clone()]);
     assert_eq!(race.plan.delays().known(0), None);
     for (row, planned) in race.runs[0].rows.iter().zip(&planned[0]) {
-        let End::Answered { done, .. } = row.end else { panic!("{row:?}") };
+        let CallEnd::Answered { done, .. } = row.end else { panic!("{row:?}") };
         assert!(done >= row.sent.unwrap() + *planned, "{row:?}");
     }
 }
@@ -155,7 +155,7 @@ async fn over_http_each_call_has_a_connection_of_its_own() {
     let race = race(&http).await;
     none_is_early(&race);
     assert_eq!(race.runs.iter().map(|run| run.connections).collect::<Vec<_>>(), [6, 6, 6]);
-    let answered = server.stats.snapshot().calls_ended(Kind::Http, Outcome::Answered);
+    let answered = server.stats.snapshot().calls_ended(CallKind::Http, Outcome::Answered);
     assert_eq!(answered, 18);
 }
 
@@ -165,7 +165,9 @@ async fn an_error_of_http_is_shown_by_its_number_and_its_sentence() {
     let target = Some(server.target.clone());
     let http = plan(2, 100, &ALL[2..3], target).protocol(Protocol::Http);
     let race = race(&http).await;
-    let End::Failed { status, message, .. } = &race.runs[0].rows[0].end else { panic!("{race:?}") };
+    let CallEnd::Failed { status, message, .. } = &race.runs[0].rows[0].end else {
+        panic!("{race:?}")
+    };
     assert_eq!(status, "HTTP 400");
     assert!(message.contains("ask for at most 50ms"), "{message}");
 }
@@ -173,7 +175,7 @@ async fn an_error_of_http_is_shown_by_its_number_and_its_sentence() {
 #[test]
 fn an_exchange_over_http_is_refused() {
     let http = plan(2, 10, &ALL, None).protocol(Protocol::Http);
-    assert_eq!(http.build().unwrap_err(), NotARace::ExchangeOverHttp);
+    assert_eq!(http.build().unwrap_err(), RacePlanError::ExchangeOverHttp);
 }
 
 /// Only the beginning of an error's body is read, whether the rest is endless, missing or late.
@@ -193,7 +195,7 @@ async fn an_error_of_http_is_shown_whatever_its_body_is() {
         let target = Some(http1_server(answer, holds).await);
         let http = plan(1, 0, &ALL[2..3], target).protocol(Protocol::Http);
         let race = race(&http).await;
-        let End::Failed { status, message, .. } = &race.runs[0].rows[0].end else {
+        let CallEnd::Failed { status, message, .. } = &race.runs[0].rows[0].end else {
             panic!("{race:?}")
         };
         assert_eq!((status.as_str(), message.as_str()), ("HTTP 502", words));
@@ -210,7 +212,7 @@ async fn an_answer_of_http_that_ends_too_early_was_cut_short() {
         let target = Some(http1_server(answer.to_vec(), false).await);
         let http = plan(1, 0, &ALL[2..3], target).protocol(Protocol::Http);
         let race = race(&http).await;
-        let End::Failed { status, message, .. } = &race.runs[0].rows[0].end else {
+        let CallEnd::Failed { status, message, .. } = &race.runs[0].rows[0].end else {
             panic!("{race:?}")
         };
         let said = (status.as_str(), message.as_str());
@@ -225,7 +227,7 @@ async fn what_the_server_waited_is_found_in_any_of_its_timings() {
                    content-length: 5\r\n\r\nDone!";
     let target = Some(http1_server(answer.to_vec(), false).await);
     let http = plan(1, 0, &ALL[2..3], target).protocol(Protocol::Http);
-    let End::Answered { waited, .. } = race(&http).await.runs[0].rows[0].end else { panic!() };
+    let CallEnd::Answered { waited, .. } = race(&http).await.runs[0].rows[0].end else { panic!() };
     assert_eq!(waited, Some(millis(5)));
 }
 
@@ -329,15 +331,15 @@ async fn a_way_that_does_not_fit_is_skipped_and_the_others_run() {
 #[tokio::test]
 async fn progress_says_how_many_are_done_and_in_flight() {
     let server = start(Limits::default());
-    let (progress, interrupt) = (Progress::default(), CancellationToken::new());
+    let (progress, interrupt) = (RaceProgress::default(), CancellationToken::new());
     let plan = plan(3, 60_000, &[Way::Tasks], Some(server.target.clone())).build().unwrap();
     let watching = async {
-        eventually(|| progress.read() == [Reading { done: 0, in_flight: 3 }]).await;
+        eventually(|| progress.read() == [ProgressSnapshot { done: 0, in_flight: 3 }]).await;
         interrupt.cancel();
     };
     let (raced, ()) = tokio::join!(run(&plan, &interrupt, &progress), watching);
     raced.unwrap();
-    assert_eq!(progress.read(), [Reading { done: 3, in_flight: 0 }]);
+    assert_eq!(progress.read(), [ProgressSnapshot { done: 3, in_flight: 0 }]);
 }
 
 #[tokio::test]
@@ -371,7 +373,7 @@ async fn failed_calls_are_reported_and_spoil_the_speed_up() {
     let run = &race.runs[0];
     assert_eq!((run.failed(), run.unfinished()), (5, 0));
     assert_eq!(race.speed_up(run), None);
-    let refused = |row: &longsync_client::race::Row| matches!(&row.end, End::Failed { status, .. } if status == "RESOURCE_EXHAUSTED");
+    let refused = |row: &longsync_client::race::RaceCall| matches!(&row.end, CallEnd::Failed { status, .. } if status == "RESOURCE_EXHAUSTED");
     assert_eq!(run.rows.iter().filter(|row| refused(row)).count(), 5);
 }
 
@@ -385,7 +387,7 @@ async fn an_interrupt_ends_every_way_and_keeps_what_was_measured() {
             eventually(|| server.stats.snapshot().calls_in_flight() > 0).await;
             interrupt.cancel();
         };
-        let progress = Progress::default();
+        let progress = RaceProgress::default();
         let (race, ()) = tokio::join!(run(&plan, &interrupt, &progress), waiting);
         let race = race.unwrap();
         assert!(race.is_interrupted);

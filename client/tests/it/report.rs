@@ -3,33 +3,33 @@
 use std::time::Duration;
 
 use longsync_client::race::{
-    Cost, Delays, End, Race, RacePlan, RacePlanBuilder, Row, ServerView, Way, WayRun, to_json,
-    to_svg, to_text,
+    CallEnd, ProcessCost, Race, RaceCall, RaceDelays, RacePlan, RacePlanBuilder, ServerView, Way,
+    WayRun, to_json, to_svg, to_text,
 };
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn answered(sent: u64, done: u64) -> Row {
+fn answered(sent: u64, done: u64) -> RaceCall {
     let waited = Some(millis(done - sent - 1));
-    Row {
+    RaceCall {
         sent: Some(millis(sent)),
-        end: End::Answered { done: millis(done), planned: None, waited },
+        end: CallEnd::Answered { done: millis(done), planned: None, waited },
     }
 }
 
-fn cancelled(sent: u64, done: u64) -> Row {
-    Row { sent: Some(millis(sent)), end: End::Cancelled { done: millis(done) } }
+fn cancelled(sent: u64, done: u64) -> RaceCall {
+    RaceCall { sent: Some(millis(sent)), end: CallEnd::Cancelled { done: millis(done) } }
 }
 
-fn way(way: Way, threads: usize, rows: Vec<Row>) -> WayRun {
+fn way(way: Way, threads: usize, rows: Vec<RaceCall>) -> WayRun {
     WayRun {
-        wall: rows.iter().filter_map(Row::done).max().unwrap_or_else(|| millis(80)),
+        wall: rows.iter().filter_map(RaceCall::done).max().unwrap_or_else(|| millis(80)),
         threads,
         connections: 1,
         streams: 1,
-        cost: Cost { memory_added_bytes: Some(2_000_000), switches: Some(1_234) },
+        cost: ProcessCost { memory_added_bytes: Some(2_000_000), switches: Some(1_234) },
         rows,
         trouble: None,
         ..WayRun::skipped(way, String::new())
@@ -45,7 +45,7 @@ fn race(runs: Vec<WayRun>) -> Race {
 fn plan_of(runs: &[WayRun]) -> RacePlanBuilder {
     let calls = runs.iter().map(|run| run.rows.len()).max().unwrap_or_default();
     let target = "http://127.0.0.1:9000".parse().unwrap();
-    RacePlan::builder(calls, Delays::Constant(millis(100)))
+    RacePlan::builder(calls, RaceDelays::Constant(millis(100)))
         .target(target)
         .ways(runs.iter().map(|run| run.way))
 }
@@ -62,24 +62,24 @@ fn jittered() -> Race {
         way(Way::Threads, 3, vec![answered(0, 112), answered(0, 73), answered(1, 137)]),
         way(Way::Exchange, 1, vec![answered(0, 112), answered(0, 73), answered(1, 136)]),
     ]);
-    let delays = Delays::Jittered(millis(100));
+    let delays = RaceDelays::Jittered(millis(100));
     jittered.plan = plan_of(&jittered.runs).delays(delays).build().unwrap();
     jittered
 }
 
 /// An answered call with the delay that the server gave it.
-fn drawn_row(sent: u64, planned: u64, done: u64) -> Row {
-    let end = End::Answered {
+fn drawn_row(sent: u64, planned: u64, done: u64) -> RaceCall {
+    let end = CallEnd::Answered {
         done: millis(done),
         planned: Some(millis(planned)),
         waited: Some(millis(planned)),
     };
-    Row { sent: Some(millis(sent)), end }
+    RaceCall { sent: Some(millis(sent)), end }
 }
 
 fn of_behavior(mut race: Race, seed: Option<u64>) -> Race {
     let behavior = "lognormal(p50=200ms, p99=2s)".parse().unwrap();
-    let plan = RacePlan::builder(race.plan.calls().get(), Delays::Drawn { behavior, seed })
+    let plan = RacePlan::builder(race.plan.calls().get(), RaceDelays::Drawn { behavior, seed })
         .ways(race.runs.iter().map(|run| run.way));
     let plan = if seed.is_some() { plan } else { plan.target(race.target.clone()) };
     race.plan = plan.build().unwrap();
@@ -101,9 +101,9 @@ fn drawn_elsewhere() -> Race {
 
 fn projected() -> Race {
     let mut rows: Vec<_> = (0..5).map(|index| answered(index * 102, (index + 1) * 102)).collect();
-    rows.extend((5..1_000).map(|index| Row {
+    rows.extend((5..1_000).map(|index| RaceCall {
         sent: Some(millis(index * 102)),
-        end: End::Projected { done: millis((index + 1) * 102) },
+        end: CallEnd::Projected { done: millis((index + 1) * 102) },
     }));
     let tasks = (0..1_000).map(|index| answered(index / 100, 110 + index / 100)).collect();
     let why = "it needs 4,000 memory maps, and the limit leaves room for 3";
@@ -133,7 +133,7 @@ fn with_cancellation() -> Race {
 }
 
 fn troubled() -> Race {
-    let failed = End::Failed {
+    let failed = CallEnd::Failed {
         done: millis(40),
         status: "UNAVAILABLE".to_owned(),
         message: "the server is shutting down".to_owned(),
@@ -142,9 +142,9 @@ fn troubled() -> Race {
         Way::Threads,
         3,
         vec![
-            Row { sent: Some(millis(1)), end: failed },
-            Row { sent: Some(millis(2)), end: End::Unfinished },
-            Row::UNSENT,
+            RaceCall { sent: Some(millis(1)), end: failed },
+            RaceCall { sent: Some(millis(2)), end: CallEnd::Unfinished },
+            RaceCall::UNSENT,
         ],
     )]);
     troubled.is_interrupted = true;
@@ -292,7 +292,7 @@ fn a_long_headline_of_a_picture_takes_several_lines() {
     let mut long = drawn_elsewhere();
     let parts = (1..=40).map(|part| format!("1%: {part}ms")).collect::<Vec<_>>().join(", ");
     let behavior = format!("mix({parts}, rest: 0s)").parse().unwrap();
-    let plan = RacePlan::builder(4, Delays::Drawn { behavior, seed: Some(1) });
+    let plan = RacePlan::builder(4, RaceDelays::Drawn { behavior, seed: Some(1) });
     long.plan = plan.ways([Way::Sequential, Way::Tasks]).build().unwrap();
     let svg = to_svg(&long);
     let document = roxmltree::Document::parse(&svg).unwrap();
@@ -316,7 +316,7 @@ fn the_lesson_claims_only_what_its_figures_show() {
 
     let short = |delay, ways| {
         let mut race = race(ways);
-        race.plan = plan_of(&race.runs).delays(Delays::Constant(delay)).build().unwrap();
+        race.plan = plan_of(&race.runs).delays(RaceDelays::Constant(delay)).build().unwrap();
         race
     };
     let no_gain = || {
@@ -340,7 +340,7 @@ fn the_lesson_claims_only_what_its_figures_show() {
     only_tasks.runs.remove(0);
     insta::assert_snapshot!("lesson_drawn_tasks", lesson(&only_tasks));
     for row in &mut only_tasks.runs[0].rows {
-        row.end = End::Answered { done: row.done().unwrap(), planned: None, waited: None };
+        row.end = CallEnd::Answered { done: row.done().unwrap(), planned: None, waited: None };
     }
     insta::assert_snapshot!("lesson_drawn_untold", lesson(&only_tasks));
     let one_long = of_behavior(
@@ -359,9 +359,12 @@ fn the_lesson_claims_only_what_its_figures_show() {
 
 #[test]
 fn a_race_has_failed_when_it_came_to_nothing() {
-    let failed =
-        || End::Failed { done: millis(1), status: "INTERNAL".to_owned(), message: String::new() };
-    let row = |end| Row { sent: Some(millis(0)), end };
+    let failed = || CallEnd::Failed {
+        done: millis(1),
+        status: "INTERNAL".to_owned(),
+        message: String::new(),
+    };
+    let row = |end| RaceCall { sent: Some(millis(0)), end };
     let skipped = || WayRun::skipped(Way::Threads, "too many".to_owned());
     for (ways, has_failed) in [
         (vec![way(Way::Tasks, 1, vec![row(failed()), answered(0, 100)])], false),
@@ -370,8 +373,8 @@ fn a_race_has_failed_when_it_came_to_nothing() {
         (vec![skipped(), way(Way::Tasks, 1, vec![row(failed())])], true),
         (vec![skipped(), way(Way::Tasks, 1, vec![answered(0, 100)])], false),
         // No call was made.
-        (vec![way(Way::Tasks, 1, vec![Row::UNSENT])], false),
-        (vec![way(Way::Sequential, 1, vec![row(End::Projected { done: millis(9) })])], false),
+        (vec![way(Way::Tasks, 1, vec![RaceCall::UNSENT])], false),
+        (vec![way(Way::Sequential, 1, vec![row(CallEnd::Projected { done: millis(9) })])], false),
     ] {
         let race = race(ways);
         assert_eq!(race.has_failed(), has_failed, "{:?}", race.runs);

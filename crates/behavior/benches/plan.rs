@@ -7,7 +7,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use longsync_behavior::{Ask, Behavior, Key, Name, Rules, Server, decide};
+use longsync_behavior::{
+    Behavior, BehaviorRequest, CallName, DrawKey, Rules, ServerPolicy, decide,
+};
 
 const SHAPES: [(&str, &str); 6] = [
     ("constant", "5ms"),
@@ -19,11 +21,11 @@ const SHAPES: [(&str, &str); 6] = [
 ];
 
 /// Another number in every call, as in a running server.
-fn keys<'a>(name: Name<'a>) -> impl FnMut() -> Key<'a> {
+fn keys<'a>(name: CallName<'a>) -> impl FnMut() -> DrawKey<'a> {
     let mut index = 0;
     move || {
         index += 1;
-        Key { seed: 42, name, attempt: 1, index }
+        DrawKey { seed: 42, name, attempt: 1, index }
     }
 }
 
@@ -31,24 +33,25 @@ fn refuse(_: &str) -> Result<Behavior, String> {
     Err("nobody asks".to_owned())
 }
 
-fn server(behavior: &Behavior) -> Server<'_> {
+fn server(behavior: &Behavior) -> ServerPolicy<'_> {
     let max_delay = Duration::from_secs(3_600);
-    Server { behavior, max_delay, is_fixed: false, read: &refuse }
+    ServerPolicy { behavior, max_delay, is_fixed: false, read: &refuse }
 }
 
 /// The whole decision for a call that says nothing itself.
 fn deciding(c: &mut Criterion) {
     let (short, long) = ("0123456789abcdef", "x".repeat(256));
     let names = [
-        ("numbers", Name::Numbers { connection: 7, request: 1_000 }),
-        ("16 bytes", Name::Id(short)),
-        ("256 bytes", Name::Id(&long)),
+        ("numbers", CallName::Numbers { connection: 7, request: 1_000 }),
+        ("16 bytes", CallName::Id(short)),
+        ("256 bytes", CallName::Id(&long)),
     ];
     for (of, name) in names {
         let mut group = c.benchmark_group(format!("decide, named by {of}"));
         for (shape, text) in SHAPES {
             let behavior: Behavior = text.parse().expect("a behavior");
-            let (ask, server, mut key) = (Ask::default(), server(&behavior), keys(name));
+            let (ask, server, mut key) =
+                (BehaviorRequest::default(), server(&behavior), keys(name));
             group.bench_function(BenchmarkId::from_parameter(shape), |b| {
                 b.iter(|| decide(black_box(&ask), black_box(&key()), black_box(&server)));
             });

@@ -10,10 +10,10 @@ use longsync_text::{Percent, string};
 
 use crate::DEFAULT_MOST;
 use crate::delay::{Constant, Delay};
-use crate::delays::Delays;
-use crate::key::Key;
-use crate::mistake::NotABehavior;
+use crate::delays::DelayDistribution;
+use crate::key::DrawKey;
 use crate::parse::{self, Clauses, MOST_BYTES};
+use crate::parse_error::ParseBehaviorError;
 use crate::rules::Rules;
 use crate::shape::Replay;
 use crate::stall::Stall;
@@ -54,13 +54,13 @@ impl Behavior {
     ///
     /// # Errors
     /// When `text` is not one, or says what `rules` do not allow.
-    pub fn read(text: &str, rules: &Rules<'_>) -> Result<Self, NotABehavior> {
+    pub fn read(text: &str, rules: &Rules<'_>) -> Result<Self, ParseBehaviorError> {
         let Clauses { delay, stall } = parse::read(text, rules)?;
         // Without one, calls are answered at once.
         let delay = delay.unwrap_or(Delay::Constant(Constant(Duration::ZERO)));
         let behavior = Self::new(delay, stall, rules.limit());
         if behavior.text().len() > MOST_BYTES {
-            return Err(NotABehavior::too_long_printed(behavior.text().len(), MOST_BYTES));
+            return Err(ParseBehaviorError::too_long_printed(behavior.text().len(), MOST_BYTES));
         }
         Ok(behavior)
     }
@@ -71,14 +71,14 @@ impl Behavior {
     }
 
     /// The delay of the call or message with this key.
-    pub fn draw(&self, key: &Key<'_>) -> Duration {
+    pub fn draw(&self, key: &DrawKey<'_>) -> Duration {
         let delay = &self.0.delay;
         delay.constant().unwrap_or_else(|| delay.draw(key.delay(), key.attempt))
     }
 
     /// The law of the delays of an attempt, from 1.
-    pub fn delays(&self, attempt: u32) -> Delays<'_> {
-        Delays::new(&self.0.delay, attempt)
+    pub fn delays(&self, attempt: u32) -> DelayDistribution<'_> {
+        DelayDistribution::new(&self.0.delay, attempt)
     }
 
     /// The attempt from which on all have the same delays.
@@ -95,7 +95,7 @@ impl Behavior {
     ///
     /// # Errors
     /// When it says that a call takes longer.
-    pub fn within(&self, most: Duration) -> Result<Self, NotABehavior> {
+    pub fn within(&self, most: Duration) -> Result<Self, ParseBehaviorError> {
         // A `max` of 1h is not in the text: read again under the same limit, it would be lost.
         if self.0.limit == most || self.0.delay.constant().is_some_and(|delay| delay <= most) {
             return Ok(self.clone());
@@ -135,7 +135,7 @@ impl Behavior {
 ///     assert_eq!(behavior.text(), text);
 /// }
 /// assert!(Behavior::pareto(one, f64::NAN).is_err());
-/// # Ok::<(), longsync_behavior::NotABehavior>(())
+/// # Ok::<(), longsync_behavior::ParseBehaviorError>(())
 /// ```
 ///
 /// # Errors
@@ -149,49 +149,49 @@ impl Behavior {
     }
 
     /// Delays between `low` and `high`, all equally likely.
-    pub fn uniform(low: Duration, high: Duration) -> Result<Self, NotABehavior> {
+    pub fn uniform(low: Duration, high: Duration) -> Result<Self, ParseBehaviorError> {
         format!("uniform({}, {})", text(low), text(high)).parse()
     }
 
     /// Normally distributed delays, on condition that they are not negative. Mean and standard deviation
     /// are those before that condition.
-    pub fn normal(mean: Duration, deviation: Duration) -> Result<Self, NotABehavior> {
+    pub fn normal(mean: Duration, deviation: Duration) -> Result<Self, ParseBehaviorError> {
         format!("normal({}, {})", text(mean), text(deviation)).parse()
     }
 
     /// Exponentially distributed delays: the times between the events of a Poisson process.
-    pub fn exponential(mean: Duration) -> Result<Self, NotABehavior> {
+    pub fn exponential(mean: Duration) -> Result<Self, ParseBehaviorError> {
         format!("exponential({})", text(mean)).parse()
     }
 
     /// Delays of at least `scale`. The share of them which is longer than x falls like x to the power of
     /// -`shape`, a number above 0.
-    pub fn pareto(scale: Duration, shape: f64) -> Result<Self, NotABehavior> {
+    pub fn pareto(scale: Duration, shape: f64) -> Result<Self, ParseBehaviorError> {
         format!("pareto({}, {shape})", text(scale)).parse()
     }
 
     /// Log-normally distributed delays with two given percentiles, in any order.
-    pub fn lognormal(points: [(Percent, Duration); 2]) -> Result<Self, NotABehavior> {
+    pub fn lognormal(points: [(Percent, Duration); 2]) -> Result<Self, ParseBehaviorError> {
         let [(one, first), (other, second)] = points;
         format!("lognormal(p{one}={}, p{other}={})", text(first), text(second)).parse()
     }
 
     /// Delays with the given percentiles, at least two between 0 and 100, in any order. That of 0 is the
     /// shortest delay, that of 100 the longest.
-    pub fn percentiles(points: &[(Percent, Duration)]) -> Result<Self, NotABehavior> {
+    pub fn percentiles(points: &[(Percent, Duration)]) -> Result<Self, ParseBehaviorError> {
         let points = points.iter().map(|(percent, delay)| format!("{percent}={}", text(*delay)));
         format!("percentiles({})", points.collect::<Vec<_>>().join(", ")).parse()
     }
 
     /// The given share of the calls draws from each of these behaviors. The shares come to 100 %.
-    pub fn mix(parts: &[(Percent, Self)]) -> Result<Self, NotABehavior> {
+    pub fn mix(parts: &[(Percent, Self)]) -> Result<Self, ParseBehaviorError> {
         let texts = parts.iter().map(|(percent, part)| format!("{percent}%: {part}"));
         let text = format!("mix({})", texts.collect::<Vec<_>>().join(", "));
         Self::of(&text, || parts.iter().map(|(_, part)| part))
     }
 
     /// The first attempt of a call draws from the first behavior, and so on; all later ones from the last.
-    pub fn attempts(behaviors: &[Self]) -> Result<Self, NotABehavior> {
+    pub fn attempts(behaviors: &[Self]) -> Result<Self, ParseBehaviorError> {
         let texts = behaviors.iter().map(Self::text);
         let text = format!("attempts({})", texts.collect::<Vec<_>>().join(", "));
         Self::of(&text, || behaviors.iter())
@@ -199,7 +199,7 @@ impl Behavior {
 
     /// Draws from recorded values, which have a name: distinct nanoseconds, ascending, each with how often
     /// it occurred.
-    pub fn replay(name: &str, values: &[(u64, u64)]) -> Result<Self, NotABehavior> {
+    pub fn replay(name: &str, values: &[(u64, u64)]) -> Result<Self, ParseBehaviorError> {
         let text = format!("replay({})", string::print(name));
         Self::read(&text, &Rules::server(DEFAULT_MOST, &|_| Ok(values.to_vec())))
     }
@@ -211,7 +211,7 @@ impl Behavior {
     }
 
     /// Reads a text that consists of those of other behaviors, with what they replay.
-    fn of<'a, I>(text: &str, parts: impl Fn() -> I) -> Result<Self, NotABehavior>
+    fn of<'a, I>(text: &str, parts: impl Fn() -> I) -> Result<Self, ParseBehaviorError>
     where
         I: Iterator<Item = &'a Self>,
     {
@@ -243,10 +243,10 @@ fn canonical(delay: &Delay, stall: Option<&Stall>) -> String {
 }
 
 impl FromStr for Behavior {
-    type Err = NotABehavior;
+    type Err = ParseBehaviorError;
 
     /// Reads a behavior under the default rules.
-    fn from_str(text: &str) -> Result<Self, NotABehavior> {
+    fn from_str(text: &str) -> Result<Self, ParseBehaviorError> {
         Self::read(text, &Rules::default())
     }
 }

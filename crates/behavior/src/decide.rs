@@ -7,12 +7,12 @@ use std::time::Duration;
 use longsync_text::duration::text;
 
 use crate::behavior::Behavior;
-use crate::key::Key;
+use crate::key::DrawKey;
 
 /// What a caller asks for, whichever way it came. What could not be read has the reason in its place:
 /// it is refused only if it counts.
 #[derive(Debug, Clone, Default)]
-pub struct Ask<'a> {
+pub struct BehaviorRequest<'a> {
     /// The delay, if one is given.
     pub delay: Option<Result<Duration, String>>,
     /// The text of a behavior; empty: none is given.
@@ -23,7 +23,7 @@ pub struct Ask<'a> {
 
 /// What a server says to that.
 #[derive(Clone, Copy)]
-pub struct Server<'a> {
+pub struct ServerPolicy<'a> {
     /// How a call behaves that does not say how.
     pub behavior: &'a Behavior,
     /// The longest delay that is allowed.
@@ -34,10 +34,10 @@ pub struct Server<'a> {
     pub read: &'a dyn Fn(&str) -> Result<Behavior, String>,
 }
 
-impl fmt::Debug for Server<'_> {
+impl fmt::Debug for ServerPolicy<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { behavior, max_delay, is_fixed, .. } = self;
-        f.debug_struct("Server")
+        f.debug_struct("ServerPolicy")
             .field("behavior", behavior)
             .field("max_delay", max_delay)
             .field("is_fixed", is_fixed)
@@ -48,7 +48,7 @@ impl fmt::Debug for Server<'_> {
 /// Where a behavior was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Place {
+pub enum BehaviorSource {
     /// As the call's delay.
     Delay,
     /// As the call's behavior.
@@ -63,9 +63,9 @@ pub enum Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 #[non_exhaustive]
-pub struct Refused {
+pub struct DecideError {
     /// What is wrong.
-    pub place: Place,
+    pub place: BehaviorSource,
     /// Why, and what would be right.
     pub why: String,
 }
@@ -73,7 +73,7 @@ pub struct Refused {
 /// The behavior that applies to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Applied {
+pub enum AppliedBehavior {
     /// The delay that its caller gave.
     Delay(Duration),
     /// The behavior that its caller gave as text, for it alone.
@@ -82,9 +82,9 @@ pub enum Applied {
     Shared(Behavior),
 }
 
-impl Applied {
+impl AppliedBehavior {
     /// The delay of the call or message with this key.
-    pub fn draw(&self, key: &Key<'_>) -> Duration {
+    pub fn draw(&self, key: &DrawKey<'_>) -> Duration {
         match self {
             Self::Delay(delay) => *delay,
             Self::Behavior(behavior) | Self::Shared(behavior) => behavior.draw(key),
@@ -107,7 +107,7 @@ pub struct Decision {
     /// How long it waits.
     pub delay: Duration,
     /// The behavior that says so.
-    pub applied: Applied,
+    pub applied: AppliedBehavior,
 }
 
 /// Decides: the call's own `delay` or `behavior` counts, else its header, else the server's behavior. What
@@ -116,39 +116,46 @@ pub struct Decision {
 /// # Errors
 /// When both a delay and a behavior are given, what counts cannot be read, a delay is over the limit, or
 /// anything is given to a server that is fixed.
-pub fn decide(ask: &Ask<'_>, key: &Key<'_>, server: &Server<'_>) -> Result<Decision, Refused> {
-    let applied = choose(ask, server).map_err(|(place, why)| Refused { place, why })?;
+pub fn decide(
+    ask: &BehaviorRequest<'_>,
+    key: &DrawKey<'_>,
+    server: &ServerPolicy<'_>,
+) -> Result<Decision, DecideError> {
+    let applied = choose(ask, server).map_err(|(place, why)| DecideError { place, why })?;
     Ok(Decision { delay: applied.draw(key), applied })
 }
 
-fn choose(ask: &Ask<'_>, server: &Server<'_>) -> Result<Applied, (Place, String)> {
+fn choose(
+    ask: &BehaviorRequest<'_>,
+    server: &ServerPolicy<'_>,
+) -> Result<AppliedBehavior, (BehaviorSource, String)> {
     match (&ask.delay, ask.behavior, &ask.header) {
-        (None, "", None) => Ok(Applied::Shared(server.behavior.clone())),
+        (None, "", None) => Ok(AppliedBehavior::Shared(server.behavior.clone())),
         (delay, behavior, _) if server.is_fixed => {
             let place = match (delay, behavior) {
-                (Some(_), _) => Place::Delay,
-                (None, "") => Place::Header,
-                (None, _) => Place::Behavior,
+                (Some(_), _) => BehaviorSource::Delay,
+                (None, "") => BehaviorSource::Header,
+                (None, _) => BehaviorSource::Behavior,
             };
             let why = "this server's behavior is fixed: send neither a delay nor a behavior";
             Err((place, why.to_owned()))
         }
         (Some(_), behavior, _) if !behavior.is_empty() => {
             let why = "delay and behavior are both given: send one of them, a behavior is whole";
-            Err((Place::Delay, why.to_owned()))
+            Err((BehaviorSource::Delay, why.to_owned()))
         }
-        (Some(Ok(delay)), ..) => allowed(*delay, server.max_delay).map(Applied::Delay),
-        (Some(Err(why)), ..) => Err((Place::Delay, why.clone())),
-        (None, "", Some(Ok(header))) => Ok(Applied::Shared(Behavior::clone(header))),
-        (None, "", Some(Err(why))) => Err((Place::Header, (*why).to_owned())),
+        (Some(Ok(delay)), ..) => allowed(*delay, server.max_delay).map(AppliedBehavior::Delay),
+        (Some(Err(why)), ..) => Err((BehaviorSource::Delay, why.clone())),
+        (None, "", Some(Ok(header))) => Ok(AppliedBehavior::Shared(Behavior::clone(header))),
+        (None, "", Some(Err(why))) => Err((BehaviorSource::Header, (*why).to_owned())),
         (None, behavior, _) => match (server.read)(behavior) {
-            Ok(behavior) => Ok(Applied::Behavior(behavior)),
-            Err(why) => Err((Place::Behavior, why)),
+            Ok(behavior) => Ok(AppliedBehavior::Behavior(behavior)),
+            Err(why) => Err((BehaviorSource::Behavior, why)),
         },
     }
 }
 
-fn allowed(delay: Duration, max_delay: Duration) -> Result<Duration, (Place, String)> {
+fn allowed(delay: Duration, max_delay: Duration) -> Result<Duration, (BehaviorSource, String)> {
     if delay <= max_delay {
         return Ok(delay);
     }
@@ -157,7 +164,7 @@ fn allowed(delay: Duration, max_delay: Duration) -> Result<Duration, (Place, Str
         text(delay),
         text(max_delay)
     );
-    Err((Place::Delay, why))
+    Err((BehaviorSource::Delay, why))
 }
 
 #[cfg(test)]
@@ -165,21 +172,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::key::Name;
+    use crate::key::CallName;
     use crate::rules::Rules;
 
     const LIMIT: Duration = Duration::from_secs(3_600);
 
-    fn of(ask: &Ask<'_>) -> Result<Decision, Refused> {
+    fn of(ask: &BehaviorRequest<'_>) -> Result<Decision, DecideError> {
         by(ask, false)
     }
 
-    fn by(ask: &Ask<'_>, is_fixed: bool) -> Result<Decision, Refused> {
+    fn by(ask: &BehaviorRequest<'_>, is_fixed: bool) -> Result<Decision, DecideError> {
         let behavior = &Behavior::constant(Duration::from_secs(5));
         let read =
             |text: &str| Behavior::read(text, &Rules::caller(LIMIT)).map_err(|why| why.to_string());
-        let key = Key { seed: 0, name: Name::Id("any"), attempt: 1, index: 0 };
-        decide(ask, &key, &Server { behavior, max_delay: LIMIT, is_fixed, read: &read })
+        let key = DrawKey { seed: 0, name: CallName::Id("any"), attempt: 1, index: 0 };
+        decide(ask, &key, &ServerPolicy { behavior, max_delay: LIMIT, is_fixed, read: &read })
     }
 
     proptest! {
@@ -187,59 +194,86 @@ mod tests {
         #[test]
         fn the_delay_is_what_was_asked_or_refused(nanos in 0_u64..8_000_000_000_000) {
             let delay = Duration::from_nanos(nanos);
-            let decided = of(&Ask { delay: Some(Ok(delay)), ..Ask::default() });
+            let decided = of(&BehaviorRequest { delay: Some(Ok(delay)), ..BehaviorRequest::default() });
             prop_assert_eq!(decided.is_ok(), delay <= LIMIT);
             if let Ok(decision) = decided {
-                prop_assert_eq!(decision, Decision { delay, applied: Applied::Delay(delay) });
+                prop_assert_eq!(decision, Decision { delay, applied: AppliedBehavior::Delay(delay) });
             }
         }
     }
 
     #[test]
     fn the_request_goes_before_the_header_and_the_header_before_the_server() {
-        let delay = |ask: &Ask<'_>| of(ask).unwrap().delay.as_secs();
+        let delay = |ask: &BehaviorRequest<'_>| of(ask).unwrap().delay.as_secs();
         let header = Behavior::constant(Duration::from_secs(2));
-        let mut ask = Ask::default();
+        let mut ask = BehaviorRequest::default();
         assert_eq!(delay(&ask), 5);
         ask.header = Some(Ok(&header));
         assert_eq!(delay(&ask), 2);
         ask.behavior = "constant(1s)";
         assert_eq!(delay(&ask), 1);
-        ask = Ask { delay: Some(Ok(Duration::from_secs(3))), behavior: "", ..ask };
+        ask = BehaviorRequest { delay: Some(Ok(Duration::from_secs(3))), behavior: "", ..ask };
         assert_eq!(delay(&ask), 3);
     }
 
     #[test]
     fn what_is_refused_is_what_is_wrong() {
-        let place = |ask: &Ask<'_>| of(ask).unwrap_err().place;
+        let place = |ask: &BehaviorRequest<'_>| of(ask).unwrap_err().place;
         let wrong = || Some(Err("wrong".to_owned()));
-        let given = Ask { delay: wrong(), behavior: "", header: Some(Err("wrong")) };
-        assert_eq!(place(&given), Place::Delay);
-        assert_eq!(place(&Ask { delay: None, ..given.clone() }), Place::Header);
-        let both = Ask { delay: Some(Ok(Duration::ZERO)), behavior: "1s", header: None };
-        assert_eq!(place(&both), Place::Delay);
-        assert_eq!(place(&Ask { behavior: "2h", ..Ask::default() }), Place::Behavior);
-        assert_eq!(place(&Ask { behavior: "hang(1%)", ..Ask::default() }), Place::Behavior);
-        assert_eq!(place(&Ask { behavior: "stall(for=1s)", ..Ask::default() }), Place::Behavior);
-        assert_eq!(place(&Ask { behavior: "replay(\"a\")", ..Ask::default() }), Place::Behavior);
+        let given = BehaviorRequest { delay: wrong(), behavior: "", header: Some(Err("wrong")) };
+        assert_eq!(place(&given), BehaviorSource::Delay);
+        assert_eq!(
+            place(&BehaviorRequest { delay: None, ..given.clone() }),
+            BehaviorSource::Header
+        );
+        let both =
+            BehaviorRequest { delay: Some(Ok(Duration::ZERO)), behavior: "1s", header: None };
+        assert_eq!(place(&both), BehaviorSource::Delay);
+        assert_eq!(
+            place(&BehaviorRequest { behavior: "2h", ..BehaviorRequest::default() }),
+            BehaviorSource::Behavior
+        );
+        assert_eq!(
+            place(&BehaviorRequest { behavior: "hang(1%)", ..BehaviorRequest::default() }),
+            BehaviorSource::Behavior
+        );
+        assert_eq!(
+            place(&BehaviorRequest { behavior: "stall(for=1s)", ..BehaviorRequest::default() }),
+            BehaviorSource::Behavior
+        );
+        assert_eq!(
+            place(&BehaviorRequest { behavior: "replay(\"a\")", ..BehaviorRequest::default() }),
+            BehaviorSource::Behavior
+        );
     }
 
     #[test]
     fn a_fixed_server_takes_nothing_from_callers() {
         let second = Behavior::constant(Duration::from_secs(1));
-        let place = |ask: &Ask<'_>| by(ask, true).unwrap_err().place;
+        let place = |ask: &BehaviorRequest<'_>| by(ask, true).unwrap_err().place;
         let header = Some(Ok(&second));
-        assert_eq!(place(&Ask { header, ..Ask::default() }), Place::Header);
-        assert_eq!(place(&Ask { behavior: "1s", header, delay: None }), Place::Behavior);
+        assert_eq!(
+            place(&BehaviorRequest { header, ..BehaviorRequest::default() }),
+            BehaviorSource::Header
+        );
+        assert_eq!(
+            place(&BehaviorRequest { behavior: "1s", header, delay: None }),
+            BehaviorSource::Behavior
+        );
         let delay = Some(Ok(Duration::ZERO));
-        assert_eq!(place(&Ask { delay, ..Ask::default() }), Place::Delay);
-        assert!(by(&Ask::default(), true).is_ok());
+        assert_eq!(
+            place(&BehaviorRequest { delay, ..BehaviorRequest::default() }),
+            BehaviorSource::Delay
+        );
+        assert!(by(&BehaviorRequest::default(), true).is_ok());
     }
 
     /// What does not count is not looked at.
     #[test]
     fn a_header_that_does_not_count_may_say_anything() {
         let header = Some(Err("wrong"));
-        assert!(of(&Ask { behavior: "1s", header, ..Ask::default() }).is_ok());
+        assert!(
+            of(&BehaviorRequest { behavior: "1s", header, ..BehaviorRequest::default() }).is_ok()
+        );
     }
 }

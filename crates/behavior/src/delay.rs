@@ -33,7 +33,7 @@ pub(crate) enum Delay {
 }
 
 /// What an attempt draws from.
-pub(crate) enum Resolved<'a> {
+pub(crate) enum ResolvedDelay<'a> {
     Law(&'a dyn Law),
     Mix(&'a Mix),
 }
@@ -42,11 +42,11 @@ impl Delay {
     /// The delay that `u`, between 0 and 1, draws for an attempt, to the nearest nanosecond.
     pub(crate) fn draw(&self, u: f64, attempt: u32) -> Duration {
         match self.resolve(attempt) {
-            Resolved::Mix(mix) => {
+            ResolvedDelay::Mix(mix) => {
                 let (part, u) = mix.part(u);
                 part.draw(u, attempt)
             }
-            Resolved::Law(law) => duration(law.at(u)),
+            ResolvedDelay::Law(law) => duration(law.at(u)),
         }
     }
 
@@ -68,10 +68,10 @@ impl Delay {
     }
 
     /// What the given attempt, from 1, draws from.
-    pub(crate) fn resolve(&self, attempt: u32) -> Resolved<'_> {
-        Resolved::Law(match self {
+    pub(crate) fn resolve(&self, attempt: u32) -> ResolvedDelay<'_> {
+        ResolvedDelay::Law(match self {
             Self::Attempts(attempts) => return attempts.of(attempt).resolve(attempt),
-            Self::Mix(mix) => return Resolved::Mix(mix),
+            Self::Mix(mix) => return ResolvedDelay::Mix(mix),
             Self::Constant(law) => law,
             Self::Uniform(law) => &**law,
             Self::Normal(law) => &**law,

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use crate::delay::{Delay, Mix, Resolved, duration};
+use crate::delay::{Delay, Mix, ResolvedDelay, duration};
 use crate::shape::nanos;
 
 /// The law of the delays of an attempt: its mean, its quantiles, its shares.
 #[derive(Debug, Clone, Copy)]
-pub struct Delays<'a> {
+pub struct DelayDistribution<'a> {
     delay: &'a Delay,
     attempt: u32,
 }
 
-impl<'a> Delays<'a> {
+impl<'a> DelayDistribution<'a> {
     pub(crate) fn new(delay: &'a Delay, attempt: u32) -> Self {
         Self { delay, attempt }
     }
@@ -45,38 +45,38 @@ impl<'a> Delays<'a> {
         beyond(&self.resolve(), self.attempt)
     }
 
-    fn resolve(&self) -> Resolved<'a> {
+    fn resolve(&self) -> ResolvedDelay<'a> {
         self.delay.resolve(self.attempt)
     }
 }
 
-fn mean(of: &Resolved<'_>, attempt: u32) -> f64 {
+fn mean(of: &ResolvedDelay<'_>, attempt: u32) -> f64 {
     match of {
-        Resolved::Law(law) => law.mean(),
-        Resolved::Mix(mix) => mix.sum(attempt, |part| mean(&part, attempt)),
+        ResolvedDelay::Law(law) => law.mean(),
+        ResolvedDelay::Mix(mix) => mix.sum(attempt, |part| mean(&part, attempt)),
     }
 }
 
-fn share_to(of: &Resolved<'_>, value: f64, attempt: u32) -> f64 {
+fn share_to(of: &ResolvedDelay<'_>, value: f64, attempt: u32) -> f64 {
     match of {
-        Resolved::Law(law) => law.share_to(value),
+        ResolvedDelay::Law(law) => law.share_to(value),
         // The shares are rounded, and their sum need not be 1.
-        Resolved::Mix(_) if value >= ends(of, attempt).1 => 1.0,
-        Resolved::Mix(mix) => mix.sum(attempt, |part| share_to(&part, value, attempt)),
+        ResolvedDelay::Mix(_) if value >= ends(of, attempt).1 => 1.0,
+        ResolvedDelay::Mix(mix) => mix.sum(attempt, |part| share_to(&part, value, attempt)),
     }
 }
 
-fn beyond(of: &Resolved<'_>, attempt: u32) -> f64 {
+fn beyond(of: &ResolvedDelay<'_>, attempt: u32) -> f64 {
     match of {
-        Resolved::Law(law) => law.beyond(),
-        Resolved::Mix(mix) => mix.sum(attempt, |part| beyond(&part, attempt)),
+        ResolvedDelay::Law(law) => law.beyond(),
+        ResolvedDelay::Mix(mix) => mix.sum(attempt, |part| beyond(&part, attempt)),
     }
 }
 
-fn ends(of: &Resolved<'_>, attempt: u32) -> (f64, f64) {
+fn ends(of: &ResolvedDelay<'_>, attempt: u32) -> (f64, f64) {
     match of {
-        Resolved::Law(law) => law.ends(),
-        Resolved::Mix(mix) => {
+        ResolvedDelay::Law(law) => law.ends(),
+        ResolvedDelay::Mix(mix) => {
             let all = mix.drawn().map(|part| ends(&part.resolve(attempt), attempt));
             let both = all.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
             both.unwrap_or_default()
@@ -84,17 +84,17 @@ fn ends(of: &Resolved<'_>, attempt: u32) -> (f64, f64) {
     }
 }
 
-fn quantile(of: &Resolved<'_>, p: f64, attempt: u32) -> f64 {
+fn quantile(of: &ResolvedDelay<'_>, p: f64, attempt: u32) -> f64 {
     match of {
-        Resolved::Law(law) => law.at(p),
-        Resolved::Mix(mix) => quantile_of_mix(mix, p, attempt),
+        ResolvedDelay::Law(law) => law.at(p),
+        ResolvedDelay::Mix(mix) => quantile_of_mix(mix, p, attempt),
     }
 }
 
 /// By bisection: the least value up to which the share is `p`.
 fn quantile_of_mix(mix: &Mix, p: f64, attempt: u32) -> f64 {
-    let share_to = |value| share_to(&Resolved::Mix(mix), value, attempt);
-    let (mut below, mut above) = ends(&Resolved::Mix(mix), attempt);
+    let share_to = |value| share_to(&ResolvedDelay::Mix(mix), value, attempt);
+    let (mut below, mut above) = ends(&ResolvedDelay::Mix(mix), attempt);
     if share_to(below) >= p {
         return below;
     }

@@ -22,7 +22,7 @@ pub fn percentiles() -> impl Iterator<Item = Percent> {
 /// What the delays of successive attempts that have the same ones are like.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Figures {
+pub struct DelayFigures {
     /// The first of these attempts, from 1.
     pub first: u32,
     /// The last of them; [`None`] if all later attempts have the same delays.
@@ -39,7 +39,7 @@ pub struct Figures {
     pub beyond: f64,
 }
 
-impl Figures {
+impl DelayFigures {
     /// Of every attempt, in their order.
     pub fn of(behavior: &Behavior) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
@@ -84,7 +84,7 @@ impl Figures {
 }
 
 /// Prints one figure per line, or the one delay that all calls have. Durations have four digits.
-impl fmt::Display for Figures {
+impl fmt::Display for DelayFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.min == self.max {
             return row(f, "always", self.min);
@@ -96,7 +96,7 @@ impl fmt::Display for Figures {
         }
         row(f, "max", self.max)?;
         if self.beyond > 0.0 {
-            let (beyond, max) = (Share(self.beyond), text(self.max));
+            let (beyond, max) = (DisplayShare(self.beyond), text(self.max));
             writeln!(
                 f,
                 "  {beyond} of the law as written lies outside 0s to {max}, and is never drawn"
@@ -110,15 +110,15 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, delay: Duration) -> fmt::Result {
     writeln!(f, "  {name:<8}{}", rounded(delay))
 }
 
-/// Prints a behavior: its text, the [`Figures`] of each attempt that differs, and its stall.
+/// Prints a behavior: its text, the [`DelayFigures`] of each attempt that differs, and its stall.
 #[derive(Debug, Clone, Copy)]
-pub struct Explained<'a>(pub &'a Behavior);
+pub struct Explanation<'a>(pub &'a Behavior);
 
-impl fmt::Display for Explained<'_> {
+impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(behavior) = self;
         writeln!(f, "{behavior}")?;
-        let all = Figures::of(behavior);
+        let all = DelayFigures::of(behavior);
         for figures in &all {
             if all.len() > 1 {
                 writeln!(f, "\n{}", figures.attempts())?;
@@ -138,9 +138,9 @@ impl fmt::Display for Explained<'_> {
 /// Prints a share from 0 to 1 in percent, so that two digits tell it from nothing or from all: `1.2 %`,
 /// `99.9983 %`.
 #[derive(Debug, Clone, Copy)]
-pub struct Share(pub f64);
+pub struct DisplayShare(pub f64);
 
-impl fmt::Display for Share {
+impl fmt::Display for DisplayShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// Below this, a number is not read but counted.
         const LEAST: f64 = 1e-10;
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     fn explained(text: &str) -> String {
-        Explained(&text.parse().unwrap()).to_string()
+        Explanation(&text.parse().unwrap()).to_string()
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
             (1e-15, "less than 0.0000000001 %"),
             (1.0, "100 %"),
         ] {
-            assert_eq!(Share(share).to_string(), text);
+            assert_eq!(DisplayShare(share).to_string(), text);
         }
     }
 

@@ -25,7 +25,7 @@ const MOST_PERCENTILES: usize = MOST_INNER - 1;
 /// there are no points, and the shortest is the longest.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Fitted {
+pub struct Fit {
     /// The share of zeros, in millionths of a percent. The rest of this type is about the other values.
     pub zero_share: u32,
     /// The shortest value, in nanoseconds: that of `0=`.
@@ -40,7 +40,7 @@ pub struct Fitted {
     pub ks: f64,
     /// The percentile whose value is off most, in proportion: of recorded values among those from p50 to
     /// p99.9. [`None`] for buckets, whose values nobody knows.
-    pub worst: Option<Worst>,
+    pub worst: Option<WorstPercentile>,
     /// What the law says without the data's support.
     pub guess_above: Option<GuessAbove>,
 }
@@ -48,7 +48,7 @@ pub struct Fitted {
 /// A percentile, what the data has there, and what the law has.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub struct Worst {
+pub struct WorstPercentile {
     /// In percent, of all values, zeros included.
     pub percent: f64,
     /// The data's value, in nanoseconds.
@@ -72,7 +72,7 @@ pub struct GuessAbove {
 /// Why there is no law for some data, and what would be right. Exhaustive but for new kinds of data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotFitted {
+pub enum FitError {
     /// Nothing was counted.
     #[error("there is not a single value: give durations, or buckets whose counts are above zero")]
     Empty,
@@ -100,7 +100,7 @@ pub enum NotFitted {
     TooManyPercentiles,
 }
 
-impl Fitted {
+impl Fit {
     /// One value, which is zero or not.
     fn constant(zero_share: u32, nanos: u64) -> Self {
         Self {

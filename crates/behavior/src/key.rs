@@ -4,11 +4,11 @@ use siphasher::sip128::SipHasher24;
 
 /// What a draw depends on.
 #[derive(Debug, Clone, Copy)]
-pub struct Key<'a> {
+pub struct DrawKey<'a> {
     /// The server's seed.
     pub seed: u64,
     /// The name of the call.
-    pub name: Name<'a>,
+    pub name: CallName<'a>,
     /// Which attempt of the call it is, from 1.
     pub attempt: u32,
     /// Which message of the call it is, from 0.
@@ -18,7 +18,7 @@ pub struct Key<'a> {
 /// The name of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Name<'a> {
+pub enum CallName<'a> {
     /// Its call id.
     Id(&'a str),
     /// A call without an id is named by the number of its connection in accept order and the number of its
@@ -34,7 +34,7 @@ pub enum Name<'a> {
 /// Draws for a call or message: the second half of the hash's key.
 const OF_CALL: u64 = 0;
 
-impl Key<'_> {
+impl DrawKey<'_> {
     /// The number between 0 and 1, both excluded, that draws the delay.
     pub(crate) fn delay(&self) -> f64 {
         uniform(self.halves(OF_CALL)[0])
@@ -42,12 +42,12 @@ impl Key<'_> {
 
     /// The two halves of SipHash-2-4 with 128 bits, keyed by the seed and by what is drawn.
     fn halves(&self, drawn: u64) -> [u64; 2] {
-        let mut text = Text::default();
+        let mut text = HashInput::default();
         // A rule's name, of which there are none yet.
         text.name(&[]);
         match self.name {
-            Name::Id(id) => text.name(id.as_bytes()),
-            Name::Numbers { connection, request } => {
+            CallName::Id(id) => text.name(id.as_bytes()),
+            CallName::Numbers { connection, request } => {
                 let mut name = [0; 17];
                 name[1..9].copy_from_slice(&connection.to_le_bytes());
                 name[9..].copy_from_slice(&request.to_le_bytes());
@@ -69,19 +69,19 @@ fn uniform(half: u64) -> f64 {
 }
 
 /// What is hashed. Hashed in one go it costs half of what it does piece by piece.
-struct Text {
+struct HashInput {
     short: [u8; Self::SHORT],
     bytes: usize,
     long: Vec<u8>,
 }
 
-impl Default for Text {
+impl Default for HashInput {
     fn default() -> Self {
         Self { short: [0; Self::SHORT], bytes: 0, long: Vec::new() }
     }
 }
 
-impl Text {
+impl HashInput {
     /// Room for the longest call id that a server takes, and what is around it.
     const SHORT: usize = 256 + 24;
 

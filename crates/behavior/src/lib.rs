@@ -9,14 +9,14 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use longsync_behavior::{Behavior, Key, Name};
+//! use longsync_behavior::{Behavior, DrawKey, CallName};
 //!
 //! let behavior: Behavior = "lognormal(p50=10ms, p99=200ms) max 250ms".parse()?;
 //! assert_eq!(behavior.delays(1).quantile(0.99), Duration::from_millis(200));
 //!
-//! let key = Key { seed: 42, name: Name::Id("order-1"), attempt: 1, index: 0 };
+//! let key = DrawKey { seed: 42, name: CallName::Id("order-1"), attempt: 1, index: 0 };
 //! assert_eq!(behavior.draw(&key), behavior.draw(&key));
-//! # Ok::<(), longsync_behavior::NotABehavior>(())
+//! # Ok::<(), longsync_behavior::ParseBehaviorError>(())
 //! ```
 
 mod behavior;
@@ -26,10 +26,10 @@ mod delays;
 pub mod explain;
 pub mod fit;
 mod key;
-mod mistake;
-mod nonsense;
 mod normal;
+mod parameter_error;
 mod parse;
+mod parse_error;
 mod quadrature;
 mod rules;
 mod shape;
@@ -39,12 +39,14 @@ mod written;
 use std::time::Duration;
 
 pub use crate::behavior::Behavior;
-pub use crate::decide::{Applied, Ask, Decision, Place, Refused, Server, decide};
-pub use crate::delays::Delays;
-pub use crate::key::{Key, Name};
-pub use crate::mistake::NotABehavior;
-pub use crate::nonsense::Nonsense;
-pub use crate::rules::{Recordings, Rules};
+pub use crate::decide::{
+    AppliedBehavior, BehaviorRequest, BehaviorSource, DecideError, Decision, ServerPolicy, decide,
+};
+pub use crate::delays::DelayDistribution;
+pub use crate::key::{CallName, DrawKey};
+pub use crate::parameter_error::ParameterError;
+pub use crate::parse_error::ParseBehaviorError;
+pub use crate::rules::{ReadRecording, Rules};
 pub use crate::stall::{Origin, Stall};
 pub use longsync_text::Percent;
 

@@ -5,10 +5,10 @@ mod shape;
 mod stall;
 
 use crate::delay::Delay;
-use crate::mistake::NotABehavior;
+use crate::parse_error::ParseBehaviorError;
 use crate::rules::Rules;
 use crate::stall::Stall;
-use longsync_text::mistake::Mistake;
+use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
 
 /// How long a text may be, as it is written and as it is printed.
@@ -21,18 +21,18 @@ const FAULTS: [&str; 9] =
 ///
 /// # Errors
 /// When there are none, or they say what `rules` do not allow.
-pub(crate) fn read(text: &str, rules: &Rules<'_>) -> Result<Clauses, NotABehavior> {
+pub(crate) fn read(text: &str, rules: &Rules<'_>) -> Result<Clauses, ParseBehaviorError> {
     if text.len() > MOST_BYTES {
-        return Err(NotABehavior::too_long(text, MOST_BYTES));
+        return Err(ParseBehaviorError::too_long(text, MOST_BYTES));
     }
     let mut words = Words::new(text);
     if words.is_end() {
-        return Err(NotABehavior::empty());
+        return Err(ParseBehaviorError::empty());
     }
     let is_understood = |text: &str| clauses(&mut Words::new(text), rules).is_ok();
     clauses(&mut words, rules)
         .map_err(|mistake| foreign::recognized(text, is_understood).unwrap_or(mistake))
-        .map_err(|mistake| NotABehavior::new(text, &mistake))
+        .map_err(|mistake| ParseBehaviorError::new(text, &mistake))
 }
 
 /// What a text says.
@@ -42,7 +42,7 @@ pub(crate) struct Clauses {
     pub(crate) stall: Option<Stall>,
 }
 
-fn clauses(words: &mut Words<'_>, rules: &Rules<'_>) -> Result<Clauses, Mistake> {
+fn clauses(words: &mut Words<'_>, rules: &Rules<'_>) -> Result<Clauses, ParseError> {
     let mut clauses = Clauses::default();
     loop {
         clause(words, rules, &mut clauses)?;
@@ -56,12 +56,19 @@ fn clauses(words: &mut Words<'_>, rules: &Rules<'_>) -> Result<Clauses, Mistake>
     }
 }
 
-fn clause(words: &mut Words<'_>, rules: &Rules<'_>, clauses: &mut Clauses) -> Result<(), Mistake> {
+fn clause(
+    words: &mut Words<'_>,
+    rules: &Rules<'_>,
+    clauses: &mut Clauses,
+) -> Result<(), ParseError> {
     let at = words.place();
     let name = words.clone().name();
     if name == "stall" {
         if clauses.stall.is_some() {
-            return Err(Mistake::wrong(at, "a behavior has at most one stall: leave this one out"));
+            return Err(ParseError::wrong(
+                at,
+                "a behavior has at most one stall: leave this one out",
+            ));
         }
         rules.allows(at, "stall")?;
         clauses.stall = Some(stall::read(words)?);
@@ -69,17 +76,19 @@ fn clause(words: &mut Words<'_>, rules: &Rules<'_>, clauses: &mut Clauses) -> Re
     }
     if FAULTS.contains(&name) {
         let expected = format!("a delay or a stall: `{name}` is not understood yet");
-        return Err(Mistake::expected(at, expected));
+        return Err(ParseError::expected(at, expected));
     }
     if words.rest().starts_with(';') {
-        return Err(Mistake::expected(at, "a delay or a stall, before this semicolon"));
+        return Err(ParseError::expected(at, "a delay or a stall, before this semicolon"));
     }
     let shape = shape::read(words, 0);
     if clauses.delay.is_some() {
         let why = "a behavior has at most one delay: leave this one out, or write a mix of both";
         return Err(match shape {
-            Ok(_) => Mistake::wrong(at, why),
-            Err(_) => Mistake::expected(at, "nothing more, or a stall: the delay has been given"),
+            Ok(_) => ParseError::wrong(at, why),
+            Err(_) => {
+                ParseError::expected(at, "nothing more, or a stall: the delay has been given")
+            }
         });
     }
     clauses.delay = Some(Delay::build(shape?, None, rules)?);

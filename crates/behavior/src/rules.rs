@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::DEFAULT_MOST;
-use longsync_text::mistake::Mistake;
+use longsync_text::parse_error::ParseError;
 
 /// Reads what was recorded in a file: distinct values in nanoseconds, ascending, each with how often it
 /// occurred. If it cannot, it says why in a sentence.
-pub type Recordings<'a> = dyn Fn(&str) -> Result<Vec<(u64, u64)>, String> + 'a;
+pub type ReadRecording<'a> = dyn Fn(&str) -> Result<Vec<(u64, u64)>, String> + 'a;
 
 /// What a text may say.
 #[derive(Clone, Copy)]
@@ -21,7 +21,7 @@ pub struct Rules<'a> {
 #[derive(Clone, Copy)]
 enum Scope<'a> {
     /// The server's operator.
-    Server(&'a Recordings<'a>),
+    Server(&'a ReadRecording<'a>),
     /// A program, which has no folder of recordings.
     Program,
     /// A caller, in a field, header or query.
@@ -43,7 +43,7 @@ impl Default for Rules<'_> {
 
 impl<'a> Rules<'a> {
     /// Of the operator of a server that allows delays up to `most`.
-    pub fn server(most: Duration, recordings: &'a Recordings<'a>) -> Self {
+    pub fn server(most: Duration, recordings: &'a ReadRecording<'a>) -> Self {
         Self { most, scope: Scope::Server(recordings) }
     }
 
@@ -75,9 +75,9 @@ impl<'a> Rules<'a> {
     }
 
     /// Refuses what callers may not say.
-    pub(crate) fn allows(&self, at: usize, name: &str) -> Result<(), Mistake> {
+    pub(crate) fn allows(&self, at: usize, name: &str) -> Result<(), ParseError> {
         match self.scope {
-            Scope::Caller => Err(Mistake::wrong(at, not_for_callers(name))),
+            Scope::Caller => Err(ParseError::wrong(at, not_for_callers(name))),
             Scope::Server(_) | Scope::Program => Ok(()),
         }
     }

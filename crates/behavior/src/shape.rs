@@ -18,7 +18,7 @@ use std::time::Duration;
 use longsync_text::duration::text;
 
 use crate::DEFAULT_MOST;
-use crate::nonsense::Nonsense;
+use crate::parameter_error::ParameterError;
 
 pub(crate) use self::exponential::Exponential;
 pub(crate) use self::lognormal::Lognormal;
@@ -71,9 +71,9 @@ fn positive(
     name: impl fmt::Display,
     value: Duration,
     most: Duration,
-) -> Result<f64, Nonsense> {
+) -> Result<f64, ParameterError> {
     if value.is_zero() {
-        return Err(Nonsense::of(parameter, format!("{name} must be above 0s")));
+        return Err(ParameterError::of(parameter, format!("{name} must be above 0s")));
     }
     at_most(parameter, name, value, most)
 }
@@ -84,9 +84,9 @@ pub(crate) fn at_most(
     name: impl fmt::Display,
     value: Duration,
     most: Duration,
-) -> Result<f64, Nonsense> {
+) -> Result<f64, ParameterError> {
     if value > most {
-        return Err(Nonsense::of(
+        return Err(ParameterError::of(
             parameter,
             format!("{name}, {}, is over the limit: ask for at most {}", text(value), text(most)),
         ));
@@ -95,11 +95,11 @@ pub(crate) fn at_most(
 }
 
 /// Checks that a parameter without a unit is above zero. That of a text may be too large for a number.
-fn positive_number(parameter: usize, name: &str, value: f64) -> Result<f64, Nonsense> {
+fn positive_number(parameter: usize, name: &str, value: f64) -> Result<f64, ParameterError> {
     if value > 0.0 && value.is_finite() {
         return Ok(value);
     }
-    Err(Nonsense::of(parameter, format!("{name} must be a number above 0, such as 1.5")))
+    Err(ParameterError::of(parameter, format!("{name} must be a number above 0, such as 1.5")))
 }
 
 /// The integral of `e^(-rate x)` from 0 to `length`.
@@ -108,9 +108,9 @@ fn decay(rate: f64, length: f64) -> f64 {
 }
 
 /// Checks that a law has enough below its truncation.
-fn enough(share: f64, most: Duration) -> Result<f64, Nonsense> {
+fn enough(share: f64, most: Duration) -> Result<f64, ParameterError> {
     if share < LEAST_SHARE {
-        return Err(Nonsense::of_all(format!(
+        return Err(ParameterError::of_all(format!(
             "less than 1% of its values would be at most {}: raise the max, or choose parameters \
              that put more of them below it",
             text(most)

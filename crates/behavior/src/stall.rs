@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use longsync_text::duration::text;
 
-use crate::nonsense::Nonsense;
+use crate::parameter_error::ParameterError;
 
 /// Windows of time in which no service begins: calls that come stand until the window's end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +41,9 @@ impl Stall {
         length: Duration,
         every: Option<Duration>,
         origin: Origin,
-    ) -> Result<Self, Nonsense> {
+    ) -> Result<Self, ParameterError> {
         if length.is_zero() {
-            return Err(Nonsense::of(1, "a stall must last longer than 0s"));
+            return Err(ParameterError::of(1, "a stall must last longer than 0s"));
         }
         if let Some(every) = every.filter(|every| *every <= length) {
             let why = format!(
@@ -51,7 +51,7 @@ impl Stall {
                 text(every),
                 text(length)
             );
-            return Err(Nonsense::of(Self::EVERY, why));
+            return Err(ParameterError::of(Self::EVERY, why));
         }
         Ok(Self { at, length, every, origin })
     }
@@ -63,7 +63,7 @@ impl Stall {
 
     /// How long whoever comes stands, if `since` has passed from the origin: until the window ends, if it is in
     /// one.
-    pub fn stands(&self, since: Duration) -> Duration {
+    pub fn queued_at(&self, since: Duration) -> Duration {
         let Some(into) = since.checked_sub(self.at) else { return Duration::ZERO };
         let into = match self.every {
             // Of nanoseconds, of which a u128 holds all.
@@ -117,8 +117,8 @@ mod tests {
         for (since, stands_once, stands_again) in
             [(0, 0, 0), (9, 0, 0), (10, 2, 2), (11, 1, 1), (12, 0, 0), (15, 0, 2), (26, 0, 1)]
         {
-            assert_eq!(once.stands(seconds(since)), seconds(stands_once), "{since}");
-            assert_eq!(again.stands(seconds(since)), seconds(stands_again), "{since}");
+            assert_eq!(once.queued_at(seconds(since)), seconds(stands_once), "{since}");
+            assert_eq!(again.queued_at(seconds(since)), seconds(stands_again), "{since}");
         }
     }
 
@@ -128,9 +128,9 @@ mod tests {
         fn after_standing_nobody_stands(at in 0_u64..1_000, length in 1_u64..1_000, gap in 1_u64..1_000, since in 0_u64..100_000) {
             let nanos = Duration::from_nanos;
             let stall = Stall::new(nanos(at), nanos(length), Some(nanos(length + gap)), Origin::Effect).unwrap();
-            let stands = stall.stands(nanos(since));
-            prop_assert!(stands <= nanos(length));
-            prop_assert_eq!(stall.stands(nanos(since) + stands), Duration::ZERO);
+            let queued = stall.queued_at(nanos(since));
+            prop_assert!(queued <= nanos(length));
+            prop_assert_eq!(stall.queued_at(nanos(since) + queued), Duration::ZERO);
         }
     }
 

@@ -6,10 +6,10 @@ use longsync_text::Percent;
 
 /// A delay as it is written.
 #[derive(Debug)]
-pub(crate) struct Written {
+pub(crate) struct WrittenDelay {
     /// The byte at which it begins.
     pub(crate) at: usize,
-    pub(crate) form: Form,
+    pub(crate) form: DelaySyntax,
     /// Where each of its parameters begins; what has none there begins where the delay does.
     pub(crate) places: Vec<usize>,
     /// Its own `max`, and where that stands.
@@ -17,7 +17,7 @@ pub(crate) struct Written {
 }
 
 #[derive(Debug)]
-pub(crate) enum Form {
+pub(crate) enum DelaySyntax {
     Constant(Duration),
     Uniform(Duration, Duration),
     Normal(Duration, Duration),
@@ -26,14 +26,14 @@ pub(crate) enum Form {
     Lognormal([(Percent, Duration); 2]),
     LognormalOfSigma(Duration, f64),
     Percentiles(Vec<(Percent, Duration)>),
-    Mix(Vec<(Share, Written)>),
-    Attempts(Vec<Written>),
+    Mix(Vec<(WrittenShare, WrittenDelay)>),
+    Attempts(Vec<WrittenDelay>),
     Replay(String),
 }
 
 /// The share of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Share {
+pub(crate) enum WrittenShare {
     Of(Percent),
     /// What the others leave.
     Rest,

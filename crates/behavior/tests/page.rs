@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, DEFAULT_MOST, NotABehavior, Rules};
+use longsync_behavior::{Behavior, DEFAULT_MOST, ParseBehaviorError, Rules};
 use longsync_text::duration::rounded;
 
 const PAGE: &str = include_str!("../../../docs/behavior.md");
 
 /// A row of a table, with the heads of its columns.
-struct Row {
+struct TableRow {
     heads: Vec<&'static str>,
     cells: Vec<&'static str>,
 }
 
-impl Row {
+impl TableRow {
     /// What stands in the column with this head.
     fn cell(&self, head: &str) -> Option<&'static str> {
         let column = self.heads.iter().position(|name| *name == head)?;
@@ -34,7 +34,7 @@ fn cells(line: &'static str) -> Vec<&'static str> {
 }
 
 /// The rows of all tables of the page.
-fn rows() -> Vec<Row> {
+fn rows() -> Vec<TableRow> {
     let (mut rows, mut heads) = (Vec::new(), Vec::new());
     for line in PAGE.lines() {
         let cells = cells(line);
@@ -44,14 +44,14 @@ fn rows() -> Vec<Row> {
             heads = cells;
         } else if !cells[0].starts_with("---") {
             assert_eq!(cells.len(), heads.len(), "{line}");
-            rows.push(Row { heads: heads.clone(), cells });
+            rows.push(TableRow { heads: heads.clone(), cells });
         }
     }
     rows
 }
 
 /// As a server reads it that has any recording.
-fn read(text: &str) -> Result<Behavior, NotABehavior> {
+fn read(text: &str) -> Result<Behavior, ParseBehaviorError> {
     let recordings = |_: &str| Ok(vec![(5_000_000, 9), (80_000_000, 1)]);
     Behavior::read(text, &Rules::server(DEFAULT_MOST, &recordings))
 }

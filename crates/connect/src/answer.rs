@@ -10,7 +10,7 @@ mod reader;
 
 pub(crate) use self::ending::sanitised;
 pub use self::page::first_line;
-pub use self::reader::{Expected, Limits, PAGE_BYTES, Reader};
+pub use self::reader::{AnswerLimits, ExpectedMessages, PAGE_BYTES, Reader};
 
 /// How large an answer may be besides what was asked for.
 pub const ANSWER_BYTES: usize = 4 * 1024 * 1024;

@@ -16,20 +16,20 @@ use tonic::body::Body;
 use crate::answer::sanitised;
 use crate::connection::Connection;
 use crate::status::from_lost;
-use crate::streams::Place;
+use crate::streams::StreamSlot;
 
 /// When a call was sent and when it was done.
 #[derive(Debug, Clone, Default)]
-pub struct Stamps(Arc<Times>);
+pub struct Stamps(Arc<StampTimes>);
 
 #[derive(Debug, Default)]
-struct Times {
+struct StampTimes {
     sent: OnceLock<Instant>,
     done: OnceLock<Instant>,
 }
 
 impl Stamps {
-    /// When the request's headers were handed to HTTP/2, with credit for a stream in hand.
+    /// When the request's headers were handed to HTTP/2, with a permit for a stream in hand.
     pub fn sent(&self) -> Option<Instant> {
         self.0.sent.get().copied()
     }
@@ -138,28 +138,28 @@ async fn has_window(stream: &mut SendStream<Bytes>) -> bool {
     .await
 }
 
-/// What a call holds until it has ended: its place among the streams, and what sends its requests.
+/// What a call holds until it has ended: its slot among the streams, and what sends its requests.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    open: Option<Open>,
+    open: Option<OpenStream>,
     connection: Arc<Connection>,
     stamps: Stamps,
 }
 
 #[derive(Debug)]
-struct Open {
-    _place: Place,
+struct OpenStream {
+    _slot: StreamSlot,
     _sending: Option<AbortOnDropHandle<()>>,
 }
 
 impl Hold {
     pub(crate) fn new(
-        place: Place,
+        slot: StreamSlot,
         sending: Option<AbortOnDropHandle<()>>,
         connection: Arc<Connection>,
         stamps: Stamps,
     ) -> Self {
-        Self { open: Some(Open { _place: place, _sending: sending }), connection, stamps }
+        Self { open: Some(OpenStream { _slot: slot, _sending: sending }), connection, stamps }
     }
 
     /// The status of the call if this error of HTTP/2 has ended it.
@@ -174,7 +174,7 @@ impl Hold {
     }
 }
 
-/// The body of an answer, for tonic's generated client. Gives the call's place among the streams back
+/// The body of an answer, for tonic's generated client. Gives the call's slot among the streams back
 /// when it has ended, and resets the stream when it is dropped before that. What it says of the call's
 /// end can be read by a client that trusts its peers.
 #[derive(Debug)]

@@ -12,11 +12,11 @@ use longsync_timer::{Clock, Timer};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use crate::answer::{Expected, Limits, PAGE_BYTES, room_for};
+use crate::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES, room_for};
 use crate::body::Stamps;
 use crate::connect_error::ConnectError;
-use crate::connections::Connections;
-use crate::rpc::{self, Retried, Rpc};
+use crate::connection_pool::ConnectionPool;
+use crate::rpc::{self, RetryLog, Rpc};
 use crate::status::{self, code_name};
 use crate::target::Target;
 use crate::timing::plausible;
@@ -55,9 +55,9 @@ where
     T: TryInto<Target>,
     ConnectError: From<T::Error>,
 {
-    let connections = Connections::new(url.try_into()?, Timer::new(Clock::Monotonic));
+    let connections = ConnectionPool::new(url.try_into()?, Timer::new(Clock::Monotonic));
     // Given back unused, it leaves its connection open.
-    drop(connections.credit().await?);
+    drop(connections.permit().await?);
     Ok(Client { connections: Arc::new(connections) })
 }
 
@@ -66,7 +66,7 @@ where
 /// has ended.
 #[derive(Debug, Clone)]
 pub struct Client {
-    connections: Arc<Connections>,
+    connections: Arc<ConnectionPool>,
 }
 
 /// The answer to a call.
@@ -104,16 +104,19 @@ impl Client {
     /// Makes a call with this request, which may leave the delay to the server, or ask for a payload.
     /// Otherwise as [`long_sync`](Self::long_sync), including its errors, panics and cancel safety.
     pub async fn call(&self, request: LongSyncRequest) -> Result<Answer, CallError> {
-        let credit = self.connections.credit().await?;
-        let (stamps, retried) = (Stamps::default(), Retried::default());
+        let permit = self.connections.permit().await?;
+        let (stamps, retried) = (Stamps::default(), RetryLog::default());
         let room = room_for(&request.payload, request.echo_payload, request.response_bytes);
-        let limits =
-            Limits { message_bytes: room, expected: Expected::One, page_bytes: PAGE_BYTES };
+        let limits = AnswerLimits {
+            message_bytes: room,
+            expected: ExpectedMessages::One,
+            page_bytes: PAGE_BYTES,
+        };
         let rpc =
             Rpc { connections: &self.connections, stamps: &stamps, retried: &retried, limits };
         let origin = self.connections.target().origin();
         let head = rpc::head(origin, rpc::path("LongSync"), &MetadataMap::new(), None);
-        let mut answers = rpc.begin(credit, || (head.clone(), rpc::whole(&request))).await?;
+        let mut answers = rpc.begin(permit, || (head.clone(), rpc::whole(&request))).await?;
         let mut last = None;
         while let Some(response) = answers.next::<LongSyncResponse>().await? {
             last = Some(response);
@@ -133,7 +136,7 @@ impl Client {
     }
 
     /// Its connections, for calls of other kinds.
-    pub fn connections(&self) -> &Arc<Connections> {
+    pub fn connections(&self) -> &Arc<ConnectionPool> {
         &self.connections
     }
 }

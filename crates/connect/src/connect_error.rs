@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::target::{NotATarget, Target};
+use crate::target::{ParseTargetError, Target};
 
 /// Why a server could not be reached: a sentence that names it, what kind of trouble it was, and the
 /// error behind it if there is one. Clones share the latter.
@@ -13,7 +13,7 @@ use crate::target::{NotATarget, Target};
 pub struct ConnectError {
     kind: ConnectErrorKind,
     sentence: String,
-    is_goodbye: bool,
+    is_goaway: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -43,12 +43,12 @@ impl ConnectError {
     /// `why` follows the words that name the target.
     pub(crate) fn new(target: &Target, kind: ConnectErrorKind, why: &str) -> Self {
         let sentence = format!("cannot reach {target}: {why}");
-        Self { kind, sentence, is_goodbye: false, source: None }
+        Self { kind, sentence, is_goaway: false, source: None }
     }
 
     /// The server has begun HTTP/2 and let go of the connection before it carried a call.
-    pub(crate) fn of_goodbye(self) -> Self {
-        Self { is_goodbye: true, ..self }
+    pub(crate) fn of_goaway(self) -> Self {
+        Self { is_goaway: true, ..self }
     }
 
     pub(crate) fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
@@ -58,8 +58,8 @@ impl ConnectError {
     /// Whether the server has begun HTTP/2 and let go of the connection before it carried a call. A server
     /// which goes away may do so to connections that were on their way to it, so it is worth another try at
     /// once.
-    pub fn is_goodbye(&self) -> bool {
-        self.is_goodbye
+    pub fn is_goaway(&self) -> bool {
+        self.is_goaway
     }
 
     /// What kept the server from being reached.
@@ -80,10 +80,10 @@ impl Error for ConnectError {
     }
 }
 
-impl From<NotATarget> for ConnectError {
-    fn from(why: NotATarget) -> Self {
+impl From<ParseTargetError> for ConnectError {
+    fn from(why: ParseTargetError) -> Self {
         let (kind, sentence) = (ConnectErrorKind::NotATarget, why.to_string());
-        Self { kind, sentence, is_goodbye: false, source: None }.with_source(why)
+        Self { kind, sentence, is_goaway: false, source: None }.with_source(why)
     }
 }
 

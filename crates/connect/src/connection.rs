@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
 use crate::http2::Http2;
-use crate::streams::{Place, Streams};
+use crate::streams::{StreamSlot, Streams};
 
 /// One HTTP/2 connection.
 #[derive(Debug)]
@@ -52,8 +52,8 @@ impl Connection {
         Ok(connection)
     }
 
-    /// A place among the streams, if it is open and its peer allows one more.
-    pub(crate) fn take_place(&self) -> Option<Place> {
+    /// A slot among the streams, if it is open and its peer allows one more.
+    pub(crate) fn take_slot(&self) -> Option<StreamSlot> {
         if self.is_closed() { None } else { self.streams.take(self.max_streams()) }
     }
 

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::connection::lost;
-use crate::first_words::NotBegun;
+use crate::first_words::HandshakeError;
 use crate::http2::Http2;
 use crate::status::{refusal, sentence};
 use crate::target::Target;
@@ -55,7 +55,7 @@ pub async fn dial<T: Transport, Begun>(
 /// Returns what sends requests, and the connection, which must be polled further.
 ///
 /// # Errors
-/// When the connection does not take calls in time; [`ConnectError::is_goodbye`] says whether another may.
+/// When the connection does not take calls in time; [`ConnectError::is_goaway`] says whether another may.
 ///
 /// # Cancel safety
 /// The connection that is being opened is dropped; nothing else is lost.
@@ -96,13 +96,13 @@ pub(crate) fn gone_before_any_call(target: &Target, lost: Option<h2::Error>) -> 
             (ConnectErrorKind::Closed, why.to_owned())
         }
     };
-    let is_goodbye = kind == ConnectErrorKind::Closed;
+    let is_goaway = kind == ConnectErrorKind::Closed;
     let error = ConnectError::new(target, kind, &why);
     let error = match lost {
         Some(lost) => error.with_source(lost),
         None => error,
     };
-    if is_goodbye { error.of_goodbye() } else { error }
+    if is_goaway { error.of_goaway() } else { error }
 }
 
 /// What is said of a server that allowed no calls for [`PATIENCE`].
@@ -126,19 +126,19 @@ fn not_begun(target: &Target, error: io::Error) -> ConnectError {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     let inner = error.get_ref();
     let of_h2 = inner.and_then(|inner| inner.downcast_ref::<h2::Error>());
-    let (kind, why) = if let Some(known) = inner.and_then(|inner| inner.downcast_ref::<NotBegun>())
-    {
-        (ConnectErrorKind::Protocol, known.to_string())
-    } else if let Some(broken) = of_h2.filter(|error| error.reason().is_some()) {
-        (ConnectErrorKind::Protocol, sentence(broken))
-    } else if let UnexpectedEof | ConnectionReset | BrokenPipe =
-        of_h2.and_then(h2::Error::get_io).unwrap_or(&error).kind()
-    {
-        let why = "it closed the connection before it said anything that HTTP begins with";
-        (ConnectErrorKind::Closed, format!("{why} ({error})"))
-    } else {
-        let why = format!("what listens there does not speak the protocol ({error})");
-        (ConnectErrorKind::Protocol, why)
-    };
+    let (kind, why) =
+        if let Some(known) = inner.and_then(|inner| inner.downcast_ref::<HandshakeError>()) {
+            (ConnectErrorKind::Protocol, known.to_string())
+        } else if let Some(broken) = of_h2.filter(|error| error.reason().is_some()) {
+            (ConnectErrorKind::Protocol, sentence(broken))
+        } else if let UnexpectedEof | ConnectionReset | BrokenPipe =
+            of_h2.and_then(h2::Error::get_io).unwrap_or(&error).kind()
+        {
+            let why = "it closed the connection before it said anything that HTTP begins with";
+            (ConnectErrorKind::Closed, format!("{why} ({error})"))
+        } else {
+            let why = format!("what listens there does not speak the protocol ({error})");
+            (ConnectErrorKind::Protocol, why)
+        };
     ConnectError::new(target, kind, &why).with_source(error)
 }

@@ -17,16 +17,16 @@ pub(crate) struct FirstWords(Arc<Mutex<Vec<u8>>>);
 /// Why HTTP/2 cannot be begun with a peer, as a sentence: it speaks another protocol.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct NotBegun(String);
+pub(crate) struct HandshakeError(String);
 
 /// Keeps them as they come, until it has enough.
 #[derive(Debug)]
-pub(crate) struct Listener(Option<FirstWords>);
+pub(crate) struct FirstWordsWatcher(Option<FirstWords>);
 
 impl FirstWords {
     /// The watcher that hears the bytes that come.
-    pub(crate) fn listener(&self) -> Listener {
-        Listener(Some(self.clone()))
+    pub(crate) fn listener(&self) -> FirstWordsWatcher {
+        FirstWordsWatcher(Some(self.clone()))
     }
 
     /// What an error in the first frames means, given what had come.
@@ -35,7 +35,7 @@ impl FirstWords {
         match other_protocol(&words) {
             Some(what) => {
                 let why = format!("what listens there does not speak the protocol: {what}");
-                io::Error::other(NotBegun(why))
+                io::Error::other(HandshakeError(why))
             }
             None => io::Error::other(error),
         }
@@ -61,7 +61,7 @@ fn other_protocol(words: &[u8]) -> Option<String> {
     })
 }
 
-impl Watcher for Listener {
+impl Watcher for FirstWordsWatcher {
     #[inline]
     fn has_read(&mut self, bytes: &[u8]) {
         if let Some(words) = &self.0 {

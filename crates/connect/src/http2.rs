@@ -11,8 +11,8 @@ use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::first_words::{FirstWords, Listener};
-use crate::watched::Watched;
+use crate::first_words::{FirstWords, FirstWordsWatcher};
+use crate::watched::WatchedIo;
 
 /// What h2 takes for the peer's limit on streams until the peer has said it.
 const NOT_SAID_YET: usize = usize::MAX - 1;
@@ -27,7 +27,7 @@ const DATA_FRAME_BUDGET: usize = 64 * 1024 * 1024;
 /// A connection that speaks HTTP/2 and runs while it is polled. It ends when all its senders are gone and
 /// their calls have ended, or when its peer ends it.
 pub struct Http2<IO> {
-    driver: Connection<Watched<IO, Listener>, Bytes>,
+    driver: Connection<WatchedIo<IO, FirstWordsWatcher>, Bytes>,
     first_words: FirstWords,
     life: Life,
 }
@@ -76,7 +76,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
         before_poll: impl FnMut(),
     ) -> io::Result<(SendRequest<Bytes>, Self)> {
         let first_words = FirstWords::default();
-        let io = Watched::new(io, first_words.listener());
+        let io = WatchedIo::new(io, first_words.listener());
         let begun = settings().handshake(io).await;
         let (sender, driver) = begun.map_err(|error| first_words.explain(error))?;
         let mut connection = Self { driver, first_words, life: Life::Runs };

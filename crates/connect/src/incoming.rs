@@ -10,9 +10,9 @@ use http::Response;
 use longsync_timer::Timer;
 use tonic::Status;
 
-use crate::answer::{Limits, Reader};
+use crate::answer::{AnswerLimits, Reader};
 use crate::status::from_h2;
-use crate::unfinished::Unfinished;
+use crate::unfinished::UnfinishedBytes;
 
 /// How long the rest of an answer that is not gRPC is waited for: it only makes a sentence.
 pub const PAGE_PATIENCE: Duration = Duration::from_secs(1);
@@ -25,19 +25,19 @@ pub struct Incoming {
     /// Bytes whose window was not given back.
     kept: usize,
     /// Bytes of a message that is not whole.
-    unfinished: Unfinished,
+    unfinished: UnfinishedBytes,
 }
 
 /// How a call failed after its answer had begun. There is no other way: exhaustive.
 #[derive(Debug)]
-pub enum Failed {
+pub enum AnswerError {
     /// As the answer itself says.
     Said(Status),
     /// HTTP/2 ended the answer, or its connection.
     Broken(h2::Error),
 }
 
-impl From<Status> for Failed {
+impl From<Status> for AnswerError {
     fn from(status: Status) -> Self {
         Self::Said(status)
     }
@@ -48,10 +48,10 @@ impl Incoming {
     ///
     /// # Errors
     /// When that says that the call has failed.
-    pub fn new(response: Response<RecvStream>, limits: Limits) -> Result<Self, Status> {
+    pub fn new(response: Response<RecvStream>, limits: AnswerLimits) -> Result<Self, Status> {
         let (head, stream) = response.into_parts();
         let reader = Reader::new(head.status, &head.headers, limits)?;
-        Ok(Self { stream, reader, kept: 0, unfinished: Unfinished::default() })
+        Ok(Self { stream, reader, kept: 0, unfinished: UnfinishedBytes::default() })
     }
 
     /// Whether it is not gRPC; then it ends in an error.
@@ -64,7 +64,10 @@ impl Incoming {
     /// # Errors
     /// How the call failed. The messages before that were returned.
     #[inline]
-    pub fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failed>> {
+    pub fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, AnswerError>> {
         loop {
             if let Some(message) = self.reader.message()? {
                 return Poll::Ready(Ok(Some(message)));
@@ -80,7 +83,9 @@ impl Incoming {
             }
         }
         Poll::Ready(match ready!(self.stream.poll_trailers(cx)) {
-            Ok(trailers) => self.reader.end(trailers.as_ref()).map(|()| None).map_err(Failed::Said),
+            Ok(trailers) => {
+                self.reader.end(trailers.as_ref()).map(|()| None).map_err(AnswerError::Said)
+            }
             Err(error) => self.broken(error),
         })
     }
@@ -91,8 +96,8 @@ impl Incoming {
     }
 
     /// A page that was cut is reported as far as it came.
-    fn broken<T>(&self, error: h2::Error) -> Result<Option<T>, Failed> {
-        if self.is_page() { Ok(self.conclude()?) } else { Err(Failed::Broken(error)) }
+    fn broken<T>(&self, error: h2::Error) -> Result<Option<T>, AnswerError> {
+        if self.is_page() { Ok(self.conclude()?) } else { Err(AnswerError::Broken(error)) }
     }
 
     /// An answer of one chunk is within its stream's window, and gives the connection's back when it
@@ -117,9 +122,9 @@ pub(crate) async fn page_status(mut page: Incoming, timer: &Timer) -> Status {
         ended = poll_fn(|cx| page.poll_message(cx)) => Some(ended),
         _ = timer.sleep(PAGE_PATIENCE) => None,
     };
-    match ended.unwrap_or_else(|| page.conclude().map_err(Failed::Said)) {
-        Err(Failed::Said(status)) => status,
-        Err(Failed::Broken(error)) => from_h2(&error),
+    match ended.unwrap_or_else(|| page.conclude().map_err(AnswerError::Said)) {
+        Err(AnswerError::Said(status)) => status,
+        Err(AnswerError::Broken(error)) => from_h2(&error),
         Ok(_) => Status::internal("an answer that is not gRPC has ended well"),
     }
 }

@@ -18,8 +18,8 @@
 //!
 //! [`connect`] and [`Client`] are that, and no more. Below them, for programs that call in their own way:
 //!
-//! - [`Target`] is the server to call. [`Connections`] opens connections to it and gives out a [`Credit`] per
-//!   call, a place among the streams which the peer allows at once. A credit is a tonic `GrpcService`, so
+//! - [`Target`] is the server to call. [`ConnectionPool`] opens connections to it and gives out a [`StreamPermit`] per
+//!   call, a slot among the streams which the peer allows at once. A permit is a tonic `GrpcService`, so
 //!   tonic's generated client calls through it.
 //! - [`dial`] opens one connection over any [`Transport`]; [`Http2`] begins HTTP/2 on one and waits for the
 //!   peer's settings; [`dial_http2`] does both.
@@ -37,8 +37,7 @@ mod body;
 mod client;
 mod connect_error;
 mod connection;
-mod connections;
-mod credit;
+mod connection_pool;
 mod dial;
 mod first_words;
 mod http2;
@@ -46,6 +45,7 @@ pub mod incoming;
 pub mod request;
 pub mod rpc;
 pub mod status;
+mod stream_permit;
 mod streams;
 mod target;
 pub mod timing;
@@ -57,13 +57,13 @@ pub use crate::body::{AnswerBody, Stamps};
 pub use crate::client::{Answer, CallError, Client, connect};
 pub use crate::connect_error::{ConnectError, ConnectErrorKind};
 pub use crate::connection::Connection;
-pub use crate::connections::Connections;
-pub use crate::credit::Credit;
+pub use crate::connection_pool::ConnectionPool;
 pub use crate::dial::{CONNECT_TIMEOUT, dial, dial_http2};
 pub use crate::http2::Http2;
-pub use crate::target::{NotATarget, Target};
-pub use crate::transport::{NotReached, Tcp, Transport};
+pub use crate::stream_permit::StreamPermit;
+pub use crate::target::{ParseTargetError, Target};
+pub use crate::transport::{Tcp, Transport, TransportError};
 pub use crate::unfinished::UNFINISHED_BYTES;
-pub use crate::watched::{Watched, Watcher};
+pub use crate::watched::{WatchedIo, Watcher};
 /// A gRPC status code.
 pub use tonic::Code;

@@ -12,7 +12,7 @@ const OF_CONNECTIONS: [&str; 5] =
 /// Why every server would refuse a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotARequest {
+pub enum RequestError {
     /// It says twice how long the server is to wait.
     #[error("a request has a delay or a behavior, not both: leave one of them out")]
     DelayAndBehavior,
@@ -43,16 +43,16 @@ pub enum NotARequest {
 ///
 /// # Errors
 /// Which of them it cannot.
-pub fn check_headers(metadata: &MetadataMap) -> Result<(), NotARequest> {
+pub fn check_headers(metadata: &MetadataMap) -> Result<(), RequestError> {
     match OF_CONNECTIONS.into_iter().find(|name| metadata.contains_key(*name)) {
-        Some(name) => Err(NotARequest::OfConnection { name }),
+        Some(name) => Err(RequestError::OfConnection { name }),
         None => Ok(()),
     }
 }
 
 /// The fields that the contract's four requests have in common and that may contradict one another.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct RequestFields<'a> {
     /// How long the server is to wait, if the request says it.
     pub delay: Option<Duration>,
     /// How the server is to behave; empty if the request does not say it.
@@ -63,19 +63,19 @@ pub struct Asked<'a> {
     pub response_bytes: u32,
 }
 
-impl Asked<'_> {
+impl RequestFields<'_> {
     /// Whether a server may accept it.
     ///
     /// # Errors
     /// Why none will.
-    pub fn check(self) -> Result<(), NotARequest> {
+    pub fn check(self) -> Result<(), RequestError> {
         if self.delay.is_some() && !self.behavior.is_empty() {
-            return Err(NotARequest::DelayAndBehavior);
+            return Err(RequestError::DelayAndBehavior);
         }
         if self.echo_payload && self.response_bytes > 0 {
-            return Err(NotARequest::EchoAndResponseBytes);
+            return Err(RequestError::EchoAndResponseBytes);
         }
-        if self.delay > Some(LONGEST) { Err(NotARequest::Delay) } else { Ok(()) }
+        if self.delay > Some(LONGEST) { Err(RequestError::Delay) } else { Ok(()) }
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
         for name in OF_CONNECTIONS {
             let mut metadata = metadata.clone();
             metadata.insert(name, "close".parse().unwrap());
-            assert_eq!(check_headers(&metadata), Err(NotARequest::OfConnection { name }));
+            assert_eq!(check_headers(&metadata), Err(RequestError::OfConnection { name }));
         }
     }
 }

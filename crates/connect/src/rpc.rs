@@ -21,13 +21,13 @@ use tonic::body::Body;
 use tonic::codec::{Codec as _, EncodeBody};
 use tonic::metadata::MetadataMap;
 
-use crate::answer::Limits;
+use crate::answer::AnswerLimits;
 pub use crate::body::Outgoing;
 use crate::body::{Hold, Stamps};
-use crate::connections::Connections;
-use crate::credit::{Credit, NoAnswer};
-use crate::incoming::{Failed, Incoming, page_status};
+use crate::connection_pool::ConnectionPool;
+use crate::incoming::{AnswerError, Incoming, page_status};
 use crate::status::{from_h2, refusal, sentence};
+use crate::stream_permit::{SendError, StreamPermit};
 
 /// How many times a call goes to another connection because its own was gone before any of it was sent.
 const MOST_UNSENT: usize = 3;
@@ -84,7 +84,7 @@ pub fn open<M: Message + Default + 'static>(
 
 /// The calls that were refused unseen, and those of them that were sent again.
 #[derive(Debug, Clone, Default)]
-pub struct Retried(Arc<Mutex<Refusals>>);
+pub struct RetryLog(Arc<Mutex<Refusals>>);
 
 #[derive(Debug, Default)]
 struct Refusals {
@@ -93,7 +93,7 @@ struct Refusals {
     first: Option<String>,
 }
 
-impl Retried {
+impl RetryLog {
     fn refused(&self, refusal: String) {
         self.lock().first.get_or_insert(refusal);
     }
@@ -123,13 +123,13 @@ impl Retried {
 #[derive(Debug)]
 pub struct Rpc<'a> {
     /// Where another connection comes from.
-    pub connections: &'a Connections,
+    pub connections: &'a ConnectionPool,
     /// When the first try was sent, and when the last was done.
     pub stamps: &'a Stamps,
     /// Where it is noted that the call was made again.
-    pub retried: &'a Retried,
+    pub retried: &'a RetryLog,
     /// What its answer may be.
-    pub limits: Limits,
+    pub limits: AnswerLimits,
 }
 
 impl Rpc<'_> {
@@ -143,13 +143,13 @@ impl Rpc<'_> {
     /// The call is reset, and a connection that is being opened is dropped.
     pub async fn begin(
         &self,
-        mut credit: Credit,
+        mut permit: StreamPermit,
         request: impl Fn() -> (Request<()>, Outgoing),
     ) -> Result<Answers, Status> {
         let timer = self.connections.timer();
         let (mut refused, mut unsent) = (None::<h2::Error>, 0);
         let why = loop {
-            let connection = Arc::clone(credit.connection());
+            let connection = Arc::clone(permit.connection());
             let (head, body) = request();
             let is_again = refused.is_some();
             let on_sent = || {
@@ -157,22 +157,22 @@ impl Rpc<'_> {
                     self.retried.sent_again();
                 }
             };
-            match credit.send(head, body, self.stamps, on_sent).await {
+            match permit.send(head, body, self.stamps, on_sent).await {
                 Ok((response, hold)) => {
                     return Answers::begin(Incoming::new(response, self.limits), hold, timer).await;
                 }
-                Err(NoAnswer::NotSent(_)) if unsent < MOST_UNSENT => unsent += 1,
-                Err(NoAnswer::Unseen(error)) if !is_again => {
+                Err(SendError::NotSent(_)) if unsent < MOST_UNSENT => unsent += 1,
+                Err(SendError::Unseen(error)) if !is_again => {
                     self.retried.refused(refusal(&error));
                     refused = Some(error);
                 }
-                Err(NoAnswer::NotSent(error)) => {
+                Err(SendError::NotSent(error)) => {
                     break unsent_status(refused.as_ref(), from_h2(&error));
                 }
                 Err(why) => break Status::from(why),
             }
-            credit = match self.connections.credit_apart_from(&connection).await {
-                Ok(credit) => credit,
+            permit = match self.connections.permit_apart_from(&connection).await {
+                Ok(permit) => permit,
                 Err(error) => {
                     let why = Status::unavailable(error.to_string());
                     break unsent_status(refused.as_ref(), why);
@@ -223,8 +223,8 @@ impl Answers {
     pub async fn next<M: Message + Default>(&mut self) -> Result<Option<M>, Status> {
         let came = poll_fn(|cx| self.incoming.poll_message(cx)).await;
         let came = came.map_err(|why| match why {
-            Failed::Said(status) => status,
-            Failed::Broken(error) => self.hold.broken(&error),
+            AnswerError::Said(status) => status,
+            AnswerError::Broken(error) => self.hold.broken(&error),
         });
         let decoded = came.and_then(|message| message.map(decoded).transpose());
         if !matches!(decoded, Ok(Some(_))) {

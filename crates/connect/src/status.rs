@@ -56,7 +56,7 @@ pub fn wrong_field(status: &Status) -> Option<String> {
 
 /// Whether the server says that it never looked at a call: its stream is above the last of a GOAWAY,
 /// or was refused. Then it may be made again (RFC 9113, 8.7).
-pub fn is_unseen(error: &h2::Error) -> bool {
+pub fn is_unprocessed(error: &h2::Error) -> bool {
     // h2 reports a peer's GOAWAY only to the streams above the last that it names.
     let is_refused = error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM);
     error.is_remote() && is_refused
@@ -89,7 +89,7 @@ pub fn from_h2(error: &h2::Error) -> Status {
 /// to answer is not believed when it says that it never looked at the call.
 pub(crate) fn from_lost(error: &h2::Error, lost: Option<&h2::Error>) -> Status {
     let status = from_h2(error);
-    if is_unseen(error) {
+    if is_unprocessed(error) {
         let refusal = format!("{}{}", refusal(error), debug_data(error));
         let what = format!("the server refused the call after it had begun to answer: {refusal}");
         return Status::new(status.code(), what);

@@ -8,19 +8,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct Streams(Arc<AtomicUsize>);
 
 impl Streams {
-    /// A place for one more, if that makes at most `limit`.
-    pub(crate) fn take(&self, limit: usize) -> Option<Place> {
+    /// A slot for one more, if that makes at most `limit`.
+    pub(crate) fn take(&self, limit: usize) -> Option<StreamSlot> {
         let more = |open: usize| (open < limit).then_some(open + 1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Place(Arc::clone(&self.0)))
+        Some(StreamSlot(Arc::clone(&self.0)))
     }
 }
 
-/// A place among the streams of a connection, given back when it is dropped.
+/// A slot among the streams of a connection, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<AtomicUsize>);
+pub(crate) struct StreamSlot(Arc<AtomicUsize>);
 
-impl Drop for Place {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_that_was_given_back_can_be_taken_again() {
+    fn a_slot_that_was_given_back_can_be_taken_again() {
         let streams = Streams::default();
         let (first, second) = (streams.take(2), streams.take(2));
         assert!(first.is_some() && second.is_some() && streams.take(2).is_none());
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn a_limit_that_fell_is_kept() {
         let streams = Streams::default();
-        let _places = [streams.take(3), streams.take(3)];
+        let _slots = [streams.take(3), streams.take(3)];
         assert!(streams.take(1).is_none());
     }
 }

@@ -16,7 +16,7 @@ pub struct Target {
 /// Why a text is not a target, and what would be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotATarget {
+pub enum ParseTargetError {
     /// TLS is asked for.
     #[error(
         "https:// is not supported yet: call a server without TLS, such as http://127.0.0.1:9000"
@@ -52,17 +52,17 @@ impl fmt::Display for Target {
 }
 
 impl FromStr for Target {
-    type Err = NotATarget;
+    type Err = ParseTargetError;
 
-    fn from_str(text: &str) -> Result<Self, NotATarget> {
-        let not_a_url = || NotATarget::NotAUrl(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, ParseTargetError> {
+        let not_a_url = || ParseTargetError::NotAUrl(text.to_owned());
         // `Uri` drops a fragment without a word.
         if text.contains('#') {
             return Err(not_a_url());
         }
         let uri: Uri = text.parse().map_err(|_| not_a_url())?;
         if uri.scheme() == Some(&Scheme::HTTPS) {
-            return Err(NotATarget::Tls);
+            return Err(ParseTargetError::Tls);
         }
         let has_path = !matches!(uri.path(), "" | "/") || uri.query().is_some();
         let is_http = uri.scheme() == Some(&Scheme::HTTP);
@@ -76,17 +76,17 @@ impl FromStr for Target {
 }
 
 impl TryFrom<&str> for Target {
-    type Error = NotATarget;
+    type Error = ParseTargetError;
 
-    fn try_from(text: &str) -> Result<Self, NotATarget> {
+    fn try_from(text: &str) -> Result<Self, ParseTargetError> {
         text.parse()
     }
 }
 
 impl TryFrom<String> for Target {
-    type Error = NotATarget;
+    type Error = ParseTargetError;
 
-    fn try_from(text: String) -> Result<Self, NotATarget> {
+    fn try_from(text: String) -> Result<Self, ParseTargetError> {
         text.parse()
     }
 }
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn tls_is_refused_in_its_own_words() {
-        assert_eq!("https://127.0.0.1:9000".parse::<Target>(), Err(NotATarget::Tls));
+        assert_eq!("https://127.0.0.1:9000".parse::<Target>(), Err(ParseTargetError::Tls));
     }
 
     #[test]
@@ -138,7 +138,7 @@ mod tests {
             "http://x:9000/#long_sync",
             "http://x:9000#long_sync",
         ] {
-            assert!(matches!(text.parse::<Target>(), Err(NotATarget::NotAUrl(_))), "{text}");
+            assert!(matches!(text.parse::<Target>(), Err(ParseTargetError::NotAUrl(_))), "{text}");
         }
     }
 }

@@ -31,7 +31,7 @@ pub trait Transport {
         target: &Target,
         nth: usize,
         timer: &Timer,
-    ) -> impl Future<Output = Result<Self::Io, NotReached>>;
+    ) -> impl Future<Output = Result<Self::Io, TransportError>>;
 }
 
 /// `EMFILE`, the same on Linux, the BSDs and macOS; a code of its own has no place in [`io::ErrorKind`].
@@ -39,7 +39,7 @@ const NO_MORE_FILES: i32 = 24;
 
 /// Why a transport has no stream to a target.
 #[derive(Debug)]
-pub struct NotReached {
+pub struct TransportError {
     kind: ConnectErrorKind,
     why: String,
     source: Option<io::Error>,
@@ -62,9 +62,9 @@ impl Transport for Tcp {
         target: &Target,
         nth: usize,
         timer: &Timer,
-    ) -> Result<TcpStream, NotReached> {
+    ) -> Result<TcpStream, TransportError> {
         let (host, port) = target.host_and_port();
-        let unknown = |error: io::Error| NotReached {
+        let unknown = |error: io::Error| TransportError {
             kind: ConnectErrorKind::UnknownHost,
             why: format!("the host `{host}` is not known: {error}"),
             source: Some(error),
@@ -81,9 +81,9 @@ async fn first_to_accept(
     addresses: &[SocketAddr],
     nth: usize,
     timer: &Timer,
-) -> Result<TcpStream, NotReached> {
+) -> Result<TcpStream, TransportError> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no addresses");
-    let mut order = Order::new(addresses, nth);
+    let mut order = AddressOrder::new(addresses, nth);
     while let Some((address, is_last)) = order.next() {
         let connecting = TcpStream::connect(address);
         let connected = if is_last {
@@ -104,12 +104,12 @@ async fn first_to_accept(
 
 /// The order in which addresses are tried for one connection. Pure.
 #[derive(Debug)]
-struct Order {
+struct AddressOrder {
     nth: usize,
     left: Vec<SocketAddr>,
 }
 
-impl Order {
+impl AddressOrder {
     fn new(addresses: &[SocketAddr], nth: usize) -> Self {
         Self { nth, left: addresses.to_vec() }
     }
@@ -122,7 +122,7 @@ impl Order {
     }
 }
 
-impl NotReached {
+impl TransportError {
     /// For a transport of your own: `why` follows the words that name the target.
     pub fn new(kind: ConnectErrorKind, why: impl Into<String>) -> Self {
         Self { kind, why: why.into(), source: None }
@@ -137,7 +137,7 @@ impl NotReached {
     }
 }
 
-impl From<io::Error> for NotReached {
+impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
         let why = match error.raw_os_error() {
             Some(NO_MORE_FILES) if cfg!(unix) => {
@@ -151,20 +151,20 @@ impl From<io::Error> for NotReached {
     }
 }
 
-impl std::fmt::Display for NotReached {
+impl std::fmt::Display for TransportError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.why)
     }
 }
 
-impl Error for NotReached {
+impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_ref().map(|source| source as &(dyn Error + 'static))
     }
 }
 
 /// Why there is no connection. If nothing listens on this machine, what would help can be said.
-fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> NotReached {
+fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> TransportError {
     if error.kind() != io::ErrorKind::ConnectionRefused {
         return error.into();
     }
@@ -177,7 +177,7 @@ fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> NotReached {
         .find(is_here)
         .map(|address| format!("; start a server there with `longsync-server --listen {address}`"));
     let why = format!("connection refused, nothing listens there{}", help.unwrap_or_default());
-    NotReached { kind: ConnectErrorKind::Refused, why, source: Some(error) }
+    TransportError { kind: ConnectErrorKind::Refused, why, source: Some(error) }
 }
 
 #[cfg(test)]
@@ -194,7 +194,7 @@ mod tests {
     fn chosen(count: u8, accepting: &[u8], nth: usize) -> Option<u8> {
         let address = |index| SocketAddr::from(([127, 0, 0, index], 1));
         let addresses: Vec<_> = (0..count).map(address).collect();
-        let mut order = Order::new(&addresses, nth);
+        let mut order = AddressOrder::new(&addresses, nth);
         std::iter::from_fn(|| order.next())
             .find_map(|(tried, _)| accepting.iter().copied().find(|index| address(*index) == tried))
     }

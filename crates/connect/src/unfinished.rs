@@ -15,9 +15,9 @@ static ALL: AtomicUsize = AtomicUsize::new(0);
 
 /// How many of them one answer keeps, until it is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Unfinished(usize);
+pub(crate) struct UnfinishedBytes(usize);
 
-impl Unfinished {
+impl UnfinishedBytes {
     /// From now on it keeps this many bytes.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Unfinished {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for UnfinishedBytes {
     fn drop(&mut self) {
         if self.0 > 0 {
             ALL.fetch_sub(self.0, Ordering::Relaxed);

@@ -28,19 +28,19 @@ pub trait Watcher {
 
 /// A stream of bytes that a [`Watcher`] is told of.
 #[derive(Debug)]
-pub struct Watched<IO, W> {
+pub struct WatchedIo<IO, W> {
     io: IO,
     watcher: W,
 }
 
-impl<IO, W> Watched<IO, W> {
+impl<IO, W> WatchedIo<IO, W> {
     /// Watches `io` from now on.
     pub fn new(io: IO, watcher: W) -> Self {
         Self { io, watcher }
     }
 }
 
-impl<IO: AsyncRead + Unpin, W: Watcher + Unpin> AsyncRead for Watched<IO, W> {
+impl<IO: AsyncRead + Unpin, W: Watcher + Unpin> AsyncRead for WatchedIo<IO, W> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -63,7 +63,7 @@ fn taken(written: &Poll<io::Result<usize>>) -> Poll<usize> {
     }
 }
 
-impl<IO: AsyncWrite + Unpin, W: Watcher + Unpin> AsyncWrite for Watched<IO, W> {
+impl<IO: AsyncWrite + Unpin, W: Watcher + Unpin> AsyncWrite for WatchedIo<IO, W> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

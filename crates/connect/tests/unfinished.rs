@@ -5,9 +5,9 @@
 use bytes::Bytes;
 use h2::SendStream;
 use longsync::v1::{LongSyncRequest, LongSyncResponse};
-use longsync_connect::answer::{ANSWER_BYTES, Expected, Limits};
-use longsync_connect::rpc::{self, Retried, Rpc};
-use longsync_connect::{Connections, Stamps, Target, UNFINISHED_BYTES};
+use longsync_connect::answer::{ANSWER_BYTES, AnswerLimits, ExpectedMessages};
+use longsync_connect::rpc::{self, RetryLog, Rpc};
+use longsync_connect::{ConnectionPool, Stamps, Target, UNFINISHED_BYTES};
 use longsync_timer::{Clock, Timer};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -72,16 +72,20 @@ async fn answer(mut body: SendStream<Bytes>, is_whole: bool, sent: mpsc::Unbound
     let _ = std::future::poll_fn(|cx| body.poll_reset(cx)).await;
 }
 
-async fn called(connections: &Connections) -> Result<(), Status> {
-    let (stamps, retried) = (Stamps::default(), Retried::default());
-    let limits = Limits { message_bytes: ANSWER_BYTES, expected: Expected::One, page_bytes: 0 };
+async fn called(connections: &ConnectionPool) -> Result<(), Status> {
+    let (stamps, retried) = (Stamps::default(), RetryLog::default());
+    let limits = AnswerLimits {
+        message_bytes: ANSWER_BYTES,
+        expected: ExpectedMessages::One,
+        page_bytes: 0,
+    };
     let rpc = Rpc { connections, stamps: &stamps, retried: &retried, limits };
     let origin = || connections.target().origin();
     let request = || {
         let head = rpc::head(origin(), rpc::path("LongSync"), &MetadataMap::new(), None);
         (head, rpc::whole(&LongSyncRequest::default()))
     };
-    let mut answers = rpc.begin(connections.credit().await.unwrap(), request).await?;
+    let mut answers = rpc.begin(connections.permit().await.unwrap(), request).await?;
     while answers.next::<LongSyncResponse>().await?.is_some() {}
     Ok(())
 }
@@ -89,7 +93,8 @@ async fn called(connections: &Connections) -> Result<(), Status> {
 #[tokio::test]
 async fn unfinished_answers_are_bounded_for_all_calls_together() {
     let (target, mut was_sent, _serving) = server().await;
-    let connections = std::sync::Arc::new(Connections::new(target, Timer::new(Clock::Monotonic)));
+    let connections =
+        std::sync::Arc::new(ConnectionPool::new(target, Timer::new(Clock::Monotonic)));
     let mut calls = JoinSet::new();
     for _ in 0..CALLS {
         let connections = std::sync::Arc::clone(&connections);

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use longsync_load::{Arrivals, Schedule, Share};
+use longsync_load::{Arrivals, Schedule, WorkerShare};
 
 /// Each for an hour at 20,000/s on average: more calls than are made here.
 const PROFILES: [(&str, &str); 3] = [
@@ -49,7 +49,7 @@ fn shares(c: &mut Criterion) {
 }
 
 fn last_due(schedule: &Schedule, workers: NonZeroUsize) -> u64 {
-    let due_times = schedule.due_times(Duration::ZERO, Share::of(0, workers));
+    let due_times = schedule.due_times(Duration::ZERO, WorkerShare::of(0, workers));
     let due_times = due_times.into_iter().flatten().take(CALLS);
     due_times.map(|arrival| arrival.due.as_nanos()).fold(0, |_, due| black_box(due))
 }

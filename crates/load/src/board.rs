@@ -8,7 +8,7 @@ use longsync_stats::{Figures, Moment};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::in_flight::InFlight;
+use crate::in_flight::InFlightLimit;
 use crate::plan::LoadPlan;
 
 /// How long after the last due time calls are still sent: one that is later was the client's doing.
@@ -37,9 +37,9 @@ pub(crate) struct Board {
     pub(crate) stopped: CancellationToken,
     /// Nothing is waited for.
     pub(crate) ended: CancellationToken,
-    pub(crate) in_flight: InFlight,
-    places: Vec<Place>,
-    numbers: Numbers,
+    pub(crate) in_flight: InFlightLimit,
+    slots: Vec<WorkerSlot>,
+    numbers: NextNumber,
     /// How many recorded calls there are in all, if a count ends the run.
     calls: Option<u64>,
     /// All recorded calls of a closed loop have a number.
@@ -56,12 +56,12 @@ pub(crate) struct Board {
 /// The number of the next recorded call of a closed loop, on cache lines of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Numbers(AtomicU64);
+struct NextNumber(AtomicU64);
 
-/// A worker's place, on cache lines of its own.
+/// A worker's slot, on cache lines of its own.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Place {
+struct WorkerSlot {
     /// The second into which it records.
     second: AtomicU64,
     /// Its thread, as the system knows it; 0 until then.
@@ -72,12 +72,12 @@ struct Place {
     connections: AtomicUsize,
     /// Whether it sends no more calls.
     has_sent: AtomicBool,
-    handed: Mutex<Handed>,
+    handed: Mutex<Handover>,
 }
 
 /// Figures that are handed over.
 #[derive(Debug)]
-struct Handed {
+struct Handover {
     /// Empty ones, for seconds to come.
     #[expect(clippy::vec_box, reason = "what is handed over is a pointer, and not copied")]
     spare: Vec<Box<Figures>>,
@@ -97,17 +97,17 @@ impl Board {
     /// For a run of this plan.
     pub(crate) fn new<M>(plan: &LoadPlan<M>) -> Self {
         let (workers, calls) = (plan.workers, plan.stop.calls());
-        let place = || {
+        let slot = || {
             let mut spare = Vec::with_capacity(SPARES + 1);
             spare.resize_with(SPARES, Box::default);
             let closed = Vec::with_capacity(SPARES + 1);
-            Place {
+            WorkerSlot {
                 second: AtomicU64::new(0),
                 thread: AtomicU32::new(0),
                 polled: AtomicU64::new(0),
                 connections: AtomicUsize::new(0),
                 has_sent: AtomicBool::new(false),
-                handed: Mutex::new(Handed { spare, closed }),
+                handed: Mutex::new(Handover { spare, closed }),
             }
         };
         Self {
@@ -115,9 +115,9 @@ impl Board {
             last_due: plan.last_due().unwrap_or(Moment::from_nanos(u64::MAX)),
             stopped: CancellationToken::new(),
             ended: CancellationToken::new(),
-            in_flight: InFlight::new(workers, plan.max_in_flight),
-            places: (0..workers).map(|_| place()).collect(),
-            numbers: Numbers::default(),
+            in_flight: InFlightLimit::new(workers, plan.max_in_flight),
+            slots: (0..workers).map(|_| slot()).collect(),
+            numbers: NextNumber::default(),
             calls,
             all_numbered: CancellationToken::new(),
             senders: AtomicUsize::new(workers),
@@ -167,7 +167,7 @@ impl Board {
 
     /// A worker sends no more calls.
     pub(crate) fn has_sent(&self, worker: usize) {
-        let has_sent = self.places[worker].has_sent.swap(true, Ordering::Relaxed);
+        let has_sent = self.slots[worker].has_sent.swap(true, Ordering::Relaxed);
         if !has_sent && self.senders.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.all_sent.cancel();
         }
@@ -183,14 +183,14 @@ impl Board {
 
     /// A worker's thread has ended, and its connections with it.
     pub(crate) fn gone(&self, worker: usize) {
-        for _ in 0..self.places[worker].connections.load(Ordering::Relaxed) {
+        for _ in 0..self.slots[worker].connections.load(Ordering::Relaxed) {
             self.disconnected(worker);
         }
     }
 
     /// A connection of a worker was opened.
     pub(crate) fn connected(&self, worker: usize) {
-        self.places[worker].connections.fetch_add(1, Ordering::Relaxed);
+        self.slots[worker].connections.fetch_add(1, Ordering::Relaxed);
         if self.open_connections.fetch_add(1, Ordering::Relaxed) == 0 {
             self.reached.notify_one();
         }
@@ -198,7 +198,7 @@ impl Board {
 
     /// A connection of a worker takes no more calls.
     pub(crate) fn disconnected(&self, worker: usize) {
-        self.places[worker].connections.fetch_sub(1, Ordering::Relaxed);
+        self.slots[worker].connections.fetch_sub(1, Ordering::Relaxed);
         if self.open_connections.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.reached.notify_one();
         }
@@ -219,63 +219,63 @@ impl Board {
         next: u64,
         exchange: impl FnOnce(Box<Figures>) -> Box<Figures>,
     ) -> bool {
-        let place = &self.places[worker];
-        let mut handed = place.lock();
+        let slot = &self.slots[worker];
+        let mut handed = slot.lock();
         let Some(spare) = handed.spare.pop() else { return false };
         handed.closed.push(Second { number, figures: exchange(spare) });
         drop(handed);
-        place.second.store(next, Ordering::Release);
+        slot.second.store(next, Ordering::Release);
         true
     }
 
     /// A worker has recorded its last.
     pub(crate) fn last_second(&self, worker: usize, closed: Second) {
-        let place = &self.places[worker];
-        place.lock().closed.push(closed);
-        place.second.store(u64::MAX, Ordering::Release);
+        let slot = &self.slots[worker];
+        slot.lock().closed.push(closed);
+        slot.second.store(u64::MAX, Ordering::Release);
     }
 
     /// Takes the seconds that workers have closed, by worker.
     pub(crate) fn take_closed(&self, mut take: impl FnMut(&Second)) {
-        for place in &self.places {
+        for slot in &self.slots {
             // The worker finds room, and what is merged meanwhile is not under its lock.
             let mut closed = Vec::with_capacity(SPARES + 1);
-            std::mem::swap(&mut closed, &mut place.lock().closed);
+            std::mem::swap(&mut closed, &mut slot.lock().closed);
             for mut second in closed {
                 take(&second);
                 second.figures.clear();
-                place.lock().spare.push(second.figures);
+                slot.lock().spare.push(second.figures);
             }
         }
     }
 
     /// The first second that some worker may still record into.
     pub(crate) fn open_second(&self) -> u64 {
-        self.places.iter().map(|place| place.second.load(Ordering::Acquire)).min().unwrap_or(0)
+        self.slots.iter().map(|slot| slot.second.load(Ordering::Acquire)).min().unwrap_or(0)
     }
 
     /// This thread is that worker's.
     pub(crate) fn set_thread(&self, worker: usize, thread: u32) {
-        self.places[worker].thread.store(thread, Ordering::Relaxed);
+        self.slots[worker].thread.store(thread, Ordering::Relaxed);
     }
 
     /// How long a worker has polled on purpose.
     pub(crate) fn set_polled(&self, worker: usize, polled: Duration) {
         let nanos = u64::try_from(polled.as_nanos()).unwrap_or(u64::MAX);
-        self.places[worker].polled.store(nanos, Ordering::Relaxed);
+        self.slots[worker].polled.store(nanos, Ordering::Relaxed);
     }
 
     /// The workers' threads, as the system knows them, and how long each has polled on purpose.
     pub(crate) fn threads(&self) -> impl Iterator<Item = (u32, Duration)> {
-        self.places.iter().map(|place| {
-            let polled = Duration::from_nanos(place.polled.load(Ordering::Relaxed));
-            (place.thread.load(Ordering::Relaxed), polled)
+        self.slots.iter().map(|slot| {
+            let polled = Duration::from_nanos(slot.polled.load(Ordering::Relaxed));
+            (slot.thread.load(Ordering::Relaxed), polled)
         })
     }
 }
 
-impl Place {
-    fn lock(&self) -> MutexGuard<'_, Handed> {
+impl WorkerSlot {
+    fn lock(&self) -> MutexGuard<'_, Handover> {
         self.handed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -290,12 +290,13 @@ mod tests {
     use super::*;
     use crate::long_sync::LongSync;
     use crate::schedule::Schedule;
-    use crate::stop::Stop;
+    use crate::stop::StopCondition;
 
     #[test]
     fn each_number_is_one_workers_and_there_are_as_many_as_calls() {
         let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
-        let (schedule, stop) = (Schedule::closed(NonZeroUsize::MIN), Stop::after_calls(30_000));
+        let (schedule, stop) =
+            (Schedule::closed(NonZeroUsize::MIN), StopCondition::after_calls(30_000));
         let target = "http://127.0.0.1:1".parse().unwrap();
         let plan = LoadPlan::builder(target, calls, schedule, stop).build().unwrap();
         let board = Board::new(&plan);

@@ -10,14 +10,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use longsync_stats::{Figures, Interval, Moment, Watch};
+use longsync_stats::{Figures, Interval, Moment, StopRuleWatch};
 use longsync_timer::Timer;
 
-use self::passing::Passing;
+use self::passing::DueCounter;
 use self::processors::Processors;
-use self::series::Series;
+use self::series::IntervalSeries;
 use crate::board::{Board, patience};
-use crate::load::End;
+use crate::load::RunEnd;
 use crate::observer::{Live, Observer};
 use crate::plan::LoadPlan;
 
@@ -34,7 +34,7 @@ pub(crate) struct Collector<O> {
     from: Instant,
     warm_up: Duration,
     grace: Duration,
-    due: Passing,
+    due: DueCounter,
     /// Seconds that some worker may still record into.
     open: BTreeMap<u64, Box<Figures>>,
     /// Empty ones: memory that is given back and taken again each second falls to pieces between what is kept.
@@ -43,20 +43,20 @@ pub(crate) struct Collector<O> {
     next: u64,
     so_far: Box<Figures>,
     in_flight: u64,
-    series: Series,
+    series: IntervalSeries,
     processors: Processors,
-    watch: Watch,
-    end: Option<End>,
+    watch: StopRuleWatch,
+    end: Option<RunEnd>,
 }
 
 /// What was collected.
 #[derive(Debug)]
-pub(crate) struct Collected {
+pub(crate) struct CollectedRun {
     pub(crate) figures: Box<Figures>,
     pub(crate) intervals: Vec<Interval>,
     pub(crate) processors: Processors,
     /// Why the run ended, if it was ended from here.
-    pub(crate) end: Option<End>,
+    pub(crate) end: Option<RunEnd>,
 }
 
 impl<O: Observer> Collector<O> {
@@ -76,15 +76,15 @@ impl<O: Observer> Collector<O> {
             from: start + plan.warm_up,
             warm_up: plan.warm_up,
             grace: plan.grace,
-            due: Passing::new(plan),
+            due: DueCounter::new(plan),
             open: BTreeMap::new(),
             spare: None,
             next: 0,
             so_far: Box::default(),
             in_flight: 0,
-            series: Series::new(plan.time()),
+            series: IntervalSeries::new(plan.time()),
             processors: Processors::default(),
-            watch: Watch::new(plan.stop_rules.clone(), plan.kind()),
+            watch: StopRuleWatch::new(plan.stop_rules.clone(), plan.kind()),
             end: None,
         }
     }
@@ -105,7 +105,7 @@ impl<O: Observer> Collector<O> {
                 biased;
                 () = &mut finished => return,
                 () = &mut lost, if self.end.is_none() => {
-                    self.end = Some(End::Unreachable);
+                    self.end = Some(RunEnd::Unreachable);
                     self.board.stop(self.now());
                     self.board.ended.cancel();
                     return finished.await;
@@ -126,7 +126,7 @@ impl<O: Observer> Collector<O> {
     }
 
     /// Collects what is left; the run ended then.
-    pub(crate) fn finish(mut self, end: Moment) -> Collected {
+    pub(crate) fn finish(mut self, end: Moment) -> CollectedRun {
         let recorded = Duration::from_nanos(end.as_nanos()).saturating_sub(self.warm_up);
         // A second that has only just begun is one only if something was recorded in it.
         let seconds =
@@ -135,7 +135,7 @@ impl<O: Observer> Collector<O> {
         let seconds = seconds.max(self.open.keys().last().map_or(0, |last| last + 1));
         self.complete(seconds);
         let Self { so_far, series, processors, end, .. } = self;
-        Collected { figures: so_far, intervals: series.finish(recorded), processors, end }
+        CollectedRun { figures: so_far, intervals: series.finish(recorded), processors, end }
     }
 
     fn now(&self) -> Moment {
@@ -193,7 +193,7 @@ impl<O: Observer> Collector<O> {
         let is_sending = !stopped.is_cancelled() && !all_sent.is_cancelled();
         let stopped = self.watch.second(figures, at).filter(|_| is_sending);
         if let (None, Some(stopped)) = (&self.end, stopped) {
-            self.end = Some(End::StopRule(stopped));
+            self.end = Some(RunEnd::StopRule(stopped));
             self.board.stop(self.now());
         }
     }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use http::{HeaderMap, Method as HttpMethod, Request, Uri};
-use longsync_connect::answer::Limits;
+use longsync_connect::answer::AnswerLimits;
 use longsync_connect::{Target, rpc};
 use longsync_stats::Moment;
 use longsync_timer::{Clock, Timer};
@@ -19,7 +19,7 @@ pub(crate) struct Common<M, T> {
     pub(crate) timer: Timer,
     pub(crate) method: M,
     pub(crate) transport: T,
-    pub(crate) limits: Limits,
+    pub(crate) limits: AnswerLimits,
     /// What is drawn by chance is drawn by this.
     pub(crate) seed: u64,
     uri: Uri,
@@ -88,16 +88,17 @@ mod tests {
     use super::*;
     use crate::long_sync::LongSync;
     use crate::schedule::Schedule;
-    use crate::stop::Stop;
+    use crate::stop::StopCondition;
 
     #[test]
     fn the_head_is_what_grpc_asks_for() {
         let target = "http://127.0.0.1:9000".parse().unwrap();
         let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
-        let plan = LoadPlan::builder(target, calls, Schedule::AtOnce, Stop::after_calls(1))
-            .deadline(Duration::from_secs(1))
-            .build()
-            .unwrap();
+        let plan =
+            LoadPlan::builder(target, calls, Schedule::AtOnce, StopCondition::after_calls(1))
+                .deadline(Duration::from_secs(1))
+                .build()
+                .unwrap();
         let head = Common::new(&plan, Clock::Monotonic, ()).head();
         assert_eq!(head.uri(), "http://127.0.0.1:9000/longsync.v1.LongSyncService/LongSync");
         assert_eq!(head.method(), HttpMethod::POST);

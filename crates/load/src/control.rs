@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::progress::Progress;
+use crate::progress::RunProgress;
 
 /// How a run is ended from outside, and how far it is. Clones control the same run.
 #[derive(Debug, Clone, Default)]
@@ -13,5 +13,5 @@ pub struct Control {
     /// Nothing is waited for any more: calls in flight are unfinished.
     pub end: CancellationToken,
     /// How far it is.
-    pub progress: Progress,
+    pub progress: RunProgress,
 }

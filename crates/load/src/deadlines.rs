@@ -10,7 +10,7 @@ use longsync_stats::Moment;
 use tokio::sync::Notify;
 
 use crate::ending::Ending;
-use crate::lane::{Lane, Owner, Place};
+use crate::lane::{InFlightSlot, Lane, LaneOwner};
 
 /// When calls in flight are to be ended from this side. All have the same deadline, so the first to be
 /// sent is the first to end.
@@ -20,7 +20,7 @@ pub(crate) struct Deadlines<A> {
     /// How long after it was sent a call is ended: the server's own word, which may come a moment after the
     /// deadline, says more.
     after: Duration,
-    queue: RefCell<VecDeque<Due<A>>>,
+    queue: RefCell<VecDeque<PendingDeadline<A>>>,
     added: Notify,
 }
 
@@ -30,7 +30,7 @@ const FORGOTTEN: usize = 4;
 const FEW: usize = 1_024;
 
 /// When, and on which lane, with its index among the owner's.
-type Due<A> = (Moment, usize, Rc<Lane<A>>, Place);
+type PendingDeadline<A> = (Moment, usize, Rc<Lane<A>>, InFlightSlot);
 
 impl<A: Default> Deadlines<A> {
     /// For calls that have this deadline.
@@ -45,41 +45,41 @@ impl<A: Default> Deadlines<A> {
         now: Moment,
         index: usize,
         lane: &Rc<Lane<A>>,
-        place: Place,
+        slot: InFlightSlot,
         in_flight: usize,
     ) {
         let mut queue = self.queue.borrow_mut();
         for _ in 0..FORGOTTEN {
-            if queue.front().is_some_and(|(_, _, lane, place)| !lane.is_open(*place)) {
+            if queue.front().is_some_and(|(_, _, lane, slot)| !lane.is_open(*slot)) {
                 queue.pop_front();
             }
         }
         // Behind a call that hangs, others have ended. At least half of what is looked through goes.
         if queue.len() > 2 * in_flight + FEW {
-            queue.retain(|(_, _, lane, place)| lane.is_open(*place));
+            queue.retain(|(_, _, lane, slot)| lane.is_open(*slot));
         }
-        queue.push_back((now + self.after, index, Rc::clone(lane), place));
+        queue.push_back((now + self.after, index, Rc::clone(lane), slot));
         self.added.notify_one();
     }
 
     /// Ends calls whose deadline is over and about which the server has said nothing. They are done at their
     /// deadline, not when this ends them.
-    pub(crate) async fn end_calls<O: Owner<Answer = A>>(&self, owner: &O) {
+    pub(crate) async fn end_calls<O: LaneOwner<Answer = A>>(&self, owner: &O) {
         let common = owner.common();
         loop {
             let first = self.queue.borrow().front().cloned();
-            let Some((at, index, lane, place)) = first else {
+            let Some((at, index, lane, slot)) = first else {
                 self.added.notified().await;
                 continue;
             };
-            if lane.is_open(place) && common.now() < at {
+            if lane.is_open(slot) && common.now() < at {
                 // Meanwhile it may end, and be dropped from the queue.
                 common.sleep_until(at).await;
                 continue;
             }
             self.queue.borrow_mut().pop_front();
             let ending = Ending::deadline();
-            if let Some(call) = lane.cut(place, self.deadline, &ending) {
+            if let Some(call) = lane.cut(slot, self.deadline, &ending) {
                 owner.ended(&call, ending.text().as_deref());
                 owner.lane_moved(index, 1);
             }

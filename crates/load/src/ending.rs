@@ -6,7 +6,7 @@ use std::io;
 use h2::Reason;
 use longsync_connect::Code;
 use longsync_connect::status::{code_name, from_h2, is_closed};
-use longsync_stats::{Broken, Waits};
+use longsync_stats::{ServerWait, TransportFailure};
 use longsync_text::said::printable;
 use tonic::Status;
 
@@ -23,17 +23,17 @@ static NOT_OF_ITS_METHOD: &str = "the answer's messages are not those of its met
 #[derive(Debug, Clone)]
 pub(crate) struct Ending {
     pub(crate) code: Code,
-    pub(crate) waits: Option<Waits>,
+    pub(crate) waits: Option<ServerWait>,
     /// What ended it, if that was the transport.
-    pub(crate) broken: Option<Broken>,
+    pub(crate) broken: Option<TransportFailure>,
     /// What its server is called, if that was asked.
     pub(crate) server: Option<Box<str>>,
-    said: Said,
+    said: FailureText,
 }
 
 /// What is said of a failure.
 #[derive(Debug, Clone)]
-enum Said {
+enum FailureText {
     Nothing,
     /// Half as large as a text itself: every call that ends is moved with room for it.
     ByUs(&'static &'static str),
@@ -43,21 +43,24 @@ enum Said {
 impl Ending {
     /// For a call that was answered, by the server of this name, and ended well unless its answer is not one
     /// of its method.
-    pub(crate) fn answered(read: Result<Option<Waits>, Code>, server: Option<Box<str>>) -> Self {
+    pub(crate) fn answered(
+        read: Result<Option<ServerWait>, Code>,
+        server: Option<Box<str>>,
+    ) -> Self {
         match read {
-            Ok(waits) => Self { waits, server, ..Self::of(Code::Ok, Said::Nothing) },
-            Err(code) => Self::of(code, Said::ByUs(&NOT_OF_ITS_METHOD)),
+            Ok(waits) => Self { waits, server, ..Self::of(Code::Ok, FailureText::Nothing) },
+            Err(code) => Self::of(code, FailureText::ByUs(&NOT_OF_ITS_METHOD)),
         }
     }
 
     /// For a call that failed with this status, and about which the server says this.
-    pub(crate) fn failed(status: Status, waits: Option<Waits>) -> Self {
-        Self { waits, ..Self::of(status.code(), Said::ByStatus(Box::new(status))) }
+    pub(crate) fn failed(status: Status, waits: Option<ServerWait>) -> Self {
+        Self { waits, ..Self::of(status.code(), FailureText::ByStatus(Box::new(status))) }
     }
 
     /// For a call to which something answered that does not speak gRPC; this status stands for it.
     pub(crate) fn foreign(status: Status) -> Self {
-        Self { broken: Some(Broken::Protocol), ..Self::failed(status, None) }
+        Self { broken: Some(TransportFailure::Protocol), ..Self::failed(status, None) }
     }
 
     /// For a call that HTTP/2 ended, or its connection.
@@ -68,42 +71,42 @@ impl Ending {
 
     /// For a call whose connection ended without a word.
     pub(crate) fn abandoned() -> Self {
-        let broken = Some(Broken::ConnectionClosed);
-        Self { broken, ..Self::of(Code::Unavailable, Said::ByUs(&ABANDONED)) }
+        let broken = Some(TransportFailure::ConnectionClosed);
+        Self { broken, ..Self::of(Code::Unavailable, FailureText::ByUs(&ABANDONED)) }
     }
 
     /// For a call that this side ended at its deadline.
     pub(crate) fn deadline() -> Self {
-        Self::of(Code::DeadlineExceeded, Said::ByUs(&PASSED))
+        Self::of(Code::DeadlineExceeded, FailureText::ByUs(&PASSED))
     }
 
     /// What is said of its failure, as it may be shown: of every call that did not end with OK.
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
         match &self.said {
-            Said::Nothing => None,
-            Said::ByUs(text) => Some(Cow::Borrowed(text)),
-            Said::ByStatus(status) if status.message().is_empty() => {
+            FailureText::Nothing => None,
+            FailureText::ByUs(text) => Some(Cow::Borrowed(text)),
+            FailureText::ByStatus(status) if status.message().is_empty() => {
                 Some(Cow::Owned(format!("{} without a message", code_name(self.code))))
             }
-            Said::ByStatus(status) => Some(printable(status.message())),
+            FailureText::ByStatus(status) => Some(printable(status.message())),
         }
     }
 
-    fn of(code: Code, said: Said) -> Self {
+    fn of(code: Code, said: FailureText) -> Self {
         Self { code, waits: None, broken: None, server: None, said }
     }
 }
 
-fn how(error: &h2::Error) -> Broken {
+fn how(error: &h2::Error) -> TransportFailure {
     match (error.reason(), error.get_io().map(io::Error::kind)) {
         // h2 reports a peer's GOAWAY only to the streams above the last that it names.
-        (Some(_), _) if error.is_go_away() && error.is_remote() => Broken::GoAway,
-        (Some(Reason::REFUSED_STREAM), _) if error.is_remote() => Broken::RefusedStream,
-        (Some(_), _) if error.is_remote() => Broken::Reset,
+        (Some(_), _) if error.is_go_away() && error.is_remote() => TransportFailure::GoAway,
+        (Some(Reason::REFUSED_STREAM), _) if error.is_remote() => TransportFailure::RefusedStream,
+        (Some(_), _) if error.is_remote() => TransportFailure::Reset,
         // What is neither the peer's nor the system's is a rule that h2 saw broken.
-        (Some(_), _) | (None, None) => Broken::Protocol,
-        (None, Some(io::ErrorKind::ConnectionReset)) => Broken::ConnectionReset,
-        (None, Some(_)) if is_closed(error) => Broken::ConnectionClosed,
-        (None, Some(_)) => Broken::Io,
+        (Some(_), _) | (None, None) => TransportFailure::Protocol,
+        (None, Some(io::ErrorKind::ConnectionReset)) => TransportFailure::ConnectionReset,
+        (None, Some(_)) if is_closed(error) => TransportFailure::ConnectionClosed,
+        (None, Some(_)) => TransportFailure::Io,
     }
 }

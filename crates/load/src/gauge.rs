@@ -20,12 +20,12 @@ pub(crate) struct Gauge {
     last_read: Cell<Instant>,
     budget: ReadBudget,
     is_blocked: Cell<bool>,
-    passed: Cell<Passed>,
+    passed: Cell<BytesPassed>,
 }
 
 /// How many bytes have passed through a connection's stream: HTTP/2's frames and all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Passed {
+pub(crate) struct BytesPassed {
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
 }
@@ -57,13 +57,13 @@ impl Gauge {
     }
 
     /// What has passed since this was last asked.
-    pub(crate) fn take_passed(&self) -> Passed {
+    pub(crate) fn take_passed(&self) -> BytesPassed {
         self.passed.take()
     }
 
     fn pass(&self, bytes_in: usize, bytes_out: usize) {
         let passed = self.passed.get();
-        self.passed.set(Passed {
+        self.passed.set(BytesPassed {
             bytes_in: passed.bytes_in + bytes_in as u64,
             bytes_out: passed.bytes_out + bytes_out as u64,
         });

@@ -6,14 +6,14 @@ use std::rc::Rc;
 use tokio::sync::Notify;
 
 use crate::backoff::Backoff;
-use crate::lane::{Connected, Lane, Owner};
-use crate::schedule::Share;
+use crate::lane::{Lane, LaneOwner, ReadyConnection};
+use crate::schedule::WorkerShare;
 
 /// How many lanes a worker may have, and whether a further one is on its way.
 #[derive(Debug)]
 pub(crate) struct Growth {
     at_most: usize,
-    share: Share,
+    share: WorkerShare,
     state: Cell<State>,
     wanted: Notify,
 }
@@ -29,7 +29,7 @@ enum State {
 
 impl Growth {
     /// For a worker with this share, which may have at most this number of lanes.
-    pub(crate) fn new(at_most: usize, share: Share) -> Self {
+    pub(crate) fn new(at_most: usize, share: WorkerShare) -> Self {
         Self { at_most, share, state: Cell::new(State::Idle), wanted: Notify::new() }
     }
 
@@ -45,7 +45,7 @@ impl Growth {
 
     /// Opens connections, one at a time, whenever one is wanted, until it is dropped. What cannot be opened
     /// is tried again when it is next wanted, after the waits of a [`Backoff`].
-    pub(crate) async fn open_wanted<O: Owner + 'static>(&self, owner: Rc<O>) {
+    pub(crate) async fn open_wanted<O: LaneOwner + 'static>(&self, owner: Rc<O>) {
         let common = owner.common();
         loop {
             let nth = self.share.number(owner.lanes() as u64);
@@ -54,7 +54,7 @@ impl Growth {
             backoff.next_wait();
             self.wanted.notified().await;
             let connected = loop {
-                match Connected::dial(common, nth).await {
+                match ReadyConnection::dial(common, nth).await {
                     Ok(connected) => break connected,
                     Err(not) => owner.count(|counts| counts.connections_refused += not.attempts),
                 }
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn no_more_are_opened_than_allowed_and_one_at_a_time() {
-        let growth = Growth::new(2, Share::of(0, NonZeroUsize::MIN));
+        let growth = Growth::new(2, WorkerShare::of(0, NonZeroUsize::MIN));
         assert!(!growth.is_coming(2));
         assert!(growth.is_coming(1) && growth.is_coming(1));
         growth.state.set(State::Resting);

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// portion is used up takes from the others what they do not use. So the limit is exact: a call is refused only if
 /// as many are in flight.
 #[derive(Debug)]
-pub(crate) struct InFlight {
+pub(crate) struct InFlightLimit {
     free: Vec<Portion>,
-    /// How many workers are just taking places from others.
+    /// How many workers are just taking slots from others.
     taking: AtomicUsize,
 }
 
@@ -17,14 +17,14 @@ pub(crate) struct InFlight {
 #[repr(align(128))]
 struct Portion(AtomicUsize);
 
-impl InFlight {
+impl InFlightLimit {
     pub(crate) fn new(workers: usize, most: usize) -> Self {
         let portion = |index| most / workers + usize::from(index < most % workers);
         let free = (0..workers).map(|index| Portion(AtomicUsize::new(portion(index)))).collect();
         Self { free, taking: AtomicUsize::new(0) }
     }
 
-    /// Takes a place for a call of this worker, if there is one.
+    /// Takes a slot for a call of this worker, if there is one.
     #[inline]
     pub(crate) fn take(&self, worker: usize) -> bool {
         self.free[worker].take() || self.take_from_others(worker)
@@ -78,14 +78,14 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whoever takes and gives in whatever order: a place is had if and only if fewer than the limit are taken.
+        /// Whoever takes and gives in whatever order: a slot is had if and only if fewer than the limit are taken.
         #[test]
         fn a_place_is_had_unless_all_are_taken(
             workers in 1_usize..5,
             most in 0_usize..20,
             turns in proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), 0..200),
         ) {
-            let limit = InFlight::new(workers, most);
+            let limit = InFlightLimit::new(workers, most);
             let mut taken = vec![0_usize; workers];
             for (worker, is_taking) in turns {
                 let worker = worker.index(workers);

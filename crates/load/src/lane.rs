@@ -17,25 +17,25 @@ use std::time::Duration;
 
 use longsync_connect::{Code, Transport};
 use longsync_ready::Ready;
-use longsync_stats::{Call, Counts, Moment, StatusCode};
+use longsync_stats::{CallRecord, Counts, Moment, StatusCode};
 use slab::Slab;
 use tokio::sync::Notify;
 
-pub(crate) use self::connected::Connected;
-use self::connected::{Opened, Peer};
+pub(crate) use self::connected::ReadyConnection;
+use self::connected::{LaneConnection, LaneSender};
 use crate::backoff::Backoff;
 use crate::common::Common;
 use crate::ending::Ending;
-use crate::gauge::Passed;
+use crate::gauge::BytesPassed;
 use crate::method::{CallNumber, Method};
-use crate::reading::{Names, Reading};
-use crate::records::Unfinished;
+use crate::pending_answer::{Names, PendingAnswer};
+use crate::records::UnfinishedCall;
 
 /// A connection that stayed for this long was of use, even if it answered nothing.
 const LONG_ENOUGH: Duration = Duration::from_millis(100);
 
 /// The owner of lanes, and what they tell it.
-pub(crate) trait Owner {
+pub(crate) trait LaneOwner {
     /// What is called.
     type Method: Method<Answer = Self::Answer>;
     /// What is kept of an answer while it comes.
@@ -50,7 +50,7 @@ pub(crate) trait Owner {
     fn common(&self) -> &Common<Self::Method, Self::Transport>;
 
     /// A call has ended; the text says why it failed, if it did.
-    fn ended(&self, call: &Call, text: Option<&str>);
+    fn ended(&self, call: &CallRecord, text: Option<&str>);
 
     /// A connection takes calls from now on, or takes no more.
     fn connection(&self, is_open: bool);
@@ -66,7 +66,7 @@ pub(crate) trait Owner {
     fn lanes(&self) -> usize;
 
     /// Bytes have passed.
-    fn passed(&self, passed: Passed);
+    fn passed(&self, passed: BytesPassed);
 
     /// What happened to connections is to be counted.
     fn count(&self, add: impl FnOnce(&mut Counts));
@@ -78,16 +78,16 @@ pub(crate) trait Owner {
 /// A connection and the calls on it, of whose answers `A` is kept.
 #[derive(Debug)]
 pub(crate) struct Lane<A> {
-    calls: RefCell<Calls<A>>,
+    calls: RefCell<LaneCalls<A>>,
     ready: Ready,
     /// It takes no more calls.
     closed: Notify,
 }
 
 #[derive(Debug)]
-struct Calls<A> {
+struct LaneCalls<A> {
     /// [`None`] when its connection takes no more calls.
-    peer: Option<Peer>,
+    peer: Option<LaneSender>,
     /// Whether another is then opened at once.
     is_followed: bool,
     /// When others are opened in its place.
@@ -100,23 +100,23 @@ struct Calls<A> {
     has_answered: bool,
     /// Whether the server is still to be asked for its name.
     names: Names,
-    open: Slab<Open<A>>,
+    open: Slab<CallInFlight<A>>,
     /// The waker of each key that was ever used.
     wakers: Vec<Waker>,
 }
 
 /// A call in flight.
 #[derive(Debug)]
-struct Open<A> {
+struct CallInFlight<A> {
     call: CallNumber,
     due: Option<Moment>,
     sent: Moment,
-    reading: Reading<A>,
+    reading: PendingAnswer<A>,
 }
 
 /// What a turn of a connection has brought of its peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Heard {
+enum PeerNews {
     Nothing,
     /// Bytes, in which it may have said goodbye.
     Bytes,
@@ -126,7 +126,7 @@ enum Heard {
 
 /// Why no lane took a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotSent {
+pub(crate) enum LaneError {
     /// As many calls as the plan allows are in flight.
     Limited,
     /// All streams that the peer allows are taken.
@@ -137,16 +137,16 @@ pub(crate) enum NotSent {
     Blocked,
 }
 
-/// The place of a call in flight.
+/// The slot of a call in flight.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct InFlightSlot {
     key: usize,
     call: CallNumber,
 }
 
 impl<A> Default for Lane<A> {
     fn default() -> Self {
-        let calls = Calls {
+        let calls = LaneCalls {
             peer: None,
             is_followed: false,
             backoff: Backoff::default(),
@@ -170,14 +170,14 @@ impl<A: Default + 'static> Lane<A> {
         due: Option<Moment>,
         sent: Moment,
         common: &Common<M, T>,
-    ) -> Result<Place, NotSent> {
+    ) -> Result<InFlightSlot, LaneError> {
         let calls = &mut *self.calls.borrow_mut();
         let Some(peer) = &mut calls.peer else { return Err(calls.not_sent()) };
         if calls.open.len() >= peer.max_streams {
-            return Err(NotSent::Full);
+            return Err(LaneError::Full);
         }
         if peer.gauge.is_blocked() {
-            return Err(NotSent::Blocked);
+            return Err(LaneError::Blocked);
         }
         let entry = calls.open.vacant_entry();
         let key = entry.key();
@@ -186,10 +186,10 @@ impl<A: Default + 'static> Lane<A> {
             calls.wakers.push(self.ready.waker(key));
         }
         let mut cx = Context::from_waker(&calls.wakers[key]);
-        let Ok(reading) = Reading::begin(&mut peer.sender, common, call, &mut cx) else {
+        let Ok(reading) = PendingAnswer::begin(&mut peer.sender, common, call, &mut cx) else {
             // A call that was cut keeps its stream until HTTP/2 has written its reset.
             if peer.sender.poll_ready(&mut cx).is_pending() {
-                return Err(NotSent::Full);
+                return Err(LaneError::Full);
             }
             // Its stream ids have run out. What is in flight on it may still end well.
             calls.close(sent);
@@ -198,26 +198,30 @@ impl<A: Default + 'static> Lane<A> {
             self.ready.waker(u32::MAX).wake();
             return Err(calls.not_sent());
         };
-        entry.insert(Open { call, due, sent, reading });
+        entry.insert(CallInFlight { call, due, sent, reading });
         calls.sent += 1;
-        Ok(Place { key, call })
+        Ok(InFlightSlot { key, call })
     }
 
     /// Takes calls for this connection from `now` on; [`Lane::carry`] then sends them.
-    pub(crate) fn open<IO>(&self, connected: Connected<IO>, now: Moment) -> Opened<IO> {
-        let Connected { peer, connection, nth, backoff, failed_attempts } = connected;
+    pub(crate) fn open<IO>(
+        &self,
+        connected: ReadyConnection<IO>,
+        now: Moment,
+    ) -> LaneConnection<IO> {
+        let ReadyConnection { peer, connection, nth, backoff, failed_attempts } = connected;
         let gauge = Rc::clone(&peer.gauge);
         let calls = &mut *self.calls.borrow_mut();
         (calls.peer, calls.opened, calls.backoff) = (Some(peer), now, backoff);
-        Opened { connection, gauge, nth, failed_attempts }
+        LaneConnection { connection, gauge, nth, failed_attempts }
     }
 
     /// Carries calls until it is dropped, on `opened` first and on another connection, with a lane of
     /// its own, whenever one takes no more. `index` is this lane's among the owner's.
-    pub(crate) async fn carry<O: Owner<Answer = A> + 'static>(
+    pub(crate) async fn carry<O: LaneOwner<Answer = A> + 'static>(
         self: Rc<Self>,
         index: usize,
-        mut opened: Opened<<O::Transport as Transport>::Io>,
+        mut opened: LaneConnection<<O::Transport as Transport>::Io>,
         owner: Rc<O>,
     ) {
         let mut lane = self;
@@ -240,12 +244,12 @@ impl<A: Default + 'static> Lane<A> {
     }
 
     /// Opens the connection that takes the place of this one, the `nth` of the run.
-    async fn successor<O: Owner<Answer = A>>(
+    async fn successor<O: LaneOwner<Answer = A>>(
         &self,
         index: usize,
         nth: u64,
         owner: &O,
-    ) -> Connected<<O::Transport as Transport>::Io> {
+    ) -> ReadyConnection<<O::Transport as Transport>::Io> {
         let common = owner.common();
         let mut backoff = self.calls.borrow().backoff;
         loop {
@@ -253,8 +257,8 @@ impl<A: Default + 'static> Lane<A> {
             if !wait.is_zero() {
                 common.timer.sleep(wait).await;
             }
-            match Connected::dial(common, nth).await {
-                Ok(connected) => return Connected { backoff, ..connected },
+            match ReadyConnection::dial(common, nth).await {
+                Ok(connected) => return ReadyConnection { backoff, ..connected },
                 Err(not) => owner.count(|counts| counts.connections_refused += not.attempts),
             }
             // Calls that waited for it wait no longer.
@@ -264,10 +268,12 @@ impl<A: Default + 'static> Lane<A> {
     }
 
     /// Drives a connection to its end, or until it takes no more calls and those on it have ended.
-    async fn drive<O: Owner<Answer = A>>(
+    async fn drive<O: LaneOwner<Answer = A>>(
         self: Rc<Self>,
         index: usize,
-        Opened { mut connection, gauge, .. }: Opened<<O::Transport as Transport>::Io>,
+        LaneConnection { mut connection, gauge, .. }: LaneConnection<
+            <O::Transport as Transport>::Io,
+        >,
         owner: Rc<O>,
     ) {
         let common = owner.common();
@@ -284,12 +290,12 @@ impl<A: Default + 'static> Lane<A> {
             common.timer.drain_due();
             let passed = gauge.take_passed();
             let heard = match &polled {
-                Poll::Ready(_) => Heard::End,
-                Poll::Pending if passed.bytes_in > 0 => Heard::Bytes,
-                Poll::Pending => Heard::Nothing,
+                Poll::Ready(_) => PeerNews::End,
+                Poll::Pending if passed.bytes_in > 0 => PeerNews::Bytes,
+                Poll::Pending => PeerNews::Nothing,
             };
             self.look_at_peer(connection.max_streams(), heard, now);
-            if passed != Passed::default() {
+            if passed != BytesPassed::default() {
                 owner.passed(passed);
             }
             owner.lane_moved(index, ended);
@@ -311,16 +317,16 @@ impl<A: Default + 'static> Lane<A> {
 
     /// Notes how many streams the peer allows, and closes the lane at once if it is lost: a lane whose streams are
     /// all taken would not learn it by sending, and its calls may last.
-    fn look_at_peer(&self, max_streams: usize, heard: Heard, now: Moment) {
+    fn look_at_peer(&self, max_streams: usize, heard: PeerNews, now: Moment) {
         let calls = &mut *self.calls.borrow_mut();
         let Some(peer) = &mut calls.peer else { return };
         peer.max_streams = max_streams;
         let is_lost = match heard {
             // A write that fails ends the connection, and HTTP/2 tells it to nobody else: what sends would go on
             // taking calls that are never written.
-            Heard::End => true,
-            Heard::Bytes => peer.lost().is_some(),
-            Heard::Nothing => false,
+            PeerNews::End => true,
+            PeerNews::Bytes => peer.lost().is_some(),
+            PeerNews::Nothing => false,
         };
         if is_lost {
             calls.close(now);
@@ -329,7 +335,7 @@ impl<A: Default + 'static> Lane<A> {
     }
 
     /// Looks at the calls that were woken; those that are over ended at `now`. Returns how many.
-    fn end_ready<O: Owner<Answer = A>>(
+    fn end_ready<O: LaneOwner<Answer = A>>(
         &self,
         keys: &mut Vec<u32>,
         now: Moment,
@@ -357,7 +363,7 @@ impl<A: Default + 'static> Lane<A> {
     }
 }
 
-impl Peer {
+impl LaneSender {
     /// Why it takes no more calls, if it does not: it has said goodbye, its stream ids have run out, or its
     /// connection has ended.
     fn lost(&mut self) -> Option<h2::Error> {
@@ -368,14 +374,14 @@ impl Peer {
     }
 }
 
-impl<A> Calls<A> {
+impl<A> LaneCalls<A> {
     /// Takes no more calls. Another connection is opened at once if this one was of use, or if no other was
     /// opened since one was: a server that lets go of each is not to be asked all the time.
     fn close(&mut self, now: Moment) {
         let Some(mut peer) = self.peer.take() else { return };
         // A goodbye says which calls the server has taken, whose ends are still to come.
         let has_taken =
-            self.sent > self.refused && peer.lost().is_some_and(|lost| is_goodbye(&lost));
+            self.sent > self.refused && peer.lost().is_some_and(|lost| is_goaway(&lost));
         if self.has_answered || has_taken || now >= self.opened + LONG_ENOUGH {
             self.backoff.reset();
         }
@@ -395,14 +401,14 @@ impl<A> Calls<A> {
     }
 
     /// Why no call is taken without a peer.
-    fn not_sent(&self) -> NotSent {
-        if self.is_followed { NotSent::Blocked } else { NotSent::Closed }
+    fn not_sent(&self) -> LaneError {
+        if self.is_followed { LaneError::Blocked } else { LaneError::Closed }
     }
 }
 
 /// Whether this is a server that goes away, or stream ids that have run out, and not a connection that was
 /// lost or whose rules were broken.
-fn is_goodbye(error: &h2::Error) -> bool {
+fn is_goaway(error: &h2::Error) -> bool {
     if error.is_go_away() { error.is_remote() } else { !error.is_io() }
 }
 
@@ -415,22 +421,27 @@ impl<A> Lane<A> {
 
     /// Ends a call from this side, with this ending; it is done this long after it was sent. [`None`] if it has
     /// ended before.
-    pub(crate) fn cut(&self, place: Place, after: Duration, ending: &Ending) -> Option<Call> {
+    pub(crate) fn cut(
+        &self,
+        slot: InFlightSlot,
+        after: Duration,
+        ending: &Ending,
+    ) -> Option<CallRecord> {
         let calls = &mut *self.calls.borrow_mut();
-        calls.open.get(place.key).filter(|open| open.call == place.call)?;
-        let open = calls.open.remove(place.key);
-        Some(Call { is_cut: true, ..open.ended(open.sent + after, ending) })
+        calls.open.get(slot.key).filter(|open| open.call == slot.call)?;
+        let open = calls.open.remove(slot.key);
+        Some(CallRecord { is_cut: true, ..open.ended(open.sent + after, ending) })
     }
 
-    /// Whether the call in this place is still in flight.
-    pub(crate) fn is_open(&self, place: Place) -> bool {
+    /// Whether the call in this slot is still in flight.
+    pub(crate) fn is_open(&self, slot: InFlightSlot) -> bool {
         let calls = self.calls.borrow();
-        calls.open.get(place.key).is_some_and(|open| open.call == place.call)
+        calls.open.get(slot.key).is_some_and(|open| open.call == slot.call)
     }
 
     /// The calls in flight.
-    pub(crate) fn unfinished(&self) -> Vec<Unfinished> {
-        let unfinished = |open: &Open<A>| Unfinished {
+    pub(crate) fn unfinished(&self) -> Vec<UnfinishedCall> {
+        let unfinished = |open: &CallInFlight<A>| UnfinishedCall {
             number: open.call.number,
             due: open.due,
             sent: open.sent,
@@ -439,14 +450,14 @@ impl<A> Lane<A> {
     }
 }
 
-impl<A> Open<A> {
-    fn ended(&self, now: Moment, ending: &Ending) -> Call {
+impl<A> CallInFlight<A> {
+    fn ended(&self, now: Moment, ending: &Ending) -> CallRecord {
         // A connection that was lost was last read before some of its calls were sent.
         let done = now.max(self.sent);
         let code = StatusCode::from(i32::from(ending.code));
         let Ending { waits, broken, .. } = *ending;
         let Self { call, due, sent, .. } = *self;
-        Call { number: call.number, due, sent, done, code, waits, is_cut: false, broken }
+        CallRecord { number: call.number, due, sent, done, code, waits, is_cut: false, broken }
     }
 }
 
@@ -458,7 +469,7 @@ mod tests {
 
     #[test]
     fn a_call_in_flight_is_small() {
-        let bytes = size_of::<Open<Bytes>>();
+        let bytes = size_of::<CallInFlight<Bytes>>();
         assert!(bytes <= 72, "{bytes}");
     }
 }

@@ -1,6 +1,6 @@
 //! Makes calls in any number, and measures each: the engine of load runs and of the benchmarks.
 //!
-//! When to send, when to stop, what to send and what to record are four things: [`Schedule`], [`Stop`],
+//! When to send, when to stop, what to send and what to record are four things: [`Schedule`], [`StopCondition`],
 //! [`Method`] and [`Recorder`](longsync_stats::Recorder). A [`LoadPlan`] puts them together and refuses what
 //! is impossible; [`run`] carries it out on worker threads, each with its own connections, and merges what
 //! they recorded. [`run_over`] does so over any [`Transport`](longsync_connect::Transport), and [`run_here`]
@@ -16,7 +16,7 @@
 //! # use std::time::Duration;
 //!
 //! use longsync::v1::LongSyncRequest;
-//! use longsync_load::{Control, LoadPlan, LongSync, Rate, Schedule, Stop, run};
+//! use longsync_load::{Control, LoadPlan, LongSync, Rate, Schedule, StopCondition, run};
 //! use longsync_stats::Percentile;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -27,7 +27,7 @@
 //! let calls = LongSync::new(&LongSyncRequest::default())?;
 //! let rate = "1000/s".parse::<Rate>()?;
 //! let schedule = Schedule::poisson(rate, 1);
-//! let plan = LoadPlan::builder(target, calls, schedule, Stop::after_calls(100)).build()?;
+//! let plan = LoadPlan::builder(target, calls, schedule, StopCondition::after_calls(100)).build()?;
 //! let load = run(&plan, &Control::default(), ()).await?;
 //! assert_eq!(load.figures.counts.ended_with(0), 100);
 //! println!("{:?}", load.figures.response_time().percentile(Percentile::P99));
@@ -51,9 +51,9 @@ mod long_sync;
 mod method;
 mod mixed;
 mod observer;
+mod pending_answer;
 mod plan;
 mod progress;
-mod reading;
 mod records;
 mod run;
 mod sample;
@@ -63,18 +63,19 @@ mod threads;
 mod worker;
 
 pub use crate::control::Control;
-pub use crate::load::{End, Fate, Load, Sampled};
+pub use crate::load::{Fate, Load, RunEnd, SampledCall};
 pub use crate::long_sync::LongSync;
 pub use crate::method::{CallNumber, Method};
 pub use crate::observer::{Live, Observer};
-pub use crate::plan::{Connections, DEFAULT_SPIN, LoadPlan, LoadPlanBuilder, NotAPlan};
-pub use crate::progress::Progress;
+pub use crate::plan::{ConnectionCount, DEFAULT_SPIN, LoadPlan, LoadPlanBuilder, LoadPlanError};
+pub use crate::progress::RunProgress;
 pub use crate::run::{LoadError, run, run_here, run_over};
 pub use crate::schedule::{
-    Arrival, Arrivals, Concurrency, DueTimes, NotASchedule, Profile, Replay, Schedule, Share, Speed,
+    Arrival, Arrivals, Concurrency, DueTimes, Profile, Replay, Schedule, ScheduleError, Speed,
+    WorkerShare,
 };
-pub use crate::stop::Stop;
+pub use crate::stop::StopCondition;
 /// Why every server would refuse a request.
-pub use longsync_connect::request::NotARequest;
+pub use longsync_connect::request::RequestError;
 /// At which rate calls are made.
-pub use longsync_text::{NotARate, Rate};
+pub use longsync_text::{ParseRateError, Rate};

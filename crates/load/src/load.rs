@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use longsync_stats::{
-    Figures, Interval, Moment, NotSent, Share, StatusCode, Stopped, Succession, Texts, Waits,
-    WorkerTime,
+    Figures, Interval, Moment, NotSentReason, RuleStop, ServerWait, Share, StatusCode, Succession,
+    TextCounts, WorkerTime,
 };
 
 /// The result of a run.
@@ -20,7 +20,7 @@ pub struct Load {
     /// How many calls of the warm-up were due, of which nothing else is recorded.
     pub warm_up: u64,
     /// What was said of failed calls.
-    pub texts: Texts,
+    pub texts: TextCounts,
     /// How much successive good calls of a worker have in common.
     pub succession: Succession,
     /// Recorded time: from the end of the warm-up until no further call was due; of a closed loop, and of a burst, that
@@ -29,7 +29,7 @@ pub struct Load {
     /// From the run's start until the last call ended.
     pub took: Duration,
     /// Why it ended.
-    pub end: End,
+    pub end: RunEnd,
     /// How many connections were open when it began.
     pub connections: usize,
     /// How many streams the server allowed per connection then, on average.
@@ -42,7 +42,7 @@ pub struct Load {
     /// How much of the time of all processors a hypervisor gave to other machines meanwhile.
     pub steal: Option<Share>,
     /// As many calls as the plan wants to have drawn, in the order of their numbers.
-    pub sample: Vec<Sampled>,
+    pub sample: Vec<SampledCall>,
     /// The host names of the servers that answered, as far as they say: at most 100 per worker.
     pub servers: Vec<String>,
 }
@@ -58,11 +58,11 @@ impl Load {
             figures,
             intervals,
             warm_up: 0,
-            texts: Texts::default(),
+            texts: TextCounts::default(),
             succession: Succession::default(),
             recorded,
             took: recorded,
-            end: End::Complete,
+            end: RunEnd::Complete,
             connections: 1,
             streams_per_connection: 100,
             lost_workers: 0,
@@ -77,7 +77,7 @@ impl Load {
 /// Why a run ended.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum End {
+pub enum RunEnd {
     /// All calls of the plan were due.
     Complete,
     /// It was stopped from outside.
@@ -85,14 +85,14 @@ pub enum End {
     /// It was ended from outside, and waited for nothing.
     Ended,
     /// A rule of the plan ended it.
-    StopRule(Stopped),
+    StopRule(RuleStop),
     /// No connection could be opened within the grace.
     Unreachable,
 }
 
 /// One call of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sampled {
+pub struct SampledCall {
     /// Its number among all recorded calls.
     pub number: u64,
     /// When it was due; [`None`] in a closed loop.
@@ -105,7 +105,7 @@ pub struct Sampled {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// It was not sent.
-    NotSent(NotSent),
+    NotSent(NotSentReason),
     /// It was sent then, and had not ended when the run stopped.
     Unfinished(Moment),
     /// It has ended.
@@ -117,6 +117,6 @@ pub enum Fate {
         /// How.
         code: StatusCode,
         /// What the server says of its wait.
-        waits: Option<Waits>,
+        waits: Option<ServerWait>,
     },
 }

@@ -8,12 +8,12 @@ use longsync::duration::from_proto;
 use longsync::frame::{PREFIX_BYTES, Prefix};
 use longsync::v1::{LongSyncRequest, Timing};
 use longsync_connect::Code;
-use longsync_connect::answer::{Expected, Limits, room_for};
-use longsync_connect::request::{Asked, NotARequest};
+use longsync_connect::answer::{AnswerLimits, ExpectedMessages, room_for};
+use longsync_connect::request::{RequestError, RequestFields};
 use longsync_connect::rpc;
 use longsync_connect::status::timing;
 use longsync_connect::timing::plausible;
-use longsync_stats::Waits;
+use longsync_stats::ServerWait;
 use prost::Message as _;
 use tonic::Status;
 
@@ -28,12 +28,12 @@ const MOST_MESSAGE_BYTES: usize = u32::MAX as usize - 1024;
 /// Calls of `LongSync`, all with the same request.
 #[derive(Debug, Clone)]
 pub struct LongSync {
-    request: Request,
+    request: RequestTemplate,
     answer_bytes: usize,
 }
 
 #[derive(Debug, Clone)]
-enum Request {
+enum RequestTemplate {
     /// The same for each, with its prefix.
     Same(Bytes),
     /// Each with a call id of its own: `fields` are all other fields, encoded.
@@ -45,9 +45,9 @@ impl LongSync {
     ///
     /// # Errors
     /// When every server would refuse it.
-    pub fn new(request: &LongSyncRequest) -> Result<Self, NotARequest> {
+    pub fn new(request: &LongSyncRequest) -> Result<Self, RequestError> {
         Self::checked(request)?;
-        let form = Request::Same(longsync::frame::encoded(request));
+        let form = RequestTemplate::Same(longsync::frame::encoded(request));
         Ok(Self { request: form, answer_bytes: answer_bytes(request) })
     }
 
@@ -56,11 +56,11 @@ impl LongSync {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn numbered(request: &LongSyncRequest) -> Result<Self, NotARequest> {
+    pub fn numbered(request: &LongSyncRequest) -> Result<Self, RequestError> {
         Self::checked(request)?;
         let others = LongSyncRequest { call_id: String::new(), ..request.clone() };
         let (fields, id) = (others.encode_to_vec().into(), request.call_id.clone());
-        let form = Request::Numbered { fields, id };
+        let form = RequestTemplate::Numbered { fields, id };
         Ok(Self { request: form, answer_bytes: answer_bytes(request) })
     }
 
@@ -70,17 +70,17 @@ impl LongSync {
         Self { answer_bytes: bytes, ..self }
     }
 
-    fn checked(request: &LongSyncRequest) -> Result<(), NotARequest> {
+    fn checked(request: &LongSyncRequest) -> Result<(), RequestError> {
         let delay = request.delay.as_ref().map(from_proto).transpose();
-        let asked = Asked {
-            delay: delay.map_err(|_| NotARequest::Delay)?,
+        let asked = RequestFields {
+            delay: delay.map_err(|_| RequestError::Delay)?,
             behavior: &request.behavior,
             echo_payload: request.echo_payload,
             response_bytes: request.response_bytes,
         };
         asked.check()?;
         match request.encoded_len() {
-            bytes if bytes > MOST_MESSAGE_BYTES => Err(NotARequest::TooLarge { bytes }),
+            bytes if bytes > MOST_MESSAGE_BYTES => Err(RequestError::TooLarge { bytes }),
             _ => Ok(()),
         }
     }
@@ -92,9 +92,9 @@ impl Method for LongSync {
 
     fn apart(&self) -> Self {
         let request = match &self.request {
-            Request::Same(bytes) => Request::Same(Bytes::copy_from_slice(bytes)),
-            Request::Numbered { fields, id } => {
-                Request::Numbered { fields: Bytes::copy_from_slice(fields), id: id.clone() }
+            RequestTemplate::Same(bytes) => RequestTemplate::Same(Bytes::copy_from_slice(bytes)),
+            RequestTemplate::Numbered { fields, id } => {
+                RequestTemplate::Numbered { fields: Bytes::copy_from_slice(fields), id: id.clone() }
             }
         };
         Self { request, answer_bytes: self.answer_bytes }
@@ -107,23 +107,27 @@ impl Method for LongSync {
     #[inline]
     fn messages(&self, call: CallNumber) -> Bytes {
         match &self.request {
-            Request::Same(bytes) => bytes.clone(),
-            Request::Numbered { fields, id } => with_call_id(fields, id, call),
+            RequestTemplate::Same(bytes) => bytes.clone(),
+            RequestTemplate::Numbered { fields, id } => with_call_id(fields, id, call),
         }
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> AnswerLimits {
         // Nobody reads the sentence about an answer that is not gRPC.
-        Limits { message_bytes: self.answer_bytes, expected: Expected::One, page_bytes: 0 }
+        AnswerLimits {
+            message_bytes: self.answer_bytes,
+            expected: ExpectedMessages::One,
+            page_bytes: 0,
+        }
     }
 
     #[inline]
-    fn came(&self, answer: &mut Bytes, message: Bytes) {
+    fn received(&self, answer: &mut Bytes, message: Bytes) {
         *answer = message;
     }
 
     #[inline]
-    fn answered(&self, answer: Bytes) -> Result<Option<Waits>, Code> {
+    fn answered(&self, answer: Bytes) -> Result<Option<ServerWait>, Code> {
         match TimedAnswer::decode(answer) {
             Ok(answer) => Ok(answer.timing.and_then(TimedWait::waits)),
             Err(_) => Err(Code::Internal),
@@ -135,7 +139,7 @@ impl Method for LongSync {
         Some(timing.server).filter(|server| !server.is_empty())
     }
 
-    fn failed(&self, status: &Status) -> Option<Waits> {
+    fn failed(&self, status: &Status) -> Option<ServerWait> {
         let Timing { planned, waited, queued, fault, .. } = timing(status)?;
         TimedWait { planned, waited, queued, fault: fault.into() }.waits()
     }
@@ -221,14 +225,14 @@ struct TimedWait {
 
 impl TimedWait {
     /// What it says, if that can be true.
-    fn waits(self) -> Option<Waits> {
+    fn waits(self) -> Option<ServerWait> {
         let queued = match &self.queued {
             Some(queued) => plausible(Some(queued))?,
             None => Duration::ZERO,
         };
         let (planned, waited) =
             (plausible(self.planned.as_ref())?, plausible(self.waited.as_ref())?);
-        Some(Waits { planned, queued, waited, is_faulty: !self.fault.is_empty() })
+        Some(ServerWait { planned, queued, waited, is_faulty: !self.fault.is_empty() })
     }
 }
 
@@ -273,7 +277,7 @@ mod tests {
         }
     }
 
-    fn read(answer: &[u8]) -> Result<Option<Waits>, Code> {
+    fn read(answer: &[u8]) -> Result<Option<ServerWait>, Code> {
         LongSync::new(&request()).unwrap().answered(Bytes::copy_from_slice(answer))
     }
 
@@ -322,18 +326,18 @@ mod tests {
     fn requests_that_every_server_refuses_are_refused_here() {
         let refused = |request| LongSync::new(&request).unwrap_err();
         let both = LongSyncRequest { behavior: "1s".to_owned(), ..request() };
-        assert_eq!(refused(both), NotARequest::DelayAndBehavior);
+        assert_eq!(refused(both), RequestError::DelayAndBehavior);
         let both = LongSyncRequest { echo_payload: true, response_bytes: 1, ..request() };
-        assert_eq!(refused(both), NotARequest::EchoAndResponseBytes);
+        assert_eq!(refused(both), RequestError::EchoAndResponseBytes);
         for (seconds, nanos) in [(-1, 0), (0, -1), (400 * 86_400, 0), (1, i32::MAX)] {
             let delay = Some(prost_types::Duration { seconds, nanos });
-            assert_eq!(refused(LongSyncRequest { delay, ..request() }), NotARequest::Delay);
+            assert_eq!(refused(LongSyncRequest { delay, ..request() }), RequestError::Delay);
         }
     }
 
     #[test]
     fn the_waits_are_those_of_the_contract() {
-        let waits = Waits {
+        let waits = ServerWait {
             planned: Duration::from_millis(10),
             queued: Duration::from_millis(2),
             waited: Duration::from_micros(12_345),

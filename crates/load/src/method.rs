@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use longsync_connect::Code;
-use longsync_connect::answer::Limits;
-use longsync_stats::Waits;
+use longsync_connect::answer::AnswerLimits;
+use longsync_stats::ServerWait;
 use tonic::Status;
 
 /// The number of a call.
@@ -48,16 +48,16 @@ pub trait Method: Send + Sync + 'static {
     fn messages(&self, call: CallNumber) -> Bytes;
 
     /// What an answer may be.
-    fn limits(&self) -> Limits;
+    fn limits(&self) -> AnswerLimits;
 
     /// A message of an answer has come, without its prefix.
-    fn came(&self, answer: &mut Self::Answer, message: Bytes);
+    fn received(&self, answer: &mut Self::Answer, message: Bytes);
 
     /// What the server says of its wait in an answer that is whole, and ended well.
     ///
     /// # Errors
     /// The code with which the call counts if its messages are not those of this method.
-    fn answered(&self, answer: Self::Answer) -> Result<Option<Waits>, Code>;
+    fn answered(&self, answer: Self::Answer) -> Result<Option<ServerWait>, Code>;
 
     /// The name of the server's machine, if an answer that is whole tells it. Only the first answer of each
     /// connection is asked.
@@ -67,7 +67,7 @@ pub trait Method: Send + Sync + 'static {
     }
 
     /// What the server says of its wait in the status of a call that failed.
-    fn failed(&self, status: &Status) -> Option<Waits> {
+    fn failed(&self, status: &Status) -> Option<ServerWait> {
         let _ = status;
         None
     }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use longsync_connect::Target;
-use longsync_connect::request::{NotARequest, check_headers};
-use longsync_stats::{GoodStatuses, Loop, Moment, NotAStopRule, StopRule};
+use longsync_connect::request::{RequestError, check_headers};
+use longsync_stats::{GoodStatuses, Loop, Moment, StopRule, StopRuleError};
 use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
 use crate::long_sync::LongSync;
 use crate::schedule::Schedule;
-use crate::stop::Stop;
+use crate::stop::StopCondition;
 
 /// What a run does: values that agree with one another. Made by [`LoadPlan::builder`].
 #[derive(Debug, Clone)]
@@ -18,11 +18,11 @@ pub struct LoadPlan<M = LongSync> {
     pub(crate) target: Target,
     pub(crate) method: M,
     pub(crate) schedule: Schedule,
-    pub(crate) stop: Stop,
+    pub(crate) stop: StopCondition,
     pub(crate) metadata: MetadataMap,
     pub(crate) deadline: Option<Duration>,
     pub(crate) workers: usize,
-    pub(crate) connections: Connections,
+    pub(crate) connections: ConnectionCount,
     pub(crate) max_in_flight: usize,
     pub(crate) good: GoodStatuses,
     pub(crate) stop_rules: Vec<StopRule>,
@@ -39,7 +39,7 @@ pub const DEFAULT_SPIN: Duration = Duration::from_micros(20);
 
 /// How many connections a run opens, over all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Connections {
+pub enum ConnectionCount {
     /// This many, when it begins.
     Fixed(usize),
     /// One per worker when it begins, and one more whenever the streams of all are taken, up to this many.
@@ -49,7 +49,7 @@ pub enum Connections {
     },
 }
 
-impl Connections {
+impl ConnectionCount {
     /// How many are open when a run with this many workers begins.
     pub(crate) fn at_first(self, workers: usize) -> usize {
         match self {
@@ -86,7 +86,7 @@ pub struct LoadPlanBuilder<M = LongSync>(LoadPlan<M>);
 /// Why a plan cannot be carried out, whatever the server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotAPlan {
+pub enum LoadPlanError {
     /// It makes no call.
     #[error(
         "this run makes no calls: stop it after at least one call or a time above zero, in which its schedule is above 0"
@@ -115,7 +115,7 @@ pub enum NotAPlan {
     Endless,
     /// A rule that ends the run is about what such a run does not measure.
     #[error(transparent)]
-    StopRule(#[from] NotAStopRule),
+    StopRule(#[from] StopRuleError),
     /// The schedule says nothing of a warm-up.
     #[error("no rate to warm up with: {what} has none; leave the warm-up out")]
     NoRateToWarmUp {
@@ -124,7 +124,7 @@ pub enum NotAPlan {
     },
     /// Every server would refuse the requests.
     #[error(transparent)]
-    Request(#[from] NotARequest),
+    Request(#[from] RequestError),
     /// A time is too long for clocks and headers.
     #[error("the {what} is longer than 365 days: make it shorter")]
     TooLong {
@@ -141,7 +141,7 @@ impl<M> LoadPlan<M> {
         target: Target,
         method: M,
         schedule: Schedule,
-        stop: Stop,
+        stop: StopCondition,
     ) -> LoadPlanBuilder<M> {
         LoadPlanBuilder(Self {
             target,
@@ -151,7 +151,7 @@ impl<M> LoadPlan<M> {
             metadata: MetadataMap::new(),
             deadline: None,
             workers: 1,
-            connections: Connections::Fixed(1),
+            connections: ConnectionCount::Fixed(1),
             max_in_flight: 1_000_000,
             good: GoodStatuses::default(),
             stop_rules: Vec::new(),
@@ -213,12 +213,12 @@ impl<M> LoadPlanBuilder<M> {
 
     /// How many connections are open, over all workers.
     pub fn connections(self, connections: usize) -> Self {
-        Self(LoadPlan { connections: Connections::Fixed(connections), ..self.0 })
+        Self(LoadPlan { connections: ConnectionCount::Fixed(connections), ..self.0 })
     }
 
     /// Opens further connections, up to this many, when the streams of all are taken.
     pub fn connections_at_most(self, at_most: usize) -> Self {
-        Self(LoadPlan { connections: Connections::Auto { at_most }, ..self.0 })
+        Self(LoadPlan { connections: ConnectionCount::Auto { at_most }, ..self.0 })
     }
 
     /// The statuses with which a call is good; `OK` alone, unless told otherwise.
@@ -270,7 +270,7 @@ impl<M> LoadPlanBuilder<M> {
     ///
     /// # Errors
     /// When it cannot be carried out, whatever the server.
-    pub fn build(self) -> Result<LoadPlan<M>, NotAPlan> {
+    pub fn build(self) -> Result<LoadPlan<M>, LoadPlanError> {
         let plan = self.0;
         for (count, what) in [
             (plan.workers, "workers"),
@@ -278,12 +278,12 @@ impl<M> LoadPlanBuilder<M> {
             (plan.max_in_flight, "calls in flight"),
         ] {
             if count == 0 {
-                return Err(NotAPlan::None { what });
+                return Err(LoadPlanError::None { what });
             }
         }
         let (workers, connections) = (plan.workers, plan.connections.at_most());
         if connections < workers {
-            return Err(NotAPlan::TooFewConnections { connections, workers });
+            return Err(LoadPlanError::TooFewConnections { connections, workers });
         }
         let times = [
             (plan.deadline, "deadline"),
@@ -294,22 +294,22 @@ impl<M> LoadPlanBuilder<M> {
             (plan.schedule.think(), "time to think"),
         ];
         if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > Some(LONGEST)) {
-            return Err(NotAPlan::TooLong { what });
+            return Err(LoadPlanError::TooLong { what });
         }
         let is_endless = match plan.schedule {
             Schedule::AtOnce => !plan.stop.is_counted(),
             ref schedule => !plan.stop.is_bounded() && schedule.end().is_none(),
         };
         if is_endless {
-            return Err(NotAPlan::Endless);
+            return Err(LoadPlanError::Endless);
         }
         check_headers(&plan.metadata)?;
         plan.stop_rules.iter().try_for_each(|rule| rule.measured_in(plan.kind()))?;
         if plan.stop.is_at_once() || !plan.schedule.has_calls(plan.stop.time()) {
-            return Err(NotAPlan::NoCalls);
+            return Err(LoadPlanError::NoCalls);
         }
         match plan.schedule.lacks_warm_up().filter(|_| !plan.warm_up.is_zero()) {
-            Some(what) => Err(NotAPlan::NoRateToWarmUp { what }),
+            Some(what) => Err(LoadPlanError::NoRateToWarmUp { what }),
             None => Ok(plan),
         }
     }
@@ -325,7 +325,7 @@ mod tests {
     use super::*;
     use crate::schedule::Arrivals;
 
-    fn plan(schedule: Schedule, stop: Stop) -> LoadPlanBuilder {
+    fn plan(schedule: Schedule, stop: StopCondition) -> LoadPlanBuilder {
         let target = "http://127.0.0.1:1".parse().unwrap();
         let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
         LoadPlan::builder(target, calls, schedule, stop)
@@ -335,9 +335,12 @@ mod tests {
     fn a_schedule_that_ends_ends_the_run() {
         let profile = "constant(5/s, for=1s)".parse().unwrap();
         let schedule = Schedule::Open { profile, arrivals: Arrivals::Constant, seed: 0 };
-        assert!(plan(schedule, Stop::with_the_schedule()).build().is_ok());
+        assert!(plan(schedule, StopCondition::with_the_schedule()).build().is_ok());
         let constant = Schedule::constant(Rate::per_second(5).unwrap());
-        assert_eq!(refused(plan(constant, Stop::with_the_schedule())), NotAPlan::Endless);
+        assert_eq!(
+            refused(plan(constant, StopCondition::with_the_schedule())),
+            LoadPlanError::Endless
+        );
     }
 
     #[test]
@@ -348,35 +351,39 @@ mod tests {
             arrivals: Arrivals::Poisson,
             seed: 1,
         };
-        assert_eq!(refused(plan(of("constant(0/s)"), Stop::after(second))), NotAPlan::NoCalls);
+        assert_eq!(
+            refused(plan(of("constant(0/s)"), StopCondition::after(second))),
+            LoadPlanError::NoCalls
+        );
         let late = "constant(0/s, for=2s); constant(1/s)";
-        assert_eq!(refused(plan(of(late), Stop::after(second))), NotAPlan::NoCalls);
-        assert!(plan(of(late), Stop::after(second * 3)).build().is_ok());
-        let why = refused(plan(of(late), Stop::after(second * 3)).warm_up(second)).to_string();
+        assert_eq!(refused(plan(of(late), StopCondition::after(second))), LoadPlanError::NoCalls);
+        assert!(plan(of(late), StopCondition::after(second * 3)).build().is_ok());
+        let why =
+            refused(plan(of(late), StopCondition::after(second * 3)).warm_up(second)).to_string();
         assert_eq!(
             why,
             "no rate to warm up with: a schedule that begins with 0 has none; leave the warm-up out"
         );
     }
 
-    fn refused(builder: LoadPlanBuilder) -> NotAPlan {
+    fn refused(builder: LoadPlanBuilder) -> LoadPlanError {
         builder.build().unwrap_err()
     }
 
     fn one() -> LoadPlanBuilder {
-        plan(Schedule::AtOnce, Stop::after_calls(1))
+        plan(Schedule::AtOnce, StopCondition::after_calls(1))
     }
 
     #[test]
     fn a_run_ends() {
         let constant = Schedule::constant(Rate::per_second(1).unwrap());
         let closed = Schedule::closed(NonZeroUsize::MIN);
-        let endless = Stop::after_calls(u64::MAX);
+        let endless = StopCondition::after_calls(u64::MAX);
         for schedule in [constant.clone(), closed.clone(), Schedule::AtOnce] {
-            assert_eq!(refused(plan(schedule, endless.clone())), NotAPlan::Endless);
+            assert_eq!(refused(plan(schedule, endless.clone())), LoadPlanError::Endless);
         }
-        let second = Stop::after(Duration::from_secs(1));
-        assert_eq!(refused(plan(Schedule::AtOnce, second.clone())), NotAPlan::Endless);
+        let second = StopCondition::after(Duration::from_secs(1));
+        assert_eq!(refused(plan(Schedule::AtOnce, second.clone())), LoadPlanError::Endless);
         for schedule in [constant, closed] {
             assert!(plan(schedule, second.clone()).build().is_ok());
         }
@@ -384,8 +391,10 @@ mod tests {
 
     #[test]
     fn a_run_makes_calls() {
-        for stop in [Stop::after_calls(0), Stop::after_calls_or(9, Duration::ZERO)] {
-            assert_eq!(refused(plan(Schedule::AtOnce, stop)), NotAPlan::NoCalls);
+        for stop in
+            [StopCondition::after_calls(0), StopCondition::after_calls_or(9, Duration::ZERO)]
+        {
+            assert_eq!(refused(plan(Schedule::AtOnce, stop)), LoadPlanError::NoCalls);
         }
     }
 
@@ -406,7 +415,7 @@ mod tests {
         let mut metadata = MetadataMap::new();
         metadata.insert("connection", "close".parse().unwrap());
         let refused = refused(one().metadata(metadata));
-        assert_eq!(refused, NotARequest::OfConnection { name: "connection" }.into());
+        assert_eq!(refused, RequestError::OfConnection { name: "connection" }.into());
     }
 
     #[test]
@@ -417,9 +426,9 @@ mod tests {
             (one().warm_up(long), "warm-up"),
             (one().grace(Duration::MAX), "grace"),
             (one().spin(long), "time to spin"),
-            (plan(Schedule::AtOnce, Stop::after_calls_or(1, long)), "time of the run"),
+            (plan(Schedule::AtOnce, StopCondition::after_calls_or(1, long)), "time of the run"),
         ] {
-            assert_eq!(refused(builder), NotAPlan::TooLong { what });
+            assert_eq!(refused(builder), LoadPlanError::TooLong { what });
         }
         assert!(one().deadline(LONGEST).grace(LONGEST).build().is_ok());
     }

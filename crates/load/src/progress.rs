@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many calls a run has sent and seen end. Clones see the same run.
 #[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<Mutex<Vec<Arc<Tally>>>>);
+pub struct RunProgress(Arc<Mutex<Vec<Arc<WorkerCounters>>>>);
 
 /// One worker's counters, on cache lines of their own, so that workers do not slow one another.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(crate) struct Tally {
+pub(crate) struct WorkerCounters {
     sent: AtomicU64,
     ended: AtomicU64,
 }
 
-impl Progress {
+impl RunProgress {
     /// How many calls were sent.
     pub fn sent(&self) -> u64 {
         self.sum(|tally| &tally.sent)
@@ -27,19 +27,19 @@ impl Progress {
     }
 
     /// The counters of one more worker.
-    pub(crate) fn tally(&self) -> Arc<Tally> {
-        let tally = Arc::<Tally>::default();
+    pub(crate) fn tally(&self) -> Arc<WorkerCounters> {
+        let tally = Arc::<WorkerCounters>::default();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&tally));
         tally
     }
 
-    fn sum(&self, count: impl Fn(&Tally) -> &AtomicU64) -> u64 {
+    fn sum(&self, count: impl Fn(&WorkerCounters) -> &AtomicU64) -> u64 {
         let tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tallies.iter().map(|tally| count(tally).load(Ordering::Relaxed)).sum()
     }
 }
 
-impl Tally {
+impl WorkerCounters {
     /// One more was sent.
     pub(crate) fn sent(&self) {
         add(&self.sent, 1);

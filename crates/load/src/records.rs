@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use longsync_stats::{Call, Counts, Moment, NotSent, Recorder, Succession, Texts};
+use longsync_stats::{CallRecord, Counts, Moment, NotSentReason, Recorder, Succession, TextCounts};
 
 use crate::board::{Board, Second};
-use crate::load::{Fate, Sampled};
+use crate::load::{Fate, SampledCall};
 use crate::plan::LoadPlan;
-use crate::sample::Sample;
+use crate::sample::CallSample;
 
 /// How long the figures of a run are recorded together before they are handed over.
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ pub(crate) struct Records {
     second_ends: Moment,
     /// Calls that are due (in a closed loop: sent) from this moment on are recorded.
     from: Moment,
-    sample: Sample,
+    sample: CallSample,
     in_flight: u64,
     last_done: Moment,
     /// When anything last became known of its calls.
@@ -36,7 +36,7 @@ pub(crate) struct Records {
 
 /// A call that is in flight.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Unfinished {
+pub(crate) struct UnfinishedCall {
     pub(crate) number: u64,
     /// When it was due; [`None`] in a closed loop.
     pub(crate) due: Option<Moment>,
@@ -45,11 +45,11 @@ pub(crate) struct Unfinished {
 
 /// What remains when a worker's run is over, besides the figures of its seconds.
 #[derive(Debug)]
-pub(crate) struct Finished {
-    pub(crate) texts: Texts,
+pub(crate) struct WorkerResult {
+    pub(crate) texts: TextCounts,
     pub(crate) succession: Succession,
     pub(crate) warm_up: u64,
-    pub(crate) sample: Sample,
+    pub(crate) sample: CallSample,
     /// What the servers that have answered call themselves.
     pub(crate) servers: BTreeSet<String>,
     /// When the last of its calls ended.
@@ -70,7 +70,7 @@ impl Records {
             second: 0,
             second_ends: from + SECOND,
             from,
-            sample: Sample::new(plan.sample, plan.seed),
+            sample: CallSample::new(plan.sample, plan.seed),
             in_flight: 0,
             last_done: Moment::START,
             last_known: Moment::START,
@@ -110,7 +110,7 @@ impl Records {
 
     /// A call has ended.
     #[inline]
-    pub(crate) fn ended(&mut self, call: &Call, text: Option<&str>) {
+    pub(crate) fn ended(&mut self, call: &CallRecord, text: Option<&str>) {
         self.last_done = self.last_done.max(call.done);
         self.last_known = self.last_known.max(call.done);
         if call.due.unwrap_or(call.sent) < self.from {
@@ -119,18 +119,18 @@ impl Records {
         self.in_flight -= 1;
         self.recorder.ended(call, text);
         self.sample.offer(call.number, || {
-            let Call { number, due, sent, done, code, waits, .. } = *call;
-            Sampled { number, due, fate: Fate::Ended { sent, done, code, waits } }
+            let CallRecord { number, due, sent, done, code, waits, .. } = *call;
+            SampledCall { number, due, fate: Fate::Ended { sent, done, code, waits } }
         });
     }
 
     /// A call that was due was not sent.
-    pub(crate) fn not_sent(&mut self, number: u64, due: Moment, why: NotSent) {
+    pub(crate) fn not_sent(&mut self, number: u64, due: Moment, why: NotSentReason) {
         self.recorder.not_sent(due, why, 1);
         self.last_known = self.last_known.max(due);
         if due >= self.from {
             let fate = Fate::NotSent(why);
-            self.sample.offer(number, || Sampled { number, due: Some(due), fate });
+            self.sample.offer(number, || SampledCall { number, due: Some(due), fate });
         }
     }
 
@@ -163,26 +163,26 @@ impl Records {
     /// The run is over: what is in flight has not ended, as far as it is known by call.
     pub(crate) fn finish(
         &mut self,
-        unfinished: impl IntoIterator<Item = Unfinished>,
+        unfinished: impl IntoIterator<Item = UnfinishedCall>,
         board: &Board,
         has_panicked: bool,
-    ) -> Finished {
+    ) -> WorkerResult {
         self.recorder.figures().counts.unfinished += self.in_flight;
         if self.in_flight > 0 {
             let second_begins = self.from + Duration::from_secs(self.second);
             self.last_known = self.last_known.max(second_begins);
         }
-        for Unfinished { number, due, sent } in unfinished {
+        for UnfinishedCall { number, due, sent } in unfinished {
             if due.unwrap_or(sent) >= self.from {
                 let fate = Fate::Unfinished(sent);
-                self.sample.offer(number, || Sampled { number, due, fate });
+                self.sample.offer(number, || SampledCall { number, due, fate });
             }
         }
         let (texts, warm_up) = (self.recorder.texts().clone(), self.recorder.warm_up());
         let succession = self.recorder.succession().clone();
         let figures = self.recorder.exchange(Box::default());
         board.last_second(self.worker, Second { number: self.second, figures });
-        Finished {
+        WorkerResult {
             texts,
             succession,
             warm_up,

@@ -21,7 +21,7 @@ use tokio::task::LocalSet;
 
 use self::assignment::Assignment;
 use self::collection::Collection;
-use self::result::{Began, Rest, merged};
+use self::result::{RunStart, WorkerResults, merged};
 use crate::board::Board;
 use crate::collector::Collector;
 use crate::common::Common;
@@ -31,8 +31,8 @@ use crate::method::Method;
 use crate::observer::Observer;
 use crate::plan::LoadPlan;
 use crate::records::Records;
-use crate::schedule::{Schedule, Share};
-use crate::worker::{Desk, Prepared};
+use crate::schedule::{Schedule, WorkerShare};
+use crate::worker::{PreparedWorker, WorkerContext};
 
 /// How long after the last worker has its connections the run starts, so that none is late from the beginning.
 const BEFORE_START: Duration = Duration::from_millis(50);
@@ -150,9 +150,9 @@ where
         Ok::<_, LoadError>(all)
     };
     let now = || Moment::since(start, Clock::Monotonic.now());
-    let rest = Rest::of(plan, controlled(working, control, &board, now).await?);
+    let rest = WorkerResults::of(plan, controlled(working, control, &board, now).await?);
     let collected = collection.end(rest.last_known).await?;
-    let began = Began { at: started_at, connections, streams };
+    let began = RunStart { at: started_at, connections, streams };
     Ok(merged(plan, rest, collected, control, &began, &board))
 }
 
@@ -182,9 +182,9 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
     }
     let board = Arc::new(Board::new(plan));
     let records = Rc::new(RefCell::new(Records::new(plan, 0)));
-    let desk = Desk {
+    let desk = WorkerContext {
         index: 0,
-        share: Share::of(0, NonZeroUsize::MIN),
+        share: WorkerShare::of(0, NonZeroUsize::MIN),
         board: Arc::clone(&board),
         tally: control.progress.tally(),
         records: Rc::clone(&records),
@@ -192,13 +192,13 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
     let running = async {
         let common = Common::new(plan, clock, transport);
         let timer = common.timer.clone();
-        let worker = Prepared::connect(plan, desk, common).await?;
+        let worker = PreparedWorker::connect(plan, desk, common).await?;
         let streams = worker.streams();
         enough(plan, streams)?;
         let connections = board.connections();
         let start = clock.now() + BEFORE_START;
         let at = SystemTime::now() + BEFORE_START + plan.warm_up;
-        let began = Began { at, connections, streams };
+        let began = RunStart { at, connections, streams };
         let mut collector = Collector::new(plan, Arc::clone(&board), observer, timer, start);
         let (finished, has_finished) = oneshot::channel();
         let working = async {
@@ -210,7 +210,7 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
         let now = || Moment::since(start, clock.now());
         let collecting = collector.collect(async { drop(has_finished.await) });
         let (all, ()) = tokio::join!(controlled(working, control, &board, now), collecting);
-        let rest = Rest::of(plan, all?);
+        let rest = WorkerResults::of(plan, all?);
         let collected = collector.finish(rest.last_known);
         Ok::<_, LoadError>(merged(plan, rest, collected, control, &began, &board))
     };

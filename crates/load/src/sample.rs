@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::load::Sampled;
+use crate::load::SampledCall;
 use crate::mixed::mixed;
 
 /// How many calls there is room for from the beginning.
@@ -12,20 +12,20 @@ const AT_FIRST: usize = 16_384;
 /// Calls drawn evenly from all that are offered, each with the same chance: those whose numbers hash lowest. So
 /// the same calls are drawn whatever the number of workers, and samples of several workers make one.
 #[derive(Debug, Default)]
-pub(crate) struct Sample {
+pub(crate) struct CallSample {
     most: usize,
     seed: u64,
     /// The one that would go next is at the top.
-    kept: BinaryHeap<Drawn>,
+    kept: BinaryHeap<DrawnCall>,
 }
 
 #[derive(Debug)]
-struct Drawn {
+struct DrawnCall {
     lot: u64,
-    call: Sampled,
+    call: SampledCall,
 }
 
-impl Sample {
+impl CallSample {
     /// Keeps at most the given number of calls.
     pub(crate) fn new(most: usize, seed: u64) -> Self {
         Self { most, seed, kept: BinaryHeap::with_capacity(most.min(AT_FIRST)) }
@@ -33,69 +33,69 @@ impl Sample {
 
     /// Keeps the call with this number if its lot is among the lowest so far.
     #[inline]
-    pub(crate) fn offer(&mut self, number: u64, call: impl FnOnce() -> Sampled) {
+    pub(crate) fn offer(&mut self, number: u64, call: impl FnOnce() -> SampledCall) {
         if self.most > 0 {
             let lot = mixed(self.seed ^ mixed(number));
             self.keep(lot, call);
         }
     }
 
-    fn keep(&mut self, lot: u64, call: impl FnOnce() -> Sampled) {
+    fn keep(&mut self, lot: u64, call: impl FnOnce() -> SampledCall) {
         if self.kept.len() < self.most {
-            self.kept.push(Drawn { lot, call: call() });
+            self.kept.push(DrawnCall { lot, call: call() });
         } else if let Some(mut last) = self.kept.peek_mut().filter(|last| lot < last.lot) {
-            *last = Drawn { lot, call: call() };
+            *last = DrawnCall { lot, call: call() };
         }
     }
 
     /// Adds those of another worker.
     pub(crate) fn merge(&mut self, other: Self) {
-        for Drawn { lot, call } in other.kept {
+        for DrawnCall { lot, call } in other.kept {
             self.keep(lot, || call);
         }
     }
 
     /// The calls, in the order of their numbers.
-    pub(crate) fn into_calls(self) -> Vec<Sampled> {
+    pub(crate) fn into_calls(self) -> Vec<SampledCall> {
         let mut calls: Vec<_> = self.kept.into_iter().map(|drawn| drawn.call).collect();
         calls.sort_unstable_by_key(|call| call.number);
         calls
     }
 }
 
-impl Ord for Drawn {
+impl Ord for DrawnCall {
     fn cmp(&self, other: &Self) -> Ordering {
         self.lot.cmp(&other.lot)
     }
 }
 
-impl PartialOrd for Drawn {
+impl PartialOrd for DrawnCall {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Drawn {
+impl PartialEq for DrawnCall {
     fn eq(&self, other: &Self) -> bool {
         self.lot == other.lot
     }
 }
 
-impl Eq for Drawn {}
+impl Eq for DrawnCall {}
 
 #[cfg(test)]
 mod tests {
-    use longsync_stats::NotSent;
+    use longsync_stats::NotSentReason;
 
     use super::*;
     use crate::load::Fate;
 
-    fn call(number: u64) -> Sampled {
-        Sampled { number, due: None, fate: Fate::NotSent(NotSent::Late) }
+    fn call(number: u64) -> SampledCall {
+        SampledCall { number, due: None, fate: Fate::NotSent(NotSentReason::Late) }
     }
 
-    fn drawn(most: usize, numbers: impl Iterator<Item = u64>) -> Sample {
-        let mut sample = Sample::new(most, 7);
+    fn drawn(most: usize, numbers: impl Iterator<Item = u64>) -> CallSample {
+        let mut sample = CallSample::new(most, 7);
         numbers.for_each(|number| sample.offer(number, || call(number)));
         sample
     }

@@ -11,12 +11,12 @@ mod curve;
 mod due_times;
 mod law;
 mod lines;
-mod not_a_schedule;
 mod parse;
 mod piece;
 mod points;
 mod profile;
 mod replay;
+mod schedule_error;
 mod share;
 mod wide;
 
@@ -30,10 +30,10 @@ pub use self::arrivals::Arrivals;
 pub use self::concurrency::Concurrency;
 use self::due_times::AtRate;
 pub use self::due_times::{Arrival, DueTimes};
-pub use self::not_a_schedule::NotASchedule;
 pub use self::profile::Profile;
 pub use self::replay::{Replay, Speed};
-pub use self::share::Share;
+pub use self::schedule_error::ScheduleError;
+pub use self::share::WorkerShare;
 
 /// When the calls of a run are due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,7 +195,7 @@ impl Schedule {
     /// The calls of one worker's share as they are due, those of the warm-up first: it has this length and the
     /// rate with which the schedule begins. Due times count from the run's start and never go back. [`None`] if
     /// calls have none.
-    pub fn due_times(&self, warm_up: Duration, share: Share) -> Option<DueTimes> {
+    pub fn due_times(&self, warm_up: Duration, share: WorkerShare) -> Option<DueTimes> {
         Some(match self {
             Self::Open { .. } => DueTimes::at_rate(self.at_rate()?, warm_up, share),
             Self::Replay(replay) => DueTimes::replayed(replay, warm_up, share),

@@ -9,13 +9,13 @@ use crate::schedule::Arrival;
 /// When a run makes no further calls: after a number of them, after a time, or whichever comes first; at the
 /// latest when its schedule ends. The warm-up comes before and does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stop {
+pub struct StopCondition {
     calls: u64,
     /// Calls that are due from this time on are not made.
     until: Option<Duration>,
 }
 
-impl Stop {
+impl StopCondition {
     /// After exactly this number of calls.
     pub const fn after_calls(calls: u64) -> Self {
         Self { calls, until: None }
@@ -77,12 +77,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::schedule::{Schedule, Share};
+    use crate::schedule::{Schedule, WorkerShare};
 
-    fn made(schedule: &Schedule, stop: &Stop, workers: NonZeroUsize) -> u64 {
+    fn made(schedule: &Schedule, stop: &StopCondition, workers: NonZeroUsize) -> u64 {
         let warm_up = Duration::from_millis(7);
         let of_worker = |index| {
-            let due_times = schedule.due_times(warm_up, Share::of(index, workers)).unwrap();
+            let due_times = schedule.due_times(warm_up, WorkerShare::of(index, workers)).unwrap();
             let made = due_times.take_while(|arrival| stop.allows_arrival(arrival, warm_up));
             made.filter(|arrival| !arrival.is_warm_up).count() as u64
         };
@@ -100,7 +100,7 @@ mod tests {
             let workers = NonZeroUsize::new(workers).unwrap();
             let rate = Rate::per_second(1_000).unwrap();
             for schedule in [Schedule::constant(rate), Schedule::poisson(rate, seed), Schedule::AtOnce] {
-                prop_assert_eq!(made(&schedule, &Stop::after_calls(calls), workers), calls);
+                prop_assert_eq!(made(&schedule, &StopCondition::after_calls(calls), workers), calls);
             }
         }
 
@@ -110,8 +110,8 @@ mod tests {
             let schedule = Schedule::constant(Rate::per_second(rate).unwrap());
             let time = Duration::from_secs(seconds);
             let workers = NonZeroUsize::new(3).unwrap();
-            prop_assert_eq!(made(&schedule, &Stop::after(time), workers), rate * seconds);
-            let first = Stop::after_calls_or(calls, time);
+            prop_assert_eq!(made(&schedule, &StopCondition::after(time), workers), rate * seconds);
+            let first = StopCondition::after_calls_or(calls, time);
             prop_assert_eq!(made(&schedule, &first, workers), calls.min(rate * seconds));
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What the system says of a thread's time, since it began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Spent {
+pub(crate) struct ThreadTimes {
     /// How long it has run.
     pub(crate) cpu: Duration,
     /// How long it could have run, and had no core.
@@ -20,16 +20,16 @@ pub(crate) fn this() -> u32 {
 }
 
 /// How a thread of this process has spent its time, if the system says so (Linux does).
-pub(crate) fn spent(thread: u32) -> Option<Spent> {
+pub(crate) fn spent(thread: u32) -> Option<ThreadTimes> {
     let path = format!("/proc/self/task/{thread}/schedstat");
     parsed(&std::fs::read_to_string(path).ok()?)
 }
 
 /// Two times in nanoseconds, and the number of time slices.
-fn parsed(schedstat: &str) -> Option<Spent> {
+fn parsed(schedstat: &str) -> Option<ThreadTimes> {
     let mut nanos = schedstat.split_ascii_whitespace().map(|word| word.parse().ok());
     let mut next = || Some(Duration::from_nanos(nanos.next()??));
-    Some(Spent { cpu: next()?, runnable: next()? })
+    Some(ThreadTimes { cpu: next()?, runnable: next()? })
 }
 
 /// How much of all cores' time a hypervisor has taken: that time, and all time, in ticks.

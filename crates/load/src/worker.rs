@@ -10,22 +10,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longsync_connect::{ConnectError, Transport};
-use longsync_stats::{Call, Counts, Moment, NotSent as Why};
+use longsync_stats::{CallRecord, Counts, Moment, NotSentReason as Why};
 use tokio::sync::Notify;
 
-use self::closed_loop::Closed;
+use self::closed_loop::ClosedLoop;
 use crate::board::Board;
 use crate::common::Common;
 use crate::deadlines::Deadlines;
-use crate::gauge::Passed;
+use crate::gauge::BytesPassed;
 use crate::growth::Growth;
-use crate::lane::{Connected, Lane, NotSent, Owner};
+use crate::lane::{Lane, LaneError, LaneOwner, ReadyConnection};
 use crate::method::{CallNumber, Method};
-use crate::plan::{Connections, LoadPlan};
-use crate::progress::Tally;
-use crate::records::{Records, Unfinished};
-use crate::schedule::{Arrival, DueTimes, Schedule, Share};
-use crate::stop::Stop;
+use crate::plan::{ConnectionCount, LoadPlan};
+use crate::progress::WorkerCounters;
+use crate::records::{Records, UnfinishedCall};
+use crate::schedule::{Arrival, DueTimes, Schedule, WorkerShare};
+use crate::stop::StopCondition;
 
 /// How many calls are handed to each connection before it writes them. What was handed over and not
 /// written lies in memory, and counts as sent; but a write of a single call costs as much as one of
@@ -37,40 +37,40 @@ const BEFORE_NS: u64 = 1_000_000;
 
 /// What a worker is given.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct WorkerContext {
     /// Its place on the board.
     pub(crate) index: usize,
-    pub(crate) share: Share,
+    pub(crate) share: WorkerShare,
     pub(crate) board: Arc<Board>,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) tally: Arc<WorkerCounters>,
     /// What it records; whoever has given it finds it there even if the worker has panicked.
     pub(crate) records: Rc<RefCell<Records>>,
 }
 
 /// A worker that has its connections, and has sent nothing.
 #[derive(Debug)]
-pub(crate) struct Prepared<M, T: Transport> {
-    desk: Desk,
+pub(crate) struct PreparedWorker<M, T: Transport> {
+    desk: WorkerContext,
     common: Common<M, T>,
-    connections: Vec<Connected<T::Io>>,
+    connections: Vec<ReadyConnection<T::Io>>,
 }
 
 /// The state of a worker.
 #[derive(Debug)]
 struct Worker<M: Method, T> {
-    desk: Desk,
+    desk: WorkerContext,
     common: Common<M, T>,
     lanes: RefCell<Vec<Rc<Lane<M::Answer>>>>,
     /// Lanes that others have followed, while calls on them are in flight.
     former: RefCell<Vec<Rc<Lane<M::Answer>>>>,
     /// Where the next call is tried first.
     turn: Cell<usize>,
-    stop: Stop,
+    stop: StopCondition,
     /// When no call is made any more, if that is known.
     ends: Option<Moment>,
     warm_up: Duration,
     grace: Duration,
-    pace: Pace,
+    pace: Pacing,
     deadlines: Option<Deadlines<M::Answer>>,
     growth: Option<Growth>,
     in_flight: Cell<usize>,
@@ -84,24 +84,24 @@ struct Worker<M: Method, T> {
 
 /// What holds calls back.
 #[derive(Debug)]
-enum Pace {
+enum Pacing {
     /// Their due times.
     Open,
     /// The number to keep in flight.
-    Closed(Box<Closed>),
+    Closed(Box<ClosedLoop>),
 }
 
-impl<M: Method, T: Transport + 'static> Prepared<M, T> {
+impl<M: Method, T: Transport + 'static> PreparedWorker<M, T> {
     /// Opens the connections of this worker's share.
     pub(crate) async fn connect(
         plan: &LoadPlan<M>,
-        desk: Desk,
+        desk: WorkerContext,
         common: Common<M, T>,
     ) -> Result<Self, ConnectError> {
         let mut connections = Vec::new();
         for nth in 0..desk.share.portion(plan.connections.at_first(plan.workers)) {
             let nth = desk.share.number(nth as u64);
-            connections.push(Connected::dial(&common, nth).await?);
+            connections.push(ReadyConnection::dial(&common, nth).await?);
             desk.board.connected(desk.index);
         }
         Ok(Self { desk, common, connections })
@@ -109,7 +109,7 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
 
     /// How many calls its connections carry at once.
     pub(crate) fn streams(&self) -> usize {
-        self.connections.iter().map(Connected::max_streams).fold(0, usize::saturating_add)
+        self.connections.iter().map(ReadyConnection::max_streams).fold(0, usize::saturating_add)
     }
 
     /// Makes its share of the calls, from `start` on. The tasks of its connections, which it spawns on its
@@ -117,7 +117,7 @@ impl<M: Method, T: Transport + 'static> Prepared<M, T> {
     ///
     /// # Panics
     /// When a task of a connection has.
-    pub(crate) async fn work(self, plan: &LoadPlan<M>, start: Instant) -> Vec<Unfinished> {
+    pub(crate) async fn work(self, plan: &LoadPlan<M>, start: Instant) -> Vec<UnfinishedCall> {
         let Self { desk, common, connections } = self;
         common.start(start);
         let due_times = plan.schedule.due_times(plan.warm_up, desk.share);
@@ -158,18 +158,18 @@ impl<M: Method, T> Drop for PanicAlarm<M, T> {
 }
 
 impl<M: Method, T: Transport + 'static> Worker<M, T> {
-    fn new(plan: &LoadPlan<M>, desk: Desk, common: Common<M, T>, lanes: usize) -> Self {
+    fn new(plan: &LoadPlan<M>, desk: WorkerContext, common: Common<M, T>, lanes: usize) -> Self {
         let growth = match plan.connections {
-            Connections::Fixed(_) => None,
-            Connections::Auto { at_most } => {
+            ConnectionCount::Fixed(_) => None,
+            ConnectionCount::Auto { at_most } => {
                 Some(Growth::new(desk.share.portion(at_most), desk.share))
             }
         };
         let pace = match &plan.schedule {
             Schedule::Closed { concurrency, think } => {
-                Pace::Closed(Box::new(Closed::new(concurrency, *think)))
+                Pacing::Closed(Box::new(ClosedLoop::new(concurrency, *think)))
             }
-            _ => Pace::Open,
+            _ => Pacing::Open,
         };
         Self {
             desk,
@@ -223,7 +223,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         left.for_each(|Arrival { number, due, .. }| records.not_sent(number, due, Why::Late));
     }
 
-    fn unfinished(&self) -> Vec<Unfinished> {
+    fn unfinished(&self) -> Vec<UnfinishedCall> {
         let (lanes, former) = (self.lanes.borrow(), self.former.borrow());
         lanes.iter().chain(&*former).flat_map(|lane| lane.unfinished()).collect()
     }
@@ -235,9 +235,9 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         call: CallNumber,
         due: Option<Moment>,
         now: Moment,
-    ) -> Result<(), NotSent> {
+    ) -> Result<(), LaneError> {
         let lanes = self.lanes.borrow();
-        let mut why = NotSent::Closed;
+        let mut why = LaneError::Closed;
         for index in (first..lanes.len()).chain(0..first) {
             let lane = &lanes[index];
             match lane.send(call, due, now, &self.common) {
@@ -250,14 +250,14 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                     return Ok(());
                 }
                 // One that takes bytes later is waited for; else a full one is the reason.
-                Err(NotSent::Blocked) => why = NotSent::Blocked,
-                Err(NotSent::Full) if why == NotSent::Closed => why = NotSent::Full,
+                Err(LaneError::Blocked) => why = LaneError::Blocked,
+                Err(LaneError::Full) if why == LaneError::Closed => why = LaneError::Full,
                 Err(_) => {}
             }
         }
         match &self.growth {
-            Some(growth) if why == NotSent::Full && growth.is_coming(lanes.len()) => {
-                Err(NotSent::Blocked)
+            Some(growth) if why == LaneError::Full && growth.is_coming(lanes.len()) => {
+                Err(LaneError::Blocked)
             }
             _ => Err(why),
         }
@@ -273,7 +273,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
 
     /// Goes on to the next second also when no call does so.
     async fn count_seconds(&self) {
-        let Desk { index, board, .. } = &self.desk;
+        let WorkerContext { index, board, .. } = &self.desk;
         // The account of the processors begins with recorded time.
         let before = Moment::from_nanos(self.recorded_from().as_nanos().saturating_sub(BEFORE_NS));
         self.common.sleep_until(before).await;
@@ -281,7 +281,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         loop {
             let second_ends = self.desk.records.borrow().second_ends();
             self.common.sleep_until(second_ends).await;
-            let Desk { index, board, records, .. } = &self.desk;
+            let WorkerContext { index, board, records, .. } = &self.desk;
             records.borrow_mut().advance(self.common.now(), board);
             board.set_polled(*index, self.common.timer.polled());
         }
@@ -318,18 +318,18 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     }
 }
 
-impl From<NotSent> for Why {
-    fn from(why: NotSent) -> Self {
+impl From<LaneError> for Why {
+    fn from(why: LaneError) -> Self {
         match why {
-            NotSent::Limited => Self::InFlightLimit,
-            NotSent::Full => Self::StreamLimit,
-            NotSent::Closed => Self::NoConnection,
-            NotSent::Blocked => Self::Blocked,
+            LaneError::Limited => Self::InFlightLimit,
+            LaneError::Full => Self::StreamLimit,
+            LaneError::Closed => Self::NoConnection,
+            LaneError::Blocked => Self::Blocked,
         }
     }
 }
 
-impl<M: Method, T: Transport + 'static> Owner for Worker<M, T> {
+impl<M: Method, T: Transport + 'static> LaneOwner for Worker<M, T> {
     type Method = M;
     type Answer = M::Answer;
     type Transport = T;
@@ -346,29 +346,29 @@ impl<M: Method, T: Transport + 'static> Owner for Worker<M, T> {
         &self.common
     }
 
-    fn ended(&self, call: &Call, text: Option<&str>) {
-        let Desk { index, board, tally, records, .. } = &self.desk;
+    fn ended(&self, call: &CallRecord, text: Option<&str>) {
+        let WorkerContext { index, board, tally, records, .. } = &self.desk;
         let mut records = records.borrow_mut();
         records.advance(call.done, board);
         records.ended(call, text);
         self.in_flight.set(self.in_flight.get() - 1);
         match &self.pace {
-            Pace::Open => board.in_flight.give(*index),
-            Pace::Closed(closed) => closed.ended(call.done),
+            Pacing::Open => board.in_flight.give(*index),
+            Pacing::Closed(closed) => closed.ended(call.done),
         }
         tally.ended();
     }
 
     fn connection(&self, is_open: bool) {
-        let Desk { index, board, .. } = &self.desk;
+        let WorkerContext { index, board, .. } = &self.desk;
         if is_open { board.connected(*index) } else { board.disconnected(*index) }
     }
 
     /// In a closed loop others follow on the same lane, so that all keep their share.
     fn lane_moved(&self, lane: usize, ended: usize) {
         let has_news = match &self.pace {
-            Pace::Open => true,
-            Pace::Closed(closed) => {
+            Pacing::Open => true,
+            Pacing::Closed(closed) => {
                 if closed.goes_on_at_once() {
                     self.refill(Some(lane), ended);
                 }
@@ -396,7 +396,7 @@ impl<M: Method, T: Transport + 'static> Owner for Worker<M, T> {
         self.lanes.borrow().len()
     }
 
-    fn passed(&self, Passed { bytes_in, bytes_out }: Passed) {
+    fn passed(&self, BytesPassed { bytes_in, bytes_out }: BytesPassed) {
         self.desk.records.borrow_mut().passed(self.common.now(), bytes_in, bytes_out);
     }
 

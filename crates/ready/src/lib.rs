@@ -74,22 +74,22 @@ pub use crate::budget::ReadBudget;
 
 /// The queue of one task.
 #[derive(Debug, Default)]
-pub struct Ready(Arc<Mutex<Queue>>);
+pub struct Ready(Arc<Mutex<ReadyQueue>>);
 
 #[derive(Debug, Default)]
-struct Queue {
+struct ReadyQueue {
     keys: Vec<u32>,
     /// The task, if it sleeps and was not woken yet.
     sleeper: Option<Waker>,
 }
 
 #[derive(Debug)]
-struct Key {
+struct KeyWaker {
     key: u32,
-    queue: Arc<Mutex<Queue>>,
+    queue: Arc<Mutex<ReadyQueue>>,
 }
 
-impl Wake for Key {
+impl Wake for KeyWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -108,7 +108,7 @@ impl Wake for Key {
 
 /// If everything is on one thread, only that thread uses it; the lock is there because wakers may cross
 /// threads.
-fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+fn lock(queue: &Mutex<ReadyQueue>) -> MutexGuard<'_, ReadyQueue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -116,7 +116,7 @@ impl Ready {
     /// A waker that puts `key` into the queue once each time it is woken. It allocates; a key may keep
     /// it for all the futures it ever stands for, if they may be polled with nothing to do.
     pub fn waker(&self, key: u32) -> Waker {
-        Arc::new(Key { key, queue: Arc::clone(&self.0) }).into()
+        Arc::new(KeyWaker { key, queue: Arc::clone(&self.0) }).into()
     }
 
     /// Moves what is in the queue to `keys`, which must be empty: its memory becomes the next queue's.

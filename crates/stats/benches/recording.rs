@@ -10,7 +10,8 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 use longsync_stats::{
-    Call as Ended, Distribution, GoodStatuses, Moment, Percentile, Recorder, StatusCode, Waits,
+    CallRecord as Ended, Distribution, GoodStatuses, Moment, Percentile, Recorder, ServerWait,
+    StatusCode,
 };
 
 const DAY_NS: u64 = 86_400_000_000_000;
@@ -18,12 +19,12 @@ const DAY_NS: u64 = 86_400_000_000_000;
 const CALLS: usize = 20_000;
 
 /// Where durations are counted.
-trait Counts {
+trait DurationRecorder {
     fn new() -> Self;
     fn record(&mut self, nanos: i64);
 }
 
-impl Counts for Distribution {
+impl DurationRecorder for Distribution {
     fn new() -> Self {
         Self::default()
     }
@@ -42,7 +43,7 @@ struct OfTheCrate {
     beyond: u64,
 }
 
-impl Counts for OfTheCrate {
+impl DurationRecorder for OfTheCrate {
     fn new() -> Self {
         let values = Histogram::new_with_bounds(1, DAY_NS, 3).expect("valid bounds");
         Self { values, below_zero: 0, lowest_ns: 0, beyond: 0 }
@@ -61,7 +62,7 @@ impl Counts for OfTheCrate {
 
 /// An answered call of an open loop: its times in nanoseconds since the start of the run.
 #[derive(Clone, Copy)]
-struct Call {
+struct CallTimes {
     due: u64,
     sent: u64,
     done: u64,
@@ -83,7 +84,7 @@ struct Worker<C> {
     lateness: C,
 }
 
-impl<C: Counts> Worker<C> {
+impl<C: DurationRecorder> Worker<C> {
     fn new() -> Self {
         Self {
             from: 0,
@@ -98,7 +99,7 @@ impl<C: Counts> Worker<C> {
     }
 
     #[inline]
-    fn record(&mut self, call: &Call) {
+    fn record(&mut self, call: &CallTimes) {
         let is_warm_up = call.due < self.from;
         self.warm_up += u64::from(is_warm_up);
         if is_warm_up {
@@ -130,10 +131,10 @@ impl Whole {
     }
 }
 
-impl From<Call> for Ended {
-    fn from(call: Call) -> Self {
+impl From<CallTimes> for Ended {
+    fn from(call: CallTimes) -> Self {
         let duration = |nanos: i64| Duration::from_nanos(nanos.unsigned_abs());
-        let waits = Waits {
+        let waits = ServerWait {
             planned: duration(call.planned),
             queued: duration(call.queued),
             waited: duration(call.waited),
@@ -145,9 +146,9 @@ impl From<Call> for Ended {
 }
 
 /// Numbers that are the same in every run: Steele, Lea and Flood's `SplitMix64`.
-struct Numbers(u64);
+struct SplitMix64(u64);
 
-impl Numbers {
+impl SplitMix64 {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -176,8 +177,8 @@ impl Numbers {
 }
 
 /// Calls at 20,000/s of a service with a delay of 10 ms at p50 and 200 ms at p99.
-fn calls() -> Vec<Call> {
-    let mut numbers = Numbers(15);
+fn calls() -> Vec<CallTimes> {
+    let mut numbers = SplitMix64(15);
     let call = |index| {
         let planned = numbers.lognormal(1e7, 1.288);
         let (lateness, added) = (numbers.lognormal(1e4, 0.5), numbers.lognormal(1.5e5, 0.5));
@@ -185,13 +186,13 @@ fn calls() -> Vec<Call> {
         let sent = due + numbers.lognormal(3e3, 0.8);
         let done = sent + planned + lateness + added;
         let (planned, waited) = (planned.cast_signed(), (planned + lateness).cast_signed());
-        Call { due, sent, done, code: 0, planned, queued: 0, waited }
+        CallTimes { due, sent, done, code: 0, planned, queued: 0, waited }
     };
     (0..CALLS as u64).map(call).collect()
 }
 
 /// A second's response times.
-fn second<C: Counts>() -> C {
+fn second<C: DurationRecorder>() -> C {
     let mut counts = C::new();
     for call in calls() {
         counts.record((call.done - call.due).cast_signed());
@@ -201,7 +202,7 @@ fn second<C: Counts>() -> C {
 
 /// The time of one iteration is that of one call.
 fn recording(c: &mut Criterion) {
-    fn bench<C: Counts>(b: &mut criterion::Bencher<'_>) {
+    fn bench<C: DurationRecorder>(b: &mut criterion::Bencher<'_>) {
         let (calls, mut worker) = (calls(), Worker::<C>::new());
         let mut next = calls.iter().cycle();
         b.iter(|| {

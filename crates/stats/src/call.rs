@@ -7,26 +7,26 @@ use crate::status_code::StatusCode;
 
 /// One call that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Call {
+pub struct CallRecord {
     /// Its number among the calls of its run.
     pub number: u64,
     /// When the schedule wanted it to start; [`None`] in a closed loop.
     pub due: Option<Moment>,
-    /// When its headers were handed to HTTP/2, with credit for a stream in hand.
+    /// When its headers were handed to HTTP/2, with a permit for a stream in hand.
     pub sent: Moment,
     /// When the end of its stream, or its reset, was read, or its own deadline came.
     pub done: Moment,
     /// How it ended.
     pub code: StatusCode,
     /// What the server saw of it, if it has said so.
-    pub waits: Option<Waits>,
+    pub waits: Option<ServerWait>,
     /// Whether this side ended it, at its deadline: then it would have taken longer.
     pub is_cut: bool,
     /// What ended it, if that was the transport and not the server's status.
-    pub broken: Option<Broken>,
+    pub broken: Option<TransportFailure>,
 }
 
-impl Call {
+impl CallRecord {
     /// A call of a closed loop about which the server has said nothing more than its status.
     pub const fn new(sent: Moment, done: Moment, code: StatusCode) -> Self {
         Self { number: 0, due: None, sent, done, code, waits: None, is_cut: false, broken: None }
@@ -35,7 +35,7 @@ impl Call {
 
 /// What the server says of a call's wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Waits {
+pub struct ServerWait {
     /// How long it was to wait.
     pub planned: Duration,
     /// How long it stood in the simulated queue.
@@ -49,7 +49,7 @@ pub struct Waits {
 /// How the transport ended a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Broken {
+pub enum TransportFailure {
     /// A GOAWAY says that the server never looked at it.
     GoAway,
     /// Its stream was refused: the server never looked at it.
@@ -66,7 +66,7 @@ pub enum Broken {
     Io,
 }
 
-impl Broken {
+impl TransportFailure {
     /// All of them, in the order in which they are reported.
     pub const ALL: [Self; 7] = [
         Self::GoAway,

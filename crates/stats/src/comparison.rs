@@ -5,15 +5,15 @@ mod operator;
 use std::fmt;
 
 pub(crate) use self::operator::Operator;
-use crate::limit::Limit;
-use crate::metric::{Metric, Timed, Value};
+use crate::limit::MetricLimit;
+use crate::metric::{CallTime, Metric, Value};
 
 /// A metric, how it is compared, and with what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Comparison {
     pub(crate) metric: Metric,
     pub(crate) operator: Operator,
-    limit: Limit,
+    limit: MetricLimit,
 }
 
 impl Comparison {
@@ -44,14 +44,15 @@ impl Comparison {
             return Err("it has no limit: write one after the comparison, such as 250ms".to_owned());
         }
         let metric = Metric::read(metric)?;
-        Ok(Self { metric, operator, limit: Limit::read(metric, limit)? })
+        Ok(Self { metric, operator, limit: MetricLimit::read(metric, limit)? })
     }
 
     /// Why it says nothing, and what would say something.
     pub(crate) fn says_nothing(self) -> Option<String> {
         let Self { metric, operator, limit } = self;
         // What was added can be below zero.
-        let is_least = limit.is_least() && !matches!(metric, Metric::Time(Some(Timed::Added), _));
+        let is_least =
+            limit.is_least() && !matches!(metric, Metric::Time(Some(CallTime::Added), _));
         let meant = Self { operator: operator.with_limit_flipped(), ..self };
         let how_often = match operator {
             Operator::Less if is_least => "can never hold",
@@ -61,8 +62,10 @@ impl Comparison {
             _ => return None,
         };
         Some(match limit {
-            Limit::Time(_) => format!("it {how_often}: write a limit above 0s"),
-            Limit::Share(_) | Limit::Rate(_) => format!("it {how_often}: write {meant}"),
+            MetricLimit::Time(_) => format!("it {how_often}: write a limit above 0s"),
+            MetricLimit::Share(_) | MetricLimit::Rate(_) => {
+                format!("it {how_often}: write {meant}")
+            }
         })
     }
 

@@ -16,9 +16,9 @@ pub use self::ranks::Ranks;
 pub use self::sparse::Sparse;
 
 use self::bootstrap::Bootstrap;
-use self::sparse::Whole;
+use self::sparse::WholeRun;
 use crate::counts::Counts;
-use crate::distribution::{Distribution, Reading};
+use crate::distribution::{Distribution, Quantile};
 use crate::figures::{Figure, Figures};
 use crate::interval::Interval;
 use crate::percentile::Percentile;
@@ -40,10 +40,10 @@ pub struct Span {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConfidenceInterval {
     /// The lower end: the lower edge of its bucket. [`None`] if there are too few values for one.
-    pub lower: Option<Reading>,
-    /// The upper end: the upper edge of its bucket, and never [`Reading::Beyond`]. [`None`] if there are too
+    pub lower: Option<Quantile>,
+    /// The upper end: the upper edge of its bucket, and never [`Quantile::Beyond`]. [`None`] if there are too
     /// few values for one, or if it is slower than any value.
-    pub upper: Option<Reading>,
+    pub upper: Option<Quantile>,
     /// The run was too short to learn how calls depend on one another: the interval is right only if they
     /// did not.
     pub assumes_independence: bool,
@@ -52,7 +52,7 @@ pub struct ConfidenceInterval {
 /// How sure the percentiles of one figure of a run are.
 #[derive(Debug)]
 pub struct Confidence {
-    whole: Whole,
+    whole: WholeRun,
     bootstrap: Option<Bootstrap>,
 }
 
@@ -94,7 +94,7 @@ impl Confidence {
         span: Span,
         seed: u64,
     ) -> Self {
-        let whole = Whole::new(whole);
+        let whole = WholeRun::new(whole);
         let is_enough = span.recorded >= ENOUGH_FOR_BOOTSTRAP;
         let bootstrap = if is_enough {
             Bootstrap::new(whole.tops(), intervals, span.interval, seed)

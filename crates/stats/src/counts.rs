@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use crate::call::Broken;
+use crate::call::TransportFailure;
 use crate::not_sent::NotSentCounts;
 use crate::status_code::{CODES, StatusCode};
 
@@ -35,7 +35,7 @@ pub struct Counts {
     /// Attempts to open a connection that failed.
     pub connections_refused: u64,
     pub(crate) statuses: [u64; CODES],
-    pub(crate) broken: [u64; Broken::ALL.len()],
+    pub(crate) broken: [u64; TransportFailure::ALL.len()],
 }
 
 impl Counts {
@@ -71,14 +71,18 @@ impl Counts {
     }
 
     /// How many the transport ended in this way.
-    pub fn broken(&self, how: Broken) -> u64 {
+    pub fn broken(&self, how: TransportFailure) -> u64 {
         self.broken[how as usize]
     }
 
     /// Calls that the server says it never looked at: they are among those that ended `UNAVAILABLE`, and
     /// might have been made again.
     pub fn refused(&self) -> u64 {
-        Broken::ALL.into_iter().filter(|how| how.is_refusal()).map(|how| self.broken(how)).sum()
+        TransportFailure::ALL
+            .into_iter()
+            .filter(|how| how.is_refusal())
+            .map(|how| self.broken(how))
+            .sum()
     }
 }
 

@@ -27,12 +27,12 @@ pub struct Distribution {
     counts: Box<[u64; BUCKETS]>,
     /// How many values are in `counts`.
     recorded: u64,
-    beside: Beside,
+    beside: DistributionSummary,
 }
 
 /// What is known of a distribution besides its buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Beside {
+pub(crate) struct DistributionSummary {
     /// Of the values in buckets; [`u64::MAX`] if there are none.
     shortest_ns: u64,
     /// Of the values in buckets; zero if there are none.
@@ -46,7 +46,7 @@ pub(crate) struct Beside {
     beyond: u64,
 }
 
-impl Beside {
+impl DistributionSummary {
     const NOTHING: Self = Self {
         shortest_ns: u64::MAX,
         longest_ns: 0,
@@ -70,7 +70,7 @@ impl Beside {
 
 /// Where a percentile lies. There are no other places: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum Quantile {
     /// Among the values that are less than zero.
     BelowZero,
     /// At this duration, to three digits.
@@ -101,7 +101,7 @@ impl Default for Distribution {
     fn default() -> Self {
         // Memory that the system has zeroed: pages that are not touched are not there.
         let counts = vec![0; BUCKETS].try_into().expect("the vector is as long as the array");
-        Self { counts, recorded: 0, beside: Beside::NOTHING }
+        Self { counts, recorded: 0, beside: DistributionSummary::NOTHING }
     }
 }
 
@@ -212,7 +212,7 @@ impl Distribution {
         let used = self.used();
         self.counts[used].fill(0);
         self.recorded = 0;
-        self.beside = Beside::NOTHING;
+        self.beside = DistributionSummary::NOTHING;
     }
 
     /// The buckets from that of the shortest value to that of the longest. All others are empty.
@@ -231,12 +231,12 @@ impl Distribution {
     }
 
     /// What is known of it besides its buckets.
-    pub(crate) fn beside(&self) -> Beside {
+    pub(crate) fn beside(&self) -> DistributionSummary {
         self.beside
     }
 
     /// Its buckets, and what was known besides those.
-    pub(crate) fn with_beside(self, beside: Beside) -> Self {
+    pub(crate) fn with_beside(self, beside: DistributionSummary) -> Self {
         Self { beside, ..self }
     }
 
@@ -292,26 +292,26 @@ impl Distribution {
     /// there are not that many.
     ///
     /// A value is read as the longest of its bucket, but never as longer than the longest.
-    pub fn at_rank(&self, rank: u64) -> Option<Reading> {
+    pub fn at_rank(&self, rank: u64) -> Option<Quantile> {
         if rank == 0 || rank > self.count() {
             return None;
         }
         if rank <= self.beside.below_zero {
-            return Some(Reading::BelowZero);
+            return Some(Quantile::BelowZero);
         }
         let mut left = rank - self.beside.below_zero;
         for bucket in self.buckets() {
             if left <= bucket.count {
                 let nanos = bucket.to_ns.min(self.beside.longest_ns);
-                return Some(Reading::At(Duration::from_nanos(nanos)));
+                return Some(Quantile::At(Duration::from_nanos(nanos)));
             }
             left -= bucket.count;
         }
-        Some(Reading::Beyond(Duration::from_nanos(self.beside.longest_ns)))
+        Some(Quantile::Beyond(Duration::from_nanos(self.beside.longest_ns)))
     }
 
     /// Where a percentile lies among all values; [`None`] when there are none.
-    pub fn percentile(&self, percentile: Percentile) -> Option<Reading> {
+    pub fn percentile(&self, percentile: Percentile) -> Option<Quantile> {
         self.at_rank(percentile.rank(self.count()))
     }
 

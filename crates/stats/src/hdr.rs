@@ -6,9 +6,9 @@ mod number;
 mod read;
 mod write;
 
-pub use self::distribution::NotADistribution;
+pub use self::distribution::DecodeDistributionError;
 pub use self::log::LogWriter;
-pub(crate) use self::read::{Unreadable, read};
+pub(crate) use self::read::{DecodeHistogramError, read};
 
 /// With this begins a histogram that is not compressed.
 const V2: u32 = 0x1c84_9313;

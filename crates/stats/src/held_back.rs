@@ -9,12 +9,12 @@ use crate::distribution::Distribution;
 use crate::figures::Figures;
 use crate::interval::Interval;
 use crate::moment::whole_nanos;
-use crate::not_sent::NotSent;
+use crate::not_sent::NotSentReason;
 use crate::share::Share;
 
 /// What limits how many calls are in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct InFlightLimits {
     /// How many calls the plan allows in flight.
     pub max_in_flight: u64,
     /// How many connections there are.
@@ -26,27 +26,27 @@ pub struct Limits {
 /// Calls that were due and not sent for one reason, which is the plan's or the target's doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldBack {
-    /// Why; never [`NotSent::Late`], of which a [`Verdict`](crate::Verdict) speaks.
-    pub why: NotSent,
+    /// Why; never [`NotSentReason::Late`], of which a [`Verdict`](crate::Verdict) speaks.
+    pub why: NotSentReason,
     /// How many, among all that were due.
     pub calls: Share,
     /// How many calls would be in flight if none were held back; [`None`] if no call ended.
-    pub needed: Option<InFlight>,
-    limits: Limits,
+    pub needed: Option<NeededInFlight>,
+    limits: InFlightLimits,
     lost: u64,
     refused: u64,
 }
 
 /// The time in which calls were due the fastest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Busiest {
+pub struct BusiestPeriod {
     /// How many were due in it.
     pub due: u64,
     /// How long it was.
     pub time: Duration,
 }
 
-impl Busiest {
+impl BusiestPeriod {
     /// The busiest of a run's intervals. Intervals shorter than the first, such as the last one, do not count.
     /// [`None`] without intervals.
     pub fn of(intervals: &[Interval]) -> Option<Self> {
@@ -59,19 +59,19 @@ impl Busiest {
 
 /// How many calls are in flight while each takes as long as the longest did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InFlight {
+pub struct NeededInFlight {
     /// How many.
     pub calls: u64,
     /// The longest service time of calls that ended, good or failed.
     pub longest: Duration,
 }
 
-impl InFlight {
+impl NeededInFlight {
     /// Little's law, with the longest service time: with a percentile of those that were sent, a stall in which
     /// most calls were held back would not count. One more call is due at the moment when the first of them ends.
     ///
     /// [`None`] if no call ended, or over no time.
-    pub fn of(figures: &Figures, busiest: Busiest) -> Option<Self> {
+    pub fn of(figures: &Figures, busiest: BusiestPeriod) -> Option<Self> {
         let [good, failed] =
             [&figures.service_time, &figures.failed_service_time].map(Distribution::longest);
         let longest = good.max(failed)?;
@@ -83,11 +83,15 @@ impl InFlight {
 
 impl HeldBack {
     /// All that were recorded, by reason. What would have been needed is what the busiest time needed.
-    pub fn all(figures: &Figures, busiest: Option<Busiest>, limits: Limits) -> Vec<Self> {
-        let needed = busiest.and_then(|busiest| InFlight::of(figures, busiest));
+    pub fn all(
+        figures: &Figures,
+        busiest: Option<BusiestPeriod>,
+        limits: InFlightLimits,
+    ) -> Vec<Self> {
+        let needed = busiest.and_then(|busiest| NeededInFlight::of(figures, busiest));
         let counts = &figures.counts;
         let reasons = counts.not_sent.by_reason();
-        let theirs = reasons.filter(|(why, count)| *why != NotSent::Late && *count > 0);
+        let theirs = reasons.filter(|(why, count)| *why != NotSentReason::Late && *count > 0);
         let held_back = |(why, count)| {
             let calls = Share::of(count, counts.due())?;
             let (lost, refused) = (counts.connections_lost, counts.connections_refused);
@@ -100,7 +104,7 @@ impl HeldBack {
         let most = self.limits.max_in_flight;
         write!(f, "the limit of {} in flight was reached", counted_calls(most))?;
         match self.needed.filter(|it| it.calls > most) {
-            Some(InFlight { calls, longest }) => write!(
+            Some(NeededInFlight { calls, longest }) => write!(
                 f,
                 ": while calls take {}, as the longest did, {} are in flight at the highest rate of this run; give --max-in-flight \
                  {calls} or more",
@@ -139,20 +143,20 @@ impl fmt::Display for HeldBack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of the calls due were not sent because ", self.calls)?;
         match self.why {
-            NotSent::InFlightLimit => self.in_flight_limit(f)?,
-            NotSent::StreamLimit => self.stream_limit(f)?,
-            NotSent::NoConnection => write!(
+            NotSentReason::InFlightLimit => self.in_flight_limit(f)?,
+            NotSentReason::StreamLimit => self.stream_limit(f)?,
+            NotSentReason::NoConnection => write!(
                 f,
                 "no connection was open (connections lost: {}, attempts that failed: {}): look at the server, and at \
                  what is before it",
                 grouped(self.lost),
                 grouped(self.refused)
             )?,
-            NotSent::Blocked => f.write_str(
+            NotSentReason::Blocked => f.write_str(
                 "connections took no bytes until sending was over: the server, or what is before it, does not read \
                  fast enough",
             )?,
-            NotSent::Late => f.write_str("the client did not get to them in time")?,
+            NotSentReason::Late => f.write_str("the client did not get to them in time")?,
         }
         f.write_str(".")
     }

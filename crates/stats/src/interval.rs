@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::counts::Counts;
-use crate::distribution::{Beside, Distribution};
+use crate::distribution::{Distribution, DistributionSummary};
 use crate::figures::{Figure, Figures};
 
 /// The figures of one piece of a run's time, which is over. Its distributions are kept encoded: hundreds of them
@@ -20,13 +20,13 @@ pub struct Interval {
     pub in_flight: u64,
     /// What became of calls in it.
     pub counts: Counts,
-    kept: [Kept; Figure::ALL.len()],
+    kept: [EncodedDistribution; Figure::ALL.len()],
 }
 
 /// A distribution, encoded.
 #[derive(Debug, Clone, PartialEq)]
-struct Kept {
-    beside: Beside,
+struct EncodedDistribution {
+    beside: DistributionSummary,
     /// Nothing, if it has no buckets.
     encoded: Box<[u8]>,
 }
@@ -40,7 +40,7 @@ impl Interval {
         in_flight: u64,
         figures: &Figures,
     ) -> Self {
-        let kept = Figure::ALL.map(|figure| Kept::of(figures.get(figure)));
+        let kept = Figure::ALL.map(|figure| EncodedDistribution::of(figures.get(figure)));
         Self { start, length, due, in_flight, counts: figures.counts, kept }
     }
 
@@ -57,7 +57,7 @@ impl Interval {
 
     /// The longest value of one of its distributions, exactly; [`None`] if nothing was recorded.
     pub fn longest(&self, figure: Figure) -> Option<Duration> {
-        let Kept { beside, encoded } = &self.kept[figure as usize];
+        let EncodedDistribution { beside, encoded } = &self.kept[figure as usize];
         (!encoded.is_empty()).then(|| beside.longest())
     }
 
@@ -76,12 +76,12 @@ impl Interval {
         for (kept, next) in self.kept.iter_mut().zip(&next.kept) {
             let mut both = kept.distribution();
             both.merge(&next.distribution());
-            *kept = Kept::of(&both);
+            *kept = EncodedDistribution::of(&both);
         }
     }
 }
 
-impl Kept {
+impl EncodedDistribution {
     fn of(distribution: &Distribution) -> Self {
         let has_buckets = distribution.shortest().is_some();
         let encoded = if has_buckets { distribution.to_v2_deflate() } else { Vec::new() };

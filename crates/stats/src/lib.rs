@@ -1,11 +1,12 @@
 //! What is known of many calls: how long they took, how they ended, which were never sent.
 //!
-//! A [`Recorder`] takes each [`Call`] as it is sent and as it ends, and keeps [`Figures`]: [`Distribution`]s and
+//! A [`Recorder`] takes each [`CallRecord`] as it is sent and as it ends, and keeps [`Figures`]: [`Distribution`]s and
 //! counts, so their size does not depend on how many calls there are. They merge exactly, and define each figure
 //! (service time, response time, lag, added, lateness).
 //!
-//! Of figures, [`Threshold`]s say whether a run reached what it must, a [`Watch`] when a [`StopRule`] ends it, a
-//! [`Verdict`] whether the client set its pace, and [`HeldBack`] what held calls back. [`Confidence`] says how sure a percentile is, and [`Succession`] whether calls were independent.
+//! Of figures, [`Threshold`]s say whether a run reached what it must, a [`StopRuleWatch`] when a [`StopRule`] ends
+//! it, a [`Verdict`] whether the client set its pace, and [`HeldBack`] what held calls back. [`Confidence`] says how
+//! sure a percentile is, and [`Succession`] whether calls were independent.
 //!
 //! Pure: nothing here reads a clock, does I/O, or makes calls. Times are [`Moment`]s, nanoseconds since
 //! the start of a run, which the caller measures; statuses are numbers, so that nothing here knows
@@ -13,7 +14,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use longsync_stats::{Call, Moment, Percentile, Reading, Recorder, StatusCode};
+//! use longsync_stats::{CallRecord, Moment, Percentile, Quantile, Recorder, StatusCode};
 //!
 //! let mut recorder = Recorder::default();
 //! for number in 0..100 {
@@ -21,12 +22,12 @@
 //!     let done = due + Duration::from_micros(if number < 98 { 250 } else { 9_000 });
 //!     let ended_well = StatusCode::OK;
 //!     recorder.sent(Some(due), due);
-//!     recorder.ended(&Call { due: Some(due), ..Call::new(due, done, ended_well) }, None);
+//!     recorder.ended(&CallRecord { due: Some(due), ..CallRecord::new(due, done, ended_well) }, None);
 //! }
 //! let figures = recorder.figures();
 //! assert_eq!(figures.counts.ended_with(0), 100);
 //! let response_time = figures.response_time();
-//! let Some(Reading::At(p99)) = response_time.percentile(Percentile::P99) else { panic!() };
+//! let Some(Quantile::At(p99)) = response_time.percentile(Percentile::P99) else { panic!() };
 //! assert_eq!(p99.as_millis(), 9);
 //! ```
 
@@ -59,27 +60,27 @@ mod texts;
 mod threshold;
 mod verdict;
 
-pub use crate::call::{Broken, Call, Waits};
+pub use crate::call::{CallRecord, ServerWait, TransportFailure};
 pub use crate::confidence::{Confidence, ConfidenceInterval, Ranks, Span, Sparse};
 pub use crate::counts::Counts;
-pub use crate::distribution::{Bucket, Distribution, Reading};
+pub use crate::distribution::{Bucket, Distribution, Quantile};
 pub use crate::figures::{Figure, Figures};
-pub use crate::hdr::{LogWriter, NotADistribution};
-pub use crate::held_back::{Busiest, HeldBack, InFlight, Limits};
+pub use crate::hdr::{DecodeDistributionError, LogWriter};
+pub use crate::held_back::{BusiestPeriod, HeldBack, InFlightLimits, NeededInFlight};
 pub use crate::interval::Interval;
 pub use crate::metric::Value;
 pub use crate::moment::Moment;
-pub use crate::not_sent::{NotSent, NotSentCounts};
-pub use crate::observed::{Buckets, Observed, Percentiles};
-pub use crate::percentile::{NotAPercentile, Percentile};
-pub use crate::recorded::{NotRecorded, Recorded};
+pub use crate::not_sent::{NotSentCounts, NotSentReason};
+pub use crate::observed::{Observation, ObservedBuckets, ObservedPercentiles};
+pub use crate::percentile::{ParsePercentileError, Percentile};
+pub use crate::recorded::{RecordedDurations, RecordingError};
 pub use crate::recorder::Recorder;
 pub use crate::run_loop::Loop;
 pub use crate::share::Share;
 pub use crate::status_code::StatusCode;
 pub use crate::statuses::GoodStatuses;
-pub use crate::stop_rule::{NotAStopRule, StopRule, Stopped, Watch};
+pub use crate::stop_rule::{RuleStop, StopRule, StopRuleError, StopRuleWatch};
 pub use crate::succession::Succession;
-pub use crate::texts::Texts;
-pub use crate::threshold::{Checked, NotAThreshold, Threshold};
+pub use crate::texts::TextCounts;
+pub use crate::threshold::{Threshold, ThresholdError, ThresholdResult};
 pub use crate::verdict::{Effect, Evidence, ProcessorTime, Sign, Verdict, WorkerTime};

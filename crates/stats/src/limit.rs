@@ -7,19 +7,19 @@ use std::time::Duration;
 use longsync_text::said::quoted;
 use longsync_text::{Percent, Rate, duration};
 
-use crate::distribution::Reading;
+use crate::distribution::Quantile;
 use crate::metric::{Metric, Value};
 use crate::moment::whole_nanos;
 
 /// What a metric is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Limit {
+pub(crate) enum MetricLimit {
     Time(Duration),
     Share(Percent),
     Rate(Rate),
 }
 
-impl Limit {
+impl MetricLimit {
     /// Reads the kind of limit that a metric has.
     pub(crate) fn read(metric: Metric, text: &str) -> Result<Self, String> {
         match metric {
@@ -27,9 +27,10 @@ impl Limit {
                 duration::parse(text).map(Self::Time).map_err(|why| why.to_string())
             }
             Metric::Errors | Metric::NotSent => share(text).map(Self::Share),
-            Metric::Rate => {
-                text.parse().map(Self::Rate).map_err(|why: longsync_text::NotARate| why.to_string())
-            }
+            Metric::Rate => text
+                .parse()
+                .map(Self::Rate)
+                .map_err(|why: longsync_text::ParseRateError| why.to_string()),
         }
     }
 
@@ -38,9 +39,9 @@ impl Limit {
     pub(crate) fn compare(self, value: Value) -> Option<Ordering> {
         match (self, value) {
             (Self::Time(limit), Value::Time(reading)) => Some(match reading {
-                Reading::BelowZero => Ordering::Less,
-                Reading::At(time) => time.cmp(&limit),
-                Reading::Beyond(_) => Ordering::Greater,
+                Quantile::BelowZero => Ordering::Less,
+                Quantile::At(time) => time.cmp(&limit),
+                Quantile::Beyond(_) => Ordering::Greater,
             }),
             (Self::Share(limit), Value::Share(share)) => Some(share.compare(limit)),
             (Self::Rate(limit), Value::Rate { calls, time }) => {
@@ -80,7 +81,7 @@ fn share(text: &str) -> Result<Percent, String> {
         .map_err(|why| format!("{} is not a limit: {why}", quoted(text)))
 }
 
-impl fmt::Display for Limit {
+impl fmt::Display for MetricLimit {
     /// As it is read.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -11,7 +11,7 @@ use longsync_text::said::quoted;
 
 pub(crate) use self::statistic::Statistic;
 use self::statistic::begins_as_percentile;
-pub(crate) use self::timed::Timed;
+pub(crate) use self::timed::CallTime;
 pub use self::value::Value;
 use crate::counts::Counts;
 use crate::distribution::Distribution;
@@ -23,7 +23,7 @@ use crate::share::Share;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metric {
     /// A time. Without a figure it is the response time, in a closed loop the service time.
-    Time(Option<Timed>, Statistic),
+    Time(Option<CallTime>, Statistic),
     /// Failed calls among those that ended.
     Errors,
     /// Calls that were not sent among those that were due.
@@ -46,7 +46,7 @@ impl Metric {
             _ => (None, text),
         };
         let refused = |what| Err(format!("{} is not measured: {what}", quoted(text)));
-        let timed = figure.map(Timed::read);
+        let timed = figure.map(CallTime::read);
         if timed == Some(None) {
             return refused("before the point write response, service, added or lag");
         }
@@ -64,11 +64,11 @@ impl Metric {
     /// Why it is not measured in such a loop, and what to do.
     pub(crate) fn missing_in(self, kind: Loop) -> Option<&'static str> {
         match (kind, self) {
-            (Loop::Closed, Self::Time(Some(Timed::Response), _)) => Some(
+            (Loop::Closed, Self::Time(Some(CallTime::Response), _)) => Some(
                 "a closed loop has no response time, because none of its calls is due at a given time: write \
                  service. instead of response., or give a rate",
             ),
-            (Loop::Closed, Self::Time(Some(Timed::Lag), _)) => Some(
+            (Loop::Closed, Self::Time(Some(CallTime::Lag), _)) => Some(
                 "a closed loop has no lag, because none of its calls is due at a given time: give a rate",
             ),
             (Loop::Closed, Self::NotSent) => Some(
@@ -86,7 +86,7 @@ impl Metric {
         }
         if let Self::Time(figure, statistic) = self {
             let mut times = Distribution::default();
-            Timed::meant(figure, kind).add_to(&mut times, figures);
+            CallTime::meant(figure, kind).add_to(&mut times, figures);
             return (statistic.of(&times), statistic.is_marked(&times));
         }
         (self.counted(&figures.counts, recorded), false)

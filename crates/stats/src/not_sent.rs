@@ -5,7 +5,7 @@ use std::ops::{AddAssign, Index, IndexMut};
 /// Why a call that was due was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum NotSent {
+pub enum NotSentReason {
     /// As many calls as the plan allows were in flight.
     InFlightLimit,
     /// All streams that the peer allows, on all connections, were taken.
@@ -18,7 +18,7 @@ pub enum NotSent {
     Late,
 }
 
-impl NotSent {
+impl NotSentReason {
     /// All of them, in the order in which they are reported.
     pub const ALL: [Self; 5] =
         [Self::InFlightLimit, Self::StreamLimit, Self::NoConnection, Self::Blocked, Self::Late];
@@ -37,7 +37,7 @@ impl NotSent {
 
 /// How many calls that were due were not sent, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct NotSentCounts([u64; NotSent::ALL.len()]);
+pub struct NotSentCounts([u64; NotSentReason::ALL.len()]);
 
 impl NotSentCounts {
     /// All of them.
@@ -46,21 +46,21 @@ impl NotSentCounts {
     }
 
     /// Each reason, and how many there were.
-    pub fn by_reason(&self) -> impl Iterator<Item = (NotSent, u64)> + use<> {
-        NotSent::ALL.into_iter().zip(self.0)
+    pub fn by_reason(&self) -> impl Iterator<Item = (NotSentReason, u64)> + use<> {
+        NotSentReason::ALL.into_iter().zip(self.0)
     }
 }
 
-impl Index<NotSent> for NotSentCounts {
+impl Index<NotSentReason> for NotSentCounts {
     type Output = u64;
 
-    fn index(&self, why: NotSent) -> &u64 {
+    fn index(&self, why: NotSentReason) -> &u64 {
         &self.0[why as usize]
     }
 }
 
-impl IndexMut<NotSent> for NotSentCounts {
-    fn index_mut(&mut self, why: NotSent) -> &mut u64 {
+impl IndexMut<NotSentReason> for NotSentCounts {
+    fn index_mut(&mut self, why: NotSentReason) -> &mut u64 {
         &mut self.0[why as usize]
     }
 }

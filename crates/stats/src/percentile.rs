@@ -68,14 +68,14 @@ impl fmt::Display for Percentile {
      decimals",
     quoted(.0)
 )]
-pub struct NotAPercentile(String);
+pub struct ParsePercentileError(String);
 
 impl FromStr for Percentile {
-    type Err = NotAPercentile;
+    type Err = ParsePercentileError;
 
     /// Reads `p` and a percentage over 0, at most 100, with at most four decimals: `p50`, `p99.9`.
-    fn from_str(text: &str) -> Result<Self, NotAPercentile> {
-        read(text).ok_or_else(|| NotAPercentile(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, ParsePercentileError> {
+        read(text).ok_or_else(|| ParsePercentileError(text.to_owned()))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::percentile::Percentile;
 
 /// Recorded durations: each distinct value, ascending, and how often it was recorded. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedDurations {
     values: Vec<(u64, u64)>,
     count: u64,
     longest_line: usize,
@@ -24,9 +24,9 @@ pub struct Recorded {
 /// Why a file does not hold recorded durations: the line, counted from 1, and what would be right there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NotRecorded(String);
+pub struct RecordingError(String);
 
-impl NotRecorded {
+impl RecordingError {
     pub(crate) fn new(why: &str) -> Self {
         Self(printable(why).into_owned())
     }
@@ -36,7 +36,7 @@ impl NotRecorded {
     }
 }
 
-impl Recorded {
+impl RecordedDurations {
     /// Reads a CSV file or an interval log of `HdrHistogram`, whichever the content is.
     ///
     /// - **CSV**: one row per line, of which the first column counts. Either each cell has its unit, such
@@ -51,13 +51,13 @@ impl Recorded {
     /// # Errors
     /// When there is no value, and when a line is neither: without a unit, negative, longer than a year,
     /// a histogram that is damaged.
-    pub fn read(bytes: &[u8]) -> Result<Self, NotRecorded> {
+    pub fn read(bytes: &[u8]) -> Result<Self, RecordingError> {
         Self::of_text(text(bytes)?)
     }
 
-    pub(crate) fn of_text(text: &str) -> Result<Self, NotRecorded> {
+    pub(crate) fn of_text(text: &str) -> Result<Self, RecordingError> {
         let Some((_, first)) = lines(text).next() else {
-            return Err(NotRecorded::new(
+            return Err(RecordingError::new(
                 "there is not a single value: write one duration per line, such as 12ms",
             ));
         };
@@ -93,12 +93,12 @@ impl Recorded {
 }
 
 /// The text of a file, without the mark of byte order that some programs begin it with.
-pub(crate) fn text(bytes: &[u8]) -> Result<&str, NotRecorded> {
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, RecordingError> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
         Err(error) => {
             let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
-            Err(NotRecorded::at(line, "this is not text: write it in UTF-8, and not compressed"))
+            Err(RecordingError::at(line, "this is not text: write it in UTF-8, and not compressed"))
         }
     }
 }
@@ -111,17 +111,17 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// What has been read so far.
 #[derive(Debug, Default)]
-struct Tally {
+struct DurationCounts {
     values: Vec<(u64, u64)>,
     longest: (u64, usize),
 }
 
-impl Tally {
-    fn add(&mut self, nanos: u64, count: u64, line: usize) -> Result<(), NotRecorded> {
+impl DurationCounts {
+    fn add(&mut self, nanos: u64, count: u64, line: usize) -> Result<(), RecordingError> {
         if nanos > whole_nanos(LONGEST) {
             let most = duration::text(LONGEST);
             let why = format!("this is longer than a year: a duration is at most {most}");
-            return Err(NotRecorded::at(line, &why));
+            return Err(RecordingError::at(line, &why));
         }
         if nanos > self.longest.0 || self.longest.1 == 0 {
             self.longest = (nanos, line);
@@ -130,13 +130,13 @@ impl Tally {
         Ok(())
     }
 
-    fn finish(mut self, none: &str) -> Result<Recorded, NotRecorded> {
+    fn finish(mut self, none: &str) -> Result<RecordedDurations, RecordingError> {
         if self.values.is_empty() {
-            return Err(NotRecorded::new(none));
+            return Err(RecordingError::new(none));
         }
         let total = self.values.iter().try_fold(0_u64, |sum, (_, count)| sum.checked_add(*count));
         let Some(count) = total else {
-            return Err(NotRecorded::new("there are more values than a count of 64 bits holds"));
+            return Err(RecordingError::new("there are more values than a count of 64 bits holds"));
         };
         self.values.sort_unstable();
         self.values.dedup_by(|next, kept| {
@@ -147,7 +147,7 @@ impl Tally {
             is_same
         });
         self.values.shrink_to_fit();
-        Ok(Recorded { values: self.values, count, longest_line: self.longest.1 })
+        Ok(RecordedDurations { values: self.values, count, longest_line: self.longest.1 })
     }
 }
 

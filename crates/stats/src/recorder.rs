@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::call::{Call, Waits};
+use crate::call::{CallRecord, ServerWait};
 use crate::figures::Figures;
 use crate::moment::{Moment, whole_nanos};
-use crate::not_sent::NotSent;
+use crate::not_sent::NotSentReason;
 use crate::status_code::StatusCode;
 use crate::statuses::GoodStatuses;
 use crate::succession::Succession;
-use crate::texts::Texts;
+use crate::texts::TextCounts;
 
 /// A `planned` above this is uncertain by what two clocks differ.
 const LONG: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ pub struct Recorder {
     good: GoodStatuses,
     /// Calls that are due (in a closed loop: sent) before this are not recorded.
     from: Moment,
-    texts: Texts,
+    texts: TextCounts,
     succession: Succession,
     warm_up: u64,
 }
@@ -52,14 +52,14 @@ impl Recorder {
 
     /// Records that a call has ended; `text` is what was said of its failure.
     #[inline]
-    pub fn ended(&mut self, call: &Call, text: Option<&str>) {
+    pub fn ended(&mut self, call: &CallRecord, text: Option<&str>) {
         if call.due.unwrap_or(call.sent) < self.from {
             return;
         }
         let Figures { counts, .. } = &mut *self.figures;
         counts.statuses[call.code.index()] += 1;
         let service_time_ns = call.done.nanos_since(call.sent);
-        if self.good.contain(call.code) {
+        if self.good.contains(call.code) {
             counts.good += 1;
             self.figures.service_time.record(service_time_ns);
             let mut felt_ns = service_time_ns;
@@ -77,7 +77,7 @@ impl Recorder {
     }
 
     #[cold]
-    fn failed(&mut self, call: &Call, service_time_ns: i64, text: Option<&str>) {
+    fn failed(&mut self, call: &CallRecord, service_time_ns: i64, text: Option<&str>) {
         let Figures { counts, failed_service_time, .. } = &mut *self.figures;
         failed_service_time.record(service_time_ns);
         counts.cut += u64::from(call.is_cut);
@@ -91,7 +91,7 @@ impl Recorder {
     }
 
     #[inline]
-    fn waited(&mut self, code: StatusCode, service_time_ns: i64, waits: Waits) {
+    fn waited(&mut self, code: StatusCode, service_time_ns: i64, waits: ServerWait) {
         let figures = &mut *self.figures;
         let [planned_ns, waited_ns, queued_ns] =
             [waits.planned, waits.waited, waits.queued].map(signed_nanos);
@@ -110,7 +110,7 @@ impl Recorder {
     }
 
     /// Counts a call that was due and was not sent.
-    pub fn not_sent(&mut self, due: Moment, why: NotSent, count: u64) {
+    pub fn not_sent(&mut self, due: Moment, why: NotSentReason, count: u64) {
         if due < self.from {
             self.warm_up += count;
         } else {
@@ -140,7 +140,7 @@ impl Recorder {
     }
 
     /// What was said of failed calls, over all exchanges.
-    pub fn texts(&self) -> &Texts {
+    pub fn texts(&self) -> &TextCounts {
         &self.texts
     }
 }

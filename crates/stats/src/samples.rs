@@ -1,7 +1,7 @@
 //! Figures for tests.
 
 use crate::figures::Figures;
-use crate::not_sent::NotSent;
+use crate::not_sent::NotSentReason;
 use crate::status_code::StatusCode;
 
 /// Figures of an open loop in which good calls had these service times, each sent `lag_ns` after it was due.
@@ -30,7 +30,7 @@ impl Figures {
     }
 
     /// With the given number of calls that were not sent.
-    pub(crate) fn and_not_sent(mut self, why: NotSent, count: u64) -> Self {
+    pub(crate) fn and_not_sent(mut self, why: NotSentReason, count: u64) -> Self {
         self.counts.not_sent[why] += count;
         self
     }

@@ -21,12 +21,12 @@ impl GoodStatuses {
 
     /// Whether a call that ended with this one is good.
     #[inline]
-    pub fn contain(self, code: StatusCode) -> bool {
+    pub fn contains(self, code: StatusCode) -> bool {
         self.0 & 1 << code.index() != 0
     }
 
     /// The statuses, in the order of their numbers.
     pub fn codes(self) -> impl Iterator<Item = StatusCode> {
-        StatusCode::all().filter(move |code| self.contain(*code))
+        StatusCode::all().filter(move |code| self.contains(*code))
     }
 }

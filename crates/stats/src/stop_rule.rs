@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use longsync_text::said::quoted;
 
-pub use self::watch::{Stopped, Watch};
+pub use self::watch::{RuleStop, StopRuleWatch};
 use crate::comparison::Comparison;
 use crate::metric::Metric;
 use crate::run_loop::Loop;
@@ -22,7 +22,7 @@ pub struct StopRule(Comparison);
 /// Why a text is not a stop rule, or why one cannot be decided in a run; and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NotAStopRule(String);
+pub struct StopRuleError(String);
 
 const EMPTY: &str = "an empty text is not a stop rule: write one such as p99>250ms or errors>5%";
 
@@ -31,10 +31,10 @@ impl StopRule {
     ///
     /// # Errors
     /// In a closed loop no call is due at a given time, so there is no `lag`, `response` or `not_sent`.
-    pub fn measured_in(&self, kind: Loop) -> Result<(), NotAStopRule> {
+    pub fn measured_in(&self, kind: Loop) -> Result<(), StopRuleError> {
         let refused = |why| {
             let text = self.to_string();
-            Err(NotAStopRule(format!("{} cannot be decided: {why}", quoted(&text))))
+            Err(StopRuleError(format!("{} cannot be decided: {why}", quoted(&text))))
         };
         self.0.metric.missing_in(kind).map_or(Ok(()), refused)
     }
@@ -55,13 +55,13 @@ impl StopRule {
 }
 
 impl FromStr for StopRule {
-    type Err = NotAStopRule;
+    type Err = StopRuleError;
 
     /// Reads one; blanks around its parts do not count.
-    fn from_str(text: &str) -> Result<Self, NotAStopRule> {
-        let refused = |why| NotAStopRule(format!("{} is not a stop rule: {why}", quoted(text)));
+    fn from_str(text: &str) -> Result<Self, StopRuleError> {
+        let refused = |why| StopRuleError(format!("{} is not a stop rule: {why}", quoted(text)));
         match text.trim() {
-            "" => Err(NotAStopRule(EMPTY.to_owned())),
+            "" => Err(StopRuleError(EMPTY.to_owned())),
             trimmed => Self::read(trimmed).map_err(refused),
         }
     }

@@ -61,7 +61,7 @@ impl Succession {
     }
 
     /// Whether the calls were not independent: their correlation is over 0.1.
-    pub fn says_dependent(&self) -> bool {
+    pub fn is_dependent(&self) -> bool {
         self.correlation().is_some_and(|correlation| correlation > DEPENDENT)
     }
 

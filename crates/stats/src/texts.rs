@@ -10,12 +10,12 @@ const MOST_BYTES: usize = 256;
 /// Texts, and how often each was said: at most 100 distinct ones, of at most 256 bytes each. If there are more, the
 /// rarest is given up for the next, and only counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Texts {
+pub struct TextCounts {
     counts: BTreeMap<String, u64>,
     other: u64,
 }
 
-impl Texts {
+impl TextCounts {
     /// Counts a text.
     pub fn add(&mut self, text: &str) {
         self.add_n(cut(text), 1);
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_hundred_distinct_texts_are_kept_and_all_are_counted() {
-        let mut texts = Texts::default();
+        let mut texts = TextCounts::default();
         for number in 0..250 {
             texts.add(&format!("error {number}"));
             texts.add("the same each time");
@@ -93,19 +93,19 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_between_characters() {
-        let mut texts = Texts::default();
+        let mut texts = TextCounts::default();
         texts.add(&"ü".repeat(200));
         assert_eq!(texts.by_count(), [("ü".repeat(128).as_str(), 1)]);
     }
 
     #[test]
     fn merged_texts_are_counted_together() {
-        let (mut first, mut second) = (Texts::default(), Texts::default());
+        let (mut first, mut second) = (TextCounts::default(), TextCounts::default());
         first.add("a");
         second.add("b");
         second.add("b");
         first.merge(&second);
         assert_eq!(first.by_count(), [("b", 2), ("a", 1)]);
-        assert!(!first.is_empty() && Texts::default().is_empty());
+        assert!(!first.is_empty() && TextCounts::default().is_empty());
     }
 }

@@ -28,14 +28,14 @@ pub struct Threshold(Comparison);
 /// Why a text is not a threshold, or why a threshold cannot be decided in a run; and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NotAThreshold(String);
+pub struct ThresholdError(String);
 
 const EMPTY: &str =
     "an empty text is not a threshold: write one such as p99<250ms, errors<0.1% or rate>990/s";
 
 /// Whether a run has reached a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checked {
+pub struct ThresholdResult {
     /// What it must reach.
     pub threshold: Threshold,
     /// Whether it has.
@@ -51,10 +51,10 @@ impl Threshold {
     ///
     /// # Errors
     /// In a closed loop no call is due at a given time, so there is no `lag`, `response` or `not_sent`.
-    pub fn measured_in(&self, kind: Loop) -> Result<(), NotAThreshold> {
+    pub fn measured_in(&self, kind: Loop) -> Result<(), ThresholdError> {
         let refused = |why| {
             let text = self.to_string();
-            Err(NotAThreshold(format!("{} cannot be decided: {why}", quoted(&text))))
+            Err(ThresholdError(format!("{} cannot be decided: {why}", quoted(&text))))
         };
         self.0.metric.missing_in(kind).map_or(Ok(()), refused)
     }
@@ -64,9 +64,9 @@ impl Threshold {
     /// A percentile is read as the longest time of its bucket. One that falls among calls which are slower than
     /// any value is more than any limit, and so are the mean and the longest if there is one such call. What
     /// was not measured has not passed: without a call, or in a loop that does not have the figure.
-    pub fn check(&self, kind: Loop, figures: &Figures, recorded: Duration) -> Checked {
+    pub fn check(&self, kind: Loop, figures: &Figures, recorded: Duration) -> ThresholdResult {
         let (value, is_marked) = self.0.metric.of(kind, figures, recorded);
-        Checked { threshold: *self, has_passed: self.0.holds(value), value, is_marked }
+        ThresholdResult { threshold: *self, has_passed: self.0.holds(value), value, is_marked }
     }
 
     fn read(text: &str) -> Result<Self, String> {
@@ -80,13 +80,13 @@ impl Threshold {
 }
 
 impl FromStr for Threshold {
-    type Err = NotAThreshold;
+    type Err = ThresholdError;
 
     /// Reads one; blanks around its parts do not count.
-    fn from_str(text: &str) -> Result<Self, NotAThreshold> {
-        let refused = |why| NotAThreshold(format!("{} is not a threshold: {why}", quoted(text)));
+    fn from_str(text: &str) -> Result<Self, ThresholdError> {
+        let refused = |why| ThresholdError(format!("{} is not a threshold: {why}", quoted(text)));
         match text.trim() {
-            "" => Err(NotAThreshold(EMPTY.to_owned())),
+            "" => Err(ThresholdError(EMPTY.to_owned())),
             trimmed => Self::read(trimmed).map_err(refused),
         }
     }
@@ -99,7 +99,7 @@ impl fmt::Display for Threshold {
     }
 }
 
-impl fmt::Display for Checked {
+impl fmt::Display for ThresholdResult {
     /// One line: `p99<250ms failed: 251.2ms`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = if self.has_passed { "passed" } else { "failed" };

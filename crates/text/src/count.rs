@@ -8,15 +8,15 @@ use crate::rate::multiple;
 
 /// What is wrong with a count, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotACount(String);
+pub struct ParseCountError(String);
 
-impl fmt::Display for NotACount {
+impl fmt::Display for ParseCountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for NotACount {}
+impl std::error::Error for ParseCountError {}
 
 /// The highest count that is read from text: beyond it lie typing errors.
 pub const HIGHEST: u64 = 1_000_000_000_000_000;
@@ -25,17 +25,18 @@ pub const HIGHEST: u64 = 1_000_000_000_000_000;
 ///
 /// # Errors
 /// When `text` is not one, is not a whole number, or is over [`HIGHEST`].
-pub fn parse(text: &str) -> Result<u64, NotACount> {
+pub fn parse(text: &str) -> Result<u64, ParseCountError> {
     let (number, power) = multiple(text.trim());
     let Ok(count) = decimal::scaled(number, power) else {
         let why = "write a whole number such as 10000, 10k or 1M";
-        return Err(NotACount(format!("{} is not a count: {why}", quoted(text))));
+        return Err(ParseCountError(format!("{} is not a count: {why}", quoted(text))));
     };
     match u64::try_from(count) {
         Ok(count) if count <= HIGHEST => Ok(count),
-        _ => {
-            Err(NotACount(format!("{} is too high a count: write at most {HIGHEST}", quoted(text))))
-        }
+        _ => Err(ParseCountError(format!(
+            "{} is too high a count: write at most {HIGHEST}",
+            quoted(text)
+        ))),
     }
 }
 
@@ -80,7 +81,7 @@ mod tests {
         {
             let why =
                 format!("`{text}` is not a count: write a whole number such as 10000, 10k or 1M");
-            assert_eq!(parse(text), Err(NotACount(why)));
+            assert_eq!(parse(text), Err(ParseCountError(why)));
         }
         for text in ["1000000001M", &"9".repeat(60)] {
             assert!(parse(text).unwrap_err().to_string().ends_with("at most 1000000000000000"));

@@ -3,7 +3,7 @@
 /// Why a text is not a decimal number of the precision that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum NotADecimal {
+pub enum ParseDecimalError {
     /// It is not digits, and perhaps a point with further digits.
     NotDigits,
     /// It has more decimals than are kept.
@@ -16,15 +16,15 @@ pub enum NotADecimal {
 /// # Errors
 /// When `number` is not digits, and perhaps a point with further digits; or has more decimals than the given
 /// number.
-pub fn scaled(number: &str, decimals: usize) -> Result<u128, NotADecimal> {
+pub fn scaled(number: &str, decimals: usize) -> Result<u128, ParseDecimalError> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_digits(whole) || !is_digits(fraction) {
-        return Err(NotADecimal::NotDigits);
+        return Err(ParseDecimalError::NotDigits);
     }
     let fraction = fraction.trim_end_matches('0');
     if fraction.len() > decimals {
-        return Err(NotADecimal::TooFine);
+        return Err(ParseDecimalError::TooFine);
     }
     let zeros = std::iter::repeat_n(b'0', decimals - fraction.len());
     let digits = whole.bytes().chain(fraction.bytes()).chain(zeros);
@@ -71,13 +71,13 @@ mod tests {
             ("007.250000", 2, Ok(725)),
             ("12", 0, Ok(12)),
             ("12.0", 0, Ok(12)),
-            ("1.25", 1, Err(NotADecimal::TooFine)),
-            ("1.", 3, Err(NotADecimal::NotDigits)),
-            (".5", 3, Err(NotADecimal::NotDigits)),
-            ("", 3, Err(NotADecimal::NotDigits)),
-            ("-1", 3, Err(NotADecimal::NotDigits)),
-            ("1e3", 3, Err(NotADecimal::NotDigits)),
-            ("1.2.3", 3, Err(NotADecimal::NotDigits)),
+            ("1.25", 1, Err(ParseDecimalError::TooFine)),
+            ("1.", 3, Err(ParseDecimalError::NotDigits)),
+            (".5", 3, Err(ParseDecimalError::NotDigits)),
+            ("", 3, Err(ParseDecimalError::NotDigits)),
+            ("-1", 3, Err(ParseDecimalError::NotDigits)),
+            ("1e3", 3, Err(ParseDecimalError::NotDigits)),
+            ("1.2.3", 3, Err(ParseDecimalError::NotDigits)),
         ] {
             assert_eq!(scaled(number, decimals), expected, "{number}");
         }

@@ -6,15 +6,15 @@ use crate::quote::quoted;
 
 /// What is wrong with a duration, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotADuration(String);
+pub struct ParseDurationError(String);
 
-impl std::fmt::Display for NotADuration {
+impl std::fmt::Display for ParseDurationError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for NotADuration {}
+impl std::error::Error for ParseDurationError {}
 
 /// The longest duration that is read from text: a year. Beyond it lie typing errors, and durations
 /// that messages and clocks do not hold.
@@ -43,8 +43,9 @@ const MOST_DECIMALS: usize = 16;
 /// # Errors
 /// When `text` is not one: without a unit, with a unit other than `d`, `h`, `m`, `s`, `ms`, `us`
 /// (`µs`) and `ns`, negative, finer than a nanosecond, or over [`LONGEST`].
-pub fn parse(text: &str) -> Result<Duration, NotADuration> {
-    let refused = |why: &str| NotADuration(format!("{} is not a duration: {why}", quoted(text)));
+pub fn parse(text: &str) -> Result<Duration, ParseDurationError> {
+    let refused =
+        |why: &str| ParseDurationError(format!("{} is not a duration: {why}", quoted(text)));
     let mut rest = text.trim();
     if rest == "0" {
         return Ok(Duration::ZERO);
@@ -63,7 +64,7 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
     }
     match u64::try_from(nanos).map(Duration::from_nanos) {
         Ok(duration) if duration <= LONGEST => Ok(duration),
-        _ => Err(NotADuration(format!(
+        _ => Err(ParseDurationError(format!(
             "{} is longer than a year: write at most {}",
             quoted(text),
             self::text(LONGEST)

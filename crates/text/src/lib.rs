@@ -16,7 +16,7 @@
 pub mod count;
 pub mod decimal;
 pub mod duration;
-pub mod mistake;
+pub mod parse_error;
 mod percent;
 mod quote;
 mod rate;
@@ -25,6 +25,6 @@ pub mod string;
 pub mod words;
 
 pub use crate::count::{counted, grouped};
-pub use crate::percent::{NotAPercent, Percent};
+pub use crate::percent::{ParsePercentError, Percent};
 pub use crate::quote::quoted;
-pub use crate::rate::{NotARate, Rate};
+pub use crate::rate::{ParseRateError, Rate};

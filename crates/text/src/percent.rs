@@ -4,15 +4,15 @@ use std::fmt;
 
 /// Why a text is not the number of a percentage, and what would be right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAPercent(&'static str);
+pub struct ParsePercentError(&'static str);
 
-impl fmt::Display for NotAPercent {
+impl fmt::Display for ParsePercentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-impl std::error::Error for NotAPercent {}
+impl std::error::Error for ParsePercentError {}
 
 /// A share from 0 % to 100 %, in steps of a millionth of a percent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,16 +37,16 @@ impl Percent {
     ///
     /// # Errors
     /// When `number` is not digits and perhaps a point with at most six further digits, or is over 100.
-    pub fn from_number(number: &str) -> Result<Self, NotAPercent> {
-        const NOT_A_NUMBER: NotAPercent =
-            NotAPercent("a percentage is a number from 0 to 100, such as 5 or 99.9");
+    pub fn from_number(number: &str) -> Result<Self, ParsePercentError> {
+        const NOT_A_NUMBER: ParsePercentError =
+            ParsePercentError("a percentage is a number from 0 to 100, such as 5 or 99.9");
         let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
         let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         if !are_digits(whole) || !are_digits(decimals) {
             return Err(NOT_A_NUMBER);
         }
         if decimals.len() > DECIMALS {
-            return Err(NotAPercent("a percentage has at most six decimals"));
+            return Err(ParsePercentError("a percentage has at most six decimals"));
         }
         let Ok(whole) = whole.parse::<u32>() else { return Err(NOT_A_NUMBER) };
         let decimals = format!("{decimals:0<DECIMALS$}").parse::<u32>().unwrap_or_default();

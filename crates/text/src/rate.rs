@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::decimal::{self, NotADecimal};
+use crate::decimal::{self, ParseDecimalError};
 use crate::quote::quoted;
 
 /// A number of calls per time, from none to 10^9 per second. It is kept in millionths of a call per hour, so
@@ -14,15 +14,15 @@ pub struct Rate(u64);
 
 /// What is wrong with a rate, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotARate(String);
+pub struct ParseRateError(String);
 
-impl fmt::Display for NotARate {
+impl fmt::Display for ParseRateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for NotARate {}
+impl std::error::Error for ParseRateError {}
 
 /// The units of time and how many of each an hour has, from the shortest to the longest.
 const UNITS: [(&str, u64); 3] = [("s", 3_600), ("min", 60), ("h", 1)];
@@ -71,15 +71,15 @@ impl Rate {
 }
 
 impl FromStr for Rate {
-    type Err = NotARate;
+    type Err = ParseRateError;
 
     /// Reads a rate: a number, perhaps with `k` (thousand) or `M` (million), and the time that it is per: `/s`,
     /// `/min` or `/h`. Without one it is per second.
     ///
     /// # Errors
     /// When `text` is not one, or has more than six decimals, or is over [`HIGHEST`](Self::HIGHEST).
-    fn from_str(text: &str) -> Result<Self, NotARate> {
-        let refused = |why: &str| NotARate(format!("{} is not a rate: {why}", quoted(text)));
+    fn from_str(text: &str) -> Result<Self, ParseRateError> {
+        let refused = |why: &str| ParseRateError(format!("{} is not a rate: {why}", quoted(text)));
         let written = text.trim();
         let (number, unit) = written.split_once('/').unwrap_or((written, "s"));
         let unit = UNITS.iter().find(|(name, _)| *name == unit);
@@ -88,7 +88,7 @@ impl FromStr for Rate {
             (unit, decimal::scaled(number, DECIMALS + power))
         else {
             let is_too_fine = unit.is_some()
-                && decimal::scaled(number, DECIMALS + power) == Err(NotADecimal::TooFine);
+                && decimal::scaled(number, DECIMALS + power) == Err(ParseDecimalError::TooFine);
             return Err(refused(if is_too_fine {
                 "it has more than six decimals; write a longer unit, such as in 1/h"
             } else {
@@ -98,7 +98,7 @@ impl FromStr for Rate {
         let millionths = u64::try_from(millionths.saturating_mul((*per_hour).into()));
         let rate = millionths.ok().and_then(Self::from_millionths_per_hour);
         rate.ok_or_else(|| {
-            NotARate(format!("{} is too high a rate: write at most 1000M/s", quoted(text)))
+            ParseRateError(format!("{} is too high a rate: write at most 1000M/s", quoted(text)))
         })
     }
 }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Rate, String> {
-        text.parse().map_err(|why: NotARate| why.to_string())
+        text.parse().map_err(|why: ParseRateError| why.to_string())
     }
 
     proptest! {

@@ -9,7 +9,7 @@ const MOST_CHARACTERS: usize = 200;
 
 /// Whether a character does something other than being seen: controls (C0, DEL, C1), marks that
 /// change the direction of text, line separators, tags, and what is not a character at all.
-pub fn is_unseen(character: char) -> bool {
+pub fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -28,12 +28,12 @@ pub fn is_unseen(character: char) -> bool {
 
 /// `text` with each character that is not seen written as its escape, such as `\u{1b}` or `\n`.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unseen) {
+    if !text.contains(is_invisible) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for character in text.chars() {
-        if is_unseen(character) {
+        if is_invisible(character) {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
@@ -76,9 +76,9 @@ mod tests {
         #[test]
         fn nothing_that_acts_is_left(text in any::<String>(), bytes in any::<Vec<u8>>()) {
             for shown in [printable(&text).into_owned(), shortened(&text, 20), quoted(&text), quoted_bytes(&bytes)] {
-                prop_assert!(!shown.contains(is_unseen), "{:?}", shown);
+                prop_assert!(!shown.contains(is_invisible), "{:?}", shown);
             }
-            if !text.contains(is_unseen) {
+            if !text.contains(is_invisible) {
                 prop_assert_eq!(&*printable(&text), &text);
             }
         }
@@ -86,7 +86,7 @@ mod tests {
         /// A long text does not make a long sentence.
         #[test]
         fn a_long_text_is_cut(text in "\\PC{0,400}") {
-            if !text.contains(is_unseen) {
+            if !text.contains(is_invisible) {
                 prop_assert!(quoted(&text).chars().count() <= MOST_CHARACTERS + 5);
             }
             prop_assert!(shortened(&text, 10).chars().count() <= 10 * 10 + 40);

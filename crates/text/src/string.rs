@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// What is wrong with a string, and at which byte of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAString {
+pub struct ParseStringError {
     /// The byte at which it stops being one, from 0 at its opening quote.
     pub at: usize,
     /// What was expected there.
@@ -18,8 +18,8 @@ const CODE_POINT: &str = r"a code point in hexadecimal, such as \u{e9}";
 ///
 /// # Errors
 /// When `text` does not begin with a quote, the closing one is missing, or an escape is unknown.
-pub fn read(text: &str) -> Result<(String, usize), NotAString> {
-    let wrong = |at, expected| NotAString { at, expected };
+pub fn read(text: &str) -> Result<(String, usize), ParseStringError> {
+    let wrong = |at, expected| ParseStringError { at, expected };
     if !text.starts_with('"') {
         return Err(wrong(0, "a string in double quotes"));
     }
@@ -107,7 +107,7 @@ mod tests {
             (r#""\u{+1}""#, 1, CODE_POINT),
             (r#""\u1""#, 1, CODE_POINT),
         ] {
-            assert_eq!(read(text), Err(NotAString { at, expected }), "{text}");
+            assert_eq!(read(text), Err(ParseStringError { at, expected }), "{text}");
         }
     }
 }

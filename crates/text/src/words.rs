@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::mistake::Mistake;
+use crate::parse_error::ParseError;
 use crate::{Percent, duration, string};
 
-/// A text, and how far it is read. White space between words is skipped; what is taken wrongly is a [`Mistake`] at
+/// A text, and how far it is read. White space between words is skipped; what is taken wrongly is a [`ParseError`] at
 /// its byte.
 #[derive(Debug, Clone)]
 pub struct Words<'a> {
@@ -50,7 +50,7 @@ impl<'a> Words<'a> {
     }
 
     /// Takes this mark; what was expected is printed only if it is not next.
-    pub fn mark(&mut self, mark: char, expected: impl fmt::Display) -> Result<(), Mistake> {
+    pub fn mark(&mut self, mark: char, expected: impl fmt::Display) -> Result<(), ParseError> {
         if self.takes(mark) { Ok(()) } else { Err(self.expected(expected)) }
     }
 
@@ -73,23 +73,23 @@ impl<'a> Words<'a> {
     }
 
     /// The number that is next: digits, and perhaps a point with further digits. Its unit stays.
-    fn number_text(&mut self, expected: &str) -> Result<&'a str, Mistake> {
+    fn number_text(&mut self, expected: &str) -> Result<&'a str, ParseError> {
         let start = self.place();
         let is_empty = self.take(|byte| byte.is_ascii_digit()).is_empty();
         let before_point = self.at;
         let has_point = !is_empty && self.takes_at_once('.');
         if has_point && self.take(|byte| byte.is_ascii_digit()).is_empty() {
-            return Err(Mistake::expected(before_point + 1, "a digit after the point"));
+            return Err(ParseError::expected(before_point + 1, "a digit after the point"));
         }
         if is_empty {
-            Err(Mistake::expected(start, expected))
+            Err(ParseError::expected(start, expected))
         } else {
             Ok(&self.text[start..self.at])
         }
     }
 
     /// Takes a number.
-    pub fn number(&mut self) -> Result<f64, Mistake> {
+    pub fn number(&mut self) -> Result<f64, ParseError> {
         let at = self.place();
         let number = self.number_text(A_NUMBER)?;
         if self.text[self.at..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
@@ -98,42 +98,42 @@ impl<'a> Words<'a> {
         }
         match number.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(number),
-            _ => Err(Mistake::wrong(at, "this number is too large")),
+            _ => Err(ParseError::wrong(at, "this number is too large")),
         }
     }
 
     /// Takes the number of a percentile, such as `50` or `99.9`, with or without its `p`.
-    pub fn percentile(&mut self) -> Result<Percent, Mistake> {
+    pub fn percentile(&mut self) -> Result<Percent, ParseError> {
         const EXPECTED: &str = "a percentile such as 50 or p99.9";
         let at = self.place();
         if self.text[at..].starts_with('p') {
             self.at += 1;
             if !self.text[self.at..].starts_with(|c: char| c.is_ascii_digit()) {
-                return Err(Mistake::expected(at, EXPECTED));
+                return Err(ParseError::expected(at, EXPECTED));
             }
         }
         let number = self.number_text(EXPECTED)?;
         if self.text[self.at..].starts_with('%') {
             return Err(self.expected("no % after a percentile, such as in 99.9="));
         }
-        Percent::from_number(number).map_err(|why| Mistake::wrong(at, why.to_string()))
+        Percent::from_number(number).map_err(|why| ParseError::wrong(at, why.to_string()))
     }
 
     /// Takes a percentage with its sign.
-    pub fn percent(&mut self) -> Result<Percent, Mistake> {
+    pub fn percent(&mut self) -> Result<Percent, ParseError> {
         let at = self.place();
         let number = self.number_text(A_PERCENT)?;
         if !self.takes_at_once('%') {
-            return Err(Mistake::expected(
+            return Err(ParseError::expected(
                 self.at,
                 "a % right after the number, such as 20% for a fifth",
             ));
         }
-        Percent::from_number(number).map_err(|why| Mistake::wrong(at, why.to_string()))
+        Percent::from_number(number).map_err(|why| ParseError::wrong(at, why.to_string()))
     }
 
     /// Takes a duration: all numbers with a unit that follow one another.
-    pub fn duration(&mut self) -> Result<Duration, Mistake> {
+    pub fn duration(&mut self) -> Result<Duration, ParseError> {
         const A_UNIT: &str = "a unit right after the number, such as in 250ms, 1.5s or 2m";
         let start = self.place();
         let mut end = start;
@@ -143,17 +143,17 @@ impl<'a> Words<'a> {
             let after = &self.text[self.at..];
             let unit = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
             if unit == 0 && !is_zero {
-                return Err(Mistake::expected(self.at, A_UNIT));
+                return Err(ParseError::expected(self.at, A_UNIT));
             }
             self.at += unit;
             end = self.at;
         }
         self.at = end;
         if start == end {
-            return Err(Mistake::expected(start, A_DURATION));
+            return Err(ParseError::expected(start, A_DURATION));
         }
         duration::parse(&self.text[start..end])
-            .map_err(|why| Mistake::wrong(start, why.to_string()))
+            .map_err(|why| ParseError::wrong(start, why.to_string()))
     }
 
     /// Takes an amount as it is written: digits, and the letters, points and slashes right after them, such as
@@ -161,7 +161,7 @@ impl<'a> Words<'a> {
     ///
     /// # Errors
     /// When no digit is next; what was expected is said then.
-    pub fn amount(&mut self, expected: impl fmt::Display) -> Result<&'a str, Mistake> {
+    pub fn amount(&mut self, expected: impl fmt::Display) -> Result<&'a str, ParseError> {
         if !self.rest().starts_with(|c: char| c.is_ascii_digit()) {
             return Err(self.expected(expected));
         }
@@ -169,17 +169,17 @@ impl<'a> Words<'a> {
     }
 
     /// Takes a string in double quotes.
-    pub fn string(&mut self) -> Result<String, Mistake> {
+    pub fn string(&mut self) -> Result<String, ParseError> {
         let start = self.place();
         let (string, bytes) = string::read(&self.text[start..])
-            .map_err(|wrong| Mistake::expected(start + wrong.at, wrong.expected))?;
+            .map_err(|wrong| ParseError::expected(start + wrong.at, wrong.expected))?;
         self.at = start + bytes;
         Ok(string)
     }
 
     /// That this was expected as the next word.
-    pub fn expected(&mut self, what: impl fmt::Display) -> Mistake {
-        Mistake::expected(self.place(), what.to_string())
+    pub fn expected(&mut self, what: impl fmt::Display) -> ParseError {
+        ParseError::expected(self.place(), what.to_string())
     }
 
     /// Takes this mark, if no white space is before it.

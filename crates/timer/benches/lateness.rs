@@ -18,12 +18,12 @@ const TURNS: usize = 20;
 const WAITS: usize = 50;
 
 #[derive(Debug, Clone)]
-enum Way {
+enum WaitKind {
     Tokio,
     Longsync(Timer),
 }
 
-impl Way {
+impl WaitKind {
     async fn lateness(&self) -> Duration {
         let due = Instant::now() + LENGTH;
         match self {
@@ -53,8 +53,8 @@ fn runtime() -> Runtime {
 
 fn main() {
     let ways = [
-        ("tokio::time::sleep", Way::Tokio),
-        ("longsync", Way::Longsync(Timer::new(Clock::Monotonic))),
+        ("tokio::time::sleep", WaitKind::Tokio),
+        ("longsync", WaitKind::Longsync(Timer::new(Clock::Monotonic))),
         ("longsync, spin 200 us", spinning(Duration::from_micros(200))),
         ("longsync, spin 2 ms", spinning(Duration::from_millis(2))),
     ];
@@ -76,8 +76,8 @@ fn main() {
     }
 }
 
-fn spinning(spin: Duration) -> Way {
-    Way::Longsync(Timer::with_spin(Clock::Monotonic, spin))
+fn spinning(spin: Duration) -> WaitKind {
+    WaitKind::Longsync(Timer::with_spin(Clock::Monotonic, spin))
 }
 
 fn micros(duration: Duration) -> f64 {

@@ -143,7 +143,7 @@ fn fire_once(timer: &Timer, count: usize) -> Duration {
     let first = timer.now() + Duration::from_nanos(2_000 + spread * 3);
     let due = |number: usize| first + Duration::from_nanos(scattered(number, spread));
     let mut waits: Vec<Sleep> = (0..count).map(|number| timer.sleep_until(due(number))).collect();
-    let woken = Arc::new(Counter::default());
+    let woken = Arc::new(WakeCounter::default());
     let waker = Waker::from(Arc::clone(&woken));
     let mut cx = Context::from_waker(&waker);
     // If this thread is held up for long, some are due by then.
@@ -161,9 +161,9 @@ fn fire_once(timer: &Timer, count: usize) -> Duration {
 
 /// Counts how many times it is woken.
 #[derive(Debug, Default)]
-struct Counter(AtomicUsize);
+struct WakeCounter(AtomicUsize);
 
-impl Wake for Counter {
+impl Wake for WakeCounter {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 /// What an alarm is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum AlarmKind {
     /// A file descriptor that becomes readable at a given time, to the nanosecond.
     #[cfg(target_os = "linux")]
     TimerFd,
@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     Portable,
 }
 
-impl Kind {
+impl AlarmKind {
     /// The best that the system has.
     #[cfg(target_os = "linux")]
     pub(crate) const NATIVE: Self = Self::TimerFd;
@@ -62,11 +62,11 @@ pub(crate) enum Bell {
 ///
 /// # Panics
 /// Outside a tokio runtime whose driver for this kind is enabled.
-pub(crate) fn new(kind: Kind, origin: Instant) -> (Alarm, Bell) {
+pub(crate) fn new(kind: AlarmKind, origin: Instant) -> (Alarm, Bell) {
     match kind {
         #[cfg(target_os = "linux")]
-        Kind::TimerFd => timerfd(origin).unwrap_or_else(|_| portable(origin)),
-        Kind::Portable => portable(origin),
+        AlarmKind::TimerFd => timerfd(origin).unwrap_or_else(|_| portable(origin)),
+        AlarmKind::Portable => portable(origin),
     }
 }
 

@@ -9,12 +9,12 @@ pub(crate) const BATCH: usize = 64;
 /// Wakers that were taken out under the lock, to be woken without it: waking may drop a task, which
 /// may drop its other waits.
 #[derive(Debug)]
-pub(crate) struct Due {
+pub(crate) struct DueWakers {
     wakers: [Option<Waker>; BATCH],
     count: usize,
 }
 
-impl Due {
+impl DueWakers {
     pub(crate) const fn new() -> Self {
         Self { wakers: [const { None }; BATCH], count: 0 }
     }

@@ -6,21 +6,21 @@
 //! that it can be cancelled from the middle. Among waits of one due time, the one that came first comes
 //! out first.
 
-use crate::slab::{Key, Slab};
+use crate::slab::{Slab, SlabKey};
 
 /// How many children a wait has.
 const CHILDREN: usize = 4;
 
 /// What the heap orders. The payload stays where it is.
 #[derive(Debug, Clone, Copy)]
-struct Wait {
+struct HeapEntry {
     due: u64,
     /// Counts the inserts, and begins again at zero after 2^32.
     number: u32,
     slot: u32,
 }
 
-impl Wait {
+impl HeapEntry {
     /// Of waits due in the same nanosecond, the order is that of insertion, unless more than 2^31 came
     /// between them.
     fn is_before(self, other: Self) -> bool {
@@ -34,7 +34,7 @@ impl Wait {
 /// Things that wait, each with the time at which it is due.
 #[derive(Debug)]
 pub(crate) struct Heap<T> {
-    waits: Vec<Wait>,
+    waits: Vec<HeapEntry>,
     slab: Slab<T>,
     inserts: u32,
     /// The latest time that [`Heap::expire`] was told.
@@ -53,9 +53,9 @@ impl<T> Heap<T> {
 
     /// Adds what is due at `due`. A time that has passed counts as the latest that
     /// [`Heap::expire`] was told.
-    pub(crate) fn insert(&mut self, due: u64, payload: T) -> Key {
+    pub(crate) fn insert(&mut self, due: u64, payload: T) -> SlabKey {
         let (key, slot) = self.slab.insert(payload);
-        let wait = Wait { due: due.max(self.now), number: self.inserts, slot };
+        let wait = HeapEntry { due: due.max(self.now), number: self.inserts, slot };
         self.inserts = self.inserts.wrapping_add(1);
         self.waits.push(wait);
         self.rise(self.waits.len() - 1, wait);
@@ -63,12 +63,12 @@ impl<T> Heap<T> {
     }
 
     /// What waits under this key, unless it has been taken out.
-    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, key: SlabKey) -> Option<&mut T> {
         self.slab.get_mut(key)
     }
 
     /// Takes out what waits under this key, unless it has been already.
-    pub(crate) fn cancel(&mut self, key: Key) -> Option<T> {
+    pub(crate) fn cancel(&mut self, key: SlabKey) -> Option<T> {
         let at = self.slab.position(key)?;
         Some(self.remove(at))
     }
@@ -116,7 +116,7 @@ impl<T> Heap<T> {
     }
 
     /// Puts a wait at this place, or further up.
-    fn rise(&mut self, mut at: usize, wait: Wait) {
+    fn rise(&mut self, mut at: usize, wait: HeapEntry) {
         while at > 0 {
             let above = self.waits[parent(at)];
             if !wait.is_before(above) {
@@ -129,7 +129,7 @@ impl<T> Heap<T> {
     }
 
     /// Puts a wait at this place, or further down.
-    fn sink(&mut self, mut at: usize, wait: Wait) {
+    fn sink(&mut self, mut at: usize, wait: HeapEntry) {
         while let Some((child, below)) = self.first_child(at)
             && below.is_before(wait)
         {
@@ -139,7 +139,7 @@ impl<T> Heap<T> {
         self.put(at, wait);
     }
 
-    fn first_child(&self, at: usize) -> Option<(usize, Wait)> {
+    fn first_child(&self, at: usize) -> Option<(usize, HeapEntry)> {
         let begin = at * CHILDREN + 1;
         let end = self.waits.len().min(begin + CHILDREN);
         let children = self.waits.get(begin..end)?;
@@ -147,7 +147,7 @@ impl<T> Heap<T> {
         children.reduce(|first, other| if other.1.is_before(first.1) { other } else { first })
     }
 
-    fn put(&mut self, at: usize, wait: Wait) {
+    fn put(&mut self, at: usize, wait: HeapEntry) {
         self.waits[at] = wait;
         self.slab.set_position(wait.slot, at);
     }

@@ -7,13 +7,13 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use longsync_timer::{Clock, Timer, Woken};
+//! use longsync_timer::{Clock, Timer, WakeReason};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! let timer = Timer::new(Clock::Monotonic);
 //! let due = timer.now() + Duration::from_millis(2);
-//! assert_eq!(timer.sleep_until(due).await, Woken::Due);
+//! assert_eq!(timer.sleep_until(due).await, WakeReason::Due);
 //! assert!(timer.now() >= due);
 //! # }
 //! ```
@@ -87,7 +87,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use crate::clock::Clock;
-pub use crate::sleep::{Sleep, Woken};
+pub use crate::sleep::{Sleep, WakeReason};
 use crate::waits::Waits;
 
 /// When a wait longer than the clock lasts is due.
@@ -114,10 +114,10 @@ impl Timer {
     ///
     /// Under [`Clock::Tokio`] it makes no difference.
     pub fn with_spin(clock: Clock, spin: Duration) -> Self {
-        Self::with_alarm(clock, spin, alarm::Kind::NATIVE)
+        Self::with_alarm(clock, spin, alarm::AlarmKind::NATIVE)
     }
 
-    fn with_alarm(clock: Clock, spin: Duration, alarm: alarm::Kind) -> Self {
+    fn with_alarm(clock: Clock, spin: Duration, alarm: alarm::AlarmKind) -> Self {
         Self { waits: Arc::new(Waits::new(clock, spin, alarm)) }
     }
 
@@ -155,7 +155,7 @@ impl Timer {
         self.waits.polled()
     }
 
-    /// Ends every wait that exists now with [`Woken::Fired`]. Waits made later are not touched.
+    /// Ends every wait that exists now with [`WakeReason::Fired`]. Waits made later are not touched.
     pub fn fire_all(&self) {
         self.waits.fire_all();
     }

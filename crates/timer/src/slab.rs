@@ -8,7 +8,7 @@ const NIL: u32 = u32::MAX;
 /// Names an entry until it is removed, and never another one that takes its place later, unless 2^32
 /// have lain there in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Key {
+pub(crate) struct SlabKey {
     index: u32,
     generation: NonZeroU32,
 }
@@ -34,18 +34,18 @@ impl<T> Slab<T> {
     }
 
     /// Takes a free entry, or a new one. It has no position yet.
-    pub(crate) fn insert(&mut self, payload: T) -> (Key, u32) {
+    pub(crate) fn insert(&mut self, payload: T) -> (SlabKey, u32) {
         let index = self.free;
         if let Some(entry) = self.entries.get_mut(index as usize) {
             self.free = entry.position;
             entry.payload = Some(payload);
-            return (Key { index, generation: entry.generation }, index);
+            return (SlabKey { index, generation: entry.generation }, index);
         }
         let index = u32::try_from(self.entries.len()).ok().filter(|index| *index != NIL);
         let index = index.expect("memory runs out before there are 2^32 waits");
         let generation = NonZeroU32::MIN;
         self.entries.push(Entry { position: NIL, generation, payload: Some(payload) });
-        (Key { index, generation }, index)
+        (SlabKey { index, generation }, index)
     }
 
     /// Frees an entry that is no longer in a heap.
@@ -59,13 +59,13 @@ impl<T> Slab<T> {
     }
 
     /// Where the entry lies in the heap, unless it has been removed.
-    pub(crate) fn position(&self, key: Key) -> Option<usize> {
+    pub(crate) fn position(&self, key: SlabKey) -> Option<usize> {
         let entry = &self.entries[key.index as usize];
         let is_used = entry.generation == key.generation && entry.payload.is_some();
         is_used.then_some(entry.position as usize)
     }
 
-    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, key: SlabKey) -> Option<&mut T> {
         let entry = &mut self.entries[key.index as usize];
         entry.payload.as_mut().filter(|_| entry.generation == key.generation)
     }

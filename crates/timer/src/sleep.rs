@@ -13,12 +13,12 @@ use tokio::task::coop::poll_proceed;
 use crate::clock::Clock;
 use crate::driver;
 use crate::nanos::NEVER;
-use crate::slab::Key;
-use crate::waits::{Entered, Waits};
+use crate::slab::SlabKey;
+use crate::waits::{EnterResult, Waits};
 
 /// Why a wait ended. There are no other reasons, so that a match may be exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Woken {
+pub enum WakeReason {
     /// Its due time had come.
     Due,
     /// [`Timer::fire_all`](crate::Timer::fire_all) ended it before that.
@@ -34,7 +34,7 @@ pub struct Sleep {
     /// How many times all waits had been ended when this one was made.
     fires: u64,
     /// Its place in the queue, from the first poll on.
-    entry: Option<Key>,
+    entry: Option<SlabKey>,
     waits: Arc<Waits>,
     /// Under tokio's clock, which may be paused, only tokio knows when time passes.
     until: Option<Pin<Box<tokio::time::Sleep>>>,
@@ -55,20 +55,20 @@ impl Sleep {
     }
 
     /// By tokio's clock. The entry in the queue waits only for the end of all waits.
-    fn poll_tokio(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
+    fn poll_tokio(&mut self, cx: &mut Context<'_>) -> Poll<WakeReason> {
         if self.until.as_mut().is_some_and(|until| until.as_mut().poll(cx).is_ready()) {
-            return Poll::Ready(Woken::Due);
+            return Poll::Ready(WakeReason::Due);
         }
         match self.enter((0, NEVER), None, cx) {
-            Entered::Fired => Poll::Ready(Woken::Fired),
-            Entered::Waiting | Entered::Undriven => Poll::Pending,
+            EnterResult::Fired => Poll::Ready(WakeReason::Fired),
+            EnterResult::Waiting | EnterResult::Undriven => Poll::Pending,
         }
     }
 
-    fn poll_monotonic(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
+    fn poll_monotonic(&mut self, cx: &mut Context<'_>) -> Poll<WakeReason> {
         let now = self.waits.clock.now();
         if now >= self.due {
-            return Poll::Ready(Woken::Due);
+            return Poll::Ready(WakeReason::Due);
         }
         if self.fires == self.waits.fires() && self.is_entered(cx) {
             return Poll::Pending;
@@ -76,9 +76,9 @@ impl Sleep {
         let runtime = Handle::current();
         let times = (self.waits.count(now), self.waits.count(self.due));
         match self.enter(times, Some(&runtime), cx) {
-            Entered::Fired => return Poll::Ready(Woken::Fired),
-            Entered::Undriven => driver::start(&self.waits, &runtime),
-            Entered::Waiting => {}
+            EnterResult::Fired => return Poll::Ready(WakeReason::Fired),
+            EnterResult::Undriven => driver::start(&self.waits, &runtime),
+            EnterResult::Waiting => {}
         }
         Poll::Pending
     }
@@ -87,7 +87,12 @@ impl Sleep {
         self.entry.is_some_and(|key| self.waits.has(key, cx.waker()))
     }
 
-    fn enter(&mut self, times: (u64, u64), runtime: Option<&Handle>, cx: &Context<'_>) -> Entered {
+    fn enter(
+        &mut self,
+        times: (u64, u64),
+        runtime: Option<&Handle>,
+        cx: &Context<'_>,
+    ) -> EnterResult {
         let runtime = runtime.map(Handle::id);
         self.waits.enter(&mut self.entry, times, self.fires, cx.waker().clone(), runtime)
     }
@@ -100,9 +105,9 @@ impl Sleep {
 }
 
 impl Future for Sleep {
-    type Output = Woken;
+    type Output = WakeReason;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Woken> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<WakeReason> {
         let this = self.get_mut();
         let woken = if this.until.is_some() {
             ready!(this.poll_tokio(cx))

@@ -14,18 +14,18 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinSet, yield_now};
 
-use crate::alarm::Kind;
+use crate::alarm::AlarmKind;
 use crate::due::BATCH;
-use crate::{Clock, Sleep, Timer, Woken};
+use crate::{Clock, Sleep, Timer, WakeReason};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn timers() -> impl Iterator<Item = Timer> {
-    Kind::ALL.iter().map(|kind| Timer::with_alarm(Clock::Monotonic, Duration::ZERO, *kind))
+    AlarmKind::ALL.iter().map(|kind| Timer::with_alarm(Clock::Monotonic, Duration::ZERO, *kind))
 }
 
 fn spinning(spin: Duration) -> impl Iterator<Item = Timer> {
-    Kind::ALL.iter().map(move |kind| Timer::with_alarm(Clock::Monotonic, spin, *kind))
+    AlarmKind::ALL.iter().map(move |kind| Timer::with_alarm(Clock::Monotonic, spin, *kind))
 }
 
 fn runtime() -> Runtime {
@@ -38,21 +38,21 @@ fn micros(micros: u64) -> Duration {
 
 /// Counts how many times it is woken.
 #[derive(Debug, Default)]
-struct Counter(AtomicUsize);
+struct WakeCounter(AtomicUsize);
 
-impl Counter {
+impl WakeCounter {
     fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Wake for Counter {
+impl Wake for WakeCounter {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-fn poll(sleep: &mut Sleep, waker: &Waker) -> Poll<Woken> {
+fn poll(sleep: &mut Sleep, waker: &Waker) -> Poll<WakeReason> {
     Pin::new(sleep).poll(&mut Context::from_waker(waker))
 }
 
@@ -74,7 +74,7 @@ fn a_wait_is_never_early() {
         runtime().block_on(async {
             for length in [0, 1, 50, 299, 300, 301, 999, 1_000, 1_001, 2_500] {
                 let due = timer.now() + micros(length);
-                assert_eq!(timer.sleep_until(due).await, Woken::Due);
+                assert_eq!(timer.sleep_until(due).await, WakeReason::Due);
                 assert!(timer.now() >= due, "{length} us");
             }
         });
@@ -96,7 +96,7 @@ fn no_wait_is_lost_or_left_behind() {
                     for round in 1..4 {
                         let due = timer.now() + micros(number * round * 7_919 % 20_000);
                         tokio::select! {
-                            woken = timer.sleep_until(due) => assert_eq!(woken, Woken::Due),
+                            woken = timer.sleep_until(due) => assert_eq!(woken, WakeReason::Due),
                             _ = timer.sleep(micros(10_000)) => {}
                         }
                     }
@@ -114,14 +114,14 @@ fn fire_all_ends_the_waits_that_exist_polled_or_not() {
     for timer in timers() {
         runtime().block_on(async {
             let (mut polled, unpolled) = (timer.sleep(HOUR), timer.sleep(HOUR));
-            let counter = Arc::new(Counter::default());
+            let counter = Arc::new(WakeCounter::default());
             assert_eq!(poll(&mut polled, &counter.clone().into()), Poll::Pending);
             timer.fire_all();
             assert_eq!(counter.count(), 1);
-            assert_eq!((&mut polled).await, Woken::Fired);
-            assert_eq!(polled.await, Woken::Fired);
-            assert_eq!(unpolled.await, Woken::Fired);
-            assert_eq!(timer.sleep(micros(100)).await, Woken::Due);
+            assert_eq!((&mut polled).await, WakeReason::Fired);
+            assert_eq!(polled.await, WakeReason::Fired);
+            assert_eq!(unpolled.await, WakeReason::Fired);
+            assert_eq!(timer.sleep(micros(100)).await, WakeReason::Due);
         });
     }
 }
@@ -131,7 +131,7 @@ fn a_thread_that_passes_by_wakes_what_is_due_a_batch_at_a_time() {
     for timer in timers() {
         let runtime = runtime();
         let _context = runtime.enter();
-        let counter = Arc::new(Counter::default());
+        let counter = Arc::new(WakeCounter::default());
         let waker = counter.clone().into();
         let due = timer.now() + Duration::from_millis(200);
         let mut waits: Vec<Sleep> = (0..BATCH + 10).map(|_| timer.sleep_until(due)).collect();
@@ -146,7 +146,7 @@ fn a_thread_that_passes_by_wakes_what_is_due_a_batch_at_a_time() {
         assert_eq!(poll(&mut timer.sleep(HOUR), &waker), Poll::Pending);
         assert_eq!(counter.count(), BATCH + 10);
         assert_eq!(timer.drain_due(), 0);
-        assert!(waits.iter_mut().all(|wait| poll(wait, &waker) == Poll::Ready(Woken::Due)));
+        assert!(waits.iter_mut().all(|wait| poll(wait, &waker) == Poll::Ready(WakeReason::Due)));
     }
 }
 
@@ -155,7 +155,7 @@ fn the_waker_of_the_last_poll_is_woken() {
     for timer in timers() {
         let runtime = runtime();
         let _context = runtime.enter();
-        let (first, last) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
+        let (first, last) = (Arc::new(WakeCounter::default()), Arc::new(WakeCounter::default()));
         let mut wait = timer.sleep(HOUR);
         for waker in [&first, &last, &last] {
             assert_eq!(poll(&mut wait, &Arc::clone(waker).into()), Poll::Pending);
@@ -241,7 +241,7 @@ fn sockets_are_served_while_the_thread_spins() {
 fn a_timer_outlives_its_runtimes() {
     for timer in timers() {
         for _ in 0..3 {
-            assert_eq!(runtime().block_on(timer.sleep(micros(500))), Woken::Due);
+            assert_eq!(runtime().block_on(timer.sleep(micros(500))), WakeReason::Due);
         }
     }
 }
@@ -251,9 +251,9 @@ fn a_timer_outlives_its_runtimes() {
 fn a_runtime_that_nobody_runs_holds_up_no_wait_on_another() {
     for timer in timers() {
         let idle = runtime();
-        assert_eq!(idle.block_on(timer.sleep(micros(100))), Woken::Due);
-        assert_eq!(runtime().block_on(timer.sleep(micros(500))), Woken::Due);
-        assert_eq!(idle.block_on(timer.sleep(micros(100))), Woken::Due);
+        assert_eq!(idle.block_on(timer.sleep(micros(100))), WakeReason::Due);
+        assert_eq!(runtime().block_on(timer.sleep(micros(500))), WakeReason::Due);
+        assert_eq!(idle.block_on(timer.sleep(micros(100))), WakeReason::Due);
     }
 }
 
@@ -261,7 +261,7 @@ fn a_runtime_that_nobody_runs_holds_up_no_wait_on_another() {
 fn waits_go_on_when_another_runtime_ends() {
     for timer in timers() {
         let ending = runtime();
-        assert_eq!(ending.block_on(timer.sleep(micros(100))), Woken::Due);
+        assert_eq!(ending.block_on(timer.sleep(micros(100))), WakeReason::Due);
         runtime().block_on(async {
             let mut wait = pin!(timer.sleep(Duration::from_millis(20)));
             let mut ending = Some(ending);
@@ -270,7 +270,7 @@ fn waits_go_on_when_another_runtime_ends() {
                 ending.take().into_iter().for_each(Runtime::shutdown_background);
                 polled
             });
-            assert_eq!(woken.await, Woken::Due);
+            assert_eq!(woken.await, WakeReason::Due);
         });
     }
 }
@@ -280,13 +280,13 @@ fn waits_go_on_when_another_runtime_ends() {
 fn a_wait_may_change_runtimes() {
     for timer in timers() {
         let mut wait = timer.sleep(Duration::from_millis(5));
-        let counter = Arc::new(Counter::default());
+        let counter = Arc::new(WakeCounter::default());
         runtime().block_on(async {
             assert_eq!(poll(&mut wait, &counter.clone().into()), Poll::Pending);
             yield_now().await;
         });
         assert_eq!(counter.count(), 1, "told that its runtime has ended");
-        assert_eq!(runtime().block_on(wait), Woken::Due);
+        assert_eq!(runtime().block_on(wait), WakeReason::Due);
     }
 }
 
@@ -303,7 +303,7 @@ fn threads_wait_on_the_runtime_of_another() {
                 })
                 .collect();
             let joining = handle.spawn_blocking(|| {
-                threads.into_iter().all(|thread| thread.join().unwrap() == Woken::Due)
+                threads.into_iter().all(|thread| thread.join().unwrap() == WakeReason::Due)
             });
             assert!(runtime.block_on(joining).unwrap());
         }
@@ -319,7 +319,7 @@ fn a_wait_on_a_runtime_that_was_shut_down_panics_and_does_not_hang() {
         let waiting = AssertUnwindSafe(|| handle.block_on(timer.sleep(HOUR)));
         assert!(catch_unwind(waiting).is_err());
         assert_eq!(timer.waits.len(), 0);
-        assert_eq!(runtime().block_on(timer.sleep(micros(100))), Woken::Due);
+        assert_eq!(runtime().block_on(timer.sleep(micros(100))), WakeReason::Due);
     }
 }
 

@@ -16,11 +16,11 @@ use tokio::runtime;
 
 use crate::alarm::{self, Alarm};
 use crate::clock::Clock;
-use crate::due::{BATCH, Due};
+use crate::due::{BATCH, DueWakers};
 use crate::heap::Heap;
 use crate::lead::Lead;
 use crate::nanos::{NEVER, nanos};
-use crate::slab::Key;
+use crate::slab::SlabKey;
 
 /// An alarm that needs no setting, since its driver looks at the queue before it rests.
 const AWAKE: u64 = 0;
@@ -28,26 +28,26 @@ const AWAKE: u64 = 0;
 #[derive(Debug)]
 pub(crate) struct Waits {
     pub(crate) clock: Clock,
-    pub(crate) alarm: alarm::Kind,
+    pub(crate) alarm: alarm::AlarmKind,
     /// What the queue's times are counted from.
     pub(crate) origin: Instant,
     spin: Duration,
     /// How many times all waits were ended together. A wait made before the latest of those is over.
     fires: AtomicU64,
-    queue: Mutex<Queue>,
+    queue: Mutex<WaitQueue>,
 }
 
 #[derive(Debug)]
-struct Queue {
+struct WaitQueue {
     heap: Heap<Waker>,
     /// One for each runtime that polls waits, in the usual case one.
-    drivers: Vec<Driving>,
+    drivers: Vec<DriverState>,
     driver_ids: u64,
 }
 
 /// A driver, as seen by the queue.
 #[derive(Debug)]
-struct Driving {
+struct DriverState {
     id: DriverId,
     runtime: runtime::Id,
     alarm: Alarm,
@@ -62,7 +62,7 @@ pub(crate) struct DriverId(u64);
 
 /// The result of entering the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Entered {
+pub(crate) enum EnterResult {
     /// It waits.
     Waiting,
     /// It waits, and its runtime has no driver yet.
@@ -81,8 +81,8 @@ pub(crate) enum Turn {
 }
 
 impl Waits {
-    pub(crate) fn new(clock: Clock, spin: Duration, alarm: alarm::Kind) -> Self {
-        let queue = Queue { heap: Heap::new(), drivers: Vec::new(), driver_ids: 0 };
+    pub(crate) fn new(clock: Clock, spin: Duration, alarm: alarm::AlarmKind) -> Self {
+        let queue = WaitQueue { heap: Heap::new(), drivers: Vec::new(), driver_ids: 0 };
         Self {
             clock,
             alarm,
@@ -115,7 +115,7 @@ impl Waits {
     }
 
     /// Whether this waker is the one that is woken when the wait is over.
-    pub(crate) fn has(&self, key: Key, waker: &Waker) -> bool {
+    pub(crate) fn has(&self, key: SlabKey, waker: &Waker) -> bool {
         self.lock().heap.get_mut(key).is_some_and(|present| present.will_wake(waker))
     }
 
@@ -123,17 +123,17 @@ impl Waits {
     /// happened `fires` times. On the way, wakes what is due at `now`.
     pub(crate) fn enter(
         &self,
-        entry: &mut Option<Key>,
+        entry: &mut Option<SlabKey>,
         (now, due): (u64, u64),
         fires: u64,
         waker: Waker,
         runtime: Option<runtime::Id>,
-    ) -> Entered {
+    ) -> EnterResult {
         let (entered, replaced, others);
         {
             let mut queue = self.lock();
             if self.fires() != fires {
-                return Entered::Fired;
+                return EnterResult::Fired;
             }
             let present = entry.and_then(|key| queue.heap.get_mut(key));
             replaced = if let Some(present) = present {
@@ -144,16 +144,16 @@ impl Waits {
             };
             let is_driven = runtime.is_none_or(|runtime| queue.is_driven(runtime));
             queue.set_alarms(now, due);
-            entered = if is_driven { Entered::Waiting } else { Entered::Undriven };
+            entered = if is_driven { EnterResult::Waiting } else { EnterResult::Undriven };
             others = queue.take_due(now);
         }
         drop(replaced);
-        others.map(Due::wake);
+        others.map(DueWakers::wake);
         entered
     }
 
     /// Ends one wait without waking it.
-    pub(crate) fn leave(&self, key: Key) {
+    pub(crate) fn leave(&self, key: SlabKey) {
         let waker = self.lock().heap.cancel(key);
         drop(waker);
     }
@@ -162,7 +162,7 @@ impl Waits {
     pub(crate) fn drain_due(&self) -> usize {
         let now = self.count(self.clock.now());
         let due = self.lock().take_due(now);
-        due.map_or(0, Due::wake)
+        due.map_or(0, DueWakers::wake)
     }
 
     /// Ends all waits that exist.
@@ -183,14 +183,14 @@ impl Waits {
         let id = DriverId(queue.driver_ids);
         queue.driver_ids += 1;
         let lead = Lead::new(self.spin);
-        queue.drivers.push(Driving { id, runtime, alarm, rings: AWAKE, lead });
+        queue.drivers.push(DriverState { id, runtime, alarm, rings: AWAKE, lead });
         Some(id)
     }
 
     /// Wakes a batch of what is due, and sets the driver's alarm for what comes next.
     pub(crate) fn turn(&self, driver: DriverId) -> Turn {
         let now = self.count(self.clock.now());
-        let mut due = Due::new();
+        let mut due = DueWakers::new();
         let mut queue = self.lock();
         let has_more = queue.heap.expire(now, BATCH, |waker| due.push(waker));
         let next = if has_more { Some(now) } else { queue.heap.earliest_due() };
@@ -211,7 +211,7 @@ impl Waits {
     }
 
     /// A panic elsewhere leaves no change half done: nothing of ours runs foreign code under the lock.
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, WaitQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -226,16 +226,16 @@ impl Drop for Waits {
     }
 }
 
-impl Queue {
+impl WaitQueue {
     fn is_driven(&self, runtime: runtime::Id) -> bool {
         self.drivers.iter().any(|driver| driver.runtime == runtime)
     }
 
-    fn take_due(&mut self, now: u64) -> Option<Due> {
+    fn take_due(&mut self, now: u64) -> Option<DueWakers> {
         if self.heap.earliest_due()? > now {
             return None;
         }
-        let mut due = Due::new();
+        let mut due = DueWakers::new();
         self.heap.expire(now, BATCH, |waker| due.push(waker));
         Some(due)
     }
@@ -249,7 +249,7 @@ impl Queue {
     }
 }
 
-impl Driving {
+impl DriverState {
     /// What to do until `next`. Before a rest the alarm is set.
     fn turn(&mut self, now: u64, next: u64) -> Turn {
         if self.rings != AWAKE && self.rings <= now {
@@ -286,17 +286,17 @@ mod tests {
     const LATENCY: u64 = 40_000;
 
     /// Runs `test` with a driver that is not run: what it would do is asked of it.
-    fn with_driving(test: impl FnOnce(&mut Driving)) {
+    fn with_driving(test: impl FnOnce(&mut DriverState)) {
         let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _context = runtime.enter();
-        let (alarm, _bell) = alarm::new(alarm::Kind::Portable, Instant::now());
+        let (alarm, _bell) = alarm::new(alarm::AlarmKind::Portable, Instant::now());
         let (id, lead) = (DriverId(0), Lead::new(Duration::ZERO));
-        test(&mut Driving { id, runtime: runtime.handle().id(), alarm, rings: AWAKE, lead });
+        test(&mut DriverState { id, runtime: runtime.handle().id(), alarm, rings: AWAKE, lead });
     }
 
     /// Waits one after the other, each of a millisecond, with its alarm noticed this late. Returns when
     /// the last was due.
-    fn learn(driving: &mut Driving, latency: u64) -> u64 {
+    fn learn(driving: &mut DriverState, latency: u64) -> u64 {
         let mut now = 0;
         for _ in 0..200 {
             let due = now + MILLISECOND;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use longsync_timer::{Clock, Timer, Woken};
+use longsync_timer::{Clock, Timer, WakeReason};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
 
@@ -15,6 +15,6 @@ fn a_program_out_of_files_waits_all_the_same() {
     setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).unwrap();
     let timer = Timer::new(Clock::Monotonic);
     let due = timer.now() + Duration::from_millis(1);
-    assert_eq!(runtime.block_on(timer.sleep_until(due)), Woken::Due);
+    assert_eq!(runtime.block_on(timer.sleep_until(due)), WakeReason::Due);
     assert!(timer.now() >= due);
 }

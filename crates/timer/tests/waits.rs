@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use longsync_timer::{Clock, Timer, Woken};
+use longsync_timer::{Clock, Timer, WakeReason};
 
 /// Counts how many times it is woken.
 #[derive(Default)]
-struct Count(AtomicUsize);
+struct WakeCounter(AtomicUsize);
 
-impl Wake for Count {
+impl Wake for WakeCounter {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -25,7 +25,7 @@ async fn a_wait_is_never_early_on_the_real_clock() {
     let timer = Timer::new(Clock::Monotonic);
     for micros in [0, 1, 250, 999, 1_000, 1_001, 2_500] {
         let due = timer.now() + Duration::from_micros(micros);
-        assert_eq!(timer.sleep_until(due).await, Woken::Due);
+        assert_eq!(timer.sleep_until(due).await, WakeReason::Due);
         assert!(timer.now() >= due, "{micros} us");
     }
 }
@@ -43,7 +43,7 @@ async fn a_due_time_that_has_passed_ends_at_once() {
     let timer = Timer::new(Clock::Tokio);
     let start = timer.now();
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(timer.sleep_until(start).await, Woken::Due);
+    assert_eq!(timer.sleep_until(start).await, WakeReason::Due);
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,8 +58,8 @@ async fn fire_all_ends_the_waits_that_exist_polled_or_not() {
     let start = timer.now();
     timer.clone().fire_all();
 
-    assert_eq!(polled.await, Woken::Fired);
-    assert_eq!(unpolled.await, Woken::Fired);
+    assert_eq!(polled.await, WakeReason::Fired);
+    assert_eq!(unpolled.await, WakeReason::Fired);
     assert_eq!(timer.now(), start);
 }
 
@@ -68,13 +68,13 @@ async fn fire_all_does_not_touch_later_waits_or_other_timers() {
     let (timer, other) = (Timer::new(Clock::Tokio), Timer::new(Clock::Tokio));
     let of_other = other.sleep(Duration::from_millis(5));
     timer.fire_all();
-    assert_eq!(timer.sleep(Duration::from_millis(5)).await, Woken::Due);
-    assert_eq!(of_other.await, Woken::Due);
+    assert_eq!(timer.sleep(Duration::from_millis(5)).await, WakeReason::Due);
+    assert_eq!(of_other.await, WakeReason::Due);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_wait_leaves_nothing_that_wakes() {
-    let (timer, woken) = (Timer::new(Clock::Tokio), Arc::new(Count::default()));
+    let (timer, woken) = (Timer::new(Clock::Tokio), Arc::new(WakeCounter::default()));
     {
         let mut dropped = pin!(timer.sleep(Duration::from_millis(1)));
         let waker = Waker::from(Arc::clone(&woken));

@@ -12,13 +12,13 @@ use http_body::{Body as _, Frame, SizeHint};
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::body::batches::{Batches, Messages};
-use crate::body::piece::{PIECE_BYTES, Piece};
-use crate::body::rest::Lingering;
+use crate::body::batches::{Batches, MessageStream};
+use crate::body::piece::{AnswerPiece, PIECE_BYTES};
+use crate::body::rest::LingeringEnd;
 use crate::body::room::Room;
 use crate::call::Call;
 use crate::call::ending::Ending;
-use crate::shared::counters::Kind;
+use crate::shared::counters::CallKind;
 
 /// The answer's body: ends with the status of what cut the call, and tells the call how it ended.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct AnswerBody {
     /// Until the answer has ended.
     call: Option<Arc<Call>>,
     /// What holds back its end, and is not part of the call.
-    lingering: Option<Box<Lingering>>,
+    lingering: Option<Box<LingeringEnd>>,
     /// The room of a request which is not a call, until it goes out with the answer.
     room: Option<Room>,
 }
@@ -46,7 +46,7 @@ enum Chunks {
     /// There was only one, and OK follows it.
     One,
     /// There are no more; only the end is to come, when the client's windows let it.
-    End(Box<End>),
+    End(Box<AnswerEnd>),
     /// There are no more, since the call was cut; only its status is to come.
     Cut,
     /// There are no more, and OK is to come.
@@ -57,12 +57,12 @@ enum Chunks {
 
 /// How an answer ends.
 #[derive(Debug)]
-struct End {
+struct AnswerEnd {
     trailers: HeaderMap,
     ending: Ending,
 }
 
-type Polled = Poll<Option<Result<Frame<Piece>, Status>>>;
+type FramePoll = Poll<Option<Result<Frame<AnswerPiece>, Status>>>;
 
 impl AnswerBody {
     fn new(chunks: Chunks, call: Option<Arc<Call>>) -> Self {
@@ -70,7 +70,7 @@ impl AnswerBody {
     }
 
     /// Holds back the end of the answer.
-    pub(crate) fn linger(&mut self, lingering: Lingering) {
+    pub(crate) fn linger(&mut self, lingering: LingeringEnd) {
         self.lingering = Some(Box::new(lingering));
     }
 
@@ -86,7 +86,7 @@ impl AnswerBody {
     }
 
     /// The answer of a gRPC call, with these messages.
-    pub(crate) fn of_messages(messages: Messages, call: Arc<Call>) -> Response<Self> {
+    pub(crate) fn of_messages(messages: MessageStream, call: Arc<Call>) -> Response<Self> {
         grpc(Self::new(Chunks::Messages(Batches::new(messages)), Some(call)))
     }
 
@@ -97,7 +97,7 @@ impl AnswerBody {
 
     /// Hands over an answer of one piece that no window can hold up: the piece takes the call with it.
     /// Gives the call back if it is not such an answer.
-    fn hand_over_whole(&mut self, call: Arc<Call>) -> Result<Piece, Arc<Call>> {
+    fn hand_over_whole(&mut self, call: Arc<Call>) -> Result<AnswerPiece, Arc<Call>> {
         let bytes = self.rest.len();
         let is_whole = matches!(self.chunks, Chunks::One) && (1..=PIECE_BYTES).contains(&bytes);
         if !is_whole || !call.would_be_allowed(bytes as u64) || call.why_cut().is_some() {
@@ -105,11 +105,11 @@ impl AnswerBody {
         }
         call.finish(Ending::Answered);
         self.chunks = Chunks::Answered;
-        Ok(Piece::last_of(call, mem::take(&mut self.rest)))
+        Ok(AnswerPiece::last_of(call, mem::take(&mut self.rest)))
     }
 
     /// Hands the next piece over. Closed windows hold up at most one piece of a stream.
-    fn poll_piece(&mut self, call: &Arc<Call>, cx: &Context<'_>) -> Polled {
+    fn poll_piece(&mut self, call: &Arc<Call>, cx: &Context<'_>) -> FramePoll {
         let bytes = self.rest.len().min(PIECE_BYTES);
         let handed_over = call.handed_over() as usize;
         if handed_over > 0 && handed_over + bytes > PIECE_BYTES {
@@ -117,18 +117,18 @@ impl AnswerBody {
             return Poll::Pending;
         }
         self.handed_over += bytes as u64;
-        Poll::Ready(Some(Ok(Frame::data(Piece::of(call, self.rest.split_to(bytes))))))
+        Poll::Ready(Some(Ok(Frame::data(AnswerPiece::of(call, self.rest.split_to(bytes))))))
     }
 
     /// Ends the stream. A deadline must still reach a call whose data the client's windows hold up, so
     /// in doubt the end waits until those are encoded.
-    fn poll_end(&mut self, end: End, call: &Call, cx: &Context<'_>) -> Polled {
+    fn poll_end(&mut self, end: AnswerEnd, call: &Call, cx: &Context<'_>) -> FramePoll {
         if call.handed_over() > 0 && !call.is_allowed(self.handed_over) {
             self.chunks = Chunks::End(Box::new(end));
             call.wait_for_encoder(cx);
             return Poll::Pending;
         }
-        let End { trailers, ending } = end;
+        let AnswerEnd { trailers, ending } = end;
         call.finish(ending);
         self.chunks = Chunks::Over;
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
@@ -137,7 +137,7 @@ impl AnswerBody {
     /// Ends the stream with the status of what cut the call. Behind data that the client's windows hold
     /// up it would not get out: then the stream is reset, after one turn in which what was handed over
     /// just now may go.
-    fn poll_cut(&mut self, why: &Ending, call: &Call, cx: &Context<'_>) -> Polled {
+    fn poll_cut(&mut self, why: &Ending, call: &Call, cx: &Context<'_>) -> FramePoll {
         self.rest = Bytes::new();
         if call.handed_over() > 0 && !call.is_allowed(self.handed_over) {
             if !matches!(self.chunks, Chunks::Cut) {
@@ -151,7 +151,7 @@ impl AnswerBody {
         Poll::Ready(Some(Ok(Frame::trailers(call.trailers(why)))))
     }
 
-    fn poll_plain(&mut self, cx: &mut Context<'_>) -> Polled {
+    fn poll_plain(&mut self, cx: &mut Context<'_>) -> FramePoll {
         let inner = match &mut self.chunks {
             Chunks::Body(inner) => inner,
             Chunks::Answered => {
@@ -163,23 +163,25 @@ impl AnswerBody {
         let frame = ready!(Pin::new(inner).poll_frame(cx));
         let room = &mut self.room;
         Poll::Ready(frame.map(|frame| {
-            frame.map(|frame| frame.map_data(|bytes| Piece::plain(bytes, room.take())))
+            frame.map(|frame| frame.map_data(|bytes| AnswerPiece::plain(bytes, room.take())))
         }))
     }
 
     /// The answer to a call over HTTP: one short chunk, and the call lives as long as that.
-    fn poll_http(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> Polled {
+    fn poll_http(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> FramePoll {
         let Chunks::Body(inner) = &mut self.chunks else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(inner).poll_frame(cx));
         if frame.is_none() {
             self.chunks = Chunks::Over;
         }
         Poll::Ready(
-            frame.map(|frame| frame.map(|frame| frame.map_data(|bytes| Piece::of(call, bytes)))),
+            frame.map(|frame| {
+                frame.map(|frame| frame.map_data(|bytes| AnswerPiece::of(call, bytes)))
+            }),
         )
     }
 
-    fn poll_call(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> Polled {
+    fn poll_call(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> FramePoll {
         if let Some(why) = call.why_cut() {
             return self.poll_cut(&why, call, cx);
         }
@@ -189,7 +191,7 @@ impl AnswerBody {
         let messages = match &mut self.chunks {
             Chunks::Messages(messages) => messages,
             Chunks::One => {
-                let end = End { trailers: Ending::ok(), ending: Ending::Answered };
+                let end = AnswerEnd { trailers: Ending::ok(), ending: Ending::Answered };
                 return self.poll_end(end, call, cx);
             }
             Chunks::End(_) => {
@@ -220,7 +222,7 @@ impl AnswerBody {
             Some(Err(refusal)) => Ending::Refused(refusal),
             None => Ending::Answered,
         };
-        self.poll_end(End { trailers: call.trailers(&ending), ending }, call, cx)
+        self.poll_end(AnswerEnd { trailers: call.trailers(&ending), ending }, call, cx)
     }
 }
 
@@ -233,16 +235,16 @@ fn grpc(body: AnswerBody) -> Response<AnswerBody> {
 }
 
 impl http_body::Body for AnswerBody {
-    type Data = Piece;
+    type Data = AnswerPiece;
     type Error = Status;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll {
         let polled = match self.call.take().map(|call| self.hand_over_whole(call)) {
             None => self.poll_plain(cx),
             Some(Ok(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
             Some(Err(call)) => {
                 let polled = match call.kind() {
-                    Some(Kind::Http) => self.poll_http(&call, cx),
+                    Some(CallKind::Http) => self.poll_http(&call, cx),
                     _ => self.poll_call(&call, cx),
                 };
                 if !matches!(self.chunks, Chunks::Over) {

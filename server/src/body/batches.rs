@@ -11,17 +11,17 @@ use crate::body::piece::PIECE_BYTES;
 use crate::call::refusal::Refusal;
 
 /// The messages of an answer, each with its prefix; after a refusal there are no more.
-pub(crate) type Messages = Pin<Box<dyn Stream<Item = Result<Bytes, Refusal>> + Send>>;
+pub(crate) type MessageStream = Pin<Box<dyn Stream<Item = Result<Bytes, Refusal>> + Send>>;
 
 /// Messages as they come, in as few chunks as they need.
 pub(crate) struct Batches {
-    messages: Messages,
+    messages: MessageStream,
     /// How they end, once that is known.
     end: Option<Result<(), Refusal>>,
 }
 
 impl Batches {
-    pub(crate) fn new(messages: Messages) -> Self {
+    pub(crate) fn new(messages: MessageStream) -> Self {
         Self { messages, end: None }
     }
 

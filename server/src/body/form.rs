@@ -15,14 +15,14 @@ const LONGEST_NAME: usize = "behavior".len();
 
 /// Follows a form as it comes in, and keeps next to nothing.
 #[derive(Debug)]
-pub(crate) enum Form {
+pub(crate) enum FormReader {
     /// As a page sends it, and `curl -d`.
     Urlencoded(Urlencoded),
     /// As a page with files sends it, and `curl -F`.
     Multipart(Multipart),
 }
 
-impl Form {
+impl FormReader {
     /// What follows a body of this content type, if it is a form.
     pub(crate) fn of(content_type: &[u8]) -> Option<Self> {
         let essence = content_type.split(|byte| *byte == b';').next()?.trim_ascii();
@@ -74,7 +74,7 @@ mod tests {
             ("text/plain; boundary=X", "None"),
             ("", "None"),
         ] {
-            let form = format!("{:?}", Form::of(content_type.as_bytes()));
+            let form = format!("{:?}", FormReader::of(content_type.as_bytes()));
             let form = form.strip_prefix("Some(").unwrap_or(&form);
             assert!(form.starts_with(expected), "{content_type}: {form}");
         }

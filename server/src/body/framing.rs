@@ -14,7 +14,7 @@ pub(crate) struct Framing {
 
 /// A message longer than the limit, according to its own prefix.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TooLong {
+pub(crate) struct TooLongError {
     pub(crate) message_bytes: u32,
 }
 
@@ -31,7 +31,7 @@ impl Framing {
         max: u32,
         only_first: bool,
         mut complete: impl FnMut(u64),
-    ) -> Result<usize, TooLong> {
+    ) -> Result<usize, TooLongError> {
         while !chunk.is_empty() {
             if only_first && self.messages > 0 {
                 break;
@@ -42,7 +42,7 @@ impl Framing {
                     break;
                 }
                 if self.message_len > max {
-                    return Err(TooLong { message_bytes: self.message_len });
+                    return Err(TooLongError { message_bytes: self.message_len });
                 }
             }
             let taken = chunk.len().min(self.message_left as usize);
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_message_over_the_limit_is_refused_at_its_prefix() {
         let refused = Framing::default().follow(&framed(&[41])[..5], 40, false, |_| {});
-        assert_eq!(refused, Err(TooLong { message_bytes: 41 }));
+        assert_eq!(refused, Err(TooLongError { message_bytes: 41 }));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 
 use crate::body::discard::{DISCARD_TIME, discard};
-use crate::body::framing::{Framing, TooLong};
+use crate::body::framing::{Framing, TooLongError};
 use crate::body::slowness::Slowness;
 use crate::call::Call;
 use crate::call::refusal::Refusal;
@@ -19,7 +19,7 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A message that has arrived whole.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrived {
+pub(crate) struct MessageArrival {
     /// When the read of the socket that completed it returned.
     pub(crate) at: Instant,
     /// How many of its bytes are held: none of a message that came by itself and is taken at once.
@@ -115,11 +115,11 @@ impl Intake {
         if !is_one && framing.is_between() && !chunk.is_empty() {
             slowness.begin(at, call.poll_number());
         }
-        slowness.came(chunk.len());
+        slowness.received(chunk.len());
         let mut came_alone = false;
         let left = framing
             .follow(chunk, max, is_one, |bytes| came_alone = bytes == chunk.len() as u64)
-            .map_err(|TooLong { message_bytes }| call.too_long(message_bytes))?;
+            .map_err(|TooLongError { message_bytes }| call.too_long(message_bytes))?;
         if left > 0 {
             return Err(Refusal::TooManyMessages);
         }
@@ -134,9 +134,9 @@ impl Intake {
     }
 
     /// A message of this many bytes, which came whole with the last chunk.
-    pub(crate) fn arrived(&self, bytes: usize) -> Arrived {
+    pub(crate) fn arrived(&self, bytes: usize) -> MessageArrival {
         let held = if self.came_alone { 0 } else { bytes as u64 };
-        Arrived { at: self.last_chunk, held }
+        MessageArrival { at: self.last_chunk, held }
     }
 
     /// The end may come with the last of the data, and is not reported again.

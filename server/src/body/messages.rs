@@ -12,7 +12,7 @@ use longsync::frame::{PLAIN, PREFIX_BYTES, Prefix};
 use longsync_text::quoted;
 use prost::Message;
 
-use crate::body::intake::{Arrived, Intake};
+use crate::body::intake::{Intake, MessageArrival};
 use crate::call::refusal::Refusal;
 
 /// The messages of a request, in turn.
@@ -21,20 +21,20 @@ pub(crate) struct Requests<M> {
     intake: Intake,
     /// What has come and was not taken. Whole messages in it came whole with the last chunk: nothing more
     /// is read before they are taken.
-    bytes: Kept,
+    bytes: ReceiveBuffer,
     messages: PhantomData<fn() -> M>,
 }
 
 /// A message of a request.
 #[derive(Debug)]
-pub(crate) struct Received<M> {
+pub(crate) struct ReceivedMessage<M> {
     pub(crate) message: M,
-    pub(crate) arrived: Arrived,
+    pub(crate) arrived: MessageArrival,
 }
 
 impl<M: Message + Default> Requests<M> {
     pub(crate) fn new(intake: Intake) -> Self {
-        Self { intake, bytes: Kept::default(), messages: PhantomData }
+        Self { intake, bytes: ReceiveBuffer::default(), messages: PhantomData }
     }
 
     /// The next message.
@@ -44,12 +44,12 @@ impl<M: Message + Default> Requests<M> {
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Received<M>, Refusal>>> {
+    ) -> Poll<Option<Result<ReceivedMessage<M>, Refusal>>> {
         loop {
             if let Some(bytes) = self.bytes.message_len() {
                 let arrived = self.intake.arrived(bytes);
                 let message = decode(&self.bytes.take(bytes))?;
-                return Poll::Ready(Some(Ok(Received { message, arrived })));
+                return Poll::Ready(Some(Ok(ReceivedMessage { message, arrived })));
             }
             if self.intake.has_ended() {
                 return Poll::Ready(None);
@@ -71,7 +71,7 @@ impl<M: Message + Default> Requests<M> {
     }
 
     /// [`Requests::poll_next`], to be awaited.
-    pub(crate) async fn next(&mut self) -> Result<Option<Received<M>>, Refusal> {
+    pub(crate) async fn next(&mut self) -> Result<Option<ReceivedMessage<M>>, Refusal> {
         poll_fn(|cx| self.poll_next(cx)).await.transpose()
     }
 
@@ -94,7 +94,7 @@ impl<M: Message + Default> Requests<M> {
     ///
     /// # Errors
     /// When it is not such a message, or the call was cut, as it is if its request has none.
-    pub(crate) async fn one(mut self) -> Result<Received<M>, Refusal> {
+    pub(crate) async fn one(mut self) -> Result<ReceivedMessage<M>, Refusal> {
         let received = self.next().await?;
         let received = received.ok_or(Refusal::NoMessage)?;
         poll_fn(|cx| self.poll_end(cx)).await?;
@@ -137,14 +137,14 @@ pub(crate) fn refuse_encoding(headers: &HeaderMap) -> Option<Refusal> {
 
 /// Bytes that have come and were not taken.
 #[derive(Debug, Default)]
-struct Kept {
+struct ReceiveBuffer {
     /// What came before the last chunk.
     pieces: BytesMut,
     /// A chunk keeps alive the whole buffer that its read came in.
     chunk: Bytes,
 }
 
-impl Kept {
+impl ReceiveBuffer {
     /// A message nearly always comes whole: then its chunk is not copied.
     fn add(&mut self, chunk: Bytes) {
         self.pieces.extend_from_slice(&self.chunk);
@@ -196,7 +196,7 @@ mod tests {
         fn bytes_are_taken_as_they_came(
             steps in proptest::collection::vec((0_usize..50, 0_usize..60, any::<bool>()), 0..40),
         ) {
-            let (mut kept, mut came, mut taken) = (Kept::default(), Vec::new(), Vec::new());
+            let (mut kept, mut came, mut taken) = (ReceiveBuffer::default(), Vec::new(), Vec::new());
             for (add, take, settles) in steps {
                 let chunk: Vec<_> = (came.len()..came.len() + add).map(|byte| byte.to_le_bytes()[0]).collect();
                 came.extend(&chunk);

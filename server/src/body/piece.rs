@@ -15,15 +15,15 @@ pub(crate) const PIECE_BYTES: usize = 16 * 1024;
 /// Bytes of an answer. HTTP advances it as it encodes them, and drops it, with what is left, when the
 /// stream is reset or the connection lost: so it knows what the client cannot have.
 #[derive(Debug, Default)]
-pub(crate) struct Piece {
+pub(crate) struct AnswerPiece {
     bytes: Bytes,
     /// Until all of it is encoded.
-    owner: Owner,
+    owner: PieceOwner,
 }
 
 /// Whose a piece is.
 #[derive(Debug, Default)]
-enum Owner {
+enum PieceOwner {
     #[default]
     Nobody,
     Call(Arc<Call>),
@@ -33,7 +33,7 @@ enum Owner {
     },
 }
 
-impl Piece {
+impl AnswerPiece {
     /// A piece of the answer to `call`.
     pub(crate) fn of(call: &Arc<Call>, bytes: Bytes) -> Self {
         if bytes.is_empty() {
@@ -45,17 +45,17 @@ impl Piece {
     /// The last piece of the answer to `call`, which is not empty.
     pub(crate) fn last_of(call: Arc<Call>, bytes: Bytes) -> Self {
         call.hand_over(length(bytes.len()));
-        Self { bytes, owner: Owner::Call(call) }
+        Self { bytes, owner: PieceOwner::Call(call) }
     }
 
     /// Bytes that do not belong to a call, and the room of their request if this is its only piece.
     pub(crate) fn plain(bytes: Bytes, room: Option<Room>) -> Self {
-        let owner = room.map_or(Owner::Nobody, |room| Owner::Request { _room: room });
+        let owner = room.map_or(PieceOwner::Nobody, |room| PieceOwner::Request { _room: room });
         Self { bytes, owner }
     }
 }
 
-impl Buf for Piece {
+impl Buf for AnswerPiece {
     fn remaining(&self) -> usize {
         self.bytes.len()
     }
@@ -66,19 +66,19 @@ impl Buf for Piece {
 
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
-        if let Owner::Call(call) = &self.owner {
+        if let PieceOwner::Call(call) = &self.owner {
             call.encoded(length(count));
         }
         if self.bytes.is_empty() {
             // So that a call is counted before the client has its last piece.
-            self.owner = Owner::Nobody;
+            self.owner = PieceOwner::Nobody;
         }
     }
 }
 
-impl Drop for Piece {
+impl Drop for AnswerPiece {
     fn drop(&mut self) {
-        if let Owner::Call(call) = mem::take(&mut self.owner) {
+        if let PieceOwner::Call(call) = mem::take(&mut self.owner) {
             call.thrown_away(length(self.bytes.len()));
         }
     }

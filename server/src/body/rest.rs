@@ -15,8 +15,8 @@ use hyper::body::Incoming;
 use longsync_timer::Sleep;
 
 use crate::body::discard::{DISCARD_TIME, discard};
-use crate::body::form::Form;
-use crate::record::{Record, Wish};
+use crate::body::form::FormReader;
+use crate::record::{CloseReason, ConnectionRecord};
 
 /// The most that is read of it.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
@@ -28,7 +28,7 @@ const LOOKS: u8 = 3;
 
 /// Why a call is refused for the body of its request, which is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BadBody {
+pub(crate) enum BodyError {
     /// It is a form that names this field, which is read off the query.
     Names(&'static str),
     /// It is not framed as HTTP frames bodies.
@@ -39,11 +39,11 @@ pub(crate) enum BadBody {
 #[derive(Debug)]
 pub(crate) struct Rest {
     body: Incoming,
-    record: Arc<Record>,
-    came: Instant,
+    record: Arc<ConnectionRecord>,
+    received_at: Instant,
     left: u64,
     /// Whether it needs to be read before the request can be answered, and was not.
-    form: Option<Form>,
+    form: Option<FormReader>,
     version: Version,
     /// Whether the client sends nothing until it is told to, which it never is.
     waits_for_continue: bool,
@@ -52,7 +52,10 @@ pub(crate) struct Rest {
 
 impl Rest {
     /// [`None`]: there is nothing left.
-    pub(crate) fn of(request: Request<Incoming>, record: &Arc<Record>) -> Option<Box<Self>> {
+    pub(crate) fn of(
+        request: Request<Incoming>,
+        record: &Arc<ConnectionRecord>,
+    ) -> Option<Box<Self>> {
         let (head, body) = request.into_parts();
         if body.is_end_stream() {
             return None;
@@ -63,9 +66,9 @@ impl Rest {
         Some(Box::new(Self {
             body,
             record: Arc::clone(record),
-            came: record.worker().timer().now(),
+            received_at: record.worker().timer().now(),
             left: MOST_BYTES,
-            form: header(header::CONTENT_TYPE).and_then(Form::of),
+            form: header(header::CONTENT_TYPE).and_then(FormReader::of),
             version: head.version,
             waits_for_continue: head.version == Version::HTTP_11 && expects_continue,
             has_begun: false,
@@ -73,14 +76,14 @@ impl Rest {
     }
 
     /// Reads on during a call's wait. Returns why the call is to be refused.
-    pub(crate) fn read_on(&mut self, cx: &mut Context<'_>) -> Option<BadBody> {
+    pub(crate) fn read_on(&mut self, cx: &mut Context<'_>) -> Option<BodyError> {
         // hyper tells a client to send as soon as its body is polled.
         if self.waits_for_continue {
             self.form = None;
             return None;
         }
         match self.poll_read(cx) {
-            Poll::Ready(Ok(named)) => named.map(BadBody::Names),
+            Poll::Ready(Ok(named)) => named.map(BodyError::Names),
             Poll::Ready(Err(error)) => self.broken(&error),
             Poll::Pending => None,
         }
@@ -88,7 +91,7 @@ impl Rest {
 
     /// Until when the answer waits for a form that has not come.
     pub(crate) fn answer_waits_until(&self) -> Option<Instant> {
-        let until = self.came + LONGEST;
+        let until = self.received_at + LONGEST;
         (self.form.is_some() && self.record.worker().timer().now() < until).then_some(until)
     }
 
@@ -116,7 +119,7 @@ impl Rest {
     }
 
     /// The body broke off.
-    fn broken(&mut self, error: &hyper::Error) -> Option<BadBody> {
+    fn broken(&mut self, error: &hyper::Error) -> Option<BodyError> {
         self.left = 0;
         self.form = None;
         // HTTP/2 ends the stream by itself.
@@ -126,15 +129,15 @@ impl Rest {
         let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
         let kind = cause.map(io::Error::kind);
         if matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)) {
-            return Some(BadBody::Malformed);
+            return Some(BodyError::Malformed);
         }
         // hyper answers all the same, and no longer looks whether anybody is there to read it.
-        self.record.wish_to_close(Wish::ClientLeft);
+        self.record.wish_to_close(CloseReason::ClientLeft);
         None
     }
 
     /// There is an answer now. Over HTTP/1.1 its end waits for what is returned.
-    pub(crate) fn answered<B>(self, response: &mut Response<B>) -> Option<Lingering> {
+    pub(crate) fn answered<B>(self, response: &mut Response<B>) -> Option<LingeringEnd> {
         if self.version == Version::HTTP_2 {
             let worker = self.record.worker();
             if !worker.is_drained() {
@@ -155,19 +158,19 @@ impl Rest {
         }
         let over = Box::pin(self.record.worker().timer().sleep(LONGEST));
         let rest = Self { left: MOST_BYTES, ..self };
-        Some(Lingering { over, looks: LOOKS, rest })
+        Some(LingeringEnd { over, looks: LOOKS, rest })
     }
 }
 
 /// Holds back the end of an answer until the rest of its request, or enough of it, was read.
 #[derive(Debug)]
-pub(crate) struct Lingering {
+pub(crate) struct LingeringEnd {
     over: Pin<Box<Sleep>>,
     looks: u8,
     rest: Rest,
 }
 
-impl Future for Lingering {
+impl Future for LingeringEnd {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// This many bytes of a message allow it one more second.
-const BYTES_A_SECOND: u64 = 64 * 1024;
+const BYTES_PER_SECOND: u64 = 64 * 1024;
 
 /// A message, or a request of one message, on its way.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ impl Slowness {
     }
 
     /// This many bytes of it came.
-    pub(crate) fn came(&mut self, bytes: usize) {
+    pub(crate) fn received(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
     }
 
@@ -49,7 +49,7 @@ impl Slowness {
             self.before += now.saturating_duration_since(since);
         }
         self.wanted_in = poll;
-        let allowed = limit.saturating_add(Duration::from_secs(self.bytes / BYTES_A_SECOND));
+        let allowed = limit.saturating_add(Duration::from_secs(self.bytes / BYTES_PER_SECOND));
         now.checked_add(allowed.saturating_sub(self.before))
     }
 
@@ -82,7 +82,7 @@ mod tests {
         slowness.begin(start, 0);
         assert_eq!(slowness.wait(LIMIT, start + seconds(1), 1), Some(start + LIMIT));
         assert_eq!(slowness.wait(LIMIT, start + seconds(5), 2), Some(start + LIMIT));
-        slowness.came(3 * 64 * 1024 - 1);
+        slowness.received(3 * 64 * 1024 - 1);
         let two_more = Some(start + LIMIT + seconds(2));
         assert_eq!(slowness.wait(LIMIT, start + seconds(9), 3), two_more);
         slowness.end();

@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 
 use super::Call;
 use crate::call::refusal::Refusal;
-use crate::record::side::Side;
+use crate::record::side::SideCounts;
 use crate::record::{add, subtract};
-use crate::shared::counters::Kind;
+use crate::shared::counters::CallKind;
 
 /// How long a request to health or reflection may be: it holds only a name.
 const MAX_NAME_BYTES: u32 = 1024;
@@ -99,25 +99,25 @@ impl Call {
 
     /// Whether the bytes of its answers are held. Those of other services, and of HTTP, are few.
     pub(super) fn holds_answers(&self) -> bool {
-        self.kind.is_some_and(|kind| kind != Kind::Http)
+        self.kind.is_some_and(|kind| kind != CallKind::Http)
     }
 }
 
 /// Places.
 impl Call {
     /// What its connection has besides its calls.
-    pub(crate) fn side(&self) -> &Side {
+    pub(crate) fn side(&self) -> &SideCounts {
         self.record.side()
     }
 
-    /// Takes a further place among the calls in flight, unless all are taken.
+    /// Takes a further slot among the calls in flight, unless all are taken.
     #[must_use]
-    pub(crate) fn take_place(&self) -> bool {
-        self.worker().take_place()
+    pub(crate) fn take_slot(&self) -> bool {
+        self.worker().take_slot()
     }
 
-    /// Gives this many such places back.
-    pub(crate) fn give_places_back(&self, places: usize) {
-        self.worker().give_places_back(places as u64);
+    /// Gives this many such slots back.
+    pub(crate) fn give_slots_back(&self, slots: usize) {
+        self.worker().give_slots_back(slots as u64);
     }
 }

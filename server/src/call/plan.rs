@@ -7,7 +7,9 @@ use longsync::duration::from_proto;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
 };
-use longsync_behavior::{Applied, Behavior, Decision, Key, Place, Refused, decide};
+use longsync_behavior::{
+    AppliedBehavior, Behavior, BehaviorSource, DecideError, Decision, DrawKey, decide,
+};
 use longsync_text::duration::parse as parse_duration;
 
 use crate::call::refusal::Refusal;
@@ -15,7 +17,7 @@ use crate::config::Limits;
 
 /// A delay as the caller wrote it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum AskedDelay<'a> {
+pub(crate) enum RequestedDelay<'a> {
     /// In a message.
     Message(&'a prost_types::Duration),
     /// As text.
@@ -25,7 +27,7 @@ pub(crate) enum AskedDelay<'a> {
 /// What a caller asks for, whichever way it came.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Ask<'a> {
-    pub(crate) delay: Option<AskedDelay<'a>>,
+    pub(crate) delay: Option<RequestedDelay<'a>>,
     pub(crate) behavior: &'a str,
     pub(crate) header: Option<Result<&'a Behavior, &'a str>>,
     pub(crate) payload: Option<&'a Bytes>,
@@ -42,7 +44,7 @@ macro_rules! ask_from {
         impl<'a> From<&'a $message> for Ask<'a> {
             fn from(message: &'a $message) -> Self {
                 Self {
-                    delay: message.delay.as_ref().map(AskedDelay::Message),
+                    delay: message.delay.as_ref().map(RequestedDelay::Message),
                     behavior: &message.behavior,
                     header: None,
                     payload: Some(&message.payload),
@@ -59,14 +61,14 @@ ask_from!(LongSyncRequest, LongSyncStreamRequest, LongSyncCollectRequest, LongSy
 
 /// The payload of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum Payload {
+pub(crate) enum AnswerPayload {
     #[default]
     Empty,
     Echo(Bytes),
     Zeros(u32),
 }
 
-impl Payload {
+impl AnswerPayload {
     /// How many bytes of the request this keeps in memory.
     pub(crate) fn held_bytes(&self) -> u64 {
         match self {
@@ -88,8 +90,8 @@ impl Payload {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) delay: Duration,
-    pub(crate) applied: Applied,
-    pub(crate) payload: Payload,
+    pub(crate) applied: AppliedBehavior,
+    pub(crate) payload: AnswerPayload,
 }
 
 /// A text that is no longer than this makes a behavior about as small as a waiting call.
@@ -100,9 +102,9 @@ const BYTES_PER_TEXT_BYTE: u64 = 8;
 /// How many bytes the behavior that a caller gave keeps in memory, as far as they are held. Behaviors of short
 /// texts are not counted, nor are those that are shared: the server's own, and that of the header, which its
 /// call holds.
-pub(crate) fn behavior_bytes(applied: &Applied) -> u64 {
+pub(crate) fn behavior_bytes(applied: &AppliedBehavior) -> u64 {
     match applied {
-        Applied::Behavior(behavior) => text_bytes(behavior.text()),
+        AppliedBehavior::Behavior(behavior) => text_bytes(behavior.text()),
         _ => 0,
     }
 }
@@ -125,8 +127,8 @@ impl Plan {
 /// When the request contradicts itself, cannot be understood, or asks for more than `limits` allow.
 pub(crate) fn plan(
     ask: &Ask<'_>,
-    key: &Key<'_>,
-    server: &longsync_behavior::Server<'_>,
+    key: &DrawKey<'_>,
+    server: &longsync_behavior::ServerPolicy<'_>,
     limits: &Limits,
 ) -> Result<Plan, Refusal> {
     // First: what is drawn is hashed from it, and a message may be large.
@@ -151,16 +153,16 @@ pub(crate) fn check_call_id(field: &str, call_id: &str) -> Result<(), Refusal> {
 
 impl<'a> Ask<'a> {
     /// The part of it that behaviors are about.
-    fn of_behavior(&self) -> longsync_behavior::Ask<'a> {
-        longsync_behavior::Ask {
-            delay: self.delay.map(AskedDelay::read),
+    fn of_behavior(&self) -> longsync_behavior::BehaviorRequest<'a> {
+        longsync_behavior::BehaviorRequest {
+            delay: self.delay.map(RequestedDelay::read),
             behavior: self.behavior,
             header: self.header,
         }
     }
 }
 
-impl AskedDelay<'_> {
+impl RequestedDelay<'_> {
     fn read(self) -> Result<Duration, String> {
         match self {
             Self::Message(delay) => from_proto(delay).map_err(|why| why.to_string()),
@@ -169,24 +171,24 @@ impl AskedDelay<'_> {
     }
 }
 
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
+impl From<DecideError> for Refusal {
+    fn from(refused: DecideError) -> Self {
         let field = match refused.place {
-            Place::Delay => "delay",
-            Place::Header => longsync::BEHAVIOR_HEADER,
+            BehaviorSource::Delay => "delay",
+            BehaviorSource::Header => longsync::BEHAVIOR_HEADER,
             _ => "behavior",
         };
         Self::invalid(field, refused.why)
     }
 }
 
-fn payload(ask: &Ask<'_>, limits: &Limits) -> Result<Payload, Refusal> {
+fn payload(ask: &Ask<'_>, limits: &Limits) -> Result<AnswerPayload, Refusal> {
     match (ask.echo_payload, ask.response_bytes) {
-        (false, 0) => Ok(Payload::Empty),
+        (false, 0) => Ok(AnswerPayload::Empty),
         // A copy: the payload itself would keep alive the whole buffer that its message came in.
         (true, 0) => Ok(match ask.payload {
-            Some(bytes) if !bytes.is_empty() => Payload::Echo(Bytes::copy_from_slice(bytes)),
-            _ => Payload::Empty,
+            Some(bytes) if !bytes.is_empty() => AnswerPayload::Echo(Bytes::copy_from_slice(bytes)),
+            _ => AnswerPayload::Empty,
         }),
         (true, _) => Err(Refusal::invalid(
             "response_bytes",
@@ -199,7 +201,7 @@ fn payload(ask: &Ask<'_>, limits: &Limits) -> Result<Payload, Refusal> {
                 limits.max_response_bytes
             ),
         )),
-        (false, bytes) => Ok(Payload::Zeros(bytes)),
+        (false, bytes) => Ok(AnswerPayload::Zeros(bytes)),
     }
 }
 
@@ -220,18 +222,18 @@ pub(crate) fn count(asked: Option<u32>, limits: &Limits) -> Result<u32, Refusal>
 
 #[cfg(test)]
 mod tests {
-    use longsync_behavior::{Name, NotABehavior};
+    use longsync_behavior::{CallName, ParseBehaviorError};
 
     use super::*;
 
     fn of(ask: &Ask<'_>) -> Result<Plan, Refusal> {
         let limits = Limits::default();
-        let key = Key { seed: 0, name: Name::Id(ask.call_id), attempt: 1, index: 0 };
-        let server = longsync_behavior::Server {
+        let key = DrawKey { seed: 0, name: CallName::Id(ask.call_id), attempt: 1, index: 0 };
+        let server = longsync_behavior::ServerPolicy {
             behavior: &Behavior::constant(Duration::from_secs(5)),
             max_delay: limits.max_delay,
             is_fixed: false,
-            read: &|text| text.parse().map_err(|why: NotABehavior| why.to_string()),
+            read: &|text| text.parse().map_err(|why: ParseBehaviorError| why.to_string()),
         };
         plan(ask, &key, &server, &limits)
     }
@@ -245,7 +247,7 @@ mod tests {
 
     #[test]
     fn the_refused_field_is_the_one_that_is_wrong() {
-        let text = |delay| Ask { delay: Some(AskedDelay::Text(delay)), ..Ask::default() };
+        let text = |delay| Ask { delay: Some(RequestedDelay::Text(delay)), ..Ask::default() };
         assert_eq!(field(of(&text("250"))), "delay");
         assert_eq!(field(of(&text("61m"))), "delay");
         assert_eq!(field(of(&Ask { behavior: "1s", ..text("1s") })), "delay");

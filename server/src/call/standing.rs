@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::Call;
-use crate::call::wait::{Spent, Wait};
+use crate::call::wait::{Wait, WaitTimes};
 
 /// A call's place in a line: it has no due time yet, and whoever holds this, on whatever thread, says
 /// when its wait begins. Meanwhile the call has nothing in the timer but its deadline.
@@ -52,7 +52,11 @@ impl Standing {
 
 impl Call {
     /// Waits for this long from when `standing` says. Returns when that was as well.
-    pub(crate) async fn stand(&self, standing: &Standing, planned: Duration) -> (Instant, Spent) {
+    pub(crate) async fn stand(
+        &self,
+        standing: &Standing,
+        planned: Duration,
+    ) -> (Instant, WaitTimes) {
         let start = poll_fn(|cx| standing.poll_start(cx)).await;
         (start, self.wait(Wait::new(start, planned)).await)
     }
@@ -69,7 +73,7 @@ mod tests {
     use crate::call::headers::CallHeaders;
     use crate::call::task::CallTask;
     use crate::call::tests::{begin, seconds};
-    use crate::shared::counters::{Kind, Outcome};
+    use crate::shared::counters::{CallKind, Outcome};
 
     #[tokio::test(start_paused = true)]
     async fn a_standing_call_starts_when_another_thread_says_so() {
@@ -100,6 +104,6 @@ mod tests {
         assert_eq!(CallTask::new(Arc::clone(&call), stands).await, None);
         assert_eq!(call.now(), call.arrived() + seconds(1));
         drop(call);
-        assert_eq!(worker.snapshot().calls_ended(Kind::LongSync, Outcome::DeadlineExceeded), 1);
+        assert_eq!(worker.snapshot().calls_ended(CallKind::LongSync, Outcome::DeadlineExceeded), 1);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use longsync_timer::{Sleep, Woken};
+use longsync_timer::{Sleep, WakeReason};
 use pin_project_lite::pin_project;
 
 use crate::call::Call;
@@ -72,7 +72,7 @@ impl<F: Future> Future for CallTask<F> {
             let entry = this.entry.as_mut().as_pin_mut().expect("it was set above");
             let woken = ready!(entry.poll(cx));
             this.entry.set(None);
-            if woken == Woken::Fired {
+            if woken == WakeReason::Fired {
                 this.call.cut(Ending::Drained);
             }
         }

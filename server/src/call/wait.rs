@@ -42,16 +42,20 @@ impl Wait {
     }
 
     /// What it came to, if it ran out with this lateness.
-    pub(crate) fn ran_out(self, lateness: Duration) -> Spent {
+    pub(crate) fn ran_out(self, lateness: Duration) -> WaitTimes {
         let waited_ns =
             self.queued_ns.saturating_add(self.planned_ns).saturating_add(nanos(lateness));
-        Spent { queued_ns: self.queued_ns, planned_ns: self.planned_ns, waited_ns }
+        WaitTimes { queued_ns: self.queued_ns, planned_ns: self.planned_ns, waited_ns }
     }
 
     /// What it came to, if it was cut short after this time.
-    pub(crate) fn cut_short(self, waited: Duration) -> Spent {
+    pub(crate) fn cut_short(self, waited: Duration) -> WaitTimes {
         let waited_ns = nanos(waited);
-        Spent { queued_ns: self.queued_ns.min(waited_ns), planned_ns: self.planned_ns, waited_ns }
+        WaitTimes {
+            queued_ns: self.queued_ns.min(waited_ns),
+            planned_ns: self.planned_ns,
+            waited_ns,
+        }
     }
 }
 
@@ -63,13 +67,13 @@ pub(super) fn nanos(duration: Duration) -> u64 {
 /// [`Wait`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "the unit belongs to the name of a number")]
-pub(crate) struct Spent {
+pub(crate) struct WaitTimes {
     queued_ns: u64,
     planned_ns: u64,
     waited_ns: u64,
 }
 
-impl Spent {
+impl WaitTimes {
     pub(crate) fn queued(self) -> Duration {
         Duration::from_nanos(self.queued_ns)
     }
@@ -88,7 +92,7 @@ impl Spent {
     }
 }
 
-impl std::ops::AddAssign for Spent {
+impl std::ops::AddAssign for WaitTimes {
     fn add_assign(&mut self, other: Self) {
         self.queued_ns = self.queued_ns.saturating_add(other.queued_ns);
         self.planned_ns = self.planned_ns.saturating_add(other.planned_ns);

@@ -9,17 +9,17 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering:
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use longsync_timer::{Sleep, Woken};
+use longsync_timer::{Sleep, WakeReason};
 
 use super::Call;
-use crate::call::wait::{Attention, Spent, Wait, nanos};
+use crate::call::wait::{Attention, Wait, WaitTimes, nanos};
 
 /// Stands for no time.
 const NONE: u64 = u64::MAX;
 
 /// What a call waits for. Times are nanoseconds since it arrived.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct WaitState {
     /// When the handler wants to be polled next.
     wake_at: AtomicU64,
     /// When the wait that is under way began.
@@ -34,7 +34,7 @@ pub(super) struct Waiting {
     task: AtomicUsize,
 }
 
-impl Default for Waiting {
+impl Default for WaitState {
     fn default() -> Self {
         Self {
             wake_at: AtomicU64::new(NONE),
@@ -50,7 +50,7 @@ impl Default for Waiting {
     }
 }
 
-impl Waiting {
+impl WaitState {
     /// The call's task polls, and asks when the handler wanted that. From then on the handler wants
     /// nothing.
     pub(super) fn polled(&self, arrived: Instant) -> Option<Instant> {
@@ -123,12 +123,12 @@ impl Call {
     ///
     /// # Cancel safety
     /// A wait that is dropped is in no sum; until the next one begins, it still shows as under way.
-    pub(crate) fn wait(&self, wait: Wait) -> impl Future<Output = Spent> + Send + use<'_> {
+    pub(crate) fn wait(&self, wait: Wait) -> impl Future<Output = WaitTimes> + Send + use<'_> {
         Pause { call: self, wait, apart: None }
     }
 
     /// [`Call::wait`] for a handler that polls by hand, with the context of the call's own task.
-    pub(crate) fn poll_wait(&self, wait: Wait, cx: &Context<'_>) -> Poll<Spent> {
+    pub(crate) fn poll_wait(&self, wait: Wait, cx: &Context<'_>) -> Poll<WaitTimes> {
         self.poll_wait_held_up(wait, wait.start, cx)
     }
 
@@ -139,7 +139,7 @@ impl Call {
         wait: Wait,
         free: Instant,
         cx: &Context<'_>,
-    ) -> Poll<Spent> {
+    ) -> Poll<WaitTimes> {
         debug_assert!(self.waiting.is_task(cx), "polled with another waker, it would never wake");
         let (now, mut attention) = (self.now(), self.waiting.attention());
         if self.reached(now) < wait.due() {
@@ -162,13 +162,13 @@ impl Call {
     }
 
     /// A wait that nobody held up has run out.
-    pub(crate) fn waited(&self, wait: Wait, ended: Instant) -> Spent {
+    pub(crate) fn waited(&self, wait: Wait, ended: Instant) -> WaitTimes {
         self.ran_out(wait, ended, wait.start)
     }
 
     /// What a wait took, with its lateness recorded: the time since it was due and the client no longer
     /// held it up.
-    fn ran_out(&self, wait: Wait, ended: Instant, free: Instant) -> Spent {
+    fn ran_out(&self, wait: Wait, ended: Instant, free: Instant) -> WaitTimes {
         let lateness = ended.saturating_duration_since(wait.due().max(free));
         self.worker().counters().late(lateness);
         wait.ran_out(lateness)
@@ -178,7 +178,7 @@ impl Call {
     ///
     /// A wait that began before the one before it ended, because that one was late, counts from that
     /// end: no moment is waited twice.
-    pub(crate) fn add_spent(&self, wait: Wait, spent: Spent) -> Spent {
+    pub(crate) fn add_spent(&self, wait: Wait, spent: WaitTimes) -> WaitTimes {
         let mut state = self.state();
         let ended = wait.start + spent.waited();
         let waited = state.waited_since(wait.start, ended);
@@ -252,9 +252,9 @@ struct Pause<'a> {
 }
 
 impl Future for Pause<'_> {
-    type Output = Spent;
+    type Output = WaitTimes;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Spent> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<WaitTimes> {
         let Self { call, wait, apart } = &mut *self;
         if call.waiting.is_task(cx) {
             return call.poll_wait(*wait, cx);
@@ -270,7 +270,7 @@ impl Future for Pause<'_> {
             }
             let timer = call.worker().timer();
             let entry = apart.get_or_insert_with(|| Box::pin(timer.sleep_until(wait.due())));
-            if ready!(entry.as_mut().poll(cx)) == Woken::Fired {
+            if ready!(entry.as_mut().poll(cx)) == WakeReason::Fired {
                 // A drain is over, and the call's task ends the call, this wait with it.
                 return Poll::Pending;
             }
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn times_are_kept_to_the_nanosecond_and_the_far_future_is_kept_as_such() {
-        let (waiting, arrived) = (Waiting::default(), Instant::now());
+        let (waiting, arrived) = (WaitState::default(), Instant::now());
         assert_eq!(waiting.under_way(arrived), None);
         let wait =
             Wait::new(arrived + Duration::from_nanos(7), seconds(1)).after_standing(seconds(2));

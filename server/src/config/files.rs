@@ -25,7 +25,7 @@ const WORKER: u64 = 5;
 /// The limit on open files has no room for what is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum DoesNotFit {
+pub enum FileLimitError {
     /// More connections than there is room for.
     #[error(
         "--max-connections {asked} does not fit: the limit on open files, {files}, leaves room for {room} \
@@ -65,7 +65,7 @@ pub enum DoesNotFit {
 /// How many connections a server may hold: as many as were asked for, or as there is room for.
 ///
 /// # Errors
-/// With a [`DoesNotFit`] inside, when the limit on open files has no room for what was asked for.
+/// With a [`FileLimitError`] inside, when the limit on open files has no room for what was asked for.
 pub(crate) fn connections(config: &Config) -> io::Result<usize> {
     let files = file_limit();
     let room = room(files, open_files(), config.workers.get() as u64).map_err(no_room)?;
@@ -78,23 +78,23 @@ pub(crate) fn connections(config: &Config) -> io::Result<usize> {
     Ok(asked.get())
 }
 
-fn no_room(why: DoesNotFit) -> io::Error {
+fn no_room(why: FileLimitError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
-fn too_many_connections(asked: u64, room: u64, files: u64) -> DoesNotFit {
+fn too_many_connections(asked: u64, room: u64, files: u64) -> FileLimitError {
     let needed = files.saturating_sub(room).saturating_add(asked);
-    DoesNotFit::Connections { asked, room, files, needed }
+    FileLimitError::Connections { asked, room, files, needed }
 }
 
 /// How many connections fit beside what is open now and what the server itself opens.
-fn room(files: u64, open: u64, workers: u64) -> Result<u64, DoesNotFit> {
+fn room(files: u64, open: u64, workers: u64) -> Result<u64, FileLimitError> {
     let others = open + LISTENER + SPARE;
     let room = files.saturating_sub(others + WORKER * workers);
     if room > 0 {
         return Ok(room);
     }
-    Err(DoesNotFit::Workers {
+    Err(FileLimitError::Workers {
         asked: workers,
         room: files.saturating_sub(others + 1) / WORKER,
         files,
@@ -163,8 +163,8 @@ mod tests {
     fn workers_that_leave_no_room_for_a_connection_are_too_many() {
         for (files, open, asked) in [(64, 9, 8), (35, 10, 2), (29, 9, 1), (0, 9, 1_024)] {
             let why = room(files, open, asked).unwrap_err();
-            let DoesNotFit::Workers { room: fit, needed, .. } = why else { panic!("{why:?}") };
-            assert_eq!(why, DoesNotFit::Workers { asked, room: fit, files, needed });
+            let FileLimitError::Workers { room: fit, needed, .. } = why else { panic!("{why:?}") };
+            assert_eq!(why, FileLimitError::Workers { asked, room: fit, files, needed });
             assert!(fit < asked && room(needed, open, asked) == Ok(1), "{why:?}");
             assert!(fit == 0 || room(files, open, fit).is_ok(), "{why:?}");
             assert!(room(files, open, fit + 1).is_err(), "{why:?}");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use longsync_stats::Recorded;
+use longsync_stats::RecordedDurations;
 use longsync_text::duration::text;
 use longsync_text::quoted;
 
@@ -36,7 +36,8 @@ impl Recordings {
         }
         let bytes =
             fs::read(path).map_err(|why| format!("{} cannot be read: {why}", quoted(file)))?;
-        let recorded = Recorded::read(&bytes).map_err(|why| format!("{}: {why}", quoted(file)))?;
+        let recorded =
+            RecordedDurations::read(&bytes).map_err(|why| format!("{}: {why}", quoted(file)))?;
         let (longest, line) = recorded.longest();
         if longest > most {
             return Err(format!(

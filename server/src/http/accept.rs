@@ -14,7 +14,7 @@ const BEST: u16 = 1_000;
 pub(crate) fn format(headers: &HeaderMap) -> Format {
     let accepts =
         headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
-    let (mut open_metrics, mut text) = (UNNAMED, Text::default());
+    let (mut open_metrics, mut text) = (UNNAMED, TextPreference::default());
     for range in accepts.flat_map(|value| value.split(',')).map(Range::read) {
         if range.media_type.eq_ignore_ascii_case(OPEN_METRICS) {
             if matches!(range.version, None | Some("1.0.0" | "0.0.1")) {
@@ -33,13 +33,13 @@ pub(crate) fn format(headers: &HeaderMap) -> Format {
 
 /// How much the text form is wanted: the most specific range that covers it decides.
 #[derive(Debug, Default)]
-struct Text {
+struct TextPreference {
     named: Option<u16>,
     of_type: Option<u16>,
     anything: Option<u16>,
 }
 
-impl Text {
+impl TextPreference {
     fn add(&mut self, range: &Range<'_>) {
         let place = match range.media_type.to_ascii_lowercase().as_str() {
             "text/plain" if matches!(range.version, None | Some("0.0.4")) => &mut self.named,

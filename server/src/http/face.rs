@@ -14,10 +14,10 @@ use longsync::{DONE, HTTP_PATH};
 use longsync_text::quoted;
 use tonic::body::Body;
 
-use crate::body::rest::BadBody;
+use crate::body::rest::BodyError;
 use crate::call::Call;
 use crate::call::ending::Ending;
-use crate::call::plan::{Ask, AskedDelay, Plan};
+use crate::call::plan::{Ask, Plan, RequestedDelay};
 use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
 use crate::http::accept;
@@ -126,12 +126,12 @@ pub(crate) fn ended(ending: &Ending, call: &Call) -> Response<Body> {
     timed(text(ending.http_status(), format!("{}\n", ending.message())), &call.timing_at_end())
 }
 
-type Planned = Result<(Plan, SystemTime), Refusal>;
+type PlanResult = Result<(Plan, SystemTime), Refusal>;
 
-fn planned(call: &Call, query: &str) -> Planned {
-    let Asked { delay, behavior, call_id } = asked(query)?;
+fn planned(call: &Call, query: &str) -> PlanResult {
+    let Query { delay, behavior, call_id } = asked(query)?;
     let ask = Ask {
-        delay: delay.as_deref().map(AskedDelay::Text),
+        delay: delay.as_deref().map(RequestedDelay::Text),
         behavior: behavior.as_deref().unwrap_or_default(),
         call_id: call_id.as_deref().unwrap_or_default(),
         ..Ask::default()
@@ -141,7 +141,7 @@ fn planned(call: &Call, query: &str) -> Planned {
     Ok((plan, received_at))
 }
 
-async fn long_sync(call: &Call, planned: Planned) -> Response<Body> {
+async fn long_sync(call: &Call, planned: PlanResult) -> Response<Body> {
     let (plan, received_at) = match planned {
         Ok(planned) => planned,
         Err(refusal) => {
@@ -150,21 +150,21 @@ async fn long_sync(call: &Call, planned: Planned) -> Response<Body> {
             return ended(&ending, call);
         }
     };
-    let wait = Wait::new(call.arrived(), plan.delay).after_standing(call.stands(call.arrived()));
+    let wait = Wait::new(call.arrived(), plan.delay).after_standing(call.queued_at(call.arrived()));
     let spent = call.wait(wait).await;
     timed(text(StatusCode::OK, DONE), &call.timing(spent, &plan.applied, received_at))
 }
 
 /// What a query asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Asked {
+struct Query {
     delay: Option<String>,
     behavior: Option<String>,
     call_id: Option<String>,
 }
 
-fn asked(query: &str) -> Result<Asked, Refusal> {
-    let mut asked = Asked::default();
+fn asked(query: &str) -> Result<Query, Refusal> {
+    let mut asked = Query::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let place = match &*name {
             "delay" => &mut asked.delay,
@@ -184,15 +184,15 @@ fn asked(query: &str) -> Result<Asked, Refusal> {
 }
 
 /// The refusal of a call for the body of its request.
-pub(crate) fn refusal_of_body(bad: BadBody) -> Refusal {
+pub(crate) fn refusal_of_body(bad: BodyError) -> Refusal {
     match bad {
-        BadBody::Names(field) => {
+        BodyError::Names(field) => {
             let why = format!(
                 "it is in the body, which is not used: put it into the query, such as {HTTP_PATH}?{field}=250ms"
             );
             Refusal::invalid(field, why)
         }
-        BadBody::Malformed => {
+        BodyError::Malformed => {
             let why = "it is not framed as its headers say: send all of it, or none";
             Refusal::invalid("body", why)
         }
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_query_is_decoded_and_what_is_unknown_is_refused() {
-        assert_eq!(asked("").unwrap(), Asked::default());
+        assert_eq!(asked("").unwrap(), Query::default());
         assert_eq!(asked("delay=250ms").unwrap().delay.as_deref(), Some("250ms"));
         let of_behavior = asked("behavior=constant%281s%29&call_id=a").unwrap();
         assert_eq!(of_behavior.behavior.as_deref(), Some("constant(1s)"));

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::shared::Shared;
-use crate::shared::counters::{Figure, Kind, Outcome, Snapshot};
+use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
 use crate::shared::scrapes::Format;
 
 const COUNTER: MetricType = MetricType::Counter;
@@ -52,7 +52,7 @@ const CANCELLED_AFTER_BUCKETS: &[u64] = &[
 /// The metrics of a server, as text.
 pub(crate) fn render(shared: &Arc<Shared>, format: Format) -> String {
     let mut registry = Registry::with_prefix("longsync");
-    registry.register_collector(Box::new(Workers(Arc::clone(shared))));
+    registry.register_collector(Box::new(WorkerMetrics(Arc::clone(shared))));
     let mut text = String::new();
     encode(&mut text, &registry).expect("writing to a string does not fail");
     match format {
@@ -87,9 +87,9 @@ fn to_text(open_metrics: &str) -> String {
 }
 
 #[derive(Debug)]
-struct Workers(Arc<Shared>);
+struct WorkerMetrics(Arc<Shared>);
 
-impl Collector for Workers {
+impl Collector for WorkerMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.0.counters.read(|snapshot| {
             calls(&mut encoder, snapshot)?;
@@ -102,7 +102,7 @@ impl Collector for Workers {
 fn calls(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Result {
     let help = "Calls that arrived";
     let mut started = encoder.encode_descriptor("calls_started", help, None, COUNTER)?;
-    for kind in Kind::ALL {
+    for kind in CallKind::ALL {
         let count = snapshot.calls_started(kind);
         started
             .encode_family(&[("rpc", kind.name())])?
@@ -110,7 +110,7 @@ fn calls(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Resul
     }
     let help = "Calls that ended, by outcome";
     let mut ended = encoder.encode_descriptor("calls_ended", help, None, COUNTER)?;
-    for kind in Kind::ALL {
+    for kind in CallKind::ALL {
         for outcome in Outcome::ALL {
             let count = snapshot.calls_ended(kind, outcome);
             ended
@@ -162,17 +162,17 @@ fn figures(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Res
     ] {
         let seconds = Some(&Unit::Seconds);
         let metric = encoder.encode_descriptor(name, help, seconds, MetricType::Histogram)?;
-        Buckets { figure, bounds }.encode(metric)?;
+        HistogramBuckets { figure, bounds }.encode(metric)?;
     }
     Ok(())
 }
 
-struct Buckets<'a> {
-    figure: &'a Figure,
+struct HistogramBuckets<'a> {
+    figure: &'a DurationHistogram,
     bounds: &'static [u64],
 }
 
-impl EncodeMetric for Buckets<'_> {
+impl EncodeMetric for HistogramBuckets<'_> {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let histogram = self.figure.histogram();
         let mut buckets: Vec<_> = self.bounds.iter().map(|bound| (seconds(*bound), 0)).collect();

@@ -16,7 +16,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use crate::body::answer::AnswerBody;
-use crate::body::batches::Messages;
+use crate::body::batches::MessageStream;
 use crate::body::intake::{Cardinality, Intake};
 use crate::body::messages;
 use crate::body::rest::Rest;
@@ -27,27 +27,27 @@ use crate::call::headers::CallHeaders;
 use crate::call::refusal::Refusal;
 use crate::http::face::{self, BoxAnswer};
 use crate::http::host;
-use crate::record::Record;
+use crate::record::ConnectionRecord;
 use crate::rpc::services;
 use crate::rpc::{self, unary};
 use crate::rpc::{BoxMessages, Handler};
-use crate::shared::counters::Kind;
+use crate::shared::counters::CallKind;
 use crate::worker::Worker;
 
 /// The answer to a request, on its way.
-pub(crate) struct Answer {
+pub(crate) struct ResponseFuture {
     call: Option<Arc<Call>>,
     /// Whether only the head of the answer is asked for. HTTP/1.1 leaves the body out by itself,
     /// HTTP/2 does not.
     is_head: bool,
-    coming: Coming,
+    coming: PendingResponse,
     /// The part of the request that is not needed for the answer.
     rest: Option<Box<Rest>>,
-    room: Account,
+    room: RoomState,
 }
 
 /// Whether a request that is not a call has its room in memory.
-enum Account {
+enum RoomState {
     /// It is a call, which is counted as such, or the only request of its connection at the moment.
     NotKept,
     Room(Room),
@@ -57,8 +57,8 @@ enum Account {
     },
 }
 
-impl Account {
-    fn open(record: &Arc<Record>, request: &Request<Incoming>) -> Self {
+impl RoomState {
+    fn open(record: &Arc<ConnectionRecord>, request: &Request<Incoming>) -> Self {
         if request.version() != Version::HTTP_2 {
             return Self::NotKept;
         }
@@ -68,52 +68,54 @@ impl Account {
 }
 
 /// What a request is answered with, on its way.
-enum Coming {
+enum PendingResponse {
     Http(BoxAnswer),
     Messages(BoxMessages),
-    Unary(unary::Answer),
+    Unary(unary::UnaryAnswer),
     /// It has come.
     Over,
 }
 
-impl Coming {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Came> {
+impl PendingResponse {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ReadyResponse> {
         let came = match self {
-            Self::Http(response) => return response.as_mut().poll(cx).map(Came::Response),
-            Self::Messages(messages) => ready!(messages.as_mut().poll(cx)).map(Came::Messages),
-            Self::Unary(message) => ready!(Pin::new(message).poll(cx)).map(Came::Message),
+            Self::Http(response) => return response.as_mut().poll(cx).map(ReadyResponse::Response),
+            Self::Messages(messages) => {
+                ready!(messages.as_mut().poll(cx)).map(ReadyResponse::Messages)
+            }
+            Self::Unary(message) => ready!(Pin::new(message).poll(cx)).map(ReadyResponse::Message),
             Self::Over => return Poll::Pending,
         };
-        Poll::Ready(came.unwrap_or_else(Came::Refused))
+        Poll::Ready(came.unwrap_or_else(ReadyResponse::Refused))
     }
 }
 
-enum Came {
+enum ReadyResponse {
     Response(Response<Body>),
     /// The messages of a gRPC call.
-    Messages(Messages),
+    Messages(MessageStream),
     /// The one message of a gRPC call, with its prefix.
     Message(Bytes),
     Refused(Refusal),
 }
 
-impl Answer {
+impl ResponseFuture {
     /// The call that this answers, if the request was one.
     pub(crate) fn call(&self) -> Option<Arc<Call>> {
         self.call.clone()
     }
 
-    fn of(call: Option<Arc<Call>>, coming: Coming) -> Self {
-        Self { call, is_head: false, coming, rest: None, room: Account::NotKept }
+    fn of(call: Option<Arc<Call>>, coming: PendingResponse) -> Self {
+        Self { call, is_head: false, coming, rest: None, room: RoomState::NotKept }
     }
 
     fn plain(&mut self, response: Response<Body>) -> Response<AnswerBody> {
         let response = if self.is_head { face::without_body(response) } else { response };
-        match mem::replace(&mut self.room, Account::NotKept) {
-            Account::NotKept => AnswerBody::plain(response, None),
-            Account::Room(room) => AnswerBody::plain(response, Some(room)),
+        match mem::replace(&mut self.room, RoomState::NotKept) {
+            RoomState::NotKept => AnswerBody::plain(response, None),
+            RoomState::Room(room) => AnswerBody::plain(response, Some(room)),
             // A head alone is never held up by a window.
-            Account::Full { is_served } => {
+            RoomState::Full { is_served } => {
                 let mut response = response.map(|_| Body::empty());
                 if response.status().is_success() && !is_served {
                     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -125,17 +127,21 @@ impl Answer {
 
     /// Reads the rest of the request during the wait. A form may refuse its call, and the answer waits
     /// until it is clear that it does not.
-    fn read_rest(&mut self, polled: Poll<Came>, cx: &mut Context<'_>) -> Poll<Came> {
+    fn read_rest(
+        &mut self,
+        polled: Poll<ReadyResponse>,
+        cx: &mut Context<'_>,
+    ) -> Poll<ReadyResponse> {
         let (Some(rest), Some(call)) = (&mut self.rest, &self.call) else { return polled };
         if let Some(bad) = rest.read_on(cx) {
             call.cut(face::refusal_of_body(bad).into());
         }
         match (polled, rest.answer_waits_until()) {
-            (Poll::Ready(Came::Response(response)), Some(until))
+            (Poll::Ready(ReadyResponse::Response(response)), Some(until))
                 if response.status().is_success() =>
             {
                 call.wake_at(until);
-                self.coming = Coming::Http(Box::pin(future::ready(response)));
+                self.coming = PendingResponse::Http(Box::pin(future::ready(response)));
                 Poll::Pending
             }
             (polled, _) => polled,
@@ -143,7 +149,7 @@ impl Answer {
     }
 }
 
-impl Future for Answer {
+impl Future for ResponseFuture {
     type Output = Result<Response<AnswerBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -157,25 +163,25 @@ impl Future for Answer {
             return Poll::Pending;
         }
         // What was read for the call is let go before its answer is sent.
-        this.coming = Coming::Over;
+        this.coming = PendingResponse::Over;
         let call = this.call.take();
         let mut response = match (cut, polled, call) {
             (Some(why), _, Some(call)) => this.plain(response_of(&why, &call)),
-            (_, Poll::Ready(Came::Refused(refusal)), Some(call)) => {
+            (_, Poll::Ready(ReadyResponse::Refused(refusal)), Some(call)) => {
                 this.plain(response_of(&refusal.into(), &call))
             }
-            (_, Poll::Ready(Came::Message(message)), Some(call)) => {
+            (_, Poll::Ready(ReadyResponse::Message(message)), Some(call)) => {
                 AnswerBody::of_message(message, call)
             }
-            (_, Poll::Ready(Came::Messages(messages)), Some(call)) => {
+            (_, Poll::Ready(ReadyResponse::Messages(messages)), Some(call)) => {
                 AnswerBody::of_messages(messages, call)
             }
-            (_, Poll::Ready(Came::Response(response)), Some(call)) => {
+            (_, Poll::Ready(ReadyResponse::Response(response)), Some(call)) => {
                 let is_head = this.is_head;
                 let response = if is_head { face::without_body(response) } else { response };
                 AnswerBody::of_http(response, call)
             }
-            (_, Poll::Ready(Came::Response(response)), None) => this.plain(response),
+            (_, Poll::Ready(ReadyResponse::Response(response)), None) => this.plain(response),
             _ => unreachable!("only calls are cut, and only they have messages"),
         };
         if let Some(lingering) = this.rest.take().and_then(|rest| rest.answered(&mut response)) {
@@ -189,7 +195,7 @@ impl Future for Answer {
 fn response_of(ending: &Ending, call: &Call) -> Response<Body> {
     call.finish(ending.clone());
     match call.kind() {
-        Some(Kind::Http) => face::ended(ending, call),
+        Some(CallKind::Http) => face::ended(ending, call),
         _ => call.status(ending).into_http(),
     }
 }
@@ -199,7 +205,7 @@ fn call_headers(worker: &Worker, request: &Request<Incoming>) -> CallHeaders {
 }
 
 /// Sends a request on its way, and begins its call if it is one.
-pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer {
+pub(crate) fn route(record: &Arc<ConnectionRecord>, request: Request<Incoming>) -> ResponseFuture {
     record.request_came();
     let worker = record.worker();
     if let Some(why) = host::fault(&request) {
@@ -212,16 +218,21 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
                 Version::HTTP_2 => record.last_read(),
                 _ => worker.timer().now(),
             };
-            Call::begin(record, Some(Kind::Http), call_headers(worker, &request), arrived)
+            Call::begin(record, Some(CallKind::Http), call_headers(worker, &request), arrived)
         });
         let response = face::answer(worker, call.clone(), &request);
         let is_head = request.method() == Method::HEAD;
         let room = match &call {
-            Some(_) => Account::NotKept,
-            None => Account::open(record, &request),
+            Some(_) => RoomState::NotKept,
+            None => RoomState::open(record, &request),
         };
         let rest = Rest::of(request, record);
-        return Answer { is_head, rest, room, ..Answer::of(call, Coming::Http(response)) };
+        return ResponseFuture {
+            is_head,
+            rest,
+            room,
+            ..ResponseFuture::of(call, PendingResponse::Http(response))
+        };
     }
     match find(&request) {
         Ok((kind, handler)) => {
@@ -236,29 +247,41 @@ pub(crate) fn route(record: &Arc<Record>, request: Request<Incoming>) -> Answer 
             let coming = match (refused, handler) {
                 (Some(refusal), _) => {
                     call.cut(refusal.into());
-                    Coming::Over
+                    PendingResponse::Over
                 }
-                (None, Some(handler)) => Coming::Messages(handler(Arc::clone(&call), intake)),
-                (None, None) => Coming::Unary(unary::Answer::new(Arc::clone(&call), intake)),
+                (None, Some(handler)) => {
+                    PendingResponse::Messages(handler(Arc::clone(&call), intake))
+                }
+                (None, None) => {
+                    PendingResponse::Unary(unary::UnaryAnswer::new(Arc::clone(&call), intake))
+                }
             };
-            Answer::of(Some(call), coming)
+            ResponseFuture::of(Some(call), coming)
         }
         Err(refused) => refuse(record, request, *refused),
     }
 }
 
 /// Answers a request at once.
-fn refuse(record: &Arc<Record>, request: Request<Incoming>, refused: Response<Body>) -> Answer {
-    let room = Account::open(record, &request);
+fn refuse(
+    record: &Arc<ConnectionRecord>,
+    request: Request<Incoming>,
+    refused: Response<Body>,
+) -> ResponseFuture {
+    let room = RoomState::open(record, &request);
     let rest = Rest::of(request, record);
-    Answer { rest, room, ..Answer::of(None, Coming::Http(Box::pin(future::ready(refused)))) }
+    ResponseFuture {
+        rest,
+        room,
+        ..ResponseFuture::of(None, PendingResponse::Http(Box::pin(future::ready(refused))))
+    }
 }
 
-type Found = (Option<Kind>, Option<Handler>);
+type RouteMatch = (Option<CallKind>, Option<Handler>);
 
 /// Which kind of our calls a gRPC request is, and what handles it, unless that kind is unary; or the
 /// answer that nothing handles it.
-fn find(request: &Request<Incoming>) -> Result<Found, Box<Response<Body>>> {
+fn find(request: &Request<Incoming>) -> Result<RouteMatch, Box<Response<Body>>> {
     if let Some(refused) = refuse_transport(request) {
         return Err(Box::new(refused));
     }
@@ -280,16 +303,16 @@ fn find(request: &Request<Incoming>) -> Result<Found, Box<Response<Body>>> {
 }
 
 /// How many messages the request of a known method has.
-fn cardinality(kind: Option<Kind>, path: &str) -> Cardinality {
+fn cardinality(kind: Option<CallKind>, path: &str) -> Cardinality {
     match kind {
-        Some(Kind::LongSync | Kind::LongSyncStream) => Cardinality::One,
+        Some(CallKind::LongSync | CallKind::LongSyncStream) => Cardinality::One,
         None if !path.ends_with("/ServerReflectionInfo") => Cardinality::One,
         _ => Cardinality::Any,
     }
 }
 
-fn kind_of(method: &str) -> Option<Kind> {
-    Kind::ALL.into_iter().find(|kind| *kind != Kind::Http && kind.name() == method)
+fn kind_of(method: &str) -> Option<CallKind> {
+    CallKind::ALL.into_iter().find(|kind| *kind != CallKind::Http && kind.name() == method)
 }
 
 /// By content type alone: any path may be asked for in gRPC, and be unknown in gRPC.

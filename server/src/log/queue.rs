@@ -16,14 +16,14 @@ const SAY_EVERY: Duration = Duration::from_secs(1);
 
 /// The end at which lines are put in.
 #[derive(Clone)]
-pub(super) struct Queue {
+pub(super) struct LineQueue {
     lines: NonBlocking,
-    progress: Arc<Progress>,
+    progress: Arc<LineCounts>,
 }
 
 /// How many lines were offered, and how many of them were written.
 #[derive(Default)]
-struct Progress {
+struct LineCounts {
     offered: AtomicU64,
     /// Also those that could not be written.
     written: Mutex<u64>,
@@ -32,7 +32,7 @@ struct Progress {
     lost: OnceLock<ErrorCounter>,
 }
 
-impl Progress {
+impl LineCounts {
     fn lost(&self) -> u64 {
         self.lost.get().map_or(0, |lost| lost.dropped_lines() as u64)
     }
@@ -42,17 +42,17 @@ impl Progress {
     }
 }
 
-impl fmt::Debug for Queue {
+impl fmt::Debug for LineQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue").field("lost", &self.progress.lost()).finish_non_exhaustive()
+        f.debug_struct("LineQueue").field("lost", &self.progress.lost()).finish_non_exhaustive()
     }
 }
 
-impl Queue {
+impl LineQueue {
     /// A queue whose lines a thread writes to `out`.
     pub(super) fn start(out: impl Write + Send + 'static) -> Self {
-        let progress = Arc::<Progress>::default();
-        let writing = Writing { out, progress: Arc::clone(&progress), said: 0, said_at: None };
+        let progress = Arc::<LineCounts>::default();
+        let writing = QueueWriter { out, progress: Arc::clone(&progress), said: 0, said_at: None };
         let (lines, guard) = NonBlockingBuilder::default()
             .buffered_lines_limit(LINES)
             .lossy(true)
@@ -81,7 +81,7 @@ impl Queue {
     }
 }
 
-impl Write for Queue {
+impl Write for LineQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.progress.offered.fetch_add(1, Ordering::AcqRel);
         self.lines.write(line)
@@ -92,7 +92,7 @@ impl Write for Queue {
     }
 }
 
-impl MakeWriter<'_> for Queue {
+impl MakeWriter<'_> for LineQueue {
     type Writer = Self;
 
     fn make_writer(&self) -> Self {
@@ -101,15 +101,15 @@ impl MakeWriter<'_> for Queue {
 }
 
 /// The end at which lines are taken out. All of it runs in the queue's own thread.
-struct Writing<W> {
+struct QueueWriter<W> {
     out: W,
-    progress: Arc<Progress>,
+    progress: Arc<LineCounts>,
     /// How many of the lost lines were reported.
     said: u64,
     said_at: Option<Instant>,
 }
 
-impl<W: Write> Writing<W> {
+impl<W: Write> QueueWriter<W> {
     fn say_lost(&mut self) -> io::Result<()> {
         let lost = self.progress.lost();
         if lost == self.said {
@@ -126,7 +126,7 @@ impl<W: Write> Writing<W> {
     }
 }
 
-impl<W: Write> Write for Writing<W> {
+impl<W: Write> Write for QueueWriter<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.said_at.is_some_and(|at| at.elapsed() >= SAY_EVERY) {
             self.say_lost()?;
@@ -173,7 +173,7 @@ mod tests {
     fn a_pipe_that_is_not_read_stops_nobody_and_what_was_lost_is_said() {
         const OFFERED: usize = 5_000;
         let ((allow, allowed), (sender, written)) = (mpsc::channel(), mpsc::channel());
-        let queue = Queue::start(Pipe { allowed, written: sender });
+        let queue = LineQueue::start(Pipe { allowed, written: sender });
         (0..OFFERED).for_each(|line| queue.say(&format!("{line}\n")));
         assert!(!queue.wait_until_written(Duration::from_millis(1)));
         drop(allow);
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn everything_is_written_when_it_is_read() {
         let ((allow, allowed), (sender, written)) = (mpsc::channel(), mpsc::channel());
-        let queue = Queue::start(Pipe { allowed, written: sender });
+        let queue = LineQueue::start(Pipe { allowed, written: sender });
         drop(allow);
         (0..LINES / 2).for_each(|line| queue.say(&format!("{line}\n")));
         assert!(queue.wait_until_written(Duration::from_secs(20)));

@@ -12,7 +12,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 /// How many lines of one kind may be written in any second. A kind is a place in the source.
-const LINES_A_SECOND: usize = 10;
+const LINES_PER_SECOND: usize = 10;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Lets lines through, and counts those that it leaves out.
@@ -24,15 +24,15 @@ pub(super) struct Throttle(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    kinds: Mutex<HashMap<Identifier, Seen>>,
+    kinds: Mutex<HashMap<Identifier, LineHistory>>,
     has_left_out: Notify,
 }
 
 /// What was seen of one kind of line.
 #[derive(Debug)]
-struct Seen {
+struct LineHistory {
     of: &'static Metadata<'static>,
-    rate: Rate,
+    rate: LineRate,
     left_out: u64,
 }
 
@@ -40,9 +40,9 @@ impl Throttle {
     /// Whether a line may be written now.
     fn allow(&self, of: &'static Metadata<'static>, now: Instant) -> bool {
         let mut kinds = self.kinds();
-        let seen = kinds.entry(of.callsite()).or_insert_with(|| Seen {
+        let seen = kinds.entry(of.callsite()).or_insert_with(|| LineHistory {
             of,
-            rate: Rate::default(),
+            rate: LineRate::default(),
             left_out: 0,
         });
         let may = seen.rate.allow(now);
@@ -69,13 +69,13 @@ impl Throttle {
                 let (target, line) = (seen.of.target(), seen.of.line().unwrap_or_default());
                 format!(
                     "left out {count} more log {lines} from {target} (its line {line}): \
-                     at most {LINES_A_SECOND} per second of each kind are written"
+                     at most {LINES_PER_SECOND} per second of each kind are written"
                 )
             })
             .collect()
     }
 
-    fn kinds(&self) -> MutexGuard<'_, HashMap<Identifier, Seen>> {
+    fn kinds(&self) -> MutexGuard<'_, HashMap<Identifier, LineHistory>> {
         self.0.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -89,12 +89,12 @@ impl<S: Subscriber> Layer<S> for Throttle {
 
 /// When the last lines of a kind were written.
 #[derive(Debug, Default)]
-struct Rate {
-    written: [Option<Instant>; LINES_A_SECOND],
+struct LineRate {
+    written: [Option<Instant>; LINES_PER_SECOND],
     oldest: usize,
 }
 
-impl Rate {
+impl LineRate {
     /// Whether one more may be written now, which is then counted.
     fn allow(&mut self, now: Instant) -> bool {
         let oldest = &mut self.written[self.oldest];
@@ -102,7 +102,7 @@ impl Rate {
             return false;
         }
         *oldest = Some(now);
-        self.oldest = (self.oldest + 1) % LINES_A_SECOND;
+        self.oldest = (self.oldest + 1) % LINES_PER_SECOND;
         true
     }
 }
@@ -123,14 +123,14 @@ mod tests {
         #[test]
         fn no_second_has_more_than_ten(gaps_ms in proptest::collection::vec(0_u64..300, 1..200)) {
             let start = Instant::now();
-            let mut rate = Rate::default();
+            let mut rate = LineRate::default();
             let mut written: Vec<u64> = Vec::new();
             let mut now = 0;
             for gap in gaps_ms {
                 now += gap;
                 let recent = written.iter().filter(|at| now - **at < 1_000).count();
                 let may = rate.allow(start + Duration::from_millis(now));
-                prop_assert_eq!(may, recent < LINES_A_SECOND);
+                prop_assert_eq!(may, recent < LINES_PER_SECOND);
                 if may {
                     written.push(now);
                 }
@@ -138,9 +138,9 @@ mod tests {
         }
     }
 
-    struct Place;
+    struct TestCallsite;
 
-    impl Callsite for Place {
+    impl Callsite for TestCallsite {
         fn set_interest(&self, _: Interest) {}
 
         fn metadata(&self) -> &Metadata<'_> {
@@ -148,7 +148,7 @@ mod tests {
         }
     }
 
-    static PLACE: Place = Place;
+    static PLACE: TestCallsite = TestCallsite;
     static OF_PLACE: Metadata<'static> = Metadata::new(
         "event",
         "h2::proto",
@@ -164,7 +164,7 @@ mod tests {
     fn what_is_left_out_is_counted_and_said_once() {
         let (throttle, start) = (Throttle::default(), Instant::now());
         let written = (0..500).filter(|_| throttle.allow(&OF_PLACE, start)).count();
-        assert_eq!(written, LINES_A_SECOND);
+        assert_eq!(written, LINES_PER_SECOND);
         let said = throttle.left_out();
         assert!(said[0].starts_with("left out 490 more log lines from h2::proto (its line 7)"));
         assert!(throttle.left_out().is_empty());

@@ -20,35 +20,35 @@ pub(crate) const BACKLOG: u16 = 4_096;
 const FIRST_BACK_OFF: Duration = Duration::from_millis(5);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 /// A client that has gone without a word, its machine or its network with it, is noticed by the
-/// system's probes: otherwise its calls and its place would be held for ever.
+/// system's probes: otherwise its calls and its slot would be held for ever.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_PROBES: Duration = Duration::from_secs(10);
 
 /// A connection on its way to a worker.
 #[derive(Debug)]
-pub(crate) struct Accepted {
+pub(crate) struct AcceptedConnection {
     pub(crate) socket: TcpStream,
     pub(crate) peer: SocketAddr,
     /// Its number in accept order.
     pub(crate) number: u64,
-    pub(crate) place: Place,
+    pub(crate) slot: ConnectionSlot,
 }
 
-/// A place among the open connections of a worker, given back when it is dropped.
+/// A slot among the open connections of a worker, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionSlot {
     shared: Arc<Shared>,
     worker: usize,
 }
 
-impl Place {
+impl ConnectionSlot {
     fn take(shared: &Arc<Shared>, worker: usize) -> Self {
         shared.connections[worker].fetch_add(1, Ordering::Relaxed);
         Self { shared: Arc::clone(shared), worker }
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.shared.connections[self.worker].fetch_sub(1, Ordering::Relaxed);
     }
@@ -64,7 +64,7 @@ pub(crate) struct Acceptor {
 /// Deals connections out.
 #[derive(Debug)]
 struct Dealer {
-    workers: Vec<mpsc::UnboundedSender<Accepted>>,
+    workers: Vec<mpsc::UnboundedSender<AcceptedConnection>>,
     max_connections: usize,
     shared: Arc<Shared>,
     /// Which worker is next, of those that have equally few connections.
@@ -74,7 +74,7 @@ struct Dealer {
 impl Acceptor {
     pub(crate) fn new(
         listener: TcpListener,
-        workers: Vec<mpsc::UnboundedSender<Accepted>>,
+        workers: Vec<mpsc::UnboundedSender<AcceptedConnection>>,
         max_connections: usize,
         shared: Arc<Shared>,
     ) -> io::Result<Self> {
@@ -153,10 +153,10 @@ impl Dealer {
             }
         });
         self.turn = worker + 1;
-        let place = Place::take(&self.shared, worker);
+        let slot = ConnectionSlot::take(&self.shared, worker);
         let number = self.shared.next_connection();
         self.workers[worker]
-            .send(Accepted { socket, peer, number, place })
+            .send(AcceptedConnection { socket, peer, number, slot })
             .map_err(|_| io::Error::other("a worker has ended"))
     }
 }

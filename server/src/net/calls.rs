@@ -19,20 +19,20 @@ use crate::call::Call;
 use crate::call::task::CallTask;
 
 /// How many streams run before their output is written.
-const STREAMS_A_RUN: usize = 64;
+const STREAMS_PER_RUN: usize = 64;
 
 /// What hyper does for a stream. [`None`]: its call was cut.
-type Stream = Pin<Box<dyn Future<Output = Option<()>> + Send>>;
+type StreamFuture = Pin<Box<dyn Future<Output = Option<()>> + Send>>;
 
 /// Takes the streams that hyper begins, each with the call that was routed for it.
 #[derive(Clone, Default)]
-pub(crate) struct CallExecutor(Arc<Mutex<Begun>>);
+pub(crate) struct CallExecutor(Arc<Mutex<NewStreams>>);
 
 #[derive(Default)]
-struct Begun {
+struct NewStreams {
     /// hyper hands a stream to its executor right after it has called the service for it.
     routed: Option<Arc<Call>>,
-    streams: Vec<Stream>,
+    streams: Vec<StreamFuture>,
 }
 
 impl CallExecutor {
@@ -41,7 +41,7 @@ impl CallExecutor {
         self.begun().routed = call;
     }
 
-    fn begun(&self) -> MutexGuard<'_, Begun> {
+    fn begun(&self) -> MutexGuard<'_, NewStreams> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -53,7 +53,7 @@ where
     fn execute(&self, stream: F) {
         let mut begun = self.begun();
         // tokio's coop budget of a task is meant for one stream, and here all would share it.
-        let stream: Stream = match begun.routed.take() {
+        let stream: StreamFuture = match begun.routed.take() {
             Some(call) => Box::pin(unconstrained(CallTask::new(call, stream))),
             None => Box::pin(unconstrained(async move {
                 stream.await;
@@ -66,20 +66,20 @@ where
 
 /// The streams of one connection, with their calls.
 #[derive(Default)]
-pub(crate) struct Calls {
+pub(crate) struct ConnectionStreams {
     executor: CallExecutor,
-    streams: Slab<Stream>,
+    streams: Slab<StreamFuture>,
     /// The waker of each key that was ever used.
     wakers: Vec<Waker>,
     ready: Ready,
     /// Those that were woken or have begun, in this order.
     queue: VecDeque<u32>,
     /// Both are empty, except on the way into the queue; their memory is used again.
-    begun: Vec<Stream>,
+    begun: Vec<StreamFuture>,
     woken: Vec<u32>,
 }
 
-impl Calls {
+impl ConnectionStreams {
     pub(crate) fn executor(&self) -> &CallExecutor {
         &self.executor
     }
@@ -90,7 +90,7 @@ impl Calls {
         self.ready.take(&mut self.woken);
         self.queue.extend(self.woken.drain(..));
         self.take_begun();
-        for _ in 0..STREAMS_A_RUN {
+        for _ in 0..STREAMS_PER_RUN {
             if enough() {
                 break;
             }
@@ -138,7 +138,7 @@ impl Calls {
     }
 }
 
-impl Drop for Calls {
+impl Drop for ConnectionStreams {
     fn drop(&mut self) {
         // Streams hold the executor, and so would hold themselves.
         let begun = mem::take(&mut self.executor.begun().streams);
@@ -148,7 +148,7 @@ impl Drop for Calls {
 
 /// Drops a stream. If HTTP/2 has panicked, that may panic as well, and the others must be dropped all
 /// the same.
-fn let_go(stream: Stream) {
+fn let_go(stream: StreamFuture) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(stream)));
 }
 
@@ -165,11 +165,11 @@ mod tests {
     #[derive(Clone, Default)]
     struct Dropped(Arc<AtomicUsize>);
 
-    struct Held(Dropped);
+    struct HeldStream(Dropped);
 
     impl Dropped {
-        fn held(&self) -> Held {
-            Held(self.clone())
+        fn held(&self) -> HeldStream {
+            HeldStream(self.clone())
         }
 
         fn count(&self) -> usize {
@@ -177,7 +177,7 @@ mod tests {
         }
     }
 
-    impl Drop for Held {
+    impl Drop for HeldStream {
         fn drop(&mut self) {
             self.0.0.fetch_add(1, Ordering::Relaxed);
         }
@@ -185,23 +185,23 @@ mod tests {
 
     #[test]
     fn a_run_is_bounded_and_the_rest_is_for_the_next() {
-        let (mut calls, dropped) = (Calls::default(), Dropped::default());
-        for _ in 0..=STREAMS_A_RUN {
+        let (mut calls, dropped) = (ConnectionStreams::default(), Dropped::default());
+        for _ in 0..=STREAMS_PER_RUN {
             let held = dropped.held();
             calls.executor().execute(async move { drop(held) });
         }
         assert!(!calls.sleep(Waker::noop()));
         calls.run(|| false);
-        assert_eq!((dropped.count(), calls.is_behind()), (STREAMS_A_RUN, true));
+        assert_eq!((dropped.count(), calls.is_behind()), (STREAMS_PER_RUN, true));
         assert!(!calls.sleep(Waker::noop()));
         calls.run(|| false);
-        assert_eq!((dropped.count(), calls.is_behind()), (STREAMS_A_RUN + 1, false));
+        assert_eq!((dropped.count(), calls.is_behind()), (STREAMS_PER_RUN + 1, false));
         assert!(calls.sleep(Waker::noop()));
     }
 
     #[test]
     fn a_stream_that_panics_ends_alone() {
-        let (mut calls, dropped) = (Calls::default(), Dropped::default());
+        let (mut calls, dropped) = (ConnectionStreams::default(), Dropped::default());
         let (held, other) = (dropped.held(), dropped.held());
         calls.executor().execute(async move {
             let _held = held;
@@ -219,7 +219,7 @@ mod tests {
     /// hyper's streams hold the executor that holds them.
     #[test]
     fn streams_that_have_just_begun_end_with_their_connection() {
-        let (calls, dropped) = (Calls::default(), Dropped::default());
+        let (calls, dropped) = (ConnectionStreams::default(), Dropped::default());
         let (executor, held) = (calls.executor().clone(), dropped.held());
         calls.executor().execute(async move {
             let _held = (executor, held);

@@ -11,18 +11,18 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use longsync_timer::Woken;
+use longsync_timer::WakeReason;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::call::task::CallTask;
 use crate::http::route::route;
-use crate::net::calls::Calls;
-use crate::net::farewell::Farewell;
+use crate::net::calls::ConnectionStreams;
+use crate::net::drain::ConnectionDrain;
 use crate::net::http_timer::HttpTimer;
-use crate::net::io::{Protocol, Watched};
+use crate::net::io::{ConnectionIo, HttpVersion};
 use crate::net::stuck::Stuck;
 use crate::net::turn::{Turns, go_on_after_others};
-use crate::record::Record;
+use crate::record::ConnectionRecord;
 use crate::worker::Worker;
 
 /// What one stream may send ahead of its handler's reading: one message of the largest size, so that an
@@ -59,20 +59,20 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let number = worker.shared().next_connection();
-    serve(io, &Record::open(worker, number, peer.into())).await;
+    serve(io, &ConnectionRecord::open(worker, number, peer.into())).await;
 }
 
 /// Serves a connection that has its record already.
-pub(crate) async fn serve<IO>(io: IO, record: &Arc<Record>)
+pub(crate) async fn serve<IO>(io: IO, record: &Arc<ConnectionRecord>)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let worker = record.worker();
-    let mut io = Watched::new(io, Arc::clone(record));
-    let mut farewell = Farewell::new(worker);
+    let mut io = ConnectionIo::new(io, Arc::clone(record));
+    let mut drain = ConnectionDrain::new(worker);
     let protocol = tokio::select! {
         protocol = io.protocol() => protocol,
-        () = poll_fn(|cx| farewell.poll_over(cx)) => {
+        () = poll_fn(|cx| drain.poll_over(cx)) => {
             return tracing::debug!("a client said nothing before the drain");
         }
         _ = worker.timer().sleep(worker.limits().head_timeout) => {
@@ -83,15 +83,15 @@ where
         worker.shared().told.tell(foreign, record.peer(), worker.timer().now());
     }
     let ended = match protocol {
-        Ok(Some(Protocol::Http2)) => {
-            let ended = serve_http2(&mut io, record, farewell).await;
+        Ok(Some(HttpVersion::Http2)) => {
+            let ended = serve_http2(&mut io, record, drain).await;
             if ended.is_ok() && record.has_heard() {
                 record.told();
                 linger(&mut io, worker).await;
             }
             ended
         }
-        Ok(Some(Protocol::Http1)) => serve_http1(io, record, farewell).await,
+        Ok(Some(HttpVersion::Http1)) => serve_http1(io, record, drain).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error.into()),
     };
@@ -105,7 +105,7 @@ where
 /// Ends our side of a connection in a drain, and reads on for a moment: closed with unread bytes, a
 /// socket sends a reset, and a peer that meets it may drop answers that it has read already (haproxy
 /// does).
-async fn linger<IO>(io: &mut Watched<IO>, worker: &Worker)
+async fn linger<IO>(io: &mut ConnectionIo<IO>, worker: &Worker)
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
@@ -118,7 +118,7 @@ where
     let over = async {
         let until = worker.timer().now() + LINGER;
         // The drain's end ends all waits, and may come in the middle of this one.
-        while worker.timer().sleep_until(until).await == Woken::Fired {}
+        while worker.timer().sleep_until(until).await == WakeReason::Fired {}
     };
     tokio::select! {
         () = rest => {}
@@ -126,13 +126,17 @@ where
     }
 }
 
-type Ended = Result<(), Box<dyn Error + Send + Sync>>;
+type ConnectionResult = Result<(), Box<dyn Error + Send + Sync>>;
 
-async fn serve_http2<IO>(io: &mut Watched<IO>, record: &Arc<Record>, farewell: Farewell) -> Ended
+async fn serve_http2<IO>(
+    io: &mut ConnectionIo<IO>,
+    record: &Arc<ConnectionRecord>,
+    drain: ConnectionDrain,
+) -> ConnectionResult
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let calls = Calls::default();
+    let calls = ConnectionStreams::default();
     let executor = calls.executor().clone();
     let service = {
         let (record, executor) = (Arc::clone(record), executor.clone());
@@ -155,10 +159,14 @@ where
         .serve_connection(TokioIo::new(io), service);
     let graceful =
         |connection: Pin<&mut http2::Connection<_, _, _>>| connection.graceful_shutdown();
-    serve_until_over(connection, graceful, calls, record, farewell).await
+    serve_until_over(connection, graceful, calls, record, drain).await
 }
 
-async fn serve_http1<IO>(io: Watched<IO>, record: &Arc<Record>, farewell: Farewell) -> Ended
+async fn serve_http1<IO>(
+    io: ConnectionIo<IO>,
+    record: &Arc<ConnectionRecord>,
+    drain: ConnectionDrain,
+) -> ConnectionResult
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -183,7 +191,7 @@ where
         .writev(false)
         .serve_connection(TokioIo::new(io), service);
     let graceful = |connection: Pin<&mut http1::Connection<_, _>>| connection.graceful_shutdown();
-    serve_until_over(connection, graceful, Calls::default(), record, farewell).await
+    serve_until_over(connection, graceful, ConnectionStreams::default(), record, drain).await
 }
 
 /// Polls a connection and its calls, a bounded amount of work at a time, until it ends, its client stops
@@ -191,10 +199,10 @@ where
 async fn serve_until_over<C, E>(
     connection: C,
     graceful: impl Fn(Pin<&mut C>),
-    mut calls: Calls,
-    record: &Record,
-    mut farewell: Farewell,
-) -> Ended
+    mut calls: ConnectionStreams,
+    record: &ConnectionRecord,
+    mut drain: ConnectionDrain,
+) -> ConnectionResult
 where
     C: Future<Output = Result<(), E>>,
     E: Into<Box<dyn Error + Send + Sync>>,
@@ -204,8 +212,8 @@ where
     let (worker, turns) = (record.worker(), Turns::default());
     poll_fn(|cx| {
         turns.begin(cx);
-        farewell.begin_turn(cx);
-        if farewell.poll_over(cx).is_ready() {
+        drain.begin_turn(cx);
+        if drain.poll_over(cx).is_ready() {
             record.told();
         }
         record.begin_turn(!calls.is_behind());
@@ -219,7 +227,7 @@ where
             if let Poll::Ready(ended) = polled {
                 return Poll::Ready(ended.map_err(Into::into));
             }
-            if farewell.is_due(record.is_in_head()) || record.takes_goaway() {
+            if drain.is_due(record.is_in_head()) || record.takes_goaway() {
                 graceful(connection.as_mut());
                 continue;
             }
@@ -257,7 +265,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_goaway_that_is_asked_for_lets_the_calls_of_its_connection_end() {
         let worker = Worker::new(Config::default(), Clock::Tokio);
-        let record = Record::open(&worker, 0, None);
+        let record = ConnectionRecord::open(&worker, 0, None);
         let (near, far) = duplex(64 * 1024);
         let serving = async { serve(far, &record).await };
         let calling = async {

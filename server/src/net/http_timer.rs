@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use longsync_timer::Sleep;
 
-use crate::record::Record;
+use crate::record::ConnectionRecord;
 
 /// The timer of one connection.
 ///
@@ -17,13 +17,13 @@ use crate::record::Record;
 /// as long as it likes, though: the time runs from the first byte of the head.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpTimer {
-    record: Arc<Record>,
+    record: Arc<ConnectionRecord>,
     /// Whether the first bytes, which told us the protocol, belong to the head that is waited for.
     is_first: Arc<AtomicBool>,
 }
 
 impl HttpTimer {
-    pub(crate) fn new(record: &Arc<Record>) -> Self {
+    pub(crate) fn new(record: &Arc<ConnectionRecord>) -> Self {
         Self { record: Arc::clone(record), is_first: Arc::new(AtomicBool::new(true)) }
     }
 }
@@ -55,7 +55,7 @@ impl hyper::rt::Timer for HttpTimer {
 struct HeadSleep {
     period: Duration,
     sleep: Pin<Box<Sleep>>,
-    record: Arc<Record>,
+    record: Arc<ConnectionRecord>,
 }
 
 impl Future for HeadSleep {

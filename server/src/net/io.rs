@@ -8,37 +8,37 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use crate::record::Record;
-use crate::record::frames::{Frame, Frames, Unfinished};
-use crate::shared::foreign::{self, Foreign, Judged};
+use crate::record::ConnectionRecord;
+use crate::record::frames::{Frame, Frames, UnfinishedFrame};
+use crate::shared::foreign::{self, FirstBytes, Foreign};
 
 /// What an HTTP/2 client says first (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Protocol {
+pub(crate) enum HttpVersion {
     Http1,
     Http2,
 }
 
 /// A stream of bytes whose frames are followed, and whose reads are bounded.
 #[derive(Debug)]
-pub(crate) struct Watched<IO> {
+pub(crate) struct ConnectionIo<IO> {
     io: IO,
-    record: Arc<Record>,
+    record: Arc<ConnectionRecord>,
     /// What was read and not yet passed on: what it took to find out the protocol, and what a turn had
     /// no room for.
     ahead: Bytes,
     /// [`Some`] for HTTP/2 alone.
-    frames: Option<Followed>,
+    frames: Option<DuplexFrames>,
     /// What the client began with, if it is not HTTP.
     foreign: Option<Foreign>,
 }
 
 /// The frames of both directions.
 #[derive(Debug, Default)]
-struct Followed {
+struct DuplexFrames {
     /// How much of the preface has not been passed on.
     preface_left: usize,
     /// Whether the client has sent its SETTINGS, with which its preface ends.
@@ -47,8 +47,8 @@ struct Followed {
     outgoing: Frames,
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> Watched<IO> {
-    pub(crate) fn new(io: IO, record: Arc<Record>) -> Self {
+impl<IO: AsyncRead + AsyncWrite + Unpin> ConnectionIo<IO> {
+    pub(crate) fn new(io: IO, record: Arc<ConnectionRecord>) -> Self {
         Self { io, record, ahead: Bytes::new(), frames: None, foreign: None }
     }
 
@@ -63,23 +63,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Watched<IO> {
     }
 
     /// Reads until it is clear what the client speaks. [`None`]: it left before that.
-    pub(crate) async fn protocol(&mut self) -> io::Result<Option<Protocol>> {
+    pub(crate) async fn protocol(&mut self) -> io::Result<Option<HttpVersion>> {
         let mut head = BytesMut::with_capacity(HTTP2_PREFACE.len());
         let protocol = loop {
             let known = head.len().min(HTTP2_PREFACE.len());
             if head[..known] != HTTP2_PREFACE[..known] {
                 match foreign::judge(&head) {
-                    Judged::Unclear => {}
-                    Judged::Foreign(foreign) => {
+                    FirstBytes::Unclear => {}
+                    FirstBytes::Foreign(foreign) => {
                         self.foreign = Some(foreign);
-                        break Some(Protocol::Http1);
+                        break Some(HttpVersion::Http1);
                     }
-                    Judged::Other => break Some(Protocol::Http1),
+                    FirstBytes::Other => break Some(HttpVersion::Http1),
                 }
             } else if known == HTTP2_PREFACE.len() {
                 let preface_left = HTTP2_PREFACE.len();
-                self.frames = Some(Followed { preface_left, ..Followed::default() });
-                break Some(Protocol::Http2);
+                self.frames = Some(DuplexFrames { preface_left, ..DuplexFrames::default() });
+                break Some(HttpVersion::Http2);
             }
             let bytes = self.io.read_buf(&mut head).await?;
             if bytes == 0 {
@@ -92,25 +92,25 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Watched<IO> {
     }
 }
 
-impl Followed {
+impl DuplexFrames {
     /// How much of `bytes` may be passed on in this turn.
-    fn pass(&mut self, bytes: &[u8], record: &Record) -> usize {
+    fn pass(&mut self, bytes: &[u8], record: &ConnectionRecord) -> usize {
         let preface = self.preface_left.min(bytes.len());
         self.preface_left -= preface;
         let followed = self.incoming.follow(&bytes[preface..], |frame| {
             self.has_settings |= matches!(frame, Frame::Settings { is_ack: false, .. });
-            record.came(frame)
+            record.received(frame)
         });
         if self.has_settings {
             record.stopped_in(self.incoming.whole(), self.incoming.unfinished());
         } else {
             // Other frames are not part of a preface (RFC 9113, section 3.4), and give it no more time.
-            record.stopped_in(0, Some(Unfinished::Preface));
+            record.stopped_in(0, Some(UnfinishedFrame::Preface));
         }
         preface + followed
     }
 
-    fn written(&mut self, bytes: &[u8], record: &Record) {
+    fn written(&mut self, bytes: &[u8], record: &ConnectionRecord) {
         self.outgoing.follow(bytes, |frame| {
             record.went(frame);
             true
@@ -118,7 +118,7 @@ impl Followed {
     }
 }
 
-impl<IO> Watched<IO> {
+impl<IO> ConnectionIo<IO> {
     /// How much of `bytes` may be passed on in this turn.
     fn pass(&mut self, bytes: &[u8]) -> usize {
         match &mut self.frames {
@@ -141,7 +141,7 @@ impl<IO> Watched<IO> {
     }
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Watched<IO> {
+impl<IO: AsyncRead + Unpin> AsyncRead for ConnectionIo<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -161,18 +161,18 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Watched<IO> {
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-        let came = &buf.filled()[before..];
-        this.record.read(came.len());
-        let passed = this.pass(came);
-        if passed < came.len() {
-            this.ahead = Bytes::copy_from_slice(&came[passed..]);
+        let received = &buf.filled()[before..];
+        this.record.read(received.len());
+        let passed = this.pass(received);
+        if passed < received.len() {
+            this.ahead = Bytes::copy_from_slice(&received[passed..]);
             buf.set_filled(before + passed);
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
+impl<IO: AsyncWrite + Unpin> AsyncWrite for ConnectionIo<IO> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -227,20 +227,20 @@ mod tests {
     }
 
     /// A connection on which a client has sent its preface and these bytes.
-    async fn sent(bytes: &[u8]) -> (Watched<DuplexStream>, Arc<Record>) {
+    async fn sent(bytes: &[u8]) -> (ConnectionIo<DuplexStream>, Arc<ConnectionRecord>) {
         let (near, mut far) = tokio::io::duplex(1024 * 1024);
         far.write_all(&[HTTP2_PREFACE, bytes].concat()).await.unwrap();
         let worker = Worker::new(Config::default(), Clock::Tokio);
-        let record = Record::open(&worker, 0, None);
-        let mut io = Watched::new(near, Arc::clone(&record));
-        assert_eq!(io.protocol().await.unwrap(), Some(Protocol::Http2));
+        let record = ConnectionRecord::open(&worker, 0, None);
+        let mut io = ConnectionIo::new(near, Arc::clone(&record));
+        assert_eq!(io.protocol().await.unwrap(), Some(HttpVersion::Http2));
         // The client goes on, and sends nothing more.
         std::mem::forget(far);
         (io, record)
     }
 
     /// How many bytes one turn reads.
-    async fn turn(io: &mut Watched<DuplexStream>, record: &Record) -> usize {
+    async fn turn(io: &mut ConnectionIo<DuplexStream>, record: &ConnectionRecord) -> usize {
         record.begin_turn(true);
         let mut read = 0;
         poll_fn(|cx| {

@@ -10,8 +10,8 @@ use longsync_text::duration::text;
 use longsync_timer::Sleep;
 
 use crate::config::Limits;
-use crate::record::Record;
-use crate::record::frames::Unfinished;
+use crate::record::ConnectionRecord;
+use crate::record::frames::UnfinishedFrame;
 
 /// Notices a client that has begun a frame, or its first words, and does not go on.
 #[derive(Default)]
@@ -23,13 +23,17 @@ pub(crate) struct Stuck {
 /// What a client has not gone on with.
 #[derive(Debug)]
 pub(crate) struct StuckIn {
-    unfinished: Unfinished,
+    unfinished: UnfinishedFrame,
     limit: Duration,
 }
 
 impl Stuck {
     /// Ready when the client has been in the middle of the same thing for too long.
-    pub(crate) fn poll(&mut self, record: &Record, cx: &mut Context<'_>) -> Poll<StuckIn> {
+    pub(crate) fn poll(
+        &mut self,
+        record: &ConnectionRecord,
+        cx: &mut Context<'_>,
+    ) -> Poll<StuckIn> {
         loop {
             let Some((unfinished, since)) = record.unfinished() else { return Poll::Pending };
             let timer = record.worker().timer();
@@ -53,20 +57,22 @@ impl Stuck {
     }
 }
 
-fn limit(unfinished: Unfinished, limits: &Limits) -> Duration {
+fn limit(unfinished: UnfinishedFrame, limits: &Limits) -> Duration {
     match unfinished {
-        Unfinished::Preface | Unfinished::Control | Unfinished::Headers => limits.head_timeout,
-        Unfinished::Data => limits.message_timeout,
+        UnfinishedFrame::Preface | UnfinishedFrame::Control | UnfinishedFrame::Headers => {
+            limits.head_timeout
+        }
+        UnfinishedFrame::Data => limits.message_timeout,
     }
 }
 
 impl fmt::Display for StuckIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.unfinished {
-            Unfinished::Preface => "its preface, which ends with SETTINGS,",
-            Unfinished::Control => "a frame",
-            Unfinished::Headers => "the headers of a request",
-            Unfinished::Data => "a frame of data",
+            UnfinishedFrame::Preface => "its preface, which ends with SETTINGS,",
+            UnfinishedFrame::Control => "a frame",
+            UnfinishedFrame::Headers => "the headers of a request",
+            UnfinishedFrame::Data => "a frame of data",
         };
         write!(f, "the client began {what} and did not finish within {}", text(self.limit))
     }

@@ -21,11 +21,11 @@ const WOKEN: u8 = 2;
 /// its turn is over. A task that is woken while it runs is polled again at once, some sixty times
 /// before the runtime looks at its sockets, and each of those may be a whole turn.
 pub(crate) struct Turns {
-    woken: Arc<Woken>,
+    woken: Arc<TurnWaker>,
     waker: Waker,
 }
 
-struct Woken {
+struct TurnWaker {
     state: AtomicU8,
     task: Mutex<Waker>,
 }
@@ -33,7 +33,7 @@ struct Woken {
 impl Default for Turns {
     fn default() -> Self {
         let task = Mutex::new(Waker::noop().clone());
-        let woken = Arc::new(Woken { state: AtomicU8::new(OVER), task });
+        let woken = Arc::new(TurnWaker { state: AtomicU8::new(OVER), task });
         Self { waker: Waker::from(Arc::clone(&woken)), woken }
     }
 }
@@ -60,7 +60,7 @@ impl Turns {
     }
 }
 
-impl Wake for Woken {
+impl Wake for TurnWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -87,9 +87,9 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Count(AtomicUsize);
+    struct WakeCounter(AtomicUsize);
 
-    impl Wake for Count {
+    impl Wake for WakeCounter {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_wakes_a_connection_before_it_is_polled_in_a_turn_needs_no_further_turn() {
-        let count = Arc::new(Count::default());
+        let count = Arc::new(WakeCounter::default());
         let woken = || count.0.load(Ordering::Relaxed);
         let task = Waker::from(Arc::clone(&count));
         let mut cx = Context::from_waker(&task);

@@ -34,13 +34,13 @@ pub(crate) enum Frame {
     },
     Goaway,
     /// More that may be sent on the connection as a whole.
-    Credit(u32),
+    WindowUpdate(u32),
     Other,
 }
 
 /// What a stream of frames stops in the middle of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unfinished {
+pub(crate) enum UnfinishedFrame {
     /// The preface, which ends with the first SETTINGS. Following frames alone does not show it.
     Preface,
     /// The head of a frame, or a frame that is short: everything but DATA.
@@ -92,15 +92,15 @@ impl Frames {
     }
 
     /// What the bytes have stopped in the middle of, if they have.
-    pub(crate) fn unfinished(&self) -> Option<Unfinished> {
+    pub(crate) fn unfinished(&self) -> Option<UnfinishedFrame> {
         match self.head_len {
-            0 if self.is_block_open => Some(Unfinished::Headers),
+            0 if self.is_block_open => Some(UnfinishedFrame::Headers),
             0 => None,
-            HEAD_BYTES if self.kind() == DATA => Some(Unfinished::Data),
+            HEAD_BYTES if self.kind() == DATA => Some(UnfinishedFrame::Data),
             HEAD_BYTES if matches!(self.kind(), HEADERS | CONTINUATION) => {
-                Some(Unfinished::Headers)
+                Some(UnfinishedFrame::Headers)
             }
-            _ => Some(Unfinished::Control),
+            _ => Some(UnfinishedFrame::Control),
         }
     }
 
@@ -174,7 +174,7 @@ impl Frames {
             GOAWAY => Frame::Goaway,
             WINDOW_UPDATE if self.head[5..] == [0; 4] => {
                 let [a, b, c, d, ..] = self.part;
-                Frame::Credit(u32::from_be_bytes([a & 0x7f, b, c, d]))
+                Frame::WindowUpdate(u32::from_be_bytes([a & 0x7f, b, c, d]))
             }
             _ => Frame::Other,
         }
@@ -227,7 +227,7 @@ mod tests {
             Frame::Other,
             Frame::Data(300),
             Frame::Ping { is_ack: true, payload: *b"pingpong" },
-            Frame::Credit(1_000),
+            Frame::WindowUpdate(1_000),
             Frame::Other,
             Frame::Other,
             Frame::Reset,
@@ -282,11 +282,11 @@ mod tests {
     #[test]
     fn what_is_cut_short_is_known() {
         let cases: [(&[u8], _); 6] = [
-            (&[0, 0], Some(Unfinished::Control)),
-            (&frame(PING, 0, 0, &[0; 8])[..12], Some(Unfinished::Control)),
-            (&frame(HEADERS, END_HEADERS, 1, &[0; 8])[..12], Some(Unfinished::Headers)),
-            (&frame(HEADERS, 0, 1, &[0; 8]), Some(Unfinished::Headers)),
-            (&frame(DATA, 0, 1, &[0; 8])[..12], Some(Unfinished::Data)),
+            (&[0, 0], Some(UnfinishedFrame::Control)),
+            (&frame(PING, 0, 0, &[0; 8])[..12], Some(UnfinishedFrame::Control)),
+            (&frame(HEADERS, END_HEADERS, 1, &[0; 8])[..12], Some(UnfinishedFrame::Headers)),
+            (&frame(HEADERS, 0, 1, &[0; 8]), Some(UnfinishedFrame::Headers)),
+            (&frame(DATA, 0, 1, &[0; 8])[..12], Some(UnfinishedFrame::Data)),
             (&frame(DATA, 0, 1, &[0; 8]), None),
         ];
         for (bytes, expected) in cases {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Record, subtract};
+use super::{ConnectionRecord, subtract};
 
 /// How much a connection may hold and still draw on the reserve: the last sixteenth of the bytes that
 /// all connections together may hold.
@@ -13,7 +13,7 @@ const RESERVED_SHARE: u64 = 16;
 const TINY_BYTES: u64 = 4 * 1024;
 const TINY_SHARE: u64 = 4;
 
-impl Record {
+impl ConnectionRecord {
     /// Holds this many more bytes, if this connection holds less than is left for all. What is left does
     /// not include the last sixteenth, which is kept for connections that hold little.
     #[must_use]

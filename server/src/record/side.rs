@@ -9,30 +9,30 @@ pub(crate) const MAX_UNHELD_CHECKS: u32 = 1_024;
 
 /// How many there are.
 #[derive(Debug, Default)]
-pub(crate) struct Side {
+pub(crate) struct SideCounts {
     streams: AtomicU32,
     unheld_checks: AtomicU32,
 }
 
-impl Side {
-    /// Takes a place for a stream of health or reflection, if there is one left.
+impl SideCounts {
+    /// Takes a slot for a stream of health or reflection, if there is one left.
     #[must_use]
     pub(crate) fn take_stream(&self) -> bool {
         take_one(&self.streams, MAX_SIDE_STREAMS)
     }
 
-    /// Gives the place back.
+    /// Gives the slot back.
     pub(crate) fn give_back_stream(&self) {
         self.streams.fetch_sub(1, Relaxed);
     }
 
-    /// Takes a place for a health check for which no byte is left, if there is one.
+    /// Takes a slot for a health check for which no byte is left, if there is one.
     #[must_use]
     pub(crate) fn take_unheld_check(&self) -> bool {
         take_one(&self.unheld_checks, MAX_UNHELD_CHECKS)
     }
 
-    /// Gives the place back.
+    /// Gives the slot back.
     pub(crate) fn give_back_unheld_check(&self) {
         self.unheld_checks.fetch_sub(1, Relaxed);
     }

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use super::frames::{Frame, Unfinished};
-use super::{NONE_YET, Record, Wish, add, add_signed, lock};
+use super::frames::{Frame, UnfinishedFrame};
+use super::{CloseReason, ConnectionRecord, NONE_YET, add, add_signed, lock};
 
 /// What a connection may cost before its calls are looked at and the other connections have their
 /// turn: a byte that is read costs one. A connection writes only when its reads have nothing more, so
@@ -23,8 +23,8 @@ pub(super) const WALKS_WINDOW: Duration = Duration::from_secs(1);
 
 /// What the client's bytes stop in the middle of.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stop {
-    unfinished: Unfinished,
+pub(super) struct StopPoint {
+    unfinished: UnfinishedFrame,
     /// How many frames came before it.
     after: u64,
     since: Instant,
@@ -37,7 +37,7 @@ pub(super) struct Walks {
     count: AtomicU32,
 }
 
-impl Record {
+impl ConnectionRecord {
     /// The connection's turn begins. Nothing more is read while calls wait to be run.
     pub(crate) fn begin_turn(&self, may_read: bool) {
         self.answer_bytes.store(0, Relaxed);
@@ -77,7 +77,7 @@ impl Record {
 
     /// A frame goes from the client to HTTP/2. Returns false when the next one has to wait for the next
     /// turn.
-    pub(crate) fn came(&self, frame: Frame) -> bool {
+    pub(crate) fn received(&self, frame: Frame) -> bool {
         match frame {
             Frame::Headers => self.spend(REQUEST_COST),
             Frame::Reset => self.spend(RESET_COST),
@@ -88,10 +88,10 @@ impl Record {
                 }
             }
             Frame::Goaway => self.walk(),
-            Frame::Credit(bytes) => {
+            Frame::WindowUpdate(bytes) => {
                 add_signed(&self.windows.connection, bytes.into());
             }
-            Frame::Ping { is_ack: true, payload } if *lock(&self.farewell) == Some(payload) => {
+            Frame::Ping { is_ack: true, payload } if *lock(&self.goaway_ping) == Some(payload) => {
                 self.has_heard.store(true, Relaxed);
                 self.told();
             }
@@ -101,17 +101,17 @@ impl Record {
     }
 
     /// The client's bytes stop after this many frames, perhaps in the middle of another.
-    pub(crate) fn stopped_in(&self, after: u64, unfinished: Option<Unfinished>) {
+    pub(crate) fn stopped_in(&self, after: u64, unfinished: Option<UnfinishedFrame>) {
         let mut stop = lock(&self.stop);
         let since = match *stop {
             Some(stop) if stop.after == after => stop.since,
             _ => self.last_read(),
         };
-        *stop = unfinished.map(|unfinished| Stop { unfinished, after, since });
+        *stop = unfinished.map(|unfinished| StopPoint { unfinished, after, since });
     }
 
     /// What the client has begun to send and has not gone on with, and since when.
-    pub(crate) fn unfinished(&self) -> Option<(Unfinished, Instant)> {
+    pub(crate) fn unfinished(&self) -> Option<(UnfinishedFrame, Instant)> {
         lock(&self.stop).map(|stop| (stop.unfinished, stop.since))
     }
 
@@ -126,7 +126,7 @@ impl Record {
             self.walks.count.store(0, Relaxed);
         }
         if self.walks.count.fetch_add(1, Relaxed) >= MAX_WALKS {
-            self.wish_to_close(Wish::TooManyWalks);
+            self.wish_to_close(CloseReason::TooManyWalks);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Waker};
 
 use super::frames::Frame;
-use super::{Record, add, add_signed, lock, subtract};
+use super::{ConnectionRecord, add, add_signed, lock, subtract};
 
 /// What a stream and a connection may be sent before the peer has said otherwise (RFC 9113, section
 /// 6.9.2).
@@ -38,14 +38,14 @@ impl Default for Windows {
     }
 }
 
-impl Record {
+impl ConnectionRecord {
     /// A frame was written.
     pub(crate) fn went(&self, frame: Frame) {
         match frame {
             Frame::Data(bytes) => {
                 add_signed(&self.windows.connection, -i64::from(bytes));
             }
-            Frame::Ping { is_ack: false, payload } => *lock(&self.farewell) = Some(payload),
+            Frame::Ping { is_ack: false, payload } => *lock(&self.goaway_ping) = Some(payload),
             _ => {}
         }
     }

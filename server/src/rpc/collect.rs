@@ -7,28 +7,31 @@ use std::task::Poll;
 use std::time::{Instant, SystemTime};
 
 use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse};
-use longsync_behavior::Applied;
+use longsync_behavior::AppliedBehavior;
 
 use super::BoxMessages;
 use super::draft::Draft;
-use crate::body::batches::Messages;
+use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
-use crate::body::messages::{self, Received};
+use crate::body::messages::{self, ReceivedMessage};
 use crate::call::Call;
-use crate::call::plan::{Ask, Payload, behavior_bytes};
+use crate::call::plan::{AnswerPayload, Ask, behavior_bytes};
 use crate::call::refusal::Refusal;
-use crate::call::wait::{Spent, Wait};
+use crate::call::wait::{Wait, WaitTimes};
 
-type Requests = messages::Requests<LongSyncCollectRequest>;
+type CollectRequests = messages::Requests<LongSyncCollectRequest>;
 
 pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
     // The future would make room for them twice: as what it is given, and as what it works with.
-    let requests = Box::new(Requests::new(intake));
+    let requests = Box::new(CollectRequests::new(intake));
     Box::pin(collect(call, requests))
 }
 
-async fn collect(call: Arc<Call>, mut requests: Box<Requests>) -> Result<Messages, Refusal> {
-    let mut collected = Collected::default();
+async fn collect(
+    call: Arc<Call>,
+    mut requests: Box<CollectRequests>,
+) -> Result<MessageStream, Refusal> {
+    let mut collected = CollectTotals::default();
     let mut next = requests.next().await?.map(Box::new);
     while let Some(received) = next {
         let wait = collected.take(&call, &received)?;
@@ -45,34 +48,34 @@ async fn collect(call: Arc<Call>, mut requests: Box<Requests>) -> Result<Message
 /// What the requests of a call add up to. What is only needed between two waits is not in it: a call
 /// that waits would take room for that too.
 #[derive(Debug, Default)]
-struct Collected {
+struct CollectTotals {
     count: u64,
     payload_bytes: u64,
-    spent: Spent,
+    spent: WaitTimes,
     /// The behavior that answered the last request.
-    applied: Option<Applied>,
+    applied: Option<AppliedBehavior>,
     /// When the first was received.
     received_at: Option<SystemTime>,
     /// That of the last request which asked for one.
-    payload: Payload,
+    payload: AnswerPayload,
     due_before: Option<Instant>,
 }
 
-impl Collected {
+impl CollectTotals {
     /// Takes a request. Returns its wait, which does not begin before the one before it was due.
     fn take(
         &mut self,
         call: &Call,
-        received: &Received<LongSyncCollectRequest>,
+        received: &ReceivedMessage<LongSyncCollectRequest>,
     ) -> Result<Wait, Refusal> {
-        let Received { message: request, arrived } = received;
+        let ReceivedMessage { message: request, arrived } = received;
         let planned = call.plan(Ask::from(request), self.count, arrived.at);
         self.count += 1;
         self.payload_bytes += request.payload.len() as u64;
         let (plan, at) = planned.map_err(|why| why.of_message(request.id))?;
         self.received_at.get_or_insert(at);
         call.keep(plan.held_bytes(), arrived.held)?;
-        if plan.payload != Payload::Empty {
+        if plan.payload != AnswerPayload::Empty {
             call.release(self.payload.held_bytes());
             self.payload = plan.payload;
         }
@@ -82,7 +85,7 @@ impl Collected {
         let mut wait = Wait::new(arrived.at, plan.delay);
         match self.due_before {
             Some(due) => wait.start = wait.start.max(due),
-            None => wait = wait.after_standing(call.stands(wait.start)),
+            None => wait = wait.after_standing(call.queued_at(wait.start)),
         }
         self.due_before = Some(wait.due());
         Ok(wait)
@@ -109,11 +112,15 @@ impl Collected {
 }
 
 /// Boxed, so that a call which waits takes no room for it unless it is there.
-type Next = Result<Option<Box<Received<LongSyncCollectRequest>>>, Refusal>;
+type NextRequest = Result<Option<Box<ReceivedMessage<LongSyncCollectRequest>>>, Refusal>;
 
 /// Waits, and meanwhile reads the next request: only in this way is it known when that one arrived,
 /// which decides where its own wait begins. One request ahead, so that the client is held back.
-async fn wait_and_read_ahead(call: &Call, wait: Wait, requests: &mut Requests) -> (Spent, Next) {
+async fn wait_and_read_ahead(
+    call: &Call,
+    wait: Wait,
+    requests: &mut CollectRequests,
+) -> (WaitTimes, NextRequest) {
     let mut ahead = None;
     let mut waiting = pin!(call.wait(wait));
     call.begin_reading_ahead();

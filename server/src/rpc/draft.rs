@@ -7,7 +7,7 @@ use longsync::frame::{PREFIX_BYTES, Prefix};
 use prost::{Message, encode_length_delimiter, length_delimiter_len};
 
 use crate::call::Call;
-use crate::call::plan::Payload;
+use crate::call::plan::AnswerPayload;
 use crate::call::refusal::Refusal;
 
 /// The encoded key of the field `payload`, which has the number 3 in all answers.
@@ -17,19 +17,19 @@ const PAYLOAD_KEY: u8 = 3 << 3 | 2;
 #[derive(Debug)]
 pub(crate) struct Draft<M> {
     message: M,
-    payload: Payload,
+    payload: AnswerPayload,
     /// How many bytes of it the call holds for this answer alone.
     held_bytes: u64,
 }
 
 impl<M: Message> Draft<M> {
     /// A message without its payload, and a payload that is held for this answer alone.
-    pub(crate) fn new(message: M, payload: Payload) -> Self {
+    pub(crate) fn new(message: M, payload: AnswerPayload) -> Self {
         Self { message, held_bytes: payload.held_bytes(), payload }
     }
 
     /// The same with a payload that further answers have as well.
-    pub(crate) fn with_shared(message: M, payload: Payload) -> Self {
+    pub(crate) fn with_shared(message: M, payload: AnswerPayload) -> Self {
         Self { message, payload, held_bytes: 0 }
     }
 
@@ -51,9 +51,9 @@ impl<M: Message> Draft<M> {
             encode_length_delimiter(payload, &mut bytes).expect(room);
         }
         match self.payload {
-            Payload::Empty => {}
-            Payload::Echo(echo) => bytes.put_slice(&echo),
-            Payload::Zeros(_) => bytes.put_bytes(0, payload),
+            AnswerPayload::Empty => {}
+            AnswerPayload::Echo(echo) => bytes.put_slice(&echo),
+            AnswerPayload::Zeros(_) => bytes.put_bytes(0, payload),
         }
         bytes.freeze()
     }
@@ -83,9 +83,9 @@ mod tests {
             message in ".{0,20}",
         ) {
             let payload = match (bytes, is_echo) {
-                (0, _) => Payload::Empty,
-                (_, false) => Payload::Zeros(bytes),
-                (_, true) => Payload::Echo(vec![7; bytes as usize].into()),
+                (0, _) => AnswerPayload::Empty,
+                (_, false) => AnswerPayload::Zeros(bytes),
+                (_, true) => AnswerPayload::Echo(vec![7; bytes as usize].into()),
             };
             let answer = LongSyncResponse { message, ..LongSyncResponse::default() };
             let draft = Draft::new(answer.clone(), payload);

@@ -14,11 +14,11 @@ use tokio_stream::Stream;
 
 use super::BoxMessages;
 use super::draft::Draft;
-use crate::body::batches::Messages;
-use crate::body::intake::{Arrived, Intake};
-use crate::body::messages::{Received, Requests};
+use crate::body::batches::MessageStream;
+use crate::body::intake::{Intake, MessageArrival};
+use crate::body::messages::{ReceivedMessage, Requests};
 use crate::call::Call;
-use crate::call::plan::{Ask, Payload, Plan, behavior_bytes};
+use crate::call::plan::{AnswerPayload, Ask, Plan, behavior_bytes};
 use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
 
@@ -27,21 +27,21 @@ use crate::call::wait::Wait;
 /// While as many requests wait as the limit allows, the stream of requests is not read, so that
 /// HTTP/2's flow control holds the client back.
 #[derive(Debug)]
-pub(crate) struct Answers {
+pub(crate) struct ExchangeAnswers {
     call: Arc<Call>,
     requests: Requests<LongSyncExchangeRequest>,
     have_requests_ended: bool,
-    unanswered: BinaryHeap<Reverse<Unanswered>>,
+    unanswered: BinaryHeap<Reverse<UnansweredRequest>>,
     /// An answer that waits for room.
     making: Option<Box<Draft<LongSyncExchangeResponse>>>,
     /// How many requests were taken off the stream.
     taken: u64,
-    attended: Attended,
+    attended: AttendanceTimes,
 }
 
 /// When the waits were looked after.
 #[derive(Debug)]
-struct Attended {
+struct AttendanceTimes {
     /// The last time.
     last: Instant,
     /// The last time before the client held up the answers, so that nobody looked, ...
@@ -50,7 +50,7 @@ struct Attended {
     free: Instant,
 }
 
-impl Attended {
+impl AttendanceTimes {
     fn new(now: Instant) -> Self {
         Self { last: now, before: now, free: now }
     }
@@ -75,7 +75,7 @@ impl Attended {
 
 /// A request that waits for its answer, ordered by when that is due; equals in order of arrival.
 #[derive(Debug)]
-struct Unanswered {
+struct UnansweredRequest {
     due: Instant,
     order: u64,
     id: u64,
@@ -85,14 +85,14 @@ struct Unanswered {
 }
 
 pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    let answers = Answers::new(call, Requests::new(intake));
-    Box::pin(future::ready(Ok(Box::pin(answers) as Messages)))
+    let answers = ExchangeAnswers::new(call, Requests::new(intake));
+    Box::pin(future::ready(Ok(Box::pin(answers) as MessageStream)))
 }
 
-impl Answers {
+impl ExchangeAnswers {
     fn new(call: Arc<Call>, requests: Requests<LongSyncExchangeRequest>) -> Self {
         Self {
-            attended: Attended::new(call.arrived()),
+            attended: AttendanceTimes::new(call.arrived()),
             call,
             requests,
             have_requests_ended: false,
@@ -109,9 +109,9 @@ impl Answers {
             return;
         }
         if self.unanswered.len() > 1 {
-            self.call.give_places_back(1);
+            self.call.give_slots_back(1);
         }
-        let Some(Reverse(Unanswered { due, id, wait, plan, received_at, .. })) =
+        let Some(Reverse(UnansweredRequest { due, id, wait, plan, received_at, .. })) =
             self.unanswered.pop()
         else {
             return;
@@ -128,28 +128,35 @@ impl Answers {
     }
 
     /// Takes a request off the stream. One that cannot be served is answered at once.
-    fn take(&mut self, received: &Received<LongSyncExchangeRequest>, now: Instant) {
-        let Received { message: request, arrived } = received;
+    fn take(&mut self, received: &ReceivedMessage<LongSyncExchangeRequest>, now: Instant) {
+        let ReceivedMessage { message: request, arrived } = received;
         let order = self.taken;
         self.taken += 1;
         let (plan, received_at) = match self.admit(request, arrived, order) {
             Ok(admitted) => admitted,
             Err(why) => {
                 let failure = self.failure(request.id, &why);
-                self.making = Some(Box::new(Draft::new(failure, Payload::Empty)));
+                self.making = Some(Box::new(Draft::new(failure, AnswerPayload::Empty)));
                 return;
             }
         };
-        let wait = Wait::new(now, plan.delay).after_standing(self.call.stands(now));
+        let wait = Wait::new(now, plan.delay).after_standing(self.call.queued_at(now));
         let (due, id) = (wait.due(), request.id);
-        self.unanswered.push(Reverse(Unanswered { due, order, id, wait, plan, received_at }));
+        self.unanswered.push(Reverse(UnansweredRequest {
+            due,
+            order,
+            id,
+            wait,
+            plan,
+            received_at,
+        }));
     }
 
     /// What to do with a request, which was received now. Nothing of a refused request is held.
     fn admit(
         &self,
         request: &LongSyncExchangeRequest,
-        arrived: &Arrived,
+        arrived: &MessageArrival,
         index: u64,
     ) -> Result<(Plan, SystemTime), Refusal> {
         let kept = self.call.plan(Ask::from(request), index, arrived.at).and_then(|(plan, at)| {
@@ -157,13 +164,13 @@ impl Answers {
             Ok((plan, at))
         });
         let (plan, at) = kept.inspect_err(|_| self.call.release(arrived.held))?;
-        self.take_place().inspect_err(|_| self.call.release(plan.held_bytes()))?;
+        self.take_slot().inspect_err(|_| self.call.release(plan.held_bytes()))?;
         Ok((plan, at))
     }
 
-    /// A message that waits takes a place as a call does; the first has that of the exchange itself.
-    fn take_place(&self) -> Result<(), Refusal> {
-        if self.unanswered.is_empty() || self.call.take_place() {
+    /// A message that waits takes a slot as a call does; the first has that of the exchange itself.
+    fn take_slot(&self) -> Result<(), Refusal> {
+        if self.unanswered.is_empty() || self.call.take_slot() {
             return Ok(());
         }
         Err(Refusal::too_many_in_flight(self.call.limits().max_in_flight))
@@ -194,7 +201,7 @@ impl Answers {
     }
 }
 
-impl Stream for Answers {
+impl Stream for ExchangeAnswers {
     type Item = Result<Bytes, Refusal>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -241,33 +248,33 @@ impl Stream for Answers {
     }
 }
 
-impl Drop for Answers {
+impl Drop for ExchangeAnswers {
     fn drop(&mut self) {
-        self.call.give_places_back(self.unanswered.len().saturating_sub(1));
+        self.call.give_slots_back(self.unanswered.len().saturating_sub(1));
     }
 }
 
-impl Unanswered {
+impl UnansweredRequest {
     fn key(&self) -> (Instant, u64) {
         (self.due, self.order)
     }
 }
 
-impl PartialEq for Unanswered {
+impl PartialEq for UnansweredRequest {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
     }
 }
 
-impl Eq for Unanswered {}
+impl Eq for UnansweredRequest {}
 
-impl PartialOrd for Unanswered {
+impl PartialOrd for UnansweredRequest {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Unanswered {
+impl Ord for UnansweredRequest {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.key().cmp(&other.key())
     }

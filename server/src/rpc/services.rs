@@ -2,8 +2,8 @@
 
 mod descriptors;
 mod health;
-mod place;
 mod reflection;
+mod side_slot;
 
 use tonic_health::pb::health_server;
 use tonic_reflection::pb::{v1, v1alpha};

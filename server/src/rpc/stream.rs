@@ -11,18 +11,18 @@ use tokio_stream::Stream;
 
 use super::BoxMessages;
 use super::draft::Draft;
-use crate::body::batches::Messages;
+use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
-use crate::body::messages::{Received, Requests};
+use crate::body::messages::{ReceivedMessage, Requests};
 use crate::call::Call;
 use crate::call::plan::{self, Ask, Plan};
 use crate::call::refusal::Refusal;
-use crate::call::wait::{Spent, Wait};
+use crate::call::wait::{Wait, WaitTimes};
 
 /// The answers, each due its delay after the due time of the one before: lateness does not add up.
 /// While the client does not take the answers that are ready, the next wait has not begun.
 #[derive(Debug)]
-pub(crate) struct Answers {
+pub(crate) struct StreamAnswers {
     call: Arc<Call>,
     plan: Plan,
     received_at: SystemTime,
@@ -48,18 +48,21 @@ pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
     // Apart, so that it does not take room in what waits for it, nor afterwards.
     let request = Box::pin(Requests::<LongSyncStreamRequest>::new(intake).one());
     Box::pin(async move {
-        let answers = Answers::new(&call, &request.await?)?;
-        Ok(Box::pin(answers) as Messages)
+        let answers = StreamAnswers::new(&call, &request.await?)?;
+        Ok(Box::pin(answers) as MessageStream)
     })
 }
 
-impl Answers {
-    fn new(call: &Arc<Call>, received: &Received<LongSyncStreamRequest>) -> Result<Self, Refusal> {
-        let Received { message, arrived } = received;
+impl StreamAnswers {
+    fn new(
+        call: &Arc<Call>,
+        received: &ReceivedMessage<LongSyncStreamRequest>,
+    ) -> Result<Self, Refusal> {
+        let ReceivedMessage { message, arrived } = received;
         let (plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
         let count = plan::count(message.count, call.limits())?;
         call.keep(plan.held_bytes(), arrived.held)?;
-        let wait = Wait::new(arrived.at, plan.delay).after_standing(call.stands(arrived.at));
+        let wait = Wait::new(arrived.at, plan.delay).after_standing(call.queued_at(arrived.at));
         Ok(Self {
             call: Arc::clone(call),
             plan,
@@ -82,7 +85,7 @@ impl Answers {
         }
     }
 
-    fn draft(&self, spent: Spent) -> Draft<LongSyncStreamResponse> {
+    fn draft(&self, spent: WaitTimes) -> Draft<LongSyncStreamResponse> {
         let message = LongSyncStreamResponse {
             message: longsync::DONE.to_owned(),
             timing: Some(self.call.timing(spent, &self.plan.applied, self.received_at)),
@@ -93,7 +96,7 @@ impl Answers {
     }
 }
 
-impl Stream for Answers {
+impl Stream for StreamAnswers {
     type Item = Result<Bytes, Refusal>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -12,30 +12,30 @@ use longsync::v1::{LongSyncRequest, LongSyncResponse};
 
 use super::draft::Draft;
 use crate::body::intake::Intake;
-use crate::body::messages::{Received, Requests};
+use crate::body::messages::{ReceivedMessage, Requests};
 use crate::call::Call;
 use crate::call::plan::{Ask, Plan};
 use crate::call::refusal::Refusal;
-use crate::call::wait::{Spent, Wait};
+use crate::call::wait::{Wait, WaitTimes};
 
-type Request = Requests<LongSyncRequest>;
+type UnaryRequests = Requests<LongSyncRequest>;
 
 /// The answer to a unary call, on its way: the encoded message with its prefix.
-pub(crate) struct Answer {
+pub(crate) struct UnaryAnswer {
     call: Arc<Call>,
     phase: Phase,
 }
 
 enum Phase {
     /// Boxed, so that it does not take room while the call waits.
-    Reading(Box<Request>),
+    Reading(Box<UnaryRequests>),
     Waiting(Waiting),
     Over,
 }
 
 struct Waiting {
     /// What comes behind the message: the end of the request, or what must not be there.
-    rest: Option<Box<Request>>,
+    rest: Option<Box<UnaryRequests>>,
     wait: Step,
     plan: Plan,
     received_at: SystemTime,
@@ -44,16 +44,16 @@ struct Waiting {
 /// How far the wait is.
 enum Step {
     Under(Wait),
-    Over(Spent),
+    Over(WaitTimes),
 }
 
-impl Answer {
+impl UnaryAnswer {
     pub(crate) fn new(call: Arc<Call>, intake: Intake) -> Self {
         Self { call, phase: Phase::Reading(Box::new(Requests::new(intake))) }
     }
 }
 
-impl Future for Answer {
+impl Future for UnaryAnswer {
     type Output = Result<Bytes, Refusal>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -112,14 +112,14 @@ impl Waiting {
 
 fn begin_wait(
     call: &Call,
-    received: &Received<LongSyncRequest>,
-    request: Box<Request>,
+    received: &ReceivedMessage<LongSyncRequest>,
+    request: Box<UnaryRequests>,
 ) -> Result<Waiting, Refusal> {
-    let Received { message, arrived } = received;
+    let ReceivedMessage { message, arrived } = received;
     let (plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
     call.keep(plan.held_bytes(), arrived.held)?;
     let rest = Some(request).filter(|request| !request.is_end());
-    let wait = Wait::new(arrived.at, plan.delay).after_standing(call.stands(arrived.at));
+    let wait = Wait::new(arrived.at, plan.delay).after_standing(call.queued_at(arrived.at));
     let wait = Step::Under(wait);
     Ok(Waiting { rest, wait, plan, received_at })
 }
@@ -128,7 +128,7 @@ fn begin_wait(
 fn draft(
     call: &Call,
     plan: Plan,
-    spent: Spent,
+    spent: WaitTimes,
     received_at: SystemTime,
 ) -> Draft<LongSyncResponse> {
     let message = LongSyncResponse {

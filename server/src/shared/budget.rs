@@ -11,20 +11,20 @@ pub(crate) struct Budget {
     /// How much a worker takes ahead.
     batch: u64,
     /// What no worker has.
-    pool: Line,
+    pool: CacheLine,
     /// What each worker took ahead, and gave back since.
-    ahead: Box<[Line]>,
+    ahead: Box<[CacheLine]>,
 }
 
 /// A number on cache lines of its own: processors fetch them in pairs of 64 bytes.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Line(AtomicU64);
+struct CacheLine(AtomicU64);
 
 impl Budget {
     pub(crate) fn new(limit: u64, batch: u64, workers: usize) -> Self {
-        let ahead = (0..workers).map(|_| Line::default()).collect();
-        Self { limit, batch, pool: Line(AtomicU64::new(limit)), ahead }
+        let ahead = (0..workers).map(|_| CacheLine::default()).collect();
+        Self { limit, batch, pool: CacheLine(AtomicU64::new(limit)), ahead }
     }
 
     /// Takes `amount`, unless that is more than is left.
@@ -83,12 +83,12 @@ impl Budget {
         false
     }
 
-    fn lines(&self) -> impl Iterator<Item = &Line> {
+    fn lines(&self) -> impl Iterator<Item = &CacheLine> {
         std::iter::once(&self.pool).chain(&self.ahead)
     }
 }
 
-impl Line {
+impl CacheLine {
     fn add(&self, amount: u64) {
         self.0.fetch_add(amount, Ordering::Relaxed);
     }

@@ -13,11 +13,11 @@ macro_rules! kinds {
         /// What kind of call, as the metrics' label `rpc` has it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[non_exhaustive]
-        pub enum Kind {
+        pub enum CallKind {
             $($(#[$doc])* $kind),+
         }
 
-        impl Kind {
+        impl CallKind {
             /// All kinds.
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$kind),+];
 
@@ -44,7 +44,7 @@ kinds! {
     Http = "GET /long_sync",
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for CallKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -94,14 +94,14 @@ impl fmt::Display for Outcome {
 /// Durations that were measured: how many, their exact sum, and their distribution in nanoseconds
 /// from 1 ns to 24 h with 3 significant digits. What is longer counts as 24 h in the distribution.
 #[derive(Debug, Clone)]
-pub struct Figure {
+pub struct DurationHistogram {
     sum: Duration,
     histogram: Histogram<u64>,
 }
 
 const DAY_NS: u64 = 24 * 3_600 * 1_000_000_000;
 
-impl Figure {
+impl DurationHistogram {
     fn new() -> Self {
         let histogram = Histogram::new_with_bounds(1, DAY_NS, 3);
         Self { sum: Duration::ZERO, histogram: histogram.expect("constant bounds that are valid") }
@@ -175,27 +175,27 @@ impl Figure {
 /// What one worker counted, or several together.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    started: [u64; Kind::ALL.len()],
-    ended: [[u64; Outcome::ALL.len()]; Kind::ALL.len()],
-    lateness: Figure,
-    cancelled_after: Figure,
+    started: [u64; CallKind::ALL.len()],
+    ended: [[u64; Outcome::ALL.len()]; CallKind::ALL.len()],
+    lateness: DurationHistogram,
+    cancelled_after: DurationHistogram,
 }
 
 impl Snapshot {
     pub(crate) fn new() -> Self {
         Self {
-            started: [0; Kind::ALL.len()],
-            ended: [[0; Outcome::ALL.len()]; Kind::ALL.len()],
-            lateness: Figure::new(),
-            cancelled_after: Figure::new(),
+            started: [0; CallKind::ALL.len()],
+            ended: [[0; Outcome::ALL.len()]; CallKind::ALL.len()],
+            lateness: DurationHistogram::new(),
+            cancelled_after: DurationHistogram::new(),
         }
     }
 
-    pub(crate) fn start(&mut self, kind: Kind) {
+    pub(crate) fn start(&mut self, kind: CallKind) {
         self.started[kind as usize] += 1;
     }
 
-    pub(crate) fn end(&mut self, kind: Kind, outcome: Outcome) {
+    pub(crate) fn end(&mut self, kind: CallKind, outcome: Outcome) {
         self.ended[kind as usize][outcome as usize] += 1;
     }
 
@@ -208,7 +208,7 @@ impl Snapshot {
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        for kind in Kind::ALL {
+        for kind in CallKind::ALL {
             self.started[kind as usize] += other.started[kind as usize];
             for outcome in Outcome::ALL {
                 self.ended[kind as usize][outcome as usize] += other.calls_ended(kind, outcome);
@@ -220,19 +220,19 @@ impl Snapshot {
 
     /// Begins anew, in the memory that it has.
     fn clear(&mut self) {
-        self.started = [0; Kind::ALL.len()];
-        self.ended = [[0; Outcome::ALL.len()]; Kind::ALL.len()];
+        self.started = [0; CallKind::ALL.len()];
+        self.ended = [[0; Outcome::ALL.len()]; CallKind::ALL.len()];
         self.lateness.clear();
         self.cancelled_after.clear();
     }
 
     /// How many calls of a kind arrived.
-    pub fn calls_started(&self, kind: Kind) -> u64 {
+    pub fn calls_started(&self, kind: CallKind) -> u64 {
         self.started[kind as usize]
     }
 
     /// How many calls of a kind ended with this outcome.
-    pub fn calls_ended(&self, kind: Kind, outcome: Outcome) -> u64 {
+    pub fn calls_ended(&self, kind: CallKind, outcome: Outcome) -> u64 {
         self.ended[kind as usize][outcome as usize]
     }
 
@@ -243,12 +243,12 @@ impl Snapshot {
     }
 
     /// How long after its due time each wait that ran out ended.
-    pub fn lateness(&self) -> &Figure {
+    pub fn lateness(&self) -> &DurationHistogram {
         &self.lateness
     }
 
     /// How long each cancelled call had waited.
-    pub fn cancelled_after(&self) -> &Figure {
+    pub fn cancelled_after(&self) -> &DurationHistogram {
         &self.cancelled_after
     }
 }
@@ -259,17 +259,17 @@ impl Snapshot {
 /// held up for as long as it takes to swap the two, however much must be merged.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    workers: Box<[Own]>,
-    taken: Mutex<Taken>,
+    workers: Box<[WorkerSnapshot]>,
+    taken: Mutex<MergedCounts>,
 }
 
 /// What a worker counts, on cache lines of its own: processors fetch them in pairs of 64 bytes.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Own(Mutex<Snapshot>);
+struct WorkerSnapshot(Mutex<Snapshot>);
 
 #[derive(Debug)]
-struct Taken {
+struct MergedCounts {
     sum: Snapshot,
     /// Empty, except while it is swapped.
     spare: Snapshot,
@@ -278,8 +278,8 @@ struct Taken {
 impl Counters {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
-            workers: (0..workers).map(|_| Own(Mutex::new(Snapshot::new()))).collect(),
-            taken: Mutex::new(Taken { sum: Snapshot::new(), spare: Snapshot::new() }),
+            workers: (0..workers).map(|_| WorkerSnapshot(Mutex::new(Snapshot::new()))).collect(),
+            taken: Mutex::new(MergedCounts { sum: Snapshot::new(), spare: Snapshot::new() }),
         }
     }
 
@@ -291,7 +291,7 @@ impl Counters {
     /// Reads what all workers counted together, until now.
     pub(crate) fn read<T>(&self, reader: impl FnOnce(&Snapshot) -> T) -> T {
         let mut taken = lock(&self.taken);
-        let Taken { sum, spare } = &mut *taken;
+        let MergedCounts { sum, spare } = &mut *taken;
         for worker in &self.workers {
             mem::swap(&mut *lock(&worker.0), spare);
             sum.add(spare);
@@ -321,15 +321,15 @@ mod tests {
                 let late = Duration::from_nanos(nanos);
                 let one = if to_left { &mut left } else { &mut right };
                 for counted in [one, &mut all] {
-                    counted.start(Kind::LongSync);
-                    counted.end(Kind::LongSync, Outcome::Answered);
+                    counted.start(CallKind::LongSync);
+                    counted.end(CallKind::LongSync, Outcome::Answered);
                     counted.late(late);
                 }
             }
             left.add(&right);
             prop_assert_eq!(left.lateness.sum(), all.lateness.sum());
             prop_assert_eq!(left.lateness.histogram(), all.lateness.histogram());
-            prop_assert_eq!(left.calls_started(Kind::LongSync), all.calls_started(Kind::LongSync));
+            prop_assert_eq!(left.calls_started(CallKind::LongSync), all.calls_started(CallKind::LongSync));
             prop_assert_eq!(left.calls_in_flight(), 0);
         }
     }
@@ -346,8 +346,8 @@ mod tests {
             for (worker, nanos, is_read) in counted {
                 let late = Duration::from_nanos(nanos);
                 for snapshot in [&mut *counters.of(worker), &mut all] {
-                    snapshot.start(Kind::LongSync);
-                    snapshot.end(Kind::LongSync, Outcome::Cancelled);
+                    snapshot.start(CallKind::LongSync);
+                    snapshot.end(CallKind::LongSync, Outcome::Cancelled);
                     snapshot.late(late);
                     snapshot.cancelled(late);
                 }
@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn kinds_and_outcomes_index_their_own_place() {
-        for (index, kind) in Kind::ALL.into_iter().enumerate() {
+        for (index, kind) in CallKind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, index);
         }
         for (index, outcome) in Outcome::ALL.into_iter().enumerate() {

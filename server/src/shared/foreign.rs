@@ -16,7 +16,7 @@ pub(crate) enum Foreign {
 
 /// What is known of a connection's first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Judged {
+pub(crate) enum FirstBytes {
     Foreign(Foreign),
     /// So far they may be either.
     Unclear,
@@ -30,17 +30,17 @@ const PROXY_1: &[u8] = b"PROXY ";
 const PROXY_2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// Judges the first bytes of a connection.
-pub(crate) fn judge(head: &[u8]) -> Judged {
+pub(crate) fn judge(head: &[u8]) -> FirstBytes {
     let mut is_unclear = false;
     for (begins, foreign) in
         [(TLS, Foreign::Tls), (PROXY_1, Foreign::Proxy), (PROXY_2, Foreign::Proxy)]
     {
         if head.starts_with(begins) {
-            return Judged::Foreign(foreign);
+            return FirstBytes::Foreign(foreign);
         }
         is_unclear |= begins.starts_with(head);
     }
-    if is_unclear { Judged::Unclear } else { Judged::Other }
+    if is_unclear { FirstBytes::Unclear } else { FirstBytes::Other }
 }
 
 /// Each is reported at most once in this time.
@@ -48,9 +48,9 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// When each was reported.
 #[derive(Debug, Default)]
-pub(crate) struct Told(Mutex<[Option<Instant>; 2]>);
+pub(crate) struct LastReports(Mutex<[Option<Instant>; 2]>);
 
-impl Told {
+impl LastReports {
     /// Reports it in the log, unless it was reported a moment ago.
     pub(crate) fn tell(&self, foreign: Foreign, peer: Option<SocketAddr>, now: Instant) {
         if !self.is_due(foreign, now) {
@@ -102,15 +102,15 @@ mod tests {
             (b"\x16\x02", None),
         ] {
             let judged = (1..=bytes.len()).map(|length| judge(&bytes[..length]));
-            let clear = judged.into_iter().find(|judged| *judged != Judged::Unclear);
-            let expected = expected.map_or(Judged::Other, Judged::Foreign);
+            let clear = judged.into_iter().find(|judged| *judged != FirstBytes::Unclear);
+            let expected = expected.map_or(FirstBytes::Other, FirstBytes::Foreign);
             assert_eq!(clear, Some(expected), "{}", bytes.escape_ascii());
         }
     }
 
     #[test]
     fn each_is_reported_once_a_minute() {
-        let (told, start) = (Told::default(), Instant::now());
+        let (told, start) = (LastReports::default(), Instant::now());
         assert!(told.is_due(Foreign::Tls, start));
         assert!(told.is_due(Foreign::Proxy, start));
         assert!(!told.is_due(Foreign::Tls, start + Duration::from_secs(59)));

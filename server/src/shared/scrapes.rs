@@ -32,10 +32,10 @@ impl Format {
 /// There is one rendering at a time. It begins after all the scrapes that it answers have come, so that
 /// it shows all calls that had ended by then; scrapes that come meanwhile share the next.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Scrapes(Arc<Mutex<Waiting>>);
+pub(crate) struct Scrapes(Arc<Mutex<PendingScrapes>>);
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct PendingScrapes {
     scrapes: Vec<Scrape>,
     is_rendering: bool,
 }
@@ -74,7 +74,7 @@ impl Scrapes {
         is_first.then(|| Rendering { of: self.clone(), is_over: false })
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, PendingScrapes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -117,7 +117,7 @@ impl Rendering {
 impl Drop for Rendering {
     fn drop(&mut self) {
         if !self.is_over {
-            *self.of.waiting() = Waiting::default();
+            *self.of.waiting() = PendingScrapes::default();
         }
     }
 }

@@ -26,8 +26,8 @@ impl StallClock {
     }
 
     /// How long a call stands whose wait begins at `start`.
-    pub(crate) fn stands(&self, start: Instant) -> Duration {
+    pub(crate) fn queued_at(&self, start: Instant) -> Duration {
         let origin = self.origin.get_or_init(|| start);
-        self.stall.stands(start.saturating_duration_since(*origin))
+        self.stall.queued_at(start.saturating_duration_since(*origin))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use longsync::v1::LongSyncRequest;
-use longsync_server::{Kind, Outcome};
+use longsync_server::{CallKind, Outcome};
 use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tonic::Code;
@@ -291,7 +291,7 @@ async fn a_client_that_leaves_in_the_middle_of_a_message_is_a_cancelled_call() -
     drop(io);
     serving.await?;
     tokio::time::sleep(ms(1)).await;
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSync, Outcome::Cancelled), 1);
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSync, Outcome::Cancelled), 1);
     others_are_served(&server).await
 }
 
@@ -494,7 +494,7 @@ async fn a_client_that_only_pauses_its_reading_is_not_taken_for_one_that_stops_i
     });
     tokio::time::sleep(HOUR).await;
     let mut read = Vec::new();
-    let answered = || server.snapshot().calls_ended(Kind::LongSync, Outcome::Answered);
+    let answered = || server.snapshot().calls_ended(CallKind::LongSync, Outcome::Answered);
     while answered() < 5 {
         assert!(reader.read_buf(&mut read).await? > 0, "{} answered", answered());
     }

@@ -1,6 +1,6 @@
 //! A client that goes: its calls stop waiting at once, and are counted with how long they had waited.
 
-use longsync_server::{Kind, Outcome};
+use longsync_server::{CallKind, Outcome};
 use tokio::task::JoinSet;
 
 use crate::harness::{
@@ -15,7 +15,10 @@ async fn a_reset_ends_the_wait_of_every_kind_and_is_counted_with_how_long_it_wai
     for (index, (kind, rpc)) in (1..).zip(KINDS) {
         let clock = Paused::start();
         let mut call = raw.open(rpc, &[]).await?;
-        call.send(framed(&wait(HOUR)), kind == Kind::LongSync || kind == Kind::LongSyncStream)?;
+        call.send(
+            framed(&wait(HOUR)),
+            kind == CallKind::LongSync || kind == CallKind::LongSyncStream,
+        )?;
         clock.until(ms(200)).await;
         call.reset();
         settle().await;
@@ -62,8 +65,8 @@ async fn a_collect_that_is_reset_is_not_taken_for_one_that_ended() -> Result<()>
     call.reset();
     settle().await;
     let seen = server.snapshot();
-    assert_eq!(seen.calls_ended(Kind::LongSyncCollect, Outcome::Answered), 0);
-    assert_eq!(seen.calls_ended(Kind::LongSyncCollect, Outcome::Cancelled), 1);
+    assert_eq!(seen.calls_ended(CallKind::LongSyncCollect, Outcome::Answered), 0);
+    assert_eq!(seen.calls_ended(CallKind::LongSyncCollect, Outcome::Cancelled), 1);
     Ok(())
 }
 
@@ -71,7 +74,7 @@ async fn a_collect_that_is_reset_is_not_taken_for_one_that_ended() -> Result<()>
 async fn a_thousand_cancelled_calls_are_all_counted_and_the_connection_goes_on() -> Result<()> {
     let server = Socket::start(config())?;
     let raw = server.raw().await?;
-    let cancelled = || server.snapshot().calls_ended(Kind::LongSync, Outcome::Cancelled);
+    let cancelled = || server.snapshot().calls_ended(CallKind::LongSync, Outcome::Cancelled);
     for round in 1..=3 {
         let mut calls = Vec::new();
         for _ in 0..1_000 {
@@ -97,7 +100,7 @@ async fn a_client_that_closes_its_socket_is_noticed_over_http1_and_http2() -> Re
     gone.spawn(async move { web2.get("/long_sync?delay=1h").await.map(drop) });
     eventually(|| server.snapshot().calls_in_flight() == 2).await;
     drop(gone);
-    eventually(|| server.snapshot().calls_ended(Kind::Http, Outcome::Cancelled) == 2).await;
+    eventually(|| server.snapshot().calls_ended(CallKind::Http, Outcome::Cancelled) == 2).await;
     Ok(())
 }
 
@@ -111,7 +114,8 @@ async fn an_exchange_whose_client_drops_it_is_cancelled() -> Result<()> {
     eventually(|| server.snapshot().calls_in_flight() == 1).await;
     // The last handle of a stream that has not ended resets it.
     drop((answers, sender));
-    let cancelled = || server.snapshot().calls_ended(Kind::LongSyncExchange, Outcome::Cancelled);
+    let cancelled =
+        || server.snapshot().calls_ended(CallKind::LongSyncExchange, Outcome::Cancelled);
     eventually(|| cancelled() == 1).await;
     Ok(())
 }

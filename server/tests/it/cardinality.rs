@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use longsync::v1::LongSyncExchangeRequest;
-use longsync_server::{Kind, Limits, Outcome};
+use longsync_server::{CallKind, Limits, Outcome};
 use tonic::Code;
 
 use crate::harness::{
@@ -135,7 +135,8 @@ async fn a_request_of_one_message_that_takes_too_long_ends_its_call() -> Result<
                 assert!(status.message().contains("--message-timeout"), "{status:?}");
                 timing_of(&status)?;
                 assert_eq!(clock.elapsed(), ms(30_000), "{rpc} {headers:?} {begun}");
-                let kind = if rpc == "LongSync" { Kind::LongSync } else { Kind::LongSyncStream };
+                let kind =
+                    if rpc == "LongSync" { CallKind::LongSync } else { CallKind::LongSyncStream };
                 assert_eq!(server.snapshot().calls_ended(kind, Outcome::Refused), 1);
             }
         }

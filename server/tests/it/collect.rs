@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use longsync::v1::LongSyncCollectRequest;
-use longsync_server::{Kind, Outcome};
+use longsync_server::{CallKind, Outcome};
 
 use crate::harness::{
     HOUR, Memory, Paused, Result, Socket, bad_field, config, delay, ms, open_stream, seen,
@@ -32,7 +32,7 @@ async fn requests_are_waited_for_in_turn_and_summed_up() -> Result<()> {
     assert_eq!(seen(answer.timing.as_ref())?, (ms(5_500), ms(5_500)));
     assert!(answer.payload.is_empty());
     let counted = server.snapshot();
-    assert_eq!(counted.calls_ended(Kind::LongSyncCollect, Outcome::Answered), 1);
+    assert_eq!(counted.calls_ended(CallKind::LongSyncCollect, Outcome::Answered), 1);
     assert_eq!(counted.lateness().count(), 10);
     Ok(())
 }
@@ -126,7 +126,7 @@ async fn a_refused_request_ends_the_call_and_is_named() -> Result<()> {
     assert!(status.message().contains("request 7"), "{status:?}");
     assert_eq!(seen(Some(&timing_of(&status)?))?, (ms(100), ms(100)));
     assert_eq!(clock.elapsed(), ms(100));
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSyncCollect, Outcome::Refused), 1);
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSyncCollect, Outcome::Refused), 1);
     Ok(())
 }
 

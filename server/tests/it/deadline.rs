@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use longsync::frame::Prefix;
 use longsync::v1::LongSyncRequest;
-use longsync_server::{Kind, Outcome};
+use longsync_server::{CallKind, Outcome};
 use tonic::Code;
 
 use crate::harness::{
@@ -24,7 +24,7 @@ fn messages(mut body: &[u8]) -> usize {
     count
 }
 
-fn ended(server: &Memory, kind: Kind, outcome: Outcome) -> u64 {
+fn ended(server: &Memory, kind: CallKind, outcome: Outcome) -> u64 {
     server.snapshot().calls_ended(kind, outcome)
 }
 
@@ -41,7 +41,7 @@ async fn a_deadline_shorter_than_the_delay_ends_every_kind_at_the_deadline() -> 
         assert_eq!(status.code(), Code::DeadlineExceeded, "{rpc}");
         let timing = timing_of(&status)?;
         assert_eq!(timing.deadline_left, delay(ms(1_000)), "{rpc}");
-        if kind != Kind::LongSyncExchange {
+        if kind != CallKind::LongSyncExchange {
             assert_eq!(timing.planned, delay(HOUR), "{rpc}");
             assert_eq!(timing.waited, delay(ms(1_000)), "{rpc}");
         }
@@ -60,7 +60,7 @@ async fn a_delay_that_ends_at_the_deadline_or_before_it_is_answered() -> Result<
         client.long_sync(within(ms(1_000), wait(delay))).await?;
         assert_eq!(clock.elapsed(), delay);
     }
-    assert_eq!(ended(&server, Kind::LongSync, Outcome::Answered), 2);
+    assert_eq!(ended(&server, CallKind::LongSync, Outcome::Answered), 2);
     Ok(())
 }
 
@@ -91,9 +91,9 @@ async fn what_was_due_after_the_deadline_is_not_answered_however_late_that_is_no
     let collect: Bytes = framed(&wait(ms(40))).repeat(5).into();
     let exchange: Bytes = [framed(&ask(1, ms(40))), framed(&ask(2, ms(250)))].concat().into();
     for (kind, request, answers) in [
-        (Kind::LongSyncStream, stream, 2),
-        (Kind::LongSyncCollect, collect, 0),
-        (Kind::LongSyncExchange, exchange, 1),
+        (CallKind::LongSyncStream, stream, 2),
+        (CallKind::LongSyncCollect, collect, 0),
+        (CallKind::LongSyncExchange, exchange, 1),
     ] {
         let mut call = raw.open(kind.name(), &timeout).await?;
         call.send(request, true)?;
@@ -167,7 +167,7 @@ async fn a_reader_that_has_stalled_is_reset_at_the_deadline() -> Result<()> {
     let end = body.data().await.expect("an end");
     assert!(end.is_err_and(|error| error.is_reset()));
     assert_eq!(clock.elapsed(), ms(1_000));
-    assert_eq!(ended(&server, Kind::LongSyncStream, Outcome::DeadlineExceeded), 1);
+    assert_eq!(ended(&server, CallKind::LongSyncStream, Outcome::DeadlineExceeded), 1);
     Ok(())
 }
 
@@ -185,7 +185,7 @@ async fn an_answer_that_is_not_read_is_reset_at_the_deadline_too() -> Result<()>
     let end = body.data().await.expect("an end");
     assert!(end.is_err_and(|error| error.is_reset()));
     assert_eq!(clock.elapsed(), ms(1_000));
-    assert_eq!(ended(&server, Kind::LongSync, Outcome::DeadlineExceeded), 1);
+    assert_eq!(ended(&server, CallKind::LongSync, Outcome::DeadlineExceeded), 1);
     Ok(())
 }
 
@@ -200,7 +200,7 @@ async fn what_is_not_a_timeout_is_refused_at_once() -> Result<()> {
         assert_eq!(bad_field(&status)?, "grpc-timeout", "{timeout}");
         assert!(status.message().contains(timeout), "{status:?}");
         assert_eq!(clock.elapsed(), Duration::ZERO);
-        let refused = ended(&server, Kind::LongSync, Outcome::Refused);
+        let refused = ended(&server, CallKind::LongSync, Outcome::Refused);
         assert_eq!(refused, index as u64 + 1);
     }
     Ok(())
@@ -217,7 +217,7 @@ async fn reset_after(timeout: &str, after: Duration) -> Result<(u64, u64)> {
     call.reset();
     // The reset travels before the next wait of the paused clock ends.
     clock.until(after + Duration::from_micros(1)).await;
-    let counted = |outcome| ended(&server, Kind::LongSync, outcome);
+    let counted = |outcome| ended(&server, CallKind::LongSync, outcome);
     assert_eq!(server.snapshot().calls_in_flight(), 0);
     Ok((counted(Outcome::DeadlineExceeded), counted(Outcome::Cancelled)))
 }

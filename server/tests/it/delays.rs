@@ -7,7 +7,7 @@ use longsync::duration::from_proto;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest, Timing,
 };
-use longsync_behavior::{Behavior, Key, Name};
+use longsync_behavior::{Behavior, CallName, DrawKey};
 use longsync_server::{Config, Limits, Options};
 
 use crate::harness::{
@@ -24,9 +24,9 @@ fn drawing(behavior: &str) -> Result<Config> {
 }
 
 /// What `behavior` draws for this key: the crate has the golden vectors.
-fn drawn(behavior: &str, name: Name<'_>, attempt: u32, index: u64) -> Result<Duration> {
+fn drawn(behavior: &str, name: CallName<'_>, attempt: u32, index: u64) -> Result<Duration> {
     let behavior: Behavior = behavior.parse()?;
-    Ok(behavior.draw(&Key { seed: SEED, name, attempt, index }))
+    Ok(behavior.draw(&DrawKey { seed: SEED, name, attempt, index }))
 }
 
 fn planned(timing: Option<&Timing>) -> Result<Duration> {
@@ -49,7 +49,7 @@ async fn each_answer_of_a_stream_draws_its_own_delay() -> Result<()> {
     let came = timed(clock, client.long_sync_stream(request).await?.into_inner()).await?;
     let mut due = Duration::ZERO;
     for (index, (at, answer)) in (0..).zip(&came) {
-        let expected = drawn(TAIL, Name::Id("order-1"), 1, index)?;
+        let expected = drawn(TAIL, CallName::Id("order-1"), 1, index)?;
         assert_eq!(planned(answer.timing.as_ref())?, expected, "answer {index}");
         due += expected;
         assert!((due..due + ms(1)).contains(at), "answer {index} came at {at:?}, due {due:?}");
@@ -70,7 +70,7 @@ async fn each_request_of_a_collect_draws_its_own_delay() -> Result<()> {
     let answer = client.long_sync_collect(tokio_stream::iter(requests)).await?.into_inner();
     let mut expected = Duration::ZERO;
     for (index, name) in (0..).zip(names) {
-        expected += drawn(TAIL, Name::Id(name), 1, index)?;
+        expected += drawn(TAIL, CallName::Id(name), 1, index)?;
     }
     assert_eq!(planned(answer.timing.as_ref())?, expected);
     Ok(())
@@ -80,7 +80,7 @@ async fn each_request_of_a_collect_draws_its_own_delay() -> Result<()> {
 async fn exchanged(
     header: &[(&'static str, &str)],
     ids: [&str; 4],
-    names: [Name<'_>; 4],
+    names: [CallName<'_>; 4],
 ) -> Result<()> {
     let mut client = Memory::start(drawing(TAIL)?).await.client().await?;
     let requests: Vec<_> = (0..)
@@ -105,8 +105,8 @@ async fn exchanged(
 
 #[tokio::test(start_paused = true)]
 async fn a_message_of_an_exchange_goes_by_its_own_id_else_by_the_first_ones() -> Result<()> {
-    let [a, own, header] = ["a", "own", "header"].map(Name::Id);
-    let numbers = Name::Numbers { connection: 0, request: 0 };
+    let [a, own, header] = ["a", "own", "header"].map(CallName::Id);
+    let numbers = CallName::Numbers { connection: 0, request: 0 };
     let with_header = [(CALL_ID, "header")];
     exchanged(&[], ["a", "", "own", ""], [a, a, own, a]).await?;
     exchanged(&with_header, ["a", "", "own", ""], [a, a, own, a]).await?;
@@ -120,11 +120,11 @@ async fn a_call_goes_by_its_field_else_by_its_header_else_by_its_numbers() -> Re
     for connection in 0..3 {
         let mut client = server.client().await?;
         let header = [(CALL_ID, "header")];
-        let numbers = |request| Name::Numbers { connection, request };
+        let numbers = |request| CallName::Numbers { connection, request };
         for (field, headers, name) in [
             ("", &[][..], numbers(0)),
-            ("field", &header, Name::Id("field")),
-            ("", &header, Name::Id("header")),
+            ("field", &header, CallName::Id("field")),
+            ("", &header, CallName::Id("header")),
             ("", &[], numbers(3)),
             ("", &[(CALL_ID, "")], numbers(4)),
         ] {
@@ -150,12 +150,12 @@ async fn over_http_a_call_goes_by_its_query_else_by_its_header_else_by_its_numbe
     let server = Memory::start(drawing(TAIL)?).await;
     let header = [(CALL_ID, "header")];
     for (target, headers, name) in [
-        ("/long_sync", &[][..], Name::Numbers { connection: 0, request: 0 }),
-        ("/long_sync?call_id=query", &[], Name::Id("query")),
-        ("/long_sync?call_id=query", &header, Name::Id("query")),
-        ("/long_sync", &header, Name::Id("header")),
-        ("/long_sync?call_id=", &header, Name::Id("header")),
-        ("/long_sync", &[], Name::Numbers { connection: 5, request: 0 }),
+        ("/long_sync", &[][..], CallName::Numbers { connection: 0, request: 0 }),
+        ("/long_sync?call_id=query", &[], CallName::Id("query")),
+        ("/long_sync?call_id=query", &header, CallName::Id("query")),
+        ("/long_sync", &header, CallName::Id("header")),
+        ("/long_sync?call_id=", &header, CallName::Id("header")),
+        ("/long_sync", &[], CallName::Numbers { connection: 5, request: 0 }),
     ] {
         let expected = drawn(TAIL, name, 1, 0)?.as_secs_f64() * 1e3;
         let planned = http_planned(&server, target, headers).await?;
@@ -173,7 +173,7 @@ async fn each_request_of_a_connection_has_a_number_be_it_a_call_or_not() -> Resu
     }
     let answer = web.send("GET", "/long_sync", &[]).await?;
     let timing = answer.headers().get("server-timing").context("it is timed")?.to_str()?;
-    let expected = drawn(TAIL, Name::Numbers { connection: 0, request: 4 }, 1, 0)?;
+    let expected = drawn(TAIL, CallName::Numbers { connection: 0, request: 4 }, 1, 0)?;
     let expected = expected.as_secs_f64() * 1e3;
     assert!(timing.starts_with(&format!("planned;dur={expected:.3},")), "{timing}");
     Ok(())
@@ -221,7 +221,7 @@ async fn a_call_id_is_refused_if_it_is_too_long_repeated_or_not_ascii() -> Resul
     );
     let mut client = server.client().await?;
     let answer = client.long_sync(of_id(&longest)).await?.into_inner();
-    assert_eq!(planned(answer.timing.as_ref())?, drawn(TAIL, Name::Id(&longest), 1, 0)?);
+    assert_eq!(planned(answer.timing.as_ref())?, drawn(TAIL, CallName::Id(&longest), 1, 0)?);
     Ok(())
 }
 
@@ -244,7 +244,7 @@ async fn an_attempt_draws_anew_and_by_its_own_delays() -> Result<()> {
     ] {
         let request = with_headers(of_id("order-1"), headers)?;
         let timing = client.long_sync(request).await?.into_inner().timing.unwrap_or_default();
-        let expected = drawn(BY_ATTEMPT, Name::Id("order-1"), attempt, 0)?;
+        let expected = drawn(BY_ATTEMPT, CallName::Id("order-1"), attempt, 0)?;
         assert_eq!(timing.attempt, attempt, "{headers:?}");
         assert_eq!(planned(Some(&timing))?, expected, "{headers:?}");
         assert_eq!((ms(1)..ms(2)).contains(&expected), attempt > 1, "{expected:?}");
@@ -288,5 +288,5 @@ async fn the_canonical_text_says_where_delays_end_unless_that_is_an_hour() -> Re
 /// What the text draws on a server with the default limit, if that is not below its own `max`.
 fn drawn_within(text: &str, max_delay: Duration) -> Result<Duration> {
     let behavior = Behavior::read(text, &longsync_behavior::Rules::caller(max_delay))?;
-    Ok(behavior.draw(&Key { seed: SEED, name: Name::Id("order-1"), attempt: 1, index: 0 }))
+    Ok(behavior.draw(&DrawKey { seed: SEED, name: CallName::Id("order-1"), attempt: 1, index: 0 }))
 }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use longsync_server::{Kind, Outcome};
+use longsync_server::{CallKind, Outcome};
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
@@ -60,7 +60,7 @@ async fn calls_that_still_wait_when_the_drain_is_over_end_as_unavailable_with_th
     for (kind, rpc) in KINDS {
         let mut call = raw.open(rpc, &[]).await?;
         // Calls that may send more keep their side open.
-        let is_last = matches!(kind, Kind::LongSync | Kind::LongSyncStream);
+        let is_last = matches!(kind, CallKind::LongSync | CallKind::LongSyncStream);
         call.send(framed(&wait(HOUR)), is_last)?;
         calls.push((kind, call));
     }
@@ -72,7 +72,7 @@ async fn calls_that_still_wait_when_the_drain_is_over_end_as_unavailable_with_th
         assert_eq!(status.code(), Code::Unavailable, "{kind}: {status:?}");
         assert!(status.message().contains("shutting down"), "{status:?}");
         let timing = timing_of(&status)?;
-        if kind != Kind::LongSyncExchange {
+        if kind != CallKind::LongSyncExchange {
             assert_eq!((timing.planned, timing.waited), (delay(HOUR), delay(ms(1_300))), "{kind}");
         }
         assert_eq!(server.snapshot().calls_ended(kind, Outcome::Drained), 1, "{kind}");
@@ -193,7 +193,7 @@ async fn a_reader_that_has_stalled_does_not_hold_the_drain() -> Result<()> {
     assert_eq!(clock.elapsed(), ms(1_000));
     settle().await;
     assert_eq!(call.reset_by_server().await?, h2::Reason::CANCEL);
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSyncStream, Outcome::Drained), 1);
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSyncStream, Outcome::Drained), 1);
     Ok(())
 }
 
@@ -224,7 +224,7 @@ async fn a_server_ends_though_calls_watches_and_silent_sockets_would_last_for_ev
     }
     watch.message().await?;
     assert_eq!(watch.message().await.expect_err("it ends").code(), Code::Unavailable);
-    assert_eq!(stats.snapshot().calls_ended(Kind::LongSync, Outcome::Drained), CALLS);
+    assert_eq!(stats.snapshot().calls_ended(CallKind::LongSync, Outcome::Drained), CALLS);
     assert_eq!(stats.snapshot().calls_in_flight(), 0);
     for mut socket in [silent, half] {
         assert!(matches!(socket.read(&mut [0; 8]).await, Ok(0) | Err(_)));

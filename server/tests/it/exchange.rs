@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use longsync::v1::LongSyncExchangeRequest;
-use longsync_server::{Kind, Limits, Outcome};
+use longsync_server::{CallKind, Limits, Outcome};
 use tonic::Code;
 
 use crate::harness::{
@@ -36,7 +36,7 @@ async fn answers_overtake_one_another_and_are_matched_by_id() -> Result<()> {
         assert_eq!(answer.failure, None);
         assert_eq!(seen(answer.timing.as_ref())?, (at, at));
     }
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSyncExchange, Outcome::Answered), 1);
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSyncExchange, Outcome::Answered), 1);
     Ok(())
 }
 
@@ -97,7 +97,7 @@ async fn a_refused_request_is_a_failure_and_the_stream_goes_on() -> Result<()> {
         assert!(answer.message.is_empty() && answer.timing.is_some());
         assert_eq!(answer.timing.as_ref().and_then(|timing| timing.planned), None);
     }
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSyncExchange, Outcome::Answered), 1);
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSyncExchange, Outcome::Answered), 1);
     Ok(())
 }
 
@@ -129,7 +129,7 @@ async fn a_broken_request_ends_the_exchange_and_its_status_has_a_timing() -> Res
     let status = call.ended().await?.status;
     assert_eq!(status.code(), Code::Internal);
     crate::harness::timing_of(&status)?;
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSyncExchange, Outcome::Refused), 1);
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSyncExchange, Outcome::Refused), 1);
     Ok(())
 }
 

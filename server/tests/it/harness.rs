@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use longsync::v1::long_sync_service_client::LongSyncServiceClient;
 use longsync::v1::{LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest};
-use longsync_server::{Behavior, Config, Kind, Limits, Options};
+use longsync_server::{Behavior, CallKind, Config, Limits, Options};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Streaming;
@@ -34,11 +34,11 @@ pub(crate) type Client = LongSyncServiceClient<Channel>;
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The RPCs, and what they are called.
-pub(crate) const KINDS: [(Kind, &str); 4] = [
-    (Kind::LongSync, "LongSync"),
-    (Kind::LongSyncStream, "LongSyncStream"),
-    (Kind::LongSyncCollect, "LongSyncCollect"),
-    (Kind::LongSyncExchange, "LongSyncExchange"),
+pub(crate) const KINDS: [(CallKind, &str); 4] = [
+    (CallKind::LongSync, "LongSync"),
+    (CallKind::LongSyncStream, "LongSyncStream"),
+    (CallKind::LongSyncCollect, "LongSyncCollect"),
+    (CallKind::LongSyncExchange, "LongSyncExchange"),
 ];
 
 pub(crate) const fn ms(count: u64) -> Duration {

@@ -44,7 +44,7 @@ async fn a_check_is_not_a_call_of_ours_and_is_not_counted() -> Result<()> {
     let server = Memory::start(config()).await;
     health(&server).await?.check(of("")).await?;
     let counted = server.snapshot();
-    assert!(longsync_server::Kind::ALL.iter().all(|kind| counted.calls_started(*kind) == 0));
+    assert!(longsync_server::CallKind::ALL.iter().all(|kind| counted.calls_started(*kind) == 0));
     Ok(())
 }
 

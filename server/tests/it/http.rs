@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use http::Response;
-use longsync_server::{Kind, Limits, Outcome};
+use longsync_server::{CallKind, Limits, Outcome};
 use prost::Message as _;
 use tonic::Code;
 
@@ -45,7 +45,7 @@ async fn long_sync_waits_exactly_and_says_done() -> Result<()> {
             );
         }
     }
-    assert_eq!(server.snapshot().calls_ended(Kind::Http, Outcome::Answered), 14);
+    assert_eq!(server.snapshot().calls_ended(CallKind::Http, Outcome::Answered), 14);
     Ok(())
 }
 
@@ -100,7 +100,7 @@ async fn an_impossible_query_is_refused_at_once_with_the_sentence_that_grpc_gets
             assert_eq!(clock.elapsed(), Duration::ZERO, "{query}");
         }
     }
-    let refused = server.snapshot().calls_ended(Kind::Http, Outcome::Refused);
+    let refused = server.snapshot().calls_ended(CallKind::Http, Outcome::Refused);
     assert_eq!(refused, 2 * cases.len() as u64);
     Ok(())
 }
@@ -133,7 +133,7 @@ async fn other_paths_and_methods_are_answered_in_plain_text() -> Result<()> {
         }
     }
     let counted = server.snapshot();
-    assert!(Kind::ALL.iter().all(|kind| counted.calls_started(*kind) == 0));
+    assert!(CallKind::ALL.iter().all(|kind| counted.calls_started(*kind) == 0));
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_server::{Kind, Outcome};
+use longsync_server::{CallKind, Outcome};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use crate::harness::{Memory, Paused, Result, config, ms, settle, with_delay, with_drain};
@@ -82,7 +82,7 @@ async fn a_host_is_there_once_and_valid_or_the_request_is_refused() -> Result<()
         let head = Bytes::ask(&server, request).await?;
         assert_eq!(status(&head), expected, "{request}");
     }
-    assert_eq!(server.snapshot().calls_started(Kind::Http), 0);
+    assert_eq!(server.snapshot().calls_started(CallKind::Http), 0);
     Ok(())
 }
 
@@ -234,7 +234,7 @@ async fn a_post_is_answered_as_get_is_from_when_its_head_was_taken() -> Result<(
         bytes.send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await?;
         assert_eq!(status(&bytes.head().await?), 200);
     }
-    assert_eq!(server.snapshot().calls_ended(Kind::Http, Outcome::Answered), 3);
+    assert_eq!(server.snapshot().calls_ended(CallKind::Http, Outcome::Answered), 3);
     Ok(())
 }
 
@@ -320,8 +320,8 @@ async fn a_form_that_asks_for_a_delay_is_told_to_put_it_into_the_query() -> Resu
         assert!(answer.contains(part), "{query} {body}: {answer}");
     }
     let counted = server.snapshot();
-    assert_eq!(counted.calls_ended(Kind::Http, Outcome::Refused), 3);
-    assert_eq!(counted.calls_ended(Kind::Http, Outcome::Answered), 2);
+    assert_eq!(counted.calls_ended(CallKind::Http, Outcome::Refused), 3);
+    assert_eq!(counted.calls_ended(CallKind::Http, Outcome::Answered), 2);
     Ok(())
 }
 
@@ -370,7 +370,7 @@ async fn a_request_that_came_before_a_drain_and_was_not_read_yet_is_answered() -
         let answer = bytes.all_the_rest().await?;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("Done!"), "{answer:?}");
         assert!(answer.contains("connection: close"), "{answer}");
-        assert_eq!(server.snapshot().calls_ended(Kind::Http, Outcome::Answered), 2);
+        assert_eq!(server.snapshot().calls_ended(CallKind::Http, Outcome::Answered), 2);
         if which == 0 {
             assert_eq!(clock.elapsed(), ms(20));
         }
@@ -454,7 +454,7 @@ async fn a_body_that_is_not_framed_as_its_head_says_is_refused() -> Result<()> {
         assert_eq!((status(&answer), clock.elapsed()), (400, ms(100)), "{answer}");
         assert!(answer.contains("body: it is not framed as its headers say"), "{answer}");
     }
-    assert_eq!(server.snapshot().calls_ended(Kind::Http, Outcome::Refused), 2);
+    assert_eq!(server.snapshot().calls_ended(CallKind::Http, Outcome::Refused), 2);
     Ok(())
 }
 
@@ -484,7 +484,7 @@ async fn a_client_that_leaves_in_the_middle_of_its_body_has_cancelled_its_call()
         serving.await?;
         assert_eq!(clock.elapsed(), ms(100), "{framing}");
         let counted = server.snapshot();
-        assert_eq!(counted.calls_ended(Kind::Http, Outcome::Cancelled), 1, "{framing}");
+        assert_eq!(counted.calls_ended(CallKind::Http, Outcome::Cancelled), 1, "{framing}");
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use longsync::v1::{LongSyncExchangeRequest, LongSyncRequest};
-use longsync_server::{Kind, Limits, Outcome};
+use longsync_server::{CallKind, Limits, Outcome};
 use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinSet;
 use tonic::Code;
@@ -122,8 +122,8 @@ async fn one_call_in_flight_too_many_is_refused_until_another_ends() -> Result<(
         assert_eq!(ended?.status.code(), Code::Ok);
     }
     let counted = server.snapshot();
-    assert_eq!(counted.calls_ended(Kind::LongSync, Outcome::Refused), 2);
-    assert_eq!(counted.calls_ended(Kind::Http, Outcome::Refused), 1);
+    assert_eq!(counted.calls_ended(CallKind::LongSync, Outcome::Refused), 2);
+    assert_eq!(counted.calls_ended(CallKind::Http, Outcome::Refused), 1);
     assert_eq!(counted.calls_in_flight(), 0);
     Ok(())
 }
@@ -278,6 +278,6 @@ async fn streams_over_the_limit_are_refused_and_those_within_it_are_served() -> 
     for ended in calls.join_all().await {
         assert_eq!(ended?.status.code(), Code::Ok);
     }
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSync, Outcome::Answered), 12);
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSync, Outcome::Answered), 12);
     Ok(())
 }

@@ -13,7 +13,7 @@ mod deadline;
 mod delays;
 mod drain;
 mod exchange;
-mod farewell;
+mod goaway;
 mod harness;
 mod health;
 mod http;

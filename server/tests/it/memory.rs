@@ -3,7 +3,7 @@
 
 use h2::client::Builder;
 use longsync::v1::{LongSyncExchangeRequest, LongSyncExchangeResponse, LongSyncRequest};
-use longsync_server::{Config, Kind, Limits, Options, Outcome};
+use longsync_server::{CallKind, Config, Limits, Options, Outcome};
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::Code;
@@ -54,7 +54,7 @@ async fn answers_of_any_size_are_held_until_they_are_encoded() -> Result<()> {
         assert_eq!(ended.status.code(), Code::Ok);
         assert_eq!(held(&server).await?, 0);
     }
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSync, Outcome::Answered), 4);
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSync, Outcome::Answered), 4);
     Ok(())
 }
 
@@ -75,7 +75,7 @@ async fn what_a_reset_throws_away_was_not_answered() -> Result<()> {
         lost.driver.abort();
         settle().await;
         let snapshot = server.snapshot();
-        assert_eq!(snapshot.calls_ended(Kind::LongSync, Outcome::Cancelled), 2, "{bytes}");
+        assert_eq!(snapshot.calls_ended(CallKind::LongSync, Outcome::Cancelled), 2, "{bytes}");
         assert_eq!(snapshot.calls_in_flight(), 0);
         assert_eq!(held(&server).await?, 0);
     }
@@ -89,13 +89,13 @@ async fn an_answer_is_counted_before_its_client_has_it() -> Result<()> {
     for (index, bytes) in [0, 1_000, 1_000_000].into_iter().enumerate() {
         let ended = raw.unary(&of_answer(bytes), &[]).await?.ended().await?;
         assert_eq!(ended.status.code(), Code::Ok);
-        let answered = server.snapshot().calls_ended(Kind::LongSync, Outcome::Answered);
+        let answered = server.snapshot().calls_ended(CallKind::LongSync, Outcome::Answered);
         assert_eq!(answered, index as u64 + 1);
     }
     let (mut web1, mut web2) = (server.web1().await?, server.web2().await?);
     for (index, web) in [&mut web1, &mut web2].into_iter().enumerate() {
         assert_eq!(web.get("/long_sync?delay=1ms").await?.body(), "Done!");
-        let answered = server.snapshot().calls_ended(Kind::Http, Outcome::Answered);
+        let answered = server.snapshot().calls_ended(CallKind::Http, Outcome::Answered);
         assert_eq!(answered, index as u64 + 1);
     }
     Ok(())
@@ -118,12 +118,12 @@ async fn a_socket_that_is_not_read_makes_answers_wait_and_a_window_that_is_close
     for _ in 0..20 {
         settle().await;
     }
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSync, Outcome::Refused), 0);
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSync, Outcome::Refused), 0);
     let waiting = held(&server).await?;
     assert!(waiting <= 4 * MIB / 2 + u64::from(ANSWER), "{waiting}");
     // It is read after all, and everybody has an answer.
     let mut bytes = vec![0; 1 << 20];
-    while server.snapshot().calls_ended(Kind::LongSync, Outcome::Answered) < 100 {
+    while server.snapshot().calls_ended(CallKind::LongSync, Outcome::Answered) < 100 {
         assert!(socket.read(&mut bytes).await? > 0);
     }
     assert_eq!(held(&server).await?, 0);
@@ -136,7 +136,7 @@ async fn a_socket_that_is_not_read_makes_answers_wait_and_a_window_that_is_close
     for _ in 0..20 {
         settle().await;
     }
-    let refused = server.snapshot().calls_ended(Kind::LongSync, Outcome::Refused);
+    let refused = server.snapshot().calls_ended(CallKind::LongSync, Outcome::Refused);
     assert!((80..=95).contains(&refused), "{refused}");
     Ok(())
 }

@@ -4,14 +4,14 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use longsync_server::{Behavior, Config, Kind, Limits, NotAConfig, Options, Outcome, start};
-use longsync_server::{Running, start_with};
+use longsync_server::{Behavior, CallKind, Config, ConfigError, Limits, Options, Outcome, start};
+use longsync_server::{RunningServer, start_with};
 use tonic::Code;
 
 use crate::harness::{Client, HOUR, ORIGIN, Result, connect, ms, wait};
 
 /// What a plain HTTP/1.1 client is answered.
-fn get(server: &Running, path: &str) -> Result<String> {
+fn get(server: &RunningServer, path: &str) -> Result<String> {
     let mut socket = TcpStream::connect(server.local_addr())?;
     write!(socket, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
@@ -19,12 +19,12 @@ fn get(server: &Running, path: &str) -> Result<String> {
     Ok(answer)
 }
 
-async fn client(server: &Running) -> Result<Client> {
+async fn client(server: &RunningServer) -> Result<Client> {
     let socket = tokio::net::TcpStream::connect(server.local_addr()).await?;
     Ok(Client::with_origin(connect(socket).await?, ORIGIN.parse()?))
 }
 
-async fn until_in_flight(server: &Running, calls: u64) {
+async fn until_in_flight(server: &RunningServer, calls: u64) {
     while server.stats().snapshot().calls_in_flight() != calls {
         tokio::task::yield_now().await;
     }
@@ -36,7 +36,7 @@ fn it_serves_a_test_that_knows_no_runtime() -> Result<()> {
     assert!(get(&server, "/long_sync")?.ends_with("Done!"));
     let stats = server.stats();
     drop(server);
-    assert_eq!(stats.snapshot().calls_ended(Kind::Http, Outcome::Answered), 1);
+    assert_eq!(stats.snapshot().calls_ended(CallKind::Http, Outcome::Answered), 1);
     Ok(())
 }
 
@@ -85,5 +85,5 @@ fn nonsense_is_refused_before_anything_starts() {
     assert!(said.to_string().contains("2h, is over the limit: ask for at most 1h"), "{said}");
     let limits = Limits { max_streams: 0, ..Limits::default() };
     let refused = Config::new(Options { limits, ..Options::default() });
-    assert!(matches!(refused, Err(NotAConfig::NoStreams)));
+    assert!(matches!(refused, Err(ConfigError::NoStreams)));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use longsync::duration::from_proto;
 use longsync::v1::{LongSyncCollectRequest, LongSyncRequest, LongSyncStreamRequest, Timing};
-use longsync_server::{Config, Kind, Options, Outcome};
+use longsync_server::{CallKind, Config, Options, Outcome};
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
@@ -192,7 +192,8 @@ async fn each_message_of_an_exchange_stands() -> Result<()> {
 async fn a_deadline_while_standing_ends_the_call_with_what_it_had_drawn() -> Result<()> {
     let server = Memory::start(stalling("5ms; stall(for=1s, every=3s)")?).await;
     let (raw, clock) = (server.raw().await?, Paused::start());
-    for (turn, kind) in (0_u32..).zip([Kind::LongSync, Kind::LongSyncStream, Kind::LongSyncCollect])
+    for (turn, kind) in
+        (0_u32..).zip([CallKind::LongSync, CallKind::LongSyncStream, CallKind::LongSyncCollect])
     {
         clock.until(ms(3_000) * turn).await;
         let mut call = raw.open(kind.name(), &[("grpc-timeout", "300m")]).await?;
@@ -210,7 +211,8 @@ async fn a_deadline_while_standing_ends_the_call_with_what_it_had_drawn() -> Res
 async fn a_deadline_in_service_keeps_how_long_the_call_stood() -> Result<()> {
     let server = Memory::start(stalling("5ms; stall(for=1s, every=3s)")?).await;
     let (raw, clock) = (server.raw().await?, Paused::start());
-    for (turn, kind) in (0_u32..).zip([Kind::LongSync, Kind::LongSyncStream, Kind::LongSyncCollect])
+    for (turn, kind) in
+        (0_u32..).zip([CallKind::LongSync, CallKind::LongSyncStream, CallKind::LongSyncCollect])
     {
         clock.until(ms(3_000) * turn).await;
         let mut call = raw.open(kind.name(), &[("grpc-timeout", "1200m")]).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use longsync::v1::LongSyncStreamRequest;
-use longsync_server::{Kind, Limits, Outcome};
+use longsync_server::{CallKind, Limits, Outcome};
 
 use crate::harness::{
     HOUR, Memory, Paused, Result, Socket, bad_field, config, delay, ms, seen, timed, waits,
@@ -26,7 +26,7 @@ async fn answers_come_at_exact_multiples_of_the_delay() -> Result<()> {
     }
     assert_eq!(clock.elapsed(), ms(5_000));
     let counted = server.snapshot();
-    assert_eq!(counted.calls_ended(Kind::LongSyncStream, Outcome::Answered), 1);
+    assert_eq!(counted.calls_ended(CallKind::LongSyncStream, Outcome::Answered), 1);
     assert_eq!(counted.lateness().count(), 50);
     Ok(())
 }
@@ -67,7 +67,7 @@ async fn a_count_of_zero_ends_at_once_and_well() -> Result<()> {
     let came = timed(clock, client.long_sync_stream(waits(HOUR, 0)).await?.into_inner()).await?;
     assert!(came.is_empty());
     assert_eq!(clock.elapsed(), Duration::ZERO);
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSyncStream, Outcome::Answered), 1);
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSyncStream, Outcome::Answered), 1);
     Ok(())
 }
 

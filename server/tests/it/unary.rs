@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use longsync::v1::LongSyncRequest;
-use longsync_server::{Kind, Outcome};
+use longsync_server::{CallKind, Outcome};
 use longsync_text::duration::text;
 use proptest::prelude::*;
 
@@ -27,7 +27,7 @@ async fn a_call_waits_exactly_what_it_asked_for() -> Result<()> {
         assert!(answer.payload.is_empty());
     }
     let counted = server.snapshot();
-    assert_eq!(counted.calls_ended(Kind::LongSync, Outcome::Answered), 6);
+    assert_eq!(counted.calls_ended(CallKind::LongSync, Outcome::Answered), 6);
     assert_eq!(counted.calls_in_flight(), 0);
     assert_eq!(counted.lateness().sum(), Duration::ZERO);
     assert_eq!(counted.lateness().count(), 6);
@@ -237,7 +237,7 @@ async fn a_refusal_comes_at_once_and_names_the_field_and_what_would_be_right() -
         assert_eq!(timing.attempt, 1);
     }
     assert_eq!(clock.elapsed(), Duration::ZERO);
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSync, Outcome::Refused), count);
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSync, Outcome::Refused), count);
     Ok(())
 }
 
@@ -282,7 +282,7 @@ async fn bytes_that_are_not_the_message_are_internal_and_have_a_timing() -> Resu
         assert_eq!(ended.status.code(), tonic::Code::Internal, "{body:?}: {ended:?}");
         timing_of(&ended.status)?;
     }
-    assert_eq!(server.snapshot().calls_ended(Kind::LongSync, Outcome::Refused), 5);
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSync, Outcome::Refused), 5);
     Ok(())
 }
 

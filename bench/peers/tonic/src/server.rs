@@ -18,7 +18,7 @@ use crate::v1::{
 #[derive(Debug, Default)]
 struct LongSync;
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+type AnswerStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl LongSyncService for LongSync {
@@ -43,7 +43,7 @@ impl LongSyncService for LongSync {
         }))
     }
 
-    type LongSyncStreamStream = Answers<LongSyncStreamResponse>;
+    type LongSyncStreamStream = AnswerStream<LongSyncStreamResponse>;
 
     async fn long_sync_stream(
         &self,
@@ -59,7 +59,7 @@ impl LongSyncService for LongSync {
         Err(Status::unimplemented("only unary calls are measured"))
     }
 
-    type LongSyncExchangeStream = Answers<LongSyncExchangeResponse>;
+    type LongSyncExchangeStream = AnswerStream<LongSyncExchangeResponse>;
 
     async fn long_sync_exchange(
         &self,

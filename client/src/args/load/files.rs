@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// What a file holds of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum OutputFormat {
     /// The complete record, as JSON.
     Record,
     /// The pictures.
@@ -15,7 +15,7 @@ pub(crate) enum Form {
     Sample,
 }
 
-impl Form {
+impl OutputFormat {
     /// The flag that names the file.
     pub(crate) fn flag(self) -> &'static str {
         match self {
@@ -31,14 +31,14 @@ impl Form {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Files {
     /// Those that are given.
-    pub(super) all: Vec<(Form, PathBuf)>,
+    pub(super) all: Vec<(OutputFormat, PathBuf)>,
     /// Whether those that exist are replaced.
     pub(crate) overwrites: bool,
 }
 
 impl Files {
     /// Those of one of several runs, from 1.
-    pub(crate) fn of_run(&self, number: u32) -> Vec<(Form, PathBuf)> {
+    pub(crate) fn of_run(&self, number: u32) -> Vec<(OutputFormat, PathBuf)> {
         self.all.iter().map(|(form, path)| (*form, numbered(path, number))).collect()
     }
 

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use longsync_client::load::{self, NotALoad, Settings, WrittenPlan};
+use longsync_client::load::{self, Settings, SettingsError, WrittenPlan};
 use longsync_load::LoadPlan;
 
 use super::LoadArgs;
-use super::files::{Files, Form};
+use super::files::{Files, OutputFormat};
 use crate::data;
 
 /// The runs, and what is made of each.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct LoadOrder {
     plan: WrittenPlan,
     /// The file from which the plan is.
     from: Option<PathBuf>,
@@ -40,7 +40,7 @@ impl LoadArgs {
     /// # Errors
     /// The sentence that says what is wrong: a file cannot be read or is not what it should be, or flags contradict
     /// one another.
-    pub(crate) fn into_order(self) -> Result<Order, String> {
+    pub(crate) fn into_order(self) -> Result<LoadOrder, String> {
         let Self { planned, plan, repeat, judged, shown } = self;
         let flags = planned.written()?;
         let from = plan.clone();
@@ -51,17 +51,17 @@ impl LoadArgs {
         };
         let expect = if judged.expect.is_empty() { plan.expect.clone() } else { judged.expect };
         let files = [
-            (Form::Record, shown.record),
-            (Form::Svg, shown.svg),
-            (Form::Hdr, shown.hdr),
-            (Form::Sample, shown.sample_file),
+            (OutputFormat::Record, shown.record),
+            (OutputFormat::Svg, shown.svg),
+            (OutputFormat::Hdr, shown.hdr),
+            (OutputFormat::Sample, shown.sample_file),
         ];
         let given = files.into_iter().filter_map(|(form, path)| Some((form, path?)));
         let files = Files { all: given.collect(), overwrites: shown.overwrite };
         if repeat > 1 {
             files.differ()?;
         }
-        Ok(Order {
+        Ok(LoadOrder {
             plan: WrittenPlan { sample: shown.sample, expect, ..plan },
             from,
             name: shown.name,
@@ -80,7 +80,7 @@ impl LoadArgs {
 const BESIDE_A_PLAN: &str = "--plan says what is called, when and how: beside it give only --name, --tag, --repeat, \
                              --expect, --threshold, --strict and what is shown";
 
-impl Order {
+impl LoadOrder {
     /// Whether the runs are shown while they go on.
     pub(crate) fn is_seen(&self) -> bool {
         !self.is_json && !self.is_quiet
@@ -91,7 +91,7 @@ impl Order {
     /// # Errors
     /// The sentence that says why the plan is impossible, or that there are not enough seeds.
     pub(crate) fn first(&self) -> Result<(Settings, LoadPlan), String> {
-        let wrong = |why: NotALoad| match &self.from {
+        let wrong = |why: SettingsError| match &self.from {
             Some(file) => format!("{}: {why}", file.display()),
             None => why.to_string(),
         };

@@ -110,13 +110,13 @@ mod tests {
     use longsync_load::{Live, Observer as _};
     use longsync_stats::Figures;
 
-    use super::super::Goal;
+    use super::super::RunGoal;
     use super::*;
 
     /// Sends on what is written to it, piece by piece.
-    struct Sending(mpsc::Sender<String>);
+    struct LineSender(mpsc::Sender<String>);
 
-    impl io::Write for Sending {
+    impl io::Write for LineSender {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.send(str::from_utf8(bytes).unwrap().to_owned()).unwrap();
             Ok(bytes.len())
@@ -145,9 +145,10 @@ mod tests {
     #[test]
     fn a_display_draws_each_second_and_leaves_nothing_behind() {
         let (sender, written) = mpsc::channel();
-        let mut board = LiveBoard::new(Goal::default(), false);
+        let mut board = LiveBoard::new(RunGoal::default(), false);
         let columns = || 80;
-        let display = LiveDisplay::start(&board, None, Sending(sender), columns, |it| it).unwrap();
+        let display =
+            LiveDisplay::start(&board, None, LineSender(sender), columns, |it| it).unwrap();
         assert!(written.recv().unwrap().contains("starting"));
         let figures = Figures::default();
         for second in 1..=2 {

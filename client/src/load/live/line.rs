@@ -8,9 +8,9 @@ use crate::chart::theme::{BOLD, FAINT};
 
 /// Pieces of text, each in its style.
 #[derive(Debug)]
-pub(super) struct Line(Vec<(Style, String)>);
+pub(super) struct StyledLine(Vec<(Style, String)>);
 
-impl Line {
+impl StyledLine {
     /// How many columns a label takes.
     pub(super) const LABEL: usize = 12;
 

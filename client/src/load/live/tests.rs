@@ -4,29 +4,29 @@ use std::thread;
 use std::time::Duration;
 
 use longsync_load::{Live, Observer as _};
-use longsync_stats::{Call, Figures, Moment, NotSent, Reading, Recorder, StatusCode};
+use longsync_stats::{CallRecord, Figures, Moment, NotSentReason, Quantile, Recorder, StatusCode};
 
 use super::*;
 
-fn millis(millis: u64) -> Reading {
-    Reading::At(Duration::from_millis(millis))
+fn millis(millis: u64) -> Quantile {
+    Quantile::At(Duration::from_millis(millis))
 }
 
 /// 12 s of a run at 1,000 calls per second, of which the last is slower.
 fn view() -> LiveView {
     let mut history: std::collections::VecDeque<_> =
         (0..11).map(|it| Some(millis(15 + it % 4))).collect();
-    history.extend([None, Some(Reading::Beyond(Duration::from_millis(700))), Some(millis(80))]);
+    history.extend([None, Some(Quantile::Beyond(Duration::from_millis(700))), Some(millis(80))]);
     LiveView {
-        goal: Goal { calls: None, time: Some(Duration::from_secs(30)) },
+        goal: RunGoal { calls: None, time: Some(Duration::from_secs(30)) },
         elapsed: Duration::from_secs(12),
         due: 1_000,
         sent: 904,
         due_so_far: 12_000,
         in_flight: 96,
         connections: 4,
-        last: Pace { p50: Some(millis(7)), p99: Some(millis(80)) },
-        so_far: Pace { p50: Some(millis(7)), p99: Some(millis(20)) },
+        last: LiveLatency { p50: Some(millis(7)), p99: Some(millis(80)) },
+        so_far: LiveLatency { p50: Some(millis(7)), p99: Some(millis(20)) },
         failed: 12,
         not_sent: 96,
         new_errors: 96,
@@ -44,7 +44,7 @@ fn plain(view: &LiveView, columns: usize) -> String {
 fn a_running_load() {
     insta::assert_snapshot!("live_80", plain(&view(), 80));
     insta::assert_snapshot!("live_40", plain(&view(), 40));
-    let goal = Goal { calls: Some(50_000), time: None };
+    let goal = RunGoal { calls: Some(50_000), time: None };
     let closed =
         LiveView { goal, is_closed: true, failed: 0, not_sent: 0, new_errors: 0, ..view() };
     insta::assert_snapshot!("live_closed_140", plain(&closed, 140));
@@ -71,16 +71,17 @@ fn second() -> Figures {
     let [due, done] = [0, 5_000_000].map(Moment::from_nanos);
     for code in [0, 14] {
         recorder.sent(Some(due), due);
-        let call = Call { due: Some(due), ..Call::new(due, done, StatusCode::from(code)) };
+        let call =
+            CallRecord { due: Some(due), ..CallRecord::new(due, done, StatusCode::from(code)) };
         recorder.ended(&call, None);
     }
-    recorder.not_sent(due, NotSent::Late, 1);
+    recorder.not_sent(due, NotSentReason::Late, 1);
     std::mem::take(recorder.figures())
 }
 
 #[test]
 fn a_board_sums_up_the_seconds_that_it_is_told_of() {
-    let mut board = LiveBoard::new(Goal::default(), false);
+    let mut board = LiveBoard::new(RunGoal::default(), false);
     let (one, mut both) = (second(), second());
     board.second(&Live::of(Duration::from_secs(1), &one, &one));
     both.merge(&second());
@@ -90,13 +91,13 @@ fn a_board_sums_up_the_seconds_that_it_is_told_of() {
     assert_eq!((view.due, view.sent, view.due_so_far), (3, 2, 6));
     assert_eq!((view.failed, view.not_sent, view.new_errors), (2, 2, 2));
     // Of three calls that were due, one had a good answer.
-    assert!(matches!(view.last.p50, Some(Reading::Beyond(longest)) if longest.as_millis() == 5));
+    assert!(matches!(view.last.p50, Some(Quantile::Beyond(longest)) if longest.as_millis() == 5));
     assert_eq!(view.history.len(), 2);
 }
 
 #[test]
 fn a_board_keeps_the_last_thousand_seconds() {
-    let mut board = LiveBoard::new(Goal::default(), true);
+    let mut board = LiveBoard::new(RunGoal::default(), true);
     let second = second();
     for number in 1..=1_100 {
         board.second(&Live::of(Duration::from_secs(number), &second, &second));
@@ -107,7 +108,7 @@ fn a_board_keeps_the_last_thousand_seconds() {
 
 #[test]
 fn who_waits_for_a_board_hears_of_its_end() {
-    let board = LiveBoard::new(Goal::default(), false);
+    let board = LiveBoard::new(RunGoal::default(), false);
     let waiting = thread::spawn({
         let board = board.clone();
         move || board.next(0)
@@ -118,12 +119,12 @@ fn who_waits_for_a_board_hears_of_its_end() {
 
 #[test]
 fn progress_is_that_of_the_goal_which_is_nearer() {
-    let goal = Goal { calls: Some(1_000), time: Some(Duration::from_secs(10)) };
+    let goal = RunGoal { calls: Some(1_000), time: Some(Duration::from_secs(10)) };
     assert_eq!(goal.thousandths(Duration::from_secs(1), 500), Some(500));
     assert_eq!(goal.thousandths(Duration::from_secs(9), 500), Some(900));
     assert_eq!(goal.thousandths(Duration::from_secs(99), 0), Some(1_000));
-    assert_eq!(Goal::default().thousandths(Duration::from_secs(9), 500), None);
-    let nothing = Goal { calls: Some(0), time: Some(Duration::ZERO) };
+    assert_eq!(RunGoal::default().thousandths(Duration::from_secs(9), 500), None);
+    let nothing = RunGoal { calls: Some(0), time: Some(Duration::ZERO) };
     assert_eq!(nothing.thousandths(Duration::MAX, u64::MAX), Some(1_000));
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use longsync_load::{Live, Observer};
-use longsync_stats::{Figures, Percentile, Reading};
+use longsync_stats::{Figures, Percentile, Quantile};
 use longsync_text::grouped;
 
 use crate::chart::sparks::Spark;
@@ -20,14 +20,14 @@ const REACHED: u64 = 99;
 
 /// What a run is to do before it is over: the first of both, or neither.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Goal {
+pub struct RunGoal {
     /// How many calls it makes.
     pub calls: Option<u64>,
     /// For how long it makes them.
     pub time: Option<Duration>,
 }
 
-impl Goal {
+impl RunGoal {
     /// How much of it is done, in thousandths; [`None`] if nobody knows when it is over.
     pub(super) fn thousandths(self, elapsed: Duration, calls: u64) -> Option<u64> {
         let of = |part: u64, whole: u64| {
@@ -53,18 +53,18 @@ impl Goal {
 
 /// Two percentiles of what a caller feels: of response time, or of service time in a closed loop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Pace {
+pub(super) struct LiveLatency {
     /// The median.
-    pub(super) p50: Option<Reading>,
+    pub(super) p50: Option<Quantile>,
     /// The value that 99 % do not exceed.
-    pub(super) p99: Option<Reading>,
+    pub(super) p99: Option<Quantile>,
 }
 
 /// What is known of a running load.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct LiveView {
     /// When it is over.
-    pub(super) goal: Goal,
+    pub(super) goal: RunGoal,
     /// Whether a call begins when another has ended.
     pub(super) is_closed: bool,
     /// How much of the recorded time is over.
@@ -80,9 +80,9 @@ pub(super) struct LiveView {
     /// How many connections are open.
     pub(super) connections: usize,
     /// Of the last second.
-    pub(super) last: Pace,
+    pub(super) last: LiveLatency,
     /// Since recording began.
-    pub(super) so_far: Pace,
+    pub(super) so_far: LiveLatency,
     /// How many calls have failed since recording began.
     pub(super) failed: u64,
     /// How many were not sent.
@@ -90,7 +90,7 @@ pub(super) struct LiveView {
     /// How many failed or were not sent in the last second.
     pub(super) new_errors: u64,
     /// The p99 of each second, the last at the end: at most the last thousand.
-    pub(super) history: VecDeque<Option<Reading>>,
+    pub(super) history: VecDeque<Option<Quantile>>,
 }
 
 impl LiveView {
@@ -118,23 +118,23 @@ impl LiveView {
     }
 }
 
-fn pace(figures: &Figures, is_closed: bool) -> Pace {
+fn pace(figures: &Figures, is_closed: bool) -> LiveLatency {
     let felt = if is_closed {
         Cow::Borrowed(&figures.service_time)
     } else {
         Cow::Owned(figures.response_time())
     };
-    Pace { p50: felt.percentile(Percentile::P50), p99: felt.percentile(Percentile::P99) }
+    LiveLatency { p50: felt.percentile(Percentile::P50), p99: felt.percentile(Percentile::P99) }
 }
 
 impl Spark {
     /// A p99 in a sparkline.
-    pub(super) fn of(at: Option<Reading>) -> Self {
+    pub(super) fn of(at: Option<Quantile>) -> Self {
         match at {
             None => Self::Gap,
-            Some(Reading::BelowZero) => Self::At(0.0),
-            Some(Reading::At(duration)) => Self::At(duration.as_secs_f64()),
-            Some(Reading::Beyond(_)) => Self::Beyond,
+            Some(Quantile::BelowZero) => Self::At(0.0),
+            Some(Quantile::At(duration)) => Self::At(duration.as_secs_f64()),
+            Some(Quantile::Beyond(_)) => Self::Beyond,
         }
     }
 }
@@ -142,10 +142,10 @@ impl Spark {
 /// Where the seconds of a run are written for who draws them: a slow terminal delays no second. Clones are handles
 /// to the same board.
 #[derive(Debug, Clone)]
-pub struct LiveBoard(Arc<(Mutex<Board>, Condvar)>);
+pub struct LiveBoard(Arc<(Mutex<BoardState>, Condvar)>);
 
 #[derive(Debug)]
-struct Board {
+struct BoardState {
     view: LiveView,
     /// How many seconds it has seen.
     seconds: u64,
@@ -154,9 +154,9 @@ struct Board {
 
 impl LiveBoard {
     /// For a run that is over when this is done.
-    pub fn new(goal: Goal, is_closed: bool) -> Self {
+    pub fn new(goal: RunGoal, is_closed: bool) -> Self {
         let view = LiveView { goal, is_closed, ..LiveView::default() };
-        let board = Board { view, seconds: 0, is_over: false };
+        let board = BoardState { view, seconds: 0, is_over: false };
         Self(Arc::new((Mutex::new(board), Condvar::new())))
     }
 
@@ -165,7 +165,7 @@ impl LiveBoard {
     pub(super) fn next(&self, seen: u64) -> Option<(u64, LiveView)> {
         let (board, changed) = &*self.0;
         let board = board.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_old = |board: &mut Board| board.seconds <= seen && !board.is_over;
+        let is_old = |board: &mut BoardState| board.seconds <= seen && !board.is_over;
         let board = changed.wait_while(board, is_old).unwrap_or_else(PoisonError::into_inner);
         (!board.is_over).then(|| (board.seconds, board.view.clone()))
     }
@@ -175,9 +175,10 @@ impl LiveBoard {
         self.change(|board| board.is_over = true);
     }
 
-    fn change(&self, change: impl FnOnce(&mut Board)) {
+    fn change(&self, change: impl FnOnce(&mut BoardState)) {
         let (board, changed) = &*self.0;
-        let mut board: MutexGuard<'_, Board> = board.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut board: MutexGuard<'_, BoardState> =
+            board.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut board);
         changed.notify_all();
     }

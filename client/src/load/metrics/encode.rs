@@ -11,14 +11,14 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::tally::{BOUNDS, Buckets, Tally};
+use super::tally::{BOUNDS, BucketCounts, MetricsSnapshot};
 
 /// The codes of gRPC: a counter that comes into being later hides its first calls.
 const CODES: std::ops::RangeInclusive<i32> = 0..=16;
 const COUNTER: MetricType = MetricType::Counter;
 
 /// The metrics, up to the mark of their end.
-pub(super) fn text(tally: &Tally) -> String {
+pub(super) fn text(tally: &MetricsSnapshot) -> String {
     let mut registry = Registry::with_prefix("longsync_load");
     registry.register_collector(Box::new(tally.clone()));
     let mut text = String::new();
@@ -26,7 +26,7 @@ pub(super) fn text(tally: &Tally) -> String {
     text
 }
 
-impl Collector for Tally {
+impl Collector for MetricsSnapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         calls(&mut encoder, self)?;
         now(&mut encoder, self)?;
@@ -34,7 +34,7 @@ impl Collector for Tally {
     }
 }
 
-fn calls(encoder: &mut DescriptorEncoder<'_>, tally: &Tally) -> fmt::Result {
+fn calls(encoder: &mut DescriptorEncoder<'_>, tally: &MetricsSnapshot) -> fmt::Result {
     let help = "Calls that ended, by status";
     let mut ended = encoder.encode_descriptor("calls", help, None, COUNTER)?;
     for code in CODES {
@@ -58,7 +58,7 @@ fn calls(encoder: &mut DescriptorEncoder<'_>, tally: &Tally) -> fmt::Result {
     Ok(())
 }
 
-fn now(encoder: &mut DescriptorEncoder<'_>, tally: &Tally) -> fmt::Result {
+fn now(encoder: &mut DescriptorEncoder<'_>, tally: &MetricsSnapshot) -> fmt::Result {
     for (name, help, value) in [
         ("in_flight", "Calls that were sent and have not ended", tally.in_flight),
         ("connections", "Open connections", tally.connections),
@@ -68,7 +68,7 @@ fn now(encoder: &mut DescriptorEncoder<'_>, tally: &Tally) -> fmt::Result {
     Ok(())
 }
 
-fn times(encoder: &mut DescriptorEncoder<'_>, tally: &Tally) -> fmt::Result {
+fn times(encoder: &mut DescriptorEncoder<'_>, tally: &MetricsSnapshot) -> fmt::Result {
     for (figure, help, buckets) in [
         (
             Figure::ResponseTime,
@@ -99,7 +99,7 @@ fn times(encoder: &mut DescriptorEncoder<'_>, tally: &Tally) -> fmt::Result {
 
 /// The sum, and each bound with how many values are between it and the one before.
 #[expect(clippy::cast_precision_loss, reason = "metrics are floating-point numbers")]
-fn in_seconds(buckets: &Buckets) -> (f64, Vec<(f64, u64)>) {
+fn in_seconds(buckets: &BucketCounts) -> (f64, Vec<(f64, u64)>) {
     let bounds = BOUNDS.iter().map(|bound| *bound as f64 / 1e9).chain([f64::INFINITY]);
     (buckets.sum_ns as f64 / 1e9, bounds.zip(buckets.counts).collect())
 }

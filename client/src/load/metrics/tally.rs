@@ -29,20 +29,20 @@ pub(super) const BOUNDS: [u64; 20] = [
 
 /// What metrics say of a run.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tally {
+pub(super) struct MetricsSnapshot {
     /// Whether a call begins when another has ended: then none is due, and none has a response time.
     is_closed: bool,
     pub(super) counts: Counts,
     pub(super) due: u64,
     pub(super) in_flight: u64,
     pub(super) connections: u64,
-    pub(super) response_time: Buckets,
-    pub(super) service_time: Buckets,
-    pub(super) added: Buckets,
-    pub(super) lag: Buckets,
+    pub(super) response_time: BucketCounts,
+    pub(super) service_time: BucketCounts,
+    pub(super) added: BucketCounts,
+    pub(super) lag: BucketCounts,
 }
 
-impl Tally {
+impl MetricsSnapshot {
     /// Of a run with such a loop, of which nothing is known yet.
     pub(super) fn new(kind: Loop) -> Self {
         Self { is_closed: kind == Loop::Closed, ..Self::default() }
@@ -55,26 +55,26 @@ impl Tally {
         self.due = self.due.saturating_add(live.due);
         self.in_flight = live.in_flight;
         self.connections = live.connections as u64;
-        self.response_time = Buckets::of(good_response_time);
+        self.response_time = BucketCounts::of(good_response_time);
         if !self.is_closed {
             self.response_time.add_beyond(counts.without_answer());
         }
-        self.service_time = Buckets::of(service_time);
-        self.added = Buckets::of(added);
-        self.lag = Buckets::of(lag);
+        self.service_time = BucketCounts::of(service_time);
+        self.added = BucketCounts::of(added);
+        self.lag = BucketCounts::of(lag);
     }
 }
 
 /// A distribution in a few buckets.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Buckets {
+pub(super) struct BucketCounts {
     /// How many values are in each, of which the last has no upper bound.
     pub(super) counts: [u64; BOUNDS.len() + 1],
     /// Of all values, in nanoseconds; those below zero count as zero, so that it only grows.
     pub(super) sum_ns: u128,
 }
 
-impl Buckets {
+impl BucketCounts {
     fn of(values: &Distribution) -> Self {
         let mut buckets = Self::default();
         buckets.counts[0] = values.below_zero();
@@ -109,7 +109,7 @@ mod tests {
             values.record(nanos);
         }
         values.add_beyond(3);
-        let buckets = Buckets::of(&values);
+        let buckets = BucketCounts::of(&values);
         assert_eq!(buckets.counts[..3], [4, 2, 0]);
         assert_eq!(buckets.counts[19..], [1, 4]);
         assert_eq!(buckets.count(), 11);

@@ -4,7 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
-use longsync_stats::{Call, Figures, Loop, Moment, NotSent, Recorder, StatusCode, Waits};
+use longsync_stats::{
+    CallRecord, Figures, Loop, Moment, NotSentReason, Recorder, ServerWait, StatusCode,
+};
 
 use super::*;
 
@@ -14,13 +16,17 @@ fn second() -> Figures {
     let [due, sent, done] = [0, 30_000, 5_000_000].map(Moment::from_nanos);
     let nanos = Duration::from_nanos;
     let (planned, waited) = (nanos(4_750_000), nanos(4_800_000));
-    let waits = Waits { planned, waited, queued: nanos(0), is_faulty: false };
+    let waits = ServerWait { planned, waited, queued: nanos(0), is_faulty: false };
     for (code, waits) in [(0, Some(waits)), (14, None)] {
         recorder.sent(Some(due), sent);
-        let call = Call { due: Some(due), waits, ..Call::new(sent, done, StatusCode::from(code)) };
+        let call = CallRecord {
+            due: Some(due),
+            waits,
+            ..CallRecord::new(sent, done, StatusCode::from(code))
+        };
         recorder.ended(&call, None);
     }
-    recorder.not_sent(due, NotSent::StreamLimit, 3);
+    recorder.not_sent(due, NotSentReason::StreamLimit, 3);
     std::mem::take(recorder.figures())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use longsync_connect::status::code_name;
-use longsync_stats::{Broken, Counts};
+use longsync_stats::{Counts, TransportFailure};
 use serde::Serialize;
 use tonic::Code;
 
@@ -43,7 +43,7 @@ impl JsonCounts {
 
     /// Those of an interval, in which the given number of calls were due.
     pub(super) fn with_due(counts: &Counts, due: u64) -> Self {
-        let broken = Broken::ALL.into_iter().map(|how| (how.name(), counts.broken(how)));
+        let broken = TransportFailure::ALL.into_iter().map(|how| (how.name(), counts.broken(how)));
         let name = |code| code_name(Code::from_i32(i32::from(code)));
         Self {
             due,

@@ -1,7 +1,7 @@
 //! Why a load ended, whether the client held it up, and whether it reached its thresholds.
 
-use longsync_load::End;
-use longsync_stats::{Checked, Reading, Share, Value, WorkerTime};
+use longsync_load::RunEnd;
+use longsync_stats::{Quantile, Share, ThresholdResult, Value, WorkerTime};
 use serde::Serialize;
 
 use crate::figures::nanos;
@@ -22,11 +22,11 @@ pub(super) struct JsonEnd {
 impl JsonEnd {
     pub(super) fn of(report: &Report) -> Self {
         let (why, stopped) = match &report.load.end {
-            _ if report.is_unbegun => ("not_started", None),
-            End::Complete => ("complete", None),
-            End::Stopped => ("stopped", None),
-            End::StopRule(stopped) => ("stop_rule", Some(stopped)),
-            End::Unreachable => ("unreachable", None),
+            _ if report.never_started => ("not_started", None),
+            RunEnd::Complete => ("complete", None),
+            RunEnd::Stopped => ("stopped", None),
+            RunEnd::StopRule(stopped) => ("stop_rule", Some(stopped)),
+            RunEnd::Unreachable => ("unreachable", None),
             _ => ("ended", None),
         };
         Self {
@@ -112,7 +112,7 @@ pub(super) struct JsonThreshold {
 }
 
 impl JsonThreshold {
-    pub(super) fn of(checked: &Checked) -> Self {
+    pub(super) fn of(checked: &ThresholdResult) -> Self {
         Self {
             threshold: checked.threshold.to_string(),
             passed: checked.has_passed,
@@ -137,9 +137,9 @@ enum JsonValue {
 impl JsonValue {
     fn of(value: Value) -> Self {
         match value {
-            Value::Time(Reading::BelowZero) => Self::BelowZero,
-            Value::Time(Reading::At(time)) => Self::Time { value_ns: nanos(time) },
-            Value::Time(Reading::Beyond(longest)) => Self::Beyond { beyond_ns: nanos(longest) },
+            Value::Time(Quantile::BelowZero) => Self::BelowZero,
+            Value::Time(Quantile::At(time)) => Self::Time { value_ns: nanos(time) },
+            Value::Time(Quantile::Beyond(longest)) => Self::Beyond { beyond_ns: nanos(longest) },
             Value::Share(share) => Self::Share { part: share.part(), whole: share.whole() },
             Value::Rate { calls, time } => Self::Rate { calls, time_ns: nanos(time) },
             _ => Self::Unmeasured,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use longsync_stats::{ConfidenceInterval, Distribution, Figure, Percentile, Reading};
+use longsync_stats::{ConfidenceInterval, Distribution, Figure, Percentile, Quantile};
 use serde::Serialize;
 
 use super::histogram;
@@ -34,12 +34,12 @@ struct JsonPercentile {
     /// Whether fewer than ten values are above it.
     marked: bool,
     /// Of the figures that callers feel.
-    interval: Option<JsonInterval>,
+    interval: Option<JsonConfidenceInterval>,
 }
 
 /// Where a percentile lies with a confidence of 95 %.
 #[derive(Serialize)]
-struct JsonInterval {
+struct JsonConfidenceInterval {
     lower_ns: Option<u64>,
     upper_ns: Option<u64>,
     assumes_independence: bool,
@@ -56,7 +56,7 @@ impl JsonFigure {
         if let Figure::ResponseTime | Figure::ServiceTime | Figure::Added = figure {
             let Latency { values, percentiles, .. } = report.latency(figure);
             let placed = percentiles.iter().map(|placed| {
-                let interval = Some(JsonInterval::of(placed.interval));
+                let interval = Some(JsonConfidenceInterval::of(placed.interval));
                 (
                     placed.percentile,
                     JsonPercentile { interval, ..JsonPercentile::of(placed.at, placed.is_marked) },
@@ -97,22 +97,22 @@ fn mean_ns(values: &Distribution) -> Option<i64> {
 }
 
 impl JsonPercentile {
-    fn of(at: Reading, marked: bool) -> Self {
+    fn of(at: Quantile, marked: bool) -> Self {
         let (value_ns, beyond_ns) = match at {
-            Reading::BelowZero => (None, None),
-            Reading::At(value) => (Some(nanos(value)), None),
-            Reading::Beyond(longest) => (None, Some(nanos(longest))),
+            Quantile::BelowZero => (None, None),
+            Quantile::At(value) => (Some(nanos(value)), None),
+            Quantile::Beyond(longest) => (None, Some(nanos(longest))),
         };
-        Self { value_ns, beyond_ns, below_zero: at == Reading::BelowZero, marked, interval: None }
+        Self { value_ns, beyond_ns, below_zero: at == Quantile::BelowZero, marked, interval: None }
     }
 }
 
-impl JsonInterval {
+impl JsonConfidenceInterval {
     fn of(interval: ConfidenceInterval) -> Self {
         let end = |reading| match reading {
-            Reading::At(value) => Some(nanos(value)),
+            Quantile::At(value) => Some(nanos(value)),
             // Nothing is known of what is below zero, or beyond, but that it is.
-            Reading::BelowZero | Reading::Beyond(_) => None,
+            Quantile::BelowZero | Quantile::Beyond(_) => None,
         };
         Self {
             lower_ns: interval.lower.and_then(end),

@@ -6,18 +6,18 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::SCHEMA;
-use crate::load::settings::{NotALoad, WrittenPlan};
+use crate::load::settings::{SettingsError, WrittenPlan};
 
 /// What is looked at first: a record has a schema, a plan alone has none.
 #[derive(Deserialize)]
-struct Head {
+struct RecordHead {
     schema: Option<String>,
     plan: Option<IgnoredAny>,
 }
 
 /// What is read of a record; the rest of it is left out.
 #[derive(Deserialize)]
-struct Recorded {
+struct RecordedPlan {
     plan: WrittenPlan,
 }
 
@@ -26,25 +26,25 @@ struct Recorded {
 ///
 /// # Errors
 /// When the text is not JSON, or neither of the two.
-pub fn read_plan(json: &[u8]) -> Result<WrittenPlan, NotALoad> {
+pub fn read_plan(json: &[u8]) -> Result<WrittenPlan, SettingsError> {
     let wrong = |why: serde_json::Error| {
-        NotALoad::new(format!("it is not a record, nor the plan in one: {why}"))
+        SettingsError::new(format!("it is not a record, nor the plan in one: {why}"))
     };
-    let head: Head = serde_json::from_slice(json).map_err(wrong)?;
+    let head: RecordHead = serde_json::from_slice(json).map_err(wrong)?;
     match (head.schema.as_deref(), head.plan) {
-        (None, None) if says_nothing(json) => Err(NotALoad::new(
+        (None, None) if says_nothing(json) => Err(SettingsError::new(
             "it says nothing: give a record, which `load --record FILE` writes, or the plan in one alone",
         )),
         (None, None) => serde_json::from_slice(json).map_err(wrong),
         (Some(SCHEMA), Some(_)) => {
-            serde_json::from_slice(json).map(|Recorded { plan }| plan).map_err(wrong)
+            serde_json::from_slice(json).map(|RecordedPlan { plan }| plan).map_err(wrong)
         }
-        (Some(SCHEMA), None) => Err(NotALoad::new("this record has no plan: give another")),
-        (Some(schema), _) => Err(NotALoad::new(format!(
+        (Some(SCHEMA), None) => Err(SettingsError::new("this record has no plan: give another")),
+        (Some(schema), _) => Err(SettingsError::new(format!(
             "its schema is {}: give a record of {SCHEMA}, which `load --record FILE` writes",
             quoted(schema)
         ))),
-        (None, Some(_)) => Err(NotALoad::new(format!(
+        (None, Some(_)) => Err(SettingsError::new(format!(
             "it has no schema: give a record of {SCHEMA}, which `load --record FILE` writes, or the plan in one alone"
         ))),
     }

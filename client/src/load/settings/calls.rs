@@ -13,21 +13,21 @@ use longsync_text::said::quoted;
 use tonic::Code;
 use tonic::metadata::MetadataMap;
 
-use super::{NotALoad, Payload, WrittenPlan};
+use super::{SettingsError, WrittenPayload, WrittenPlan};
 use crate::request::{self, zeros};
 
 /// The server to call.
-pub(super) fn target(plan: &WrittenPlan) -> Result<Target, NotALoad> {
+pub(super) fn target(plan: &WrittenPlan) -> Result<Target, SettingsError> {
     match &plan.url {
-        Some(url) => url.parse().map_err(|why| NotALoad::of("--url", why)),
+        Some(url) => url.parse().map_err(|why| SettingsError::of("--url", why)),
         None => Ok(request::default_target()),
     }
 }
 
 /// The calls of the plan; with this seed they have these ids.
-pub(super) fn calls(plan: &WrittenPlan, seed: u64) -> Result<LongSync, NotALoad> {
+pub(super) fn calls(plan: &WrittenPlan, seed: u64) -> Result<LongSync, SettingsError> {
     if plan.no_call_ids && plan.call_id_prefix.is_some() {
-        return Err(NotALoad::new(
+        return Err(SettingsError::new(
             "--no-call-ids leaves calls without ids, and --call-id-prefix begins them: give one of the two",
         ));
     }
@@ -56,32 +56,32 @@ pub(super) fn call_id_prefix(plan: &WrittenPlan, seed: u64) -> Option<String> {
     (!plan.no_call_ids).then(|| plan.call_id_prefix.clone().unwrap_or_else(default))
 }
 
-fn payload(plan: &WrittenPlan) -> Result<Bytes, NotALoad> {
+fn payload(plan: &WrittenPlan) -> Result<Bytes, SettingsError> {
     match &plan.payload {
         None => Ok(Bytes::new()),
-        Some(Payload::Text(text)) => Ok(text.clone().into()),
-        Some(Payload::Base64(text)) => match STANDARD.decode(text) {
+        Some(WrittenPayload::Text(text)) => Ok(text.clone().into()),
+        Some(WrittenPayload::Base64(text)) => match STANDARD.decode(text) {
             Ok(bytes) => Ok(bytes.into()),
-            Err(why) => Err(NotALoad::of("the payload is not base64", why)),
+            Err(why) => Err(SettingsError::of("the payload is not base64", why)),
         },
-        Some(Payload::Bytes(bytes)) => {
-            zeros(*bytes).map_err(|why| NotALoad::of("--payload-bytes", why))
+        Some(WrittenPayload::Bytes(bytes)) => {
+            zeros(*bytes).map_err(|why| SettingsError::of("--payload-bytes", why))
         }
     }
 }
 
 /// The headers of each request.
-pub(super) fn metadata(plan: &WrittenPlan) -> Result<MetadataMap, NotALoad> {
+pub(super) fn metadata(plan: &WrittenPlan) -> Result<MetadataMap, SettingsError> {
     let metadata =
-        request::metadata(&plan.metadata).map_err(|why| NotALoad::of("--metadata", why))?;
+        request::metadata(&plan.metadata).map_err(|why| SettingsError::of("--metadata", why))?;
     if plan.deadline.is_some() && metadata.contains_key("grpc-timeout") {
-        return Err(NotALoad::new("--deadline is sent as grpc-timeout: give one of the two"));
+        return Err(SettingsError::new("--deadline is sent as grpc-timeout: give one of the two"));
     }
     Ok(metadata)
 }
 
 /// The statuses with which a call is good.
-pub(super) fn good_statuses(plan: &WrittenPlan) -> Result<GoodStatuses, NotALoad> {
+pub(super) fn good_statuses(plan: &WrittenPlan) -> Result<GoodStatuses, SettingsError> {
     if plan.expect.is_empty() {
         return Ok(GoodStatuses::default());
     }
@@ -90,13 +90,13 @@ pub(super) fn good_statuses(plan: &WrittenPlan) -> Result<GoodStatuses, NotALoad
 }
 
 /// Reads a status by its name, in any case and with or without underscores, or by its number.
-fn status(text: &str) -> Result<StatusCode, NotALoad> {
+fn status(text: &str) -> Result<StatusCode, SettingsError> {
     let plain = |name: &str| name.replace('_', "").to_ascii_uppercase();
     let (written, number) = (plain(text.trim()), text.trim().parse().ok());
     let found = (0..17)
         .find(|code| number == Some(*code) || plain(code_name(Code::from_i32(*code))) == written);
     found.map(StatusCode::from).ok_or_else(|| {
-        NotALoad::new(format!(
+        SettingsError::new(format!(
             "--expect: {} is not a status of gRPC: write names such as OK or NOT_FOUND, or numbers from 0 to 16",
             quoted(text)
         ))

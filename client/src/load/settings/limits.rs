@@ -4,7 +4,7 @@ use longsync_load::Schedule;
 use longsync_text::duration::LONGEST;
 use longsync_text::grouped;
 
-use super::{Connections, NotALoad, WrittenPlan};
+use super::{SettingsError, WrittenConnections, WrittenPlan};
 
 const MOST_WORKERS: u64 = 1_024;
 const MOST_CONNECTIONS: u64 = 100_000;
@@ -12,7 +12,7 @@ const MOST_IN_FLIGHT: u64 = 10_000_000;
 const MOST_SAMPLED: u64 = 1_000_000;
 
 /// Whether every number, and every time, is one that machines and clocks have.
-pub(super) fn check(plan: &WrittenPlan) -> Result<(), NotALoad> {
+pub(super) fn check(plan: &WrittenPlan) -> Result<(), SettingsError> {
     let times = [
         ("--delay", plan.delay),
         ("--deadline", plan.deadline),
@@ -23,10 +23,10 @@ pub(super) fn check(plan: &WrittenPlan) -> Result<(), NotALoad> {
         ("--spin", plan.spin),
     ];
     if let Some((flag, _)) = times.into_iter().find(|(_, time)| *time > Some(LONGEST)) {
-        return Err(NotALoad::new(format!("{flag} is longer than 365 days: make it shorter")));
+        return Err(SettingsError::new(format!("{flag} is longer than 365 days: make it shorter")));
     }
     let connections = match plan.connections {
-        Some(Connections::Fixed(count)) => Some(count as u64),
+        Some(WrittenConnections::Fixed(count)) => Some(count as u64),
         _ => None,
     };
     for (flag, count, most) in [
@@ -44,7 +44,7 @@ pub(super) fn check(plan: &WrittenPlan) -> Result<(), NotALoad> {
 }
 
 /// Whether a closed loop never has more calls in flight than that.
-pub(super) fn check_schedule(schedule: &Schedule) -> Result<(), NotALoad> {
+pub(super) fn check_schedule(schedule: &Schedule) -> Result<(), SettingsError> {
     match schedule {
         Schedule::Closed { concurrency, .. } if concurrency.most() > MOST_IN_FLIGHT => {
             Err(too_many("--concurrency-schedule", concurrency.most(), MOST_IN_FLIGHT))
@@ -53,6 +53,6 @@ pub(super) fn check_schedule(schedule: &Schedule) -> Result<(), NotALoad> {
     }
 }
 
-fn too_many(flag: &str, count: u64, most: u64) -> NotALoad {
-    NotALoad::new(format!("{flag} {count} is too many: give at most {}", grouped(most)))
+fn too_many(flag: &str, count: u64, most: u64) -> SettingsError {
+    SettingsError::new(format!("{flag} {count} is too many: give at most {}", grouped(most)))
 }

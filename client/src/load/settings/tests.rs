@@ -17,7 +17,7 @@ fn rate(text: &str) -> WrittenPlan {
 }
 
 fn at_once(calls: Option<u64>) -> WrittenPlan {
-    WrittenPlan { arrivals: Some(Arrivals::AtOnce), calls, ..WrittenPlan::default() }
+    WrittenPlan { arrivals: Some(WrittenArrivals::AtOnce), calls, ..WrittenPlan::default() }
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn a_plan_that_says_nothing_is_a_closed_loop_of_10_s() {
     assert!(settings.is_closed && settings.url == "http://127.0.0.1:9000");
     let plan = settings.plan;
     assert_eq!((plan.concurrency, plan.duration), (Some(50), Some(Duration::from_secs(10))));
-    assert_eq!(plan.connections, Some(Connections::Fixed(1)));
+    assert_eq!(plan.connections, Some(WrittenConnections::Fixed(1)));
     assert_eq!((plan.seed, plan.max_in_flight), (Some(settings.seed), None));
 }
 
@@ -105,7 +105,7 @@ fn contradictions_have_their_own_sentences() {
         (WrittenPlan { schedule_points: text("0,1\n0,2\n"), ..plan() }, "--schedule-file: line 2"),
         (WrittenPlan { replay: text("1\nx\n"), ..plan() }, "--replay: line 2"),
         (
-            WrittenPlan { replay: text("1"), arrivals: Some(Arrivals::Poisson), ..plan() },
+            WrittenPlan { replay: text("1"), arrivals: Some(WrittenArrivals::Poisson), ..plan() },
             "--replay has due times of its own",
         ),
         (WrittenPlan { replay_speed: text("2"), ..plan() }, "--replay-speed is for"),
@@ -123,12 +123,15 @@ fn contradictions_have_their_own_sentences() {
             },
             "no rate to warm up with",
         ),
-        (WrittenPlan { arrivals: Some(Arrivals::Poisson), ..plan() }, "give one of these too"),
+        (
+            WrittenPlan { arrivals: Some(WrittenArrivals::Poisson), ..plan() },
+            "give one of these too",
+        ),
         (at_once(None), "say how many with -n"),
         (WrittenPlan { duration: second, ..at_once(Some(1)) }, "leave --duration out"),
         (WrittenPlan { warm_up: second, ..at_once(Some(1)) }, "leave --warm-up out"),
         (
-            WrittenPlan { arrivals: Some(Arrivals::AtOnce), calls: Some(1), ..rate("5/s") },
+            WrittenPlan { arrivals: Some(WrittenArrivals::AtOnce), calls: Some(1), ..rate("5/s") },
             "--rate spreads them over time",
         ),
         (WrittenPlan { concurrency: Some(5), ..at_once(Some(1)) }, "--arrivals at-once says when"),
@@ -164,7 +167,7 @@ fn contradictions_have_their_own_sentences() {
         (WrittenPlan { max_in_flight: Some(usize::MAX), ..rate("5/s") }, "give at most 10,000,000"),
         (WrittenPlan { workers: Some(usize::MAX), ..plan() }, "give at most 1,024"),
         (
-            WrittenPlan { connections: Some(Connections::Fixed(usize::MAX)), ..plan() },
+            WrittenPlan { connections: Some(WrittenConnections::Fixed(usize::MAX)), ..plan() },
             "give at most 100,000",
         ),
         (WrittenPlan { sample: Some(u32::MAX), ..plan() }, "give at most 1,000,000"),
@@ -172,7 +175,11 @@ fn contradictions_have_their_own_sentences() {
         (WrittenPlan { duration: Some(Duration::ZERO), ..plan() }, "makes no calls"),
         (WrittenPlan { workers: Some(0), ..plan() }, "0 workers are too few"),
         (
-            WrittenPlan { workers: Some(4), connections: Some(Connections::Fixed(2)), ..plan() },
+            WrittenPlan {
+                workers: Some(4),
+                connections: Some(WrittenConnections::Fixed(2)),
+                ..plan()
+            },
             "--connections 2 is too few for --workers 4",
         ),
         (WrittenPlan { grace: Some(Duration::MAX), ..plan() }, "--grace is longer than 365 days"),
@@ -182,8 +189,14 @@ fn contradictions_have_their_own_sentences() {
         ),
         (WrittenPlan { delay: second, behavior: text("5ms"), ..plan() }, "a delay or a behavior"),
         (WrittenPlan { echo_payload: true, response_bytes: 1, ..plan() }, "not both"),
-        (WrittenPlan { payload: Some(Payload::Base64("?".to_owned())), ..plan() }, "not base64"),
-        (WrittenPlan { payload: Some(Payload::Bytes(u32::MAX)), ..plan() }, "at most 268435456"),
+        (
+            WrittenPlan { payload: Some(WrittenPayload::Base64("?".to_owned())), ..plan() },
+            "not base64",
+        ),
+        (
+            WrittenPlan { payload: Some(WrittenPayload::Bytes(u32::MAX)), ..plan() },
+            "at most 268435456",
+        ),
         (WrittenPlan { expect: vec!["FINE".to_owned()], ..plan() }, "`FINE` is not a status"),
         (WrittenPlan { metadata: vec![("te".to_owned(), "x".to_owned())], ..plan() }, "sets `te`"),
         (
@@ -246,7 +259,7 @@ fn plans() -> impl Strategy<Value = WrittenPlan> {
         delay: what.1,
         behavior: what.2,
         deadline: what.3,
-        payload: what.4.map(if what.5[0] { Payload::Text } else { Payload::Base64 }),
+        payload: what.4.map(if what.5[0] { WrittenPayload::Text } else { WrittenPayload::Base64 }),
         no_call_ids: what.5[1],
         response_bytes: what.6,
         rate: when.0,
@@ -259,8 +272,8 @@ fn plans() -> impl Strategy<Value = WrittenPlan> {
         duration: how.1,
         warm_up: how.2,
         connections: how.3.map(|count| match count {
-            0 => Connections::Auto(Auto::Auto),
-            count => Connections::Fixed(count),
+            0 => WrittenConnections::Auto(Auto::Auto),
+            count => WrittenConnections::Fixed(count),
         }),
         stop_when: how.4,
         seed: how.5,

@@ -23,7 +23,7 @@ pub struct WrittenPlan {
     #[serde(rename = "deadline_ns", with = "nanoseconds")]
     pub deadline: Option<Duration>,
     /// The payload of each request.
-    pub payload: Option<Payload>,
+    pub payload: Option<WrittenPayload>,
     /// Whether answers carry it back.
     pub echo_payload: bool,
     /// How many bytes of payload answers carry instead.
@@ -42,7 +42,7 @@ pub struct WrittenPlan {
     /// How many calls a closed loop keeps in flight [default: 50].
     pub concurrency: Option<u64>,
     /// How the due times lie.
-    pub arrivals: Option<Arrivals>,
+    pub arrivals: Option<WrittenArrivals>,
     /// How the rate runs over time, such as `line(from=0/s, to=1000/s, in=60s)`.
     pub schedule: Option<String>,
     /// The same as lines of seconds and rates: the text of a file.
@@ -72,7 +72,7 @@ pub struct WrittenPlan {
     pub stop_when: Option<String>,
 
     /// How many connections are open [default: one per worker].
-    pub connections: Option<Connections>,
+    pub connections: Option<WrittenConnections>,
     /// How many threads send [default: 1].
     pub workers: Option<usize>,
     /// For how long before each due time a worker polls instead of sleeping [default: 20 us].
@@ -93,7 +93,7 @@ pub struct WrittenPlan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Payload {
+pub enum WrittenPayload {
     /// This text.
     Text(String),
     /// These bytes, in base64.
@@ -105,7 +105,7 @@ pub enum Payload {
 /// How due times lie between one another. There are no other ways: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Arrivals {
+pub enum WrittenArrivals {
     /// At equal distances, as far as the rate stays.
     Constant,
     /// Independently of one another: a Poisson process.
@@ -119,7 +119,7 @@ pub enum Arrivals {
 /// How many connections a run opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "a number of connections, or \"auto\"")]
-pub enum Connections {
+pub enum WrittenConnections {
     /// This many.
     Fixed(usize),
     /// As many as carry the rate.
@@ -134,7 +134,7 @@ pub enum Auto {
     Auto,
 }
 
-impl fmt::Display for Connections {
+impl fmt::Display for WrittenConnections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(count) => count.fmt(f),

@@ -1,6 +1,6 @@
 //! A load over time: how many calls there were in each interval, what became of them, and their p99.
 
-use longsync_stats::{Figure, Interval, Percentile, Reading};
+use longsync_stats::{Figure, Interval, Percentile, Quantile};
 use longsync_text::duration::text;
 
 use crate::chart::{Axis, Plot, Series, nanoseconds};
@@ -68,7 +68,7 @@ fn p99(report: &Report, figures: &[Figure], what: &str) -> Option<Plot> {
             report.load.intervals.iter().map(|it| (it, reading(it, *figure))).collect();
         let beyond: Vec<_> = readings
             .iter()
-            .filter(|(_, at)| matches!(at, Some(Reading::Beyond(_))))
+            .filter(|(_, at)| matches!(at, Some(Quantile::Beyond(_))))
             .map(|(interval, _)| ends(interval))
             .collect();
         if !beyond.is_empty() {
@@ -92,7 +92,7 @@ fn p99(report: &Report, figures: &[Figure], what: &str) -> Option<Plot> {
 }
 
 /// Where a figure's p99 lies among the calls of an interval.
-fn reading(interval: &Interval, figure: Figure) -> Option<Reading> {
+fn reading(interval: &Interval, figure: Figure) -> Option<Quantile> {
     let mut values = interval.distribution(figure);
     if figure == Figure::ResponseTime {
         values.add_beyond(interval.counts.without_answer());
@@ -101,11 +101,11 @@ fn reading(interval: &Interval, figure: Figure) -> Option<Reading> {
 }
 
 /// What has no height is a gap.
-fn height(at: Reading) -> f64 {
+fn height(at: Quantile) -> f64 {
     match at {
-        Reading::BelowZero => 0.0,
-        Reading::At(duration) => nanoseconds(duration),
-        Reading::Beyond(_) => f64::NAN,
+        Quantile::BelowZero => 0.0,
+        Quantile::At(duration) => nanoseconds(duration),
+        Quantile::Beyond(_) => f64::NAN,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_stats::{Distribution, Percentile, Reading};
+use longsync_stats::{Distribution, Percentile, Quantile};
 
 use crate::chart::{Axis, Plot, Series, nanoseconds};
 use crate::load::latency::Latency;
@@ -95,10 +95,10 @@ fn percentile(share: f64) -> Option<Percentile> {
 /// The intervals along a curve: shares, each with both ends. One without an upper end reaches as high as the picture, and
 /// between it and one that has an end nothing is known.
 fn band(latency: &Latency, nines: u32) -> Vec<(f64, f64, f64)> {
-    let edge = |end: Reading| match end {
-        Reading::BelowZero => 0.0,
-        Reading::At(duration) => nanoseconds(duration),
-        Reading::Beyond(_) => f64::INFINITY,
+    let edge = |end: Quantile| match end {
+        Quantile::BelowZero => 0.0,
+        Quantile::At(duration) => nanoseconds(duration),
+        Quantile::Beyond(_) => f64::INFINITY,
     };
     let point = |percentile: Percentile| {
         let share = f64::from(percentile.parts()) / 1e6;

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use longsync_load::End;
+use longsync_load::RunEnd;
 use longsync_stats::{Distribution, Percentile};
 use longsync_text::said::printable;
 use longsync_text::{counted, grouped};
 
 use crate::load::report::Report;
-use crate::load::settings::{Arrivals, Connections, Settings};
+use crate::load::settings::{Settings, WrittenArrivals, WrittenConnections};
 use crate::load::words::{per_second, percent, place, time};
 
 /// What came of the run, besides its [`headline`].
@@ -28,7 +28,7 @@ pub(in crate::load) fn headline(report: &Report) -> String {
     let how = how(settings);
     let lasted = time(load.recorded);
     let mut connections = counted(load.connections, "connection");
-    if matches!(settings.plan.connections, Some(Connections::Auto(_))) {
+    if matches!(settings.plan.connections, Some(WrittenConnections::Auto(_))) {
         connections.push_str(" at first");
     }
     let (url, seed) = (printable(&settings.url), settings.seed);
@@ -47,10 +47,10 @@ fn how(settings: &Settings) -> String {
         return format!("closed loop, {in_flight} in flight{}", thought.unwrap_or_default());
     }
     let law = match plan.arrivals {
-        Some(Arrivals::AtOnce) => return "open loop, all calls due at once,".to_owned(),
-        Some(Arrivals::Poisson) => ", Poisson arrivals,",
-        Some(Arrivals::Uniform) => ", uniform arrivals,",
-        Some(Arrivals::Constant) | None => "",
+        Some(WrittenArrivals::AtOnce) => return "open loop, all calls due at once,".to_owned(),
+        Some(WrittenArrivals::Poisson) => ", Poisson arrivals,",
+        Some(WrittenArrivals::Uniform) => ", uniform arrivals,",
+        Some(WrittenArrivals::Constant) | None => "",
     };
     let rate = match (&plan.rate, &plan.schedule) {
         (Some(rate), _) => with_unit(rate),
@@ -93,7 +93,7 @@ fn rates(report: &Report) -> String {
     let (counts, time) = (&report.load.figures.counts, report.load.recorded);
     let [due, sent, good] =
         [counts.due(), counts.sent, counts.good].map(|count| per_second(count, time));
-    let has_rate = report.settings.plan.arrivals != Some(Arrivals::AtOnce);
+    let has_rate = report.settings.plan.arrivals != Some(WrittenArrivals::AtOnce);
     if report.settings.is_closed || !has_rate {
         format!("per second: {sent} sent, {good} good")
     } else {
@@ -111,18 +111,20 @@ pub(super) fn three(values: &Distribution) -> String {
 /// Why the run ended, unless all its calls were due.
 fn ending(report: &Report) -> Option<String> {
     let why = match &report.load.end {
-        End::Complete if report.load.figures.counts.due() == 0 => {
+        RunEnd::Complete if report.load.figures.counts.due() == 0 => {
             "failed: no call was due".to_owned()
         }
-        End::Complete if report.has_failed() => "failed: no call was answered".to_owned(),
-        End::Complete => return None,
-        End::Stopped if report.settings.is_closed => {
+        RunEnd::Complete if report.has_failed() => "failed: no call was answered".to_owned(),
+        RunEnd::Complete => return None,
+        RunEnd::Stopped if report.settings.is_closed => {
             "stopped early: the figures are of the calls sent until then".to_owned()
         }
-        End::Stopped => "stopped early: the figures are of the calls due until then".to_owned(),
-        End::Ended => "ended early: calls that were in flight then count as unfinished".to_owned(),
-        End::StopRule(stopped) => format!("ended early: {stopped}"),
-        End::Unreachable => {
+        RunEnd::Stopped => "stopped early: the figures are of the calls due until then".to_owned(),
+        RunEnd::Ended => {
+            "ended early: calls that were in flight then count as unfinished".to_owned()
+        }
+        RunEnd::StopRule(stopped) => format!("ended early: {stopped}"),
+        RunEnd::Unreachable => {
             "ended early: the server was lost, and no connection could be opened within the grace"
                 .to_owned()
         }

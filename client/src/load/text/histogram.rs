@@ -22,7 +22,7 @@ const GAPS: usize = 4;
 
 /// A bar.
 #[derive(Debug)]
-struct Row {
+struct HistogramRow {
     label: String,
     count: u64,
     /// The count, and its share of all.
@@ -48,7 +48,8 @@ pub(super) fn draw(report: &Report, columns: usize) -> String {
         let _ = writeln!(text, "{BOLD}{line}{BOLD:#}");
     }
     let label_width = rows.iter().map(|row| row.label.len()).max().unwrap_or(0);
-    let widest = |rows: &[Row]| rows.iter().map(|row| row.figures.len()).max().unwrap_or(0);
+    let widest =
+        |rows: &[HistogramRow]| rows.iter().map(|row| row.figures.len()).max().unwrap_or(0);
     let mut figure_width = widest(&rows);
     if label_width + figure_width + GAPS >= columns {
         // Counts matter more than their shares, which follow from them.
@@ -59,7 +60,7 @@ pub(super) fn draw(report: &Report, columns: usize) -> String {
     }
     let room = columns.saturating_sub(label_width + figure_width + GAPS);
     let most = rows.iter().map(|row| row.count).max().unwrap_or(0);
-    for Row { label, count, figures, style, fill } in rows {
+    for HistogramRow { label, count, figures, style, fill } in rows {
         let (drawn, rest) = bar(count, most, room, fill);
         let _ = write!(text, "{FAINT}{label:>label_width$}{FAINT:#}  {style}{drawn}{style:#}");
         let _ = writeln!(text, "{:rest$}  {figures:>figure_width$}", "");
@@ -67,10 +68,10 @@ pub(super) fn draw(report: &Report, columns: usize) -> String {
     text
 }
 
-fn rows(latency: &Latency, without_answer: u64, all: u64) -> Vec<Row> {
+fn rows(latency: &Latency, without_answer: u64, all: u64) -> Vec<HistogramRow> {
     let row = |label: String, count, style: AnsiColor, fill| {
         let figures = format!("{} ({})", grouped(count), percent(count, all));
-        Row { label, count, figures, style: style.on_default(), fill }
+        HistogramRow { label, count, figures, style: style.on_default(), fill }
     };
     let label = |from| short(Duration::from_nanos(from));
     let values = values(latency).into_iter();

@@ -24,7 +24,7 @@ pub(super) fn client_bound(report: &Report, columns: usize) -> String {
 /// Each threshold, and whether it was reached.
 pub(super) fn thresholds(report: &Report, columns: usize) -> String {
     let checked = report.thresholds();
-    let line = |checked: &longsync_stats::Checked| {
+    let line = |checked: &longsync_stats::ThresholdResult| {
         let style = if checked.has_passed { GOOD } else { BAD };
         paragraph(&[checked.to_string()], columns, style)
     };

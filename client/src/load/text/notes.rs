@@ -34,7 +34,7 @@ pub(in crate::load) fn notes(report: &Report) -> Vec<String> {
 
 /// Whether calls had something in common with those before them.
 fn dependent(report: &Report) -> Option<String> {
-    report.load.succession.says_dependent().then(|| {
+    report.load.succession.is_dependent().then(|| {
         "Calls were not independent: a slow one is often followed by another, as in a queue. Their percentiles are \
          less sure than those of as many independent calls."
             .to_owned()

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use longsync_connect::Code;
 use longsync_connect::status::code_name;
-use longsync_stats::{Broken, Counts, NotSent};
+use longsync_stats::{Counts, NotSentReason, TransportFailure};
 use longsync_text::grouped;
 use longsync_text::said::shortened;
 
@@ -75,7 +75,7 @@ fn statuses(counts: &Counts) -> Vec<String> {
 }
 
 fn broken(counts: &Counts) -> Vec<String> {
-    let all = Broken::ALL.into_iter().map(|how| (how, counts.broken(how)));
+    let all = TransportFailure::ALL.into_iter().map(|how| (how, counts.broken(how)));
     all.filter(|(_, count)| *count > 0)
         .map(|(how, count)| format!("{} {}", grouped(count), spaced(how.name())))
         .collect()
@@ -135,7 +135,7 @@ fn texts(report: &Report) -> Vec<(u64, String)> {
 
 fn not_sent(counts: &Counts) -> Vec<String> {
     let reasons = counts.not_sent.by_reason().filter(|(_, count)| *count > 0);
-    let reason = |(why, count): (NotSent, u64)| {
+    let reason = |(why, count): (NotSentReason, u64)| {
         let name = spaced(why.name()).replace("in flight", "in-flight");
         format!("{} {name}", grouped(count))
     };

@@ -4,8 +4,8 @@ use std::fmt;
 
 use longsync_text::Percent;
 
-use super::{Delay, Resolved};
-use crate::written::Share;
+use super::{Delay, ResolvedDelay};
+use crate::written::WrittenShare;
 
 /// Several delays, each with the share of the calls that draw from it.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +14,7 @@ pub(crate) struct Mix(Box<[Part]>);
 #[derive(Debug, Clone, PartialEq)]
 struct Part {
     /// As it was written.
-    share: Share,
+    share: WrittenShare,
     delay: Delay,
     /// The sum of the shares before it, and its own.
     before: f64,
@@ -23,7 +23,7 @@ struct Part {
 
 /// Why shares make no mixture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotAMix {
+pub(crate) enum MixError {
     /// The shares come to this much in millionths of a percent, instead of 100 %.
     Sum(u64),
     /// The part at this position has nothing left.
@@ -36,13 +36,13 @@ pub(crate) enum NotAMix {
 const BELOW_ONE: f64 = 1.0 - f64::EPSILON / 2.0;
 
 impl Mix {
-    pub(crate) fn new(parts: Vec<(Share, Delay)>) -> Result<Self, NotAMix> {
+    pub(crate) fn new(parts: Vec<(WrittenShare, Delay)>) -> Result<Self, MixError> {
         let rest = rest(parts.iter().map(|(share, _)| *share))?;
         let mut before = 0;
         let parts = parts.into_iter().map(|(share, delay)| {
             let own = match share {
-                Share::Of(percent) => percent,
-                Share::Rest => rest,
+                WrittenShare::Of(percent) => percent,
+                WrittenShare::Rest => rest,
             };
             let part = Part { share, delay, before: fraction(before), fraction: own.fraction() };
             before += own.millionths();
@@ -64,7 +64,7 @@ impl Mix {
     }
 
     /// The sum of something of each part's law, each times its share.
-    pub(crate) fn sum(&self, attempt: u32, of: impl Fn(Resolved<'_>) -> f64) -> f64 {
+    pub(crate) fn sum(&self, attempt: u32, of: impl Fn(ResolvedDelay<'_>) -> f64) -> f64 {
         self.0.iter().map(|part| part.fraction * of(part.delay.resolve(attempt))).sum()
     }
 
@@ -79,24 +79,24 @@ fn fraction(millionths: u32) -> f64 {
 }
 
 /// What the shares leave, if all of them come to 100 % with that.
-fn rest(shares: impl Iterator<Item = Share>) -> Result<Percent, NotAMix> {
+fn rest(shares: impl Iterator<Item = WrittenShare>) -> Result<Percent, MixError> {
     let all = u64::from(Percent::ALL.millionths());
     let (mut sum, mut rest) = (0, None);
     for (index, share) in shares.enumerate() {
         match share {
-            Share::Of(percent) => sum += u64::from(percent.millionths()),
-            Share::Rest if rest.is_some() => return Err(NotAMix::SecondRest(index)),
-            Share::Rest => rest = Some(index),
+            WrittenShare::Of(percent) => sum += u64::from(percent.millionths()),
+            WrittenShare::Rest if rest.is_some() => return Err(MixError::SecondRest(index)),
+            WrittenShare::Rest => rest = Some(index),
         }
     }
     match rest {
         None if sum == all => Ok(Percent::NONE),
-        Some(index) if sum == all => Err(NotAMix::NothingLeft(index)),
+        Some(index) if sum == all => Err(MixError::NothingLeft(index)),
         Some(_) if sum < all => {
             let left = u32::try_from(all - sum).ok().and_then(Percent::from_millionths);
-            left.ok_or(NotAMix::Sum(sum))
+            left.ok_or(MixError::Sum(sum))
         }
-        _ => Err(NotAMix::Sum(sum)),
+        _ => Err(MixError::Sum(sum)),
     }
 }
 
@@ -106,8 +106,8 @@ impl fmt::Display for Mix {
         for Part { share, delay, .. } in &self.0 {
             f.write_str(joint)?;
             match share {
-                Share::Of(percent) => write!(f, "{percent}%: {delay}")?,
-                Share::Rest => write!(f, "rest: {delay}")?,
+                WrittenShare::Of(percent) => write!(f, "{percent}%: {delay}")?,
+                WrittenShare::Rest => write!(f, "rest: {delay}")?,
             }
             joint = ", ";
         }

@@ -1,10 +1,10 @@
 //! A law for counts of buckets.
 
 use super::judge::{self, Zeros};
-use super::law::Law;
-use super::refine::{self, Goal};
+use super::law::FittedLaw;
+use super::refine::{self, FitGoal};
 use super::step::Step;
-use super::{Fitted, GuessAbove, MOST_INNER, NotFitted, WHOLE, float, millionths};
+use super::{Fit, FitError, GuessAbove, MOST_INNER, WHOLE, float, millionths};
 
 /// With more bounds than a law has points, its shares at the bounds come as close as this.
 const GOAL: f64 = 0.000_5;
@@ -16,20 +16,20 @@ const GOAL: f64 = 0.000_5;
 ///
 /// # Errors
 /// If there is no value, bounds do not ascend or counts fall, or all values are above the last bound.
-pub fn buckets(bounds: &[(u64, u64)], total: u64) -> Result<Fitted, NotFitted> {
+pub fn buckets(bounds: &[(u64, u64)], total: u64) -> Result<Fit, FitError> {
     let rises = bounds.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1);
     if !rises || bounds.last().is_some_and(|(_, count)| *count > total) {
-        return Err(NotFitted::Unordered);
+        return Err(FitError::Unordered);
     }
     if total == 0 {
-        return Err(NotFitted::Empty);
+        return Err(FitError::Empty);
     }
     let (zero_count, bounds) = match bounds {
         [(0, count), bounds @ ..] => (*count, bounds),
         bounds => (0, bounds),
     };
     if zero_count == total {
-        return Ok(Fitted::constant(WHOLE, 0));
+        return Ok(Fit::constant(WHOLE, 0));
     }
     let zeros = Zeros::new(float(zero_count) / float(total));
     let others = float(total - zero_count);
@@ -38,15 +38,15 @@ pub fn buckets(bounds: &[(u64, u64)], total: u64) -> Result<Fitted, NotFitted> {
         Step::new(value, share, share, 0.0)
     };
     let steps: Vec<Step> = bounds.iter().map(step).collect();
-    let frame = Frame::of(&steps).ok_or(NotFitted::AllAbove)?;
+    let frame = Bounds::of(&steps).ok_or(FitError::AllAbove)?;
     let points = frame.points();
-    let law = Law::new(frame.min_ns, &points, frame.max_ns);
+    let law = FittedLaw::new(frame.min_ns, &points, frame.max_ns);
     let guess_above = frame.max_ns.is_none().then(|| GuessAbove {
         share: zeros.of_all(WHOLE - points.last().map_or(0, |(at, _)| *at)),
         from_ns: points.last().map_or(frame.min_ns, |(_, value)| *value),
         to_ns: law.longest_ns(),
     });
-    Ok(Fitted {
+    Ok(Fit {
         zero_share: zeros.millionths(),
         min_ns: frame.min_ns,
         ks: judge::ks(&law, &steps, zeros),
@@ -58,14 +58,14 @@ pub fn buckets(bounds: &[(u64, u64)], total: u64) -> Result<Fitted, NotFitted> {
 }
 
 /// The bounds between which values lie.
-struct Frame<'a> {
+struct Bounds<'a> {
     min_ns: u64,
     /// The bounds that some values exceed and others do not.
     inner: &'a [Step],
     max_ns: Option<u64>,
 }
 
-impl<'a> Frame<'a> {
+impl<'a> Bounds<'a> {
     /// [`None`] if all values are above the last bound.
     fn of(steps: &'a [Step]) -> Option<Self> {
         let first = steps.partition_point(|step| step.up_to <= 0.0);
@@ -113,7 +113,7 @@ impl<'a> Frame<'a> {
             |&(at, value): &(u32, u64)| Step::new(value, super::share(at), super::share(at), 0.0);
         let first = Step::new(self.min_ns, 0.0, 0.0, 0.0);
         let steps: Vec<Step> = [first].into_iter().chain(points.iter().map(step)).collect();
-        let nowhere = Goal { ks: GOAL, ln: 1.0, from: 1.0, to: 0.0 };
+        let nowhere = FitGoal { ks: GOAL, ln: 1.0, from: 1.0, to: 0.0 };
         refine::points(&steps, nowhere)
     }
 }

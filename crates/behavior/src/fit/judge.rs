@@ -1,12 +1,12 @@
 //! How far a law is off the data it was fitted to.
 
-use super::law::Law;
+use super::law::FittedLaw;
 use super::step::Step;
-use super::{WHOLE, Worst, share};
+use super::{WHOLE, WorstPercentile, share};
 
 /// The largest distance between the shares of law and data, zeros included. The law may jump where the data
 /// does, so below a value and up to it are two distances.
-pub(super) fn ks(law: &Law, steps: &[Step], zeros: Zeros) -> f64 {
+pub(super) fn ks(law: &FittedLaw, steps: &[Step], zeros: Zeros) -> f64 {
     let distances = steps.iter().map(|step| {
         let below = zeros.law_share(law.share_below(step.value)) - zeros.data_share(step.below);
         let up_to = zeros.law_share(law.share_to(step.value)) - zeros.data_share(step.up_to);
@@ -17,8 +17,14 @@ pub(super) fn ks(law: &Law, steps: &[Step], zeros: Zeros) -> f64 {
 }
 
 /// The quantile that is off most, in proportion, of those between two shares of the values that are not zero.
-pub(super) fn worst(law: &Law, steps: &[Step], zeros: Zeros, from: f64, to: f64) -> Option<Worst> {
-    let mut worst: Option<(f64, Worst)> = None;
+pub(super) fn worst(
+    law: &FittedLaw,
+    steps: &[Step],
+    zeros: Zeros,
+    from: f64,
+    to: f64,
+) -> Option<WorstPercentile> {
+    let mut worst: Option<(f64, WorstPercentile)> = None;
     for step in steps {
         for (at, _) in [step.first, step.last] {
             if !(from..=to).contains(&at) {
@@ -28,7 +34,7 @@ pub(super) fn worst(law: &Law, steps: &[Step], zeros: Zeros, from: f64, to: f64)
             let error = super::float(law_ns.abs_diff(step.value)) / super::float(step.value);
             if worst.is_none_or(|(largest, _)| error > largest) {
                 let percent = 100.0 * zeros.data_share(at);
-                worst = Some((error, Worst { percent, asked_ns: step.value, law_ns }));
+                worst = Some((error, WorstPercentile { percent, asked_ns: step.value, law_ns }));
             }
         }
     }

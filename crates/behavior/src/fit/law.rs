@@ -18,7 +18,7 @@ struct Point {
 
 /// The law of the values that are not zero.
 #[derive(Debug)]
-pub(super) struct Law {
+pub(super) struct FittedLaw {
     points: Vec<Point>,
     /// The last of them.
     last: Point,
@@ -33,7 +33,7 @@ pub(super) fn depth(share: f64) -> f64 {
     -libm::log1p(-share)
 }
 
-impl Law {
+impl FittedLaw {
     /// `inner` are two points or more, percents in millionths.
     pub(super) fn new(min_ns: u64, inner: &[(u32, u64)], max_ns: Option<u64>) -> Self {
         let point = |(at, value): (u32, u64)| {

@@ -2,9 +2,9 @@
 
 use super::buckets::fill;
 use super::judge::{self, Zeros};
-use super::law::Law;
+use super::law::FittedLaw;
 use super::step::Step;
-use super::{Fitted, GuessAbove, MOST_PERCENTILES, NotFitted, WHOLE, millionths, share};
+use super::{Fit, FitError, GuessAbove, MOST_PERCENTILES, WHOLE, millionths, share};
 
 /// The law that has the given percentiles: percents in millionths, ascending, and values in nanoseconds. That
 /// of 0 is the shortest value, that of 100 % the longest; without the latter, what lies above the last
@@ -13,29 +13,29 @@ use super::{Fitted, GuessAbove, MOST_PERCENTILES, NotFitted, WHOLE, millionths, 
 /// # Errors
 /// If there are fewer than two between 0 and 100 % or more than 61, if percents do not ascend or are over
 /// 100 %, or if values fall.
-pub fn percentiles(points: &[(u32, u64)]) -> Result<Fitted, NotFitted> {
+pub fn percentiles(points: &[(u32, u64)]) -> Result<Fit, FitError> {
     let rises = points.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1);
     if !rises || points.last().is_some_and(|(at, _)| *at > WHOLE) {
-        return Err(NotFitted::Unordered);
+        return Err(FitError::Unordered);
     }
     let (Some((_, shortest)), Some((_, longest))) = (points.first(), points.last()) else {
-        return Err(NotFitted::Empty);
+        return Err(FitError::Empty);
     };
     let given_max = points.last().filter(|(at, _)| *at == WHOLE).map(|(_, value)| *value);
     let inner = points.iter().filter(|(at, _)| *at > 0 && *at < WHOLE);
     match inner.count() {
-        0 | 1 => return Err(NotFitted::TooFewPercentiles),
+        0 | 1 => return Err(FitError::TooFewPercentiles),
         2..=MOST_PERCENTILES => {}
-        _ => return Err(NotFitted::TooManyPercentiles),
+        _ => return Err(FitError::TooManyPercentiles),
     }
     if shortest == longest {
-        return Ok(Fitted::constant(if *longest == 0 { WHOLE } else { 0 }, *longest));
+        return Ok(Fit::constant(if *longest == 0 { WHOLE } else { 0 }, *longest));
     }
     Ok(fitted(points, given_max))
 }
 
 /// The law of percentiles that are not all equal.
-fn fitted(points: &[(u32, u64)], max_ns: Option<u64>) -> Fitted {
+fn fitted(points: &[(u32, u64)], max_ns: Option<u64>) -> Fit {
     let zero_percent = points.iter().rev().find(|(_, value)| *value == 0).map_or(0, |(at, _)| *at);
     let zeros = Zeros::new(share(zero_percent));
     let positive = &points[points.partition_point(|(_, value)| *value == 0)..];
@@ -53,14 +53,14 @@ fn fitted(points: &[(u32, u64)], max_ns: Option<u64>) -> Fitted {
     };
     fill(min_ns, &mut inner, max_ns);
     rise_to(max_ns, &mut inner);
-    let law = Law::new(min_ns, &inner, max_ns);
+    let law = FittedLaw::new(min_ns, &inner, max_ns);
     let guess_above = inner.last().filter(|_| max_ns.is_none()).map(|(at, value)| GuessAbove {
         share: zeros.of_all(WHOLE - at),
         from_ns: *value,
         to_ns: law.longest_ns(),
     });
     let steps = asked(positive, zeros);
-    Fitted {
+    Fit {
         zero_share: zeros.millionths(),
         min_ns,
         ks: judge::ks(&law, &steps, zeros),

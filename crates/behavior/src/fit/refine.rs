@@ -6,7 +6,7 @@ use super::{MOST_INNER, millionths, share};
 
 /// How close the law is to come.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Goal {
+pub(super) struct FitGoal {
     /// The distance between shares.
     pub(super) ks: f64,
     /// The distance between the logarithms of quantiles, and from which share to which it counts.
@@ -15,7 +15,7 @@ pub(super) struct Goal {
     pub(super) to: f64,
 }
 
-impl Goal {
+impl FitGoal {
     /// The error at a depth where the law has `ln`, in terms of the goal.
     fn quantile_error(&self, step: &Step, share: f64, ln: f64) -> f64 {
         if (self.from..=self.to).contains(&share) { (ln - step.ln).abs() / self.ln } else { 0.0 }
@@ -32,27 +32,27 @@ struct Node {
 
 /// What is worst at a node or between two: the error in terms of the goal.
 #[derive(Debug, Clone, Copy, Default)]
-struct Error {
+struct Deviation {
     size: f64,
     index: usize,
 }
 
 /// The curve so far. `between[k]` is of what lies between the nodes k and k + 1.
-struct Curve<'a> {
+struct FitCurve<'a> {
     steps: &'a [Step],
-    goal: Goal,
+    goal: FitGoal,
     nodes: Vec<Node>,
-    at: Vec<Error>,
-    between: Vec<Error>,
+    at: Vec<Deviation>,
+    between: Vec<Deviation>,
 }
 
 /// The points between 0 and 100 %, at most [`MOST_INNER`], with which the law comes as close to the steps as
 /// the goal says, or as that number of points can. There are at least two steps. The first one's value is that of 0 %.
-pub(super) fn points(steps: &[Step], goal: Goal) -> Vec<(u32, u64)> {
+pub(super) fn points(steps: &[Step], goal: FitGoal) -> Vec<(u32, u64)> {
     let last = steps.len() - 1;
     let end = millionths(steps[last].last.0);
     let nodes = vec![Node { index: 0, low: 0, high: 0 }, Node { index: last, low: end, high: end }];
-    let mut curve = Curve { steps, goal, nodes, at: Vec::new(), between: Vec::new() };
+    let mut curve = FitCurve { steps, goal, nodes, at: Vec::new(), between: Vec::new() };
     curve.at = vec![curve.error_at(0), curve.error_at(1)];
     curve.between = vec![curve.error_between(0)];
     while curve.inner().count() + 2 <= MOST_INNER && curve.improve() {}
@@ -62,7 +62,7 @@ pub(super) fn points(steps: &[Step], goal: Goal) -> Vec<(u32, u64)> {
     curve.inner().collect()
 }
 
-impl Curve<'_> {
+impl FitCurve<'_> {
     fn inner(&self) -> impl Iterator<Item = (u32, u64)> {
         self.nodes.iter().flat_map(|node| {
             let value = self.steps[node.index].value;
@@ -73,7 +73,7 @@ impl Curve<'_> {
 
     /// Adds to the curve where it is worst; false if it is good enough.
     fn improve(&mut self) -> bool {
-        let worst = |errors: &[Error]| {
+        let worst = |errors: &[Deviation]| {
             let sizes = errors.iter().map(|error| error.size).enumerate();
             sizes.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default()
         };
@@ -106,8 +106,8 @@ impl Curve<'_> {
             self.between[part].size = 0.0;
             return;
         }
-        self.at.insert(part + 1, Error::default());
-        self.between.insert(part + 1, Error::default());
+        self.at.insert(part + 1, Deviation::default());
+        self.between.insert(part + 1, Deviation::default());
         self.judge(part + 1);
     }
 
@@ -134,11 +134,11 @@ impl Curve<'_> {
     }
 
     /// The error at a node, none if it is as wide as it can be.
-    fn error_at(&self, at: usize) -> Error {
+    fn error_at(&self, at: usize) -> Deviation {
         let node = self.nodes[at];
         let step = &self.steps[node.index];
         if self.widened(at) == node {
-            return Error::default();
+            return Deviation::default();
         }
         let mut size = step.distance(share(node.low), share(node.high)) / self.goal.ks;
         if let Some(line) = at.checked_sub(1).and_then(|before| self.line(before)) {
@@ -149,12 +149,12 @@ impl Curve<'_> {
             let (share, depth) = step.last;
             size = size.max(self.goal.quantile_error(step, share, line.ln_at(depth)));
         }
-        Error { size, index: node.index }
+        Deviation { size, index: node.index }
     }
 
     /// The largest error between a node and the next.
-    fn error_between(&self, part: usize) -> Error {
-        let mut worst = Error::default();
+    fn error_between(&self, part: usize) -> Deviation {
+        let mut worst = Deviation::default();
         let Some(line) = self.line(part) else { return worst };
         let (from, to) = (self.nodes[part].index + 1, self.nodes[part + 1].index);
         for (index, step) in self.steps.iter().enumerate().take(to).skip(from) {
@@ -164,29 +164,29 @@ impl Curve<'_> {
                 size = size.max(self.goal.quantile_error(step, share, line.ln_at(depth)));
             }
             if size > worst.size {
-                worst = Error { size, index };
+                worst = Deviation { size, index };
             }
         }
         worst
     }
 
     /// The line from a node to the next.
-    fn line(&self, part: usize) -> Option<Line> {
+    fn line(&self, part: usize) -> Option<LineSegment> {
         let (from, to) = (self.nodes[part], self.nodes.get(part + 1)?);
         let (depth, ln) = (depth(share(from.high)), self.steps[from.index].ln);
         let slope = (self.steps[to.index].ln - ln) / (self::depth(share(to.low)) - depth);
-        Some(Line { depth, ln, slope })
+        Some(LineSegment { depth, ln, slope })
     }
 }
 
 /// A line of the law: logarithm by depth. It rises.
-struct Line {
+struct LineSegment {
     depth: f64,
     ln: f64,
     slope: f64,
 }
 
-impl Line {
+impl LineSegment {
     fn ln_at(&self, depth: f64) -> f64 {
         self.ln + (depth - self.depth) * self.slope
     }

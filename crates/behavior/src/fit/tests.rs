@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::law::Law;
+use super::law::FittedLaw;
 use super::*;
 
 /// Uniform numbers between 0 and 1, the same each time: a linear congruential generator.
@@ -51,13 +51,13 @@ fn quantile(values: &[(u64, u64)], per_million: u64) -> u64 {
         .0
 }
 
-fn law(fitted: &Fitted) -> Law {
-    Law::new(fitted.min_ns, &fitted.points, fitted.max_ns)
+fn law(fitted: &Fit) -> FittedLaw {
+    FittedLaw::new(fitted.min_ns, &fitted.points, fitted.max_ns)
 }
 
 /// The distance, found in another way: by the law's share just before and just after each value, where both
 /// come from halving the quantile function.
-fn independent_ks(fitted: &Fitted, values: &[(u64, u64)]) -> f64 {
+fn independent_ks(fitted: &Fit, values: &[(u64, u64)]) -> f64 {
     let zero = share(fitted.zero_share);
     let law = law(fitted);
     let total: f64 = values.iter().map(|(_, count)| float(*count)).sum();
@@ -83,7 +83,7 @@ fn independent_ks(fitted: &Fitted, values: &[(u64, u64)]) -> f64 {
 }
 
 /// What the language demands of points.
-fn is_valid(fitted: &Fitted) -> bool {
+fn is_valid(fitted: &Fit) -> bool {
     let inner = &fitted.points;
     let is_constant = inner.is_empty() && fitted.max_ns == Some(fitted.min_ns);
     let in_order = inner.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1);
@@ -180,8 +180,8 @@ proptest! {
         }).collect();
         let total = count + above;
         match buckets(&bounds, total) {
-            Err(NotFitted::Empty) => prop_assert_eq!(total, 0),
-            Err(why) => prop_assert!(why == NotFitted::AllAbove && count == 0),
+            Err(FitError::Empty) => prop_assert_eq!(total, 0),
+            Err(why) => prop_assert!(why == FitError::AllAbove && count == 0),
             Ok(fitted) => {
                 prop_assert!(is_valid(&fitted), "{fitted:?}");
                 prop_assert!(fitted.ks <= 0.001, "{} {fitted:?}", fitted.ks);
@@ -209,7 +209,7 @@ proptest! {
         let fitted = match percentiles(&points) {
             Ok(fitted) => fitted,
             Err(why) => {
-                prop_assert_eq!(why, NotFitted::TooFewPercentiles);
+                prop_assert_eq!(why, FitError::TooFewPercentiles);
                 return Ok(());
             }
         };
@@ -224,7 +224,7 @@ proptest! {
 #[test]
 fn what_was_fitted_is_printed_as_a_behavior() {
     let ms = 1_000_000;
-    let text = |fitted: Result<Fitted, NotFitted>| fitted.unwrap().text();
+    let text = |fitted: Result<Fit, FitError>| fitted.unwrap().text();
     assert_eq!(text(values(&[(0, 7)])), "0s");
     assert_eq!(text(values(&[(5 * ms, 7)])), "5ms");
     assert_eq!(text(values(&[(0, 1), (5 * ms, 3)])), "mix(25%: 0s, rest: 5ms)");
@@ -258,15 +258,15 @@ fn what_lies_above_the_last_bound_is_named_as_a_guess() {
 
 #[test]
 fn what_cannot_be_fitted_is_refused() {
-    assert_eq!(values(&[]), Err(NotFitted::Empty));
-    assert_eq!(values(&[(2, 1), (1, 1)]), Err(NotFitted::Unordered));
-    assert_eq!(values(&[(1, u64::MAX), (2, 1)]), Err(NotFitted::Unordered));
-    assert_eq!(buckets(&[], 3), Err(NotFitted::AllAbove));
-    assert_eq!(buckets(&[(1, 4)], 3), Err(NotFitted::Unordered));
-    assert_eq!(buckets(&[(1, 0)], 0), Err(NotFitted::Empty));
-    assert_eq!(percentiles(&[]), Err(NotFitted::Empty));
-    assert_eq!(percentiles(&[(1, 5), (WHOLE, 6)]), Err(NotFitted::TooFewPercentiles));
-    assert_eq!(percentiles(&[(2, 5), (1, 6)]), Err(NotFitted::Unordered));
+    assert_eq!(values(&[]), Err(FitError::Empty));
+    assert_eq!(values(&[(2, 1), (1, 1)]), Err(FitError::Unordered));
+    assert_eq!(values(&[(1, u64::MAX), (2, 1)]), Err(FitError::Unordered));
+    assert_eq!(buckets(&[], 3), Err(FitError::AllAbove));
+    assert_eq!(buckets(&[(1, 4)], 3), Err(FitError::Unordered));
+    assert_eq!(buckets(&[(1, 0)], 0), Err(FitError::Empty));
+    assert_eq!(percentiles(&[]), Err(FitError::Empty));
+    assert_eq!(percentiles(&[(1, 5), (WHOLE, 6)]), Err(FitError::TooFewPercentiles));
+    assert_eq!(percentiles(&[(2, 5), (1, 6)]), Err(FitError::Unordered));
     let many: Vec<_> = (1..=62).map(|percent| (percent, 5)).collect();
-    assert_eq!(percentiles(&many), Err(NotFitted::TooManyPercentiles));
+    assert_eq!(percentiles(&many), Err(FitError::TooManyPercentiles));
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use longsync_text::{Percent, duration};
 
-use super::{Fitted, WHOLE};
+use super::{Fit, WHOLE};
 
-pub(super) fn of(fitted: &Fitted) -> String {
+pub(super) fn of(fitted: &Fit) -> String {
     match fitted.zero_share {
         WHOLE => duration::text(Duration::ZERO),
         0 => positive(fitted),
@@ -15,7 +15,7 @@ pub(super) fn of(fitted: &Fitted) -> String {
 }
 
 /// The law of all values but the zeros.
-fn positive(fitted: &Fitted) -> String {
+fn positive(fitted: &Fit) -> String {
     let nanos = |nanos| duration::text(Duration::from_nanos(nanos));
     let Some(&(_, last)) = fitted.points.last() else {
         return nanos(fitted.min_ns);

@@ -2,14 +2,14 @@
 
 use longsync_text::{Percent, duration};
 
-use longsync_text::mistake::Mistake;
+use longsync_text::parse_error::ParseError;
 
 /// What would be right, if `text` is in the form of another tool.
-pub(super) fn recognized(text: &str, is_understood: impl Fn(&str) -> bool) -> Option<Mistake> {
+pub(super) fn recognized(text: &str, is_understood: impl Fn(&str) -> bool) -> Option<ParseError> {
     let ours = strest(text).or_else(|| fortio(text))?;
     // What is suggested is understood; a form that only looks like one of theirs is not translated.
     let why = format!("this is the form of another tool: did you mean `{ours}`?");
-    is_understood(&ours).then(|| Mistake::wrong(0, why))
+    is_understood(&ours).then(|| ParseError::wrong(0, why))
 }
 
 /// `50=10ms,99=200ms`: percentiles, perhaps with their p.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use longsync_text::Percent;
 
-use crate::written::{Form, Share, Written};
-use longsync_text::mistake::Mistake;
+use crate::written::{DelaySyntax, WrittenDelay, WrittenShare};
+use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
 
 /// How many parts or points a list may have.
@@ -30,17 +30,17 @@ const SHAPES: [&str; 10] = [
 const A_DELAY: &str = "a delay: a duration such as 250ms, or constant, uniform, normal, exponential, \
      pareto, lognormal, percentiles, mix, attempts or replay with its parameters";
 
-pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mistake> {
+pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<WrittenDelay, ParseError> {
     let at = words.place();
     let name = words.clone().name();
     let mut written = match name {
         "" if words.rest().starts_with(|c: char| c.is_ascii_digit()) => {
-            let form = Form::Constant(words.duration()?);
-            Written { at, form, places: Vec::new(), max: None }
+            let form = DelaySyntax::Constant(words.duration()?);
+            WrittenDelay { at, form, places: Vec::new(), max: None }
         }
         "mix" | "attempts" if depth == MOST_DEPTH => {
             let why = format!("mix and attempts may be nested at most {MOST_DEPTH} deep");
-            return Err(Mistake::wrong(at, why));
+            return Err(ParseError::wrong(at, why));
         }
         name if SHAPES.contains(&name) => {
             words.name();
@@ -48,14 +48,14 @@ pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mista
             let mut places = Vec::new();
             let form = form(name, words, depth, &mut places)?;
             words.mark(')', format_args!("the closing `)` of {name}("))?;
-            Written { at, form, places, max: None }
+            WrittenDelay { at, form, places, max: None }
         }
         name => {
             let lower = name.to_ascii_lowercase();
             let is_shape = SHAPES.contains(&&*lower);
             let expected =
                 if is_shape { format!("`{lower}` in lower case") } else { A_DELAY.to_owned() };
-            return Err(Mistake::expected(at, expected));
+            return Err(ParseError::expected(at, expected));
         }
     };
     written.max = max(words, &written.form)?;
@@ -63,15 +63,15 @@ pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<Written, Mista
 }
 
 /// The `max` of a shape, if it has one, and where its duration begins.
-fn max(words: &mut Words<'_>, of: &Form) -> Result<Option<(usize, Duration)>, Mistake> {
+fn max(words: &mut Words<'_>, of: &DelaySyntax) -> Result<Option<(usize, Duration)>, ParseError> {
     let at = words.place();
     if !words.takes_name("max") {
         return Ok(None);
     }
-    if let Form::Constant(_) | Form::Uniform(..) | Form::Replay(_) = of {
+    if let DelaySyntax::Constant(_) | DelaySyntax::Uniform(..) | DelaySyntax::Replay(_) = of {
         let why =
             "this delay takes no max, because it has a longest value already: leave the max out";
-        return Err(Mistake::wrong(at, why));
+        return Err(ParseError::wrong(at, why));
     }
     Ok(Some((words.place(), words.duration()?)))
 }
@@ -82,52 +82,55 @@ fn form(
     words: &mut Words<'_>,
     depth: usize,
     places: &mut Vec<usize>,
-) -> Result<Form, Mistake> {
+) -> Result<DelaySyntax, ParseError> {
     let mut duration = |words: &mut Words<'_>| {
         places.push(words.place());
         words.duration()
     };
     Ok(match name {
-        "constant" => Form::Constant(duration(words)?),
-        "exponential" => Form::Exponential(duration(words)?),
+        "constant" => DelaySyntax::Constant(duration(words)?),
+        "exponential" => DelaySyntax::Exponential(duration(words)?),
         "uniform" => {
             let low = duration(words)?;
             words.mark(',', "`,` and the upper end")?;
-            Form::Uniform(low, duration(words)?)
+            DelaySyntax::Uniform(low, duration(words)?)
         }
         "normal" => {
             let mean = duration(words)?;
             words.mark(',', "`,` and the standard deviation")?;
-            Form::Normal(mean, duration(words)?)
+            DelaySyntax::Normal(mean, duration(words)?)
         }
         "pareto" => {
             let scale = duration(words)?;
             words.mark(',', "`,` and the shape, a number such as 1.5")?;
             places.push(words.place());
-            Form::Pareto(scale, words.number()?)
+            DelaySyntax::Pareto(scale, words.number()?)
         }
         "lognormal" => lognormal(words, places)?,
-        "percentiles" => Form::Percentiles(list(words, places, |words| {
+        "percentiles" => DelaySyntax::Percentiles(list(words, places, |words| {
             let percentile = words.percentile()?;
             words.mark('=', "`=` and the delay at this percentile")?;
             Ok((percentile, words.duration()?))
         })?),
         "replay" => {
             places.push(words.place());
-            Form::Replay(words.string()?)
+            DelaySyntax::Replay(words.string()?)
         }
-        "mix" => Form::Mix(list(words, places, |words| {
-            let share =
-                if words.takes_name("rest") { Share::Rest } else { Share::Of(words.percent()?) };
+        "mix" => DelaySyntax::Mix(list(words, places, |words| {
+            let share = if words.takes_name("rest") {
+                WrittenShare::Rest
+            } else {
+                WrittenShare::Of(words.percent()?)
+            };
             words.mark(':', "`:` and the delay of this share")?;
             Ok((share, read(words, depth + 1)?))
         })?),
-        _ => Form::Attempts(list(words, places, |words| read(words, depth + 1))?),
+        _ => DelaySyntax::Attempts(list(words, places, |words| read(words, depth + 1))?),
     })
 }
 
 /// Two percentiles, or the median and sigma.
-fn lognormal(words: &mut Words<'_>, places: &mut Vec<usize>) -> Result<Form, Mistake> {
+fn lognormal(words: &mut Words<'_>, places: &mut Vec<usize>) -> Result<DelaySyntax, ParseError> {
     let point = |words: &mut Words<'_>| {
         if !words.rest().starts_with('p') {
             return Err(words.expected("a percentile with its p, such as p50="));
@@ -142,22 +145,22 @@ fn lognormal(words: &mut Words<'_>, places: &mut Vec<usize>) -> Result<Form, Mis
     let second_at = words.place();
     places.push(second_at);
     if !words.takes_name("sigma") {
-        return Ok(Form::Lognormal([first, point(words)?]));
+        return Ok(DelaySyntax::Lognormal([first, point(words)?]));
     }
     words.mark('=', "`=` and a number such as 0.5")?;
     let sigma = words.number()?;
     if first.0.millionths() * 2 != Percent::ALL.millionths() {
-        return Err(Mistake::wrong(places[0], "sigma goes with the median: write p50="));
+        return Err(ParseError::wrong(places[0], "sigma goes with the median: write p50="));
     }
-    Ok(Form::LognormalOfSigma(first.1, sigma))
+    Ok(DelaySyntax::LognormalOfSigma(first.1, sigma))
 }
 
 /// Things separated by commas, at least one.
 fn list<T>(
     words: &mut Words<'_>,
     places: &mut Vec<usize>,
-    mut read: impl FnMut(&mut Words<'_>) -> Result<T, Mistake>,
-) -> Result<Vec<T>, Mistake> {
+    mut read: impl FnMut(&mut Words<'_>) -> Result<T, ParseError>,
+) -> Result<Vec<T>, ParseError> {
     let mut list = Vec::new();
     loop {
         if list.len() == MOST_PARTS {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::stall::{Origin, Stall};
-use longsync_text::mistake::Mistake;
+use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
 
 const A_KEY: &str = "one of at=, for=, every= and from=first_call, each at most once";
 
-pub(super) fn read(words: &mut Words<'_>) -> Result<Stall, Mistake> {
+pub(super) fn read(words: &mut Words<'_>) -> Result<Stall, ParseError> {
     let start = words.place();
     words.name();
     words.mark('(', "the opening `(` of stall(")?;
@@ -31,10 +31,10 @@ pub(super) fn read(words: &mut Words<'_>) -> Result<Stall, Mistake> {
                 }
                 continue;
             }
-            _ => return Err(Mistake::expected(key_at, A_KEY)),
+            _ => return Err(ParseError::expected(key_at, A_KEY)),
         };
         if place.is_some() {
-            return Err(Mistake::expected(key_at, A_KEY));
+            return Err(ParseError::expected(key_at, A_KEY));
         }
         words.mark('=', "`=` and a duration")?;
         let value_at = words.place();
@@ -44,7 +44,7 @@ pub(super) fn read(words: &mut Words<'_>) -> Result<Stall, Mistake> {
         }
     }
     let Some(length) = length else {
-        return Err(Mistake::wrong(
+        return Err(ParseError::wrong(
             start,
             "it has no for=: write how long it lasts, such as for=1s",
         ));
@@ -52,7 +52,7 @@ pub(super) fn read(words: &mut Words<'_>) -> Result<Stall, Mistake> {
     stall(at.map(|(_, at)| at), length, every, from.unwrap_or_default())
 }
 
-fn end(words: &mut Words<'_>) -> Result<bool, Mistake> {
+fn end(words: &mut Words<'_>) -> Result<bool, ParseError> {
     if words.takes(',') {
         return Ok(false);
     }
@@ -64,12 +64,12 @@ fn stall(
     (length_at, length): (usize, Duration),
     every: Option<(usize, Duration)>,
     origin: Origin,
-) -> Result<Stall, Mistake> {
+) -> Result<Stall, ParseError> {
     let every_at = every.map_or(length_at, |(at, _)| at);
     Stall::new(at.unwrap_or_default(), length, every.map(|(_, every)| every), origin).map_err(
         |why| {
             let at = if why.parameter() == Some(Stall::EVERY) { every_at } else { length_at };
-            Mistake::wrong(at, why.to_string())
+            ParseError::wrong(at, why.to_string())
         },
     )
 }

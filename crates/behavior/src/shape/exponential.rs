@@ -6,7 +6,7 @@ use std::time::Duration;
 use longsync_text::duration::text;
 
 use super::{Law, enough, nanos, positive};
-use crate::nonsense::Nonsense;
+use crate::parameter_error::ParameterError;
 
 /// The waiting times of a Poisson process, on condition that they are at most `most`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +20,7 @@ pub(crate) struct Exponential {
 }
 
 impl Exponential {
-    pub(crate) fn new(mean: Duration, most: Duration) -> Result<Self, Nonsense> {
+    pub(crate) fn new(mean: Duration, most: Duration) -> Result<Self, ParameterError> {
         let (mean_ns, most_ns) = (positive(0, "the mean", mean, most)?, nanos(most));
         let share = enough(-libm::expm1(-most_ns / mean_ns), most)?;
         Ok(Self { mean, most, mean_ns, most_ns, share })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use longsync_text::duration::text;
 
 use super::{Law, enough, nanos, positive, positive_number};
-use crate::nonsense::Nonsense;
+use crate::parameter_error::ParameterError;
 use crate::quadrature::integral;
 use crate::{Percent, normal};
 
@@ -15,7 +15,7 @@ use crate::{Percent, normal};
 /// that the value is at most `most`; without such a percentile, all of it is.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Lognormal {
-    given: Given,
+    given: LognormalParameters,
     most: Duration,
     /// A value and its `z`: those of the lower percentile, or of the median.
     anchor_ns: f64,
@@ -29,7 +29,7 @@ pub(crate) struct Lognormal {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Given {
+enum LognormalParameters {
     Percentiles([(Percent, Duration); 2]),
     Sigma(Duration, f64),
 }
@@ -40,24 +40,24 @@ impl Lognormal {
         first: (Percent, Duration),
         second: (Percent, Duration),
         most: Duration,
-    ) -> Result<Self, Nonsense> {
+    ) -> Result<Self, ParameterError> {
         for (parameter, (percent, value)) in [first, second].into_iter().enumerate() {
             if percent == Percent::NONE || percent == Percent::ALL {
                 let why =
                     format!("p{percent} is not between p0 and p100: a log-normal has no ends");
-                return Err(Nonsense::of(parameter, why));
+                return Err(ParameterError::of(parameter, why));
             }
             positive(parameter, format_args!("p{percent}"), value, most)?;
         }
         let ordered = if first.0 <= second.0 { [first, second] } else { [second, first] };
         let [(low_percent, low), (high_percent, high)] = ordered;
         if low_percent == high_percent {
-            return Err(Nonsense::of(1, format!("p{low_percent} is given twice")));
+            return Err(ParameterError::of(1, format!("p{low_percent} is given twice")));
         }
         let (low_ns, high_ns) = (nanos(low), nanos(high));
         if low_ns >= high_ns {
             let so = format!("p{high_percent} must be above p{low_percent}");
-            return Err(Nonsense::of_all(if low == high {
+            return Err(ParameterError::of_all(if low == high {
                 format!("{so}: if all are equal, write the constant {}", text(low))
             } else {
                 format!("{so}, which is {}", text(low))
@@ -65,7 +65,7 @@ impl Lognormal {
         }
         let [low_z, high_z] = [low_percent, high_percent].map(|it| normal::at(it.fraction()));
         let sigma = libm::log(high_ns / low_ns) / (high_z - low_z);
-        let given = Given::Percentiles(ordered);
+        let given = LognormalParameters::Percentiles(ordered);
         Self::truncated(given, (low_ns, low_z), sigma, high_percent.fraction(), most)
     }
 
@@ -74,19 +74,25 @@ impl Lognormal {
         median: Duration,
         sigma: f64,
         most: Duration,
-    ) -> Result<Self, Nonsense> {
+    ) -> Result<Self, ParameterError> {
         let median_ns = positive(0, "the median", median, most)?;
         let sigma = positive_number(1, "sigma", sigma)?;
-        Self::truncated(Given::Sigma(median, sigma), (median_ns, 0.0), sigma, 0.0, most)
+        Self::truncated(
+            LognormalParameters::Sigma(median, sigma),
+            (median_ns, 0.0),
+            sigma,
+            0.0,
+            most,
+        )
     }
 
     fn truncated(
-        given: Given,
+        given: LognormalParameters,
         (anchor_ns, anchor_z): (f64, f64),
         sigma: f64,
         kept: f64,
         most: Duration,
-    ) -> Result<Self, Nonsense> {
+    ) -> Result<Self, ParameterError> {
         let most_ns = nanos(most);
         let most_z = anchor_z + libm::log(most_ns / anchor_ns) / sigma;
         // Rounding must not put `most` below a percentile that it equals.
@@ -186,11 +192,11 @@ impl Law for Lognormal {
 impl fmt::Display for Lognormal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.given {
-            Given::Percentiles([(low, low_value), (high, high_value)]) => {
+            LognormalParameters::Percentiles([(low, low_value), (high, high_value)]) => {
                 let (low_value, high_value) = (text(low_value), text(high_value));
                 write!(f, "lognormal(p{low}={low_value}, p{high}={high_value})")?;
             }
-            Given::Sigma(median, sigma) => {
+            LognormalParameters::Sigma(median, sigma) => {
                 write!(f, "lognormal(p50={}, sigma={sigma})", text(median))?;
             }
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use longsync_text::duration::text;
 
 use super::{Law, enough, nanos, positive};
-use crate::nonsense::Nonsense;
 use crate::normal;
+use crate::parameter_error::ParameterError;
 
 /// The normal distribution, on condition that the value lies between 0 and `most`.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ impl Normal {
         mean: Duration,
         deviation: Duration,
         most: Duration,
-    ) -> Result<Self, Nonsense> {
+    ) -> Result<Self, ParameterError> {
         let mean_ns = positive(0, "the mean", mean, most)?;
         let deviation_ns = positive(1, "the standard deviation", deviation, most)?;
         let most_ns = nanos(most);

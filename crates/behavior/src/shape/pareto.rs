@@ -6,7 +6,7 @@ use std::time::Duration;
 use longsync_text::duration::text;
 
 use super::{Law, decay, enough, nanos, positive, positive_number};
-use crate::nonsense::Nonsense;
+use crate::parameter_error::ParameterError;
 
 /// A power law above its `scale`, which is the least value, on condition that the value is at most `most`:
 /// before that, a value `x` is exceeded with the probability `(scale / x)^exponent`.
@@ -22,7 +22,11 @@ pub(crate) struct Pareto {
 }
 
 impl Pareto {
-    pub(crate) fn new(scale: Duration, exponent: f64, most: Duration) -> Result<Self, Nonsense> {
+    pub(crate) fn new(
+        scale: Duration,
+        exponent: f64,
+        most: Duration,
+    ) -> Result<Self, ParameterError> {
         let (scale_ns, most_ns) = (positive(0, "the scale", scale, most)?, nanos(most));
         let exponent = positive_number(1, "the shape", exponent)?;
         let share = enough(1.0 - libm::pow(scale_ns / most_ns, exponent), most)?;

@@ -7,7 +7,7 @@ use longsync_text::duration::text;
 
 use super::{Law, decay, enough, nanos, positive};
 use crate::Percent;
-use crate::nonsense::Nonsense;
+use crate::parameter_error::ParameterError;
 
 /// The most points that a law is given by.
 const MOST_POINTS: usize = 64;
@@ -65,10 +65,12 @@ impl Percentiles {
         points: &[(Percent, Duration)],
         max: Option<Duration>,
         limit: Duration,
-    ) -> Result<Self, Nonsense> {
+    ) -> Result<Self, ParameterError> {
         if let Some(max) = max.filter(|max| *max > limit) {
             let (max, limit) = (text(max), text(limit));
-            return Err(Nonsense::of_all(format!("the max is {max}, over the limit of {limit}")));
+            return Err(ParameterError::of_all(format!(
+                "the max is {max}, over the limit of {limit}"
+            )));
         }
         let points = ordered(points, max.unwrap_or(limit))?;
         let (end, rising) = match points.split_last() {
@@ -88,7 +90,7 @@ impl Percentiles {
                  write 100={flat} or leave it out",
                 text(end.value)
             );
-            return Err(Nonsense::of(end.parameter, why));
+            return Err(ParameterError::of(end.parameter, why));
         }
         let most_ns = nanos(most);
         let beyond_tail = match tail.slope {
@@ -117,11 +119,11 @@ impl Percentiles {
 }
 
 /// The points in ascending order, if they are such as a law can have that is never above `most`.
-fn ordered(points: &[(Percent, Duration)], most: Duration) -> Result<Vec<Point>, Nonsense> {
+fn ordered(points: &[(Percent, Duration)], most: Duration) -> Result<Vec<Point>, ParameterError> {
     if points.len() > MOST_POINTS {
         let count = points.len();
         let why = format!("{count} points are too many: write at most {MOST_POINTS}");
-        return Err(Nonsense::of(MOST_POINTS, why));
+        return Err(ParameterError::of(MOST_POINTS, why));
     }
     let mut ordered = Vec::with_capacity(points.len());
     for (parameter, &(percent, value)) in points.iter().enumerate() {
@@ -132,21 +134,21 @@ fn ordered(points: &[(Percent, Duration)], most: Duration) -> Result<Vec<Point>,
     for pair in ordered.windows(2) {
         let [Point { percent, value, .. }, after] = [pair[0], pair[1]];
         if after.percent == percent {
-            return Err(Nonsense::of(after.parameter, format!("{percent}% is given twice")));
+            return Err(ParameterError::of(after.parameter, format!("{percent}% is given twice")));
         }
         if after.value < value {
             let (least, at) = (text(value), after.percent);
             let why = format!(
                 "values never fall: as that at {percent}% is {least}, write at least {least} at {at}%"
             );
-            return Err(Nonsense::of(after.parameter, why));
+            return Err(ParameterError::of(after.parameter, why));
         }
     }
     Ok(ordered)
 }
 
 /// The knots of points below 100 %, and the last of these points.
-fn knots(points: &[Point]) -> Result<(Box<[Knot]>, &Point), Nonsense> {
+fn knots(points: &[Point]) -> Result<(Box<[Knot]>, &Point), ParameterError> {
     let knot = |share, value| Knot { share, value, slope: 0.0 };
     let [first, .., last] = points else { return Err(too_few()) };
     let mut knots = Vec::with_capacity(points.len() + 1);
@@ -168,8 +170,10 @@ fn knots(points: &[Point]) -> Result<(Box<[Knot]>, &Point), Nonsense> {
     Ok((knots.into(), last))
 }
 
-fn too_few() -> Nonsense {
-    Nonsense::of_all("at least two points between 0 and 100 are needed, such as 50=10ms, 99=80ms")
+fn too_few() -> ParameterError {
+    ParameterError::of_all(
+        "at least two points between 0 and 100 are needed, such as 50=10ms, 99=80ms",
+    )
 }
 
 impl Law for Percentiles {

@@ -6,7 +6,7 @@ use std::iter;
 use longsync_text::string;
 
 use super::Law;
-use crate::nonsense::Nonsense;
+use crate::parameter_error::ParameterError;
 
 /// Each of the recorded values is as likely as any other.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,19 +19,22 @@ pub(crate) struct Replay {
 impl Replay {
     /// From `values` in nanoseconds with the count of each, in any order. `file` is what they were read
     /// from, as written.
-    pub(crate) fn new(file: &str, mut values: Vec<(u64, u64)>) -> Result<Self, Nonsense> {
+    pub(crate) fn new(file: &str, mut values: Vec<(u64, u64)>) -> Result<Self, ParameterError> {
         values.retain(|(_, count)| *count > 0);
         values.sort_unstable();
         let mut all = 0_u64;
         for (_, count) in &mut values {
             let Some(sum) = all.checked_add(*count) else {
-                return Err(Nonsense::of(0, "the file counts more values than a number holds"));
+                return Err(ParameterError::of(
+                    0,
+                    "the file counts more values than a number holds",
+                ));
             };
             all = sum;
             *count = sum;
         }
         if values.is_empty() {
-            return Err(Nonsense::of(0, "the file has no values: record at least one"));
+            return Err(ParameterError::of(0, "the file has no values: record at least one"));
         }
         // Of equal values the last has the count of all values up to it.
         values.reverse();

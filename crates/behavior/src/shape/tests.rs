@@ -31,7 +31,7 @@ struct Parameters {
     most: Duration,
 }
 
-type Built = Result<Box<dyn Law>, Nonsense>;
+type Built = Result<Box<dyn Law>, ParameterError>;
 
 /// How each shape is built from such parameters.
 const SHAPES: [fn(Parameters) -> Built; 9] = [
@@ -60,7 +60,7 @@ fn points(of: &Parameters) -> Vec<(Percent, Duration)> {
     of.percents.into_iter().zip(of.durations).collect()
 }
 
-fn boxed<L: Law + 'static>(law: Result<L, Nonsense>) -> Built {
+fn boxed<L: Law + 'static>(law: Result<L, ParameterError>) -> Built {
     law.map(|law| Box::new(law) as Box<dyn Law>)
 }
 

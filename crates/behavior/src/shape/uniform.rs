@@ -6,7 +6,7 @@ use std::time::Duration;
 use longsync_text::duration::text;
 
 use super::{Law, at_most, nanos};
-use crate::nonsense::Nonsense;
+use crate::parameter_error::ParameterError;
 
 /// Every value between two ends is as likely as any other.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +19,11 @@ pub(crate) struct Uniform {
 
 impl Uniform {
     /// Refused: a high end which is not above the low one, or is above `most`.
-    pub(crate) fn new(low: Duration, high: Duration, most: Duration) -> Result<Self, Nonsense> {
+    pub(crate) fn new(
+        low: Duration,
+        high: Duration,
+        most: Duration,
+    ) -> Result<Self, ParameterError> {
         at_most(0, "the low end", low, most)?;
         at_most(1, "the high end", high, most)?;
         let (low_ns, high_ns) = (nanos(low), nanos(high));
@@ -29,7 +33,7 @@ impl Uniform {
             } else {
                 format!("write uniform({}, {})", text(high), text(low))
             };
-            return Err(Nonsense::of(
+            return Err(ParameterError::of(
                 1,
                 format!("the high end must be above the low end: {instead}"),
             ));

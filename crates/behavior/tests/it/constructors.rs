@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, Key, Name, Percent, Rules};
+use longsync_behavior::{Behavior, CallName, DrawKey, Percent, Rules};
 
 const NO_TIME: Duration = Duration::ZERO;
 
@@ -64,7 +64,7 @@ fn a_mix_of_recordings_draws_from_each() {
     let replay = |name, nanos| Behavior::replay(name, &[(nanos, 1)]).unwrap();
     let mix = |one, other| Behavior::mix(&[(p("50"), one), (p("50"), other)]);
     let both = mix(replay("a", 1), replay("b", 2)).unwrap();
-    let draw = |index| both.draw(&Key { seed: 1, name: Name::Id(""), attempt: 1, index });
+    let draw = |index| both.draw(&DrawKey { seed: 1, name: CallName::Id(""), attempt: 1, index });
     let drawn: std::collections::BTreeSet<_> = (0..64).map(draw).collect();
     assert_eq!(drawn, [1, 2].map(Duration::from_nanos).into());
     assert!(mix(replay("a", 1), replay("a", 1)).is_ok());

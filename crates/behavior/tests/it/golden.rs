@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, Key, Name};
+use longsync_behavior::{Behavior, CallName, DrawKey};
 
 /// A line: seed, text, name, attempt, index, and the delay in nanoseconds.
 const GOLDEN: &str = include_str!("../../../../tests/behavior/golden.txt");
 
 /// A call id in quotes, or `#CONNECTION/REQUEST`.
-fn name(text: &str) -> Name<'_> {
+fn name(text: &str) -> CallName<'_> {
     if let Some(id) = text.strip_prefix('"').and_then(|it| it.strip_suffix('"')) {
-        return Name::Id(id);
+        return CallName::Id(id);
     }
     let numbers = text.strip_prefix('#').and_then(|it| it.split_once('/')).expect("two numbers");
     let [connection, request] = [numbers.0, numbers.1].map(|it| it.parse().expect("a number"));
-    Name::Numbers { connection, request }
+    CallName::Numbers { connection, request }
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn every_draw_is_the_oracles_to_the_nanosecond() {
     for line in GOLDEN.lines() {
         let fields: Vec<_> = line.split('\t').collect();
         let [seed, text, call, attempt, index, nanos] = fields[..] else { panic!("{line}") };
-        let key = Key {
+        let key = DrawKey {
             seed: seed.parse().unwrap(),
             name: name(call),
             attempt: attempt.parse().unwrap(),

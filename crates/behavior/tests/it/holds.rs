@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, Key, Name, Rules};
+use longsync_behavior::{Behavior, CallName, DrawKey, Rules};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -41,7 +41,7 @@ pub(crate) fn for_behavior(behavior: &Behavior, rules: &Rules<'_>) {
         let (least, greatest) = delays.ends();
         assert!(least <= greatest && greatest <= HOUR, "{text}: {least:?} {greatest:?}");
         for index in 0..4 {
-            let key = Key { seed: 42, name: Name::Id("any"), attempt, index };
+            let key = DrawKey { seed: 42, name: CallName::Id("any"), attempt, index };
             let delay = behavior.draw(&key);
             assert!((least..=greatest).contains(&delay), "{text}: {delay:?}");
             assert_eq!(again.draw(&key), delay, "{text}");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, NotABehavior, Rules};
+use longsync_behavior::{Behavior, ParseBehaviorError, Rules};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -198,7 +198,7 @@ fn recording(file: &str) -> Result<Vec<(u64, u64)>, String> {
     }
 }
 
-fn refused(text: &str, rules: &Rules<'_>) -> NotABehavior {
+fn refused(text: &str, rules: &Rules<'_>) -> ParseBehaviorError {
     let Err(why) = Behavior::read(text, rules) else { panic!("{text} is understood") };
     let sentence = why.to_string();
     assert!(why.column() <= text.chars().count() + 1, "{sentence}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, Delays, Rules};
+use longsync_behavior::{Behavior, DelayDistribution, Rules};
 use proptest::prelude::*;
 
 use crate::{generated, holds};
@@ -19,7 +19,7 @@ fn secs(delay: Duration) -> f64 {
 }
 
 /// The mean by the quantiles in the middle of each of these parts.
-fn mean_of_quantiles(delays: &Delays<'_>) -> f64 {
+fn mean_of_quantiles(delays: &DelayDistribution<'_>) -> f64 {
     const PARTS: u32 = 2_000;
     let at = |part: u32| secs(delays.quantile((f64::from(part) + 0.5) / f64::from(PARTS)));
     (0..PARTS).map(at).sum::<f64>() / f64::from(PARTS)

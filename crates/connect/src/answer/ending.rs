@@ -30,14 +30,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The headers that matter in a head or in trailers.
 #[derive(Debug, Default)]
-pub(super) struct Seen<'headers> {
+pub(super) struct GrpcHeaders<'headers> {
     pub(super) content_type: Option<&'headers HeaderValue>,
     pub(super) encoding: Option<&'headers HeaderValue>,
     status: Option<&'headers HeaderValue>,
     other_status: Option<&'headers HeaderValue>,
 }
 
-impl<'headers> Seen<'headers> {
+impl<'headers> GrpcHeaders<'headers> {
     /// Looks through them once: there are few, and finding one by its name costs more than that.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl<'headers> Seen<'headers> {
 }
 
 /// How the call ended, if these headers say so; `seen` is what matters among them.
-pub(super) fn ending(headers: &HeaderMap, seen: &Seen<'_>) -> Option<Result<(), Status>> {
+pub(super) fn ending(headers: &HeaderMap, seen: &GrpcHeaders<'_>) -> Option<Result<(), Status>> {
     let status = seen.status?.as_bytes();
     if let Some(other) = seen.other_status {
         return Some(Err(Status::unknown(format!(
@@ -129,7 +129,7 @@ fn details(headers: &HeaderMap) -> Bytes {
 /// The headers with what they say of the call's end rewritten, so that tonic, which trusts its
 /// peers here, can read it.
 pub(crate) fn sanitised(mut headers: HeaderMap) -> HeaderMap {
-    let ended = match Seen::among(&headers) {
+    let ended = match GrpcHeaders::among(&headers) {
         Ok(seen) => match ending(&headers, &seen) {
             Some(ended) => ended,
             None => return headers,
@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn ended(headers: &HeaderMap) -> Option<Result<(), Status>> {
-        ending(headers, &Seen::among(headers).unwrap())
+        ending(headers, &GrpcHeaders::among(headers).unwrap())
     }
 
     /// Any bytes that HTTP/2 lets through as a header's value.
@@ -274,7 +274,7 @@ mod tests {
         let headers: HeaderMap = (0..300)
             .map(|index| (format!("x-{index}").parse::<HeaderName>().unwrap(), many.clone()))
             .collect();
-        let refused = Seen::among(&headers).unwrap_err();
+        let refused = GrpcHeaders::among(&headers).unwrap_err();
         assert_eq!(refused.code(), Code::ResourceExhausted);
         assert!(refused.message().contains("at most 262,144"), "{refused}");
     }

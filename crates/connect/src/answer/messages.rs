@@ -6,12 +6,12 @@ use longsync::frame::{PREFIX_BYTES, Prefix};
 /// Bytes that came and are not read yet. Their room grows as they come, whatever a prefix promises;
 /// those of a single chunk are not copied.
 #[derive(Debug, Default)]
-pub(super) struct Messages {
+pub(super) struct MessageBuffer {
     first: Bytes,
     rest: BytesMut,
 }
 
-impl Messages {
+impl MessageBuffer {
     /// Adds what came.
     #[inline]
     pub(super) fn add(&mut self, chunk: Bytes) {
@@ -81,7 +81,7 @@ mod tests {
 
     /// All messages in bytes that come in chunks of at most this size.
     fn read(bytes: &[u8], chunk: usize) -> (Vec<Vec<u8>>, bool) {
-        let mut messages = Messages::default();
+        let mut messages = MessageBuffer::default();
         let mut read = Vec::new();
         for chunk in bytes.chunks(chunk) {
             messages.add(Bytes::copy_from_slice(chunk));
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_promise_reserves_nothing() {
-        let mut messages = Messages::default();
+        let mut messages = MessageBuffer::default();
         messages.add(Bytes::from_static(b"\0\xff\xff"));
         messages.add(Bytes::from_static(b"\xff\xff"));
         let prefix = messages.prefix().unwrap();

@@ -7,8 +7,8 @@ use longsync_text::said::quoted_bytes;
 use longsync_text::{counted, grouped};
 use tonic::{Code, Status};
 
-use super::ending::{Seen, ending};
-use super::messages::Messages;
+use super::ending::{GrpcHeaders, ending};
+use super::messages::MessageBuffer;
 use super::page::{Page, is_grpc};
 
 /// What is read of the body of an answer that is not gRPC, for its first line.
@@ -16,18 +16,18 @@ pub const PAGE_BYTES: usize = 4 * 1024;
 
 /// What an answer may be.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct AnswerLimits {
     /// How many bytes a message may have.
     pub message_bytes: usize,
     /// How many messages were asked for.
-    pub expected: Expected,
+    pub expected: ExpectedMessages,
     /// How much of a page is read: [`PAGE_BYTES`], or nothing if nobody wants its sentence.
     pub page_bytes: usize,
 }
 
 /// How many messages were asked for. There are no other kinds of RPC: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expected {
+pub enum ExpectedMessages {
     /// One: this kind of RPC has no others.
     One,
     /// This many, in a stream.
@@ -40,7 +40,7 @@ pub enum Expected {
 /// Reads one answer: its head, then its chunks and the messages in them, then its end.
 #[derive(Debug)]
 pub struct Reader {
-    limits: Limits,
+    limits: AnswerLimits,
     taken: u64,
     /// Whether the head has said that the call ended well, as it may in an answer without messages.
     has_said_ok: bool,
@@ -51,7 +51,7 @@ pub struct Reader {
 
 #[derive(Debug)]
 enum State {
-    Messages(Messages),
+    Messages(MessageBuffer),
     Page(Box<Page>),
 }
 
@@ -60,12 +60,16 @@ impl Reader {
     ///
     /// # Errors
     /// When it says that the call has failed, or is larger than any honest one.
-    pub fn new(http: StatusCode, headers: &HeaderMap, limits: Limits) -> Result<Self, Status> {
-        let seen = Seen::among(headers)?;
+    pub fn new(
+        http: StatusCode,
+        headers: &HeaderMap,
+        limits: AnswerLimits,
+    ) -> Result<Self, Status> {
+        let seen = GrpcHeaders::among(headers)?;
         let said = ending(headers, &seen).transpose()?;
         let is_grpc = seen.content_type.is_some_and(is_grpc);
         let state = if is_grpc && http == StatusCode::OK {
-            State::Messages(Messages::default())
+            State::Messages(MessageBuffer::default())
         } else {
             // The status may still come, behind messages.
             let most = if is_grpc { PAGE_BYTES } else { limits.page_bytes };
@@ -130,7 +134,7 @@ impl Reader {
     #[inline]
     pub fn end(&self, trailers: Option<&HeaderMap>) -> Result<(), Status> {
         let said = match trailers {
-            Some(trailers) => ending(trailers, &Seen::among(trailers)?).transpose()?,
+            Some(trailers) => ending(trailers, &GrpcHeaders::among(trailers)?).transpose()?,
             None => None,
         };
         let messages = match &self.state {
@@ -149,7 +153,7 @@ impl Reader {
         self.limits.expected.all_of(self.taken)
     }
 
-    fn without_status(&self, messages: &Messages) -> String {
+    fn without_status(&self, messages: &MessageBuffer) -> String {
         let inside = if messages.is_empty() { "" } else { " and inside a message" };
         let taken = usize::try_from(self.taken).unwrap_or(usize::MAX);
         format!(
@@ -194,7 +198,7 @@ fn check(
     Ok(())
 }
 
-impl Expected {
+impl ExpectedMessages {
     #[inline]
     fn number(self) -> u64 {
         match self {
@@ -254,8 +258,11 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits =
-        Limits { message_bytes: 100, expected: Expected::One, page_bytes: PAGE_BYTES };
+    const LIMITS: AnswerLimits = AnswerLimits {
+        message_bytes: 100,
+        expected: ExpectedMessages::One,
+        page_bytes: PAGE_BYTES,
+    };
 
     fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
         fields
@@ -272,7 +279,7 @@ mod tests {
         head: &HeaderMap,
         chunks: &[&[u8]],
         trailers: Option<&HeaderMap>,
-        limits: Limits,
+        limits: AnswerLimits,
     ) -> (Vec<Bytes>, Result<(), Status>) {
         let mut taken = Vec::new();
         let http = StatusCode::from_u16(http).unwrap();
@@ -297,7 +304,7 @@ mod tests {
         (taken, ended)
     }
 
-    fn code(chunks: &[&[u8]], limits: Limits) -> (usize, Code) {
+    fn code(chunks: &[&[u8]], limits: AnswerLimits) -> (usize, Code) {
         let ok = headers(&[("grpc-status", "0")]);
         let (taken, ended) = read(200, &headers(&[GRPC]), chunks, Some(&ok), limits);
         (taken.len(), ended.err().map_or(Code::Ok, |status| status.code()))
@@ -317,12 +324,15 @@ mod tests {
 
     #[test]
     fn a_stream_has_as_many_answers_as_were_asked_for() {
-        let two = Limits { expected: Expected::Several(2), ..LIMITS };
+        let two = AnswerLimits { expected: ExpectedMessages::Several(2), ..LIMITS };
         assert_eq!(code(&[ONE, ONE], two), (2, Code::Ok));
         assert_eq!(code(&[ONE], two), (1, Code::Internal));
         assert_eq!(code(&[ONE, ONE, ONE], two), (2, Code::Internal));
         assert_eq!(code(&[ONE, &ONE[..6]], two), (1, Code::Internal));
-        assert_eq!(code(&[], Limits { expected: Expected::Several(0), ..LIMITS }), (0, Code::Ok));
+        assert_eq!(
+            code(&[], AnswerLimits { expected: ExpectedMessages::Several(0), ..LIMITS }),
+            (0, Code::Ok)
+        );
     }
 
     #[test]
@@ -379,7 +389,7 @@ mod tests {
             !reader.is_full()
         });
         assert_eq!(read_on.count(), 1);
-        let nobody_asks = Limits { page_bytes: 0, ..LIMITS };
+        let nobody_asks = AnswerLimits { page_bytes: 0, ..LIMITS };
         assert!(Reader::new(StatusCode::BAD_GATEWAY, &html, nobody_asks).unwrap().is_full());
     }
 
@@ -402,8 +412,8 @@ mod tests {
             let trailers = status.map(|status| HeaderMap::from_iter([(
                 HeaderName::from_static("grpc-status"), HeaderValue::from_str(&status).unwrap(),
             )]));
-            for expected in [Expected::One, Expected::Several(number)] {
-                let limits = Limits { expected, ..LIMITS };
+            for expected in [ExpectedMessages::One, ExpectedMessages::Several(number)] {
+                let limits = AnswerLimits { expected, ..LIMITS };
                 let http = if is_grpc { 200 } else { http };
                 let (taken, ended) = read(http, &head, &chunks, trailers.as_ref(), limits);
                 prop_assert!(taken.len() as u64 <= expected.number());

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use longsync::v1::LongSyncRequest;
 use longsync_connect::{Code, ConnectErrorKind, connect};
-use longsync_server::{Behavior, Kind, Outcome, Running, start};
+use longsync_server::{Behavior, CallKind, Outcome, RunningServer, start};
 use tokio::net::TcpListener;
 
 const DELAY: Duration = Duration::from_millis(20);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A server whose calls take 20 ms unless they say otherwise, until it is dropped.
-fn server() -> Running {
+fn server() -> RunningServer {
     start(Behavior::constant(DELAY)).unwrap()
 }
 
@@ -57,7 +57,7 @@ async fn a_call_that_is_dropped_is_reset_and_others_go_on() {
     tokio::time::timeout(DELAY, client.long_sync(HOUR)).await.unwrap_err();
     client.long_sync(DELAY).await.unwrap();
     let snapshot = server.stats().snapshot();
-    assert_eq!(snapshot.calls_ended(Kind::LongSync, Outcome::Cancelled), 1);
+    assert_eq!(snapshot.calls_ended(CallKind::LongSync, Outcome::Cancelled), 1);
     assert_eq!(snapshot.calls_in_flight(), 0);
 }
 

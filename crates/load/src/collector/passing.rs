@@ -7,21 +7,21 @@ use std::time::Duration;
 use longsync_stats::Moment;
 
 use crate::plan::LoadPlan;
-use crate::schedule::{DueTimes, Share};
-use crate::stop::Stop;
+use crate::schedule::{DueTimes, WorkerShare};
+use crate::stop::StopCondition;
 
 /// The due times of a run's recorded calls, counted as they pass. Workers may be late to count them.
 #[derive(Debug)]
-pub(super) struct Passing {
+pub(super) struct DueCounter {
     times: Option<Peekable<DueTimes>>,
-    stop: Stop,
+    stop: StopCondition,
     warm_up: Duration,
 }
 
-impl Passing {
+impl DueCounter {
     /// Those of this plan; a closed loop has none.
     pub(super) fn new<M>(plan: &LoadPlan<M>) -> Self {
-        let times = plan.schedule.due_times(plan.warm_up, Share::of(0, NonZeroUsize::MIN));
+        let times = plan.schedule.due_times(plan.warm_up, WorkerShare::of(0, NonZeroUsize::MIN));
         Self {
             times: times.map(Iterator::peekable),
             stop: plan.stop.clone(),

@@ -5,21 +5,21 @@ use std::time::{Duration, Instant};
 use longsync_stats::{Share, WorkerTime};
 
 use crate::board::Board;
-use crate::threads::{self, Spent};
+use crate::threads::{self, ThreadTimes};
 
 /// What the processors did while calls were recorded: from the end of the warm-up until sending was over.
 #[derive(Debug, Default)]
 pub(crate) struct Processors {
-    first: Option<Reading>,
-    last: Option<Reading>,
+    first: Option<CpuTimes>,
+    last: Option<CpuTimes>,
 }
 
 /// What the system and the workers said at a moment.
 #[derive(Debug, Clone)]
-struct Reading {
+struct CpuTimes {
     at: Instant,
     /// What each worker's thread has spent, and how long it has polled on purpose.
-    threads: Vec<(Spent, Duration)>,
+    threads: Vec<(ThreadTimes, Duration)>,
     stolen: Option<(u64, u64)>,
 }
 
@@ -32,7 +32,7 @@ impl Processors {
             .collect();
         // A thread that has ended says nothing more; what it said before stands.
         let Some(threads) = threads else { return };
-        let reading = Reading { at: now, threads, stolen: threads::stolen() };
+        let reading = CpuTimes { at: now, threads, stolen: threads::stolen() };
         if self.first.is_none() {
             self.first = Some(reading);
         } else {
@@ -45,11 +45,13 @@ impl Processors {
         let (first, last) = (self.first.as_ref()?, self.last.as_ref()?);
         let wall = last.at.saturating_duration_since(first.at);
         let between =
-            |((before, polled_before), (after, polled)): (&(Spent, _), &(Spent, _))| WorkerTime {
-                wall,
-                cpu: after.cpu.saturating_sub(before.cpu),
-                polled: Duration::saturating_sub(*polled, *polled_before),
-                runnable: after.runnable.saturating_sub(before.runnable),
+            |((before, polled_before), (after, polled)): (&(ThreadTimes, _), &(ThreadTimes, _))| {
+                WorkerTime {
+                    wall,
+                    cpu: after.cpu.saturating_sub(before.cpu),
+                    polled: Duration::saturating_sub(*polled, *polled_before),
+                    runnable: after.runnable.saturating_sub(before.runnable),
+                }
             };
         let workers = first.threads.iter().zip(&last.threads).map(between).collect();
         let stolen = first.stolen.zip(last.stolen).and_then(|(before, after)| {

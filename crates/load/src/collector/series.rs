@@ -9,7 +9,7 @@ const MOST: usize = 600;
 
 /// The intervals of a run, all of one length in seconds.
 #[derive(Debug)]
-pub(super) struct Series {
+pub(super) struct IntervalSeries {
     length: u64,
     /// Whether that is long enough for the whole run, but for calls that end after the last was due.
     is_planned: bool,
@@ -21,7 +21,7 @@ pub(super) struct Series {
     in_flight: u64,
 }
 
-impl Series {
+impl IntervalSeries {
     /// For a run that records for this long, if that is known.
     pub(super) fn new(time: Option<Duration>) -> Self {
         let seconds = time.map_or(1, |time| time.as_nanos().div_ceil(1_000_000_000));
@@ -96,7 +96,7 @@ impl Series {
 
 #[cfg(test)]
 mod tests {
-    use longsync_stats::{Call, Figure, Moment, Recorder, StatusCode, Waits};
+    use longsync_stats::{CallRecord, Figure, Moment, Recorder, ServerWait, StatusCode};
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
@@ -107,12 +107,12 @@ mod tests {
         let mut recorder = Recorder::default();
         recorder.sent(None, Moment::START);
         let done = Moment::from_nanos(millis * 1_000_000);
-        recorder.ended(&Call::new(Moment::START, done, StatusCode::OK), None);
+        recorder.ended(&CallRecord::new(Moment::START, done, StatusCode::OK), None);
         recorder.exchange(Box::default())
     }
 
     fn of_seconds(time: Option<Duration>, seconds: u64, recorded: Duration) -> Vec<Interval> {
-        let mut series = Series::new(time);
+        let mut series = IntervalSeries::new(time);
         for number in 0..seconds {
             series.push(&second(number + 1), 1, number);
         }
@@ -183,10 +183,10 @@ mod tests {
             let waited = planned + exponential(1e4);
             let sent = due + exponential(3e3);
             let done = sent + waited + exponential(1e5);
-            let waits = Waits { planned, waited, queued: Duration::ZERO, is_faulty: false };
+            let waits = ServerWait { planned, waited, queued: Duration::ZERO, is_faulty: false };
             recorder.sent(Some(due), sent);
-            let call = Call::new(sent, done, StatusCode::OK);
-            recorder.ended(&Call { due: Some(due), waits: Some(waits), ..call }, None);
+            let call = CallRecord::new(sent, done, StatusCode::OK);
+            recorder.ended(&CallRecord { due: Some(due), waits: Some(waits), ..call }, None);
         }
         recorder.exchange(Box::default())
     }
@@ -196,7 +196,7 @@ mod tests {
         // The seed was written down before the first run.
         let mut random = ChaCha8Rng::seed_from_u64(15);
         let seconds = 10;
-        let mut series = Series::new(None);
+        let mut series = IntervalSeries::new(None);
         let figures: Vec<_> = (0..=seconds).map(|_| busy_second(&mut random)).collect();
         series.push(&figures[0], 20_000, 0);
         let kept = allocation_counter::measure(|| {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use longsync_connect::{ConnectError, Http2, Transport, Watched, dial_http2};
+use longsync_connect::{ConnectError, Http2, Transport, WatchedIo, dial_http2};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::backoff::Backoff;
@@ -13,7 +13,7 @@ use crate::gauge::{Gauge, Keeper};
 
 /// What sends on a connection.
 #[derive(Debug)]
-pub(super) struct Peer {
+pub(super) struct LaneSender {
     pub(super) sender: SendRequest<Bytes>,
     pub(super) max_streams: usize,
     pub(super) gauge: Rc<Gauge>,
@@ -21,9 +21,9 @@ pub(super) struct Peer {
 
 /// A connection that is about to carry calls.
 #[derive(Debug)]
-pub(crate) struct Connected<IO> {
-    pub(super) peer: Peer,
-    pub(super) connection: Wire<IO>,
+pub(crate) struct ReadyConnection<IO> {
+    pub(super) peer: LaneSender,
+    pub(super) connection: WatchedConnection<IO>,
     /// Which of the run's connections it is, from 0.
     pub(super) nth: u64,
     pub(super) backoff: Backoff,
@@ -32,7 +32,7 @@ pub(crate) struct Connected<IO> {
 
 /// Why a connection could not be opened.
 #[derive(Debug)]
-pub(crate) struct NotConnected {
+pub(crate) struct DialError {
     pub(crate) error: ConnectError,
     /// How often it was tried.
     pub(crate) attempts: u64,
@@ -40,32 +40,32 @@ pub(crate) struct NotConnected {
 
 /// A connection for which its lane takes calls.
 #[derive(Debug)]
-pub(crate) struct Opened<IO> {
-    pub(super) connection: Wire<IO>,
+pub(crate) struct LaneConnection<IO> {
+    pub(super) connection: WatchedConnection<IO>,
     pub(super) gauge: Rc<Gauge>,
     pub(super) nth: u64,
     pub(super) failed_attempts: u64,
 }
 
 /// A connection whose bytes are watched.
-type Wire<IO> = Http2<Watched<IO, Keeper>>;
+type WatchedConnection<IO> = Http2<WatchedIo<IO, Keeper>>;
 
-impl<IO> Connected<IO> {
+impl<IO> ReadyConnection<IO> {
     /// Opens the `nth` connection of the run, to the address that falls to it, and waits for the peer's
     /// settings, which say how many streams it allows. One whose peer says goodbye before any call is tried
     /// once more.
-    pub(crate) async fn dial<M, T>(common: &Common<M, T>, nth: u64) -> Result<Self, NotConnected>
+    pub(crate) async fn dial<M, T>(common: &Common<M, T>, nth: u64) -> Result<Self, DialError>
     where
         T: Transport<Io = IO>,
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         match Self::dial_once(common, nth).await {
-            Err(error) if error.is_goodbye() => {
+            Err(error) if error.is_goaway() => {
                 let again = Self::dial_once(common, nth).await;
-                let again = again.map_err(|error| NotConnected { error, attempts: 2 })?;
+                let again = again.map_err(|error| DialError { error, attempts: 2 })?;
                 Ok(Self { failed_attempts: 1, ..again })
             }
-            dialled => dialled.map_err(|error| NotConnected { error, attempts: 1 }),
+            dialled => dialled.map_err(|error| DialError { error, attempts: 1 }),
         }
     }
 
@@ -75,14 +75,14 @@ impl<IO> Connected<IO> {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let gauge = Gauge::new(common.timer.clone());
-        let wrap = |io| Watched::new(io, gauge.keeper());
+        let wrap = |io| WatchedIo::new(io, gauge.keeper());
         let Common { transport, target, timer, .. } = common;
         // No run has as many connections as would be cut off here.
         let address = usize::try_from(nth).unwrap_or(usize::MAX);
         let dialling = dial_http2(transport, target, address, timer, wrap, || gauge.refill());
         let (sender, connection) = dialling.await?;
         let max_streams = connection.max_streams();
-        let peer = Peer { sender, max_streams, gauge };
+        let peer = LaneSender { sender, max_streams, gauge };
         let backoff = Backoff::new(common.seed.wrapping_add(nth));
         Ok(Self { peer, connection, nth, backoff, failed_attempts: 0 })
     }
@@ -93,8 +93,8 @@ impl<IO> Connected<IO> {
     }
 }
 
-impl From<NotConnected> for ConnectError {
-    fn from(not: NotConnected) -> Self {
+impl From<DialError> for ConnectError {
+    fn from(not: DialError) -> Self {
         not.error
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use longsync::v1::LongSyncRequest;
-use longsync_stats::{StatusCode, Waits};
+use longsync_stats::{ServerWait, StatusCode};
 
 use super::*;
 use crate::long_sync::LongSync;
 use crate::schedule::Schedule;
-use crate::stop::Stop;
+use crate::stop::StopCondition;
 
 /// As many as end in a second of the load for which the engine is made.
 const CALLS: u64 = 20_000;
@@ -23,7 +23,8 @@ impl Worker {
     fn new() -> Self {
         let target = "http://127.0.0.1:9000".parse().unwrap();
         let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
-        let plan = LoadPlan::builder(target, calls, Schedule::AtOnce, Stop::after_calls(1));
+        let plan =
+            LoadPlan::builder(target, calls, Schedule::AtOnce, StopCondition::after_calls(1));
         let plan = plan.build().unwrap();
         Self { board: Board::new(&plan), records: Records::new(&plan, 0) }
     }
@@ -34,13 +35,15 @@ impl Worker {
             let due = Moment::from_nanos(second * SECOND_NS + call * (SECOND_NS / 2 / CALLS));
             let nanos = 100_000 * (1 + call * 7_919 % 1_000);
             let [planned, waited] = [nanos, nanos + 10_000].map(Duration::from_nanos);
-            let waits = Waits { planned, waited, queued: Duration::ZERO, is_faulty: false };
+            let waits = ServerWait { planned, waited, queued: Duration::ZERO, is_faulty: false };
             let sent = due + Duration::from_nanos(2_000 + call % 1_000);
             let done = sent + waited + Duration::from_nanos(100_000 + call);
             self.records.sent(Some(due), sent);
-            let ended = Call::new(sent, done, StatusCode::OK);
-            self.records
-                .ended(&Call { number: call, due: Some(due), waits: Some(waits), ..ended }, None);
+            let ended = CallRecord::new(sent, done, StatusCode::OK);
+            self.records.ended(
+                &CallRecord { number: call, due: Some(due), waits: Some(waits), ..ended },
+                None,
+            );
         }
     }
 

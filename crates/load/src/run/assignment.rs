@@ -19,11 +19,11 @@ use crate::board::Board;
 use crate::common::Common;
 use crate::method::Method;
 use crate::plan::LoadPlan;
-use crate::progress::Tally;
-use crate::records::{Finished, Records};
-use crate::schedule::Share;
+use crate::progress::WorkerCounters;
+use crate::records::{Records, WorkerResult};
+use crate::schedule::WorkerShare;
 use crate::threads;
-use crate::worker::{Desk, Prepared};
+use crate::worker::{PreparedWorker, WorkerContext};
 
 /// What a worker thread is given, and what it says.
 #[derive(Debug)]
@@ -32,12 +32,12 @@ pub(super) struct Assignment<M, T> {
     pub(super) plan: Arc<LoadPlan<M>>,
     pub(super) board: Arc<Board>,
     pub(super) transport: T,
-    pub(super) tally: Arc<Tally>,
+    pub(super) tally: Arc<WorkerCounters>,
     /// When it has its connections: how many calls they carry.
     pub(super) connected: oneshot::Sender<Result<usize, LoadError>>,
     /// When the run starts.
     pub(super) start: oneshot::Receiver<Instant>,
-    pub(super) finished: oneshot::Sender<Finished>,
+    pub(super) finished: oneshot::Sender<WorkerResult>,
 }
 
 impl<M: Method, T: Transport + Send + 'static> Assignment<M, T> {
@@ -59,13 +59,18 @@ impl<M: Method, T: Transport + Send + 'static> Assignment<M, T> {
         board.set_thread(index, threads::this());
         let records = Rc::new(RefCell::new(Records::new(&plan, index)));
         let workers = NonZeroUsize::new(plan.workers).unwrap_or(NonZeroUsize::MIN);
-        let share = Share::of(index, workers);
+        let share = WorkerShare::of(index, workers);
         let (board, records) = (&board, &records);
-        let desk =
-            Desk { index, share, board: Arc::clone(board), tally, records: Rc::clone(records) };
+        let desk = WorkerContext {
+            index,
+            share,
+            board: Arc::clone(board),
+            tally,
+            records: Rc::clone(records),
+        };
         let working = async {
             let common = Common::new(&plan, Clock::Monotonic, transport);
-            let worker = match Prepared::connect(&plan, desk, common).await {
+            let worker = match PreparedWorker::connect(&plan, desk, common).await {
                 Ok(worker) => worker,
                 Err(error) => {
                     let _ = connected.send(Err(error.into()));

@@ -12,14 +12,14 @@ use tokio::sync::oneshot;
 
 use super::LoadError;
 use crate::board::Board;
-use crate::collector::{Collected, Collector};
+use crate::collector::{CollectedRun, Collector};
 use crate::observer::Observer;
 use crate::plan::LoadPlan;
 
 /// A thread that collects what is recorded.
 pub(super) struct Collection {
     finished: oneshot::Sender<Moment>,
-    collected: oneshot::Receiver<Collected>,
+    collected: oneshot::Receiver<CollectedRun>,
 }
 
 impl Collection {
@@ -46,7 +46,7 @@ impl Collection {
     }
 
     /// Collects the rest; the last call ended then.
-    pub(super) async fn end(self, last_done: Moment) -> Result<Collected, LoadError> {
+    pub(super) async fn end(self, last_done: Moment) -> Result<CollectedRun, LoadError> {
         let _ = self.finished.send(last_done);
         self.collected.await.map_err(|_| LoadError::Worker)
     }

@@ -3,37 +3,37 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use longsync_stats::{Figures, Interval, Loop, Moment, NotSent, Succession, Texts};
+use longsync_stats::{Figures, Interval, Loop, Moment, NotSentReason, Succession, TextCounts};
 
 use crate::board::Board;
-use crate::collector::Collected;
+use crate::collector::CollectedRun;
 use crate::control::Control;
-use crate::load::{End, Load};
+use crate::load::{Load, RunEnd};
 use crate::plan::LoadPlan;
-use crate::records::Finished;
-use crate::sample::Sample;
+use crate::records::WorkerResult;
+use crate::sample::CallSample;
 
 /// What workers have in the end, put together.
-pub(super) struct Rest {
-    texts: Texts,
+pub(super) struct WorkerResults {
+    texts: TextCounts,
     succession: Succession,
     warm_up: u64,
     servers: BTreeSet<String>,
-    sample: Sample,
+    sample: CallSample,
     last_done: Moment,
     /// When anything last became known of its calls.
     pub(super) last_known: Moment,
     lost_workers: usize,
 }
 
-impl Rest {
-    pub(super) fn of<M>(plan: &LoadPlan<M>, all: Vec<Finished>) -> Self {
+impl WorkerResults {
+    pub(super) fn of<M>(plan: &LoadPlan<M>, all: Vec<WorkerResult>) -> Self {
         let mut rest = Self {
-            texts: Texts::default(),
+            texts: TextCounts::default(),
             succession: Succession::default(),
             warm_up: 0,
             servers: BTreeSet::new(),
-            sample: Sample::new(plan.sample, plan.seed),
+            sample: CallSample::new(plan.sample, plan.seed),
             last_done: Moment::START,
             last_known: Moment::START,
             lost_workers: 0,
@@ -53,7 +53,7 @@ impl Rest {
 }
 
 /// How a run began.
-pub(super) struct Began {
+pub(super) struct RunStart {
     pub(super) at: SystemTime,
     pub(super) connections: usize,
     /// How many calls those carry at once.
@@ -62,14 +62,14 @@ pub(super) struct Began {
 
 pub(super) fn merged<M>(
     plan: &LoadPlan<M>,
-    rest: Rest,
-    collected: Collected,
+    rest: WorkerResults,
+    collected: CollectedRun,
     control: &Control,
-    began: &Began,
+    began: &RunStart,
     board: &Board,
 ) -> Load {
     let took = Duration::from_nanos(rest.last_done.as_nanos());
-    let Collected { mut figures, mut intervals, processors, end } = collected;
+    let CollectedRun { mut figures, mut intervals, processors, end } = collected;
     if rest.lost_workers > 0 && plan.kind() == Loop::Open {
         count_late(&mut figures, &mut intervals);
     }
@@ -82,9 +82,9 @@ pub(super) fn merged<M>(
     let (workers, steal) = processors.spent().unzip();
     let end = match end {
         Some(end) => end,
-        None if control.end.is_cancelled() => End::Ended,
-        None if control.stop.is_cancelled() => End::Stopped,
-        None => End::Complete,
+        None if control.end.is_cancelled() => RunEnd::Ended,
+        None if control.stop.is_cancelled() => RunEnd::Stopped,
+        None => RunEnd::Complete,
     };
     Load {
         started_at: began.at,
@@ -110,8 +110,8 @@ pub(super) fn merged<M>(
 fn count_late(figures: &mut Figures, intervals: &mut [Interval]) {
     let due: u64 = intervals.iter().map(|interval| interval.due).sum();
     let late = due.saturating_sub(figures.counts.due());
-    figures.counts.not_sent[NotSent::Late] += late;
+    figures.counts.not_sent[NotSentReason::Late] += late;
     if let Some(last) = intervals.last_mut() {
-        last.counts.not_sent[NotSent::Late] += late;
+        last.counts.not_sent[NotSentReason::Late] += late;
     }
 }

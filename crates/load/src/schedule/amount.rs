@@ -27,7 +27,7 @@ impl Amount for Rate {
     const LINE: &'static str = "line(from=0/s, to=1000/s, in=60s)";
 
     fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|why: longsync_text::NotARate| why.to_string())
+        text.parse().map_err(|why: longsync_text::ParseRateError| why.to_string())
     }
 
     fn units(self) -> u64 {

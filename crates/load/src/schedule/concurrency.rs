@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use longsync_stats::Moment;
 
-use super::not_a_schedule::NotASchedule;
 use super::parse;
 use super::piece::{Pieces, Segment};
+use super::schedule_error::ScheduleError;
 
 /// How many calls a closed loop keeps in flight over time: pieces as those of a [`Profile`](super::Profile),
 /// with numbers instead of rates, such as `constant(64, for=10s); step(from=1, to=64, by=1, every=1s);
@@ -94,13 +94,13 @@ impl Segment {
 }
 
 impl FromStr for Concurrency {
-    type Err = NotASchedule;
+    type Err = ScheduleError;
 
     /// Reads pieces, separated by semicolons.
     ///
     /// # Errors
     /// When the text is not understood; its column is said.
-    fn from_str(text: &str) -> Result<Self, NotASchedule> {
+    fn from_str(text: &str) -> Result<Self, ScheduleError> {
         parse::read(text).map(|pieces| Self(Arc::new(pieces)))
     }
 }

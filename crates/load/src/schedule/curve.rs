@@ -15,13 +15,13 @@ pub(super) const CALL: u128 = 7_200_000_000_000_000_000;
 
 /// A rate over time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Curve {
+pub(super) struct RateCurve {
     pub(super) pieces: Pieces<Rate>,
     /// The area before each segment, and then that of all of them; counted twice.
     before: Vec<u128>,
 }
 
-impl Curve {
+impl RateCurve {
     pub(super) fn new(pieces: Pieces<Rate>) -> Self {
         let mut before = vec![0];
         before.extend(pieces.segments().iter().scan(0, |reached, segment| {

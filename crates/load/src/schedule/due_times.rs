@@ -7,12 +7,12 @@ use longsync_stats::Moment;
 use longsync_text::Rate;
 
 use super::arrivals::Arrivals;
-use super::curve::Curve;
-use super::law::{Law, Stream};
-use super::piece::{Piece, Pieces};
+use super::curve::RateCurve;
+use super::law::{ArrivalLaw, RandomStream};
+use super::piece::{Pieces, SchedulePiece};
 use super::profile::Profile;
 use super::replay::Replay;
-use super::share::Share;
+use super::share::WorkerShare;
 
 /// A call that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,15 +29,15 @@ pub struct Arrival {
 #[derive(Debug)]
 pub struct DueTimes {
     warm_up: Option<Points>,
-    recorded: Recorded,
-    share: Share,
+    recorded: RecordedTimes,
+    share: WorkerShare,
     /// How many of the present part have been taken.
     taken: u64,
     warm_up_for: Duration,
 }
 
 #[derive(Debug)]
-enum Recorded {
+enum RecordedTimes {
     Points(Points),
     Replay(Replay),
     AtOnce,
@@ -46,9 +46,9 @@ enum Recorded {
 /// Points at which the area under a curve reaches one number after the other.
 #[derive(Debug)]
 struct Points {
-    curve: Arc<Curve>,
+    curve: Arc<RateCurve>,
     segment: usize,
-    law: Law,
+    law: ArrivalLaw,
 }
 
 /// A rate over time, and what is drawn at it.
@@ -60,8 +60,8 @@ pub(super) struct AtRate<'a> {
 }
 
 impl AtRate<'_> {
-    fn law(self, stream: Stream) -> Law {
-        Law::new(self.arrivals, self.seed, stream)
+    fn law(self, stream: RandomStream) -> ArrivalLaw {
+        ArrivalLaw::new(self.arrivals, self.seed, stream)
     }
 
     /// When the recorded call with this number is due, from the schedule's 0; [`None`] if there is none. For the random
@@ -72,12 +72,14 @@ impl AtRate<'_> {
         const MOST_DRAWN: u64 = 20_000_000;
         /// In standard deviations of a Poisson process.
         const CERTAIN: u64 = 10;
-        let (law, number) = match self.law(Stream::Recorded) {
-            Law::Poisson { .. } if number > MOST_DRAWN => {
-                (Law::Constant, number.saturating_add(CERTAIN * number.isqrt()))
+        let (law, number) = match self.law(RandomStream::Recorded) {
+            ArrivalLaw::Poisson { .. } if number > MOST_DRAWN => {
+                (ArrivalLaw::Constant, number.saturating_add(CERTAIN * number.isqrt()))
             }
             // Each is within its own slot.
-            Law::Uniform(_) if number > MOST_DRAWN => (Law::Constant, number.saturating_add(1)),
+            ArrivalLaw::Uniform(_) if number > MOST_DRAWN => {
+                (ArrivalLaw::Constant, number.saturating_add(1))
+            }
             law => (law, number),
         };
         let mut points = Points::new(self.profile.curve(), law);
@@ -87,33 +89,33 @@ impl AtRate<'_> {
 
 impl DueTimes {
     /// At a rate, after a warm-up at that with which it begins.
-    pub(super) fn at_rate(rate: AtRate<'_>, warm_up_for: Duration, share: Share) -> Self {
+    pub(super) fn at_rate(rate: AtRate<'_>, warm_up_for: Duration, share: WorkerShare) -> Self {
         let warm_up = warm_up(rate.profile.first(), warm_up_for);
-        let warm_up = warm_up.map(|curve| Points::new(&curve, rate.law(Stream::WarmUp)));
-        let recorded = Points::new(rate.profile.curve(), rate.law(Stream::Recorded));
-        Self { warm_up, ..Self::new(Recorded::Points(recorded), warm_up_for, share) }
+        let warm_up = warm_up.map(|curve| Points::new(&curve, rate.law(RandomStream::WarmUp)));
+        let recorded = Points::new(rate.profile.curve(), rate.law(RandomStream::Recorded));
+        Self { warm_up, ..Self::new(RecordedTimes::Points(recorded), warm_up_for, share) }
     }
 
     /// At recorded times, after this time.
-    pub(super) fn replayed(replay: &Replay, after: Duration, share: Share) -> Self {
-        Self::new(Recorded::Replay(replay.clone()), after, share)
+    pub(super) fn replayed(replay: &Replay, after: Duration, share: WorkerShare) -> Self {
+        Self::new(RecordedTimes::Replay(replay.clone()), after, share)
     }
 
     /// All after this time.
-    pub(super) fn at_once(after: Duration, share: Share) -> Self {
-        Self::new(Recorded::AtOnce, after, share)
+    pub(super) fn at_once(after: Duration, share: WorkerShare) -> Self {
+        Self::new(RecordedTimes::AtOnce, after, share)
     }
 
-    fn new(recorded: Recorded, warm_up_for: Duration, share: Share) -> Self {
+    fn new(recorded: RecordedTimes, warm_up_for: Duration, share: WorkerShare) -> Self {
         Self { warm_up: None, recorded, share, taken: 0, warm_up_for }
     }
 }
 
 /// A warm-up of this length at this rate; [`None`] if it has no calls.
-fn warm_up(rate: Rate, length: Duration) -> Option<Arc<Curve>> {
+fn warm_up(rate: Rate, length: Duration) -> Option<Arc<RateCurve>> {
     let mut pieces = Pieces::default();
-    pieces.push(Piece::Constant { amount: rate, length: Some(length) }).ok()?;
-    Some(Arc::new(Curve::new(pieces)))
+    pieces.push(SchedulePiece::Constant { amount: rate, length: Some(length) }).ok()?;
+    Some(Arc::new(RateCurve::new(pieces)))
 }
 
 impl Iterator for DueTimes {
@@ -132,9 +134,11 @@ impl Iterator for DueTimes {
         }
         let number = self.share.number(self.taken);
         let due_ns = match &mut self.recorded {
-            Recorded::Points(points) => points.due_ns(number, self.share.skipped(self.taken))?,
-            Recorded::Replay(replay) => replay.due_ns(number)?,
-            Recorded::AtOnce => 0,
+            RecordedTimes::Points(points) => {
+                points.due_ns(number, self.share.skipped(self.taken))?
+            }
+            RecordedTimes::Replay(replay) => replay.due_ns(number)?,
+            RecordedTimes::AtOnce => 0,
         };
         self.taken += 1;
         let due = Moment::from_nanos(due_ns) + self.warm_up_for;
@@ -143,7 +147,7 @@ impl Iterator for DueTimes {
 }
 
 impl Points {
-    fn new(curve: &Arc<Curve>, law: Law) -> Self {
+    fn new(curve: &Arc<RateCurve>, law: ArrivalLaw) -> Self {
         Self { curve: Arc::clone(curve), segment: 0, law }
     }
 

@@ -8,7 +8,7 @@ use super::curve::CALL;
 
 /// What the area reaches at one call after the other.
 #[derive(Debug)]
-pub(super) enum Law {
+pub(super) enum ArrivalLaw {
     Constant,
     Poisson { random: Box<ChaCha8Rng>, reached: u128 },
     Uniform(Box<ChaCha8Rng>),
@@ -16,13 +16,13 @@ pub(super) enum Law {
 
 /// Which of the numbers of a seed are drawn: parts of a run do not depend on one another.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Stream {
+pub(super) enum RandomStream {
     Recorded = 0,
     WarmUp = 1,
 }
 
-impl Law {
-    pub(super) fn new(arrivals: Arrivals, seed: u64, stream: Stream) -> Self {
+impl ArrivalLaw {
+    pub(super) fn new(arrivals: Arrivals, seed: u64, stream: RandomStream) -> Self {
         let random = || {
             // Its output is documented to stay the same from version to version.
             let mut random = ChaCha8Rng::seed_from_u64(seed);

@@ -1,10 +1,10 @@
 //! The lines of a file whose first column is a time.
 
-use longsync_text::decimal::{self, NotADecimal};
+use longsync_text::decimal::{self, ParseDecimalError};
 use longsync_text::duration::LONGEST;
 use longsync_text::quoted;
 
-use super::not_a_schedule::NotASchedule;
+use super::schedule_error::ScheduleError;
 
 /// The lines that say something, trimmed, each with its number from 1.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
@@ -18,7 +18,7 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 pub(super) fn nanos(seconds: &str) -> Result<u64, String> {
     let quoted = quoted(seconds);
     let nanos = decimal::scaled(seconds, 9).map_err(|why| match why {
-        NotADecimal::TooFine => {
+        ParseDecimalError::TooFine => {
             format!("{quoted} is finer than a nanosecond: write at most nine decimals")
         }
         _ => format!("{quoted} is not a time in seconds: write digits alone, such as 12.5"),
@@ -30,6 +30,6 @@ pub(super) fn nanos(seconds: &str) -> Result<u64, String> {
 }
 
 /// What is wrong with a line.
-pub(super) fn wrong(line: usize, why: impl AsRef<str>) -> NotASchedule {
-    NotASchedule::new(format!("line {line}: {}", why.as_ref()))
+pub(super) fn wrong(line: usize, why: impl AsRef<str>) -> ScheduleError {
+    ScheduleError::new(format!("line {line}: {}", why.as_ref()))
 }

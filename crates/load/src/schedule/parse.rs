@@ -2,25 +2,26 @@
 
 use std::time::Duration;
 
-use longsync_text::mistake::Mistake;
+use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
 
 use super::amount::Amount;
-use super::not_a_schedule::NotASchedule;
-use super::piece::{Piece, Pieces};
+use super::piece::{Pieces, SchedulePiece};
+use super::schedule_error::ScheduleError;
 
 /// A form of a piece all of whose parameters have keys.
-struct Form {
+struct PieceSyntax {
     name: &'static str,
     amounts: &'static [&'static str],
     duration: &'static str,
 }
 
-const STEP: Form = Form { name: "step", amounts: &["from", "to", "by"], duration: "every" };
-const LINE: Form = Form { name: "line", amounts: &["from", "to"], duration: "in" };
+const STEP: PieceSyntax =
+    PieceSyntax { name: "step", amounts: &["from", "to", "by"], duration: "every" };
+const LINE: PieceSyntax = PieceSyntax { name: "line", amounts: &["from", "to"], duration: "in" };
 
 /// What the keys of a piece say, and at which byte the value of each stands.
-struct Values<A> {
+struct PieceValues<A> {
     amounts: Vec<(&'static str, A)>,
     duration: Option<Duration>,
     places: Vec<(&'static str, usize)>,
@@ -30,24 +31,24 @@ struct Values<A> {
 ///
 /// # Errors
 /// When there are none, or they are not understood or do not go together.
-pub(super) fn read<A: Amount>(text: &str) -> Result<Pieces<A>, NotASchedule> {
+pub(super) fn read<A: Amount>(text: &str) -> Result<Pieces<A>, ScheduleError> {
     let mut words = Words::new(text);
     if words.is_end() {
         let sentence =
             format!("an empty text is not a schedule: write one such as {}", A::CONSTANT);
-        return Err(NotASchedule::new(sentence));
+        return Err(ScheduleError::new(sentence));
     }
-    pieces(&mut words).map_err(|mistake| NotASchedule::new(mistake.told(text).1))
+    pieces(&mut words).map_err(|mistake| ScheduleError::new(mistake.describe(text).1))
 }
 
-fn pieces<A: Amount>(words: &mut Words<'_>) -> Result<Pieces<A>, Mistake> {
+fn pieces<A: Amount>(words: &mut Words<'_>) -> Result<Pieces<A>, ParseError> {
     let mut pieces = Pieces::default();
     loop {
         let start = words.place();
         let (piece, places) = piece(words)?;
         pieces.push(piece).map_err(|wrong| {
             let place = places.iter().find(|(key, _)| *key == wrong.key);
-            Mistake::wrong(place.map_or(start, |(_, place)| *place), wrong.why)
+            ParseError::wrong(place.map_or(start, |(_, place)| *place), wrong.why)
         })?;
         let has_more = words.takes(';');
         if words.is_end() {
@@ -59,40 +60,43 @@ fn pieces<A: Amount>(words: &mut Words<'_>) -> Result<Pieces<A>, Mistake> {
     }
 }
 
-type Placed<A> = (Piece<A>, Vec<(&'static str, usize)>);
+type ParsedPiece<A> = (SchedulePiece<A>, Vec<(&'static str, usize)>);
 
-fn piece<A: Amount>(words: &mut Words<'_>) -> Result<Placed<A>, Mistake> {
+fn piece<A: Amount>(words: &mut Words<'_>) -> Result<ParsedPiece<A>, ParseError> {
     let start = words.place();
     match words.name() {
         "constant" => constant(words),
         "step" => {
-            let mut values = Values::read(words, &STEP)?;
+            let mut values = PieceValues::read(words, &STEP)?;
             let (from, to) = (values.take("from"), values.take("to"));
             let (by, every) = (values.take("by"), values.duration);
             match (from, to, by, every) {
                 (Some(from), Some(to), Some(by), Some(every)) => {
-                    Ok((Piece::Step { from, to, by, every }, values.places))
+                    Ok((SchedulePiece::Step { from, to, by, every }, values.places))
                 }
                 _ => Err(values.lacks_one(start, &STEP, A::STEP)),
             }
         }
         "line" => {
-            let mut values = Values::read(words, &LINE)?;
+            let mut values = PieceValues::read(words, &LINE)?;
             match (values.take("from"), values.take("to"), values.duration) {
                 (Some(from), Some(to), Some(length)) => {
-                    Ok((Piece::Line { from, to, length }, values.places))
+                    Ok((SchedulePiece::Line { from, to, length }, values.places))
                 }
                 _ => Err(values.lacks_one(start, &LINE, A::LINE)),
             }
         }
         _ => {
             let (constant, step, line) = (A::CONSTANT, A::STEP, A::LINE);
-            Err(Mistake::expected(start, format!("a piece such as {constant}, {step} or {line}")))
+            Err(ParseError::expected(
+                start,
+                format!("a piece such as {constant}, {step} or {line}"),
+            ))
         }
     }
 }
 
-fn constant<A: Amount>(words: &mut Words<'_>) -> Result<Placed<A>, Mistake> {
+fn constant<A: Amount>(words: &mut Words<'_>) -> Result<ParsedPiece<A>, ParseError> {
     words.mark('(', "the opening `(` of constant(")?;
     let amount = amount(words)?;
     let mut places = Vec::new();
@@ -108,19 +112,19 @@ fn constant<A: Amount>(words: &mut Words<'_>) -> Result<Placed<A>, Mistake> {
     } else {
         words.mark(')', "`,` and for=, or the closing `)` of constant(")?;
     }
-    Ok((Piece::Constant { amount, length }, places))
+    Ok((SchedulePiece::Constant { amount, length }, places))
 }
 
-fn amount<A: Amount>(words: &mut Words<'_>) -> Result<A, Mistake> {
+fn amount<A: Amount>(words: &mut Words<'_>) -> Result<A, ParseError> {
     let place = words.place();
     let written = words.amount(A::EXPECTED)?;
-    A::read(written).map_err(|why| Mistake::wrong(place, why))
+    A::read(written).map_err(|why| ParseError::wrong(place, why))
 }
 
-impl<A: Amount> Values<A> {
+impl<A: Amount> PieceValues<A> {
     /// Takes the parameters of a piece, from its opening parenthesis to its closing one.
-    fn read(words: &mut Words<'_>, form: &Form) -> Result<Self, Mistake> {
-        let Form { name, amounts, duration } = form;
+    fn read(words: &mut Words<'_>, form: &PieceSyntax) -> Result<Self, ParseError> {
+        let PieceSyntax { name, amounts, duration } = form;
         let mut values = Self { amounts: Vec::new(), duration: None, places: Vec::new() };
         words.mark('(', format_args!("the opening `(` of {name}("))?;
         loop {
@@ -131,7 +135,7 @@ impl<A: Amount> Values<A> {
             let Some(known) = known.filter(|_| !is_given) else {
                 let keys = amounts.join("=, ");
                 let expected = format!("one of {keys}= and {duration}=, each once");
-                return Err(Mistake::expected(key_at, expected));
+                return Err(ParseError::expected(key_at, expected));
             };
             words.mark('=', format_args!("`=` after {known}"))?;
             values.places.push((known, words.place()));
@@ -153,10 +157,10 @@ impl<A: Amount> Values<A> {
         Some(self.amounts.swap_remove(found).1)
     }
 
-    fn lacks_one(&self, start: usize, form: &Form, example: &str) -> Mistake {
+    fn lacks_one(&self, start: usize, form: &PieceSyntax, example: &str) -> ParseError {
         let mut keys = form.amounts.iter().chain([&form.duration]);
         let is_given = |key: &str| self.places.iter().any(|(given, _)| *given == key);
         let missing = keys.find(|key| !is_given(key)).unwrap_or(&form.duration);
-        Mistake::wrong(start, format!("it has no {missing}=: write it such as {example}"))
+        ParseError::wrong(start, format!("it has no {missing}=: write it such as {example}"))
     }
 }

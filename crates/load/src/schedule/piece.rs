@@ -12,7 +12,7 @@ pub(super) const MOST_SEGMENTS: u64 = 1_000_000;
 
 /// A part of a schedule, as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece<A> {
+pub(super) enum SchedulePiece<A> {
     /// The same all the time; without a length it never ends.
     Constant { amount: A, length: Option<Duration> },
     /// From one amount towards another, by a step after each time. The last step lasts that time too, and is
@@ -35,14 +35,14 @@ pub(super) struct Segment {
 /// Pieces that go together, and their segments, which leave no gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pieces<A> {
-    written: Vec<Piece<A>>,
+    written: Vec<SchedulePiece<A>>,
     segments: Vec<Segment>,
     end: Option<Duration>,
 }
 
 /// What is wrong with a piece: the key whose value it is, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct PieceError {
     pub(super) key: &'static str,
     pub(super) why: String,
 }
@@ -58,20 +58,20 @@ impl<A: Amount> Pieces<A> {
     pub(super) fn endless(amount: A) -> Self {
         let segment =
             Segment { start_ns: 0, length_ns: u64::MAX, from: amount.units(), to: amount.units() };
-        let written = vec![Piece::Constant { amount, length: None }];
+        let written = vec![SchedulePiece::Constant { amount, length: None }];
         Self { written, segments: vec![segment], end: None }
     }
 
     /// Appends a piece.
-    pub(super) fn push(&mut self, piece: Piece<A>) -> Result<(), Wrong> {
+    pub(super) fn push(&mut self, piece: SchedulePiece<A>) -> Result<(), PieceError> {
         let Some(start) = self.end else {
             let why =
                 "the piece before this one has no for= and never ends: write how long it lasts";
-            return Err(Wrong::new("", why));
+            return Err(PieceError::new("", why));
         };
         let start_ns = nanos(start);
         let (length, key) = match piece {
-            Piece::Constant { amount, length: None } => {
+            SchedulePiece::Constant { amount, length: None } => {
                 self.room_for(1)?;
                 let length_ns = u64::MAX - start_ns;
                 self.segments.push(Segment::level(start_ns, length_ns, amount.units()));
@@ -79,15 +79,15 @@ impl<A: Amount> Pieces<A> {
                 self.end = None;
                 return Ok(());
             }
-            Piece::Constant { length: Some(length), .. } => (length, "for"),
-            Piece::Step { every, .. } => (every, "every"),
-            Piece::Line { length, .. } => (length, "in"),
+            SchedulePiece::Constant { length: Some(length), .. } => (length, "for"),
+            SchedulePiece::Step { every, .. } => (every, "every"),
+            SchedulePiece::Line { length, .. } => (length, "in"),
         };
         if length.is_zero() {
-            return Err(Wrong::new(key, format!("{key}= must be longer than 0s")));
+            return Err(PieceError::new(key, format!("{key}= must be longer than 0s")));
         }
         let count = match piece {
-            Piece::Step { from, to, by, .. } => steps(from, to, by)?,
+            SchedulePiece::Step { from, to, by, .. } => steps(from, to, by)?,
             _ => 1,
         };
         self.room_for(count)?;
@@ -98,7 +98,7 @@ impl<A: Amount> Pieces<A> {
                 "the schedule is longer than a year here: it may last at most {}",
                 text(LONGEST)
             );
-            return Err(Wrong::new(key, why));
+            return Err(PieceError::new(key, why));
         };
         self.add_segments(&piece, start_ns, nanos(length), count);
         self.written.push(piece);
@@ -106,30 +106,36 @@ impl<A: Amount> Pieces<A> {
         Ok(())
     }
 
-    fn add_segments(&mut self, piece: &Piece<A>, start_ns: u64, length_ns: u64, count: u64) {
+    fn add_segments(
+        &mut self,
+        piece: &SchedulePiece<A>,
+        start_ns: u64,
+        length_ns: u64,
+        count: u64,
+    ) {
         match piece {
-            Piece::Constant { amount, .. } => {
+            SchedulePiece::Constant { amount, .. } => {
                 self.segments.push(Segment::level(start_ns, length_ns, amount.units()));
             }
-            Piece::Step { from, to, by, .. } => {
+            SchedulePiece::Step { from, to, by, .. } => {
                 let (from, to, by) = (from.units(), to.units(), by.units());
                 self.segments.extend((0..count).map(|index| {
                     let amount = if from < to { from + by * index } else { from - by * index };
                     Segment::level(start_ns + length_ns * index, length_ns, amount)
                 }));
             }
-            Piece::Line { from, to, .. } => {
+            SchedulePiece::Line { from, to, .. } => {
                 let (from, to) = (from.units(), to.units());
                 self.segments.push(Segment { start_ns, length_ns, from, to });
             }
         }
     }
 
-    fn room_for(&self, segments: u64) -> Result<(), Wrong> {
+    fn room_for(&self, segments: u64) -> Result<(), PieceError> {
         if segments > MOST_SEGMENTS - self.segments.len() as u64 {
             let why =
                 format!("the schedule has too many steps here: at most {MOST_SEGMENTS} are kept");
-            return Err(Wrong::new("by", why));
+            return Err(PieceError::new("by", why));
         }
         Ok(())
     }
@@ -161,16 +167,16 @@ impl<A> Pieces<A> {
 }
 
 /// How many steps there are.
-fn steps<A: Amount>(from: A, to: A, by: A) -> Result<u64, Wrong> {
+fn steps<A: Amount>(from: A, to: A, by: A) -> Result<u64, PieceError> {
     let distance = from.units().abs_diff(to.units());
     if by.units() == 0 {
-        return Err(Wrong::new("by", "by= must be above 0"));
+        return Err(PieceError::new("by", "by= must be above 0"));
     }
     if by.units() > distance {
         let why = format!(
             "by={by} does not fit between {from} and {to}: write a smaller step, or a constant"
         );
-        return Err(Wrong::new("by", why));
+        return Err(PieceError::new("by", why));
     }
     Ok(distance / by.units() + 1)
 }
@@ -181,7 +187,7 @@ impl Segment {
     }
 }
 
-impl Wrong {
+impl PieceError {
     fn new(key: &'static str, why: impl Into<String>) -> Self {
         Self { key, why: why.into() }
     }
@@ -192,7 +198,7 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-impl<A: Amount> fmt::Display for Piece<A> {
+impl<A: Amount> fmt::Display for SchedulePiece<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Constant { amount, length: None } => write!(f, "constant({amount})"),

@@ -6,13 +6,13 @@ use longsync_text::Rate;
 
 use super::amount::Amount;
 use super::lines::{lines, nanos, wrong};
-use super::not_a_schedule::NotASchedule;
-use super::piece::{Piece, Pieces};
+use super::piece::{Pieces, SchedulePiece};
+use super::schedule_error::ScheduleError;
 
 const A_LINE: &str = "write a time in seconds, a comma and a rate, such as 2.5,1000";
 
 /// Reads points into the pieces between them.
-pub(super) fn read(text: &str) -> Result<Pieces<Rate>, NotASchedule> {
+pub(super) fn read(text: &str) -> Result<Pieces<Rate>, ScheduleError> {
     let mut pieces = Pieces::default();
     let mut before: Option<(u64, Rate)> = None;
     for (index, (line, row)) in lines(text).enumerate() {
@@ -44,16 +44,16 @@ pub(super) fn read(text: &str) -> Result<Pieces<Rate>, NotASchedule> {
     }
     if pieces.is_empty() {
         let why = format!("a schedule file needs at least two lines, one for its end: {A_LINE}");
-        return Err(NotASchedule::new(why));
+        return Err(ScheduleError::new(why));
     }
     Ok(pieces)
 }
 
-fn between(from: Rate, to: Rate, length: Duration) -> Piece<Rate> {
+fn between(from: Rate, to: Rate, length: Duration) -> SchedulePiece<Rate> {
     if from == to {
-        Piece::Constant { amount: from, length: Some(length) }
+        SchedulePiece::Constant { amount: from, length: Some(length) }
     } else {
-        Piece::Line { from, to, length }
+        SchedulePiece::Line { from, to, length }
     }
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use longsync_text::Rate;
 
-use super::curve::Curve;
-use super::not_a_schedule::NotASchedule;
+use super::curve::RateCurve;
 use super::piece::Pieces;
+use super::schedule_error::ScheduleError;
 use super::{parse, points};
 
 /// How the rate of a run is over time: pieces, one after the other. Clones share them.
@@ -23,7 +23,7 @@ use super::{parse, points};
 ///
 /// Its text is that of its pieces, separated by semicolons; it is printed as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Profile(Arc<Curve>);
+pub struct Profile(Arc<RateCurve>);
 
 impl Profile {
     /// The same rate without end.
@@ -39,7 +39,7 @@ impl Profile {
     /// # Errors
     /// When a line is not of this form, times do not ascend, there are less than two, or more than a million.
     /// The line is named, counted from 1.
-    pub fn from_csv(text: &str) -> Result<Self, NotASchedule> {
+    pub fn from_csv(text: &str) -> Result<Self, ScheduleError> {
         points::read(text).map(Self::new)
     }
 
@@ -49,10 +49,10 @@ impl Profile {
     }
 
     pub(super) fn new(pieces: Pieces<Rate>) -> Self {
-        Self(Arc::new(Curve::new(pieces)))
+        Self(Arc::new(RateCurve::new(pieces)))
     }
 
-    pub(super) fn curve(&self) -> &Arc<Curve> {
+    pub(super) fn curve(&self) -> &Arc<RateCurve> {
         &self.0
     }
 
@@ -64,13 +64,13 @@ impl Profile {
 }
 
 impl FromStr for Profile {
-    type Err = NotASchedule;
+    type Err = ScheduleError;
 
     /// Reads pieces, separated by semicolons.
     ///
     /// # Errors
     /// When the text is not understood; its column is said.
-    fn from_str(text: &str) -> Result<Self, NotASchedule> {
+    fn from_str(text: &str) -> Result<Self, ScheduleError> {
         parse::read(text).map(Self::new)
     }
 }

@@ -9,7 +9,7 @@ use longsync_text::duration::LONGEST;
 use longsync_text::quoted;
 
 use super::lines::{lines, nanos, wrong};
-use super::not_a_schedule::NotASchedule;
+use super::schedule_error::ScheduleError;
 
 /// Recorded times at which calls are due again, once each. Clones share them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Replay {
     ///
     /// # Errors
     /// When there is no time, or a line is not one; it is named, counted from 1.
-    pub fn read(text: &str) -> Result<Self, NotASchedule> {
+    pub fn read(text: &str) -> Result<Self, ScheduleError> {
         let mut recorded_ns = Vec::new();
         for (index, (line, row)) in lines(text).enumerate() {
             if (index, row) == (0, "seconds") {
@@ -54,7 +54,7 @@ impl Replay {
         if recorded_ns.is_empty() {
             let why =
                 "a replay needs at least one time: write one per line in seconds, such as 2.5";
-            return Err(NotASchedule::new(why.to_owned()));
+            return Err(ScheduleError::new(why.to_owned()));
         }
         Ok(Self { recorded_ns: recorded_ns.into(), speed: Speed { millionths: ONE } })
     }
@@ -64,13 +64,13 @@ impl Replay {
     ///
     /// # Errors
     /// When it takes longer than a year.
-    pub fn at_speed(self, speed: Speed) -> Result<Self, NotASchedule> {
+    pub fn at_speed(self, speed: Speed) -> Result<Self, ScheduleError> {
         let replay = Self { speed, ..self };
         if u128::from(replay.last_ns()) > LONGEST.as_nanos() {
             let why = format!(
                 "at a speed of {speed} the replay takes longer than a year: make it faster"
             );
-            return Err(NotASchedule::new(why));
+            return Err(ScheduleError::new(why));
         }
         Ok(replay)
     }
@@ -101,19 +101,19 @@ impl Speed {
 }
 
 impl FromStr for Speed {
-    type Err = NotASchedule;
+    type Err = ScheduleError;
 
     /// Reads a speed.
     ///
     /// # Errors
     /// When `text` is not a number above zero with at most six decimals, or is over a million.
-    fn from_str(text: &str) -> Result<Self, NotASchedule> {
+    fn from_str(text: &str) -> Result<Self, ScheduleError> {
         let millionths = decimal::scaled(text.trim(), DECIMALS).ok();
         let millionths = millionths.and_then(|it| u64::try_from(it).ok());
         let millionths = millionths.filter(|it| (1..=ONE * ONE).contains(it));
         millionths.map(|millionths| Self { millionths }).ok_or_else(|| {
             let why = "write a number above 0, at most 1000000, with at most six decimals, such as 2 or 0.5";
-            NotASchedule::new(format!("{} is not a speed: {why}", quoted(text)))
+            ScheduleError::new(format!("{} is not a speed: {why}", quoted(text)))
         })
     }
 }

@@ -4,12 +4,12 @@ use std::num::{NonZeroU64, NonZeroUsize};
 
 /// Which of the calls of a run are a worker's: every `of`th, from the `index`th on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
+pub struct WorkerShare {
     index: u64,
     of: NonZeroU64,
 }
 
-impl Share {
+impl WorkerShare {
     /// The share of the worker with this index, from 0, of all workers.
     pub fn of(index: usize, workers: NonZeroUsize) -> Self {
         let of = NonZeroU64::try_from(workers).unwrap_or(NonZeroU64::MIN);

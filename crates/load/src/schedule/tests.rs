@@ -17,8 +17,8 @@ fn rate(text: &str) -> Rate {
     text.parse().unwrap()
 }
 
-fn alone() -> Share {
-    Share::of(0, NonZeroUsize::MIN)
+fn alone() -> WorkerShare {
+    WorkerShare::of(0, NonZeroUsize::MIN)
 }
 
 fn open(profile: &str, arrivals: Arrivals, seed: u64) -> Schedule {

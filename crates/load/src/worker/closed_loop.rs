@@ -7,14 +7,14 @@ use std::time::Duration;
 use longsync_connect::Transport;
 use longsync_stats::Moment;
 
-use super::{BATCH_PER_LANE, Pace, Worker, until};
+use super::{BATCH_PER_LANE, Pacing, Worker, until};
 use crate::board::Board;
 use crate::method::{CallNumber, Method};
 use crate::schedule::Concurrency;
 
 /// How a closed loop goes on.
 #[derive(Debug)]
-pub(super) struct Closed {
+pub(super) struct ClosedLoop {
     concurrency: Concurrency,
     think: Duration,
     /// How many calls of the warm-up were begun.
@@ -29,7 +29,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     /// Begins the first calls of a closed loop; each that ends is followed by another in
     /// [`Owner::lane_moved`], or here after a time to think. Returns when no further call is made.
     pub(super) async fn keep_in_flight(&self) {
-        let Pace::Closed(closed) = &self.pace else { return };
+        let Pacing::Closed(closed) = &self.pace else { return };
         loop {
             let now = self.common.now();
             if self.is_over(closed, now) {
@@ -60,7 +60,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     }
 
     /// Whether a closed loop makes no further call.
-    pub(super) fn is_over(&self, closed: &Closed, now: Moment) -> bool {
+    pub(super) fn is_over(&self, closed: &ClosedLoop, now: Moment) -> bool {
         let has_number = || closed.number.get().is_some() || !self.desk.board.has_numbered_all();
         now >= self.desk.board.over()
             || self.ends.is_some_and(|ends| now >= ends)
@@ -68,7 +68,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     }
 
     /// When a closed loop may begin calls, or end, without one having ended.
-    fn next_change(&self, closed: &Closed, now: Moment) -> Option<Moment> {
+    fn next_change(&self, closed: &ClosedLoop, now: Moment) -> Option<Moment> {
         let from = self.recorded_from();
         let other_number = closed.concurrency.next_change(schedule_time(now, from));
         let changes = [
@@ -87,7 +87,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     /// Begins as many calls of a closed loop as are missing, at most `most`, on the lane with this
     /// index or else on each in turn. Returns how many.
     pub(super) fn refill(&self, lane: Option<usize>, most: usize) -> usize {
-        let Pace::Closed(closed) = &self.pace else { return 0 };
+        let Pacing::Closed(closed) = &self.pace else { return 0 };
         let (now, from) = (self.common.now(), self.recorded_from());
         let wanted = self.wanted(closed, now);
         let taken = self.in_flight.get() + closed.thinking.borrow().len();
@@ -112,14 +112,14 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     }
 
     /// How many calls of a closed loop this worker is to have in flight.
-    pub(super) fn wanted(&self, closed: &Closed, now: Moment) -> usize {
+    pub(super) fn wanted(&self, closed: &ClosedLoop, now: Moment) -> usize {
         let at = schedule_time(now, self.recorded_from());
         let all = usize::try_from(closed.concurrency.at(at)).unwrap_or(usize::MAX);
         self.desk.share.portion(all)
     }
 }
 
-impl Closed {
+impl ClosedLoop {
     /// One that has begun no call.
     pub(super) fn new(concurrency: &Concurrency, think: Duration) -> Self {
         Self {

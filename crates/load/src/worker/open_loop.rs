@@ -3,11 +3,11 @@
 use std::iter::Peekable;
 
 use longsync_connect::Transport;
-use longsync_stats::{Moment, NotSent as Why};
+use longsync_stats::{Moment, NotSentReason as Why};
 
-use super::{BATCH_PER_LANE, Desk, Worker};
+use super::{BATCH_PER_LANE, Worker, WorkerContext};
 use crate::board::patience;
-use crate::lane::NotSent;
+use crate::lane::LaneError;
 use crate::method::{CallNumber, Method};
 use crate::schedule::Arrival;
 
@@ -48,7 +48,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             let sent = self.send_due(CallNumber { number, is_warm_up }, due, now);
             // It is tried for as long as an open call is waited for.
             let patience = patience(self.grace);
-            is_blocked = sent == Err(NotSent::Blocked) && now < due + patience;
+            is_blocked = sent == Err(LaneError::Blocked) && now < due + patience;
             if is_blocked {
                 self.until_moved_or(board.sending_ends().min(due + patience)).await;
                 continue;
@@ -63,10 +63,10 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     }
 
     /// Sends a call of an open loop, if it may be in flight.
-    fn send_due(&self, call: CallNumber, due: Moment, now: Moment) -> Result<(), NotSent> {
-        let Desk { index, board, .. } = &self.desk;
+    fn send_due(&self, call: CallNumber, due: Moment, now: Moment) -> Result<(), LaneError> {
+        let WorkerContext { index, board, .. } = &self.desk;
         if !board.in_flight.take(*index) {
-            return Err(NotSent::Limited);
+            return Err(LaneError::Limited);
         }
         let sent = self.send(self.turn.get(), call, Some(due), now);
         if sent.is_err() {

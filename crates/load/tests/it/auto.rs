@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use longsync::v1::LongSyncRequest;
-use longsync_load::{Control, LoadError, LoadPlan, LongSync, Schedule, Stop, run_here};
-use longsync_stats::{Busiest, HeldBack, Limits, NotSent};
+use longsync_load::{Control, LoadError, LoadPlan, LongSync, Schedule, StopCondition, run_here};
+use longsync_stats::{BusiestPeriod, HeldBack, InFlightLimits, NotSentReason};
 use longsync_timer::Clock;
 
 use crate::in_memory::{InMemory, plan, run, serve};
@@ -43,7 +43,7 @@ async fn no_more_are_opened_than_allowed() {
     let plan = plan(100, 500).connections_at_most(2);
     let counts = run(plan, &ten_streams()).await.figures.counts;
     assert_eq!(counts.connections_opened, 2);
-    assert!(counts.not_sent[NotSent::StreamLimit] > 250, "{counts:?}");
+    assert!(counts.not_sent[NotSentReason::StreamLimit] > 250, "{counts:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,13 +51,13 @@ async fn what_the_limit_on_streams_refused_says_how_many_connections_would_do() 
     // They want 45 streams.
     let load = run(plan(90, 450), &ten_streams()).await;
     let counts = load.figures.counts;
-    assert_eq!(counts.good + counts.not_sent[NotSent::StreamLimit], 450);
-    let limits = Limits {
+    assert_eq!(counts.good + counts.not_sent[NotSentReason::StreamLimit], 450);
+    let limits = InFlightLimits {
         max_in_flight: u64::MAX,
         connections: 1,
         streams_per_connection: Some(load.streams_per_connection),
     };
-    let held_back = HeldBack::all(&load.figures, Busiest::of(&load.intervals), limits);
+    let held_back = HeldBack::all(&load.figures, BusiestPeriod::of(&load.intervals), limits);
     let [hint] = &held_back[..] else { panic!("{held_back:?}") };
     assert!(hint.to_string().contains("--connections 5 or more"), "{hint}");
     let counts = run(plan(90, 450).connections(5), &ten_streams()).await.figures.counts;
@@ -80,7 +80,7 @@ async fn one_that_cannot_be_opened_holds_up_no_call_and_is_tried_again() {
     let plan = plan(100, 500).connections_at_most(20);
     let load = run(plan, &transport).await;
     let counts = &load.figures.counts;
-    assert_eq!(counts.good + counts.not_sent[NotSent::StreamLimit], 500, "{counts:?}");
+    assert_eq!(counts.good + counts.not_sent[NotSentReason::StreamLimit], 500, "{counts:?}");
     assert!((4..=8).contains(&counts.connections_refused), "{}", counts.connections_refused);
     assert_eq!(load.figures.lag.longest(), Some(Duration::ZERO));
 }
@@ -89,7 +89,7 @@ async fn one_that_cannot_be_opened_holds_up_no_call_and_is_tried_again() {
 async fn a_closed_loop_grows_to_its_number_in_flight() {
     let closed = |at_most| {
         let in_flight = 45.try_into().unwrap();
-        let (schedule, stop) = (Schedule::closed(in_flight), Stop::after_calls(450));
+        let (schedule, stop) = (Schedule::closed(in_flight), StopCondition::after_calls(450));
         let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
         LoadPlan::builder("http://in.memory".parse().unwrap(), calls, schedule, stop)
             .connections_at_most(at_most)

@@ -7,18 +7,18 @@ use bytes::Bytes;
 use h2::Reason;
 use h2::server::SendResponse;
 use longsync_connect::Code;
-use longsync_stats::Broken;
+use longsync_stats::TransportFailure;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::in_memory::{InMemory, plan, run};
 
 /// How the first call of a run ended: what ended it, its status, and what is said of it.
-async fn ended(transport: InMemory) -> (Option<Broken>, Code, String) {
+async fn ended(transport: InMemory) -> (Option<TransportFailure>, Code, String) {
     let load = run(plan(10, 1).grace(Duration::from_secs(1)), &transport).await;
     let counts = &load.figures.counts;
     let statuses: Vec<_> = counts.statuses().collect();
     assert_eq!(statuses.len(), 1, "{counts:?}");
-    let broken = Broken::ALL.into_iter().find(|how| counts.broken(*how) == 1);
+    let broken = TransportFailure::ALL.into_iter().find(|how| counts.broken(*how) == 1);
     let texts = load.texts.by_count();
     assert_eq!(texts.len(), 1, "{texts:?}");
     (broken, Code::from_i32(i32::from(statuses[0].0)), texts[0].0.to_owned())
@@ -39,10 +39,10 @@ fn saying(bytes: &'static [u8]) -> InMemory {
     InMemory::raw(move |mut io, _| {
         tokio::spawn(async move {
             let _ = io.write_all(SETTINGS).await;
-            let (mut came, mut room) = (Vec::new(), [0; 1_000]);
-            while !has_headers(&came) {
+            let (mut received, mut room) = (Vec::new(), [0; 1_000]);
+            while !has_headers(&received) {
                 match io.read(&mut room).await {
-                    Ok(read) if read > 0 => came.extend_from_slice(&room[..read]),
+                    Ok(read) if read > 0 => received.extend_from_slice(&room[..read]),
                     _ => return,
                 }
             }
@@ -53,8 +53,8 @@ fn saying(bytes: &'static [u8]) -> InMemory {
 }
 
 /// Whether a frame of headers is whole behind the client's preface.
-fn has_headers(came: &[u8]) -> bool {
-    let mut rest = came.get(24..).unwrap_or_default();
+fn has_headers(received: &[u8]) -> bool {
+    let mut rest = received.get(24..).unwrap_or_default();
     while let [a, b, c, kind, after @ ..] = rest {
         if *kind == 1 {
             return true;
@@ -69,10 +69,10 @@ fn has_headers(came: &[u8]) -> bool {
 async fn a_call_that_was_refused_unseen_is_told_by_how() {
     let refused = ended(resetting(Reason::REFUSED_STREAM)).await;
     let text = "the server did not look at the call: RST_STREAM REFUSED_STREAM".to_owned();
-    assert_eq!(refused, (Some(Broken::RefusedStream), Code::Unavailable, text));
+    assert_eq!(refused, (Some(TransportFailure::RefusedStream), Code::Unavailable, text));
     // A GOAWAY whose last stream id is 0.
     let goaway = ended(saying(b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0")).await;
-    assert_eq!((goaway.0, goaway.1), (Some(Broken::GoAway), Code::Unavailable));
+    assert_eq!((goaway.0, goaway.1), (Some(TransportFailure::GoAway), Code::Unavailable));
     assert!(goaway.2.ends_with("did not look at the call: GOAWAY NO_ERROR"), "{}", goaway.2);
 }
 
@@ -85,7 +85,7 @@ async fn a_call_that_was_reset_has_the_status_of_its_code() {
         (Reason::ENHANCE_YOUR_CALM, Code::ResourceExhausted),
     ] {
         let text = format!("the server reset the call: RST_STREAM {reason:?}");
-        assert_eq!(ended(resetting(reason)).await, (Some(Broken::Reset), code, text));
+        assert_eq!(ended(resetting(reason)).await, (Some(TransportFailure::Reset), code, text));
     }
 }
 
@@ -93,7 +93,7 @@ async fn a_call_that_was_reset_has_the_status_of_its_code() {
 async fn a_connection_that_ends_tells_how() {
     let closed = ended(saying(b"")).await;
     let text = "the server closed the connection before the call had ended".to_owned();
-    let closed_so = (Some(Broken::ConnectionClosed), Code::Unavailable, text);
+    let closed_so = (Some(TransportFailure::ConnectionClosed), Code::Unavailable, text);
     assert_eq!(closed, closed_so);
     let in_the_middle_of_a_frame = ended(saying(b"\0\0\x08\x00\0\0\0\0\x01abc")).await;
     assert_eq!(in_the_middle_of_a_frame, closed_so);
@@ -102,13 +102,13 @@ async fn a_connection_that_ends_tells_how() {
         &b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0"[..],
         b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\x0b",
     ] {
-        assert_eq!(ended(saying(goaway)).await.0, Some(Broken::ConnectionClosed));
+        assert_eq!(ended(saying(goaway)).await.0, Some(TransportFailure::ConnectionClosed));
     }
     let reset = ended(saying(b"").ending_with(io::ErrorKind::ConnectionReset)).await;
     let text = "the connection was reset before the call had ended".to_owned();
-    assert_eq!(reset, (Some(Broken::ConnectionReset), Code::Unavailable, text));
+    assert_eq!(reset, (Some(TransportFailure::ConnectionReset), Code::Unavailable, text));
     let other = ended(saying(b"").ending_with(io::ErrorKind::TimedOut)).await;
-    assert_eq!((other.0, other.1), (Some(Broken::Io), Code::Unavailable));
+    assert_eq!((other.0, other.1), (Some(TransportFailure::Io), Code::Unavailable));
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,7 +116,7 @@ async fn a_server_that_breaks_the_rules_is_told_apart() {
     // DATA on stream 0; then HEADERS of the call that cannot be decoded.
     for bytes in [&b"\0\0\x01\x00\0\0\0\0\0x"[..], b"\0\0\x01\x01\x05\0\0\0\x01\xff"] {
         let broken = ended(saying(bytes)).await;
-        assert_eq!(broken.0, Some(Broken::Protocol), "{}", broken.2);
+        assert_eq!(broken.0, Some(TransportFailure::Protocol), "{}", broken.2);
         assert!(broken.2.contains("rules of HTTP/2"), "{}", broken.2);
     }
 }

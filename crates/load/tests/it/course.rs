@@ -9,13 +9,13 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use longsync::v1::LongSyncRequest;
 use longsync_connect::Code;
-use longsync_connect::answer::Limits;
+use longsync_connect::answer::AnswerLimits;
 use longsync_load::{
-    CallNumber, Control, End, Fate, Live, Load, LoadPlan, LoadPlanBuilder, LongSync, Method,
-    Observer, Profile, Schedule, Stop, run, run_here,
+    CallNumber, Control, Fate, Live, Load, LoadPlan, LoadPlanBuilder, LongSync, Method, Observer,
+    Profile, RunEnd, Schedule, StopCondition, run, run_here,
 };
 use longsync_stats::{
-    Evidence, Figure, Figures, NotSent, Percentile, Reading, Threshold, Verdict, Waits,
+    Evidence, Figure, Figures, NotSentReason, Percentile, Quantile, ServerWait, Threshold, Verdict,
 };
 use longsync_timer::Clock;
 use tokio::time::Instant;
@@ -30,9 +30,9 @@ fn stalling(from: Duration, until: Duration) -> InMemory {
         async move {
             while let Some(Ok((_, respond))) = connection.accept().await {
                 let now = Instant::now();
-                let came = now - *first.lock().unwrap().get_or_insert(now);
-                let is_stalled = came >= from && came < until;
-                let left = until.saturating_sub(came);
+                let received = now - *first.lock().unwrap().get_or_insert(now);
+                let is_stalled = received >= from && received < until;
+                let left = until.saturating_sub(received);
                 let after = if is_stalled { left } else { Duration::from_millis(1) };
                 tokio::spawn(answer(respond, after, "here"));
             }
@@ -57,9 +57,9 @@ async fn paused(builder: LoadPlanBuilder, server: InMemory, control: &Control) -
     run_here(&builder.build().unwrap(), Clock::Tokio, server, control, ()).await.unwrap()
 }
 
-fn at(reading: Option<Reading>) -> Duration {
+fn at(reading: Option<Quantile>) -> Duration {
     match reading {
-        Some(Reading::At(value)) => value,
+        Some(Quantile::At(value)) => value,
         other => panic!("a value, not {other:?}"),
     }
 }
@@ -107,7 +107,7 @@ async fn a_stopped_run_is_as_healthy_as_it_was() {
         stop.cancel();
     });
     let load = paused(plan(1_000, 60_000), prompt(), &control).await;
-    assert_eq!(load.end, End::Stopped);
+    assert_eq!(load.end, RunEnd::Stopped);
     let counts = load.figures.counts;
     assert_eq!((counts.due(), counts.good), (2_501, 2_501), "{counts:?}");
     let due: Vec<_> = load.intervals.iter().map(|interval| interval.due).collect();
@@ -124,7 +124,7 @@ async fn an_ended_run_waits_for_nothing() {
     });
     let begun = Instant::now();
     let load = paused(plan(10, 600), stalling(seconds(1), seconds(100)), &control).await;
-    assert_eq!(load.end, End::Ended);
+    assert_eq!(load.end, RunEnd::Ended);
     assert_eq!(begun.elapsed(), Duration::from_millis(1_550));
     let counts = load.figures.counts;
     assert_eq!((counts.good, counts.unfinished, counts.not_sent.total()), (10, 6, 0));
@@ -163,7 +163,7 @@ async fn a_stop_rule_ends_a_run() {
     let rules = vec!["p99>250ms".parse().unwrap()];
     let builder = plan(1_000, 60_000).stop_rules(rules);
     let load = paused(builder, stalling(seconds(5), seconds(7)), &Control::default()).await;
-    let End::StopRule(stopped) = load.end else { panic!("{:?}", load.end) };
+    let RunEnd::StopRule(stopped) = load.end else { panic!("{:?}", load.end) };
     // The stalled calls end after 7 s, so the eighth second is the first that shows it.
     assert_eq!(stopped.at.as_nanos(), 8_000_000_000);
     assert!(load.figures.counts.due() < 9_000, "{}", load.figures.counts.due());
@@ -176,7 +176,7 @@ async fn the_calls_of_a_warm_up_are_named_and_not_recorded() {
     let seen = Arc::clone(&names.seen);
     let schedule = Schedule::constant("10/s".parse().unwrap());
     let target = "http://in.memory".parse().unwrap();
-    let builder = LoadPlan::builder(target, names, schedule, Stop::after_calls(3));
+    let builder = LoadPlan::builder(target, names, schedule, StopCondition::after_calls(3));
     let plan = builder.warm_up(Duration::from_millis(500)).build().unwrap();
     let load = run_here(&plan, Clock::Tokio, prompt(), &Control::default(), ()).await.unwrap();
     let warm_up = (0..5).map(CallNumber::warm_up);
@@ -190,7 +190,7 @@ async fn the_calls_of_a_warm_up_are_named_and_not_recorded() {
 async fn callers_of_a_closed_loop_think() {
     let concurrency = "constant(4)".parse().unwrap();
     let schedule = Schedule::Closed { concurrency, think: Duration::from_millis(99) };
-    let builder = LoadPlan::builder(target(), calls(), schedule, Stop::after(seconds(1)));
+    let builder = LoadPlan::builder(target(), calls(), schedule, StopCondition::after(seconds(1)));
     let load = paused(builder, prompt(), &Control::default()).await;
     // Each of four calls takes 1 ms, and the next begins 99 ms later.
     assert_eq!(load.figures.counts.good, 40);
@@ -200,7 +200,7 @@ async fn callers_of_a_closed_loop_think() {
 async fn a_closed_loop_follows_its_schedule() {
     let concurrency = "constant(2, for=1s); constant(0, for=1s); constant(3, for=1s)".parse();
     let schedule = Schedule::Closed { concurrency: concurrency.unwrap(), think: Duration::ZERO };
-    let stop = Stop::with_the_schedule();
+    let stop = StopCondition::with_the_schedule();
     let builder = LoadPlan::builder(target(), calls(), schedule, stop);
     let load = paused(builder, prompt(), &Control::default()).await;
     let sent: Vec<_> = load.intervals.iter().map(|interval| interval.counts.sent).collect();
@@ -210,7 +210,7 @@ async fn a_closed_loop_follows_its_schedule() {
 #[tokio::test(start_paused = true)]
 async fn a_closed_loop_whose_last_call_hangs_ends_after_the_grace() {
     let server = stalling(Duration::from_micros(500), seconds(1_000));
-    let (schedule, stop) = (Schedule::closed(NonZeroUsize::MIN), Stop::after_calls(2));
+    let (schedule, stop) = (Schedule::closed(NonZeroUsize::MIN), StopCondition::after_calls(2));
     let builder = LoadPlan::builder(target(), calls(), schedule, stop).grace(seconds(3));
     let begun = Instant::now();
     let load = paused(builder, server, &Control::default()).await;
@@ -221,7 +221,7 @@ async fn a_closed_loop_whose_last_call_hangs_ends_after_the_grace() {
 #[tokio::test(start_paused = true)]
 async fn a_closed_loop_that_has_made_its_calls_recorded_no_longer() {
     let schedule = Schedule::closed(NonZeroUsize::MIN);
-    let stop = Stop::after_calls_or(10, seconds(60));
+    let stop = StopCondition::after_calls_or(10, seconds(60));
     let builder = LoadPlan::builder(target(), calls(), schedule, stop);
     let load = paused(builder, prompt(), &Control::default()).await;
     assert_eq!((load.figures.counts.good, load.recorded), (10, Duration::from_millis(10)));
@@ -234,7 +234,7 @@ async fn a_closed_loop_with_fewer_callers_than_workers_makes_all_its_calls() {
         longsync_server::start(longsync_server::Behavior::constant(Duration::ZERO)).unwrap();
     let schedule = Schedule::closed(NonZeroUsize::MIN);
     let target = server.url().parse().unwrap();
-    let plan = LoadPlan::builder(target, calls(), schedule, Stop::after_calls(10));
+    let plan = LoadPlan::builder(target, calls(), schedule, StopCondition::after_calls(10));
     let plan = plan.workers(2).connections(2).sample(10).build().unwrap();
     let load = run(&plan, &Control::default(), ()).await.unwrap();
     let numbers: Vec<_> = load.sample.iter().map(|call| call.number).collect();
@@ -247,7 +247,7 @@ async fn a_goodbye_costs_nothing_however_short_the_grace_is() {
         crate::in_memory::serve(connection, 50, Duration::from_millis(1))
     });
     let load = paused(plan(1_000, 400).grace(Duration::ZERO), server, &Control::default()).await;
-    assert_eq!((load.end, load.figures.counts.not_sent.total()), (End::Complete, 0));
+    assert_eq!((load.end, load.figures.counts.not_sent.total()), (RunEnd::Complete, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -263,7 +263,8 @@ async fn the_intervals_are_as_long_as_the_run_though_nothing_ends_at_its_end() {
 async fn a_schedule_without_a_stop_runs_to_its_end() {
     let profile: Profile = "line(from=0/s, to=100/s, in=2s)".parse().unwrap();
     let schedule = Schedule::Open { profile, arrivals: longsync_load::Arrivals::Constant, seed: 0 };
-    let builder = LoadPlan::builder(target(), calls(), schedule, Stop::with_the_schedule());
+    let builder =
+        LoadPlan::builder(target(), calls(), schedule, StopCondition::with_the_schedule());
     let load = paused(builder, prompt(), &Control::default()).await;
     assert_eq!((load.figures.counts.good, load.recorded), (100, seconds(2)));
 }
@@ -275,7 +276,7 @@ async fn a_number_of_calls_is_recorded_until_the_next_would_be_due() {
     let load = paused(plan(1_000, 1_000), slow(), &Control::default()).await;
     assert_eq!((load.figures.counts.good, load.recorded), (1_000, seconds(1)));
 
-    let stop = Stop::after_calls_or(1_000, seconds(5));
+    let stop = StopCondition::after_calls_or(1_000, seconds(5));
     let builder = LoadPlan::builder(
         target(),
         calls(),
@@ -285,7 +286,7 @@ async fn a_number_of_calls_is_recorded_until_the_next_would_be_due() {
     let load = paused(builder, slow(), &Control::default()).await;
     assert_eq!((load.figures.counts.good, load.recorded), (1_000, seconds(2)));
 
-    let stop = Stop::after_calls_or(1_000, seconds(1));
+    let stop = StopCondition::after_calls_or(1_000, seconds(1));
     let builder = LoadPlan::builder(
         target(),
         calls(),
@@ -295,7 +296,8 @@ async fn a_number_of_calls_is_recorded_until_the_next_would_be_due() {
     let load = paused(builder, slow(), &Control::default()).await;
     assert_eq!((load.figures.counts.good, load.recorded), (500, seconds(1)));
 
-    let builder = LoadPlan::builder(target(), calls(), Schedule::AtOnce, Stop::after_calls(10));
+    let builder =
+        LoadPlan::builder(target(), calls(), Schedule::AtOnce, StopCondition::after_calls(10));
     let load = paused(builder, slow(), &Control::default()).await;
     assert_eq!(load.figures.counts.good, 10);
     assert!(load.recorded >= Duration::from_millis(500), "{:?}", load.recorded);
@@ -311,7 +313,7 @@ async fn a_sample_has_calls_of_every_fate() {
     let fates = |is: fn(&Fate) -> bool| load.sample.iter().filter(|call| is(&call.fate)).count();
     assert_eq!(fates(|fate| matches!(fate, Fate::Ended { .. })), 500);
     assert_eq!(fates(|fate| matches!(fate, Fate::Unfinished(_))), 200);
-    assert_eq!(fates(|fate| *fate == Fate::NotSent(NotSent::InFlightLimit)), 300);
+    assert_eq!(fates(|fate| *fate == Fate::NotSent(NotSentReason::InFlightLimit)), 300);
 }
 
 /// Keeps what was seen of each second.
@@ -368,15 +370,15 @@ impl Method for Named {
         self.calls.messages(call)
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> AnswerLimits {
         self.calls.limits()
     }
 
-    fn came(&self, answer: &mut Bytes, message: Bytes) {
-        self.calls.came(answer, message);
+    fn received(&self, answer: &mut Bytes, message: Bytes) {
+        self.calls.received(answer, message);
     }
 
-    fn answered(&self, answer: Bytes) -> Result<Option<Waits>, Code> {
+    fn answered(&self, answer: Bytes) -> Result<Option<ServerWait>, Code> {
         self.calls.answered(answer)
     }
 }
@@ -396,13 +398,13 @@ async fn a_generator_out_of_breath_ends_and_says_so() {
         longsync_server::start(longsync_server::Behavior::constant(Duration::ZERO)).unwrap();
     let method = Named { takes: Duration::from_millis(1), ..Named::new(calls()) };
     let schedule = Schedule::constant("10000/s".parse().unwrap());
-    let stop = Stop::after(Duration::from_millis(300));
+    let stop = StopCondition::after(Duration::from_millis(300));
     let plan = LoadPlan::builder(server.url().parse().unwrap(), method, schedule, stop);
     let load = run(&plan.build().unwrap(), &Control::default(), ()).await.unwrap();
     let counts = load.figures.counts;
     assert_eq!(counts.due(), 3_000);
     // In 400 ms at most one call per millisecond is sent.
-    assert!(counts.sent <= 400 && counts.not_sent[NotSent::Late] >= 2_600, "{counts:?}");
+    assert!(counts.sent <= 400 && counts.not_sent[NotSentReason::Late] >= 2_600, "{counts:?}");
     assert_eq!(counts.unfinished, 0);
     let kind = longsync_stats::Loop::Open;
     let evidence = Evidence { kind, figures: &load.figures, due: 3_000, processors: None };
@@ -414,8 +416,12 @@ async fn the_limit_in_flight_is_one_of_all_workers() {
     let server =
         longsync_server::start(longsync_server::Behavior::constant(Duration::ZERO)).unwrap();
     let schedule = Schedule::constant("20/s".parse().unwrap());
-    let plan =
-        LoadPlan::builder(server.url().parse().unwrap(), calls(), schedule, Stop::after_calls(20));
+    let plan = LoadPlan::builder(
+        server.url().parse().unwrap(),
+        calls(),
+        schedule,
+        StopCondition::after_calls(20),
+    );
     let plan = plan.workers(2).connections(2).max_in_flight(1).build().unwrap();
     let load = run(&plan, &Control::default(), ()).await.unwrap();
     let counts = load.figures.counts;
@@ -437,7 +443,7 @@ async fn a_worker_that_panics_loses_no_others_record() {
             server.url().parse().unwrap(),
             method,
             schedule,
-            Stop::after_calls(400),
+            StopCondition::after_calls(400),
         );
         let plan = plan.workers(2).connections(2).build().unwrap();
         let load = run(&plan, &Control::default(), ()).await.unwrap();
@@ -479,7 +485,7 @@ async fn half_dying() -> longsync_connect::Target {
 #[tokio::test]
 async fn a_closed_loop_half_of_whose_connections_die_ends() {
     let (schedule, stop) =
-        (Schedule::closed(NonZeroUsize::MIN.saturating_add(1)), Stop::after_calls(2_000));
+        (Schedule::closed(NonZeroUsize::MIN.saturating_add(1)), StopCondition::after_calls(2_000));
     let plan = LoadPlan::builder(half_dying().await, calls(), schedule, stop);
     let plan = plan.workers(2).connections(2).grace(seconds(1)).build().unwrap();
     let load = run(&plan, &Control::default(), ()).await.unwrap();
@@ -515,13 +521,13 @@ async fn a_server_that_is_gone_for_good_ends_the_run() {
     let begun = Instant::now();
     let builder = plan(100, 60_000).grace(seconds(3));
     let load = paused(builder, server, &Control::default()).await;
-    assert_eq!(load.end, End::Unreachable);
+    assert_eq!(load.end, RunEnd::Unreachable);
     let took = begun.elapsed();
     // A second of calls, and 3 s without a connection.
     assert!(took >= seconds(4) && took <= Duration::from_millis(4_200), "{took:?}");
     let counts = load.figures.counts;
     assert_eq!(counts.good, 100);
-    assert!(counts.not_sent[NotSent::NoConnection] >= 290, "{counts:?}");
+    assert!(counts.not_sent[NotSentReason::NoConnection] >= 290, "{counts:?}");
     let threshold: Threshold = "p50<1s".parse().unwrap();
     let checked = threshold.check(longsync_stats::Loop::Open, &load.figures, load.recorded);
     assert!(!checked.has_passed, "what was not sent is slower than any value");

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
 use longsync::v1::LongSyncResponse;
 use longsync_connect::{Code, Target};
-use longsync_load::{LoadPlanBuilder, Schedule, Stop};
-use longsync_stats::{Figures, NotSent};
+use longsync_load::{LoadPlanBuilder, Schedule, StopCondition};
+use longsync_stats::{Figures, NotSentReason};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -85,7 +85,7 @@ fn sent_well(figures: &Figures) -> u64 {
 }
 
 fn one_connection(target: &Target, schedule: Schedule, calls: u64) -> LoadPlanBuilder {
-    let stop = Stop::after_calls(calls);
+    let stop = StopCondition::after_calls(calls);
     plan(target, schedule, stop, Duration::ZERO).workers(1).connections(1)
 }
 
@@ -172,7 +172,11 @@ async fn a_server_that_goes_away_each_time_is_not_asked_all_the_time() {
     let (target, accepted) = leaving(|number| number > 0).await;
     let plan = one_connection(&target, Schedule::constant(rate(100)), 100);
     let figures = run(&plan.grace(Duration::from_millis(100))).await.unwrap().figures;
-    assert!(figures.counts.not_sent[NotSent::NoConnection] > 0, "{:?}", figures.counts.not_sent);
+    assert!(
+        figures.counts.not_sent[NotSentReason::NoConnection] > 0,
+        "{:?}",
+        figures.counts.not_sent
+    );
     // Two for each tenth of the second.
     let accepted = accepted.load(Ordering::Relaxed);
     assert!((3..=30).contains(&accepted), "{accepted} connections");

@@ -10,15 +10,15 @@ use http::uri::PathAndQuery;
 use longsync::duration::to_proto;
 use longsync::frame;
 use longsync::v1::{LongSyncRequest, LongSyncStreamRequest, LongSyncStreamResponse};
-use longsync_connect::answer::{ANSWER_BYTES, Expected, Limits};
+use longsync_connect::answer::{ANSWER_BYTES, AnswerLimits, ExpectedMessages};
 use longsync_connect::timing::plausible;
-use longsync_connect::{Code, ConnectErrorKind, NotReached, Target, Transport, rpc};
+use longsync_connect::{Code, ConnectErrorKind, Target, Transport, TransportError, rpc};
 use longsync_load::{
-    CallNumber, Control, Load, LoadError, LoadPlan, LongSync, Method, Rate, Schedule, Stop,
-    run_here,
+    CallNumber, Control, Load, LoadError, LoadPlan, LongSync, Method, Rate, Schedule,
+    StopCondition, run_here,
 };
 use longsync_server::{Config, Worker, serve_connection};
-use longsync_stats::{Distribution, Waits};
+use longsync_stats::{Distribution, ServerWait};
 use longsync_timer::{Clock, Timer};
 use prost::Message as _;
 use tokio::io::DuplexStream;
@@ -41,10 +41,13 @@ impl InMemory {
 impl Transport for InMemory {
     type Io = DuplexStream;
 
-    async fn open(&self, _: &Target, _: usize, _: &Timer) -> Result<DuplexStream, NotReached> {
+    async fn open(&self, _: &Target, _: usize, _: &Timer) -> Result<DuplexStream, TransportError> {
         let one_less = |left: usize| left.checked_sub(1);
         if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
-            return Err(NotReached::new(ConnectErrorKind::Refused, "there is no further stream"));
+            return Err(TransportError::new(
+                ConnectErrorKind::Refused,
+                "there is no further stream",
+            ));
         }
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let worker = Arc::clone(&self.worker);
@@ -80,7 +83,7 @@ async fn an_open_loop_of_an_hour_has_exact_figures() {
     let begun = std::time::Instant::now();
     let delay = Duration::from_millis(250);
     let schedule = Schedule::constant(Rate::per_second(2).unwrap());
-    let plan = LoadPlan::builder(target(), calls(delay), schedule, Stop::after(HOUR));
+    let plan = LoadPlan::builder(target(), calls(delay), schedule, StopCondition::after(HOUR));
     let load = run(&plan.build().unwrap(), InMemory::of(1)).await.unwrap();
     let (figures, count) = (&load.figures, 7_200);
     assert_eq!((figures.counts.due(), figures.counts.ended_with(Code::Ok)), (7_200, 7_200));
@@ -98,7 +101,7 @@ async fn an_open_loop_of_an_hour_has_exact_figures() {
 async fn a_closed_loop_takes_its_calls_in_turns() {
     let delay = Duration::from_secs(1);
     let schedule = Schedule::closed(NonZeroUsize::new(25).unwrap());
-    let plan = LoadPlan::builder(target(), calls(delay), schedule, Stop::after_calls(110));
+    let plan = LoadPlan::builder(target(), calls(delay), schedule, StopCondition::after_calls(110));
     let load = run(&plan.connections(3).build().unwrap(), InMemory::of(3)).await.unwrap();
     assert_eq!(load.figures.service_time, all(110, delay));
     // 110 calls, 25 at a time: 4 turns and a rest.
@@ -109,7 +112,7 @@ async fn a_closed_loop_takes_its_calls_in_turns() {
 async fn what_would_outlast_its_deadline_or_the_grace_ends_then() {
     let delay = Duration::from_secs(60);
     let plan = || {
-        LoadPlan::builder(target(), calls(delay), Schedule::AtOnce, Stop::after_calls(9))
+        LoadPlan::builder(target(), calls(delay), Schedule::AtOnce, StopCondition::after_calls(9))
             .grace(Duration::from_secs(10))
     };
     let second = Duration::from_secs(1);
@@ -126,7 +129,9 @@ async fn what_would_outlast_its_deadline_or_the_grace_ends_then() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_here_has_one_worker_and_a_transport_that_reaches() {
-    let plan = || LoadPlan::builder(target(), calls(HOUR), Schedule::AtOnce, Stop::after_calls(1));
+    let plan = || {
+        LoadPlan::builder(target(), calls(HOUR), Schedule::AtOnce, StopCondition::after_calls(1))
+    };
     let two = plan().workers(2).connections(2).build().unwrap();
     let refused = run(&two, InMemory::of(2)).await.unwrap_err();
     assert!(matches!(refused, LoadError::OneWorker { workers: 2 }), "{refused}");
@@ -152,16 +157,20 @@ impl Method for Threes {
         self.0.clone()
     }
 
-    fn limits(&self) -> Limits {
-        Limits { message_bytes: ANSWER_BYTES, expected: Expected::Several(3), page_bytes: 0 }
+    fn limits(&self) -> AnswerLimits {
+        AnswerLimits {
+            message_bytes: ANSWER_BYTES,
+            expected: ExpectedMessages::Several(3),
+            page_bytes: 0,
+        }
     }
 
-    fn came(&self, answer: &mut Vec<Bytes>, message: Bytes) {
+    fn received(&self, answer: &mut Vec<Bytes>, message: Bytes) {
         answer.push(message);
     }
 
-    fn answered(&self, answer: Vec<Bytes>) -> Result<Option<Waits>, Code> {
-        let mut sum = Waits {
+    fn answered(&self, answer: Vec<Bytes>) -> Result<Option<ServerWait>, Code> {
+        let mut sum = ServerWait {
             planned: Duration::ZERO,
             queued: Duration::ZERO,
             waited: Duration::ZERO,
@@ -186,7 +195,8 @@ async fn what_is_sent_and_read_is_a_parameter() {
         ..LongSyncStreamRequest::default()
     };
     let method = Threes(frame::encoded(&request));
-    let plan = LoadPlan::builder(target(), method, Schedule::AtOnce, Stop::after_calls(10));
+    let plan =
+        LoadPlan::builder(target(), method, Schedule::AtOnce, StopCondition::after_calls(10));
     let load = run(&plan.build().unwrap(), InMemory::of(1)).await.unwrap();
     let figures = &load.figures;
     assert_eq!(figures.service_time, all(10, 3 * delay));

@@ -9,9 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
 use longsync::v1::{LongSyncRequest, LongSyncResponse, Timing};
-use longsync_connect::{ConnectErrorKind, NotReached, Target, Transport};
+use longsync_connect::{ConnectErrorKind, Target, Transport, TransportError};
 use longsync_load::{Control, Load, LoadPlan, LoadPlanBuilder, LongSync, Method, Rate};
-use longsync_load::{Schedule, Stop, run_here};
+use longsync_load::{Schedule, StopCondition, run_here};
 use longsync_timer::{Clock, Timer};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ type Serve = Box<dyn Fn(DuplexStream, usize) -> bool + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct InMemory {
     serve: Arc<Serve>,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<Traffic>>,
     /// What a stream that ends becomes.
     end: Option<io::ErrorKind>,
     /// How long it takes to open one.
@@ -37,7 +37,7 @@ pub(crate) struct InMemory {
 
 /// What passed through the transport.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct Traffic {
     /// When streams were asked for, and for which address.
     pub(crate) asked: Vec<(Instant, usize)>,
     pub(crate) bytes_in: u64,
@@ -94,15 +94,20 @@ impl InMemory {
         Self { takes, ..self }
     }
 
-    pub(crate) fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+    pub(crate) fn seen(&self) -> std::sync::MutexGuard<'_, Traffic> {
         self.seen.lock().unwrap()
     }
 }
 
 impl Transport for InMemory {
-    type Io = Stream;
+    type Io = CountedStream;
 
-    async fn open(&self, _: &Target, nth: usize, _: &Timer) -> Result<Stream, NotReached> {
+    async fn open(
+        &self,
+        _: &Target,
+        nth: usize,
+        _: &Timer,
+    ) -> Result<CountedStream, TransportError> {
         let number = {
             let mut seen = self.seen();
             seen.asked.push((Instant::now(), nth));
@@ -111,23 +116,23 @@ impl Transport for InMemory {
         tokio::time::sleep(self.takes).await;
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         if !(self.serve)(theirs, number) {
-            return Err(NotReached::new(ConnectErrorKind::Refused, "there is no server"));
+            return Err(TransportError::new(ConnectErrorKind::Refused, "there is no server"));
         }
         let takes = if number == 0 { self.first_takes } else { u64::MAX };
-        Ok(Stream { io: ours, seen: Arc::clone(&self.seen), end: self.end, takes })
+        Ok(CountedStream { io: ours, seen: Arc::clone(&self.seen), end: self.end, takes })
     }
 }
 
 /// Counts what passes, and ends as it is told.
-pub(crate) struct Stream {
+pub(crate) struct CountedStream {
     io: DuplexStream,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<Traffic>>,
     end: Option<io::ErrorKind>,
     /// How many bytes can still be written.
     takes: u64,
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for CountedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -144,7 +149,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for CountedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -200,7 +205,7 @@ pub(crate) fn plan(rate: u64, calls: u64) -> LoadPlanBuilder {
 
 pub(crate) fn plan_of<M: Method>(method: M, rate: u64, calls: u64) -> LoadPlanBuilder<M> {
     let rate = Rate::per_second(rate).unwrap();
-    let (schedule, stop) = (Schedule::constant(rate), Stop::after_calls(calls));
+    let (schedule, stop) = (Schedule::constant(rate), StopCondition::after_calls(calls));
     LoadPlan::builder("http://in.memory".parse().unwrap(), method, schedule, stop)
 }
 

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use longsync::v1::LongSyncRequest;
 use longsync_connect::Code;
-use longsync_connect::answer::Limits;
-use longsync_load::{CallNumber, LoadPlan, LongSync, Method, Schedule, Stop};
-use longsync_stats::{NotSent, Percentile, Reading, Waits};
+use longsync_connect::answer::AnswerLimits;
+use longsync_load::{CallNumber, LoadPlan, LongSync, Method, Schedule, StopCondition};
+use longsync_stats::{NotSentReason, Percentile, Quantile, ServerWait};
 
 use crate::here::all;
 use crate::in_memory::{InMemory, answer, plan, plan_of, run, serve};
@@ -40,7 +40,7 @@ async fn a_connection_that_a_failed_write_has_ended_takes_no_more_calls() {
         let in_flight = NonZeroUsize::MIN.saturating_add(3);
         let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
         let target = "http://in.memory".parse().unwrap();
-        let (schedule, stop) = (Schedule::closed(in_flight), Stop::after_calls(200));
+        let (schedule, stop) = (Schedule::closed(in_flight), StopCondition::after_calls(200));
         let plan = LoadPlan::builder(target, calls, schedule, stop).connections(connections);
         transport.seen().asked.clear();
         let load = run(plan, &transport).await;
@@ -59,7 +59,7 @@ async fn calls_that_are_due_while_a_connection_is_replaced_wait_for_the_next() {
     let load = run(plan(200, 100), &transport.taking(takes)).await;
     let (counts, lag) = (&load.figures.counts, &load.figures.lag);
     assert_eq!((counts.good, counts.not_sent.total()), (100, 0), "{counts:?}");
-    assert_eq!(lag.percentile(Percentile::P50), Some(Reading::At(Duration::ZERO)));
+    assert_eq!(lag.percentile(Percentile::P50), Some(Quantile::At(Duration::ZERO)));
     // The first of them was due 5 ms after the goodbye.
     let longest = lag.longest().unwrap();
     assert!(longest > takes / 2 && longest <= takes, "{longest:?}");
@@ -103,7 +103,7 @@ async fn a_lost_connection_is_tried_at_once_and_then_ever_more_seldom() {
         let counts = load.figures.counts;
         assert_eq!((counts.connections_opened, counts.connections_lost), (2, 1));
         assert_eq!((counts.connections_refused, counts.ended_with(Code::Unavailable)), (9, 1));
-        assert_eq!(counts.good + counts.not_sent[NotSent::NoConnection], 299);
+        assert_eq!(counts.good + counts.not_sent[NotSentReason::NoConnection], 299);
         let seen = transport.seen();
         seen.asked.windows(2).map(|pair| pair[1].0 - pair[0].0).collect::<Vec<_>>()
     };
@@ -199,15 +199,15 @@ impl Method for Curious {
         self.0.messages(call)
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> AnswerLimits {
         self.0.limits()
     }
 
-    fn came(&self, answer: &mut Bytes, message: Bytes) {
-        self.0.came(answer, message);
+    fn received(&self, answer: &mut Bytes, message: Bytes) {
+        self.0.received(answer, message);
     }
 
-    fn answered(&self, answer: Bytes) -> Result<Option<Waits>, Code> {
+    fn answered(&self, answer: Bytes) -> Result<Option<ServerWait>, Code> {
         self.0.answered(answer)
     }
 

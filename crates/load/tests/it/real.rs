@@ -8,20 +8,20 @@ use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
 use longsync_connect::{Code, ConnectErrorKind, Target};
 use longsync_load::{
-    self as load, Control, End, Load, LoadError, LoadPlan, LoadPlanBuilder, LongSync, NotAPlan,
-    Rate, Schedule, Stop,
+    self as load, Control, Load, LoadError, LoadPlan, LoadPlanBuilder, LoadPlanError, LongSync,
+    Rate, RunEnd, Schedule, StopCondition,
 };
 use longsync_server::{
-    Behavior, Config, Kind, Limits, Options, Outcome, Running, Stats, start_with,
+    Behavior, CallKind, Config, Limits, Options, Outcome, RunningServer, Stats, start_with,
 };
-use longsync_stats::{NotSent, StatusCode};
+use longsync_stats::{NotSentReason, StatusCode};
 use tokio::io::AsyncWriteExt as _;
 
 /// A server of our own on a free port of loopback, until it is dropped.
 struct TestServer {
     target: Target,
     stats: Stats,
-    _running: Running,
+    _running: RunningServer,
 }
 
 /// Starts one with these limits; a call takes 20 ms unless it says otherwise.
@@ -66,7 +66,7 @@ pub(crate) fn rate(calls: u64) -> Rate {
 pub(crate) fn plan(
     target: &Target,
     schedule: Schedule,
-    stop: Stop,
+    stop: StopCondition,
     delay: Duration,
 ) -> LoadPlanBuilder {
     let request = LongSyncRequest { delay: Some(to_proto(delay)), ..LongSyncRequest::default() };
@@ -76,7 +76,7 @@ pub(crate) fn plan(
 fn planned(
     target: &Target,
     schedule: Schedule,
-    stop: Stop,
+    stop: StopCondition,
     request: &LongSyncRequest,
 ) -> LoadPlanBuilder {
     let calls = LongSync::new(request).unwrap();
@@ -92,7 +92,7 @@ async fn an_open_loop_makes_every_call_and_measures_each() {
     let server = start(Limits::default());
     let delay = Duration::from_millis(5);
     for schedule in [Schedule::constant(rate(2_000)), Schedule::poisson(rate(2_000), 1)] {
-        let plan = plan(&server.target, schedule, Stop::after_calls(401), delay);
+        let plan = plan(&server.target, schedule, StopCondition::after_calls(401), delay);
         let load = run(&plan).await.unwrap();
         let figures = &load.figures;
         assert_eq!((figures.counts.due(), figures.counts.ended_with(Code::Ok)), (401, 401));
@@ -110,7 +110,8 @@ async fn an_open_loop_makes_every_call_and_measures_each() {
 async fn a_closed_loop_keeps_its_number_in_flight() {
     let server = start(Limits::default());
     let schedule = Schedule::closed(count(25));
-    let plan = plan(&server.target, schedule, Stop::after_calls(503), Duration::from_millis(20));
+    let plan =
+        plan(&server.target, schedule, StopCondition::after_calls(503), Duration::from_millis(20));
     let control = Control::default();
     let plan = plan.build().unwrap();
     let load = load::run(&plan, &control, ()).await.unwrap();
@@ -125,7 +126,7 @@ async fn a_closed_loop_keeps_its_number_in_flight() {
 async fn the_warm_up_is_called_and_not_recorded() {
     let server = start(Limits::default());
     let schedule = Schedule::constant(rate(1_000));
-    let stop = Stop::after(Duration::from_millis(200));
+    let stop = StopCondition::after(Duration::from_millis(200));
     let plan =
         plan(&server.target, schedule, stop, Duration::ZERO).warm_up(Duration::from_millis(100));
     let load = run(&plan).await.unwrap();
@@ -135,30 +136,38 @@ async fn the_warm_up_is_called_and_not_recorded() {
 #[tokio::test]
 async fn calls_without_a_stream_are_counted_and_not_queued() {
     let server = start(Limits { max_streams: 10, ..Limits::default() });
-    let plan =
-        plan(&server.target, Schedule::AtOnce, Stop::after_calls(100), Duration::from_millis(500));
+    let plan = plan(
+        &server.target,
+        Schedule::AtOnce,
+        StopCondition::after_calls(100),
+        Duration::from_millis(500),
+    );
     let load = run(&plan).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::Ok), 30, "10 streams on each of 3 connections");
-    assert_eq!(load.figures.counts.not_sent[NotSent::StreamLimit], 70);
+    assert_eq!(load.figures.counts.not_sent[NotSentReason::StreamLimit], 70);
     assert_eq!(load.figures.response_time().beyond(), 70);
 }
 
 #[tokio::test]
 async fn calls_over_the_plans_own_limit_are_counted() {
     let server = start(Limits::default());
-    let plan =
-        plan(&server.target, Schedule::AtOnce, Stop::after_calls(20), Duration::from_millis(500))
-            .max_in_flight(7);
+    let plan = plan(
+        &server.target,
+        Schedule::AtOnce,
+        StopCondition::after_calls(20),
+        Duration::from_millis(500),
+    )
+    .max_in_flight(7);
     let load = run(&plan).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::Ok), 7);
-    assert_eq!(load.figures.counts.not_sent[NotSent::InFlightLimit], 13);
+    assert_eq!(load.figures.counts.not_sent[NotSentReason::InFlightLimit], 13);
 }
 
 #[tokio::test]
 async fn a_closed_loop_that_the_peer_has_no_streams_for_is_refused() {
     let server = start(Limits { max_streams: 10, ..Limits::default() });
     let schedule = Schedule::closed(count(31));
-    let plan = plan(&server.target, schedule, Stop::after_calls(1), Duration::ZERO);
+    let plan = plan(&server.target, schedule, StopCondition::after_calls(1), Duration::ZERO);
     let refused = run(&plan).await.unwrap_err().to_string();
     assert_eq!(
         refused,
@@ -172,14 +181,14 @@ async fn plans_that_cannot_be_carried_out_are_refused() {
     let target: Target = "http://127.0.0.1:1".parse().unwrap();
     let plan = |schedule, stop| plan(&target, schedule, stop, Duration::ZERO);
     for plan in [
-        plan(Schedule::constant(rate(1)), Stop::after_calls(u64::MAX)),
-        plan(Schedule::AtOnce, Stop::after(Duration::from_secs(1))),
+        plan(Schedule::constant(rate(1)), StopCondition::after_calls(u64::MAX)),
+        plan(Schedule::AtOnce, StopCondition::after(Duration::from_secs(1))),
     ] {
-        assert_eq!(plan.build().unwrap_err(), NotAPlan::Endless);
+        assert_eq!(plan.build().unwrap_err(), LoadPlanError::Endless);
     }
-    let two = plan(Schedule::AtOnce, Stop::after_calls(1));
+    let two = plan(Schedule::AtOnce, StopCondition::after_calls(1));
     let few = two.clone().connections(1).build().unwrap_err();
-    assert!(matches!(few, NotAPlan::TooFewConnections { connections: 1, workers: 2 }));
+    assert!(matches!(few, LoadPlanError::TooFewConnections { connections: 1, workers: 2 }));
     let Err(LoadError::Connect(unreached)) = run(&two).await else { panic!("nothing listens") };
     assert_eq!(unreached.kind(), ConnectErrorKind::Refused);
 }
@@ -193,7 +202,7 @@ async fn a_peer_that_speaks_another_protocol_is_named() {
         socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         std::future::pending::<()>().await;
     });
-    let one = plan(&target, Schedule::AtOnce, Stop::after_calls(1), Duration::ZERO);
+    let one = plan(&target, Schedule::AtOnce, StopCondition::after_calls(1), Duration::ZERO);
     let Err(LoadError::Connect(why)) = run(&one.workers(1).connections(1)).await else {
         panic!("it is not a longsync server")
     };
@@ -207,13 +216,17 @@ async fn a_peer_that_speaks_another_protocol_is_named() {
 #[tokio::test]
 async fn calls_that_outlast_the_grace_are_unfinished() {
     let server = start(Limits::default());
-    let plan =
-        plan(&server.target, Schedule::AtOnce, Stop::after_calls(9), Duration::from_secs(3600))
-            .grace(Duration::from_millis(50));
+    let plan = plan(
+        &server.target,
+        Schedule::AtOnce,
+        StopCondition::after_calls(9),
+        Duration::from_secs(3600),
+    )
+    .grace(Duration::from_millis(50));
     let load = run(&plan).await.unwrap();
     assert_eq!((load.figures.counts.unfinished, load.figures.counts.due()), (9, 9));
     assert_eq!(load.figures.response_time().beyond(), 9);
-    let cancelled = || server.stats.snapshot().calls_ended(Kind::LongSync, Outcome::Cancelled);
+    let cancelled = || server.stats.snapshot().calls_ended(CallKind::LongSync, Outcome::Cancelled);
     eventually(|| cancelled() == 9).await;
 }
 
@@ -221,7 +234,7 @@ async fn calls_that_outlast_the_grace_are_unfinished() {
 async fn an_interrupt_ends_a_run_at_once() {
     let server = start(Limits::default());
     let schedule = Schedule::constant(rate(100));
-    let stop = Stop::after(Duration::from_secs(3600));
+    let stop = StopCondition::after(Duration::from_secs(3600));
     let plan = plan(&server.target, schedule, stop, Duration::from_secs(3600)).build().unwrap();
     let control = Control::default();
     let interrupting = async {
@@ -230,15 +243,16 @@ async fn an_interrupt_ends_a_run_at_once() {
     };
     let (load, ()) = tokio::join!(load::run(&plan, &control, ()), interrupting);
     let load = load.unwrap();
-    assert!(load.end == End::Ended);
+    assert!(load.end == RunEnd::Ended);
     assert_eq!(load.figures.counts.unfinished, control.progress.sent());
 }
 
 #[tokio::test]
 async fn a_call_past_its_deadline_ends_with_the_servers_word() {
     let server = start(Limits::default());
-    let plan = plan(&server.target, together(6), Stop::after_calls(6), Duration::from_secs(3600))
-        .deadline(Duration::from_millis(50));
+    let plan =
+        plan(&server.target, together(6), StopCondition::after_calls(6), Duration::from_secs(3600))
+            .deadline(Duration::from_millis(50));
     let load = run(&plan).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::DeadlineExceeded), 6);
     assert_eq!(load.figures.failed_service_time.count(), 6);
@@ -254,12 +268,17 @@ async fn a_closed_loop_whose_server_has_gone_gives_up_after_the_grace() {
         let mut connection = h2::server::handshake(socket).await.unwrap();
         drop(connection.accept().await);
     });
-    let plan = plan(&target, Schedule::closed(count(2)), Stop::after_calls(1_000), Duration::ZERO)
-        .workers(1)
-        .connections(1)
-        .grace(Duration::from_millis(300));
+    let plan = plan(
+        &target,
+        Schedule::closed(count(2)),
+        StopCondition::after_calls(1_000),
+        Duration::ZERO,
+    )
+    .workers(1)
+    .connections(1)
+    .grace(Duration::from_millis(300));
     let load = run(&plan).await.unwrap();
-    assert_eq!(load.end, End::Unreachable);
+    assert_eq!(load.end, RunEnd::Unreachable);
     assert_eq!(load.figures.counts.ended_with(Code::Unavailable), load.figures.counts.due());
 }
 
@@ -281,13 +300,13 @@ async fn calls_that_no_connection_takes_are_counted_after_the_grace() {
     let payload = vec![0; 60_000].into();
     let request = LongSyncRequest { payload, ..LongSyncRequest::default() };
     let schedule = Schedule::constant(rate(300));
-    let plan = planned(&target, schedule, Stop::after_calls(400), &request)
+    let plan = planned(&target, schedule, StopCondition::after_calls(400), &request)
         .workers(1)
         .connections(1)
         .grace(Duration::from_millis(300));
     let figures = run(&plan).await.unwrap().figures;
-    assert!(figures.counts.not_sent[NotSent::Blocked] > 0, "{:?}", figures.counts.not_sent);
-    assert_eq!(figures.counts.unfinished + figures.counts.not_sent[NotSent::Blocked], 400);
+    assert!(figures.counts.not_sent[NotSentReason::Blocked] > 0, "{:?}", figures.counts.not_sent);
+    assert_eq!(figures.counts.unfinished + figures.counts.not_sent[NotSentReason::Blocked], 400);
 }
 
 /// A server that accepts connections, speaks HTTP/2, and answers nothing; and how many requests came
@@ -327,7 +346,7 @@ async fn mute_with(settings: h2::server::Builder) -> (Target, Arc<Mutex<Vec<usiz
 async fn calls_are_spread_evenly_over_the_connections() {
     for schedule in [Schedule::closed(count(300)), Schedule::AtOnce] {
         let (target, requests) = mute().await;
-        let plan = plan(&target, schedule.clone(), Stop::after_calls(300), Duration::ZERO)
+        let plan = plan(&target, schedule.clone(), StopCondition::after_calls(300), Duration::ZERO)
             .workers(1)
             .grace(Duration::from_millis(300));
         assert_eq!(run(&plan).await.unwrap().figures.counts.unfinished, 300);
@@ -338,8 +357,8 @@ async fn calls_are_spread_evenly_over_the_connections() {
 #[tokio::test]
 async fn a_call_whose_server_is_mute_ends_at_its_own_deadline() {
     let deadline = Duration::from_millis(50);
-    let plan =
-        plan(&mute().await.0, together(6), Stop::after_calls(6), Duration::ZERO).deadline(deadline);
+    let plan = plan(&mute().await.0, together(6), StopCondition::after_calls(6), Duration::ZERO)
+        .deadline(deadline);
     let load = run(&plan).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::DeadlineExceeded), 6);
     assert_eq!(load.figures.counts.cut, 6, "its times are lower bounds");
@@ -353,7 +372,7 @@ async fn deadlines_at_the_limit_of_streams_leave_the_connection_open() {
     settings.max_concurrent_streams(4);
     let (target, requests) = mute_with(settings).await;
     let schedule = Schedule::closed(count(4));
-    let plan = plan(&target, schedule, Stop::after_calls(40), Duration::ZERO)
+    let plan = plan(&target, schedule, StopCondition::after_calls(40), Duration::ZERO)
         .workers(1)
         .connections(1)
         .deadline(Duration::from_millis(20));
@@ -377,9 +396,10 @@ async fn a_lost_connection_fails_its_calls_and_is_opened_anew() {
         longsync_server::serve_connection(socket, None, &worker).await;
     });
     let schedule = Schedule::constant(rate(200));
-    let plan = plan(&target, schedule, Stop::after(Duration::from_secs(1)), Duration::ZERO)
-        .workers(1)
-        .connections(1);
+    let plan =
+        plan(&target, schedule, StopCondition::after(Duration::from_secs(1)), Duration::ZERO)
+            .workers(1)
+            .connections(1);
     let figures = run(&plan).await.unwrap().figures;
     assert_eq!(figures.counts.due(), 200);
     assert!(figures.counts.ended_with(Code::Unavailable) >= 1, "{figures:?}");
@@ -395,7 +415,7 @@ async fn connections_to_localhost_go_to_those_of_its_addresses_that_accept() {
     let server = start(Limits::default());
     let port = server.target.authority().rsplit_once(':').unwrap().1.to_owned();
     let target = format!("http://localhost:{port}").parse().unwrap();
-    let plan = plan(&target, together(40), Stop::after_calls(40), Duration::ZERO);
+    let plan = plan(&target, together(40), StopCondition::after_calls(40), Duration::ZERO);
     let counts = run(&plan.connections(4)).await.unwrap().figures.counts;
     assert_eq!((counts.good, counts.connections_opened, counts.connections_refused), (40, 4, 0));
 }
@@ -408,7 +428,7 @@ async fn answers_longer_than_a_streams_window_come_whole() {
         response_bytes: 3 * 1024 * 1024,
         ..LongSyncRequest::default()
     };
-    let plan = planned(&server.target, together(12), Stop::after_calls(12), &request);
+    let plan = planned(&server.target, together(12), StopCondition::after_calls(12), &request);
     let load = run(&plan).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::Ok), 12);
     assert_eq!(load.figures.lateness.count(), 12, "a Timing was read from each");
@@ -418,7 +438,7 @@ async fn answers_longer_than_a_streams_window_come_whole() {
 async fn calls_that_the_server_refuses_have_its_code() {
     let server = start(Limits::default());
     let delay = Limits::default().max_delay + Duration::from_secs(1);
-    let plan = plan(&server.target, together(4), Stop::after_calls(4), delay);
+    let plan = plan(&server.target, together(4), StopCondition::after_calls(4), delay);
     let load = run(&plan).await.unwrap();
     let statuses: Vec<_> = load.figures.counts.statuses().collect();
     assert_eq!(statuses, [(StatusCode::from(3), 4)]);

@@ -9,7 +9,7 @@ const BUCKETS: usize = 42 * BETWEEN_POWERS;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// What is known of a run.
-pub(crate) struct Recorded {
+pub(crate) struct RunRecord {
     pub(crate) whole: Sparse,
     pub(crate) intervals: Vec<Sparse>,
     pub(crate) succession: Succession,
@@ -63,7 +63,7 @@ fn edges(bucket: usize) -> (u64, u64) {
     (from_ns, from_ns + (1 << shift) - 1)
 }
 
-impl Recorded {
+impl RunRecord {
     /// From when each call ended, ascending, and how long it took.
     pub(crate) fn new(calls: impl Iterator<Item = (u64, u64)>) -> Self {
         let (mut whole, mut second) = (Dense::new(), Dense::new());

@@ -12,10 +12,10 @@ mod simulated;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use longsync_stats::{Confidence, ConfidenceInterval, Percentile, Reading, Span};
+use longsync_stats::{Confidence, ConfidenceInterval, Percentile, Quantile, Span};
 
-use self::dense::Recorded;
-use self::simulated::Kind;
+use self::dense::RunRecord;
+use self::simulated::Simulation;
 
 const RUNS: u32 = 500;
 /// Chosen before the first run.
@@ -31,8 +31,8 @@ const RARELY: Bar = Some((0.0, 2.0));
 const NEARLY_ALWAYS: Bar = Some((95.0, 100.0));
 
 /// Runs of a kind, and what is asked of them.
-struct Cell {
-    kind: Kind,
+struct Scenario {
+    kind: Simulation,
     seconds: u32,
     /// Of the interval of each percentile: that it holds the truth.
     holds: [Bar; PERCENTILES.len()],
@@ -40,9 +40,9 @@ struct Cell {
     noted: Bar,
 }
 
-fn cells() -> Vec<Cell> {
-    let independent = |seconds| Cell {
-        kind: Kind::Independent { rate: 1_000 },
+fn cells() -> Vec<Scenario> {
+    let independent = |seconds| Scenario {
+        kind: Simulation::Independent { rate: 1_000 },
         seconds,
         holds: [HOLDS; PERCENTILES.len()],
         noted: RARELY,
@@ -52,8 +52,8 @@ fn cells() -> Vec<Cell> {
         for rate in [100, 1_000] {
             for seconds in [30, 120] {
                 let is_judged = (percent, rate, seconds) == (50, 1_000, 120);
-                cells.push(Cell {
-                    kind: Kind::Queue { rate, percent },
+                cells.push(Scenario {
+                    kind: Simulation::Queue { rate, percent },
                     seconds,
                     holds: if is_judged { [HOLDS, HOLDS, None] } else { [None; PERCENTILES.len()] },
                     noted: if percent > 50 { NEARLY_ALWAYS } else { None },
@@ -66,14 +66,14 @@ fn cells() -> Vec<Cell> {
 
 /// In how many runs something was so.
 #[derive(Default, Clone, Copy)]
-struct Seen {
+struct Frequency {
     noted: u32,
-    of: [Held; PERCENTILES.len()],
+    of: [Coverage; PERCENTILES.len()],
 }
 
 /// In how many runs the interval of a percentile was what.
 #[derive(Default, Clone, Copy)]
-struct Held {
+struct Coverage {
     /// It held the truth as it is printed.
     printed: u32,
     /// It would have held the truth if it were always that of independent calls.
@@ -82,12 +82,12 @@ struct Held {
     open: u32,
 }
 
-impl Cell {
-    fn simulate(&self, number: u64) -> Seen {
-        let mut seen = Seen::default();
+impl Scenario {
+    fn simulate(&self, number: u64) -> Frequency {
+        let mut seen = Frequency::default();
         for run in (0..).take(RUNS as usize) {
             let recorded = self.kind.run(self.seconds, SEED, number * u64::from(RUNS) + run);
-            seen.noted += u32::from(recorded.succession.says_dependent());
+            seen.noted += u32::from(recorded.succession.is_dependent());
             let mut printed = confidence(&recorded, self.seconds, run);
             let mut if_independent = confidence(&recorded, 0, run);
             for (held, percentile) in seen.of.iter_mut().zip(PERCENTILES) {
@@ -102,7 +102,7 @@ impl Cell {
     }
 
     /// The row of what was seen, and how many bars are missed.
-    fn row(&self, seen: Seen) -> (String, usize) {
+    fn row(&self, seen: Frequency) -> (String, usize) {
         let mut columns = vec![format!("| {:<24} | {:>5} s", self.kind.to_string(), self.seconds)];
         let mut missed = 0;
         for (held, bar) in seen.of.iter().zip(self.holds) {
@@ -127,21 +127,21 @@ impl Cell {
     }
 }
 
-fn confidence(recorded: &Recorded, seconds: u32, seed: u64) -> Confidence {
+fn confidence(recorded: &RunRecord, seconds: u32, seed: u64) -> Confidence {
     let span = Span { interval: SECOND, recorded: SECOND * seconds };
     Confidence::new(&recorded.whole, recorded.intervals.iter().cloned(), span, seed)
 }
 
 fn holds(interval: ConfidenceInterval, truth: Duration) -> bool {
     let is_above = match interval.lower {
-        None | Some(Reading::BelowZero) => true,
-        Some(Reading::At(lower)) => lower <= truth,
-        Some(Reading::Beyond(_)) => false,
+        None | Some(Quantile::BelowZero) => true,
+        Some(Quantile::At(lower)) => lower <= truth,
+        Some(Quantile::Beyond(_)) => false,
     };
     let is_below = match interval.upper {
-        None | Some(Reading::Beyond(_)) => true,
-        Some(Reading::At(upper)) => truth <= upper,
-        Some(Reading::BelowZero) => false,
+        None | Some(Quantile::Beyond(_)) => true,
+        Some(Quantile::At(upper)) => truth <= upper,
+        Some(Quantile::BelowZero) => false,
     };
     is_above && is_below
 }

@@ -7,7 +7,7 @@ use longsync_stats::Percentile;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use crate::dense::Recorded;
+use crate::dense::RunRecord;
 
 const SECOND_NS: f64 = 1e9;
 /// Of independent calls, log-normal.
@@ -16,7 +16,7 @@ const SIGMA: f64 = 1.0;
 
 /// What is simulated, with the given number of calls per second.
 #[derive(Clone, Copy)]
-pub(crate) enum Kind {
+pub(crate) enum Simulation {
     /// At equal distances, each for a log-normal time of its own.
     Independent { rate: u32 },
     /// M/M/1: a Poisson process, served by one server which is busy for this share of the time. It is in its
@@ -24,7 +24,7 @@ pub(crate) enum Kind {
     Queue { rate: u32, percent: u32 },
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for Simulation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Independent { rate } => write!(f, "independent, {rate}/s"),
@@ -33,7 +33,7 @@ impl fmt::Display for Kind {
     }
 }
 
-impl Kind {
+impl Simulation {
     /// The percentile of the law that each call of a run obeys.
     ///
     /// That of M/M/1's response times is exponential with the rate mu - lambda: L. Kleinrock, "Queueing
@@ -51,7 +51,7 @@ impl Kind {
     }
 
     /// One run, the same for the same seed and number.
-    pub(crate) fn run(self, seconds: u32, seed: u64, number: u64) -> Recorded {
+    pub(crate) fn run(self, seconds: u32, seed: u64, number: u64) -> RunRecord {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(number);
         match self {
@@ -75,7 +75,7 @@ fn normal_quantile(percentile: Percentile) -> f64 {
     }
 }
 
-fn independent(rate: u32, seconds: u32, random: &mut ChaCha8Rng) -> Recorded {
+fn independent(rate: u32, seconds: u32, random: &mut ChaCha8Rng) -> RunRecord {
     let mut calls: Vec<_> = (0..rate * seconds)
         .map(|number| {
             let sent_ns = f64::from(number) / f64::from(rate) * SECOND_NS;
@@ -84,10 +84,10 @@ fn independent(rate: u32, seconds: u32, random: &mut ChaCha8Rng) -> Recorded {
         })
         .collect();
     calls.sort_unstable();
-    Recorded::new(calls.into_iter())
+    RunRecord::new(calls.into_iter())
 }
 
-fn queue((lambda, mu): (f64, f64), seconds: u32, random: &mut ChaCha8Rng) -> Recorded {
+fn queue((lambda, mu): (f64, f64), seconds: u32, random: &mut ChaCha8Rng) -> RunRecord {
     let mut now = exponential(random) / lambda;
     // An arrival finds the server busy with this probability, and then waits like a response takes.
     let finds_it_busy = uniform(random) < lambda / mu;
@@ -103,7 +103,7 @@ fn queue((lambda, mu): (f64, f64), seconds: u32, random: &mut ChaCha8Rng) -> Rec
         waits = (takes - until_next).max(0.0);
         Some(call)
     });
-    Recorded::new(calls)
+    RunRecord::new(calls)
 }
 
 #[expect(

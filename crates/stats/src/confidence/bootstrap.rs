@@ -5,8 +5,8 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::columns::{Blocks, Column, Columns};
-use super::sparse::{Counts, Level, Sparse};
+use super::columns::{Blocks, Columns, LevelColumn};
+use super::sparse::{CumulativeCounts, Level, Sparse};
 use crate::percentile::Percentile;
 
 const RESAMPLES: usize = 1_000;
@@ -45,10 +45,11 @@ impl Bootstrap {
         interval: Duration,
         seed: u64,
     ) -> Option<Self> {
-        let intervals: Vec<_> = intervals.into_iter().map(|sparse| Counts::new(&sparse)).collect();
+        let intervals: Vec<_> =
+            intervals.into_iter().map(|sparse| CumulativeCounts::new(&sparse)).collect();
         let blocks = Blocks::new(intervals.len(), block_length(interval))?;
         let places = draw(blocks, seed)?;
-        let all = Column::new(intervals.iter().map(Counts::count), blocks);
+        let all = LevelColumn::new(intervals.iter().map(CumulativeCounts::count), blocks);
         let counts =
             places.chunks_exact(blocks.count).map(|places| all.in_blocks(places)).collect();
         let columns = Columns::new(tops, intervals, blocks);

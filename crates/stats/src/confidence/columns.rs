@@ -1,6 +1,6 @@
 //! How many values at most as long as a bucket's there are in blocks of intervals.
 
-use super::sparse::{Counts, Level};
+use super::sparse::{CumulativeCounts, Level};
 
 /// How intervals make up blocks.
 #[derive(Debug, Clone, Copy)]
@@ -28,12 +28,12 @@ impl Blocks {
 /// What one level has to do with each block: how many values lie at the level or below, by the interval with
 /// which the block begins.
 #[derive(Debug)]
-pub(super) struct Column {
+pub(super) struct LevelColumn {
     in_block: Vec<u64>,
     in_last: Vec<u64>,
 }
 
-impl Column {
+impl LevelColumn {
     /// From what there is in each interval.
     pub(super) fn new(intervals: impl Iterator<Item = u64>, blocks: Blocks) -> Self {
         let mut reached = 0_u64;
@@ -61,14 +61,14 @@ impl Column {
 #[derive(Debug)]
 pub(super) struct Columns {
     tops: Vec<u64>,
-    intervals: Vec<Counts>,
+    intervals: Vec<CumulativeCounts>,
     blocks: Blocks,
     /// By level.
-    counted: Vec<Option<Column>>,
+    counted: Vec<Option<LevelColumn>>,
 }
 
 impl Columns {
-    pub(super) fn new(tops: &[u64], intervals: Vec<Counts>, blocks: Blocks) -> Self {
+    pub(super) fn new(tops: &[u64], intervals: Vec<CumulativeCounts>, blocks: Blocks) -> Self {
         let counted = std::iter::repeat_with(|| None).take(tops.len() + 1).collect();
         Self { tops: tops.to_vec(), intervals, blocks, counted }
     }
@@ -79,10 +79,10 @@ impl Columns {
     }
 
     /// The one of this level.
-    pub(super) fn at(&mut self, level: Level) -> &Column {
+    pub(super) fn at(&mut self, level: Level) -> &LevelColumn {
         self.counted[level].get_or_insert_with(|| {
             let top = level.checked_sub(1).map(|bucket| self.tops[bucket]);
-            Column::new(self.intervals.iter().map(|counts| counts.up_to(top)), self.blocks)
+            LevelColumn::new(self.intervals.iter().map(|counts| counts.up_to(top)), self.blocks)
         })
     }
 }

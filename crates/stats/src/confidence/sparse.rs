@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::distribution::{Bucket, Distribution, Reading};
+use crate::distribution::{Bucket, Distribution, Quantile};
 use crate::moment::whole_nanos;
 
 /// A distribution without its empty buckets.
@@ -39,14 +39,14 @@ pub(super) type Level = usize;
 
 /// How many values there are up to each level.
 #[derive(Debug)]
-pub(super) struct Counts {
+pub(super) struct CumulativeCounts {
     tops: Vec<u64>,
     up_to: Vec<u64>,
     below_zero: u64,
     count: u64,
 }
 
-impl Counts {
+impl CumulativeCounts {
     /// More than 2^64 values count as that many.
     pub(super) fn new(sparse: &Sparse) -> Self {
         let mut reached = sparse.below_zero;
@@ -77,17 +77,17 @@ impl Counts {
 
 /// The values of a whole run.
 #[derive(Debug)]
-pub(super) struct Whole {
-    counts: Counts,
+pub(super) struct WholeRun {
+    counts: CumulativeCounts,
     bottoms: Vec<u64>,
     shortest_ns: u64,
     longest_ns: u64,
 }
 
-impl Whole {
+impl WholeRun {
     pub(super) fn new(sparse: &Sparse) -> Self {
         Self {
-            counts: Counts::new(sparse),
+            counts: CumulativeCounts::new(sparse),
             bottoms: sparse.buckets.iter().map(|bucket| bucket.from_ns).collect(),
             shortest_ns: sparse.shortest_ns,
             longest_ns: sparse.longest_ns,
@@ -113,19 +113,19 @@ impl Whole {
     }
 
     /// The least value that lies at a level.
-    pub(super) fn lower_edge(&self, level: Level) -> Reading {
-        let Some(bucket) = level.checked_sub(1) else { return Reading::BelowZero };
+    pub(super) fn lower_edge(&self, level: Level) -> Quantile {
+        let Some(bucket) = level.checked_sub(1) else { return Quantile::BelowZero };
         match self.bottoms.get(bucket) {
-            Some(bottom) => Reading::At(Duration::from_nanos(*bottom.max(&self.shortest_ns))),
-            None => Reading::Beyond(Duration::from_nanos(self.longest_ns)),
+            Some(bottom) => Quantile::At(Duration::from_nanos(*bottom.max(&self.shortest_ns))),
+            None => Quantile::Beyond(Duration::from_nanos(self.longest_ns)),
         }
     }
 
     /// The greatest value that lies at a level, if there is one.
-    pub(super) fn upper_edge(&self, level: Level) -> Option<Reading> {
-        let Some(bucket) = level.checked_sub(1) else { return Some(Reading::BelowZero) };
+    pub(super) fn upper_edge(&self, level: Level) -> Option<Quantile> {
+        let Some(bucket) = level.checked_sub(1) else { return Some(Quantile::BelowZero) };
         let top = self.counts.tops.get(bucket)?;
-        Some(Reading::At(Duration::from_nanos(*top.min(&self.longest_ns))))
+        Some(Quantile::At(Duration::from_nanos(*top.min(&self.longest_ns))))
     }
 }
 
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn each_rank_has_its_level() {
         let bucket = |from_ns, count| Bucket { from_ns, to_ns: from_ns + 9, count };
-        let whole = Whole::new(&Sparse {
+        let whole = WholeRun::new(&Sparse {
             buckets: vec![bucket(10, 1), bucket(30, 3)],
             below_zero: 2,
             beyond: 1,

@@ -27,8 +27,8 @@ fn long(whole: &Sparse, intervals: Vec<Sparse>) -> Confidence {
     Confidence::new(whole, intervals, Span { interval: SECOND, recorded }, SEED)
 }
 
-fn at(nanos: u64) -> Reading {
-    Reading::At(Duration::from_nanos(nanos))
+fn at(nanos: u64) -> Quantile {
+    Quantile::At(Duration::from_nanos(nanos))
 }
 
 #[test]
@@ -73,17 +73,17 @@ fn an_end_among_those_below_zero_or_beyond_says_so() {
     let interval = of(200_000);
     assert_eq!(
         (interval.lower, interval.upper),
-        (Some(Reading::BelowZero), Some(Reading::BelowZero))
+        (Some(Quantile::BelowZero), Some(Quantile::BelowZero))
     );
     let interval = of(333_000);
-    assert_eq!(interval.lower, Some(Reading::BelowZero));
-    assert!(matches!(interval.upper, Some(Reading::At(_))));
+    assert_eq!(interval.lower, Some(Quantile::BelowZero));
+    assert!(matches!(interval.upper, Some(Quantile::At(_))));
     let interval = of(667_000);
-    assert!(matches!(interval.lower, Some(Reading::At(_))));
+    assert!(matches!(interval.lower, Some(Quantile::At(_))));
     assert_eq!(interval.upper, None);
     let interval = of(900_000);
     let longest = Duration::from_nanos(whole.longest_ns);
-    assert_eq!((interval.lower, interval.upper), (Some(Reading::Beyond(longest)), None));
+    assert_eq!((interval.lower, interval.upper), (Some(Quantile::Beyond(longest)), None));
 }
 
 /// Half of the seconds are fast and half are slow, so a run with other seconds might have had its median
@@ -102,7 +102,7 @@ fn seconds_that_differ_make_the_interval_of_a_long_run_wider() {
     };
     let interval = long(&whole, seconds).of(Percentile::P50);
     assert!(!interval.assumes_independence);
-    let (Some(Reading::At(lower)), Some(Reading::At(upper))) = (interval.lower, interval.upper)
+    let (Some(Quantile::At(lower)), Some(Quantile::At(upper))) = (interval.lower, interval.upper)
     else {
         panic!("two durations, not {interval:?}");
     };
@@ -141,7 +141,7 @@ fn a_resample_whose_percentile_is_beyond_leaves_no_upper_end() {
     };
     let mut confidence = long(&whole, seconds);
     let interval = confidence.of(Percentile::P99);
-    assert!(matches!(interval.lower, Some(Reading::At(_))), "{interval:?}");
+    assert!(matches!(interval.lower, Some(Quantile::At(_))), "{interval:?}");
     assert_eq!(interval.upper, None);
     assert!(confidence.of(Percentile::P50).upper.is_some());
 }

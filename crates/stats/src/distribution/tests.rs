@@ -64,12 +64,12 @@ proptest! {
         let rank = usize::try_from(percentile.rank(values.len() as u64)).unwrap();
         let exact = values[rank - 1];
         match distribution.percentile(percentile).unwrap() {
-            Reading::BelowZero => prop_assert!(exact < 0),
-            Reading::Beyond(longest) => {
+            Quantile::BelowZero => prop_assert!(exact < 0),
+            Quantile::Beyond(longest) => {
                 prop_assert!(exact > 86_400_000_000_000);
                 prop_assert_eq!(longest, distribution.longest().unwrap_or_default());
             }
-            Reading::At(value) => {
+            Quantile::At(value) => {
                 prop_assert!(Some(value) <= distribution.longest());
                 let value = i64::try_from(value.as_nanos()).unwrap();
                 prop_assert!(value >= exact && value - exact <= exact / 1_000, "{value} {exact}");
@@ -160,9 +160,9 @@ proptest! {
     fn readings_do_not_fall(values in many(20)) {
         let distribution = of(&values);
         let order = |reading| match reading {
-            Reading::BelowZero => (0, Duration::ZERO),
-            Reading::At(duration) => (1, duration),
-            Reading::Beyond(_) => (2, Duration::ZERO),
+            Quantile::BelowZero => (0, Duration::ZERO),
+            Quantile::At(duration) => (1, duration),
+            Quantile::Beyond(_) => (2, Duration::ZERO),
         };
         let count = distribution.count();
         let readings: Option<Vec<_>> =
@@ -178,8 +178,8 @@ fn what_never_ended_is_slower_than_any_value() {
     let mut distribution = of(&[1_000_000; 90]);
     distribution.add_beyond(10);
     let at = |parts| distribution.percentile(Percentile::per_million(parts).unwrap()).unwrap();
-    assert_eq!(at(900_000), Reading::At(Duration::from_millis(1)));
-    assert_eq!(at(900_001), Reading::Beyond(Duration::from_millis(1)));
+    assert_eq!(at(900_000), Quantile::At(Duration::from_millis(1)));
+    assert_eq!(at(900_001), Quantile::Beyond(Duration::from_millis(1)));
     assert_eq!(Distribution::default().percentile(Percentile::P50), None);
 }
 
@@ -189,8 +189,8 @@ fn what_is_longer_than_a_day_is_beyond() {
     let distribution = of(&[day, day + 1, i64::MAX, i64::MIN]);
     assert_eq!((distribution.beyond(), distribution.below_zero()), (2, 1));
     assert_eq!(distribution.lowest_ns(), i64::MIN);
-    assert_eq!(distribution.at_rank(2), Some(Reading::At(Duration::from_secs(86_400))));
-    assert_eq!(distribution.at_rank(3), Some(Reading::Beyond(Duration::from_secs(86_400))));
+    assert_eq!(distribution.at_rank(2), Some(Quantile::At(Duration::from_secs(86_400))));
+    assert_eq!(distribution.at_rank(3), Some(Quantile::Beyond(Duration::from_secs(86_400))));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn nothing_overflows() {
     assert_eq!((distribution.below_zero(), distribution.beyond()), (MOST, MOST));
     assert_eq!(distribution.count(), 3 * MOST);
     assert!(distribution.buckets().all(|bucket| bucket.count == MOST));
-    assert_eq!(distribution.at_rank(MOST), Some(Reading::BelowZero));
-    assert_eq!(distribution.at_rank(MOST + 1), Some(Reading::At(Duration::ZERO)));
+    assert_eq!(distribution.at_rank(MOST), Some(Quantile::BelowZero));
+    assert_eq!(distribution.at_rank(MOST + 1), Some(Quantile::At(Duration::ZERO)));
     assert!(distribution.mean().is_some_and(f64::is_finite));
 }

@@ -1,35 +1,36 @@
 //! A distribution in `HdrHistogram`'s encoding.
 
-use super::read::{Scale, Unreadable, read};
+use super::read::{DecodeHistogramError, HdrScale, read};
 use super::write::{Header, compressed};
 use crate::distribution::{Distribution, LONGEST_NS, MOST, SIGNIFICANT_DIGITS};
 
 /// Why bytes are not the encoding of a [`Distribution`], and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NotADistribution(&'static str);
+pub struct DecodeDistributionError(&'static str);
 
-impl From<Unreadable> for NotADistribution {
-    fn from(why: Unreadable) -> Self {
+impl From<DecodeHistogramError> for DecodeDistributionError {
+    fn from(why: DecodeHistogramError) -> Self {
         Self(match why {
-            Unreadable::Damaged => {
+            DecodeHistogramError::Damaged => {
                 "the histogram is damaged: give the bytes as they were encoded, all of them"
             }
-            Unreadable::OtherEncoding => {
+            DecodeHistogramError::OtherEncoding => {
                 "the histogram is in another encoding: what is read is HdrHistogram's V2"
             }
-            Unreadable::Decimal => {
+            DecodeHistogramError::Decimal => {
                 "the histogram is of decimal numbers: what is read is one of whole nanoseconds"
             }
         })
     }
 }
 
-const OTHER_BOUNDS: NotADistribution = NotADistribution(
+const OTHER_BOUNDS: DecodeDistributionError = DecodeDistributionError(
     "the histogram has other bounds: what is read is one from 1 ns to 24 h with 3 significant digits",
 );
-const TOO_MANY: NotADistribution =
-    NotADistribution("the histogram has more values than are counted here: at most 2^62 - 1");
+const TOO_MANY: DecodeDistributionError = DecodeDistributionError(
+    "the histogram has more values than are counted here: at most 2^62 - 1",
+);
 
 impl Distribution {
     /// `HdrHistogram`'s encoding V2 with DEFLATE, its cookies included. What is below zero or beyond, and the
@@ -47,9 +48,9 @@ impl Distribution {
     ///
     /// # Errors
     /// When the bytes are not such a histogram.
-    pub fn from_v2_deflate(bytes: &[u8]) -> Result<Self, NotADistribution> {
+    pub fn from_v2_deflate(bytes: &[u8]) -> Result<Self, DecodeDistributionError> {
         let buckets = read(bytes)?;
-        if Some(buckets.scale) != Scale::new(SIGNIFICANT_DIGITS, 1, LONGEST_NS) {
+        if Some(buckets.scale) != HdrScale::new(SIGNIFICANT_DIGITS, 1, LONGEST_NS) {
             return Err(OTHER_BOUNDS);
         }
         let mut counts = buckets.counts.iter().map(|(_, count)| *count);

@@ -144,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Bucket, Figures, Recorded};
+    use crate::{Bucket, Figures, RecordedDurations};
 
     const START: Duration = Duration::from_millis(1_796_000_000_250);
 
@@ -215,7 +215,7 @@ mod tests {
         fn what_is_written_is_read(seconds in seconds()) {
             let mut expected = of(&seconds.concat());
             expected.merge(&expected.clone());
-            let Ok(recorded) = Recorded::read(&log(&seconds)) else {
+            let Ok(recorded) = RecordedDurations::read(&log(&seconds)) else {
                 prop_assert_eq!(expected.count(), 0);
                 return Ok(());
             };

@@ -13,7 +13,7 @@ const MOST_BYTES: u64 = 64 << 20;
 
 /// Why bytes are not a histogram that is read here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unreadable {
+pub(crate) enum DecodeHistogramError {
     /// They are not what any writer writes.
     Damaged,
     /// They are in another encoding than V2.
@@ -24,14 +24,14 @@ pub(crate) enum Unreadable {
 
 /// The buckets of a histogram that are not empty.
 #[derive(Debug)]
-pub(crate) struct Buckets {
+pub(crate) struct HdrBuckets {
     /// Where they lie.
-    pub(crate) scale: Scale,
+    pub(crate) scale: HdrScale,
     /// The index of each, ascending, and its count.
     pub(crate) counts: Vec<(u64, u64)>,
 }
 
-impl Buckets {
+impl HdrBuckets {
     /// The middle of each, and its count.
     pub(crate) fn middles(&self) -> impl Iterator<Item = (u64, u64)> {
         self.counts.iter().filter_map(|(index, count)| Some((self.scale.middle(*index)?, *count)))
@@ -39,28 +39,28 @@ impl Buckets {
 }
 
 /// Reads a histogram with its cookie.
-pub(crate) fn read(mut bytes: &[u8]) -> Result<Buckets, Unreadable> {
+pub(crate) fn read(mut bytes: &[u8]) -> Result<HdrBuckets, DecodeHistogramError> {
     let cookie = u32::from_be_bytes(take(&mut bytes)?);
     if cookie == V2 {
         return buckets(bytes);
     }
     if cookie != V2_COMPRESSED {
-        return Err(Unreadable::OtherEncoding);
+        return Err(DecodeHistogramError::OtherEncoding);
     }
     let length = u32::from_be_bytes(take(&mut bytes)?);
     let compressed = first(bytes, length)?;
     let mut inflated = Vec::new();
     let read = ZlibDecoder::new(compressed).take(MOST_BYTES).read_to_end(&mut inflated);
-    read.map_err(|_| Unreadable::Damaged)?;
+    read.map_err(|_| DecodeHistogramError::Damaged)?;
     let mut inflated = inflated.as_slice();
     if u32::from_be_bytes(take(&mut inflated)?) != V2 {
-        return Err(Unreadable::Damaged);
+        return Err(DecodeHistogramError::Damaged);
     }
     buckets(inflated)
 }
 
 /// The buckets of what follows the cookie of V2.
-fn buckets(mut bytes: &[u8]) -> Result<Buckets, Unreadable> {
+fn buckets(mut bytes: &[u8]) -> Result<HdrBuckets, DecodeHistogramError> {
     let length = u32::from_be_bytes(take(&mut bytes)?);
     let offset = u32::from_be_bytes(take(&mut bytes)?);
     let digits = u32::from_be_bytes(take(&mut bytes)?);
@@ -68,28 +68,28 @@ fn buckets(mut bytes: &[u8]) -> Result<Buckets, Unreadable> {
     let highest = u64::from_be_bytes(take(&mut bytes)?);
     let ratio = f64::from_be_bytes(take(&mut bytes)?);
     if offset != 0 || ratio.to_bits() != 1.0_f64.to_bits() {
-        return Err(Unreadable::Decimal);
+        return Err(DecodeHistogramError::Decimal);
     }
-    let scale = Scale::new(digits, lowest, highest).ok_or(Unreadable::Damaged)?;
+    let scale = HdrScale::new(digits, lowest, highest).ok_or(DecodeHistogramError::Damaged)?;
     let mut bytes = first(bytes, length)?;
     let (mut index, mut counts) = (0_u64, Vec::new());
     while !bytes.is_empty() {
-        let number = number::read(&mut bytes).ok_or(Unreadable::Damaged)?;
+        let number = number::read(&mut bytes).ok_or(DecodeHistogramError::Damaged)?;
         // What is negative is a run of empty buckets.
         let run = if number < 0 { number.unsigned_abs() } else { 1 };
         if number > 0 {
-            scale.middle(index).ok_or(Unreadable::Damaged)?;
+            scale.middle(index).ok_or(DecodeHistogramError::Damaged)?;
             counts.push((index, number.unsigned_abs()));
         }
-        index = index.checked_add(run).ok_or(Unreadable::Damaged)?;
+        index = index.checked_add(run).ok_or(DecodeHistogramError::Damaged)?;
     }
-    Ok(Buckets { scale, counts })
+    Ok(HdrBuckets { scale, counts })
 }
 
 /// Where the buckets of a histogram lie: in each doubling of the value there are equally many, of
 /// equal width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Scale {
+pub(crate) struct HdrScale {
     highest: u64,
     /// The first bucket is as wide as 2 to this power.
     narrowest: u32,
@@ -97,7 +97,7 @@ pub(crate) struct Scale {
     buckets_per_doubling: u32,
 }
 
-impl Scale {
+impl HdrScale {
     /// [`None`] if a histogram cannot have these bounds and digits.
     pub(super) fn new(digits: u32, lowest: u64, highest: u64) -> Option<Self> {
         let narrowest = lowest.checked_ilog2()?;
@@ -122,13 +122,13 @@ impl Scale {
     }
 }
 
-fn first(bytes: &[u8], length: u32) -> Result<&[u8], Unreadable> {
-    let length = usize::try_from(length).map_err(|_| Unreadable::Damaged)?;
-    bytes.get(..length).ok_or(Unreadable::Damaged)
+fn first(bytes: &[u8], length: u32) -> Result<&[u8], DecodeHistogramError> {
+    let length = usize::try_from(length).map_err(|_| DecodeHistogramError::Damaged)?;
+    bytes.get(..length).ok_or(DecodeHistogramError::Damaged)
 }
 
-fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Unreadable> {
-    let (taken, rest) = bytes.split_first_chunk().ok_or(Unreadable::Damaged)?;
+fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], DecodeHistogramError> {
+    let (taken, rest) = bytes.split_first_chunk().ok_or(DecodeHistogramError::Damaged)?;
     *bytes = rest;
     Ok(*taken)
 }

@@ -5,16 +5,17 @@ use proptest::prelude::*;
 use super::*;
 use crate::samples::good;
 
-const LIMITS: Limits = Limits { max_in_flight: 100, connections: 1, streams_per_connection: None };
+const LIMITS: InFlightLimits =
+    InFlightLimits { max_in_flight: 100, connections: 1, streams_per_connection: None };
 
-fn said(figures: &Figures, limits: Limits) -> Vec<String> {
-    let busiest = Busiest { due: figures.counts.due(), time: Duration::from_secs(30) };
+fn said(figures: &Figures, limits: InFlightLimits) -> Vec<String> {
+    let busiest = BusiestPeriod { due: figures.counts.due(), time: Duration::from_secs(30) };
     let held_back = HeldBack::all(figures, Some(busiest), limits);
     held_back.iter().map(ToString::to_string).collect()
 }
 
 /// Thirty seconds at 1,000/s, in which a stall of a second held most of its calls back.
-fn stalled(why: NotSent) -> Figures {
+fn stalled(why: NotSentReason) -> Figures {
     let mut figures = good([2_047; 1], 0);
     figures.service_time.record(1_000_000_000);
     figures.counts.good = 29_100;
@@ -27,19 +28,20 @@ proptest! {
     /// it is the same.
     #[test]
     fn in_flight_is_rate_times_longest(due in 1_u64..1_000_000, seconds in 1_u64..1_000, nanos in 1_i64..2_000) {
-        let figures = good([nanos], 0).and_not_sent(NotSent::InFlightLimit, due - 1);
-        let busiest = |due, seconds| Busiest { due, time: Duration::from_secs(seconds) };
-        let needed = InFlight::of(&figures, busiest(due, seconds)).unwrap();
+        let figures = good([nanos], 0).and_not_sent(NotSentReason::InFlightLimit, due - 1);
+        let busiest = |due, seconds| BusiestPeriod { due, time: Duration::from_secs(seconds) };
+        let needed = NeededInFlight::of(&figures, busiest(due, seconds)).unwrap();
         let exact = u128::from(due) * needed.longest.as_nanos() / (u128::from(seconds) * 1_000_000_000);
         prop_assert_eq!(u128::from(needed.calls), exact + 1);
-        prop_assert_eq!(InFlight::of(&figures, busiest(2 * due, 2 * seconds)), Some(needed));
+        prop_assert_eq!(NeededInFlight::of(&figures, busiest(2 * due, 2 * seconds)), Some(needed));
     }
 }
 
 #[test]
 fn what_was_held_back_says_what_would_help() {
-    let all = Limits { max_in_flight: 10_000, connections: 2, streams_per_connection: Some(100) };
-    let [hint] = &said(&stalled(NotSent::InFlightLimit), LIMITS)[..] else { panic!() };
+    let all =
+        InFlightLimits { max_in_flight: 10_000, connections: 2, streams_per_connection: Some(100) };
+    let [hint] = &said(&stalled(NotSentReason::InFlightLimit), LIMITS)[..] else { panic!() };
     assert!(
         hint.starts_with(
             "3 % (900 of 30,000) of the calls due were not sent because the limit of 100 calls in flight was reached: \
@@ -55,27 +57,27 @@ fn what_was_held_back_says_what_would_help() {
     );
     for (figures, limits, expected) in [
         (
-            stalled(NotSent::InFlightLimit),
+            stalled(NotSentReason::InFlightLimit),
             all,
             "the limit of 10,000 calls in flight was reached; give a higher --max-in-flight.",
         ),
         (
-            stalled(NotSent::StreamLimit),
+            stalled(NotSentReason::StreamLimit),
             all,
             "the server allows no more streams on 2 connections; give --connections 11 or more, or --connections auto.",
         ),
         (
-            stalled(NotSent::StreamLimit),
+            stalled(NotSentReason::StreamLimit),
             LIMITS,
             "the server allows no more streams on 1 connection; give more --connections, or --connections auto.",
         ),
         (
-            stalled(NotSent::NoConnection),
+            stalled(NotSentReason::NoConnection),
             LIMITS,
             "no connection was open (connections lost: 0, attempts that failed: 0): look at the server, and at what is before it.",
         ),
         (
-            stalled(NotSent::Blocked),
+            stalled(NotSentReason::Blocked),
             LIMITS,
             "connections took no bytes until sending was over: the server, or what is before it, does not read fast \
              enough.",
@@ -89,7 +91,7 @@ fn what_was_held_back_says_what_would_help() {
 
 #[test]
 fn late_calls_are_the_verdicts() {
-    assert_eq!(said(&stalled(NotSent::Late), LIMITS), Vec::<String>::new());
+    assert_eq!(said(&stalled(NotSentReason::Late), LIMITS), Vec::<String>::new());
     assert_eq!(said(&good([1], 0), LIMITS), Vec::<String>::new());
 }
 
@@ -97,9 +99,9 @@ fn late_calls_are_the_verdicts() {
 #[test]
 fn without_a_call_that_ended_no_number_is_given() {
     let figures = Figures::default()
-        .and_not_sent(NotSent::InFlightLimit, 5)
-        .and_not_sent(NotSent::StreamLimit, 3);
-    let one = Limits { max_in_flight: 1, connections: 1, streams_per_connection: Some(1) };
+        .and_not_sent(NotSentReason::InFlightLimit, 5)
+        .and_not_sent(NotSentReason::StreamLimit, 3);
+    let one = InFlightLimits { max_in_flight: 1, connections: 1, streams_per_connection: Some(1) };
     assert_eq!(
         said(&figures, one),
         [
@@ -109,8 +111,8 @@ fn without_a_call_that_ended_no_number_is_given() {
              give more --connections, or --connections auto.",
         ]
     );
-    let no_time = Busiest { due: 1, time: Duration::ZERO };
-    assert_eq!(InFlight::of(&good([1], 0), no_time), None);
+    let no_time = BusiestPeriod { due: 1, time: Duration::ZERO };
+    assert_eq!(NeededInFlight::of(&good([1], 0), no_time), None);
 }
 
 #[test]
@@ -121,8 +123,11 @@ fn the_busiest_time_of_a_ramp_says_what_it_needs() {
     };
     // In its last millisecond ten calls were due.
     let ramp = [interval(0, 1_000, 100), interval(1, 1_000, 900), interval(2, 1, 10)];
-    let busiest = Busiest { due: 900, time: Duration::from_secs(1) };
-    assert_eq!(Busiest::of(&ramp), Some(busiest));
-    assert_eq!(Busiest::of(&ramp[2..]), Some(Busiest { due: 10, time: Duration::from_millis(1) }));
-    assert_eq!(Busiest::of(&[]), None);
+    let busiest = BusiestPeriod { due: 900, time: Duration::from_secs(1) };
+    assert_eq!(BusiestPeriod::of(&ramp), Some(busiest));
+    assert_eq!(
+        BusiestPeriod::of(&ramp[2..]),
+        Some(BusiestPeriod { due: 10, time: Duration::from_millis(1) })
+    );
+    assert_eq!(BusiestPeriod::of(&[]), None);
 }

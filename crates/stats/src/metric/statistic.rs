@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Value;
-use crate::distribution::{Distribution, Reading};
+use crate::distribution::{Distribution, Quantile};
 use crate::percentile::Percentile;
 
 /// A percentile with fewer values above it says little (time.md, Confidence).
@@ -40,10 +40,10 @@ impl Statistic {
             }
             _ if times.count() == 0 => Value::Unmeasured,
             _ if times.beyond() > 0 => {
-                Value::Time(Reading::Beyond(times.longest().unwrap_or_default()))
+                Value::Time(Quantile::Beyond(times.longest().unwrap_or_default()))
             }
             Self::Mean => Value::Time(mean(times)),
-            Self::Max => Value::Time(times.longest().map_or(Reading::BelowZero, Reading::At)),
+            Self::Max => Value::Time(times.longest().map_or(Quantile::BelowZero, Quantile::At)),
         }
     }
 
@@ -62,9 +62,9 @@ pub(crate) fn begins_as_percentile(text: &str) -> bool {
 }
 
 /// To the nearest nanosecond; there is at least one time, and none is beyond.
-fn mean(times: &Distribution) -> Reading {
+fn mean(times: &Distribution) -> Quantile {
     let mean = times.mean().map(|nanos| Duration::try_from_secs_f64(nanos / 1e9));
-    mean.and_then(Result::ok).map_or(Reading::BelowZero, Reading::At)
+    mean.and_then(Result::ok).map_or(Quantile::BelowZero, Quantile::At)
 }
 
 impl fmt::Display for Statistic {

@@ -6,7 +6,7 @@ use crate::run_loop::Loop;
 
 /// A time that each call has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Timed {
+pub(crate) enum CallTime {
     /// done - due, of all calls that were due.
     Response,
     /// done - sent, of good calls.
@@ -17,7 +17,7 @@ pub(crate) enum Timed {
     Lag,
 }
 
-impl Timed {
+impl CallTime {
     pub(crate) const ALL: [Self; 4] = [Self::Response, Self::Service, Self::Added, Self::Lag];
 
     pub(crate) const fn name(self) -> &'static str {

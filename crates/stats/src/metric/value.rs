@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use longsync_text::{decimal, duration, grouped};
 
-use crate::distribution::Reading;
+use crate::distribution::Quantile;
 use crate::moment::whole_nanos;
 use crate::share::Share;
 
@@ -16,7 +16,7 @@ pub enum Value {
     /// There is not a single call of which it could be said.
     Unmeasured,
     /// A percentile, the mean to the nearest nanosecond, or the longest of some times.
-    Time(Reading),
+    Time(Quantile),
     /// Failed calls among those that ended, or calls not sent among those that were due.
     Share(Share),
     /// Good answers, and the time over which they were recorded, which is above zero.
@@ -33,8 +33,8 @@ impl Value {
     pub(crate) fn rounded(self) -> Self {
         let rounded = |time| duration::parse(&duration::rounded(time)).unwrap_or(time);
         match self {
-            Self::Time(Reading::At(time)) => Self::Time(Reading::At(rounded(time))),
-            Self::Time(Reading::Beyond(time)) => Self::Time(Reading::Beyond(rounded(time))),
+            Self::Time(Quantile::At(time)) => Self::Time(Quantile::At(rounded(time))),
+            Self::Time(Quantile::Beyond(time)) => Self::Time(Quantile::Beyond(rounded(time))),
             other => other,
         }
     }
@@ -42,7 +42,7 @@ impl Value {
     /// Without rounding.
     pub(crate) fn exact(self) -> String {
         match self {
-            Self::Time(Reading::At(time)) => duration::text(time),
+            Self::Time(Quantile::At(time)) => duration::text(time),
             other => other.to_string(),
         }
     }
@@ -60,10 +60,10 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Unmeasured => f.write_str("nothing was measured"),
-            Self::Time(Reading::BelowZero) => f.write_str("below zero"),
-            Self::Time(Reading::At(time)) => f.write_str(&duration::rounded(time)),
-            Self::Time(Reading::Beyond(Duration::ZERO)) => f.write_str("no good answer"),
-            Self::Time(Reading::Beyond(time)) => write!(f, "> {}", duration::rounded(time)),
+            Self::Time(Quantile::BelowZero) => f.write_str("below zero"),
+            Self::Time(Quantile::At(time)) => f.write_str(&duration::rounded(time)),
+            Self::Time(Quantile::Beyond(Duration::ZERO)) => f.write_str("no good answer"),
+            Self::Time(Quantile::Beyond(time)) => write!(f, "> {}", duration::rounded(time)),
             Self::Share(share) => share.fmt(f),
             Self::Rate { calls, time } => f.write_str(&per_second(calls, time)),
         }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use longsync_text::duration::LONGEST;
 use longsync_text::said::quoted;
 
-use super::exposition::{BUCKET, Sample, sample};
+use super::exposition::{BUCKET, ExpositionSample, sample};
 use crate::moment::whole_nanos;
-use crate::recorded::NotRecorded;
+use crate::recorded::RecordingError;
 
 /// The label of a bucket's bound.
 const BOUND: &str = "le";
@@ -24,13 +24,13 @@ const SECOND: f64 = 1e9;
 
 /// Counts of a histogram's buckets, all its series added up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Buckets {
+pub struct ObservedBuckets {
     name: String,
     bounds: Vec<(u64, u64)>,
     total: u64,
 }
 
-impl Buckets {
+impl ObservedBuckets {
     /// The histogram's name, without `_bucket`.
     pub fn name(&self) -> &str {
         &self.name
@@ -49,23 +49,23 @@ impl Buckets {
 
 /// One series: the count of each bound in nanoseconds, [`u64::MAX`] being `+Inf`, and its line.
 #[derive(Debug, Default)]
-struct Series {
+struct BucketSeries {
     counts: BTreeMap<u64, u64>,
     line: usize,
 }
 
-pub(super) fn read(text: &str) -> Result<Buckets, NotRecorded> {
+pub(super) fn read(text: &str) -> Result<ObservedBuckets, RecordingError> {
     let mut names = BTreeSet::new();
-    let mut series = BTreeMap::<_, Series>::new();
+    let mut series = BTreeMap::<_, BucketSeries>::new();
     for (line, row) in (1..).zip(text.lines()) {
         let row = row.trim();
         if row.is_empty() || row.starts_with('#') {
             continue;
         }
-        let sample = sample(row).map_err(|why| NotRecorded::at(line, &why))?;
+        let sample = sample(row).map_err(|why| RecordingError::at(line, &why))?;
         let Some(name) = sample.name.strip_suffix(BUCKET) else { continue };
         names.insert(name);
-        let (bound, count) = bucket(name, &sample).map_err(|why| NotRecorded::at(line, &why))?;
+        let (bound, count) = bucket(name, &sample).map_err(|why| RecordingError::at(line, &why))?;
         let mut labels = sample.labels;
         labels.retain(|(label, _)| *label != BOUND);
         labels.sort_unstable();
@@ -73,25 +73,25 @@ pub(super) fn read(text: &str) -> Result<Buckets, NotRecorded> {
         series.line = line;
         if series.counts.insert(bound, count).is_some() {
             let why = "this bound was there before, with the same labels: write each bucket once";
-            return Err(NotRecorded::at(line, why));
+            return Err(RecordingError::at(line, why));
         }
     }
     let mut names = names.into_iter();
     match (names.next(), names.len()) {
-        (None, _) => Err(NotRecorded::new(
+        (None, _) => Err(RecordingError::new(
             "there is no histogram: give lines such as rpc_seconds_bucket{le=\"0.005\"} 12",
         )),
         (Some(name), 0) => added_up(name, series.into_values()),
         (Some(name), others) => {
             let all: Vec<_> = [name].into_iter().chain(names).collect();
             let (count, all) = (others + 1, all.join(", "));
-            Err(NotRecorded::new(&format!("there are {count} histograms: give one of {all}")))
+            Err(RecordingError::new(&format!("there are {count} histograms: give one of {all}")))
         }
     }
 }
 
 /// The bound in nanoseconds and the count of a line.
-fn bucket(name: &str, sample: &Sample<'_>) -> Result<(u64, u64), String> {
+fn bucket(name: &str, sample: &ExpositionSample<'_>) -> Result<(u64, u64), String> {
     let Some((_, bound)) = sample.labels.iter().find(|(label, _)| *label == BOUND) else {
         return Err("a bucket has a bound: write le=\"0.005\" among its labels".to_owned());
     };
@@ -125,20 +125,23 @@ fn whole(number: f64) -> Option<u64> {
 }
 
 /// The sum of all series, which have the same bounds.
-fn added_up(name: &str, all: impl Iterator<Item = Series>) -> Result<Buckets, NotRecorded> {
+fn added_up(
+    name: &str,
+    all: impl Iterator<Item = BucketSeries>,
+) -> Result<ObservedBuckets, RecordingError> {
     let mut sum = BTreeMap::<u64, u64>::new();
     for series in all {
         if !series.counts.values().is_sorted() {
             let why = "the counts of this series fall: each bucket counts those below it too";
-            return Err(NotRecorded::at(series.line, why));
+            return Err(RecordingError::at(series.line, why));
         }
         if !series.counts.contains_key(&u64::MAX) {
             let why = "this series has no bucket le=\"+Inf\", which says how many there are";
-            return Err(NotRecorded::at(series.line, why));
+            return Err(RecordingError::at(series.line, why));
         }
         if !sum.is_empty() && !sum.keys().eq(series.counts.keys()) {
             let why = "this series has other bounds than the one before: give series with the same";
-            return Err(NotRecorded::at(series.line, why));
+            return Err(RecordingError::at(series.line, why));
         }
         for (bound, count) in series.counts {
             let sum = sum.entry(bound).or_default();
@@ -147,9 +150,9 @@ fn added_up(name: &str, all: impl Iterator<Item = Series>) -> Result<Buckets, No
     }
     let total = sum.remove(&u64::MAX).unwrap_or(0);
     if total == 0 {
-        return Err(NotRecorded::new(
+        return Err(RecordingError::new(
             "all counts are zero: give a histogram of calls that were made",
         ));
     }
-    Ok(Buckets { name: name.to_owned(), bounds: sum.into_iter().collect(), total })
+    Ok(ObservedBuckets { name: name.to_owned(), bounds: sum.into_iter().collect(), total })
 }

@@ -14,14 +14,14 @@ pub(super) fn is_one(text: &str) -> bool {
 
 /// One sample: `NAME{LABEL="VALUE",...} NUMBER`, and what may follow that.
 #[derive(Debug, PartialEq)]
-pub(super) struct Sample<'a> {
+pub(super) struct ExpositionSample<'a> {
     pub(super) name: &'a str,
     pub(super) labels: Vec<(&'a str, &'a str)>,
     pub(super) value: f64,
 }
 
 /// Reads a line that is not a comment.
-pub(super) fn sample(line: &str) -> Result<Sample<'_>, String> {
+pub(super) fn sample(line: &str) -> Result<ExpositionSample<'_>, String> {
     let name_end = line.find(|c: char| c == '{' || c.is_whitespace()).unwrap_or(line.len());
     let (name, mut rest) = line.split_at(name_end);
     let labels = if rest.starts_with('{') { labels(&mut rest)? } else { Vec::new() };
@@ -33,7 +33,7 @@ pub(super) fn sample(line: &str) -> Result<Sample<'_>, String> {
             quoted(value)
         ));
     };
-    Ok(Sample { name, labels, value: number })
+    Ok(ExpositionSample { name, labels, value: number })
 }
 
 /// Takes `{...}` from the beginning of `rest`. Values keep their escapes.

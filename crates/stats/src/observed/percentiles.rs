@@ -6,15 +6,15 @@ use longsync_text::said::quoted;
 use longsync_text::{Percent, duration};
 
 use crate::moment::whole_nanos;
-use crate::recorded::NotRecorded;
+use crate::recorded::RecordingError;
 
 /// Percentiles and their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Percentiles {
+pub struct ObservedPercentiles {
     points: Vec<(u32, u64)>,
 }
 
-impl Percentiles {
+impl ObservedPercentiles {
     /// Percents in millionths, ascending, and their values in nanoseconds, which do not fall. The value of 0
     /// is the shortest, that of 100,000,000 the longest.
     pub fn points(&self) -> &[(u32, u64)] {
@@ -29,10 +29,10 @@ pub(super) fn are_these(text: &str) -> bool {
     })
 }
 
-pub(super) fn read(text: &str) -> Result<Percentiles, NotRecorded> {
+pub(super) fn read(text: &str) -> Result<ObservedPercentiles, RecordingError> {
     let mut points = BTreeMap::new();
     for (line, entry) in entries(text) {
-        let refused = |why: String| NotRecorded::at(line, &why);
+        let refused = |why: String| RecordingError::at(line, &why);
         let Some((key, value)) = entry.split_once('=') else {
             return Err(refused(format!(
                 "{} is not a percentile: write one such as p99=80ms, without blanks in it",
@@ -55,9 +55,11 @@ pub(super) fn read(text: &str) -> Result<Percentiles, NotRecorded> {
     if let Some(pair) = all.windows(2).find(|pair| pair[0].1.0 > pair[1].1.0) {
         let (_, (_, line)) = pair[1];
         let why = "a value is below that of a lower percentile: values of percentiles do not fall";
-        return Err(NotRecorded::at(line, why));
+        return Err(RecordingError::at(line, why));
     }
-    Ok(Percentiles { points: all.into_iter().map(|(at, (nanos, _))| (at, nanos)).collect() })
+    Ok(ObservedPercentiles {
+        points: all.into_iter().map(|(at, (nanos, _))| (at, nanos)).collect(),
+    })
 }
 
 /// What stands between white space and commas, each with its line; comments left out.

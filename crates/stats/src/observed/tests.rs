@@ -20,8 +20,8 @@ up 1
 "#;
 
 fn percentiles(text: &str) -> Vec<(u32, u64)> {
-    match Observed::read(text.as_bytes()) {
-        Ok(Observed::Percentiles(percentiles)) => percentiles.points().to_vec(),
+    match Observation::read(text.as_bytes()) {
+        Ok(Observation::Percentiles(percentiles)) => percentiles.points().to_vec(),
         other => panic!("{text}: {other:?}"),
     }
 }
@@ -32,7 +32,7 @@ proptest! {
     fn any_text_is_read_or_refused(
         text in "(# TYPE |a_bucket\\{le=\"|p50=)?\\PC{0,20}(\\}|\"|\n|=)?[0-9.,a-z\"}{ ]{0,12}",
     ) {
-        let _ = Observed::read(text.as_bytes());
+        let _ = Observation::read(text.as_bytes());
     }
 
     /// The counts of all series are added up, bound by bound.
@@ -45,7 +45,7 @@ proptest! {
             writeln!(text, "a_ms_bucket{{i=\"{index}\",le=\"2.5\"}} {second}").unwrap();
             writeln!(text, "a_ms_bucket{{i=\"{index}\",le=\"+Inf\"}} {all}").unwrap();
         }
-        let Ok(Observed::Buckets(buckets)) = Observed::read(text.as_bytes()) else { panic!() };
+        let Ok(Observation::Buckets(buckets)) = Observation::read(text.as_bytes()) else { panic!() };
         let first: u64 = counts.iter().map(|(first, ..)| first).sum();
         let second: u64 = counts.iter().map(|(_, second, _)| second).sum();
         let rest: u64 = counts.iter().map(|(.., rest)| rest).sum();
@@ -56,7 +56,9 @@ proptest! {
 
 #[test]
 fn a_histogram_of_prometheus_is_read() {
-    let Ok(Observed::Buckets(buckets)) = Observed::read(EXPOSITION.as_bytes()) else { panic!() };
+    let Ok(Observation::Buckets(buckets)) = Observation::read(EXPOSITION.as_bytes()) else {
+        panic!()
+    };
     assert_eq!(buckets.name(), "rpc_seconds");
     assert_eq!(buckets.bounds(), [(5_000_000, 3), (50_000_000, 19)]);
     assert_eq!(buckets.total(), 20);
@@ -78,7 +80,9 @@ fn percentiles_are_read_in_each_form() {
 
 #[test]
 fn durations_are_read_as_recorded() {
-    let Ok(Observed::Recorded(recorded)) = Observed::read(b"10ms\n12ms\n10ms\n") else { panic!() };
+    let Ok(Observation::Recorded(recorded)) = Observation::read(b"10ms\n12ms\n10ms\n") else {
+        panic!()
+    };
     assert_eq!(recorded.values(), [(10_000_000, 2), (12_000_000, 1)]);
 }
 
@@ -106,7 +110,7 @@ fn what_is_wrong_is_named_with_its_line() {
         ("p50=10ms,50=11ms".to_owned(), "line 1: `50` is there twice"),
         ("p99=10ms\np50=11ms".to_owned(), "line 1: a value is below that of a lower percentile"),
     ] {
-        let why = Observed::read(text.as_bytes()).unwrap_err().to_string();
+        let why = Observation::read(text.as_bytes()).unwrap_err().to_string();
         assert!(why.contains(said), "{why}");
     }
 }

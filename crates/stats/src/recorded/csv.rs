@@ -3,7 +3,7 @@
 use longsync_text::duration;
 use longsync_text::said::quoted;
 
-use super::{NotRecorded, Recorded, Tally, decimal, lines};
+use super::{DurationCounts, RecordedDurations, RecordingError, decimal, lines};
 use crate::moment::whole_nanos;
 
 /// What a header line may say, and the nanoseconds of it.
@@ -13,11 +13,11 @@ const HEADERS: [(&str, u64); 4] =
 const A_UNIT: &str =
     "write a unit, such as 12ms, or name the unit in a header line: seconds, ms, us or ns";
 
-pub(super) fn read(text: &str) -> Result<Recorded, NotRecorded> {
-    let mut tally = Tally::default();
+pub(super) fn read(text: &str) -> Result<RecordedDurations, RecordingError> {
+    let mut tally = DurationCounts::default();
     let mut unit_ns = None;
     for (index, (line, row)) in lines(text).enumerate() {
-        let cell = first_cell(row).map_err(|why| NotRecorded::at(line, why))?;
+        let cell = first_cell(row).map_err(|why| RecordingError::at(line, why))?;
         let header = HEADERS.iter().find(|(name, _)| *name == cell);
         if let (0, Some((_, nanos))) = (index, header) {
             unit_ns = Some(*nanos);
@@ -27,7 +27,7 @@ pub(super) fn read(text: &str) -> Result<Recorded, NotRecorded> {
             Some(unit_ns) => decimal::nanos(cell, unit_ns),
             None => with_unit(cell, index == 0),
         };
-        tally.add(nanos.map_err(|why| NotRecorded::at(line, &why))?, 1, line)?;
+        tally.add(nanos.map_err(|why| RecordingError::at(line, &why))?, 1, line)?;
     }
     tally.finish("there is a header and not a single value: write one number per line below it")
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::hdr::{self, Unreadable};
+use crate::hdr::{self, DecodeHistogramError};
 
 /// In base64 all encodings begin with this, the first three bytes of their cookies.
 const BEGINNING: &str = "HIST";
@@ -28,8 +28,8 @@ pub(super) fn decode(field: &str) -> Result<Vec<(u64, u64)>, &'static str> {
     let bytes = STANDARD.decode(field).map_err(|_| DAMAGED)?;
     match hdr::read(&bytes) {
         Ok(buckets) => Ok(buckets.middles().collect()),
-        Err(Unreadable::Damaged) => Err(DAMAGED),
-        Err(Unreadable::OtherEncoding) => Err(OLD),
-        Err(Unreadable::Decimal) => Err(INTEGER_TO_DOUBLE),
+        Err(DecodeHistogramError::Damaged) => Err(DAMAGED),
+        Err(DecodeHistogramError::OtherEncoding) => Err(OLD),
+        Err(DecodeHistogramError::Decimal) => Err(INTEGER_TO_DOUBLE),
     }
 }

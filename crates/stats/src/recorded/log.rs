@@ -1,6 +1,6 @@
 //! An interval log of `HdrHistogram`: comments, a line of column names, and one histogram per interval.
 
-use super::{NotRecorded, Recorded, Tally, histogram, lines};
+use super::{DurationCounts, RecordedDurations, RecordingError, histogram, lines};
 
 /// With this the line of column names begins.
 const COLUMN_NAMES: &str = "\"StartTimestamp\"";
@@ -10,14 +10,14 @@ pub(super) fn begins_with(line: &str) -> bool {
     line.starts_with(COLUMN_NAMES) || histogram::is_encoded(last_field(line))
 }
 
-pub(super) fn read(text: &str) -> Result<Recorded, NotRecorded> {
-    let mut tally = Tally::default();
+pub(super) fn read(text: &str) -> Result<RecordedDurations, RecordingError> {
+    let mut tally = DurationCounts::default();
     for (line, row) in lines(text) {
         if row.starts_with(COLUMN_NAMES) {
             continue;
         }
         let buckets =
-            histogram::decode(last_field(row)).map_err(|why| NotRecorded::at(line, why))?;
+            histogram::decode(last_field(row)).map_err(|why| RecordingError::at(line, why))?;
         for (nanos, count) in buckets {
             tally.add(nanos, count, line)?;
         }

@@ -27,7 +27,7 @@ fn log<S: Serializer>(histograms: &[Histogram<u64>], mut serializer: S) -> Vec<u
 
 /// What the crate that wrote them says is in the histograms.
 fn expected(histograms: &[Histogram<u64>]) -> Vec<(u64, u64)> {
-    let mut tally = Tally::default();
+    let mut tally = DurationCounts::default();
     for histogram in histograms {
         for bucket in histogram.iter_recorded() {
             let middle = histogram.median_equivalent(bucket.value_iterated_to());
@@ -60,7 +60,7 @@ proptest! {
     ) {
         for bytes in [log(&histograms, V2Serializer::new()), log(&histograms, V2DeflateSerializer::new())]
         {
-            let recorded = Recorded::read(&bytes).unwrap();
+            let recorded = RecordedDurations::read(&bytes).unwrap();
             prop_assert_eq!(recorded.values(), &expected(&histograms)[..]);
         }
     }
@@ -78,7 +78,7 @@ proptest! {
             bytes[index] = byte;
         }
         let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &bytes);
-        let _ = Recorded::read(encoded.as_bytes());
+        let _ = RecordedDurations::read(encoded.as_bytes());
     }
 
     /// Any bytes at all are read or refused; nothing panics.
@@ -87,8 +87,8 @@ proptest! {
         bytes in proptest::collection::vec(any::<u8>(), 0..60),
         text in "(HISTF|ms\n|#|\")?\\PC{0,20}\r?\n?[0-9.]{0,9}(ms|,|\")?",
     ) {
-        let _ = Recorded::read(&bytes);
-        let _ = Recorded::read(text.as_bytes());
+        let _ = RecordedDurations::read(&bytes);
+        let _ = RecordedDurations::read(text.as_bytes());
     }
 
     /// Durations with a unit, and the same as numbers below a header, are the same; a quantile is the
@@ -106,8 +106,8 @@ proptest! {
             write!(with_unit, "{printed}, OK\r\n\n").unwrap();
             writeln!(numbers, "\"{whole}.{fraction:03}\",OK\n# a comment").unwrap();
         }
-        let recorded = Recorded::read(with_unit.as_bytes()).unwrap();
-        let below_a_header = Recorded::read(numbers.as_bytes()).unwrap();
+        let recorded = RecordedDurations::read(with_unit.as_bytes()).unwrap();
+        let below_a_header = RecordedDurations::read(numbers.as_bytes()).unwrap();
         prop_assert_eq!(recorded.values(), below_a_header.values());
         nanos.sort_unstable();
         let percentile = Percentile::per_million(parts).unwrap();
@@ -118,7 +118,8 @@ proptest! {
 
 #[test]
 fn the_longest_value_is_known_with_its_line() {
-    let recorded = Recorded::read(b"\xef\xbb\xbf# a run\n10ms\n\n 1m 30s , OK\n90s\n0\n").unwrap();
+    let recorded =
+        RecordedDurations::read(b"\xef\xbb\xbf# a run\n10ms\n\n 1m 30s , OK\n90s\n0\n").unwrap();
     assert_eq!(recorded.longest(), (Duration::from_secs(90), 4));
     assert_eq!(recorded.values(), [(0, 1), (10_000_000, 1), (90_000_000_000, 2)]);
 }
@@ -150,9 +151,9 @@ fn a_file_of_something_else_is_refused_with_its_line() {
         ("1,2,3,HISTFAAAA\n", "line 1: its histogram is damaged"),
         ("1,2,3,HISTAAAA\n", "line 1: its histogram is in an old encoding"),
     ] {
-        let why = Recorded::read(file.as_bytes()).unwrap_err().to_string();
+        let why = RecordedDurations::read(file.as_bytes()).unwrap_err().to_string();
         assert!(why.contains(said), "{why}");
     }
-    let why = Recorded::read(b"12ms\n\x1f\x8b\x08\n").unwrap_err().to_string();
+    let why = RecordedDurations::read(b"12ms\n\x1f\x8b\x08\n").unwrap_err().to_string();
     assert!(why.starts_with("line 2: this is not text"), "{why}");
 }

@@ -3,14 +3,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::call::Broken;
-use crate::distribution::{Distribution, Reading};
+use crate::call::TransportFailure;
+use crate::distribution::{Distribution, Quantile};
 use crate::percentile::Percentile;
 
 #[derive(Debug, Clone)]
 enum Event {
-    Ended(Call),
-    NotSent(Moment, NotSent),
+    Ended(CallRecord),
+    NotSent(Moment, NotSentReason),
     Unfinished(Moment),
 }
 
@@ -21,19 +21,19 @@ fn moments() -> impl Strategy<Value = Moment> {
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let nanos = || (0_u64..2_000_000_000).prop_map(Duration::from_nanos);
     let waits = (nanos(), nanos(), nanos(), any::<bool>()).prop_map(
-        |(planned, queued, waited, is_faulty)| Waits { planned, queued, waited, is_faulty },
+        |(planned, queued, waited, is_faulty)| ServerWait { planned, queued, waited, is_faulty },
     );
     let call = (
         (proptest::option::of(moments()), moments(), moments()),
         (0_i32..17).prop_map(StatusCode::from),
         proptest::option::of(waits),
         any::<bool>(),
-        proptest::option::of(proptest::sample::select(&Broken::ALL[..])),
+        proptest::option::of(proptest::sample::select(&TransportFailure::ALL[..])),
     )
         .prop_map(|((due, sent, done), code, waits, is_cut, broken)| {
-            Event::Ended(Call { number: 0, due, sent, done, code, waits, is_cut, broken })
+            Event::Ended(CallRecord { number: 0, due, sent, done, code, waits, is_cut, broken })
         });
-    let why = proptest::sample::select(&NotSent::ALL[..]);
+    let why = proptest::sample::select(&NotSentReason::ALL[..]);
     let event = prop_oneof![
         4 => call,
         1 => (moments(), why).prop_map(|(due, why)| Event::NotSent(due, why)),
@@ -108,7 +108,7 @@ fn millis(number: u64) -> Moment {
 
 fn only(distribution: &Distribution) -> u128 {
     match distribution.percentile(Percentile::P50) {
-        Some(Reading::At(value)) => value.as_millis(),
+        Some(Quantile::At(value)) => value.as_millis(),
         other => panic!("one value, not {other:?}"),
     }
 }
@@ -122,19 +122,22 @@ fn a_stall_cannot_hide_behind_calls_that_were_not_sent() {
         let done = match number {
             10_000..10_100 => millis(11_000),
             10_100..11_000 => {
-                recorder.not_sent(due, NotSent::InFlightLimit, 1);
+                recorder.not_sent(due, NotSentReason::InFlightLimit, 1);
                 continue;
             }
             _ => millis(number),
         };
         recorder.sent(Some(due), due);
-        recorder.ended(&Call { due: Some(due), ..Call::new(due, done, StatusCode::OK) }, None);
+        recorder.ended(
+            &CallRecord { due: Some(due), ..CallRecord::new(due, done, StatusCode::OK) },
+            None,
+        );
     }
     let figures = recorder.figures();
     let p99 = figures.response_time().percentile(Percentile::P99).unwrap();
-    assert!(matches!(p99, Reading::Beyond(_)), "{p99:?}");
+    assert!(matches!(p99, Quantile::Beyond(_)), "{p99:?}");
     let of_sent = figures.good_response_time.percentile(Percentile::P99).unwrap();
-    assert_eq!(of_sent, Reading::At(Duration::ZERO));
+    assert_eq!(of_sent, Quantile::At(Duration::ZERO));
 }
 
 #[test]
@@ -143,11 +146,11 @@ fn a_failed_call_is_slower_than_any_value() {
     for number in 0..400 {
         let (due, code) = (millis(number), StatusCode::from(14));
         recorder.sent(Some(due), due);
-        let call = Call { due: Some(due), ..Call::new(due, millis(number + 2), code) };
+        let call = CallRecord { due: Some(due), ..CallRecord::new(due, millis(number + 2), code) };
         recorder.ended(&call, Some("gone"));
     }
     let p99 = recorder.figures().response_time().percentile(Percentile::P99).unwrap();
-    assert_eq!(p99, Reading::Beyond(Duration::ZERO));
+    assert_eq!(p99, Quantile::Beyond(Duration::ZERO));
     assert_eq!(recorder.figures().service_time.count(), 0);
     assert_eq!(only(&recorder.figures().failed_service_time), 2);
     assert_eq!(recorder.texts().by_count(), [("gone", 400)]);
@@ -159,7 +162,8 @@ fn an_expected_status_is_good() {
     let mut recorder = Recorder::new(Duration::ZERO, GoodStatuses::of([not_found]));
     for code in [not_found, StatusCode::OK] {
         recorder.sent(Some(millis(0)), millis(0));
-        let call = Call { due: Some(millis(0)), ..Call::new(millis(0), millis(3), code) };
+        let call =
+            CallRecord { due: Some(millis(0)), ..CallRecord::new(millis(0), millis(3), code) };
         recorder.ended(&call, None);
     }
     let counts = recorder.figures().counts;
@@ -169,7 +173,7 @@ fn an_expected_status_is_good() {
 #[test]
 fn each_figure_is_the_difference_that_it_is_defined_as() {
     let mut recorder = Recorder::default();
-    let waits = Waits {
+    let waits = ServerWait {
         planned: Duration::from_millis(10),
         queued: Duration::from_millis(20),
         waited: Duration::from_millis(31),
@@ -177,10 +181,10 @@ fn each_figure_is_the_difference_that_it_is_defined_as() {
     };
     recorder.sent(Some(millis(100)), millis(102));
     recorder.ended(
-        &Call {
+        &CallRecord {
             due: Some(millis(100)),
             waits: Some(waits),
-            ..Call::new(millis(102), millis(140), StatusCode::OK)
+            ..CallRecord::new(millis(102), millis(140), StatusCode::OK)
         },
         None,
     );
@@ -199,10 +203,12 @@ fn each_figure_is_the_difference_that_it_is_defined_as() {
 fn nothing_is_known_of_what_was_added_to_a_call_with_a_planned_fault() {
     let mut recorder = Recorder::default();
     let ten = Duration::from_millis(10);
-    let waits = Waits { planned: ten, queued: Duration::ZERO, waited: ten, is_faulty: true };
+    let waits = ServerWait { planned: ten, queued: Duration::ZERO, waited: ten, is_faulty: true };
     recorder.sent(None, millis(0));
-    let call =
-        Call { waits: Some(waits), ..Call::new(millis(0), millis(12), StatusCode::from(14)) };
+    let call = CallRecord {
+        waits: Some(waits),
+        ..CallRecord::new(millis(0), millis(12), StatusCode::from(14))
+    };
     recorder.ended(&call, None);
     assert_eq!((recorder.figures().added.count(), recorder.figures().planned.count()), (0, 1));
 }
@@ -210,14 +216,15 @@ fn nothing_is_known_of_what_was_added_to_a_call_with_a_planned_fault() {
 #[test]
 fn added_below_zero_is_counted() {
     let mut recorder = Recorder::default();
-    let waits = Waits {
+    let waits = ServerWait {
         planned: Duration::ZERO,
         queued: Duration::ZERO,
         waited: Duration::from_millis(5),
         is_faulty: false,
     };
     recorder.sent(None, millis(0));
-    let call = Call { waits: Some(waits), ..Call::new(millis(0), millis(4), StatusCode::OK) };
+    let call =
+        CallRecord { waits: Some(waits), ..CallRecord::new(millis(0), millis(4), StatusCode::OK) };
     recorder.ended(&call, None);
     let added = &recorder.figures().added;
     assert_eq!((added.below_zero(), added.lowest_ns()), (1, -1_000_000));

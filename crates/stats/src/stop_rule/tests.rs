@@ -6,15 +6,15 @@ use longsync_text::duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::distribution::Reading;
+use crate::distribution::Quantile;
 use crate::figures::Figures;
 use crate::metric::Value;
 use crate::moment::Moment;
-use crate::not_sent::NotSent;
+use crate::not_sent::NotSentReason;
 use crate::samples::good;
 
-fn watch(rules: &[&str], kind: Loop) -> Watch {
-    Watch::new(rules.iter().map(|it| it.parse().unwrap()).collect(), kind)
+fn watch(rules: &[&str], kind: Loop) -> StopRuleWatch {
+    StopRuleWatch::new(rules.iter().map(|it| it.parse().unwrap()).collect(), kind)
 }
 
 fn second(number: u64) -> Moment {
@@ -157,7 +157,8 @@ fn failed_calls_are_over_every_limit_of_response_time() {
     let said = |text: &str| format!("{text} ended the run: > 100ns over the last 10 s");
     assert_eq!(stopped(&["p99>1h"], Loop::Open, &seconds), Some((1, said("p99>1h"))));
     assert_eq!(stopped(&["service.p99>1us", "p99>1s"], Loop::Closed, &seconds), None);
-    let held_back = [calls(990, 100), Figures::default().and_not_sent(NotSent::InFlightLimit, 11)];
+    let held_back =
+        [calls(990, 100), Figures::default().and_not_sent(NotSentReason::InFlightLimit, 11)];
     assert_eq!(stopped(&["p99>1s"], Loop::Open, &held_back), Some((1, said("p99>1s"))));
 }
 
@@ -166,7 +167,7 @@ fn shares_need_a_hundred_calls() {
     let seconds = [calls(89, 1).and_failed(10), calls(1, 1)];
     let said = "errors>5% ended the run: 10 % (10 of 100) over the last 10 s".to_owned();
     assert_eq!(stopped(&["errors>5%"], Loop::Open, &seconds), Some((1, said)));
-    let seconds = [Figures::default().and_not_sent(NotSent::NoConnection, 99), calls(1, 1)];
+    let seconds = [Figures::default().and_not_sent(NotSentReason::NoConnection, 99), calls(1, 1)];
     let said = "not_sent>98% ended the run: 99 % (99 of 100) over the last 10 s".to_owned();
     assert_eq!(stopped(&["errors>0%", "not_sent>98%"], Loop::Open, &seconds), Some((1, said)));
     assert_eq!(stopped(&["not_sent>98%"], Loop::Closed, &seconds), None);
@@ -184,7 +185,7 @@ fn a_second_is_forgotten_after_ten() {
     assert_eq!(watch.second(&calls(2_000, 1), second(11)), None);
     let stopped = watch.second(&slow, second(12)).unwrap();
     assert_eq!(stopped.rule.to_string(), "max>1us");
-    assert!(matches!(stopped.value, Value::Time(Reading::At(time)) if time.as_nanos() >= 2_000));
+    assert!(matches!(stopped.value, Value::Time(Quantile::At(time)) if time.as_nanos() >= 2_000));
 }
 
 #[test]

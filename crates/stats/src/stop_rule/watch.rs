@@ -7,7 +7,7 @@ use super::StopRule;
 use crate::counts::Counts;
 use crate::distribution::Distribution;
 use crate::figures::Figures;
-use crate::metric::{Metric, Timed, Value};
+use crate::metric::{CallTime, Metric, Value};
 use crate::moment::Moment;
 use crate::run_loop::Loop;
 use crate::share::Share;
@@ -22,7 +22,7 @@ const LEAST_CALLS: u64 = 100;
 ///
 /// It keeps ten distributions per figure that a rule reads, and their sum, and allocates nothing after it was made.
 #[derive(Debug)]
-pub struct Watch {
+pub struct StopRuleWatch {
     kind: Loop,
     rules: Vec<StopRule>,
     /// The figures that rules read.
@@ -34,7 +34,7 @@ pub struct Watch {
 
 /// The rule that ended a run, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stopped {
+pub struct RuleStop {
     /// The first that held, in the order in which they were given.
     pub rule: StopRule,
     /// What was measured over the last ten seconds.
@@ -43,14 +43,14 @@ pub struct Stopped {
     pub at: Moment,
 }
 
-impl Watch {
+impl StopRuleWatch {
     /// Watches for these rules, in their order. One that such a loop [does not measure](StopRule::measured_in)
     /// never holds.
     pub fn new(rules: Vec<StopRule>, kind: Loop) -> Self {
         let mut times: Vec<RecentTimes> = Vec::new();
         for rule in &rules {
             if let Metric::Time(figure, _) = rule.0.metric {
-                let figure = Timed::meant(figure, kind);
+                let figure = CallTime::meant(figure, kind);
                 if times.iter().all(|it| it.figure != figure) {
                     times.push(RecentTimes::of(figure));
                 }
@@ -61,7 +61,7 @@ impl Watch {
 
     /// Looks at one more second, which ended at `at` and of which `figures` are, and at the nine before it. Returns
     /// the first rule that holds, if one does.
-    pub fn second(&mut self, figures: &Figures, at: Moment) -> Option<Stopped> {
+    pub fn second(&mut self, figures: &Figures, at: Moment) -> Option<RuleStop> {
         self.counts[self.next] = figures.counts;
         for times in &mut self.times {
             times.replace(self.next, figures);
@@ -73,7 +73,7 @@ impl Watch {
         }
         let stopped = |rule: &StopRule| {
             let value = self.value(rule.0.metric, &counts);
-            rule.0.holds(value).then_some(Stopped { rule: *rule, value, at })
+            rule.0.holds(value).then_some(RuleStop { rule: *rule, value, at })
         };
         self.rules.iter().find_map(stopped)
     }
@@ -83,7 +83,7 @@ impl Watch {
         let calls = match metric {
             _ if metric.missing_in(self.kind).is_some() => return Value::Unmeasured,
             Metric::Time(figure, statistic) => {
-                let figure = Timed::meant(figure, self.kind);
+                let figure = CallTime::meant(figure, self.kind);
                 let recent = self.times.iter().find(|it| it.figure == figure);
                 let enough = recent.filter(|it| it.all.count() >= LEAST_TIMES);
                 return enough.map_or(Value::Unmeasured, |it| statistic.of(&it.all));
@@ -110,14 +110,14 @@ fn due(counts: &Counts) -> u64 {
 /// The times of the last seconds.
 #[derive(Debug)]
 struct RecentTimes {
-    figure: Timed,
+    figure: CallTime,
     seconds: Vec<Distribution>,
     /// Their sum.
     all: Distribution,
 }
 
 impl RecentTimes {
-    fn of(figure: Timed) -> Self {
+    fn of(figure: CallTime) -> Self {
         let seconds = (0..SECONDS).map(|_| Distribution::default()).collect();
         Self { figure, seconds, all: Distribution::default() }
     }
@@ -132,7 +132,7 @@ impl RecentTimes {
     }
 }
 
-impl fmt::Display for Stopped {
+impl fmt::Display for RuleStop {
     /// `p99>250ms ended the run: 312.4ms over the last 10 s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.rule.0.shown(self.value);

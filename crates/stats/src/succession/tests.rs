@@ -94,7 +94,7 @@ fn few_calls_say_nothing_and_equal_ones_neither() {
     assert!(of(&[values, vec![1_000]].concat()).correlation().is_some());
     let equal = of(&vec![5_000_000; 100_000]);
     assert_eq!(equal.correlation(), None);
-    assert!(!equal.says_dependent());
+    assert!(!equal.is_dependent());
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_call_after_a_merged_worker_is_not_its_successor() {
 #[test]
 fn rising_calls_depend_and_alternating_ones_do_not() {
     let rising: Vec<_> = (1..2_000).map(|n| n * 1_000).collect();
-    assert!(of(&rising).says_dependent());
+    assert!(of(&rising).is_dependent());
     let alternating: Vec<_> = (0..2_000).map(|n| 1_000 + n % 2).collect();
     let correlation = of(&alternating).correlation().unwrap();
     assert!(correlation < -0.99, "{correlation}");
@@ -138,7 +138,7 @@ fn calls_depend_from_a_correlation_of_0_1_on() {
             succession.record(libm::exp(20.0 + own + part * last) as i64);
             last = own;
         }
-        succession.says_dependent()
+        succession.is_dependent()
     };
     // Correlations of part / (1 + part^2): 0.088 and 0.112.
     assert!(!dependent(0.089));

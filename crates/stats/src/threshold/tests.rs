@@ -6,8 +6,8 @@ use longsync_text::duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::distribution::Reading;
-use crate::not_sent::NotSent;
+use crate::distribution::Quantile;
+use crate::not_sent::NotSentReason;
 use crate::samples::good;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -89,7 +89,7 @@ proptest! {
         prop_assert_eq!(passes(&format!("max<={limit}ns"), &figures), longest <= limit);
         prop_assert_eq!(passes(&format!("p100<{limit}ns"), &figures), longest < limit);
         let mean = threshold(&format!("mean<{limit}ns")).check(Loop::Open, &figures, SECOND);
-        let Value::Time(Reading::At(value)) = mean.value else { panic!("{mean}") };
+        let Value::Time(Quantile::At(value)) = mean.value else { panic!("{mean}") };
         prop_assert_eq!(mean.has_passed, value.as_nanos() < limit.unsigned_abs().into());
     }
 
@@ -101,7 +101,7 @@ proptest! {
         failed in 0_u64..5,
         not_sent in 0_u64..5,
     ) {
-        let figures = good(times, 5).and_failed(failed).and_not_sent(NotSent::InFlightLimit, not_sent);
+        let figures = good(times, 5).and_failed(failed).and_not_sent(NotSentReason::InFlightLimit, not_sent);
         let mut twice = figures.clone();
         twice.merge(&figures);
         let once = threshold(&text).check(Loop::Open, &figures, SECOND);
@@ -149,7 +149,7 @@ fn thresholds_are_printed_short() {
 
 #[test]
 fn what_is_beyond_fails_every_limit() {
-    let figures = good([100; 98], 0).and_failed(1).and_not_sent(NotSent::NoConnection, 1);
+    let figures = good([100; 98], 0).and_failed(1).and_not_sent(NotSentReason::NoConnection, 1);
     for (text, passed) in [
         ("p98<1us", true),
         ("p98.0001<365d", false),
@@ -188,7 +188,7 @@ fn what_was_not_measured_has_not_passed() {
 
 #[test]
 fn counts_are_compared_exactly() {
-    let figures = good([1; 999], 0).and_failed(1).and_not_sent(NotSent::Late, 10);
+    let figures = good([1; 999], 0).and_failed(1).and_not_sent(NotSentReason::Late, 10);
     for (text, passed) in [
         ("errors<0.1%", false),
         ("errors<=0.1%", true),

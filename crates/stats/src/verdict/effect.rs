@@ -8,10 +8,10 @@ use longsync_text::{Percent, duration};
 use super::evidence::{Evidence, ProcessorTime};
 use super::percent::percent;
 use super::sign::{BUSY, OWN_CORES, busiest};
-use crate::distribution::Reading;
+use crate::distribution::Quantile;
 use crate::metric::{Statistic, Value};
 use crate::moment::whole_nanos;
-use crate::not_sent::NotSent;
+use crate::not_sent::NotSentReason;
 use crate::percentile::Percentile;
 use crate::run_loop::Loop;
 use crate::share::Share;
@@ -31,7 +31,7 @@ pub enum Effect {
     /// Calls were sent long after they were due.
     Lag {
         /// What 99 % of lag do not exceed.
-        p99: Reading,
+        p99: Quantile,
         /// What it may be: 1 ms, or 5 % of the p99 of response time if that is more. If that percentile is slower
         /// than any value, 5 % of the longest: all that is printed of response time is at most that.
         limit: Duration,
@@ -74,26 +74,26 @@ pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Effect> {
 fn lag(evidence: &Evidence<'_>) -> Option<Effect> {
     let p99 = evidence.figures.lag.percentile(Percentile::P99)?;
     let of_response_time = match evidence.figures.response_time().percentile(Percentile::P99) {
-        Some(Reading::At(time) | Reading::Beyond(time)) => time / PARTS,
-        Some(Reading::BelowZero) | None => Duration::ZERO,
+        Some(Quantile::At(time) | Quantile::Beyond(time)) => time / PARTS,
+        Some(Quantile::BelowZero) | None => Duration::ZERO,
     };
     let limit = HARMLESS.max(of_response_time);
     let is_over = match p99 {
-        Reading::BelowZero => false,
-        Reading::At(lag) => lag > limit,
-        Reading::Beyond(_) => true,
+        Quantile::BelowZero => false,
+        Quantile::At(lag) => lag > limit,
+        Quantile::Beyond(_) => true,
     };
     is_over.then_some(Effect::Lag { p99, limit })
 }
 
 fn late(evidence: &Evidence<'_>) -> Option<Effect> {
-    let late = Share::of(evidence.figures.counts.not_sent[NotSent::Late], evidence.due)?;
+    let late = Share::of(evidence.figures.counts.not_sent[NotSentReason::Late], evidence.due)?;
     late.compare(MOST_LATE).is_gt().then_some(Effect::Late(late))
 }
 
 fn behind(evidence: &Evidence<'_>) -> Option<Effect> {
     let counts = &evidence.figures.counts;
-    let excused = counts.not_sent.total() - counts.not_sent[NotSent::Late];
+    let excused = counts.not_sent.total() - counts.not_sent[NotSentReason::Late];
     let sent = Share::of(counts.sent, evidence.due.checked_sub(excused)?)?;
     sent.compare(FEWEST_SENT).is_lt().then_some(Effect::Behind(sent))
 }
@@ -104,7 +104,7 @@ fn busy(processors: ProcessorTime<'_>) -> Option<Effect> {
 }
 
 fn run_delay(evidence: &Evidence<'_>, processors: ProcessorTime<'_>) -> Option<Effect> {
-    let Value::Time(Reading::At(mean_service_time)) =
+    let Value::Time(Quantile::At(mean_service_time)) =
         Statistic::Mean.of(&evidence.figures.service_time)
     else {
         return None;

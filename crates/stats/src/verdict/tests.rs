@@ -5,9 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::distribution::Reading;
+use crate::distribution::Quantile;
 use crate::figures::Figures;
-use crate::not_sent::NotSent;
+use crate::not_sent::NotSentReason;
 use crate::samples::good;
 use crate::share::Share;
 
@@ -72,8 +72,8 @@ proptest! {
     ) {
         let kind = if is_open { Loop::Open } else { Loop::Closed };
         let figures = lagging(service_us * 1_000, lag_us * 1_000)
-            .and_not_sent(NotSent::Late, late)
-            .and_not_sent(NotSent::Blocked, blocked);
+            .and_not_sent(NotSentReason::Late, late)
+            .and_not_sent(NotSentReason::Blocked, blocked);
         let mut twice = figures.clone();
         twice.merge(&figures);
         let worker = worker(cpu_us, 0, runnable_us);
@@ -86,7 +86,7 @@ proptest! {
     /// Calls that the plan or the target held back say nothing of the client.
     #[test]
     fn what_others_held_back_is_not_the_client(limit in 0_u64..2_000, why in 0_usize..4) {
-        let figures = lagging(MS, 0).and_not_sent(NotSent::ALL[why], limit);
+        let figures = lagging(MS, 0).and_not_sent(NotSentReason::ALL[why], limit);
         prop_assert!(!is_client_bound(Loop::Open, &figures, &[]));
     }
 }
@@ -129,7 +129,7 @@ fn a_p99_that_is_beyond_is_the_longest_response_time() {
     let failing = |service_time_ns| lagging(service_time_ns, 20 * MS).and_failed(500);
     assert!(!is_client_bound(Loop::Open, &failing(500 * MS), &[]));
     let verdict = with_workers(Loop::Open, &failing(2 * MS), &[]);
-    let [Effect::Lag { p99: Reading::At(p99), limit }] = verdict.effects[..] else {
+    let [Effect::Lag { p99: Quantile::At(p99), limit }] = verdict.effects[..] else {
         panic!("{verdict:?}")
     };
     assert!(p99 >= micros(20_000) && (micros(1_100)..micros(1_102)).contains(&limit), "{limit:?}");
@@ -140,7 +140,7 @@ fn a_p99_that_is_beyond_is_the_longest_response_time() {
 
 #[test]
 fn late_calls_count_above_a_thousandth() {
-    let late = |late| good(vec![1; 10_000 - 10], 0).and_not_sent(NotSent::Late, late);
+    let late = |late| good(vec![1; 10_000 - 10], 0).and_not_sent(NotSentReason::Late, late);
     assert!(!is_client_bound(Loop::Open, &late(10), &[]));
     let verdict = with_workers(Loop::Open, &late(11), &[]);
     assert_eq!(verdict.effects, [Effect::Late(Share::of(11, 10_001).unwrap())]);
@@ -150,7 +150,7 @@ fn late_calls_count_above_a_thousandth() {
 
 #[test]
 fn calls_of_a_lost_worker_are_missing() {
-    let figures = good(vec![1; 995], 0).and_not_sent(NotSent::InFlightLimit, 100);
+    let figures = good(vec![1; 995], 0).and_not_sent(NotSentReason::InFlightLimit, 100);
     let of =
         |due| Verdict::of(&Evidence { kind: Loop::Open, figures: &figures, due, processors: None });
     assert!(!of(1_100).is_client_bound());
@@ -227,7 +227,7 @@ fn signs_are_over_their_limits() {
 
 #[test]
 fn the_report_names_effect_cause_and_remedy() {
-    let late = good(vec![1_000; 1_000], 0).and_not_sent(NotSent::Late, 403);
+    let late = good(vec![1_000; 1_000], 0).and_not_sent(NotSentReason::Late, 403);
     let workers = [worker(970_000, 0, 120_000)];
     let busy = verdict(
         Loop::Open,
@@ -275,7 +275,7 @@ fn the_report_names_effect_cause_and_remedy() {
 
 #[test]
 fn systems_that_do_not_say_it_are_judged_by_lag_and_rate_alone() {
-    let late = good(vec![1_000; 1_000], 0).and_not_sent(NotSent::Late, 403);
+    let late = good(vec![1_000; 1_000], 0).and_not_sent(NotSentReason::Late, 403);
     let bound = verdict(Loop::Open, &late, None);
     assert_eq!(
         bound.sentences()[2..],

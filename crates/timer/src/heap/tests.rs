@@ -29,7 +29,7 @@ impl Model {
 struct Pair {
     heap: Heap<usize>,
     model: Model,
-    keys: Vec<Key>,
+    keys: Vec<SlabKey>,
     now: u64,
 }
 

@@ -12,13 +12,13 @@ const DISPOSITION: &[u8] = b"content-disposition";
 pub(crate) struct Multipart {
     /// What is between two parts, on a line of its own.
     delimiter: Box<[u8]>,
-    at: At,
+    at: MultipartState,
     /// The name of the coming part, once the header that has it has begun.
     name: Option<Parameter>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+enum MultipartState {
     /// In a line, before the first part or in the content of one, that matches this much of a
     /// delimiter.
     Delimiter(usize),
@@ -42,7 +42,7 @@ enum At {
 impl Multipart {
     pub(super) fn new(boundary: &[u8]) -> Self {
         let delimiter = [b"--", boundary].concat().into();
-        Self { delimiter, at: At::Delimiter(0), name: None }
+        Self { delimiter, at: MultipartState::Delimiter(0), name: None }
     }
 
     /// Follows the next bytes. Returns the first of the names that they complete.
@@ -57,10 +57,12 @@ impl Multipart {
 
     fn push(&mut self, byte: u8) -> Option<&'static str> {
         match self.at {
-            At::Over => {}
-            At::Delimiter(_) | At::Behind { .. } | At::Content => self.at = self.in_content(byte),
-            At::Head { .. } if byte == b'\n' => {
-                self.at = At::Delimiter(0);
+            MultipartState::Over => {}
+            MultipartState::Delimiter(_)
+            | MultipartState::Behind { .. }
+            | MultipartState::Content => self.at = self.in_content(byte),
+            MultipartState::Head { .. } if byte == b'\n' => {
+                self.at = MultipartState::Delimiter(0);
                 return self.end();
             }
             _ => self.at = self.in_head(byte),
@@ -68,48 +70,57 @@ impl Multipart {
         None
     }
 
-    fn in_content(&self, byte: u8) -> At {
+    fn in_content(&self, byte: u8) -> MultipartState {
         match (self.at, byte) {
-            (At::Behind { hyphens: 0, .. }, b'\n') => At::Head { is_below_name: false },
-            (At::Behind { hyphens: 2, .. }, b'\n') => At::Over,
-            (_, b'\n') => At::Delimiter(0),
-            (At::Delimiter(matched), _) if self.delimiter.get(matched) == Some(&byte) => {
+            (MultipartState::Behind { hyphens: 0, .. }, b'\n') => {
+                MultipartState::Head { is_below_name: false }
+            }
+            (MultipartState::Behind { hyphens: 2, .. }, b'\n') => MultipartState::Over,
+            (_, b'\n') => MultipartState::Delimiter(0),
+            (MultipartState::Delimiter(matched), _)
+                if self.delimiter.get(matched) == Some(&byte) =>
+            {
                 if matched + 1 == self.delimiter.len() {
-                    At::Behind { hyphens: 0, is_padded: false }
+                    MultipartState::Behind { hyphens: 0, is_padded: false }
                 } else {
-                    At::Delimiter(matched + 1)
+                    MultipartState::Delimiter(matched + 1)
                 }
             }
-            (At::Behind { hyphens: hyphens @ (0 | 1), is_padded: false }, b'-') => {
-                At::Behind { hyphens: hyphens + 1, is_padded: false }
+            (MultipartState::Behind { hyphens: hyphens @ (0 | 1), is_padded: false }, b'-') => {
+                MultipartState::Behind { hyphens: hyphens + 1, is_padded: false }
             }
-            (At::Behind { hyphens, .. }, b' ' | b'\t' | b'\r') => {
-                At::Behind { hyphens, is_padded: true }
+            (MultipartState::Behind { hyphens, .. }, b' ' | b'\t' | b'\r') => {
+                MultipartState::Behind { hyphens, is_padded: true }
             }
-            _ => At::Content,
+            _ => MultipartState::Content,
         }
     }
 
-    fn in_head(&mut self, byte: u8) -> At {
+    fn in_head(&mut self, byte: u8) -> MultipartState {
         match (self.at, byte) {
-            (at, b'\n') => At::Head { is_below_name: at == At::Disposition },
-            (at, b'\r') => at,
-            (At::Disposition, _) | (At::Head { is_below_name: true }, b' ' | b'\t') => {
-                self.name.iter_mut().for_each(|name| name.push(byte));
-                At::Disposition
+            (at, b'\n') => {
+                MultipartState::Head { is_below_name: at == MultipartState::Disposition }
             }
-            (At::Head { .. }, b' ' | b'\t') => At::OtherHeader,
-            (At::Head { .. }, _) => At::HeaderName(next_of(Some(0), byte)),
-            (At::HeaderName(Some(matched)), b':') if matched == DISPOSITION.len() => {
+            (at, b'\r') => at,
+            (MultipartState::Disposition, _)
+            | (MultipartState::Head { is_below_name: true }, b' ' | b'\t') => {
+                self.name.iter_mut().for_each(|name| name.push(byte));
+                MultipartState::Disposition
+            }
+            (MultipartState::Head { .. }, b' ' | b'\t') => MultipartState::OtherHeader,
+            (MultipartState::Head { .. }, _) => MultipartState::HeaderName(next_of(Some(0), byte)),
+            (MultipartState::HeaderName(Some(matched)), b':') if matched == DISPOSITION.len() => {
                 // A repeated header counts if the one before it did not name the part.
                 if self.name.as_mut().is_none_or(|name| name.end().is_none()) {
                     self.name = Some(Parameter::new("name", LONGEST_NAME));
                 }
-                At::Disposition
+                MultipartState::Disposition
             }
-            (At::HeaderName(_), b':') => At::OtherHeader,
-            (At::HeaderName(_), b' ' | b'\t') => self.at,
-            (At::HeaderName(matched), _) => At::HeaderName(next_of(matched, byte)),
+            (MultipartState::HeaderName(_), b':') => MultipartState::OtherHeader,
+            (MultipartState::HeaderName(_), b' ' | b'\t') => self.at,
+            (MultipartState::HeaderName(matched), _) => {
+                MultipartState::HeaderName(next_of(matched, byte))
+            }
             (at, _) => at,
         }
     }

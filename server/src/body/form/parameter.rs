@@ -6,7 +6,7 @@ pub(super) struct Parameter {
     wanted: &'static str,
     /// How many bytes of a value are of interest; of a longer value, one more byte is kept.
     most: usize,
-    at: At,
+    at: ParameterState,
     /// How many letters of `wanted` the coming name begins with, if it has no others.
     matched: Option<usize>,
     value: Vec<u8>,
@@ -14,7 +14,7 @@ pub(super) struct Parameter {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+enum ParameterState {
     /// In what comes before the parameters, or between them.
     Between,
     Name,
@@ -28,7 +28,14 @@ enum At {
 
 impl Parameter {
     pub(super) fn new(wanted: &'static str, most: usize) -> Self {
-        Self { wanted, most, at: At::Between, matched: None, value: Vec::new(), is_found: false }
+        Self {
+            wanted,
+            most,
+            at: ParameterState::Between,
+            matched: None,
+            value: Vec::new(),
+            is_found: false,
+        }
     }
 
     /// The value in a whole header, unless it is longer than `most`.
@@ -46,28 +53,31 @@ impl Parameter {
             return;
         }
         match (self.at, byte) {
-            (At::Quoted, b'"') | (At::Token, b' ' | b'\t') => self.end_value(),
-            (At::Quoted, b'\\') => self.at = At::Escaped,
-            (At::Quoted | At::Escaped, _) => {
-                self.at = At::Quoted;
+            (ParameterState::Quoted, b'"') | (ParameterState::Token, b' ' | b'\t') => {
+                self.end_value();
+            }
+            (ParameterState::Quoted, b'\\') => self.at = ParameterState::Escaped,
+            (ParameterState::Quoted | ParameterState::Escaped, _) => {
+                self.at = ParameterState::Quoted;
                 self.keep(byte);
             }
             (_, b';') => {
                 self.end_value();
-                self.at = At::Name;
+                self.at = ParameterState::Name;
                 self.matched = Some(0);
             }
-            (At::Between, _) | (At::Name | At::Value, b' ' | b'\t') => {}
-            (At::Name, b'=') => self.at = At::Value,
-            (At::Name, _) => {
+            (ParameterState::Between, _)
+            | (ParameterState::Name | ParameterState::Value, b' ' | b'\t') => {}
+            (ParameterState::Name, b'=') => self.at = ParameterState::Value,
+            (ParameterState::Name, _) => {
                 let next = self.matched.filter(|at| {
                     self.wanted.as_bytes().get(*at) == Some(&byte.to_ascii_lowercase())
                 });
                 self.matched = next.map(|at| at + 1);
             }
-            (At::Value, b'"') => self.at = At::Quoted,
-            (At::Value | At::Token, _) => {
-                self.at = At::Token;
+            (ParameterState::Value, b'"') => self.at = ParameterState::Quoted,
+            (ParameterState::Value | ParameterState::Token, _) => {
+                self.at = ParameterState::Token;
                 self.keep(byte);
             }
         }
@@ -76,7 +86,7 @@ impl Parameter {
     /// The header has ended. Returns the parameter's value, if it was there, whole and no longer than
     /// asked for.
     pub(super) fn end(&mut self) -> Option<&[u8]> {
-        if matches!(self.at, At::Value | At::Token) {
+        if matches!(self.at, ParameterState::Value | ParameterState::Token) {
             self.end_value();
         }
         (self.is_found && self.value.len() <= self.most).then_some(&self.value)
@@ -93,9 +103,9 @@ impl Parameter {
     }
 
     fn end_value(&mut self) {
-        let has_value = !matches!(self.at, At::Between | At::Name);
+        let has_value = !matches!(self.at, ParameterState::Between | ParameterState::Name);
         self.is_found = has_value && self.is_wanted();
-        self.at = At::Between;
+        self.at = ParameterState::Between;
     }
 }
 

@@ -12,8 +12,8 @@ use tokio_stream::wrappers::WatchStream;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use super::place::Place;
-use crate::body::batches::Messages;
+use super::side_slot::SideSlot;
+use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
 use crate::body::messages::Requests;
 use crate::call::Call;
@@ -31,25 +31,25 @@ const CHECK_BYTES: u64 = 6 * 1024;
 /// Says how a service is.
 pub(super) fn check(call: Arc<Call>, intake: Intake) -> BoxMessages {
     // It is not refused for want of memory, unless its connection has very many of them unread.
-    let place = match call.hold(CHECK_BYTES) {
+    let slot = match call.hold(CHECK_BYTES) {
         Ok(()) => Ok(None),
-        Err(_) => Place::of_check(Arc::clone(&call)).map(Some),
+        Err(_) => SideSlot::of_check(Arc::clone(&call)).map(Some),
     };
     let asked = Requests::new(intake).one();
     Box::pin(async move {
-        let place = place?;
+        let slot = slot?;
         let message = checked(&asked.await?.message, call.health())?;
-        Ok(Box::pin(Checked { message: Some(encoded(&message)), _place: place }) as Messages)
+        Ok(Box::pin(CheckAnswer { message: Some(encoded(&message)), _slot: slot }) as MessageStream)
     })
 }
 
-/// The answer to a check, which keeps its place until it is out.
-struct Checked {
+/// The answer to a check, which keeps its slot until it is out.
+struct CheckAnswer {
     message: Option<Bytes>,
-    _place: Option<Place>,
+    _slot: Option<SideSlot>,
 }
 
-impl Stream for Checked {
+impl Stream for CheckAnswer {
     type Item = Result<Bytes, Refusal>;
 
     fn poll_next(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -70,17 +70,17 @@ fn checked(asked: &HealthCheckRequest, now: ServingStatus) -> Result<HealthCheck
 
 /// Says how a service is, and goes on to say so whenever that changes.
 pub(super) fn watch(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    let place = Place::of_stream(Arc::clone(&call), WATCH_BYTES);
+    let slot = SideSlot::of_stream(Arc::clone(&call), WATCH_BYTES);
     let asked = Requests::<HealthCheckRequest>::new(intake).one();
     Box::pin(async move {
-        let place = place?;
+        let slot = slot?;
         let asked = asked.await?;
         Ok(Box::pin(Statuses {
             is_known: is_known(&asked.message.service),
             now: WatchStream::new(call.watch_health()),
             said: None,
-            _place: place,
-        }) as Messages)
+            _slot: slot,
+        }) as MessageStream)
     })
 }
 
@@ -90,7 +90,7 @@ struct Statuses {
     /// The server's status, whenever it changes.
     now: WatchStream<ServingStatus>,
     said: Option<ServingStatus>,
-    _place: Place,
+    _slot: SideSlot,
 }
 
 impl Stream for Statuses {

@@ -21,8 +21,8 @@ use tonic_reflection::pb::v1::{
 };
 
 use super::descriptors::{Descriptors, FileId};
-use super::place::Place;
-use crate::body::batches::Messages;
+use super::side_slot::SideSlot;
+use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
 use crate::body::messages::Requests;
 use crate::call::Call;
@@ -69,21 +69,22 @@ fn published(mut file: FileDescriptorProto) -> FileDescriptorProto {
 
 /// Answers each request of a stream in turn.
 pub(super) fn info(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    let place = Place::of_stream(call, STREAM_BYTES);
+    let slot = SideSlot::of_stream(call, STREAM_BYTES);
     let requests = Requests::new(intake);
-    Box::pin(future::ready(place.map(|place| {
-        Box::pin(Answers { requests, sent: BTreeSet::new(), _place: place }) as Messages
+    Box::pin(future::ready(slot.map(|slot| {
+        Box::pin(ReflectionAnswers { requests, sent: BTreeSet::new(), _slot: slot })
+            as MessageStream
     })))
 }
 
-struct Answers {
+struct ReflectionAnswers {
     requests: Requests<ServerReflectionRequest>,
     /// The files that this stream was sent.
     sent: BTreeSet<FileId>,
-    _place: Place,
+    _slot: SideSlot,
 }
 
-impl Stream for Answers {
+impl Stream for ReflectionAnswers {
     type Item = Result<Bytes, Refusal>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -97,7 +97,7 @@ pub(crate) struct RawCall {
 
 /// How a call ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct RawResult {
     pub(crate) http: StatusCode,
     pub(crate) data: BytesMut,
     pub(crate) status: Status,
@@ -114,13 +114,13 @@ impl RawCall {
     }
 
     /// Reads the answer to its end, and its status out of headers or trailers.
-    pub(crate) async fn ended(self) -> Result<Ended> {
+    pub(crate) async fn ended(self) -> Result<RawResult> {
         let (head, body) = self.response.await?.into_parts();
         let (data, trailers) = read(body).await?;
         let status = Status::from_header_map(&head.headers)
             .or_else(|| Status::from_header_map(&trailers))
             .context("neither headers nor trailers have a status")?;
-        Ok(Ended { http: head.status, data, status })
+        Ok(RawResult { http: head.status, data, status })
     }
 
     /// Why the server has reset the stream instead of answering.

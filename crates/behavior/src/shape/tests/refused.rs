@@ -5,7 +5,7 @@ use super::*;
 const NO_TIME: Duration = Duration::ZERO;
 
 #[track_caller]
-fn refused<L: fmt::Debug>(law: Result<L, Nonsense>, parameter: Option<usize>, said: &str) {
+fn refused<L: fmt::Debug>(law: Result<L, ParameterError>, parameter: Option<usize>, said: &str) {
     let why = law.unwrap_err();
     assert_eq!(why.parameter(), parameter, "{why}");
     assert!(why.to_string().contains(said), "{why}");

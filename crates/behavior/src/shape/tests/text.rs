@@ -5,7 +5,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[track_caller]
-fn reads(law: Result<impl fmt::Display, Nonsense>, text: &str) {
+fn reads(law: Result<impl fmt::Display, ParameterError>, text: &str) {
     assert_eq!(law.unwrap().to_string(), text);
 }
 

@@ -1,7 +1,7 @@
 //! Due times to the nanosecond, against a search for them that knows nothing but areas.
 
-use super::super::curve::{CALL, Curve};
-use super::super::piece::{Piece, Pieces, Segment};
+use super::super::curve::{CALL, RateCurve};
+use super::super::piece::{Pieces, SchedulePiece, Segment};
 use super::*;
 
 /// One call per second, in millionths of a call per hour.
@@ -108,10 +108,10 @@ proptest! {
         let length = (length >> shift).max(1);
         let (from, to) = if share.is_multiple_of(2) { (from, to) } else { (to, from) };
         let mut pieces = Pieces::default();
-        let piece = Piece::Line { from: of(from), to: of(to), length: Duration::from_nanos(length) };
+        let piece = SchedulePiece::Line { from: of(from), to: of(to), length: Duration::from_nanos(length) };
         pieces.push(piece).unwrap();
         let segment = pieces.segments()[0];
-        let curve = Curve::new(pieces);
+        let curve = RateCurve::new(pieces);
         let area = (u128::from(from) + u128::from(to)) * u128::from(length);
         let (reached, _) = wide::ratio(area, share, u64::MAX);
         match curve.time_of(reached, &mut 0) {

@@ -67,7 +67,7 @@ fn poisson_gaps_on_a_line_are_exponential_in_its_area() {
 fn poisson_calls_of_another_worker_are_the_gaps_of_the_same_run() {
     let two = NonZeroUsize::new(2).unwrap();
     let schedule = Schedule::poisson(rate("1000/s"), SEED);
-    let other = schedule.due_times(Duration::ZERO, Share::of(1, two)).unwrap();
+    let other = schedule.due_times(Duration::ZERO, WorkerShare::of(1, two)).unwrap();
     let other: Vec<_> = other.take(50_000).map(|arrival| arrival.due.as_nanos()).collect();
     let whole = due_ns(&schedule, GAPS);
     assert_eq!(other, whole.iter().skip(1).step_by(2).copied().collect::<Vec<_>>());

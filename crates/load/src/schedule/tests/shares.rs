@@ -2,7 +2,12 @@
 
 use super::*;
 
-fn with_warm_up(schedule: &Schedule, warm_up: Duration, share: Share, most: usize) -> Vec<Arrival> {
+fn with_warm_up(
+    schedule: &Schedule,
+    warm_up: Duration,
+    share: WorkerShare,
+    most: usize,
+) -> Vec<Arrival> {
     schedule.due_times(warm_up, share).unwrap().take(most).collect()
 }
 
@@ -31,7 +36,7 @@ proptest! {
         let workers = NonZeroUsize::new(workers).unwrap();
         let mut shared = Vec::new();
         for index in 0..workers.get() {
-            let its = with_warm_up(&schedule, Duration::ZERO, Share::of(index, workers), EACH);
+            let its = with_warm_up(&schedule, Duration::ZERO, WorkerShare::of(index, workers), EACH);
             let numbers = (index as u64..).step_by(workers.get()).take(its.len());
             prop_assert!(its.iter().map(|arrival| arrival.number).eq(numbers));
             shared.extend(its);
@@ -47,7 +52,7 @@ proptest! {
         let warm_up = Duration::from_millis(300);
         let workers = NonZeroUsize::new(workers).unwrap();
         let all = |share| with_warm_up(&schedule, warm_up, share, usize::MAX);
-        let mut shared: Vec<_> = (0..workers.get()).flat_map(|index| all(Share::of(index, workers))).collect();
+        let mut shared: Vec<_> = (0..workers.get()).flat_map(|index| all(WorkerShare::of(index, workers))).collect();
         shared.sort_unstable_by_key(|arrival| (!arrival.is_warm_up, arrival.number));
         prop_assert_eq!(shared, all(alone()));
     }
@@ -56,7 +61,7 @@ proptest! {
     #[test]
     fn portions_are_the_whole(total in 0_usize..10_000, workers in 1_usize..40) {
         let workers = NonZeroUsize::new(workers).unwrap();
-        let portions: Vec<_> = (0..workers.get()).map(|index| Share::of(index, workers).portion(total)).collect();
+        let portions: Vec<_> = (0..workers.get()).map(|index| WorkerShare::of(index, workers).portion(total)).collect();
         prop_assert_eq!(portions.iter().sum::<usize>(), total);
         let (least, most) = (portions.iter().min().unwrap(), portions.iter().max().unwrap());
         prop_assert!(most - least <= 1);

@@ -6,7 +6,7 @@ use crate::args::count;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "When it stops")]
-pub(super) struct Stops {
+pub(super) struct StopArgs {
     /// After this many calls, such as 10k; with --duration, whichever comes first.
     #[arg(short = 'n', long, value_name = "N", value_parser = count)]
     pub(super) calls: Option<u64>,

@@ -1,4 +1,4 @@
-//! The calls on a connection: each goes out on a credit of its own.
+//! The calls on a connection: each goes out on a permit of its own.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -14,24 +14,24 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::client::GrpcService;
 
-use crate::answer::{Expected, Limits, PAGE_BYTES, Reader, sanitised};
+use crate::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES, Reader, sanitised};
 use crate::body::{AnswerBody, Hold, Outgoing, Stamps, Start, send_rest};
 use crate::connection::Connection;
 use crate::incoming::{Incoming, page_status};
-use crate::status::{from_h2, is_unseen};
-use crate::streams::Place;
+use crate::status::{from_h2, is_unprocessed};
+use crate::streams::StreamSlot;
 
 /// The right to one call on a connection. tonic's generated client calls through it, once.
 #[derive(Debug)]
-pub struct Credit {
+pub struct StreamPermit {
     connection: Arc<Connection>,
-    place: Option<Place>,
+    slot: Option<StreamSlot>,
     stamps: Stamps,
 }
 
 /// Why a call has not even the head of an answer.
 #[derive(Debug)]
-pub(crate) enum NoAnswer {
+pub(crate) enum SendError {
     /// It was not sent: the connection had gone.
     NotSent(h2::Error),
     /// The server says that it never looked at it.
@@ -40,16 +40,16 @@ pub(crate) enum NoAnswer {
     Failed(Status),
 }
 
-impl From<NoAnswer> for Status {
-    fn from(why: NoAnswer) -> Self {
+impl From<SendError> for Status {
+    fn from(why: SendError) -> Self {
         match why {
-            NoAnswer::NotSent(error) | NoAnswer::Unseen(error) => from_h2(&error),
-            NoAnswer::Failed(status) => status,
+            SendError::NotSent(error) | SendError::Unseen(error) => from_h2(&error),
+            SendError::Failed(status) => status,
         }
     }
 }
 
-impl Credit {
+impl StreamPermit {
     /// When the call will have been sent, and done.
     pub fn stamps(&self) -> Stamps {
         self.stamps.clone()
@@ -68,35 +68,35 @@ impl Credit {
         body: Outgoing,
         stamps: &Stamps,
         on_sent: impl FnOnce(),
-    ) -> Result<(Response<RecvStream>, Hold), NoAnswer> {
-        match self.place.take() {
-            Some(place) => self.connection.send(head, body, place, stamps, on_sent).await,
-            None => Err(NoAnswer::Failed(used())),
+    ) -> Result<(Response<RecvStream>, Hold), SendError> {
+        match self.slot.take() {
+            Some(slot) => self.connection.send(head, body, slot, stamps, on_sent).await,
+            None => Err(SendError::Failed(used())),
         }
     }
 }
 
 fn used() -> Status {
-    Status::internal("a credit is for one call, and was used")
+    Status::internal("a permit is for one call, and was used")
 }
 
-impl GrpcService<Body> for Credit {
+impl GrpcService<Body> for StreamPermit {
     type ResponseBody = AnswerBody;
     type Error = Status;
     type Future = Pin<Box<dyn Future<Output = Result<Response<AnswerBody>, Status>> + Send>>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        Poll::Ready(self.place.as_ref().map(|_| ()).ok_or_else(used))
+        Poll::Ready(self.slot.as_ref().map(|_| ()).ok_or_else(used))
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let place = self.place.take();
+        let slot = self.slot.take();
         let (connection, stamps) = (Arc::clone(&self.connection), self.stamps.clone());
         Box::pin(async move {
-            let place = place.ok_or_else(used)?;
+            let slot = slot.ok_or_else(used)?;
             let (head, body) = request.into_parts();
             let (head, body) = (Request::from_parts(head, ()), Outgoing::Open(body));
-            let answered = connection.send(head, body, place, &stamps, || {}).await;
+            let answered = connection.send(head, body, slot, &stamps, || {}).await;
             let answered = match answered {
                 Ok((response, hold)) => for_tonic(response, hold, connection.timer()).await,
                 Err(why) => Err(why.into()),
@@ -117,8 +117,11 @@ async fn for_tonic(
     timer: &Timer,
 ) -> Result<Response<AnswerBody>, Status> {
     // tonic has its own limit on messages.
-    let limits =
-        Limits { message_bytes: 0, expected: Expected::Several(0), page_bytes: PAGE_BYTES };
+    let limits = AnswerLimits {
+        message_bytes: 0,
+        expected: ExpectedMessages::Several(0),
+        page_bytes: PAGE_BYTES,
+    };
     let read = Reader::new(response.status(), response.headers(), limits);
     if read.is_ok_and(|reader| reader.is_page()) {
         return Err(page_status(Incoming::new(response, limits)?, timer).await);
@@ -129,10 +132,14 @@ async fn for_tonic(
 }
 
 impl Connection {
-    /// A credit for one call, if the connection is open and its peer allows one more stream.
-    pub fn credit(self: &Arc<Self>) -> Option<Credit> {
-        let place = self.take_place()?;
-        Some(Credit { connection: Arc::clone(self), place: Some(place), stamps: Stamps::default() })
+    /// A permit for one call, if the connection is open and its peer allows one more stream.
+    pub fn permit(self: &Arc<Self>) -> Option<StreamPermit> {
+        let slot = self.take_slot()?;
+        Some(StreamPermit {
+            connection: Arc::clone(self),
+            slot: Some(slot),
+            stamps: Stamps::default(),
+        })
     }
 
     /// Sends a request, and waits for the head of its answer.
@@ -140,11 +147,11 @@ impl Connection {
         self: &Arc<Self>,
         head: Request<()>,
         body: Outgoing,
-        place: Place,
+        slot: StreamSlot,
         stamps: &Stamps,
         on_sent: impl FnOnce(),
-    ) -> Result<(Response<RecvStream>, Hold), NoAnswer> {
-        let start = Start::of(body).await.map_err(NoAnswer::Failed)?;
+    ) -> Result<(Response<RecvStream>, Hold), SendError> {
+        let start = Start::of(body).await.map_err(SendError::Failed)?;
         let mut sender = self.sender();
         poll_fn(|cx| sender.poll_ready(cx)).await.map_err(|error| self.not_sent(error))?;
         let now = self.timer().now();
@@ -152,7 +159,7 @@ impl Connection {
         let sent = sender.send_request(head, is_all).map_err(|error| match self.lost() {
             Some(_) => self.not_sent(error),
             // No other connection would take it either.
-            None => NoAnswer::Failed(Status::internal(format!(
+            None => SendError::Failed(Status::internal(format!(
                 "HTTP/2 has no form for this request: {error}"
             ))),
         })?;
@@ -175,16 +182,16 @@ impl Connection {
                 Some(AbortOnDropHandle::new(tokio::spawn(send_rest(rest, stream))))
             }
         };
-        let hold = Hold::new(place, sending, Arc::clone(self), stamps.clone());
+        let hold = Hold::new(slot, sending, Arc::clone(self), stamps.clone());
         match response.await {
             Ok(response) => Ok((response, hold)),
-            Err(error) if is_unseen(&error) => Err(NoAnswer::Unseen(error)),
-            Err(error) => Err(NoAnswer::Failed(hold.broken(&error))),
+            Err(error) if is_unprocessed(&error) => Err(SendError::Unseen(error)),
+            Err(error) => Err(SendError::Failed(hold.broken(&error))),
         }
     }
 
-    fn not_sent(&self, error: h2::Error) -> NoAnswer {
+    fn not_sent(&self, error: h2::Error) -> SendError {
         self.close();
-        NoAnswer::NotSent(error)
+        SendError::NotSent(error)
     }
 }

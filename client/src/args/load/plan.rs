@@ -4,19 +4,19 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use longsync_client::load::{Payload, WrittenPlan};
+use longsync_client::load::{WrittenPayload, WrittenPlan};
 use longsync_load::{Profile, Replay};
 
-use super::how::How;
-use super::stops::Stops;
-use super::when::When;
-use crate::args::called::Called;
+use super::schedule::ScheduleArgs;
+use super::sending::SendingArgs;
+use super::stop::StopArgs;
+use crate::args::request::RequestArgs;
 use crate::data;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Planned {
+pub(super) struct PlanArgs {
     #[command(flatten)]
-    called: Called,
+    called: RequestArgs,
 
     /// What comes before a call's number, from 0, in its id [default: the seed and `-`].
     #[arg(long, value_name = "TEXT", help_heading = "What is called", hide_short_help = true)]
@@ -32,16 +32,16 @@ pub(super) struct Planned {
     no_call_ids: bool,
 
     #[command(flatten)]
-    when: When,
+    when: ScheduleArgs,
 
     #[command(flatten)]
-    stops: Stops,
+    stops: StopArgs,
 
     #[command(flatten)]
-    how: How,
+    how: SendingArgs,
 }
 
-impl Planned {
+impl PlanArgs {
     /// The plan as it was written, with what files of it hold, and without what the run is judged by.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl Planned {
                 .payload
                 .as_deref()
                 .map(payload)
-                .or_else(|| called.payload_bytes.map(Payload::Bytes)),
+                .or_else(|| called.payload_bytes.map(WrittenPayload::Bytes)),
             echo_payload: called.echo_payload,
             response_bytes: called.response_bytes,
             max_answer_bytes: called.max_answer_bytes,
@@ -88,10 +88,10 @@ impl Planned {
     }
 }
 
-fn payload(bytes: &[u8]) -> Payload {
+fn payload(bytes: &[u8]) -> WrittenPayload {
     match std::str::from_utf8(bytes) {
-        Ok(text) => Payload::Text(text.to_owned()),
-        Err(_) => Payload::Base64(STANDARD.encode(bytes)),
+        Ok(text) => WrittenPayload::Text(text.to_owned()),
+        Err(_) => WrittenPayload::Base64(STANDARD.encode(bytes)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A place for what a connection has besides its calls: a stream of health or reflection, which may
+//! A slot for what a connection has besides its calls: a stream of health or reflection, which may
 //! last for ever, or a health check for which no byte is left. A connection has a limited number of
 //! them.
 
@@ -8,14 +8,14 @@ use crate::call::Call;
 use crate::call::refusal::Refusal;
 use crate::record::side::{MAX_SIDE_STREAMS, MAX_UNHELD_CHECKS};
 
-/// A place, until it is dropped.
-pub(super) struct Place {
+/// A slot, until it is dropped.
+pub(super) struct SideSlot {
     call: Arc<Call>,
     is_stream: bool,
 }
 
-impl Place {
-    /// A place for a stream that costs this many bytes, which are held until its call ends.
+impl SideSlot {
+    /// A slot for a stream that costs this many bytes, which are held until its call ends.
     ///
     /// # Errors
     /// When there is none.
@@ -27,12 +27,12 @@ impl Place {
             );
             return Err(Refusal::fixed("streams of health and reflection", why));
         }
-        let place = Self { call, is_stream: true };
-        place.call.hold(bytes)?;
-        Ok(place)
+        let slot = Self { call, is_stream: true };
+        slot.call.hold(bytes)?;
+        Ok(slot)
     }
 
-    /// A place for a check for which no byte is left.
+    /// A slot for a check for which no byte is left.
     ///
     /// # Errors
     /// When there is none.
@@ -48,7 +48,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for SideSlot {
     fn drop(&mut self) {
         if self.is_stream {
             self.call.side().give_back_stream();

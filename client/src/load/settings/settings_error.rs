@@ -1,37 +1,37 @@
 //! Why a load cannot be what was asked for.
 
-use longsync_connect::request::NotARequest;
-use longsync_load::NotAPlan;
+use longsync_connect::request::RequestError;
+use longsync_load::LoadPlanError;
 
 use super::WrittenPlan;
 
 /// Why a load cannot be what was asked for: a sentence that says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NotALoad(String);
+pub struct SettingsError(String);
 
-impl NotALoad {
+impl SettingsError {
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }
 
     /// Why the engine refuses this plan, in the words of those who wrote it.
-    pub(super) fn of_plan(why: NotAPlan, plan: &WrittenPlan) -> Self {
+    pub(super) fn of_plan(why: LoadPlanError, plan: &WrittenPlan) -> Self {
         Self(match why {
-            NotAPlan::TooFewConnections { connections, workers } => format!(
+            LoadPlanError::TooFewConnections { connections, workers } => format!(
                 "--connections {connections} is too few for --workers {workers}: each worker needs one of its own"
             ),
-            NotAPlan::Endless => {
+            LoadPlanError::Endless => {
                 "nothing ends this schedule: give its last piece an end, such as for=60s, or give --calls or --duration"
                     .to_owned()
             }
-            NotAPlan::NoCalls if plan.calls == Some(0) => {
+            LoadPlanError::NoCalls if plan.calls == Some(0) => {
                 "--calls 0 makes no calls: give at least 1".to_owned()
             }
-            NotAPlan::NoCalls if plan.duration.is_some_and(|time| time.is_zero()) => {
+            LoadPlanError::NoCalls if plan.duration.is_some_and(|time| time.is_zero()) => {
                 "--duration 0s makes no calls: give a time above zero, such as 10s".to_owned()
             }
-            NotAPlan::NoCalls => {
+            LoadPlanError::NoCalls => {
                 "this schedule makes no calls before the run is over: give it a rate above 0".to_owned()
             }
             why => why.to_string(),
@@ -44,8 +44,8 @@ impl NotALoad {
     }
 }
 
-impl From<NotARequest> for NotALoad {
-    fn from(why: NotARequest) -> Self {
+impl From<RequestError> for SettingsError {
+    fn from(why: RequestError) -> Self {
         Self(why.to_string())
     }
 }

@@ -2,26 +2,26 @@
 
 use std::time::Duration;
 
-use crate::race::outcome::End;
+use crate::race::outcome::CallEnd;
 use http::HeaderMap;
 use longsync::v1::Timing;
 use longsync_connect::timing::{is_plausible, plausible};
 
 /// What a server tells of a wait, as far as it can be true.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct ReportedWait {
     pub(super) planned: Option<Duration>,
     pub(super) waited: Option<Duration>,
 }
 
-impl Told {
+impl ReportedWait {
     /// The end of a call that was answered by `done`.
-    pub(super) fn at(self, done: Duration) -> End {
-        End::Answered { done, planned: self.planned, waited: self.waited }
+    pub(super) fn at(self, done: Duration) -> CallEnd {
+        CallEnd::Answered { done, planned: self.planned, waited: self.waited }
     }
 }
 
-impl From<Option<&Timing>> for Told {
+impl From<Option<&Timing>> for ReportedWait {
     fn from(timing: Option<&Timing>) -> Self {
         Self {
             planned: plausible(timing.and_then(|timing| timing.planned.as_ref())),
@@ -30,7 +30,7 @@ impl From<Option<&Timing>> for Told {
     }
 }
 
-impl From<&HeaderMap> for Told {
+impl From<&HeaderMap> for ReportedWait {
     /// Of `server-timing`, which has microseconds at best.
     fn from(headers: &HeaderMap) -> Self {
         // Proxies add headers of their own, each a list like ours.

@@ -2,7 +2,7 @@
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "How it is judged")]
-pub(super) struct Judged {
+pub(super) struct JudgmentArgs {
     /// The statuses with which a call is good, by name or number [default: OK].
     #[arg(long, value_name = "CODE,...", value_delimiter = ',', hide_short_help = true)]
     pub(super) expect: Vec<String>,

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
-use longsync_connect::incoming::{Failed, Incoming};
+use longsync_connect::incoming::{AnswerError, Incoming};
 
 use crate::common::Common;
 use crate::ending::Ending;
@@ -14,15 +14,15 @@ use crate::method::{CallNumber, Method};
 
 /// How far an answer, of which `A` is kept, was read.
 #[derive(Debug)]
-pub(crate) enum Reading<A> {
+pub(crate) enum PendingAnswer<A> {
     Head(ResponseFuture),
     /// Boxed, since few answers come in parts.
-    Body(Box<Body<A>>),
+    Body(Box<PendingBody<A>>),
 }
 
 /// An answer whose head has come, and what was kept of its messages.
 #[derive(Debug)]
-pub(crate) struct Body<A> {
+pub(crate) struct PendingBody<A> {
     incoming: Incoming,
     answer: A,
 }
@@ -36,24 +36,24 @@ pub(crate) enum Names {
 
 /// HTTP/2 opens no more streams on a connection.
 #[derive(Debug)]
-pub(crate) struct Unopened;
+pub(crate) struct OpenStreamError;
 
-impl<A: Default> Reading<A> {
+impl<A: Default> PendingAnswer<A> {
     /// Sends the call with this number, and has `cx` woken by its answer.
     pub(crate) fn begin<M: Method<Answer = A>, T>(
         sender: &mut SendRequest<Bytes>,
         common: &Common<M, T>,
         call: CallNumber,
         cx: &mut Context<'_>,
-    ) -> Result<Self, Unopened> {
+    ) -> Result<Self, OpenStreamError> {
         let opened = sender.send_request(common.head(), false);
-        let (response, mut stream) = opened.map_err(|_| Unopened)?;
-        stream.send_data(common.method.messages(call), true).map_err(|_| Unopened)?;
+        let (response, mut stream) = opened.map_err(|_| OpenStreamError)?;
+        stream.send_data(common.method.messages(call), true).map_err(|_| OpenStreamError)?;
         let mut reading = Self::Head(response);
         // From here on HTTP/2 knows whom to wake. It has no answer yet, unless the connection is lost.
         match reading.poll(common, Names::NotAsked, cx) {
             Poll::Pending => Ok(reading),
-            Poll::Ready(_) => Err(Unopened),
+            Poll::Ready(_) => Err(OpenStreamError),
         }
     }
 
@@ -73,7 +73,7 @@ impl<A: Default> Reading<A> {
             Err(error) => return Poll::Ready(Ending::broken(&error)),
         };
         let mut body = match Incoming::new(response, common.limits) {
-            Ok(incoming) => Body { incoming, answer: A::default() },
+            Ok(incoming) => PendingBody { incoming, answer: A::default() },
             Err(status) => {
                 let waits = common.method.failed(&status);
                 return Poll::Ready(Ending::failed(status, waits));
@@ -87,7 +87,7 @@ impl<A: Default> Reading<A> {
     }
 }
 
-impl<A: Default> Body<A> {
+impl<A: Default> PendingBody<A> {
     fn poll<M: Method<Answer = A>>(
         &mut self,
         method: &M,
@@ -96,7 +96,7 @@ impl<A: Default> Body<A> {
     ) -> Poll<Ending> {
         loop {
             match ready!(self.incoming.poll_message(cx)) {
-                Ok(Some(message)) => method.came(&mut self.answer, message),
+                Ok(Some(message)) => method.received(&mut self.answer, message),
                 // As many messages have come as there should be, or this would be an error.
                 Ok(None) => {
                     let answer = std::mem::take(&mut self.answer);
@@ -107,14 +107,14 @@ impl<A: Default> Body<A> {
                     return Poll::Ready(Ending::answered(method.answered(answer), server));
                 }
                 // The page of a proxy, or of another program, is not an answer of gRPC.
-                Err(Failed::Said(status)) if self.incoming.is_page() => {
+                Err(AnswerError::Said(status)) if self.incoming.is_page() => {
                     return Poll::Ready(Ending::foreign(status));
                 }
-                Err(Failed::Said(status)) => {
+                Err(AnswerError::Said(status)) => {
                     let waits = method.failed(&status);
                     return Poll::Ready(Ending::failed(status, waits));
                 }
-                Err(Failed::Broken(error)) => return Poll::Ready(Ending::broken(&error)),
+                Err(AnswerError::Broken(error)) => return Poll::Ready(Ending::broken(&error)),
             }
         }
     }

@@ -1,24 +1,24 @@
 //! What is wrong with the text of a behavior, and where.
 
-use longsync_text::mistake::Mistake;
+use longsync_text::parse_error::ParseError;
 
 /// Where a text stops being a behavior, and what would be right there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{sentence}")]
-pub struct NotABehavior {
+pub struct ParseBehaviorError {
     column: usize,
     sentence: String,
 }
 
-impl NotABehavior {
+impl ParseBehaviorError {
     /// The column of the mistake, in characters from 1.
     pub fn column(&self) -> usize {
         self.column
     }
 
     /// Of `text`.
-    pub(crate) fn new(text: &str, mistake: &Mistake) -> Self {
-        let (column, sentence) = mistake.told(text);
+    pub(crate) fn new(text: &str, mistake: &ParseError) -> Self {
+        let (column, sentence) = mistake.describe(text);
         Self { column, sentence }
     }
 

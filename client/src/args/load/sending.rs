@@ -3,15 +3,15 @@
 use std::num::{IntErrorKind, ParseIntError};
 use std::time::Duration;
 
-use longsync_client::load::{Auto, Connections};
+use longsync_client::load::{Auto, WrittenConnections};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "How")]
-pub(super) struct How {
+pub(super) struct SendingArgs {
     /// How many connections are open; auto: one per worker, and one more whenever the streams of all are taken
     /// [default: one per worker].
     #[arg(long, value_name = "N|auto", value_parser = connections)]
-    pub(super) connections: Option<Connections>,
+    pub(super) connections: Option<WrittenConnections>,
 
     /// How many threads send [default: 1].
     #[arg(long, value_name = "N", value_parser = number, hide_short_help = true)]
@@ -28,11 +28,11 @@ pub(super) struct How {
     pub(super) max_in_flight: Option<usize>,
 }
 
-fn connections(text: &str) -> Result<Connections, String> {
+fn connections(text: &str) -> Result<WrittenConnections, String> {
     if text == "auto" {
-        return Ok(Connections::Auto(Auto::Auto));
+        return Ok(WrittenConnections::Auto(Auto::Auto));
     }
-    number(text).map(Connections::Fixed).map_err(|why| format!("{why}, or auto"))
+    number(text).map(WrittenConnections::Fixed).map_err(|why| format!("{why}, or auto"))
 }
 
 /// How few and how many there may be is said of plans, wherever they are from.

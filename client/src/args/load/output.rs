@@ -7,7 +7,7 @@ use crate::args::whole;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "What is shown")]
-pub(super) struct Shown {
+pub(super) struct OutputArgs {
     /// What the run is called in its record.
     #[arg(long, value_name = "TEXT", value_parser = name, hide_short_help = true)]
     pub(super) name: Option<String>,

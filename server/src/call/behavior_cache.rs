@@ -13,14 +13,14 @@ const MOST_BYTES: usize = 1_024;
 
 /// The texts that were read last.
 #[derive(Debug, Default)]
-pub(crate) struct Texts {
+pub(crate) struct BehaviorCache {
     /// Those that were asked for since the last change of halves.
     young: HashMap<Box<str>, Behavior>,
     /// Those that were young before. One that is asked for is young again; the others are forgotten.
     old: HashMap<Box<str>, Behavior>,
 }
 
-impl Texts {
+impl BehaviorCache {
     /// The behavior of a caller of a server that allows delays up to `most`.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_text_is_read_once_and_few_are_kept() {
-        let mut texts = Texts::default();
+        let mut texts = BehaviorCache::default();
         let first = texts.read("exponential(5ms)", HOUR).unwrap();
         for number in 1..=10 * MOST_TEXTS {
             texts.read(&format!("{number}ms"), HOUR).unwrap();
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn neither_long_texts_nor_wrong_ones_are_kept() {
-        let mut texts = Texts::default();
+        let mut texts = BehaviorCache::default();
         let long = format!("5ms{}", " ".repeat(MOST_BYTES));
         assert!(texts.read(&long, HOUR).is_ok());
         assert!(texts.read("soon", HOUR).is_err());

@@ -11,26 +11,26 @@ const MOST_CHARACTERS: usize = 80;
 
 /// A mistake at a byte of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
+pub struct ParseError {
     at: usize,
-    what: What,
+    what: ParseErrorKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum What {
+enum ParseErrorKind {
     Expected(String),
     Wrong(String),
 }
 
-impl Mistake {
+impl ParseError {
     /// Something else was expected there.
     pub fn expected(at: usize, what: impl Into<String>) -> Self {
-        Self { at, what: What::Expected(what.into()) }
+        Self { at, what: ParseErrorKind::Expected(what.into()) }
     }
 
     /// What stands there is understood, and wrong.
     pub fn wrong(at: usize, why: impl Into<String>) -> Self {
-        Self { at, what: What::Wrong(why.into()) }
+        Self { at, what: ParseErrorKind::Wrong(why.into()) }
     }
 
     /// The column of this mistake in `text`, in characters from 1; and a sentence that repeats the text and
@@ -38,12 +38,14 @@ impl Mistake {
     ///
     /// # Panics
     /// When the mistake is not at the beginning of a character of `text`.
-    pub fn told(&self, text: &str) -> (usize, String) {
+    pub fn describe(&self, text: &str) -> (usize, String) {
         let column = text[..self.at].chars().count() + 1;
         let excerpt = excerpt(text, column - 1);
         let (joint, what) = match &self.what {
-            What::Expected(what) => (" is not understood at column ", &format!("expected {what}")),
-            What::Wrong(why) => (" is wrong at column ", why),
+            ParseErrorKind::Expected(what) => {
+                (" is not understood at column ", &format!("expected {what}"))
+            }
+            ParseErrorKind::Wrong(why) => (" is wrong at column ", why),
         };
         // A reason may repeat what was written.
         let what = printable(what);
@@ -78,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_its_column() {
-        let told = Mistake::expected(6, "a number").told("caf\u{e9}(x)");
+        let told = ParseError::expected(6, "a number").describe("caf\u{e9}(x)");
         assert_eq!(
             told,
             (6, "`caf\u{e9}(x)` is not understood at column 6: expected a number".to_owned())
@@ -88,7 +90,7 @@ mod tests {
     #[test]
     fn of_a_long_text_the_part_around_the_mistake_is_shown() {
         let text = format!("{}!{}", "a".repeat(200), "b".repeat(200));
-        let (column, sentence) = Mistake::wrong(200, "no".repeat(2_000)).told(&text);
+        let (column, sentence) = ParseError::wrong(200, "no".repeat(2_000)).describe(&text);
         assert_eq!(column, 201);
         assert!(sentence.starts_with("`...aaa") && sentence.contains("a!b"), "{sentence}");
         assert!(sentence.len() <= MOST_BYTES && sentence.ends_with("..."), "{sentence}");

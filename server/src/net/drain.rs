@@ -6,21 +6,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use longsync_timer::{Sleep, Woken};
+use longsync_timer::{Sleep, WakeReason};
 
 use crate::net::turn::go_on_after_others;
-use crate::worker::{Phase, Worker};
+use crate::worker::{ShutdownPhase, Worker};
 
 /// How long a client may take to answer the PING behind GOAWAY. By then it is taken to know.
 const TELL_TIME: Duration = Duration::from_secs(1);
 
 /// A shutdown, as one connection sees it.
-pub(crate) struct Farewell {
+pub(crate) struct ConnectionDrain {
     worker: Arc<Worker>,
     /// The next step of the shutdown.
-    next: Option<Pin<Box<dyn Future<Output = Phase> + Send>>>,
+    next: Option<Pin<Box<dyn Future<Output = ShutdownPhase> + Send>>>,
     has_begun: bool,
-    word: Word,
+    word: GoawayState,
     /// How long the client has to learn of it, once it has begun.
     time: Option<Pin<Box<Sleep>>>,
     is_over: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Farewell {
 
 /// How far the serving loop is with telling the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
+enum GoawayState {
     NotDue,
     /// The shutdown has begun, and the connection's next turn comes first.
     AfterALook,
@@ -36,13 +36,13 @@ enum Word {
     Said,
 }
 
-impl Farewell {
+impl ConnectionDrain {
     pub(crate) fn new(worker: &Arc<Worker>) -> Self {
         Self {
-            next: Some(Box::pin(worker.reaches(Phase::Draining))),
+            next: Some(Box::pin(worker.reaches(ShutdownPhase::Draining))),
             worker: Arc::clone(worker),
             has_begun: false,
-            word: Word::NotDue,
+            word: GoawayState::NotDue,
             time: None,
             is_over: false,
         }
@@ -51,15 +51,15 @@ impl Farewell {
     /// A turn of the connection begins. Has the task woken at each step of the shutdown.
     ///
     /// The runtime may not have heard yet of what had come by the shutdown, and an HTTP/1.1 connection
-    /// that seems to be idle is closed by its farewell: so the connection has one more turn before that.
+    /// that seems to be idle is closed by the shutdown: so the connection has one more turn before that.
     pub(crate) fn begin_turn(&mut self, cx: &mut Context<'_>) {
         self.advance(cx);
         match self.word {
-            Word::NotDue if self.has_begun => {
-                self.word = Word::AfterALook;
+            GoawayState::NotDue if self.has_begun => {
+                self.word = GoawayState::AfterALook;
                 go_on_after_others(cx);
             }
-            Word::AfterALook => self.word = Word::Due,
+            GoawayState::AfterALook => self.word = GoawayState::Due,
             _ => {}
         }
     }
@@ -68,9 +68,9 @@ impl Farewell {
     /// had come was read. A client in the middle of a head may end it, as long as it has time to learn
     /// of the shutdown.
     pub(crate) fn is_due(&mut self, is_in_head: bool) -> bool {
-        let is_due = self.word == Word::Due && (self.is_over || !is_in_head);
+        let is_due = self.word == GoawayState::Due && (self.is_over || !is_in_head);
         if is_due {
-            self.word = Word::Said;
+            self.word = GoawayState::Said;
         }
         is_due
     }
@@ -79,10 +79,10 @@ impl Farewell {
         while let Some(next) = &mut self.next
             && let Poll::Ready(phase) = next.as_mut().poll(cx)
         {
-            if phase == Phase::Draining {
+            if phase == ShutdownPhase::Draining {
                 self.has_begun = true;
                 self.time = Some(Box::pin(self.worker.timer().sleep(TELL_TIME)));
-                self.next = Some(Box::pin(self.worker.reaches(Phase::Drained)));
+                self.next = Some(Box::pin(self.worker.reaches(ShutdownPhase::Drained)));
             } else {
                 self.next = None;
             }
@@ -95,9 +95,9 @@ impl Farewell {
         while !self.is_over {
             let Some(time) = &mut self.time else { return Poll::Pending };
             match ready!(time.as_mut().poll(cx)) {
-                Woken::Due => self.is_over = true,
+                WakeReason::Due => self.is_over = true,
                 // The drain's end ends all waits, and this one is for what comes after.
-                Woken::Fired => {
+                WakeReason::Fired => {
                     let rest = self.worker.timer().sleep_until(time.due());
                     time.set(rest);
                 }

@@ -1,4 +1,4 @@
-//! Calls that cross the server's farewell on the wire are served (RFC 9113, section 6.8), on open
+//! Calls that cross the server's GOAWAY on the wire are served (RFC 9113, section 6.8), on open
 //! connections and on those that stand in the backlog; and before it the server may be a lame duck.
 
 use std::future::{Future as _, poll_fn};
@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use longsync_server::{Kind, Options, Outcome, Server, Worker, serve_connection};
+use longsync_server::{CallKind, Options, Outcome, Server, Worker, serve_connection};
 use longsync_timer::Clock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinSet;
@@ -101,7 +101,7 @@ async fn an_idle_server_serves_calls_that_come_before_its_ping_has_come_back() -
     draining.await?;
     assert_eq!(clock.elapsed(), ms(500));
     let snapshot = server.snapshot();
-    assert_eq!(snapshot.calls_ended(Kind::LongSync, Outcome::Answered), 10);
+    assert_eq!(snapshot.calls_ended(CallKind::LongSync, Outcome::Answered), 10);
     assert_eq!(snapshot.calls_in_flight(), 0);
     Ok(())
 }
@@ -199,7 +199,7 @@ async fn what_stands_in_the_backlog_when_the_server_is_told_to_stop_is_served() 
     for ended in calls.join_all().await {
         assert_eq!(ended?.status.code(), Code::Ok);
     }
-    assert_eq!(stats.snapshot().calls_ended(Kind::LongSync, Outcome::Answered), 20);
+    assert_eq!(stats.snapshot().calls_ended(CallKind::LongSync, Outcome::Answered), 20);
     Ok(())
 }
 

@@ -9,15 +9,15 @@ use tokio::sync::Mutex;
 
 use crate::connect_error::ConnectError;
 use crate::connection::Connection;
-use crate::credit::Credit;
 use crate::dial::{PATIENCE, allows_no_calls, dial, gone_before_any_call};
+use crate::stream_permit::StreamPermit;
 use crate::target::Target;
 use crate::transport::Tcp;
 
 /// Connections to one server: one, and a further one whenever the peer allows no more streams on
 /// the open ones. No call waits for another's end.
 #[derive(Debug)]
-pub struct Connections {
+pub struct ConnectionPool {
     target: Target,
     timer: Timer,
     state: Mutex<State>,
@@ -33,7 +33,7 @@ struct State {
     last_failure: Option<ConnectError>,
 }
 
-impl Connections {
+impl ConnectionPool {
     /// Without a connection yet. They run on the runtimes of the callers for whose calls they are opened.
     pub fn new(target: Target, timer: Timer) -> Self {
         Self {
@@ -74,35 +74,35 @@ impl Connections {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// A credit for one call, on a new connection if all streams of the others are taken.
+    /// A permit for one call, on a new connection if all streams of the others are taken.
     ///
     /// # Errors
     /// When a connection is needed and cannot be opened.
     ///
     /// # Cancel safety
     /// A connection that is being opened is dropped; nothing else is lost.
-    pub async fn credit(&self) -> Result<Credit, ConnectError> {
-        self.credit_if(|_| true).await
+    pub async fn permit(&self) -> Result<StreamPermit, ConnectError> {
+        self.permit_if(|_| true).await
     }
 
     /// The same, but not on the connection that has refused the call.
-    pub(crate) async fn credit_apart_from(
+    pub(crate) async fn permit_apart_from(
         &self,
         refused: &Arc<Connection>,
-    ) -> Result<Credit, ConnectError> {
-        self.credit_if(|connection| !Arc::ptr_eq(connection, refused)).await
+    ) -> Result<StreamPermit, ConnectError> {
+        self.permit_if(|connection| !Arc::ptr_eq(connection, refused)).await
     }
 
-    async fn credit_if(
+    async fn permit_if(
         &self,
         is_such: impl Fn(&Arc<Connection>) -> bool,
-    ) -> Result<Credit, ConnectError> {
+    ) -> Result<StreamPermit, ConnectError> {
         let failures_before = self.failures.load(Ordering::Relaxed);
         let mut state = self.state.lock().await;
         // The newest first: the older ones are full, or were.
         let mut such = state.open.iter().rev().filter(|connection| is_such(connection));
-        if let Some(credit) = such.find_map(Connection::credit) {
-            return Ok(credit);
+        if let Some(permit) = such.find_map(Connection::permit) {
+            return Ok(permit);
         }
         // Calls that waited for an attempt fail with it: if each tried again in its turn, a silent
         // peer would cost each of them its time.
@@ -113,9 +113,9 @@ impl Connections {
         }
         state.open.retain(|connection| !connection.is_closed());
         match self.connect().await {
-            Ok((connection, credit)) => {
+            Ok((connection, permit)) => {
                 state.open.push(connection);
-                Ok(credit)
+                Ok(permit)
             }
             Err(failure) => {
                 state.last_failure = Some(failure.clone());
@@ -132,21 +132,21 @@ impl Connections {
 
     /// A server that goes away may have let go of its connections while others were on their way to
     /// it: then one more is tried.
-    async fn connect(&self) -> Result<(Arc<Connection>, Credit), ConnectError> {
+    async fn connect(&self) -> Result<(Arc<Connection>, StreamPermit), ConnectError> {
         match self.connect_once().await {
-            Err(error) if error.is_goodbye() => self.connect_once().await,
+            Err(error) if error.is_goaway() => self.connect_once().await,
             connected => connected,
         }
     }
 
-    async fn connect_once(&self) -> Result<(Arc<Connection>, Credit), ConnectError> {
+    async fn connect_once(&self) -> Result<(Arc<Connection>, StreamPermit), ConnectError> {
         let begin = async |socket| Connection::begin(socket, self.timer.clone()).await;
         let nth = self.opened.load(Ordering::Relaxed);
         let connection = dial(&Tcp, &self.target, nth, &self.timer, begin).await?;
         self.opened.fetch_add(1, Ordering::Relaxed);
         loop {
-            if let Some(credit) = connection.credit() {
-                return Ok((connection, credit));
+            if let Some(permit) = connection.permit() {
+                return Ok((connection, permit));
             }
             if connection.is_closed() {
                 return Err(gone_before_any_call(&self.target, connection.lost()));
@@ -156,7 +156,7 @@ impl Connections {
     }
 
     async fn until_calls_are_allowed(&self, connection: &Connection) -> Result<(), ConnectError> {
-        let _held_back = HeldBack::begin(&self.is_held_back);
+        let _held_back = HeldBackGuard::begin(&self.is_held_back);
         let patience = async {
             match self.patience {
                 Some(patience) => drop(self.timer.sleep(patience).await),
@@ -171,16 +171,16 @@ impl Connections {
 }
 
 /// Says so for as long as it lives, which a caller may end at any moment.
-struct HeldBack<'a>(&'a AtomicBool);
+struct HeldBackGuard<'a>(&'a AtomicBool);
 
-impl<'a> HeldBack<'a> {
+impl<'a> HeldBackGuard<'a> {
     fn begin(is_held_back: &'a AtomicBool) -> Self {
         is_held_back.store(true, Ordering::Relaxed);
         Self(is_held_back)
     }
 }
 
-impl Drop for HeldBack<'_> {
+impl Drop for HeldBackGuard<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Relaxed);
     }

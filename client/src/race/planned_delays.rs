@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use crate::race::delays::Delays;
+use crate::race::delays::RaceDelays;
 use crate::race::outcome::{Race, WayRun};
 use crate::race::way::Way;
 
 /// The delays of all calls of a way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Planned {
+pub(super) struct PlannedDelays {
     pub(super) sum: Duration,
     pub(super) longest: Duration,
     /// Whether no delay is only what was to be expected.
     pub(super) is_known: bool,
 }
 
-impl Planned {
+impl PlannedDelays {
     /// Those of a way: as they were asked for. If they were drawn, by the server's account, else by the seed, else
     /// as another way's were, else as they were to be expected.
     pub(super) fn of(race: &Race, run: &WayRun) -> Self {
@@ -24,8 +24,8 @@ impl Planned {
             let told = |run: &WayRun| run.rows.get(index)?.planned();
             let known = race.plan.delays.known(index);
             let known = match race.plan.delays {
-                Delays::Constant(_) | Delays::Jittered(_) => known,
-                Delays::Drawn { .. } => {
+                RaceDelays::Constant(_) | RaceDelays::Jittered(_) => known,
+                RaceDelays::Drawn { .. } => {
                     told(run).or(known).or_else(|| race.runs.iter().find_map(told))
                 }
             };
@@ -42,6 +42,6 @@ impl Race {
     /// What the calls of a way take one after another: as measured or projected, else the sum of its delays.
     pub fn one_by_one(&self, run: &WayRun) -> Duration {
         let measured = self.whole(Way::Sequential).map(|run| run.wall);
-        measured.unwrap_or_else(|| Planned::of(self, run).sum)
+        measured.unwrap_or_else(|| PlannedDelays::of(self, run).sum)
     }
 }

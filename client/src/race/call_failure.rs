@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 
 use crate::http1::HttpError;
-use crate::race::outcome::End;
+use crate::race::outcome::CallEnd;
 use longsync_connect::ConnectError;
 use longsync_connect::status::code_name;
 
@@ -21,32 +21,32 @@ pub(super) fn kept(text: &str) -> String {
 }
 
 /// Why a call has no answer.
-pub(super) struct Failed {
+pub(super) struct CallFailure {
     /// The status: gRPC's by name, HTTP's by number.
     pub(super) status: String,
     pub(super) message: String,
 }
 
-impl Failed {
+impl CallFailure {
     /// The end of a call that had failed by `done`.
-    pub(super) fn at(self, done: Duration) -> End {
-        End::Failed { done, status: self.status, message: self.message }
+    pub(super) fn at(self, done: Duration) -> CallEnd {
+        CallEnd::Failed { done, status: self.status, message: self.message }
     }
 }
 
-impl From<Status> for Failed {
+impl From<Status> for CallFailure {
     fn from(status: Status) -> Self {
         Self { status: code_name(status.code()).to_owned(), message: kept(status.message()) }
     }
 }
 
-impl From<ConnectError> for Failed {
+impl From<ConnectError> for CallFailure {
     fn from(error: ConnectError) -> Self {
         Self { status: code_name(Code::Unavailable).to_owned(), message: error.to_string() }
     }
 }
 
-impl From<HttpError> for Failed {
+impl From<HttpError> for CallFailure {
     fn from(error: HttpError) -> Self {
         let code = match error {
             HttpError::TooLong { .. } => Code::ResourceExhausted,

@@ -9,7 +9,7 @@ use crate::args::{count, seed};
 
 /// How due times are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Arrivals {
+pub(super) enum ArrivalsArg {
     /// Evenly (what is done without this).
     Constant,
     /// Independently of one another, as if by callers who know nothing of each other: a Poisson process.
@@ -20,20 +20,20 @@ pub(super) enum Arrivals {
     AtOnce,
 }
 
-impl From<Arrivals> for load::Arrivals {
-    fn from(arrivals: Arrivals) -> Self {
+impl From<ArrivalsArg> for load::WrittenArrivals {
+    fn from(arrivals: ArrivalsArg) -> Self {
         match arrivals {
-            Arrivals::Constant => Self::Constant,
-            Arrivals::Poisson => Self::Poisson,
-            Arrivals::Uniform => Self::Uniform,
-            Arrivals::AtOnce => Self::AtOnce,
+            ArrivalsArg::Constant => Self::Constant,
+            ArrivalsArg::Poisson => Self::Poisson,
+            ArrivalsArg::Uniform => Self::Uniform,
+            ArrivalsArg::AtOnce => Self::AtOnce,
         }
     }
 }
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "When calls are made")]
-pub(super) struct When {
+pub(super) struct ScheduleArgs {
     /// Make calls at this rate, whatever the server does (an open loop): 2000, 2000/s, 120/min, 2k/s.
     #[arg(short = 'r', long, value_name = "RATE", visible_alias = "rps", visible_short_aliases = ['q', 'R'])]
     pub(super) rate: Option<String>,
@@ -44,7 +44,7 @@ pub(super) struct When {
 
     /// How the due times of an open loop are spaced.
     #[arg(long, value_enum, value_name = "HOW")]
-    pub(super) arrivals: Option<Arrivals>,
+    pub(super) arrivals: Option<ArrivalsArg>,
 
     /// How the rate runs over time, such as 'line(from=0/s, to=1000/s, in=60s); constant(1000/s, for=60s)', or
     /// 'step(from=100/s, to=1000/s, by=100/s, every=10s)'.

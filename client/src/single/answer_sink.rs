@@ -6,17 +6,17 @@ use bytes::Bytes;
 use longsync::v1::Timing;
 use tonic::Status;
 
-use crate::single::outcome::Answer;
+use crate::single::outcome::ReceivedAnswer;
 use crate::single::plan::SinglePlan;
 use longsync_connect::answer::ANSWER_BYTES;
 use longsync_text::grouped;
 
 /// How much text answers may hold on average; beyond it [`ANSWER_BYTES`] in all.
-const TEXT_AN_ANSWER: u64 = 4 * 1024;
+const TEXT_PER_ANSWER: u64 = 4 * 1024;
 
 /// Shows each answer, and keeps what its report needs.
-pub(super) struct Kept<'a, Show> {
-    answers: &'a mut Vec<Answer>,
+pub(super) struct AnswerSink<'a, Show> {
+    answers: &'a mut Vec<ReceivedAnswer>,
     more: &'a mut u64,
     show: Show,
     is_showing: bool,
@@ -26,15 +26,15 @@ pub(super) struct Kept<'a, Show> {
     most_text: u64,
 }
 
-impl<'a, Show: AsyncFnMut(&Answer)> Kept<'a, Show> {
+impl<'a, Show: AsyncFnMut(&ReceivedAnswer)> AnswerSink<'a, Show> {
     pub(super) fn new(
         plan: &SinglePlan,
-        answers: &'a mut Vec<Answer>,
+        answers: &'a mut Vec<ReceivedAnswer>,
         more: &'a mut u64,
         show: Show,
     ) -> Self {
         let asked = u64::from(plan.count.unwrap_or(1));
-        let most_text = asked.saturating_mul(TEXT_AN_ANSWER).saturating_add(ANSWER_BYTES as u64);
+        let most_text = asked.saturating_mul(TEXT_PER_ANSWER).saturating_add(ANSWER_BYTES as u64);
         let (most, text_left) = (plan.most_kept, most_text);
         Self { answers, more, show, is_showing: false, most, text_left, most_text }
     }
@@ -48,7 +48,7 @@ impl<'a, Show: AsyncFnMut(&Answer)> Kept<'a, Show> {
     ///
     /// # Errors
     /// When the texts of all answers are too large to be kept.
-    pub(super) async fn keep(&mut self, mut answer: Answer) -> Result<(), Status> {
+    pub(super) async fn keep(&mut self, mut answer: ReceivedAnswer) -> Result<(), Status> {
         answer.payload_bytes = answer.payload.len();
         self.is_showing = true;
         (self.show)(&answer).await;
@@ -79,7 +79,7 @@ impl<'a, Show: AsyncFnMut(&Answer)> Kept<'a, Show> {
     }
 }
 
-fn text_bytes(answer: &Answer) -> usize {
+fn text_bytes(answer: &ReceivedAnswer) -> usize {
     let of_timing =
         |timing: &Timing| timing.behavior.len() + timing.rule.len() + timing.server.len();
     answer.message.len()

@@ -12,7 +12,7 @@ use crate::data;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "What is called")]
-pub(crate) struct Called {
+pub(crate) struct RequestArgs {
     /// The server to call [default: port 9000 of this machine].
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<Target>,

@@ -7,9 +7,9 @@ use longsync_text::said::printable;
 /// Why a text or a file is not a schedule, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NotASchedule(String);
+pub struct ScheduleError(String);
 
-impl NotASchedule {
+impl ScheduleError {
     pub(super) fn new(why: String) -> Self {
         Self(match printable(&why) {
             Cow::Borrowed(_) => why,
