@@ -39,8 +39,8 @@ pub enum ConfigError {
     /// No connection could have a call.
     #[error("a limit of 0 streams lets no connection have a call: set max_streams to 1 or more")]
     NoStreams,
-    /// No call could succeed.
-    #[error("{limit} is 0, and then no call can succeed: set it to 1 or more")]
+    /// It would refuse all that it limits.
+    #[error("{limit} is 0, and would refuse all that it limits: set it to 1 or more")]
     Zero {
         /// Which limit it is, as its field is called.
         limit: &'static str,
