@@ -26,7 +26,7 @@ pub mod deadline;
 pub mod duration;
 pub mod frame;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The generated messages, client and server of `longsync.v1`.
 #[expect(
@@ -46,6 +46,16 @@ pub const FILE_DESCRIPTOR_SET: &[u8] =
 /// Where a server listens, and a client calls, unless told otherwise.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);
 
+/// The address at which clients on the same machine call a server that listens at `ip`: loopback for one that
+/// listens on all addresses, which is not an address to call.
+pub const fn callable(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(all) if all.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(all) if all.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        _ => ip,
+    }
+}
+
 /// The request header that says how a call behaves if the request itself does not.
 pub const BEHAVIOR_HEADER: &str = "x-longsync-behavior";
 
@@ -63,3 +73,23 @@ pub const TIMING_TYPE_URL: &str = "type.googleapis.com/longsync.v1.Timing";
 
 /// The first words of the line a server prints once it listens; its URL follows.
 pub const LISTENING: &str = "longsync-server listening on";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_addresses_are_called_at_loopback_and_any_other_at_itself() {
+        for (listening, called) in [
+            ("0.0.0.0", "127.0.0.1"),
+            ("::", "::1"),
+            ("::ffff:0.0.0.0", "127.0.0.1"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+            ("2001:db8::1", "2001:db8::1"),
+        ] {
+            assert_eq!(callable(listening.parse().unwrap()), called.parse::<IpAddr>().unwrap());
+        }
+    }
+}

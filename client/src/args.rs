@@ -6,7 +6,13 @@ mod load;
 mod race;
 mod request;
 
-use clap::{Parser, Subcommand};
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use longsync_flags::CommandLine;
+use longsync_timer::check_spin;
 
 pub(crate) use self::behavior::BehaviorArgs;
 pub(crate) use self::call::CallArgs;
@@ -64,6 +70,37 @@ pub(crate) enum Command {
     },
 }
 
+impl Args {
+    /// Reads the command line and the environment.
+    ///
+    /// # Errors
+    /// When something is wrong, or help is asked for.
+    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut line = CommandLine::new(Self::command(), words, tip);
+        if has_a_plan(&line) {
+            // The plan says what it calls, and the variable does not contradict it.
+            line = line.without_variable(&["load"], "url");
+        }
+        Self::from_arg_matches(&line.read()?)
+    }
+}
+
+/// Whether these words repeat a plan.
+fn has_a_plan(line: &CommandLine) -> bool {
+    let words = line.words_alone();
+    let load = words.as_ref().ok().and_then(|words| words.subcommand_matches("load"));
+    load.is_some_and(|load| load.value_source("plan").is_some())
+}
+
+fn tip(_: &str) -> Option<Cow<'static, str>> {
+    None
+}
+
+fn spin(text: &str) -> Result<Duration, String> {
+    let spin = longsync_text::duration::parse(text).map_err(|error| error.to_string())?;
+    check_spin(spin).map_err(|error| error.to_string())
+}
+
 fn count(text: &str) -> Result<u64, longsync_text::count::ParseCountError> {
     longsync_text::count::parse(text)
 }
@@ -78,4 +115,24 @@ fn seed(text: &str) -> Result<u64, &'static str> {
 
 fn bytes(count: u32) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::*;
+
+    #[test]
+    fn the_variables_of_its_flags_are_those_that_are_known() {
+        fn variables(command: &Command) -> Vec<String> {
+            let own = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str());
+            let below = command.get_subcommands().flat_map(variables);
+            own.map(str::to_owned).chain(below).collect()
+        }
+        let mut of_flags = variables(&Args::command());
+        of_flags.sort_unstable();
+        of_flags.dedup();
+        assert_eq!(of_flags, longsync_flags::variables::CLIENT);
+    }
 }

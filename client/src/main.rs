@@ -17,9 +17,10 @@ use std::time::Duration;
 
 use anstream::ColorChoice;
 use anyhow::Context as _;
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 use longsync_client::race::{self, Race, RaceError, RacePlan, RaceProgress};
 use longsync_client::single::{self, Single, SinglePlan};
+use longsync_flags::variables;
 use tonic::Code;
 
 use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
@@ -38,7 +39,7 @@ const INTERRUPTED: u8 = 130;
 const READER_PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let Args { command, race, color } = Args::parse();
+    let Args { command, race, color } = read();
     let color = match color {
         Color::Auto => ColorChoice::Auto,
         Color::Always => ColorChoice::Always,
@@ -61,6 +62,22 @@ fn main() -> ExitCode {
         }
         None => run_race(race),
     })
+}
+
+/// Reads the command line and the environment, and says what in the latter has no effect; or exits.
+fn read() -> Args {
+    let args = Args::read(std::env::args_os());
+    let is_quiet = match &args {
+        Ok(args) => matches!(args.command, Some(Command::Completions { .. })),
+        Err(error) => !error.use_stderr(),
+    };
+    if !is_quiet {
+        for sentence in variables::unknown(std::env::vars_os()) {
+            // If not even stderr can be written, nobody is left to tell.
+            let _ = writeln!(std::io::stderr(), "longsync-client: {sentence}");
+        }
+    }
+    args.unwrap_or_else(|error| error.exit())
 }
 
 fn run_race(args: RaceArgs) -> u8 {

@@ -1,27 +1,33 @@
 //! The command line of `longsync-server`.
 
+mod choice;
+mod tips;
+mod values;
+
 use std::ffi::OsString;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use longsync_behavior::explain::Explanation;
 use longsync_behavior::{Behavior, Rules};
+use longsync_flags::CommandLine;
 use longsync_server::{Config, Limits, Options, Recordings};
 use longsync_text::duration::LONGEST;
 use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use self::choice::Choice;
+
 /// A gRPC and HTTP server that takes exactly as long as it is told.
 ///
-/// One port serves gRPC, HTTP/1.1 and HTTP/2 without TLS. Every flag can be given in the environment
-/// as well; the flag takes precedence.
+/// One port serves gRPC, HTTP/1.1 and HTTP/2 without TLS. A flag with a variable can be given in the
+/// environment as well; the flag takes precedence.
 #[derive(Debug, Parser)]
 #[command(
     name = "longsync-server",
@@ -36,32 +42,30 @@ pub(crate) struct Args {
     command: Option<Command>,
 
     /// Where to listen; port 0 takes a free one.
-    #[arg(long, env = "LONGSYNC_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", value_parser = address)]
+    #[arg(long, env = "LONGSYNC_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", value_parser = values::address)]
     listen: SocketAddr,
 
     /// The port to listen on at the default host, instead of --listen.
     ///
     /// Flags take precedence over the variables of these two flags, and those over the variable PORT.
-    #[arg(long, env = "LONGSYNC_PORT", value_name = "PORT", value_parser = port)]
+    #[arg(short, long, env = "LONGSYNC_PORT", value_name = "PORT", value_parser = values::port)]
     port: Option<u16>,
 
     /// How to answer a call that does not say so itself: a delay such as 250ms, or one that is drawn, such
     /// as 'lognormal(p50=10ms, p99=200ms)'; docs/behavior.md has all of the language.
-    #[arg(
-        long,
-        visible_alias = "delay",
-        env = "LONGSYNC_BEHAVIOR",
-        value_name = "BEHAVIOR",
-        default_value = "5s"
-    )]
+    #[arg(long, env = "LONGSYNC_BEHAVIOR", value_name = "BEHAVIOR", default_value = "5s")]
     behavior: String,
 
+    /// The same as --behavior, and given instead of it.
+    #[arg(long, env = "LONGSYNC_DELAY", value_name = "BEHAVIOR")]
+    delay: Option<String>,
+
     /// What all delays are drawn by: the same seed gives the same call the same delay [default: random].
-    #[arg(long, env = "LONGSYNC_SEED", value_name = "N", value_parser = whole::<u64>)]
+    #[arg(long, env = "LONGSYNC_SEED", value_name = "N", value_parser = values::seed)]
     seed: Option<u64>,
 
     /// Refuse calls that say how they are to be answered.
-    #[arg(long, env = "LONGSYNC_FIXED", value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, env = "LONGSYNC_FIXED", value_parser = values::switch)]
     fixed: bool,
 
     /// The folder below which lie the files of replay(...) [default: the working directory].
@@ -74,7 +78,7 @@ pub(crate) struct Args {
 
     /// How many worker threads serve connections; one fewer than there are cores is better if the calls are
     /// generated on the same machine [default: one per core].
-    #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N", value_parser = workers)]
+    #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N", value_parser = values::workers)]
     workers: Option<NonZeroUsize>,
 
     /// How long everything goes on as before after SIGTERM, SIGHUP or Ctrl-C, while health checks already
@@ -86,9 +90,9 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync_text::duration::parse)]
     drain: Duration,
 
-    /// For how long before a wait ends its worker polls instead of sleeping, such as 200us: waits end
-    /// more precisely, and each worker keeps its core busy all that time.
-    #[arg(long, env = "LONGSYNC_SPIN", value_name = "DURATION", default_value = "0s", value_parser = longsync_text::duration::parse)]
+    /// For how long before a wait ends its worker polls instead of sleeping, such as 200us, at most 20ms:
+    /// waits end more precisely, and each worker keeps its core busy all that time.
+    #[arg(long, env = "LONGSYNC_SPIN", value_name = "DURATION", default_value = "0s", value_parser = values::spin)]
     spin: Duration,
 
     /// What our own code logs on stderr: off, error, warn, info or debug (one line per call); libraries
@@ -119,45 +123,45 @@ struct LimitArgs {
     max_delay: Duration,
 
     /// The largest request message.
-    #[arg(long, env = "LONGSYNC_MAX_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_message_bytes, value_parser = whole::<u32>)]
+    #[arg(long, env = "LONGSYNC_MAX_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_message_bytes, value_parser = values::message_bytes)]
     max_message_bytes: u32,
 
     /// The most answers of one stream.
-    #[arg(long, env = "LONGSYNC_MAX_COUNT", value_name = "N", default_value_t = Limits::default().max_count, value_parser = whole::<u32>)]
+    #[arg(long, env = "LONGSYNC_MAX_COUNT", value_name = "N", default_value_t = Limits::default().max_count, value_parser = values::count)]
     max_count: u32,
 
     /// The largest payload that an answer can be asked for.
-    #[arg(long, env = "LONGSYNC_MAX_RESPONSE_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_response_bytes, value_parser = whole::<u32>)]
+    #[arg(long, env = "LONGSYNC_MAX_RESPONSE_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_response_bytes, value_parser = values::response_bytes)]
     max_response_bytes: u32,
 
     /// The most messages of an exchange that wait for their answer; at the limit its stream is not read.
-    #[arg(long, env = "LONGSYNC_MAX_UNANSWERED", value_name = "N", default_value_t = Limits::default().max_unanswered, value_parser = one_or_more::<NonZeroUsize>)]
+    #[arg(long, env = "LONGSYNC_MAX_UNANSWERED", value_name = "N", default_value_t = Limits::default().max_unanswered, value_parser = values::unanswered)]
     max_unanswered: NonZeroUsize,
 
     /// The most streams of one HTTP/2 connection.
-    #[arg(long, env = "LONGSYNC_MAX_STREAMS", value_name = "N", default_value = "16384", value_parser = one_or_more::<NonZeroU32>)]
+    #[arg(long, env = "LONGSYNC_MAX_STREAMS", value_name = "N", default_value = "16384", value_parser = values::streams)]
     max_streams: NonZeroU32,
 
     /// The most calls, and waiting messages of exchanges, in flight over all connections.
-    #[arg(long, env = "LONGSYNC_MAX_IN_FLIGHT", value_name = "N", default_value_t = Limits::default().max_in_flight, value_parser = whole::<u64>)]
+    #[arg(long, env = "LONGSYNC_MAX_IN_FLIGHT", value_name = "N", default_value_t = Limits::default().max_in_flight, value_parser = values::in_flight)]
     max_in_flight: u64,
 
     /// The most bytes of requests and answers held in memory over all connections; one connection holds
     /// at most half of them.
-    #[arg(long, env = "LONGSYNC_MAX_BUFFERED_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_buffered_bytes, value_parser = whole::<u64>)]
+    #[arg(long, env = "LONGSYNC_MAX_BUFFERED_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_buffered_bytes, value_parser = values::buffered_bytes)]
     max_buffered_bytes: u64,
 
     /// How long a message may take once it has begun, plus a second for each 64 KiB of it that came.
-    #[arg(long, env = "LONGSYNC_MESSAGE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = time_limit)]
+    #[arg(long, env = "LONGSYNC_MESSAGE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = values::time_limit)]
     message_timeout: Duration,
 
     /// How long the first bytes of a connection, the head of a request, or an HTTP/2 frame without data
     /// may take.
-    #[arg(long, env = "LONGSYNC_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = time_limit)]
+    #[arg(long, env = "LONGSYNC_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = values::time_limit)]
     head_timeout: Duration,
 
     /// The most open connections [default: what the limit on open files leaves room for].
-    #[arg(long, env = "LONGSYNC_MAX_CONNECTIONS", value_name = "N", value_parser = one_or_more::<NonZeroUsize>)]
+    #[arg(long, env = "LONGSYNC_MAX_CONNECTIONS", value_name = "N", value_parser = values::connections)]
     max_connections: Option<NonZeroUsize>,
 }
 
@@ -183,79 +187,59 @@ pub(crate) struct ServeOptions {
 }
 
 impl Args {
-    /// Reads the command line and the environment. Of the latter, `variable` gives what flags do not take
-    /// themselves: `PORT`, which has a meaning for other software as well, and `LONGSYNC_DELAY`, since a flag
-    /// takes one variable only.
+    /// Reads the command line and the environment. Of the latter, `variable` gives `PORT`, which has a meaning for
+    /// other software as well.
     ///
     /// # Errors
     /// When something is wrong, or help is asked for.
     pub(crate) fn read(
-        line: impl IntoIterator<Item = OsString>,
+        words: impl IntoIterator<Item = OsString>,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Invocation, clap::Error> {
-        let mut command = Self::command();
-        let matches = command.try_get_matches_from_mut(line)?;
+        let line = CommandLine::new(Self::command(), words, tips::tip);
+        let matches = line.read()?;
         let mut args = Self::from_arg_matches(&matches)?;
         if let Some(Command::Completions { shell }) = args.command {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut command, "longsync-server", &mut script);
+            clap_complete::generate(shell, &mut Self::command(), "longsync-server", &mut script);
             return Ok(Invocation::Completions(script));
         }
-        let source =
-            |name| matches.value_source(name).filter(|it| *it != ValueSource::DefaultValue);
-        if let (None, Some(delay)) = (source("behavior"), variable("LONGSYNC_DELAY")) {
-            // What is not text is not a delay either, and is said to be none.
-            args.behavior = delay.to_string_lossy().into_owned();
-        }
+        let behavior = args.read_behavior(&line, &matches)?;
         if args.explain {
-            let behavior = args.behavior();
-            let behavior =
-                behavior.map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
             return Ok(Invocation::Explanation(Explanation(&behavior).to_string()));
         }
-        let port = variable("PORT");
-        let note = match args.choose_address(source("listen"), source("port"), port) {
+        let note = match args.choose_address(&matches, variable("PORT")) {
             Ok(note) => note,
-            Err((kind, why)) => return Err(command.error(kind, why)),
+            Err((kind, why)) => return Err(line.error(kind, why)),
         };
-        let (filter, config) =
-            args.into_config().map_err(|why| command.error(ErrorKind::ValueValidation, why))?;
+        let (filter, config) = args
+            .into_config(behavior)
+            .map_err(|why| line.error(ErrorKind::ValueValidation, why))?;
         Ok(Invocation::Serve(Box::new(ServeOptions { filter, config, note })))
     }
 
     /// Puts the address that counts into `listen`: a flag takes precedence over our variables, those
-    /// over `PORT`. Returns what the user should be told about it.
+    /// over `PORT`, which is `foreign`. Returns what the user should be told about it.
     fn choose_address(
         &mut self,
-        listen: Option<ValueSource>,
-        port: Option<ValueSource>,
+        matches: &ArgMatches,
         foreign: Option<OsString>,
     ) -> Result<Option<String>, (ErrorKind, String)> {
         let mut by_port =
             |port| self.listen = SocketAddr::new(longsync::DEFAULT_ADDRESS.ip(), port);
-        match (listen, port) {
-            (Some(listen), Some(port)) if listen == port => {
-                let [listen, port] = if port == ValueSource::CommandLine {
-                    ["--listen", "--port"]
-                } else {
-                    ["LONGSYNC_LISTEN", "LONGSYNC_PORT"]
-                };
-                let why = format!("{listen} and {port} are both given: give one of them");
-                return Err((ErrorKind::ArgumentConflict, why));
-            }
-            (None | Some(ValueSource::EnvVariable), Some(_)) => {
-                by_port(self.port.unwrap_or_default());
-            }
-            (Some(_), _) => {}
-            (None, None) => {
+        match choice::one_of(matches, ["listen", "port"]) {
+            Err(why) => return Err((ErrorKind::ArgumentConflict, why)),
+            Ok(Choice::First) => {}
+            Ok(Choice::Second) => by_port(self.port.unwrap_or_default()),
+            Ok(Choice::Neither) => {
                 let Some(foreign) = foreign.filter(|text| !text.is_empty()) else {
                     return Ok(None);
                 };
-                let number = foreign.to_str().ok_or(A_PORT).and_then(self::port);
-                by_port(number.map_err(|why| {
+                let foreign = foreign.to_string_lossy();
+                by_port(values::port(&foreign).map_err(|why| {
                     let why = format!(
                         "PORT in the environment is {}: {why}, or give --listen or --port, which override it",
-                        longsync_text::quoted(&foreign.to_string_lossy())
+                        longsync_text::quoted(&foreign)
                     );
                     (ErrorKind::ValueValidation, why)
                 })?);
@@ -268,12 +252,32 @@ impl Args {
         Ok(None)
     }
 
+    /// What `--behavior` says, or `--delay`.
+    fn read_behavior(
+        &self,
+        line: &CommandLine,
+        matches: &ArgMatches,
+    ) -> Result<Behavior, clap::Error> {
+        let given = choice::one_of(matches, ["behavior", "delay"])
+            .map_err(|why| line.error(ErrorKind::ArgumentConflict, why))?;
+        let (id, text) = match (given, &self.delay) {
+            (Choice::Second, Some(delay)) => ("delay", delay),
+            _ => ("behavior", &self.behavior),
+        };
+        self.behavior(text).map_err(|why| match matches.value_source(id) {
+            Some(ValueSource::DefaultValue) => {
+                let why = format!("--behavior is {text} by default: {why}");
+                line.error(ErrorKind::ValueValidation, why)
+            }
+            _ => line.refused(id, why),
+        })
+    }
+
     /// The log filter, and the configuration.
     ///
     /// # Errors
-    /// When the behavior is not one, or flags contradict one another.
-    fn into_config(self) -> Result<(Targets, Config), String> {
-        let behavior = self.behavior()?;
+    /// When flags contradict one another.
+    fn into_config(self, behavior: Behavior) -> Result<(Targets, Config), String> {
         let Self { listen, workers, lame_duck, drain, spin, log, limits, seed, fixed, .. } = self;
         let default = Options::default();
         let options = Options {
@@ -291,8 +295,8 @@ impl Args {
         Ok((log, config))
     }
 
-    /// What `--behavior` says.
-    fn behavior(&self) -> Result<Behavior, String> {
+    /// Reads a behavior.
+    fn behavior(&self, text: &str) -> Result<Behavior, String> {
         let recordings = match &self.replay_dir {
             Some(folder) => Recordings::below(folder),
             None => Recordings::below("."),
@@ -300,12 +304,12 @@ impl Args {
         let most = self.limits.max_delay;
         let within = |most| {
             let read = |file: &str| recordings.read(file, most);
-            Behavior::read(&self.behavior, &Rules::server(most, &read))
+            Behavior::read(text, &Rules::server(most, &read))
         };
         within(most).map_err(|why| {
             let is_over = within(LONGEST).is_ok();
             let hint = if is_over { ", or raise --max-delay" } else { "" };
-            format!("--behavior: {why}{hint}")
+            format!("{why}{hint}")
         })
     }
 }
@@ -353,50 +357,22 @@ fn log_up_to(most: LevelFilter, text: &str) -> Result<Targets, String> {
     Ok(targets)
 }
 
-const A_PORT: &str = "write a port from 0 to 65535, where 0 takes a free one";
-
-fn port(text: &str) -> Result<u16, &'static str> {
-    whole(text).map_err(|_| A_PORT)
-}
-
-fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
-    text.parse().map_err(|_| "write a whole number, without a sign or a unit")
-}
-
-fn one_or_more<N: FromStr>(text: &str) -> Result<N, &'static str> {
-    text.parse().map_err(|_| "write a whole number from 1")
-}
-
-/// Nothing arrives within no time at all.
-fn time_limit(text: &str) -> Result<Duration, String> {
-    let limit = longsync_text::duration::parse(text).map_err(|error| error.to_string())?;
-    if limit.is_zero() {
-        return Err(
-            "nothing can arrive in no time: write a duration above 0s, such as 10s".to_owned()
-        );
-    }
-    Ok(limit)
-}
-
-/// One thread each: more than this is a typing error.
-fn workers(text: &str) -> Result<NonZeroUsize, &'static str> {
-    const MOST: usize = 1_024;
-    let workers = text.parse().ok().filter(|workers: &NonZeroUsize| workers.get() <= MOST);
-    workers.ok_or("write a whole number from 1 to 1024")
-}
-
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    resolved.ok_or_else(|| {
-        format!("`{text}` is not an address to listen on: write one such as 127.0.0.1:9000 or localhost:9000")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use tracing::Level;
 
     use super::*;
+
+    #[test]
+    fn the_variables_of_its_flags_are_those_that_are_known() {
+        let command = Args::command();
+        let mut of_flags: Vec<_> =
+            command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
+        let mut known = longsync_flags::variables::SERVER.to_vec();
+        of_flags.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(of_flags, known);
+    }
 
     #[test]
     fn a_level_alone_applies_to_our_own_lines() {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use longsync_behavior::{Behavior, ParseBehaviorError};
 use longsync_text::duration::text;
+use longsync_timer::{SpinError, check_spin};
 
 /// [`Options`] that were checked: they make sense together. Dereferences to them.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +39,15 @@ pub enum ConfigError {
     /// No connection could have a call.
     #[error("a limit of 0 streams lets no connection have a call: set max_streams to 1 or more")]
     NoStreams,
+    /// It would refuse all that it limits.
+    #[error("{limit} is 0, and would refuse all that it limits: set it to 1 or more")]
+    Zero {
+        /// Which limit it is, as its field is called.
+        limit: &'static str,
+    },
+    /// Cores would be busy for nothing.
+    #[error(transparent)]
+    Spin(#[from] SpinError),
     /// No message or head could ever come in time.
     #[error("{limit} is zero, and nothing can arrive in no time: set it above zero, such as 10s")]
     NoTime {
@@ -55,7 +65,7 @@ impl Config {
     /// # Errors
     /// When they contradict one another, or one of them is nonsense.
     pub fn new(mut options: Options) -> Result<Self, ConfigError> {
-        let Options { behavior, limits, workers, .. } = &options;
+        let Options { behavior, limits, workers, spin, .. } = &options;
         let max_delay = limits.max_delay;
         let behavior = behavior
             .within(max_delay)
@@ -66,6 +76,11 @@ impl Config {
         if limits.max_streams == 0 {
             return Err(ConfigError::NoStreams);
         }
+        let zero = limits.amounts().into_iter().find(|(_, amount)| *amount == 0);
+        if let Some((limit, _)) = zero {
+            return Err(ConfigError::Zero { limit });
+        }
+        check_spin(*spin)?;
         let times =
             [("message_timeout", limits.message_timeout), ("head_timeout", limits.head_timeout)];
         if let Some((limit, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {
@@ -114,7 +129,7 @@ pub struct Options {
     /// How long waiting calls may go on after the drain has begun.
     pub drain: Duration,
     /// For how long before a wait ends its worker polls instead of sleeping: more precise, at the cost
-    /// of one core per worker.
+    /// of one core per worker. At most [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
     pub spin: Duration,
 }
 
@@ -148,9 +163,9 @@ fn random() -> u64 {
 pub struct Limits {
     /// The longest delay.
     pub max_delay: Duration,
-    /// The largest request message, in bytes.
+    /// The largest request message, in bytes. More than zero.
     pub max_message_bytes: u32,
-    /// The most answers of one `LongSyncStream`.
+    /// The most answers of one `LongSyncStream`. More than zero.
     pub max_count: u32,
     /// The largest `response_bytes`.
     pub max_response_bytes: u32,
@@ -160,10 +175,11 @@ pub struct Limits {
     /// The most streams of one HTTP/2 connection, as advertised to the client.
     pub max_streams: u32,
     /// The most calls in flight over all connections. A waiting message of a `LongSyncExchange` takes a
-    /// place as a call does; the first in each takes that of its call.
+    /// place as a call does; the first in each takes that of its call. More than zero.
     pub max_in_flight: u64,
     /// The most bytes of requests and answers held in memory over all connections. One connection holds
     /// at most half of them, and the last sixteenth is kept for connections that hold at most 64 KiB.
+    /// More than zero.
     pub max_buffered_bytes: u64,
     /// How long a message may take once it has begun, plus a second for each 64 KiB of it that came,
     /// counted only while the server wants its bytes. The request of a call that has only one message may
@@ -177,6 +193,18 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// The most open connections. [`None`]: as many as the process's file limit leaves room for.
     pub max_connections: Option<NonZeroUsize>,
+}
+
+impl Limits {
+    /// The limits of which none may be zero, with their names.
+    fn amounts(&self) -> [(&'static str, u64); 4] {
+        [
+            ("max_message_bytes", self.max_message_bytes.into()),
+            ("max_count", self.max_count.into()),
+            ("max_in_flight", self.max_in_flight),
+            ("max_buffered_bytes", self.max_buffered_bytes),
+        ]
+    }
 }
 
 impl Default for Limits {
@@ -217,6 +245,25 @@ mod tests {
         let limits = Limits { head_timeout: Duration::ZERO, ..Limits::default() };
         let none = said(Options { limits, ..Options::default() });
         assert!(none.contains("head_timeout is zero"), "{none}");
+        let spinning = said(Options { spin: Duration::from_secs(10), ..Options::default() });
+        assert!(spinning.contains("at most 20ms"), "{spinning}");
         assert!(Config::new(Options::default()).is_ok());
+    }
+
+    #[test]
+    fn a_limit_of_zero_with_which_no_call_can_succeed_is_refused() {
+        let limits = Limits::default;
+        for (limits, limit) in [
+            (Limits { max_message_bytes: 0, ..limits() }, "max_message_bytes"),
+            (Limits { max_count: 0, ..limits() }, "max_count"),
+            (Limits { max_in_flight: 0, ..limits() }, "max_in_flight"),
+            (Limits { max_buffered_bytes: 0, ..limits() }, "max_buffered_bytes"),
+        ] {
+            let refused = Config::new(Options { limits, ..Options::default() }).unwrap_err();
+            assert_eq!(refused, ConfigError::Zero { limit });
+        }
+        let behavior = Behavior::constant(Duration::ZERO);
+        let limits = Limits { max_delay: Duration::ZERO, max_response_bytes: 0, ..limits() };
+        assert!(Config::new(Options { behavior, limits, ..Options::default() }).is_ok());
     }
 }

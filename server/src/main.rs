@@ -5,9 +5,11 @@ mod log;
 mod signals;
 
 use std::io::{ErrorKind, Write as _};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use longsync_flags::variables;
 use longsync_server::{Config, FileLimit, FileLimitError, Server, raise_file_limit};
 use longsync_text::counted;
 use longsync_text::duration::text;
@@ -28,7 +30,13 @@ const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let log = Log::start();
-    let code = match Args::read(std::env::args_os(), |name| std::env::var_os(name)) {
+    let told = Args::read(std::env::args_os(), |name| std::env::var_os(name));
+    if has_use_for_variables(&told) {
+        for sentence in variables::unknown(std::env::vars_os()) {
+            log.say(&sentence);
+        }
+    }
+    let code = match told {
         Ok(Invocation::Serve(serve)) => start(&log, *serve),
         Ok(Invocation::Explanation(text)) => print(&log, text.as_bytes()),
         Ok(Invocation::Completions(script)) => print(&log, &script),
@@ -36,6 +44,14 @@ fn main() -> ExitCode {
     };
     log.end();
     code
+}
+
+/// Whether a variable that has no effect matters: not to help, the version or a completion script.
+fn has_use_for_variables(told: &Result<Invocation, clap::Error>) -> bool {
+    match told {
+        Ok(told) => !matches!(told, Invocation::Completions(_)),
+        Err(error) => error.use_stderr(),
+    }
 }
 
 /// Prints help or the version, or says what is wrong with the arguments.
@@ -165,6 +181,7 @@ fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
 /// What the person who has started the server reads; a program reads the first line.
 fn announce(server: &Server, config: &Config, files: FileLimit) {
     let address = server.local_addr();
+    let called = SocketAddr::new(longsync::callable(address.ip()), address.port());
     let raised = match files {
         FileLimit { before, now } if before == now => String::new(),
         FileLimit { before, now } => {
@@ -174,8 +191,8 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
     let lines = format!(
         "{listening} http://{address}
   seed {seed}; a call takes {behavior} unless it says otherwise; workers: {workers}; connections: at most {connections}{raised}
-  try  curl 'http://{address}{path}?delay=250ms'
-       grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {address} {service}/LongSync
+  try  curl 'http://{called}{path}?delay=250ms'
+       grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {called} {service}/LongSync
   stop with Ctrl-C: waiting calls may go on for {drain}; again to end at once
 ",
         listening = longsync::LISTENING,

@@ -82,7 +82,7 @@ pub(crate) struct RaceArgs {
     ways: Option<Vec<WayArg>>,
 
     /// The server to call; without one, a server is started inside this process.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, env = "LONGSYNC_URL", value_name = "URL")]
     url: Option<Target>,
 
     /// Call `GET /long_sync` over HTTP/1.1, one connection per call, instead of gRPC; there is no exchange.
@@ -101,10 +101,10 @@ pub(crate) struct RaceArgs {
     #[arg(long, value_enum, value_name = "WHOSE", default_value_t = ThreadConnectionsArg::Shared)]
     thread_connections: ThreadConnectionsArg,
 
-    /// For how long before a wait ends its thread polls instead of sleeping, such as 200us: the waits
+    /// For how long before a wait ends its thread polls instead of sleeping, such as 200us, at most 20ms: the waits
     /// of a server inside this process and of --cancel-after end more precisely, and each such thread
     /// keeps its core busy all that time.
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = longsync_text::duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = super::spin)]
     spin: Duration,
 
     /// The size of an answer, at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
@@ -162,13 +162,13 @@ impl RaceArgs {
                     .to_owned()
             }
             RacePlanError::NothingSpins => {
-                "--spin is for waits of this process, and with --url the server does all the \
-                 waiting: start that with --spin"
+                "--spin is for waits of this process, and with --url, or LONGSYNC_URL, the server does \
+                 all the waiting: start that with --spin"
                     .to_owned()
             }
             RacePlanError::SeedElsewhere => {
-                "--seed is for a server inside this process, and with --url its server draws: start \
-                 that with --seed"
+                "--seed is for a server inside this process, and with --url, or LONGSYNC_URL, its server \
+                 draws: start that with --seed"
                     .to_owned()
             }
             RacePlanError::NothingDrawn => {

@@ -14,7 +14,7 @@ use crate::data;
 #[command(next_help_heading = "What is called")]
 pub(crate) struct RequestArgs {
     /// The server to call [default: port 9000 of this machine].
-    #[arg(long, value_name = "URL")]
+    #[arg(long, env = "LONGSYNC_URL", value_name = "URL")]
     pub(super) url: Option<Target>,
 
     /// How long the server is to wait; without this and --behavior its own behavior decides.

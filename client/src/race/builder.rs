@@ -7,6 +7,7 @@ use longsync_behavior::{Behavior, DEFAULT_MOST, ParseBehaviorError, Rules};
 use longsync_connect::Target;
 
 use longsync_text::duration::LONGEST;
+use longsync_timer::{SpinError, check_spin};
 
 use crate::race::delays::RaceDelays;
 use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
@@ -48,6 +49,9 @@ pub enum RacePlanError {
     /// No wait of this process would be more precise.
     #[error("nothing would spin: with a target the server does all the waiting")]
     NothingSpins,
+    /// Cores would be busy for nothing.
+    #[error(transparent)]
+    Spin(#[from] SpinError),
     /// A caller may not ask for this behavior.
     #[error(transparent)]
     Behavior(#[from] ParseBehaviorError),
@@ -121,6 +125,7 @@ impl RacePlanBuilder {
 
     /// For how long before a wait ends its thread polls instead of sleeping: the waits of the server
     /// inside this process, and those for a cancellation. More precise, at the cost of one core per thread.
+    /// At most [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
     pub fn spin(mut self, spin: Duration) -> Self {
         self.rest.spin = spin;
         self
@@ -186,11 +191,11 @@ impl RacePlan {
             (self.delays.mean(), "delay"),
             (self.sequential_max, "time of the sequential way"),
             (self.cancel_after.unwrap_or_default(), "time until a call is cancelled"),
-            (self.spin, "time to spin"),
         ];
         if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > LONGEST) {
             return Err(RacePlanError::TooLong { what });
         }
+        check_spin(self.spin)?;
         // The waits of this process are those of the server in it, and of cancels; threads have none.
         let waits_here = self.target.is_none()
             || (self.cancel_after.is_some() && self.ways.iter().any(|way| *way != Way::Threads));
@@ -308,9 +313,14 @@ mod tests {
             (plan().delays(RaceDelays::Jittered(long)), "delay"),
             (plan().sequential_max(Duration::MAX), "time of the sequential way"),
             (plan().cancel_after(long), "time until a call is cancelled"),
-            (plan().spin(long), "time to spin"),
         ] {
             assert_eq!(refused(builder), RacePlanError::TooLong { what });
         }
+    }
+
+    #[test]
+    fn a_spin_that_would_only_keep_cores_busy_is_refused() {
+        let why = refused(plan().spin(Duration::from_secs(10)));
+        assert!(matches!(why, RacePlanError::Spin(_)), "{why}");
     }
 }

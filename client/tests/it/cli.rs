@@ -16,6 +16,11 @@ pub(crate) fn command(args: &[&str]) -> Command {
         .env_remove("NO_COLOR")
         .env_remove("COLUMNS")
         .env_remove("CLICOLOR_FORCE");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LONGSYNC_") {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
@@ -233,6 +238,9 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["--http", "--ways", "tasks,exchange"], "choose among sequential, threads and tasks"),
         (&["--cancel-after", "soon"], "250ms"),
         (&["--spin", "soon"], "250ms"),
+        (&["--spin", "10s"], "for '--spin <DURATION>': a spin of 10s keeps a core busy"),
+        (&["--spin", "10s"], "write at most 20ms, such as 200us"),
+        (&["load", "--spin", "21ms"], "write at most 20ms, such as 200us"),
         (&["--spin", "1ms", "--url", "http://127.0.0.1:9000"], "start that with --spin"),
         (
             &[

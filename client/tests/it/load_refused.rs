@@ -31,7 +31,7 @@ async fn what_cannot_be_meant_is_refused_with_what_would_be_right() {
         &["--schedule", "constant(0/s, for=10s)"],
         &["-r", "2000", "-c", "64"],
         &["-r", "2000/m"],
-        &["-r", "fast"],
+        &["--rps", "fast"],
         &["-c", "0"],
         &["-c", "many"],
         &["-n", "0"],

@@ -26,3 +26,5 @@ mod loads;
 mod peer;
 mod race;
 mod report;
+#[cfg(feature = "cli")]
+mod variables;

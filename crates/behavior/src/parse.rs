@@ -4,10 +4,13 @@ mod foreign;
 mod shape;
 mod stall;
 
+use std::time::Duration;
+
 use crate::delay::Delay;
 use crate::parse_error::ParseBehaviorError;
 use crate::rules::Rules;
 use crate::stall::Stall;
+use longsync_text::duration::{self, ParseDurationError};
 use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
 
@@ -32,7 +35,22 @@ pub(crate) fn read(text: &str, rules: &Rules<'_>) -> Result<Clauses, ParseBehavi
     let is_understood = |text: &str| clauses(&mut Words::new(text), rules).is_ok();
     clauses(&mut words, rules)
         .map_err(|mistake| foreign::recognized(text, is_understood).unwrap_or(mistake))
-        .map_err(|mistake| ParseBehaviorError::new(text, &mistake))
+        .map_err(|mistake| {
+            let mistake = ParseBehaviorError::new(text, &mistake);
+            match lone_duration(text) {
+                Some(Err(why)) => mistake.with_sentence(why.to_string()),
+                _ => mistake,
+            }
+        })
+}
+
+/// What a text would be as a duration, if it is meant as nothing but one: then what is wrong is said as it is wherever
+/// a duration is wanted.
+fn lone_duration(text: &str) -> Option<Result<Duration, ParseDurationError>> {
+    let text = text.trim();
+    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+'));
+    let is_word = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '+' | '_'));
+    (is_number && is_word).then(|| duration::parse(text))
 }
 
 /// What a text says.

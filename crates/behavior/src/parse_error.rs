@@ -22,6 +22,11 @@ impl ParseBehaviorError {
         Self { column, sentence }
     }
 
+    /// The same mistake in other words.
+    pub(crate) fn with_sentence(self, sentence: String) -> Self {
+        Self { sentence, ..self }
+    }
+
     /// Of a text that says nothing.
     pub(crate) fn empty() -> Self {
         let sentence =

@@ -6,6 +6,7 @@ use longsync_connect::Target;
 use longsync_connect::request::{RequestError, check_headers};
 use longsync_stats::{GoodStatuses, Loop, Moment, StopRule, StopRuleError};
 use longsync_text::duration::LONGEST;
+use longsync_timer::{SpinError, check_spin};
 use tonic::metadata::MetadataMap;
 
 use crate::long_sync::LongSync;
@@ -125,6 +126,9 @@ pub enum LoadPlanError {
     /// Every server would refuse the requests.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// Cores would be busy for nothing.
+    #[error(transparent)]
+    Spin(#[from] SpinError),
     /// A time is too long for clocks and headers.
     #[error("the {what} is longer than 365 days: make it shorter")]
     TooLong {
@@ -261,7 +265,7 @@ impl<M> LoadPlanBuilder<M> {
 
     /// For how long before each due time the workers poll instead of sleeping. Unless told otherwise, that is
     /// [20 us](DEFAULT_SPIN): about what a core takes to wake. With much more, what is due is sent to the microsecond,
-    /// at the cost of one core per worker.
+    /// at the cost of one core per worker. At most [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
     pub fn spin(self, spin: Duration) -> Self {
         Self(LoadPlan { spin, ..self.0 })
     }
@@ -289,13 +293,13 @@ impl<M> LoadPlanBuilder<M> {
             (plan.deadline, "deadline"),
             (Some(plan.warm_up), "warm-up"),
             (Some(plan.grace), "grace"),
-            (Some(plan.spin), "time to spin"),
             (plan.stop.time(), "time of the run"),
             (plan.schedule.think(), "time to think"),
         ];
         if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > Some(LONGEST)) {
             return Err(LoadPlanError::TooLong { what });
         }
+        check_spin(plan.spin)?;
         let is_endless = match plan.schedule {
             Schedule::AtOnce => !plan.stop.is_counted(),
             ref schedule => !plan.stop.is_bounded() && schedule.end().is_none(),
@@ -425,11 +429,12 @@ mod tests {
             (one().deadline(long), "deadline"),
             (one().warm_up(long), "warm-up"),
             (one().grace(Duration::MAX), "grace"),
-            (one().spin(long), "time to spin"),
             (plan(Schedule::AtOnce, StopCondition::after_calls_or(1, long)), "time of the run"),
         ] {
             assert_eq!(refused(builder), LoadPlanError::TooLong { what });
         }
+        let spinning = refused(one().spin(Duration::from_secs(10)));
+        assert!(matches!(spinning, LoadPlanError::Spin(_)), "{spinning}");
         assert!(one().deadline(LONGEST).grace(LONGEST).build().is_ok());
     }
 }

@@ -80,6 +80,7 @@ mod lead;
 mod nanos;
 mod slab;
 mod sleep;
+mod spin;
 mod waits;
 
 use std::fmt;
@@ -88,6 +89,7 @@ use std::time::{Duration, Instant};
 
 pub use crate::clock::Clock;
 pub use crate::sleep::{Sleep, WakeReason};
+pub use crate::spin::{LONGEST_SPIN, SpinError, check_spin};
 use crate::waits::Waits;
 
 /// When a wait longer than the clock lasts is due.
@@ -110,7 +112,7 @@ impl Timer {
     /// sockets are served meanwhile. Without it, most waits of a thread with little to do end as
     /// precisely, since alarms ring ahead; it is for the others. `spin` should be longer than a
     /// sleeping core takes at most to wake (200 us where the figures above come from), and the thread
-    /// should have its core to itself.
+    /// should have its core to itself. It is not checked here: [`check_spin`] says which are of use.
     ///
     /// Under [`Clock::Tokio`] it makes no difference.
     pub fn with_spin(clock: Clock, spin: Duration) -> Self {

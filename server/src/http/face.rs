@@ -1,5 +1,6 @@
 //! The HTTP face: `/long_sync`, health, `/metrics`, and `/` with what to try.
 
+use std::borrow::Cow;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -79,7 +80,10 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
         "/" | "/healthz" | "/livez" | "/readyz" | "/metrics" if !is_read(request.method()) => {
             allowing("GET, HEAD", wrong_method(path, "GET or HEAD"))
         }
-        "/" => text(StatusCode::OK, welcome(worker, host::authority(request).unwrap_or("ADDRESS"))),
+        "/" => text(
+            StatusCode::OK,
+            welcome(worker, &host::authority(request).unwrap_or(Cow::Borrowed("ADDRESS"))),
+        ),
         // A server that answers is alive; a drain is not a reason to kill it.
         "/livez" => text(StatusCode::OK, "alive\n"),
         "/healthz" | "/readyz" if worker.shared().is_healthy() => text(StatusCode::OK, "serving\n"),

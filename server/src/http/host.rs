@@ -1,6 +1,7 @@
 //! Which name a request knows this server by (RFC 9112, section 3.2).
 
-use std::net::Ipv6Addr;
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::uri::Authority;
 use http::{HeaderValue, Request, Version, header};
@@ -23,13 +24,28 @@ pub(crate) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
 }
 
 /// The name and the port by which a request calls this server: those of its target take precedence over
-/// `Host`.
-pub(crate) fn authority<B>(request: &Request<B>) -> Option<&str> {
+/// `Host`. It can be called again: all addresses are not one.
+pub(crate) fn authority<B>(request: &Request<B>) -> Option<Cow<'_, str>> {
     let target = request.uri().authority().map(Authority::as_str);
     // What stands before an `@` is for nobody's eyes.
     let target = target.map(|target| target.rsplit_once('@').map_or(target, |(_, host)| host));
     let host = || request.headers().get(header::HOST).filter(|host| is_host(host));
-    target.or_else(|| host()?.to_str().ok().filter(|host| !host.is_empty()))
+    target.or_else(|| host()?.to_str().ok().filter(|host| !host.is_empty())).map(callable)
+}
+
+/// `0.0.0.0` and `[::]` reach the machine on which they are called, and are misread on any other.
+fn callable(authority: &str) -> Cow<'_, str> {
+    let after_address = authority.rfind(']').unwrap_or(0);
+    let port =
+        authority[after_address..].find(':').map_or(authority.len(), |at| after_address + at);
+    let (host, port) = authority.split_at(port);
+    match host.trim_start_matches('[').trim_end_matches(']').parse() {
+        Ok(ip) if longsync::callable(ip) != ip => match longsync::callable(ip) {
+            IpAddr::V4(ip) => format!("{ip}{port}").into(),
+            IpAddr::V6(ip) => format!("[{ip}]{port}").into(),
+        },
+        _ => authority.into(),
+    }
 }
 
 /// `uri-host [ ":" port ]`, any part of which may be empty (RFC 3986, section 3.2).
@@ -109,6 +125,24 @@ mod tests {
             "x,y",
         ] {
             assert!(is_valid(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_called_again_is_never_all_addresses() {
+        for (authority, called) in [
+            ("0.0.0.0:9000", "127.0.0.1:9000"),
+            ("0.0.0.0", "127.0.0.1"),
+            ("[::]:9000", "[::1]:9000"),
+            ("[::]", "[::1]"),
+            ("[::ffff:0.0.0.0]:80", "127.0.0.1:80"),
+            ("localhost:9000", "localhost:9000"),
+            ("127.0.0.1:", "127.0.0.1:"),
+            ("[::1]:9000", "[::1]:9000"),
+            (":80", ":80"),
+            ("", ""),
+        ] {
+            assert_eq!(callable(authority), called, "{authority}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! The binary, as a user runs it.
 
 mod behavior;
+mod refused;
+mod variables;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
@@ -151,12 +153,12 @@ async fn what_the_environment_says_holds_and_a_flag_takes_precedence() -> Result
 #[test]
 fn wrong_usage_exits_with_2_and_says_what_would_be_right_and_binds_nothing() -> Result<()> {
     for (args, right) in [
-        (&["--listen", "9000"][..], "127.0.0.1:9000"),
+        (&["--listen", "9000"][..], "localhost:9000, or --port 9000"),
         (&["--listen", "nowhere.invalid:9000"], "127.0.0.1:9000"),
         (&["--behavior", "soon"], "at column 1: expected a delay: a duration such as 250ms"),
         (&["--behavior", "1s; hang(1%)"], "at column 5"),
         (&["--delay", "500"], "250ms, 1.5s or 2m"),
-        (&["--delay", "-1s"], "a duration such as 250ms"),
+        (&["--delay", "-1s"], "250ms, 1.5s or 2m"),
         (&["--delay", "2h"], "--max-delay"),
         (&["--drain", "soon"], "250ms"),
         (&["--drain", "-1s"], "250ms"),
@@ -168,9 +170,9 @@ fn wrong_usage_exits_with_2_and_says_what_would_be_right_and_binds_nothing() -> 
         (&["--head-timeout", "soon"], "250ms"),
         (&["--max-unanswered", "0"], "from 1"),
         (&["--max-connections", "0"], "from 1"),
-        (&["--max-count", "-1"], "a whole number, without a sign or a unit"),
+        (&["--max-count", "-1"], "a whole number from 1 to 4294967295, without a sign or a unit"),
         (&["--max-in-flight", "-3"], "a whole number"),
-        (&["--max-message-bytes", "5GiB"], "a whole number, without a sign or a unit"),
+        (&["--max-message-bytes", "5GiB"], "a whole number from 1 to 4294967295, without a sign"),
         (&["--log", "loud"], "off, error, warn, info or debug"),
         (&["--nonsense"], "--help"),
         (&["surplus"], "--help"),
@@ -555,6 +557,31 @@ async fn address(command: &mut Command) -> Result<(SocketAddr, String)> {
     let addr = server.addr;
     signal(&server, Signal::TERM)?;
     Ok((addr, server.ended().await?.1))
+}
+
+#[tokio::test]
+async fn all_addresses_are_listened_on_and_never_suggested_as_one_to_call() -> Result<()> {
+    for (listen, called) in [("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "[::1]")] {
+        if std::net::TcpListener::bind(listen).is_err() {
+            println!("{listen} cannot be listened on: this machine has no IPv6");
+            continue;
+        }
+        let mut server = Running::start(&mut command(&["--listen", listen]))?;
+        let (ip, port) = (server.addr.ip(), server.addr.port());
+        assert!(ip.is_unspecified(), "the first line says where it listens: {ip}");
+        let mut lines = String::new();
+        for _ in 0..4 {
+            server.stdout.read_line(&mut lines)?;
+        }
+        assert!(lines.contains(&format!("curl 'http://{called}:{port}/long_sync")), "{lines}");
+        assert!(lines.contains(&format!(" {called}:{port} longsync.v1.")), "{lines}");
+        assert!(!lines.contains("0.0.0.0") && !lines.contains("[::]"), "{lines}");
+        // Whoever calls it like that is shown an address that others can call.
+        let answer = server.web().await?.get(&format!("http://{}/", server.addr)).await?;
+        assert!(answer.body().contains(&format!("{called}:{port}/long_sync")), "{}", answer.body());
+        assert!(!answer.body().contains("0.0.0.0") && !answer.body().contains("[::]"));
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -17,9 +17,9 @@ pub(super) struct SendingArgs {
     #[arg(long, value_name = "N", value_parser = number, hide_short_help = true)]
     pub(super) workers: Option<usize>,
 
-    /// For how long before each due time a worker polls instead of sleeping, such as 200us: calls are sent to the
-    /// microsecond, at the cost of one core per worker [default: 20us].
-    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse, hide_short_help = true)]
+    /// For how long before each due time a worker polls instead of sleeping, such as 200us, at most 20ms: calls are sent
+    /// to the microsecond, at the cost of one core per worker [default: 20us].
+    #[arg(long, value_name = "DURATION", value_parser = crate::args::spin, hide_short_help = true)]
     pub(super) spin: Option<Duration>,
 
     /// How many calls of an open loop may be in flight; those that are due beyond it are counted and not sent

@@ -20,7 +20,6 @@ pub(super) fn check(plan: &WrittenPlan) -> Result<(), SettingsError> {
         ("--duration", plan.duration),
         ("--warm-up", plan.warm_up),
         ("--grace", plan.grace),
-        ("--spin", plan.spin),
     ];
     if let Some((flag, _)) = times.into_iter().find(|(_, time)| *time > Some(LONGEST)) {
         return Err(SettingsError::new(format!("{flag} is longer than 365 days: make it shorter")));

@@ -131,19 +131,37 @@ async fn a_recording_is_replayed_from_the_folder_that_is_named() -> Result<()> {
 
 #[test]
 fn the_environment_may_say_delay_instead_of_behavior() -> Result<()> {
+    const BOTH: &[(&str, &str)] = &[("LONGSYNC_DELAY", "2ms"), ("LONGSYNC_BEHAVIOR", "3ms")];
     for (args, variables, delay) in [
         (&[][..], &[("LONGSYNC_DELAY", "2ms")][..], "2ms"),
-        (&[], &[("LONGSYNC_DELAY", "2ms"), ("LONGSYNC_BEHAVIOR", "3ms")], "3ms"),
+        (&[], &[("LONGSYNC_BEHAVIOR", "3ms")], "3ms"),
         (&["--delay", "4ms"], &[("LONGSYNC_DELAY", "2ms")], "4ms"),
+        (&["--delay", "4ms"], &[("LONGSYNC_BEHAVIOR", "3ms")], "4ms"),
+        (&["--behavior", "4ms"], &[("LONGSYNC_DELAY", "2ms")], "4ms"),
+        (&["--behavior", "4ms"], BOTH, "4ms"),
+        (&["--delay", "4ms"], BOTH, "4ms"),
+        // What is overridden is not looked at.
+        (&["--delay", "4ms"], &[("LONGSYNC_BEHAVIOR", "soon"), ("LONGSYNC_DELAY", "")], "4ms"),
     ] {
         let mut explains = command(&["--explain"]);
         let output = ended(explains.args(args).envs(variables.iter().copied()))?;
         let text = String::from_utf8(output.stdout)?;
         assert!(text.contains(&format!("  always  {delay}\n")), "{text}");
     }
-    let output = ended(command(&["--explain"]).env("LONGSYNC_DELAY", "soon"))?;
-    assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("--behavior: `soon` is not understood"), "{}", said(&output));
+    for (args, variables, right) in [
+        (
+            &[][..],
+            &[("LONGSYNC_DELAY", "soon")][..],
+            "for 'LONGSYNC_DELAY': `soon` is not understood",
+        ),
+        (&[], BOTH, "LONGSYNC_BEHAVIOR and LONGSYNC_DELAY are both given: give one of them"),
+        (&["--delay", "1s", "--behavior", "1s"], &[], "--behavior and --delay are both given"),
+    ] {
+        let output = ended(command(&["--explain"]).args(args).envs(variables.iter().copied()))?;
+        assert_eq!(output.status.code(), Some(2));
+        assert!(said(&output).contains(right), "{}", said(&output));
+        assert!(output.stdout.is_empty());
+    }
     Ok(())
 }
 

@@ -1,0 +1,209 @@
+//! The variables of the environment that the programs read.
+
+use std::ffi::OsString;
+
+use longsync_text::quoted;
+
+/// What the names of all our variables begin with.
+const PREFIX: &str = "LONGSYNC_";
+
+/// The variables of `longsync-server`, as its flags name them.
+pub const SERVER: [&str; 23] = [
+    "LONGSYNC_LISTEN",
+    "LONGSYNC_PORT",
+    "LONGSYNC_BEHAVIOR",
+    "LONGSYNC_DELAY",
+    "LONGSYNC_SEED",
+    "LONGSYNC_FIXED",
+    "LONGSYNC_REPLAY_DIR",
+    "LONGSYNC_WORKERS",
+    "LONGSYNC_LAME_DUCK",
+    "LONGSYNC_DRAIN",
+    "LONGSYNC_SPIN",
+    "LONGSYNC_LOG",
+    "LONGSYNC_MAX_DELAY",
+    "LONGSYNC_MAX_MESSAGE_BYTES",
+    "LONGSYNC_MAX_COUNT",
+    "LONGSYNC_MAX_RESPONSE_BYTES",
+    "LONGSYNC_MAX_UNANSWERED",
+    "LONGSYNC_MAX_STREAMS",
+    "LONGSYNC_MAX_IN_FLIGHT",
+    "LONGSYNC_MAX_BUFFERED_BYTES",
+    "LONGSYNC_MESSAGE_TIMEOUT",
+    "LONGSYNC_HEAD_TIMEOUT",
+    "LONGSYNC_MAX_CONNECTIONS",
+];
+
+/// The variables of `longsync-client`.
+pub const CLIENT: [&str; 1] = ["LONGSYNC_URL"];
+
+/// Those that no program reads, but our tests and builds do.
+const TESTS: [&str; 4] =
+    ["LONGSYNC_SERVER", "LONGSYNC_CLIENT", "LONGSYNC_RENEW", "LONGSYNC_GENERATED"];
+
+/// How alike a name must be to be suggested, from 0 to 1: one letter in three may be wrong.
+const LEAST_LIKENESS: f64 = 0.6;
+
+/// A sentence about each variable of `environment`, names and values, whose name begins like ours and which nobody
+/// reads, in the order of their names. Variables that Kubernetes sets for a service named `longsync` are not meant
+/// for us, and left out.
+pub fn unknown(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<String> {
+    let texts = environment.into_iter().filter_map(|(name, value)| {
+        // What is not text is none of our names, but may begin like one.
+        let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+        let is_meant =
+            name.starts_with(PREFIX) && !is_known(&name) && !is_of_kubernetes(&name, &value);
+        is_meant.then(|| name.into_owned())
+    });
+    let mut names: Vec<_> = texts.collect();
+    names.sort();
+    names.iter().map(|name| sentence(name)).collect()
+}
+
+fn sentence(name: &str) -> String {
+    let right = match nearest(name) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => "--help names those that do".to_owned(),
+    };
+    format!("the variable {} has no effect: {right}", quoted(name))
+}
+
+fn known() -> impl Iterator<Item = &'static str> {
+    SERVER.into_iter().chain(CLIENT)
+}
+
+fn is_known(name: &str) -> bool {
+    known().chain(TESTS).any(|known| {
+        // There, the environment does not distinguish them.
+        if cfg!(windows) { known.eq_ignore_ascii_case(name) } else { known == name }
+    })
+}
+
+/// Whether Kubernetes tells each container like this where a service is that is named `longsync`, or `longsync-...`.
+fn is_of_kubernetes(name: &str, value: &str) -> bool {
+    let is_host_or_port = ["_SERVICE_HOST", "_SERVICE_PORT"].iter().any(|part| name.contains(part));
+    let is_numbered = name
+        .split("_PORT_")
+        .nth(1)
+        .is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
+    is_host_or_port || is_numbered || (name.ends_with("_PORT") && value.starts_with("tcp://"))
+}
+
+/// The variable whose name is most like `name`, if any is.
+fn nearest(name: &str) -> Option<&'static str> {
+    let own = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
+    let wrong = own(&name.to_ascii_uppercase());
+    known()
+        .map(|known| (known, likeness(&wrong, &own(known))))
+        .filter(|(_, likeness)| *likeness >= LEAST_LIKENESS)
+        .max_by(|(_, one), (_, other)| one.total_cmp(other))
+        .map(|(known, _)| known)
+}
+
+/// How alike two names are, from 0 to 1: by their letters, or because all words of one are in the other.
+fn likeness(one: &str, other: &str) -> f64 {
+    let by_letters = strsim::normalized_damerau_levenshtein(one, other);
+    let [one, other] = [one, other].map(|name| name.split('_').collect::<Vec<_>>());
+    let (few, many) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    if few.iter().all(|word| many.contains(word)) {
+        let letters = |words: &[&str]| u32::try_from(words.concat().len()).map_or(0.0, f64::from);
+        let part = letters(&few) / letters(&many).max(1.0);
+        by_letters.max(LEAST_LIKENESS + (1.0 - LEAST_LIKENESS) * part)
+    } else {
+        by_letters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn said(variables: &[(&str, &str)]) -> Vec<String> {
+        unknown(variables.iter().map(|(name, value)| (name.into(), value.into())))
+    }
+
+    #[test]
+    fn what_nobody_reads_is_noticed_once_each_with_the_nearest_name() {
+        for (name, nearest) in [
+            ("LONGSYNC_DRIAN", "LONGSYNC_DRAIN"),
+            ("LONGSYNC_DLAY", "LONGSYNC_DELAY"),
+            ("LONGSYNC_delay", "LONGSYNC_DELAY"),
+            ("LONGSYNC_DELAY_MS", "LONGSYNC_DELAY"),
+            ("LONGSYNC_BEHAVIOUR", "LONGSYNC_BEHAVIOR"),
+            ("LONGSYNC_WORKER", "LONGSYNC_WORKERS"),
+            ("LONGSYNC_LOG_LEVEL", "LONGSYNC_LOG"),
+            ("LONGSYNC_IN_FLIGHT", "LONGSYNC_MAX_IN_FLIGHT"),
+            ("LONGSYNC_TIMEOUT", "LONGSYNC_HEAD_TIMEOUT"),
+            ("LONGSYNC_LISTEN_ADDRESS", "LONGSYNC_LISTEN"),
+            ("LONGSYNC_SERVER_URL", "LONGSYNC_URL"),
+            ("LONGSYNC_URI", "LONGSYNC_URL"),
+        ] {
+            let right = format!("the variable `{name}` has no effect: did you mean {nearest}?");
+            assert_eq!(said(&[(name, "1"), ("PATH", "/bin")]), [right]);
+        }
+        let none = said(&[("LONGSYNC_ZZZ", ""), ("LONGSYNC_", ""), ("LONGSYNC_\u{1b}[31m", "")]);
+        let names = ["`LONGSYNC_`", "`LONGSYNC_ZZZ`", r"`LONGSYNC_\u{1b}[31m`"];
+        assert_eq!(none.len(), names.len());
+        for name in names {
+            let sentence = format!("the variable {name} has no effect: --help names those that do");
+            assert!(none.contains(&sentence), "{sentence} in {none:?}");
+        }
+    }
+
+    #[test]
+    fn what_our_programs_and_tests_read_and_what_kubernetes_sets_is_not_noticed() {
+        let of_us: Vec<_> = known().chain(TESTS).map(|name| (name, "")).collect();
+        assert_eq!(said(&of_us), [""; 0]);
+        let of_a_service = [
+            ("LONGSYNC_SERVICE_HOST", "10.0.0.1"),
+            ("LONGSYNC_SERVICE_PORT", "9000"),
+            ("LONGSYNC_SERVICE_PORT_GRPC", "9000"),
+            ("LONGSYNC_PORT", "tcp://10.0.0.1:9000"),
+            ("LONGSYNC_PORT_9000_TCP", "tcp://10.0.0.1:9000"),
+            ("LONGSYNC_PORT_9000_TCP_ADDR", "10.0.0.1"),
+            ("LONGSYNC_SERVER_SERVICE_HOST", "10.0.0.1"),
+            ("LONGSYNC_SERVER_PORT", "tcp://10.0.0.1:9000"),
+            ("LONGSYNC_SERVER_PORT_9000_TCP_PROTO", "tcp"),
+        ];
+        assert_eq!(said(&of_a_service), [""; 0]);
+        assert_eq!(said(&[("LONGSYNC_SERVER_PORT", "9000")]).len(), 1);
+        assert_eq!(said(&[("longsync_drain", "1s"), ("XLONGSYNC_DRAIN", "1s")]), [""; 0]);
+    }
+
+    #[test]
+    fn a_name_is_more_like_itself_than_like_any_other() {
+        for known in known() {
+            assert_eq!(nearest(known), Some(known));
+        }
+    }
+
+    proptest! {
+        /// Any name is either known or gets one sentence, which names a variable that there is or says where to look.
+        #[test]
+        fn any_other_name_gets_one_sentence(rest in "[A-Z_a-z\\PC]{0,24}") {
+            let name = format!("{PREFIX}{rest}");
+            let said = said(&[(&name, "")]);
+            if is_known(&name) || is_of_kubernetes(&name, "") {
+                prop_assert!(said.is_empty());
+            } else {
+                let [sentence] = &said[..] else { panic!("{said:?}") };
+                let is_right = |known: &str| sentence.ends_with(&format!("did you mean {known}?"));
+                let names_one = known().any(is_right);
+                prop_assert!(names_one || sentence.ends_with(": --help names those that do"), "{}", sentence);
+            }
+        }
+
+        /// With one letter left out, a name of at least seven is still recognized.
+        #[test]
+        fn a_missing_letter_is_forgiven(index in 0..SERVER.len(), at in 0_usize..64) {
+            let known = SERVER[index];
+            let own = known.len() - PREFIX.len();
+            prop_assume!(own >= 7);
+            let mut name = known.to_owned();
+            name.remove(PREFIX.len() + at % own);
+            prop_assert_eq!(nearest(&name), Some(known));
+        }
+    }
+}

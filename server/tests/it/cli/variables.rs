@@ -1,0 +1,77 @@
+//! What the server makes of variables of the environment, beyond what each says.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
+use rustix::process::Signal;
+
+use super::{Running, command, ended, said, signal};
+use crate::harness::Result;
+
+#[tokio::test]
+async fn a_variable_that_nobody_reads_is_said_once_with_the_nearest_and_the_server_starts()
+-> Result<()> {
+    let mut misspelt = command(&["--port", "0"]);
+    misspelt.env("LONGSYNC_DRIAN", "1s").env("LONGSYNC_ZZZ", "").env("LONGSYNC_DRAIN", "1s");
+    // Of the client, of our tests, and of Kubernetes.
+    misspelt.env("LONGSYNC_URL", "http://127.0.0.1:1").env("LONGSYNC_SERVER", "/bin/true");
+    misspelt.env("LONGSYNC_SERVICE_HOST", "10.0.0.1").env("LONGSYNC_PORT_9000_TCP_PROTO", "tcp");
+    let server = Running::start(&mut misspelt)?;
+    signal(&server, Signal::TERM)?;
+    let (status, said) = server.ended().await?;
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(
+        said,
+        "longsync-server: the variable `LONGSYNC_DRIAN` has no effect: did you mean LONGSYNC_DRAIN?\n\
+         longsync-server: the variable `LONGSYNC_ZZZ` has no effect: --help names those that do\n"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_variable_that_nobody_reads_is_said_beside_an_error_and_not_beside_help() -> Result<()> {
+    let misspelt = |args: &[&str]| ended(command(args).env("LONGSYNC_DRIAN", "1s"));
+    let wrong = said(&misspelt(&["--workers", "none"])?);
+    assert!(
+        wrong.contains("did you mean LONGSYNC_DRAIN?") && wrong.contains("1 to 1024"),
+        "{wrong}"
+    );
+    for args in [&["--help"][..], &["--version"], &["completions", "bash"]] {
+        let output = misspelt(args)?;
+        assert_eq!((output.status.code(), said(&output)), (Some(0), String::new()), "{args:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_variable_that_is_not_needed_is_not_read() -> Result<()> {
+    let output = ended(command(&["completions", "bash"]).env("LONGSYNC_DRAIN", "soon"))?;
+    assert_eq!((output.status.code(), said(&output)), (Some(0), String::new()));
+    let output = ended(command(&["--drain", "1s", "--explain"]).env("LONGSYNC_DRAIN", "soon"))?;
+    assert_eq!((output.status.code(), said(&output)), (Some(0), String::new()));
+    Ok(())
+}
+
+#[test]
+fn a_variable_that_is_not_text_is_named() -> Result<()> {
+    let bytes = OsStr::from_bytes(b"1\xff");
+    let output = ended(command(&[]).env("LONGSYNC_DRAIN", bytes))?;
+    assert_eq!(output.status.code(), Some(2));
+    let said = said(&output);
+    assert!(said.contains("the variable LONGSYNC_DRAIN is not text: write it in UTF-8"), "{said}");
+    Ok(())
+}
+
+/// Its text is the only place that shows which variable a flag has.
+#[test]
+fn help_names_the_variables_whether_short_or_long() -> Result<()> {
+    for flag in ["-h", "--help", "help"] {
+        let help = String::from_utf8(ended(&mut command(&[flag]))?.stdout)?;
+        // It is wrapped.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for name in longsync_flags::variables::SERVER {
+            assert!(help.contains(&format!("[env: {name}=")), "{flag} lacks {name}");
+        }
+    }
+    Ok(())
+}
