@@ -32,6 +32,8 @@ async fn what_cannot_be_meant_is_refused_with_what_would_be_right() {
         &["-r", "2000", "-c", "64"],
         &["-r", "2000/m"],
         &["-r", "fast"],
+        &["--rps", "fast"],
+        &["-qfast"],
         &["-c", "0"],
         &["-c", "many"],
         &["-n", "0"],

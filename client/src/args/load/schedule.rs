@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use longsync_client::load;
+use longsync_text::{ParseRateError, Rate};
 
 use crate::args::{count, seed};
 
@@ -35,7 +36,7 @@ impl From<ArrivalsArg> for load::WrittenArrivals {
 #[command(next_help_heading = "When calls are made")]
 pub(super) struct ScheduleArgs {
     /// Make calls at this rate, whatever the server does (an open loop): 2000, 2000/s, 120/min, 2k/s.
-    #[arg(short = 'r', long, value_name = "RATE", visible_alias = "rps", visible_short_aliases = ['q', 'R'])]
+    #[arg(short = 'r', long, value_name = "RATE", value_parser = rate, visible_alias = "rps", visible_short_aliases = ['q', 'R'])]
     pub(super) rate: Option<String>,
 
     /// Keep this many calls in flight, each beginning when another ends (a closed loop) [default: 50].
@@ -75,4 +76,9 @@ pub(super) struct ScheduleArgs {
     /// How many calls a closed loop keeps in flight over time, such as 'step(from=1, to=64, by=1, every=1s)'.
     #[arg(long, value_name = "SCHEDULE", hide_short_help = true)]
     pub(super) concurrency_schedule: Option<String>,
+}
+
+/// The text of a rate: a plan has it as it was written.
+fn rate(text: &str) -> Result<String, ParseRateError> {
+    text.parse::<Rate>().map(|_| text.to_owned())
 }
