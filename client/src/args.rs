@@ -1,8 +1,11 @@
 //! The command line of `longsync-client`.
 
+mod before;
 mod behavior;
 mod call;
+mod elsewhere;
 mod load;
+mod mistaken;
 mod race;
 mod request;
 
@@ -11,6 +14,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use longsync_connect::Target;
 use longsync_flags::CommandLine;
 use longsync_timer::check_spin;
 
@@ -26,7 +30,7 @@ pub(crate) use self::race::RaceArgs;
     name = "longsync-client",
     version,
     max_term_width = 100,
-    args_conflicts_with_subcommands = true
+    override_usage = "longsync-client [OPTIONS]\n       longsync-client [--url <URL>] <COMMAND>"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -38,6 +42,38 @@ pub(crate) struct Args {
     /// When to use colours; `NO_COLOR` in the environment turns them off as well.
     #[arg(long, global = true, display_order = 100, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub(crate) color: Color,
+}
+
+impl Args {
+    /// Reads the command line, of which the first word is the program's name, and the environment.
+    ///
+    /// # Errors
+    /// When something is wrong, or help is asked for.
+    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words: Vec<_> = words.into_iter().collect();
+        let mut command = Self::command();
+        let mut line = CommandLine::new(command.clone(), words.iter().cloned(), tip);
+        if has_a_plan(&line) {
+            // The plan says what it calls, and the variable does not contradict it.
+            line = line.without_variable(&["load"], "url");
+        }
+        let matches = match line.read() {
+            Ok(matches) => matches,
+            Err(error) => return Err(mistaken::explained(error, command, &words)),
+        };
+        // Only then do its subcommands know their whole names.
+        command.build();
+        before::check(&command, &matches)?;
+        mistaken::check_payload(&command, &matches, &words)?;
+        let mut args =
+            Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        if let Some(command) = &mut args.command
+            && before::is_given(&matches, "url")
+        {
+            command.call_at(args.race.url.take());
+        }
+        Ok(args)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -70,18 +106,16 @@ pub(crate) enum Command {
     },
 }
 
-impl Args {
-    /// Reads the command line and the environment.
-    ///
-    /// # Errors
-    /// When something is wrong, or help is asked for.
-    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let mut line = CommandLine::new(Self::command(), words, tip);
-        if has_a_plan(&line) {
-            // The plan says what it calls, and the variable does not contradict it.
-            line = line.without_variable(&["load"], "url");
-        }
-        Self::from_arg_matches(&line.read()?)
+impl Command {
+    /// Has it call this server, if it calls one.
+    fn call_at(&mut self, target: Option<Target>) {
+        let url = match self {
+            Self::Race(args) => &mut args.url,
+            Self::Call(args) => &mut args.called.url,
+            Self::Load(args) => args.url(),
+            Self::Behavior(_) | Self::Completions { .. } => return,
+        };
+        *url = target;
     }
 }
 
@@ -92,6 +126,7 @@ fn has_a_plan(line: &CommandLine) -> bool {
     load.is_some_and(|load| load.value_source("plan").is_some())
 }
 
+/// What would be right depends on the command, which [`mistaken`] knows.
 fn tip(_: &str) -> Option<Cow<'static, str>> {
     None
 }
@@ -107,6 +142,14 @@ fn count(text: &str) -> Result<u64, longsync_text::count::ParseCountError> {
 
 fn whole(text: &str) -> Result<u32, &'static str> {
     text.parse().map_err(|_| "write a whole number from 0 to 4294967295, without a unit")
+}
+
+/// How large an answer may be. No answer of a longsync server is empty, so that 0 would refuse every one.
+fn answer_bytes(text: &str) -> Result<u32, &'static str> {
+    match text.parse() {
+        Ok(bytes @ 1..) => Ok(bytes),
+        _ => Err("write a whole number from 1 to 4294967295, without a unit"),
+    }
 }
 
 fn seed(text: &str) -> Result<u64, &'static str> {

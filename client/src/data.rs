@@ -6,6 +6,8 @@ use std::path::Path;
 
 use longsync_stats::Observation;
 
+use crate::in_words::in_words;
+
 /// How much data is read at most, in bytes.
 const MOST_DATA: u64 = 1 << 30;
 /// How much of any other file is read at most, in bytes.
@@ -30,9 +32,15 @@ pub(crate) fn observed(path: &Path) -> Result<Observation, String> {
 /// # Errors
 /// The sentence that says what is wrong, and names the file: it cannot be read, or is too large.
 pub(crate) fn content(path: &Path) -> Result<Vec<u8>, String> {
-    let most =
-        ReadLimit { bytes: MOST_BYTES, instead: "it is larger than 256 MiB: give a smaller one" };
-    read_file(path, most).map_err(|why| format!("{}: {why}", path.display()))
+    read_file(path, MOST).map_err(|why| format!("{}: {why}", path.display()))
+}
+
+/// What stdin holds, to its end.
+///
+/// # Errors
+/// The sentence that says what is wrong: it cannot be read, or is too large.
+pub(crate) fn stdin() -> Result<Vec<u8>, String> {
+    read(io::stdin().lock(), MOST).map_err(|why| format!("stdin: {why}"))
 }
 
 /// The same of a file of text.
@@ -51,10 +59,13 @@ struct ReadLimit {
     instead: &'static str,
 }
 
+const MOST: ReadLimit =
+    ReadLimit { bytes: MOST_BYTES, instead: "it is larger than 256 MiB: give a smaller one" };
+
 const TOO_MUCH_DATA: &str = "it is larger than 1 GiB: give a part of it, or a histogram";
 
 fn read_file(path: &Path, most: ReadLimit) -> Result<Vec<u8>, String> {
-    let unread = |why: io::Error| format!("it cannot be read: {why}");
+    let unread = |why: io::Error| format!("it cannot be read: {}", in_words(&why));
     let file = File::open(path).map_err(unread)?;
     let about = file.metadata().map_err(unread)?;
     if about.is_dir() {
@@ -66,7 +77,7 @@ fn read_file(path: &Path, most: ReadLimit) -> Result<Vec<u8>, String> {
 fn read(source: impl Read, most: ReadLimit) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = source.take(most.bytes + 1).read_to_end(&mut bytes);
-    let length = read.map_err(|why| format!("it cannot be read: {why}"))?;
+    let length = read.map_err(|why| format!("it cannot be read: {}", in_words(&why)))?;
     if u64::try_from(length).is_ok_and(|length| length <= most.bytes) {
         Ok(bytes)
     } else {

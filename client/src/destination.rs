@@ -1,14 +1,15 @@
-//! The file into which something is written when it is known: whole, or not at all.
+//! The file into which something is written when it is known: whole, or not at all; or stdout, for `-`.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 
-use crate::output::WriteTask;
+use crate::in_words::in_words;
+use crate::output::{WriteTask, print_bytes};
 
-/// A file into which something is written when it is known. Until then nothing is changed.
+/// A file into which something is written when it is known, or stdout. Until then nothing is changed.
 #[derive(Debug)]
 pub(crate) struct Destination {
     /// As it was given.
@@ -18,6 +19,8 @@ pub(crate) struct Destination {
 
 #[derive(Debug)]
 enum DestinationKind {
+    /// The output of the process, named by `-`.
+    Stdout,
     /// A file, or none yet. What is written stands beside it first, and then takes its name: no reader sees half of it,
     /// and on a full disk the old one stays.
     File { path: PathBuf, replaces: bool },
@@ -36,6 +39,31 @@ pub(crate) enum DestinationError {
     Failed(String),
 }
 
+/// Whether stdout is named: by `-`, as for other programs. A file of that name is `./-`.
+pub(crate) fn is_stdout(named: &Path) -> bool {
+    named == Path::new("-")
+}
+
+/// Whether one of these is printed alone, instead of text: JSON, or a file that is named `-`. Each comes with the flag
+/// that orders it.
+///
+/// # Errors
+/// The sentence that names two which would both be printed.
+pub(crate) fn is_printed_alone(
+    is_json: bool,
+    files: &[(&'static str, &Path)],
+) -> Result<bool, String> {
+    let json = is_json.then(|| "--json".to_owned());
+    let printed = files.iter().filter(|(_, named)| is_stdout(named));
+    let mut alone = json.into_iter().chain(printed.map(|(flag, _)| format!("{flag} -")));
+    match (alone.next(), alone.next()) {
+        (Some(one), Some(other)) => Err(format!(
+            "{one} and {other} would both be printed on stdout: print one, and give the other a file"
+        )),
+        (one, _) => Ok(one.is_some()),
+    }
+}
+
 impl Destination {
     /// Checks that this file can be written, and leaves it as it is. `flag` is that which names it.
     pub(crate) fn check(
@@ -49,6 +77,9 @@ impl Destination {
                 "cannot write {named} ({why}): choose another file with {flag}"
             ))
         };
+        if is_stdout(named) {
+            return Ok(Self { named: named.to_owned(), place: DestinationKind::Stdout });
+        }
         if is_open_output(named) {
             return Ok(Self { named: named.to_owned(), place: DestinationKind::Stream });
         }
@@ -64,16 +95,18 @@ impl Destination {
                 )));
             }
             // The file that a link names, not the link.
-            Ok(_) => fs::canonicalize(named).map_err(|error| refused(&error.to_string()))?,
+            Ok(_) => fs::canonicalize(named).map_err(|error| refused(&in_words(&error)))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing(named, refused)?,
-            Err(error) => return Err(refused(&error.to_string())),
+            Err(error) => return Err(refused(&in_words(&error))),
         };
         // A folder that takes no files is known before anything was measured for them.
         let tried = beside(&path).and_then(|(trial, file)| {
             drop(file);
             fs::remove_file(trial)
         });
-        tried.map_err(|error| refused(&error.to_string()))?;
+        tried.map_err(|error| {
+            refused(&format!("no file can be made in its folder: {}", in_words(&error)))
+        })?;
         Ok(Self {
             named: named.to_owned(),
             place: DestinationKind::File { path, replaces: overwrites },
@@ -84,7 +117,7 @@ impl Destination {
     pub(crate) fn file(&self) -> Option<&Path> {
         match &self.place {
             DestinationKind::File { path, .. } => Some(path),
-            DestinationKind::Stream => None,
+            DestinationKind::Stdout | DestinationKind::Stream => None,
         }
     }
 
@@ -97,7 +130,8 @@ impl Destination {
     pub(crate) fn writing(self, content: impl AsRef<[u8]> + Send + 'static) -> WriteTask {
         let Self { named, place } = self;
         Box::new(move || {
-            match place {
+            let written = match place {
+                DestinationKind::Stdout => return print_bytes(content.as_ref()),
                 DestinationKind::File { path, replaces } => {
                     replace(&path, replaces, content.as_ref())
                 }
@@ -106,8 +140,9 @@ impl Destination {
                     let opened = File::options().append(true).open(&named);
                     opened.and_then(|mut stream| stream.write_all(content.as_ref()))
                 }
-            }
-            .with_context(|| format!("cannot write {}", named.display()))
+            };
+            written
+                .map_err(|error| anyhow!("cannot write {}: {}", named.display(), in_words(&error)))
         })
     }
 }
@@ -130,10 +165,13 @@ fn missing(
         return Err(refused("it is not the name of a file"));
     };
     let folder = named.parent().filter(|folder| !folder.as_os_str().is_empty());
-    match fs::canonicalize(folder.unwrap_or_else(|| Path::new("."))) {
-        Ok(folder) => Ok(folder.join(name)),
-        Err(error) => Err(refused(&format!("its folder: {error}"))),
-    }
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    fs::canonicalize(folder).map(|folder| folder.join(name)).map_err(|error| {
+        refused(&match error.kind() {
+            io::ErrorKind::NotFound => format!("there is no folder {}", folder.display()),
+            _ => format!("its folder {}: {}", folder.display(), in_words(&error)),
+        })
+    })
 }
 
 /// A new file beside this one, and its path.
@@ -173,7 +211,25 @@ fn replace(path: &Path, replaces: bool, content: &[u8]) -> io::Result<()> {
         )));
     }
     fs::rename(&beside, path).map_err(|error| {
-        let why = format!("{error}; what was measured is in {}", beside.display());
+        let why = format!("{}; what was measured is in {}", in_words(&error), beside.display());
         io::Error::new(error.kind(), why)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_most_one_thing_is_printed_instead_of_text() {
+        let (stdout, file) = (Path::new("-"), Path::new("./-"));
+        let of = |is_json, svg| is_printed_alone(is_json, &[("--svg", svg), ("--hdr", file)]);
+        assert_eq!(of(false, file), Ok(false));
+        assert_eq!(of(true, file), Ok(true));
+        assert_eq!(of(false, stdout), Ok(true));
+        let both = "--json and --svg - would both be printed on stdout: print one, and give the other a file";
+        assert_eq!(of(true, stdout), Err(both.to_owned()));
+        let two = is_printed_alone(false, &[("--svg", stdout), ("--hdr", stdout)]);
+        assert!(two.is_err_and(|why| why.starts_with("--svg - and --hdr - would")));
+    }
 }

@@ -46,7 +46,7 @@ pub(crate) fn run(args: LoadArgs) -> u8 {
         // A plan may hold a large payload: each is made when it is needed.
         let this = next.take().map_or_else(|| settings.with_later_seed(number - 1), Ok);
         let (settings, plan) = this.unwrap_or_else(|why| usage(COMMAND, &why.to_string()));
-        let drawing = order.is_seen().then(|| Drawing::follow(&settings)).flatten();
+        let drawing = order.is_text.then(|| Drawing::follow(&settings)).flatten();
         let run = Run { settings, plan, outputs, drawing, metrics: metrics.as_ref() };
         let (run_codes, unprinted) = run.carried_out(&session, order.is_strict);
         codes.extend(run_codes);

@@ -4,6 +4,7 @@ mod args;
 mod data;
 mod destination;
 mod file_limit;
+mod in_words;
 mod loading;
 mod output;
 mod portray;
@@ -24,7 +25,7 @@ use longsync_flags::variables;
 use tonic::Code;
 
 use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
-use crate::destination::Destination;
+use crate::destination::{Destination, is_printed_alone};
 use crate::output::{print, printing};
 use crate::progress_bars::ProgressBars;
 use crate::session::{Session, SessionEnd};
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
     file_limit::raise();
     ExitCode::from(match command {
         Some(Command::Call(args)) => run_call(args),
-        Some(Command::Race(args)) => run_race(args),
+        Some(Command::Race(args)) => run_race(Some("race"), args),
         Some(Command::Load(args)) => loading::run(*args),
         Some(Command::Behavior(args)) => portray::run(args),
         Some(Command::Completions { shell }) => {
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
                 Err(error) => complained(FAILURE, &format!("{error:#}")),
             }
         }
-        None => run_race(race),
+        None => run_race(None, race),
     })
 }
 
@@ -80,9 +81,12 @@ fn read() -> Args {
     args.unwrap_or_else(|error| error.exit())
 }
 
-fn run_race(args: RaceArgs) -> u8 {
+/// Runs a race, which has the name `race` or needs none.
+fn run_race(name: Option<&str>, args: RaceArgs) -> u8 {
     let (is_json, svg) = (args.json, args.svg.clone());
-    let plan = args.into_plan().unwrap_or_else(|why| usage(None, &why));
+    let files: Vec<_> = svg.iter().map(|svg| ("--svg", svg.as_path())).collect();
+    let is_alone = is_printed_alone(is_json, &files).unwrap_or_else(|why| usage(name, &why));
+    let plan = args.into_plan().unwrap_or_else(|why| usage(name, &why));
     let (picture, session) = match prepared(svg) {
         Ok(prepared) => prepared,
         Err(error) => return not_raced(&plan, is_json, None, &format!("{error:#}")),
@@ -96,15 +100,16 @@ fn run_race(args: RaceArgs) -> u8 {
             } else {
                 0
             };
-            let text = if is_json { document(&race) } else { race::to_text(&race, columns()) };
-            let mut rest = vec![printing(text)];
+            let text = || race::to_text(&race, columns());
+            let text = if is_json { Some(document(&race)) } else { (!is_alone).then(text) };
+            let mut rest: Vec<_> = text.map(printing).into_iter().collect();
             rest.extend(picture.map(|picture| picture.writing(race::to_svg(&race))));
             exit_code(code, session.finish(rest, None))
         }
         Some(Err(error)) => not_raced(&plan, is_json, Some(session), &error.to_string()),
         // A reader of documents gets one, whatever became of the race.
         None => {
-            let unrun = || document(&unrun(&plan, "ended by a second interrupt", true));
+            let unrun = || document(&Race::unrun(&plan, "ended by a second interrupt", true));
             let rest = is_json.then(|| printing(unrun())).into_iter().collect();
             exit_code(INTERRUPTED, session.finish(rest, None))
         }
@@ -128,19 +133,12 @@ fn raced(plan: &RacePlan, session: &Session) -> Option<Result<Race, RaceError>> 
 /// Says why a race was not run.
 fn not_raced(plan: &RacePlan, is_json: bool, session: Option<Session>, why: &str) -> u8 {
     let code = complained(FAILURE, why);
-    let document = is_json.then(|| document(&unrun(plan, why, false)));
+    let document = is_json.then(|| document(&Race::unrun(plan, why, false)));
     printed_last(code, session, document)
 }
 
 fn document(race: &Race) -> String {
     race::to_json(race).expect("all values of a race have a JSON form")
-}
-
-/// The race that was not run, as its document shows it.
-fn unrun(plan: &RacePlan, why: &str, is_interrupted: bool) -> Race {
-    // A server inside this process that was never started has no port.
-    let nowhere = || "http://127.0.0.1:0".parse().expect("it is a URL");
-    Race::unrun(plan, plan.target().cloned().unwrap_or_else(nowhere), why, is_interrupted)
 }
 
 fn run_call(args: CallArgs) -> u8 {

@@ -7,8 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use anstream::AutoStream;
-use anyhow::Context as _;
+use anyhow::anyhow;
 use tokio::sync::{mpsc, oneshot};
+
+use crate::in_words::in_words;
 
 /// How many pieces of output may wait for those before them.
 const QUEUE: usize = 64;
@@ -90,10 +92,23 @@ fn write_all(mut waiting: mpsc::Receiver<WriteTask>, written: &AtomicUsize) -> V
 /// When it cannot be printed.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = AutoStream::auto(io::stdout().lock());
-    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+    printed(writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()))
+}
+
+/// Writes these bytes to stdout as they are.
+///
+/// # Errors
+/// When they cannot be written.
+pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    printed(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+}
+
+fn printed(printed: io::Result<()>) -> anyhow::Result<()> {
+    match printed {
         // A reader that has seen enough is not an error.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        printed => printed.context("cannot write to stdout"),
+        printed => printed.map_err(|error| anyhow!("cannot write to stdout: {}", in_words(&error))),
     }
 }
 

@@ -105,7 +105,7 @@ pub async fn run(
         embedded.stop().await;
     }
     let is_interrupted = interrupt.is_cancelled();
-    Ok(Race { plan: plan.clone(), target, is_interrupted, runs })
+    Ok(Race { plan: plan.clone(), target: Some(target), is_interrupted, runs })
 }
 
 /// Runs a way that fits, on connections of its own. [`None`]: the race was ended before it began.

@@ -1,5 +1,7 @@
 //! Targets, headers and payloads of requests as people give them.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use longsync_connect::Target;
 use longsync_text::said::quoted;
@@ -56,6 +58,19 @@ pub fn default_target() -> Target {
     format!("http://{}", longsync::DEFAULT_ADDRESS)
         .parse()
         .expect("the default address is an address")
+}
+
+/// Whether a call may be given this long. Elsewhere zero often stands for no deadline, and gRPC has it as one that is
+/// over.
+///
+/// # Errors
+/// When it is zero: then the sentence that says what would be right.
+pub fn check_deadline(deadline: Duration) -> Result<(), String> {
+    if deadline.is_zero() {
+        let why = "a deadline of zero is over before a call begins: give one such as 250ms, or leave it out for none";
+        return Err(why.to_owned());
+    }
+    Ok(())
 }
 
 /// This many bytes, which are zero.

@@ -57,7 +57,7 @@ pub(crate) struct BehaviorArgs {
     #[arg(long, value_name = "DIRECTORY")]
     replay_dir: Option<PathBuf>,
 
-    /// Write the pictures into a file, as SVG.
+    /// Write the pictures into a file, as SVG; `-` prints them on stdout, instead of text.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 

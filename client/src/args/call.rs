@@ -3,7 +3,7 @@
 use longsync_client::request::{self, zeros};
 use longsync_client::single::{self, MOST_ROWS, SinglePlan, SinglePlanError};
 
-use super::request::RequestArgs;
+use super::request::{PayloadSource, RequestArgs};
 use super::{bytes, whole};
 
 /// The kind of an RPC.
@@ -45,7 +45,7 @@ pub(crate) struct CallArgs {
     kind: RpcKindArg,
 
     #[command(flatten)]
-    called: RequestArgs,
+    pub(super) called: RequestArgs,
 
     /// How many answers of a stream, how many requests of a collect or an exchange [default: 1].
     #[arg(long, value_name = "N", value_parser = whole)]
@@ -64,13 +64,13 @@ impl CallArgs {
     /// What to call.
     ///
     /// # Errors
-    /// When a count is given for a unary call, or a deadline twice.
+    /// When a count is given for a unary call, or a deadline twice, or the payload cannot be read.
     pub(crate) fn into_plan(self) -> Result<SinglePlan, String> {
         let RequestArgs { url, delay, behavior, deadline, payload, payload_bytes, .. } =
             self.called;
         let payload = match payload_bytes {
             Some(bytes) => zeros(bytes)?,
-            None => payload.unwrap_or_default(),
+            None => payload.map(PayloadSource::read).transpose()?.unwrap_or_default().into(),
         };
         let target = url.unwrap_or_else(request::default_target);
         let mut plan = SinglePlan::builder(self.kind.into(), target)

@@ -11,6 +11,8 @@ mod stop;
 
 use std::path::PathBuf;
 
+use longsync_connect::Target;
+
 pub(crate) use self::files::OutputFormat;
 pub(crate) use self::order::LoadOrder;
 
@@ -35,6 +37,13 @@ pub(crate) struct LoadArgs {
 
     #[command(flatten)]
     shown: output::OutputArgs,
+}
+
+impl LoadArgs {
+    /// The server to call.
+    pub(super) fn url(&mut self) -> &mut Option<Target> {
+        &mut self.planned.called.url
+    }
 }
 
 /// How often a load is repeated at most: beyond it lie typing errors.

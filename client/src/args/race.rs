@@ -7,7 +7,7 @@ use longsync_behavior::{Behavior, DEFAULT_MOST, ParseBehaviorError, Rules};
 use longsync_client::race::{self, Protocol, RaceDelays, RacePlan, RacePlanError};
 use longsync_connect::Target;
 
-use super::{bytes, whole};
+use super::{answer_bytes, bytes, count};
 
 /// A way to make several calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -56,7 +56,7 @@ impl From<ThreadConnectionsArg> for race::ThreadConnections {
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct RaceArgs {
     /// How many calls each way makes.
-    #[arg(long, value_name = "N", default_value = "8", value_parser = calls)]
+    #[arg(short = 'n', long, value_name = "N", default_value = "8", value_parser = calls)]
     calls: usize,
 
     /// How long the server is to wait for each call.
@@ -81,9 +81,9 @@ pub(crate) struct RaceArgs {
     #[arg(long, value_enum, value_name = "WAY,...", value_delimiter = ',')]
     ways: Option<Vec<WayArg>>,
 
-    /// The server to call; without one, a server is started inside this process.
+    /// The server to call, such as localhost:9000; without one, a server is started inside this process.
     #[arg(long, env = "LONGSYNC_URL", value_name = "URL")]
-    url: Option<Target>,
+    pub(super) url: Option<Target>,
 
     /// Call `GET /long_sync` over HTTP/1.1, one connection per call, instead of gRPC; there is no exchange.
     #[arg(long)]
@@ -109,10 +109,10 @@ pub(crate) struct RaceArgs {
 
     /// The size of an answer, at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
     /// [default: 4 MiB].
-    #[arg(long, value_name = "N", value_parser = whole)]
+    #[arg(long, value_name = "N", value_parser = answer_bytes)]
     max_answer_bytes: Option<u32>,
 
-    /// Write the picture into a file, as SVG.
+    /// Write the picture into a file, as SVG; `-` prints it on stdout, instead of text.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 
@@ -180,10 +180,10 @@ impl RaceArgs {
 }
 
 fn calls(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(calls @ 1..=RacePlan::MOST_CALLS) => Ok(calls),
-        _ => Err(format!("write a number from 1 to {}", RacePlan::MOST_CALLS)),
-    }
+    let calls = count(text).ok().and_then(|calls| usize::try_from(calls).ok());
+    calls.filter(|calls| (1..=RacePlan::MOST_CALLS).contains(calls)).ok_or_else(|| {
+        format!("write a whole number from 1 to {}, such as 10000 or 10k", RacePlan::MOST_CALLS)
+    })
 }
 
 fn callers_behavior(text: &str) -> Result<Behavior, ParseBehaviorError> {

@@ -1,19 +1,20 @@
 //! What is called: the flags that `call` and `load` have in common.
 
-use std::path::Path;
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use bytes::Bytes;
-use longsync_client::request::{header, zeros};
+use longsync_client::request::{check_deadline, header, zeros};
 use longsync_connect::Target;
 
-use super::whole;
+use super::{answer_bytes, whole};
 use crate::data;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "What is called")]
 pub(crate) struct RequestArgs {
-    /// The server to call [default: port 9000 of this machine].
+    /// The server to call, such as localhost:9000 [default: port 9000 of this machine].
     #[arg(long, env = "LONGSYNC_URL", value_name = "URL")]
     pub(super) url: Option<Target>,
 
@@ -26,12 +27,12 @@ pub(crate) struct RequestArgs {
     pub(super) behavior: Option<String>,
 
     /// How long a call may take [default: as long as its server lets it wait].
-    #[arg(short = 't', long, value_name = "DURATION", value_parser = longsync_text::duration::parse)]
+    #[arg(short = 't', long, value_name = "DURATION", value_parser = deadline)]
     pub(super) deadline: Option<Duration>,
 
-    /// The payload of each request: a text, or the content of a file.
-    #[arg(long, value_name = "TEXT|@FILE", value_parser = payload, hide_short_help = true)]
-    pub(super) payload: Option<Bytes>,
+    /// The payload of each request: a text, or the content of a file, or with `-` that of stdin.
+    #[arg(short = 'd', long, value_name = "TEXT|@FILE|-", hide_short_help = true)]
+    pub(super) payload: Option<PayloadSource>,
 
     /// The same: this many zero bytes.
     #[arg(long, value_name = "N", value_parser = payload_bytes, conflicts_with = "payload", hide_short_help = true)]
@@ -47,7 +48,7 @@ pub(crate) struct RequestArgs {
 
     /// The size of an answer, at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
     /// [default: 4 MiB and the payload that was asked for].
-    #[arg(long, value_name = "N", value_parser = whole, hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = answer_bytes, hide_short_help = true)]
     pub(super) max_answer_bytes: Option<u32>,
 
     /// A request header, as `name:value`; may be given several times.
@@ -55,11 +56,49 @@ pub(crate) struct RequestArgs {
     pub(super) metadata: Vec<(String, String)>,
 }
 
-fn payload(text: &str) -> Result<Bytes, String> {
-    match text.strip_prefix('@') {
-        Some(path) => data::content(Path::new(path)).map(Bytes::from),
-        None => Ok(text.to_owned().into()),
+/// Where a payload comes from. It is read when all else is known to be right: stdin may be long in coming.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PayloadSource {
+    /// This text.
+    Text(String),
+    /// This file.
+    File(PathBuf),
+    /// Stdin, as `-` has it; also as curl (`@-`) and grpcurl (`@`) do.
+    Stdin,
+}
+
+impl PayloadSource {
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// The sentence that says what is wrong: it cannot be read, or is too large.
+    pub(super) fn read(self) -> Result<Vec<u8>, String> {
+        let read = match self {
+            Self::Text(text) => Ok(text.into_bytes()),
+            Self::File(path) => data::content(&path),
+            Self::Stdin => data::stdin(),
+        };
+        read.map_err(|why| format!("--payload: {why}"))
     }
+}
+
+impl FromStr for PayloadSource {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "-" | "@-" | "@" => Self::Stdin,
+            _ => match text.strip_prefix('@') {
+                Some(path) => Self::File(path.into()),
+                None => Self::Text(text.to_owned()),
+            },
+        })
+    }
+}
+
+fn deadline(text: &str) -> Result<Duration, String> {
+    let time = longsync_text::duration::parse(text).map_err(|why| why.to_string())?;
+    check_deadline(time).map(|()| time)
 }
 
 fn payload_bytes(text: &str) -> Result<u32, String> {

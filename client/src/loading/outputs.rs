@@ -17,7 +17,7 @@ use crate::output::{Output, printing};
 #[derive(Debug)]
 pub(super) struct Outputs {
     is_json: bool,
-    is_quiet: bool,
+    is_text: bool,
     files: Vec<(OutputFormat, Destination)>,
 }
 
@@ -37,7 +37,7 @@ impl Outputs {
         let files = order.files.of_run(number);
         let files =
             files.iter().map(|(form, path)| checked((*form, path))).collect::<Result<_, _>>()?;
-        Ok(Self { is_json: order.is_json, is_quiet: order.is_quiet, files })
+        Ok(Self { is_json: order.is_json, is_text: order.is_text, files })
     }
 
     /// Whether the record is printed, instead of text.
@@ -51,7 +51,7 @@ impl Outputs {
         let mut record = if self.is_json || is_recorded { document(report) } else { String::new() };
         if self.is_json {
             output.write(printing(record.clone())).await;
-        } else if !self.is_quiet {
+        } else if self.is_text {
             output.write(printing(load::to_text(report, columns()))).await;
         }
         is_printed.set(true);

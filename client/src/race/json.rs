@@ -35,7 +35,8 @@ struct JsonRace {
 
 #[derive(Serialize)]
 struct JsonServer {
-    url: String,
+    /// `null` for a server inside this process that was never started.
+    url: Option<String>,
     embedded: bool,
 }
 
@@ -96,7 +97,10 @@ pub fn to_json(race: &Race) -> serde_json::Result<String> {
     let plan = &race.plan;
     document(&JsonRace {
         schema: "longsync.race/v1",
-        server: JsonServer { url: race.target.to_string(), embedded: plan.target.is_none() },
+        server: JsonServer {
+            url: race.target.as_ref().map(ToString::to_string),
+            embedded: plan.target.is_none(),
+        },
         protocol: match plan.protocol {
             Protocol::Grpc => "grpc",
             Protocol::Http => "http/1.1",

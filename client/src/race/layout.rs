@@ -164,7 +164,7 @@ mod tests {
         let run = WayRun { wall, rows, ..WayRun::skipped(Way::Sequential, String::new()) };
         let delays = RaceDelays::Constant(Duration::from_secs(1));
         let plan = RacePlan::builder(1, delays).ways([Way::Sequential]).build().unwrap();
-        let target = "http://127.0.0.1:9000".parse().unwrap();
+        let target = Some("http://127.0.0.1:9000".parse().unwrap());
         Race { plan, target, is_interrupted: false, runs: vec![run] }
     }
 

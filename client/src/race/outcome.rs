@@ -11,8 +11,8 @@ use longsync_connect::Target;
 pub struct Race {
     /// What was to be raced.
     pub plan: RacePlan,
-    /// The server that was called.
-    pub target: Target,
+    /// The server that was called; [`None`]: the one inside this process was never started.
+    pub target: Option<Target>,
     /// Whether it was ended early.
     pub is_interrupted: bool,
     /// The ways, in the order in which they ran.
@@ -265,9 +265,10 @@ impl WayRun {
 
 impl Race {
     /// A race in which no way was run, and why each was not.
-    pub fn unrun(plan: &RacePlan, target: Target, why: &str, is_interrupted: bool) -> Self {
+    pub fn unrun(plan: &RacePlan, why: &str, is_interrupted: bool) -> Self {
         let skipped = |way: &Way| WayRun::skipped(*way, why.to_owned());
         let runs = plan.ways.iter().map(skipped).collect();
+        let target = plan.target.clone();
         Self { plan: plan.clone(), target, is_interrupted, runs }
     }
 

@@ -31,15 +31,19 @@ pub(super) fn headline(race: &Race) -> String {
 
 /// The server that is called, and how.
 pub(super) fn server(race: &Race) -> String {
-    let place =
-        if race.plan.target.is_none() { "a server started inside this process, " } else { "" };
+    let inside = "a server started inside this process";
+    let place = match (&race.plan.target, &race.target) {
+        (Some(target), _) => target.to_string(),
+        (None, Some(target)) => format!("{inside}, {target}"),
+        (None, None) => inside.to_owned(),
+    };
     let how = match race.plan.protocol {
         Protocol::Grpc => String::new(),
         Protocol::Http => {
             format!(", as GET {} over HTTP/1.1, one connection per call", longsync::HTTP_PATH)
         }
     };
-    format!("to {place}{}{how}", race.target)
+    format!("to {place}{how}")
 }
 
 /// How a way makes its calls, with its own figures.

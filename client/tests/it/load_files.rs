@@ -55,7 +55,7 @@ async fn a_folder_that_is_not_there_is_named_before_anything_is_called() {
     let url = server.target.to_string();
     let folder = folder("load_nowhere");
     for (file, said) in [
-        (folder.join("none").join("run.json"), "its folder"),
+        (folder.join("none").join("run.json"), "there is no folder"),
         (folder.clone(), "it is a directory"),
     ] {
         let output = written(&url, &file, &[]).await;
@@ -155,7 +155,9 @@ async fn on_a_full_disk_the_old_file_stays_and_the_record_is_still_printed() {
     command.args(["-c", script, env!("CARGO_BIN_EXE_longsync-client")]).args(args);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert!(stderr(&output).contains("cannot write") && stderr(&output).contains("File too large"));
+    assert!(
+        stderr(&output).contains("cannot write") && stderr(&output).contains("it would be larger")
+    );
     assert_eq!(record(&output)["counts"]["good"], 5);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "an earlier record");
     assert_eq!(names(&folder), ["run.json"], "no half-written file is left");
@@ -169,7 +171,7 @@ async fn devices_and_outputs_are_written_as_they_are() {
     let output = written(&url, Path::new("/dev/full"), &[]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        stderr(&output).contains("cannot write /dev/full: No space left"),
+        stderr(&output).contains("cannot write /dev/full: there is no space left"),
         "{}",
         stderr(&output)
     );

@@ -24,7 +24,11 @@ mod load_seen;
 mod load_trouble;
 mod loads;
 mod peer;
+#[cfg(feature = "cli")]
+mod printed;
 mod race;
 mod report;
+#[cfg(feature = "cli")]
+mod usage;
 #[cfg(feature = "cli")]
 mod variables;

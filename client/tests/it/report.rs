@@ -37,7 +37,7 @@ fn way(way: Way, threads: usize, rows: Vec<RaceCall>) -> WayRun {
 }
 
 fn race(runs: Vec<WayRun>) -> Race {
-    let target = "http://127.0.0.1:9000".parse().unwrap();
+    let target = Some("http://127.0.0.1:9000".parse().unwrap());
     let plan = plan_of(&runs).build().unwrap();
     Race { plan, target, is_interrupted: false, runs }
 }
@@ -81,7 +81,10 @@ fn of_behavior(mut race: Race, seed: Option<u64>) -> Race {
     let behavior = "lognormal(p50=200ms, p99=2s)".parse().unwrap();
     let plan = RacePlan::builder(race.plan.calls().get(), RaceDelays::Drawn { behavior, seed })
         .ways(race.runs.iter().map(|run| run.way));
-    let plan = if seed.is_some() { plan } else { plan.target(race.target.clone()) };
+    let plan = match &race.target {
+        Some(target) if seed.is_none() => plan.target(target.clone()),
+        _ => plan,
+    };
     race.plan = plan.build().unwrap();
     race
 }

@@ -21,7 +21,8 @@ use crate::status::{self, code_name};
 use crate::target::Target;
 use crate::timing::plausible;
 
-/// Opens a connection to a server, given as a URL such as `http://127.0.0.1:9000` or as a [`Target`].
+/// Opens a connection to a server, given as a URL such as `http://127.0.0.1:9000`, as its host and port alone, such
+/// as `localhost:9000`, or as a [`Target`].
 ///
 /// It needs a tokio runtime with I/O and time enabled. The connection runs on that runtime, and a client's
 /// calls should too.
@@ -42,11 +43,11 @@ use crate::timing::plausible;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// let refused = longsync_connect::connect("localhost:9000").await.unwrap_err();
+/// let refused = longsync_connect::connect("localhost:9000/long_sync").await.unwrap_err();
 /// assert_eq!(refused.kind(), ConnectErrorKind::NotATarget);
 /// assert_eq!(
 ///     refused.to_string(),
-///     "`localhost:9000` is not the URL of a server: write one such as http://127.0.0.1:9000"
+///     "`/long_sync` is a path, and each call has its own: write http://localhost:9000"
 /// );
 /// # }
 /// ```

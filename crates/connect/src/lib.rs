@@ -61,7 +61,7 @@ pub use crate::connection_pool::ConnectionPool;
 pub use crate::dial::{CONNECT_TIMEOUT, dial, dial_http2};
 pub use crate::http2::Http2;
 pub use crate::stream_permit::StreamPermit;
-pub use crate::target::{ParseTargetError, Target};
+pub use crate::target::{ParsePortError, ParseTargetError, Target};
 pub use crate::transport::{Tcp, Transport, TransportError};
 pub use crate::unfinished::UNFINISHED_BYTES;
 pub use crate::watched::{WatchedIo, Watcher};

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use longsync_timer::Timer;
@@ -168,16 +168,25 @@ fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> TransportError {
     if error.kind() != io::ErrorKind::ConnectionRefused {
         return error.into();
     }
-    let is_here = |address: &&SocketAddr| {
-        // Port 0 stands for any, and nothing listens on it.
-        address.port() != 0 && (address.ip().is_loopback() || address.ip().is_unspecified())
-    };
     let help = addresses
         .iter()
-        .find(is_here)
+        .find_map(on_this_machine)
         .map(|address| format!("; start a server there with `longsync-server --listen {address}`"));
     let why = format!("connection refused, nothing listens there{}", help.unwrap_or_default());
     TransportError { kind: ConnectErrorKind::Refused, why, source: Some(error) }
+}
+
+/// Where a server on this machine would listen to be reached at this address. The unspecified address reaches
+/// loopback, and a server that listened on it could be called from other machines as well.
+fn on_this_machine(address: &SocketAddr) -> Option<SocketAddr> {
+    let ip = match address.ip().to_canonical() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip if ip.is_loopback() => ip,
+        _ => return None,
+    };
+    // Port 0 stands for any, and nothing listens on it.
+    (address.port() != 0).then(|| SocketAddr::new(ip, address.port()))
 }
 
 #[cfg(test)]
@@ -255,9 +264,16 @@ mod tests {
             not_connected(io::Error::from(kind), &[address.parse().unwrap()]).to_string()
         };
         let refused = io::ErrorKind::ConnectionRefused;
-        for address in ["127.0.0.1:9000", "0.0.0.0:9000", "[::1]:9000"] {
+        for (address, listen) in [
+            ("127.0.0.1:9000", "127.0.0.1:9000"),
+            ("127.1.2.3:9000", "127.1.2.3:9000"),
+            ("[::1]:9000", "[::1]:9000"),
+            ("0.0.0.0:9000", "127.0.0.1:9000"),
+            ("[::]:9000", "[::1]:9000"),
+            ("[::ffff:0.0.0.0]:9000", "127.0.0.1:9000"),
+        ] {
             let why = why(refused, address);
-            assert!(why.ends_with(&format!("`longsync-server --listen {address}`")), "{why}");
+            assert!(why.ends_with(&format!("`longsync-server --listen {listen}`")), "{why}");
         }
         for why in [
             why(refused, "192.0.2.1:9000"),

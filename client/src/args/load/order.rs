@@ -28,8 +28,8 @@ pub(crate) struct LoadOrder {
     pub(crate) files: Files,
     /// Whether the record is printed, instead of text.
     pub(crate) is_json: bool,
-    /// Whether no text is printed.
-    pub(crate) is_quiet: bool,
+    /// Whether text is printed, and the runs are shown while they go on.
+    pub(crate) is_text: bool,
     /// At which address the running load is shown.
     pub(crate) metrics: Option<SocketAddr>,
 }
@@ -57,7 +57,10 @@ impl LoadArgs {
             (OutputFormat::Sample, shown.sample_file),
         ];
         let given = files.into_iter().filter_map(|(form, path)| Some((form, path?)));
-        let files = Files { all: given.collect(), overwrites: shown.overwrite };
+        let mut files = Files { all: given.collect(), overwrites: shown.overwrite };
+        let is_alone = files.is_printed_alone(shown.json)?;
+        // A record on stdout is what --json prints, in all that may happen.
+        let is_json = shown.json || files.take_printed_record();
         if repeat > 1 {
             files.differ()?;
         }
@@ -70,8 +73,8 @@ impl LoadArgs {
             repeat,
             is_strict: judged.strict,
             files,
-            is_json: shown.json,
-            is_quiet: shown.quiet,
+            is_json,
+            is_text: !is_alone && !shown.quiet,
             metrics: shown.metrics,
         })
     }
@@ -81,11 +84,6 @@ const BESIDE_A_PLAN: &str = "--plan says what is called, when and how: beside it
                              --expect, --threshold, --strict and what is shown";
 
 impl LoadOrder {
-    /// Whether the runs are shown while they go on.
-    pub(crate) fn is_seen(&self) -> bool {
-        !self.is_json && !self.is_quiet
-    }
-
     /// The first run, and what the engine is to do. The others have the seeds after its own.
     ///
     /// # Errors

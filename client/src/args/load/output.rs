@@ -20,7 +20,7 @@ pub(super) struct OutputArgs {
     #[arg(long)]
     pub(super) json: bool,
 
-    /// Write the record into a file.
+    /// Write the record into a file. For this and the other files, `-` prints it on stdout, instead of text.
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
 
@@ -71,5 +71,11 @@ fn tag(text: &str) -> Result<(String, String), String> {
 }
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:9464")
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.port() == 0 => Err(
+            "port 0 is any free port, and Prometheus must know which: write one such as 127.0.0.1:9464",
+        ),
+        Ok(address) => Ok(address),
+        Err(_) => Err("write an IP address and a port, such as 127.0.0.1:9464"),
+    }
 }

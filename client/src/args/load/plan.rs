@@ -16,7 +16,7 @@ use crate::data;
 #[derive(Debug, clap::Args)]
 pub(super) struct PlanArgs {
     #[command(flatten)]
-    called: RequestArgs,
+    pub(super) called: RequestArgs,
 
     /// What comes before a call's number, from 0, in its id [default: the seed and `-`].
     #[arg(long, value_name = "TEXT", help_heading = "What is called", hide_short_help = true)]
@@ -53,11 +53,10 @@ impl PlanArgs {
             delay: called.delay,
             behavior: called.behavior,
             deadline: called.deadline,
-            payload: called
-                .payload
-                .as_deref()
-                .map(payload)
-                .or_else(|| called.payload_bytes.map(WrittenPayload::Bytes)),
+            payload: match called.payload {
+                Some(from) => Some(payload(from.read()?)),
+                None => called.payload_bytes.map(WrittenPayload::Bytes),
+            },
             echo_payload: called.echo_payload,
             response_bytes: called.response_bytes,
             max_answer_bytes: called.max_answer_bytes,
@@ -88,10 +87,10 @@ impl PlanArgs {
     }
 }
 
-fn payload(bytes: &[u8]) -> WrittenPayload {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => WrittenPayload::Text(text.to_owned()),
-        Err(_) => WrittenPayload::Base64(STANDARD.encode(bytes)),
+fn payload(bytes: Vec<u8>) -> WrittenPayload {
+    match String::from_utf8(bytes) {
+        Ok(text) => WrittenPayload::Text(text),
+        Err(why) => WrittenPayload::Base64(STANDARD.encode(why.as_bytes())),
     }
 }
 

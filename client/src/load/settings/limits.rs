@@ -5,6 +5,7 @@ use longsync_text::duration::LONGEST;
 use longsync_text::grouped;
 
 use super::{SettingsError, WrittenConnections, WrittenPlan};
+use crate::request::check_deadline;
 
 const MOST_WORKERS: u64 = 1_024;
 const MOST_CONNECTIONS: u64 = 100_000;
@@ -23,6 +24,14 @@ pub(super) fn check(plan: &WrittenPlan) -> Result<(), SettingsError> {
     ];
     if let Some((flag, _)) = times.into_iter().find(|(_, time)| *time > Some(LONGEST)) {
         return Err(SettingsError::new(format!("{flag} is longer than 365 days: make it shorter")));
+    }
+    if let Some(deadline) = plan.deadline {
+        check_deadline(deadline).map_err(|why| SettingsError::of("--deadline", why))?;
+    }
+    if plan.sample == Some(0) {
+        return Err(SettingsError::new(
+            "--sample 0 keeps no calls: give at least 1, or leave it and --sample-file out",
+        ));
     }
     let connections = match plan.connections {
         Some(WrittenConnections::Fixed(count)) => Some(count as u64),

@@ -3,7 +3,7 @@
 use longsync_connect::request::RequestError;
 use longsync_load::LoadPlanError;
 
-use super::WrittenPlan;
+use super::{WrittenConnections, WrittenPlan};
 
 /// Why a load cannot be what was asked for: a sentence that says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,15 @@ impl SettingsError {
             LoadPlanError::TooFewConnections { connections, workers } => format!(
                 "--connections {connections} is too few for --workers {workers}: each worker needs one of its own"
             ),
+            LoadPlanError::None { .. } if plan.workers == Some(0) => {
+                "--workers 0 sends nothing: give at least 1".to_owned()
+            }
+            LoadPlanError::None { .. } if plan.connections == Some(WrittenConnections::Fixed(0)) => {
+                "--connections 0 carries no calls: give at least 1, or auto".to_owned()
+            }
+            LoadPlanError::None { .. } if plan.max_in_flight == Some(0) => {
+                "--max-in-flight 0 lets no call be sent: give at least 1".to_owned()
+            }
             LoadPlanError::Endless => {
                 "nothing ends this schedule: give its last piece an end, such as for=60s, or give --calls or --duration"
                     .to_owned()
@@ -30,6 +39,10 @@ impl SettingsError {
             }
             LoadPlanError::NoCalls if plan.duration.is_some_and(|time| time.is_zero()) => {
                 "--duration 0s makes no calls: give a time above zero, such as 10s".to_owned()
+            }
+            LoadPlanError::NoCalls if plan.concurrency_schedule.is_some() => {
+                "this schedule keeps no calls in flight before the run is over: give it at least 1"
+                    .to_owned()
             }
             LoadPlanError::NoCalls => {
                 "this schedule makes no calls before the run is over: give it a rate above 0".to_owned()

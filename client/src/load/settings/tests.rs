@@ -155,7 +155,10 @@ fn contradictions_have_their_own_sentences() {
         (WrittenPlan { concurrency_schedule: text("5"), ..plan() }, "--concurrency-schedule: "),
         (WrittenPlan { concurrency: Some(0), ..plan() }, "give at least 1"),
         (WrittenPlan { max_in_flight: Some(5), ..plan() }, "give --concurrency instead"),
-        (WrittenPlan { max_in_flight: Some(0), ..rate("5/s") }, "0 calls in flight are too few"),
+        (
+            WrittenPlan { max_in_flight: Some(0), ..rate("5/s") },
+            "--max-in-flight 0 lets no call be sent",
+        ),
         (WrittenPlan { concurrency: Some(u64::MAX), ..plan() }, "give at most 10,000,000"),
         (
             WrittenPlan {
@@ -173,7 +176,7 @@ fn contradictions_have_their_own_sentences() {
         (WrittenPlan { sample: Some(u32::MAX), ..plan() }, "give at most 1,000,000"),
         (WrittenPlan { calls: Some(0), ..plan() }, "makes no calls"),
         (WrittenPlan { duration: Some(Duration::ZERO), ..plan() }, "makes no calls"),
-        (WrittenPlan { workers: Some(0), ..plan() }, "0 workers are too few"),
+        (WrittenPlan { workers: Some(0), ..plan() }, "--workers 0 sends nothing"),
         (
             WrittenPlan {
                 workers: Some(4),

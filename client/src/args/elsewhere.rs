@@ -1,0 +1,111 @@
+//! Flags of other programs, and what they are called here. The programs are ghz, hey, curl, grpcurl, h2load, wrk,
+//! wrk2, oha, bombardier, vegeta, fortio and k6.
+
+/// What is written here instead of a flag of another program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Here {
+    /// This long flag of ours.
+    Flag(&'static str),
+    /// Something else: a sentence.
+    Otherwise(&'static str),
+}
+
+use Here::{Flag, Otherwise};
+
+const NO_TLS: Here =
+    Otherwise("there is no TLS yet, and http:// needs no flag for that: leave it out");
+const NO_PROTO: Here =
+    Otherwise("the contract is built in: neither its .proto file nor reflection is needed");
+const NO_METHOD: Here =
+    Otherwise("a gRPC call has no HTTP method to choose; `race --http` sends GET /long_sync");
+const RECORD: Here =
+    Otherwise("--json prints JSON instead of text; `load --record FILE` writes it to a file");
+const VERBOSE: Here =
+    Otherwise("`call` says where a call's time went, and --json has every figure");
+const PERCENTILES: Here =
+    Otherwise("`load` prints percentiles anyway, and --json has more of them");
+const FROM_FILE: Here = Otherwise(
+    "`--payload @FILE` sends the content of a file; --duration says how long `load` runs",
+);
+const HTTP2: Here =
+    Otherwise("calls are gRPC over HTTP/2 anyway; `race --http` makes them over HTTP/1.1");
+const HTTP1: Here = Otherwise("`race --http` makes calls over HTTP/1.1");
+const PORT: Here = Otherwise("the port is a part of the URL: write --url localhost:9000");
+const OF_THE_SERVER: Here = Otherwise("that is a flag of `longsync-server`");
+const STREAMS: Here = Otherwise(
+    "`load --concurrency` says how many calls are in flight, --deadline how long a call may take",
+);
+
+/// Names without their hyphens: one letter is a short flag.
+const ELSEWHERE: [(&[&str], Here); 33] = [
+    (&["k", "insecure", "plaintext", "skipTLS", "skip-tls", "tls"], NO_TLS),
+    (&["cacert", "cert", "key", "ca", "insecure-skip-tls-verify"], NO_TLS),
+    (&["proto", "protoset", "import-path", "import-paths", "use-reflection"], NO_PROTO),
+    (&["call"], Otherwise("`load` calls LongSync; `call --kind` chooses among the four RPCs")),
+    (&["X", "method", "request"], NO_METHOD),
+    (&["total", "requests", "iterations", "number"], Flag("calls")),
+    (&["qps", "query-per-second", "request-rate"], Flag("rate")),
+    (&["vus", "users", "parallel", "max-concurrent-streams"], Flag("concurrency")),
+    (&["clients"], Flag("connections")),
+    (&["threads", "cpus", "cores"], Flag("workers")),
+    (&["time", "max-duration"], Flag("duration")),
+    (&["timeout", "max-time", "connect-timeout"], Flag("deadline")),
+    (&["m"], STREAMS),
+    (&["data", "data-raw", "data-binary", "body"], Flag("payload")),
+    (&["D", "data-file", "body-file", "payload-file", "binary-file"], FROM_FILE),
+    (&["header", "headers", "rpc-header"], Flag("metadata")),
+    (&["host", "address", "addr", "target", "uri", "server"], Flag("url")),
+    (&["p", "port"], PORT),
+    (&["listen", "drain", "lame-duck", "fixed", "explain"], OF_THE_SERVER),
+    (&["o", "output", "out", "summary-export"], RECORD),
+    (&["O", "format"], RECORD),
+    (&["v", "verbose", "debug"], VERBOSE),
+    (&["latency", "latencies", "percentiles", "L"], PERCENTILES),
+    (&["s", "silent"], Flag("quiet")),
+    (&["http2", "http2-prior-knowledge", "h2", "h2c", "grpc"], HTTP2),
+    (&["http1", "http1.1", "h1"], HTTP1),
+    (&["stages", "stage", "load-schedule", "load-start", "load-step"], Flag("schedule")),
+    (&["concurrency-start", "concurrency-step"], Flag("concurrency-schedule")),
+    (&["skipFirst", "skip-first", "warmup", "warm-up-time"], Flag("warm-up")),
+    (&["think-time"], Flag("think")),
+    (&["config"], Flag("plan")),
+    (&["compressed", "gzip", "enable-compression"], Otherwise("messages are not compressed")),
+    (&["proxy"], Otherwise("a proxy is called as a server is: give its address to --url")),
+];
+
+/// What is written here instead of the flag with this name.
+pub(super) fn here(name: &str) -> Option<Here> {
+    ELSEWHERE.iter().find(|(names, _)| names.contains(&name)).map(|(_, here)| *here)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::args::Args;
+
+    #[test]
+    fn every_name_is_listed_once() {
+        let mut seen = HashSet::new();
+        for name in ELSEWHERE.iter().flat_map(|(names, _)| *names) {
+            assert!(seen.insert(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_flag_that_is_named_instead_is_one_of_ours() {
+        let command = Args::command();
+        let ours = |long: &str| {
+            let mut all = command.get_subcommands().flat_map(clap::Command::get_arguments);
+            all.any(|arg| arg.get_long() == Some(long))
+        };
+        for (names, here) in ELSEWHERE {
+            if let Flag(long) = here {
+                assert!(ours(long), "--{long} instead of {names:?}");
+            }
+        }
+    }
+}

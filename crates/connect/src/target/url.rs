@@ -1,0 +1,220 @@
+//! Reads the URL of a server. Pure.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use http::uri::Authority;
+
+use super::parse_target_error::{ParsePortError, ParseTargetError};
+
+/// The port where a longsync server listens unless it is told otherwise.
+const OUR_PORT: u16 = 9000;
+
+/// Schemes that ask for TLS.
+const TLS: [&str; 3] = ["https", "grpcs", "wss"];
+/// Schemes of sockets that have no port.
+const SOCKETS: [&str; 3] = ["unix", "unix-abstract", "vsock"];
+/// Schemes by which libraries of gRPC choose a resolver (grpc/doc/naming.md).
+const RESOLVERS: [&str; 6] = ["dns", "ipv4", "ipv6", "xds", "google-c2p", "passthrough"];
+/// Schemes by which gRPC, or HTTP/2 without TLS, is asked for.
+const GRPC: [&str; 5] = ["grpc", "grpc+http", "h2c", "http2", "tcp"];
+
+/// The authority in the URL of a server: its host and, unless the URL leaves it out, its port.
+pub(super) fn read(text: &str) -> Result<String, ParseTargetError> {
+    if text.is_empty() {
+        return Err(ParseTargetError::Empty);
+    }
+    if text.contains(char::is_whitespace) {
+        return Err(ParseTargetError::Space);
+    }
+    let (has_scheme, rest) = without_scheme(text)?;
+    let (authority, behind) = split(rest);
+    if let Some((_, place)) = authority.rsplit_once('@') {
+        return Err(ParseTargetError::UserInfo { instead: suggested(place) });
+    }
+    let place = Place::read(authority)?;
+    nothing_behind(behind, || suggested(authority))?;
+    match place.port {
+        None if !has_scheme => Err(place.port_is_missing()),
+        _ => Ok(place.to_string()),
+    }
+}
+
+/// Whether it begins with `http://`, and what follows.
+fn without_scheme(text: &str) -> Result<(bool, &str), ParseTargetError> {
+    if let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
+        return match scheme.to_ascii_lowercase() {
+            scheme if scheme == "http" && rest.starts_with('/') => {
+                Err(ParseTargetError::Slashes { instead: suggested(rest.trim_start_matches('/')) })
+            }
+            scheme if scheme == "http" => Ok((true, rest)),
+            scheme => Err(another(scheme, rest)),
+        };
+    }
+    match text.split_once(':') {
+        // A host may have the name of a scheme, and is then followed by its port.
+        Some((scheme, rest)) if !is_port(split(rest).0) => match scheme.to_ascii_lowercase() {
+            scheme if scheme == "http" => {
+                Err(ParseTargetError::Slashes { instead: suggested(rest.trim_start_matches('/')) })
+            }
+            scheme if is_known(&scheme) => Err(another(scheme, rest)),
+            _ => Ok((false, text)),
+        },
+        _ if text.starts_with("//") => {
+            Err(ParseTargetError::Slashes { instead: suggested(text.trim_start_matches('/')) })
+        }
+        _ => Ok((false, text)),
+    }
+}
+
+/// Why another scheme than `http` is not called.
+fn another(scheme: String, rest: &str) -> ParseTargetError {
+    let is_among = |schemes: &[&str]| schemes.contains(&scheme.as_str());
+    let place = rest.trim_start_matches('/');
+    if is_among(&TLS) {
+        ParseTargetError::Tls { instead: suggested(place), scheme }
+    } else if is_among(&SOCKETS) {
+        ParseTargetError::Socket { scheme }
+    } else if is_among(&RESOLVERS) {
+        // Before a third slash there may be the address of the resolver.
+        let endpoint = rest.rsplit('/').next().unwrap_or(place);
+        ParseTargetError::NameOfGrpc { instead: suggested(endpoint), scheme }
+    } else if is_among(&GRPC) {
+        ParseTargetError::Grpc { instead: suggested(place), scheme }
+    } else {
+        ParseTargetError::Scheme { instead: suggested(place), scheme }
+    }
+}
+
+fn is_known(scheme: &str) -> bool {
+    [&TLS[..], &SOCKETS, &RESOLVERS, &GRPC].concat().contains(&scheme)
+}
+
+/// Whether it has the form of a scheme (RFC 3986, section 3.1).
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.chars().all(|each| each.is_ascii_alphanumeric() || "+-.".contains(each))
+}
+
+fn is_port(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|each| each.is_ascii_digit())
+}
+
+/// The authority, and what follows it.
+fn split(text: &str) -> (&str, &str) {
+    text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()))
+}
+
+/// Whether a URL ends there; a single slash is its end as well.
+fn nothing_behind(behind: &str, instead: impl Fn() -> String) -> Result<(), ParseTargetError> {
+    let rest = behind.strip_prefix('/').unwrap_or(behind);
+    match rest.chars().next() {
+        None => Ok(()),
+        Some('?') => Err(ParseTargetError::Query { query: rest.to_owned(), instead: instead() }),
+        Some('#') => {
+            Err(ParseTargetError::Fragment { fragment: rest.to_owned(), instead: instead() })
+        }
+        Some(_) => Err(ParseTargetError::Path { path: behind.to_owned(), instead: instead() }),
+    }
+}
+
+/// The URL that is meant by a text which should be an authority; that of this machine's server if it is not one.
+fn suggested(text: &str) -> String {
+    let authority = split(text).0;
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    match Place::read(place) {
+        Ok(Place { host, port }) => {
+            format!("http://{}", Place { host, port: port.or(Some(OUR_PORT)) })
+        }
+        Err(ParseTargetError::NoBrackets { instead }) => instead,
+        Err(_) => format!("http://{}", longsync::DEFAULT_ADDRESS),
+    }
+}
+
+/// A host, with its brackets if it has any, and perhaps a port.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    host: &'a str,
+    port: Option<u16>,
+}
+
+impl<'a> Place<'a> {
+    fn read(authority: &'a str) -> Result<Self, ParseTargetError> {
+        without_brackets(authority)?;
+        let end = match authority.rfind(']') {
+            Some(bracket) => bracket + 1,
+            None => authority.rfind(':').unwrap_or(authority.len()),
+        };
+        let (host, behind) = authority.split_at(end);
+        let not_a_host = || ParseTargetError::Host { host: host.to_owned() };
+        let port = match behind.strip_prefix(':') {
+            Some(port) => Some(port),
+            None if behind.is_empty() => None,
+            None => return Err(ParseTargetError::Host { host: authority.to_owned() }),
+        };
+        if host.is_empty() {
+            return Err(without_host(port));
+        }
+        let is_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => !host.contains(['[', ']', '@', ':', '%']) && host.parse::<Authority>().is_ok(),
+        };
+        if !is_host {
+            return Err(not_a_host());
+        }
+        let wrong = |why| ParseTargetError::Port { host: host.to_owned(), why };
+        Ok(Self { host, port: port.map(read_port).transpose().map_err(wrong)? })
+    }
+
+    /// Which port is meant is open: 80, as URLs have it, or that of our servers.
+    fn port_is_missing(self) -> ParseTargetError {
+        match read_port(self.host) {
+            Ok(port) => ParseTargetError::PortAlone { port },
+            Err(_) => ParseTargetError::NoPort { host: self.host.to_owned() },
+        }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => f.write_str(self.host),
+        }
+    }
+}
+
+/// Refuses an IPv6 address without brackets: whether its last group is a port could not be told.
+fn without_brackets(authority: &str) -> Result<(), ParseTargetError> {
+    let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok();
+    let with_port = authority.rsplit_once(':').filter(|(host, port)| {
+        // `::1:9000` is an address too, and more often meant with a port.
+        is_address(host) && port.len() > 3 && read_port(port).is_ok()
+    });
+    let place = match with_port {
+        Some((host, port)) => format!("[{host}]:{port}"),
+        None if is_address(authority) => format!("[{authority}]:{OUR_PORT}"),
+        None => return Ok(()),
+    };
+    Err(ParseTargetError::NoBrackets { instead: format!("http://{place}") })
+}
+
+/// A variable that is not set would otherwise make this machine the one that is called.
+fn without_host(port: Option<&str>) -> ParseTargetError {
+    let port = port.and_then(|port| read_port(port).ok()).unwrap_or(OUR_PORT);
+    ParseTargetError::NoHost { instead: format!("http://{}:{port}", IpAddr::from([127, 0, 0, 1])) }
+}
+
+fn read_port(text: &str) -> Result<u16, ParsePortError> {
+    if text.is_empty() {
+        return Err(ParsePortError::Missing);
+    }
+    if !is_port(text) {
+        return Err(ParsePortError::NotANumber(text.to_owned()));
+    }
+    match text.parse() {
+        Ok(0) => Err(ParsePortError::Zero),
+        Ok(port) => Ok(port),
+        Err(_) => Err(ParsePortError::TooHigh(text.to_owned())),
+    }
+}
