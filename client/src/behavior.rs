@@ -6,7 +6,7 @@
 //! use std::time::Duration;
 //!
 //! let mut portrait = BehaviorReport::of("lognormal(p50=10ms, p99=200ms)".parse()?);
-//! portrait.patience = Some(Patience { deadline: Duration::from_millis(200), attempts: 2 });
+//! portrait.patience = Some(Patience { deadline: Duration::from_millis(200).into(), attempts: 2 });
 //! assert!(to_text(&portrait, 80).contains("1 % of calls take longer than 200ms"));
 //! # Ok::<(), longsync_behavior::ParseBehaviorError>(())
 //! ```

@@ -37,6 +37,7 @@ mod figures;
 mod http1;
 mod json;
 pub mod load;
+mod meanings;
 pub mod race;
 pub mod request;
 mod seed;

@@ -19,7 +19,7 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use anyhow::Context as _;
 use clap::CommandFactory as _;
-use longsync_client::race::{self, Race, RaceError, RacePlan, RaceProgress};
+use longsync_client::race::{self, Forecast, Race, RaceError, RacePlan, RaceProgress};
 use longsync_client::single::{self, Single, SinglePlan};
 use longsync_flags::variables;
 use tonic::Code;
@@ -91,6 +91,7 @@ fn run_race(name: Option<&str>, args: RaceArgs) -> u8 {
         Ok(prepared) => prepared,
         Err(error) => return not_raced(&plan, is_json, None, &format!("{error:#}")),
     };
+    foretell(&plan);
     match raced(&plan, &session) {
         Some(Ok(race)) => {
             let code = if race.is_interrupted {
@@ -123,6 +124,16 @@ fn prepared(svg: Option<PathBuf>) -> anyhow::Result<(Option<Destination>, Sessio
     Ok((picture, Session::start().context("cannot begin")?))
 }
 
+/// Says on stderr what a race will take, if that is much.
+fn foretell(plan: &RacePlan) {
+    let forecast = Forecast::of(plan);
+    if forecast.is_worth_saying() {
+        let mut stderr = anstream::AutoStream::auto(std::io::stderr());
+        // If it cannot be written, nobody is there to decide otherwise.
+        let _ = writeln!(stderr, "{}", forecast.to_text(columns()));
+    }
+}
+
 /// Runs a race; [`None`]: a second interrupt has ended it.
 fn raced(plan: &RacePlan, session: &Session) -> Option<Result<Race, RaceError>> {
     let progress = RaceProgress::default();
@@ -151,7 +162,7 @@ fn run_call(args: CallArgs) -> u8 {
     let called = session.run(async |interrupt, output| {
         let show = async |answer: &single::ReceivedAnswer| {
             if !is_json {
-                output.write(printing(single::answer_line(answer))).await;
+                output.write(printing(single::answer_line(answer, line_columns()))).await;
             }
         };
         single::call(&plan, &interrupt, show).await
@@ -169,7 +180,7 @@ fn run_call(args: CallArgs) -> u8 {
     let text = if is_json {
         Some(call_document(&single))
     } else {
-        is_ended.then(|| single::to_text(&single))
+        is_ended.then(|| single::to_text(&single, line_columns()))
     };
     // Answers that nobody reads would hold the process for ever.
     let is_over = !is_json && single.code() == Some(Code::DeadlineExceeded);
@@ -217,13 +228,29 @@ fn exit_code(code: u8, SessionEnd { complaints, is_interrupted }: SessionEnd) ->
     }
 }
 
+/// How wide a text is at least, and at most.
+const NARROWEST: usize = 20;
+const WIDEST: usize = 160;
+
 /// How wide the text is to be. If stdout is not a terminal, COLUMNS may say it.
 fn columns() -> usize {
-    let of_terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    let told = || std::env::var("COLUMNS").ok()?.parse().ok();
     let columns =
         if std::io::stdout().is_terminal() { of_terminal() } else { told().or_else(of_terminal) };
-    columns.unwrap_or(80).clamp(20, 160)
+    columns.unwrap_or(80).clamp(NARROWEST, WIDEST)
+}
+
+/// The same for lines that programs read as well: if stdout is not a terminal and COLUMNS says nothing, they are
+/// as long as they are.
+fn line_columns() -> usize {
+    if std::io::stdout().is_terminal() || told().is_some() { columns() } else { usize::MAX }
+}
+
+fn of_terminal() -> Option<usize> {
+    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+}
+
+fn told() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.parse().ok()
 }
 
 /// Says on stderr what went wrong, for a command that exits with `code`.

@@ -4,10 +4,12 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use longsync_client::race::{RacePlan, RaceProgress};
+use longsync_client::race::{ProgressSnapshot, RacePlan, RaceProgress, Way, progress_line};
+
+use crate::columns;
 
 const REFRESH: Duration = Duration::from_millis(50);
 
@@ -27,11 +29,12 @@ impl ProgressBars {
         let is_over = Arc::new(AtomicBool::new(false));
         let drawing = {
             let (is_over, progress) = (Arc::clone(&is_over), progress.clone());
-            let (bars, all) = bars(plan);
+            let all = MultiProgress::new();
+            let (mut bars, calls) = (bars(plan, &all), plan.calls().get());
             // A thread of its own: the race's is busy racing.
             thread::spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
-                    draw(&bars, &progress);
+                    draw(&mut bars, calls, &progress);
                     thread::park_timeout(REFRESH);
                 }
                 // A terminal that cannot be cleared is not a reason to fail.
@@ -52,35 +55,37 @@ impl Drop for ProgressBars {
     }
 }
 
-fn bars(plan: &RacePlan) -> (Vec<ProgressBar>, MultiProgress) {
-    let all = MultiProgress::new();
-    let style = ProgressStyle::with_template(
-        "{prefix:>10} {bar:30} {human_pos} of {human_len} done {msg} {elapsed}",
-    )
-    .expect("a constant template that is valid");
-    let bars = plan.ways().iter().map(|way| {
-        let bar = all.add(ProgressBar::new(plan.calls().get() as u64).with_style(style.clone()));
-        bar.set_prefix(way.to_string());
-        bar
-    });
-    (bars.collect(), all)
+/// What is drawn of a way.
+struct Bar {
+    way: Way,
+    drawn: ProgressBar,
+    start: Option<Instant>,
+    /// How it had ended, and after how long.
+    ended: Option<(ProgressSnapshot, Duration)>,
 }
 
-/// Moves the bars of the ways that have begun; all but the last of them have ended.
-fn draw(bars: &[ProgressBar], progress: &RaceProgress) {
+fn bars(plan: &RacePlan, all: &MultiProgress) -> Vec<Bar> {
+    let style = ProgressStyle::with_template("{msg}").expect("a constant template that is valid");
+    let bar = |way: &Way| Bar {
+        way: *way,
+        drawn: all.add(ProgressBar::no_length().with_style(style.clone())),
+        start: None,
+        ended: None,
+    };
+    plan.ways().iter().map(bar).collect()
+}
+
+/// Draws all ways; those that have begun have ended, but for the last.
+fn draw(bars: &mut [Bar], calls: usize, progress: &RaceProgress) {
     let begun = progress.read();
-    for (index, (bar, way)) in bars.iter().zip(&begun).enumerate() {
-        if bar.is_finished() {
-            continue;
-        }
-        if bar.position() == 0 && bar.message().is_empty() {
-            bar.reset_elapsed();
-        }
-        bar.set_position(way.done as u64);
-        if index + 1 < begun.len() {
-            bar.abandon_with_message("");
-        } else {
-            bar.set_message(format!("{} in flight", way.in_flight));
-        }
+    // A terminal may wrap a line that fills it.
+    let columns = columns() - 1;
+    for (index, bar) in bars.iter_mut().enumerate() {
+        let at = begun.get(index).map(|reading| {
+            let start = *bar.start.get_or_insert_with(Instant::now);
+            let now = (*reading, start.elapsed());
+            if index + 1 < begun.len() { *bar.ended.get_or_insert(now) } else { now }
+        });
+        bar.drawn.set_message(progress_line(bar.way, calls, at, columns));
     }
 }

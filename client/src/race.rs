@@ -7,14 +7,17 @@ mod cost;
 mod counters;
 mod delays;
 mod embedded;
+mod forecast;
 mod http;
 mod json;
 mod layout;
 mod lesson;
+mod needs;
 mod outcome;
 mod plan;
 mod planned_delays;
 mod progress;
+mod progress_line;
 mod projection;
 mod quiet;
 mod reported_wait;
@@ -33,10 +36,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::race::builder::{RacePlanBuilder, RacePlanError};
 pub use crate::race::delays::RaceDelays;
+pub use crate::race::forecast::{Forecast, WayForecast};
 pub use crate::race::json::to_json;
 pub use crate::race::outcome::{CallEnd, ProcessCost, Race, RaceCall, ServerView, WayRun};
 pub use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 pub use crate::race::progress::{ProgressSnapshot, RaceProgress};
+pub use crate::race::progress_line::progress_line;
 pub use crate::race::svg::to_svg;
 pub use crate::race::text::to_text;
 pub use crate::race::way::Way;
@@ -121,10 +126,10 @@ async fn run_way(
     let reaching = reach(plan.protocol, target, &timer);
     let Some(reached) = interrupt.run_until_cancelled(reaching).await else { return Ok(None) };
     let (caller, streams) = reached?;
-    if let Some(why) = runner::needs(way, plan, streams).misfit(&room::limits()) {
+    if let Some(why) = needs::needs(way, plan, streams).misfit(&room::limits()) {
         return Ok(Some(WayRun::skipped(way, why)));
     }
-    let before = match plan.cancel_after {
+    let before = match &plan.cancel_after {
         Some(_) => interrupt.run_until_cancelled(counters.read(&timer)).await.flatten(),
         None => None,
     };

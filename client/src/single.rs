@@ -10,6 +10,7 @@ mod text;
 use std::time::{Duration, Instant};
 
 use longsync::deadline::margin;
+use longsync_text::TypedDuration;
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -50,9 +51,9 @@ pub async fn call(
     let connected = tokio::select! {
         connected = connections.permit() => Ok(connected?),
         status = async {
-            over(plan.deadline, &timer).await;
+            over(plan.deadline.as_ref().map(TypedDuration::value), &timer).await;
             // Here, while the connection is still waited for.
-            not_connected_in_time(&connections)
+            not_connected_in_time(plan, &connections)
         } => Err(Some(status)),
         () = interrupt.cancelled() => Err(None),
     };
@@ -77,7 +78,7 @@ async fn make(
     on_answer: impl AsyncFnMut(&ReceivedAnswer),
 ) {
     let (timer, stamps, retried) = (connections.timer(), Stamps::default(), RetryLog::default());
-    let due = plan.deadline.and_then(|deadline| begun.checked_add(deadline));
+    let due = plan.deadline.as_ref().and_then(|deadline| begun.checked_add(deadline.value()));
     let left = due.map(|due| due.saturating_duration_since(timer.now()));
     let mut kept = AnswerSink::new(plan, &mut single.answers, &mut single.more_answers, on_answer);
     let calling = PendingCall { plan, due, connections, stamps: &stamps, retried: &retried };
@@ -86,7 +87,7 @@ async fn make(
             Some(ended.err().unwrap_or_else(|| Status::ok("")))
         }
         () = over(left.map(|left| left + margin(left)), timer) => {
-            Some(not_ended_in_time(&retried, kept.is_showing()))
+            Some(not_ended_in_time(plan, &retried, kept.is_showing()))
         }
         () = interrupt.cancelled() => None,
     };
@@ -95,26 +96,35 @@ async fn make(
     single.refusal = retried.read().1;
 }
 
-fn not_connected_in_time(connections: &ConnectionPool) -> Status {
-    Status::deadline_exceeded(if connections.is_held_back() {
-        "the deadline was over while the server allowed no calls: its MAX_CONCURRENT_STREAMS is 0"
+fn not_connected_in_time(plan: &SinglePlan, connections: &ConnectionPool) -> Status {
+    let why = if connections.is_held_back() {
+        "while the server allowed no calls: its MAX_CONCURRENT_STREAMS is 0"
     } else {
-        "the deadline was over before there was a connection"
+        "before there was a connection"
+    };
+    Status::deadline_exceeded(format!("{} was over {why}", named_deadline(plan)))
+}
+
+fn not_ended_in_time(plan: &SinglePlan, retried: &RetryLog, is_showing: bool) -> Status {
+    let deadline = named_deadline(plan);
+    Status::deadline_exceeded(match retried.in_vain() {
+        _ if is_showing => format!(
+            "{deadline} was over while an answer waited to be shown; others may have come behind it"
+        ),
+        Some(refusal) => format!(
+            "{deadline} was over before the call could be sent again: the server did not look at it \
+             ({refusal})"
+        ),
+        None => format!("{deadline} is over, and the server has not said so"),
     })
 }
 
-fn not_ended_in_time(retried: &RetryLog, is_showing: bool) -> Status {
-    Status::deadline_exceeded(match retried.in_vain() {
-        _ if is_showing => {
-            "the deadline was over while an answer waited to be shown; others may have come behind it"
-                .to_owned()
-        }
-        Some(refusal) => format!(
-            "the deadline was over before the call could be sent again: the server did not look at \
-             it ({refusal})"
-        ),
-        None => "the deadline is over, and the server has not said so".to_owned(),
-    })
+/// The deadline as it was typed.
+fn named_deadline(plan: &SinglePlan) -> String {
+    match &plan.deadline {
+        Some(deadline) => format!("the deadline of {deadline}"),
+        None => "the deadline".to_owned(),
+    }
 }
 
 /// Waits until this time is over; without one, for ever.

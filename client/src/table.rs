@@ -2,17 +2,99 @@
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
-/// A table with a line below its header: the first `labels` columns are words, the others figures.
-pub(crate) fn table(header: Vec<&str>, rows: Vec<Vec<String>>, labels: usize) -> Table {
+/// A table with a line below its header: the first `labels` columns are words, the others figures. If it is wider
+/// than the given number of columns of a terminal, it is parted: the tables stand below one another, each with the
+/// labels and with as many of the figures as fit, of which there is at least one.
+pub(crate) fn table(
+    header: &[&str],
+    rows: &[Vec<String>],
+    labels: usize,
+    columns: usize,
+) -> String {
+    let mut tables = Vec::new();
+    let mut next = labels;
+    while next < header.len() {
+        let drawn_to = |end: usize| draw(&part(header, labels, next, end), rows, labels, next, end);
+        let mut end = next + 1;
+        let mut drawn = drawn_to(end);
+        while end < header.len() {
+            let wider = drawn_to(end + 1);
+            if width(&wider) > columns {
+                break;
+            }
+            (end, drawn) = (end + 1, wider);
+        }
+        tables.push(drawn);
+        next = end;
+    }
+    tables.join("\n")
+}
+
+/// The labels of a row, and its figures from `from` up to `end`.
+fn part<T: Clone>(row: &[T], labels: usize, from: usize, end: usize) -> Vec<T> {
+    [&row[..labels], &row[from..end]].concat()
+}
+
+fn draw(header: &[&str], rows: &[Vec<String>], labels: usize, from: usize, end: usize) -> String {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
-    table.set_header(header);
-    table.add_rows(rows);
+    table.set_header(header.to_vec());
+    table.add_rows(rows.iter().map(|row| part(row, labels, from, end)));
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 1));
         if index >= labels {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table
+    table.trim_fmt() + "\n"
+}
+
+/// How many columns the widest line takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_table_that_is_too_wide_is_parted() {
+        let row = ["a", "1", "22", "333"].map(str::to_owned).to_vec();
+        let drawn = |columns| {
+            table(&["way", "one", "two", "three"], std::slice::from_ref(&row), 1, columns)
+        };
+        assert_eq!(
+            drawn(80),
+            "way  one  two  three\n─────────────────────\na      1   22    333\n"
+        );
+        assert_eq!(
+            drawn(16),
+            "way  one  two\n──────────────\na      1   22\n\nway  three\n───────────\na      333\n"
+        );
+    }
+
+    proptest! {
+        /// Whatever the width, each figure stands in one of the tables, behind its label, and no line is wider than
+        /// the terminal if a label and a figure fit.
+        #[test]
+        fn no_cell_is_lost(
+            figures in proptest::collection::vec("[0-9]{1,12}", 1..10),
+            count in 1_usize..4,
+            columns in 20_usize..120,
+        ) {
+            let mut row = vec!["label".to_owned()];
+            row.extend(figures.iter().cloned());
+            let header = vec!["head"; row.len()];
+            let drawn = table(&header, &vec![row; count], 1, columns);
+            prop_assert!(width(&drawn) <= columns, "{}", drawn);
+            let mut shown: Vec<_> = drawn.split_whitespace().filter(|word| word.starts_with(|c: char| c.is_ascii_digit())).collect();
+            let mut all: Vec<_> = (0..count).flat_map(|_| figures.iter().map(String::as_str)).collect();
+            shown.sort_unstable();
+            all.sort_unstable();
+            prop_assert_eq!(shown, all);
+        }
+    }
 }

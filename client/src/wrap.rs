@@ -1,5 +1,9 @@
 //! Words in lines.
 
+use std::fmt::Write as _;
+
+use anstyle::Style;
+
 /// Text in lines of at most the given number of characters.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
@@ -20,4 +24,13 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The same as one text, in which each line ends, and all of it in a style.
+pub(crate) fn paragraph(text: &str, width: usize, style: Style) -> String {
+    let mut paragraph = String::new();
+    for line in wrapped(text, width) {
+        let _ = writeln!(paragraph, "{style}{line}{style:#}");
+    }
+    paragraph
 }

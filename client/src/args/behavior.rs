@@ -6,6 +6,7 @@ use std::time::Duration;
 use longsync_behavior::{Behavior, Rules};
 use longsync_client::behavior::{BehaviorReport, DelayQuery, FittedData, Patience};
 use longsync_server::Recordings;
+use longsync_text::TypedDuration;
 use longsync_text::duration::LONGEST;
 
 use super::whole;
@@ -25,8 +26,8 @@ pub(crate) struct BehaviorArgs {
     fit: Option<PathBuf>,
 
     /// Say which share of the calls takes longer than this.
-    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse)]
-    deadline: Option<Duration>,
+    #[arg(long, value_name = "DURATION")]
+    deadline: Option<TypedDuration>,
 
     /// Say which share is left if calls that take longer than --deadline are made again, up to this many
     /// attempts in all.
@@ -115,9 +116,10 @@ impl BehaviorArgs {
     }
 
     fn patience(&self) -> Result<Option<Patience>, String> {
-        match (self.deadline, self.attempts) {
+        match (&self.deadline, self.attempts) {
             (Some(deadline), attempts) => {
-                Ok(Some(Patience { deadline, attempts: attempts.unwrap_or(1) }))
+                let (deadline, attempts) = (deadline.clone(), attempts.unwrap_or(1));
+                Ok(Some(Patience { deadline, attempts }))
             }
             (None, None) => Ok(None),
             (None, Some(_)) => Err("--attempts counts how often a call is made that takes longer \

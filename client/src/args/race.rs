@@ -6,6 +6,7 @@ use std::time::Duration;
 use longsync_behavior::{Behavior, DEFAULT_MOST, ParseBehaviorError, Rules};
 use longsync_client::race::{self, Protocol, RaceDelays, RacePlan, RacePlanError};
 use longsync_connect::Target;
+use longsync_text::TypedDuration;
 
 use super::{answer_bytes, bytes, count};
 
@@ -89,13 +90,13 @@ pub(crate) struct RaceArgs {
     #[arg(long)]
     http: bool,
 
-    /// Cancel each call this long after it was sent; a thread cannot be cancelled.
-    #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse)]
-    cancel_after: Option<Duration>,
+    /// Cancel each call this long after it was sent; a thread cannot be stopped while it waits.
+    #[arg(long, value_name = "DURATION")]
+    cancel_after: Option<TypedDuration>,
 
     /// How long the sequential way may take; what is left then is projected.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = longsync_text::duration::parse)]
-    sequential_max: Duration,
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    sequential_max: TypedDuration,
 
     /// Whether the threads share a connection, or each has its own.
     #[arg(long, value_enum, value_name = "WHOSE", default_value_t = ThreadConnectionsArg::Shared)]

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use longsync_client::request::{check_deadline, header, zeros};
 use longsync_connect::Target;
+use longsync_text::TypedDuration;
+use longsync_text::duration::ParseDurationError;
 
 use super::{answer_bytes, whole};
 use crate::data;
@@ -28,7 +30,7 @@ pub(crate) struct RequestArgs {
 
     /// How long a call may take [default: as long as its server lets it wait].
     #[arg(short = 't', long, value_name = "DURATION", value_parser = deadline)]
-    pub(super) deadline: Option<Duration>,
+    pub(super) deadline: Option<TypedDuration>,
 
     /// The payload of each request: a text, or the content of a file, or with `-` that of stdin.
     #[arg(short = 'd', long, value_name = "TEXT|@FILE|-", hide_short_help = true)]
@@ -96,9 +98,9 @@ impl FromStr for PayloadSource {
     }
 }
 
-fn deadline(text: &str) -> Result<Duration, String> {
-    let time = longsync_text::duration::parse(text).map_err(|why| why.to_string())?;
-    check_deadline(time).map(|()| time)
+fn deadline(text: &str) -> Result<TypedDuration, String> {
+    let time: TypedDuration = text.parse().map_err(|why: ParseDurationError| why.to_string())?;
+    check_deadline(time.value()).map(|()| time)
 }
 
 fn payload_bytes(text: &str) -> Result<u32, String> {

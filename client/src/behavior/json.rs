@@ -102,8 +102,8 @@ pub fn to_json(portrait: &BehaviorReport) -> serde_json::Result<String> {
         text: behavior.text(),
         attempts: portrait.figures.iter().map(attempt).collect(),
         stall: behavior.stall().map(ToString::to_string),
-        deadline: portrait.patience.map(|patience| JsonDeadline {
-            deadline_ns: nanos(patience.deadline),
+        deadline: portrait.patience.as_ref().map(|patience| JsonDeadline {
+            deadline_ns: nanos(patience.deadline.value()),
             attempts: patience.attempts,
             beyond: patience.beyond(behavior),
             left: patience.left(behavior),

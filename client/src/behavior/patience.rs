@@ -1,17 +1,16 @@
 //! Which calls take longer than a caller waits.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use longsync_behavior::Behavior;
 use longsync_behavior::explain::DisplayShare;
-use longsync_text::duration::text;
+use longsync_text::TypedDuration;
 
 /// How long a caller waits, and how often it makes the same call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patience {
     /// How long it waits for each attempt.
-    pub deadline: Duration,
+    pub deadline: TypedDuration,
     /// How many attempts it makes at most.
     pub attempts: u32,
 }
@@ -21,7 +20,7 @@ impl Patience {
     /// ones among all calls that come to them.
     pub fn beyond(&self, behavior: &Behavior) -> Vec<f64> {
         let attempts = 1..=self.attempts;
-        attempts.map(|it| 1.0 - behavior.delays(it).share_to(self.deadline)).collect()
+        attempts.map(|it| 1.0 - behavior.delays(it).share_to(self.deadline.value())).collect()
     }
 
     /// What the attempts leave, each of which draws for itself.
@@ -32,7 +31,7 @@ impl Patience {
     /// A line for the attempts of each law, with the result in the last.
     pub(super) fn lines(&self, behavior: &Behavior) -> Vec<String> {
         let beyond = self.beyond(behavior);
-        let deadline = text(self.deadline);
+        let deadline = self.deadline.to_string();
         let mut first = 1;
         let runs = beyond.chunk_by(|one, next| (one - next).abs() < ROUNDING);
         let mut lines: Vec<_> = runs
@@ -73,10 +72,12 @@ fn sentence(share: f64, deadline: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn lines(behavior: &str, deadline_ms: u64, attempts: u32) -> Vec<String> {
-        let deadline = Duration::from_millis(deadline_ms);
+        let deadline = Duration::from_millis(deadline_ms).into();
         Patience { deadline, attempts }.lines(&behavior.parse().unwrap())
     }
 

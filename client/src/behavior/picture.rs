@@ -114,8 +114,9 @@ fn quantiles(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Plot
     if let Some(fitting) = &portrait.fitting {
         series.push(Series::line("data", fitting.quantiles()));
     }
-    if let Some(patience) = portrait.patience {
-        let (deadline, name) = (patience.deadline, format!("deadline {}", text(patience.deadline)));
+    if let Some(patience) = &portrait.patience {
+        let (deadline, name) =
+            (patience.deadline.value(), format!("deadline {}", patience.deadline));
         heights.push(deadline);
         let ends = [0.0, 1.0].map(|share| (share, nanoseconds(deadline)));
         series.push(Series::line(name, ends));

@@ -12,6 +12,16 @@ use crate::wrap::wrapped;
 const ROWS: [usize; 2] = [10, 14];
 const WIDE: usize = 120;
 
+/// A line of figures; a sentence among them has several lines.
+fn indented(line: &str, columns: usize) -> String {
+    const INDENT: &str = "  ";
+    let mut lines = String::new();
+    for line in wrapped(line.trim_start(), columns.saturating_sub(INDENT.len())) {
+        let _ = writeln!(lines, "{INDENT}{line}");
+    }
+    lines
+}
+
 /// The report, with ANSI colours, for a terminal with the given number of columns.
 pub fn to_text(portrait: &BehaviorReport, columns: usize) -> String {
     let laws = laws(portrait);
@@ -22,7 +32,9 @@ pub fn to_text(portrait: &BehaviorReport, columns: usize) -> String {
         if portrait.figures.len() > 1 {
             let _ = writeln!(report, "{}", figures.attempts());
         }
-        let _ = write!(report, "{figures}");
+        for line in figures.to_string().lines() {
+            report.push_str(&indented(line, columns));
+        }
     }
     let sentences = sentences(portrait, &laws);
     if !sentences.is_empty() {

@@ -217,6 +217,9 @@ mod tests {
 
     use super::*;
 
+    /// A year, the longest duration that has a text.
+    const LONGEST_NANOS: u64 = 365 * 24 * 3_600 * 1_000_000_000;
+
     fn axes() -> impl Strategy<Value = Axis> {
         let nanos = || {
             (0_u32..64, 1_u64..u64::MAX)
@@ -255,6 +258,27 @@ mod tests {
                 let widths = u32::try_from(pair[0].label.len() + pair[1].label.len()).unwrap();
                 let apart = (pair[1].position - pair[0].position) * length - f64::from(widths) / 2.0;
                 prop_assert!(apart >= 1.0, "{}", labels(&ticks));
+            }
+        }
+
+        /// Whatever the length of a linear axis, its ticks lie at whole multiples of one round step from zero on (the
+        /// last of them alone, if there is room for no others), and each label is exactly the duration at which its
+        /// tick lies.
+        #[test]
+        fn ticks_of_a_linear_axis_are_whole_multiples_of_a_round_step(nanos in 1_u64..LONGEST_NANOS, characters in 8_u32..200) {
+            let ticks = Axis::linear(Duration::from_nanos(nanos)).ticks_across(characters.into());
+            let at = |tick: &Tick| longsync_text::duration::parse(&tick.label).unwrap().as_nanos();
+            let places: Vec<_> = ticks.iter().map(at).collect();
+            let step = places[1];
+            prop_assert_eq!(places[0], 0);
+            prop_assert!(places.iter().all(|place| place.is_multiple_of(step)), "{}", labels(&ticks));
+            let most = if ticks.len() > 2 { 1 } else { MOST_STEPS };
+            let is_of = |round: u128| step.is_multiple_of(round) && step / round <= most;
+            prop_assert!(steps().any(is_of), "{}", labels(&ticks));
+            let axis = Axis::linear(Duration::from_nanos(nanos));
+            for (tick, place) in ticks.iter().zip(places) {
+                let exact = Duration::from_nanos(u64::try_from(place).unwrap());
+                prop_assert!((tick.position - axis.position(nanoseconds(exact))).abs() < 1e-12);
             }
         }
 

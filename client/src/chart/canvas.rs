@@ -11,6 +11,8 @@ use crate::chart::theme::STYLE;
 pub(crate) const WIDTH: u32 = 800;
 /// Between the edge and what is drawn.
 pub(crate) const MARGIN: f64 = 16.0;
+/// How many characters of a headline fit on a line, in the larger letters of narrow screens.
+pub(crate) const HEADLINE_CHARACTERS: usize = 52;
 /// The width of a character and the height of a line, both in the larger letters of narrow screens.
 pub(crate) const LETTER: (f64, f64) = (11.0, 22.0);
 
@@ -44,18 +46,23 @@ impl Canvas {
         ));
     }
 
-    /// The ticks of a horizontal axis: their lines from `top` to here, and their labels below. They lie
-    /// behind everything that was drawn before.
-    pub(crate) fn axis_across(&mut self, axis: Axis, across: Range<f64>, top: u32) {
-        let bottom = self.y;
+    /// The ticks of a horizontal axis: their lines along each of `parts`, from above, and their labels below here.
+    /// They lie behind everything that was drawn before.
+    pub(crate) fn axis_across(&mut self, axis: Axis, across: Range<f64>, parts: &[Range<u32>]) {
+        let below = self.y + 18;
         let mut ticks = String::new();
         let length = across.end - across.start;
         for tick in axis.ticks_across(length / LETTER.0) {
             let (x, label) = (across.start + tick.position * length, tick.label);
+            for Range { start, end } in parts {
+                let _ = write!(
+                    ticks,
+                    r#"<line class="line" x1="{x:.1}" x2="{x:.1}" y1="{start}" y2="{end}"/>"#
+                );
+            }
             let _ = writeln!(
                 ticks,
-                r#"<line class="line" x1="{x:.1}" x2="{x:.1}" y1="{top}" y2="{bottom}"/><text x="{x:.1}" y="{}" text-anchor="middle">{label}</text>"#,
-                bottom + 18
+                r#"<text x="{x:.1}" y="{below}" text-anchor="middle">{label}</text>"#
             );
         }
         self.drawn.insert_str(0, &ticks);

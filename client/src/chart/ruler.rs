@@ -60,7 +60,7 @@ pub(super) fn cell(position: f64, cells: usize) -> usize {
 
 /// A number of cells as the length of an axis.
 #[expect(clippy::cast_precision_loss, reason = "a terminal has few cells")]
-pub(super) fn as_length(cells: usize) -> f64 {
+pub(crate) fn as_length(cells: usize) -> f64 {
     cells as f64
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::chart::canvas::{Canvas, LETTER, MARGIN};
+use crate::chart::canvas::{Canvas, HEADLINE_CHARACTERS, LETTER, MARGIN};
 use crate::chart::ruler::as_length;
 use crate::chart::series::SeriesStyle;
 use crate::chart::theme::HUES;
@@ -14,8 +14,7 @@ use crate::wrap::wrapped;
 /// Where a plot begins and ends; before it are the labels of its vertical axis.
 const ACROSS: Range<f64> = 84.0..752.0;
 const HEIGHT: u32 = 200;
-/// How many characters of a headline and of a plot's title fit beside one another.
-const HEADLINE_CHARACTERS: usize = 56;
+/// How many characters of a plot's title fit beside one another.
 const CHARACTERS: usize = 68;
 
 const PLOT_STYLE: &str = "\
@@ -69,7 +68,8 @@ fn draw(canvas: &mut Canvas, plot: &Plot) {
         r#"<rect class="frame" x="{x:.1}" y="{top}" width="{width:.1}" height="{HEIGHT}"/>"#
     ));
     canvas.axis_up(plot.y, ACROSS, top);
-    canvas.axis_across(plot.x, ACROSS, top);
+    let beside = top..canvas.y;
+    canvas.axis_across(plot.x, ACROSS, std::slice::from_ref(&beside));
     let named = plot.named();
     if !named.is_empty() {
         key(canvas, &named);

@@ -6,6 +6,7 @@ mod view;
 
 use std::time::Duration;
 
+use longsync_text::duration::text;
 use longsync_text::{counted, grouped};
 
 pub use self::display::LiveDisplay;
@@ -34,7 +35,7 @@ fn lines(view: &LiveView, columns: usize) -> Vec<String> {
 fn beginning(warm_up: Option<Duration>, columns: usize) -> Vec<String> {
     let warm_up = warm_up.filter(|warm_up| !warm_up.is_zero());
     let words =
-        warm_up.map_or_else(String::new, |it| format!("warm-up of {}, not recorded", time(it)));
+        warm_up.map_or_else(String::new, |it| format!("warm-up of {}, not recorded", text(it)));
     vec![StyledLine::new("starting").plain(&words).draw(columns)]
 }
 

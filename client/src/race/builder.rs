@@ -6,6 +6,7 @@ use std::time::Duration;
 use longsync_behavior::{Behavior, DEFAULT_MOST, ParseBehaviorError, Rules};
 use longsync_connect::Target;
 
+use longsync_text::TypedDuration;
 use longsync_text::duration::LONGEST;
 use longsync_timer::{SpinError, check_spin};
 
@@ -106,8 +107,8 @@ impl RacePlanBuilder {
     }
 
     /// How long the sequential way may take; what is left then is projected.
-    pub fn sequential_max(mut self, sequential_max: Duration) -> Self {
-        self.rest.sequential_max = sequential_max;
+    pub fn sequential_max(mut self, sequential_max: impl Into<TypedDuration>) -> Self {
+        self.rest.sequential_max = sequential_max.into();
         self
     }
 
@@ -117,9 +118,9 @@ impl RacePlanBuilder {
         self
     }
 
-    /// How long after it was sent each call is cancelled, if its way can do that.
-    pub fn cancel_after(mut self, after: Duration) -> Self {
-        self.rest.cancel_after = Some(after);
+    /// How long after it was sent each call is cancelled, unless a thread waits for it.
+    pub fn cancel_after(mut self, after: impl Into<TypedDuration>) -> Self {
+        self.rest.cancel_after = Some(after.into());
         self
     }
 
@@ -177,7 +178,7 @@ impl RacePlan {
                 ways: Vec::new(),
                 target: None,
                 protocol: Protocol::Grpc,
-                sequential_max: Duration::from_secs(10),
+                sequential_max: Duration::from_secs(10).into(),
                 thread_connections: ThreadConnections::Shared,
                 cancel_after: None,
                 spin: Duration::ZERO,
@@ -186,11 +187,16 @@ impl RacePlan {
         )
     }
 
+    /// How long after it was sent each call is cancelled.
+    pub(super) fn cancel_after(&self) -> Option<Duration> {
+        self.cancel_after.as_ref().map(TypedDuration::value)
+    }
+
     fn check_times(&self) -> Result<(), RacePlanError> {
         let times = [
             (self.delays.mean(), "delay"),
-            (self.sequential_max, "time of the sequential way"),
-            (self.cancel_after.unwrap_or_default(), "time until a call is cancelled"),
+            (self.sequential_max.value(), "time of the sequential way"),
+            (self.cancel_after().unwrap_or_default(), "time until a call is cancelled"),
         ];
         if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > LONGEST) {
             return Err(RacePlanError::TooLong { what });

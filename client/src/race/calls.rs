@@ -112,7 +112,8 @@ impl WayContext {
             Caller::Http { target, opened } => {
                 opened.fetch_add(1, Ordering::Relaxed);
                 let (stamps, most) = (Stamps::default(), self.most_answer_bytes);
-                let answer = http::get(target, &asked, most, &self.timer, &stamps);
+                // On the heap, so that a call over gRPC has a small future.
+                let answer = Box::pin(http::get(target, &asked, most, &self.timer, &stamps));
                 self.row(&stamps, answer).await
             }
         }

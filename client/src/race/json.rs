@@ -113,9 +113,9 @@ pub fn to_json(race: &Race) -> serde_json::Result<String> {
             RaceDelays::Constant(_) | RaceDelays::Jittered(_) => None,
         },
         seed: plan.delays.seed(),
-        cancel_after_ns: plan.cancel_after.map(nanos),
+        cancel_after_ns: plan.cancel_after().map(nanos),
         spin_ns: nanos(plan.spin),
-        sequential_max_ns: nanos(plan.sequential_max),
+        sequential_max_ns: nanos(plan.sequential_max.value()),
         thread_connections: match plan.thread_connections {
             ThreadConnections::Shared => "shared",
             ThreadConnections::Own => "own",

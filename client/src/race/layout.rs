@@ -136,18 +136,19 @@ fn bar(index: usize, row: &RaceCall, stopped: Duration, order: Option<usize>) ->
     }
 }
 
-/// The looks that occur in the waterfalls of a race, but for the one that needs no word.
+/// The looks that occur in the waterfalls of a race; none, if all calls were answered.
 pub(super) fn legend(race: &Race) -> Vec<Look> {
     let occurs = |look: &Look| {
         race.runs.iter().any(|run| match look {
-            Look::Answered => false,
+            Look::Answered => run.answered() > 0,
             Look::Failed => run.failed() > 0,
             Look::Cancelled => run.cancelled() > 0,
             Look::Projected => run.projected() > 0,
             Look::Unfinished => run.unfinished() > 0,
         })
     };
-    Look::ALL.into_iter().filter(occurs).collect()
+    let occurring: Vec<_> = Look::ALL.into_iter().filter(occurs).collect();
+    if occurring == [Look::Answered] { Vec::new() } else { occurring }
 }
 
 #[cfg(test)]

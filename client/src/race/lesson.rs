@@ -114,38 +114,61 @@ fn best(race: &Race) -> Option<&WayRun> {
 }
 
 fn lesson_of_cancelling(race: &Race) -> String {
-    let of = |way| race.runs.iter().find(|run: &&WayRun| run.way == way && !run.is_skipped());
-    let after = race.plan.cancel_after.unwrap_or_default();
+    let Some(after) = &race.plan.cancel_after else { return String::new() };
     let mut ran = race.runs.iter().filter(|run| !run.is_skipped()).peekable();
     if ran.peek().is_none() {
         return "No way was run: see the notes above.".to_owned();
     }
-    // A thread that ended before its call was to be cancelled says nothing about cancelling.
-    if ran.all(|run| run.cancelled() == 0 && (run.way != Way::Threads || run.wall <= after)) {
-        let why = if race.is_interrupted { "the race was ended early" } else { "each had ended" };
+    if ran.clone().all(|run| run.left_nothing_to_cancel(after.value())) {
         return format!(
-            "No call was cancelled: {why} before {} were over. Take a shorter --cancel-after.",
-            text(after)
+            "Nothing was left to cancel after {after}: every call had ended. Take a shorter --cancel-after, \
+             or longer delays."
         );
     }
-    let tasks = of(Way::Tasks).filter(|run| run.cancelled() > 0).map(|run| {
+    // A thread whose call ended before it was to be cancelled says nothing about cancelling.
+    let is_told = |run: &&WayRun| match run.way {
+        Way::Threads => run.answered() > 0 && !run.left_nothing_to_cancel(after.value()),
+        Way::Sequential | Way::Tasks | Way::Exchange => run.cancelled() > 0,
+    };
+    if !ran.any(|run| is_told(&run)) {
+        let why =
+            if race.is_interrupted { "the race was ended early" } else { "see the notes above" };
+        return format!("No call was cancelled: {why}.");
+    }
+    let of = |way| race.runs.iter().find(|run| run.way == way && !run.is_skipped()).filter(is_told);
+    let tasks = of(Way::Tasks).map(|run| {
         format!(
-            "{} of {} ended when they were cancelled, after {} in all",
+            "A task can be stopped while it waits: {} of {} ended when they were cancelled, {} in \
+             all.",
             counted(run.cancelled(), "task"),
             grouped(run.rows.len() as u64),
             rounded(run.wall)
         )
     });
-    let threads = of(Way::Threads).filter(|run| run.wall > after).map(|run| {
-        let answered = counted(run.answered(), "thread");
-        format!("{answered} could only wait for their answers, {} in all", rounded(run.wall))
+    let threads = of(Way::Threads).map(|run| {
+        let who = if tasks.is_some() {
+            "A thread cannot:"
+        } else {
+            "A thread cannot be stopped while it waits:"
+        };
+        format!(
+            "{who} {} waited until their calls had ended, {} in all; a deadline would have ended \
+             those sooner.",
+            counted(run.answered(), "thread"),
+            rounded(run.wall)
+        )
     });
-    match (tasks, threads) {
-        (Some(tasks), Some(threads)) => {
-            format!("What waits without a thread can be told to stop: {tasks}; {threads}.")
-        }
-        (Some(tasks), None) => format!("What waits without a thread can be told to stop: {tasks}."),
-        (None, Some(threads)) => format!("A thread that waits cannot be told to stop: {threads}."),
-        (None, None) => "A call that is cancelled ends at once, on both sides.".to_owned(),
+    let said: Vec<_> = tasks.into_iter().chain(threads).collect();
+    if !said.is_empty() {
+        return said.join(" ");
+    }
+    match of(Way::Sequential) {
+        Some(run) if run.cancelled() > 1 => format!(
+            "A call that is cancelled ends at once, on both sides; but of calls one after another \
+             each is sent when the one before has ended, and the last was given up {} after the \
+             first was sent.",
+            rounded(run.measured())
+        ),
+        _ => "A call that is cancelled ends at once, on both sides.".to_owned(),
     }
 }

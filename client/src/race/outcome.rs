@@ -228,6 +228,16 @@ impl WayRun {
         made.filter_map(RaceCall::done).max().unwrap_or_default()
     }
 
+    /// Whether every call had ended by itself when it was to be cancelled, this long after it was sent. Those of
+    /// threads are not cancelled, and go by how long they took.
+    pub fn left_nothing_to_cancel(&self, after: Duration) -> bool {
+        let took = |row: &RaceCall| Some(row.done()?.saturating_sub(row.sent?));
+        let is_longer = |row: &RaceCall| took(row).is_some_and(|took| took > after);
+        self.cancelled() == 0
+            && self.unfinished() == 0
+            && (self.way != Way::Threads || !self.rows.iter().any(is_longer))
+    }
+
     /// The most calls that were sent and not done at a time.
     pub fn most_in_flight(&self) -> usize {
         let mut events: Vec<(Duration, i32)> = Vec::with_capacity(self.rows.len() * 2);

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use longsync_connect::Target;
+use longsync_text::TypedDuration;
 
 use crate::race::delays::RaceDelays;
 use crate::race::way::Way;
@@ -16,9 +17,9 @@ pub struct RacePlan {
     pub(super) ways: Vec<Way>,
     pub(super) target: Option<Target>,
     pub(super) protocol: Protocol,
-    pub(super) sequential_max: Duration,
+    pub(super) sequential_max: TypedDuration,
     pub(super) thread_connections: ThreadConnections,
-    pub(super) cancel_after: Option<Duration>,
+    pub(super) cancel_after: Option<TypedDuration>,
     pub(super) spin: Duration,
     pub(super) max_answer_bytes: Option<usize>,
 }

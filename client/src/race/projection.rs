@@ -4,37 +4,64 @@ use std::time::Duration;
 
 use crate::race::delays::RaceDelays;
 use crate::race::outcome::{CallEnd, RaceCall};
+use crate::race::plan::RacePlan;
 
-/// Whether the call with this index may still begin: it is to end within `most`.
-pub(super) fn fits(index: usize, delays: &RaceDelays, elapsed: Duration, most: Duration) -> bool {
-    elapsed.saturating_add(delays.of(index)) <= most
+/// How long calls are to take: each its delay, or less if it is cancelled before that.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected<'a> {
+    delays: &'a RaceDelays,
+    /// The longest that any may take.
+    most: Duration,
 }
 
-/// Adds the calls that were not made, up to `count`: each takes its delay and, on top, what the calls
-/// that were made took on top of theirs.
-pub(super) fn project(rows: &mut Vec<RaceCall>, delays: &RaceDelays, count: usize) {
-    let on_top = on_top(rows, delays);
+impl<'a> Expected<'a> {
+    /// The calls of a way whose calls can be cancelled.
+    pub(super) fn of(plan: &'a RacePlan) -> Self {
+        Self { delays: &plan.delays, most: plan.cancel_after().unwrap_or(Duration::MAX) }
+    }
+
+    /// The call with this index.
+    pub(super) fn call(self, index: usize) -> Duration {
+        self.delays.of(index).min(self.most)
+    }
+}
+
+/// Whether the call with this index may still begin: it is to end within `most`.
+pub(super) fn fits(
+    index: usize,
+    expected: Expected<'_>,
+    elapsed: Duration,
+    most: Duration,
+) -> bool {
+    elapsed.saturating_add(expected.call(index)) <= most
+}
+
+/// Adds the calls that were not made, up to `count`: each takes as long as it is to take and, on top, what the
+/// calls that were made took on top of that.
+pub(super) fn project(rows: &mut Vec<RaceCall>, expected: Expected<'_>, count: usize) {
+    let on_top = on_top(rows, expected);
     let mut end = rows.last().and_then(RaceCall::done).unwrap_or_default();
     for index in rows.len()..count {
         let sent = end;
-        end = end.saturating_add(delays.of(index)).saturating_add(on_top);
+        end = end.saturating_add(expected.call(index)).saturating_add(on_top);
         rows.push(RaceCall { sent: Some(sent), end: CallEnd::Projected { done: end } });
     }
 }
 
-/// What a call took beyond its delay, on average.
-fn on_top(rows: &[RaceCall], delays: &RaceDelays) -> Duration {
+/// What a call took beyond what it was to take, on average.
+fn on_top(rows: &[RaceCall], expected: Expected<'_>) -> Duration {
     let Some(end) = rows.last().and_then(RaceCall::done) else { return Duration::ZERO };
     let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    end.saturating_sub(planned(rows, delays)) / count
+    end.saturating_sub(planned(rows, expected)) / count
 }
 
-/// The delays of calls that were made: where only the server knew them, by its account.
-fn planned(rows: &[RaceCall], delays: &RaceDelays) -> Duration {
-    let delays = rows.iter().enumerate().map(|(index, row)| {
-        delays.known(index).or_else(|| row.planned()).unwrap_or_else(|| delays.of(index))
+/// What the calls that were made were to take: if only the server knew their delays, by its account.
+fn planned(rows: &[RaceCall], Expected { delays, most }: Expected<'_>) -> Duration {
+    let expected = rows.iter().enumerate().map(|(index, row)| {
+        let delay = delays.known(index).or_else(|| row.planned());
+        delay.unwrap_or_else(|| delays.of(index)).min(most)
     });
-    delays.fold(Duration::ZERO, Duration::saturating_add)
+    expected.fold(Duration::ZERO, Duration::saturating_add)
 }
 
 #[cfg(test)]
@@ -42,6 +69,7 @@ mod tests {
     use super::*;
 
     const DELAYS: RaceDelays = RaceDelays::Constant(Duration::from_millis(100));
+    const WHOLE: Expected<'_> = Expected { delays: &DELAYS, most: Duration::MAX };
 
     fn millis(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -54,7 +82,7 @@ mod tests {
             end: CallEnd::Answered { done: millis(done), planned: None, waited: None },
         };
         let mut rows = vec![made(0, 102), made(102, 204)];
-        project(&mut rows, &DELAYS, 5);
+        project(&mut rows, WHOLE, 5);
         assert_eq!(rows.len(), 5);
         let projected = |sent, done| RaceCall {
             sent: Some(millis(sent)),
@@ -66,9 +94,9 @@ mod tests {
     #[test]
     fn if_nothing_was_measured_only_the_delays_count() {
         let mut rows = Vec::new();
-        project(&mut rows, &DELAYS, 3);
+        project(&mut rows, WHOLE, 3);
         assert_eq!(rows.last().and_then(RaceCall::done), Some(millis(300)));
-        project(&mut rows, &DELAYS, 3);
+        project(&mut rows, WHOLE, 3);
         assert_eq!(rows.len(), 3);
     }
 
@@ -78,14 +106,24 @@ mod tests {
         let delays = RaceDelays::Drawn { behavior, seed: None };
         let end = CallEnd::Answered { done: millis(292), planned: Some(millis(290)), waited: None };
         let mut rows = vec![RaceCall { sent: Some(millis(0)), end }];
-        project(&mut rows, &delays, 2);
+        project(&mut rows, Expected { delays: &delays, most: Duration::MAX }, 2);
         assert_eq!(rows[1].done(), Some(millis(292 + 200 + 2)));
     }
 
     #[test]
+    fn a_call_that_is_cancelled_is_projected_until_then() {
+        let cancelled = Expected { delays: &DELAYS, most: millis(20) };
+        let end = CallEnd::Cancelled { done: millis(21) };
+        let mut rows = vec![RaceCall { sent: Some(millis(0)), end }];
+        project(&mut rows, cancelled, 3);
+        assert_eq!(rows.last().and_then(RaceCall::done), Some(millis(3 * 21)));
+        assert!(fits(0, cancelled, millis(980), millis(1_000)));
+    }
+
+    #[test]
     fn a_call_that_ends_in_time_fits() {
-        assert!(fits(0, &DELAYS, millis(900), millis(1_000)));
-        assert!(!fits(0, &DELAYS, millis(901), millis(1_000)));
-        assert!(fits(0, &DELAYS, Duration::MAX, Duration::MAX));
+        assert!(fits(0, WHOLE, millis(900), millis(1_000)));
+        assert!(!fits(0, WHOLE, millis(901), millis(1_000)));
+        assert!(fits(0, WHOLE, Duration::MAX, Duration::MAX));
     }
 }

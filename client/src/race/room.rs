@@ -1,5 +1,7 @@
 //! Whether a way fits into this process: files, threads, memory maps.
 
+use longsync_text::{counted, grouped};
+
 /// What a way needs beyond what the process has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Needs {
@@ -36,16 +38,15 @@ impl Needs {
     pub(super) fn misfit(self, limits: &[SystemLimit]) -> Option<String> {
         limits.iter().find_map(|limit| {
             let (needed, what) = match limit.resource {
-                Resource::Files => (self.files, "files"),
-                Resource::Threads => (self.threads, "threads"),
-                Resource::Maps => (self.threads * MAPS_PER_THREAD, "memory maps"),
+                Resource::Files => (self.files, "file"),
+                Resource::Threads => (self.threads, "thread"),
+                Resource::Maps => (self.threads * MAPS_PER_THREAD, "memory map"),
             };
             let free = limit.most.saturating_sub(limit.taken);
             (needed > free).then(|| {
-                let grouped = longsync_text::grouped;
                 format!(
-                    "it needs {} {what}, and {} leaves room for {}: make fewer calls, or raise it",
-                    grouped(needed),
+                    "it needs {}, and {} leaves room for {}: make fewer calls, or raise it",
+                    counted(usize::try_from(needed).unwrap_or(usize::MAX), what),
                     limit.name,
                     grouped(free)
                 )
@@ -101,6 +102,31 @@ pub(super) fn limits() -> Vec<SystemLimit> {
     .collect()
 }
 
+/// How much memory this process may still take: what is free on the machine, or in its control group if that is
+/// less. [`None`] if the system does not say.
+#[cfg(target_os = "linux")]
+pub(super) fn free_memory_bytes() -> Option<u64> {
+    use std::fs;
+
+    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
+    let available = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = available.split_whitespace().next()?.parse().ok()?;
+    let of_group = |file: &str| {
+        fs::read_to_string(format!("/sys/fs/cgroup/{file}")).ok()?.trim().parse::<u64>().ok()
+    };
+    // Without a limit it says `max`.
+    let left = of_group("memory.max")
+        .zip(of_group("memory.current"))
+        .map(|(most, taken)| most.saturating_sub(taken));
+    let free = kib.saturating_mul(1_024);
+    Some(left.map_or(free, |left| left.min(free)))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn free_memory_bytes() -> Option<u64> {
+    None
+}
+
 /// None are known on this system: what does not fit fails.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn limits() -> Vec<SystemLimit> {
@@ -108,10 +134,15 @@ pub(super) fn limits() -> Vec<SystemLimit> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// A limit on memory maps that leaves room for this many.
+    pub(in crate::race) fn maps(free: u64) -> SystemLimit {
+        limit(Resource::Maps, free, 0)
+    }
 
     fn limit(resource: Resource, most: u64, taken: u64) -> SystemLimit {
         SystemLimit { resource, name: "the limit of this test", most, taken }
@@ -147,6 +178,7 @@ mod tests {
         let limits = limits();
         assert!(limits.iter().any(|limit| limit.resource == Resource::Files));
         assert!(limits.iter().any(|limit| limit.resource == Resource::Maps));
+        assert!(free_memory_bytes() > Some(0));
         assert_eq!(Needs { files: 2, threads: 2 }.misfit(&limits), None);
         assert!(Needs { files: u64::MAX, threads: 0 }.misfit(&limits).is_some());
     }

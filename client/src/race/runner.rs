@@ -1,5 +1,6 @@
 //! Runs the ways of a race.
 
+use std::sync::Arc;
 use std::thread;
 
 use longsync_timer::Timer;
@@ -11,43 +12,23 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::race::calls::{Caller, ExchangeResult, WayContext};
 use crate::race::cost::CostMeter;
+use crate::race::needs::MESSAGES_PER_STREAM;
 use crate::race::outcome::{CallEnd, RaceCall, WayRun};
-use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
+use crate::race::plan::{RacePlan, ThreadConnections};
 use crate::race::progress::WayProgress;
-use crate::race::projection::{fits, project};
+use crate::race::projection::{Expected, fits, project};
 use crate::race::quiet::{give_up, nothing_moves};
-use crate::race::room::Needs;
 use crate::race::way::Way;
 use crate::race::words::named;
 use longsync_connect::answer::ANSWER_BYTES;
 use longsync_connect::rpc::RetryLog;
 use longsync_text::counted;
 
-/// How many messages one exchange carries. A server holds at most 1,024 unanswered ones in one
-/// stream unless told otherwise, and reads no further at that limit.
-const MESSAGES_PER_STREAM: usize = 1_000;
+/// How many tasks are spawned before those that were may run.
+const SPAWNED_IN_A_ROW: usize = 32;
 
 /// What a thread of the race needs: a call's future, and what the standard library takes.
 const THREAD_STACK_BYTES: usize = 512 * 1024;
-
-/// What a way needs of this process, which also holds the server's ends of connections when the
-/// server is inside. `streams` is how many the peer allows on a connection.
-pub(super) fn needs(way: Way, plan: &RacePlan, streams: usize) -> Needs {
-    let calls = plan.calls.get();
-    let has_own_connections = plan.protocol == Protocol::Http
-        || (way == Way::Threads && plan.thread_connections == ThreadConnections::Own);
-    let connections = match way {
-        Way::Sequential => 1,
-        _ if has_own_connections => calls,
-        Way::Exchange => calls.div_ceil(MESSAGES_PER_STREAM).div_ceil(streams),
-        Way::Threads | Way::Tasks => calls.div_ceil(streams),
-    };
-    let ends = if plan.target.is_none() { 2 } else { 1 };
-    Needs {
-        files: (connections * ends) as u64,
-        threads: if way == Way::Threads { calls as u64 } else { 0 },
-    }
-}
 
 /// Runs one way.
 pub(super) async fn run(
@@ -66,8 +47,8 @@ pub(super) async fn run(
         start: timer.now(),
         timer: timer.clone(),
         interrupt: interrupt.child_token(),
-        // Nothing stops a thread that waits.
-        cancel_after: plan.cancel_after.filter(|_| way != Way::Threads),
+        // Nothing stops a thread from outside while it waits.
+        cancel_after: plan.cancel_after().filter(|_| way != Way::Threads),
         most_answer_bytes: plan.max_answer_bytes.unwrap_or(ANSWER_BYTES),
         retried: RetryLog::default(),
         progress,
@@ -86,7 +67,7 @@ pub(super) async fn run(
             give_up(rows.chain(&mut made.untold), stopped);
         }
     } else if way == Way::Sequential {
-        project(&mut made.rows, &plan.delays, count);
+        project(&mut made.rows, Expected::of(plan), count);
     }
     made.rows.resize(count, RaceCall::UNSENT);
     let last = made.rows.iter().filter_map(RaceCall::done).max().unwrap_or(stopped);
@@ -154,7 +135,7 @@ async fn sequential(calls: &WayContext, plan: &RacePlan) -> WayResult {
     let mut rows = Vec::new();
     while rows.len() < plan.calls.get()
         && !calls.interrupt.is_cancelled()
-        && fits(rows.len(), &plan.delays, calls.since_start(), plan.sequential_max)
+        && fits(rows.len(), Expected::of(plan), calls.since_start(), plan.sequential_max.value())
     {
         rows.push(calls.one(rows.len()).await);
     }
@@ -163,12 +144,17 @@ async fn sequential(calls: &WayContext, plan: &RacePlan) -> WayResult {
 
 async fn tasks(calls: &WayContext, count: usize) -> WayResult {
     let mut tasks = JoinSet::new();
+    let shared = Arc::new(calls.clone());
     for index in 0..count {
-        let calls = calls.clone();
+        let calls = Arc::clone(&shared);
         tasks.spawn(async move {
             let rows = vec![calls.one(index).await];
             (index, ExchangeResult { rows, untold: None })
         });
+        // Spawning many takes milliseconds, in which the first would be kept waiting to send.
+        if index % SPAWNED_IN_A_ROW == SPAWNED_IN_A_ROW - 1 {
+            tokio::task::yield_now().await;
+        }
     }
     let made = joined(tasks, count).await;
     WayResult { connections: calls.caller.opened(), ..made }

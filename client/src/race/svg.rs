@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::chart::canvas::{Canvas, MARGIN, WIDTH, escaped};
+use crate::chart::canvas::{Canvas, HEADLINE_CHARACTERS, LETTER, MARGIN, WIDTH, escaped};
+use crate::chart::ruler::as_length;
 use crate::chart::{Axis, nanoseconds};
 use crate::figures::{bytes, rounded};
 use crate::race::layout::{Look, MARK, WaterfallLine, axis_end, legend, lines};
@@ -18,15 +19,21 @@ use longsync_text::{counted, grouped};
 const ACROSS: Range<f64> = 56.0..744.0;
 const ROW: u32 = 12;
 const BAR: u32 = 9;
+/// Between figures.
+const BETWEEN: &str = "  ·  ";
+/// How wide a bar is at least.
+const THINNEST: f64 = 1.5;
+/// How far the cross of a failed call reaches to either side of its end.
+const CROSS: f64 = 4.0;
 /// How many characters of a sentence fit on a line.
 const CHARACTERS: usize = 104;
-/// How many characters of the headline fit on a line.
-const HEADLINE_CHARACTERS: usize = 76;
 
 /// The looks of bars, and what stands beside them.
 const STYLE: &str = "\
 .figures { fill: var(--ink); } .lesson { font-weight: 600; fill: var(--ink); } .number, .mark { font-size: 9px; }
-.answered { fill: var(--green); } .failed { fill: var(--red); } .cancelled { fill: var(--violet); }
+.mark, .number { paint-order: stroke; stroke: var(--ground); stroke-width: 4px; stroke-linejoin: round; }
+.answered { fill: var(--green); } .failed { stroke: var(--red); } .cancelled { stroke: var(--violet); }
+.failed, .cancelled { fill: none; stroke-width: 2.5; }
 .projected { fill: url(#hatched); stroke: var(--green); } .unfinished { fill: none; stroke: var(--amber); stroke-dasharray: 3 2; }
 .hatching { stroke: var(--green); stroke-width: 1.5; }
 @media (max-width: 560px) { .mark { font-size: 12px; } }
@@ -47,13 +54,15 @@ pub fn to_svg(race: &Race) -> String {
         canvas.text(MARGIN, 0, "detail", &line);
     }
     canvas.down(10);
-    let top = canvas.y;
+    let mut beside = Vec::new();
     for run in &race.runs {
-        way(&mut canvas, race, run, axis);
+        beside.extend(way(&mut canvas, race, run, axis));
     }
-    canvas.down(6);
-    canvas.axis_across(axis, ACROSS, top);
-    key(&mut canvas, race);
+    if !beside.is_empty() {
+        canvas.down(10);
+        time(&mut canvas, axis, beside);
+        key(&mut canvas, race);
+    }
     canvas.down(8);
     for line in wrapped(&lesson(race), CHARACTERS - 8) {
         canvas.down(20);
@@ -70,40 +79,57 @@ fn description(race: &Race) -> String {
     }
 }
 
-fn way(canvas: &mut Canvas, race: &Race, run: &WayRun, axis: Axis) {
+/// The time axis. The lines of its ticks lie beside bars alone, so that nothing crosses what is to be read.
+fn time(canvas: &mut Canvas, axis: Axis, mut beside: Vec<Range<u32>>) {
+    let (from, to, y) = (ACROSS.start, ACROSS.end, canvas.y);
+    canvas.draw(format_args!(
+        r#"<line class="line" x1="{from:.1}" x2="{to:.1}" y1="{y}" y2="{y}"/>"#
+    ));
+    beside.push(y..y + 5);
+    canvas.axis_across(axis, ACROSS, &beside);
+}
+
+/// Draws a way; returns how far its bars reach down, unless it was skipped.
+fn way(canvas: &mut Canvas, race: &Race, run: &WayRun, axis: Axis) -> Option<Range<u32>> {
     canvas.down(30);
     canvas.text(MARGIN, 0, "name", &run.way.to_string());
-    canvas.text_from_right(f64::from(WIDTH) - MARGIN, 0, "figures", &figures(race, run));
+    figures(canvas, race, run);
     canvas.down(18);
     canvas.text(MARGIN, 0, "detail", &describe(race, run));
     canvas.down(7);
+    let top = canvas.y;
     for line in lines(race, run, axis_end(race)) {
         row(canvas, axis, &line);
     }
+    let beside = top..canvas.y;
     for note in printable_notes(race, run) {
         for line in wrapped(&note, CHARACTERS - 6) {
             canvas.down(17);
             canvas.text(ACROSS.start, 0, "detail", &line);
         }
     }
+    (!run.is_skipped()).then_some(beside)
 }
 
-/// The figures of a way that fit beside its name.
-fn figures(race: &Race, run: &WayRun) -> String {
+/// The figures of a way beside its name: what it took, and what it cost if there is room for that.
+fn figures(canvas: &mut Canvas, race: &Race, run: &WayRun) {
     if run.is_skipped() {
-        return String::new();
+        return;
     }
-    let mut figures = vec![wall(run)];
+    let mut took = vec![wall(run)];
     if race.plan.cancel_after.is_none() {
-        figures.extend(race.speed_up(run).map(times));
+        took.extend(race.speed_up(run).map(times));
     } else if run.way != Way::Threads {
-        figures.push(format!("{} cancelled", grouped(run.cancelled() as u64)));
+        took.push(format!("{} cancelled", grouped(run.cancelled() as u64)));
     }
-    figures.push(counted(run.threads, "thread"));
-    figures.push(counted(run.connections, "connection"));
-    figures.extend(run.cost.memory_added_bytes.map(|count| format!("{} added", bytes(count))));
-    figures.extend(run.cost.switches.map(|count| format!("{} switches", grouped(count))));
-    figures.join("  ·  ")
+    let mut cost = vec![counted(run.threads, "thread"), counted(run.connections, "connection")];
+    cost.extend(run.cost.memory_added_bytes.map(|count| format!("{} added", bytes(count))));
+    cost.extend(run.cost.switches.map(|count| format!("{} switches", grouped(count))));
+    let (took, cost) = (took.join(BETWEEN), cost.join(BETWEEN));
+    let (x, y) = (f64::from(WIDTH) - MARGIN, canvas.y);
+    canvas.draw(format_args!(
+        r#"<text class="figures" x="{x:.0}" y="{y}" text-anchor="end">{took}<tspan class="detail">{BETWEEN}{cost}</tspan></text>"#
+    ));
 }
 
 fn key(canvas: &mut Canvas, race: &Race) {
@@ -115,12 +141,20 @@ fn key(canvas: &mut Canvas, race: &Race) {
     canvas.down(22);
     let mut x = ACROSS.start;
     for look in looks {
-        bar(canvas, x, 24.0, look, look.word());
+        let width = 54.0 + LETTER.0 * as_length(look.word().len());
+        if x > ACROSS.start && x + width > ACROSS.end {
+            x = ACROSS.start;
+            canvas.down(22);
+        }
+        bar(canvas, x..x + 24.0, look, look.word());
         canvas.text(x + 30.0, BAR, "", look.word());
-        x += 110.0;
+        x += width;
     }
     if is_marked {
-        canvas.text(x, BAR, "detail", MARK);
+        if x > ACROSS.start {
+            canvas.down(22);
+        }
+        canvas.text(ACROSS.start, BAR, "detail", MARK);
     }
     canvas.down(BAR);
 }
@@ -129,12 +163,12 @@ fn key(canvas: &mut Canvas, race: &Race) {
 fn row(canvas: &mut Canvas, axis: Axis, line: &WaterfallLine) {
     if let WaterfallLine::Bar { index, from, to, look, order } = line {
         let (first, last) = (x(axis, *from), x(axis, *to));
-        let width = (last - first).max(1.5);
+        let last = last.max(first + THINNEST);
         let (word, starts, ends) = (look.word(), rounded(*from), rounded(*to));
         let tip = format!("call {index}: {word}, from {starts} to {ends}");
-        bar(canvas, first, width, *look, &tip);
+        bar(canvas, first..last, *look, &tip);
         if let Some(place) = order {
-            canvas.text(first + width + 4.0, BAR - 1, "mark", &place.to_string());
+            canvas.text(last + 4.0, BAR - 1, "mark", &place.to_string());
         }
     }
     if let Some(words) = line.words() {
@@ -149,9 +183,25 @@ fn x(axis: Axis, at: Duration) -> f64 {
     ACROSS.start + axis.position(nanoseconds(at)) * (ACROSS.end - ACROSS.start)
 }
 
-fn bar(canvas: &mut Canvas, x: f64, width: f64, look: Look, tip: &str) {
-    let (y, class, tip) = (canvas.y, look.word(), escaped(tip));
-    canvas.draw(format_args!(
-        r#"<rect class="{class}" x="{x:.1}" y="{y}" width="{width:.1}" height="{BAR}" rx="2"><title>{tip}</title></rect>"#
-    ));
+/// A bar, whose shape says how its call ended: solid if it was answered, a line up to a stop if it was cancelled,
+/// a broken one up to a cross if it failed.
+fn bar(canvas: &mut Canvas, across: Range<f64>, look: Look, tip: &str) {
+    let (class, tip, top) = (look.word(), escaped(tip), canvas.y);
+    let Range { start, end } = across;
+    let (bottom, middle) = (top + BAR, f64::from(top) + f64::from(BAR) / 2.0);
+    match look {
+        Look::Answered | Look::Projected | Look::Unfinished => canvas.draw(format_args!(
+            r#"<rect class="{class}" x="{start:.1}" y="{top}" width="{:.1}" height="{BAR}" rx="2"><title>{tip}</title></rect>"#,
+            end - start
+        )),
+        Look::Cancelled => canvas.draw(format_args!(
+            r#"<path class="{class}" d="M{start:.1} {middle}H{end:.1}M{end:.1} {top}V{bottom}"><title>{tip}</title></path>"#
+        )),
+        Look::Failed => {
+            let (left, right) = (end - CROSS, end + CROSS);
+            canvas.draw(format_args!(
+                r#"<g class="{class}"><title>{tip}</title><path stroke-dasharray="5 3" d="M{start:.1} {middle}H{end:.1}"/><path d="M{left:.1} {top}L{right:.1} {bottom}M{left:.1} {bottom}L{right:.1} {top}"/></g>"#
+            ));
+        }
+    }
 }

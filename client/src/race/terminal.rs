@@ -10,15 +10,31 @@ use crate::chart::ruler::Ruler;
 use crate::chart::theme::FAINT;
 use crate::race::layout::{Look, WaterfallLine};
 
-/// How a look is drawn.
-pub(super) fn brush(look: Look) -> (Style, &'static str) {
+/// How long a sample is in a key.
+const SAMPLE: usize = 3;
+
+/// How a look is drawn: its colour, what fills a bar, and what ends it. Shapes differ as well as colours.
+fn brush(look: Look) -> (Style, char, char) {
     match look {
-        Look::Answered => (AnsiColor::Green.on_default(), "█"),
-        Look::Failed => (AnsiColor::Red.on_default(), "×"),
-        Look::Cancelled => (AnsiColor::Magenta.on_default(), "▒"),
-        Look::Projected => (FAINT, "╱"),
-        Look::Unfinished => (AnsiColor::Yellow.on_default(), "░"),
+        Look::Answered => (AnsiColor::Green.on_default(), '█', '█'),
+        Look::Failed => (AnsiColor::Red.on_default(), '╍', '×'),
+        Look::Cancelled => (AnsiColor::Magenta.on_default(), '━', '┫'),
+        Look::Projected => (FAINT, '╱', '╱'),
+        Look::Unfinished => (AnsiColor::Yellow.on_default(), '░', '░'),
     }
+}
+
+/// A short bar for a key, and its style.
+pub(super) fn sample(look: Look) -> (Style, String) {
+    (brush(look).0, filled(look, SAMPLE))
+}
+
+/// A bar of this many columns, of which there is at least one.
+fn filled(look: Look, columns: usize) -> String {
+    let (_, fill, end) = brush(look);
+    let mut bar = fill.to_string().repeat(columns.saturating_sub(1));
+    bar.push(end);
+    bar
 }
 
 /// The first column of a bar, and the one after its last: a bar is never empty.
@@ -44,10 +60,11 @@ pub(super) fn draw(lines: &[WaterfallLine], ruler: Ruler, label_width: usize) ->
 }
 
 fn bar(ruler: Ruler, (from, to): (Duration, Duration), look: Look, order: Option<usize>) -> String {
-    let (style, block) = brush(look);
+    let (style, ..) = brush(look);
     let (first, after) = columns(ruler, from, to);
     let mark = order.map(|place| format!(" {FAINT}{place}{FAINT:#}")).unwrap_or_default();
-    format!("{}{style}{}{style:#}{mark}", " ".repeat(first), block.repeat(after - first))
+    let (before, drawn) = (" ".repeat(first), filled(look, after - first));
+    format!("{before}{style}{drawn}{style:#}{mark}")
 }
 
 #[cfg(test)]
@@ -56,6 +73,17 @@ mod tests {
 
     use super::*;
     use crate::chart::Axis;
+
+    /// Whoever sees no colours tells them apart: no two looks are filled alike, nor do any two ends look alike.
+    #[test]
+    fn looks_differ_in_shape_and_not_in_colour_alone() {
+        for (index, look) in Look::ALL.into_iter().enumerate() {
+            for other in &Look::ALL[..index] {
+                let ((_, fill, end), (_, other_fill, other_end)) = (brush(look), brush(*other));
+                assert!(fill != other_fill && end != other_end, "{look:?} and {other:?}");
+            }
+        }
+    }
 
     proptest! {
         /// A bar lies within the axis, has at least one column, and keeps the order of time.

@@ -10,19 +10,16 @@ use crate::figures::bytes;
 use crate::race::layout::{Look, MARK, axis_end, legend, lines};
 use crate::race::lesson::lesson;
 use crate::race::outcome::{Race, WayRun};
-use crate::race::terminal::{self, brush};
+use crate::race::terminal::{self, sample};
 use crate::race::way::Way;
 use crate::race::words::{describe, headline, printable_notes, server, times, wall};
 use crate::table::table;
-use crate::wrap::wrapped;
+use crate::wrap::{paragraph, wrapped};
 use longsync_text::grouped;
 
 /// A race as text with ANSI colours, for a terminal with the given number of columns.
 pub fn to_text(race: &Race, columns: usize) -> String {
-    let mut text = String::new();
-    for line in wrapped(&headline(race), columns) {
-        let _ = writeln!(text, "{BOLD}{line}{BOLD:#}");
-    }
+    let mut text = paragraph(&headline(race), columns, BOLD);
     let _ = writeln!(text, "{}\n", wrapped(&server(race), columns).join("\n"));
     let label_width = race.plan.calls.to_string().len().max(2);
     let note_width = columns.saturating_sub(label_width + 1);
@@ -47,23 +44,20 @@ pub fn to_text(race: &Race, columns: usize) -> String {
     if race.runs.iter().any(|run| !run.is_skipped()) {
         text.push_str(&ruler.draw(label_width + 1, false));
         text.push_str(&key(&entries(race), columns));
-        let _ = writeln!(text, "\n{}", figures(race));
-        for line in remark(race).iter().flat_map(|remark| wrapped(remark, columns)) {
-            let _ = writeln!(text, "{FAINT}{line}{FAINT:#}");
+        let _ = write!(text, "\n{}", figures(race, columns));
+        if let Some(remark) = remark(race) {
+            text.push_str(&paragraph(remark, columns, FAINT));
         }
         text.push('\n');
     }
-    for line in wrapped(&lesson(race), columns) {
-        let _ = writeln!(text, "{BOLD}{line}{BOLD:#}");
-    }
-    text
+    text + &paragraph(&lesson(race), columns, BOLD)
 }
 
 /// What the looks of bars and the marks behind them mean, if that is not plain.
 fn entries(race: &Race) -> Vec<KeyEntry<'static>> {
     let entry = |look: Look| {
-        let (style, block) = brush(look);
-        KeyEntry { style, sample: block.repeat(2), meaning: look.word() }
+        let (style, sample) = sample(look);
+        KeyEntry { style, sample, meaning: look.word() }
     };
     let mut entries: Vec<_> = legend(race).into_iter().map(entry).collect();
     if race.plan.delays.vary() {
@@ -79,7 +73,7 @@ fn remark(race: &Race) -> Option<&'static str> {
         .then_some("memory added: beyond what earlier ways left; run a way alone to see its own")
 }
 
-fn figures(race: &Race) -> String {
+fn figures(race: &Race, columns: usize) -> String {
     let is_cancelled = race.plan.cancel_after.is_some();
     let has_failed = race.runs.iter().any(|run| run.failed() > 0);
     let mut header = vec!["way", "wall\ntime"];
@@ -116,5 +110,5 @@ fn figures(race: &Race) -> String {
         cells
     };
     let ran = race.runs.iter().filter(|run| !run.is_skipped());
-    table(header, ran.map(row).collect(), 1).trim_fmt()
+    table(&header, &ran.map(row).collect::<Vec<_>>(), 1, columns)
 }

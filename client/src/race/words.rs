@@ -12,8 +12,10 @@ use longsync_text::{counted, grouped};
 
 /// What is raced.
 pub(super) fn headline(race: &Race) -> String {
-    let calls = counted(race.plan.calls.get(), "call");
+    let count = race.plan.calls.get();
+    let calls = counted(count, "call");
     let each = match &race.plan.delays {
+        RaceDelays::Constant(delay) if count == 1 => format!("{calls} of {}", text(*delay)),
         RaceDelays::Constant(delay) => format!("{calls} of {} each", text(*delay)),
         RaceDelays::Jittered(mean) => {
             format!("{calls} of {} to {}", text(*mean / 2), text(*mean + *mean / 2))
@@ -23,8 +25,9 @@ pub(super) fn headline(race: &Race) -> String {
         }
         RaceDelays::Drawn { behavior, seed: None } => format!("{calls} of {behavior}"),
     };
-    match race.plan.cancel_after {
-        Some(after) => format!("{each}, cancelled {} after they were sent", text(after)),
+    let it = if count == 1 { "it" } else { "each" };
+    match &race.plan.cancel_after {
+        Some(after) => format!("{each}, to be cancelled {after} after {it} was sent"),
         None => each,
     }
 }
@@ -97,7 +100,7 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
             "{} measured, in {}; the others are projected (--sequential-max {})",
             counted(run.rows.len() - run.projected(), "call"),
             rounded(run.measured()),
-            text(race.plan.sequential_max),
+            race.plan.sequential_max,
         ));
     }
     if run.unfinished() > 0 {
@@ -108,8 +111,35 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
             format!("{unfinished} not made")
         });
     }
+    notes.extend(sending(race, run));
     notes.extend(cancellation(race, run));
     notes
+}
+
+/// Why tasks are sent more slowly than messages of an exchange, if that is seen.
+fn sending(race: &Race, run: &WayRun) -> Option<String> {
+    /// Fewer calls say little.
+    const LEAST_CALLS: usize = 1_000;
+    /// How many times as long it is to take.
+    const CLEARLY: u32 = 2;
+    /// Below this part of its time it is not seen.
+    const SEEN: u32 = 100;
+    let exchange = race.runs.iter().find(|run| run.way == Way::Exchange)?;
+    let last = |run: &WayRun| run.rows.iter().filter_map(|row| row.sent).max();
+    let (task, message) = (last(run)?, last(exchange)?);
+    let is_seen = run.way == Way::Tasks
+        && run.rows.len() >= LEAST_CALLS
+        && task >= message.saturating_mul(CLEARLY)
+        && task.saturating_mul(SEEN) >= run.wall;
+    is_seen.then(|| {
+        format!(
+            "the last call was sent after {}, the last message of the exchange after {}: each call \
+             opens a stream of its own, with headers and with state at both ends; a message is a \
+             few bytes inside one",
+            rounded(task),
+            rounded(message)
+        )
+    })
 }
 
 /// A status by its name, with what it said.
@@ -131,20 +161,28 @@ fn retried(run: &WayRun) -> Option<String> {
 
 /// What became of the plan to cancel a way's calls.
 fn cancellation(race: &Race, run: &WayRun) -> Option<String> {
-    race.plan.cancel_after?;
+    let after = race.plan.cancel_after.as_ref()?;
+    if run.left_nothing_to_cancel(after.value()) {
+        return Some(format!("nothing was left to cancel after {after}: every call had ended"));
+    }
     if run.way == Way::Threads {
         return Some(
-            "a thread that waits cannot be cancelled: each waited for its answer".to_owned(),
+            "a thread cannot be stopped from outside while it waits: each waited for its answer"
+                .to_owned(),
         );
     }
     let cancelled = counted(run.cancelled(), "call");
-    let noticed = match run.server {
+    // Their wall time is that of all of them.
+    let in_turn =
+        if run.way == Way::Sequential && run.cancelled() > 1 { ", each in its turn" } else { "" };
+    Some(match run.server {
         None => {
-            return Some(format!("{cancelled} cancelled; the server does not say what it noticed"));
+            format!("{cancelled} cancelled{in_turn}; the server does not say what it noticed")
         }
-        Some(view) => noticed(run, view),
-    };
-    Some(format!("{cancelled} cancelled; the server noticed {noticed}"))
+        Some(view) => {
+            format!("{cancelled} cancelled{in_turn}; the server noticed {}", noticed(run, view))
+        }
+    })
 }
 
 /// What the server noticed of a way's calls.

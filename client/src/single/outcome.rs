@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use longsync::v1::{Failure, Timing};
+use longsync_text::TypedDuration;
 use tonic::{Code, Status};
 
 use crate::single::plan::{RpcKind, SinglePlan};
@@ -42,6 +43,8 @@ pub struct Single {
     pub kind: RpcKind,
     /// The server that was called.
     pub target: Target,
+    /// How long it could take, connecting included.
+    pub deadline: Option<TypedDuration>,
     /// How long it took to connect.
     pub connect: Duration,
     /// From sent to done, of the call as a whole; [`None`] when it was not sent.
@@ -77,6 +80,7 @@ impl Single {
         Self {
             kind: plan.kind,
             target: plan.target.clone(),
+            deadline: plan.deadline.clone(),
             connect: Duration::ZERO,
             service_time: None,
             answers: Vec::new(),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use longsync_connect::Target;
 use longsync_connect::answer::room_for;
 use longsync_connect::request::{RequestError, RequestFields, check_headers};
+use longsync_text::TypedDuration;
 use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
@@ -69,7 +70,7 @@ pub struct SinglePlan {
     pub(super) target: Target,
     pub(super) delay: Option<Duration>,
     pub(super) behavior: String,
-    pub(super) deadline: Option<Duration>,
+    pub(super) deadline: Option<TypedDuration>,
     pub(super) count: Option<u32>,
     pub(super) payload: Bytes,
     pub(super) echo_payload: bool,
@@ -149,8 +150,8 @@ impl SinglePlanBuilder {
     }
 
     /// How long the call may take.
-    pub fn deadline(self, deadline: Duration) -> Self {
-        Self(SinglePlan { deadline: Some(deadline), ..self.0 })
+    pub fn deadline(self, deadline: impl Into<TypedDuration>) -> Self {
+        Self(SinglePlan { deadline: Some(deadline.into()), ..self.0 })
     }
 
     /// How many answers of a stream, how many requests of a collect or an exchange, instead of 1.
@@ -208,7 +209,7 @@ impl SinglePlanBuilder {
         if plan.deadline.is_some() && plan.metadata.contains_key("grpc-timeout") {
             return Err(SinglePlanError::DeadlineTwice);
         }
-        if plan.deadline > Some(LONGEST) {
+        if plan.deadline.as_ref().is_some_and(|deadline| deadline.value() > LONGEST) {
             return Err(SinglePlanError::TooLong);
         }
         let asked = RequestFields {

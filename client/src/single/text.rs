@@ -7,9 +7,12 @@ use anstyle::{AnsiColor, Style};
 use longsync::v1::Timing;
 use tonic::Code;
 
+use crate::chart::theme::FAINT;
 use crate::figures::{rounded, rounded_signed};
+use crate::meanings;
 use crate::single::outcome::{ReceivedAnswer, Single, added_ns};
 use crate::table::table;
+use crate::wrap::paragraph;
 use longsync_connect::status::{code_name, failure_name};
 use longsync_connect::timing::plausible;
 use longsync_text::counted;
@@ -23,14 +26,15 @@ const FAILED: Style = AnsiColor::Red.on_default().bold();
 /// How many answers the table shows; text needs no more of them to be kept.
 pub const MOST_ROWS: usize = 20;
 
-/// An answer as a line, printed as it comes.
-pub fn answer_line(answer: &ReceivedAnswer) -> String {
+/// An answer as a line, printed as it comes; as several if it is longer than the given number of columns.
+pub fn answer_line(answer: &ReceivedAnswer, columns: usize) -> String {
     let mut line = answer.number.map(|number| format!("{number}: ")).unwrap_or_default();
+    let mut failed = "";
     match &answer.failure {
         Some(failure) => {
-            let (name, message) = (failure_name(failure.code), &failure.message);
-            let _ =
-                write!(line, "{FAILED}{name}{FAILED:#}: {}", shortened(message, MOST_CHARACTERS));
+            failed = failure_name(failure.code);
+            let message = shortened(&failure.message, MOST_CHARACTERS);
+            let _ = write!(line, "{failed}: {message}");
         }
         None => line.push_str(&shortened(&answer.message, MOST_CHARACTERS)),
     }
@@ -40,7 +44,18 @@ pub fn answer_line(answer: &ReceivedAnswer) -> String {
     if !answer.payload.is_empty() {
         let _ = write!(line, " {}", payload(&answer.payload));
     }
-    line
+    lines(&line, failed, columns)
+}
+
+/// A sentence in lines, in which the name of a status stands out.
+fn lines(sentence: &str, status: &str, columns: usize) -> String {
+    let text = paragraph(sentence, columns, Style::new());
+    // It is among the first words, before anything that a server said.
+    if status.is_empty() {
+        text
+    } else {
+        text.replacen(status, &format!("{FAILED}{status}{FAILED:#}"), 1)
+    }
 }
 
 fn payload(bytes: &[u8]) -> String {
@@ -54,39 +69,66 @@ fn payload(bytes: &[u8]) -> String {
     }
 }
 
-/// The result of a call, with ANSI colours; its answers were printed before.
-pub fn to_text(single: &Single) -> String {
-    let mut text = String::new();
+/// The result of a call as text with ANSI colours, for a terminal with the given number of columns; its answers were
+/// printed before.
+pub fn to_text(single: &Single, columns: usize) -> String {
+    let said = |sentences: Vec<String>| -> String {
+        sentences.iter().map(|sentence| lines(sentence, "", columns)).collect()
+    };
+    let meanings = [meanings::ADDED, meanings::SERVICE_TIME];
+    [
+        ending(single, columns),
+        said(shared_deadline(single).into_iter().chain(refused(single)).collect()),
+        account(single, columns),
+        meanings.map(|meaning| paragraph(meaning, columns, FAINT)).concat(),
+        said(rest(single)),
+    ]
+    .concat()
+}
+
+/// How the call ended, unless well.
+fn ending(single: &Single, columns: usize) -> String {
     match &single.status {
-        None => text.push_str("ended before its answer\n"),
-        Some(status) if status.code() == Code::Ok => {}
+        None => lines("ended before its answer", "", columns),
+        Some(status) if status.code() == Code::Ok => String::new(),
         Some(status) => {
             let name = code_name(status.code());
             let message = shortened(status.message(), MOST_CHARACTERS);
-            let _ = writeln!(text, "{FAILED}{name}{FAILED:#}: {message}");
+            lines(&format!("{name}: {message}"), name, columns)
         }
     }
-    if let Some(refusal) = &single.refusal {
-        let _ = writeln!(
-            text,
-            "refused before the server looked at it ({refusal}), and sent again on another connection"
-        );
-    }
-    let _ = writeln!(text, "{}", account(single));
-    if let Some(behavior) = behavior(single) {
-        let _ = writeln!(text, "behavior: {behavior}");
-    }
+}
+
+fn refused(single: &Single) -> Option<String> {
+    let refusal = single.refusal.as_ref()?;
+    Some(format!(
+        "refused before the server looked at it ({refusal}), and sent again on another connection"
+    ))
+}
+
+/// What is said below the table.
+fn rest(single: &Single) -> Vec<String> {
+    let mut sentences = Vec::new();
+    sentences.extend(behavior(single).map(|behavior| format!("behavior: {behavior}")));
     let received = usize::try_from(single.more_answers).unwrap_or(usize::MAX);
     let received = received.saturating_add(single.answers.len());
     let hidden = received.saturating_sub(MOST_ROWS);
     if hidden > 0 {
-        let _ = writeln!(text, "and {} more; --json has them all", counted(hidden, "answer"));
+        sentences.push(format!("and {} more; --json has them all", counted(hidden, "answer")));
     }
     if received > 1 || single.kind.streams_answers() {
         let whole = single.service_time.map_or_else(|| "-".to_owned(), rounded);
-        let _ = writeln!(text, "the call as a whole took {whole}");
+        sentences.push(format!("the call as a whole took {whole}"));
     }
-    text
+    sentences
+}
+
+/// How a deadline that is over was shared: the server knows only what connecting had left of it.
+fn shared_deadline(single: &Single) -> Option<String> {
+    let deadline = single.deadline.as_ref()?;
+    let is_over = single.code() == Some(Code::DeadlineExceeded) && single.service_time.is_some();
+    let connect = rounded(single.connect);
+    is_over.then(|| format!("the deadline was {deadline}, of which connecting took {connect}"))
 }
 
 /// How the server says that it answered: the first answer for all.
@@ -99,7 +141,7 @@ fn behavior(single: &Single) -> Option<String> {
     (!behavior.is_empty()).then(|| shortened(&behavior, MOST_CHARACTERS))
 }
 
-fn account(single: &Single) -> String {
+fn account(single: &Single, columns: usize) -> String {
     let is_numbered = single.answers.iter().any(|answer| answer.number.is_some());
     let mut header = vec!["connect", "queued", "planned", "waited", "added", "service time"];
     if is_numbered {
@@ -119,7 +161,7 @@ fn account(single: &Single) -> String {
     if rows.is_empty() {
         rows.push(failed_row(single));
     }
-    table(header, rows, 0).trim_fmt()
+    table(&header, &rows, usize::from(is_numbered), columns)
 }
 
 /// The account of a call without answers: what its status brought along.

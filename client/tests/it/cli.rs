@@ -84,6 +84,19 @@ async fn the_race_has_a_name_of_its_own_and_speaks_json() {
 }
 
 #[tokio::test]
+async fn a_large_race_says_before_it_starts_what_it_will_take_and_where_no_document_is() {
+    let large = ["--calls", "10000", "--delay", "0s", "--ways", "exchange"];
+    let output = client(&[&large[..], &["--json"]].concat()).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(document(&output)["calls"], 10_000);
+    let said = stderr(&output);
+    assert!(said.starts_with("10,000 calls per way: about "), "{said}");
+    assert!(said.contains("\nexchange: about "), "{said}");
+    let small = client(&["--calls", "2", "--delay", "0s"]).await;
+    assert_eq!(stderr(&small), "");
+}
+
+#[tokio::test]
 async fn the_seed_of_drawn_delays_is_told_and_draws_them_again() {
     let args = ["--behavior", "exponential(5ms) max 50ms", "--calls", "4", "--ways", "tasks"];
     let delays = |json: &serde_json::Value| {
@@ -625,7 +638,7 @@ async fn what_a_server_says_reaches_no_pipe_raw() {
     ] {
         let output = client(&[args, &["--url", &url]].concat()).await;
         let text = stdout(&output).replace("\u{1b}[0m", "").replace("\u{1b}[1m", "");
-        let text = text.replace("\u{1b}[31m", "").replace('\n', "");
+        let text = text.replace("\u{1b}[31m", "").replace("\u{1b}[2m", "").replace('\n', "");
         assert!(!text.contains(char::is_control), "{args:?}: {text:?}");
         assert!(text.contains("owned"), "{text}");
     }

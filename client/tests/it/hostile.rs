@@ -556,7 +556,7 @@ async fn impossible_waits_are_not_shown() {
         for figure in ["waited_ns", "planned_ns", "queued_ns", "deadline_left_ns"] {
             assert_eq!(shown[figure].is_u64(), is_shown, "{figure}");
         }
-        let text = anstream::adapter::strip_str(&to_text(&single)).to_string();
+        let text = anstream::adapter::strip_str(&to_text(&single, 80)).to_string();
         assert_eq!(text.contains(" 5ms "), is_shown, "{text}");
         assert_eq!(loaded_once(&peer.target).await.figures.added.count(), u64::from(is_shown));
     }
@@ -590,7 +590,7 @@ async fn nothing_that_a_server_says_acts() {
     .await;
     let two = plan(&peer.target, RpcKind::Exchange).count(2);
     let mut lines = Vec::new();
-    let show = async |answer: &Answered| lines.push(answer_line(answer));
+    let show = async |answer: &Answered| lines.push(answer_line(answer, 80));
     let single = call(&two.build().unwrap(), &CancellationToken::new(), show).await.unwrap();
     assert_eq!(single.status.as_ref().unwrap().message(), ACTS);
     assert!(
@@ -598,7 +598,7 @@ async fn nothing_that_a_server_says_acts() {
         "{}",
         lines[0]
     );
-    for text in lines.iter().chain([&to_text(&single)]) {
+    for text in lines.iter().chain([&to_text(&single, 80)]) {
         let text = without_our_colours(text);
         assert!(!acts(&text), "{text:?}");
     }
@@ -702,7 +702,7 @@ async fn oversized_texts_are_not_kept() {
     let single = called(&two.clone().most_kept(1)).await;
     assert_eq!((single.code(), single.answers.len()), (Some(Code::Ok), 1));
     assert_eq!(single.more_answers, 1);
-    assert!(to_text(&single).contains("the call as a whole took"));
+    assert!(to_text(&single, 400).contains("the call as a whole took"));
 }
 
 /// Frames that may come in any order, with fields that may stand in them; some are not frames at all.

@@ -5,6 +5,7 @@
 #[cfg(feature = "cli")]
 mod behavior;
 mod call;
+mod call_seen;
 mod chart;
 #[cfg(feature = "cli")]
 mod cli;

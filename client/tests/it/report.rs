@@ -1,11 +1,13 @@
 //! What reports look like, from given figures.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use longsync_client::race::{
     CallEnd, ProcessCost, Race, RaceCall, RaceDelays, RacePlan, RacePlanBuilder, ServerView, Way,
     WayRun, to_json, to_svg, to_text,
 };
+use longsync_text::TypedDuration;
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -168,6 +170,60 @@ fn races_as_text() {
     insta::assert_snapshot!("text_cancelled", plain(&with_cancellation(), 80));
     insta::assert_snapshot!("text_drawn", plain(&drawn_elsewhere(), 80));
     insta::assert_snapshot!("text_troubled", plain(&troubled(), 80));
+    for columns in [40, 60, 140] {
+        insta::assert_snapshot!(format!("text_{columns}"), plain(&troubled(), columns));
+        insta::assert_snapshot!(
+            format!("text_cancelled_{columns}"),
+            plain(&with_cancellation(), columns)
+        );
+    }
+}
+
+fn all() -> [Race; 6] {
+    [whole(), jittered(), projected(), with_cancellation(), troubled(), drawn_elsewhere()]
+}
+
+/// The cells of the table of a race, by way: words that stand behind its name.
+fn cells(text: &str) -> BTreeMap<&str, Vec<&str>> {
+    let mut cells = BTreeMap::<_, Vec<_>>::new();
+    let (_, below) = text.split_once("\nway ").unwrap();
+    // The sentence that follows it may have the same words.
+    let (below, _) = below.rsplit_once("\n\n").unwrap();
+    for line in below.lines() {
+        let mut words = line.split_whitespace();
+        if let Some(way @ ("sequential" | "threads" | "tasks" | "exchange")) = words.next() {
+            cells.entry(way).or_default().extend(words);
+        }
+    }
+    cells
+}
+
+#[test]
+fn from_40_columns_on_a_race_keeps_within_the_terminal_and_has_every_cell() {
+    for race in all() {
+        let whole = plain(&race, 160);
+        for columns in 40..=160 {
+            let text = plain(&race, columns);
+            let wide = text.lines().find(|line| line.chars().count() > columns);
+            assert_eq!(wide, None, "{columns}:\n{text}");
+            assert_eq!(cells(&text), cells(&whole), "{columns}:\n{text}");
+        }
+    }
+}
+
+/// Both follow the rule of the one axis, and have about the same room.
+#[test]
+fn a_terminal_of_80_columns_has_the_ticks_of_the_picture() {
+    for race in all() {
+        let text = plain(&race, 80);
+        let labels = text.lines().skip_while(|line| !line.contains('└')).nth(1).unwrap();
+        let svg = to_svg(&race);
+        let document = roxmltree::Document::parse(&svg).unwrap();
+        let texts =
+            document.descendants().filter(|it| it.attribute("text-anchor") == Some("middle"));
+        let drawn: Vec<_> = texts.filter_map(|it| it.text()).collect();
+        assert_eq!(labels.split_whitespace().collect::<Vec<_>>(), drawn);
+    }
 }
 
 #[test]
@@ -197,12 +253,10 @@ fn what_a_server_noticed_is_said_as_far_as_it_can_be() {
 
 #[test]
 fn no_bar_is_wider_than_the_terminal() {
-    for race in
-        [whole(), jittered(), projected(), with_cancellation(), troubled(), drawn_elsewhere()]
-    {
+    for race in all() {
         for columns in [60, 80, 120] {
             let text = plain(&race, columns);
-            let bars = text.lines().filter(|line| line.contains(['█', '▒', '░', '╱', '×', '┴']));
+            let bars = text.lines().filter(|line| line.contains(['█', '┫', '░', '╱', '×', '┴']));
             for bar in bars {
                 assert!(bar.chars().count() <= columns, "{bar}");
             }
@@ -212,9 +266,7 @@ fn no_bar_is_wider_than_the_terminal() {
 
 #[test]
 fn on_a_narrow_terminal_times_stand_apart_and_words_are_wrapped() {
-    for race in
-        [whole(), jittered(), projected(), with_cancellation(), troubled(), drawn_elsewhere()]
-    {
+    for race in all() {
         for columns in 20..=60 {
             let text = plain(&race, columns);
             let mut lines = text.lines().skip_while(|line| !line.contains('└'));
@@ -251,9 +303,7 @@ fn a_race_as_svg() {
 
 #[test]
 fn every_picture_is_well_formed_and_has_its_words_as_text() {
-    for race in
-        [whole(), jittered(), projected(), with_cancellation(), troubled(), drawn_elsewhere()]
-    {
+    for race in all() {
         let svg = to_svg(&race);
         let document = roxmltree::Document::parse(&svg).unwrap();
         let texts: Vec<_> = document
@@ -267,6 +317,120 @@ fn every_picture_is_well_formed_and_has_its_words_as_text() {
         let title = document.descendants().find(|node| node.has_tag_name("title"));
         assert!(title.and_then(|node| node.text()).is_some_and(|title| title.contains("calls of")));
     }
+}
+
+/// The shapes of the bars of calls: the name of the element of each class.
+fn shapes(svg: &str, end: &str) -> Vec<String> {
+    let document = roxmltree::Document::parse(svg).unwrap();
+    let bars = document.descendants().filter(|node| node.attribute("class") == Some(end));
+    bars.map(|bar| bar.tag_name().name().to_owned()).collect()
+}
+
+#[test]
+fn ends_differ_in_shape_and_are_named_in_the_key() {
+    let mut race = with_cancellation();
+    race.runs[0].rows = troubled().runs.swap_remove(0).rows;
+    let (svg, text) = (to_svg(&race), plain(&race, 80));
+    for (end, shape, bar, times) in [
+        ("cancelled", "path", "━━┫ ", 4),
+        ("failed", "g", "╍╍× ", 1),
+        ("unfinished", "rect", "░░░ ", 1),
+    ] {
+        // One of them is in the key.
+        assert_eq!(shapes(&svg, end), vec![shape; times + 1], "{end}");
+        assert!(text.contains(&format!("{bar}{end}")), "{text}");
+    }
+    assert!(shapes(&svg, "answered").is_empty() && !text.contains("answered"), "{text}");
+    let both = with_cancellation();
+    assert!(plain(&both, 80).contains("███ answered   ━━┫ cancelled\n"));
+    assert_eq!(shapes(&to_svg(&both), "answered").len(), 2 + 1);
+    // A race in which all calls were answered needs no key.
+    assert!(!plain(&whole(), 80).contains("answered"));
+    assert_eq!(shapes(&to_svg(&whole()), "answered").len(), 6);
+}
+
+/// But for the small numbers and words in the rows of bars, which have a ground of their own.
+#[test]
+fn no_line_of_a_picture_runs_behind_its_words() {
+    for race in all() {
+        let svg = to_svg(&race);
+        let document = roxmltree::Document::parse(&svg).unwrap();
+        let number = |node: roxmltree::Node<'_, '_>, name| -> f64 {
+            node.attribute(name).unwrap().parse().unwrap()
+        };
+        let of =
+            |name: &'static str| document.descendants().filter(move |node| node.has_tag_name(name));
+        let ticks = of("line").filter(|line| line.attribute("x1") == line.attribute("x2"));
+        let ticks: Vec<_> = ticks.filter(|line| line.attribute("class") == Some("line")).collect();
+        let is_grounded = |text: &roxmltree::Node<'_, '_>| {
+            text.attribute("class").is_some_and(|class| class.contains("number") || class == "mark")
+        };
+        for text in of("text").filter(|text| !is_grounded(text)) {
+            // Letters are as high as this, and reach as far below their line.
+            let (top, bottom) = (number(text, "y") - 12.0, number(text, "y") + 4.0);
+            for tick in &ticks {
+                let is_apart = number(*tick, "y2") <= top || number(*tick, "y1") >= bottom;
+                assert!(is_apart, "{:?} over {tick:?}", text.text());
+            }
+        }
+    }
+}
+
+#[test]
+fn times_are_echoed_as_they_were_typed() {
+    let mut race = with_cancellation();
+    let plan = plan_of(&race.runs).cancel_after("0.05s".parse::<TypedDuration>().unwrap());
+    race.plan = plan.build().unwrap();
+    let text = plain(&race, 160);
+    assert!(
+        text.starts_with("2 calls of 100ms each, to be cancelled 0.05s after each was sent\n"),
+        "{text}"
+    );
+    let mut projected = projected();
+    let plan = plan_of(&projected.runs).sequential_max("500ms".parse::<TypedDuration>().unwrap());
+    projected.plan = plan.build().unwrap();
+    let text = plain(&projected, 160);
+    assert!(text.contains("(--sequential-max 500ms)"), "{text}");
+}
+
+#[test]
+fn a_cancellation_after_the_answers_says_that_nothing_was_left() {
+    let mut late = whole();
+    late.plan = plan_of(&late.runs).cancel_after(millis(500)).build().unwrap();
+    let text = plain(&late, 160);
+    let said = "nothing was left to cancel after 500ms: every call had ended";
+    assert_eq!(text.matches(said).count(), late.runs.len(), "{text}");
+    assert!(
+        text.contains("\nNothing was left to cancel after 500ms: every call had ended. Take"),
+        "{text}"
+    );
+    // Threads are told by how long their calls took.
+    let mut threads = with_cancellation();
+    threads.plan = plan_of(&threads.runs).cancel_after(millis(101)).build().unwrap();
+    assert!(!plain(&threads, 160).contains("nothing was left"));
+    threads.plan = plan_of(&threads.runs).cancel_after(millis(102)).build().unwrap();
+    assert_eq!(plain(&threads, 160).matches("nothing was left").count(), 1);
+}
+
+#[test]
+fn why_tasks_are_sent_more_slowly_than_messages_is_said_if_it_is_seen() {
+    let sent_at = |millis_per_thousand: u64, count: u64| {
+        (0..count)
+            .map(|it| it * millis_per_thousand / 1_000)
+            .map(|it| answered(it, it + 500))
+            .collect()
+    };
+    let said = |tasks, exchange, count| {
+        let runs = vec![
+            way(Way::Tasks, 1, sent_at(tasks, count)),
+            way(Way::Exchange, 1, sent_at(exchange, count)),
+        ];
+        plain(&race(runs), 160).contains("the last message of the exchange after")
+    };
+    assert!(said(40, 2, 2_000));
+    assert!(!said(40, 30, 2_000), "they are about as fast");
+    assert!(!said(1, 0, 2_000), "it is not seen beside half a second");
+    assert!(!said(40, 2, 900), "these are few");
 }
 
 #[test]
@@ -301,7 +465,7 @@ fn a_long_headline_of_a_picture_takes_several_lines() {
     let document = roxmltree::Document::parse(&svg).unwrap();
     let lines = document.descendants().filter(|node| node.attribute("class") == Some("headline"));
     let lengths: Vec<_> = lines.map(|line| line.text().unwrap().len()).collect();
-    assert!(lengths.len() > 5 && lengths.iter().all(|length| *length <= 76), "{lengths:?}");
+    assert!(lengths.len() > 5 && lengths.iter().all(|length| *length <= 52), "{lengths:?}");
 }
 
 fn lesson(race: &Race) -> String {
@@ -358,6 +522,13 @@ fn the_lesson_claims_only_what_its_figures_show() {
     let mut in_vain = whole();
     in_vain.plan = plan_of(&in_vain.runs).cancel_after(millis(500)).build().unwrap();
     insta::assert_snapshot!("lesson_cancelled_in_vain", lesson(&in_vain));
+
+    let mut threads = with_cancellation();
+    threads.runs.truncate(1);
+    insta::assert_snapshot!("lesson_cancelled_threads", lesson(&threads));
+    let in_turn = vec![cancelled(0, 51), cancelled(51, 102)];
+    threads.runs = vec![way(Way::Sequential, 1, in_turn)];
+    insta::assert_snapshot!("lesson_cancelled_in_turn", lesson(&threads));
 }
 
 #[test]

@@ -112,7 +112,8 @@ impl ConnectionPool {
             return Err(failure.clone());
         }
         state.open.retain(|connection| !connection.is_closed());
-        match self.connect().await {
+        // On the heap, so that the calls for which nothing is opened have small futures.
+        match Box::pin(self.connect()).await {
             Ok((connection, permit)) => {
                 state.open.push(connection);
                 Ok(permit)

@@ -22,9 +22,11 @@ mod quote;
 mod rate;
 pub mod said;
 pub mod string;
+mod typed_duration;
 pub mod words;
 
 pub use crate::count::{counted, grouped};
 pub use crate::percent::{ParsePercentError, Percent};
 pub use crate::quote::quoted;
 pub use crate::rate::{ParseRateError, Rate};
+pub use crate::typed_duration::TypedDuration;

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use longsync_client::load::{WrittenPayload, WrittenPlan};
 use longsync_load::{Profile, Replay};
+use longsync_text::TypedDuration;
 
 use super::schedule::ScheduleArgs;
 use super::sending::SendingArgs;
@@ -52,7 +53,7 @@ impl PlanArgs {
             url: called.url.map(|url| url.to_string()),
             delay: called.delay,
             behavior: called.behavior,
-            deadline: called.deadline,
+            deadline: called.deadline.as_ref().map(TypedDuration::value),
             payload: match called.payload {
                 Some(from) => Some(payload(from.read()?)),
                 None => called.payload_bytes.map(WrittenPayload::Bytes),

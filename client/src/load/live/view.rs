@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use longsync_load::{Live, Observer};
 use longsync_stats::{Figures, Percentile, Quantile};
+use longsync_text::duration::text;
 use longsync_text::grouped;
 
 use crate::chart::sparks::Spark;
@@ -42,7 +43,7 @@ impl RunGoal {
     /// How far it is, and what it is to do.
     pub(super) fn words(self, elapsed: Duration, calls: u64) -> String {
         let whole = |whole: Option<String>| whole.map(|it| format!(" of {it}")).unwrap_or_default();
-        let of_time = whole(self.time.map(time));
+        let of_time = whole(self.time.map(text));
         let time = format!("{}{of_time}", time(elapsed));
         match self.calls {
             Some(count) => format!("{time}, {} of {} calls", grouped(calls), grouped(count)),

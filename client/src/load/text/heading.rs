@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use longsync_load::RunEnd;
 use longsync_stats::{Distribution, Percentile};
+use longsync_text::duration::text;
 use longsync_text::said::printable;
 use longsync_text::{counted, grouped};
 
@@ -26,7 +27,9 @@ pub(in crate::load) fn headline(report: &Report) -> String {
     let name = settings.name.as_deref();
     let name = name.map(|name| format!("{}: ", printable(name))).unwrap_or_default();
     let how = how(settings);
-    let lasted = time(load.recorded);
+    // What was asked for is shown exactly.
+    let is_asked = settings.lasts == Some(load.recorded);
+    let lasted = if is_asked { text(load.recorded) } else { time(load.recorded) };
     let mut connections = counted(load.connections, "connection");
     if matches!(settings.plan.connections, Some(WrittenConnections::Auto(_))) {
         connections.push_str(" at first");
@@ -39,7 +42,7 @@ pub(in crate::load) fn headline(report: &Report) -> String {
 fn how(settings: &Settings) -> String {
     let plan = &settings.plan;
     if settings.is_closed {
-        let thought = plan.think.map(|think| format!(", {} to think", time(think)));
+        let thought = plan.think.map(|think| format!(", {} to think", text(think)));
         let in_flight = match &plan.concurrency_schedule {
             Some(schedule) => printable(schedule).into_owned(),
             None => grouped(settings.max_in_flight),

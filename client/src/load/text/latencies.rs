@@ -1,13 +1,14 @@
 //! How long calls took at each percentile: a table that becomes narrower in steps.
 
-use std::fmt::Write as _;
+use longsync_stats::Figure;
 
 use crate::chart::theme::FAINT;
 use crate::load::latency::Latency;
 use crate::load::report::Report;
 use crate::load::words::{interval, place};
-use crate::table::table as formatted;
-use crate::wrap::wrapped;
+use crate::meanings;
+use crate::table::{table as formatted, width};
+use crate::wrap::paragraph;
 
 /// Behind a value with few others above it.
 const MARK: &str = "*";
@@ -24,16 +25,11 @@ pub(super) fn table(report: &Report, columns: usize) -> String {
     if shown.iter().all(|latency| latency.percentiles.is_empty()) {
         return String::new();
     }
-    let widest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
-    let full = draw(&shown, Intervals::Shown);
-    let has_intervals = widest(&full) <= columns;
-    let mut text = if has_intervals { full } else { draw(&shown, Intervals::Hidden) };
-    if !has_intervals && widest(&text) > columns {
-        let stacked = shown.chunks(1).map(|one| draw(one, Intervals::Hidden));
-        text = stacked.collect::<Vec<_>>().join("\n");
-    }
-    for line in remarks(&shown, has_intervals).iter().flat_map(|it| wrapped(it, columns)) {
-        let _ = writeln!(text, "{FAINT}{line}{FAINT:#}");
+    let full = draw(&shown, Intervals::Shown, usize::MAX);
+    let has_intervals = width(&full) <= columns;
+    let mut text = if has_intervals { full } else { draw(&shown, Intervals::Hidden, columns) };
+    for remark in remarks(&shown, has_intervals) {
+        text.push_str(&paragraph(remark, columns, FAINT));
     }
     text
 }
@@ -44,7 +40,7 @@ enum Intervals {
     Hidden,
 }
 
-fn draw(shown: &[&Latency], intervals: Intervals) -> String {
+fn draw(shown: &[&Latency], intervals: Intervals, columns: usize) -> String {
     let mut header = vec![String::new()];
     for latency in shown {
         header.push(latency.name().replace(' ', "\n"));
@@ -75,13 +71,23 @@ fn draw(shown: &[&Latency], intervals: Intervals) -> String {
         longest.extend((intervals == Intervals::Shown).then(String::new));
     }
     rows.push(longest);
-    let header = header.iter().map(String::as_str).collect();
-    formatted(header, rows, 1).trim_fmt() + "\n"
+    let header: Vec<_> = header.iter().map(String::as_str).collect();
+    formatted(&header, &rows, 1, columns)
+}
+
+/// What a figure of the table is.
+fn meaning(figure: Figure) -> Option<&'static str> {
+    match figure {
+        Figure::ResponseTime => Some(meanings::RESPONSE_TIME),
+        Figure::ServiceTime => Some(meanings::SERVICE_TIME),
+        Figure::Added => Some(meanings::ADDED),
+        _ => None,
+    }
 }
 
 fn remarks(shown: &[&Latency], has_intervals: bool) -> Vec<&'static str> {
     let placed = || shown.iter().flat_map(|latency| &latency.percentiles);
-    let mut remarks = Vec::new();
+    let mut remarks: Vec<_> = shown.iter().filter_map(|latency| meaning(latency.figure)).collect();
     remarks.extend(placed().any(|placed| placed.is_marked).then_some(MARKED));
     remarks.push(match has_intervals {
         false => TOO_NARROW,

@@ -1,0 +1,332 @@
+//! What a race will take, as far as its own rules can tell before it runs. Pure, but for the limits of the system.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use longsync_server::Limits;
+use longsync_text::counted;
+use longsync_text::duration::{rounded_to, text};
+
+use crate::chart::theme::{BOLD, FAINT};
+use crate::figures::bytes;
+use crate::race::delays::RaceDelays;
+use crate::race::needs::{connections, needs};
+use crate::race::plan::{Protocol, RacePlan};
+use crate::race::room::{self, SystemLimit};
+use crate::race::way::Way;
+use crate::wrap::{paragraph, wrapped};
+
+/// From this number of calls on it is worth saying what they will take.
+const MANY_CALLS: usize = 10_000;
+/// From this number on it is worth saying that a way will be skipped: fewer are over before that is read.
+const SOME_CALLS: usize = 100;
+/// From this time on it is worth saying, too.
+const LONG: Duration = Duration::from_secs(30);
+
+/// What a call or a connection takes: roughly, as measured on a virtual machine with two cores.
+#[derive(Debug, Clone, Copy)]
+struct Price {
+    /// Until it is made and, of a call, answered, beyond its delay.
+    time: Duration,
+    memory_bytes: u64,
+}
+
+/// What a race will take, before it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Forecast {
+    /// How many calls each way makes.
+    pub calls: usize,
+    /// The ways, in the order in which they will run.
+    pub ways: Vec<WayForecast>,
+    /// How much memory this process may still take, if the system says so.
+    pub free_memory_bytes: Option<u64>,
+}
+
+/// What a way will take. Its time and its memory are estimates, which another machine misses by a factor; its
+/// connections and why it does not fit follow from the rules by which it will be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WayForecast {
+    /// Which way.
+    pub way: Way,
+    /// From its start to its end.
+    pub time: Duration,
+    /// What it would take if all of its calls were made; they are projected instead.
+    pub projected: Option<Duration>,
+    /// What it adds to the process's memory.
+    pub memory_bytes: u64,
+    /// How many connections it takes at most; [`None`] if that depends on a server that was not asked yet.
+    pub connections: Option<usize>,
+    /// Why it will be skipped.
+    pub misfit: Option<String>,
+}
+
+impl Forecast {
+    /// Of this race, by the limits that this process has now.
+    pub fn of(plan: &RacePlan) -> Self {
+        Self::within(plan, &room::limits(), room::free_memory_bytes())
+    }
+
+    fn within(plan: &RacePlan, limits: &[SystemLimit], free_memory_bytes: Option<u64>) -> Self {
+        let ways = plan.ways.iter().map(|way| WayForecast::of(*way, plan, limits)).collect();
+        Self { calls: plan.calls.get(), ways, free_memory_bytes }
+    }
+
+    /// Whether it is worth saying before the race: there are many calls, they take long, or a way will be skipped.
+    pub fn is_worth_saying(&self) -> bool {
+        self.calls >= MANY_CALLS
+            || self.time() >= LONG
+            || (self.calls >= SOME_CALLS && self.ways.iter().any(|way| way.misfit.is_some()))
+    }
+
+    /// How long the race will take.
+    fn time(&self) -> Duration {
+        self.run().map(|way| way.time).fold(Duration::ZERO, Duration::saturating_add)
+    }
+
+    /// The ways that will not be skipped.
+    fn run(&self) -> impl Iterator<Item = &WayForecast> {
+        self.ways.iter().filter(|way| way.misfit.is_none())
+    }
+
+    /// For people, with ANSI colours, on a terminal with the given number of columns.
+    pub fn to_text(&self, columns: usize) -> String {
+        let (calls, time) = (counted(self.calls, "call"), about(self.time()));
+        let most = self.run().map(|way| way.memory_bytes).max().unwrap_or_default();
+        let free = match self.free_memory_bytes {
+            Some(free) if free < most => {
+                format!(", though only {} are free: the system may end it", bytes(free))
+            }
+            _ => String::new(),
+        };
+        let memory = bytes(most);
+        let mut said = paragraph(
+            &format!("{calls} per way: about {time} in all, and about {memory} of memory{free}"),
+            columns,
+            BOLD,
+        );
+        for way in &self.ways {
+            let line = format!("{}: {}", way.way, way.words());
+            for (index, line) in wrapped(&line, columns.saturating_sub(2)).iter().enumerate() {
+                let indent = if index == 0 { "" } else { "  " };
+                let _ = writeln!(said, "{FAINT}{indent}{line}{FAINT:#}");
+            }
+        }
+        said
+    }
+}
+
+impl WayForecast {
+    fn of(way: Way, plan: &RacePlan, limits: &[SystemLimit]) -> Self {
+        let calls = plan.calls.get();
+        // A server elsewhere has a limit of its own.
+        let streams = plan.target.is_none().then(|| streams(Limits::default().max_streams));
+        let on_one = |streams| connections(way, plan, streams);
+        let (most, least) = (on_one(1), on_one(usize::MAX));
+        let one_by_one = one_by_one(plan);
+        let is_projected = way == Way::Sequential && one_by_one > plan.sequential_max.value();
+        let connections = streams.map(on_one).or_else(|| (most == least).then_some(least));
+        let is_inside = plan.target.is_none();
+        let (call, connection) =
+            (price_of_call(way, is_inside), price_of_connection(plan.protocol, is_inside));
+        // ConnectionPool that nobody knows of yet are few beside the calls on them.
+        let opened = connections.unwrap_or(1);
+        let time = match way {
+            Way::Sequential if is_projected => made_one_by_one(plan),
+            Way::Sequential => one_by_one,
+            Way::Threads | Way::Tasks | Way::Exchange => longest(way, plan)
+                .saturating_add(times(call.time, calls))
+                .saturating_add(times(connection.time, opened)),
+        };
+        Self {
+            way,
+            time,
+            projected: is_projected.then_some(one_by_one),
+            memory_bytes: call.memory_bytes * calls as u64
+                + connection.memory_bytes * opened as u64,
+            connections,
+            misfit: needs(way, plan, streams.unwrap_or(usize::MAX)).misfit(limits),
+        }
+    }
+
+    fn words(&self) -> String {
+        if let Some(misfit) = &self.misfit {
+            return format!("will be skipped: {misfit}");
+        }
+        let time = about(self.time);
+        let mut words = if let Some(whole) = self.projected {
+            let whole = about(whole);
+            format!("{time}, and what is left then is projected (all would take {whole})")
+        } else {
+            format!("about {time}, about {} of memory", bytes(self.memory_bytes))
+        };
+        if let Some(connections) = self.connections {
+            let bound = if connections > 1 { "at most " } else { "" };
+            let _ = write!(words, ", {bound}{}", counted(connections, "connection"));
+        }
+        words
+    }
+}
+
+/// What a call of a way takes, without its connection; the memory of both sides if the server is inside.
+fn price_of_call(way: Way, is_server_inside: bool) -> Price {
+    let (micros, client, server) = match way {
+        // What is kept of each call.
+        Way::Sequential => (0, 80, 0),
+        Way::Threads => (100, 30_000, 1_500),
+        Way::Tasks => (20, 4_500, 1_500),
+        Way::Exchange => (3, 200, 150),
+    };
+    let memory_bytes = if is_server_inside { client + server } else { client };
+    Price { time: Duration::from_micros(micros), memory_bytes }
+}
+
+/// What a connection takes beside its calls.
+fn price_of_connection(protocol: Protocol, is_server_inside: bool) -> Price {
+    let one_end = match protocol {
+        Protocol::Grpc => 34_000,
+        Protocol::Http => 18_000,
+    };
+    let memory_bytes = if is_server_inside { 2 * one_end } else { one_end };
+    Price { time: Duration::from_micros(100), memory_bytes }
+}
+
+fn streams(most: u32) -> usize {
+    usize::try_from(most).unwrap_or(usize::MAX)
+}
+
+fn times(time: Duration, count: usize) -> Duration {
+    time.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// What all calls take one after another.
+fn one_by_one(plan: &RacePlan) -> Duration {
+    times(mean(plan), plan.calls.get())
+}
+
+/// What those of them take that end in the time that they have.
+fn made_one_by_one(plan: &RacePlan) -> Duration {
+    let (mean, most) = (mean(plan), plan.sequential_max.value());
+    let rest = most.as_nanos().checked_rem(mean.as_nanos()).unwrap_or_default();
+    most.saturating_sub(Duration::from_nanos(u64::try_from(rest).unwrap_or(u64::MAX)))
+}
+
+/// What a call takes on average, if it can be cancelled.
+fn mean(plan: &RacePlan) -> Duration {
+    let mean = plan.delays.mean();
+    plan.cancel_after().map_or(mean, |after| mean.min(after))
+}
+
+/// How long the longest call of a way takes. Of delays that are drawn, it is the one that only one of as many is
+/// expected to exceed.
+fn longest(way: Way, plan: &RacePlan) -> Duration {
+    let longest = match &plan.delays {
+        RaceDelays::Drawn { behavior, .. } => {
+            behavior.delays(1).quantile(1.0 - 1.0 / as_float(plan.calls.get()))
+        }
+        delays @ (RaceDelays::Constant(_) | RaceDelays::Jittered(_)) => delays.longest(),
+    };
+    // A thread is not cancelled.
+    let cancelled = plan.cancel_after().filter(|_| way != Way::Threads);
+    cancelled.map_or(longest, |after| longest.min(after))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are at most a million calls")]
+fn as_float(calls: usize) -> f64 {
+    calls as f64
+}
+
+/// An estimate of a time, to two digits; beyond two minutes in minutes, beyond two hours in hours.
+fn about(time: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    let whole = |unit: u64| {
+        let count = (time.as_secs() + unit / 2) / unit;
+        text(Duration::from_secs(count.saturating_mul(unit)))
+    };
+    match time.as_secs() {
+        hours if hours >= 2 * HOUR => whole(HOUR),
+        minutes if minutes >= 2 * MINUTE => whole(MINUTE),
+        _ => rounded_to(time, 2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::race::builder::RacePlanBuilder;
+
+    fn plan(calls: usize, delay_ms: u64) -> RacePlanBuilder {
+        RacePlan::builder(calls, RaceDelays::Constant(Duration::from_millis(delay_ms)))
+    }
+
+    fn within(plan: RacePlanBuilder, limits: &[SystemLimit], free: Option<u64>) -> Forecast {
+        Forecast::within(&plan.build().unwrap(), limits, free)
+    }
+
+    fn plain(forecast: &Forecast, columns: usize) -> String {
+        anstream::adapter::strip_str(&forecast.to_text(columns)).to_string()
+    }
+
+    fn thousand_maps() -> Vec<SystemLimit> {
+        vec![room::tests::maps(1_000)]
+    }
+
+    #[test]
+    fn what_a_million_calls_will_take() {
+        let forecast = within(plan(1_000_000, 500), &thousand_maps(), Some(1 << 30));
+        assert!(forecast.is_worth_saying());
+        insta::assert_snapshot!("million_80", plain(&forecast, 80));
+        insta::assert_snapshot!("million_40", plain(&forecast, 40));
+        let target = "http://127.0.0.1:9000".parse().unwrap();
+        let elsewhere = plan(20_000, 2_000).target(target).cancel_after(Duration::from_millis(50));
+        insta::assert_snapshot!("elsewhere_80", plain(&within(elsewhere, &[], None), 80));
+        let http = plan(20_000, 1_000).protocol(Protocol::Http);
+        insta::assert_snapshot!("http_80", plain(&within(http, &[], None), 80));
+    }
+
+    #[test]
+    fn a_short_race_needs_no_forecast() {
+        let is_said = |plan, limits: &[SystemLimit]| within(plan, limits, None).is_worth_saying();
+        assert!(!is_said(plan(8, 500), &[]));
+        assert!(!is_said(plan(1_000, 1_000), &[]));
+        assert!(is_said(plan(MANY_CALLS, 0), &[]));
+        assert!(is_said(plan(1, 40_000), &[]));
+        assert!(is_said(plan(251, 1), &thousand_maps()));
+    }
+
+    #[test]
+    fn estimates_have_two_digits_and_units_that_people_read() {
+        for (millis, shown) in
+            [(0, "0s"), (1_234, "1.2s"), (99_400, "99s"), (125_000, "2m"), (500_000_000, "139h")]
+        {
+            assert_eq!(about(Duration::from_millis(millis)), shown);
+        }
+    }
+
+    proptest! {
+        /// Whatever is raced, each way has a line; a way is said to be skipped exactly if it will be; no line is wider
+        /// than the terminal.
+        #[test]
+        fn every_way_is_foretold_by_the_rules_of_the_race(
+            calls in 1_usize..=1_000_000,
+            delay in 0_u64..10_000_000,
+            columns in 40_usize..200,
+            maps in 0_u64..5_000_000,
+        ) {
+            let plan = plan(calls, delay).build().unwrap();
+            let limits = [room::tests::maps(maps)];
+            let forecast = Forecast::within(&plan, &limits, None);
+            let streams = streams(Limits::default().max_streams);
+            for (way, foretold) in plan.ways.iter().zip(&forecast.ways) {
+                prop_assert_eq!(*way, foretold.way);
+                prop_assert_eq!(&foretold.misfit, &needs(*way, &plan, streams).misfit(&limits));
+            }
+            let text = plain(&forecast, columns);
+            prop_assert!(text.lines().all(|line| line.chars().count() <= columns), "{}", text);
+        }
+    }
+}

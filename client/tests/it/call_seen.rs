@@ -1,0 +1,144 @@
+//! What calls look like, from given figures.
+
+use std::time::Duration;
+
+use longsync::v1::{Failure, Timing};
+use longsync_client::single::{ReceivedAnswer, RpcKind, Single, SinglePlan, answer_line, to_text};
+use longsync_text::TypedDuration;
+use tonic::{Code, Status};
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn timing(waited: Duration) -> Timing {
+    let duration = |duration: Duration| prost_types::Duration::try_from(duration).ok();
+    Timing {
+        planned: duration(waited),
+        waited: duration(waited + Duration::from_nanos(312_456)),
+        queued: duration(Duration::ZERO),
+        behavior: "lognormal(p50=200ms, p99=2s)".to_owned(),
+        ..Timing::default()
+    }
+}
+
+fn unmade(kind: RpcKind, deadline: Option<&str>) -> Single {
+    let mut plan = SinglePlan::builder(kind, "http://127.0.0.1:9000".parse().unwrap());
+    if let Some(deadline) = deadline {
+        plan = plan.deadline(deadline.parse::<TypedDuration>().unwrap());
+    }
+    Single::unmade(&plan.build().unwrap())
+}
+
+fn unary() -> Single {
+    let answer = ReceivedAnswer {
+        message: "Done!".to_owned(),
+        timing: Some(timing(millis(250))),
+        service_time: Duration::from_nanos(250_512_345),
+        is_comparable: true,
+        ..ReceivedAnswer::default()
+    };
+    Single {
+        connect: Duration::from_nanos(712_345),
+        service_time: Some(answer.service_time),
+        answers: vec![answer],
+        status: Some(Status::ok("")),
+        ..unmade(RpcKind::Unary, None)
+    }
+}
+
+/// Of more messages than a table shows.
+fn exchange() -> Single {
+    let answer = |id: u64| ReceivedAnswer {
+        number: Some(id * 1_000),
+        timing: Some(timing(millis(id * 1_234))),
+        service_time: millis(id * 1_234 + 1),
+        is_comparable: true,
+        ..ReceivedAnswer::default()
+    };
+    Single {
+        answers: (1..=25).map(answer).collect(),
+        ..Single { kind: RpcKind::Exchange, ..unary() }
+    }
+}
+
+/// The server's sentence has what connecting left of the deadline.
+fn over() -> Single {
+    let status = Status::deadline_exceeded("the deadline of 1.499287655s is over");
+    Single {
+        connect: Duration::from_nanos(712_345),
+        service_time: Some(millis(1_500)),
+        status: Some(status),
+        ..unmade(RpcKind::Unary, Some("1500ms"))
+    }
+}
+
+fn plain(single: &Single, columns: usize) -> String {
+    anstream::adapter::strip_str(&to_text(single, columns)).to_string()
+}
+
+#[test]
+fn calls_as_text() {
+    for columns in [40, 60, 80, 140] {
+        insta::assert_snapshot!(format!("unary_{columns}"), plain(&unary(), columns));
+    }
+    insta::assert_snapshot!("exchange_40", plain(&exchange(), 40));
+    insta::assert_snapshot!("exchange_80", plain(&exchange(), 80));
+    insta::assert_snapshot!("over_40", plain(&over(), 40));
+    insta::assert_snapshot!("over_80", plain(&over(), 80));
+}
+
+/// The words that hold figures, sorted.
+fn figures(text: &str) -> Vec<&str> {
+    let has_digit = |word: &&str| word.contains(|c: char| c.is_ascii_digit());
+    let mut figures: Vec<_> = text.split_whitespace().filter(has_digit).collect();
+    figures.sort_unstable();
+    figures
+}
+
+#[test]
+fn from_40_columns_on_a_call_keeps_within_the_terminal_and_has_every_figure() {
+    for single in [unary(), over()] {
+        for columns in 40..=160 {
+            let text = plain(&single, columns);
+            let wide = text.lines().find(|line| line.chars().count() > columns);
+            assert_eq!(wide, None, "{columns}:\n{text}");
+            assert_eq!(figures(&text), figures(&plain(&single, usize::MAX)), "{columns}:\n{text}");
+        }
+    }
+    // A table that is parted has the number of each answer in each of its parts.
+    for columns in 40..=160 {
+        let text = plain(&exchange(), columns);
+        assert!(text.lines().all(|line| line.chars().count() <= columns), "{columns}:\n{text}");
+        let mut parts = figures(&text);
+        parts.dedup();
+        let whole = plain(&exchange(), usize::MAX);
+        let mut all = figures(&whole);
+        all.dedup();
+        assert_eq!(parts, all, "{columns}:\n{text}");
+    }
+}
+
+#[test]
+fn an_answer_keeps_within_the_terminal_too() {
+    let message = "the message with id 3 asks for what no server gives: ask for less".to_owned();
+    let failure = Failure { code: Code::InvalidArgument.into(), message };
+    let answer =
+        ReceivedAnswer { number: Some(3), failure: Some(failure), ..ReceivedAnswer::default() };
+    let line = answer_line(&answer, usize::MAX);
+    assert_eq!(line.lines().count(), 1);
+    let plain = |text: &str| anstream::adapter::strip_str(text).to_string();
+    let narrow = plain(&answer_line(&answer, 40));
+    assert!(narrow.lines().count() > 1 && narrow.lines().all(|line| line.len() <= 40), "{narrow}");
+    assert_eq!(narrow.replace('\n', " "), plain(&line).replace('\n', " "));
+}
+
+#[test]
+fn a_deadline_is_shown_as_it_was_typed() {
+    for typed in ["1500ms", "1.5s", "1s 500ms"] {
+        let single = Single { deadline: Some(typed.parse().unwrap()), ..over() };
+        let text = plain(&single, 200);
+        let said = format!("the deadline was {typed}, of which connecting took 712.3us\n");
+        assert!(text.contains(&said), "{text}");
+    }
+}
