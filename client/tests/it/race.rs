@@ -308,7 +308,8 @@ async fn what_can_be_cancelled_ends_early_and_the_server_notices_every_call() {
             assert_eq!((run.answered(), run.cancelled()), (0, 4), "{}", run.way);
             let streams = if run.way == Way::Exchange { 1 } else { 4 };
             assert_eq!(view.cancelled, streams, "{}", run.way);
-            assert!(view.cancelled_after_mean.unwrap() >= millis(90), "{}: {view:?}", run.way);
+            // Counted from when the server saw the call, which on a busy machine is well after it was sent.
+            assert!(!view.cancelled_after_mean.unwrap().is_zero(), "{}: {view:?}", run.way);
             assert_eq!(view.cancelled_after_p99.is_none(), is_remote, "{}", run.way);
         }
         // If its calls follow one another, each is cancelled in its turn.
