@@ -14,8 +14,8 @@ use crate::http::face::{of_type, text};
 
 const TEMPLATE: &str = include_str!("page/page.html");
 /// Hashes of the style and the script as they are sent. A test says which are right after an edit.
-const STYLE_SHA256: &str = "4IGNjTFNyktGvPmxZKUzS3y2UGE7asql9BxP/pOT7KY=";
-const SCRIPT_SHA256: &str = "/dFNvHUJO18MENYVVTXImvU+6CEanq9ptiYXHH864R8=";
+const STYLE_SHA256: &str = "sUHjvLofk0We9Ums3yy/oeVhAXo1CxiwQrkh0rZUcBE=";
+const SCRIPT_SHA256: &str = "mKXSk26krL6eupSMUlqZoKNIaVyOR8Xbjei1R592cfA=";
 
 static STYLE: LazyLock<String> = LazyLock::new(|| dense(&[include_str!("page/page.css")]));
 /// One script: what stands in one file is known in all that follow.
@@ -227,7 +227,7 @@ mod tests {
         let limits = Limits { max_delay: Duration::from_secs(1), ..Limits::default() };
         let page = page(Options { behavior, seed: 42, limits, ..Options::default() }, "a.test:1");
         for part in [
-            "<code>a.test:1</code> takes <code>lognormal(p50=10ms, p99=200ms)</code>",
+            "<code>a.test:1</code> takes <code>lognormal(p50=10ms, p99=200ms) max 1s</code>",
             "<code>42</code>",
             "data-max-delay-ms=\"1000\" data-is-fixed=\"false\"",
             "curl &#39;http://a.test:1/long_sync?delay=250ms&#39;",

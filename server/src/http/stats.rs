@@ -110,7 +110,9 @@ mod tests {
         #[test]
         fn every_value_is_in_a_bucket(nanos in proptest::collection::vec(0_u64..1 << 46, 0..50)) {
             let mut snapshot = Snapshot::new();
-            nanos.iter().for_each(|nanos| snapshot.late(Duration::from_nanos(*nanos)));
+            for nanos in &nanos {
+                snapshot.late(Duration::from_nanos(*nanos));
+            }
             let buckets = buckets(snapshot.lateness().histogram());
             prop_assert!(buckets.is_sorted_by(|lower, upper| lower.0 < upper.0));
             prop_assert_eq!(buckets.iter().map(|(_, count)| count).sum::<u64>(), nanos.len() as u64);

@@ -59,7 +59,8 @@ function isVisible(row, end) {
 
 // Far enough for the calls one after another, even before they are made: so one look compares both ways.
 function axisEnd(runs, now) {
-  const ends = runs.map((run) => Math.max(run.wall ?? now - run.begun, run.calls * (run.delay ?? 0)));
+  const planned = (run) => (run.cancelledAfter === null ? run.calls * (run.delay ?? 0) : 0);
+  const ends = runs.map((run) => Math.max(run.wall ?? now - run.begun, planned(run)));
   return Math.max(1, ...ends) * 1.01;
 }
 

@@ -21,6 +21,17 @@ function show() {
   at("chart").setAttribute("aria-label", describe(shown));
 }
 
+// Once for all that has changed by the next frame: drawing for each of many calls would make the next ones late.
+let isDue = false;
+function showSoon() {
+  if (isDue) return;
+  isDue = true;
+  requestAnimationFrame(() => {
+    isDue = false;
+    show();
+  });
+}
+
 // Bars grow while calls are under way; for those who want no motion, with each call that begins or ends.
 function grow() {
   if (controller === null || isStill.matches) return;
@@ -47,7 +58,7 @@ async function start(way) {
   signal.addEventListener("abort", () => (run.cancelledAfter = performance.now() - run.begun));
   show();
   requestAnimationFrame(grow);
-  await makeCalls(run, signal, show);
+  await makeCalls(run, signal, showSoon);
   if (run.cancelledAfter !== null && before !== null) run.server = await untilEnded(before).catch(() => null);
   setRunning(null, way);
   show();
