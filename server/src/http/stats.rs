@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::shared::Shared;
-use crate::shared::counters::{DurationHistogram, CallKind, Outcome, Snapshot};
+use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
 
 /// Buckets are at most this part of their values wide, to the power of two: a sixteenth.
 const PRECISION_BITS: u32 = 4;
