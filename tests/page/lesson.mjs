@@ -76,6 +76,13 @@ const cases = {
     assert.ok(of_http2.includes("6 calls waited in the browser") && !of_http2.includes("HTTP"), of_http2);
   },
 
+  async calls_that_were_late_by_chance_are_not_a_limit() {
+    const late = together(3);
+    late.rows.forEach((row) => Object.assign(row, { sent: 300, done: 805 }));
+    const said = page.lesson({ ...late, wall: 805 }, undefined);
+    assert.equal(said, "Waiting is not working: 3 calls of 500ms would take at least 1.5s one after another, but 805ms all at once.");
+  },
+
   async calls_without_a_delay_show_nothing() {
     const short = run("together", Array.from({ length: 6 }, () => [1, 2]), { delay: 0 });
     for (const row of short.rows) row.waited = 0;

@@ -15,7 +15,7 @@ use crate::http::face::{of_type, text};
 const TEMPLATE: &str = include_str!("page/page.html");
 /// Hashes of the style and the script as they are sent. A test says which are right after an edit.
 const STYLE_SHA256: &str = "sUHjvLofk0We9Ums3yy/oeVhAXo1CxiwQrkh0rZUcBE=";
-const SCRIPT_SHA256: &str = "mKXSk26krL6eupSMUlqZoKNIaVyOR8Xbjei1R592cfA=";
+const SCRIPT_SHA256: &str = "IpluOh3r8ZSRh4d2uKp4dQysJvWFyqStr1v4JjALNVI=";
 
 static STYLE: LazyLock<String> = LazyLock::new(|| dense(&[include_str!("page/page.css")]));
 /// One script: what stands in one file is known in all that follow.

@@ -42,17 +42,18 @@ function lessonOfBoth(together, sequential) {
   const opening = isShown
     ? `Waiting is not working: ${of} ${oneByOne}, but ${wall} all at once.`
     : `${of} ${oneByOne}, and ${wall} all at once.`;
-  if (held.length > 0) return `${opening}\n${lessonOfLimit(together, held)}`;
+  // A call that was late although there was no such limit was late by chance.
+  const most = mostInFlight(together.rows);
+  if (held.length > 0 && most < together.calls) return `${opening}\n${lessonOfLimit(together, held, most)}`;
   if (isShown) return opening;
   return `${opening}\nToo little was waited for to show what waiting costs: take a longer delay, or more calls.`;
 }
 
 // Of calls that the browser sent late.
-function lessonOfLimit(run, held) {
+function lessonOfLimit(run, held, most) {
   const longest = duration(Math.max(...held.map((row) => row.sent - row.due)));
   const waited = `${counted(held.length, "call")} waited in the browser (the thin lines), for up to ${longest}`;
-  const most = `this browser had at most ${mostInFlight(run.rows)} of them in flight`;
-  const what = `It was not quite at once: ${most}. ${waited}.`;
+  const what = `It was not quite at once: this browser had at most ${most} of them in flight. ${waited}.`;
   if (!run.rows.some((row) => row.protocol === "http/1.1")) return what;
   return (
     `${what} Over HTTP/1.1 each call in flight takes a whole connection, and a browser opens only so many to one ` +
