@@ -26,8 +26,8 @@ use self::choice::Choice;
 
 /// A gRPC and HTTP server that takes exactly as long as it is told.
 ///
-/// One port serves gRPC, HTTP/1.1 and HTTP/2 without TLS. A flag with a variable can be given in the
-/// environment as well; the flag takes precedence.
+/// One port serves gRPC, HTTP/1.1 and HTTP/2 without TLS; a browser that opens it finds a page with the
+/// lesson live. A flag with a variable can be given in the environment as well; the flag takes precedence.
 #[derive(Debug, Parser)]
 #[command(
     name = "longsync-server",

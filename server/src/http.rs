@@ -4,4 +4,6 @@ mod accept;
 mod face;
 mod host;
 mod metrics;
+mod page;
 pub(crate) mod route;
+mod stats;

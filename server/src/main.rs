@@ -191,7 +191,8 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
     let lines = format!(
         "{listening} http://{address}
   seed {seed}; a call takes {behavior} unless it says otherwise; workers: {workers}; connections: at most {connections}{raised}
-  try  curl 'http://{called}{path}?delay=250ms'
+  try  http://{called}/ in a browser
+       curl 'http://{called}{path}?delay=250ms'
        grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {called} {service}/LongSync
   stop with Ctrl-C: waiting calls may go on for {drain}; again to end at once
 ",

@@ -7,8 +7,9 @@ pub(crate) mod health;
 pub(crate) mod scrapes;
 mod stall;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -44,7 +45,9 @@ pub(crate) struct Shared {
     pub(crate) buffered_bytes: Budget,
     pub(crate) health: Health,
     pub(crate) counters: Counters,
-    /// The requests that wait for `/metrics` to be rendered.
+    /// When the first worker was made.
+    began: OnceLock<Instant>,
+    /// The requests that wait for what was counted to be rendered.
     pub(crate) scrapes: Scrapes,
     pub(crate) told: LastReports,
     /// Ends the lame duck and the drain at once.
@@ -67,10 +70,21 @@ impl Shared {
             connections_of_walks: AtomicU64::new(0),
             health: Health::new(),
             counters: Counters::new(workers),
+            began: OnceLock::new(),
             scrapes: Scrapes::default(),
             told: LastReports::default(),
             at_once: CancellationToken::new(),
         })
+    }
+
+    /// A worker was made.
+    pub(crate) fn begins(&self, now: Instant) {
+        self.began.get_or_init(|| now);
+    }
+
+    /// How long it has been since the first worker was made.
+    pub(crate) fn uptime(&self, now: Instant) -> Duration {
+        self.began.get().map_or(Duration::ZERO, |began| now.saturating_duration_since(*began))
     }
 
     /// How many connections are open.

@@ -106,9 +106,27 @@ case_metrics() {
     is "$(tail -1 <<<"${body%$'\n'}")" '# EOF' 'the last line'
 }
 
+case_stats() {
+    fetch /stats.json
+    is "$status" '1.1 200' 'the version and status'
+    has "$head" '^content-type: application/json$' '^cache-control: no-store$'
+    has "$body" '^\{"schema":"longsync.stats/v1","uptime_ns":[1-9][0-9]*,' '"calls_in_flight":[0-9]+,' \
+        '"lateness":\{"count":[0-9]+,"sum_ns":[0-9]+,'
+}
+
+case_page_for_browsers_alone() {
+    fetch / --header 'accept: text/html,*/*;q=0.8'
+    is "$status" '1.1 200' 'the version and status'
+    has "$head" '^content-type: text/html; charset=utf-8$' "^content-security-policy: default-src 'none';" '^vary: accept$'
+    has "$body" '^<!doctype html>$' "<code>$ADDR</code>"
+    fetch / --header 'accept: text/html;q=0, */*'
+    has "$head" '^content-type: text/plain'
+}
+
 case_welcome() {
     fetch /
     is "$status" '1.1 200' 'the version and status'
+    has "$head" '^content-type: text/plain' '^vary: accept$'
     has "$body" "curl 'http://$ADDR/long_sync\\?delay=250ms'" "grpcurl -plaintext .* $ADDR $SERVICE/LongSync"
 }
 

@@ -1,34 +1,52 @@
-//! Which form of the metrics a client wants (RFC 9110, section 12.5.1).
+//! Which form of an answer a client wants (RFC 9110, section 12.5.1).
+
+use std::mem;
 
 use http::{HeaderMap, header};
 
 use crate::shared::scrapes::Format;
 
-const OPEN_METRICS: &str = "application/openmetrics-text";
 /// The weight of a form that is not named, in thousandths.
 const UNNAMED: u16 = 0;
 /// The greatest weight.
 const BEST: u16 = 1_000;
 
-/// `OpenMetrics` if it is named, and the text form is not preferred.
+/// The form of the metrics: `OpenMetrics` if it is named, and the text form is not preferred.
 pub(crate) fn format(headers: &HeaderMap) -> Format {
+    if prefers(headers, is_open_metrics) { Format::OpenMetrics } else { Format::Text }
+}
+
+/// Whether HTML is named, and the text form is not preferred: browsers name it, programs take anything.
+pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
+    prefers(headers, is_html)
+}
+
+fn is_open_metrics(range: &Range<'_>) -> bool {
+    range.media_type().eq_ignore_ascii_case("application/openmetrics-text")
+        && matches!(range.version(), None | Some("1.0.0" | "0.0.1"))
+}
+
+/// HTML of another kind than ours is another form.
+fn is_html(range: &Range<'_>) -> bool {
+    let is_ours = |(name, value): (&str, &str)| {
+        name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8")
+    };
+    range.media_type().eq_ignore_ascii_case("text/html") && range.parameters().all(is_ours)
+}
+
+/// Whether a form is named, and plain text is not preferred to it.
+fn prefers(headers: &HeaderMap, is_form: fn(&Range<'_>) -> bool) -> bool {
     let accepts =
         headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
-    let (mut open_metrics, mut text) = (UNNAMED, TextPreference::default());
-    for range in accepts.flat_map(|value| value.split(',')).map(Range::read) {
-        if range.media_type.eq_ignore_ascii_case(OPEN_METRICS) {
-            if matches!(range.version, None | Some("1.0.0" | "0.0.1")) {
-                open_metrics = open_metrics.max(range.quality);
-            }
+    let (mut form, mut text) = (UNNAMED, TextPreference::default());
+    for range in accepts.flat_map(|value| unquoted_split(value, ',')).map(Range) {
+        if is_form(&range) {
+            form = form.max(range.quality());
         } else {
             text.add(&range);
         }
     }
-    if open_metrics > UNNAMED && open_metrics >= text.quality() {
-        Format::OpenMetrics
-    } else {
-        Format::Text
-    }
+    form > UNNAMED && form >= text.quality()
 }
 
 /// How much the text form is wanted: the most specific range that covers it decides.
@@ -41,13 +59,13 @@ struct TextPreference {
 
 impl TextPreference {
     fn add(&mut self, range: &Range<'_>) {
-        let place = match range.media_type.to_ascii_lowercase().as_str() {
-            "text/plain" if matches!(range.version, None | Some("0.0.4")) => &mut self.named,
+        let place = match range.media_type().to_ascii_lowercase().as_str() {
+            "text/plain" if matches!(range.version(), None | Some("0.0.4")) => &mut self.named,
             "text/*" => &mut self.of_type,
             "*/*" => &mut self.anything,
             _ => return,
         };
-        *place = Some(place.unwrap_or(UNNAMED).max(range.quality));
+        *place = Some(place.unwrap_or(UNNAMED).max(range.quality()));
     }
 
     fn quality(&self) -> u16 {
@@ -57,28 +75,51 @@ impl TextPreference {
 
 /// One of the media ranges of an `Accept`.
 #[derive(Debug)]
-struct Range<'a> {
-    media_type: &'a str,
-    version: Option<&'a str>,
-    quality: u16,
-}
+struct Range<'a>(&'a str);
 
 impl<'a> Range<'a> {
-    fn read(text: &'a str) -> Self {
-        let mut parts = text.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default();
-        let mut range = Self { media_type, version: None, quality: BEST };
-        for (name, value) in parts.filter_map(|part| part.split_once('=')) {
-            match (name.trim_end(), value.trim_start()) {
-                ("q" | "Q", value) => range.quality = quality(value),
-                (name, value) if name.eq_ignore_ascii_case("version") => {
-                    range.version = Some(value.trim_matches('"'));
-                }
-                _ => {}
-            }
-        }
-        range
+    fn media_type(&self) -> &'a str {
+        self.0.split(';').next().unwrap_or_default().trim()
     }
+
+    fn version(&self) -> Option<&'a str> {
+        self.parameter("version")
+    }
+
+    fn quality(&self) -> u16 {
+        let weight = self.pairs().find(|(name, _)| name.eq_ignore_ascii_case("q"));
+        weight.map_or(BEST, |(_, value)| quality(value))
+    }
+
+    fn parameter(&self, wanted: &str) -> Option<&'a str> {
+        self.parameters()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map(|(_, value)| value)
+    }
+
+    /// Its parameters, without the weight.
+    fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.pairs().filter(|(name, _)| !name.eq_ignore_ascii_case("q"))
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let pairs = unquoted_split(self.0, ';').skip(1).filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.trim(), value.trim().trim_matches('"')))
+    }
+}
+
+/// Splits a header's value at a mark, unless that stands inside a quoted string (RFC 9110, section 5.6.4).
+fn unquoted_split(text: &str, mark: char) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    text.split(move |character| {
+        let was_escaped = mem::take(&mut is_escaped);
+        match character {
+            '\\' => is_escaped = is_quoted && !was_escaped,
+            '"' if !was_escaped => is_quoted = !is_quoted,
+            _ => {}
+        }
+        character == mark && !is_quoted
+    })
 }
 
 /// A weight in thousandths: at most three digits after the point. One that cannot be read says nothing.
@@ -94,6 +135,7 @@ fn quality(text: &str) -> u16 {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -132,6 +174,61 @@ mod tests {
             assert_eq!(format(&headers), expected, "{accept}");
         }
         assert_eq!(format(&HeaderMap::new()), Format::Text);
+    }
+
+    #[test]
+    fn html_is_for_clients_that_name_it_and_prefer_it() {
+        let chromium = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,\
+            image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7";
+        let firefox = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        let w3m = "text/html, text/*;q=0.5, image/*, application/*";
+        for (accept, is_html) in [
+            (chromium, true),
+            (firefox, true),
+            (w3m, true),
+            ("text/html", true),
+            ("TEXT/HTML; charset=UTF-8", true),
+            ("text/html; charset=\"utf-8\"; q=0.2", true),
+            ("text/html;q=0.001", true),
+            ("text/html, text/plain", true),
+            ("text/plain;q=0.4, text/html;q=0.5", true),
+            ("text/plain;q=0, text/html;q=0.1", true),
+            ("application/json, text/html ;Q=0.5", true),
+            ("", false),
+            ("*/*", false),
+            ("text/*", false),
+            ("text/plain", false),
+            ("text/html;q=0", false),
+            ("text/html;q=0.000, */*", false),
+            ("text/html;q=0.5, text/plain", false),
+            ("text/html;q=0.5, */*", false),
+            ("text/html;q=0.5, text/*;q=0.6", false),
+            ("text/html;level=1", false),
+            ("text/html;charset=latin1", false),
+            ("text/htmlx", false),
+            ("application/xhtml+xml", false),
+            ("application/json;note=\"a,text/html\"", false),
+            ("application/json;note=\"a\\\",text/html\"", false),
+            ("application/json;note=\"a\\\\\",text/html", true),
+            ("text/html;q=soon", true),
+            (",;=,", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(wants_html(&headers), is_html, "{accept}");
+        }
+        assert!(!wants_html(&HeaderMap::new()));
+    }
+
+    proptest! {
+        /// Any header is judged; nothing panics.
+        #[test]
+        fn any_accept_is_judged(accept in "[ -~]{0,60}") {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_str(&accept).unwrap());
+            wants_html(&headers);
+            format(&headers);
+        }
     }
 
     #[test]

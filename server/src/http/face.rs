@@ -1,6 +1,5 @@
-//! The HTTP face: `/long_sync`, health, `/metrics`, and `/` with what to try.
+//! The HTTP face: `/long_sync`, health, `/metrics` and `/stats.json`, and `/` with what to try.
 
-use std::borrow::Cow;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,10 +20,7 @@ use crate::call::ending::Ending;
 use crate::call::plan::{Ask, Plan, RequestedDelay};
 use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
-use crate::http::accept;
-use crate::http::host;
-use crate::http::metrics::render;
-use crate::shared::Shared;
+use crate::http::{accept, host, metrics, page, stats};
 use crate::shared::scrapes::Format;
 use crate::worker::Worker;
 
@@ -52,22 +48,29 @@ pub(crate) fn answer<B>(
         let planned = planned(&call, request.uri().query().unwrap_or_default());
         return Box::pin(async move { long_sync(&call, planned).await });
     }
-    if request.uri().path() == "/metrics" && is_read(request.method()) {
-        let format = accept::format(request.headers());
-        return Box::pin(metrics(Arc::clone(worker.shared()), format));
+    match request.uri().path() {
+        "/metrics" if is_read(request.method()) => {
+            let metrics = counted(Arc::clone(worker), accept::format(request.headers()));
+            Box::pin(async move { varying(metrics.await) })
+        }
+        "/stats.json" if is_read(request.method()) => {
+            Box::pin(counted(Arc::clone(worker), Format::Json))
+        }
+        _ => Box::pin(ready(at_once(worker, request))),
     }
-    Box::pin(ready(at_once(worker, request)))
 }
 
-async fn metrics(shared: Arc<Shared>, format: Format) -> Response<Body> {
-    let scrapes = shared.scrapes.clone();
-    let Some(rendered) = scrapes.ask(format, move |format| render(&shared, format)).await else {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "the metrics could not be rendered\n");
+/// What was counted until now.
+async fn counted(worker: Arc<Worker>, format: Format) -> Response<Body> {
+    let scrapes = worker.shared().scrapes.clone();
+    let render = move |format| match format {
+        Format::Json => stats::render(worker.shared(), worker.timer().now()),
+        Format::Text | Format::OpenMetrics => metrics::render(worker.shared(), format),
     };
-    let mut metrics = text(StatusCode::OK, rendered);
-    let content_type = HeaderValue::from_static(format.content_type());
-    metrics.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    metrics
+    let Some(rendered) = scrapes.ask(format, render).await else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "the counters could not be rendered\n");
+    };
+    of_type(format.content_type(), text(StatusCode::OK, rendered))
 }
 
 fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
@@ -77,13 +80,12 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
             allowing("GET, HEAD, POST, OPTIONS", text(StatusCode::OK, ""))
         }
         HTTP_PATH => allowing("GET, HEAD, POST", wrong_method(path, "GET or POST, and HEAD")),
-        "/" | "/healthz" | "/livez" | "/readyz" | "/metrics" if !is_read(request.method()) => {
+        "/" | "/healthz" | "/livez" | "/readyz" | "/metrics" | "/stats.json"
+            if !is_read(request.method()) =>
+        {
             allowing("GET, HEAD", wrong_method(path, "GET or HEAD"))
         }
-        "/" => text(
-            StatusCode::OK,
-            welcome(worker, &host::authority(request).unwrap_or(Cow::Borrowed("ADDRESS"))),
-        ),
+        "/" => varying(welcome(worker, request)),
         // A server that answers is alive; a drain is not a reason to kill it.
         "/livez" => text(StatusCode::OK, "alive\n"),
         "/healthz" | "/readyz" if worker.shared().is_healthy() => text(StatusCode::OK, "serving\n"),
@@ -99,6 +101,16 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
     }
 }
 
+/// What this server is and what can be tried: a page for browsers, text for everyone else.
+fn welcome<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
+    let address = host::to_call(request);
+    if accept::wants_html(request.headers()) {
+        page::answer(&worker.shared().config, &address)
+    } else {
+        text(StatusCode::OK, what_to_try(worker, &address))
+    }
+}
+
 fn wrong_method(path: &str, right: &str) -> Response<Body> {
     text(StatusCode::METHOD_NOT_ALLOWED, format!("{path} takes {right}\n"))
 }
@@ -108,12 +120,25 @@ fn allowing(methods: &'static str, mut response: Response<Body>) -> Response<Bod
     response
 }
 
-/// A plain text answer.
+/// Its form depends on what the request accepts.
+fn varying(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// A plain text answer, which is true only now: a cache that kept it would answer in the server's place.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Body::new(Full::new(body.into())));
     *response.status_mut() = status;
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    of_type("text/plain; charset=utf-8", response)
+}
+
+/// The same with another type.
+pub(super) fn of_type(content_type: &'static str, mut response: Response<Body>) -> Response<Body> {
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }
 
@@ -221,7 +246,7 @@ fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
     response
 }
 
-fn welcome(worker: &Worker, host: &str) -> String {
+fn what_to_try(worker: &Worker, host: &str) -> String {
     let behavior = worker.default_behavior();
     format!(
         "longsync: a server that takes exactly as long as it is told ({behavior} unless told otherwise)
@@ -235,6 +260,8 @@ fn welcome(worker: &Worker, host: &str) -> String {
     /healthz     200 while serving, 503 when shutting down; /readyz says the same
     /livez       200 as long as it answers
     /metrics     Prometheus text, or OpenMetrics for clients that name it in Accept
+    /stats.json  the same counters as JSON
+    /            for browsers, the lesson live: http://{host}/
 "
     )
 }

@@ -48,6 +48,18 @@ fn callable(authority: &str) -> Cow<'_, str> {
     }
 }
 
+/// The name and the port by which commands can call this server as the caller of this request did; `ADDRESS` if
+/// it has named none, or one that would mean something else to a shell.
+pub(crate) fn to_call<B>(request: &Request<B>) -> Cow<'_, str> {
+    let named = authority(request).filter(|authority| authority.bytes().all(is_harmless));
+    named.unwrap_or(Cow::Borrowed("ADDRESS"))
+}
+
+/// What shells take as it stands.
+fn is_harmless(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._:[]%".contains(&byte)
+}
+
 /// `uri-host [ ":" port ]`, any part of which may be empty (RFC 3986, section 3.2).
 fn is_host(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else { return false };
@@ -173,7 +185,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn commands_name_an_address_that_can_be_called_and_nothing_else() {
+        for (host, shown) in [
+            ("localhost:9000", "localhost:9000"),
+            ("127.0.0.1:9000", "127.0.0.1:9000"),
+            ("example.test", "example.test"),
+            ("[::1]:9000", "[::1]:9000"),
+            ("0.0.0.0:9000", "127.0.0.1:9000"),
+            ("[::]:9000", "[::1]:9000"),
+            ("", "ADDRESS"),
+            ("a'$(b)'.test:9000", "ADDRESS"),
+            ("a;b", "ADDRESS"),
+            ("a&b", "ADDRESS"),
+            ("<a>", "ADDRESS"),
+        ] {
+            let request = Request::builder().uri("/").header(header::HOST, host).body(()).unwrap();
+            assert_eq!(to_call(&request), shown, "{host}");
+        }
+        assert_eq!(to_call(&Request::new(())), "ADDRESS");
+    }
+
     proptest! {
+        /// Whatever is sent as a host, no character of what is shown acts in a shell or in HTML.
+        #[test]
+        fn what_is_shown_is_harmless(host in "[ -~]{0,24}") {
+            let request = Request::builder().uri("/").header(header::HOST, host).body(()).unwrap();
+            prop_assert!(to_call(&request).bytes().all(is_harmless));
+        }
+
         /// Whatever is the authority of a URI without a user is a host.
         #[test]
         fn an_authority_is_a_host(host in "[a-z0-9.-]{1,12}(:[0-9]{0,5})?") {

@@ -55,10 +55,7 @@ pub(crate) fn render(shared: &Arc<Shared>, format: Format) -> String {
     registry.register_collector(Box::new(WorkerMetrics(Arc::clone(shared))));
     let mut text = String::new();
     encode(&mut text, &registry).expect("writing to a string does not fail");
-    match format {
-        Format::OpenMetrics => text,
-        Format::Text => to_text(&text),
-    }
+    if format == Format::OpenMetrics { text } else { to_text(&text) }
 }
 
 /// The older form of `OpenMetrics` lines. In it a counter's own name ends with `_total`, there are no

@@ -65,6 +65,16 @@ impl RoomState {
         let is_served = matches!(request.uri().path(), "/healthz" | "/livez" | "/readyz");
         Room::take(record).map_or(Self::Full { is_served }, Self::Room)
     }
+
+    /// With the body of the answer, which may have to wait for its client as well.
+    fn with_body(self, bytes: u64) -> Self {
+        match self {
+            Self::Room(room) => {
+                room.with_body(bytes).map_or(Self::Full { is_served: false }, Self::Room)
+            }
+            other => other,
+        }
+    }
 }
 
 /// What a request is answered with, on its way.
@@ -111,7 +121,8 @@ impl ResponseFuture {
 
     fn plain(&mut self, response: Response<Body>) -> Response<AnswerBody> {
         let response = if self.is_head { face::without_body(response) } else { response };
-        match mem::replace(&mut self.room, RoomState::NotKept) {
+        let body = http_body::Body::size_hint(response.body()).lower();
+        match mem::replace(&mut self.room, RoomState::NotKept).with_body(body) {
             RoomState::NotKept => AnswerBody::plain(response, None),
             RoomState::Room(room) => AnswerBody::plain(response, Some(room)),
             // A head alone is never held up by a window.

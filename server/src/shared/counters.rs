@@ -148,6 +148,10 @@ impl DurationHistogram {
     /// # Panics
     /// If `of` is 0.
     pub fn at_rank(&self, part: u32, of: u32) -> Option<Duration> {
+        if self.histogram.is_empty() {
+            // It would be searched to the very end for a first value.
+            return None;
+        }
         let rank = (u128::from(self.count()) * u128::from(part)).div_ceil(u128::from(of));
         let mut seen = 0;
         let step = self.histogram.iter_recorded().find(|step| {

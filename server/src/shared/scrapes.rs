@@ -1,4 +1,4 @@
-//! `/metrics` is rendered by a thread that serves no calls.
+//! `/metrics` and `/stats.json` are rendered by a thread that serves no calls.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,23 +6,26 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-/// The form that the metrics have.
+/// The form in which what was counted is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// Prometheus's text form, which everyone reads.
     Text,
     /// `OpenMetrics`, for those who ask for it.
     OpenMetrics,
+    /// `longsync.stats/v1`, for the page and for programs that are not Prometheus.
+    Json,
 }
 
 impl Format {
     /// How many there are.
-    pub(crate) const COUNT: usize = 2;
+    pub(crate) const COUNT: usize = 3;
 
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Json => "application/json",
         }
     }
 }

@@ -110,13 +110,14 @@ async fn it_says_where_it_listens_and_what_to_try_and_is_quiet_on_stderr() -> Re
     let mut server = Running::start(&mut command(&["--listen", "localhost:0", "--delay", "20ms"]))?;
     assert!(server.addr.ip().is_loopback() && server.addr.port() != 0);
     let mut lines = String::new();
-    for _ in 0..4 {
+    for _ in 0..5 {
         server.stdout.read_line(&mut lines)?;
     }
     let addr = server.addr;
     for part in [
         "  seed ",
         "a call takes 20ms unless it says otherwise",
+        &format!("try  http://{addr}/ in a browser"),
         &format!("curl 'http://{addr}/long_sync?delay=250ms'"),
         &format!(
             "grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {addr} longsync.v1.LongSyncService/LongSync"

@@ -21,6 +21,7 @@ mod http1;
 mod lateness;
 mod limits;
 mod memory;
+mod page;
 mod reflection;
 mod running;
 mod scope;

@@ -71,9 +71,21 @@ impl Raw {
 
     /// Sends a plain request; its answer is read later.
     pub(crate) async fn get(&self, path: &str) -> Result<ResponseFuture> {
+        self.get_with(path, &[]).await
+    }
+
+    /// The same with headers.
+    pub(crate) async fn get_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<ResponseFuture> {
         let mut sender = self.sender.clone().ready().await?;
-        let request = Request::get(format!("{ORIGIN}{path}")).body(())?;
-        Ok(sender.send_request(request, true)?.0)
+        let mut request = Request::get(format!("{ORIGIN}{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Ok(sender.send_request(request.body(())?, true)?.0)
     }
 
     /// A unary call, all of it sent.

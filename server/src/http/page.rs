@@ -1,0 +1,247 @@
+//! The page that browsers get at `/`: what this server is, the lesson live, and what it counts.
+//!
+//! One document holds all of it. Nothing is fetched but `/long_sync` and `/stats.json`, as its
+//! `Content-Security-Policy` says: only the style and the script with these hashes are let in.
+
+use std::sync::LazyLock;
+
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use longsync_text::said::printable;
+use tonic::body::Body;
+
+use crate::config::Config;
+use crate::http::face::{of_type, text};
+
+const TEMPLATE: &str = include_str!("page/page.html");
+/// Hashes of the style and the script as they are sent. A test says which are right after an edit.
+const STYLE_SHA256: &str = "sUHjvLofk0We9Ums3yy/oeVhAXo1CxiwQrkh0rZUcBE=";
+const SCRIPT_SHA256: &str = "IpluOh3r8ZSRh4d2uKp4dQysJvWFyqStr1v4JjALNVI=";
+
+static STYLE: LazyLock<String> = LazyLock::new(|| dense(&[include_str!("page/page.css")]));
+/// One script: what stands in one file is known in all that follow.
+static SCRIPT: LazyLock<String> = LazyLock::new(|| {
+    dense(&[
+        "\"use strict\";",
+        include_str!("page/words.js"),
+        include_str!("page/lesson.js"),
+        include_str!("page/chart.js"),
+        include_str!("page/race.js"),
+        include_str!("page/live.js"),
+        include_str!("page/page.js"),
+    ])
+});
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let policy = format!(
+        "default-src 'none'; connect-src 'self'; img-src data:; style-src 'sha256-{STYLE_SHA256}'; \
+         script-src 'sha256-{SCRIPT_SHA256}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).expect("a policy of visible characters")
+});
+
+/// The lines of sources without their indentation, and without lines that are comments.
+fn dense(sources: &[&str]) -> String {
+    let is_comment = |line: &str| line.starts_with("//") || line.starts_with("/*");
+    let lines = sources.iter().flat_map(|source| source.lines()).map(str::trim);
+    lines
+        .filter(|line| !line.is_empty() && !is_comment(line))
+        .flat_map(|line| [line, "\n"])
+        .collect()
+}
+
+/// The answer to a browser that knows this server by `address`.
+pub(super) fn answer(config: &Config, address: &str) -> Response<Body> {
+    let page = text(StatusCode::OK, render(config, address));
+    let mut page = of_type("text/html; charset=utf-8", page);
+    let headers = page.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let same_origin = HeaderValue::from_static("same-origin");
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), same_origin);
+    page
+}
+
+fn render(config: &Config, address: &str) -> String {
+    filled(TEMPLATE, |name| match name {
+        "style" => STYLE.clone(),
+        "script" => SCRIPT.clone(),
+        "address" => escaped(address),
+        "behavior" => escaped(&config.behavior.to_string()),
+        "seed" => config.seed.to_string(),
+        "max_delay_ms" => config.limits.max_delay.as_millis().to_string(),
+        "is_fixed" => config.is_fixed.to_string(),
+        "fixed_note" if config.is_fixed => {
+            " Its behavior is fixed: calls that say so are refused.".to_owned()
+        }
+        "fixed_note" => String::new(),
+        "commands" => commands(address, config.is_fixed),
+        "version" => env!("CARGO_PKG_VERSION").to_owned(),
+        _ => unreachable!("the template has no {name}"),
+    })
+}
+
+/// A template whose `{{name}}` are replaced once: what replaces one is not looked at again.
+fn filled(template: &str, word: impl Fn(&str) -> String) -> String {
+    let mut pieces = template.split("{{");
+    let mut filled = pieces.next().unwrap_or_default().to_owned();
+    for (name, rest) in pieces.filter_map(|piece| piece.split_once("}}")) {
+        filled.push_str(&word(name));
+        filled.push_str(rest);
+    }
+    filled
+}
+
+/// What to try, as the items of a list. A server whose behavior is fixed is not told how to behave.
+fn commands(address: &str, is_fixed: bool) -> String {
+    let rpc = format!("{address} longsync.v1.LongSyncService/LongSync");
+    let tried = if is_fixed {
+        vec![
+            ("curl", format!("curl 'http://{address}/long_sync'")),
+            ("gRPC, without a proto file", format!("grpcurl -plaintext {rpc}")),
+            (
+                "Where the time of a call went",
+                format!("longsync-client call --url http://{address}"),
+            ),
+        ]
+    } else {
+        vec![
+            ("curl", format!("curl 'http://{address}/long_sync?delay=250ms'")),
+            (
+                "A delay with a tail",
+                format!("curl 'http://{address}/long_sync?behavior=lognormal(p50=10ms,p99=200ms)'"),
+            ),
+            (
+                "gRPC, without a proto file",
+                format!("grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {rpc}"),
+            ),
+            (
+                "The race over HTTP/2",
+                format!("longsync-client race --url http://{address} --calls 12"),
+            ),
+            (
+                "What its users feel under load",
+                format!(
+                    "longsync-client load --url http://{address} --rate 100 -z 10s --delay 10ms"
+                ),
+            ),
+        ]
+    };
+    let item = |(what, command): (&str, String)| {
+        format!("<dt>{what}</dt>\n<dd><pre><code>{}</code></pre></dd>\n", escaped(&command))
+    };
+    tried.into_iter().map(item).collect()
+}
+
+/// As the text of an element, or the value of an attribute.
+fn escaped(words: &str) -> String {
+    let mut escaped = String::with_capacity(words.len());
+    for character in printable(words).chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use base64::Engine as _;
+    use longsync_behavior::{Behavior, Rules};
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+    use crate::config::{Limits, Options};
+
+    fn page(options: Options, address: &str) -> String {
+        render(&Config::new(options).unwrap(), address)
+    }
+
+    #[test]
+    fn the_policy_lets_in_the_style_and_the_script_that_are_sent() {
+        let page = page(Options::default(), "localhost:9000");
+        for (element, source, named) in
+            [("style", &*STYLE, STYLE_SHA256), ("script", &*SCRIPT, SCRIPT_SHA256)]
+        {
+            let digest = base64::prelude::BASE64_STANDARD.encode(Sha256::digest(source));
+            assert_eq!(named, digest, "the right hash of the {element} is {digest}");
+            let whole = format!("<{element}>{source}</{element}>");
+            assert!(page.contains(&whole), "{element}");
+            assert_eq!(page.matches(&format!("</{element}>")).count(), 1, "{element}");
+            assert!(
+                POLICY.to_str().unwrap().contains(&format!("{element}-src 'sha256-{digest}';"))
+            );
+        }
+    }
+
+    #[test]
+    fn the_page_is_at_most_30_kb_and_names_nothing_elsewhere() {
+        let page = page(Options::default(), "localhost:9000");
+        assert!(page.len() <= 30_000, "{} bytes", page.len());
+        let links = page.split("http").skip(1).map(|rest| rest.split(['\'', '"', ' ']).next());
+        for link in links.flatten().filter(|link| link.starts_with("://") || link.starts_with("s:"))
+        {
+            let is_ours = link.starts_with("://localhost:9000");
+            // A namespace is a name, which nothing fetches.
+            assert!(is_ours || link == "://www.w3.org/2000/svg", "{link}");
+        }
+    }
+
+    #[test]
+    fn lines_of_comments_and_indentation_are_left_out() {
+        let source = "// Why.\nif (a) {\n  b(\"//c\"); // d\n}\n\n  /* e */\n";
+        assert_eq!(dense(&[source]), "if (a) {\nb(\"//c\"); // d\n}\n");
+        // Otherwise the lines of a string might change.
+        for line in SCRIPT.lines() {
+            assert_eq!(line.matches('`').count() % 2, 0, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_is_escaped_and_is_not_a_template() {
+        let behavior = "replay('{{seed}} <b>&\".csv')";
+        let escaped_behavior = escaped(behavior);
+        assert_eq!(escaped_behavior, "replay(&#39;{{seed}} &lt;b&gt;&amp;&quot;.csv&#39;)");
+        let word =
+            |name: &str| if name == "behavior" { escaped_behavior.clone() } else { "7".into() };
+        let filled = filled("<p>{{behavior}} {{seed}}</p>", word);
+        assert_eq!(filled, format!("<p>{escaped_behavior} 7</p>"));
+        let page = page(Options::default(), "<script>'&\"");
+        assert!(!page.contains("<script>'"));
+        assert!(page.contains("<code>&lt;script&gt;&#39;&amp;&quot;</code>"), "{page}");
+    }
+
+    #[test]
+    fn the_page_says_what_this_server_is() {
+        let behavior = Behavior::read(
+            "lognormal(p50=10ms, p99=200ms)",
+            &Rules::caller(Duration::from_secs(3_600)),
+        )
+        .unwrap();
+        let limits = Limits { max_delay: Duration::from_secs(1), ..Limits::default() };
+        let page = page(Options { behavior, seed: 42, limits, ..Options::default() }, "a.test:1");
+        for part in [
+            "<code>a.test:1</code> takes <code>lognormal(p50=10ms, p99=200ms) max 1s</code>",
+            "<code>42</code>",
+            "data-max-delay-ms=\"1000\" data-is-fixed=\"false\"",
+            "curl &#39;http://a.test:1/long_sync?delay=250ms&#39;",
+        ] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
+        assert!(!page.contains("{{"), "{page}");
+    }
+
+    #[test]
+    fn a_server_whose_behavior_is_fixed_is_not_told_how_to_behave() {
+        let page = page(Options { is_fixed: true, ..Options::default() }, "a.test:1");
+        assert!(page.contains("data-is-fixed=\"true\"") && page.contains("Its behavior is fixed"));
+        assert!(page.contains("curl &#39;http://a.test:1/long_sync&#39;"), "{page}");
+        assert!(!page.contains("?delay=250ms") && !page.contains("?behavior=lognormal"));
+    }
+}

@@ -1,0 +1,136 @@
+//! `/stats.json`: what was counted, as JSON of the schema `longsync.stats/v1`.
+//!
+//! Everything counts from the server's start. A reader that wants a period takes the difference of two answers,
+//! for which the distribution of lateness is there as buckets: each reader has a period of its own.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use crate::shared::Shared;
+use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
+
+/// Buckets are at most this part of their values wide, to the power of two: a sixteenth.
+const PRECISION_BITS: u32 = 4;
+
+/// What was counted, and how long that took until `now`.
+pub(super) fn render(shared: &Shared, now: Instant) -> String {
+    let (uptime, connections) = (shared.uptime(now), shared.open_connections());
+    shared.counters.read(|snapshot| json(snapshot, uptime, connections))
+}
+
+fn json(snapshot: &Snapshot, uptime: Duration, connections: usize) -> String {
+    let started = CallKind::ALL.map(|kind| (kind.name(), snapshot.calls_started(kind).to_string()));
+    let ended = CallKind::ALL.map(|kind| {
+        let of = |outcome| snapshot.calls_ended(kind, outcome).to_string();
+        (kind.name(), object(Outcome::ALL.map(|outcome| (outcome.name(), of(outcome)))))
+    });
+    let mut json = object([
+        ("schema", "\"longsync.stats/v1\"".to_owned()),
+        ("uptime_ns", uptime.as_nanos().to_string()),
+        ("connections", connections.to_string()),
+        ("calls_in_flight", snapshot.calls_in_flight().to_string()),
+        ("calls_started", object(started)),
+        ("calls_ended", object(ended)),
+        ("lateness", figure(snapshot.lateness())),
+        ("cancelled_after", figure(snapshot.cancelled_after())),
+    ]);
+    json.push('\n');
+    json
+}
+
+/// An object of members which are JSON already. Names are our own, and need no escape.
+fn object(members: impl IntoIterator<Item = (&'static str, String)>) -> String {
+    let mut object = String::from("{");
+    for (name, value) in members {
+        let comma = if object.len() > 1 { "," } else { "" };
+        let _ = write!(object, "{comma}\"{name}\":{value}");
+    }
+    object + "}"
+}
+
+fn figure(figure: &DurationHistogram) -> String {
+    let rank = |part| match figure.at_rank(part, 100) {
+        Some(value) => value.as_nanos().to_string(),
+        None => "null".to_owned(),
+    };
+    let buckets: Vec<_> = buckets(figure.histogram())
+        .into_iter()
+        .map(|(up_to, count)| format!("{{\"up_to_ns\":{up_to},\"count\":{count}}}"))
+        .collect();
+    object([
+        ("count", figure.count().to_string()),
+        ("sum_ns", figure.sum().as_nanos().to_string()),
+        ("p50_ns", rank(50)),
+        ("p99_ns", rank(99)),
+        ("buckets", format!("[{}]", buckets.join(","))),
+    ])
+}
+
+/// How many values lie in each bucket that has any, by its greatest value, ascending. The histogram's own
+/// buckets are a thousandth of their values wide, which would be too many.
+fn buckets(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
+    let mut buckets: Vec<(u64, u64)> = Vec::new();
+    // In an empty one it would search to the very end for a first value.
+    let recorded = Some(histogram).filter(|it| !it.is_empty());
+    for recorded in recorded.into_iter().flat_map(|it| it.iter_recorded()) {
+        let up_to = top(histogram.lowest_equivalent(recorded.value_iterated_to()));
+        match buckets.last_mut() {
+            Some(last) if last.0 == up_to => last.1 += recorded.count_at_value(),
+            _ => buckets.push((up_to, recorded.count_at_value())),
+        }
+    }
+    buckets
+}
+
+/// The greatest value of the bucket in which a value lies.
+fn top(value: u64) -> u64 {
+    let dropped = value.checked_ilog2().unwrap_or(0).saturating_sub(PRECISION_BITS);
+    value | ((1 << dropped) - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A bucket's greatest value is not below its values, and at most a sixteenth above them; buckets ascend
+        /// with their values.
+        #[test]
+        fn buckets_are_a_sixteenth_wide(value in 0_u64..1 << 47, more in 0_u64..1 << 47) {
+            prop_assert!(top(value) >= value && top(value) - value <= value / 16);
+            prop_assert!(top(value) <= top(value + more));
+            prop_assert_eq!(top(top(value)), top(value));
+        }
+
+        /// Every value is counted once, in a bucket that begins above the one before it.
+        #[test]
+        fn every_value_is_in_a_bucket(nanos in proptest::collection::vec(0_u64..1 << 46, 0..50)) {
+            let mut snapshot = Snapshot::new();
+            for nanos in &nanos {
+                snapshot.late(Duration::from_nanos(*nanos));
+            }
+            let buckets = buckets(snapshot.lateness().histogram());
+            prop_assert!(buckets.is_sorted_by(|lower, upper| lower.0 < upper.0));
+            prop_assert_eq!(buckets.iter().map(|(_, count)| count).sum::<u64>(), nanos.len() as u64);
+        }
+    }
+
+    #[test]
+    fn what_was_counted_as_json() {
+        let mut snapshot = Snapshot::new();
+        for nanos in [2_000, 2_010, 40_000] {
+            snapshot.start(CallKind::LongSync);
+            snapshot.late(Duration::from_nanos(nanos));
+            snapshot.end(CallKind::LongSync, Outcome::Answered);
+        }
+        snapshot.start(CallKind::Http);
+        snapshot.start(CallKind::Http);
+        snapshot.cancelled(Duration::from_millis(200));
+        snapshot.end(CallKind::Http, Outcome::Cancelled);
+        insta::assert_snapshot!(json(&snapshot, Duration::from_secs(3), 2));
+    }
+}

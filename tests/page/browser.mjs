@@ -1,0 +1,72 @@
+// A browser that shows the page, and what it complains of.
+
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { addr, installed } from "../interop/lib.mjs";
+
+const puppeteer = installed("puppeteer-core");
+
+// Opens the page and does something with it. Afterwards the console must be empty of errors and warnings, and nothing
+// may have been asked of anyone but the server. `complaints` are those that are expected.
+export async function onPage(body, { width = 1200, features = [], complaints = [], address = addr, script = true } = {}) {
+  const home = await mkdtemp(join(tmpdir(), "longsync-page-"));
+  const args = ["--no-sandbox", "--disable-dev-shm-usage", "--no-proxy-server"];
+  const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM, args, userDataDir: home });
+  try {
+    const page = await browser.newPage();
+    const said = [];
+    page.on("console", (line) => ["error", "warn"].includes(line.type()) && said.push(line.text()));
+    page.on("pageerror", (error) => said.push(String(error)));
+    page.on("request", (request) => {
+      const url = new URL(request.url());
+      if (url.protocol !== "data:" && url.host !== address) said.push(`it asked for ${url}`);
+    });
+    await page.setViewport({ width, height: 900 });
+    await page.emulateMediaFeatures(features.map(([name, value]) => ({ name, value })));
+    await page.setJavaScriptEnabled(script);
+    const answer = await page.goto(`http://${address}/`);
+    assert.equal(answer.status(), 200);
+    await body(page, answer);
+    const unexpected = said.filter((line) => !complaints.some((complaint) => complaint.test(line)));
+    assert.deepEqual(unexpected, [], "what the browser complains of");
+  } finally {
+    await browser.close();
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+// Makes calls, and returns the sentence that the page says in the end.
+export async function race(page, way, calls, delay) {
+  await plan(page, calls, delay);
+  await page.click(`#${way}`);
+  return ended(page);
+}
+
+export async function plan(page, calls, delay) {
+  await page.$eval("#calls", (input, value) => (input.value = value), String(calls));
+  if (delay !== undefined) await page.$eval("#delay", (input, value) => (input.value = value), String(delay));
+}
+
+// The sentence when the run that is under way has ended.
+export async function ended(page) {
+  await page.waitForFunction(() => document.querySelector("#cancel").disabled && document.querySelector("#said").textContent);
+  return page.$eval("#said", (said) => said.textContent);
+}
+
+// Where the bars of a look begin and end in the picture, in pixels, in the order of their rows.
+export async function bars(page, look) {
+  return page.$$eval(`#chart rect.${look}`, (bars) => bars.map((bar) => {
+    const { left, right, top } = bar.getBoundingClientRect();
+    return { left, right, top };
+  }));
+}
+
+// The wall time that the picture has of each way, in seconds.
+export async function walls(page) {
+  const seconds = { s: 1, ms: 1e-3 };
+  const texts = await page.$$eval("#chart .wall", (texts) => texts.map((text) => text.textContent));
+  return texts.map((text) => /^([\d.]+)(s|ms)$/.exec(text)).map(([, number, unit]) => number * seconds[unit]);
+}

@@ -1,0 +1,134 @@
+// What the page says of a run, by runs whose figures are known. The page's own files, without a browser.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import vm from "node:vm";
+
+import { runCase } from "../interop/lib.mjs";
+
+const sources = ["words", "lesson"].map((name) => new URL(`../../server/src/http/page/${name}.js`, import.meta.url));
+const page = vm.createContext({});
+vm.runInContext(sources.map((source) => readFileSync(source, "utf8")).join(""), page);
+
+// A run of calls of 500 ms: `sent` has when each was sent and when it was done.
+function run(way, sent, more = {}) {
+  const rows = sent.map(([from, to], number) => ({
+    number,
+    due: way === "together" ? 0 : from,
+    sent: from,
+    done: to,
+    end: "answered",
+    said: "Done!",
+    waited: 500,
+    protocol: "http/1.1",
+  }));
+  const wall = Math.max(0, ...rows.map((row) => row.done));
+  return { way, calls: rows.length, delay: 500, wall, rows, cancelledAfter: null, server: null, ...more };
+}
+
+const sequential = (count) => run("sequential", Array.from({ length: count }, (_, at) => [505 * at, 505 * at + 504]));
+const together = (count) => run("together", Array.from({ length: count }, () => [2, 507]));
+// As over six connections.
+const limited = (count) =>
+  run("together", Array.from({ length: count }, (_, at) => [2 + 505 * Math.floor(at / 6), 506 + 505 * Math.floor(at / 6)]));
+
+// After 300 ms all calls of a run were given up, of which the browser had sent this many.
+function cancelled(count, server) {
+  const given = together(count);
+  for (const row of given.rows) Object.assign(row, { sent: null, done: 300, end: "cancelled", waited: 0 });
+  return { ...given, wall: 300, cancelledAfter: 300, server };
+}
+
+const cases = {
+  async durations_have_three_digits_and_one_unit() {
+    const texts = [
+      [0, "0ns"], [0.0005, "500ns"], [0.0123, "12.3us"], [0.9996, "1ms"], [1, "1ms"], [506.6, "507ms"],
+      [999.6, "1s"], [3024, "3.02s"], [75_000, "75s"], [640_000, "640s"],
+    ];
+    for (const [ms, text] of texts) assert.equal(page.duration(ms), text, String(ms));
+  },
+
+  async one_way_alone_says_what_to_try_next() {
+    const said = page.lesson(sequential(6), undefined);
+    assert.match(said, /^6 calls of 500ms took 3\.03s one after another: each waits .*\nNow make them all at once\.$/);
+    assert.equal(
+      page.lesson(together(6), undefined),
+      "Waiting is not working: 6 calls of 500ms would take at least 3s one after another, but 507ms all at once.",
+    );
+    assert.match(page.lesson(together(1), undefined), /^1 call of 500ms took 507ms: alone it overlaps with nothing/);
+  },
+
+  async both_ways_are_compared_whichever_came_last() {
+    const both = "Waiting is not working: 6 calls of 500ms took 3.03s one after another, but 507ms all at once.";
+    assert.equal(page.lesson(together(6), sequential(6)), both);
+    assert.equal(page.lesson(sequential(6), together(6)), both);
+  },
+
+  async the_limit_is_the_one_that_the_run_has_shown() {
+    const said = page.lesson(limited(14), sequential(14));
+    assert.match(said, /but 1\.52s all at once\.\nIt was not quite at once: this browser had at most 6 of them in flight/);
+    assert.match(said, /8 calls waited in the browser \(the thin lines\), for up to 1\.01s\. Over HTTP\/1\.1 /);
+    // Without a limit, and without HTTP/1.1, nothing is said of either.
+    assert.doesNotMatch(page.lesson(together(14), sequential(14)), /in flight|HTTP/);
+    const http2 = limited(12);
+    for (const row of http2.rows) row.protocol = "h2";
+    const of_http2 = page.lesson(http2, undefined);
+    assert.ok(of_http2.includes("6 calls waited in the browser") && !of_http2.includes("HTTP"), of_http2);
+  },
+
+  async calls_that_were_late_by_chance_are_not_a_limit() {
+    const late = together(3);
+    late.rows.forEach((row) => Object.assign(row, { sent: 300, done: 805 }));
+    const said = page.lesson({ ...late, wall: 805 }, undefined);
+    assert.equal(said, "Waiting is not working: 3 calls of 500ms would take at least 1.5s one after another, but 805ms all at once.");
+  },
+
+  async calls_without_a_delay_show_nothing() {
+    const short = run("together", Array.from({ length: 6 }, () => [1, 2]), { delay: 0 });
+    for (const row of short.rows) row.waited = 0;
+    assert.match(page.lesson(short, undefined), /Too little was waited for/);
+  },
+
+  async calls_that_the_server_decides_on_are_of_what_it_waited() {
+    const drawn = { ...together(4), delay: null };
+    drawn.rows.forEach((row, at) => (row.waited = [100, 200, 300, 400][at]));
+    assert.match(page.lesson(drawn, undefined), /4 calls of 250ms on average would take at least 1s one after another/);
+  },
+
+  async a_failure_is_told_in_the_servers_words() {
+    const failing = together(3);
+    Object.assign(failing.rows[1], { end: "failed", said: "delay: a delay of 2h is over this server's limit" });
+    assert.equal(
+      page.lesson(failing, undefined),
+      "1 of 3 calls failed.\nThe first was told: delay: a delay of 2h is over this server's limit",
+    );
+  },
+
+  async what_the_server_noticed_is_what_it_counted() {
+    const all = page.lesson(cancelled(6, { started: 6, ended: 6, cancelled: 6 }), undefined);
+    assert.match(all, /^6 calls, given up after 300ms: 6 cancelled\.\nThe server noticed all 6 that had reached it, and/);
+    const half = page.lesson(cancelled(12, { started: 6, ended: 6, cancelled: 6 }), undefined);
+    assert.match(half, /12 cancelled\.\n6 of them had not left the browser\. The server noticed all 6 that had reached it/);
+    const none = page.lesson(cancelled(2, { started: 0, ended: 0, cancelled: 0 }), undefined);
+    assert.match(none, /None of them had left the browser/);
+    const late = page.lesson(cancelled(6, { started: 6, ended: 4, cancelled: 4 }), undefined);
+    assert.match(late, /The server has noticed 4 of the 6 that had reached it\.$/);
+    const others = page.lesson(cancelled(6, { started: 9, ended: 9, cancelled: 8 }), undefined);
+    assert.match(others, /The server counted 8 cancelled calls, those of other clients among them\.$/);
+    assert.match(page.lesson(cancelled(6, null), undefined), /could not be asked/);
+  },
+
+  async calls_given_up_one_after_another_were_never_made() {
+    const given = sequential(2);
+    Object.assign(given.rows[1], { sent: null, done: 700, end: "cancelled" });
+    const stopped = { ...given, calls: 6, wall: 700, cancelledAfter: 700, server: { started: 2, ended: 2, cancelled: 1 } };
+    assert.match(
+      page.lesson(stopped, undefined),
+      /^6 calls, given up after 700ms: 1 answered, 1 cancelled, 4 never made\.\nThe server noticed the call that had/,
+    );
+    const late = { ...together(6), cancelledAfter: 507, server: null };
+    assert.equal(page.lesson(late, undefined), "No call was cancelled: each had ended before.");
+  },
+};
+
+await runCase(cases);
