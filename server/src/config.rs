@@ -40,7 +40,7 @@ pub enum ConfigError {
     #[error("with max_streams at 0, no connection can carry a call: set it to 1 or more")]
     NoStreams,
     /// A limit of zero would refuse every call or message that it applies to.
-    #[error("with {limit} at 0, every call would be refused: set it to 1 or more")]
+    #[error("with {limit} at 0, everything that it limits would be refused: set it to 1 or more")]
     Zero {
         /// The limit, by the name of its field.
         limit: &'static str,
@@ -49,7 +49,9 @@ pub enum ConfigError {
     #[error(transparent)]
     Spin(#[from] SpinError),
     /// No message or head could ever arrive in time.
-    #[error("{limit} is zero, so nothing could arrive in time: set it above zero, for example to 10s")]
+    #[error(
+        "{limit} is zero, so nothing could arrive in time: set it above zero, for example to 10s"
+    )]
     NoTime {
         /// The limit, by the name of its field.
         limit: &'static str,

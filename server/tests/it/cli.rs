@@ -563,15 +563,15 @@ async fn address(command: &mut Command) -> Result<(SocketAddr, String)> {
 }
 
 #[tokio::test]
-async fn all_addresses_are_listened_on_and_never_suggested_as_one_to_call() -> Result<()> {
+async fn a_server_on_all_addresses_never_suggests_calling_them() -> Result<()> {
     for (listen, called) in [("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "[::1]")] {
         if std::net::TcpListener::bind(listen).is_err() {
-            println!("{listen} cannot be listened on: this machine has no IPv6");
+            println!("cannot listen on {listen}: this machine has no IPv6");
             continue;
         }
         let mut server = Running::start(&mut command(&["--listen", listen]))?;
         let (ip, port) = (server.addr.ip(), server.addr.port());
-        assert!(ip.is_unspecified(), "the first line says where it listens: {ip}");
+        assert!(ip.is_unspecified(), "the first line has another address: {ip}");
         let mut lines = String::new();
         for _ in 0..4 {
             server.stdout.read_line(&mut lines)?;
@@ -579,7 +579,7 @@ async fn all_addresses_are_listened_on_and_never_suggested_as_one_to_call() -> R
         assert!(lines.contains(&format!("curl 'http://{called}:{port}/long_sync")), "{lines}");
         assert!(lines.contains(&format!(" {called}:{port} longsync.v1.")), "{lines}");
         assert!(!lines.contains("0.0.0.0") && !lines.contains("[::]"), "{lines}");
-        // Whoever calls it like that is shown an address that others can call.
+        // A client that calls it like that is shown an address that others can call.
         let answer = server.web().await?.get(&format!("http://{}/", server.addr)).await?;
         assert!(answer.body().contains(&format!("{called}:{port}/long_sync")), "{}", answer.body());
         assert!(!answer.body().contains("0.0.0.0") && !answer.body().contains("[::]"));

@@ -141,7 +141,7 @@ fn the_environment_may_set_the_delay_instead_of_the_behavior() -> Result<()> {
         (&["--behavior", "4ms"], &[("LONGSYNC_DELAY", "2ms")], "4ms"),
         (&["--behavior", "4ms"], BOTH, "4ms"),
         (&["--delay", "4ms"], BOTH, "4ms"),
-        // What is overridden is not looked at.
+        // A variable that is overridden is ignored.
         (&["--delay", "4ms"], &[("LONGSYNC_BEHAVIOR", "soon"), ("LONGSYNC_DELAY", "")], "4ms"),
     ] {
         let mut explains = command(&["--explain"]);
