@@ -26,7 +26,7 @@ pub(crate) struct MessageArrival {
     pub(crate) held: u64,
 }
 
-/// How many messages a request must have.
+/// How many messages a request may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cardinality {
     /// Exactly one.

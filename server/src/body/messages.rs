@@ -19,8 +19,8 @@ use crate::call::refusal::Refusal;
 #[derive(Debug)]
 pub(crate) struct Requests<M> {
     intake: Intake,
-    /// Bytes that have arrived but were not taken yet. Any complete message in it was completed by the last
-    /// chunk, because nothing more is read before complete messages are taken.
+    /// Bytes that have arrived but were not taken yet. Any complete message among them was completed by the
+    /// last chunk, because nothing more is read until complete messages have been taken.
     bytes: ReceiveBuffer,
     messages: PhantomData<fn() -> M>,
 }

@@ -90,7 +90,7 @@ impl Rest {
         }
     }
 
-    /// How long, at most, the answer waits for a form that has not arrived.
+    /// The time until which the answer waits for a form that has not arrived; [`None`] if it does not wait.
     pub(crate) fn answer_waits_until(&self) -> Option<Instant> {
         let until = self.received_at + LONGEST;
         (self.form.is_some() && self.record.worker().timer().now() < until).then_some(until)

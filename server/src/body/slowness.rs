@@ -19,14 +19,14 @@ pub(crate) struct Slowness {
 }
 
 impl Slowness {
-    /// Called when it begins, in this poll of its call; 0 means before the first poll.
+    /// Called when the message begins, in this poll of its call; 0 means before the first poll.
     pub(crate) fn begin(&mut self, now: Instant, poll: u32) {
-        // It is not yet known whether it is wanted now: that shows when somebody asks for more of it in this
-        // poll.
+        // It is not known yet whether the message is wanted now: that depends on whether the handler asks for
+        // more of it in this poll.
         *self = Self { since: Some(now), wanted_in: poll.saturating_sub(1), ..Self::default() };
     }
 
-    /// Called when it has arrived completely.
+    /// Called when the message has arrived completely.
     pub(crate) fn end(&mut self) {
         self.since = None;
     }
@@ -35,7 +35,7 @@ impl Slowness {
         self.since.is_some()
     }
 
-    /// Counts bytes of it that arrived.
+    /// Counts bytes of the message that arrived.
     pub(crate) fn received(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
     }

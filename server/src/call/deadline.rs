@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_timeout_is_refused() {
+    fn invalid_timeouts_are_refused() {
         for value in ["", "S", "1", "1s", "-1S", "+1S", "1.5S", "123456789m", "1 S", "१S"] {
             assert!(parse_timeout(value.as_bytes()).is_err(), "{value}");
         }

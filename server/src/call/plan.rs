@@ -94,7 +94,7 @@ pub(crate) struct Plan {
     pub(crate) payload: AnswerPayload,
 }
 
-/// The longest text, in bytes, whose behavior takes no more memory than roughly that of a waiting call.
+/// The longest text, in bytes, whose behavior takes about as little memory as a waiting call.
 const SMALL_TEXT_BYTES: usize = 256;
 /// The most memory, in bytes, that a behavior takes per byte of its text.
 const BYTES_PER_TEXT_BYTE: u64 = 8;

@@ -125,7 +125,7 @@ impl Refusal {
                 "the request ends in the middle of a message: send all of it".to_owned()
             }
             Self::TooSlow { limit, is_one } => format!(
-                "{} has taken longer than {} plus a second for each 64 KiB of it \
+                "{} has taken longer than {} plus one second per 64 KiB of it \
                  (--message-timeout): send it faster",
                 if *is_one { "the request, which has one message," } else { "a message" },
                 text(*limit)

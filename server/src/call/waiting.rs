@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_kept_to_the_nanosecond_and_the_far_future_is_kept_as_such() {
+    fn times_are_exact_to_the_nanosecond_and_the_far_future_stays_far() {
         let (waiting, arrived) = (WaitState::default(), Instant::now());
         assert_eq!(waiting.under_way(arrived), None);
         let wait =

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// error is at most half a millisecond.
 const ALIKE: Duration = Duration::from_secs(1);
 
-/// Both clocks, read together every now and then: reading the wall clock for each call would cost more than
+/// Both clocks, read together from time to time: reading the wall clock for each call would cost more than
 /// extrapolating from that reading.
 #[derive(Debug, Default)]
 pub(crate) struct WallClock(Mutex<Option<(Instant, SystemTime)>>);
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_as_far_apart_by_both_clocks_and_the_clocks_are_read_once_a_second() {
+    fn both_clocks_measure_the_same_intervals_and_are_read_once_per_second() {
         let (clock, start) = (WallClock::default(), Instant::now());
         let millis = |ms| start + Duration::from_millis(ms);
         let first = clock.at(millis(3), || millis(5));

@@ -179,7 +179,7 @@ mod tests {
         let connections =
             ["--max-connections 1000", "64", "room for 30 connections", "`ulimit -n 1034`"];
         for part in connections {
-            assert!(said.contains(part), "{part} in {said}");
+            assert!(said.contains(part), "{part} is not in {said}");
         }
         let said = room(64, 9, 16).unwrap_err().to_string();
         for part in [
@@ -187,7 +187,7 @@ mod tests {
             "64, leaves room for 7; ask for",
             "or raise the limit with `ulimit -n 105`",
         ] {
-            assert!(said.contains(part), "{part} in {said}");
+            assert!(said.contains(part), "{part} is not in {said}");
         }
         let said = room(24, 9, 1).unwrap_err().to_string();
         assert!(said.ends_with("room for none; raise the limit with `ulimit -n 30`"), "{said}");

@@ -57,7 +57,7 @@ impl Throttle {
         self.0.has_left_out.notified().await;
     }
 
-    /// One sentence for each kind of which lines were left out since the last call.
+    /// One sentence for each kind whose lines were left out since the last call.
     pub(super) fn left_out(&self) -> Vec<String> {
         let mut kinds = self.kinds();
         let left_out = kinds.values_mut().filter(|seen| seen.left_out > 0);

@@ -43,7 +43,7 @@ const LINGER: Duration = Duration::from_millis(100);
 const TURNS: usize = 3;
 const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
 /// The limit on streams that were reset before they were accepted, and on streams that the client made us
-/// reset. It protects against rapid reset (CVE-2023-44487) and MadeYouReset (CVE-2025-8671).
+/// reset. It protects against rapid reset (CVE-2023-44487) and made-you-reset (CVE-2025-8671).
 const MAX_PENDING_RESETS: usize = 256;
 const MAX_LOCAL_ERROR_RESETS: usize = 1024;
 

@@ -72,8 +72,8 @@ impl fmt::Display for StuckIn {
             UnfinishedFrame::Preface => "its preface, which ends with SETTINGS,",
             UnfinishedFrame::Control => "a frame",
             UnfinishedFrame::Headers => "the headers of a request",
-            UnfinishedFrame::Data => "a frame of data",
+            UnfinishedFrame::Data => "a data frame",
         };
-        write!(f, "the client began {what} and did not finish within {}", text(self.limit))
+        write!(f, "the client began {what} and did not finish it within {}", text(self.limit))
     }
 }

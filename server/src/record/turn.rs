@@ -18,7 +18,7 @@ const RESET_COST: u64 = 16;
 /// How many bytes of answers a connection may produce before the others have their turn.
 const TURN_ANSWER_BYTES: u64 = 256 * 1024;
 
-/// How many of the frames that make HTTP/2 walk over all its streams a connection may send per second.
+/// The most frames per second that a connection may send of those that make HTTP/2 walk over all its streams.
 const MAX_WALKS: u32 = 100;
 pub(super) const WALKS_WINDOW: Duration = Duration::from_secs(1);
 

@@ -45,7 +45,7 @@ enum Phase {
 }
 
 pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    // Boxed separately, so that it takes no room in the future that waits for it, nor afterwards.
+    // Boxed separately, so that it takes no room in the future that waits for it, or afterwards.
     let request = Box::pin(Requests::<LongSyncStreamRequest>::new(intake).one());
     Box::pin(async move {
         let answers = StreamAnswers::new(&call, &request.await?)?;

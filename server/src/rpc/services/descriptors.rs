@@ -65,8 +65,8 @@ impl Descriptors {
         self.services.iter().map(String::as_str)
     }
 
-    /// An encoded file, followed by those files that it imports, directly or indirectly, which are not in
-    /// `sent`. Afterwards, all of them are in `sent`.
+    /// An encoded file, followed by those of its direct and indirect imports that are not in `sent`.
+    /// Afterwards, all of them are in `sent`.
     pub(super) fn with_imports(&self, file: FileId, sent: &mut BTreeSet<FileId>) -> Vec<Vec<u8>> {
         let (mut seen, mut queue) = (BTreeSet::from([file]), VecDeque::from([file]));
         let mut encoded = Vec::new();

@@ -100,7 +100,7 @@ impl Stream for Statuses {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         while let Some(now) = ready!(Pin::new(&mut this.now).poll_next(cx)) {
-            // A service that does not exist stays unknown, whatever the server's status.
+            // A service that does not exist stays unknown, whatever the server's status is.
             let status = if this.is_known { now } else { ServingStatus::ServiceUnknown };
             if this.said.replace(status) != Some(status) {
                 return Poll::Ready(Some(Ok(encoded(&response(status)))));
