@@ -1,4 +1,4 @@
-//! Says where the generated code is: among the committed files, or, with the feature `generate`, in a
+//! Tells the crate where its generated code is: the committed files or, with the feature `generate`, a
 //! directory into which this script generates it from the contract.
 
 use std::env;
@@ -6,7 +6,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Only the contract: otherwise every edit of a document would rebuild everything.
+    // Watch only the contract; otherwise every edit to a document would rebuild everything.
     println!("cargo::rerun-if-changed=proto/longsync");
 
     println!("cargo::rustc-env=LONGSYNC_GENERATED={}", generated()?.display());
@@ -19,8 +19,8 @@ fn generated() -> Result<PathBuf, Box<dyn Error>> {
     Ok(PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("proto/generated"))
 }
 
-/// Compiles the contract with protox, so that no `protoc` is needed, and writes the Rust code and the
-/// descriptor set that the server's reflection serves.
+/// Compiles the contract with protox, which needs no `protoc`, and writes the Rust code and the descriptor
+/// set that the server's reflection serves.
 #[cfg(feature = "generate")]
 fn generated() -> Result<PathBuf, Box<dyn Error>> {
     use protox::prost::Message as _;

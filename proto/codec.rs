@@ -1,4 +1,4 @@
-//! The codec of the generated code: protobuf by prost, in buffers that start small.
+//! The codec that the generated code uses: protobuf encoded by prost, in buffers that start small.
 
 use std::marker::PhantomData;
 
@@ -6,15 +6,15 @@ use prost::Message;
 use tonic::codec::{BufferSettings, Codec as TonicCodec};
 use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
-/// A waiting stream keeps its buffers, and tonic's are 8 KiB in each direction. A message of ours
-/// without a payload has about a hundred bytes.
+/// The initial size of a buffer. A waiting stream keeps its buffers, and tonic's take 8 KiB in each
+/// direction, whereas one of our messages is about a hundred bytes long without its payload.
 const BUFFER_BYTES: usize = 256;
 
-/// How much is encoded before it is handed to HTTP/2: tonic's own figure, so that answers which are
+/// How much is encoded before it is handed to HTTP/2. This is tonic's default, which lets answers that are
 /// due together travel together.
 const YIELD_BYTES: usize = 32 * 1024;
 
-/// Encodes `T` and decodes `U`.
+/// A codec that encodes `T` and decodes `U`.
 #[derive(Debug, Clone)]
 pub struct Codec<T, U>(PhantomData<(T, U)>);
 

@@ -1,18 +1,18 @@
-//! How closely the two sides of a call agree on its deadline.
+//! How far apart the two ends of a call may place its deadline.
 
 use std::time::Duration;
 
-/// The least that [`margin`] gives.
+/// The smallest margin that [`margin`] returns.
 pub const LEAST_MARGIN: Duration = Duration::from_millis(20);
 
-/// How far apart the two ends of a call may take its deadline to be over: 1.1 % of it, or
-/// [`LEAST_MARGIN`] if that is more.
+/// How far apart the two ends of a call may place the end of its deadline: 1.1 % of the deadline, or
+/// [`LEAST_MARGIN`] if that is longer.
 ///
-/// Clients round `grpc-timeout` up: grpcio sends `1010m` for 1 s, and then resets some milliseconds
-/// before the server's copy of the deadline. The server's copy begins when the headers arrive there,
-/// and its status takes time to travel back. So a server takes a reset within this margin of the
-/// deadline for the deadline's own, and a client waits this much longer for the server's own status,
-/// which says what the server saw.
+/// Clients round `grpc-timeout` up: grpcio sends `1010m` for 1 s, but resets the call a few
+/// milliseconds before the deadline passes on the server. The server starts counting when the
+/// headers arrive, and its status takes time to travel back. A server therefore attributes a reset
+/// within this margin to the deadline, and a client waits this much longer for the server's status,
+/// which reports what the server saw.
 pub fn margin(deadline: Duration) -> Duration {
     deadline.checked_mul(11).map_or(deadline, |eleven| eleven / 1_000).max(LEAST_MARGIN)
 }

@@ -1,10 +1,11 @@
-//! Durations as messages carry them.
+//! Converts durations to and from their form in messages.
 
 use std::time::Duration;
 
 use longsync_text::duration::text;
 
-/// A duration in a message which is not a delay: what is wrong with it, and what would be right.
+/// The error for a duration in a message that is not a valid delay. It says what is wrong and what would be
+/// right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DelayError(String);
 
@@ -16,13 +17,13 @@ impl std::fmt::Display for DelayError {
 
 impl std::error::Error for DelayError {}
 
-/// Reads a delay out of a message.
+/// Reads a delay from a message.
 ///
 /// # Errors
-/// When it is negative, its parts have different signs, or its nanoseconds are outside protobuf's range.
+/// If the delay is negative, its parts have different signs, or its nanoseconds are outside protobuf's range.
 pub fn from_proto(duration: &prost_types::Duration) -> Result<Duration, DelayError> {
     if i64::signum(duration.seconds) * i64::from(duration.nanos.signum()) < 0 {
-        let why = "its seconds and nanos have different signs: send both as zero or more";
+        let why = "seconds and nanos have different signs: send both as zero or more";
         return Err(DelayError(why.to_owned()));
     }
     if duration.seconds < 0 || duration.nanos < 0 {
@@ -36,13 +37,14 @@ pub fn from_proto(duration: &prost_types::Duration) -> Result<Duration, DelayErr
     match (seconds, nanos) {
         (Some(seconds), Some(nanos)) => Ok(Duration::new(seconds, nanos)),
         _ => Err(DelayError(format!(
-            "{} nanos are a second or more: send at most 999999999 beside the seconds",
+            "{} nanos are a second or more: send at most 999999999, and the rest as seconds",
             duration.nanos
         ))),
     }
 }
 
-/// Writes a duration into a message. One beyond protobuf's 64 bits of seconds becomes the greatest.
+/// Converts a duration to its form in a message. A duration whose seconds do not fit into protobuf's 64 bits
+/// becomes the longest that does.
 pub fn to_proto(duration: Duration) -> prost_types::Duration {
     prost_types::Duration {
         seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Every duration that a message can hold comes out of it unchanged.
+        /// Every duration that a message can carry survives the round trip unchanged.
         #[test]
         fn to_proto_then_from_proto_is_the_same(seconds in 0_u64..=i64::MAX as u64, nanos in 0_u32..1_000_000_000) {
             let duration = Duration::new(seconds, nanos);

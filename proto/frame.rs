@@ -1,39 +1,39 @@
-//! What stands before each message of gRPC: a byte of flags, four of length (gRPC's PROTOCOL-HTTP2.md,
+//! The prefix of each gRPC message: one byte of flags and four bytes of length (gRPC's PROTOCOL-HTTP2.md,
 //! "Length-Prefixed-Message").
 
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 
-/// How many bytes stand before a message.
+/// The length of the prefix, in bytes.
 pub const PREFIX_BYTES: usize = 5;
 
-/// The flag of a message that is not compressed.
+/// The flag of an uncompressed message.
 pub const PLAIN: u8 = 0;
 
-/// What stands before a message.
+/// The prefix of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefix {
-    /// 0, or 1 for a compressed message. The reader judges other values.
+    /// 0, or 1 for a compressed message. It is up to the reader to reject other values.
     pub flag: u8,
-    /// How many bytes the message has.
+    /// The length of the message, in bytes.
     pub length: u32,
 }
 
 impl Prefix {
-    /// Reads one.
+    /// Decodes a prefix.
     #[inline]
     pub const fn read([flag, length @ ..]: [u8; PREFIX_BYTES]) -> Self {
         Self { flag, length: u32::from_be_bytes(length) }
     }
 
-    /// The prefix of an uncompressed message of this length; from 4 GiB up, which gRPC does not have,
-    /// the length is 4 GiB - 1.
+    /// The prefix of an uncompressed message of this length. The length is capped at 4 GiB - 1, the longest
+    /// message that gRPC allows.
     #[inline]
     pub fn of_length(bytes: usize) -> Self {
         Self { flag: PLAIN, length: u32::try_from(bytes).unwrap_or(u32::MAX) }
     }
 
-    /// Writes it.
+    /// Appends the encoded prefix to `buffer`.
     #[inline]
     pub fn write(self, buffer: &mut impl BufMut) {
         buffer.put_u8(self.flag);
@@ -41,8 +41,8 @@ impl Prefix {
     }
 }
 
-/// An encoded message behind its prefix, given as two parts: the fields of a message may come in any
-/// order, so fields that differ from call to call are added to those that do not.
+/// Prepends the prefix to an encoded message that is given in two parts. Protobuf allows fields in any order,
+/// so the fields that differ from call to call can be appended to those that do not.
 pub fn framed(fields: &[u8], more: &[u8]) -> Bytes {
     let length = fields.len() + more.len();
     let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + length);
@@ -52,7 +52,7 @@ pub fn framed(fields: &[u8], more: &[u8]) -> Bytes {
     bytes.freeze()
 }
 
-/// A message behind its prefix, encoded into one piece of memory of its size.
+/// Encodes a message together with its prefix, into a single allocation of exactly the right size.
 pub fn encoded(message: &impl Message) -> Bytes {
     let length = message.encoded_len();
     let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + length);
@@ -69,18 +69,21 @@ mod tests {
     use crate::v1::LongSyncRequest;
 
     proptest! {
-        /// A prefix is read as it was written.
+        /// A prefix that was written is read back unchanged.
         #[test]
-        fn a_prefix_is_read_as_it_was_written(flag in any::<u8>(), length in any::<u32>()) {
+        fn a_written_prefix_is_read_back_unchanged(flag in any::<u8>(), length in any::<u32>()) {
             let prefix = Prefix { flag, length };
             let mut bytes = BytesMut::new();
             prefix.write(&mut bytes);
             prop_assert_eq!(Prefix::read(bytes[..].try_into().unwrap()), prefix);
         }
 
-        /// A message stands whole behind a prefix that says its length, in one part or in two.
+        /// A complete message follows a prefix with its length, whether it is given in one part or two.
         #[test]
-        fn a_message_stands_behind_its_length(id in "[a-z]{0,300}", cut in any::<prop::sample::Index>()) {
+        fn a_message_follows_a_prefix_with_its_length(
+            id in "[a-z]{0,300}",
+            cut in any::<prop::sample::Index>(),
+        ) {
             let message = LongSyncRequest { call_id: id, ..LongSyncRequest::default() };
             let plain = message.encode_to_vec();
             let (fields, more) = plain.split_at(cut.index(plain.len() + 1));
@@ -93,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_are_grpcs() {
+    fn the_bytes_are_those_that_grpc_specifies() {
         assert_eq!(framed(b"ab", b"c")[..], *b"\0\0\0\0\x03abc");
     }
 }

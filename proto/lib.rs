@@ -1,7 +1,7 @@
-//! The contract of longsync, and the few words that server and client share.
+//! The contract of longsync, and the few constants that the server and the client share.
 //!
-//! [`v1`] is generated from `proto/longsync/v1/longsync.proto`; its comments are the definitions.
-//! Nothing here does I/O.
+//! [`v1`] is generated from `proto/longsync/v1/longsync.proto`, whose comments define each field. Nothing
+//! here does I/O.
 //!
 //! ```
 //! use std::time::Duration;
@@ -39,15 +39,15 @@ pub mod v1 {
     include!(concat!(env!("LONGSYNC_GENERATED"), "/longsync.v1.rs"));
 }
 
-/// The encoded `google.protobuf.FileDescriptorSet` of the contract, with everything that it imports.
+/// The encoded `google.protobuf.FileDescriptorSet` of the contract, with all of its imports.
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("LONGSYNC_GENERATED"), "/longsync.v1.binpb"));
 
-/// Where a server listens, and a client calls, unless told otherwise.
+/// The default address: where a server listens and a client calls.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9000);
 
-/// The address at which clients on the same machine call a server that listens at `ip`: loopback for one that
-/// listens on all addresses, which is not an address to call.
+/// The address at which clients on the same machine call a server that listens on `ip`. If that means all
+/// addresses, it is not an address to call, and the result is the loopback address.
 pub const fn callable(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(all) if all.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -56,22 +56,22 @@ pub const fn callable(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// The request header that says how a call behaves if the request itself does not.
+/// The request header that specifies how a call behaves if the request itself does not.
 pub const BEHAVIOR_HEADER: &str = "x-longsync-behavior";
 
 /// The request header that names a call if the request itself does not.
 pub const CALL_ID_HEADER: &str = "x-longsync-call-id";
 
-/// What every answer says.
+/// The text of every answer.
 pub const DONE: &str = "Done!";
 
-/// The path of the HTTP face's slow answer.
+/// The HTTP path that answers after the delay.
 pub const HTTP_PATH: &str = "/long_sync";
 
-/// The type of a [`v1::Timing`] among the details of a status.
+/// The type URL of a [`v1::Timing`] in the details of a status.
 pub const TIMING_TYPE_URL: &str = "type.googleapis.com/longsync.v1.Timing";
 
-/// The first words of the line a server prints once it listens; its URL follows.
+/// The start of the line that a server prints once it listens; its URL follows.
 pub const LISTENING: &str = "longsync-server listening on";
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_addresses_are_called_at_loopback_and_any_other_at_itself() {
+    fn a_server_on_all_addresses_is_called_at_loopback_and_any_other_at_its_own() {
         for (listening, called) in [
             ("0.0.0.0", "127.0.0.1"),
             ("::", "::1"),

@@ -6,21 +6,22 @@ pub struct LongSyncRequest {
     /// decides. Together with `behavior`: INVALID_ARGUMENT.
     #[prost(message, optional, tag = "1")]
     pub delay: ::core::option::Option<::prost_types::Duration>,
-    /// How to behave, as text, such as `250ms` or `lognormal(p50=10ms, p99=200ms)`. Empty: unset.
+    /// How to behave, as text, for example `250ms` or `lognormal(p50=10ms, p99=200ms)`. Empty: unset.
     #[prost(string, tag = "2")]
     pub behavior: ::prost::alloc::string::String,
-    /// Bytes of the caller's choice.
+    /// Arbitrary bytes, chosen by the caller.
     #[prost(bytes = "bytes", tag = "3")]
     pub payload: ::prost::bytes::Bytes,
     /// Whether the answer carries the request's payload. Together with `response_bytes`:
     /// INVALID_ARGUMENT.
     #[prost(bool, tag = "4")]
     pub echo_payload: bool,
-    /// How many zero bytes the answer carries as its payload, up to the server's limit (4 MiB by
-    /// default).
+    /// The number of zero bytes that the answer carries as its payload, up to the server's limit (4 MiB
+    /// by default).
     #[prost(uint32, tag = "5")]
     pub response_bytes: u32,
-    /// The caller's name for this call, to find it in logs and to draw the same again; at most 256 bytes.
+    /// The caller's name for this call, used to find it in logs and to repeat its draws; at most 256
+    /// bytes.
     #[prost(string, tag = "6")]
     pub call_id: ::prost::alloc::string::String,
 }
@@ -33,7 +34,7 @@ pub struct LongSyncResponse {
     /// What the server saw of this call.
     #[prost(message, optional, tag = "2")]
     pub timing: ::core::option::Option<Timing>,
-    /// The request's payload, or as many zero bytes as it asked for; else empty.
+    /// The request's payload, or the number of zero bytes that it asked for; otherwise empty.
     #[prost(bytes = "bytes", tag = "3")]
     pub payload: ::prost::bytes::Bytes,
 }
@@ -44,25 +45,26 @@ pub struct LongSyncStreamRequest {
     /// Unset: the behavior decides. Together with `behavior`: INVALID_ARGUMENT.
     #[prost(message, optional, tag = "1")]
     pub delay: ::core::option::Option<::prost_types::Duration>,
-    /// How to behave, as text, such as `250ms` or `lognormal(p50=10ms, p99=200ms)`. Empty: unset.
+    /// How to behave, as text, for example `250ms` or `lognormal(p50=10ms, p99=200ms)`. Empty: unset.
     #[prost(string, tag = "2")]
     pub behavior: ::prost::alloc::string::String,
-    /// Bytes of the caller's choice.
+    /// Arbitrary bytes, chosen by the caller.
     #[prost(bytes = "bytes", tag = "3")]
     pub payload: ::prost::bytes::Bytes,
     /// Whether each answer carries the request's payload. Together with `response_bytes`:
     /// INVALID_ARGUMENT.
     #[prost(bool, tag = "4")]
     pub echo_payload: bool,
-    /// How many zero bytes each answer carries as its payload, up to the server's limit (4 MiB by
-    /// default).
+    /// The number of zero bytes that each answer carries as its payload, up to the server's limit (4 MiB
+    /// by default).
     #[prost(uint32, tag = "5")]
     pub response_bytes: u32,
-    /// The caller's name for this call, to find it in logs and to draw the same again; at most 256 bytes.
+    /// The caller's name for this call, used to find it in logs and to repeat its draws; at most 256
+    /// bytes.
     #[prost(string, tag = "6")]
     pub call_id: ::prost::alloc::string::String,
-    /// How many answers, up to the server's limit (100,000 by default). Unset: one. Zero: the stream
-    /// ends at once.
+    /// The number of answers, up to the server's limit (100,000 by default). Unset: one. Zero: the
+    /// stream ends at once.
     #[prost(uint32, optional, tag = "8")]
     pub count: ::core::option::Option<u32>,
 }
@@ -72,13 +74,13 @@ pub struct LongSyncStreamResponse {
     /// `Done!`.
     #[prost(string, tag = "1")]
     pub message: ::prost::alloc::string::String,
-    /// What the server saw of this answer; its `planned` and `waited` are of this answer alone.
+    /// What the server saw of this answer; `planned` and `waited` cover only this answer.
     #[prost(message, optional, tag = "2")]
     pub timing: ::core::option::Option<Timing>,
-    /// The request's payload, or as many zero bytes as it asked for; else empty.
+    /// The request's payload, or the number of zero bytes that it asked for; otherwise empty.
     #[prost(bytes = "bytes", tag = "3")]
     pub payload: ::prost::bytes::Bytes,
-    /// Which answer this is, from 0.
+    /// The index of this answer, from 0.
     #[prost(uint32, tag = "9")]
     pub index: u32,
 }
@@ -89,24 +91,25 @@ pub struct LongSyncCollectRequest {
     /// Unset: the behavior decides. Together with `behavior`: INVALID_ARGUMENT.
     #[prost(message, optional, tag = "1")]
     pub delay: ::core::option::Option<::prost_types::Duration>,
-    /// How to behave, as text, such as `250ms` or `lognormal(p50=10ms, p99=200ms)`. Empty: unset.
+    /// How to behave, as text, for example `250ms` or `lognormal(p50=10ms, p99=200ms)`. Empty: unset.
     #[prost(string, tag = "2")]
     pub behavior: ::prost::alloc::string::String,
-    /// Bytes of the caller's choice.
+    /// Arbitrary bytes, chosen by the caller.
     #[prost(bytes = "bytes", tag = "3")]
     pub payload: ::prost::bytes::Bytes,
     /// Whether the answer carries this request's payload; the last request that asks for a payload
     /// decides. Together with `response_bytes`: INVALID_ARGUMENT.
     #[prost(bool, tag = "4")]
     pub echo_payload: bool,
-    /// How many zero bytes the answer carries as its payload, up to the server's limit (4 MiB by
-    /// default); the last request that asks for a payload decides.
+    /// The number of zero bytes that the answer carries as its payload, up to the server's limit (4 MiB
+    /// by default); the last request that asks for a payload decides.
     #[prost(uint32, tag = "5")]
     pub response_bytes: u32,
-    /// The caller's name for this call, to find it in logs and to draw the same again; at most 256 bytes.
+    /// The caller's name for this call, used to find it in logs and to repeat its draws; at most 256
+    /// bytes.
     #[prost(string, tag = "6")]
     pub call_id: ::prost::alloc::string::String,
-    /// The caller's name for this request; errors name it.
+    /// The caller's name for this request; errors mention it.
     #[prost(uint64, tag = "7")]
     pub id: u64,
 }
@@ -116,17 +119,17 @@ pub struct LongSyncCollectResponse {
     /// `Done!`.
     #[prost(string, tag = "1")]
     pub message: ::prost::alloc::string::String,
-    /// What the server saw of this call; `planned` and `waited` are sums over its requests. Time in
-    /// which two waits overlap, because the first was late, is in `waited` once.
+    /// What the server saw of this call; `planned` and `waited` are sums over its requests. If two waits
+    /// overlap because the first one was late, `waited` counts the overlap only once.
     #[prost(message, optional, tag = "2")]
     pub timing: ::core::option::Option<Timing>,
-    /// What the last request that asked for a payload asked for; else empty.
+    /// The payload that the last request to ask for one asked for; otherwise empty.
     #[prost(bytes = "bytes", tag = "3")]
     pub payload: ::prost::bytes::Bytes,
-    /// How many requests there were.
+    /// The number of requests.
     #[prost(uint64, tag = "8")]
     pub count: u64,
-    /// How many bytes of payload the requests carried together.
+    /// The total number of payload bytes in the requests.
     #[prost(uint64, tag = "10")]
     pub payload_bytes: u64,
 }
@@ -137,24 +140,25 @@ pub struct LongSyncExchangeRequest {
     /// by default). Unset: the behavior decides. Together with `behavior`: the answer is a failure.
     #[prost(message, optional, tag = "1")]
     pub delay: ::core::option::Option<::prost_types::Duration>,
-    /// How to behave, as text, such as `250ms` or `lognormal(p50=10ms, p99=200ms)`. Empty: unset.
+    /// How to behave, as text, for example `250ms` or `lognormal(p50=10ms, p99=200ms)`. Empty: unset.
     #[prost(string, tag = "2")]
     pub behavior: ::prost::alloc::string::String,
-    /// Bytes of the caller's choice.
+    /// Arbitrary bytes, chosen by the caller.
     #[prost(bytes = "bytes", tag = "3")]
     pub payload: ::prost::bytes::Bytes,
     /// Whether the answer carries this request's payload. Together with `response_bytes`: the answer is
     /// a failure.
     #[prost(bool, tag = "4")]
     pub echo_payload: bool,
-    /// How many zero bytes the answer carries as its payload, up to the server's limit (4 MiB by
-    /// default).
+    /// The number of zero bytes that the answer carries as its payload, up to the server's limit (4 MiB
+    /// by default).
     #[prost(uint32, tag = "5")]
     pub response_bytes: u32,
-    /// The caller's name for this call, to find it in logs and to draw the same again; at most 256 bytes.
+    /// The caller's name for this call, used to find it in logs and to repeat its draws; at most 256
+    /// bytes.
     #[prost(string, tag = "6")]
     pub call_id: ::prost::alloc::string::String,
-    /// The caller's name for this request; its answer bears the same.
+    /// The caller's name for this request; its answer carries the same one.
     #[prost(uint64, tag = "7")]
     pub id: u64,
 }
@@ -167,13 +171,13 @@ pub struct LongSyncExchangeResponse {
     /// What the server saw of this request.
     #[prost(message, optional, tag = "2")]
     pub timing: ::core::option::Option<Timing>,
-    /// The request's payload, or as many zero bytes as it asked for; else empty.
+    /// The request's payload, or the number of zero bytes that it asked for; otherwise empty.
     #[prost(bytes = "bytes", tag = "3")]
     pub payload: ::prost::bytes::Bytes,
-    /// The `id` of the request which this answers.
+    /// The `id` of the request that this answers.
     #[prost(uint64, tag = "7")]
     pub id: u64,
-    /// Why this request failed; unset when it was answered. The stream goes on.
+    /// Why this request failed; unset if it was answered. Either way, the stream continues.
     #[prost(message, optional, tag = "11")]
     pub failure: ::core::option::Option<Failure>,
 }
@@ -187,32 +191,35 @@ pub struct Failure {
     #[prost(string, tag = "2")]
     pub message: ::prost::alloc::string::String,
 }
-/// What the server saw of a call or a message. All durations are differences of one monotonic clock.
+/// What the server saw of a call or a message. All durations are measured with the same monotonic
+/// clock.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Timing {
-    /// When the request was received, by the server's wall clock; only to find a call in logs.
+    /// When the request was received, by the server's wall clock; use it only to find a call in logs.
     #[prost(message, optional, tag = "1")]
     pub received_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// How long the call was to wait, once drawn. Unset when the call ended before that.
+    /// How long the call was planned to wait, as drawn. Unset if the call ended before the draw.
     #[prost(message, optional, tag = "2")]
     pub planned: ::core::option::Option<::prost_types::Duration>,
-    /// How long it did wait: `queued` + `planned` + lateness, or less when the wait was cut short.
+    /// How long the call really waited: `queued` + `planned` + lateness, or less if the wait was cut
+    /// short.
     #[prost(message, optional, tag = "3")]
     pub waited: ::core::option::Option<::prost_types::Duration>,
-    /// How long it stood before its service began.
+    /// How long the call was queued before its service began.
     #[prost(message, optional, tag = "4")]
     pub queued: ::core::option::Option<::prost_types::Duration>,
-    /// How much of the call's deadline was left when its headers arrived. Unset without a deadline.
+    /// How much time was left until the call's deadline when its headers arrived. Unset without a
+    /// deadline.
     #[prost(message, optional, tag = "5")]
     pub deadline_left: ::core::option::Option<::prost_types::Duration>,
-    /// The behavior that was applied, as canonical text: with the seed and the call's name it says which
-    /// delay was drawn.
+    /// The behavior that was applied, as canonical text. Together with the seed and the call's name, it
+    /// determines the delay that was drawn.
     #[prost(string, tag = "6")]
     pub behavior: ::prost::alloc::string::String,
-    /// The name of the rule that chose the behavior; empty when none did.
+    /// The name of the rule that chose the behavior; empty if none did.
     #[prost(string, tag = "7")]
     pub rule: ::prost::alloc::string::String,
-    /// Which generation of the server's rules applied; 0 while it has none.
+    /// The generation of the server's rules that applied; 0 as long as it has none.
     #[prost(uint64, tag = "8")]
     pub generation: u64,
     /// The host name of the server.
@@ -221,11 +228,11 @@ pub struct Timing {
     /// The index of the worker thread that served the call, from 0.
     #[prost(uint32, tag = "10")]
     pub worker: u32,
-    /// Which attempt of a retried call this is, from 1: the header `grpc-previous-rpc-attempts` plus 1, or
-    /// if that is missing, the header `x-envoy-attempt-count`.
+    /// Which attempt of a retried call this is, from 1: the header `grpc-previous-rpc-attempts` plus 1
+    /// or, if that is missing, the header `x-envoy-attempt-count`.
     #[prost(uint32, tag = "11")]
     pub attempt: u32,
-    /// The clause of the behavior that made the call fail, as canonical text; empty while there is none.
+    /// The clause of the behavior that made the call fail, as canonical text; empty if there is none.
     #[prost(string, tag = "12")]
     pub fault: ::prost::alloc::string::String,
 }
@@ -242,17 +249,19 @@ pub mod long_sync_service_client {
     use tonic::codegen::http::Uri;
     /// A service that takes exactly as long as it is told.
     ///
-    /// How a call behaves comes from the first of these that is given: the request's `delay` or
-    /// `behavior`; the header `x-longsync-behavior`; the server's own behavior (a delay of 5 s unless it
-    /// was started with another).
+    /// The first of these that is given decides how a call behaves: the request's `delay` or `behavior`;
+    /// the header `x-longsync-behavior`; the server's own behavior (a delay of 5 s, unless it was
+    /// started with another one).
     ///
-    /// What a call draws depends on the server's seed, the name of the call (its `call_id`; else the header
-    /// `x-longsync-call-id`; else the numbers of its connection and of the request on that), the attempt, and
-    /// the index of the message: the same of all four draws the same.
+    /// What a call draws depends on four things: the server's seed; the name of the call (its `call_id`, or
+    /// else the header `x-longsync-call-id`, or else the number of its connection and the number of the
+    /// request on that connection); the attempt; and the index of the message. If all four are the same, so
+    /// is the draw.
     ///
-    /// A call whose `grpc-timeout` runs out ends with DEADLINE_EXCEEDED at that moment; so does one whose
-    /// request comes too slowly. A call whose client has gone stops waiting at once. A call that fails
-    /// carries a `Timing` as a detail of its status, beside google.rpc's own error details.
+    /// When the `grpc-timeout` of a call runs out, the call ends at once with DEADLINE_EXCEEDED; so does
+    /// a call whose request arrives too slowly. When its client cancels it or disconnects, a call stops
+    /// waiting at once. The status of a failed call has a `Timing` among its details, next to
+    /// google.rpc's own error details.
     #[derive(Debug, Clone)]
     pub struct LongSyncServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -347,8 +356,8 @@ pub mod long_sync_service_client {
                 .insert(GrpcMethod::new("longsync.v1.LongSyncService", "LongSync"));
             self.inner.unary(req, path, codec).await
         }
-        /// Answers `count` times, each answer after a delay of its own. The delay of an answer begins when
-        /// the answer before it was due, so lateness does not add up.
+        /// Answers `count` times, each time after a separate delay. The delay of an answer begins when the
+        /// previous answer was due, so lateness does not add up.
         pub async fn long_sync_stream(
             &mut self,
             request: impl tonic::IntoRequest<super::LongSyncStreamRequest>,
@@ -375,8 +384,8 @@ pub mod long_sync_service_client {
                 );
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Waits for each request in turn, and answers once, when the client has ended its stream and the
-        /// last wait is over, with how many requests there were and how long they took.
+        /// Waits for each request in turn. Answers once, when the client has ended its stream and the last
+        /// wait is over, with the number of requests and the time that they took.
         pub async fn long_sync_collect(
             &mut self,
             request: impl tonic::IntoStreamingRequest<
@@ -405,11 +414,11 @@ pub mod long_sync_service_client {
                 );
             self.inner.client_streaming(req, path, codec).await
         }
-        /// Answers every request when its own delay is over. Answers overtake one another and are matched
-        /// by `id`. The server holds a limited number of unanswered requests (1,024 unless it was started
+        /// Answers each request when its own delay is over. Answers may overtake one another and are matched
+        /// by `id`. The server holds a limited number of unanswered requests (1,024, unless it was started
         /// with another limit); at the limit it stops reading, and flow control holds the client back. Each
-        /// of them but the first also takes a place among the calls in flight; if none is left, it fails with
-        /// RESOURCE_EXHAUSTED.
+        /// unanswered request except the first also takes a slot among the calls in flight; if none is left,
+        /// the request fails with RESOURCE_EXHAUSTED.
         pub async fn long_sync_exchange(
             &mut self,
             request: impl tonic::IntoStreamingRequest<
@@ -467,8 +476,8 @@ pub mod long_sync_service_server {
             >
             + std::marker::Send
             + 'static;
-        /// Answers `count` times, each answer after a delay of its own. The delay of an answer begins when
-        /// the answer before it was due, so lateness does not add up.
+        /// Answers `count` times, each time after a separate delay. The delay of an answer begins when the
+        /// previous answer was due, so lateness does not add up.
         async fn long_sync_stream(
             &self,
             request: tonic::Request<super::LongSyncStreamRequest>,
@@ -476,8 +485,8 @@ pub mod long_sync_service_server {
             tonic::Response<Self::LongSyncStreamStream>,
             tonic::Status,
         >;
-        /// Waits for each request in turn, and answers once, when the client has ended its stream and the
-        /// last wait is over, with how many requests there were and how long they took.
+        /// Waits for each request in turn. Answers once, when the client has ended its stream and the last
+        /// wait is over, with the number of requests and the time that they took.
         async fn long_sync_collect(
             &self,
             request: tonic::Request<tonic::Streaming<super::LongSyncCollectRequest>>,
@@ -494,11 +503,11 @@ pub mod long_sync_service_server {
             >
             + std::marker::Send
             + 'static;
-        /// Answers every request when its own delay is over. Answers overtake one another and are matched
-        /// by `id`. The server holds a limited number of unanswered requests (1,024 unless it was started
+        /// Answers each request when its own delay is over. Answers may overtake one another and are matched
+        /// by `id`. The server holds a limited number of unanswered requests (1,024, unless it was started
         /// with another limit); at the limit it stops reading, and flow control holds the client back. Each
-        /// of them but the first also takes a place among the calls in flight; if none is left, it fails with
-        /// RESOURCE_EXHAUSTED.
+        /// unanswered request except the first also takes a slot among the calls in flight; if none is left,
+        /// the request fails with RESOURCE_EXHAUSTED.
         async fn long_sync_exchange(
             &self,
             request: tonic::Request<tonic::Streaming<super::LongSyncExchangeRequest>>,
@@ -509,17 +518,19 @@ pub mod long_sync_service_server {
     }
     /// A service that takes exactly as long as it is told.
     ///
-    /// How a call behaves comes from the first of these that is given: the request's `delay` or
-    /// `behavior`; the header `x-longsync-behavior`; the server's own behavior (a delay of 5 s unless it
-    /// was started with another).
+    /// The first of these that is given decides how a call behaves: the request's `delay` or `behavior`;
+    /// the header `x-longsync-behavior`; the server's own behavior (a delay of 5 s, unless it was
+    /// started with another one).
     ///
-    /// What a call draws depends on the server's seed, the name of the call (its `call_id`; else the header
-    /// `x-longsync-call-id`; else the numbers of its connection and of the request on that), the attempt, and
-    /// the index of the message: the same of all four draws the same.
+    /// What a call draws depends on four things: the server's seed; the name of the call (its `call_id`, or
+    /// else the header `x-longsync-call-id`, or else the number of its connection and the number of the
+    /// request on that connection); the attempt; and the index of the message. If all four are the same, so
+    /// is the draw.
     ///
-    /// A call whose `grpc-timeout` runs out ends with DEADLINE_EXCEEDED at that moment; so does one whose
-    /// request comes too slowly. A call whose client has gone stops waiting at once. A call that fails
-    /// carries a `Timing` as a detail of its status, beside google.rpc's own error details.
+    /// When the `grpc-timeout` of a call runs out, the call ends at once with DEADLINE_EXCEEDED; so does
+    /// a call whose request arrives too slowly. When its client cancels it or disconnects, a call stops
+    /// waiting at once. The status of a failed call has a `Timing` among its details, next to
+    /// google.rpc's own error details.
     #[derive(Debug)]
     pub struct LongSyncServiceServer<T> {
         inner: Arc<T>,

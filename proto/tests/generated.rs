@@ -1,9 +1,9 @@
-//! The committed files are what the contract generates.
+//! Checks that the committed files are what the contract generates.
 
 use std::path::Path;
 use std::{env, fs};
 
-/// Where this build has generated them afresh.
+/// The directory into which this build has just generated the files.
 const GENERATED: &str = env!("LONGSYNC_GENERATED");
 
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/generated");

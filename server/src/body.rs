@@ -1,4 +1,5 @@
-//! Bodies on their way in and out: how much of them is held, and how much the peer's windows let out.
+//! Bodies on their way in and out: how much of them is held in memory, and how much the peer's windows let
+//! out.
 
 pub(crate) mod answer;
 pub(crate) mod batches;

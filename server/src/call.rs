@@ -1,4 +1,4 @@
-//! One call: when it came, how long it may take, what it waits for, how it ended.
+//! One call: when it arrived, how long it may take, what it waits for, how it ended.
 
 pub(crate) mod behavior_cache;
 mod deadline;
@@ -8,7 +8,7 @@ mod memory;
 mod output;
 pub(crate) mod plan;
 pub(crate) mod refusal;
-#[cfg_attr(not(test), expect(dead_code, reason = "the simulated queue, which comes next, uses it"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the simulated queue, which comes next"))]
 mod standing;
 pub(crate) mod task;
 pub(crate) mod wait;
@@ -42,35 +42,34 @@ use crate::record::ConnectionRecord;
 use crate::shared::counters::{CallKind, Outcome};
 use crate::worker::Worker;
 
-/// The target of the log line that each call writes at level debug when it ends.
+/// The target of the log line that each call writes, at level debug, when it ends.
 pub const CALL_LOG_TARGET: &str = "longsync_server::call";
 
-/// One call, shared by everything that works on it. It is counted when the last of that lets go.
+/// One call, shared by everything that works on it. It is counted when the last reference to it is dropped.
 #[derive(Debug)]
 pub(crate) struct Call {
     record: Arc<ConnectionRecord>,
     /// Its number among the requests of its connection, from 0.
     number: u64,
-    /// [`None`]: a call of another service (health, reflection), which is not counted.
+    /// [`None`] for a call of another service (health, reflection), which is not counted.
     kind: Option<CallKind>,
     arrived: Instant,
     deadline: Option<Deadline>,
     attempt: u32,
-    /// What its header says about its behavior, or what is wrong with that. Boxed, since it is seldom
-    /// sent.
+    /// The behavior from its header, or what is wrong with that header. Boxed, because it is rarely sent.
     behavior_header: Option<Box<Result<Behavior, String>>>,
-    /// For the line that it writes when it ends.
+    /// For the log line that the call writes when it ends.
     traceparent: Option<Box<HeaderValue>>,
     is_admitted: bool,
     waiting: WaitState,
-    /// Whether it ends before its answer, for the reason in [`State::ending`].
+    /// Whether the call ends before its answer, for the reason in [`State::ending`].
     is_cut: AtomicBool,
-    /// Whether its status can only be said in the next turn.
+    /// Whether its status can only be sent in the next turn.
     has_last_words: AtomicBool,
     is_client_gone: AtomicBool,
-    /// Whether [`State::encoder`] is set: that is looked at often, and seldom so.
+    /// Whether [`State::encoder`] is set, which is checked often and is rarely the case.
     waits_for_encoder: AtomicBool,
-    /// Bytes of answers that HTTP has but has not yet encoded for the socket.
+    /// Bytes of answers that were handed to HTTP but are not yet encoded for the socket.
     handed_over: AtomicU32,
     buffered_bytes: AtomicU64,
     state: Mutex<State>,
@@ -78,21 +77,21 @@ pub(crate) struct Call {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The behavior that answers its last message.
+    /// The behavior that was applied to its last message.
     applied: Option<AppliedBehavior>,
     call_id: String,
     received_at: Option<SystemTime>,
-    /// The waits of this call that are over, as far as they count together (`LongSyncCollect`).
+    /// The sum of this call's waits that are over, if its answer reports a sum (`LongSyncCollect`).
     spent: WaitTimes,
-    /// When the last of those ended.
+    /// When the last of these waits ended.
     waited_until: Option<Instant>,
     ending: Option<Ending>,
-    /// Woken when all that was handed over is encoded.
+    /// Woken when everything that was handed over is encoded.
     encoder: Option<Waker>,
 }
 
 impl Call {
-    /// A call whose headers arrived at `arrived`. One that cannot be served is cut from the start.
+    /// Begins a call whose headers arrived at `arrived`. A call that cannot be served is cut from the start.
     pub(crate) fn begin(
         record: &Arc<ConnectionRecord>,
         kind: Option<CallKind>,
@@ -152,7 +151,7 @@ impl Call {
         Arc::new(call)
     }
 
-    /// Holds what the behavior in its header keeps in memory for as long as the call lasts.
+    /// Accounts for the memory that the behavior in its header takes for as long as the call lasts.
     fn hold_header(&self) -> Result<(), Refusal> {
         match self.behavior_header.as_deref() {
             Some(Ok(behavior)) => self.hold(text_bytes(behavior.text())),
@@ -160,7 +159,7 @@ impl Call {
         }
     }
 
-    /// Private, so that not everything can be reached through a call.
+    /// Private, so that a call does not give access to everything.
     fn worker(&self) -> &Worker {
         self.record.worker()
     }
@@ -169,12 +168,12 @@ impl Call {
         self.kind
     }
 
-    /// When the read of the socket that completed its headers returned.
+    /// When the socket read that completed its headers returned.
     pub(crate) fn arrived(&self) -> Instant {
         self.arrived
     }
 
-    /// When the last read of its connection that brought something returned.
+    /// When the last read of its connection that returned bytes returned.
     pub(crate) fn last_read(&self) -> Instant {
         self.record.last_read()
     }
@@ -187,25 +186,25 @@ impl Call {
         self.worker().limits()
     }
 
-    /// What its server now says about its health.
+    /// The current health of its server.
     pub(crate) fn health(&self) -> ServingStatus {
         self.worker().shared().health.status()
     }
 
-    /// What its server says about its health, and each change of that.
+    /// The health of its server, and each change to it.
     pub(crate) fn watch_health(&self) -> tokio::sync::watch::Receiver<ServingStatus> {
         self.worker().shared().health.watch()
     }
 
-    /// A wait beside the call's own, which may outlast it; [`None`] once a drain is over, which ends
-    /// all waits.
+    /// A wait in addition to the call's own, which may outlive the call; [`None`] once a drain is over,
+    /// because that ends all waits.
     pub(crate) fn sleep(&self, duration: Duration) -> Option<Sleep> {
         let worker = self.worker();
         (!worker.is_drained()).then(|| worker.timer().sleep(duration))
     }
 
-    /// Plans the message with this index of this call. Returns when it was received by the wall clock as
-    /// well.
+    /// Plans this call's message with this index. Also returns when the message was received, by the wall
+    /// clock.
     pub(crate) fn plan(
         &self,
         ask: Ask<'_>,
@@ -220,7 +219,7 @@ impl Call {
         let mut state = self.state();
         let is_first = state.received_at.is_none();
         state.received_at.get_or_insert(received_at);
-        // One that is longer is refused.
+        // A longer one is refused.
         if is_first && (1..=MAX_CALL_ID_BYTES).contains(&ask.call_id.len()) {
             ask.call_id.clone_into(&mut state.call_id);
         }
@@ -231,7 +230,7 @@ impl Call {
         Ok((plan, received_at))
     }
 
-    /// The delay that a behavior gives to the answer with this index.
+    /// The delay that a behavior draws for the answer with this index.
     pub(crate) fn draw(&self, applied: &AppliedBehavior, index: u64) -> Duration {
         applied.draw(&self.key(&self.state().call_id, index))
     }
@@ -244,7 +243,7 @@ impl Call {
         DrawKey { seed: self.worker().seed(), name, attempt: self.attempt, index }
     }
 
-    /// How long a call stands whose wait begins now, at `start`.
+    /// How long a call whose wait begins at `start`, which is now, is queued.
     pub(crate) fn queued_at(&self, start: Instant) -> Duration {
         self.worker().shared().stall.as_ref().map_or(Duration::ZERO, |stall| stall.queued_at(start))
     }
@@ -266,7 +265,7 @@ impl Call {
         }
     }
 
-    /// The timing of a message that is refused: it waited for nothing.
+    /// The timing of a message that is refused, and therefore did not wait.
     pub(crate) fn timing_of_refused(&self) -> Timing {
         Timing {
             received_at: Some(SystemTime::now().into()),
@@ -275,7 +274,7 @@ impl Call {
         }
     }
 
-    /// The timing of a call that ends now without its answer.
+    /// The timing of a call that ends now without an answer.
     pub(crate) fn timing_at_end(&self) -> Timing {
         let now = self.now();
         let state = self.state();
@@ -313,39 +312,39 @@ impl Call {
     }
 }
 
-/// Its end.
+/// How a call ends.
 impl Call {
-    /// Ends the call before its answer, unless something has already.
+    /// Ends the call before its answer, unless something else already has.
     pub(crate) fn cut(&self, ending: Ending) {
         self.finish(ending);
         self.is_cut.store(true, Ordering::Release);
     }
 
-    /// The last of the answer, or what the call ends with instead, was handed to HTTP. What comes after
-    /// its client has gone is not how it ended.
+    /// Called when the last of the answer, or the ending in its place, was handed to HTTP. If the client had
+    /// already disconnected, this is not how the call ended.
     pub(crate) fn finish(&self, ending: Ending) {
         if !self.is_client_gone.load(Ordering::Relaxed) {
             self.state().ending.get_or_insert(ending);
         }
     }
 
-    /// The status of the call, if it ends this way now.
+    /// The status of the call if it ends this way now.
     pub(crate) fn status(&self, ending: &Ending) -> Status {
         ending.status(&self.timing_at_end())
     }
 
-    /// That status as trailers.
+    /// The same status as trailers.
     pub(crate) fn trailers(&self, ending: &Ending) -> HeaderMap {
         if *ending == Ending::Answered {
             return Ending::ok();
         }
         let mut trailers = HeaderMap::with_capacity(3);
-        // It only fails for a message that no header can hold, and ours is percent-encoded.
+        // This fails only for a message that no header can carry, and ours is percent-encoded.
         let _ = self.status(ending).add_header(&mut trailers);
         trailers
     }
 
-    /// What ends the call before its answer, if something does.
+    /// What ends the call before its answer, if anything does.
     pub(crate) fn why_cut(&self) -> Option<Ending> {
         if !self.is_cut() {
             return None;
@@ -357,10 +356,11 @@ impl Call {
         self.is_cut.load(Ordering::Acquire)
     }
 
-    /// Before each poll of the call's `CallTask`: whether the call is cut, by its deadline at the latest.
+    /// Called before each poll of the call's `CallTask`. Returns whether the call is cut, at the latest by
+    /// its deadline.
     ///
-    /// Of a wait and a deadline that have both passed, the one that was due first decides, however
-    /// late this is noticed.
+    /// If both a wait and the deadline have passed, the one that was due first decides, however late this is
+    /// noticed.
     fn is_cut_before_poll(&self) -> bool {
         let due = self.waiting.polled(self.arrived);
         if let Some(deadline) = self.deadline.filter(|_| !self.is_cut())
@@ -372,28 +372,28 @@ impl Call {
         self.is_cut()
     }
 
-    /// When the call's `CallTask` must be polled next: at the earlier of the due time and the deadline.
+    /// When the call's `CallTask` must be polled next: at the due time or the deadline, whichever is earlier.
     fn next_poll(&self) -> Option<Instant> {
         let due = self.waiting.wakes_at(self.arrived);
         due.into_iter().chain(self.deadline.map(Deadline::at)).min()
     }
 
-    /// The call is cut, and its status can only be said in the next turn.
+    /// Notes that the call is cut and that its status can only be sent in the next turn.
     pub(crate) fn ask_for_last_words(&self) {
         self.has_last_words.store(true, Ordering::Relaxed);
     }
 
-    /// Whether that was asked for; true once.
+    /// Whether that was noted; true only once.
     fn take_last_words(&self) -> bool {
         self.has_last_words.swap(false, Ordering::Relaxed)
     }
 
-    /// The client will not read an answer.
+    /// Called when the client will not read an answer.
     pub(crate) fn client_gone(&self) {
         self.is_client_gone.store(true, Ordering::Relaxed);
     }
 
-    /// The outcome that it counts as.
+    /// The outcome as which the call is counted.
     fn outcome(&self, ending: Option<&Ending>) -> Outcome {
         match ending {
             Some(Ending::Answered) if !self.is_client_gone.load(Ordering::Relaxed) => {
@@ -447,7 +447,7 @@ impl Drop for Call {
 }
 
 impl State {
-    /// How much of the time from `start` to `end` was not counted by the wait before.
+    /// How much of the time from `start` to `end` was not already counted by the previous wait.
     fn waited_since(&self, start: Instant, end: Instant) -> Duration {
         end.saturating_duration_since(self.waited_until.map_or(start, |until| until.max(start)))
     }
@@ -464,7 +464,7 @@ mod tests {
         Duration::from_secs(count)
     }
 
-    /// A call of a server of its own, on tokio's clock.
+    /// A call of a separate server, on tokio's clock.
     pub(super) fn begin(headers: CallHeaders) -> Arc<Call> {
         let worker = Worker::new(Config::default(), Clock::Tokio);
         let record = ConnectionRecord::open(&worker, 0, None);
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_after_the_client_has_gone_is_not_how_a_call_ended() {
+    async fn an_ending_after_the_client_has_disconnected_does_not_count() {
         let outcome = |call: Arc<Call>| {
             let worker = Arc::clone(call.record.worker());
             drop(call);

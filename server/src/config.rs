@@ -1,4 +1,4 @@
-//! What a server is told before it starts.
+//! The configuration of a server.
 
 pub(crate) mod files;
 pub(crate) mod recordings;
@@ -14,56 +14,58 @@ use longsync_behavior::{Behavior, ParseBehaviorError};
 use longsync_text::duration::text;
 use longsync_timer::{SpinError, check_spin};
 
-/// [`Options`] that were checked: they make sense together. Dereferences to them.
+/// [`Options`] that have been checked for consistency. Dereferences to them.
 #[derive(Debug, Clone, Default)]
 pub struct Config(Options);
 
-/// Why options do not make sense together, and what would.
+/// Why options are inconsistent, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A call that does not say how to behave would be refused.
+    /// Every call that does not specify its behavior would be refused.
     #[error("the behavior does not fit into max_delay, {}: {source}", text(*.max_delay))]
     BehaviorOverMaxDelay {
         /// The longest delay.
         max_delay: Duration,
-        /// What is over it.
+        /// What exceeds it.
         source: ParseBehaviorError,
     },
-    /// More worker threads than any machine has use for.
+    /// More worker threads than any machine can use.
     #[error("{workers} workers are too many: ask for 1 to {MOST_WORKERS}")]
     TooManyWorkers {
         /// How many were asked for.
         workers: NonZeroUsize,
     },
-    /// No connection could have a call.
-    #[error("a limit of 0 streams lets no connection have a call: set max_streams to 1 or more")]
+    /// No connection could carry a call.
+    #[error("with max_streams at 0, no connection can carry a call: set it to 1 or more")]
     NoStreams,
-    /// It would refuse all that it limits.
-    #[error("{limit} is 0, and would refuse all that it limits: set it to 1 or more")]
+    /// A limit of zero would refuse every call or message that it applies to.
+    #[error("with {limit} at 0, everything that it limits would be refused: set it to 1 or more")]
     Zero {
-        /// Which limit it is, as its field is called.
+        /// The limit, by the name of its field.
         limit: &'static str,
     },
-    /// Cores would be busy for nothing.
+    /// Polling this long would only waste cores.
     #[error(transparent)]
     Spin(#[from] SpinError),
-    /// No message or head could ever come in time.
-    #[error("{limit} is zero, and nothing can arrive in no time: set it above zero, such as 10s")]
+    /// No message or head could ever arrive in time.
+    #[error(
+        "{limit} is zero, so nothing could arrive in time: set it above zero, for example to 10s"
+    )]
     NoTime {
-        /// Which limit it is, as its field is called.
+        /// The limit, by the name of its field.
         limit: &'static str,
     },
 }
 
-/// How many workers a server may have: one thread each.
+/// The most workers that a server may have. Each is a thread.
 const MOST_WORKERS: usize = 1_024;
 
 impl Config {
     /// Checks the options.
     ///
     /// # Errors
-    /// When they contradict one another, or one of them is nonsense.
+    /// If they contradict one another, or one of them makes no sense.
     pub fn new(mut options: Options) -> Result<Self, ConfigError> {
         let Options { behavior, limits, workers, spin, .. } = &options;
         let max_delay = limits.max_delay;
@@ -107,29 +109,29 @@ impl TryFrom<Options> for Config {
     }
 }
 
-/// What a server can be told. [`Config::new`] checks it.
+/// The options of a server. [`Config::new`] checks them.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where to listen. Port 0 takes a free one.
+    /// The address to listen on. Port 0 picks a free port.
     pub listen: SocketAddr,
     /// How many worker threads serve connections.
     pub workers: NonZeroUsize,
-    /// How a call that does not say how to behave is answered.
+    /// How a call that does not specify its behavior is answered.
     pub behavior: Behavior,
-    /// Whether callers may not say how they are answered.
+    /// Whether callers are forbidden to specify how they are answered.
     pub is_fixed: bool,
-    /// What all delays are drawn by: the same seed gives the same call the same delay.
+    /// The seed of all draws: the same seed gives the same call the same delay.
     pub seed: u64,
     /// What a client may ask for.
     pub limits: Limits,
-    /// How long a shutdown lets everything go on as before while health checks already say no, so that
-    /// proxies stop sending calls. It does not shorten the drain, which comes after it. Zero: no lame duck.
-    /// [`Worker::drain`](crate::Worker::drain) has none.
+    /// How long everything goes on as before after a shutdown has begun, while health checks already report
+    /// that the server is not serving, so that proxies stop sending calls. It does not shorten the drain,
+    /// which follows it. Zero: no lame duck. [`Worker::drain`](crate::Worker::drain) has none.
     pub lame_duck: Duration,
-    /// How long waiting calls may go on after the drain has begun.
+    /// How long waiting calls may continue after the drain has begun.
     pub drain: Duration,
-    /// For how long before a wait ends its worker polls instead of sleeping: more precise, at the cost
-    /// of one core per worker. At most [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
+    /// How long before the end of a wait its worker starts to poll instead of sleeping: this is more precise,
+    /// at the cost of one core per worker. At most [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
     pub spin: Duration,
 }
 
@@ -151,52 +153,53 @@ impl Default for Options {
     }
 }
 
-/// A number that nobody knows before.
+/// An unpredictable number.
 fn random() -> u64 {
-    // The standard library keys each hash map by the system's randomness, and has no other door to it.
+    // The standard library seeds each hash map from the system's randomness, and offers no other access to
+    // it.
     RandomState::new().build_hasher().finish()
 }
 
-/// What a client may ask for, and what all clients together may hold. What is beyond a limit is
-/// refused with a sentence that names it; nothing is cut down to fit.
+/// What a client may ask for, and what all clients together may hold. Whatever exceeds a limit is refused
+/// with a sentence that names the limit; nothing is clamped.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// The longest delay.
     pub max_delay: Duration,
-    /// The largest request message, in bytes. More than zero.
+    /// The longest request message, in bytes. More than zero.
     pub max_message_bytes: u32,
     /// The most answers of one `LongSyncStream`. More than zero.
     pub max_count: u32,
     /// The largest `response_bytes`.
     pub max_response_bytes: u32,
-    /// The most messages of one `LongSyncExchange` that wait for their answer; at the limit the
+    /// The most messages of one `LongSyncExchange` that may be waiting for their answers; at the limit, the
     /// server stops reading the stream.
     pub max_unanswered: NonZeroUsize,
     /// The most streams of one HTTP/2 connection, as advertised to the client.
     pub max_streams: u32,
-    /// The most calls in flight over all connections. A waiting message of a `LongSyncExchange` takes a
-    /// place as a call does; the first in each takes that of its call. More than zero.
+    /// The most calls in flight over all connections. A waiting message of a `LongSyncExchange` takes a slot
+    /// just as a call does; the first one in each exchange takes the slot of its call. More than zero.
     pub max_in_flight: u64,
     /// The most bytes of requests and answers held in memory over all connections. One connection holds
-    /// at most half of them, and the last sixteenth is kept for connections that hold at most 64 KiB.
-    /// More than zero.
+    /// at most half of them, and the last sixteenth is reserved for connections that hold at most 64
+    /// KiB. More than zero.
     pub max_buffered_bytes: u64,
-    /// How long a message may take once it has begun, plus a second for each 64 KiB of it that came,
-    /// counted only while the server wants its bytes. The request of a call that has only one message may
-    /// take as long, from the call's beginning to the end of the request. Then the call ends with
-    /// `DEADLINE_EXCEEDED`, and counts as refused. A frame of data that stops in the middle for
-    /// this long closes its connection. More than zero.
+    /// How long a message may take once it has begun, plus one second for each 64 KiB of it that has
+    /// arrived, counting only the time in which the server wants its bytes. The request of a call with
+    /// only one message may take this long from the start of the call to the end of the request. After
+    /// that, the call ends with `DEADLINE_EXCEEDED`, and counts as refused. A data frame that stalls in
+    /// the middle for this long closes its connection. Must be more than zero.
     pub message_timeout: Duration,
-    /// How long a client may take for its first bytes, for the head of a request, and for a frame of
-    /// HTTP/2 that carries no data. Then its connection is closed. An idle connection is not. More than
-    /// zero.
+    /// How long a client may take for its first bytes, for the head of a request, and for an HTTP/2
+    /// frame that carries no data. After that, its connection is closed; an idle connection is not.
+    /// Must be more than zero.
     pub head_timeout: Duration,
-    /// The most open connections. [`None`]: as many as the process's file limit leaves room for.
+    /// The most open connections. [`None`] for as many as the process's limit on open files leaves room for.
     pub max_connections: Option<NonZeroUsize>,
 }
 
 impl Limits {
-    /// The limits of which none may be zero, with their names.
+    /// The limits that must not be zero, with their names.
     fn amounts(&self) -> [(&'static str, u64); 4] {
         [
             ("max_message_bytes", self.max_message_bytes.into()),
@@ -231,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nonsense_is_refused_with_what_would_be_right() {
+    fn invalid_options_are_refused_with_what_would_be_right() {
         let limits = || Limits { max_delay: Duration::from_secs(1), ..Limits::default() };
         let said = |options| Config::new(options).unwrap_err().to_string();
         let long = said(Options { limits: limits(), ..Options::default() });
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_zero_with_which_no_call_can_succeed_is_refused() {
+    fn a_limit_of_zero_that_lets_no_call_succeed_is_refused() {
         let limits = Limits::default;
         for (limits, limit) in [
             (Limits { max_message_bytes: 0, ..limits() }, "max_message_bytes"),

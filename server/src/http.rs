@@ -1,4 +1,4 @@
-//! What HTTP asks for: where each request goes, and the answers to those that are not gRPC.
+//! Routes HTTP requests, and answers those that are not gRPC.
 
 mod accept;
 mod face;

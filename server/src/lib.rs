@@ -1,6 +1,6 @@
 //! A server that takes exactly as long as it is told, as a library.
 //!
-//! [`start`] runs one beside a test, on threads of its own:
+//! [`start`] runs a server alongside a test, on its own threads:
 //!
 //! ```
 //! use std::time::Duration;
@@ -13,16 +13,16 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! The default features belong to the program: `cli` is `longsync-server` itself, `mimalloc` its
-//! allocator. If you use only the library, set `default-features = false`.
+//! The default features are for the program: `cli` is `longsync-server` itself, `mimalloc` is its allocator.
+//! If you only use the library, set `default-features = false`.
 //!
-//! Below it are two entry points. [`Server::bind`] then [`Server::serve`] is the whole server on the
-//! caller's terms: an acceptor, worker threads, drain. [`serve_connection`] runs one connection on the
+//! Two entry points give more control. [`Server::bind`] followed by [`Server::serve`] is a complete
+//! server: an acceptor, worker threads, a drain. [`serve_connection`] runs one connection on the
 //! caller's runtime, over any stream of bytes, on the clock of the caller's [`Worker`].
 //!
-//! A call's way through the modules: `net` (accepted, read, given its turns), `http` (routed), `rpc`
-//! (handled), `body` (its messages, and its answer on the way out), `call` (planned, waited for, ended),
-//! over `record` (what is known of a connection), `shared` (what all workers share) and `config`.
+//! A call passes through these modules: `net` (accepted, read, given its turns), `http` (routed), `rpc`
+//! (handled), `body` (its messages, and its answer on the way out), `call` (planned, waited for, ended).
+//! They build on `record` (the state of a connection), `shared` (what all workers share) and `config`.
 
 mod body;
 mod call;

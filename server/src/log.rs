@@ -1,5 +1,4 @@
-//! What the program says on stderr: log lines and sentences of its own, none of which is ever waited
-//! for.
+//! What the program writes to stderr: log lines and its own messages. Nothing ever waits for stderr.
 
 mod queue;
 mod throttle;
@@ -16,7 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use self::queue::LineQueue;
 use self::throttle::Throttle;
 
-/// How long the end of the program waits for a stderr that is not read.
+/// How long the program waits at its end for a stderr that is not being read.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Stderr.
@@ -27,7 +26,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Starts the thread that writes to stderr; from here on a panic is reported through it as well.
+    /// Starts the thread that writes to stderr; from then on, panics are reported through it as well.
     pub(crate) fn start() -> Self {
         let queue = LineQueue::start(std::io::stderr());
         let of_panics = queue.clone();
@@ -41,7 +40,7 @@ impl Log {
         Self { queue, throttle: Throttle::default() }
     }
 
-    /// Logs what the filter lets through.
+    /// Starts to log what the filter lets through.
     pub(crate) fn filter(&self, log: Targets) {
         let lines = tracing_subscriber::fmt::layer()
             .with_writer(self.queue.clone())
@@ -49,20 +48,20 @@ impl Log {
         tracing_subscriber::registry().with(self.throttle.clone()).with(lines).with(log).init();
     }
 
-    /// Says a sentence, whatever is logged.
+    /// Writes a message, whatever the log filter is.
     pub(crate) fn say(&self, sentence: &str) {
         self.queue.say(&format!("longsync-server: {sentence}\n"));
     }
 
-    /// Says a text as it is.
+    /// Writes a text verbatim.
     pub(crate) fn say_as_is(&self, text: &str) {
         self.queue.say(text);
     }
 
-    /// Says, at most once a second, how many lines were left out. Never ends.
+    /// Reports, at most once per second, how many lines were left out. Never returns.
     ///
     /// # Cancel safety
-    /// What was not said yet is said by [`Log::end`].
+    /// What has not been reported yet is reported by [`Log::end`].
     pub(crate) async fn say_what_was_left_out(&self) {
         loop {
             self.throttle.has_left_out().await;
@@ -71,7 +70,7 @@ impl Log {
         }
     }
 
-    /// Waits until all was written, or it is clear that stderr is not read.
+    /// Waits until everything is written, or it is clear that stderr is not being read.
     pub(crate) fn end(self) {
         self.throttle.left_out().iter().for_each(|sentence| self.say(sentence));
         self.queue.wait_until_written(LAST_WORDS);

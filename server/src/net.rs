@@ -1,4 +1,4 @@
-//! From the socket to HTTP's requests and back: connections, their turns, their end.
+//! From the socket to HTTP requests and back: connections, their turns and their end.
 
 pub(crate) mod acceptor;
 mod calls;

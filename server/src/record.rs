@@ -1,4 +1,4 @@
-//! What is known of one connection outside of HTTP: whose it is, what it holds, how far its drain is.
+//! The state of one connection outside HTTP: whose it is, what it holds, how far its drain has progressed.
 
 pub(crate) mod frames;
 mod memory;
@@ -20,40 +20,40 @@ use crate::record::turn::{StopPoint, TURN_COST, Walks};
 use crate::record::windows::Windows;
 use crate::worker::Worker;
 
-/// Stands for no byte yet, in place of nanoseconds since the connection began.
+/// The value that means that no byte has arrived yet, in place of nanoseconds since the connection began.
 const NONE_YET: u64 = u64::MAX;
 
-/// One connection, as its calls and its serving loop see it. All of it is written by one thread.
+/// One connection, as its calls and its serving loop see it. Only one thread writes to it.
 #[derive(Debug)]
 pub(crate) struct ConnectionRecord {
     worker: Arc<Worker>,
-    /// In accept order, from 0.
+    /// In the order of acceptance, from 0.
     number: u64,
     peer: Option<SocketAddr>,
-    /// How many requests have come.
+    /// How many requests have arrived.
     requests: AtomicU64,
     opened: Instant,
     last_read_ns: AtomicU64,
-    /// When the first byte came after [`ConnectionRecord::expect_head`], or [`NONE_YET`].
+    /// When the first byte after [`ConnectionRecord::expect_head`] arrived, or [`NONE_YET`].
     head_began_ns: AtomicU64,
     /// Whether HTTP/1.1 waits for a head, or for the rest of one.
     awaits_head: AtomicBool,
-    /// How much this turn may still cost.
+    /// How much more this turn may cost.
     turn: ReadBudget,
-    /// Bytes of answers that were made in this turn.
+    /// Bytes of answers that were produced in this turn.
     answer_bytes: AtomicU64,
     held_bytes: AtomicU64,
     side: SideCounts,
     walks: Walks,
     stop: Mutex<Option<StopPoint>>,
     windows: Windows,
-    /// Whether the socket took less than was to be written.
+    /// Whether the socket accepted less than there was to write.
     is_blocked: AtomicBool,
-    /// Whether none of its answers can go out, so that waiting for that is in vain.
+    /// Whether none of its answers can go out, so that waiting for one would be in vain.
     is_stuck: AtomicBool,
     /// The tasks that wait until something has gone out.
     wait_to_go: Mutex<Vec<Waker>>,
-    /// The PING behind our first GOAWAY: when it comes back, the client has read the GOAWAY.
+    /// The PING that follows our first GOAWAY: when it comes back, the client has read the GOAWAY.
     goaway_ping: Mutex<Option<[u8; 8]>>,
     has_heard: AtomicBool,
     is_told: AtomicBool,
@@ -61,17 +61,17 @@ pub(crate) struct ConnectionRecord {
     wants_goaway: AtomicBool,
 }
 
-/// Why a connection is to be closed.
+/// Why a connection must be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CloseReason {
     /// Its client changes the windows of all streams over and over.
     TooManyWalks,
-    /// Its client left in the middle of a request's body, and HTTP/1.1 would answer all the same.
+    /// Its client disconnected in the middle of a request's body, and HTTP/1.1 would answer anyway.
     ClientLeft,
 }
 
 impl CloseReason {
-    /// Counts it if the client is to blame, and says why.
+    /// Counts the closure if the client is to blame. Returns the reason.
     pub(crate) fn carried_out(self, worker: &Worker) -> Box<dyn Error + Send + Sync> {
         match self {
             Self::TooManyWalks => {
@@ -81,13 +81,13 @@ impl CloseReason {
                 tracing::warn!("{why}");
                 why.into()
             }
-            Self::ClientLeft => "the client left in the middle of a request's body".into(),
+            Self::ClientLeft => "the client disconnected in the middle of a request's body".into(),
         }
     }
 }
 
 impl ConnectionRecord {
-    /// The record of a connection that begins now, and that the worker's drain will wait for.
+    /// The record of a connection that begins now and for which the worker's drain will wait.
     pub(crate) fn open(worker: &Arc<Worker>, number: u64, peer: Option<SocketAddr>) -> Arc<Self> {
         worker.connection_opened();
         Arc::new(Self {
@@ -121,12 +121,12 @@ impl ConnectionRecord {
         &self.worker
     }
 
-    /// What it has besides its calls.
+    /// The streams and checks that it has besides its calls.
     pub(crate) fn side(&self) -> &SideCounts {
         &self.side
     }
 
-    /// Its number in accept order, from 0.
+    /// Its number, in the order of acceptance, from 0.
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
@@ -136,38 +136,38 @@ impl ConnectionRecord {
         self.peer
     }
 
-    /// A request has come.
+    /// Counts a request.
     pub(crate) fn request_came(&self) {
         add(&self.requests, 1);
     }
 
-    /// The number of the request that came last, in the order in which they come, from 0.
+    /// The number of the latest request, in the order of arrival, from 0.
     pub(crate) fn request_number(&self) -> u64 {
         self.requests.load(Relaxed).saturating_sub(1)
     }
 
-    /// When the last read that brought something returned.
+    /// When the last read that returned bytes returned.
     pub(crate) fn last_read(&self) -> Instant {
         self.opened + Duration::from_nanos(self.last_read_ns.load(Relaxed))
     }
 
-    /// What comes next over HTTP/1.1 is the head of a request.
+    /// Notes that the head of a request comes next over HTTP/1.1.
     pub(crate) fn expect_head(&self) {
         self.head_began_ns.store(NONE_YET, Relaxed);
     }
 
-    /// When that head began to come.
+    /// When that head began to arrive.
     pub(crate) fn head_began(&self) -> Option<Instant> {
         let began = self.head_began_ns.load(Relaxed);
         (began != NONE_YET).then(|| self.opened + Duration::from_nanos(began))
     }
 
-    /// HTTP/1.1 begins to wait for a head, or no longer has to.
+    /// Notes whether HTTP/1.1 waits for a head.
     pub(crate) fn awaits_head(&self, awaits: bool) {
         self.awaits_head.store(awaits, Relaxed);
     }
 
-    /// Whether the client has begun the head of a request over HTTP/1.1, and has not ended it.
+    /// Whether the client has begun the head of a request over HTTP/1.1 but has not finished it.
     pub(crate) fn is_in_head(&self) -> bool {
         self.awaits_head.load(Relaxed) && self.head_began().is_some()
     }
@@ -178,9 +178,9 @@ impl ConnectionRecord {
     }
 }
 
-/// Its end.
+/// The end of a connection.
 impl ConnectionRecord {
-    /// The client knows that it is to open no more calls, or has had its time to learn that.
+    /// Notes that the client knows not to open any more calls, or has had its time to learn it.
     pub(crate) fn told(&self) {
         if !self.is_told.swap(true, Relaxed) {
             self.worker.connection_told();
@@ -196,14 +196,17 @@ impl ConnectionRecord {
         self.is_told.load(Relaxed)
     }
 
-    /// Asks the serving loop to let the connection end gracefully: its client is told to open no more
-    /// calls on it, and those that it has go on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a planned GOAWAY, which comes later, asks"))]
+    /// Asks the serving loop to end the connection gracefully: its client is told to open no more calls on
+    /// it, and those in flight continue.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "used by a planned GOAWAY, which comes later")
+    )]
     pub(crate) fn wish_for_goaway(&self) {
         self.wants_goaway.store(true, Relaxed);
     }
 
-    /// Whether that was asked for; true once.
+    /// Whether that was asked for; true only once.
     pub(crate) fn takes_goaway(&self) -> bool {
         self.wants_goaway.load(Relaxed) && self.wants_goaway.swap(false, Relaxed)
     }
@@ -220,12 +223,12 @@ impl ConnectionRecord {
 
 impl Drop for ConnectionRecord {
     fn drop(&mut self) {
-        // Of a connection whose future was dropped.
+        // In case the connection's future was dropped.
         self.told();
     }
 }
 
-/// Adds to a number that only one thread writes: an atomic addition would cost some twenty times as much.
+/// Adds to a number that only one thread writes; an atomic addition would cost about twenty times as much.
 pub(crate) fn add(to: &AtomicU64, amount: u64) {
     to.store(to.load(Relaxed).wrapping_add(amount), Relaxed);
 }
@@ -239,7 +242,7 @@ fn add_signed(to: &AtomicI64, amount: i64) {
     to.store(to.load(Relaxed).saturating_add(amount), Relaxed);
 }
 
-/// A panic elsewhere must not end the connection's accounts.
+/// Locks; a panic elsewhere must not end the connection's accounting.
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -280,7 +283,7 @@ mod tests {
         while first.hold(16 * 1024) {}
         let held = first.held_bytes.load(Relaxed);
         assert!(held <= LIMIT / 2 && held > LIMIT / 2 - (1 << 20), "{held}");
-        // Beside it, others share what is left, and no two of them hold more than one.
+        // The others share what is left, and no two of them hold more than one.
         let others: Vec<_> =
             (1..64).map(|number| ConnectionRecord::open(first.worker(), number, None)).collect();
         for other in &others {

@@ -1,4 +1,4 @@
-//! The RPCs, one file each, and the services besides our own.
+//! The RPCs, one file each, and the other services.
 
 mod collect;
 mod draft;
@@ -17,13 +17,13 @@ use crate::call::Call;
 use crate::call::refusal::Refusal;
 use crate::shared::counters::CallKind;
 
-/// The messages of an answer, or why there are none.
+/// Resolves to the messages of an answer, or to why there are none.
 pub(crate) type BoxMessages = Pin<Box<dyn Future<Output = Result<MessageStream, Refusal>> + Send>>;
-/// What handles the calls of a method.
+/// The function that handles the calls of a method.
 pub(crate) type Handler = fn(Arc<Call>, Intake) -> BoxMessages;
 
-/// What handles the calls of a kind. [`None`]: those of `LongSync`, which have no future of their own
-/// while they wait, and of HTTP.
+/// The handler for the calls of a kind. [`None`] for `LongSync`, whose calls have no separate future while
+/// they wait, and for HTTP.
 pub(crate) fn find(kind: CallKind) -> Option<Handler> {
     match kind {
         CallKind::LongSyncStream => Some(stream::answer),

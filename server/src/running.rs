@@ -1,4 +1,4 @@
-//! A server that runs beside its caller, on threads of its own.
+//! A server that runs alongside its caller, on its own threads.
 
 use std::future::Future;
 use std::io;
@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, Options};
 use crate::server::{Server, Stats};
 
-/// How long dropping a server waits until it has ended.
+/// How long, at most, dropping a server waits for it to end.
 const DROP_TIME: Duration = Duration::from_millis(50);
 
-/// Starts a server with this behavior on a free port of loopback.
+/// Starts a server with this behavior on a free loopback port.
 ///
 /// # Errors
-/// When the behavior's delay is over the default limit of an hour, or the system has no port, thread or
-/// file for it.
+/// If the behavior's delay is over the default limit of one hour, or the system cannot provide a port, a
+/// thread or a file.
 pub fn start(behavior: Behavior) -> io::Result<RunningServer> {
     let listen = ([127, 0, 0, 1], 0).into();
     let config = Config::new(Options { listen, behavior, ..Options::default() });
@@ -31,7 +31,7 @@ pub fn start(behavior: Behavior) -> io::Result<RunningServer> {
 /// Starts a server.
 ///
 /// # Errors
-/// Those of [`Server::bind`], and when there is no thread for it.
+/// Those of [`Server::bind`], or if no thread can be started.
 pub fn start_with(config: Config) -> io::Result<RunningServer> {
     let server = Server::bind(config)?;
     let (local_addr, stats, at_once) = (server.local_addr(), server.stats(), server.at_once());
@@ -40,16 +40,16 @@ pub fn start_with(config: Config) -> io::Result<RunningServer> {
     let (ended, has_ended) = oneshot::channel();
     let (over, is_over) = mpsc::channel();
     thread::Builder::new().name("longsync-accept".to_owned()).spawn(move || {
-        // Whoever waits for the end may have gone.
+        // Nobody may be waiting for the end any more.
         let _ = ended.send(runtime.block_on(server.serve(async { drop(stopped.await) })));
         let _ = over.send(());
     })?;
     Ok(RunningServer { local_addr, stats, at_once, stop: Some(stop), has_ended, is_over })
 }
 
-/// A server that serves. Dropped, it ends at once: it accepts no more connections, and calls that wait
-/// end with `UNAVAILABLE`. That has begun when `drop` returns, which it does within 50 ms, inside a
-/// runtime or not.
+/// A running server. Dropping it shuts it down at once: it accepts no more connections, and waiting
+/// calls end with `UNAVAILABLE`. The shutdown has begun when `drop` returns, which takes at most 50
+/// ms, inside or outside a runtime.
 #[derive(Debug)]
 pub struct RunningServer {
     local_addr: SocketAddr,
@@ -61,7 +61,7 @@ pub struct RunningServer {
 }
 
 impl RunningServer {
-    /// The address at which it listens.
+    /// The address on which the server listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
@@ -71,19 +71,19 @@ impl RunningServer {
         format!("http://{}", self.local_addr)
     }
 
-    /// What it counts; readable after its end as well.
+    /// The server's counters, which can also be read after its end.
     pub fn stats(&self) -> Stats {
         self.stats.clone()
     }
 
-    /// Shuts it down as [`Server::serve`] describes: calls that wait may go on for the configured drain.
-    /// Ends when the server has.
+    /// Shuts the server down as [`Server::serve`] describes: waiting calls may continue for the configured
+    /// drain. Resolves when the server has ended.
     ///
     /// # Errors
     /// Those of [`Server::serve`].
     ///
     /// # Cancel safety
-    /// If the future is dropped, the server ends at once. It needs no runtime.
+    /// If the future is dropped, the server ends at once. The future needs no runtime.
     pub fn stop(mut self) -> impl Future<Output = io::Result<()>> + Send {
         self.stop = None;
         async move {
@@ -97,7 +97,8 @@ impl Drop for RunningServer {
     fn drop(&mut self) {
         self.at_once.cancel();
         self.stop = None;
-        // An error means that it is over.
+        // An error means that the server has ended, or did not end in time; either way, there is nothing left
+        // to do.
         let _ = self.is_over.recv_timeout(DROP_TIME);
     }
 }

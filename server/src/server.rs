@@ -1,4 +1,4 @@
-//! The whole server: bound first, then served until a shutdown future ends.
+//! The complete server: bound first, then served until a shutdown future resolves.
 
 use std::future::Future;
 use std::io;
@@ -23,10 +23,10 @@ use crate::shared::Shared;
 use crate::shared::counters::Snapshot;
 use crate::worker::Worker;
 
-/// How long connections may take, once every call has ended, to write what they have to say.
+/// How long connections may take to write their remaining data once every call has ended.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
-/// A server that has bound its address and serves nobody yet.
+/// A server that has bound its address but does not serve yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -35,24 +35,24 @@ pub struct Server {
     shared: Arc<Shared>,
 }
 
-/// What a server counts, readable while it serves and after.
+/// The counters of a server, which can be read while it serves and afterwards.
 #[derive(Debug, Clone)]
 pub struct Stats(Arc<Shared>);
 
 impl Stats {
-    /// What was counted until now, exactly.
+    /// The exact counts so far.
     pub fn snapshot(&self) -> Snapshot {
         self.0.snapshot()
     }
 }
 
 impl Server {
-    /// Binds the address, so that clients can connect from here on; their calls wait until
-    /// [`Server::serve`].
+    /// Binds the address. Clients can connect from then on, but their calls wait until [`Server::serve`].
     ///
     /// # Errors
-    /// When the address cannot be bound; before that, with a [`FileLimitError`](crate::FileLimitError)
-    /// inside, when `workers` or `max_connections` is more than the limit on open files leaves room for.
+    /// If the address cannot be bound, or, before that, if `workers` or `max_connections` is more than the
+    /// limit on open files leaves room for; the latter error wraps a
+    /// [`FileLimitError`](crate::FileLimitError).
     pub fn bind(config: Config) -> io::Result<Self> {
         let max_connections = connections(&config)?;
         let listener = listen(config.listen)?;
@@ -61,39 +61,39 @@ impl Server {
         Ok(Self { listener, local_addr, max_connections, shared: Shared::new(config, workers) })
     }
 
-    /// The address, with the port that was chosen if port 0 was asked for.
+    /// The address on which the server listens, with the actual port if port 0 was requested.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// How many connections may be open at once.
+    /// How many connections may be open at the same time.
     pub fn max_connections(&self) -> usize {
         self.max_connections
     }
 
-    /// What ends its shutdown at once, whether it has begun or will.
+    /// A token that ends the shutdown at once, whether it has begun or is yet to begin.
     pub(crate) fn at_once(&self) -> CancellationToken {
         self.shared.at_once.clone()
     }
 
-    /// What this server counts.
+    /// The counters of this server.
     pub fn stats(&self) -> Stats {
         Stats(Arc::clone(&self.shared))
     }
 
-    /// Serves until `shutdown` ends. Then health checks say `NOT_SERVING`, and for the configured lame
-    /// duck everything else goes on as before. Then the server drains: it accepts no more connections,
-    /// clients are sent GOAWAY, waiting calls may go on for the configured drain, and end with
-    /// `UNAVAILABLE` after that.
+    /// Serves until `shutdown` resolves. Then health checks report `NOT_SERVING`, and for the duration
+    /// of the configured lame duck everything else goes on as before. Then the server drains: it
+    /// accepts no more connections, sends GOAWAY to clients, and lets waiting calls continue for the
+    /// configured drain, after which they end with `UNAVAILABLE`.
     ///
     /// # Errors
-    /// When threads cannot be made, the listener cannot be used, or a worker thread panics.
+    /// If threads cannot be started, the listener cannot be used, or a worker thread panics.
     ///
     /// # Panics
     /// Outside a tokio runtime with its I/O and time drivers enabled.
     ///
     /// # Cancel safety
-    /// Dropping the future stops accepting; the worker threads drain on their own.
+    /// Dropping the future stops accepting connections; the worker threads then drain on their own.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         self.shared.health.set(ServingStatus::Serving);
         let mut threads = Vec::new();
@@ -106,7 +106,7 @@ impl Server {
             )?);
             workers.push(sender);
         }
-        // The acceptor owns the workers' channels: when it ends, they drain.
+        // The acceptor owns the workers' channels: when it ends, the workers drain.
         let shared = Arc::clone(&self.shared);
         let acceptor = Acceptor::new(self.listener, workers, self.max_connections, self.shared)?;
         let shutdown = async {
@@ -129,7 +129,7 @@ impl Server {
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // On Windows this would let another program take the port away.
+    // On Windows, this would let another program take over the port.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
@@ -138,12 +138,12 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Starts a worker's thread. What is returned ends when the thread does.
+/// Starts a worker's thread. The returned receiver resolves when the thread ends.
 fn spawn_worker(
     worker: Arc<Worker>,
     sockets: mpsc::UnboundedReceiver<AcceptedConnection>,
 ) -> io::Result<oneshot::Receiver<()>> {
-    // The one blocking thread renders metrics; it is to last from one scrape to the next.
+    // The only blocking thread renders metrics; it should live from one scrape to the next.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_name("longsync-render")
@@ -152,22 +152,23 @@ fn spawn_worker(
     let (ended, has_ended) = oneshot::channel();
     thread::Builder::new().name(format!("longsync-{}", worker.index())).spawn(move || {
         runtime.block_on(run_worker(&worker, sockets));
-        // The connections that were cut go with the runtime.
+        // Dropping the runtime also drops the connections that were cut.
         drop(runtime);
-        // Whoever serves may have gone.
+        // The future that serves may have been dropped.
         let _ = ended.send(());
     })?;
     Ok(has_ended)
 }
 
-/// Serves the sockets that the acceptor deals out, and drains when it deals no more.
+/// Serves the sockets that the acceptor hands out, and drains when there will be no more.
 async fn run_worker(
     worker: &Arc<Worker>,
     mut sockets: mpsc::UnboundedReceiver<AcceptedConnection>,
 ) {
     let connections = TaskTracker::new();
     while let Some(AcceptedConnection { socket, peer, number, slot }) = sockets.recv().await {
-        // Here and not in its task, so that the drain waits for every connection that was accepted.
+        // Created here rather than in its task, so that the drain waits for every connection that was
+        // accepted.
         let record = ConnectionRecord::open(worker, number, Some(peer));
         connections.spawn(async move {
             serve_socket(socket, &record).await;
@@ -179,7 +180,7 @@ async fn run_worker(
     tokio::select! {
         () = connections.wait() => {}
         _ = worker.timer().sleep(CLOSE_GRACE) => {
-            tracing::debug!(worker = worker.index(), "connections closed on clients that did not read");
+            tracing::debug!(worker = worker.index(), "closed connections whose clients did not read");
         }
     }
 }
@@ -191,7 +192,7 @@ async fn serve_socket(socket: TcpStream, record: &Arc<ConnectionRecord>) {
     }
 }
 
-/// A socket belongs to the runtime that registered it, so it changes threads as std's.
+/// A socket belongs to the runtime that registered it, so it moves between threads as a std socket.
 fn to_tokio(socket: TcpStream) -> io::Result<tokio::net::TcpStream> {
     tokio::net::TcpStream::from_std(socket)
 }

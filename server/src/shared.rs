@@ -1,4 +1,4 @@
-//! What all workers of a server share.
+//! The state that all workers of a server share.
 
 mod budget;
 pub(crate) mod counters;
@@ -22,13 +22,12 @@ use crate::shared::health::Health;
 use crate::shared::scrapes::Scrapes;
 use crate::shared::stall::StallClock;
 
-/// How much of the limit on calls in flight a worker takes ahead, so that it seldom writes what all
-/// share.
+/// How much of the limit on calls in flight a worker takes ahead, so that it rarely writes to shared memory.
 const CALLS_AHEAD: u64 = 256;
-/// And of the limit on bytes held: as much as one connection reads at a time.
+/// How much of the limit on held bytes a worker takes ahead: as much as one connection reads at a time.
 const BYTES_AHEAD: u64 = 64 * 1024;
 
-/// What all workers of a server share.
+/// The state that all workers of a server share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
@@ -37,9 +36,9 @@ pub(crate) struct Shared {
     /// How many connections each worker has.
     pub(crate) connections: Box<[AtomicUsize]>,
     pub(crate) connections_refused: AtomicU64,
-    /// How many were accepted, which is the next one's number.
+    /// How many connections were accepted; this is also the number of the next one.
     connections_accepted: AtomicU64,
-    /// How many were closed because their clients changed the windows of all streams too often.
+    /// How many connections were closed because their clients changed the windows of all streams too often.
     pub(crate) connections_of_walks: AtomicU64,
     pub(crate) in_flight: Budget,
     pub(crate) buffered_bytes: Budget,
@@ -47,7 +46,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// When the first worker was made.
     began: OnceLock<Instant>,
-    /// The requests that wait for what was counted to be rendered.
+    /// The requests that are waiting for the counters to be rendered.
     pub(crate) scrapes: Scrapes,
     pub(crate) told: LastReports,
     /// Ends the lame duck and the drain at once.
@@ -55,7 +54,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// For the given number of workers.
+    /// The shared state for this number of workers.
     pub(crate) fn new(config: Config, workers: usize) -> Arc<Self> {
         let limits = &config.limits;
         Arc::new(Self {
@@ -92,17 +91,17 @@ impl Shared {
         self.connections.iter().map(|open| open.load(Ordering::Relaxed)).sum()
     }
 
-    /// The number of the connection that is accepted now.
+    /// The number of the connection that is being accepted.
     pub(crate) fn next_connection(&self) -> u64 {
         self.connections_accepted.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// What health checks are told: no, from the beginning of a shutdown on.
+    /// What health checks report: no longer healthy once a shutdown has begun.
     pub(crate) fn is_healthy(&self) -> bool {
         self.health.status() == ServingStatus::Serving
     }
 
-    /// What all workers counted together, until now.
+    /// What all workers together have counted so far.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.counters.read(Snapshot::clone)
     }

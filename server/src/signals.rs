@@ -16,7 +16,7 @@ pub(crate) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// Takes them over from the system's default, which is to end the process.
+    /// Replaces the system's default action, which is to end the process.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -25,7 +25,7 @@ impl Signals {
         })
     }
 
-    /// Waits for one of them.
+    /// Waits for one of these signals.
     pub(crate) async fn next(&mut self) {
         let Self { interrupt, terminate, hang_up } = self;
         let hang_up = async {
@@ -42,17 +42,17 @@ impl Signals {
     }
 }
 
-/// Whether SIGHUP is to be taken over. One that is ignored is to stay so: that is how `nohup` keeps a
-/// program going when its terminal is closed.
+/// Whether to handle SIGHUP. If it is ignored, it must stay ignored: that is how `nohup` keeps a program
+/// running when its terminal is closed.
 #[cfg(unix)]
 fn takes_hang_up() -> bool {
-    // If the system does not say what is ignored, SIGHUP keeps its own meaning: right under `nohup`, and
-    // otherwise the process ends at once.
+    // If the system does not report which signals are ignored, SIGHUP keeps its default: this is right under
+    // `nohup`; otherwise the process ends at once.
     let status = std::fs::read_to_string("/proc/self/status");
     status.ok().and_then(|status| ignores_hang_up(&status)) == Some(false)
 }
 
-/// Reads it off Linux's `/proc/self/status`.
+/// Parses Linux's `/proc/self/status`.
 #[cfg(unix)]
 fn ignores_hang_up(status: &str) -> Option<bool> {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
@@ -67,13 +67,13 @@ pub(crate) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    /// Takes it over when it is first waited for.
-    #[expect(clippy::unnecessary_wraps, reason = "as on the other systems")]
+    /// The signal is handled from when it is first waited for.
+    #[expect(clippy::unnecessary_wraps, reason = "the signature is the same as on other systems")]
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self)
     }
 
-    /// Waits for it; for ever, if the system cannot tell.
+    /// Waits for the signal; forever if the system cannot deliver it.
     pub(crate) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whether_hang_up_is_ignored_is_the_lowest_bit() {
+    fn the_lowest_bit_tells_whether_hang_up_is_ignored() {
         for (status, expected) in [
             ("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\n", Some(true)),
             ("SigIgn:\t0000000000001007\n", Some(true)),

@@ -1,4 +1,4 @@
-//! What the calls of one runtime thread share: timer, counters, limits, and how far a shutdown is.
+//! What the calls of one runtime thread share: timer, counters, limits, and the progress of a shutdown.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,21 +16,21 @@ use crate::config::{Config, Limits};
 use crate::shared::Shared;
 use crate::shared::counters::Snapshot;
 
-/// How far a shutdown is.
+/// The progress of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ShutdownPhase {
-    /// There is none.
+    /// No shutdown has begun.
     Serving,
-    /// Connections were told; calls that wait go on.
+    /// Connections are notified; waiting calls continue.
     Draining,
-    /// Calls that still waited were ended, and new ones end at once.
+    /// Calls that were still waiting have been ended, and new ones end at once.
     Drained,
 }
 
 /// What the calls of one runtime thread share.
 ///
-/// A [`Server`](crate::Server) makes one for each of its threads. One made here serves the
-/// connections that [`serve_connection`](crate::serve_connection) is given, on its caller's runtime.
+/// A [`Server`](crate::Server) creates one for each of its threads. One that you create yourself serves the
+/// connections that are passed to [`serve_connection`](crate::serve_connection), on the caller's runtime.
 #[derive(Debug)]
 pub struct Worker {
     index: usize,
@@ -40,13 +40,13 @@ pub struct Worker {
     wall_clock: WallClock,
     phase: watch::Sender<ShutdownPhase>,
     calls: AtomicUsize,
-    /// How many connections have not been told of a shutdown, or may not have heard of it.
+    /// How many connections have not been notified of a shutdown, or may not have received the notice.
     untold: AtomicUsize,
     idle: Notify,
 }
 
 impl Worker {
-    /// A worker on its own, with the behavior, limits and drain of `config`.
+    /// A standalone worker, with the behavior, limits and drain of `config`.
     pub fn new(config: Config, clock: Clock) -> Arc<Self> {
         let shared = Shared::new(config, 1);
         shared.health.set(ServingStatus::Serving);
@@ -72,20 +72,21 @@ impl Worker {
         })
     }
 
-    /// What this worker, and all that share its server, counted until now.
+    /// What this worker, and all others of its server, have counted so far.
     pub fn snapshot(&self) -> Snapshot {
         self.shared.snapshot()
     }
 
-    /// Shuts down: health checks are told, clients are told to open no more calls (GOAWAY), and calls
-    /// may go on for the configured drain. Calls that cross the GOAWAY on the wire are served like any
-    /// other, for a client is taken to have read it only when the PING behind it comes back, or after a
-    /// second. Returns when every client was told and no call is left, or when the drain is over; what
-    /// still waits then ends with `UNAVAILABLE`, as does every call that arrives later.
+    /// Shuts down: health checks report it, clients are told to open no more calls (GOAWAY), and calls
+    /// may continue for the configured drain. Calls that cross the GOAWAY on the wire are served like
+    /// any other: a client is assumed to have read it only when the PING that follows it comes back, or
+    /// after one second. Returns when every client was notified and no call is left, or when the drain
+    /// is over; calls that are still waiting then end with `UNAVAILABLE`, as does every call that
+    /// arrives later.
     ///
     /// # Cancel safety
-    /// A drain whose future is dropped goes no further: calls that wait are not ended by it. It can be
-    /// begun again; clients are told once.
+    /// If the future is dropped, the drain goes no further: it does not end the calls that wait. It can be
+    /// started again; clients are notified only once.
     pub async fn drain(&self) {
         self.shared.health.set(ServingStatus::NotServing);
         self.go_on_to(ShutdownPhase::Draining);
@@ -99,7 +100,7 @@ impl Worker {
         self.timer.fire_all();
     }
 
-    /// A shutdown never goes back.
+    /// Moves on to `phase`; a shutdown never goes back.
     fn go_on_to(&self, phase: ShutdownPhase) {
         self.phase.send_if_modified(|now| {
             let is_further = *now < phase;
@@ -110,14 +111,14 @@ impl Worker {
         });
     }
 
-    /// Ends when a shutdown is as far as `phase`.
+    /// Resolves when a shutdown has reached `phase`.
     pub(crate) fn reaches(
         &self,
         phase: ShutdownPhase,
     ) -> impl Future<Output = ShutdownPhase> + Send + use<> {
         let mut now = self.phase.subscribe();
         async move {
-            // The sender lives in the worker, and everything that waits holds the worker.
+            // The sender lives in the worker, which everything that waits keeps alive.
             let _ = now.wait_for(|now| *now >= phase).await;
             phase
         }
@@ -127,7 +128,7 @@ impl Worker {
         *self.phase.borrow() == ShutdownPhase::Drained
     }
 
-    /// Which of its server's workers it is, from 0.
+    /// Its index among the server's workers, from 0.
     pub(crate) fn index(&self) -> usize {
         self.index
     }
@@ -140,35 +141,35 @@ impl Worker {
         &self.shared.config.limits
     }
 
-    /// How a call behaves that does not say how.
+    /// The behavior of a call that does not specify one.
     pub(crate) fn default_behavior(&self) -> &Behavior {
         &self.shared.config.behavior
     }
 
-    /// What the wall clock showed at a moment that has passed.
+    /// What the wall clock showed at a past point in time.
     pub(crate) fn by_wall_clock(&self, at: Instant) -> SystemTime {
         self.wall_clock.at(at, || self.timer.now())
     }
 
-    /// What its calls draw by.
+    /// The seed of its calls' draws.
     pub(crate) fn seed(&self) -> u64 {
         self.shared.config.seed
     }
 
-    /// Reads the behavior that a caller sends as text.
+    /// Parses the behavior that a caller sends as text.
     ///
     /// # Errors
-    /// The sentence that says why the text is not one.
+    /// A sentence that explains why the text is not a behavior.
     pub(crate) fn read_behavior(&self, text: &str) -> Result<Behavior, String> {
         if self.shared.config.is_fixed {
-            // It is refused, whatever it says.
+            // It is refused, whatever it contains.
             return Err("this server's behavior is fixed".to_owned());
         }
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         texts.read(text, self.limits().max_delay)
     }
 
-    /// Decides by what callers are allowed to say.
+    /// Calls `decide` with the rules on what callers may ask for.
     pub(crate) fn with_rules<T>(&self, decide: impl FnOnce(&behavior::ServerPolicy<'_>) -> T) -> T {
         decide(&behavior::ServerPolicy {
             behavior: self.default_behavior(),
@@ -178,7 +179,7 @@ impl Worker {
         })
     }
 
-    /// What all workers share: for what concerns the server as a whole.
+    /// The state that all workers share, for matters that concern the server as a whole.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
@@ -193,7 +194,7 @@ impl Worker {
         self.shared.in_flight.give_back(self.index, slots);
     }
 
-    /// Takes this many of the bytes that all may hold, if they are left.
+    /// Takes this many of the bytes that all workers together may hold, if they are left.
     #[must_use]
     pub(crate) fn take_bytes(&self, bytes: u64) -> bool {
         self.shared.buffered_bytes.take(self.index, bytes)
@@ -203,7 +204,7 @@ impl Worker {
         self.shared.buffered_bytes.give_back(self.index, bytes);
     }
 
-    /// How many bytes are left of those that all may hold.
+    /// How many of the bytes that all workers together may hold are left.
     pub(crate) fn bytes_left(&self) -> u64 {
         self.shared.buffered_bytes.left()
     }
@@ -226,8 +227,8 @@ impl Worker {
         self.untold.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A connection will bring no more calls, or its client has had its time to learn that it should
-    /// not.
+    /// Called when a connection will bring no more calls, or its client has had its time to learn not to open
+    /// any.
     pub(crate) fn connection_told(&self) {
         if self.untold.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.idle.notify_one();

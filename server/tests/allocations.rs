@@ -1,4 +1,5 @@
-//! What a call with a delay allocates on the server, including everything that serves its connection.
+//! Counts the allocations of a call with a delay on the server, including everything that serves its
+//! connection.
 
 use std::thread;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use prost::Message as _;
 use tokio::io::DuplexStream;
 use tokio::runtime::{Builder, Runtime};
 
-/// docs/performance.md lists them; those of a read are shared if it brings many calls, and here it
+/// docs/performance.md lists them. The allocations of a read are shared if it brings many calls; here it
 /// brings one.
 const A_CALL: u64 = 18;
 
@@ -55,7 +56,7 @@ async fn call(io: DuplexStream, calls: u64) -> Result<()> {
     Ok(())
 }
 
-/// What the server's thread allocates for a connection with this many calls.
+/// How many allocations the server's thread makes for a connection with this many calls.
 fn allocations(calls: u64) -> Result<u64> {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let client = thread::spawn(move || runtime()?.block_on(call(near, calls)));
@@ -73,7 +74,7 @@ fn allocations(calls: u64) -> Result<u64> {
 #[test]
 fn a_call_with_a_delay_makes_few_allocations() -> Result<()> {
     const CALLS: u64 = 1_000;
-    // What the connection itself takes is in both.
+    // The allocations of the connection itself are in both.
     let allocated = allocations(2 * CALLS)? - allocations(CALLS)?;
     assert!(allocated <= A_CALL * CALLS, "{allocated} for {CALLS} calls");
     Ok(())

@@ -1,4 +1,4 @@
-//! The answers of a call, watched on their way out.
+//! Watches the answers of a call on their way out.
 
 use std::future::Future as _;
 use std::mem;
@@ -20,38 +20,39 @@ use crate::call::Call;
 use crate::call::ending::Ending;
 use crate::shared::counters::CallKind;
 
-/// The answer's body: ends with the status of what cut the call, and tells the call how it ended.
+/// The body of an answer. If the call is cut, the body ends with the status for the cause. It reports to the
+/// call how it ended.
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
     chunks: Chunks,
-    /// The part of its last chunk that was not handed over yet.
+    /// The part of the last chunk that has not been handed over yet.
     rest: Bytes,
-    /// How many bytes were handed over.
+    /// The number of bytes handed over.
     handed_over: u64,
-    /// Until the answer has ended.
+    /// Set until the answer has ended.
     call: Option<Arc<Call>>,
-    /// What holds back its end, and is not part of the call.
+    /// Holds back the end of the body, and is not part of the call.
     lingering: Option<Box<LingeringEnd>>,
-    /// The room of a request which is not a call, until it goes out with the answer.
+    /// The memory reserved for a request that is not a call, until the answer's piece takes it over.
     room: Option<Room>,
 }
 
-/// Where the chunks of an answer come from.
+/// The source of an answer's chunks.
 #[derive(Debug)]
 enum Chunks {
-    /// The HTTP face.
+    /// The body of an HTTP answer.
     Body(Body),
     /// A stream of messages.
     Messages(Batches),
-    /// There was only one, and OK follows it.
+    /// The only message was handed over; OK follows.
     One,
-    /// There are no more; only the end is to come, when the client's windows let it.
+    /// No chunks are left; only the end follows, when the client's windows allow it.
     End(Box<AnswerEnd>),
-    /// There are no more, since the call was cut; only its status is to come.
+    /// No chunks are left because the call was cut; only its status follows.
     Cut,
-    /// There are no more, and OK is to come.
+    /// No chunks are left; OK follows.
     Answered,
-    /// There is nothing more.
+    /// Nothing is left.
     Over,
 }
 
@@ -74,7 +75,7 @@ impl AnswerBody {
         self.lingering = Some(Box::new(lingering));
     }
 
-    /// A body that does not end a call: the call has ended, or there is none.
+    /// A body that does not end a call: the call has already ended, or there was none.
     pub(crate) fn plain(response: Response<Body>, room: Option<Room>) -> Response<Self> {
         response.map(|inner| Self { room, ..Self::new(Chunks::Body(inner), None) })
     }
@@ -90,13 +91,13 @@ impl AnswerBody {
         grpc(Self::new(Chunks::Messages(Batches::new(messages)), Some(call)))
     }
 
-    /// The answer of a gRPC call, with one message behind its prefix.
+    /// The answer of a gRPC call, with one message and its prefix.
     pub(crate) fn of_message(message: Bytes, call: Arc<Call>) -> Response<Self> {
         grpc(Self { rest: message, ..Self::new(Chunks::One, Some(call)) })
     }
 
-    /// Hands over an answer of one piece that no window can hold up: the piece takes the call with it.
-    /// Gives the call back if it is not such an answer.
+    /// Hands over an answer that is a single piece and that no window can hold up; the piece takes ownership
+    /// of the call. Returns the call for any other answer.
     fn hand_over_whole(&mut self, call: Arc<Call>) -> Result<AnswerPiece, Arc<Call>> {
         let bytes = self.rest.len();
         let is_whole = matches!(self.chunks, Chunks::One) && (1..=PIECE_BYTES).contains(&bytes);
@@ -108,7 +109,7 @@ impl AnswerBody {
         Ok(AnswerPiece::last_of(call, mem::take(&mut self.rest)))
     }
 
-    /// Hands the next piece over. Closed windows hold up at most one piece of a stream.
+    /// Hands over the next piece. Closed windows hold up at most one piece per stream.
     fn poll_piece(&mut self, call: &Arc<Call>, cx: &Context<'_>) -> FramePoll {
         let bytes = self.rest.len().min(PIECE_BYTES);
         let handed_over = call.handed_over() as usize;
@@ -120,8 +121,8 @@ impl AnswerBody {
         Poll::Ready(Some(Ok(Frame::data(AnswerPiece::of(call, self.rest.split_to(bytes))))))
     }
 
-    /// Ends the stream. A deadline must still reach a call whose data the client's windows hold up, so
-    /// in doubt the end waits until those are encoded.
+    /// Ends the stream. If the client's windows may hold up the data, the end waits until the data is
+    /// encoded, because a deadline must still be able to reach the call.
     fn poll_end(&mut self, end: AnswerEnd, call: &Call, cx: &Context<'_>) -> FramePoll {
         if call.handed_over() > 0 && !call.is_allowed(self.handed_over) {
             self.chunks = Chunks::End(Box::new(end));
@@ -134,9 +135,9 @@ impl AnswerBody {
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 
-    /// Ends the stream with the status of what cut the call. Behind data that the client's windows hold
-    /// up it would not get out: then the stream is reset, after one turn in which what was handed over
-    /// just now may go.
+    /// Ends the stream with the status for what cut the call. That status could not get past data that
+    /// the client's windows hold up; in that case the stream is reset, after one more turn in which the
+    /// data just handed over may still go out.
     fn poll_cut(&mut self, why: &Ending, call: &Call, cx: &Context<'_>) -> FramePoll {
         self.rest = Bytes::new();
         if call.handed_over() > 0 && !call.is_allowed(self.handed_over) {
@@ -167,7 +168,7 @@ impl AnswerBody {
         }))
     }
 
-    /// The answer to a call over HTTP: one short chunk, and the call lives as long as that.
+    /// The answer to a call over HTTP: a single short chunk, which the call lives as long as.
     fn poll_http(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> FramePoll {
         let Chunks::Body(inner) = &mut self.chunks else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(inner).poll_frame(cx));
@@ -204,13 +205,13 @@ impl AnswerBody {
                 return Poll::Ready(None);
             }
         };
-        // Whatever is made now would only wait.
+        // Anything produced now would only wait.
         if call.handed_over() as usize >= PIECE_BYTES {
             call.wait_for_encoder(cx);
             return Poll::Pending;
         }
         let next = ready!(messages.poll_next(cx));
-        // Reading the request may have cut the call.
+        // Reading the request may have cut the call in the meantime.
         if let Some(why) = call.why_cut() {
             return self.poll_cut(&why, call, cx);
         }

@@ -1,4 +1,4 @@
-//! The messages of an answer, with those that are ready together in one piece.
+//! Combines the messages of an answer that are ready at the same time into one piece.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,13 +10,13 @@ use tokio_stream::Stream;
 use crate::body::piece::PIECE_BYTES;
 use crate::call::refusal::Refusal;
 
-/// The messages of an answer, each with its prefix; after a refusal there are no more.
+/// The messages of an answer, each with its prefix. A refusal is the last item.
 pub(crate) type MessageStream = Pin<Box<dyn Stream<Item = Result<Bytes, Refusal>> + Send>>;
 
-/// Messages as they come, in as few chunks as they need.
+/// Messages as they become ready, in as few chunks as possible.
 pub(crate) struct Batches {
     messages: MessageStream,
-    /// How they end, once that is known.
+    /// How the messages end, once that is known.
     end: Option<Result<(), Refusal>>,
 }
 
@@ -25,7 +25,7 @@ impl Batches {
         Self { messages, end: None }
     }
 
-    /// The next chunk. [`None`]: there are no more, and nothing is refused.
+    /// The next chunk. [`None`] if there are no more and nothing was refused.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -59,7 +59,7 @@ impl fmt::Debug for Batches {
 /// Messages that go out together.
 #[derive(Default)]
 struct Batch {
-    /// One alone is not copied, and needs no list.
+    /// Kept apart, because a single message needs neither a copy nor a list.
     first: Bytes,
     more: Vec<Bytes>,
     bytes: usize,
@@ -75,8 +75,8 @@ impl Batch {
         }
     }
 
-    /// All of them, in no more memory than they need: a client that reads slowly makes us keep them for
-    /// long.
+    /// All the messages, in exactly as much memory as they need, because a client that reads slowly makes us
+    /// keep them for a long time.
     fn into_bytes(self) -> Bytes {
         if self.more.is_empty() {
             return self.first;

@@ -1,4 +1,4 @@
-//! The rest of a request that nobody waits for.
+//! Discards the rest of a request that is no longer needed.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use hyper::body::Incoming;
 use longsync_timer::Sleep;
 use tokio::runtime::Handle;
 
-/// How long the rest is read.
+/// How long the rest of a request is read.
 pub(crate) const DISCARD_TIME: Duration = Duration::from_millis(500);
 
-/// Lets the rest of a request that was answered before its end come in, until it is `enough`. Frames
-/// that meet a stream which we have left are errors to HTTP/2, and a client that causes many of them,
-/// by no fault of its own, would lose its connection with all its calls.
+/// Reads and discards the rest of a request that was answered before its end, until `enough` elapses.
+/// HTTP/2 treats frames for a stream that we have dropped as errors; a client that causes many of
+/// them, through no fault of its own, would lose its connection and all its calls.
 pub(crate) fn discard(mut rest: Incoming, enough: Sleep) {
     if rest.is_end_stream() {
         return;

@@ -1,4 +1,4 @@
-//! Whether a form, as a web page or `curl` sends it, asks for what belongs in the query.
+//! Detects forms, sent by a web page or `curl`, that contain a field which belongs in the query.
 
 mod multipart;
 mod parameter;
@@ -8,22 +8,22 @@ use self::multipart::Multipart;
 use self::parameter::Parameter;
 use self::urlencoded::Urlencoded;
 
-/// The names that are looked for.
+/// The field names to look for.
 const NAMES: [&str; 2] = ["delay", "behavior"];
-/// The longest of them.
+/// The length of the longest of them.
 const LONGEST_NAME: usize = "behavior".len();
 
-/// Follows a form as it comes in, and keeps next to nothing.
+/// Parses a form as it arrives, keeping almost nothing of it.
 #[derive(Debug)]
 pub(crate) enum FormReader {
-    /// As a page sends it, and `curl -d`.
+    /// The default of web pages and of `curl -d`.
     Urlencoded(Urlencoded),
-    /// As a page with files sends it, and `curl -F`.
+    /// The format of web pages that upload files and of `curl -F`.
     Multipart(Multipart),
 }
 
 impl FormReader {
-    /// What follows a body of this content type, if it is a form.
+    /// The reader for a body of this content type, if that is a form.
     pub(crate) fn of(content_type: &[u8]) -> Option<Self> {
         let essence = content_type.split(|byte| *byte == b';').next()?.trim_ascii();
         if essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
@@ -35,7 +35,7 @@ impl FormReader {
         Some(Self::Multipart(Multipart::new(&boundary)))
     }
 
-    /// Follows the next bytes. Returns the first of the names that they complete.
+    /// Parses the next bytes. Returns the first name that they complete.
     pub(crate) fn follow(&mut self, chunk: &[u8]) -> Option<&'static str> {
         match self {
             Self::Urlencoded(form) => form.follow(chunk),
@@ -43,7 +43,7 @@ impl FormReader {
         }
     }
 
-    /// The form has ended.
+    /// Ends the form. Returns the name that its end completes, if any.
     pub(crate) fn end(&mut self) -> Option<&'static str> {
         match self {
             Self::Urlencoded(form) => form.end(),
@@ -52,7 +52,7 @@ impl FormReader {
     }
 }
 
-/// Which of the names this is.
+/// Which of the known names this is, if any.
 fn known(name: &[u8]) -> Option<&'static str> {
     NAMES.into_iter().find(|known| known.as_bytes() == name)
 }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_is_known_by_its_content_type() {
+    fn a_form_is_recognized_by_its_content_type() {
         for (content_type, expected) in [
             ("application/x-www-form-urlencoded", "Urlencoded"),
             ("Application/X-WWW-form-urlencoded ; charset=utf-8", "Urlencoded"),

@@ -1,8 +1,8 @@
-//! Where messages begin and end inside a gRPC request body.
+//! Finds where messages begin and end in the body of a gRPC request.
 
 use longsync::frame::{PREFIX_BYTES, Prefix};
 
-/// Follows a request body, chunk by chunk, without keeping any of it.
+/// Parses a request body chunk by chunk, without keeping any of it.
 #[derive(Debug, Default)]
 pub(crate) struct Framing {
     prefix: [u8; PREFIX_BYTES],
@@ -12,19 +12,19 @@ pub(crate) struct Framing {
     messages: u64,
 }
 
-/// A message longer than the limit, according to its own prefix.
+/// The error for a message that is longer than the limit, according to its own prefix.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooLongError {
     pub(crate) message_bytes: u32,
 }
 
 impl Framing {
-    /// Follows `chunk`, and calls `complete` with the length of each message that ends in it, prefix
-    /// included; with `only_first`, stops behind the first message. Returns how many bytes were not
-    /// followed.
+    /// Parses `chunk`, and calls `complete` with the length, including the prefix, of each message
+    /// that ends in it. With `only_first`, stops after the first message. Returns the number of
+    /// bytes that were not parsed.
     ///
     /// # Errors
-    /// At the first message longer than `max` bytes, as soon as its prefix is whole.
+    /// At the first message longer than `max` bytes, as soon as its prefix is complete.
     pub(crate) fn follow(
         &mut self,
         mut chunk: &[u8],
@@ -66,12 +66,12 @@ impl Framing {
         rest
     }
 
-    /// Whether every message that has begun is whole.
+    /// Whether every message that has begun is complete.
     pub(crate) fn is_between(&self) -> bool {
         self.prefix_len == 0
     }
 
-    /// How many messages were whole.
+    /// The number of complete messages.
     pub(crate) fn messages(&self) -> u64 {
         self.messages
     }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     proptest! {
-        /// However a body is cut into chunks, the same messages are found in it.
+        /// The same messages are found however a body is cut into chunks.
         #[test]
         fn chunks_do_not_change_what_is_found(
             lengths in proptest::collection::vec(0_u32..40, 0..8),
@@ -121,8 +121,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_behind_the_first_message_is_not_looked_at_if_there_must_be_only_one() {
-        // A second message that would be refused, and an empty one that comes with its prefix's end.
+    fn bytes_after_the_first_message_are_ignored_if_there_must_be_only_one() {
+        // A second message that would be refused, and an empty one, which is complete when its prefix is.
         for lengths in [&[3, 41][..], &[0, 0]] {
             let bytes = framed(lengths);
             let first = lengths[0] as usize + PREFIX_BYTES;

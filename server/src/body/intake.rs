@@ -1,4 +1,4 @@
-//! The bytes of a call's request, watched on their way in.
+//! Watches the bytes of a call's request on their way in.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use crate::call::refusal::Refusal;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A message that has arrived whole.
+/// A message that has arrived completely.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MessageArrival {
-    /// When the read of the socket that completed it returned.
+    /// When the socket read that completed it returned.
     pub(crate) at: Instant,
-    /// How many of its bytes are held: none of a message that came by itself and is taken at once.
+    /// How many of its bytes are held: none if the message arrived alone and is taken at once.
     pub(crate) held: u64,
 }
 
-/// How many messages a request has.
+/// How many messages a request may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cardinality {
     /// Exactly one.
@@ -35,21 +35,22 @@ pub(crate) enum Cardinality {
     Any,
 }
 
-/// The request of a gRPC call: counts what it holds, refuses a message that is too long, too slow or one
-/// too many, and tells the call when its client has gone.
+/// The request of a gRPC call. Counts the bytes that it holds, refuses a message that is too long, too slow
+/// or one too many, and notifies the call when its client has disconnected.
 #[derive(Debug)]
 pub(crate) struct Intake {
-    /// Until it is dropped.
+    /// [`None`] once it has been dropped.
     inner: Option<Incoming>,
     call: Arc<Call>,
     framing: Framing,
     cardinality: Cardinality,
-    /// How long the coming message, or the request, has taken.
+    /// How long the current message, or the request, has taken.
     slowness: Slowness,
-    /// When the last chunk came.
+    /// When the last chunk arrived.
     last_chunk: Instant,
-    /// Whether that chunk was one whole message. Such a message is not held: it is taken in the poll that
-    /// read it, so that the next small request of a client is not refused while its answers fill the memory.
+    /// Whether that chunk was exactly one message. Such a message is not held, because it is taken in the
+    /// poll that read it. Thus a client's next small request is not refused while its answers fill the
+    /// memory.
     came_alone: bool,
     has_ended: bool,
 }
@@ -84,7 +85,7 @@ impl Intake {
                 Err(refusal) => Err(refusal),
             },
             Poll::Ready(Some(Err(error))) => {
-                // tonic may turn a reset into a clean end of the stream; here it is still seen.
+                // tonic may turn a reset into a clean end of the stream; here the reset is still visible.
                 self.call.client_gone();
                 return Poll::Ready(Some(Err(error.into())));
             }
@@ -133,13 +134,13 @@ impl Intake {
         call.hold(chunk.len() as u64)
     }
 
-    /// A message of this many bytes, which came whole with the last chunk.
+    /// A message of this many bytes, which the last chunk completed.
     pub(crate) fn arrived(&self, bytes: usize) -> MessageArrival {
         let held = if self.came_alone { 0 } else { bytes as u64 };
         MessageArrival { at: self.last_chunk, held }
     }
 
-    /// The end may come with the last of the data, and is not reported again.
+    /// Checks for the end, which may come with the last of the data and is not reported again.
     fn look_at_end(&mut self) -> Result<(), Refusal> {
         let is_end = self.inner.as_ref().is_none_or(http_body::Body::is_end_stream);
         if is_end { self.ended() } else { Ok(()) }
@@ -157,7 +158,8 @@ impl Intake {
         Ok(())
     }
 
-    /// Nothing has come. Has the call woken once what is still to come has taken too long.
+    /// Called when nothing has arrived. Arranges for the call to be woken once the missing bytes have taken
+    /// too long.
     fn wait(&mut self) -> Result<(), Refusal> {
         if !self.slowness.is_running() {
             return Ok(());
@@ -180,7 +182,7 @@ impl Intake {
         }
     }
 
-    /// Whether all of it has come.
+    /// Whether the request has arrived completely.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
     }

@@ -1,5 +1,5 @@
-//! The messages of gRPC's requests. tonic's own bodies keep the largest buffers that they ever
-//! needed for as long as the stream lasts, which may be hours; these keep nothing between messages.
+//! The messages of gRPC requests. tonic's own bodies keep the largest buffers that they ever needed for the
+//! lifetime of the stream, which may be hours; these keep nothing between messages.
 
 use std::future::poll_fn;
 use std::marker::PhantomData;
@@ -19,8 +19,8 @@ use crate::call::refusal::Refusal;
 #[derive(Debug)]
 pub(crate) struct Requests<M> {
     intake: Intake,
-    /// What has come and was not taken. Whole messages in it came whole with the last chunk: nothing more
-    /// is read before they are taken.
+    /// Bytes that have arrived but were not taken yet. Any complete message among them was completed by the
+    /// last chunk, because nothing more is read until complete messages have been taken.
     bytes: ReceiveBuffer,
     messages: PhantomData<fn() -> M>,
 }
@@ -40,7 +40,7 @@ impl<M: Message + Default> Requests<M> {
     /// The next message.
     ///
     /// # Errors
-    /// When it is not such a message, or the call was cut.
+    /// If the bytes do not decode as the message, or the call was cut.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -65,17 +65,17 @@ impl<M: Message + Default> Requests<M> {
         }
     }
 
-    /// No more is taken for a while.
+    /// Frees what is not needed while no message is taken.
     pub(crate) fn settle(&mut self) {
         self.bytes.settle();
     }
 
-    /// [`Requests::poll_next`], to be awaited.
+    /// The async form of [`Requests::poll_next`].
     pub(crate) async fn next(&mut self) -> Result<Option<ReceivedMessage<M>>, Refusal> {
         poll_fn(|cx| self.poll_next(cx)).await.transpose()
     }
 
-    /// Reads to the end of a request whose message has come.
+    /// Reads to the end of a request whose message has arrived.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
         while !self.is_end() {
             if ready!(self.poll_more(cx)?).is_none() {
@@ -85,15 +85,16 @@ impl<M: Message + Default> Requests<M> {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether nothing more can come.
+    /// Whether nothing more can arrive.
     pub(crate) fn is_end(&self) -> bool {
         self.intake.has_ended()
     }
 
-    /// The one message of a request, which is read to its end.
+    /// The only message of a request, which is read to its end.
     ///
     /// # Errors
-    /// When it is not such a message, or the call was cut, as it is if its request has none.
+    /// If the bytes do not decode as the message, or the call was cut, which happens if its request has no
+    /// message.
     pub(crate) async fn one(mut self) -> Result<ReceivedMessage<M>, Refusal> {
         let received = self.next().await?;
         let received = received.ok_or(Refusal::NoMessage)?;
@@ -101,11 +102,11 @@ impl<M: Message + Default> Requests<M> {
         Ok(received)
     }
 
-    /// [`None`]: it has ended.
+    /// Reads more of the request. [`None`] if it has ended.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<()>, Refusal>> {
         Poll::Ready(match ready!(self.intake.poll_frame(cx)) {
             None => Ok(None),
-            // Whatever it is, the call is cut by now, or its client has gone.
+            // Whatever the error is, the call is cut by now, or its client has disconnected.
             Some(Err(why)) => Err(Refusal::NotAMessage(why.to_string())),
             Some(Ok(frame)) => {
                 if let Ok(chunk) = frame.into_data() {
@@ -119,39 +120,39 @@ impl<M: Message + Default> Requests<M> {
 
 fn decode<M: Message + Default>(bytes: &Bytes) -> Result<M, Refusal> {
     if bytes[0] != PLAIN {
-        let why = "the message says that it is compressed, and the call does not say how";
+        let why = "the message is marked as compressed, but the call names no grpc-encoding";
         return Err(Refusal::NotAMessage(why.to_owned()));
     }
     M::decode(bytes.slice(PREFIX_BYTES..)).map_err(|error| Refusal::NotAMessage(error.to_string()))
 }
 
-/// The refusal of a call whose messages are encoded in a way that is not understood.
+/// The refusal of a call whose messages use an unsupported encoding.
 pub(crate) fn refuse_encoding(headers: &HeaderMap) -> Option<Refusal> {
     let encoding = headers.get("grpc-encoding")?;
     if encoding == "identity" {
         return None;
     }
     let encoding = quoted(&String::from_utf8_lossy(encoding.as_bytes()));
-    Some(Refusal::Encoding(format!("grpc-encoding {encoding} is not understood: send identity")))
+    Some(Refusal::Encoding(format!("grpc-encoding {encoding} is not supported: send identity")))
 }
 
-/// Bytes that have come and were not taken.
+/// Bytes that have arrived but were not taken yet.
 #[derive(Debug, Default)]
 struct ReceiveBuffer {
-    /// What came before the last chunk.
+    /// The bytes that arrived before the last chunk.
     pieces: BytesMut,
-    /// A chunk keeps alive the whole buffer that its read came in.
+    /// The last chunk. It keeps the entire buffer of its read alive.
     chunk: Bytes,
 }
 
 impl ReceiveBuffer {
-    /// A message nearly always comes whole: then its chunk is not copied.
+    /// Adds a chunk. A message nearly always arrives in one chunk, which is then not copied.
     fn add(&mut self, chunk: Bytes) {
         self.pieces.extend_from_slice(&self.chunk);
         self.chunk = chunk;
     }
 
-    /// How many bytes the first message has, its prefix included, if all of them have come.
+    /// The length of the first message, including its prefix, if all of it has arrived.
     fn message_len(&self) -> Option<usize> {
         let Self { pieces, chunk } = self;
         let (mut prefix, mut bytes) = ([0; PREFIX_BYTES], pieces.iter().chain(&chunk[..]));
@@ -162,7 +163,7 @@ impl ReceiveBuffer {
         (bytes <= pieces.len() + chunk.len()).then_some(bytes)
     }
 
-    /// Takes this many bytes, if they have come.
+    /// Takes this many bytes, if they have arrived.
     fn take(&mut self, bytes: usize) -> Bytes {
         let Self { pieces, chunk } = self;
         if pieces.is_empty() {
@@ -176,7 +177,7 @@ impl ReceiveBuffer {
         mem::take(pieces).freeze()
     }
 
-    /// Nothing is taken for a while: what is kept is copied out of the buffer of its read.
+    /// Copies what is kept out of the buffer of its read, because nothing is taken for a while.
     fn settle(&mut self) {
         if !self.chunk.is_empty() {
             self.pieces.extend_from_slice(&mem::take(&mut self.chunk));
@@ -191,9 +192,9 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// However bytes come, and whatever is taken of them, none is lost or out of order.
+        /// However bytes arrive, and however they are taken, none is lost or out of order.
         #[test]
-        fn bytes_are_taken_as_they_came(
+        fn bytes_are_taken_in_the_order_in_which_they_arrived(
             steps in proptest::collection::vec((0_usize..50, 0_usize..60, any::<bool>()), 0..40),
         ) {
             let (mut kept, mut came, mut taken) = (ReceiveBuffer::default(), Vec::new(), Vec::new());

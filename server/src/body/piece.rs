@@ -1,4 +1,4 @@
-//! A piece of an answer, from when it is handed to HTTP until it is encoded for the socket.
+//! A piece of an answer, from its handover to HTTP until it is encoded for the socket.
 
 use std::mem;
 use std::sync::Arc;
@@ -8,26 +8,27 @@ use bytes::{Buf, Bytes};
 use crate::body::room::Room;
 use crate::call::Call;
 
-/// How much of an answer is handed to HTTP/2 at a time: a frame. It takes a piece whole as soon as its
-/// reader has room for a byte, and then holds what the reader does not take.
+/// How much of an answer is handed to HTTP/2 at a time: one frame. HTTP/2 accepts an entire piece as soon as
+/// its reader has room for one byte, and then holds what the reader does not take.
 pub(crate) const PIECE_BYTES: usize = 16 * 1024;
 
-/// Bytes of an answer. HTTP advances it as it encodes them, and drops it, with what is left, when the
-/// stream is reset or the connection lost: so it knows what the client cannot have.
+/// Bytes of an answer. HTTP advances the piece as it encodes the bytes. It drops the piece, with whatever is
+/// left of it, when the stream is reset or the connection is lost; so the piece knows which bytes cannot have
+/// reached the client.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerPiece {
     bytes: Bytes,
-    /// Until all of it is encoded.
+    /// Who owns the piece, until all of it is encoded.
     owner: PieceOwner,
 }
 
-/// Whose a piece is.
+/// The owner of a piece.
 #[derive(Debug, Default)]
 enum PieceOwner {
     #[default]
     Nobody,
     Call(Arc<Call>),
-    /// A request that is not a call, and has its room until then.
+    /// A request that is not a call; it keeps its room until then.
     Request {
         _room: Room,
     },
@@ -48,7 +49,7 @@ impl AnswerPiece {
         Self { bytes, owner: PieceOwner::Call(call) }
     }
 
-    /// Bytes that do not belong to a call, and the room of their request if this is its only piece.
+    /// Bytes that do not belong to a call, with the room of their request if this is its only piece.
     pub(crate) fn plain(bytes: Bytes, room: Option<Room>) -> Self {
         let owner = room.map_or(PieceOwner::Nobody, |room| PieceOwner::Request { _room: room });
         Self { bytes, owner }
@@ -70,7 +71,7 @@ impl Buf for AnswerPiece {
             call.encoded(length(count));
         }
         if self.bytes.is_empty() {
-            // So that a call is counted before the client has its last piece.
+            // The call must be counted before the client has the last piece.
             self.owner = PieceOwner::Nobody;
         }
     }
@@ -84,7 +85,7 @@ impl Drop for AnswerPiece {
     }
 }
 
-/// Answers are limited to less than 4 GiB.
+/// The length of a piece. It fits, because answers are limited to less than 4 GiB.
 fn length(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

@@ -1,5 +1,5 @@
-//! The body of a request that is answered without it: read and thrown away, so that its client, which
-//! may still be sending, comes to read the answer (RFC 9112, section 9.6).
+//! The body of a request whose answer does not depend on it. The body is read and discarded, so that a client
+//! which is still sending gets to read the answer (RFC 9112, section 9.6).
 
 use std::error::Error as _;
 use std::future::Future;
@@ -18,40 +18,41 @@ use crate::body::discard::{DISCARD_TIME, discard};
 use crate::body::form::FormReader;
 use crate::record::{CloseReason, ConnectionRecord};
 
-/// The most that is read of it.
+/// The most bytes that are read of it.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
-/// For how long it is read once the answer is there, and how long an answer waits for a form.
+/// How long the body is read once the answer is ready, and how long an answer waits for a form.
 const LONGEST: Duration = Duration::from_secs(2);
-/// How many times we look whether a client has sent what it was not told to send: in the second turn
-/// hyper reads, and in the third we have what it has read.
+/// How many times we check whether a client has sent its body without waiting for `100 Continue`: in the
+/// second turn hyper reads, and in the third we get what it has read.
 const LOOKS: u8 = 3;
 
-/// Why a call is refused for the body of its request, which is not used.
+/// Why a call is refused because of its request's body, which is not otherwise used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyError {
-    /// It is a form that names this field, which is read off the query.
+    /// The body is a form that contains this field, which is only read from the query.
     Names(&'static str),
-    /// It is not framed as HTTP frames bodies.
+    /// The body's framing is not valid HTTP.
     Malformed,
 }
 
-/// What is left of a request.
+/// The rest of a request.
 #[derive(Debug)]
 pub(crate) struct Rest {
     body: Incoming,
     record: Arc<ConnectionRecord>,
     received_at: Instant,
     left: u64,
-    /// Whether it needs to be read before the request can be answered, and was not.
+    /// Set if the body is a form that must be read before the request can be answered and has not been read
+    /// yet.
     form: Option<FormReader>,
     version: Version,
-    /// Whether the client sends nothing until it is told to, which it never is.
+    /// Whether the client waits for `100 Continue`, which it never gets.
     waits_for_continue: bool,
     has_begun: bool,
 }
 
 impl Rest {
-    /// [`None`]: there is nothing left.
+    /// The rest of a request. [`None`] if nothing is left.
     pub(crate) fn of(
         request: Request<Incoming>,
         record: &Arc<ConnectionRecord>,
@@ -75,9 +76,9 @@ impl Rest {
         }))
     }
 
-    /// Reads on during a call's wait. Returns why the call is to be refused.
+    /// Reads on during a call's wait. Returns why the call must be refused, if it must.
     pub(crate) fn read_on(&mut self, cx: &mut Context<'_>) -> Option<BodyError> {
-        // hyper tells a client to send as soon as its body is polled.
+        // hyper sends `100 Continue` as soon as the body is polled.
         if self.waits_for_continue {
             self.form = None;
             return None;
@@ -89,13 +90,13 @@ impl Rest {
         }
     }
 
-    /// Until when the answer waits for a form that has not come.
+    /// The time until which the answer waits for a form that has not arrived; [`None`] if it does not wait.
     pub(crate) fn answer_waits_until(&self) -> Option<Instant> {
         let until = self.received_at + LONGEST;
         (self.form.is_some() && self.record.worker().timer().now() < until).then_some(until)
     }
 
-    /// Reads until there is no more, or enough was read. Returns the field that a form names.
+    /// Reads until nothing is left, or enough has been read. Returns the field that a form contains.
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -118,11 +119,11 @@ impl Rest {
         Poll::Ready(Ok(self.form.take().and_then(|mut form| form.end())))
     }
 
-    /// The body broke off.
+    /// Decides what a broken body means.
     fn broken(&mut self, error: &hyper::Error) -> Option<BodyError> {
         self.left = 0;
         self.form = None;
-        // HTTP/2 ends the stream by itself.
+        // HTTP/2 ends the stream on its own.
         if self.version == Version::HTTP_2 {
             return None;
         }
@@ -131,12 +132,12 @@ impl Rest {
         if matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)) {
             return Some(BodyError::Malformed);
         }
-        // hyper answers all the same, and no longer looks whether anybody is there to read it.
+        // hyper would answer anyway, and no longer checks whether anybody is there to read it.
         self.record.wish_to_close(CloseReason::ClientLeft);
         None
     }
 
-    /// There is an answer now. Over HTTP/1.1 its end waits for what is returned.
+    /// Called when the answer is ready. Over HTTP/1.1, the end of the answer waits for the returned future.
     pub(crate) fn answered<B>(self, response: &mut Response<B>) -> Option<LingeringEnd> {
         if self.version == Version::HTTP_2 {
             let worker = self.record.worker();
@@ -162,7 +163,7 @@ impl Rest {
     }
 }
 
-/// Holds back the end of an answer until the rest of its request, or enough of it, was read.
+/// Holds back the end of an answer until the rest of its request, or enough of it, has been read.
 #[derive(Debug)]
 pub(crate) struct LingeringEnd {
     over: Pin<Box<Sleep>>,

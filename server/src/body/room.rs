@@ -1,15 +1,15 @@
-//! The room in memory of an HTTP/2 request that is not a call. A client may leave the answers to
-//! thousands of them unread on a connection, and nothing else accounts for them.
+//! The memory reserved for an HTTP/2 request that is not a call. A client may leave the answers to thousands
+//! of such requests unread on a connection, and nothing else accounts for them.
 
 use std::sync::Arc;
 
 use crate::record::ConnectionRecord;
 
-/// What such a request is taken to cost besides the body of its answer: 64,000 of them on 4 connections took 1.1
-/// to 1.5 KiB each, whether they were for an unknown path, for `/metrics`, or waited for a body.
+/// The assumed cost of such a request apart from the body of its answer: 64,000 of them on 4 connections took
+/// 1.1 to 1.5 KiB each, whether they asked for an unknown path, asked for `/metrics`, or waited for a body.
 const BYTES: u64 = 1536;
 
-/// The room of one request, given back when it is dropped.
+/// The memory reserved for one request; released on drop.
 #[derive(Debug)]
 pub(crate) struct Room {
     record: Arc<ConnectionRecord>,
@@ -17,7 +17,8 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// [`None`]: the connection, or all of them together, hold as much as they may.
+    /// Reserves the memory for one request. [`None`] if the connection, or all of them together, hold as much
+    /// as they may.
     pub(crate) fn take(record: &Arc<ConnectionRecord>) -> Option<Self> {
         record.hold(BYTES).then(|| Self { record: Arc::clone(record), bytes: BYTES })
     }

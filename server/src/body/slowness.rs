@@ -1,30 +1,32 @@
-//! How long a client takes for what it has begun to send, counted only while the server wants it. Pure.
+//! Measures how long a client takes to send what it has begun, counting only the time in which the server
+//! wants it. Pure.
 
 use std::time::{Duration, Instant};
 
-/// This many bytes of a message allow it one more second.
+/// A message may take one more second for each of this many bytes.
 const BYTES_PER_SECOND: u64 = 64 * 1024;
 
 /// A message, or a request of one message, on its way.
 #[derive(Debug, Default)]
 pub(crate) struct Slowness {
-    /// Since when the server has been waiting for it without a break.
+    /// Since when the server has been waiting for it without interruption.
     since: Option<Instant>,
-    /// The poll of its call in which the server wanted it last, and nothing more had come.
+    /// The last poll of its call in which the server wanted it and nothing more had arrived.
     wanted_in: u32,
-    /// How long it waited before that.
+    /// How long the server waited before that.
     before: Duration,
     bytes: u64,
 }
 
 impl Slowness {
-    /// It begins, in this poll of its call; 0: before the first.
+    /// Called when the message begins, in this poll of its call; 0 means before the first poll.
     pub(crate) fn begin(&mut self, now: Instant, poll: u32) {
-        // Whether it is wanted then is not known before somebody asks for more of it in that poll.
+        // It is not known yet whether the message is wanted now: that depends on whether the handler asks for
+        // more of it in this poll.
         *self = Self { since: Some(now), wanted_in: poll.saturating_sub(1), ..Self::default() };
     }
 
-    /// It has come.
+    /// Called when the message has arrived completely.
     pub(crate) fn end(&mut self) {
         self.since = None;
     }
@@ -33,15 +35,15 @@ impl Slowness {
         self.since.is_some()
     }
 
-    /// This many bytes of it came.
+    /// Counts bytes of the message that arrived.
     pub(crate) fn received(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
     }
 
-    /// Nothing more has come in this poll of the call, which wants it. When it will have taken too long,
-    /// if the server goes on wanting it; [`None`]: never.
+    /// Called when nothing more has arrived in this poll of the call, which wants it. Returns when it will
+    /// have taken too long if the server goes on wanting it; [`None`] if never.
     ///
-    /// Polls of the call in which nobody asked are time in which nobody wanted it.
+    /// The time of polls in which nobody asked for it does not count.
     pub(crate) fn wait(&mut self, limit: Duration, now: Instant, poll: u32) -> Option<Instant> {
         let since = self.since?;
         self.since = Some(now);
@@ -53,11 +55,11 @@ impl Slowness {
         now.checked_add(allowed.saturating_sub(self.before))
     }
 
-    /// Nothing more has come in this poll of the call, which does not want it yet.
+    /// Called when nothing more has arrived in this poll of the call, which does not want it yet.
     pub(crate) fn stand_still(&mut self, now: Instant, poll: u32) {
         if self.since.is_some() {
             self.since = Some(now);
-            // So that the next poll is not taken to follow this one.
+            // The next poll must not be taken for the one right after this.
             self.wanted_in = poll.wrapping_sub(2);
         }
     }
@@ -74,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_runs_while_every_poll_asks_for_it() {
+    fn time_counts_while_every_poll_asks_for_it() {
         let start = Instant::now();
         let mut slowness = Slowness::default();
         assert_eq!(slowness.wait(LIMIT, start, 1), None);
@@ -90,19 +92,19 @@ mod tests {
     }
 
     #[test]
-    fn the_time_stands_still_while_polls_do_not_ask_for_it() {
+    fn time_does_not_count_while_polls_do_not_ask_for_it() {
         let start = Instant::now();
         let mut slowness = Slowness::default();
         slowness.begin(start, 0);
         slowness.wait(LIMIT, start + seconds(10), 1);
-        // Polls 2 and 3 were for something else; an hour has passed.
+        // Polls 2 and 3 had another reason; an hour has passed.
         let later = start + seconds(3_600);
         assert_eq!(slowness.wait(LIMIT, later, 4), Some(later + seconds(20)));
         assert_eq!(slowness.wait(LIMIT, later + seconds(15), 5), Some(later + seconds(20)));
     }
 
     #[test]
-    fn the_time_stands_still_while_it_is_only_read_ahead() {
+    fn time_does_not_count_while_it_is_only_read_ahead() {
         let start = Instant::now();
         let mut slowness = Slowness::default();
         slowness.begin(start, 0);

@@ -1,4 +1,4 @@
-//! The behaviors that callers send as text, read once for each distinct text.
+//! Caches the behaviors that callers send as text, so that each distinct text is parsed once.
 
 use std::collections::HashMap;
 use std::mem;
@@ -6,25 +6,26 @@ use std::time::Duration;
 
 use longsync_behavior::{Behavior, Rules};
 
-/// How many texts are kept at most.
+/// The most texts that are cached.
 const MOST_TEXTS: usize = 256;
-/// A longer text is read each time: it could keep much memory, and few are.
+/// A longer text is parsed each time, because it could take much memory, and few texts are that long.
 const MOST_BYTES: usize = 1_024;
 
-/// The texts that were read last.
+/// The most recently used texts.
 #[derive(Debug, Default)]
 pub(crate) struct BehaviorCache {
-    /// Those that were asked for since the last change of halves.
+    /// The texts used since the halves were last swapped.
     young: HashMap<Box<str>, Behavior>,
-    /// Those that were young before. One that is asked for is young again; the others are forgotten.
+    /// The texts that were young before that. One that is used becomes young again; the others are dropped at
+    /// the next swap.
     old: HashMap<Box<str>, Behavior>,
 }
 
 impl BehaviorCache {
-    /// The behavior of a caller of a server that allows delays up to `most`.
+    /// The behavior for this text, on a server that allows delays up to `most`.
     ///
     /// # Errors
-    /// The sentence that says why the text is not one.
+    /// A sentence that explains why the text is not a behavior.
     pub(crate) fn read(&mut self, text: &str, most: Duration) -> Result<Behavior, String> {
         if let Some(known) = self.young.get(text) {
             return Ok(known.clone());
@@ -57,20 +58,20 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3_600);
 
     #[test]
-    fn a_text_is_read_once_and_few_are_kept() {
+    fn a_text_is_parsed_once_and_a_bounded_number_is_cached() {
         let mut texts = BehaviorCache::default();
         let first = texts.read("exponential(5ms)", HOUR).unwrap();
         for number in 1..=10 * MOST_TEXTS {
             texts.read(&format!("{number}ms"), HOUR).unwrap();
             assert!(texts.kept() <= MOST_TEXTS);
-            // One that is asked for again and again stays: all clones share one text.
+            // A text that is used again and again stays cached: all clones share one text.
             let again = texts.read("exponential(5ms)", HOUR).unwrap();
             assert!(std::ptr::eq(again.text(), first.text()));
         }
     }
 
     #[test]
-    fn neither_long_texts_nor_wrong_ones_are_kept() {
+    fn neither_long_nor_invalid_texts_are_cached() {
         let mut texts = BehaviorCache::default();
         let long = format!("5ms{}", " ".repeat(MOST_BYTES));
         assert!(texts.read(&long, HOUR).is_ok());

@@ -1,10 +1,10 @@
-//! When a call must have ended, and what a reset near that moment means.
+//! The deadline of a call, and what a reset near it means.
 
 use std::time::{Duration, Instant};
 
 use longsync::deadline::margin;
 
-/// The end of a call's time.
+/// The deadline of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Deadline {
     at: Instant,
@@ -12,29 +12,29 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// `timeout` after the call's headers arrived; [`None`] when that is later than any clock reads.
+    /// `timeout` after the call's headers arrived; [`None`] if the clock cannot represent a time that late.
     pub(crate) fn new(arrived: Instant, timeout: Duration) -> Option<Self> {
         Some(Self { at: arrived.checked_add(timeout)?, timeout })
     }
 
-    /// The moment itself.
+    /// When the deadline is.
     pub(crate) fn at(self) -> Instant {
         self.at
     }
 
-    /// How much of it was left when the call's headers arrived.
+    /// How much time was left when the call's headers arrived.
     pub(crate) fn timeout(self) -> Duration {
         self.timeout
     }
 
-    /// Whether a reset at `now` is the client's own deadline at work rather than a cancellation: it comes
-    /// within the [`margin`] of the deadline, or later.
+    /// Whether a reset at `now` comes from the client's own deadline rather than a cancellation: it does if
+    /// it comes within [`margin`] of the deadline, or later.
     pub(crate) fn explains_reset_at(self, now: Instant) -> bool {
         now + margin(self.timeout) >= self.at
     }
 }
 
-/// Reads a `grpc-timeout`: at most 8 digits and a unit, as gRPC's PROTOCOL-HTTP2.md has it.
+/// Reads a `grpc-timeout`: at most 8 digits and a unit, as gRPC's PROTOCOL-HTTP2.md specifies.
 ///
 /// # Errors
 /// What is wrong with it, and what would be right.
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Every timeout that gRPC's grammar allows is read, in its unit.
+        /// Every timeout that gRPC's grammar allows is parsed, in its unit.
         #[test]
         fn every_valid_timeout_is_read(number in 0_u64..100_000_000, unit in 0_usize..6) {
             let (letter, nanos) = [
@@ -83,7 +83,7 @@ mod tests {
             prop_assert_eq!(read.as_nanos(), u128::from(number) * nanos);
         }
 
-        /// Bytes of any kind are read or refused; nothing panics.
+        /// Any bytes are parsed or refused; nothing panics.
         #[test]
         fn any_bytes_are_read_or_refused(value in proptest::collection::vec(any::<u8>(), 0..12)) {
             let _ = parse_timeout(&value);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_timeout_is_refused() {
+    fn invalid_timeouts_are_refused() {
         for value in ["", "S", "1", "1s", "-1S", "+1S", "1.5S", "123456789m", "1 S", "१S"] {
             assert!(parse_timeout(value.as_bytes()).is_err(), "{value}");
         }

@@ -1,4 +1,4 @@
-//! How a call ends, in words, as a gRPC status, as an HTTP status and as it is counted.
+//! How a call ends: as a sentence, as a gRPC status, as an HTTP status, and as a counted outcome.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use tonic::{Code, Status};
 use crate::call::refusal::Refusal;
 use crate::shared::counters::Outcome;
 
-/// How a call ends. The code that ends it says so; nothing infers it from a status.
+/// How a call ends. The code that ends the call states it; it is never inferred from a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// With its answer.
     Answered,
-    /// Without one: what it asks for is not served.
+    /// Without an answer: the request is refused.
     Refused(Refusal),
-    /// At its deadline, which was this long after its headers.
+    /// At its deadline, which was this long after its headers arrived.
     Deadline(Duration),
     /// At the end of a drain.
     Drained,
@@ -34,7 +34,7 @@ impl From<Refusal> for Ending {
 }
 
 impl Ending {
-    /// The outcome that a call which ends this way counts as.
+    /// The outcome as which a call that ends this way is counted.
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Self::Answered => Outcome::Answered,
@@ -57,9 +57,9 @@ impl Ending {
         match self {
             Self::Answered => String::new(),
             Self::Refused(refusal) => refusal.message(),
-            Self::Deadline(timeout) => format!("the deadline of {} is over", text(*timeout)),
+            Self::Deadline(timeout) => format!("the deadline of {} has passed", text(*timeout)),
             Self::Drained => {
-                "the server is shutting down: call another, or this one later".to_owned()
+                "the server is shutting down: call another server, or this one later".to_owned()
             }
         }
     }

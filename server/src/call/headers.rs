@@ -1,4 +1,4 @@
-//! What the headers of a request say about its call.
+//! Reads what the headers of a request specify about its call.
 
 use http::{HeaderMap, HeaderValue};
 use longsync_behavior::Behavior;
@@ -6,32 +6,34 @@ use longsync_behavior::Behavior;
 use crate::call::plan::check_call_id;
 use crate::call::refusal::Refusal;
 
-/// What is understood of a request's headers, read in one pass.
+/// The headers of a request that the server understands, read in one pass.
 #[derive(Debug, Default)]
 pub(crate) struct CallHeaders {
     /// `grpc-timeout`, as it was sent.
     pub(crate) timeout: Option<HeaderValue>,
-    /// Read at once: as text it could take 16 KiB for as long as the call waits.
+    /// Parsed at once, because the text could take 16 KiB for as long as the call waits.
     pub(crate) behavior: Option<Result<Behavior, String>>,
     /// The name of the call, or what is wrong with it.
     pub(crate) call_id: Option<Result<String, String>>,
-    /// A header of ours that is given more than once: then nobody can say which is meant.
+    /// The name of one of our headers that was sent more than once, so that it is not clear which value is
+    /// meant.
     pub(crate) repeated: Option<&'static str>,
-    /// Which attempt of a retried call this is, from 1: gRPC's header (gRFC A6) says how many came before,
-    /// Envoy's, which counts if there is no other, which one it is.
+    /// Which attempt of a retried call this is, from 1: gRPC's header (gRFC A6) gives the number of previous
+    /// attempts; Envoy's, which counts only if gRPC's is missing, gives the number of this one.
     pub(crate) attempt: u32,
-    /// Whether the call says how its messages are encoded.
+    /// Whether the call specifies how its messages are encoded.
     pub(crate) has_encoding: bool,
-    /// W3C's `traceparent`, while the line for which it is kept is logged.
+    /// W3C's `traceparent`, kept only if the log line that contains it is enabled.
     pub(crate) traceparent: Option<Box<HeaderValue>>,
 }
 
-/// How long a `traceparent` may be to be kept: today's have 55 bytes.
+/// The longest `traceparent` that is kept, in bytes: those of today have 55.
 const MAX_TRACEPARENT_BYTES: usize = 256;
 
 impl CallHeaders {
-    /// If a header is repeated, the first one counts; of the attempts, the last, since software which
-    /// retries a call that was a retry already adds its own. `read_behavior` reads the text of a behavior.
+    /// Reads the headers. If a header is repeated, the first value counts; for the attempts it is the last,
+    /// because software that retries a call which was already a retry appends its own header. `read_behavior`
+    /// parses the text of a behavior.
     pub(crate) fn read(
         headers: &HeaderMap,
         read_behavior: impl Fn(&str) -> Result<Behavior, String>,
@@ -67,15 +69,15 @@ impl CallHeaders {
         read
     }
 
-    /// Leaves out what only our own service is asked: for any other call it may say anything.
+    /// Removes the headers that concern only our own service: for any other call they may contain anything.
     pub(crate) fn leave_ours_out(&mut self) {
         (self.behavior, self.call_id, self.repeated) = (None, None, None);
     }
 
-    /// Takes the name of the call; empty, if the headers have none.
+    /// Takes the name of the call, which is empty if the headers contain none.
     ///
     /// # Errors
-    /// When it is too long, or not text.
+    /// If the name is too long, or not text.
     pub(crate) fn take_call_id(&mut self) -> Result<String, Refusal> {
         let call_id = self.call_id.take().unwrap_or_else(|| Ok(String::new()));
         let call_id = call_id.map_err(|why| Refusal::invalid(longsync::CALL_ID_HEADER, why))?;
@@ -83,7 +85,7 @@ impl CallHeaders {
     }
 }
 
-/// Whether each call writes a line when it ends.
+/// Whether each call writes a log line when it ends.
 fn has_call_lines() -> bool {
     tracing::enabled!(target: super::CALL_LOG_TARGET, tracing::Level::DEBUG)
 }
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_is_not_a_number_is_the_first() {
+    fn an_attempt_that_is_not_a_number_counts_as_the_first() {
         for (previous, expected) in
             [("0", 1), ("1", 2), ("-1", 1), ("two", 1), ("4294967295", u32::MAX)]
         {

@@ -1,4 +1,4 @@
-//! What a call holds in memory of its requests and answers.
+//! Accounts for the bytes of its requests and answers that a call holds in memory.
 
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -9,15 +9,15 @@ use crate::record::side::SideCounts;
 use crate::record::{add, subtract};
 use crate::shared::counters::CallKind;
 
-/// How long a request to health or reflection may be: it holds only a name.
+/// The longest request to health or reflection, in bytes: it contains only a name.
 const MAX_NAME_BYTES: u32 = 1024;
 
 impl Call {
-    /// Holds this many more bytes of this call's requests or answers in memory.
+    /// Counts this many more bytes of this call's requests or answers as held in memory.
     ///
     /// # Errors
-    /// When its connection, or all calls together, would then hold more than they may; then these bytes
-    /// are not held.
+    /// If its connection, or all calls together, would hold more than they may; then these bytes are not
+    /// counted.
     pub(crate) fn hold(&self, bytes: u64) -> Result<(), Refusal> {
         if bytes == 0 || self.record.hold(bytes) {
             add(&self.buffered_bytes, bytes);
@@ -28,33 +28,34 @@ impl Call {
             limit: "max-buffered-bytes",
             why: format!(
                 "bytes held in memory have reached this server's limit of {limit}, \
-                 or this connection's part of it"
+                 or this connection's share of it"
             ),
         })
     }
 
-    /// Lets go of bytes that were held.
+    /// Releases bytes that were held.
     pub(crate) fn release(&self, bytes: u64) {
         debug_assert!(bytes <= self.buffered_bytes.load(Ordering::Relaxed), "{bytes} are released");
         subtract(&self.buffered_bytes, bytes);
         self.record.release(bytes);
     }
 
-    /// A message was taken, of which `kept` bytes stay in memory and `held` are held.
+    /// Called when a message has been taken: `kept` of its bytes stay in memory, in place of the `held` bytes
+    /// counted so far.
     ///
     /// # Errors
-    /// When there is no room for them.
+    /// If there is no room for them.
     pub(crate) fn keep(&self, kept: u64, held: u64) -> Result<(), Refusal> {
         self.hold(kept.saturating_sub(held))?;
         self.release(held.saturating_sub(kept));
         Ok(())
     }
 
-    /// Makes room for an answer of this many bytes, of which the call holds `had` already. While there is
-    /// none, and the connection has something that can go out as soon as its client reads, this waits.
+    /// Makes room for an answer of this many bytes, `had` of which the call already holds. If there is no
+    /// room, waits as long as the connection has something that can go out as soon as its client reads.
     ///
     /// # Errors
-    /// When there is no room and nothing will go out.
+    /// If there is no room and nothing will go out.
     pub(crate) fn poll_room(
         &self,
         bytes: u64,
@@ -70,13 +71,13 @@ impl Call {
         Poll::Ready(Ok(()))
     }
 
-    /// How long a message of its request may be.
+    /// The longest message that its request may contain, in bytes.
     pub(crate) fn max_message_bytes(&self) -> u32 {
         let limit = self.limits().max_message_bytes;
         if self.holds_requests() { limit } else { limit.min(MAX_NAME_BYTES) }
     }
 
-    /// The refusal of a longer message of its request.
+    /// The refusal of a message that is longer.
     pub(crate) fn too_long(&self, message_bytes: u32) -> Refusal {
         let limit = self.max_message_bytes();
         if self.holds_requests() || limit < MAX_NAME_BYTES {
@@ -91,32 +92,32 @@ impl Call {
         )
     }
 
-    /// Whether the bytes of its request are held. Those of other services are few: health checks are
-    /// never refused for want of memory, and streams hold what they cost in all.
+    /// Whether the bytes of its request are counted. Other services need few: health checks are never refused
+    /// for lack of memory, and streams hold their total cost from the start.
     pub(crate) fn holds_requests(&self) -> bool {
         self.kind.is_some()
     }
 
-    /// Whether the bytes of its answers are held. Those of other services, and of HTTP, are few.
+    /// Whether the bytes of its answers are counted. Other services, and HTTP, send few.
     pub(super) fn holds_answers(&self) -> bool {
         self.kind.is_some_and(|kind| kind != CallKind::Http)
     }
 }
 
-/// Places.
+/// Slots among the calls in flight, and of its connection.
 impl Call {
-    /// What its connection has besides its calls.
+    /// The streams and checks that its connection has besides its calls.
     pub(crate) fn side(&self) -> &SideCounts {
         self.record.side()
     }
 
-    /// Takes a further slot among the calls in flight, unless all are taken.
+    /// Takes one more slot among the calls in flight, unless all are taken.
     #[must_use]
     pub(crate) fn take_slot(&self) -> bool {
         self.worker().take_slot()
     }
 
-    /// Gives this many such slots back.
+    /// Gives back this many of these slots.
     pub(crate) fn give_slots_back(&self, slots: usize) {
         self.worker().give_slots_back(slots as u64);
     }

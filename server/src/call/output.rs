@@ -1,4 +1,4 @@
-//! How much HTTP has of a call's answers.
+//! Counts the bytes of a call's answers that HTTP has.
 
 use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
@@ -6,18 +6,18 @@ use std::task::{Context, Waker};
 use super::Call;
 
 impl Call {
-    /// This many bytes are handed to HTTP.
+    /// Counts bytes that are handed to HTTP.
     pub(crate) fn hand_over(&self, bytes: u32) {
         self.handed_over.store(self.handed_over() + bytes, Ordering::Relaxed);
         self.record.handed_over(bytes.into());
     }
 
-    /// How many of them are not yet encoded for the socket.
+    /// How many of the bytes that were handed over are not yet encoded for the socket.
     pub(crate) fn handed_over(&self) -> u32 {
         self.handed_over.load(Ordering::Relaxed)
     }
 
-    /// This many of them were encoded.
+    /// Counts bytes that were encoded.
     pub(crate) fn encoded(&self, bytes: u32) {
         let left = self.handed_over() - bytes;
         self.handed_over.store(left, Ordering::Relaxed);
@@ -32,24 +32,25 @@ impl Call {
         }
     }
 
-    /// This many of them were thrown away: the client will not have them.
+    /// Counts bytes that were discarded, so that the client will not get them.
     pub(crate) fn thrown_away(&self, bytes: u32) {
         self.client_gone();
         self.encoded(bytes);
     }
 
-    /// Has the task woken when all of them are encoded.
+    /// Arranges for the task to be woken when all of them are encoded.
     pub(crate) fn wait_for_encoder(&self, cx: &Context<'_>) {
         self.state().encoder = Some(cx.waker().clone());
         self.waits_for_encoder.store(true, Ordering::Relaxed);
     }
 
-    /// Whether no window could hold up the first `bytes` of an answer, if they were handed over now.
+    /// Whether the windows would certainly let out the first `bytes` of an answer if they were handed over
+    /// now.
     pub(crate) fn would_be_allowed(&self, bytes: u64) -> bool {
         self.record.would_allow(bytes)
     }
 
-    /// Whether no window can hold up an answer of which `bytes` were handed over in all.
+    /// Whether the windows certainly let out an answer of which `bytes` were handed over in total.
     pub(crate) fn is_allowed(&self, bytes: u64) -> bool {
         self.record.allows(bytes)
     }

@@ -1,4 +1,4 @@
-//! From what a caller asks to what the server will do. Pure: no clock, no I/O.
+//! Turns what a caller asks for into what the server will do. Pure: no clock, no I/O.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use longsync_text::duration::parse as parse_duration;
 use crate::call::refusal::Refusal;
 use crate::config::Limits;
 
-/// A delay as the caller wrote it.
+/// A delay in the form in which the caller sent it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RequestedDelay<'a> {
     /// In a message.
@@ -24,7 +24,7 @@ pub(crate) enum RequestedDelay<'a> {
     Text(&'a str),
 }
 
-/// What a caller asks for, whichever way it came.
+/// What a caller asks for, whatever the protocol.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Ask<'a> {
     pub(crate) delay: Option<RequestedDelay<'a>>,
@@ -36,7 +36,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) call_id: &'a str,
 }
 
-/// How many bytes the name of a call may have: it is kept while the call waits.
+/// The longest name of a call, in bytes. The name is kept while the call waits.
 pub(crate) const MAX_CALL_ID_BYTES: usize = 256;
 
 macro_rules! ask_from {
@@ -69,7 +69,7 @@ pub(crate) enum AnswerPayload {
 }
 
 impl AnswerPayload {
-    /// How many bytes of the request this keeps in memory.
+    /// How many bytes of the request the payload keeps in memory.
     pub(crate) fn held_bytes(&self) -> u64 {
         match self {
             Self::Echo(bytes) => bytes.len() as u64,
@@ -86,7 +86,7 @@ impl AnswerPayload {
     }
 }
 
-/// What the server will do: wait this long, then answer with this.
+/// What the server will do: wait for the planned time, then answer with the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) delay: Duration,
@@ -94,14 +94,13 @@ pub(crate) struct Plan {
     pub(crate) payload: AnswerPayload,
 }
 
-/// A text that is no longer than this makes a behavior about as small as a waiting call.
+/// The longest text, in bytes, whose behavior takes about as little memory as a waiting call.
 const SMALL_TEXT_BYTES: usize = 256;
-/// How many bytes of memory a byte of a behavior's text stands for, at most.
+/// The most memory, in bytes, that a behavior takes per byte of its text.
 const BYTES_PER_TEXT_BYTE: u64 = 8;
 
-/// How many bytes the behavior that a caller gave keeps in memory, as far as they are held. Behaviors of short
-/// texts are not counted, nor are those that are shared: the server's own, and that of the header, which its
-/// call holds.
+/// How many bytes of memory are counted for the behavior that a caller gave. Behaviors with short texts are
+/// not counted, nor are shared ones: the server's own, and that of the header, for which the call accounts.
 pub(crate) fn behavior_bytes(applied: &AppliedBehavior) -> u64 {
     match applied {
         AppliedBehavior::Behavior(behavior) => text_bytes(behavior.text()),
@@ -109,29 +108,29 @@ pub(crate) fn behavior_bytes(applied: &AppliedBehavior) -> u64 {
     }
 }
 
-/// The same of a behavior with this text.
+/// The same for a behavior with this text.
 pub(crate) fn text_bytes(text: &str) -> u64 {
     if text.len() <= SMALL_TEXT_BYTES { 0 } else { text.len() as u64 * BYTES_PER_TEXT_BYTE }
 }
 
 impl Plan {
-    /// How many bytes of what its caller sent it keeps in memory.
+    /// How many bytes the plan keeps in memory of what its caller sent.
     pub(crate) fn held_bytes(&self) -> u64 {
         self.payload.held_bytes() + behavior_bytes(&self.applied)
     }
 }
 
-/// Decides what to do with the request that has this key.
+/// Decides what to do with the request, whose draws have this key.
 ///
 /// # Errors
-/// When the request contradicts itself, cannot be understood, or asks for more than `limits` allow.
+/// If the request contradicts itself, cannot be understood, or asks for more than `limits` allow.
 pub(crate) fn plan(
     ask: &Ask<'_>,
     key: &DrawKey<'_>,
     server: &longsync_behavior::ServerPolicy<'_>,
     limits: &Limits,
 ) -> Result<Plan, Refusal> {
-    // First: what is drawn is hashed from it, and a message may be large.
+    // First, because the draws hash the name, and a message may be large.
     check_call_id("call_id", ask.call_id)?;
     let Decision { delay, applied, .. } = decide(&ask.of_behavior(), key, server)?;
     let payload = payload(ask, limits)?;
@@ -141,7 +140,7 @@ pub(crate) fn plan(
 /// Checks the name of a call, which was given in `field`.
 ///
 /// # Errors
-/// When it is too long.
+/// If it is too long.
 pub(crate) fn check_call_id(field: &str, call_id: &str) -> Result<(), Refusal> {
     let bytes = call_id.len();
     if bytes <= MAX_CALL_ID_BYTES {
@@ -152,7 +151,7 @@ pub(crate) fn check_call_id(field: &str, call_id: &str) -> Result<(), Refusal> {
 }
 
 impl<'a> Ask<'a> {
-    /// The part of it that behaviors are about.
+    /// The part of the request that concerns behaviors.
     fn of_behavior(&self) -> longsync_behavior::BehaviorRequest<'a> {
         longsync_behavior::BehaviorRequest {
             delay: self.delay.map(RequestedDelay::read),
@@ -185,7 +184,7 @@ impl From<DecideError> for Refusal {
 fn payload(ask: &Ask<'_>, limits: &Limits) -> Result<AnswerPayload, Refusal> {
     match (ask.echo_payload, ask.response_bytes) {
         (false, 0) => Ok(AnswerPayload::Empty),
-        // A copy: the payload itself would keep alive the whole buffer that its message came in.
+        // A copy, because the payload itself would keep the entire receive buffer of its message alive.
         (true, 0) => Ok(match ask.payload {
             Some(bytes) if !bytes.is_empty() => AnswerPayload::Echo(Bytes::copy_from_slice(bytes)),
             _ => AnswerPayload::Empty,
@@ -205,10 +204,10 @@ fn payload(ask: &Ask<'_>, limits: &Limits) -> Result<AnswerPayload, Refusal> {
     }
 }
 
-/// How many answers a `LongSyncStream` gives.
+/// How many answers a `LongSyncStream` sends.
 ///
 /// # Errors
-/// When `asked` is over the limit.
+/// If `asked` is over the limit.
 pub(crate) fn count(asked: Option<u32>, limits: &Limits) -> Result<u32, Refusal> {
     let count = asked.unwrap_or(1);
     if count > limits.max_count {
@@ -246,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn the_refused_field_is_the_one_that_is_wrong() {
+    fn a_refusal_names_the_field_that_is_wrong() {
         let text = |delay| Ask { delay: Some(RequestedDelay::Text(delay)), ..Ask::default() };
         assert_eq!(field(of(&text("250"))), "delay");
         assert_eq!(field(of(&text("61m"))), "delay");

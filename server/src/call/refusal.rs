@@ -1,4 +1,4 @@
-//! Why a call is not served, and what would be.
+//! Why a call is refused, and what would be accepted.
 
 use std::time::Duration;
 
@@ -7,52 +7,52 @@ use prost_types::Any;
 use tonic::Code;
 use tonic_types::pb::{BadRequest, QuotaFailure, bad_request, quota_failure};
 
-/// The flag that limits how long a message may be.
+/// The flag for the longest message.
 const MAX_MESSAGE_BYTES: &str = "max-message-bytes";
 
-/// A request that is not served, and what would be.
+/// Why a request is refused, and what would be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// A field is wrong.
     Invalid {
-        /// Which: a field of the message, a header, a query parameter.
+        /// Its name: a field of the message, a header or a query parameter.
         field: String,
         /// What is wrong with it, and what would be right.
         why: String,
     },
-    /// A limit of the server is reached.
+    /// One of the server's limits is reached.
     Exhausted {
-        /// Which, by the name of its flag.
+        /// The name of the limit's flag.
         limit: &'static str,
-        /// What asked for more than that.
+        /// What exceeded it.
         why: String,
     },
-    /// A message is longer than [`MAX_MESSAGE_BYTES`] says, which no later try changes.
+    /// A message is longer than [`MAX_MESSAGE_BYTES`] allows, so that trying again does not help.
     TooLong(String),
-    /// A limit that no flag moves is reached.
+    /// A limit that no flag changes is reached.
     Fixed {
-        /// Of what.
+        /// What is limited.
         limit: &'static str,
-        /// What asked for more than that, and what would be right.
+        /// What exceeded the limit, and what would be right.
         why: String,
     },
-    /// The method takes one message, and the request has more.
+    /// The method takes one message, but the request has more.
     TooManyMessages,
-    /// The method takes one message, and the request has none.
+    /// The method takes one message, but the request has none.
     NoMessage,
     /// The request ends in the middle of a message.
     CutShort,
-    /// A message is not what its method takes, for this reason.
+    /// A message cannot be decoded as the one that its method takes, for this reason.
     NotAMessage(String),
-    /// Its messages are encoded in a way that is not understood.
+    /// Its messages use an unsupported encoding.
     Encoding(String),
-    /// It asks a service besides our own for something that it does not have.
+    /// It asks one of the services besides our own for something that does not exist.
     NotFound(String),
-    /// What the client began to send takes too long.
+    /// The client takes too long to send what it has begun.
     TooSlow {
-        /// How long it may take, not counting the time that its bytes add.
+        /// The time limit, without the time that is added for its bytes.
         limit: Duration,
-        /// Whether it is the request as a whole.
+        /// Whether the limit is on the request as a whole.
         is_one: bool,
     },
 }
@@ -79,7 +79,7 @@ impl Refusal {
         }
     }
 
-    /// The same refusal, with the message that it is about.
+    /// The same refusal, naming the message that it concerns.
     pub(crate) fn of_message(self, id: u64) -> Self {
         match self {
             Self::Invalid { field, why } => {
@@ -116,17 +116,16 @@ impl Refusal {
             | Self::Encoding(why)
             | Self::NotFound(why) => why.clone(),
             Self::TooManyMessages => {
-                "the request contains more than its one message: this method takes exactly one"
-                    .to_owned()
+                "the request has more than one message: this method takes exactly one".to_owned()
             }
             Self::NoMessage => {
                 "the request has no message: this method takes exactly one".to_owned()
             }
             Self::CutShort => {
-                "the request ends in the middle of a message: send the whole of it".to_owned()
+                "the request ends in the middle of a message: send all of it".to_owned()
             }
             Self::TooSlow { limit, is_one } => format!(
-                "{} has taken longer than {} plus a second for each 64 KiB of it \
+                "{} has taken longer than {} plus one second per 64 KiB of it \
                  (--message-timeout): send it faster",
                 if *is_one { "the request, which has one message," } else { "a message" },
                 text(*limit)

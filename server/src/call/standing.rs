@@ -1,4 +1,4 @@
-//! A wait whose beginning is decided elsewhere.
+//! A wait whose start is decided elsewhere.
 
 use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,21 +8,21 @@ use std::time::{Duration, Instant};
 use super::Call;
 use crate::call::wait::{Wait, WaitTimes};
 
-/// A call's place in a line: it has no due time yet, and whoever holds this, on whatever thread, says
-/// when its wait begins. Meanwhile the call has nothing in the timer but its deadline.
+/// A call's place in a queue. The call has no due time yet; the holder of this value, on any thread, decides
+/// when its wait begins. Until then, only the call's deadline is in the timer.
 #[derive(Debug, Default)]
 pub(crate) struct Standing(Mutex<Stand>);
 
 #[derive(Debug, Default)]
 struct Stand {
     start: Option<Instant>,
-    /// The task that waits for that.
+    /// The task to wake when that is decided.
     waker: Option<Waker>,
 }
 
 impl Standing {
-    /// The wait begins at `start`, which may have passed: its due time is set, and its call is woken. Once
-    /// said, it stays.
+    /// Lets the wait begin at `start`, which may have passed: sets its due time and wakes its call. Only the
+    /// first start counts.
     pub(crate) fn starts_at(&self, start: Instant) {
         let waker = {
             let mut stand = self.stand();
@@ -32,7 +32,7 @@ impl Standing {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Ready when it is known when the wait begins.
+    /// Ready once the start of the wait is known.
     fn poll_start(&self, cx: &Context<'_>) -> Poll<Instant> {
         let mut stand = self.stand();
         if let Some(start) = stand.start {
@@ -51,7 +51,7 @@ impl Standing {
 }
 
 impl Call {
-    /// Waits for this long from when `standing` says. Returns when that was as well.
+    /// Waits for `planned`, from the start that `standing` is given. Also returns that start.
     pub(crate) async fn stand(
         &self,
         standing: &Standing,
@@ -76,12 +76,12 @@ mod tests {
     use crate::shared::counters::{CallKind, Outcome};
 
     #[tokio::test(start_paused = true)]
-    async fn a_standing_call_starts_when_another_thread_says_so() {
+    async fn a_standing_call_starts_when_another_thread_starts_it() {
         let call = begin(CallHeaders::default());
         let standing = Arc::new(Standing::default());
         let start = call.arrived() + seconds(2);
         let (says, task) = (Arc::clone(&standing), Arc::clone(&call));
-        // While a blocking thread runs, the paused clock stands still.
+        // The paused clock does not advance while a blocking thread runs.
         let said = tokio::task::spawn_blocking(move || says.starts_at(start));
         let waits =
             CallTask::new(

@@ -1,8 +1,8 @@
-//! The future of a call, which owns the call's one timer entry.
+//! The future of a call, which owns the call's only timer entry.
 //!
 //! Everything that is polled for a call (reading its request, its waits, sending its answer) is polled
-//! from one future. So one entry is enough, the earlier of due time and deadline, and it also reaches a
-//! call whose reader has stalled, for which HTTP/2 no longer polls the answer's body.
+//! from one future. One entry, for the earlier of due time and deadline, is therefore enough; it also
+//! reaches a call whose reader has stalled, for which HTTP/2 no longer polls the answer's body.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,15 +16,15 @@ use pin_project_lite::pin_project;
 use crate::call::Call;
 use crate::call::ending::Ending;
 
-/// When a call that waits for nothing but its client is looked at. It has an entry all the same, so
-/// that the end of a drain reaches it.
+/// When a call that waits only for its client is polled. It needs an entry anyway, so that the end of a drain
+/// reaches it.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
 pin_project! {
     /// Runs a call's future, and polls it when it is due, at its deadline and at the drain's end.
     ///
-    /// Ends with [`None`] when the call was cut and its future cannot say so, because its reader has
-    /// stalled: dropping that future then resets the stream.
+    /// Resolves to [`None`] if the call was cut and its future cannot send the status, because its reader has
+    /// stalled; dropping that future then resets the stream.
     pub(crate) struct CallTask<F> {
         call: Arc<Call>,
         #[pin]
@@ -61,7 +61,7 @@ impl<F: Future> Future for CallTask<F> {
             let at = this.call.next_poll();
             if !is_armed(this.entry.as_ref().as_pin_ref(), at) {
                 let worker = this.call.worker();
-                // The drain's end fires only the entries that exist then.
+                // The end of the drain fires only the entries that exist at that time.
                 if worker.is_drained() {
                     this.call.cut(Ending::Drained);
                     continue;
@@ -79,7 +79,7 @@ impl<F: Future> Future for CallTask<F> {
     }
 }
 
-/// Whether an entry serves for `at`; any does if the call waits for nothing but its client.
+/// Whether the entry is suitable for `at`; any entry is if the call waits only for its client.
 fn is_armed(entry: Option<Pin<&Sleep>>, at: Option<Instant>) -> bool {
     entry.is_some_and(|entry| at.is_none_or(|at| entry.due() == at))
 }

@@ -1,13 +1,13 @@
-//! A wait, and what it came to. Pure.
+//! A wait, and the times that result from it. Pure.
 
 use std::time::{Duration, Instant};
 
-/// When a wait longer than clocks reach is due: in a hundred years.
+/// When a wait that exceeds the range of the clock is due: in a hundred years.
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
-/// A wait: due when the call has stood and the planned time has passed since its start.
+/// A wait: due once the queued and the planned time have passed since its start.
 ///
-/// Times are whole nanoseconds, up to 584 years: a call keeps this while it waits, and each byte counts.
+/// Times are integer nanoseconds, up to 584 years: a call keeps this while it waits, so each byte counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wait {
     pub(crate) start: Instant,
@@ -21,12 +21,12 @@ impl Wait {
         Self { start, queued_ns: 0, planned_ns: nanos(planned) }
     }
 
-    /// The same wait after it has stood for `queued`.
+    /// The same wait with a queued time of `queued`.
     pub(crate) fn after_standing(self, queued: Duration) -> Self {
         Self { queued_ns: nanos(queued), ..self }
     }
 
-    /// How long the call stands before its service begins.
+    /// How long the call is queued before its service begins.
     pub(crate) fn queued(self) -> Duration {
         Duration::from_nanos(self.queued_ns)
     }
@@ -41,14 +41,14 @@ impl Wait {
         due.unwrap_or_else(|| self.start + FAR)
     }
 
-    /// What it came to, if it ran out with this lateness.
+    /// The times of the wait if it ran out with this lateness.
     pub(crate) fn ran_out(self, lateness: Duration) -> WaitTimes {
         let waited_ns =
             self.queued_ns.saturating_add(self.planned_ns).saturating_add(nanos(lateness));
         WaitTimes { queued_ns: self.queued_ns, planned_ns: self.planned_ns, waited_ns }
     }
 
-    /// What it came to, if it was cut short after this time.
+    /// The times of the wait if it was cut short after this long.
     pub(crate) fn cut_short(self, waited: Duration) -> WaitTimes {
         let waited_ns = nanos(waited);
         WaitTimes {
@@ -63,10 +63,10 @@ pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// How long a call stood, how long its service was to take, and how long both took. Whole nanoseconds, as in
-/// [`Wait`].
+/// How long a call was queued, how long its service was planned to take, and how long both really took.
+/// Integer nanoseconds, as in [`Wait`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_field_names, reason = "the unit belongs to the name of a number")]
+#[expect(clippy::struct_field_names, reason = "the name of a number ends with its unit")]
 pub(crate) struct WaitTimes {
     queued_ns: u64,
     planned_ns: u64,
@@ -86,7 +86,7 @@ impl WaitTimes {
         Duration::from_nanos(self.waited_ns)
     }
 
-    /// The same, of which only `waited` was not counted before.
+    /// The same times, with `waited` replaced by the part that was not already counted.
     pub(crate) fn with_waited(self, waited: Duration) -> Self {
         Self { waited_ns: nanos(waited), ..self }
     }
@@ -100,54 +100,54 @@ impl std::ops::AddAssign for WaitTimes {
     }
 }
 
-/// Whether somebody looks after the waits of a call at the moment they end.
+/// Tracks whether the handler of a call can attend to its waits when they end.
 ///
-/// All of a call is polled from one task. A wait whose handler was left waiting in one poll and asked
-/// again in the next was looked after all the time, and when it ends late, that is our doing. If polls
-/// went by without the handler, its answers had no way out: the client held them up.
+/// Everything about a call is polled from one task. If a wait's handler was left waiting in one poll
+/// and asked again in the next, the wait was attended to all the time, and lateness is the server's
+/// fault. If the handler was left out of some polls, its answers could not go out, because the client
+/// held them up.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Attention {
-    /// How many times the call's task was polled.
+    /// How many times the call's task has been polled.
     polls: u32,
-    /// The poll up to which a handler that asks has not been kept from asking. [`None`]: none has asked
-    /// yet.
+    /// The last poll in which a handler that asks has not been kept away. [`None`] if none has asked yet.
     until: Option<u32>,
 }
 
 impl Attention {
-    /// The attention of a task that was polled this many times, with the poll up to which no handler
-    /// was kept away.
+    /// The attention of a task that was polled this many times; `until` is the last poll in which a handler
+    /// that asks has not been kept away.
     pub(crate) fn new(polls: u32, until: Option<u32>) -> Self {
         Self { polls, until }
     }
 
-    /// The poll up to which a handler that asks has not been kept from asking.
+    /// The last poll in which a handler that asks has not been kept away.
     pub(crate) fn until(&self) -> Option<u32> {
         self.until
     }
 
-    /// The task is polled. Returns how many times it has been.
+    /// Counts a poll of the task. Returns the number of polls.
     pub(crate) fn polled(&mut self) -> u32 {
         self.polls = self.polls.wrapping_add(1);
         self.polls
     }
 
-    /// How many times the task was polled.
+    /// How many times the task has been polled.
     pub(crate) fn polls(&self) -> u32 {
         self.polls
     }
 
-    /// Whether the handler, which asks now, was kept from asking before.
+    /// Whether the handler, which asks now, was kept away before.
     pub(crate) fn was_kept_away(&self) -> bool {
         self.until.is_some_and(|until| self.polls.wrapping_sub(until).cast_signed() > 0)
     }
 
-    /// The handler waits for a due time, at which the task will be polled.
+    /// Called when the handler waits for a due time, at which the task will be polled.
     pub(crate) fn waits(&mut self) {
         self.until = Some(self.polls.wrapping_add(1));
     }
 
-    /// The handler has something for the client.
+    /// Called when the handler has an answer for the client.
     pub(crate) fn answers(&mut self) {
         self.until = Some(self.polls);
     }
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_due_when_the_call_has_stood_and_was_served() {
+    fn a_wait_is_due_after_the_queued_and_the_planned_time() {
         let (start, ms) = (Instant::now(), Duration::from_millis);
         let wait = Wait::new(start, ms(5)).after_standing(ms(20));
         assert_eq!(wait.due(), start + ms(25));
@@ -182,7 +182,10 @@ mod tests {
         attention.answers();
         assert!(!attention.was_kept_away(), "in the same poll");
         attention.polled();
-        assert!(attention.was_kept_away(), "an answer was out, and nobody asked for the next");
+        assert!(
+            attention.was_kept_away(),
+            "an answer was out, and the handler did not ask for the next"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The waits of a call: when its task is to be polled, and which wait is under way.
+//! The state of a call's waits: when its task must be polled, and which wait is under way.
 //!
-//! All of it is written by the call's task, so that it needs no lock: another thread that reads it would
-//! see some values of this moment and some of a moment before.
+//! Only the call's task writes it, so it needs no lock. Another thread that read it could see a mix of
+//! current and older values.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,10 +14,10 @@ use longsync_timer::{Sleep, WakeReason};
 use super::Call;
 use crate::call::wait::{Attention, Wait, WaitTimes, nanos};
 
-/// Stands for no time.
+/// The value that means no time.
 const NONE: u64 = u64::MAX;
 
-/// What a call waits for. Times are nanoseconds since it arrived.
+/// What a call waits for. Times are in nanoseconds since the call arrived.
 #[derive(Debug)]
 pub(super) struct WaitState {
     /// When the handler wants to be polled next.
@@ -30,7 +30,7 @@ pub(super) struct WaitState {
     attended_until: AtomicU32,
     has_asked: AtomicBool,
     reads_ahead: AtomicBool,
-    /// The waker with which the call's task polls.
+    /// The address of the waker with which the call's task polls.
     task: AtomicUsize,
 }
 
@@ -51,8 +51,7 @@ impl Default for WaitState {
 }
 
 impl WaitState {
-    /// The call's task polls, and asks when the handler wanted that. From then on the handler wants
-    /// nothing.
+    /// Called when the call's task polls. Returns the time for which the handler asked, and clears it.
     pub(super) fn polled(&self, arrived: Instant) -> Option<Instant> {
         let mut attention = self.attention();
         attention.polled();
@@ -75,12 +74,12 @@ impl WaitState {
         Some(Wait::new(start, planned).after_standing(queued))
     }
 
-    /// The call's task polls with this.
+    /// Remembers the context with which the call's task polls.
     pub(super) fn polled_with(&self, cx: &Context<'_>) {
         self.task.store(cx.waker().data().addr(), Relaxed);
     }
 
-    /// Whether the call's task polls, and not another that a handler has put in between.
+    /// Whether it is the call's task that polls, rather than a future that a handler has put in between.
     fn is_task(&self, cx: &Context<'_>) -> bool {
         self.task.load(Relaxed) == cx.waker().data().addr()
     }
@@ -118,11 +117,12 @@ fn at(arrived: Instant, nanos: u64) -> Option<Instant> {
 }
 
 impl Call {
-    /// Waits. May be polled from anywhere: from the call's own task, which then needs no further timer
-    /// entry, or from any other.
+    /// Waits. The future may be polled from the call's own task, which needs no additional timer entry, or
+    /// from any other task.
     ///
     /// # Cancel safety
-    /// A wait that is dropped is in no sum; until the next one begins, it still shows as under way.
+    /// A dropped wait does not count towards any sum; it still appears to be under way until the next wait
+    /// begins.
     pub(crate) fn wait(&self, wait: Wait) -> impl Future<Output = WaitTimes> + Send + use<'_> {
         Pause { call: self, wait, apart: None }
     }
@@ -132,15 +132,18 @@ impl Call {
         self.poll_wait_held_up(wait, wait.start, cx)
     }
 
-    /// [`Call::poll_wait`] for a wait that its client may have held up until `free`: before that it is
-    /// not late.
+    /// [`Call::poll_wait`] for a wait that the client may have held up until `free`: lateness does not count
+    /// before that.
     pub(crate) fn poll_wait_held_up(
         &self,
         wait: Wait,
         free: Instant,
         cx: &Context<'_>,
     ) -> Poll<WaitTimes> {
-        debug_assert!(self.waiting.is_task(cx), "polled with another waker, it would never wake");
+        debug_assert!(
+            self.waiting.is_task(cx),
+            "polled with another waker, it would never be woken"
+        );
         let (now, mut attention) = (self.now(), self.waiting.attention());
         if self.reached(now) < wait.due() {
             self.waiting.begin(wait, self.arrived);
@@ -156,28 +159,29 @@ impl Call {
         Poll::Ready(self.ran_out(wait, now, free))
     }
 
-    /// How far the call's waits have come by `now`: not beyond its deadline, however late that is noticed.
+    /// The time that the call's waits have reached by `now`: never beyond its deadline, however late that is
+    /// noticed.
     pub(crate) fn reached(&self, now: Instant) -> Instant {
         self.deadline.map_or(now, |deadline| deadline.at().min(now))
     }
 
-    /// A wait that nobody held up has run out.
+    /// Called when a wait that nobody held up has run out.
     pub(crate) fn waited(&self, wait: Wait, ended: Instant) -> WaitTimes {
         self.ran_out(wait, ended, wait.start)
     }
 
-    /// What a wait took, with its lateness recorded: the time since it was due and the client no longer
-    /// held it up.
+    /// The times of a wait that has run out. Records its lateness, which counts from when the wait was due
+    /// and the client no longer held it up.
     fn ran_out(&self, wait: Wait, ended: Instant, free: Instant) -> WaitTimes {
         let lateness = ended.saturating_duration_since(wait.due().max(free));
         self.worker().counters().late(lateness);
         wait.ran_out(lateness)
     }
 
-    /// Adds a wait that is over to what the call's own timing sums up. Returns the sum.
+    /// Adds a wait that is over to the sum in the call's timing. Returns the sum.
     ///
-    /// A wait that began before the one before it ended, because that one was late, counts from that
-    /// end: no moment is waited twice.
+    /// If the previous wait was late, so that this one began before its end, this one counts from that end:
+    /// no time is counted twice.
     pub(crate) fn add_spent(&self, wait: Wait, spent: WaitTimes) -> WaitTimes {
         let mut state = self.state();
         let ended = wait.start + spent.waited();
@@ -187,57 +191,57 @@ impl Call {
         state.spent
     }
 
-    /// Asks to be polled at `due`, if not before.
+    /// Asks to be polled at `due`, or earlier.
     pub(crate) fn wake_at(&self, due: Instant) {
         let due = since(self.arrived, due);
         self.waiting.wake_at.store(due.min(self.waiting.wake_at.load(Relaxed)), Relaxed);
     }
 }
 
-/// Whether somebody looks after its waits.
+/// Tracks whether the handler attends to the call's waits.
 impl Call {
-    /// Whether the handler, which asks now, had no way to ask before, because its client did not take
-    /// the answers that were ready.
+    /// Whether the handler, which asks now, could not ask before, because the client did not take the answers
+    /// that were ready.
     pub(crate) fn was_kept_away(&self) -> bool {
         self.waiting.attention().was_kept_away()
     }
 
-    /// The handler waits for a due time: for handlers that have more than one wait under way.
+    /// Called when the handler waits for a due time. For handlers with more than one wait under way.
     pub(crate) fn wait_until(&self, due: Instant) {
         self.wake_at(due);
         self.wait_for_more();
     }
 
-    /// The handler waits for its client alone: for handlers that have more than one wait under way.
+    /// Called when the handler waits only for its client. For handlers with more than one wait under way.
     pub(crate) fn wait_for_more(&self) {
         let mut attention = self.waiting.attention();
         attention.waits();
         self.waiting.attend(attention);
     }
 
-    /// The handler has an answer: for handlers that have more than one wait under way.
+    /// Called when the handler has an answer. For handlers with more than one wait under way.
     pub(crate) fn answers(&self) {
         let mut attention = self.waiting.attention();
         attention.answers();
         self.waiting.attend(attention);
     }
 
-    /// What is read from now on is only read ahead, since the call waits.
+    /// From now on, bytes are only read ahead, because the call is waiting.
     pub(crate) fn begin_reading_ahead(&self) {
         self.waiting.reads_ahead.store(true, Relaxed);
     }
 
-    /// What is read from now on is wanted.
+    /// From now on, the bytes that are read are needed.
     pub(crate) fn end_reading_ahead(&self) {
         self.waiting.reads_ahead.store(false, Relaxed);
     }
 
-    /// Whether what is read now is only read ahead, so that the client may take its time.
+    /// Whether bytes are only read ahead now, so that the client may take its time.
     pub(crate) fn reads_ahead(&self) -> bool {
         self.waiting.reads_ahead.load(Relaxed)
     }
 
-    /// How many times the call's task was polled.
+    /// How many times the call's task has been polled.
     pub(crate) fn poll_number(&self) -> u32 {
         self.waiting.attention().polls()
     }
@@ -247,7 +251,7 @@ impl Call {
 struct Pause<'a> {
     call: &'a Call,
     wait: Wait,
-    /// Its own timer entry, if something other than the call's task polls it.
+    /// A separate timer entry, used if something other than the call's task polls the wait.
     apart: Option<Pin<Box<Sleep>>>,
 }
 
@@ -265,13 +269,13 @@ impl Future for Pause<'_> {
                 return Poll::Ready(call.waited(*wait, now));
             }
             if now >= wait.due() {
-                // The deadline came first, and the call's task ends the call, this wait with it.
+                // The deadline came first; the call's task ends the call and with it this wait.
                 return Poll::Pending;
             }
             let timer = call.worker().timer();
             let entry = apart.get_or_insert_with(|| Box::pin(timer.sleep_until(wait.due())));
             if ready!(entry.as_mut().poll(cx)) == WakeReason::Fired {
-                // A drain is over, and the call's task ends the call, this wait with it.
+                // A drain is over; the call's task ends the call and with it this wait.
                 return Poll::Pending;
             }
             *apart = None;
@@ -298,7 +302,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wait_ends_on_time_in_a_task_of_its_own() {
+    async fn a_wait_in_a_separate_task_ends_on_time() {
         let call = begin(CallHeaders::default());
         let task = Arc::clone(&call);
         let ends = CallTask::new(Arc::clone(&call), async move {
@@ -320,9 +324,9 @@ mod tests {
         assert_eq!(ends.await, Some(expected));
     }
 
-    /// A set of futures polls each with a waker of its own, and only those that were woken.
+    /// A set of futures polls each future with a separate waker, and only those that were woken.
     #[tokio::test(start_paused = true)]
-    async fn a_wait_wakes_whoever_polls_it() {
+    async fn a_wait_wakes_the_task_that_polls_it() {
         let call = begin(CallHeaders::default());
         let task = Arc::clone(&call);
         let waits = CallTask::new(Arc::clone(&call), async move {
@@ -351,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_kept_to_the_nanosecond_and_the_far_future_is_kept_as_such() {
+    fn times_are_exact_to_the_nanosecond_and_the_far_future_stays_far() {
         let (waiting, arrived) = (WaitState::default(), Instant::now());
         assert_eq!(waiting.under_way(arrived), None);
         let wait =

@@ -1,19 +1,19 @@
-//! What the wall clock showed when something was received.
+//! Converts the time at which something was received to wall-clock time.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// For how long the two clocks are taken to run alike: at the 500 ppm by which a clock is slewed at most, that
-/// is half a millisecond.
+/// How long the two clocks are assumed to run at the same rate. A clock is slewed by at most 500 ppm, so the
+/// error is at most half a millisecond.
 const ALIKE: Duration = Duration::from_secs(1);
 
-/// Both clocks, read at the same moment now and then: to read the wall clock for each call would cost more
-/// than to count from that moment.
+/// Both clocks, read together from time to time: reading the wall clock for each call would cost more than
+/// extrapolating from that reading.
 #[derive(Debug, Default)]
 pub(crate) struct WallClock(Mutex<Option<(Instant, SystemTime)>>);
 
 impl WallClock {
-    /// What the wall clock showed at `at`, which has passed, by the monotonic clock that reads `now`.
+    /// What the wall clock showed at `at`, a past time of the monotonic clock, which now reads `now`.
     pub(crate) fn at(&self, at: Instant, now: impl FnOnce() -> Instant) -> SystemTime {
         let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let alike = read.filter(|(then, _)| {
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_as_far_apart_by_both_clocks_and_the_clocks_are_read_once_a_second() {
+    fn both_clocks_measure_the_same_intervals_and_are_read_once_per_second() {
         let (clock, start) = (WallClock::default(), Instant::now());
         let millis = |ms| start + Duration::from_millis(ms);
         let first = clock.at(millis(3), || millis(5));

@@ -1,4 +1,4 @@
-//! How many files the process may have open, which bounds how many connections a server holds.
+//! The limit on open files, which bounds how many connections a server can hold.
 
 use std::io;
 
@@ -7,22 +7,22 @@ use crate::config::Config;
 /// The process's limit on open files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileLimit {
-    /// What it was.
+    /// The limit before it was raised.
     pub before: u64,
-    /// What it is.
+    /// The current limit.
     pub now: u64,
 }
 
-/// Files that are opened later, but not by the workers: a timer for the lame duck, a connection over
-/// the limit, a file that is read for a moment, a log file.
+/// Files that are opened later, but not by the workers: a timer for the lame duck, a connection over the
+/// limit, a file that is read briefly, a log file.
 const SPARE: u64 = 14;
-/// What [`Server`](crate::Server) opens at its start: the listener.
+/// What [`Server`](crate::Server) opens when it starts: the listener.
 const LISTENER: u64 = 1;
-/// And each worker: a poller (two files) with its waker and its share of the signals. Its timer comes
-/// with its first wait.
+/// What each worker opens: a poller (two files) with its waker, and its share of the signals. The timer is
+/// opened with the first wait.
 const WORKER: u64 = 5;
 
-/// The limit on open files has no room for what is asked for.
+/// The limit on open files is too low for what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileLimitError {
@@ -38,7 +38,7 @@ pub enum FileLimitError {
         room: u64,
         /// The limit on open files.
         files: u64,
-        /// The lowest limit that has room for what was asked for.
+        /// The lowest limit that would be sufficient.
         needed: u64,
     },
     /// More workers than there is room for.
@@ -57,15 +57,16 @@ pub enum FileLimitError {
         room: u64,
         /// The limit on open files.
         files: u64,
-        /// The lowest limit that has room for what was asked for, with one connection.
+        /// The lowest limit that would be sufficient, with one connection.
         needed: u64,
     },
 }
 
-/// How many connections a server may hold: as many as were asked for, or as there is room for.
+/// How many connections a server may hold: the number that was asked for or, without one, as many as there is
+/// room for.
 ///
 /// # Errors
-/// With a [`FileLimitError`] inside, when the limit on open files has no room for what was asked for.
+/// If the limit on open files is too low for what was asked for; the error wraps a [`FileLimitError`].
 pub(crate) fn connections(config: &Config) -> io::Result<usize> {
     let files = file_limit();
     let room = room(files, open_files(), config.workers.get() as u64).map_err(no_room)?;
@@ -87,7 +88,8 @@ fn too_many_connections(asked: u64, room: u64, files: u64) -> FileLimitError {
     FileLimitError::Connections { asked, room, files, needed }
 }
 
-/// How many connections fit beside what is open now and what the server itself opens.
+/// How many connections fit in addition to the files that are open now and those that the server itself
+/// opens.
 fn room(files: u64, open: u64, workers: u64) -> Result<u64, FileLimitError> {
     let others = open + LISTENER + SPARE;
     let room = files.saturating_sub(others + WORKER * workers);
@@ -104,17 +106,17 @@ fn room(files: u64, open: u64, workers: u64) -> Result<u64, FileLimitError> {
 
 /// How many files the process has open.
 fn open_files() -> u64 {
-    // If the system does not tell: the standard streams and the runtime of the caller.
+    // If the system does not report it: the standard streams and the caller's runtime.
     const GUESS: u64 = 16;
     let open = ["/proc/self/fd", "/dev/fd"].iter().find_map(|path| std::fs::read_dir(path).ok());
-    // One of them is the directory that is read.
+    // One of them is the directory being read.
     open.map_or(GUESS, |open| (open.count() as u64).saturating_sub(1))
 }
 
 /// Raises the soft limit on open files to the hard one.
 ///
 /// # Errors
-/// When the system refuses.
+/// If the system refuses.
 #[cfg(unix)]
 pub fn raise_file_limit() -> io::Result<FileLimit> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -125,7 +127,7 @@ pub fn raise_file_limit() -> io::Result<FileLimit> {
     Ok(FileLimit { before: current.unwrap_or(u64::MAX), now: maximum.unwrap_or(u64::MAX) })
 }
 
-/// There is no such limit to raise on this system.
+/// This system has no such limit to raise.
 ///
 /// # Errors
 /// Never.
@@ -141,7 +143,7 @@ pub(crate) fn file_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// The soft limit on open files: none is known on this system.
+/// The soft limit on open files, which is unknown on this system.
 #[cfg(not(unix))]
 pub(crate) fn file_limit() -> u64 {
     u64::MAX
@@ -152,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_room_for_what_is_left() {
+    fn the_room_is_the_limit_less_the_files_that_are_open_or_will_be() {
         assert_eq!(room(64, 9, 2), Ok(30));
         assert_eq!(room(1_024, 9, 2), Ok(990));
         assert_eq!(room(300, 9, 40), Ok(76));
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn workers_that_leave_no_room_for_a_connection_are_too_many() {
+    fn workers_that_leave_no_room_for_a_connection_are_refused() {
         for (files, open, asked) in [(64, 9, 8), (35, 10, 2), (29, 9, 1), (0, 9, 1_024)] {
             let why = room(files, open, asked).unwrap_err();
             let FileLimitError::Workers { room: fit, needed, .. } = why else { panic!("{why:?}") };
@@ -172,12 +174,12 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_right_is_said() {
+    fn the_error_says_what_would_be_right() {
         let said = too_many_connections(1_000, 30, 64).to_string();
         let connections =
             ["--max-connections 1000", "64", "room for 30 connections", "`ulimit -n 1034`"];
         for part in connections {
-            assert!(said.contains(part), "{part} in {said}");
+            assert!(said.contains(part), "{part} is not in {said}");
         }
         let said = room(64, 9, 16).unwrap_err().to_string();
         for part in [
@@ -185,7 +187,7 @@ mod tests {
             "64, leaves room for 7; ask for",
             "or raise the limit with `ulimit -n 105`",
         ] {
-            assert!(said.contains(part), "{part} in {said}");
+            assert!(said.contains(part), "{part} is not in {said}");
         }
         let said = room(24, 9, 1).unwrap_err().to_string();
         assert!(said.ends_with("room for none; raise the limit with `ulimit -n 30`"), "{said}");

@@ -1,4 +1,4 @@
-//! The recorded delays that a server may replay: files below one folder.
+//! The recorded delays that a server may replay: files inside one folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use longsync_stats::RecordedDurations;
 use longsync_text::duration::text;
 use longsync_text::quoted;
 
-/// How long a file may be, in bytes: it is read at once.
+/// The longest file, in bytes. A file is read all at once.
 const MOST_BYTES: u64 = 1 << 30;
 
 /// A folder of recorded delays.
@@ -18,17 +18,17 @@ pub struct Recordings {
 }
 
 impl Recordings {
-    /// Those below `folder`.
+    /// The recordings inside `folder`.
     pub fn below(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
-    /// Reads the recording in `file`, whose values are at most `most`: distinct values in nanoseconds,
-    /// ascending, each with how often it occurred.
+    /// Reads the recording in `file`, whose values are at most `most`: distinct values in nanoseconds, in
+    /// ascending order, each with the number of its occurrences.
     ///
     /// # Errors
-    /// The sentence that says what is wrong, with the line that is at fault: the file lies elsewhere,
-    /// cannot be read, is not a recording, or holds a longer value.
+    /// A sentence that says what is wrong, and in which line: the file is outside the folder, cannot be read,
+    /// is not a recording, or contains a longer value.
     pub fn read(&self, file: &str, most: Duration) -> Result<Vec<(u64, u64)>, String> {
         let path = self.find(file)?;
         if fs::metadata(&path).is_ok_and(|about| about.len() > MOST_BYTES) {
@@ -50,14 +50,14 @@ impl Recordings {
         Ok(recorded.values().to_vec())
     }
 
-    /// Where the file really is, once all symbolic links are followed.
+    /// The real path of the file, after following all symbolic links.
     fn find(&self, file: &str) -> Result<PathBuf, String> {
         let folder = real(&self.folder)
             .map_err(|why| format!("the replay directory {}: {why}", quoted_path(&self.folder)))?;
         let path = real(&folder.join(file)).map_err(|why| format!("{}: {why}", quoted(file)))?;
         if !path.starts_with(&folder) {
             return Err(format!(
-                "{} lies outside of {}: --replay-dir says where recordings are",
+                "{} is outside {}: --replay-dir names the folder of the recordings",
                 quoted(file),
                 quoted_path(&folder)
             ));
@@ -65,7 +65,7 @@ impl Recordings {
         if path.is_dir() {
             return Err(format!("{} is a directory: name a file", quoted(file)));
         }
-        // Reading a pipe could wait for ever.
+        // Reading a pipe could block forever.
         if !path.is_file() {
             return Err(format!("{} is not a regular file: name one", quoted(file)));
         }

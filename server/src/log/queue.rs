@@ -1,4 +1,4 @@
-//! The queue in front of stderr: the code that says something goes on at once, and a thread writes it.
+//! The queue in front of stderr: the code that logs a line continues at once, and a thread writes the line.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -9,26 +9,26 @@ use std::time::{Duration, Instant};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// At most this many lines wait; those that come then are lost, and counted.
+/// At most this many lines wait; further lines are lost, and counted.
 const LINES: usize = 1_000;
-/// While lines go on being lost, it is said at most this often.
+/// How often, at most, lost lines are reported.
 const SAY_EVERY: Duration = Duration::from_secs(1);
 
-/// The end at which lines are put in.
+/// The sending end of the queue.
 #[derive(Clone)]
 pub(super) struct LineQueue {
     lines: NonBlocking,
     progress: Arc<LineCounts>,
 }
 
-/// How many lines were offered, and how many of them were written.
+/// How many lines were offered, and how many of these were written.
 #[derive(Default)]
 struct LineCounts {
     offered: AtomicU64,
-    /// Also those that could not be written.
+    /// Includes lines that could not be written.
     written: Mutex<u64>,
     more: Condvar,
-    /// Set as soon as there is a queue.
+    /// Set once the queue exists.
     lost: OnceLock<ErrorCounter>,
 }
 
@@ -58,20 +58,21 @@ impl LineQueue {
             .lossy(true)
             .thread_name("longsync-log")
             .finish(writing);
-        // When the queue is full the guard's end prints to stdout, which may have no reader either, and
-        // then panics: `wait_until_written` is the end of this queue, and its thread ends with the program.
+        // If the queue is full when the guard is dropped, the guard prints to stdout, which may have no
+        // reader either, and then panics. `wait_until_written` therefore takes its place, and the thread ends
+        // with the program.
         std::mem::forget(guard);
         progress.lost.get_or_init(|| lines.error_counter());
         Self { lines, progress }
     }
 
     pub(super) fn say(&self, text: &str) {
-        // It takes everything, or counts it as lost.
+        // The queue takes everything, or counts it as lost.
         let _ = self.clone().write_all(text.as_bytes());
     }
 
-    /// Waits until everything that was offered is written or lost, for at most `most`. Returns whether
-    /// it is.
+    /// Waits, for at most `most`, until everything that was offered is written or lost. Returns whether it
+    /// is.
     pub(super) fn wait_until_written(&self, most: Duration) -> bool {
         let progress = &self.progress;
         let offered = progress.offered.load(Ordering::Acquire);
@@ -100,7 +101,7 @@ impl MakeWriter<'_> for LineQueue {
     }
 }
 
-/// The end at which lines are taken out. All of it runs in the queue's own thread.
+/// The receiving end of the queue, which runs in the queue's own thread.
 struct QueueWriter<W> {
     out: W,
     progress: Arc<LineCounts>,
@@ -137,7 +138,7 @@ impl<W: Write> Write for QueueWriter<W> {
         result.map(|()| line.len())
     }
 
-    /// The queue calls it whenever it has become empty.
+    /// The queue calls this whenever it has become empty.
     fn flush(&mut self) -> io::Result<()> {
         self.say_lost()?;
         self.out.flush()
@@ -150,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    /// A stderr that takes as much as it is allowed to.
+    /// A stderr that accepts as much as it is allowed to.
     struct Pipe {
         allowed: mpsc::Receiver<()>,
         written: mpsc::Sender<String>,
@@ -158,7 +159,7 @@ mod tests {
 
     impl Write for Pipe {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-            // Once the test allows no more at all, everything is taken.
+            // Once the test has dropped its end, everything is accepted.
             let _ = self.allowed.recv();
             let _ = self.written.send(String::from_utf8_lossy(line).into_owned());
             Ok(line.len())
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_is_not_read_stops_nobody_and_what_was_lost_is_said() {
+    fn a_pipe_that_is_not_read_blocks_nobody_and_lost_lines_are_reported() {
         const OFFERED: usize = 5_000;
         let ((allow, allowed), (sender, written)) = (mpsc::channel(), mpsc::channel());
         let queue = LineQueue::start(Pipe { allowed, written: sender });
@@ -186,7 +187,7 @@ mod tests {
                 !line.contains("lost")
             })
             .collect();
-        // One more than the queue has room for: the one that is being written.
+        // One more than the queue has room for, because one line is being written.
         assert!((LINES..=LINES + 1).contains(&lines.len()), "{} lines were kept", lines.len());
         assert!(
             said.contains(&format!(" {} log lines were lost", OFFERED - lines.len())),

@@ -1,4 +1,4 @@
-//! At most ten lines per second of each kind: no client may fill a disk with them.
+//! Lets through at most ten lines of each kind per second, so that no client can fill a disk.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,14 +11,13 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-/// How many lines of one kind may be written in any second. A kind is a place in the source.
+/// How many lines of one kind may be written in any second. A kind is one location in the source.
 const LINES_PER_SECOND: usize = 10;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Lets lines through, and counts those that it leaves out.
 ///
-/// The line for each call passes freely: whoever wants it wants all of them, and has asked for it
-/// (docs/decisions/0014).
+/// The line for each call is not limited: whoever enables it wants all of them (docs/decisions/0014).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Throttle(Arc<State>);
 
@@ -28,7 +27,7 @@ struct State {
     has_left_out: Notify,
 }
 
-/// What was seen of one kind of line.
+/// The history of one kind of line.
 #[derive(Debug)]
 struct LineHistory {
     of: &'static Metadata<'static>,
@@ -53,12 +52,12 @@ impl Throttle {
         may
     }
 
-    /// Ends as soon as there are left-out lines that have not been reported.
+    /// Resolves as soon as lines were left out that have not been reported.
     pub(super) async fn has_left_out(&self) {
         self.0.has_left_out.notified().await;
     }
 
-    /// A sentence for each kind of line of which some were left out since the last time this was asked.
+    /// One sentence for each kind whose lines were left out since the last call.
     pub(super) fn left_out(&self) -> Vec<String> {
         let mut kinds = self.kinds();
         let left_out = kinds.values_mut().filter(|seen| seen.left_out > 0);
@@ -68,8 +67,8 @@ impl Throttle {
                 let lines = if count == 1 { "line" } else { "lines" };
                 let (target, line) = (seen.of.target(), seen.of.line().unwrap_or_default());
                 format!(
-                    "left out {count} more log {lines} from {target} (its line {line}): \
-                     at most {LINES_PER_SECOND} per second of each kind are written"
+                    "left out {count} more log {lines} from {target} (source line {line}): \
+                     at most {LINES_PER_SECOND} lines of each kind are written per second"
                 )
             })
             .collect()
@@ -95,7 +94,7 @@ struct LineRate {
 }
 
 impl LineRate {
-    /// Whether one more may be written now, which is then counted.
+    /// Whether one more line may be written now. If so, it is counted.
     fn allow(&mut self, now: Instant) -> bool {
         let oldest = &mut self.written[self.oldest];
         if oldest.is_some_and(|at| now.saturating_duration_since(at) < SECOND) {
@@ -118,8 +117,8 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// However lines come, no second has more than ten, and none that would be the tenth or earlier
-        /// is left out.
+        /// However lines arrive, no second contains more than ten, and no line is left out that would be the
+        /// tenth or an earlier one.
         #[test]
         fn no_second_has_more_than_ten(gaps_ms in proptest::collection::vec(0_u64..300, 1..200)) {
             let start = Instant::now();
@@ -161,12 +160,12 @@ mod tests {
     );
 
     #[test]
-    fn what_is_left_out_is_counted_and_said_once() {
+    fn left_out_lines_are_counted_and_reported_once() {
         let (throttle, start) = (Throttle::default(), Instant::now());
         let written = (0..500).filter(|_| throttle.allow(&OF_PLACE, start)).count();
         assert_eq!(written, LINES_PER_SECOND);
         let said = throttle.left_out();
-        assert!(said[0].starts_with("left out 490 more log lines from h2::proto (its line 7)"));
+        assert!(said[0].starts_with("left out 490 more log lines from h2::proto (source line 7)"));
         assert!(throttle.left_out().is_empty());
         assert!(throttle.allow(&OF_PLACE, start + SECOND));
     }

@@ -1,4 +1,4 @@
-//! The accept loop: deals connections out to the workers, each to the one that has the fewest.
+//! The accept loop: hands each connection to the worker with the fewest connections.
 
 use std::future::Future;
 use std::io;
@@ -14,13 +14,14 @@ use tokio::sync::mpsc;
 
 use crate::shared::Shared;
 
-/// How many connections may wait to be accepted; the system may hold it to less.
+/// How many connections may wait to be accepted; the system may impose a lower limit.
 pub(crate) const BACKLOG: u16 = 4_096;
 
 const FIRST_BACK_OFF: Duration = Duration::from_millis(5);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
-/// A client that has gone without a word, its machine or its network with it, is noticed by the
-/// system's probes: otherwise its calls and its slot would be held for ever.
+/// How long a connection is idle before the system probes it. Without probes, a client that disappeared
+/// without closing its connection, because its machine or its network failed, would go unnoticed, and its
+/// calls and its slot would be held forever.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_PROBES: Duration = Duration::from_secs(10);
 
@@ -29,12 +30,12 @@ const KEEP_ALIVE_PROBES: Duration = Duration::from_secs(10);
 pub(crate) struct AcceptedConnection {
     pub(crate) socket: TcpStream,
     pub(crate) peer: SocketAddr,
-    /// Its number in accept order.
+    /// Its number, in the order of acceptance.
     pub(crate) number: u64,
     pub(crate) slot: ConnectionSlot,
 }
 
-/// A slot among the open connections of a worker, given back when it is dropped.
+/// A slot among the open connections of a worker; given back on drop.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlot {
     shared: Arc<Shared>,
@@ -61,13 +62,13 @@ pub(crate) struct Acceptor {
     dealer: Dealer,
 }
 
-/// Deals connections out.
+/// Hands connections to workers.
 #[derive(Debug)]
 struct Dealer {
     workers: Vec<mpsc::UnboundedSender<AcceptedConnection>>,
     max_connections: usize,
     shared: Arc<Shared>,
-    /// Which worker is next, of those that have equally few connections.
+    /// Which worker is next among those that have equally few connections.
     turn: usize,
 }
 
@@ -82,11 +83,11 @@ impl Acceptor {
         Ok(Self { listener, dealer: Dealer { workers, max_connections, shared, turn: 0 } })
     }
 
-    /// Accepts until `shutdown` ends, and then what stands in the backlog by that time: those clients
-    /// are connected, and some have sent calls.
+    /// Accepts connections until `shutdown` ends, and then those that are in the backlog: their clients are
+    /// connected, and some have already sent calls.
     pub(crate) async fn accept_until(mut self, shutdown: impl Future<Output = ()>) {
         self.accept_while_serving(shutdown).await;
-        // The runtime may not have heard of them yet; the system knows.
+        // The runtime may not know of these connections yet, but the system does.
         let Ok(listener) = self.listener.into_std() else { return };
         for _ in 0..BACKLOG {
             let Ok((socket, peer)) = listener.accept() else { return };
@@ -113,7 +114,7 @@ impl Acceptor {
                     tracing::debug!(%error, "a connection ended before it began");
                 }
                 Err(error) => {
-                    // Out of files or memory: trying again at once would only spin.
+                    // The process is out of files or memory: trying again at once would only spin.
                     tracing::warn!(%error, ?back_off, "cannot accept connections");
                     tokio::select! {
                         () = &mut shutdown => return,
@@ -127,8 +128,8 @@ impl Acceptor {
 }
 
 impl Dealer {
-    /// Hands a connection to the worker that has the fewest. One too many is closed at once: its client
-    /// learns of that, instead of waiting in the backlog.
+    /// Hands a connection to the worker with the fewest connections. A connection over the limit is closed at
+    /// once, so that its client notices instead of waiting in the backlog.
     fn deal(&mut self, socket: TcpStream, peer: SocketAddr) -> io::Result<()> {
         if self.shared.open_connections() >= self.max_connections {
             let refused = self.shared.connections_refused.fetch_add(1, Ordering::Relaxed);
@@ -161,8 +162,8 @@ impl Dealer {
     }
 }
 
-/// The worker that has the fewest connections; of several, the first from `turn` on. Round-robin alone
-/// would leave workers as uneven as the end of some connections has made them.
+/// The worker with the fewest connections; of several, the first one from `turn` on. Plain round-robin would
+/// not even out the workers after some connections have ended.
 fn least_loaded(turn: usize, workers: usize, connections: impl Fn(usize) -> usize) -> usize {
     let from_turn = (0..workers).map(|index| (turn + index) % workers);
     from_turn.min_by_key(|worker| connections(*worker)).unwrap_or_default()
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// No worker gets a connection while another has fewer, and equal ones take turns.
+        /// No worker gets a connection while another has fewer, and workers with equally few take turns.
         #[test]
         fn the_worker_with_the_fewest_connections_is_next(
             connections in proptest::collection::vec(0_usize..5, 1..9),

@@ -1,7 +1,7 @@
 //! The calls of one HTTP/2 connection, which run in the connection's task.
 //!
-//! So what one read has brought is answered, and the answers are written, before the next connection
-//! has its turn: their client can go on, and what they touch is still in the caches.
+//! The calls from one read are thus answered, and the answers are written, before the next connection has its
+//! turn: the client can continue, and the data is still in the caches.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -18,25 +18,26 @@ use tokio::task::unconstrained;
 use crate::call::Call;
 use crate::call::task::CallTask;
 
-/// How many streams run before their output is written.
+/// How many streams are polled before their output is written.
 const STREAMS_PER_RUN: usize = 64;
 
-/// What hyper does for a stream. [`None`]: its call was cut.
+/// The work that hyper does for a stream. [`None`] if its call was cut.
 type StreamFuture = Pin<Box<dyn Future<Output = Option<()>> + Send>>;
 
-/// Takes the streams that hyper begins, each with the call that was routed for it.
+/// Receives the streams that hyper begins, each with the call that was routed for it.
 #[derive(Clone, Default)]
 pub(crate) struct CallExecutor(Arc<Mutex<NewStreams>>);
 
 #[derive(Default)]
 struct NewStreams {
-    /// hyper hands a stream to its executor right after it has called the service for it.
+    /// The call of the next stream: hyper hands a stream to its executor right after calling the service for
+    /// it.
     routed: Option<Arc<Call>>,
     streams: Vec<StreamFuture>,
 }
 
 impl CallExecutor {
-    /// The stream that is executed next belongs to this call.
+    /// Sets the call to which the next executed stream belongs.
     pub(crate) fn routed(&self, call: Option<Arc<Call>>) {
         self.begun().routed = call;
     }
@@ -52,7 +53,7 @@ where
 {
     fn execute(&self, stream: F) {
         let mut begun = self.begun();
-        // tokio's coop budget of a task is meant for one stream, and here all would share it.
+        // tokio's coop budget is meant for one stream per task; here, all streams would share one budget.
         let stream: StreamFuture = match begun.routed.take() {
             Some(call) => Box::pin(unconstrained(CallTask::new(call, stream))),
             None => Box::pin(unconstrained(async move {
@@ -69,12 +70,13 @@ where
 pub(crate) struct ConnectionStreams {
     executor: CallExecutor,
     streams: Slab<StreamFuture>,
-    /// The waker of each key that was ever used.
+    /// The waker of each key that has been used.
     wakers: Vec<Waker>,
     ready: Ready,
-    /// Those that were woken or have begun, in this order.
+    /// The streams that were woken or have begun, in this order.
     queue: VecDeque<u32>,
-    /// Both are empty, except on the way into the queue; their memory is used again.
+    /// `begun` and `woken` only buffer streams on their way into the queue; they are kept to reuse their
+    /// memory.
     begun: Vec<StreamFuture>,
     woken: Vec<u32>,
 }
@@ -84,8 +86,8 @@ impl ConnectionStreams {
         &self.executor
     }
 
-    /// Polls the streams that were woken and those that have begun: a bounded number of them, until
-    /// they have done `enough` for one turn.
+    /// Polls a bounded number of the streams that were woken or have begun, and stops early once they have
+    /// done `enough` for one turn.
     pub(crate) fn run(&mut self, enough: impl Fn() -> bool) {
         self.ready.take(&mut self.woken);
         self.queue.extend(self.woken.drain(..));
@@ -104,12 +106,12 @@ impl ConnectionStreams {
         self.streams.is_empty() && self.executor.begun().streams.is_empty()
     }
 
-    /// Whether there is more to run than one run takes.
+    /// Whether streams are left over from the last run.
     pub(crate) fn is_behind(&self) -> bool {
         !self.queue.is_empty()
     }
 
-    /// Has `task` woken when there is something to run. Returns false if there already is.
+    /// Arranges for `task` to be woken when there is something to run. Returns false if there already is.
     #[must_use]
     pub(crate) fn sleep(&self, task: &Waker) -> bool {
         !self.is_behind() && self.executor.begun().streams.is_empty() && self.ready.sleep(task)
@@ -127,7 +129,7 @@ impl ConnectionStreams {
         }
     }
 
-    /// Polls a stream, if this is not the waker of one that has ended. One that panics ends alone.
+    /// Polls the stream with this key, unless it has ended. A panic ends only the stream in which it occurs.
     fn poll(&mut self, key: usize) {
         let Some(stream) = self.streams.get_mut(key) else { return };
         let mut cx = Context::from_waker(&self.wakers[key]);
@@ -140,14 +142,14 @@ impl ConnectionStreams {
 
 impl Drop for ConnectionStreams {
     fn drop(&mut self) {
-        // Streams hold the executor, and so would hold themselves.
+        // Streams hold the executor, which holds them: without this, the cycle would leak.
         let begun = mem::take(&mut self.executor.begun().streams);
         begun.into_iter().chain(self.streams.drain()).for_each(let_go);
     }
 }
 
-/// Drops a stream. If HTTP/2 has panicked, that may panic as well, and the others must be dropped all
-/// the same.
+/// Drops a stream. After a panic in HTTP/2 this may panic as well, and the other streams must be dropped
+/// anyway.
 fn let_go(stream: StreamFuture) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(stream)));
 }
@@ -161,7 +163,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts what is dropped.
+    /// Counts how many were dropped.
     #[derive(Clone, Default)]
     struct Dropped(Arc<AtomicUsize>);
 
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_bounded_and_the_rest_is_for_the_next() {
+    fn a_run_is_bounded_and_the_next_one_continues() {
         let (mut calls, dropped) = (ConnectionStreams::default(), Dropped::default());
         for _ in 0..=STREAMS_PER_RUN {
             let held = dropped.held();
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_panics_ends_alone() {
+    fn a_panic_ends_only_its_own_stream() {
         let (mut calls, dropped) = (ConnectionStreams::default(), Dropped::default());
         let (held, other) = (dropped.held(), dropped.held());
         calls.executor().execute(async move {

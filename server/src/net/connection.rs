@@ -1,4 +1,4 @@
-//! One connection: HTTP/2 or HTTP/1.1 on the same port, from its first byte to the end of a drain.
+//! Serves one connection, HTTP/2 or HTTP/1.1 on the same port, from its first byte to the end of a drain.
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
@@ -25,29 +25,30 @@ use crate::net::turn::{Turns, go_on_after_others};
 use crate::record::ConnectionRecord;
 use crate::worker::Worker;
 
-/// What one stream may send ahead of its handler's reading: one message of the largest size, so that an
-/// upload does not have to wait a round trip for more window.
+/// How much one stream may send before its handler reads it: one message of the largest size, so that an
+/// upload need not wait a round trip for a larger window.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024 + 64 * 1024;
-/// What all streams of a connection may send ahead. h2 pays for small unread frames with half of it,
-/// so it must cover a few for each stream, or a busy client is taken for a flood.
+/// How much all streams of a connection may send ahead. h2 allows small unread frames to take up half of
+/// this, so it must be enough for a few frames per stream; otherwise a busy client would be mistaken for a
+/// flood.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
-/// How much of a stream hyper hands to h2 before h2 has encoded it: more than one of our pieces, so that
-/// our own count of what is handed over decides.
+/// How much of a stream hyper hands to h2 before h2 has encoded it. This is more than one of our pieces, so
+/// that our own count of the bytes handed over is the effective limit.
 const MAX_SEND_BUFFER: usize = 64 * 1024;
-/// How long we go on reading from a client that was told of a drain, once our side of the connection
-/// has ended.
+/// How long we keep reading from a client that was notified of a drain, after our side of the connection has
+/// ended.
 const LINGER: Duration = Duration::from_millis(100);
-/// How many turns a connection and its calls have before the other connections have theirs: calls that
-/// were read are run, their answers are written, and so on.
+/// How many turns a connection has before the other connections have theirs. In each, the calls that were
+/// read are run and their answers are written.
 const TURNS: usize = 3;
 const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
-/// Against rapid reset (CVE-2023-44487) and made-you-reset (CVE-2025-8671): streams that were reset
-/// before they were accepted, and streams that the client made us reset.
+/// The limit on streams that were reset before they were accepted, and on streams that the client made us
+/// reset. It protects against rapid reset (CVE-2023-44487) and made-you-reset (CVE-2025-8671).
 const MAX_PENDING_RESETS: usize = 256;
 const MAX_LOCAL_ERROR_RESETS: usize = 1024;
 
-/// Serves one connection on the caller's runtime until it ends or the worker's drain is over. `peer` is
-/// the client's address, for the log: give [`None`] if `io` is not a socket.
+/// Serves one connection on the caller's runtime until it ends or the worker's drain is over. `peer` is the
+/// client's address, for the log: pass [`None`] if `io` is not a socket.
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection; its calls end as cancelled.
@@ -62,7 +63,7 @@ where
     serve(io, &ConnectionRecord::open(worker, number, peer.into())).await;
 }
 
-/// Serves a connection that has its record already.
+/// Serves a connection that already has its record.
 pub(crate) async fn serve<IO>(io: IO, record: &Arc<ConnectionRecord>)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -73,10 +74,10 @@ where
     let protocol = tokio::select! {
         protocol = io.protocol() => protocol,
         () = poll_fn(|cx| drain.poll_over(cx)) => {
-            return tracing::debug!("a client said nothing before the drain");
+            return tracing::debug!("a client sent nothing before the drain");
         }
         _ = worker.timer().sleep(worker.limits().head_timeout) => {
-            return tracing::debug!("a client did not begin to speak HTTP in time");
+            return tracing::debug!("a client did not start to speak HTTP in time");
         }
     };
     if let Some(foreign) = io.foreign() {
@@ -102,9 +103,9 @@ where
     }
 }
 
-/// Ends our side of a connection in a drain, and reads on for a moment: closed with unread bytes, a
-/// socket sends a reset, and a peer that meets it may drop answers that it has read already (haproxy
-/// does).
+/// Ends our side of a connection in a drain, but keeps reading for a short time. A socket that is
+/// closed with unread bytes sends a reset, on which a peer may drop answers that it has already
+/// received (haproxy does).
 async fn linger<IO>(io: &mut ConnectionIo<IO>, worker: &Worker)
 where
     IO: AsyncRead + AsyncWrite + Unpin,
@@ -117,7 +118,7 @@ where
     };
     let over = async {
         let until = worker.timer().now() + LINGER;
-        // The drain's end ends all waits, and may come in the middle of this one.
+        // The end of the drain ends all waits, possibly in the middle of this one.
         while worker.timer().sleep_until(until).await == WakeReason::Fired {}
     };
     tokio::select! {
@@ -176,9 +177,9 @@ where
             let answer = route(&record, request);
             async move {
                 let Some(call) = answer.call() else { return answer.await };
-                // A cut is always answered here: no HTTP/1.1 answer of ours is a stream.
+                // A cut call is always answered here, because none of our HTTP/1.1 answers is a stream.
                 let answered = CallTask::new(call, answer).await;
-                answered.expect("an answer that is cut says so at once")
+                answered.expect("a cut answer is sent at once")
             }
         })
     };
@@ -187,15 +188,15 @@ where
         .timer(HttpTimer::new(record))
         .header_read_timeout(worker.limits().head_timeout)
         .half_close(false)
-        // So that an answer is encoded, and counted, before the client can have it.
+        // An answer must be encoded, and counted, before the client can have it.
         .writev(false)
         .serve_connection(TokioIo::new(io), service);
     let graceful = |connection: Pin<&mut http1::Connection<_, _>>| connection.graceful_shutdown();
     serve_until_over(connection, graceful, ConnectionStreams::default(), record, drain).await
 }
 
-/// Polls a connection and its calls, a bounded amount of work at a time, until it ends, its client stops
-/// in the middle of a frame for too long, or it has nothing more to say in a drain.
+/// Polls a connection and its calls, a bounded amount of work at a time, until it ends, its client stalls in
+/// the middle of a frame for too long, or a drain leaves it nothing to do.
 async fn serve_until_over<C, E>(
     connection: C,
     graceful: impl Fn(Pin<&mut C>),
@@ -222,7 +223,8 @@ where
             let encoded = record.encoded_bytes();
             let polled = connection.as_mut().poll(&mut turns.poll_with());
             record.end_turn(encoded);
-            // A busy runtime looks at its alarm seldom; what has become due meanwhile is to go out next.
+            // A busy runtime rarely checks its timer; whatever has become due in the meantime should go out
+            // next.
             worker.timer().drain_due();
             if let Poll::Ready(ended) = polled {
                 return Poll::Ready(ended.map_err(Into::into));
@@ -280,7 +282,7 @@ mod tests {
             let waits = get("/long_sync?delay=2s").await.unwrap();
             get("/livez").await.unwrap().await.unwrap();
             record.wish_for_goaway();
-            // Whatever moves the connection next lets it see the wish.
+            // The connection notices the wish the next time that anything wakes it.
             assert_eq!(get("/livez").await.unwrap().await.unwrap().status(), 200);
             assert_eq!(waits.await.unwrap().status(), 200);
             assert!(get("/livez").await.is_err(), "the connection is going away");

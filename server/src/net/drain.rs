@@ -1,4 +1,4 @@
-//! A shutdown, as a connection's serving loop sees it.
+//! Tracks a shutdown for the serving loop of a connection.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use longsync_timer::{Sleep, WakeReason};
 use crate::net::turn::go_on_after_others;
 use crate::worker::{ShutdownPhase, Worker};
 
-/// How long a client may take to answer the PING behind GOAWAY. By then it is taken to know.
+/// How long a client may take to answer the PING that follows GOAWAY. After that, it is assumed to know.
 const TELL_TIME: Duration = Duration::from_secs(1);
 
 /// A shutdown, as one connection sees it.
@@ -21,16 +21,16 @@ pub(crate) struct ConnectionDrain {
     next: Option<Pin<Box<dyn Future<Output = ShutdownPhase> + Send>>>,
     has_begun: bool,
     word: GoawayState,
-    /// How long the client has to learn of it, once it has begun.
+    /// How long the client has to learn of the shutdown, once it has begun.
     time: Option<Pin<Box<Sleep>>>,
     is_over: bool,
 }
 
-/// How far the serving loop is with telling the client.
+/// The progress of notifying the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum GoawayState {
     NotDue,
-    /// The shutdown has begun, and the connection's next turn comes first.
+    /// The shutdown has begun, but the connection has one more turn first.
     AfterALook,
     Due,
     Said,
@@ -48,10 +48,10 @@ impl ConnectionDrain {
         }
     }
 
-    /// A turn of the connection begins. Has the task woken at each step of the shutdown.
+    /// Begins a turn of the connection. Arranges for the task to be woken at each step of the shutdown.
     ///
-    /// The runtime may not have heard yet of what had come by the shutdown, and an HTTP/1.1 connection
-    /// that seems to be idle is closed by the shutdown: so the connection has one more turn before that.
+    /// The runtime may not know yet of bytes that arrived before the shutdown, and the shutdown closes an
+    /// HTTP/1.1 connection that seems to be idle. The connection therefore has one more turn first.
     pub(crate) fn begin_turn(&mut self, cx: &mut Context<'_>) {
         self.advance(cx);
         match self.word {
@@ -64,9 +64,9 @@ impl ConnectionDrain {
         }
     }
 
-    /// True once: when the client is to be told. Asked after the connection was polled, so that what
-    /// had come was read. A client in the middle of a head may end it, as long as it has time to learn
-    /// of the shutdown.
+    /// Whether the client must be notified now; true only once. Called after the connection was
+    /// polled, so that bytes that had arrived have been read. A client in the middle of a head may
+    /// finish it within the time that it has to learn of the shutdown.
     pub(crate) fn is_due(&mut self, is_in_head: bool) -> bool {
         let is_due = self.word == GoawayState::Due && (self.is_over || !is_in_head);
         if is_due {
@@ -89,14 +89,14 @@ impl ConnectionDrain {
         }
     }
 
-    /// Ready once the client has had its time to learn of the shutdown.
+    /// Ready once the client's time to learn of the shutdown is over.
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.advance(cx);
         while !self.is_over {
             let Some(time) = &mut self.time else { return Poll::Pending };
             match ready!(time.as_mut().poll(cx)) {
                 WakeReason::Due => self.is_over = true,
-                // The drain's end ends all waits, and this one is for what comes after.
+                // The end of the drain ends all waits, but this one must outlast it.
                 WakeReason::Fired => {
                     let rest = self.worker.timer().sleep_until(time.due());
                     time.set(rest);

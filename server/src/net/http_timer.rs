@@ -1,4 +1,4 @@
-//! hyper's own waits, on our timer. They are for the heads of HTTP/1.1 requests.
+//! Runs hyper's own waits, for the heads of HTTP/1.1 requests, on our timer.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,12 +13,12 @@ use crate::record::ConnectionRecord;
 
 /// The timer of one connection.
 ///
-/// hyper begins to wait for a head as soon as the answer before it is out. An idle connection may last
-/// as long as it likes, though: the time runs from the first byte of the head.
+/// hyper starts to wait for a head as soon as the previous answer is out. An idle connection may last
+/// indefinitely, however: here the time runs from the first byte of the head.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpTimer {
     record: Arc<ConnectionRecord>,
-    /// Whether the first bytes, which told us the protocol, belong to the head that is waited for.
+    /// Whether the next wait is the first, whose head begins with the bytes that told us the protocol.
     is_first: Arc<AtomicBool>,
 }
 
@@ -51,7 +51,7 @@ impl hyper::rt::Timer for HttpTimer {
     }
 }
 
-/// A wait for a head. hyper drops it when the head has come.
+/// A wait for a head. hyper drops it when the head has arrived.
 struct HeadSleep {
     period: Duration,
     sleep: Pin<Box<Sleep>>,

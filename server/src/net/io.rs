@@ -1,4 +1,4 @@
-//! A connection's bytes: what they are, when they came, and how many at a time.
+//! The bytes of a connection: what they are, when they arrived, and how many are read at a time.
 
 use std::io;
 use std::pin::Pin;
@@ -12,25 +12,25 @@ use crate::record::ConnectionRecord;
 use crate::record::frames::{Frame, Frames, UnfinishedFrame};
 use crate::shared::foreign::{self, FirstBytes, Foreign};
 
-/// What an HTTP/2 client says first (RFC 9113, section 3.4).
+/// What an HTTP/2 client sends first (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What a client speaks.
+/// The protocol that a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HttpVersion {
     Http1,
     Http2,
 }
 
-/// A stream of bytes whose frames are followed, and whose reads are bounded.
+/// A byte stream whose frames are tracked, and whose reads are bounded.
 #[derive(Debug)]
 pub(crate) struct ConnectionIo<IO> {
     io: IO,
     record: Arc<ConnectionRecord>,
-    /// What was read and not yet passed on: what it took to find out the protocol, and what a turn had
-    /// no room for.
+    /// Bytes that were read but not passed on yet: those that were needed to detect the protocol, and those
+    /// for which a turn had no room.
     ahead: Bytes,
-    /// [`Some`] for HTTP/2 alone.
+    /// [`Some`] only for HTTP/2.
     frames: Option<DuplexFrames>,
     /// What the client began with, if it is not HTTP.
     foreign: Option<Foreign>,
@@ -39,9 +39,9 @@ pub(crate) struct ConnectionIo<IO> {
 /// The frames of both directions.
 #[derive(Debug, Default)]
 struct DuplexFrames {
-    /// How much of the preface has not been passed on.
+    /// How many bytes of the preface have not been passed on yet.
     preface_left: usize,
-    /// Whether the client has sent its SETTINGS, with which its preface ends.
+    /// Whether the client has sent its SETTINGS, which end its preface.
     has_settings: bool,
     incoming: Frames,
     outgoing: Frames,
@@ -52,17 +52,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ConnectionIo<IO> {
         Self { io, record, ahead: Bytes::new(), frames: None, foreign: None }
     }
 
-    /// What the client began with that is not HTTP, once that is clear.
+    /// What the client began with, once it is clear that it is not HTTP.
     pub(crate) fn foreign(&self) -> Option<Foreign> {
         self.foreign
     }
 
-    /// The stream itself, once HTTP is done with it.
+    /// The underlying stream, once HTTP is done with it.
     pub(crate) fn inner(&mut self) -> &mut IO {
         &mut self.io
     }
 
-    /// Reads until it is clear what the client speaks. [`None`]: it left before that.
+    /// Reads until it is clear which protocol the client speaks. [`None`] if it disconnected before that.
     pub(crate) async fn protocol(&mut self) -> io::Result<Option<HttpVersion>> {
         let mut head = BytesMut::with_capacity(HTTP2_PREFACE.len());
         let protocol = loop {
@@ -93,7 +93,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ConnectionIo<IO> {
 }
 
 impl DuplexFrames {
-    /// How much of `bytes` may be passed on in this turn.
+    /// How many of `bytes` may be passed on in this turn.
     fn pass(&mut self, bytes: &[u8], record: &ConnectionRecord) -> usize {
         let preface = self.preface_left.min(bytes.len());
         self.preface_left -= preface;
@@ -104,7 +104,7 @@ impl DuplexFrames {
         if self.has_settings {
             record.stopped_in(self.incoming.whole(), self.incoming.unfinished());
         } else {
-            // Other frames are not part of a preface (RFC 9113, section 3.4), and give it no more time.
+            // Other frames are not part of the preface (RFC 9113, section 3.4), and do not extend its time.
             record.stopped_in(0, Some(UnfinishedFrame::Preface));
         }
         preface + followed
@@ -119,7 +119,7 @@ impl DuplexFrames {
 }
 
 impl<IO> ConnectionIo<IO> {
-    /// How much of `bytes` may be passed on in this turn.
+    /// How many of `bytes` may be passed on in this turn.
     fn pass(&mut self, bytes: &[u8]) -> usize {
         match &mut self.frames {
             Some(frames) => frames.pass(bytes, &self.record),
@@ -127,7 +127,7 @@ impl<IO> ConnectionIo<IO> {
         }
     }
 
-    /// Takes note of the `result` of a write of `bufs`.
+    /// Records the `result` of writing `bufs`.
     fn written(&mut self, bufs: &[io::IoSlice<'_>], result: &Poll<io::Result<usize>>) {
         let Poll::Ready(written) = result else { return self.record.blocked() };
         self.record.wrote();
@@ -226,7 +226,7 @@ mod tests {
         [&length.to_be_bytes()[1..], &[kind, 4, 0, 0, 0, 0], payload].concat()
     }
 
-    /// A connection on which a client has sent its preface and these bytes.
+    /// A connection on which a client has sent its preface followed by these bytes.
     async fn sent(bytes: &[u8]) -> (ConnectionIo<DuplexStream>, Arc<ConnectionRecord>) {
         let (near, mut far) = tokio::io::duplex(1024 * 1024);
         far.write_all(&[HTTP2_PREFACE, bytes].concat()).await.unwrap();
@@ -234,7 +234,7 @@ mod tests {
         let record = ConnectionRecord::open(&worker, 0, None);
         let mut io = ConnectionIo::new(near, Arc::clone(&record));
         assert_eq!(io.protocol().await.unwrap(), Some(HttpVersion::Http2));
-        // The client goes on, and sends nothing more.
+        // The client stays connected, but sends nothing more.
         std::mem::forget(far);
         (io, record)
     }
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_turn_ends_behind_each_frame_that_makes_http2_walk_over_all_streams() {
+    async fn a_turn_ends_after_each_frame_that_makes_http2_walk_over_all_streams() {
         let window = |size: u32| frame(SETTINGS, &[&[0, 4][..], &size.to_be_bytes()].concat());
         let (same, other) = (window(65_535), window(70_000));
         let goaway = frame(GOAWAY, &[0; 8]);
@@ -279,7 +279,7 @@ mod tests {
     async fn a_turn_reads_a_bounded_number_of_bytes_and_fewer_when_they_are_requests() {
         let request = frame(HEADERS, &[0x82]);
         let (mut io, record) = sent(&request.repeat(10_000)).await;
-        // Each of them costs 96 besides its 10 bytes.
+        // Each request costs 96 in addition to its 10 bytes.
         let most = (64 * 1024_usize).div_ceil(96) * request.len() + HTTP2_PREFACE.len();
         let mut requests = 0;
         while requests < 10_000 {
@@ -289,7 +289,7 @@ mod tests {
         }
         let (mut io, record) = sent(&frame(0, &[7; 16_000]).repeat(20)).await;
         let read = turn(&mut io, &record).await;
-        // It ends with a frame, within what the last read brought.
+        // The turn ends after a frame, within the bytes of the last read.
         assert!((56 * 1024..=72 * 1024).contains(&read), "{read}");
     }
 }

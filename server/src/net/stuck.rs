@@ -1,4 +1,4 @@
-//! A client that has stopped in the middle of something, as its connection's serving loop notices it.
+//! Detects, for the serving loop of a connection, a client that has stopped in the middle of something.
 
 use std::fmt;
 use std::future::Future as _;
@@ -13,14 +13,14 @@ use crate::config::Limits;
 use crate::record::ConnectionRecord;
 use crate::record::frames::UnfinishedFrame;
 
-/// Notices a client that has begun a frame, or its first words, and does not go on.
+/// Detects a client that has begun a frame, or the preface, and does not continue.
 #[derive(Default)]
 pub(crate) struct Stuck {
-    /// Looked at when it is due, and not each time a frame has gone by.
+    /// Reset only when it is due, rather than after each frame.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-/// What a client has not gone on with.
+/// What a client has not continued.
 #[derive(Debug)]
 pub(crate) struct StuckIn {
     unfinished: UnfinishedFrame,
@@ -28,7 +28,7 @@ pub(crate) struct StuckIn {
 }
 
 impl Stuck {
-    /// Ready when the client has been in the middle of the same thing for too long.
+    /// Ready once the client has been in the middle of the same thing for too long.
     pub(crate) fn poll(
         &mut self,
         record: &ConnectionRecord,
@@ -38,15 +38,15 @@ impl Stuck {
             let Some((unfinished, since)) = record.unfinished() else { return Poll::Pending };
             let timer = record.worker().timer();
             let limit = limit(unfinished, record.worker().limits());
-            // While the socket takes nothing, HTTP/2 may read nothing, so that it is not clear what the
-            // client has sent: once HTTP/2 reads again, the client has all its time.
+            // While the socket accepts no data, HTTP/2 may not read, so it is unknown what the client has
+            // sent. Once HTTP/2 reads again, the client has its full time.
             let since = if record.is_blocked() { timer.now() } else { since };
             let Some(due) = since.checked_add(limit) else { return Poll::Pending };
             if due <= timer.now() {
                 return Poll::Ready(StuckIn { unfinished, limit });
             }
             match &mut self.alarm {
-                // One that rings too early is set anew when it does.
+                // An alarm that is too early is reset when it fires.
                 Some(alarm) if alarm.due() <= due => {
                     ready!(alarm.as_mut().poll(cx));
                     self.alarm = None;
@@ -72,8 +72,8 @@ impl fmt::Display for StuckIn {
             UnfinishedFrame::Preface => "its preface, which ends with SETTINGS,",
             UnfinishedFrame::Control => "a frame",
             UnfinishedFrame::Headers => "the headers of a request",
-            UnfinishedFrame::Data => "a frame of data",
+            UnfinishedFrame::Data => "a data frame",
         };
-        write!(f, "the client began {what} and did not finish within {}", text(self.limit))
+        write!(f, "the client began {what} and did not finish it within {}", text(self.limit))
     }
 }

@@ -1,4 +1,4 @@
-//! The turns of a connection's task, and what a wake in the middle of one means.
+//! The turns of a connection's task, and the meaning of a wake-up during one.
 
 use std::future::Future as _;
 use std::pin::pin;
@@ -8,18 +8,18 @@ use std::task::{Context, Wake, Waker};
 
 use tokio::task::yield_now;
 
-/// Nobody polls the connection: waking it wakes its task.
+/// The connection is not being polled: waking it wakes its task.
 const OVER: u8 = 0;
-/// It is being polled, or will be in this turn.
+/// The connection is being polled, or will be in this turn.
 const UNDER_WAY: u8 = 1;
-/// It was woken while it was polled.
+/// The connection was woken while it was polled.
 const WOKEN: u8 = 2;
 
-/// What a connection is polled with, so that its wakes in the middle of a turn have a meaning.
+/// The waker with which a connection is polled. It decides what a wake-up during a turn means.
 ///
-/// HTTP/2 wakes the connection for whatever its streams hand over, and the connection wakes itself when
-/// its turn is over. A task that is woken while it runs is polled again at once, some sixty times
-/// before the runtime looks at its sockets, and each of those may be a whole turn.
+/// HTTP/2 wakes the connection for everything that its streams hand over, and the connection wakes
+/// itself when its turn is over. A task that is woken while it runs is polled again at once, some sixty
+/// times before the runtime checks its sockets, and each of these polls may be a full turn.
 pub(crate) struct Turns {
     woken: Arc<TurnWaker>,
     waker: Waker,
@@ -39,20 +39,20 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// A turn begins, in which the connection will be polled.
+    /// Begins a turn, in which the connection will be polled.
     pub(crate) fn begin(&self, cx: &Context<'_>) {
         let mut task = self.woken.task.lock().unwrap_or_else(PoisonError::into_inner);
         task.clone_from(cx.waker());
         self.woken.state.store(UNDER_WAY, Ordering::Release);
     }
 
-    /// What the connection is to be polled with now. Whatever woke it before is looked at then.
+    /// The context with which to poll the connection now. That poll takes care of all earlier wake-ups.
     pub(crate) fn poll_with(&self) -> Context<'_> {
         self.woken.state.swap(UNDER_WAY, Ordering::AcqRel);
         Context::from_waker(&self.waker)
     }
 
-    /// The turn is over. If the connection was woken, its task is polled again after the others.
+    /// Ends the turn. If the connection was woken, its task is polled again after the others.
     pub(crate) fn end(&self, cx: &mut Context<'_>) {
         if self.woken.state.swap(OVER, Ordering::AcqRel) == WOKEN {
             go_on_after_others(cx);
@@ -73,10 +73,10 @@ impl Wake for TurnWaker {
     }
 }
 
-/// Has the task polled again once the others have had their turn, and the runtime has looked at what
-/// has come for them.
+/// Arranges for the task to be polled again once the others have had their turn and the runtime has checked
+/// what has arrived for them.
 pub(crate) fn go_on_after_others(cx: &mut Context<'_>) {
-    // The runtime keeps the waker beyond this future's end.
+    // The runtime keeps the waker after this future is dropped.
     let _ = pin!(yield_now()).poll(cx);
 }
 
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_wakes_a_connection_before_it_is_polled_in_a_turn_needs_no_further_turn() {
+    fn a_wake_up_before_the_connection_is_polled_in_a_turn_needs_no_further_turn() {
         let count = Arc::new(WakeCounter::default());
         let woken = || count.0.load(Ordering::Relaxed);
         let task = Waker::from(Arc::clone(&count));
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(woken(), 2);
     }
 
-    /// The runtime looks at its sockets before a task goes on that was woken in its turn.
+    /// The runtime checks its sockets before it continues a task that was woken during its turn.
     #[tokio::test]
     async fn others_have_their_turn_in_between() {
         use std::future::poll_fn;

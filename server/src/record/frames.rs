@@ -1,4 +1,4 @@
-//! Follows HTTP/2 frames in a stream of bytes (RFC 9113, section 4.1) without keeping them. Pure.
+//! Parses the HTTP/2 frames in a byte stream (RFC 9113, section 4.1) without keeping them. Pure.
 
 const HEAD_BYTES: usize = 9;
 
@@ -15,15 +15,15 @@ const ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
 const SETTINGS_INITIAL_WINDOW_SIZE: u16 = 4;
 
-/// A frame that has gone by, as far as its kind is of interest.
+/// A frame that was parsed, with only the details that are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// This many bytes count against the windows, padding included.
+    /// The number of bytes that count against the windows, including padding.
     Data(u32),
     /// The head of a request, or its trailers.
     Headers,
     Reset,
-    /// The initial window of a stream, if the frame says so.
+    /// The initial window of a stream, if the frame contains it.
     Settings {
         is_ack: bool,
         initial_window: Option<u32>,
@@ -33,32 +33,32 @@ pub(crate) enum Frame {
         payload: [u8; 8],
     },
     Goaway,
-    /// More that may be sent on the connection as a whole.
+    /// How many more bytes may be sent on the connection as a whole.
     WindowUpdate(u32),
     Other,
 }
 
-/// What a stream of frames stops in the middle of.
+/// What a stream of frames has stopped in the middle of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UnfinishedFrame {
-    /// The preface, which ends with the first SETTINGS. Following frames alone does not show it.
+    /// The preface, which ends with the first SETTINGS. It cannot be detected from frames alone.
     Preface,
-    /// The head of a frame, or a frame that is short: everything but DATA.
+    /// The head of a frame, or a short frame, which is any except DATA.
     Control,
-    /// A block of headers, of which more frames must follow.
+    /// A block of headers that more frames must complete.
     Headers,
     /// A DATA frame.
     Data,
 }
 
-/// Follows frames, whatever pieces their bytes come in.
+/// Parses frames, whatever pieces their bytes arrive in.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     head: [u8; HEAD_BYTES],
     head_len: usize,
-    /// How much of the frame's payload is still to come.
+    /// How many bytes of the frame's payload are still to come.
     payload_left: u32,
-    /// The start of a payload; of SETTINGS, the entry that is coming.
+    /// The start of a payload; for SETTINGS, the current entry.
     part: [u8; 8],
     part_len: usize,
     initial_window: Option<u32>,
@@ -67,8 +67,8 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// Follows `bytes`, and calls `on_frame` at the end of each frame. If that returns false, it goes no
-    /// further. Returns how many bytes were followed.
+    /// Parses `bytes`, and calls `on_frame` at the end of each frame; stops if that returns false. Returns
+    /// the number of bytes parsed.
     pub(crate) fn follow(
         &mut self,
         bytes: &[u8],
@@ -91,7 +91,7 @@ impl Frames {
         at
     }
 
-    /// What the bytes have stopped in the middle of, if they have.
+    /// What the bytes have stopped in the middle of, if anything.
     pub(crate) fn unfinished(&self) -> Option<UnfinishedFrame> {
         match self.head_len {
             0 if self.is_block_open => Some(UnfinishedFrame::Headers),
@@ -104,14 +104,14 @@ impl Frames {
         }
     }
 
-    /// How many frames have gone by, a block of headers counting as one.
+    /// How many frames were parsed, counting a block of headers as one.
     pub(crate) fn whole(&self) -> u64 {
         self.whole
     }
 
     fn take_head(&mut self, bytes: &[u8]) -> usize {
         let taken = match bytes.first_chunk() {
-            // It nearly always comes whole.
+            // It nearly always arrives in one piece.
             Some(head) if self.head_len == 0 => {
                 self.head = *head;
                 HEAD_BYTES
@@ -134,7 +134,7 @@ impl Frames {
         taken
     }
 
-    /// Keeps what is of interest in a payload: a few bytes of a few kinds of frames.
+    /// Keeps what is needed of a payload: a few bytes of a few kinds of frames.
     fn look_into(&mut self, mut payload: &[u8]) {
         let wanted = match self.kind() {
             SETTINGS => 6,
@@ -237,9 +237,11 @@ mod tests {
     }
 
     proptest! {
-        /// However the bytes are cut, the same frames go by, and between them nothing is unfinished.
+        /// However the bytes are cut, the same frames are found, and nothing is unfinished between them.
         #[test]
-        fn pieces_do_not_change_what_goes_by(cuts in proptest::collection::vec(1_usize..40, 0..60)) {
+        fn pieces_do_not_change_which_frames_are_found(
+            cuts in proptest::collection::vec(1_usize..40, 0..60),
+        ) {
             let (bytes, expected) = frames();
             let (mut follower, mut seen, mut rest) = (Frames::default(), Vec::new(), &bytes[..]);
             for cut in cuts.into_iter().chain([usize::MAX]) {
@@ -255,15 +257,15 @@ mod tests {
             prop_assert_eq!((follower.unfinished(), follower.whole()), (None, 10));
         }
 
-        /// Bytes of any kind are followed; nothing panics.
+        /// Any bytes are parsed; nothing panics.
         #[test]
-        fn any_bytes_are_followed(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_parsed(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             prop_assert_eq!(Frames::default().follow(&bytes, |_| true), bytes.len());
         }
     }
 
     #[test]
-    fn it_stops_behind_the_frame_that_it_is_told_to_stop_at() {
+    fn parsing_stops_after_the_frame_at_which_it_is_told_to_stop() {
         let (bytes, expected) = frames();
         for stop in &expected {
             let mut follower = Frames::default();
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_is_known() {
+    fn what_is_unfinished_is_reported() {
         let cases: [(&[u8], _); 6] = [
             (&[0, 0], Some(UnfinishedFrame::Control)),
             (&frame(PING, 0, 0, &[0; 8])[..12], Some(UnfinishedFrame::Control)),

@@ -1,21 +1,21 @@
-//! What a connection holds in memory, and its share of what all may hold.
+//! Accounts for what a connection holds in memory, and for its share of what all connections may hold.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{ConnectionRecord, subtract};
 
-/// How much a connection may hold and still draw on the reserve: the last sixteenth of the bytes that
-/// all connections together may hold.
+/// The most that a connection may hold in order to draw on the reserve, which is the last sixteenth of the
+/// bytes that all connections together may hold.
 const SMALL_BYTES: u64 = 64 * 1024;
 const RESERVED_SHARE: u64 = 16;
-/// And the last quarter of that for those that hold at most this: otherwise a few dozen connections which
-/// hold 64 KiB each would have all of it if the limit is low.
+/// The last quarter of the reserve is for connections that hold at most this much: otherwise, if the limit is
+/// low, a few dozen connections that hold 64 KiB each would take up all of it.
 const TINY_BYTES: u64 = 4 * 1024;
 const TINY_SHARE: u64 = 4;
 
 impl ConnectionRecord {
-    /// Holds this many more bytes, if this connection holds less than is left for all. What is left does
-    /// not include the last sixteenth, which is kept for connections that hold little.
+    /// Counts this many more bytes as held, if this connection holds less than is left for all. The last
+    /// sixteenth, which is reserved for connections that hold little, does not count as left.
     #[must_use]
     pub(crate) fn hold(&self, bytes: u64) -> bool {
         let before = self.held_bytes.load(Relaxed);
@@ -30,7 +30,7 @@ impl ConnectionRecord {
         is_held
     }
 
-    /// Whether this many bytes, beyond those held `before`, are within this connection's part.
+    /// Whether this many bytes, in addition to those held `before`, are within this connection's share.
     fn has_share(&self, before: u64, bytes: u64) -> bool {
         let reserve = self.worker.limits().max_buffered_bytes / RESERVED_SHARE;
         let left = self.worker.bytes_left();
@@ -41,7 +41,7 @@ impl ConnectionRecord {
         before < left && bytes <= left
     }
 
-    /// Lets go of bytes that were held.
+    /// Releases bytes that were held.
     pub(crate) fn release(&self, bytes: u64) {
         if bytes > 0 {
             subtract(&self.held_bytes, bytes);

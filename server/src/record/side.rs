@@ -1,13 +1,14 @@
-//! What a connection has besides its calls: streams of health and reflection, and health checks.
+//! Counts what a connection has besides its calls: streams of health and reflection, and health checks.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// How many streams of health (`Watch`) and reflection a connection may have.
+/// The most streams of health (`Watch`) and reflection that a connection may have.
 pub(crate) const MAX_SIDE_STREAMS: u32 = 16;
-/// How many health checks for which no byte is left it may have under way. Each takes at most 5 KiB.
+/// The most health checks that a connection may have in flight without held memory, when none is left. Each
+/// takes at most 5 KiB.
 pub(crate) const MAX_UNHELD_CHECKS: u32 = 1_024;
 
-/// How many there are.
+/// The current counts.
 #[derive(Debug, Default)]
 pub(crate) struct SideCounts {
     streams: AtomicU32,
@@ -26,7 +27,7 @@ impl SideCounts {
         self.streams.fetch_sub(1, Relaxed);
     }
 
-    /// Takes a slot for a health check for which no byte is left, if there is one.
+    /// Takes a slot for a health check without held memory, if there is one left.
     #[must_use]
     pub(crate) fn take_unheld_check(&self) -> bool {
         take_one(&self.unheld_checks, MAX_UNHELD_CHECKS)

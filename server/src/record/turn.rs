@@ -1,4 +1,4 @@
-//! What a connection may do before the others have their turn.
+//! Bounds what a connection may do before the others have their turn.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -6,22 +6,23 @@ use std::time::{Duration, Instant};
 use super::frames::{Frame, UnfinishedFrame};
 use super::{CloseReason, ConnectionRecord, NONE_YET, add, add_signed, lock};
 
-/// What a connection may cost before its calls are looked at and the other connections have their
-/// turn: a byte that is read costs one. A connection writes only when its reads have nothing more, so
+/// How much a connection may cost before its calls are polled and the other connections have their
+/// turn; a byte that is read costs 1. A connection writes only when there is nothing left to read, so
 /// answers that are due would otherwise wait behind everything that is still to be parsed.
 pub(super) const TURN_COST: u64 = 64 * 1024;
-/// What a request costs besides its bytes, of which there may be only ten: it is decoded, routed and begun.
+/// What a request costs in addition to its bytes, which may be as few as ten: it is decoded, routed and
+/// begun.
 const REQUEST_COST: u64 = 96;
-/// What a reset costs besides its bytes: it ends a request.
+/// What a reset costs in addition to its bytes: it ends a request.
 const RESET_COST: u64 = 16;
-/// How many bytes of answers a connection makes before the others have their turn.
+/// How many bytes of answers a connection may produce before the others have their turn.
 const TURN_ANSWER_BYTES: u64 = 256 * 1024;
 
-/// How many frames per second a connection may send that make HTTP/2 walk over all its streams.
+/// The most frames per second that a connection may send of those that make HTTP/2 walk over all its streams.
 const MAX_WALKS: u32 = 100;
 pub(super) const WALKS_WINDOW: Duration = Duration::from_secs(1);
 
-/// What the client's bytes stop in the middle of.
+/// What the client's bytes have stopped in the middle of.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StopPoint {
     unfinished: UnfinishedFrame,
@@ -30,7 +31,7 @@ pub(super) struct StopPoint {
     since: Instant,
 }
 
-/// How often HTTP/2 had to walk over all streams lately.
+/// How often HTTP/2 has recently had to walk over all streams.
 #[derive(Debug, Default)]
 pub(super) struct Walks {
     since_ns: AtomicU64,
@@ -38,7 +39,7 @@ pub(super) struct Walks {
 }
 
 impl ConnectionRecord {
-    /// The connection's turn begins. Nothing more is read while calls wait to be run.
+    /// Begins the connection's turn. Nothing more is read while calls wait to be run.
     pub(crate) fn begin_turn(&self, may_read: bool) {
         self.answer_bytes.store(0, Relaxed);
         if may_read {
@@ -46,22 +47,22 @@ impl ConnectionRecord {
         }
     }
 
-    /// Whether what this turn may read has been read.
+    /// Whether this turn has read as much as it may.
     pub(crate) fn is_turn_over(&self) -> bool {
         self.turn.is_spent()
     }
 
-    /// Whether this turn has made all the bytes of answers that it may.
+    /// Whether this turn has produced as many bytes of answers as it may.
     pub(crate) fn has_answered_enough(&self) -> bool {
         self.answer_bytes.load(Relaxed) >= TURN_ANSWER_BYTES
     }
 
-    /// This many bytes of an answer were made.
+    /// Counts bytes of an answer that were produced.
     pub(crate) fn answered(&self, bytes: u64) {
         add(&self.answer_bytes, bytes);
     }
 
-    /// A read brought this many bytes.
+    /// Counts the bytes of a read.
     pub(crate) fn read(&self, bytes: usize) {
         let now = self.since_opened();
         self.last_read_ns.store(now, Relaxed);
@@ -75,8 +76,8 @@ impl ConnectionRecord {
         self.turn.spend(cost);
     }
 
-    /// A frame goes from the client to HTTP/2. Returns false when the next one has to wait for the next
-    /// turn.
+    /// Called when a frame is passed from the client to HTTP/2. Returns false if the next frame has to wait
+    /// for the next turn.
     pub(crate) fn received(&self, frame: Frame) -> bool {
         match frame {
             Frame::Headers => self.spend(REQUEST_COST),
@@ -100,7 +101,7 @@ impl ConnectionRecord {
         !self.is_turn_over()
     }
 
-    /// The client's bytes stop after this many frames, perhaps in the middle of another.
+    /// Notes that the client's bytes have stopped after this many frames, perhaps in the middle of another.
     pub(crate) fn stopped_in(&self, after: u64, unfinished: Option<UnfinishedFrame>) {
         let mut stop = lock(&self.stop);
         let since = match *stop {
@@ -110,12 +111,12 @@ impl ConnectionRecord {
         *stop = unfinished.map(|unfinished| StopPoint { unfinished, after, since });
     }
 
-    /// What the client has begun to send and has not gone on with, and since when.
+    /// What the client has begun to send and not continued, and since when.
     pub(crate) fn unfinished(&self) -> Option<(UnfinishedFrame, Instant)> {
         lock(&self.stop).map(|stop| (stop.unfinished, stop.since))
     }
 
-    /// HTTP/2 will walk over all streams: the turn is over with that, and too many walks close the
+    /// Called when HTTP/2 will walk over all streams. This ends the turn, and too many walks close the
     /// connection.
     fn walk(&self) {
         self.turn.exhaust();

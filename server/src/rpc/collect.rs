@@ -22,7 +22,8 @@ use crate::call::wait::{Wait, WaitTimes};
 type CollectRequests = messages::Requests<LongSyncCollectRequest>;
 
 pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    // The future would make room for them twice: as what it is given, and as what it works with.
+    // Boxed, because the future would otherwise have room for them twice: as its argument, and as the value
+    // that it works with.
     let requests = Box::new(CollectRequests::new(intake));
     Box::pin(collect(call, requests))
 }
@@ -45,24 +46,24 @@ async fn collect(
     Ok(Box::pin(tokio_stream::once(Ok(draft.into_framed()))))
 }
 
-/// What the requests of a call add up to. What is only needed between two waits is not in it: a call
-/// that waits would take room for that too.
+/// What the requests of a call add up to. Values that are only needed between two waits are kept elsewhere,
+/// because they would take memory while the call waits.
 #[derive(Debug, Default)]
 struct CollectTotals {
     count: u64,
     payload_bytes: u64,
     spent: WaitTimes,
-    /// The behavior that answered the last request.
+    /// The behavior that was applied to the last request.
     applied: Option<AppliedBehavior>,
-    /// When the first was received.
+    /// When the first request was received.
     received_at: Option<SystemTime>,
-    /// That of the last request which asked for one.
+    /// The payload of the last request that asked for one.
     payload: AnswerPayload,
     due_before: Option<Instant>,
 }
 
 impl CollectTotals {
-    /// Takes a request. Returns its wait, which does not begin before the one before it was due.
+    /// Takes a request. Returns its wait, which does not begin before the previous one was due.
     fn take(
         &mut self,
         call: &Call,
@@ -91,11 +92,11 @@ impl CollectTotals {
         Ok(wait)
     }
 
-    /// The answer. Boxed, so that a call which waits takes no room for it.
+    /// The answer. Boxed, so that it takes no room in a waiting call.
     fn into_draft(self, call: &Call) -> Result<Box<Draft<LongSyncCollectResponse>>, Refusal> {
         let (applied, received_at) = match self.applied.zip(self.received_at) {
             Some(known) => known,
-            // Without a request there is still the header, which may be wrong.
+            // Even without a request, the header may be wrong.
             None => call
                 .plan(Ask::default(), 0, call.last_read())
                 .map(|(plan, at)| (plan.applied, at))?,
@@ -111,11 +112,11 @@ impl CollectTotals {
     }
 }
 
-/// Boxed, so that a call which waits takes no room for it unless it is there.
+/// Boxed, so that a request that has not arrived takes no room in a waiting call.
 type NextRequest = Result<Option<Box<ReceivedMessage<LongSyncCollectRequest>>>, Refusal>;
 
-/// Waits, and meanwhile reads the next request: only in this way is it known when that one arrived,
-/// which decides where its own wait begins. One request ahead, so that the client is held back.
+/// Waits, and reads the next request in the meantime: its time of arrival decides when its own wait begins.
+/// Only one request is read ahead, so that back-pressure reaches the client.
 async fn wait_and_read_ahead(
     call: &Call,
     wait: Wait,

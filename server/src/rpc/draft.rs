@@ -1,4 +1,5 @@
-//! An answer before its payload is in it: it takes little memory, and says how much it will take.
+//! An answer without its payload yet. It takes little memory, and knows how much the complete answer will
+//! take.
 
 use std::task::{Context, Poll};
 
@@ -13,12 +14,12 @@ use crate::call::refusal::Refusal;
 /// The encoded key of the field `payload`, which has the number 3 in all answers.
 const PAYLOAD_KEY: u8 = 3 << 3 | 2;
 
-/// An answer whose payload is still to be put in.
+/// An answer whose payload has not been added yet.
 #[derive(Debug)]
 pub(crate) struct Draft<M> {
     message: M,
     payload: AnswerPayload,
-    /// How many bytes of it the call holds for this answer alone.
+    /// How many bytes of the payload the call holds for this answer alone.
     held_bytes: u64,
 }
 
@@ -28,7 +29,7 @@ impl<M: Message> Draft<M> {
         Self { message, held_bytes: payload.held_bytes(), payload }
     }
 
-    /// The same with a payload that further answers have as well.
+    /// The same, with a payload that further answers share.
     pub(crate) fn with_shared(message: M, payload: AnswerPayload) -> Self {
         Self { message, payload, held_bytes: 0 }
     }
@@ -38,12 +39,12 @@ impl<M: Message> Draft<M> {
         call.poll_room((PREFIX_BYTES + self.encoded_len()) as u64, self.held_bytes, cx)
     }
 
-    /// The whole answer as a gRPC body has it.
+    /// The complete answer, in the form that it has in a gRPC body.
     pub(crate) fn into_framed(self) -> Bytes {
         let length = self.encoded_len();
         let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + length);
         Prefix::of_length(length).write(&mut bytes);
-        let room = "there is room for the message";
+        let room = "the buffer has room for the message";
         self.message.encode(&mut bytes).expect(room);
         let payload = self.payload.len();
         if payload > 0 {
@@ -75,9 +76,9 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// The room that is asked for is what the answer takes, and its payload is in it.
+        /// The answer takes exactly the memory that was asked for, and contains its payload.
         #[test]
-        fn an_answer_is_as_long_as_its_draft_says(
+        fn an_answer_has_the_length_that_its_draft_announces(
             bytes in 0_u32..70_000,
             is_echo in any::<bool>(),
             message in ".{0,20}",

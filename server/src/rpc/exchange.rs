@@ -24,8 +24,8 @@ use crate::call::wait::Wait;
 
 /// The answers, in the order in which they are due.
 ///
-/// While as many requests wait as the limit allows, the stream of requests is not read, so that
-/// HTTP/2's flow control holds the client back.
+/// While as many requests wait as the limit allows, the request stream is not read, so HTTP/2's flow control
+/// applies back-pressure to the client.
 #[derive(Debug)]
 pub(crate) struct ExchangeAnswers {
     call: Arc<Call>,
@@ -34,19 +34,19 @@ pub(crate) struct ExchangeAnswers {
     unanswered: BinaryHeap<Reverse<UnansweredRequest>>,
     /// An answer that waits for room.
     making: Option<Box<Draft<LongSyncExchangeResponse>>>,
-    /// How many requests were taken off the stream.
+    /// How many requests were taken from the stream.
     taken: u64,
     attended: AttendanceTimes,
 }
 
-/// When the waits were looked after.
+/// When the handler attended to the waits.
 #[derive(Debug)]
 struct AttendanceTimes {
-    /// The last time.
+    /// The most recent time.
     last: Instant,
-    /// The last time before the client held up the answers, so that nobody looked, ...
+    /// The last time before the client held up the answers and thereby the handler.
     before: Instant,
-    /// ... until then.
+    /// When that ended.
     free: Instant,
 }
 
@@ -55,7 +55,7 @@ impl AttendanceTimes {
         Self { last: now, before: now, free: now }
     }
 
-    /// Somebody looks, who may have been kept from it.
+    /// Called when the handler attends to the waits, from which it may have been kept away.
     fn look(&mut self, now: Instant, was_kept_away: bool) {
         if was_kept_away {
             (self.before, self.free) = (self.last, now);
@@ -63,8 +63,7 @@ impl AttendanceTimes {
         self.last = now;
     }
 
-    /// When the wait that is answered now ended. It may have ended long ago, and its answer had no way
-    /// out.
+    /// When the wait that is answered now ended. It may have ended long ago, if its answer could not go out.
     fn end_of(&self, due: Instant) -> Instant {
         if due <= self.before {
             return self.before;
@@ -73,7 +72,7 @@ impl AttendanceTimes {
     }
 }
 
-/// A request that waits for its answer, ordered by when that is due; equals in order of arrival.
+/// A request that waits for its answer. Ordered by due time, then by arrival.
 #[derive(Debug)]
 struct UnansweredRequest {
     due: Instant,
@@ -102,7 +101,7 @@ impl ExchangeAnswers {
         }
     }
 
-    /// Begins the next answer that is due, if one is.
+    /// Begins the next answer, if one is due.
     fn begin_due_answer(&mut self, now: Instant) {
         let reached = self.call.reached(now);
         if self.unanswered.peek().is_none_or(|Reverse(first)| first.due > reached) {
@@ -127,7 +126,7 @@ impl ExchangeAnswers {
         self.making = Some(Box::new(Draft::new(message, plan.payload)));
     }
 
-    /// Takes a request off the stream. One that cannot be served is answered at once.
+    /// Takes a request from the stream. One that cannot be served is answered at once.
     fn take(&mut self, received: &ReceivedMessage<LongSyncExchangeRequest>, now: Instant) {
         let ReceivedMessage { message: request, arrived } = received;
         let order = self.taken;
@@ -152,7 +151,7 @@ impl ExchangeAnswers {
         }));
     }
 
-    /// What to do with a request, which was received now. Nothing of a refused request is held.
+    /// Decides what to do with a request that was received now. Nothing of a refused request is held.
     fn admit(
         &self,
         request: &LongSyncExchangeRequest,
@@ -168,7 +167,8 @@ impl ExchangeAnswers {
         Ok((plan, at))
     }
 
-    /// A message that waits takes a slot as a call does; the first has that of the exchange itself.
+    /// Takes a slot for a waiting message, just as for a call; the first message uses the slot of the
+    /// exchange itself.
     fn take_slot(&self) -> Result<(), Refusal> {
         if self.unanswered.is_empty() || self.call.take_slot() {
             return Ok(());
@@ -185,7 +185,7 @@ impl ExchangeAnswers {
         }
     }
 
-    /// The answer that is being made, once there is room for it.
+    /// The answer that is being produced, once there is room for it.
     fn poll_made(&mut self, cx: &Context<'_>) -> Option<Poll<Result<Bytes, Refusal>>> {
         let draft = self.making.take()?;
         Some(match draft.poll_room(&self.call, cx) {
@@ -229,7 +229,7 @@ impl Stream for ExchangeAnswers {
                 Poll::Ready(Some(Err(why))) => return Poll::Ready(Some(Err(why))),
                 Poll::Ready(None) => {
                     this.have_requests_ended = true;
-                    // Without a message there is still the header, which may be wrong.
+                    // Even without a message, the header may be wrong.
                     if this.taken == 0
                         && let Err(why) = this.call.plan(Ask::default(), 0, now)
                     {

@@ -1,4 +1,4 @@
-//! The gRPC services of a server besides its own, by name.
+//! The other gRPC services of the server, by name.
 
 mod descriptors;
 mod health;
@@ -10,7 +10,7 @@ use tonic_reflection::pb::{v1, v1alpha};
 
 use super::Handler;
 
-/// What handles the calls of this method of this service, if it is one of those besides our own.
+/// The handler for the calls of this method, if this is one of the other services.
 pub(crate) fn find(service: &str, method: &str) -> Option<Handler> {
     match (service, method) {
         (health_server::SERVICE_NAME, "Check") => Some(health::check),

@@ -1,4 +1,4 @@
-//! `LongSyncStream`: answers `count` times, each after a delay of its own.
+//! `LongSyncStream`: answers `count` times, each time after a separate delay.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,16 +19,16 @@ use crate::call::plan::{self, Ask, Plan};
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
 
-/// The answers, each due its delay after the due time of the one before: lateness does not add up.
-/// While the client does not take the answers that are ready, the next wait has not begun.
+/// The answers. Each is due its delay after the due time of the previous one, so lateness does not add up.
+/// The next wait does not begin while the client leaves ready answers untaken.
 #[derive(Debug)]
 pub(crate) struct StreamAnswers {
     call: Arc<Call>,
     plan: Plan,
     received_at: SystemTime,
-    /// The wait for the next answer. Between two of them, only its start is known.
+    /// The wait for the next answer. Between two waits, only the start of the next is known.
     wait: Wait,
-    /// Until when the client may have held up the wait that is under way.
+    /// The time until which the client may have held up the current wait.
     free: Instant,
     phase: Phase,
     index: u32,
@@ -37,7 +37,7 @@ pub(crate) struct StreamAnswers {
 
 #[derive(Debug)]
 enum Phase {
-    /// The answer before is out, or the request has come.
+    /// The previous answer is out, or the request has arrived.
     Between,
     Waiting,
     /// The wait is over, and the answer waits for room.
@@ -45,7 +45,7 @@ enum Phase {
 }
 
 pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    // Apart, so that it does not take room in what waits for it, nor afterwards.
+    // Boxed separately, so that it takes no room in the future that waits for it, or afterwards.
     let request = Box::pin(Requests::<LongSyncStreamRequest>::new(intake).one());
     Box::pin(async move {
         let answers = StreamAnswers::new(&call, &request.await?)?;
@@ -68,7 +68,7 @@ impl StreamAnswers {
             plan,
             received_at,
             wait,
-            // The request was read to its end.
+            // By now, the request has been read to its end.
             free: call.last_read(),
             phase: Phase::Between,
             index: 0,

@@ -1,4 +1,4 @@
-//! `LongSync`: waits, answers once. While such a call waits, only what it needs to answer is in memory.
+//! `LongSync`: waits, answers once. While such a call waits, only what its answer needs is in memory.
 
 use std::future::Future;
 use std::mem;
@@ -20,7 +20,7 @@ use crate::call::wait::{Wait, WaitTimes};
 
 type UnaryRequests = Requests<LongSyncRequest>;
 
-/// The answer to a unary call, on its way: the encoded message with its prefix.
+/// The future of the answer to a unary call: the encoded message with its prefix.
 pub(crate) struct UnaryAnswer {
     call: Arc<Call>,
     phase: Phase,
@@ -34,14 +34,14 @@ enum Phase {
 }
 
 struct Waiting {
-    /// What comes behind the message: the end of the request, or what must not be there.
+    /// What follows the message: the end of the request, or bytes that must not be there.
     rest: Option<Box<UnaryRequests>>,
     wait: Step,
     plan: Plan,
     received_at: SystemTime,
 }
 
-/// How far the wait is.
+/// The state of the wait.
 enum Step {
     Under(Wait),
     Over(WaitTimes),
@@ -76,7 +76,7 @@ impl Future for UnaryAnswer {
 }
 
 impl Waiting {
-    /// Ready when the wait is over and the request has ended.
+    /// Ready once the wait is over and the request has ended.
     fn poll_over(&mut self, call: &Call, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
         if let Some(rest) = &mut self.rest
             && rest.poll_end(cx)?.is_ready()
@@ -89,7 +89,7 @@ impl Waiting {
         if self.rest.is_none() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
-    /// The answer, once there is room for it; until then the wait goes back into its phase.
+    /// The answer, once there is room for it; until then, the wait is put back into its phase.
     fn poll_answer(
         self,
         call: &Call,

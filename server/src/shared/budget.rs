@@ -1,22 +1,22 @@
-//! A limit over all workers, of which each takes a part ahead: while there is plenty, no worker writes
-//! what another one reads.
+//! A limit over all workers, each of which takes a part of it ahead: while plenty is left, no worker writes
+//! to a cache line that another one reads.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A limit over all workers. It is never exceeded, and what is left anywhere is found before anything
-/// is refused, but for what another worker is moving at that very moment.
+/// A limit over all workers. It is never exceeded, and nothing is refused while enough is left anywhere,
+/// except for what another worker is moving at that very moment.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: u64,
     /// How much a worker takes ahead.
     batch: u64,
-    /// What no worker has.
+    /// What no worker has taken.
     pool: CacheLine,
-    /// What each worker took ahead, and gave back since.
+    /// What each worker has taken ahead or got back, and not used.
     ahead: Box<[CacheLine]>,
 }
 
-/// A number on cache lines of its own: processors fetch them in pairs of 64 bytes.
+/// A number on its own pair of cache lines: processors fetch 64-byte lines in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct CacheLine(AtomicU64);
@@ -48,18 +48,18 @@ impl Budget {
         }
     }
 
-    /// How much is left, as near as can be seen while others take and give back.
+    /// How much is left; approximate while other threads take and give back.
     pub(crate) fn left(&self) -> u64 {
         self.lines().map(|line| line.0.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
     }
 
-    /// How much is taken. While others take and give back, as near as can be seen from outside.
+    /// How much is taken; approximate while other threads take and give back.
     pub(crate) fn taken(&self) -> u64 {
         self.limit.saturating_sub(self.left())
     }
 
-    /// Near the limit nothing is taken ahead: what is on its way from here to a worker could not be
-    /// found by another.
+    /// Takes `amount` from the pool, and a batch ahead if plenty is left. Near the limit nothing is taken
+    /// ahead, because another worker could not find what is on its way from the pool to this one.
     fn take_from_pool(&self, worker: usize, amount: u64) -> bool {
         let plenty = self.batch.saturating_mul(2 * self.ahead.len() as u64);
         let with_batch = amount.saturating_add(self.batch);
@@ -70,7 +70,7 @@ impl Budget {
         self.pool.take(amount)
     }
 
-    /// Takes the amount together from wherever something is left.
+    /// Gathers the amount from wherever something is left.
     fn gather(&self, worker: usize, amount: u64) -> bool {
         let mut missing = amount;
         for line in self.lines() {
@@ -97,7 +97,7 @@ impl CacheLine {
         self.take_leaving(amount, 0)
     }
 
-    /// Takes `amount`, if `at_least` is left then.
+    /// Takes `amount` if at least `at_least` is left afterwards.
     fn take_leaving(&self, amount: u64, at_least: u64) -> bool {
         let less = |left: u64| left.checked_sub(amount).filter(|left| *left >= at_least);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever workers take and give back, as much can be taken as a single number would allow.
+        /// Whatever workers take and give back, exactly as much can be taken as a single number would allow.
         #[test]
         fn is_as_exact_as_one_number(
             limit in 0_u64..200,

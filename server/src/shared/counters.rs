@@ -1,4 +1,4 @@
-//! What a worker counts, and the sum over all workers.
+//! The counters of a worker, and their sum over all workers.
 
 use std::fmt;
 use std::mem;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// A kind and its name from one list, so that no kind is forgotten.
+/// Defines the kinds and their names from one list, so that none is forgotten.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal),+ $(,)?) => {
-        /// What kind of call, as the metrics' label `rpc` has it.
+        /// The kind of a call, as in the metrics' label `rpc`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum CallKind {
@@ -21,7 +21,7 @@ macro_rules! kinds {
             /// All kinds.
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$kind),+];
 
-            /// What it is called: an RPC by its own name.
+            /// The name of the kind: for an RPC, its own name.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$kind => $name),+
@@ -50,17 +50,17 @@ impl fmt::Display for CallKind {
     }
 }
 
-/// How a call ended, as the metrics' label `outcome` has it.
+/// How a call ended, as in the metrics' label `outcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// With all its answers.
     Answered,
-    /// With an error that was the request's, or a limit's.
+    /// With an error that was caused by the request or by a limit.
     Refused,
-    /// At its deadline, by the server's status or by a reset that the deadline explains.
+    /// At its deadline, with the server's status or by a reset that the deadline explains.
     DeadlineExceeded,
-    /// Its client went away before the call ended.
+    /// Its client cancelled it, or disconnected, before it ended.
     Cancelled,
     /// At the end of a drain.
     Drained,
@@ -73,7 +73,7 @@ impl Outcome {
 }
 
 impl Outcome {
-    /// What it is called.
+    /// The name of the outcome.
     pub fn name(self) -> &'static str {
         match self {
             Self::Answered => "answered",
@@ -91,8 +91,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Durations that were measured: how many, their exact sum, and their distribution in nanoseconds
-/// from 1 ns to 24 h with 3 significant digits. What is longer counts as 24 h in the distribution.
+/// Measured durations: their number, their exact sum, and their distribution in nanoseconds from 1 ns to 24
+/// h, with 3 significant digits. Longer durations count as 24 h in the distribution.
 #[derive(Debug, Clone)]
 pub struct DurationHistogram {
     sum: Duration,
@@ -104,7 +104,7 @@ const DAY_NS: u64 = 24 * 3_600 * 1_000_000_000;
 impl DurationHistogram {
     fn new() -> Self {
         let histogram = Histogram::new_with_bounds(1, DAY_NS, 3);
-        Self { sum: Duration::ZERO, histogram: histogram.expect("constant bounds that are valid") }
+        Self { sum: Duration::ZERO, histogram: histogram.expect("the constant bounds are valid") }
     }
 
     fn record(&mut self, duration: Duration) {
@@ -119,7 +119,7 @@ impl DurationHistogram {
 
     fn clear(&mut self) {
         self.sum = Duration::ZERO;
-        // An empty one needs no reset, and going over all its buckets takes long.
+        // An empty histogram needs no reset, and going over all its buckets takes a long time.
         if !self.histogram.is_empty() {
             self.histogram.reset();
         }
@@ -130,7 +130,7 @@ impl DurationHistogram {
         self.sum
     }
 
-    /// How many there are.
+    /// The number of durations.
     pub fn count(&self) -> u64 {
         self.histogram.len()
     }
@@ -141,9 +141,9 @@ impl DurationHistogram {
         Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
     }
 
-    /// The smallest recorded value, to three significant digits, such that at least `part` in `of` of all
-    /// values are no larger: `at_rank(99, 100)` is the p99. [`None`] if there are none. The rank is rounded
-    /// up, in integers.
+    /// The smallest recorded value, to three significant digits, such that at least `part` out of every
+    /// `of` values are no larger: `at_rank(99, 100)` is the p99. [`None`] if there are none. The rank is
+    /// rounded up, using integers.
     ///
     /// # Panics
     /// If `of` is 0.
@@ -161,11 +161,11 @@ impl DurationHistogram {
         Some(Duration::from_nanos(step.value_iterated_to()))
     }
 
-    /// What was recorded after `earlier`, which is this figure as it was.
+    /// What was recorded after `earlier`, an earlier state of this histogram.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut histogram = self.histogram.clone();
-        // It fails only if `earlier` has what this figure does not.
+        // This fails only if `earlier` contains values that this histogram does not.
         let _ = histogram.subtract(&earlier.histogram);
         Self { sum: self.sum.saturating_sub(earlier.sum), histogram }
     }
@@ -176,7 +176,7 @@ impl DurationHistogram {
     }
 }
 
-/// What one worker counted, or several together.
+/// What one worker has counted, or several together.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     started: [u64; CallKind::ALL.len()],
@@ -222,7 +222,7 @@ impl Snapshot {
         self.cancelled_after.add(&other.cancelled_after);
     }
 
-    /// Begins anew, in the memory that it has.
+    /// Resets all counters, keeping their memory.
     fn clear(&mut self) {
         self.started = [0; CallKind::ALL.len()];
         self.ended = [[0; Outcome::ALL.len()]; CallKind::ALL.len()];
@@ -230,28 +230,28 @@ impl Snapshot {
         self.cancelled_after.clear();
     }
 
-    /// How many calls of a kind arrived.
+    /// How many calls of a kind have arrived.
     pub fn calls_started(&self, kind: CallKind) -> u64 {
         self.started[kind as usize]
     }
 
-    /// How many calls of a kind ended with this outcome.
+    /// How many calls of a kind have ended with this outcome.
     pub fn calls_ended(&self, kind: CallKind, outcome: Outcome) -> u64 {
         self.ended[kind as usize][outcome as usize]
     }
 
-    /// How many calls arrived and have not ended.
+    /// How many calls have arrived and not ended.
     pub fn calls_in_flight(&self) -> u64 {
         let started: u64 = self.started.iter().sum();
         started - self.ended.iter().flatten().sum::<u64>()
     }
 
-    /// How long after its due time each wait that ran out ended.
+    /// For each wait that ran out, how long after its due time it ended.
     pub fn lateness(&self) -> &DurationHistogram {
         &self.lateness
     }
 
-    /// How long each cancelled call had waited.
+    /// For each cancelled call, how long it had waited.
     pub fn cancelled_after(&self) -> &DurationHistogram {
         &self.cancelled_after
     }
@@ -259,15 +259,15 @@ impl Snapshot {
 
 /// The counters of all workers of a server.
 ///
-/// A reader takes from each worker what it has counted and leaves it an empty snapshot: the worker is
-/// held up for as long as it takes to swap the two, however much must be merged.
+/// A reader takes from each worker what it has counted and leaves an empty snapshot in its place. A worker is
+/// thus held up only while the two are swapped, however much must be merged.
 #[derive(Debug)]
 pub(crate) struct Counters {
     workers: Box<[WorkerSnapshot]>,
     taken: Mutex<MergedCounts>,
 }
 
-/// What a worker counts, on cache lines of its own: processors fetch them in pairs of 64 bytes.
+/// The counters of a worker, on their own pair of cache lines: processors fetch 64-byte lines in pairs.
 #[derive(Debug)]
 #[repr(align(128))]
 struct WorkerSnapshot(Mutex<Snapshot>);
@@ -287,12 +287,12 @@ impl Counters {
         }
     }
 
-    /// What one worker counts in.
+    /// The counters of one worker.
     pub(crate) fn of(&self, worker: usize) -> MutexGuard<'_, Snapshot> {
         lock(&self.workers[worker].0)
     }
 
-    /// Reads what all workers counted together, until now.
+    /// Reads what all workers together have counted so far.
     pub(crate) fn read<T>(&self, reader: impl FnOnce(&Snapshot) -> T) -> T {
         let mut taken = lock(&self.taken);
         let MergedCounts { sum, spare } = &mut *taken;
@@ -305,7 +305,7 @@ impl Counters {
     }
 }
 
-/// A panic elsewhere must not end the counting.
+/// Locks; a panic elsewhere must not end the counting.
 fn lock<T>(counters: &Mutex<T>) -> MutexGuard<'_, T> {
     counters.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -317,7 +317,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Merging workers gives what one worker would have counted.
+        /// Merging the counts of several workers gives what a single worker would have counted.
         #[test]
         fn merge_is_record_all(lateness in proptest::collection::vec((0_u64..10_000_000_000, any::<bool>()), 0..50)) {
             let (mut left, mut right, mut all) = (Snapshot::new(), Snapshot::new(), Snapshot::new());
@@ -341,7 +341,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
 
-        /// However often it is read in between, nothing is counted twice or forgotten.
+        /// However often the counters are read in between, nothing is counted twice or lost.
         #[test]
         fn a_snapshot_is_the_sum_of_all_that_was_counted(
             counted in proptest::collection::vec((0_usize..3, 0_u64..10_000_000_000, any::<bool>()), 0..40),
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_and_outcomes_index_their_own_place() {
+    fn kinds_and_outcomes_index_their_own_entries() {
         for (index, kind) in CallKind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, index);
         }

@@ -1,35 +1,35 @@
-//! What clients and proxies say when they take this server for another kind: the log reports it, since
-//! what they see themselves seldom says what is wrong.
+//! Recognizes clients and proxies that expect another kind of server. The log reports them, because what they
+//! see themselves rarely explains what is wrong.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What a connection begins with that is not HTTP.
+/// What a connection that is not HTTP begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Foreign {
-    /// The hello of a TLS client.
+    /// The `ClientHello` of a TLS client.
     Tls,
     /// A header of the PROXY protocol, of version 1 or 2.
     Proxy,
 }
 
-/// What is known of a connection's first bytes.
+/// What the first bytes of a connection are known to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FirstBytes {
     Foreign(Foreign),
-    /// So far they may be either.
+    /// So far, they may be HTTP or not.
     Unclear,
-    /// None of those.
+    /// Neither TLS nor the PROXY protocol.
     Other,
 }
 
-/// A TLS record with a handshake in it, of any version since SSL 3.
+/// The start of a TLS record that contains a handshake, of any version since SSL 3.
 const TLS: &[u8] = b"\x16\x03";
 const PROXY_1: &[u8] = b"PROXY ";
 const PROXY_2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// Judges the first bytes of a connection.
+/// Classifies the first bytes of a connection.
 pub(crate) fn judge(head: &[u8]) -> FirstBytes {
     let mut is_unclear = false;
     for (begins, foreign) in
@@ -43,15 +43,15 @@ pub(crate) fn judge(head: &[u8]) -> FirstBytes {
     if is_unclear { FirstBytes::Unclear } else { FirstBytes::Other }
 }
 
-/// Each is reported at most once in this time.
+/// Each kind is reported at most once in this time.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// When each was reported.
+/// When each kind was last reported.
 #[derive(Debug, Default)]
 pub(crate) struct LastReports(Mutex<[Option<Instant>; 2]>);
 
 impl LastReports {
-    /// Reports it in the log, unless it was reported a moment ago.
+    /// Reports this kind in the log, unless it was reported recently.
     pub(crate) fn tell(&self, foreign: Foreign, peer: Option<SocketAddr>, now: Instant) {
         if !self.is_due(foreign, now) {
             return;
@@ -65,7 +65,7 @@ impl LastReports {
             ),
             Foreign::Proxy => tracing::warn!(
                 peer,
-                "a PROXY protocol header came, which this server does not read: \
+                "a connection began with a PROXY protocol header, which this server does not read: \
                  turn it off in the proxy or load balancer in front (send-proxy, proxy_protocol)"
             ),
         }
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hello_and_a_header_are_known_however_they_come() {
+    fn a_hello_and_a_header_are_recognized_in_any_pieces() {
         for (bytes, expected) in [
             (&b"\x16\x03\x01\x02\0\x01\0"[..], Some(Foreign::Tls)),
             (b"\x16\x03\x03\0\x05\x01", Some(Foreign::Tls)),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_reported_once_a_minute() {
+    fn each_kind_is_reported_once_per_minute() {
         let (told, start) = (LastReports::default(), Instant::now());
         assert!(told.is_due(Foreign::Tls, start));
         assert!(told.is_due(Foreign::Proxy, start));

@@ -1,4 +1,4 @@
-//! `/metrics` and `/stats.json` are rendered by a thread that serves no calls.
+//! Renders `/metrics` and `/stats.json` on a thread that serves no calls.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,19 +6,19 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-/// The form in which what was counted is asked for.
+/// The format in which the counters are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Prometheus's text form, which everyone reads.
+    /// Prometheus's text format, which every scraper reads.
     Text,
-    /// `OpenMetrics`, for those who ask for it.
+    /// `OpenMetrics`, for scrapers that ask for it.
     OpenMetrics,
     /// `longsync.stats/v1`, for the page and for programs that are not Prometheus.
     Json,
 }
 
 impl Format {
-    /// How many there are.
+    /// The number of formats.
     pub(crate) const COUNT: usize = 3;
 
     pub(crate) fn content_type(self) -> &'static str {
@@ -30,10 +30,10 @@ impl Format {
     }
 }
 
-/// The scrapes of a server that wait for a rendering.
+/// The scrapes of a server that are waiting for a rendering.
 ///
-/// There is one rendering at a time. It begins after all the scrapes that it answers have come, so that
-/// it shows all calls that had ended by then; scrapes that come meanwhile share the next.
+/// Only one rendering runs at a time. It begins after all the scrapes that it answers have arrived, so it
+/// shows all calls that had ended by then; scrapes that arrive in the meantime share the next one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scrapes(Arc<Mutex<PendingScrapes>>);
 
@@ -43,7 +43,7 @@ struct PendingScrapes {
     is_rendering: bool,
 }
 
-/// One of them.
+/// One waiting scrape.
 #[derive(Debug)]
 struct Scrape {
     format: Format,
@@ -51,8 +51,8 @@ struct Scrape {
 }
 
 impl Scrapes {
-    /// Answers a scrape with what `metrics` renders, for it alone or for all that wait with it; [`None`]
-    /// if the rendering has failed.
+    /// Answers a scrape with what `metrics` renders, either for this scrape alone or for all that are
+    /// waiting; [`None`] if the rendering has failed.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -63,13 +63,13 @@ impl Scrapes {
     ) -> Option<Bytes> {
         let (answer, answered) = oneshot::channel();
         if let Some(rendering) = self.add(Scrape { format, answer }) {
-            // Not a thread of our own: in paused time the clock stands still for as long as this runs.
+            // Not a thread of our own: tokio's paused clock does not advance while `spawn_blocking` runs.
             spawn_blocking(move || rendering.run(metrics));
         }
         answered.await.ok()
     }
 
-    /// Returns the rendering to begin for it, unless one is under way.
+    /// Adds a scrape. Returns the rendering to begin for it, unless one is under way.
     fn add(&self, scrape: Scrape) -> Option<Rendering> {
         let mut waiting = self.waiting();
         waiting.scrapes.push(scrape);
@@ -84,8 +84,8 @@ impl Scrapes {
 
 /// A rendering that is about to begin, or under way.
 ///
-/// One that panics, or is dropped by a runtime that ends, must not keep all later scrapes waiting:
-/// those that wait now fail with it.
+/// A rendering that panics, or is dropped by a runtime that ends, must not keep all later scrapes waiting;
+/// the current ones fail with it.
 #[derive(Debug)]
 struct Rendering {
     of: Scrapes,
@@ -93,7 +93,7 @@ struct Rendering {
 }
 
 impl Rendering {
-    /// Renders until nobody waits any more.
+    /// Renders until no scrape is waiting.
     fn run(mut self, metrics: impl Fn(Format) -> String) {
         loop {
             let scrapes = {
@@ -110,7 +110,7 @@ impl Rendering {
                 let text = rendered[format as usize]
                     .get_or_insert_with(|| Bytes::from(metrics(format)))
                     .clone();
-                // Its client may have gone.
+                // Its client may have disconnected.
                 let _ = answer.send(text);
             }
         }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn scrapes_that_come_during_a_rendering_share_the_next() {
+    fn scrapes_that_arrive_during_a_rendering_share_the_next() {
         let scrapes = Scrapes::default();
         let (first, mut first_answer) = scrape(Format::Text);
         let rendering = scrapes.add(first).unwrap();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn each_form_is_rendered_once_for_all_that_want_it() {
+    fn each_format_is_rendered_once_for_all_that_ask_for_it() {
         let scrapes = Scrapes::default();
         let (mut answers, mut rendering) = (Vec::new(), None);
         for format in [Format::Text, Format::OpenMetrics, Format::Text, Format::OpenMetrics] {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rendering_that_comes_to_nothing_ends_those_that_wait_and_none_that_come_later() {
+    fn a_failed_rendering_fails_those_that_wait_and_none_that_come_later() {
         let scrapes = Scrapes::default();
         for is_begun in [true, false] {
             let (next, mut answer) = scrape(Format::Text);

@@ -1,11 +1,11 @@
-//! When the windows of a server's stall begin and end.
+//! The times at which the windows of a server's stall begin and end.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use longsync_behavior::{Behavior, Origin, Stall};
 
-/// A stall, and from when its windows are counted.
+/// A stall, and the time from which its windows are counted.
 #[derive(Debug)]
 pub(crate) struct StallClock {
     stall: Stall,
@@ -13,19 +13,19 @@ pub(crate) struct StallClock {
 }
 
 impl StallClock {
-    /// [`None`]: the behavior has no stall.
+    /// The clock for a behavior's stall. [`None`] if it has none.
     pub(crate) fn of(behavior: &Behavior) -> Option<Self> {
         Some(Self { stall: behavior.stall()?.clone(), origin: OnceLock::new() })
     }
 
-    /// The behavior takes effect. Said again, it changes nothing.
+    /// Called when the behavior takes effect. Only the first call counts.
     pub(crate) fn takes_effect(&self, now: Instant) {
         if self.stall.origin() != Origin::FirstCall {
             let _ = self.origin.set(now);
         }
     }
 
-    /// How long a call stands whose wait begins at `start`.
+    /// How long a call whose wait begins at `start` is queued.
     pub(crate) fn queued_at(&self, start: Instant) -> Duration {
         let origin = self.origin.get_or_init(|| start);
         self.stall.queued_at(start.saturating_duration_since(*origin))

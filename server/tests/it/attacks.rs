@@ -1,4 +1,4 @@
-//! What hostile or broken clients do: it costs them their own connection, and nobody else's.
+//! Hostile and broken clients: what they do costs them their own connection, and nobody else's.
 
 use std::time::Duration;
 
@@ -49,8 +49,8 @@ fn hello() -> Vec<u8> {
     [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()
 }
 
-/// Sends all of `bytes`, and reads what comes until the server closes; at most for a minute, which in
-/// paused time passes only when nothing more can happen. Returns what was read, and whether the server
+/// Sends all of `bytes`, and reads until the server closes, for at most one minute, which in paused
+/// time passes only when nothing more can happen. Returns what was read, and whether the server
 /// closed.
 async fn converse<IO>(io: IO, bytes: Vec<u8>) -> (Vec<u8>, bool)
 where
@@ -59,14 +59,14 @@ where
     converse_for(io, bytes, Duration::from_secs(60)).await
 }
 
-/// The same for at most this long.
+/// The same, for at most this long.
 async fn converse_for<IO>(io: IO, bytes: Vec<u8>, limit: Duration) -> (Vec<u8>, bool)
 where
     IO: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (mut reader, mut writer) = tokio::io::split(io);
     let writing = tokio::spawn(async move {
-        // A server that has closed takes no more.
+        // A server that has closed accepts no more.
         let _ = writer.write_all(&bytes).await;
         writer
     });
@@ -95,7 +95,7 @@ fn goaway(mut frames: &[u8]) -> Option<u32> {
 const PROTOCOL_ERROR: u32 = 1;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-/// Another client is served as if nothing had happened, and nothing of the attack stays behind.
+/// Another client is served as if nothing had happened, and nothing of the attack is left in memory.
 async fn others_are_served(server: &Memory) -> Result<()> {
     let mut client = server.client().await?;
     client.long_sync(wait(ms(10))).await?;
@@ -105,7 +105,7 @@ async fn others_are_served(server: &Memory) -> Result<()> {
     Ok(())
 }
 
-/// Sends an attack of these frames. Returns how the server ended the connection, if it did.
+/// Sends these frames as an attack. Returns how the server ended the connection, if it did.
 async fn attack(frames: impl Iterator<Item = Vec<u8>>) -> Result<Option<u32>> {
     let server = Memory::start(config()).await;
     let bytes = [hello(), frames.flatten().collect()].concat();
@@ -137,7 +137,7 @@ async fn streams_that_the_server_is_made_to_reset_end_the_connection() -> Result
     let block = call_headers(&[]);
     let code = attack((0..5_000).flat_map(|index| {
         let open = frame(HEADERS, END_HEADERS, stream(index), &block);
-        // An increment of zero is an error of its stream (RFC 9113, section 6.9).
+        // An increment of zero is a stream error (RFC 9113, section 6.9).
         [open, frame(WINDOW_UPDATE, 0, stream(index), &[0; 4])]
     }))
     .await?;
@@ -149,7 +149,7 @@ async fn streams_that_the_server_is_made_to_reset_end_the_connection() -> Result
 async fn endless_headers_end_the_connection() -> Result<()> {
     let block = call_headers(&[]);
     let first = frame(HEADERS, END_STREAM, 1, &block);
-    // A header that no table keeps, over and over.
+    // The same header, which no table keeps, over and over.
     let more = [&[0, 1, b'x', 100][..], &[b'y'; 100]].concat().repeat(100);
     let code =
         attack(std::iter::once(first).chain((0..1_000).map(|_| frame(CONTINUATION, 0, 1, &more))))
@@ -171,7 +171,7 @@ async fn a_header_list_over_16_kib_is_refused_and_the_connection_goes_on() -> Re
 }
 
 #[tokio::test(start_paused = true)]
-async fn endless_empty_data_frames_end_the_connection_or_are_read_for_nothing() -> Result<()> {
+async fn endless_empty_data_frames_end_the_connection_or_are_read_without_effect() -> Result<()> {
     let open = frame(HEADERS, END_HEADERS, 1, &call_headers(&[("grpc-timeout", "30S")]));
     let code =
         attack(std::iter::once(open).chain((0..100_000).map(|_| frame(DATA, 0, 1, &[])))).await?;
@@ -184,7 +184,7 @@ async fn endless_pings_and_settings_do_no_harm() -> Result<()> {
     for flood in [frame(PING, 0, 0, &[7; 8]), frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 9])] {
         let server = Memory::start(config()).await;
         let mut io = server.open().0;
-        // Never read: what the server would answer has no place to go.
+        // The client never reads, so the server's answers cannot go out.
         let bytes = [hello(), flood.repeat(200_000)].concat();
         let sending = tokio::time::timeout(Duration::from_secs(60), io.write_all(&bytes)).await;
         others_are_served(&server).await?;
@@ -211,7 +211,7 @@ async fn an_impossible_frame_is_a_protocol_error() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_says_nothing_or_too_little_is_not_waited_for() -> Result<()> {
+async fn a_client_that_sends_nothing_or_too_little_is_closed_after_ten_seconds() -> Result<()> {
     let server = Memory::start(config()).await;
     for said in [&b""[..], b"PRI * HT", b"G", b"GET /long_sync HTTP/1.1\r\nhost: x\r\nx-slow: y"] {
         let (mut io, serving) = server.open();
@@ -227,7 +227,7 @@ async fn a_client_that_says_nothing_or_too_little_is_not_waited_for() -> Result<
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_protocols_are_not_waited_for() -> Result<()> {
+async fn other_protocols_are_closed_within_ten_seconds() -> Result<()> {
     let server = Memory::start(config()).await;
     // The beginnings of TLS and of SSH, and a line that is not HTTP.
     for said in
@@ -243,7 +243,7 @@ async fn other_protocols_are_not_waited_for() -> Result<()> {
 }
 
 #[test]
-fn any_bytes_at_all_are_survived() {
+fn any_bytes_are_survived() {
     let chunk = || {
         prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..200),
@@ -272,7 +272,7 @@ fn any_bytes_at_all_are_survived() {
             let bytes = [if is_http2 { hello() } else { Vec::new() }, chunks.concat()].concat();
             let _ = tokio::time::timeout(Duration::from_secs(60), io.write_all(&bytes)).await;
             drop(io);
-            // A client that has gone leaves nothing: no panic, no task that lingers.
+            // A client that has disconnected leaves nothing behind: no panic and no lingering task.
             tokio::time::timeout(HOUR, serving).await??;
             others_are_served(&server).await
         });
@@ -296,11 +296,11 @@ async fn a_client_that_leaves_in_the_middle_of_a_message_is_a_cancelled_call() -
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_that_come_after_an_early_answer_do_not_cost_the_connection() -> Result<()> {
+async fn frames_after_an_early_answer_do_not_cost_the_connection() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     for _ in 0..3_000 {
-        // Refused by its header, before its messages have come.
+        // Refused because of its header, before its messages have arrived.
         let mut call = raw.open("LongSyncCollect", &[("grpc-timeout", "5x")]).await?;
         let head = (&mut call.response).await?;
         let status = tonic::Status::from_header_map(head.headers()).expect("it is refused");
@@ -308,7 +308,7 @@ async fn frames_that_come_after_an_early_answer_do_not_cost_the_connection() -> 
         call.send(vec![0; 1_000], false)?;
         call.send(vec![0; 1_000], true)?;
     }
-    // The same for what no service here has.
+    // The same for methods that no service here has.
     for path in ["/nobody/Nothing", "/longsync.v1.LongSyncService/Nothing"] {
         for _ in 0..1_500 {
             let mut call = raw.open_path(path, &[]).await?;
@@ -320,7 +320,7 @@ async fn frames_that_come_after_an_early_answer_do_not_cost_the_connection() -> 
     Ok(())
 }
 
-/// Sends these bytes and no more. Returns after how long the server closed the connection, if it did
+/// Sends these bytes and no more. Returns how long it took the server to close the connection, if it did so
 /// within an hour.
 async fn closed_after(bytes: Vec<u8>) -> Result<Option<Duration>> {
     let server = Memory::start(config()).await;
@@ -333,7 +333,7 @@ async fn closed_after(bytes: Vec<u8>) -> Result<Option<Duration>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_begun_and_not_finished_ends_the_connection_and_silence_does_not() -> Result<()> {
+async fn an_unfinished_frame_ends_the_connection_and_silence_does_not() -> Result<()> {
     let whole = frame(HEADERS, END_HEADERS | END_STREAM, 1, &call_headers(&[]));
     let data = frame(DATA, 0, 1, &[0; 100]);
     let open = frame(HEADERS, END_HEADERS, 1, &call_headers(&[]));
@@ -343,10 +343,10 @@ async fn what_is_begun_and_not_finished_ends_the_connection_and_silence_does_not
         ("nothing", vec![], head_time),
         ("half a preface", PREFACE[..10].to_vec(), head_time),
         ("a preface without SETTINGS", PREFACE.to_vec(), head_time),
-        ("a preface with PING for SETTINGS", [PREFACE, &ping].concat(), head_time),
-        ("a preface with a call for SETTINGS", [PREFACE, &open].concat(), head_time),
+        ("a preface with PING instead of SETTINGS", [PREFACE, &ping].concat(), head_time),
+        ("a preface with a call instead of SETTINGS", [PREFACE, &open].concat(), head_time),
         (
-            "a preface with ACK for SETTINGS",
+            "a preface with an ACK instead of SETTINGS",
             [PREFACE, &frame(SETTINGS, 1, 0, &[])].concat(),
             head_time,
         ),
@@ -375,7 +375,7 @@ async fn what_is_begun_and_not_finished_ends_the_connection_and_silence_does_not
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_before_the_first_settings_give_a_preface_no_more_time() -> Result<()> {
+async fn frames_before_the_first_settings_do_not_extend_the_time_for_a_preface() -> Result<()> {
     let server = Memory::start(config()).await;
     let (mut io, serving) = server.open();
     let clock = Paused::start();
@@ -383,7 +383,7 @@ async fn frames_before_the_first_settings_give_a_preface_no_more_time() -> Resul
     let mut pings = 0;
     while !serving.is_finished() && pings < 100 {
         tokio::time::sleep(ms(3_000)).await;
-        // The connection may have ended.
+        // The connection may have ended by now.
         let _ = io.write_all(&frame(PING, 0, 0, &[0; 8])).await;
         pings += 1;
     }
@@ -428,15 +428,15 @@ fn window(size: u32) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_changes_the_windows_of_all_streams_over_and_over_loses_its_connection()
--> Result<()> {
+async fn a_client_that_keeps_changing_the_windows_of_all_streams_loses_its_connection() -> Result<()>
+{
     for changes in [99, 101, 4_000] {
         let server = Memory::start(config()).await;
         let mut bytes = hello();
         for index in 0..1_000 {
             bytes.extend(frame(HEADERS, END_HEADERS, stream(index), &call_headers(&[])));
         }
-        // A window of the same size again leaves nothing to walk over.
+        // Setting the window to the same size again causes no walk over the streams.
         bytes.extend(window(65_535).repeat(1_000));
         for index in 0..changes {
             bytes.extend(window(70_000 + index % 2));
@@ -455,7 +455,7 @@ async fn a_client_that_changes_the_windows_of_all_streams_over_and_over_loses_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn windows_that_grow_now_and_then_cost_nobody_the_connection() -> Result<()> {
+async fn windows_that_grow_occasionally_cost_nobody_the_connection() -> Result<()> {
     let server = Memory::start(config()).await;
     let (mut io, _serving) = server.open();
     io.write_all(&hello()).await?;
@@ -471,8 +471,7 @@ async fn windows_that_grow_now_and_then_cost_nobody_the_connection() -> Result<(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_only_pauses_its_reading_is_not_taken_for_one_that_stops_in_a_frame()
--> Result<()> {
+async fn a_client_that_pauses_reading_is_not_mistaken_for_one_stuck_in_a_frame() -> Result<()> {
     let server = Memory::start(config()).await;
     let (io, _serving) = server.open();
     let (mut reader, mut writer) = tokio::io::split(io);
@@ -484,7 +483,7 @@ async fn a_client_that_only_pauses_its_reading_is_not_taken_for_one_that_stops_i
     }
     writer.write_all(&bytes).await?;
     tokio::time::sleep(ms(10)).await;
-    // Behind what it has to write, HTTP/2 answers no PING, and behind those it reads nothing.
+    // While HTTP/2 cannot write, it answers no PING, and while PINGs are unanswered, it reads nothing.
     let mut bytes = frame(PING, 0, 0, &[7; 8]).repeat(3_000);
     let long = LongSyncRequest { payload: vec![7; 16_000].into(), ..request(0) };
     bytes.extend(unary(stream(4), &long));

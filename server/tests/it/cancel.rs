@@ -1,4 +1,5 @@
-//! A client that goes: its calls stop waiting at once, and are counted with how long they had waited.
+//! Clients that cancel or disconnect: their calls stop waiting at once, and are counted with how long they
+//! had waited.
 
 use longsync_server::{CallKind, Outcome};
 use tokio::task::JoinSet;
@@ -8,8 +9,7 @@ use crate::harness::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_ends_the_wait_of_every_kind_and_is_counted_with_how_long_it_waited() -> Result<()>
-{
+async fn a_reset_ends_the_wait_of_every_kind_and_its_length_is_counted() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     for (index, (kind, rpc)) in (1..).zip(KINDS) {
@@ -55,12 +55,12 @@ async fn a_closed_connection_cancels_all_its_calls() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_collect_that_is_reset_is_not_taken_for_one_that_ended() -> Result<()> {
+async fn a_collect_that_is_reset_is_not_mistaken_for_one_that_ended() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     let mut call = raw.open("LongSyncCollect", &[]).await?;
     call.send(framed(&wait(ms(10))), false)?;
-    // Its wait is over: the server waits for the next request when the reset comes.
+    // By then, its wait is over: when the reset arrives, the server is waiting for the next request.
     tokio::time::sleep(ms(50)).await;
     call.reset();
     settle().await;
@@ -112,7 +112,7 @@ async fn an_exchange_whose_client_drops_it_is_cancelled() -> Result<()> {
     sender.send(ask(1, HOUR))?;
     let answers = client.long_sync_exchange(requests).await?;
     eventually(|| server.snapshot().calls_in_flight() == 1).await;
-    // The last handle of a stream that has not ended resets it.
+    // Dropping the last handle of an unfinished stream resets it.
     drop((answers, sender));
     let cancelled =
         || server.snapshot().calls_ended(CallKind::LongSyncExchange, Outcome::Cancelled);

@@ -11,7 +11,7 @@ use crate::harness::{
     Memory, Paused, Result, config, framed, ms, settle, timing_of, wait, with_limits,
 };
 
-/// Without a `grpc-encoding`, and with the one that is understood.
+/// Without a `grpc-encoding`, and with the one that is supported.
 const WAYS: [&[(&str, &str)]; 2] = [&[], &[("grpc-encoding", "identity")]];
 
 /// Sends these bytes as a request, in pieces of at most `piece`. Returns the code of the status.
@@ -35,18 +35,17 @@ fn bodies() -> Vec<(&'static str, Vec<u8>, Code, Code)> {
         ("no message", vec![], Code::Unimplemented, Code::Ok),
         ("one message", one.clone(), Code::Ok, Code::Ok),
         ("two messages", [&one[..], &one].concat(), Code::Unimplemented, Code::Ok),
-        ("a byte behind the message", cut(1), Code::Unimplemented, Code::Internal),
-        ("a bare prefix behind the message", cut(5), Code::Unimplemented, Code::Internal),
+        ("a byte after the message", cut(1), Code::Unimplemented, Code::Internal),
+        ("only a prefix after the message", cut(5), Code::Unimplemented, Code::Internal),
         ("a second one cut short", cut(one.len() - 1), Code::Unimplemented, Code::Internal),
-        ("a byte", vec![0], Code::Internal, Code::Internal),
-        ("a bare prefix", one[..5].to_vec(), Code::Internal, Code::Internal),
+        ("a single byte", vec![0], Code::Internal, Code::Internal),
+        ("only a prefix", one[..5].to_vec(), Code::Internal, Code::Internal),
         ("a message cut short", one[..one.len() - 1].to_vec(), Code::Internal, Code::Internal),
     ]
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_of_one_message_has_exactly_one_and_any_other_ends_between_messages() -> Result<()>
-{
+async fn a_unary_request_has_exactly_one_message_and_others_end_between_messages() -> Result<()> {
     let single = ["LongSync", "LongSyncStream"];
     for rpc in ["LongSync", "LongSyncStream", "LongSyncCollect", "LongSyncExchange"] {
         let path = format!("/longsync.v1.LongSyncService/{rpc}");
@@ -78,13 +77,13 @@ async fn a_health_check_has_exactly_one_message_too() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_behind_the_message_is_not_kept() -> Result<()> {
+async fn bytes_after_the_message_are_not_kept() -> Result<()> {
     let server = Memory::start(config()).await;
     for headers in WAYS {
         let mut call = server.raw().await?.open("LongSync", headers).await?;
         call.send(framed(&wait(ms(10_000))), false)?;
         for _ in 0..40 {
-            // A client that is refused may have been told by now.
+            // The client may already have been refused.
             if call.send(vec![7; 65_536], false).is_err() {
                 break;
             }
@@ -98,7 +97,7 @@ async fn what_is_behind_the_message_is_not_kept() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_comes_late_is_not_lateness_and_is_not_waited() -> Result<()> {
+async fn a_late_end_of_the_request_counts_neither_as_lateness_nor_as_waited() -> Result<()> {
     let server = Memory::start(config()).await;
     for headers in WAYS {
         let clock = Paused::start();
@@ -124,7 +123,7 @@ async fn a_request_of_one_message_that_takes_too_long_ends_its_call() -> Result<
     let one = framed(&wait(ms(3_600_000)));
     for rpc in ["LongSync", "LongSyncStream"] {
         for headers in WAYS {
-            // Nothing, the start of a message, and one whose end does not come.
+            // Nothing, the start of a message, and a message that is not followed by the end.
             for begun in [0, 3, one.len() - 1, one.len()] {
                 let server = Memory::start(config()).await;
                 let clock = Paused::start();
@@ -145,7 +144,7 @@ async fn a_request_of_one_message_that_takes_too_long_ends_its_call() -> Result<
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_64_kib_of_a_message_are_worth_a_second() -> Result<()> {
+async fn each_64_kib_of_a_message_add_one_second() -> Result<()> {
     let server = Memory::start(config()).await;
     let big = LongSyncExchangeRequest { payload: vec![7; 200_000].into(), ..Default::default() };
     let message = framed(&big);
@@ -175,14 +174,14 @@ async fn silence_between_messages_may_last_an_hour() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_server_does_not_want_a_message_it_may_take_any_time() -> Result<()> {
+async fn a_message_may_take_any_time_while_the_server_does_not_want_it() -> Result<()> {
     let max_unanswered = std::num::NonZeroUsize::MIN;
     for rpc in ["LongSyncCollect", "LongSyncExchange"] {
         let limits = Limits { max_unanswered, ..Limits::default() };
         let server = Memory::start(with_limits(limits)).await;
         let clock = Paused::start();
         let mut call = server.raw().await?.open(rpc, &[]).await?;
-        // The collect reads one ahead while it waits.
+        // A collect reads one request ahead while it waits.
         let waits = framed(&wait(ms(1_000_000)));
         let ahead = if rpc == "LongSyncCollect" { waits.clone() } else { Bytes::new() };
         let next = framed(&wait(ms(1)));

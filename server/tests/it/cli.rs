@@ -1,4 +1,4 @@
-//! The binary, as a user runs it.
+//! The binary, run as a user would.
 
 mod behavior;
 mod refused;
@@ -27,7 +27,7 @@ fn command(args: &[&str]) -> Command {
     command
 }
 
-/// Runs it to its end.
+/// Runs the command to its end.
 fn ended(command: &mut Command) -> Result<Output> {
     Ok(command.output()?)
 }
@@ -36,7 +36,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A server that runs, and is killed when the test is over.
+/// A running server, which is killed when the test is over.
 struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -45,17 +45,17 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Running {
-    /// On a free port; from its first line on it can be called.
+    /// Starts the server; once its first line is printed, it can be called.
     fn start(command: &mut Command) -> Result<Self> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let mut stdout = BufReader::new(child.stdout.take().context("stdout is piped")?);
+        let mut stdout = BufReader::new(child.stdout.take().context("stdout is not piped")?);
         let mut first = String::new();
         stdout.read_line(&mut first)?;
         let addr = first.trim_end().strip_prefix("longsync-server listening on http://");
@@ -71,15 +71,17 @@ impl Running {
         Web::http1(TcpStream::connect(self.addr).await?).await
     }
 
-    /// Its exit status, and what it said on stderr.
+    /// Its exit status, and what it wrote to stderr.
     async fn ended(mut self) -> Result<(ExitStatus, String)> {
-        let mut stderr = self.child.stderr.take().context("stderr is piped")?;
+        let mut stderr = self.child.stderr.take().context("stderr is not piped")?;
         let waiting = tokio::task::spawn_blocking(move || {
             let mut said = String::new();
             stderr.read_to_string(&mut said)?;
             anyhow::Ok((self.child.wait()?, said))
         });
-        tokio::time::timeout(Duration::from_secs(20), waiting).await.context("it still runs")??
+        tokio::time::timeout(Duration::from_secs(20), waiting)
+            .await
+            .context("the server is still running")??
     }
 }
 
@@ -91,7 +93,7 @@ fn help_is_the_recorded_text() -> Result<()> {
     Ok(())
 }
 
-/// Whatever else the environment says: PORT is for a server that listens.
+/// Variables that would matter to a listening server, such as PORT, are ignored.
 #[test]
 fn completions_name_the_flags_and_start_nothing() -> Result<()> {
     for shell in ["bash", "zsh", "fish"] {
@@ -106,7 +108,7 @@ fn completions_name_the_flags_and_start_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_says_where_it_listens_and_what_to_try_and_is_quiet_on_stderr() -> Result<()> {
+async fn stdout_names_the_address_and_examples_and_stderr_stays_empty() -> Result<()> {
     let mut server = Running::start(&mut command(&["--listen", "localhost:0", "--delay", "20ms"]))?;
     assert!(server.addr.ip().is_loopback() && server.addr.port() != 0);
     let mut lines = String::new();
@@ -124,7 +126,7 @@ async fn it_says_where_it_listens_and_what_to_try_and_is_quiet_on_stderr() -> Re
         ),
         "Ctrl-C",
     ] {
-        assert!(lines.contains(part), "{part} in {lines}");
+        assert!(lines.contains(part), "{part} is not in {lines}");
     }
     assert_eq!(server.web().await?.get("/long_sync").await?.body(), "Done!");
     signal(&server, Signal::TERM)?;
@@ -134,7 +136,7 @@ async fn it_says_where_it_listens_and_what_to_try_and_is_quiet_on_stderr() -> Re
 }
 
 #[tokio::test]
-async fn what_the_environment_says_holds_and_a_flag_takes_precedence() -> Result<()> {
+async fn the_environment_sets_flags_and_the_command_line_takes_precedence() -> Result<()> {
     let mut with_env = command(&["--max-delay", "2s"]);
     with_env
         .env("LONGSYNC_LISTEN", "127.0.0.1:0")
@@ -144,7 +146,8 @@ async fn what_the_environment_says_holds_and_a_flag_takes_precedence() -> Result
     let server = Running::start(&mut with_env)?;
     let mut web = server.web().await?;
     let answer = web.get("/long_sync").await?;
-    let timing = answer.headers().get("server-timing").context("it is timed")?.to_str()?;
+    let timing =
+        answer.headers().get("server-timing").context("the answer has no timing")?.to_str()?;
     assert!(timing.starts_with("planned;dur=30.000"), "{timing}");
     let refused = web.get("/long_sync?delay=3s").await?;
     assert!(refused.body().contains("at most 2s"), "{}", refused.body());
@@ -152,7 +155,7 @@ async fn what_the_environment_says_holds_and_a_flag_takes_precedence() -> Result
 }
 
 #[test]
-fn wrong_usage_exits_with_2_and_says_what_would_be_right_and_binds_nothing() -> Result<()> {
+fn wrong_usage_exits_with_2_says_what_would_be_right_and_binds_nothing() -> Result<()> {
     for (args, right) in [
         (&["--listen", "9000"][..], "localhost:9000, or --port 9000"),
         (&["--listen", "nowhere.invalid:9000"], "127.0.0.1:9000"),
@@ -202,9 +205,9 @@ fn an_address_in_use_is_named_in_one_sentence_and_the_exit_code_is_1() -> Result
     Ok(())
 }
 
-/// 192.0.2.0/24 is for documentation: no machine has it (RFC 5737).
+/// 192.0.2.0/24 is reserved for documentation, so no machine has such an address (RFC 5737).
 #[test]
-fn an_address_that_the_machine_lacks_is_named_with_one_that_it_has() -> Result<()> {
+fn a_foreign_address_is_refused_with_one_that_the_machine_has() -> Result<()> {
     let output = ended(&mut command(&["--listen", "192.0.2.1:9000"]))?;
     assert_eq!(output.status.code(), Some(1));
     let said = said(&output);
@@ -241,7 +244,7 @@ async fn logs_are_one_line_per_call_at_debug_and_on_stderr() -> Result<()> {
             format!("traceparent=\"00-0af7651916cd43dd8448eb211c80319c-{id:0>16}-01\"");
         let peer = "peer=127.0.0.1:";
         for part in ["rpc=LongSync", "outcome=answered", id, "5ms", &traceparent, peer] {
-            assert!(line.contains(part), "{part} in {line}");
+            assert!(line.contains(part), "{part} is not in {line}");
         }
     }
     Ok(())
@@ -254,7 +257,7 @@ fn signal(server: &Running, signal: Signal) -> Result<()> {
 async fn in_flight(server: &Running) -> Result<u64> {
     let metrics = server.web().await?.get("/metrics").await?.into_body();
     let line = metrics.lines().find_map(|line| line.strip_prefix("longsync_calls_in_flight "));
-    Ok(line.context("the metrics lack calls in flight")?.parse()?)
+    Ok(line.context("calls in flight are missing from the metrics")?.parse()?)
 }
 
 async fn waits_for(server: &Running, calls: u64) -> Result<()> {
@@ -300,14 +303,14 @@ async fn a_second_signal_ends_at_once_with_130() -> Result<()> {
     let _waiting = raw.unary(&wait(Duration::from_secs(600)), &[]).await?;
     waits_for(&server, 1).await?;
     signal(&server, Signal::INT)?;
-    // An idle connection is closed when the drain begins: by then the first signal was taken.
+    // An idle connection is closed when the drain begins: by then, the first signal has been received.
     eventually(|| other.driver.is_finished()).await;
     signal(&server, Signal::INT)?;
     assert_eq!(server.ended().await?.0.code(), Some(130));
     Ok(())
 }
 
-/// What `sh -c` is to do before it becomes the server.
+/// Runs `first` in a shell, which then becomes the server.
 fn after(first: &str, args: &[&str]) -> Command {
     let mut shell = Command::new("sh");
     let script = format!("{first} && exec \"$0\" \"$@\"");
@@ -318,12 +321,12 @@ fn after(first: &str, args: &[&str]) -> Command {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn out_of_files_it_goes_on_and_accepts_again_when_there_are_some() -> Result<()> {
+async fn without_files_it_keeps_serving_and_accepts_again_when_there_are_some() -> Result<()> {
     let args = ["--listen", "127.0.0.1:0", "--workers", "1", "--drain", "0s"];
     let server = Running::start(&mut after("ulimit -n 1024", &args))?;
     let raw = server.raw().await?;
     raw.unary(&wait(ms(0)), &[]).await?.ended().await?;
-    // Less than it was told at its start.
+    // A lower limit than the one at its start.
     let few = rustix::process::Rlimit { current: Some(64), maximum: Some(64) };
     rustix::process::prlimit(
         Some(Pid::from_child(&server.child)),
@@ -334,7 +337,7 @@ async fn out_of_files_it_goes_on_and_accepts_again_when_there_are_some() -> Resu
     for _ in 0..100 {
         sockets.push(TcpStream::connect(server.addr).await?);
     }
-    // Those that were there are served all the while.
+    // Connections that were already open are served all the time.
     raw.unary(&wait(ms(50)), &[]).await?.ended().await?;
     drop(sockets);
     let again = async { server.raw().await?.unary(&wait(ms(0)), &[]).await?.ended().await };
@@ -350,16 +353,16 @@ async fn out_of_files_it_goes_on_and_accepts_again_when_there_are_some() -> Resu
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn with_few_files_most_are_for_connections_and_the_reserve_is_never_touched() -> Result<()> {
+async fn with_few_files_most_are_for_connections_and_the_reserve_stays_free() -> Result<()> {
     // Each worker opens files, one of them with its first wait.
     for (files, workers, least) in [(64, "2", 30), (300, "40", 76)] {
         let args = ["--listen", "127.0.0.1:0", "--workers", workers, "--drain", "0s"];
         let mut server = Running::start(&mut after(&format!("ulimit -n {files}"), &args))?;
         let mut second = String::new();
         server.stdout.read_line(&mut second)?;
-        let told = second.trim_end().rsplit_once("at most ").context("it says how many")?.1;
-        let told: usize = told.split(' ').next().context("it says how many")?.parse()?;
-        // What this test has inherited from whoever runs it is open in the server too.
+        let told = second.trim_end().rsplit_once("at most ").context("the line has no number")?.1;
+        let told: usize = told.split(' ').next().context("the line has no number")?.parse()?;
+        // Files that this test has inherited are open in the server, too.
         let open =
             Command::new("sh").args(["-c", "echo /proc/$$/fd/*"]).stdin(Stdio::null()).output()?;
         let inherited =
@@ -375,7 +378,7 @@ async fn with_few_files_most_are_for_connections_and_the_reserve_is_never_touche
             all.push(raw);
         }
         let open = std::fs::read_dir(format!("/proc/{}/fd", server.child.id()))?.count();
-        assert!(open <= files - 8, "{open} files are open of {files}");
+        assert!(open <= files - 8, "{open} of {files} files are open");
         signal(&server, Signal::TERM)?;
         let (status, said) = server.ended().await?;
         assert_eq!((status.code(), said.as_str()), (Some(0), ""));
@@ -384,7 +387,7 @@ async fn with_few_files_most_are_for_connections_and_the_reserve_is_never_touche
 }
 
 #[test]
-fn what_the_files_leave_no_room_for_is_refused_before_anything_is_bound() -> Result<()> {
+fn options_that_need_more_files_than_allowed_are_refused_before_anything_is_bound() -> Result<()> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let addr = taken.local_addr()?.to_string();
     for (args, right) in [
@@ -396,7 +399,7 @@ fn what_the_files_leave_no_room_for_is_refused_before_anything_is_bound() -> Res
         let said = said(&output);
         assert_eq!(output.status.code(), Some(2), "{said}");
         for part in [right, "does not fit", "64", "ulimit -n"] {
-            assert!(said.contains(part), "{part} in {said}");
+            assert!(said.contains(part), "{part} is not in {said}");
         }
         assert!(!said.contains("in use") && output.stdout.is_empty(), "{said}");
     }
@@ -407,8 +410,8 @@ fn what_the_files_leave_no_room_for_is_refused_before_anything_is_bound() -> Res
     Ok(())
 }
 
-/// The server with SIGHUP as a terminal has it, though these tests may run under `nohup`: a signal that a
-/// process ignores is ignored by those that it starts, and no shell can undo that.
+/// The server with SIGHUP as in a terminal, although these tests may run under `nohup`: ignored signals are
+/// inherited by child processes, and no shell can undo that.
 #[cfg(target_os = "linux")]
 fn with_hang_up(args: &[&str]) -> Command {
     let mut env = Command::new("env");
@@ -417,10 +420,10 @@ fn with_hang_up(args: &[&str]) -> Command {
     env
 }
 
-/// On other systems it is not known whether SIGHUP is ignored, and it keeps its own meaning.
+/// On other systems, it is unknown whether SIGHUP is ignored, so it keeps its default action.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn hang_up_drains_unless_it_was_ignored_from_the_start() -> Result<()> {
+async fn hang_up_drains_unless_it_was_ignored_at_the_start() -> Result<()> {
     let args = ["--listen", "127.0.0.1:0", "--drain", "10s"];
     let server = Running::start(&mut with_hang_up(&args))?;
     let raw = server.raw().await?;
@@ -440,8 +443,7 @@ async fn hang_up_drains_unless_it_was_ignored_from_the_start() -> Result<()> {
     Ok(())
 }
 
-/// An HTTP/2 preface, SETTINGS, and then PING acknowledgements that nobody has asked for: h2 warns of
-/// each.
+/// An HTTP/2 preface, SETTINGS, and then unsolicited PING acknowledgements: h2 warns about each.
 fn unasked_pings(count: usize) -> Vec<u8> {
     const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
     const PING_ACK: &[u8] = b"\0\0\x08\x06\x01\0\0\0\0unasked!";
@@ -457,11 +459,12 @@ async fn send(server: &Running, bytes: &[u8]) -> Result<TcpStream> {
 }
 
 #[tokio::test]
-async fn a_stderr_that_nobody_reads_stops_neither_calls_nor_the_end() -> Result<()> {
+async fn a_stderr_that_nobody_reads_blocks_neither_calls_nor_the_exit() -> Result<()> {
     let args = ["--listen", "127.0.0.1:0", "--workers", "1", "--log", "debug", "--drain", "0s"];
     let mut server = Running::start(&mut command(&args))?;
     let raw = server.raw().await?;
-    // Each logs a line of over 100 bytes, which is more than the pipe and the queue have room for.
+    // Each logs a line of more than 100 bytes; together, they are more than the pipe and the queue have room
+    // for.
     for _ in 0..40 {
         let mut calls = Vec::new();
         for _ in 0..100 {
@@ -475,21 +478,21 @@ async fn a_stderr_that_nobody_reads_stops_neither_calls_nor_the_end() -> Result<
     signal(&server, Signal::TERM)?;
     let unread = server.child.stderr.take();
     let ending = tokio::task::spawn_blocking(move || server.child.wait());
-    let status =
-        tokio::time::timeout(Duration::from_secs(20), ending).await.context("it runs")??;
+    let status = tokio::time::timeout(Duration::from_secs(20), ending)
+        .await
+        .context("the server is still running")??;
     assert_eq!(status?.code(), Some(0));
     drop(unread);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_client_can_have_ten_lines_per_second_of_a_kind_logged_and_what_is_left_out_is_said()
--> Result<()> {
+async fn a_client_can_cause_ten_log_lines_of_a_kind_per_second_and_no_more() -> Result<()> {
     let args = ["--listen", "127.0.0.1:0", "--workers", "1", "--drain", "0s", "--log", "h2=warn"];
     let server = Running::start(&mut command(&args))?;
     let start = std::time::Instant::now();
     let _socket = send(&server, &unasked_pings(2_000)).await?;
-    // By then all of them were read: they came before.
+    // By then, all earlier acknowledgements have been read.
     let pinged = send(&server, &unasked_pings(1)).await?;
     server.raw().await?.unary(&wait(ms(50)), &[]).await?.ended().await?;
     drop(pinged);
@@ -502,9 +505,9 @@ async fn a_client_can_have_ten_lines_per_second_of_a_kind_logged_and_what_is_lef
     Ok(())
 }
 
-/// It was asked for, and one in ten would be of no use.
+/// This log was asked for, and a sample would be of no use.
 #[tokio::test]
-async fn each_call_has_its_line_however_many_there_are_in_a_second() -> Result<()> {
+async fn each_call_has_its_line_however_many_there_are_per_second() -> Result<()> {
     let args = ["--listen", "127.0.0.1:0", "--drain", "0s", "--log", "debug"];
     let server = Running::start(&mut command(&args))?;
     let raw = server.raw().await?;
@@ -518,7 +521,7 @@ async fn each_call_has_its_line_however_many_there_are_in_a_second() -> Result<(
 }
 
 #[tokio::test]
-async fn a_level_alone_logs_nothing_that_a_library_warns_of() -> Result<()> {
+async fn a_level_alone_logs_no_warnings_of_libraries() -> Result<()> {
     let args = ["--listen", "127.0.0.1:0", "--drain", "0s", "--log", "debug"];
     let server = Running::start(&mut command(&args))?;
     let _socket = send(&server, &unasked_pings(100)).await?;
@@ -530,7 +533,7 @@ async fn a_level_alone_logs_nothing_that_a_library_warns_of() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_reported_at_warn_once_a_minute() -> Result<()> {
+async fn protocols_other_than_http_are_reported_at_warn_once_per_minute() -> Result<()> {
     let server = Running::start(&mut command(&["--listen", "127.0.0.1:0", "--drain", "0s"]))?;
     for _ in 0..3 {
         for foreign in [
@@ -539,7 +542,7 @@ async fn what_is_not_http_is_reported_at_warn_once_a_minute() -> Result<()> {
             b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c",
         ] {
             let mut socket = send(&server, foreign).await?;
-            // It is answered with 400, or closed.
+            // The server answers 400, or closes the connection.
             let _ = socket.read_to_end(&mut Vec::new()).await;
         }
     }
@@ -552,7 +555,7 @@ async fn what_is_not_http_is_reported_at_warn_once_a_minute() -> Result<()> {
     Ok(())
 }
 
-/// Where a server that was started like this listens; or its exit code and what it said.
+/// The address on which a server started like this listens, and what it wrote to stderr.
 async fn address(command: &mut Command) -> Result<(SocketAddr, String)> {
     let server = Running::start(command)?;
     let addr = server.addr;
@@ -561,15 +564,15 @@ async fn address(command: &mut Command) -> Result<(SocketAddr, String)> {
 }
 
 #[tokio::test]
-async fn all_addresses_are_listened_on_and_never_suggested_as_one_to_call() -> Result<()> {
+async fn a_server_on_all_addresses_never_suggests_calling_them() -> Result<()> {
     for (listen, called) in [("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "[::1]")] {
         if std::net::TcpListener::bind(listen).is_err() {
-            println!("{listen} cannot be listened on: this machine has no IPv6");
+            println!("cannot listen on {listen}: this machine has no IPv6");
             continue;
         }
         let mut server = Running::start(&mut command(&["--listen", listen]))?;
         let (ip, port) = (server.addr.ip(), server.addr.port());
-        assert!(ip.is_unspecified(), "the first line says where it listens: {ip}");
+        assert!(ip.is_unspecified(), "the first line has another address: {ip}");
         let mut lines = String::new();
         for _ in 0..4 {
             server.stdout.read_line(&mut lines)?;
@@ -577,7 +580,7 @@ async fn all_addresses_are_listened_on_and_never_suggested_as_one_to_call() -> R
         assert!(lines.contains(&format!("curl 'http://{called}:{port}/long_sync")), "{lines}");
         assert!(lines.contains(&format!(" {called}:{port} longsync.v1.")), "{lines}");
         assert!(!lines.contains("0.0.0.0") && !lines.contains("[::]"), "{lines}");
-        // Whoever calls it like that is shown an address that others can call.
+        // A client that calls it like that is shown an address that others can call.
         let answer = server.web().await?.get(&format!("http://{}/", server.addr)).await?;
         assert!(answer.body().contains(&format!("{called}:{port}/long_sync")), "{}", answer.body());
         assert!(!answer.body().contains("0.0.0.0") && !answer.body().contains("[::]"));
@@ -619,7 +622,7 @@ async fn a_flag_takes_precedence_over_our_variables_and_those_over_port() -> Res
 }
 
 #[test]
-fn two_addresses_from_one_place_and_a_port_that_is_not_one_are_refused() -> Result<()> {
+fn two_addresses_from_one_source_and_an_invalid_port_are_refused() -> Result<()> {
     for (args, variables, right) in [
         (&["--port", "0", "--listen", "127.0.0.1:0"][..], &[][..], "give one of them"),
         (

@@ -38,7 +38,7 @@ async fn requests_are_waited_for_in_turn_and_summed_up() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_requests_are_answered_at_once() -> Result<()> {
+async fn a_collect_without_requests_is_answered_at_once() -> Result<()> {
     let mut client = Memory::start(config()).await.client().await?;
     let clock = Paused::start();
     let answer = client.long_sync_collect(tokio_stream::empty()).await?.into_inner();
@@ -48,7 +48,7 @@ async fn no_requests_are_answered_at_once() -> Result<()> {
     Ok(())
 }
 
-/// Sends requests of 100 ms each at these times; ends the stream at the last.
+/// Sends requests of 100 ms each at these times, and ends the stream with the last.
 async fn sent_at(times: &[u64]) -> Result<(Duration, Duration, Duration)> {
     let mut client = Memory::start(config()).await.client().await?;
     let clock = Paused::start();
@@ -67,7 +67,7 @@ async fn sent_at(times: &[u64]) -> Result<(Duration, Duration, Duration)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_begins_at_the_later_of_its_arrival_and_the_end_before() -> Result<()> {
+async fn a_wait_begins_at_its_arrival_or_the_previous_end_whichever_is_later() -> Result<()> {
     assert_eq!(sent_at(&[0, 0]).await?, (ms(200), ms(200), ms(200)));
     assert_eq!(sent_at(&[0, 50]).await?, (ms(200), ms(200), ms(200)));
     assert_eq!(sent_at(&[0, 100]).await?, (ms(200), ms(200), ms(200)));
@@ -78,10 +78,10 @@ async fn a_wait_begins_at_the_later_of_its_arrival_and_the_end_before() -> Resul
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_moment_is_waited_twice() -> Result<()> {
+async fn no_time_is_counted_twice_as_waited() -> Result<()> {
     let mut client = Memory::start(config()).await.client().await?;
     let clock = Paused::start();
-    // Each wait is half a millisecond late, or begins before the end of the one before it.
+    // Each wait is half a millisecond late, or begins before the end of the previous one.
     let delay = Duration::from_micros(1_500);
     let requests = (0..100).map(move |id| wait(id, delay));
     let answer = client.long_sync_collect(tokio_stream::iter(requests)).await?.into_inner();
@@ -121,7 +121,7 @@ async fn a_refused_request_ends_the_call_and_is_named() -> Result<()> {
     let status = client
         .long_sync_collect(tokio_stream::iter(requests))
         .await
-        .expect_err("one of them is refused");
+        .expect_err("one request is refused");
     assert_eq!(bad_field(&status)?, "delay");
     assert!(status.message().contains("request 7"), "{status:?}");
     assert_eq!(seen(Some(&timing_of(&status)?))?, (ms(100), ms(100)));

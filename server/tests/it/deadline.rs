@@ -1,5 +1,6 @@
-//! Deadlines: the server's status goes out at the deadline, over the whole life of a call; and what a
-//! reset near it means, by frames of our own, since ordinary clients decide for themselves.
+//! Deadlines: the server's status goes out at the deadline, in every phase of a call. Also what a reset near
+//! the deadline means; these tests send frames by hand, because ordinary clients decide for themselves when
+//! to reset.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::harness::{
     open_stream, settle, timing_of, wait, waits, within,
 };
 
-/// How many messages a body has.
+/// The number of messages in a body.
 fn messages(mut body: &[u8]) -> usize {
     let mut count = 0;
     while let Some((prefix, rest)) = body.split_first_chunk() {
@@ -74,16 +75,15 @@ async fn a_stream_ends_at_its_deadline_after_the_answers_that_were_due_before() 
     for _ in 0..10 {
         assert!(answers.message().await?.is_some());
     }
-    let status = answers.message().await.expect_err("the deadline is over");
+    let status = answers.message().await.expect_err("the deadline has passed");
     assert_eq!((status.code(), clock.elapsed()), (Code::DeadlineExceeded, ms(1_050)));
     assert_eq!(timing_of(&status)?.waited, delay(ms(50)), "of the answer that was cut");
     Ok(())
 }
 
-/// As if the process had been stopped: several due times and the deadline have passed at once.
+/// As if the process had been suspended: several due times and the deadline have passed at once.
 #[tokio::test(start_paused = true)]
-async fn what_was_due_after_the_deadline_is_not_answered_however_late_that_is_noticed() -> Result<()>
-{
+async fn answers_due_after_the_deadline_are_not_sent_however_late_that_is_noticed() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     let timeout = [("grpc-timeout", "100m")];
@@ -108,7 +108,7 @@ async fn what_was_due_after_the_deadline_is_not_answered_however_late_that_is_no
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_that_has_nothing_to_wait_for_ends_at_its_deadline() -> Result<()> {
+async fn an_exchange_with_nothing_to_wait_for_ends_at_its_deadline() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut client = server.client().await?;
     let clock = Paused::start();
@@ -116,7 +116,7 @@ async fn an_exchange_that_has_nothing_to_wait_for_ends_at_its_deadline() -> Resu
     sender.send(ask(1, ms(10)))?;
     let mut answers = client.long_sync_exchange(within(ms(500), requests)).await?.into_inner();
     assert!(answers.message().await?.is_some());
-    let status = answers.message().await.expect_err("the deadline is over");
+    let status = answers.message().await.expect_err("the deadline has passed");
     assert_eq!((status.code(), clock.elapsed()), (Code::DeadlineExceeded, ms(500)));
     Ok(())
 }
@@ -129,7 +129,7 @@ async fn a_half_sent_request_ends_at_its_deadline() -> Result<()> {
         let clock = Paused::start();
         let mut call = raw.open(rpc, &[("grpc-timeout", "300m")]).await?;
         call.send(framed(&wait(HOUR)).slice(..7), false)?;
-        // Held open: dropping the stream's other half would reset it.
+        // The stream's other half is kept, because dropping it would reset the stream.
         let mut answer = call.response.await?.into_body();
         while answer.data().await.is_some() {}
         drop(answer);
@@ -140,7 +140,7 @@ async fn a_half_sent_request_ends_at_its_deadline() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_was_over_on_arrival_is_exceeded_at_once() -> Result<()> {
+async fn a_deadline_that_has_passed_on_arrival_is_exceeded_at_once() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     let clock = Paused::start();
@@ -161,10 +161,10 @@ async fn a_reader_that_has_stalled_is_reset_at_the_deadline() -> Result<()> {
     let mut call = raw.open("LongSyncStream", &[("grpc-timeout", "1S")]).await?;
     call.send(framed(&request), true)?;
     let answer = call.response.await?;
-    // Never read, so never any window again: the end of the stream can only be a reset.
+    // The body is never read, so its window stays closed: the stream can only end with a reset.
     let mut body = answer.into_body();
-    assert_eq!(body.data().await.expect("a first piece fits the window")?.len(), 10);
-    let end = body.data().await.expect("an end");
+    assert_eq!(body.data().await.expect("a first piece fits into the window")?.len(), 10);
+    let end = body.data().await.expect("the stream ends");
     assert!(end.is_err_and(|error| error.is_reset()));
     assert_eq!(clock.elapsed(), ms(1_000));
     assert_eq!(ended(&server, CallKind::LongSyncStream, Outcome::DeadlineExceeded), 1);
@@ -181,8 +181,8 @@ async fn an_answer_that_is_not_read_is_reset_at_the_deadline_too() -> Result<()>
     let request = LongSyncRequest { response_bytes: 4 * 1024 * 1024, ..wait(ms(10)) };
     let call = raw.unary(&request, &[("grpc-timeout", "1S")]).await?;
     let mut body = call.response.await?.into_body();
-    assert_eq!(body.data().await.expect("a first byte fits the window")?.len(), 1);
-    let end = body.data().await.expect("an end");
+    assert_eq!(body.data().await.expect("a first byte fits into the window")?.len(), 1);
+    let end = body.data().await.expect("the stream ends");
     assert!(end.is_err_and(|error| error.is_reset()));
     assert_eq!(clock.elapsed(), ms(1_000));
     assert_eq!(ended(&server, CallKind::LongSync, Outcome::DeadlineExceeded), 1);
@@ -190,7 +190,7 @@ async fn an_answer_that_is_not_read_is_reset_at_the_deadline_too() -> Result<()>
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_a_timeout_is_refused_at_once() -> Result<()> {
+async fn an_invalid_timeout_is_refused_at_once() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     for (index, timeout) in ["5x", "123456789m", "-1S", "S", "1.5S"].into_iter().enumerate() {
@@ -206,8 +206,7 @@ async fn what_is_not_a_timeout_is_refused_at_once() -> Result<()> {
     Ok(())
 }
 
-/// Resets a call of an hour this long after it was sent. Returns how it was counted: exceeded,
-/// cancelled.
+/// Resets a one-hour call this long after it was sent. Returns how it was counted: as exceeded, as cancelled.
 async fn reset_after(timeout: &str, after: Duration) -> Result<(u64, u64)> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
@@ -215,7 +214,7 @@ async fn reset_after(timeout: &str, after: Duration) -> Result<(u64, u64)> {
     let mut call = raw.unary(&wait(HOUR), &[("grpc-timeout", timeout)]).await?;
     clock.until(after).await;
     call.reset();
-    // The reset travels before the next wait of the paused clock ends.
+    // The reset arrives before the next wait on the paused clock ends.
     clock.until(after + Duration::from_micros(1)).await;
     let counted = |outcome| ended(&server, CallKind::LongSync, outcome);
     assert_eq!(server.snapshot().calls_in_flight(), 0);

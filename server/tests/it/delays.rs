@@ -1,4 +1,5 @@
-//! What calls draw: each message its own delay, by the seed, the name of its call, attempt and index.
+//! The draws of calls: each message draws its own delay, from the seed, the name of its call, the attempt and
+//! the index.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ fn drawing(behavior: &str) -> Result<Config> {
     Ok(checked(Options { behavior: behavior.parse()?, seed: SEED, ..options() }))
 }
 
-/// What `behavior` draws for this key: the crate has the golden vectors.
+/// What `behavior` draws for this key. The crate `longsync-behavior` has golden vectors for this.
 fn drawn(behavior: &str, name: CallName<'_>, attempt: u32, index: u64) -> Result<Duration> {
     let behavior: Behavior = behavior.parse()?;
     Ok(behavior.draw(&DrawKey { seed: SEED, name, attempt, index }))
@@ -76,7 +77,7 @@ async fn each_request_of_a_collect_draws_its_own_delay() -> Result<()> {
     Ok(())
 }
 
-/// What the messages of an exchange with these ids plan, and what they would under these names.
+/// Checks that the messages of an exchange with these ids plan what these names draw.
 async fn exchanged(
     header: &[(&'static str, &str)],
     ids: [&str; 4],
@@ -104,7 +105,7 @@ async fn exchanged(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_of_an_exchange_goes_by_its_own_id_else_by_the_first_ones() -> Result<()> {
+async fn a_message_of_an_exchange_draws_by_its_own_id_else_the_first_ones() -> Result<()> {
     let [a, own, header] = ["a", "own", "header"].map(CallName::Id);
     let numbers = CallName::Numbers { connection: 0, request: 0 };
     let with_header = [(CALL_ID, "header")];
@@ -115,7 +116,7 @@ async fn a_message_of_an_exchange_goes_by_its_own_id_else_by_the_first_ones() ->
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_goes_by_its_field_else_by_its_header_else_by_its_numbers() -> Result<()> {
+async fn a_call_draws_by_its_field_else_its_header_else_its_numbers() -> Result<()> {
     let server = Memory::start(drawing(TAIL)?).await;
     for connection in 0..3 {
         let mut client = server.client().await?;
@@ -137,16 +138,17 @@ async fn a_call_goes_by_its_field_else_by_its_header_else_by_its_numbers() -> Re
     Ok(())
 }
 
-/// `planned` of an HTTP answer, in milliseconds with three decimals.
+/// The `planned` of an HTTP answer, in milliseconds with three decimals.
 async fn http_planned(server: &Memory, target: &str, headers: &[(&str, &str)]) -> Result<String> {
     let answer = server.web1().await?.send("GET", target, headers).await?;
-    let timing = answer.headers().get("server-timing").context("it is timed")?.to_str()?;
+    let timing =
+        answer.headers().get("server-timing").context("the answer has no timing")?.to_str()?;
     let planned = timing.strip_prefix("planned;dur=").and_then(|rest| rest.split(',').next());
     Ok(planned.with_context(|| timing.to_owned())?.to_owned())
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_http_a_call_goes_by_its_query_else_by_its_header_else_by_its_numbers() -> Result<()> {
+async fn over_http_a_call_draws_by_its_query_else_its_header_else_its_numbers() -> Result<()> {
     let server = Memory::start(drawing(TAIL)?).await;
     let header = [(CALL_ID, "header")];
     for (target, headers, name) in [
@@ -165,21 +167,22 @@ async fn over_http_a_call_goes_by_its_query_else_by_its_header_else_by_its_numbe
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_request_of_a_connection_has_a_number_be_it_a_call_or_not() -> Result<()> {
+async fn every_request_of_a_connection_is_numbered_whether_it_is_a_call_or_not() -> Result<()> {
     let server = Memory::start(drawing(TAIL)?).await;
     let mut web = server.web1().await?;
     for target in ["/healthz", "/long_sync", "/nowhere", "/metrics"] {
         web.send("GET", target, &[]).await?;
     }
     let answer = web.send("GET", "/long_sync", &[]).await?;
-    let timing = answer.headers().get("server-timing").context("it is timed")?.to_str()?;
+    let timing =
+        answer.headers().get("server-timing").context("the answer has no timing")?.to_str()?;
     let expected = drawn(TAIL, CallName::Numbers { connection: 0, request: 4 }, 1, 0)?;
     let expected = expected.as_secs_f64() * 1e3;
     assert!(timing.starts_with(&format!("planned;dur={expected:.3},")), "{timing}");
     Ok(())
 }
 
-/// Calls by name draw the same wherever they come.
+/// Named calls draw the same wherever they are sent.
 #[tokio::test(start_paused = true)]
 async fn the_same_seed_and_call_id_draw_the_same_on_any_server() -> Result<()> {
     let mut delays = Vec::new();
@@ -255,7 +258,7 @@ async fn an_attempt_draws_anew_and_by_its_own_delays() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_canonical_text_says_where_delays_end_unless_that_is_an_hour() -> Result<()> {
+async fn the_canonical_text_has_the_longest_delay_unless_that_is_an_hour() -> Result<()> {
     const POINTS: &str = "percentiles(50=10ms, 99=200ms)";
     for (max_delay, text, canonical) in [
         ("1h", TAIL, TAIL),
@@ -278,14 +281,15 @@ async fn the_canonical_text_says_where_delays_end_unless_that_is_an_hour() -> Re
             let timing = client.long_sync(request).await?.into_inner().timing.unwrap_or_default();
             assert_eq!(timing.behavior, canonical);
             let planned = from_proto(&timing.planned.unwrap_or_default())?;
-            // The text, the seed and the id say the delay.
+            // The text, the seed and the id determine the delay.
             assert_eq!(planned, drawn_within(&timing.behavior, max_delay)?, "{canonical}");
         }
     }
     Ok(())
 }
 
-/// What the text draws on a server with the default limit, if that is not below its own `max`.
+/// What the text draws on a server with the default limit, provided that this is not below the text's own
+/// `max`.
 fn drawn_within(text: &str, max_delay: Duration) -> Result<Duration> {
     let behavior = Behavior::read(text, &longsync_behavior::Rules::caller(max_delay))?;
     Ok(behavior.draw(&DrawKey { seed: SEED, name: CallName::Id("order-1"), attempt: 1, index: 0 }))

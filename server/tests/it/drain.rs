@@ -1,4 +1,4 @@
-//! The drain: waiting calls may go on for a while, then every one of them ends with a status.
+//! The drain: waiting calls may continue for a limited time, then each of them ends with a status.
 
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
@@ -19,15 +19,14 @@ use crate::harness::{
     ms, read, settle, timing_of, wait, waits, with_drain,
 };
 
-/// A drain that is under way, on a task of its own.
+/// A drain that is under way, in a separate task.
 fn drain(server: &Memory) -> tokio::task::JoinHandle<()> {
     let worker = server.worker.clone();
     tokio::spawn(async move { worker.drain().await })
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_end_within_the_drain_are_answered_and_the_drain_ends_with_the_last()
--> Result<()> {
+async fn calls_that_end_within_the_drain_are_answered_and_the_last_one_ends_it() -> Result<()> {
     let server = Memory::start(with_drain(ms(5_000))).await;
     let raw = server.raw().await?;
     let clock = Paused::start();
@@ -51,15 +50,14 @@ async fn calls_that_end_within_the_drain_are_answered_and_the_drain_ends_with_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_still_wait_when_the_drain_is_over_end_as_unavailable_with_their_timing()
--> Result<()> {
+async fn calls_that_still_wait_at_the_end_of_the_drain_are_unavailable_with_timing() -> Result<()> {
     let server = Memory::start(with_drain(ms(1_000))).await;
     let raw = server.raw().await?;
     let clock = Paused::start();
     let mut calls = Vec::new();
     for (kind, rpc) in KINDS {
         let mut call = raw.open(rpc, &[]).await?;
-        // Calls that may send more keep their side open.
+        // Calls that may send more messages keep their side open.
         let is_last = matches!(kind, CallKind::LongSync | CallKind::LongSyncStream);
         call.send(framed(&wait(HOUR)), is_last)?;
         calls.push((kind, call));
@@ -83,7 +81,7 @@ async fn calls_that_still_wait_when_the_drain_is_over_end_as_unavailable_with_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_of_nothing_ends_at_once_and_one_of_zero_cuts_at_once() -> Result<()> {
+async fn a_drain_without_calls_ends_at_once_and_a_drain_of_zero_cuts_calls_at_once() -> Result<()> {
     let clock = Paused::start();
     drain(&Memory::start(with_drain(HOUR)).await).await?;
     assert_eq!(clock.elapsed(), Duration::ZERO);
@@ -112,7 +110,7 @@ async fn a_deadline_within_the_drain_still_ends_its_call_at_the_deadline() -> Re
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_comes_after_the_drain_ends_at_once_as_unavailable() -> Result<()> {
+async fn a_call_that_arrives_after_the_drain_ends_at_once_as_unavailable() -> Result<()> {
     for (kind, rpc) in KINDS {
         let server = Memory::start(with_drain(Duration::ZERO)).await;
         let raw = server.raw().await?;
@@ -123,7 +121,7 @@ async fn a_call_that_comes_after_the_drain_ends_at_once_as_unavailable() -> Resu
         let mut call = raw.open(rpc, &[]).await?;
         call.send(framed(&wait(HOUR)), true)?;
         assert_eq!(call.ended().await?.status.code(), Code::Unavailable, "{kind}");
-        // It ends, though perhaps with something of the client's not written.
+        // It ends, though some of the client's data may not have been written.
         let _ = raw.driver.await?;
         assert_eq!(clock.elapsed(), Duration::ZERO, "{kind}");
     }
@@ -131,7 +129,7 @@ async fn a_call_that_comes_after_the_drain_ends_at_once_as_unavailable() -> Resu
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_http_waiting_calls_are_answered_or_told_when_the_drain_is_over() -> Result<()> {
+async fn over_http_waiting_calls_are_answered_or_refused_when_the_drain_is_over() -> Result<()> {
     let server = Memory::start(with_drain(ms(1_000))).await;
     let (mut web1, mut web2, mut fine) =
         (server.web1().await?, server.web2().await?, server.web1().await?);
@@ -152,7 +150,7 @@ async fn over_http_waiting_calls_are_answered_or_told_when_the_drain_is_over() -
 }
 
 #[tokio::test(start_paused = true)]
-async fn health_says_so_from_the_beginning_of_the_drain() -> Result<()> {
+async fn health_reports_the_drain_from_its_beginning() -> Result<()> {
     let server = Memory::start(with_drain(ms(1_000))).await;
     let raw = server.raw().await?;
     let waiting = raw.unary(&wait(HOUR), &[]).await?;
@@ -160,7 +158,7 @@ async fn health_says_so_from_the_beginning_of_the_drain() -> Result<()> {
     assert_eq!(before, b"serving\n"[..]);
 
     let mut draining = pin!(server.worker.drain());
-    // It begins, and what is sent now is sent before the client has read GOAWAY.
+    // The drain begins; whatever is sent now is sent before the client has read GOAWAY.
     poll_fn(|cx| Poll::Ready(draining.as_mut().poll(cx).is_pending())).await;
     let mut check = raw.open_path("/grpc.health.v1.Health/Check", &[]).await?;
     check.send(framed(&HealthCheckRequest::default()), true)?;
@@ -198,8 +196,8 @@ async fn a_reader_that_has_stalled_does_not_hold_the_drain() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_server_ends_though_calls_watches_and_silent_sockets_would_last_for_ever() -> Result<()> {
-    // More than tokio's coop budget lets one task do at a time.
+async fn a_server_ends_despite_calls_watches_and_sockets_that_last_forever() -> Result<()> {
+    // More than tokio's coop budget allows one task at a time.
     const CALLS: u64 = 1_000;
     let server = Socket::start(with_drain(ms(200)))?;
     let (addr, stats) = (server.addr, server.stats());
@@ -223,7 +221,7 @@ async fn a_server_ends_though_calls_watches_and_silent_sockets_would_last_for_ev
         assert_eq!(ended?.status.code(), Code::Unavailable);
     }
     watch.message().await?;
-    assert_eq!(watch.message().await.expect_err("it ends").code(), Code::Unavailable);
+    assert_eq!(watch.message().await.expect_err("the watch ends").code(), Code::Unavailable);
     assert_eq!(stats.snapshot().calls_ended(CallKind::LongSync, Outcome::Drained), CALLS);
     assert_eq!(stats.snapshot().calls_in_flight(), 0);
     for mut socket in [silent, half] {

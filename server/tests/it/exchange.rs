@@ -41,7 +41,7 @@ async fn answers_overtake_one_another_and_are_matched_by_id() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_begins_when_its_request_comes() -> Result<()> {
+async fn a_wait_begins_when_its_request_arrives() -> Result<()> {
     let mut client = Memory::start(config()).await.client().await?;
     let clock = Paused::start();
     let (sender, requests) = open_stream();
@@ -64,7 +64,7 @@ async fn a_wait_begins_when_its_request_comes() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_without_requests_ends_well() -> Result<()> {
+async fn an_exchange_without_requests_ends_with_ok() -> Result<()> {
     let mut client = Memory::start(config()).await.client().await?;
     let answers = client.long_sync_exchange(tokio_stream::empty()).await?.into_inner();
     assert!(timed(Paused::start(), answers).await?.is_empty());
@@ -72,7 +72,7 @@ async fn an_exchange_without_requests_ends_well() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_request_is_a_failure_and_the_stream_goes_on() -> Result<()> {
+async fn a_refused_request_is_a_failure_and_the_stream_continues() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut client = server.client().await?;
     let behavior = "hang(1%)".to_owned();
@@ -133,7 +133,7 @@ async fn a_broken_request_ends_the_exchange_and_its_status_has_a_timing() -> Res
     Ok(())
 }
 
-/// Sends as many messages as the windows let through while the clock stands still.
+/// Sends as many messages as the windows let through without the clock advancing.
 async fn send_what_goes(call: &mut RawCall, message: &Bytes, at_most: usize) -> usize {
     let mut sent = 0;
     while sent < at_most {
@@ -150,7 +150,7 @@ async fn send_what_goes(call: &mut RawCall, message: &Bytes, at_most: usize) -> 
             }
             Poll::Ready(())
         });
-        // In paused time this ends only when nothing else can be done.
+        // In paused time, this times out only when nothing else can be done.
         if tokio::time::timeout(ms(1), has_room).await.is_err() {
             break;
         }
@@ -165,7 +165,7 @@ async fn send_what_goes(call: &mut RawCall, message: &Bytes, at_most: usize) -> 
 #[tokio::test(start_paused = true)]
 async fn at_the_limit_of_unanswered_requests_flow_control_holds_the_client_back() -> Result<()> {
     let server = Memory::start(with_limits(unanswered(4))).await;
-    // A client that may have a message of that size ready to go.
+    // A client that can buffer a message of that size.
     let mut builder = h2::client::Builder::new();
     builder.max_send_buffer_size(1024 * 1024);
     let raw = Raw::with(&builder, server.open().0).await?;
@@ -174,17 +174,17 @@ async fn at_the_limit_of_unanswered_requests_flow_control_holds_the_client_back(
     let message = framed(&LongSyncExchangeRequest { payload, ..ask(1, ms(10_000)) });
     let clock = Paused::start();
     let sent = send_what_goes(&mut call, &message, 1_000).await;
-    // Four that wait, and a stream's window of 4 MiB + 64 KiB.
+    // Four that wait, and those that fit into a stream window of 4 MiB + 64 KiB.
     assert!((8..=4 + 8 + 1).contains(&sent), "{sent} messages of 530 KiB were let through");
     assert!(clock.elapsed() < ms(10_000));
-    // Those four are answered, and room is made for as many more.
+    // The four are answered, which makes room for as many more.
     clock.until(ms(10_001)).await;
     let more = send_what_goes(&mut call, &message, 1_000).await;
     assert!((3..=5).contains(&more), "{more} more were let through");
     call.send("", true)?;
     let ended = call.ended().await?;
     assert_eq!(ended.status.code(), Code::Ok);
-    // In fours, each 10 s after the ones before.
+    // In groups of four, each 10 s after the previous one.
     let rounds = (sent + more).div_ceil(4);
     let expected = ms(10_000) * u32::try_from(rounds)?;
     assert_eq!(clock.elapsed().as_secs(), expected.as_secs());
@@ -205,7 +205,7 @@ async fn a_client_that_keeps_sending_is_held_back_and_gets_every_answer() -> Res
     let came = timed(clock, answers).await?;
     let ids: Vec<_> = came.iter().map(|(_, answer)| answer.id).collect();
     assert_eq!(ids, (0..COUNT).collect::<Vec<_>>());
-    // Four at a time.
+    // Four are answered at a time.
     assert_eq!(clock.elapsed(), ms(100) * 50);
     Ok(())
 }
@@ -221,7 +221,7 @@ async fn many_small_messages_at_the_limit_are_not_a_flood() -> Result<()> {
         for id in 0..COUNT {
             call.send(framed(&ask(id.into(), ms(1))), id + 1 == COUNT)?;
         }
-        // Read side by side: unread answers of one would fill the connection's window for all.
+        // All are read concurrently: unread answers of one would fill the connection's window for all.
         calls.spawn(call.ended());
     }
     while let Some(ended) = calls.join_next().await {

@@ -1,5 +1,5 @@
-//! Calls that cross the server's GOAWAY on the wire are served (RFC 9113, section 6.8), on open
-//! connections and on those that stand in the backlog; and before it the server may be a lame duck.
+//! Calls that cross the server's GOAWAY on the wire are served (RFC 9113, section 6.8), on open connections
+//! and on those in the backlog. Before GOAWAY, the server may be a lame duck.
 
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
@@ -39,13 +39,13 @@ impl Frames {
         Ok(())
     }
 
-    /// A unary call, all of it.
+    /// Sends a complete unary call.
     async fn call(&mut self, stream: u32, delay: Duration) -> Result<()> {
         self.0.write_all(&unary(stream, &wait(delay))).await?;
         Ok(())
     }
 
-    /// The next frame: its kind, flags, stream and payload. [`None`]: the server has closed.
+    /// The next frame: its kind, flags, stream and payload. [`None`] if the server has closed.
     async fn next(&mut self) -> Result<Option<(u8, u8, u32, Vec<u8>)>> {
         let mut head = [0; 9];
         if self.0.read_exact(&mut head).await.is_err() {
@@ -57,7 +57,7 @@ impl Frames {
         Ok(Some((kind, flags, u32::from_be_bytes(stream), payload)))
     }
 
-    /// Reads up to the first frame of this kind.
+    /// Reads up to and including the first frame of this kind.
     async fn until(&mut self, kind: u8) -> Result<Vec<u8>> {
         loop {
             match self.next().await? {
@@ -68,7 +68,7 @@ impl Frames {
         }
     }
 
-    /// How many streams the server ends before it closes.
+    /// The number of streams that the server ends before it closes.
     async fn ended_streams(&mut self) -> Result<usize> {
         let mut ended = 0;
         while let Some((kind, flags, ..)) = self.next().await? {
@@ -79,7 +79,7 @@ impl Frames {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_server_serves_calls_that_come_before_its_ping_has_come_back() -> Result<()> {
+async fn an_idle_server_serves_calls_that_arrive_before_its_ping_is_answered() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut client = Frames::over(server.open().0).await?;
     settle().await;
@@ -89,7 +89,7 @@ async fn an_idle_server_serves_calls_that_come_before_its_ping_has_come_back() -
     let goaway = client.until(GOAWAY).await?;
     assert_eq!(goaway[..4], (u32::MAX >> 1).to_be_bytes());
     let ping = client.until(PING).await?;
-    // Half a round trip later, calls have crossed that.
+    // Half a round trip later, calls that crossed it arrive.
     clock.until(ms(200)).await;
     for index in 0..10 {
         client.call(index * 2 + 1, ms(300)).await?;
@@ -123,7 +123,7 @@ async fn a_client_that_does_not_answer_the_ping_has_a_second() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_has_said_nothing_yet_has_a_second_too() -> Result<()> {
+async fn a_client_that_has_sent_nothing_yet_has_a_second_too() -> Result<()> {
     let server = Memory::start(config()).await;
     let (silent, speaks) = (server.open().0, server.open().0);
     settle().await;
@@ -143,7 +143,7 @@ async fn a_client_that_has_said_nothing_yet_has_a_second_too() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_is_read_on_for_a_moment_although_the_drain_has_ended() -> Result<()> {
+async fn a_connection_is_read_for_a_short_time_after_the_drain_has_ended() -> Result<()> {
     let server = Memory::start(config()).await;
     let (io, serving) = server.open();
     let mut client = Frames::over(io).await?;
@@ -157,7 +157,7 @@ async fn a_connection_is_read_on_for_a_moment_although_the_drain_has_ended() -> 
     assert_eq!(client.ended_streams().await?, 1);
     draining.await?;
     assert_eq!(clock.elapsed(), ms(300));
-    // What a client says of an answer that it has just read.
+    // What a client sends about an answer that it has just read.
     clock.until(ms(399)).await;
     client.send(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]).await?;
     serving.await?;
@@ -166,8 +166,7 @@ async fn a_connection_is_read_on_for_a_moment_although_the_drain_has_ended() -> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_and_a_call_in_flight_hold_the_drain_and_a_connection_without_calls_does_not()
--> Result<()> {
+async fn calls_in_flight_delay_the_drain_and_a_connection_without_calls_does_not() -> Result<()> {
     let server = Memory::start(with_drain(HOUR)).await;
     let (busy, _idle) = (server.raw().await?, server.raw().await?);
     let unary = busy.unary(&wait(ms(3_000)), &[]).await?;
@@ -184,13 +183,13 @@ async fn a_stream_and_a_call_in_flight_hold_the_drain_and_a_connection_without_c
 }
 
 #[tokio::test]
-async fn what_stands_in_the_backlog_when_the_server_is_told_to_stop_is_served() -> Result<()> {
+async fn connections_in_the_backlog_when_the_server_is_asked_to_stop_are_served() -> Result<()> {
     let server = Server::bind(config())?;
     let (addr, stats) = (server.local_addr(), server.stats());
     let mut calls = JoinSet::new();
     let mut sent = Vec::new();
     for _ in 0..20 {
-        // Nobody has accepted these; the system has.
+        // The server has not accepted these connections; only the system has.
         let raw = Raw::over(tokio::net::TcpStream::connect(addr).await?).await?;
         calls.spawn(raw.unary(&wait(ms(50)), &[]).await?.ended());
         sent.push(raw);
@@ -203,7 +202,7 @@ async fn what_stands_in_the_backlog_when_the_server_is_told_to_stop_is_served() 
     Ok(())
 }
 
-/// A socket holds a request that the runtime has not heard of yet.
+/// The socket has received a request that the runtime does not know of yet.
 #[tokio::test]
 async fn a_request_that_only_the_system_knows_of_when_the_drain_begins_is_answered() -> Result<()> {
     const REQUEST: &[u8] = b"GET /long_sync?delay=1ms HTTP/1.1\r\nhost: longsync.test\r\n\r\n";
@@ -227,8 +226,7 @@ async fn a_request_that_only_the_system_knows_of_when_the_drain_begins_is_answer
 }
 
 #[tokio::test]
-async fn an_idle_server_without_clients_ends_at_once_and_one_whose_client_is_silent_after_a_second()
--> Result<()> {
+async fn an_idle_server_ends_at_once_or_a_second_later_if_a_client_is_silent() -> Result<()> {
     let clock = Paused::start();
     Socket::start(with_drain(HOUR))?.shut_down().await?;
     assert!(clock.elapsed() < ms(900), "{:?}", clock.elapsed());
@@ -244,7 +242,7 @@ async fn an_idle_server_without_clients_ends_at_once_and_one_whose_client_is_sil
 }
 
 #[tokio::test]
-async fn a_lame_duck_says_no_and_serves_all_the_same() -> Result<()> {
+async fn a_lame_duck_reports_not_serving_and_still_serves() -> Result<()> {
     let server = Socket::start(checked(Options {
         lame_duck: ms(1_500),
         drain: Duration::ZERO,
@@ -255,17 +253,17 @@ async fn a_lame_duck_says_no_and_serves_all_the_same() -> Result<()> {
     let mut health =
         HealthClient::with_origin(connect(server.open().await?).await?, ORIGIN.parse()?);
     let mut watch = health.watch(HealthCheckRequest::default()).await?.into_inner();
-    let said = watch.message().await?.expect("a first word");
+    let said = watch.message().await?.expect("a first status");
     assert_eq!(said.status(), ServingStatus::Serving);
     let clock = Paused::start();
     let mut ended = pin!(server.shut_down());
     poll_fn(|cx| Poll::Ready(ended.as_mut().poll(cx).is_pending())).await;
 
-    let said = watch.message().await?.expect("another word");
+    let said = watch.message().await?.expect("another status");
     assert_eq!(said.status(), ServingStatus::NotServing);
     let checked = health.check(HealthCheckRequest::default()).await?.into_inner();
     assert_eq!(checked.status(), ServingStatus::NotServing);
-    // On connections that were open, and on new ones.
+    // This holds for connections that were open, and for new ones.
     raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
     let mut web = crate::harness::Web::http1(tokio::net::TcpStream::connect(addr).await?).await?;
     assert_eq!(web.get("/long_sync?delay=1ms").await?.status(), 200);
@@ -273,7 +271,7 @@ async fn a_lame_duck_says_no_and_serves_all_the_same() -> Result<()> {
         assert_eq!(web.get(path).await?.status(), status, "{path}");
     }
     assert!(clock.elapsed() < ms(1_500), "the machine is too slow for this test");
-    // Its calls may wait beyond the lame duck, and end with the drain.
+    // Calls may wait beyond the lame duck, and end with the drain.
     let cut = raw.unary(&wait(HOUR), &[]).await?;
     eventually(|| stats.snapshot().calls_in_flight() == 1).await;
     ended.await?;

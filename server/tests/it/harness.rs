@@ -1,4 +1,4 @@
-//! Servers to call, and clients to call them with.
+//! Servers to call, and clients that call them.
 
 mod channel;
 mod frames;
@@ -33,7 +33,7 @@ pub(crate) type Client = LongSyncServiceClient<Channel>;
 /// An hour: longer than any test.
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 
-/// The RPCs, and what they are called.
+/// The RPCs and their names.
 pub(crate) const KINDS: [(CallKind, &str); 4] = [
     (CallKind::LongSync, "LongSync"),
     (CallKind::LongSyncStream, "LongSyncStream"),
@@ -45,7 +45,7 @@ pub(crate) const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// A free port of loopback, two workers, the default delay of 5 s.
+/// A free loopback port, two workers, the default delay of 5 s.
 pub(crate) fn options() -> Options {
     Options {
         listen: ([127, 0, 0, 1], 0).into(),
@@ -54,13 +54,13 @@ pub(crate) fn options() -> Options {
     }
 }
 
-/// The same, checked.
+/// The same options, checked.
 pub(crate) fn config() -> Config {
     checked(options())
 }
 
 pub(crate) fn checked(options: Options) -> Config {
-    Config::new(options).expect("a test's options make sense")
+    Config::new(options).expect("a test's options are valid")
 }
 
 pub(crate) fn with_limits(limits: Limits) -> Config {
@@ -75,7 +75,7 @@ pub(crate) fn with_delay(delay: Duration) -> Config {
     checked(Options { behavior: Behavior::constant(delay), ..options() })
 }
 
-/// As the fields of requests and timings hold it.
+/// The duration in the form that the fields of requests and timings have.
 #[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]
 pub(crate) fn delay(delay: Duration) -> Option<prost_types::Duration> {
     Some(longsync::duration::to_proto(delay))
@@ -100,13 +100,13 @@ pub(crate) fn ask(id: u64, of: Duration) -> LongSyncExchangeRequest {
     LongSyncExchangeRequest { id, delay: delay(of), ..LongSyncExchangeRequest::default() }
 }
 
-/// A stream of requests that goes on until its sender is dropped.
+/// A stream of requests that stays open until its sender is dropped.
 pub(crate) fn open_stream<T>() -> (mpsc::UnboundedSender<T>, UnboundedReceiverStream<T>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     (sender, UnboundedReceiverStream::new(receiver))
 }
 
-/// A request with headers of its own.
+/// A request with these headers.
 pub(crate) fn with_headers<T>(
     message: T,
     headers: &[(&'static str, &str)],
@@ -125,12 +125,12 @@ pub(crate) fn within<T>(timeout: Duration, message: T) -> tonic::Request<T> {
     request
 }
 
-/// The paused clock moves on only when nothing more can happen before that.
+/// The paused clock advances only when nothing else can happen first.
 pub(crate) async fn settle() {
     tokio::time::sleep(ms(1)).await;
 }
 
-/// All answers of a stream, each with the time at which it came.
+/// All answers of a stream, each with its time of arrival.
 pub(crate) async fn timed<T>(
     clock: Paused,
     mut answers: Streaming<T>,
@@ -142,7 +142,7 @@ pub(crate) async fn timed<T>(
     Ok(came)
 }
 
-/// Waits until `holds`, which something under way will make true; gives up after 10 s.
+/// Waits until `holds` is true, which something under way will make it; gives up after 10 s.
 pub(crate) async fn eventually(mut holds: impl FnMut() -> bool) {
     let holding = async {
         while !holds() {

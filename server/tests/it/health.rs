@@ -1,4 +1,4 @@
-//! `grpc.health.v1`: what health checks are told, and when.
+//! `grpc.health.v1`: what health checks report, and when.
 
 use std::time::Duration;
 
@@ -27,20 +27,20 @@ fn said(message: Option<HealthCheckResponse>) -> Option<ServingStatus> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_server_and_its_service_are_serving_and_nobody_else_is_known() -> Result<()> {
+async fn the_server_and_its_service_are_serving_and_no_other_is_known() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut health = health(&server).await?;
     for service in ["", SERVICE] {
         let status = health.check(of(service)).await?.into_inner().status();
         assert_eq!(status, ServingStatus::Serving, "{service:?}");
     }
-    let unknown = health.check(of("nobody")).await.expect_err("nobody is not a service here");
+    let unknown = health.check(of("nobody")).await.expect_err("no service is called nobody");
     assert_eq!(unknown.code(), Code::NotFound);
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_is_not_a_call_of_ours_and_is_not_counted() -> Result<()> {
+async fn a_check_is_not_counted_as_a_call() -> Result<()> {
     let server = Memory::start(config()).await;
     health(&server).await?.check(of("")).await?;
     let counted = server.snapshot();
@@ -49,7 +49,7 @@ async fn a_check_is_not_a_call_of_ours_and_is_not_counted() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn headers_of_ours_mean_nothing_to_a_check() -> Result<()> {
+async fn a_check_ignores_our_headers() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut health = health(&server).await?;
     let long = "n".repeat(257);
@@ -65,7 +65,7 @@ async fn headers_of_ours_mean_nothing_to_a_check() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_is_told_once_that_a_drain_began() -> Result<()> {
+async fn a_watch_is_notified_once_that_a_drain_has_begun() -> Result<()> {
     let server = Memory::start(with_drain(ms(500))).await;
     let mut health = health(&server).await?;
     let mut client = server.client().await?;
@@ -80,7 +80,7 @@ async fn a_watch_is_told_once_that_a_drain_began() -> Result<()> {
     assert_eq!(said(watch.message().await?), Some(ServingStatus::NotServing));
     assert_eq!(clock.elapsed(), Duration::ZERO, "while calls still wait");
 
-    // It says no more, and does not outlive the drain.
+    // It sends nothing more, and does not outlive the drain.
     let end = watch.message().await.expect_err("the drain is over");
     assert_eq!((end.code(), clock.elapsed()), (Code::Unavailable, ms(500)));
     assert_eq!(waiting.await?.expect_err("it is cut").code(), Code::Unavailable);
@@ -89,15 +89,15 @@ async fn a_watch_is_told_once_that_a_drain_began() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_of_a_service_that_is_not_here_says_so_once_and_goes_on_until_the_drain_is_over()
--> Result<()> {
+async fn a_watch_of_an_unknown_service_says_so_once_and_lasts_until_the_drain_is_over() -> Result<()>
+{
     let server = Memory::start(with_drain(ms(500))).await;
     let mut watch = health(&server).await?.watch(of("nobody")).await?.into_inner();
     assert_eq!(said(watch.message().await?), Some(ServingStatus::ServiceUnknown));
     let hour = tokio::time::timeout(HOUR, watch.message()).await;
-    assert!(hour.is_err(), "it goes on and says no more: {hour:?}");
+    assert!(hour.is_err(), "it continues and sends nothing more: {hour:?}");
 
-    // That the server stops serving does not make the service known.
+    // The end of serving does not make the service known.
     let mut client = server.client().await?;
     let waiting = tokio::spawn(async move { client.long_sync(wait(HOUR)).await });
     settle().await;
@@ -109,7 +109,7 @@ async fn a_watch_of_a_service_that_is_not_here_says_so_once_and_goes_on_until_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn watches_hold_no_drain_and_end_with_the_last_call() -> Result<()> {
+async fn watches_do_not_delay_a_drain_and_end_with_the_last_call() -> Result<()> {
     let server = Memory::start(with_drain(HOUR)).await;
     let mut health = health(&server).await?;
     let mut client = server.client().await?;
@@ -148,7 +148,7 @@ async fn a_check_of_an_unknown_service_says_which_are_known() -> Result<()> {
     Ok(())
 }
 
-/// `List` came to the protocol later, and is not in what we serve.
+/// `List` was added to the protocol later, and is not served.
 #[tokio::test(start_paused = true)]
 async fn an_unknown_method_of_a_known_service_is_unimplemented() -> Result<()> {
     let server = Memory::start(config()).await;

@@ -1,4 +1,4 @@
-//! The HTTP face, over HTTP/1.1 and HTTP/2, and what is gRPC and what is not.
+//! The HTTP endpoints, over HTTP/1.1 and HTTP/2, and which requests are gRPC.
 
 use std::time::Duration;
 
@@ -162,7 +162,7 @@ async fn a_path_that_grpc_does_not_know_is_unimplemented() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn grpc_over_http1_or_with_get_is_told_what_it_needs() -> Result<()> {
+async fn grpc_over_http1_or_with_get_is_refused_with_what_it_needs() -> Result<()> {
     let server = Memory::start(config()).await;
     let grpc = [("content-type", "application/grpc")];
     let [mut web1, mut web2] = both(&server).await?;
@@ -176,7 +176,7 @@ async fn grpc_over_http1_or_with_get_is_told_what_it_needs() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_content_type_of_grpc_is_grpc_and_no_other() -> Result<()> {
+async fn exactly_the_content_types_of_grpc_are_grpc() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut web = server.web2().await?;
     let path = "/longsync.v1.LongSyncService/Nothing";
@@ -197,7 +197,7 @@ async fn every_content_type_of_grpc_is_grpc_and_no_other() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_welcome_says_what_to_try_at_the_address_by_which_it_was_called() -> Result<()> {
+async fn the_welcome_suggests_commands_with_the_address_that_was_called() -> Result<()> {
     let server = Memory::start(with_delay(ms(40))).await;
     for mut web in both(&server).await? {
         let answer = web.get("/").await?;
@@ -209,7 +209,7 @@ async fn the_welcome_says_what_to_try_at_the_address_by_which_it_was_called() ->
             "/healthz",
             "/metrics",
         ] {
-            assert!(answer.body().contains(part), "{part} in {}", answer.body());
+            assert!(answer.body().contains(part), "{part} is not in {}", answer.body());
         }
     }
     Ok(())
@@ -225,7 +225,7 @@ async fn the_authority_of_http2_takes_precedence_over_host() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn metrics_are_what_happened() -> Result<()> {
+async fn metrics_report_what_happened() -> Result<()> {
     let limits = Limits { max_count: 3, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
     let mut client = server.client().await?;
@@ -272,13 +272,13 @@ async fn metrics_are_what_happened() -> Result<()> {
         "longsync_cancelled_after_seconds_bucket{le=\"0.1\"} 0",
         "longsync_cancelled_after_seconds_bucket{le=\"0.25\"} 1",
     ] {
-        assert!(metrics.contains(&line), "{line} in {}", answer.body());
+        assert!(metrics.contains(&line), "{line} is not in {}", answer.body());
     }
     assert_eq!(metrics.last(), Some(&"# EOF"));
     Ok(())
 }
 
-/// A metric of Prometheus's text form 0.0.4, as its specification has the lines.
+/// A metric in Prometheus's text format 0.0.4, as specified.
 #[derive(Debug, Default)]
 struct Family {
     help: String,
@@ -286,14 +286,15 @@ struct Family {
     samples: Vec<(String, f64)>,
 }
 
-/// Reads the text form as strictly as its specification allows: a name of samples is described before
-/// them, once, and all samples of it stand together.
+/// Parses the text format as strictly as its specification allows: each metric is described once, before its
+/// samples, and its samples are contiguous.
 fn read_text(text: &str) -> Result<Vec<(String, Family)>> {
     let mut families: Vec<(String, Family)> = Vec::new();
-    anyhow::ensure!(text.ends_with('\n'), "the last line has no end");
+    anyhow::ensure!(text.ends_with('\n'), "the last line has no newline");
     for line in text.lines() {
         if let Some(described) = line.strip_prefix("# HELP ") {
-            let (name, help) = described.split_once(' ').context("a name and a text")?;
+            let (name, help) =
+                described.split_once(' ').context("the line lacks a name or a text")?;
             anyhow::ensure!(
                 families.iter().all(|(known, _)| known != name),
                 "{name} is described twice"
@@ -301,19 +302,23 @@ fn read_text(text: &str) -> Result<Vec<(String, Family)>> {
             families.push((name.to_owned(), Family { help: help.to_owned(), ..Family::default() }));
             continue;
         }
-        let (name, family) = families.last_mut().context("nothing is described yet")?;
+        let (name, family) =
+            families.last_mut().context("the sample has no description before it")?;
         if let Some(described) = line.strip_prefix("# TYPE ") {
-            let (of, kind) = described.split_once(' ').context("a name and a type")?;
+            let (of, kind) =
+                described.split_once(' ').context("the line lacks a name or a type")?;
             anyhow::ensure!(of == name && family.samples.is_empty(), "{line} is not of {name}");
             kind.clone_into(&mut family.kind);
             continue;
         }
-        anyhow::ensure!(!line.starts_with('#'), "{line} is a comment of another form");
-        let (sample, value) = line.rsplit_once(' ').context("a sample and a value")?;
+        anyhow::ensure!(!line.starts_with('#'), "{line} is another kind of comment");
+        let (sample, value) =
+            line.rsplit_once(' ').context("the line lacks a sample or a value")?;
         let (base, labels) = sample.split_once('{').unwrap_or((sample, "}"));
         anyhow::ensure!(labels.ends_with('}'), "{line}");
-        let suffix =
-            base.strip_prefix(name.as_str()).with_context(|| format!("{line} in {name}"))?;
+        let suffix = base
+            .strip_prefix(name.as_str())
+            .with_context(|| format!("{line} does not belong to {name}"))?;
         let is_right = match family.kind.as_str() {
             "histogram" => matches!(suffix, "_bucket" | "_sum" | "_count"),
             "counter" => suffix.is_empty() && name.ends_with("_total"),
@@ -327,7 +332,7 @@ fn read_text(text: &str) -> Result<Vec<(String, Family)>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn metrics_are_text_unless_openmetrics_is_named_and_say_the_same() -> Result<()> {
+async fn metrics_are_text_unless_openmetrics_is_requested_and_report_the_same() -> Result<()> {
     let server = Memory::start(config()).await;
     for mut web in both(&server).await? {
         web.get("/long_sync?delay=30ms").await?;
@@ -338,7 +343,7 @@ async fn metrics_are_text_unless_openmetrics_is_named_and_say_the_same() -> Resu
         for name in
             ["longsync_calls_ended_total", "longsync_lateness_seconds", "longsync_connections"]
         {
-            assert!(names.contains(&name), "{name} in {names:?}");
+            assert!(names.contains(&name), "{name} is not in {names:?}");
         }
         assert!(
             families
@@ -360,7 +365,7 @@ async fn metrics_are_text_unless_openmetrics_is_named_and_say_the_same() -> Resu
 
 /// Scrapes are rendered by a thread that serves no calls, however many there are.
 #[tokio::test(start_paused = true)]
-async fn many_scrapes_at_once_are_all_answered_with_what_had_ended() -> Result<()> {
+async fn concurrent_scrapes_are_all_answered_with_the_calls_that_had_ended() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
@@ -378,7 +383,7 @@ async fn many_scrapes_at_once_are_all_answered_with_what_had_ended() -> Result<(
 }
 
 #[tokio::test(start_paused = true)]
-async fn alive_is_not_ready_while_it_drains() -> Result<()> {
+async fn a_draining_server_is_alive_and_not_ready() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut web = server.web2().await?;
     let _waiting = server.raw().await?.unary(&wait(ms(5_000)), &[]).await?;
@@ -390,7 +395,7 @@ async fn alive_is_not_ready_while_it_drains() -> Result<()> {
     let draining = tokio::spawn(async move { worker.drain().await });
     tokio::task::yield_now().await;
     for (path, status) in [("/healthz", 503), ("/livez", 200), ("/readyz", 503)] {
-        // A connection that came before the signal is still answered once.
+        // A connection that was opened before the signal is still answered once.
         let answer = if path == "/healthz" { other.get(path).await } else { web.get(path).await };
         if let Ok(answer) = answer {
             assert_eq!(answer.status(), status, "{path}");
@@ -420,7 +425,7 @@ async fn a_behavior_header_given_twice_is_refused_as_the_query_is() -> Result<()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_behavior_header_is_looked_at_without_a_request_as_well() -> Result<()> {
+async fn the_behavior_header_is_checked_even_without_a_request() -> Result<()> {
     let raw = Memory::start(config()).await.raw().await?;
     for rpc in ["LongSyncCollect", "LongSyncExchange"] {
         for wrong in ["nonsense", "2h"] {
@@ -435,7 +440,7 @@ async fn the_behavior_header_is_looked_at_without_a_request_as_well() -> Result<
         assert_eq!(ended.status.code(), Code::Ok, "{rpc}");
         if rpc == "LongSyncCollect" {
             let answer = longsync::v1::LongSyncCollectResponse::decode(&ended.data[5..])?;
-            let timing = answer.timing.context("it is timed")?;
+            let timing = answer.timing.context("the answer has no timing")?;
             assert_eq!((timing.behavior.as_str(), answer.count), ("40ms", 0));
         }
     }

@@ -1,4 +1,4 @@
-//! What only HTTP/1.1 has: `Host`, and bodies that are sent whether or not anybody wants them.
+//! What only HTTP/1.1 has: `Host`, and request bodies that are sent whether or not anybody reads them.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Bytes {
         Ok(self.until("\r\n\r\n").await?.to_ascii_lowercase())
     }
 
-    /// What comes until the server closes the connection.
+    /// Everything that arrives until the server closes the connection.
     async fn all_the_rest(&mut self) -> Result<String> {
         let mut read = String::new();
         self.0.read_to_string(&mut read).await?;
@@ -56,7 +56,7 @@ fn status(head: &str) -> u16 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_is_there_once_and_valid_or_the_request_is_refused() -> Result<()> {
+async fn a_request_without_exactly_one_valid_host_is_refused() -> Result<()> {
     let server = Memory::start(config()).await;
     for (request, expected) in [
         ("GET /healthz HTTP/1.1\r\nhost: longsync.test", 200),
@@ -103,7 +103,7 @@ async fn the_absolute_form_takes_precedence_over_host() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_options_of_the_server_as_a_whole_are_answered() -> Result<()> {
+async fn options_of_the_entire_server_is_answered() -> Result<()> {
     let server = Memory::start(config()).await;
     let head = Bytes::ask(&server, "OPTIONS * HTTP/1.1\r\nhost: longsync.test").await?;
     assert_eq!(status(&head), 200);
@@ -111,7 +111,7 @@ async fn the_options_of_the_server_as_a_whole_are_answered() -> Result<()> {
     Ok(())
 }
 
-/// Requests that are refused whatever their body is, and with what.
+/// Requests that are refused whatever their body is, with the status and a part of the sentence.
 const REFUSED: [(&str, u16, &str); 7] = [
     ("PUT /long_sync", 405, "/long_sync takes GET or POST, and HEAD"),
     ("POST /healthz", 405, "/healthz takes GET or HEAD"),
@@ -123,7 +123,7 @@ const REFUSED: [(&str, u16, &str); 7] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_goes_out_at_once_and_ends_when_the_request_was_thrown_away() -> Result<()> {
+async fn a_refusal_goes_out_at_once_and_ends_when_the_request_has_been_discarded() -> Result<()> {
     let server = Memory::start(config()).await;
     for (request, expected, sentence) in REFUSED {
         let mut bytes = Bytes::open(&server);
@@ -132,7 +132,7 @@ async fn a_refusal_goes_out_at_once_and_ends_when_the_request_was_thrown_away() 
         bytes
             .send(format!("{request} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n"))
             .await?;
-        // Nothing of the body was sent yet.
+        // Nothing of the body has been sent yet.
         let head = bytes.head().await?;
         assert_eq!(status(&head), expected, "{request}");
         assert!(head.contains("connection: close"), "{head}");
@@ -150,7 +150,7 @@ async fn a_refusal_goes_out_at_once_and_ends_when_the_request_was_thrown_away() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_waits_two_seconds_for_a_body_that_does_not_come() -> Result<()> {
+async fn a_refusal_waits_two_seconds_for_a_body_that_does_not_arrive() -> Result<()> {
     let server = Memory::start(config()).await;
     for (request, ..) in REFUSED {
         let mut bytes = Bytes::open(&server);
@@ -174,15 +174,15 @@ async fn a_refusal_reads_16_mib_of_its_request_and_no_more() -> Result<()> {
     let mut sent = 0;
     while bytes.send(vec![b'x'; MIB]).await.is_ok() {
         sent += 1;
-        assert!(sent <= 20, "it reads on");
+        assert!(sent <= 20, "it keeps reading");
     }
-    // What was in the pipe when it stopped was sent and not read.
+    // Bytes that were in the pipe when it stopped were sent but not read.
     assert!((16..=18).contains(&sent), "{sent} MiB were read");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_waits_to_be_told_to_send_is_not_told_and_nothing_is_read() -> Result<()> {
+async fn a_refused_client_that_expects_100_continue_gets_none_and_nothing_is_read() -> Result<()> {
     let server = Memory::start(config()).await;
     for (request, expected, sentence) in REFUSED {
         let mut bytes = Bytes::open(&server);
@@ -199,7 +199,7 @@ async fn a_client_that_waits_to_be_told_to_send_is_not_told_and_nothing_is_read(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_whose_request_has_a_body_is_answered_at_once() -> Result<()> {
+async fn a_head_request_with_a_body_is_answered_at_once() -> Result<()> {
     let server = Memory::start(config()).await;
     for (path, expected) in [("/healthz", 200), ("/nowhere", 404), ("/long_sync?delay=0s", 200)] {
         let mut bytes = Bytes::open(&server);
@@ -213,7 +213,7 @@ async fn a_head_whose_request_has_a_body_is_answered_at_once() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_post_is_answered_as_get_is_from_when_its_head_was_taken() -> Result<()> {
+async fn the_delay_of_a_post_runs_from_its_head_as_for_get() -> Result<()> {
     let server = Memory::start(with_delay(ms(700))).await;
     for (query, delay) in [("", 700), ("?delay=300ms", 300), ("?behavior=constant(1s)", 1_000)] {
         let mut bytes = Bytes::open(&server);
@@ -228,7 +228,7 @@ async fn a_post_is_answered_as_get_is_from_when_its_head_was_taken() -> Result<(
         let head = bytes.head().await?;
         assert_eq!((status(&head), clock.elapsed()), (200, ms(delay)), "{query}");
         assert!(head.contains(&format!("waited;dur={delay}.000")), "{head}");
-        // All of it was read meanwhile: the connection serves on.
+        // All of the body was read in the meantime, so the connection stays usable.
         assert!(head.contains("content-length: 5"), "{head}");
         bytes.until("Done!").await?;
         bytes.send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await?;
@@ -239,7 +239,7 @@ async fn a_post_is_answered_as_get_is_from_when_its_head_was_taken() -> Result<(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_post_whose_body_comes_late_is_answered_in_time() -> Result<()> {
+async fn a_post_with_a_late_body_is_answered_in_time() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut bytes = Bytes::open(&server);
     let clock = Paused::start();
@@ -255,14 +255,14 @@ async fn a_post_whose_body_comes_late_is_answered_in_time() -> Result<()> {
     bytes.send(vec![b'x'; length]).await?;
     bytes.until("\r\n0\r\n\r\n").await?;
     assert_eq!(clock.elapsed(), ms(100));
-    // It came after all.
+    // The body arrives after all.
     bytes.send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await?;
     assert_eq!(status(&bytes.head().await?), 200);
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_post_that_waits_to_be_told_to_send_is_answered_without() -> Result<()> {
+async fn a_post_that_expects_100_continue_is_answered_without_it() -> Result<()> {
     let server = Memory::start(config()).await;
     let head = "POST /long_sync?delay=2s HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n\
         content-length: 3145728\r\n\r\n";
@@ -274,7 +274,7 @@ async fn a_post_that_waits_to_be_told_to_send_is_answered_without() -> Result<()
     assert_eq!(patient.all_the_rest().await?, "\r\n0\r\n\r\n");
     assert_eq!(clock.elapsed(), ms(2_000));
 
-    // curl sends after a second what it was not told to send: the answer must come through all the same.
+    // After one second, curl sends the body without `100 Continue`: the answer must still get through.
     let mut impatient = Bytes::open(&server);
     impatient.send(head).await?;
     tokio::time::sleep(ms(1_000)).await;
@@ -288,7 +288,7 @@ async fn a_post_that_waits_to_be_told_to_send_is_answered_without() -> Result<()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_form_that_asks_for_a_delay_is_told_to_put_it_into_the_query() -> Result<()> {
+async fn a_form_with_a_delay_is_refused_and_told_to_put_it_into_the_query() -> Result<()> {
     let server = Memory::start(config()).await;
     let form = "content-type: Application/x-www-form-urlencoded; charset=utf-8";
     for (query, body, expected, part) in [
@@ -310,7 +310,7 @@ async fn a_form_that_asks_for_a_delay_is_told_to_put_it_into_the_query() -> Resu
              connection: close\r\n\r\n"
         );
         bytes.send(head).await?;
-        // It comes after the head, and in two pieces.
+        // The body is sent after the head, in two pieces.
         for piece in body.split_inclusive('=') {
             tokio::time::sleep(ms(1)).await;
             bytes.send(piece).await?;
@@ -329,7 +329,7 @@ async fn a_form_that_asks_for_a_delay_is_told_to_put_it_into_the_query() -> Resu
 async fn an_answer_waits_for_a_form_for_two_seconds_and_a_refusal_does_not() -> Result<()> {
     let server = Memory::start(config()).await;
     let form = "content-type: application/x-www-form-urlencoded";
-    // What is refused for another reason is refused at once.
+    // A request that is refused for another reason is refused at once.
     let mut refused = Bytes::open(&server);
     let clock = Paused::start();
     let head = format!(
@@ -350,7 +350,7 @@ async fn an_answer_waits_for_a_form_for_two_seconds_and_a_refusal_does_not() -> 
 
 const REQUEST: &str = "GET /long_sync?delay=20ms HTTP/1.1\r\nhost: longsync.test\r\n\r\n";
 
-/// A connection whose client has said nothing yet, and one that is idle.
+/// A connection whose client has sent nothing yet, and an idle one.
 async fn new_and_idle(server: &Memory) -> Result<[Bytes; 2]> {
     let mut idle = Bytes::open(server);
     idle.send(REQUEST).await?;
@@ -359,13 +359,13 @@ async fn new_and_idle(server: &Memory) -> Result<[Bytes; 2]> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_came_before_a_drain_and_was_not_read_yet_is_answered() -> Result<()> {
+async fn a_request_that_arrived_before_a_drain_but_was_not_read_yet_is_answered() -> Result<()> {
     for which in [0, 1] {
         let server = Memory::start(config()).await;
         let bytes = &mut new_and_idle(&server).await?[which];
         let clock = Paused::start();
         bytes.send(REQUEST).await?;
-        // Nobody has had a turn since.
+        // No connection has had a turn since.
         server.worker.drain().await;
         let answer = bytes.all_the_rest().await?;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("Done!"), "{answer:?}");
@@ -379,7 +379,7 @@ async fn a_request_that_came_before_a_drain_and_was_not_read_yet_is_answered() -
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_had_begun_before_a_drain_has_a_second_to_end() -> Result<()> {
+async fn a_head_that_was_begun_before_a_drain_has_a_second_to_finish() -> Result<()> {
     let (begun, rest) = REQUEST.split_at(30);
     for (which, at, is_answered) in
         [(0, 900, true), (1, 900, true), (0, 1_100, false), (1, 1_100, false)]
@@ -392,7 +392,7 @@ async fn a_head_that_had_begun_before_a_drain_has_a_second_to_end() -> Result<()
         let worker = server.worker.clone();
         let draining = tokio::spawn(async move { worker.drain().await });
         clock.until(ms(at)).await;
-        // A connection that was closed may no longer take it.
+        // A closed connection may no longer accept it.
         let sent = bytes.send(rest).await;
         let answer = bytes.all_the_rest().await?;
         assert_eq!(answer.ends_with("Done!"), is_answered, "{which} at {at}: {answer}");
@@ -411,7 +411,7 @@ fn in_parts(name: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_form_in_parts_that_asks_for_a_delay_is_told_the_same() -> Result<()> {
+async fn a_multipart_form_with_a_delay_is_refused_the_same_way() -> Result<()> {
     let form = "content-type: Multipart/Form-Data; charset=utf-8; boundary=\"X-y\"";
     for (name, expected) in
         [("delay", Some("delay")), ("behavior", Some("behavior")), ("delays", None)]
@@ -420,7 +420,7 @@ async fn a_form_in_parts_that_asks_for_a_delay_is_told_the_same() -> Result<()> 
         let mut bytes = Bytes::open(&server);
         let head = "POST /long_sync?delay=1s HTTP/1.1\r\nhost: a\r\nconnection: close";
         bytes.send(format!("{head}\r\n{form}\r\ntransfer-encoding: chunked\r\n\r\n")).await?;
-        // In chunks of five bytes.
+        // The body is sent in chunks of five bytes.
         for chunk in body.as_bytes().chunks(5) {
             tokio::time::sleep(ms(1)).await;
             bytes.send(format!("{:x}\r\n{}\r\n", chunk.len(), str::from_utf8(chunk)?)).await?;
@@ -441,7 +441,7 @@ async fn a_form_in_parts_that_asks_for_a_delay_is_told_the_same() -> Result<()> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_not_framed_as_its_head_says_is_refused() -> Result<()> {
+async fn a_body_whose_framing_contradicts_its_head_is_refused() -> Result<()> {
     let server = Memory::start(config()).await;
     for content_type in ["text/plain", "application/x-www-form-urlencoded"] {
         let mut bytes = Bytes::open(&server);
@@ -458,10 +458,9 @@ async fn a_body_that_is_not_framed_as_its_head_says_is_refused() -> Result<()> {
     Ok(())
 }
 
-/// hyper would no longer look whether anybody is there, and would answer a client that has sent half a
-/// form.
+/// hyper would no longer check whether anybody is there, and would answer a client that has sent half a form.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_leaves_in_the_middle_of_its_body_has_cancelled_its_call() -> Result<()> {
+async fn a_client_that_disconnects_in_the_middle_of_its_body_cancels_its_call() -> Result<()> {
     for (framing, is_half_closed) in [
         ("transfer-encoding: chunked\r\n\r\n5\r\nde", true),
         ("transfer-encoding: chunked\r\n\r\n5\r\nde", false),

@@ -1,4 +1,5 @@
-//! Lateness is the timer's and the worker's doing alone: no peer can raise it, and what is ours shows.
+//! Lateness comes only from the timer and the worker: no peer can raise it, and the server's own lateness is
+//! reported.
 
 use std::future::Future as _;
 use std::io;
@@ -20,13 +21,13 @@ use crate::harness::{
     Memory, Paused, Raw, Result, ask, config, framed, ms, seen, settle, wait, waits,
 };
 
-/// How many waits ran out, and how late all of them were together.
+/// The number of waits that ran out, and the sum of their lateness.
 fn lateness(server: &Memory) -> (u64, Duration) {
     let snapshot = server.snapshot();
     (snapshot.lateness().count(), snapshot.lateness().sum())
 }
 
-/// The messages of a body, each behind its prefix.
+/// The messages of a body, each of which follows its prefix.
 fn messages<M: prost::Message + Default>(mut body: &[u8]) -> Result<Vec<M>> {
     let mut read = Vec::new();
     while let [_, a, b, c, d, rest @ ..] = body {
@@ -37,7 +38,7 @@ fn messages<M: prost::Message + Default>(mut body: &[u8]) -> Result<Vec<M>> {
     Ok(read)
 }
 
-/// Reads a body to its end, and opens its window again after each chunk.
+/// Reads a body to its end, reopening its window after each chunk.
 async fn read(body: &mut RecvStream) -> Result<Vec<u8>> {
     let mut data = Vec::new();
     while let Some(chunk) = body.data().await {
@@ -48,7 +49,7 @@ async fn read(body: &mut RecvStream) -> Result<Vec<u8>> {
     Ok(data)
 }
 
-/// A client that takes at most `window` bytes of a stream before it opens the window again.
+/// A client that accepts at most `window` bytes of a stream before it reopens the window.
 async fn with_window(server: &Memory, window: u32) -> Result<Raw> {
     let mut builder = Builder::new();
     builder.initial_window_size(window);
@@ -65,7 +66,7 @@ async fn a_reader_that_pauses_makes_no_answer_of_a_stream_late() -> Result<()> {
         call.send(framed(&waits(ms(10), 400)), true)?;
         let mut body = call.response.await?.into_body();
         clock.until(ms(5_000)).await;
-        // Now it reads, and opens the window again each time.
+        // Now the client reads, reopening the window each time.
         let data = read(&mut body).await?;
         let answers = messages::<LongSyncStreamResponse>(&data)?;
         assert_eq!(answers.len(), 400);
@@ -90,8 +91,8 @@ async fn while_a_reader_pauses_the_next_wait_has_not_begun() -> Result<()> {
     let data = read(&mut body).await?;
     let answers = messages::<LongSyncStreamResponse>(&data)?;
     assert_eq!(answers.len(), 100);
-    // As many as a window of a thousand bytes takes, and two that were ready; the others were waited
-    // for after the pause.
+    // As many as a window of a thousand bytes takes, and two that were ready; the waits for the others began
+    // after the pause.
     let before = 1_000_u64.div_ceil(data.len() as u64 / 100) + 2;
     let after = clock.elapsed().saturating_sub(ms(60_000));
     assert!(after >= ms((100 - before) * 100) && after <= ms(10_000), "{after:?}, {before}");
@@ -118,7 +119,7 @@ async fn a_reader_that_pauses_makes_no_answer_of_an_exchange_late() -> Result<()
     Ok(())
 }
 
-/// A stream of bytes that is not read between the first 10 ms and ten seconds.
+/// A byte stream that is not read between 10 ms and 10 s after its start.
 struct Pausing {
     io: DuplexStream,
     pause: Pin<Box<Sleep>>,
@@ -183,7 +184,7 @@ async fn a_socket_that_is_not_read_makes_nothing_late() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_http_1_a_wait_begins_after_the_answers_before_it() -> Result<()> {
+async fn over_http_1_a_wait_begins_after_the_previous_answers() -> Result<()> {
     let server = Memory::start(config()).await;
     let (mut io, _serving) = server.open();
     let clock = Paused::start();
@@ -215,7 +216,7 @@ async fn a_worker_that_stops_for_200_ms_shows_200_ms() -> Result<()> {
     let mut web = server.web1().await?;
     let http = tokio::spawn(async move { web.get("/long_sync?delay=50ms").await });
     settle().await;
-    // All that the worker does happens before this, or 249 ms later.
+    // Everything that the worker does happens before this, or 249 ms later.
     tokio::time::advance(ms(249)).await;
     let ended = unary.ended().await?;
     let answer = LongSyncResponse::decode(&ended.data[5..])?;

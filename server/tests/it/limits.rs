@@ -1,4 +1,4 @@
-//! Limits: one more than allowed is refused with the limit's name, and room is made again.
+//! Limits: whatever exceeds one is refused with the limit's name, and room becomes free again.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn of_payload(bytes: usize, delay: Duration) -> LongSyncRequest {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_of_just_the_limit_is_answered_and_one_byte_more_is_refused() -> Result<()> {
+async fn a_message_of_exactly_the_limit_is_answered_and_one_byte_more_is_refused() -> Result<()> {
     let message = wait(ms(10));
     let length = u32::try_from(prost::Message::encoded_len(&message))?;
     for (limit, is_fine) in [(length, true), (length - 1, false)] {
@@ -48,7 +48,7 @@ async fn a_message_over_the_limit_is_refused_at_its_first_bytes_in_every_kind() 
         assert_eq!(quota(&call.ended().await?.status)?, "max-message-bytes", "{rpc}");
         assert_eq!(clock.elapsed(), Duration::ZERO, "{rpc}");
     }
-    // The connection has not suffered.
+    // The connection is still usable.
     raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
     Ok(())
 }
@@ -69,7 +69,7 @@ async fn an_exchange_with_a_message_over_the_limit_ends_as_a_whole() -> Result<(
     let status = loop {
         match answers.message().await {
             Ok(Some(answer)) => assert_eq!(answer.id, 1),
-            Ok(None) => panic!("it ended well"),
+            Ok(None) => panic!("it ended with OK"),
             Err(status) => break status,
         }
     };
@@ -92,7 +92,7 @@ async fn a_compressed_message_is_refused_before_it_is_opened() -> Result<()> {
 async fn one_call_in_flight_too_many_is_refused_until_another_ends() -> Result<()> {
     let limits = Limits { max_in_flight: 3, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
-    // On connections of their own: the limit is the server's.
+    // On separate connections, because the limit is the server's.
     let (raw, mut client, mut web) =
         (server.raw().await?, server.client().await?, server.web1().await?);
     let clock = Paused::start();
@@ -109,7 +109,7 @@ async fn one_call_in_flight_too_many_is_refused_until_another_ends() -> Result<(
     assert!(http.body().contains("limit of 3") && http.body().contains("--max-in-flight"));
     assert!(clock.elapsed() < ms(100));
 
-    // The first has ended, and the stream has not, though its head was sent long ago.
+    // The first call has ended; the stream has not, although its head was sent long ago.
     clock.until(ms(501)).await;
     client.long_sync(wait(ms(1))).await?;
     calls.spawn(raw.unary(&wait(ms(10)), &[]).await?.ended());
@@ -129,7 +129,7 @@ async fn one_call_in_flight_too_many_is_refused_until_another_ends() -> Result<(
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_are_kept_count_against_the_bytes_of_all_and_are_given_back() -> Result<()> {
+async fn kept_requests_count_against_the_shared_bytes_and_are_given_back() -> Result<()> {
     let limits = Limits { max_buffered_bytes: 100_000, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
     let (mut first, mut second) = (server.client().await?, server.client().await?);
@@ -137,7 +137,7 @@ async fn requests_that_are_kept_count_against_the_bytes_of_all_and_are_given_bac
     settle().await;
     let refused = second.long_sync(of_payload(60_000, ms(1))).await.expect_err("over the limit");
     assert_eq!(quota(&refused)?, "max-buffered-bytes");
-    // What is not kept while a call waits is not counted while it waits.
+    // Bytes that are not kept while a call waits are not counted while it waits.
     second.long_sync(of_payload(30_000, ms(1))).await?;
     waiting.await??;
     second.long_sync(of_payload(60_000, ms(1))).await?;
@@ -145,7 +145,7 @@ async fn requests_that_are_kept_count_against_the_bytes_of_all_and_are_given_bac
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_are_not_read_count_against_the_bytes_of_all() -> Result<()> {
+async fn unread_answers_count_against_the_shared_bytes() -> Result<()> {
     let limits = Limits { max_buffered_bytes: 2_500_000, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
     let mut builder = h2::client::Builder::new();
@@ -161,7 +161,7 @@ async fn answers_that_are_not_read_count_against_the_bytes_of_all() -> Result<()
     assert_eq!(
         server.snapshot().calls_in_flight(),
         2,
-        "they are not answered before they are sent"
+        "they do not count as answered before they are sent"
     );
     let refused = server.raw().await?.unary(&request, &[]).await?.ended().await?;
     assert_eq!(quota(&refused.status)?, "max-buffered-bytes");
@@ -179,7 +179,7 @@ async fn the_name_of_a_call_and_a_small_echo_keep_nothing_else_in_memory() -> Re
     let limits = Limits { max_buffered_bytes: 3_000_000, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
     let raw = server.raw().await?;
-    // A field that nobody knows, of a million bytes, beside a payload of one.
+    // An unknown field of a million bytes, next to a payload of one byte.
     let small = LongSyncRequest { payload: b"p"[..].into(), echo_payload: true, ..wait(HOUR) };
     let unknown = [&[0xfa, 0x01, 0xc0, 0x84, 0x3d][..], &vec![7; 1_000_000]].concat();
     let message = [prost::Message::encode_to_vec(&small), unknown].concat();
@@ -193,18 +193,18 @@ async fn the_name_of_a_call_and_a_small_echo_keep_nothing_else_in_memory() -> Re
         assert!(!answer.is_finished(), "it waits");
         let metrics = server.web1().await?.get("/metrics").await?;
         let line = format!("\nlongsync_buffered_bytes {waiting}\n");
-        assert!(metrics.body().contains(&line), "{line} in {}", metrics.body());
+        assert!(metrics.body().contains(&line), "{line} is not in {}", metrics.body());
     }
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_of_calls_that_were_cut_are_given_back() -> Result<()> {
+async fn the_bytes_of_cut_calls_are_given_back() -> Result<()> {
     let limits = Limits { max_buffered_bytes: 100_000, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
     let raw = server.raw().await?;
     for _ in 0..20 {
-        // Half a message that is then reset, a message that is refused, and one whose deadline comes.
+        // Half a message that is then reset, a message that is refused, and one whose deadline passes.
         let mut reset = raw.open("LongSync", &[]).await?;
         reset.send(framed(&of_payload(20_000, HOUR)).slice(..15_000), false)?;
         let refused = raw.unary(&of_payload(20_000, HOUR * 2), &[]).await?;
@@ -225,14 +225,14 @@ async fn the_limit_on_streams_is_advertised() -> Result<()> {
     let limits = Limits { max_streams: 7, ..Limits::default() };
     let server = Socket::start(with_limits(limits))?;
     let raw = server.raw().await?;
-    // The first answer comes after the server's settings.
+    // The first answer arrives after the server's settings.
     raw.unary(&wait(ms(0)), &[]).await?.ended().await?;
     assert_eq!(raw.max_streams(), 7);
     Ok(())
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_closed_at_once_and_a_place_is_free_again_later() -> Result<()> {
+async fn one_connection_too_many_is_closed_at_once_and_a_slot_becomes_free_later() -> Result<()> {
     let max_connections = NonZeroUsize::new(2);
     let server = Socket::start(with_limits(Limits { max_connections, ..Limits::default() }))?;
     let (first, second) = (server.raw().await?, server.raw().await?);
@@ -242,7 +242,7 @@ async fn one_connection_too_many_is_closed_at_once_and_a_place_is_free_again_lat
     let mut third = server.open().await?;
     let read = tokio::time::timeout(Duration::from_secs(10), third.read(&mut [0; 16])).await?;
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
-    // The connections that were there first have not noticed.
+    // The earlier connections are not affected.
     first.unary(&wait(ms(0)), &[]).await?.ended().await?;
 
     second.driver.abort();
@@ -263,7 +263,7 @@ async fn one_connection_too_many_is_closed_at_once_and_a_place_is_free_again_lat
 }
 
 #[tokio::test]
-async fn streams_over_the_limit_are_refused_and_those_within_it_are_served() -> Result<()> {
+async fn streams_over_the_limit_are_refused_and_the_others_are_served() -> Result<()> {
     let limits = Limits { max_streams: 10, ..Limits::default() };
     let server = Socket::start(with_limits(limits))?;
     let raw = server.raw().await?;
@@ -273,7 +273,7 @@ async fn streams_over_the_limit_are_refused_and_those_within_it_are_served() -> 
         calls.spawn(raw.unary(&wait(ms(300)), &[]).await?.ended());
     }
     eventually(|| server.snapshot().calls_in_flight() == 10).await;
-    // A client that keeps to the limit waits for a place.
+    // A client that respects the limit waits for a slot.
     calls.spawn(async move { raw.unary(&wait(ms(1)), &[]).await?.ended().await });
     for ended in calls.join_all().await {
         assert_eq!(ended?.status.code(), Code::Ok);

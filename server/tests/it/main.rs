@@ -1,7 +1,7 @@
-//! The server as its clients see it: over memory in paused time for logic alone, over sockets where
+//! The server as its clients see it: in memory and in paused time if only logic matters, over sockets if
 //! sockets matter.
 
-#![expect(clippy::duplicate_mod, reason = "one suite runs over two ways of asking")]
+#![expect(clippy::duplicate_mod, reason = "one suite runs with two kinds of requests")]
 
 mod attacks;
 mod cancel;
@@ -29,7 +29,7 @@ mod side_streams;
 mod stall;
 mod stream;
 
-/// A unary call that says nothing of its encoding.
+/// Unary calls that do not specify their encoding.
 #[path = "."]
 mod plain {
     const WAY: crate::harness::Headers = &[];
@@ -37,7 +37,7 @@ mod plain {
     mod unary;
 }
 
-/// One that names the encoding that is understood anyway.
+/// Unary calls that name the default encoding.
 #[path = "."]
 mod encoded {
     const WAY: crate::harness::Headers = &[("grpc-encoding", "identity")];

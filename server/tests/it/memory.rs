@@ -1,5 +1,5 @@
-//! What clients can make the server hold: it is counted from when it is held until it is on its way, and
-//! one connection never holds so much that others have nothing.
+//! The memory that clients can make the server hold: it is counted from when it is held until it is sent, and
+//! no connection can hold so much that nothing is left for others.
 
 use h2::client::Builder;
 use longsync::v1::{LongSyncExchangeRequest, LongSyncExchangeResponse, LongSyncRequest};
@@ -26,7 +26,7 @@ async fn with_window(server: &Memory, window: u32) -> Result<Raw> {
     Raw::with(&builder, server.open().0).await
 }
 
-/// What the server holds, as its metrics say.
+/// The bytes that the server holds, according to its metrics.
 async fn held(server: &Memory) -> Result<u64> {
     let metrics = server.web1().await?.get("/metrics").await?;
     let line =
@@ -47,7 +47,7 @@ async fn answers_of_any_size_are_held_until_they_are_encoded() -> Result<()> {
         settle().await;
         settle().await;
         let waiting = held(&server).await?;
-        // One byte has gone.
+        // One byte has been sent.
         assert!(waiting >= u64::from(bytes) && waiting < u64::from(bytes) + 500, "{waiting}");
         assert_eq!(server.snapshot().calls_in_flight(), 1, "{bytes}");
         let ended = call.ended().await?;
@@ -59,7 +59,7 @@ async fn answers_of_any_size_are_held_until_they_are_encoded() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_reset_throws_away_was_not_answered() -> Result<()> {
+async fn bytes_that_a_reset_discards_do_not_count_as_answered() -> Result<()> {
     for bytes in [0, 100_000] {
         let server = Memory::start(config()).await;
         let raw = with_window(&server, 1).await?;
@@ -102,8 +102,7 @@ async fn an_answer_is_counted_before_its_client_has_it() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_is_not_read_makes_answers_wait_and_a_window_that_is_closed_has_them_refused()
--> Result<()> {
+async fn an_unread_socket_delays_answers_and_a_closed_window_has_them_refused() -> Result<()> {
     const ANSWER: u32 = 200_000;
     let server = with_budget(4 * MIB).await;
     // All windows are open, and none of the bytes are read.
@@ -121,7 +120,7 @@ async fn a_socket_that_is_not_read_makes_answers_wait_and_a_window_that_is_close
     assert_eq!(server.snapshot().calls_ended(CallKind::LongSync, Outcome::Refused), 0);
     let waiting = held(&server).await?;
     assert!(waiting <= 4 * MIB / 2 + u64::from(ANSWER), "{waiting}");
-    // It is read after all, and everybody has an answer.
+    // It is read after all, and every call gets an answer.
     let mut bytes = vec![0; 1 << 20];
     while server.snapshot().calls_ended(CallKind::LongSync, Outcome::Answered) < 100 {
         assert!(socket.read(&mut bytes).await? > 0);
@@ -142,8 +141,7 @@ async fn a_socket_that_is_not_read_makes_answers_wait_and_a_window_that_is_close
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_connection_holds_at_most_half_and_64_of_them_leave_room_for_a_small_call() -> Result<()>
-{
+async fn one_connection_holds_at_most_half_and_64_leave_room_for_a_small_call() -> Result<()> {
     for connections in [1, 2, 64] {
         let server = with_budget(16 * MIB).await;
         let message = framed(&LongSyncRequest {
@@ -180,7 +178,7 @@ async fn one_connection_holds_at_most_half_and_64_of_them_leave_room_for_a_small
     Ok(())
 }
 
-/// A behavior whose text is no longer short: it keeps more memory than a call that waits.
+/// A behavior whose text is not short: it takes more memory than a waiting call.
 fn long_behavior() -> String {
     format!("attempts({})", vec!["59m"; 64].join(", "))
 }
@@ -232,8 +230,7 @@ async fn a_behavior_with_a_long_text_is_held_while_its_call_waits() -> Result<()
 }
 
 #[tokio::test(start_paused = true)]
-async fn behaviors_for_which_there_is_no_room_are_refused_and_the_servers_own_takes_none()
--> Result<()> {
+async fn behaviors_without_room_are_refused_and_the_servers_own_needs_none() -> Result<()> {
     let text = long_behavior();
     let limits = Limits { max_buffered_bytes: 64, ..Limits::default() };
     let options = Options { behavior: text.parse()?, limits, ..Options::default() };
@@ -254,7 +251,7 @@ async fn behaviors_for_which_there_is_no_room_are_refused_and_the_servers_own_ta
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_of_an_exchange_that_waits_takes_a_place_as_a_call_does() -> Result<()> {
+async fn a_waiting_message_of_an_exchange_takes_a_slot_as_a_call_does() -> Result<()> {
     let server = Memory::start(with_limits(Limits { max_in_flight: 3, ..Limits::default() })).await;
     let raw = server.raw().await?;
     let mut exchange = raw.open("LongSyncExchange", &[]).await?;
@@ -262,7 +259,7 @@ async fn a_message_of_an_exchange_that_waits_takes_a_place_as_a_call_does() -> R
         exchange.send(framed(&ask(id, ms(1_000))), false)?;
     }
     settle().await;
-    // The exchange's own place is that of its first message.
+    // The first message uses the exchange's own slot.
     let refused = raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
     assert_eq!(quota(&refused.status)?, "max-in-flight");
     exchange.send("", true)?;
@@ -281,7 +278,7 @@ async fn a_message_of_an_exchange_that_waits_takes_a_place_as_a_call_does() -> R
         rest = after;
     }
     assert_eq!(failed, [4, 5]);
-    // All places are free again, those of a cancelled exchange too.
+    // All slots are free again, including those of a cancelled exchange.
     for _ in 0..5 {
         let mut cancelled = raw.open("LongSyncExchange", &[]).await?;
         for id in 1..=3 {

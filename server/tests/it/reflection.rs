@@ -1,4 +1,4 @@
-//! Reflection: what grpcurl and its like learn of the server without a proto file.
+//! Reflection: what grpcurl and similar tools learn about the server without a proto file.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ fn names(files: &[FileDescriptorProto]) -> Vec<&str> {
     files.iter().map(FileDescriptorProto::name).collect()
 }
 
-/// The two versions of the protocol differ in nothing but their package.
+/// The two versions of the protocol differ only in their package.
 macro_rules! reflected {
     ($name:ident, $version:ident) => {
         mod $name {
@@ -55,7 +55,7 @@ macro_rules! reflected {
                     Self::open(&Memory::start(config()).await).await
                 }
 
-                /// Asks, and checks what every answer says.
+                /// Sends a request, and checks what all answers have in common.
                 async fn ask(&mut self, asked: Option<MessageRequest>) -> Result<MessageResponse> {
                     let request = ServerReflectionRequest {
                         host: "a.host:9000".to_owned(),
@@ -97,7 +97,7 @@ macro_rules! reflected {
             }
 
             #[tokio::test(start_paused = true)]
-            async fn every_service_is_listed_both_versions_of_reflection_included() -> Result<()> {
+            async fn every_service_is_listed_including_both_versions_of_reflection() -> Result<()> {
                 let asked = MessageRequest::ListServices("*".to_owned());
                 let answer = Reflection::start().await?.ask(Some(asked)).await?;
                 let MessageResponse::ListServicesResponse(listed) = answer else {
@@ -128,8 +128,8 @@ macro_rules! reflected {
             }
 
             #[tokio::test(start_paused = true)]
-            async fn a_file_comes_with_all_that_it_imports_and_nothing_comes_twice_unasked()
-            -> Result<()> {
+            async fn a_file_is_sent_with_its_imports_and_none_twice_unless_asked_for() -> Result<()>
+            {
                 let contract = "longsync/v1/longsync.proto";
                 let duration = "google/protobuf/duration.proto";
                 let timestamp = "google/protobuf/timestamp.proto";
@@ -141,7 +141,7 @@ macro_rules! reflected {
                 let mut reflection = Reflection::start().await?;
                 let files = reflection.files(symbol("google.rpc.RetryInfo")).await?;
                 assert_eq!(names(&files), ["google/rpc/error_details.proto", duration]);
-                // What this stream was sent already is left out, unless it is what is asked for.
+                // Files that were already sent on this stream are left out, unless they are asked for.
                 let files = reflection.files(file(contract)).await?;
                 assert_eq!(names(&files), [contract, timestamp]);
                 let files = reflection.files(file(contract)).await?;
@@ -152,7 +152,7 @@ macro_rules! reflected {
             }
 
             #[tokio::test(start_paused = true)]
-            async fn every_file_that_is_served_can_be_read_with_what_came_with_it() -> Result<()> {
+            async fn every_served_file_can_be_read_with_the_files_sent_along() -> Result<()> {
                 let mut open: Vec<_> = [
                     "longsync.v1.LongSyncService.LongSync",
                     "grpc.health.v1.HealthCheckResponse.SERVING",
@@ -174,7 +174,7 @@ macro_rules! reflected {
             }
 
             #[tokio::test(start_paused = true)]
-            async fn what_is_unknown_is_said_in_the_stream_which_goes_on() -> Result<()> {
+            async fn an_unknown_name_is_reported_in_the_stream_which_continues() -> Result<()> {
                 let extension = |of: &str| {
                     MessageRequest::FileContainingExtension(ExtensionRequest {
                         containing_type: of.to_owned(),
@@ -202,7 +202,7 @@ macro_rules! reflected {
                 }
                 let error = reflection.error(None).await?;
                 assert_eq!(error.error_code, i32::from(Code::InvalidArgument));
-                // grpcurl asks this of every message, and takes an error for a broken server.
+                // grpcurl asks this about every message, and takes an error for a broken server.
                 let answer = reflection.ask(Some(numbers("longsync.v1.Timing"))).await?;
                 let MessageResponse::AllExtensionNumbersResponse(none) = answer else {
                     anyhow::bail!("{answer:?}")
@@ -213,7 +213,7 @@ macro_rules! reflected {
                 reflection.files(symbol("longsync.v1.Timing")).await?;
                 let Reflection { requests, mut answers } = reflection;
                 drop(requests);
-                assert_eq!(answers.message().await?, None, "it ends well, with its requests");
+                assert_eq!(answers.message().await?, None, "it ends with OK, after its requests");
                 Ok(())
             }
 
@@ -241,14 +241,14 @@ macro_rules! reflected {
 reflected!(version_1, v1);
 reflected!(version_1alpha, v1alpha);
 
-/// The contract, compiled from its source by the test itself.
+/// The contract, which the test itself compiles from its source.
 fn compiled_again() -> Result<FileDescriptorProto> {
     let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto");
     let compiled = protox::compile(["longsync/v1/longsync.proto"], [protos])?;
     assert_eq!(
         prost_types::FileDescriptorSet::decode(longsync::FILE_DESCRIPTOR_SET)?,
         compiled,
-        "the committed descriptor set: after an edit of the contract run \
+        "the committed descriptor set is outdated: after an edit to the contract, run \
          LONGSYNC_RENEW=1 cargo test -p longsync --features generate"
     );
     let ours = |file: &FileDescriptorProto| file.name() == "longsync/v1/longsync.proto";

@@ -1,4 +1,4 @@
-//! A server that runs beside its caller.
+//! A server that runs alongside its caller.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use tonic::Code;
 
 use crate::harness::{Client, HOUR, ORIGIN, Result, connect, ms, wait};
 
-/// What a plain HTTP/1.1 client is answered.
+/// The answer to a plain HTTP/1.1 client.
 fn get(server: &RunningServer, path: &str) -> Result<String> {
     let mut socket = TcpStream::connect(server.local_addr())?;
     write!(socket, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
@@ -31,7 +31,7 @@ async fn until_in_flight(server: &RunningServer, calls: u64) {
 }
 
 #[test]
-fn it_serves_a_test_that_knows_no_runtime() -> Result<()> {
+fn it_serves_a_test_without_a_runtime() -> Result<()> {
     let server = start(Behavior::constant(ms(1)))?;
     assert!(get(&server, "/long_sync")?.ends_with("Done!"));
     let stats = server.stats();
@@ -41,13 +41,13 @@ fn it_serves_a_test_that_knows_no_runtime() -> Result<()> {
 }
 
 #[tokio::test]
-async fn dropped_it_ends_the_calls_that_wait() -> Result<()> {
+async fn dropping_it_ends_the_waiting_calls() -> Result<()> {
     let server = start(Behavior::constant(HOUR))?;
     let mut client = client(&server).await?;
     let waits = tokio::spawn(async move { client.long_sync(wait(HOUR)).await });
     until_in_flight(&server, 1).await;
     let addr = server.local_addr();
-    // Inside a runtime, whose thread this is, and without a drain of 10 s.
+    // This is inside a runtime, on its thread, and it does not wait for the drain of 10 s.
     drop(server);
     assert_eq!(waits.await?.unwrap_err().code(), Code::Unavailable);
     assert!(TcpStream::connect(addr).is_err(), "nobody listens any more");
@@ -55,7 +55,7 @@ async fn dropped_it_ends_the_calls_that_wait() -> Result<()> {
 }
 
 #[tokio::test]
-async fn stopped_it_lets_calls_finish() -> Result<()> {
+async fn stopping_it_lets_calls_finish() -> Result<()> {
     let server = start(Behavior::constant(ms(200)))?;
     let mut client = client(&server).await?;
     let waits = tokio::spawn(async move { client.long_sync(wait(ms(200))).await });
@@ -65,7 +65,7 @@ async fn stopped_it_lets_calls_finish() -> Result<()> {
     Ok(())
 }
 
-/// The configured drain is an hour, which a stop that is not given up would wait for.
+/// The configured drain is one hour; a stop that is not given up would wait for it.
 #[tokio::test]
 async fn a_stop_that_is_given_up_ends_it_at_once() -> Result<()> {
     let listen = ([127, 0, 0, 1], 0).into();
@@ -74,13 +74,13 @@ async fn a_stop_that_is_given_up_ends_it_at_once() -> Result<()> {
     let waits = tokio::spawn(async move { client.long_sync(wait(HOUR)).await });
     until_in_flight(&server, 1).await;
     let given_up = tokio::time::timeout(Duration::from_millis(20), server.stop()).await;
-    assert!(given_up.is_err(), "it waits for the call");
+    assert!(given_up.is_err(), "it is still waiting for the call");
     assert_eq!(waits.await?.unwrap_err().code(), Code::Unavailable);
     Ok(())
 }
 
 #[test]
-fn nonsense_is_refused_before_anything_starts() {
+fn invalid_options_are_refused_before_anything_starts() {
     let said = start(Behavior::constant(2 * HOUR)).unwrap_err();
     assert!(said.to_string().contains("2h, is over the limit: ask for at most 1h"), "{said}");
     let limits = Limits { max_streams: 0, ..Limits::default() };

@@ -1,4 +1,4 @@
-//! Who may say how a call is answered: nobody on a fixed server, and not everything elsewhere.
+//! What callers may specify about their answers: nothing on a fixed server, and not everything on others.
 
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
@@ -25,7 +25,7 @@ fn asking(delay_ms: Option<u64>, behavior: &str) -> LongSyncRequest {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fixed_server_names_what_it_does_not_take() -> Result<()> {
+async fn a_fixed_server_names_what_it_does_not_accept() -> Result<()> {
     let server = Memory::start(fixed()?).await;
     let (mut client, mut web) = (server.client().await?, server.web1().await?);
     let header = [(BEHAVIOR, "1ms")];
@@ -58,7 +58,7 @@ async fn a_fixed_server_names_what_it_does_not_take() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fixed_server_takes_names_attempts_and_payloads() -> Result<()> {
+async fn a_fixed_server_accepts_names_attempts_and_payloads() -> Result<()> {
     let server = Memory::start(fixed()?).await;
     let mut client = server.client().await?;
     let request = LongSyncRequest {
@@ -75,7 +75,7 @@ async fn a_fixed_server_takes_names_attempts_and_payloads() -> Result<()> {
     Ok(())
 }
 
-/// The refusals of a call that sends this behavior in each way that there is.
+/// The refusals of calls that send this behavior, in each possible way.
 async fn refused_in_every_way(server: &Memory, text: &str) -> Result<Vec<Status>> {
     let mut client = server.client().await?;
     let behavior = || text.to_owned();
@@ -93,7 +93,7 @@ async fn refused_in_every_way(server: &Memory, text: &str) -> Result<Vec<Status>
 }
 
 #[tokio::test(start_paused = true)]
-async fn stalls_and_recordings_are_for_the_server_alone() -> Result<()> {
+async fn only_the_server_itself_may_have_stalls_and_recordings() -> Result<()> {
     let server = Memory::start(config()).await;
     for text in [
         "stall(for=1s)",
@@ -120,7 +120,7 @@ async fn stalls_and_recordings_are_for_the_server_alone() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stall_in_a_message_of_an_exchange_is_a_failure_of_that_message() -> Result<()> {
+async fn a_stall_in_a_message_of_an_exchange_fails_only_that_message() -> Result<()> {
     let mut client = Memory::start(config()).await.client().await?;
     let requests =
         [(1, "stall(for=1s)"), (2, "1ms")].map(|(id, behavior)| LongSyncExchangeRequest {

@@ -1,5 +1,5 @@
-//! `Watch` and reflection streams, which are not counted as calls and may last for ever: each has its
-//! cost, and a connection has few of them.
+//! `Watch` and reflection streams, which are not counted as calls and may last forever: each has a cost, and
+//! a connection may have only a few.
 
 use longsync::v1::long_sync_service_server::SERVICE_NAME;
 use longsync_server::Limits;
@@ -16,10 +16,10 @@ const REFLECTION: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
-/// How many of them a connection may have.
+/// How many of these streams a connection may have.
 const MOST: usize = 16;
 
-/// A stream of the kind with this number, on which nothing is said yet.
+/// A stream of the kind with this number, on which nothing has been sent yet.
 async fn open(raw: &Raw, number: usize) -> Result<RawCall> {
     let path = [WATCH, REFLECTION[0], REFLECTION[1]][number % 3];
     raw.open_path(path, &[]).await
@@ -34,12 +34,12 @@ async fn check(raw: &Raw) -> Result<Code> {
 async fn buffered_bytes(server: &Memory) -> Result<u64> {
     let metrics = server.web1().await?.get("/metrics").await?;
     let name = "\nlongsync_buffered_bytes ";
-    let (_, after) = metrics.body().split_once(name).expect("it is among the metrics");
+    let (_, after) = metrics.body().split_once(name).expect("it is one of the metrics");
     Ok(after.split('\n').next().unwrap_or_default().parse()?)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_has_at_most_16_of_them_even_before_they_have_said_anything() -> Result<()> {
+async fn a_connection_has_at_most_16_of_them_even_before_anything_is_sent_on_them() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     let mut open_streams = Vec::new();
@@ -52,7 +52,7 @@ async fn a_connection_has_at_most_16_of_them_even_before_they_have_said_anything
         assert!(refused.message().contains("16"), "{refused:?}");
         quota(&refused)?;
     }
-    // All else goes on, here and on other connections.
+    // Everything else still works, on this and on other connections.
     assert_eq!(check(&raw).await?, Code::Ok);
     raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
     let other = server.raw().await?;
@@ -61,7 +61,7 @@ async fn a_connection_has_at_most_16_of_them_even_before_they_have_said_anything
         settle().await;
         stream.reset();
     }
-    // A place is free again when its stream has ended, whoever ended it.
+    // A slot is free again when its stream has ended, whoever ended it.
     for number in 0..MOST {
         let mut stream = open_streams.swap_remove(0);
         if number % 2 == 0 {
@@ -80,7 +80,7 @@ async fn a_connection_has_at_most_16_of_them_even_before_they_have_said_anything
     Ok(())
 }
 
-/// Opens them, on as many connections as it takes, until one is refused.
+/// Opens such streams, on as many connections as necessary, until one is refused.
 async fn fill(server: &Memory) -> Result<(Vec<(Raw, Vec<RawCall>)>, Status)> {
     let mut connections = Vec::new();
     while connections.len() < 100 {
@@ -100,7 +100,7 @@ async fn fill(server: &Memory) -> Result<(Vec<(Raw, Vec<RawCall>)>, Status)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_is_held_against_the_bytes_and_let_go_at_its_end() -> Result<()> {
+async fn each_counts_against_the_held_bytes_until_its_end() -> Result<()> {
     let limits = Limits { max_buffered_bytes: 4_000_000, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
     let (connections, refused) = fill(&server).await?;
@@ -115,7 +115,7 @@ async fn each_is_held_against_the_bytes_and_let_go_at_its_end() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn health_checks_are_answered_when_no_byte_may_be_held_any_more() -> Result<()> {
+async fn health_checks_are_answered_when_no_more_bytes_may_be_held() -> Result<()> {
     let limits = Limits { max_buffered_bytes: 100, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
     let raw = server.raw().await?;
@@ -142,7 +142,7 @@ async fn health_checks_are_answered_when_no_byte_may_be_held_any_more() -> Resul
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_too_long_for_a_name_is_refused_at_its_first_bytes() -> Result<()> {
+async fn a_request_too_long_for_a_name_is_refused_at_its_first_bytes() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     for path in [CHECK, WATCH, REFLECTION[0], REFLECTION[1]] {
@@ -161,8 +161,7 @@ async fn a_request_that_is_too_long_for_a_name_is_refused_at_its_first_bytes() -
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_are_no_calls_are_held_too_and_health_is_answered_all_the_same() -> Result<()>
-{
+async fn requests_that_are_not_calls_are_held_too_and_health_is_still_answered() -> Result<()> {
     let limits = Limits { max_buffered_bytes: 200_000, ..Limits::default() };
     let server = Memory::start(with_limits(limits)).await;
     let mut builder = h2::client::Builder::new();
@@ -187,7 +186,7 @@ async fn requests_that_are_no_calls_are_held_too_and_health_is_answered_all_the_
         }
     }
     assert!(unavailable > 30, "{unavailable}");
-    // They have no body that a window could hold up.
+    // These answers have no body that a window could hold up.
     for path in ["/healthz", "/livez", "/readyz"] {
         assert_eq!(unread.get(path).await?.await?.status(), 200, "{path}");
     }

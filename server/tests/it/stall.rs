@@ -1,4 +1,4 @@
-//! Stalls: nothing begins inside the windows, and the wait for a window's end is `queued`.
+//! Stalls: no service begins inside a window, and the wait for the window's end is `queued`.
 
 use std::time::Duration;
 
@@ -21,14 +21,15 @@ fn stalling(behavior: &str) -> Result<Config> {
 
 /// `planned`, `queued` and `waited`.
 fn spent(timing: Option<&Timing>) -> Result<[Duration; 3]> {
-    let timing = timing.context("there is no timing")?;
+    let timing = timing.context("the answer has no timing")?;
     let [planned, queued, waited] = [&timing.planned, &timing.queued, &timing.waited]
         .map(|field| field.as_ref().map(from_proto).transpose());
     let missing = "a field is not set";
     Ok([planned?.context(missing)?, queued?.context(missing)?, waited?.context(missing)?])
 }
 
-/// A unary call without a delay of its own at each of these times, in milliseconds; how long each stood.
+/// Makes a unary call without its own delay at each of these times, in milliseconds. Returns how long each
+/// was queued.
 async fn queued_at<const N: usize>(behavior: &str, times: [u64; N]) -> Result<[u128; N]> {
     let server = Memory::start(stalling(behavior)?).await;
     let clock = Paused::start();
@@ -47,7 +48,7 @@ async fn queued_at<const N: usize>(behavior: &str, times: [u64; N]) -> Result<[u
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_inside_the_window_stands_until_its_end() -> Result<()> {
+async fn a_call_inside_the_window_is_queued_until_its_end() -> Result<()> {
     let text = "5ms; stall(at=1s, for=1s)";
     assert_eq!(queued_at(text, [0, 999, 1_250, 3_250]).await?, [0, 0, 750, 0]);
     assert_eq!(queued_at(text, [1_000, 2_005]).await?, [1_000, 0]);
@@ -58,7 +59,7 @@ async fn a_call_inside_the_window_stands_until_its_end() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_comes_back_as_often_as_it_says() -> Result<()> {
+async fn a_window_repeats_as_often_as_specified() -> Result<()> {
     let text = "5ms; stall(at=1s, for=1s, every=10s)";
     let times = [0, 1_500, 9_000, 11_000, 12_500, 21_999, 51_100];
     assert_eq!(queued_at(text, times).await?, [0, 500, 0, 1_000, 0, 1, 900]);
@@ -66,7 +67,7 @@ async fn a_window_comes_back_as_often_as_it_says() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_may_count_from_the_first_call() -> Result<()> {
+async fn a_window_may_start_from_the_first_call() -> Result<()> {
     let text = "5ms; stall(at=1s, for=1s, from=first_call)";
     assert_eq!(queued_at(text, [5_000, 6_400, 7_005]).await?, [0, 600, 0]);
     let text = "5ms; stall(for=1s, from=first_call)";
@@ -86,9 +87,9 @@ async fn health_and_metrics_neither_stall_nor_count_as_the_first_call() -> Resul
             assert_eq!(web.get(target).await?.status(), 200, "{target}");
         }
         health.check(HealthCheckRequest::default()).await?;
-        // The thread that renders metrics may let the paused clock move on by its least step.
+        // The thread that renders metrics may let the paused clock advance by its smallest step.
         assert!(clock.elapsed() <= before + ms(1), "{:?}", clock.elapsed());
-        // The second time, inside the window.
+        // The second time, it is inside the window.
         let mut client = server.client().await?;
         tokio::spawn(async move { client.long_sync(LongSyncRequest::default()).await });
         clock.until(ms(500)).await;
@@ -100,7 +101,7 @@ async fn health_and_metrics_neither_stall_nor_count_as_the_first_call() -> Resul
 }
 
 #[tokio::test(start_paused = true)]
-async fn http_says_how_long_a_call_stood() -> Result<()> {
+async fn http_reports_how_long_a_call_was_queued() -> Result<()> {
     let server = Memory::start(stalling("5ms; stall(at=1s, for=1s)")?).await;
     let clock = Paused::start();
     let mut web = server.web1().await?;
@@ -111,14 +112,17 @@ async fn http_says_how_long_a_call_stood() -> Result<()> {
     ] {
         clock.until(ms(at)).await;
         let answer = web.get(target).await?;
-        assert_eq!(answer.headers().get("server-timing").context("it is timed")?, timing);
+        assert_eq!(
+            answer.headers().get("server-timing").context("the answer has no timing")?,
+            timing
+        );
     }
     Ok(())
 }
 
-/// A caller's behavior takes the place of the server's delay, not of its stall.
+/// A caller's behavior replaces the server's delay, but not its stall.
 #[tokio::test(start_paused = true)]
-async fn a_call_stands_whatever_its_own_delay_is() -> Result<()> {
+async fn a_call_is_queued_whatever_its_own_delay_is() -> Result<()> {
     let server = Memory::start(stalling("5ms; stall(for=1s)")?).await;
     let (client, clock) = (server.client().await?, Paused::start());
     let by_behavior = LongSyncRequest { behavior: "100ms".into(), ..LongSyncRequest::default() };
@@ -134,7 +138,7 @@ async fn a_call_stands_whatever_its_own_delay_is() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_stands_before_its_first_answer_only() -> Result<()> {
+async fn a_stream_is_queued_only_before_its_first_answer() -> Result<()> {
     let server = Memory::start(stalling("5ms; stall(for=1s, every=2s)")?).await;
     let (mut client, clock) = (server.client().await?, Paused::start());
     let answers = client.long_sync_stream(waits(ms(100), 30)).await?.into_inner();
@@ -146,12 +150,12 @@ async fn a_stream_stands_before_its_first_answer_only() -> Result<()> {
     let none = LongSyncStreamRequest { count: Some(0), ..LongSyncStreamRequest::default() };
     clock.until(ms(4_500)).await;
     assert!(timed(clock, client.long_sync_stream(none).await?.into_inner()).await?.is_empty());
-    assert_eq!(clock.elapsed(), ms(4_500), "without an answer there is nothing to stand for");
+    assert_eq!(clock.elapsed(), ms(4_500), "without an answer, there is nothing to queue for");
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_collect_stands_before_its_first_request_only() -> Result<()> {
+async fn a_collect_is_queued_only_before_its_first_request() -> Result<()> {
     let server = Memory::start(stalling("5ms; stall(for=1s, every=2s)")?).await;
     let (mut client, clock) = (server.client().await?, Paused::start());
     let requests = vec![LongSyncCollectRequest::default(); 300];
@@ -162,7 +166,7 @@ async fn a_collect_stands_before_its_first_request_only() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_message_of_an_exchange_stands() -> Result<()> {
+async fn each_message_of_an_exchange_is_queued() -> Result<()> {
     let server = Memory::start(stalling("5ms; stall(at=1s, for=1s)")?).await;
     let (mut client, clock) = (server.client().await?, Paused::start());
     let (sender, requests) = open_stream();
@@ -189,7 +193,7 @@ async fn each_message_of_an_exchange_stands() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_while_standing_ends_the_call_with_what_it_had_drawn() -> Result<()> {
+async fn a_deadline_while_queued_ends_the_call_with_the_delay_that_it_had_drawn() -> Result<()> {
     let server = Memory::start(stalling("5ms; stall(for=1s, every=3s)")?).await;
     let (raw, clock) = (server.raw().await?, Paused::start());
     for (turn, kind) in
@@ -208,7 +212,7 @@ async fn a_deadline_while_standing_ends_the_call_with_what_it_had_drawn() -> Res
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_in_service_keeps_how_long_the_call_stood() -> Result<()> {
+async fn a_deadline_in_service_keeps_how_long_the_call_was_queued() -> Result<()> {
     let server = Memory::start(stalling("5ms; stall(for=1s, every=3s)")?).await;
     let (raw, clock) = (server.raw().await?, Paused::start());
     for (turn, kind) in
@@ -221,7 +225,7 @@ async fn a_deadline_in_service_keeps_how_long_the_call_stood() -> Result<()> {
         assert_eq!(status.code(), Code::DeadlineExceeded, "{kind}");
         assert_eq!(spent(Some(&timing_of(&status)?))?, [700, 1_000, 1_200].map(ms), "{kind}");
     }
-    // One that stands and is served in time is answered.
+    // A call that is queued and still served in time is answered.
     clock.until(ms(9_000)).await;
     let mut client = server.client().await?;
     let answer = client.long_sync(within(ms(1_200), wait(ms(150)))).await?.into_inner();
@@ -230,7 +234,7 @@ async fn a_deadline_in_service_keeps_how_long_the_call_stood() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_drain_ends_calls_that_stand() -> Result<()> {
+async fn the_end_of_a_drain_ends_queued_calls() -> Result<()> {
     let server = Memory::start(stalling("5ms; stall(for=1s)")?).await;
     let (mut client, clock) = (server.client().await?, Paused::start());
     let worker = std::sync::Arc::clone(&server.worker);

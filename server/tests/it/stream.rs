@@ -1,4 +1,4 @@
-//! `LongSyncStream`: answers `count` times, each after a delay of its own.
+//! `LongSyncStream`: answers `count` times, each time after a separate delay.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::harness::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn answers_come_at_exact_multiples_of_the_delay() -> Result<()> {
+async fn answers_arrive_at_exact_multiples_of_the_delay() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut client = server.client().await?;
     let clock = Paused::start();
@@ -35,7 +35,7 @@ async fn answers_come_at_exact_multiples_of_the_delay() -> Result<()> {
 async fn lateness_does_not_add_up() -> Result<()> {
     let mut client = Memory::start(config()).await.client().await?;
     let clock = Paused::start();
-    // The timer's step is 1 ms: every second answer is half of one late.
+    // The timer's step is 1 ms: every second answer is half a step late.
     let delay = Duration::from_micros(1_500);
     let came =
         timed(clock, client.long_sync_stream(waits(delay, 1_000)).await?.into_inner()).await?;
@@ -60,7 +60,7 @@ async fn an_unset_count_is_one_answer() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_count_of_zero_ends_at_once_and_well() -> Result<()> {
+async fn a_count_of_zero_ends_at_once_with_ok() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut client = server.client().await?;
     let clock = Paused::start();
@@ -72,7 +72,7 @@ async fn a_count_of_zero_ends_at_once_and_well() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_greatest_count_is_answered_and_one_more_is_refused() -> Result<()> {
+async fn the_largest_count_is_answered_and_one_more_is_refused() -> Result<()> {
     let limits = Limits { max_count: 5_000, ..Limits::default() };
     let mut client = Memory::start(with_limits(limits)).await.client().await?;
     let clock = Paused::start();

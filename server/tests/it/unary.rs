@@ -1,5 +1,5 @@
-//! `LongSync`: waits exactly as long as it is told, answers once. Run for both of its ways through the
-//! server, which the header `WAY` chooses between.
+//! `LongSync`: waits exactly as long as requested, answers once. These tests run for both of its code paths
+//! in the server, between which the header in `WAY` chooses.
 
 use std::time::{Duration, SystemTime};
 
@@ -51,7 +51,7 @@ fn any_whole_millisecond_is_waited_exactly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_with_part_of_a_millisecond_is_never_early() -> Result<()> {
+async fn a_wait_with_a_fraction_of_a_millisecond_is_never_early() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut client = server.client_with(WAY).await?;
     for nanos in [1, 999, 250_000, 999_999, 1_000_001] {
@@ -79,13 +79,13 @@ async fn over_a_socket_no_call_is_early_and_none_waits_for_another() -> Result<(
         assert_eq!(planned, asked);
         assert!(waited >= asked, "{waited:?}");
     }
-    // One after the other they would take 4.95 s.
+    // One after another, they would take 4.95 s.
     assert!((ms(99)..ms(2_500)).contains(&clock.elapsed()), "{:?}", clock.elapsed());
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_says_nothing_takes_the_servers_delay() -> Result<()> {
+async fn a_call_that_specifies_nothing_takes_the_servers_delay() -> Result<()> {
     let mut client = Memory::start(config()).await.client_with(WAY).await?;
     let answer = client.long_sync(LongSyncRequest::default()).await?.into_inner();
     assert_eq!(seen(answer.timing.as_ref())?.1, Duration::from_secs(5));
@@ -133,7 +133,7 @@ async fn the_timing_says_who_answered_when_and_how() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_is_not_said_or_not_a_number_is_the_first() -> Result<()> {
+async fn an_attempt_that_is_missing_or_not_a_number_counts_as_the_first() -> Result<()> {
     let mut client = Memory::start(config()).await.client_with(WAY).await?;
     for (previous, attempt) in [("0", 1), ("1", 2), ("-1", 1), ("two", 1), ("4294967295", u32::MAX)]
     {
@@ -180,7 +180,7 @@ async fn payloads_of_megabytes_pass_both_ways() -> Result<()> {
     Ok(())
 }
 
-/// Requests that are refused, the field that is to blame, and a part of the reason.
+/// Requests that are refused, each with the field to blame and a part of the reason.
 fn refused() -> Vec<(LongSyncRequest, &'static str, &'static str)> {
     let unset = LongSyncRequest::default;
     let raw = |seconds, nanos| LongSyncRequest {
@@ -242,7 +242,7 @@ async fn a_refusal_comes_at_once_and_names_the_field_and_what_would_be_right() -
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_header_is_blamed_by_its_name() -> Result<()> {
+async fn an_invalid_header_is_blamed_by_its_name() -> Result<()> {
     let mut client = Memory::start(config()).await.client_with(WAY).await?;
     for value in ["soon", "2h", "", "1s;hang(1%)"] {
         let request =
@@ -269,9 +269,9 @@ async fn bytes_that_are_not_the_message_are_internal_and_have_a_timing() -> Resu
     let bodies: [&[u8]; 5] = [
         b"\0\0\0\0\x03\xff\xff\xff",
         b"\0\0\0\0\x02\x0a\x7f",
-        // A message that says it is compressed.
+        // A message that is marked as compressed.
         b"\x01\0\0\0\0",
-        // Half a message, and half a prefix.
+        // Half of a message, and half of a prefix.
         b"\0\0\0\0\x09abc",
         b"\0\0",
     ];
@@ -287,7 +287,7 @@ async fn bytes_that_are_not_the_message_are_internal_and_have_a_timing() -> Resu
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_wait_begins_when_the_message_is_whole() -> Result<()> {
+async fn the_wait_begins_when_the_message_is_complete() -> Result<()> {
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     let clock = Paused::start();

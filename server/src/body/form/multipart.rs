@@ -1,41 +1,40 @@
-//! A form in parts (`multipart/form-data`, RFC 7578), whose names are followed.
+//! Finds the field names in a multipart form (`multipart/form-data`, RFC 7578).
 
 use super::{LONGEST_NAME, Parameter, known};
 
-/// The longest boundary. By RFC 2046, section 5.1.1, it would be 70.
+/// The longest accepted boundary, in bytes. RFC 2046, section 5.1.1, allows 70.
 pub(super) const LONGEST_BOUNDARY: usize = 256;
 
 const DISPOSITION: &[u8] = b"content-disposition";
 
-/// Follows a form in parts, line by line. A line may end without a carriage return.
+/// Parses a multipart form line by line. A line may end without a carriage return.
 #[derive(Debug)]
 pub(crate) struct Multipart {
-    /// What is between two parts, on a line of its own.
+    /// The line that separates two parts.
     delimiter: Box<[u8]>,
     at: MultipartState,
-    /// The name of the coming part, once the header that has it has begun.
+    /// The name of the current part, once the header that contains it has begun.
     name: Option<Parameter>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MultipartState {
-    /// In a line, before the first part or in the content of one, that matches this much of a
-    /// delimiter.
+    /// In a line before the first part or in a part's content; this many bytes of a delimiter match so far.
     Delimiter(usize),
-    /// Behind a delimiter in its line. With two hyphens at once it is the last.
+    /// After a delimiter, on the same line. Two hyphens right after it mark the last delimiter.
     Behind { hyphens: u8, is_padded: bool },
-    /// In a line of content, or of what comes before the first part.
+    /// In a line of a part's content, or before the first part.
     Content,
-    /// At the start of a line in a part's head. Below the header that names the part, the line may
+    /// At the start of a line in a part's head. Right after the header that names the part, the line may
     /// continue that header.
     Head { is_below_name: bool },
-    /// In a header's name, which matches this much of the one we look for.
+    /// In a header's name; this many bytes of the name that we look for match so far.
     HeaderName(Option<usize>),
     /// In the value of the header that names the part.
     Disposition,
     /// In the value of another header.
     OtherHeader,
-    /// Behind the last part.
+    /// After the last part.
     Over,
 }
 
@@ -45,12 +44,12 @@ impl Multipart {
         Self { delimiter, at: MultipartState::Delimiter(0), name: None }
     }
 
-    /// Follows the next bytes. Returns the first of the names that they complete.
+    /// Parses the next bytes. Returns the first name that they complete.
     pub(super) fn follow(&mut self, chunk: &[u8]) -> Option<&'static str> {
         chunk.iter().find_map(|byte| self.push(*byte))
     }
 
-    /// The form has ended, perhaps in a part's head.
+    /// Ends the form, perhaps in the middle of a part's head.
     pub(super) fn end(&mut self) -> Option<&'static str> {
         self.name.take().and_then(|mut name| known(name.end()?))
     }
@@ -110,7 +109,7 @@ impl Multipart {
             (MultipartState::Head { .. }, b' ' | b'\t') => MultipartState::OtherHeader,
             (MultipartState::Head { .. }, _) => MultipartState::HeaderName(next_of(Some(0), byte)),
             (MultipartState::HeaderName(Some(matched)), b':') if matched == DISPOSITION.len() => {
-                // A repeated header counts if the one before it did not name the part.
+                // A repeated header counts only if the previous one did not name the part.
                 if self.name.as_mut().is_none_or(|name| name.end().is_none()) {
                     self.name = Some(Parameter::new("name", LONGEST_NAME));
                 }
@@ -126,7 +125,7 @@ impl Multipart {
     }
 }
 
-/// How much of the name of the header that names a part is matched, this byte included.
+/// The number of matched bytes of the name of the header that names a part, including this byte.
 fn next_of(matched: Option<usize>, byte: u8) -> Option<usize> {
     let matched = matched?;
     (DISPOSITION.get(matched) == Some(&byte.to_ascii_lowercase())).then_some(matched + 1)
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_are_found_however_they_are_written() {
+    fn names_are_found_in_every_notation() {
         let part = |head: &str| format!("--X-y\r\n{head}\r\n\r\n1s\r\n--X-y--\r\n");
         let named = |name: &str| part(&format!("Content-Disposition: form-data; {name}"));
         let delay = named("name=\"delay\"");
@@ -188,7 +187,7 @@ mod tests {
         }
     }
 
-    /// Reads a form as a whole.
+    /// Parses a complete form at once.
     fn read(form: &str) -> Option<&'static str> {
         let mut lines = form.lines();
         loop {
@@ -211,9 +210,9 @@ mod tests {
     }
 
     proptest! {
-        /// It finds what reading the whole form finds, wherever the form is cut.
+        /// Wherever the form is cut, the result is the same as for the complete form.
         #[test]
-        fn in_pieces_as_in_one(
+        fn cuts_do_not_change_the_result(
             pieces in proptest::collection::vec(
                 prop::sample::select(vec![
                     "--X-y\r\n", "--X-y\n", "--X-y--\r\n", "--X-y", "\r\n", "\n", " ", "a: b\r\n", "-", "text",

@@ -1,13 +1,13 @@
-//! One parameter of a header such as `form-data; name="delay"` (RFC 2045, section 5.1), as it comes in.
+//! One parameter of a header such as `form-data; name="delay"` (RFC 2045, section 5.1), parsed as it arrives.
 
-/// Looks for the first parameter with a given name, ignoring case.
+/// Finds the first parameter with a given name, ignoring case.
 #[derive(Debug)]
 pub(super) struct Parameter {
     wanted: &'static str,
-    /// How many bytes of a value are of interest; of a longer value, one more byte is kept.
+    /// The most bytes that a value may have; one more byte is kept of a longer value, to recognize it.
     most: usize,
     at: ParameterState,
-    /// How many letters of `wanted` the coming name begins with, if it has no others.
+    /// How many letters of `wanted` the current name consists of so far; [`None`] once it differs.
     matched: Option<usize>,
     value: Vec<u8>,
     is_found: bool,
@@ -15,14 +15,14 @@ pub(super) struct Parameter {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ParameterState {
-    /// In what comes before the parameters, or between them.
+    /// Before the parameters, or between them.
     Between,
     Name,
-    /// Behind the equals sign.
+    /// Right after the equals sign.
     Value,
     Token,
     Quoted,
-    /// Behind the backslash in a quoted value.
+    /// Right after a backslash in a quoted value.
     Escaped,
 }
 
@@ -38,7 +38,7 @@ impl Parameter {
         }
     }
 
-    /// The value in a whole header, unless it is longer than `most`.
+    /// The value in a complete header, unless it is longer than `most`.
     pub(super) fn read(wanted: &'static str, most: usize, header: &[u8]) -> Option<Vec<u8>> {
         let mut parameter = Self::new(wanted, most);
         for byte in header {
@@ -47,7 +47,7 @@ impl Parameter {
         parameter.end().map(<[u8]>::to_vec)
     }
 
-    /// Follows the next byte.
+    /// Parses the next byte.
     pub(super) fn push(&mut self, byte: u8) {
         if self.is_found {
             return;
@@ -83,8 +83,7 @@ impl Parameter {
         }
     }
 
-    /// The header has ended. Returns the parameter's value, if it was there, whole and no longer than
-    /// asked for.
+    /// Ends the header. Returns the parameter's value if it was there, complete and not too long.
     pub(super) fn end(&mut self) -> Option<&[u8]> {
         if matches!(self.at, ParameterState::Value | ParameterState::Token) {
             self.end_value();

@@ -1,11 +1,11 @@
-//! A form as a query is written (`application/x-www-form-urlencoded`), whose names are followed.
+//! Finds the field names in a form that is encoded like a query (`application/x-www-form-urlencoded`).
 
 use super::{LONGEST_NAME, known};
 
-/// The most bytes that a name can have, with each of its characters escaped.
+/// The most bytes that a name can have if each of its characters is escaped.
 const LONGEST: usize = LONGEST_NAME * 3;
 
-/// Follows a form, and keeps at most the name that is coming.
+/// Parses a form, keeping at most the current name.
 #[derive(Debug, Default)]
 pub(crate) struct Urlencoded {
     name: Vec<u8>,
@@ -13,7 +13,7 @@ pub(crate) struct Urlencoded {
 }
 
 impl Urlencoded {
-    /// Follows the next bytes. Returns the first of the names that they complete.
+    /// Parses the next bytes. Returns the first name that they complete.
     pub(super) fn follow(&mut self, chunk: &[u8]) -> Option<&'static str> {
         for byte in chunk {
             match byte {
@@ -38,7 +38,7 @@ impl Urlencoded {
         None
     }
 
-    /// The form, or one of its pairs, has ended: a name may stand without a value.
+    /// Ends the form, or one of its pairs. A name may have no value.
     pub(super) fn end(&mut self) -> Option<&'static str> {
         let found = self.found();
         *self = Self::default();
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_are_found_however_they_are_written() {
+    fn names_are_found_in_every_notation() {
         for (form, expected) in [
             ("", None),
             ("delay=1s", Some("delay")),
@@ -86,9 +86,9 @@ mod tests {
     }
 
     proptest! {
-        /// It finds what reading the whole form finds, wherever the form is cut in two.
+        /// Wherever the form is cut in two, the result is the same as for the complete form.
         #[test]
-        fn in_pieces_as_in_one(form in "[a=&%64delaybhvior+]{0,40}", at in 0_usize..40) {
+        fn a_cut_does_not_change_the_result(form in "[a=&%64delaybhvior+]{0,40}", at in 0_usize..40) {
             let mut read = form_urlencoded::parse(form.as_bytes());
             let whole = read.find_map(|(name, _)| known(name.as_bytes()));
             prop_assert_eq!(found(form.as_bytes(), at), whole);

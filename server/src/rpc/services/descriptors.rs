@@ -1,4 +1,4 @@
-//! An index over descriptor sets: which file declares a name, and what else is needed to read it.
+//! An index of descriptor sets: which file declares a name, and which other files are needed to read it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -13,12 +13,12 @@ pub(super) struct Descriptors {
     files: Vec<File>,
     by_name: HashMap<String, FileId>,
     by_symbol: HashMap<String, FileId>,
-    /// For each message type, where its extensions are declared, by their numbers.
+    /// For each message type, the files that declare its extensions, by extension number.
     extensions: HashMap<String, BTreeMap<i32, FileId>>,
     services: BTreeSet<String>,
 }
 
-/// A place in [`Descriptors::files`].
+/// An index into [`Descriptors::files`].
 pub(super) type FileId = usize;
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ struct File {
 }
 
 impl Descriptors {
-    /// Of files with the same name, the first counts.
+    /// Builds the index. Of several files with the same name, the first counts.
     pub(super) fn new(files: impl IntoIterator<Item = FileDescriptorProto>) -> Self {
         let mut this = Self::default();
         for file in files {
@@ -54,8 +54,8 @@ impl Descriptors {
         self.extensions.get(extended)?.get(&number).copied()
     }
 
-    /// The numbers of all extensions of a message type, in ascending order; [`None`] when there is no
-    /// such type.
+    /// The numbers of all extensions of a message type, in ascending order; [`None`] if there is no such
+    /// type.
     pub(super) fn extension_numbers(&self, extended: &str) -> Option<Vec<i32>> {
         Some(self.extensions.get(extended)?.keys().copied().collect())
     }
@@ -65,13 +65,14 @@ impl Descriptors {
         self.services.iter().map(String::as_str)
     }
 
-    /// A file as it is encoded, followed by those of the files which it imports, directly or not, that
-    /// are not in `sent`. All of them are in `sent` afterwards.
+    /// An encoded file, followed by those of its direct and indirect imports that are not in `sent`.
+    /// Afterwards, all of them are in `sent`.
     pub(super) fn with_imports(&self, file: FileId, sent: &mut BTreeSet<FileId>) -> Vec<Vec<u8>> {
         let (mut seen, mut queue) = (BTreeSet::from([file]), VecDeque::from([file]));
         let mut encoded = Vec::new();
         while let Some(next) = queue.pop_front() {
-            // What was asked for is sent again; the client may have no other way to tell which it is.
+            // The file that was asked for is always sent, because the client may have no other way to tell
+            // which one it is.
             if sent.insert(next) || next == file {
                 encoded.push(self.files[next].encoded.clone());
             }
@@ -123,7 +124,7 @@ impl Descriptors {
         self.extensions.entry(name).or_default();
     }
 
-    /// The values of an enum are in the scope that the enum itself is in.
+    /// The values of an enum are in the same scope as the enum itself.
     fn add_enum(&mut self, file: FileId, scope: &str, declared: &EnumDescriptorProto) {
         self.add_symbol(file, scope, declared.name());
         for value in &declared.value {
@@ -137,7 +138,7 @@ impl Descriptors {
         self.extensions.entry(extended).or_default().insert(extension.number(), file);
     }
 
-    /// Returns the full name.
+    /// Adds a symbol. Returns its full name.
     fn add_symbol(&mut self, file: FileId, scope: &str, name: &str) -> String {
         let full = if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") };
         self.by_symbol.entry(full.clone()).or_insert(file);
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_has_a_name_is_found_by_its_full_name() {
+    fn every_declaration_is_found_by_its_full_name() {
         let descriptors = Descriptors::new(compiled().file);
         for symbol in [
             "a.b.Outer",
@@ -255,11 +256,11 @@ mod tests {
     }
 
     proptest! {
-        /// With files that import one another at random: after each answer its reader has everything
-        /// that it needs to read the file which it asked for, and was sent nothing twice that it did
-        /// not ask for.
+        /// For files that import one another at random: after each answer, the reader has everything
+        /// that it needs to read the file that it asked for, and nothing was sent twice without
+        /// being asked for.
         #[test]
-        fn an_answer_completes_what_was_sent_before(
+        fn an_answer_adds_exactly_what_is_missing(
             imports in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..4), 1..12),
             asked in proptest::collection::vec(any::<u8>(), 1..12),
         ) {

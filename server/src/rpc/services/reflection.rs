@@ -1,4 +1,4 @@
-//! `grpc.reflection.v1.ServerReflection`, and `v1alpha`'s, whose messages are the same on the wire.
+//! `grpc.reflection.v1.ServerReflection`, and that of `v1alpha`, whose messages are the same on the wire.
 
 use std::collections::BTreeSet;
 use std::future;
@@ -29,12 +29,13 @@ use crate::call::Call;
 use crate::call::refusal::Refusal;
 use crate::rpc::BoxMessages;
 
-/// What a reflection stream is taken to cost. An idle one takes 2.6 KiB, even after files were asked
-/// for; one whose client sends as many small requests as fit into 16 KiB, and reads no answer, takes 52
-/// KiB. That was measured as growth of RSS by 800 streams on 50 connections of one worker.
+/// The assumed cost of a reflection stream. An idle one takes 2.6 KiB, even after files were requested;
+/// one whose client sends as many small requests as fit into 16 KiB, and reads no answer, takes 52 KiB.
+/// These figures are the growth in RSS per stream, measured with 800 streams on 50 connections of one
+/// worker.
 const STREAM_BYTES: u64 = 52 * 1024;
 
-/// What this server can describe: its services, and the details that its statuses may have.
+/// What this server can describe: its services, and the details that its statuses may contain.
 static DESCRIPTORS: LazyLock<Descriptors> = LazyLock::new(|| {
     let sets = [
         longsync::FILE_DESCRIPTOR_SET,
@@ -45,15 +46,12 @@ static DESCRIPTORS: LazyLock<Descriptors> = LazyLock::new(|| {
     ];
     Descriptors::new(sets.into_iter().flat_map(|set| {
         let set = FileDescriptorSet::decode(set);
-        set.expect("the descriptor sets are constants that are valid")
-            .file
-            .into_iter()
-            .map(published)
+        set.expect("the descriptor sets are valid constants").file.into_iter().map(published)
     }))
 });
 
-/// A file by the name that it has wherever else it is published. The crates shorten some, and a client
-/// which has the file already would take ours for another with the same symbols.
+/// Gives a file the name under which it is published elsewhere. The crates shorten some names, and a client
+/// that already has the file would take ours for a different one with the same symbols.
 fn published(mut file: FileDescriptorProto) -> FileDescriptorProto {
     let name = match file.name() {
         "health.proto" => "grpc/health/v1/health.proto",
@@ -79,7 +77,7 @@ pub(super) fn info(call: Arc<Call>, intake: Intake) -> BoxMessages {
 
 struct ReflectionAnswers {
     requests: Requests<ServerReflectionRequest>,
-    /// The files that this stream was sent.
+    /// The files that were sent on this stream.
     sent: BTreeSet<FileId>,
     _slot: SideSlot,
 }
@@ -105,13 +103,13 @@ fn response(
     let found = match &request.message_request {
         Some(asked) => found(asked, descriptors, sent),
         None => Err(Status::invalid_argument(
-            "nothing is asked for: set one of the fields of message_request, such as list_services",
+            "the request is empty: set one of the fields of message_request, such as list_services",
         )),
     };
     ServerReflectionResponse {
         valid_host: request.host.clone(),
         original_request: Some(request),
-        // What goes wrong ends nothing but its own request.
+        // An error fails only its own request.
         message_response: Some(found.unwrap_or_else(|why| {
             MessageResponse::ErrorResponse(ErrorResponse {
                 error_code: why.code().into(),
@@ -164,6 +162,6 @@ fn found(
 
 fn nothing(what: &str) -> Status {
     Status::not_found(format!(
-        "no {what} here: list_services says which services there are, and their symbols find the rest"
+        "no {what} here: list_services lists the services, and their symbols lead to everything else"
     ))
 }

@@ -1,6 +1,6 @@
-//! A slot for what a connection has besides its calls: a stream of health or reflection, which may
-//! last for ever, or a health check for which no byte is left. A connection has a limited number of
-//! them.
+//! A slot for something that a connection has besides its calls: a stream of health or reflection,
+//! which may last forever, or a health check that is answered although no memory is left. Each
+//! connection has a limited number of slots.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use crate::call::Call;
 use crate::call::refusal::Refusal;
 use crate::record::side::{MAX_SIDE_STREAMS, MAX_UNHELD_CHECKS};
 
-/// A slot, until it is dropped.
+/// A slot; given back on drop.
 pub(super) struct SideSlot {
     call: Arc<Call>,
     is_stream: bool,
 }
 
 impl SideSlot {
-    /// A slot for a stream that costs this many bytes, which are held until its call ends.
+    /// Takes a slot for a stream that costs this many bytes, which are held until its call ends.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is none.
     pub(super) fn of_stream(call: Arc<Call>, bytes: u64) -> Result<Self, Refusal> {
         if !call.side().take_stream() {
             let why = format!(
@@ -32,10 +32,10 @@ impl SideSlot {
         Ok(slot)
     }
 
-    /// A slot for a check for which no byte is left.
+    /// Takes a slot for a check for which no memory is left.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is none.
     pub(super) fn of_check(call: Arc<Call>) -> Result<Self, Refusal> {
         if !call.side().take_unheld_check() {
             let why = format!(

@@ -1,4 +1,4 @@
-//! The flags that say how calls are answered.
+//! The flags that control how calls are answered.
 
 use std::fs;
 use std::io::BufRead as _;
@@ -23,13 +23,14 @@ fn folder(name: &str) -> Result<PathBuf> {
 }
 
 fn path(path: &Path) -> Result<&str> {
-    path.to_str().context("the path is text")
+    path.to_str().context("the path is not UTF-8")
 }
 
-/// What the server says that it planned for this request, as `server-timing` has it.
+/// What the server planned for this request, as reported in `server-timing`.
 async fn planned(server: &Running, target: &str) -> Result<String> {
     let answer = server.web().await?.get(target).await?;
-    let timing = answer.headers().get("server-timing").context("it is timed")?.to_str()?;
+    let timing =
+        answer.headers().get("server-timing").context("the answer has no timing")?.to_str()?;
     Ok(timing.split(',').next().unwrap_or_default().to_owned())
 }
 
@@ -49,13 +50,13 @@ fn an_explanation_is_printed_and_nothing_is_bound() -> Result<()> {
     for row in
         ["  p50     10ms\n", "  p99     200ms\n", "  max     250ms\n", "of the law as written"]
     {
-        assert!(text.contains(row), "{row} in {text}");
+        assert!(text.contains(row), "{row} is not in {text}");
     }
     Ok(())
 }
 
 #[test]
-fn an_explanation_of_what_is_wrong_exits_with_2() -> Result<()> {
+fn explaining_an_invalid_behavior_exits_with_2() -> Result<()> {
     let output = ended(&mut command(&["--explain", "--behavior", "soon"]))?;
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("expected a delay"), "{}", said(&output));
@@ -77,14 +78,14 @@ async fn the_seed_is_on_the_second_line_and_the_same_one_draws_the_same() -> Res
     }
     assert_eq!((seen[0].0, &seen[0]), (42, &seen[1]));
     assert_ne!(seen[2].0, 42, "a random seed");
-    // The seed that a server named repeats its run.
+    // The seed that a server printed repeats its run.
     let again = start(&["--behavior", TAIL, "--seed", &seen[2].0.to_string()])?;
     assert_eq!(planned(&again, "/long_sync?call_id=order-1").await?, seen[2].1);
     Ok(())
 }
 
 #[test]
-fn a_seed_is_a_whole_number() -> Result<()> {
+fn a_seed_must_be_a_whole_number() -> Result<()> {
     for seed in ["-1", "1.5", "now", "18446744073709551616"] {
         let output = ended(&mut command(&["--seed", seed]))?;
         assert_eq!(output.status.code(), Some(2), "{seed}");
@@ -108,7 +109,7 @@ async fn a_fixed_server_takes_no_delay_from_callers() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_recording_is_replayed_from_the_folder_that_is_named() -> Result<()> {
+async fn a_recording_is_replayed_from_the_given_folder() -> Result<()> {
     let folder = folder("replayed")?;
     fs::create_dir(folder.join("below"))?;
     fs::write(folder.join("below/two.csv"), "ms,code\n7,OK\n9,OK\n")?;
@@ -121,7 +122,7 @@ async fn a_recording_is_replayed_from_the_folder_that_is_named() -> Result<()> {
     seen.sort();
     seen.dedup();
     assert_eq!(seen, ["planned;dur=7.000", "planned;dur=9.000"]);
-    // Without the flag it is the working directory.
+    // Without the flag, the folder is the working directory.
     let mut here = command(&["--explain", "--behavior", text]);
     let output = ended(here.current_dir(&folder))?;
     let text = String::from_utf8(output.stdout)?;
@@ -130,7 +131,7 @@ async fn a_recording_is_replayed_from_the_folder_that_is_named() -> Result<()> {
 }
 
 #[test]
-fn the_environment_may_say_delay_instead_of_behavior() -> Result<()> {
+fn the_environment_may_set_the_delay_instead_of_the_behavior() -> Result<()> {
     const BOTH: &[(&str, &str)] = &[("LONGSYNC_DELAY", "2ms"), ("LONGSYNC_BEHAVIOR", "3ms")];
     for (args, variables, delay) in [
         (&[][..], &[("LONGSYNC_DELAY", "2ms")][..], "2ms"),
@@ -140,7 +141,7 @@ fn the_environment_may_say_delay_instead_of_behavior() -> Result<()> {
         (&["--behavior", "4ms"], &[("LONGSYNC_DELAY", "2ms")], "4ms"),
         (&["--behavior", "4ms"], BOTH, "4ms"),
         (&["--delay", "4ms"], BOTH, "4ms"),
-        // What is overridden is not looked at.
+        // A variable that is overridden is ignored.
         (&["--delay", "4ms"], &[("LONGSYNC_BEHAVIOR", "soon"), ("LONGSYNC_DELAY", "")], "4ms"),
     ] {
         let mut explains = command(&["--explain"]);
@@ -165,7 +166,7 @@ fn the_environment_may_say_delay_instead_of_behavior() -> Result<()> {
     Ok(())
 }
 
-/// Runs a server that replays `file` from below `folder`, and is to refuse that.
+/// Runs a server that should refuse to replay `file` from `folder`. Returns what it said.
 fn refused(folder: &Path, file: &str, flags: &[&str]) -> Result<String> {
     let behavior = format!("replay({file:?})");
     let args = ["--behavior", &behavior, "--replay-dir", path(folder)?];
@@ -176,7 +177,7 @@ fn refused(folder: &Path, file: &str, flags: &[&str]) -> Result<String> {
 }
 
 #[test]
-fn a_recording_that_makes_no_delays_is_named_with_its_line() -> Result<()> {
+fn an_invalid_recording_is_named_with_its_line() -> Result<()> {
     let folder = folder("wrong")?;
     for (name, content) in [
         ("empty.csv", ""),
@@ -186,7 +187,7 @@ fn a_recording_that_makes_no_delays_is_named_with_its_line() -> Result<()> {
     ] {
         fs::write(folder.join(name), content)?;
     }
-    // It takes no room on the disk.
+    // The file is sparse: it takes no room on the disk.
     fs::File::create(folder.join("large.csv"))?.set_len((1 << 30) + 1)?;
     assert!(Command::new("mkfifo").arg(folder.join("pipe")).status()?.success());
     for (file, right) in [
@@ -210,7 +211,7 @@ fn a_recording_that_makes_no_delays_is_named_with_its_line() -> Result<()> {
 }
 
 #[test]
-fn a_recording_outside_of_the_folder_is_refused() -> Result<()> {
+fn a_recording_outside_the_folder_is_refused() -> Result<()> {
     let outside = folder("outside")?;
     let inside = outside.join("inside");
     fs::create_dir(&inside)?;
@@ -220,8 +221,8 @@ fn a_recording_outside_of_the_folder_is_refused() -> Result<()> {
     std::os::unix::fs::symlink(&outside, inside.join("up"))?;
     for file in ["../secret.csv", "link.csv", "up/secret.csv", path(&secret)?] {
         let said = refused(&inside, file, &[])?;
-        assert!(said.contains("lies outside of"), "{file}: {said}");
-        assert!(said.contains("--replay-dir says where recordings are"), "{file}: {said}");
+        assert!(said.contains("is outside"), "{file}: {said}");
+        assert!(said.contains("--replay-dir names the folder of the recordings"), "{file}: {said}");
     }
     let nowhere = refused(&outside.join("nowhere"), "secret.csv", &[])?;
     assert!(nowhere.contains("the replay directory"), "{nowhere}");

@@ -1,11 +1,11 @@
-//! What the server refuses before it begins, and in which words.
+//! What the server refuses before it starts, and the exact words.
 
 use std::fmt::Write as _;
 
 use super::{command, ended, said};
 use crate::harness::Result;
 
-/// What is said of a command line that is refused with exit code 2, indented.
+/// The error for a command line that is refused with exit code 2, indented.
 fn told(args: &[&str], variables: &[(&str, &str)]) -> Result<String> {
     let mut refused = command(args);
     let output = ended(refused.envs(variables.iter().copied()))?;
@@ -18,7 +18,7 @@ fn told(args: &[&str], variables: &[(&str, &str)]) -> Result<String> {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_with_what_would_be_right() -> Result<()> {
+fn invalid_arguments_are_refused_with_what_would_be_right() -> Result<()> {
     let mut all = String::new();
     for args in [
         &["--listen", "9000"][..],
@@ -60,7 +60,7 @@ fn what_cannot_be_meant_is_refused_with_what_would_be_right() -> Result<()> {
         &["--message-timeout", "0s"],
         &["--head-timeout", "0"],
         &["--max-connections", "0"],
-        // What other programs call it.
+        // Names that other programs use.
         &["-l", ":9000"],
         &["--addr=:9000"],
         &["--host", "0.0.0.0"],
@@ -87,12 +87,12 @@ fn what_cannot_be_meant_is_refused_with_what_would_be_right() -> Result<()> {
     Ok(())
 }
 
-/// A variable is named in place of its flag, and so is the flag as it was typed.
+/// The variable is named in place of its flag.
 #[test]
 fn a_wrong_value_of_each_variable_names_the_variable() -> Result<()> {
     let mut all = String::new();
     for name in longsync_flags::variables::SERVER {
-        // Any other text is a folder, in which nothing lies.
+        // Any other text is a folder, though an empty one.
         let variables = match name {
             "LONGSYNC_REPLAY_DIR" => vec![(name, "/nowhere"), ("LONGSYNC_DELAY", "replay(\"a\")")],
             _ => vec![(name, "wrong")],

@@ -1,4 +1,4 @@
-//! What the server makes of variables of the environment, beyond what each says.
+//! How the server treats environment variables in general.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,11 +9,11 @@ use super::{Running, command, ended, said, signal};
 use crate::harness::Result;
 
 #[tokio::test]
-async fn a_variable_that_nobody_reads_is_said_once_with_the_nearest_and_the_server_starts()
--> Result<()> {
+async fn an_unknown_variable_is_reported_once_with_the_nearest_and_the_server_starts() -> Result<()>
+{
     let mut misspelt = command(&["--port", "0"]);
     misspelt.env("LONGSYNC_DRIAN", "1s").env("LONGSYNC_ZZZ", "").env("LONGSYNC_DRAIN", "1s");
-    // Of the client, of our tests, and of Kubernetes.
+    // Variables of the client, of our tests, and of Kubernetes.
     misspelt.env("LONGSYNC_URL", "http://127.0.0.1:1").env("LONGSYNC_SERVER", "/bin/true");
     misspelt.env("LONGSYNC_SERVICE_HOST", "10.0.0.1").env("LONGSYNC_PORT_9000_TCP_PROTO", "tcp");
     let server = Running::start(&mut misspelt)?;
@@ -29,7 +29,7 @@ async fn a_variable_that_nobody_reads_is_said_once_with_the_nearest_and_the_serv
 }
 
 #[test]
-fn a_variable_that_nobody_reads_is_said_beside_an_error_and_not_beside_help() -> Result<()> {
+fn an_unknown_variable_is_reported_with_an_error_and_not_with_help() -> Result<()> {
     let misspelt = |args: &[&str]| ended(command(args).env("LONGSYNC_DRIAN", "1s"));
     let wrong = said(&misspelt(&["--workers", "none"])?);
     assert!(
@@ -44,7 +44,7 @@ fn a_variable_that_nobody_reads_is_said_beside_an_error_and_not_beside_help() ->
 }
 
 #[test]
-fn a_variable_that_is_not_needed_is_not_read() -> Result<()> {
+fn a_variable_that_is_overridden_or_not_needed_is_ignored() -> Result<()> {
     let output = ended(command(&["completions", "bash"]).env("LONGSYNC_DRAIN", "soon"))?;
     assert_eq!((output.status.code(), said(&output)), (Some(0), String::new()));
     let output = ended(command(&["--drain", "1s", "--explain"]).env("LONGSYNC_DRAIN", "soon"))?;
@@ -53,7 +53,7 @@ fn a_variable_that_is_not_needed_is_not_read() -> Result<()> {
 }
 
 #[test]
-fn a_variable_that_is_not_text_is_named() -> Result<()> {
+fn a_variable_that_is_not_utf_8_is_named() -> Result<()> {
     let bytes = OsStr::from_bytes(b"1\xff");
     let output = ended(command(&[]).env("LONGSYNC_DRAIN", bytes))?;
     assert_eq!(output.status.code(), Some(2));
@@ -62,12 +62,12 @@ fn a_variable_that_is_not_text_is_named() -> Result<()> {
     Ok(())
 }
 
-/// Its text is the only place that shows which variable a flag has.
+/// The help is the only place that shows the variable of each flag.
 #[test]
 fn help_names_the_variables_whether_short_or_long() -> Result<()> {
     for flag in ["-h", "--help", "help"] {
         let help = String::from_utf8(ended(&mut command(&[flag]))?.stdout)?;
-        // It is wrapped.
+        // The help is wrapped.
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for name in longsync_flags::variables::SERVER {
             assert!(help.contains(&format!("[env: {name}=")), "{flag} lacks {name}");

@@ -1,5 +1,5 @@
-//! tonic's client over hyper's connection. tonic's own channel stays out: its features make tonic treat
-//! errors differently from the build that ships.
+//! tonic's client over hyper's connection. tonic's own channel is not used, because its features make tonic
+//! treat errors differently from the build that ships.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,21 +15,21 @@ use tower::Service;
 
 use super::Result;
 
-/// The origin of all requests; servers do not look at it.
+/// The origin of all requests; servers ignore it.
 pub(crate) const ORIGIN: &str = "http://longsync.test";
 
 /// An HTTP/2 connection that generated clients can call through.
 #[derive(Debug, Clone)]
 pub(crate) struct Channel {
     sender: SendRequest<Body>,
-    /// What every request has in its headers.
+    /// The headers of every request.
     headers: Headers,
 }
 
 /// Headers of requests.
 pub(crate) type Headers = &'static [(&'static str, &'static str)];
 
-/// Opens one over `io`.
+/// Opens a channel over `io`.
 pub(crate) async fn connect<IO>(io: IO) -> Result<Channel>
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -37,7 +37,7 @@ where
     connect_with(io, &[]).await
 }
 
-/// Opens one whose requests have these headers.
+/// Opens a channel whose requests have these headers.
 pub(crate) async fn connect_with<IO>(io: IO, headers: Headers) -> Result<Channel>
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,

@@ -1,10 +1,10 @@
-//! Frames of HTTP/2 as a client writes them by hand.
+//! HTTP/2 frames, written by hand.
 
 use longsync::v1::LongSyncRequest;
 
 use super::framed;
 
-/// What a connection begins with, before its SETTINGS.
+/// The start of a connection, before its SETTINGS.
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A frame.
@@ -13,7 +13,7 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// A unary call, all of it.
+/// The frames of a complete unary call.
 pub(crate) fn unary(stream: u32, request: &LongSyncRequest) -> Vec<u8> {
     let mut block = vec![0x83, 0x86];
     for (name, value) in [

@@ -1,4 +1,4 @@
-//! A worker on the test's own runtime, called over memory: all of it lives by the paused clock.
+//! A worker on the test's own runtime, called over in-memory streams: everything runs on the paused clock.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::{Client, Headers, ORIGIN, Raw, Result, Web, connect_with};
 
-/// How many bytes are on their way at once, each way.
+/// How many bytes may be in transit in each direction.
 const PIPE_BYTES: usize = 1024 * 1024;
 
 /// The worker.
@@ -19,12 +19,15 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    #[expect(clippy::unused_async, reason = "a worker belongs to the runtime that it is made on")]
+    #[expect(
+        clippy::unused_async,
+        reason = "a worker belongs to the runtime on which it is created"
+    )]
     pub(crate) async fn start(config: Config) -> Self {
         Self { worker: Worker::new(config, Clock::Tokio) }
     }
 
-    /// The client's end of a new connection, and what ends with the server's side of it.
+    /// The client's end of a new connection, and the task that serves the other end.
     pub(crate) fn open(&self) -> (DuplexStream, JoinHandle<()>) {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         let worker = Arc::clone(&self.worker);

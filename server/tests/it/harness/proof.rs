@@ -1,4 +1,4 @@
-//! What an answer or a status proves.
+//! Reads from answers and statuses what tests assert.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tonic_types::StatusExt as _;
 
 use super::Result;
 
-/// A stopwatch on tokio's clock, which stands still while anything can still be done.
+/// A stopwatch on tokio's clock, which does not advance while there is anything to do.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Paused(Instant);
 
@@ -31,7 +31,7 @@ impl Paused {
     }
 }
 
-/// `planned` and `waited` of an answer.
+/// The `planned` and `waited` of an answer.
 pub(crate) fn seen(timing: Option<&Timing>) -> Result<(Duration, Duration)> {
     let timing = timing.context("the answer has no timing")?;
     let planned = timing.planned.as_ref().context("the timing has no planned")?;
@@ -39,7 +39,7 @@ pub(crate) fn seen(timing: Option<&Timing>) -> Result<(Duration, Duration)> {
     Ok((from_proto(planned)?, from_proto(waited)?))
 }
 
-/// The timing among the details of a status.
+/// The timing in the details of a status.
 pub(crate) fn timing_of(status: &Status) -> Result<Timing> {
     let details = tonic_types::pb::Status::decode(status.details())?;
     anyhow::ensure!(details.code == i32::from(status.code()), "{details:?} of {status:?}");
@@ -49,7 +49,7 @@ pub(crate) fn timing_of(status: &Status) -> Result<Timing> {
     Ok(Timing::decode(&*timing.value)?)
 }
 
-/// The field that a status blames; the status also says what every refusal says.
+/// The field that a status blames. Also checks the parts that every refusal has.
 pub(crate) fn bad_field(status: &Status) -> Result<String> {
     anyhow::ensure!(status.code() == tonic::Code::InvalidArgument, "{status:?}");
     timing_of(status)?;
@@ -62,7 +62,7 @@ pub(crate) fn bad_field(status: &Status) -> Result<String> {
     Ok(violation.field.clone())
 }
 
-/// The limit that a status blames; the status also says what every refusal says.
+/// The limit that a status blames. Also checks the parts that every refusal has.
 pub(crate) fn quota(status: &Status) -> Result<String> {
     anyhow::ensure!(status.code() == tonic::Code::ResourceExhausted, "{status:?}");
     timing_of(status)?;

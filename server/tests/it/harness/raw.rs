@@ -1,4 +1,4 @@
-//! HTTP/2 frames by hand, for what ordinary clients do not do.
+//! HTTP/2 streams handled by hand, for what ordinary clients do not do.
 
 use std::future::poll_fn;
 
@@ -14,10 +14,10 @@ use tonic::Status;
 
 use super::{ORIGIN, Result};
 
-/// A message with gRPC's prefix.
+/// A message with its gRPC prefix.
 pub(crate) fn framed(message: &impl Message) -> Bytes {
     let body = message.encode_to_vec();
-    let length = u32::try_from(body.len()).expect("a message of a test is short");
+    let length = u32::try_from(body.len()).expect("a test's message is short");
     [&[0][..], &length.to_be_bytes(), &body].concat().into()
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn framed(message: &impl Message) -> Bytes {
 #[derive(Debug)]
 pub(crate) struct Raw {
     sender: SendRequest<Bytes>,
-    /// Ends with the connection.
+    /// The task that drives the connection; it ends with the connection.
     pub(crate) driver: JoinHandle<Result<(), h2::Error>>,
 }
 
@@ -37,7 +37,7 @@ impl Raw {
         Self::with(&Builder::new(), io).await
     }
 
-    /// With windows of the test's own choice.
+    /// A connection with the windows that `builder` specifies.
     pub(crate) async fn with<IO>(builder: &Builder, io: IO) -> Result<Self>
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -46,7 +46,7 @@ impl Raw {
         Ok(Self { sender, driver: tokio::spawn(connection) })
     }
 
-    /// How many streams the server allows at once.
+    /// How many concurrent streams the server allows.
     pub(crate) fn max_streams(&self) -> usize {
         self.sender.current_max_send_streams()
     }
@@ -69,7 +69,7 @@ impl Raw {
         Ok(RawCall { response, stream })
     }
 
-    /// Sends a plain request; its answer is read later.
+    /// Sends a plain request, whose answer is read later.
     pub(crate) async fn get(&self, path: &str) -> Result<ResponseFuture> {
         self.get_with(path, &[]).await
     }
@@ -88,7 +88,7 @@ impl Raw {
         Ok(sender.send_request(request.body(())?, true)?.0)
     }
 
-    /// A unary call, all of it sent.
+    /// Sends a complete unary call.
     pub(crate) async fn unary(
         &self,
         message: &impl Message,
@@ -120,22 +120,22 @@ impl RawCall {
         Ok(self.stream.send_data(bytes.into(), is_last)?)
     }
 
-    /// `RST_STREAM`, as a client sends it that cancels a call.
+    /// Sends `RST_STREAM`, as a client does that cancels a call.
     pub(crate) fn reset(&mut self) {
         self.stream.send_reset(h2::Reason::CANCEL);
     }
 
-    /// Reads the answer to its end, and its status out of headers or trailers.
+    /// Reads the answer to its end, and its status from the headers or trailers.
     pub(crate) async fn ended(self) -> Result<RawResult> {
         let (head, body) = self.response.await?.into_parts();
         let (data, trailers) = read(body).await?;
         let status = Status::from_header_map(&head.headers)
             .or_else(|| Status::from_header_map(&trailers))
-            .context("neither headers nor trailers have a status")?;
+            .context("neither the headers nor the trailers contain a status")?;
         Ok(RawResult { http: head.status, data, status })
     }
 
-    /// Why the server has reset the stream instead of answering.
+    /// Why the server reset the stream instead of answering.
     pub(crate) async fn reset_by_server(mut self) -> Result<h2::Reason> {
         Ok(poll_fn(|cx| self.stream.poll_reset(cx)).await?)
     }

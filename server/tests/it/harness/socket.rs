@@ -1,4 +1,4 @@
-//! A whole server on a free port of loopback.
+//! A complete server on a free loopback port.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -62,14 +62,14 @@ impl Socket {
         self.stats.clone()
     }
 
-    /// Asks it to shut down. What is returned ends when `serve` does.
+    /// Asks the server to shut down. The returned future resolves when `serve` returns.
     pub(crate) fn shut_down(self) -> impl Future<Output = Result<()>> {
         let _ = self.stop.send(());
         let serving = self.serving;
         async move {
             tokio::time::timeout(Duration::from_secs(20), serving)
                 .await
-                .context("the server still serves after 20 s")???;
+                .context("the server is still serving after 20 s")???;
             Ok(())
         }
     }

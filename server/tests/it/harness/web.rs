@@ -35,7 +35,7 @@ impl Web {
         Ok(Self::Http2(sender))
     }
 
-    /// Sends a request without a body, and reads the whole answer.
+    /// Sends a request without a body, and reads the complete answer.
     pub(crate) async fn send(
         &mut self,
         method: &str,
