@@ -151,8 +151,8 @@ impl Timer {
         self.sleep_until(now.checked_add(duration).unwrap_or_else(|| now + FAR))
     }
 
-    /// How long its thread has polled before due times instead of sleeping: busy time that is not work. Of a turn in
-    /// which the thread did other work, the first 3 us count as well.
+    /// How long its thread has polled before due times instead of sleeping: busy time that is not work. The
+    /// first 3 us of a turn in which the thread did other work count as well.
     pub fn polled(&self) -> Duration {
         self.waits.polled()
     }

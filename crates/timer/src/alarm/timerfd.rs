@@ -35,7 +35,8 @@ impl AsRawFd for TimerFd {
 pub(super) fn new(origin: Instant) -> io::Result<(Alarm, Bell)> {
     let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
     let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-    // Read in this order, the alarm is set a few nanoseconds late; if it were early, it would ring in vain.
+    // With the clocks read in this order, the alarm is set a few nanoseconds late; set early, it would ring
+    // in vain.
     let elapsed = origin.elapsed();
     let origin = before(clock_gettime(ClockId::Monotonic), elapsed);
     let alarm = Arc::new(TimerFd { fd, origin });

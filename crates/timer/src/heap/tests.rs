@@ -11,7 +11,7 @@ struct Model {
 }
 
 impl Model {
-    /// What is due, in the order in which it must come out.
+    /// The due waits, in the order in which they must come out.
     fn expire(&mut self, now: u64) -> Vec<usize> {
         self.waits.sort_unstable();
         let due = self.waits.partition_point(|(due, _)| *due <= now);
