@@ -91,7 +91,7 @@ fn part(rest: &mut &str) -> Result<(u128, u64), &'static str> {
         return Err(NO_NUMBER);
     }
     let Some((_, unit)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        return Err("the units are d, h, m, s, ms, us and ns, such as in 250ms, 1.5s or 2m");
+        return Err("the units are d, h, m, s, ms, us and ns, as in 250ms, 1.5s or 2m");
     };
     // A number with more digits than fit is too long a duration in any unit.
     let whole: u128 = whole.parse().unwrap_or(u128::MAX);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_duration_is_refused_with_what_would_be_right() {
+    fn wrong_durations_are_refused_with_what_would_be_right() {
         const AN_EXAMPLE: &str = "250ms";
         const WHICH_UNITS: &str = "the units are";
         for (text, said) in [

@@ -65,7 +65,7 @@ impl Percent {
         f64::from(self.0) / f64::from(Self::ALL.0)
     }
 
-    /// The rest: what this share lacks to 100 %.
+    /// The rest of 100 %.
     #[must_use]
     pub const fn rest(self) -> Self {
         Self(Self::ALL.0 - self.0)
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_percentage_is_refused() {
+    fn wrong_percentages_are_refused() {
         for text in
             ["", ".5", "5.", "-1", "+1", "1e1", "5%", "100.000001", "1.0000000", "99999999999"]
         {

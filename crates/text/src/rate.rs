@@ -48,7 +48,7 @@ impl Rate {
         }
     }
 
-    /// The given number of millionths of a call per hour; [`None`] if that is over [`HIGHEST`](Self::HIGHEST).
+    /// The given number of millionths of a call per hour; [`None`] if it is over [`HIGHEST`](Self::HIGHEST).
     pub const fn from_millionths_per_hour(millionths: u64) -> Option<Self> {
         if millionths <= Self::HIGHEST.0 { Some(Self(millionths)) } else { None }
     }
@@ -90,7 +90,7 @@ impl FromStr for Rate {
             let is_too_fine = unit.is_some()
                 && decimal::scaled(number, DECIMALS + power) == Err(ParseDecimalError::TooFine);
             return Err(refused(if is_too_fine {
-                "it has more than six decimals; write a longer unit, such as in 1/h"
+                "it has more than six decimals; write a longer unit, as in 1/h"
             } else {
                 "write one such as 2000/s, 120/min or 2k/s"
             }));
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_rate_is_refused_with_what_would_be_right() {
+    fn wrong_rates_are_refused_with_what_would_be_right() {
         let such_as = |text: &str| {
             format!("`{text}` is not a rate: write one such as 2000/s, 120/min or 2k/s")
         };

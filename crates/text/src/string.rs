@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_string_is_refused_where_it_stops_being_one() {
+    fn a_text_is_refused_where_it_stops_being_a_string() {
         for (text, at, expected) in [
             ("a", 0, "a string in double quotes"),
             ("\"abc", 4, "the closing quote of the string"),

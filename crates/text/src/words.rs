@@ -114,7 +114,7 @@ impl<'a> Words<'a> {
         }
         let number = self.number_text(EXPECTED)?;
         if self.text[self.at..].starts_with('%') {
-            return Err(self.expected("no % after a percentile, such as in 99.9="));
+            return Err(self.expected("no % after a percentile, as in 99.9="));
         }
         Percent::from_number(number).map_err(|why| ParseError::wrong(at, why.to_string()))
     }
@@ -134,7 +134,7 @@ impl<'a> Words<'a> {
 
     /// Takes a duration: all successive numbers that have a unit.
     pub fn duration(&mut self) -> Result<Duration, ParseError> {
-        const A_UNIT: &str = "a unit right after the number, such as in 250ms, 1.5s or 2m";
+        const A_UNIT: &str = "a unit right after the number, as in 250ms, 1.5s or 2m";
         let start = self.place();
         let mut end = start;
         while self.rest().starts_with(|c: char| c.is_ascii_digit()) {
@@ -156,8 +156,8 @@ impl<'a> Words<'a> {
             .map_err(|why| ParseError::wrong(start, why.to_string()))
     }
 
-    /// Takes an amount as it is written: digits, and the letters, points and slashes right after them, such as
-    /// `1.5k/s`.
+    /// Takes an amount as it is written: digits, and any letters, points and slashes right after them, such
+    /// as `1.5k/s`.
     ///
     /// # Errors
     /// When no digit is next; the error names what was `expected`.
