@@ -15,7 +15,7 @@ pub struct ReadBudget {
 }
 
 impl ReadBudget {
-    /// A full budget of the given number of bytes (or of whatever else it is counted in).
+    /// A full budget of the given number of bytes (or of another unit that the caller counts in).
     pub const fn new(a_turn: u64) -> Self {
         Self { left: AtomicU64::new(a_turn), a_turn }
     }
