@@ -44,8 +44,8 @@ pub(crate) fn read(text: &str, rules: &Rules<'_>) -> Result<Clauses, ParseBehavi
         })
 }
 
-/// What a text would be as a duration, if it is meant as nothing but one: then what is wrong is said as it is wherever
-/// a duration is wanted.
+/// The text as a duration, if it is meant as a duration alone: then its mistakes are described in the same
+/// words as everywhere else that expects a duration.
 fn lone_duration(text: &str) -> Option<Result<Duration, ParseDurationError>> {
     let text = text.trim();
     let is_number = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+'));
