@@ -1,4 +1,4 @@
-//! What the decision for a call costs: its draw, by shape and by how the call is named; and the parsing of
+//! The cost of the decision for a call: its draw, by shape and by the kind of the call's name; and of parsing
 //! texts as people write them.
 //!
 //! `cargo bench -p longsync-behavior --bench plan`
@@ -20,7 +20,7 @@ const SHAPES: [(&str, &str); 6] = [
     ("mix", "mix(90%: lognormal(p50=10ms, p99=200ms), 9%: exponential(100ms), rest: 1s)"),
 ];
 
-/// Another number in every call, as in a running server.
+/// A different number for every call, as in a running server.
 fn keys<'a>(name: CallName<'a>) -> impl FnMut() -> DrawKey<'a> {
     let mut index = 0;
     move || {
@@ -30,7 +30,7 @@ fn keys<'a>(name: CallName<'a>) -> impl FnMut() -> DrawKey<'a> {
 }
 
 fn refuse(_: &str) -> Result<Behavior, String> {
-    Err("nobody asks".to_owned())
+    Err("nothing is read here".to_owned())
 }
 
 fn server(behavior: &Behavior) -> ServerPolicy<'_> {
@@ -38,7 +38,7 @@ fn server(behavior: &Behavior) -> ServerPolicy<'_> {
     ServerPolicy { behavior, max_delay, is_fixed: false, read: &refuse }
 }
 
-/// The whole decision for a call that says nothing itself.
+/// The entire decision for a call that asks for nothing itself.
 fn deciding(c: &mut Criterion) {
     let (short, long) = ("0123456789abcdef", "x".repeat(256));
     let names = [

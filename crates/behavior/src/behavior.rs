@@ -1,4 +1,4 @@
-//! How a server answers.
+//! The behavior of a server.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -18,12 +18,12 @@ use crate::rules::Rules;
 use crate::shape::Replay;
 use crate::stall::Stall;
 
-/// How calls are answered, with the canonical text that says so. Its text form parses and prints to
-/// the same value. All clones share one value.
+/// How calls are answered, with the canonical text that describes it. That text parses back to the same
+/// value. All clones share one value.
 #[derive(Debug, Clone)]
 pub struct Behavior(Arc<Parts>);
 
-/// Equal are behaviors that do the same, whatever their servers allow beyond that.
+/// Behaviors are equal if they do the same, whatever else their servers allow.
 impl PartialEq for Behavior {
     fn eq(&self, other: &Self) -> bool {
         let (one, other) = (&*self.0, &*other.0);
@@ -31,7 +31,7 @@ impl PartialEq for Behavior {
     }
 }
 
-// No number in it is NaN: none can be written.
+// No number in it is NaN, because none can be written.
 impl Eq for Behavior {}
 
 #[derive(Debug)]
@@ -39,12 +39,12 @@ struct Parts {
     delay: Delay,
     stall: Option<Stall>,
     text: Box<str>,
-    /// The longest delay that was allowed when it was read.
+    /// The longest delay that was allowed when the behavior was read.
     limit: Duration,
 }
 
 impl Behavior {
-    /// What was read where delays up to `limit` are allowed.
+    /// A behavior that was read with delays up to `limit` allowed.
     pub(crate) fn new(delay: Delay, stall: Option<Stall>, limit: Duration) -> Self {
         let text = canonical(&delay, stall.as_ref()).into_boxed_str();
         Self(Arc::new(Parts { delay, stall, text, limit }))
@@ -53,10 +53,10 @@ impl Behavior {
     /// Reads a behavior.
     ///
     /// # Errors
-    /// When `text` is not one, or says what `rules` do not allow.
+    /// When `text` is not a behavior, or has something that `rules` do not allow.
     pub fn read(text: &str, rules: &Rules<'_>) -> Result<Self, ParseBehaviorError> {
         let Clauses { delay, stall } = parse::read(text, rules)?;
-        // Without one, calls are answered at once.
+        // Without a delay, calls are answered at once.
         let delay = delay.unwrap_or(Delay::Constant(Constant(Duration::ZERO)));
         let behavior = Self::new(delay, stall, rules.limit());
         if behavior.text().len() > MOST_BYTES {
@@ -76,27 +76,29 @@ impl Behavior {
         delay.constant().unwrap_or_else(|| delay.draw(key.delay(), key.attempt))
     }
 
-    /// The law of the delays of an attempt, from 1.
+    /// The law of the delays of an attempt, counted from 1.
     pub fn delays(&self, attempt: u32) -> DelayDistribution<'_> {
         DelayDistribution::new(&self.0.delay, attempt)
     }
 
-    /// The attempt from which on all have the same delays.
+    /// The attempt from which on all attempts have the same delays.
     pub fn last_attempt(&self) -> u32 {
         self.0.delay.last_attempt()
     }
 
-    /// The times in which no service begins.
+    /// The stall, in which no service begins.
     pub fn stall(&self) -> Option<&Stall> {
         self.0.stall.as_ref()
     }
 
-    /// The same behavior on a server that allows delays up to `most`: what has no end of its own ends there.
+    /// The same behavior on a server that allows delays up to `most`: a law without its own end is truncated
+    /// there.
     ///
     /// # Errors
-    /// When it says that a call takes longer.
+    /// When its calls take longer.
     pub fn within(&self, most: Duration) -> Result<Self, ParseBehaviorError> {
-        // A `max` of 1h is not in the text: read again under the same limit, it would be lost.
+        // A `max` of 1h is not in the text, so it would be lost if the text were read again under the same
+        // limit.
         if self.0.limit == most || self.0.delay.constant().is_some_and(|delay| delay <= most) {
             return Ok(self.clone());
         }
@@ -139,12 +141,12 @@ impl Behavior {
 /// ```
 ///
 /// # Errors
-/// When the parameters make no law: the text that they stand for would be refused. No delay may be over
-/// [`DEFAULT_MOST`].
+/// When the parameters do not make a law: then the equivalent text would be refused, too. No delay may be
+/// over [`DEFAULT_MOST`].
 impl Behavior {
-    /// Waits for `delay`, then answers. Whether a server allows that, [`Behavior::within`] says.
+    /// Waits for `delay`, then answers. [`Behavior::within`] tells whether a server allows that.
     pub fn constant(delay: Duration) -> Self {
-        // It was not read, so it may be over any limit.
+        // It was not read under a limit, so it may be over any.
         Self::new(Delay::Constant(Constant(delay)), None, Duration::MAX)
     }
 
@@ -153,8 +155,8 @@ impl Behavior {
         format!("uniform({}, {})", text(low), text(high)).parse()
     }
 
-    /// Normally distributed delays, on condition that they are not negative. Mean and standard deviation
-    /// are those before that condition.
+    /// Normally distributed delays, conditioned on not being negative. Mean and standard deviation are those
+    /// before that condition.
     pub fn normal(mean: Duration, deviation: Duration) -> Result<Self, ParseBehaviorError> {
         format!("normal({}, {})", text(mean), text(deviation)).parse()
     }
@@ -164,8 +166,8 @@ impl Behavior {
         format!("exponential({})", text(mean)).parse()
     }
 
-    /// Delays of at least `scale`. The share of them which is longer than x falls like x to the power of
-    /// -`shape`, a number above 0.
+    /// Delays of at least `scale`. The share of delays longer than x falls like x to the power of -`shape`, a
+    /// number above 0.
     pub fn pareto(scale: Duration, shape: f64) -> Result<Self, ParseBehaviorError> {
         format!("pareto({}, {shape})", text(scale)).parse()
     }
@@ -183,7 +185,7 @@ impl Behavior {
         format!("percentiles({})", points.collect::<Vec<_>>().join(", ")).parse()
     }
 
-    /// The given share of the calls draws from each of these behaviors. The shares come to 100 %.
+    /// The given share of the calls draws from each of these behaviors. The shares must add up to 100 %.
     pub fn mix(parts: &[(Percent, Self)]) -> Result<Self, ParseBehaviorError> {
         let texts = parts.iter().map(|(percent, part)| format!("{percent}%: {part}"));
         let text = format!("mix({})", texts.collect::<Vec<_>>().join(", "));
@@ -197,8 +199,8 @@ impl Behavior {
         Self::of(&text, || behaviors.iter())
     }
 
-    /// Draws from recorded values, which have a name: distinct nanoseconds, ascending, each with how often
-    /// it occurred.
+    /// Draws from recorded values under this name: distinct nanoseconds, ascending, each with how often it
+    /// occurred.
     pub fn replay(name: &str, values: &[(u64, u64)]) -> Result<Self, ParseBehaviorError> {
         let text = format!("replay({})", string::print(name));
         Self::read(&text, &Rules::server(DEFAULT_MOST, &|_| Ok(values.to_vec())))
@@ -210,7 +212,7 @@ impl Behavior {
         Self::new(self.0.delay.clone(), Some(stall), self.0.limit)
     }
 
-    /// Reads a text that consists of those of other behaviors, with what they replay.
+    /// Reads a text that is composed of the texts of other behaviors, using the values that they replay.
     fn of<'a, I>(text: &str, parts: impl Fn() -> I) -> Result<Self, ParseBehaviorError>
     where
         I: Iterator<Item = &'a Self>,
@@ -219,9 +221,7 @@ impl Behavior {
             let mut all = parts().filter_map(|part| part.0.delay.recording(file));
             let first = all.next().ok_or("it was not read")?;
             if all.any(|other| other != first) {
-                return Err(
-                    "different values have this name: give each a name of its own".to_owned()
-                );
+                return Err("different values have this name: give each its own name".to_owned());
             }
             Ok(first.values())
         };
@@ -229,9 +229,9 @@ impl Behavior {
     }
 }
 
-/// A delay of `0s` is printed only if nothing else is there.
+/// A delay of `0s` is printed only if there is nothing else.
 fn canonical(delay: &Delay, stall: Option<&Stall>) -> String {
-    // Enough for most, so that it need not grow piece by piece.
+    // Enough for most texts, so that the string need not grow piece by piece.
     let mut text = String::with_capacity(96);
     // Writing to a string cannot fail.
     let _ = match stall {

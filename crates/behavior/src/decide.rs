@@ -1,4 +1,4 @@
-//! Which behavior applies to a call, and what it comes to.
+//! The behavior that applies to a call, and the delay that it draws.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,28 +9,28 @@ use longsync_text::duration::text;
 use crate::behavior::Behavior;
 use crate::key::DrawKey;
 
-/// What a caller asks for, whichever way it came. What could not be read has the reason in its place:
-/// it is refused only if it counts.
+/// A caller's request, whichever way it came. A part that could not be read has the reason in its place: it
+/// is refused only if it counts.
 #[derive(Debug, Clone, Default)]
 pub struct BehaviorRequest<'a> {
     /// The delay, if one is given.
     pub delay: Option<Result<Duration, String>>,
-    /// The text of a behavior; empty: none is given.
+    /// The text of a behavior; empty if none is given.
     pub behavior: &'a str,
     /// The behavior in a header, which counts if neither of the others is given.
     pub header: Option<Result<&'a Behavior, &'a str>>,
 }
 
-/// What a server says to that.
+/// The server's side of the decision.
 #[derive(Clone, Copy)]
 pub struct ServerPolicy<'a> {
-    /// How a call behaves that does not say how.
+    /// The behavior of calls that do not ask for one.
     pub behavior: &'a Behavior,
     /// The longest delay that is allowed.
     pub max_delay: Duration,
-    /// Whether callers may not say how.
+    /// Whether callers may not ask for any.
     pub is_fixed: bool,
-    /// Reads the text of a caller's behavior: with [`Behavior::read`], or from what was read before.
+    /// Reads the text of a caller's behavior: with [`Behavior::read`], or from a cache.
     pub read: &'a dyn Fn(&str) -> Result<Behavior, String>,
 }
 
@@ -55,16 +55,16 @@ pub enum BehaviorSource {
     Behavior,
     /// In the call's header.
     Header,
-    /// As the server's own.
+    /// As the server's behavior.
     Server,
 }
 
-/// What a caller asks for and does not get.
+/// A caller's request that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 #[non_exhaustive]
 pub struct DecideError {
-    /// What is wrong.
+    /// The part that is wrong.
     pub place: BehaviorSource,
     /// Why, and what would be right.
     pub why: String,
@@ -74,11 +74,11 @@ pub struct DecideError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AppliedBehavior {
-    /// The delay that its caller gave.
+    /// The delay that the caller gave.
     Delay(Duration),
-    /// The behavior that its caller gave as text, for it alone.
+    /// The behavior that the caller gave as text, for this call alone.
     Behavior(Behavior),
-    /// A behavior that others have as well: the server's own, or that of the call's header.
+    /// A behavior that other calls have as well: the server's, or that of the call's header.
     Shared(Behavior),
 }
 
@@ -100,22 +100,22 @@ impl AppliedBehavior {
     }
 }
 
-/// What the server does with a call or message.
+/// The decision about a call or message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Decision {
     /// How long it waits.
     pub delay: Duration,
-    /// The behavior that says so.
+    /// The behavior from which the delay was drawn.
     pub applied: AppliedBehavior,
 }
 
-/// Decides: the call's own `delay` or `behavior` counts, else its header, else the server's behavior. What
-/// counts draws by `key`.
+/// Decides: the call's own `delay` or `behavior` counts, else its header, else the server's behavior. The one
+/// that counts draws by `key`.
 ///
 /// # Errors
-/// When both a delay and a behavior are given, what counts cannot be read, a delay is over the limit, or
-/// anything is given to a server that is fixed.
+/// When both a delay and a behavior are given, the one that counts cannot be read, a delay is over the limit,
+/// or either is given to a server that is fixed.
 pub fn decide(
     ask: &BehaviorRequest<'_>,
     key: &DrawKey<'_>,
@@ -141,7 +141,8 @@ fn choose(
             Err((place, why.to_owned()))
         }
         (Some(_), behavior, _) if !behavior.is_empty() => {
-            let why = "delay and behavior are both given: send one of them, a behavior is whole";
+            let why =
+                "delay and behavior are both given: send only one (a behavior includes its delay)";
             Err((BehaviorSource::Delay, why.to_owned()))
         }
         (Some(Ok(delay)), ..) => allowed(*delay, server.max_delay).map(AppliedBehavior::Delay),
@@ -190,7 +191,7 @@ mod tests {
     }
 
     proptest! {
-        /// A call waits exactly as long as was asked, and never longer than the limit.
+        /// A call waits exactly as long as its caller asked, and never longer than the limit.
         #[test]
         fn the_delay_is_what_was_asked_or_refused(nanos in 0_u64..8_000_000_000_000) {
             let delay = Duration::from_nanos(nanos);
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_goes_before_the_header_and_the_header_before_the_server() {
+    fn the_request_precedes_the_header_and_the_header_the_server() {
         let delay = |ask: &BehaviorRequest<'_>| of(ask).unwrap().delay.as_secs();
         let header = Behavior::constant(Duration::from_secs(2));
         let mut ask = BehaviorRequest::default();
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_what_is_wrong() {
+    fn the_error_names_the_part_that_is_wrong() {
         let place = |ask: &BehaviorRequest<'_>| of(ask).unwrap_err().place;
         let wrong = || Some(Err("wrong".to_owned()));
         let given = BehaviorRequest { delay: wrong(), behavior: "", header: Some(Err("wrong")) };
@@ -268,7 +269,7 @@ mod tests {
         assert!(by(&BehaviorRequest::default(), true).is_ok());
     }
 
-    /// What does not count is not looked at.
+    /// A header that does not count is not looked at.
     #[test]
     fn a_header_that_does_not_count_may_say_anything() {
         let header = Some(Err("wrong"));

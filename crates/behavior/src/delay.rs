@@ -14,10 +14,10 @@ pub(crate) use self::attempts::Attempts;
 pub(crate) use self::constant::Constant;
 pub(crate) use self::mix::Mix;
 
-/// A delay that was checked, with the constants that its draws need.
+/// A checked delay, with the constants that its draws need.
 ///
-/// Boxed are all but the shortest to write: a caller's text of 4 KiB names a thousand constants, and a call that
-/// waits holds them.
+/// All variants are boxed except the one with the shortest text: a caller's text of 4 KiB can have a thousand
+/// constants, and a waiting call holds them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Delay {
     Constant(Constant),
@@ -32,7 +32,7 @@ pub(crate) enum Delay {
     Replay(Box<Replay>),
 }
 
-/// What an attempt draws from.
+/// The law from which an attempt draws.
 pub(crate) enum ResolvedDelay<'a> {
     Law(&'a dyn Law),
     Mix(&'a Mix),
@@ -50,7 +50,7 @@ impl Delay {
         }
     }
 
-    /// The delay of each call, if all have the same.
+    /// The delay of all calls, if they all have the same.
     pub(crate) fn constant(&self) -> Option<Duration> {
         match self {
             Self::Constant(constant) => Some(constant.0),
@@ -67,7 +67,7 @@ impl Delay {
         }
     }
 
-    /// What the given attempt, from 1, draws from.
+    /// The law from which the given attempt, counted from 1, draws.
     pub(crate) fn resolve(&self, attempt: u32) -> ResolvedDelay<'_> {
         ResolvedDelay::Law(match self {
             Self::Attempts(attempts) => return attempts.of(attempt).resolve(attempt),
@@ -83,7 +83,7 @@ impl Delay {
         })
     }
 
-    /// What was recorded in `file`, if this delay replays it.
+    /// The recording of `file`, if this delay replays it.
     pub(crate) fn recording(&self, file: &str) -> Option<&Replay> {
         match self {
             Self::Replay(replay) => Some(&**replay).filter(|replay| replay.file() == file),
@@ -98,7 +98,7 @@ impl Delay {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "no law has negative values, and what is too long for a number of nanoseconds is the longest"
+    reason = "no law has negative values, and a value that is too long becomes the longest"
 )]
 pub(crate) fn duration(nanos: f64) -> Duration {
     Duration::from_nanos(nanos.round() as u64)
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_takes_little_room() {
+    fn a_part_takes_at_most_16_bytes() {
         assert!(size_of::<Delay>() <= 16, "{}", size_of::<Delay>());
     }
 }

@@ -1,11 +1,11 @@
-//! What is known of the delays of a behavior before any was drawn.
+//! The law of a behavior's delays, known before any is drawn.
 
 use std::time::Duration;
 
 use crate::delay::{Delay, Mix, ResolvedDelay, duration};
 use crate::shape::nanos;
 
-/// The law of the delays of an attempt: its mean, its quantiles, its shares.
+/// The law of the delays of an attempt: mean, quantiles and shares.
 #[derive(Debug, Clone, Copy)]
 pub struct DelayDistribution<'a> {
     delay: &'a Delay,
@@ -22,8 +22,8 @@ impl<'a> DelayDistribution<'a> {
         duration(mean(&self.resolve(), self.attempt))
     }
 
-    /// The delay that a call exceeds with probability 1 - `p` at most; `p` lies between 0 and 1. Of a mixture,
-    /// it is found numerically.
+    /// The delay that a call exceeds with a probability of at most 1 - `p`, where `p` lies between 0 and 1.
+    /// For a mixture, it is found numerically.
     pub fn quantile(&self, p: f64) -> Duration {
         duration(quantile(&self.resolve(), p, self.attempt))
     }
@@ -39,8 +39,8 @@ impl<'a> DelayDistribution<'a> {
         (duration(least), duration(greatest))
     }
 
-    /// Which share of the law, as it is written, is longer than its longest delay or negative. It is not drawn:
-    /// what is drawn is the law on condition that it is neither.
+    /// Which share of the law, as written, is negative or longer than its longest delay. It is never drawn:
+    /// draws are conditioned on being neither.
     pub fn beyond(&self) -> f64 {
         beyond(&self.resolve(), self.attempt)
     }

@@ -1,4 +1,4 @@
-//! What a behavior is like, in figures.
+//! A behavior, explained in figures.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub fn percentiles() -> impl Iterator<Item = Percent> {
     PERCENTILES.into_iter().filter_map(Percent::from_millionths)
 }
 
-/// What the delays of successive attempts that have the same ones are like.
+/// The figures of the delays of successive attempts that have the same law.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DelayFigures {
@@ -31,16 +31,16 @@ pub struct DelayFigures {
     pub mean: Duration,
     /// The shortest delay.
     pub min: Duration,
-    /// Those of [`percentiles`], ascending.
+    /// The values of [`percentiles`], ascending.
     pub percentiles: Vec<(Percent, Duration)>,
     /// The longest delay.
     pub max: Duration,
-    /// The share, from 0 to 1, of the law as written that lies outside its ends and so is never drawn.
+    /// The share, from 0 to 1, of the law as written that lies outside its ends, and so is never drawn.
     pub beyond: f64,
 }
 
 impl DelayFigures {
-    /// Of every attempt, in their order.
+    /// The figures of all attempts, in order.
     pub fn of(behavior: &Behavior) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for attempt in 1..=behavior.last_attempt() {
@@ -128,21 +128,21 @@ impl fmt::Display for Explanation<'_> {
         if let Some(stall) = behavior.stall() {
             writeln!(
                 f,
-                "\n{stall}: a call that comes in one of its windows also waits until that ends"
+                "\n{stall}: a call that arrives in one of its windows also waits until the window ends"
             )?;
         }
         Ok(())
     }
 }
 
-/// Prints a share from 0 to 1 in percent, so that two digits tell it from nothing or from all: `1.2 %`,
-/// `99.9983 %`.
+/// Prints a share from 0 to 1 in percent, with two digits that distinguish it from nothing and from all:
+/// `1.2 %`, `99.9983 %`.
 #[derive(Debug, Clone, Copy)]
 pub struct DisplayShare(pub f64);
 
 impl fmt::Display for DisplayShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Below this, a number is not read but counted.
+        /// A smaller number has more zeros than a reader takes in.
         const LEAST: f64 = 1e-10;
         let percent = self.0 * 100.0;
         let apart = percent.min(100.0 - percent);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_keep_two_digits_that_tell_them_from_nothing_and_from_all() {
+    fn shares_keep_two_digits_that_distinguish_them_from_nothing_and_from_all() {
         for (share, text) in [
             (0.0, "0 %"),
             (0.012, "1.2 %"),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_drawn_is_named() {
+    fn the_share_that_is_never_drawn_is_printed() {
         let text = explained("exponential(1s) max 2s");
         assert!(text.contains("  14 % of the law as written lies outside 0s to 2s"), "{text}");
     }

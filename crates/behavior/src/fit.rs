@@ -1,5 +1,5 @@
-//! The behavior that reproduces what was measured: points of `percentiles(...)`, chosen so that its law comes
-//! close to the data with few of them. Pure; percents are integers, in millionths of a percent.
+//! The behavior that reproduces measurements: points of `percentiles(...)`, chosen so that few of them bring
+//! its law close to the data. Pure; percentages are integers, in millionths of a percent.
 
 mod buckets;
 mod judge;
@@ -14,38 +14,38 @@ pub use buckets::buckets;
 pub use percentiles::percentiles;
 pub use values::values;
 
-/// All of it, in millionths of a percent.
+/// 100 %, in millionths of a percent.
 const WHOLE: u32 = 100_000_000;
-/// The most points between 0 and 100 %, so that with these two there are 64, the language's limit.
+/// The most points between 0 and 100 %: with these two, there are 64, the language's limit.
 const MOST_INNER: usize = 62;
-/// The most percentiles that can be asked for: where the last are equal, one is added.
+/// The most percentiles that can be given: if the last ones are equal, one is added.
 const MOST_PERCENTILES: usize = MOST_INNER - 1;
 
-/// A law that was fitted to data, and how far it is off. If all values are equal, it is a constant: then
-/// there are no points, and the shortest is the longest.
+/// A law that was fitted to data, and how far off it is. If all values are equal, it is a constant: then
+/// there are no points, and the shortest value is the longest.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Fit {
-    /// The share of zeros, in millionths of a percent. The rest of this type is about the other values.
+    /// The share of zeros, in millionths of a percent. The other fields are about the other values.
     pub zero_share: u32,
-    /// The shortest value, in nanoseconds: that of `0=`.
+    /// The shortest value, in nanoseconds: the one for `0=`.
     pub min_ns: u64,
-    /// Percents, in millionths, ascending, and their values in nanoseconds.
+    /// Percentages, in millionths, ascending, and their values in nanoseconds.
     pub points: Vec<(u32, u64)>,
-    /// The longest value, in nanoseconds; [`None`] if the data does not say, and the law draws up to
+    /// The longest value, in nanoseconds; [`None`] if the data does not tell: then the law draws up to
     /// [`GuessAbove::to_ns`].
     pub max_ns: Option<u64>,
-    /// The largest distance between the law's share and the data's up to any value (of buckets: up to
-    /// any bound), zeros included: Kolmogorov's and Smirnov's, from 0 to 1.
+    /// The largest distance between the law's share and the data's up to any value (for buckets: up to any
+    /// bound), zeros included: the Kolmogorov-Smirnov distance, from 0 to 1.
     pub ks: f64,
-    /// The percentile whose value is off most, in proportion: of recorded values among those from p50 to
-    /// p99.9. [`None`] for buckets, whose values nobody knows.
+    /// The percentile whose value is furthest off, in proportion; for recorded values, among those from p50
+    /// to p99.9. [`None`] for buckets, whose values are unknown.
     pub worst: Option<WorstPercentile>,
-    /// What the law says without the data's support.
+    /// The part of the law that the data does not support.
     pub guess_above: Option<GuessAbove>,
 }
 
-/// A percentile, what the data has there, and what the law has.
+/// A percentile, with the data's value there and the law's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct WorstPercentile {
@@ -57,29 +57,29 @@ pub struct WorstPercentile {
     pub law_ns: u64,
 }
 
-/// The part of the law that lies above all that the data says.
+/// The part of the law above the last value that the data has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GuessAbove {
-    /// How much of all values that is, in millionths of a percent.
+    /// The share of all values in it, in millionths of a percent.
     pub share: u32,
     /// The last value of the data, in nanoseconds.
     pub from_ns: u64,
-    /// The longest value which the law draws, in nanoseconds, unless the server's limit is below it.
+    /// The longest value that the law draws, in nanoseconds, unless the server's limit is below it.
     pub to_ns: u64,
 }
 
-/// Why there is no law for some data, and what would be right. Exhaustive but for new kinds of data.
+/// Why there is no law for some data, and what would be right. Exhaustive, except for new kinds of data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FitError {
     /// Nothing was counted.
     #[error("there is not a single value: give durations, or buckets whose counts are above zero")]
     Empty,
-    /// Values, bounds or percents do not ascend, or what goes with them falls.
+    /// Values, bounds or percentages do not ascend, or their counts or values fall.
     #[error(
-        "the data is not in order: values, bounds and percents rise, \
-         counts of buckets and values of percentiles do not fall"
+        "the data is not in order: values, bounds and percentages must rise, \
+         counts of buckets and values of percentiles must not fall"
     )]
     Unordered,
     /// All values are above the last bound.
@@ -88,12 +88,12 @@ pub enum FitError {
          give buckets with a bound that some values do not exceed"
     )]
     AllAbove,
-    /// With fewer there is no curve.
+    /// Fewer percentiles than two do not make a curve.
     #[error(
         "one percentile is not a distribution: give at least two below 100, such as p50=10ms,p99=80ms"
     )]
     TooFewPercentiles,
-    /// More than a behavior can have.
+    /// More percentiles than a behavior can have.
     #[error(
         "these are more percentiles than a behavior can have: give at most {MOST_PERCENTILES} between 0 and 100"
     )]
@@ -101,7 +101,7 @@ pub enum FitError {
 }
 
 impl Fit {
-    /// One value, which is zero or not.
+    /// The constant law of a single value, perhaps with zeros.
     fn constant(zero_share: u32, nanos: u64) -> Self {
         Self {
             zero_share,
@@ -121,7 +121,8 @@ impl Fit {
     }
 }
 
-/// A share from 0 to 1 in millionths of a percent; what is neither nothing nor all of it stays so.
+/// A share from 0 to 1 in millionths of a percent; a share that is neither nothing nor all is not rounded to
+/// either.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -131,12 +132,12 @@ fn millionths(share: f64) -> u32 {
     f64::round(share * f64::from(WHOLE)).clamp(1.0, f64::from(WHOLE - 1)) as u32
 }
 
-/// A percent in millionths as a share from 0 to 1.
+/// A percentage in millionths as a share from 0 to 1.
 fn share(millionths: u32) -> f64 {
     f64::from(millionths) / f64::from(WHOLE)
 }
 
-/// Counts and nanoseconds as numbers to compute with: what is beyond 2^53 is rounded.
+/// Counts and nanoseconds as floats: numbers beyond 2^53 are rounded.
 #[expect(clippy::cast_precision_loss, reason = "16 digits are enough for shares and logarithms")]
 fn float(count: u64) -> f64 {
     count as f64

@@ -1,17 +1,18 @@
-//! What a call draws: numbers that its name and the seed alone decide, the same in every language.
+//! The numbers that a call draws: they depend on its name and the seed alone, and are the same in every
+//! programming language.
 
 use siphasher::sip128::SipHasher24;
 
-/// What a draw depends on.
+/// Everything on which a draw depends.
 #[derive(Debug, Clone, Copy)]
 pub struct DrawKey<'a> {
     /// The server's seed.
     pub seed: u64,
     /// The name of the call.
     pub name: CallName<'a>,
-    /// Which attempt of the call it is, from 1.
+    /// Which attempt of the call it is, counted from 1.
     pub attempt: u32,
-    /// Which message of the call it is, from 0.
+    /// Which message of the call it is, counted from 0.
     pub index: u64,
 }
 
@@ -22,16 +23,16 @@ pub enum CallName<'a> {
     /// Its call id.
     Id(&'a str),
     /// A call without an id is named by the number of its connection in accept order and the number of its
-    /// request on that, both from 0.
+    /// request on that connection, both counted from 0.
     Numbers {
-        /// That of the connection.
+        /// The number of the connection.
         connection: u64,
-        /// That of the request.
+        /// The number of the request.
         request: u64,
     },
 }
 
-/// Draws for a call or message: the second half of the hash's key.
+/// The second half of the hash's key for the draws of a call or message.
 const OF_CALL: u64 = 0;
 
 impl DrawKey<'_> {
@@ -40,10 +41,10 @@ impl DrawKey<'_> {
         uniform(self.halves(OF_CALL)[0])
     }
 
-    /// The two halves of SipHash-2-4 with 128 bits, keyed by the seed and by what is drawn.
+    /// The two halves of SipHash-2-4 with 128 bits, keyed by the seed and by the kind of draw.
     fn halves(&self, drawn: u64) -> [u64; 2] {
         let mut text = HashInput::default();
-        // A rule's name, of which there are none yet.
+        // The name of a rule: there are no rules yet.
         text.name(&[]);
         match self.name {
             CallName::Id(id) => text.name(id.as_bytes()),
@@ -68,7 +69,7 @@ fn uniform(half: u64) -> f64 {
     ((half >> 12) as f64 + 0.5) / PARTS
 }
 
-/// What is hashed. Hashed in one go it costs half of what it does piece by piece.
+/// The input of the hash. Hashing it in one go costs half as much as piece by piece.
 struct HashInput {
     short: [u8; Self::SHORT],
     bytes: usize,
@@ -82,12 +83,12 @@ impl Default for HashInput {
 }
 
 impl HashInput {
-    /// Room for the longest call id that a server takes, and what is around it.
+    /// Room for the longest call id that a server accepts, and the fields around it.
     const SHORT: usize = 256 + 24;
 
-    /// Puts a name, behind its length.
+    /// Appends a name, preceded by its length.
     fn name(&mut self, name: &[u8]) {
-        // No name is as long as 4 GiB: messages are not.
+        // No name is as long as 4 GiB, because no message is.
         self.put(&u32::try_from(name.len()).unwrap_or(u32::MAX).to_le_bytes());
         self.put(name);
     }

@@ -1,11 +1,11 @@
-//! The language in which a server is told how to behave, and what it decides for a call.
+//! The language in which a server is told how to behave, and the decision for each call.
 //!
 //! A [`Behavior`] is read from text, prints back to one canonical text, and knows the law of its delays.
-//! [`decide`] says which behavior applies to a call: its own, else the one in its header, else the
-//! server's; and what the call draws from it. So far, a behavior has a delay and a stall.
+//! [`decide`] tells which behavior applies to a call (its own, else the one in its header, else the server's)
+//! and which delay the call draws from it. So far, a behavior has a delay and a stall.
 //!
-//! Pure: nothing here knows a clock, a runtime or a protocol, and what is decided depends on the
-//! arguments alone. The same seed, text and call id give the same delay on every system.
+//! Pure: nothing here knows a clock, a runtime or a protocol, and decisions depend on the arguments alone.
+//! The same seed, text and call id give the same delay on every system.
 //!
 //! ```
 //! use std::time::Duration;
@@ -50,5 +50,5 @@ pub use crate::rules::{ReadRecording, Rules};
 pub use crate::stall::{Origin, Stall};
 pub use longsync_text::Percent;
 
-/// The longest delay that a server allows unless it is told otherwise.
+/// The longest delay that a server allows by default.
 pub const DEFAULT_MOST: Duration = Duration::from_secs(3_600);

@@ -13,8 +13,8 @@ pub(crate) fn density(z: f64) -> f64 {
     libm::exp(-0.5 * z * z) / f64::sqrt(2.0 * PI)
 }
 
-/// The value which the given share of all values does not exceed: the inverse distribution function. A share
-/// that was rounded to 0 or 1, where it is infinite, counts as the one next to it.
+/// The value that the given share of all values does not exceed: the inverse distribution function. It is
+/// infinite at 0 and 1, so a share that was rounded to either counts as the nearest one between them.
 ///
 /// Accurate to about 1 part in 10^16: algorithm AS 241 (PPND16) by M. J. Wichura, "The Percentage Points of
 /// the Normal Distribution", Applied Statistics 37 (1988), no. 3, pp. 477-484, doi:10.2307/2347330.
@@ -91,7 +91,7 @@ const TAIL: Ratio = Ratio {
     ],
 };
 
-/// Beyond that, in the same less 5.
+/// Beyond that, in the same square root, less 5.
 const FAR_TAIL: Ratio = Ratio {
     above: [
         2.010_334_399_292_288_1e-7,
@@ -119,7 +119,8 @@ const FAR_TAIL: Ratio = Ratio {
 mod tests {
     use super::*;
 
-    /// By `scipy.special.ndtri` of version 1.17.1: shares in each part of the approximation and on both sides.
+    /// By `scipy.special.ndtri` of version 1.17.1: shares in each part of the approximation and on both sides
+    /// of one half.
     #[test]
     fn quantiles_are_those_that_scipy_computes() {
         for (share, expected) in [
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_of_nothing_and_of_all_have_finite_quantiles() {
+    fn the_shares_0_and_1_have_finite_quantiles() {
         assert!((-38.5..-37.0).contains(&at(0.0)));
         assert!((8.2..8.3).contains(&at(1.0)));
     }

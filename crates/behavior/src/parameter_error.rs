@@ -1,10 +1,10 @@
-//! Why parameters make no law.
+//! Why parameters do not make a law.
 
-/// Parameters that make no law, and what would.
+/// Parameters that do not make a law, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct ParameterError {
-    /// Which parameter is wrong, from 0 in written order; [`None`]: all of them together.
+    /// Which parameter is wrong, counted from 0 in written order; [`None`] if all of them are, together.
     parameter: Option<usize>,
     why: String,
 }
@@ -15,7 +15,7 @@ impl ParameterError {
         Self { parameter: Some(parameter), why: why.into() }
     }
 
-    /// The parameters do not go together.
+    /// The parameters do not fit together.
     pub(crate) fn of_all(why: impl Into<String>) -> Self {
         Self { parameter: None, why: why.into() }
     }

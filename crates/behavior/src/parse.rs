@@ -1,4 +1,4 @@
-//! The text of a behavior, read: clauses, separated by semicolons.
+//! Parses the text of a behavior: clauses, separated by semicolons.
 
 mod foreign;
 mod shape;
@@ -14,7 +14,7 @@ use longsync_text::duration::{self, ParseDurationError};
 use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
 
-/// How long a text may be, as it is written and as it is printed.
+/// The longest text, in bytes, both as written and as printed.
 pub(crate) const MOST_BYTES: usize = 4_096;
 
 const FAULTS: [&str; 9] =
@@ -23,7 +23,7 @@ const FAULTS: [&str; 9] =
 /// Reads the clauses of a text.
 ///
 /// # Errors
-/// When there are none, or they say what `rules` do not allow.
+/// When there are none, or they have something that `rules` do not allow.
 pub(crate) fn read(text: &str, rules: &Rules<'_>) -> Result<Clauses, ParseBehaviorError> {
     if text.len() > MOST_BYTES {
         return Err(ParseBehaviorError::too_long(text, MOST_BYTES));
@@ -44,8 +44,8 @@ pub(crate) fn read(text: &str, rules: &Rules<'_>) -> Result<Clauses, ParseBehavi
         })
 }
 
-/// What a text would be as a duration, if it is meant as nothing but one: then what is wrong is said as it is wherever
-/// a duration is wanted.
+/// The text as a duration, if it is meant as a duration alone: then its mistakes are described in the same
+/// words as everywhere else that expects a duration.
 fn lone_duration(text: &str) -> Option<Result<Duration, ParseDurationError>> {
     let text = text.trim();
     let is_number = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+'));
@@ -53,7 +53,7 @@ fn lone_duration(text: &str) -> Option<Result<Duration, ParseDurationError>> {
     (is_number && is_word).then(|| duration::parse(text))
 }
 
-/// What a text says.
+/// The clauses of a text.
 #[derive(Default)]
 pub(crate) struct Clauses {
     pub(crate) delay: Option<Delay>,

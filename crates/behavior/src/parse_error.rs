@@ -1,4 +1,4 @@
-//! What is wrong with the text of a behavior, and where.
+//! Errors in the text of a behavior, and where they are.
 
 use longsync_text::parse_error::ParseError;
 
@@ -16,7 +16,7 @@ impl ParseBehaviorError {
         self.column
     }
 
-    /// Of `text`.
+    /// The error about `mistake` in `text`.
     pub(crate) fn new(text: &str, mistake: &ParseError) -> Self {
         let (column, sentence) = mistake.describe(text);
         Self { column, sentence }
@@ -27,14 +27,14 @@ impl ParseBehaviorError {
         Self { sentence, ..self }
     }
 
-    /// Of a text that says nothing.
+    /// The error about a text without any words.
     pub(crate) fn empty() -> Self {
         let sentence =
             "an empty text is not a behavior: write a delay such as 250ms, or 0s for none";
         Self { column: 1, sentence: sentence.to_owned() }
     }
 
-    /// Of a text which is too long to be read.
+    /// The error about a text that is too long to be read.
     pub(crate) fn too_long(text: &str, most: usize) -> Self {
         let bytes = text.len();
         let sentence =
@@ -43,10 +43,10 @@ impl ParseBehaviorError {
         Self { column, sentence }
     }
 
-    /// Of a text which is longer when it is printed than it was.
+    /// The error about a text that is too long when it is printed.
     pub(crate) fn too_long_printed(bytes: usize, most: usize) -> Self {
         let sentence = format!(
-            "this behavior is too long: printed in full it has {bytes} bytes, and may have at most {most}"
+            "this behavior is too long: printed in full it has {bytes} bytes, but may have at most {most}"
         );
         Self { column: 1, sentence }
     }

@@ -1,4 +1,4 @@
-//! Integrals that have no closed form, or one which overflows.
+//! Integrals without a closed form, or with one that overflows.
 
 /// The nodes and weights of Gauss-Legendre quadrature with five points, on -1 to 1: M. Abramowitz and
 /// I. A. Stegun, "Handbook of Mathematical Functions", table 25.4.
@@ -10,8 +10,8 @@ const NODES: [(f64, f64); 5] = [
     (0.906_179_845_938_664, 0.236_926_885_056_189_08),
 ];
 
-/// The integral of `function` between two ends, taken in the given number of equal pieces. Each should be
-/// short enough that the function grows or falls at most a few times within it.
+/// The integral of `function` between two ends, taken in the given number of equal pieces. Each should be so
+/// short that the function changes at most by a small factor within it.
 pub(crate) fn integral(
     (from, to): (f64, f64),
     pieces: u32,

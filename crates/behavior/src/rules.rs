@@ -1,4 +1,4 @@
-//! What the text of a behavior may say, by who has written it.
+//! What the text of a behavior may contain, depending on who has written it.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use crate::DEFAULT_MOST;
 use longsync_text::parse_error::ParseError;
 
-/// Reads what was recorded in a file: distinct values in nanoseconds, ascending, each with how often it
-/// occurred. If it cannot, it says why in a sentence.
+/// Reads a file of recorded values: distinct nanoseconds, ascending, each with how often it occurred. If it
+/// cannot, the error is a sentence that says why.
 pub type ReadRecording<'a> = dyn Fn(&str) -> Result<Vec<(u64, u64)>, String> + 'a;
 
-/// What a text may say.
+/// What a text may contain.
 #[derive(Clone, Copy)]
 pub struct Rules<'a> {
     most: Duration,
     scope: Scope<'a>,
 }
 
-/// Who has written the text.
+/// Who wrote the text.
 #[derive(Clone, Copy)]
 enum Scope<'a> {
     /// The server's operator.
@@ -35,24 +35,24 @@ impl fmt::Debug for Rules<'_> {
 }
 
 impl Default for Rules<'_> {
-    /// Of a program, with delays of up to [`DEFAULT_MOST`].
+    /// For a program, with delays up to [`DEFAULT_MOST`].
     fn default() -> Self {
         Self { most: DEFAULT_MOST, scope: Scope::Program }
     }
 }
 
 impl<'a> Rules<'a> {
-    /// Of the operator of a server that allows delays up to `most`.
+    /// For the operator of a server that allows delays up to `most`.
     pub fn server(most: Duration, recordings: &'a ReadRecording<'a>) -> Self {
         Self { most, scope: Scope::Server(recordings) }
     }
 
-    /// Of a caller of a server that allows delays up to `most`.
+    /// For a caller of a server that allows delays up to `most`.
     pub fn caller(most: Duration) -> Self {
         Self { most, scope: Scope::Caller }
     }
 
-    /// With delays up to `most`.
+    /// The same rules with delays up to `most`.
     #[must_use]
     pub fn most(self, most: Duration) -> Self {
         Self { most, ..self }
@@ -62,19 +62,19 @@ impl<'a> Rules<'a> {
         self.most
     }
 
-    /// The values that were recorded in `file`.
+    /// The recorded values in `file`.
     pub(crate) fn recording(&self, file: &str) -> Result<Vec<(u64, u64)>, String> {
         match self.scope {
             Scope::Server(read) => read(file),
             Scope::Program => Err("a program has no folder of recordings: start a server with \
                                    --behavior, or use Behavior::replay"
                 .to_owned()),
-            // What a caller may not say is refused before.
+            // A caller's `replay` was refused before.
             Scope::Caller => Err(not_for_callers("replay")),
         }
     }
 
-    /// Refuses what callers may not say.
+    /// Refuses the clauses that callers may not have.
     pub(crate) fn allows(&self, at: usize, name: &str) -> Result<(), ParseError> {
         match self.scope {
             Scope::Caller => Err(ParseError::wrong(at, not_for_callers(name))),

@@ -1,5 +1,6 @@
 //! The shapes of a delay. Each draws by its inverse distribution function from one uniform number, and so
-//! knows its own quantiles; truncation is a condition on the law, never a spike at its edge.
+//! knows its own quantiles. Truncation conditions the law: values are never clamped, which would make a spike
+//! at the edge.
 
 mod exponential;
 mod lognormal;
@@ -28,10 +29,10 @@ pub(crate) use self::percentiles::Percentiles;
 pub(crate) use self::replay::Replay;
 pub(crate) use self::uniform::Uniform;
 
-/// A law of delays, in nanoseconds. What is beyond its truncation is never drawn.
+/// A law of delays, in nanoseconds. Values beyond its truncation are never drawn.
 pub(crate) trait Law {
-    /// The value at `u`, which lies between 0 and 1, both excluded: the inverse distribution function. Within
-    /// [`Law::ends`].
+    /// The value at `u`, which lies between 0 and 1, both excluded: the inverse distribution function. It
+    /// lies within [`Law::ends`].
     fn at(&self, u: f64) -> f64;
 
     /// Which share of the values is at most `value`: the distribution function.
@@ -48,16 +49,16 @@ pub(crate) trait Law {
     }
 }
 
-/// Less than this share of a law below its truncation is a mistake.
+/// If less than this share of a law lies below its truncation, that is a mistake.
 const LEAST_SHARE: f64 = 0.01;
 
-/// A duration in nanoseconds: exact up to 104 days. A longer one is rounded down, to 4 ns in a year, so that
-/// nothing is drawn beyond it.
+/// A duration in nanoseconds: exact up to 104 days. A longer one is rounded down, by at most 4 ns in a year,
+/// so that nothing is drawn beyond it.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "the rounding is looked at"
+    reason = "the rounding is corrected below"
 )]
 pub(crate) fn nanos(duration: Duration) -> f64 {
     let exact = duration.as_nanos();
@@ -94,7 +95,7 @@ pub(crate) fn at_most(
     Ok(nanos(value))
 }
 
-/// Checks that a parameter without a unit is above zero. That of a text may be too large for a number.
+/// Checks that a parameter without a unit is above zero and finite: a text's number may be too large.
 fn positive_number(parameter: usize, name: &str, value: f64) -> Result<f64, ParameterError> {
     if value > 0.0 && value.is_finite() {
         return Ok(value);
@@ -107,7 +108,7 @@ fn decay(rate: f64, length: f64) -> f64 {
     if rate == 0.0 { length } else { -libm::expm1(-rate * length) / rate }
 }
 
-/// Checks that a law has enough below its truncation.
+/// Checks that enough of a law lies below its truncation.
 fn enough(share: f64, most: Duration) -> Result<f64, ParameterError> {
     if share < LEAST_SHARE {
         return Err(ParameterError::of_all(format!(
@@ -119,7 +120,7 @@ fn enough(share: f64, most: Duration) -> Result<f64, ParameterError> {
     Ok(share)
 }
 
-/// Prints the `max` of a law that is always truncated, unless it is what every server allows.
+/// Prints the `max` of a law that is always truncated, unless it is the default limit of every server.
 fn max(f: &mut fmt::Formatter<'_>, most: Duration) -> fmt::Result {
     if most == DEFAULT_MOST { Ok(()) } else { write!(f, " max {}", text(most)) }
 }

@@ -1,4 +1,4 @@
-//! Times in which no service begins.
+//! Stalls: periods in which no service begins.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use longsync_text::duration::text;
 
 use crate::parameter_error::ParameterError;
 
-/// Windows of time in which no service begins: calls that come stand until the window's end.
+/// Windows of time in which no service begins: calls that arrive in one are queued until it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stall {
     at: Duration,
@@ -16,7 +16,7 @@ pub struct Stall {
     origin: Origin,
 }
 
-/// From when the windows of a stall are counted.
+/// The time from which the windows of a stall are counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
@@ -31,11 +31,11 @@ impl Stall {
     /// The position of the parameter `every`, for errors.
     pub(crate) const EVERY: usize = 2;
 
-    /// A window that begins when `at` has passed since `origin`, lasts for `length`, and comes back
-    /// after each `every`, if that is given.
+    /// A window that begins when `at` has passed since `origin`, lasts for `length`, and recurs after each
+    /// `every`, if that is given.
     ///
     /// # Errors
-    /// When it lasts no time, or comes back before it has ended.
+    /// When its length is zero, or it recurs before it has ended.
     pub fn new(
         at: Duration,
         length: Duration,
@@ -47,7 +47,7 @@ impl Stall {
         }
         if let Some(every) = every.filter(|every| *every <= length) {
             let why = format!(
-                "it comes back every {}, but lasts for {}: every= must be longer than for=",
+                "it recurs every {}, but lasts for {}: every= must be longer than for=",
                 text(every),
                 text(length)
             );
@@ -56,17 +56,17 @@ impl Stall {
         Ok(Self { at, length, every, origin })
     }
 
-    /// From when its windows are counted.
+    /// The time from which its windows are counted.
     pub fn origin(&self) -> Origin {
         self.origin
     }
 
-    /// How long whoever comes stands, if `since` has passed from the origin: until the window ends, if it is in
-    /// one.
+    /// How long a call is queued that arrives when `since` has passed since the origin: until the end of the
+    /// window in which it arrives, if any.
     pub fn queued_at(&self, since: Duration) -> Duration {
         let Some(into) = since.checked_sub(self.at) else { return Duration::ZERO };
         let into = match self.every {
-            // Of nanoseconds, of which a u128 holds all.
+            // In nanoseconds, because a u128 can hold them all.
             Some(every) => nanos(into.as_nanos() % every.as_nanos()),
             None => into,
         };
@@ -76,7 +76,7 @@ impl Stall {
 
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "what is less than a duration's nanoseconds is a duration"
+    reason = "a number less than a duration's nanoseconds is a duration"
 )]
 fn nanos(nanos: u128) -> Duration {
     const PER_SECOND: u128 = 1_000_000_000;
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_in_a_window_stands_until_its_end() {
+    fn a_call_in_a_window_is_queued_until_its_end() {
         let once = Stall::new(seconds(10), seconds(2), None, Origin::Effect).unwrap();
         let again = Stall::new(seconds(10), seconds(2), Some(seconds(5)), Origin::Effect).unwrap();
         for (since, stands_once, stands_again) in
@@ -123,9 +123,9 @@ mod tests {
     }
 
     proptest! {
-        /// Nobody stands longer than a window, and after standing nobody stands.
+        /// No call is queued longer than a window, and a call that has been queued is not queued again.
         #[test]
-        fn after_standing_nobody_stands(at in 0_u64..1_000, length in 1_u64..1_000, gap in 1_u64..1_000, since in 0_u64..100_000) {
+        fn a_call_is_queued_only_once(at in 0_u64..1_000, length in 1_u64..1_000, gap in 1_u64..1_000, since in 0_u64..100_000) {
             let nanos = Duration::from_nanos;
             let stall = Stall::new(nanos(at), nanos(length), Some(nanos(length + gap)), Origin::Effect).unwrap();
             let queued = stall.queued_at(nanos(since));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn impossible_stalls_are_refused() {
         for (length, every) in [(0, None), (2, Some(2)), (2, Some(1)), (1, Some(0))] {
             let stall = Stall::new(seconds(0), seconds(length), every.map(seconds), Origin::Effect);
             assert!(stall.is_err(), "{length} {every:?}");

@@ -1,4 +1,4 @@
-//! A delay as it is written, before it is known whether it can be.
+//! A delay as it is written, before it is checked.
 
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ pub(crate) struct WrittenDelay {
     /// The byte at which it begins.
     pub(crate) at: usize,
     pub(crate) form: DelaySyntax,
-    /// Where each of its parameters begins; what has none there begins where the delay does.
+    /// The byte at which each of its parameters begins; for a position without a parameter, the byte at which
+    /// the delay begins.
     pub(crate) places: Vec<usize>,
-    /// Its own `max`, and where that stands.
+    /// Its own `max`, and the byte at which it begins.
     pub(crate) max: Option<(usize, Duration)>,
 }
 
@@ -35,6 +36,6 @@ pub(crate) enum DelaySyntax {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WrittenShare {
     Of(Percent),
-    /// What the others leave.
+    /// The share that the others leave.
     Rest,
 }

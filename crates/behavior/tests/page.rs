@@ -1,4 +1,4 @@
-//! docs/behavior.md says what is so: its examples parse, its figures are theirs, its mistakes are refused.
+//! docs/behavior.md is true: its examples parse, they have its figures, and its mistakes are refused.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use longsync_text::duration::rounded;
 
 const PAGE: &str = include_str!("../../../docs/behavior.md");
 
-/// A row of a table, with the heads of its columns.
+/// A row of a table, with the headers of its columns.
 struct TableRow {
     heads: Vec<&'static str>,
     cells: Vec<&'static str>,
 }
 
 impl TableRow {
-    /// What stands in the column with this head.
+    /// The cell in the column with this header.
     fn cell(&self, head: &str) -> Option<&'static str> {
         let column = self.heads.iter().position(|name| *name == head)?;
         self.cells.get(column).copied()
     }
 
-    /// The code in it, which is all of it.
+    /// The code that is the entire cell.
     fn code(&self, head: &str) -> Option<&'static str> {
         let cell = self.cell(head)?;
         let code = cell.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
-        Some(code.unwrap_or_else(|| panic!("{cell} is more than code")))
+        Some(code.unwrap_or_else(|| panic!("{cell} has more than code")))
     }
 }
 
@@ -50,7 +50,7 @@ fn rows() -> Vec<TableRow> {
     rows
 }
 
-/// As a server reads it that has any recording.
+/// Reads as a server that has any recording.
 fn read(text: &str) -> Result<Behavior, ParseBehaviorError> {
     let recordings = |_: &str| Ok(vec![(5_000_000, 9), (80_000_000, 1)]);
     Behavior::read(text, &Rules::server(DEFAULT_MOST, &recordings))
@@ -67,7 +67,7 @@ fn every_example_is_a_behavior() {
 }
 
 #[test]
-fn what_is_given_to_the_programs_is_a_behavior() {
+fn arguments_of_the_programs_are_behaviors() {
     let commands = PAGE.lines().filter(|line| line.starts_with("cargo run"));
     let texts: Vec<_> = commands.filter_map(|line| line.split('\'').nth(1)).collect();
     assert!(texts.len() >= 3, "{texts:?}");
@@ -77,7 +77,7 @@ fn what_is_given_to_the_programs_is_a_behavior() {
 }
 
 #[test]
-fn the_ready_shapes_have_the_figures_that_the_page_says() {
+fn the_ready_shapes_have_the_documented_figures() {
     let mut names = Vec::new();
     for row in rows() {
         let Some((name, text)) = row.code("name").zip(row.code("example")) else { continue };
@@ -92,7 +92,7 @@ fn the_ready_shapes_have_the_figures_that_the_page_says() {
 }
 
 #[test]
-fn canonical_texts_are_printed_as_the_page_says() {
+fn canonical_texts_are_printed_as_documented() {
     let mut count = 0;
     for row in rows() {
         let Some(printed) = row.code("as `Timing` prints it") else { continue };
@@ -104,7 +104,7 @@ fn canonical_texts_are_printed_as_the_page_says() {
 }
 
 #[test]
-fn what_the_page_calls_a_mistake_is_one() {
+fn documented_mistakes_are_refused() {
     let mut count = 0;
     for row in rows() {
         let Some(text) = row.code("refused") else { continue };
@@ -116,7 +116,7 @@ fn what_the_page_calls_a_mistake_is_one() {
     assert!(count >= 10);
 }
 
-/// The two tables of who may say what, by the rules themselves.
+/// The page's two tables of what callers may ask for, checked by the rules themselves.
 #[test]
 fn callers_may_have_every_example_but_recordings_and_stalls() {
     for text in rows().iter().filter_map(|row| row.code("example")) {
@@ -128,7 +128,7 @@ fn callers_may_have_every_example_but_recordings_and_stalls() {
 
 /// Without `100=` and `max`: ten times the last value, unless the limit is less.
 #[test]
-fn percentiles_end_where_the_page_says() {
+fn percentiles_end_as_documented() {
     let ends_at = |text: &str| read(text).unwrap().delays(1).ends().1;
     assert_eq!(ends_at("percentiles(50=10ms, 99=200ms)"), Duration::from_secs(2));
     assert_eq!(ends_at("percentiles(50=10ms, 99=200ms, 100=250ms)"), Duration::from_millis(250));

@@ -1,11 +1,11 @@
-//! How much a task may read before others have their turn.
+//! How much a task may read before others get their turn.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
-/// What one turn of a connection's task may read. The future around the connection refills it at each
-/// poll, and what reads the bytes spends it: a reader that refilled it itself whenever it had nothing
-/// more to read would bound nothing, for HTTP/2 reads again after every request.
+/// How much a connection's task may read in one turn. The future around the connection refills it at each
+/// poll, and the reader spends it. A reader that refilled it whenever it had nothing more to read would limit
+/// nothing, because HTTP/2 reads again after every request.
 ///
 /// One task uses it; the type is `Sync` only because connections may move between threads.
 #[derive(Debug)]
@@ -15,30 +15,30 @@ pub struct ReadBudget {
 }
 
 impl ReadBudget {
-    /// A full one, of the given number of bytes (or of whatever else a turn is counted in).
+    /// A full budget of the given number of bytes (or of another unit that the caller counts in).
     pub const fn new(a_turn: u64) -> Self {
         Self { left: AtomicU64::new(a_turn), a_turn }
     }
 
-    /// A turn begins.
+    /// Begins a turn.
     #[inline]
     pub fn refill(&self) {
         self.left.store(self.a_turn, Relaxed);
     }
 
-    /// This much was read, or something that costs this much was done.
+    /// Deducts the cost of a read, or of other work.
     #[inline]
     pub fn spend(&self, cost: u64) {
         self.left.store(self.left.load(Relaxed).saturating_sub(cost), Relaxed);
     }
 
-    /// Nothing more is read in this turn.
+    /// Ends the reading of this turn.
     #[inline]
     pub fn exhaust(&self) {
         self.left.store(0, Relaxed);
     }
 
-    /// Whether nothing more is to be read in this turn.
+    /// Whether nothing more may be read in this turn.
     #[inline]
     pub fn is_spent(&self) -> bool {
         self.left.load(Relaxed) == 0
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_spent_is_there_again_in_the_next_turn() {
+    fn a_spent_budget_is_full_again_in_the_next_turn() {
         let budget = ReadBudget::new(10);
         budget.spend(9);
         assert!(!budget.is_spent());

@@ -1,11 +1,11 @@
-//! What a task that runs a whole connection needs: which of its many futures were woken, and how much
-//! it may read before the others have their turn. This crate knows neither time nor gRPC.
+//! For a task that runs an entire connection: which of its many futures were woken, and how much it may read
+//! before other tasks get their turn. This crate knows nothing of time or gRPC.
 //!
 //! ## Futures
 //!
-//! A task that polls many futures gives each a waker that is a number: when it is woken, the number
-//! goes into a queue, and the task takes out the queued numbers. So no future needs a task of its own,
-//! and none that still waits is polled. What such a task polls, and in what order, is its own affair.
+//! A task that polls many futures gives each a waker that stands for a number: when it is woken, the number
+//! goes into a queue, and the task takes out the queued numbers. So no future needs a task of its own, and no
+//! future that still waits is polled. Which of them such a task polls, and in what order, is up to the task.
 //!
 //! ```
 //! use std::future::{Future, poll_fn};
@@ -48,8 +48,8 @@
 //!
 //! ## Reading
 //!
-//! A connection that reads as long as there is something to read answers nothing meanwhile. A
-//! [`ReadBudget`] bounds what one turn of it reads:
+//! A connection that reads until there is nothing left to read answers nothing in the meantime. A
+//! [`ReadBudget`] limits how much it reads in one turn:
 //!
 //! ```
 //! use std::task::{Context, Poll, Waker};
@@ -106,29 +106,28 @@ impl Wake for KeyWaker {
     }
 }
 
-/// If everything is on one thread, only that thread uses it; the lock is there because wakers may cross
-/// threads.
+/// Usually one thread alone takes it; the lock is there because wakers may cross threads.
 fn lock(queue: &Mutex<ReadyQueue>) -> MutexGuard<'_, ReadyQueue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Ready {
-    /// A waker that puts `key` into the queue once each time it is woken. It allocates; a key may keep
-    /// it for all the futures it ever stands for, if they may be polled with nothing to do.
+    /// A waker that puts `key` into the queue once per wake. Making it allocates; it can serve every future
+    /// for which the key ever stands, if these may be polled needlessly.
     pub fn waker(&self, key: u32) -> Waker {
         Arc::new(KeyWaker { key, queue: Arc::clone(&self.0) }).into()
     }
 
-    /// Moves what is in the queue to `keys`, which must be empty: its memory becomes the next queue's.
-    /// Until [`Ready::sleep`], the task is not woken.
+    /// Moves the queued keys to `keys`, which must be empty: the queue goes on in its memory. Until
+    /// [`Ready::sleep`], the task is not woken.
     pub fn take(&self, keys: &mut Vec<u32>) {
         let mut queue = lock(&self.0);
         queue.sleeper = None;
         std::mem::swap(&mut queue.keys, keys);
     }
 
-    /// Has `task` woken when something next enters the queue. Returns false, and wakes nobody later, if
-    /// something is already in it.
+    /// Has `task` woken when a key next enters the queue. Returns false, and does not wake it later, if the
+    /// queue is not empty.
     #[must_use = "a task is not woken for what is already in the queue"]
     pub fn sleep(&self, task: &Waker) -> bool {
         let mut queue = lock(&self.0);
@@ -178,8 +177,8 @@ mod tests {
         ready.waker(1).wake();
         ready.waker(2).wake();
         assert_eq!(task.0.load(Ordering::Relaxed), 1);
-        assert!(!ready.sleep(&waker), "something was in the queue already");
+        assert!(!ready.sleep(&waker), "the queue was not empty");
         ready.waker(3).wake();
-        assert_eq!(task.0.load(Ordering::Relaxed), 1, "and nobody slept");
+        assert_eq!(task.0.load(Ordering::Relaxed), 1, "and no task slept");
     }
 }

@@ -1,5 +1,5 @@
-//! What it costs to say how sure percentiles are, after the longest run that is kept second by second, and what
-//! each call costs for the note that calls depend on one another.
+//! The cost of the confidence intervals of percentiles after the longest run that is kept second by second,
+//! and the cost per call of noticing that calls depend on one another.
 //!
 //! `cargo bench -p longsync-stats --bench confidence`
 
@@ -14,10 +14,10 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 const SECONDS: u32 = 600;
 const CALLS_PER_SECOND: u32 = 20_000;
-/// Those of a report, in parts of a million.
+/// The percentiles of a report, in parts per million.
 const REPORTED: [u32; 6] = [500_000, 750_000, 900_000, 990_000, 999_000, 999_900];
 
-/// The numbers of the buckets are exponential. 20,000 calls leave about 2,000 buckets that are not empty.
+/// Bucket numbers are exponentially distributed. 20,000 calls fill about 2,000 buckets.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is at most 11,000")]
 fn bucket(random: &mut ChaCha8Rng) -> u64 {
     let uniform = (f64::from(random.next_u32()) + 1.0) / libm::exp2(32.0);
@@ -37,7 +37,7 @@ fn sparse(counts: &BTreeMap<u64, u64>) -> Sparse {
     }
 }
 
-/// The whole and its seconds.
+/// The entire run and its seconds.
 fn run() -> (Sparse, Vec<Sparse>) {
     let mut random = ChaCha8Rng::seed_from_u64(15);
     let mut whole = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! What it costs to count a call, to swap a second's distribution, and to keep it: ours beside the crate
-//! `hdrhistogram`.
+//! The cost of recording a call, of swapping a second's distribution and of keeping it: ours next to the
+//! crate `hdrhistogram`.
 //!
 //! `cargo bench -p longsync-stats --bench recording`
 
@@ -15,7 +15,7 @@ use longsync_stats::{
 };
 
 const DAY_NS: u64 = 86_400_000_000_000;
-/// As many as end in a second of the load for which the engine is made.
+/// The number that end per second of the load for which the engine is made.
 const CALLS: usize = 20_000;
 
 /// Where durations are counted.
@@ -35,7 +35,7 @@ impl DurationRecorder for Distribution {
     }
 }
 
-/// A distribution as it was when the crate kept its counts.
+/// Our distribution as it was when the crate kept its counts.
 struct OfTheCrate {
     values: Histogram<u64>,
     below_zero: u64,
@@ -115,8 +115,8 @@ impl<C: DurationRecorder> Worker<C> {
     }
 }
 
-/// What a worker keeps of its calls today: as many figures again, what successive calls have in common, and
-/// exact counts.
+/// All that a worker records today: as many figures again, what successive calls have in common, and exact
+/// counts.
 struct Whole(Recorder);
 
 impl Whole {
@@ -145,7 +145,7 @@ impl From<CallTimes> for Ended {
     }
 }
 
-/// Numbers that are the same in every run: Steele, Lea and Flood's `SplitMix64`.
+/// Random numbers that are the same in every run: Steele, Lea and Flood's `SplitMix64`.
 struct SplitMix64(u64);
 
 impl SplitMix64 {
@@ -163,7 +163,7 @@ impl SplitMix64 {
         ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Nanoseconds of a log-normal law, by Box and Muller's transformation.
+    /// Nanoseconds with a log-normal distribution, by the Box-Muller transform.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -200,7 +200,7 @@ fn second<C: DurationRecorder>() -> C {
     counts
 }
 
-/// The time of one iteration is that of one call.
+/// One iteration takes the time of one call.
 fn recording(c: &mut Criterion) {
     fn bench<C: DurationRecorder>(b: &mut criterion::Bencher<'_>) {
         let (calls, mut worker) = (calls(), Worker::<C>::new());

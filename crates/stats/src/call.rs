@@ -18,31 +18,31 @@ pub struct CallRecord {
     pub done: Moment,
     /// How it ended.
     pub code: StatusCode,
-    /// What the server saw of it, if it has said so.
+    /// What the server reported about its wait, if it did.
     pub waits: Option<ServerWait>,
-    /// Whether this side ended it, at its deadline: then it would have taken longer.
+    /// Whether the client ended it at its deadline: otherwise it would have taken longer.
     pub is_cut: bool,
-    /// What ended it, if that was the transport and not the server's status.
+    /// What ended it, if it was the transport and not the server's status.
     pub broken: Option<TransportFailure>,
 }
 
 impl CallRecord {
-    /// A call of a closed loop about which the server has said nothing more than its status.
+    /// A call of a closed loop of which only the server's status is known.
     pub const fn new(sent: Moment, done: Moment, code: StatusCode) -> Self {
         Self { number: 0, due: None, sent, done, code, waits: None, is_cut: false, broken: None }
     }
 }
 
-/// What the server says of a call's wait.
+/// The server's report of a call's wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerWait {
     /// How long it was to wait.
     pub planned: Duration,
-    /// How long it stood in the simulated queue.
+    /// How long it was in the simulated queue.
     pub queued: Duration,
-    /// How long it did wait, the queue included.
+    /// How long it really waited, including the queue.
     pub waited: Duration,
-    /// Whether a planned fault was applied to it: then nothing is known of what was added.
+    /// Whether a planned fault was applied to it: then `added` is unknown.
     pub is_faulty: bool,
 }
 
@@ -50,7 +50,7 @@ pub struct ServerWait {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TransportFailure {
-    /// A GOAWAY says that the server never looked at it.
+    /// According to a GOAWAY, the server never looked at it.
     GoAway,
     /// Its stream was refused: the server never looked at it.
     RefusedStream,
@@ -62,7 +62,7 @@ pub enum TransportFailure {
     ConnectionClosed,
     /// The server broke the rules of HTTP/2 or of gRPC.
     Protocol,
-    /// The system gave another reason.
+    /// The system reported another reason.
     Io,
 }
 
@@ -91,7 +91,7 @@ impl TransportFailure {
         }
     }
 
-    /// Whether the server says that it never looked at the call: then it might have been made again
+    /// Whether the server reports that it never looked at the call: then it would have been safe to retry
     /// (RFC 9113, 8.7).
     pub const fn is_refusal(self) -> bool {
         matches!(self, Self::GoAway | Self::RefusedStream)

@@ -1,4 +1,4 @@
-//! A metric, how it is compared, and with what: `p99<250ms`. Pure.
+//! A comparison of a metric with a limit: `p99<250ms`. Pure.
 
 mod operator;
 
@@ -8,7 +8,7 @@ pub(crate) use self::operator::Operator;
 use crate::limit::MetricLimit;
 use crate::metric::{CallTime, Metric, Value};
 
-/// A metric, how it is compared, and with what.
+/// A metric, an operator and a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Comparison {
     pub(crate) metric: Metric,
@@ -17,7 +17,7 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
-    /// Reads one; blanks around its parts do not count. What is wrong is said without the text itself.
+    /// Reads one; blanks around its parts are ignored. The error does not quote the text.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         const NO_COMPARISON: &str =
             "it has no comparison: write a metric, then <, <=, > or >=, and a limit";
@@ -31,7 +31,7 @@ impl Comparison {
         };
         let limit = rest[operator.text().len()..].trim();
         if limit.contains(['<', '>', '=']) {
-            return Err("it has more than one comparison: give each by itself".to_owned());
+            return Err("it has more than one comparison: give each separately".to_owned());
         }
         let metric = metric.trim();
         if metric.is_empty() {
@@ -47,10 +47,10 @@ impl Comparison {
         Ok(Self { metric, operator, limit: MetricLimit::read(metric, limit)? })
     }
 
-    /// Why it says nothing, and what would say something.
+    /// Why it decides nothing, if it always or never holds, and what to write instead.
     pub(crate) fn says_nothing(self) -> Option<String> {
         let Self { metric, operator, limit } = self;
-        // What was added can be below zero.
+        // `added` can be below zero.
         let is_least =
             limit.is_least() && !matches!(metric, Metric::Time(Some(CallTime::Added), _));
         let meant = Self { operator: operator.with_limit_flipped(), ..self };
@@ -69,12 +69,13 @@ impl Comparison {
         })
     }
 
-    /// Whether it holds of a value; nothing holds of what was not measured.
+    /// Whether it holds for a value; it never holds for one that was not measured.
     pub(crate) fn holds(self, value: Value) -> bool {
         self.limit.compare(value).is_some_and(|order| self.operator.holds(order))
     }
 
-    /// The same from the other side: `p99<1s` of `p99>1s`; if that says nothing, then with the limit on the other side.
+    /// The same from the other side: `p99<1s` for `p99>1s`; if that always or never holds, with the limit
+    /// itself on the other side.
     pub(crate) fn mirrored(self) -> Self {
         let mirrored = Self { operator: self.operator.mirrored(), ..self };
         if mirrored.says_nothing().is_none() {
@@ -83,7 +84,7 @@ impl Comparison {
         Self { operator: mirrored.operator.with_limit_flipped(), ..self }
     }
 
-    /// A value as it is shown beside the limit: exactly if rounded it would be on another side of it.
+    /// A value as it is shown next to the limit: exactly, if rounding would put it on the other side.
     pub(crate) fn shown(self, value: Value) -> String {
         if self.limit.compare(value.rounded()) == self.limit.compare(value) {
             value.to_string()

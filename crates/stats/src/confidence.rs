@@ -1,9 +1,9 @@
-//! How sure a percentile is: the 95 % interval that is printed beside it.
+//! The confidence of a percentile: the 95 % interval that is printed next to it.
 //!
-//! Two are computed, and each end is that of the wider one. [`Ranks`] are right for independent calls, and far
-//! too narrow for calls that stood in one queue. The moving-block bootstrap draws whole stretches of the run, and
-//! so keeps what successive calls have in common; it needs 30 s of calls. How often the printed interval holds
-//! the truth is measured by benches/coverage.
+//! Two intervals are computed, and each end is that of the wider one. [`Ranks`] are right for independent
+//! calls, but far too narrow for calls that waited in the same queue. The moving-block bootstrap draws entire
+//! stretches of the run, and so preserves what successive calls have in common; it needs 30 s of calls.
+//! benches/coverage measures how often the printed interval contains the true value.
 
 mod bootstrap;
 mod columns;
@@ -23,7 +23,7 @@ use crate::figures::{Figure, Figures};
 use crate::interval::Interval;
 use crate::percentile::Percentile;
 
-/// In less time there are too few blocks to draw from.
+/// A shorter run has too few blocks to draw from.
 const ENOUGH_FOR_BOOTSTRAP: Duration = Duration::from_secs(30);
 
 /// How long calls were recorded.
@@ -31,12 +31,12 @@ const ENOUGH_FOR_BOOTSTRAP: Duration = Duration::from_secs(30);
 pub struct Span {
     /// The length of an interval.
     pub interval: Duration,
-    /// For how long calls were due (in a closed loop: sent), without the warm-up and without the time after it in
+    /// For how long calls were due (in a closed loop: sent), excluding the warm-up and the time at the end in
     /// which the last calls ended.
     pub recorded: Duration,
 }
 
-/// Between which durations a percentile lies with a probability of 95 %.
+/// The durations between which a percentile lies with a probability of 95 %.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConfidenceInterval {
     /// The lower end: the lower edge of its bucket. [`None`] if there are too few values for one.
@@ -49,7 +49,7 @@ pub struct ConfidenceInterval {
     pub assumes_independence: bool,
 }
 
-/// How sure the percentiles of one figure of a run are.
+/// The confidence intervals of the percentiles of one figure of a run.
 #[derive(Debug)]
 pub struct Confidence {
     whole: WholeRun,
@@ -57,7 +57,8 @@ pub struct Confidence {
 }
 
 impl Confidence {
-    /// That of one figure of a run: of its response time if calls without a good answer are slower than any value.
+    /// For one figure of a run. If it is the response time, calls without a good answer are slower than any
+    /// value.
     pub fn of_figure(
         figure: Figure,
         whole: &Figures,
@@ -81,13 +82,13 @@ impl Confidence {
         )
     }
 
-    /// From the values of the whole run and of each of its intervals, in order and with the empty ones. A call
-    /// belongs to the interval in which it ended. One that is slower than any value (it was not sent, or failed,
-    /// or has not ended) counts as beyond in the interval in which that became known. The same values and the
-    /// same seed, the run's, give the same ends.
+    /// From the values of the entire run and of each of its intervals, in order and including the empty ones.
+    /// A call belongs to the interval in which it ended. One that is slower than any value (it was not sent,
+    /// or failed, or has not ended) counts as beyond in the interval in which that became known. The same
+    /// values and the same seed, the run's, give the same ends.
     ///
-    /// Intervals are taken one at a time, and not at all if the run is too short for them. Of each non-empty
-    /// bucket 16 bytes are kept.
+    /// Intervals are taken one at a time, and not at all if the run is too short for them. For each non-empty
+    /// bucket, 16 bytes are kept.
     pub fn new(
         whole: &Sparse,
         intervals: impl IntoIterator<Item = Sparse>,
@@ -104,7 +105,7 @@ impl Confidence {
         Self { whole, bootstrap }
     }
 
-    /// Between which durations this percentile lies. What was counted for it is kept for the next one.
+    /// The interval of this percentile. Counts that were made for it are kept for the next one.
     pub fn of(&mut self, percentile: Percentile) -> ConfidenceInterval {
         let ranks = Ranks::of(self.whole.count(), percentile);
         let mut lower = ranks.lower.map(|rank| self.whole.level(rank));

@@ -1,4 +1,4 @@
-//! How many calls there were, and what became of them.
+//! How many calls there were, and how they ended.
 
 use std::ops::AddAssign;
 
@@ -6,7 +6,7 @@ use crate::call::TransportFailure;
 use crate::not_sent::NotSentCounts;
 use crate::status_code::{CODES, StatusCode};
 
-/// How many calls there were, and what became of them: each is counted when it happens.
+/// How many calls there were, and how they ended: each event is counted when it happens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Calls that were sent.
@@ -17,14 +17,16 @@ pub struct Counts {
     pub not_sent: NotSentCounts,
     /// Calls that had not ended when the run stopped.
     pub unfinished: u64,
-    /// Calls that this side ended at their deadline.
+    /// Calls that the client ended at their deadline.
     pub cut: u64,
-    /// Failed calls that ended `DEADLINE_EXCEEDED`, whoever said so: their service times are lower bounds.
+    /// Failed calls that ended with `DEADLINE_EXCEEDED`, from either side: their service times are lower
+    /// bounds.
     pub lower_bounds: u64,
-    /// Answered calls whose `planned` is over a second: on another machine, whose clock runs at a rate of its
-    /// own, what was added to them is uncertain.
+    /// Answered calls whose `planned` is over a second: if the server runs on another machine, whose clock
+    /// has its own rate, their `added` is uncertain.
     pub long_waits: u64,
-    /// Bytes that were read from connections: HTTP/2's frames and all, without those of TCP and IP.
+    /// Bytes that were read from connections: everything in HTTP/2's frames, without the headers of TCP and
+    /// IP.
     pub bytes_in: u64,
     /// Bytes that were written to connections, likewise.
     pub bytes_out: u64,
@@ -39,23 +41,24 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// How many calls ended, in whatever way.
+    /// How many calls ended, good or failed.
     pub fn ended(&self) -> u64 {
         self.statuses.iter().sum()
     }
 
-    /// How many ended with another status than those expected.
+    /// How many ended with an unexpected status.
     pub fn failed(&self) -> u64 {
         self.ended() - self.good
     }
 
-    /// How many calls were due: those that ended, those that did not, and those that were not sent. In a closed
-    /// loop: how many were made.
+    /// How many calls were due: those that ended, those that did not, and those that were not sent. In a
+    /// closed loop, how many were made.
     pub fn due(&self) -> u64 {
         self.ended() + self.unfinished + self.not_sent.total()
     }
 
-    /// How many calls that were due had no good answer: they are slower than any value of response time.
+    /// How many of the calls that were due had no good answer: in response time, they are slower than any
+    /// value.
     pub fn without_answer(&self) -> u64 {
         self.failed() + self.unfinished + self.not_sent.total()
     }
@@ -70,13 +73,13 @@ impl Counts {
         StatusCode::all().zip(self.statuses).filter(|(_, count)| *count > 0)
     }
 
-    /// How many the transport ended in this way.
+    /// How many calls the transport ended in this way.
     pub fn broken(&self, how: TransportFailure) -> u64 {
         self.broken[how as usize]
     }
 
-    /// Calls that the server says it never looked at: they are among those that ended `UNAVAILABLE`, and
-    /// might have been made again.
+    /// Calls that the server reports it never looked at: they are among those that ended with `UNAVAILABLE`,
+    /// and could have been retried.
     pub fn refused(&self) -> u64 {
         TransportFailure::ALL
             .into_iter()

@@ -1,4 +1,4 @@
-//! Measured durations, and what is said of them. Pure.
+//! Measured durations and their statistics. Pure.
 
 mod layout;
 
@@ -10,18 +10,18 @@ use self::layout::{BUCKETS, bounds, index_of};
 pub(crate) use self::layout::{LONGEST_NS, SIGNIFICANT_DIGITS};
 use crate::percentile::Percentile;
 
-/// Here counts stop. Two of them can be added without a look, and to one of them one at a time for centuries.
+/// Counts stop here: two of them can be added without a check, and one can be incremented for centuries.
 pub(crate) const MOST: u64 = u64::MAX / 4;
-/// Here sums stop, in nanoseconds.
+/// Sums stop here, in nanoseconds.
 const MOST_NS: u128 = u128::MAX / 2;
 
 /// Durations from 1 ns to 24 h, to three digits; and how many were below zero, or beyond 24 h.
 ///
 /// The buckets are those of an `HdrHistogram` with these bounds. The shortest, the longest and the sum are
-/// kept exactly beside them. A call that never ended is slower than any value: it counts among those beyond.
+/// kept exactly in addition. A call that never ended is slower than any value: it counts among those beyond.
 ///
-/// It takes 304 KiB of address space, and memory only for the pages on which values fall. Nothing but
-/// [`Default::default`] and [`Clone::clone`] allocates. A count stops at 2^62 - 1, and a sum at 2^127 - 1.
+/// It takes 304 KiB of address space, and memory only for the pages on which values fall. Only
+/// [`Default::default`] and [`Clone::clone`] allocate. A count stops at 2^62 - 1, and a sum at 2^127 - 1.
 #[derive(PartialEq)]
 pub struct Distribution {
     counts: Box<[u64; BUCKETS]>,
@@ -30,18 +30,18 @@ pub struct Distribution {
     beside: DistributionSummary,
 }
 
-/// What is known of a distribution besides its buckets.
+/// The parts of a distribution that are not in its buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DistributionSummary {
-    /// Of the values in buckets; [`u64::MAX`] if there are none.
+    /// The shortest of the values in buckets; [`u64::MAX`] if there are none.
     shortest_ns: u64,
-    /// Of the values in buckets; zero if there are none.
+    /// The longest of the values in buckets; zero if there are none.
     longest_ns: u64,
-    /// Of the values in buckets.
+    /// The sum of the values in buckets.
     sum_ns: u128,
     below_zero: u64,
     lowest_ns: i64,
-    /// What those below zero add up to, without its sign.
+    /// The sum of the values below zero, without its sign.
     sum_below_zero_ns: u128,
     beyond: u64,
 }
@@ -68,30 +68,30 @@ impl DistributionSummary {
     }
 }
 
-/// Where a percentile lies. There are no other places: exhaustive.
+/// Where a percentile lies. Exhaustive: there are no other places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantile {
     /// Among the values that are less than zero.
     BelowZero,
     /// At this duration, to three digits.
     At(Duration),
-    /// Beyond the recorded durations, the longest of which is this one.
+    /// Beyond the recorded durations, of which this is the longest.
     Beyond(Duration),
 }
 
-/// Values that differ by less than a thousandth of themselves, and how many there are.
+/// A range of values at most a thousandth of themselves wide, and how many values are in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
-    /// The shortest value that it holds, in nanoseconds.
+    /// The shortest value that belongs to it, in nanoseconds.
     pub from_ns: u64,
-    /// The longest value that it holds, in nanoseconds.
+    /// The longest value that belongs to it, in nanoseconds.
     pub to_ns: u64,
-    /// How many values it holds; never zero.
+    /// How many values are in it; never zero.
     pub count: u64,
 }
 
 impl Bucket {
-    /// The middle, in nanoseconds, as `HdrHistogram` has it: the higher one of two.
+    /// The middle, in nanoseconds, as `HdrHistogram` defines it: the higher of two.
     pub fn middle_ns(self) -> u64 {
         self.from_ns + (self.to_ns - self.from_ns).div_ceil(2)
     }
@@ -99,8 +99,8 @@ impl Bucket {
 
 impl Default for Distribution {
     fn default() -> Self {
-        // Memory that the system has zeroed: pages that are not touched are not there.
-        let counts = vec![0; BUCKETS].try_into().expect("the vector is as long as the array");
+        // The system zeroes this memory, so pages that are never touched take none.
+        let counts = vec![0; BUCKETS].try_into().expect("the vector has the length of the array");
         Self { counts, recorded: 0, beside: DistributionSummary::NOTHING }
     }
 }
@@ -117,7 +117,7 @@ impl Distribution {
     /// Records a duration in nanoseconds.
     #[inline]
     pub fn record(&mut self, nanos: i64) {
-        // What is below zero is above all that have a bucket.
+        // As unsigned numbers, negative values are larger than any that has a bucket.
         let value = nanos.cast_unsigned();
         if value > LONGEST_NS {
             return self.record_outside(nanos, 1);
@@ -129,7 +129,7 @@ impl Distribution {
         self.beside.sum_ns += u128::from(value);
     }
 
-    /// Records a duration in nanoseconds as often as `count` says.
+    /// Records a duration in nanoseconds `count` times.
     pub fn record_n(&mut self, nanos: i64, count: u64) {
         let value = nanos.cast_unsigned();
         if count == 0 {
@@ -163,13 +163,13 @@ impl Distribution {
         );
     }
 
-    /// Counts the given number as longer than any that can be recorded.
+    /// Counts the given number of values as longer than any that can be recorded.
     pub fn add_beyond(&mut self, count: u64) {
         add(&mut self.beside.beyond, count);
     }
 
-    /// Adds everything that another holds. It takes as long as there are buckets between the other's
-    /// shortest and longest value.
+    /// Adds everything that another has recorded. The time is proportional to the number of buckets between
+    /// the other's shortest and longest value.
     pub fn merge(&mut self, other: &Self) {
         let used = other.used();
         for (count, more) in self.counts[used.clone()].iter_mut().zip(&other.counts[used]) {
@@ -197,8 +197,8 @@ impl Distribution {
         self.recorded = MOST;
     }
 
-    /// Adds values to a bucket, at least one: they may be as short and as long as the bucket allows, and add
-    /// up as if each was in its middle. The bucket is at most that of [`LONGEST_NS`].
+    /// Adds at least one value to a bucket: the shortest and the longest are taken as the bucket's bounds,
+    /// and the sum as if each value was in its middle. The bucket is at most that of [`LONGEST_NS`].
     pub(crate) fn add_to_bucket(&mut self, index: usize, count: u64) {
         let (from_ns, to_ns) = bounds(index);
         let middle_ns = Bucket { from_ns, to_ns, count }.middle_ns().min(LONGEST_NS);
@@ -207,7 +207,8 @@ impl Distribution {
         self.beside.longest_ns = self.beside.longest_ns.max(to_ns.min(LONGEST_NS));
     }
 
-    /// Forgets everything. It takes as long as there are buckets between the shortest and the longest value.
+    /// Forgets everything. The time is proportional to the number of buckets between the shortest and the
+    /// longest value.
     pub fn clear(&mut self) {
         let used = self.used();
         self.counts[used].fill(0);
@@ -223,55 +224,55 @@ impl Distribution {
         index_of(self.beside.shortest_ns)..index_of(self.beside.longest_ns) + 1
     }
 
-    /// How many buckets are empty below that of the shortest value, and the counts from there to that of the
-    /// longest. Without a value it is one bucket, an empty one.
+    /// The number of empty buckets below that of the shortest value, and the counts from there to that of the
+    /// longest. Without values, the counts are those of one empty bucket.
     pub(crate) fn counts(&self) -> (usize, &[u64]) {
         let used = if self.recorded == 0 { 0..1 } else { self.used() };
         (used.start, &self.counts[used])
     }
 
-    /// What is known of it besides its buckets.
+    /// The parts of it that are not in its buckets.
     pub(crate) fn beside(&self) -> DistributionSummary {
         self.beside
     }
 
-    /// Its buckets, and what was known besides those.
+    /// These buckets together with the given other parts.
     pub(crate) fn with_beside(self, beside: DistributionSummary) -> Self {
         Self { beside, ..self }
     }
 
-    /// How many there are, with those below zero and those beyond.
+    /// How many values there are, including those below zero and those beyond.
     pub fn count(&self) -> u64 {
         self.beside.below_zero.saturating_add(self.recorded).saturating_add(self.beside.beyond)
     }
 
-    /// How many are less than zero.
+    /// How many values are less than zero.
     pub fn below_zero(&self) -> u64 {
         self.beside.below_zero
     }
 
-    /// The lowest of those that are less than zero, in nanoseconds; zero when there are none.
+    /// The lowest of the values that are less than zero, in nanoseconds; zero if there are none.
     pub fn lowest_ns(&self) -> i64 {
         self.beside.lowest_ns
     }
 
-    /// How many are longer than any that was recorded.
+    /// How many values are longer than any recorded one.
     pub fn beyond(&self) -> u64 {
         self.beside.beyond
     }
 
-    /// The shortest of the recorded values that are not below zero, exactly; [`None`] when there are none.
+    /// The shortest of the recorded values that are not below zero, exactly; [`None`] if there are none.
     pub fn shortest(&self) -> Option<Duration> {
         (self.recorded > 0).then(|| Duration::from_nanos(self.beside.shortest_ns))
     }
 
-    /// The longest of the recorded values that are not below zero, exactly; [`None`] when there are none.
+    /// The longest of the recorded values that are not below zero, exactly; [`None`] if there are none.
     pub fn longest(&self) -> Option<Duration> {
         (self.recorded > 0).then(|| Duration::from_nanos(self.beside.longest_ns))
     }
 
-    /// The mean in nanoseconds of all values but those beyond, from their exact sum; [`None`] when there
-    /// are none.
+    /// The mean in nanoseconds of all values but those beyond, from their exact sum; [`None`] if there are
+    /// none.
     pub fn mean(&self) -> Option<f64> {
         let count = self.beside.below_zero.saturating_add(self.recorded);
         (count > 0).then(|| {
@@ -288,10 +289,10 @@ impl Distribution {
         })
     }
 
-    /// Where the value of a rank lies, counted from 1 among all values, the lowest first; [`None`] when
-    /// there are not that many.
+    /// Where the value of a rank lies, counted from 1 among all values, the lowest first; [`None`] if there
+    /// are fewer values.
     ///
-    /// A value is read as the longest of its bucket, but never as longer than the longest.
+    /// A value is reported as the longest of its bucket, but never as longer than the longest.
     pub fn at_rank(&self, rank: u64) -> Option<Quantile> {
         if rank == 0 || rank > self.count() {
             return None;
@@ -310,19 +311,19 @@ impl Distribution {
         Some(Quantile::Beyond(Duration::from_nanos(self.beside.longest_ns)))
     }
 
-    /// Where a percentile lies among all values; [`None`] when there are none.
+    /// Where a percentile lies among all values; [`None`] if there are none.
     pub fn percentile(&self, percentile: Percentile) -> Option<Quantile> {
         self.at_rank(percentile.rank(self.count()))
     }
 
-    /// How many values are above a percentile's rank: with fewer than ten, it says little.
+    /// How many values are above a percentile's rank: with fewer than ten, the percentile says little.
     pub fn above(&self, percentile: Percentile) -> u64 {
         self.count().saturating_sub(percentile.rank(self.count()))
     }
 }
 
 impl fmt::Debug for Distribution {
-    /// The figures without the buckets, of which there are thousands.
+    /// Prints the figures without the thousands of buckets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Distribution")
             .field("recorded", &self.recorded)
@@ -346,7 +347,7 @@ fn add_ns(sum: &mut u128, more: u128) {
     *sum = sum.saturating_add(more).min(MOST_NS);
 }
 
-/// The nearest float: of what is kept exactly, 53 bits are shown.
+/// The nearest float: of an exact number, 53 bits are kept.
 #[expect(clippy::cast_precision_loss, reason = "means are not exact to more than 53 bits")]
 fn float(number: u128) -> f64 {
     number as f64

@@ -1,37 +1,37 @@
-//! What is measured of calls. Pure.
+//! The figures that are measured of calls. Pure.
 
 use crate::counts::Counts;
 use crate::distribution::Distribution;
 
-/// What was measured of the calls of a time: a whole run, or one interval of it. Each figure is recorded in
-/// the interval in which it became known: times of a call when it ended, its lag when it was sent.
+/// The measurements of the calls of a period: an entire run, or one interval of it. Each figure is recorded
+/// in the interval in which it became known: the times of a call when it ended, its lag when it was sent.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Figures {
-    /// How many calls there were, and what became of them.
+    /// How many calls there were, and how they ended.
     pub counts: Counts,
     /// done - sent, of good calls.
     pub service_time: Distribution,
     /// done - sent, of failed calls.
     pub failed_service_time: Distribution,
-    /// done - due, of good calls; empty in a closed loop. [`response_time`](Self::response_time) is of all
+    /// done - due, of good calls; empty in a closed loop. [`response_time`](Self::response_time) covers all
     /// calls that were due.
     pub good_response_time: Distribution,
     /// sent - due, of all calls that were sent; empty in a closed loop.
     pub lag: Distribution,
-    /// service time - waited, if the server has said how long it waited, and applied no fault.
+    /// service time - waited, if the server reported how long it waited and applied no fault.
     pub added: Distribution,
-    /// waited - queued - planned, of answered calls, as the server says.
+    /// waited - queued - planned, of answered calls, as the server reports them.
     pub lateness: Distribution,
-    /// What the server says that it drew for a call.
+    /// The delay that the server reports to have drawn for a call.
     pub planned: Distribution,
-    /// How long the server says that it waited.
+    /// How long the server reports to have waited.
     pub waited: Distribution,
-    /// How long the server says that a call stood in its simulated queue.
+    /// How long, as the server reports, a call was in its simulated queue.
     pub queued: Distribution,
 }
 
-/// The figures that are distributions. There are no others: exhaustive but for figures that come.
+/// The figures that are distributions. Exhaustive, except for figures that may be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Figure {
@@ -101,7 +101,7 @@ impl Figures {
         }
     }
 
-    /// The same, to be changed.
+    /// The same, mutably.
     pub(crate) fn get_mut(&mut self, figure: Figure) -> &mut Distribution {
         match figure {
             Figure::ServiceTime => &mut self.service_time,
@@ -116,15 +116,15 @@ impl Figures {
         }
     }
 
-    /// done - due, of all calls that were due: one that was not sent, has not ended, or was not good is slower
-    /// than any that was.
+    /// done - due, of all calls that were due: a call that was not sent, has not ended or was not good is
+    /// slower than any good one.
     pub fn response_time(&self) -> Distribution {
         let mut all = self.good_response_time.clone();
         all.add_beyond(self.counts.without_answer());
         all
     }
 
-    /// Adds everything that another holds.
+    /// Adds everything that another has recorded.
     pub fn merge(&mut self, other: &Self) {
         self.counts += other.counts;
         for figure in Figure::ALL {

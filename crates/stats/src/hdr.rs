@@ -1,4 +1,5 @@
-//! `HdrHistogram`'s encoding V2, and its interval logs. Pure: a log is written to whatever the caller gives.
+//! `HdrHistogram`'s encoding V2, and its interval logs. Pure: a log is written to a writer that the caller
+//! provides.
 
 mod distribution;
 mod log;
@@ -10,7 +11,7 @@ pub use self::distribution::DecodeDistributionError;
 pub use self::log::LogWriter;
 pub(crate) use self::read::{DecodeHistogramError, read};
 
-/// With this begins a histogram that is not compressed.
+/// The beginning of a histogram that is not compressed.
 const V2: u32 = 0x1c84_9313;
-/// With this begins one in zlib's form of DEFLATE.
+/// The beginning of one in zlib's form of DEFLATE.
 const V2_COMPRESSED: u32 = 0x1c84_9314;

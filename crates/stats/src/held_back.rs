@@ -1,4 +1,4 @@
-//! Calls that were not sent for a reason other than the client, and what would help. Pure.
+//! Calls that were not sent for reasons other than the client, and what would help. Pure.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,14 +19,14 @@ pub struct InFlightLimits {
     pub max_in_flight: u64,
     /// How many connections there are.
     pub connections: u64,
-    /// How many streams the server allows per connection, if it has said so.
+    /// How many streams the server allows per connection, if it has told the client.
     pub streams_per_connection: Option<u64>,
 }
 
-/// Calls that were due and not sent for one reason, which is the plan's or the target's doing.
+/// Calls that were due and not sent for one reason, which is due to the plan or the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldBack {
-    /// Why; never [`NotSentReason::Late`], of which a [`Verdict`](crate::Verdict) speaks.
+    /// Why; never [`NotSentReason::Late`], which is part of the [`Verdict`](crate::Verdict).
     pub why: NotSentReason,
     /// How many, among all that were due.
     pub calls: Share,
@@ -37,7 +37,7 @@ pub struct HeldBack {
     refused: u64,
 }
 
-/// The time in which calls were due the fastest.
+/// The period with the highest rate of calls due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BusiestPeriod {
     /// How many were due in it.
@@ -47,7 +47,7 @@ pub struct BusiestPeriod {
 }
 
 impl BusiestPeriod {
-    /// The busiest of a run's intervals. Intervals shorter than the first, such as the last one, do not count.
+    /// The busiest of a run's intervals. Intervals shorter than the first, such as the last one, are ignored.
     /// [`None`] without intervals.
     pub fn of(intervals: &[Interval]) -> Option<Self> {
         let length = intervals.first()?.length;
@@ -57,7 +57,7 @@ impl BusiestPeriod {
     }
 }
 
-/// How many calls are in flight while each takes as long as the longest did.
+/// How many calls would be in flight if each took as long as the longest did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NeededInFlight {
     /// How many.
@@ -67,10 +67,11 @@ pub struct NeededInFlight {
 }
 
 impl NeededInFlight {
-    /// Little's law, with the longest service time: with a percentile of those that were sent, a stall in which
-    /// most calls were held back would not count. One more call is due at the moment when the first of them ends.
+    /// Little's law, with the longest service time: a percentile of the calls that were sent would hide a
+    /// stall in which most calls were held back. One more is added, because another call is due when the
+    /// first of them ends.
     ///
-    /// [`None`] if no call ended, or over no time.
+    /// [`None`] if no call ended, or if the period has no length.
     pub fn of(figures: &Figures, busiest: BusiestPeriod) -> Option<Self> {
         let [good, failed] =
             [&figures.service_time, &figures.failed_service_time].map(Distribution::longest);
@@ -82,7 +83,7 @@ impl NeededInFlight {
 }
 
 impl HeldBack {
-    /// All that were recorded, by reason. What would have been needed is what the busiest time needed.
+    /// All calls that were held back, by reason. The number needed is that of the busiest period.
     pub fn all(
         figures: &Figures,
         busiest: Option<BusiestPeriod>,
@@ -147,13 +148,13 @@ impl fmt::Display for HeldBack {
             NotSentReason::StreamLimit => self.stream_limit(f)?,
             NotSentReason::NoConnection => write!(
                 f,
-                "no connection was open (connections lost: {}, attempts that failed: {}): look at the server, and at \
-                 what is before it",
+                "no connection was open (connections lost: {}, attempts that failed: {}): look at the server and at \
+                 what is in front of it",
                 grouped(self.lost),
                 grouped(self.refused)
             )?,
             NotSentReason::Blocked => f.write_str(
-                "connections took no bytes until sending was over: the server, or what is before it, does not read \
+                "connections took no bytes until sending was over: the server, or what is in front of it, does not read \
                  fast enough",
             )?,
             NotSentReason::Late => f.write_str("the client did not get to them in time")?,

@@ -1,4 +1,4 @@
-//! The figures of one piece of a run's time.
+//! The figures of one interval of a run.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use crate::counts::Counts;
 use crate::distribution::{Distribution, DistributionSummary};
 use crate::figures::{Figure, Figures};
 
-/// The figures of one piece of a run's time, which is over. Its distributions are kept encoded: hundreds of them
-/// take no more memory than one that is open.
+/// The figures of one interval of a run, which is over. Its distributions are kept encoded: hundreds of them
+/// take no more memory than one that is not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interval {
-    /// When it began, from the end of the warm-up on.
+    /// When it began, counted from the end of the warm-up.
     pub start: Duration,
     /// How long it was.
     pub length: Duration,
@@ -18,7 +18,7 @@ pub struct Interval {
     pub due: u64,
     /// How many recorded calls were in flight when it ended.
     pub in_flight: u64,
-    /// What became of calls in it.
+    /// The calls that were sent or ended in it.
     pub counts: Counts,
     kept: [EncodedDistribution; Figure::ALL.len()],
 }
@@ -27,12 +27,12 @@ pub struct Interval {
 #[derive(Debug, Clone, PartialEq)]
 struct EncodedDistribution {
     beside: DistributionSummary,
-    /// Nothing, if it has no buckets.
+    /// Empty if no bucket has values.
     encoded: Box<[u8]>,
 }
 
 impl Interval {
-    /// Keeps the figures of a time that is over.
+    /// Keeps the figures of an interval that is over.
     pub fn new(
         start: Duration,
         length: Duration,
@@ -61,8 +61,8 @@ impl Interval {
         (!encoded.is_empty()).then(|| beside.longest())
     }
 
-    /// How many values of one of its distributions are below zero, and how many are beyond what is recorded, exactly
-    /// and without decoding it.
+    /// How many values of one of its distributions are below zero, and how many are beyond the recorded
+    /// durations, exactly and without decoding it.
     pub fn outside(&self, figure: Figure) -> (u64, u64) {
         self.kept[figure as usize].beside.outside()
     }
@@ -93,7 +93,7 @@ impl EncodedDistribution {
             Distribution::default()
         } else {
             Distribution::from_v2_deflate(&self.encoded)
-                .expect("what was encoded here is read here, as a property has it")
+                .expect("our own encoding is readable, as a property test shows")
         };
         decoded.with_beside(self.beside)
     }
@@ -120,7 +120,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
-        /// What was recorded is what is kept: buckets, ends, sums, and what lies outside.
+        /// Everything that was recorded is kept: buckets, ends, sums, and the values outside.
         #[test]
         fn nothing_is_lost(values in proptest::collection::vec(any::<i64>(), 0..50)) {
             let interval = interval(&values);
@@ -130,7 +130,7 @@ mod tests {
             prop_assert_eq!(kept, recorded);
         }
 
-        /// Two intervals in one are the figures of both.
+        /// Two merged intervals have the figures of both.
         #[test]
         fn absorbed_is_recorded_in_one(
             first in proptest::collection::vec(any::<i64>(), 0..50),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_recorded_takes_no_memory() {
+    fn figures_without_values_take_no_memory() {
         assert_eq!(interval(&[1]).encoded(Figure::Lag), None);
         assert!(interval(&[1]).encoded(Figure::Added).is_some());
     }

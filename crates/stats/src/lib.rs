@@ -1,12 +1,13 @@
-//! What is known of many calls: how long they took, how they ended, which were never sent.
+//! Statistics of many calls: how long they took, how they ended, which were never sent.
 //!
-//! A [`Recorder`] takes each [`CallRecord`] as it is sent and as it ends, and keeps [`Figures`]: [`Distribution`]s and
-//! counts, so their size does not depend on how many calls there are. They merge exactly, and define each figure
-//! (service time, response time, lag, added, lateness).
+//! A [`Recorder`] takes each [`CallRecord`] as it is sent and as it ends, and keeps [`Figures`]:
+//! [`Distribution`]s and counts, so their size does not depend on how many calls there are. Figures merge
+//! exactly; their fields define service time, response time, lag, added and lateness.
 //!
-//! Of figures, [`Threshold`]s say whether a run reached what it must, a [`StopRuleWatch`] when a [`StopRule`] ends
-//! it, a [`Verdict`] whether the client set its pace, and [`HeldBack`] what held calls back. [`Confidence`] says how
-//! sure a percentile is, and [`Succession`] whether calls were independent.
+//! From figures, a [`Threshold`] decides whether a run reached what it must, a [`StopRuleWatch`] when a
+//! [`StopRule`] ends it, a [`Verdict`] whether the client set its pace, and [`HeldBack`] what held calls
+//! back. [`Confidence`] gives the confidence interval of a percentile, and [`Succession`] tells whether calls
+//! were independent.
 //!
 //! Pure: nothing here reads a clock, does I/O, or makes calls. Times are [`Moment`]s, nanoseconds since
 //! the start of a run, which the caller measures; statuses are numbers, so that nothing here knows

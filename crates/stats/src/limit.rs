@@ -1,4 +1,4 @@
-//! What a metric is compared with.
+//! The limit with which a metric is compared.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::distribution::Quantile;
 use crate::metric::{Metric, Value};
 use crate::moment::whole_nanos;
 
-/// What a metric is compared with.
+/// The limit with which a metric is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MetricLimit {
     Time(Duration),
@@ -34,8 +34,8 @@ impl MetricLimit {
         }
     }
 
-    /// Whether a value is less than this, equal to it, or more; [`None`] if nothing was measured. What is beyond
-    /// is more than any limit.
+    /// Whether a value is less than this, equal to it, or more; [`None`] if nothing was measured. A value
+    /// beyond is more than any limit.
     pub(crate) fn compare(self, value: Value) -> Option<Ordering> {
         match (self, value) {
             (Self::Time(limit), Value::Time(reading)) => Some(match reading {

@@ -1,4 +1,4 @@
-//! What thresholds and stop rules are about. Pure.
+//! The metrics of thresholds and stop rules. Pure.
 
 mod statistic;
 mod timed;
@@ -19,7 +19,7 @@ use crate::figures::Figures;
 use crate::run_loop::Loop;
 use crate::share::Share;
 
-/// One number about many calls.
+/// One figure of many calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metric {
     /// A time. Without a figure it is the response time, in a closed loop the service time.
@@ -48,12 +48,12 @@ impl Metric {
         let refused = |what| Err(format!("{} is not measured: {what}", quoted(text)));
         let timed = figure.map(CallTime::read);
         if timed == Some(None) {
-            return refused("before the point write response, service, added or lag");
+            return refused("before the dot, write response, service, added or lag");
         }
         match (Statistic::read(statistic)?, timed) {
             (Some(statistic), timed) => Ok(Self::Time(timed.flatten(), statistic)),
             (None, Some(_)) => {
-                refused("after the point write mean, max or a percentile such as p99")
+                refused("after the dot, write mean, max or a percentile such as p99")
             }
             (None, None) => {
                 refused("write mean, max, a percentile such as p99, errors, not_sent or rate")
@@ -61,7 +61,7 @@ impl Metric {
         }
     }
 
-    /// Why it is not measured in such a loop, and what to do.
+    /// Why it is not measured in this kind of loop, and what to do.
     pub(crate) fn missing_in(self, kind: Loop) -> Option<&'static str> {
         match (kind, self) {
             (Loop::Closed, Self::Time(Some(CallTime::Response), _)) => Some(
@@ -78,8 +78,8 @@ impl Metric {
         }
     }
 
-    /// What it is of calls that were recorded over a time, and whether so few of them are above it that it says
-    /// little.
+    /// Its value for calls that were recorded over a time, and whether too few of them are above it for it to
+    /// say much.
     pub(crate) fn of(self, kind: Loop, figures: &Figures, recorded: Duration) -> (Value, bool) {
         if self.missing_in(kind).is_some() {
             return (Value::Unmeasured, false);
@@ -92,7 +92,7 @@ impl Metric {
         (self.counted(&figures.counts, recorded), false)
     }
 
-    /// What it is of these counts; a time is not measured by them.
+    /// Its value for these counts, by which a time is not measured.
     pub(crate) fn counted(self, counts: &Counts, recorded: Duration) -> Value {
         match self {
             Self::Errors => Share::of(counts.failed(), counts.ended()).into(),

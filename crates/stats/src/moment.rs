@@ -3,8 +3,8 @@
 use std::ops::Add;
 use std::time::{Duration, Instant};
 
-/// A time as the run's own clock has it: whole nanoseconds since the run's start. Half the size of
-/// an `Instant`, of which a call that waits would keep two.
+/// A point in time by the run's own clock: whole nanoseconds since the run's start. It has half the size of
+/// an `Instant`, of which each waiting call would keep two.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(u64);
 
@@ -38,7 +38,7 @@ impl Moment {
         start + Duration::from_nanos(self.0)
     }
 
-    /// The time from `earlier` until this, in nanoseconds; below zero when it was not earlier.
+    /// The time from `earlier` until this, in nanoseconds; below zero if `earlier` is in fact later.
     #[inline]
     pub fn nanos_since(self, earlier: Self) -> i64 {
         // Two moments of one run are less than 292 years apart.
@@ -59,7 +59,7 @@ impl Add<Duration> for Moment {
 /// A duration in whole nanoseconds; one beyond 584 years is clamped to that.
 #[inline]
 pub(crate) fn whole_nanos(duration: Duration) -> u64 {
-    // Of 64 bits, since it is done several times per call.
+    // In 64 bits for speed, because this happens several times per call.
     let whole = duration.as_secs().checked_mul(1_000_000_000);
     let nanos = whole.and_then(|nanos| nanos.checked_add(u64::from(duration.subsec_nanos())));
     nanos.unwrap_or(u64::MAX)
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// It is all of the duration's nanoseconds, or as many as there is room for.
+        /// The result is the duration's nanoseconds, or the maximum if they do not fit.
         #[test]
         fn whole_nanos_are_those_of_the_duration(
             seconds in prop_oneof![any::<u64>(), 18_446_744_072_u64..18_446_744_075],

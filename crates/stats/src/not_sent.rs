@@ -8,13 +8,13 @@ use std::ops::{AddAssign, Index, IndexMut};
 pub enum NotSentReason {
     /// As many calls as the plan allows were in flight.
     InFlightLimit,
-    /// All streams that the peer allows, on all connections, were taken.
+    /// All streams that the peer allows on all connections were in use.
     StreamLimit,
     /// There was no connection.
     NoConnection,
     /// It waited for a connection that took no bytes, until sending was over.
     Blocked,
-    /// The client had not come to it when sending was over.
+    /// The client had not got to it when sending was over.
     Late,
 }
 
@@ -40,7 +40,7 @@ impl NotSentReason {
 pub struct NotSentCounts([u64; NotSentReason::ALL.len()]);
 
 impl NotSentCounts {
-    /// All of them.
+    /// How many there are in total.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }

@@ -1,4 +1,4 @@
-//! What somebody knows of a service's durations, in any of the forms in which it is at hand. Pure.
+//! A user's knowledge of a service's durations, in any of several forms. Pure.
 
 mod buckets;
 mod exposition;
@@ -8,29 +8,29 @@ pub use self::buckets::ObservedBuckets;
 pub use self::percentiles::ObservedPercentiles;
 use crate::recorded::{RecordedDurations, RecordingError, text};
 
-/// What was observed of a service. Exhaustive but for forms that come.
+/// An observation of a service. Exhaustive, except for forms that may be added.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Observation {
-    /// Its durations themselves, or a histogram's.
+    /// The durations themselves, or those of a histogram.
     Recorded(RecordedDurations),
-    /// A histogram of Prometheus.
+    /// A Prometheus histogram.
     Buckets(ObservedBuckets),
-    /// Percentiles that were read off.
+    /// Percentiles that a user has read off.
     Percentiles(ObservedPercentiles),
 }
 
 impl Observation {
-    /// Reads whichever of these the content is:
+    /// Reads the content in whichever of these forms it is:
     ///
-    /// - **Prometheus' text form** (or that of `OpenMetrics`) with one histogram, `NAME_bucket{le="..."}`: all
+    /// - **Prometheus' text form** (or that of `OpenMetrics`) with a histogram, `NAME_bucket{le="..."}`: all
     ///   its series are added up. Bounds are seconds, unless the name ends with another unit.
-    /// - **Percentiles**, such as `p50=10ms,p95=20ms,p99=80ms,max=1s`: the `p` may be left out, `max` and `min`
-    ///   are those of 100 and 0, and white space may stand in place of a comma.
-    /// - What [`RecordedDurations::read`] reads.
+    /// - **Percentiles**, such as `p50=10ms,p95=20ms,p99=80ms,max=1s`: the `p` may be left out, `max` and
+    ///   `min` mean 100 and 0, and white space may replace a comma.
+    /// - Everything that [`RecordedDurations::read`] reads.
     ///
     /// # Errors
-    /// When it is none of these, or a line of it is wrong.
+    /// When it has none of these forms, or a line of it is wrong.
     pub fn read(bytes: &[u8]) -> Result<Self, RecordingError> {
         let text = text(bytes)?;
         if exposition::is_one(text) {

@@ -6,13 +6,13 @@ use std::str::FromStr;
 use longsync_text::Percent;
 use longsync_text::said::quoted;
 
-/// A percentile, in parts of a million: 990,000 is p99.
+/// A percentile, in parts per million: 990,000 is p99.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Percentile(u32);
 
-/// A part of a million is this many millionths of a percent.
+/// One part per million is this many millionths of a percent.
 const MILLIONTHS_PER_PART: u32 = 100;
-/// The decimals of a percent in which all parts of a million can be written.
+/// The decimals of a percentage in which every part per million can be written.
 const DECIMALS: usize = 4;
 
 impl Percentile {
@@ -33,12 +33,12 @@ impl Percentile {
     /// The value that none exceeds.
     pub const P100: Self = Self(Self::WHOLE);
 
-    /// The given number of parts of a million, if that is at most the whole.
+    /// The given number of parts per million, if it is at most a million.
     pub const fn per_million(parts: u32) -> Option<Self> {
         if parts <= Self::WHOLE { Some(Self(parts)) } else { None }
     }
 
-    /// In parts of a million.
+    /// In parts per million.
     pub const fn parts(self) -> u32 {
         self.0
     }
@@ -52,9 +52,9 @@ impl Percentile {
 }
 
 impl fmt::Display for Percentile {
-    /// As it is read, as short as it can be: `p99.9`.
+    /// As it is read, as short as possible: `p99.9`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A percentile is at most the whole.
+        // A percentile is at most 100 %.
         let percent =
             Percent::from_millionths(self.0 * MILLIONTHS_PER_PART).unwrap_or(Percent::ALL);
         write!(f, "p{percent}")
@@ -104,7 +104,7 @@ mod tests {
             prop_assert!(rank * 1_000_000 >= exact && (rank - 1) * 1_000_000 < exact);
         }
 
-        /// Every percentile over p0 is read as it is printed.
+        /// Every percentile over p0 is read back as it was printed.
         #[test]
         fn what_is_printed_is_read_back(parts in 1_u32..=1_000_000) {
             let percentile = Percentile(parts);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_percentile_is_refused_and_says_what_is() {
+    fn wrong_percentiles_are_refused_with_what_would_be_right() {
         for text in [
             "",
             "p",

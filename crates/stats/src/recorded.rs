@@ -1,4 +1,4 @@
-//! Durations that somebody has recorded, read from a file's text. Pure: whoever calls reads the file.
+//! Durations that a user has recorded, read from a file's text. Pure: the caller reads the file.
 
 mod csv;
 mod decimal;
@@ -13,7 +13,7 @@ use longsync_text::said::printable;
 use crate::moment::whole_nanos;
 use crate::percentile::Percentile;
 
-/// Recorded durations: each distinct value, ascending, and how often it was recorded. Never empty.
+/// Recorded durations: each distinct value, ascending, and how often it was recorded. There is at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedDurations {
     values: Vec<(u64, u64)>,
@@ -21,7 +21,7 @@ pub struct RecordedDurations {
     longest_line: usize,
 }
 
-/// Why a file does not hold recorded durations: the line, counted from 1, and what would be right there.
+/// Why a file is not one of recorded durations: the line, counted from 1, and what would be right there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct RecordingError(String);
@@ -37,20 +37,20 @@ impl RecordingError {
 }
 
 impl RecordedDurations {
-    /// Reads a CSV file or an interval log of `HdrHistogram`, whichever the content is.
+    /// Reads a CSV file or an interval log of `HdrHistogram`, depending on the content.
     ///
-    /// - **CSV**: one row per line, of which the first column counts. Either each cell has its unit, such
-    ///   as `12ms`, or the first line names it (`seconds`, `ms`, `us` or `ns`) and each cell is a number,
-    ///   which is rounded to the nearest nanosecond.
-    /// - **`HdrHistogram` log**: the histograms of all lines and tags are added up. Their values are taken
-    ///   as nanoseconds, whatever the divisor of the column with the maximum is; each counts as the middle
-    ///   of its bucket.
+    /// - **CSV**: one row per line, of which only the first column is read. Either each cell has its unit,
+    ///   such as `12ms`, or the first line names the unit (`seconds`, `ms`, `us` or `ns`) and each cell is a
+    ///   number, which is rounded to the nearest nanosecond.
+    /// - **`HdrHistogram` log**: the histograms of all lines and tags are added up. Their values are taken as
+    ///   nanoseconds, whatever the divisor of the column with the maximum; each counts as the middle of its
+    ///   bucket.
     ///
     /// Empty lines are skipped, and so are those that begin with `#`.
     ///
     /// # Errors
-    /// When there is no value, and when a line is neither: without a unit, negative, longer than a year,
-    /// a histogram that is damaged.
+    /// When there is no value, or when a line is wrong: a duration without a unit, negative or longer than a
+    /// year, or a damaged histogram.
     pub fn read(bytes: &[u8]) -> Result<Self, RecordingError> {
         Self::of_text(text(bytes)?)
     }
@@ -74,13 +74,13 @@ impl RecordedDurations {
         self.count
     }
 
-    /// The longest of them, and the first line on which it stands, counted from 1.
+    /// The longest of them, and the first line with it, counted from 1.
     pub fn longest(&self) -> (Duration, usize) {
         let nanos = self.values.last().map_or(0, |(value, _)| *value);
         (Duration::from_nanos(nanos), self.longest_line)
     }
 
-    /// The value at a percentile's rank, which is [`Percentile::rank`].
+    /// The value at a percentile's rank, as defined by [`Percentile::rank`].
     pub fn quantile(&self, percentile: Percentile) -> Duration {
         let rank = percentile.rank(self.count);
         let mut reached = 0;
@@ -92,7 +92,7 @@ impl RecordedDurations {
     }
 }
 
-/// The text of a file, without the mark of byte order that some programs begin it with.
+/// The text of a file, without the byte order mark with which some programs begin it.
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, RecordingError> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
@@ -103,13 +103,13 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, RecordingError> {
     }
 }
 
-/// The lines that say something, trimmed, each with its number.
+/// The lines that are neither empty nor comments, trimmed, each with its number.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let numbered = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     numbered.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// What has been read so far.
+/// The durations that have been read so far.
 #[derive(Debug, Default)]
 struct DurationCounts {
     values: Vec<(u64, u64)>,
@@ -136,7 +136,7 @@ impl DurationCounts {
         }
         let total = self.values.iter().try_fold(0_u64, |sum, (_, count)| sum.checked_add(*count));
         let Some(count) = total else {
-            return Err(RecordingError::new("there are more values than a count of 64 bits holds"));
+            return Err(RecordingError::new("there are more values than 64 bits can count"));
         };
         self.values.sort_unstable();
         self.values.dedup_by(|next, kept| {

@@ -1,4 +1,4 @@
-//! What one worker records, call by call. Pure.
+//! The recorder of one worker's calls. Pure.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::statuses::GoodStatuses;
 use crate::succession::Succession;
 use crate::texts::TextCounts;
 
-/// A `planned` above this is uncertain by what two clocks differ.
+/// A `planned` above this is uncertain, because two clocks run at different rates.
 const LONG: Duration = Duration::from_secs(1);
 
-/// Records calls as they are sent and as they end. Each worker has one; what they recorded [merged][m] is the
-/// same as if one had recorded every call.
+/// Records calls as they are sent and as they end. Each worker has one; their figures, [merged][m], are the
+/// same as if one recorder had recorded every call.
 ///
 /// [m]: Figures::merge
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Records nothing yet, and never the calls that are due before `warm_up` is over. A call is good if it ends
+    /// A recorder that ignores the calls that are due before `warm_up` is over. A call is good if it ends
     /// with one of these statuses.
     pub fn new(warm_up: Duration, good: GoodStatuses) -> Self {
         Self { from: Moment::START + warm_up, good, ..Self::default() }
@@ -50,7 +50,7 @@ impl Recorder {
         }
     }
 
-    /// Records that a call has ended; `text` is what was said of its failure.
+    /// Records that a call has ended; `text` describes its failure.
     #[inline]
     pub fn ended(&mut self, call: &CallRecord, text: Option<&str>) {
         if call.due.unwrap_or(call.sent) < self.from {
@@ -118,28 +118,28 @@ impl Recorder {
         }
     }
 
-    /// What was recorded since the last exchange, to be counted in as well.
+    /// The figures since the last exchange, in which the caller may count as well.
     pub fn figures(&mut self) -> &mut Figures {
         &mut self.figures
     }
 
-    /// Records into other figures from now on, and returns those until now. Neither allocates nor copies.
+    /// Records into these figures from now on, and returns the previous ones. Neither allocates nor copies.
     pub fn exchange(&mut self, figures: Box<Figures>) -> Box<Figures> {
         std::mem::replace(&mut self.figures, figures)
     }
 
-    /// How many calls of the warm-up were due, of which nothing else is recorded.
+    /// How many calls were due in the warm-up; nothing else is recorded of them.
     pub fn warm_up(&self) -> u64 {
         self.warm_up
     }
 
-    /// How much successive good calls have in common, over all exchanges: their response times, in a closed loop
-    /// their service times.
+    /// How much successive good calls have in common, across all exchanges: by their response times, in a
+    /// closed loop by their service times.
     pub fn succession(&self) -> &Succession {
         &self.succession
     }
 
-    /// What was said of failed calls, over all exchanges.
+    /// The texts of failed calls, across all exchanges.
     pub fn texts(&self) -> &TextCounts {
         &self.texts
     }

@@ -4,7 +4,8 @@ use crate::figures::Figures;
 use crate::not_sent::NotSentReason;
 use crate::status_code::StatusCode;
 
-/// Figures of an open loop in which good calls had these service times, each sent `lag_ns` after it was due.
+/// Figures of an open loop whose good calls had these service times and were each sent `lag_ns` after they
+/// were due.
 pub(crate) fn good(service_times_ns: impl IntoIterator<Item = i64>, lag_ns: i64) -> Figures {
     let mut figures = Figures::default();
     for service_time_ns in service_times_ns {

@@ -1,11 +1,11 @@
-//! A part of a count.
+//! A share of a count.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use longsync_text::{Percent, grouped};
 
-/// A number of things among all of them, at least one.
+/// A number out of a whole, which is at least one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Share {
     part: u64,
@@ -13,17 +13,17 @@ pub struct Share {
 }
 
 impl Share {
-    /// `part` among `whole`; [`None`] if there are none at all, or the part is more than the whole.
+    /// `part` out of `whole`; [`None`] if the whole is zero or the part is more than the whole.
     pub const fn of(part: u64, whole: u64) -> Option<Self> {
         if whole > 0 && part <= whole { Some(Self { part, whole }) } else { None }
     }
 
-    /// How many it is.
+    /// The part.
     pub const fn part(self) -> u64 {
         self.part
     }
 
-    /// Among how many.
+    /// The whole.
     pub const fn whole(self) -> u64 {
         self.whole
     }
@@ -35,7 +35,8 @@ impl Share {
         part.cmp(&(u128::from(self.whole) * u128::from(percent.millionths())))
     }
 
-    /// In percent, to four digits: what is not none does not look like none, nor what is not all like all.
+    /// In percent, to four digits, except that only a part of zero is shown as 0 % and only the whole as 100
+    /// %.
     pub fn percent(self) -> Percent {
         let all = Percent::ALL.millionths();
         let exact = u128::from(self.part) * u128::from(all) / u128::from(self.whole);
@@ -68,7 +69,8 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// A share is as far from any percentage as the fractions say, and scaled by a factor it is the same.
+        /// A share compares with any percentage as its fraction does, also when part and whole are scaled by
+        /// a factor.
         #[test]
         fn a_share_compares_as_its_fraction(
             (whole, part) in (1_u64..1 << 30).prop_flat_map(|whole| (Just(whole), 0..=whole)),

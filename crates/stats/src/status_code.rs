@@ -1,4 +1,4 @@
-//! How a call ended, by its number.
+//! The status of a call, by its number.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ pub struct StatusCode(u8);
 impl StatusCode {
     /// The call was answered.
     pub const OK: Self = Self(0);
-    /// What a code that gRPC does not have stands for.
+    /// Also any code that gRPC does not define.
     pub const UNKNOWN: Self = Self(2);
-    /// The call took longer than it may.
+    /// The call's deadline passed.
     pub const DEADLINE_EXCEEDED: Self = Self(4);
 
     /// Its place among the codes.

@@ -1,4 +1,4 @@
-//! What ends a run before its time. Pure.
+//! The rules that end a run early. Pure.
 
 mod watch;
 
@@ -12,14 +12,15 @@ use crate::comparison::Comparison;
 use crate::metric::Metric;
 use crate::run_loop::Loop;
 
-/// What ends a run before its time, once it is so over the last ten seconds: `p99>250ms`, `errors>5%`.
+/// A condition that ends a run early once it holds over the last ten seconds: `p99>250ms`, `errors>5%`.
 ///
-/// Its metrics are those of a [`Threshold`](crate::Threshold) without `rate`, compared by `>` or `>=`. Nothing
-/// ends a run before at least 1,000 calls have a time, or 100 calls have ended or were due.
+/// Its metrics are those of a [`Threshold`](crate::Threshold) without `rate`, compared by `>` or `>=`. A time
+/// ends a run only if at least 1,000 calls have it, and a share only if at least 100 calls have ended or were
+/// due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StopRule(Comparison);
 
-/// Why a text is not a stop rule, or why one cannot be decided in a run; and what would be right.
+/// Why a text is not a stop rule, or why a rule cannot be decided in a run; and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StopRuleError(String);
@@ -27,7 +28,7 @@ pub struct StopRuleError(String);
 const EMPTY: &str = "an empty text is not a stop rule: write one such as p99>250ms or errors>5%";
 
 impl StopRule {
-    /// Whether runs with such a loop measure it.
+    /// Whether runs with this kind of loop measure it.
     ///
     /// # Errors
     /// In a closed loop no call is due at a given time, so there is no `lag`, `response` or `not_sent`.
@@ -57,7 +58,7 @@ impl StopRule {
 impl FromStr for StopRule {
     type Err = StopRuleError;
 
-    /// Reads one; blanks around its parts do not count.
+    /// Reads one; blanks around its parts are ignored.
     fn from_str(text: &str) -> Result<Self, StopRuleError> {
         let refused = |why| StopRuleError(format!("{} is not a stop rule: {why}", quoted(text)));
         match text.trim() {

@@ -6,10 +6,10 @@ mod pairs;
 use self::logarithm::log2;
 use self::pairs::Pairs;
 
-/// With fewer calls, the correlation says nothing.
+/// With fewer calls, the correlation is meaningless.
 const ENOUGH: u64 = 1_000;
-/// Calls that know nothing of one another stay below it (-0.14 to 0.00 in simulations), and those of one
-/// queue are above it from 30 % load on (0.20 and more).
+/// Independent calls stay below it (-0.14 to 0.00 in simulations), and calls that share a queue are above it
+/// from a load of 30 % (0.20 and more).
 const DEPENDENT: f64 = 0.1;
 
 /// How much the durations of successive good calls of a worker have in common: the correlation of the
@@ -25,16 +25,16 @@ pub struct Succession {
     last: f64,
     sum: f64,
     squares: f64,
-    /// Of each and the next.
+    /// Sum of the products of each and the next.
     products: f64,
-    /// Calls of other workers.
+    /// The number of calls of other workers.
     merged_calls: u64,
     merged: Pairs,
 }
 
 impl Succession {
-    /// Records how long a call took, in nanoseconds: the one that ended after all that are recorded. A duration
-    /// that is not above zero counts as 1 ns.
+    /// Records how long a call took, in nanoseconds, in the order in which calls ended. A duration that is
+    /// not above zero counts as 1 ns.
     #[inline]
     pub fn record(&mut self, nanos: i64) {
         let logarithm = log2(nanos);
@@ -49,13 +49,13 @@ impl Succession {
         self.last = logarithm;
     }
 
-    /// Adds the pairs of another worker. A call from here and one from there are not a pair.
+    /// Adds the pairs of another worker. A call of one worker and a call of another are not a pair.
     pub fn merge(&mut self, other: &Self) {
         self.merged.merge(&other.pairs());
         self.merged_calls += other.calls();
     }
 
-    /// The correlation, from -1 to 1; [`None`] with fewer than 1,000 calls, or if all took equally long.
+    /// The correlation, from -1 to 1; [`None`] with fewer than 1,000 calls, or if all took the same time.
     pub fn correlation(&self) -> Option<f64> {
         if self.calls() < ENOUGH { None } else { self.pairs().correlation() }
     }
@@ -70,7 +70,7 @@ impl Succession {
     }
 
     fn pairs(&self) -> Pairs {
-        // Each call is in two pairs, but the first, of which the logarithm from the origin is 0, and the last.
+        // Each call is in two pairs, except the first, whose logarithm from the origin is 0, and the last.
         let mut pairs = Pairs {
             count: self.calls.saturating_sub(1),
             origin: self.origin,

@@ -1,4 +1,4 @@
-//! What was said of failed calls.
+//! The texts of failed calls.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ const MOST: usize = 100;
 /// How many bytes of a text are kept.
 const MOST_BYTES: usize = 256;
 
-/// Texts, and how often each was said: at most 100 distinct ones, of at most 256 bytes each. If there are more, the
-/// rarest is given up for the next, and only counted.
+/// Texts, and how often each occurred: at most 100 distinct ones, of at most 256 bytes each. If there are
+/// more, the rarest makes room for the next, and is only counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextCounts {
     counts: BTreeMap<String, u64>,
@@ -32,7 +32,7 @@ impl TextCounts {
         self.counts.insert(text.to_owned(), count);
     }
 
-    /// A frequent text that comes late is not to be kept out by rare ones.
+    /// Otherwise rare texts would keep out a frequent one that comes late.
     fn forget_rarest(&mut self) {
         let rarest = self.counts.iter().min_by_key(|(_, count)| **count);
         let Some((rarest, count)) = rarest.map(|(text, count)| (text.clone(), *count)) else {
@@ -58,12 +58,12 @@ impl TextCounts {
         texts
     }
 
-    /// How often something else was said.
+    /// How often other texts occurred.
     pub fn other(&self) -> u64 {
         self.other
     }
 
-    /// Whether nothing was said.
+    /// Whether no text was counted.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty() && self.other == 0
     }

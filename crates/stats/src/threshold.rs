@@ -1,4 +1,4 @@
-//! What a run must reach. Pure.
+//! The thresholds that a run must reach. Pure.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,21 +11,21 @@ use crate::figures::Figures;
 use crate::metric::{Metric, Value};
 use crate::run_loop::Loop;
 
-/// What a run must reach: `p99<250ms`, `service.mean<=2ms`, `errors<0.1%`, `rate>990/s`.
+/// A threshold that a run must reach: `p99<250ms`, `service.mean<=2ms`, `errors<0.1%`, `rate>990/s`.
 ///
-/// | metric | what it is | compared by |
+/// | metric | meaning | compared by |
 /// |---|---|---|
 /// | `p50`, `p99.9`, ... `mean`, `max` | of a time | `<`, `<=` and a duration |
 /// | `errors` | failed calls among those that ended | `<`, `<=` and a percentage |
 /// | `not_sent` | calls that were not sent among those that were due | `<`, `<=` and a percentage |
 /// | `rate` | good answers per second of recorded time | `>`, `>=` and a rate |
 ///
-/// Before the metrics of a time may stand whose they are: `response.`, `service.`, `added.` or `lag.`. If nothing does,
-/// they are of response time, in a closed loop of service time.
+/// A prefix tells which time a metric is of: `response.`, `service.`, `added.` or `lag.`. Without one, it is
+/// the response time, in a closed loop the service time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threshold(Comparison);
 
-/// Why a text is not a threshold, or why a threshold cannot be decided in a run; and what would be right.
+/// Why a text is not a threshold, or why it cannot be decided in a run; and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ThresholdError(String);
@@ -36,18 +36,19 @@ const EMPTY: &str =
 /// Whether a run has reached a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThresholdResult {
-    /// What it must reach.
+    /// The threshold.
     pub threshold: Threshold,
-    /// Whether it has.
+    /// Whether the run has reached it.
     pub has_passed: bool,
-    /// What was measured.
+    /// The measured value.
     pub value: Value,
-    /// Whether it is a percentile with fewer than ten values above it: decided, but it says little.
+    /// Whether the value is a percentile with fewer than ten values above it: then it is decided, but says
+    /// little.
     pub is_marked: bool,
 }
 
 impl Threshold {
-    /// Whether runs with such a loop measure it.
+    /// Whether runs with this kind of loop measure it.
     ///
     /// # Errors
     /// In a closed loop no call is due at a given time, so there is no `lag`, `response` or `not_sent`.
@@ -59,11 +60,12 @@ impl Threshold {
         self.0.metric.missing_in(kind).map_or(Ok(()), refused)
     }
 
-    /// Whether what was recorded over a time reaches it.
+    /// Whether the figures that were recorded over a time reach it.
     ///
-    /// A percentile is read as the longest time of its bucket. One that falls among calls which are slower than
-    /// any value is more than any limit, and so are the mean and the longest if there is one such call. What
-    /// was not measured has not passed: without a call, or in a loop that does not have the figure.
+    /// A percentile is taken as the longest time of its bucket. One that falls among calls which are slower
+    /// than any value is more than any limit, and so are the mean and the longest if there is one such call.
+    /// A threshold whose metric was not measured, for lack of calls or in a loop without that figure, has not
+    /// passed.
     pub fn check(&self, kind: Loop, figures: &Figures, recorded: Duration) -> ThresholdResult {
         let (value, is_marked) = self.0.metric.of(kind, figures, recorded);
         ThresholdResult { threshold: *self, has_passed: self.0.holds(value), value, is_marked }
@@ -82,7 +84,7 @@ impl Threshold {
 impl FromStr for Threshold {
     type Err = ThresholdError;
 
-    /// Reads one; blanks around its parts do not count.
+    /// Reads one; blanks around its parts are ignored.
     fn from_str(text: &str) -> Result<Self, ThresholdError> {
         let refused = |why| ThresholdError(format!("{} is not a threshold: {why}", quoted(text)));
         match text.trim() {

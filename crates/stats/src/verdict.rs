@@ -1,7 +1,8 @@
 //! Whether the client, not the server, set the pace of a run (time.md, "Was it the client?"). Pure.
 //!
-//! The verdict is tied to an [`Effect`] on the calls; what the processors did only explains it. Alone it says
-//! nothing: a worker that spins uses all of its core, and one that waited for a core may have had time to wait.
+//! The verdict depends on an [`Effect`] on the calls; the processors' figures only explain it. On their own
+//! they prove nothing: a worker that spins uses all of its core, and one that waited for a core may have had
+//! time to wait.
 
 mod effect;
 mod evidence;
@@ -17,12 +18,12 @@ use crate::run_loop::Loop;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdict {
-    /// What the client did to its calls. If there is anything, the run was client-bound.
+    /// What the client did to its calls. If there are any effects, the run was client-bound.
     pub effects: Vec<Effect>,
-    /// What was unusual about the processors: the likely cause of the effects, or without effects a note.
+    /// What was unusual about the processors: the likely causes of the effects or, without effects, notes.
     pub signs: Vec<Sign>,
-    /// Whether the system says what its processors did. If not, lag and rate alone were judged, and nothing in a
-    /// closed loop, which has neither.
+    /// Whether the system reports what its processors did. If not, only lag and rate were judged, and nothing
+    /// in a closed loop, which has neither.
     pub knows_processors: bool,
     kind: Loop,
 }
@@ -38,13 +39,13 @@ impl Verdict {
         }
     }
 
-    /// Whether the client set the pace: then its times are not the server's alone.
+    /// Whether the client set the pace: then the times are not the server's alone.
     pub fn is_client_bound(&self) -> bool {
         !self.effects.is_empty()
     }
 
-    /// The verdict, what was measured, the likely cause, and what would help; or, without a verdict, notes. One or
-    /// two sentences each, and none if nothing was unusual.
+    /// The verdict, what was measured, the likely cause, and what would help; or, without a verdict, notes.
+    /// Each is one or two sentences; there are none if nothing was unusual.
     pub fn sentences(&self) -> Vec<String> {
         let mut said = Vec::new();
         if self.is_client_bound() {

@@ -1,4 +1,4 @@
-//! What is counted while calls are made asks for no memory.
+//! Recording calls allocates no memory.
 
 use longsync_stats::Distribution;
 
@@ -19,5 +19,5 @@ fn recording_merging_and_clearing_allocate_nothing() {
     });
     assert_eq!((allocated.count_total, whole.count()), (0, 3 * 8 * 6));
     let allocated = allocation_counter::measure(|| worker = whole.clone());
-    assert_eq!(allocated.count_total, 1, "a clone takes the buckets alone");
+    assert_eq!(allocated.count_total, 1, "a clone allocates only the buckets");
 }

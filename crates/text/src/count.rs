@@ -18,13 +18,14 @@ impl fmt::Display for ParseCountError {
 
 impl std::error::Error for ParseCountError {}
 
-/// The highest count that is read from text: beyond it lie typing errors.
+/// The highest count that is accepted: a higher one is taken for a typing error.
 pub const HIGHEST: u64 = 1_000_000_000_000_000;
 
-/// Reads a count: digits, perhaps with `k` (thousand) or `M` (million), such as `10000`, `10k` or `1.5M`.
+/// Reads a count: digits, optionally followed by `k` (thousand) or `M` (million), such as `10000`, `10k` or
+/// `1.5M`.
 ///
 /// # Errors
-/// When `text` is not one, is not a whole number, or is over [`HIGHEST`].
+/// When `text` is not a number, is not whole, or is over [`HIGHEST`].
 pub fn parse(text: &str) -> Result<u64, ParseCountError> {
     let (number, power) = multiple(text.trim());
     let Ok(count) = decimal::scaled(number, power) else {
@@ -40,7 +41,7 @@ pub fn parse(text: &str) -> Result<u64, ParseCountError> {
     }
 }
 
-/// A count, with its thousands set apart: `10,000`.
+/// A count with its thousands separated: `10,000`.
 pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
@@ -53,7 +54,7 @@ pub fn grouped(count: u64) -> String {
     grouped
 }
 
-/// One of several things, or several: `1 call`, `2 calls`.
+/// A count and its noun, which is plural unless the count is one: `1 call`, `2 calls`.
 pub fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count as u64))

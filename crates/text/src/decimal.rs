@@ -1,21 +1,21 @@
-//! Decimal numbers without a sign, kept as integers so that nothing is rounded.
+//! Unsigned decimal numbers, kept as integers so that nothing is rounded.
 
-/// Why a text is not a decimal number of the precision that is kept.
+/// Why a text is not a decimal number with the precision that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParseDecimalError {
-    /// It is not digits, and perhaps a point with further digits.
+    /// It is not digits, optionally with a point and further digits.
     NotDigits,
     /// It has more decimals than are kept.
     TooFine,
 }
 
 /// The number times ten to the power of `decimals`, exactly: `1.5` with three decimals is 1500. Zeros at the
-/// end of its decimals do not count. What 128 bits do not hold is [`u128::MAX`].
+/// end of its decimals do not count. A number that does not fit in 128 bits is [`u128::MAX`].
 ///
 /// # Errors
-/// When `number` is not digits, and perhaps a point with further digits; or has more decimals than the given
-/// number.
+/// When `number` is not digits, optionally with a point and further digits, or has more than the given number
+/// of decimals.
 pub fn scaled(number: &str, decimals: usize) -> Result<u128, ParseDecimalError> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -33,7 +33,7 @@ pub fn scaled(number: &str, decimals: usize) -> Result<u128, ParseDecimalError> 
     }))
 }
 
-/// The number that is `scaled` divided by ten to the power of `decimals`, as short as it can be: `1.5`.
+/// `scaled` divided by ten to the power of `decimals`, as short as possible: `1.5`.
 pub fn text(scaled: u128, decimals: usize) -> String {
     let digits = format!("{scaled:0>width$}", width = decimals + 1);
     let (whole, fraction) = digits.split_at(digits.len() - decimals);
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// What is printed is read back to the same number.
+        /// A printed number is read back as the same number.
         #[test]
         fn print_then_read_is_the_same(number in any::<u64>(), decimals in 0_usize..12) {
             prop_assert_eq!(scaled(&text(number.into(), decimals), decimals), Ok(number.into()));

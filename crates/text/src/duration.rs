@@ -16,11 +16,11 @@ impl std::fmt::Display for ParseDurationError {
 
 impl std::error::Error for ParseDurationError {}
 
-/// The longest duration that is read from text: a year. Beyond it lie typing errors, and durations
-/// that messages and clocks do not hold.
+/// The longest duration that is accepted: a year. A longer one is taken for a typing error, and might not fit
+/// in messages and clocks.
 pub const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// The units of a duration and the nanoseconds of each, from the longest to the shortest.
+/// The units of a duration and the nanoseconds in each, from longest to shortest.
 const UNITS: [(&str, u64); 9] = [
     ("d", 86_400_000_000_000),
     ("h", 3_600_000_000_000),
@@ -34,15 +34,16 @@ const UNITS: [(&str, u64); 9] = [
     ("ns", 1),
 ];
 
-/// The most decimals of a number: of a day, 16 can still be a whole number of nanoseconds.
+/// The most decimals that a number may have: a fraction of a day with 16 can still be a whole number of
+/// nanoseconds.
 const MOST_DECIMALS: usize = 16;
 
 /// Reads a duration: one or more numbers with a unit, such as `250ms`, `1.5s` or `1m 30s`, each unit
 /// shorter than the one before it. A lone `0` is zero.
 ///
 /// # Errors
-/// When `text` is not one: without a unit, with a unit other than `d`, `h`, `m`, `s`, `ms`, `us`
-/// (`µs`) and `ns`, negative, finer than a nanosecond, or over [`LONGEST`].
+/// When `text` is not a duration: it has no unit or one other than `d`, `h`, `m`, `s`, `ms`, `us` (`µs`) and
+/// `ns`, or it is negative, finer than a nanosecond, or over [`LONGEST`].
 pub fn parse(text: &str) -> Result<Duration, ParseDurationError> {
     let refused =
         |why: &str| ParseDurationError(format!("{} is not a duration: {why}", quoted(text)));
@@ -72,7 +73,8 @@ pub fn parse(text: &str) -> Result<Duration, ParseDurationError> {
     }
 }
 
-/// Takes a number and its unit from the beginning of `rest`: the nanoseconds of both, and of the unit.
+/// Takes a number and its unit from the beginning of `rest`. Returns their nanoseconds, and those of the unit
+/// alone.
 fn part(rest: &mut &str) -> Result<(u128, u64), &'static str> {
     const NO_NUMBER: &str = "write a number and a unit, such as 250ms, 1.5s or 2m";
     if rest.starts_with(['-', '+']) {
@@ -89,15 +91,15 @@ fn part(rest: &mut &str) -> Result<(u128, u64), &'static str> {
         return Err(NO_NUMBER);
     }
     let Some((_, unit)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        return Err("the units are d, h, m, s, ms, us and ns, such as in 250ms, 1.5s or 2m");
+        return Err("the units are d, h, m, s, ms, us and ns, as in 250ms, 1.5s or 2m");
     };
-    // More digits than our number holds are too long a duration in any unit.
+    // A number with more digits than fit is too long a duration in any unit.
     let whole: u128 = whole.parse().unwrap_or(u128::MAX);
     let nanos = whole.saturating_mul((*unit).into());
     Ok((nanos.saturating_add(fraction_of(*unit, fraction.unwrap_or(""))?), *unit))
 }
 
-/// The nanoseconds of a unit's fraction, of which `digits` are the decimals.
+/// The nanoseconds of a fraction of a unit, of which `digits` are the digits after the point.
 fn fraction_of(unit: u64, digits: &str) -> Result<u128, &'static str> {
     const TOO_FINE: &str =
         "it is finer than a nanosecond; write whole nanoseconds, such as 1.5us or 1500ns";
@@ -112,7 +114,7 @@ fn fraction_of(unit: u64, digits: &str) -> Result<u128, &'static str> {
     if nanos.is_multiple_of(all) { Ok(nanos / all) } else { Err(TOO_FINE) }
 }
 
-/// Takes the characters that are `wanted` from the beginning of `rest`.
+/// Takes characters from the beginning of `rest` while they are `wanted`.
 fn take_while<'a>(rest: &mut &'a str, wanted: impl Fn(char) -> bool) -> &'a str {
     let end = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
     let (taken, after) = rest.split_at(end);
@@ -140,7 +142,7 @@ pub fn rounded(duration: Duration) -> String {
     rounded_to(duration, 4)
 }
 
-/// Prints a measured duration, to the given number of digits, which are at least one: `251ms` to three.
+/// Prints a measured duration, to the given number of digits, at least one: `251ms` to three.
 pub fn rounded_to(duration: Duration, digits: u32) -> String {
     let nanos = duration.as_nanos();
     let all = nanos.checked_ilog10().map_or(1, |log| log + 1);
@@ -165,7 +167,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// What is printed is read back to the same value, up to the longest.
+        /// A printed duration is read back as the same value, up to the longest.
         #[test]
         fn print_then_parse_is_the_same(seconds in 0_u64..31_536_000, nanos in 0_u32..1_000_000_000) {
             let duration = Duration::new(seconds, nanos);
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_digits_are_kept_as_are_wanted() {
+    fn the_given_number_of_digits_is_kept() {
         let shown =
             [0, 1, 3, 9].map(|digits| rounded_to(Duration::from_nanos(251_540_999), digits));
         assert_eq!(shown, ["300ms", "300ms", "252ms", "251.540999ms"]);
@@ -232,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn each_unit_and_their_sum_are_read() {
+    fn each_unit_and_sums_of_units_are_read() {
         for (text, nanos) in [
             ("0", 0),
             ("0s", 0),
@@ -254,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_duration_is_refused_with_what_would_be_right() {
+    fn wrong_durations_are_refused_with_what_would_be_right() {
         const AN_EXAMPLE: &str = "250ms";
         const WHICH_UNITS: &str = "the units are";
         for (text, said) in [

@@ -1,5 +1,6 @@
-//! How people write what longsync reads and prints: durations, rates, percentages and counts, the words of its
-//! small languages and the sentences about mistakes in them, and what a server said, so that it cannot act.
+//! How people write what longsync reads and prints: durations, rates, percentages and counts. Also the words
+//! of its small languages, the sentences about mistakes in them, and the text that a server sends, made
+//! harmless for a terminal.
 //!
 //! Pure: nothing here knows a clock, does I/O, or needs more than the standard library.
 //!

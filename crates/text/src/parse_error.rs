@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use crate::said::printable;
 
-/// How long a sentence may be, in bytes: it travels in headers.
+/// The longest sentence, in bytes: sentences travel in headers.
 const MOST_BYTES: usize = 1_024;
-/// How many characters of the text are repeated.
+/// How many characters of the text are quoted.
 const MOST_CHARACTERS: usize = 80;
 
 /// A mistake at a byte of a text.
@@ -28,12 +28,12 @@ impl ParseError {
         Self { at, what: ParseErrorKind::Expected(what.into()) }
     }
 
-    /// What stands there is understood, and wrong.
+    /// The text there is understood, but it is wrong.
     pub fn wrong(at: usize, why: impl Into<String>) -> Self {
         Self { at, what: ParseErrorKind::Wrong(why.into()) }
     }
 
-    /// The column of this mistake in `text`, in characters from 1; and a sentence that repeats the text and
+    /// The column of this mistake in `text`, in characters from 1; and a sentence that quotes the text and
     /// says what is wrong there, in at most 1,024 bytes.
     ///
     /// # Panics
@@ -47,7 +47,7 @@ impl ParseError {
             }
             ParseErrorKind::Wrong(why) => (" is wrong at column ", why),
         };
-        // A reason may repeat what was written.
+        // A reason may quote the text.
         let what = printable(what);
         let mut sentence = format!("`{excerpt}`{joint}{column}: {what}");
         if sentence.len() > MOST_BYTES {
@@ -59,7 +59,7 @@ impl ParseError {
     }
 }
 
-/// The text, or if it is long, what is around the character with this index.
+/// The text or, if it is long, the part around the character with this index.
 fn excerpt(text: &str, index: usize) -> String {
     let count = text.chars().count();
     if count <= MOST_CHARACTERS {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_is_said_with_its_column() {
+    fn a_mistake_is_reported_with_its_column() {
         let told = ParseError::expected(6, "a number").describe("caf\u{e9}(x)");
         assert_eq!(
             told,
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_text_the_part_around_the_mistake_is_shown() {
+    fn a_long_text_is_cut_around_the_mistake() {
         let text = format!("{}!{}", "a".repeat(200), "b".repeat(200));
         let (column, sentence) = ParseError::wrong(200, "no".repeat(2_000)).describe(&text);
         assert_eq!(column, 201);

@@ -36,7 +36,7 @@ impl Percent {
     /// Reads the number of a percentage, without its sign: `99.9`.
     ///
     /// # Errors
-    /// When `number` is not digits and perhaps a point with at most six further digits, or is over 100.
+    /// When `number` is not digits, optionally with a point and at most six further digits, or is over 100.
     pub fn from_number(number: &str) -> Result<Self, ParsePercentError> {
         const NOT_A_NUMBER: ParsePercentError =
             ParsePercentError("a percentage is a number from 0 to 100, such as 5 or 99.9");
@@ -65,7 +65,7 @@ impl Percent {
         f64::from(self.0) / f64::from(Self::ALL.0)
     }
 
-    /// What this share leaves.
+    /// The rest of 100 %.
     #[must_use]
     pub const fn rest(self) -> Self {
         Self(Self::ALL.0 - self.0)
@@ -78,7 +78,7 @@ impl Percent {
 }
 
 impl fmt::Display for Percent {
-    /// The number alone, as short as it can be: `99.9`.
+    /// The number alone, as short as possible: `99.9`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, decimals) = (self.0 / MILLIONTHS_PER_PERCENT, self.0 % MILLIONTHS_PER_PERCENT);
         if decimals == 0 {
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percents_are_printed_as_short_as_they_can_be() {
+    fn percents_are_printed_as_short_as_possible() {
         for (millionths, text) in
             [(0, "0"), (1, "0.000001"), (99_900_000, "99.9"), (100_000_000, "100")]
         {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_percentage_is_refused() {
+    fn wrong_percentages_are_refused() {
         for text in
             ["", ".5", "5.", "-1", "+1", "1e1", "5%", "100.000001", "1.0000000", "99999999999"]
         {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_and_its_rest_are_all() {
+    fn a_share_and_its_rest_add_up_to_all() {
         let share = Percent::from_millionths(33_333_333).unwrap();
         assert_eq!(share.checked_add(share.rest()), Some(Percent::ALL));
         assert_eq!(Percent::ALL.checked_add(Percent::from_millionths(1).unwrap()), None);

@@ -1,8 +1,8 @@
-//! What somebody wrote, inside a sentence about it.
+//! A user's text, quoted in a sentence about it.
 
 use crate::said::printable;
 
-/// How many characters of it are repeated. A sentence travels in headers, whose size is limited.
+/// How many characters of it are quoted: sentences travel in headers, whose size is limited.
 const MOST_CHARACTERS: usize = 80;
 
 /// `text` in back quotes, [printable](printable); only the beginning of a long one.
@@ -20,12 +20,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_it_acts() {
+    fn control_characters_are_escaped() {
         assert_eq!(quoted("\u{1b}[31m5s"), r"`\u{1b}[31m5s`");
     }
 
     proptest! {
-        /// Short text is repeated whole, and no text makes a long sentence.
+        /// A short text is quoted in full, and a long one is cut.
         #[test]
         fn short_text_is_whole_and_long_text_is_cut(text in "\\PC{0,200}") {
             let quoted = quoted(&text);

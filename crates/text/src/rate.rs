@@ -6,9 +6,9 @@ use std::str::FromStr;
 use crate::decimal::{self, ParseDecimalError};
 use crate::quote::quoted;
 
-/// A number of calls per time, from none to 10^9 per second. It is kept in millionths of a call per hour, so
-/// that every rate with up to six decimals per second, minute or hour is exact, and the calls of a time are
-/// counted in integers.
+/// A number of calls per unit of time, from none to 10^9 per second. It is kept in millionths of a call per
+/// hour, so that every rate with up to six decimals per second, minute or hour is exact, and the calls due
+/// within a time are counted in integers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rate(u64);
 
@@ -26,7 +26,7 @@ impl std::error::Error for ParseRateError {}
 
 /// The units of time and how many of each an hour has, from the shortest to the longest.
 const UNITS: [(&str, u64); 3] = [("s", 3_600), ("min", 60), ("h", 1)];
-/// The multiples of a number, and the power of ten of each.
+/// The suffixes that multiply a number, and the power of ten of each.
 const MULTIPLES: [(char, usize); 2] = [('k', 3), ('M', 6)];
 /// The decimals of a rate that are kept, whatever its unit.
 const DECIMALS: usize = 6;
@@ -48,7 +48,7 @@ impl Rate {
         }
     }
 
-    /// The given number of millionths of a call per hour; [`None`] if that is over [`HIGHEST`](Self::HIGHEST).
+    /// The given number of millionths of a call per hour; [`None`] if it is over [`HIGHEST`](Self::HIGHEST).
     pub const fn from_millionths_per_hour(millionths: u64) -> Option<Self> {
         if millionths <= Self::HIGHEST.0 { Some(Self(millionths)) } else { None }
     }
@@ -58,13 +58,13 @@ impl Rate {
         self.0
     }
 
-    /// In calls per second, to about 15 digits: to be shown, not to be counted with.
-    #[expect(clippy::cast_precision_loss, reason = "the nearest number is what is wanted")]
+    /// In calls per second, to about 15 digits: for display, not for counting.
+    #[expect(clippy::cast_precision_loss, reason = "the nearest float is good enough for display")]
     pub fn calls_per_second(self) -> f64 {
         self.0 as f64 / Self::PER_SECOND as f64
     }
 
-    /// Whether there are no calls.
+    /// Whether it is zero.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -73,11 +73,11 @@ impl Rate {
 impl FromStr for Rate {
     type Err = ParseRateError;
 
-    /// Reads a rate: a number, perhaps with `k` (thousand) or `M` (million), and the time that it is per: `/s`,
-    /// `/min` or `/h`. Without one it is per second.
+    /// Reads a rate: a number, optionally with `k` (thousand) or `M` (million), then its unit of time: `/s`,
+    /// `/min` or `/h`. Without a unit it is per second.
     ///
     /// # Errors
-    /// When `text` is not one, or has more than six decimals, or is over [`HIGHEST`](Self::HIGHEST).
+    /// When `text` is not a rate, has more than six decimals, or is over [`HIGHEST`](Self::HIGHEST).
     fn from_str(text: &str) -> Result<Self, ParseRateError> {
         let refused = |why: &str| ParseRateError(format!("{} is not a rate: {why}", quoted(text)));
         let written = text.trim();
@@ -90,7 +90,7 @@ impl FromStr for Rate {
             let is_too_fine = unit.is_some()
                 && decimal::scaled(number, DECIMALS + power) == Err(ParseDecimalError::TooFine);
             return Err(refused(if is_too_fine {
-                "it has more than six decimals; write a longer unit, such as in 1/h"
+                "it has more than six decimals; write a longer unit, as in 1/h"
             } else {
                 "write one such as 2000/s, 120/min or 2k/s"
             }));
@@ -103,7 +103,7 @@ impl FromStr for Rate {
     }
 }
 
-/// A number without its multiple, and the power of ten that this is.
+/// A number without its suffix, and the power of ten of that suffix.
 pub(crate) fn multiple(number: &str) -> (&str, usize) {
     let found =
         MULTIPLES.iter().find_map(|(name, power)| Some((number.strip_suffix(*name)?, *power)));
@@ -112,7 +112,7 @@ pub(crate) fn multiple(number: &str) -> (&str, usize) {
 
 impl fmt::Display for Rate {
     /// Exactly and with one unit: per second if that takes at most three decimals, else per minute or hour if
-    /// that is a whole number, else whichever is exact with the shortest unit.
+    /// that is a whole number, else with the shortest unit that is exact.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reads_well = [(UNITS[0], 1_000), (UNITS[1], MILLIONTHS), (UNITS[2], MILLIONTHS)];
         let exact = UNITS.map(|unit| (unit, 1));
@@ -136,16 +136,16 @@ mod tests {
     }
 
     proptest! {
-        /// What is printed is read back to the same rate.
+        /// A printed rate is read back as the same rate.
         #[test]
         fn print_then_read_is_the_same(millionths in 0_u64..=Rate::HIGHEST.0) {
             let rate = Rate(millionths);
             prop_assert_eq!(read(&rate.to_string()), Ok(rate));
         }
 
-        /// The same of low and whole rates, which the range above seldom draws.
+        /// The same for low and whole rates, which the range above seldom draws.
         #[test]
-        fn print_then_read_is_the_same_of_low_rates(number in 0_u64..10_000, (_, per_hour) in prop::sample::select(UNITS.to_vec()), step in prop::sample::select(vec![1, 1_000, MILLIONTHS])) {
+        fn print_then_read_is_the_same_for_low_rates(number in 0_u64..10_000, (_, per_hour) in prop::sample::select(UNITS.to_vec()), step in prop::sample::select(vec![1, 1_000, MILLIONTHS])) {
             let rate = Rate(number * per_hour * step);
             prop_assert_eq!(read(&rate.to_string()), Ok(rate));
         }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_rate_is_refused_with_what_would_be_right() {
+    fn wrong_rates_are_refused_with_what_would_be_right() {
         let such_as = |text: &str| {
             format!("`{text}` is not a rate: write one such as 2000/s, 120/min or 2k/s")
         };

@@ -1,14 +1,14 @@
-//! What a server said, as it may be shown: no byte that would make a terminal, a pipe or a file do
-//! anything reaches it.
+//! Text that a server sent, made safe to show: no byte that would make a terminal, a pipe or a file do
+//! anything gets through.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// How many characters of it stand inside a sentence.
+/// How many characters of it a sentence quotes.
 const MOST_CHARACTERS: usize = 200;
 
-/// Whether a character does something other than being seen: controls (C0, DEL, C1), marks that
-/// change the direction of text, line separators, tags, and what is not a character at all.
+/// Whether a character acts instead of being visible: controls (C0, DEL, C1), marks that change the direction
+/// of text, line separators, tags, and noncharacters.
 pub fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -26,7 +26,7 @@ pub fn is_invisible(character: char) -> bool {
         )
 }
 
-/// `text` with each character that is not seen written as its escape, such as `\u{1b}` or `\n`.
+/// `text` with each invisible character written as its escape, such as `\u{1b}` or `\n`.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_invisible) {
         return Cow::Borrowed(text);
@@ -42,7 +42,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// At most the given number of characters of `text`, printable; what was left out is counted.
+/// At most the given number of characters of `text`, printable; if it was cut, its length in bytes follows.
 pub fn shortened(text: &str, most: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(most) else {
         return printable(text).into_owned();
@@ -60,7 +60,7 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
-/// The same of bytes that should be text; what is not UTF-8 is replaced.
+/// The same for bytes that should be text; invalid UTF-8 is replaced.
 pub fn quoted_bytes(bytes: &[u8]) -> String {
     quoted(&String::from_utf8_lossy(bytes))
 }
@@ -72,9 +72,9 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever was said, none of it acts; and plain text stays as it was.
+        /// No invisible character is left, and plain text is unchanged.
         #[test]
-        fn nothing_that_acts_is_left(text in any::<String>(), bytes in any::<Vec<u8>>()) {
+        fn no_invisible_character_is_left(text in any::<String>(), bytes in any::<Vec<u8>>()) {
             for shown in [printable(&text).into_owned(), shortened(&text, 20), quoted(&text), quoted_bytes(&bytes)] {
                 prop_assert!(!shown.contains(is_invisible), "{:?}", shown);
             }

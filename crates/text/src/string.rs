@@ -1,11 +1,11 @@
-//! Strings in double quotes, as they stand in texts that are typed and travel in headers.
+//! Strings in double quotes, as part of texts that people type and headers carry.
 
 use std::fmt::Write as _;
 
 /// What is wrong with a string, and at which byte of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseStringError {
-    /// The byte at which it stops being one, from 0 at its opening quote.
+    /// The byte at which it stops being a string, counted from 0 at its opening quote.
     pub at: usize,
     /// What was expected there.
     pub expected: &'static str,
@@ -14,7 +14,7 @@ pub struct ParseStringError {
 const AN_ESCAPE: &str = r#"one of the escapes \" \\ \n \r \t and \u{hex}"#;
 const CODE_POINT: &str = r"a code point in hexadecimal, such as \u{e9}";
 
-/// Reads the string that begins `text`. Returns it, and the bytes it took with both quotes.
+/// Reads the string at the beginning of `text`. Returns it and its length in bytes, including both quotes.
 ///
 /// # Errors
 /// When `text` does not begin with a quote, the closing one is missing, or an escape is unknown.
@@ -50,7 +50,7 @@ pub fn read(text: &str) -> Result<(String, usize), ParseStringError> {
     Err(wrong(text.len(), "the closing quote of the string"))
 }
 
-/// Prints a string so that [`read`] reads it back, in visible ASCII and blanks alone.
+/// Prints a string so that [`read`] reads it back, in nothing but visible ASCII and blanks.
 pub fn print(string: &str) -> String {
     let mut printed = String::with_capacity(string.len() + 2);
     printed.push('"');
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// What is printed fits a header, and is read back to the same string.
+        /// A printed string fits in a header and is read back as the same string.
         #[test]
         fn print_then_read_is_the_same(string in any::<String>(), after in "\\PC{0,8}") {
             let printed = print(&string);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_string_is_refused_where_it_stops_being_one() {
+    fn a_text_is_refused_where_it_stops_being_a_string() {
         for (text, at, expected) in [
             ("a", 0, "a string in double quotes"),
             ("\"abc", 4, "the closing quote of the string"),

@@ -1,4 +1,4 @@
-//! The words of a small language, taken from a text's beginning to its end.
+//! The words of a small language, taken from a text one after another.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::parse_error::ParseError;
 use crate::{Percent, duration, string};
 
-/// A text, and how far it is read. White space between words is skipped; what is taken wrongly is a [`ParseError`] at
-/// its byte.
+/// A text, and how much of it has been read. White space between words is skipped; a word that is not the
+/// expected one is a [`ParseError`] at its byte.
 #[derive(Debug, Clone)]
 pub struct Words<'a> {
     text: &'a str,
@@ -19,7 +19,7 @@ const A_NUMBER: &str = "a number such as 2 or 0.5";
 const A_PERCENT: &str = "a percentage such as 5% or 0.1%";
 
 impl<'a> Words<'a> {
-    /// Nothing of `text` is read yet.
+    /// Starts at the beginning of `text`.
     pub fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
@@ -30,12 +30,12 @@ impl<'a> Words<'a> {
         self.at
     }
 
-    /// What is not read yet, from the next word on.
+    /// The unread text, from the next word on.
     pub fn rest(&mut self) -> &'a str {
         &self.text[self.place()..]
     }
 
-    /// Whether no further word is there.
+    /// Whether there are no more words.
     pub fn is_end(&mut self) -> bool {
         self.rest().is_empty()
     }
@@ -49,7 +49,7 @@ impl<'a> Words<'a> {
         is_next
     }
 
-    /// Takes this mark; what was expected is printed only if it is not next.
+    /// Takes this mark; `expected` is printed only if it is not next.
     pub fn mark(&mut self, mark: char, expected: impl fmt::Display) -> Result<(), ParseError> {
         if self.takes(mark) { Ok(()) } else { Err(self.expected(expected)) }
     }
@@ -64,7 +64,7 @@ impl<'a> Words<'a> {
         is_next
     }
 
-    /// Takes a name: letters, digits and `_`, beginning with a letter. Empty, if none is next.
+    /// Takes a name: letters, digits and `_`, beginning with a letter. Empty if none is next.
     pub fn name(&mut self) -> &'a str {
         if !self.rest().starts_with(|c: char| c.is_ascii_alphabetic()) {
             return "";
@@ -72,7 +72,7 @@ impl<'a> Words<'a> {
         self.take(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     }
 
-    /// The number that is next: digits, and perhaps a point with further digits. Its unit stays.
+    /// The next number: digits, optionally with a point and further digits. Its unit is not taken.
     fn number_text(&mut self, expected: &str) -> Result<&'a str, ParseError> {
         let start = self.place();
         let is_empty = self.take(|byte| byte.is_ascii_digit()).is_empty();
@@ -114,12 +114,12 @@ impl<'a> Words<'a> {
         }
         let number = self.number_text(EXPECTED)?;
         if self.text[self.at..].starts_with('%') {
-            return Err(self.expected("no % after a percentile, such as in 99.9="));
+            return Err(self.expected("no % after a percentile, as in 99.9="));
         }
         Percent::from_number(number).map_err(|why| ParseError::wrong(at, why.to_string()))
     }
 
-    /// Takes a percentage with its sign.
+    /// Takes a percentage with its % sign.
     pub fn percent(&mut self) -> Result<Percent, ParseError> {
         let at = self.place();
         let number = self.number_text(A_PERCENT)?;
@@ -132,9 +132,9 @@ impl<'a> Words<'a> {
         Percent::from_number(number).map_err(|why| ParseError::wrong(at, why.to_string()))
     }
 
-    /// Takes a duration: all numbers with a unit that follow one another.
+    /// Takes a duration: all successive numbers that have a unit.
     pub fn duration(&mut self) -> Result<Duration, ParseError> {
-        const A_UNIT: &str = "a unit right after the number, such as in 250ms, 1.5s or 2m";
+        const A_UNIT: &str = "a unit right after the number, as in 250ms, 1.5s or 2m";
         let start = self.place();
         let mut end = start;
         while self.rest().starts_with(|c: char| c.is_ascii_digit()) {
@@ -156,11 +156,11 @@ impl<'a> Words<'a> {
             .map_err(|why| ParseError::wrong(start, why.to_string()))
     }
 
-    /// Takes an amount as it is written: digits, and the letters, points and slashes right after them, such as
-    /// `1.5k/s`.
+    /// Takes an amount as it is written: digits, and any letters, points and slashes right after them, such
+    /// as `1.5k/s`.
     ///
     /// # Errors
-    /// When no digit is next; what was expected is said then.
+    /// When no digit is next; the error names what was `expected`.
     pub fn amount(&mut self, expected: impl fmt::Display) -> Result<&'a str, ParseError> {
         if !self.rest().starts_with(|c: char| c.is_ascii_digit()) {
             return Err(self.expected(expected));
@@ -177,12 +177,12 @@ impl<'a> Words<'a> {
         Ok(string)
     }
 
-    /// That this was expected as the next word.
+    /// The error that this was expected as the next word.
     pub fn expected(&mut self, what: impl fmt::Display) -> ParseError {
         ParseError::expected(self.place(), what.to_string())
     }
 
-    /// Takes this mark, if no white space is before it.
+    /// Takes this mark if no white space precedes it.
     fn takes_at_once(&mut self, mark: char) -> bool {
         let is_next = self.text[self.at..].starts_with(mark);
         if is_next {
@@ -191,7 +191,7 @@ impl<'a> Words<'a> {
         is_next
     }
 
-    /// Takes the bytes that are wanted. Of a character of several bytes, all are wanted or none.
+    /// Takes bytes while they are wanted. Of a character of several bytes, either all or none must be wanted.
     fn take(&mut self, is_wanted: impl Fn(u8) -> bool) -> &'a str {
         let rest = &self.text[self.at..];
         let bytes = rest.bytes().position(|byte| !is_wanted(byte)).unwrap_or(rest.len());

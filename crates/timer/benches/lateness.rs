@@ -1,10 +1,10 @@
-//! How late waits of a millisecond end: on an idle machine one at a time, and 64 at a time.
+//! How late waits of a millisecond end on an idle machine: one at a time, and 64 at a time.
 //!
 //! The timers take turns in one run, so that the machine's other work affects all of them alike.
 //!
 //! `cargo bench -p longsync-timer --bench lateness`
 
-#![expect(clippy::print_stdout, reason = "it is what this program is for")]
+#![expect(clippy::print_stdout, reason = "printing is what this program is for")]
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
-//! What a wait costs: to insert, to cancel, and to end it, among others that wait.
+//! What it costs to insert, cancel and end a wait while others wait.
 //!
-//! Through the public interface, so with its lock and its clock reads. Beside it, tokio's own timer.
+//! Measured through the public interface, so including its lock and its clock reads, next to tokio's own
+//! timer.
 //!
 //! `cargo bench -p longsync-timer --bench queue`
 
@@ -18,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 
 const SIZES: [usize; 3] = [1, 1_000, 1_000_000];
 
-/// Long enough for none to come due meanwhile.
+/// Long enough that none comes due meanwhile.
 const LONG: Duration = Duration::from_secs(600);
 
 fn runtime() -> Runtime {
@@ -51,7 +52,7 @@ fn waiting(timer: &Timer, count: usize) -> Vec<Sleep> {
     entered((0..count).map(|number| timer.sleep(length(number))).collect())
 }
 
-/// One more wait that is given up, as most deadlines are, while the given number of others wait.
+/// One more wait that is cancelled, as most deadlines are, while the given number of others wait.
 fn insert_and_cancel(c: &mut Criterion) {
     let runtime = runtime();
     let _context = runtime.enter();
@@ -89,7 +90,7 @@ fn sleeping(length: Duration) -> Pin<Box<tokio::time::Sleep>> {
     wait
 }
 
-/// The given number inserted into an empty queue; the same number cancelled, in another order.
+/// The given number of waits inserted into an empty queue; the same waits cancelled in another order.
 fn insert_all_and_cancel_all(c: &mut Criterion) {
     let runtime = runtime();
     let _context = runtime.enter();
@@ -99,7 +100,7 @@ fn insert_all_and_cancel_all(c: &mut Criterion) {
         for count in SIZES {
             group.throughput(Throughput::Elements(count as u64));
             let timer = Timer::new(Clock::Monotonic);
-            // The slab has grown: what is measured is the steady state.
+            // The slab has grown, so the steady state is measured.
             drop(waiting(&timer, count));
             group.bench_function(BenchmarkId::from_parameter(count), |b| {
                 if is_cancel {
@@ -121,7 +122,7 @@ fn insert_all_and_cancel_all(c: &mut Criterion) {
     }
 }
 
-/// The given number come due, one every 100 ns, and are taken out.
+/// The given number of waits come due, one per 100 ns, and are taken out.
 fn fire(c: &mut Criterion) {
     let runtime = runtime();
     let _context = runtime.enter();
@@ -137,7 +138,7 @@ fn fire(c: &mut Criterion) {
     group.finish();
 }
 
-/// How long it takes to end all, the sinking through the levels included.
+/// How long it takes to end all of them, including the sinking through the levels.
 fn fire_once(timer: &Timer, count: usize) -> Duration {
     let spread = count as u64 * 100;
     let first = timer.now() + Duration::from_nanos(2_000 + spread * 3);

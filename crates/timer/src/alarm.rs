@@ -1,4 +1,4 @@
-//! What wakes a driver at a given time: one alarm for all waits, set to the earliest.
+//! The alarm that wakes a driver at a given time: one for all waits, set to the earliest.
 //!
 //! An alarm comes in two halves. Any thread that adds a wait sets the [`Alarm`]; the driver waits for
 //! the [`Bell`]. An alarm may ring needlessly, and is then set again.
@@ -9,7 +9,7 @@ mod timerfd;
 
 use std::time::Instant;
 
-/// What an alarm is made of.
+/// How an alarm is implemented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AlarmKind {
     /// A file descriptor that becomes readable at a given time, to the nanosecond.
@@ -18,16 +18,16 @@ pub(crate) enum AlarmKind {
     /// tokio's own timer, which rounds up to the next millisecond.
     #[cfg_attr(
         all(target_os = "linux", not(test)),
-        expect(dead_code, reason = "made where there is no timerfd, and in tests")
+        expect(dead_code, reason = "used only on systems without timerfd, and in tests")
     )]
     Portable,
 }
 
 impl AlarmKind {
-    /// The best that the system has.
+    /// The most precise kind that the system has.
     #[cfg(target_os = "linux")]
     pub(crate) const NATIVE: Self = Self::TimerFd;
-    /// The best that the system has.
+    /// The most precise kind that the system has.
     #[cfg(not(target_os = "linux"))]
     pub(crate) const NATIVE: Self = Self::Portable;
 
@@ -55,10 +55,9 @@ pub(crate) enum Bell {
     Portable(portable::Bell),
 }
 
-/// Makes an alarm on the current runtime. `origin` is what its times are counted from.
+/// Makes an alarm on the current runtime. Its times are counted from `origin`.
 ///
-/// A system that is out of file descriptors still has the portable one: late by a millisecond is
-/// better than not at all.
+/// If there is no file descriptor left, it is the portable one: a millisecond late is better than never.
 ///
 /// # Panics
 /// Outside a tokio runtime whose driver for this kind is enabled.
@@ -82,7 +81,8 @@ fn portable(origin: Instant) -> (Alarm, Bell) {
 }
 
 impl Alarm {
-    /// Has the bell ring once, this many nanoseconds after the origin, and not when it was set to before.
+    /// Has the bell ring once, this many nanoseconds after the origin, instead of at the time to which it was
+    /// set before.
     pub(crate) fn set(&self, at: u64) {
         match self {
             #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! What time it is.
+//! The clocks that a timer can read.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use std::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Clock {
-    /// The system's monotonic clock: what a running server uses.
+    /// The system's monotonic clock, which a running server uses.
     Monotonic,
     /// The clock of the tokio runtime that polls the wait: the same, unless a test has paused it.
     Tokio,

@@ -1,9 +1,9 @@
 //! The task that wakes waits when they are due, one for each runtime on which a timer's waits are
 //! polled.
 //!
-//! It starts with the first wait that is polled on its runtime. It ends when the timer's last handle
-//! and last wait are gone, or with its runtime: then whatever still waits is woken, is polled again
-//! where it lives, and so finds or starts a driver there.
+//! It starts with the first wait that is polled on its runtime. It ends when the timer's last handle and last
+//! wait are dropped, or with its runtime: then the remaining waits are woken, polled again on the runtimes of
+//! their tasks, and so find or start a driver there.
 
 use std::sync::{Arc, Weak};
 
@@ -16,7 +16,7 @@ use crate::waits::{DriverId, Turn, Waits};
 #[derive(Debug)]
 struct Driver {
     id: DriverId,
-    /// Weak, or the timer would live as long as the runtime does.
+    /// Weak, because otherwise the timer would live as long as the runtime.
     waits: Weak<Waits>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn start(waits: &Arc<Waits>, runtime: &Handle) {
     let Some(id) = waits.admit(runtime.id(), alarm) else { return };
     let driver = Driver { id, waits: Arc::downgrade(waits) };
     let task = runtime.spawn(driver.run(bell));
-    // It does not end by itself while `waits` lives. Going on would start it again and again.
+    // It does not end on its own while `waits` lives, so going on would start it again and again.
     assert!(!task.is_finished(), "a wait was polled on a tokio runtime that has been shut down");
 }
 
@@ -38,7 +38,7 @@ impl Driver {
         loop {
             let Some(turn) = self.waits.upgrade().map(|waits| waits.turn(self.id)) else { return };
             match turn {
-                // tokio comes back to a task that yields only after it has looked at its sockets.
+                // tokio polls a task that has yielded only after it has checked its sockets.
                 Turn::Yield => yield_now().await,
                 Turn::Rest => bell.rings().await,
             }

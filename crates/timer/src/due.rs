@@ -2,8 +2,8 @@
 
 use std::task::Waker;
 
-/// How many waits end at a time. If each wakes a task of its own, about as many tasks as tokio polls
-/// before it looks at its sockets again (61): a burst of any size lets those have their turn.
+/// How many waits end at a time. If each wakes a task of its own, these are about as many tasks as tokio
+/// polls before it checks its sockets again (61), so that a burst of any size leaves the sockets their turn.
 pub(crate) const BATCH: usize = 64;
 
 /// Wakers that were taken out under the lock, to be woken without it: waking may drop a task, which
@@ -25,7 +25,7 @@ impl DueWakers {
         self.count += 1;
     }
 
-    /// Wakes them in the order in which they came. Returns how many there were.
+    /// Wakes them in the order in which they were added. Returns how many there were.
     pub(crate) fn wake(self) -> usize {
         self.wakers.into_iter().flatten().for_each(Waker::wake);
         self.count

@@ -1,10 +1,9 @@
-//! The queue of waits: a heap, ordered by due time, that knows no clock, no runtime and no I/O.
+//! The queue of waits: a heap, ordered by due time, that knows nothing of clocks, runtimes or I/O.
 //!
-//! Time is counted in nanoseconds from an origin that only the caller knows. Each wait of the heap is
-//! due no earlier than its parent and has up to four children: half as many levels as with two, for a
-//! few comparisons more within one or two cache lines. The slab knows where in the heap a wait lies, so
-//! that it can be cancelled from the middle. Among waits of one due time, the one that came first comes
-//! out first.
+//! Time is counted in nanoseconds from an origin that only the caller knows. Each wait of the heap is due no
+//! earlier than its parent and has up to four children: half as many levels as with two, at the cost of a few
+//! more comparisons within one or two cache lines. The slab knows the position of each wait in the heap, so
+//! that it can be cancelled from the middle. Waits with the same due time come out in the order of insertion.
 
 use crate::slab::{Slab, SlabKey};
 
@@ -15,14 +14,14 @@ const CHILDREN: usize = 4;
 #[derive(Debug, Clone, Copy)]
 struct HeapEntry {
     due: u64,
-    /// Counts the inserts, and begins again at zero after 2^32.
+    /// Counts the inserts, and wraps to zero after 2^32.
     number: u32,
     slot: u32,
 }
 
 impl HeapEntry {
-    /// Of waits due in the same nanosecond, the order is that of insertion, unless more than 2^31 came
-    /// between them.
+    /// Waits due in the same nanosecond are ordered by insertion, unless more than 2^31 were inserted in
+    /// between.
     fn is_before(self, other: Self) -> bool {
         if self.due != other.due {
             return self.due < other.due;
@@ -31,13 +30,13 @@ impl HeapEntry {
     }
 }
 
-/// Things that wait, each with the time at which it is due.
+/// Payloads that wait, each with its due time.
 #[derive(Debug)]
 pub(crate) struct Heap<T> {
     waits: Vec<HeapEntry>,
     slab: Slab<T>,
     inserts: u32,
-    /// The latest time that [`Heap::expire`] was told.
+    /// The latest time that was passed to [`Heap::expire`].
     now: u64,
 }
 
@@ -46,13 +45,13 @@ impl<T> Heap<T> {
         Self { waits: Vec::new(), slab: Slab::new(), inserts: 0, now: 0 }
     }
 
-    /// How many wait.
+    /// The number of waits.
     pub(crate) fn len(&self) -> usize {
         self.waits.len()
     }
 
-    /// Adds what is due at `due`. A time that has passed counts as the latest that
-    /// [`Heap::expire`] was told.
+    /// Adds a payload that is due at `due`. A time in the past counts as the latest that was passed to
+    /// [`Heap::expire`].
     pub(crate) fn insert(&mut self, due: u64, payload: T) -> SlabKey {
         let (key, slot) = self.slab.insert(payload);
         let wait = HeapEntry { due: due.max(self.now), number: self.inserts, slot };
@@ -62,12 +61,12 @@ impl<T> Heap<T> {
         key
     }
 
-    /// What waits under this key, unless it has been taken out.
+    /// The payload under this key, unless it has been taken out.
     pub(crate) fn get_mut(&mut self, key: SlabKey) -> Option<&mut T> {
         self.slab.get_mut(key)
     }
 
-    /// Takes out what waits under this key, unless it has been already.
+    /// Takes out the payload under this key, unless it has been taken out already.
     pub(crate) fn cancel(&mut self, key: SlabKey) -> Option<T> {
         let at = self.slab.position(key)?;
         Some(self.remove(at))
@@ -79,10 +78,10 @@ impl<T> Heap<T> {
         waits.drain(..).map(|wait| slab.remove(wait.slot)).collect()
     }
 
-    /// Takes out what is due at `now`, the earliest first, and among equals the one that came first: at
-    /// most `limit`. Returns whether more is due.
+    /// Takes out at most `limit` payloads that are due at `now`, the earliest first and equals in the order
+    /// of insertion. Returns whether more are due.
     pub(crate) fn expire(&mut self, now: u64, limit: usize, mut fire: impl FnMut(T)) -> bool {
-        // Threads may come in a different order from that in which they read the clock.
+        // Threads may get here in a different order from the one in which they read the clock.
         self.now = self.now.max(now);
         for _ in 0..limit {
             if !self.is_due() {
@@ -105,7 +104,7 @@ impl<T> Heap<T> {
     fn remove(&mut self, at: usize) -> T {
         let removed = self.waits.swap_remove(at);
         if let Some(&last) = self.waits.get(at) {
-            // It comes from the bottom, though not always from below the gap.
+            // It comes from the bottom, but not always from below the gap.
             if at > 0 && last.is_before(self.waits[parent(at)]) {
                 self.rise(at, last);
             } else {
@@ -115,7 +114,7 @@ impl<T> Heap<T> {
         self.slab.remove(removed.slot)
     }
 
-    /// Puts a wait at this place, or further up.
+    /// Puts a wait at this position or further up.
     fn rise(&mut self, mut at: usize, wait: HeapEntry) {
         while at > 0 {
             let above = self.waits[parent(at)];
@@ -128,7 +127,7 @@ impl<T> Heap<T> {
         self.put(at, wait);
     }
 
-    /// Puts a wait at this place, or further down.
+    /// Puts a wait at this position or further down.
     fn sink(&mut self, mut at: usize, wait: HeapEntry) {
         while let Some((child, below)) = self.first_child(at)
             && below.is_before(wait)

@@ -1,8 +1,9 @@
-//! How far ahead of a due time an alarm rings, so that a thread that sleeps is awake by then.
+//! How far ahead of a due time an alarm rings, so that a sleeping thread is awake by then.
 //!
-//! A core that slept takes tens of microseconds to run a thread again: learnt from the alarms that have
-//! rung. A thread that woke too early polls the rest. Polling is limited to a share of all time, or
-//! many waits would keep a core busy. The spin that was asked for is not limited.
+//! A sleeping core takes tens of microseconds to run a thread again; how long is learnt from the alarms that
+//! have rung. A thread that woke too early polls for the rest of the time. Polling is limited to a share of
+//! the total time, because otherwise many waits would keep a core busy. The spin that the caller asked for is
+//! not limited.
 
 use std::time::Duration;
 
@@ -12,14 +13,14 @@ use crate::nanos::{NEVER, nanos};
 const LONGEST: u64 = 100_000;
 /// How far an alarm that was noticed later than the learnt latency moves it up.
 const UP: u64 = 1_500;
-/// How far any other moves it down. It settles where three of four come no later.
+/// How far any other alarm moves it down. It settles at a latency that three of four alarms do not exceed.
 const DOWN: u64 = UP / 3;
 
-/// The part of all time that may be spent polling, as a divisor.
+/// The share of the total time that may be spent polling, as a divisor.
 const SHARE: u64 = 10;
-/// How long a poll that finds nothing to do takes at most: what is longer was other work of the thread.
+/// The longest that a poll which finds nothing to do takes: a longer one included other work of the thread.
 const POLL: u64 = 3_000;
-/// The most that can be saved up at rest.
+/// The most polling time that can be saved up at rest.
 const SAVINGS: u64 = 10 * LONGEST;
 
 /// The lead of one driver's alarm. All times are in nanoseconds.
@@ -30,7 +31,7 @@ pub(crate) struct Lead {
     latency: u64,
     /// How long polling may last.
     budget: u64,
-    /// Until when the budget is accounted for.
+    /// The time up to which the budget is accounted for.
     accounted: u64,
     is_polling: bool,
     /// Whether the thread polls or spins.
@@ -84,12 +85,12 @@ impl Lead {
         self.is_covered
     }
 
-    /// How long the thread has polled, or spun; of a turn with other work, at most [`POLL`].
+    /// How long the thread has polled or spun; a turn with other work counts as at most [`POLL`].
     pub(crate) fn polled(&self) -> u64 {
         self.polled
     }
 
-    /// The clock readings of threads that add waits may come out of order.
+    /// The clock readings of threads that add waits may arrive out of order.
     fn account(&mut self, now: u64) {
         let passed = now.saturating_sub(self.accounted);
         let polled = if self.is_polling { passed } else { 0 };
@@ -106,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    /// Long enough to have saved all that can be.
+    /// Long enough to have saved up the most possible.
     const LATER: u64 = SHARE * SAVINGS;
 
     fn learnt(latency: u64) -> Lead {
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn it_settles_where_three_of_four_alarms_come_no_later() {
+    fn it_settles_at_a_latency_that_three_of_four_alarms_do_not_exceed() {
         let mut lead = Lead::new(Duration::ZERO);
         for alarm in 0..10_000 {
             lead.learn(alarm * 7_919 % 80_000);
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_with_other_work_is_not_taken_for_a_core_that_wakes() {
+    fn a_thread_with_other_work_is_not_taken_for_a_core_that_wakes_slowly() {
         let mut lead = learnt(40_000);
         let before = lead.latency;
         for late in [LONGEST + 1, 1_000_000, u64::MAX] {
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn spin_is_bounded_only_by_there_being_a_wait() {
+    fn spin_lasts_as_long_as_there_is_a_wait() {
         let mut lead = Lead::new(Duration::from_millis(1));
         (0..1_000_u64).for_each(|ms| assert!(lead.covers(ms * 1_000_000, (ms + 1) * 1_000_000)));
         assert_eq!(lead.ahead(LATER, 2 * LATER), 1_000_000);

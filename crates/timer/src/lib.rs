@@ -1,9 +1,9 @@
-//! Waits on tokio, to the microsecond: never early, cancelled by dropping them, ended together at will,
-//! on a clock given from outside. This crate knows nothing of gRPC.
+//! Waits on tokio, precise to the microsecond: never early, cancelled by dropping them, all ended at once on
+//! request, on a clock that the caller chooses. This crate knows nothing of gRPC.
 //!
-//! A [`Timer`] serves the waits of one runtime thread. Everything that waits takes its instants from
-//! [`Timer::now`] and waits through [`Timer::sleep_until`], so that a test can hold the clock and
-//! the end of a drain can end all waits at once.
+//! A [`Timer`] serves the waits of one runtime thread. Code that waits takes its instants from [`Timer::now`]
+//! and waits through [`Timer::sleep_until`], so that a test can control the clock and the end of a drain can
+//! end all waits at once.
 //!
 //! ```
 //! use std::time::Duration;
@@ -20,31 +20,31 @@
 //!
 //! # How it works
 //!
-//! - **The queue** is a heap in which each wait knows its place: no due time is rounded, and none is
-//!   too far away. Inserting, cancelling and taking out the earliest take at most one step per level; a
-//!   million waits have ten levels. An entry takes 24 bytes and its waker 16, in memory that earlier
-//!   waits have left; a [`Sleep`] 48 bytes.
-//! - **The alarm** is one timerfd for all waits, set anew when the earliest due time moves earlier
-//!   and when it has rung. Unlike `epoll_wait` it is given no slack by the system. It rings ahead of
-//!   the due time by what a sleeping core takes to wake, which is learnt from how late it was noticed
-//!   before; woken too early, the thread polls the rest: at most a tenth of all time. If there is no
-//!   timerfd (or no file descriptor left), it is tokio's timer: then waits are as late as
-//!   tokio's, and still never early.
-//! - **The driver** is a task that the first wait starts on its runtime. It wakes what is due, 64 waits
-//!   at a time, and lets tasks and sockets have their turn in between. A thread that adds a wait, or
-//!   calls [`Timer::drain_due`], wakes as many on the way: a busy runtime looks at its events only
-//!   after every 61 tasks. The driver ends with the timer's last handle and last wait. When its runtime
-//!   ends before that, what waits elsewhere is woken and finds another driver there: a timer may
-//!   outlive runtimes, and serve several.
-//! - **The lock** round the queue is taken by one thread, unless several poll waits of one timer:
-//!   that is allowed, and slower. Wakers are never cloned, woken or dropped under it.
-//! - **Under [`Clock::Tokio`]** only tokio decides what is due: a test that has paused the clock sees
-//!   what it would with [`tokio::time::sleep`]. The queue then serves only [`Timer::fire_all`].
+//! - **The queue** is a heap in which each wait knows its place: no due time is rounded, and none is too far
+//!   away. Inserting, cancelling and taking out the earliest take at most one step per level; a million waits
+//!   have ten levels. An entry takes 24 bytes and its waker 16, in memory that earlier waits have left; a
+//!   [`Sleep`] takes 48.
+//! - **The alarm** is one timerfd for all waits, set again when the earliest due time moves earlier and when
+//!   it has rung. Unlike `epoll_wait`, it is given no slack by the system. It rings ahead of the due time by
+//!   the time that a sleeping core takes to wake, which is learnt from how late earlier alarms were noticed;
+//!   a thread that is woken too early polls for the rest, at most a tenth of the total time. If there is no
+//!   timerfd (or no file descriptor left), the alarm is tokio's timer: then waits are as late as tokio's, but
+//!   still never early.
+//! - **The driver** is a task that the first wait starts on its runtime. It wakes what is due, 64 waits at a
+//!   time, and lets tasks and sockets have their turn in between. A thread that adds a wait, or calls
+//!   [`Timer::drain_due`], wakes as many in passing, because a busy runtime checks its events only once per
+//!   61 tasks. The driver ends with the timer's last handle and last wait. If its runtime ends before that,
+//!   waits on other runtimes are woken and find another driver there: a timer may outlive runtimes and serve
+//!   several.
+//! - **The lock** around the queue is taken by one thread, unless several threads poll waits of one timer,
+//!   which is allowed but slower. Wakers are never cloned, woken or dropped under it.
+//! - **Under [`Clock::Tokio`]** only tokio decides what is due: a test that has paused the clock sees the
+//!   same as with [`tokio::time::sleep`]. The queue then serves only [`Timer::fire_all`].
 //!
 //! # Figures
 //!
-//! From a virtual machine with two cores (x86-64, Linux 6.18, Rust 1.95, tokio 1.54.1), 2026-11-25 and
-//! 26, shared with other programs; medians, with the others' load near 1.
+//! Measured on a virtual machine with two cores (x86-64, Linux 6.18, Rust 1.95, tokio 1.54.1) on 2026-11-25
+//! and 26, shared with other programs whose load was near 1; medians.
 //!
 //! How late waits of 1 ms end, the timers taking turns (`cargo bench -p longsync-timer --bench
 //! lateness`, 1,000 and 64,000 waits each, the median of four runs), in microseconds:
@@ -55,13 +55,13 @@
 //! | [`Timer::new`] | 1.3 | 62 | 2.8 | 72 |
 //! | [`Timer::with_spin`], 200 us | 1.2 | 6 | 2.2 | 46 |
 //!
-//! Without the alarm's lead, p50 and p99 of [`Timer::new`] were 61 and 133 one at a time, 68 and 134
-//! with 64: the waking of a core that slept. If other programs want all cores (their load near 5;
-//! three runs, before there was a lead), p99 of one at a time is 3.3, 1.5 and 3.0 ms in the order of
-//! the table: spinning pays only for a thread that has its core to itself.
+//! Without the alarm's lead, p50 and p99 of [`Timer::new`] were 61 and 133 one at a time, 68 and 134 with 64:
+//! the time that a sleeping core takes to wake. If other programs compete for all cores (their load near 5;
+//! three runs, before there was a lead), p99 of one at a time is 3.3, 1.5 and 3.0 ms in the order of the
+//! table: spinning pays only for a thread that has its core to itself.
 //!
-//! What a wait costs (`--bench queue`), in nanoseconds per wait, including the reading of the clock and
-//! the lock; due times are in no order, and a million of them far outgrow the caches:
+//! The cost of a wait (`--bench queue`), in nanoseconds per wait, including the clock reading and the lock;
+//! due times are in no order, and a million of them are far larger than the caches:
 //!
 //! | among others that wait | 1 | 1,000 | 1,000,000 |
 //! |---|---|---|---|
@@ -92,7 +92,7 @@ pub use crate::sleep::{Sleep, WakeReason};
 pub use crate::spin::{LONGEST_SPIN, SpinError, check_spin};
 use crate::waits::Waits;
 
-/// When a wait longer than the clock lasts is due.
+/// The due time of a wait that is longer than the clock's range.
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// The waits of one runtime thread. Clones are handles to the same timer.
@@ -107,12 +107,12 @@ impl Timer {
         Self::with_spin(clock, Duration::ZERO)
     }
 
-    /// A timer whose runtime does not sleep for the last `spin` before a due time, but polls: waits end
-    /// more precisely, and the thread keeps its core busy all that time. Its other tasks and its
-    /// sockets are served meanwhile. Without it, most waits of a thread with little to do end as
-    /// precisely, since alarms ring ahead; it is for the others. `spin` should be longer than a
-    /// sleeping core takes at most to wake (200 us where the figures above come from), and the thread
-    /// should have its core to itself. It is not checked here: [`check_spin`] says which are of use.
+    /// A timer whose runtime polls instead of sleeping for the last `spin` before a due time: waits end more
+    /// precisely, at the cost of a core that is busy during that time. The thread's other tasks and its
+    /// sockets are served meanwhile. Without `spin`, most waits of a thread with little to do end just as
+    /// precisely, because alarms ring ahead; `spin` is for the other waits. It should exceed the longest time
+    /// that a sleeping core takes to wake (200 us on the machine of the figures above), and the thread should
+    /// have its core to itself. It is not checked here: [`check_spin`] tells which values are useful.
     ///
     /// Under [`Clock::Tokio`] it makes no difference.
     pub fn with_spin(clock: Clock, spin: Duration) -> Self {
@@ -128,13 +128,13 @@ impl Timer {
         self.waits.clock.now()
     }
 
-    /// Waits until the clock reads `due` or more, or until [`Timer::fire_all`]. A `due` that has
-    /// passed ends at once.
+    /// Waits until the clock reads `due` or later, or until [`Timer::fire_all`]. If `due` has passed, the
+    /// wait ends at once.
     ///
     /// # Panics
-    /// When it is polled outside a tokio runtime, or on one that has been shut down or lacks the
-    /// driver that is needed: on Linux I/O, elsewhere time. Under [`Clock::Tokio`] when it is made
-    /// outside a tokio runtime with its time driver enabled.
+    /// When it is polled outside a tokio runtime, or on one that has been shut down or lacks the driver that
+    /// is needed: I/O on Linux, time elsewhere. Under [`Clock::Tokio`] when it is made outside a tokio
+    /// runtime with its time driver enabled.
     ///
     /// # Cancel safety
     /// Dropping the wait cancels it and leaves nothing behind.
@@ -142,7 +142,7 @@ impl Timer {
         Sleep::new(due, &self.waits)
     }
 
-    /// Waits for `duration` from now; otherwise as [`Timer::sleep_until`].
+    /// Waits for `duration` from now; otherwise like [`Timer::sleep_until`].
     ///
     /// # Panics
     /// As [`Timer::sleep_until`].
@@ -151,23 +151,23 @@ impl Timer {
         self.sleep_until(now.checked_add(duration).unwrap_or_else(|| now + FAR))
     }
 
-    /// How long its thread has polled before due times instead of sleeping: busy time that is not work. Of a turn in
-    /// which the thread did other work, the first 3 us count as well.
+    /// How long its thread has polled before due times instead of sleeping: busy time that is not work. The
+    /// first 3 us of a turn in which the thread did other work count as well.
     pub fn polled(&self) -> Duration {
         self.waits.polled()
     }
 
-    /// Ends every wait that exists now with [`WakeReason::Fired`]. Waits made later are not touched.
+    /// Ends every wait that exists now with [`WakeReason::Fired`]. Waits made later are not affected.
     pub fn fire_all(&self) {
         self.waits.fire_all();
     }
 
-    /// Wakes waits that are due, the earliest first, and returns how many: at most 64, and with bounded
-    /// work, so possibly fewer than are due. For a busy thread to call in passing: its runtime sees the
-    /// alarm only when it looks at its events again. Adding a wait does the same.
+    /// Wakes waits that are due, the earliest first, and returns how many: at most 64, and with bounded work,
+    /// so possibly fewer than are due. For a busy thread to call in passing: its runtime sees the alarm only
+    /// when it next checks its events. Adding a wait does the same.
     ///
-    /// Costs a clock reading and a lock if nothing is due. Under [`Clock::Tokio`] it wakes nothing:
-    /// tokio does.
+    /// If nothing is due, it costs a clock reading and a lock. Under [`Clock::Tokio`] it wakes nothing,
+    /// because tokio does.
     pub fn drain_due(&self) -> usize {
         self.waits.drain_due()
     }

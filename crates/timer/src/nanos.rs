@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A due time that never comes: nanoseconds since the origin end 584 years after it.
+/// A due time that never comes: 64 bits of nanoseconds end 584 years after the origin.
 pub(crate) const NEVER: u64 = u64::MAX;
 
 /// A duration too long to be counted is [`NEVER`].

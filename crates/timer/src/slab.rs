@@ -1,12 +1,12 @@
-//! Where the waits of a heap lie in memory: side by side, their entries used again once free.
+//! The memory of a heap's waits: one block of entries, which are reused once free.
 
 use std::num::NonZeroU32;
 
-/// No index: the end of the list of free entries.
+/// Not an index: the end of the list of free entries.
 const NIL: u32 = u32::MAX;
 
-/// Names an entry until it is removed, and never another one that takes its place later, unless 2^32
-/// have lain there in between.
+/// Names an entry until it is removed, and never a later one in the same place, unless 2^32 others have been
+/// there in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SlabKey {
     index: u32,
@@ -16,7 +16,7 @@ pub(crate) struct SlabKey {
 /// One wait.
 #[derive(Debug)]
 struct Entry<T> {
-    /// Where in the heap it lies; when it is free, the next free entry.
+    /// Its position in the heap; if it is free, the next free entry.
     position: u32,
     generation: NonZeroU32,
     payload: Option<T>,
@@ -58,7 +58,7 @@ impl<T> Slab<T> {
         payload
     }
 
-    /// Where the entry lies in the heap, unless it has been removed.
+    /// The entry's position in the heap, unless it has been removed.
     pub(crate) fn position(&self, key: SlabKey) -> Option<usize> {
         let entry = &self.entries[key.index as usize];
         let is_used = entry.generation == key.generation && entry.payload.is_some();

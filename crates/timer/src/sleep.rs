@@ -16,10 +16,10 @@ use crate::nanos::NEVER;
 use crate::slab::SlabKey;
 use crate::waits::{EnterResult, Waits};
 
-/// Why a wait ended. There are no other reasons, so that a match may be exhaustive.
+/// Why a wait ended. Exhaustive: there are no other reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WakeReason {
-    /// Its due time had come.
+    /// Its due time came.
     Due,
     /// [`Timer::fire_all`](crate::Timer::fire_all) ended it before that.
     Fired,
@@ -27,11 +27,11 @@ pub enum WakeReason {
 
 /// A wait until a due time; made by [`Timer::sleep_until`](crate::Timer::sleep_until).
 ///
-/// Polled again after it has ended, it returns the same.
+/// If it is polled again after it has ended, it returns the same reason.
 #[must_use = "a wait does nothing unless it is polled"]
 pub struct Sleep {
     due: Instant,
-    /// How many times all waits had been ended when this one was made.
+    /// How often all waits had been ended before this one was made.
     fires: u64,
     /// Its place in the queue, from the first poll on.
     entry: Option<SlabKey>,
@@ -54,7 +54,7 @@ impl Sleep {
         self.due
     }
 
-    /// By tokio's clock. The entry in the queue waits only for the end of all waits.
+    /// Waits by tokio's clock. The entry in the queue is only there for the end of all waits.
     fn poll_tokio(&mut self, cx: &mut Context<'_>) -> Poll<WakeReason> {
         if self.until.as_mut().is_some_and(|until| until.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(WakeReason::Due);
@@ -112,7 +112,8 @@ impl Future for Sleep {
         let woken = if this.until.is_some() {
             ready!(this.poll_tokio(cx))
         } else {
-            // A task that waits over and over for times that have passed must let others run.
+            // Spends tokio's coop budget: a task that keeps waiting for times in the past must let others
+            // run.
             let budget = ready!(poll_proceed(cx));
             let woken = ready!(this.poll_monotonic(cx));
             budget.made_progress();

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-/// The longest spin that is of use: a core that sleeps is awake again long before, even where the system's own timer
-/// ticks every 16 ms. Longer, a thread would only keep its core busy whenever there is a wait.
+/// The longest spin that is useful: a sleeping core is awake again long before that, even if the system's own
+/// timer ticks only every 16 ms. A longer spin would only keep a core busy whenever there is a wait.
 pub const LONGEST_SPIN: Duration = Duration::from_millis(20);
 
 /// A spin that is too long.
@@ -13,7 +13,7 @@ pub struct SpinError {
     spin: Duration,
 }
 
-/// Checks a spin that somebody asks for.
+/// Checks a spin that a user asks for.
 ///
 /// # Errors
 /// When it is over [`LONGEST_SPIN`].
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spin_is_at_most_the_longest_of_use() {
+    fn a_spin_is_at_most_the_longest_useful_one() {
         for spin in [Duration::ZERO, Duration::from_micros(200), LONGEST_SPIN] {
             assert_eq!(check_spin(spin), Ok(spin));
         }

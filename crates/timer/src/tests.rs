@@ -1,4 +1,4 @@
-//! The waits of the precise clock, each over every alarm that this system has.
+//! Waits by the precise clock, with every kind of alarm that this system has.
 
 use std::future::{Future, poll_fn};
 use std::mem::size_of;
@@ -81,7 +81,7 @@ fn a_wait_is_never_early() {
     }
 }
 
-/// Waits of many lengths, of which some are given up, on several threads: all end, once.
+/// Waits of many lengths, some of them cancelled, on several threads: every other one ends, exactly once.
 #[test]
 fn no_wait_is_lost_or_left_behind() {
     let runtimes = [runtime(), Builder::new_multi_thread().enable_all().build().unwrap()];
@@ -127,7 +127,7 @@ fn fire_all_ends_the_waits_that_exist_polled_or_not() {
 }
 
 #[test]
-fn a_thread_that_passes_by_wakes_what_is_due_a_batch_at_a_time() {
+fn any_thread_can_wake_due_waits_one_batch_at_a_time() {
     for timer in timers() {
         let runtime = runtime();
         let _context = runtime.enter();
@@ -142,7 +142,7 @@ fn a_thread_that_passes_by_wakes_what_is_due_a_batch_at_a_time() {
         pass(&timer, due);
         assert_eq!(timer.drain_due(), BATCH);
         assert_eq!(counter.count(), BATCH);
-        // Adding one more wait wakes what is due as well.
+        // Adding one more wait wakes due waits as well.
         assert_eq!(poll(&mut timer.sleep(HOUR), &waker), Poll::Pending);
         assert_eq!(counter.count(), BATCH + 10);
         assert_eq!(timer.drain_due(), 0);
@@ -216,7 +216,7 @@ fn a_wait_that_has_passed_lets_other_tasks_run() {
     }
 }
 
-/// The wait is an hour away and the thread spins all the while: nothing here depends on how fast.
+/// The wait is an hour away and the thread spins the entire time, so nothing here depends on speed.
 #[test]
 fn sockets_are_served_while_the_thread_spins() {
     for timer in spinning(2 * HOUR) {
@@ -246,9 +246,9 @@ fn a_timer_outlives_its_runtimes() {
     }
 }
 
-/// As when a test keeps its runtime and goes on with another one.
+/// As in a test that keeps its runtime and goes on with another one.
 #[test]
-fn a_runtime_that_nobody_runs_holds_up_no_wait_on_another() {
+fn a_runtime_that_is_not_run_delays_no_wait_on_another() {
     for timer in timers() {
         let idle = runtime();
         assert_eq!(idle.block_on(timer.sleep(micros(100))), WakeReason::Due);
@@ -285,7 +285,7 @@ fn a_wait_may_change_runtimes() {
             assert_eq!(poll(&mut wait, &counter.clone().into()), Poll::Pending);
             yield_now().await;
         });
-        assert_eq!(counter.count(), 1, "told that its runtime has ended");
+        assert_eq!(counter.count(), 1, "woken because its runtime has ended");
         assert_eq!(runtime().block_on(wait), WakeReason::Due);
     }
 }

@@ -1,10 +1,10 @@
-//! What the handles, the waits and the drivers of one timer share.
+//! The state that the handles, the waits and the drivers of one timer share.
 //!
-//! The lock is taken for each wait, and in the usual case by one thread alone, which costs some
-//! nanoseconds. A queue that belongs to its thread would need none, but a timer is often made on a
-//! different thread from the one that polls its waits, and several may poll them.
+//! The lock is taken for each wait, and usually by one thread alone, which costs a few nanoseconds. A queue
+//! that belonged to its thread would need no lock, but a timer is often made on a different thread from the
+//! one that polls its waits, and several may poll them.
 //!
-//! Wakers are cloned, woken and dropped without the lock: they can run code that comes back here.
+//! Wakers are cloned, woken and dropped without the lock: they can run code that calls back into this module.
 
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,14 +22,14 @@ use crate::lead::Lead;
 use crate::nanos::{NEVER, nanos};
 use crate::slab::SlabKey;
 
-/// An alarm that needs no setting, since its driver looks at the queue before it rests.
+/// An alarm that need not be set, because its driver checks the queue before it rests.
 const AWAKE: u64 = 0;
 
 #[derive(Debug)]
 pub(crate) struct Waits {
     pub(crate) clock: Clock,
     pub(crate) alarm: alarm::AlarmKind,
-    /// What the queue's times are counted from.
+    /// The instant from which the queue's times are counted.
     pub(crate) origin: Instant,
     spin: Duration,
     /// How many times all waits were ended together. A wait made before the latest of those is over.
@@ -40,7 +40,7 @@ pub(crate) struct Waits {
 #[derive(Debug)]
 struct WaitQueue {
     heap: Heap<Waker>,
-    /// One for each runtime that polls waits, in the usual case one.
+    /// One per runtime that polls waits; usually there is one.
     drivers: Vec<DriverState>,
     driver_ids: u64,
 }
@@ -109,18 +109,18 @@ impl Waits {
         Duration::from_nanos(queue.drivers.iter().map(|driver| driver.lead.polled()).sum())
     }
 
-    /// How many wait.
+    /// The number of waits.
     pub(crate) fn len(&self) -> usize {
         self.lock().heap.len()
     }
 
-    /// Whether this waker is the one that is woken when the wait is over.
+    /// Whether this is the waker that is woken when the wait is over.
     pub(crate) fn has(&self, key: SlabKey, waker: &Waker) -> bool {
         self.lock().heap.get_mut(key).is_some_and(|present| present.will_wake(waker))
     }
 
-    /// Has `waker` woken at `due`, or when all waits are ended; its wait was made when that had
-    /// happened `fires` times. On the way, wakes what is due at `now`.
+    /// Has `waker` woken at `due`, or when all waits are ended, which had happened `fires` times when its
+    /// wait was made. Also wakes the waits that are due at `now`.
     pub(crate) fn enter(
         &self,
         entry: &mut Option<SlabKey>,
@@ -158,7 +158,7 @@ impl Waits {
         drop(waker);
     }
 
-    /// Wakes a batch of what is due, and returns how many there were.
+    /// Wakes a batch of due waits, and returns how many there were.
     pub(crate) fn drain_due(&self) -> usize {
         let now = self.count(self.clock.now());
         let due = self.lock().take_due(now);
@@ -187,7 +187,7 @@ impl Waits {
         Some(id)
     }
 
-    /// Wakes a batch of what is due, and sets the driver's alarm for what comes next.
+    /// Wakes a batch of due waits, and sets the driver's alarm for the next one.
     pub(crate) fn turn(&self, driver: DriverId) -> Turn {
         let now = self.count(self.clock.now());
         let mut due = DueWakers::new();
@@ -201,7 +201,7 @@ impl Waits {
         turn
     }
 
-    /// Forgets a driver whose runtime has ended. Everything that waits is woken, to find another one.
+    /// Forgets a driver whose runtime has ended. All waits are woken, to find another driver.
     pub(crate) fn dismiss(&self, driver: DriverId) {
         let mut queue = self.lock();
         queue.drivers.retain(|other| other.id != driver);
@@ -210,7 +210,7 @@ impl Waits {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// A panic elsewhere leaves no change half done: nothing of ours runs foreign code under the lock.
+    /// A poisoned lock is safe to use: no foreign code runs under it, so a panic leaves no change half done.
     fn lock(&self) -> MutexGuard<'_, WaitQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -240,8 +240,8 @@ impl WaitQueue {
         Some(due)
     }
 
-    /// Moves forward the alarms that would ring too late for `due`. Under the lock, so that of two
-    /// threads the later does not set an alarm back.
+    /// Brings forward the alarms that would ring too late for `due`. This happens under the lock, so that the
+    /// later of two threads does not set an alarm back.
     fn set_alarms(&mut self, now: u64, due: u64) {
         for driver in &mut self.drivers {
             driver.ring_for(now, due);
@@ -250,7 +250,7 @@ impl WaitQueue {
 }
 
 impl DriverState {
-    /// What to do until `next`. Before a rest the alarm is set.
+    /// Decides what to do until `next`. Before a rest, the alarm is set.
     fn turn(&mut self, now: u64, next: u64) -> Turn {
         if self.rings != AWAKE && self.rings <= now {
             self.lead.learn(now - self.rings);
@@ -266,7 +266,7 @@ impl DriverState {
         Turn::Rest
     }
 
-    /// Has the alarm ring for `due`, unless it rings before that.
+    /// Has the alarm ring for `due`, unless it rings earlier.
     fn ring_for(&mut self, now: u64, due: u64) {
         let at = due.saturating_sub(self.lead.ahead(now, due));
         if at >= self.rings {
@@ -285,7 +285,7 @@ mod tests {
     const MILLISECOND: u64 = 1_000_000;
     const LATENCY: u64 = 40_000;
 
-    /// Runs `test` with a driver that is not run: what it would do is asked of it.
+    /// Runs `test` with a driver that no runtime runs; the test asks it what it would do.
     fn with_driving(test: impl FnOnce(&mut DriverState)) {
         let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _context = runtime.enter();
@@ -294,7 +294,7 @@ mod tests {
         test(&mut DriverState { id, runtime: runtime.handle().id(), alarm, rings: AWAKE, lead });
     }
 
-    /// Waits one after the other, each of a millisecond, with its alarm noticed this late. Returns when
+    /// Simulates waits of a millisecond, one after another, whose alarms are noticed this late. Returns when
     /// the last was due.
     fn learn(driving: &mut DriverState, latency: u64) -> u64 {
         let mut now = 0;
@@ -331,7 +331,7 @@ mod tests {
             let rings = driving.rings;
             assert!((now + MILLISECOND - 2 * LATENCY..now + MILLISECOND).contains(&rings));
             driving.ring_for(now, now + 2 * MILLISECOND);
-            assert_eq!(driving.rings, rings, "a later wait moves no alarm back");
+            assert_eq!(driving.rings, rings, "a later wait does not set the alarm back");
         });
     }
 

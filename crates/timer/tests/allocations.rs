@@ -1,4 +1,4 @@
-//! Waits take no memory beyond what earlier waits have left.
+//! In the steady state, waits only use memory that earlier waits have left.
 
 use std::future::{Future, poll_fn};
 use std::hint::spin_loop;
@@ -17,7 +17,7 @@ fn entered(mut wait: Sleep) -> Sleep {
     wait
 }
 
-/// A round of waits: half of them are given up and half of them end, all on this thread.
+/// A round of waits, all on this thread: half of them are cancelled and half of them end.
 fn round(timer: &Timer, waits: &mut Vec<Sleep>) {
     let due = timer.now() + Duration::from_millis(1);
     for number in 0..WAITS as u64 {
@@ -37,7 +37,7 @@ fn waits_take_no_memory_in_the_steady_state() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let _context = runtime.enter();
     let timer = Timer::new(Clock::Monotonic);
-    // More than a round has at once, however slow the machine is.
+    // More than one round ever needs at once, however slow the machine is.
     let mut waits: Vec<Sleep> =
         (0..WAITS).map(|_| entered(timer.sleep(Duration::from_secs(3600)))).collect();
     waits.clear();
@@ -49,7 +49,7 @@ fn waits_take_no_memory_in_the_steady_state() {
     assert_eq!(allocated.count_total, 0);
 }
 
-/// With the driver, its alarm and tokio's part in it.
+/// Including the driver, its alarm and tokio's share of the work.
 #[test]
 fn a_runtime_that_waits_takes_no_memory_in_the_steady_state() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -66,8 +66,8 @@ fn a_runtime_that_waits_takes_no_memory_in_the_steady_state() {
     assert_eq!(allocation_counter::measure(wait).count_total, 0);
 }
 
-/// Does not count what a future allocates once: when the first task yields, each `block_on` makes a
-/// list of those that do.
+/// Leaves out what a future allocates only once: each `block_on` makes a list of yielding tasks when the
+/// first one yields.
 async fn uncounted(future: impl Future<Output = ()>) {
     let mut future = pin!(future);
     poll_fn(|cx| {

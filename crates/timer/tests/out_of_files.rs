@@ -1,4 +1,4 @@
-//! Alone in its program, whose limit of open files it lowers.
+//! The only test of its program, because it lowers the program's limit on open files.
 
 #![cfg(target_os = "linux")]
 
@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
 
 #[test]
-fn a_program_out_of_files_waits_all_the_same() {
+fn a_program_out_of_file_descriptors_still_waits() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).unwrap();

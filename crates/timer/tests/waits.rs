@@ -1,4 +1,4 @@
-//! What every wait promises.
+//! The promises of every wait.
 
 use std::future::Future;
 use std::pin::pin;
@@ -83,5 +83,5 @@ async fn a_dropped_wait_leaves_nothing_that_wakes() {
     timer.sleep(Duration::from_secs(1)).await;
     timer.fire_all();
     assert_eq!(woken.0.load(Ordering::Relaxed), 0);
-    assert_eq!(Arc::strong_count(&woken), 1, "nothing keeps its waker");
+    assert_eq!(Arc::strong_count(&woken), 1, "its waker was not dropped");
 }

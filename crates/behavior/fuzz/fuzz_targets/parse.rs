@@ -1,5 +1,5 @@
-//! Any text is read or refused, and what is read prints to a text that reads the same and draws within
-//! its bounds.
+//! Any text is read or refused, and a behavior that is read prints to a text that reads the same, and draws
+//! within its bounds.
 //!
 //! `cargo +nightly fuzz run parse fuzz/found/parse fuzz/corpus/parse`, in `crates/behavior`
 

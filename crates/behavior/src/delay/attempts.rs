@@ -12,14 +12,14 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// [`None`]: there is no delay.
+    /// [`None`] if there is no delay.
     pub(crate) fn new(mut delays: Vec<Delay>) -> Option<Self> {
         let last = Box::new(delays.pop()?);
-        // The room of a list that is collected is that of what it was made from, which is several times as much.
+        // A collected list keeps the allocation of its source, which is several times as large.
         Some(Self { before: delays.into_boxed_slice(), last })
     }
 
-    /// The delay of the given attempt, from 1.
+    /// The delay of the given attempt, counted from 1.
     pub(crate) fn of(&self, attempt: u32) -> &Delay {
         self.before.get(attempt.saturating_sub(1) as usize).unwrap_or(&self.last)
     }

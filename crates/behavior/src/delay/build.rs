@@ -1,4 +1,4 @@
-//! From a delay as it is written to one that was checked.
+//! Turns a delay as it is written into a checked one.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::written::{DelaySyntax, WrittenDelay, WrittenShare};
 use longsync_text::parse_error::ParseError;
 
 impl Delay {
-    /// Checks a delay, which has the `max` of what it is a part of unless it has its own.
+    /// Checks a delay, which has the `max` of the delay around it unless it has its own.
     pub(crate) fn build(
         written: WrittenDelay,
         inherited: Option<Duration>,
@@ -102,7 +102,7 @@ fn mix(
     };
     Mix::new(parts).map(|mix| Delay::Mix(mix.into())).map_err(|why| match why {
         MixError::NothingLeft(index) => {
-            wrong(index, "nothing is left for rest: the other shares come to 100% already")
+            wrong(index, "nothing is left for rest: the other shares already add up to 100%")
         }
         MixError::SecondRest(index) => {
             wrong(index, "only one part may have the rest: write a share for the others")
@@ -114,12 +114,12 @@ fn mix(
                 "lower them"
             };
             let sum = percent(millionths);
-            wrong(0, &format!("the shares come to {sum}%, and must come to 100%: {mend}"))
+            wrong(0, &format!("the shares add up to {sum}%, but must add up to 100%: {mend}"))
         }
     })
 }
 
-/// The number of a percentage, which may be over 100.
+/// The number of a percentage, which may exceed 100.
 fn percent(millionths: u64) -> String {
     let per_percent = u64::from(Percent::ALL.millionths()) / 100;
     let number = format!("{}.{:06}", millionths / per_percent, millionths % per_percent);

@@ -16,23 +16,23 @@ struct Part {
     /// As it was written.
     share: WrittenShare,
     delay: Delay,
-    /// The sum of the shares before it, and its own.
+    /// The sum of the shares before it, and its own share.
     before: f64,
     fraction: f64,
 }
 
-/// Why shares make no mixture.
+/// Why shares do not make a mixture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MixError {
-    /// The shares come to this much in millionths of a percent, instead of 100 %.
+    /// The shares add up to this, in millionths of a percent, instead of 100 %.
     Sum(u64),
-    /// The part at this position has nothing left.
+    /// Nothing is left for the part at this position.
     NothingLeft(usize),
-    /// The part at this position is a second one with what is left.
+    /// The part at this position is a second `rest`.
     SecondRest(usize),
 }
 
-/// The greatest number below 1: of a number between 0 and 1, a quotient may be rounded up to 1.
+/// The greatest number below 1: a quotient that lies between 0 and 1 may be rounded up to 1.
 const BELOW_ONE: f64 = 1.0 - f64::EPSILON / 2.0;
 
 impl Mix {
@@ -51,7 +51,7 @@ impl Mix {
         Ok(Self(parts.collect()))
     }
 
-    /// The part into whose share `u` falls, and what draws from that part.
+    /// The part into whose share `u` falls, and the number that draws from that part.
     pub(crate) fn part(&self, u: f64) -> (&Delay, f64) {
         // The first part begins at 0.
         let index = self.0.partition_point(|part| part.before <= u).saturating_sub(1);
@@ -68,7 +68,7 @@ impl Mix {
         self.0.iter().map(|part| part.fraction * of(part.delay.resolve(attempt))).sum()
     }
 
-    /// The parts that any calls draw from.
+    /// The parts from which calls can draw.
     pub(crate) fn drawn(&self) -> impl Iterator<Item = &Delay> {
         self.0.iter().filter(|part| part.fraction > 0.0).map(|part| &part.delay)
     }
@@ -78,7 +78,7 @@ fn fraction(millionths: u32) -> f64 {
     f64::from(millionths) / f64::from(Percent::ALL.millionths())
 }
 
-/// What the shares leave, if all of them come to 100 % with that.
+/// The share that the others leave, if all of them then add up to 100 %.
 fn rest(shares: impl Iterator<Item = WrittenShare>) -> Result<Percent, MixError> {
     let all = u64::from(Percent::ALL.millionths());
     let (mut sum, mut rest) = (0, None);

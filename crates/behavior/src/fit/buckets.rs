@@ -1,4 +1,4 @@
-//! A law for counts of buckets.
+//! A law for the counts of buckets.
 
 use super::judge::{self, Zeros};
 use super::law::FittedLaw;
@@ -6,13 +6,14 @@ use super::refine::{self, FitGoal};
 use super::step::Step;
 use super::{Fit, FitError, GuessAbove, MOST_INNER, WHOLE, float, millionths};
 
-/// With more bounds than a law has points, its shares at the bounds come as close as this.
+/// If there are more bounds than a law may have points, its shares at the bounds come this close.
 const GOAL: f64 = 0.000_5;
 
 /// The law that has the data's share at each bound of a histogram: bounds in nanoseconds, ascending, each
-/// with how many values do not exceed it; `total` are all values.
+/// with how many values do not exceed it; `total` is the number of all values.
 ///
-/// What lies above the last bound is a guess, and said to be one; so is how values lie inside a bucket.
+/// The part above the last bound is a guess, and is reported as one; the positions of values inside a bucket
+/// are guesses, too.
 ///
 /// # Errors
 /// If there is no value, bounds do not ascend or counts fall, or all values are above the last bound.
@@ -71,7 +72,7 @@ impl<'a> Bounds<'a> {
         let first = steps.partition_point(|step| step.up_to <= 0.0);
         let end = steps.partition_point(|step| step.up_to < 1.0);
         let shortest = steps.get(first)?;
-        // Of the first bucket the language itself draws from half on.
+        // In the first bucket, the language itself draws from half of its bound on.
         let half = (shortest.value / 2).max(1);
         let min_ns = first.checked_sub(1).map_or(half, |before| steps[before].value);
         Some(Self {
@@ -94,7 +95,7 @@ impl<'a> Bounds<'a> {
             if after_same && is_within(index + 1) {
                 continue;
             }
-            // An empty bucket is crossed in the least share there is.
+            // An empty bucket is crossed in the smallest possible share.
             let at = millionths(step.up_to) + u32::from(after_same);
             if at < WHOLE && points.last().is_none_or(|(before, _)| *before < at) {
                 points.push((at, step.value));
@@ -107,7 +108,7 @@ impl<'a> Bounds<'a> {
         points
     }
 
-    /// As many of the points as there may be, those without which the law would be off most.
+    /// As many points as are allowed: those without which the law would be furthest off.
     fn fewer(&self, points: &[(u32, u64)]) -> Vec<(u32, u64)> {
         let step =
             |&(at, value): &(u32, u64)| Step::new(value, super::share(at), super::share(at), 0.0);
@@ -118,8 +119,8 @@ impl<'a> Bounds<'a> {
     }
 }
 
-/// Makes two points of fewer: in the middle of the widest share between its neighbours' values, as if values
-/// lay evenly there.
+/// Adds points until there are two: each in the middle of the widest share, with the value halfway between
+/// its neighbours', as if values were evenly distributed there.
 pub(super) fn fill(min_ns: u64, points: &mut Vec<(u32, u64)>, max_ns: Option<u64>) {
     while points.len() < 2 {
         let mut all = vec![(0, min_ns)];

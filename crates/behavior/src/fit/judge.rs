@@ -1,11 +1,11 @@
-//! How far a law is off the data it was fitted to.
+//! How far off a law is from the data to which it was fitted.
 
 use super::law::FittedLaw;
 use super::step::Step;
 use super::{WHOLE, WorstPercentile, share};
 
 /// The largest distance between the shares of law and data, zeros included. The law may jump where the data
-/// does, so below a value and up to it are two distances.
+/// does, so the distances below a value and up to it both count.
 pub(super) fn ks(law: &FittedLaw, steps: &[Step], zeros: Zeros) -> f64 {
     let distances = steps.iter().map(|step| {
         let below = zeros.law_share(law.share_below(step.value)) - zeros.data_share(step.below);
@@ -16,7 +16,8 @@ pub(super) fn ks(law: &FittedLaw, steps: &[Step], zeros: Zeros) -> f64 {
     distances.fold(at_zero, f64::max)
 }
 
-/// The quantile that is off most, in proportion, of those between two shares of the values that are not zero.
+/// The quantile that is furthest off, in proportion, among those between two shares of the values that are
+/// not zero.
 pub(super) fn worst(
     law: &FittedLaw,
     steps: &[Step],
@@ -41,7 +42,7 @@ pub(super) fn worst(
     worst.map(|(_, worst)| worst)
 }
 
-/// The share of zeros, from 0 to 1: in the data, and as the law has it, rounded.
+/// The share of zeros, from 0 to 1: in the data, and rounded as in the law.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Zeros {
     data: f64,
@@ -49,7 +50,7 @@ pub(super) struct Zeros {
 }
 
 impl Zeros {
-    /// Some zeros are never rounded to none, nor to all.
+    /// Some zeros are never rounded to none or to all.
     pub(super) fn new(data: f64) -> Self {
         let law = if data > 0.0 { share(super::millionths(data)) } else { 0.0 };
         Self { data, law }
@@ -60,7 +61,7 @@ impl Zeros {
         if self.data > 0.0 { super::millionths(self.data) } else { 0 }
     }
 
-    /// A share of the values that are not zero as the share of all values: in the data.
+    /// A share of the values that are not zero as a share of all values, in the data.
     fn data_share(self, share: f64) -> f64 {
         self.data + (1.0 - self.data) * share
     }
@@ -75,7 +76,7 @@ impl Zeros {
         (share - self.data) / (1.0 - self.data)
     }
 
-    /// A share of the others, in millionths of a percent, as a share of all values in the same.
+    /// A share of the values that are not zero as a share of all values, both in millionths of a percent.
     pub(super) fn of_all(self, others: u32) -> u32 {
         let all = u64::from(others) * u64::from(WHOLE - self.millionths()) / u64::from(WHOLE);
         u32::try_from(all).unwrap_or(WHOLE)

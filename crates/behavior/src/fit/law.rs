@@ -1,9 +1,9 @@
 //! The law of `percentiles(...)`: the logarithm of the value is linear in -ln(1 - share) between points, and
-//! past the last point goes on with the last slope, drawn together below the longest value.
+//! past the last point it goes on with the last slope, compressed below the longest value.
 
 use super::{WHOLE, float, share};
 
-/// How many times its last value a law without `100=` draws at most.
+/// A law without `100=` draws up to this many times its last value.
 pub(super) const TIMES_LAST: u64 = 10;
 
 /// One end of a line.
@@ -22,7 +22,7 @@ pub(super) struct FittedLaw {
     points: Vec<Point>,
     /// The last of them.
     last: Point,
-    /// The slope of the last line: of the logarithm, by depth. Zero: the law ends at the last point.
+    /// The slope of the last line: of the logarithm, by depth. If it is zero, the law ends at the last point.
     slope: f64,
     /// The logarithm of the longest value.
     longest_ln: f64,
@@ -34,7 +34,7 @@ pub(super) fn depth(share: f64) -> f64 {
 }
 
 impl FittedLaw {
-    /// `inner` are two points or more, percents in millionths.
+    /// `inner` has at least two points, with percentages in millionths.
     pub(super) fn new(min_ns: u64, inner: &[(u32, u64)], max_ns: Option<u64>) -> Self {
         let point = |(at, value): (u32, u64)| {
             let share = share(at);
@@ -53,7 +53,7 @@ impl FittedLaw {
         Self { points, last, slope, longest_ln: libm::log(float(longest)) }
     }
 
-    /// The longest value it draws.
+    /// The longest value that it draws.
     pub(super) fn longest_ns(&self) -> u64 {
         if self.slope > 0.0 { nanos(self.longest_ln) } else { self.last.value }
     }
@@ -68,7 +68,7 @@ impl FittedLaw {
         self.share_after(self.points.partition_point(|point| point.value < value), value)
     }
 
-    /// The share at `value`, before which the given number of points stand.
+    /// The share at `value`, which is preceded by the given number of points.
     fn share_after(&self, points: usize, value: u64) -> f64 {
         let Some(before) = points.checked_sub(1).map(|index| self.points[index]) else {
             return 0.0;
@@ -94,12 +94,12 @@ impl FittedLaw {
         1.0 - (left - at_longest) / (1.0 - at_longest) * (1.0 - self.last.share)
     }
 
-    /// Of what lies past the last point, the share which the law would have beyond the longest value.
+    /// The share of the part past the last point that the law would have beyond the longest value.
     fn left_at_longest(&self) -> f64 {
         libm::exp((self.last.ln - self.longest_ln) / self.slope)
     }
 
-    /// The value which the given share does not exceed, in nanoseconds.
+    /// The value that the given share does not exceed, in nanoseconds.
     pub(super) fn quantile(&self, share: f64) -> u64 {
         let index = self.points.partition_point(|point| point.share < share);
         let Some(after) = self.points.get(index) else {
@@ -125,7 +125,7 @@ impl FittedLaw {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "the logarithm is one of a number of nanoseconds, which has 64 bits"
+    reason = "it is the logarithm of a number of nanoseconds, which has 64 bits"
 )]
 fn nanos(ln: f64) -> u64 {
     libm::round(libm::exp(ln)) as u64

@@ -1,4 +1,4 @@
-//! A law for percentiles that somebody has read off.
+//! A law for percentiles that a user has read off.
 
 use super::buckets::fill;
 use super::judge::{self, Zeros};
@@ -6,12 +6,12 @@ use super::law::FittedLaw;
 use super::step::Step;
 use super::{Fit, FitError, GuessAbove, MOST_PERCENTILES, WHOLE, millionths, share};
 
-/// The law that has the given percentiles: percents in millionths, ascending, and values in nanoseconds. That
-/// of 0 is the shortest value, that of 100 % the longest; without the latter, what lies above the last
-/// percentile is a guess, and said to be one.
+/// The law that has the given percentiles: percentages in millionths, ascending, and values in nanoseconds.
+/// The one at 0 is the shortest value, the one at 100 % the longest; without the latter, the part above the
+/// last percentile is a guess, and is reported as one.
 ///
 /// # Errors
-/// If there are fewer than two between 0 and 100 % or more than 61, if percents do not ascend or are over
+/// If there are fewer than two between 0 and 100 % or more than 61, if percentages do not ascend or are over
 /// 100 %, or if values fall.
 pub fn percentiles(points: &[(u32, u64)]) -> Result<Fit, FitError> {
     let rises = points.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1);
@@ -42,7 +42,7 @@ fn fitted(points: &[(u32, u64)], max_ns: Option<u64>) -> Fit {
     let mut inner: Vec<(u32, u64)> = Vec::new();
     for (at, value) in positive.iter().filter(|(at, _)| *at > 0 && *at < WHOLE) {
         let among_others = millionths(zeros.among_others(share(*at)));
-        // Only next to 100 % can two fall together: then the longer counts.
+        // Two can only coincide next to 100 %: then the longer counts.
         inner.pop_if(|(before, _)| *before >= among_others);
         inner.push((among_others, *value));
     }
@@ -71,7 +71,7 @@ fn fitted(points: &[(u32, u64)], max_ns: Option<u64>) -> Fit {
     }
 }
 
-/// Two equal points at the end would be flat for ever: one more lets the law rise to the longest value.
+/// Two equal points at the end would make a flat tail: one more lets the law rise to the longest value.
 fn rise_to(max_ns: Option<u64>, inner: &mut Vec<(u32, u64)>) {
     let (Some(max), [.., before, last]) = (max_ns, inner.as_slice()) else { return };
     let between = (last.0.midpoint(WHOLE), last.1.midpoint(max));
@@ -80,7 +80,8 @@ fn rise_to(max_ns: Option<u64>, inner: &mut Vec<(u32, u64)>) {
     }
 }
 
-/// What was asked for, as shares among the values that are not zero; percentiles of one value are one step.
+/// The given percentiles as shares of the values that are not zero; percentiles with the same value are one
+/// step.
 fn asked(positive: &[(u32, u64)], zeros: Zeros) -> Vec<Step> {
     let inner: Vec<_> = positive.iter().copied().filter(|(at, _)| *at > 0 && *at < WHOLE).collect();
     let step = |same: &[(u32, u64)]| {

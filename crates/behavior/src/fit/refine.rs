@@ -1,28 +1,28 @@
-//! Points, chosen one after another where the law is still off most.
+//! Chooses points, one after another, where the law is still furthest off.
 
 use super::law::depth;
 use super::step::Step;
 use super::{MOST_INNER, millionths, share};
 
-/// How close the law is to come.
+/// How close the law must come.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FitGoal {
     /// The distance between shares.
     pub(super) ks: f64,
-    /// The distance between the logarithms of quantiles, and from which share to which it counts.
+    /// The distance between the logarithms of quantiles, and the shares between which it counts.
     pub(super) ln: f64,
     pub(super) from: f64,
     pub(super) to: f64,
 }
 
 impl FitGoal {
-    /// The error at a depth where the law has `ln`, in terms of the goal.
+    /// The error at a depth at which the law has `ln`, as a multiple of the goal.
     fn quantile_error(&self, step: &Step, share: f64, ln: f64) -> f64 {
         if (self.from..=self.to).contains(&share) { (ln - step.ln).abs() / self.ln } else { 0.0 }
     }
 }
 
-/// A step through whose value the law goes: from one share to another, or at one.
+/// A step through whose value the law passes: from one share to another, or at a single one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Node {
     index: usize,
@@ -30,14 +30,14 @@ struct Node {
     high: u32,
 }
 
-/// What is worst at a node or between two: the error in terms of the goal.
+/// The worst deviation at a node or between two: the error as a multiple of the goal.
 #[derive(Debug, Clone, Copy, Default)]
 struct Deviation {
     size: f64,
     index: usize,
 }
 
-/// The curve so far. `between[k]` is of what lies between the nodes k and k + 1.
+/// The curve so far. `between[k]` belongs to the part between the nodes k and k + 1.
 struct FitCurve<'a> {
     steps: &'a [Step],
     goal: FitGoal,
@@ -47,7 +47,8 @@ struct FitCurve<'a> {
 }
 
 /// The points between 0 and 100 %, at most [`MOST_INNER`], with which the law comes as close to the steps as
-/// the goal says, or as that number of points can. There are at least two steps. The first one's value is that of 0 %.
+/// the goal demands, or as that number of points allows. There are at least two steps; the value of the first
+/// is the one at 0 %.
 pub(super) fn points(steps: &[Step], goal: FitGoal) -> Vec<(u32, u64)> {
     let last = steps.len() - 1;
     let end = millionths(steps[last].last.0);
@@ -71,7 +72,7 @@ impl FitCurve<'_> {
         })
     }
 
-    /// Adds to the curve where it is worst; false if it is good enough.
+    /// Adds to the curve where it is worst; returns false if it is good enough.
     fn improve(&mut self) -> bool {
         let worst = |errors: &[Deviation]| {
             let sizes = errors.iter().map(|error| error.size).enumerate();
@@ -90,7 +91,7 @@ impl FitCurve<'_> {
         true
     }
 
-    /// Puts a node where the given part between two is off most.
+    /// Puts a node where the given part between two nodes is furthest off.
     fn split(&mut self, part: usize) {
         let index = self.between[part].index;
         let step = &self.steps[index];
@@ -101,7 +102,7 @@ impl FitCurve<'_> {
         }
         let node = self.nodes[part + 1];
         if node.low <= self.nodes[part].high || node.high >= self.nodes[part + 2].low {
-            // Percents are not fine enough to tell it from its neighbour.
+            // Percentages are not fine enough to distinguish it from its neighbour.
             self.nodes.remove(part + 1);
             self.between[part].size = 0.0;
             return;
@@ -111,7 +112,7 @@ impl FitCurve<'_> {
         self.judge(part + 1);
     }
 
-    /// Finds the errors anew around a node that has changed.
+    /// Recomputes the errors around a node that has changed.
     fn judge(&mut self, node: usize) {
         let end = self.nodes.len() - 1;
         for part in node.saturating_sub(1)..end.min(node + 1) {
@@ -122,7 +123,7 @@ impl FitCurve<'_> {
         }
     }
 
-    /// The node over all of its step, if there is room for that between its neighbours.
+    /// The node, widened to all of its step, if there is room for that between its neighbours.
     fn widened(&self, at: usize) -> Node {
         let node = self.nodes[at];
         let step = &self.steps[node.index];
@@ -133,7 +134,7 @@ impl FitCurve<'_> {
         if is_above && is_below { Node { low, high, ..node } } else { node }
     }
 
-    /// The error at a node, none if it is as wide as it can be.
+    /// The error at a node; none if it is as wide as it can be.
     fn error_at(&self, at: usize) -> Deviation {
         let node = self.nodes[at];
         let step = &self.steps[node.index];
@@ -179,7 +180,7 @@ impl FitCurve<'_> {
     }
 }
 
-/// A line of the law: logarithm by depth. It rises.
+/// A line of the law: logarithm by depth, rising.
 struct LineSegment {
     depth: f64,
     ln: f64,

@@ -12,23 +12,23 @@ pub(super) struct Step {
     pub(super) below: f64,
     /// The share of the values that are at most this.
     pub(super) up_to: f64,
-    /// The share in the middle of the first value that is equal to this, and its depth.
+    /// The share at the middle of the first of the equal values, and its depth.
     pub(super) first: (f64, f64),
-    /// The share in the middle of the last such value, and its depth.
+    /// The share at the middle of the last of the equal values, and its depth.
     pub(super) last: (f64, f64),
 }
 
 impl Step {
-    /// `half` is half the share of one value.
+    /// `half` is half of the share of one value.
     pub(super) fn new(value: u64, below: f64, up_to: f64, half: f64) -> Self {
         let at = |share| (share, depth(share));
         let first = at(below + half);
-        // The one value of a step is its first and last.
+        // The only value of a step is both its first and its last.
         let last = if up_to - below > 3.0 * half { at(up_to - half) } else { first };
         Self { value, ln: libm::log(float(value)), below, up_to, first, last }
     }
 
-    /// How far a law is off here which has these shares below and up to the value.
+    /// How far off a law with these shares, below the value and up to it, is here.
     pub(super) fn distance(&self, below: f64, up_to: f64) -> f64 {
         f64::max((below - self.below).abs(), (up_to - self.up_to).abs())
     }
@@ -39,7 +39,8 @@ impl Step {
     }
 }
 
-/// The steps of values that are not zero, ascending, with how often each stands in the data.
+/// The steps of values that are not zero, given in ascending order, each with how often it occurs in the
+/// data.
 pub(super) fn steps_of(values: &[(u64, u64)], total: u64) -> Vec<Step> {
     let total = float(total);
     let half = 0.5 / total;

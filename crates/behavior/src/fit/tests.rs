@@ -26,7 +26,7 @@ fn counted(mut nanos: Vec<u64>) -> Vec<(u64, u64)> {
     nanos.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u64)).collect()
 }
 
-/// A cache that is hit four times of five, and the store behind it.
+/// A cache that is hit four times out of five, and the store behind it.
 fn bimodal(count: usize) -> Vec<(u64, u64)> {
     let mut state = 14;
     let draw = |_| match uniform(&mut state) {
@@ -55,8 +55,8 @@ fn law(fitted: &Fit) -> FittedLaw {
     FittedLaw::new(fitted.min_ns, &fitted.points, fitted.max_ns)
 }
 
-/// The distance, found in another way: by the law's share just before and just after each value, where both
-/// come from halving the quantile function.
+/// The distance, computed in another way: from the law's shares just before and just after each value, both
+/// found by bisecting the quantile function.
 fn independent_ks(fitted: &Fit, values: &[(u64, u64)]) -> f64 {
     let zero = share(fitted.zero_share);
     let law = law(fitted);
@@ -82,7 +82,7 @@ fn independent_ks(fitted: &Fit, values: &[(u64, u64)]) -> f64 {
     worst
 }
 
-/// What the language demands of points.
+/// Whether points are what the language demands.
 fn is_valid(fitted: &Fit) -> bool {
     let inner = &fitted.points;
     let is_constant = inner.is_empty() && fitted.max_ns == Some(fitted.min_ns);
@@ -120,7 +120,7 @@ fn a_million_values_are_fitted_too() {
     assert!(fitted.ks <= 0.01);
 }
 
-/// Values of many magnitudes, few or many of them equal, with zeros.
+/// Values of many magnitudes, some or many of them equal, with zeros.
 fn data() -> impl Strategy<Value = Vec<(u64, u64)>> {
     let value = (0_u32..46, any::<u64>()).prop_map(|(bits, value)| value >> (63 - bits));
     let near = (1_u64..200, 1_u64..5).prop_map(|(value, unit)| value * unit * 1_000_000);
@@ -134,8 +134,8 @@ fn data() -> impl Strategy<Value = Vec<(u64, u64)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever was recorded, the points are what the language allows, the same values come out the same,
-    /// and the distance is what counting in another way says.
+    /// Whatever was recorded, the points are valid in the language, the same values give the same fit, and
+    /// the distance equals the one computed in another way.
     #[test]
     fn any_values_are_fitted_and_the_distance_is_true(data in data()) {
         let fitted = values(&data).unwrap();
@@ -146,7 +146,7 @@ proptest! {
             prop_assert!(fitted.ks < 1e-8);
         } else {
             let independent = independent_ks(&fitted, &data);
-            // Values are drawn as whole nanoseconds, which blurs shares where values are that short.
+            // Values are drawn as whole nanoseconds, which blurs the shares of very short values.
             if data.iter().all(|(value, _)| *value == 0 || *value > 100_000_000) {
                 prop_assert!((fitted.ks - independent).abs() < 1e-4, "{} {independent}", fitted.ks);
             }
@@ -154,8 +154,8 @@ proptest! {
         }
     }
 
-    /// With up to 30 different values each can have its own points: then the distance is at most 0.01, or
-    /// half of one value.
+    /// With up to 30 different values, each can have its own points: then the distance is at most 0.01, or
+    /// half of one value's share.
     #[test]
     fn few_values_are_reproduced(data in proptest::collection::btree_map(1_u64..1 << 40, 1_u64..100, 2..30)) {
         let data: Vec<_> = data.into_iter().collect();
@@ -165,7 +165,7 @@ proptest! {
         prop_assert!(fitted.ks <= f64::max(0.01, 0.51 / total), "{} of {total}", fitted.ks);
     }
 
-    /// The law of buckets has the data's share at each bound, to 0.1 %, whichever are empty, as long as there
+    /// The law of buckets has the data's share at each bound, to 0.1 %, whichever buckets are empty, if there
     /// are no more bounds than points.
     #[test]
     fn a_law_of_buckets_has_the_share_at_each_bound(
@@ -196,9 +196,9 @@ proptest! {
         }
     }
 
-    /// Percentiles that were asked for are kept: at each the law has its value.
+    /// The given percentiles are kept: at each of them, the law has its value.
     #[test]
-    fn percentiles_that_were_asked_for_are_kept(
+    fn given_percentiles_are_kept(
         values in proptest::collection::vec(prop_oneof![Just(0), 0_u64..1 << 40], 2..20),
         percents in proptest::collection::btree_set(0_u32..=WHOLE / 100_000, 20),
     ) {
@@ -222,7 +222,7 @@ proptest! {
 }
 
 #[test]
-fn what_was_fitted_is_printed_as_a_behavior() {
+fn a_fit_is_printed_as_a_behavior() {
     let ms = 1_000_000;
     let text = |fitted: Result<Fit, FitError>| fitted.unwrap().text();
     assert_eq!(text(values(&[(0, 7)])), "0s");
@@ -247,7 +247,7 @@ fn what_was_fitted_is_printed_as_a_behavior() {
 }
 
 #[test]
-fn what_lies_above_the_last_bound_is_named_as_a_guess() {
+fn the_part_above_the_last_bound_is_reported_as_a_guess() {
     let fitted = buckets(&[(0, 200), (5_000_000, 600), (10_000_000, 998)], 1_000).unwrap();
     assert_eq!(
         fitted.guess_above,
@@ -257,7 +257,7 @@ fn what_lies_above_the_last_bound_is_named_as_a_guess() {
 }
 
 #[test]
-fn what_cannot_be_fitted_is_refused() {
+fn data_that_cannot_be_fitted_is_refused() {
     assert_eq!(values(&[]), Err(FitError::Empty));
     assert_eq!(values(&[(2, 1), (1, 1)]), Err(FitError::Unordered));
     assert_eq!(values(&[(1, u64::MAX), (2, 1)]), Err(FitError::Unordered));

@@ -23,7 +23,7 @@ fn positive(fitted: &Fit) -> String {
     let mut keys = vec![format!("0={}", nanos(fitted.min_ns))];
     let inner = fitted.points.iter();
     keys.extend(inner.map(|(at, value)| format!("{}={}", percent(*at), nanos(*value))));
-    // Two equal points at the end are flat up to 100 %, and the language refuses to be told so.
+    // Two equal points at the end are flat up to 100 %, and the language refuses an explicit `100=` there.
     let is_flat = fitted.points.iter().rev().nth(1).is_some_and(|(_, value)| *value == last);
     if let (Some(max), false) = (fitted.max_ns, is_flat) {
         keys.push(format!("100={}", nanos(max)));
@@ -32,6 +32,6 @@ fn positive(fitted: &Fit) -> String {
 }
 
 fn percent(millionths: u32) -> Percent {
-    // None is over 100 %.
+    // No percentage is over 100 %.
     Percent::from_millionths(millionths).unwrap_or(Percent::ALL)
 }

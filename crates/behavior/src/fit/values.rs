@@ -6,22 +6,22 @@ use super::refine::{self, FitGoal};
 use super::step::steps_of;
 use super::{Fit, FitError, WHOLE, float};
 
-/// Points are added until the law is as close as this; what is promised is a distance of 0.01 and 2 %.
+/// Points are added until the law is this close; the promise is a distance of 0.01 and 2 %.
 const GOAL_KS: f64 = 0.009;
 const GOAL_LN: f64 = 0.015;
-/// Between these the quantiles count.
+/// Quantiles count between these shares.
 const FROM: f64 = 0.5;
 const TO: f64 = 0.999;
 
-/// The law that comes close to recorded values: distinct ones in nanoseconds, ascending, each with how often
-/// it was recorded.
+/// The law that comes close to recorded values: distinct values in nanoseconds, ascending, each with how
+/// often it was recorded.
 ///
 /// With at most 64 points, its distance from the data (KS) is at most 0.01 and its quantiles from p50 to
-/// p99.9 are within 2 %, if that number of points can do it. Of n values that are all different a continuous law is
-/// always off by 0.5 / n.
+/// p99.9 are within 2 %, if that number of points suffices. From n values that are all different, a
+/// continuous law is always off by 0.5 / n.
 ///
 /// # Errors
-/// If there is no value, or they do not ascend.
+/// If there are no values, or they do not ascend.
 pub fn values(values: &[(u64, u64)]) -> Result<Fit, FitError> {
     let sum = |values: &[(u64, u64)]| {
         values.iter().try_fold(0_u64, |sum, (_, count)| sum.checked_add(*count))

@@ -1,18 +1,19 @@
-//! The forms in which other tools take delays: refused, with the translation.
+//! Other tools' syntax for delays: refused, with the translation.
 
 use longsync_text::{Percent, duration};
 
 use longsync_text::parse_error::ParseError;
 
-/// What would be right, if `text` is in the form of another tool.
+/// The error with the translation, if `text` is in the syntax of another tool.
 pub(super) fn recognized(text: &str, is_understood: impl Fn(&str) -> bool) -> Option<ParseError> {
     let ours = strest(text).or_else(|| fortio(text))?;
-    // What is suggested is understood; a form that only looks like one of theirs is not translated.
-    let why = format!("this is the form of another tool: did you mean `{ours}`?");
+    // Only a translation that is understood is suggested; a text that merely looks like another tool's is not
+    // translated.
+    let why = format!("this is another tool's syntax: did you mean `{ours}`?");
     is_understood(&ours).then(|| ParseError::wrong(0, why))
 }
 
-/// `50=10ms,99=200ms`: percentiles, perhaps with their p.
+/// `50=10ms,99=200ms`: percentiles, with or without their p.
 fn strest(text: &str) -> Option<String> {
     let points = pairs(text, '=')?.into_iter().map(|(percentile, value)| {
         let number = percentile.strip_prefix('p').unwrap_or(percentile);
@@ -21,7 +22,7 @@ fn strest(text: &str) -> Option<String> {
     Some(format!("percentiles({})", points.collect::<Option<Vec<_>>>()?.join(", ")))
 }
 
-/// `150us:10,2ms:5`: shares, and the rest at once.
+/// `150us:10,2ms:5`: shares; the rest is answered at once.
 fn fortio(text: &str) -> Option<String> {
     let mut parts = Vec::new();
     let mut sum = Percent::NONE;

@@ -1,4 +1,4 @@
-//! The shape of a delay as it is written, before it is known what it may be.
+//! The shape of a delay as it is written, before it is checked.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::written::{DelaySyntax, WrittenDelay, WrittenShare};
 use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
 
-/// How many parts or points a list may have.
+/// The most parts or points that a list may have.
 const MOST_PARTS: usize = 64;
-/// How deep `mix` and `attempts` may be nested. A parser that calls itself for each level must not be led as
-/// deep as the text is long.
+/// How deep `mix` and `attempts` may be nested: the parser calls itself for each level, and a text must not
+/// make it overflow the stack.
 const MOST_DEPTH: usize = 4;
 
 const SHAPES: [&str; 10] = [
@@ -62,7 +62,7 @@ pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<WrittenDelay, 
     Ok(written)
 }
 
-/// The `max` of a shape, if it has one, and where its duration begins.
+/// The `max` of a shape, if it has one, and the byte at which its duration begins.
 fn max(words: &mut Words<'_>, of: &DelaySyntax) -> Result<Option<(usize, Duration)>, ParseError> {
     let at = words.place();
     if !words.takes_name("max") {
@@ -70,13 +70,13 @@ fn max(words: &mut Words<'_>, of: &DelaySyntax) -> Result<Option<(usize, Duratio
     }
     if let DelaySyntax::Constant(_) | DelaySyntax::Uniform(..) | DelaySyntax::Replay(_) = of {
         let why =
-            "this delay takes no max, because it has a longest value already: leave the max out";
+            "this delay takes no max, because it already has a longest value: leave the max out";
         return Err(ParseError::wrong(at, why));
     }
     Ok(Some((words.place(), words.duration()?)))
 }
 
-/// The parameters of a shape, between its parentheses. Where each begins goes to `places`.
+/// The parameters of a shape, between its parentheses. The byte at which each begins is added to `places`.
 fn form(
     name: &str,
     words: &mut Words<'_>,
@@ -165,7 +165,7 @@ fn list<T>(
     loop {
         if list.len() == MOST_PARTS {
             return Err(words.expected(format_args!(
-                "no further one: at most {MOST_PARTS} may stand in a list"
+                "the end of the list: it may have at most {MOST_PARTS} entries"
             )));
         }
         places.push(words.place());

@@ -8,7 +8,7 @@ use longsync_text::duration::text;
 use super::{Law, enough, nanos, positive};
 use crate::parameter_error::ParameterError;
 
-/// The waiting times of a Poisson process, on condition that they are at most `most`.
+/// The times between the events of a Poisson process, conditioned on being at most `most`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Exponential {
     mean: Duration,

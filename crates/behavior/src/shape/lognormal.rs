@@ -11,18 +11,18 @@ use crate::quadrature::integral;
 use crate::{Percent, normal};
 
 /// A law whose logarithm is normal: `value = anchor * e^(sigma * (z - anchor_z))` for a standard normal `z`.
-/// Up to the last percentile that was asked, it is the law as written. Only its tail beyond is on condition
-/// that the value is at most `most`; without such a percentile, all of it is.
+/// Up to the last percentile that was given, it is the law as written. Only the tail beyond it is conditioned
+/// on being at most `most`; without a percentile, the entire law is.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Lognormal {
     given: LognormalParameters,
     most: Duration,
-    /// A value and its `z`: those of the lower percentile, or of the median.
+    /// A value and its `z`: the lower percentile's, or the median's.
     anchor_ns: f64,
     anchor_z: f64,
     sigma: f64,
     most_ns: f64,
-    /// The share below which nothing is conditioned; 0: everything is.
+    /// The share below which nothing is conditioned; if it is 0, everything is.
     kept: f64,
     /// Which share of the law as written is at most `most`.
     share: f64,
@@ -35,7 +35,7 @@ enum LognormalParameters {
 }
 
 impl Lognormal {
-    /// The law with these two percentiles, which are given in any order.
+    /// The law with these two percentiles, in any order.
     pub(crate) fn from_percentiles(
         first: (Percent, Duration),
         second: (Percent, Duration),
@@ -95,7 +95,7 @@ impl Lognormal {
     ) -> Result<Self, ParameterError> {
         let most_ns = nanos(most);
         let most_z = anchor_z + libm::log(most_ns / anchor_ns) / sigma;
-        // Rounding must not put `most` below a percentile that it equals.
+        // Rounding must not make `most` less than a percentile that is equal to it.
         let share = enough(normal::share_to(most_z).max(kept), most)?;
         Ok(Self { given, most, anchor_ns, anchor_z, sigma, most_ns, kept, share })
     }
@@ -117,7 +117,7 @@ impl Lognormal {
         integral(ends, pieces, |z| self.value(z) * normal::density(z))
     }
 
-    /// The mean beyond the last percentile that was asked.
+    /// The mean beyond the last percentile that was given.
     fn mean_of_tail(&self, kept_z: f64) -> f64 {
         if self.share <= self.kept {
             return self.most_ns;
@@ -128,12 +128,12 @@ impl Lognormal {
     }
 }
 
-/// Where the integral of `e^(tilt z)` and the standard normal density comes from, between two ends, and in
-/// how many pieces to take it. What is left out is less than 1 part in 10^17.
+/// The part of the range between two ends that contributes to the integral of `e^(tilt z)` times the standard
+/// normal density, and in how many pieces to take it. The rest contributes less than 1 part in 10^17.
 fn window(tilt: f64, (from, to): (f64, f64)) -> ((f64, f64), u32) {
-    // The integrand is proportional to the density of a normal law around `tilt`: what is further from its
-    // greatest value than this many standard deviations is negligible. Where it rises steeply up to the
-    // end, so is what is smaller by a factor of e^-40.
+    // The integrand is proportional to the density of a normal law around `tilt`: it is negligible further
+    // than this many standard deviations from its maximum. If it rises steeply up to the end, it is also
+    // negligible where it is smaller by a factor of e^-40.
     const FAR: f64 = 9.0;
     let to = to.min(from.max(tilt) + FAR);
     let rise = tilt - to;

@@ -9,7 +9,7 @@ use super::{Law, enough, nanos, positive};
 use crate::normal;
 use crate::parameter_error::ParameterError;
 
-/// The normal distribution, on condition that the value lies between 0 and `most`.
+/// The normal distribution, conditioned on the value being between 0 and `most`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Normal {
     mean: Duration,

@@ -8,8 +8,8 @@ use longsync_text::duration::text;
 use super::{Law, decay, enough, nanos, positive, positive_number};
 use crate::parameter_error::ParameterError;
 
-/// A power law above its `scale`, which is the least value, on condition that the value is at most `most`:
-/// before that, a value `x` is exceeded with the probability `(scale / x)^exponent`.
+/// A power law above its `scale`, which is the least value, conditioned on the value being at most `most`:
+/// before the condition, a value `x` is exceeded with probability `(scale / x)^exponent`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Pareto {
     scale: Duration,

@@ -9,23 +9,23 @@ use super::{Law, decay, enough, nanos, positive};
 use crate::Percent;
 use crate::parameter_error::ParameterError;
 
-/// The most points that a law is given by.
+/// The most points by which a law may be given.
 const MOST_POINTS: usize = 64;
-/// How many times its last value a law reaches, unless it says otherwise.
+/// A law reaches this many times its last value, unless it has a `max` or `100=`.
 const REACH: u32 = 10;
 
 /// A law whose value's logarithm is linear in `-ln(1 - share)` between the given points: there, and beyond
-/// the last of them, it is a piece of a Pareto law. The last piece's slope goes on in the tail, which alone
-/// is on condition that the value is at most `most`.
+/// the last of them, it is a piece of a Pareto law. The tail has the slope of the last piece, and it alone is
+/// conditioned on the value being at most `most`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Percentiles {
     points: Vec<(Percent, Duration)>,
     most: Duration,
-    /// In ascending order of their shares; the first is that of 0 %, the last is where the tail begins.
+    /// In ascending order of their shares; the first is at 0 %, and the tail begins at the last.
     knots: Box<[Knot]>,
     most_ns: f64,
-    /// `(most / last value)^(-1 / last slope)`: which part of what lies beyond the last point lies beyond
-    /// `most`, in the law as written.
+    /// `(most / last value)^(-1 / last slope)`: the fraction of the tail that lies beyond `most`, in the law
+    /// as written.
     beyond_tail: f64,
 }
 
@@ -38,12 +38,12 @@ struct Knot {
 }
 
 impl Knot {
-    /// Which share of what exceeds this point exceeds the value at `u`.
+    /// Which share of the values that exceed this point exceed the value at `u`.
     fn exceeded(&self, u: f64) -> f64 {
         (1.0 - u) / (1.0 - self.share)
     }
 
-    /// How far it is to `next` on the axis of `-ln(1 - share)`.
+    /// The distance to `next` on the axis of `-ln(1 - share)`.
     fn length(&self, next: &Self) -> f64 {
         -libm::log(self.exceeded(next.share))
     }
@@ -59,8 +59,8 @@ struct Point {
 }
 
 impl Percentiles {
-    /// The law through these points, which are given in any order; those of 0 % and 100 % are its ends.
-    /// Without the latter it reaches up to `max`, else to ten times its last value, and never beyond `limit`.
+    /// The law through these points, in any order; those at 0 % and 100 % are its ends. Without the latter,
+    /// it reaches up to `max`, or else up to ten times its last value, and never beyond `limit`.
     pub(crate) fn new(
         points: &[(Percent, Duration)],
         max: Option<Duration>,
@@ -102,7 +102,7 @@ impl Percentiles {
         Ok(Self { points, most, knots, most_ns, beyond_tail })
     }
 
-    /// Where the tail begins.
+    /// The knot at which the tail begins.
     fn tail(&self) -> &Knot {
         &self.knots[self.knots.len() - 1]
     }
@@ -118,7 +118,7 @@ impl Percentiles {
     }
 }
 
-/// The points in ascending order, if they are such as a law can have that is never above `most`.
+/// The points in ascending order, if a law that is never above `most` can have them.
 fn ordered(points: &[(Percent, Duration)], most: Duration) -> Result<Vec<Point>, ParameterError> {
     if points.len() > MOST_POINTS {
         let count = points.len();
@@ -139,7 +139,7 @@ fn ordered(points: &[(Percent, Duration)], most: Duration) -> Result<Vec<Point>,
         if after.value < value {
             let (least, at) = (text(value), after.percent);
             let why = format!(
-                "values never fall: as that at {percent}% is {least}, write at least {least} at {at}%"
+                "values must not fall: the value at {percent}% is {least}, so write at least {least} at {at}%"
             );
             return Err(ParameterError::of(after.parameter, why));
         }
@@ -156,7 +156,7 @@ fn knots(points: &[Point]) -> Result<(Box<[Knot]>, &Point), ParameterError> {
         knots.push(knot(0.0, 0.5 * nanos(first.value)));
     }
     knots.extend(points.iter().map(|it| knot(it.percent.fraction(), nanos(it.value))));
-    // Two, and the one at 0 %.
+    // Two points, and the one at 0 %.
     if knots.len() < 3 {
         return Err(too_few());
     }
@@ -164,7 +164,7 @@ fn knots(points: &[Point]) -> Result<(Box<[Knot]>, &Point), ParameterError> {
         let (before, next) = (knots[index - 1], knots[index]);
         let slope = libm::log(next.value / before.value) / before.length(&next);
         knots[index - 1].slope = slope;
-        // The last has none after it: that before it goes on.
+        // No slope follows the last knot, so it has the one before it.
         knots[index].slope = slope;
     }
     Ok((knots.into(), last))

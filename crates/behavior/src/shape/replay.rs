@@ -17,18 +17,15 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    /// From `values` in nanoseconds with the count of each, in any order. `file` is what they were read
-    /// from, as written.
+    /// From `values` in nanoseconds with the count of each, in any order. `file` is the name from which they
+    /// were read, as written.
     pub(crate) fn new(file: &str, mut values: Vec<(u64, u64)>) -> Result<Self, ParameterError> {
         values.retain(|(_, count)| *count > 0);
         values.sort_unstable();
         let mut all = 0_u64;
         for (_, count) in &mut values {
             let Some(sum) = all.checked_add(*count) else {
-                return Err(ParameterError::of(
-                    0,
-                    "the file counts more values than a number holds",
-                ));
+                return Err(ParameterError::of(0, "the file has more values than can be counted"));
             };
             all = sum;
             *count = sum;
@@ -36,14 +33,14 @@ impl Replay {
         if values.is_empty() {
             return Err(ParameterError::of(0, "the file has no values: record at least one"));
         }
-        // Of equal values the last has the count of all values up to it.
+        // The last of equal values has the count of all values up to it.
         values.reverse();
         values.dedup_by_key(|(value, _)| *value);
         values.reverse();
         Ok(Self { file: file.to_owned(), values: values.into() })
     }
 
-    /// What the values were read from, as written.
+    /// The name of the file from which the values were read, as written.
     pub(crate) fn file(&self) -> &str {
         &self.file
     }
@@ -81,7 +78,7 @@ impl Law for Replay {
             clippy::cast_sign_loss,
             reason = "it lies between 0 and the count"
         )]
-        // Rounded, the product may be the count itself.
+        // Rounded, the product may be equal to the count.
         let index = ((u * float(count)) as u64).min(count - 1);
         self.value(self.values.partition_point(|(_, up_to)| *up_to <= index))
     }

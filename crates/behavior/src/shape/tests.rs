@@ -1,4 +1,4 @@
-//! What holds for every shape.
+//! Properties of every shape.
 
 mod laws;
 mod refused;
@@ -64,8 +64,8 @@ fn boxed<L: Law + 'static>(law: Result<L, ParameterError>) -> Built {
     law.map(|law| Box::new(law) as Box<dyn Law>)
 }
 
-/// From a nanosecond to a year, each order of magnitude as often as any other. Half of the time the
-/// durations rise, as most shapes want it.
+/// From a nanosecond to a year, each order of magnitude as often as any other. Half of the time the durations
+/// rise, as most shapes need them.
 fn parameters() -> impl Strategy<Value = Parameters> {
     let duration = || (0.0..=1.0).prop_map(|u| YEAR.mul_f64(libm::pow(10.0, -16.5 * u)));
     let duration = move || duration().prop_map(|it| it.max(Duration::from_nanos(1)));
@@ -83,7 +83,7 @@ fn parameters() -> impl Strategy<Value = Parameters> {
         })
 }
 
-/// From the least to the greatest that a draw can be.
+/// From the least to the greatest possible draw.
 const DRAWS: [f64; 15] = [
     f64::EPSILON / 2.0,
     1e-12,
@@ -105,8 +105,8 @@ const DRAWS: [f64; 15] = [
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// Whatever the parameters, every value is a number between the law's ends, values never fall, and so
-    /// do the shares; the mean lies between the ends.
+    /// Whatever the parameters, every value is a number between the law's ends; neither values nor shares
+    /// ever fall; and the mean lies between the ends.
     #[test]
     fn values_and_shares_rise_between_the_ends(
         shape in 0..SHAPES.len(),
@@ -130,7 +130,7 @@ proptest! {
         prop_assert!((0.0..1.0).contains(&law.beyond()), "{}", law.beyond());
     }
 
-    /// The share up to the value at u is u, to 1e-9 and to the rounding of the value. Of an atom, u lies
+    /// The share up to the value at u is u, to 1e-9 and to the rounding of the value. At an atom, u lies
     /// between the shares below it and up to it.
     #[test]
     fn shares_are_the_inverse_of_values(
@@ -146,9 +146,9 @@ proptest! {
     }
 }
 
-/// Where a value is asked for, it comes out to the nanosecond.
+/// A percentile that is given is exact to the nanosecond.
 #[test]
-fn asked_percentiles_come_out_as_asked() {
+fn given_percentiles_are_exact() {
     let asked = [(25.0, 3), (50.0, 10), (90.0, 11), (99.0, 200), (99.9, 60_000)];
     let asked = asked.map(|(at, value)| (p(at), ms(value)));
     let percentiles = Percentiles::new(&asked, None, DEFAULT_MOST).unwrap();
@@ -171,14 +171,14 @@ fn the_tail_alone_of_a_log_normal_law_by_percentiles_is_conditioned() {
 }
 
 #[test]
-fn the_first_of_given_points_rises_from_half_of_it_unless_it_is_told() {
+fn values_begin_at_half_of_the_first_point_unless_0_is_given() {
     let law = |points: &[_]| Percentiles::new(points, None, DEFAULT_MOST).unwrap();
     let points = [(p(50.0), ms(10)), (p(99.0), ms(80))];
     assert_eq!(law(&points).ends(), (5e6, 8e8));
     assert_eq!(law(&[points[0], points[1], (p(0.0), ms(1))]).ends(), (1e6, 8e8));
 }
 
-/// Equal values at the end are an atom that lasts for the whole tail.
+/// Equal values at the end are an atom that takes up the entire tail.
 #[test]
 fn a_law_whose_last_points_are_equal_ends_there() {
     let points = [(p(50.0), ms(1)), (p(90.0), ms(2)), (p(99.0), ms(2))];
@@ -187,7 +187,7 @@ fn a_law_whose_last_points_are_equal_ends_there() {
     assert!((law.at(0.95), law.at(0.9999)) == (2e6, 2e6) && law.share_to(2e6) >= 1.0);
 }
 
-/// Of long durations a number of 53 bits cannot hold every nanosecond.
+/// 53 bits cannot distinguish all nanoseconds of long durations.
 #[test]
 fn nothing_is_drawn_beyond_a_max_that_is_rounded() {
     let year = 31_536_000_000_000_000;

@@ -8,7 +8,7 @@ use longsync_text::duration::text;
 use super::{Law, at_most, nanos};
 use crate::parameter_error::ParameterError;
 
-/// Every value between two ends is as likely as any other.
+/// Every value between two ends is equally likely.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Uniform {
     low: Duration,
@@ -18,7 +18,7 @@ pub(crate) struct Uniform {
 }
 
 impl Uniform {
-    /// Refused: a high end which is not above the low one, or is above `most`.
+    /// Refuses a high end that is not above the low one, or is above `most`.
     pub(crate) fn new(
         low: Duration,
         high: Duration,

@@ -1,4 +1,4 @@
-//! Behaviors that programs make, and the nonsense that they cannot.
+//! Behaviors that programs make, and invalid ones, which they cannot make.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn numbers_that_are_not_above_zero_are_refused() {
 }
 
 #[test]
-fn durations_that_make_no_law_are_refused() {
+fn durations_that_do_not_make_a_law_are_refused() {
     let (year, endless) = (Duration::from_secs(366 * 24 * 3_600), Duration::MAX);
     for wrong in [NO_TIME, year, endless] {
         assert!(Behavior::normal(wrong, ms(1)).is_err());
@@ -39,7 +39,7 @@ fn durations_that_make_no_law_are_refused() {
 }
 
 #[test]
-fn lists_that_make_no_law_are_refused() {
+fn lists_that_do_not_make_a_law_are_refused() {
     let part = Behavior::constant(ms(1));
     assert!(Behavior::percentiles(&[]).is_err());
     assert!(Behavior::attempts(&[]).is_err());
@@ -51,7 +51,7 @@ fn lists_that_make_no_law_are_refused() {
     assert!(Behavior::replay("long.csv", &[(u64::MAX, 1)]).is_err());
 }
 
-/// Only a whole behavior stalls, not a part of one.
+/// Only an entire behavior stalls, not a part of one.
 #[test]
 fn a_part_that_stalls_is_refused() {
     let stalls: Behavior = "5ms; stall(for=1s)".parse().unwrap();
@@ -69,10 +69,10 @@ fn a_mix_of_recordings_draws_from_each() {
     assert_eq!(drawn, [1, 2].map(Duration::from_nanos).into());
     assert!(mix(replay("a", 1), replay("a", 1)).is_ok());
     let why = mix(replay("a", 1), replay("a", 2)).unwrap_err().to_string();
-    assert!(why.contains("a name of its own"), "{why}");
+    assert!(why.contains("its own name"), "{why}");
 }
 
-/// It is not in the canonical text, in which an hour is what every server allows.
+/// The canonical text leaves it out, because every server allows an hour.
 #[test]
 fn a_max_of_an_hour_is_kept_on_a_server_that_allows_more() {
     let most = Duration::from_secs(7_200);

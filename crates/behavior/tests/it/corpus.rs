@@ -1,4 +1,4 @@
-//! What the fuzzer begins with, and what it once found: `fuzz/corpus/parse`.
+//! The texts with which the fuzzer begins and those that it once found: `fuzz/corpus/parse`.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::holds;
 
 #[test]
-fn what_the_fuzzer_knows_still_holds() {
+fn the_fuzzers_corpus_still_passes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/parse");
     let mut count = 0;
     for entry in fs::read_dir(folder).unwrap() {

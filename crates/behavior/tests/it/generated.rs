@@ -1,4 +1,4 @@
-//! Texts of behaviors, made up: all shapes, nested, with and without `max`. Not all of them are allowed.
+//! Generated texts of behaviors: all shapes, nested, with and without `max`. Not all of them are allowed.
 
 use proptest::prelude::*;
 
@@ -26,12 +26,12 @@ pub(crate) fn delay() -> impl Strategy<Value = String> {
     })
 }
 
-/// Often none.
+/// Usually none.
 fn max() -> impl Strategy<Value = String> + Clone {
     prop_oneof![3 => Just(String::new()), 1 => duration().prop_map(|it| format!(" max {it}"))]
 }
 
-/// Whose shares come to 100 % or less, and perhaps one of which is the rest.
+/// A mixture whose shares add up to at most 100 %, perhaps with a rest.
 fn mix(part: impl Strategy<Value = String> + Clone) -> impl Strategy<Value = String> {
     let parts = prop::collection::vec((0_u32..=30_000_000, part.clone()), 0..4);
     (parts, part, any::<bool>(), any::<prop::sample::Index>()).prop_map(
@@ -76,7 +76,7 @@ fn shape() -> impl Strategy<Value = String> {
     ]
 }
 
-/// The text of `percentiles`, whose values never fall and perhaps have ends.
+/// The text of `percentiles`: values that never fall, perhaps with ends.
 fn given((at, mut values, ends, tail): (Vec<u32>, Vec<u64>, [bool; 2], String)) -> String {
     values.sort_unstable();
     let mut points: Vec<_> = at.iter().zip(&values).map(|(at, value)| (*at, *value)).collect();
@@ -88,13 +88,13 @@ fn given((at, mut values, ends, tail): (Vec<u32>, Vec<u64>, [bool; 2], String)) 
     {
         last.0 = 100_000_000;
     }
-    // In whatever order they are written.
+    // They may be written in any order.
     points.reverse();
     let points = points.iter().map(|(at, value)| format!("p{}={value}ns", point(*at)));
     format!("percentiles({}){tail}", points.collect::<Vec<_>>().join(", "))
 }
 
-/// Ascending, in millionths of a percent.
+/// Ascending percentages, in millionths.
 fn percentiles(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u32>> {
     prop::collection::btree_set(1_u32..100_000_000, count).prop_map(|at| at.into_iter().collect())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use longsync_behavior::{Behavior, CallName, DrawKey};
 
-/// A line: seed, text, name, attempt, index, and the delay in nanoseconds.
+/// Each line has a seed, a text, a name, an attempt, an index, and the delay in nanoseconds.
 const GOLDEN: &str = include_str!("../../../../tests/behavior/golden.txt");
 
 /// A call id in quotes, or `#CONNECTION/REQUEST`.
@@ -18,7 +18,7 @@ fn name(text: &str) -> CallName<'_> {
 }
 
 #[test]
-fn every_draw_is_the_oracles_to_the_nanosecond() {
+fn every_draw_matches_the_oracle_to_the_nanosecond() {
     let mut count = 0;
     for line in GOLDEN.lines() {
         let fields: Vec<_> = line.split('\t').collect();
@@ -32,7 +32,7 @@ fn every_draw_is_the_oracles_to_the_nanosecond() {
         let behavior: Behavior = text.parse().unwrap();
         let expected = Duration::from_nanos(nanos.parse().unwrap());
         assert_eq!(behavior.draw(&key), expected, "{line}");
-        // The canonical text draws the same: it stands for the behavior.
+        // The canonical text draws the same, because it represents the behavior.
         let printed: Behavior = behavior.text().parse().unwrap();
         assert_eq!(printed.draw(&key), expected, "{behavior}");
         count += 1;

@@ -1,4 +1,4 @@
-//! What holds for any text at all.
+//! Properties of any text at all.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn recording(file: &str) -> Result<Vec<(u64, u64)>, String> {
     }
 }
 
-/// It is refused with a sentence that fits a header and points into the text, or it is a behavior.
+/// The text is either a behavior or refused with a sentence that fits in a header and points into the text.
 pub(crate) fn for_text(text: &str) {
     let server = Rules::server(HOUR, &recording);
     match Behavior::read(text, &server) {
@@ -29,7 +29,7 @@ pub(crate) fn for_text(text: &str) {
     }
 }
 
-/// Its canonical text fits a header and reads the same, and its delays lie within their bounds.
+/// The canonical text fits in a header and reads the same, and delays lie within their bounds.
 pub(crate) fn for_behavior(behavior: &Behavior, rules: &Rules<'_>) {
     let text = behavior.text();
     assert!(text.len() <= 4_096 && text.bytes().all(|it| (b' '..=b'~').contains(&it)), "{text}");

@@ -1,4 +1,4 @@
-//! Texts that are not understood, and what is said of each.
+//! Texts that are not understood, and the sentence about each.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use longsync_behavior::{Behavior, ParseBehaviorError, Rules};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// As its user writes them in `--behavior`.
+/// Texts as an operator writes them in `--behavior`.
 const WRONG: &[&str] = &[
-    // Nothing, and what is not a delay.
+    // Empty texts, and texts that are not delays.
     "",
     "  ",
     ";",
@@ -168,7 +168,7 @@ const WRONG: &[&str] = &[
     "10ms:0.5",
     "150us:60,2ms:50",
     "99=10ms",
-    // Bytes that are not ours.
+    // Bytes that are not part of the language.
     "5ms\u{0}",
     "5ms\u{1b}[31m",
     "5ms\r",
@@ -180,7 +180,7 @@ const WRONG: &[&str] = &[
     "\u{202e}5ms",
 ];
 
-/// As a caller writes them in the field, the header or the query.
+/// Texts as a caller writes them in the field, the header or the query.
 const WRONG_OF_CALLERS: &[&str] = &[
     "replay(\"times.csv\")",
     "mix(50%: 1ms, rest: replay(\"times.csv\"))",
@@ -220,7 +220,7 @@ fn every_mistake_says_what_is_wrong_and_what_would_be_right() {
     insta::assert_snapshot!(said);
 }
 
-/// Texts that are too long to be read in a table.
+/// Texts that are too long for the table.
 #[test]
 fn texts_beyond_the_limits_are_refused_in_short_sentences() {
     let parts = |count: usize, part: &str| vec![part; count].join(", ");
@@ -248,13 +248,13 @@ fn texts_beyond_the_limits_are_refused_in_short_sentences() {
 }
 
 #[test]
-fn a_program_is_told_where_recordings_are_read() {
+fn a_programs_replay_is_refused_with_the_alternatives() {
     insta::assert_snapshot!(refused("replay(\"times.csv\")", &Rules::default()));
 }
 
-/// Shares are decimal numbers, of which binary ones may come to less.
+/// Shares are decimal numbers; in binary, they may add up to less than 100 %.
 #[test]
-fn shares_that_come_to_100_percent_leave_no_rest() {
+fn shares_that_add_up_to_100_percent_leave_no_rest() {
     let why = "1ms:4.5,2ms:27.1,3ms:40.5,4ms:14.8,5ms:13.1".parse::<Behavior>().unwrap_err();
     assert!(why.to_string().contains("13.1%: 5ms)`?"), "{why}");
 }

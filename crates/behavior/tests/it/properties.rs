@@ -1,4 +1,4 @@
-//! What holds for every behavior, whatever its text.
+//! Properties of every behavior, whatever its text.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn secs(delay: Duration) -> f64 {
     delay.as_secs_f64()
 }
 
-/// The mean by the quantiles in the middle of each of these parts.
+/// The mean, approximated by the quantiles in the middle of equal parts.
 fn mean_of_quantiles(delays: &DelayDistribution<'_>) -> f64 {
     const PARTS: u32 = 2_000;
     let at = |part: u32| secs(delays.quantile((f64::from(part) + 0.5) / f64::from(PARTS)));
@@ -33,7 +33,7 @@ proptest! {
         holds::for_text(&text);
     }
 
-    /// Any text at all, of the letters and marks of the language.
+    /// Any text at all that has the letters and marks of the language.
     #[test]
     fn any_text_is_read_or_refused(
         text in "([a-z]{1,9}\\(|[0-9.]{1,4}(ns|us|ms|s|m|%|M)?|max|rest|p|=|, |; |:|\\)|\"|\\PC|[\\x00-\\x20]){0,24}",
@@ -41,7 +41,7 @@ proptest! {
         holds::for_text(&text);
     }
 
-    /// The quantile of a share is the least delay up to which that share lies: of mixtures, too.
+    /// The quantile of a share is the least delay up to which that share lies, also for mixtures.
     #[test]
     fn quantiles_and_shares_agree(text in generated::delay(), p in 0.001_f64..0.999) {
         let Some(behavior) = read(&text, HOUR) else { return Ok(()) };
@@ -55,7 +55,7 @@ proptest! {
         prop_assert!(delays.share_to(greatest) > 1.0 - 1e-9, "{behavior}");
     }
 
-    /// The mean of a mixture lies between its ends, and is what its parts' means say.
+    /// The mean of a mixture lies between its ends, and is the weighted mean of its parts' means.
     #[test]
     fn the_mean_of_a_mixture_is_that_of_its_parts(
         one in generated::delay(),
@@ -71,10 +71,10 @@ proptest! {
         prop_assert!((found - expected).abs() <= 3e-9 + 1e-12 * expected, "{mixture}: {found} {expected}");
     }
 
-    /// On a server that allows less, a behavior is what that server reads from the same text; its delays
-    /// lie within what is allowed, and its text alone says so. A `max` which changes nothing is not printed,
-    /// and may be over the server's limit if it is written. Percentiles which the limit of an hour ends
-    /// name it, so that it is theirs.
+    /// On a server that allows less, a behavior is the one that this server reads from the same text; its
+    /// delays lie within the limit, and its text alone tells so. A `max` that changes nothing is not printed,
+    /// and may be over the server's limit if it is written. Percentiles that end at the limit of an hour have
+    /// it in their text, so it is their own `max`.
     #[test]
     fn a_server_that_allows_less_keeps_to_it(text in generated::delay(), most in 1_u64..4_000_000_000_000) {
         let Some(behavior) = read(&text, HOUR) else { return Ok(()) };
@@ -90,7 +90,7 @@ proptest! {
             prop_assert!(within.delays(attempt).ends().1 <= most);
         }
         prop_assert_eq!(read(within.text(), most), Some(within.clone()));
-        // The text alone says the number, wherever it is read.
+        // The text alone determines the number, wherever it is read.
         if most <= HOUR {
             prop_assert_eq!(read(within.text(), HOUR), Some(within));
         }
@@ -100,7 +100,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// The mean is what the quantiles say, to the step in which they are taken.
+    /// The mean is that of the quantiles, up to the step in which they are taken.
     #[test]
     fn the_mean_is_that_of_the_quantiles(text in generated::delay()) {
         let Some(behavior) = read(&text, HOUR) else { return Ok(()) };
@@ -113,7 +113,7 @@ proptest! {
 }
 
 #[test]
-fn canonical_texts_are_as_short_as_the_page_says() {
+fn canonical_texts_are_as_short_as_documented() {
     for (text, canonical) in [
         ("0", "0s"),
         ("constant(1500us)", "1.5ms"),

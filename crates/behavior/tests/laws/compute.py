@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Computes laws.txt: what SciPy says of the laws of crates/behavior, for src/shape/tests/laws.rs.
+"""Computes laws.txt: SciPy's figures for the laws of crates/behavior, for src/shape/tests/laws.rs.
 
-The laws are written here once more, from their definition alone: truncation as a condition on SciPy's own
-distribution functions, pieces of given percentiles as SciPy's truncated Pareto law. Once is enough:
+The laws are implemented here a second time, from their definitions alone: truncation as a condition on SciPy's
+own distribution functions, and pieces between given percentiles as SciPy's truncated Pareto law. It needs to be
+run only once:
 
     pip install scipy && ./compute.py > laws.txt
 """
@@ -50,7 +51,7 @@ class Law:
         )
 
     def mean(self):
-        """The integral of what exceeds x, on a logarithmic axis and in short pieces."""
+        """The integral of the probability of exceeding x, on a logarithmic axis and in short pieces."""
         least = max(self.low, 1e-6)
         ends = {math.log(x) for x in (least, self.high, *self.corners)}
         steps = 400
@@ -69,7 +70,7 @@ class Law:
 
 
 def truncated(text, law, most=HOUR, kept=None):
-    """On condition that the value lies between 0 and `most`; with `kept`, only beyond that quantile."""
+    """Conditioned on the value being between 0 and `most`; with `kept`, only beyond that quantile."""
     at_zero, at_most = law.cdf(0), law.cdf(most)
     if kept is None:
         return Law(text, lambda x: (law.cdf(x) - at_zero) / (at_most - at_zero), max(law.support()[0], 0), most)
@@ -84,7 +85,7 @@ def truncated(text, law, most=HOUR, kept=None):
 
 
 def lognormal(low, high):
-    """The log-normal law with these two (share, value)."""
+    """The log-normal law with these two points (share, value)."""
     z = [stats.norm.ppf(share) for share, _ in (low, high)]
     logs = [math.log(value) for _, value in (low, high)]
     sigma = (logs[1] - logs[0]) / (z[1] - z[0])
@@ -92,7 +93,7 @@ def lognormal(low, high):
 
 
 def percentiles(text, points, most):
-    """Through these (share, value), the first of which is that of 0: truncated Pareto laws side by side."""
+    """Through these points (share, value), the first of which has the share 0: truncated Pareto laws side by side."""
     pieces = []
     for (p, value), (q, following) in zip(points, points[1:]):
         slope = math.log(following / value) / math.log((1 - p) / (1 - q))
@@ -155,11 +156,11 @@ def laws():
 
 
 def main():
-    # Of pieces of which so little is left that its last digits are noise: they add nothing to the mean.
+    # Pieces so small that their last digits are noise add nothing to the mean.
     warnings.simplefilter("ignore", integrate.IntegrationWarning)
-    print(f"# Computed by compute.py with SciPy {scipy.__version__}, in nanoseconds. Of each law: its mean;")
-    print(f"# quantiles; how many of {DRAWS} values are to exceed a quantile, from and to (99.9 %); and the")
-    print("# probabilities of less than a value and of at most it, the former only if it differs.")
+    print(f"# Computed by compute.py with SciPy {scipy.__version__}, in nanoseconds. For each law: its mean; its")
+    print(f"# quantiles; the fewest and the most of {DRAWS} values that may exceed a quantile (99.9 %); and the")
+    print("# probabilities of less than a value and of at most it, the former only if they differ.")
     for law in laws():
         print(f"law {law.text}")
         print(f"mean {law.mean():.13g}")

@@ -1,14 +1,15 @@
-//! A recorder of the simulated: counts in buckets of three digits like `HdrHistogram`'s, by second and in all.
+//! The recorder of a simulation: counts in buckets of three digits like `HdrHistogram`'s, per second and in
+//! total.
 
 use longsync_stats::{Bucket, Sparse, Succession};
 
-/// How many buckets the values between two powers of two have.
+/// The number of buckets between two powers of two.
 const BETWEEN_POWERS: usize = 1_024;
 /// Enough for 10^15 ns.
 const BUCKETS: usize = 42 * BETWEEN_POWERS;
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// What is known of a run.
+/// The record of a run.
 pub(crate) struct RunRecord {
     pub(crate) whole: Sparse,
     pub(crate) intervals: Vec<Sparse>,
@@ -64,7 +65,7 @@ fn edges(bucket: usize) -> (u64, u64) {
 }
 
 impl RunRecord {
-    /// From when each call ended, ascending, and how long it took.
+    /// From the time at which each call ended, ascending, and its duration.
     pub(crate) fn new(calls: impl Iterator<Item = (u64, u64)>) -> Self {
         let (mut whole, mut second) = (Dense::new(), Dense::new());
         let mut intervals = Vec::new();

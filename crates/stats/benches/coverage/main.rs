@@ -1,10 +1,10 @@
-//! How often the printed interval of a percentile holds the truth, and how often a run is said to have calls
-//! that depend on one another: 500 simulated runs of each kind, of which the truth is known.
+//! How often the printed interval of a percentile contains the true value, and how often a run is reported to
+//! have calls that depend on one another: 500 simulated runs of each kind, whose true percentiles are known.
 //!
 //! `cargo bench -p longsync-stats --bench coverage`
 //!
-//! Prints a table and ends with exit code 1 if a bar is missed. It is not a test because it takes a minute in
-//! release and a quarter of an hour without.
+//! Prints a table, and exits with 1 if a bar is missed. It is not a test because it takes a minute in a
+//! release build and a quarter of an hour in a debug build.
 
 mod dense;
 mod simulated;
@@ -23,20 +23,20 @@ const SEED: u64 = 15;
 const SECOND: Duration = Duration::from_secs(1);
 const PERCENTILES: [Percentile; 3] = [Percentile::P50, Percentile::P99, Percentile::P99_9];
 
-/// From and to what share of the runs something is to hold, in percent.
+/// The lowest and highest share of the runs, in percent, in which something is required to hold.
 type Bar = Option<(f64, f64)>;
 
 const HOLDS: Bar = Some((90.0, 98.0));
 const RARELY: Bar = Some((0.0, 2.0));
 const NEARLY_ALWAYS: Bar = Some((95.0, 100.0));
 
-/// Runs of a kind, and what is asked of them.
+/// Runs of one kind, and the bars that they must meet.
 struct Scenario {
     kind: Simulation,
     seconds: u32,
-    /// Of the interval of each percentile: that it holds the truth.
+    /// That the interval of each percentile contains the true value.
     holds: [Bar; PERCENTILES.len()],
-    /// That calls are said to depend on one another.
+    /// That calls are reported to depend on one another.
     noted: Bar,
 }
 
@@ -64,21 +64,21 @@ fn cells() -> Vec<Scenario> {
     cells
 }
 
-/// In how many runs something was so.
+/// In how many runs something held.
 #[derive(Default, Clone, Copy)]
 struct Frequency {
     noted: u32,
     of: [Coverage; PERCENTILES.len()],
 }
 
-/// In how many runs the interval of a percentile was what.
+/// In how many runs the interval of a percentile had each property.
 #[derive(Default, Clone, Copy)]
 struct Coverage {
-    /// It held the truth as it is printed.
+    /// As printed, it contained the true value.
     printed: u32,
-    /// It would have held the truth if it were always that of independent calls.
+    /// It would have contained the true value if it were always the one for independent calls.
     if_independent: u32,
-    /// It had no upper end, so that it was easily right.
+    /// It had no upper end, which makes it easy to be right.
     open: u32,
 }
 
@@ -101,7 +101,7 @@ impl Scenario {
         seen
     }
 
-    /// The row of what was seen, and how many bars are missed.
+    /// The row of the table, and how many bars are missed.
     fn row(&self, seen: Frequency) -> (String, usize) {
         let mut columns = vec![format!("| {:<24} | {:>5} s", self.kind.to_string(), self.seconds)];
         let mut missed = 0;
@@ -154,7 +154,7 @@ fn misses(runs: u32, bar: Bar) -> bool {
     bar.is_some_and(|(from, to)| !(from..=to).contains(&percent(runs)))
 }
 
-#[expect(clippy::print_stdout, reason = "the table is what it is for")]
+#[expect(clippy::print_stdout, reason = "printing the table is what this program is for")]
 fn main() -> ExitCode {
     // `cargo test --all-targets` runs this as well.
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -162,9 +162,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     println!(
-        "In how many of {RUNS} runs, in percent, the printed interval holds the truth; in brackets, the one"
+        "In how many of {RUNS} runs, in percent, the printed interval contains the true value; in brackets, the one"
     );
-    println!("for independent calls. Noted: calls are said to depend on one another. Seed {SEED}.");
+    println!(
+        "for independent calls. Noted: calls are reported to depend on one another. Seed {SEED}."
+    );
     println!("!: a missed bar. *: most intervals have no upper end.");
     println!(
         "| calls                    | run     | p50          | p99          | p99.9        | noted  |"

@@ -1,4 +1,4 @@
-//! Runs of which the truth is known.
+//! Simulated runs whose true percentiles are known.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use crate::dense::RunRecord;
 
 const SECOND_NS: f64 = 1e9;
-/// Of independent calls, log-normal.
+/// The median of independent calls, which are log-normal.
 const MEDIAN_NS: f64 = 10e6;
 const SIGMA: f64 = 1.0;
 
-/// What is simulated, with the given number of calls per second.
+/// A simulation, with the given number of calls per second.
 #[derive(Clone, Copy)]
 pub(crate) enum Simulation {
-    /// At equal distances, each for a log-normal time of its own.
+    /// Calls at equal intervals, each with its own log-normal duration.
     Independent { rate: u32 },
-    /// M/M/1: a Poisson process, served by one server which is busy for this share of the time. It is in its
-    /// steady state when the run begins.
+    /// M/M/1: a Poisson process, served by one server which is busy for this share of the time, and which is
+    /// in its steady state when the run begins.
     Queue { rate: u32, percent: u32 },
 }
 
@@ -34,9 +34,9 @@ impl fmt::Display for Simulation {
 }
 
 impl Simulation {
-    /// The percentile of the law that each call of a run obeys.
+    /// The percentile of the distribution of each call of a run.
     ///
-    /// That of M/M/1's response times is exponential with the rate mu - lambda: L. Kleinrock, "Queueing
+    /// The response times of M/M/1 are exponential with the rate mu - lambda: L. Kleinrock, "Queueing
     /// Systems", volume I (1975), chapter 5.
     pub(crate) fn truth(self, percentile: Percentile) -> Duration {
         let nanos = match self {
@@ -61,7 +61,7 @@ impl Simulation {
     }
 }
 
-/// Arrivals per second, and how many a server that is always busy would serve.
+/// Arrivals per second, and how many per second a server that is always busy would serve.
 fn rates(rate: u32, percent: u32) -> (f64, f64) {
     (f64::from(rate), f64::from(rate) * 100.0 / f64::from(percent))
 }
@@ -89,7 +89,8 @@ fn independent(rate: u32, seconds: u32, random: &mut ChaCha8Rng) -> RunRecord {
 
 fn queue((lambda, mu): (f64, f64), seconds: u32, random: &mut ChaCha8Rng) -> RunRecord {
     let mut now = exponential(random) / lambda;
-    // An arrival finds the server busy with this probability, and then waits like a response takes.
+    // With this probability an arrival finds the server busy; its wait then has the distribution of a
+    // response time.
     let finds_it_busy = uniform(random) < lambda / mu;
     let mut waits = if finds_it_busy { exponential(random) / (mu - lambda) } else { 0.0 };
     let calls = std::iter::from_fn(|| {

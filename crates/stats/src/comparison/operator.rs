@@ -1,8 +1,8 @@
-//! How a value is compared with a limit.
+//! The operators that compare a value with a limit.
 
 use std::cmp::Ordering;
 
-/// How a value is compared with a limit.
+/// The operators that compare a value with a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operator {
     Less,
@@ -12,7 +12,7 @@ pub(crate) enum Operator {
 }
 
 impl Operator {
-    /// The longer texts first: one begins with another.
+    /// The longer texts first, because the shorter ones are their beginnings.
     pub(crate) const ALL: [Self; 4] = [Self::AtMost, Self::AtLeast, Self::Less, Self::More];
 
     pub(crate) const fn text(self) -> &'static str {
@@ -24,7 +24,7 @@ impl Operator {
         }
     }
 
-    /// Whether it holds of a value that stands in this order to its limit.
+    /// Whether it holds for a value whose order relative to the limit is this.
     pub(crate) fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Less => order.is_lt(),
@@ -39,7 +39,7 @@ impl Operator {
         matches!(self, Self::More | Self::AtLeast)
     }
 
-    /// The same from the other side: `<` of `>`.
+    /// The same from the other side: `<` for `>`.
     pub(crate) const fn mirrored(self) -> Self {
         match self {
             Self::Less => Self::More,
@@ -49,7 +49,7 @@ impl Operator {
         }
     }
 
-    /// The same, but with the limit itself on the other side: `<=` of `<`.
+    /// The same, but with the limit itself on the other side: `<=` for `<`.
     pub(crate) const fn with_limit_flipped(self) -> Self {
         match self {
             Self::Less => Self::AtMost,

@@ -1,13 +1,13 @@
-//! How many values at most as long as a bucket's there are in blocks of intervals.
+//! For each level, the number of values in blocks of intervals that do not exceed it.
 
 use super::sparse::{CumulativeCounts, Level};
 
-/// How intervals make up blocks.
+/// How intervals form blocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Blocks {
-    /// The intervals of a block.
+    /// How many intervals a block has.
     pub(super) length: usize,
-    /// The intervals of the last block of a resample, which is cut to the run's length.
+    /// How many intervals the last block of a resample has, which is cut to the run's length.
     pub(super) last_length: usize,
     /// How many blocks a resample has.
     pub(super) count: usize,
@@ -25,8 +25,8 @@ impl Blocks {
     }
 }
 
-/// What one level has to do with each block: how many values lie at the level or below, by the interval with
-/// which the block begins.
+/// One level's counts: how many values of each block lie at the level or below, by the interval with which
+/// the block begins.
 #[derive(Debug)]
 pub(super) struct LevelColumn {
     in_block: Vec<u64>,
@@ -34,7 +34,7 @@ pub(super) struct LevelColumn {
 }
 
 impl LevelColumn {
-    /// From what there is in each interval.
+    /// From the counts of each interval.
     pub(super) fn new(intervals: impl Iterator<Item = u64>, blocks: Blocks) -> Self {
         let mut reached = 0_u64;
         let before = std::iter::once(0).chain(intervals.map(|count| {
@@ -49,7 +49,7 @@ impl LevelColumn {
         Self { in_block: sums(blocks.length), in_last: sums(blocks.last_length) }
     }
 
-    /// How many there are in the blocks that begin at these places, the last of which is cut.
+    /// The count in the blocks that begin at these places, the last of which is cut.
     pub(super) fn in_blocks(&self, places: &[u32]) -> u64 {
         let Some((last, others)) = places.split_last() else { return 0 };
         let others = others.iter().map(|place| self.in_block[*place as usize]);
@@ -57,7 +57,7 @@ impl LevelColumn {
     }
 }
 
-/// The columns of all levels up to the last bucket's, each counted when it is first asked for.
+/// The columns of all levels up to the last bucket's, each computed when it is first used.
 #[derive(Debug)]
 pub(super) struct Columns {
     tops: Vec<u64>,
@@ -73,12 +73,12 @@ impl Columns {
         Self { tops: tops.to_vec(), intervals, blocks, counted }
     }
 
-    /// How many there are; the next level is beyond all of them.
+    /// The number of columns, which is the level beyond all of them.
     pub(super) fn len(&self) -> usize {
         self.counted.len()
     }
 
-    /// The one of this level.
+    /// The column of this level.
     pub(super) fn at(&mut self, level: Level) -> &LevelColumn {
         self.counted[level].get_or_insert_with(|| {
             let top = level.checked_sub(1).map(|bucket| self.tops[bucket]);

@@ -3,22 +3,24 @@
 use crate::percentile::Percentile;
 
 const WHOLE: u64 = 1_000_000;
-/// How likely it is at most that a percentile lies beyond one end: it lies between both with 95 %.
+/// The highest probability that a percentile lies beyond one end: it lies between both ends with 95 %.
 const TAIL: f64 = 0.025;
 /// The standard normal quantile of 97.5 %.
 const Z: f64 = 1.959_963_984_540_054;
-/// Up to this count, probabilities are added up one by one. For the median of as many values that takes 30 ms.
+/// Up to this count, probabilities are added up one by one. For the median of this many values, that takes 30
+/// ms.
 const SUMMED: u64 = 1_000_000_000_000;
-/// A probability that is smaller than this part of the greatest one adds nothing.
+/// A probability smaller than this fraction of the greatest one is negligible.
 const NEGLIGIBLE: f64 = 1e-18;
-/// Sums are more exact than to this part of them, so a sum that is as close to the tail is equal to it.
+/// The relative error of sums is smaller than this, so a sum this close to the tail counts as equal to it.
 const ROUNDING: f64 = 1e-12;
 
-/// Between which of the sorted values a percentile lies with a probability of 95 %, if they are independent.
+/// The ranks of the sorted values between which a percentile lies with a probability of 95 %, if values are
+/// independent.
 ///
-/// The number of values below the percentile obeys the binomial law B of their count and the percentile's
-/// share, whatever law the values obey: H. A. David and H. N. Nagaraja, "Order Statistics", 3rd edition
-/// (2003), section 7.1.
+/// The number of values below the percentile has the binomial distribution B of their count and the
+/// percentile's share, whatever the distribution of the values: H. A. David and H. N. Nagaraja, "Order
+/// Statistics", 3rd edition (2003), section 7.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ranks {
     /// The greatest rank with P(B < rank) at most 2.5 %; [`None`] if that is 0: there are too few values for
@@ -30,8 +32,8 @@ pub struct Ranks {
 }
 
 impl Ranks {
-    /// Of a percentile of the given number of values. Exact for up to 10^12; with more, each end may be off by
-    /// a millionth of the distance between them.
+    /// For a percentile of the given number of values. Exact up to 10^12 values; with more, each end may be
+    /// off by a millionth of the distance between the ends.
     pub fn of(count: u64, percentile: Percentile) -> Self {
         let (lower, upper) = if count <= SUMMED {
             Binomial::new(count, percentile).ends()
@@ -42,11 +44,11 @@ impl Ranks {
     }
 }
 
-/// How likely each number of successes is, as a multiple of the likeliest one's probability: each is its
+/// The probability of each number of successes, as a multiple of that of the likeliest number: each is its
 /// neighbour's times (count - k) / (k + 1) x odds. So no factorial is computed, and no digits cancel.
 struct Binomial {
     count: u64,
-    /// The likeliest.
+    /// The likeliest number.
     mode: u64,
     /// p / (1 - p).
     odds: f64,
@@ -60,7 +62,7 @@ impl Binomial {
         Self { count, mode, odds: float(parts) / float(WHOLE - parts) }
     }
 
-    /// The numbers above the likeliest one and how likely each is, as far as that is not negligible.
+    /// The numbers above the likeliest one and the probability of each, as far as it is not negligible.
     fn above(&self) -> impl Iterator<Item = (u64, f64)> {
         let mut likely = 1.0;
         let weighed = (self.mode..self.count).map(move |k| {
@@ -70,7 +72,7 @@ impl Binomial {
         weighed.take_while(|(_, likely)| *likely > NEGLIGIBLE)
     }
 
-    /// The numbers below the likeliest one, descending, and how likely each is, as far as that is not
+    /// The numbers below the likeliest one, descending, and the probability of each, as far as it is not
     /// negligible.
     fn below(&self) -> impl Iterator<Item = (u64, f64)> {
         let mut likely = 1.0;
@@ -81,7 +83,8 @@ impl Binomial {
         weighed.take_while(|(_, likely)| *likely > NEGLIGIBLE)
     }
 
-    /// The lower and the upper rank. The likeliest number lies between them: it is next to the median.
+    /// The lower and the upper rank. The likeliest number lies between them, because it is next to the
+    /// median.
     fn ends(&self) -> (u64, Option<u64>) {
         let below: f64 = self.below().map(|(_, likely)| likely).sum();
         let above: f64 = self.above().map(|(_, likely)| likely).sum();
@@ -128,7 +131,7 @@ fn float(count: u64) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "it is neither negative nor over 10^11"
+    reason = "it is between 0 and 10^11"
 )]
 fn whole(value: f64) -> u64 {
     value.round() as u64

@@ -1,4 +1,4 @@
-//! Distributions as lists of their non-empty buckets, and the levels at which a percentile of them can lie.
+//! Distributions as lists of their non-empty buckets, and the levels at which their percentiles can lie.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::moment::whole_nanos;
 /// A distribution without its empty buckets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sparse {
-    /// The others, ascending.
+    /// The buckets that are not empty, ascending.
     pub buckets: Vec<Bucket>,
     /// How many values are less than zero.
     pub below_zero: u64,
-    /// How many are longer than any that was recorded.
+    /// How many values are longer than any recorded one.
     pub beyond: u64,
     /// The shortest value in a bucket, in nanoseconds: no interval begins below it.
     pub shortest_ns: u64,
@@ -33,8 +33,8 @@ impl From<&Distribution> for Sparse {
     }
 }
 
-/// Where a percentile can lie, in ascending order: 0 is below zero, 1 the first bucket of the whole run, and
-/// so on; the one after the last bucket is beyond.
+/// Where a percentile can lie, in ascending order: 0 is below zero, 1 is the first bucket of the entire run,
+/// and so on; the one after the last bucket is beyond.
 pub(super) type Level = usize;
 
 /// How many values there are up to each level.
@@ -47,7 +47,7 @@ pub(super) struct CumulativeCounts {
 }
 
 impl CumulativeCounts {
-    /// More than 2^64 values count as that many.
+    /// A count of more than 2^64 values stops there.
     pub(super) fn new(sparse: &Sparse) -> Self {
         let mut reached = sparse.below_zero;
         let up_to = sparse.buckets.iter().map(|bucket| {
@@ -63,19 +63,20 @@ impl CumulativeCounts {
         }
     }
 
-    /// All of them, with those below zero and those beyond.
+    /// The number of all values, including those below zero and those beyond.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Those below zero and those in buckets that end at `top` or below; without a top only the former.
+    /// The number of values below zero and in buckets that end at `top` or below; without a top, only the
+    /// former.
     pub(super) fn up_to(&self, top: Option<u64>) -> u64 {
         let buckets = top.map_or(0, |top| self.tops.partition_point(|to_ns| *to_ns <= top));
         buckets.checked_sub(1).map_or(self.below_zero, |last| self.up_to[last])
     }
 }
 
-/// The values of a whole run.
+/// The values of an entire run.
 #[derive(Debug)]
 pub(super) struct WholeRun {
     counts: CumulativeCounts,
@@ -104,7 +105,7 @@ impl WholeRun {
         &self.counts.tops
     }
 
-    /// The level of the value of this rank, of which the first is 1.
+    /// The level of the value of this rank; the first rank is 1.
     pub(super) fn level(&self, rank: u64) -> Level {
         if rank <= self.counts.below_zero {
             return 0;

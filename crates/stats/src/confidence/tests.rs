@@ -1,4 +1,4 @@
-//! Ends as a user reads them.
+//! Confidence intervals as a user reads them.
 
 use super::*;
 use crate::distribution::Bucket;
@@ -42,7 +42,7 @@ fn the_ends_of_a_short_run_are_the_edges_of_the_buckets_of_its_ranks() {
 }
 
 #[test]
-fn ends_are_not_outside_of_what_was_measured() {
+fn ends_lie_within_the_measured_values() {
     let all_equal = Sparse {
         buckets: vec![Bucket { from_ns: 4_000, to_ns: 4_999, count: 1_000 }],
         shortest_ns: 4_200,
@@ -54,7 +54,7 @@ fn ends_are_not_outside_of_what_was_measured() {
 }
 
 #[test]
-fn few_values_have_an_end_missing_or_both() {
+fn few_values_leave_one_or_both_ends_open() {
     let mut confidence = short(&values(1, 100));
     let interval = confidence.of(Percentile::P99);
     assert!(interval.lower.is_some());
@@ -86,8 +86,8 @@ fn an_end_among_those_below_zero_or_beyond_says_so() {
     assert_eq!((interval.lower, interval.upper), (Some(Quantile::Beyond(longest)), None));
 }
 
-/// Half of the seconds are fast and half are slow, so a run with other seconds might have had its median
-/// anywhere; ranks alone place it within 1 %.
+/// Half of the seconds are fast and half are slow, so the median of another run could be anywhere; ranks
+/// alone place it within 1 %.
 #[test]
 fn seconds_that_differ_make_the_interval_of_a_long_run_wider() {
     let (fast, slow) = (values(0, 1_000), values(1_000, 1_000));
@@ -112,7 +112,7 @@ fn seconds_that_differ_make_the_interval_of_a_long_run_wider() {
 
 /// All seconds are alike, so no resample differs from the run; but its values are few enough to differ.
 #[test]
-fn seconds_that_are_alike_leave_the_ranks() {
+fn seconds_that_are_alike_leave_the_interval_to_the_ranks() {
     let second = values(0, 100);
     let whole = Sparse {
         buckets: second.buckets.iter().map(|bucket| Bucket { count: 30, ..*bucket }).collect(),
@@ -125,8 +125,8 @@ fn seconds_that_are_alike_leave_the_ranks() {
     assert_eq!(interval.upper, Some(at((upper - 1) / 30 * 1_000 + 999)));
 }
 
-/// A stall of which all that is known is what was not sent: the p99 of a resample without it is a value, that
-/// of one with it is not.
+/// A stall in which no call was sent: the p99 of a resample without the stall is a value, that of a resample
+/// with it is beyond.
 #[test]
 fn a_resample_whose_percentile_is_beyond_leaves_no_upper_end() {
     let mut seconds = vec![values(0, 1_000); 60];
@@ -147,7 +147,7 @@ fn a_resample_whose_percentile_is_beyond_leaves_no_upper_end() {
 }
 
 #[test]
-fn seconds_without_calls_are_no_harm() {
+fn seconds_without_calls_do_no_harm() {
     let mut seconds = vec![Sparse::default(); 600];
     seconds[300] = values(0, 10);
     let interval = long(&values(0, 10), seconds.clone()).of(Percentile::P50);

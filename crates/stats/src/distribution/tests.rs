@@ -24,7 +24,7 @@ fn of(values: &[i64]) -> Distribution {
     distribution
 }
 
-/// Those of the values that have a bucket.
+/// The values that have a bucket.
 fn recorded(values: &[i64]) -> Vec<u64> {
     let values = values.iter().filter_map(|nanos| u64::try_from(*nanos).ok());
     values.filter(|nanos| *nanos <= LONGEST_NS).collect()
@@ -43,7 +43,7 @@ fn whole_nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "what is compared is not exact to 53 bits")]
+#[expect(clippy::cast_precision_loss, reason = "the comparison is not exact to 53 bits")]
 fn float_of(number: i128) -> f64 {
     number as f64
 }
@@ -51,8 +51,8 @@ fn float_of(number: i128) -> f64 {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// A percentile is the value of its rank in the sorted list, to three digits, and never above the
-    /// longest.
+    /// A percentile is the value of its rank in the sorted list, to three digits, and never above the longest
+    /// value.
     #[test]
     fn a_percentile_is_the_value_of_its_rank(
         mut values in proptest::collection::vec(nanos(), 1..300),
@@ -105,7 +105,7 @@ proptest! {
         prop_assert_eq!(bounds(index + 1).0, to + 1);
     }
 
-    /// Merged is the same as recorded in one.
+    /// Merged distributions are the same as one that recorded everything.
     #[test]
     fn merged_is_recorded_in_one(first in many(100), second in many(100)) {
         let mut merged = of(&first);
@@ -113,7 +113,7 @@ proptest! {
         prop_assert_eq!(merged, of(&[first, second].concat()));
     }
 
-    /// A cleared one is as a new one, and can be used again; a clone is the same.
+    /// A cleared distribution is like a new one and can be used again; a clone is equal.
     #[test]
     fn cleared_is_new(first in many(100), second in many(100)) {
         let mut used = of(&first);
@@ -126,7 +126,7 @@ proptest! {
         prop_assert_eq!(used, of(&second));
     }
 
-    /// A value recorded n times at once is the same as recorded n times.
+    /// Recording a value n times at once is the same as recording it n times.
     #[test]
     fn recorded_n_times_is_recorded_as_often(values in proptest::collection::vec((nanos(), 0_u64..9), 0..50)) {
         let (mut at_once, mut one_by_one) = (Distribution::default(), Distribution::default());
@@ -137,7 +137,7 @@ proptest! {
         prop_assert_eq!(at_once, one_by_one);
     }
 
-    /// Shortest, longest and mean are those of the values themselves, and nothing is lost.
+    /// Shortest, longest and mean are those of the values themselves, and no value is lost.
     #[test]
     fn shortest_longest_and_mean_are_exact(values in many(300)) {
         let (distribution, recorded) = (of(&values), recorded(&values));
@@ -155,7 +155,8 @@ proptest! {
         }
     }
 
-    /// The ranks from 1 to the number of values have a reading each, which does not fall; others have none.
+    /// The ranks from 1 to the number of values each have a value, and these never fall; other ranks have
+    /// none.
     #[test]
     fn readings_do_not_fall(values in many(20)) {
         let distribution = of(&values);
@@ -174,7 +175,7 @@ proptest! {
 }
 
 #[test]
-fn what_never_ended_is_slower_than_any_value() {
+fn calls_that_never_ended_are_slower_than_any_value() {
     let mut distribution = of(&[1_000_000; 90]);
     distribution.add_beyond(10);
     let at = |parts| distribution.percentile(Percentile::per_million(parts).unwrap()).unwrap();
@@ -184,7 +185,7 @@ fn what_never_ended_is_slower_than_any_value() {
 }
 
 #[test]
-fn what_is_longer_than_a_day_is_beyond() {
+fn durations_over_a_day_are_beyond() {
     let day = i64::try_from(LONGEST_NS).unwrap();
     let distribution = of(&[day, day + 1, i64::MAX, i64::MIN]);
     assert_eq!((distribution.beyond(), distribution.below_zero()), (2, 1));

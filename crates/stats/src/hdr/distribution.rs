@@ -13,28 +13,27 @@ impl From<DecodeHistogramError> for DecodeDistributionError {
     fn from(why: DecodeHistogramError) -> Self {
         Self(match why {
             DecodeHistogramError::Damaged => {
-                "the histogram is damaged: give the bytes as they were encoded, all of them"
+                "the histogram is damaged: give all of the bytes as they were encoded"
             }
             DecodeHistogramError::OtherEncoding => {
-                "the histogram is in another encoding: what is read is HdrHistogram's V2"
+                "the histogram is in another encoding: only HdrHistogram's V2 is read"
             }
             DecodeHistogramError::Decimal => {
-                "the histogram is of decimal numbers: what is read is one of whole nanoseconds"
+                "the histogram has decimal numbers: only whole nanoseconds are read"
             }
         })
     }
 }
 
 const OTHER_BOUNDS: DecodeDistributionError = DecodeDistributionError(
-    "the histogram has other bounds: what is read is one from 1 ns to 24 h with 3 significant digits",
+    "the histogram has other bounds: only those from 1 ns to 24 h with 3 significant digits are read",
 );
-const TOO_MANY: DecodeDistributionError = DecodeDistributionError(
-    "the histogram has more values than are counted here: at most 2^62 - 1",
-);
+const TOO_MANY: DecodeDistributionError =
+    DecodeDistributionError("the histogram has too many values: at most 2^62 - 1 can be counted");
 
 impl Distribution {
-    /// `HdrHistogram`'s encoding V2 with DEFLATE, its cookies included. What is below zero or beyond, and the
-    /// exact shortest, longest and sum, are not in it.
+    /// `HdrHistogram`'s encoding V2 with DEFLATE, including its cookies. Values below zero or beyond, and the
+    /// exact shortest, longest and sum, are not part of it.
     pub fn to_v2_deflate(&self) -> Vec<u8> {
         let header = Header { digits: SIGNIFICANT_DIGITS, lowest: 1, highest: LONGEST_NS };
         let (empty, counts) = self.counts();
@@ -43,11 +42,11 @@ impl Distribution {
 
     /// Reads what [`Self::to_v2_deflate`] writes, or another `HdrHistogram` with the same bounds.
     ///
-    /// The shortest and the longest are as short and as long as their buckets allow, the sum is that of the
+    /// The shortest and the longest value are taken as the bounds of their buckets, the sum is that of the
     /// middles of the buckets, and nothing is below zero or beyond.
     ///
     /// # Errors
-    /// When the bytes are not such a histogram.
+    /// When the bytes are not a histogram of this kind.
     pub fn from_v2_deflate(bytes: &[u8]) -> Result<Self, DecodeDistributionError> {
         let buckets = read(bytes)?;
         if Some(buckets.scale) != HdrScale::new(SIGNIFICANT_DIGITS, 1, LONGEST_NS) {
@@ -114,7 +113,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// What is decoded has the buckets of what was encoded, and is encoded as the same.
+        /// A decoded distribution has the buckets of the encoded one, and is encoded to the same bytes.
         #[test]
         fn what_is_encoded_is_decoded(values in values()) {
             let distribution = of(&values);
@@ -129,18 +128,20 @@ mod tests {
             prop_assert_eq!(decoded.longest(), last.map(Duration::from_nanos));
         }
 
-        /// The crate's reader takes what is encoded here, and finds the counts that it would have itself.
+        /// The crate's reader accepts our encoding, and finds the counts that the crate would have recorded
+        /// itself.
         #[test]
-        fn the_crate_reads_what_is_encoded(values in values()) {
+        fn the_crate_reads_our_encoding(values in values()) {
             let bytes = of(&values).to_v2_deflate();
             let read: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
             prop_assert_eq!((read.low(), read.high(), read.sigfig()), (1, LONGEST_NS, 3));
             prop_assert_eq!(read, reference(&values));
         }
 
-        /// What the crate encodes, compressed or not, is read; and what is compressed here is the same bytes.
+        /// The crate's encodings, compressed or not, are read; and our compressed bytes are the same as the
+        /// crate's.
         #[test]
-        fn what_the_crate_encodes_is_read(values in values()) {
+        fn the_crates_encoding_is_read(values in values()) {
             let (distribution, reference) = (of(&values), reference(&values));
             let plain = by_the_crate(V2Serializer::new(), &reference);
             for bytes in [&plain, &by_the_crate(V2DeflateSerializer::new(), &reference)] {
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_encoded_distribution_is_refused() {
+    fn bytes_that_are_not_a_distribution_are_refused() {
         let encoded = |lowest, highest, digits| {
             let histogram = Histogram::new_with_bounds(lowest, highest, digits).unwrap();
             by_the_crate(V2DeflateSerializer::new(), &histogram)
@@ -198,11 +199,11 @@ mod tests {
         for (bytes, said) in [
             (Vec::new(), "is damaged"),
             (vec![0x1c, 0x84, 0x93], "is damaged"),
-            (old, "another encoding: what is read is HdrHistogram's V2"),
-            (encoded(1, LONGEST_NS, 2), "other bounds: what is read is one from 1 ns to 24 h"),
+            (old, "another encoding: only HdrHistogram's V2 is read"),
+            (encoded(1, LONGEST_NS, 2), "other bounds: only those from 1 ns to 24 h"),
             (encoded(2, LONGEST_NS, 3), "other bounds"),
             (encoded(1, LONGEST_NS - 1, 3), "other bounds"),
-            (too_many, "more values than are counted here"),
+            (too_many, "too many values"),
         ] {
             let why = Distribution::from_v2_deflate(&bytes).unwrap_err().to_string();
             assert!(why.contains(said), "{why}");

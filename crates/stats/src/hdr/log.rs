@@ -1,4 +1,4 @@
-//! Writing interval logs, which `HdrHistogram`'s readers and the programs around it take.
+//! Writes interval logs, which `HdrHistogram`'s readers and the programs around it accept.
 
 use std::io;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::moment::whole_nanos;
 
 const COLUMN_NAMES: &str =
     r#""StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram""#;
-/// Seconds have these decimals when they are written in nanoseconds.
+/// The decimals of a second that is written to the nanosecond.
 const SECONDS: usize = 9;
-/// The column with the maximum is in milliseconds, which is the habit of `HdrHistogram`.
+/// The column with the maximum is in milliseconds, as is usual for `HdrHistogram`.
 const MILLISECONDS: usize = 6;
-/// Readers expect at least these.
+/// Readers expect at least this many.
 const FEWEST_DECIMALS: usize = 3;
 
 /// Writes an interval log of `HdrHistogram`, version 1.3: one line per interval and tag.
@@ -43,8 +43,8 @@ impl<W: io::Write> LogWriter<W> {
         Ok(Self { out })
     }
 
-    /// Writes a line that readers skip. Line breaks in it, and other characters that are not seen, are
-    /// written as escapes, such as `\n`.
+    /// Writes a line that readers skip. Line breaks in it, and other invisible characters, are written as
+    /// escapes, such as `\n`.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -53,11 +53,11 @@ impl<W: io::Write> LogWriter<W> {
     }
 
     /// Writes the values of an interval, which began `start_ns` nanoseconds after the run's start and took
-    /// `length_ns`. What is below zero or beyond is not in a log: a [comment](Self::comment) can say it.
+    /// `length_ns`. Values below zero or beyond are not in a log: a [comment](Self::comment) can report them.
     ///
     /// # Errors
     /// When it cannot be written; with [`io::ErrorKind::InvalidInput`] when the tag is empty, or has a comma,
-    /// white space, or a character that is not seen.
+    /// white space or an invisible character.
     pub fn interval(
         &mut self,
         tag: Option<&str>,
@@ -68,10 +68,10 @@ impl<W: io::Write> LogWriter<W> {
         self.line(tag, [start_ns, length_ns], values.longest(), &values.to_v2_deflate())
     }
 
-    /// Writes one figure of an interval, which is kept as it is written.
+    /// Writes one figure of an interval, which is kept in the form in which a log has it.
     ///
     /// # Errors
-    /// As those of [`interval`](Self::interval).
+    /// Like those of [`interval`](Self::interval).
     pub fn kept(
         &mut self,
         tag: Option<&str>,
@@ -105,7 +105,7 @@ impl<W: io::Write> LogWriter<W> {
         )
     }
 
-    /// Flushes the log and gives back what it was written to.
+    /// Flushes the log and returns its writer.
     ///
     /// # Errors
     /// When it cannot be flushed.
@@ -115,12 +115,12 @@ impl<W: io::Write> LogWriter<W> {
     }
 }
 
-/// A tag stands between `=` and a comma.
+/// Refuses a tag that would break its line, in which it is between `=` and a comma.
 fn checked(tag: &str) -> io::Result<&str> {
     let is_apart = |c: char| c == ',' || c.is_whitespace();
     if tag.is_empty() || tag.contains(is_apart) || printable(tag) != tag {
         let why = format!(
-            "{} is not a tag of a histogram log: write a word without commas and blanks",
+            "{} is not a tag of a histogram log: write a word without commas or blanks",
             quoted(tag)
         );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
@@ -128,7 +128,7 @@ fn checked(tag: &str) -> io::Result<&str> {
     Ok(tag)
 }
 
-/// A number of 10^-`decimals`, with as many decimals as it needs, but at least three.
+/// A number of units of 10^-`decimals`, with as many decimals as it needs, but at least three.
 fn decimal(number: u64, decimals: usize) -> String {
     let digits = format!("{number:0>width$}", width = decimals + 1);
     let (whole, fraction) = digits.split_at(digits.len() - decimals);
@@ -156,7 +156,7 @@ mod tests {
         distribution
     }
 
-    /// A log of seconds, in each of which the same was measured twice, once with a tag.
+    /// A log of seconds, each of which has the same values twice, once with a tag.
     fn log(seconds: &[Vec<u64>]) -> Vec<u8> {
         let mut log = LogWriter::new(Vec::new(), START).unwrap();
         log.comment("[Logged by a test]").unwrap();
@@ -210,7 +210,7 @@ mod tests {
             prop_assert!(intervals.next().is_none());
         }
 
-        /// Our own reader adds up all that was written.
+        /// Our own reader adds up everything that was written.
         #[test]
         fn what_is_written_is_read(seconds in seconds()) {
             let mut expected = of(&seconds.concat());
@@ -285,11 +285,14 @@ mod tests {
             );
         }
         let log = log.finish().unwrap();
-        assert!(log.ends_with(b"Interval_Compressed_Histogram\"\n"), "nothing of them is written");
+        assert!(
+            log.ends_with(b"Interval_Compressed_Histogram\"\n"),
+            "nothing was written for them"
+        );
     }
 
     #[test]
-    fn numbers_keep_what_they_need() {
+    fn numbers_keep_the_decimals_that_they_need() {
         for (number, decimals, text) in [
             (0, SECONDS, "0.000"),
             (1, SECONDS, "0.000000001"),

@@ -1,7 +1,7 @@
-//! The numbers of the encoding V2: the sign in the lowest bit, then seven bits per byte, the lowest first, and
-//! all eight bits of a ninth byte. Other encodings of this kind have a tenth.
+//! The numbers of the encoding V2: the sign is the lowest bit; then come seven bits per byte, the lowest
+//! first, and all eight bits of a ninth byte. Similar encodings have a tenth.
 
-/// The number of bytes that hold seven bits and say whether another follows.
+/// How many bytes have seven bits of the number, and one bit that tells whether another byte follows.
 const SEVENS: u32 = 8;
 
 /// Appends a number.
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Every number is read as it was written, and nothing after it is taken.
+        /// Every number is read as it was written, and nothing after it is consumed.
         #[test]
         fn what_is_written_is_read(bits in 0_u32..64, number in any::<i64>()) {
             let number = number >> bits;

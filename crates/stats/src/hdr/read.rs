@@ -11,21 +11,21 @@ use super::{V2, V2_COMPRESSED, number};
 /// Room for the counts of the largest histogram: five digits over all of 64 bits, nine bytes each.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// Why bytes are not a histogram that is read here.
+/// Why bytes cannot be read as a histogram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DecodeHistogramError {
-    /// They are not what any writer writes.
+    /// No writer writes such bytes.
     Damaged,
     /// They are in another encoding than V2.
     OtherEncoding,
-    /// They stand for decimal numbers.
+    /// They encode decimal numbers.
     Decimal,
 }
 
 /// The buckets of a histogram that are not empty.
 #[derive(Debug)]
 pub(crate) struct HdrBuckets {
-    /// Where they lie.
+    /// The layout of the buckets.
     pub(crate) scale: HdrScale,
     /// The index of each, ascending, and its count.
     pub(crate) counts: Vec<(u64, u64)>,
@@ -59,7 +59,7 @@ pub(crate) fn read(mut bytes: &[u8]) -> Result<HdrBuckets, DecodeHistogramError>
     buckets(inflated)
 }
 
-/// The buckets of what follows the cookie of V2.
+/// The buckets of a histogram without its cookie, which was that of V2.
 fn buckets(mut bytes: &[u8]) -> Result<HdrBuckets, DecodeHistogramError> {
     let length = u32::from_be_bytes(take(&mut bytes)?);
     let offset = u32::from_be_bytes(take(&mut bytes)?);
@@ -75,7 +75,7 @@ fn buckets(mut bytes: &[u8]) -> Result<HdrBuckets, DecodeHistogramError> {
     let (mut index, mut counts) = (0_u64, Vec::new());
     while !bytes.is_empty() {
         let number = number::read(&mut bytes).ok_or(DecodeHistogramError::Damaged)?;
-        // What is negative is a run of empty buckets.
+        // A negative number is a run of empty buckets.
         let run = if number < 0 { number.unsigned_abs() } else { 1 };
         if number > 0 {
             scale.middle(index).ok_or(DecodeHistogramError::Damaged)?;
@@ -86,8 +86,8 @@ fn buckets(mut bytes: &[u8]) -> Result<HdrBuckets, DecodeHistogramError> {
     Ok(HdrBuckets { scale, counts })
 }
 
-/// Where the buckets of a histogram lie: in each doubling of the value there are equally many, of
-/// equal width.
+/// The layout of a histogram's buckets: each doubling of the value has the same number of them, of equal
+/// width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HdrScale {
     highest: u64,
@@ -104,7 +104,7 @@ impl HdrScale {
         if digits > 5 || highest < lowest {
             return None;
         }
-        // Up to twice 10^digits a bucket is of the lowest width.
+        // Up to twice 10^digits, buckets have the lowest width.
         let buckets_per_doubling = (2 * 10_u64.pow(digits)).next_power_of_two().ilog2() - 1;
         Some(Self { highest, narrowest, buckets_per_doubling })
     }

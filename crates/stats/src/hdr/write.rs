@@ -1,5 +1,5 @@
-//! A histogram as `HdrHistogram` encodes it: V2 in zlib's form of DEFLATE, the only one that all of its readers
-//! take.
+//! A histogram as `HdrHistogram` encodes it: V2 in zlib's form of DEFLATE, the only form that all of its
+//! readers accept.
 
 use std::io::{self, Write as _};
 
@@ -8,20 +8,20 @@ use flate2::write::ZlibEncoder;
 
 use super::{V2, V2_COMPRESSED, number};
 
-/// What stands before the counts.
+/// The part before the counts.
 pub(super) struct Header {
     pub(super) digits: u32,
     pub(super) lowest: u64,
     pub(super) highest: u64,
 }
 
-/// A histogram whose first buckets, `empty` of them, are empty, and which has these counts after them.
+/// A histogram whose first `empty` buckets are empty, followed by these counts.
 pub(super) fn compressed(header: &Header, empty: usize, counts: &[u64]) -> Vec<u8> {
     let plain = plain(header, empty, counts);
     let mut bytes = V2_COMPRESSED.to_be_bytes().to_vec();
     bytes.extend([0; 4]);
     let begin = bytes.len();
-    let mut bytes = deflated(&plain, bytes).expect("a vector takes whatever is written to it");
+    let mut bytes = deflated(&plain, bytes).expect("writing to a vector cannot fail");
     let length = length(bytes.len() - begin);
     bytes[begin - 4..begin].copy_from_slice(&length);
     bytes
@@ -44,7 +44,7 @@ fn plain(header: &Header, empty: usize, counts: &[u64]) -> Vec<u8> {
     bytes
 }
 
-/// The counts as numbers: each as it is, but two and more empty buckets as their number below zero.
+/// The counts as numbers: each as it is, except that two or more empty buckets are their number, negated.
 fn numbers(empty: usize, counts: &[u64]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(counts.len());
     let mut run = empty;
@@ -55,7 +55,7 @@ fn numbers(empty: usize, counts: &[u64]) -> Vec<u8> {
         }
         write_run(run, &mut bytes);
         run = 0;
-        // Counts stop far below the end of a signed number.
+        // Counts stop far below the maximum of a signed number.
         number::write(i64::try_from(*count).unwrap_or(i64::MAX), &mut bytes);
     }
     write_run(run, &mut bytes);
@@ -66,13 +66,13 @@ fn write_run(run: usize, bytes: &mut Vec<u8>) {
     match run {
         0 => {}
         1 => bytes.push(0),
-        // As many as there are buckets: always less than 2^63.
+        // At most the number of buckets, which is less than 2^63.
         _ => number::write(i64::try_from(run).map_or(i64::MIN, i64::wrapping_neg), bytes),
     }
 }
 
 fn deflated(plain: &[u8], into: Vec<u8>) -> io::Result<Vec<u8>> {
-    // At the default level it is at most 5 % shorter, and takes three times as long or more.
+    // The default level saves at most 5 % and takes at least three times as long.
     let mut encoder = ZlibEncoder::new(into, Compression::fast());
     encoder.write_all(plain)?;
     encoder.finish()

@@ -1,4 +1,4 @@
-//! What is said of calls that were held back.
+//! The sentences about calls that were held back.
 
 use proptest::prelude::*;
 
@@ -24,8 +24,8 @@ fn stalled(why: NotSentReason) -> Figures {
 }
 
 proptest! {
-    /// As many calls as are due within the longest are in flight, and one more; over twice the time at the same rate
-    /// it is the same.
+    /// The calls in flight are those due within the longest one, and one more; the same rate over twice the
+    /// time gives the same number.
     #[test]
     fn in_flight_is_rate_times_longest(due in 1_u64..1_000_000, seconds in 1_u64..1_000, nanos in 1_i64..2_000) {
         let figures = good([nanos], 0).and_not_sent(NotSentReason::InFlightLimit, due - 1);
@@ -38,7 +38,7 @@ proptest! {
 }
 
 #[test]
-fn what_was_held_back_says_what_would_help() {
+fn sentences_about_calls_held_back_say_what_would_help() {
     let all =
         InFlightLimits { max_in_flight: 10_000, connections: 2, streams_per_connection: Some(100) };
     let [hint] = &said(&stalled(NotSentReason::InFlightLimit), LIMITS)[..] else { panic!() };
@@ -74,12 +74,12 @@ fn what_was_held_back_says_what_would_help() {
         (
             stalled(NotSentReason::NoConnection),
             LIMITS,
-            "no connection was open (connections lost: 0, attempts that failed: 0): look at the server, and at what is before it.",
+            "no connection was open (connections lost: 0, attempts that failed: 0): look at the server and at what is in front of it.",
         ),
         (
             stalled(NotSentReason::Blocked),
             LIMITS,
-            "connections took no bytes until sending was over: the server, or what is before it, does not read fast \
+            "connections took no bytes until sending was over: the server, or what is in front of it, does not read fast \
              enough.",
         ),
     ] {
@@ -90,12 +90,12 @@ fn what_was_held_back_says_what_would_help() {
 }
 
 #[test]
-fn late_calls_are_the_verdicts() {
+fn late_calls_are_left_to_the_verdict() {
     assert_eq!(said(&stalled(NotSentReason::Late), LIMITS), Vec::<String>::new());
     assert_eq!(said(&good([1], 0), LIMITS), Vec::<String>::new());
 }
 
-/// A mute server ends no call, so how many would be in flight is not known.
+/// A server that never answers ends no call, so how many would be in flight is unknown.
 #[test]
 fn without_a_call_that_ended_no_number_is_given() {
     let figures = Figures::default()
@@ -116,12 +116,12 @@ fn without_a_call_that_ended_no_number_is_given() {
 }
 
 #[test]
-fn the_busiest_time_of_a_ramp_says_what_it_needs() {
+fn a_ramp_needs_what_its_busiest_interval_needs() {
     let interval = |second: u64, millis, due| {
         let (start, length) = (Duration::from_secs(second), Duration::from_millis(millis));
         Interval::new(start, length, due, 0, &Figures::default())
     };
-    // In its last millisecond ten calls were due.
+    // Ten calls were due in its last millisecond.
     let ramp = [interval(0, 1_000, 100), interval(1, 1_000, 900), interval(2, 1, 10)];
     let busiest = BusiestPeriod { due: 900, time: Duration::from_secs(1) };
     assert_eq!(BusiestPeriod::of(&ramp), Some(busiest));

@@ -1,4 +1,4 @@
-//! What is taken of many times.
+//! The statistics of many times.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::percentile::Percentile;
 /// A percentile with fewer values above it says little (time.md, Confidence).
 const FEW: u64 = 10;
 
-/// What is taken of many times.
+/// The statistics of many times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Statistic {
     Percentile(Percentile),
@@ -32,7 +32,7 @@ impl Statistic {
         }
     }
 
-    /// What it is of these times: beyond the longest if the call that it looks at is.
+    /// Its value for these times: beyond the longest if the call that it selects is.
     pub(crate) fn of(self, times: &Distribution) -> Value {
         match self {
             Self::Percentile(percentile) => {
@@ -47,7 +47,7 @@ impl Statistic {
         }
     }
 
-    /// Whether so few of these times are above it that it says little.
+    /// Whether too few of these times are above it for it to say much.
     pub(crate) fn is_marked(self, times: &Distribution) -> bool {
         match self {
             Self::Percentile(percentile) => times.count() > 0 && times.above(percentile) < FEW,
@@ -56,7 +56,7 @@ impl Statistic {
     }
 }
 
-/// Whether a text can only be meant as a percentile.
+/// Whether a text can only mean a percentile.
 pub(crate) fn begins_as_percentile(text: &str) -> bool {
     text.strip_prefix('p').is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()))
 }

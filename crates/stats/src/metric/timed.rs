@@ -1,4 +1,4 @@
-//! The times about which something can be demanded.
+//! The times for which a limit can be set.
 
 use crate::distribution::Distribution;
 use crate::figures::Figures;
@@ -33,7 +33,7 @@ impl CallTime {
         Self::ALL.into_iter().find(|figure| figure.name() == text)
     }
 
-    /// What is meant: if nothing is said, the time that a caller in such a loop feels.
+    /// The time that is meant: if none is named, the one that a caller feels in this kind of loop.
     pub(crate) fn meant(said: Option<Self>, kind: Loop) -> Self {
         said.unwrap_or(match kind {
             Loop::Open => Self::Response,
@@ -41,7 +41,7 @@ impl CallTime {
         })
     }
 
-    /// Adds what was measured of it; calls without a good answer are slower than any response time.
+    /// Adds the measurements of it; calls without a good answer are slower than any response time.
     pub(crate) fn add_to(self, times: &mut Distribution, figures: &Figures) {
         match self {
             Self::Response => {

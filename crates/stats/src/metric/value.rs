@@ -1,4 +1,4 @@
-//! What was measured of a metric.
+//! The measured value of a metric.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use crate::distribution::Quantile;
 use crate::moment::whole_nanos;
 use crate::share::Share;
 
-/// What a threshold or a stop rule found.
+/// The value that a threshold or a stop rule found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Value {
-    /// There is not a single call of which it could be said.
+    /// There is not a single call to which it applies.
     Unmeasured,
     /// A percentile, the mean to the nearest nanosecond, or the longest of some times.
     Time(Quantile),
@@ -29,7 +29,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The same, as it is shown.
+    /// The same, rounded as it is shown.
     pub(crate) fn rounded(self) -> Self {
         let rounded = |time| duration::parse(&duration::rounded(time)).unwrap_or(time);
         match self {
@@ -39,7 +39,7 @@ impl Value {
         }
     }
 
-    /// Without rounding.
+    /// As text, without rounding.
     pub(crate) fn exact(self) -> String {
         match self {
             Self::Time(Quantile::At(time)) => duration::text(time),
@@ -55,7 +55,7 @@ impl From<Option<Share>> for Value {
 }
 
 impl fmt::Display for Value {
-    /// Times and shares to four digits, what is beyond as `> X`: `251.2ms`, `> 12.5ms`, `0.3 % (3 of 1,000)`,
+    /// Times and shares to four digits, values beyond as `> X`: `251.2ms`, `> 12.5ms`, `0.3 % (3 of 1,000)`,
     /// `998.7/s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -70,7 +70,8 @@ impl fmt::Display for Value {
     }
 }
 
-/// Calls per second, with at most three decimals, rounded down: a rate is not shown as one that it did not reach.
+/// Calls per second, with at most three decimals, rounded down: so that no rate is shown as one that was not
+/// reached.
 fn per_second(calls: u64, time: Duration) -> String {
     const DECIMALS: usize = 3;
     let nanos = u128::from(whole_nanos(time).max(1));

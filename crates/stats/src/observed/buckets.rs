@@ -1,4 +1,4 @@
-//! A histogram of Prometheus: how many durations do not exceed each bound.
+//! A Prometheus histogram: how many durations do not exceed each bound.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::recorded::RecordingError;
 
 /// The label of a bucket's bound.
 const BOUND: &str = "le";
-/// How a name says what its bounds are, and the nanoseconds of it; without, they are seconds.
+/// The endings that give a name its unit, and the nanoseconds of each; without one, bounds are seconds.
 const UNITS: [(&str, f64); 6] = [
     ("_milliseconds", 1e6),
     ("_ms", 1e6),
@@ -41,7 +41,7 @@ impl ObservedBuckets {
         &self.bounds
     }
 
-    /// How many durations there are, with those above the last bound.
+    /// How many durations there are, including those above the last bound.
     pub fn total(&self) -> u64 {
         self.total
     }
@@ -72,7 +72,7 @@ pub(super) fn read(text: &str) -> Result<ObservedBuckets, RecordingError> {
         let series = series.entry((name, labels)).or_default();
         series.line = line;
         if series.counts.insert(bound, count).is_some() {
-            let why = "this bound was there before, with the same labels: write each bucket once";
+            let why = "this bound was given before, with the same labels: write each bucket once";
             return Err(RecordingError::at(line, why));
         }
     }
@@ -113,7 +113,7 @@ fn bucket(name: &str, sample: &ExpositionSample<'_>) -> Result<(u64, u64), Strin
     }
 }
 
-/// A whole number up to 2^53, as which counts are written; larger ones are not exact.
+/// A whole number up to 2^53, which is how counts are written; larger ones are not exact.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -140,7 +140,8 @@ fn added_up(
             return Err(RecordingError::at(series.line, why));
         }
         if !sum.is_empty() && !sum.keys().eq(series.counts.keys()) {
-            let why = "this series has other bounds than the one before: give series with the same";
+            let why =
+                "this series has different bounds from the one before: give all series the same";
             return Err(RecordingError::at(series.line, why));
         }
         for (bound, count) in series.counts {

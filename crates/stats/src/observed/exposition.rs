@@ -2,17 +2,17 @@
 
 use longsync_text::said::quoted;
 
-/// With this the name of a histogram's buckets ends.
+/// The ending of the name of a histogram's buckets.
 pub(super) const BUCKET: &str = "_bucket";
 
-/// Whether a text is in this form.
+/// Whether a text has this form.
 pub(super) fn is_one(text: &str) -> bool {
     text.lines().any(|line| {
         line.starts_with("# TYPE ") || line.starts_with("# HELP ") || line.contains("_bucket{")
     })
 }
 
-/// One sample: `NAME{LABEL="VALUE",...} NUMBER`, and what may follow that.
+/// One sample: `NAME{LABEL="VALUE",...} NUMBER`; more may follow.
 #[derive(Debug, PartialEq)]
 pub(super) struct ExpositionSample<'a> {
     pub(super) name: &'a str,
@@ -25,7 +25,7 @@ pub(super) fn sample(line: &str) -> Result<ExpositionSample<'_>, String> {
     let name_end = line.find(|c: char| c == '{' || c.is_whitespace()).unwrap_or(line.len());
     let (name, mut rest) = line.split_at(name_end);
     let labels = if rest.starts_with('{') { labels(&mut rest)? } else { Vec::new() };
-    // After the value stand a timestamp and an exemplar.
+    // The value may be followed by a timestamp and an exemplar.
     let value = rest.split_whitespace().next().unwrap_or_default();
     let Ok(number) = value.parse() else {
         return Err(format!(
@@ -55,7 +55,7 @@ fn labels<'a>(rest: &mut &'a str) -> Result<Vec<(&'a str, &'a str)>, String> {
     }
 }
 
-/// Where the quote is that is not escaped.
+/// The position of the first quote that is not escaped.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut is_escaped = false;
     text.bytes().position(|byte| {

@@ -1,4 +1,4 @@
-//! Percentiles that somebody has read off: `p50=10ms,p99=80ms,max=1s`.
+//! Percentiles that a user has read off: `p50=10ms,p99=80ms,max=1s`.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ pub struct ObservedPercentiles {
 }
 
 impl ObservedPercentiles {
-    /// Percents in millionths, ascending, and their values in nanoseconds, which do not fall. The value of 0
-    /// is the shortest, that of 100,000,000 the longest.
+    /// Percentages in millionths, ascending, and their values in nanoseconds, which do not fall. The value of
+    /// 0 is the shortest, that of 100,000,000 the longest.
     pub fn points(&self) -> &[(u32, u64)] {
         &self.points
     }
 }
 
-/// Whether a text is meant to be these.
+/// Whether a text is meant as percentiles.
 pub(super) fn are_these(text: &str) -> bool {
     entries(text).next().is_some_and(|(_, entry)| {
         entry.split_once('=').is_some_and(|(key, _)| percent(key).is_some())
@@ -48,13 +48,14 @@ pub(super) fn read(text: &str) -> Result<ObservedPercentiles, RecordingError> {
         };
         let value = duration::parse(value).map_err(|why| refused(why.to_string()))?;
         if points.insert(percent, (whole_nanos(value), line)).is_some() {
-            return Err(refused(format!("{} is there twice: write it once", quoted(key))));
+            return Err(refused(format!("{} is given twice: write it once", quoted(key))));
         }
     }
     let all: Vec<_> = points.into_iter().collect();
     if let Some(pair) = all.windows(2).find(|pair| pair[0].1.0 > pair[1].1.0) {
         let (_, (_, line)) = pair[1];
-        let why = "a value is below that of a lower percentile: values of percentiles do not fall";
+        let why =
+            "a value is below that of a lower percentile: values of percentiles must not fall";
         return Err(RecordingError::at(line, why));
     }
     Ok(ObservedPercentiles {
@@ -62,7 +63,7 @@ pub(super) fn read(text: &str) -> Result<ObservedPercentiles, RecordingError> {
     })
 }
 
-/// What stands between white space and commas, each with its line; comments left out.
+/// The entries, separated by white space and commas, each with its line; comments are left out.
 fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim_start().starts_with('#'));
     lines.flat_map(|(number, line)| {

@@ -87,13 +87,13 @@ fn durations_are_read_as_recorded() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_line() {
+fn errors_name_their_line() {
     let three = "a_bucket{le=\"1\"} 1\na_bucket{le=\"2\"} 2\na_bucket{le=\"+Inf\"} 3\n";
     for (text, said) in [
         ("# TYPE a gauge\na 1\n".to_owned(), "there is no histogram"),
         (format!("{three}b_bucket{{le=\"+Inf\"}} 3"), "there are 2 histograms: give one of a, b"),
-        (format!("{three}a_bucket{{le=\"1\"}} 3"), "line 4: this bound was there before"),
-        (format!("{three}a_bucket{{x=\"\",le=\"+Inf\"}} 3"), "other bounds"),
+        (format!("{three}a_bucket{{le=\"1\"}} 3"), "line 4: this bound was given before"),
+        (format!("{three}a_bucket{{x=\"\",le=\"+Inf\"}} 3"), "different bounds"),
         (three.replace("} 2", "} 9"), "line 3: the counts of this series fall"),
         (three.replace("+Inf", "3"), "line 3: this series has no bucket le=\"+Inf\""),
         (three.replace("} 2", "} 1.5"), "line 2: `1.5` is not a count"),
@@ -107,7 +107,7 @@ fn what_is_wrong_is_named_with_its_line() {
         ("p50=10ms\np101=1s".to_owned(), "line 2: `p101` is not a percentile's name"),
         ("p50=10ms\np99.1234567=1s".to_owned(), "line 2: `p99.1234567` is not"),
         ("p50=10".to_owned(), "line 1: `10` is not a duration"),
-        ("p50=10ms,50=11ms".to_owned(), "line 1: `50` is there twice"),
+        ("p50=10ms,50=11ms".to_owned(), "line 1: `50` is given twice"),
         ("p99=10ms\np50=11ms".to_owned(), "line 1: a value is below that of a lower percentile"),
     ] {
         let why = Observation::read(text.as_bytes()).unwrap_err().to_string();

@@ -6,7 +6,7 @@ use longsync_text::said::quoted;
 use super::{DurationCounts, RecordedDurations, RecordingError, decimal, lines};
 use crate::moment::whole_nanos;
 
-/// What a header line may say, and the nanoseconds of it.
+/// The units that a header line may name, and the nanoseconds of each.
 const HEADERS: [(&str, u64); 4] =
     [("seconds", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
 
@@ -29,10 +29,10 @@ pub(super) fn read(text: &str) -> Result<RecordedDurations, RecordingError> {
         };
         tally.add(nanos.map_err(|why| RecordingError::at(line, &why))?, 1, line)?;
     }
-    tally.finish("there is a header and not a single value: write one number per line below it")
+    tally.finish("there is a header but not a single value: write one number per line below it")
 }
 
-/// What stands before the first comma, or between the quotes.
+/// The text before the first comma, or between the quotes.
 fn first_cell(row: &str) -> Result<&str, &'static str> {
     let Some(quoted) = row.strip_prefix('"') else {
         return Ok(row.split(',').next().unwrap_or(row).trim());

@@ -2,8 +2,8 @@
 
 use longsync_text::said::quoted;
 
-/// The nanoseconds of `number` in units of the given number of nanoseconds, which is a power of ten,
-/// rounded to the nearest. Beyond 64 bits it is the largest number there is.
+/// The nanoseconds of `number` in units of the given number of nanoseconds, which is a power of ten, rounded
+/// to the nearest. A result that does not fit in 64 bits is the largest that does.
 pub(crate) fn nanos(number: &str, unit_ns: u64) -> Result<u64, String> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -14,7 +14,7 @@ pub(crate) fn nanos(number: &str, unit_ns: u64) -> Result<u64, String> {
     let (mut nanos, mut digit_ns) = (0, unit_ns);
     for digit in fraction.bytes().map(|byte| u64::from(byte - b'0')) {
         if digit_ns == 1 {
-            // The first digit that is less than a nanosecond.
+            // The first digit below a nanosecond.
             nanos += u64::from(digit >= 5);
             break;
         }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_finer_than_a_nanosecond_is_rounded() {
+    fn fractions_of_a_nanosecond_are_rounded() {
         for (number, unit_ns, expected) in [
             ("0.0123456789", 1_000_000_000, 12_345_679),
             ("0.01234567849999", 1_000_000_000, 12_345_678),
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_plain_number_is_refused() {
+    fn numbers_that_are_not_plain_are_refused() {
         for (number, said) in [
             ("-1", "negative"),
             ("1e-5", "exponent"),

@@ -5,16 +5,16 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::hdr::{self, DecodeHistogramError};
 
-/// In base64 all encodings begin with this, the first three bytes of their cookies.
+/// In base64, all encodings begin with this: the first three bytes of their cookies.
 const BEGINNING: &str = "HIST";
 
-const DAMAGED: &str = "its histogram is damaged: write the log anew, or leave out this line";
-const OLD: &str = "its histogram is in an old encoding: what is read is V2, which HdrHistogram \
-     writes since version 2.1.5";
+const DAMAGED: &str = "its histogram is damaged: write the log again, or leave out this line";
+const OLD: &str = "its histogram is in an old encoding: only V2 is read, which HdrHistogram \
+     has written since version 2.1.5";
 const NOT_ENCODED: &str =
     "a line of a histogram log ends with its histogram: base64 that begins with HIST";
 const INTEGER_TO_DOUBLE: &str =
-    "its histogram is of decimal numbers: what is read is one of whole nanoseconds";
+    "its histogram has decimal numbers: only whole nanoseconds are read";
 
 pub(super) fn is_encoded(field: &str) -> bool {
     field.starts_with(BEGINNING)

@@ -2,7 +2,7 @@
 
 use super::{DurationCounts, RecordedDurations, RecordingError, histogram, lines};
 
-/// With this the line of column names begins.
+/// The beginning of the line of column names.
 const COLUMN_NAMES: &str = "\"StartTimestamp\"";
 
 /// Whether a file whose first line is `line` is such a log.
@@ -22,10 +22,10 @@ pub(super) fn read(text: &str) -> Result<RecordedDurations, RecordingError> {
             tally.add(nanos, count, line)?;
         }
     }
-    tally.finish("the histograms of this log hold not a single value")
+    tally.finish("there is not a single value in the histograms of this log")
 }
 
-/// The histogram's: before it stand a tag, if there is one, two times and the maximum.
+/// The field of the histogram: before it come a tag, if there is one, two times and the maximum.
 fn last_field(row: &str) -> &str {
     row.rsplit(',').next().unwrap_or(row).trim()
 }

@@ -25,7 +25,7 @@ fn log<S: Serializer>(histograms: &[Histogram<u64>], mut serializer: S) -> Vec<u
     log
 }
 
-/// What the crate that wrote them says is in the histograms.
+/// The values of the histograms according to the crate that wrote them.
 fn expected(histograms: &[Histogram<u64>]) -> Vec<(u64, u64)> {
     let mut tally = DurationCounts::default();
     for histogram in histograms {
@@ -65,7 +65,7 @@ proptest! {
         }
     }
 
-    /// A log in which bytes were changed is read or refused; nothing panics.
+    /// A log with changed bytes is read or refused; nothing panics.
     #[test]
     fn a_damaged_log_is_read_or_refused(
         histogram in histogram(),
@@ -91,8 +91,8 @@ proptest! {
         let _ = RecordedDurations::read(text.as_bytes());
     }
 
-    /// Durations with a unit, and the same as numbers below a header, are the same; a quantile is the
-    /// value of its rank in the sorted list.
+    /// Durations with a unit and the same durations as numbers below a header are read alike; a quantile is
+    /// the value of its rank in the sorted list.
     #[test]
     fn a_quantile_is_the_value_of_its_rank(
         mut nanos in proptest::collection::vec(0_u64..100_000, 1..200),

@@ -64,7 +64,7 @@ fn recorded(events: &[Event]) -> Recorder {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// However calls are shared out among recorders, merged they are the same as recorded in one.
+    /// However calls are divided among recorders, the merged figures are those of one that recorded them all.
     #[test]
     fn merged_is_recorded_in_one(first in events(), second in events()) {
         let mut merged = recorded(&first).figures().clone();
@@ -72,7 +72,8 @@ proptest! {
         prop_assert_eq!(merged, recorded(&[first, second].concat()).figures().clone());
     }
 
-    /// No call is lost: each is warm-up, or due; and each that was due is in the response times.
+    /// No call is lost: each belongs to the warm-up or was due, and each that was due is in the response
+    /// times.
     #[test]
     fn every_call_is_somewhere(events in events()) {
         let mut recorder = recorded(&events);
@@ -90,7 +91,7 @@ proptest! {
         prop_assert_eq!(responses + closed.count() as u64, counts.due());
     }
 
-    /// Exchanged figures are those since the last exchange: added up they are the whole.
+    /// Exchanged figures are those since the last exchange: together they are all figures.
     #[test]
     fn exchanged_figures_add_up(first in events(), second in events()) {
         let mut recorder = recorded(&first);
@@ -171,7 +172,7 @@ fn an_expected_status_is_good() {
 }
 
 #[test]
-fn each_figure_is_the_difference_that_it_is_defined_as() {
+fn each_figure_is_the_difference_that_defines_it() {
     let mut recorder = Recorder::default();
     let waits = ServerWait {
         planned: Duration::from_millis(10),
@@ -200,7 +201,7 @@ fn each_figure_is_the_difference_that_it_is_defined_as() {
 }
 
 #[test]
-fn nothing_is_known_of_what_was_added_to_a_call_with_a_planned_fault() {
+fn a_call_with_a_planned_fault_has_no_added() {
     let mut recorder = Recorder::default();
     let ten = Duration::from_millis(10);
     let waits = ServerWait { planned: ten, queued: Duration::ZERO, waited: ten, is_faulty: true };

@@ -21,7 +21,7 @@ fn second(number: u64) -> Moment {
     Moment::START + Duration::from_secs(number)
 }
 
-/// The first second that ends a run of these, and by which rule.
+/// The first second that ends a run of these seconds, and by which rule.
 fn stopped(rules: &[&str], kind: Loop, seconds: &[Figures]) -> Option<(usize, String)> {
     let mut watch = watch(rules, kind);
     seconds.iter().enumerate().find_map(|(index, figures)| {
@@ -36,7 +36,7 @@ fn calls(count: usize, nanos: i64) -> Figures {
 }
 
 proptest! {
-    /// What is printed is read back to the same rule.
+    /// A printed rule is read back as the same rule.
     #[test]
     fn print_then_read_is_the_same(
         metric in "(response\\.|service\\.|added\\.|lag\\.)?(p[1-9][0-9]?(\\.[0-9]{1,4})?|mean|max)",
@@ -58,7 +58,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
-    /// A watch says of each second what the ten seconds up to it say when they are merged.
+    /// At each second, a watch finds what the ten seconds up to it give when merged.
     #[test]
     fn a_watch_sees_the_last_ten_seconds(
         seconds in prop::collection::vec((0_usize..300, 1_i64..2_000, 0_u64..20), 1..15),
@@ -103,7 +103,7 @@ fn stop_rules_are_printed_short() {
 }
 
 #[test]
-fn what_is_not_a_stop_rule_is_refused_and_says_what_is() {
+fn wrong_stop_rules_are_refused_with_what_would_be_right() {
     for (text, expected) in [
         ("", "an empty text is not a stop rule: write one such as p99>250ms or errors>5%"),
         (
@@ -181,7 +181,7 @@ fn a_second_is_forgotten_after_ten() {
     for number in 2..=10 {
         assert_eq!(watch.second(&calls(1, 1), second(number)), None);
     }
-    // Enough calls, and the slow one is gone.
+    // Enough calls, and the slow one is no longer among them.
     assert_eq!(watch.second(&calls(2_000, 1), second(11)), None);
     let stopped = watch.second(&slow, second(12)).unwrap();
     assert_eq!(stopped.rule.to_string(), "max>1us");

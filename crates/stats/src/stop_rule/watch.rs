@@ -12,15 +12,16 @@ use crate::moment::Moment;
 use crate::run_loop::Loop;
 use crate::share::Share;
 
-/// How many seconds are looked at.
+/// How many of the last seconds count.
 const SECONDS: usize = 10;
-/// How many times there must be in them, and how many calls for a share: with fewer, chance ends runs.
+/// How many times these seconds must have, and how many calls for a share: with fewer, chance would end runs.
 const LEAST_TIMES: u64 = 1_000;
 const LEAST_CALLS: u64 = 100;
 
 /// Looks at a run once per second, and says when a rule ends it.
 ///
-/// It keeps ten distributions per figure that a rule reads, and their sum, and allocates nothing after it was made.
+/// For each figure that a rule reads, it keeps ten distributions and their sum; it allocates nothing after it
+/// was made.
 #[derive(Debug)]
 pub struct StopRuleWatch {
     kind: Loop,
@@ -28,7 +29,7 @@ pub struct StopRuleWatch {
     /// The figures that rules read.
     times: Vec<RecentTimes>,
     counts: [Counts; SECONDS],
-    /// The place of the next second: that of the oldest.
+    /// The index of the next second, which replaces the oldest.
     next: usize,
 }
 
@@ -44,8 +45,8 @@ pub struct RuleStop {
 }
 
 impl StopRuleWatch {
-    /// Watches for these rules, in their order. One that such a loop [does not measure](StopRule::measured_in)
-    /// never holds.
+    /// Watches for these rules, in their order. A rule that this kind of loop [does not
+    /// measure](StopRule::measured_in) never holds.
     pub fn new(rules: Vec<StopRule>, kind: Loop) -> Self {
         let mut times: Vec<RecentTimes> = Vec::new();
         for rule in &rules {
@@ -59,8 +60,8 @@ impl StopRuleWatch {
         Self { kind, rules, times, counts: [Counts::default(); SECONDS], next: 0 }
     }
 
-    /// Looks at one more second, which ended at `at` and of which `figures` are, and at the nine before it. Returns
-    /// the first rule that holds, if one does.
+    /// Looks at one more second, which has these `figures` and ended at `at`, and at the nine before it.
+    /// Returns the first rule that holds, if one does.
     pub fn second(&mut self, figures: &Figures, at: Moment) -> Option<RuleStop> {
         self.counts[self.next] = figures.counts;
         for times in &mut self.times {
@@ -78,7 +79,7 @@ impl StopRuleWatch {
         self.rules.iter().find_map(stopped)
     }
 
-    /// What a metric is over the seconds, if they hold enough calls.
+    /// The value of a metric over the seconds, if they have enough calls.
     fn value(&self, metric: Metric, counts: &Counts) -> Value {
         let calls = match metric {
             _ if metric.missing_in(self.kind).is_some() => return Value::Unmeasured,
@@ -101,8 +102,8 @@ impl StopRuleWatch {
     }
 }
 
-/// How many calls were due in some seconds of a run. Those in flight are not unfinished yet, so they are not among
-/// [`Counts::due`].
+/// How many calls were due in some seconds of a run. Calls in flight are not yet unfinished, so
+/// [`Counts::due`] does not contain them.
 fn due(counts: &Counts) -> u64 {
     counts.sent + counts.not_sent.total()
 }

@@ -2,14 +2,14 @@
 
 const FRACTION: u64 = (1 << (f64::MANTISSA_DIGITS - 1)) - 1;
 const BIAS: f64 = 1_023.0;
-/// Of the polynomial, that of the lowest power first.
+/// The coefficients of the polynomial, that of the lowest power first.
 const MISSING: [f64; 4] = [-1.164_171_14, 2.064_697_09, -1.059_746_14, 0.159_220_19];
 
-/// The binary logarithm, accurate to 0.0009, which is 0.0006 of the natural one; a number that is not above zero
-/// has that of 1. Which logarithm it is makes no difference to a correlation.
+/// The binary logarithm, accurate to 0.0009, which is 0.0006 of the natural one; a number that is not above
+/// zero counts as 1. The base makes no difference to a correlation.
 ///
 /// The bits of an f64, read as an integer, are its logarithm already, except that between two powers of two
-/// they say t where log2(1 + t) is meant. What is missing is about t (1 - t) times a line: the one with the
+/// they have t instead of log2(1 + t). The difference is about t (1 - t) times a line: the one with the
 /// smallest error was found by linear programming, and is written here as a polynomial of 1 + t. It is 0 for
 /// t = 0 and t = 1, so the logarithm has no steps.
 #[inline]

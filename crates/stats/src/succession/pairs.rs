@@ -1,6 +1,6 @@
 //! The correlation of pairs.
 
-/// Sums over pairs (x, y) of which x and y are counted from an origin.
+/// Sums over pairs (x, y), in which x and y are counted from an origin.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Pairs {
     pub(super) count: u64,
@@ -30,8 +30,9 @@ impl Pairs {
 
     /// The correlation, from -1 to 1; [`None`] without pairs, or if all numbers are equal.
     ///
-    /// Both of a pair obey the same law, so they are given one mean and one variance, as the intraclass
-    /// correlation has it: R. A. Fisher, "Statistical Methods for Research Workers" (1925), chapter VII.
+    /// Both members of a pair have the same distribution, so they are given one mean and one variance, as in
+    /// the intraclass correlation: R. A. Fisher, "Statistical Methods for Research Workers" (1925), chapter
+    /// VII.
     pub(super) fn correlation(&self) -> Option<f64> {
         if self.count == 0 {
             return None;

@@ -1,4 +1,4 @@
-//! Correlations against those of the textbook.
+//! Correlations compared with the textbook's.
 
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
@@ -30,7 +30,7 @@ fn pearson(pairs: &[(i64, i64)], logarithm: fn(i64) -> f64) -> f64 {
     together / (variance(&|pair| pair.0 - x) * variance(&|pair| pair.1 - y)).sqrt()
 }
 
-/// The exact one.
+/// The exact logarithm.
 fn log(nanos: i64) -> f64 {
     libm::log(float(nanos))
 }
@@ -39,7 +39,8 @@ fn pairs(values: &[i64]) -> Vec<(i64, i64)> {
     values.windows(2).map(|pair| (pair[0], pair[1])).collect()
 }
 
-/// Durations each of which is the one before times 1/2 to 2, drawn back to 10 ms the more, the larger `pull`.
+/// Durations, each of which is the previous one times 1/2 to 2; a larger `pull` draws them back to 10 ms more
+/// strongly.
 fn walk() -> impl Strategy<Value = Vec<i64>> {
     (0.0..1.0, proptest::collection::vec(-1.0..1.0, 1_000..1_500)).prop_map(|(pull, steps)| {
         let mut away: f64 = 0.0;
@@ -55,15 +56,16 @@ fn walk() -> impl Strategy<Value = Vec<i64>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// The correlation is Pearson's, of exact logarithms, to what one call more or less at the ends changes.
+    /// The correlation is Pearson's, of exact logarithms, except for the effect of one call more or less at
+    /// the ends.
     #[test]
     fn the_correlation_is_pearsons(values in walk()) {
         let correlation = of(&values).correlation().unwrap();
         prop_assert!((correlation - pearson(&pairs(&values), log)).abs() < 0.005, "{correlation}");
     }
 
-    /// Merged, it is exactly Pearson's correlation of the pairs of all workers, and of no others, if each pair is
-    /// taken in both orders.
+    /// Merged, it is exactly Pearson's correlation of the pairs of all workers, and of no other pairs, if
+    /// each is taken in both orders.
     #[test]
     fn merged_is_the_pairs_of_all_workers(first in walk(), second in walk(), third in walk()) {
         let workers = [first, second, third];
@@ -88,7 +90,7 @@ fn a_correlation_of_small_differences_is_not_lost_in_rounding() {
 }
 
 #[test]
-fn few_calls_say_nothing_and_equal_ones_neither() {
+fn neither_few_calls_nor_equal_ones_have_a_correlation() {
     let values: Vec<_> = (1..1_000).collect();
     assert_eq!(of(&values).correlation(), None);
     assert!(of(&[values, vec![1_000]].concat()).correlation().is_some());
@@ -124,8 +126,7 @@ fn rising_calls_depend_and_alternating_ones_do_not() {
     assert!(correlation < -0.99, "{correlation}");
 }
 
-/// Each call has a part of the one before in it, the same in every call of a run. The standard error of the
-/// correlation is 0.003.
+/// Each call contains the same part of the previous call. The standard error of the correlation is 0.003.
 #[test]
 fn calls_depend_from_a_correlation_of_0_1_on() {
     let dependent = |part: f64| {

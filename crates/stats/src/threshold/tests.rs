@@ -16,7 +16,7 @@ fn threshold(text: &str) -> Threshold {
     text.parse().unwrap()
 }
 
-/// Whether it passes in an open loop, over a second.
+/// Whether it passes in an open loop of one second.
 fn passes(text: &str, figures: &Figures) -> bool {
     threshold(text).check(Loop::Open, figures, SECOND).has_passed
 }
@@ -45,7 +45,7 @@ fn texts() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// What is printed is read back to the same threshold, and printed the same.
+    /// A printed threshold is read back as the same threshold, and printed alike.
     #[test]
     fn print_then_read_is_the_same(text in texts()) {
         let first = threshold(&text);
@@ -53,9 +53,9 @@ proptest! {
         prop_assert_eq!(threshold(&first.to_string()).to_string(), first.to_string());
     }
 
-    /// What is advised against a wrong direction is itself a threshold.
+    /// The threshold that an error suggests instead of a wrong direction can be read.
     #[test]
-    fn what_is_advised_is_read(text in texts(), operator in "[<>]=?") {
+    fn suggestions_can_be_read(text in texts(), operator in "[<>]=?") {
         let turned = text.replace(['<', '>', '='], "?").replacen("??", "?", 1).replacen('?', &operator, 1);
         if let Err(why) = turned.parse::<Threshold>() {
             let why = why.to_string();
@@ -64,7 +64,7 @@ proptest! {
         }
     }
 
-    /// Any text at all is read or refused, and what is said of it is not longer than a screen is wide a few times.
+    /// Any text at all is read or refused, and the sentence about it takes at most a few lines of a screen.
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC{0,40}|[a-z_.0-9]{0,8}[<>=]{0,3}[0-9.a-z%/]{0,8}") {
         if let Err(why) = text.parse::<Threshold>() {
@@ -77,7 +77,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// A time passes if and only if it is below the limit: so a higher limit passes whatever a lower one does.
+    /// A time passes if and only if it is below the limit, so a higher limit passes whatever a lower one
+    /// does.
     #[test]
     fn a_time_passes_below_its_limit(
         times in prop::collection::vec(1_i64..2_000, 1..100),
@@ -93,7 +94,7 @@ proptest! {
         prop_assert_eq!(mean.has_passed, value.as_nanos() < limit.unsigned_abs().into());
     }
 
-    /// Twice the same calls over twice the time decide everything alike.
+    /// Twice the same calls over twice the time give the same decisions.
     #[test]
     fn scaled_figures_are_decided_alike(
         text in texts(),
@@ -109,7 +110,7 @@ proptest! {
         prop_assert_eq!(once.has_passed, scaled.has_passed, "{} {}", once, scaled);
     }
 
-    /// A failed call less, and nothing that passed fails.
+    /// With one failed call less, nothing that passed fails.
     #[test]
     fn fewer_failures_fail_nothing(text in texts(), good_calls in 0_usize..40, failed in 0_u64..5) {
         let calls = || good((0..good_calls).map(|_| 1_000_000), 0);
@@ -148,7 +149,7 @@ fn thresholds_are_printed_short() {
 }
 
 #[test]
-fn what_is_beyond_fails_every_limit() {
+fn values_beyond_fail_every_limit() {
     let figures = good([100; 98], 0).and_failed(1).and_not_sent(NotSentReason::NoConnection, 1);
     for (text, passed) in [
         ("p98<1us", true),
@@ -177,7 +178,7 @@ fn a_service_that_fails_every_call_passes_no_response_time() {
 }
 
 #[test]
-fn what_was_not_measured_has_not_passed() {
+fn metrics_without_a_value_have_not_passed() {
     for text in ["p99<1s", "mean<1s", "max<1s", "added.p50<1s", "errors<=1%", "not_sent<=1%"] {
         let said = said(text, Loop::Open, &Figures::default());
         assert_eq!(said, format!("{text} failed: nothing was measured"));
@@ -208,7 +209,7 @@ fn counts_are_compared_exactly() {
 }
 
 #[test]
-fn a_limit_is_compared_with_what_is_shown() {
+fn a_limit_is_compared_with_the_value_that_is_shown() {
     let figures = good([100, 200, 300, 2_001], 0);
     for (text, expected) in [
         ("p50<201ns", "p50<201ns passed: 200ns (fewer than 10 values are above it)"),
@@ -221,7 +222,7 @@ fn a_limit_is_compared_with_what_is_shown() {
     ] {
         assert_eq!(said(text, Loop::Open, &figures), expected);
     }
-    // Rounded it would be 1s, and look as if it had passed or failed without a reason.
+    // Rounded, it would be 1s, and appear to have passed or failed without a reason.
     let mut long = Figures::default();
     long.service_time.record(1_000_000_001);
     let longest = duration::text(long.service_time.longest().unwrap());
@@ -277,7 +278,7 @@ fn in_a_closed_loop_nothing_is_due() {
 
 /// An added time can be below zero: then it is below every limit.
 #[test]
-fn what_is_below_zero_is_below_every_limit() {
+fn values_below_zero_are_below_every_limit() {
     let mut figures = good([100; 3], 0);
     figures.added.record(-5);
     assert_eq!(said("added.max<0s", Loop::Open, &figures), "added.max<0s passed: below zero");

@@ -1,4 +1,4 @@
-//! What a client that does not keep up does to its calls.
+//! The effects on calls of a client that does not keep up.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::percentile::Percentile;
 use crate::run_loop::Loop;
 use crate::share::Share;
 
-/// A lag up to this harms nothing, and neither does one up to this part of the response time.
+/// A lag up to this is harmless, and so is one up to a twentieth of the response time.
 const HARMLESS: Duration = Duration::from_millis(1);
 const PARTS: u32 = 20;
 /// More late calls than this are too many.
@@ -24,22 +24,23 @@ const MOST_LATE: Percent = percent(100_000);
 /// Fewer sent calls than this are too few.
 const FEWEST_SENT: Percent = percent(99_500_000);
 
-/// What the client did to its calls.
+/// An effect of the client on its calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Effect {
     /// Calls were sent long after they were due.
     Lag {
-        /// What 99 % of lag do not exceed.
+        /// The p99 of lag.
         p99: Quantile,
-        /// What it may be: 1 ms, or 5 % of the p99 of response time if that is more. If that percentile is slower
-        /// than any value, 5 % of the longest: all that is printed of response time is at most that.
+        /// Its limit: 1 ms, or 5 % of the p99 of response time if that is more. If that percentile is slower
+        /// than any value, 5 % of the longest, which is the greatest response time that is printed.
         limit: Duration,
     },
-    /// Over 0.1 % of the calls due were not sent because the client had not come to them when sending was over.
+    /// Over 0.1 % of the calls due were not sent because the client had not got to them when sending was
+    /// over.
     Late(Share),
-    /// Of the calls due that had no other reason not to be sent, under 99.5 % were. Reported only if it
-    /// is not because too many were late.
+    /// Under 99.5 % of the calls that were due, and had no other reason not to be sent, were sent. Reported
+    /// only if too many late calls are not the cause.
     Behind(Share),
     /// In a closed loop, a worker worked for over 90 % of the time.
     Busy {
@@ -50,14 +51,14 @@ pub enum Effect {
     },
     /// In a closed loop, workers waited for a core for over 5 % of the mean service time per call.
     RunDelay {
-        /// How long per call that ended, on average over all workers.
+        /// How long per ended call, on average over all workers.
         per_call: Duration,
-        /// Of good calls.
+        /// The mean service time of good calls.
         mean_service_time: Duration,
     },
 }
 
-/// All that are seen.
+/// All effects that the evidence shows.
 pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Effect> {
     match evidence.kind {
         Loop::Open => [lag(evidence), late(evidence).or_else(|| behind(evidence))]
@@ -122,7 +123,7 @@ fn run_delay(evidence: &Evidence<'_>, processors: ProcessorTime<'_>) -> Option<E
 }
 
 impl Effect {
-    /// What would help, if that is known whatever the cause.
+    /// What would help, if that does not depend on the cause.
     pub(super) fn remedy(self) -> Option<&'static str> {
         match self {
             Self::Lag { .. } | Self::Late(_) | Self::Behind(_) => None,
@@ -162,7 +163,7 @@ impl fmt::Display for Effect {
                 let [per_call, mean] = [per_call, mean_service_time].map(duration::rounded);
                 write!(
                     f,
-                    "Workers waited for a core for {per_call} per call, whose mean service time is {mean}."
+                    "Workers waited for a core for {per_call} per call; the mean service time is {mean}."
                 )
             }
         }

@@ -2,7 +2,7 @@
 
 use longsync_text::Percent;
 
-/// A constant, in millionths of a percent.
+/// A constant percentage, in millionths of a percent.
 pub(super) const fn percent(millionths: u32) -> Percent {
     match Percent::from_millionths(millionths) {
         Some(percent) => percent,

@@ -20,7 +20,7 @@ pub(super) const OWN_CORES: &str = "cores or a machine of its own for the client
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sign {
-    /// The busiest worker worked for over 90 % of the time. Said of an open loop; in a closed one it is an
+    /// The busiest worker worked for over 90 % of the time. Only in an open loop; in a closed loop, it is an
     /// [`Effect`](super::Effect).
     Busy {
         /// Which, from 0.
@@ -28,7 +28,7 @@ pub enum Sign {
         /// How much of the time.
         busy: Share,
     },
-    /// The worker that was runnable and had no core for longest was so for over 5 % of the time.
+    /// The worker that was runnable without a core for longest was so for over 5 % of the time.
     RunDelay {
         /// Which, from 0.
         worker: usize,
@@ -39,7 +39,7 @@ pub enum Sign {
     Steal(Share),
 }
 
-/// All that are seen.
+/// All signs that the evidence shows.
 pub(super) fn all(evidence: &Evidence<'_>) -> Vec<Sign> {
     let Some(processors) = evidence.processors else { return Vec::new() };
     let over = |share: &Share, limit| share.compare(limit).is_gt();
@@ -64,7 +64,7 @@ fn longest(
 ) -> Option<(usize, Share)> {
     let shares = processors.workers.iter().map(share).enumerate();
     let shares = shares.filter_map(|(worker, share)| Some((worker, share?)));
-    // Workers are looked at for about the same time, so cross products of nanoseconds are exact.
+    // Workers are observed for about the same time, so cross products of nanoseconds are exact.
     let key = |share: Share, other: Share| u128::from(share.part()) * u128::from(other.whole());
     shares.reduce(|most, next| if key(next.1, most.1) > key(most.1, next.1) { next } else { most })
 }
@@ -81,7 +81,7 @@ impl Sign {
 }
 
 impl fmt::Display for Sign {
-    /// A sentence without its end.
+    /// A sentence without its full stop.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy { worker, busy } => {

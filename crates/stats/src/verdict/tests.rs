@@ -1,4 +1,4 @@
-//! Whose pace it was, on both sides of each limit.
+//! Verdicts on both sides of each limit.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn micros(micros: u64) -> Duration {
     Duration::from_micros(micros)
 }
 
-/// A worker that was looked at for a second.
+/// A worker that was observed for a second.
 fn worker(cpu_us: u64, polled_us: u64, runnable_us: u64) -> WorkerTime {
     WorkerTime {
         wall: micros(1_000_000),
@@ -39,7 +39,7 @@ fn is_client_bound(kind: Loop, figures: &Figures, workers: &[WorkerTime]) -> boo
     with_workers(kind, figures, workers).is_client_bound()
 }
 
-/// A thousand calls, of which twenty have this lag, so that p99 is it.
+/// A thousand calls, of which twenty have this lag, so that it is the p99.
 fn lagging(service_time_ns: i64, lag_ns: i64) -> Figures {
     let mut figures = good(vec![service_time_ns; 980], 0);
     figures.merge(&good(vec![service_time_ns; 20], lag_ns));
@@ -49,7 +49,7 @@ fn lagging(service_time_ns: i64, lag_ns: i64) -> Figures {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// More lag never turns a verdict against the client into one for it, as long as calls take equally long.
+    /// More lag never turns a verdict against the client into one for it, if calls take the same time.
     #[test]
     fn more_lag_is_not_better(lag_us in 0_i64..3_000, more_us in 0_i64..3_000) {
         let of = |lag_us: i64| is_client_bound(Loop::Open, &lagging(MS, lag_us * 1_000), &[]);
@@ -83,9 +83,9 @@ proptest! {
         prop_assert_eq!(once.signs, scaled.signs);
     }
 
-    /// Calls that the plan or the target held back say nothing of the client.
+    /// Calls that the plan or the target held back say nothing about the client.
     #[test]
-    fn what_others_held_back_is_not_the_client(limit in 0_u64..2_000, why in 0_usize..4) {
+    fn calls_held_back_by_others_are_not_the_clients_fault(limit in 0_u64..2_000, why in 0_usize..4) {
         let figures = lagging(MS, 0).and_not_sent(NotSentReason::ALL[why], limit);
         prop_assert!(!is_client_bound(Loop::Open, &figures, &[]));
     }
@@ -123,7 +123,7 @@ fn lag_counts_above_a_millisecond_and_a_twentieth_of_response_time() {
     assert!(is_client_bound(Loop::Open, &figures, &[]));
 }
 
-/// Else a service that fails its calls would hide that the client was late.
+/// Otherwise a service that fails its calls would hide that the client was late.
 #[test]
 fn a_p99_that_is_beyond_is_the_longest_response_time() {
     let failing = |service_time_ns| lagging(service_time_ns, 20 * MS).and_failed(500);
@@ -144,7 +144,7 @@ fn late_calls_count_above_a_thousandth() {
     assert!(!is_client_bound(Loop::Open, &late(10), &[]));
     let verdict = with_workers(Loop::Open, &late(11), &[]);
     assert_eq!(verdict.effects, [Effect::Late(Share::of(11, 10_001).unwrap())]);
-    // The closed loop has none; were there any, they would say nothing.
+    // A closed loop has none; if there were any, they would prove nothing.
     assert!(!is_client_bound(Loop::Closed, &late(11), &[]));
 }
 
@@ -172,7 +172,7 @@ fn a_closed_loop_is_judged_by_its_workers() {
         (&[worker(0, 0, 4_990)], false),
         (&[worker(0, 0, 5_010)], true),
         (&[worker(0, 0, 2_600), worker(0, 0, 2_600)], true),
-        // Nobody looked.
+        // It was not observed.
         (&[WorkerTime { wall: Duration::ZERO, ..worker(1, 0, 0) }], false),
         (&[], false),
     ] {
@@ -186,7 +186,7 @@ fn processors_alone_are_no_verdict() {
     let spinning = [worker(1_000_000, 960_000, 0)];
     let verdict = with_workers(Loop::Open, &good(vec![MS; 1_000], 0), &spinning);
     assert_eq!((verdict.is_client_bound(), verdict.sentences()), (false, Vec::new()));
-    // A closed loop beside the server on two cores: 32 % runnable and not running.
+    // A closed loop next to the server on two cores: 32 % runnable and not running.
     let beside = [worker(400_000, 0, 320_000)];
     let verdict = with_workers(Loop::Closed, &good(vec![10 * MS; 1_000], 0), &beside);
     assert_eq!(
@@ -256,9 +256,11 @@ fn the_report_names_effect_cause_and_remedy() {
     let closed =
         with_workers(Loop::Closed, &good(vec![100_000; 1_000], 0), &[worker(950_000, 0, 90_000)]);
     let sentences = closed.sentences();
-    assert!(sentences[2].starts_with(
-        "Workers waited for a core for 90us per call, whose mean service time is 100"
-    ));
+    assert!(
+        sentences[2].starts_with(
+            "Workers waited for a core for 90us per call; the mean service time is 100"
+        )
+    );
     assert_eq!(
         [&sentences[1], &sentences[3], &sentences[4]],
         [
@@ -274,7 +276,7 @@ fn the_report_names_effect_cause_and_remedy() {
 }
 
 #[test]
-fn systems_that_do_not_say_it_are_judged_by_lag_and_rate_alone() {
+fn systems_that_do_not_report_processors_are_judged_by_lag_and_rate_alone() {
     let late = good(vec![1_000; 1_000], 0).and_not_sent(NotSentReason::Late, 403);
     let bound = verdict(Loop::Open, &late, None);
     assert_eq!(

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Computes ranks.txt: what SciPy says of the ranks of src/confidence/ranks.rs.
+"""Computes ranks.txt: SciPy's figures for the ranks of src/confidence/ranks.rs.
 
-Between the values of ranks `lower` and `upper` lies a percentile of independent values with a probability of
-95 %: with B of the binomial law of `count` and `share`, `lower` is the greatest rank with P(B < lower) <= 2.5 %,
-`upper` the least with P(B >= upper) <= 2.5 %. SciPy's quantiles are only a first guess: the distribution
-function decides. Once is enough:
+A percentile of independent values lies between the values of ranks `lower` and `upper` with a probability of
+95 %: if B has the binomial distribution of `count` and `share`, `lower` is the greatest rank with
+P(B < lower) <= 2.5 %, and `upper` the least with P(B >= upper) <= 2.5 %. SciPy's quantiles are only a first
+guess: the distribution function decides. It needs to be run only once:
 
     pip install scipy && ./compute.py > ranks.txt
 """
@@ -17,7 +17,7 @@ from scipy.stats import binom
 TAIL = 0.025
 MILLION = 1_000_000
 PARTS = (0, 1, 10_000, 250_000, 500_000, 750_000, 900_000, 990_000, 999_000, 999_900, 999_999, MILLION)
-# All small ones, round ones and uneven ones.
+# All small counts, round ones and uneven ones.
 COUNTS = sorted(
     {*range(1, 41), *range(41, 4_000, 97)}
     | {digit * 10**power for power in range(1, 9) for digit in (1, 2, 5)}
@@ -44,8 +44,8 @@ def upper(count, share):
 
 
 def main():
-    print(f"# Computed by compute.py with SciPy {scipy.__version__}: count, parts of a million, lower and upper rank.")
-    print("# A lower rank of 0 and an upper one over the count are none.")
+    print(f"# Computed by compute.py with SciPy {scipy.__version__}: count, parts per million, lower and upper rank.")
+    print("# A lower rank of 0, or an upper one over the count, means that there is none.")
     for count in COUNTS:
         for parts in PARTS:
             share = parts / MILLION

@@ -34,7 +34,7 @@ pub(super) fn new(origin: Instant) -> (Alarm, Bell) {
 
 impl Alarm {
     pub(super) fn set(&self, at: u64) {
-        // Past the end of the clock nothing rings.
+        // An alarm past the end of the clock never rings.
         let at = self.0.origin.checked_add(Duration::from_nanos(at));
         *self.0.at.lock().unwrap_or_else(PoisonError::into_inner) = at;
         self.0.changed.notify_one();

@@ -22,7 +22,7 @@ pub(crate) struct Bell(AsyncFd<Arc<TimerFd>>);
 #[derive(Debug)]
 struct TimerFd {
     fd: OwnedFd,
-    /// What the clock read: std's instants are made of it, but do not reveal it.
+    /// The clock's reading at the origin: std's instants contain it, but do not reveal it.
     origin: Timespec,
 }
 
@@ -35,13 +35,14 @@ impl AsRawFd for TimerFd {
 pub(super) fn new(origin: Instant) -> io::Result<(Alarm, Bell)> {
     let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
     let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-    // In this order the alarm is set some nanoseconds too late. Too early, it would ring in vain.
+    // With the clocks read in this order, the alarm is set a few nanoseconds late; set early, it would ring
+    // in vain.
     let elapsed = origin.elapsed();
     let origin = before(clock_gettime(ClockId::Monotonic), elapsed);
     let alarm = Arc::new(TimerFd { fd, origin });
     #[expect(
         deprecated,
-        reason = "what replaces it is unsafe to call; the descriptor is owned here"
+        reason = "its replacement is unsafe to call; the descriptor is owned here"
     )]
     let bell = AsyncFd::with_interest(Arc::clone(&alarm), Interest::READABLE)?;
     Ok((Alarm(alarm), Bell(bell)))
@@ -54,7 +55,7 @@ impl Alarm {
             it_value: after(self.0.origin, Duration::from_nanos(at)),
         };
         timerfd_settime(&self.0.fd, TimerfdTimerFlags::ABSTIME, &alarm)
-            .expect("a timerfd of our own accepts every time since it was made");
+            .expect("a timerfd accepts every time after it was made");
     }
 }
 

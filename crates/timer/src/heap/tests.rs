@@ -11,7 +11,7 @@ struct Model {
 }
 
 impl Model {
-    /// What is due, in the order in which it must come out.
+    /// The due waits, in the order in which they must come out.
     fn expire(&mut self, now: u64) -> Vec<usize> {
         self.waits.sort_unstable();
         let due = self.waits.partition_point(|(due, _)| *due <= now);
@@ -68,7 +68,7 @@ impl Pair {
         self.check();
     }
 
-    /// Takes out a part of what is due: none early, and the earliest first.
+    /// Takes out some of the due waits: none early, and the earliest first.
     fn expire_some(&mut self, now: u64, limit: usize) {
         self.now = self.now.max(now);
         let mut fired = Vec::new();
@@ -94,7 +94,7 @@ impl Pair {
         self.check_order();
     }
 
-    /// No wait is before its parent, and the slab knows each place.
+    /// No wait is due before its parent, and the slab knows each position.
     fn check_order(&self) {
         let waits = &self.heap.waits;
         for (at, wait) in waits.iter().enumerate().skip(1) {
@@ -125,7 +125,7 @@ fn length() -> impl Strategy<Value = u64> {
     (0_u32..63, any::<u64>()).prop_map(|(bits, random)| random & ((1 << bits) - 1))
 }
 
-/// Lengths that servers wait, and a few that are the same.
+/// Lengths as servers wait them, some of them equal.
 fn usual() -> impl Strategy<Value = u64> {
     prop_oneof![0_u64..5, 0_u64..100_000, Just(1_000_000), 0_u64..100_000_000]
 }
@@ -189,7 +189,7 @@ fn a_wait_is_cancelled_from_the_middle() {
 }
 
 #[test]
-fn equals_keep_their_order_when_the_count_of_inserts_begins_again() {
+fn equals_keep_their_order_when_the_count_of_inserts_wraps() {
     let mut pair = Pair::new(0);
     pair.heap.inserts = u32::MAX - 50;
     (0..100).for_each(|_| pair.insert(7));

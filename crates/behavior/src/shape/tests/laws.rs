@@ -1,5 +1,5 @@
-//! Values of each shape against the law that `SciPy` computed: tests/laws/laws.txt, which owes nothing to our
-//! functions. Seed and level (0.1 % per test) were chosen before the first run.
+//! Values of each shape compared with the law that `SciPy` computed: tests/laws/laws.txt, which is
+//! independent of our functions. Seed and level (0.1 % per test) were chosen before the first run.
 
 use std::hash::Hasher as _;
 use std::sync::LazyLock;
@@ -11,19 +11,19 @@ use super::*;
 const COMPUTED: &str = include_str!("../../../tests/laws/laws.txt");
 const SEED: u64 = 14;
 const DRAWS: usize = 200_000;
-/// What the Kolmogorov-Smirnov distance of the given number of values exceeds with a probability of 0.1 %.
+/// The Kolmogorov-Smirnov distance that this number of values exceeds with a probability of 0.1 %.
 const CRITICAL_DISTANCE: f64 = 0.00436;
-/// Computed values have 12 or 13 digits, and ours come from another inverse normal.
+/// The computed values have 12 or 13 digits, and ours use another inverse normal.
 const PRECISION: f64 = 1e-9;
 
-/// What is known of a law.
+/// The expected figures of a law.
 #[derive(Debug, Default)]
 struct Expected {
     mean: f64,
     quantiles: Vec<(f64, f64)>,
-    /// A value, and how many of all values exceed it, from and to.
+    /// A value, and the fewest and the most values that may exceed it.
     tails: Vec<(f64, usize, usize)>,
-    /// A value, and the probabilities of less than it and of at most it.
+    /// A value, and the probabilities of less than the value and of at most the value.
     cdf: Vec<(f64, f64, f64)>,
 }
 

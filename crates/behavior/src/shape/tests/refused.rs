@@ -1,4 +1,4 @@
-//! What makes no law, and which parameter is at fault.
+//! Parameters that do not make a law, and which of them is at fault.
 
 use super::*;
 
@@ -48,7 +48,7 @@ fn durations_above_the_max_are_refused() {
 }
 
 #[test]
-fn a_law_that_lies_almost_wholly_beyond_its_max_is_refused() {
+fn a_law_that_lies_almost_entirely_beyond_its_max_is_refused() {
     refused(Pareto::new(ms(10), 0.001, ms(1_000)), None, "less than 1%");
     refused(Pareto::new(ms(10), 1.0, ms(10)), None, "less than 1%");
     let points = [(p(0.1), ms(10)), (p(0.2), ms(20))];
@@ -69,7 +69,7 @@ fn percentiles_that_are_not_those_of_a_log_normal_law_are_refused() {
     refused(law((50.0, 0), (99.0, 2)), Some(0), "above 0s");
     refused(law((99.0, 2), (50.0, 2)), None, "write the constant 2ms");
     refused(law((99.0, 1), (50.0, 2)), None, "p99 must be above p50, which is 2ms");
-    // Two durations which one number of 53 bits stands for.
+    // Two durations that are the same number in 53 bits.
     let [low, high] = [1, 2].map(|nanos| Duration::from_nanos(31_535_999_999_999_996 + nanos));
     let law = Lognormal::from_percentiles((p(50.0), low), (p(99.0), high), YEAR);
     refused(law, None, "p99 must be above p50");

@@ -10,7 +10,7 @@ fn reads(law: Result<impl fmt::Display, ParameterError>, text: &str) {
 }
 
 #[test]
-fn parameters_are_printed_as_short_as_they_can_be() {
+fn parameters_are_printed_as_short_as_possible() {
     reads(Uniform::new(Duration::ZERO, ms(1_500), SECOND * 2), "uniform(0s, 1.5s)");
     reads(Pareto::new(ms(10), 1.0, DEFAULT_MOST), "pareto(10ms, 1)");
     reads(Pareto::new(ms(10), 0.1 + 0.2, DEFAULT_MOST), "pareto(10ms, 0.30000000000000004)");
@@ -33,7 +33,7 @@ fn percentiles_are_printed_in_ascending_order() {
     reads(law, "percentiles(0=1ms, 50=10ms, 99.9=80ms, 100=1s)");
 }
 
-/// A text says what was drawn on any server: it names what is not every server's limit.
+/// A text means the same on any server, so it names a max that is not every server's limit.
 #[test]
 fn the_max_is_printed_if_it_is_not_an_hour() {
     reads(Normal::new(ms(20), ms(5), SECOND), "normal(20ms, 5ms) max 1s");

@@ -7,7 +7,7 @@ use crate::distribution::Bucket;
 
 const TOPS: usize = 40;
 
-/// An interval: counts by bucket, of which the bucket `n` ends at `n`, those below zero, those beyond.
+/// An interval: the counts by bucket, where bucket `n` ends at `n`; the count below zero; the count beyond.
 type Interval = (Vec<u64>, u64, u64);
 
 fn intervals() -> impl Strategy<Value = Vec<Interval>> {
@@ -28,7 +28,7 @@ fn sparse((counts, below_zero, beyond): &Interval) -> Sparse {
     }
 }
 
-/// The level of a percentile in a list of intervals, from all their counts.
+/// The level of a percentile in a list of intervals, computed from all their counts.
 fn level(chosen: &[&Interval], percentile: Percentile) -> Option<Level> {
     let sum =
         |of: &dyn Fn(&Interval) -> u64| chosen.iter().map(|interval| of(interval)).sum::<u64>();
@@ -47,7 +47,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     /// The ends are those of a bootstrap that puts each resample together and sorts their percentiles,
-    /// whatever the level near which it looks.
+    /// wherever the search begins.
     #[test]
     fn ends_are_those_of_resamples_put_together(
         run in intervals(),
@@ -69,7 +69,7 @@ proptest! {
         prop_assert_eq!(bootstrap.ends(percentile, near), central(&levels));
     }
 
-    /// The first level that is reached is found wherever it is and wherever one begins to look.
+    /// The first level that is reached is found wherever it is and wherever the search begins.
     #[test]
     fn the_first_level_that_is_reached_is_found(levels in 1_usize..200, from in 0_usize..220, near in 0_usize..300) {
         let mut asked = 0;
@@ -96,7 +96,7 @@ fn blocks_begin_anywhere_and_the_last_is_cut_to_the_length_of_the_run() {
     let places = draw(blocks, 1).unwrap();
     assert_eq!(places.len(), 11_000);
     for place in 0..29 {
-        // 379 on average; that many fewer or more are six standard deviations.
+        // 379 on average; the bounds are six standard deviations away.
         let drawn = places.iter().filter(|drawn| **drawn == place).count();
         assert!((265..=493).contains(&drawn), "{place}: {drawn}");
     }
@@ -122,15 +122,15 @@ fn a_run_of_one_block_has_no_resamples() {
 }
 
 #[test]
-fn of_a_thousand_resamples_24_are_outside_of_each_end() {
+fn of_a_thousand_resamples_24_lie_beyond_each_end() {
     let levels: Vec<_> = (0..1_000).collect();
     assert_eq!(central(&levels), Some((24, 975)));
     assert_eq!(central(&levels[..39]), Some((0, 38)));
     assert_eq!(central(&levels[..38]), None);
 }
 
-/// A quarter of the resamples have only the 9 of the last interval; all others that have a value have the 7 of the
-/// first as their median.
+/// A quarter of the resamples contain only the 9 of the last interval; the median of all others that have a
+/// value is the 7 of the first.
 #[test]
 fn one_value_is_enough_for_a_resample() {
     let one = |to_ns| Sparse {

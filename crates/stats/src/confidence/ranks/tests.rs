@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// See compute.py beside it.
+/// See compute.py next to it.
 const COMPUTED: &str = include_str!("../../../tests/ranks/ranks.txt");
 
 fn ranks(count: u64, parts: u64) -> Ranks {
@@ -37,8 +37,8 @@ fn probabilities(count: u64, share: f64) -> Vec<f64> {
 }
 
 proptest! {
-    /// The lower rank is the greatest with P(B < rank) at most 2.5 %, the upper the least with P(B >= rank)
-    /// at most that, unless one of the probabilities is 2.5 % to ten digits.
+    /// The lower rank is the greatest with P(B < rank) at most 2.5 %, and the upper the least with P(B >=
+    /// rank) at most that, unless one of the probabilities is 2.5 % to ten digits.
     #[test]
     fn ranks_are_what_their_definition_says(count in 1_usize..300, parts in 1_u64..1_000_000) {
         let probabilities = probabilities(count as u64, float(parts) / 1e6);
@@ -51,7 +51,7 @@ proptest! {
         prop_assert_eq!(ranks(count as u64, parts), Ranks { lower, upper });
     }
 
-    /// The rank of the percentile itself lies between the ends, whatever the count.
+    /// The percentile's own rank lies between the ends, whatever the count.
     #[test]
     fn a_percentile_lies_between_its_ends(
         count in (0_u32..64, any::<u64>()).prop_map(|(bits, count)| count >> bits)

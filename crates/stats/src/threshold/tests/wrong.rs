@@ -1,4 +1,4 @@
-//! Texts that are not thresholds, and what is said of each.
+//! Texts that are not thresholds, and the sentence about each.
 
 use crate::threshold::Threshold;
 
@@ -53,23 +53,23 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "p99<<250ms",
-        "`p99<<250ms` is not a threshold: it has more than one comparison: give each by itself",
+        "`p99<<250ms` is not a threshold: it has more than one comparison: give each separately",
     ),
     (
         "p99<>250ms",
-        "`p99<>250ms` is not a threshold: it has more than one comparison: give each by itself",
+        "`p99<>250ms` is not a threshold: it has more than one comparison: give each separately",
     ),
     (
         "100ms<p99<250ms",
-        "`100ms<p99<250ms` is not a threshold: it has more than one comparison: give each by itself",
+        "`100ms<p99<250ms` is not a threshold: it has more than one comparison: give each separately",
     ),
     (
         "p99<250ms<1s",
-        "`p99<250ms<1s` is not a threshold: it has more than one comparison: give each by itself",
+        "`p99<250ms<1s` is not a threshold: it has more than one comparison: give each separately",
     ),
     (
         "p99<250ms,errors<1%",
-        "`p99<250ms,errors<1%` is not a threshold: it has more than one comparison: give each by itself",
+        "`p99<250ms,errors<1%` is not a threshold: it has more than one comparison: give each separately",
     ),
     (
         "p99<250",
@@ -94,7 +94,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "p99<1%",
-        "`p99<1%` is not a threshold: `1%` is not a duration: the units are d, h, m, s, ms, us and ns, such as in 250ms, 1.5s or 2m",
+        "`p99<1%` is not a threshold: `1%` is not a duration: the units are d, h, m, s, ms, us and ns, as in 250ms, 1.5s or 2m",
     ),
     (
         "p99>250ms",
@@ -158,11 +158,11 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "max.<1s",
-        "`max.<1s` is not a threshold: `max.` is not measured: before the point write response, service, added or lag",
+        "`max.<1s` is not a threshold: `max.` is not measured: before the dot, write response, service, added or lag",
     ),
     (
         ".max<1s",
-        "`.max<1s` is not a threshold: `.max` is not measured: before the point write response, service, added or lag",
+        "`.max<1s` is not a threshold: `.max` is not measured: before the dot, write response, service, added or lag",
     ),
     (
         "service<1s",
@@ -170,7 +170,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "service.<1s",
-        "`service.<1s` is not a threshold: `service.` is not measured: after the point write mean, max or a percentile such as p99",
+        "`service.<1s` is not a threshold: `service.` is not measured: after the dot, write mean, max or a percentile such as p99",
     ),
     (
         "service p99<1s",
@@ -178,23 +178,23 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "planned.p50<1s",
-        "`planned.p50<1s` is not a threshold: `planned.p50` is not measured: before the point write response, service, added or lag",
+        "`planned.p50<1s` is not a threshold: `planned.p50` is not measured: before the dot, write response, service, added or lag",
     ),
     (
         "lateness.max<1ms",
-        "`lateness.max<1ms` is not a threshold: `lateness.max` is not measured: before the point write response, service, added or lag",
+        "`lateness.max<1ms` is not a threshold: `lateness.max` is not measured: before the dot, write response, service, added or lag",
     ),
     (
         "response_time.p99<1s",
-        "`response_time.p99<1s` is not a threshold: `response_time.p99` is not measured: before the point write response, service, added or lag",
+        "`response_time.p99<1s` is not a threshold: `response_time.p99` is not measured: before the dot, write response, service, added or lag",
     ),
     (
         "response.service.p99<1s",
-        "`response.service.p99<1s` is not a threshold: `response.service.p99` is not measured: after the point write mean, max or a percentile such as p99",
+        "`response.service.p99<1s` is not a threshold: `response.service.p99` is not measured: after the dot, write mean, max or a percentile such as p99",
     ),
     (
         "service.errors<1%",
-        "`service.errors<1%` is not a threshold: `service.errors` is not measured: after the point write mean, max or a percentile such as p99",
+        "`service.errors<1%` is not a threshold: `service.errors` is not measured: after the dot, write mean, max or a percentile such as p99",
     ),
     (
         "error<1%",
@@ -274,7 +274,7 @@ const WRONG: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn what_is_not_a_threshold_is_refused_and_says_what_is() {
+fn wrong_thresholds_are_refused_with_what_would_be_right() {
     for (text, expected) in WRONG {
         let why = text.parse::<Threshold>().expect_err(text).to_string();
         assert_eq!(&why, expected);
