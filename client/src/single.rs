@@ -110,7 +110,7 @@ fn not_ended_in_time(retried: &RetryLog, is_showing: bool) -> Status {
                 .to_owned()
         }
         Some(refusal) => format!(
-            "the deadline was over before the call could be sent again: the server did not look at \
+            "the deadline was over before the call could be sent again: the server did not process \
              it ({refusal})"
         ),
         None => "the deadline is over, and the server has not said so".to_owned(),

@@ -68,12 +68,12 @@ fn has_headers(received: &[u8]) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_was_refused_unseen_is_told_by_how() {
     let refused = ended(resetting(Reason::REFUSED_STREAM)).await;
-    let text = "the server did not look at the call: RST_STREAM REFUSED_STREAM".to_owned();
+    let text = "the server did not process the call: RST_STREAM REFUSED_STREAM".to_owned();
     assert_eq!(refused, (Some(TransportFailure::RefusedStream), Code::Unavailable, text));
     // A GOAWAY whose last stream id is 0.
     let goaway = ended(saying(b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0")).await;
     assert_eq!((goaway.0, goaway.1), (Some(TransportFailure::GoAway), Code::Unavailable));
-    assert!(goaway.2.ends_with("did not look at the call: GOAWAY NO_ERROR"), "{}", goaway.2);
+    assert!(goaway.2.ends_with("did not process the call: GOAWAY NO_ERROR"), "{}", goaway.2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -163,7 +163,7 @@ async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
 
     let (target, accepted) = leaving(|_| true).await;
     let why = run(&one_connection(&target, Schedule::AtOnce, 1)).await.unwrap_err().to_string();
-    assert!(why.contains("it is going away (GOAWAY NO_ERROR came before any call)"), "{why}");
+    assert!(why.contains("it is going away (GOAWAY NO_ERROR arrived before any call)"), "{why}");
     assert_eq!(accepted.load(Ordering::Relaxed), 2);
 }
 
