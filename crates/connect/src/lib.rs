@@ -27,13 +27,11 @@
 //! - [`rpc`] makes calls of the contract without tonic's client: a call that the server refused without
 //!   processing it is made again. [`answer`] reads the answers and trusts none of them; [`incoming`] does so
 //!   over HTTP/2.
-//! - [`request`] tells which requests no server accepts.
-//! - [`status`] and [`timing`] tell what a status, and a server's account of its waits, mean.
+//! - [`request`] has the rules for requests that no server accepts.
+//! - [`status`] and [`timing`] explain what a status, and a server's account of its waits, mean.
 //!
 //! This crate makes calls; when to make them, and what to do with the measurements, is up to the caller. It
 //! depends on no server and on no program, so a server may use it to call others.
-//! This crate makes calls; when to make them, and what to do with what was measured, is its caller's
-//! affair. It depends on no server and on no program, so a server may use it to call others.
 
 pub mod answer;
 mod body;

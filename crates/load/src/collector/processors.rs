@@ -30,7 +30,7 @@ impl Processors {
             .threads()
             .map(|(thread, polled)| Some((threads::spent(thread)?, polled)))
             .collect();
-        // A thread that has ended reports nothing more; its last report stands.
+        // A thread that has ended reports nothing more; its last report counts.
         let Some(threads) = threads else { return };
         let reading = CpuTimes { at: now, threads, stolen: threads::stolen() };
         if self.first.is_none() {
