@@ -177,7 +177,7 @@ def case_drain():
             client.counters.until_in_flight(1)
             process.send_signal(signal.SIGTERM)
             assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
-            assert not waiting.done(), "the call ended before health said NOT_SERVING"
+            assert not waiting.done(), "the call ended before health reported NOT_SERVING"
             answer = waiting.result()
             assert waiting.code() == grpc.StatusCode.OK, waiting.code()
             check_timing(answer.timing, 2_000)

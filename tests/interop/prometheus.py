@@ -81,7 +81,7 @@ def case_prometheus_scrapes_both_forms():
         ]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as prometheus:
             try:
-                until("what is up", lambda: asked(address, "up"), {"openmetrics": 1, "text": 1})
+                until("the targets that are up", lambda: asked(address, "up"), {"openmetrics": 1, "text": 1})
                 buckets = asked(address, "count(longsync_lateness_seconds_bucket) by (job)")
                 assert buckets.keys() == {"openmetrics", "text"} and min(buckets.values()) > 1, buckets
             finally:

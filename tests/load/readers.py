@@ -101,7 +101,7 @@ def read(untagged, flags):
     whole = {name: values for name, values in ran.record["figures"].items() if values}
     by_library = {name: buckets(HdrHistogram.decode(values["histogram"])) for name, values in whole.items()}
     same({name: ran.counts(name) for name in whole}, by_library, "what we and Python read in the record")
-    same(sums(by_python, untagged), by_library, "the sum of the intervals, and the whole run")
+    same(sums(by_python, untagged), by_library, "the sum of the intervals, and the entire run")
     calls = sum(by_library[untagged].values())
     print(f"    {' '.join(flags)}: {len(recorded)} histograms of {len(whole)} figures, {calls:,} values of {untagged}")
 

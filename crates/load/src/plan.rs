@@ -296,7 +296,7 @@ impl<M> LoadPlanBuilder<M> {
             (Some(plan.warm_up), "warm-up"),
             (Some(plan.grace), "grace"),
             (plan.stop.time(), "time of the run"),
-            (plan.schedule.think(), "time to think"),
+            (plan.schedule.think(), "think time"),
         ];
         if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > Some(LONGEST)) {
             return Err(LoadPlanError::TooLong { what });

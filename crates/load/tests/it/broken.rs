@@ -52,7 +52,7 @@ fn saying(bytes: &'static [u8]) -> InMemory {
     })
 }
 
-/// Whether the client's preface is followed by a complete HEADERS frame.
+/// Whether a HEADERS frame follows the client's preface.
 fn has_headers(received: &[u8]) -> bool {
     let mut rest = received.get(24..).unwrap_or_default();
     while let [a, b, c, kind, after @ ..] = rest {
