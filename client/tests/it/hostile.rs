@@ -404,7 +404,7 @@ async fn an_endless_answer_is_refused_before_it_is_held() {
     {
         let status = called(&limited).await.status.unwrap();
         assert_eq!(status.code(), Code::ResourceExhausted);
-        assert!(status.message().contains(&format!("at most {most} are taken")), "{status}");
+        assert!(status.message().contains(&format!("at most {most} are accepted")), "{status}");
     }
     let (code, _) = raced_once(&peer.target, Way::Exchange).await;
     assert_eq!(code, "RESOURCE_EXHAUSTED");
