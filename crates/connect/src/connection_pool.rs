@@ -113,7 +113,7 @@ impl ConnectionPool {
             return Err(failure.clone());
         }
         state.open.retain(|connection| !connection.is_closed());
-        // On the heap, so that the calls for which nothing is opened have small futures.
+        // On the heap, so that calls that open no connection have small futures.
         match Box::pin(self.connect()).await {
             Ok((connection, permit)) => {
                 state.open.push(connection);
