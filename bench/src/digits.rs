@@ -1,5 +1,5 @@
-//! Figures as they are shown. Rounds of one machine differ by more than a percent, so two digits are all that a figure
-//! says; those of every round are in the JSON beside the page.
+//! Figures as they are shown. Rounds on one machine differ by more than a percent, so only two digits are significant;
+//! the figures of every round are in the JSON file next to the page.
 
 /// The value with two significant digits and without an exponent: `1200` for 1234.5, `0.0049` for 0.00487, `0` for
 /// zero.
@@ -45,7 +45,7 @@ mod tests {
         }
     }
 
-    /// What is shown is within half a unit of the second digit, and is shown as it is if it is shown again.
+    /// The shown figure is within half a unit of the second digit, and showing it again does not change it.
     #[test]
     fn a_figure_is_rounded_once() {
         for step in 0..4_000_i32 {

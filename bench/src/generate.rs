@@ -1,4 +1,4 @@
-//! Our generator as a process of its own, so that its processor time and memory are nobody else's.
+//! Our generator in its own process, so that its processor time and memory are measured separately.
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
@@ -25,28 +25,28 @@ pub(crate) struct GenerateArgs {
     /// The server to call.
     #[arg(long)]
     target: Target,
-    /// How many calls.
+    /// The number of calls.
     #[arg(long)]
     calls: u64,
-    /// How long each waits on the server.
+    /// The delay of each call on the server.
     #[arg(long, value_parser = parse, default_value = "0s")]
     delay: Duration,
-    /// Closed loop: this many in flight. As many as there are calls: all wait together.
+    /// Closed loop: the number of calls in flight. If it equals the number of calls, all wait together.
     #[arg(long, conflicts_with = "rate", required_unless_present = "rate")]
     in_flight: Option<NonZeroUsize>,
-    /// Open loop: this rate, at equal distances.
+    /// Open loop: calls per second, at equal intervals.
     #[arg(long)]
     rate: Option<Rate>,
-    /// How many connections.
+    /// The number of connections.
     #[arg(long, default_value = "1")]
     connections: NonZeroUsize,
-    /// How many worker threads.
+    /// The number of worker threads.
     #[arg(long, default_value = "1")]
     workers: NonZeroUsize,
-    /// How long open calls may take after the last was sent, beyond their delay.
+    /// How long calls in flight may take after the last was sent, beyond their delay.
     #[arg(long, value_parser = parse, default_value = "60s")]
     grace: Duration,
-    /// Say on a line of its own how much memory is taken when all calls wait.
+    /// Print a separate line with the memory in use when all calls wait.
     #[arg(long)]
     say_when_all_wait: bool,
 }
@@ -54,9 +54,9 @@ pub(crate) struct GenerateArgs {
 /// The state when all calls waited.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AllWait {
-    /// Calls that had been sent and not ended.
+    /// Calls that had been sent but not ended.
     pub(crate) in_flight: u64,
-    /// From the run's beginning until then, to 10 ms.
+    /// From the start of the run until then, to 10 ms.
     pub(crate) sent_ns: u64,
     /// Resident memory before the run.
     rss_before_bytes: u64,
@@ -70,14 +70,14 @@ impl AllWait {
     }
 }
 
-/// What our generator did.
+/// The result of our generator.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct RunResult {
     /// Calls that ended OK.
     pub(crate) ok: u64,
     /// Calls that did not.
     pub(crate) failed: u64,
-    /// From the first call's beginning to the last one's end.
+    /// From the start of the first call to the end of the last.
     pub(crate) took_ns: u64,
     /// Processor time of the whole process.
     pub(crate) cpu_ns: u64,
@@ -181,8 +181,7 @@ async fn say_when_all_wait(
         timer.sleep(LOOK_EVERY).await;
     }
     let sent_ns = u64::try_from((timer.now() - begun).as_nanos())?;
-    // The server may be slower to take them: it is given until shortly before the first has its
-    // answer.
+    // The server may accept them more slowly: it has until shortly before the first call has its answer.
     timer.sleep_until(begun + delay * 9 / 10).await;
     let in_flight = AllWait {
         in_flight: calls - progress.ended(),

@@ -1,4 +1,4 @@
-//! The programs that are compared: where they are, how they are built, which arguments they get.
+//! The compared programs: their location, how they are built, and their arguments.
 
 use std::env;
 use std::ffi::OsString;
@@ -18,13 +18,13 @@ use prost_types::compiler::{CodeGeneratorRequest, CodeGeneratorResponse};
 use crate::machine::version_of;
 use crate::process::{self, Cores, Process};
 
-/// How long a server may take to listen.
+/// The time within which a server must listen.
 const START: Duration = Duration::from_secs(10);
-/// How long before its due time a server that spins does so.
+/// How long before the due time a spinning server starts to spin.
 const SPIN: &str = "200us";
 const CONTRACT: &str = "longsync/v1/longsync.proto";
 
-/// A program, or why it is not there and what installs it.
+/// A program, or why it is missing and how to install it.
 type ProgramLookup = Result<PathBuf, String>;
 
 /// Everything that can be compared on this machine.
@@ -40,7 +40,7 @@ pub(crate) struct Peers {
     ghz: ProgramLookup,
 }
 
-/// A server that is compared.
+/// A server to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PeerServer {
     Longsync,
@@ -52,7 +52,7 @@ pub(crate) enum PeerServer {
     Nghttpd,
 }
 
-/// A generator that is compared.
+/// A generator to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Generator {
     /// Our engine, in a process that does nothing else.
@@ -75,7 +75,7 @@ pub(crate) struct ClosedLoop {
 }
 
 impl ClosedLoop {
-    /// How many calls each connection has in flight.
+    /// The number of calls in flight on each connection.
     fn streams(self) -> usize {
         self.in_flight / self.connections
     }
@@ -87,7 +87,7 @@ impl fmt::Display for ClosedLoop {
     }
 }
 
-/// An open loop over one connection, at equal distances.
+/// An open loop over one connection, at equal intervals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpenLoop {
     pub(crate) calls: u64,
@@ -103,12 +103,12 @@ pub(crate) struct RunningPeer {
 }
 
 impl RunningPeer {
-    /// Starts a server whose first line says where it listens.
+    /// Starts a server whose first line states its address.
     pub(crate) fn start(command: &mut Command, cores: Cores) -> anyhow::Result<Self> {
         let process = Process::start(command, cores)?;
         let line = process.line(START)?;
         let (_, address) =
-            line.split_once("http://").context("it does not say where it listens")?;
+            line.split_once("http://").context("it does not state its address")?;
         let target = format!("http://{address}").parse()?;
         Ok(Self { process, target })
     }
@@ -161,7 +161,7 @@ impl Peers {
         })
     }
 
-    /// Starts a server with as many threads as it should have, or says why it cannot.
+    /// Starts a server with the given number of threads, or returns why it cannot.
     pub(crate) fn serve(
         &self,
         server: PeerServer,
@@ -191,7 +191,7 @@ impl Peers {
         RunningPeer::start(&mut command, cores)
     }
 
-    /// Starts ours on one thread, with a behavior for calls that do not say how they are answered.
+    /// Starts ours on one thread, with a behavior for calls that do not request one.
     pub(crate) fn serve_behavior(
         &self,
         behavior: &str,
@@ -206,9 +206,9 @@ impl Peers {
         let nghttpd = found(&self.nghttpd)?;
         let files = self.bench.with_file_name("bench-files");
         fs::create_dir_all(&files)?;
-        // As long as an answer of ours.
+        // As many bytes as in an answer of ours.
         fs::write(files.join("answer"), [b'.'; 100])?;
-        // It takes no port 0; the port is free for the moment between.
+        // It does not accept port 0; the port is free in the meantime.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut command = Command::new(nghttpd);
         command.args(["--no-tls", "--address=127.0.0.1", "-n", threads, "-d"]);
@@ -224,7 +224,7 @@ impl Peers {
         Ok(RunningPeer { process, target })
     }
 
-    /// Our generator, in a process of its own.
+    /// Our generator, in its own process.
     pub(crate) fn generate(&self, target: &Target) -> Command {
         let mut command = Command::new(&self.bench);
         command.arg("generate").arg("--target").arg(target.to_string());
@@ -288,7 +288,7 @@ impl Peers {
         let mut command = match generator {
             Generator::Longsync => self.generate(target),
             Generator::Command => self.load(target)?,
-            _ => bail!("not one that is measured in an open loop"),
+            _ => bail!("this generator is not measured in an open loop"),
         };
         let [calls, rate] = [open.calls, open.rate].map(|number| number.to_string());
         command.args(["--calls", &calls, "--rate", &rate]);
@@ -302,7 +302,7 @@ impl Peers {
         Ok(command)
     }
 
-    /// A closed loop by h2load whose calls do not say how they are answered.
+    /// A closed loop by h2load whose calls do not request a behavior.
     pub(crate) fn calls_by_default(
         &self,
         target: &Target,
@@ -327,7 +327,7 @@ impl Peers {
         Ok(command)
     }
 
-    /// Memory of calls that wait, by another's client: all are sent at once.
+    /// Memory of waiting calls, with a peer's client: all are sent at once.
     pub(crate) fn waiting_client(
         &self,
         generator: Generator,
@@ -340,7 +340,7 @@ impl Peers {
         let (program, whom) = match generator {
             Generator::Tonic => (found(&self.tonic)?, url.as_str()),
             Generator::GrpcGo => (found(&self.grpc_go)?, address),
-            _ => bail!("not a client of one process and unary calls"),
+            _ => bail!("this generator has no client for this measurement"),
         };
         let mut command = Command::new(program);
         command.args(["client", whom, &closed.calls.to_string(), &delay.as_nanos().to_string()]);
@@ -356,7 +356,7 @@ impl Peers {
         Ok(command)
     }
 
-    /// What was compared, with versions.
+    /// The compared programs with their versions.
     pub(crate) fn versions(&self) -> Vec<String> {
         let mut versions = own_versions();
         versions.extend(locked(&root().join("bench/peers/tonic/Cargo.lock"), "tonic"));
@@ -373,7 +373,7 @@ impl Peers {
     }
 }
 
-/// What ours is made of.
+/// The versions of ours.
 pub(crate) fn own_versions() -> Vec<String> {
     let mut versions = vec![format!("longsync {}", env!("CARGO_PKG_VERSION"))];
     versions.extend(version_of(Command::new("rustc").arg("--version")));
@@ -385,13 +385,13 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// Says how far the measurements are.
+/// Prints the progress of the measurements.
 pub(crate) fn say(what: &str) {
     // If not even stderr can be written, nobody is left to tell.
     let _ = writeln!(std::io::stderr(), "longsync-bench: {what}");
 }
 
-/// Builds our server as it ships, and says where it is.
+/// Builds our server as it ships, and returns its path.
 pub(crate) fn build_longsync() -> anyhow::Result<PathBuf> {
     build("longsync-server", &target_directory()?)
 }
@@ -402,14 +402,14 @@ fn build_client(target: &Path) -> ProgramLookup {
 
 fn build(package: &str, target: &Path) -> anyhow::Result<PathBuf> {
     say(&format!("building {package}"));
-    // Apart from this program, whose dependencies' features are not those of what ships.
+    // Separately from this program, whose dependencies have other features than the programs that ship.
     let mut build = Command::new(cargo());
     build.current_dir(root()).args(["build", "--release", "--package", package]);
     process::run(build.arg("--target-dir").arg(target))?;
     Ok(target.join("release").join(package))
 }
 
-/// Where this program was built.
+/// The directory in which this program was built.
 fn target_directory() -> anyhow::Result<PathBuf> {
     let this = env::current_exe()?;
     Ok(this.ancestors().nth(2).context("no target directory")?.to_owned())
@@ -428,7 +428,7 @@ fn found(program: &ProgramLookup) -> anyhow::Result<&Path> {
 
 fn on_path(name: &str, install: &str) -> ProgramLookup {
     let path = env::var_os("PATH").unwrap_or_default();
-    // Where `go install` puts programs, on most machines on nobody's path.
+    // Where `go install` puts programs, which is usually not on the path.
     let go = env::home_dir().map(|home| home.join("go/bin"));
     let mut directories = env::split_paths(&path).chain(go);
     let program = directories.find_map(|directory| {
@@ -468,7 +468,7 @@ fn build_grpc_go(target: &Path) -> ProgramLookup {
     }
 }
 
-/// Has one of Go's plug-ins for protoc generate its part of the contract. They ask for nothing but
+/// Has one of Go's plug-ins for protoc generate its part of the contract. They need only
 /// descriptors, which our contract has; so protoc itself is not needed.
 fn generate_go(sources: &Path, plugin: &str) -> anyhow::Result<()> {
     let descriptors = prost_types::FileDescriptorSet::decode(longsync::FILE_DESCRIPTOR_SET)?;
@@ -484,7 +484,7 @@ fn generate_go(sources: &Path, plugin: &str) -> anyhow::Result<()> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
-    // Dropped at once, so that the plug-in sees the end of it.
+    // Dropped at once, so that the plug-in sees the end of its input.
     child.stdin.take().context("stdin was piped")?.write_all(&request.encode_to_vec())?;
     let output = child.wait_with_output()?;
     if !output.status.success() {

@@ -1,24 +1,24 @@
-//! What became of a soak's calls, by their callers' account and by the server's. Pure.
+//! How a soak's calls ended, according to their callers and to the server. Pure.
 
 use std::ops::AddAssign;
 
 use longsync_connect::Code;
 use longsync_stats::Figures;
 
-/// What became of calls, as their callers know it.
+/// How calls ended, according to their callers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct CallAccount {
     pub(super) sent: u64,
     pub(super) answered: u64,
-    /// By the server's word.
+    /// According to the server's status.
     pub(super) deadline_exceeded: u64,
-    /// Ended by their caller at their deadline, before it had the server's word.
+    /// Ended by their caller at their deadline, before it had the server's status.
     pub(super) cut: u64,
     /// By their caller.
     pub(super) cancelled: u64,
     /// With any other status.
     pub(super) failed: u64,
-    /// Not ended when their run was over.
+    /// Still in flight when their run was over.
     pub(super) unfinished: u64,
     /// Due, and never sent.
     pub(super) unsent: u64,
@@ -26,7 +26,7 @@ pub(super) struct CallAccount {
     pub(super) early: u64,
 }
 
-/// What the server counted, over all kinds of call.
+/// The server's counts over all kinds of calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ServerCounts {
     pub(super) started: u64,
@@ -58,7 +58,7 @@ impl CallAccount {
         }
     }
 
-    /// The account of one call that was sent, and ended with this code, or without one by its caller.
+    /// The account of one call that was sent: it ended with this code or, without one, by its caller.
     pub(super) fn of_call(code: Option<Code>) -> Self {
         let mut account = Self { sent: 1, ..Self::default() };
         *match code {
@@ -75,7 +75,7 @@ impl CallAccount {
         Self { unsent: 1, ..Self::default() }
     }
 
-    /// What should not be.
+    /// The faults, one sentence each.
     pub(super) fn faults(&self) -> Vec<String> {
         let ended =
             self.answered + self.deadline_exceeded + self.cut + self.cancelled + self.failed;
@@ -92,7 +92,7 @@ impl CallAccount {
         }
         if self.sent != ended + self.unfinished {
             faults.push(format!(
-                "{} calls were sent, and the end of {} is known",
+                "{} calls were sent, but only {} are known to have ended",
                 self.sent,
                 ended + self.unfinished
             ));
@@ -116,7 +116,7 @@ impl AddAssign for CallAccount {
 }
 
 impl ServerCounts {
-    /// Reads what `/metrics` says; [`None`] when it is not one of ours.
+    /// Parses the text of `/metrics`; [`None`] if it is not that of our server.
     pub(super) fn parse(metrics: &str) -> Option<Self> {
         let samples = || {
             metrics.lines().filter_map(|line| {
@@ -144,13 +144,13 @@ impl ServerCounts {
         })
     }
 
-    /// Whether the server holds nothing more of any call.
+    /// Whether the server no longer holds anything for any call.
     pub(super) fn is_at_rest(&self) -> bool {
         self.in_flight == 0 && self.buffered_bytes == 0
     }
 
-    /// What should not be, or does not agree with the callers' account. Only the server knows how it
-    /// ended a call that its caller ended as well: the two may have crossed.
+    /// The faults, including differences from the callers' account. Only the server knows how it ended a
+    /// call that its caller ended as well: the two may have crossed.
     pub(super) fn faults(&self, account: &CallAccount) -> Vec<String> {
         let mut faults = Vec::new();
         if self.started != account.sent {
@@ -216,7 +216,7 @@ longsync_lateness_seconds_sum 0.25
         ServerCounts::parse(METRICS).unwrap()
     }
 
-    /// Of 12 calls that the server saw, their callers ended 3: one at its deadline, 2 by a cancel.
+    /// The server saw 12 calls, of which the callers ended 3: one at its deadline, 2 by cancelling.
     const ACCOUNT: CallAccount = CallAccount {
         sent: 12,
         answered: 7,
@@ -260,7 +260,7 @@ longsync_lateness_seconds_sum 0.25
     fn every_call_that_was_sent_has_to_be_accounted_for() {
         let first = |account: CallAccount| account.faults().into_iter().next().unwrap_or_default();
         let lost = first(CallAccount { answered: 6, ..ACCOUNT });
-        assert!(lost.starts_with("12 calls were sent, and the end of 11"), "{lost}");
+        assert!(lost.starts_with("12 calls were sent, but only 11"), "{lost}");
         assert!(
             first(CallAccount { answered: 6, failed: 1, ..ACCOUNT }).ends_with("1 calls failed")
         );

@@ -1,4 +1,4 @@
-//! The calls of a soak: what is made side by side, and how.
+//! The calls of a soak: which are made concurrently, and how.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use super::account::CallAccount;
 use super::one_by_one::{cancelled, one_by_one, stream};
 use crate::peers::say;
 
-/// Calls of one sort, made at a rate of their own.
+/// Calls of one sort, with their own rate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flow {
     /// Its name in the table.
     pub(super) name: &'static str,
-    /// How many of a thousand calls.
+    /// Its share of the calls, in thousandths.
     per_mille: u64,
     sort: Sort,
 }
@@ -29,21 +29,21 @@ pub(super) struct Flow {
 enum Sort {
     /// Unary calls of the load engine.
     Load(Shape),
-    /// Unary calls over connections that they share, each reset after a while.
+    /// Unary calls over shared connections, each reset after the given time.
     Cancelled { delay: Duration, after: Duration },
-    /// Streams, collects and exchanges in turn, each on a connection of its own; every fourth is
-    /// ended after a while.
+    /// Streams, collects and exchanges in turn, each on its own connection; every fourth is ended after
+    /// the given time.
     Streams { delay: Duration, cancelled_delay: Duration, after: Duration },
 }
 
-/// What the calls of a load run look like.
+/// The shape of a load run's calls.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     delay: Duration,
     deadline: Option<Duration>,
-    /// The size of the payload that is sent and echoed.
+    /// The size of the payload to send and have echoed.
     payload_bytes: usize,
-    /// The size of the payload that is asked for instead.
+    /// The size of the payload to request instead.
     response_bytes: u32,
     connections: usize,
     /// The seed of a Poisson process; without one, calls are due at equal distances.
@@ -64,7 +64,7 @@ const PLAIN: Shape = Shape {
     seed: None,
 };
 
-/// Everything that is made side by side.
+/// All flows, which run concurrently.
 pub(super) const FLOWS: [Flow; 9] = [
     Flow { name: "no delay", per_mille: 300, sort: Sort::Load(PLAIN) },
     Flow {

@@ -2,12 +2,12 @@
 
 use crate::table::Samples;
 
-/// How much higher the last third of a run may be than the middle one: what an allocator keeps moves
-/// by as much.
+/// The permitted growth from the middle third of a run to the last: the memory kept by an allocator
+/// varies by that.
 pub(super) const TOLERANCE: f64 = 0.05;
 
 /// The memory of a process over a run, in bytes: the medians of two thirds of it. The first third is
-/// left to what is set up once.
+/// for one-time setup.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Memory {
     pub(super) middle: f64,
@@ -24,7 +24,7 @@ impl Memory {
         Some(Self { middle: median(middle)?, last: median(last)? })
     }
 
-    /// How much of the middle third the last one added.
+    /// The growth of the last third relative to the middle one.
     pub(super) fn growth(self) -> f64 {
         self.last / self.middle - 1.0
     }

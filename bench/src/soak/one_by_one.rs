@@ -1,4 +1,4 @@
-//! Calls that the load engine does not make: those that are cancelled, and those of many messages.
+//! Calls that the load engine does not make: cancelled ones, and those with many messages.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use tonic::metadata::MetadataMap;
 use super::account::CallAccount;
 use crate::peers::say;
 
-/// How many messages a stream, a collect or an exchange has.
+/// The number of messages in a stream, a collect or an exchange.
 const COUNT: u32 = 3;
 
 /// One call that has ended.
@@ -48,8 +48,7 @@ impl CallResult {
     }
 }
 
-/// Makes calls at equal distances, each on a task of its own. Says why the first that ends badly does
-/// so.
+/// Makes calls at equal intervals, each in its own task. Reports the reason of the first one that ends badly.
 pub(super) async fn one_by_one<PendingCall>(
     name: &str,
     timer: &Timer,
@@ -88,7 +87,7 @@ where
     Ok(sum)
 }
 
-/// Makes a unary call on a connection that others share, and resets it `after` a while.
+/// Makes a unary call on a shared connection, and resets it `after` the given time.
 pub(super) async fn cancelled(
     connections: Arc<ConnectionPool>,
     delay: Duration,
@@ -113,8 +112,8 @@ pub(super) async fn cancelled(
     }
 }
 
-/// Makes a call of the kind whose turn it is, on a connection of its own, and may end it `after` a
-/// while.
+/// Makes a call of the kind whose turn it is, on its own connection, and may end it `after` the given
+/// time.
 pub(super) async fn stream(
     target: Target,
     number: u64,
@@ -200,7 +199,7 @@ struct PendingCall<'a> {
 }
 
 impl PendingCall<'_> {
-    /// Makes it, and says how it ended; `timing` takes the server's account out of an answer.
+    /// Makes it, and returns how it ended; `timing` extracts the server's account from an answer.
     async fn make<M: Message + Default>(
         &self,
         name: &str,
@@ -236,7 +235,7 @@ impl PendingCall<'_> {
     }
 }
 
-/// Whether the server waited for less than it had planned.
+/// Whether the server waited for less time than planned.
 fn is_early(timing: Option<&Timing>) -> bool {
     let duration = |part: Option<&prost_types::Duration>| from_proto(part?).ok();
     timing
