@@ -1,5 +1,5 @@
-//! Conclusions from a measure's tables, built from their figures. They state how much, never which side is better: so
-//! none of them becomes false when the order is different on another machine or another day. Pure.
+//! Conclusions from a measure's tables, built from their figures. They state how much, never which side is
+//! better: so none of them becomes false when the order is different on another machine or another day. Pure.
 
 use crate::digits::two_digits;
 use crate::table::{Table, Unit};
@@ -34,8 +34,8 @@ pub(crate) fn range(tables: &[Table], side: &str, figure: &str, unit: Unit) -> O
     MedianRange::of(medians).map(|range| range.shown(|value| unit.shown(value)))
 }
 
-/// The other sides' medians as multiples of this side's, such as ` (relative to that, naive tonic: 0.61 to 0.73; ghz: 0.10)`;
-/// empty if no other side was measured.
+/// The other sides' medians as multiples of this side's, such as ` (relative to that, naive tonic: 0.61 to
+/// 0.73; ghz: 0.10)`; empty if no other side was measured.
 pub(crate) fn relative(tables: &[Table], ours: &str, figure: &str) -> String {
     let mut sides: Vec<&str> = Vec::new();
     let comparable = tables.iter().filter(|table| table.median(ours, figure).is_some());
@@ -58,8 +58,8 @@ pub(crate) fn relative(tables: &[Table], ours: &str, figure: &str) -> String {
     }
 }
 
-/// What all other sides' medians are, taken together, as multiples of this side's, such as `0.95 to 0.99`; [`None`] if
-/// there is no other.
+/// The medians of all other sides taken together, as multiples of this side's, such as `0.95 to 0.99`;
+/// [`None`] if there is no other.
 pub(crate) fn relative_of_any(tables: &[Table], ours: &str, figure: &str) -> Option<String> {
     let multiples = tables.iter().flat_map(|table| {
         let others = table.sides().filter(move |(side, _)| *side != ours);

@@ -1,8 +1,8 @@
-//! Figures as they are shown. Rounds on one machine differ by more than a percent, so only two digits are significant;
-//! the figures of every round are in the JSON file next to the page.
+//! Figures as they are shown. Rounds on one machine differ by more than a percent, so only two digits are
+//! significant; the figures of every round are in the JSON file next to the page.
 
-/// The value with two significant digits and without an exponent: `1200` for 1234.5, `0.0049` for 0.00487, `0` for
-/// zero.
+/// The value with two significant digits and without an exponent: `1200` for 1234.5, `0.0049` for 0.00487,
+/// `0` for zero.
 pub(crate) fn two_digits(value: f64) -> String {
     // Rounding may add a digit before the point, as in 9.96, so the exponent is that of the rounded value.
     let rounded = format!("{value:.1e}");

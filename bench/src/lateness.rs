@@ -88,7 +88,8 @@ pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
     Some(format!("{simple}, has this lateness: {}.{}", all.join("; "), against_peers(tables)))
 }
 
-/// The number of tables in which ours is less late at p99 than each peer, and the exceptions; empty without a peer.
+/// The number of tables in which ours is less late at p99 than each peer, and the exceptions; empty without a
+/// peer.
 fn against_peers(tables: &[Table]) -> String {
     let p99 = |table: &Table, side: PeerServer| table.median(side.name(), LATE[1]);
     let mut compared = 0;

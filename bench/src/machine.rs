@@ -91,8 +91,8 @@ impl Surroundings {
 }
 
 impl Ticks {
-    /// The first line of `/proc/stat`, see proc(5): user nice system idle iowait irq softirq steal, and then the
-    /// guests' time, which user and nice include.
+    /// The first line of `/proc/stat`, see proc(5): user nice system idle iowait irq softirq steal, and then
+    /// the guests' time, which user and nice include.
     fn read(stat: &str) -> Self {
         let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
         let ticks: Vec<u64> = fields.map(|ticks| ticks.parse().unwrap_or_default()).collect();

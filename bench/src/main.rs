@@ -35,8 +35,8 @@ use crate::peers::{Peers, say};
 use crate::soak::SoakArgs;
 use crate::table::Table;
 
-/// Measures longsync side by side with its peers, and writes the tables to docs/performance.md and every round's
-/// figures to docs/performance.json.
+/// Measures longsync side by side with its peers, and writes the tables to docs/performance.md and every
+/// round's figures to docs/performance.json.
 #[derive(Debug, Parser)]
 #[command(name = "longsync-bench", version, args_conflicts_with_subcommands = true)]
 struct Args {
@@ -47,8 +47,8 @@ struct Args {
     #[arg(long, num_args = 1.., value_enum)]
     only: Vec<Measure>,
 
-    /// Measure only tables with this text in their titles, such as '1ms, 64 calls'; they are printed, and written
-    /// to the page only if the measure has no other tables.
+    /// Measure only tables with this text in their titles, such as '1ms, 64 calls'; they are printed, and
+    /// written to the page only if the measure has no other tables.
     #[arg(long, value_name = "TEXT")]
     figure: Option<String>,
 
@@ -56,8 +56,8 @@ struct Args {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
-    /// The number of calls per turn; 20 times as many for throughput, generators, behaviors and open loops, and at
-    /// least one second's worth for lateness.
+    /// The number of calls per turn; 20 times as many for throughput, generators, behaviors and open loops,
+    /// and at least one second's worth for lateness.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     calls: u64,
 

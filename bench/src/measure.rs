@@ -121,12 +121,12 @@ pub(crate) fn fill<S: Copy, T>(
     table
 }
 
-/// Reads a line of JSON that a generator prints.
+/// Parses a line of JSON printed by a generator.
 pub(crate) fn said<T: DeserializeOwned>(process: &Process, within: Duration) -> anyhow::Result<T> {
     read(&process.line(within)?)
 }
 
-/// Reads JSON.
+/// Parses JSON.
 pub(crate) fn read<T: DeserializeOwned>(line: &str) -> anyhow::Result<T> {
     serde_json::from_str(line).with_context(|| format!("not a generator's output: {line}"))
 }

@@ -1,4 +1,5 @@
-//! Measure 6: the lag of an open loop, and the cost of a call in it: the engine alone, and the complete command.
+//! Measure 6: the lag of an open loop, and the cost of a call in it: the engine alone, and the complete
+//! command.
 
 use anyhow::Context as _;
 
@@ -48,10 +49,7 @@ pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
     if lags.is_empty() {
         return None;
     }
-    Some(format!(
-        "An open loop of {RATE} calls/s has this lag (sent - due): {}.",
-        lags.join("; ")
-    ))
+    Some(format!("An open loop of {RATE} calls/s has this lag (sent - due): {}.", lags.join("; ")))
 }
 
 fn measure(bench: &Bench, title: &str, open: OpenLoop) -> Table {

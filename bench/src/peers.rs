@@ -107,8 +107,7 @@ impl RunningPeer {
     pub(crate) fn start(command: &mut Command, cores: Cores) -> anyhow::Result<Self> {
         let process = Process::start(command, cores)?;
         let line = process.line(START)?;
-        let (_, address) =
-            line.split_once("http://").context("it does not state its address")?;
+        let (_, address) = line.split_once("http://").context("it does not state its address")?;
         let target = format!("http://{address}").parse()?;
         Ok(Self { process, target })
     }

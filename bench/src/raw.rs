@@ -1,5 +1,5 @@
-//! `docs/performance.json`: the contents of the page's tables, with the figures of every round. A new run of a
-//! measure replaces its last entry; the others stay unchanged.
+//! `docs/performance.json`: the contents of the page's tables, with the figures of every round. A new run of
+//! a measure replaces its last entry; the others stay unchanged.
 
 use std::collections::BTreeMap;
 
@@ -86,7 +86,8 @@ pub(crate) fn whole(value: f64) -> i64 {
     value.round() as i64
 }
 
-/// The file with this measure's last entry replaced. `file` is the current text; [`None`] if there is no file yet.
+/// The file with this measure's last entry replaced. `file` is the current text; [`None`] if there is no file
+/// yet.
 ///
 /// # Errors
 ///

@@ -43,8 +43,8 @@ impl LoadRecord {
         Ok(good)
     }
 
-    /// A percentile of a figure in nanoseconds, such as `p99` of `lag`; [`None`] if it was not measured, or is
-    /// below zero or beyond the measured range.
+    /// A percentile of a figure in nanoseconds, such as `p99` of `lag`; [`None`] if it was not measured, or
+    /// is below zero or beyond the measured range.
     pub(crate) fn percentile_ns(&self, figure: &str, percentile: &str) -> Option<i64> {
         self.figures.get(figure)?.as_ref()?.percentiles.get(percentile)?.value_ns
     }

@@ -1,5 +1,5 @@
-//! `docs/performance.md` and the JSON file next to it: one section and one conclusion per measure, both replaced
-//! whenever it is measured.
+//! `docs/performance.md` and the JSON file next to it: one section and one conclusion per measure, both
+//! replaced whenever it is measured.
 
 use std::fs;
 use std::io::ErrorKind;

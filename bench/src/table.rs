@@ -96,8 +96,8 @@ impl Table {
         Self { title: title.into(), columns: Vec::new(), rows: Vec::new(), note: None }
     }
 
-    /// With one more column: the figure's name in the JSON, including the unit in which it was measured, and the
-    /// text above it.
+    /// With one more column: the figure's name in the JSON, including the unit in which it was measured, and
+    /// the text above it.
     pub(crate) fn column(mut self, name: &'static str, head: &str, unit: Unit) -> Self {
         self.columns.push(Column { name, head: head.to_owned(), unit, has_ratio: false });
         self
