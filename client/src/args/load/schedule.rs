@@ -1,4 +1,4 @@
-//! When calls are made.
+//! The schedule of calls.
 
 use std::path::PathBuf;
 use std::time::Duration;
