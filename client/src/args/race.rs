@@ -34,7 +34,7 @@ impl From<WayArg> for race::Way {
     }
 }
 
-/// Whose connections the threads of a race use.
+/// Whether the threads of a race share connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum ThreadConnectionsArg {
     /// All threads share one, so that threads and tasks differ in nothing else.
