@@ -122,9 +122,11 @@ impl BehaviorArgs {
                 Ok(Some(Patience { deadline, attempts }))
             }
             (None, None) => Ok(None),
-            (None, Some(_)) => Err("--attempts counts the attempts of a call that takes longer than \
+            (None, Some(_)) => {
+                Err("--attempts counts the attempts of a call that takes longer than \
                                     --deadline: give --deadline too, such as --deadline 100ms"
-                .to_owned()),
+                    .to_owned())
+            }
         }
     }
 

@@ -109,7 +109,6 @@ fn payload_bytes(text: &str) -> Result<u32, String> {
 }
 
 fn metadata(text: &str) -> Result<(String, String), String> {
-    
     let (name, value) = text.split_once(':').unwrap_or((text, ""));
     if !text.contains(':') {
         return Err(format!(

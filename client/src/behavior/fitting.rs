@@ -75,7 +75,7 @@ impl FittedData {
             _ => "fitted".to_owned(),
         }];
         lines.push(format!(
-            "KS distance {:.4}: up to any delay, the shares of data and law differ by at most {} of all",
+            "KS distance {:.4}: up to any delay, the shares of calls in the data and in the law differ by at most {}",
             self.fitted.ks,
             DisplayShare(self.fitted.ks)
         ));

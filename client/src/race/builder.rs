@@ -42,12 +42,17 @@ pub enum RacePlanError {
     #[error("{way} is named twice: name each way once")]
     WayTwice {
         /// The way.
+        way: Way,
     },
     /// It has a way that its protocol does not support.
-    #[error("an exchange is messages inside one stream, which HTTP/1.1 does not have: leave exchange out")]
+    #[error(
+        "an exchange is messages inside one stream, which HTTP/1.1 does not have: leave exchange out"
+    )]
     ExchangeOverHttp,
     /// Spinning would not make any wait more precise.
-    #[error("nothing would spin, because with a target the server does all the waiting: leave spin out")]
+    #[error(
+        "nothing would spin, because with a target the server does all the waiting: leave spin out"
+    )]
     NothingSpins,
     /// The spin is too long: it would keep cores busy for nothing.
     #[error(transparent)]
@@ -56,15 +61,20 @@ pub enum RacePlanError {
     #[error(transparent)]
     Behavior(#[from] ParseBehaviorError),
     /// The delays are drawn by a server that is not in this process.
-    #[error("with a target, the server draws the delays by its own seed: start that server with this seed")]
+    #[error(
+        "with a target, the server draws the delays by its own seed: start that server with this seed"
+    )]
     SeedElsewhere,
     /// No delays are drawn.
-    #[error("a seed is for drawing the delays of a behavior, and there is no behavior: leave the seed out")]
+    #[error(
+        "a seed is for drawing the delays of a behavior, and there is no behavior: leave the seed out"
+    )]
     NothingDrawn,
     /// A time is longer than clocks can represent.
     #[error("the {what} is longer than 365 days: make it shorter")]
     TooLong {
-        /// The name of the time. what: &'static str,
+        /// The name of the time.
+        what: &'static str,
     },
 }
 

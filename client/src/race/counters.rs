@@ -132,7 +132,11 @@ impl CounterSnapshot {
 }
 
 /// A count, which Prometheus may write as a float; [`None`] if no count can be that large.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value is in range")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the value is in range"
+)]
 fn count(value: f64) -> Option<u64> {
     /// Above 2^53 a float cannot represent every whole number.
     const MOST: f64 = 9_007_199_254_740_992.0;

@@ -24,7 +24,8 @@ pub(super) async fn get(
     let body = (most_bytes, Keep::Nothing);
     let answer = http1::get(target, &path, body, timer, stamps).await?;
     if !answer.status.is_success() {
-        let no_line = if answer.body.is_empty() { "the body is empty" } else { "the body is not text" };
+        let no_line =
+            if answer.body.is_empty() { "the body is empty" } else { "the body is not text" };
         let message = first_line(&answer.body).unwrap_or_else(|| no_line.to_owned());
         let status = format!("HTTP {}", answer.status.as_u16());
         return Err(CallFailure { status, message: kept(&message) });

@@ -29,8 +29,10 @@ pub struct ReceivedAnswer {
     pub count: Option<u64>,
     /// Why its request failed (exchange).
     pub failure: Option<Failure>,
-    /// The time from sent to done. pub service_time: Duration, Whether its service time can be compared with
-    /// the server's wait, which it cannot for the answers of a stream after the first.
+    /// The time from sent to done.
+    pub service_time: Duration,
+    /// Whether its service time can be compared with the server's wait, which it cannot for the answers of a
+    /// stream after the first.
     pub is_comparable: bool,
 }
 

@@ -91,7 +91,9 @@ pub struct SinglePlanBuilder(SinglePlan);
 #[non_exhaustive]
 pub enum SinglePlanError {
     /// A unary call has one request and one answer.
-    #[error("a count is for stream, collect and exchange: a unary call has one request and one answer")]
+    #[error(
+        "a count is for stream, collect and exchange: a unary call has one request and one answer"
+    )]
     CountOfUnary,
     /// It has two deadlines.
     #[error("a deadline is sent as grpc-timeout: give one of them, not both")]

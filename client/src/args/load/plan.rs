@@ -20,13 +20,13 @@ pub(super) struct PlanArgs {
     pub(super) called: RequestArgs,
 
     /// The prefix of each call's id, before the call's number from 0 [default: the seed and `-`].
-    #[arg(long, value_name = "TEXT", help_heading = "What is called", hide_short_help = true)]
+    #[arg(long, value_name = "TEXT", help_heading = "Request", hide_short_help = true)]
     call_id_prefix: Option<String>,
 
     /// Make calls without ids; their delays then cannot be recomputed.
     #[arg(
         long,
-        help_heading = "What is called",
+        help_heading = "Request",
         conflicts_with = "call_id_prefix",
         hide_short_help = true
     )]

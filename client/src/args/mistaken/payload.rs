@@ -73,7 +73,8 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_is_refused_only_if_the_command_runs_for_one_and_json_only_if_it_has_request_fields() {
+    fn a_duration_is_refused_only_if_the_command_runs_for_one_and_json_only_if_it_has_request_fields()
+     {
         let is_mistaken = |text, runs| mistaken_payload(text, runs).is_some();
         assert!(is_mistaken("30s", true) && is_mistaken("1m30s", true));
         for text in ["30s", "x", "0", "{}", "[]", "1", r#"{"a": 1}"#, r#"{"delay": 1, "a": 1}"#] {
