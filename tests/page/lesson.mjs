@@ -86,7 +86,7 @@ const cases = {
   async calls_without_a_delay_show_nothing() {
     const short = run("together", Array.from({ length: 6 }, () => [1, 2]), { delay: 0 });
     for (const row of short.rows) row.waited = 0;
-    assert.match(page.lesson(short, undefined), /Too little was waited for/);
+    assert.match(page.lesson(short, undefined), /There was too little waiting/);
   },
 
   async calls_that_the_server_decides_on_are_of_what_it_waited() {
