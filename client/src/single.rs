@@ -112,13 +112,8 @@ fn not_ended_in_time(plan: &SinglePlan, retried: &RetryLog, is_showing: bool) ->
             "{deadline} passed while an answer was waiting to be shown; more answers may have followed it"
         ),
         Some(refusal) => format!(
-<<<<<<< HEAD
-            "{deadline} passed before the call could be sent again: the server had refused it without \
-             processing it ({refusal})"
-=======
-            "{deadline} was over before the call could be sent again: the server did not process it \
+            "{deadline} passed before the call could be sent again: the server did not process it \
              ({refusal})"
->>>>>>> main
         ),
         None => format!("{deadline} passed, and the server did not report it"),
     })
