@@ -17,7 +17,7 @@ function lesson(run, other) {
     return `${failed.length} of ${counted(run.calls, "call")} failed.\nThe first was told: ${failed[0].said}`;
   }
   if (run.calls === 1) {
-    const alone = "alone it overlaps with nothing, however it is made. Make several.";
+    const alone = "a single call has nothing to overlap with. Make several.";
     return `${callsOf(run)} took ${duration(run.wall)}: ${alone}`;
   }
   const comparable = other && isWhole(other) ? other : null;
