@@ -56,9 +56,11 @@ impl RaceDelays {
     }
 
     /// The delay of the call with this index; [`None`] if it is drawn by an unknown seed. It does not apply
-    /// to drawn messages of an exchange. The fractional parts of multiples of the golden ratio fill the range
-    /// from 0 to 1 more evenly than random numbers do (Knuth, The Art of Computer Programming, volume 3,
-    /// section 6.4), and are the same in every run.
+    /// to drawn messages of an exchange.
+    ///
+    /// The fractional parts of multiples of the golden ratio fill the range from 0 to 1 more evenly than random
+    /// numbers do (Knuth, The Art of Computer Programming, volume 3, section 6.4), and are the same in every
+    /// run.
     pub fn known(&self, index: usize) -> Option<Duration> {
         match self {
             Self::Constant(delay) => Some(*delay),

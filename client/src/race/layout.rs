@@ -94,6 +94,7 @@ impl WaterfallLine {
 }
 
 /// The end of the time axis, which all ways of a race share.
+///
 /// It covers the measured time, and also the projected time if that is not much longer.
 pub(super) fn axis_end(race: &Race) -> Duration {
     let longest = |of: fn(&WayRun) -> Duration| race.runs.iter().map(of).max().unwrap_or_default();
