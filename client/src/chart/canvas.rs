@@ -79,8 +79,7 @@ impl Canvas {
             let (from, to, label) = (across.start, across.end, tick.label);
             let _ = writeln!(
                 ticks,
-                r#"<line class="line" x1="{from:.1}" x2="{to:.1}" y1="{y:.1}" y2="{y:.1}"/><text x="{:.1}" \
-                   y="{:.1}" text-anchor="end">{label}</text>"#,
+                r#"<line class="line" x1="{from:.1}" x2="{to:.1}" y1="{y:.1}" y2="{y:.1}"/><text x="{:.1}" y="{:.1}" text-anchor="end">{label}</text>"#,
                 from - 8.0,
                 y + 4.5
             );
@@ -95,8 +94,7 @@ impl Canvas {
         let (title, description) = (escaped(title), escaped(description));
         let style = [STYLE, style].concat();
         format!(
-            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" \
-               height="{height}" style="max-width: 100%; height: auto" role="img" aria-labelledby="title description">
+            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" style="max-width: 100%; height: auto" role="img" aria-labelledby="title description">
 <title id="title">{title}</title>
 <desc id="description">{description}</desc>
 <style>{style}</style>

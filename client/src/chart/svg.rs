@@ -96,8 +96,7 @@ fn hatching(plots: &[Plot]) -> (String, String) {
         let _ = writeln!(style, ".hatched.{hue} {{ fill: url(#hatched-{hue}); }}");
         let _ = write!(
             defs,
-            r#"<pattern id="hatched-{hue}" width="6" height="6" patternUnits="userSpaceOnUse" \
-               patternTransform="rotate(45)"><line class="hatching {hue}" x1="3" x2="3" y2="6"/></pattern>"#
+            r#"<pattern id="hatched-{hue}" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><line class="hatching {hue}" x1="3" x2="3" y2="6"/></pattern>"#
         );
     }
     if !defs.is_empty() {

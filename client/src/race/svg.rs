@@ -38,9 +38,7 @@ const STYLE: &str = "\
 .hatching { stroke: var(--green); stroke-width: 1.5; }
 @media (max-width: 560px) { .mark { font-size: 12px; } }
 ";
-const HATCHED: &str = r#"<defs><pattern id="hatched" width="6" height="6" patternUnits="userSpaceOnUse" \
-                         patternTransform="rotate(45)"><line class="hatching" x1="3" x2="3" \
-                         y2="6"/></pattern></defs>
+const HATCHED: &str = r#"<defs><pattern id="hatched" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><line class="hatching" x1="3" x2="3" y2="6"/></pattern></defs>
 "#;
 
 /// A race as an SVG document.
@@ -130,8 +128,7 @@ fn figures(canvas: &mut Canvas, race: &Race, run: &WayRun) {
     let (took, cost) = (took.join(BETWEEN), cost.join(BETWEEN));
     let (x, y) = (f64::from(WIDTH) - MARGIN, canvas.y);
     canvas.draw(format_args!(
-        r#"<text class="figures" x="{x:.0}" y="{y}" text-anchor="end">{took}<tspan \
-           class="detail">{BETWEEN}{cost}</tspan></text>"#
+        r#"<text class="figures" x="{x:.0}" y="{y}" text-anchor="end">{took}<tspan class="detail">{BETWEEN}{cost}</tspan></text>"#
     ));
 }
 
@@ -194,8 +191,7 @@ fn bar(canvas: &mut Canvas, across: Range<f64>, look: Look, tip: &str) {
     let (bottom, middle) = (top + BAR, f64::from(top) + f64::from(BAR) / 2.0);
     match look {
         Look::Answered | Look::Projected | Look::Unfinished => canvas.draw(format_args!(
-            r#"<rect class="{class}" x="{start:.1}" y="{top}" width="{:.1}" height="{BAR}" \
-               rx="2"><title>{tip}</title></rect>"#,
+            r#"<rect class="{class}" x="{start:.1}" y="{top}" width="{:.1}" height="{BAR}" rx="2"><title>{tip}</title></rect>"#,
             end - start
         )),
         Look::Cancelled => canvas.draw(format_args!(
