@@ -15,7 +15,7 @@ const MOST_CHARACTERS: usize = 500;
 /// The part of a text that is kept, unescaped: it is escaped when it is shown.
 pub(super) fn kept(text: &str) -> String {
     match text.char_indices().nth(MOST_CHARACTERS) {
-        Some((end, _)) => format!("{}... ({} bytes in total)", &text[..end], text.len()),
+        Some((end, _)) => format!("{}... ({} bytes in all)", &text[..end], text.len()),
         None => text.to_owned(),
     }
 }
