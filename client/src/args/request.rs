@@ -32,7 +32,7 @@ pub(crate) struct RequestArgs {
     #[arg(short = 't', long, value_name = "DURATION", value_parser = deadline)]
     pub(super) deadline: Option<TypedDuration>,
 
-    /// The payload of each request: text, the content of a file, or with `-` the content of stdin.
+    /// The payload of each request: text, `@FILE` for the content of a file, or `-` for stdin.
     #[arg(short = 'd', long, value_name = "TEXT|@FILE|-", hide_short_help = true)]
     pub(super) payload: Option<PayloadSource>,
 

@@ -253,7 +253,7 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["--spin", "10s"], "for '--spin <DURATION>': a spin of 10s keeps a core busy"),
         (&["--spin", "10s"], "write at most 20ms, such as 200us"),
         (&["load", "--spin", "21ms"], "write at most 20ms, such as 200us"),
-        (&["--spin", "1ms", "--url", "http://127.0.0.1:9000"], "start that with --spin"),
+        (&["--spin", "1ms", "--url", "http://127.0.0.1:9000"], "start that server with --spin"),
         (
             &[
                 "--spin",
@@ -265,7 +265,7 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
                 "--ways",
                 "threads",
             ],
-            "start that with --spin",
+            "start that server with --spin",
         ),
         (&["call", "--spin", "1ms"], "--help"),
         (&["--thread-connections", "none"], "shared, own"),
@@ -277,7 +277,7 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["call", "--metadata", "keep-alive:x"], "HTTP/2 cannot carry it"),
         (&["call", "--metadata", "transfer-encoding:chunked"], "HTTP/2 cannot carry it"),
         (&["call", "--metadata", "upgrade:h2c"], "HTTP/2 cannot carry it"),
-        (&["call", "--metadata", "grpc-timeout:1S", "--deadline", "1s"], "one of the two"),
+        (&["call", "--metadata", "grpc-timeout:1S", "--deadline", "1s"], "give one of them, not both"),
         (&["call", "--count", "3"], "--count is for"),
         (&["call", "--delay", "1s", "--behavior", "1s"], "cannot be used with"),
         (&["race", "--delay", "1s", "--behavior", "1s"], "cannot be used with"),
@@ -286,14 +286,14 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["--behavior", "1s; stall(for=1s)"], "only the server's own --behavior may"),
         (&["--behavior", "replay(\"a\")"], "only the server's own --behavior may"),
         (&["--behavior", "2h"], "ask for at most 1h"),
-        (&["--seed", "1"], "give both, or neither"),
+        (&["--seed", "1"], "give both or neither"),
         (
             &["--behavior", "1s", "--seed", "-1"],
             "write a whole number from 0 to 18446744073709551615",
         ),
         (
             &["--behavior", "1s", "--seed", "1", "--url", "http://127.0.0.1:9"],
-            "start that with --seed",
+            "start that server with --seed",
         ),
         (&["call", "--echo-payload", "--response-bytes", "1"], "cannot be used with"),
         (&["--nonsense"], "--help"),

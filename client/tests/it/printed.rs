@@ -95,7 +95,7 @@ async fn two_things_are_not_printed_at_once() {
         ),
         (
             &["load", "--svg", "-", "--repeat", "2"],
-            "--svg - prints them all on stdout: give a name with {n}",
+            "--svg - would print all of them on stdout: give a name with {n}",
         ),
     ] {
         let output = client(args).await;

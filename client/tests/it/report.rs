@@ -401,7 +401,7 @@ fn a_cancellation_after_the_answers_says_that_nothing_was_left() {
     let said = "nothing was left to cancel after 500ms: every call had ended";
     assert_eq!(text.matches(said).count(), late.runs.len(), "{text}");
     assert!(
-        text.contains("\nNothing was left to cancel after 500ms: every call had ended. Take"),
+        text.contains("\nNothing was left to cancel after 500ms: every call had ended. Use"),
         "{text}"
     );
     // Threads are told by how long their calls took.
