@@ -1,10 +1,10 @@
-//! How figures are written for people.
+//! How figures are formatted for people.
 
 use std::time::Duration;
 
 pub(crate) use longsync_text::duration::rounded;
 
-/// A duration in whole nanoseconds, as JSON has it.
+/// A duration in whole nanoseconds, as in JSON.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

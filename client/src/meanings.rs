@@ -1,4 +1,4 @@
-//! What the figures of tables are, in a line each.
+//! The meaning of each figure in the tables, in one line each.
 
 pub(crate) const RESPONSE_TIME: &str = "response time: from when a call was due to its answer";
 pub(crate) const SERVICE_TIME: &str = "service time: from sending a call to its answer";

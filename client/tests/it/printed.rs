@@ -122,7 +122,7 @@ async fn what_cannot_be_written_is_said_with_the_reason_in_words() {
             ),
         ),
         (&directory, format!("cannot write {directory} (it is a directory): ")),
-        (&through, format!("cannot write {through} (a part of its path is not a folder): ")),
+        (&through, format!("cannot write {through} (part of its path is not a folder): ")),
         (&long, format!("cannot write {long} (a file cannot have that name): ")),
     ] {
         for args in [&["race", "--delay", "1ms"][..], &["behavior", "1s"], &["load", "-n", "1"]] {
