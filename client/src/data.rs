@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_large_is_refused_however_it_comes() {
+    fn input_that_is_too_large_is_refused_from_any_source() {
         let most = ReadLimit { bytes: 4, instead: TOO_MUCH_DATA };
         assert_eq!(read(&b"12ms"[..], most), Ok(b"12ms".to_vec()));
         assert_eq!(read(io::repeat(b'1'), most), Err(TOO_MUCH_DATA.to_owned()));

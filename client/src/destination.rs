@@ -21,8 +21,8 @@ pub(crate) struct Destination {
 enum DestinationKind {
     /// The standard output of the process, named by `-`.
     Stdout,
-    /// A regular file, or one yet to be created. The result is written to a temporary file next to it, which is then
-    /// renamed: no reader sees half of it, and if the disk is full, the old file stays.
+    /// A regular file, or one yet to be created. The result is written to a temporary file next to it, which
+    /// is then renamed: no reader sees half of it, and if the disk is full, the old file stays.
     File { path: PathBuf, replaces: bool },
     /// Anything else, such as a pipe, a device or an output that is already open.
     Stream,
@@ -44,8 +44,8 @@ pub(crate) fn is_stdout(named: &Path) -> bool {
     named == Path::new("-")
 }
 
-/// Whether stdout carries one of these instead of text: JSON, or a file that is named `-`. Each file comes with the
-/// flag that asks for it.
+/// Whether stdout carries one of these instead of text: JSON, or a file that is named `-`. Each file comes
+/// with the flag that asks for it.
 ///
 /// # Errors
 /// The sentence that names two that would both be printed.
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn at_most_one_thing_is_printed_instead_of_text() {
+    fn at_most_one_output_is_printed_instead_of_text() {
         let (stdout, file) = (Path::new("-"), Path::new("./-"));
         let of = |is_json, svg| is_printed_alone(is_json, &[("--svg", svg), ("--hdr", file)]);
         assert_eq!(of(false, file), Ok(false));

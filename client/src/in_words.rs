@@ -34,7 +34,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn errors_of_the_system_are_said_in_words() {
+    fn system_errors_are_described_in_words() {
         for (number, words) in [
             (2, "no such file"),
             (13, "permission denied"),
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_was_written_by_hand_stays_as_it_is() {
+    fn an_error_that_is_already_in_words_is_unchanged() {
         assert_eq!(
             in_words(&io::Error::new(ErrorKind::NotFound, "nobody is there")),
             "nobody is there"

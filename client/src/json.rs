@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_itself_leaves_is_escaped_too() {
+    fn invisible_characters_that_json_allows_are_escaped_too() {
         let json = document(&"\x1b\x7f\u{9b}\u{202e}").unwrap();
         assert_eq!(json, r#""\u001b\u007f\u009b\u202e""#);
         let plain = serde_json::json!({"a": [1, {"b": "c"}], "d": {}});

@@ -1,8 +1,8 @@
 //! Loads: many calls to a service, when they are due, and what was measured.
 //!
 //! [`Settings`] say what to do, [`LoadPlan`](longsync_load::LoadPlan) is the engine's input, and a [`Report`]
-//! is the result, from which text, JSON, pictures and logs are made. While a load runs, a [`live::LiveBoard`] and a
-//! [`MetricsBoard`] show it.
+//! is the result, from which text, JSON, pictures and logs are made. While a load runs, a [`live::LiveBoard`]
+//! and a [`MetricsBoard`] show it.
 
 mod hdr;
 mod latency;

@@ -96,8 +96,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Makes its calls and reports the result; returns the exit codes of what happened, and the writing of its
-    /// record if it has not been printed yet.
+    /// Makes its calls and reports the result; returns the exit codes of what happened, and the writing of
+    /// its record if it has not been printed yet.
     fn carried_out(self, session: &Session, is_strict: bool) -> (Vec<u8>, Option<WriteTask>) {
         // A reader of records gets one per run, however the run ends.
         let unreported = self.outputs.is_json().then(|| self.settings.clone());
@@ -156,7 +156,8 @@ impl Run<'_> {
 
 const NOTHING: &str = "ended before there was anything to report";
 
-/// Completes if a run is stopped before it made a call: it may still be connecting, and nobody waits for that.
+/// Completes if a run is stopped before it made a call: it may still be connecting, and nobody waits for
+/// that.
 async fn stopped_unbegun(control: &Control) {
     control.stop.cancelled().await;
     if control.progress.sent() > 0 {
@@ -173,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_several_exit_codes_the_first_in_their_order_is_chosen() {
+    fn the_first_exit_code_that_applies_is_chosen() {
         assert_eq!(first(&[]), 0);
         assert_eq!(first(&[MISSED]), 99);
         assert_eq!(first(&[MISSED, CLIENT_BOUND]), 98);

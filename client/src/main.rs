@@ -239,8 +239,8 @@ fn columns() -> usize {
     columns.unwrap_or(80).clamp(NARROWEST, WIDEST)
 }
 
-/// The same for lines that programs read as well: if stdout is not a terminal and COLUMNS is not set, they are
-/// not wrapped.
+/// The same for lines that programs read as well: if stdout is not a terminal and COLUMNS is not set, they
+/// are not wrapped.
 fn line_columns() -> usize {
     if std::io::stdout().is_terminal() || told().is_some() { columns() } else { usize::MAX }
 }

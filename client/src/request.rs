@@ -60,8 +60,8 @@ pub fn default_target() -> Target {
         .expect("the default address is an address")
 }
 
-/// Checks the deadline of a call. Elsewhere zero often means no deadline, but in gRPC a zero deadline has already
-/// passed.
+/// Checks the deadline of a call. Elsewhere zero often means no deadline, but in gRPC a zero deadline has
+/// already passed.
 ///
 /// # Errors
 /// If it is zero: the sentence that says what would be right.

@@ -61,9 +61,9 @@ impl Session {
         })
     }
 
-    /// Runs a future that always ends with a report. The first Ctrl-C asks it to stop (the first token), the second to
-    /// stop immediately (the second token). Only a third ends it, or if it has not finished a while after the second:
-    /// then [`None`] is returned.
+    /// Runs a future that always ends with a report. The first Ctrl-C asks it to stop (the first token), the
+    /// second to stop immediately (the second token). Only a third ends it, or if it has not finished a while
+    /// after the second: then [`None`] is returned.
     pub(crate) fn run_to_report<T>(
         &self,
         run: impl AsyncFnOnce(CancellationToken, CancellationToken, &Output) -> T,

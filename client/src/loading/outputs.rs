@@ -22,7 +22,8 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// Those of each run; checked before the first, so that a file that cannot be written does not cost a run.
+    /// Those of each run; checked before the first, so that a file that cannot be written does not cost a
+    /// run.
     pub(super) fn check_all(order: &LoadOrder) -> Result<Vec<Self>, DestinationError> {
         let all = (1..=order.repeat).map(|number| Self::check(order, number));
         let all: Vec<_> = all.collect::<Result<_, _>>()?;
