@@ -1,5 +1,6 @@
 //! Measure 5: calls per second of a server whose delays have a law, beside one whose delay is constant.
 
+use crate::conclusion::relative_of_any;
 use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TIMES, TableMeasure, fill};
 use crate::peers::ClosedLoop;
 use crate::process::Process;
@@ -22,6 +23,9 @@ const BEHAVIORS: [&str; 4] = [
 const CONNECTIONS: usize = 16;
 const STREAMS: usize = 100;
 
+/// The name of the one figure.
+const RATE: &str = "calls_per_second";
+
 /// A figure for each, so that its turns come right after those of the constant.
 pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     let closed = ClosedLoop {
@@ -36,10 +40,17 @@ pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     BEHAVIORS.map(figure).into()
 }
 
+pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
+    let relative = relative_of_any(tables, CONSTANT, RATE)?;
+    Some(format!(
+        "With the behaviors that were measured it answers {relative} times as many as with a constant delay."
+    ))
+}
+
 fn measure(bench: &Bench, title: &str, behavior: &'static str, closed: ClosedLoop) -> Table {
     let (sides, name) = ([CONSTANT, behavior], |side| side);
     let measured = bench.in_turn(title, &sides, name, |side| turn(bench, side, closed));
-    let table = Table::new(title).column_with_ratio("1,000 calls/s", Unit::Thousands);
+    let table = Table::new(title).column_with_ratio(RATE, "1,000 calls/s", Unit::Thousands);
     fill(table, &sides, name, &measured, &[&|rate: &f64| *rate])
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::conclusion::{range, relative};
 use crate::measure::{
     Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TableMeasure, fill, float, read,
 };
@@ -21,6 +22,9 @@ const SIDES: [Generator; 6] = [
     Generator::GrpcGo,
     Generator::Ghz,
 ];
+
+/// The name of the figure that is compared.
+const CALLS_PER_CPU_SECOND: &str = "calls_per_cpu_second";
 
 /// The result of a generator's turn.
 #[derive(Debug)]
@@ -57,12 +61,21 @@ pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     )
 }
 
+pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
+    let ours = Generator::Longsync.name();
+    Some(format!(
+        "{ours} makes {} thousand calls per second of processor time{}.",
+        range(tables, ours, CALLS_PER_CPU_SECOND, Unit::Thousands)?,
+        relative(tables, ours, CALLS_PER_CPU_SECOND)
+    ))
+}
+
 fn measure(bench: &Bench, title: &str, closed: ClosedLoop) -> Table {
     let measured =
         bench.in_turn(title, &SIDES, Generator::name, |generator| turn(bench, generator, closed));
     let table = Table::new(title)
-        .column_with_ratio("1,000 calls per CPU-second", Unit::Thousands)
-        .column("1,000 calls/s of one core", Unit::Thousands);
+        .column_with_ratio(CALLS_PER_CPU_SECOND, "1,000 calls per CPU-second", Unit::Thousands)
+        .column("calls_per_second", "1,000 calls/s of one core", Unit::Thousands);
     fill(
         table,
         &SIDES,

@@ -1,5 +1,6 @@
 //! Measure 1: how late a delay ends, by the server's clock, and what a client sees beyond it.
 
+use std::iter;
 use std::time::Duration;
 
 use longsync_text::duration::text;
@@ -15,6 +16,11 @@ const SIDES: [PeerServer; 4] =
     [PeerServer::Longsync, PeerServer::LongsyncSpin, PeerServer::Tonic, PeerServer::GrpcGo];
 const DELAYS: [Duration; 3] =
     [Duration::from_micros(200), Duration::from_millis(1), Duration::from_millis(10)];
+
+/// What ours is compared with.
+const PEERS: [PeerServer; 2] = [PeerServer::Tonic, PeerServer::GrpcGo];
+/// The names of the two figures of which something is concluded.
+const LATE: [&str; 2] = ["late_p50_ns", "late_p99_ns"];
 
 /// How calls come.
 #[derive(Debug, Clone, Copy)]
@@ -58,14 +64,61 @@ impl CallPattern {
 pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     let figure = |(delay, load): (Duration, CallPattern)| {
         let calls = load.calls(bench, delay);
-        let title = format!(
-            "A delay of {}, {} ({calls} calls per round), us",
-            text(delay),
-            load.in_words()
-        );
+        let title = format!("{} ({calls} calls per round), us", subject(delay, load));
         TableMeasure::new(title, move |title| measure(bench, title, delay, load))
     };
     DELAYS.iter().flat_map(|delay| LOADS.map(|load| (*delay, load))).map(figure).collect()
+}
+
+/// What a title begins with.
+fn subject(delay: Duration, load: CallPattern) -> String {
+    format!("A delay of {}, {}", text(delay), load.in_words())
+}
+
+pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
+    let simple = subject(Duration::from_millis(1), CallPattern::AtATime(1));
+    let table = tables.iter().find(|table| table.title.starts_with(&simple))?;
+    let late = |side: PeerServer| {
+        let [p50, p99] = LATE.map(|late| table.median(side.name(), late));
+        let [p50, p99] = [p50?, p99?].map(|late| Unit::Micros.shown(late));
+        Some(format!("{}: {p50} us at p50, {p99} us at p99", side.name()))
+    };
+    let ours = late(PeerServer::Longsync)?;
+    let all: Vec<String> = iter::once(ours).chain(PEERS.into_iter().filter_map(late)).collect();
+    Some(format!("{simple}, ends this late: {}.{}", all.join("; "), against_peers(tables)))
+}
+
+/// In how many tables ours is less late at p99 than each peer, and which are the others; nothing without a peer.
+fn against_peers(tables: &[Table]) -> String {
+    let p99 = |table: &Table, side: PeerServer| table.median(side.name(), LATE[1]);
+    let mut compared = 0;
+    let mut later = Vec::new();
+    for table in tables {
+        let best = PEERS
+            .into_iter()
+            .filter_map(|peer| Some((peer, p99(table, peer)?)))
+            .min_by(|(_, one), (_, other)| one.total_cmp(other));
+        let (Some(ours), Some((peer, theirs))) = (p99(table, PeerServer::Longsync), best) else {
+            continue;
+        };
+        compared += 1;
+        if ours >= theirs {
+            let subject = table.title.split(" (").next().unwrap_or_default();
+            let subject = subject.replacen('A', "a", 1);
+            let [ours, theirs] = [ours, theirs].map(|late| Unit::Micros.shown(late));
+            later.push(format!("{subject} ({ours} us; {}: {theirs} us)", peer.name()));
+        }
+    }
+    if compared == 0 {
+        return String::new();
+    }
+    let less = compared - later.len();
+    let exceptions = if later.is_empty() {
+        String::new()
+    } else {
+        format!("; the others: {}", later.join("; "))
+    };
+    format!(" It is less late than each peer at p99 in {less} of {compared} loads{exceptions}.")
 }
 
 fn measure(bench: &Bench, title: &str, delay: Duration, load: CallPattern) -> Table {
@@ -73,11 +126,15 @@ fn measure(bench: &Bench, title: &str, delay: Duration, load: CallPattern) -> Ta
     let measured = bench
         .in_turn(title, &SIDES, PeerServer::name, |server| turn(bench, server, delay, load, calls));
     let table = Table::new(title)
-        .column_with_ratio("late p50", Unit::Micros)
-        .column_with_ratio("late p99", Unit::Micros)
-        .column("client: service time - planned, p50", Unit::Micros)
-        .column("p99", Unit::Micros);
-    #[expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")]
+        .column_with_ratio(LATE[0], "late p50", Unit::Micros)
+        .column_with_ratio(LATE[1], "late p99", Unit::Micros)
+        .column(
+            "service_time_beyond_planned_p50_ns",
+            "client: service time - planned, p50",
+            Unit::Micros,
+        )
+        .column("service_time_beyond_planned_p99_ns", "p99", Unit::Micros);
+    #[expect(clippy::cast_precision_loss, reason = "figures are shown with two digits")]
     let float = |nanos: i64| nanos as f64;
     fill(
         table,
@@ -126,4 +183,69 @@ fn turn(
         generated.lateness.below_zero
     );
     Ok(generated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Samples;
+
+    /// A table of one round: each side's p99 in microseconds, p50 a tenth of it.
+    fn table(delay: Duration, load: CallPattern, sides: &[(PeerServer, f64)]) -> Table {
+        let mut table = Table::new(format!("{} (10 calls per round), us", subject(delay, load)))
+            .column(LATE[0], "late p50", Unit::Micros)
+            .column(LATE[1], "late p99", Unit::Micros);
+        for (side, p99) in sides {
+            let figures = [p99 * 100.0, p99 * 1_000.0].map(|late| Samples::from_iter([late]));
+            table.measured(side.name(), figures.into());
+        }
+        table
+    }
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn what_is_concluded_names_the_loads_in_which_a_peer_is_less_late() {
+        let tables = [
+            table(
+                MS,
+                CallPattern::AtATime(1),
+                &[
+                    (PeerServer::Longsync, 48.1),
+                    (PeerServer::LongsyncSpin, 19.3),
+                    (PeerServer::Tonic, 1_214.0),
+                    (PeerServer::GrpcGo, 287.0),
+                ],
+            ),
+            table(
+                MS,
+                CallPattern::Rate(20_000),
+                &[
+                    (PeerServer::Longsync, 3_965.0),
+                    (PeerServer::Tonic, 1_072.0),
+                    (PeerServer::GrpcGo, 679.0),
+                ],
+            ),
+        ];
+        assert_eq!(
+            conclusion(&tables).unwrap(),
+            "A delay of 1ms, one call at a time, ends this late: longsync-server: 4.8 us at p50, 48 us at p99; naive \
+             tonic: 120 us at p50, 1200 us at p99; grpc-go: 29 us at p50, 290 us at p99. It is less late than each peer \
+             at p99 in 1 of 2 loads; the others: a delay of 1ms, 20000 calls/s (4000 us; grpc-go: 680 us)."
+        );
+    }
+
+    #[test]
+    fn without_peers_there_is_nothing_to_compare_with() {
+        let alone = [table(MS, CallPattern::AtATime(1), &[(PeerServer::Longsync, 48.1)])];
+        assert_eq!(
+            conclusion(&alone).unwrap(),
+            "A delay of 1ms, one call at a time, ends this late: longsync-server: 4.8 us at p50, 48 us at p99."
+        );
+        assert_eq!(
+            conclusion(&[table(MS, CallPattern::Rate(5_000), &[(PeerServer::Longsync, 1.0)])]),
+            None
+        );
+        assert_eq!(conclusion(&[]), None);
+    }
 }

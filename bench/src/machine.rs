@@ -4,8 +4,12 @@ use std::fs;
 use std::process::Command;
 use std::time::SystemTime;
 
+use serde::Serialize;
+
+use crate::digits::two_digits;
+
 /// What figures depend on besides the programs.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Machine {
     cores: usize,
     cpu: String,
@@ -47,7 +51,7 @@ impl Machine {
 /// What else the machine did while something was measured.
 #[derive(Debug)]
 pub(crate) struct Surroundings {
-    load_average: String,
+    load_average: f64,
     ticks: Ticks,
 }
 
@@ -63,7 +67,8 @@ impl Surroundings {
     /// Those of now.
     pub(crate) fn now() -> Self {
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-        let load_average = load.split(' ').next().unwrap_or_default().to_owned();
+        let load_average =
+            load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default();
         let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
         Self { load_average, ticks: Ticks::read(&stat) }
     }
@@ -77,8 +82,10 @@ impl Surroundings {
         let percent = stolen as f64 * 100.0 / all as f64;
         format!(
             "The load average of a minute was {} before and {} after, with what was measured; a hypervisor took \
-             {percent:.1} % of the cores' time meanwhile.",
-            self.load_average, now.load_average
+             {} % of the cores' time meanwhile.",
+            two_digits(self.load_average),
+            two_digits(now.load_average),
+            two_digits(percent)
         )
     }
 }

@@ -1,10 +1,12 @@
 //! `longsync-bench`: measures longsync side by side with its peers, and writes what it found into
-//! `docs/performance.md`.
+//! `docs/performance.md`, the figures of every round into `docs/performance.json`.
 //!
 //! Each side is a process of its own, on loopback; the sides have their turns one after the other,
 //! so that a machine that changes its pace changes it for all of them.
 
 mod behaviors;
+mod conclusion;
+mod digits;
 mod generate;
 mod generator;
 mod lateness;
@@ -14,6 +16,7 @@ mod memory;
 mod open;
 mod peers;
 mod process;
+mod raw;
 mod record;
 mod report;
 mod soak;
@@ -32,7 +35,8 @@ use crate::peers::{Peers, say};
 use crate::soak::SoakArgs;
 use crate::table::Table;
 
-/// Measures longsync side by side with its peers, and writes the tables into docs/performance.md.
+/// Measures longsync side by side with its peers, and writes the tables into docs/performance.md and every round's
+/// figures into docs/performance.json.
 #[derive(Debug, Parser)]
 #[command(name = "longsync-bench", version, args_conflicts_with_subcommands = true)]
 struct Args {
@@ -62,7 +66,7 @@ struct Args {
     #[arg(long, default_value = "120s", value_parser = longsync_text::duration::parse)]
     turn: Duration,
 
-    /// Print the tables and leave docs/performance.md as it is.
+    /// Print the tables and leave docs/performance.md and docs/performance.json as they are.
     #[arg(long)]
     dry_run: bool,
 }
@@ -114,6 +118,19 @@ impl Measure {
             Self::Open => open::figures(bench),
         }
     }
+
+    /// What to conclude from its tables, as Markdown.
+    fn conclusion(self, tables: &[Table]) -> String {
+        let conclusion = match self {
+            Self::Lateness => lateness::conclusion(tables),
+            Self::Throughput => throughput::conclusion(tables),
+            Self::Memory => memory::conclusion(tables),
+            Self::Generator => generator::conclusion(tables),
+            Self::Behaviors => behaviors::conclusion(tables),
+            Self::Open => open::conclusion(tables),
+        };
+        conclusion.unwrap_or_else(|| format!("The last run measured no {}.", self.name()))
+    }
 }
 
 fn main() -> ExitCode {
@@ -157,10 +174,11 @@ fn measure(args: Args) -> anyhow::Result<()> {
         }
         has_measured = true;
         let section = report::section(&bench, &tables);
-        writeln!(std::io::stdout(), "## {}\n\n{section}", measure.name())?;
+        let conclusion = measure.conclusion(&tables);
+        writeln!(std::io::stdout(), "## {}\n\n{conclusion}\n\n{section}", measure.name())?;
         if is_whole && !args.dry_run {
-            let path = report::write(measure.name(), &section)?;
-            say(&format!("{} is written", path.display()));
+            let data = report::data(&bench, &tables);
+            report::write(measure.name(), &section, &conclusion, &data)?;
         }
     }
     anyhow::ensure!(

@@ -132,7 +132,7 @@ pub(crate) fn read<T: DeserializeOwned>(line: &str) -> anyhow::Result<T> {
 }
 
 /// A count as tables are computed with.
-#[expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")]
+#[expect(clippy::cast_precision_loss, reason = "figures are shown with two digits")]
 pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use longsync_text::duration::text;
 use serde::Deserialize;
 
+use crate::conclusion::{range, relative};
 use crate::generate::{AllWait, RunResult};
 use crate::machine::cores;
 use crate::measure::{Bench, PATIENCE, TableMeasure, fill, float, said};
@@ -14,6 +15,10 @@ use crate::table::{Table, Unit};
 
 static SERVERS: [PeerServer; 3] = [PeerServer::Longsync, PeerServer::Tonic, PeerServer::GrpcGo];
 const CLIENTS: [Generator; 3] = [Generator::Longsync, Generator::Tonic, Generator::GrpcGo];
+
+/// The names of two figures.
+const SERVER_BYTES: &str = "server_bytes_per_call";
+const CLIENT_BYTES: &str = "client_bytes_per_call";
 
 /// How many calls wait, and how they come.
 #[derive(Debug, Clone, Copy)]
@@ -79,15 +84,26 @@ pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     ]
 }
 
+pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
+    let (server, client) = (PeerServer::Longsync.name(), Generator::Longsync.name());
+    Some(format!(
+        "A call that waits takes {} KiB in {server}{} and {} KiB in {client}{}.",
+        range(tables, server, SERVER_BYTES, Unit::Kib)?,
+        relative(tables, server, SERVER_BYTES),
+        range(tables, client, CLIENT_BYTES, Unit::Kib)?,
+        relative(tables, client, CLIENT_BYTES),
+    ))
+}
+
 fn servers(bench: &Bench, title: &str, crowd: Crowd, sides: &[PeerServer]) -> Table {
     let measured =
         bench.in_turn(title, sides, PeerServer::name, |server| turn(bench, server, crowd));
     let table = Table::new(title)
-        .column_with_ratio("server, KiB per call", Unit::Kib)
-        .column("server in all, MiB", Unit::Mib)
-        .column("longsync's client, KiB per call", Unit::Kib)
-        .column("all sent after, s", Unit::Seconds)
-        .column("beyond delay and schedule, s", Unit::Seconds);
+        .column_with_ratio(SERVER_BYTES, "server, KiB per call", Unit::Kib)
+        .column("server_bytes", "server in all, MiB", Unit::Mib)
+        .column(CLIENT_BYTES, "longsync's client, KiB per call", Unit::Kib)
+        .column("all_sent_ns", "all sent after, s", Unit::Seconds)
+        .column("beyond_delay_and_schedule_ns", "beyond delay and schedule, s", Unit::Seconds);
     fill(
         table,
         sides,
@@ -152,7 +168,8 @@ struct HalfWay {
 fn clients(bench: &Bench, title: &str) -> Table {
     let measured =
         bench.in_turn(title, &CLIENTS, Generator::name, |client| client_turn(bench, client));
-    let table = Table::new(title).column_with_ratio("client, KiB per call", Unit::Kib);
+    let table =
+        Table::new(title).column_with_ratio(CLIENT_BYTES, "client, KiB per call", Unit::Kib);
     fill(table, &CLIENTS, Generator::name, &measured, &[&|bytes: &f64| *bytes])
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 
+use crate::conclusion::range;
 use crate::generate::RunResult;
 use crate::machine::Surroundings;
 use crate::measure::{
@@ -15,6 +16,9 @@ use crate::table::{Table, Unit};
 const SIDES: [Generator; 2] = [Generator::Longsync, Generator::Command];
 /// Calls per second.
 const RATE: u64 = 20_000;
+
+/// The names of the two figures of which something is concluded.
+const LAG: [&str; 2] = ["lag_p50_ns", "lag_p99_ns"];
 
 /// The result of a generator's turn, in nanoseconds.
 #[derive(Debug)]
@@ -35,17 +39,32 @@ pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     vec![TableMeasure::new(title, move |title| measure(bench, title, open))]
 }
 
+pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
+    let lag = |side: Generator| {
+        let [p50, p99] = LAG.map(|lag| range(tables, side.name(), lag, Unit::Micros));
+        Some(format!("{}: {} us at p50, {} us at p99", side.name(), p50?, p99?))
+    };
+    let lags: Vec<String> = SIDES.into_iter().filter_map(lag).collect();
+    if lags.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "An open loop of {RATE} calls/s sends this long after each is due: {}.",
+        lags.join("; ")
+    ))
+}
+
 fn measure(bench: &Bench, title: &str, open: OpenLoop) -> Table {
     let before = Surroundings::now();
     let measured =
         bench.in_turn(title, &SIDES, Generator::name, |generator| turn(bench, generator, open));
     let table = Table::new(title)
-        .column_with_ratio("lag p50, us", Unit::Micros)
-        .column_with_ratio("lag p99, us", Unit::Micros)
-        .column("added p50, us", Unit::Micros)
-        .column_with_ratio("CPU per call, us", Unit::Micros)
+        .column_with_ratio(LAG[0], "lag p50, us", Unit::Micros)
+        .column_with_ratio(LAG[1], "lag p99, us", Unit::Micros)
+        .column("added_p50_ns", "added p50, us", Unit::Micros)
+        .column_with_ratio("cpu_per_call_ns", "CPU per call, us", Unit::Micros)
         .note(before.until_now());
-    #[expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")]
+    #[expect(clippy::cast_precision_loss, reason = "figures are shown with two digits")]
     let nanos = |nanos: i64| nanos as f64;
     fill(
         table,

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use self::account::{CallAccount, ServerCounts};
 use self::flow::{FLOWS, Flow};
 use self::memory::Memory;
-use self::words::section;
+use self::words::{conclusion, data, section};
 use crate::measure::float;
 use crate::peers::{RunningPeer, build_longsync, say};
 use crate::process::{Cores, Process, own_cpu, rss_bytes};
@@ -49,7 +49,7 @@ pub(crate) struct SoakArgs {
     /// How many calls per second, of all sorts together.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     rate: u64,
-    /// Print the result and leave docs/performance.md as it is.
+    /// Print the result and leave docs/performance.md and docs/performance.json as they are.
     #[arg(long)]
     dry_run: bool,
 }
@@ -83,11 +83,11 @@ pub(crate) fn run(args: &SoakArgs) -> anyhow::Result<()> {
     say(&format!("{} calls per second for {}", args.rate, text(args.time)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let soaked = runtime.block_on(soak(args, &serving))?;
-    let (section, faults) = (section(args, &soaked), soaked.faults());
-    writeln!(std::io::stdout(), "{section}")?;
+    let (section, conclusion) = (section(args, &soaked), conclusion(args, &soaked));
+    let faults = soaked.faults();
+    writeln!(std::io::stdout(), "{conclusion}\n\n{section}")?;
     if args.time >= WHOLE && !args.dry_run {
-        let path = report::write("soak", &section)?;
-        say(&format!("{} is written", path.display()));
+        report::write("soak", &section, &conclusion, &data(args, &soaked))?;
     }
     if !faults.is_empty() {
         bail!("{}", faults.join("; "));

@@ -2,26 +2,34 @@
 
 use std::fmt::Write as _;
 
-/// One figure, one value per round.
+use crate::digits::two_digits;
+
+/// One figure: one value per round, in the order of the rounds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Samples(Vec<f64>);
 
 impl FromIterator<f64> for Samples {
     fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
-        let mut values: Vec<f64> = values.into_iter().collect();
-        values.sort_by(f64::total_cmp);
-        Self(values)
+        Self(values.into_iter().collect())
     }
 }
 
 impl Samples {
-    /// The middle value; the lower, if there are two.
+    /// The middle value; the lower if there are two, [`None`] without a round.
     pub(crate) fn median(&self) -> Option<f64> {
-        self.0.get(self.0.len().checked_sub(1)? / 2).copied()
+        let mut values = self.0.clone();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len().checked_sub(1)? / 2).copied()
+    }
+
+    /// The value of each round.
+    pub(crate) fn rounds(&self) -> &[f64] {
+        &self.0
     }
 
     fn spread(&self) -> Option<(f64, f64)> {
-        Some((*self.0.first()?, *self.0.last()?))
+        let values = || self.0.iter().copied();
+        Some((values().min_by(f64::total_cmp)?, values().max_by(f64::total_cmp)?))
     }
 }
 
@@ -41,18 +49,14 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    fn shown(self, value: f64) -> String {
-        let value = match self {
+    /// The value in this unit, without its name.
+    pub(crate) fn shown(self, value: f64) -> String {
+        two_digits(match self {
             Self::Micros | Self::Thousands => value / 1e3,
             Self::Seconds => value / 1e9,
             Self::Kib => value / 1024.0,
             Self::Mib => value / 1024.0 / 1024.0,
-        };
-        match value.abs() {
-            ..10.0 => format!("{value:.2}"),
-            ..100.0 => format!("{value:.1}"),
-            _ => format!("{value:.0}"),
-        }
+        })
     }
 }
 
@@ -69,10 +73,15 @@ pub(crate) struct Table {
 
 #[derive(Debug)]
 struct Column {
+    /// The figure's name in the JSON, with the unit in which it was measured.
+    name: &'static str,
     head: String,
     unit: Unit,
     has_ratio: bool,
 }
+
+/// The figures of a side, by their names in the JSON.
+pub(crate) type NamedSamples<'a> = Vec<(&'static str, &'a Samples)>;
 
 #[derive(Debug)]
 enum RowCells {
@@ -87,9 +96,10 @@ impl Table {
         Self { title: title.into(), columns: Vec::new(), rows: Vec::new(), note: None }
     }
 
-    /// With one more column.
-    pub(crate) fn column(mut self, head: &str, unit: Unit) -> Self {
-        self.columns.push(Column { head: head.to_owned(), unit, has_ratio: false });
+    /// With one more column: the figure's name in the JSON, with the unit in which it was measured, and what stands
+    /// above it.
+    pub(crate) fn column(mut self, name: &'static str, head: &str, unit: Unit) -> Self {
+        self.columns.push(Column { name, head: head.to_owned(), unit, has_ratio: false });
         self
     }
 
@@ -100,8 +110,8 @@ impl Table {
     }
 
     /// With one more column, and one for its ratio to that of the first row.
-    pub(crate) fn column_with_ratio(mut self, head: &str, unit: Unit) -> Self {
-        self.columns.push(Column { head: head.to_owned(), unit, has_ratio: true });
+    pub(crate) fn column_with_ratio(mut self, name: &'static str, head: &str, unit: Unit) -> Self {
+        self.columns.push(Column { name, head: head.to_owned(), unit, has_ratio: true });
         self
     }
 
@@ -113,6 +123,31 @@ impl Table {
     /// Adds why nothing was measured of a side.
     pub(crate) fn missing(&mut self, side: &str, why: &str) {
         self.rows.push((side.to_owned(), RowCells::Missing(why.to_owned())));
+    }
+
+    /// What stands below it.
+    pub(crate) fn remark(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// The sides in their order, each with its figures by name, or with why nothing was measured.
+    pub(crate) fn sides(&self) -> impl Iterator<Item = (&str, Result<NamedSamples<'_>, &str>)> {
+        self.rows.iter().map(|(side, cells)| {
+            let figures = match cells {
+                RowCells::Measured(figures) => {
+                    Ok(self.columns.iter().map(|column| column.name).zip(figures).collect())
+                }
+                RowCells::Missing(why) => Err(why.as_str()),
+            };
+            (side.as_str(), figures)
+        })
+    }
+
+    /// The median of a side's figure, in the unit in which it was measured; [`None`] if the table lacks it.
+    pub(crate) fn median(&self, side: &str, figure: &str) -> Option<f64> {
+        let (_, figures) = self.sides().find(|(name, _)| *name == side)?;
+        let (_, samples) = figures.ok()?.into_iter().find(|(name, _)| *name == figure)?;
+        samples.median()
     }
 
     /// In Markdown: the median and, in brackets, least and most of the rounds.
@@ -159,7 +194,7 @@ fn cell(column: &Column, samples: &Samples, first: Option<&Samples>) -> String {
     if column.has_ratio {
         match first.and_then(Samples::median).filter(|first| *first > 0.0) {
             Some(first) => {
-                let _ = write!(text, " {:.2} |", median / first);
+                let _ = write!(text, " {} |", two_digits(median / first));
             }
             None => text.push_str(" |"),
         }
@@ -174,8 +209,8 @@ mod tests {
     #[test]
     fn a_table_shows_medians_spreads_ratios_and_what_is_missing() {
         let mut table = Table::new("Lateness")
-            .column_with_ratio("p50, us", Unit::Micros)
-            .column("memory, KiB", Unit::Kib)
+            .column_with_ratio("late_p50_ns", "p50, us", Unit::Micros)
+            .column("bytes", "memory, KiB", Unit::Kib)
             .note("Load average 0.5.".to_owned());
         let samples = |values: &[f64]| values.iter().copied().collect::<Samples>();
         table.measured("ours", vec![samples(&[30e3, 10e3, 20e3]), samples(&[1536.0])]);
@@ -186,12 +221,18 @@ mod tests {
 
 | | p50, us | x | memory, KiB |
 |---|---:|---:|---:|
-| ours | 20.0 (10.0 to 30.0) | 1.00 | 1.50 (1.50 to 1.50) |
-| theirs | 2000 (2000 to 2000) | 100.00 | |
+| ours | 20 (10 to 30) | 1.0 | 1.5 (1.5 to 1.5) |
+| theirs | 2000 (2000 to 2000) | 100 | |
 | absent | install it |
 
 Load average 0.5.
 ";
         assert_eq!(table.to_markdown(), expected);
+        assert_eq!(table.median("ours", "late_p50_ns"), Some(20e3));
+        for (side, figure) in
+            [("ours", "late"), ("theirs", "bytes"), ("absent", "bytes"), ("", "bytes")]
+        {
+            assert_eq!(table.median(side, figure), None, "{side} {figure}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 
+use crate::conclusion::{range, relative};
 use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TableMeasure, fill};
 use crate::peers::{ClosedLoop, Generator, PeerServer};
 use crate::process::Process;
@@ -10,6 +11,9 @@ use crate::table::{Table, Unit};
 const SIDES: [PeerServer; 4] =
     [PeerServer::Longsync, PeerServer::Tonic, PeerServer::GrpcGo, PeerServer::Nghttpd];
 
+/// The name of the one figure.
+const RATE: &str = "calls_per_second";
+
 pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     bench.closed_loops(
         |closed| format!("No delay, {closed}, by h2load ({} calls per round)", closed.calls),
@@ -17,10 +21,19 @@ pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     )
 }
 
+pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
+    let ours = PeerServer::Longsync.name();
+    Some(format!(
+        "Without a delay one core of {ours} answers {} thousand calls/s{}.",
+        range(tables, ours, RATE, Unit::Thousands)?,
+        relative(tables, ours, RATE)
+    ))
+}
+
 fn measure(bench: &Bench, title: &str, closed: ClosedLoop) -> Table {
     let measured =
         bench.in_turn(title, &SIDES, PeerServer::name, |server| turn(bench, server, closed));
-    let table = Table::new(title).column_with_ratio("1,000 calls/s", Unit::Thousands);
+    let table = Table::new(title).column_with_ratio(RATE, "1,000 calls/s", Unit::Thousands);
     fill(table, &SIDES, PeerServer::name, &measured, &[&|rate: &f64| *rate])
 }
 

@@ -1,28 +1,32 @@
-//! What is said of a soak.
+//! What is said of a soak, in words and as data.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use longsync_text::duration::text;
+use serde_json::json;
 
 use super::account::CallAccount;
-use super::memory::TOLERANCE;
-use super::{SoakArgs, SoakResult, mib};
+use super::memory::{Memory, TOLERANCE};
+use super::{SoakArgs, SoakResult, Usage, mib};
+use crate::digits::two_digits;
 use crate::machine::{Machine, cores, today};
 use crate::peers::own_versions;
+use crate::raw::{MeasureData, MeasureRecord, whole};
 
 /// The text of the page's section.
 pub(super) fn section(args: &SoakArgs, soaked: &SoakResult) -> String {
     let mut section = format!(
-        "{}, {}; {}.\n`--for {} --rate {}`: the server took {:.2} of {} cores, this program {:.2}.\n\n\
+        "{}, {}; {}.\n`--for {} --rate {}`: the server took {} of {} cores, this program {}.\n\n\
          | calls | sent | answered | deadline exceeded | cancelled |\n|---|---:|---:|---:|---:|\n",
         today(),
         Machine::this().in_words(),
         own_versions().join(", "),
         text(args.time),
         args.rate,
-        soaked.server.cores,
+        two_digits(soaked.server.cores),
         cores(),
-        soaked.client.cores,
+        two_digits(soaked.client.cores),
     );
     for (name, account) in soaked.flows.iter().chain([&("all", soaked.total())]) {
         let CallAccount { sent, answered, deadline_exceeded, cut, cancelled, .. } = account;
@@ -41,12 +45,70 @@ fn memory_table(soaked: &SoakResult) -> String {
     for (whose, memory) in
         [("server", soaked.server.memory), ("this program", soaked.client.memory)]
     {
-        let [middle, last] = [memory.middle, memory.last].map(mib);
-        let growth = memory.growth() * 100.0;
-        let _ = writeln!(table, "| {whose} | {middle:.1} | {last:.1} | {growth:+.1} % |");
+        let [middle, last] = [memory.middle, memory.last].map(|bytes| two_digits(mib(bytes)));
+        let _ = writeln!(table, "| {whose} | {middle} | {last} | {} |", growth(memory));
     }
     table.push('\n');
     table
+}
+
+/// Such as `+0.7 %`.
+fn growth(memory: Memory) -> String {
+    format!("{:+.1} %", memory.growth() * 100.0)
+}
+
+/// What to conclude from it.
+pub(super) fn conclusion(args: &SoakArgs, soaked: &SoakResult) -> String {
+    let (sent, faults) = (soaked.total().sent, soaked.faults());
+    let time = text(args.time);
+    if !faults.is_empty() {
+        return format!("A soak of {sent} calls in {time} did not hold: {}.", faults.join("; "));
+    }
+    format!(
+        "In a soak of {sent} calls in {time}, each ended as its caller and the server agree, and none was early; from \
+         the middle third of it to the last, memory changed by {} in the server and by {} in its callers.",
+        growth(soaked.server.memory),
+        growth(soaked.client.memory)
+    )
+}
+
+/// The same as the page's section, as data.
+pub(super) fn data(args: &SoakArgs, soaked: &SoakResult) -> MeasureRecord<'static> {
+    let flows = soaked.flows.iter().map(|(name, account)| {
+        let CallAccount { sent, answered, deadline_exceeded, cut, cancelled, .. } = account;
+        let deadline_exceeded = deadline_exceeded + cut;
+        json!({
+            "calls": name,
+            "sent": sent,
+            "answered": answered,
+            "deadline_exceeded": deadline_exceeded,
+            "cancelled": cancelled,
+        })
+    });
+    let usage = |usage: &Usage| {
+        let Usage { cores, memory } = usage;
+        let [middle, last] = [memory.middle, memory.last].map(whole);
+        json!({ "cores": cores, "middle_third_bytes": middle, "last_third_bytes": last })
+    };
+    let once = json!({
+        "for_ns": nanos(args.time),
+        "calls_per_second": args.rate,
+        "flows": flows.collect::<Vec<_>>(),
+        "server": usage(&soaked.server),
+        "client": usage(&soaked.client),
+        "faults": soaked.faults(),
+    });
+    MeasureRecord {
+        date: today(),
+        machine: Machine::this(),
+        versions: own_versions(),
+        figures: MeasureData::Once(once),
+    }
+}
+
+/// Saturating: no run lasts 584 years.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn verdict(faults: &[String]) -> String {
@@ -58,4 +120,72 @@ fn verdict(faults: &[String]) -> String {
         );
     }
     format!("It did not hold: {}.", faults.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::soak::account::ServerCounts;
+
+    const ARGS: SoakArgs =
+        SoakArgs { time: Duration::from_secs(600), rate: 10_000, dry_run: false };
+
+    fn soaked() -> SoakResult {
+        let account = CallAccount {
+            sent: 30,
+            answered: 20,
+            deadline_exceeded: 6,
+            cut: 4,
+            ..CallAccount::default()
+        };
+        let counted = ServerCounts {
+            started: 30,
+            answered: 20,
+            deadline_exceeded: 10,
+            ..ServerCounts::default()
+        };
+        let usage = |last| Usage { cores: 0.534, memory: Memory { middle: 32e6, last } };
+        SoakResult {
+            flows: vec![("100ms", account)],
+            counted,
+            server: usage(32.32e6),
+            client: usage(31e6),
+        }
+    }
+
+    #[test]
+    fn a_soak_that_held_is_concluded_from_its_figures() {
+        assert_eq!(
+            conclusion(&ARGS, &soaked()),
+            "In a soak of 30 calls in 10m, each ended as its caller and the server agree, and none was early; from the \
+             middle third of it to the last, memory changed by +1.0 % in the server and by -3.1 % in its callers."
+        );
+    }
+
+    #[test]
+    fn a_soak_that_did_not_hold_says_why() {
+        let mut soaked = soaked();
+        soaked.flows[0].1.early = 1;
+        assert_eq!(
+            conclusion(&ARGS, &soaked),
+            "A soak of 30 calls in 10m did not hold: 1 calls were answered before their delay was over."
+        );
+    }
+
+    #[test]
+    fn a_soak_has_its_figures_as_data() {
+        let MeasureData::Once(once) = data(&ARGS, &soaked()).figures else {
+            panic!("it is measured once")
+        };
+        assert_eq!(once["for_ns"], 600_000_000_000_u64);
+        assert_eq!(
+            once["flows"],
+            json!([{ "calls": "100ms", "sent": 30, "answered": 20, "deadline_exceeded": 10, "cancelled": 0 }])
+        );
+        assert_eq!(
+            once["server"],
+            json!({ "cores": 0.534, "middle_third_bytes": 32_000_000, "last_third_bytes": 32_320_000 })
+        );
+        assert_eq!(once["faults"], json!([]));
+    }
 }

@@ -20,12 +20,12 @@ pub struct Target {
 }
 
 impl Target {
-    /// The scheme and authority which requests to this target bear.
+    /// The scheme and authority in requests to this target.
     pub fn origin(&self) -> Uri {
         self.origin.clone()
     }
 
-    /// The host and, if it was given, the port, as a `Host` header has them.
+    /// The host and, if it was given, the port, in the form of a `Host` header.
     pub fn authority(&self) -> &str {
         self.authority.as_str()
     }
@@ -37,7 +37,7 @@ impl Target {
     }
 }
 
-/// Prints it as a URL, which is read as the same target.
+/// Prints the target as a URL, which is parsed as the same target.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}", self.authority)

@@ -13,19 +13,20 @@ use tokio::net::{TcpStream, lookup_host};
 use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::target::Target;
 
-/// Opens streams of bytes to a target: [`Tcp`], or something in memory, or (later) TLS.
+/// Opens byte streams to a target: [`Tcp`], a transport in memory, or (later) TLS.
 pub trait Transport {
     /// The stream.
     type Io: AsyncRead + AsyncWrite + Unpin + 'static;
 
-    /// Opens one to the target's address number `nth`, from 0, modulo how many it has, or to another if that
-    /// does not accept. [`dial`](crate::dial) bounds how long it may take, by this timer.
+    /// Opens a stream to the target's address number `nth`, from 0, modulo the number of addresses, or to
+    /// another address if that one does not accept. [`dial`](crate::dial) limits the time that this may take,
+    /// by this timer.
     ///
     /// # Errors
-    /// When no address accepts.
+    /// If no address accepts.
     ///
     /// # Cancel safety
-    /// What was opened by then is closed.
+    /// Streams that have been opened are closed.
     fn open(
         &self,
         target: &Target,
@@ -34,7 +35,7 @@ pub trait Transport {
     ) -> impl Future<Output = Result<Self::Io, TransportError>>;
 }
 
-/// `EMFILE`, the same on Linux, the BSDs and macOS; a code of its own has no place in [`io::ErrorKind`].
+/// `EMFILE`, the same on Linux, the BSDs and macOS; [`io::ErrorKind`] has no value for it.
 const NO_MORE_FILES: i32 = 24;
 
 /// Why a transport has no stream to a target.
@@ -45,12 +46,12 @@ pub struct TransportError {
     source: Option<io::Error>,
 }
 
-/// How long an address that says nothing is tried if there are others.
+/// How long to try an address that does not respond if there are others.
 const SILENT_FOR: Duration = Duration::from_secs(2);
 
 /// TCP without TLS. Of the host's n addresses, in the resolver's order, connection i goes to address i mod n.
-/// If that does not accept, it is left out, and connection i goes to address i mod (n - 1) of the others, and so
-/// on: the connections of an address that is down are spread evenly over the others.
+/// If that address does not accept, it is left out, and connection i goes to address i mod (n - 1) of the
+/// others, and so on: the connections of an address that is down are spread evenly over the others.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tcp;
 
@@ -114,7 +115,7 @@ impl AddressOrder {
         Self { nth, left: addresses.to_vec() }
     }
 
-    /// The next to be tried, and whether there is no other.
+    /// The next address to try, and whether it is the last one.
     fn next(&mut self) -> Option<(SocketAddr, bool)> {
         let index = self.nth.checked_rem(self.left.len())?;
         let address = self.left.remove(index);
@@ -163,7 +164,7 @@ impl Error for TransportError {
     }
 }
 
-/// Why there is no connection. If nothing listens on this machine, what would help can be said.
+/// Why there is no connection. If nothing listens on this machine, the error suggests how to start a server.
 fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> TransportError {
     if error.kind() != io::ErrorKind::ConnectionRefused {
         return error.into();
@@ -176,8 +177,8 @@ fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> TransportError {
     TransportError { kind: ConnectErrorKind::Refused, why, source: Some(error) }
 }
 
-/// Where a server on this machine would listen to be reached at this address. The unspecified address reaches
-/// loopback, and a server that listened on it could be called from other machines as well.
+/// The address on which a server on this machine has to listen to be reached at this address. The unspecified
+/// address reaches loopback, and a server that listened on it could also be called from other machines.
 fn on_this_machine(address: &SocketAddr) -> Option<SocketAddr> {
     let ip = match address.ip().to_canonical() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -185,7 +186,7 @@ fn on_this_machine(address: &SocketAddr) -> Option<SocketAddr> {
         ip if ip.is_loopback() => ip,
         _ => return None,
     };
-    // Port 0 stands for any, and nothing listens on it.
+    // Port 0 means any free port, and nothing listens on it.
     (address.port() != 0).then(|| SocketAddr::new(ip, address.port()))
 }
 
@@ -199,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    /// The address that connection `nth` goes to if those with these indices accept.
+    /// The address to which connection `nth` goes if the addresses with these indices accept.
     fn chosen(count: u8, accepting: &[u8], nth: usize) -> Option<u8> {
         let address = |index| SocketAddr::from(([127, 0, 0, index], 1));
         let addresses: Vec<_> = (0..count).map(address).collect();
@@ -209,7 +210,7 @@ mod tests {
     }
 
     proptest! {
-        /// A connection is to its own address if that accepts, else to another one that does, if any.
+        /// A connection goes to its own address if that accepts, else to another one that does, if any.
         #[test]
         fn a_connection_is_to_its_own_address_or_else_to_one_that_accepts(
             count in 1_u8..20,
@@ -225,7 +226,7 @@ mod tests {
             }
         }
 
-        /// If one address is down, the others have equal numbers of connections.
+        /// If one address is down, the others get equal numbers of connections.
         #[test]
         fn the_connections_of_an_address_that_is_down_are_spread_evenly(
             (count, down) in (2_u8..9).prop_flat_map(|count| (Just(count), 0..count)),
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_refuses_is_passed_over_whichever_its_place() {
+    async fn an_address_that_refuses_is_skipped_wherever_it_is_in_the_list() {
         let timer = Timer::new(Clock::Monotonic);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let up = listener.local_addr().unwrap();

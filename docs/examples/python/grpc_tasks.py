@@ -5,11 +5,12 @@ import os
 import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import grpc
 
 ADDRESS = os.environ.get("LONGSYNC_URL", "http://127.0.0.1:9000").removeprefix("http://")
-sys.path.append("proto")  # Where the contract is, seen from the project's root.
+sys.path.append(str(Path(__file__).resolve().parents[3] / "proto"))  # Where the contract is.
 messages, services = grpc.protos_and_services("longsync/v1/longsync.proto")
 
 

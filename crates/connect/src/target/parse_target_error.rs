@@ -1,42 +1,42 @@
-//! Why a text is not the URL of a server, and what would be.
+//! Why a text is not the URL of a server, and what would be one.
 
 use longsync_text::said::quoted;
 
-/// Why a text is not the URL of a server: each sentence says what would be.
+/// Why a text is not the URL of a server: each sentence says what would be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseTargetError {
-    /// There is no text.
+    /// The text is empty.
     #[error("the URL is empty: write one such as http://127.0.0.1:9000")]
     Empty,
-    /// There is white space in it.
+    /// The text contains white space.
     #[error("a URL has no spaces: write one such as http://127.0.0.1:9000")]
     Space,
-    /// TLS is asked for.
+    /// The URL asks for TLS.
     #[error("{scheme}:// is not supported yet: call a server without TLS, such as {instead}")]
     Tls {
-        /// The scheme that asks for it, such as `https`.
+        /// The scheme that asks for TLS, such as `https`.
         scheme: String,
         /// The same server without TLS.
         instead: String,
     },
-    /// A socket that has no port is asked for.
+    /// The URL asks for a socket without a port.
     #[error(
         "{scheme}: is not supported yet: call a server over TCP, such as http://127.0.0.1:9000"
     )]
     Socket {
-        /// The scheme that asks for it, such as `unix`.
+        /// The scheme of such a socket, such as `unix`.
         scheme: String,
     },
-    /// It is how libraries of gRPC name a server.
-    #[error("{scheme}: is how libraries of gRPC name a server: write the URL {instead}")]
+    /// The text is a name in the form of gRPC libraries.
+    #[error("{scheme}: is how gRPC libraries name a server: write the URL {instead}")]
     NameOfGrpc {
         /// The scheme, such as `dns`.
         scheme: String,
         /// What would be right.
         instead: String,
     },
-    /// gRPC is asked for by a scheme, and HTTP/2 carries it.
+    /// The scheme asks for gRPC, which is called with `http://` here.
     #[error("{scheme}:// is written http:// here, as HTTP/2 carries gRPC: write {instead}")]
     Grpc {
         /// The scheme, such as `grpc`.
@@ -44,7 +44,7 @@ pub enum ParseTargetError {
         /// What would be right.
         instead: String,
     },
-    /// Another protocol is asked for.
+    /// The URL asks for another protocol.
     #[error("{}:// is not supported: write http://, as in {instead}", quoted(scheme))]
     Scheme {
         /// The scheme, such as `ftp`.
@@ -52,13 +52,13 @@ pub enum ParseTargetError {
         /// What would be right.
         instead: String,
     },
-    /// The slashes of `http://` are not the two of a URL.
+    /// `http:` is not followed by exactly two slashes.
     #[error("a URL begins with http:// and the host: write {instead}")]
     Slashes {
         /// What would be right.
         instead: String,
     },
-    /// There is a user name, and perhaps a password.
+    /// The URL contains a user name, and perhaps a password.
     #[error(
         "user names and passwords are not supported: leave out what comes before the @, as in {instead}"
     )]
@@ -66,52 +66,52 @@ pub enum ParseTargetError {
         /// What would be right.
         instead: String,
     },
-    /// There is a path.
+    /// The URL has a path.
     #[error("{} is a path, and each call has its own: write {instead}", quoted(path))]
     Path {
-        /// The path, with what follows it.
+        /// The path, with everything after it.
         path: String,
         /// What would be right.
         instead: String,
     },
-    /// There is a query.
-    #[error("{} is a query, which calls have no use for: write {instead}", quoted(query))]
+    /// The URL has a query.
+    #[error("{} is a query, which calls do not use: write {instead}", quoted(query))]
     Query {
-        /// The query, from its `?` on.
+        /// The query, starting with its `?`.
         query: String,
         /// What would be right.
         instead: String,
     },
-    /// There is a fragment.
+    /// The URL has a fragment.
     #[error("{} is a fragment, which is never sent to a server: write {instead}", quoted(fragment))]
     Fragment {
-        /// The fragment, from its `#` on.
+        /// The fragment, starting with its `#`.
         fragment: String,
         /// What would be right.
         instead: String,
     },
-    /// There is no host.
+    /// The URL has no host.
     #[error("the host is missing: write {instead}")]
     NoHost {
         /// What would be right for this machine.
         instead: String,
     },
-    /// Neither a scheme nor a port is given, which leaves open which port is meant.
+    /// The text has neither a scheme nor a port, so it is unclear which port is meant.
     #[error(
         "{} has no port: write {host}:9000 (where longsync-server listens by default) or http://{host} (port 80)",
         quoted(host)
     )]
     NoPort {
-        /// The host that is given.
+        /// The given host.
         host: String,
     },
-    /// A port alone is given.
+    /// The text is only a port.
     #[error("{port} is a port without a host: write localhost:{port}")]
     PortAlone {
         /// The port.
         port: u16,
     },
-    /// What follows the host's colon is not a port.
+    /// The text after the host's colon is not a port.
     #[error("{why}, as in {host}:9000")]
     Port {
         /// The host.
@@ -119,19 +119,19 @@ pub enum ParseTargetError {
         /// What is wrong with the port.
         why: ParsePortError,
     },
-    /// An IPv6 address stands without its brackets.
-    #[error("an IPv6 address stands in brackets: write {instead}")]
+    /// An IPv6 address lacks its brackets.
+    #[error("an IPv6 address needs brackets: write {instead}")]
     NoBrackets {
         /// What would be right.
         instead: String,
     },
-    /// What should be the host is not one.
+    /// The text in place of the host is not a host.
     #[error(
         "{} is not a host: write a name or an IP address, as in http://127.0.0.1:9000",
         quoted(host)
     )]
     Host {
-        /// What there is instead.
+        /// The text in place of the host.
         host: String,
     },
 }
@@ -140,15 +140,15 @@ pub enum ParseTargetError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParsePortError {
-    /// There is none after the colon.
+    /// There is no number after the colon.
     #[error("the port after the colon is missing: write a number from 1 to 65535")]
     Missing,
-    /// Zero is for those who listen.
+    /// Port 0 is only for listening.
     #[error(
-        "port 0 stands for any free port, and nothing listens on it: write the server's own, from 1 to 65535"
+        "port 0 means any free port, and nothing listens on it: write the server's own, from 1 to 65535"
     )]
     Zero,
-    /// It is higher than ports are.
+    /// It is above the range of ports.
     #[error("port {0} is too high: write a number from 1 to 65535")]
     TooHigh(String),
     /// It is not a number.

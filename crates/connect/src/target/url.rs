@@ -7,19 +7,19 @@ use http::uri::Authority;
 
 use super::parse_target_error::{ParsePortError, ParseTargetError};
 
-/// The port where a longsync server listens unless it is told otherwise.
+/// The port on which a longsync server listens by default.
 const OUR_PORT: u16 = 9000;
 
 /// Schemes that ask for TLS.
 const TLS: [&str; 3] = ["https", "grpcs", "wss"];
 /// Schemes of sockets that have no port.
 const SOCKETS: [&str; 3] = ["unix", "unix-abstract", "vsock"];
-/// Schemes by which libraries of gRPC choose a resolver (grpc/doc/naming.md).
+/// Schemes by which gRPC libraries choose a resolver (grpc/doc/naming.md).
 const RESOLVERS: [&str; 6] = ["dns", "ipv4", "ipv6", "xds", "google-c2p", "passthrough"];
-/// Schemes by which gRPC, or HTTP/2 without TLS, is asked for.
+/// Schemes that ask for gRPC, or for HTTP/2 without TLS.
 const GRPC: [&str; 5] = ["grpc", "grpc+http", "h2c", "http2", "tcp"];
 
-/// The authority in the URL of a server: its host and, unless the URL leaves it out, its port.
+/// The authority in the URL of a server: its host and, unless the URL omits it, its port.
 pub(super) fn read(text: &str) -> Result<String, ParseTargetError> {
     if text.is_empty() {
         return Err(ParseTargetError::Empty);
@@ -40,7 +40,7 @@ pub(super) fn read(text: &str) -> Result<String, ParseTargetError> {
     }
 }
 
-/// Whether it begins with `http://`, and what follows.
+/// Whether the text begins with `http://`, and the rest of it.
 fn without_scheme(text: &str) -> Result<(bool, &str), ParseTargetError> {
     if let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
         return match scheme.to_ascii_lowercase() {
@@ -67,7 +67,7 @@ fn without_scheme(text: &str) -> Result<(bool, &str), ParseTargetError> {
     }
 }
 
-/// Why another scheme than `http` is not called.
+/// The error for a scheme other than `http`.
 fn another(scheme: String, rest: &str) -> ParseTargetError {
     let is_among = |schemes: &[&str]| schemes.contains(&scheme.as_str());
     let place = rest.trim_start_matches('/');
@@ -76,7 +76,7 @@ fn another(scheme: String, rest: &str) -> ParseTargetError {
     } else if is_among(&SOCKETS) {
         ParseTargetError::Socket { scheme }
     } else if is_among(&RESOLVERS) {
-        // Before a third slash there may be the address of the resolver.
+        // The part before a third slash may be the address of the resolver.
         let endpoint = rest.rsplit('/').next().unwrap_or(place);
         ParseTargetError::NameOfGrpc { instead: suggested(endpoint), scheme }
     } else if is_among(&GRPC) {
@@ -100,12 +100,12 @@ fn is_port(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|each| each.is_ascii_digit())
 }
 
-/// The authority, and what follows it.
+/// The authority, and the text after it.
 fn split(text: &str) -> (&str, &str) {
     text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()))
 }
 
-/// Whether a URL ends there; a single slash is its end as well.
+/// Checks that the URL ends here; a single slash may still follow.
 fn nothing_behind(behind: &str, instead: impl Fn() -> String) -> Result<(), ParseTargetError> {
     let rest = behind.strip_prefix('/').unwrap_or(behind);
     match rest.chars().next() {
@@ -118,7 +118,8 @@ fn nothing_behind(behind: &str, instead: impl Fn() -> String) -> Result<(), Pars
     }
 }
 
-/// The URL that is meant by a text which should be an authority; that of this machine's server if it is not one.
+/// The URL that a text in place of an authority probably means; if it is not one, that of this machine's
+/// server.
 fn suggested(text: &str) -> String {
     let authority = split(text).0;
     let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
@@ -131,7 +132,7 @@ fn suggested(text: &str) -> String {
     }
 }
 
-/// A host, with its brackets if it has any, and perhaps a port.
+/// A host, including brackets if it has them, and perhaps a port.
 #[derive(Debug, Clone, Copy)]
 struct Place<'a> {
     host: &'a str,
@@ -166,7 +167,7 @@ impl<'a> Place<'a> {
         Ok(Self { host, port: port.map(read_port).transpose().map_err(wrong)? })
     }
 
-    /// Which port is meant is open: 80, as URLs have it, or that of our servers.
+    /// It is unclear which port is meant: 80, as in URLs, or that of our servers.
     fn port_is_missing(self) -> ParseTargetError {
         match read_port(self.host) {
             Ok(port) => ParseTargetError::PortAlone { port },
@@ -184,11 +185,11 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Refuses an IPv6 address without brackets: whether its last group is a port could not be told.
+/// Refuses an IPv6 address without brackets: its last group may be meant as a port.
 fn without_brackets(authority: &str) -> Result<(), ParseTargetError> {
     let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok();
     let with_port = authority.rsplit_once(':').filter(|(host, port)| {
-        // `::1:9000` is an address too, and more often meant with a port.
+        // `::1:9000` is an address too, but is more often meant with a port.
         is_address(host) && port.len() > 3 && read_port(port).is_ok()
     });
     let place = match with_port {
@@ -199,7 +200,7 @@ fn without_brackets(authority: &str) -> Result<(), ParseTargetError> {
     Err(ParseTargetError::NoBrackets { instead: format!("http://{place}") })
 }
 
-/// A variable that is not set would otherwise make this machine the one that is called.
+/// Otherwise an unset variable would mean that this machine is called.
 fn without_host(port: Option<&str>) -> ParseTargetError {
     let port = port.and_then(|port| read_port(port).ok()).unwrap_or(OUR_PORT);
     ParseTargetError::NoHost { instead: format!("http://{}:{port}", IpAddr::from([127, 0, 0, 1])) }
