@@ -3,4 +3,4 @@
 pub(crate) const RESPONSE_TIME: &str = "response time: from when a call was due to its answer";
 pub(crate) const SERVICE_TIME: &str = "service time: from sending a call to its answer";
 pub(crate) const ADDED: &str =
-    "added: service time - waited, which is what network, proxies and runtimes take";
+    "added: service time - waited: the time taken by network, proxies and runtimes";

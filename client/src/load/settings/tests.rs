@@ -200,7 +200,7 @@ fn contradictory_plans_are_refused_each_with_its_own_error() {
             WrittenPlan { payload: Some(WrittenPayload::Bytes(u32::MAX)), ..plan() },
             "at most 268435456",
         ),
-        (WrittenPlan { expect: vec!["FINE".to_owned()], ..plan() }, "`FINE` is not a status"),
+        (WrittenPlan { expect: vec!["FINE".to_owned()], ..plan() }, "`FINE` is not a gRPC status"),
         (WrittenPlan { metadata: vec![("te".to_owned(), "x".to_owned())], ..plan() }, "sets `te`"),
         (
             WrittenPlan {
@@ -316,8 +316,8 @@ proptest! {
 #[test]
 fn text_that_is_not_a_record_is_refused_with_what_would_be_right() {
     for (json, said) in [
-        ("", "not a record"),
-        ("[]", "not a record"),
+        ("", "neither a record"),
+        ("[]", "neither a record"),
         ("{}", "it is empty"),
         ("{\"schema\": \"longsync.race/v1\", \"plan\": {}}", "its schema is `longsync.race/v1`"),
         ("{\"schema\": \"longsync.load/v1\"}", "has no plan"),

@@ -29,7 +29,7 @@ pub(super) fn lists(report: &Report, columns: usize) -> String {
     line(&mut text, columns, "statuses", &statuses(counts));
     line(&mut text, columns, "ended by the transport", &broken(counts));
     line(&mut text, columns, "connections", &connections(counts));
-    line(&mut text, columns, "the server says", &server(report));
+    line(&mut text, columns, "the server reports", &server(report));
     list(&mut text, columns, "error texts", &texts(report));
     line(&mut text, columns, "not sent", &not_sent(counts));
     let held_back: Vec<_> = held_back(report).iter().map(ToString::to_string).collect();
