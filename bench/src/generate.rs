@@ -75,7 +75,7 @@ impl AllWait {
 pub(crate) struct RunResult {
     /// Calls that ended OK.
     pub(crate) ok: u64,
-    /// Calls that did not.
+    /// Calls that ended otherwise.
     pub(crate) failed: u64,
     /// From the beginning of the first call to the end of the last.
     pub(crate) took_ns: u64,

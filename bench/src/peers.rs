@@ -48,14 +48,14 @@ pub(crate) enum PeerServer {
     LongsyncSpin,
     Tonic,
     GrpcGo,
-    /// Serves a static file; knows nothing of gRPC.
+    /// Serves a static file, without gRPC.
     Nghttpd,
 }
 
 /// A generator that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Generator {
-    /// Our engine, in a process of its own.
+    /// Our engine, in a separate process.
     Longsync,
     /// Our command, including its collector, its report and its record.
     Command,
@@ -355,7 +355,7 @@ impl Peers {
         Ok(command)
     }
 
-    /// What was compared, with versions.
+    /// The compared programs, with their versions.
     pub(crate) fn versions(&self) -> Vec<String> {
         let mut versions = own_versions();
         versions.extend(locked(&root().join("bench/peers/tonic/Cargo.lock"), "tonic"));

@@ -15,7 +15,7 @@ pub(crate) fn rounded_signed(nanos: i64) -> String {
     if nanos < 0 { format!("-{magnitude}") } else { magnitude }
 }
 
-/// A count of bytes: `1.5 MiB`.
+/// A number of bytes: `1.5 MiB`.
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
 pub(crate) fn bytes(count: u64) -> String {
     const KIB: f64 = 1024.0;

@@ -57,7 +57,7 @@ pub(crate) enum Keep {
 /// record when it was sent and done. Only the beginning of an error's body is read, as far as it arrives.
 ///
 /// # Cancel safety
-/// The connection is closed, which tells the server.
+/// Dropping the future closes the connection, by which the server notices.
 pub(crate) async fn get(
     target: &Target,
     path: &str,
@@ -138,7 +138,7 @@ async fn beginning(mut body: Incoming, timer: &Timer) -> Bytes {
 /// If none does within the time in which a server has to begin its protocol.
 ///
 /// # Cancel safety
-/// The connection is closed.
+/// Dropping the future closes the connection.
 pub(crate) async fn probe(target: &Target, timer: &Timer) -> Result<(), ConnectError> {
     let asking = async |socket| {
         let (mut sender, _driving) = begin(socket).await?;

@@ -62,7 +62,7 @@ pub(crate) fn run(args: LoadArgs) -> u8 {
     first(&codes)
 }
 
-/// What all runs need.
+/// The resources that all runs share.
 fn prepared(order: &LoadOrder) -> anyhow::Result<(Session, Option<MetricsServer>)> {
     longsync_server::raise_file_limit()?;
     let session = Session::start().context("cannot begin")?;

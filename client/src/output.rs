@@ -106,7 +106,7 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
 
 fn printed(printed: io::Result<()>) -> anyhow::Result<()> {
     match printed {
-        // A reader that has seen enough is not an error.
+        // A reader that closes the pipe early is not an error.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         printed => printed.map_err(|error| anyhow!("cannot write to stdout: {}", in_words(&error))),
     }

@@ -192,7 +192,7 @@ async fn call_in_turn(
     }
 }
 
-/// A call that is about to be made.
+/// A call that has yet to be made.
 struct PendingCall<'a> {
     connections: &'a ConnectionPool,
     stamps: &'a Stamps,

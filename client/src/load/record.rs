@@ -1,4 +1,4 @@
-//! A load as JSON, schema `longsync.load/v1`: the complete record. Times are integers of nanoseconds.
+//! A load as JSON, schema `longsync.load/v1`: the complete record. Times are whole nanoseconds.
 
 mod counts;
 mod ended;

@@ -61,7 +61,7 @@ pub(super) struct LiveLatency {
     pub(super) p99: Option<Quantile>,
 }
 
-/// What is known of a running load.
+/// The current state of a running load.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct LiveView {
     /// When it ends.

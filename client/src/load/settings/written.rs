@@ -69,7 +69,7 @@ pub struct WrittenPlan {
     /// How long calls that are open when the last one was due may take to end [default: 10 s].
     #[serde(rename = "grace_ns", with = "nanoseconds")]
     pub grace: Option<Duration>,
-    /// What ends the run early, such as `p99>250ms`.
+    /// The rule that ends the run early, such as `p99>250ms`.
     pub stop_when: Option<String>,
 
     /// How many connections to open [default: one per worker].
