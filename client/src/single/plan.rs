@@ -99,7 +99,7 @@ pub enum SinglePlanError {
     #[error("a deadline is sent as grpc-timeout: give one of them, not both")]
     DeadlineTwice,
     /// gRPC itself sets this header.
-    #[error("gRPC itself sets `{name}`: leave this header out")]
+    #[error("gRPC itself sets `{name}`: choose another header name")]
     Reserved {
         /// The header's name.
         name: String,
