@@ -100,7 +100,7 @@ impl CallArgs {
                     .to_owned()
             }
             SinglePlanError::DeadlineTwice => {
-                "--deadline is sent as grpc-timeout: give one of them, not both".to_owned()
+                "--deadline is sent as grpc-timeout: give one of the two".to_owned()
             }
             why => why.to_string(),
         })

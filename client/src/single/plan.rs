@@ -96,7 +96,7 @@ pub enum SinglePlanError {
     )]
     CountOfUnary,
     /// It has two deadlines.
-    #[error("a deadline is sent as grpc-timeout: give one of them, not both")]
+    #[error("a deadline is sent as grpc-timeout: give one of the two")]
     DeadlineTwice,
     /// gRPC itself sets this header.
     #[error("gRPC itself sets `{name}`: choose another header name")]

@@ -277,10 +277,7 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["call", "--metadata", "keep-alive:x"], "HTTP/2 cannot carry it"),
         (&["call", "--metadata", "transfer-encoding:chunked"], "HTTP/2 cannot carry it"),
         (&["call", "--metadata", "upgrade:h2c"], "HTTP/2 cannot carry it"),
-        (
-            &["call", "--metadata", "grpc-timeout:1S", "--deadline", "1s"],
-            "give one of them, not both",
-        ),
+        (&["call", "--metadata", "grpc-timeout:1S", "--deadline", "1s"], "give one of the two"),
         (&["call", "--count", "3"], "--count is for"),
         (&["call", "--delay", "1s", "--behavior", "1s"], "cannot be used with"),
         (&["race", "--delay", "1s", "--behavior", "1s"], "cannot be used with"),

@@ -28,7 +28,7 @@ pub(super) fn target(plan: &WrittenPlan) -> Result<Target, SettingsError> {
 pub(super) fn calls(plan: &WrittenPlan, seed: u64) -> Result<LongSync, SettingsError> {
     if plan.no_call_ids && plan.call_id_prefix.is_some() {
         return Err(SettingsError::new(
-            "--call-id-prefix sets how call ids begin, and --no-call-ids sends none: give one of them, not both",
+            "--call-id-prefix sets how call ids begin, and --no-call-ids sends none: give one of the two",
         ));
     }
     let prefix = call_id_prefix(plan, seed);
@@ -75,9 +75,7 @@ pub(super) fn metadata(plan: &WrittenPlan) -> Result<MetadataMap, SettingsError>
     let metadata =
         request::metadata(&plan.metadata).map_err(|why| SettingsError::of("--metadata", why))?;
     if plan.deadline.is_some() && metadata.contains_key("grpc-timeout") {
-        return Err(SettingsError::new(
-            "--deadline is sent as grpc-timeout: give one of them, not both",
-        ));
+        return Err(SettingsError::new("--deadline is sent as grpc-timeout: give one of the two"));
     }
     Ok(metadata)
 }
