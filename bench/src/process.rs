@@ -1,5 +1,5 @@
-//! Programs under measurement, each in its own process: its cores, its output, and its use of processor
-//! and memory. It ends when its handle is dropped.
+//! Programs under measurement, each in its own process: the core it runs on, its output, and its use
+//! of processor and memory. The process ends when its handle is dropped.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -12,10 +12,10 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
-/// The polling interval while waiting for a process to end.
+/// How often a process that is waited for is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// The cores on which a process may run.
+/// Which cores a process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cores {
     /// The same as this program.
@@ -61,7 +61,7 @@ impl Process {
         };
         let mut child = spawned.with_context(|| format!("cannot start {name}"))?;
         let stdout = child.stdout.take().context("stdout was piped")?;
-        // On a separate thread, so that a program with much output is never held up.
+        // On a separate thread, so that a program with much output is never blocked.
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -82,15 +82,15 @@ impl Process {
         })
     }
 
-    /// Its resident memory, in bytes.
+    /// Its own resident memory, in bytes.
     pub(crate) fn rss_bytes(&self) -> anyhow::Result<u64> {
         rss_bytes(&self.child.id().to_string())
     }
 
-    /// The processor time of all its threads so far, to 10 ms.
+    /// The processor time of all its threads so far, with a resolution of 10 ms.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         // `pid (name) state ppid ...`, and a name may contain anything; user and system time are the
-        // 14th and 15th field.
+        // 14th and 15th fields.
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let (_, after_name) = stat.rsplit_once(')').context("no name in stat")?;
         let ticks: u64 = after_name
@@ -103,15 +103,15 @@ impl Process {
         Ok(Duration::from_millis(ticks * 1_000 / a_second))
     }
 
-    /// Waits until it has ended, at most `within`.
+    /// Waits at most `within` until it has ended.
     pub(crate) fn finish(mut self, within: Duration) -> anyhow::Result<ProcessResult> {
         let give_up = Instant::now() + within;
         let pid = Pid::from_child(&self.child);
-        // It is not reaped yet, so that its processor time can still be read.
+        // It is not reaped here, so that its processor time can still be read.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         while waitid(WaitId::Pid(pid), options)?.is_none() {
             if Instant::now() > give_up {
-                bail!("{} did not end within {within:?}", self.name);
+                bail!("{} has not ended within {within:?}", self.name);
             }
             std::thread::sleep(LOOK_EVERY);
         }
@@ -127,7 +127,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // They fail if it has ended.
+        // They fail if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -141,12 +141,12 @@ pub(crate) fn rss_bytes(pid: &str) -> anyhow::Result<u64> {
     Ok(kib * 1024)
 }
 
-/// The processor time of this process until now.
+/// The processor time of this process so far.
 pub(crate) fn own_cpu() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
-/// Runs a program to its end; an error if the program fails.
+/// Runs a program to its end, which must be successful.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let output = command.stdin(Stdio::null()).output();
     let name = command.get_program().to_string_lossy().into_owned();

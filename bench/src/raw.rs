@@ -206,8 +206,8 @@ mod tests {
         assert_eq!(why("half a fi"), "it was not written by longsync-bench");
         assert_eq!(
             why(r#"{ "schema": "longsync.bench/v2", "measures": {} }"#),
-            "its schema is `longsync.bench/v2`, and this program writes `longsync.bench/v1`: remove it, and measure \
-             all again"
+            "its schema is `longsync.bench/v2`, and this program writes `longsync.bench/v1`: remove the \
+             file, and measure everything again"
         );
     }
 }

@@ -55,7 +55,7 @@ const cases = {
       page.lesson(together(6), undefined),
       "Waiting is not working: 6 calls of 500ms would take at least 3s one after another, but 507ms all at once.",
     );
-    assert.match(page.lesson(together(1), undefined), /^1 call of 500ms took 507ms: alone it overlaps with nothing/);
+    assert.match(page.lesson(together(1), undefined), /^1 call of 500ms took 507ms: a single call has nothing to overlap with/);
   },
 
   async both_ways_are_compared_whichever_came_last() {
@@ -86,7 +86,7 @@ const cases = {
   async calls_without_a_delay_show_nothing() {
     const short = run("together", Array.from({ length: 6 }, () => [1, 2]), { delay: 0 });
     for (const row of short.rows) row.waited = 0;
-    assert.match(page.lesson(short, undefined), /Too little was waited for/);
+    assert.match(page.lesson(short, undefined), /There was too little waiting/);
   },
 
   async calls_that_the_server_decides_on_are_of_what_it_waited() {

@@ -1,4 +1,4 @@
-//! The calls of a soak: which are made concurrently, and how.
+//! The calls of a soak: which kinds are made concurrently, and how.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use super::account::CallAccount;
 use super::one_by_one::{cancelled, one_by_one, stream};
 use crate::peers::say;
 
-/// Calls of one sort, with their own rate.
+/// Calls of one kind, made at their own rate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flow {
     /// Its name in the table.
     pub(super) name: &'static str,
-    /// Its share of the calls, in thousandths.
+    /// Its share, in calls per thousand.
     per_mille: u64,
     sort: Sort,
 }
@@ -29,21 +29,21 @@ pub(super) struct Flow {
 enum Sort {
     /// Unary calls of the load engine.
     Load(Shape),
-    /// Unary calls over shared connections, each reset after the given time.
+    /// Unary calls over shared connections, each cancelled after a while.
     Cancelled { delay: Duration, after: Duration },
-    /// Streams, collects and exchanges in turn, each on its own connection; every fourth is ended after
-    /// the given time.
+    /// Streams, collects and exchanges in turn, each on its own connection; every fourth is
+    /// cancelled after a while.
     Streams { delay: Duration, cancelled_delay: Duration, after: Duration },
 }
 
-/// The shape of a load run's calls.
+/// The calls of a load run.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     delay: Duration,
     deadline: Option<Duration>,
-    /// The size of the payload to send and have echoed.
+    /// The size of the payload that is sent and echoed.
     payload_bytes: usize,
-    /// The size of the payload to request instead.
+    /// The size of the payload that is asked for instead.
     response_bytes: u32,
     connections: usize,
     /// The seed of a Poisson process; without one, calls are due at equal distances.
@@ -54,7 +54,7 @@ const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// At equal distances on two connections, with neither delay nor payload nor deadline.
+/// At equal distances on two connections, without a delay, a payload or a deadline.
 const PLAIN: Shape = Shape {
     delay: Duration::ZERO,
     deadline: None,
@@ -64,7 +64,7 @@ const PLAIN: Shape = Shape {
     seed: None,
 };
 
-/// All flows, which run concurrently.
+/// Everything that is made concurrently.
 pub(super) const FLOWS: [Flow; 9] = [
     Flow { name: "no delay", per_mille: 300, sort: Sort::Load(PLAIN) },
     Flow {
@@ -130,7 +130,7 @@ pub(super) const FLOWS: [Flow; 9] = [
 ];
 
 impl Flow {
-    /// Makes its share of `rate` calls per second for this long. `progress` is that of a load run.
+    /// Makes its share of `rate` calls per second for this long. `progress` is for load runs.
     pub(super) async fn run(
         self,
         target: Target,
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shares_are_a_whole() {
+    fn the_shares_add_up_to_a_thousand() {
         assert_eq!(FLOWS.iter().map(|flow| flow.per_mille).sum::<u64>(), 1_000);
     }
 }

@@ -1,4 +1,4 @@
-//! Calls that the load engine does not make: cancelled ones, and those with many messages.
+//! Calls that the load engine does not make: cancelled calls, and calls of many messages.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use tonic::metadata::MetadataMap;
 use super::account::CallAccount;
 use crate::peers::say;
 
-/// The number of messages in a stream, a collect or an exchange.
+/// How many messages a stream, a collect or an exchange has.
 const COUNT: u32 = 3;
 
 /// One call that has ended.
@@ -42,13 +42,13 @@ impl CallResult {
         Self { account, trouble: Some(why.to_string()) }
     }
 
-    /// By its caller, after it was sent or perhaps before.
+    /// By its caller, after it was sent or possibly before.
     fn cancelled(is_sent: bool) -> Self {
         Self::well(if is_sent { CallAccount::of_call(None) } else { CallAccount::default() })
     }
 }
 
-/// Makes calls at equal intervals, each in its own task. Reports the reason of the first one that ends badly.
+/// Makes calls at equal distances, each on its own task. Logs the reason of the first that ends badly.
 pub(super) async fn one_by_one<PendingCall>(
     name: &str,
     timer: &Timer,
@@ -87,7 +87,7 @@ where
     Ok(sum)
 }
 
-/// Makes a unary call on a shared connection, and resets it `after` the given time.
+/// Makes a unary call on a shared connection, and cancels it when `after` has passed.
 pub(super) async fn cancelled(
     connections: Arc<ConnectionPool>,
     delay: Duration,
@@ -112,8 +112,8 @@ pub(super) async fn cancelled(
     }
 }
 
-/// Makes a call of the kind whose turn it is, on its own connection, and may end it `after` the given
-/// time.
+/// Makes a call of the kind whose turn it is, on its own connection, and may cancel it when `after` has
+/// passed.
 pub(super) async fn stream(
     target: Target,
     number: u64,
@@ -192,14 +192,14 @@ async fn call_in_turn(
     }
 }
 
-/// A call that is about to be made.
+/// A call that has yet to be made.
 struct PendingCall<'a> {
     connections: &'a ConnectionPool,
     stamps: &'a Stamps,
 }
 
 impl PendingCall<'_> {
-    /// Makes it, and returns how it ended; `timing` extracts the server's account from an answer.
+    /// Makes it, and returns how it ended; `timing` extracts the server's timing from an answer.
     async fn make<M: Message + Default>(
         &self,
         name: &str,
@@ -235,7 +235,7 @@ impl PendingCall<'_> {
     }
 }
 
-/// Whether the server waited for less time than planned.
+/// Whether the server waited for less than it had planned.
 fn is_early(timing: Option<&Timing>) -> bool {
     let duration = |part: Option<&prost_types::Duration>| from_proto(part?).ok();
     timing

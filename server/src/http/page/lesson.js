@@ -17,7 +17,7 @@ function lesson(run, other) {
     return `${failed.length} of ${counted(run.calls, "call")} failed.\nThe first was told: ${failed[0].said}`;
   }
   if (run.calls === 1) {
-    const alone = "alone it overlaps with nothing, however it is made. Make several.";
+    const alone = "a single call has nothing to overlap with. Make several.";
     return `${callsOf(run)} took ${duration(run.wall)}: ${alone}`;
   }
   const comparable = other && isWhole(other) ? other : null;
@@ -46,7 +46,7 @@ function lessonOfBoth(together, sequential) {
   const most = mostInFlight(together.rows);
   if (held.length > 0 && most < together.calls) return `${opening}\n${lessonOfLimit(together, held, most)}`;
   if (isShown) return opening;
-  return `${opening}\nToo little was waited for to show what waiting costs: take a longer delay, or more calls.`;
+  return `${opening}\nThere was too little waiting to show what waiting costs: use a longer delay, or more calls.`;
 }
 
 // Of calls that the browser sent late.
