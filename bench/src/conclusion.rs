@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_goes_from_the_least_median_to_the_most() {
+    fn a_range_goes_from_the_lowest_median_to_the_highest() {
         let tables = [table(&[("ours", &[1e3, 9e6, 240e3])]), table(&[("ours", &[254e3])])];
         let range = |side| range(&tables, side, "calls_per_second", Unit::Thousands);
         assert_eq!(range("ours").as_deref(), Some("240 to 250"));
@@ -96,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn figures_that_are_shown_alike_are_one() {
+    fn figures_that_round_to_the_same_are_shown_once() {
         let tables = [table(&[("ours", &[251e3])]), table(&[("ours", &[254e3])])];
         let range = range(&tables, "ours", "calls_per_second", Unit::Thousands);
         assert_eq!(range.as_deref(), Some("250"));
     }
 
     #[test]
-    fn other_sides_are_multiples_of_ours_where_both_were_measured() {
+    fn other_sides_are_multiples_of_ours_if_both_were_measured() {
         let mut tables = [
             table(&[("ours", &[100e3]), ("theirs", &[50e3]), ("fast", &[184e3])]),
             table(&[("ours", &[200e3]), ("theirs", &[150e3])]),

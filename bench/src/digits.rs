@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_said_as_it_is() {
+    fn a_value_that_is_not_a_number_is_shown_unchanged() {
         assert_eq!(two_digits(f64::NAN), "NaN");
         assert_eq!(two_digits(f64::INFINITY), "inf");
     }

@@ -206,7 +206,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn what_is_concluded_names_the_loads_in_which_a_peer_is_less_late() {
+    fn the_conclusion_names_the_loads_in_which_a_peer_is_less_late() {
         let tables = [
             table(
                 MS,

@@ -33,7 +33,7 @@ struct OpenLoopResult {
 pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     let open = OpenLoop { calls: bench.calls * TIMES, rate: RATE };
     let title = format!(
-        "Open loop, {RATE}/s, no delay, one connection, server and generator each on a core of its own \
+        "Open loop, {RATE}/s, no delay, one connection, server and generator on separate cores \
          ({} calls per round)",
         open.calls
     );

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_measure_takes_the_place_of_its_last_one_and_touches_no_other() {
+    fn a_new_run_replaces_only_the_last_entry_of_its_measure() {
         let file = json!({
             "schema": SCHEMA,
             "measures": { "lateness": "old", "soak": { "unknown": [1.5, null] } },
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_measured_once_has_no_rounds() {
+    fn a_single_measurement_has_no_rounds() {
         let table = table();
         let once = MeasureRecord {
             figures: MeasureData::Once(json!({ "for_ns": 600 })),

@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_shows_medians_spreads_ratios_and_what_is_missing() {
+    fn a_table_shows_medians_spreads_ratios_and_missing_figures() {
         let mut table = Table::new("Lateness")
             .column_with_ratio("late_p50_ns", "p50, us", Unit::Micros)
             .column("bytes", "memory, KiB", Unit::Kib)
