@@ -612,7 +612,7 @@ async fn a_flag_takes_precedence_over_our_variables_and_those_over_port() -> Res
         let (addr, said) = address(&mut command).await?;
         assert_eq!(addr.to_string(), format!("127.0.0.1:{port}"), "{args:?} {variables:?}");
         let is_foreign = args.is_empty() && ours.is_none();
-        assert_eq!(said.contains("PORT in the environment is used"), is_foreign, "{said}");
+        assert_eq!(said.contains("because PORT is set in the environment"), is_foreign, "{said}");
     }
     let mut listens = command(&["--listen", "127.0.0.1:0"]);
     listens.env("LONGSYNC_PORT", &port).env("PORT", &port);
