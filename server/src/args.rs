@@ -350,9 +350,11 @@ fn log_up_to(most: LevelFilter, text: &str) -> Result<Targets, String> {
     };
     let levels = targets.iter().map(|(_, level)| level).chain(targets.default_level());
     if levels.max() > Some(most) {
-        return Err("release builds contain no trace lines, which is also what a target without a \
+        return Err(
+            "release builds contain no trace lines, which is also what a target without a \
                     level selects: write at most debug, such as h2=debug"
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(targets)
 }

@@ -141,7 +141,9 @@ fn draining(calls: u64, drain: Duration) -> Option<String> {
     let them = if calls == 1 { "it" } else { "them" };
     let calls = counted(usize::try_from(calls).unwrap_or(usize::MAX), "call");
     let drain = text(drain);
-    Some(format!("draining: {calls} may continue for {drain}; press Ctrl-C again to end {them} now\n"))
+    Some(format!(
+        "draining: {calls} may continue for {drain}; press Ctrl-C again to end {them} now\n"
+    ))
 }
 
 /// Why neither the runtime nor the signal handlers that a server needs could be set up.

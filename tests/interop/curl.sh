@@ -134,7 +134,7 @@ case_not_found() {
     fetch /nowhere
     is "$status" '1.1 404' 'the version and status'
     has "$head" '^content-type: text/plain'
-    has "$body" '^nothing at `/nowhere`'
+    has "$body" '^there is nothing at `/nowhere`'
 }
 
 case_method_not_allowed() {
@@ -149,7 +149,7 @@ case_post() {
     is "$body" 'Done!' 'the body'
     fetch /long_sync --data delay=50ms
     is "$status" '1.1 400' 'the version and status'
-    has "$body" '^delay: .* put it into the query'
+    has "$body" '^delay: .* put it in the query'
 }
 
 # curl waits a second to be told to send more than a megabyte, and then sends it untold.
@@ -160,7 +160,7 @@ case_large_bodies_are_answered() {
     for expect in 'expect: 100-continue' 'expect:'; do
         fetch /nowhere --request PUT --header "$expect" --data-binary "@$large"
         is "$status" '1.1 404' "the version and status with '$expect'"
-        has "$body" '^nothing at `/nowhere`'
+        has "$body" '^there is nothing at `/nowhere`'
         fetch '/long_sync?delay=1.5s' --header 'content-type: text/plain' --header "$expect" \
             --data-binary "@$large"
         is "$status" '1.1 200' "the version and status of a POST with '$expect'"

@@ -75,7 +75,10 @@ const TIPS: &[(&[&str], &str)] = &[
         &["v", "verbose", "debug", "vv", "access-log", "log-level", "loglevel", "log-format"],
         "--log debug writes one line per call; -V prints the version",
     ),
-    (&["q", "s", "quiet", "silent"], "--log off disables the log; Ctrl-C or SIGTERM stops the server"),
+    (
+        &["q", "s", "quiet", "silent"],
+        "--log off disables the log; Ctrl-C or SIGTERM stops the server",
+    ),
     (
         &["c", "f", "config", "config-file", "conf", "C"],
         "there is no configuration file: use flags, or variables such as LONGSYNC_DELAY",
@@ -96,7 +99,10 @@ const TIPS: &[(&[&str], &str)] = &[
         ],
         "reflection, health checks and /metrics are always on, and no proto file is needed",
     ),
-    (&["T", "test", "dry-run", "check"], "--explain describes --behavior without starting a server"),
+    (
+        &["T", "test", "dry-run", "check"],
+        "--explain describes --behavior without starting a server",
+    ),
     (
         &["4", "6", "ipv4", "ipv6"],
         "--listen takes either: 0.0.0.0:9000 for all IPv4 addresses, [::]:9000 for all IPv6 addresses",
