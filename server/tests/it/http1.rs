@@ -119,7 +119,7 @@ const REFUSED: [(&str, u16, &str); 7] = [
     ("POST /longsync.v1.LongSyncService/LongSync", 415, "this is gRPC"),
     ("POST /long_sync?delay=soon", 400, "delay: `soon` is not a duration"),
     ("POST /long_sync?delay=2h", 400, "delay: a delay of 2h is over"),
-    ("GET /long_sync?delya=1s", 400, "query: `delya` is not understood"),
+    ("GET /long_sync?delya=1s", 400, "query: `delya` is not a known parameter"),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -430,7 +430,7 @@ async fn a_multipart_form_with_a_delay_is_refused_the_same_way() -> Result<()> {
         let sentence = match expected {
             Some(name) => format!(
                 "{name}: it is in the body, which is not used: put it in the query, \
-                 such as /long_sync?{name}=250ms"
+                 as in /long_sync?{name}=250ms"
             ),
             None => "Done!".to_owned(),
         };
