@@ -1,4 +1,4 @@
-//! How a connection's bytes get to a server and back.
+//! Transports, which carry the bytes of a connection.
 
 use std::error::Error;
 use std::future::Future;
@@ -13,19 +13,20 @@ use tokio::net::{TcpStream, lookup_host};
 use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::target::Target;
 
-/// Opens streams of bytes to a target: [`Tcp`], or something in memory, or (later) TLS.
+/// Opens byte streams to a target: [`Tcp`], an in-memory transport, or (later) TLS.
 pub trait Transport {
-    /// The stream.
+    /// The byte stream.
     type Io: AsyncRead + AsyncWrite + Unpin + 'static;
 
-    /// Opens one to the target's address number `nth`, from 0, modulo how many it has, or to another if that
-    /// does not accept. [`dial`](crate::dial) bounds how long it may take, by this timer.
+    /// Opens a stream to the target's address number `nth` modulo the number of addresses, counting from 0,
+    /// or to another address if that one does not accept. [`dial`](crate::dial) limits how long it may take,
+    /// by this timer.
     ///
     /// # Errors
-    /// When no address accepts.
+    /// If no address accepts.
     ///
     /// # Cancel safety
-    /// What was opened by then is closed.
+    /// A stream that is already open is closed.
     fn open(
         &self,
         target: &Target,
@@ -34,10 +35,10 @@ pub trait Transport {
     ) -> impl Future<Output = Result<Self::Io, TransportError>>;
 }
 
-/// `EMFILE`, the same on Linux, the BSDs and macOS; a code of its own has no place in [`io::ErrorKind`].
+/// `EMFILE`, which is the same on Linux, the BSDs and macOS. [`io::ErrorKind`] has no variant for it.
 const NO_MORE_FILES: i32 = 24;
 
-/// Why a transport has no stream to a target.
+/// Why a transport could not open a stream to a target.
 #[derive(Debug)]
 pub struct TransportError {
     kind: ConnectErrorKind,
@@ -45,12 +46,12 @@ pub struct TransportError {
     source: Option<io::Error>,
 }
 
-/// How long an address that says nothing is tried if there are others.
+/// How long to try an address that does not respond, if there are others.
 const SILENT_FOR: Duration = Duration::from_secs(2);
 
-/// TCP without TLS. Of the host's n addresses, in the resolver's order, connection i goes to address i mod n.
-/// If that does not accept, it is left out, and connection i goes to address i mod (n - 1) of the others, and so
-/// on: the connections of an address that is down are spread evenly over the others.
+/// TCP without TLS. If the host has n addresses, connection i uses address i mod n, in the resolver's order.
+/// If that address does not accept, it is removed from the list, and connection i uses address i mod (n - 1)
+/// of the others, and so on. So the connections of an address that is down are spread evenly over the others.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tcp;
 
@@ -66,7 +67,7 @@ impl Transport for Tcp {
         let (host, port) = target.host_and_port();
         let unknown = |error: io::Error| TransportError {
             kind: ConnectErrorKind::UnknownHost,
-            why: format!("the host `{host}` is not known: {error}"),
+            why: format!("cannot resolve the host `{host}`: {error}"),
             source: Some(error),
         };
         let addresses: Vec<_> = lookup_host((host, port)).await.map_err(unknown)?.collect();
@@ -76,7 +77,7 @@ impl Transport for Tcp {
     }
 }
 
-/// Tries the addresses in their order for connection `nth`.
+/// Tries the addresses for connection `nth`, in its order.
 async fn first_to_accept(
     addresses: &[SocketAddr],
     nth: usize,
@@ -114,7 +115,7 @@ impl AddressOrder {
         Self { nth, left: addresses.to_vec() }
     }
 
-    /// The next to be tried, and whether there is no other.
+    /// The next address to try, and whether it is the last.
     fn next(&mut self) -> Option<(SocketAddr, bool)> {
         let index = self.nth.checked_rem(self.left.len())?;
         let address = self.left.remove(index);
@@ -123,7 +124,7 @@ impl AddressOrder {
 }
 
 impl TransportError {
-    /// For a transport of your own: `why` follows the words that name the target.
+    /// For custom transports: the message names the target, then continues with `why`.
     pub fn new(kind: ConnectErrorKind, why: impl Into<String>) -> Self {
         Self { kind, why: why.into(), source: None }
     }
@@ -141,8 +142,8 @@ impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
         let why = match error.raw_os_error() {
             Some(NO_MORE_FILES) if cfg!(unix) => {
-                "this process may have no more files open; open fewer connections, or raise the limit with \
-                 `ulimit -n`"
+                "this process has reached its limit on open files; open fewer connections, or raise the limit \
+                 with `ulimit -n`"
                     .to_owned()
             }
             _ => error.to_string(),
@@ -163,7 +164,8 @@ impl Error for TransportError {
     }
 }
 
-/// Why there is no connection. If nothing listens on this machine, what would help can be said.
+/// The error about a failed connection attempt. If nothing listens on this machine, it suggests starting a
+/// server.
 fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> TransportError {
     if error.kind() != io::ErrorKind::ConnectionRefused {
         return error.into();
@@ -172,12 +174,12 @@ fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> TransportError {
         .iter()
         .find_map(on_this_machine)
         .map(|address| format!("; start a server there with `longsync-server --listen {address}`"));
-    let why = format!("connection refused, nothing listens there{}", help.unwrap_or_default());
+    let why = format!("connection refused: nothing is listening there{}", help.unwrap_or_default());
     TransportError { kind: ConnectErrorKind::Refused, why, source: Some(error) }
 }
 
-/// Where a server on this machine would listen to be reached at this address. The unspecified address reaches
-/// loopback, and a server that listened on it could be called from other machines as well.
+/// The address to listen on so that a server on this machine is reachable at `address`. For the unspecified
+/// address that is loopback, since a server that listens on all addresses is reachable from other machines.
 fn on_this_machine(address: &SocketAddr) -> Option<SocketAddr> {
     let ip = match address.ip().to_canonical() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -185,7 +187,7 @@ fn on_this_machine(address: &SocketAddr) -> Option<SocketAddr> {
         ip if ip.is_loopback() => ip,
         _ => return None,
     };
-    // Port 0 stands for any, and nothing listens on it.
+    // Port 0 means any free port, and no server listens on it.
     (address.port() != 0).then(|| SocketAddr::new(ip, address.port()))
 }
 
@@ -209,9 +211,10 @@ mod tests {
     }
 
     proptest! {
-        /// A connection is to its own address if that accepts, else to another one that does, if any.
+        /// A connection uses its first choice if that accepts; otherwise another address that accepts, if
+        /// any.
         #[test]
-        fn a_connection_is_to_its_own_address_or_else_to_one_that_accepts(
+        fn a_connection_uses_its_first_choice_or_another_address_that_accepts(
             count in 1_u8..20,
             accepting in proptest::collection::btree_set(0_u8..20, 0..20),
             nth in any::<usize>(),
@@ -225,7 +228,7 @@ mod tests {
             }
         }
 
-        /// If one address is down, the others have equal numbers of connections.
+        /// If one address is down, the others get equal numbers of connections.
         #[test]
         fn the_connections_of_an_address_that_is_down_are_spread_evenly(
             (count, down) in (2_u8..9).prop_flat_map(|count| (Just(count), 0..count)),
@@ -242,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_refuses_is_passed_over_whichever_its_place() {
+    async fn an_address_that_refuses_is_skipped_wherever_it_is_in_the_list() {
         let timer = Timer::new(Clock::Monotonic);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let up = listener.local_addr().unwrap();
@@ -259,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn starting_a_server_is_advised_only_if_nothing_listens_on_this_machine() {
+    fn starting_a_server_is_suggested_only_for_this_machine() {
         let why = |kind: io::ErrorKind, address: &str| {
             not_connected(io::Error::from(kind), &[address.parse().unwrap()]).to_string()
         };

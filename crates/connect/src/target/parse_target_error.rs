@@ -1,117 +1,117 @@
-//! Why a text is not the URL of a server, and what would be.
+//! Why a text is not the URL of a server, and what would be a valid one.
 
 use longsync_text::said::quoted;
 
-/// Why a text is not the URL of a server: each sentence says what would be.
+/// Why a text is not the URL of a server. Each message suggests a valid one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseTargetError {
-    /// There is no text.
-    #[error("the URL is empty: write one such as http://127.0.0.1:9000")]
+    /// The text is empty.
+    #[error("the URL is empty: write a URL such as http://127.0.0.1:9000")]
     Empty,
-    /// There is white space in it.
-    #[error("a URL has no spaces: write one such as http://127.0.0.1:9000")]
+    /// The text contains white space.
+    #[error("a URL contains no spaces: write a URL such as http://127.0.0.1:9000")]
     Space,
-    /// TLS is asked for.
+    /// The scheme requires TLS.
     #[error("{scheme}:// is not supported yet: call a server without TLS, such as {instead}")]
     Tls {
-        /// The scheme that asks for it, such as `https`.
+        /// The scheme, such as `https`.
         scheme: String,
         /// The same server without TLS.
         instead: String,
     },
-    /// A socket that has no port is asked for.
+    /// The scheme names a socket that has no port.
     #[error(
         "{scheme}: is not supported yet: call a server over TCP, such as http://127.0.0.1:9000"
     )]
     Socket {
-        /// The scheme that asks for it, such as `unix`.
+        /// The scheme, such as `unix`.
         scheme: String,
     },
-    /// It is how libraries of gRPC name a server.
-    #[error("{scheme}: is how libraries of gRPC name a server: write the URL {instead}")]
+    /// The text is a target name of gRPC libraries.
+    #[error("{scheme}: is a target name of gRPC libraries: write the URL {instead}")]
     NameOfGrpc {
         /// The scheme, such as `dns`.
         scheme: String,
-        /// What would be right.
+        /// The right URL.
         instead: String,
     },
-    /// gRPC is asked for by a scheme, and HTTP/2 carries it.
-    #[error("{scheme}:// is written http:// here, as HTTP/2 carries gRPC: write {instead}")]
+    /// The scheme names gRPC or HTTP/2.
+    #[error("{scheme}:// is not needed, since gRPC runs over HTTP: write {instead}")]
     Grpc {
         /// The scheme, such as `grpc`.
         scheme: String,
-        /// What would be right.
+        /// The right URL.
         instead: String,
     },
-    /// Another protocol is asked for.
+    /// The scheme names another protocol.
     #[error("{}:// is not supported: write http://, as in {instead}", quoted(scheme))]
     Scheme {
         /// The scheme, such as `ftp`.
         scheme: String,
-        /// What would be right.
+        /// The right URL.
         instead: String,
     },
-    /// The slashes of `http://` are not the two of a URL.
-    #[error("a URL begins with http:// and the host: write {instead}")]
+    /// The scheme is not followed by exactly two slashes.
+    #[error("a URL starts with http:// and the host: write {instead}")]
     Slashes {
-        /// What would be right.
+        /// The right URL.
         instead: String,
     },
-    /// There is a user name, and perhaps a password.
+    /// The URL contains a user name, and possibly a password.
     #[error(
-        "user names and passwords are not supported: leave out what comes before the @, as in {instead}"
+        "user names and passwords are not supported: leave out everything up to the @, as in {instead}"
     )]
     UserInfo {
-        /// What would be right.
+        /// The right URL.
         instead: String,
     },
-    /// There is a path.
-    #[error("{} is a path, and each call has its own: write {instead}", quoted(path))]
+    /// The URL has a path.
+    #[error("{} is a path, but each call has its own path: write {instead}", quoted(path))]
     Path {
-        /// The path, with what follows it.
+        /// The path and everything after it.
         path: String,
-        /// What would be right.
+        /// The right URL.
         instead: String,
     },
-    /// There is a query.
-    #[error("{} is a query, which calls have no use for: write {instead}", quoted(query))]
+    /// The URL has a query.
+    #[error("{} is a query, which calls do not use: write {instead}", quoted(query))]
     Query {
         /// The query, from its `?` on.
         query: String,
-        /// What would be right.
+        /// The right URL.
         instead: String,
     },
-    /// There is a fragment.
+    /// The URL has a fragment.
     #[error("{} is a fragment, which is never sent to a server: write {instead}", quoted(fragment))]
     Fragment {
         /// The fragment, from its `#` on.
         fragment: String,
-        /// What would be right.
+        /// The right URL.
         instead: String,
     },
-    /// There is no host.
+    /// The host is missing.
     #[error("the host is missing: write {instead}")]
     NoHost {
-        /// What would be right for this machine.
+        /// The right URL for a server on this machine.
         instead: String,
     },
-    /// Neither a scheme nor a port is given, which leaves open which port is meant.
+    /// There is neither a scheme nor a port, so it is unclear which port is meant.
     #[error(
-        "{} has no port: write {host}:9000 (where longsync-server listens by default) or http://{host} (port 80)",
+        "{} has no port: write {host}:9000 (the default port of longsync-server) or http://{host} (port 80)",
         quoted(host)
     )]
     NoPort {
-        /// The host that is given.
+        /// The host.
         host: String,
     },
-    /// A port alone is given.
+    /// There is only a port.
     #[error("{port} is a port without a host: write localhost:{port}")]
     PortAlone {
         /// The port.
         port: u16,
     },
-    /// What follows the host's colon is not a port.
+    /// What follows the colon after the host is not a port.
     #[error("{why}, as in {host}:9000")]
     Port {
         /// The host.
@@ -119,19 +119,19 @@ pub enum ParseTargetError {
         /// What is wrong with the port.
         why: ParsePortError,
     },
-    /// An IPv6 address stands without its brackets.
-    #[error("an IPv6 address stands in brackets: write {instead}")]
+    /// An IPv6 address is not in brackets.
+    #[error("an IPv6 address needs brackets: write {instead}")]
     NoBrackets {
-        /// What would be right.
+        /// The right URL.
         instead: String,
     },
-    /// What should be the host is not one.
+    /// The host is not valid.
     #[error(
         "{} is not a host: write a name or an IP address, as in http://127.0.0.1:9000",
         quoted(host)
     )]
     Host {
-        /// What there is instead.
+        /// The invalid host.
         host: String,
     },
 }
@@ -140,15 +140,15 @@ pub enum ParseTargetError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParsePortError {
-    /// There is none after the colon.
+    /// There is no port after the colon.
     #[error("the port after the colon is missing: write a number from 1 to 65535")]
     Missing,
-    /// Zero is for those who listen.
+    /// Port 0 has a meaning for servers only.
     #[error(
-        "port 0 stands for any free port, and nothing listens on it: write the server's own, from 1 to 65535"
+        "port 0 means any free port, and no server listens on it: write the server's actual port, from 1 to 65535"
     )]
     Zero,
-    /// It is higher than ports are.
+    /// The number is over 65535.
     #[error("port {0} is too high: write a number from 1 to 65535")]
     TooHigh(String),
     /// It is not a number.

@@ -1,4 +1,4 @@
-//! What is read as the URL of a server, and what is said of the rest.
+//! Tests of which texts are the URL of a server, and of the messages about those that are not.
 
 use longsync_text::said::is_invisible;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn a_url_of_a_server_is_read_and_printed_alike() {
+fn a_url_prints_as_it_was_written() {
     for (text, host, port) in [
         ("http://127.0.0.1:9000", "127.0.0.1", 9000),
         ("http://localhost:1", "localhost", 1),
@@ -21,7 +21,7 @@ fn a_url_of_a_server_is_read_and_printed_alike() {
 }
 
 #[test]
-fn a_host_with_its_port_is_the_same_without_the_scheme() {
+fn a_host_with_a_port_needs_no_scheme() {
     for (text, url) in [
         ("localhost:9000", "http://localhost:9000"),
         ("127.0.0.1:9000", "http://127.0.0.1:9000"),
@@ -30,7 +30,7 @@ fn a_host_with_its_port_is_the_same_without_the_scheme() {
         ("localhost:9000/", "http://localhost:9000"),
         ("http://localhost:09000/", "http://localhost:9000"),
         ("HTTP://localhost:9000", "http://localhost:9000"),
-        // Hosts may be named as schemes are.
+        // A host may have the name of a scheme.
         ("dns:53", "http://dns:53"),
         ("http:9000", "http://http:9000"),
     ] {
@@ -40,12 +40,12 @@ fn a_host_with_its_port_is_the_same_without_the_scheme() {
     }
 }
 
-/// Texts that are not the URL of a server, and the sentence about each: it says what would be right, with the host
-/// that was meant.
+/// Texts that are not the URL of a server, and the message about each, which suggests a valid URL with the
+/// intended host.
 const REFUSED: &[(&str, &str)] = &[
-    ("", "the URL is empty: write one such as http://127.0.0.1:9000"),
-    (" http://h:1", "a URL has no spaces: write one such as http://127.0.0.1:9000"),
-    ("http://h :1", "a URL has no spaces: write one such as http://127.0.0.1:9000"),
+    ("", "the URL is empty: write a URL such as http://127.0.0.1:9000"),
+    (" http://h:1", "a URL contains no spaces: write a URL such as http://127.0.0.1:9000"),
+    ("http://h :1", "a URL contains no spaces: write a URL such as http://127.0.0.1:9000"),
     ("https://h:1", "https:// is not supported yet: call a server without TLS, such as http://h:1"),
     (
         "grpcs://h",
@@ -59,35 +59,35 @@ const REFUSED: &[(&str, &str)] = &[
         "unix:///run/s",
         "unix: is not supported yet: call a server over TCP, such as http://127.0.0.1:9000",
     ),
-    ("dns:///h:1", "dns: is how libraries of gRPC name a server: write the URL http://h:1"),
-    ("dns://8.8.8.8/h:1", "dns: is how libraries of gRPC name a server: write the URL http://h:1"),
-    ("dns:h:1", "dns: is how libraries of gRPC name a server: write the URL http://h:1"),
-    ("ipv6:[::1]:1", "ipv6: is how libraries of gRPC name a server: write the URL http://[::1]:1"),
-    ("grpc://h:1", "grpc:// is written http:// here, as HTTP/2 carries gRPC: write http://h:1"),
+    ("dns:///h:1", "dns: is a target name of gRPC libraries: write the URL http://h:1"),
+    ("dns://8.8.8.8/h:1", "dns: is a target name of gRPC libraries: write the URL http://h:1"),
+    ("dns:h:1", "dns: is a target name of gRPC libraries: write the URL http://h:1"),
+    ("ipv6:[::1]:1", "ipv6: is a target name of gRPC libraries: write the URL http://[::1]:1"),
+    ("grpc://h:1", "grpc:// is not needed, since gRPC runs over HTTP: write http://h:1"),
     ("ftp://h", "`ftp`:// is not supported: write http://, as in http://h:9000"),
-    ("http:/h:1", "a URL begins with http:// and the host: write http://h:1"),
-    ("http:h:1", "a URL begins with http:// and the host: write http://h:1"),
-    ("http:///h:1", "a URL begins with http:// and the host: write http://h:1"),
-    ("//h:1", "a URL begins with http:// and the host: write http://h:1"),
+    ("http:/h:1", "a URL starts with http:// and the host: write http://h:1"),
+    ("http:h:1", "a URL starts with http:// and the host: write http://h:1"),
+    ("http:///h:1", "a URL starts with http:// and the host: write http://h:1"),
+    ("//h:1", "a URL starts with http:// and the host: write http://h:1"),
     (
         "http://u:p@h:1",
-        "user names and passwords are not supported: leave out what comes before the @, as in http://h:1",
+        "user names and passwords are not supported: leave out everything up to the @, as in http://h:1",
     ),
     (
         "u@h:1",
-        "user names and passwords are not supported: leave out what comes before the @, as in http://h:1",
+        "user names and passwords are not supported: leave out everything up to the @, as in http://h:1",
     ),
-    ("http://h:1/long_sync", "`/long_sync` is a path, and each call has its own: write http://h:1"),
+    (
+        "http://h:1/long_sync",
+        "`/long_sync` is a path, but each call has its own path: write http://h:1",
+    ),
     (
         "h/long_sync?delay=1s",
-        "`/long_sync?delay=1s` is a path, and each call has its own: write http://h:9000",
+        "`/long_sync?delay=1s` is a path, but each call has its own path: write http://h:9000",
     ),
-    ("http://h:1//", "`//` is a path, and each call has its own: write http://h:1"),
-    (
-        "http://h:1?delay=1s",
-        "`?delay=1s` is a query, which calls have no use for: write http://h:1",
-    ),
-    ("http://h:1/?", "`?` is a query, which calls have no use for: write http://h:1"),
+    ("http://h:1//", "`//` is a path, but each call has its own path: write http://h:1"),
+    ("http://h:1?delay=1s", "`?delay=1s` is a query, which calls do not use: write http://h:1"),
+    ("http://h:1/?", "`?` is a query, which calls do not use: write http://h:1"),
     ("http://h:1/#a", "`#a` is a fragment, which is never sent to a server: write http://h:1"),
     ("http://h:1#a", "`#a` is a fragment, which is never sent to a server: write http://h:1"),
     ("http://", "the host is missing: write http://127.0.0.1:9000"),
@@ -99,7 +99,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "h:0",
-        "port 0 stands for any free port, and nothing listens on it: write the server's own, from 1 to 65535, as in h:9000",
+        "port 0 means any free port, and no server listens on it: write the server's actual port, from 1 to 65535, as in h:9000",
     ),
     ("h:99999", "port 99999 is too high: write a number from 1 to 65535, as in h:9000"),
     (
@@ -111,16 +111,16 @@ const REFUSED: &[(&str, &str)] = &[
     ("h:-1", "`-1` is not a port: write a number from 1 to 65535, as in h:9000"),
     (
         "h",
-        "`h` has no port: write h:9000 (where longsync-server listens by default) or http://h (port 80)",
+        "`h` has no port: write h:9000 (the default port of longsync-server) or http://h (port 80)",
     ),
     (
         "[::1]",
-        "`[::1]` has no port: write [::1]:9000 (where longsync-server listens by default) or http://[::1] (port 80)",
+        "`[::1]` has no port: write [::1]:9000 (the default port of longsync-server) or http://[::1] (port 80)",
     ),
     ("9001", "9001 is a port without a host: write localhost:9001"),
-    ("::1", "an IPv6 address stands in brackets: write http://[::1]:9000"),
-    ("::1:9001", "an IPv6 address stands in brackets: write http://[::1]:9001"),
-    ("http://fe80::1", "an IPv6 address stands in brackets: write http://[fe80::1]:9000"),
+    ("::1", "an IPv6 address needs brackets: write http://[::1]:9000"),
+    ("::1:9001", "an IPv6 address needs brackets: write http://[::1]:9001"),
+    ("http://fe80::1", "an IPv6 address needs brackets: write http://[fe80::1]:9000"),
     (
         "http://[::1%eth0]:1",
         "`[::1%eth0]` is not a host: write a name or an IP address, as in http://127.0.0.1:9000",
@@ -148,14 +148,14 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn what_is_not_the_url_of_a_server_is_refused_with_what_would_be() {
+fn an_invalid_url_is_refused_with_a_suggestion() {
     for (text, sentence) in REFUSED {
         let refused = text.parse::<Target>().map_err(|why| why.to_string());
         assert_eq!(refused, Err((*sentence).to_owned()), "{text}");
     }
 }
 
-/// What people might write: parts of URLs in any order, and any text at all.
+/// Texts that people might write: parts of URLs in any order, and arbitrary text.
 fn written() -> impl Strategy<Value = String> {
     const PIECES: [&str; 18] = [
         "http", "https", "dns", ":", "//", "://", "/", "[::1]", "::1", "[", "]", "@", "?", "#",
@@ -169,10 +169,10 @@ fn written() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Whatever is read as a target prints as a URL that is read as the same target and prints alike, and
-    /// has a host and a port.
+    /// Every accepted text prints as a URL that parses to the same target and prints the same again, and has
+    /// a host and a port.
     #[test]
-    fn what_is_read_prints_as_a_url_that_is_read_as_the_same(text in written()) {
+    fn a_target_prints_as_a_url_that_parses_to_the_same_target(text in written()) {
         if let Ok(target) = text.parse::<Target>() {
             let url = target.to_string();
             prop_assert!(url.starts_with("http://"));
@@ -184,9 +184,9 @@ proptest! {
         }
     }
 
-    /// A host and a port are the same target with or without the scheme and a last slash.
+    /// A host and a port give the same target with or without the scheme and a trailing slash.
     #[test]
-    fn the_scheme_and_a_last_slash_may_be_left_out(
+    fn the_scheme_and_a_trailing_slash_are_optional(
         host in prop_oneof![
             "[a-z][a-z0-9_-]{0,9}(\\.[a-z0-9]{1,5}){0,2}",
             any::<std::net::Ipv4Addr>().prop_map(|ip| ip.to_string()),
@@ -200,9 +200,9 @@ proptest! {
         }
     }
 
-    /// Nothing in a sentence about a wrong URL acts on a terminal.
+    /// No message about an invalid URL contains a character that affects a terminal.
     #[test]
-    fn sentences_about_wrong_urls_are_printable(text in written()) {
+    fn messages_about_invalid_urls_are_printable(text in written()) {
         if let Err(why) = text.parse::<Target>() {
             prop_assert!(!why.to_string().contains(is_invisible), "{:?}", why.to_string());
         }
