@@ -1,22 +1,23 @@
-# How `run` comes by its tools. What is there already is not installed again; a function whose tool cannot be
-# had returns $SKIPPED, with the reason in `why`.
+# How `run` gets its tools. A tool that is present is not installed again; a function whose tool cannot be
+# installed returns $SKIPPED, with the reason in `why`.
 
-# What fetching or building a tool may take.
+# The time limit for fetching or building a tool.
 INSTALL_SECONDS=300
 DENY_INSTALL_SECONDS=900
-# What a step returns to say that it cannot be run here; the reason is in `why`.
+# The exit code of a step that cannot be run here; the reason is in `why`.
 SKIPPED=77
 
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/longsync-ci
 why=
 
-# cannot REASON: what a step that cannot be run returns.
+# cannot REASON: makes a step that cannot be run return $SKIPPED.
 cannot() {
     why=$*
     return $SKIPPED
 }
 
-# fetched SECONDS COMMAND...: runs what may need a network. Leaves what it said last in `why`.
+# fetched SECONDS COMMAND...: runs a command that may need a network. Leaves the last line of its output in
+# `why`.
 fetched() {
     local seconds=$1 said
     shift
@@ -31,15 +32,15 @@ component() {
     fetched $INSTALL_SECONDS rustup component add "$1" || cannot "no $1, and rustup cannot add it: $why"
 }
 
-# toolchain VERSION: another Rust than the one that builds everything else.
+# toolchain VERSION: a Rust version other than the one that builds everything else.
 toolchain() {
     cargo "+$1" --version >/dev/null 2>&1 && return
     fetched $INSTALL_SECONDS rustup toolchain install "$1" --profile minimal ||
         cannot "no Rust $1, and rustup cannot install it: $why"
 }
 
-# find_tool PROGRAM PACKAGE [SUBCOMMAND]: leaves in `tool` one that starts; PyPI's package has it
-# ready-made. A subcommand of cargo is asked for its version as such.
+# find_tool PROGRAM PACKAGE [SUBCOMMAND]: leaves a program that starts in `tool`; PyPI's package contains it
+# prebuilt. A cargo subcommand is called as such to print its version.
 find_tool() {
     for tool in "$1" "$cache/bin/$1"; do
         "$tool" ${3-} --version >/dev/null 2>&1 && return
@@ -53,12 +54,12 @@ find_tool() {
     "$tool" ${3-} --version >/dev/null 2>&1 || cannot "$1 was installed, but does not start"
 }
 
-# Tried once: if it cannot be had, the second step should not wait for that again.
+# Tried only once: if it cannot be installed, the second step should not wait for that again.
 find_deny() {
     cargo deny --version >/dev/null 2>&1 && return
     if [[ -z ${deny_why-} ]]; then
-        printf 'compiling cargo-deny, which takes minutes\n'
-        # Not among the project's own artifacts, which a changed flag of this build would crowd.
+        printf 'compiling cargo-deny, which takes several minutes\n'
+        # Not in the project's own target directory, which a build with other flags would fill up.
         fetched $DENY_INSTALL_SECONDS env -u CARGO_TARGET_DIR cargo install cargo-deny --locked && return
         deny_why="no cargo-deny, and it cannot be installed: $why"
     fi

@@ -1,19 +1,19 @@
-# What the scripts share that run cases against a server of their own: finding and starting it,
-# running a case, one line per case, and how many passed, failed and were skipped.
+# Shared by the scripts that run cases against a server of their own: finding and starting the server, running
+# a case, printing one line per case, and counting passed, failed and skipped cases.
 
-# What one case may take.
+# The time limit of one case.
 CASE_SECONDS=30
-# What a case returns to say that it cannot be run here.
+# The exit code of a case that cannot be run here.
 SKIPPED=77
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
-# Cargo takes a relative one from where it is run.
+# Cargo resolves a relative path against the directory in which it is run.
 target=${CARGO_TARGET_DIR:-target}
 [[ $target == /* ]] || target=$root/$target
 
 passed=0 failed=0 skipped=0
 
-# report RESULT CASE [WHY]: on one line, whatever the reason looks like.
+# report RESULT CASE [WHY]: prints one line, whatever the reason contains.
 report() {
     case $1 in
         pass) passed=$((passed + 1)) ;;
@@ -21,13 +21,13 @@ report() {
         skip) skipped=$((skipped + 1)) ;;
     esac
     local words
-    # Newlines are blanks here, so that `read` takes all of the reason apart.
+    # -d '' makes `read` split the entire reason, with newlines as blanks.
     read -r -d '' -a words <<<"${3-}"
     local why=${words[*]}
     printf '%s %s%s\n' "$1" "$2" "${why:+ : ${why:0:1000}}"
 }
 
-# The last line. Fails if a case did.
+# Prints the last line. Fails if a case failed.
 report_all() {
     printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
     [[ $failed == 0 ]]
@@ -51,14 +51,15 @@ run_case() {
     esac
 }
 
-# start_server [SERVER-BINARY]: builds one if none is given. Leaves the binary in SERVER, the server's
-# address in ADDR, and in `scratch` a directory that goes when the script ends, as the server does.
+# start_server [SERVER-BINARY]: builds a server if no binary is given. Leaves the binary in SERVER, the
+# server's address in ADDR, and a directory in `scratch`; the directory and the server are removed when the
+# script ends.
 start_server() {
-    command -v timeout >/dev/null || give_up 'timeout (of the GNU core utilities) is needed to bound each case'
-    # The server's flags can come from the environment, and a proxy must not see calls to this machine.
+    command -v timeout >/dev/null || give_up 'timeout (from the GNU core utilities) is needed to limit each case'
+    # The server's flags can be set in the environment, and a proxy must not see calls to this machine.
     unset "${!LONGSYNC_@}"
     export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
-    # The cases leave no caches beside themselves.
+    # The cases leave no caches next to themselves.
     export PYTHONDONTWRITEBYTECODE=1
 
     find_server "$@"
@@ -70,7 +71,7 @@ start_server() {
     mkfifo "$scratch/stdout" || give_up 'cannot make a pipe'
     "$SERVER" --listen 127.0.0.1:0 --log off >"$scratch/stdout" 2>"$scratch/stderr" &
     server_pid=$!
-    # Kept open: the server has more to say than its first line.
+    # Kept open: the server prints more than its first line.
     exec 3<"$scratch/stdout"
     local line=
     IFS= read -r -t "$CASE_SECONDS" line <&3
@@ -82,9 +83,9 @@ start_server() {
 
 find_server() {
     if [[ $# -gt 1 ]]; then
-        give_up 'it takes at most one argument, the path of a server binary'
+        give_up 'expected at most one argument, the path of a server binary'
     elif [[ $# == 1 ]]; then
-        [[ -x $1 ]] || give_up "$1 is no program"
+        [[ -x $1 ]] || give_up "$1 is not an executable program"
         SERVER=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
     else
         (cd "$root" && cargo build --release -p longsync-server) || give_up 'the server does not build'
@@ -93,15 +94,15 @@ find_server() {
     fi
 }
 
-# Our own client, beside the server, or built where that was. Leaves the binary in CLIENT.
+# Our own client, next to the server, or built if the server was built. Leaves the binary in CLIENT.
 find_client() {
     export CLIENT=${SERVER%/*}/longsync-client
     [[ $SERVER != "$target/release/"* ]] ||
         (cd "$root" && cargo build --release -p longsync-client) || give_up 'the client does not build'
-    [[ -x $CLIENT ]] || give_up "there is no client at $CLIENT, beside the server"
+    [[ -x $CLIENT ]] || give_up "there is no client at $CLIENT, next to the server"
 }
 
-# What is left of a server is ended by its own process id.
+# A server that is still running is killed by its process ID.
 clean_up() {
     [[ -z $server_pid ]] || kill -KILL "$server_pid" 2>/dev/null
     rm -rf "$scratch"
@@ -111,7 +112,7 @@ stop_server() {
     local exit_code=0
     kill -TERM "$server_pid" 2>/dev/null
     if ! timeout $CASE_SECONDS tail --pid="$server_pid" -f /dev/null; then
-        report FAIL 'server ends after SIGTERM' "it still ran after $CASE_SECONDS s"
+        report FAIL 'server ends after SIGTERM' "it was still running after $CASE_SECONDS s"
         return
     fi
     wait "$server_pid" || exit_code=$?

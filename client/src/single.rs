@@ -112,7 +112,7 @@ fn not_ended_in_time(plan: &SinglePlan, retried: &RetryLog, is_showing: bool) ->
             "{deadline} was over while an answer waited to be shown; others may have come behind it"
         ),
         Some(refusal) => format!(
-            "{deadline} was over before the call could be sent again: the server did not look at it \
+            "{deadline} was over before the call could be sent again: the server did not process it \
              ({refusal})"
         ),
         None => format!("{deadline} is over, and the server has not said so"),

@@ -10,15 +10,15 @@ import wire
 
 SERVICE = "/longsync.v1.LongSyncService/"
 PREVIOUS_ATTEMPTS = "grpc-previous-rpc-attempts"
-# No call is to hang: far over what any of them takes.
+# No call may hang: much longer than any of them takes.
 PATIENCE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, with the draws (name, attempt, index) that its `planned` is the sum of, and those
-    of the same call that were due before them. `service` is from the request sent to the answer read,
-    in ns."""
+    """One answer, with the draws (name, attempt, index) whose sum is its `planned`, and those of the same
+    call that were due before them. `service` is the time from sending the request to reading the answer, in
+    ns."""
 
     draws: tuple
     before: tuple
@@ -27,13 +27,13 @@ class Answer:
 
 
 class Connection:
-    """One connection: a channel that shares none with others."""
+    """One connection: a channel that shares no connection with others."""
 
     def __init__(self, address):
         options = [
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.enable_http_proxy", 0),
-            # With retries gRPC counts the attempts itself and takes our count out of the headers.
+            # With retries, gRPC counts the attempts itself and removes our count from the headers.
             ("grpc.enable_retries", 0),
         ]
         self.channel = grpc.aio.insecure_channel(address, options)
@@ -44,12 +44,12 @@ class Connection:
 
 
 def metadata(attempt):
-    """What a client that retries sends along; nothing on a first attempt."""
+    """The header that a client sends when it retries; none on a first attempt."""
     return [(PREVIOUS_ATTEMPTS, str(attempt - 1))] if attempt > 1 else None
 
 
 async def unary(connection, name, attempt, _count):
-    """`name` is a call id, or the numbers by which a call without one is known."""
+    """`name` is a call id, or the numbers that identify a call without one."""
     request = wire.request(name if isinstance(name, str) else None)
     sent = time.monotonic_ns()
     answer = await connection.unary(request, metadata=metadata(attempt), timeout=PATIENCE)
@@ -69,14 +69,14 @@ async def stream(connection, name, attempt, count):
         fields = wire.fields_of(answer)
         place = len(answers)
         index = fields.get(wire.INDEX, 0)
-        assert index == place, f"answer {place} of {name} says that its index is {index}"
+        assert index == place, f"answer {place} of {name} has the index {index}"
         answers.append(Answer(draws[place : place + 1], draws[:place], wire.timing(fields), service))
     assert len(answers) == count, f"{name} had {len(answers)} answers instead of {count}"
     return answers
 
 
 def own_name(name, index):
-    """Every third message of a call bears a call id of its own; the others go by the first one's."""
+    """Every third message of a call has a call id of its own; the others are drawn under the first one's."""
     return f"{name}.{index}" if index % 3 == 2 else name
 
 
@@ -109,7 +109,7 @@ async def exchange(connection, name, attempt, count):
         fields = wire.fields_of(answer)
         index = fields.get(wire.ANSWER_ID, 0)
         assert wire.FAILURE not in fields, f"message {index} of {name} failed: {fields[wire.FAILURE]!r}"
-        assert index < count and index not in answers, f"{name} had an answer {index} too many"
+        assert index < count and index not in answers, f"{name} had an unexpected answer {index}"
         draw = (own_name(name, index), attempt, index)
         answers[index] = Answer((draw,), (), wire.timing(fields), read - sent[index])
     assert len(answers) == count, f"{name} had {len(answers)} answers instead of {count}"
@@ -130,7 +130,7 @@ async def connections(address, count):
 
 
 async def named(address, plan):
-    """Calls `c-0`, `c-1`, ... in turn over all connections, a bounded number at a time; call i is the
+    """Makes the calls `c-0`, `c-1`, ... on all connections in turn, a bounded number at a time; call i is
     attempt 1 + i mod `plan.attempts`."""
     numbers = iter(range(plan.calls))
     answers = []
@@ -147,8 +147,8 @@ async def named(address, plan):
 
 
 async def unnamed(address, plan):
-    """Unary calls without call ids, one after the other, over one connection after the other, so that
-    their numbers are known. The server must be a fresh one."""
+    """Unary calls without call ids, one at a time, on one connection after the other, so that their numbers
+    are known. The server must be a new one."""
     answers = []
     async with connections(address, plan.connections) as opened:
         for number in range(plan.calls):
@@ -159,5 +159,6 @@ async def unnamed(address, plan):
 
 
 def made(address, plan):
-    """All answers to the calls of a plan: its kind, calls, connections, in_flight, count, attempts."""
+    """All answers to the calls of a plan, which has a kind, calls, connections, in_flight, count and
+    attempts."""
     return asyncio.run((unnamed if plan.kind == "unnamed" else named)(address, plan))

@@ -1,8 +1,8 @@
-"""The golden vectors: draws over all shapes, written down so that unit tests need no Python."""
+"""The golden vectors: draws from all shapes, written down so that unit tests need no Python."""
 
 import itertools
 
-# Seeds, names, attempts and indexes, taken in turn; their numbers have no common factor.
+# Seeds, names, attempts and indexes, used in turn; their numbers have no common factor.
 SEEDS = (42, 0, 2**64 - 1, 2**63)
 NAMES = ('"order-1"', "#0/0", '"c-0"', '"Grüße, 世界"', "#1/0", "#0/1", '"' + "x" * 256 + '"')
 ATTEMPTS = (1, 1, 2, 1, 3, 1, 1, 4, 1, 1, 4294967295)
@@ -40,13 +40,13 @@ TEXTS = (
     "stall(for=1s, from=first_call)",
 )
 LINES = 60
-# How much of itself a delay may lie off in another program's arithmetic. A delay that is so close to
-# half a nanosecond would make a vector about that arithmetic.
+# The relative error that another program's arithmetic may have. A delay this close to half a nanosecond would
+# make a vector that tests the arithmetic.
 ARITHMETIC = 2.0**-46
 
 
 def lines(planned, unrounded, name_of):
-    """Each text twice, with another seed, name, attempt and index."""
+    """Each text twice, with a different seed, name, attempt and index."""
     cases = zip(
         itertools.islice(itertools.cycle(TEXTS), LINES),
         itertools.cycle(SEEDS),

@@ -1,5 +1,5 @@
-"""The delay half of the language's grammar: text in, laws out. Faults and queues are refused, a stall
-is passed over."""
+"""The delay half of the language's grammar: text in, laws out. Faults and queues are refused, a stall is
+skipped."""
 
 import re
 from fractions import Fraction
@@ -30,7 +30,7 @@ TOKEN = re.compile(
     r"|(?P<wrong>.))",
     re.DOTALL,
 )
-# What bounds a text: its bytes, and how deep `mix` and `attempts` are nested.
+# The limits of a text: its length in bytes, and how deeply `mix` and `attempts` may be nested.
 MOST_BYTES = 4096
 DEEPEST = 4
 
@@ -41,13 +41,13 @@ def tokens_of(text):
         token = TOKEN.match(text, place)
         kind, place = token.lastgroup, token.end()
         if kind == "wrong":
-            raise Refused(f"column {token.start('wrong') + 1}: {token['wrong']!r} has no place here")
+            raise Refused(f"column {token.start('wrong') + 1}: {token['wrong']!r} is not allowed here")
         found.append((kind, token[kind], token.start(kind) + 1))
     return found
 
 
 class Parser:
-    """Reads tokens into laws. `limit` is the server's delay limit in ns."""
+    """Parses tokens into laws. `limit` is the server's delay limit in ns."""
 
     def __init__(self, text, limit):
         if len(text.encode()) > MOST_BYTES:
@@ -72,7 +72,7 @@ class Parser:
         return self.next_is(kind, *values) and self.take(kind, *values) is not None
 
     def behavior(self):
-        """The text's law, a constant of 0 s if it has none."""
+        """The text's law; if it has none, a constant of 0 s."""
         build, stalls = None, 0
         while True:
             if self.next_is("word", "stall"):
@@ -104,7 +104,7 @@ class Parser:
             part = self.take("part", what="a duration")
             number, unit = re.fullmatch(rf"({NUMBER})(\D+)", part).groups()
             if largest is not None and UNITS[unit] >= largest:
-                self.refuse("units that become smaller")
+                self.refuse("units in descending order")
             largest = UNITS[unit]
             total += Fraction(number) * largest
         if total.denominator != 1:
@@ -115,13 +115,13 @@ class Parser:
         return value if value > 0 else self.refuse("a value above zero before this")
 
     def delay(self):
-        """Reads a delay. What is returned makes the law of the `max` that is given from outside."""
+        """Parses a delay. The result builds the law, given the `max` of the enclosing text."""
         if not self.next_is("word"):
             return self.bounded(laws.constant, [self.duration()], None)
         name = self.take("word")
         read = getattr(self, f"read_{name}", None)
         if read is None:
-            raise Refused(f"{name} is no delay")
+            raise Refused(f"{name} is not a delay")
         self.take("mark", "(")
         build = read()
         self.take("mark", ")")
@@ -136,7 +136,7 @@ class Parser:
         return lambda given: build(own)
 
     def bounded(self, law, arguments, durations):
-        """A shape that takes the upper end as its last argument, or (`durations` is None) none."""
+        """A shape that takes the upper end as its last argument, or none if `durations` is None."""
 
         def build(given):
             top = self.limit if given is None else given
@@ -154,7 +154,7 @@ class Parser:
         return found
 
     def nested(self, read):
-        """The same of what has delays in it."""
+        """The same for a form that contains delays."""
         self.depth += 1
         if self.depth > DEEPEST:
             self.refuse(f"mix and attempts nested at most {DEEPEST} deep")
@@ -190,7 +190,7 @@ class Parser:
         return self.bounded(laws.pareto, [scale, shape], [scale])
 
     def point(self, kinds):
-        """A percentile as a share, exactly, and its delay."""
+        """A percentile as an exact share, and its delay."""
         if not any(self.next_is(kind) for kind in kinds):
             self.refuse("a percentile such as p50")
         share = Fraction(self.tokens.pop(0)[1].removeprefix("p")) / 100
@@ -204,7 +204,7 @@ class Parser:
             self.take("mark", "=")
             sigma = self.above_zero(float(self.take("number")))
             if first[0] != Fraction(1, 2):
-                self.refuse("the median, p50, beside sigma")
+                self.refuse("the median, p50, together with sigma")
             return self.bounded(laws.lognormal_of_median, [first[1], sigma], [first[1]])
         lower, upper = sorted([first, self.point(["key"])])
         if not 0 < lower[0] < upper[0] < 1 or lower[1] >= upper[1]:
@@ -259,5 +259,5 @@ class Parser:
 def law_of(text, limit=HOUR):
     """The law of a behavior's delay.
 
-    Raises `Refused` if the text is not one that this half of the grammar has."""
+    Raises `Refused` if the text is not part of this half of the grammar."""
     return Parser(text, limit).behavior()

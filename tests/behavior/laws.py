@@ -1,6 +1,6 @@
-"""The laws that a delay is drawn from: inverse distribution functions in nanoseconds, truncated as
-part 2 of the language says. A shape takes a number u between 0 and 1; everything is monotone in u but
-`Mix`, which is made of shapes that are."""
+"""The laws from which a delay is drawn: inverse distribution functions in nanoseconds, truncated as part 2 of
+the language specifies. A shape takes a number u between 0 and 1; all shapes are monotone in u, except `Mix`,
+which is made of monotone ones."""
 
 import math
 from fractions import Fraction
@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 BELOW_ONE = 1 - 2.0**-53
 ABOVE_ZERO = 5e-324
-# The share of a truncated law that must lie below its upper end.
+# The share of a truncated law that must be below its upper end.
 LEAST_KEPT = 0.01
 
 
@@ -17,7 +17,7 @@ class Refused(ValueError):
 
 
 def normal_quantile(p):
-    """Wichura's AS 241 (PPND16), which is what Python's own is."""
+    """Wichura's AS 241 (PPND16), which Python itself uses."""
     return NormalDist().inv_cdf(min(max(p, ABOVE_ZERO), BELOW_ONE))
 
 
@@ -27,15 +27,15 @@ def normal_share(z):
 
 
 def nearest(value):
-    """To the nearest integer, halves up. `round` takes halves to the even one."""
+    """To the nearest integer, halves rounded up. `round` rounds halves to the even one."""
     whole = math.floor(value)
     return whole + (value - whole >= 0.5)
 
 
 def kept(below, top):
-    """Refuses a truncation that leaves next to nothing; `below` is the share that it leaves."""
+    """Refuses a truncation that leaves almost nothing; `below` is the share that it leaves."""
     if below < LEAST_KEPT:
-        raise Refused(f"less than 1 % of the law lies between 0 s and {top} ns")
+        raise Refused(f"less than 1 % of the law is between 0 s and {top} ns")
     return below
 
 
@@ -47,18 +47,19 @@ class Shape:
         self.top = top
 
     def exact(self, u, _attempt):
-        """The delay before it is rounded."""
+        """The delay before rounding."""
         return self.quantile(u)
 
     def draw(self, u, _attempt):
         return min(max(nearest(self.quantile(u)), 0), self.top)
 
     def shapes(self, _attempt):
-        """The shapes that this is a mixture of, each with its share."""
+        """The shapes of which this is a mixture, each with its share."""
         return [(Fraction(1), self)]
 
     def share_up_to(self, delay):
-        """The share of the law at or below a delay in ns: the largest u that draws one such."""
+        """The share of the law at or below a delay in ns: the largest u that draws a delay of at most
+        that."""
         low, high = 0.0, 1.0
         if self.draw(ABOVE_ZERO, 1) > delay:
             return low
@@ -76,7 +77,7 @@ class Mix:
         self.parts = parts
 
     def part(self, u):
-        """The part that u falls into, and the number which that part is drawn with."""
+        """The part that u selects, and the number with which that part is drawn."""
         whole, before = Fraction(u), Fraction(0)
         for share, law in self.parts:
             if share and whole < before + share:
@@ -102,7 +103,7 @@ class Mix:
 
 
 class Attempts:
-    """A law for each attempt; the last one is of all later attempts too."""
+    """A law for each attempt; the last one also applies to all later attempts."""
 
     def __init__(self, laws):
         self.laws = laws
@@ -121,7 +122,7 @@ class Attempts:
 
 
 def quantile(law, p, attempt=1):
-    """The smallest delay in ns at or below which a share p of the law lies."""
+    """The smallest delay in ns such that a share p of the law is at or below it."""
     shapes = law.shapes(attempt)
     if len(shapes) == 1:
         return shapes[0][1].draw(min(max(p, ABOVE_ZERO), BELOW_ONE), attempt)
@@ -165,7 +166,7 @@ def lognormal_of_median(median, sigma, top):
 
 
 def lognormal_of_percentiles(lower, upper, top):
-    """Through two points (p, delay), which stay exact: only what lies beyond the second is truncated."""
+    """Through two points (p, delay), which stay exact: only the part beyond the second point is truncated."""
     (p, below), (q, above) = lower, upper
     at_p, at_q = normal_quantile(float(p)), normal_quantile(float(q))
     sigma = math.log(above / below) / (at_q - at_p)
@@ -181,8 +182,8 @@ def lognormal_of_percentiles(lower, upper, top):
 
 
 def percentiles(points, top):
-    """Through points (p, delay) in ascending order, the first of which has p = 0: the logarithm of the
-    delay is linear in -ln(1 - p). Past the last point its slope goes on."""
+    """Through points (p, delay) in ascending order, the first of which has p = 0: the logarithm of the delay
+    is linear in -ln(1 - p). The slope continues beyond the last point."""
     places = [-math.log(1 - p) for p, _ in points]
     shares = [float(p) for p, _ in points]
     delays = [delay for _, delay in points]

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What a longsync server draws, worked out from the specification of the language alone.
+"""The delays that a longsync server draws, computed from the specification of the language alone.
 
     oracle.py TEXT --seed N [--limit 1h] < NAMES     one planned delay in ns per line
     oracle.py --golden > golden.txt                  the vectors that the unit tests read
     oracle.py --self-test
 
-A line of NAMES is `call_id [attempt [index]]`; the call id may stand in double quotes, and a call
-without one is `#connection/request`. Nothing here was taken from the server or its crates: that the
-two agree is what shows that both are right.
+A line of NAMES is `call_id [attempt [index]]`; the call id may be in double quotes, and a call without one is
+`#connection/request`. Nothing here was taken from the server or its crates: because the two are independent,
+their agreement shows that both are right.
 """
 
 import argparse
@@ -24,25 +24,25 @@ law = functools.lru_cache(maxsize=256)(law_of)
 
 
 def bytes_of(name):
-    """A call's name as it is hashed: of a call id (str), or of numbers (connection, request)."""
+    """A call's name as it is hashed: from a call id (str), or from numbers (connection, request)."""
     return name.encode() if isinstance(name, str) else unnamed(*name)
 
 
 def planned(text, seed, name, attempt=1, index=0, limit_ns=HOUR):
     """The delay in ns that a server started with this text, seed and delay limit plans for a call.
 
-    `name` is the call id or the pair (connection, request) of a call without one, `attempt` counts
-    from 1 and `index`, the message's in its call, from 0."""
+    `name` is the call id, or the pair (connection, request) of a call without one; `attempt` counts from 1,
+    and `index`, that of the message in its call, from 0."""
     return law(text, limit_ns).draw(uniform_of(seed, bytes_of(name), attempt, index), attempt)
 
 
 def unrounded(text, seed, name, attempt=1, index=0, limit_ns=HOUR):
-    """The same before it is rounded, as a float."""
+    """The same before rounding, as a float."""
     return law(text, limit_ns).exact(uniform_of(seed, bytes_of(name), attempt, index), attempt)
 
 
 def name_of(written):
-    """A name as it stands in a line: `order-1`, `"order-1"`, `#0/17`."""
+    """A name as it is written in a line: `order-1`, `"order-1"`, `#0/17`."""
     if numbers := re.fullmatch(r"#(\d+)/(\d+)", written):
         return int(numbers[1]), int(numbers[2])
     quoted = re.fullmatch(r'"([^"]*)"', written)
@@ -67,10 +67,10 @@ def arguments():
     parser.add_argument("--seed", type=int, help="the server's seed")
     parser.add_argument("--limit", type=duration, default=HOUR, help="the server's delay limit (1h)")
     parser.add_argument("--golden", action="store_true", help="print the vectors of golden.txt")
-    parser.add_argument("--self-test", action="store_true", help="check this program against what is published")
+    parser.add_argument("--self-test", action="store_true", help="check this program against published values")
     given = parser.parse_args()
     if not given.golden and not given.self_test and (given.text is None or given.seed is None):
-        parser.error("it takes a text and --seed, or --golden, or --self-test")
+        parser.error("give a text and --seed, or --golden, or --self-test")
     return given
 
 

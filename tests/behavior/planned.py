@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Makes calls to a running longsync-server and holds what it says it planned, and what it waited,
+"""Makes calls to a running longsync-server, and checks the delays that it reports as planned and waited
 against the oracle.
 
     planned.py ADDR TEXT --seed N [--calls 20000] [--connections 1] [--kind unary] ...
 
-`--kind unnamed` makes unary calls without call ids, one at a time, and wants a fresh server: their
-names are the numbers of connection and request. Every `planned` has to be the oracle's to the ns; no
-wait and no service time may be shorter than it; p50, p90 and p99 of `waited` have to lie where 99.9 %
-of all runs of the law have them, the upper end widened by the measured lateness.
+`--kind unnamed` makes unary calls without call ids, one at a time, and needs a new server: their names are
+the numbers of connection and request. Every `planned` has to match the oracle's to the ns; no wait and no
+service time may be shorter than it; p50, p90 and p99 of `waited` have to be where 99.9 % of all runs of the
+law have them, with the upper end widened by the measured lateness.
 """
 
 import argparse
@@ -21,9 +21,9 @@ from laws import quantile
 from oracle import duration, planned, unrounded
 
 SHARES = ("0.5", "0.9", "0.99")
-# Below this an interval of p99 has no upper end.
+# Below this number of values an interval of p99 has no upper end.
 LEAST_FOR_INTERVALS = 1000
-# How many calls are drawn once more from the canonical text, and how many mismatches are shown.
+# How many calls are drawn again from the canonical text, and how many mismatches are printed.
 REREAD = 200
 SHOWN = 5
 
@@ -37,7 +37,7 @@ def named(name):
 
 
 class Check:
-    """What is wrong with the answers of one run, in sentences."""
+    """The errors in the answers of one run, as sentences."""
 
     def __init__(self, given, answers):
         self.given = given
@@ -49,7 +49,7 @@ class Check:
         return sum(planned(text or self.given.text, self.given.seed, *draw, limit) for draw in draws)
 
     def explained(self, draws):
-        """The draws and, of each, what the oracle rounds: a mismatch by 1 ns may be about that."""
+        """The draws, each with its value before rounding: a mismatch of 1 ns may be caused by that."""
         parts = []
         for name, attempt, index in draws:
             value = unrounded(self.given.text, self.given.seed, name, attempt, index, self.given.limit)
@@ -59,7 +59,7 @@ class Check:
     def answer(self, answer):
         timing, expected = answer.timing, self.planned(answer.draws)
         if timing.planned is None or timing.waited is None:
-            yield "the answer's Timing has no planned or no waited"
+            yield "the answer's Timing lacks planned or waited"
         elif timing.planned != expected:
             yield f"planned is {timing.planned} ns instead of {expected} ns"
         elif timing.waited < timing.planned + timing.queued:
@@ -74,7 +74,7 @@ class Check:
             self.wrong += (f"{what}: {self.explained(answer.draws)}" for what in self.answer(answer))
 
     def canonical_text(self):
-        """The behavior that the answers name has to plan the same, at the usual limit of 1 h."""
+        """The behavior named in the answers has to plan the same delays, at the usual limit of 1 h."""
         texts = {answer.timing.behavior for answer in self.answers}
         if len(texts) != 1:
             self.wrong.append(f"the answers name {len(texts)} behaviors: {sorted(texts)[:SHOWN]}")
@@ -88,7 +88,8 @@ class Check:
         print(f"behavior: {text}")
 
     def distribution(self, attempt, answers):
-        """`waited` of single messages of one attempt, and service time of those that nothing came before."""
+        """`waited` of single messages of one attempt, and service time of those that no other message
+        preceded."""
         law = law_of(self.given.text, self.given.limit)
         first = [answer for answer in answers if not answer.before]
         measured = (
@@ -98,7 +99,7 @@ class Check:
         for what, beyond, pairs in measured:
             if len(pairs) < LEAST_FOR_INTERVALS:
                 continue
-            # Of lateness and added the p99 of the sum: the sum of their p99 bounds no p99.
+            # For lateness and added together, the p99 of the sum: the sum of their p99 is not a bound of it.
             wider = ranks.at(sorted(value - planned for value, planned in pairs), "0.99")
             print(f"{what} of {len(pairs)} answers, attempt {attempt}; p99 of its {beyond} {shown(wider)}")
             self.percentiles(f"{what} of attempt {attempt}", sorted(value for value, _ in pairs), law, attempt, wider)
@@ -108,7 +109,7 @@ class Check:
             low, high = (quantile(law, p, attempt) for p in ranks.interval(len(ordered), share))
             value = ranks.at(ordered, share)
             place = f"{shown(low)} to {shown(high)} + {shown(wider)}"
-            print(f"  p{float(share) * 100:g} {shown(value)}, asked {place}")
+            print(f"  p{float(share) * 100:g} {shown(value)}, expected {place}")
             if not low <= value <= high + wider:
                 self.wrong.append(f"the quantile {share} of {what} is {shown(value)}, which is not within {place}")
 
@@ -139,9 +140,9 @@ def arguments():
     parser.add_argument("--kind", choices=["unnamed", *calls.KINDS], default="unary")
     parser.add_argument("--calls", type=whole, default=20_000)
     parser.add_argument("--connections", type=whole, default=1)
-    parser.add_argument("--in-flight", type=whole, default=32, help="calls at a time")
+    parser.add_argument("--in-flight", type=whole, default=32, help="number of concurrent calls")
     parser.add_argument("--count", type=whole, default=8, help="messages of a stream, collect or exchange")
-    parser.add_argument("--attempts", type=whole, default=1, help="the calls are attempts 1 to this, in turn")
+    parser.add_argument("--attempts", type=whole, default=1, help="the calls are attempts 1 to this number, in turn")
     return parser.parse_args()
 
 
@@ -155,7 +156,7 @@ def main():
     for sentence in wrong[:SHOWN]:
         print(sentence, file=sys.stderr)
     if wrong:
-        sys.exit(f"{len(wrong)} things differ from what {given.text!r} with seed {given.seed} says")
+        sys.exit(f"{len(wrong)} differences from {given.text!r} with seed {given.seed}")
     print("every planned is the oracle's to the ns, and none was answered early")
 
 
@@ -164,5 +165,5 @@ if __name__ == "__main__":
         main()
     except grpc.RpcError as error:
         sys.exit(f"a call ended with {error.code().name}: {error.details()}")
-    except Exception as error:  # Whatever it is, it is why the run failed.
+    except Exception as error:  # Any exception is the reason why the run failed.
         sys.exit(f"{type(error).__name__}: {error}")

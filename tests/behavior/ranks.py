@@ -1,9 +1,9 @@
-"""Order statistics: where the value of a rank has to lie if the values are drawn from a law."""
+"""Order statistics: where the value of a rank has to be if the values are drawn from a law."""
 
 import math
 from fractions import Fraction
 
-# What is left on each side of a 99.9 % interval.
+# The probability on each side of a 99.9 % interval.
 OUTSIDE = 0.0005
 
 
@@ -18,7 +18,7 @@ def at(ordered, share):
 
 
 def at_least(count, least, p):
-    """The probability that of `count` independent events of probability p at least `least` happen."""
+    """The probability that at least `least` of `count` independent events of probability p happen."""
     up = least > count * p
     first, step = (least, 1) if up else (least - 1, -1)
     if not 0 <= first <= count:
@@ -26,7 +26,7 @@ def at_least(count, least, p):
     ways = math.lgamma(count + 1) - math.lgamma(first + 1) - math.lgamma(count - first + 1)
     term = math.exp(ways + first * math.log(p) + (count - first) * math.log1p(-p))
     total, events = 0.0, first
-    # Away from the middle the terms only become smaller.
+    # The terms only become smaller away from the middle.
     while 0 <= events <= count and term > total * 1e-17:
         total += term
         odds = p / (1 - p)
@@ -36,8 +36,8 @@ def at_least(count, least, p):
 
 
 def interval(count, share):
-    """Between which quantiles of its law the percentile of `count` independent values lies in 99.9 % of
-    all runs: the value of rank r is at or below the quantile x if at least r values are."""
+    """The two quantiles of the law between which the percentile of `count` independent values lies in 99.9 %
+    of all runs: the value of rank r is at or below the quantile x if at least r values are."""
     place = rank(count, share)
     return tuple(inverted(count, place, probability) for probability in (OUTSIDE, 1 - OUTSIDE))
 

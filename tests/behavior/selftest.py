@@ -1,5 +1,5 @@
-"""What the oracle is held against: published vectors, the specification's own figures, and each law
-integrated or inverted by another way."""
+"""The oracle is checked against published vectors, against the specification's own figures, and against each
+law integrated or inverted in another way."""
 
 import math
 from pathlib import Path
@@ -13,7 +13,7 @@ from grammar import Refused, law_of
 MS = 10**6
 GOLDEN = Path(__file__).with_name("golden.txt")
 
-# Quantiles that the specification states or that follow from it in closed form: text, share, ms.
+# Quantiles that the specification states, or that follow from it in closed form: text, share, ms.
 STATED = (
     ("lognormal(p50=10ms, p99=200ms) max 250ms", 0.5, 10),
     ("lognormal(p50=10ms, p99=200ms) max 250ms", 0.99, 200),
@@ -34,7 +34,7 @@ STATED = (
     ("attempts(3ms, 1ms)", 0.5, 3),
     ("stall(for=1s)", 0.5, 0),
 )
-# The last digit of a stated figure, as a share of it.
+# The last digit of a stated figure, relative to the figure.
 STATED_TO = 5e-5
 
 REFUSED = (
@@ -54,7 +54,7 @@ def check_normal():
         assert math.isclose(found, z, rel_tol=5e-16), f"the normal quantile of {p} is {found!r} instead of {z!r}"
     for z in (-8.0, -1.0, 0.0, 0.5, 3.0):
         back = laws.normal_quantile(laws.normal_share(z))
-        assert math.isclose(back, z, rel_tol=1e-13, abs_tol=1e-15), f"{z} becomes {back!r} and not itself again"
+        assert math.isclose(back, z, rel_tol=1e-13, abs_tol=1e-15), f"the inverse of {z} gives {back!r} instead of {z}"
 
 
 def check_stated():
@@ -64,7 +64,7 @@ def check_stated():
 
 
 def check_truncation():
-    """Conditioned on [0, M], a law has at every x the share (F(x) - F(0)) / (F(M) - F(0))."""
+    """Conditioned on [0, M], a law has the share (F(x) - F(0)) / (F(M) - F(0)) at every x."""
     share = laws.normal_share
     untruncated = {
         "normal(10ms, 20ms) max 30ms": lambda x: share((x - 10) / 20),
@@ -90,7 +90,7 @@ def check_refusals():
 
 
 def check_attempts_and_indexes(planned):
-    """Each message and each attempt draws anew, a constant never."""
+    """Each message and each attempt draws a new delay, except from a constant."""
     exponential = "exponential(5ms)"
     drawn = {planned(exponential, 42, "c", attempt, index) for attempt in (1, 2, 3) for index in range(5)}
     assert len(drawn) == 15, f"15 messages drew {len(drawn)} delays"
@@ -99,7 +99,7 @@ def check_attempts_and_indexes(planned):
 
 
 def run(planned):
-    """Fails with an assertion that says what differs."""
+    """Fails with an assertion that names the difference."""
     siphash.check()
     ranks.check()
     check_normal()
@@ -111,7 +111,7 @@ def run(planned):
     assert len(vectors) == golden.LINES, f"golden.txt has {len(vectors)} lines instead of {golden.LINES}"
     for number, line in enumerate(vectors, 1):
         check_line(planned, number, line)
-    print("the oracle agrees with what is published and stated, and with golden.txt")
+    print("the oracle agrees with the published and stated values, and with golden.txt")
 
 
 def check_line(planned, number, line):

@@ -1,5 +1,5 @@
-"""SipHash-2-4 with 128 bits of output, from the paper and its reference vectors, and the uniform
-numbers that a longsync server takes from it."""
+"""SipHash-2-4 with 128 bits of output, from the paper and its reference vectors, and the uniform numbers that
+a longsync server derives from it."""
 
 import hashlib
 import struct
@@ -27,15 +27,15 @@ def rounds(count, v0, v1, v2, v3):
 
 
 def siphash_2_4_128(k0, k1, data):
-    """The output's two halves; the first is its first eight bytes, read as little endian."""
-    # The published constants spell "somepseudorandomlygeneratedbytes"; 0xee is of the long output.
+    """The two halves of the output; the first is its first eight bytes, read as little endian."""
+    # The published constants spell "somepseudorandomlygeneratedbytes"; 0xee selects the long output.
     v0, v1, v2, v3 = (
         k0 ^ 0x736F6D6570736575,
         k1 ^ 0x646F72616E646F6D ^ 0xEE,
         k0 ^ 0x6C7967656E657261,
         k1 ^ 0x7465646279746573,
     )
-    # The last word holds what is left of the data, and the length's lowest byte at its top.
+    # The last word contains the rest of the data, and the lowest byte of the length at its top.
     padded = data + bytes(7 - len(data) % 8) + bytes([len(data) & 0xFF])
     for (word,) in struct.iter_unpack("<Q", padded):
         v0, v1, v2, v3 = rounds(2, v0, v1, v2, v3 ^ word)
@@ -47,7 +47,7 @@ def siphash_2_4_128(k0, k1, data):
 
 
 def unit(half):
-    """Half of an output as a number between 0 and 1, neither of which it can be. Exact in binary64."""
+    """Half of an output as a number strictly between 0 and 1. Exact in binary64."""
     return ((half >> 12) + 0.5) / 2.0**52
 
 
@@ -57,13 +57,13 @@ def unnamed(connection, request):
 
 
 def uniform_of(seed, name, attempt, index, rule=b""):
-    """The number that a call's delay is drawn with; `name` is the call's, in bytes."""
+    """The number with which a call's delay is drawn; `name` is the call's, in bytes."""
     hashed = struct.pack("<I", len(rule)) + rule + struct.pack("<I", len(name)) + name
-    # k1 is 0: this is the draw of a call or message, not a rule's share or Envoy's.
+    # k1 is 0: this is the draw of a call or message, not that of a rule's share or of Envoy.
     return unit(siphash_2_4_128(seed, 0, hashed + struct.pack("<IQ", attempt, index))[0])
 
 
-# The output for the key 00 01 .. 0f and the data 00 01 .., as the authors publish it, by length.
+# The output for the key 00 01 .. 0f and the data 00 01 .., as published by the authors, by length.
 PUBLISHED = {
     0: "a3817f04ba25a8e66df67214c7550293",
     1: "da87c1d86b99af44347659119b22fc45",
@@ -77,12 +77,12 @@ ALL_PUBLISHED = "ecfaa9fe47ff788fa834a9863ea2715a2880cd37d2b8c3c194402838428119b
 
 
 def check():
-    """Asserts what is published of the hash, and that u is neither 0 nor 1."""
+    """Asserts the published values of the hash, and that u is neither 0 nor 1."""
     k0, k1 = struct.unpack("<QQ", bytes(range(16)))
     outputs = [struct.pack("<QQ", *siphash_2_4_128(k0, k1, bytes(range(n)))) for n in range(64)]
     for length, published in PUBLISHED.items():
         found = outputs[length].hex()
-        assert found == published, f"of {length} bytes the hash is {found} instead of {published}"
+        assert found == published, f"the hash of {length} bytes is {found} instead of {published}"
     assert hashlib.sha256(b"".join(outputs)).hexdigest() == ALL_PUBLISHED, "a published output differs"
     assert unit(0) == 2.0**-53 and unit(MASK) == 1 - 2.0**-53, "u is not strictly between 0 and 1"
     assert len(unnamed(0, 0)) == 17, "the name of a call without a call id is not 17 bytes long"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Makes unary calls on a schedule to a fresh server that stalls from its first call on, and holds how
-long each stood against the window.
+"""Makes unary calls on a schedule to a new server that stalls after its first call, and checks how long each
+was queued against the window.
 
     stalled.py ADDR --at 1s --for 1s [--calls 3000] [--rate 1000] [--connections 4]
 
-A call that is received inside the window has to be queued until the window ends, and any other not at
-all, to 1 ms.
+A call that is received inside the window has to be queued until the window ends, and any other call not at
+all, to within 1 ms.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def shown(ns):
 
 
 async def scheduled(given):
-    """The Timing of each call. They are sent at equal distances, whatever became of those before."""
+    """The Timing of each call. The calls are sent at equal intervals, whatever happened to those before."""
     loop = asyncio.get_running_loop()
     request = wire.request()
 
@@ -43,7 +43,7 @@ async def scheduled(given):
 
 
 def is_right(queued, received, given):
-    """Whether a call that was received this long after the first may have stood for that long."""
+    """Whether a call that was received this long after the first may have been queued for that long."""
     end = given.at + given.length
     if queued == 0:
         return received <= given.at + TOLERANCE or received >= end - TOLERANCE
@@ -57,13 +57,13 @@ def check(answers, given):
         received = timing.received - first
         inside += timing.queued > 0
         if not is_right(timing.queued, received, given):
-            yield f"a call received {shown(received)} after the first stood {shown(timing.queued)}"
+            yield f"a call received {shown(received)} after the first was queued for {shown(timing.queued)}"
         if timing.waited < timing.queued + timing.planned:
-            yield f"a call waited {shown(timing.waited)}, less than it stood and was planned to take"
-    print(f"{inside} of {len(answers)} calls stood")
+            yield f"a call waited {shown(timing.waited)}, less than queued and planned together"
+    print(f"{inside} of {len(answers)} calls were queued")
     least = given.length * given.rate // 10**9 // 2
     if inside < least:
-        yield f"only {inside} calls stood, of which there are at least {least}"
+        yield f"only {inside} calls were queued instead of at least {least}"
 
 
 def arguments():
@@ -72,7 +72,7 @@ def arguments():
     parser.add_argument("--at", type=duration, required=True, help="when the window begins")
     parser.add_argument("--for", type=duration, required=True, dest="length", help="how long it is")
     parser.add_argument("--calls", type=int, default=3000)
-    parser.add_argument("--rate", type=int, default=1000, help="calls a second")
+    parser.add_argument("--rate", type=int, default=1000, help="calls per second")
     parser.add_argument("--connections", type=int, default=4)
     return parser.parse_args()
 
@@ -83,11 +83,11 @@ def main():
     for sentence in wrong[:SHOWN]:
         print(sentence, file=sys.stderr)
     if wrong:
-        sys.exit(f"{len(wrong)} things differ from what the stall says")
+        sys.exit(f"{len(wrong)} differences from the stall")
 
 
 if __name__ == "__main__":
     try:
         main()
-    except Exception as error:  # Whatever it is, it is why the run failed.
+    except Exception as error:  # Any exception is the reason why the run failed.
         sys.exit(f"{type(error).__name__}: {error}")

@@ -1,5 +1,5 @@
-"""As much of protobuf as the calls need, so that no generated code stands between a server and what
-is checked. Field numbers are those of proto/longsync/v1/longsync.proto."""
+"""As much of protobuf as the calls need, so that no generated code is involved in the check of a server.
+Field numbers are those of proto/longsync/v1/longsync.proto."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ def varint(value):
 
 
 def request(call_id=None, **numbers):
-    """A request of any kind; `numbers` are of `id` and `count`."""
+    """A request of any kind; `numbers` contains `id` and `count`."""
     encoded = b""
     if call_id is not None:
         name = call_id.encode()
@@ -32,7 +32,7 @@ def request(call_id=None, **numbers):
 
 
 def fields_of(message):
-    """A message's fields by number: integers and bytes. Of a repeated one the last counts."""
+    """A message's fields by number: integers and bytes. The last value of a repeated field counts."""
     found, place = {}, 0
 
     def take_varint():
@@ -67,7 +67,7 @@ def duration(encoded):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What the server saw; durations in ns."""
+    """The server's account of a call; durations in ns."""
 
     planned: int | None
     waited: int | None
@@ -79,7 +79,7 @@ class Timing:
 
 
 def timing(answer):
-    """The Timing of an answer's fields."""
+    """The Timing in an answer's fields."""
     fields = fields_of(answer.get(TIMING, b""))
     return Timing(
         duration(fields.get(PLANNED)),

@@ -10,7 +10,7 @@ from lib import Counters, run_case
 ADDR = os.environ["ADDR"]
 COUNTERS = Counters(ADDR)
 RPC = "GET /long_sync"
-# No call may hang a case: far over what any of them takes.
+# No call may hang a case: much longer than any of them takes.
 PATIENCE = aiohttp.ClientTimeout(total=15)
 
 
@@ -21,7 +21,7 @@ async def long_sync(session, delay, **options):
 
 
 async def until_in_flight(expected):
-    # In a thread: blocking this one would hold up the tasks.
+    # In another thread: blocking this one would delay the tasks.
     await asyncio.to_thread(COUNTERS.until_in_flight, expected)
 
 

@@ -1,5 +1,5 @@
-// The cases of connect-node over HTTP/1.1, whose protocol the server does not speak: it says so, and is
-// understood, however large the request on its way is.
+// The cases of connect-node over HTTP/1.1, whose protocol the server does not speak: it reports that, and the
+// client understands it, however large the request that is being sent.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

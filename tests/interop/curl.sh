@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# The cases of curl: the HTTP face, and what gRPC answers to bytes that no gRPC client would send.
+# The cases of curl: the HTTP interface, and gRPC's answers to bytes that no gRPC client would send.
 source "$(dirname "$0")/lib.sh"
 
-# fetch PATH [FLAG...]: leaves the answer's `status`, `head` and `body`; trailers count as head.
+# fetch PATH [FLAG...]: leaves the answer's `status`, `head` and `body`; trailers are part of the head.
 fetch() {
     fetch_or_lose "$@" || fail "curl lost the answer ($(<"$scratch/error"))"
 }
 
-# As `fetch`, but the caller decides about an answer that curl lost: its exit codes 92, for a stream that
-# was reset, and 28, for its --max-time.
+# Like `fetch`, but the caller handles an answer that curl lost: its exit codes are 92, for a stream that was
+# reset, and 28, for its --max-time.
 fetch_or_lose() {
     local path=$1 exit_code=0
     shift
@@ -18,7 +18,7 @@ fetch_or_lose() {
     [[ $exit_code != 92 && $exit_code != 28 ]] || return 1
     is "$exit_code" 0 "curl's exit code ($(<"$scratch/error"))"
     head=$(tr -d '\r' <"$scratch/head")
-    # The shell cannot hold zero bytes, and would drop newlines at the end but for the dot.
+    # The shell cannot store zero bytes, and without the dot it would drop newlines at the end.
     body=$(tr -d '\0' <"$scratch/body" && printf .)
     body=${body%.}
 }
@@ -29,9 +29,9 @@ needs_http2() {
 
 # grpc FRAME [FLAG...]: sends a frame, in printf's notation, as the body of a unary call.
 #
-# The answer to a call that is refused by its headers may end before the body has come, as RFC 9113
-# allows (8.1). A curl that has not sent the body by then loses the answer (7.88 then waits for ever,
-# with the whole answer read); that is a race of its own, which is run again.
+# The answer to a call that is refused because of its headers may end before the body has arrived, as RFC 9113
+# allows (8.1). If curl has not sent the body by then, it loses the answer (7.88 then waits for ever, although
+# it has read the complete answer); this is a race within curl, so the call is repeated.
 grpc() {
     needs_http2
     printf "$1" >"$scratch/frame"
@@ -48,7 +48,7 @@ grpc() {
 }
 
 done_after_50_ms() {
-    is "$body" 'Done!' 'the whole body'
+    is "$body" 'Done!' 'the complete body'
     has "$head" '^server-timing: planned;dur=50\.000, waited;dur=[0-9.]+, queued;dur=0\.000$' \
         '^content-type: text/plain'
     at_least "$(sed -nE 's/^server-timing:.*waited;dur=([0-9.]+).*/\1/p' <<<"$head")" 50 'waited, in ms,'
@@ -152,7 +152,7 @@ case_post() {
     has "$body" '^delay: .* put it in the query'
 }
 
-# curl waits a second to be told to send more than a megabyte, and then sends it untold.
+# curl waits one second for permission to send more than a megabyte, and then sends it anyway.
 case_large_bodies_are_answered() {
     local large
     large=$(mktemp) || fail 'no temporary file'
@@ -221,7 +221,7 @@ case_bytes_that_are_not_a_message() {
     has "$head" '^grpc-status: 13$'
 }
 
-# The last case of the last client: nothing of the calls before is left in the server.
+# The last case of the last client: nothing of the previous calls is left in the server.
 case_nothing_is_left() {
     becomes longsync_calls_in_flight 0
     becomes longsync_buffered_bytes 0

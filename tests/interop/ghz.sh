@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The cases of ghz, a load generator on grpc-go, which learns our proto by reflection.
+# The cases of ghz, a load generator based on grpc-go, which learns our proto by reflection.
 source "$(dirname "$0")/lib.sh"
 
-# load COUNT STATUS RPC DATA [FLAG...]: makes COUNT calls, all of which end with the status; leaves
-# ghz's report in `report`.
+# load COUNT STATUS RPC DATA [FLAG...]: makes COUNT calls, all of which end with the status; leaves ghz's
+# report in `report`.
 load() {
     local count=$1 status=$2 rpc=$3 data=$4
     shift 4
@@ -14,12 +14,12 @@ load() {
         "$status $count" 'the status codes'
 }
 
-# A number of the report.
+# A number in the report.
 figure() {
     sed -nE "s/^  \"$1\": ([0-9]+),$/\1/p" <<<"$report"
 }
 
-# counted COUNT STATUS OUTCOME RPC DATA [FLAG...]: as `load`, and what the server counted.
+# counted COUNT STATUS OUTCOME RPC DATA [FLAG...]: like `load`, and checks what the server counted.
 counted() {
     local count=$1 status=$2 outcome=$3 rpc=$4 counter before
     shift 3
@@ -34,7 +34,7 @@ counted() {
 case_unary() {
     counted 40 OK answered LongSync '{"delay":"0.05s"}'
     at_least "$(figure fastest)" 50000000 'the fastest call, in ns,'
-    # One after another they would take that long.
+    # One after another they would take this long.
     (($(figure total) < 2000000000)) || fail "40 calls of 50 ms, ten at a time, took $(figure total) ns"
 }
 

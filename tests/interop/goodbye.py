@@ -1,6 +1,7 @@
-"""The case of a peer that still sends when its connection is drained, as haproxy does: each DATA frame it
-reads gives credit back. A socket closed before that was read sends a reset, which discards answers that
-have not been read yet; so the server ends its own side first, and reads on."""
+"""The case of a peer that is still sending when its connection is drained, as haproxy does: it sends a
+WINDOW_UPDATE for each DATA frame that it reads. Closing a socket with unread data sends a reset, which
+discards answers that the peer has not read yet; so the server closes its own side first, and continues
+reading."""
 
 import os
 import re
@@ -28,7 +29,7 @@ def frame(kind, flags, stream, content=b""):
 
 
 def headers():
-    """Literal fields with names of their own, which needs no table."""
+    """Literal fields with names of their own, which need no table."""
     text = lambda said: bytes([len(said)]) + said.encode()
     return b"".join(b"\0" + text(name) + text(value) for name, value in FIELDS.items())
 
@@ -54,14 +55,15 @@ def calls(peer, server, counters):
     answer = b""
     while said := peer.recv(65536):
         answer += said
-        # Its graceful GOAWAY comes with a ping, whose return tells it that no call is on its way.
+        # Its graceful GOAWAY comes with a ping; the ping's return tells the server that no call is on its
+        # way.
         if ping := re.search(rb"\0\0\x08\x06\0\0\0\0\0(.{8})", said, re.DOTALL):
             peer.sendall(frame(PING, ACK, 0, ping[1]))
     trailers = re.search(rb"\x01\x05\0\0\0\x01", answer)
     assert b"Done!" in answer and trailers, answer
     for _ in range(3):
         peer.sendall(frame(WINDOW_UPDATE, 0, 0, (1).to_bytes(4, "big")))
-        # A reset takes no time on loopback.
+        # On loopback, a reset arrives immediately.
         time.sleep(0.01)
 
 

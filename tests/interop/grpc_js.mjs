@@ -13,7 +13,7 @@ const definition = loadSync("longsync/v1/longsync.proto", { includeDirs: [proto]
 const { LongSyncService } = grpc.loadPackageDefinition(definition).longsync.v1;
 const client = new LongSyncService(addr, grpc.credentials.createInsecure());
 
-// No call may hang a case: far over what any of them takes.
+// No call may hang a case: much longer than any of them takes.
 const patience = () => deadlineIn(15_000);
 
 function deadlineIn(ms) {
@@ -31,11 +31,11 @@ function milliseconds({ seconds, nanos }) {
 function checkTiming(timing, planned) {
   assert.equal(milliseconds(timing.planned), planned, "planned, in ms");
   const waited = milliseconds(timing.waited);
-  // What a machine under load still keeps, and a unit that was mistaken does not.
+  // An upper bound that a machine under load still meets, and a mistaken unit does not.
   assert(planned <= waited && waited < planned + 5_000, `waited is ${waited} ms`);
 }
 
-// A unary call: `call` can cancel it, `answer` is a promise of what it ends with.
+// A unary call: `call` can cancel it, `answer` is a promise of its result.
 function unary(request, options = patience()) {
   return once((callback) => client.longSync(request, options, callback));
 }
@@ -48,7 +48,7 @@ function once(start) {
   return { call, answer };
 }
 
-// The answers of a stream, to its end.
+// All answers of a stream.
 async function all(stream) {
   const answers = [];
   for await (const answer of stream) {
@@ -127,16 +127,16 @@ await runCase({
     });
   },
 
-  // From here on, the cases are those of gRPC's own catalogue, doc/interop-test-descriptions.md, with
-  // our messages. Not cancel_after_begin: before Node resets a stream it ends it, and a collect that
-  // is ended without requests is answered before the reset comes.
+  // From here on, the cases are those of gRPC's own catalogue, doc/interop-test-descriptions.md, with our
+  // messages. Not cancel_after_begin: before Node resets a stream it ends it, and a collect that is ended
+  // without requests is answered before the reset arrives.
 
   async cancel_after_first_response() {
     await counts("LongSyncExchange", { cancelled: 1 }, async () => {
       const call = client.longSyncExchange(patience());
       const request = { payload: Buffer.alloc(27182), responseBytes: 31415 };
       call.write({ delay: duration(0), ...request });
-      // One that still waits, or the end of the stream alone would have it answered.
+      // A request that is still waiting, otherwise the end of the stream alone would cause the answer.
       call.write({ delay: duration(20_000), ...request });
       const answer = await first(call);
       assert.equal(answer.payload.length, 31415);

@@ -1,5 +1,5 @@
-"""The cases of Python's grpcio (gRPC's C core), without generated code: the messages of longsync
-are built from what the server's reflection says."""
+"""The cases of Python's grpcio (gRPC's C core), without generated code: the messages of longsync are built
+from the answers of the server's reflection."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def case_stream():
         assert [answer.index for answer in answers] == [0, 1, 2], answers
         for answer in answers:
             check_timing(answer.timing, 20)
-        # A count of zero is not the same as none.
+        # A count of zero is not the same as no count.
         assert not list(call(client.request("LongSyncStream", 20, count=0), timeout=PATIENCE))
         assert len(list(call(client.request("LongSyncStream", 20), timeout=PATIENCE))) == 1
 
@@ -168,7 +168,7 @@ def case_watch_of_an_unknown_service():
 
 def case_drain():
     with server_of_its_own("--drain", "5s") as (process, addr), Client(addr) as client:
-        # A connection of its own: what is told to one must not depend on the calls of another.
+        # A connection of its own: what one connection is told must not depend on the calls of another.
         with grpc.insecure_channel(addr, [("grpc.use_local_subchannel_pool", 1)]) as watching:
             health = health_pb2_grpc.HealthStub(watching)
             watch = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=PATIENCE)
@@ -177,7 +177,7 @@ def case_drain():
             client.counters.until_in_flight(1)
             process.send_signal(signal.SIGTERM)
             assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
-            assert not waiting.done(), "the call ended before health said NOT_SERVING"
+            assert not waiting.done(), "the call ended before health reported NOT_SERVING"
             answer = waiting.result()
             assert waiting.code() == grpc.StatusCode.OK, waiting.code()
             check_timing(answer.timing, 2_000)

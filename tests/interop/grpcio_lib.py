@@ -1,5 +1,5 @@
-"""What the cases on Python's grpcio share: a client without generated code, whose messages are built
-from what the server's reflection says, and servers that a case may stop."""
+"""Shared by the cases on Python's grpcio: a client without generated code, whose messages are built from the
+answers of the server's reflection, and servers that a case may stop."""
 
 import contextlib
 import os
@@ -14,15 +14,15 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from lib import Counters
 
 SERVICE = "longsync.v1.LongSyncService"
-# No call may hang a case: far over what any of them takes.
+# No call may hang a case: much longer than any of them takes.
 PATIENCE = 15
 
 
 class Client:
-    """Callables and messages of longsync, learned by reflection over the channel itself."""
+    """Callables and messages of longsync, learned by reflection over the same channel."""
 
     def __init__(self, addr, server=None, options=()):
-        """The counters are those of the server behind `addr`: that itself unless another is given."""
+        """The counters are those of the server at `addr`, unless another server is given."""
         self.counters = Counters(server or addr)
         self.channel = grpc.insecure_channel(addr, options)
         self.pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
@@ -67,12 +67,12 @@ class Client:
 def check_timing(timing, planned_ms):
     assert timing.planned.ToNanoseconds() == planned_ms * 1_000_000, f"planned is {timing.planned}"
     assert timing.waited.ToNanoseconds() >= planned_ms * 1_000_000, f"waited is {timing.waited}"
-    # What a machine under load still keeps, and a unit that was mistaken does not.
+    # An upper bound that a machine under load still meets, and a mistaken unit does not.
     assert timing.waited.ToMilliseconds() < planned_ms + 5_000, f"waited is {timing.waited}"
 
 
 def failure(call):
-    """The error that a call ends with."""
+    """The error with which a call ends."""
     try:
         call()
     except grpc.RpcError as error:

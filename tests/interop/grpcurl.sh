@@ -13,21 +13,21 @@ unary() {
     call "$@" -d "$request" "$ADDR" $SERVICE/LongSync 2>&1
 }
 
-# fails_with CODE NAME COMMAND...: grpcurl exits with 64 + CODE; leaves what it said in `said`.
+# fails_with CODE NAME COMMAND...: grpcurl exits with 64 + CODE; leaves its output in `said`.
 fails_with() {
     local code=$1 name=$2 exit_code=0
     shift 2
     said=$("$@") || exit_code=$?
-    is "$exit_code" $((64 + code)) "the exit code (it said: $said)"
+    is "$exit_code" $((64 + code)) "the exit code (output: $said)"
     has "$said" "Code: $name"
 }
 
-# The value of a field that holds a duration, in seconds, on each line where it is.
+# The value of a duration field, in seconds, on each line that contains it.
 seconds() {
     sed -nE "s/.*\"$1\": \"([0-9.]+)s\".*/\1/p" <<<"$2"
 }
 
-# The values of a field that holds a number, on one line.
+# The values of a numeric field, on one line.
 numbers() {
     sed -nE "s/.*\"$1\": \"?([0-9]+)\"?,?/\1/p" <<<"$2" | paste -sd' ' -
 }
@@ -37,7 +37,7 @@ case_list() {
         '^grpc.reflection.v1.ServerReflection$' '^grpc.reflection.v1alpha.ServerReflection$'
 }
 
-# `list` would fall back to v1alpha in silence.
+# `list` would silently fall back to v1alpha.
 case_reflection_v1() {
     local answer
     answer=$(call -d '{"list_services":""}' "$ADDR" grpc.reflection.v1.ServerReflection/ServerReflectionInfo 2>&1) ||
@@ -157,7 +157,7 @@ case_behavior_header() {
     refuses x-longsync-behavior '{}' -H 'x-longsync-behavior: soon'
 }
 
-# Only with a proto file of its own does grpcurl send a method that reflection does not know.
+# grpcurl sends a method that reflection does not know only if it has a proto file of its own.
 case_unknown_method() {
     local protos
     protos=$(mktemp -d) || fail 'no temporary directory'

@@ -1,13 +1,14 @@
-# How `run`, here and in docs/examples, comes by its clients. Each function leaves in a variable where the
-# client is; if it cannot be had, it fails and leaves the reason in `why`. What is installed already is not
-# installed again. Major versions are pinned, so that a client changes when this project says so.
+# How `run`, here and in docs/examples, gets its clients. Each function sets a variable to the client's path;
+# if the client cannot be installed, the function fails and leaves the reason in `why`. Clients that are
+# installed already are not installed again. Major versions are pinned, so that a client changes when this
+# project decides it.
 
-# What one installation may take.
+# The time limit of one installation.
 INSTALL_SECONDS=300
 
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/longsync-interop
 
-# quietly COMMAND...: leaves what a command that fails said last in `why`.
+# quietly COMMAND...: if the command fails, leaves the end of its output in `why`.
 quietly() {
     local said
     said=$(timeout --kill-after=5 $INSTALL_SECONDS "$@" </dev/null 2>&1) && return
@@ -53,7 +54,7 @@ go_client() {
     fi
     GO_CLIENT=$scratch/go_client
     quietly go -C "$1" build -buildvcs=false -o "$GO_CLIENT" . && return
-    # With all its modules at hand, that is the fault of its source.
+    # All its modules are available, so its source is at fault.
     report FAIL 'grpc-go build' "$why"
     return 1
 }
@@ -71,7 +72,7 @@ debian_program() {
 debian_package() {
     local unpack=("$(dirname "${BASH_SOURCE[0]}")/unpack.sh" "$@")
     needs apt-get "fetches $1" && needs dpkg-deb "unpacks $1" || return
-    # An old or missing list of packages is renewed, which only root may do.
+    # A missing or outdated package list is renewed, which only root may do.
     installing "$1" "${unpack[@]}" || { quietly apt-get update && installing "$1" "${unpack[@]}"; }
 }
 
@@ -82,15 +83,16 @@ toxiproxy() {
     TOXIPROXY=$cache/toxiproxy/server
     [[ -x $TOXIPROXY ]] && return
     needs go 'toxiproxy is built with' || return
-    # A directory of its own: the program's name is no more than `server`.
+    # A directory of its own: the program's name is merely `server`.
     installing toxiproxy env GOBIN="${TOXIPROXY%/*}" go install github.com/Shopify/toxiproxy/v2/cmd/server@v2
 }
 
-# java_client DIRECTORY: builds our client on grpc-java; leaves in JAVA_CLASSES what it is started with.
+# java_client DIRECTORY: builds our client on grpc-java; leaves the class path to start it with in
+# JAVA_CLASSES.
 java_client() {
     local jars=$cache/java classes=$scratch/java_client
     needs java 'runs it' && needs javac 'it is built with' && needs mvn 'fetches grpc-java' || return
-    # What was fetched for another version must not stay beside it.
+    # Files fetched for another version must not stay in the same directory.
     if ! cmp -s "$1/pom.xml" "$jars/pom.xml"; then
         rm -rf "$jars"
         installing grpc-java mvn --quiet --batch-mode --file "$1/pom.xml" \
@@ -99,12 +101,12 @@ java_client() {
     fi
     JAVA_CLASSES=$classes:$jars/*
     quietly javac -Xlint:all,-try,-path -Werror -cp "$jars/*" -d "$classes" "$1"/*.java && return
-    # With all that it needs at hand, that is the fault of its source.
+    # All its dependencies are available, so its source is at fault.
     report FAIL 'grpc-java build' "$why"
     return 1
 }
 
-# node_packages NAME@VERSION...: leaves the directory that has them in NODE_PACKAGES.
+# node_packages NAME@VERSION...: leaves the directory that contains them in NODE_PACKAGES.
 node_packages() {
     export NODE_PACKAGES=$cache/node
     needs node 'runs them' && needs npm 'installs them' || return
@@ -121,17 +123,17 @@ has_node_packages() {
         }' "$@" 2>/dev/null
 }
 
-# python_packages NAME==VERSION.*...: leaves in PYTHON an interpreter that has them.
+# python_packages NAME==VERSION.*...: leaves an interpreter that has them in PYTHON.
 python_packages() {
     PYTHON=$cache/python/bin/python
     has_python_packages "$@" && return
     needs python3 "$* is installed with" || return
-    # One that cannot start belongs to a Python that is gone.
-    "$PYTHON" -c '' 2>/dev/null || installing 'a Python of its own' python3 -m venv --clear "$cache/python" || return
+    # An interpreter that does not start belongs to a Python that was removed.
+    "$PYTHON" -c '' 2>/dev/null || installing 'a virtual environment of Python' python3 -m venv --clear "$cache/python" || return
     installing "$*" "$PYTHON" -m pip install --quiet --disable-pip-version-check "$@"
 }
 
-# descriptors: leaves in DESCRIPTORS a file with those of the contract and of what it imports.
+# descriptors: leaves a file with the descriptors of the contract and its imports in DESCRIPTORS.
 descriptors() {
     export DESCRIPTORS=$scratch/longsync.binpb
     [[ -e $DESCRIPTORS ]] && return

@@ -1,4 +1,5 @@
-"""What calls by grpcio have to do, whether or not something stands between the client and its server."""
+"""Calls of each kind by grpcio, and their expected results, with or without a proxy between client and
+server."""
 
 import threading
 import time

@@ -1,5 +1,5 @@
-"""The cases of requests over HTTP/1.1 with a body of 3 MB that nobody wants: it is sent whole before the
-answer is looked at, and the answer comes all the same."""
+"""The cases of HTTP/1.1 requests with a body of 3 MB that the server does not need: the body is sent
+completely before the answer is looked at, and the answer arrives all the same."""
 
 import http.client
 import os

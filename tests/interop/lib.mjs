@@ -1,5 +1,5 @@
-// What the cases of the Node clients share. `run` starts each case in a process of its own, with the
-// server's address in ADDR and what npm installed in NODE_PACKAGES; a case fails with its reason on
+// Shared by the cases of the Node clients. `run` starts each case in a process of its own, with the server's
+// address in ADDR and the directory of npm's packages in NODE_PACKAGES; a case fails with its reason on
 // stderr.
 
 import assert from "node:assert/strict";
@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export const addr = process.env.ADDR;
 
-// Packages are not beside the sources, where `import` would look for them.
+// The packages are not next to the sources, where `import` would look for them.
 export const installed = createRequire(`${process.env.NODE_PACKAGES}/`);
 
 async function metrics() {
@@ -41,7 +41,7 @@ async function ended(rpc) {
   return [...(await metrics()).matchAll(counter)].map(([, outcome, count]) => [outcome, Number(count)]);
 }
 
-// What the body does ends this many calls of an RPC with each outcome, no others, and leaves none in
+// Checks that the body ends this many calls of an RPC with each outcome, no others, and leaves none in
 // flight.
 export async function counts(rpc, expected, body) {
   await untilInFlight(0);
@@ -57,7 +57,7 @@ export async function counts(rpc, expected, body) {
   assert.deepEqual(await since(), expected, what);
 }
 
-// Runs the case that the command line names. Its failure is one sentence instead of a trace.
+// Runs the case that the command line names. Its failure is one sentence instead of a stack trace.
 export async function runCase(cases) {
   try {
     await cases[process.argv[2]]();

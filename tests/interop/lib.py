@@ -1,5 +1,5 @@
-"""What the cases of the Python clients share. `run` starts each case in a process of its own, with
-the server's address in ADDR; a case fails with its reason on stderr."""
+"""Shared by the cases of the Python clients. `run` starts each case in a process of its own, with the
+server's address in ADDR; a case fails with its reason on stderr."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ import urllib.request
 
 
 class Skipped(Exception):
-    """Why a case cannot be run here."""
+    """The reason why a case cannot be run here."""
 
 
 def until(what, value, expected):
@@ -34,7 +34,7 @@ def free_port():
 
 
 def ours(*arguments, exit_code=0):
-    """What our own client says in JSON."""
+    """The JSON output of our own client."""
     command = [os.environ["CLIENT"], *arguments, "--json"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=15, check=False)
     assert ended.returncode == exit_code, f"exit code {ended.returncode}: {ended.stdout} {ended.stderr}"
@@ -42,7 +42,7 @@ def ours(*arguments, exit_code=0):
 
 
 class Counters:
-    """What a server counts, read from its `/metrics`."""
+    """The counters of a server, read from its `/metrics`."""
 
     def __init__(self, addr):
         self.addr = addr
@@ -70,8 +70,8 @@ class Counters:
 
     @contextlib.contextmanager
     def expect(self, rpc, **expected):
-        """What happens inside ends this many calls of an RPC with each outcome, no others, and
-        leaves none in flight."""
+        """Checks that the block ends this many calls of an RPC with each outcome, no others, and leaves none
+        in flight."""
         self.until_in_flight(0)
         before = self.ended(rpc)
 
@@ -86,7 +86,7 @@ class Counters:
 
 
 def run_case(cases):
-    """Runs the case that the command line names. Its failure is one sentence instead of a trace."""
+    """Runs the case that the command line names. Its failure is one sentence instead of a stack trace."""
     try:
         ended = cases["case_" + sys.argv[1]]()
         if inspect.isawaitable(ended):
@@ -94,6 +94,6 @@ def run_case(cases):
     except Skipped as why:
         print(why, file=sys.stderr)
         sys.exit(77)
-    except Exception as error:  # Whatever it is, it is why the case failed.
+    except Exception as error:  # Any exception is the reason why the case failed.
         last = traceback.extract_tb(error.__traceback__)[-1]
         sys.exit(f"{type(error).__name__}: {error} (line {last.lineno}: {last.line})")

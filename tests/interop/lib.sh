@@ -1,5 +1,5 @@
-# What the cases of the shell clients share. `run` starts each case in a shell of its own, with the
-# server's address in ADDR; a case fails with its reason on stderr.
+# Shared by the cases of the shell clients. `run` starts each case in a shell of its own, with the server's
+# address in ADDR; a case fails with its reason on stderr.
 set -u -o pipefail
 export LC_ALL=C
 
@@ -15,7 +15,7 @@ skip() {
     exit 77
 }
 
-# has TEXT PATTERN...: every pattern (grep -E) is found in the text.
+# has TEXT PATTERN...: the text must match every pattern (grep -E).
 has() {
     local text=$1 pattern
     shift

@@ -1,4 +1,4 @@
-"""The cases of Prometheus's own Python library: it reads `/metrics` in both of its forms."""
+"""The cases of Prometheus's own Python library: it parses `/metrics` in both formats."""
 
 import os
 

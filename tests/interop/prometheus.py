@@ -1,4 +1,4 @@
-"""The cases of Prometheus and its promtool, which read `/metrics` in both of its forms."""
+"""The cases of Prometheus and its promtool, which read `/metrics` in both formats."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ def case_promtool_accepts_the_text():
 
 
 class Text(BaseHTTPRequestHandler):
-    """Passes on what the server says to a scraper that knows only the text."""
+    """Forwards the server's answers to a scraper that understands only the text format."""
 
     def do_GET(self):
         with urllib.request.urlopen(f"http://{ADDR}/metrics", timeout=5) as answer:
@@ -58,7 +58,7 @@ def text_only():
 
 
 def asked(prometheus, query):
-    """The values of a query by job; none while Prometheus does not answer."""
+    """The values of a query by job; none as long as Prometheus does not answer."""
     url = f"http://{prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": query})
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
@@ -81,7 +81,7 @@ def case_prometheus_scrapes_both_forms():
         ]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as prometheus:
             try:
-                until("what is up", lambda: asked(address, "up"), {"openmetrics": 1, "text": 1})
+                until("the targets that are up", lambda: asked(address, "up"), {"openmetrics": 1, "text": 1})
                 buckets = asked(address, "count(longsync_lateness_seconds_bucket) by (job)")
                 assert buckets.keys() == {"openmetrics", "text"} and min(buckets.values()) > 1, buckets
             finally:

@@ -10,7 +10,7 @@ from lib import Counters, run_case
 ADDR = os.environ["ADDR"]
 COUNTERS = Counters(ADDR)
 RPC = "GET /long_sync"
-# No call may hang a case: far over what any of them takes.
+# No call may hang a case: much longer than any of them takes.
 PATIENCE = 15
 
 

@@ -1,5 +1,5 @@
-"""The cases of clients that speak what the port does not: their connections are closed, and nobody else
-notices."""
+"""The cases of clients that speak a protocol which the port does not: their connections are closed, and
+nobody else is affected."""
 
 import os
 import socket
@@ -21,12 +21,12 @@ def connections():
 
 
 def until_no_more_than(before):
-    """Waits until a stranger's connection has gone, with or without those of earlier clients."""
+    """Waits until a stranger's connection is closed, with or without those of earlier clients."""
     until(f"at most {before} connections", lambda: connections() <= before, True)
 
 
 def is_closed(opening):
-    """The server closes a connection that begins so, after a refusal or without a word."""
+    """The server closes a connection that begins with these bytes, with or without sending a refusal."""
     before = connections()
     with connected() as stranger:
         stranger.sendall(opening)
@@ -44,7 +44,7 @@ def case_tls_hello():
     with connected() as stranger:
         try:
             context.wrap_socket(stranger, server_hostname="localhost")
-            raise AssertionError("TLS was spoken")
+            raise AssertionError("the server answered in TLS")
         except (ssl.SSLError, ConnectionResetError):
             pass
     until_no_more_than(before)

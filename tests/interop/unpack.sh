@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Unpacks a Debian package, with what it needs and this system lacks, into a directory: unpack.sh
-# PACKAGE DIRECTORY. The system stays as it is; the programs are started from DIRECTORY/run.
+# Unpacks a Debian package, with the dependencies that this system lacks, into a directory: unpack.sh PACKAGE
+# DIRECTORY. The system is not changed; the programs are started from DIRECTORY/run.
 set -eu -o pipefail
 
 package=$1 place=$2
@@ -9,7 +9,7 @@ mkdir -p "$place"
 cd "$place"
 
 names=$(apt-get install --simulate --no-install-recommends "$package" | sed -n 's/^Inst \([^ ]*\).*/\1/p')
-# One word each.
+# Unquoted, so that each name is one word.
 apt-get download $names
 for archive in *.deb; do
     dpkg-deb --extract "$archive" .

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Calibration: what is added between client and server stands alone.
+"""Calibration: what is added between client and server affects `added` alone.
 
-An open loop at 1,000/s against delays of 0, 5 and 500 ms, without and with a delay line of 20 ms from
-the server to the client. The line has to move the median of `added` by 20 +- 0.5 ms and its p99 by
-20 +- 2 ms; what the server waited, what stood in its queue, its lateness and the client's lag have to
-stay within 100 us at the median. A machine that other programs keep busy cannot show this.
+An open loop at 1,000/s against delays of 0, 5 and 500 ms, without and with a delay line of 20 ms from the
+server to the client. The line has to shift the median of `added` by 20 +- 0.5 ms and its p99 by 20 +- 2 ms;
+the medians of what the server waited, of the time in its queue, of its lateness and of the client's lag have
+to stay within 100 us. This cannot be shown on a machine that other programs keep busy.
 """
 
 import lab
@@ -26,7 +26,7 @@ def measured(url, delay):
 
 
 def compared(delay, without, beyond):
-    """Holds the run beyond the line against the one without."""
+    """Compares the run through the line with the one without it."""
     for percentile, tolerance in MOVES.items():
         before, after = (ran.percentile("added", percentile) for ran in (without, beyond))
         print(f"    delay {delay}: added {percentile} {ms(before)}, with the line {ms(after)}: {ms(after - before)} more")

@@ -1,10 +1,10 @@
-//! A delay line: a TCP proxy which holds back what the server says, and nothing else.
+//! A delay line: a TCP proxy which holds back the bytes that the server sends, and nothing else.
 //!
 //!     delay_line SERVER-ADDRESS MILLISECONDS
 //!
-//! Prints the address at which it listens. Each piece of bytes leaves exactly this long after it came: one
-//! thread reads and notes when, another sleeps and sends. A program of its own, because those that measure
-//! must not hold it up, and the standard library alone, so that `rustc` builds it.
+//! Prints the address at which it listens. Each chunk of bytes leaves exactly this long after it arrived: one
+//! thread reads and records the time, another one sleeps and sends. It is a program of its own, because the
+//! measuring programs must not delay it, and uses only the standard library, so that `rustc` can build it.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 
 const PIECE: usize = 1 << 16;
 
-/// Bytes of the server, and when they may leave.
+/// Bytes from the server, and when they may leave.
 type DelayedBytes = (Instant, Vec<u8>);
 
 fn main() -> io::Result<()> {
     let [server, delay] = <[String; 2]>::try_from(std::env::args().skip(1).collect::<Vec<_>>())
         .map_err(|_| {
-            io::Error::other("it takes the server's address and a number of milliseconds")
+            io::Error::other("expected the server's address and a number of milliseconds")
         })?;
     let delay = Duration::from_millis(delay.parse().map_err(io::Error::other)?);
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -31,7 +31,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Joins the two until one of them closes.
+/// Connects the two until one of them closes.
 fn join(client: TcpStream, server: TcpStream, delay: Duration) -> io::Result<()> {
     for each in [&client, &server] {
         each.set_nodelay(true)?;
@@ -51,7 +51,7 @@ fn pass(from: TcpStream, mut to: TcpStream) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// Reads until there is no more, or nobody takes it.
+/// Reads until there are no more bytes, or `take` accepts no more.
 fn each_piece(mut from: TcpStream, mut take: impl FnMut(&[u8]) -> bool) {
     let mut bytes = vec![0; PIECE];
     while let Ok(count @ 1..) = from.read(&mut bytes) {

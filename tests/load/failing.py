@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Failures are not fast calls.
 
-A server of 500 ms which takes at most 100 calls and refuses all others at once, under 1,000 calls per
-second: four of five fail, and quickly. Who counts them at their own time has a median below 10 ms; who
-leaves them out has one of 500 ms, and a service that looks well. Ours has no median: more than half of
-the callers never had a good answer. ghz beside it, as it is, and computed from the CSV of the same run
-as --count-errors would count.
+A server with a delay of 500 ms which accepts at most 100 calls at a time and refuses all others at once,
+under 1,000 calls per second: four of five fail, and quickly. A client that counts failed calls at their own
+time reports a median below 10 ms; a client that leaves them out reports one of 500 ms, and a service that
+looks healthy. Ours reports no median: more than half of the callers never had a good answer. For comparison
+ghz, as it is, and computed from the CSV of the same run as --count-errors would count.
 """
 
 import lab
@@ -21,7 +21,7 @@ def ours(url):
     longest = ran.beyond("response_time", "p50")
     failed = ran.percentile("failed_service_time", "p50")
     print(f"    ours: {counts['good']:,} good, {counts['failed']:,} failed; p50 > {ms(longest or 0)}")
-    print(f"    failed calls by themselves: p50 {ms(failed)}")
+    print(f"    failed calls alone: p50 {ms(failed)}")
     expect(longest is not None, "the median is a value, though most calls failed")
     expect(counts["failed"] > counts["due"] * 7 // 10, f"too few failed: {counts['statuses']}")
     expect(failed < 10 * MILLISECOND, "the failures were meant to be quick")

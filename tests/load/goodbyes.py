@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""A server which says goodbye, goes and comes back costs the calls of the time between, and hardly another.
+"""A server that sends a GOAWAY, stops and comes back costs the calls of the time in between, and hardly any
+other.
 
-The server is ended by SIGTERM in the middle of a run: it says GOAWAY, and answers what it has. Another
-starts at the same address. Every call that was due is accounted for, none of those that the first had
-taken is lost, and calls are good again when the second is there.
+The server is ended by SIGTERM in the middle of a run: it sends a GOAWAY, and answers the calls that it has
+accepted. Another server starts at the same address. Every call that was due is accounted for, none of those
+that the first server had accepted is lost, and calls are good again once the second server is running.
 """
 
 import signal
@@ -29,9 +30,10 @@ def goodbyes():
     print(f"    {counts['good']:,} of {counts['due']:,} good; {counts['connections_opened']} connections opened,")
     print(f"    {counts['connections_lost']} lost; not sent: {ran.not_sent()}; statuses: {counts['statuses']}")
     expect(counts["unfinished"] == 0, "calls that a server had taken were never answered")
-    # Some are on their way to the first when it says goodbye, and refused: far fewer than the 50 in flight.
+    # Some are on their way to the first when it sends the GOAWAY, and are refused: far fewer than the 50 in
+    # flight.
     expect(counts["failed"] < 25, f"too many failed: {counts['statuses']}")
-    # Between the two nothing listens for the time that a program takes to start.
+    # In between, nothing listens for the time that a program takes to start.
     expect(counts["good"] > counts["due"] // 2, "most calls were not good")
     expect(last["good"] == last["ended"] > 0, f"the last second: {last}")
     expect(set(ran.not_sent()) <= {"no_connection"}, f"not sent: {ran.not_sent()}")

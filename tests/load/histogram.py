@@ -1,6 +1,6 @@
 """The compressed form of HdrHistogram (V2 + DEFLATE, base64), read without its libraries.
 
-The format's own readers are held against the same records in readers.py.
+readers.py compares the format's own readers with the same records.
 """
 
 import base64
@@ -9,15 +9,15 @@ import zlib
 from collections import Counter
 
 COMPRESSED, PLAIN = 0x1C849304, 0x1C849303
-# Of the cookies, the size of a word is no part of the version.
+# The word size in the cookies is not part of the version.
 WORD = 0xF0
 HEADER = struct.Struct(">iiiiqqd")
-# 3 significant digits: 2,048 buckets of equal width, of which each doubling shares the upper half.
+# 3 significant digits: 2,048 buckets of equal width; each doubling shares the upper half of them.
 HALF = 1024
 
 
 def decoded(text):
-    """How many values are in the bucket of which index."""
+    """The number of values in each bucket, by index."""
     return Counter(dict(filled(payload(text))))
 
 
@@ -32,12 +32,12 @@ def payload(text):
 
 
 def filled(words):
-    """(index, count) of each bucket that holds something."""
+    """(index, count) of each bucket that is not empty."""
     index = position = 0
     while position < len(words):
         number, position = zigzag(words, position)
         if number < 0:
-            # So many buckets are empty.
+            # This many buckets are empty.
             index -= number
             continue
         if number:
@@ -46,7 +46,7 @@ def filled(words):
 
 
 def zigzag(words, position):
-    """A number in 1 to 9 bytes of which the ninth has 8 bits, and the position behind it."""
+    """A number in 1 to 9 bytes, of which the ninth has 8 bits, and the position after it."""
     value = 0
     for shift in range(0, 63, 7):
         byte = words[position]
@@ -71,7 +71,7 @@ def lowest_of(index):
 
 
 def highest_of(index):
-    """The greatest value of a bucket, which is what a percentile says."""
+    """The greatest value of a bucket, which is reported for a percentile."""
     return lowest_of(index + 1) - 1
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A generator that keeps up is not blamed, whatever its processors look like.
+"""A generator that keeps up is not blamed, however busy its processors are.
 
-Against a server that takes 500 ms, with `--spin`, which keeps a core busy on purpose, in a closed loop
-beside its server, and beside a busy core that is not its own: no verdict, and nothing that was not sent.
-A machine that other programs keep busy cannot show this.
+Against a server that takes 500 ms, with `--spin`, which keeps a core busy on purpose, in a closed loop next
+to its server, and next to a busy core that is not its own: no verdict, and every call was sent. This cannot
+be shown on a machine that other programs keep busy.
 """
 
 import lab

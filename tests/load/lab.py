@@ -1,7 +1,7 @@
-"""What the experiments share: servers and loads of their own, and what a record says.
+"""Shared by the experiments: servers and loads of their own, and the contents of a record.
 
-The programs are named by the environment: SERVER, CLIENT, and GHZ and DELAY_LINE if they can be had. Servers
-listen on a free port of 127.0.0.1 and are ended by their own process.
+The programs are named by the environment: SERVER, CLIENT, and GHZ and DELAY_LINE if they are available.
+Servers listen on a free port of 127.0.0.1 and are ended through their own process.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import histogram
 
 SERVER, CLIENT, GHZ, DELAY_LINE = (os.environ.get(name) for name in ("SERVER", "CLIENT", "GHZ", "DELAY_LINE"))
 METHOD = "longsync.v1.LongSyncService/LongSync"
-# What an experiment returns to say that it cannot be done here.
+# The exit code of an experiment that cannot be done here.
 SKIPPED = 77
 # No single run takes longer.
 PATIENCE = 90
@@ -29,7 +29,7 @@ SECOND = 10**9
 
 
 class Wrong(Exception):
-    """What was measured is not what was expected."""
+    """A measurement differs from what was expected."""
 
 
 def expect(holds, sentence):
@@ -48,8 +48,8 @@ def skip(why):
 
 
 def main(experiment):
-    """Runs an experiment; what is wrong is said in one line."""
-    # A person who waits sees each figure as it is measured.
+    """Runs an experiment; a failure is reported in one line."""
+    # A person who waits sees each figure as soon as it is measured.
     sys.stdout.reconfigure(line_buffering=True)
     try:
         experiment()
@@ -68,7 +68,7 @@ def shown(program, arguments):
 
 @dataclass
 class Serving:
-    """A server that runs, or something before it."""
+    """A running server, or a program in front of one."""
 
     address: str
     process: subprocess.Popen
@@ -80,7 +80,7 @@ class Serving:
 
 @contextlib.contextmanager
 def server(*flags, listen="127.0.0.1:0", core=None):
-    """A fresh server, which ends with the block; pinned to a core, if one is given."""
+    """A new server, which ends with the block; pinned to a core, if one is given."""
     with started([*pinned(core), SERVER, "--listen", listen, "--log", "off", *flags]) as (line, process):
         expect(line.startswith(FIRST_LINE), f"the server's first line was {line!r}")
         yield Serving(line.removeprefix(FIRST_LINE), process)
@@ -88,14 +88,14 @@ def server(*flags, listen="127.0.0.1:0", core=None):
 
 @contextlib.contextmanager
 def delay_line(address, milliseconds):
-    """What stands at the address, with its answers held back for this long."""
+    """The server at the address, with its answers held back for the given time."""
     with started([DELAY_LINE, address, str(milliseconds)]) as (line, process):
         yield Serving(line, process)
 
 
 @contextlib.contextmanager
 def started(arguments):
-    """A program that goes on, and its first line."""
+    """A running program, and its first line."""
     process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     try:
         yield process.stdout.readline().strip(), process
@@ -125,13 +125,13 @@ def busy(core, neighbours=1):
             each.wait()
 
 
-# Of the time of all cores, and for how long it is waited for.
+# The share of all cores' time that must be idle, and how long to wait for that.
 QUIET = 0.75
 QUIET_SECONDS = 30
 
 
 def needs_quiet():
-    """Waits until other programs leave the processors alone, and skips the experiment if they do not."""
+    """Waits until other programs leave the processors idle, and skips the experiment if they do not."""
     for _ in range(QUIET_SECONDS):
         before = processor_time()
         time.sleep(1)
@@ -142,7 +142,7 @@ def needs_quiet():
 
 
 def processor_time():
-    """Of all cores the time idle and the whole, in ticks."""
+    """The idle time and the total time of all cores, in ticks."""
     with open("/proc/stat") as file:
         ticks = [int(word) for word in file.readline().split()[1:]]
     return ticks[3], sum(ticks)
@@ -150,21 +150,21 @@ def processor_time():
 
 @dataclass
 class Ran:
-    """A load that has ended: what it printed, and its record."""
+    """A load that has ended: its output, and its record."""
 
     text: str
     record: dict
 
     def percentile(self, figure, percentile):
-        """In ns; None if it lies beyond the longest good answer."""
+        """In ns; None if it is beyond the longest good answer."""
         return self.placed(figure, percentile)["value_ns"]
 
     def beyond(self, figure, percentile):
-        """The longest good one, if the percentile lies beyond it."""
+        """The longest good answer, if the percentile is beyond it."""
         return self.placed(figure, percentile)["beyond_ns"]
 
     def shown(self, figure, percentile):
-        """As the report has it: `> ` and the longest good one, if it lies beyond that."""
+        """As in the report: `> ` and the longest good answer, if the percentile is beyond that."""
         value, beyond = self.percentile(figure, percentile), self.beyond(figure, percentile)
         return ms(value) if beyond is None else f"> {ms(beyond)}"
 
@@ -174,14 +174,14 @@ class Ran:
         return values["percentiles"][percentile]
 
     def counts(self, figure):
-        """How many values are in which bucket."""
+        """The number of values in each bucket."""
         return histogram.decoded(self.record["figures"][figure]["histogram"])
 
     def not_sent(self):
         return {why: count for why, count in self.record["counts"]["not_sent"].items() if count}
 
     def accounted(self):
-        """Its counts, if each call that was due is in one of them."""
+        """Its counts, after checking that each call that was due is in one of them."""
         counts = self.record["counts"]
         whole = counts["ended"] + counts["unfinished"] + sum(counts["not_sent"].values())
         expect(counts["due"] == whole, f"calls are missing: {counts}")
@@ -193,7 +193,7 @@ class Ran:
 
 
 class Load:
-    """A load that runs: `with Load(url, "--rate", "1000") as load: ...; ran = load.ended()`."""
+    """A running load: `with Load(url, "--rate", "1000") as load: ...; ran = load.ended()`."""
 
     def __init__(self, url, *flags, core=None, quiet=False):
         self.folder = tempfile.TemporaryDirectory()
@@ -230,7 +230,7 @@ def load(url, *flags, exit_code=0, core=None, quiet=False):
 
 
 class Ghz:
-    """A load of ghz that runs: 50 workers, its default, unless its flags say something else."""
+    """A running load of ghz: with 50 workers, its default, unless its flags say otherwise."""
 
     def __init__(self, address, *flags):
         flags = ["--insecure", "--call", METHOD, *map(str, flags)]
@@ -251,7 +251,7 @@ class Ghz:
         self.process.communicate()
 
     def calls(self):
-        """(latency in ns, status) of each call, the quickest first; without those that it did not make."""
+        """(latency in ns, status) of each call, the fastest first; without the calls that it did not make."""
         text, complaints = self.process.communicate(timeout=PATIENCE)
         expect(self.process.returncode == 0, f"ghz: {complaints}")
         header, *lines = text.strip().splitlines()

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Coordinated omission: a server that stands still for one second of thirty.
+"""Coordinated omission: a server that stalls for one second out of thirty.
 
-Of 30,000 calls due 1 ms apart, those due in the stall wait for its end: p99 is 700 ms and p99.9 970 ms,
-each with the server's delay of 5 ms. Ours has to say so within 2 %. With at most 100 calls in flight
-most of those are never sent: then both percentiles are `> X`, and the report says how many and why.
-ghz beside it, in both its modes, is shown and not judged.
+Of 30,000 calls due 1 ms apart, those due in the stall wait for its end: p99 is 700 ms and p99.9 970 ms, each
+plus the server's delay of 5 ms. Our figures have to match within 2 %. With at most 100 calls in flight most
+of those calls are never sent: then both percentiles are `> X`, and the report states how many and why. For
+comparison ghz in both its modes is shown but not judged.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ def whole(ran):
 
 
 def mean_of_seconds(ran):
-    """What a dashboard shows which averages percentiles."""
+    """The figure that a dashboard shows if it averages percentiles."""
     seconds = [it["histograms"].get("response_time") for it in ran.record["intervals"]]
     decoded = (lab.histogram.decoded(second["histogram"]) for second in seconds if second)
     values = [lab.histogram.percentile(counts, 99_000) for counts in decoded]
@@ -54,10 +54,10 @@ def limited(ran):
         expect(ran.beyond("response_time", percentile) is not None, f"{percentile} is not `> X`")
     expect(set(ran.not_sent()) == {"in_flight_limit"}, f"not sent: {ran.not_sent()}")
     count = ran.not_sent()["in_flight_limit"]
-    # 100 of the 1,000 due in the stall are sent.
+    # 100 of the 1,000 calls due in the stall are sent.
     expect(850 <= count <= 950, f"{count} were not sent, of about 900")
     for words in (f"not sent: {count:,} in-flight limit", "give --max-in-flight"):
-        expect(words in ran.text, f"the report does not say {words!r}:\n{ran.text}")
+        expect(words in ran.text, f"the report does not contain {words!r}:\n{ran.text}")
 
 
 def of_ghz(mode, calls):
@@ -67,7 +67,8 @@ def of_ghz(mode, calls):
 
 
 def side_by_side():
-    """Each pair runs at once: at this rate two loads leave the machine idle for most of the time."""
+    """Both loads of a pair run at the same time: at this rate they leave the machine idle for most of the
+    time."""
     print(lab.shown("longsync-server", ["--behavior", BEHAVIOR]))
     with contextlib.ExitStack() as at_once:
         first, second = (at_once.enter_context(lab.server("--behavior", BEHAVIOR)) for _ in range(2))

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A generator that cannot keep up says so. (One that can, and does not: in_breath.py.)
+"""A generator that cannot keep up reports it. (For one that can, and must not report it: in_breath.py.)
 
-At ten times the possible rate, and beside busy neighbours on its one core: it ends within its grace, says
-first that it was the client, and `--strict` exits with 98. ghz at ten times the possible rate, in both
-its modes, is shown and not judged.
+At ten times the possible rate, and next to busy neighbours on its only core: it ends within its grace, first
+reports that the client was the limit, and `--strict` exits with 98. ghz at ten times the possible rate, in
+both its modes, is shown but not judged.
 """
 
 import time
@@ -13,7 +13,7 @@ from lab import expect
 
 VERDICT = "It was the client"
 GRACE = 2
-# Sending ends 100 ms after the last due time; to connect and to report takes the rest.
+# Sending ends 100 ms after the last due time; the rest is the time to connect and to report.
 MARGIN = 3
 
 
@@ -30,13 +30,13 @@ def out_of_breath(what, url, seconds, *flags, core=None):
     took = time.monotonic() - began
     tells(what, ran)
     expect(took < seconds + GRACE + MARGIN, f"{what}: it took {took:.1f} s")
-    expect(ran.is_client_bound, f"{what}: the record does not say that it was the client")
-    expect(ran.text.startswith(VERDICT), f"{what}: the report begins otherwise:\n{ran.text[:300]}")
+    expect(ran.is_client_bound, f"{what}: the record does not report that the client was the limit")
+    expect(ran.text.startswith(VERDICT), f"{what}: the report does not begin with the verdict:\n{ran.text[:300]}")
     ran.accounted()
 
 
 def ghz(address, rate, seconds):
-    """What it says of the same server at the same rate."""
+    """Its figures for the same server at the same rate."""
     plan = ("--data", "{}", "--rps", rate, "--duration", f"{seconds}s", "--duration-stop", "wait")
     for flags in (plan, (*plan, "--async")):
         with lab.Ghz(address, *flags) as running:

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What the server planned is what the behavior's text, the seed and the call ids say.
+"""What the server planned follows from the behavior's text, the seed and the call ids.
 
-The record's histogram of `planned` has to be, bucket for bucket, that of the delays which the oracle of
-tests/behavior works out from the specification alone for PREFIX + 0, 1, 2 and so on: whatever the
-number of workers and connections, and in both loops.
+The record's histogram of `planned` has to match, bucket by bucket, that of the delays which the oracle of
+tests/behavior computes from the specification alone for PREFIX + 0, 1, 2 and so on: for any number of workers
+and connections, and in both loops.
 """
 
 import collections
@@ -39,7 +39,7 @@ def buckets():
         found, expected = ran.counts("planned"), said(text, ran.record["call_id_prefix"])
         differ = sum(1 for index in found | expected if found[index] != expected[index])
         print(f"    {text}: {CALLS:,} calls in {len(expected)} buckets, {differ} of which differ")
-        expect(differ == 0, f"{differ} buckets differ from what the oracle says of {text!r}")
+        expect(differ == 0, f"{differ} buckets differ from the oracle's for {text!r}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-// Prints what hdr-histogram-js reads in an interval log: per histogram one line of JSON with when it began in ms,
-// its tag (- without one), and [index, count] of each bucket that holds something.
+// Prints what hdr-histogram-js reads from an interval log: one line of JSON per histogram with its start in
+// ms, its tag (- if it has none), and [index, count] of each bucket that is not empty.
 const fs = require('node:fs');
 const hdr = require(`${process.env.NODE_PACKAGES}/node_modules/hdr-histogram-js`);
 
-// Buckets of 64 bits: a long run has more calls than 32 hold.
+// Buckets of 64 bits: a long run may have more calls than fit in 32.
 const reader = new hdr.HistogramLogReader(fs.readFileSync(process.argv[2], 'utf8'), 64, false);
 for (let read = reader.nextIntervalHistogram(); read; read = reader.nextIntervalHistogram()) {
     const counts = [];

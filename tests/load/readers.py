@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""HdrHistogram's own readers find in the interval log and the record what the run measured.
+"""HdrHistogram's own readers find the run's measurements in the interval log and in the record.
 
 Python's `hdrhistogram` and JavaScript's `hdr-histogram-js` read the log of an open and of a closed loop:
-their bucket counts have to be equal, tag by tag and second by second, equal to those in the record, and
-have to add up to the record's histograms of the whole run. Python's reader also reads those of the record.
+their bucket counts have to be equal, tag by tag and second by second, equal to those in the record, and have
+to add up to the record's histograms of the entire run. Python's reader also reads those of the record.
 """
 
 import collections
@@ -57,12 +57,12 @@ def of_javascript(path):
 
 
 def number_of(start_ms):
-    """Readers say when an interval began in ms as floating-point numbers."""
+    """Readers report the start of an interval in ms as floating-point numbers."""
     return round(start_ms)
 
 
 def numbered(found):
-    """The same by the number of the interval instead of when it began."""
+    """The same, keyed by the number of the interval instead of its start."""
     starts = sorted({start for start, _ in found})
     return {(starts.index(start), tag): counts for (start, tag), counts in found.items() if counts}
 
@@ -78,7 +78,7 @@ def of_record(ran, untagged):
 
 
 def sums(found, untagged):
-    """Each figure's bucket counts over all intervals."""
+    """Each figure's bucket counts, summed over all intervals."""
     whole = collections.defaultdict(collections.Counter)
     for (_, tag), counts in found.items():
         whole[untagged if tag == UNTAGGED else tag].update(counts)
@@ -101,13 +101,13 @@ def read(untagged, flags):
     whole = {name: values for name, values in ran.record["figures"].items() if values}
     by_library = {name: buckets(HdrHistogram.decode(values["histogram"])) for name, values in whole.items()}
     same({name: ran.counts(name) for name in whole}, by_library, "what we and Python read in the record")
-    same(sums(by_python, untagged), by_library, "the sum of the intervals, and the whole run")
+    same(sums(by_python, untagged), by_library, "the sum of the intervals, and the entire run")
     calls = sum(by_library[untagged].values())
     print(f"    {' '.join(flags)}: {len(recorded)} histograms of {len(whole)} figures, {calls:,} values of {untagged}")
 
 
 def readers():
-    expect(os.environ.get("NODE_PACKAGES"), "NODE_PACKAGES names no directory")
+    expect(os.environ.get("NODE_PACKAGES"), "NODE_PACKAGES is not set")
     for untagged, flags in RUNS:
         read(untagged, flags)
 

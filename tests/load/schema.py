@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Records are what docs/schemas/longsync.load.v1.json says, by PyPI's `jsonschema`.
+"""Records conform to docs/schemas/longsync.load.v1.json, according to PyPI's `jsonschema`.
 
-Of a closed loop, an open one with thresholds, one in which calls fail, are not sent and stay open, one
-that a rule ended, one that was interrupted, and one whose server was lost. A record with a wrong unit, one
-key less and one key more has to be refused, or the schema says nothing.
+The records of a closed loop, of an open loop with thresholds, of one in which calls fail, are not sent and
+are unfinished, of one that a rule ended, of one that was interrupted, and of one whose server was lost. A
+record with a wrong unit, a missing key or an extra key has to be refused, or the schema checks nothing.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ NOT_SENT_IN_TIME = ("--rate", "300", "-z", "2s", "-t", "40ms", "--max-in-flight"
 
 
 def records(url):
-    """(what it is, the record) of each run."""
+    """(description, record) of each run."""
     yield "closed", lab.load(url, "-c", 8, "-n", 500, "--name", "first", "--tag", "commit=1a2b3c")
     open_loop = ("--schedule", "line(from=100/s, to=500/s, in=2s)", "--behavior", "2ms", "--arrivals", "poisson")
     judged = ("--threshold", "p99<10s", "--threshold", "errors<1%", "--threshold", "rate>1")
@@ -43,12 +43,13 @@ def records(url):
 
 @contextlib.contextmanager
 def under_way():
-    """A server of its own, and a load in which calls have been answered: before there is nothing to record."""
+    """A server of its own, and a load in which calls have been answered: before that there is nothing to
+    record."""
     flags = ("-c", 4, "-z", "60s", "--grace", "500ms", "--warm-up", "100ms")
     with lab.server("--delay", "10ms") as server, lab.Load(server.url, *flags) as running:
         patience = time.monotonic() + lab.PATIENCE
         while answered(server.url) < 100:
-            expect(time.monotonic() < patience, "no calls came")
+            expect(time.monotonic() < patience, "no calls arrived")
             time.sleep(0.02)
         yield server, running
 
@@ -60,7 +61,7 @@ def answered(url):
 
 
 def mutilated(record):
-    """(what is wrong with it, the record)"""
+    """(what is wrong with it, record)"""
     for what, change in (
         ("a time that is not an integer", lambda it: it.update(recorded_ns=1.5)),
         ("a negative time", lambda it: it.update(took_ns=-1)),

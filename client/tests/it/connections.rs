@@ -122,7 +122,7 @@ async fn a_peer_that_does_not_speak_http2_is_named_as_such() {
         // Held, so that what it said is read before its end.
         std::future::pending::<()>().await;
     });
-    for said in ["it closed the connection before it said", "does not speak the protocol"] {
+    for said in ["it closed the connection before it began", "does not speak the protocol"] {
         let why = connections(&target).permit().await.unwrap_err().to_string();
         assert!(why.starts_with(&format!("cannot reach {target}: ")), "{why}");
         assert!(why.contains(said) && !why.contains("longsync-server"), "{why}");

@@ -186,8 +186,8 @@ async fn refusing_and_gone() -> Peer {
 #[tokio::test]
 async fn a_call_that_could_not_be_sent_again_does_not_say_that_it_was() {
     let words = [
-        "did not look at the call: GOAWAY NO_ERROR, `bye`",
-        "no other connection could be had: cannot reach",
+        "did not process the call: GOAWAY NO_ERROR, `bye`",
+        "no other connection could be opened: cannot reach",
         "connection refused",
     ];
     for kind in [RpcKind::Unary, RpcKind::Stream, RpcKind::Collect, RpcKind::Exchange] {
@@ -376,7 +376,7 @@ async fn why_a_server_takes_no_calls_is_said() {
     })
     .await;
     let why = called(&SinglePlan::builder(RpcKind::Unary, gone.target.clone())).await.unwrap_err();
-    assert!(why.to_string().contains("GOAWAY INTERNAL_ERROR came before any call"), "{why}");
+    assert!(why.to_string().contains("GOAWAY INTERNAL_ERROR arrived before any call"), "{why}");
     let unasked = Peer::start(|mut wire, _| async move {
         let unasked = [&crate::peer::settings_frame(&[])[..], &answer(1, &done())].concat();
         wire.send(&unasked).await?;
@@ -433,7 +433,7 @@ async fn without_a_deadline_it_is_waited_for_ten_seconds() {
     let peer = holding_back(None).await;
     let connections = ConnectionPool::new(peer.target.clone(), Timer::new(Clock::Tokio));
     let why = not_connected(&connections, || connections.opened() == 1).await;
-    assert!(why.contains("it allows no calls") && why.contains("within 10 s"), "{why}");
+    assert!(why.contains("it has allowed no calls for 10 s"), "{why}");
 }
 
 #[tokio::test]
@@ -441,7 +441,7 @@ async fn a_server_that_says_nothing_is_waited_for_ten_seconds() {
     let peer = Peer::start(|mut wire, _| async move { wire.hold().await }).await;
     let connections = ConnectionPool::new(peer.target.clone(), Timer::new(Clock::Tokio));
     let why = not_connected(&connections, || peer.accepted() == 1).await;
-    let words = "timed out: nothing that an HTTP server would say came within 10 s";
+    let words = "timed out: nothing that an HTTP server would send arrived within 10 s";
     assert!(why.ends_with(words), "{why}");
 }
 

@@ -151,7 +151,7 @@ async fn impossible_messages_are_reported() {
         (of(b"\0\xff\xff\xff\xff".to_vec()), Code::ResourceExhausted, "4,294,967,295 bytes"),
         (of(b"\0\0\x40\0\x01".to_vec()), Code::ResourceExhausted, "4,194,305 bytes"),
         (of(two), Code::Unimplemented, "a second message"),
-        (of(Vec::new()), Code::Unimplemented, "no message came"),
+        (of(Vec::new()), Code::Unimplemented, "no message arrived"),
         (of(done()[..8].to_vec()), Code::Internal, "cut short"),
         (of([&done()[..], b"\0\0"].concat()), Code::Internal, "cut short"),
         (of([&[1], &done()[1..]].concat()), Code::Internal, "no grpc-encoding"),
@@ -404,7 +404,7 @@ async fn an_endless_answer_is_refused_before_it_is_held() {
     {
         let status = called(&limited).await.status.unwrap();
         assert_eq!(status.code(), Code::ResourceExhausted);
-        assert!(status.message().contains(&format!("at most {most} are taken")), "{status}");
+        assert!(status.message().contains(&format!("at most {most} are accepted")), "{status}");
     }
     let (code, _) = raced_once(&peer.target, Way::Exchange).await;
     assert_eq!(code, "RESOURCE_EXHAUSTED");
@@ -661,8 +661,8 @@ async fn what_listens_there_is_named_by_its_first_words() {
         (&b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"[..], "HTTP/1.1 400 Bad Request"),
         (b"\x15\x03\x01\0\x02\x02\x16", "TLS"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0-OpenSSH_9.2"),
-        (&[0; 1_000], "not SETTINGS"),
-        (b"\x1b]0;x\x07 and more than a frame's head", "not SETTINGS"),
+        (&[0; 1_000], "not a SETTINGS frame"),
+        (b"\x1b]0;x\x07 and more than a frame's head", "not a SETTINGS frame"),
     ] {
         let peer = Peer::start(move |mut wire, _| async move { wire.send(says).await }).await;
         let plan = plan(&peer.target, RpcKind::Unary).build().unwrap();

@@ -29,7 +29,7 @@ struct StampTimes {
 }
 
 impl Stamps {
-    /// When the request's headers were handed to HTTP/2, with a permit for a stream in hand.
+    /// When the request's headers were handed to HTTP/2, once the call had a permit for a stream.
     pub fn sent(&self) -> Option<Instant> {
         self.0.sent.get().copied()
     }
@@ -39,12 +39,12 @@ impl Stamps {
         self.0.done.get().copied()
     }
 
-    /// Stamps the sending, unless it was stamped before.
+    /// Records when the call was sent, unless that is recorded already.
     pub fn set_sent(&self, now: Instant) {
         self.0.sent.get_or_init(|| now);
     }
 
-    /// Stamps the end, unless it was stamped before.
+    /// Records when the call was done, unless that is recorded already.
     pub fn set_done(&self, now: Instant) {
         self.0.done.get_or_init(|| now);
     }
@@ -55,7 +55,7 @@ impl Stamps {
 pub enum Outgoing {
     /// One message, with its prefix.
     Whole(Bytes),
-    /// Messages that come when HTTP/2 has window for them.
+    /// Messages that are made whenever HTTP/2 has window for them.
     Open(Body),
 }
 
@@ -63,13 +63,13 @@ pub enum Outgoing {
 pub(crate) enum Start {
     /// All of it.
     Whole(Option<Bytes>),
-    /// Some of it; the rest comes when the caller has it.
+    /// Part of it; the rest follows when the caller has made it.
     Open(Option<Bytes>, Body),
 }
 
 impl Start {
-    /// Looks at what is ready. tonic's bodies do not say that they have ended until they are asked
-    /// once more; asking now saves a unary call an empty frame.
+    /// Polls for the part that is ready. tonic's bodies report that they have ended only when they are polled
+    /// once more; polling now saves a unary call an empty frame.
     pub(crate) async fn of(outgoing: Outgoing) -> Result<Self, Status> {
         let mut body = match outgoing {
             Outgoing::Whole(message) => return Ok(Self::Whole(Some(message))),
@@ -116,14 +116,14 @@ pub(crate) async fn send_rest(mut body: Body, mut stream: SendStream<Bytes>) {
             Some(Err(_)) => return stream.send_reset(h2::Reason::CANCEL),
             None => return drop(stream.send_data(Bytes::new(), true)),
         };
-        // The peer has ended the stream; the answer's side says why.
+        // The peer has ended the stream; the reading side learns why.
         if sent.is_err() {
             return;
         }
     }
 }
 
-/// Waits until all that was handed over is sent and there is window for more.
+/// Waits until everything handed over has been sent and there is window for more.
 async fn has_window(stream: &mut SendStream<Bytes>) -> bool {
     stream.reserve_capacity(1);
     poll_fn(|cx| {
@@ -138,7 +138,7 @@ async fn has_window(stream: &mut SendStream<Bytes>) -> bool {
     .await
 }
 
-/// What a call holds until it has ended: its slot among the streams, and what sends its requests.
+/// What a call holds until it has ended: its stream slot, and the task that sends its requests.
 #[derive(Debug)]
 pub(crate) struct Hold {
     open: Option<OpenStream>,
@@ -162,21 +162,21 @@ impl Hold {
         Self { open: Some(OpenStream { _slot: slot, _sending: sending }), connection, stamps }
     }
 
-    /// The status of the call if this error of HTTP/2 has ended it.
+    /// The status of the call if this HTTP/2 error ended it.
     pub(crate) fn broken(&self, error: &h2::Error) -> Status {
         from_lost(error, self.connection.lost().as_ref())
     }
 
-    /// The call has ended: this is when it was done.
+    /// Ends the call, and records when it was done.
     pub(crate) fn end(&mut self) {
         self.stamps.set_done(self.connection.timer().now());
         self.open = None;
     }
 }
 
-/// The body of an answer, for tonic's generated client. Gives the call's slot among the streams back
-/// when it has ended, and resets the stream when it is dropped before that. What it says of the call's
-/// end can be read by a client that trusts its peers.
+/// The body of an answer, for tonic's generated client. Returns the call's stream slot when it has ended, and
+/// resets the stream if it is dropped before that. Its trailers can be read by a client that trusts its
+/// peers.
 #[derive(Debug)]
 pub struct AnswerBody {
     stream: RecvStream,
@@ -206,7 +206,7 @@ impl http_body::Body for AnswerBody {
         if !this.has_data_ended {
             match ready!(this.stream.poll_data(cx)) {
                 Some(Ok(data)) => {
-                    // It only fails for more than was received.
+                    // It fails only for more bytes than were received.
                     let _ = this.stream.flow_control().release_capacity(data.len());
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }

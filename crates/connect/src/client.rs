@@ -1,4 +1,4 @@
-//! One call in one line.
+//! Calls in one line of code.
 
 use std::error::Error;
 use std::fmt;
@@ -24,16 +24,16 @@ use crate::timing::plausible;
 /// Opens a connection to a server, given as a URL such as `http://127.0.0.1:9000`, as its host and port alone, such
 /// as `localhost:9000`, or as a [`Target`].
 ///
-/// It needs a tokio runtime with I/O and time enabled. The connection runs on that runtime, and a client's
-/// calls should too.
+/// This needs a tokio runtime with I/O and time enabled. The connection runs on that runtime, and the
+/// client's calls should run there too.
 ///
 /// # Errors
-/// When the URL is not that of a server, or the server is not reached within 10 s; one that allows no
-/// calls yet has 10 s more, and one that says goodbye before any call has both once more.
-/// [`ConnectError::kind`] tells these errors apart.
+/// If the URL is not that of a server, or the server is not reached within 10 s; a server that allows no
+/// calls yet has 10 s more, and one that sends a GOAWAY before any call is tried once more, with the same
+/// time limits. [`ConnectError::kind`] tells these errors apart.
 ///
 /// # Panics
-/// Outside of such a runtime.
+/// Outside such a runtime.
 ///
 /// # Cancel safety
 /// The connection that is being opened is closed; nothing else is lost.
@@ -57,13 +57,13 @@ where
     ConnectError: From<T::Error>,
 {
     let connections = ConnectionPool::new(url.try_into()?, Timer::new(Clock::Monotonic));
-    // Given back unused, it leaves its connection open.
+    // A permit that is returned unused leaves its connection open.
     drop(connections.permit().await?);
     Ok(Client { connections: Arc::new(connections) })
 }
 
-/// A client of one server. Clones share its connections: one, and more if the server allows too few
-/// streams on it for the calls in flight. They are closed when the last clone is dropped and the last call
+/// A client of one server. Clones share its connections: one, and more if the server's limit on streams is
+/// too low for the calls in flight. They are closed once the last clone has been dropped and the last call
 /// has ended.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -88,22 +88,22 @@ impl Client {
     /// Asks the server to wait this long, and returns its answer.
     ///
     /// # Errors
-    /// The status with which the call ended, such as `INVALID_ARGUMENT` if the server does not allow
-    /// waits of this length, or `UNAVAILABLE` if it was lost.
+    /// The status with which the call ended, such as `INVALID_ARGUMENT` if the server does not allow delays
+    /// of this length, or `UNAVAILABLE` if the connection was lost.
     ///
     /// # Panics
     /// As [`connect`].
     ///
     /// # Cancel safety
-    /// The call is reset, which ends the server's wait; other calls are not touched. So a deadline is
-    /// [`tokio::time::timeout`] around it.
+    /// The call is reset, which ends the server's wait; other calls are not affected. To set a deadline, wrap
+    /// the call in [`tokio::time::timeout`].
     pub async fn long_sync(&self, delay: Duration) -> Result<Answer, CallError> {
         self.call(LongSyncRequest { delay: Some(to_proto(delay)), ..LongSyncRequest::default() })
             .await
     }
 
-    /// Makes a call with this request, which may leave the delay to the server, or ask for a payload.
-    /// Otherwise as [`long_sync`](Self::long_sync), including its errors, panics and cancel safety.
+    /// Makes a call with this request, which may leave the delay to the server or ask for a payload.
+    /// Otherwise the same as [`long_sync`](Self::long_sync), including errors, panics and cancel safety.
     pub async fn call(&self, request: LongSyncRequest) -> Result<Answer, CallError> {
         let permit = self.connections.permit().await?;
         let (stamps, retried) = (Stamps::default(), RetryLog::default());
@@ -122,7 +122,7 @@ impl Client {
         while let Some(response) = answers.next::<LongSyncResponse>().await? {
             last = Some(response);
         }
-        // A call that ends well has one answer, or this would be an error.
+        // A call that ends well has one answer; anything else is an error.
         let response = last.unwrap_or_default();
         let service_time = match (stamps.sent(), stamps.done()) {
             (Some(sent), Some(done)) => done.saturating_duration_since(sent),
@@ -131,7 +131,7 @@ impl Client {
         Ok(Answer { response, service_time })
     }
 
-    /// The server it calls.
+    /// The server that this client calls.
     pub fn target(&self) -> &Target {
         self.connections.target()
     }
@@ -143,17 +143,17 @@ impl Client {
 }
 
 impl Answer {
-    /// What it says: `Done!`.
+    /// The message of the answer: `Done!`.
     pub fn message(&self) -> &str {
         &self.response.message
     }
 
-    /// The server's account of the call, as it gave it. All longsync servers give one.
+    /// The server's account of the call, as sent. Every longsync server sends one.
     pub fn timing(&self) -> Option<&Timing> {
         self.response.timing.as_ref()
     }
 
-    /// How long the server says that it waited, if it has said so and that can be true.
+    /// How long the server waited, if it reported a time that is plausible.
     pub fn waited(&self) -> Option<Duration> {
         plausible(self.timing()?.waited.as_ref())
     }
@@ -164,7 +164,7 @@ impl Answer {
         self.service_time
     }
 
-    /// The whole answer, with its payload.
+    /// The complete answer, with its payload.
     pub fn into_response(self) -> LongSyncResponse {
         self.response
     }
@@ -176,13 +176,13 @@ impl CallError {
         self.status.code()
     }
 
-    /// Its message, as the server wrote it if it is the server's. It may hold control characters; the
-    /// error's own `Display` escapes them.
+    /// The message of the status, exactly as the server wrote it if it is the server's. It may contain
+    /// control characters; the error's own `Display` escapes them.
     pub fn message(&self) -> &str {
         self.status.message()
     }
 
-    /// The server's account of the call, if it gave one.
+    /// The server's account of the call, if it sent one.
     pub fn timing(&self) -> Option<Timing> {
         status::timing(&self.status)
     }
@@ -194,7 +194,7 @@ impl fmt::Display for CallError {
     }
 }
 
-/// Its source is why no connection could be had, if that was the cause.
+/// The source is the reason why no connection could be opened, if that was the cause.
 impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.unreached.as_ref().map(|unreached| unreached as &(dyn Error + 'static))

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::target::{ParseTargetError, Target};
 
-/// Why a server could not be reached: a sentence that names it, what kind of trouble it was, and the
-/// error behind it if there is one. Clones share the latter.
+/// Why a server could not be reached: a sentence that names the server, the kind of trouble, and the error
+/// behind it if there is one. Clones share that error.
 #[derive(Debug, Clone)]
 pub struct ConnectError {
     kind: ConnectErrorKind,
@@ -23,19 +23,19 @@ pub struct ConnectError {
 pub enum ConnectErrorKind {
     /// The URL is not that of a server.
     NotATarget,
-    /// Its host has no address.
+    /// The host has no address.
     UnknownHost,
-    /// Nothing listens there.
+    /// Nothing listens at the address.
     Refused,
-    /// The network, or the system, gave another reason.
+    /// The network or the operating system reported another reason.
     Io,
-    /// It said nothing in time.
+    /// The server did not respond in time.
     TimedOut,
-    /// It closed the connection before any call.
+    /// The server closed the connection before any call.
     Closed,
-    /// It speaks another protocol, or breaks the rules of its own.
+    /// The server speaks another protocol, or violates its own.
     Protocol,
-    /// It allows no calls: its limit on streams is zero.
+    /// The server allows no calls: its limit on streams is zero.
     NoCalls,
 }
 
@@ -46,7 +46,8 @@ impl ConnectError {
         Self { kind, sentence, is_goaway: false, source: None }
     }
 
-    /// The server has begun HTTP/2 and let go of the connection before it carried a call.
+    /// Marks the error as that of a server that began HTTP/2 and sent a GOAWAY before the connection carried
+    /// a call.
     pub(crate) fn of_goaway(self) -> Self {
         Self { is_goaway: true, ..self }
     }
@@ -55,9 +56,9 @@ impl ConnectError {
         Self { source: Some(Arc::new(source)), ..self }
     }
 
-    /// Whether the server has begun HTTP/2 and let go of the connection before it carried a call. A server
-    /// which goes away may do so to connections that were on their way to it, so it is worth another try at
-    /// once.
+    /// Whether the server began HTTP/2 and sent a GOAWAY before the connection carried a call. A server that
+    /// is going away may do this to connections that were already on their way to it, so one more try is
+    /// worth making immediately.
     pub fn is_goaway(&self) -> bool {
         self.is_goaway
     }
@@ -87,7 +88,7 @@ impl From<ParseTargetError> for ConnectError {
     }
 }
 
-/// A [`Target`] is one already.
+/// A [`Target`] is a target already, so this error cannot occur.
 impl From<Infallible> for ConnectError {
     fn from(never: Infallible) -> Self {
         match never {}

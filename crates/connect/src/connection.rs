@@ -1,4 +1,4 @@
-//! One HTTP/2 connection, from its first words to its end.
+//! One HTTP/2 connection, from its preface to its end.
 
 use std::future::poll_fn;
 use std::io;
@@ -22,17 +22,17 @@ pub struct Connection {
     sender: SendRequest<Bytes>,
     streams: Streams,
     is_closed: AtomicBool,
-    /// It has ended, or its peer allows a different number of streams.
+    /// Notified when the connection ends, or when its peer changes the limit on streams.
     changed: Notify,
     timer: Timer,
 }
 
 impl Connection {
-    /// Begins HTTP/2 over `io`, and waits for the peer's settings: only then is it known how many
-    /// streams it allows. The connection runs on the caller's runtime until all its handles are gone.
+    /// Begins HTTP/2 over `io`, and waits for the peer's settings, which contain its limit on streams. The
+    /// connection runs on the caller's runtime until all its handles have been dropped.
     ///
     /// # Errors
-    /// When the peer does not speak HTTP/2, or leaves.
+    /// If the peer does not speak HTTP/2, or closes the connection.
     ///
     /// # Cancel safety
     /// `io` is closed; nothing else is lost.
@@ -52,17 +52,18 @@ impl Connection {
         Ok(connection)
     }
 
-    /// A slot among the streams, if it is open and its peer allows one more.
+    /// A stream slot, if the connection is open and its peer allows one more stream.
     pub(crate) fn take_slot(&self) -> Option<StreamSlot> {
         if self.is_closed() { None } else { self.streams.take(self.max_streams()) }
     }
 
-    /// What sends a request.
+    /// The handle that sends requests.
     pub(crate) fn sender(&self) -> SendRequest<Bytes> {
         self.sender.clone()
     }
 
-    /// It opened no stream, so it takes no more calls: its peer has said so, or has gone.
+    /// Makes the connection take no more calls, because it could not open a stream: its peer sent a GOAWAY,
+    /// or has disconnected.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
     }
@@ -72,17 +73,17 @@ impl Connection {
         self.sender.current_max_send_streams()
     }
 
-    /// Whether it can carry no more calls: it has ended, or its peer has said goodbye.
+    /// Whether the connection can carry no more calls: it has ended, or its peer has sent a GOAWAY.
     pub fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed) || self.lost().is_some()
     }
 
-    /// The timer that stamps its calls.
+    /// The timer that stamps the calls of this connection.
     pub(crate) fn timer(&self) -> &Timer {
         &self.timer
     }
 
-    /// Why it carries no more calls, as far as HTTP/2 knows.
+    /// Why the connection carries no more calls, as far as HTTP/2 knows.
     pub(crate) fn lost(&self) -> Option<h2::Error> {
         lost(&self.sender)
     }
@@ -104,20 +105,20 @@ impl Connection {
 /// Why a connection carries no more calls, as far as HTTP/2 knows.
 pub(crate) fn lost(sender: &SendRequest<Bytes>) -> Option<h2::Error> {
     let mut cx = Context::from_waker(Waker::noop());
-    // A sender that has sent nothing waits for nothing.
+    // A sender that has sent nothing is never pending.
     match sender.clone().poll_ready(&mut cx) {
         Poll::Ready(Err(error)) => Some(error),
         Poll::Ready(Ok(())) | Poll::Pending => None,
     }
 }
 
-/// Has the connection run until it has ended.
+/// Runs the connection until it has ended.
 async fn drive<IO>(mut driver: Http2<IO>, connection: Weak<Connection>)
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
     let mut max_streams = driver.max_streams();
-    // The peer has been told of it, or was lost: either way it has ended.
+    // The peer was told of an error, or was lost: either way the connection has ended.
     let _ = poll_fn(|cx| {
         let ended = driver.poll(cx);
         if driver.max_streams() != max_streams {

@@ -14,8 +14,8 @@ use crate::stream_permit::StreamPermit;
 use crate::target::Target;
 use crate::transport::Tcp;
 
-/// Connections to one server: one, and a further one whenever the peer allows no more streams on
-/// the open ones. No call waits for another's end.
+/// Connections to one server: one, plus another whenever the open ones have no stream left that the peer
+/// allows. No call waits for another to end.
 #[derive(Debug)]
 pub struct ConnectionPool {
     target: Target,
@@ -34,7 +34,8 @@ struct State {
 }
 
 impl ConnectionPool {
-    /// Without a connection yet. They run on the runtimes of the callers for whose calls they are opened.
+    /// A pool without a connection yet. Each connection runs on the runtime of the caller whose call opened
+    /// it.
     pub fn new(target: Target, timer: Timer) -> Self {
         Self {
             target,
@@ -47,19 +48,19 @@ impl ConnectionPool {
         }
     }
 
-    /// Waits as long as its callers do for a server that allows no calls, instead of 10 s.
+    /// Waits for a server that allows no calls as long as the callers do, instead of 10 s.
     #[must_use]
     pub fn patient(self) -> Self {
         Self { patience: None, ..self }
     }
 
-    /// Whether a connection is open, and only the server's limit on streams, which is 0, keeps a call
-    /// from being sent.
+    /// Whether a connection is open and a call is held back only by the server's limit on streams, which is
+    /// 0.
     pub fn is_held_back(&self) -> bool {
         self.is_held_back.load(Ordering::Relaxed)
     }
 
-    /// The server these connections reach.
+    /// The server that these connections reach.
     pub fn target(&self) -> &Target {
         &self.target
     }
@@ -69,7 +70,7 @@ impl ConnectionPool {
         &self.timer
     }
 
-    /// How many connections were opened so far.
+    /// How many connections have been opened so far.
     pub fn opened(&self) -> usize {
         self.opened.load(Ordering::Relaxed)
     }
@@ -77,7 +78,7 @@ impl ConnectionPool {
     /// A permit for one call, on a new connection if all streams of the others are taken.
     ///
     /// # Errors
-    /// When a connection is needed and cannot be opened.
+    /// If a connection is needed and cannot be opened.
     ///
     /// # Cancel safety
     /// A connection that is being opened is dropped; nothing else is lost.
@@ -85,7 +86,7 @@ impl ConnectionPool {
         self.permit_if(|_| true).await
     }
 
-    /// The same, but not on the connection that has refused the call.
+    /// A permit on any connection but the one that refused the call.
     pub(crate) async fn permit_apart_from(
         &self,
         refused: &Arc<Connection>,
@@ -99,20 +100,20 @@ impl ConnectionPool {
     ) -> Result<StreamPermit, ConnectError> {
         let failures_before = self.failures.load(Ordering::Relaxed);
         let mut state = self.state.lock().await;
-        // The newest first: the older ones are full, or were.
+        // The newest first: the older ones are full, or were when it was opened.
         let mut such = state.open.iter().rev().filter(|connection| is_such(connection));
         if let Some(permit) = such.find_map(Connection::permit) {
             return Ok(permit);
         }
-        // Calls that waited for an attempt fail with it: if each tried again in its turn, a silent
-        // peer would cost each of them its time.
+        // Calls that waited for an attempt fail with it: if each tried again in its turn, every one of them
+        // would have to wait for a silent peer to time out.
         if self.failures.load(Ordering::Relaxed) > failures_before
             && let Some(failure) = &state.last_failure
         {
             return Err(failure.clone());
         }
         state.open.retain(|connection| !connection.is_closed());
-        // On the heap, so that the calls for which nothing is opened have small futures.
+        // On the heap, so that calls that open no connection have small futures.
         match Box::pin(self.connect()).await {
             Ok((connection, permit)) => {
                 state.open.push(connection);
@@ -126,13 +127,13 @@ impl ConnectionPool {
         }
     }
 
-    /// How many streams the peer allows on a connection, once one was opened.
+    /// How many streams the peer allows per connection, once one has been opened.
     pub async fn max_streams(&self) -> Option<usize> {
         self.state.lock().await.open.last().map(|connection| connection.max_streams())
     }
 
-    /// A server that goes away may have let go of its connections while others were on their way to
-    /// it: then one more is tried.
+    /// A server that is going away may have closed connections while others were on their way to it: in that
+    /// case one more is tried.
     async fn connect(&self) -> Result<(Arc<Connection>, StreamPermit), ConnectError> {
         match self.connect_once().await {
             Err(error) if error.is_goaway() => self.connect_once().await,
@@ -171,7 +172,7 @@ impl ConnectionPool {
     }
 }
 
-/// Says so for as long as it lives, which a caller may end at any moment.
+/// Marks the pool as held back until it is dropped, which may be at any time if the caller cancels.
 struct HeldBackGuard<'a>(&'a AtomicBool);
 
 impl<'a> HeldBackGuard<'a> {

@@ -1,4 +1,4 @@
-//! Reaching a server, or saying why not.
+//! Reaching a server, or explaining why that failed.
 
 use std::io;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use crate::status::{refusal, sentence};
 use crate::target::Target;
 use crate::transport::Transport;
 
-/// How long a server may take to accept a connection and to begin its protocol.
+/// How long a server may take to accept a connection and to begin the protocol.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a server may allow no calls at all, if nothing else bounds the wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Connects over `transport` to the `nth` of the target's addresses, or else another of them, and begins the
-/// protocol on its stream. Both together take at most [`CONNECT_TIMEOUT`] by the timer.
+/// Connects over `transport` to the target's `nth` address, or to another of its addresses if that fails, and
+/// begins the protocol on the stream. Both together take at most [`CONNECT_TIMEOUT`] by the timer.
 ///
 /// # Errors
-/// When there is no connection in time, or `begin` fails.
+/// If no connection is opened in time, or `begin` fails.
 ///
 /// # Cancel safety
 /// The connection that is being opened is dropped; nothing else is lost.
@@ -47,15 +47,16 @@ pub async fn dial<T: Transport, Begun>(
     }
 }
 
-/// Opens a connection over `transport` to the `nth` of the target's addresses, or else another of them, begins
-/// HTTP/2 on it, and waits until its peer allows calls: at most [`CONNECT_TIMEOUT`] for the connection, and as
-/// long again for a peer that allows none yet. `wrap` is given the stream, and returns what HTTP/2 reads and
-/// writes; `before_poll` is called before each poll of the connection.
+/// Opens a connection over `transport` to the target's `nth` address, or to another of its addresses if that
+/// fails, begins HTTP/2 on it, and waits until its peer allows calls. The connection may take at most
+/// [`CONNECT_TIMEOUT`], and a peer that allows no calls yet has the same time once more. `wrap` is given the
+/// stream, and returns what HTTP/2 reads and writes; `before_poll` is called before each poll of the
+/// connection.
 ///
-/// Returns what sends requests, and the connection, which must be polled further.
+/// Returns the handle that sends requests, and the connection, which must be polled further.
 ///
 /// # Errors
-/// When the connection does not take calls in time; [`ConnectError::is_goaway`] says whether another may.
+/// If the connection does not take calls in time; [`ConnectError::is_goaway`] tells whether another one may.
 ///
 /// # Cancel safety
 /// The connection that is being opened is dropped; nothing else is lost.
@@ -76,7 +77,7 @@ where
     tokio::select! {
         allowed = connection.until_calls_are_allowed(&mut before_poll) => match allowed {
             Ok(()) => Ok((sender, connection)),
-            // A connection that ends after a GOAWAY without an error ends well.
+            // A connection that ends without an error after a GOAWAY ends well.
             Err(ended) => Err(gone_before_any_call(target, ended.or_else(|| lost(&sender)))),
         },
         _ = timer.sleep(PATIENCE) => Err(allows_no_calls(target)),
@@ -87,7 +88,7 @@ where
 pub(crate) fn gone_before_any_call(target: &Target, lost: Option<h2::Error>) -> ConnectError {
     let (kind, why) = match &lost {
         Some(lost) if lost.is_go_away() && lost.is_remote() => {
-            let why = format!("it is going away ({} came before any call)", refusal(lost));
+            let why = format!("it is going away ({} arrived before any call)", refusal(lost));
             (ConnectErrorKind::Closed, why)
         }
         Some(lost) if lost.is_go_away() => (ConnectErrorKind::Protocol, sentence(lost)),
@@ -105,23 +106,21 @@ pub(crate) fn gone_before_any_call(target: &Target, lost: Option<h2::Error>) -> 
     if is_goaway { error.of_goaway() } else { error }
 }
 
-/// What is said of a server that allowed no calls for [`PATIENCE`].
+/// The error for a server that allowed no calls for [`PATIENCE`].
 pub(crate) fn allows_no_calls(target: &Target) -> ConnectError {
     let seconds = PATIENCE.as_secs();
-    let why = format!(
-        "it allows no calls, and has not changed that within {seconds} s: its \
-         MAX_CONCURRENT_STREAMS is 0"
-    );
+    let why = format!("it has allowed no calls for {seconds} s: its MAX_CONCURRENT_STREAMS is 0");
     ConnectError::new(target, ConnectErrorKind::NoCalls, &why)
 }
 
 fn timed_out(target: &Target) -> ConnectError {
     let seconds = CONNECT_TIMEOUT.as_secs();
-    let why = format!("timed out: nothing that an HTTP server would say came within {seconds} s");
+    let why =
+        format!("timed out: nothing that an HTTP server would send arrived within {seconds} s");
     ConnectError::new(target, ConnectErrorKind::TimedOut, &why)
 }
 
-/// Why what listens there is not a server of the protocol.
+/// Why the peer is not a server of the protocol.
 fn not_begun(target: &Target, error: io::Error) -> ConnectError {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     let inner = error.get_ref();
@@ -134,7 +133,7 @@ fn not_begun(target: &Target, error: io::Error) -> ConnectError {
         } else if let UnexpectedEof | ConnectionReset | BrokenPipe =
             of_h2.and_then(h2::Error::get_io).unwrap_or(&error).kind()
         {
-            let why = "it closed the connection before it said anything that HTTP begins with";
+            let why = "it closed the connection before it began to speak HTTP";
             (ConnectErrorKind::Closed, format!("{why} ({error})"))
         } else {
             let why = format!("what listens there does not speak the protocol ({error})");

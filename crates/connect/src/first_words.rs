@@ -1,4 +1,4 @@
-//! What a peer says first: if that is not HTTP/2, it tells what the peer speaks.
+//! The first bytes of a peer: if they are not HTTP/2, they show what the peer speaks.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,10 +7,10 @@ use longsync_text::said::quoted_bytes;
 
 use crate::watched::Watcher;
 
-/// How many bytes of it are kept.
+/// The number of bytes that are kept.
 const MOST_BYTES: usize = 40;
 
-/// The first bytes that came on a connection. Clones are handles to the same.
+/// The first bytes that arrived on a connection. Clones are handles to the same bytes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FirstWords(Arc<Mutex<Vec<u8>>>);
 
@@ -19,17 +19,17 @@ pub(crate) struct FirstWords(Arc<Mutex<Vec<u8>>>);
 #[error("{0}")]
 pub(crate) struct HandshakeError(String);
 
-/// Keeps them as they come, until it has enough.
+/// Keeps bytes as they arrive, until it has enough.
 #[derive(Debug)]
 pub(crate) struct FirstWordsWatcher(Option<FirstWords>);
 
 impl FirstWords {
-    /// The watcher that hears the bytes that come.
+    /// The watcher that records these bytes.
     pub(crate) fn listener(&self) -> FirstWordsWatcher {
         FirstWordsWatcher(Some(self.clone()))
     }
 
-    /// What an error in the first frames means, given what had come.
+    /// What an error in the first frames means, given the bytes that had arrived.
     pub(crate) fn explain(&self, error: h2::Error) -> io::Error {
         let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match other_protocol(&words) {
@@ -52,12 +52,12 @@ fn other_protocol(words: &[u8]) -> Option<String> {
     if matches!(words, [0x15 | 0x16, 3, ..]) {
         return Some("it speaks TLS, which is not supported yet".to_owned());
     }
-    // The server's first frame is SETTINGS (RFC 9113, 3.4): type 4 behind three bytes of length.
+    // The server's first frame is SETTINGS (RFC 9113, 3.4): type 4, after three bytes of length.
     let is_settings = words.get(3).is_none_or(|kind| *kind == 4);
     let is_text = line.len() > 3 && line.iter().all(|byte| (0x20..0x7f).contains(byte));
     (!is_settings).then(|| {
         let said = if is_text { format!(" but {}", quoted_bytes(line)) } else { String::new() };
-        format!("its first words are not SETTINGS{said}")
+        format!("its first bytes are not a SETTINGS frame{said}")
     })
 }
 
@@ -85,9 +85,9 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Any first words are described without a panic, and none of them acts.
+        /// Any first bytes are described without a panic, and no control character in them is printed.
         #[test]
-        fn any_first_words_can_be_described(words in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn any_first_bytes_can_be_described(words in proptest::collection::vec(any::<u8>(), 0..60)) {
             if let Some(what) = other_protocol(&words) {
                 prop_assert!(!what.contains(char::is_control), "{:?}", what);
             }
@@ -102,8 +102,8 @@ mod tests {
             "it answers in HTTP/1.1, `HTTP/1.1 400 Bad Request`"
         );
         assert!(what(b"\x15\x03\x01\0\x02\x02\x16").contains("TLS"));
-        assert!(what(b"SSH-2.0-x\r\n").ends_with("SETTINGS but `SSH-2.0-x`"));
-        assert!(what(&[0; 40]).ends_with("not SETTINGS"));
+        assert!(what(b"SSH-2.0-x\r\n").ends_with("SETTINGS frame but `SSH-2.0-x`"));
+        assert!(what(&[0; 40]).ends_with("not a SETTINGS frame"));
         for http2 in [&b""[..], b"\0\0", b"\0\0\0\x04\0\0\0\0\0", b"\0\0\x06\x04\0"] {
             assert_eq!(other_protocol(http2), None);
         }

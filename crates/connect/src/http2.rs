@@ -14,18 +14,18 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::first_words::{FirstWords, FirstWordsWatcher};
 use crate::watched::WatchedIo;
 
-/// What h2 takes for the peer's limit on streams until the peer has said it.
+/// h2's value for the peer's limit on streams until the peer has sent its settings.
 const NOT_SAID_YET: usize = usize::MAX - 1;
-/// Room for the largest message of the contract, 4 MiB and its framing: it comes in one go,
-/// however long the round trip is.
+/// Room for the largest message of the contract, 4 MiB plus its framing: it arrives without a pause, however
+/// long the round trip is.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024 + 64 * 1024;
 /// Room for many answers that are due at once.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
-/// h2 takes many small unread frames for a flood; answers due at once are such frames.
+/// h2 takes many small unread frames for a flood; answers that are due at once are such frames.
 const DATA_FRAME_BUDGET: usize = 64 * 1024 * 1024;
 
-/// A connection that speaks HTTP/2 and runs while it is polled. It ends when all its senders are gone and
-/// their calls have ended, or when its peer ends it.
+/// A connection that speaks HTTP/2 and runs while it is polled. It ends when all its senders have been
+/// dropped and their calls have ended, or when its peer ends it.
 pub struct Http2<IO> {
     driver: Connection<WatchedIo<IO, FirstWordsWatcher>, Bytes>,
     first_words: FirstWords,
@@ -36,9 +36,9 @@ pub struct Http2<IO> {
 #[derive(Debug)]
 enum Life {
     Runs,
-    /// It has ended like this, which has not been reported yet.
+    /// The connection has ended with this result, which has not been reported yet.
     Ended(Result<(), h2::Error>),
-    /// Its end was reported.
+    /// The end has been reported.
     Told,
 }
 
@@ -62,12 +62,12 @@ fn settings() -> Builder {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
-    /// Begins HTTP/2 over `io`, and waits for the peer's settings: only then is it known how many streams
-    /// it allows. `before_poll` is called before each poll of the connection. Returns what sends requests,
+    /// Begins HTTP/2 over `io`, and waits for the peer's settings, which contain its limit on streams.
+    /// `before_poll` is called before each poll of the connection. Returns the handle that sends requests,
     /// and the connection, which must be polled further.
     ///
     /// # Errors
-    /// When the peer does not speak HTTP/2, or leaves before it has said its settings.
+    /// If the peer does not speak HTTP/2, or disconnects before it has sent its settings.
     ///
     /// # Cancel safety
     /// `io` is closed; nothing else is lost.
@@ -84,7 +84,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
         Ok((sender, connection))
     }
 
-    /// Runs the connection until the peer has said its settings, perhaps with its last words.
+    /// Runs the connection until the peer's settings have arrived, perhaps together with its last frames.
     async fn settle(&mut self, mut before_poll: impl FnMut()) -> io::Result<()> {
         let ended = poll_fn(|cx| {
             before_poll();
@@ -107,7 +107,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
     /// Runs the connection until its peer allows calls.
     ///
     /// # Errors
-    /// When the connection ends before that: why, as far as HTTP/2 knows.
+    /// If the connection ends before that: why, as far as HTTP/2 knows.
     pub(crate) async fn until_calls_are_allowed(
         &mut self,
         mut before_poll: impl FnMut(),
@@ -123,8 +123,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
         .await
     }
 
-    /// Runs the connection: reads what has come, writes what is to go. Ready once it has ended; must not be
-    /// polled after that.
+    /// Runs the connection: reads what has arrived and writes what is queued. Ready once the connection has
+    /// ended; must not be polled after that.
     #[inline]
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
         let ended = match mem::replace(&mut self.life, Life::Told) {

@@ -1,4 +1,4 @@
-//! An answer as it comes over HTTP/2.
+//! An answer as it arrives over HTTP/2.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
@@ -14,24 +14,24 @@ use crate::answer::{AnswerLimits, Reader};
 use crate::status::from_h2;
 use crate::unfinished::UnfinishedBytes;
 
-/// How long the rest of an answer that is not gRPC is waited for: it only makes a sentence.
+/// How long to wait for the rest of an answer that is not gRPC: it is needed only for a sentence.
 pub const PAGE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// An answer whose head has come.
+/// An answer whose head has arrived.
 #[derive(Debug)]
 pub struct Incoming {
     stream: RecvStream,
     reader: Reader,
-    /// Bytes whose window was not given back.
+    /// Bytes for which the window has not been returned to the peer.
     kept: usize,
-    /// Bytes of a message that is not whole.
+    /// Bytes of a message that is not complete.
     unfinished: UnfinishedBytes,
 }
 
 /// How a call failed after its answer had begun. There is no other way: exhaustive.
 #[derive(Debug)]
 pub enum AnswerError {
-    /// As the answer itself says.
+    /// As the answer itself reports.
     Said(Status),
     /// HTTP/2 ended the answer, or its connection.
     Broken(h2::Error),
@@ -47,22 +47,22 @@ impl Incoming {
     /// Reads the head.
     ///
     /// # Errors
-    /// When that says that the call has failed.
+    /// If the head reports that the call has failed.
     pub fn new(response: Response<RecvStream>, limits: AnswerLimits) -> Result<Self, Status> {
         let (head, stream) = response.into_parts();
         let reader = Reader::new(head.status, &head.headers, limits)?;
         Ok(Self { stream, reader, kept: 0, unfinished: UnfinishedBytes::default() })
     }
 
-    /// Whether it is not gRPC; then it ends in an error.
+    /// Whether the answer is not gRPC, in which case it ends in an error.
     pub fn is_page(&self) -> bool {
         self.reader.is_page()
     }
 
-    /// The next message; [`None`] when the call has ended well.
+    /// The next message; [`None`] once the call has ended well.
     ///
     /// # Errors
-    /// How the call failed. The messages before that were returned.
+    /// How the call failed. Messages before the failure have been returned.
     #[inline]
     pub fn poll_message(
         &mut self,
@@ -95,19 +95,19 @@ impl Incoming {
         self.reader.end(None).map(|()| None)
     }
 
-    /// A page that was cut is reported as far as it came.
+    /// A page that was cut short is reported as far as it arrived.
     fn broken<T>(&self, error: h2::Error) -> Result<Option<T>, AnswerError> {
         if self.is_page() { Ok(self.conclude()?) } else { Err(AnswerError::Broken(error)) }
     }
 
-    /// An answer of one chunk is within its stream's window, and gives the connection's back when it
-    /// is dropped; asking HTTP/2 to do so would cost each small answer more than that.
+    /// An answer of one chunk fits its stream's window, and returns the connection's window when it is
+    /// dropped; asking HTTP/2 to return it would cost each small answer more than that.
     #[inline]
     fn add(&mut self, chunk: Bytes) {
         let is_first = self.kept == 0;
         self.kept += chunk.len();
         if !is_first {
-            // It only fails for more than was received.
+            // It fails only for more bytes than were received.
             let _ = self.stream.flow_control().release_capacity(self.kept);
             self.kept = 0;
         }
@@ -115,7 +115,7 @@ impl Incoming {
     }
 }
 
-/// How a call whose answer is not gRPC ended. The rest of that is waited for a moment.
+/// How a call whose answer is not gRPC ended. The rest of that answer is waited for briefly.
 pub(crate) async fn page_status(mut page: Incoming, timer: &Timer) -> Status {
     let ended = tokio::select! {
         biased;
@@ -125,6 +125,6 @@ pub(crate) async fn page_status(mut page: Incoming, timer: &Timer) -> Status {
     match ended.unwrap_or_else(|| page.conclude().map_err(AnswerError::Said)) {
         Err(AnswerError::Said(status)) => status,
         Err(AnswerError::Broken(error)) => from_h2(&error),
-        Ok(_) => Status::internal("an answer that is not gRPC has ended well"),
+        Ok(_) => Status::internal("an answer that is not gRPC ended without an error"),
     }
 }

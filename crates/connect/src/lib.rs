@@ -16,21 +16,22 @@
 //! # }
 //! ```
 //!
-//! [`connect`] and [`Client`] are that, and no more. Below them, for programs that call in their own way:
+//! [`connect`] and [`Client`] do this, and nothing else. Below them, for programs that make calls in their
+//! own way:
 //!
-//! - [`Target`] is the server to call. [`ConnectionPool`] opens connections to it and gives out a [`StreamPermit`] per
-//!   call, a slot among the streams which the peer allows at once. A permit is a tonic `GrpcService`, so
-//!   tonic's generated client calls through it.
+//! - [`Target`] is the server to call. [`ConnectionPool`] opens connections to it and hands out a
+//!   [`StreamPermit`] per call, a slot among the streams which the peer allows at once. A permit is a tonic
+//!   `GrpcService`, so tonic's generated client can call through it.
 //! - [`dial`] opens one connection over any [`Transport`]; [`Http2`] begins HTTP/2 on one and waits for the
 //!   peer's settings; [`dial_http2`] does both.
-//! - [`rpc`] makes calls of the contract without tonic's client: a call that the server refused unseen is
-//!   made again. [`answer`] reads what comes back, and trusts none of it; [`incoming`] does so over
-//!   HTTP/2.
-//! - [`request`] says what no server accepts.
-//! - [`status`] and [`timing`] say what a status, and what a server's account of its waits, mean.
+//! - [`rpc`] makes calls of the contract without tonic's client: a call that the server refused without
+//!   processing it is made again. [`answer`] reads the answers and trusts none of them; [`incoming`] does so
+//!   over HTTP/2.
+//! - [`request`] has the rules for requests that no server accepts.
+//! - [`status`] and [`timing`] explain what a status, and a server's account of its waits, mean.
 //!
-//! This crate makes calls; when to make them, and what to do with what was measured, is its caller's
-//! affair. It depends on no server and on no program, so a server may use it to call others.
+//! This crate makes calls; when to make them, and what to do with the measurements, is up to the caller. It
+//! depends on no server and on no program, so a server may use it to call others.
 
 pub mod answer;
 mod body;

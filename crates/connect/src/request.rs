@@ -1,11 +1,11 @@
-//! What no server of the contract accepts, whatever its limits. Pure.
+//! Requests that no server of the contract accepts, whatever its limits. Pure.
 
 use std::time::Duration;
 
 use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
-/// Headers that are about a connection (RFC 9113, 8.2.2).
+/// Headers that concern a connection (RFC 9113, 8.2.2).
 const OF_CONNECTIONS: [&str; 5] =
     ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"];
 
@@ -13,28 +13,28 @@ const OF_CONNECTIONS: [&str; 5] =
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// It says twice how long the server is to wait.
+    /// It specifies the server's delay twice.
     #[error("a request has a delay or a behavior, not both: leave one of them out")]
     DelayAndBehavior,
-    /// It says twice what payload the answer is to have.
+    /// It specifies the payload of the answer twice.
     #[error("an answer has the request's payload or other bytes, not both: leave one of them out")]
     EchoAndResponseBytes,
-    /// No server can wait like that.
+    /// No server can wait that long, or for a negative time.
     #[error("the delay is negative, or longer than 365 days: ask for one in between")]
     Delay,
-    /// A header is about its connection, which HTTP/2 has no form for.
+    /// A header concerns its connection, and HTTP/2 does not allow it.
     #[error(
-        "`{name}` is about a connection of HTTP/1.1, and HTTP/2 cannot carry it: give headers of other \
-         names"
+        "`{name}` belongs to an HTTP/1.1 connection, and HTTP/2 cannot carry it: use another header \
+         name"
     )]
     OfConnection {
         /// The header's name.
         name: &'static str,
     },
-    /// A message of gRPC has less than 4 GiB.
-    #[error("the request has {bytes} bytes, and a message of gRPC has less than 4 GiB")]
+    /// A gRPC message is smaller than 4 GiB.
+    #[error("the request has {bytes} bytes, but a gRPC message must be smaller than 4 GiB")]
     TooLarge {
-        /// How many it has, without its prefix.
+        /// The size of the message, without its prefix.
         bytes: usize,
     },
 }
@@ -42,7 +42,7 @@ pub enum RequestError {
 /// Whether HTTP/2 can carry these headers.
 ///
 /// # Errors
-/// Which of them it cannot.
+/// The header that it cannot carry.
 pub fn check_headers(metadata: &MetadataMap) -> Result<(), RequestError> {
     match OF_CONNECTIONS.into_iter().find(|name| metadata.contains_key(*name)) {
         Some(name) => Err(RequestError::OfConnection { name }),
@@ -53,21 +53,21 @@ pub fn check_headers(metadata: &MetadataMap) -> Result<(), RequestError> {
 /// The fields that the contract's four requests have in common and that may contradict one another.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestFields<'a> {
-    /// How long the server is to wait, if the request says it.
+    /// How long the server is to wait, if the request specifies it.
     pub delay: Option<Duration>,
-    /// How the server is to behave; empty if the request does not say it.
+    /// How the server is to behave; empty if the request does not specify it.
     pub behavior: &'a str,
     /// Whether the answer is to carry the request's payload.
     pub echo_payload: bool,
-    /// How many other bytes it is to carry.
+    /// How many other bytes the answer is to carry.
     pub response_bytes: u32,
 }
 
 impl RequestFields<'_> {
-    /// Whether a server may accept it.
+    /// Whether a server may accept these fields.
     ///
     /// # Errors
-    /// Why none will.
+    /// Why no server accepts them.
     pub fn check(self) -> Result<(), RequestError> {
         if self.delay.is_some() && !self.behavior.is_empty() {
             return Err(RequestError::DelayAndBehavior);
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_of_connections_are_refused_by_name() {
+    fn connection_headers_are_refused_by_name() {
         let mut metadata = MetadataMap::new();
         metadata.insert("x-other", "close".parse().unwrap());
         assert_eq!(check_headers(&metadata), Ok(()));

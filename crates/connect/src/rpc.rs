@@ -1,7 +1,7 @@
-//! Calls of the contract: their requests, and their answers read without trust.
+//! Calls of the contract: their requests, and their answers, which are read without trusting the server.
 //!
-//! If the server says that it never looked at a call, the call is made once more, on another connection:
-//! no caller should lose a call to a server that goes away.
+//! If the server reports that it never processed a call, the call is made once more, on another connection:
+//! no caller should lose a call because a server is going away.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,13 +29,13 @@ use crate::incoming::{AnswerError, Incoming, page_status};
 use crate::status::{from_h2, refusal, sentence};
 use crate::stream_permit::{SendError, StreamPermit};
 
-/// How many times a call goes to another connection because its own was gone before any of it was sent.
+/// How many times a call moves to another connection because its own closed before any of it was sent.
 const MOST_UNSENT: usize = 3;
 
 /// The path of the RPC of the contract with this name, such as `LongSync`.
 ///
 /// # Panics
-/// When it is not a name.
+/// If it is not a valid name.
 pub fn path(name: &str) -> PathAndQuery {
     let path = PathAndQuery::try_from(format!("/{SERVICE_NAME}/{name}"));
     path.expect("the names of the contract are valid in a path")
@@ -44,7 +44,7 @@ pub fn path(name: &str) -> PathAndQuery {
 /// The head of a request to this path of a [target's origin](crate::Target::origin).
 ///
 /// # Panics
-/// When the timeout is longer than gRPC can say: 99,999,999 hours.
+/// If the timeout is longer than gRPC can express: 99,999,999 hours.
 pub fn head(
     origin: Uri,
     path: PathAndQuery,
@@ -82,7 +82,7 @@ pub fn open<M: Message + Default + 'static>(
     Outgoing::Open(Body::new(EncodeBody::new_client(encoder, messages, None, None)))
 }
 
-/// The calls that were refused unseen, and those of them that were sent again.
+/// The calls that were refused without being processed, and those of them that were sent again.
 #[derive(Debug, Clone, Default)]
 pub struct RetryLog(Arc<Mutex<Refusals>>);
 
@@ -102,13 +102,13 @@ impl RetryLog {
         self.lock().sent_again += 1;
     }
 
-    /// How many were sent again, and in HTTP/2's words what had refused the first.
+    /// How many calls were sent again, and, in HTTP/2's words, what had refused the first of them.
     pub fn read(&self) -> (usize, Option<String>) {
         let refusals = self.lock();
         (refusals.sent_again, refusals.first.clone().filter(|_| refusals.sent_again > 0))
     }
 
-    /// What refused the first, if none was sent again.
+    /// What refused the first call, if none was sent again.
     pub fn in_vain(&self) -> Option<String> {
         let refusals = self.lock();
         refusals.first.clone().filter(|_| refusals.sent_again == 0)
@@ -119,25 +119,25 @@ impl RetryLog {
     }
 }
 
-/// What the tries of a call have in common.
+/// What all attempts of a call share.
 #[derive(Debug)]
 pub struct Rpc<'a> {
-    /// Where another connection comes from.
+    /// The source of other connections.
     pub connections: &'a ConnectionPool,
-    /// When the first try was sent, and when the last was done.
+    /// When the first attempt was sent, and when the last was done.
     pub stamps: &'a Stamps,
-    /// Where it is noted that the call was made again.
+    /// Records that the call was made again.
     pub retried: &'a RetryLog,
-    /// What its answer may be.
+    /// The limits of its answer.
     pub limits: AnswerLimits,
 }
 
 impl Rpc<'_> {
-    /// Makes the call with the request that `request` makes, anew for each try, and waits for the head
-    /// of its answer.
+    /// Makes the call with the request that `request` makes for each attempt, and waits for the head of its
+    /// answer.
     ///
     /// # Errors
-    /// When it has failed by then.
+    /// If the call fails before that.
     ///
     /// # Cancel safety
     /// The call is reset, and a connection that is being opened is dropped.
@@ -184,14 +184,14 @@ impl Rpc<'_> {
     }
 }
 
-/// The status of a call that could not be sent, or not sent again after it was `refused` unseen.
+/// The status of a call that could not be sent, or not sent again after it was `refused`.
 fn unsent_status(refused: Option<&h2::Error>, why: Status) -> Status {
     let Some(refused) = refused else { return why };
     let (refused, why) = (sentence(refused), why.message());
-    Status::unavailable(format!("{refused}; no other connection could be had: {why}"))
+    Status::unavailable(format!("{refused}; no other connection could be opened: {why}"))
 }
 
-/// The answers of a call, as they come. Dropped before their end, they reset the call.
+/// The answers of a call, as they arrive. Dropping them before the end resets the call.
 #[derive(Debug)]
 pub struct Answers {
     incoming: Incoming,
@@ -213,7 +213,7 @@ impl Answers {
         Err(why)
     }
 
-    /// The next answer; [`None`] when the call has ended well.
+    /// The next answer; [`None`] once the call has ended well.
     ///
     /// # Errors
     /// How the call failed.
@@ -234,22 +234,22 @@ impl Answers {
     }
 }
 
-/// A message of the contract.
+/// Decodes a message of the contract.
 ///
 /// # Errors
-/// When it is not one.
+/// If the bytes are not that message.
 pub fn decoded<M: Message + Default>(message: Bytes) -> Result<M, Status> {
     M::decode(message).map_err(|error| {
         Status::internal(format!("a message is not the protobuf of this RPC's answer: {error}"))
     })
 }
 
-/// The end of an exchange whose server answers what was not asked.
+/// The error that ends an exchange whose server answers a message that was not sent.
 pub fn answered_unsent(id: u64) -> Status {
     Status::internal(format!("the server answered message {id}, which was not sent"))
 }
 
-/// The end of an exchange whose server has answered more than once.
+/// The error that ends an exchange whose server answers a message more than once.
 pub fn answered_twice(id: u64) -> Status {
     Status::internal(format!("the server answered message {id} twice"))
 }

@@ -1,4 +1,4 @@
-//! gRPC statuses: their names, what is inside them, and what HTTP/2's errors become.
+//! gRPC statuses: their names, their details, and the statuses that HTTP/2 errors become.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{StatusExt as _, pb};
 
-/// A status code's name, as gRPC's statuscodes.md has it.
+/// A status code's name, as in gRPC's statuscodes.md.
 pub fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
@@ -32,7 +32,7 @@ pub fn code_name(code: Code) -> &'static str {
     }
 }
 
-/// The name of the code in a message's failure: a failure that says OK is not believed.
+/// The name of the code in a message's failure: a failure with the code OK is not believed.
 pub fn failure_name(code: i32) -> &'static str {
     match Code::from_i32(code) {
         Code::Ok => code_name(Code::Unknown),
@@ -40,7 +40,7 @@ pub fn failure_name(code: i32) -> &'static str {
     }
 }
 
-/// What a longsync server saw of a call that failed.
+/// A longsync server's account of a call that failed.
 pub fn timing(status: &Status) -> Option<Timing> {
     let rich = pb::Status::decode(status.details()).ok()?;
     let detail =
@@ -48,21 +48,21 @@ pub fn timing(status: &Status) -> Option<Timing> {
     Timing::decode(detail.value.as_slice()).ok()
 }
 
-/// The field that a status says is wrong.
+/// The field that a status reports as wrong.
 pub fn wrong_field(status: &Status) -> Option<String> {
     let violation = status.get_details_bad_request()?.field_violations.into_iter().next()?;
     Some(violation.field)
 }
 
-/// Whether the server says that it never looked at a call: its stream is above the last of a GOAWAY,
-/// or was refused. Then it may be made again (RFC 9113, 8.7).
+/// Whether the server reports that it never processed a call: its stream is above the last one of a GOAWAY,
+/// or was refused. Then the call may be made again (RFC 9113, 8.7).
 pub fn is_unprocessed(error: &h2::Error) -> bool {
-    // h2 reports a peer's GOAWAY only to the streams above the last that it names.
+    // h2 reports a peer's GOAWAY only to the streams above the last one that it names.
     let is_refused = error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM);
     error.is_remote() && is_refused
 }
 
-/// What refused a call unseen, in HTTP/2's words: `GOAWAY NO_ERROR`.
+/// What refused a call before it was processed, in HTTP/2's words: `GOAWAY NO_ERROR`.
 pub(crate) fn refusal(error: &h2::Error) -> String {
     let frame = if error.is_go_away() { "GOAWAY" } else { "RST_STREAM" };
     error.reason().map_or_else(
@@ -71,7 +71,7 @@ pub(crate) fn refusal(error: &h2::Error) -> String {
     )
 }
 
-/// The status of a call that an error of HTTP/2 ended (gRPC's PROTOCOL-HTTP2.md, "Errors").
+/// The status of a call that an HTTP/2 error ended (gRPC's PROTOCOL-HTTP2.md, "Errors").
 pub fn from_h2(error: &h2::Error) -> Status {
     let code = match error.reason() {
         Some(_) if error.is_go_away() => Code::Unavailable,
@@ -84,9 +84,9 @@ pub fn from_h2(error: &h2::Error) -> Status {
     Status::new(code, sentence(error))
 }
 
-/// The same for a call that may have begun, on a connection that HTTP/2 says was `lost` to another
-/// error: a GOAWAY that came before the connection was closed tells why it was. A server that has begun
-/// to answer is not believed when it says that it never looked at the call.
+/// The same for a call that may have begun, on a connection that, according to HTTP/2, was `lost` to another
+/// error: a GOAWAY that arrived before the connection was closed explains why it was closed. A server that
+/// has begun to answer is not believed when it reports that it never processed the call.
 pub(crate) fn from_lost(error: &h2::Error, lost: Option<&h2::Error>) -> Status {
     let status = from_h2(error);
     if is_unprocessed(error) {
@@ -105,7 +105,7 @@ pub(crate) fn from_lost(error: &h2::Error, lost: Option<&h2::Error>) -> Status {
 
 /// Whether the peer has closed the connection, between two frames or in the middle of one.
 pub fn is_closed(error: &h2::Error) -> bool {
-    // What reads frames for h2 has no other sign for the middle of one.
+    // The frame reader below h2 has no other sign that a frame was incomplete.
     const IN_THE_MIDDLE: &str = "bytes remaining on stream";
     error.get_io().is_some_and(|io| match io.kind() {
         io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => true,
@@ -114,7 +114,7 @@ pub fn is_closed(error: &h2::Error) -> bool {
     })
 }
 
-/// What an error of HTTP/2 did to a call, or to a connection.
+/// What an HTTP/2 error did to a call, or to a connection.
 pub(crate) fn sentence(error: &h2::Error) -> String {
     let Some(reason) = error.reason() else {
         return match error.get_io().map(io::Error::kind) {
@@ -130,14 +130,14 @@ pub(crate) fn sentence(error: &h2::Error) -> String {
     let name = reason_name(reason);
     match (error.is_go_away(), error.is_remote()) {
         (true, true) => format!(
-            "the server is closing the connection and did not look at the call: GOAWAY {name}{}",
+            "the server is closing the connection and did not process the call: GOAWAY {name}{}",
             debug_data(error)
         ),
         (true, false) => {
             format!("the server broke the rules of HTTP/2: {name}{}", debug_data(error))
         }
         (false, true) if reason == Reason::REFUSED_STREAM => {
-            format!("the server did not look at the call: RST_STREAM {name}")
+            format!("the server did not process the call: RST_STREAM {name}")
         }
         (false, true) => format!("the server reset the call: RST_STREAM {name}"),
         (false, false) => {
@@ -157,7 +157,7 @@ fn reason_name(reason: Reason) -> String {
     format!("{reason:?}")
 }
 
-/// What a GOAWAY says besides its code. h2 shows it as a literal of bytes, which is plain ASCII.
+/// The debug data of a GOAWAY. h2 prints it as a byte-string literal, which is plain ASCII.
 fn debug_data(error: &h2::Error) -> String {
     let shown = error.to_string();
     let said = shown.split_once(" (b\"").and_then(|(_, rest)| rest.strip_suffix("\")"));

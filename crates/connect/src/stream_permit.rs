@@ -1,4 +1,4 @@
-//! The calls on a connection: each goes out on a permit of its own.
+//! The calls on a connection: each one uses a permit of its own.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -29,14 +29,14 @@ pub struct StreamPermit {
     stamps: Stamps,
 }
 
-/// Why a call has not even the head of an answer.
+/// Why a call does not even have the head of an answer.
 #[derive(Debug)]
 pub(crate) enum SendError {
-    /// It was not sent: the connection had gone.
+    /// It was not sent: the connection had closed.
     NotSent(h2::Error),
-    /// The server says that it never looked at it.
+    /// The server reports that it never processed the call.
     Unseen(h2::Error),
-    /// It failed, and the server may have looked at it.
+    /// It failed, and the server may have processed it.
     Failed(Status),
 }
 
@@ -50,18 +50,18 @@ impl From<SendError> for Status {
 }
 
 impl StreamPermit {
-    /// When the call will have been sent, and done.
+    /// When the call was sent and done, once it has been.
     pub fn stamps(&self) -> Stamps {
         self.stamps.clone()
     }
 
-    /// The connection on which the call will go.
+    /// The connection that will carry the call.
     pub(crate) fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }
 
-    /// Sends the request, stamped by `stamps`, and waits for the head of its answer. `on_sent`
-    /// sees that HTTP/2 has taken the request.
+    /// Sends the request, stamped by `stamps`, and waits for the head of its answer. `on_sent` is called once
+    /// HTTP/2 has taken the request.
     pub(crate) async fn send(
         mut self,
         head: Request<()>,
@@ -77,7 +77,7 @@ impl StreamPermit {
 }
 
 fn used() -> Status {
-    Status::internal("a permit is for one call, and was used")
+    Status::internal("this permit is for one call and has been used")
 }
 
 impl GrpcService<Body> for StreamPermit {
@@ -109,8 +109,8 @@ impl GrpcService<Body> for StreamPermit {
     }
 }
 
-/// An answer whose head and trailers tonic, which trusts its peers, can read. One that is
-/// not gRPC ends here.
+/// An answer whose head and trailers can be read by tonic, which trusts its peers. An answer that is not gRPC
+/// ends here.
 async fn for_tonic(
     response: Response<RecvStream>,
     hold: Hold,
@@ -160,13 +160,13 @@ impl Connection {
             Some(_) => self.not_sent(error),
             // No other connection would take it either.
             None => SendError::Failed(Status::internal(format!(
-                "HTTP/2 has no form for this request: {error}"
+                "HTTP/2 cannot carry this request: {error}"
             ))),
         })?;
         let (response, mut stream) = sent;
         stamps.set_sent(now);
         on_sent();
-        // If it fails the stream has ended, and the answer's side says why.
+        // If it fails, the stream has ended, and the reading side learns why.
         let mut deliver = |data: Option<Bytes>, is_end| {
             if let Some(data) = data {
                 let _ = stream.send_data(data, is_end);

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The count of a connection's open streams.
+/// The number of a connection's open streams.
 #[derive(Debug, Default)]
 pub(crate) struct Streams(Arc<AtomicUsize>);
 
 impl Streams {
-    /// A slot for one more, if that makes at most `limit`.
+    /// A slot for one more stream, if that makes at most `limit`.
     pub(crate) fn take(&self, limit: usize) -> Option<StreamSlot> {
         let more = |open: usize| (open < limit).then_some(open + 1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
@@ -16,7 +16,7 @@ impl Streams {
     }
 }
 
-/// A slot among the streams of a connection, given back when it is dropped.
+/// A slot among the streams of a connection, returned when it is dropped.
 #[derive(Debug)]
 pub(crate) struct StreamSlot(Arc<AtomicUsize>);
 
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slot_that_was_given_back_can_be_taken_again() {
+    fn a_slot_that_was_returned_can_be_taken_again() {
         let streams = Streams::default();
         let (first, second) = (streams.take(2), streams.take(2));
         assert!(first.is_some() && second.is_some() && streams.take(2).is_none());
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_fell_is_kept() {
+    fn a_lowered_limit_is_respected() {
         let streams = Streams::default();
         let _slots = [streams.take(3), streams.take(3)];
         assert!(streams.take(1).is_none());

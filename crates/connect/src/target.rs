@@ -11,8 +11,8 @@ use http::uri::{Authority, Scheme};
 
 pub use self::parse_target_error::{ParsePortError, ParseTargetError};
 
-/// The address of a server: a URL such as `http://127.0.0.1:9000`, or only a host and a port, such as
-/// `localhost:9000`. Without a port, `http://host` means port 80, as in any URL.
+/// A server's address, as a URL such as `http://127.0.0.1:9000`, or as its host and port alone, such as
+/// `localhost:9000`. Without a port, `http://host` is port 80, as in any URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     authority: Authority,
@@ -20,12 +20,12 @@ pub struct Target {
 }
 
 impl Target {
-    /// The scheme and authority of requests to this target.
+    /// The scheme and authority in requests to this target.
     pub fn origin(&self) -> Uri {
         self.origin.clone()
     }
 
-    /// The host and, if given, the port, as in a `Host` header.
+    /// The host and, if it was given, the port, in the form of a `Host` header.
     pub fn authority(&self) -> &str {
         self.authority.as_str()
     }
@@ -37,7 +37,7 @@ impl Target {
     }
 }
 
-/// Prints a URL that parses to the same target.
+/// Prints the target as a URL, which is parsed as the same target.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}", self.authority)

@@ -1,12 +1,12 @@
-//! What a server says of its waits, as far as it can be true.
+//! What a server reports about its waits, as far as it is plausible.
 
 use std::time::Duration;
 
 use longsync::duration::from_proto;
 use longsync_text::duration::LONGEST;
 
-/// A duration as a server says it; [`None`] if it is missing, negative, malformed, or longer than any
-/// wait of ours may be.
+/// A duration as reported by a server; [`None`] if it is missing, negative, malformed, or longer than any of
+/// our waits may be.
 pub fn plausible(duration: Option<&prost_types::Duration>) -> Option<Duration> {
     from_proto(duration?).ok().filter(is_plausible)
 }
@@ -23,9 +23,9 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever a server says, what is believed of it can be counted in nanoseconds.
+        /// Whatever a server reports, every duration that is believed can be counted in nanoseconds.
         #[test]
-        fn what_is_believed_is_within_a_year(seconds in any::<i64>(), nanos in any::<i32>()) {
+        fn a_duration_that_is_believed_is_at_most_a_year(seconds in any::<i64>(), nanos in any::<i32>()) {
             let believed = plausible(Some(&prost_types::Duration { seconds, nanos }));
             prop_assert!(believed.is_none_or(|duration| duration <= LONGEST));
         }

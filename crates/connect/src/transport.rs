@@ -13,20 +13,20 @@ use tokio::net::{TcpStream, lookup_host};
 use crate::connect_error::{ConnectError, ConnectErrorKind};
 use crate::target::Target;
 
-/// Opens byte streams to a target: [`Tcp`], an in-memory transport, or (later) TLS.
+/// Opens byte streams to a target: [`Tcp`], a transport in memory, or (later) TLS.
 pub trait Transport {
-    /// The byte stream.
+    /// The stream.
     type Io: AsyncRead + AsyncWrite + Unpin + 'static;
 
-    /// Opens a stream to the target's address number `nth` modulo the number of addresses, counting from 0,
-    /// or to another address if that one does not accept. [`dial`](crate::dial) limits how long it may take,
+    /// Opens a stream to the target's address number `nth`, from 0, modulo the number of addresses, or to
+    /// another address if that one does not accept. [`dial`](crate::dial) limits the time that this may take,
     /// by this timer.
     ///
     /// # Errors
     /// If no address accepts.
     ///
     /// # Cancel safety
-    /// A stream that is already open is closed.
+    /// Streams that have been opened are closed.
     fn open(
         &self,
         target: &Target,
@@ -35,7 +35,7 @@ pub trait Transport {
     ) -> impl Future<Output = Result<Self::Io, TransportError>>;
 }
 
-/// `EMFILE`, which is the same on Linux, the BSDs and macOS. [`io::ErrorKind`] has no variant for it.
+/// `EMFILE`, the same on Linux, the BSDs and macOS; [`io::ErrorKind`] has no value for it.
 const NO_MORE_FILES: i32 = 24;
 
 /// Why a transport could not open a stream to a target.
@@ -46,12 +46,12 @@ pub struct TransportError {
     source: Option<io::Error>,
 }
 
-/// How long to try an address that does not respond, if there are others.
+/// How long to try an address that does not respond if there are others.
 const SILENT_FOR: Duration = Duration::from_secs(2);
 
-/// TCP without TLS. If the host has n addresses, connection i uses address i mod n, in the resolver's order.
-/// If that address does not accept, it is removed from the list, and connection i uses address i mod (n - 1)
-/// of the others, and so on. So the connections of an address that is down are spread evenly over the others.
+/// TCP without TLS. Of the host's n addresses, in the resolver's order, connection i goes to address i mod n.
+/// If that address does not accept, it is left out, and connection i goes to address i mod (n - 1) of the
+/// others, and so on: the connections of an address that is down are spread evenly over the others.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tcp;
 
@@ -77,7 +77,7 @@ impl Transport for Tcp {
     }
 }
 
-/// Tries the addresses for connection `nth`, in its order.
+/// Tries the addresses in their order for connection `nth`.
 async fn first_to_accept(
     addresses: &[SocketAddr],
     nth: usize,
@@ -115,7 +115,7 @@ impl AddressOrder {
         Self { nth, left: addresses.to_vec() }
     }
 
-    /// The next address to try, and whether it is the last.
+    /// The next address to try, and whether it is the last one.
     fn next(&mut self) -> Option<(SocketAddr, bool)> {
         let index = self.nth.checked_rem(self.left.len())?;
         let address = self.left.remove(index);
@@ -164,8 +164,7 @@ impl Error for TransportError {
     }
 }
 
-/// The error about a failed connection attempt. If nothing listens on this machine, it suggests starting a
-/// server.
+/// Why there is no connection. If nothing listens on this machine, the error suggests how to start a server.
 fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> TransportError {
     if error.kind() != io::ErrorKind::ConnectionRefused {
         return error.into();
@@ -178,8 +177,8 @@ fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> TransportError {
     TransportError { kind: ConnectErrorKind::Refused, why, source: Some(error) }
 }
 
-/// The address to listen on so that a server on this machine is reachable at `address`. For the unspecified
-/// address that is loopback, since a server that listens on all addresses is reachable from other machines.
+/// The address on which a server on this machine has to listen to be reached at this address. The unspecified
+/// address reaches loopback, and a server that listened on it could also be called from other machines.
 fn on_this_machine(address: &SocketAddr) -> Option<SocketAddr> {
     let ip = match address.ip().to_canonical() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -187,7 +186,7 @@ fn on_this_machine(address: &SocketAddr) -> Option<SocketAddr> {
         ip if ip.is_loopback() => ip,
         _ => return None,
     };
-    // Port 0 means any free port, and no server listens on it.
+    // Port 0 means any free port, and nothing listens on it.
     (address.port() != 0).then(|| SocketAddr::new(ip, address.port()))
 }
 
@@ -201,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    /// The address that connection `nth` goes to if those with these indices accept.
+    /// The address to which connection `nth` goes if the addresses with these indices accept.
     fn chosen(count: u8, accepting: &[u8], nth: usize) -> Option<u8> {
         let address = |index| SocketAddr::from(([127, 0, 0, index], 1));
         let addresses: Vec<_> = (0..count).map(address).collect();
@@ -211,10 +210,9 @@ mod tests {
     }
 
     proptest! {
-        /// A connection uses its first choice if that accepts; otherwise another address that accepts, if
-        /// any.
+        /// A connection goes to its own address if that accepts, else to another one that does, if any.
         #[test]
-        fn a_connection_uses_its_first_choice_or_another_address_that_accepts(
+        fn a_connection_goes_to_its_own_address_or_else_to_one_that_accepts(
             count in 1_u8..20,
             accepting in proptest::collection::btree_set(0_u8..20, 0..20),
             nth in any::<usize>(),

@@ -1,27 +1,27 @@
-//! What is kept of answers that are not whole yet: bounded for all calls of the process together, since
-//! each of them may promise a message as large as any.
+//! The bytes that are kept of incomplete answers. They are bounded for all calls of the process together,
+//! since each answer may announce a message of the maximum size.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use longsync_text::grouped;
 use tonic::Status;
 
-/// How many bytes of unfinished answers all calls of the process that are read by
-/// [`Incoming`](crate::incoming::Incoming) keep together: 256 MiB. Calls through tonic's client are not
+/// The number of bytes of incomplete answers that all calls of the process which are read by
+/// [`Incoming`](crate::incoming::Incoming) may keep together: 256 MiB. Calls through tonic's client are not
 /// counted.
 pub const UNFINISHED_BYTES: usize = 256 * 1024 * 1024;
 
 static ALL: AtomicUsize = AtomicUsize::new(0);
 
-/// How many of them one answer keeps, until it is dropped.
+/// The bytes that one answer keeps, until it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct UnfinishedBytes(usize);
 
 impl UnfinishedBytes {
-    /// From now on it keeps this many bytes.
+    /// Sets the number of bytes that this answer keeps from now on.
     ///
     /// # Errors
-    /// When all together would keep too many.
+    /// If all answers together would keep too many.
     #[inline]
     pub(crate) fn set(&mut self, bytes: usize) -> Result<(), Status> {
         if bytes == self.0 { Ok(()) } else { self.change(bytes) }

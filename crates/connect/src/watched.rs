@@ -1,4 +1,4 @@
-//! A stream of bytes, and a watcher of what passes.
+//! A byte stream with a watcher of the bytes that pass.
 
 use std::io;
 use std::pin::Pin;
@@ -6,27 +6,27 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Is told of the bytes of a stream.
+/// Is notified of the bytes that pass through a stream.
 pub trait Watcher {
-    /// Whether the stream may be read now; if pending, the task was or will be woken when it may.
+    /// Whether the stream may be read now; if pending, the task has been or will be woken when it may.
     #[inline]
     fn poll_may_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;
         Poll::Ready(())
     }
 
-    /// These bytes were read; none at the stream's end.
+    /// These bytes were read; none at the end of the stream.
     fn has_read(&mut self, bytes: &[u8]);
 
-    /// A write returned: how many bytes the stream took, none of them if it failed; or pending, if the peer
-    /// takes no bytes now.
+    /// A write returned: the number of bytes that the stream took, 0 if the write failed; or pending, if the
+    /// peer is taking no bytes now.
     #[inline]
     fn has_written(&mut self, bytes: Poll<usize>) {
         let _ = bytes;
     }
 }
 
-/// A stream of bytes that a [`Watcher`] is told of.
+/// A byte stream that notifies a [`Watcher`].
 #[derive(Debug)]
 pub struct WatchedIo<IO, W> {
     io: IO,
@@ -55,7 +55,7 @@ impl<IO: AsyncRead + Unpin, W: Watcher + Unpin> AsyncRead for WatchedIo<IO, W> {
     }
 }
 
-/// How many bytes a write took.
+/// The number of bytes that a write took.
 fn taken(written: &Poll<io::Result<usize>>) -> Poll<usize> {
     match written {
         Poll::Ready(written) => Poll::Ready(*written.as_ref().unwrap_or(&0)),

@@ -1,4 +1,4 @@
-//! Unfinished answers share one budget per process: so this test is a process of its own.
+//! Incomplete answers share one budget per process, so this test runs in a process of its own.
 
 #![expect(clippy::unwrap_used, reason = "in tests a failed step is a failed test")]
 
@@ -16,12 +16,12 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::metadata::MetadataMap;
 use tonic::{Code as TonicCode, Status};
 
-/// As many answers as fit, and a quarter as many again.
+/// As many answers as fit, and a quarter more.
 const CALLS: usize = 80;
 const FIT: usize = UNFINISHED_BYTES / ANSWER_BYTES;
 
-/// A server that answers the first calls with all of a message of 4 MiB but its last byte, and says so,
-/// and calls after that with a whole one.
+/// A server that answers the first calls with a message of 4 MiB whose last byte is missing, and signals
+/// that, and later calls with a complete message.
 async fn server() -> (Target, mpsc::UnboundedReceiver<()>, AbortOnDropHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
@@ -45,7 +45,7 @@ async fn answer(mut body: SendStream<Bytes>, is_whole: bool, sent: mpsc::Unbound
     let length = u32::try_from(ANSWER_BYTES).unwrap();
     let mut left = Bytes::from([&[0][..], &length.to_be_bytes(), &vec![0; ANSWER_BYTES]].concat());
     if is_whole {
-        // As large as a message may be, so that it comes in pieces and needs its part of the budget.
+        // As large as a message may be, so that it arrives in pieces and uses its part of the budget.
         let payload = vec![0; ANSWER_BYTES - 16].into();
         left = longsync::frame::encoded(&LongSyncResponse { payload, ..Default::default() });
     } else {
@@ -54,7 +54,7 @@ async fn answer(mut body: SendStream<Bytes>, is_whole: bool, sent: mpsc::Unbound
     while !left.is_empty() {
         body.reserve_capacity(left.len());
         let capacity = std::future::poll_fn(|cx| body.poll_capacity(cx)).await;
-        // The call was given up.
+        // The caller gave up on the call.
         let Some(Ok(capacity)) = capacity else { return };
         let chunk = left.split_to(capacity.min(left.len()));
         if body.send_data(chunk, false).is_err() {
@@ -100,7 +100,7 @@ async fn unfinished_answers_are_bounded_for_all_calls_together() {
         let connections = std::sync::Arc::clone(&connections);
         calls.spawn(async move { called(&connections).await });
     }
-    // Some calls fail when the budget is spent; what is left of the others is all sent.
+    // Some calls fail when the budget is used up; all bytes of the others have been sent.
     let (mut failed, mut all_sent) = (0, 0);
     let ending = async {
         while calls.len() > FIT || all_sent < calls.len() {
@@ -116,9 +116,9 @@ async fn unfinished_answers_are_bounded_for_all_calls_together() {
         }
     };
     let ended = tokio::time::timeout(std::time::Duration::from_secs(60), ending).await;
-    ended.expect("no more are held than fit");
+    ended.expect("no more answers are kept than fit");
     assert!(failed < CALLS / 2, "{failed} of {CALLS} calls failed");
-    // What was kept of them is free again.
+    // The bytes that were kept of them are available again.
     calls.shutdown().await;
     called(&connections).await.unwrap();
 }

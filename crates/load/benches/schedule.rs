@@ -1,4 +1,4 @@
-//! What it costs to know when a call is due, by the form of the schedule and by the law of arrivals.
+//! The cost of computing when a call is due, by the form of the schedule and the law of arrivals.
 //!
 //! `cargo bench -p longsync-load --bench schedule`
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use longsync_load::{Arrivals, Schedule, WorkerShare};
 
-/// Each for an hour at 20,000/s on average: more calls than are made here.
+/// Each lasts an hour at 20,000/s on average: more calls than this benchmark makes.
 const PROFILES: [(&str, &str); 3] = [
     ("constant", "constant(20000/s)"),
     ("line", "line(from=0/s, to=40k/s, in=1h)"),
@@ -23,7 +23,7 @@ fn due_times(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("due, {name}"));
         group.throughput(Throughput::Elements(CALLS as u64));
         for arrivals in LAWS {
-            let profile = profile.parse().expect("a profile");
+            let profile = profile.parse().expect("the profile is valid");
             let schedule = Schedule::Open { profile, arrivals, seed: 1 };
             group.bench_function(BenchmarkId::from_parameter(format!("{arrivals:?}")), |b| {
                 b.iter(|| last_due(black_box(&schedule), NonZeroUsize::MIN));
@@ -33,13 +33,13 @@ fn due_times(c: &mut Criterion) {
     }
 }
 
-/// One worker of four draws what the others keep, too: this is the cost per call of its own.
+/// One worker of four also draws the calls that the others keep: this is the cost per call of its own.
 fn shares(c: &mut Criterion) {
     let four = NonZeroUsize::MIN.saturating_add(3);
     let mut group = c.benchmark_group("due, constant, one of four workers");
     group.throughput(Throughput::Elements(CALLS as u64));
     for arrivals in LAWS {
-        let profile = "constant(20000/s)".parse().expect("a profile");
+        let profile = "constant(20000/s)".parse().expect("the profile is valid");
         let schedule = Schedule::Open { profile, arrivals, seed: 1 };
         group.bench_function(BenchmarkId::from_parameter(format!("{arrivals:?}")), |b| {
             b.iter(|| last_due(black_box(&schedule), four));

@@ -1,4 +1,4 @@
-//! How long after a connection was lost, or could not be opened, the next is tried. Pure.
+//! How long to wait before opening the next connection, after one was lost or could not be opened. Pure.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use crate::mixed::mixed;
 /// How long the second attempt waits.
 const FIRST: Duration = Duration::from_millis(100);
 
-/// The longest wait, of which a fifth more or less is made.
+/// The longest wait, before it is made up to a fifth shorter or longer.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// The waits before attempts to open a connection: none before the first, then 100 ms, then twice as long as
-/// the one before, at most 5 s; each is up to a fifth longer or shorter, so that connections which were lost
-/// together are not all tried at the same time.
+/// The waits before attempts to open a connection: none before the first, then 100 ms, then twice the
+/// previous wait, at most 5 s; each is up to a fifth longer or shorter, so that connections which were lost
+/// together are not all retried at the same time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Backoff {
     seed: u64,
@@ -20,12 +20,12 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// From the beginning. Those with the same seed make the same waits.
+    /// Starts at the beginning. The same seed makes the same waits.
     pub(crate) const fn new(seed: u64) -> Self {
         Self { seed, attempts: 0 }
     }
 
-    /// From the beginning again.
+    /// Starts again at the beginning.
     pub(crate) fn reset(&mut self) {
         self.attempts = 0;
     }
@@ -35,7 +35,7 @@ impl Backoff {
         self.attempts == 0
     }
 
-    /// How long the next attempt waits; it counts as made.
+    /// How long the next attempt waits; the attempt counts as made.
     pub(crate) fn next_wait(&mut self) -> Duration {
         let doublings = self.attempts.checked_sub(1);
         self.attempts = self.attempts.saturating_add(1);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     proptest! {
-        /// Each wait is within a fifth of 0, 100, 200, 400 ms and so on to 5 s, and stays there.
+        /// Each wait is within a fifth of 0, 100, 200, 400 ms and so on up to 5 s, and stays there.
         #[test]
         fn waits_double_up_to_five_seconds(seed in any::<u64>()) {
             let nominal_ms = [0, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000];
@@ -71,7 +71,7 @@ mod tests {
             }
         }
 
-        /// However many attempts there were, there is a next wait.
+        /// There is a next wait after any number of attempts.
         #[test]
         fn waits_never_end(seed in any::<u64>(), attempts in any::<u32>()) {
             let wait = Backoff { seed, attempts }.next_wait();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_was_of_use_has_the_next_tried_at_once() {
+    fn after_a_useful_connection_the_next_is_tried_at_once() {
         let mut backoff = Backoff::new(1);
         let first = [backoff.next_wait(), backoff.next_wait()];
         assert!(!backoff.is_at_once());

@@ -1,4 +1,4 @@
-//! What the workers of a run share with one another, and with what collects their figures.
+//! What the workers of a run share with one another, and with the collector of their figures.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 use crate::in_flight::InFlightLimit;
 use crate::plan::LoadPlan;
 
-/// How long after the last due time calls are still sent: one that is later was the client's doing.
+/// How long after the last due time calls are still sent: a later call is the client's fault.
 pub(crate) const LATEST: Duration = Duration::from_millis(100);
 
-/// How long a run without a connection goes on at least, and a call that none takes waits: a server that goes away and
-/// comes back costs nothing, however short the grace is.
+/// The minimum time for which a run without a connection continues, and for which a call that no connection
+/// takes waits: a server that goes away and comes back costs nothing, however short the grace is.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The grace of a plan, for what waits for a connection.
+/// The grace of a plan as it applies to calls that wait for a connection.
 pub(crate) fn patience(grace: Duration) -> Duration {
     grace.max(PATIENCE)
 }
@@ -29,9 +29,9 @@ const SPARES: usize = 3;
 /// What the workers of a run share.
 #[derive(Debug)]
 pub(crate) struct Board {
-    /// Calls that are due from this moment on are not made, in nanoseconds.
+    /// Calls that are due at this moment or later are not made, in nanoseconds.
     over: AtomicU64,
-    /// When the last call of the plan is due, if it is known.
+    /// When the last call of the plan is due, if that is known.
     last_due: Moment,
     /// No further call is made.
     pub(crate) stopped: CancellationToken,
@@ -40,16 +40,16 @@ pub(crate) struct Board {
     pub(crate) in_flight: InFlightLimit,
     slots: Vec<WorkerSlot>,
     numbers: NextNumber,
-    /// How many recorded calls there are in all, if a count ends the run.
+    /// The total number of recorded calls, if a count ends the run.
     calls: Option<u64>,
     /// All recorded calls of a closed loop have a number.
     pub(crate) all_numbered: CancellationToken,
-    /// How many workers still send.
+    /// How many workers are still sending.
     senders: AtomicUsize,
-    /// No worker sends any more.
+    /// All workers have stopped sending.
     pub(crate) all_sent: CancellationToken,
     open_connections: AtomicUsize,
-    /// The first connection was opened, or the last one lost.
+    /// Notified when the first connection was opened, or the last one lost.
     pub(crate) reached: Notify,
 }
 
@@ -62,39 +62,39 @@ struct NextNumber(AtomicU64);
 #[derive(Debug)]
 #[repr(align(128))]
 struct WorkerSlot {
-    /// The second into which it records.
+    /// The second into which the worker records.
     second: AtomicU64,
-    /// Its thread, as the system knows it; 0 until then.
+    /// The ID of its thread in the system; 0 until it is known.
     thread: AtomicU32,
-    /// For how many nanoseconds that has polled on purpose.
+    /// For how many nanoseconds that thread has polled on purpose.
     polled: AtomicU64,
     /// How many connections it has.
     connections: AtomicUsize,
-    /// Whether it sends no more calls.
+    /// Whether it has stopped sending calls.
     has_sent: AtomicBool,
     handed: Mutex<Handover>,
 }
 
-/// Figures that are handed over.
+/// Figures that are handed over to the collector.
 #[derive(Debug)]
 struct Handover {
-    /// Empty ones, for seconds to come.
-    #[expect(clippy::vec_box, reason = "what is handed over is a pointer, and not copied")]
+    /// Empty figures, for seconds to come.
+    #[expect(clippy::vec_box, reason = "a pointer is handed over instead of a copy")]
     spare: Vec<Box<Figures>>,
-    /// Those of seconds that are over.
+    /// The figures of seconds that are over.
     closed: Vec<Second>,
 }
 
-/// What a worker has recorded in a second.
+/// The figures that a worker has recorded in one second.
 #[derive(Debug)]
 pub(crate) struct Second {
-    /// Which, from the end of the warm-up.
+    /// The number of the second, counted from the end of the warm-up.
     pub(crate) number: u64,
     pub(crate) figures: Box<Figures>,
 }
 
 impl Board {
-    /// For a run of this plan.
+    /// The board for a run of this plan.
     pub(crate) fn new<M>(plan: &LoadPlan<M>) -> Self {
         let (workers, calls) = (plan.workers, plan.stop.calls());
         let slot = || {
@@ -127,30 +127,30 @@ impl Board {
         }
     }
 
-    /// Makes no calls that are due after `now`.
+    /// Stops calls that are due after `now` from being made.
     pub(crate) fn stop(&self, now: Moment) {
         self.over.fetch_min(now.as_nanos().saturating_add(1), Ordering::Relaxed);
         self.stopped.cancel();
     }
 
-    /// Whether calls are made no more.
+    /// Whether the run was stopped, so that no further calls are made.
     pub(crate) fn is_stopped(&self) -> bool {
         self.over.load(Ordering::Relaxed) < u64::MAX
     }
 
-    /// Calls that are due from this moment on are not made.
+    /// Calls that are due at this moment or later are not made.
     #[inline]
     pub(crate) fn over(&self) -> Moment {
         Moment::from_nanos(self.over.load(Ordering::Relaxed))
     }
 
-    /// From when on nothing is sent any more.
+    /// The moment from which nothing is sent any more.
     #[inline]
     pub(crate) fn sending_ends(&self) -> Moment {
         self.over().min(self.last_due) + LATEST
     }
 
-    /// A number for a recorded call of a closed loop, which no other has; [`None`] if all have theirs.
+    /// A unique number for a recorded call of a closed loop; [`None`] if all recorded calls have theirs.
     pub(crate) fn next_number(&self) -> Option<u64> {
         let number = self.numbers.0.fetch_add(1, Ordering::Relaxed);
         let Some(calls) = self.calls else { return Some(number) };
@@ -165,7 +165,7 @@ impl Board {
         self.calls.is_some_and(|calls| self.numbers.0.load(Ordering::Relaxed) >= calls)
     }
 
-    /// A worker sends no more calls.
+    /// Records that a worker has stopped sending calls.
     pub(crate) fn has_sent(&self, worker: usize) {
         let has_sent = self.slots[worker].has_sent.swap(true, Ordering::Relaxed);
         if !has_sent && self.senders.fetch_sub(1, Ordering::Relaxed) == 1 {
@@ -173,7 +173,7 @@ impl Board {
         }
     }
 
-    /// A worker has panicked, with this many calls in flight.
+    /// Records that a worker has panicked, with this many calls in flight.
     pub(crate) fn lost(&self, worker: usize, in_flight: u64) {
         self.has_sent(worker);
         for _ in 0..in_flight {
@@ -181,14 +181,14 @@ impl Board {
         }
     }
 
-    /// A worker's thread has ended, and its connections with it.
+    /// Records that a worker's thread has ended, and its connections with it.
     pub(crate) fn gone(&self, worker: usize) {
         for _ in 0..self.slots[worker].connections.load(Ordering::Relaxed) {
             self.disconnected(worker);
         }
     }
 
-    /// A connection of a worker was opened.
+    /// Records that a connection of a worker was opened.
     pub(crate) fn connected(&self, worker: usize) {
         self.slots[worker].connections.fetch_add(1, Ordering::Relaxed);
         if self.open_connections.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -196,7 +196,7 @@ impl Board {
         }
     }
 
-    /// A connection of a worker takes no more calls.
+    /// Records that a connection of a worker takes no more calls.
     pub(crate) fn disconnected(&self, worker: usize) {
         self.slots[worker].connections.fetch_sub(1, Ordering::Relaxed);
         if self.open_connections.fetch_sub(1, Ordering::Relaxed) == 1 {
@@ -209,9 +209,9 @@ impl Board {
         self.open_connections.load(Ordering::Relaxed)
     }
 
-    /// A worker goes on from the second with this number to the `next`: `exchange` is given empty figures, and
-    /// returns those of the second that is over. If the collector is so late that there are none, nothing is done
-    /// and `false` is returned.
+    /// Moves a worker from the second with this number to the `next`: `exchange` is given empty figures, and
+    /// returns those of the second that is over. If the collector is so late that there are no empty figures,
+    /// nothing is done and `false` is returned.
     pub(crate) fn next_second(
         &self,
         worker: usize,
@@ -228,7 +228,7 @@ impl Board {
         true
     }
 
-    /// A worker has recorded its last.
+    /// Hands over the last second of a worker.
     pub(crate) fn last_second(&self, worker: usize, closed: Second) {
         let slot = &self.slots[worker];
         slot.lock().closed.push(closed);
@@ -238,7 +238,7 @@ impl Board {
     /// Takes the seconds that workers have closed, by worker.
     pub(crate) fn take_closed(&self, mut take: impl FnMut(&Second)) {
         for slot in &self.slots {
-            // The worker finds room, and what is merged meanwhile is not under its lock.
+            // The worker always finds room, and merging happens outside its lock.
             let mut closed = Vec::with_capacity(SPARES + 1);
             std::mem::swap(&mut closed, &mut slot.lock().closed);
             for mut second in closed {
@@ -254,18 +254,18 @@ impl Board {
         self.slots.iter().map(|slot| slot.second.load(Ordering::Acquire)).min().unwrap_or(0)
     }
 
-    /// This thread is that worker's.
+    /// Sets the thread of that worker to the calling one.
     pub(crate) fn set_thread(&self, worker: usize, thread: u32) {
         self.slots[worker].thread.store(thread, Ordering::Relaxed);
     }
 
-    /// How long a worker has polled on purpose.
+    /// Sets how long a worker has polled on purpose.
     pub(crate) fn set_polled(&self, worker: usize, polled: Duration) {
         let nanos = u64::try_from(polled.as_nanos()).unwrap_or(u64::MAX);
         self.slots[worker].polled.store(nanos, Ordering::Relaxed);
     }
 
-    /// The workers' threads, as the system knows them, and how long each has polled on purpose.
+    /// The IDs of the workers' threads in the system, and how long each has polled on purpose.
     pub(crate) fn threads(&self) -> impl Iterator<Item = (u32, Duration)> {
         self.slots.iter().map(|slot| {
             let polled = Duration::from_nanos(slot.polled.load(Ordering::Relaxed));
@@ -293,7 +293,7 @@ mod tests {
     use crate::stop::StopCondition;
 
     #[test]
-    fn each_number_is_one_workers_and_there_are_as_many_as_calls() {
+    fn each_number_is_given_to_one_worker_and_there_is_one_per_call() {
         let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
         let (schedule, stop) =
             (Schedule::closed(NonZeroUsize::MIN), StopCondition::after_calls(30_000));

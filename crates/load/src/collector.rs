@@ -1,4 +1,4 @@
-//! What collects the seconds of a run's workers while it goes on.
+//! Collects the figures of a run's workers, second by second, while the run continues.
 
 mod passing;
 mod processors;
@@ -21,10 +21,10 @@ use crate::load::RunEnd;
 use crate::observer::{Live, Observer};
 use crate::plan::LoadPlan;
 
-/// How long after a second is over its figures are collected: by then the workers have closed it.
+/// How long after the end of a second its figures are collected: by then the workers have closed it.
 const AFTER: Duration = Duration::from_millis(20);
 
-/// Collects what the workers record, second by second.
+/// Collects the figures that the workers record, second by second.
 pub(crate) struct Collector<O> {
     board: Arc<Board>,
     observer: O,
@@ -37,7 +37,8 @@ pub(crate) struct Collector<O> {
     due: DueCounter,
     /// Seconds that some worker may still record into.
     open: BTreeMap<u64, Box<Figures>>,
-    /// Empty ones: memory that is given back and taken again each second falls to pieces between what is kept.
+    /// Empty figures, reused: memory that is freed and allocated anew each second becomes fragmented between
+    /// longer-lived allocations.
     spare: Option<Box<Figures>>,
     /// The first second that is not complete.
     next: u64,
@@ -49,18 +50,18 @@ pub(crate) struct Collector<O> {
     end: Option<RunEnd>,
 }
 
-/// What was collected.
+/// The collected figures of a run.
 #[derive(Debug)]
 pub(crate) struct CollectedRun {
     pub(crate) figures: Box<Figures>,
     pub(crate) intervals: Vec<Interval>,
     pub(crate) processors: Processors,
-    /// Why the run ended, if it was ended from here.
+    /// Why the run ended, if the collector ended it.
     pub(crate) end: Option<RunEnd>,
 }
 
 impl<O: Observer> Collector<O> {
-    /// For a run that starts at `start`.
+    /// A collector for a run that starts at `start`.
     pub(crate) fn new<M>(
         plan: &LoadPlan<M>,
         board: Arc<Board>,
@@ -89,7 +90,7 @@ impl<O: Observer> Collector<O> {
         }
     }
 
-    /// Collects until all workers are finished.
+    /// Collects until all workers have finished.
     pub(crate) async fn collect(&mut self, finished: impl Future<Output = ()>) {
         let mut finished = pin!(finished);
         let mut lost =
@@ -98,7 +99,7 @@ impl<O: Observer> Collector<O> {
         let mut all_sent = pin!(board.all_sent.cancelled());
         let (mut is_sending, mut second) = (true, 0);
         loop {
-            // The account of the processors begins when recorded time does.
+            // The processor times are counted from the same moment as recorded time.
             let after = if second == 0 { Duration::ZERO } else { AFTER };
             let over = self.timer.sleep_until(self.from + Duration::from_secs(second) + after);
             tokio::select! {
@@ -125,10 +126,10 @@ impl<O: Observer> Collector<O> {
         }
     }
 
-    /// Collects what is left; the run ended then.
+    /// Collects the rest; `end` is when the run ended.
     pub(crate) fn finish(mut self, end: Moment) -> CollectedRun {
         let recorded = Duration::from_nanos(end.as_nanos()).saturating_sub(self.warm_up);
-        // A second that has only just begun is one only if something was recorded in it.
+        // A second that has only just begun counts only if something was recorded in it.
         let seconds =
             u64::try_from(recorded.as_nanos().div_ceil(1_000_000_000)).unwrap_or(u64::MAX);
         self.take();
@@ -142,9 +143,9 @@ impl<O: Observer> Collector<O> {
         Moment::since(self.start, self.timer.now())
     }
 
-    /// The given number of seconds are over.
+    /// Takes what was closed, when the given number of seconds are over.
     fn look(&mut self, over: u64) {
-        // What is closed later is of a later second.
+        // Whatever is closed later belongs to a later second.
         let complete = self.board.open_second().min(over);
         self.take();
         self.complete(complete);
@@ -158,7 +159,7 @@ impl<O: Observer> Collector<O> {
         });
     }
 
-    /// Nothing more is recorded in the seconds up to this one.
+    /// Completes the seconds up to this one: nothing more is recorded in them.
     fn complete(&mut self, complete: u64) {
         while self.next < complete {
             let recorded = self.open.remove(&self.next).or_else(|| self.spare.take());

@@ -1,4 +1,4 @@
-//! What the calls of a worker have in common.
+//! What the calls of a worker share.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use longsync_timer::{Clock, Timer};
 use crate::method::Method;
 use crate::plan::LoadPlan;
 
-/// What the calls of a worker have in common.
+/// What the calls of a worker share.
 #[derive(Debug)]
 pub(crate) struct Common<M, T> {
     pub(crate) target: Target,
@@ -20,16 +20,16 @@ pub(crate) struct Common<M, T> {
     pub(crate) method: M,
     pub(crate) transport: T,
     pub(crate) limits: AnswerLimits,
-    /// What is drawn by chance is drawn by this.
+    /// The seed of all random draws.
     pub(crate) seed: u64,
     uri: Uri,
     headers: HeaderMap,
-    /// The same for all workers; until it is known, that of the thread.
+    /// The start of the run, the same for all workers; until it is known, that of the thread.
     start: Cell<Instant>,
 }
 
 impl<M: Method, T> Common<M, T> {
-    /// For calls as the plan has them; it has not started yet.
+    /// The shared state for calls of this plan; the run has not started yet.
     pub(crate) fn new(plan: &LoadPlan<M>, clock: Clock, transport: T) -> Self {
         let method = plan.method.apart();
         let origin = plan.target.origin();
@@ -60,7 +60,7 @@ impl<M: Method, T> Common<M, T> {
 }
 
 impl<M, T> Common<M, T> {
-    /// All moments are counted from `now` on.
+    /// Counts all moments from `now` on.
     pub(crate) fn start(&self, now: Instant) {
         self.start.set(now);
     }
@@ -91,7 +91,7 @@ mod tests {
     use crate::stop::StopCondition;
 
     #[test]
-    fn the_head_is_what_grpc_asks_for() {
+    fn the_head_is_what_grpc_requires() {
         let target = "http://127.0.0.1:9000".parse().unwrap();
         let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
         let plan =

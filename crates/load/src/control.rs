@@ -1,17 +1,17 @@
-//! How a run is ended from outside, and seen.
+//! How a run is ended from outside, and its progress read.
 
 use tokio_util::sync::CancellationToken;
 
 use crate::progress::RunProgress;
 
-/// How a run is ended from outside, and how far it is. Clones control the same run.
+/// Ends a run from outside, and reads its progress. Clones control the same run.
 #[derive(Debug, Clone, Default)]
 pub struct Control {
-    /// No call that is due after this is cancelled is made, and those in flight get their grace: a run that was
-    /// healthy is so in its report.
+    /// When this is cancelled, calls that are due later are not made, and those in flight get their grace: a
+    /// run that was healthy until then is healthy in its report.
     pub stop: CancellationToken,
-    /// Nothing is waited for any more: calls in flight are unfinished.
+    /// When this is cancelled, nothing is waited for any more: calls in flight are unfinished.
     pub end: CancellationToken,
-    /// How far it is.
+    /// The progress of the run.
     pub progress: RunProgress,
 }

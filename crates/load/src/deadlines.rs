@@ -12,34 +12,35 @@ use tokio::sync::Notify;
 use crate::ending::Ending;
 use crate::lane::{InFlightSlot, Lane, LaneOwner};
 
-/// When calls in flight are to be ended from this side. All have the same deadline, so the first to be
-/// sent is the first to end.
+/// When calls in flight are to be ended by this client. All have the same deadline, so the first to be sent
+/// is the first to end.
 #[derive(Debug)]
 pub(crate) struct Deadlines<A> {
     deadline: Duration,
-    /// How long after it was sent a call is ended: the server's own word, which may come a moment after the
-    /// deadline, says more.
+    /// How long after it was sent a call is ended: slightly after its deadline, since the server's own status
+    /// says more.
     after: Duration,
     queue: RefCell<VecDeque<PendingDeadline<A>>>,
     added: Notify,
 }
 
-/// How many calls that have ended are forgotten when one is sent, if they were sent first.
+/// How many of the oldest calls, if they have ended, are dropped from the queue whenever one is sent.
 const FORGOTTEN: usize = 4;
-/// This many that have ended do not matter.
+/// A queue with this many ended calls is not worth cleaning up.
 const FEW: usize = 1_024;
 
-/// When, and on which lane, with its index among the owner's.
+/// When to end a call, its lane's index among the owner's, the lane, and the call's slot.
 type PendingDeadline<A> = (Moment, usize, Rc<Lane<A>>, InFlightSlot);
 
 impl<A: Default> Deadlines<A> {
-    /// For calls that have this deadline.
+    /// The deadlines of calls that have this deadline.
     pub(crate) fn new(deadline: Duration) -> Self {
         let after = deadline + margin(deadline);
         Self { deadline, after, queue: RefCell::default(), added: Notify::new() }
     }
 
-    /// A call was sent `now` on the lane with this index; with it `in_flight` calls are in flight.
+    /// Adds a call that was sent `now` on the lane with this index; `in_flight` calls are in flight,
+    /// including this one.
     pub(crate) fn add(
         &self,
         now: Moment,
@@ -54,7 +55,8 @@ impl<A: Default> Deadlines<A> {
                 queue.pop_front();
             }
         }
-        // Behind a call that hangs, others have ended. At least half of what is looked through goes.
+        // Calls behind one that hangs have ended. At least half of the queue is dropped when it is cleaned
+        // up.
         if queue.len() > 2 * in_flight + FEW {
             queue.retain(|(_, _, lane, slot)| lane.is_open(*slot));
         }
@@ -62,8 +64,8 @@ impl<A: Default> Deadlines<A> {
         self.added.notify_one();
     }
 
-    /// Ends calls whose deadline is over and about which the server has said nothing. They are done at their
-    /// deadline, not when this ends them.
+    /// Ends calls whose deadline has passed and about which the server has reported nothing. They are done at
+    /// their deadline, not when they are ended here.
     pub(crate) async fn end_calls<O: LaneOwner<Answer = A>>(&self, owner: &O) {
         let common = owner.common();
         loop {
@@ -73,7 +75,7 @@ impl<A: Default> Deadlines<A> {
                 continue;
             };
             if lane.is_open(slot) && common.now() < at {
-                // Meanwhile it may end, and be dropped from the queue.
+                // During the wait the call may end, and be dropped from the queue.
                 common.sleep_until(at).await;
                 continue;
             }

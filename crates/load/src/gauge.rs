@@ -1,4 +1,4 @@
-//! A connection's bytes: when they came, how many at a time, and whether more can go.
+//! A connection's bytes: when they arrived, how many at a time, and whether more can be sent.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,11 +9,11 @@ use longsync_connect::Watcher;
 use longsync_ready::ReadBudget;
 use longsync_timer::Timer;
 
-/// How much is read before the calls whose answers it brought are looked at: what was read and not
-/// looked at lies in memory.
+/// The number of bytes to read before the calls that they answer are processed: bytes that were read and not
+/// processed stay in memory.
 const READ_BUDGET: u64 = 64 * 1024;
 
-/// What is known of a connection's bytes, from outside of it.
+/// What is known about a connection's bytes from outside the connection.
 #[derive(Debug)]
 pub(crate) struct Gauge {
     timer: Timer,
@@ -23,14 +23,14 @@ pub(crate) struct Gauge {
     passed: Cell<BytesPassed>,
 }
 
-/// How many bytes have passed through a connection's stream: HTTP/2's frames and all.
+/// The number of bytes that have passed through a connection's stream, including HTTP/2 framing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct BytesPassed {
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
 }
 
-/// Keeps a gauge.
+/// Updates a gauge.
 #[derive(Debug)]
 pub(crate) struct Keeper(Rc<Gauge>);
 
@@ -41,22 +41,22 @@ impl Gauge {
         Rc::new(Self { timer, last_read, budget, is_blocked, passed: Cell::default() })
     }
 
-    /// What watches the stream.
+    /// The watcher of the stream.
     pub(crate) fn keeper(self: &Rc<Self>) -> Keeper {
         Keeper(Rc::clone(self))
     }
 
-    /// When the last read that brought something returned.
+    /// When the last read that returned bytes did so.
     pub(crate) fn last_read(&self) -> Instant {
         self.last_read.get()
     }
 
-    /// Allows reading as much as one poll of the connection may read.
+    /// Refills the read budget of one poll of the connection.
     pub(crate) fn refill(&self) {
         self.budget.refill();
     }
 
-    /// What has passed since this was last asked.
+    /// The bytes that have passed since this was last called.
     pub(crate) fn take_passed(&self) -> BytesPassed {
         self.passed.take()
     }
@@ -69,7 +69,7 @@ impl Gauge {
         });
     }
 
-    /// Whether the peer takes no bytes now: what is handed to HTTP/2 would stay here.
+    /// Whether the peer is taking no bytes now, so that anything handed to HTTP/2 would stay in memory.
     pub(crate) fn is_blocked(&self) -> bool {
         self.is_blocked.get()
     }

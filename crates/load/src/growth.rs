@@ -1,4 +1,4 @@
-//! Connections beyond those that a run began with, if the peer's limit on streams asks for them.
+//! Connections beyond those that a run began with, opened if the peer's limit on streams requires them.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use crate::backoff::Backoff;
 use crate::lane::{Lane, LaneOwner, ReadyConnection};
 use crate::schedule::WorkerShare;
 
-/// How many lanes a worker may have, and whether a further one is on its way.
+/// How many lanes a worker may have, and whether another one is being opened.
 #[derive(Debug)]
 pub(crate) struct Growth {
     at_most: usize,
@@ -23,7 +23,7 @@ enum State {
     Idle,
     /// A connection is being opened.
     Opening,
-    /// The last could not be opened, and the next is not tried yet.
+    /// The last connection could not be opened, and the next attempt is not due yet.
     Resting,
 }
 
@@ -33,8 +33,9 @@ impl Growth {
         Self { at_most, share, state: Cell::new(State::Idle), wanted: Notify::new() }
     }
 
-    /// All of a worker's lanes, of which it has this number, are full: has [`Growth::open_wanted`] open one
-    /// more. Returns whether one is on its way, so that calls may wait for it.
+    /// Called when all of a worker's lanes are full, of which it has this number: makes
+    /// [`Growth::open_wanted`] open one more. Returns whether one is being opened, so that calls may wait for
+    /// it.
     pub(crate) fn is_coming(&self, lanes: usize) -> bool {
         if self.state.get() == State::Idle && lanes < self.at_most {
             self.state.set(State::Opening);
@@ -43,8 +44,8 @@ impl Growth {
         self.state.get() == State::Opening
     }
 
-    /// Opens connections, one at a time, whenever one is wanted, until it is dropped. What cannot be opened
-    /// is tried again when it is next wanted, after the waits of a [`Backoff`].
+    /// Opens connections, one at a time, whenever one is needed, until it is dropped. If a connection cannot
+    /// be opened, the next attempt is made when one is needed again, after the waits of a [`Backoff`].
     pub(crate) async fn open_wanted<O: LaneOwner + 'static>(&self, owner: Rc<O>) {
         let common = owner.common();
         loop {
@@ -59,7 +60,7 @@ impl Growth {
                     Err(not) => owner.count(|counts| counts.connections_refused += not.attempts),
                 }
                 self.state.set(State::Resting);
-                // Calls that waited for it wait no longer.
+                // Calls that waited for the connection stop waiting.
                 owner.lane_moved(0, 0);
                 common.timer.sleep(backoff.next_wait()).await;
                 self.state.set(State::Idle);
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_are_opened_than_allowed_and_one_at_a_time() {
+    fn no_more_connections_are_opened_than_allowed_and_only_one_at_a_time() {
         let growth = Growth::new(2, WorkerShare::of(0, NonZeroUsize::MIN));
         assert!(!growth.is_coming(2));
         assert!(growth.is_coming(1) && growth.is_coming(1));

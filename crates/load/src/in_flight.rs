@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// One limit for all workers. Each has a portion of it, in memory that only it writes to as a rule; one whose
-/// portion is used up takes from the others what they do not use. So the limit is exact: a call is refused only if
-/// as many are in flight.
+/// One limit for all workers. Each worker has a portion of it, in memory that normally only it writes to; a
+/// worker whose portion is used up takes unused slots from the others. So the limit is exact: a call is
+/// refused only if that many are in flight.
 #[derive(Debug)]
 pub(crate) struct InFlightLimit {
     free: Vec<Portion>,
-    /// How many workers are just taking slots from others.
+    /// How many workers are taking slots from others right now.
     taking: AtomicUsize,
 }
 
@@ -24,25 +24,25 @@ impl InFlightLimit {
         Self { free, taking: AtomicUsize::new(0) }
     }
 
-    /// Takes a slot for a call of this worker, if there is one.
+    /// Takes a slot for a call of this worker, if one is free.
     #[inline]
     pub(crate) fn take(&self, worker: usize) -> bool {
         self.free[worker].take() || self.take_from_others(worker)
     }
 
-    /// A call of this worker is no longer in flight.
+    /// Returns the slot of a call of this worker that is no longer in flight.
     #[inline]
     pub(crate) fn give(&self, worker: usize) {
         self.free[worker].0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes half of what another does not use.
+    /// Takes half of another worker's unused slots.
     #[cold]
     fn take_from_others(&self, worker: usize) -> bool {
         loop {
             self.taking.fetch_add(1, Ordering::AcqRel);
             let is_taken = self.take_half(worker);
-            // What another is just taking is in no portion for a moment.
+            // Slots that another worker is just moving are briefly in no portion.
             let is_alone = self.taking.fetch_sub(1, Ordering::AcqRel) == 1;
             if is_taken || is_alone || self.free.len() < 3 {
                 return is_taken;
@@ -78,9 +78,10 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whoever takes and gives in whatever order: a slot is had if and only if fewer than the limit are taken.
+        /// Whatever the order in which workers take and return slots, a slot is available if and only if
+        /// fewer than the limit are taken.
         #[test]
-        fn a_place_is_had_unless_all_are_taken(
+        fn a_slot_is_available_unless_all_are_taken(
             workers in 1_usize..5,
             most in 0_usize..20,
             turns in proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), 0..200),

@@ -1,11 +1,12 @@
 //! One connection of a worker, and the calls on it.
 //!
-//! A connection whose peer has said goodbye takes no more calls from the moment at which that was read, and is
-//! driven until those on it have ended; the next takes its place, as a lane of its own.
+//! A connection whose peer has sent a GOAWAY takes no more calls from the moment at which the GOAWAY was
+//! read, and is driven until the calls on it have ended; the next connection takes its place, as a lane of
+//! its own.
 //!
-//! The connection's task reads what has come, looks at the calls to which it belongs, and has the
-//! worker send more; a whole batch goes out in the task's next turn. A call that waits is a few
-//! words here and what HTTP/2 keeps of its stream: no task, no future of its own.
+//! The connection's task reads what has arrived, looks at the calls that this concerns, and makes the worker
+//! send more; a complete batch is written in the task's next turn. A waiting call is a few words here plus
+//! HTTP/2's own stream state: no task, no future of its own.
 
 mod connected;
 
@@ -31,77 +32,78 @@ use crate::method::{CallNumber, Method};
 use crate::pending_answer::{Names, PendingAnswer};
 use crate::records::UnfinishedCall;
 
-/// A connection that stayed for this long was of use, even if it answered nothing.
+/// A connection that lasted this long was useful, even if it answered nothing.
 const LONG_ENOUGH: Duration = Duration::from_millis(100);
 
-/// The owner of lanes, and what they tell it.
+/// The owner of lanes, which they notify.
 pub(crate) trait LaneOwner {
-    /// What is called.
+    /// The method that is called.
     type Method: Method<Answer = Self::Answer>;
-    /// What is kept of an answer while it comes.
+    /// The part of an answer that is kept while it arrives.
     type Answer: Default;
-    /// How connections are opened.
+    /// The way in which connections are opened.
     type Transport: Transport;
 
-    /// Runs a task beside the others of its thread; one that panics is not passed over.
+    /// Spawns a task on the owner's thread; a panic of the task is not ignored.
     fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static);
 
-    /// What its calls have in common.
+    /// What the owner's calls share.
     fn common(&self) -> &Common<Self::Method, Self::Transport>;
 
-    /// A call has ended; the text says why it failed, if it did.
+    /// A call has ended; the text tells why it failed, if it did.
     fn ended(&self, call: &CallRecord, text: Option<&str>);
 
     /// A connection takes calls from now on, or takes no more.
     fn connection(&self, is_open: bool);
 
-    /// The given number of calls of the lane with this index have ended, or it takes calls or bytes again.
+    /// The given number of calls of the lane with this index have ended, or the lane takes calls or bytes
+    /// again.
     fn lane_moved(&self, lane: usize, ended: usize);
 
-    /// From now on this is the lane with this index, which may be the number of lanes until now. There may be
-    /// calls on the one before.
+    /// From now on this is the lane with this index, which may be one more than the last index so far. Calls
+    /// may still be in flight on the previous lane.
     fn lane_follows(&self, index: usize, lane: Rc<Lane<Self::Answer>>);
 
-    /// How many lanes there are.
+    /// The number of lanes.
     fn lanes(&self) -> usize;
 
     /// Bytes have passed.
     fn passed(&self, passed: BytesPassed);
 
-    /// What happened to connections is to be counted.
+    /// Adds events of connections to the counts.
     fn count(&self, add: impl FnOnce(&mut Counts));
 
-    /// A server calls itself this. Each connection tells it once, with its first good answer.
+    /// The name of a server. Each connection reports it once, with its first good answer.
     fn server(&self, name: &str);
 }
 
-/// A connection and the calls on it, of whose answers `A` is kept.
+/// A connection and the calls on it; `A` is the part of an answer that is kept.
 #[derive(Debug)]
 pub(crate) struct Lane<A> {
     calls: RefCell<LaneCalls<A>>,
     ready: Ready,
-    /// It takes no more calls.
+    /// Notified when the connection takes no more calls.
     closed: Notify,
 }
 
 #[derive(Debug)]
 struct LaneCalls<A> {
-    /// [`None`] when its connection takes no more calls.
+    /// [`None`] once its connection takes no more calls.
     peer: Option<LaneSender>,
-    /// Whether another is then opened at once.
+    /// Whether another connection is then opened at once.
     is_followed: bool,
-    /// When others are opened in its place.
+    /// When the connections that replace this one are opened.
     backoff: Backoff,
     opened: Moment,
-    /// How many calls were sent on it, and how many of those the peer says it never looked at.
+    /// How many calls were sent on it, and how many of those the peer reports that it never processed.
     sent: u64,
     refused: u64,
-    /// Whether the peer has ended a call in gRPC's own way.
+    /// Whether the peer has ended a call with a gRPC status.
     has_answered: bool,
     /// Whether the server is still to be asked for its name.
     names: Names,
     open: Slab<CallInFlight<A>>,
-    /// The waker of each key that was ever used.
+    /// The waker of each key that has been used.
     wakers: Vec<Waker>,
 }
 
@@ -114,11 +116,11 @@ struct CallInFlight<A> {
     reading: PendingAnswer<A>,
 }
 
-/// What a turn of a connection has brought of its peer.
+/// What a turn of a connection has learned about its peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PeerNews {
     Nothing,
-    /// Bytes, in which it may have said goodbye.
+    /// Bytes, which may include a GOAWAY.
     Bytes,
     /// The end of the connection.
     End,
@@ -127,13 +129,13 @@ enum PeerNews {
 /// Why no lane took a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LaneError {
-    /// As many calls as the plan allows are in flight.
+    /// The limit of the plan on calls in flight has been reached.
     Limited,
     /// All streams that the peer allows are taken.
     Full,
     /// There is no connection.
     Closed,
-    /// The connection takes no bytes now, or another is being opened in its place.
+    /// The connection is taking no bytes now, or another one is being opened in its place.
     Blocked,
 }
 
@@ -163,7 +165,7 @@ impl<A> Default for Lane<A> {
 }
 
 impl<A: Default + 'static> Lane<A> {
-    /// Hands a call to HTTP/2 at this moment, if there is a connection with a stream for it.
+    /// Hands a call to HTTP/2 at this moment, if a connection has a stream for it.
     pub(crate) fn send<M: Method<Answer = A>, T>(
         &self,
         call: CallNumber,
@@ -187,14 +189,14 @@ impl<A: Default + 'static> Lane<A> {
         }
         let mut cx = Context::from_waker(&calls.wakers[key]);
         let Ok(reading) = PendingAnswer::begin(&mut peer.sender, common, call, &mut cx) else {
-            // A call that was cut keeps its stream until HTTP/2 has written its reset.
+            // A call that was cut keeps its stream until HTTP/2 has written the reset.
             if peer.sender.poll_ready(&mut cx).is_pending() {
                 return Err(LaneError::Full);
             }
-            // Its stream ids have run out. What is in flight on it may still end well.
+            // The connection's stream IDs have run out. The calls in flight on it may still end well.
             calls.close(sent);
             self.closed.notify_one();
-            // Wakes the task that drives it, so that it sees this.
+            // Wakes the task that drives the connection, so that it notices this.
             self.ready.waker(u32::MAX).wake();
             return Err(calls.not_sent());
         };
@@ -216,8 +218,8 @@ impl<A: Default + 'static> Lane<A> {
         LaneConnection { connection, gauge, nth, failed_attempts }
     }
 
-    /// Carries calls until it is dropped, on `opened` first and on another connection, with a lane of
-    /// its own, whenever one takes no more. `index` is this lane's among the owner's.
+    /// Carries calls until it is dropped: first on `opened`, then on another connection, with a lane of its
+    /// own, whenever one takes no more calls. `index` is this lane's index among the owner's.
     pub(crate) async fn carry<O: LaneOwner<Answer = A> + 'static>(
         self: Rc<Self>,
         index: usize,
@@ -243,7 +245,7 @@ impl<A: Default + 'static> Lane<A> {
         }
     }
 
-    /// Opens the connection that takes the place of this one, the `nth` of the run.
+    /// Opens the connection that replaces this one, the `nth` of the run.
     async fn successor<O: LaneOwner<Answer = A>>(
         &self,
         index: usize,
@@ -261,13 +263,13 @@ impl<A: Default + 'static> Lane<A> {
                 Ok(connected) => return ReadyConnection { backoff, ..connected },
                 Err(not) => owner.count(|counts| counts.connections_refused += not.attempts),
             }
-            // Calls that waited for it wait no longer.
+            // Calls that waited for the connection stop waiting.
             self.calls.borrow_mut().is_followed = false;
             owner.lane_moved(index, 0);
         }
     }
 
-    /// Drives a connection to its end, or until it takes no more calls and those on it have ended.
+    /// Drives a connection to its end, or until it takes no more calls and the calls on it have ended.
     async fn drive<O: LaneOwner<Answer = A>>(
         self: Rc<Self>,
         index: usize,
@@ -305,7 +307,7 @@ impl<A: Default + 'static> Lane<A> {
             if self.is_over() { Poll::Ready(()) } else { polled.map(drop) }
         })
         .await;
-        // HTTP/2 has told each of its streams; this is for those that it did not know of.
+        // HTTP/2 has notified each of its streams; these are the calls that it did not know about.
         let left: Vec<_> = self.calls.borrow_mut().open.drain().collect();
         let ended = left.len();
         for open in left {
@@ -315,14 +317,14 @@ impl<A: Default + 'static> Lane<A> {
         owner.lane_moved(index, ended);
     }
 
-    /// Notes how many streams the peer allows, and closes the lane at once if it is lost: a lane whose streams are
-    /// all taken would not learn it by sending, and its calls may last.
+    /// Records how many streams the peer allows, and closes the lane at once if its connection is lost: a
+    /// lane whose streams are all taken would not find out by sending, and its calls may last long.
     fn look_at_peer(&self, max_streams: usize, heard: PeerNews, now: Moment) {
         let calls = &mut *self.calls.borrow_mut();
         let Some(peer) = &mut calls.peer else { return };
         peer.max_streams = max_streams;
         let is_lost = match heard {
-            // A write that fails ends the connection, and HTTP/2 tells it to nobody else: what sends would go on
+            // A failed write ends the connection, and HTTP/2 reports it nowhere else: the lane would go on
             // taking calls that are never written.
             PeerNews::End => true,
             PeerNews::Bytes => peer.lost().is_some(),
@@ -334,7 +336,7 @@ impl<A: Default + 'static> Lane<A> {
         }
     }
 
-    /// Looks at the calls that were woken; those that are over ended at `now`. Returns how many.
+    /// Looks at the calls that were woken; those that are over ended at `now`. Returns how many did.
     fn end_ready<O: LaneOwner<Answer = A>>(
         &self,
         keys: &mut Vec<u32>,
@@ -364,8 +366,8 @@ impl<A: Default + 'static> Lane<A> {
 }
 
 impl LaneSender {
-    /// Why it takes no more calls, if it does not: it has said goodbye, its stream ids have run out, or its
-    /// connection has ended.
+    /// Why it takes no more calls, if it does not: its peer has sent a GOAWAY, its stream IDs have run out,
+    /// or its connection has ended.
     fn lost(&mut self) -> Option<h2::Error> {
         match self.sender.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Err(error)) => Some(error),
@@ -375,11 +377,11 @@ impl LaneSender {
 }
 
 impl<A> LaneCalls<A> {
-    /// Takes no more calls. Another connection is opened at once if this one was of use, or if no other was
-    /// opened since one was: a server that lets go of each is not to be asked all the time.
+    /// Takes no more calls. Another connection is opened at once if this one was useful, or if no other has
+    /// been opened since a useful one: a server that drops every connection should not be asked all the time.
     fn close(&mut self, now: Moment) {
         let Some(mut peer) = self.peer.take() else { return };
-        // A goodbye says which calls the server has taken, whose ends are still to come.
+        // A GOAWAY tells which calls the server has accepted and will still answer.
         let has_taken =
             self.sent > self.refused && peer.lost().is_some_and(|lost| is_goaway(&lost));
         if self.has_answered || has_taken || now >= self.opened + LONG_ENOUGH {
@@ -388,26 +390,26 @@ impl<A> LaneCalls<A> {
         self.is_followed = self.backoff.is_at_once();
     }
 
-    /// What the end of a call says of its peer.
+    /// Records what the end of a call shows about its peer.
     fn learn(&mut self, ending: &Ending) {
         match ending.broken {
             Some(how) => self.refused += u64::from(how.is_refusal()),
             None => self.has_answered = true,
         }
         if ending.code == Code::Ok {
-            // A server does not change its name on a connection.
+            // A server does not change its name during a connection.
             self.names = Names::NotAsked;
         }
     }
 
-    /// Why no call is taken without a peer.
+    /// Why no call is taken while there is no peer.
     fn not_sent(&self) -> LaneError {
         if self.is_followed { LaneError::Blocked } else { LaneError::Closed }
     }
 }
 
-/// Whether this is a server that goes away, or stream ids that have run out, and not a connection that was
-/// lost or whose rules were broken.
+/// Whether the server is going away, or the stream IDs have run out, as opposed to a lost connection or a
+/// protocol violation.
 fn is_goaway(error: &h2::Error) -> bool {
     if error.is_go_away() { error.is_remote() } else { !error.is_io() }
 }
@@ -419,8 +421,8 @@ impl<A> Lane<A> {
         calls.peer.is_none() && calls.open.is_empty()
     }
 
-    /// Ends a call from this side, with this ending; it is done this long after it was sent. [`None`] if it has
-    /// ended before.
+    /// Ends a call from this side, with this ending; it is done this long after it was sent. [`None`] if it
+    /// has already ended.
     pub(crate) fn cut(
         &self,
         slot: InFlightSlot,
@@ -452,7 +454,7 @@ impl<A> Lane<A> {
 
 impl<A> CallInFlight<A> {
     fn ended(&self, now: Moment, ending: &Ending) -> CallRecord {
-        // A connection that was lost was last read before some of its calls were sent.
+        // A lost connection may have been last read before some of its calls were sent.
         let done = now.max(self.sent);
         let code = StatusCode::from(i32::from(ending.code));
         let Ending { waits, broken, .. } = *ending;

@@ -1,14 +1,14 @@
-//! Makes calls in any number, and measures each: the engine of load runs and of the benchmarks.
+//! Makes any number of calls, and measures each: the engine of load runs and of the benchmarks.
 //!
-//! When to send, when to stop, what to send and what to record are four things: [`Schedule`], [`StopCondition`],
-//! [`Method`] and [`Recorder`](longsync_stats::Recorder). A [`LoadPlan`] puts them together and refuses what
-//! is impossible; [`run`] carries it out on worker threads, each with its own connections, and merges what
-//! they recorded. [`run_over`] does so over any [`Transport`](longsync_connect::Transport), and [`run_here`]
-//! with one worker on the caller's runtime, by a clock that a test may hold.
+//! When to send, when to stop, what to send and what to record are four separate things: [`Schedule`],
+//! [`StopCondition`], [`Method`] and [`Recorder`](longsync_stats::Recorder). A [`LoadPlan`] combines them and
+//! rejects what is impossible; [`run`] carries it out on worker threads, each with its own connections, and
+//! merges what they recorded. [`run_over`] does so over any [`Transport`](longsync_connect::Transport), and
+//! [`run_here`] with one worker on the caller's runtime, by a clock that a test may control.
 //!
-//! Calls do not go through tonic's generated client: they are all alike, and many, so each worker speaks
-//! HTTP/2 itself and reads only what is recorded of an answer. A call has no task of its own: the task of
-//! its connection polls what was woken.
+//! Calls do not go through tonic's generated client: there are many of them and they are all alike, so each
+//! worker speaks HTTP/2 itself and reads only the recorded parts of an answer. A call has no task of its own:
+//! the task of its connection polls the calls that were woken.
 //!
 //! The engine prints nothing and writes no reports.
 //!
@@ -77,5 +77,5 @@ pub use crate::schedule::{
 pub use crate::stop::StopCondition;
 /// Why every server would refuse a request.
 pub use longsync_connect::request::RequestError;
-/// At which rate calls are made.
+/// The rate at which calls are made.
 pub use longsync_text::{ParseRateError, Rate};

@@ -11,45 +11,45 @@ use longsync_stats::{
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Load {
-    /// When recorded time began, by the wall clock: a label, and no more.
+    /// When recorded time began, by the wall clock: only a label.
     pub started_at: SystemTime,
-    /// What was measured of its calls.
+    /// The measurements of its calls.
     pub figures: Figures,
-    /// The same by time: pieces of equal length, of which the last may be shorter. At most 600.
+    /// The same over time: intervals of equal length, except that the last may be shorter. At most 600.
     pub intervals: Vec<Interval>,
-    /// How many calls of the warm-up were due, of which nothing else is recorded.
+    /// How many calls of the warm-up were due; nothing else is recorded of them.
     pub warm_up: u64,
-    /// What was said of failed calls.
+    /// The texts of failed calls.
     pub texts: TextCounts,
-    /// How much successive good calls of a worker have in common.
+    /// How much successive good calls of a worker depend on one another.
     pub succession: Succession,
-    /// Recorded time: from the end of the warm-up until no further call was due; of a closed loop, and of a burst, that
-    /// a number of calls ended, until the last call ended.
+    /// Recorded time: from the end of the warm-up until no further call was due; in a closed loop, and in a
+    /// burst, that ended after a number of calls, until the last call ended.
     pub recorded: Duration,
     /// From the run's start until the last call ended.
     pub took: Duration,
     /// Why it ended.
     pub end: RunEnd,
-    /// How many connections were open when it began.
+    /// How many connections were open when the run began.
     pub connections: usize,
-    /// How many streams the server allowed per connection then, on average.
+    /// How many streams the server allowed per connection at that time, on average.
     pub streams_per_connection: u64,
-    /// Worker threads that have panicked; what they had recorded is counted.
+    /// The number of worker threads that panicked; what they had recorded is counted.
     pub lost_workers: usize,
-    /// Where the time of each worker's thread went while calls were recorded; [`None`] if the system does not say it
-    /// (Linux does), and for a run on the caller's thread.
+    /// How each worker's thread spent its time while calls were recorded; [`None`] if the system does not
+    /// report it (Linux does), and for a run on the caller's thread.
     pub workers: Option<Vec<WorkerTime>>,
-    /// How much of the time of all processors a hypervisor gave to other machines meanwhile.
+    /// The share of all processors' time that a hypervisor gave to other machines during that time.
     pub steal: Option<Share>,
-    /// As many calls as the plan wants to have drawn, in the order of their numbers.
+    /// The sampled calls, as many as the plan asks for, in the order of their numbers.
     pub sample: Vec<SampledCall>,
-    /// The host names of the servers that answered, as far as they say: at most 100 per worker.
+    /// The host names of the servers that answered, as far as they report them: at most 100 per worker.
     pub servers: Vec<String>,
 }
 
 impl Load {
-    /// A run of these figures that made all its calls; what else is known of it can be set. For tests of what
-    /// is made of results.
+    /// A run with these figures that made all its calls; its other fields can be set. For tests of code that
+    /// uses results.
     #[doc(hidden)]
     pub fn of(figures: Figures, intervals: Vec<Interval>) -> Self {
         let recorded = intervals.iter().map(|interval| interval.length).sum();
@@ -82,9 +82,9 @@ pub enum RunEnd {
     Complete,
     /// It was stopped from outside.
     Stopped,
-    /// It was ended from outside, and waited for nothing.
+    /// It was ended from outside, without waiting for anything.
     Ended,
-    /// A rule of the plan ended it.
+    /// A stop rule of the plan ended it.
     StopRule(RuleStop),
     /// No connection could be opened within the grace.
     Unreachable,
@@ -97,16 +97,16 @@ pub struct SampledCall {
     pub number: u64,
     /// When it was due; [`None`] in a closed loop.
     pub due: Option<Moment>,
-    /// What became of it.
+    /// How it fared.
     pub fate: Fate,
 }
 
-/// What became of a call. There is nothing else: exhaustive.
+/// How a call fared. There are no other cases: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// It was not sent.
     NotSent(NotSentReason),
-    /// It was sent then, and had not ended when the run stopped.
+    /// It was sent at this moment, and had not ended when the run stopped.
     Unfinished(Moment),
     /// It has ended.
     Ended {
@@ -114,9 +114,9 @@ pub enum Fate {
         sent: Moment,
         /// When it ended.
         done: Moment,
-        /// How.
+        /// The status with which it ended.
         code: StatusCode,
-        /// What the server says of its wait.
+        /// The server's account of its wait.
         waits: Option<ServerWait>,
     },
 }

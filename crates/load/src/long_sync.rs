@@ -22,7 +22,7 @@ use crate::method::{CallNumber, Method};
 /// The key of `call_id`, field 6, a string, in protobuf's encoding.
 const CALL_ID_KEY: u8 = 6 << 3 | 2;
 
-/// The most bytes a message may have, call id and all: gRPC writes its length in four bytes.
+/// The maximum size of a message, including the call id: gRPC writes its length in four bytes.
 const MOST_MESSAGE_BYTES: usize = u32::MAX as usize - 1024;
 
 /// Calls of `LongSync`, all with the same request.
@@ -34,9 +34,9 @@ pub struct LongSync {
 
 #[derive(Debug, Clone)]
 enum RequestTemplate {
-    /// The same for each, with its prefix.
+    /// The same message for each call, with its prefix.
     Same(Bytes),
-    /// Each with a call id of its own: `fields` are all other fields, encoded.
+    /// Each message has a call id of its own: `fields` are all other fields, encoded.
     Numbered { fields: Bytes, id: String },
 }
 
@@ -44,7 +44,7 @@ impl LongSync {
     /// Calls with this request.
     ///
     /// # Errors
-    /// When every server would refuse it.
+    /// If every server would refuse it.
     pub fn new(request: &LongSyncRequest) -> Result<Self, RequestError> {
         Self::checked(request)?;
         let form = RequestTemplate::Same(longsync::frame::encoded(request));
@@ -52,10 +52,10 @@ impl LongSync {
     }
 
     /// Calls with this request, each with a call id of its own: the request's, followed by the call's number
-    /// from 0; between the two stands a `w` in calls of the warm-up, which have numbers of their own.
+    /// from 0. Calls of the warm-up have numbers of their own, with a `w` between the two parts.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The same as [`new`](Self::new).
     pub fn numbered(request: &LongSyncRequest) -> Result<Self, RequestError> {
         Self::checked(request)?;
         let others = LongSyncRequest { call_id: String::new(), ..request.clone() };
@@ -64,7 +64,7 @@ impl LongSync {
         Ok(Self { request: form, answer_bytes: answer_bytes(request) })
     }
 
-    /// Answers may have this many bytes, instead of 4 MiB beside the payload that is asked for.
+    /// Allows answers of this many bytes, instead of 4 MiB plus the payload that is asked for.
     #[must_use]
     pub fn with_max_answer_bytes(self, bytes: usize) -> Self {
         Self { answer_bytes: bytes, ..self }
@@ -87,7 +87,7 @@ impl LongSync {
 }
 
 impl Method for LongSync {
-    /// Its only message.
+    /// The only message of the answer.
     type Answer = Bytes;
 
     fn apart(&self) -> Self {
@@ -113,7 +113,7 @@ impl Method for LongSync {
     }
 
     fn limits(&self) -> AnswerLimits {
-        // Nobody reads the sentence about an answer that is not gRPC.
+        // The sentence about an answer that is not gRPC is not used.
         AnswerLimits {
             message_bytes: self.answer_bytes,
             expected: ExpectedMessages::One,
@@ -149,8 +149,8 @@ fn answer_bytes(request: &LongSyncRequest) -> usize {
     room_for(&request.payload, request.echo_payload, request.response_bytes)
 }
 
-/// A message of these fields and the call's id, behind its prefix. It is written into one piece of memory of
-/// its size, which is the only one that the call needs for its request.
+/// A message with these fields and the call's id, preceded by its prefix. It is written into one allocation
+/// of the exact size, the only one that the call needs for its request.
 fn with_call_id(
     fields: &[u8],
     prefix: &str,
@@ -162,7 +162,7 @@ fn with_call_id(
     let length = fields.len() + 1 + prost::length_delimiter_len(id_bytes) + id_bytes;
     let mut bytes = Vec::with_capacity(PREFIX_BYTES + length);
     Prefix::of_length(length).write(&mut bytes);
-    // Fields may come in any order, so the last one is simply added.
+    // Fields may be in any order, so the last one is simply appended.
     bytes.put_slice(fields);
     bytes.put_u8(CALL_ID_KEY);
     prost::encode_length_delimiter(id_bytes, &mut bytes).expect("a Vec grows as needed");
@@ -172,7 +172,7 @@ fn with_call_id(
     bytes.into()
 }
 
-/// How many digits the largest number has.
+/// The number of digits of the largest number.
 const MOST_DIGITS: usize = u64::MAX.ilog10() as usize + 1;
 
 /// The digits of a number, written to the end of `room`.
@@ -188,29 +188,28 @@ fn decimal(mut number: u64, room: &mut [u8; MOST_DIGITS]) -> &[u8] {
     }
 }
 
-/// `LongSyncResponse` with nothing but who has sent it.
+/// `LongSyncResponse`, reduced to the name of the server.
 #[derive(Clone, PartialEq, prost::Message)]
 struct ServedAnswer {
     #[prost(message, optional, tag = "2")]
     timing: Option<ServedBy>,
 }
 
-/// `Timing`, likewise.
+/// `Timing`, reduced likewise.
 #[derive(Clone, PartialEq, prost::Message)]
 struct ServedBy {
     #[prost(string, tag = "9")]
     server: String,
 }
 
-/// `LongSyncResponse` without the fields that are not recorded, so that they are skipped and
-/// not copied.
+/// `LongSyncResponse` without the fields that are not recorded, so that they are skipped and not copied.
 #[derive(Clone, PartialEq, prost::Message)]
 struct TimedAnswer {
     #[prost(message, optional, tag = "2")]
     timing: Option<TimedWait>,
 }
 
-/// `Timing`, likewise.
+/// `Timing`, reduced likewise.
 #[derive(Clone, PartialEq, prost::Message)]
 struct TimedWait {
     #[prost(message, optional, tag = "2")]
@@ -224,7 +223,7 @@ struct TimedWait {
 }
 
 impl TimedWait {
-    /// What it says, if that can be true.
+    /// The waits that it reports, if they are plausible.
     fn waits(self) -> Option<ServerWait> {
         let queued = match &self.queued {
             Some(queued) => plausible(Some(queued))?,
@@ -289,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn each_call_has_an_id_of_its_own_if_that_is_asked_for() {
+    fn numbered_calls_have_an_id_of_their_own() {
         let calls = LongSync::numbered(&request()).unwrap();
         for number in [0, 7, 10, 99, u64::MAX] {
             for (call, id) in [
@@ -314,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_is_called_as_its_answer_says() {
+    fn the_servers_name_is_the_one_in_its_answer() {
         let calls = LongSync::new(&request()).unwrap();
         let server = |answer: &[u8]| calls.server(&Bytes::copy_from_slice(answer));
         assert_eq!(server(&answer().encode_to_vec()).as_deref(), Some("here"));
@@ -347,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_that_cannot_be_are_none() {
+    fn implausible_waits_are_none() {
         for absurd in [(i64::MAX, 999_999_999), (-5, 0), (1, i32::MAX)] {
             let mut answer = answer();
             let timing = answer.timing.as_mut().unwrap();
@@ -362,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_message_is_internal() {
+    fn an_answer_that_does_not_decode_is_internal() {
         assert_eq!(read(&[0xff; 9]), Err(Code::Internal));
     }
 }

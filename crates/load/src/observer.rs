@@ -1,30 +1,30 @@
-//! A run as it is seen while it goes on.
+//! A view of a run while it continues.
 
 use std::time::Duration;
 
 use longsync_stats::Figures;
 
-/// Is told of a run's seconds, on the thread that collects them.
+/// Is notified of each second of a run, on the thread that collects them.
 pub trait Observer: Send + 'static {
-    /// A second of recorded time is over, and what was recorded of it is known. What this does delays no call,
-    /// but takes time from the machine.
+    /// Called when a second of recorded time is over, with everything that was recorded in it. This delays no
+    /// call, but uses the machine's processors.
     fn second(&mut self, live: &Live<'_>);
 }
 
-/// Nobody looks.
+/// An observer that ignores everything.
 impl Observer for () {
     fn second(&mut self, _: &Live<'_>) {}
 }
 
-/// What is known when a second of a run's recorded time is over.
+/// The state of a run when a second of its recorded time is over.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Live<'a> {
-    /// How much recorded time is over.
+    /// How much recorded time has passed.
     pub elapsed: Duration,
     /// What became known in the last second.
     pub second: &'a Figures,
-    /// What is known of the whole run.
+    /// What is known about the entire run so far.
     pub so_far: &'a Figures,
     /// How many calls were due in the last second; in a closed loop, how many were sent.
     pub due: u64,
@@ -35,7 +35,8 @@ pub struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    /// A second of these figures, with as many calls due as there were. For tests of observers.
+    /// A second with these figures, in which the calls that were due are those counted in them. For tests of
+    /// observers.
     #[doc(hidden)]
     pub fn of(elapsed: Duration, second: &'a Figures, so_far: &'a Figures) -> Self {
         let due = second.counts.due();

@@ -1,4 +1,4 @@
-//! One answer, as far as it was read.
+//! One answer, as far as it has been read.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -12,15 +12,15 @@ use crate::common::Common;
 use crate::ending::Ending;
 use crate::method::{CallNumber, Method};
 
-/// How far an answer, of which `A` is kept, was read.
+/// How far an answer has been read; `A` is the part of it that is kept.
 #[derive(Debug)]
 pub(crate) enum PendingAnswer<A> {
     Head(ResponseFuture),
-    /// Boxed, since few answers come in parts.
+    /// Boxed, since few answers arrive in several parts.
     Body(Box<PendingBody<A>>),
 }
 
-/// An answer whose head has come, and what was kept of its messages.
+/// An answer whose head has arrived, and the kept part of its messages.
 #[derive(Debug)]
 pub(crate) struct PendingBody<A> {
     incoming: Incoming,
@@ -34,12 +34,12 @@ pub(crate) enum Names {
     NotAsked,
 }
 
-/// HTTP/2 opens no more streams on a connection.
+/// The error that HTTP/2 opens no more streams on a connection.
 #[derive(Debug)]
 pub(crate) struct OpenStreamError;
 
 impl<A: Default> PendingAnswer<A> {
-    /// Sends the call with this number, and has `cx` woken by its answer.
+    /// Sends the call with this number, and wakes `cx` when its answer arrives.
     pub(crate) fn begin<M: Method<Answer = A>, T>(
         sender: &mut SendRequest<Bytes>,
         common: &Common<M, T>,
@@ -50,14 +50,15 @@ impl<A: Default> PendingAnswer<A> {
         let (response, mut stream) = opened.map_err(|_| OpenStreamError)?;
         stream.send_data(common.method.messages(call), true).map_err(|_| OpenStreamError)?;
         let mut reading = Self::Head(response);
-        // From here on HTTP/2 knows whom to wake. It has no answer yet, unless the connection is lost.
+        // From here on HTTP/2 knows which task to wake. There is no answer yet, unless the connection is
+        // lost.
         match reading.poll(common, Names::NotAsked, cx) {
             Poll::Pending => Ok(reading),
             Poll::Ready(_) => Err(OpenStreamError),
         }
     }
 
-    /// Reads on; ready when the answer is over, which the method's limits may decide.
+    /// Continues reading; ready when the answer is over, possibly because of the method's limits.
     pub(crate) fn poll<M: Method<Answer = A>, T>(
         &mut self,
         common: &Common<M, T>,
@@ -97,7 +98,7 @@ impl<A: Default> PendingBody<A> {
         loop {
             match ready!(self.incoming.poll_message(cx)) {
                 Ok(Some(message)) => method.received(&mut self.answer, message),
-                // As many messages have come as there should be, or this would be an error.
+                // The number of messages is the expected one, otherwise this would be an error.
                 Ok(None) => {
                     let answer = std::mem::take(&mut self.answer);
                     let server = match names {
@@ -106,7 +107,7 @@ impl<A: Default> PendingBody<A> {
                     };
                     return Poll::Ready(Ending::answered(method.answered(answer), server));
                 }
-                // The page of a proxy, or of another program, is not an answer of gRPC.
+                // The page of a proxy, or of another program, is not a gRPC answer.
                 Err(AnswerError::Said(status)) if self.incoming.is_page() => {
                     return Poll::Ready(Ending::foreign(status));
                 }

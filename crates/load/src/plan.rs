@@ -1,4 +1,4 @@
-//! What a run does, and what cannot be done.
+//! What a run does, and which plans are impossible.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::long_sync::LongSync;
 use crate::schedule::Schedule;
 use crate::stop::StopCondition;
 
-/// What a run does: values that agree with one another. Made by [`LoadPlan::builder`].
+/// What a run does: values that are consistent with one another. Made by [`LoadPlan::builder`].
 #[derive(Debug, Clone)]
 pub struct LoadPlan<M = LongSync> {
     pub(crate) target: Target,
@@ -34,18 +34,19 @@ pub struct LoadPlan<M = LongSync> {
     pub(crate) spin: Duration,
 }
 
-/// For how long before a due time a worker polls unless told otherwise: at 20,000 calls per second a sleep between two of
-/// them costs as much, and ends 20 us late.
+/// How long a worker polls before a due time by default: at 20,000 calls per second, a sleep between two due
+/// times uses as much of a core, and ends 20 us late.
 pub const DEFAULT_SPIN: Duration = Duration::from_micros(20);
 
 /// How many connections a run opens, over all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionCount {
-    /// This many, when it begins.
+    /// This many, opened when the run begins.
     Fixed(usize),
-    /// One per worker when it begins, and one more whenever the streams of all are taken, up to this many.
+    /// One per worker when the run begins, and one more whenever the streams of all are taken, up to this
+    /// many.
     Auto {
-        /// How many at most.
+        /// The maximum number of connections.
         at_most: usize,
     },
 }
@@ -71,7 +72,7 @@ impl ConnectionCount {
         }
     }
 
-    /// How many there are at most.
+    /// The maximum number of connections.
     pub(crate) fn at_most(self) -> usize {
         match self {
             Self::Fixed(count) | Self::Auto { at_most: count } => count,
@@ -79,45 +80,43 @@ impl ConnectionCount {
     }
 }
 
-/// A plan that is not checked yet.
+/// A plan that has not been checked yet.
 #[derive(Debug, Clone)]
-#[must_use = "it is `build` that makes a plan"]
+#[must_use = "only `build` makes it a plan"]
 pub struct LoadPlanBuilder<M = LongSync>(LoadPlan<M>);
 
-/// Why a plan cannot be carried out, whatever the server.
+/// Why a plan cannot be carried out with any server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadPlanError {
-    /// It makes no call.
+    /// It makes no calls.
     #[error(
-        "this run makes no calls: stop it after at least one call or a time above zero, in which its schedule is above 0"
+        "this run makes no calls: stop it after at least one call, or after a time above zero in which its schedule is above 0"
     )]
     NoCalls,
-    /// It has none of something.
+    /// The number of something is 0.
     #[error("0 {what} are too few: give at least 1")]
     None {
-        /// Of what.
+        /// The things of which there are none.
         what: &'static str,
     },
-    /// Some worker would have none.
+    /// Some worker would have no connection.
     #[error(
         "{connections} connections are too few for {workers} workers: each needs one of its own"
     )]
     TooFewConnections {
-        /// How many were planned.
+        /// The planned number of connections.
         connections: usize,
-        /// How many were planned.
+        /// The planned number of workers.
         workers: usize,
     },
     /// Nothing ends the run.
-    #[error(
-        "nothing ends this run: say after how many calls, or, unless all are due at once, after what time"
-    )]
+    #[error("nothing ends this run: give a number of calls or, unless all are due at once, a time")]
     Endless,
-    /// A rule that ends the run is about what such a run does not measure.
+    /// A stop rule is about a figure that such a run does not measure.
     #[error(transparent)]
     StopRule(#[from] StopRuleError),
-    /// The schedule says nothing of a warm-up.
+    /// The schedule has no rate for a warm-up.
     #[error("no rate to warm up with: {what} has none; leave the warm-up out")]
     NoRateToWarmUp {
         /// The schedule.
@@ -126,21 +125,22 @@ pub enum LoadPlanError {
     /// Every server would refuse the requests.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// Cores would be busy for nothing.
+    /// The spin would keep cores busy for nothing.
     #[error(transparent)]
     Spin(#[from] SpinError),
     /// A time is too long for clocks and headers.
     #[error("the {what} is longer than 365 days: make it shorter")]
     TooLong {
-        /// Which.
+        /// The name of the time.
         what: &'static str,
     },
 }
 
 impl<M> LoadPlan<M> {
-    /// Calls of this method, unary calls of the contract for instance: when they are due, and when no further
-    /// one is made. Unless told otherwise, one worker makes them on one connection, with a grace of 10 s, no
-    /// warm-up, no deadline, no metadata, [20 us](DEFAULT_SPIN) of polling before each due time, and at most a million in flight.
+    /// A plan for calls of this method, for instance unary calls of the contract: when they are due, and when
+    /// no further call is made. By default, one worker makes them on one connection, with a grace of 10 s, no
+    /// warm-up, no deadline, no metadata, [20 us](DEFAULT_SPIN) of polling before each due time, and at most
+    /// a million calls in flight.
     pub fn builder(
         target: Target,
         method: M,
@@ -169,7 +169,7 @@ impl<M> LoadPlan<M> {
 }
 
 impl<M> LoadPlan<M> {
-    /// What makes it send its next call.
+    /// What makes the run send its next call.
     pub fn kind(&self) -> Loop {
         match self.schedule {
             Schedule::Closed { .. } => Loop::Closed,
@@ -183,14 +183,15 @@ impl<M> LoadPlan<M> {
         Some(Moment::START + self.warm_up + last)
     }
 
-    /// How long it records, if a time ends it: its own, or that of the schedule.
+    /// How long it records, if a time ends it: its own time, or that of the schedule.
     pub(crate) fn time(&self) -> Option<Duration> {
         [self.stop.time(), self.schedule.end()].into_iter().flatten().min()
     }
 
-    /// How long it records unless it is stopped: until its [`time`](Self::time) is over or, if a number of calls ends it
-    /// before, until the call after the last would be due: so n calls at a rate are recorded for n times its interval,
-    /// however long the last of them takes. [`None`] if only the end of its last call says it.
+    /// How long it records unless it is stopped: until its [`time`](Self::time) is over or, if a number of
+    /// calls ends it before, until the call after the last would be due. So n calls at a rate are recorded
+    /// for n times its interval, however long the last of them takes. [`None`] if only the end of its last
+    /// call decides this.
     pub(crate) fn records_for(&self) -> Option<Duration> {
         let calls = self.stop.calls().map(|calls| calls.saturating_add(1));
         let next_due = self.schedule.last_due(calls, self.stop.time());
@@ -200,22 +201,22 @@ impl<M> LoadPlan<M> {
 }
 
 impl<M> LoadPlanBuilder<M> {
-    /// What goes into each request's headers.
+    /// The headers of each request.
     pub fn metadata(self, metadata: MetadataMap) -> Self {
         Self(LoadPlan { metadata, ..self.0 })
     }
 
-    /// How long each call may take.
+    /// The deadline of each call.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self(LoadPlan { deadline: Some(deadline), ..self.0 })
     }
 
-    /// How many threads send, each with its share of calls and connections.
+    /// The number of threads that send, each with its share of calls and connections.
     pub fn workers(self, workers: usize) -> Self {
         Self(LoadPlan { workers, ..self.0 })
     }
 
-    /// How many connections are open, over all workers.
+    /// The number of open connections, over all workers.
     pub fn connections(self, connections: usize) -> Self {
         Self(LoadPlan { connections: ConnectionCount::Fixed(connections), ..self.0 })
     }
@@ -225,55 +226,56 @@ impl<M> LoadPlanBuilder<M> {
         Self(LoadPlan { connections: ConnectionCount::Auto { at_most }, ..self.0 })
     }
 
-    /// The statuses with which a call is good; `OK` alone, unless told otherwise.
+    /// The statuses with which a call is good; by default only `OK`.
     pub fn good_statuses(self, good: GoodStatuses) -> Self {
         Self(LoadPlan { good, ..self.0 })
     }
 
-    /// What ends the run before its time.
+    /// The rules that end the run early.
     pub fn stop_rules(self, stop_rules: Vec<StopRule>) -> Self {
         Self(LoadPlan { stop_rules, ..self.0 })
     }
 
-    /// How many calls are kept one by one, drawn evenly from all that are recorded.
+    /// The number of calls that are kept one by one, drawn evenly from all recorded calls.
     pub fn sample(self, calls: usize) -> Self {
         Self(LoadPlan { sample: calls, ..self.0 })
     }
 
-    /// What is drawn by chance is drawn by this: which calls are kept one by one, and how long a lost connection
-    /// is waited for.
+    /// The seed of random draws: which calls are kept one by one, and how long to wait before a lost
+    /// connection is opened again.
     pub fn seed(self, seed: u64) -> Self {
         Self(LoadPlan { seed, ..self.0 })
     }
 
-    /// How many calls may be in flight at once, over all workers; those that are due beyond it are
-    /// counted and not sent. A closed loop has its own number.
+    /// How many calls may be in flight at once, over all workers; calls that are due beyond that are counted
+    /// and not sent. A closed loop has its own number.
     pub fn max_in_flight(self, max_in_flight: usize) -> Self {
         Self(LoadPlan { max_in_flight, ..self.0 })
     }
 
-    /// For this long the run is warmed up, at the rate with which the schedule begins; these calls are not
-    /// recorded. The schedule counts from the warm-up's end.
+    /// Warms the run up for this long, at the rate at which the schedule begins; these calls are not
+    /// recorded. The schedule counts from the end of the warm-up.
     pub fn warm_up(self, warm_up: Duration) -> Self {
         Self(LoadPlan { warm_up, ..self.0 })
     }
 
-    /// How long calls that are open when the last was sent may take to end.
+    /// How long calls that are still open when the last one is sent may take to end.
     pub fn grace(self, grace: Duration) -> Self {
         Self(LoadPlan { grace, ..self.0 })
     }
 
-    /// For how long before each due time the workers poll instead of sleeping. Unless told otherwise, that is
-    /// [20 us](DEFAULT_SPIN): about what a core takes to wake. With much more, what is due is sent to the microsecond,
-    /// at the cost of one core per worker. At most [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
+    /// How long before each due time the workers poll instead of sleeping; by default [20 us](DEFAULT_SPIN),
+    /// about the time that a core takes to wake. A much longer time makes sending accurate to the
+    /// microsecond, at the cost of one core per worker. At most
+    /// [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
     pub fn spin(self, spin: Duration) -> Self {
         Self(LoadPlan { spin, ..self.0 })
     }
 
-    /// The plan.
+    /// Checks the plan and returns it.
     ///
     /// # Errors
-    /// When it cannot be carried out, whatever the server.
+    /// If it cannot be carried out with any server.
     pub fn build(self) -> Result<LoadPlan<M>, LoadPlanError> {
         let plan = self.0;
         for (count, what) in [
@@ -294,7 +296,7 @@ impl<M> LoadPlanBuilder<M> {
             (Some(plan.warm_up), "warm-up"),
             (Some(plan.grace), "grace"),
             (plan.stop.time(), "time of the run"),
-            (plan.schedule.think(), "time to think"),
+            (plan.schedule.think(), "think time"),
         ];
         if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > Some(LONGEST)) {
             return Err(LoadPlanError::TooLong { what });
@@ -403,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_at_least_one_of_each_thing_and_a_connection_for_each_worker() {
+    fn no_number_is_zero_and_each_worker_has_a_connection() {
         let none = |builder| refused(builder).to_string();
         assert_eq!(none(one().workers(0)), "0 workers are too few: give at least 1");
         assert_eq!(none(one().connections(0)), "0 connections are too few: give at least 1");
@@ -423,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_clocks_do_not_hold_are_refused() {
+    fn times_that_are_too_long_for_clocks_are_refused() {
         let long = LONGEST + Duration::from_nanos(1);
         for (builder, what) in [
             (one().deadline(long), "deadline"),

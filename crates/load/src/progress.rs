@@ -1,13 +1,13 @@
-//! How far a run is, seen from outside.
+//! The progress of a run, read from outside.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many calls a run has sent and seen end. Clones see the same run.
+/// How many calls a run has sent, and how many have ended. Clones read the same run.
 #[derive(Debug, Clone, Default)]
 pub struct RunProgress(Arc<Mutex<Vec<Arc<WorkerCounters>>>>);
 
-/// One worker's counters, on cache lines of their own, so that workers do not slow one another.
+/// One worker's counters, on cache lines of their own, so that workers do not slow one another down.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct WorkerCounters {
@@ -40,18 +40,18 @@ impl RunProgress {
 }
 
 impl WorkerCounters {
-    /// One more was sent.
+    /// One more call was sent.
     pub(crate) fn sent(&self) {
         add(&self.sent, 1);
     }
 
-    /// One more has ended.
+    /// One more call has ended.
     pub(crate) fn ended(&self) {
         add(&self.ended, 1);
     }
 }
 
-/// Only the worker itself counts here: nothing is lost between the two.
+/// Only the worker itself writes here, so nothing is lost between the load and the store.
 fn add(count: &AtomicU64, more: u64) {
     count.store(count.load(Ordering::Relaxed) + more, Ordering::Relaxed);
 }

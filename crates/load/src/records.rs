@@ -1,4 +1,4 @@
-//! What a worker keeps of its calls.
+//! What a worker records about its calls.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,18 +10,19 @@ use crate::load::{Fate, SampledCall};
 use crate::plan::LoadPlan;
 use crate::sample::CallSample;
 
-/// How long the figures of a run are recorded together before they are handed over.
+/// How long figures are recorded together before they are handed over.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How many servers' names are kept: connections to a peer that goes away all the time may each tell another.
+/// How many servers' names are kept: connections to a peer that keeps going away may each report a different
+/// one.
 const MOST_SERVERS: usize = 100;
 
-/// What a worker keeps of its calls. Each second's figures are handed over when it is over.
+/// What a worker records about its calls. The figures of each second are handed over when it is over.
 #[derive(Debug)]
 pub(crate) struct Records {
     worker: usize,
     recorder: Recorder,
-    /// The second into which is recorded, and when it is over.
+    /// The second being recorded, and when it is over.
     second: u64,
     second_ends: Moment,
     /// Calls that are due (in a closed loop: sent) from this moment on are recorded.
@@ -29,12 +30,12 @@ pub(crate) struct Records {
     sample: CallSample,
     in_flight: u64,
     last_done: Moment,
-    /// When anything last became known of its calls.
+    /// When anything about its calls last became known.
     last_known: Moment,
     servers: BTreeSet<String>,
 }
 
-/// A call that is in flight.
+/// A call in flight.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UnfinishedCall {
     pub(crate) number: u64,
@@ -50,11 +51,11 @@ pub(crate) struct WorkerResult {
     pub(crate) succession: Succession,
     pub(crate) warm_up: u64,
     pub(crate) sample: CallSample,
-    /// What the servers that have answered call themselves.
+    /// The names of the servers that have answered.
     pub(crate) servers: BTreeSet<String>,
     /// When the last of its calls ended.
     pub(crate) last_done: Moment,
-    /// When anything last became known of its calls.
+    /// When anything about its calls last became known.
     pub(crate) last_known: Moment,
     /// Whether its thread has panicked.
     pub(crate) has_panicked: bool,
@@ -78,12 +79,12 @@ impl Records {
         }
     }
 
-    /// When the second into which is recorded is over.
+    /// When the second being recorded is over.
     pub(crate) fn second_ends(&self) -> Moment {
         self.second_ends
     }
 
-    /// Goes on to the second of `now`, if that is another.
+    /// Moves on to the second of `now`, if that is a later one.
     #[inline]
     pub(crate) fn advance(&mut self, now: Moment, board: &Board) {
         if now >= self.second_ends {
@@ -101,14 +102,14 @@ impl Records {
         self.second_ends = self.from + Duration::from_secs(next + 1);
     }
 
-    /// A call was sent.
+    /// Records that a call was sent.
     #[inline]
     pub(crate) fn sent(&mut self, due: Option<Moment>, sent: Moment) {
         self.in_flight += u64::from(due.unwrap_or(sent) >= self.from);
         self.recorder.sent(due, sent);
     }
 
-    /// A call has ended.
+    /// Records that a call has ended.
     #[inline]
     pub(crate) fn ended(&mut self, call: &CallRecord, text: Option<&str>) {
         self.last_done = self.last_done.max(call.done);
@@ -124,7 +125,7 @@ impl Records {
         });
     }
 
-    /// A call that was due was not sent.
+    /// Records that a call that was due was not sent.
     pub(crate) fn not_sent(&mut self, number: u64, due: Moment, why: NotSentReason) {
         self.recorder.not_sent(due, why, 1);
         self.last_known = self.last_known.max(due);
@@ -139,7 +140,7 @@ impl Records {
         self.in_flight
     }
 
-    /// Bytes have passed, which those of the warm-up are not counted among.
+    /// Records that bytes have passed; those of the warm-up are not counted.
     pub(crate) fn passed(&mut self, now: Moment, bytes_in: u64, bytes_out: u64) {
         if now >= self.from {
             let counts = self.counts();
@@ -148,19 +149,19 @@ impl Records {
         }
     }
 
-    /// What was counted of this second, to be counted in as well.
+    /// The counts of this second, to be added to.
     pub(crate) fn counts(&mut self) -> &mut Counts {
         &mut self.recorder.figures().counts
     }
 
-    /// A server that has answered calls itself this.
+    /// Records the name of a server that has answered.
     pub(crate) fn server(&mut self, name: &str) {
         if self.servers.len() < MOST_SERVERS {
             self.servers.insert(name.to_owned());
         }
     }
 
-    /// The run is over: what is in flight has not ended, as far as it is known by call.
+    /// Ends the run: calls that are still in flight are unfinished, as far as they are known one by one.
     pub(crate) fn finish(
         &mut self,
         unfinished: impl IntoIterator<Item = UnfinishedCall>,

@@ -1,4 +1,4 @@
-//! A run: its workers, and what they recorded together.
+//! A run: its workers, and the merged results of all of them.
 
 mod assignment;
 mod collection;
@@ -34,49 +34,51 @@ use crate::records::Records;
 use crate::schedule::{Schedule, WorkerShare};
 use crate::worker::{PreparedWorker, WorkerContext};
 
-/// How long after the last worker has its connections the run starts, so that none is late from the beginning.
+/// How long after the last worker has its connections the run starts, so that no call is late from the
+/// beginning.
 const BEFORE_START: Duration = Duration::from_millis(50);
 
 /// Why a run did not take place.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The server was not reached.
+    /// The server could not be reached.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The server allows fewer calls at once than the closed loop is to keep in flight.
+    /// The server allows fewer concurrent calls than the closed loop is to keep in flight.
     #[error(
-        "{in_flight} calls in flight need as many streams, and the server allows {streams} on {}: open more connections",
+        "{in_flight} calls in flight need as many streams, but the server allows {streams} on {}: open more connections",
         counted(*connections, "connection")
     )]
     TooFewStreams {
-        /// How many were planned.
+        /// The planned number of calls in flight.
         in_flight: NonZeroUsize,
-        /// How many are allowed on all connections.
+        /// How many streams are allowed on all connections together.
         streams: usize,
         /// How many are open.
         connections: usize,
     },
-    /// The plan has more workers than the caller's thread can be.
+    /// The plan has more than one worker, but the caller's thread can be only one.
     #[error("{workers} workers do not fit on the caller's thread: plan this run with one")]
     OneWorker {
-        /// How many were planned.
+        /// The planned number of workers.
         workers: usize,
     },
     /// A worker thread could not be started.
     #[error("cannot start a worker thread: {0}")]
     Thread(#[source] io::Error),
-    /// A worker thread has panicked, and said why on stderr.
+    /// A worker thread has panicked, and the reason is on stderr.
     #[error("a worker thread has failed")]
     Worker,
 }
 
-/// Makes the calls of a plan over TCP, by the monotonic clock, on worker threads of their own. `control`
-/// stops or ends the run early, and `observer` is told of its seconds. The caller's runtime only waits, and needs no drivers.
+/// Makes the calls of a plan over TCP, by the monotonic clock, on worker threads of its own. `control` stops
+/// or ends the run early, and `observer` is notified of each second. The caller's runtime only waits, and
+/// needs no drivers.
 ///
 /// # Errors
-/// When the plan cannot be carried out with this server, or the server is not reached. Calls that fail, and
-/// connections that are lost later, are results.
+/// If the plan cannot be carried out with this server, or the server cannot be reached. Calls that fail, and
+/// connections that are lost later, are results and not errors.
 ///
 /// # Cancel safety
 /// Dropping the future ends the run.
@@ -91,7 +93,7 @@ pub async fn run<M: Method + Clone>(
 /// [`run`] over connections of this transport: each worker opens them on its own thread, with a clone.
 ///
 /// # Errors
-/// As those of [`run`].
+/// The same as those of [`run`].
 ///
 /// # Cancel safety
 /// Dropping the future ends the run.
@@ -157,16 +159,16 @@ where
 }
 
 /// Makes the calls of a plan with one worker, on the caller's thread and runtime, by this clock and over
-/// connections of this transport. With [`Clock::Tokio`], a paused runtime and a transport in memory, a run
-/// of an hour takes no time and its figures are exact.
+/// connections of this transport. With [`Clock::Tokio`], a paused runtime and a transport in memory, a run of
+/// an hour takes no time and its figures are exact.
 ///
 /// The runtime needs the drivers that the transport and the clock need.
 ///
 /// # Errors
-/// As those of [`run`]; and when the plan has more than one worker.
+/// The same as those of [`run`]; also if the plan has more than one worker.
 ///
 /// # Panics
-/// As [`Timer::sleep_until`](longsync_timer::Timer::sleep_until).
+/// The same as [`Timer::sleep_until`](longsync_timer::Timer::sleep_until).
 ///
 /// # Cancel safety
 /// Dropping the future ends the run.
@@ -218,7 +220,7 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
     LocalSet::new().run_until(Box::pin(running)).await
 }
 
-/// Runs the workers, and stops or ends them when that is wanted.
+/// Runs the workers, and stops or ends them when `control` requests it.
 async fn controlled<T>(
     working: impl Future<Output = T>,
     control: &Control,
@@ -245,7 +247,7 @@ async fn controlled<T>(
     }
 }
 
-/// Whether a closed loop has as many streams as it is to keep in flight.
+/// Whether a closed loop has enough streams for the calls that it is to keep in flight.
 fn enough<M>(plan: &LoadPlan<M>, streams: usize) -> Result<(), LoadError> {
     let Schedule::Closed { concurrency, .. } = &plan.schedule else { return Ok(()) };
     let in_flight = usize::try_from(concurrency.most()).ok().and_then(NonZeroUsize::new);

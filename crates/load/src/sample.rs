@@ -6,16 +6,17 @@ use std::collections::BinaryHeap;
 use crate::load::SampledCall;
 use crate::mixed::mixed;
 
-/// How many calls there is room for from the beginning.
+/// How many calls space is allocated for at first.
 const AT_FIRST: usize = 16_384;
 
-/// Calls drawn evenly from all that are offered, each with the same chance: those whose numbers hash lowest. So
-/// the same calls are drawn whatever the number of workers, and samples of several workers make one.
+/// Calls drawn evenly from all that are offered, each with the same probability: those whose numbers have the
+/// lowest hashes. So the same calls are drawn for any number of workers, and the samples of several workers
+/// can be merged.
 #[derive(Debug, Default)]
 pub(crate) struct CallSample {
     most: usize,
     seed: u64,
-    /// The one that would go next is at the top.
+    /// The call that would be dropped next is at the top.
     kept: BinaryHeap<DrawnCall>,
 }
 
@@ -31,7 +32,7 @@ impl CallSample {
         Self { most, seed, kept: BinaryHeap::with_capacity(most.min(AT_FIRST)) }
     }
 
-    /// Keeps the call with this number if its lot is among the lowest so far.
+    /// Keeps the call with this number if its hash is among the lowest so far.
     #[inline]
     pub(crate) fn offer(&mut self, number: u64, call: impl FnOnce() -> SampledCall) {
         if self.most > 0 {
@@ -48,7 +49,7 @@ impl CallSample {
         }
     }
 
-    /// Adds those of another worker.
+    /// Adds the sample of another worker.
     pub(crate) fn merge(&mut self, other: Self) {
         for DrawnCall { lot, call } in other.kept {
             self.keep(lot, || call);
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_calls_are_drawn_however_they_are_shared_out() {
+    fn the_same_calls_are_drawn_whatever_their_split_over_workers() {
         let whole = drawn(100, 0..10_000).into_calls();
         assert_eq!(whole.len(), 100);
         let mut merged = drawn(100, (0..10_000).filter(|number| number % 3 == 0));
@@ -114,7 +115,8 @@ mod tests {
     fn calls_are_drawn_evenly_over_the_run() {
         let numbers = drawn(10_000, 0..1_000_000).into_calls();
         // Ten pieces of the run: 1,000 calls each on average, with a standard deviation of 30. The seed was
-        // fixed before the first run, and ten checks at 4 standard deviations fail by chance in 0.06 %.
+        // fixed before the first run, and ten checks at 4 standard deviations fail by chance with a
+        // probability of 0.06 %.
         for piece in numbers.chunk_by(|a, b| a.number / 100_000 == b.number / 100_000) {
             assert!(piece.len().abs_diff(1_000) < 120, "{}", piece.len());
         }

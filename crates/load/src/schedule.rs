@@ -1,8 +1,8 @@
 //! When calls are due. Pure: no clock, no waiting.
 //!
-//! A [`Profile`] says how the rate is over time, [`Arrivals`] by which law calls come at that rate; a
-//! [`Replay`] has times of its own, and a [`Concurrency`] says how many calls a closed loop keeps in flight.
-//! All of them count from the schedule's 0, which is the end of the warm-up.
+//! A [`Profile`] is the rate over time, and [`Arrivals`] the law by which calls arrive at that rate; a
+//! [`Replay`] has times of its own, and a [`Concurrency`] is the number of calls that a closed loop keeps in
+//! flight. All of them count from the schedule's 0, which is the end of the warm-up.
 
 mod amount;
 mod arrivals;
@@ -39,32 +39,32 @@ pub use self::share::WorkerShare;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// At a rate, however many are in flight: an open loop.
+    /// At a rate, however many calls are in flight: an open loop.
     Open {
-        /// How the rate is over time.
+        /// The rate over time.
         profile: Profile,
-        /// By which law they arrive.
+        /// The law by which calls arrive.
         arrivals: Arrivals,
-        /// Which of the possible runs. The same seed gives the same due times on every system and with any
-        /// number of workers.
+        /// Selects one of the possible runs. The same seed gives the same due times on every system and with
+        /// any number of workers.
         seed: u64,
     },
     /// At recorded times.
     Replay(Replay),
     /// All of them at the run's start.
     AtOnce,
-    /// Not at times of their own: a call begins when another has ended, so that always the same number is in
-    /// flight. Such calls have no due time, thus no response time and no lag.
+    /// Not at times of their own: a call begins when another has ended, so that the number of calls in flight
+    /// stays the same. Such calls have no due time, and therefore no response time and no lag.
     Closed {
-        /// How many are in flight.
+        /// The number of calls in flight.
         concurrency: Concurrency,
-        /// How long it takes from the end of a call to the next one in its place.
+        /// The time from the end of a call to the next call of the same caller.
         think: Duration,
     },
 }
 
 impl Schedule {
-    /// At equal distances, without end; the first at the run's start.
+    /// At equal intervals, without end; the first at the run's start.
     pub fn constant(rate: Rate) -> Self {
         Self::open(rate, Arrivals::Constant, 0)
     }
@@ -78,14 +78,14 @@ impl Schedule {
         Self::Open { profile: Profile::constant(rate), arrivals, seed }
     }
 
-    /// In a closed loop which keeps the same number in flight, without end and without time to think.
+    /// In a closed loop that keeps the same number in flight, without end and without think time.
     pub fn closed(in_flight: NonZeroUsize) -> Self {
         let concurrency = Concurrency::constant(in_flight);
         Self::Closed { concurrency, think: Duration::ZERO }
     }
 
-    /// When it is over by itself, counted from its 0: a profile when its last piece is, with no call due then
-    /// or later; a replay with its last call, which is due then. [`None`] if it never is.
+    /// When the schedule ends, counted from its 0: a profile ends with its last piece, and no call is due
+    /// then or later; a replay ends with its last call, which is due then. [`None`] if it never ends.
     pub fn end(&self) -> Option<Duration> {
         match self {
             Self::Open { profile, .. } => profile.end(),
@@ -95,8 +95,9 @@ impl Schedule {
         }
     }
 
-    /// How many calls per second it asks for at this time, counted from its 0: of a replay, the calls due in
-    /// the second which holds that time. [`None`] if it does not say: at once, and in a closed loop.
+    /// How many calls per second it asks for at this time, counted from its 0; for a replay, the number of
+    /// calls due in the second that contains this time. [`None`] for a burst and for a closed loop, which
+    /// have no rate.
     #[expect(clippy::cast_precision_loss, reason = "it is shown")]
     pub fn rate_at(&self, at: Moment) -> Option<f64> {
         match self {
@@ -112,8 +113,7 @@ impl Schedule {
     }
 
     /// How many calls are due before this time, counted from its 0: exactly for constant arrivals and for
-    /// replays; for random arrivals their mean, rounded up. [`None`] if it does not say: at once, and in a
-    /// closed loop.
+    /// replays; for random arrivals their mean, rounded up. [`None`] for a burst and for a closed loop.
     pub fn expected_calls(&self, until: Moment) -> Option<u64> {
         match self {
             Self::Open { profile, .. } => Some(profile.curve().calls_until(until.as_nanos())),
@@ -122,7 +122,7 @@ impl Schedule {
         }
     }
 
-    /// Whether it asks for any call before this time, counted from its 0; before its end, if none is given.
+    /// Whether any call is due before this time, counted from its 0, or before its end if no time is given.
     pub(crate) fn has_calls(&self, until: Option<Duration>) -> bool {
         let until = until.map_or(Moment::from_nanos(u64::MAX), |until| Moment::START + until);
         match self {
@@ -140,15 +140,15 @@ impl Schedule {
         }
     }
 
-    /// By when the last of this many recorded calls is due, or of those that are due in this time, counted from its 0.
-    /// [`None`] if calls have no due times.
+    /// The time, counted from its 0, by which the last of this many recorded calls, or of those due in this
+    /// time, is due. [`None`] if calls have no due times.
     pub(crate) fn last_due(&self, calls: Option<u64>, time: Option<Duration>) -> Option<Duration> {
         let last = calls.and_then(|calls| self.due_of(calls.checked_sub(1)?));
         let ends = [last, time, self.end().filter(|_| self.is_open())];
         ends.into_iter().flatten().min().filter(|_| self.is_open())
     }
 
-    /// By when the recorded call with this number is due.
+    /// The time by which the recorded call with this number is due.
     fn due_of(&self, number: u64) -> Option<Duration> {
         match self {
             Self::Open { .. } => self.at_rate()?.due_of(number),
@@ -171,7 +171,7 @@ impl Schedule {
         !matches!(self, Self::Closed { .. })
     }
 
-    /// The time to think of a closed loop.
+    /// The think time of a closed loop.
     pub(crate) fn think(&self) -> Option<Duration> {
         match self {
             Self::Closed { think, .. } => Some(*think),
@@ -179,7 +179,7 @@ impl Schedule {
         }
     }
 
-    /// What has no rate, or number in flight, to warm up with; [`None`] if there is one.
+    /// The kind of schedule that has no rate, or number in flight, to warm up with; [`None`] if it has one.
     pub(crate) fn lacks_warm_up(&self) -> Option<&'static str> {
         const FROM_ZERO: &str = "a schedule that begins with 0";
         match self {
@@ -192,9 +192,9 @@ impl Schedule {
         }
     }
 
-    /// The calls of one worker's share as they are due, those of the warm-up first: it has this length and the
-    /// rate with which the schedule begins. Due times count from the run's start and never go back. [`None`] if
-    /// calls have none.
+    /// The calls of one worker's share as they are due, those of the warm-up first: the warm-up has this
+    /// length and the rate at which the schedule begins. Due times count from the run's start and never
+    /// decrease. [`None`] if calls have no due times.
     pub fn due_times(&self, warm_up: Duration, share: WorkerShare) -> Option<DueTimes> {
         Some(match self {
             Self::Open { .. } => DueTimes::at_rate(self.at_rate()?, warm_up, share),

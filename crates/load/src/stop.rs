@@ -6,12 +6,12 @@ use longsync_stats::Moment;
 
 use crate::schedule::Arrival;
 
-/// When a run makes no further calls: after a number of them, after a time, or whichever comes first; at the
-/// latest when its schedule ends. The warm-up comes before and does not count.
+/// When a run makes no further calls: after a number of them, after a time, or whichever comes first, and at
+/// the latest when its schedule ends. The warm-up comes before that and does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopCondition {
     calls: u64,
-    /// Calls that are due from this time on are not made.
+    /// Calls that are due at this time or later are not made.
     until: Option<Duration>,
 }
 
@@ -26,34 +26,34 @@ impl StopCondition {
         Self { calls: u64::MAX, until: Some(duration) }
     }
 
-    /// After this number of calls, or those of this time, whichever comes first.
+    /// After this number of calls, or the calls of this time, whichever comes first.
     pub const fn after_calls_or(calls: u64, duration: Duration) -> Self {
         Self { calls, until: Some(duration) }
     }
 
-    /// With the schedule, which must have an end of its own.
+    /// When the schedule ends, which must have an end of its own.
     pub const fn with_the_schedule() -> Self {
         Self { calls: u64::MAX, until: None }
     }
 
-    /// Whether this call is made, in a run whose warm-up has this length: those of the warm-up all are.
+    /// Whether this call is made, in a run whose warm-up has this length; calls of the warm-up always are.
     pub(crate) fn allows_arrival(&self, arrival: &Arrival, warm_up: Duration) -> bool {
         let end = self.until.map(|until| Moment::START + warm_up + until);
         arrival.is_warm_up
             || (arrival.number < self.calls && end.is_none_or(|end| arrival.due < end))
     }
 
-    /// After how many recorded calls the run makes no more, if a count ends it.
+    /// The number of recorded calls after which the run makes no more, if a count ends it.
     pub(crate) fn calls(&self) -> Option<u64> {
         self.is_counted().then_some(self.calls)
     }
 
-    /// Whether a time or a count ends the run at all.
+    /// Whether a time or a count ends the run.
     pub(crate) const fn is_bounded(&self) -> bool {
         self.until.is_some() || self.calls < u64::MAX
     }
 
-    /// Whether a count does.
+    /// Whether a count ends the run.
     pub(crate) const fn is_counted(&self) -> bool {
         self.calls < u64::MAX
     }
@@ -63,7 +63,7 @@ impl StopCondition {
         self.calls == 0 || self.until.is_some_and(|until| until.is_zero())
     }
 
-    /// The time after which no call is made, if there is one.
+    /// The time after which no call is made, if a time ends the run.
     pub(crate) const fn time(&self) -> Option<Duration> {
         self.until
     }
@@ -90,7 +90,8 @@ mod tests {
     }
 
     proptest! {
-        /// Exactly as many calls as were asked for, however many workers make them; the warm-up's do not count.
+        /// Exactly as many calls are made as were asked for, with any number of workers; those of the warm-up
+        /// do not count.
         #[test]
         fn as_many_calls_as_were_asked_for(
             calls in 0_u64..2_000,
@@ -104,7 +105,7 @@ mod tests {
             }
         }
 
-        /// A time means rate x time calls, and a count with it whichever is less.
+        /// A time allows rate x time calls, and together with a count the lesser of the two.
         #[test]
         fn a_time_means_rate_times_time_calls(rate in 1_u64..2_000, seconds in 0_u64..5, calls in 0_u64..5_000) {
             let schedule = Schedule::constant(Rate::per_second(rate).unwrap());

@@ -27,27 +27,27 @@ use crate::records::{Records, UnfinishedCall};
 use crate::schedule::{Arrival, DueTimes, Schedule, WorkerShare};
 use crate::stop::StopCondition;
 
-/// How many calls are handed to each connection before it writes them. What was handed over and not
-/// written lies in memory, and counts as sent; but a write of a single call costs as much as one of
-/// many.
+/// How many calls are handed to each connection before it writes them. Calls that were handed over and not
+/// written stay in memory and count as sent; but writing a single call costs as much as writing many.
 const BATCH_PER_LANE: usize = 16;
 
-/// How long before recorded time begins a worker says how long it has polled.
+/// How long before recorded time begins a worker reports how long it has polled.
 const BEFORE_NS: u64 = 1_000_000;
 
-/// What a worker is given.
+/// The input of a worker.
 #[derive(Debug)]
 pub(crate) struct WorkerContext {
-    /// Its place on the board.
+    /// The index of its slot on the board.
     pub(crate) index: usize,
     pub(crate) share: WorkerShare,
     pub(crate) board: Arc<Board>,
     pub(crate) tally: Arc<WorkerCounters>,
-    /// What it records; whoever has given it finds it there even if the worker has panicked.
+    /// The records of the worker, shared with its caller, who finds them there even if the worker has
+    /// panicked.
     pub(crate) records: Rc<RefCell<Records>>,
 }
 
-/// A worker that has its connections, and has sent nothing.
+/// A worker that has its connections and has sent nothing.
 #[derive(Debug)]
 pub(crate) struct PreparedWorker<M, T: Transport> {
     desk: WorkerContext,
@@ -61,12 +61,12 @@ struct Worker<M: Method, T> {
     desk: WorkerContext,
     common: Common<M, T>,
     lanes: RefCell<Vec<Rc<Lane<M::Answer>>>>,
-    /// Lanes that others have followed, while calls on them are in flight.
+    /// Replaced lanes on which calls are still in flight.
     former: RefCell<Vec<Rc<Lane<M::Answer>>>>,
-    /// Where the next call is tried first.
+    /// The lane on which the next call is tried first.
     turn: Cell<usize>,
     stop: StopCondition,
-    /// When no call is made any more, if that is known.
+    /// The moment from which no call is made any more, if that is known.
     ends: Option<Moment>,
     warm_up: Duration,
     grace: Duration,
@@ -74,20 +74,20 @@ struct Worker<M: Method, T> {
     deadlines: Option<Deadlines<M::Answer>>,
     growth: Option<Growth>,
     in_flight: Cell<usize>,
-    /// A call has ended, or a connection takes calls or bytes again.
+    /// Notified when a call has ended, or when a connection takes calls or bytes again.
     moved: Notify,
     is_waiting: Cell<bool>,
-    /// A task of this worker has panicked.
+    /// Whether a task of this worker has panicked.
     has_panicked: Cell<bool>,
     panicked: Notify,
 }
 
-/// What holds calls back.
+/// What determines when calls are sent.
 #[derive(Debug)]
 enum Pacing {
-    /// Their due times.
+    /// The due times of the calls.
     Open,
-    /// The number to keep in flight.
+    /// The number of calls to keep in flight.
     Closed(Box<ClosedLoop>),
 }
 
@@ -113,10 +113,11 @@ impl<M: Method, T: Transport + 'static> PreparedWorker<M, T> {
     }
 
     /// Makes its share of the calls, from `start` on. The tasks of its connections, which it spawns on its
-    /// thread, end with what runs them: open calls are reset then. Returns the calls that are in flight at the end.
+    /// thread, end with the runtime: calls that are still open are then reset. Returns the calls that are in
+    /// flight at the end.
     ///
     /// # Panics
-    /// When a task of a connection has.
+    /// If a task of a connection has panicked.
     pub(crate) async fn work(self, plan: &LoadPlan<M>, start: Instant) -> Vec<UnfinishedCall> {
         let Self { desk, common, connections } = self;
         common.start(start);
@@ -124,7 +125,7 @@ impl<M: Method, T: Transport + 'static> PreparedWorker<M, T> {
         let worker = Rc::new(Worker::new(plan, desk, common, connections.len()));
         for (index, connection) in connections.into_iter().enumerate() {
             let lane = Rc::clone(&worker.lanes.borrow()[index]);
-            // All take calls before the first is due.
+            // All connections take calls before the first call is due.
             let opened = lane.open(connection, worker.common.now());
             worker.spawn(lane.carry(index, opened, Rc::clone(&worker)));
         }
@@ -145,7 +146,7 @@ impl<M: Method, T: Transport + 'static> PreparedWorker<M, T> {
     }
 }
 
-/// Rings if it is dropped by a panic.
+/// Raises the alarm if it is dropped by a panic.
 struct PanicAlarm<M: Method, T>(Rc<Worker<M, T>>);
 
 impl<M: Method, T> Drop for PanicAlarm<M, T> {
@@ -202,7 +203,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         let making = async {
             if let Some(arrivals) = &mut arrivals {
                 until(self.send_when_due(arrivals), board.stopped.cancelled()).await;
-                // Those that were due when it was stopped.
+                // Sends the calls that were already due when the run was stopped.
                 self.send_when_due(arrivals).await;
             } else {
                 until(self.keep_in_flight(), board.stopped.cancelled()).await;
@@ -213,11 +214,11 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             until(self.all_ended(), over).await;
         };
         until(making, board.ended.cancelled()).await;
-        // Nobody reads what becomes of a run that was given up.
+        // Nobody reads the results of a run that was abandoned.
         if board.ended.is_cancelled() && !board.is_stopped() {
             return;
         }
-        // Those that were due and not sent when the run was ended.
+        // The calls that were due and had not been sent when the run was ended.
         let left = arrivals.into_iter().flatten().take_while(|arrival| arrival.due < board.over());
         let mut records = self.desk.records.borrow_mut();
         left.for_each(|Arrival { number, due, .. }| records.not_sent(number, due, Why::Late));
@@ -228,7 +229,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         lanes.iter().chain(&*former).flat_map(|lane| lane.unfinished()).collect()
     }
 
-    /// Sends a call on the first lane that takes it, from the one with this index on.
+    /// Sends a call on the first lane that takes it, starting with the lane at this index.
     fn send(
         &self,
         first: usize,
@@ -249,7 +250,8 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                     }
                     return Ok(());
                 }
-                // One that takes bytes later is waited for; else a full one is the reason.
+                // A lane that will take bytes again is worth waiting for; otherwise a full lane is the
+                // reason.
                 Err(LaneError::Blocked) => why = LaneError::Blocked,
                 Err(LaneError::Full) if why == LaneError::Closed => why = LaneError::Full,
                 Err(_) => {}
@@ -271,10 +273,10 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         records.sent(due, now);
     }
 
-    /// Goes on to the next second also when no call does so.
+    /// Moves on to the next second even if no call does so.
     async fn count_seconds(&self) {
         let WorkerContext { index, board, .. } = &self.desk;
-        // The account of the processors begins with recorded time.
+        // The processor times are counted from the start of recorded time.
         let before = Moment::from_nanos(self.recorded_from().as_nanos().saturating_sub(BEFORE_NS));
         self.common.sleep_until(before).await;
         board.set_polled(*index, self.common.timer.polled());
@@ -364,7 +366,7 @@ impl<M: Method, T: Transport + 'static> LaneOwner for Worker<M, T> {
         if is_open { board.connected(*index) } else { board.disconnected(*index) }
     }
 
-    /// In a closed loop others follow on the same lane, so that all keep their share.
+    /// In a closed loop the next calls go out on the same lane, so that all lanes keep their share.
     fn lane_moved(&self, lane: usize, ended: usize) {
         let has_news = match &self.pace {
             Pacing::Open => true,
@@ -409,7 +411,7 @@ impl<M: Method, T: Transport + 'static> LaneOwner for Worker<M, T> {
     }
 }
 
-/// Runs one future until it, or another, has ended.
+/// Runs one future until it or the other has ended.
 async fn until(future: impl Future<Output = ()>, over: impl Future<Output = ()>) {
     tokio::select! {
         biased;

@@ -202,7 +202,7 @@ fn refused() -> Vec<(LongSyncRequest, &'static str, &'static str)> {
         (behavior("1s; stall(for=1s)"), "behavior", "only the server's own"),
         (behavior("  hang(1%)"), "behavior", "at column 3"),
         (behavior(" "), "behavior", "an empty text is not a behavior"),
-        (LongSyncRequest { behavior: "1s".into(), ..wait(ms(1)) }, "delay", "send one of them"),
+        (LongSyncRequest { behavior: "1s".into(), ..wait(ms(1)) }, "delay", "send only one"),
         (LongSyncRequest { call_id: "x".repeat(257), ..wait(ms(1)) }, "call_id", "at most 256"),
         (behavior(&"x".repeat(1_000)), "behavior", "xxx...` is not understood at column 1"),
         (behavior(&"x".repeat(100_000)), "behavior", "at most 4096 bytes"),

@@ -22,14 +22,14 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	// What longsync.proto imports, where reflection's answer is resolved.
+	// Imported by longsync.proto; reflection's answer is resolved with these.
 	_ "google.golang.org/protobuf/types/known/durationpb"
 	_ "google.golang.org/protobuf/types/known/timestamppb"
 )
 
 const service = "longsync.v1.LongSyncService"
 
-// A request of any RPC, as protobuf's JSON has it.
+// A request of any RPC, in protobuf's JSON form.
 type request struct {
 	Delay         string `json:"delay,omitempty"`
 	Payload       []byte `json:"payload,omitempty"`
@@ -39,7 +39,7 @@ type request struct {
 	Count         *int   `json:"count,omitempty"`
 }
 
-// An answer of any RPC, as protobuf's JSON has it.
+// An answer of any RPC, in protobuf's JSON form.
 type answer struct {
 	Message string `json:"message"`
 	Timing  struct {
@@ -54,14 +54,14 @@ type answer struct {
 	PayloadBytes int    `json:"payloadBytes,string"`
 }
 
-// Whether the wait was planned to take this long, and did.
+// Checks that the wait was planned to take this long, and did.
 func (a *answer) took(planned time.Duration) error {
 	said, err := time.ParseDuration(a.Timing.Planned)
 	if err != nil || said != planned {
 		return fmt.Errorf("planned is %q instead of %v", a.Timing.Planned, planned)
 	}
 	waited, err := time.ParseDuration(a.Timing.Waited)
-	// What a machine under load still keeps, and a unit that was mistaken does not.
+	// An upper bound that a machine under load still meets, and a mistaken unit does not.
 	if err != nil || waited < planned || waited > planned+5*time.Second {
 		return fmt.Errorf("waited is %q, planned %v", a.Timing.Waited, planned)
 	}
@@ -73,7 +73,7 @@ type client struct {
 	methods protoreflect.MethodDescriptors
 }
 
-// Connects, and learns the methods by reflection over the connection itself.
+// Connects, and learns the methods by reflection over the same connection.
 func dial(ctx context.Context, options ...grpc.DialOption) (*client, error) {
 	options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	conn, err := grpc.NewClient(os.Getenv("ADDR"), options...)
@@ -149,14 +149,14 @@ func (c *client) open(ctx context.Context, name protoreflect.Name) (*call, error
 	return &call{stream, method}, err
 }
 
-// Sends all requests and ends the stream, then takes all answers.
+// Sends all requests and ends the stream, then receives all answers.
 func (c *client) exchange(ctx context.Context, name protoreflect.Name, asked ...request) ([]answer, error) {
 	call, err := c.open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	for _, request := range asked {
-		// Once a stream has ended, receiving says why.
+		// Once a stream has ended, receiving returns the reason.
 		if err := call.send(request); err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
@@ -218,7 +218,7 @@ func answerOf(message proto.Message) (answer, error) {
 	return answer, json.Unmarshal(text, &answer)
 }
 
-// Nothing when a call failed with the code, else what is wrong about that.
+// Returns nil if a call failed with the code, and otherwise an error that describes the difference.
 func fails(err error, code codes.Code) error {
 	if status.Code(err) != code {
 		return fmt.Errorf("expected %v, found %v (%w)", code, status.Code(err), err)

@@ -64,7 +64,7 @@ func untilInFlight(expected int) error {
 	})
 }
 
-// What the body does ends this many calls of an RPC with each outcome, no others, and leaves none in
+// Checks that the body ends this many calls of an RPC with each outcome, no others, and leaves none in
 // flight.
 func counts(rpc string, expected outcomes, body func() error) error {
 	if err := untilInFlight(0); err != nil {
@@ -96,7 +96,7 @@ func counts(rpc string, expected outcomes, body func() error) error {
 	return isCounted()
 }
 
-// Asks until there is nothing wrong.
+// Asks until nothing is wrong.
 func until(wrong func() error) error {
 	end := time.Now().Add(10 * time.Second)
 	for {

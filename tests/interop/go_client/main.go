@@ -1,8 +1,8 @@
-// The cases of grpc-go, without generated code: the messages of longsync are built from what the
-// server's reflection says.
+// The cases of grpc-go, without generated code: the messages of longsync are built from the answers of the
+// server's reflection.
 //
-// `run` starts each case in a process of its own, with the server's address in ADDR; a case fails
-// with its reason on stderr.
+// `run` starts each case in a process of its own, with the server's address in ADDR; a case fails with its
+// reason on stderr.
 package main
 
 import (
@@ -141,9 +141,9 @@ func cancel(ctx context.Context, c *client) error {
 	})
 }
 
-// grpc-go pings after 10 s without a frame from the server, no sooner, and gives a connection up
-// when no answer comes in time. A call that waits for longer than both, and a connection without any
-// call, stay up only because each ping was answered; the pings are counted, in case there were none.
+// grpc-go pings after at least 10 s without a frame from the server, and closes a connection if no answer
+// arrives in time. A call that waits longer than both, and a connection without any call, stay up only if
+// each ping was answered; the pings are counted, in case there were none.
 func keepAlive(ctx context.Context, c *client) error {
 	const unanswered = 4 * time.Second
 	params := keepalive.ClientParameters{Time: 10 * time.Second, Timeout: unanswered, PermitWithoutStream: true}
@@ -212,8 +212,8 @@ func cancelAfterFirstResponse(ctx context.Context, c *client) error {
 	})
 }
 
-// A deadline this short may pass before the call has left the client, so the server counts it once
-// or not at all. In several calls, the moment falls differently.
+// A deadline this short may pass before the call has left the client, so the server counts it once or not at
+// all. With several calls, the timing varies.
 func timeoutOnSleepingServer(ctx context.Context, c *client) error {
 	before, err := endedOf("LongSyncExchange")
 	if err != nil {
@@ -305,7 +305,7 @@ func unimplemented(ctx context.Context, c *client, path string) error {
 	return fails(err, codes.Unimplemented)
 }
 
-// Far over what any case takes.
+// Much longer than any case takes.
 const patience = 25 * time.Second
 
 func main() {

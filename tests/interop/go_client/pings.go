@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// The connections that were made, and the answers to keep-alive pings that came in over them.
+// The connections that were made, and the answers to keep-alive pings that arrived on them.
 type pings struct {
 	mutex       sync.Mutex
 	connections int
@@ -31,11 +31,11 @@ func (p *pings) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return &watched{Conn: conn, pings: p}, nil
 }
 
-// A connection that looks at the HTTP/2 frames that it reads.
+// A connection that watches the HTTP/2 frames that it reads.
 type watched struct {
 	net.Conn
 	pings *pings
-	// What was read of the frame that has not yet come whole.
+	// What was read of a frame that is not complete yet.
 	begun []byte
 }
 
@@ -51,7 +51,7 @@ func (w *watched) Read(into []byte) (int, error) {
 		if len(w.begun) < length {
 			return n, err
 		}
-		// The pings by which grpc-go measures the path have data; those that keep alive have none.
+		// The pings by which grpc-go measures the path carry data; those for keep-alive carry none.
 		data := string(w.begun[head:length])
 		if w.begun[3] == ping && w.begun[4] == ack && data == "\x00\x00\x00\x00\x00\x00\x00\x00" {
 			w.pings.mutex.Lock()

@@ -95,7 +95,7 @@ final class Cases {
     }
 
     private static void deadline(Client client) throws Exception {
-        // While it connects, a client's deadline goes on and the one that it will send does not.
+        // While it connects, the client's own deadline is running, but the one that it will send is not.
         client.answers("LongSync", PATIENT, client.request("LongSync", 0));
         var timeouts = List.of(300L, 1_000L, 300L, 300L, 300L);
         Server server = client.server;
@@ -110,20 +110,21 @@ final class Cases {
             check(timeout * 0.9 < tookMs && tookMs < timeout + 1_000, timeout + " ms took " + tookMs + " ms");
         }
         server.untilInFlight(0);
-        // The client's own deadline begins first: if the request took long, it cancels before the server's.
+        // The client's own deadline starts first: if the request took long, it cancels before the server's
+        // deadline.
         atServer = server.ended("LongSync", "deadline_exceeded") - atServer;
         atClient = server.ended("LongSync", "cancelled") - atClient;
         check(atServer > 0 && atServer + atClient == timeouts.size(), atServer + " and " + atClient);
     }
 
-    /** Of several calls that are cancelled while they wait, the server sees at least half within 100 ms. */
+    /** Of several calls that are cancelled while they wait, the server notices at least half within 100 ms. */
     private static void cancel(Client client, String rpc) throws Exception {
         int times = 5;
         List<Double> seenMs = new ArrayList<>();
         counts(client.server, rpc, "cancelled", times, () -> {
             for (int count = 0; count < times; count++) {
                 Client.Call call = client.new Call(rpc, PATIENT).send(client.request(rpc, 20_000));
-                // A single request only goes with the end of its stream.
+                // A single request is only sent at the end of its stream.
                 if (rpc.equals("LongSync") || rpc.equals("LongSyncStream")) {
                     call.end();
                 }
@@ -135,7 +136,7 @@ final class Cases {
                 fails(Status.Code.CANCELLED, call::answers);
             }
         });
-        check(seenMs.stream().sorted().toList().get(times / 2) < 100, "the server saw the cancels after " + seenMs + " ms");
+        check(seenMs.stream().sorted().toList().get(times / 2) < 100, "the server noticed the cancellations after " + seenMs + " ms");
     }
 
     private static void echo(Client client) throws Exception {
@@ -145,7 +146,7 @@ final class Cases {
         check(Client.field(answer, "payload").equals(payload), "the payload came back changed");
     }
 
-    /** A call that waits when the server is told to end is answered. */
+    /** A call that is waiting when the server receives SIGTERM is answered. */
     private static void drain() throws Exception {
         try (Server server = Server.start("127.0.0.1:0", "--drain", "10s")) {
             Client client = new Client(server);
@@ -157,7 +158,7 @@ final class Cases {
         }
     }
 
-    /** Calls that wait for a server are made while it ends and starts again: none is lost. */
+    /** Wait-for-ready calls are made while the server stops and starts again: none is lost. */
     private static void restartUnderCalls() throws Exception {
         Server before = Server.start("127.0.0.1:0");
         Client client = new Client(before);
@@ -197,7 +198,7 @@ final class Cases {
         check(server.process.exitValue() == 0, "the server ended with " + server.process.exitValue());
     }
 
-    /** What the body does ends this many calls of an RPC with this outcome, and leaves none in flight. */
+    /** Checks that the body ends this many calls of an RPC with this outcome, and leaves none in flight. */
     private static void counts(Server server, String rpc, String outcome, long expected, Body body) throws Exception {
         server.untilInFlight(0);
         long before = server.ended(rpc, outcome);
@@ -223,12 +224,12 @@ final class Cases {
         return duration.getSeconds() * 1_000 + duration.getNanos() / 1_000_000;
     }
 
-    /** Whether the wait was planned to take this long, and did. */
+    /** Checks that the wait was planned to take this long, and did. */
     private static void took(Message answer, long plannedMs) {
         try {
             long waitedMs = timing(answer, "waited");
             check(timing(answer, "planned") == plannedMs, answer);
-            // What a machine under load still keeps, and a unit that was mistaken does not.
+            // An upper bound that a machine under load still meets, and a mistaken unit does not.
             check(plannedMs <= waitedMs && waitedMs < plannedMs + 5_000, answer);
         } catch (Exception error) {
             throw new AssertionError(error);

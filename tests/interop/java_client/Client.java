@@ -28,7 +28,7 @@ import java.util.concurrent.TimeUnit;
 
 /** A client without generated code: its messages are built from the descriptors in DESCRIPTORS. */
 final class Client {
-    /** No call may hang a case: far over what any of them takes. */
+    /** No call may hang a case: much longer than any of them takes. */
     static final long PATIENCE_SECONDS = 15;
 
     private static final String SERVICE = "longsync.v1.LongSyncService";
@@ -64,7 +64,7 @@ final class Client {
         return ByteString.copyFrom(new byte[bytes]);
     }
 
-    /** Makes a call with the requests, to its end. */
+    /** Makes a call with the requests, and waits for its end. */
     List<Message> answers(String rpc, CallOptions options, Message... requests) throws Exception {
         Call call = new Call(rpc, options);
         for (Message request : requests) {
@@ -106,7 +106,7 @@ final class Client {
         }
 
         void cancel() {
-            call.cancel("the case says so", null);
+            call.cancel("cancelled by the case", null);
         }
 
         /** All answers, once the call has ended well. */
@@ -135,7 +135,7 @@ final class Client {
     private static ServiceDescriptor described() {
         try (var descriptors = Files.newInputStream(Path.of(System.getenv("DESCRIPTORS")))) {
             Map<String, FileDescriptor> known = new HashMap<>();
-            // Each file comes after those that it imports.
+            // Each file comes after the files that it imports.
             for (FileDescriptorProto file : FileDescriptorSet.parseFrom(descriptors).getFileList()) {
                 var imports = file.getDependencyList().stream().map(known::get).toArray(FileDescriptor[]::new);
                 known.put(file.getName(), FileDescriptor.buildFrom(file, imports));

@@ -11,10 +11,10 @@ import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** A server, and what it counts. */
+/** A server and its counters. */
 final class Server implements AutoCloseable {
     final String address;
-    /** Null when the case may not stop it. */
+    /** Null if the case must not stop it. */
     final Process process;
 
     private final HttpClient http = HttpClient.newHttpClient();
@@ -24,12 +24,12 @@ final class Server implements AutoCloseable {
         this.process = process;
     }
 
-    /** The one that all cases share. */
+    /** The server that all cases share. */
     static Server shared() {
         return new Server(System.getenv("ADDR"), null);
     }
 
-    /** One that the case may stop. */
+    /** A server that the case may stop. */
     static Server start(String listen, String... flags) throws IOException {
         List<String> command = new ArrayList<>(List.of(System.getenv("SERVER"), "--listen", listen, "--log", "off"));
         Collections.addAll(command, flags);
@@ -73,7 +73,7 @@ final class Server implements AutoCloseable {
         String text = http.send(request, HttpResponse.BodyHandlers.ofString()).body();
         Matcher line = Pattern.compile("^" + Pattern.quote(name) + " (\\d+)$", Pattern.MULTILINE).matcher(text);
         if (!line.find()) {
-            throw new AssertionError("/metrics does not say " + name);
+            throw new AssertionError("/metrics does not contain " + name);
         }
         return Long.parseLong(line.group(1));
     }

@@ -1,5 +1,4 @@
-"""The case of proxies that check their servers' health. PROXY names the module of the
-proxy."""
+"""The case of proxies that check their servers' health. PROXY names the module of the proxy."""
 
 import importlib
 import os
@@ -18,17 +17,17 @@ def case_lame_duck_is_seen_before_connections_are_refused():
             proxy.until_well(server)
         with Client(leaving) as direct, Client(proxy.grpc, leaving) as proxied:
             process.terminate()
-            until("the proxy's word on the server", lambda: proxy.well(leaving), False)
+            until("the proxy's health state of the server", lambda: proxy.well(leaving), False)
             assert process.poll() is None and accepts(leaving), "it refused connections before the proxy knew"
-            # A client that comes all the same is served, over an open connection and over a new one.
+            # A client that connects all the same is served, on an open connection and on a new one.
             direct.unary(delay_ms=0)
             with Client(leaving) as late:
                 late.unary(delay_ms=0)
             before = direct.counters.ended("LongSync")
-            # Without another try: no call has to be sent elsewhere.
+            # Without retries: no call has to be sent elsewhere.
             for _ in range(20):
                 proxied.unary(delay_ms=0)
-            assert direct.counters.ended("LongSync") == before, "calls still came to the server that leaves"
+            assert direct.counters.ended("LongSync") == before, "calls still arrived at the server that is shutting down"
         until("the server's exit code", process.poll, 0)
 
 

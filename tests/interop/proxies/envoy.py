@@ -1,4 +1,4 @@
-"""What is Envoy's own: it checks its servers' health, and translates gRPC-web and JSON."""
+"""The cases of Envoy alone: it checks its servers' health, and translates gRPC-web and JSON."""
 
 import base64
 import http.client
@@ -21,7 +21,7 @@ class Envoy(Proxy):
     }
     THREE_STREAMS = {"max_concurrent_streams: 100": "max_concurrent_streams: 3"}
     GIVES_UP_AFTER_1_S = {"cluster: grpc, timeout: 0s": "cluster: grpc, timeout: 1s"}
-    # It answers as gRPC does, without a page.
+    # It answers in gRPC, without a page.
     WITHOUT_SERVER, WHEN_IT_GIVES_UP = None, None
 
     def __init__(self, *servers, edits=None):
@@ -32,7 +32,7 @@ class Envoy(Proxy):
         return [os.environ["ENVOY_PROGRAM"], "-c", configuration, *alone, "--log-level", "warn"]
 
     def well(self, server):
-        """Whether its checks let calls go to the server."""
+        """Whether its health checks let calls go to the server."""
         with urllib.request.urlopen(f"http://{self.state}/clusters?format=json", timeout=5) as answer:
             clusters = json.load(answer)["cluster_statuses"]
         port = int(server.rpartition(":")[2])
@@ -59,7 +59,7 @@ def framed(message):
 
 
 def frames(body):
-    """The flags and the content of each frame of gRPC-web."""
+    """The flags and the content of each gRPC-web frame."""
     while body:
         flags, length = struct.unpack(">BI", body[:5])
         yield flags, body[5 : 5 + length]
@@ -86,7 +86,7 @@ def case_grpc_web():
 
 
 def in_pieces(text):
-    """Decodes base64 that was padded wherever a piece of it ended."""
+    """Decodes base64 that was padded at the end of each piece."""
     return b"".join(base64.b64decode(piece) for piece in re.findall(rb"[^=]+=*", text))
 
 

@@ -1,4 +1,4 @@
-"""What is haproxy's own: it checks its servers' health."""
+"""haproxy as a proxy under test: it checks its servers' health."""
 
 import csv
 import os
@@ -19,7 +19,7 @@ class Haproxy(Proxy):
         return [os.environ["HAPROXY_PROGRAM"], "-db", "-f", configuration]
 
     def well(self, server):
-        """Whether its checks let calls go to the server."""
+        """Whether its health checks let calls go to the server."""
         with urllib.request.urlopen(f"http://{self.state}/;csv", timeout=5) as answer:
             rows = csv.DictReader(answer.read().decode().removeprefix("# ").splitlines())
         wanted = "grpc", f"longsync-{server.rpartition(':')[2]}"

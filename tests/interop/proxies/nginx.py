@@ -1,4 +1,4 @@
-"""What is nginx's own: it limits the bodies of requests."""
+"""The cases of nginx alone: it limits the size of request bodies."""
 
 import os
 
@@ -7,7 +7,7 @@ from grpcio_lib import Client, failure
 from lib import ours, run_case
 from proxy import Proxy
 
-# Where it keeps large bodies is in a directory of the system unless it is told another.
+# It keeps large bodies in a system directory unless it is given another one.
 KINDS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 DIRECTORIES = {"access_log off;": " ".join(["access_log off;", *(f"{kind}_temp_path {kind};" for kind in KINDS)])}
 
@@ -27,7 +27,7 @@ class Nginx(Proxy):
     def command(self, configuration):
         globally = "daemon off;"
         if os.geteuid() == 0:
-            # Its workers are to write beside the configuration, which only we can.
+            # Its workers have to write next to the configuration, where only our own user can.
             globally += " user root;"
         return [os.environ["NGINX_PROGRAM"], "-p", self.directory, "-e", "stderr", "-c", configuration, "-g", globally]
 

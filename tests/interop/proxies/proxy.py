@@ -1,7 +1,7 @@
 """Proxies in front of servers, started from the configurations that docs/proxies.md shows.
 
-These name the ports 9000 (the server), 8080, 8081 and 9901; each is replaced by one that is free, and
-a line that names a server is repeated for each server."""
+These name the ports 9000 (the server), 8080, 8081 and 9901; each is replaced by a free one, and a line that
+names a server is repeated for each server."""
 
 import contextlib
 import re
@@ -14,23 +14,23 @@ from pathlib import Path
 from lib import free_port, until
 
 HERE = Path(__file__).parent
-# How long a proxy may take to listen.
+# The time limit for a proxy to listen.
 START_SECONDS = 20
-# How long it may take to end.
+# The time limit for it to end.
 STOP_SECONDS = 5
 
 
 class Proxy:
-    """A proxy that runs while the `with` lasts. `grpc` and `http` are the addresses at which it serves,
-    `state` that at which it tells of itself.
+    """A proxy that runs as long as the `with` block. `grpc` and `http` are the addresses at which it serves,
+    `state` the address at which it reports its own state.
 
-    `edits` maps what the configuration says to what it is to say instead."""
+    `edits` maps parts of the configuration to their replacements."""
 
     CONFIGURATION = None
-    # Where it serves gRPC, HTTP/1.1 and its own state, as its configuration says.
+    # The ports at which it serves gRPC, HTTP/1.1 and its own state, according to its configuration.
     PORTS = {"grpc": 8080, "http": 8080, "state": 9901}
 
-    # What keeps it from answering with a page when no server answers a call.
+    # The edits that keep it from answering with a page when no server answers a call.
     ANSWERS_WITH_PAGES = {}
 
     def __init__(self, *servers, edits=None):
@@ -43,7 +43,7 @@ class Proxy:
     def __enter__(self):
         with contextlib.ExitStack() as until_here:
             self.directory = until_here.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-            # A port that was free a moment ago may have been taken since.
+            # A port that was free just before may have been taken since.
             for _ in range(3):
                 self.start()
                 until_here.callback(self.stop)
@@ -68,7 +68,7 @@ class Proxy:
 
     def configured(self, text, ports):
         for written, instead in self.edits.items():
-            assert written in text, f"{self.CONFIGURATION} does not say `{written}`"
+            assert written in text, f"{self.CONFIGURATION} does not contain `{written}`"
             text = text.replace(written, instead)
         lines = []
         for line in text.splitlines():
@@ -88,10 +88,10 @@ class Proxy:
 
     def until_well(self, server):
         """Waits until calls can go to the server."""
-        until(f"{server} seems well", lambda: self.well(server), True)
+        until(f"{server} is healthy", lambda: self.well(server), True)
 
     def well(self, server):
-        """Whether calls can go to the server, as far as is known."""
+        """Whether calls can go to the server, as far as the proxy knows."""
         return accepts(server)
 
     def said(self):
@@ -99,7 +99,7 @@ class Proxy:
         return self.output.read()[-500:]
 
     def stop(self):
-        # Killed at once, it could not end what it started itself.
+        # If it were killed at once, it could not end the processes that it started itself.
         self.process.terminate()
         try:
             self.process.wait(STOP_SECONDS)

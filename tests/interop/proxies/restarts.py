@@ -1,4 +1,4 @@
-"""The cases of proxies that have two servers, which end and start again while calls go on. PROXY names
+"""The cases of proxies that have two servers, which stop and start again while calls continue. PROXY names
 the module of the proxy."""
 
 import contextlib
@@ -27,8 +27,8 @@ RETRYING = [
 
 
 class Calls:
-    """Calls of 50 ms by a client that makes them again if the server was not there: at least CALLS of
-    them, until `finish`."""
+    """Calls of 50 ms by a client that retries if the server was not there: at least CALLS of them, until
+    `finish` is called."""
 
     def __init__(self, client):
         self.client = client
@@ -58,7 +58,7 @@ class Calls:
 
 @contextlib.contextmanager
 def two_servers(*flags):
-    """A proxy in front of two servers: yields it, and of each server the process and the address."""
+    """A proxy in front of two servers: yields it, and the process and the address of each server."""
     with server_of_its_own(*flags) as one, server_of_its_own(*flags) as other:
         with PROXY(one[1], other[1]) as proxy:
             yield proxy, [one, other]
@@ -69,7 +69,7 @@ def ends(process):
 
 
 def rolling_restart(*flags):
-    """Each server in turn is told to end and started again at its address."""
+    """Each server in turn is told to end, and started again at its address."""
     with contextlib.ExitStack() as started, two_servers(*flags) as (proxy, servers):
         with Client(proxy.grpc, servers[0][1], RETRYING) as client, Calls(client) as calls:
             for process, address in servers:

@@ -1,5 +1,5 @@
-"""The cases of every proxy: calls of all kinds by grpcio and by our own client, and large HTTP/1.1
-requests. PROXY names the module of the proxy."""
+"""The cases of every proxy: calls of all kinds by grpcio and by our own client, and large HTTP/1.1 requests.
+PROXY names the module of the proxy."""
 
 import http.client
 import importlib
@@ -17,7 +17,7 @@ from lib import Counters, Skipped, free_port, ours, run_case, until
 ADDR = os.environ["ADDR"]
 PROXY = importlib.import_module(os.environ["PROXY"]).PROXY
 MEBIBYTE = bytes(1 << 20)
-# How long the server may take to see what a client did.
+# The time limit for the server to notice what a client did.
 SEEN_SECONDS = 0.1
 
 
@@ -29,7 +29,7 @@ class Proxied(Client):
 
     def __enter__(self):
         self.proxy.__enter__()
-        # What other cases do to the shared channels of the process is none of this one's business.
+        # Calls of other cases on the shared channels of the process do not matter here.
         super().__init__(self.proxy.grpc, ADDR, [("grpc.use_local_subchannel_pool", 1)])
         return self
 
@@ -58,8 +58,8 @@ def case_stream():
             assert answer.index == index, answer
             check_timing(answer.timing, 300)
         assert len(came) == 3, came
-        # Held back, the first would come with the last.
-        assert came[2] - came[0] > 0.4, f"the answers came after {came} s"
+        # If the answers were held back, the first would arrive with the last.
+        assert came[2] - came[0] > 0.4, f"the answers arrived after {came} s"
 
 
 def case_collect():
@@ -83,7 +83,7 @@ def case_deadline():
 
 
 def cancel(rpc, begin):
-    """Of several calls that are cancelled while they wait, the server sees at least half in time: this
+    """Of several calls that are cancelled while they wait, the server notices at least half in time: this
     machine may be busy with other work."""
     times = 5
     with Proxied() as client, client.counters.expect(rpc, cancelled=times):
@@ -95,7 +95,7 @@ def cancel(rpc, begin):
             assert call.cancel()
             client.counters.until_in_flight(0)
             seen.append(time.monotonic() - start)
-        assert statistics.median(seen) < SEEN_SECONDS, f"the server saw the cancels after {seen} s"
+        assert statistics.median(seen) < SEEN_SECONDS, f"the server noticed the cancellations after {seen} s"
 
 
 def case_cancel():
@@ -123,7 +123,7 @@ def case_cancel_exchange():
 
 def case_echo_1_mib():
     with Proxied() as client:
-        # The framing of the payload makes the message larger than a mebibyte.
+        # The framing of the payload makes the message larger than one mebibyte.
         answer = client.unary(delay_ms=0, payload=MEBIBYTE, echo_payload=True)
         assert answer.payload == MEBIBYTE, f"{len(answer.payload)} bytes"
 
@@ -143,7 +143,8 @@ def case_three_streams():
 
 def case_closes_after_20_requests():
     with Proxied(needs(PROXY.CLOSES_AFTER_20, "closes no connection after a number of requests")) as client:
-        # A call is made again on another connection once, so two have to take them all.
+        # A call is made again on another connection at most once, so two connections have to take all of
+        # them.
         for future in [client.unary_future(50) for _ in range(30)]:
             check_timing(future.result().timing, 50)
         for _ in range(50):
@@ -182,7 +183,7 @@ def case_our_race_over_http1():
 
 
 def page(server, edits, http_status):
-    """A proxy's own answer to a call is UNAVAILABLE to our client, which names its HTTP status, and to
+    """A proxy's own answer to a call is UNAVAILABLE, both to our client, which names its HTTP status, and to
     grpcio."""
     unavailable = grpc.StatusCode.UNAVAILABLE
     code = unavailable.value[0]
@@ -190,7 +191,7 @@ def page(server, edits, http_status):
         said = ours("call", "--url", f"http://{proxy.grpc}", "--delay", "5s", exit_code=64 + code)
         status = said["status"]
         assert status["code"] == code, said
-        # If there is no page, the proxy answers as gRPC does.
+        # If there is no page, the proxy answers in gRPC.
         assert http_status is None or str(http_status) in status["message"], said
         with grpc.insecure_channel(proxy.grpc) as channel:
             error = failure(lambda: channel.unary_unary("/longsync.v1.LongSyncService/LongSync")(b"", timeout=PATIENCE))
@@ -217,7 +218,7 @@ def case_abandoned_over_http1():
                 connection.close()
                 counters.until_in_flight(0)
                 seen.append(time.monotonic() - start)
-        assert statistics.median(seen) < SEEN_SECONDS, f"the server saw the clients go after {seen} s"
+        assert statistics.median(seen) < SEEN_SECONDS, f"the server noticed that the clients were gone after {seen} s"
 
 
 def case_3_mb_put_gets_its_405():
@@ -231,7 +232,7 @@ def case_3_mb_post_gets_its_200():
 
 
 def case_drain():
-    """A call that waits when its server is told to end is answered through the proxy."""
+    """A call that is waiting when its server is told to end is answered through the proxy."""
     with server_of_its_own("--drain", "10s") as (process, server), PROXY(server) as proxy:
         with Client(proxy.grpc, server) as client:
             waiting = client.unary_future(2_000)

@@ -1,5 +1,5 @@
-"""The cases of toxiproxy, which delays what it passes on by 20 ms, from the server to the client: that,
-and nothing else, is what a client finds added to the server's wait."""
+"""The cases of toxiproxy, which delays the bytes from the server to the client by 20 ms: exactly this, and
+nothing else, is what a client measures as added to the server's wait."""
 
 import contextlib
 import json
@@ -25,7 +25,8 @@ def post(url, **content):
 
 @contextlib.contextmanager
 def delayed(server, up_ms, down_ms):
-    """Yields an address at which what is sent to the server and what it sends comes that much later."""
+    """Yields an address at which the bytes sent to the server, and those that it sends, arrive later by the
+    given times."""
     api, listen = (f"127.0.0.1:{free_port()}" for _ in range(2))
     command = [os.environ["TOXIPROXY"], "-host", "127.0.0.1", "-port", api.rpartition(":")[2]]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -41,7 +42,7 @@ def delayed(server, up_ms, down_ms):
 
 
 def moves_by_20_ms(added):
-    """Measures what is added at each address in turn, so that any other load meets both."""
+    """Measures what is added at each address in turn, so that any other load affects both."""
     with delayed(ADDR, 0, 20) as far_away:
         pairs = [(added(ADDR), added(far_away)) for _ in range(PAIRS)]
     near, far = (statistics.median(side) for side in zip(*pairs))

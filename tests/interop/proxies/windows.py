@@ -1,5 +1,5 @@
-"""Large answers over a round trip of 20 ms. Peers whose windows grow with what comes change them again
-and again; none of them may be taken for one that does so to keep the server busy."""
+"""Large answers over a round trip of 20 ms. Peers that adapt their windows to the data that arrives change
+them again and again; none of them may be taken for a peer that does so to keep the server busy."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +14,12 @@ ANSWER_BYTES = 1_000_000
 
 
 def stays_connected(server, address):
-    """Asks for large answers at an address of the server."""
+    """Requests large answers at an address of the server."""
     with Client(address, server) as client, ThreadPoolExecutor(AT_ONCE) as threads:
         answers = threads.map(lambda _: client.unary(0, response_bytes=ANSWER_BYTES), range(CALLS))
         assert [len(answer.payload) for answer in answers] == [ANSWER_BYTES] * CALLS
     closed = Counters(server).value(r'longsync_connections_closed_total\{reason="window_changes"\}')
-    assert closed == 0, f"{closed} connections were closed for their windows"
+    assert closed == 0, f"{closed} connections were closed because of their windows"
 
 
 def case_of_grpcio():

@@ -1,4 +1,4 @@
-//! How a call ended, by the headers that say so: `grpc-status`, its message and its details.
+//! How a call ended, according to the headers that report it: `grpc-status`, its message and its details.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -16,11 +16,11 @@ const STATUS: &str = "grpc-status";
 const MESSAGE: &str = "grpc-message";
 const DETAILS: &str = "grpc-status-details-bin";
 
-/// How many bytes of one head or of trailers are read: names and values. HTTP/2 itself takes more, and
-/// its limit only bounds memory.
+/// The number of bytes that are read of one head or one set of trailers: names and values. HTTP/2 itself
+/// accepts more, and its limit only bounds memory.
 const MOST_HEADER_BYTES: usize = 256 * 1024;
 
-/// With padding or without, as PROTOCOL-HTTP2.md has it.
+/// With or without padding, as PROTOCOL-HTTP2.md allows.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -38,15 +38,15 @@ pub(super) struct GrpcHeaders<'headers> {
 }
 
 impl<'headers> GrpcHeaders<'headers> {
-    /// Looks through them once: there are few, and finding one by its name costs more than that.
+    /// Goes through the headers once: there are few of them, and looking each one up by name costs more.
     ///
     /// # Errors
-    /// When they are larger than any honest ones.
+    /// If they are larger than any honest peer's.
     pub(super) fn among(headers: &'headers HeaderMap) -> Result<Self, Status> {
         let (mut seen, mut bytes) = (Self::default(), 0);
         for (name, value) in headers {
             bytes += name.as_str().len() + value.len();
-            // Most names are HTTP's own, and known by a number.
+            // Most names are HTTP's standard ones, which are compared by number.
             if *name == header::CONTENT_TYPE {
                 seen.content_type = seen.content_type.or(Some(value));
                 continue;
@@ -69,17 +69,17 @@ impl<'headers> GrpcHeaders<'headers> {
     }
 }
 
-/// How the call ended, if these headers say so; `seen` is what matters among them.
+/// How the call ended, if these headers report it; `seen` holds the ones that matter.
 pub(super) fn ending(headers: &HeaderMap, seen: &GrpcHeaders<'_>) -> Option<Result<(), Status>> {
     let status = seen.status?.as_bytes();
     if let Some(other) = seen.other_status {
         return Some(Err(Status::unknown(format!(
-            "the server sent two grpc-status: {} and {}",
+            "the server sent two values of grpc-status, {} and {}",
             quoted_bytes(status),
             quoted_bytes(other.as_bytes())
         ))));
     }
-    // Most calls end so.
+    // The status of most calls.
     if status == b"0" {
         return Some(Ok(()));
     }
@@ -106,15 +106,15 @@ fn code(status: &[u8]) -> Option<Code> {
     (0..=16).contains(&number).then(|| Code::from_i32(number))
 }
 
-/// What the status says, with percent signs that escape nothing as they are, and what is not UTF-8
+/// The message of the status. A percent sign that escapes nothing is kept, and bytes that are not UTF-8 are
 /// replaced.
 fn message(headers: &HeaderMap) -> String {
     let encoded = headers.get(MESSAGE).map_or(&b""[..], |value| value.as_bytes());
     percent_decode(encoded).decode_utf8_lossy().into_owned()
 }
 
-/// The details of the status. A repeated header may come joined by commas (PROTOCOL-HTTP2.md): the
-/// first part that can be read is used. If none can, the status is kept without them.
+/// The details of the status. A repeated header may arrive joined by commas (PROTOCOL-HTTP2.md): the first
+/// part that can be decoded is used. If none can, the status is kept without details.
 fn details(headers: &HeaderMap) -> Bytes {
     let values = headers.get_all(DETAILS).iter();
     let mut parts = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
@@ -126,8 +126,8 @@ fn details(headers: &HeaderMap) -> Bytes {
     readable.map(Bytes::from).unwrap_or_default()
 }
 
-/// The headers with what they say of the call's end rewritten, so that tonic, which trusts its
-/// peers here, can read it.
+/// The headers, with the ones that report how the call ended rewritten so that tonic, which trusts its peers
+/// here, can read them.
 pub(crate) fn sanitised(mut headers: HeaderMap) -> HeaderMap {
     let ended = match GrpcHeaders::among(&headers) {
         Ok(seen) => match ending(&headers, &seen) {
@@ -140,7 +140,7 @@ pub(crate) fn sanitised(mut headers: HeaderMap) -> HeaderMap {
         headers.remove(name);
     }
     let status = ended.err().unwrap_or_else(|| Status::ok(""));
-    // What it cannot write it leaves out; the status itself comes first.
+    // Details that cannot be written are left out; the status itself is written first.
     let _ = status.add_header(&mut headers);
     headers
 }
@@ -169,7 +169,7 @@ mod tests {
         ending(headers, &GrpcHeaders::among(headers).unwrap())
     }
 
-    /// Any bytes that HTTP/2 lets through as a header's value.
+    /// Any bytes that HTTP/2 accepts as the value of a header.
     fn value() -> impl Strategy<Value = HeaderValue> {
         proptest::collection::vec(any::<u8>(), 0..40).prop_map(|bytes| {
             let bytes: Vec<_> = bytes
@@ -181,7 +181,7 @@ mod tests {
     }
 
     proptest! {
-        /// Any headers are read, and once rewritten they are read the same; by tonic as well.
+        /// Any headers can be read, and after rewriting they are read the same, by tonic as well.
         #[test]
         fn any_headers_are_read_the_same_once_rewritten(
             status in prop_oneof!["[0-9]{1,3}".prop_map(|text| text.parse().unwrap()), value()],
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn two_statuses_that_differ_are_told() {
+    fn two_different_statuses_are_reported() {
         assert!(ended(&headers(&[(STATUS, b"0"), (STATUS, b"0")])).unwrap().is_ok());
         let status = failed(&[(STATUS, b"0"), (STATUS, b"13")]);
         assert_eq!(status.code(), Code::Unknown);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_readable_part_of_joined_details_is_used() {
+    fn the_first_part_of_joined_details_that_decodes_is_used() {
         // Code 5, message `x`.
         let good = b"\x08\x05\x12\x01x";
         for joined in [

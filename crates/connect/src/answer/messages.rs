@@ -1,10 +1,10 @@
-//! The messages in the bytes of an answer: each behind a flag and its length.
+//! The messages in the bytes of an answer, each preceded by a flag and its length.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use longsync::frame::{PREFIX_BYTES, Prefix};
 
-/// Bytes that came and are not read yet. Their room grows as they come, whatever a prefix promises;
-/// those of a single chunk are not copied.
+/// Bytes that have arrived and have not been read yet. The buffer grows as they arrive, whatever length a
+/// prefix announces; bytes of a single chunk are not copied.
 #[derive(Debug, Default)]
 pub(super) struct MessageBuffer {
     first: Bytes,
@@ -12,7 +12,7 @@ pub(super) struct MessageBuffer {
 }
 
 impl MessageBuffer {
-    /// Adds what came.
+    /// Adds a chunk that has arrived.
     #[inline]
     pub(super) fn add(&mut self, chunk: Bytes) {
         if self.is_empty() {
@@ -23,8 +23,8 @@ impl MessageBuffer {
         self.rest.extend_from_slice(&chunk);
     }
 
-    /// How many bytes are kept until more come. What is kept of a chunk is copied out of it, since
-    /// that may be a small part of what was read at once.
+    /// The number of bytes that are kept until more arrive. The unread part of a chunk is copied out of it,
+    /// since it may be a small part of what was read from the socket.
     #[inline]
     pub(super) fn keep(&mut self) -> usize {
         if !self.first.is_empty() {
@@ -34,14 +34,14 @@ impl MessageBuffer {
         self.rest.len()
     }
 
-    /// What stands before the next message, once all of that has come.
+    /// The prefix of the next message, once all of it has arrived.
     #[inline]
     pub(super) fn prefix(&self) -> Option<Prefix> {
         let (prefix, _) = self.bytes().split_first_chunk()?;
         Some(Prefix::read(*prefix))
     }
 
-    /// The next message, which stands behind this prefix, once all of it has come.
+    /// The next message, the one after this prefix, once all of it has arrived.
     #[inline]
     pub(super) fn take(&mut self, Prefix { length, .. }: Prefix) -> Option<Bytes> {
         let length = usize::try_from(length).ok()?;
@@ -57,7 +57,7 @@ impl MessageBuffer {
         })
     }
 
-    /// Whether nothing is left: no message was cut short.
+    /// Whether nothing is left, so that no message was cut short.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_empty() && self.rest.is_empty()
@@ -79,7 +79,7 @@ mod tests {
         messages.iter().flat_map(|message| longsync::frame::framed(message, &[])).collect()
     }
 
-    /// All messages in bytes that come in chunks of at most this size.
+    /// All messages in bytes that arrive in chunks of at most this size.
     fn read(bytes: &[u8], chunk: usize) -> (Vec<Vec<u8>>, bool) {
         let mut messages = MessageBuffer::default();
         let mut read = Vec::new();
@@ -93,15 +93,15 @@ mod tests {
     }
 
     proptest! {
-        /// However they are cut into chunks, messages come out as they went in.
+        /// Whatever the chunks, the messages read are the messages sent.
         #[test]
         fn chunks_do_not_matter(messages in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..30), 0..5), chunk in 1_usize..40) {
             prop_assert_eq!(read(&framed(&messages), chunk), (messages, true));
         }
 
-        /// If bytes are cut short, the whole messages are read, and it is known that something is missing.
+        /// If bytes are cut short, the complete messages are read, and the loss is detected.
         #[test]
-        fn what_is_cut_short_is_known(messages in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..30), 1..5), cut in 1_usize..30, chunk in 1_usize..40) {
+        fn a_message_that_is_cut_short_is_detected(messages in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..30), 1..5), cut in 1_usize..30, chunk in 1_usize..40) {
             let whole = framed(&messages);
             let last = messages.last().map_or(0, Vec::len) + PREFIX_BYTES;
             let cut = cut.min(last - 1);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_reserves_nothing() {
+    fn an_announced_length_reserves_nothing() {
         let mut messages = MessageBuffer::default();
         messages.add(Bytes::from_static(b"\0\xff\xff"));
         messages.add(Bytes::from_static(b"\xff\xff"));

@@ -1,4 +1,4 @@
-//! An answer that is not gRPC: what a proxy, or a server of another kind, says instead.
+//! An answer that is not gRPC: the page of a proxy, or of a server of another kind.
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
@@ -14,7 +14,7 @@ pub(super) struct Page {
     most: usize,
 }
 
-/// Whether a content type is gRPC's: the one for messages, or that with its encoding.
+/// Whether a content type is gRPC's: `application/grpc`, with or without a suffix for the encoding.
 pub(super) fn is_grpc(value: &HeaderValue) -> bool {
     const GRPC: &[u8] = b"application/grpc";
     let Some((kind, rest)) = value.as_bytes().split_at_checked(GRPC.len()) else { return false };
@@ -22,7 +22,7 @@ pub(super) fn is_grpc(value: &HeaderValue) -> bool {
 }
 
 impl Page {
-    /// With this head; at most `most` bytes of its body are kept.
+    /// An answer with this head; at most `most` bytes of its body are kept.
     pub(super) fn new(http: StatusCode, content_type: Option<&HeaderValue>, most: usize) -> Self {
         Self { http, content_type: content_type.cloned(), body: Vec::new(), most }
     }
@@ -32,18 +32,18 @@ impl Page {
         self.body.extend_from_slice(&chunk[..room.min(chunk.len())]);
     }
 
-    /// How much of the body is kept.
+    /// The number of bytes of the body that are kept.
     pub(super) fn kept(&self) -> usize {
         self.body.len()
     }
 
-    /// Whether more of the body would not be kept.
+    /// Whether the rest of the body would be discarded.
     pub(super) fn is_full(&self) -> bool {
         self.body.len() >= self.most
     }
 
-    /// What such an answer means, by gRPC's http-grpc-status-mapping.md. `has_said_ok`: its own
-    /// grpc-status is 0, which is not believed.
+    /// The status that such an answer stands for, by gRPC's http-grpc-status-mapping.md. `has_said_ok`: the
+    /// grpc-status of the answer itself is 0, which is not believed.
     pub(super) fn status(&self, has_said_ok: bool) -> Status {
         let code = match self.http.as_u16() {
             400 => Code::Internal,
@@ -61,7 +61,7 @@ impl Page {
         let name = self.http.canonical_reason().map(|name| format!(" {name}")).unwrap_or_default();
         let what = if self.http == StatusCode::OK {
             format!(
-                "the answer has {content_type} instead of gRPC's application/grpc (HTTP {number}{name})"
+                "the answer has {content_type}, but gRPC's is application/grpc (HTTP {number}{name})"
             )
         } else {
             let status =
@@ -73,8 +73,7 @@ impl Page {
     }
 }
 
-/// The first line of a text that is not blank; [`None`] if the bytes are not text. They may be cut
-/// short.
+/// The first line of a text that is not blank; [`None`] if the bytes are not text. They may be cut short.
 pub fn first_line(bytes: &[u8]) -> Option<String> {
     let line =
         bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty())?;
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_a_proxy_is_what_the_mapping_says() {
+    fn a_proxys_error_has_the_code_of_grpcs_mapping() {
         for (http, code) in [
             (400, Code::Internal),
             (401, Code::Unauthenticated),
@@ -130,7 +129,7 @@ mod tests {
         );
         assert_eq!(
             page(200, None, b"\x89PNG\x0d\x0a").message(),
-            "the answer has no content-type instead of gRPC's application/grpc (HTTP 200 OK)"
+            "the answer has no content-type, but gRPC's is application/grpc (HTTP 200 OK)"
         );
         let long = page(503, Some("text/plain"), &[b'x'; 5_000]);
         assert!(long.message().len() < 300, "{long}");
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn grpcs_content_types_are_known() {
+    fn grpcs_content_types_are_recognized() {
         let is = |value: &'static str| is_grpc(&HeaderValue::from_static(value));
         for grpc in ["application/grpc", "Application/gRPC+proto", "application/grpc;x=y"] {
             assert!(is(grpc), "{grpc}");

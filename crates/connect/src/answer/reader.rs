@@ -1,4 +1,4 @@
-//! One answer, as far as it was read.
+//! One answer, as far as it has been read.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -11,29 +11,29 @@ use super::ending::{GrpcHeaders, ending};
 use super::messages::MessageBuffer;
 use super::page::{Page, is_grpc};
 
-/// What is read of the body of an answer that is not gRPC, for its first line.
+/// The number of bytes that are read of the body of an answer that is not gRPC, for its first line.
 pub const PAGE_BYTES: usize = 4 * 1024;
 
-/// What an answer may be.
+/// The limits of an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct AnswerLimits {
-    /// How many bytes a message may have.
+    /// The maximum number of bytes of a message.
     pub message_bytes: usize,
     /// How many messages were asked for.
     pub expected: ExpectedMessages,
-    /// How much of a page is read: [`PAGE_BYTES`], or nothing if nobody wants its sentence.
+    /// The number of bytes that are read of a page: [`PAGE_BYTES`], or 0 if its sentence is not needed.
     pub page_bytes: usize,
 }
 
 /// How many messages were asked for. There are no other kinds of RPC: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpectedMessages {
-    /// One: this kind of RPC has no others.
+    /// One: an RPC of this kind never has more.
     One,
     /// This many, in a stream.
     Several(u64),
-    /// This many, one for each message that was sent. One too many is read as well: it says which of
-    /// them is answered again, and its caller ends the call.
+    /// This many, one for each message that was sent. One more than that is read as well: it shows which
+    /// message was answered twice, and its caller ends the call.
     Matched(u64),
 }
 
@@ -42,9 +42,9 @@ pub enum ExpectedMessages {
 pub struct Reader {
     limits: AnswerLimits,
     taken: u64,
-    /// Whether the head has said that the call ended well, as it may in an answer without messages.
+    /// Whether the head reported that the call ended well, as it may in an answer without messages.
     has_said_ok: bool,
-    /// How messages are compressed, if they are. Boxed, since few peers do that.
+    /// How messages are compressed, if they are. Boxed, since few peers compress them.
     encoding: Option<Box<HeaderValue>>,
     state: State,
 }
@@ -56,10 +56,10 @@ enum State {
 }
 
 impl Reader {
-    /// Begins with the head of an answer.
+    /// Starts with the head of an answer.
     ///
     /// # Errors
-    /// When it says that the call has failed, or is larger than any honest one.
+    /// If the head reports that the call has failed, or is larger than any honest peer's.
     pub fn new(
         http: StatusCode,
         headers: &HeaderMap,
@@ -71,7 +71,7 @@ impl Reader {
         let state = if is_grpc && http == StatusCode::OK {
             State::Messages(MessageBuffer::default())
         } else {
-            // The status may still come, behind messages.
+            // The status may still follow, after messages.
             let most = if is_grpc { PAGE_BYTES } else { limits.page_bytes };
             State::Page(Box::new(Page::new(http, seen.content_type, most)))
         };
@@ -80,18 +80,18 @@ impl Reader {
         Ok(Self { limits, taken: 0, has_said_ok: said.is_some(), encoding, state })
     }
 
-    /// Whether this is an answer of another kind than gRPC's.
+    /// Whether this answer is of another kind than gRPC's.
     pub fn is_page(&self) -> bool {
         matches!(self.state, State::Page(_))
     }
 
-    /// Whether nothing still to come is of interest.
+    /// Whether nothing that may still arrive is of interest.
     #[inline]
     pub fn is_full(&self) -> bool {
         matches!(&self.state, State::Page(page) if page.is_full())
     }
 
-    /// Adds a chunk. All its messages must be taken before the next.
+    /// Adds a chunk. All messages of the previous chunk must have been taken.
     #[inline]
     pub fn add(&mut self, chunk: Bytes) {
         match &mut self.state {
@@ -100,7 +100,7 @@ impl Reader {
         }
     }
 
-    /// How many bytes are kept of what has come, until more comes. All messages must be taken before.
+    /// The number of bytes that are kept until more arrive. All messages must have been taken before.
     #[inline]
     pub(crate) fn keep(&mut self) -> usize {
         match &mut self.state {
@@ -109,10 +109,10 @@ impl Reader {
         }
     }
 
-    /// The next message, once it is whole.
+    /// The next message, once it is complete.
     ///
     /// # Errors
-    /// As soon as its prefix is seen to be wrong, or it is one too many.
+    /// As soon as its prefix is wrong, or if it is one message too many.
     #[inline]
     pub fn message(&mut self) -> Result<Option<Bytes>, Status> {
         let State::Messages(messages) = &mut self.state else { return Ok(None) };
@@ -126,11 +126,11 @@ impl Reader {
         Ok(message)
     }
 
-    /// How the call ended: after the last chunk, with these trailers. In a trailers-only answer the head
-    /// stands for them.
+    /// How the call ended: after the last chunk, with these trailers. A trailers-only answer has its trailers
+    /// in the head.
     ///
     /// # Errors
-    /// How it failed.
+    /// How the call failed.
     #[inline]
     pub fn end(&self, trailers: Option<&HeaderMap>) -> Result<(), Status> {
         let said = match trailers {
@@ -178,7 +178,7 @@ fn check(
         }
         (1, None) => {
             return Err(Status::internal(
-                "a message is marked as compressed, and no grpc-encoding says how",
+                "a message is marked as compressed, but no grpc-encoding says how",
             ));
         }
         (flag, _) => {
@@ -190,7 +190,7 @@ fn check(
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > most {
         return Err(Status::resource_exhausted(format!(
-            "a message of {} bytes is announced, and at most {} are taken: raise --max-answer-bytes",
+            "the server announced a message of {} bytes, and at most {} are accepted: raise --max-answer-bytes",
             grouped(length as u64),
             grouped(most as u64)
         )));
@@ -207,7 +207,7 @@ impl ExpectedMessages {
         }
     }
 
-    /// How many messages are handed out.
+    /// The number of messages that are handed out.
     #[inline]
     fn most_read(self) -> u64 {
         match self {
@@ -216,15 +216,15 @@ impl ExpectedMessages {
         }
     }
 
-    /// gRPC's statuscodes.md gives the code for an RPC with one answer; for a stream, the contract gives
-    /// the number.
+    /// The code is that of gRPC's statuscodes.md for an RPC with one answer; the number of answers in a
+    /// stream is set by the contract.
     fn one_too_many(self) -> Status {
         match self {
             Self::One => Status::unimplemented(
-                "a second message came, and this kind of RPC has exactly one answer",
+                "a second message arrived, but an RPC of this kind has exactly one answer",
             ),
             Self::Several(number) | Self::Matched(number) => Status::internal(format!(
-                "more answers came than the {} asked for",
+                "more answers arrived than the {} that were asked for",
                 grouped(number)
             )),
         }
@@ -237,7 +237,7 @@ impl ExpectedMessages {
         }
         Err(match self {
             Self::One => Status::unimplemented(
-                "the status is OK and no message came, while this kind of RPC has exactly one answer",
+                "the status is OK but no message arrived, and an RPC of this kind has exactly one answer",
             ),
             Self::Several(number) | Self::Matched(number) => Status::new(
                 Code::Internal,
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn compressed_messages_are_named_and_others_of_such_an_answer_read() {
+    fn a_compressed_message_is_refused_by_name_and_an_uncompressed_one_read() {
         let gzip = headers(&[GRPC, ("grpc-encoding", "gzip")]);
         let ok = headers(&[("grpc-status", "0")]);
         let (_, ended) = read(200, &gzip, &[b"\x01\0\0\0\0"], Some(&ok), LIMITS);
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_in_the_head_counts_wherever_it_comes() {
+    fn a_failed_status_counts_in_the_head_and_in_trailers() {
         let failed = headers(&[GRPC, ("grpc-status", "5")]);
         let told = |http, head: &HeaderMap, trailers: Option<&HeaderMap>| {
             read(http, head, &[], trailers, LIMITS).1.unwrap_err().code()
@@ -370,7 +370,7 @@ mod tests {
             told(503, &html, Some(&headers(&[("grpc-status", "8")]))),
             Code::ResourceExhausted
         );
-        // Such an answer is not believed when it says OK.
+        // An answer like this is not believed if it reports OK.
         assert_eq!(told(503, &html, Some(&headers(&[("grpc-status", "0")]))), Code::Unavailable);
         // HTTP/1.1 behind a proxy: the head, then an empty end.
         let said_early = headers(&[GRPC, ("grpc-status", "0")]);

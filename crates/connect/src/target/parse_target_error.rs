@@ -1,8 +1,8 @@
-//! Why a text is not the URL of a server, and what would be a valid one.
+//! Why a text is not the URL of a server, and which URL would be right.
 
 use longsync_text::said::quoted;
 
-/// Why a text is not the URL of a server. Each message suggests a valid one.
+/// Why a text is not the URL of a server: each message says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseTargetError {
@@ -12,15 +12,15 @@ pub enum ParseTargetError {
     /// The text contains white space.
     #[error("a URL contains no spaces: write a URL such as http://127.0.0.1:9000")]
     Space,
-    /// The scheme requires TLS.
+    /// The URL asks for TLS.
     #[error("{scheme}:// is not supported yet: call a server without TLS, such as {instead}")]
     Tls {
-        /// The scheme, such as `https`.
+        /// The scheme that asks for TLS, such as `https`.
         scheme: String,
         /// The same server without TLS.
         instead: String,
     },
-    /// The scheme names a socket that has no port.
+    /// The URL asks for a socket without a port.
     #[error(
         "{scheme}: is not supported yet: call a server over TCP, such as http://127.0.0.1:9000"
     )]
@@ -28,90 +28,90 @@ pub enum ParseTargetError {
         /// The scheme, such as `unix`.
         scheme: String,
     },
-    /// The text is a target name of gRPC libraries.
-    #[error("{scheme}: is a target name of gRPC libraries: write the URL {instead}")]
+    /// The text is a name in the form of gRPC libraries.
+    #[error("{scheme}: is how gRPC libraries name a server: write the URL {instead}")]
     NameOfGrpc {
         /// The scheme, such as `dns`.
         scheme: String,
-        /// The right URL.
+        /// What would be right.
         instead: String,
     },
-    /// The scheme names gRPC or HTTP/2.
+    /// The scheme asks for gRPC, which is called with `http://` here.
     #[error("{scheme}:// is not needed, since gRPC runs over HTTP: write {instead}")]
     Grpc {
         /// The scheme, such as `grpc`.
         scheme: String,
-        /// The right URL.
+        /// What would be right.
         instead: String,
     },
-    /// The scheme names another protocol.
+    /// The URL asks for another protocol.
     #[error("{}:// is not supported: write http://, as in {instead}", quoted(scheme))]
     Scheme {
         /// The scheme, such as `ftp`.
         scheme: String,
-        /// The right URL.
+        /// What would be right.
         instead: String,
     },
-    /// The scheme is not followed by exactly two slashes.
-    #[error("a URL starts with http:// and the host: write {instead}")]
+    /// `http:` is not followed by exactly two slashes.
+    #[error("a URL begins with http:// and the host: write {instead}")]
     Slashes {
-        /// The right URL.
+        /// What would be right.
         instead: String,
     },
-    /// The URL contains a user name, and possibly a password.
+    /// The URL contains a user name, and perhaps a password.
     #[error(
-        "user names and passwords are not supported: leave out everything up to the @, as in {instead}"
+        "user names and passwords are not supported: leave out what comes before the @, as in {instead}"
     )]
     UserInfo {
-        /// The right URL.
+        /// What would be right.
         instead: String,
     },
     /// The URL has a path.
     #[error("{} is a path, but each call has its own path: write {instead}", quoted(path))]
     Path {
-        /// The path and everything after it.
+        /// The path, with everything after it.
         path: String,
-        /// The right URL.
+        /// What would be right.
         instead: String,
     },
     /// The URL has a query.
     #[error("{} is a query, which calls do not use: write {instead}", quoted(query))]
     Query {
-        /// The query, from its `?` on.
+        /// The query, starting with its `?`.
         query: String,
-        /// The right URL.
+        /// What would be right.
         instead: String,
     },
     /// The URL has a fragment.
     #[error("{} is a fragment, which is never sent to a server: write {instead}", quoted(fragment))]
     Fragment {
-        /// The fragment, from its `#` on.
+        /// The fragment, starting with its `#`.
         fragment: String,
-        /// The right URL.
+        /// What would be right.
         instead: String,
     },
-    /// The host is missing.
+    /// The URL has no host.
     #[error("the host is missing: write {instead}")]
     NoHost {
-        /// The right URL for a server on this machine.
+        /// What would be right for this machine.
         instead: String,
     },
-    /// There is neither a scheme nor a port, so it is unclear which port is meant.
+    /// The text has neither a scheme nor a port, so it is unclear which port is meant.
     #[error(
         "{} has no port: write {host}:9000 (the default port of longsync-server) or http://{host} (port 80)",
         quoted(host)
     )]
     NoPort {
-        /// The host.
+        /// The given host.
         host: String,
     },
-    /// There is only a port.
+    /// The text is only a port.
     #[error("{port} is a port without a host: write localhost:{port}")]
     PortAlone {
         /// The port.
         port: u16,
     },
-    /// What follows the colon after the host is not a port.
+    /// The text after the host's colon is not a port.
     #[error("{why}, as in {host}:9000")]
     Port {
         /// The host.
@@ -119,10 +119,10 @@ pub enum ParseTargetError {
         /// What is wrong with the port.
         why: ParsePortError,
     },
-    /// An IPv6 address is not in brackets.
+    /// An IPv6 address lacks its brackets.
     #[error("an IPv6 address needs brackets: write {instead}")]
     NoBrackets {
-        /// The right URL.
+        /// What would be right.
         instead: String,
     },
     /// The host is not valid.
@@ -140,15 +140,15 @@ pub enum ParseTargetError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParsePortError {
-    /// There is no port after the colon.
+    /// There is no number after the colon.
     #[error("the port after the colon is missing: write a number from 1 to 65535")]
     Missing,
-    /// Port 0 has a meaning for servers only.
+    /// Port 0 is only for listening.
     #[error(
         "port 0 means any free port, and no server listens on it: write the server's actual port, from 1 to 65535"
     )]
     Zero,
-    /// The number is over 65535.
+    /// It is above the range of ports.
     #[error("port {0} is too high: write a number from 1 to 65535")]
     TooHigh(String),
     /// It is not a number.

@@ -1,4 +1,4 @@
-//! Tests of which texts are the URL of a server, and of the messages about those that are not.
+//! Texts that are read as the URL of a server, and the errors for all others.
 
 use longsync_text::said::is_invisible;
 use proptest::prelude::*;
@@ -30,7 +30,7 @@ fn a_host_with_a_port_needs_no_scheme() {
         ("localhost:9000/", "http://localhost:9000"),
         ("http://localhost:09000/", "http://localhost:9000"),
         ("HTTP://localhost:9000", "http://localhost:9000"),
-        // A host may have the name of a scheme.
+        // Hosts may have the names of schemes.
         ("dns:53", "http://dns:53"),
         ("http:9000", "http://http:9000"),
     ] {
@@ -40,8 +40,8 @@ fn a_host_with_a_port_needs_no_scheme() {
     }
 }
 
-/// Texts that are not the URL of a server, and the message about each, which suggests a valid URL with the
-/// intended host.
+/// Texts that are not the URL of a server, and the error for each: it says what would be right, with the host
+/// that was meant.
 const REFUSED: &[(&str, &str)] = &[
     ("", "the URL is empty: write a URL such as http://127.0.0.1:9000"),
     (" http://h:1", "a URL contains no spaces: write a URL such as http://127.0.0.1:9000"),
@@ -59,23 +59,23 @@ const REFUSED: &[(&str, &str)] = &[
         "unix:///run/s",
         "unix: is not supported yet: call a server over TCP, such as http://127.0.0.1:9000",
     ),
-    ("dns:///h:1", "dns: is a target name of gRPC libraries: write the URL http://h:1"),
-    ("dns://8.8.8.8/h:1", "dns: is a target name of gRPC libraries: write the URL http://h:1"),
-    ("dns:h:1", "dns: is a target name of gRPC libraries: write the URL http://h:1"),
-    ("ipv6:[::1]:1", "ipv6: is a target name of gRPC libraries: write the URL http://[::1]:1"),
+    ("dns:///h:1", "dns: is how gRPC libraries name a server: write the URL http://h:1"),
+    ("dns://8.8.8.8/h:1", "dns: is how gRPC libraries name a server: write the URL http://h:1"),
+    ("dns:h:1", "dns: is how gRPC libraries name a server: write the URL http://h:1"),
+    ("ipv6:[::1]:1", "ipv6: is how gRPC libraries name a server: write the URL http://[::1]:1"),
     ("grpc://h:1", "grpc:// is not needed, since gRPC runs over HTTP: write http://h:1"),
     ("ftp://h", "`ftp`:// is not supported: write http://, as in http://h:9000"),
-    ("http:/h:1", "a URL starts with http:// and the host: write http://h:1"),
-    ("http:h:1", "a URL starts with http:// and the host: write http://h:1"),
-    ("http:///h:1", "a URL starts with http:// and the host: write http://h:1"),
-    ("//h:1", "a URL starts with http:// and the host: write http://h:1"),
+    ("http:/h:1", "a URL begins with http:// and the host: write http://h:1"),
+    ("http:h:1", "a URL begins with http:// and the host: write http://h:1"),
+    ("http:///h:1", "a URL begins with http:// and the host: write http://h:1"),
+    ("//h:1", "a URL begins with http:// and the host: write http://h:1"),
     (
         "http://u:p@h:1",
-        "user names and passwords are not supported: leave out everything up to the @, as in http://h:1",
+        "user names and passwords are not supported: leave out what comes before the @, as in http://h:1",
     ),
     (
         "u@h:1",
-        "user names and passwords are not supported: leave out everything up to the @, as in http://h:1",
+        "user names and passwords are not supported: leave out what comes before the @, as in http://h:1",
     ),
     (
         "http://h:1/long_sync",
@@ -148,14 +148,14 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn an_invalid_url_is_refused_with_a_suggestion() {
+fn an_invalid_url_is_refused_with_what_would_be_right() {
     for (text, sentence) in REFUSED {
         let refused = text.parse::<Target>().map_err(|why| why.to_string());
         assert_eq!(refused, Err((*sentence).to_owned()), "{text}");
     }
 }
 
-/// Texts that people might write: parts of URLs in any order, and arbitrary text.
+/// Texts that people might write: parts of URLs in any order, and any text at all.
 fn written() -> impl Strategy<Value = String> {
     const PIECES: [&str; 18] = [
         "http", "https", "dns", ":", "//", "://", "/", "[::1]", "::1", "[", "]", "@", "?", "#",
@@ -169,10 +169,10 @@ fn written() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Every accepted text prints as a URL that parses to the same target and prints the same again, and has
-    /// a host and a port.
+    /// Every text that is read as a target has a host and a port, and is printed as a URL that is read as the
+    /// same target and printed the same.
     #[test]
-    fn a_target_prints_as_a_url_that_parses_to_the_same_target(text in written()) {
+    fn a_target_prints_as_a_url_that_is_read_as_the_same_target(text in written()) {
         if let Ok(target) = text.parse::<Target>() {
             let url = target.to_string();
             prop_assert!(url.starts_with("http://"));
@@ -184,9 +184,9 @@ proptest! {
         }
     }
 
-    /// A host and a port give the same target with or without the scheme and a trailing slash.
+    /// A host and a port are the same target with or without the scheme and a trailing slash.
     #[test]
-    fn the_scheme_and_a_trailing_slash_are_optional(
+    fn the_scheme_and_a_trailing_slash_may_be_left_out(
         host in prop_oneof![
             "[a-z][a-z0-9_-]{0,9}(\\.[a-z0-9]{1,5}){0,2}",
             any::<std::net::Ipv4Addr>().prop_map(|ip| ip.to_string()),
@@ -200,9 +200,9 @@ proptest! {
         }
     }
 
-    /// No message about an invalid URL contains a character that affects a terminal.
+    /// No character in a sentence about a wrong URL controls the terminal.
     #[test]
-    fn messages_about_invalid_urls_are_printable(text in written()) {
+    fn sentences_about_wrong_urls_are_printable(text in written()) {
         if let Err(why) = text.parse::<Target>() {
             prop_assert!(!why.to_string().contains(is_invisible), "{:?}", why.to_string());
         }

@@ -1,4 +1,4 @@
-//! Parses the URL of a server. Pure.
+//! Reads the URL of a server. Pure.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -7,19 +7,19 @@ use http::uri::Authority;
 
 use super::parse_target_error::{ParsePortError, ParseTargetError};
 
-/// The default port of longsync-server.
+/// The port on which a longsync server listens by default.
 const OUR_PORT: u16 = 9000;
 
-/// Schemes that require TLS.
+/// Schemes that ask for TLS.
 const TLS: [&str; 3] = ["https", "grpcs", "wss"];
-/// Schemes of sockets without ports.
+/// Schemes of sockets that have no port.
 const SOCKETS: [&str; 3] = ["unix", "unix-abstract", "vsock"];
 /// Schemes by which gRPC libraries choose a resolver (grpc/doc/naming.md).
 const RESOLVERS: [&str; 6] = ["dns", "ipv4", "ipv6", "xds", "google-c2p", "passthrough"];
-/// Schemes that stand for gRPC or HTTP/2 without TLS.
+/// Schemes that ask for gRPC, or for HTTP/2 without TLS.
 const GRPC: [&str; 5] = ["grpc", "grpc+http", "h2c", "http2", "tcp"];
 
-/// The authority in the URL of a server: the host and, if the URL has one, the port.
+/// The authority in the URL of a server: its host and, unless the URL omits it, its port.
 pub(super) fn read(text: &str) -> Result<String, ParseTargetError> {
     if text.is_empty() {
         return Err(ParseTargetError::Empty);
@@ -40,7 +40,7 @@ pub(super) fn read(text: &str) -> Result<String, ParseTargetError> {
     }
 }
 
-/// Strips `http://`, and returns whether it was there and the rest.
+/// Whether the text begins with `http://`, and the rest of it.
 fn without_scheme(text: &str) -> Result<(bool, &str), ParseTargetError> {
     if let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
         return match scheme.to_ascii_lowercase() {
@@ -52,7 +52,7 @@ fn without_scheme(text: &str) -> Result<(bool, &str), ParseTargetError> {
         };
     }
     match text.split_once(':') {
-        // A host may have the name of a scheme; it is then followed by a port.
+        // A host may have the name of a scheme, and is then followed by its port.
         Some((scheme, rest)) if !is_port(split(rest).0) => match scheme.to_ascii_lowercase() {
             scheme if scheme == "http" => {
                 Err(ParseTargetError::Slashes { instead: suggested(rest.trim_start_matches('/')) })
@@ -67,7 +67,7 @@ fn without_scheme(text: &str) -> Result<(bool, &str), ParseTargetError> {
     }
 }
 
-/// The error about a scheme other than `http`.
+/// The error for a scheme other than `http`.
 fn another(scheme: String, rest: &str) -> ParseTargetError {
     let is_among = |schemes: &[&str]| schemes.contains(&scheme.as_str());
     let place = rest.trim_start_matches('/');
@@ -76,7 +76,7 @@ fn another(scheme: String, rest: &str) -> ParseTargetError {
     } else if is_among(&SOCKETS) {
         ParseTargetError::Socket { scheme }
     } else if is_among(&RESOLVERS) {
-        // The address of a resolver may come before the third slash.
+        // The part before a third slash may be the address of the resolver.
         let endpoint = rest.rsplit('/').next().unwrap_or(place);
         ParseTargetError::NameOfGrpc { instead: suggested(endpoint), scheme }
     } else if is_among(&GRPC) {
@@ -90,7 +90,7 @@ fn is_known(scheme: &str) -> bool {
     [&TLS[..], &SOCKETS, &RESOLVERS, &GRPC].concat().contains(&scheme)
 }
 
-/// Whether this has the syntax of a scheme (RFC 3986, section 3.1).
+/// Whether it has the form of a scheme (RFC 3986, section 3.1).
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text.chars().all(|each| each.is_ascii_alphanumeric() || "+-.".contains(each))
@@ -100,12 +100,12 @@ fn is_port(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|each| each.is_ascii_digit())
 }
 
-/// Splits a text into the authority and the rest.
+/// The authority, and the text after it.
 fn split(text: &str) -> (&str, &str) {
     text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()))
 }
 
-/// Checks that nothing follows the authority except an optional slash.
+/// Checks that the URL ends here; a single slash may still follow.
 fn nothing_behind(behind: &str, instead: impl Fn() -> String) -> Result<(), ParseTargetError> {
     let rest = behind.strip_prefix('/').unwrap_or(behind);
     match rest.chars().next() {
@@ -118,7 +118,8 @@ fn nothing_behind(behind: &str, instead: impl Fn() -> String) -> Result<(), Pars
     }
 }
 
-/// The URL to suggest for a text that should be an authority; if it is not one, the default URL of a server.
+/// The URL that a text in place of an authority probably means; if it is not one, that of this machine's
+/// server.
 fn suggested(text: &str) -> String {
     let authority = split(text).0;
     let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
@@ -131,7 +132,7 @@ fn suggested(text: &str) -> String {
     }
 }
 
-/// A host, including any brackets, and an optional port.
+/// A host, including brackets if it has them, and perhaps a port.
 #[derive(Debug, Clone, Copy)]
 struct Place<'a> {
     host: &'a str,
@@ -166,7 +167,7 @@ impl<'a> Place<'a> {
         Ok(Self { host, port: port.map(read_port).transpose().map_err(wrong)? })
     }
 
-    /// The error if no port is given: it could be 80, the default of URLs, or our own default.
+    /// It is unclear which port is meant: 80, as in URLs, or that of our servers.
     fn port_is_missing(self) -> ParseTargetError {
         match read_port(self.host) {
             Ok(port) => ParseTargetError::PortAlone { port },
@@ -184,11 +185,11 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Refuses an IPv6 address without brackets, whose last group might be a port.
+/// Refuses an IPv6 address without brackets: its last group may be meant as a port.
 fn without_brackets(authority: &str) -> Result<(), ParseTargetError> {
     let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok();
     let with_port = authority.rsplit_once(':').filter(|(host, port)| {
-        // `::1:9000` is a valid address, but more likely `::1` with a port.
+        // `::1:9000` is an address too, but is more often meant with a port.
         is_address(host) && port.len() > 3 && read_port(port).is_ok()
     });
     let place = match with_port {
@@ -199,7 +200,7 @@ fn without_brackets(authority: &str) -> Result<(), ParseTargetError> {
     Err(ParseTargetError::NoBrackets { instead: format!("http://{place}") })
 }
 
-/// The error about a missing host. Without it, an unset shell variable would silently select this machine.
+/// Otherwise an unset variable would mean that this machine is called.
 fn without_host(port: Option<&str>) -> ParseTargetError {
     let port = port.and_then(|port| read_port(port).ok()).unwrap_or(OUR_PORT);
     ParseTargetError::NoHost { instead: format!("http://{}:{port}", IpAddr::from([127, 0, 0, 1])) }

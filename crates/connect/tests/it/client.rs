@@ -1,4 +1,4 @@
-//! Calls in one line.
+//! Calls in one line of code.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use tokio::net::TcpListener;
 const DELAY: Duration = Duration::from_millis(20);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A server whose calls take 20 ms unless they say otherwise, until it is dropped.
+/// A server whose calls take 20 ms unless they ask for another delay; it runs until it is dropped.
 fn server() -> RunningServer {
     start(Behavior::constant(DELAY)).unwrap()
 }
 
 #[tokio::test]
-async fn a_call_has_its_answer_and_its_times() {
+async fn a_call_returns_its_answer_and_its_times() {
     let server = server();
     let answer = connect(server.url()).await.unwrap().long_sync(2 * DELAY).await.unwrap();
     assert_eq!(answer.message(), "Done!");
@@ -40,7 +40,7 @@ async fn a_request_may_leave_the_delay_to_the_server_and_ask_for_a_payload() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_has_a_code_a_message_and_the_servers_account() {
+async fn a_failed_call_has_a_code_a_message_and_the_servers_account() {
     let server = server();
     let client = connect(server.url()).await.unwrap();
     let refused = client.long_sync(2 * HOUR).await.unwrap_err();
@@ -51,7 +51,7 @@ async fn a_call_that_fails_has_a_code_a_message_and_the_servers_account() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_dropped_is_reset_and_others_go_on() {
+async fn a_dropped_call_is_reset_and_others_continue() {
     let server = server();
     let client = connect(server.url()).await.unwrap();
     tokio::time::timeout(DELAY, client.long_sync(HOUR)).await.unwrap_err();
@@ -62,7 +62,7 @@ async fn a_call_that_is_dropped_is_reset_and_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_an_error_with_its_kind_and_its_source() {
+async fn a_missing_server_is_an_error_with_a_kind_and_a_source() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = connect(format!("http://{free}")).await.unwrap_err();
     assert_eq!(refused.kind(), ConnectErrorKind::Refused);
@@ -86,7 +86,7 @@ async fn a_server_that_is_lost_ends_calls_with_unavailable() {
     let lost = client.long_sync(HOUR).await.unwrap_err();
     assert_eq!(lost.code(), Code::Unavailable, "{lost}");
     serving.await.unwrap();
-    // The listener is gone as well.
+    // The listener is closed as well.
     let unreached = client.long_sync(HOUR).await.unwrap_err();
     assert_eq!(unreached.code(), Code::Unavailable);
     assert!(unreached.message().starts_with("cannot reach"), "{unreached}");

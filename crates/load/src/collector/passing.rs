@@ -10,7 +10,7 @@ use crate::plan::LoadPlan;
 use crate::schedule::{DueTimes, WorkerShare};
 use crate::stop::StopCondition;
 
-/// The due times of a run's recorded calls, counted as they pass. Workers may be late to count them.
+/// Counts the due times of a run's recorded calls as they pass. Workers may be late to count them.
 #[derive(Debug)]
 pub(super) struct DueCounter {
     times: Option<Peekable<DueTimes>>,
@@ -19,7 +19,7 @@ pub(super) struct DueCounter {
 }
 
 impl DueCounter {
-    /// Those of this plan; a closed loop has none.
+    /// The due times of this plan; a closed loop has none.
     pub(super) fn new<M>(plan: &LoadPlan<M>) -> Self {
         let times = plan.schedule.due_times(plan.warm_up, WorkerShare::of(0, NonZeroUsize::MIN));
         Self {
@@ -29,7 +29,7 @@ impl DueCounter {
         }
     }
 
-    /// How many are due before this moment, and were not counted before. [`None`] in a closed loop.
+    /// How many calls are due before this moment and were not counted before. [`None`] in a closed loop.
     pub(super) fn until(&mut self, moment: Moment) -> Option<u64> {
         let Self { times, stop, warm_up } = self;
         let times = times.as_mut()?;

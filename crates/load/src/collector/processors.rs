@@ -14,23 +14,23 @@ pub(crate) struct Processors {
     last: Option<CpuTimes>,
 }
 
-/// What the system and the workers said at a moment.
+/// What the system and the workers reported at one point in time.
 #[derive(Debug, Clone)]
 struct CpuTimes {
     at: Instant,
-    /// What each worker's thread has spent, and how long it has polled on purpose.
+    /// The times of each worker's thread, and how long it has polled on purpose.
     threads: Vec<(ThreadTimes, Duration)>,
     stolen: Option<(u64, u64)>,
 }
 
 impl Processors {
-    /// Reads what has been spent until now. The first reading is where the account begins.
+    /// Reads the times spent until now. The account begins with the first reading.
     pub(super) fn read(&mut self, board: &Board, now: Instant) {
         let threads: Option<Vec<_>> = board
             .threads()
             .map(|(thread, polled)| Some((threads::spent(thread)?, polled)))
             .collect();
-        // A thread that has ended says nothing more; what it said before stands.
+        // A thread that has ended reports nothing more; its last report counts.
         let Some(threads) = threads else { return };
         let reading = CpuTimes { at: now, threads, stolen: threads::stolen() };
         if self.first.is_none() {
@@ -40,7 +40,8 @@ impl Processors {
         }
     }
 
-    /// Where the workers' time went, and what a hypervisor took; [`None`] if the system does not say it.
+    /// How the workers spent their time, and how much a hypervisor took; [`None`] if the system does not
+    /// report it.
     pub(crate) fn spent(&self) -> Option<(Vec<WorkerTime>, Option<Share>)> {
         let (first, last) = (self.first.as_ref()?, self.last.as_ref()?);
         let wall = last.at.saturating_duration_since(first.at);

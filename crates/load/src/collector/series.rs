@@ -7,14 +7,15 @@ use longsync_stats::{Figures, Interval};
 /// How many intervals are kept: longer runs have longer ones.
 const MOST: usize = 600;
 
-/// The intervals of a run, all of one length in seconds.
+/// The intervals of a run, all with the same length in seconds.
 #[derive(Debug)]
 pub(super) struct IntervalSeries {
     length: u64,
-    /// Whether that is long enough for the whole run, but for calls that end after the last was due.
+    /// Whether the intervals are long enough for the entire run, not counting calls that end after the last
+    /// due time.
     is_planned: bool,
     closed: Vec<Interval>,
-    /// The seconds that the open one has.
+    /// How many seconds the open interval has.
     seconds: u64,
     open: Box<Figures>,
     due: u64,
@@ -22,7 +23,7 @@ pub(super) struct IntervalSeries {
 }
 
 impl IntervalSeries {
-    /// For a run that records for this long, if that is known.
+    /// The intervals of a run that records for this long, if that is known.
     pub(super) fn new(time: Option<Duration>) -> Self {
         let seconds = time.map_or(1, |time| time.as_nanos().div_ceil(1_000_000_000));
         let length = u64::try_from(seconds).unwrap_or(u64::MAX).div_ceil(MOST as u64).max(1);
@@ -51,7 +52,7 @@ impl IntervalSeries {
         self.in_flight = in_flight;
     }
 
-    /// The intervals, of which the last ends when the run does.
+    /// All intervals; the last one ends when the run does.
     pub(super) fn finish(mut self, recorded: Duration) -> Vec<Interval> {
         let rest = recorded.saturating_sub(self.start());
         if self.seconds > 0 {
@@ -61,7 +62,8 @@ impl IntervalSeries {
         self.closed
     }
 
-    /// Makes all intervals twice as long if there are as many as are kept. So the open one is not complete.
+    /// Doubles the length of all intervals if their number has reached the limit. The open interval is then
+    /// incomplete.
     fn make_room(&mut self) {
         if self.closed.len() < MOST || self.is_planned {
             return;
@@ -85,7 +87,7 @@ impl IntervalSeries {
         let is_full = self.closed.len() >= MOST;
         let interval = Interval::new(start, length, self.due, self.in_flight, &self.open);
         match self.closed.last_mut() {
-            // What became known at the very end, or after all intervals that were planned, belongs to the last.
+            // What became known at the very end, or after all planned intervals, belongs to the last one.
             Some(last) if is_full || length.is_zero() => last.absorb(&interval),
             _ => self.closed.push(interval),
         }
@@ -102,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    /// The figures of a second in which one call of the given number of milliseconds ended.
+    /// The figures of a second in which one call ended that took the given number of milliseconds.
     fn second(millis: u64) -> Box<Figures> {
         let mut recorder = Recorder::default();
         recorder.sent(None, Moment::START);
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_run_has_an_interval_per_second_and_the_last_ends_with_it() {
+    fn a_short_run_has_one_interval_per_second_and_the_last_ends_with_the_run() {
         let recorded = Duration::from_millis(2_500);
         let intervals = of_seconds(Some(Duration::from_secs(3)), 3, recorded);
         assert_eq!(intervals.len(), 3);
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_with_the_run_belongs_to_the_second_before() {
+    fn a_call_that_ends_with_the_run_belongs_to_the_second_before() {
         let recorded = Duration::from_secs(2);
         let intervals = of_seconds(None, 3, recorded);
         assert_eq!(intervals.len(), 2);
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_exactly_600_s_has_600_intervals_of_a_second() {
+    fn a_run_of_exactly_600_s_has_600_intervals_of_one_second() {
         let recorded = Duration::from_millis(603_010);
         let intervals = of_seconds(Some(Duration::from_secs(600)), 604, recorded);
         assert_eq!(intervals.len(), 600);
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_run_has_at_most_600_whether_its_length_is_known_or_not() {
+    fn a_long_run_has_at_most_600_intervals_whether_its_length_is_known_or_not() {
         for seconds in [600, 601, 1_199, 1_200, 1_201, 5_000] {
             let recorded = Duration::from_millis(seconds * 1_000 - 1);
             for time in [None, Some(Duration::from_secs(seconds))] {
@@ -169,7 +171,7 @@ mod tests {
         }
     }
 
-    /// The figures of 20,000 calls of an open loop, whose delays have a median of 10 ms and a long tail.
+    /// The figures of 20,000 calls of an open loop whose delays have a median of 10 ms and a long tail.
     fn busy_second(random: &mut ChaCha8Rng) -> Box<Figures> {
         let mut exponential = |mean_ns: f64| {
             let uniform = (f64::from(random.next_u32()) + 1.0) / libm::exp2(32.0);
@@ -200,11 +202,11 @@ mod tests {
         let figures: Vec<_> = (0..=seconds).map(|_| busy_second(&mut random)).collect();
         series.push(&figures[0], 20_000, 0);
         let kept = allocation_counter::measure(|| {
-            // Each closes the one before.
+            // Each second closes the one before.
             figures[1..].iter().for_each(|figures| series.push(figures, 20_000, 0));
         });
         let bytes = kept.bytes_current * 600 / seconds;
-        assert!(bytes > 1 << 20, "they are counted: {bytes}");
+        assert!(bytes > 1 << 20, "the bytes are not counted: {bytes}");
         assert!(bytes <= 24 << 20, "{bytes}");
     }
 }

@@ -11,7 +11,7 @@ use crate::backoff::Backoff;
 use crate::common::Common;
 use crate::gauge::{Gauge, Keeper};
 
-/// What sends on a connection.
+/// The sending half of a connection.
 #[derive(Debug)]
 pub(super) struct LaneSender {
     pub(super) sender: SendRequest<Bytes>,
@@ -24,7 +24,7 @@ pub(super) struct LaneSender {
 pub(crate) struct ReadyConnection<IO> {
     pub(super) peer: LaneSender,
     pub(super) connection: WatchedConnection<IO>,
-    /// Which of the run's connections it is, from 0.
+    /// The number of this connection among those of the run, from 0.
     pub(super) nth: u64,
     pub(super) backoff: Backoff,
     pub(super) failed_attempts: u64,
@@ -34,11 +34,11 @@ pub(crate) struct ReadyConnection<IO> {
 #[derive(Debug)]
 pub(crate) struct DialError {
     pub(crate) error: ConnectError,
-    /// How often it was tried.
+    /// How many attempts were made.
     pub(crate) attempts: u64,
 }
 
-/// A connection for which its lane takes calls.
+/// A connection whose lane takes calls for it.
 #[derive(Debug)]
 pub(crate) struct LaneConnection<IO> {
     pub(super) connection: WatchedConnection<IO>,
@@ -51,9 +51,9 @@ pub(crate) struct LaneConnection<IO> {
 type WatchedConnection<IO> = Http2<WatchedIo<IO, Keeper>>;
 
 impl<IO> ReadyConnection<IO> {
-    /// Opens the `nth` connection of the run, to the address that falls to it, and waits for the peer's
-    /// settings, which say how many streams it allows. One whose peer says goodbye before any call is tried
-    /// once more.
+    /// Opens the `nth` connection of the run, to the address assigned to that number, and waits for the
+    /// peer's settings, which contain its limit on streams. A connection whose peer sends a GOAWAY before any
+    /// call is tried once more.
     pub(crate) async fn dial<M, T>(common: &Common<M, T>, nth: u64) -> Result<Self, DialError>
     where
         T: Transport<Io = IO>,
@@ -77,7 +77,7 @@ impl<IO> ReadyConnection<IO> {
         let gauge = Gauge::new(common.timer.clone());
         let wrap = |io| WatchedIo::new(io, gauge.keeper());
         let Common { transport, target, timer, .. } = common;
-        // No run has as many connections as would be cut off here.
+        // No run has so many connections that this cuts anything off.
         let address = usize::try_from(nth).unwrap_or(usize::MAX);
         let dialling = dial_http2(transport, target, address, timer, wrap, || gauge.refill());
         let (sender, connection) = dialling.await?;

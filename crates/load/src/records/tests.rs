@@ -1,4 +1,4 @@
-//! What it costs a worker to go on to another second.
+//! The cost for a worker of moving on to the next second.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::long_sync::LongSync;
 use crate::schedule::Schedule;
 use crate::stop::StopCondition;
 
-/// As many as end in a second of the load for which the engine is made.
+/// As many calls as end in one second of the load for which the engine was made.
 const CALLS: u64 = 20_000;
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -29,7 +29,7 @@ impl Worker {
         Self { board: Board::new(&plan), records: Records::new(&plan, 0) }
     }
 
-    /// Records the calls of a second; their times spread over three orders of magnitude.
+    /// Records the calls of one second; their times span three orders of magnitude.
     fn record(&mut self, second: u64) {
         for call in 0..CALLS {
             let due = Moment::from_nanos(second * SECOND_NS + call * (SECOND_NS / 2 / CALLS));
@@ -61,10 +61,11 @@ impl Worker {
 }
 
 #[test]
-fn another_second_allocates_nothing_though_the_collector_is_late() {
+fn another_second_allocates_nothing_even_if_the_collector_is_late() {
     let mut worker = Worker::new();
     for round in 0..3 {
-        // Three seconds more than the collector takes in between have no figures of their own.
+        // The last three of these six seconds have no empty figures left, because the collector takes none in
+        // between.
         let seconds = round * 6..round * 6 + 6;
         for second in seconds.clone() {
             worker.record(second);
@@ -77,7 +78,7 @@ fn another_second_allocates_nothing_though_the_collector_is_late() {
     }
 }
 
-/// p99 of 1,000 swaps, each after a second of calls. Run it alone, in release, on a core of its own:
+/// p99 of 1,000 swaps, each after a second of calls. Run it alone, in release mode, on a core of its own:
 /// `taskset -c 1 cargo test --release -p longsync-load --lib -- --ignored --nocapture another_second_takes`.
 #[test]
 #[ignore = "a measurement: it needs a release build and a core to itself"]

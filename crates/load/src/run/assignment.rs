@@ -25,7 +25,7 @@ use crate::schedule::WorkerShare;
 use crate::threads;
 use crate::worker::{PreparedWorker, WorkerContext};
 
-/// What a worker thread is given, and what it says.
+/// The input of a worker thread, and its reports.
 #[derive(Debug)]
 pub(super) struct Assignment<M, T> {
     pub(super) index: usize,
@@ -33,9 +33,9 @@ pub(super) struct Assignment<M, T> {
     pub(super) board: Arc<Board>,
     pub(super) transport: T,
     pub(super) tally: Arc<WorkerCounters>,
-    /// When it has its connections: how many calls they carry.
+    /// Sent when it has its connections: how many calls they carry.
     pub(super) connected: oneshot::Sender<Result<usize, LoadError>>,
-    /// When the run starts.
+    /// Received when the run starts.
     pub(super) start: oneshot::Receiver<Instant>,
     pub(super) finished: oneshot::Sender<WorkerResult>,
 }
@@ -82,7 +82,7 @@ impl<M: Method, T: Transport + Send + 'static> Assignment<M, T> {
             let start = start.await.ok()?;
             Some(worker.work(&plan, start).await)
         };
-        // What it has recorded outlasts a panic, which is said on stderr.
+        // The records survive a panic, which is reported on stderr.
         let unfinished = catch_unwind(AssertUnwindSafe(|| runtime.block_on(working)));
         board.gone(index);
         let has_panicked = unfinished.is_err();

@@ -1,4 +1,4 @@
-//! The thread that collects what is recorded.
+//! The thread that collects figures.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::collector::{CollectedRun, Collector};
 use crate::observer::Observer;
 use crate::plan::LoadPlan;
 
-/// A thread that collects what is recorded.
+/// A thread that collects figures.
 pub(super) struct Collection {
     finished: oneshot::Sender<Moment>,
     collected: oneshot::Receiver<CollectedRun>,
@@ -37,7 +37,7 @@ impl Collection {
         thread::Builder::new().name("longsync-collector".to_owned()).spawn(move || {
             let mut end = Moment::START;
             runtime.block_on(collector.collect(async {
-                // Without one, nobody waits for what is collected.
+                // Without an end, nobody waits for the collected figures.
                 end = (&mut has_finished).await.unwrap_or_default();
             }));
             let _ = collecting.send(collector.finish(end));
@@ -45,7 +45,7 @@ impl Collection {
         Ok(Self { finished, collected })
     }
 
-    /// Collects the rest; the last call ended then.
+    /// Collects the rest; the last call ended at `last_done`.
     pub(super) async fn end(self, last_done: Moment) -> Result<CollectedRun, LoadError> {
         let _ = self.finished.send(last_done);
         self.collected.await.map_err(|_| LoadError::Worker)

@@ -1,4 +1,4 @@
-//! A run's workers and its collector, put together.
+//! Merges the results of a run's workers and its collector.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use crate::plan::LoadPlan;
 use crate::records::WorkerResult;
 use crate::sample::CallSample;
 
-/// What workers have in the end, put together.
+/// The merged results of all workers.
 pub(super) struct WorkerResults {
     texts: TextCounts,
     succession: Succession,
@@ -21,7 +21,7 @@ pub(super) struct WorkerResults {
     servers: BTreeSet<String>,
     sample: CallSample,
     last_done: Moment,
-    /// When anything last became known of its calls.
+    /// When anything about its calls last became known.
     pub(super) last_known: Moment,
     lost_workers: usize,
 }
@@ -56,7 +56,7 @@ impl WorkerResults {
 pub(super) struct RunStart {
     pub(super) at: SystemTime,
     pub(super) connections: usize,
-    /// How many calls those carry at once.
+    /// How many calls the connections carry at once.
     pub(super) streams: usize,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn merged<M>(
     let until_last = took.saturating_sub(plan.warm_up);
     // A run that was stopped recorded no longer than until then.
     let until_stopped = Duration::from_nanos(board.over().as_nanos()).saturating_sub(plan.warm_up);
-    // A closed loop may have made all its calls before its time.
+    // A closed loop may have made all its calls before its time was over.
     let planned = plan.records_for().filter(|_| !board.has_numbered_all());
     let recorded = planned.unwrap_or(until_last).min(until_stopped);
     let (workers, steal) = processors.spent().unzip();
@@ -106,7 +106,7 @@ pub(super) fn merged<M>(
     }
 }
 
-/// Counts the calls that a lost worker had not come to.
+/// Counts the calls that a panicked worker had not reached.
 fn count_late(figures: &mut Figures, intervals: &mut [Interval]) {
     let due: u64 = intervals.iter().map(|interval| interval.due).sum();
     let late = due.saturating_sub(figures.counts.due());

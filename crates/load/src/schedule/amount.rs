@@ -6,17 +6,18 @@ use longsync_text::{Rate, count};
 
 /// An amount that is written in the pieces of a schedule.
 pub(super) trait Amount: Copy + fmt::Display {
-    /// What it looks like.
+    /// What an amount looks like, for error messages.
     const EXPECTED: &'static str;
-    /// One piece of each form.
+    /// One example piece of each form.
     const CONSTANT: &'static str;
     const STEP: &'static str;
     const LINE: &'static str;
 
-    /// Reads one; an error says what would be right.
+    /// Reads an amount; the error tells what would be right.
     fn read(text: &str) -> Result<Self, String>;
 
-    /// As an integer. Of rates at most 62 bits, so that the calls of a year are counted within 128.
+    /// The amount as an integer. For rates at most 62 bits, so that the calls of a year can be counted in 128
+    /// bits.
     fn units(self) -> u64;
 }
 

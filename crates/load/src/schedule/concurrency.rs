@@ -12,9 +12,9 @@ use super::parse;
 use super::piece::{Pieces, Segment};
 use super::schedule_error::ScheduleError;
 
-/// How many calls a closed loop keeps in flight over time: pieces as those of a [`Profile`](super::Profile),
-/// with numbers instead of rates, such as `constant(64, for=10s); step(from=1, to=64, by=1, every=1s);
-/// line(from=0, to=100, in=60s)`. Clones share them.
+/// How many calls a closed loop keeps in flight over time: pieces like those of a
+/// [`Profile`](super::Profile), with numbers instead of rates, such as `constant(64, for=10s); step(from=1,
+/// to=64, by=1, every=1s); line(from=0, to=100, in=60s)`. Clones share them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Concurrency(Arc<Pieces<u64>>);
 
@@ -24,14 +24,14 @@ impl Concurrency {
         Self(Arc::new(Pieces::endless(in_flight.get() as u64)))
     }
 
-    /// How many at this time, counted from the schedule's 0: along a line the nearest whole number, and of two
-    /// that are equally near the greater. 0 from its end on.
+    /// The number at this time, counted from the schedule's 0: along a line the nearest whole number, halves
+    /// rounded up. 0 once the schedule has ended.
     pub fn at(&self, at: Moment) -> u64 {
         let at_ns = at.as_nanos();
         self.0.segment_at(at_ns).map_or(0, |(_, segment)| segment.nearest(at_ns - segment.start_ns))
     }
 
-    /// When the number is next another one, after this time. [`None`] if it stays.
+    /// When the number next changes, after this time. [`None`] if it stays the same.
     pub fn next_change(&self, after: Moment) -> Option<Moment> {
         let after_ns = after.as_nanos();
         let (index, segment) = self.0.segment_at(after_ns)?;
@@ -55,26 +55,27 @@ impl Concurrency {
         self.0.segments().iter().map(|segment| segment.from.max(segment.to)).max().unwrap_or(0)
     }
 
-    /// When it is over. [`None`] if it never is.
+    /// When it ends. [`None`] if it never does.
     pub fn end(&self) -> Option<Duration> {
         self.0.end()
     }
 }
 
 impl Segment {
-    /// The whole number that is nearest to the amount at this time from its start.
+    /// The whole number nearest to the amount at this time from the segment's start.
     fn nearest(&self, time_ns: u64) -> u64 {
         if self.from == self.to {
             return self.from;
         }
         let length = i128::from(self.length_ns);
         let change = i128::from(self.to) - i128::from(self.from);
-        // floor(amount + 1/2). Numbers have 50 bits at most, times 55.
+        // floor(amount + 1/2). Numbers have at most 50 bits, and are multiplied by at most 55 bits.
         let twice = 2 * (i128::from(self.from) * length + change * i128::from(time_ns)) + length;
         u64::try_from(twice.div_euclid(2 * length)).unwrap_or(0)
     }
 
-    /// The least time from its start at which the nearest number is no longer this one, which it is before.
+    /// The earliest time from the segment's start at which the nearest number is no longer this one, after
+    /// having been this one.
     fn changes_after(&self, number: u64) -> Option<u64> {
         let length = i128::from(self.length_ns);
         let (from, number) = (i128::from(self.from), i128::from(number));
@@ -99,7 +100,7 @@ impl FromStr for Concurrency {
     /// Reads pieces, separated by semicolons.
     ///
     /// # Errors
-    /// When the text is not understood; its column is said.
+    /// If the text is not understood; the error names the column.
     fn from_str(text: &str) -> Result<Self, ScheduleError> {
         parse::read(text).map(|pieces| Self(Arc::new(pieces)))
     }

@@ -1,4 +1,5 @@
-//! How many calls a rate over time comes to, and when it comes to a given number of them: in integers, exactly.
+//! How many calls a rate over time adds up to, and when it reaches a given number of them: in integers,
+//! exactly.
 
 use longsync_text::Rate;
 
@@ -6,18 +7,18 @@ use super::piece::{Pieces, Segment};
 use super::wide;
 
 /// One call, in the unit in which calls are counted here. A rate is in millionths of a call per hour and time
-/// in nanoseconds, so that 3.6 x 10^18 of their products are a call; and they are counted twice, because the
-/// area under a line is half of a product.
+/// in nanoseconds, so that 3.6 x 10^18 of their products make one call; and they are counted twice, because
+/// the area under a line is half of a product.
 ///
-/// 2^64 calls, and the highest rate (62 bits) over 2^64 ns or over a year (55 bits), counted twice, stay below
-/// 2^128.
+/// 2^64 calls, and the area under the highest rate (62 bits) over 2^64 ns or over a year (55 bits), both
+/// counted twice, stay below 2^128.
 pub(super) const CALL: u128 = 7_200_000_000_000_000_000;
 
 /// A rate over time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RateCurve {
     pub(super) pieces: Pieces<Rate>,
-    /// The area before each segment, and then that of all of them; counted twice.
+    /// The area before each segment, followed by the total area; counted twice.
     before: Vec<u128>,
 }
 
@@ -31,8 +32,8 @@ impl RateCurve {
         Self { pieces, before }
     }
 
-    /// When more than this is reached, rounded down to a nanosecond: the least time after which the area
-    /// exceeds `reached`. [`None`] if it never does. `segment` is the first that may hold that time, and is
+    /// When the area exceeds `reached`, rounded down to a nanosecond: the earliest time after which it is
+    /// greater. [`None`] if it never is. `segment` is the first segment that may contain that time, and is
     /// moved to the one that does.
     pub(super) fn time_of(&self, reached: u128, segment: &mut usize) -> Option<u64> {
         loop {
@@ -46,7 +47,7 @@ impl RateCurve {
         }
     }
 
-    /// How many of the numbers 0, 1, 2... are reached and exceeded before this time.
+    /// How many of the numbers 0, 1, 2... are exceeded before this time.
     pub(super) fn calls_until(&self, until_ns: u64) -> u64 {
         let found = self.pieces.segment_at(until_ns);
         let index = found.map_or(self.before.len() - 1, |(index, _)| index);
@@ -71,12 +72,13 @@ impl RateCurve {
 }
 
 impl Segment {
-    /// The area of the whole, counted twice.
+    /// The total area, counted twice.
     fn area(&self) -> u128 {
         (u128::from(self.from) + u128::from(self.to)) * u128::from(self.length_ns)
     }
 
-    /// The area up to this time from its start, counted twice, rounded down; and whether that is less than it.
+    /// The area up to this time from its start, counted twice, rounded down; and whether anything was rounded
+    /// off.
     pub(super) fn area_to(&self, time_ns: u64) -> (u128, bool) {
         let level = 2 * u128::from(self.from) * u128::from(time_ns);
         let change = u128::from(self.from.abs_diff(self.to)) * u128::from(time_ns);
@@ -88,13 +90,13 @@ impl Segment {
         }
     }
 
-    /// The greatest time from its start up to which the area, counted twice, is at most `area`. That is less
-    /// than the whole.
+    /// The latest time from its start up to which the area, counted twice, is at most `area`, which is less
+    /// than the total.
     fn time_of(&self, area: u128) -> u64 {
         if self.from == self.to {
             return u64::try_from(area / (2 * u128::from(self.from))).unwrap_or(u64::MAX);
         }
-        // What floating point says is at most some 30 ns off in a year, and right or the next one in an hour.
+        // The floating-point result is at most about 30 ns off in a year, and within an hour at most one.
         let mut time_ns = self.about_time_of(area).min(self.length_ns - 1);
         while !self.is_at_most(time_ns, area) {
             time_ns -= 1;
@@ -107,15 +109,15 @@ impl Segment {
 
     /// Whether the area of a line up to this time is at most `area`: t (2 from T + (to - from) t) <= area T.
     fn is_at_most(&self, time_ns: u64, area: u128) -> bool {
-        // At most 1 + 62 + 55 bits; and of a line that falls at least (from + to) T is left of it.
+        // At most 1 + 62 + 55 bits; for a falling line at least (from + to) T of it is left.
         let level = 2 * u128::from(self.from) * u128::from(self.length_ns);
         let change = u128::from(self.from.abs_diff(self.to)) * u128::from(time_ns);
         let sum = if self.from <= self.to { level + change } else { level - change };
         wide::product(sum, time_ns) <= wide::product(area, self.length_ns)
     }
 
-    /// From the end at which the rate is lower, so that nothing is cancelled: t = area / (low + sqrt(low^2 +
-    /// slope area)).
+    /// Starts from the end at which the rate is lower, so that there is no cancellation: t = area / (low +
+    /// sqrt(low^2 + slope area)).
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -132,7 +134,7 @@ impl Segment {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "what is made of it is checked, or shown")]
+#[expect(clippy::cast_precision_loss, reason = "the result is checked, or only shown")]
 fn float(number: u128) -> f64 {
     number as f64
 }

@@ -1,4 +1,4 @@
-//! Calls as they are due.
+//! Calls in the order in which they are due.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,21 +17,21 @@ use super::share::WorkerShare;
 /// A call that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Arrival {
-    /// From the start of the run, of which the warm-up is the beginning.
+    /// Counted from the start of the run, which begins with the warm-up.
     pub due: Moment,
-    /// Its number, from 0: among the calls of the warm-up, or among those that are recorded.
+    /// Its number, from 0: among the calls of the warm-up, or among the recorded calls.
     pub number: u64,
-    /// Whether it is one of the warm-up's.
+    /// Whether it is part of the warm-up.
     pub is_warm_up: bool,
 }
 
-/// The calls of a worker as they are due, those of the warm-up first.
+/// The calls of a worker in the order in which they are due, those of the warm-up first.
 #[derive(Debug)]
 pub struct DueTimes {
     warm_up: Option<Points>,
     recorded: RecordedTimes,
     share: WorkerShare,
-    /// How many of the present part have been taken.
+    /// How many of the current part have been taken.
     taken: u64,
     warm_up_for: Duration,
 }
@@ -43,7 +43,7 @@ enum RecordedTimes {
     AtOnce,
 }
 
-/// Points at which the area under a curve reaches one number after the other.
+/// The times at which the area under a curve reaches one number after the other.
 #[derive(Debug)]
 struct Points {
     curve: Arc<RateCurve>,
@@ -51,7 +51,7 @@ struct Points {
     law: ArrivalLaw,
 }
 
-/// A rate over time, and what is drawn at it.
+/// A rate over time, and the law of the calls at it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AtRate<'a> {
     pub(super) profile: &'a Profile,
@@ -64,11 +64,11 @@ impl AtRate<'_> {
         ArrivalLaw::new(self.arrivals, self.seed, stream)
     }
 
-    /// When the recorded call with this number is due, from the schedule's 0; [`None`] if there is none. For the random
-    /// laws all calls before it are drawn, unless they are so many that this takes seconds: then it is a time by which
-    /// that call is almost certainly due.
+    /// When the recorded call with this number is due, counted from the schedule's 0; [`None`] if there is no
+    /// such call. For the random laws all calls before it are drawn, unless there are so many that this would
+    /// take seconds: then the result is a time by which that call is almost certainly due.
     pub(super) fn due_of(self, number: u64) -> Option<Duration> {
-        /// A draw takes some 20 ns.
+        /// A draw takes about 20 ns.
         const MOST_DRAWN: u64 = 20_000_000;
         /// In standard deviations of a Poisson process.
         const CERTAIN: u64 = 10;
@@ -76,7 +76,7 @@ impl AtRate<'_> {
             ArrivalLaw::Poisson { .. } if number > MOST_DRAWN => {
                 (ArrivalLaw::Constant, number.saturating_add(CERTAIN * number.isqrt()))
             }
-            // Each is within its own slot.
+            // Each call is within its own slot.
             ArrivalLaw::Uniform(_) if number > MOST_DRAWN => {
                 (ArrivalLaw::Constant, number.saturating_add(1))
             }
@@ -88,7 +88,7 @@ impl AtRate<'_> {
 }
 
 impl DueTimes {
-    /// At a rate, after a warm-up at that with which it begins.
+    /// At a rate, after a warm-up at the rate at which it begins.
     pub(super) fn at_rate(rate: AtRate<'_>, warm_up_for: Duration, share: WorkerShare) -> Self {
         let warm_up = warm_up(rate.profile.first(), warm_up_for);
         let warm_up = warm_up.map(|curve| Points::new(&curve, rate.law(RandomStream::WarmUp)));
@@ -96,12 +96,12 @@ impl DueTimes {
         Self { warm_up, ..Self::new(RecordedTimes::Points(recorded), warm_up_for, share) }
     }
 
-    /// At recorded times, after this time.
+    /// At recorded times, counted from `after`.
     pub(super) fn replayed(replay: &Replay, after: Duration, share: WorkerShare) -> Self {
         Self::new(RecordedTimes::Replay(replay.clone()), after, share)
     }
 
-    /// All after this time.
+    /// All at the time `after`.
     pub(super) fn at_once(after: Duration, share: WorkerShare) -> Self {
         Self::new(RecordedTimes::AtOnce, after, share)
     }
@@ -121,7 +121,7 @@ fn warm_up(rate: Rate, length: Duration) -> Option<Arc<RateCurve>> {
 impl Iterator for DueTimes {
     type Item = Arrival;
 
-    /// The worker's next call. Due times never go back.
+    /// The worker's next call. Due times never decrease.
     fn next(&mut self) -> Option<Arrival> {
         if let Some(points) = &mut self.warm_up {
             let number = self.share.number(self.taken);
@@ -151,7 +151,7 @@ impl Points {
         Self { curve: Arc::clone(curve), segment: 0, law }
     }
 
-    /// When call `number` is due, before which the given number of calls is other workers'.
+    /// When call `number` is due; the given number of calls before it belong to other workers.
     fn due_ns(&mut self, number: u64, skipped: u64) -> Option<u64> {
         let reached = self.law.next(number, skipped);
         self.curve.time_of(reached, &mut self.segment)

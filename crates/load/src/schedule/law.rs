@@ -1,4 +1,4 @@
-//! What the area under a rate reaches at each call: the laws of arrival, in numbers.
+//! The values that the area under a rate reaches at each call: the laws of arrival, in numbers.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -6,7 +6,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use super::arrivals::Arrivals;
 use super::curve::CALL;
 
-/// What the area reaches at one call after the other.
+/// The values that the area reaches at one call after the other.
 #[derive(Debug)]
 pub(super) enum ArrivalLaw {
     Constant,
@@ -14,7 +14,7 @@ pub(super) enum ArrivalLaw {
     Uniform(Box<ChaCha8Rng>),
 }
 
-/// Which of the numbers of a seed are drawn: parts of a run do not depend on one another.
+/// The part of a seed's random numbers that is drawn from: the parts of a run do not depend on one another.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RandomStream {
     Recorded = 0,
@@ -36,14 +36,14 @@ impl ArrivalLaw {
         }
     }
 
-    /// What the area reaches at call `number`, of which 2^64 fit. Every worker draws the whole run and keeps
-    /// its share: so the run does not depend on their number.
+    /// The value that the area reaches at call `number`, of which 2^64 fit. Every worker draws for the entire
+    /// run and keeps its share, so the run does not depend on the number of workers.
     pub(super) fn next(&mut self, number: u64, skipped: u64) -> u128 {
         match self {
             Self::Constant => u128::from(number) * CALL,
             Self::Poisson { random, reached } => {
                 for _ in 0..=skipped {
-                    // After 2^59 draws it would be beyond 128 bits.
+                    // After 2^59 draws the sum would exceed 128 bits.
                     *reached += exponential(random);
                 }
                 *reached
@@ -67,10 +67,11 @@ impl ArrivalLaw {
 )]
 fn exponential(random: &mut ChaCha8Rng) -> u128 {
     const STEPS: f64 = (1_u64 << 53) as f64;
-    /// So that the greatest number, 53 ln 2 = 36.8, fits 64 bits. What is rounded off is 2^-58 of a call.
+    /// Chosen so that the greatest number, 53 ln 2 = 36.8, fits in 64 bits. The rounding error is at most
+    /// 2^-58 of a call.
     const COARSER: u128 = 16;
     const UNIT: f64 = (CALL / COARSER) as f64;
-    // Above zero and at most one, so that its logarithm is a number.
+    // Above zero and at most one, so that its logarithm is finite.
     let uniform = ((random.next_u64() >> 11) + 1) as f64 / STEPS;
     // Not `f64::ln`, whose last digit may differ between systems.
     u128::from((-libm::log(uniform) * UNIT) as u64) * COARSER

@@ -6,15 +6,15 @@ use longsync_text::quoted;
 
 use super::schedule_error::ScheduleError;
 
-/// The lines that say something, trimmed, each with its number from 1.
+/// The lines with content, trimmed, each with its number from 1.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    // Some programs begin a file with a mark of byte order.
+    // Some programs begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let numbered = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     numbered.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// The nanoseconds of a time in seconds.
+/// A time in seconds, converted to nanoseconds.
 pub(super) fn nanos(seconds: &str) -> Result<u64, String> {
     let quoted = quoted(seconds);
     let nanos = decimal::scaled(seconds, 9).map_err(|why| match why {
@@ -29,7 +29,7 @@ pub(super) fn nanos(seconds: &str) -> Result<u64, String> {
     }
 }
 
-/// What is wrong with a line.
+/// An error about a line.
 pub(super) fn wrong(line: usize, why: impl AsRef<str>) -> ScheduleError {
     ScheduleError::new(format!("line {line}: {}", why.as_ref()))
 }

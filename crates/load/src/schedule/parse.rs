@@ -1,4 +1,4 @@
-//! The text of a schedule, read: pieces, separated by semicolons.
+//! Parses the text of a schedule: pieces, separated by semicolons.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::amount::Amount;
 use super::piece::{Pieces, SchedulePiece};
 use super::schedule_error::ScheduleError;
 
-/// A form of a piece all of whose parameters have keys.
+/// A form of a piece whose parameters all have keys.
 struct PieceSyntax {
     name: &'static str,
     amounts: &'static [&'static str],
@@ -20,7 +20,7 @@ const STEP: PieceSyntax =
     PieceSyntax { name: "step", amounts: &["from", "to", "by"], duration: "every" };
 const LINE: PieceSyntax = PieceSyntax { name: "line", amounts: &["from", "to"], duration: "in" };
 
-/// What the keys of a piece say, and at which byte the value of each stands.
+/// The values of a piece's keys, and the byte position of each value.
 struct PieceValues<A> {
     amounts: Vec<(&'static str, A)>,
     duration: Option<Duration>,
@@ -30,7 +30,7 @@ struct PieceValues<A> {
 /// Reads the pieces of a text.
 ///
 /// # Errors
-/// When there are none, or they are not understood or do not go together.
+/// If there are no pieces, or they are not understood or do not fit together.
 pub(super) fn read<A: Amount>(text: &str) -> Result<Pieces<A>, ScheduleError> {
     let mut words = Words::new(text);
     if words.is_end() {
@@ -55,7 +55,7 @@ fn pieces<A: Amount>(words: &mut Words<'_>) -> Result<Pieces<A>, ParseError> {
             return Ok(pieces);
         }
         if !has_more {
-            return Err(words.expected("`;` and a further piece, or nothing more"));
+            return Err(words.expected("`;` and another piece, or the end"));
         }
     }
 }
@@ -103,7 +103,7 @@ fn constant<A: Amount>(words: &mut Words<'_>) -> Result<ParsedPiece<A>, ParseErr
     let mut length = None;
     if words.takes(',') {
         if !words.takes_name("for") {
-            return Err(words.expected("for= and how long it lasts, such as for=60s"));
+            return Err(words.expected("for= and a duration, such as for=60s"));
         }
         words.mark('=', "`=` and a duration")?;
         places.push(("for", words.place()));
@@ -122,7 +122,7 @@ fn amount<A: Amount>(words: &mut Words<'_>) -> Result<A, ParseError> {
 }
 
 impl<A: Amount> PieceValues<A> {
-    /// Takes the parameters of a piece, from its opening parenthesis to its closing one.
+    /// Reads the parameters of a piece, from its opening parenthesis to its closing one.
     fn read(words: &mut Words<'_>, form: &PieceSyntax) -> Result<Self, ParseError> {
         let PieceSyntax { name, amounts, duration } = form;
         let mut values = Self { amounts: Vec::new(), duration: None, places: Vec::new() };
@@ -161,6 +161,6 @@ impl<A: Amount> PieceValues<A> {
         let mut keys = form.amounts.iter().chain([&form.duration]);
         let is_given = |key: &str| self.places.iter().any(|(given, _)| *given == key);
         let missing = keys.find(|key| !is_given(key)).unwrap_or(&form.duration);
-        ParseError::wrong(start, format!("it has no {missing}=: write it such as {example}"))
+        ParseError::wrong(start, format!("it has no {missing}=: write, for example, {example}"))
     }
 }

@@ -1,4 +1,4 @@
-//! The pieces of a schedule, one after the other, and the segments of time that they come to.
+//! The pieces of a schedule in their order, and the segments of time that they expand to.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,32 +7,33 @@ use longsync_text::duration::{LONGEST, text};
 
 use super::amount::Amount;
 
-/// How many segments a schedule may have: one per second of a week, and more.
+/// How many segments a schedule may have: more than one per second of a week.
 pub(super) const MOST_SEGMENTS: u64 = 1_000_000;
 
 /// A part of a schedule, as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SchedulePiece<A> {
-    /// The same all the time; without a length it never ends.
+    /// The same amount all the time; without a length it never ends.
     Constant { amount: A, length: Option<Duration> },
-    /// From one amount towards another, by a step after each time. The last step lasts that time too, and is
-    /// the last that is not beyond `to`.
+    /// From one amount towards another, with a step after each interval. The last step lasts that long too,
+    /// and is the last one that does not go beyond `to`.
     Step { from: A, to: A, by: A, every: Duration },
-    /// Evenly from one amount to another.
+    /// From one amount to another at a constant slope.
     Line { from: A, to: A, length: Duration },
 }
 
-/// A stretch of time in which an amount stays, or changes evenly. It holds its start and not its end.
+/// A stretch of time in which an amount is constant or changes linearly. It includes its start and excludes
+/// its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Segment {
     pub(super) start_ns: u64,
-    /// Above zero. At most a year, unless the amount stays.
+    /// Above zero. At most a year, unless the amount is constant.
     pub(super) length_ns: u64,
     pub(super) from: u64,
     pub(super) to: u64,
 }
 
-/// Pieces that go together, and their segments, which leave no gap.
+/// Pieces that fit together, and their segments, which leave no gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pieces<A> {
     written: Vec<SchedulePiece<A>>,
@@ -40,7 +41,7 @@ pub(super) struct Pieces<A> {
     end: Option<Duration>,
 }
 
-/// What is wrong with a piece: the key whose value it is, and what would be right.
+/// An error in a piece: the key of the wrong value, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PieceError {
     pub(super) key: &'static str,
@@ -54,7 +55,7 @@ impl<A> Default for Pieces<A> {
 }
 
 impl<A: Amount> Pieces<A> {
-    /// The same amount for ever.
+    /// The same amount without end.
     pub(super) fn endless(amount: A) -> Self {
         let segment =
             Segment { start_ns: 0, length_ns: u64::MAX, from: amount.units(), to: amount.units() };
@@ -133,8 +134,9 @@ impl<A: Amount> Pieces<A> {
 
     fn room_for(&self, segments: u64) -> Result<(), PieceError> {
         if segments > MOST_SEGMENTS - self.segments.len() as u64 {
-            let why =
-                format!("the schedule has too many steps here: at most {MOST_SEGMENTS} are kept");
+            let why = format!(
+                "the schedule has too many steps here: it may have at most {MOST_SEGMENTS}"
+            );
             return Err(PieceError::new("by", why));
         }
         Ok(())
@@ -142,22 +144,22 @@ impl<A: Amount> Pieces<A> {
 }
 
 impl<A> Pieces<A> {
-    /// Whether there is none.
+    /// Whether there are no pieces.
     pub(super) fn is_empty(&self) -> bool {
         self.segments.is_empty()
     }
 
-    /// In the order of time.
+    /// The segments, in the order of time.
     pub(super) fn segments(&self) -> &[Segment] {
         &self.segments
     }
 
-    /// When the last of them is over; [`None`] if it never is.
+    /// When the last segment ends; [`None`] if it never does.
     pub(super) fn end(&self) -> Option<Duration> {
         self.end
     }
 
-    /// The segment that holds this time.
+    /// The segment that contains this time.
     pub(super) fn segment_at(&self, at_ns: u64) -> Option<(usize, &Segment)> {
         let index =
             self.segments.partition_point(|segment| segment.start_ns <= at_ns).checked_sub(1)?;
@@ -166,7 +168,7 @@ impl<A> Pieces<A> {
     }
 }
 
-/// How many steps there are.
+/// The number of steps.
 fn steps<A: Amount>(from: A, to: A, by: A) -> Result<u64, PieceError> {
     let distance = from.units().abs_diff(to.units());
     if by.units() == 0 {
@@ -193,7 +195,7 @@ impl PieceError {
     }
 }
 
-/// Of a time that is at most a year.
+/// The nanoseconds of a time of at most a year.
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

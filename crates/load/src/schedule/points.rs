@@ -1,4 +1,4 @@
-//! A profile by points: times and the rates at them.
+//! A profile from points: times, and the rates at those times.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::schedule_error::ScheduleError;
 
 const A_LINE: &str = "write a time in seconds, a comma and a rate, such as 2.5,1000";
 
-/// Reads points into the pieces between them.
+/// Converts points to the pieces between them.
 pub(super) fn read(text: &str) -> Result<Pieces<Rate>, ScheduleError> {
     let mut pieces = Pieces::default();
     let mut before: Option<(u64, Rate)> = None;
@@ -25,7 +25,7 @@ pub(super) fn read(text: &str) -> Result<Pieces<Rate>, ScheduleError> {
             None if at_ns > 0 => {
                 return Err(wrong(
                     line,
-                    "the first time must be 0: write the rate with which the run begins",
+                    "the first time must be 0: write the rate at which the run begins",
                 ));
             }
             Some((before_ns, _)) if at_ns <= before_ns => {

@@ -1,4 +1,4 @@
-//! How the rate of a run is over time.
+//! The rate of a run over time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,16 +12,17 @@ use super::piece::Pieces;
 use super::schedule_error::ScheduleError;
 use super::{parse, points};
 
-/// How the rate of a run is over time: pieces, one after the other. Clones share them.
+/// The rate of a run over time: pieces, one after the other. Clones share them.
 ///
-/// - `constant(1000/s, for=60s)`: the same all the time. The last piece of a profile may do without `for=` and
-///   never ends.
-/// - `step(from=100/s, to=1000/s, by=100/s, every=10s)`: up or down in steps, each of which lasts for `every`,
-///   the last too. The last is `to` or, if steps do not meet it, the last one before it: `to` is never
-///   exceeded.
-/// - `line(from=0/s, to=1000/s, in=60s)`: evenly from one rate to the other.
+/// - `constant(1000/s, for=60s)`: the same rate all the time. The last piece of a profile may omit `for=`,
+///   and then never ends.
+/// - `step(from=100/s, to=1000/s, by=100/s, every=10s)`: up or down in steps, each of which lasts for
+///   `every`, including the last. The last step is `to`, or, if the steps do not hit it exactly, the last one
+///   before it: `to` is never exceeded.
+/// - `line(from=0/s, to=1000/s, in=60s)`: from one rate to the other at a constant slope.
 ///
-/// Its text is that of its pieces, separated by semicolons; it is printed as it is read.
+/// Its text consists of the texts of its pieces, separated by semicolons; it is printed in the form in which
+/// it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile(Arc<RateCurve>);
 
@@ -32,18 +33,18 @@ impl Profile {
     }
 
     /// Reads the text of a CSV file: on each line a time in seconds and the rate at that time, such as
-    /// `2.5,1000`, between which the rate changes evenly. The first time is 0, and with the last the profile
-    /// ends. Times are exact to the nanosecond; a rate without unit is per second. Empty lines, those that
-    /// begin with `#`, and a first line `seconds,rate` are skipped.
+    /// `2.5,1000`; between two lines the rate changes linearly. The first time is 0, and the profile ends
+    /// with the last one. Times are exact to the nanosecond; a rate without a unit is per second. Empty
+    /// lines, lines that begin with `#`, and a first line `seconds,rate` are skipped.
     ///
     /// # Errors
-    /// When a line is not of this form, times do not ascend, there are less than two, or more than a million.
-    /// The line is named, counted from 1.
+    /// If a line is not of this form, times do not ascend, or there are fewer than two lines or more than a
+    /// million. The error names the line, counted from 1.
     pub fn from_csv(text: &str) -> Result<Self, ScheduleError> {
         points::read(text).map(Self::new)
     }
 
-    /// When it is over: no call is due at this time or later. [`None`] if it never is.
+    /// When it ends: no call is due at this time or later. [`None`] if it never does.
     pub fn end(&self) -> Option<Duration> {
         self.0.pieces.end()
     }
@@ -56,7 +57,7 @@ impl Profile {
         &self.0
     }
 
-    /// The rate with which it begins.
+    /// The rate at which it begins.
     pub(super) fn first(&self) -> Rate {
         let first = self.0.pieces.segments().first();
         first.and_then(|first| Rate::from_millionths_per_hour(first.from)).unwrap_or_default()
@@ -69,7 +70,7 @@ impl FromStr for Profile {
     /// Reads pieces, separated by semicolons.
     ///
     /// # Errors
-    /// When the text is not understood; its column is said.
+    /// If the text is not understood; the error names the column.
     fn from_str(text: &str) -> Result<Self, ScheduleError> {
         parse::read(text).map(Self::new)
     }

@@ -1,4 +1,4 @@
-//! Times at which calls were made once, to be made again.
+//! Recorded times of calls, to be replayed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,13 +14,13 @@ use super::schedule_error::ScheduleError;
 /// Recorded times at which calls are due again, once each. Clones share them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
-    /// As they were recorded, ascending; never empty.
+    /// The recorded times, ascending; never empty.
     recorded_ns: Arc<[u64]>,
     speed: Speed,
 }
 
-/// How much faster than they were recorded calls are made again: a number above zero with up to six decimals,
-/// such as `2` (in half the time) or `0.5` (in twice the time), at most a million.
+/// How much faster than recorded the calls are made: a number above zero, at most a million, with up to six
+/// decimals, such as `2` (in half the time) or `0.5` (in twice the time).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Speed {
     millionths: u64,
@@ -31,11 +31,11 @@ const ONE: u64 = 1_000_000;
 
 impl Replay {
     /// Reads the text of a file: on each line a time in seconds, such as `2.5`, not less than the one before
-    /// it. Times are exact to the nanosecond, and count from the run's start. Empty lines, those that begin
+    /// it. Times are exact to the nanosecond, and count from the run's start. Empty lines, lines that begin
     /// with `#`, and a first line `seconds` are skipped.
     ///
     /// # Errors
-    /// When there is no time, or a line is not one; it is named, counted from 1.
+    /// If the text contains no time, or a line is not a time; the error names the line, counted from 1.
     pub fn read(text: &str) -> Result<Self, ScheduleError> {
         let mut recorded_ns = Vec::new();
         for (index, (line, row)) in lines(text).enumerate() {
@@ -59,11 +59,11 @@ impl Replay {
         Ok(Self { recorded_ns: recorded_ns.into(), speed: Speed { millionths: ONE } })
     }
 
-    /// The same at this speed: a call that was made after t is due after t divided by the speed, rounded down to a
-    /// nanosecond.
+    /// The same replay at this speed: a call that was made after t is due after t divided by the speed,
+    /// rounded down to a nanosecond.
     ///
     /// # Errors
-    /// When it takes longer than a year.
+    /// If it would take longer than a year.
     pub fn at_speed(self, speed: Speed) -> Result<Self, ScheduleError> {
         let replay = Self { speed, ..self };
         if u128::from(replay.last_ns()) > LONGEST.as_nanos() {
@@ -93,7 +93,7 @@ impl Replay {
 }
 
 impl Speed {
-    /// What becomes of a time at this speed; what is longer than clocks hold, the longest that they do.
+    /// A time at this speed; if that is longer than clocks can represent, the longest time that they can.
     fn applied(self, time_ns: u64) -> u64 {
         let time_ns = u128::from(time_ns) * u128::from(ONE) / u128::from(self.millionths);
         u64::try_from(time_ns).unwrap_or(u64::MAX)
@@ -106,7 +106,7 @@ impl FromStr for Speed {
     /// Reads a speed.
     ///
     /// # Errors
-    /// When `text` is not a number above zero with at most six decimals, or is over a million.
+    /// If `text` is not a number above zero with at most six decimals, or is more than a million.
     fn from_str(text: &str) -> Result<Self, ScheduleError> {
         let millionths = decimal::scaled(text.trim(), DECIMALS).ok();
         let millionths = millionths.and_then(|it| u64::try_from(it).ok());

@@ -1,8 +1,8 @@
-//! Which of the calls of a run are a worker's.
+//! The calls of a run that belong to a worker.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 
-/// Which of the calls of a run are a worker's: every `of`th, from the `index`th on.
+/// The calls of a run that belong to a worker: every `of`th, starting with the `index`th.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerShare {
     index: u64,
@@ -21,12 +21,12 @@ impl WorkerShare {
         nth.saturating_mul(self.of.get()).saturating_add(self.index)
     }
 
-    /// How many calls of others are between this worker's `nth` and the one before.
+    /// How many calls of other workers are between this worker's `nth` and the one before.
     pub(super) fn skipped(self, nth: u64) -> u64 {
         if nth == 0 { self.index } else { self.of.get() - 1 }
     }
 
-    /// How many of `total` things fall to this worker.
+    /// How many of `total` things are assigned to this worker.
     pub(crate) fn portion(self, total: usize) -> usize {
         let total = total as u64;
         let portion = total / self.of + u64::from(total % self.of > self.index);

@@ -1,4 +1,4 @@
-//! When calls are due, against what other rules say.
+//! When calls are due, checked against independent rules.
 
 mod concurrency;
 mod exact;
@@ -31,10 +31,10 @@ fn due_ns(schedule: &Schedule, most: usize) -> Vec<u64> {
     due_times.take(most).map(|arrival| arrival.due.as_nanos()).collect()
 }
 
-/// A stretch of a profile as a test sees it: the rates at its ends in calls per second, and its length.
+/// A stretch of a profile as a test models it: the rates at its ends in calls per second, and its length.
 type Stretch = (u64, u64, u64);
 
-/// A piece as it is written, and the stretches that it comes to. Rates are whole numbers per second, often 0.
+/// The text of a piece, and the stretches that it expands to. Rates are whole numbers per second, often 0.
 fn piece() -> impl Strategy<Value = (String, Vec<Stretch>)> {
     let rate = || prop_oneof![1 => Just(0_u64), 4 => 0_u64..40];
     let length = || prop_oneof![1_u64..200, 1_u64..3 * SECOND_NS, Just(SECOND_NS)];
@@ -47,7 +47,7 @@ fn piece() -> impl Strategy<Value = (String, Vec<Stretch>)> {
     let step = (rate(), 1_u64..10, 1_u64..5, 0_u64..10, any::<bool>(), length());
     let step = step.prop_map(|(low, by, steps, beyond, is_up, length)| {
         let high = low + by * steps;
-        // Steps need not meet the end.
+        // Steps need not hit the end exactly.
         let beyond = beyond % by;
         let (from, to) = if is_up { (low, high + beyond) } else { (high + beyond, low) };
         let level = |index| if is_up { from + by * index } else { from - by * index };

@@ -11,14 +11,14 @@ pub(super) fn product(a: u128, b: u64) -> (u64, u128) {
     ((high >> 64) as u64, (high << 64) | (low & LOWER_64))
 }
 
-/// The quotient a x b / c, rounded down, and whether that is less than it.
+/// The quotient a x b / c, rounded down, and whether anything was rounded off.
 ///
 /// # Panics
-/// When `c` is zero. The quotient must fit 128 bits.
+/// If `c` is zero. The quotient must fit in 128 bits.
 pub(super) fn ratio(a: u128, b: u64, c: u64) -> (u128, bool) {
     let (upper, lower) = product(a, b);
     let c = u128::from(c);
-    // In digits of 64 bits: what remains of each is less than c, so that the next step fits 128 bits.
+    // In digits of 64 bits: each remainder is less than c, so that the next step fits in 128 bits.
     let middle = ((u128::from(upper) % c) << 64) | (lower >> 64);
     let last = ((middle % c) << 64) | (lower & LOWER_64);
     (((middle / c) << 64) | (last / c), !last.is_multiple_of(c))
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// A quotient times its divisor, and less than a further divisor, is the product.
+        /// The quotient times its divisor, plus a remainder less than the divisor, is the product.
         #[test]
         fn quotients_are_exact(a in any::<u64>(), shift in 0_u32..64, b in any::<u64>(), c in 1_u64..) {
             let a = u128::from(a) << shift;
@@ -44,7 +44,7 @@ mod tests {
             }
         }
 
-        /// Products that fit 128 bits are what 128 bits say.
+        /// Products that fit in 128 bits are the same as in 128-bit arithmetic.
         #[test]
         fn small_products_are_those_of_128_bits(a in any::<u64>(), b in any::<u64>()) {
             prop_assert_eq!(product(a.into(), b), (0, u128::from(a) * u128::from(b)));

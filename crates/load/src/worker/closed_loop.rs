@@ -12,22 +12,22 @@ use crate::board::Board;
 use crate::method::{CallNumber, Method};
 use crate::schedule::Concurrency;
 
-/// How a closed loop goes on.
+/// The state of a closed loop.
 #[derive(Debug)]
 pub(super) struct ClosedLoop {
     concurrency: Concurrency,
     think: Duration,
     /// How many calls of the warm-up were begun.
     warm_up: Cell<u64>,
-    /// The number of a recorded call that was not begun yet.
+    /// The number of a recorded call that has not been begun yet.
     number: Cell<Option<u64>>,
-    /// When the callers whose calls have ended have thought enough, in this order.
+    /// When the callers whose calls have ended will have thought long enough, in ascending order.
     thinking: RefCell<VecDeque<Moment>>,
 }
 
 impl<M: Method, T: Transport + 'static> Worker<M, T> {
-    /// Begins the first calls of a closed loop; each that ends is followed by another in
-    /// [`Owner::lane_moved`], or here after a time to think. Returns when no further call is made.
+    /// Begins the first calls of a closed loop; each call that ends is followed by another one in
+    /// [`Owner::lane_moved`], or here if there is think time. Returns when no further call is made.
     pub(super) async fn keep_in_flight(&self) {
         let Pacing::Closed(closed) = &self.pace else { return };
         loop {
@@ -41,7 +41,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                 tokio::task::yield_now().await;
                 continue;
             }
-            // Perhaps those were the last.
+            // Those may have been the last calls.
             if self.is_over(closed, now) {
                 return;
             }
@@ -51,7 +51,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                     None => self.until_moved().await,
                 }
             };
-            // One that has nothing in flight is not told otherwise that there is nothing left to do.
+            // A worker with nothing in flight is not notified otherwise that nothing is left to do.
             match closed.number.get() {
                 Some(_) => moved.await,
                 None => until(moved, self.desk.board.all_numbered.cancelled()).await,
@@ -59,7 +59,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         }
     }
 
-    /// Whether a closed loop makes no further call.
+    /// Whether a closed loop makes no further calls.
     pub(super) fn is_over(&self, closed: &ClosedLoop, now: Moment) -> bool {
         let has_number = || closed.number.get().is_some() || !self.desk.board.has_numbered_all();
         now >= self.desk.board.over()
@@ -67,7 +67,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             || (now >= self.recorded_from() && !has_number())
     }
 
-    /// When a closed loop may begin calls, or end, without one having ended.
+    /// The next time at which a closed loop may begin calls, or end, although no call has ended.
     fn next_change(&self, closed: &ClosedLoop, now: Moment) -> Option<Moment> {
         let from = self.recorded_from();
         let other_number = closed.concurrency.next_change(schedule_time(now, from));
@@ -84,8 +84,8 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         Moment::START + self.warm_up
     }
 
-    /// Begins as many calls of a closed loop as are missing, at most `most`, on the lane with this
-    /// index or else on each in turn. Returns how many.
+    /// Begins as many calls of a closed loop as are missing, at most `most`, on the lane with this index, or
+    /// on each lane in turn if there is none. Returns how many it began.
     pub(super) fn refill(&self, lane: Option<usize>, most: usize) -> usize {
         let Pacing::Closed(closed) = &self.pace else { return 0 };
         let (now, from) = (self.common.now(), self.recorded_from());
@@ -120,7 +120,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
 }
 
 impl ClosedLoop {
-    /// One that has begun no call.
+    /// A closed loop that has begun no calls.
     pub(super) fn new(concurrency: &Concurrency, think: Duration) -> Self {
         Self {
             concurrency: concurrency.clone(),
@@ -131,14 +131,15 @@ impl ClosedLoop {
         }
     }
 
-    /// A number for the next recorded call, if there is one. It stays that call's until it was begun.
+    /// A number for the next recorded call, if there is one. The number stays reserved until a call was begun
+    /// with it.
     fn take_number(&self, board: &Board) -> Option<u64> {
         let number = self.number.get().or_else(|| board.next_number());
         self.number.set(number);
         number
     }
 
-    /// This call was begun.
+    /// Records that this call was begun.
     fn begun(&self, call: CallNumber) {
         if call.is_warm_up {
             self.warm_up.set(self.warm_up.get() + 1);
@@ -152,14 +153,14 @@ impl ClosedLoop {
         self.think.is_zero()
     }
 
-    /// A call has ended at this moment.
+    /// Records that a call has ended at this moment.
     pub(super) fn ended(&self, done: Moment) {
         if !self.goes_on_at_once() {
             self.thinking.borrow_mut().push_back(done + self.think);
         }
     }
 
-    /// Callers who have thought enough by now think no longer.
+    /// Removes the callers who have thought long enough by now.
     fn think_until(&self, now: Moment) {
         let mut thinking = self.thinking.borrow_mut();
         while thinking.front().is_some_and(|until| *until <= now) {
@@ -168,7 +169,8 @@ impl ClosedLoop {
     }
 }
 
-/// A moment of the run in its schedule, whose 0 is the end of the warm-up: that runs as the schedule begins.
+/// Converts a moment of the run to the schedule's time, whose 0 is the end of the warm-up; the warm-up runs
+/// as the schedule begins.
 fn schedule_time(moment: Moment, from: Moment) -> Moment {
     Moment::from_nanos(moment.as_nanos().saturating_sub(from.as_nanos()))
 }

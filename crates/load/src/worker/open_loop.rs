@@ -1,4 +1,4 @@
-//! An open loop: calls are due, whatever the server does.
+//! An open loop: calls are due at their times, whatever the server does.
 
 use std::iter::Peekable;
 
@@ -11,11 +11,11 @@ use crate::lane::LaneError;
 use crate::method::{CallNumber, Method};
 use crate::schedule::Arrival;
 
-/// How many calls that are not sent are counted before others have their turn.
+/// How many calls that are not sent are counted before other tasks have their turn.
 const COUNTED: usize = 4_096;
 
 impl<M: Method, T: Transport + 'static> Worker<M, T> {
-    /// Sends each call when it is due, or counts it.
+    /// Sends each call when it is due, or counts it as not sent.
     pub(super) async fn send_when_due(
         &self,
         arrivals: &mut Peekable<impl Iterator<Item = Arrival>>,
@@ -23,7 +23,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         let board = &*self.desk.board;
         let whole_batch = self.lanes.borrow().len() * BATCH_PER_LANE;
         let (mut batch, mut is_blocked) = (0, false);
-        // A call leaves the schedule only when it was sent or counted.
+        // A call is removed from the schedule only once it was sent or counted.
         while let Some(Arrival { due, number, is_warm_up }) = arrivals.peek().copied() {
             let now = self.common.now();
             if due >= board.over() {
@@ -46,7 +46,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             }
             batch += 1;
             let sent = self.send_due(CallNumber { number, is_warm_up }, due, now);
-            // It is tried for as long as an open call is waited for.
+            // A call is tried for as long as the end of an open call is waited for.
             let patience = patience(self.grace);
             is_blocked = sent == Err(LaneError::Blocked) && now < due + patience;
             if is_blocked {
@@ -62,7 +62,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         }
     }
 
-    /// Sends a call of an open loop, if it may be in flight.
+    /// Sends a call of an open loop, if the limit on calls in flight allows it.
     fn send_due(&self, call: CallNumber, due: Moment, now: Moment) -> Result<(), LaneError> {
         let WorkerContext { index, board, .. } = &self.desk;
         if !board.in_flight.take(*index) {
@@ -75,7 +75,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         sent
     }
 
-    /// Counts the calls that are left when nothing is sent any more.
+    /// Counts the remaining calls when nothing is sent any more.
     async fn leave(&self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>, why: Why) {
         loop {
             let now = self.common.now();

@@ -1,4 +1,4 @@
-//! Connections that are opened because the server's limit on streams asks for them.
+//! Connections that are opened because the server's limit on streams requires them.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::in_memory::{InMemory, plan, run, serve};
 
 const CALL: Duration = Duration::from_millis(500);
 
-/// Ten streams per connection, from the first on.
+/// Ten streams per connection, starting with the first.
 fn ten_streams() -> InMemory {
     InMemory::http2(10, |connection, _| serve(connection, usize::MAX, CALL))
 }
 
 #[tokio::test(start_paused = true)]
 async fn as_many_connections_are_opened_as_the_calls_in_flight_need() {
-    // 100 calls per second that take half a second want 50 streams.
+    // 100 calls per second that take half a second need 50 streams.
     let plan = plan(100, 500).connections_at_most(20);
     let load = run(plan, &ten_streams()).await;
     let counts = &load.figures.counts;
@@ -39,7 +39,7 @@ async fn calls_wait_for_a_connection_that_is_being_opened() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_are_opened_than_allowed() {
+async fn no_more_connections_are_opened_than_allowed() {
     let plan = plan(100, 500).connections_at_most(2);
     let counts = run(plan, &ten_streams()).await.figures.counts;
     assert_eq!(counts.connections_opened, 2);
@@ -47,8 +47,8 @@ async fn no_more_are_opened_than_allowed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_limit_on_streams_refused_says_how_many_connections_would_do() {
-    // They want 45 streams.
+async fn calls_held_back_by_the_stream_limit_come_with_the_connections_needed() {
+    // These calls need 45 streams.
     let load = run(plan(90, 450), &ten_streams()).await;
     let counts = load.figures.counts;
     assert_eq!(counts.good + counts.not_sent[NotSentReason::StreamLimit], 450);
@@ -65,7 +65,7 @@ async fn what_the_limit_on_streams_refused_says_how_many_connections_would_do() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_cannot_be_opened_holds_up_no_call_and_is_tried_again() {
+async fn a_connection_that_cannot_be_opened_delays_no_call_and_is_tried_again() {
     let transport = InMemory::raw(|io, number| {
         if number == 0 {
             tokio::spawn(async move {

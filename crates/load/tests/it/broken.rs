@@ -1,4 +1,4 @@
-//! How the transport ends calls, and what is said of it.
+//! How the transport ends calls, and how that is reported.
 
 use std::io;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::in_memory::{InMemory, plan, run};
 
-/// How the first call of a run ended: what ended it, its status, and what is said of it.
+/// How the first call of a run ended: the transport's failure, the status, and its text.
 async fn ended(transport: InMemory) -> (Option<TransportFailure>, Code, String) {
     let load = run(plan(10, 1).grace(Duration::from_secs(1)), &transport).await;
     let counts = &load.figures.counts;
@@ -33,7 +33,7 @@ fn resetting(reason: Reason) -> InMemory {
     })
 }
 
-/// A server that says these bytes after its settings, once a call has come, and closes the connection.
+/// A server that sends these bytes after its settings, once a call has arrived, and closes the connection.
 fn saying(bytes: &'static [u8]) -> InMemory {
     const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
     InMemory::raw(move |mut io, _| {
@@ -52,7 +52,7 @@ fn saying(bytes: &'static [u8]) -> InMemory {
     })
 }
 
-/// Whether a frame of headers is whole behind the client's preface.
+/// Whether a HEADERS frame follows the client's preface.
 fn has_headers(received: &[u8]) -> bool {
     let mut rest = received.get(24..).unwrap_or_default();
     while let [a, b, c, kind, after @ ..] = rest {
@@ -66,14 +66,14 @@ fn has_headers(received: &[u8]) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_was_refused_unseen_is_told_by_how() {
+async fn a_call_refused_before_processing_reports_how_it_was_refused() {
     let refused = ended(resetting(Reason::REFUSED_STREAM)).await;
-    let text = "the server did not look at the call: RST_STREAM REFUSED_STREAM".to_owned();
+    let text = "the server did not process the call: RST_STREAM REFUSED_STREAM".to_owned();
     assert_eq!(refused, (Some(TransportFailure::RefusedStream), Code::Unavailable, text));
-    // A GOAWAY whose last stream id is 0.
+    // A GOAWAY whose last stream ID is 0.
     let goaway = ended(saying(b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0")).await;
     assert_eq!((goaway.0, goaway.1), (Some(TransportFailure::GoAway), Code::Unavailable));
-    assert!(goaway.2.ends_with("did not look at the call: GOAWAY NO_ERROR"), "{}", goaway.2);
+    assert!(goaway.2.ends_with("did not process the call: GOAWAY NO_ERROR"), "{}", goaway.2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,14 +90,14 @@ async fn a_call_that_was_reset_has_the_status_of_its_code() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_ends_tells_how() {
+async fn the_end_of_a_connection_reports_how_it_ended() {
     let closed = ended(saying(b"")).await;
     let text = "the server closed the connection before the call had ended".to_owned();
     let closed_so = (Some(TransportFailure::ConnectionClosed), Code::Unavailable, text);
     assert_eq!(closed, closed_so);
     let in_the_middle_of_a_frame = ended(saying(b"\0\0\x08\x00\0\0\0\0\x01abc")).await;
     assert_eq!(in_the_middle_of_a_frame, closed_so);
-    // After a GOAWAY that has said, with and without an error, that the call was taken.
+    // After a GOAWAY, with and without an error, that accepts the call.
     for goaway in [
         &b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0"[..],
         b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\x0b",
@@ -112,7 +112,7 @@ async fn a_connection_that_ends_tells_how() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_breaks_the_rules_is_told_apart() {
+async fn a_protocol_violation_is_a_failure_of_its_own() {
     // DATA on stream 0; then HEADERS of the call that cannot be decoded.
     for bytes in [&b"\0\0\x01\x00\0\0\0\0\0x"[..], b"\0\0\x01\x01\x05\0\0\0\x01\xff"] {
         let broken = ended(saying(bytes)).await;
@@ -138,7 +138,7 @@ fn failing(code: &'static str, message: &'static str) -> InMemory {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_status_says_is_kept_as_it_may_be_shown() {
+async fn the_message_of_a_status_is_kept_escaped_for_display() {
     let said = ended(failing("8", "too%0Amuch%1b[2J")).await;
     assert_eq!(said, (None, Code::ResourceExhausted, "too\\nmuch\\u{1b}[2J".to_owned()));
     let silent = ended(failing("14", "")).await;

@@ -22,7 +22,8 @@ use tokio::time::Instant;
 
 use crate::in_memory::{InMemory, answer, plan};
 
-/// A server that answers each call 1 ms after it came, but none before this time after its first call.
+/// A server that answers each call 1 ms after its arrival, but answers none between these two times after its
+/// first call.
 fn stalling(from: Duration, until: Duration) -> InMemory {
     let first = Arc::<Mutex<Option<Instant>>>::default();
     InMemory::http2(10_000, move |mut connection, _| {
@@ -40,7 +41,7 @@ fn stalling(from: Duration, until: Duration) -> InMemory {
     })
 }
 
-/// A server that answers each call this long after it came.
+/// A server that answers each call this long after its arrival.
 fn answering(after: Duration) -> InMemory {
     InMemory::http2(10_000, move |mut connection, _| async move {
         while let Some(Ok((_, respond))) = connection.accept().await {
@@ -69,7 +70,7 @@ fn seconds(number: u64) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stall_is_empty_seconds_and_then_a_full_one() {
+async fn a_stall_shows_as_empty_seconds_followed_by_a_full_one() {
     let server = stalling(seconds(3), seconds(6));
     let load = paused(plan(1_000, 10_000), server, &Control::default()).await;
     let ended: Vec<_> = load.intervals.iter().map(|it| it.counts.ended()).collect();
@@ -78,7 +79,7 @@ async fn a_stall_is_empty_seconds_and_then_a_full_one() {
     assert_eq!(due[..10], [1_000; 10]);
     let in_flight: Vec<_> = load.intervals.iter().map(|interval| interval.in_flight).collect();
     assert_eq!(in_flight[3..7], [1_000, 2_000, 3_000, 1], "{in_flight:?}");
-    // 3,000 of 10,000 calls waited, evenly up to 3 s: the slowest 1 % for 2.9 s and more.
+    // 3,000 of 10,000 calls waited, evenly distributed up to 3 s: the slowest 1 % for 2.9 s and more.
     let p99 = at(load.figures.response_time().percentile(Percentile::P99));
     assert!(p99.abs_diff(Duration::from_millis(2_900)) <= Duration::from_millis(10), "{p99:?}");
 }
@@ -145,7 +146,7 @@ async fn no_healthy_run_of_a_hundred_calls_has_a_late_call_or_a_verdict() {
     are_healthy(100, 333).await;
 }
 
-/// Makes the given number of runs of the given number of calls, each at a rate of its own.
+/// Makes the given number of runs of the given number of calls, each at a different rate.
 async fn are_healthy(calls: u64, runs: u64) {
     for rate in (1..=runs).map(|nth| nth * 30) {
         let load = paused(plan(rate, calls), prompt(), &Control::default()).await;
@@ -164,13 +165,13 @@ async fn a_stop_rule_ends_a_run() {
     let builder = plan(1_000, 60_000).stop_rules(rules);
     let load = paused(builder, stalling(seconds(5), seconds(7)), &Control::default()).await;
     let RunEnd::StopRule(stopped) = load.end else { panic!("{:?}", load.end) };
-    // The stalled calls end after 7 s, so the eighth second is the first that shows it.
+    // The stalled calls end after 7 s, so the eighth second is the first that shows the stall.
     assert_eq!(stopped.at.as_nanos(), 8_000_000_000);
     assert!(load.figures.counts.due() < 9_000, "{}", load.figures.counts.due());
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_calls_of_a_warm_up_are_named_and_not_recorded() {
+async fn the_calls_of_a_warm_up_have_ids_and_are_not_recorded() {
     let request = LongSyncRequest { call_id: "a-".to_owned(), ..LongSyncRequest::default() };
     let names = Named::new(LongSync::numbered(&request).unwrap());
     let seen = Arc::clone(&names.seen);
@@ -192,7 +193,7 @@ async fn callers_of_a_closed_loop_think() {
     let schedule = Schedule::Closed { concurrency, think: Duration::from_millis(99) };
     let builder = LoadPlan::builder(target(), calls(), schedule, StopCondition::after(seconds(1)));
     let load = paused(builder, prompt(), &Control::default()).await;
-    // Each of four calls takes 1 ms, and the next begins 99 ms later.
+    // Each of four calls takes 1 ms, and the next one begins 99 ms later.
     assert_eq!(load.figures.counts.good, 40);
 }
 
@@ -219,7 +220,7 @@ async fn a_closed_loop_whose_last_call_hangs_ends_after_the_grace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_loop_that_has_made_its_calls_recorded_no_longer() {
+async fn a_closed_loop_records_until_its_last_call_ended() {
     let schedule = Schedule::closed(NonZeroUsize::MIN);
     let stop = StopCondition::after_calls_or(10, seconds(60));
     let builder = LoadPlan::builder(target(), calls(), schedule, stop);
@@ -251,7 +252,7 @@ async fn a_goodbye_costs_nothing_however_short_the_grace_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_intervals_are_as_long_as_the_run_though_nothing_ends_at_its_end() {
+async fn the_intervals_cover_the_run_although_no_call_ends_at_its_end() {
     let builder = plan(100, 1_000).grace(seconds(3));
     let load = paused(builder, stalling(seconds(4), seconds(1_000)), &Control::default()).await;
     let due: Vec<_> = load.intervals.iter().map(|interval| interval.due).collect();
@@ -269,7 +270,8 @@ async fn a_schedule_without_a_stop_runs_to_its_end() {
     assert_eq!((load.figures.counts.good, load.recorded), (100, seconds(2)));
 }
 
-/// Rates are of the time in which calls were due: neither the last answer's time nor a longer limit is in it.
+/// Rates refer to the time in which calls were due: neither the time of the last answer nor a longer limit is
+/// included.
 #[tokio::test(start_paused = true)]
 async fn a_number_of_calls_is_recorded_until_the_next_would_be_due() {
     let slow = || answering(Duration::from_millis(500));
@@ -316,7 +318,7 @@ async fn a_sample_has_calls_of_every_fate() {
     assert_eq!(fates(|fate| *fate == Fate::NotSent(NotSentReason::InFlightLimit)), 300);
 }
 
-/// Keeps what was seen of each second.
+/// Keeps what an observer sees of each second.
 struct Seconds(Arc<Mutex<Vec<(u64, u64, u64)>>>);
 
 impl Observer for Seconds {
@@ -364,8 +366,8 @@ impl Method for Named {
 
     fn messages(&self, call: CallNumber) -> Bytes {
         self.seen.lock().unwrap().push(call);
-        assert_ne!(Some(call.number), self.panics_at, "as the test wants it");
-        // The thread itself is busy, and not only the call.
+        assert_ne!(Some(call.number), self.panics_at, "the test makes this worker panic");
+        // The thread itself is busy, not only the call.
         std::thread::sleep(self.takes);
         self.calls.messages(call)
     }
@@ -391,9 +393,9 @@ fn target() -> longsync_connect::Target {
     "http://in.memory".parse().unwrap()
 }
 
-/// Calls take 1 ms of their worker's time each, and ten per millisecond are due.
+/// Each call takes 1 ms of its worker's time, and ten per millisecond are due.
 #[tokio::test]
-async fn a_generator_out_of_breath_ends_and_says_so() {
+async fn an_overloaded_generator_ends_and_reports_it() {
     let server =
         longsync_server::start(longsync_server::Behavior::constant(Duration::ZERO)).unwrap();
     let method = Named { takes: Duration::from_millis(1), ..Named::new(calls()) };
@@ -412,7 +414,7 @@ async fn a_generator_out_of_breath_ends_and_says_so() {
 }
 
 #[tokio::test]
-async fn the_limit_in_flight_is_one_of_all_workers() {
+async fn the_limit_in_flight_applies_to_all_workers_together() {
     let server =
         longsync_server::start(longsync_server::Behavior::constant(Duration::ZERO)).unwrap();
     let schedule = Schedule::constant("20/s".parse().unwrap());
@@ -425,13 +427,13 @@ async fn the_limit_in_flight_is_one_of_all_workers() {
     let plan = plan.workers(2).connections(2).max_in_flight(1).build().unwrap();
     let load = run(&plan, &Control::default(), ()).await.unwrap();
     let counts = load.figures.counts;
-    // A busy machine may have a call outlast the time to the next. With the only place kept by one worker, no
+    // On a busy machine a call may outlast the interval to the next. If one worker kept the only slot, no
     // call of the other would be sent.
     assert!(counts.good > 10 && counts.good + counts.not_sent.total() == 20, "{counts:?}");
 }
 
 #[tokio::test]
-async fn a_worker_that_panics_loses_no_others_record() {
+async fn a_panicked_worker_loses_no_other_workers_records() {
     let server =
         longsync_server::start(longsync_server::Behavior::constant(Duration::ZERO)).unwrap();
     for schedule in [
@@ -449,8 +451,9 @@ async fn a_worker_that_panics_loses_no_others_record() {
         let load = run(&plan, &Control::default(), ()).await.unwrap();
         assert_eq!(load.lost_workers, 1);
         let counts = load.figures.counts;
-        // In an open loop one worker has made all of its 200 calls, the other those before number 101; in a closed
-        // loop the first makes all that are left. A few of the other's may not have ended.
+        // In an open loop one worker has made all of its 200 calls, and the other those before number 101; in
+        // a closed loop the first worker makes all remaining calls. A few calls of the other may not have
+        // ended.
         let is_open = load.figures.lag.count() > 0;
         let sent = if is_open { 250 } else { 399 };
         assert_eq!(
@@ -462,7 +465,7 @@ async fn a_worker_that_panics_loses_no_others_record() {
     }
 }
 
-/// A server that takes two connections and no more, and closes the second after five calls.
+/// A server that accepts two connections and no more, and closes the second after five calls.
 async fn half_dying() -> longsync_connect::Target {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
@@ -481,9 +484,9 @@ async fn half_dying() -> longsync_connect::Target {
     target
 }
 
-/// The worker whose connection has died has taken a number that no other can have.
+/// The worker whose connection was closed has taken a number that no other worker can have.
 #[tokio::test]
-async fn a_closed_loop_half_of_whose_connections_die_ends() {
+async fn a_closed_loop_ends_although_half_of_its_connections_are_closed() {
     let (schedule, stop) =
         (Schedule::closed(NonZeroUsize::MIN.saturating_add(1)), StopCondition::after_calls(2_000));
     let plan = LoadPlan::builder(half_dying().await, calls(), schedule, stop);
@@ -495,7 +498,7 @@ async fn a_closed_loop_half_of_whose_connections_die_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_is_gone_for_good_ends_the_run() {
+async fn a_server_that_never_comes_back_ends_the_run() {
     let is_there = Arc::new(AtomicBool::new(true));
     let calls = Arc::new(AtomicU64::new(0));
     let server = {
@@ -530,5 +533,5 @@ async fn a_server_that_is_gone_for_good_ends_the_run() {
     assert!(counts.not_sent[NotSentReason::NoConnection] >= 290, "{counts:?}");
     let threshold: Threshold = "p50<1s".parse().unwrap();
     let checked = threshold.check(longsync_stats::Loop::Open, &load.figures, load.recorded);
-    assert!(!checked.has_passed, "what was not sent is slower than any value");
+    assert!(!checked.has_passed, "calls that were not sent count as slower than any value");
 }

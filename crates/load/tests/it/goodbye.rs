@@ -1,4 +1,5 @@
-//! Connections whose peer says goodbye: what is in flight on them ends there, and others follow.
+//! Connections whose peer sends a GOAWAY: the calls in flight on them end there, and other connections
+//! replace them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,8 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::real::{count, plan, rate, run};
 
-/// A server that has `serve` speak on each connection, numbered from 0; and how many connections there
-/// were.
+/// A server that runs `serve` on each connection, numbered from 0; and the number of connections that it
+/// accepted.
 async fn server_of<Served>(
     serve: impl Fn(TcpStream, usize) -> Served + Send + 'static,
 ) -> (Target, Arc<AtomicUsize>)
@@ -65,7 +66,7 @@ async fn answer(mut respond: SendResponse<Bytes>, after: Duration) {
     body.send_trailers(trailers).unwrap();
 }
 
-/// Answers each call after a while, and says goodbye with the last of them that it takes.
+/// Answers each call after a while, and sends a GOAWAY with the last call that it takes.
 async fn take(mut connection: Connection<TcpStream, Bytes>, most: usize, after: Duration) {
     let mut calls = 0;
     while let Some(Ok((_, respond))) = connection.accept().await {
@@ -77,7 +78,7 @@ async fn take(mut connection: Connection<TcpStream, Bytes>, most: usize, after: 
     }
 }
 
-/// How many calls were answered, or crossed a goodbye and were refused; most are answered.
+/// How many calls were answered, or crossed a GOAWAY and were refused; most are answered.
 fn sent_well(figures: &Figures) -> u64 {
     let answered = figures.counts.ended_with(Code::Ok);
     assert!(figures.counts.refused() <= answered / 4, "{} were refused", figures.counts.refused());
@@ -90,7 +91,7 @@ fn one_connection(target: &Target, schedule: Schedule, calls: u64) -> LoadPlanBu
 }
 
 #[tokio::test]
-async fn a_goodbye_loses_no_call_while_others_are_in_flight() {
+async fn a_goaway_loses_no_call_while_others_are_in_flight() {
     let after = Duration::from_millis(200);
     for schedule in [Schedule::constant(rate(100)), Schedule::closed(count(8))] {
         let (target, accepted) = server(move |connection, _| take(connection, 5, after)).await;
@@ -101,7 +102,7 @@ async fn a_goodbye_loses_no_call_while_others_are_in_flight() {
     }
 }
 
-/// A server that says goodbye with the first call, answers all others, and never this one.
+/// A server that sends a GOAWAY with the first call, answers all other calls, and never answers this one.
 async fn hanging() -> (Target, Arc<AtomicUsize>) {
     server(async |mut connection, number| {
         let hangs = if number == 0 { connection.accept().await } else { None };
@@ -115,7 +116,7 @@ async fn hanging() -> (Target, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn a_call_that_hangs_on_its_connection_holds_up_no_other() {
+async fn a_call_that_hangs_on_its_connection_delays_no_other() {
     let (target, accepted) = hanging().await;
     let plan = one_connection(&target, Schedule::constant(rate(200)), 40);
     let figures = run(&plan.grace(Duration::from_millis(300))).await.unwrap().figures;
@@ -124,15 +125,15 @@ async fn a_call_that_hangs_on_its_connection_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn a_deadline_ends_a_call_on_a_connection_that_was_followed() {
+async fn a_deadline_ends_a_call_on_a_connection_that_was_replaced() {
     let (target, _) = hanging().await;
     let plan = one_connection(&target, Schedule::constant(rate(200)), 40);
     let figures = run(&plan.deadline(Duration::from_millis(100))).await.unwrap().figures;
     assert_eq!((sent_well(&figures), figures.counts.cut), (39, 1));
 }
 
-/// A server that takes one call on each of its connections, but on those that are `gone` says goodbye
-/// together with its settings.
+/// A server that takes one call on each of its connections, except that on those for which `gone` is true it
+/// sends a GOAWAY together with its settings.
 async fn leaving(gone: impl Fn(usize) -> bool + Send + 'static) -> (Target, Arc<AtomicUsize>) {
     const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
     const GOAWAY: &[u8] = b"\0\0\x08\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\0";
@@ -158,12 +159,12 @@ async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
     let (target, accepted) = leaving(|number| number == 0).await;
     let figures = run(&one_connection(&target, Schedule::AtOnce, 1)).await.unwrap().figures;
     assert_eq!(figures.counts.ended_with(Code::Ok), 1);
-    // The second takes one call, after which it may be followed as well.
+    // The second connection takes one call, after which it may be replaced as well.
     assert!((2..=3).contains(&accepted.load(Ordering::Relaxed)));
 
     let (target, accepted) = leaving(|_| true).await;
     let why = run(&one_connection(&target, Schedule::AtOnce, 1)).await.unwrap_err().to_string();
-    assert!(why.contains("it is going away (GOAWAY NO_ERROR came before any call)"), "{why}");
+    assert!(why.contains("it is going away (GOAWAY NO_ERROR arrived before any call)"), "{why}");
     assert_eq!(accepted.load(Ordering::Relaxed), 2);
 }
 

@@ -1,4 +1,4 @@
-//! One worker on a clock that the test holds, over a stream in memory.
+//! One worker on a clock controlled by the test, over a stream in memory.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use tokio::io::DuplexStream;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Opens streams in memory to a server on the test's runtime and clock, up to a number of them.
+/// Opens streams in memory to a server on the test's runtime and clock, up to a maximum number.
 struct InMemory {
     worker: Arc<Worker>,
     left: AtomicUsize,
@@ -69,7 +69,7 @@ async fn run<M: Method>(plan: &LoadPlan<M>, transport: InMemory) -> Result<Load,
     run_here(plan, Clock::Tokio, transport, &Control::default(), ()).await
 }
 
-/// The distribution of one duration, `count` times.
+/// A distribution of `count` equal durations.
 pub(crate) fn all(count: usize, duration: Duration) -> Distribution {
     let mut all = Distribution::default();
     for _ in 0..count {
@@ -92,24 +92,24 @@ async fn an_open_loop_of_an_hour_has_exact_figures() {
     for nothing in [&figures.lag, &figures.added, &figures.lateness] {
         assert_eq!(*nothing, all(count, Duration::ZERO));
     }
-    // The last is due half a second before the hour is over.
+    // The last call is due half a second before the hour is over.
     assert_eq!(load.took, Duration::from_millis(3_599_500) + delay);
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_loop_takes_its_calls_in_turns() {
+async fn a_closed_loop_makes_its_calls_in_rounds() {
     let delay = Duration::from_secs(1);
     let schedule = Schedule::closed(NonZeroUsize::new(25).unwrap());
     let plan = LoadPlan::builder(target(), calls(delay), schedule, StopCondition::after_calls(110));
     let load = run(&plan.connections(3).build().unwrap(), InMemory::of(3)).await.unwrap();
     assert_eq!(load.figures.service_time, all(110, delay));
-    // 110 calls, 25 at a time: 4 turns and a rest.
+    // 110 calls, 25 at a time: 4 full rounds and a partial one.
     assert_eq!(load.took, 5 * delay);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_would_outlast_its_deadline_or_the_grace_ends_then() {
+async fn a_call_ends_at_its_deadline_or_at_the_end_of_the_grace() {
     let delay = Duration::from_secs(60);
     let plan = || {
         LoadPlan::builder(target(), calls(delay), Schedule::AtOnce, StopCondition::after_calls(9))
@@ -118,17 +118,17 @@ async fn what_would_outlast_its_deadline_or_the_grace_ends_then() {
     let second = Duration::from_secs(1);
     let load = run(&plan().deadline(second).build().unwrap(), InMemory::of(1)).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::DeadlineExceeded), 9);
-    assert_eq!((load.figures.counts.cut, load.took), (0, second), "the server said so");
+    assert_eq!((load.figures.counts.cut, load.took), (0, second), "the server ended them");
     assert_eq!(load.figures.failed_service_time, all(9, second));
     let begun = tokio::time::Instant::now();
     let load = run(&plan().build().unwrap(), InMemory::of(1)).await.unwrap();
     assert_eq!((load.figures.counts.unfinished, load.figures.counts.ended()), (9, 0));
-    // It starts 50 ms after it has its connection.
+    // The run starts 50 ms after it has its connection.
     assert_eq!(begun.elapsed(), Duration::from_millis(10_050));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_here_has_one_worker_and_a_transport_that_reaches() {
+async fn a_run_here_needs_one_worker_and_a_server_that_can_be_reached() {
     let plan = || {
         LoadPlan::builder(target(), calls(HOUR), Schedule::AtOnce, StopCondition::after_calls(1))
     };
@@ -139,7 +139,7 @@ async fn a_run_here_has_one_worker_and_a_transport_that_reaches() {
     assert_eq!(unreached.to_string(), "cannot reach http://in.memory: there is no further stream");
 }
 
-/// Streams of three answers, whose waits count as one.
+/// Streams of three answers, whose waits are added up.
 struct Threes(Bytes);
 
 impl Method for Threes {
@@ -187,7 +187,7 @@ impl Method for Threes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_sent_and_read_is_a_parameter() {
+async fn the_method_determines_what_is_sent_and_read() {
     let delay = Duration::from_millis(200);
     let request = LongSyncStreamRequest {
         delay: Some(to_proto(delay)),

@@ -1,4 +1,4 @@
-//! Servers of a test's own at the other end of streams in memory, on its runtime and clock.
+//! Servers of a test at the other end of streams in memory, on the test's runtime and clock.
 
 use std::io;
 use std::pin::Pin;
@@ -16,29 +16,29 @@ use longsync_timer::{Clock, Timer};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::time::Instant;
 
-/// A connection as a test's server has it.
+/// A connection from the point of view of a test's server.
 pub(crate) type Served = Connection<DuplexStream, Bytes>;
 
-/// What opens streams to a server, by the number of the stream.
+/// Serves a stream, given its number.
 type Serve = Box<dyn Fn(DuplexStream, usize) -> bool + Send + Sync>;
 
-/// A transport to a server in memory. Clones are handles to the same.
+/// A transport to a server in memory. Clones are handles to the same transport.
 #[derive(Clone)]
 pub(crate) struct InMemory {
     serve: Arc<Serve>,
     seen: Arc<Mutex<Traffic>>,
-    /// What a stream that ends becomes.
+    /// The error with which a stream ends, instead of a normal end.
     end: Option<io::ErrorKind>,
-    /// How long it takes to open one.
+    /// How long it takes to open a stream.
     takes: Duration,
-    /// After how many bytes the first stream takes no more, and says nothing to its reader.
+    /// The number of bytes after which writes to the first stream fail; its reader is not notified.
     first_takes: u64,
 }
 
 /// What passed through the transport.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
-    /// When streams were asked for, and for which address.
+    /// When streams were requested, and for which address.
     pub(crate) asked: Vec<(Instant, usize)>,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
@@ -57,7 +57,7 @@ impl InMemory {
         }
     }
 
-    /// Speaks HTTP/2 on each, with at most this number of calls at once.
+    /// Speaks HTTP/2 on each stream, with at most this number of calls at once.
     pub(crate) fn http2<Serving>(
         max_streams: u32,
         serve: impl Fn(Served, usize) -> Serving + Clone + Send + Sync + 'static,
@@ -79,17 +79,17 @@ impl InMemory {
         })
     }
 
-    /// The end of each stream is this error.
+    /// Ends each stream with this error.
     pub(crate) fn ending_with(self, end: io::ErrorKind) -> Self {
         Self { end: Some(end), ..self }
     }
 
-    /// Writes to the first stream fail after this many bytes, while its reads wait.
+    /// Makes writes to the first stream fail after this many bytes, while its reads wait.
     pub(crate) fn breaking_writes_after(self, bytes: u64) -> Self {
         Self { first_takes: bytes, ..self }
     }
 
-    /// It takes this long to open a stream.
+    /// Makes opening a stream take this long.
     pub(crate) fn taking(self, takes: Duration) -> Self {
         Self { takes, ..self }
     }
@@ -123,12 +123,12 @@ impl Transport for InMemory {
     }
 }
 
-/// Counts what passes, and ends as it is told.
+/// Counts the bytes that pass, and ends with the given error.
 pub(crate) struct CountedStream {
     io: DuplexStream,
     seen: Arc<Mutex<Traffic>>,
     end: Option<io::ErrorKind>,
-    /// How many bytes can still be written.
+    /// How many more bytes can be written.
     takes: u64,
 }
 
@@ -177,7 +177,7 @@ impl AsyncWrite for CountedStream {
 pub(crate) async fn answer(mut respond: SendResponse<Bytes>, after: Duration, server: &str) {
     tokio::time::sleep(after).await;
     let head = http::Response::builder().header("content-type", "application/grpc");
-    // Its connection may be gone, which is no affair of the call's.
+    // The connection may have been closed, which does not concern this call.
     let Ok(mut body) = respond.send_response(head.body(()).unwrap(), false) else { return };
     let timing = Some(Timing { server: server.to_owned(), ..Timing::default() });
     let response = LongSyncResponse { timing, ..LongSyncResponse::default() };
@@ -187,7 +187,7 @@ pub(crate) async fn answer(mut respond: SendResponse<Bytes>, after: Duration, se
     let _ = body.send_trailers(trailers);
 }
 
-/// Answers all calls of a connection after a while, and says goodbye with the one of this number.
+/// Answers all calls of a connection after a while, and sends a GOAWAY with the call of this number.
 pub(crate) async fn serve(mut connection: Served, goodbye_at: usize, after: Duration) {
     let mut calls = 0;
     while let Some(Ok((_, respond))) = connection.accept().await {

@@ -1,4 +1,4 @@
-//! Connections that are lost, and those that take their places.
+//! Connections that are lost, and those that replace them.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,9 +17,9 @@ use crate::in_memory::{InMemory, answer, plan, plan_of, run, serve};
 
 const HALF_SECOND: Duration = Duration::from_millis(500);
 
-/// All streams of the connection are taken when the goodbye comes, so no call that is due could learn of it.
+/// All streams of the connection are taken when the GOAWAY arrives, so no call that is due could discover it.
 #[tokio::test(start_paused = true)]
-async fn a_goodbye_on_a_full_connection_costs_no_call() {
+async fn a_goaway_on_a_full_connection_loses_no_call() {
     let transport = InMemory::http2(50, |connection, _| serve(connection, 50, HALF_SECOND));
     let load = run(plan(200, 400), &transport).await;
     let counts = &load.figures.counts;
@@ -29,9 +29,9 @@ async fn a_goodbye_on_a_full_connection_costs_no_call() {
     assert!(load.figures.service_time.longest() <= Some(HALF_SECOND + Duration::from_millis(1)));
 }
 
-/// HTTP/2 tells the end of such a connection neither to its streams nor to what sends on it.
+/// HTTP/2 reports the end of such a connection neither to its streams nor to its senders.
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_a_failed_write_has_ended_takes_no_more_calls() {
+async fn a_connection_ended_by_a_failed_write_takes_no_more_calls() {
     let transport = InMemory::http2(100, |connection, _| {
         serve(connection, usize::MAX, Duration::from_millis(1))
     });
@@ -46,7 +46,7 @@ async fn a_connection_that_a_failed_write_has_ended_takes_no_more_calls() {
         let load = run(plan, &transport).await;
         let counts = load.figures.counts;
         assert_eq!((counts.ended(), counts.unfinished), (200, 0), "{counts:?}");
-        assert!(counts.failed() <= 4, "those that were in flight: {counts:?}");
+        assert!(counts.failed() <= 4, "only calls that were in flight fail: {counts:?}");
         assert_eq!(counts.connections_lost, 1);
         assert!(load.took < Duration::from_secs(1), "{:?}", load.took);
     }
@@ -60,24 +60,24 @@ async fn calls_that_are_due_while_a_connection_is_replaced_wait_for_the_next() {
     let (counts, lag) = (&load.figures.counts, &load.figures.lag);
     assert_eq!((counts.good, counts.not_sent.total()), (100, 0), "{counts:?}");
     assert_eq!(lag.percentile(Percentile::P50), Some(Quantile::At(Duration::ZERO)));
-    // The first of them was due 5 ms after the goodbye.
+    // The first of them was due 5 ms after the GOAWAY.
     let longest = lag.longest().unwrap();
     assert!(longest > takes / 2 && longest <= takes, "{longest:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_of_several_connections_that_is_lost_leaves_its_calls_to_the_others() {
+async fn calls_of_one_lost_connection_among_several_go_to_the_others() {
     let takes = Duration::from_millis(30);
     let transport = InMemory::http2(100, |connection, number| {
         serve(connection, if number == 0 { 10 } else { usize::MAX }, HALF_SECOND)
     });
     let load = run(plan(200, 200).connections(3), &transport.taking(takes)).await;
     assert_eq!(load.figures.counts.good, 200);
-    assert_eq!(load.figures.lag.longest(), Some(Duration::ZERO), "none waited");
+    assert_eq!(load.figures.lag.longest(), Some(Duration::ZERO), "no call waited");
 }
 
-/// There is a server for the first connection, which it closes with its first call, and another from stream
-/// `from` on.
+/// There is a server for the first connection, which it closes with its first call, and again for stream
+/// `from` and later ones.
 fn closing(from: usize) -> InMemory {
     InMemory::raw(move |io, number| {
         if number > 0 && number < from {
@@ -96,7 +96,7 @@ fn closing(from: usize) -> InMemory {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_connection_is_tried_at_once_and_then_ever_more_seldom() {
+async fn a_lost_connection_is_retried_at_once_and_then_less_and_less_often() {
     let gaps = async || {
         let transport = closing(10);
         let load = run(plan(10, 300).grace(Duration::from_secs(60)), &transport).await;
@@ -108,7 +108,7 @@ async fn a_lost_connection_is_tried_at_once_and_then_ever_more_seldom() {
         seen.asked.windows(2).map(|pair| pair[1].0 - pair[0].0).collect::<Vec<_>>()
     };
     let first = gaps().await;
-    // The run starts, and with its first call the connection is lost, 50 ms after that was opened.
+    // The run starts, and the connection is lost with the first call, 50 ms after it was opened.
     assert_eq!(first[0], Duration::from_millis(50), "the next attempt is made at once");
     let nominal_ms = [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000];
     assert_eq!(first.len(), 1 + nominal_ms.len());
@@ -120,7 +120,7 @@ async fn a_lost_connection_is_tried_at_once_and_then_ever_more_seldom() {
     assert_eq!(first, gaps().await);
 }
 
-/// How many connections were asked for in 10 s by a server that ends each in this way.
+/// How many connections were requested in 10 s from a server that ends each in this way.
 async fn asked_for(goodbye_at: usize, answers: bool) -> usize {
     let transport = InMemory::http2(100, move |mut connection, _| async move {
         if answers {
@@ -135,15 +135,15 @@ async fn asked_for(goodbye_at: usize, answers: bool) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_a_connection_that_was_of_use_has_the_next_opened_at_once() {
-    // One per call, and none for the last.
+async fn only_after_a_useful_connection_is_the_next_opened_at_once() {
+    // One connection per call, and none for the last.
     assert!(asked_for(1, true).await >= 200);
     let in_vain = asked_for(1, false).await;
     assert!((6..=20).contains(&in_vain), "{in_vain}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_connection_and_those_in_its_place_go_to_the_address_of_their_number() {
+async fn each_connection_and_its_replacements_go_to_the_address_of_their_number() {
     let transport = InMemory::http2(100, |connection, number| {
         serve(connection, if number == 1 { 3 } else { usize::MAX }, Duration::ZERO)
     });
@@ -153,18 +153,18 @@ async fn each_connection_and_those_in_its_place_go_to_the_address_of_their_numbe
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_are_those_of_the_connections_streams() {
+async fn bytes_are_counted_as_they_pass_through_the_streams() {
     let transport = InMemory::http2(50, |connection, _| serve(connection, 50, HALF_SECOND));
     let counts = run(plan(200, 400), &transport).await.figures.counts;
     let seen = transport.seen();
     assert!(counts.bytes_in > 400 * 10 && counts.bytes_out > 400 * 10, "{counts:?}");
-    // What goes when the run is over, such as a GOAWAY, is not counted.
+    // Bytes that are sent when the run is over, such as a GOAWAY, are not counted.
     let beyond = (seen.bytes_in - counts.bytes_in, seen.bytes_out - counts.bytes_out);
     assert!(beyond.0 <= 100 && beyond.1 <= 100, "{beyond:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_whose_server_is_mute_is_done_at_its_deadline() {
+async fn a_call_without_an_answer_is_done_at_its_deadline() {
     let deadline = Duration::from_millis(50);
     let transport = InMemory::http2(100, |mut connection, _| async move {
         let mut calls = Vec::new();
@@ -178,7 +178,7 @@ async fn a_call_whose_server_is_mute_is_done_at_its_deadline() {
     assert_eq!(*times, all(10, deadline));
     assert_eq!(load.took, Duration::from_millis(90) + deadline);
     let texts = load.texts.by_count();
-    assert_eq!(texts, [("the deadline has passed, and the server has said nothing", 10)]);
+    assert_eq!(texts, [("the deadline has passed, and the server has not answered", 10)]);
 }
 
 /// Counts how often it is asked for a server's name.
@@ -218,7 +218,7 @@ impl Method for Curious {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_connection_tells_its_servers_name_once() {
+async fn each_connection_reports_its_servers_name_once() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let transport = InMemory::http2(100, |mut connection, number| async move {
         while let Some(Ok((_, respond))) = connection.accept().await {

@@ -17,14 +17,14 @@ use longsync_server::{
 use longsync_stats::{NotSentReason, StatusCode};
 use tokio::io::AsyncWriteExt as _;
 
-/// A server of our own on a free port of loopback, until it is dropped.
+/// A server of our own on a free port of the loopback interface, until it is dropped.
 struct TestServer {
     target: Target,
     stats: Stats,
     _running: RunningServer,
 }
 
-/// Starts one with these limits; a call takes 20 ms unless it says otherwise.
+/// Starts a server with these limits; a call takes 20 ms unless it asks for another delay.
 fn start(limits: Limits) -> TestServer {
     let options = Options {
         listen: ([127, 0, 0, 1], 0).into(),
@@ -38,18 +38,20 @@ fn start(limits: Limits) -> TestServer {
     TestServer { target, stats: running.stats(), _running: running }
 }
 
-/// Waits until `holds`, which something under way will make true; gives up after 10 s.
+/// Waits until `holds` returns true; gives up after 10 s.
 async fn eventually(mut holds: impl FnMut() -> bool) {
     let holding = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), holding).await.expect("it held within 10 s");
+    tokio::time::timeout(Duration::from_secs(10), holding)
+        .await
+        .expect("the condition became true within 10 s");
 }
 
-/// This number of calls in flight at once, without due times: a thread that a busy machine keeps waiting would
-/// send those late, or not at all.
+/// This number of calls in flight at once, without due times: if they had due times, a worker thread delayed
+/// by a busy machine would send them late, or not at all.
 fn together(calls: usize) -> Schedule {
     Schedule::closed(count(calls))
 }
@@ -117,13 +119,13 @@ async fn a_closed_loop_keeps_its_number_in_flight() {
     let load = load::run(&plan, &control, ()).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::Ok), 503);
     assert_eq!((control.progress.sent(), control.progress.ended()), (503, 503));
-    assert_eq!(load.figures.response_time().count(), 0, "no call had a due time");
-    // 503 calls of 20 ms, 25 at a time: 20 turns and a rest.
+    assert_eq!(load.figures.response_time().count(), 0, "no call has a due time");
+    // 503 calls of 20 ms, 25 at a time: 20 full rounds and a partial one.
     assert!(load.took >= Duration::from_millis(420), "{:?}", load.took);
 }
 
 #[tokio::test]
-async fn the_warm_up_is_called_and_not_recorded() {
+async fn the_calls_of_the_warm_up_are_made_and_not_recorded() {
     let server = start(Limits::default());
     let schedule = Schedule::constant(rate(1_000));
     let stop = StopCondition::after(Duration::from_millis(200));
@@ -164,14 +166,14 @@ async fn calls_over_the_plans_own_limit_are_counted() {
 }
 
 #[tokio::test]
-async fn a_closed_loop_that_the_peer_has_no_streams_for_is_refused() {
+async fn a_closed_loop_that_needs_more_streams_than_allowed_is_refused() {
     let server = start(Limits { max_streams: 10, ..Limits::default() });
     let schedule = Schedule::closed(count(31));
     let plan = plan(&server.target, schedule, StopCondition::after_calls(1), Duration::ZERO);
     let refused = run(&plan).await.unwrap_err().to_string();
     assert_eq!(
         refused,
-        "31 calls in flight need as many streams, and the server allows 30 on 3 connections: \
+        "31 calls in flight need as many streams, but the server allows 30 on 3 connections: \
          open more connections"
     );
 }
@@ -189,7 +191,7 @@ async fn plans_that_cannot_be_carried_out_are_refused() {
     let two = plan(Schedule::AtOnce, StopCondition::after_calls(1));
     let few = two.clone().connections(1).build().unwrap_err();
     assert!(matches!(few, LoadPlanError::TooFewConnections { connections: 1, workers: 2 }));
-    let Err(LoadError::Connect(unreached)) = run(&two).await else { panic!("nothing listens") };
+    let Err(LoadError::Connect(unreached)) = run(&two).await else { panic!("something listens") };
     assert_eq!(unreached.kind(), ConnectErrorKind::Refused);
 }
 
@@ -204,7 +206,7 @@ async fn a_peer_that_speaks_another_protocol_is_named() {
     });
     let one = plan(&target, Schedule::AtOnce, StopCondition::after_calls(1), Duration::ZERO);
     let Err(LoadError::Connect(why)) = run(&one.workers(1).connections(1)).await else {
-        panic!("it is not a longsync server")
+        panic!("a server of another kind was accepted")
     };
     assert_eq!(why.kind(), ConnectErrorKind::Protocol);
     assert!(
@@ -256,11 +258,11 @@ async fn a_call_past_its_deadline_ends_with_the_servers_word() {
     let load = run(&plan).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::DeadlineExceeded), 6);
     assert_eq!(load.figures.failed_service_time.count(), 6);
-    assert_eq!(load.figures.lateness.count(), 0, "the waits were cut short");
+    assert_eq!(load.figures.lateness.count(), 0, "waits that were cut short have no lateness");
 }
 
 #[tokio::test]
-async fn a_closed_loop_whose_server_has_gone_gives_up_after_the_grace() {
+async fn a_closed_loop_whose_server_has_stopped_gives_up_after_the_grace() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move {
@@ -284,7 +286,7 @@ async fn a_closed_loop_whose_server_has_gone_gives_up_after_the_grace() {
 
 #[tokio::test]
 async fn calls_that_no_connection_takes_are_counted_after_the_grace() {
-    // It says what HTTP/2 begins with, and then reads nothing.
+    // The server begins HTTP/2, and then reads nothing.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move {
@@ -295,8 +297,8 @@ async fn calls_that_no_connection_takes_are_counted_after_the_grace() {
         std::future::pending::<()>().await;
         drop(socket);
     });
-    // What the sockets hold is soon full of such calls. They are few, for a busy machine, and a stream has
-    // window for each.
+    // Such calls soon fill the socket buffers. There are only a few, for the sake of busy machines, and a
+    // stream has window for each.
     let payload = vec![0; 60_000].into();
     let request = LongSyncRequest { payload, ..LongSyncRequest::default() };
     let schedule = Schedule::constant(rate(300));
@@ -309,8 +311,8 @@ async fn calls_that_no_connection_takes_are_counted_after_the_grace() {
     assert_eq!(figures.counts.unfinished + figures.counts.not_sent[NotSentReason::Blocked], 400);
 }
 
-/// A server that accepts connections, speaks HTTP/2, and answers nothing; and how many requests came
-/// on each connection.
+/// A server that accepts connections, speaks HTTP/2, and answers nothing; and the number of requests that
+/// arrived on each connection.
 async fn mute() -> (Target, Arc<Mutex<Vec<usize>>>) {
     mute_with(h2::server::Builder::new()).await
 }
@@ -355,17 +357,17 @@ async fn calls_are_spread_evenly_over_the_connections() {
 }
 
 #[tokio::test]
-async fn a_call_whose_server_is_mute_ends_at_its_own_deadline() {
+async fn a_call_without_an_answer_ends_at_its_own_deadline() {
     let deadline = Duration::from_millis(50);
     let plan = plan(&mute().await.0, together(6), StopCondition::after_calls(6), Duration::ZERO)
         .deadline(deadline);
     let load = run(&plan).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::DeadlineExceeded), 6);
-    assert_eq!(load.figures.counts.cut, 6, "its times are lower bounds");
+    assert_eq!(load.figures.counts.cut, 6, "the times of calls that were cut are lower bounds");
     assert!(load.figures.failed_service_time.shortest() >= Some(Duration::from_micros(49_900)));
 }
 
-/// A call that was cut takes its stream until its reset was written.
+/// A call that was cut keeps its stream until its reset has been written.
 #[tokio::test]
 async fn deadlines_at_the_limit_of_streams_leave_the_connection_open() {
     let mut settings = h2::server::Builder::new();
@@ -382,12 +384,12 @@ async fn deadlines_at_the_limit_of_streams_leave_the_connection_open() {
 }
 
 #[tokio::test]
-async fn a_lost_connection_fails_its_calls_and_is_opened_anew() {
+async fn a_lost_connection_fails_its_calls_and_is_opened_again() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     let worker = longsync_server::Worker::new(Config::default(), longsync_timer::Clock::Monotonic);
     tokio::spawn(async move {
-        // The first connection is closed as soon as a call has come.
+        // The first connection is closed as soon as a call has arrived.
         let (socket, _) = listener.accept().await.unwrap();
         let mut connection = h2::server::handshake(socket).await.unwrap();
         drop(connection.accept().await);
@@ -403,13 +405,13 @@ async fn a_lost_connection_fails_its_calls_and_is_opened_anew() {
     let figures = run(&plan).await.unwrap().figures;
     assert_eq!(figures.counts.due(), 200);
     assert!(figures.counts.ended_with(Code::Unavailable) >= 1, "{figures:?}");
-    assert_eq!(figures.counts.not_sent.total(), 0, "the next was opened at once");
+    assert_eq!(figures.counts.not_sent.total(), 0, "the next connection is opened at once");
     assert_eq!((figures.counts.connections_opened, figures.counts.connections_lost), (2, 1));
     assert!(figures.counts.ended_with(Code::Ok) >= 1);
     assert_eq!(figures.counts.unfinished, 0);
 }
 
-/// Where the name has an address of another family, nothing listens there.
+/// If the name has an address of another family, nothing listens there.
 #[tokio::test]
 async fn connections_to_localhost_go_to_those_of_its_addresses_that_accept() {
     let server = start(Limits::default());
@@ -421,7 +423,7 @@ async fn connections_to_localhost_go_to_those_of_its_addresses_that_accept() {
 }
 
 #[tokio::test]
-async fn answers_longer_than_a_streams_window_come_whole() {
+async fn answers_longer_than_a_streams_window_arrive_complete() {
     let server = start(Limits::default());
     let request = LongSyncRequest {
         delay: Some(to_proto(Duration::ZERO)),
@@ -431,11 +433,11 @@ async fn answers_longer_than_a_streams_window_come_whole() {
     let plan = planned(&server.target, together(12), StopCondition::after_calls(12), &request);
     let load = run(&plan).await.unwrap();
     assert_eq!(load.figures.counts.ended_with(Code::Ok), 12);
-    assert_eq!(load.figures.lateness.count(), 12, "a Timing was read from each");
+    assert_eq!(load.figures.lateness.count(), 12, "a Timing is read from each answer");
 }
 
 #[tokio::test]
-async fn calls_that_the_server_refuses_have_its_code() {
+async fn calls_that_the_server_refuses_have_the_servers_code() {
     let server = start(Limits::default());
     let delay = Limits::default().max_delay + Duration::from_secs(1);
     let plan = plan(&server.target, together(4), StopCondition::after_calls(4), delay);

@@ -6,7 +6,7 @@ fn at(schedule: &Concurrency, nanos: u64) -> u64 {
     schedule.at(Moment::from_nanos(nanos))
 }
 
-/// Of short pieces, so that every nanosecond can be looked at.
+/// The text of short pieces, so that every nanosecond can be checked.
 fn text() -> impl Strategy<Value = String> {
     let piece =
         (0_u64..20, 0_u64..20, 1_u64..60, 0_u8..3).prop_map(
@@ -20,7 +20,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// The next change is the first nanosecond at which the number is another one.
+    /// The next change is the first nanosecond at which the number is a different one.
     #[test]
     fn the_next_change_is_the_first(text in text()) {
         let schedule: Concurrency = text.parse().unwrap();
@@ -35,20 +35,20 @@ proptest! {
         prop_assert!(numbers.iter().all(|number| *number <= schedule.most()));
     }
 
-    /// Along a line it is the nearest whole number.
+    /// Along a line the number is the nearest whole number.
     #[test]
     fn along_a_line_it_is_the_nearest_number(from in 0_u64..1_000, to in 0_u64..1_000, length in 1_u64..10_000_000, now in any::<prop::sample::Index>()) {
         let schedule: Concurrency = format!("line(from={from}, to={to}, in={length}ns)").parse().unwrap();
         let now = now.index(usize::try_from(length).unwrap()) as u64;
         let (from, to, length, now_i) = (i128::from(from), i128::from(to), i128::from(length), i128::from(now));
-        // The distance between the number and the amount, times the length.
+        // The distance between the number and the amount, multiplied by the length.
         let off = i128::from(at(&schedule, now)) * length - (from * length + (to - from) * now_i);
         prop_assert!(2 * off <= length && 2 * off > -length, "{} {}", off, length);
     }
 }
 
 #[test]
-fn it_rises_in_steps_and_along_lines() {
+fn the_number_changes_in_steps_and_along_lines() {
     let schedule: Concurrency =
         "constant(64, for=10s); step(from=1, to=3, by=1, every=1s); line(from=0, to=100, in=60s)"
             .parse()

@@ -1,4 +1,4 @@
-//! Due times to the nanosecond, against a search for them that knows nothing but areas.
+//! Due times to the nanosecond, checked against a search that knows only areas.
 
 use super::super::curve::{CALL, RateCurve};
 use super::super::piece::{Pieces, SchedulePiece, Segment};
@@ -7,15 +7,15 @@ use super::*;
 /// One call per second, in millionths of a call per hour.
 const PER_SECOND: u128 = 3_600_000_000;
 
-/// Whether the area of these stretches up to a time is at most `reached`, counted twice as [`CALL`] is.
+/// Whether the area of these stretches up to a time is at most `reached`, counted twice like [`CALL`].
 fn is_at_most(stretches: &[Stretch], until_ns: u64, reached: u128) -> bool {
     let (mut before, mut start_ns) = (0_u128, 0_u64);
     for (from, to, length) in stretches {
         let (from, to) = (u128::from(*from) * PER_SECOND, u128::from(*to) * PER_SECOND);
         let t = u128::from((until_ns - start_ns).min(*length));
         let length_ns = u128::from(*length);
-        // 2 from t + (to - from) t^2 / T, times T; and T is left at the end, so that this is a fraction of one
-        // stretch only.
+        // 2 from t + (to - from) t^2 / T, multiplied by T. The loop ends with this stretch, so there is
+        // only one fraction to multiply out.
         if t < length_ns {
             let area = 2 * from * t * length_ns + to * t * t - from * t * t;
             return before * length_ns + area <= reached * length_ns;
@@ -26,7 +26,7 @@ fn is_at_most(stretches: &[Stretch], until_ns: u64, reached: u128) -> bool {
     before <= reached
 }
 
-/// The greatest time at which the area is at most `reached`, if it becomes more.
+/// The latest time at which the area is at most `reached`, if it ever exceeds that.
 fn found(stretches: &[Stretch], reached: u128) -> Option<u64> {
     let end: u64 = stretches.iter().map(|(_, _, length)| length).sum();
     if is_at_most(stretches, end, reached) {
@@ -54,8 +54,8 @@ fn rate_is_zero_at(stretches: &[Stretch], at_ns: u64) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// Call n of any chain of pieces is due at the greatest nanosecond up to which the integral of the rate is
-    /// at most n; and when the integral does not exceed n, there is no call n.
+    /// In any chain of pieces, call n is due at the latest nanosecond up to which the integral of the rate is
+    /// at most n; and if the integral never exceeds n, there is no call n.
     #[test]
     fn constant_arrivals_are_exact((text, stretches) in profile()) {
         let schedule = open(&text, Arrivals::Constant, 0);
@@ -66,7 +66,7 @@ proptest! {
         }
     }
 
-    /// No call is due while the rate is 0, nor at the end or later, by whatever law.
+    /// No call is due while the rate is 0, nor at the end or later, under any law.
     #[test]
     fn no_call_is_due_while_the_rate_is_zero((text, stretches) in profile(), arrivals in arrivals(), seed in any::<u64>()) {
         let schedule = open(&text, arrivals, seed);
@@ -78,7 +78,7 @@ proptest! {
         }
     }
 
-    /// The calls that are expected until a time are those that are due before it.
+    /// The number of calls expected until a time is the number of those that are due before it.
     #[test]
     fn as_many_calls_are_due_as_are_expected((text, stretches) in profile(), share in 0.0_f64..1.2) {
         let schedule = open(&text, Arrivals::Constant, 0);
@@ -92,8 +92,8 @@ proptest! {
         }
     }
 
-    /// The same for rates and times as extreme as are allowed: at the due time of any number of calls the area
-    /// is at most that, and a nanosecond later it is more.
+    /// The same for the most extreme rates and times that are allowed: at the due time of any number of calls
+    /// the area is at most that number, and a nanosecond later it is greater.
     #[test]
     fn extreme_lines_are_exact(
         from in 0_u64..=3_600_000_000_000_000_000,
@@ -125,7 +125,7 @@ proptest! {
         }
     }
 
-    /// The area under a line is rounded down, and it is known whether anything was.
+    /// The area under a line is rounded down, and it is reported whether anything was rounded off.
     #[test]
     fn areas_are_rounded_down(from in 0_u64..1_000, to in 0_u64..1_000, length in 1_u64..1_000, now in any::<prop::sample::Index>()) {
         let now = now.index(usize::try_from(length).unwrap()) as u64;
@@ -135,7 +135,8 @@ proptest! {
         prop_assert_eq!(segment.area_to(now), expected);
     }
 
-    /// Call n of a constant rate is due at n / rate, rounded down, however late in the run: nothing adds up.
+    /// Call n of a constant rate is due at n / rate, rounded down, however late in the run: errors do not
+    /// accumulate.
     #[test]
     fn a_constant_rate_does_not_drift(calls in 1_u64..=1_000_000_000, second in 0_u64..31_536_000, more in 0_u64..1_000_000_000) {
         let profile = Profile::constant(Rate::per_second(calls).unwrap());
@@ -146,21 +147,21 @@ proptest! {
 }
 
 #[test]
-fn a_line_is_due_at_square_roots() {
+fn the_calls_of_a_line_are_due_at_square_roots() {
     // 10 t^2 calls have been due after t seconds.
     let due = due_ns(&open("line(from=0/s, to=20/s, in=1s)", Arrivals::Constant, 0), 20);
     let expected =
         [0, 316_227_766, 447_213_595, 547_722_557, 632_455_532, 707_106_781, 774_596_669];
     assert_eq!(due[..7], expected);
     assert_eq!(due.len(), 10);
-    // The same backwards: the first is due at once, and 10 - n calls are left 10 (1 - t)^2.
+    // The same line backwards: the first call is due at once, and 10 - n calls are left at 10 (1 - t)^2.
     let due = due_ns(&open("line(from=20/s, to=0/s, in=1s)", Arrivals::Constant, 0), 20);
     assert_eq!(due[..2], [0, 51_316_701]);
     assert_eq!((due.len(), due[9]), (10, 683_772_233));
 }
 
 #[test]
-fn each_piece_makes_the_calls_that_it_would_make_alone() {
+fn each_piece_makes_the_calls_that_it_would_make_on_its_own() {
     let text =
         "constant(2/s, for=1s); constant(0/s, for=5s); step(from=1/s, to=4/s, by=2/s, every=1s)";
     let due = due_ns(&open(text, Arrivals::Constant, 0), 20);
@@ -169,18 +170,18 @@ fn each_piece_makes_the_calls_that_it_would_make_alone() {
 }
 
 #[test]
-fn a_profile_that_begins_with_nothing_has_its_first_call_after_it() {
+fn a_profile_that_begins_with_a_rate_of_zero_has_its_first_call_after_that() {
     let text = "constant(0/s, for=5s); constant(1/s, for=2s); constant(0/s)";
     assert_eq!(due_ns(&open(text, Arrivals::Constant, 0), 9), [5_000_000_000, 6_000_000_000]);
 }
 
 #[test]
-fn no_rate_at_all_has_no_call_and_does_not_hang() {
+fn a_rate_of_zero_throughout_has_no_calls_and_does_not_hang() {
     for arrivals in [Arrivals::Constant, Arrivals::Poisson, Arrivals::Uniform] {
         for text in ["constant(0/s)", "line(from=0/s, to=0/s, in=8760h)"] {
             assert_eq!(due_ns(&open(text, arrivals, 1), 2), Vec::<u64>::new());
         }
-        // A call every hundred years or so, until 64 bits of nanoseconds are over.
+        // A call every hundred years or so, until 64 bits of nanoseconds have passed.
         let due = due_ns(&open("constant(0.000001/h)", arrivals, 1), 100);
         assert!((1..=20).contains(&due.len()), "{due:?}");
         let silent = open("constant(0/s)", arrivals, 1);
@@ -189,7 +190,7 @@ fn no_rate_at_all_has_no_call_and_does_not_hang() {
 }
 
 #[test]
-fn what_is_shown_is_the_rate_of_the_moment() {
+fn rate_at_is_the_rate_at_that_time() {
     let schedule = open("line(from=0/s, to=100/s, in=10s); constant(7/min)", Arrivals::Poisson, 1);
     let at =
         |seconds: f64| schedule.rate_at(Moment::START + Duration::from_secs_f64(seconds)).unwrap();

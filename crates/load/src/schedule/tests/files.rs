@@ -13,9 +13,9 @@ fn replay(text: &str) -> Result<Replay, String> {
 }
 
 proptest! {
-    /// Points are lines between them.
+    /// A profile from points consists of the lines between them.
     #[test]
-    fn points_are_lines_between_them(first in 0_u32..100, rest in prop::collection::vec((1_u32..5_000_000, 0_u32..100), 1..9)) {
+    fn a_profile_from_points_is_the_lines_between_them(first in 0_u32..100, rest in prop::collection::vec((1_u32..5_000_000, 0_u32..100), 1..9)) {
         let (mut csv, mut pieces) = (format!("seconds,rate\n0,{first}\n"), Vec::new());
         let (mut micros, mut from) = (0_u64, first);
         for (length, to) in rest {
@@ -92,7 +92,7 @@ fn a_wrong_line_is_named() {
         ),
         (
             "# x\n\n1,5\n2,5\n",
-            "line 3: the first time must be 0: write the rate with which the run begins".to_owned(),
+            "line 3: the first time must be 0: write the rate at which the run begins".to_owned(),
         ),
         (
             "0,5\n1,5\n1,6\n",
@@ -165,5 +165,8 @@ fn more_points_than_are_kept_are_refused() {
     let lines: Vec<_> = (0..1_000_003).map(|second| format!("{second},1")).collect();
     let text = lines.join("\n");
     let why = points(&text).unwrap_err();
-    assert_eq!(why, "line 1000002: the schedule has too many steps here: at most 1000000 are kept");
+    assert_eq!(
+        why,
+        "line 1000002: the schedule has too many steps here: it may have at most 1000000"
+    );
 }

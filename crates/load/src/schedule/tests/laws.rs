@@ -1,18 +1,19 @@
-//! Random arrivals against their laws. Seeds and levels (0.1 % per test) were chosen before the first run.
+//! Random arrivals, tested against their laws. Seeds and levels (0.1 % per test) were chosen before the first
+//! run.
 
 use super::*;
 
 const SEED: u64 = 15;
 const GAPS: usize = 100_000;
-/// What the Kolmogorov-Smirnov distance of the given number of values exceeds with a probability of 0.1 %.
+/// The Kolmogorov-Smirnov distance that is exceeded with a probability of 0.1 % at this number of values.
 const CRITICAL_DISTANCE: f64 = 0.0062;
-/// The share of values that exceed a quantile, and how many of the given number do: 99.9 % of a binomial law,
-/// as `SciPy` 1.17.1 has it.
+/// The share of values above a quantile, and the range in which their number lies: 99.9 % of a binomial
+/// distribution, according to `SciPy` 1.17.1.
 const TAILS: [(f64, usize, usize); 3] =
     [(0.1, 9_689, 10_313), (0.01, 898, 1_105), (0.001, 69, 134)];
 
-/// The greatest distance between the distribution of these values and a law, from both sides of each value, as
-/// several may be equal.
+/// The greatest distance between the distribution of these values and a law, on both sides of each value,
+/// since several may be equal.
 #[expect(clippy::cast_precision_loss, reason = "100,000 is exact")]
 fn distance(mut values: Vec<f64>, law: impl Fn(f64) -> f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
@@ -25,7 +26,7 @@ fn distance(mut values: Vec<f64>, law: impl Fn(f64) -> f64) -> f64 {
     values.iter().map(|value| at(*value)).fold(0.0, f64::max)
 }
 
-/// That these are independent exponential numbers with mean 1.
+/// Asserts that these are independent exponential numbers with mean 1.
 fn are_exponential(gaps: &[f64]) {
     assert_eq!(gaps.len(), GAPS);
     let found = distance(gaps.to_vec(), |gap| -(-gap).exp_m1());
@@ -35,7 +36,8 @@ fn are_exponential(gaps: &[f64]) {
         let exceeding = gaps.iter().filter(|gap| **gap > quantile).count();
         assert!((least..=most).contains(&exceeding), "{quantile}: {exceeding}");
     }
-    // The correlation of successive ones is normal with a standard error of 1 / sqrt(n): 3.29 of them at 0.1 %.
+    // The correlation of successive values is normal with a standard error of 1 / sqrt(n): 3.29 of them at
+    // 0.1 %.
     let products = gaps.windows(2).map(|pair| (pair[0] - 1.0) * (pair[1] - 1.0));
     let correlation = products.sum::<f64>() / 99_999.0;
     assert!(correlation.abs() < 3.29 / 316.2, "{correlation}");
@@ -64,7 +66,7 @@ fn poisson_gaps_on_a_line_are_exponential_in_its_area() {
 }
 
 #[test]
-fn poisson_calls_of_another_worker_are_the_gaps_of_the_same_run() {
+fn every_worker_draws_the_gaps_of_the_same_poisson_run() {
     let two = NonZeroUsize::new(2).unwrap();
     let schedule = Schedule::poisson(rate("1000/s"), SEED);
     let other = schedule.due_times(Duration::ZERO, WorkerShare::of(1, two)).unwrap();
@@ -74,7 +76,7 @@ fn poisson_calls_of_another_worker_are_the_gaps_of_the_same_run() {
 }
 
 #[test]
-fn uniform_arrivals_are_anywhere_in_slots_of_their_own() {
+fn uniform_arrivals_are_uniform_in_slots_of_their_own() {
     let due = due_ns(&open("constant(1000/s)", Arrivals::Uniform, SEED), GAPS);
     let slot_ns = 1_000_000;
     assert!(due.iter().zip(0..).all(|(at, slot)| at / slot_ns == slot));
@@ -88,7 +90,7 @@ fn uniform_arrivals_are_anywhere_in_slots_of_their_own() {
 }
 
 #[test]
-fn a_seed_means_these_due_times_for_ever() {
+fn a_seed_gives_these_due_times_in_every_version() {
     let poisson = due_ns(&Schedule::poisson(rate("1000/s"), 1), 5);
     assert_eq!(poisson, [910_095, 3_431_039, 3_947_614, 5_464_817, 6_724_688]);
     let uniform = due_ns(&open("constant(1000/s)", Arrivals::Uniform, 1), 5);

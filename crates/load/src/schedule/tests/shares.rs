@@ -1,4 +1,4 @@
-//! Workers share a run, whose warm-up comes before.
+//! The shares of workers in a run with a warm-up.
 
 use super::*;
 
@@ -12,10 +12,10 @@ fn with_warm_up(
 }
 
 proptest! {
-    /// Due times never go back, in the warm-up, after it and from the one to the other; and numbers count up in
-    /// each.
+    /// Due times never decrease, in the warm-up, after it and at the transition; and the numbers of both
+    /// parts count up.
     #[test]
-    fn due_times_never_go_back(schedule in schedules(), warm_up in 0_u64..2 * SECOND_NS) {
+    fn due_times_never_decrease(schedule in schedules(), warm_up in 0_u64..2 * SECOND_NS) {
         let warm_up = Duration::from_nanos(warm_up);
         let all = with_warm_up(&schedule, warm_up, alone(), 300);
         prop_assert!(all.is_sorted_by_key(|arrival| arrival.due));
@@ -28,8 +28,8 @@ proptest! {
         }
     }
 
-    /// However many workers share a run, its calls have the same numbers and due times, and each is one
-    /// worker's: worker k of N has the calls k, k + N, k + 2 N...
+    /// However many workers share a run, its calls have the same numbers and due times, and each belongs to
+    /// one worker: worker k of N has the calls k, k + N, k + 2 N...
     #[test]
     fn workers_share_the_same_calls(schedule in schedules(), workers in 1_usize..9) {
         const EACH: usize = 40;
@@ -45,9 +45,9 @@ proptest! {
         prop_assert_eq!(shared, with_warm_up(&schedule, Duration::ZERO, alone(), EACH * workers.get()));
     }
 
-    /// The same of whole runs that end, with their warm-up.
+    /// The same for complete runs that end, including their warm-up.
     #[test]
-    fn the_union_of_all_shares_is_the_whole_run((text, _) in profile(), arrivals in arrivals(), seed in any::<u64>(), workers in 1_usize..9) {
+    fn the_union_of_all_shares_is_the_entire_run((text, _) in profile(), arrivals in arrivals(), seed in any::<u64>(), workers in 1_usize..9) {
         let schedule = open(&text, arrivals, seed);
         let warm_up = Duration::from_millis(300);
         let workers = NonZeroUsize::new(workers).unwrap();
@@ -57,9 +57,9 @@ proptest! {
         prop_assert_eq!(shared, all(alone()));
     }
 
-    /// Portions add up to the whole.
+    /// Portions add up to the total.
     #[test]
-    fn portions_are_the_whole(total in 0_usize..10_000, workers in 1_usize..40) {
+    fn portions_add_up_to_the_total(total in 0_usize..10_000, workers in 1_usize..40) {
         let workers = NonZeroUsize::new(workers).unwrap();
         let portions: Vec<_> = (0..workers.get()).map(|index| WorkerShare::of(index, workers).portion(total)).collect();
         prop_assert_eq!(portions.iter().sum::<usize>(), total);
@@ -69,7 +69,7 @@ proptest! {
 }
 
 #[test]
-fn a_warm_up_has_the_rate_with_which_the_schedule_begins_and_numbers_of_its_own() {
+fn a_warm_up_has_the_first_rate_of_the_schedule_and_numbers_of_its_own() {
     let schedule = open("line(from=2/s, to=4/s, in=1s)", Arrivals::Constant, 0);
     let all = with_warm_up(&schedule, Duration::from_millis(1_500), alone(), 20);
     let warm = |number: u64, millis: u64| (true, number, millis * 1_000_000);
@@ -86,7 +86,7 @@ fn a_warm_up_has_the_rate_with_which_the_schedule_begins_and_numbers_of_its_own(
 }
 
 #[test]
-fn a_warm_up_is_drawn_apart_and_changes_nothing_of_what_is_recorded() {
+fn a_warm_up_is_drawn_separately_and_does_not_change_the_recorded_calls() {
     for arrivals in [Arrivals::Poisson, Arrivals::Uniform] {
         let schedule = open("constant(1000/s)", arrivals, 1);
         let warm_up = Duration::from_secs(1);
@@ -106,7 +106,7 @@ fn a_warm_up_is_drawn_apart_and_changes_nothing_of_what_is_recorded() {
 }
 
 #[test]
-fn what_has_no_rate_has_no_warm_up() {
+fn a_schedule_without_a_first_rate_has_no_warm_up() {
     let lacks = |schedule: Schedule| schedule.lacks_warm_up().is_some();
     assert!(lacks(open("line(from=0/s, to=5/s, in=1s)", Arrivals::Constant, 0)));
     assert!(lacks(Schedule::Replay(Replay::read("0\n1").unwrap())));

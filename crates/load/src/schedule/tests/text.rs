@@ -9,7 +9,7 @@ fn read(text: &str) -> Result<String, String> {
 }
 
 proptest! {
-    /// What is printed is read back to the same profile.
+    /// A printed profile is read back as the same profile.
     #[test]
     fn print_then_read_is_the_same((text, _) in profile(), rate in proptest::option::of(0_u64..=3_600_000_000_000_000_000)) {
         let last = rate.map(|millionths| Rate::from_millionths_per_hour(millionths).unwrap());
@@ -18,8 +18,9 @@ proptest! {
         prop_assert_eq!(profile.to_string().parse(), Ok(profile));
     }
 
-    /// Any text at all, of the letters and marks of the language, is either read or refused in a short sentence
-    /// without control characters; what is read is read back from what is printed. Nothing panics.
+    /// Any text at all, made of the letters and marks of the language, is either read or refused in a short
+    /// sentence without control characters; a text that was read can be printed and read back. Nothing
+    /// panics.
     #[test]
     fn any_text_is_read_or_refused(
         text in "((constant|step|line)\\(|[0-9.]{1,9}(/s|/min|k/s|M/s|ns|ms|s|h|d)?|from=|to=|by=|every=|in=|for=|, |; ?|\\)|\\PC|[\\x00-\\x20]){0,24}",
@@ -38,7 +39,7 @@ proptest! {
 }
 
 #[test]
-fn a_profile_is_printed_as_it_is_read() {
+fn a_profile_is_printed_in_its_canonical_form() {
     for (text, printed) in [
         ("constant(1000/s, for=60s)", "constant(1000/s, for=1m)"),
         ("constant(2k)", "constant(2000/s)"),
@@ -59,7 +60,7 @@ fn a_profile_is_printed_as_it_is_read() {
 }
 
 #[test]
-fn mistakes_are_said_with_their_column() {
+fn mistakes_are_reported_with_their_column() {
     let mut said = String::new();
     for text in [
         "",
@@ -103,7 +104,7 @@ fn mistakes_are_said_with_their_column() {
         ),
         (
             "step(from=1, to=64, every=1s)",
-            "`step(from=1, to=64, every=1s)` is wrong at column 1: it has no by=: write it such as step(from=1, to=64, by=1, every=1s)",
+            "`step(from=1, to=64, every=1s)` is wrong at column 1: it has no by=: write, for example, step(from=1, to=64, by=1, every=1s)",
         ),
     ] {
         assert_eq!(text.parse::<Concurrency>().unwrap_err().to_string(), said);
