@@ -135,7 +135,7 @@ pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body>
     of_type("text/plain; charset=utf-8", response)
 }
 
-/// The same with another type.
+/// Sets the content type of a response.
 pub(super) fn of_type(content_type: &'static str, mut response: Response<Body>) -> Response<Body> {
     let content_type = HeaderValue::from_static(content_type);
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
