@@ -58,7 +58,10 @@ fn a_variable_that_is_not_utf_8_is_named() -> Result<()> {
     let output = ended(command(&[]).env("LONGSYNC_DRAIN", bytes))?;
     assert_eq!(output.status.code(), Some(2));
     let said = said(&output);
-    assert!(said.contains("the variable LONGSYNC_DRAIN is not valid UTF-8: set it to a text in UTF-8"), "{said}");
+    assert!(
+        said.contains("the variable LONGSYNC_DRAIN is not valid UTF-8: set it to a text in UTF-8"),
+        "{said}"
+    );
     Ok(())
 }
 
