@@ -134,7 +134,7 @@ case_not_found() {
     fetch /nowhere
     is "$status" '1.1 404' 'the version and status'
     has "$head" '^content-type: text/plain'
-    has "$body" '^there is nothing at `/nowhere`'
+    has "$body" '^nothing at `/nowhere`'
 }
 
 case_method_not_allowed() {
@@ -160,7 +160,7 @@ case_large_bodies_are_answered() {
     for expect in 'expect: 100-continue' 'expect:'; do
         fetch /nowhere --request PUT --header "$expect" --data-binary "@$large"
         is "$status" '1.1 404' "the version and status with '$expect'"
-        has "$body" '^there is nothing at `/nowhere`'
+        has "$body" '^nothing at `/nowhere`'
         fetch '/long_sync?delay=1.5s' --header 'content-type: text/plain' --header "$expect" \
             --data-binary "@$large"
         is "$status" '1.1 200' "the version and status of a POST with '$expect'"

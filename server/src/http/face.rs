@@ -96,7 +96,7 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
         ),
         _ => text(
             StatusCode::NOT_FOUND,
-            format!("there is nothing at {}: see / for what to try\n", quoted(path)),
+            format!("nothing at {}: see / for what to try\n", quoted(path)),
         ),
     }
 }

@@ -115,7 +115,7 @@ async fn options_of_the_entire_server_is_answered() -> Result<()> {
 const REFUSED: [(&str, u16, &str); 7] = [
     ("PUT /long_sync", 405, "/long_sync takes GET or POST, and HEAD"),
     ("POST /healthz", 405, "/healthz takes GET or HEAD"),
-    ("POST /nowhere", 404, "there is nothing at `/nowhere`"),
+    ("POST /nowhere", 404, "nothing at `/nowhere`"),
     ("POST /longsync.v1.LongSyncService/LongSync", 415, "this is gRPC"),
     ("POST /long_sync?delay=soon", 400, "delay: `soon` is not a duration"),
     ("POST /long_sync?delay=2h", 400, "delay: a delay of 2h is over"),
