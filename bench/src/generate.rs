@@ -1,4 +1,4 @@
-//! Our generator as a process of its own, so that its processor time and memory are nobody else's.
+//! Our generator in its own process, so that its processor time and memory can be measured alone.
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
@@ -19,7 +19,7 @@ use crate::process::{own_cpu, rss_bytes};
 /// How often to check whether all calls were sent.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Makes calls with the load engine; the last line gives the result as JSON.
+/// Makes calls with the load engine; the last line is the result as JSON.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GenerateArgs {
     /// The server to call.
@@ -28,13 +28,13 @@ pub(crate) struct GenerateArgs {
     /// How many calls.
     #[arg(long)]
     calls: u64,
-    /// How long each waits on the server.
+    /// How long each call waits on the server.
     #[arg(long, value_parser = parse, default_value = "0s")]
     delay: Duration,
-    /// Closed loop: this many in flight. As many as there are calls: all wait together.
+    /// Closed loop: the number of calls in flight. If it equals the number of calls, all wait together.
     #[arg(long, conflicts_with = "rate", required_unless_present = "rate")]
     in_flight: Option<NonZeroUsize>,
-    /// Open loop: this rate, at equal distances.
+    /// Open loop: the rate, at equal distances.
     #[arg(long)]
     rate: Option<Rate>,
     /// How many connections.
@@ -43,24 +43,24 @@ pub(crate) struct GenerateArgs {
     /// How many worker threads.
     #[arg(long, default_value = "1")]
     workers: NonZeroUsize,
-    /// How long open calls may take after the last was sent, beyond their delay.
+    /// How long open calls may take after the last was sent, in addition to their delay.
     #[arg(long, value_parser = parse, default_value = "60s")]
     grace: Duration,
-    /// Say on a line of its own how much memory is taken when all calls wait.
+    /// Print on a separate line how much memory is used when all calls wait.
     #[arg(long)]
     say_when_all_wait: bool,
 }
 
-/// The state when all calls waited.
+/// The state when all calls were waiting.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AllWait {
-    /// Calls that had been sent and not ended.
+    /// Calls that had been sent and had not ended.
     pub(crate) in_flight: u64,
-    /// From the run's beginning until then, to 10 ms.
+    /// From the beginning of the run until then, with a resolution of 10 ms.
     pub(crate) sent_ns: u64,
     /// Resident memory before the run.
     rss_before_bytes: u64,
-    /// Resident memory shortly before the first call had its answer.
+    /// Resident memory shortly before the first call got its answer.
     rss_bytes: u64,
 }
 
@@ -70,20 +70,20 @@ impl AllWait {
     }
 }
 
-/// What our generator did.
+/// The result of our generator.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct RunResult {
     /// Calls that ended OK.
     pub(crate) ok: u64,
-    /// Calls that did not.
+    /// Calls that ended otherwise.
     pub(crate) failed: u64,
-    /// From the first call's beginning to the last one's end.
+    /// From the beginning of the first call to the end of the last.
     pub(crate) took_ns: u64,
-    /// Processor time of the whole process.
+    /// Processor time of the entire process.
     pub(crate) cpu_ns: u64,
     /// The percentiles of waited - queued - planned, by the server's clock.
     pub(crate) lateness: Spread,
-    /// The percentiles of service time - planned, by the client's.
+    /// The percentiles of service time - planned, by the client's clock.
     pub(crate) over: Spread,
     /// The percentiles of service time - waited.
     pub(crate) added: Spread,
@@ -181,7 +181,7 @@ async fn say_when_all_wait(
         timer.sleep(LOOK_EVERY).await;
     }
     let sent_ns = u64::try_from((timer.now() - begun).as_nanos())?;
-    // The server may be slower to take them: it is given until shortly before the first has its
+    // The server may accept calls more slowly: it has until shortly before the first gets its
     // answer.
     timer.sleep_until(begun + delay * 9 / 10).await;
     let in_flight = AllWait {

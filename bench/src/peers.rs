@@ -1,4 +1,4 @@
-//! The programs that are compared: where they are, how they are built, which arguments they get.
+//! The programs that are compared: where they are, how they are built, and which arguments they take.
 
 use std::env;
 use std::ffi::OsString;
@@ -20,11 +20,11 @@ use crate::process::{self, Cores, Process};
 
 /// How long a server may take to listen.
 const START: Duration = Duration::from_secs(10);
-/// How long before its due time a server that spins does so.
+/// How long before its due time a spinning server polls.
 const SPIN: &str = "200us";
 const CONTRACT: &str = "longsync/v1/longsync.proto";
 
-/// A program, or why it is not there and what installs it.
+/// The path of a program, or why it is missing and how to install it.
 type ProgramLookup = Result<PathBuf, String>;
 
 /// Everything that can be compared on this machine.
@@ -48,20 +48,20 @@ pub(crate) enum PeerServer {
     LongsyncSpin,
     Tonic,
     GrpcGo,
-    /// Serves a static file; knows nothing of gRPC.
+    /// Serves a static file, without gRPC.
     Nghttpd,
 }
 
 /// A generator that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Generator {
-    /// Our engine, in a process that does nothing else.
+    /// Our engine, in a separate process.
     Longsync,
-    /// Our command, with its collector's figures, its report and its record.
+    /// Our command, including its collector, its report and its record.
     Command,
     Tonic,
     GrpcGo,
-    /// Knows no gRPC status.
+    /// Does not read the gRPC status.
     H2load,
     Ghz,
 }
@@ -103,12 +103,11 @@ pub(crate) struct RunningPeer {
 }
 
 impl RunningPeer {
-    /// Starts a server whose first line says where it listens.
+    /// Starts a server whose first line has the address at which it listens.
     pub(crate) fn start(command: &mut Command, cores: Cores) -> anyhow::Result<Self> {
         let process = Process::start(command, cores)?;
         let line = process.line(START)?;
-        let (_, address) =
-            line.split_once("http://").context("it does not say where it listens")?;
+        let (_, address) = line.split_once("http://").context("its first line has no address")?;
         let target = format!("http://{address}").parse()?;
         Ok(Self { process, target })
     }
@@ -142,7 +141,7 @@ impl Generator {
 }
 
 impl Peers {
-    /// Builds ours and those whose sources are here; looks for the others.
+    /// Builds our programs and the peers whose sources are here; looks for the others.
     pub(crate) fn find() -> anyhow::Result<Self> {
         let bench = env::current_exe()?;
         let target = target_directory()?;
@@ -161,7 +160,7 @@ impl Peers {
         })
     }
 
-    /// Starts a server with as many threads as it should have, or says why it cannot.
+    /// Starts a server with the given number of threads, or fails with the reason.
     pub(crate) fn serve(
         &self,
         server: PeerServer,
@@ -191,7 +190,7 @@ impl Peers {
         RunningPeer::start(&mut command, cores)
     }
 
-    /// Starts ours on one thread, with a behavior for calls that do not say how they are answered.
+    /// Starts ours on one thread, with a behavior for calls that do not ask for one.
     pub(crate) fn serve_behavior(
         &self,
         behavior: &str,
@@ -206,9 +205,9 @@ impl Peers {
         let nghttpd = found(&self.nghttpd)?;
         let files = self.bench.with_file_name("bench-files");
         fs::create_dir_all(&files)?;
-        // As long as an answer of ours.
+        // The same length as an answer of ours.
         fs::write(files.join("answer"), [b'.'; 100])?;
-        // It takes no port 0; the port is free for the moment between.
+        // nghttpd does not accept port 0; the port is free for the short time in between.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut command = Command::new(nghttpd);
         command.args(["--no-tls", "--address=127.0.0.1", "-n", threads, "-d"]);
@@ -224,14 +223,14 @@ impl Peers {
         Ok(RunningPeer { process, target })
     }
 
-    /// Our generator, in a process of its own.
+    /// Our generator, in its own process.
     pub(crate) fn generate(&self, target: &Target) -> Command {
         let mut command = Command::new(&self.bench);
         command.arg("generate").arg("--target").arg(target.to_string());
         command
     }
 
-    /// A closed loop without a delay by any of the generators.
+    /// A closed loop without a delay, with any of the generators.
     pub(crate) fn closed_loop(
         &self,
         generator: Generator,
@@ -278,7 +277,7 @@ impl Peers {
         Ok(command)
     }
 
-    /// An open loop without a delay by one of our generators.
+    /// An open loop without a delay, with one of our generators.
     pub(crate) fn open_loop(
         &self,
         generator: Generator,
@@ -288,7 +287,7 @@ impl Peers {
         let mut command = match generator {
             Generator::Longsync => self.generate(target),
             Generator::Command => self.load(target)?,
-            _ => bail!("not one that is measured in an open loop"),
+            _ => bail!("this generator is not measured in an open loop"),
         };
         let [calls, rate] = [open.calls, open.rate].map(|number| number.to_string());
         command.args(["--calls", &calls, "--rate", &rate]);
@@ -302,13 +301,13 @@ impl Peers {
         Ok(command)
     }
 
-    /// A closed loop by h2load whose calls do not say how they are answered.
+    /// A closed loop with h2load, whose calls ask for neither a delay nor a behavior.
     pub(crate) fn calls_by_default(
         &self,
         target: &Target,
         closed: ClosedLoop,
     ) -> anyhow::Result<Command> {
-        // An uncompressed message without a byte.
+        // An uncompressed empty message.
         self.unary_by_h2load(&target.to_string(), closed, &[0; 5])
     }
 
@@ -327,7 +326,7 @@ impl Peers {
         Ok(command)
     }
 
-    /// Memory of calls that wait, by another's client: all are sent at once.
+    /// The memory of waiting calls with another client: all are sent at once.
     pub(crate) fn waiting_client(
         &self,
         generator: Generator,
@@ -340,7 +339,7 @@ impl Peers {
         let (program, whom) = match generator {
             Generator::Tonic => (found(&self.tonic)?, url.as_str()),
             Generator::GrpcGo => (found(&self.grpc_go)?, address),
-            _ => bail!("not a client of one process and unary calls"),
+            _ => bail!("this client does not make unary calls in one process"),
         };
         let mut command = Command::new(program);
         command.args(["client", whom, &closed.calls.to_string(), &delay.as_nanos().to_string()]);
@@ -356,7 +355,7 @@ impl Peers {
         Ok(command)
     }
 
-    /// What was compared, with versions.
+    /// The compared programs, with their versions.
     pub(crate) fn versions(&self) -> Vec<String> {
         let mut versions = own_versions();
         versions.extend(locked(&root().join("bench/peers/tonic/Cargo.lock"), "tonic"));
@@ -373,7 +372,7 @@ impl Peers {
     }
 }
 
-/// What ours is made of.
+/// The versions of our build.
 pub(crate) fn own_versions() -> Vec<String> {
     let mut versions = vec![format!("longsync {}", env!("CARGO_PKG_VERSION"))];
     versions.extend(version_of(Command::new("rustc").arg("--version")));
@@ -385,13 +384,13 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// Says how far the measurements are.
+/// Reports the progress of the measurements.
 pub(crate) fn say(what: &str) {
-    // If not even stderr can be written, nobody is left to tell.
+    // If stderr cannot be written either, there is no one to report it to.
     let _ = writeln!(std::io::stderr(), "longsync-bench: {what}");
 }
 
-/// Builds our server as it ships, and says where it is.
+/// Builds our server in its release form, and returns its path.
 pub(crate) fn build_longsync() -> anyhow::Result<PathBuf> {
     build("longsync-server", &target_directory()?)
 }
@@ -402,14 +401,14 @@ fn build_client(target: &Path) -> ProgramLookup {
 
 fn build(package: &str, target: &Path) -> anyhow::Result<PathBuf> {
     say(&format!("building {package}"));
-    // Apart from this program, whose dependencies' features are not those of what ships.
+    // Separate from this program's build, which unifies its dependencies' features differently.
     let mut build = Command::new(cargo());
     build.current_dir(root()).args(["build", "--release", "--package", package]);
     process::run(build.arg("--target-dir").arg(target))?;
     Ok(target.join("release").join(package))
 }
 
-/// Where this program was built.
+/// The target directory of this program's build.
 fn target_directory() -> anyhow::Result<PathBuf> {
     let this = env::current_exe()?;
     Ok(this.ancestors().nth(2).context("no target directory")?.to_owned())
@@ -428,7 +427,7 @@ fn found(program: &ProgramLookup) -> anyhow::Result<&Path> {
 
 fn on_path(name: &str, install: &str) -> ProgramLookup {
     let path = env::var_os("PATH").unwrap_or_default();
-    // Where `go install` puts programs, on most machines on nobody's path.
+    // `go install` puts programs here, which is usually not on the PATH.
     let go = env::home_dir().map(|home| home.join("go/bin"));
     let mut directories = env::split_paths(&path).chain(go);
     let program = directories.find_map(|directory| {
@@ -468,8 +467,8 @@ fn build_grpc_go(target: &Path) -> ProgramLookup {
     }
 }
 
-/// Has one of Go's plug-ins for protoc generate its part of the contract. They ask for nothing but
-/// descriptors, which our contract has; so protoc itself is not needed.
+/// Lets one of Go's protoc plug-ins generate its part of the contract. They need only
+/// descriptors, which our contract crate has; so protoc itself is not needed.
 fn generate_go(sources: &Path, plugin: &str) -> anyhow::Result<()> {
     let descriptors = prost_types::FileDescriptorSet::decode(longsync::FILE_DESCRIPTOR_SET)?;
     let request = CodeGeneratorRequest {
@@ -484,7 +483,7 @@ fn generate_go(sources: &Path, plugin: &str) -> anyhow::Result<()> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
-    // Dropped at once, so that the plug-in sees the end of it.
+    // Dropped at once, so that the plug-in sees the end of its input.
     child.stdin.take().context("stdin was piped")?.write_all(&request.encode_to_vec())?;
     let output = child.wait_with_output()?;
     if !output.status.success() {

@@ -1,5 +1,5 @@
-//! Programs under measurement, each a process of its own: where it runs, what it says, and what it
-//! takes of processor and memory. It ends with its handle.
+//! Programs under measurement, each in its own process: the core it runs on, its output, and its use
+//! of processor and memory. The process ends when its handle is dropped.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -12,19 +12,19 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
-/// How often a process that is waited for is looked at.
+/// How often a process that is waited for is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Where a process may run.
+/// Which cores a process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cores {
-    /// Wherever this program may.
+    /// The same as this program.
     Any,
-    /// On this core alone.
+    /// Only this core.
     Only(usize),
 }
 
-/// A process that runs.
+/// A running process.
 #[derive(Debug)]
 pub(crate) struct Process {
     name: String,
@@ -32,10 +32,10 @@ pub(crate) struct Process {
     lines: mpsc::Receiver<String>,
 }
 
-/// What a process had done when it ended.
+/// The result of a process that has ended.
 #[derive(Debug)]
 pub(crate) struct ProcessResult {
-    /// What it said that was not read before.
+    /// The lines of its output that were not read before.
     pub(crate) lines: Vec<String>,
     /// The processor time of all its threads.
     pub(crate) cpu: Duration,
@@ -48,7 +48,7 @@ impl Process {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let spawned = match cores {
             Cores::Any => command.spawn(),
-            // A child has the cores of the thread that starts it.
+            // A child inherits the cores of the thread that starts it.
             Cores::Only(core) => {
                 let before = sched_getaffinity(None)?;
                 let mut one = CpuSet::new();
@@ -61,7 +61,7 @@ impl Process {
         };
         let mut child = spawned.with_context(|| format!("cannot start {name}"))?;
         let stdout = child.stdout.take().context("stdout was piped")?;
-        // On a thread of its own, so that a program that says much is never held up.
+        // On a separate thread, so that a program with much output is never blocked.
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -73,24 +73,24 @@ impl Process {
         Ok(Self { name, child, lines })
     }
 
-    /// The next line that it says.
+    /// The next line of its output.
     pub(crate) fn line(&self, within: Duration) -> anyhow::Result<String> {
         let name = &self.name;
         self.lines.recv_timeout(within).map_err(|why| match why {
-            RecvTimeoutError::Timeout => anyhow!("{name} said nothing within {within:?}"),
-            RecvTimeoutError::Disconnected => anyhow!("{name} has ended without a word"),
+            RecvTimeoutError::Timeout => anyhow!("{name} printed nothing within {within:?}"),
+            RecvTimeoutError::Disconnected => anyhow!("{name} ended without printing anything"),
         })
     }
 
-    /// How much memory of its own is resident, in bytes.
+    /// Its own resident memory, in bytes.
     pub(crate) fn rss_bytes(&self) -> anyhow::Result<u64> {
         rss_bytes(&self.child.id().to_string())
     }
 
-    /// The processor time of all its threads, until now, to 10 ms.
+    /// The processor time of all its threads so far, with a resolution of 10 ms.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        // `pid (name) state ppid ...`, and a name may hold anything; user and system time are the
-        // 14th and 15th field.
+        // `pid (name) state ppid ...`, and a name may contain anything; user and system time are the
+        // 14th and 15th fields.
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let (_, after_name) = stat.rsplit_once(')').context("no name in stat")?;
         let ticks: u64 = after_name
@@ -103,11 +103,11 @@ impl Process {
         Ok(Duration::from_millis(ticks * 1_000 / a_second))
     }
 
-    /// Waits until it has ended, at most `within`.
+    /// Waits at most `within` until it has ended.
     pub(crate) fn finish(mut self, within: Duration) -> anyhow::Result<ProcessResult> {
         let give_up = Instant::now() + within;
         let pid = Pid::from_child(&self.child);
-        // It is left to be waited for, so that its processor time can still be read.
+        // It is not reaped here, so that its processor time can still be read.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         while waitid(WaitId::Pid(pid), options)?.is_none() {
             if Instant::now() > give_up {
@@ -127,7 +127,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // They fail if it has ended.
+        // They fail if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -141,12 +141,12 @@ pub(crate) fn rss_bytes(pid: &str) -> anyhow::Result<u64> {
     Ok(kib * 1024)
 }
 
-/// The processor time of this process until now.
+/// The processor time of this process so far.
 pub(crate) fn own_cpu() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
-/// Runs a program to its end, which must be a good one.
+/// Runs a program to its end, which must be successful.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let output = command.stdin(Stdio::null()).output();
     let name = command.get_program().to_string_lossy().into_owned();

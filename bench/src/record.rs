@@ -1,4 +1,4 @@
-//! The record of a run that `longsync-client load --json` prints, as far as it is measured here.
+//! The record of a run that `longsync-client load --json` prints, as far as the benchmarks need it.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::measure::read;
 
-/// What is read of a record, schema `longsync.load/v1`.
+/// The part of a record (schema `longsync.load/v1`) that is read.
 #[derive(Debug, Deserialize)]
 pub(crate) struct LoadRecord {
     pub(crate) took_ns: u64,
@@ -31,20 +31,20 @@ struct RecordedPercentile {
 }
 
 impl LoadRecord {
-    /// Reads what the command has printed.
+    /// Reads the output of the command.
     pub(crate) fn read(lines: &[String]) -> anyhow::Result<Self> {
         read(&lines.join("\n"))
     }
 
-    /// How many calls ended well, if no others were due.
+    /// How many calls were good, if all that were due were.
     pub(crate) fn all_good(&self) -> anyhow::Result<u64> {
         let RecordedCounts { due, good } = self.counts;
         anyhow::ensure!(due == good, "only {good} of {due} calls were good");
         Ok(good)
     }
 
-    /// A percentile of a figure in nanoseconds, such as `p99` of `lag`; [`None`] if it was not measured, or is
-    /// below zero or beyond what was.
+    /// A percentile of a figure in nanoseconds, such as `p99` of `lag`; [`None`] if it was not measured, or
+    /// is below zero or beyond the recorded values.
     pub(crate) fn percentile_ns(&self, figure: &str, percentile: &str) -> Option<i64> {
         self.figures.get(figure)?.as_ref()?.percentiles.get(percentile)?.value_ns
     }

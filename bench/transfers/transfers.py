@@ -1,5 +1,5 @@
-"""How long large messages take over a round trip: a client of grpcio, and the same calls to each server
-in turn, through a line that delays both directions. `run` starts it."""
+"""How long large messages take on a line with a round trip: a grpcio client makes the same calls to each server
+in turn, through a proxy that delays both directions. `run` starts it."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from lib import ours
 from toxiproxy import delayed
 
 SERVICE, METHOD = "longsync.v1.LongSyncService", "LongSync"
-# 4 MiB is the largest message that servers take by default, and what is around the payload needs its place.
+# 4 MiB is the largest message that servers accept by default, and the fields around the payload count as well.
 SIZES = {"1 MiB": 1 << 20, "4 MiB": (4 << 20) - 64}
 ROUND_TRIPS_MS = (20, 40)
 CALLS = 10
@@ -61,7 +61,7 @@ def started(*command):
 
 
 def took_ms(address, request):
-    """How long each call took, of those made one after another on a new connection."""
+    """The durations of calls made one after another on a new connection."""
     options = [*UNLIMITED, ("grpc.use_local_subchannel_pool", 1)]
     with grpc.insecure_channel(address, options) as channel:
         grpc.channel_ready_future(channel).result(timeout=15)
@@ -76,7 +76,7 @@ def took_ms(address, request):
 
 
 def request_for(direction, size):
-    # A delay of zero: without one, longsync's server would wait.
+    # An explicit delay of zero: without one, longsync's server would wait.
     request = Request(payload=bytes(size)) if direction == "up" else Request(response_bytes=size)
     request.delay.SetInParent()
     return request
@@ -118,7 +118,7 @@ def row(direction, size, round_trip, lines, rounds):
 
 
 def row_of_our_client(size, round_trip, lines, rounds):
-    """Our own client's only call on a connection: it has a window of its own for what it is sent."""
+    """A single call per connection by our own client, which sets its own receive window."""
     took = {name: [] for name in SERVERS}
     for _ in range(rounds):
         for name in SERVERS:

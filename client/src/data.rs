@@ -1,4 +1,4 @@
-//! Files that are read.
+//! Files that are read as input.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,15 +8,15 @@ use longsync_stats::Observation;
 
 use crate::in_words::in_words;
 
-/// How much data is read at most, in bytes.
+/// The maximum size of a data file, in bytes.
 const MOST_DATA: u64 = 1 << 30;
-/// How much of any other file is read at most, in bytes.
+/// The maximum size of any other file, in bytes.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// Reads what was observed from a file, or from stdin for `-`.
+/// Reads observations from a file, or from stdin for `-`.
 ///
 /// # Errors
-/// The sentence that says what is wrong: it cannot be read, is too large, or is not such data.
+/// The sentence that says what is wrong: it cannot be read, is too large, or is not data of this kind.
 pub(crate) fn observed(path: &Path) -> Result<Observation, String> {
     let most = ReadLimit { bytes: MOST_DATA, instead: TOO_MUCH_DATA };
     let bytes = if path == Path::new("-") {
@@ -27,7 +27,7 @@ pub(crate) fn observed(path: &Path) -> Result<Observation, String> {
     Observation::read(&bytes).map_err(|why| why.to_string())
 }
 
-/// What a file holds.
+/// The content of a file.
 ///
 /// # Errors
 /// The sentence that says what is wrong, and names the file: it cannot be read, or is too large.
@@ -35,7 +35,7 @@ pub(crate) fn content(path: &Path) -> Result<Vec<u8>, String> {
     read_file(path, MOST).map_err(|why| format!("{}: {why}", path.display()))
 }
 
-/// What stdin holds, to its end.
+/// Everything on stdin.
 ///
 /// # Errors
 /// The sentence that says what is wrong: it cannot be read, or is too large.
@@ -43,16 +43,16 @@ pub(crate) fn stdin() -> Result<Vec<u8>, String> {
     read(io::stdin().lock(), MOST).map_err(|why| format!("stdin: {why}"))
 }
 
-/// The same of a file of text.
+/// The content of a text file.
 ///
 /// # Errors
-/// As those of [`content`]; and when it is not UTF-8.
+/// Those of [`content`], and if it is not UTF-8.
 pub(crate) fn text(path: &Path) -> Result<String, String> {
     let text = String::from_utf8(content(path)?);
-    text.map_err(|_| format!("{}: it is not text: write it in UTF-8", path.display()))
+    text.map_err(|_| format!("{}: it is not UTF-8 text: save it as UTF-8", path.display()))
 }
 
-/// How much is read, and what would be right if there is more.
+/// How much is read, and what to do if there is more.
 #[derive(Debug, Clone, Copy)]
 struct ReadLimit {
     bytes: u64,
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_large_is_refused_however_it_comes() {
+    fn input_that_is_too_large_is_refused_from_any_source() {
         let most = ReadLimit { bytes: 4, instead: TOO_MUCH_DATA };
         assert_eq!(read(&b"12ms"[..], most), Ok(b"12ms".to_vec()));
         assert_eq!(read(io::repeat(b'1'), most), Err(TOO_MUCH_DATA.to_owned()));

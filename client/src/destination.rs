@@ -1,4 +1,4 @@
-//! The file into which something is written when it is known: whole, or not at all; or stdout, for `-`.
+//! The file into which a result is written once it is known: completely, or not at all; or stdout, for `-`.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -9,29 +9,29 @@ use anyhow::anyhow;
 use crate::in_words::in_words;
 use crate::output::{WriteTask, print_bytes};
 
-/// A file into which something is written when it is known, or stdout. Until then nothing is changed.
+/// A file into which a result is written once it is known, or stdout. Nothing is changed until then.
 #[derive(Debug)]
 pub(crate) struct Destination {
-    /// As it was given.
+    /// The path as it was given.
     named: PathBuf,
     place: DestinationKind,
 }
 
 #[derive(Debug)]
 enum DestinationKind {
-    /// The output of the process, named by `-`.
+    /// The standard output of the process, named by `-`.
     Stdout,
-    /// A file, or none yet. What is written stands beside it first, and then takes its name: no reader sees half of it,
-    /// and on a full disk the old one stays.
+    /// A regular file, or one yet to be created. The result is written to a temporary file next to it, which
+    /// is then renamed: no reader sees half of it, and if the disk is full, the old file stays.
     File { path: PathBuf, replaces: bool },
-    /// Something else, such as a pipe, a device or an output that is already open.
+    /// Anything else, such as a pipe, a device or an output that is already open.
     Stream,
 }
 
 /// Why a file cannot be the destination.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DestinationError {
-    /// It exists, or cannot be meant.
+    /// It exists, or is not a possible destination.
     #[error("{0}")]
     Usage(String),
     /// The system does not allow it.
@@ -39,16 +39,16 @@ pub(crate) enum DestinationError {
     Failed(String),
 }
 
-/// Whether stdout is named: by `-`, as for other programs. A file of that name is `./-`.
+/// Whether the path names stdout: `-`, as for other programs. A file of that name is `./-`.
 pub(crate) fn is_stdout(named: &Path) -> bool {
     named == Path::new("-")
 }
 
-/// Whether one of these is printed alone, instead of text: JSON, or a file that is named `-`. Each comes with the flag
-/// that orders it.
+/// Whether stdout carries one of these instead of text: JSON, or a file that is named `-`. Each file comes
+/// with the flag that asks for it.
 ///
 /// # Errors
-/// The sentence that names two which would both be printed.
+/// The sentence that names two that would both be printed.
 pub(crate) fn is_printed_alone(
     is_json: bool,
     files: &[(&'static str, &Path)],
@@ -65,7 +65,7 @@ pub(crate) fn is_printed_alone(
 }
 
 impl Destination {
-    /// Checks that this file can be written, and leaves it as it is. `flag` is that which names it.
+    /// Checks that this file can be written, and does not change it. `flag` is the one that names it.
     pub(crate) fn check(
         flag: &str,
         named: &Path,
@@ -90,22 +90,22 @@ impl Destination {
             }
             Ok(_) if !overwrites => {
                 return Err(DestinationError::Usage(format!(
-                    "{} exists, and is kept: choose another file with {flag}, or give --overwrite",
+                    "{} exists, and is not overwritten: choose another file with {flag}, or give --overwrite",
                     named.display()
                 )));
             }
-            // The file that a link names, not the link.
+            // The file that a link points to, not the link.
             Ok(_) => fs::canonicalize(named).map_err(|error| refused(&in_words(&error)))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing(named, refused)?,
             Err(error) => return Err(refused(&in_words(&error))),
         };
-        // A folder that takes no files is known before anything was measured for them.
+        // A folder in which no file can be created is reported before anything is measured.
         let tried = beside(&path).and_then(|(trial, file)| {
             drop(file);
             fs::remove_file(trial)
         });
         tried.map_err(|error| {
-            refused(&format!("no file can be made in its folder: {}", in_words(&error)))
+            refused(&format!("no file can be created in its folder: {}", in_words(&error)))
         })?;
         Ok(Self {
             named: named.to_owned(),
@@ -121,12 +121,12 @@ impl Destination {
         }
     }
 
-    /// Its name as it was given.
+    /// The path as it was given.
     pub(crate) fn named(&self) -> &Path {
         &self.named
     }
 
-    /// Returns the writing of this.
+    /// Returns the task of writing these bytes.
     pub(crate) fn writing(self, content: impl AsRef<[u8]> + Send + 'static) -> WriteTask {
         let Self { named, place } = self;
         Box::new(move || {
@@ -135,7 +135,7 @@ impl Destination {
                 DestinationKind::File { path, replaces } => {
                     replace(&path, replaces, content.as_ref())
                 }
-                // A file behind an open output is gone on with, not begun again.
+                // A file behind an open output is appended to, not truncated.
                 DestinationKind::Stream => {
                     let opened = File::options().append(true).open(&named);
                     opened.and_then(|mut stream| stream.write_all(content.as_ref()))
@@ -147,13 +147,13 @@ impl Destination {
     }
 }
 
-/// Whether this is an output of the process, which may itself go to a file.
+/// Whether this is an output of the process, which may itself be redirected to a file.
 fn is_open_output(path: &Path) -> bool {
     let outputs = ["/dev/stdout", "/dev/stderr"].map(Path::new);
     outputs.contains(&path) || ["/dev/fd", "/proc/self/fd"].iter().any(|fds| path.starts_with(fds))
 }
 
-/// The path of a file that is not there yet.
+/// The path of a file that does not exist yet.
 fn missing(
     named: &Path,
     refused: impl Fn(&str) -> DestinationError,
@@ -174,10 +174,10 @@ fn missing(
     })
 }
 
-/// A new file beside this one, and its path.
+/// Creates a temporary file next to this one; returns it with its path.
 fn beside(path: &Path) -> io::Result<(PathBuf, File)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // Names have at most 255 bytes.
+    // File names have at most 255 bytes.
     let name: String = name.chars().take(40).collect();
     for number in 0..100 {
         let beside = path.with_file_name(format!(".{name}.{}-{number}.tmp", std::process::id()));
@@ -187,7 +187,7 @@ fn beside(path: &Path) -> io::Result<(PathBuf, File)> {
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::other("files of earlier runs stand beside it"))
+    Err(io::Error::other("temporary files of earlier runs are in the way"))
 }
 
 fn replace(path: &Path, replaces: bool, content: &[u8]) -> io::Result<()> {
@@ -196,22 +196,22 @@ fn replace(path: &Path, replaces: bool, content: &[u8]) -> io::Result<()> {
         if let Ok(old) = fs::metadata(path) {
             file.set_permissions(old.permissions())?;
         }
-        // Some systems say only now that there is no room.
+        // Some systems report only now that there is no space left.
         file.sync_all()
     });
     if let Err(error) = written {
-        // What could not be written is of no use; if it cannot be removed either, there is nothing else to do.
+        // A partial file is of no use; if it cannot be removed either, there is nothing else to do.
         let _ = fs::remove_file(&beside);
         return Err(error);
     }
     if !replaces && path.try_exists()? {
         return Err(io::Error::other(format!(
-            "another program has written it meanwhile, and it is kept: what was measured is in {}",
+            "another program wrote it in the meantime, so it was left alone: the result is in {}",
             beside.display()
         )));
     }
     fs::rename(&beside, path).map_err(|error| {
-        let why = format!("{}; what was measured is in {}", in_words(&error), beside.display());
+        let why = format!("{}; the result is in {}", in_words(&error), beside.display());
         io::Error::new(error.kind(), why)
     })
 }
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn at_most_one_thing_is_printed_instead_of_text() {
+    fn at_most_one_output_is_printed_instead_of_text() {
         let (stdout, file) = (Path::new("-"), Path::new("./-"));
         let of = |is_json, svg| is_printed_alone(is_json, &[("--svg", svg), ("--hdr", file)]);
         assert_eq!(of(false, file), Ok(false));

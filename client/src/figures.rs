@@ -1,10 +1,10 @@
-//! How figures are written for people.
+//! How figures are formatted for people.
 
 use std::time::Duration;
 
 pub(crate) use longsync_text::duration::rounded;
 
-/// A duration in whole nanoseconds, as JSON has it.
+/// A duration in whole nanoseconds, as in JSON.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -15,7 +15,7 @@ pub(crate) fn rounded_signed(nanos: i64) -> String {
     if nanos < 0 { format!("-{magnitude}") } else { magnitude }
 }
 
-/// A count of bytes: `1.5 MiB`.
+/// A number of bytes: `1.5 MiB`.
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
 pub(crate) fn bytes(count: u64) -> String {
     const KIB: f64 = 1024.0;

@@ -1,7 +1,7 @@
-//! How many files, and so how many connections, the process may have open.
+//! How many files, and thus connections, the process may have open.
 
-/// Raises the soft limit to the hard one, as far as the system allows: many connections are what the
-/// client is for, and where they still do not fit, what needs them says so.
+/// Raises the soft limit to the hard one, as far as the system allows: the client exists to open many
+/// connections, and if they still do not fit, the code that needs them reports it.
 #[cfg(unix)]
 pub(crate) fn raise() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -11,6 +11,6 @@ pub(crate) fn raise() {
     }
 }
 
-/// There is no such limit to raise on this system.
+/// This system has no such limit to raise.
 #[cfg(not(unix))]
 pub(crate) fn raise() {}

@@ -1,4 +1,4 @@
-//! A request over HTTP/1.1, on a connection of its own.
+//! A request over HTTP/1.1, on its own connection.
 
 use std::error::Error as _;
 use std::io;
@@ -20,15 +20,15 @@ use longsync_connect::incoming::PAGE_PATIENCE;
 use longsync_connect::{ConnectError, Tcp, dial};
 use longsync_text::grouped;
 
-/// How much a connection reads before it is looked at: also how large the head of an answer may be.
+/// How much a connection reads at a time: this also limits the head of an answer.
 const READ_BYTES: usize = 64 * 1024;
 
-/// An answer: whole, but for the body of one that is an error.
+/// An answer: complete, except that the body of an error may be cut.
 #[derive(Debug)]
 pub(crate) struct HttpAnswer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// Empty if it was not to be kept.
+    /// Empty if the body was not to be kept.
     pub(crate) body: Bytes,
 }
 
@@ -45,19 +45,19 @@ pub(crate) enum HttpError {
     TooLong { most: usize },
 }
 
-/// What is kept of a body that is not an error's.
+/// What is kept of the body of a good answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
     All,
-    /// It is only waited for.
+    /// Nothing: it is only read to its end.
     Nothing,
 }
 
-/// Connects, gets `path`, and reads all of the answer, if its body has at most `most` bytes; `stamps`
-/// say when it was sent and done. Only the beginning of an error's body is read, as far as it comes.
+/// Connects, gets `path`, and reads the complete answer, if its body has at most `most` bytes; `stamps`
+/// record when it was sent and done. Only the beginning of an error's body is read, as far as it arrives.
 ///
 /// # Cancel safety
-/// The connection is closed, which tells the server.
+/// Dropping the future closes the connection, by which the server notices.
 pub(crate) async fn get(
     target: &Target,
     path: &str,
@@ -95,7 +95,7 @@ async fn whole(mut body: Incoming, most: usize, keep: Keep) -> Result<Bytes, Htt
     Ok(kept.freeze())
 }
 
-/// Why a body did not arrive whole.
+/// Why a body did not arrive completely.
 fn broken(error: hyper::Error) -> HttpError {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let of_io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
@@ -105,7 +105,7 @@ fn broken(error: hyper::Error) -> HttpError {
     if is_cut || error.is_incomplete_message() { HttpError::CutShort } else { error.into() }
 }
 
-/// hyper names the kind of an error, and its source only when asked.
+/// hyper's errors name only their kind; the cause is in their source.
 fn with_source(error: &hyper::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
@@ -113,7 +113,7 @@ fn with_source(error: &hyper::Error) -> String {
     }
 }
 
-/// As much of an error's body as comes within a moment: it only makes a sentence.
+/// As much of an error's body as arrives shortly: it only fills a sentence.
 async fn beginning(mut body: Incoming, timer: &Timer) -> Bytes {
     let mut received = BytesMut::new();
     let reading = async {
@@ -132,13 +132,13 @@ async fn beginning(mut body: Incoming, timer: &Timer) -> Bytes {
     received.freeze()
 }
 
-/// Checks whether a server at `target` answers in HTTP/1.1, whatever the answer.
+/// Checks whether a server at `target` answers in HTTP/1.1, whatever its answer is.
 ///
 /// # Errors
-/// When none does within the time that a server has to begin its protocol.
+/// If none does within the time in which a server has to begin its protocol.
 ///
 /// # Cancel safety
-/// The connection is closed.
+/// Dropping the future closes the connection.
 pub(crate) async fn probe(target: &Target, timer: &Timer) -> Result<(), ConnectError> {
     let asking = async |socket| {
         let (mut sender, _driving) = begin(socket).await?;

@@ -1,4 +1,4 @@
-//! JSON documents in which nothing acts: everything that a server said is escaped.
+//! JSON documents that cannot control a terminal: all text from servers is escaped.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use longsync_text::said::is_invisible;
 
-/// A value as a JSON document. Besides what JSON itself escapes, DEL, C1 and the other unseen characters
+/// A value as a JSON document. Besides what JSON itself escapes, DEL, C1 and the other invisible characters
 /// are escaped: a terminal would obey them.
 ///
 /// # Errors
@@ -20,7 +20,7 @@ pub(crate) fn document(value: &impl Serialize) -> serde_json::Result<String> {
     String::from_utf8(bytes).map_err(|error| serde_json::Error::io(io::Error::other(error)))
 }
 
-/// Like [`PrettyFormatter`], which has laid out what came before.
+/// Like [`PrettyFormatter`], which writes the layout, with more characters escaped.
 struct Escaping(PrettyFormatter<'static>);
 
 macro_rules! delegate {
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Every text is read back as it was, and none of it acts meanwhile.
+        /// Every text is read back as it was, and no invisible character of it is in the document.
         #[test]
         fn text_is_escaped_and_read_back(texts in proptest::collection::vec(any::<String>(), 0..4)) {
             let json = document(&texts).unwrap();
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_itself_leaves_is_escaped_too() {
+    fn invisible_characters_that_json_allows_are_escaped_too() {
         let json = document(&"\x1b\x7f\u{9b}\u{202e}").unwrap();
         assert_eq!(json, r#""\u001b\u007f\u009b\u202e""#);
         let plain = serde_json::json!({"a": [1, {"b": "c"}], "d": {}});

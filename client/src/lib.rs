@@ -1,10 +1,10 @@
-//! What the program `longsync-client` does, as a library: [`race`] races ways of waiting against one
-//! another, [`single`] makes one call and says where its time went, and [`behavior`] shows what a behavior does
-//! before any server runs it.
+//! The library behind the program `longsync-client`: [`race`] races ways of waiting against one
+//! another, [`single`] makes one call and reports where its time went, and [`behavior`] shows what a behavior
+//! does before any server runs it.
 //!
-//! A plan goes in, measurements come out, and reports are made from those: text, JSON, pictures. [`chart`] has
-//! what pictures are made of. How a call is made, and how its answer is read, is the crate
-//! `longsync-connect`; this crate knows clap and terminals only in its program. Nothing else in the
+//! A plan goes in, measurements come out, and reports are made of them: text, JSON, pictures. [`chart`] has
+//! the parts of the pictures. How a call is made and how its answer is read is the job of the crate
+//! `longsync-connect`; only the program of this crate knows clap and terminals. Nothing else in the
 //! workspace imports it.
 //!
 //! The default feature `cli` is the program. If you use only the library, set `default-features = false`.
@@ -26,7 +26,7 @@
 //! # }
 //! ```
 
-/// The README's example is run as a test.
+/// Runs the README's example as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -1,8 +1,8 @@
-//! Loads: many calls of a service, when they are due, and what was measured of them.
+//! Loads: many calls to a service, when they are due, and what was measured.
 //!
-//! [`Settings`] say what to do, [`LoadPlan`](longsync_load::LoadPlan) is what the engine is told, and a [`Report`]
-//! is the result, from which text, JSON, pictures and logs are made. While a load runs, a [`live::LiveBoard`] and a
-//! [`MetricsBoard`] show it.
+//! [`Settings`] say what to do, [`LoadPlan`](longsync_load::LoadPlan) is the engine's input, and a [`Report`]
+//! is the result, from which text, JSON, pictures and logs are made. While a load runs, a [`live::LiveBoard`]
+//! and a [`MetricsBoard`] show it.
 
 mod hdr;
 mod latency;

@@ -1,4 +1,4 @@
-//! The command `load`: its runs one after another, and what is written of each.
+//! The command `load`: its runs one after another, and the output of each.
 
 mod live;
 mod outputs;
@@ -17,17 +17,17 @@ use crate::output::{Output, WriteTask, printing};
 use crate::session::{Session, SessionEnd};
 use crate::{FAILURE, INTERRUPTED, complained, printed_last, usage};
 
-/// Whose usage is wrong.
+/// The subcommand that usage errors are about.
 const COMMAND: Option<&str> = Some("load");
-/// The client was the bottleneck of a run that must not have one.
+/// The client was the bottleneck of a run in which it must not be.
 const CLIENT_BOUND: u8 = 98;
-/// A threshold was not reached, or a rule has ended the run.
+/// A threshold was not met, or a rule ended the run.
 const MISSED: u8 = 99;
 
-/// The exit codes in the order in which they are chosen if several hold.
+/// The exit codes by precedence: if several apply, the first is chosen.
 const ORDER: [u8; 4] = [INTERRUPTED, FAILURE, CLIENT_BOUND, MISSED];
 
-/// Runs the loads that are ordered; returns the exit code.
+/// Runs the loads as ordered; returns the exit code.
 pub(crate) fn run(args: LoadArgs) -> u8 {
     let order = args.into_order().unwrap_or_else(|why| usage(COMMAND, &why));
     let (settings, plan) = order.first().unwrap_or_else(|why| usage(COMMAND, &why));
@@ -43,7 +43,7 @@ pub(crate) fn run(args: LoadArgs) -> u8 {
     let (mut codes, mut rest) = (Vec::new(), Vec::new());
     let mut next = Some((settings.clone(), plan));
     for (number, outputs) in (1..).zip(outputs) {
-        // A plan may hold a large payload: each is made when it is needed.
+        // A plan may hold a large payload: each is built only when it is needed.
         let this = next.take().map_or_else(|| settings.with_later_seed(number - 1), Ok);
         let (settings, plan) = this.unwrap_or_else(|why| usage(COMMAND, &why.to_string()));
         let drawing = order.is_text.then(|| Drawing::follow(&settings)).flatten();
@@ -62,7 +62,7 @@ pub(crate) fn run(args: LoadArgs) -> u8 {
     first(&codes)
 }
 
-/// What all runs need.
+/// The resources that all runs share.
 fn prepared(order: &LoadOrder) -> anyhow::Result<(Session, Option<MetricsServer>)> {
     longsync_server::raise_file_limit()?;
     let session = Session::start().context("cannot begin")?;
@@ -74,14 +74,14 @@ fn prepared(order: &LoadOrder) -> anyhow::Result<(Session, Option<MetricsServer>
     Ok((session, order.metrics.map(listening).transpose()?))
 }
 
-/// Says why not even the first run could be begun; its record says it as well, if records are printed.
+/// Reports why not even the first run could begin, also in its record if records are printed.
 fn not_prepared(order: &LoadOrder, settings: Settings, why: &str) -> u8 {
     let code = complained(FAILURE, why);
     let record = order.is_json.then(|| document(&Report::not_started(settings, why)));
     printed_last(code, None, record)
 }
 
-/// The exit code of all that happened.
+/// The exit code for everything that happened.
 fn first(codes: &[u8]) -> u8 {
     ORDER.into_iter().find(|code| codes.contains(code)).unwrap_or(0)
 }
@@ -96,10 +96,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Makes its calls, and says what came of them; returns the exit codes of what happened, and the writing of its
-    /// record if that is still to be printed.
+    /// Makes its calls and reports the result; returns the exit codes of what happened, and the writing of
+    /// its record if it has not been printed yet.
     fn carried_out(self, session: &Session, is_strict: bool) -> (Vec<u8>, Option<WriteTask>) {
-        // A reader of records gets one per run, whatever becomes of it.
+        // A reader of records gets one per run, however the run ends.
         let unreported = self.outputs.is_json().then(|| self.settings.clone());
         let is_printed = Cell::new(false);
         let ran = session.run_to_report(async |stop, end, output| {
@@ -114,7 +114,7 @@ impl Run<'_> {
         (vec![complained(INTERRUPTED, NOTHING)], unreported.map(record))
     }
 
-    /// The same, until the user waits no longer; `is_printed` then says whether its report was printed.
+    /// The same, until the user stops waiting; `is_printed` then says whether the report was printed.
     async fn measured(
         self,
         control: &Control,
@@ -134,7 +134,7 @@ impl Run<'_> {
                 load.map_err(|error| (FAILURE, error.to_string()))
             }
         };
-        // Its lines make room for what is printed, and for a complaint: they are erased with all that is below them.
+        // The live display makes room for the report or a complaint: it is erased with everything below it.
         drop(drawing);
         let load = match load {
             Ok(load) => load,
@@ -154,9 +154,10 @@ impl Run<'_> {
     }
 }
 
-const NOTHING: &str = "it was ended before there was anything to report";
+const NOTHING: &str = "ended before there was anything to report";
 
-/// Waits until a run is stopped that has not made a call, and may still connect: nobody waits for that.
+/// Completes if a run is stopped before it made a call: it may still be connecting, and nobody waits for
+/// that.
 async fn stopped_unbegun(control: &Control) {
     control.stop.cancelled().await;
     if control.progress.sent() > 0 {
@@ -173,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_several_exit_codes_the_first_in_their_order_is_chosen() {
+    fn the_first_exit_code_that_applies_is_chosen() {
         assert_eq!(first(&[]), 0);
         assert_eq!(first(&[MISSED]), 99);
         assert_eq!(first(&[MISSED, CLIENT_BOUND]), 98);

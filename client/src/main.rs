@@ -1,4 +1,4 @@
-//! `longsync-client`: the client as a program.
+//! The program `longsync-client`.
 
 mod args;
 mod data;
@@ -31,12 +31,12 @@ use crate::progress_bars::ProgressBars;
 use crate::session::{Session, SessionEnd};
 
 const FAILURE: u8 = 1;
-/// The exit code of a failed call is this plus its status code, as in grpcurl.
+/// The exit code of a failed call is this plus its gRPC status code, as in grpcurl.
 const STATUS: u8 = 64;
-/// What a shell reports for a program that an interrupt ended.
+/// What a shell reports for a program that was ended by an interrupt.
 const INTERRUPTED: u8 = 130;
 
-/// How long the answers of a call whose deadline is over wait for a reader of stdout.
+/// How long the answers of a call whose deadline has passed wait for a reader of stdout.
 const READER_PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Reads the command line and the environment, and says what in the latter has no effect; or exits.
+/// Reads the command line and the environment, and reports variables that have no effect; or exits.
 fn read() -> Args {
     let args = Args::read(std::env::args_os());
     let is_quiet = match &args {
@@ -74,14 +74,14 @@ fn read() -> Args {
     };
     if !is_quiet {
         for sentence in variables::unknown(std::env::vars_os()) {
-            // If not even stderr can be written, nobody is left to tell.
+            // If stderr cannot be written either, there is no one to report it to.
             let _ = writeln!(std::io::stderr(), "longsync-client: {sentence}");
         }
     }
     args.unwrap_or_else(|error| error.exit())
 }
 
-/// Runs a race, which has the name `race` or needs none.
+/// Runs a race, either as the subcommand `race` or without a subcommand.
 fn run_race(name: Option<&str>, args: RaceArgs) -> u8 {
     let (is_json, svg) = (args.json, args.svg.clone());
     let files: Vec<_> = svg.iter().map(|svg| ("--svg", svg.as_path())).collect();
@@ -108,7 +108,7 @@ fn run_race(name: Option<&str>, args: RaceArgs) -> u8 {
             exit_code(code, session.finish(rest, None))
         }
         Some(Err(error)) => not_raced(&plan, is_json, Some(session), &error.to_string()),
-        // A reader of documents gets one, whatever became of the race.
+        // A reader of documents always gets one, however the race ended.
         None => {
             let unrun = || document(&Race::unrun(&plan, "ended by a second interrupt", true));
             let rest = is_json.then(|| printing(unrun())).into_iter().collect();
@@ -117,31 +117,31 @@ fn run_race(name: Option<&str>, args: RaceArgs) -> u8 {
     }
 }
 
-/// Checked before a race: a file that cannot be written should not cost one.
+/// Runs before a race: a file that cannot be written should not cost one.
 fn prepared(svg: Option<PathBuf>) -> anyhow::Result<(Option<Destination>, Session)> {
     let picture = svg.map(|svg| Destination::check("--svg", &svg, true)).transpose()?;
     longsync_server::raise_file_limit()?;
     Ok((picture, Session::start().context("cannot begin")?))
 }
 
-/// Says on stderr what a race will take, if that is much.
+/// Tells on stderr what a race will cost, if it is much.
 fn foretell(plan: &RacePlan) {
     let forecast = Forecast::of(plan);
     if forecast.is_worth_saying() {
         let mut stderr = anstream::AutoStream::auto(std::io::stderr());
-        // If it cannot be written, nobody is there to decide otherwise.
+        // If it cannot be written, there is no one to decide otherwise.
         let _ = writeln!(stderr, "{}", forecast.to_text(columns()));
     }
 }
 
-/// Runs a race; [`None`]: a second interrupt has ended it.
+/// Runs a race; [`None`] if a second interrupt ended it.
 fn raced(plan: &RacePlan, session: &Session) -> Option<Result<Race, RaceError>> {
     let progress = RaceProgress::default();
     let _bars = ProgressBars::follow(plan, &progress);
     session.run(async |interrupt, _| race::run(plan, &interrupt, &progress).await)
 }
 
-/// Says why a race was not run.
+/// Reports why a race was not run.
 fn not_raced(plan: &RacePlan, is_json: bool, session: Option<Session>, why: &str) -> u8 {
     let code = complained(FAILURE, why);
     let document = is_json.then(|| document(&Race::unrun(plan, why, false)));
@@ -182,13 +182,13 @@ fn run_call(args: CallArgs) -> u8 {
     } else {
         is_ended.then(|| single::to_text(&single, line_columns()))
     };
-    // Answers that nobody reads would hold the process for ever.
+    // Answers that nobody reads would keep the process alive for ever.
     let is_over = !is_json && single.code() == Some(Code::DeadlineExceeded);
     let patience = is_over.then_some(READER_PATIENCE);
     exit_code(code, session.finish(text.map(printing).into_iter().collect(), patience))
 }
 
-/// Says why a call was not made.
+/// Reports why a call was not made.
 fn not_called(plan: &SinglePlan, is_json: bool, session: Option<Session>, why: &str) -> u8 {
     let code = complained(STATUS + Code::Unavailable as u8, why);
     let status = || Some(tonic::Status::unavailable(why));
@@ -201,7 +201,7 @@ fn call_document(single: &Single) -> String {
     single::to_json(single).expect("all values of a call have a JSON form")
 }
 
-/// Prints the last text of a command that came to nothing.
+/// Prints the last text of a command that has no result.
 fn printed_last(code: u8, session: Option<Session>, text: Option<String>) -> u8 {
     match (session, text) {
         (Some(session), text) => {
@@ -215,8 +215,8 @@ fn printed_last(code: u8, session: Option<Session>, text: Option<String>) -> u8 
     }
 }
 
-/// The exit code of a command that came to `code`: a complaint about its output fails a command that went
-/// well, and leaves any other as it is.
+/// The exit code of a command that ended with `code`: a complaint about its output fails a command that
+/// succeeded, and does not change any other code.
 fn exit_code(code: u8, SessionEnd { complaints, is_interrupted }: SessionEnd) -> u8 {
     for complaint in &complaints {
         complained(code, complaint);
@@ -228,19 +228,19 @@ fn exit_code(code: u8, SessionEnd { complaints, is_interrupted }: SessionEnd) ->
     }
 }
 
-/// How wide a text is at least, and at most.
+/// The minimum and maximum width of a text.
 const NARROWEST: usize = 20;
 const WIDEST: usize = 160;
 
-/// How wide the text is to be. If stdout is not a terminal, COLUMNS may say it.
+/// The width of a text. If stdout is not a terminal, COLUMNS may give it.
 fn columns() -> usize {
     let columns =
         if std::io::stdout().is_terminal() { of_terminal() } else { told().or_else(of_terminal) };
     columns.unwrap_or(80).clamp(NARROWEST, WIDEST)
 }
 
-/// The same for lines that programs read as well: if stdout is not a terminal and COLUMNS says nothing, they are
-/// as long as they are.
+/// The same for lines that programs read as well: if stdout is not a terminal and COLUMNS is not set, they
+/// are not wrapped.
 fn line_columns() -> usize {
     if std::io::stdout().is_terminal() || told().is_some() { columns() } else { usize::MAX }
 }
@@ -253,17 +253,17 @@ fn told() -> Option<usize> {
     std::env::var("COLUMNS").ok()?.parse().ok()
 }
 
-/// Says on stderr what went wrong, for a command that exits with `code`.
+/// Reports on stderr what went wrong, for a command that exits with `code`.
 fn complained(code: u8, why: &str) -> u8 {
-    // If not even stderr can be written, nobody is left to tell.
+    // If stderr cannot be written either, there is no one to report it to.
     let _ = writeln!(std::io::stderr(), "longsync-client: {why}");
     code
 }
 
-/// Says what is wrong with a command line of a subcommand, or of the race that needs none, and exits.
+/// Reports what is wrong with the command line of a subcommand, or of a race without one, and exits.
 fn usage(subcommand: Option<&str>, why: &str) -> ! {
     let mut command = Args::command();
-    // Only then does a subcommand know its whole name.
+    // A subcommand knows its full name only after this.
     command.build();
     let named = subcommand.and_then(|name| command.find_subcommand(name).cloned());
     named.unwrap_or(command).error(clap::error::ErrorKind::ValueValidation, why).exit()

@@ -1,6 +1,6 @@
-//! What the figures of tables are, in a line each.
+//! The meaning of each figure in the tables, in one line each.
 
 pub(crate) const RESPONSE_TIME: &str = "response time: from when a call was due to its answer";
 pub(crate) const SERVICE_TIME: &str = "service time: from sending a call to its answer";
 pub(crate) const ADDED: &str =
-    "added: service time - waited, which is what network, proxies and runtimes take";
+    "added: service time - waited: the time taken by network, proxies and runtimes";

@@ -1,4 +1,4 @@
-//! What a command writes, on a thread of its own: a reader that does not read holds up nothing else.
+//! Writes a command's output on a separate thread: a reader that does not read holds up nothing else.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::in_words::in_words;
 
-/// How many pieces of output may wait for those before them.
+/// How many pieces of output may wait for earlier ones.
 const QUEUE: usize = 64;
 
-/// Something to be written.
+/// Something to write.
 pub(crate) type WriteTask = Box<dyn FnOnce() -> anyhow::Result<()> + Send>;
 
-/// Writes one thing after another.
+/// Writes one piece after another.
 #[derive(Debug)]
 pub(crate) struct Output {
     queue: mpsc::Sender<WriteTask>,
@@ -30,7 +30,7 @@ impl Output {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When the thread cannot be started.
+    /// If the thread cannot be started.
     pub(crate) fn start() -> io::Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (ended, complaints) = oneshot::channel();
@@ -42,20 +42,20 @@ impl Output {
         Ok(Self { queue, complaints, written })
     }
 
-    /// Has something written; waits while too much else is queued.
+    /// Queues a piece to be written; waits while too many are queued.
     pub(crate) async fn write(&self, writing: WriteTask) {
-        // If its thread has panicked, that was said on stderr.
+        // If its thread has panicked, stderr already has the reason.
         let _ = self.queue.send(writing).await;
     }
 
-    /// Waits until all is written; returns a sentence for each thing that could not be.
+    /// Waits until everything is written; returns a sentence for each piece that could not be.
     pub(crate) async fn finish(self) -> Vec<String> {
         let Self { queue, complaints, .. } = self;
         drop(queue);
         complaints.await.unwrap_or_default()
     }
 
-    /// Waits until nothing was written for this long.
+    /// Waits until nothing has been written for this long.
     pub(crate) fn stalls(&self, patience: Duration) -> impl Future<Output = ()> + use<> {
         let written = Arc::clone(&self.written);
         async move {
@@ -76,7 +76,7 @@ fn write_all(mut waiting: mpsc::Receiver<WriteTask>, written: &AtomicUsize) -> V
     while let Some(writing) = waiting.blocking_recv() {
         if let Err(error) = writing() {
             let complaint = format!("{error:#}");
-            // A full disk refuses each line alike.
+            // A full disk refuses every line with the same error.
             if !complaints.contains(&complaint) {
                 complaints.push(complaint);
             }
@@ -86,10 +86,10 @@ fn write_all(mut waiting: mpsc::Receiver<WriteTask>, written: &AtomicUsize) -> V
     complaints
 }
 
-/// Prints a text to stdout, with colours or without as was chosen.
+/// Prints a text to stdout, with or without colours, as chosen on the command line.
 ///
 /// # Errors
-/// When it cannot be printed.
+/// If it cannot be printed.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = AutoStream::auto(io::stdout().lock());
     printed(writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()))
@@ -98,7 +98,7 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 /// Writes these bytes to stdout as they are.
 ///
 /// # Errors
-/// When they cannot be written.
+/// If they cannot be written.
 pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     printed(stdout.write_all(bytes).and_then(|()| stdout.flush()))
@@ -106,13 +106,13 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
 
 fn printed(printed: io::Result<()>) -> anyhow::Result<()> {
     match printed {
-        // A reader that has seen enough is not an error.
+        // A reader that closes the pipe early is not an error.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         printed => printed.map_err(|error| anyhow!("cannot write to stdout: {}", in_words(&error))),
     }
 }
 
-/// The same, to be done later.
+/// The same, to be run later.
 pub(crate) fn printing(text: String) -> WriteTask {
     Box::new(move || print(&text))
 }

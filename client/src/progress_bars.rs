@@ -13,7 +13,7 @@ use crate::columns;
 
 const REFRESH: Duration = Duration::from_millis(50);
 
-/// Bars that follow a race until they are dropped; then they are gone, and leave room for its picture.
+/// Bars that follow a race until they are dropped; then they are erased to make room for its picture.
 #[derive(Debug)]
 pub(crate) struct ProgressBars {
     is_over: Arc<AtomicBool>,
@@ -21,7 +21,7 @@ pub(crate) struct ProgressBars {
 }
 
 impl ProgressBars {
-    /// Follows a race. [`None`] when nobody watches: what is printed goes elsewhere.
+    /// Follows a race; [`None`] if nobody is watching: the output is not a terminal.
     pub(crate) fn follow(plan: &RacePlan, progress: &RaceProgress) -> Option<Self> {
         if !std::io::stderr().is_terminal() || !std::io::stdout().is_terminal() {
             return None;
@@ -31,7 +31,7 @@ impl ProgressBars {
             let (is_over, progress) = (Arc::clone(&is_over), progress.clone());
             let all = MultiProgress::new();
             let (mut bars, calls) = (bars(plan, &all), plan.calls().get());
-            // A thread of its own: the race's is busy racing.
+            // On a separate thread: the race's own is busy racing.
             thread::spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
                     draw(&mut bars, calls, &progress);
@@ -55,12 +55,12 @@ impl Drop for ProgressBars {
     }
 }
 
-/// What is drawn of a way.
+/// What is drawn for one way.
 struct Bar {
     way: Way,
     drawn: ProgressBar,
     start: Option<Instant>,
-    /// How it had ended, and after how long.
+    /// How it ended, and after how long.
     ended: Option<(ProgressSnapshot, Duration)>,
 }
 
@@ -75,7 +75,7 @@ fn bars(plan: &RacePlan, all: &MultiProgress) -> Vec<Bar> {
     plan.ways().iter().map(bar).collect()
 }
 
-/// Draws all ways; those that have begun have ended, but for the last.
+/// Draws all ways; every way that has begun has also ended, except the last.
 fn draw(bars: &mut [Bar], calls: usize, progress: &RaceProgress) {
     let begun = progress.read();
     // A terminal may wrap a line that fills it.

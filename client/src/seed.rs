@@ -1,9 +1,9 @@
-//! Seeds that people type.
+//! Random seeds that are easy to type.
 
 use longsync_server::Options;
 
-/// A random seed that is easily typed again, and that all readers of JSON take for the same number: many know
-/// no integers over 2^53.
+/// A random seed that is easy to type again, and that every JSON reader takes for the same number: many
+/// cannot represent integers over 2^53.
 pub(crate) fn short() -> u64 {
     Options::default().seed >> 32
 }

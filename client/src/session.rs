@@ -1,4 +1,4 @@
-//! The run of a command: its one thread, what interrupts it, and what it writes.
+//! The run of a command: its one thread, its interrupts, and its output.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::output::{Output, WriteTask};
 
-/// How long after a second Ctrl-C a report may take.
+/// How long a report may take after a second Ctrl-C.
 const REPORTS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The run of a command.
@@ -24,17 +24,17 @@ pub(crate) struct Session {
 /// How the writing ended at the end of a session.
 #[derive(Debug, Default)]
 pub(crate) struct SessionEnd {
-    /// Sentences that say what could not be written.
+    /// One sentence for each output that could not be written.
     pub(crate) complaints: Vec<String>,
     /// Whether a second Ctrl-C ended it.
     pub(crate) is_interrupted: bool,
 }
 
 impl Session {
-    /// Begins one. From its first [`Session::run`] on, Ctrl-C no longer ends the process by itself.
+    /// Begins one. From its first [`Session::run`] on, Ctrl-C no longer ends the process directly.
     ///
     /// # Errors
-    /// When the system has no room for it.
+    /// If the system does not have the resources for it.
     pub(crate) fn start() -> io::Result<Self> {
         has_files()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -47,7 +47,7 @@ impl Session {
         Ok(Self { runtime, output: Output::start()?, interrupts })
     }
 
-    /// Runs something on this thread. The first Ctrl-C asks it to end, and the second ends it: then
+    /// Runs a future on this thread. The first Ctrl-C asks it to stop, and the second ends it: then
     /// [`None`] is returned.
     pub(crate) fn run<T>(
         &self,
@@ -61,9 +61,9 @@ impl Session {
         })
     }
 
-    /// Runs something that says in the end what it has come to, whatever happens. The first Ctrl-C asks it to stop
-    /// (the first token), the second to do so at once (the second token). Only a third ends it, or if it has not come
-    /// to its end a while after the second: then [`None`] is returned.
+    /// Runs a future that always ends with a report. The first Ctrl-C asks it to stop (the first token), the
+    /// second to stop immediately (the second token). Only a third ends it, or if it has not finished a while
+    /// after the second: then [`None`] is returned.
     pub(crate) fn run_to_report<T>(
         &self,
         run: impl AsyncFnOnce(CancellationToken, CancellationToken, &Output) -> T,
@@ -102,11 +102,11 @@ impl Session {
         })
     }
 
-    /// Writes the rest, and waits until all is written, unless there is a further Ctrl-C after the
-    /// first, or, with `patience`, nothing could be written for that long.
+    /// Writes the rest, and waits until everything is written, unless there is another Ctrl-C after the
+    /// first, or nothing could be written for `patience`, if given.
     pub(crate) fn finish(self, rest: Vec<WriteTask>, patience: Option<Duration>) -> SessionEnd {
         let Self { runtime, output, interrupts } = self;
-        // The second may have come before.
+        // The second may have come earlier.
         let enough = (*interrupts.borrow() + 1).max(2);
         let written = runtime.block_on(async {
             let stalls = patience.map(|patience| output.stalls(patience));
@@ -135,7 +135,7 @@ impl Session {
 async fn interrupted(interrupts: &watch::Receiver<u32>, count: u32) {
     let mut interrupts = interrupts.clone();
     if interrupts.wait_for(|now| *now >= count).await.is_err() {
-        // No interrupt can be caught.
+        // Interrupts cannot be caught.
         std::future::pending::<()>().await;
     }
 }
@@ -148,15 +148,15 @@ async fn stalled(stalls: Option<impl Future<Output = ()>>) {
 }
 
 fn unread() -> String {
-    "the deadline is over and nobody reads what is printed: the rest of it is left out".to_owned()
+    "the deadline has passed and nobody reads the output: the rest of it is dropped".to_owned()
 }
 
-/// Checks that a runtime can open its files. Without those for signals it would panic.
+/// Checks that a runtime can open its files: without those for signals it would panic.
 #[cfg(unix)]
 fn has_files() -> io::Result<()> {
     use std::os::unix::net::UnixStream;
 
-    // Two for what wakes it and one that copies it, a pair for signals and one that copies that.
+    // Two to wake it up and a duplicate of one, a pair for signals and a duplicate of one.
     let six = || Ok([UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?]);
     let had: io::Result<_> = six();
     had.map(drop)

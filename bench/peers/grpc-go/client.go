@@ -55,7 +55,7 @@ func call(w work) error {
 		})
 	}
 	if w.inFlight == w.calls {
-		// Halfway through the delay all of them wait.
+		// Halfway through the delay, all of them are waiting.
 		time.Sleep(time.Until(start.Add(time.Duration(w.delayNs / 2))))
 		rss, err := rssBytes()
 		if err != nil {

@@ -1,7 +1,7 @@
 // A delayed-answer server and its client, as grpc-go's own examples would write them, to be measured
-// beside longsync's.
+// next to longsync's.
 //
-// `grpc-go server` listens on a free port of loopback and says where.
+// `grpc-go server` listens on a free port of loopback and prints the address.
 // `grpc-go client ADDRESS CALLS DELAY_NS CONNECTIONS IN_FLIGHT` makes CALLS calls, IN_FLIGHT at a
 // time, and prints the result as JSON.
 package main
@@ -35,5 +35,5 @@ func run(args []string) error {
 		}
 		return call(work{args[1], numbers[0], numbers[1], int(numbers[2]), numbers[3]})
 	}
-	return errors.New("use: server | client ADDRESS CALLS DELAY_NS CONNECTIONS IN_FLIGHT")
+	return errors.New("usage: server | client ADDRESS CALLS DELAY_NS CONNECTIONS IN_FLIGHT")
 }

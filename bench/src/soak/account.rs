@@ -1,32 +1,32 @@
-//! What became of a soak's calls, by their callers' account and by the server's. Pure.
+//! The outcomes of a soak's calls, as their callers and the server count them. Pure.
 
 use std::ops::AddAssign;
 
 use longsync_connect::Code;
 use longsync_stats::Figures;
 
-/// What became of calls, as their callers know it.
+/// The outcomes of calls, as their callers know them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct CallAccount {
     pub(super) sent: u64,
     pub(super) answered: u64,
-    /// By the server's word.
+    /// As the server reported.
     pub(super) deadline_exceeded: u64,
-    /// Ended by their caller at their deadline, before it had the server's word.
+    /// Ended by the caller at the deadline, before the server reported it.
     pub(super) cut: u64,
-    /// By their caller.
+    /// By the caller.
     pub(super) cancelled: u64,
     /// With any other status.
     pub(super) failed: u64,
-    /// Not ended when their run was over.
+    /// Had not ended when the run was over.
     pub(super) unfinished: u64,
-    /// Due, and never sent.
+    /// Was due, and was never sent.
     pub(super) unsent: u64,
-    /// Answered before their delay was over.
+    /// Answered before the delay was over.
     pub(super) early: u64,
 }
 
-/// What the server counted, over all kinds of call.
+/// What the server counted, for all kinds of call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ServerCounts {
     pub(super) started: u64,
@@ -40,7 +40,7 @@ pub(super) struct ServerCounts {
 }
 
 impl CallAccount {
-    /// The account of a load run that sent this many.
+    /// The account of a load run that sent the given number of calls.
     pub(super) fn of_load(figures: &Figures, sent: u64) -> Self {
         let [answered, at_deadline] =
             [Code::Ok, Code::DeadlineExceeded].map(|code| figures.counts.ended_with(code));
@@ -58,7 +58,8 @@ impl CallAccount {
         }
     }
 
-    /// The account of one call that was sent, and ended with this code, or without one by its caller.
+    /// The account of one call that was sent and ended with this code, or was ended by its caller without
+    /// one.
     pub(super) fn of_call(code: Option<Code>) -> Self {
         let mut account = Self { sent: 1, ..Self::default() };
         *match code {
@@ -75,7 +76,7 @@ impl CallAccount {
         Self { unsent: 1, ..Self::default() }
     }
 
-    /// What should not be.
+    /// Every deviation from what should have happened.
     pub(super) fn faults(&self) -> Vec<String> {
         let ended =
             self.answered + self.deadline_exceeded + self.cut + self.cancelled + self.failed;
@@ -116,7 +117,7 @@ impl AddAssign for CallAccount {
 }
 
 impl ServerCounts {
-    /// Reads what `/metrics` says; [`None`] when it is not one of ours.
+    /// Parses the text of `/metrics`; [`None`] if it is not from a longsync server.
     pub(super) fn parse(metrics: &str) -> Option<Self> {
         let samples = || {
             metrics.lines().filter_map(|line| {
@@ -144,13 +145,13 @@ impl ServerCounts {
         })
     }
 
-    /// Whether the server holds nothing more of any call.
+    /// Whether the server holds no call and no bytes of one any more.
     pub(super) fn is_at_rest(&self) -> bool {
         self.in_flight == 0 && self.buffered_bytes == 0
     }
 
-    /// What should not be, or does not agree with the callers' account. Only the server knows how it
-    /// ended a call that its caller ended as well: the two may have crossed.
+    /// Every deviation, including from the callers' account. Only the server knows how it
+    /// ended a call that its caller ended as well: the two may have crossed on the wire.
     pub(super) fn faults(&self, account: &CallAccount) -> Vec<String> {
         let mut faults = Vec::new();
         if self.started != account.sent {
@@ -216,7 +217,7 @@ longsync_lateness_seconds_sum 0.25
         ServerCounts::parse(METRICS).unwrap()
     }
 
-    /// Of 12 calls that the server saw, their callers ended 3: one at its deadline, 2 by a cancel.
+    /// Of 12 calls that the server saw, the callers ended 3: one at its deadline, 2 by cancelling.
     const ACCOUNT: CallAccount = CallAccount {
         sent: 12,
         answered: 7,
@@ -251,13 +252,13 @@ longsync_lateness_seconds_sum 0.25
     }
 
     #[test]
-    fn an_answer_may_cross_with_its_callers_cancel() {
+    fn an_answer_may_cross_with_a_cancellation() {
         let crossed = ServerCounts { answered: 8, cancelled: 1, ..counted() };
         assert_eq!(crossed.faults(&ACCOUNT), Vec::<String>::new());
     }
 
     #[test]
-    fn every_call_that_was_sent_has_to_be_accounted_for() {
+    fn a_sent_call_without_a_known_end_is_a_fault() {
         let first = |account: CallAccount| account.faults().into_iter().next().unwrap_or_default();
         let lost = first(CallAccount { answered: 6, ..ACCOUNT });
         assert!(lost.starts_with("12 calls were sent, and the end of 11"), "{lost}");
@@ -272,7 +273,7 @@ longsync_lateness_seconds_sum 0.25
     }
 
     #[test]
-    fn the_server_has_to_agree() {
+    fn a_server_that_disagrees_is_a_fault() {
         for (wrong, said) in [
             (ServerCounts { started: 13, ..counted() }, "the server counted 13"),
             (ServerCounts { answered: 6, ..counted() }, "11 that ended"),
@@ -289,7 +290,7 @@ longsync_lateness_seconds_sum 0.25
     }
 
     #[test]
-    fn a_load_run_says_which_calls_it_ended_itself() {
+    fn a_load_run_counts_the_calls_it_ended_itself() {
         let mut recorder = Recorder::default();
         for (code, is_cut) in
             [(Code::Ok, false), (Code::DeadlineExceeded, false), (Code::DeadlineExceeded, true)]
@@ -305,7 +306,7 @@ longsync_lateness_seconds_sum 0.25
     }
 
     #[test]
-    fn one_call_is_somewhere_however_it_ended() {
+    fn a_call_is_counted_however_it_ended() {
         for code in [Some(Code::Ok), Some(Code::DeadlineExceeded), None] {
             assert_eq!(CallAccount::of_call(code).faults(), Vec::<String>::new());
         }

@@ -1,4 +1,4 @@
-//! The calls of a soak: what is made side by side, and how.
+//! The calls of a soak: which kinds are made concurrently, and how.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use super::account::CallAccount;
 use super::one_by_one::{cancelled, one_by_one, stream};
 use crate::peers::say;
 
-/// Calls of one sort, made at a rate of their own.
+/// Calls of one kind, made at their own rate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flow {
     /// Its name in the table.
     pub(super) name: &'static str,
-    /// How many of a thousand calls.
+    /// Its share, in calls per thousand.
     per_mille: u64,
     sort: Sort,
 }
@@ -29,14 +29,14 @@ pub(super) struct Flow {
 enum Sort {
     /// Unary calls of the load engine.
     Load(Shape),
-    /// Unary calls over connections that they share, each reset after a while.
+    /// Unary calls over shared connections, each cancelled after a while.
     Cancelled { delay: Duration, after: Duration },
-    /// Streams, collects and exchanges in turn, each on a connection of its own; every fourth is
-    /// ended after a while.
+    /// Streams, collects and exchanges in turn, each on its own connection; every fourth is
+    /// cancelled after a while.
     Streams { delay: Duration, cancelled_delay: Duration, after: Duration },
 }
 
-/// What the calls of a load run look like.
+/// The calls of a load run.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     delay: Duration,
@@ -54,7 +54,7 @@ const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// At equal distances on two connections, with neither delay nor payload nor deadline.
+/// At equal distances on two connections, without a delay, a payload or a deadline.
 const PLAIN: Shape = Shape {
     delay: Duration::ZERO,
     deadline: None,
@@ -64,7 +64,7 @@ const PLAIN: Shape = Shape {
     seed: None,
 };
 
-/// Everything that is made side by side.
+/// Everything that is made concurrently.
 pub(super) const FLOWS: [Flow; 9] = [
     Flow { name: "no delay", per_mille: 300, sort: Sort::Load(PLAIN) },
     Flow {
@@ -130,7 +130,7 @@ pub(super) const FLOWS: [Flow; 9] = [
 ];
 
 impl Flow {
-    /// Makes its share of `rate` calls per second for this long. `progress` is that of a load run.
+    /// Makes its share of `rate` calls per second for this long. `progress` is for load runs.
     pub(super) async fn run(
         self,
         target: Target,
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shares_are_a_whole() {
+    fn the_shares_add_up_to_a_thousand() {
         assert_eq!(FLOWS.iter().map(|flow| flow.per_mille).sum::<u64>(), 1_000);
     }
 }

@@ -1,4 +1,4 @@
-//! Calls that the load engine does not make: those that are cancelled, and those of many messages.
+//! Calls that the load engine does not make: cancelled calls, and calls of many messages.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -42,14 +42,13 @@ impl CallResult {
         Self { account, trouble: Some(why.to_string()) }
     }
 
-    /// By its caller, after it was sent or perhaps before.
+    /// By its caller, after it was sent or possibly before.
     fn cancelled(is_sent: bool) -> Self {
         Self::well(if is_sent { CallAccount::of_call(None) } else { CallAccount::default() })
     }
 }
 
-/// Makes calls at equal distances, each on a task of its own. Says why the first that ends badly does
-/// so.
+/// Makes calls at equal distances, each on its own task. Logs the reason of the first that ends badly.
 pub(super) async fn one_by_one<PendingCall>(
     name: &str,
     timer: &Timer,
@@ -88,7 +87,7 @@ where
     Ok(sum)
 }
 
-/// Makes a unary call on a connection that others share, and resets it `after` a while.
+/// Makes a unary call on a shared connection, and cancels it when `after` has passed.
 pub(super) async fn cancelled(
     connections: Arc<ConnectionPool>,
     delay: Duration,
@@ -113,8 +112,8 @@ pub(super) async fn cancelled(
     }
 }
 
-/// Makes a call of the kind whose turn it is, on a connection of its own, and may end it `after` a
-/// while.
+/// Makes a call of the kind whose turn it is, on its own connection, and may cancel it when `after` has
+/// passed.
 pub(super) async fn stream(
     target: Target,
     number: u64,
@@ -193,14 +192,14 @@ async fn call_in_turn(
     }
 }
 
-/// A call that is about to be made.
+/// A call that has yet to be made.
 struct PendingCall<'a> {
     connections: &'a ConnectionPool,
     stamps: &'a Stamps,
 }
 
 impl PendingCall<'_> {
-    /// Makes it, and says how it ended; `timing` takes the server's account out of an answer.
+    /// Makes it, and returns how it ended; `timing` extracts the server's timing from an answer.
     async fn make<M: Message + Default>(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! The interval log of a load, for `HdrHistogram`'s own readers and the programs around it.
+//! The interval log of a load, for `HdrHistogram`'s own readers and tools built on them.
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -8,15 +8,15 @@ use longsync_stats::{Counts, Figure, LogWriter};
 use super::record::SCHEMA;
 use super::report::Report;
 
-/// Writes the log: for each interval of the run, what a caller feels (response time, or service time in a closed loop)
-/// without a tag, and every other figure that has values with its name as its tag. Readers that sum over tags so
-/// find the first alone. Added up, the intervals are the whole run.
+/// Writes the log: for each interval of the run, what a caller experiences (response time, or service time in
+/// a closed loop) without a tag, and every other figure that has values under its name as the tag. Readers
+/// that add up lines without a tag thus find only the first. The sum of the intervals is the complete run.
 ///
-/// Histograms hold only values. How many calls have none is in comments: of the run at the beginning, and of each
-/// interval before its lines.
+/// Histograms contain only values. Comments give the number of calls without one: for the run at the
+/// beginning, and for each interval before its lines.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub fn write_hdr(report: &Report, out: impl io::Write) -> io::Result<()> {
     let load = &report.load;
     let started_at = load.started_at.duration_since(SystemTime::UNIX_EPOCH);
@@ -37,7 +37,7 @@ pub fn write_hdr(report: &Report, out: impl io::Write) -> io::Result<()> {
     log.finish().map(drop)
 }
 
-/// Calls that no histogram of good calls holds.
+/// Counts of the calls that are in no histogram of good calls.
 fn without_values(counts: &Counts) -> String {
     let (not_sent, unfinished) = (counts.not_sent.total(), counts.unfinished);
     format!("not_sent={not_sent} unfinished={unfinished} failed={}", counts.failed())

@@ -1,11 +1,11 @@
-//! How long calls took, at the percentiles of a report, and how sure that is. Pure.
+//! How long calls took at the percentiles of a report, and the confidence intervals. Pure.
 
 use std::sync::{Mutex, PoisonError};
 
 use longsync_load::Load;
 use longsync_stats::{Confidence, ConfidenceInterval, Distribution, Figure, Percentile, Quantile};
 
-/// The percentiles of a report. What none exceeds stands below them.
+/// The percentiles of a report. The maximum is listed below them.
 pub(super) const PERCENTILES: [Percentile; 6] = [
     Percentile::P50,
     Percentile::P75,
@@ -14,33 +14,34 @@ pub(super) const PERCENTILES: [Percentile; 6] = [
     Percentile::P99_9,
     Percentile::P99_99,
 ];
-/// With fewer values above it, a percentile says little.
+/// A percentile with fewer values above it is unreliable.
 pub(super) const FEW: u64 = 10;
 
-/// One of the times of all calls of a run.
+/// One of the times of all calls in a run.
 #[derive(Debug)]
 pub(super) struct Latency {
     pub(super) figure: Figure,
-    /// Its values; those of calls without a good answer are beyond, if it is the response time.
+    /// Its values; for the response time, calls without a good answer count as longer than any value.
     pub(super) values: Distribution,
     /// In the order of [`PERCENTILES`].
     pub(super) percentiles: Vec<PercentileEstimate>,
-    /// It takes most of a report's time: the values of all intervals are looked at, and what was counted is kept.
+    /// The intervals take most of a report's time, as they need the values of all intervals; so they are
+    /// computed once.
     confidence: Mutex<Confidence>,
 }
 
-/// A percentile, and where it lies.
+/// A percentile and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PercentileEstimate {
     pub(super) percentile: Percentile,
     pub(super) at: Quantile,
     pub(super) interval: ConfidenceInterval,
-    /// Whether so few values are above it that it says little.
+    /// Whether it has so few values above it that it is unreliable.
     pub(super) is_marked: bool,
 }
 
 impl Latency {
-    /// Looks at one figure of a run; without values, at none of its percentiles.
+    /// The percentiles of one figure of a run; none if the figure has no values.
     pub(super) fn of(load: &Load, figure: Figure, seed: u64) -> Self {
         let figures = &load.figures;
         let values = match figure {
@@ -63,23 +64,23 @@ impl Latency {
         Self { figure, values, percentiles, confidence: Mutex::new(confidence) }
     }
 
-    /// How sure any of its percentiles is.
+    /// The confidence that its percentiles have.
     pub(super) fn interval(&self, percentile: Percentile) -> ConfidenceInterval {
         self.confidence.lock().unwrap_or_else(PoisonError::into_inner).of(percentile)
     }
 
-    /// The longest of all.
+    /// The maximum of all values.
     pub(super) fn longest(&self) -> Option<Quantile> {
         self.values.percentile(Percentile::P100)
     }
 
-    /// How people call it.
+    /// Its name for people.
     pub(super) fn name(&self) -> &'static str {
         name(self.figure)
     }
 }
 
-/// How people call a figure: its name with blanks.
+/// The name of a figure for people: with spaces.
 pub(super) fn name(figure: Figure) -> &'static str {
     match figure {
         Figure::ServiceTime => "service time",

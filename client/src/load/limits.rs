@@ -1,10 +1,10 @@
-//! What limits how many calls of a run are in flight.
+//! What limits the number of calls of a run that are in flight.
 
 use longsync_stats::{BusiestPeriod, HeldBack, InFlightLimits};
 
 use super::report::Report;
 
-/// Why calls were not sent, as far as it was the plan's or the target's doing, and what would help.
+/// Why calls were not sent, if the plan or the target is the reason, and what would help.
 pub(super) fn held_back(report: &Report) -> Vec<HeldBack> {
     let load = &report.load;
     let limits = InFlightLimits {

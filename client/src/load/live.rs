@@ -1,4 +1,4 @@
-//! A load while it runs, as a few lines that are drawn again each second.
+//! A load while it runs, in a few lines that are redrawn each second.
 
 mod display;
 mod line;
@@ -17,11 +17,11 @@ use super::words::{percent, place, time};
 use crate::chart::bars::bar;
 use crate::chart::sparks::{Spark, sparks};
 
-/// How wide the bar of progress is, at most.
+/// The maximum width of the progress bar.
 const BAR: usize = 30;
 
-/// What a terminal shows of a running load, with ANSI colours: lines of at most the given number of columns, with
-/// no character that moves the cursor. A line that does not fit loses its end.
+/// What a terminal shows of a running load, with ANSI colours: lines of at most the given number of columns,
+/// with no character that moves the cursor. A line that does not fit is cut off.
 fn lines(view: &LiveView, columns: usize) -> Vec<String> {
     let mut lines = vec![progress(view, columns), rate(view), in_flight(view)];
     lines.push(pace("last second", &view.last));
@@ -31,7 +31,7 @@ fn lines(view: &LiveView, columns: usize) -> Vec<String> {
     lines.iter().map(|line| line.draw(columns)).collect()
 }
 
-/// What a terminal shows until the first recorded second is over, in the same form.
+/// What a terminal shows until the first recorded second has passed, in the same form.
 fn beginning(warm_up: Option<Duration>, columns: usize) -> Vec<String> {
     let warm_up = warm_up.filter(|warm_up| !warm_up.is_zero());
     let words =
@@ -39,7 +39,7 @@ fn beginning(warm_up: Option<Duration>, columns: usize) -> Vec<String> {
     vec![StyledLine::new("starting").plain(&words).draw(columns)]
 }
 
-/// How much is done of what is to be done, if that is known.
+/// How much of the run is done, if that is known.
 fn progress(view: &LiveView, columns: usize) -> StyledLine {
     let words = view.goal.words(view.elapsed, view.due_so_far);
     let Some(done) = view.goal.thousandths(view.elapsed, view.due_so_far) else {
@@ -53,7 +53,7 @@ fn progress(view: &LiveView, columns: usize) -> StyledLine {
     StyledLine::new("running").good(&drawn).plain(&gap).plain(&percent).faint(&format!(" {words}"))
 }
 
-/// The rate that was asked for, and the one that was reached.
+/// The rate that was asked for, and the rate that was achieved.
 fn rate(view: &LiveView) -> StyledLine {
     let (due, sent) = (grouped(view.due), grouped(view.sent));
     if view.is_closed {
@@ -74,7 +74,7 @@ fn pace(label: &'static str, pace: &LiveLatency) -> StyledLine {
     StyledLine::new(label).plain(&format!("p50 {:<10} p99 {}", at(pace.p50), at(pace.p99)))
 }
 
-/// What has had no good answer so far, and what of it is new.
+/// The calls without a good answer so far, and how many of them are new.
 fn errors(view: &LiveView) -> StyledLine {
     let counts = [(view.failed, "failed"), (view.not_sent, "not sent")];
     let parts: Vec<_> = counts
@@ -92,7 +92,7 @@ fn errors(view: &LiveView) -> StyledLine {
     }
 }
 
-/// The p99 of the last seconds, as many as there is room for.
+/// The p99 of the last seconds, as many as fit.
 fn history(view: &LiveView, columns: usize) -> Option<StyledLine> {
     let room = columns.checked_sub(StyledLine::LABEL).filter(|room| *room > 0)?;
     let shown = view.history.len().saturating_sub(room);

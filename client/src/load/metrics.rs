@@ -1,4 +1,4 @@
-//! The metrics of a running load in the text form of `OpenMetrics`, for Prometheus and what draws its graphs.
+//! The metrics of a running load in the text form of `OpenMetrics`, for Prometheus and its dashboards.
 
 mod encode;
 mod serve;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::tally::MetricsSnapshot;
 
-/// Where `GET /metrics` is answered while a load runs, on a thread of its own.
+/// Answers `GET /metrics` while a load runs, on a separate thread.
 #[derive(Debug)]
 pub struct MetricsServer {
     address: SocketAddr,
@@ -24,16 +24,16 @@ pub struct MetricsServer {
     serving: Option<JoinHandle<()>>,
 }
 
-/// Where the seconds of a run are counted for who reads them. Clones are handles to the same counters.
+/// Where the seconds of a run are counted for scrapers. Clones are handles to the same counters.
 #[derive(Debug, Clone, Default)]
 pub struct MetricsBoard(Arc<Mutex<MetricsSnapshot>>);
 
 impl MetricsServer {
-    /// Listens at this address, and answers from now on. On an address that is not of loopback everybody who
-    /// reaches it reads how the load goes.
+    /// Listens at this address, and answers from now on. On an address other than loopback, everybody who can
+    /// reach it can read the metrics.
     ///
     /// # Errors
-    /// When the address cannot be listened at, or the system has no room for one more thread.
+    /// If it cannot listen at the address, or the system cannot start another thread.
     pub fn start(address: SocketAddr) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
@@ -48,12 +48,12 @@ impl MetricsServer {
         Ok(Self { address, board, end, serving: Some(serving) })
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What is to be told of the seconds of a run with such a loop. It begins anew with each.
+    /// The board to notify of the seconds of a run with this kind of loop. Each call resets it.
     pub fn board(&self, kind: Loop) -> MetricsBoard {
         self.board.begin(kind);
         self.board.clone()
@@ -61,7 +61,7 @@ impl MetricsServer {
 }
 
 impl Drop for MetricsServer {
-    /// Ends the thread, and its connections.
+    /// Ends the thread and closes its connections.
     fn drop(&mut self) {
         self.end.cancel();
         if let Some(serving) = self.serving.take() {
@@ -71,12 +71,12 @@ impl Drop for MetricsServer {
 }
 
 impl MetricsBoard {
-    /// The metrics as they are now.
+    /// The current metrics.
     fn text(&self) -> String {
         encode::text(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Begins anew: all counters are zero together, which their readers understand.
+    /// Resets it: all counters become zero at once, which scrapers recognize as a restart.
     fn begin(&self, kind: Loop) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = MetricsSnapshot::new(kind);
     }

@@ -1,4 +1,4 @@
-//! A load as JSON, schema `longsync.load/v1`: the complete record. Times are integers of nanoseconds.
+//! A load as JSON, schema `longsync.load/v1`: the complete record. Times are whole nanoseconds.
 
 mod counts;
 mod ended;
@@ -35,7 +35,7 @@ struct JsonLoad<'a> {
     name: Option<&'a str>,
     tags: &'a BTreeMap<String, String>,
     seed: u64,
-    /// What comes before a call's number in its id.
+    /// The prefix of call ids, before the call's number.
     call_id_prefix: Option<String>,
     /// `open` or `closed`.
     #[serde(rename = "loop")]
@@ -52,11 +52,11 @@ struct JsonLoad<'a> {
     end: JsonEnd,
     verdict: JsonVerdict,
     thresholds: Vec<JsonThreshold>,
-    /// Calls of the warm-up, of which nothing else is recorded.
+    /// The number of calls in the warm-up, of which nothing else is recorded.
     warm_up: u64,
-    /// Connections that were open when it began.
+    /// How many connections were open when recorded time began.
     connections: usize,
-    /// How many streams the server allowed on each then, on average.
+    /// The mean number of streams that the server allowed on each of them then.
     streams_per_connection: u64,
     lost_workers: usize,
     counts: JsonCounts,
@@ -72,7 +72,7 @@ struct JsonVersions {
     client: &'static str,
 }
 
-/// How much successive good calls of a worker have in common, in the order of their ends.
+/// The correlation of successive good calls of a worker, in the order of their ends.
 #[derive(Serialize)]
 struct JsonSuccession {
     /// Of the logarithms of their times, from -1 to 1.
@@ -80,11 +80,11 @@ struct JsonSuccession {
     dependent: bool,
 }
 
-/// What was said of failed calls.
+/// The error texts of failed calls.
 #[derive(Serialize)]
 struct JsonErrors<'a> {
     texts: Vec<JsonText<'a>>,
-    /// How often something else was said.
+    /// How many calls failed with other texts.
     other: u64,
 }
 
@@ -142,12 +142,13 @@ fn errors(report: &Report) -> JsonErrors<'_> {
     }
 }
 
-/// The buckets of a distribution as other tools read them: `HdrHistogram`'s V2, compressed with DEFLATE, in base64.
+/// The buckets of a distribution in the form of other tools: `HdrHistogram`'s V2, compressed with DEFLATE, in
+/// base64.
 fn histogram(encoded: &[u8]) -> String {
     STANDARD.encode(encoded)
 }
 
-/// A wall clock that is before 1970 says nothing.
+/// A wall clock that is set to a time before 1970 is not recorded.
 fn since_epoch(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, nanos)
 }

@@ -1,4 +1,4 @@
-//! The calls that were drawn from a load, as a table in CSV.
+//! The calls sampled from a load, as a CSV table.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -12,9 +12,10 @@ use crate::figures::nanos;
 
 const HEADER: &str = "number,due_ns,sent_ns,done_ns,status,planned_ns,waited_ns\n";
 
-/// One row per call. Times are in nanoseconds from when recorded time began, which is the end of the warm-up; what
-/// there is not, such as the end of a call that was not sent, is an empty cell. The status of a call that has ended is
-/// gRPC's name of it, in capitals; of others it is `unfinished`, or `not_sent_` and the reason.
+/// One row per call. Times are in nanoseconds from the beginning of recorded time, which is the end of the
+/// warm-up; a value that does not exist, such as the end of a call that was not sent, is an empty cell. The
+/// status of a call that has ended is its gRPC name in capitals; of others it is `unfinished`, or `not_sent_`
+/// and the reason.
 pub fn to_csv(sample: &[SampledCall], warm_up: Duration) -> String {
     let mut csv = HEADER.to_owned();
     let begin = Moment::START + warm_up;
@@ -29,7 +30,7 @@ pub fn to_csv(sample: &[SampledCall], warm_up: Duration) -> String {
     csv
 }
 
-/// What became of a call, as cells.
+/// The outcome of a call, as cells.
 #[derive(Default)]
 struct SampleRow {
     sent: Option<Moment>,

@@ -18,44 +18,44 @@ use crate::seed;
 pub use self::settings_error::SettingsError;
 pub use self::written::{Auto, WrittenArrivals, WrittenConnections, WrittenPayload, WrittenPlan};
 
-/// For how long a run makes calls unless it is told.
+/// The default for how long a run makes calls.
 const DURATION: Duration = Duration::from_secs(10);
-/// How long open calls may take to end unless it is told.
+/// The default for how long open calls may take to end.
 const GRACE: Duration = Duration::from_secs(10);
-/// How many calls may be in flight in an open loop unless it is told.
+/// The default number of calls that may be in flight in an open loop.
 const DEFAULT_MAX_IN_FLIGHT: usize = 1_000_000;
-/// How many connections `auto` opens at most.
+/// The maximum number of connections that `auto` opens.
 const MOST_AUTO_CONNECTIONS: usize = 1_024;
 
-/// What a load was asked to do: everything that is needed to do it again.
+/// What a load was asked to do: everything needed to repeat it.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// What the run is called.
+    /// The name of the run.
     pub name: Option<String>,
-    /// What its user notes beside it.
+    /// Its user's note on it.
     pub tags: BTreeMap<String, String>,
     /// The server, as a URL.
     pub url: String,
-    /// What its chances are drawn by.
+    /// The seed of everything random.
     pub seed: u64,
-    /// Whether a call begins when another has ended; else each has a due time.
+    /// Whether a call begins when another has ended; otherwise each has a due time.
     pub is_closed: bool,
-    /// The plan as it was written, with the defaults of what was left out.
+    /// The plan as it was written, completed with defaults.
     pub plan: WrittenPlan,
-    /// What it must reach.
+    /// The thresholds it must meet.
     pub thresholds: Vec<Threshold>,
-    /// How many calls may be in flight; in a closed loop, how many are at most.
+    /// How many calls may be in flight; in a closed loop, the most that ever are.
     pub max_in_flight: u64,
-    /// After what recorded time it makes no further calls, if that is known.
+    /// The recorded time after which it makes no further calls, if that is known.
     pub lasts: Option<Duration>,
 }
 
 impl Settings {
-    /// What to do, and the plan of it for the engine.
+    /// The settings, and their plan for the engine.
     ///
     /// # Errors
-    /// When parts of the plan contradict one another, or it is impossible whatever the server.
+    /// If parts of the plan contradict one another, or it is impossible with any server.
     pub fn read(mut plan: WrittenPlan) -> Result<(Self, LoadPlan), SettingsError> {
         limits::check(&plan)?;
         let target = calls::target(&plan)?;
@@ -85,10 +85,10 @@ impl Settings {
         Ok((settings, load_plan))
     }
 
-    /// Has the run reach these thresholds.
+    /// Sets the thresholds that the run must meet.
     ///
     /// # Errors
-    /// When a text is not one, or is about what a closed loop does not measure.
+    /// If a text is not a threshold, or is about something that a closed loop does not measure.
     pub fn judge(&mut self, thresholds: &[String]) -> Result<(), SettingsError> {
         let wrong = |why| SettingsError::of("--threshold", why);
         for text in thresholds {
@@ -99,23 +99,23 @@ impl Settings {
         Ok(())
     }
 
-    /// The seed that is this much further.
+    /// The seed that is this many steps later.
     ///
     /// # Errors
-    /// When there is no such seed.
+    /// If there is no such seed.
     pub fn later_seed(&self, further: u64) -> Result<u64, SettingsError> {
         self.seed.checked_add(further).ok_or_else(|| {
             SettingsError::new(format!(
-                "each repetition has the next seed, and there are not enough after {}: give a lower --seed",
+                "each repetition takes the next seed, and there are not enough after {}: give a lower --seed",
                 self.seed
             ))
         })
     }
 
-    /// The same with the seed that is this much further, and the plan of it for the engine.
+    /// The same with a seed this many steps later, and its plan for the engine.
     ///
     /// # Errors
-    /// When there is no such seed.
+    /// If there is no such seed.
     pub fn with_later_seed(&self, further: u64) -> Result<(Self, LoadPlan), SettingsError> {
         let seed = Some(self.later_seed(further)?);
         let (later, plan) = Self::read(WrittenPlan { seed, ..self.plan.clone() })?;
@@ -123,18 +123,18 @@ impl Settings {
         Ok((Self { name, tags, thresholds: self.thresholds.clone(), ..later }, plan))
     }
 
-    /// What makes it send its next call.
+    /// What triggers the next call.
     pub fn kind(&self) -> Loop {
         if self.is_closed { Loop::Closed } else { Loop::Open }
     }
 
-    /// What comes before a call's number in its id; [`None`] if calls have no ids.
+    /// The prefix of call ids, before the call's number; [`None`] if calls have no ids.
     pub fn call_id_prefix(&self) -> Option<String> {
         calls::call_id_prefix(&self.plan, self.seed)
     }
 }
 
-/// Writes the defaults into a plan, so that it means the same for ever.
+/// Completes a plan with the defaults, so that it always means the same.
 fn fill_in(plan: &mut WrittenPlan, url: String, seed: u64, schedule: &Schedule) {
     (plan.url, plan.seed) = (Some(url), Some(seed));
     plan.grace.get_or_insert(GRACE);
@@ -147,7 +147,7 @@ fn fill_in(plan: &mut WrittenPlan, url: String, seed: u64, schedule: &Schedule) 
     } else if plan.concurrency_schedule.is_none() {
         plan.concurrency.get_or_insert(schedule::IN_FLIGHT);
     }
-    // An endless schedule that was written out is to say itself when it ends.
+    // An endless schedule that was written out must itself say when it ends.
     let is_plain = plan.schedule.is_none() && plan.concurrency_schedule.is_none();
     if !has_end && is_plain {
         plan.duration.get_or_insert(DURATION);

@@ -7,8 +7,8 @@ use super::report::Report;
 use super::text::{headline, outcome};
 use crate::chart;
 
-/// The pictures of a load as an SVG document, for light and dark. Pictures of what did not happen are left out: a
-/// run without errors has none of them.
+/// The pictures of a load as one SVG document, for light and dark themes. Pictures without content are left
+/// out: a run without errors has no picture of them.
 pub fn to_svg(report: &Report) -> String {
     let headline = headline(report);
     let mut plots = Vec::new();
@@ -17,7 +17,7 @@ pub fn to_svg(report: &Report) -> String {
     chart::to_svg(&headline, &description(report), &plots)
 }
 
-/// For readers who hear the pictures.
+/// A description for screen readers.
 fn description(report: &Report) -> String {
     let mut description = format!("{}.", outcome(report));
     for sentence in percentiles::sentences(report) {

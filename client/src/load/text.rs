@@ -1,5 +1,5 @@
-//! A load for people: whether the client was the bottleneck, what was run and what came of it, how long calls took,
-//! and why some have no answer.
+//! A load for people: whether the client was the bottleneck, what was run and its result, how long calls
+//! took, and why some have no answer.
 
 mod heading;
 mod histogram;
@@ -33,7 +33,7 @@ pub fn to_text(report: &Report, columns: usize) -> String {
     pieces.into_iter().filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// Sentences, each on lines of its own.
+/// Sentences, each on its own lines.
 fn paragraph(sentences: &[String], columns: usize, style: Style) -> String {
     let mut paragraph = String::new();
     for line in sentences.iter().flat_map(|sentence| wrapped(sentence, columns)) {

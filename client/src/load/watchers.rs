@@ -1,14 +1,14 @@
-//! Those who look at a load while it runs.
+//! The observers of a running load.
 
 use longsync_load::{Live, Observer};
 
 use super::live::LiveBoard;
 use super::metrics::MetricsBoard;
 
-/// Those who look at a load while it runs, each if it is wanted.
+/// The observers of a running load, each if it is enabled.
 #[derive(Debug, Clone, Default)]
 pub struct Watchers {
-    /// The lines on a terminal.
+    /// The live lines on a terminal.
     pub live: Option<LiveBoard>,
     /// The metrics.
     pub metrics: Option<MetricsBoard>,

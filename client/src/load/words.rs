@@ -1,4 +1,4 @@
-//! How a load's figures are written for people. Pure.
+//! How a load's figures are formatted for people. Pure.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use longsync_text::grouped;
 
 use crate::figures::{bytes, nanos};
 
-/// Distributions have this many digits.
+/// Distributions have this many significant digits.
 const DIGITS: u32 = 3;
-/// In which part of its unit an end of an interval is written without one of its own.
+/// An end of an interval is written without its own unit if it is in this range, in the unit of the value.
 const PLAIN: std::ops::Range<f64> = 0.1..1_000.0;
 
 /// A measured duration, to as many digits as distributions have.
@@ -18,7 +18,8 @@ pub(super) fn short(duration: Duration) -> String {
     rounded_to(duration, DIGITS)
 }
 
-/// Where a percentile lies: `12.3ms`, `> 250ms`, `< 0`; `none` if it is beyond and there is no value at all.
+/// The value of a percentile: `12.3ms`, `> 250ms`, `< 0`; `none` if it is beyond and there are no values at
+/// all.
 pub(super) fn place(at: Quantile) -> String {
     match at {
         Quantile::BelowZero => "< 0".to_owned(),
@@ -28,8 +29,8 @@ pub(super) fn place(at: Quantile) -> String {
     }
 }
 
-/// An interval beside the value that it is of, in whose unit its ends are: `[11.9, 12.8]`. An end that there is
-/// not is a dash, and so is the whole if there is neither.
+/// The interval of a value, with its ends in the value's unit: `[11.9, 12.8]`. A missing end
+/// is a dash, and so is the interval if both are missing.
 pub(super) fn interval(at: Quantile, interval: &ConfidenceInterval) -> String {
     let unit = match at {
         Quantile::BelowZero => None,
@@ -44,7 +45,7 @@ pub(super) fn interval(at: Quantile, interval: &ConfidenceInterval) -> String {
     }
 }
 
-/// The unit in which a duration is printed, and the text of one of it.
+/// The unit in which a duration is printed, and one of that unit.
 fn unit(value: Duration) -> (Duration, String) {
     let printed = short(value);
     let name = printed.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
@@ -60,7 +61,7 @@ fn in_unit(end: Quantile, unit: Option<&(Duration, String)>) -> String {
         return number.to_owned();
     }
     let within = end.as_secs_f64() / one.as_secs_f64();
-    // Minutes and hours have no decimals that people read.
+    // People do not read decimals of minutes and hours.
     if *one <= Duration::from_secs(1) && PLAIN.contains(&within) {
         decimal(within, 3)
     } else {
@@ -68,7 +69,8 @@ fn in_unit(end: Quantile, unit: Option<&(Duration, String)>) -> String {
     }
 }
 
-/// A number to the given number of digits, without trailing zeros; its whole part is never rounded to fewer.
+/// A number to the given number of digits, without trailing zeros; its integer part is never rounded to
+/// fewer.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -91,7 +93,7 @@ pub(super) fn decimal(number: f64, digits: i32) -> String {
     }
 }
 
-/// How many per second, to four digits: `1,000`, `986.6`, `0.05`. In no time there are none.
+/// The number per second, to four digits: `1,000`, `986.6`, `0.05`. If no time has passed, it is 0.
 pub(super) fn per_second(count: u64, time: Duration) -> String {
     if time.is_zero() { "0".to_owned() } else { decimal(rate(count, time), 4) }
 }
@@ -102,7 +104,7 @@ pub(super) fn rate(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64().max(1e-9)
 }
 
-/// A part of a whole in percent, to two digits: `41 %`, `0.12 %`, `< 0.01 %`. Of nothing it is nothing.
+/// A share in percent, to two digits: `41 %`, `0.12 %`, `< 0.01 %`. The share of an empty total is 0.
 #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
 pub(super) fn percent(part: u64, whole: u64) -> String {
     let percent = 100.0 * part as f64 / whole.max(1) as f64;
@@ -114,18 +116,18 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-/// The name of something in records, for people: `in flight limit` of `in_flight_limit`.
+/// The name of something in records, for people: `in flight limit` for `in_flight_limit`.
 pub(super) fn spaced(name: &str) -> String {
     name.replace('_', " ")
 }
 
-/// Recorded time, exactly if it is round: as it was asked for.
+/// Recorded time, exactly if it is round, as it was asked for.
 pub(super) fn time(duration: Duration) -> String {
     let is_round = nanos(duration).is_multiple_of(1_000_000);
     if is_round { text(duration) } else { short(duration) }
 }
 
-/// Bytes that came in and went out.
+/// Bytes received and sent.
 pub(super) fn traffic(bytes_in: u64, bytes_out: u64) -> String {
     format!("{} received, {} sent", bytes(bytes_in), bytes(bytes_out))
 }
@@ -194,9 +196,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is measured is written, and nothing panics.
+        /// Every measured value can be formatted, and nothing panics.
         #[test]
-        fn everything_is_written(at in any::<u64>(), ends in proptest::array::uniform2(any::<u64>()), count in any::<u64>(), shift in 0_u32..64) {
+        fn every_value_can_be_formatted(at in any::<u64>(), ends in proptest::array::uniform2(any::<u64>()), count in any::<u64>(), shift in 0_u32..64) {
             let [lower, upper] = ends.map(|end| Some(Quantile::At(Duration::from_nanos(end >> shift))));
             let shown = interval(Quantile::At(Duration::from_nanos(at >> shift)), &of(lower, upper));
             prop_assert!(shown.starts_with('[') && shown.ends_with(']'));

@@ -1,4 +1,4 @@
-//! A running load on a terminal.
+//! The display of a running load on a terminal.
 
 use std::io::{self, IsTerminal as _};
 
@@ -8,7 +8,7 @@ use longsync_client::load::live::{LiveBoard, LiveDisplay, RunGoal};
 
 use crate::columns;
 
-/// Draws what a board says until it is dropped.
+/// Draws the content of a board until it is dropped.
 #[derive(Debug)]
 pub(super) struct Drawing {
     board: LiveBoard,
@@ -16,7 +16,7 @@ pub(super) struct Drawing {
 }
 
 impl Drawing {
-    /// Draws a run; [`None`] if nobody watches: what is printed goes elsewhere.
+    /// Draws a run; [`None`] if nobody is watching: the output is not a terminal.
     pub(super) fn follow(settings: &Settings) -> Option<Self> {
         if !io::stderr().is_terminal() || !io::stdout().is_terminal() {
             return None;
@@ -24,17 +24,17 @@ impl Drawing {
         let goal = RunGoal { calls: settings.plan.calls, time: settings.lasts };
         let board = LiveBoard::new(goal, settings.is_closed);
         let is_plain = AutoStream::choice(&io::stderr()) == ColorChoice::Never;
-        // Cursors are moved without colours too.
+        // The cursor is moved even without colours.
         let styled = move |line: String| {
             if is_plain { anstream::adapter::strip_str(&line).to_string() } else { line }
         };
         let warm_up = settings.plan.warm_up;
-        // Without room for its thread the run is just not seen.
+        // If its thread cannot be started, the run is just not displayed.
         let display = LiveDisplay::start(&board, warm_up, io::stderr(), columns, styled).ok()?;
         Some(Self { board, _display: display })
     }
 
-    /// What is to be told of the run's seconds.
+    /// The board to notify of the run's seconds.
     pub(super) fn board(&self) -> LiveBoard {
         self.board.clone()
     }

@@ -1,4 +1,4 @@
-//! What is written of a run.
+//! The outputs of a run.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -13,7 +13,7 @@ use crate::columns;
 use crate::destination::{Destination, DestinationError};
 use crate::output::{Output, printing};
 
-/// What is written of a run.
+/// The outputs of a run.
 #[derive(Debug)]
 pub(super) struct Outputs {
     is_json: bool,
@@ -22,7 +22,8 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// Those of each run; checked before the first, so that a file that cannot be written costs none.
+    /// Those of each run; checked before the first, so that a file that cannot be written does not cost a
+    /// run.
     pub(super) fn check_all(order: &LoadOrder) -> Result<Vec<Self>, DestinationError> {
         let all = (1..=order.repeat).map(|number| Self::check(order, number));
         let all: Vec<_> = all.collect::<Result<_, _>>()?;
@@ -40,12 +41,12 @@ impl Outputs {
         Ok(Self { is_json: order.is_json, is_text: order.is_text, files })
     }
 
-    /// Whether the record is printed, instead of text.
+    /// Whether the record is printed instead of text.
     pub(super) fn is_json(&self) -> bool {
         self.is_json
     }
 
-    /// Has all of it written; from then on that the printing is ordered, `is_printed` says so.
+    /// Queues everything to be written; from when the report's printing is queued, `is_printed` says so.
     pub(super) async fn write(self, report: &Report, output: &Output, is_printed: &Cell<bool>) {
         let is_recorded = self.files.iter().any(|(form, _)| *form == OutputFormat::Record);
         let mut record = if self.is_json || is_recorded { document(report) } else { String::new() };
@@ -66,7 +67,7 @@ impl Outputs {
         }
     }
 
-    /// Has the record printed of a run that was not begun, if records are; of such a run no file is worth another.
+    /// Queues the record of a run that did not begin, if records are printed; such a run has no other files.
     pub(super) async fn write_unbegun(
         self,
         report: &Report,
@@ -80,14 +81,14 @@ impl Outputs {
     }
 }
 
-/// Whether no two of them are the same file.
+/// Checks that no two of them are the same file.
 fn differ(all: &[Outputs]) -> Result<(), DestinationError> {
     let mut seen = HashSet::new();
     let mut destinations = all.iter().flat_map(|outputs| &outputs.files).map(|(_, file)| file);
     let twice = destinations.find(|it| it.file().is_some_and(|file| !seen.insert(file)));
     twice.map_or(Ok(()), |twice| {
         Err(DestinationError::Usage(format!(
-            "{} would be written twice: give each output a file of its own",
+            "{} would be written twice: give each output its own file",
             twice.named().display()
         )))
     })

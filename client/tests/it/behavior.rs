@@ -21,7 +21,7 @@ fn behavior(args: &[&str], columns: &str, stdin: &str) -> Output {
     command.env("COLUMNS", columns).stdin(Stdio::piped());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
-    // What refuses its arguments reads nothing.
+    // A client that refuses its arguments reads nothing.
     let _ = pipe.write_all(stdin.as_bytes());
     drop(pipe);
     child.wait_with_output().unwrap()
@@ -53,10 +53,10 @@ fn behaviors_are_shown_at_the_terminals_width() {
     insta::assert_snapshot!("attempts_80", shown(&[attempts, "--deadline", "20ms"], "80"));
 }
 
-/// But for the two lines that are there to be copied: the behavior, and the server's command line.
+/// Except for the two lines that are meant to be copied: the behavior, and the server's command line.
 #[test]
-fn from_40_columns_on_a_portrait_keeps_within_the_terminal_and_has_every_figure() {
-    // Most of the last is never drawn, which is said in a sentence among its figures.
+fn a_portrait_fits_terminals_of_40_columns_and_more_with_every_figure() {
+    // Most of the last one is never drawn, which a sentence among its figures says.
     for text in [MIXED, "attempts(lognormal(p50=10ms, p99=200ms), 5ms)", "exponential(1h)"] {
         let mut portrait = BehaviorReport::of(text.parse().unwrap());
         let deadline = "0.1s".parse::<TypedDuration>().unwrap();
@@ -78,12 +78,12 @@ fn from_40_columns_on_a_portrait_keeps_within_the_terminal_and_has_every_figure(
 }
 
 #[test]
-fn a_delay_of_zero_is_said_in_words() {
+fn a_delay_of_zero_is_described_in_words() {
     assert_eq!(shown(&["0s"], "80"), "0s\n\n  always  0s\n\nno call waits\n");
 }
 
 #[tokio::test]
-async fn a_server_with_the_same_seed_draws_what_was_foretold() {
+async fn a_server_with_the_same_seed_draws_the_predicted_delay() {
     let foretold = tokio::task::spawn_blocking(|| {
         json(&["uniform(1ms, 20ms)", "--seed", "42", "--call-id", "order-1"], "")
     });
@@ -113,7 +113,7 @@ fn recorded() -> String {
 }
 
 #[test]
-fn a_fitted_behavior_reproduces_what_was_recorded() {
+fn a_fitted_behavior_reproduces_the_recorded_delays() {
     let output = behavior(&["--fit", "-"], "80", &recorded());
     let text = stdout(&output);
     insta::assert_snapshot!("fit_80", text);
@@ -133,7 +133,7 @@ fn a_fitted_behavior_reproduces_what_was_recorded() {
 }
 
 #[test]
-fn what_a_bucket_does_not_say_is_called_a_guess() {
+fn delays_in_an_open_bucket_are_marked_as_a_guess() {
     let buckets = "a_bucket{le=\"0.01\"} 30\na_bucket{le=\"0.1\"} 99\na_bucket{le=\"+Inf\"} 100\n";
     let text = stdout(&behavior(&["--fit", "-"], "200", buckets));
     let said = "a guess: the 1 % of delays above 100ms, drawn up to 1s, because the +Inf bucket";
@@ -147,9 +147,9 @@ fn data_beyond_the_servers_limit_says_how_to_raise_it() {
     assert!(stderr(&output).contains("1h; raise --max-delay"), "{}", stderr(&output));
 }
 
-/// Almost all lies in the guess, and no limit changes that.
+/// Almost everything is within the guess, and no limit changes that.
 #[test]
-fn data_that_is_refused_whatever_the_limit_is_does_not_ask_for_a_higher_one() {
+fn data_that_no_limit_admits_is_refused_without_a_hint_to_raise_it() {
     let buckets = "a_bucket{le=\"1\"} 1\na_bucket{le=\"+Inf\"} 1000000\n";
     let output = behavior(&["--fit", "-"], "80", buckets);
     assert_eq!(output.status.code(), Some(2));
@@ -170,7 +170,7 @@ fn the_picture_has_the_density_above_the_quantiles() {
 }
 
 #[test]
-fn wrong_usage_is_answered_with_a_sentence() {
+fn wrong_usage_is_refused_with_a_sentence() {
     let folder = env!("CARGO_TARGET_TMPDIR");
     for (args, said) in [
         (&[][..], "there is no behavior"),

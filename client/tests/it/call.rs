@@ -24,7 +24,7 @@ async fn made(plan: &SinglePlanBuilder) -> Single {
     call(&plan, &CancellationToken::new(), async |_| {}).await.unwrap()
 }
 
-/// The payload of its answer, as it was seen when it came.
+/// The payload of its answer, as the sink saw it on arrival.
 async fn payload_of(plan: &SinglePlanBuilder) -> Bytes {
     let mut payload = Bytes::new();
     let show = async |answer: &ReceivedAnswer| payload = answer.payload.clone();
@@ -35,7 +35,7 @@ async fn payload_of(plan: &SinglePlanBuilder) -> Bytes {
 }
 
 #[tokio::test]
-async fn every_kind_is_answered_with_what_the_server_saw() {
+async fn every_kind_is_answered_with_the_servers_timing() {
     let server = start(Limits::default());
     for kind in KINDS {
         let single = made(&plan(&server, kind)).await;
@@ -50,7 +50,7 @@ async fn every_kind_is_answered_with_what_the_server_saw() {
 }
 
 #[tokio::test]
-async fn count_is_answers_of_a_stream_and_requests_of_the_others() {
+async fn count_means_answers_of_a_stream_and_requests_of_the_others() {
     let server = start(Limits::default());
     for (kind, answers) in [(RpcKind::Stream, 3), (RpcKind::Collect, 1), (RpcKind::Exchange, 3)] {
         let single = made(&plan(&server, kind).count(3)).await;
@@ -62,7 +62,7 @@ async fn count_is_answers_of_a_stream_and_requests_of_the_others() {
 }
 
 #[tokio::test]
-async fn payloads_come_back_as_they_were_asked_for() {
+async fn payloads_are_returned_as_asked_for() {
     let server = start(Limits::default());
     let payload = Bytes::from(vec![7; 3 * 1024 * 1024]);
     for kind in KINDS {
@@ -76,7 +76,7 @@ async fn payloads_come_back_as_they_were_asked_for() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_is_over_is_shown_with_the_servers_account() {
+async fn a_deadline_that_passed_is_shown_with_the_servers_timing() {
     let server = start(Limits::default());
     for kind in KINDS {
         let short =
@@ -89,7 +89,7 @@ async fn a_deadline_that_is_over_is_shown_with_the_servers_account() {
 }
 
 #[tokio::test]
-async fn what_is_refused_names_the_status_and_brings_the_timing() {
+async fn a_refused_call_has_its_status_and_the_servers_timing() {
     let server = start(Limits::default());
     for kind in [RpcKind::Unary, RpcKind::Stream, RpcKind::Collect] {
         let wrong = plan(&server, kind).behavior("hang(1%)".to_owned());
@@ -104,7 +104,7 @@ async fn what_is_refused_names_the_status_and_brings_the_timing() {
 }
 
 #[tokio::test]
-async fn metadata_goes_into_the_request() {
+async fn metadata_is_sent_with_the_request() {
     let server = start(Limits::default());
     let mut metadata = MetadataMap::new();
     metadata.insert("x-longsync-behavior", "1ms".parse().unwrap());

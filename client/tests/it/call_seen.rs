@@ -1,4 +1,4 @@
-//! What calls look like, from given figures.
+//! The appearance of calls, from given figures.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ fn unary() -> Single {
     }
 }
 
-/// Of more messages than a table shows.
+/// With more messages than a table shows.
 fn exchange() -> Single {
     let answer = |id: u64| ReceivedAnswer {
         number: Some(id * 1_000),
@@ -62,7 +62,7 @@ fn exchange() -> Single {
     }
 }
 
-/// The server's sentence has what connecting left of the deadline.
+/// The server's sentence has the remainder of the deadline after connecting.
 fn over() -> Single {
     let status = Status::deadline_exceeded("the deadline of 1.499287655s is over");
     Single {
@@ -88,7 +88,7 @@ fn calls_as_text() {
     insta::assert_snapshot!("over_80", plain(&over(), 80));
 }
 
-/// The words that hold figures, sorted.
+/// The words that contain figures, sorted.
 fn figures(text: &str) -> Vec<&str> {
     let has_digit = |word: &&str| word.contains(|c: char| c.is_ascii_digit());
     let mut figures: Vec<_> = text.split_whitespace().filter(has_digit).collect();
@@ -97,7 +97,7 @@ fn figures(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn from_40_columns_on_a_call_keeps_within_the_terminal_and_has_every_figure() {
+fn a_call_fits_terminals_of_40_columns_and_more_with_every_figure() {
     for single in [unary(), over()] {
         for columns in 40..=160 {
             let text = plain(&single, columns);
@@ -106,7 +106,7 @@ fn from_40_columns_on_a_call_keeps_within_the_terminal_and_has_every_figure() {
             assert_eq!(figures(&text), figures(&plain(&single, usize::MAX)), "{columns}:\n{text}");
         }
     }
-    // A table that is parted has the number of each answer in each of its parts.
+    // A table that is split has the number of each answer in each of its parts.
     for columns in 40..=160 {
         let text = plain(&exchange(), columns);
         assert!(text.lines().all(|line| line.chars().count() <= columns), "{columns}:\n{text}");
@@ -120,7 +120,7 @@ fn from_40_columns_on_a_call_keeps_within_the_terminal_and_has_every_figure() {
 }
 
 #[test]
-fn an_answer_keeps_within_the_terminal_too() {
+fn an_answer_fits_the_terminal_too() {
     let message = "the message with id 3 asks for what no server gives: ask for less".to_owned();
     let failure = Failure { code: Code::InvalidArgument.into(), message };
     let answer =

@@ -1,4 +1,4 @@
-//! What plots look like, from points that are given.
+//! The appearance of plots, from given points.
 
 use std::f64::consts::TAU;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn density(nanos: f64, median: f64) -> f64 {
     (-z * z / 2.0).exp() / (SPREAD * TAU.sqrt())
 }
 
-/// The density of waits of which most are near 10ms and a few near a second.
+/// The density of waits of which most are near 10 ms and a few near a second.
 fn shape() -> Plot {
     let waits = (0..=240).map(|step| 1e5 * 10_f64.powf(f64::from(step) / 48.0));
     let points = waits
@@ -48,7 +48,7 @@ fn tails() -> Plot {
     }
 }
 
-/// Calls per second over a minute, of which ten seconds are unknown, within bounds.
+/// Calls per second over a minute, ten seconds of which are unknown, within bounds.
 fn amounts() -> Plot {
     let second = |second: u32| f64::from(second) * 1e9;
     let rate =
@@ -108,7 +108,7 @@ fn no_row_is_wider_than_the_terminal() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_left_out() {
+fn values_that_cannot_be_drawn_are_left_out() {
     let nowhere = Plot {
         title: "nothing\u{1b}[31m".to_owned(),
         x: Axis::linear(Duration::ZERO),
@@ -126,7 +126,7 @@ fn what_cannot_be_drawn_is_left_out() {
 }
 
 #[test]
-fn a_wait_that_is_always_the_same_stands_in_the_middle_of_its_axis() {
+fn a_constant_wait_is_in_the_middle_of_its_axis() {
     let wait = Duration::from_millis(10);
     let axis = Axis::log([wait]);
     assert!((0.2..0.8).contains(&axis.position(nanoseconds(wait))));

@@ -24,7 +24,7 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
 }
 
-/// Runs the client to its end, beside the server that runs on this test's own threads.
+/// Runs the client to its end, next to the server on this test's own threads.
 pub(crate) async fn client(args: &[&str]) -> Output {
     let mut command = command(args);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
@@ -51,7 +51,7 @@ async fn help_lists_commands_and_flags() {
 }
 
 #[tokio::test]
-async fn with_no_arguments_but_shorter_delays_the_race_is_run() {
+async fn without_a_command_the_race_is_run() {
     let output = client(&["--delay", "100ms", "--calls", "4"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = stdout(&output);
@@ -63,11 +63,11 @@ async fn with_no_arguments_but_shorter_delays_the_race_is_run() {
     {
         assert!(text.contains(way), "{text}");
     }
-    assert!(!text.contains('\u{1b}'), "a pipe gets no colours");
+    assert!(!text.contains('\u{1b}'), "a pipe got colours");
 }
 
 #[tokio::test]
-async fn the_race_has_a_name_of_its_own_and_speaks_json() {
+async fn the_race_is_also_a_command_and_prints_json() {
     let output =
         client(&["race", "--delay", "10ms", "--calls", "3", "--ways", "tasks,exchange", "--json"])
             .await;
@@ -84,7 +84,7 @@ async fn the_race_has_a_name_of_its_own_and_speaks_json() {
 }
 
 #[tokio::test]
-async fn a_large_race_says_before_it_starts_what_it_will_take_and_where_no_document_is() {
+async fn a_large_race_announces_its_cost_on_stderr_before_it_starts() {
     let large = ["--calls", "10000", "--delay", "0s", "--ways", "exchange"];
     let output = client(&[&large[..], &["--json"]].concat()).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -97,7 +97,7 @@ async fn a_large_race_says_before_it_starts_what_it_will_take_and_where_no_docum
 }
 
 #[tokio::test]
-async fn the_seed_of_drawn_delays_is_told_and_draws_them_again() {
+async fn the_seed_of_drawn_delays_is_shown_and_reproduces_them() {
     let args = ["--behavior", "exponential(5ms) max 50ms", "--calls", "4", "--ways", "tasks"];
     let delays = |json: &serde_json::Value| {
         let calls = json["ways"][0]["calls"].as_array().unwrap().iter();
@@ -115,7 +115,7 @@ async fn the_seed_of_drawn_delays_is_told_and_draws_them_again() {
 }
 
 #[tokio::test]
-async fn the_picture_is_written_as_svg_and_a_file_that_cannot_be_is_named() {
+async fn the_picture_is_written_as_svg_and_a_file_that_cannot_be_written_is_named() {
     let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let file = folder.join("race.svg");
     let path = file.to_str().unwrap();
@@ -147,13 +147,13 @@ async fn a_picture_is_replaced_only_by_another() {
 }
 
 #[tokio::test]
-async fn colours_are_used_when_they_are_asked_for() {
+async fn colours_are_used_if_asked_for() {
     let output = client(&["--delay", "1ms", "--calls", "1", "--color", "always"]).await;
     assert!(stdout(&output).contains('\u{1b}'));
 }
 
 #[tokio::test]
-async fn columns_say_how_wide_a_text_is_if_it_goes_elsewhere() {
+async fn columns_set_the_width_of_text_that_is_not_on_a_terminal() {
     let mut command = command(&["--delay", "1ms", "--calls", "2", "--ways", "tasks"]);
     command.env("COLUMNS", "40");
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
@@ -175,7 +175,7 @@ async fn a_call_prints_its_answer_and_a_table() {
 }
 
 #[tokio::test]
-async fn a_call_takes_a_header_a_deadline_and_a_payload_in_short() {
+async fn a_call_takes_a_header_a_deadline_and_a_payload_by_short_flags() {
     let server = start(Limits::default());
     let file = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("payload");
     std::fs::write(&file, "from a file").unwrap();
@@ -189,7 +189,7 @@ async fn a_call_takes_a_header_a_deadline_and_a_payload_in_short() {
 }
 
 #[tokio::test]
-async fn a_call_says_which_behavior_it_had() {
+async fn a_call_shows_its_behavior() {
     let server = start(Limits::default());
     let args = ["--behavior", "mix( 100% : 1ms )", "--call-id", "order-1"];
     let text = stdout(&call(&server, &args).await);
@@ -197,7 +197,7 @@ async fn a_call_says_which_behavior_it_had() {
 }
 
 #[tokio::test]
-async fn a_call_of_each_kind_speaks_json() {
+async fn a_call_of_each_kind_prints_json() {
     let server = start(Limits::default());
     for (kind, answers) in [("unary", 1), ("stream", 2), ("collect", 1), ("exchange", 2)] {
         let count: &[&str] = if kind == "unary" { &[] } else { &["--count", "2"] };
@@ -226,7 +226,7 @@ async fn a_failed_call_exits_with_64_and_its_status_code() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named_with_how_to_start_one() {
+async fn a_missing_server_is_named_with_the_command_that_starts_one() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{free}");
     for (args, code) in [(["call", "--url", &url], 78), (["race", "--url", &url], 1)] {
@@ -325,7 +325,7 @@ async fn an_interrupt_ends_connecting_at_once() {
         accepted.recv().await.unwrap();
         kill_process(Pid::from_child(&client), Signal::INT).unwrap();
         let ended = tokio::task::spawn_blocking(move || client.wait_with_output().unwrap());
-        // Half the time that connecting may take.
+        // Half of the time limit for connecting.
         let output = tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap().unwrap();
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
         let said = if command_name == "load" { stderr(&output) } else { stdout(&output) };
@@ -342,7 +342,7 @@ async fn a_deadline_bounds_connecting() {
     assert!(stdout(&output).contains("before there was a connection"), "{}", stdout(&output));
 }
 
-/// The URL of a peer that accepts connections and says nothing, and a signal for each that it accepted.
+/// The URL of a peer that accepts connections and stays silent, and a signal for each that it accepted.
 fn silent() -> (String, tokio::sync::mpsc::UnboundedReceiver<()>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -359,7 +359,7 @@ fn silent() -> (String, tokio::sync::mpsc::UnboundedReceiver<()>) {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_interrupt_ends_a_race_and_still_reports_what_was_measured() {
+async fn an_interrupt_ends_a_race_and_its_results_are_still_reported() {
     use rustix::process::{Pid, Signal, kill_process};
 
     let server = start(Limits::default());
@@ -383,7 +383,7 @@ fn document(output: &Output) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_in_the_document_too() {
+async fn a_missing_server_is_in_the_document_too() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{free}");
     let output = client(&["race", "--url", &url, "--json", "--ways", "tasks,threads"]).await;
@@ -417,7 +417,7 @@ async fn a_picture_that_cannot_be_written_is_in_the_document_too() {
 }
 
 #[tokio::test]
-async fn a_race_of_which_no_call_was_answered_has_failed() {
+async fn a_race_without_an_answered_call_has_failed() {
     let peer = Peer::answering(|stream| only(stream, &[("grpc-status", b"13")])).await;
     let url = peer.target.to_string();
     let output = client(&["race", "--url", &url, "--calls", "3"]).await;
@@ -426,7 +426,7 @@ async fn a_race_of_which_no_call_was_answered_has_failed() {
     let output = client(&["race", "--url", &url, "--calls", "3", "--json"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(document(&output)["ways"][1]["failed"], 3);
-    // It has not if half of them were answered, or if they were given up.
+    // It has not failed if half of its calls were answered, or if they were cancelled on purpose.
     let server = start(Limits { max_in_flight: 1, ..Limits::default() });
     let url = server.target.to_string();
     let some = client(&["--url", &url, "--calls", "3", "--ways", "tasks", "--delay", "20ms"]).await;
@@ -437,10 +437,10 @@ async fn a_race_of_which_no_call_was_answered_has_failed() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_interrupted_race_prints_one_document_whatever_else_holds() {
+async fn an_interrupted_race_prints_exactly_one_document() {
     use rustix::process::{Pid, Signal, kill_process};
 
-    // Nothing was answered by then, which alone would be 1.
+    // No call was answered by then, which alone would mean exit code 1.
     let server = start(Limits::default());
     let url = server.target.to_string();
     let mut command = command(&["--url", &url, "--delay", "60s", "--ways", "tasks", "--json"]);
@@ -454,7 +454,7 @@ async fn an_interrupted_race_prints_one_document_whatever_else_holds() {
     assert_eq!((&json["interrupted"], &json["ways"][0]["unfinished"]), (&true.into(), &8.into()));
 }
 
-/// Runs the client with this stdout, and interrupts it once `is_due`.
+/// Runs the client with this stdout, and interrupts it once `is_due` returns true.
 #[cfg(target_os = "linux")]
 async fn interrupted(args: &[&str], stdout: Stdio, is_due: impl FnMut() -> bool) -> Output {
     use rustix::process::{Pid, Signal, kill_process};
@@ -474,7 +474,7 @@ fn full() -> Stdio {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn interrupted_is_130_also_when_nothing_can_be_written() {
+async fn an_interrupt_exits_with_130_even_if_nothing_can_be_written() {
     let server = start(Limits::default());
     let url = server.target.to_string();
     let race = ["race", "--url", &url, "--delay", "60s", "--ways", "tasks", "--calls", "1"];
@@ -502,7 +502,7 @@ async fn interrupted_is_130_also_when_nothing_can_be_written() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn what_cannot_be_written_fails_a_race_and_names_the_file() {
+async fn a_file_that_cannot_be_written_fails_a_race_and_is_named() {
     let args = ["race", "--calls", "1", "--delay", "1ms", "--ways", "tasks", "--json", "--svg"];
     let output = client(&[&args[..], &["/dev/full"]].concat()).await;
     assert_eq!(output.status.code(), Some(1));
@@ -519,7 +519,7 @@ async fn what_cannot_be_written_fails_a_race_and_names_the_file() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn with_few_files_there_is_a_document_and_no_panic() {
+async fn with_few_files_a_document_is_printed_and_nothing_panics() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{free}");
     for files in 4..=10 {
@@ -540,7 +540,7 @@ async fn with_few_files_there_is_a_document_and_no_panic() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn connections_that_the_limit_on_files_has_no_room_for_are_not_blamed_on_the_server() {
+async fn a_file_limit_that_is_too_low_for_the_connections_is_not_blamed_on_the_server() {
     let server = start(Limits::default());
     let url = server.target.to_string();
     let with = |soft: u64, hard: u64| {
@@ -557,7 +557,7 @@ async fn connections_that_the_limit_on_files_has_no_room_for_are_not_blamed_on_t
     for part in ["no more files open", "fewer connections", "ulimit -n"] {
         assert!(said.contains(part), "{part:?} is not in {said}");
     }
-    // The soft limit is the client's own to raise.
+    // The client may raise its own soft limit.
     let output = with(40, 400).await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
@@ -570,7 +570,7 @@ async fn unread(server: &TestServer, more: &[&str]) -> std::process::Child {
     let mut command = command(&[&stream[..], &["--delay", "0s"], more].concat());
     let client = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stdout = client.stdout.as_ref().unwrap();
-    // The pipe is full when it does not grow for a while.
+    // The pipe is full when it has not grown for a while.
     let (mut before, mut since) = (0, std::time::Instant::now());
     eventually(|| {
         let now = rustix::io::ioctl_fionread(stdout).unwrap();
@@ -605,7 +605,7 @@ async fn a_deadline_ends_a_call_whose_answers_nobody_reads() {
     assert_eq!(ended(&mut client).await.code(), Some(64 + 4));
     let mut said = String::new();
     client.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(said.contains("nobody reads what is printed"), "{said}");
+    assert!(said.contains("nobody reads the output"), "{said}");
 }
 
 #[cfg(target_os = "linux")]
@@ -615,7 +615,7 @@ async fn two_interrupts_end_a_call_whose_answers_nobody_reads() {
 
     let server = start(Limits::default());
     let mut client = unread(&server, &[]).await;
-    assert_eq!(server.stats.snapshot().calls_in_flight(), 1, "the server is held up, not refused");
+    assert_eq!(server.stats.snapshot().calls_in_flight(), 1, "the server is not held up");
     kill_process(Pid::from_child(&client), Signal::INT).unwrap();
     eventually(|| server.stats.snapshot().calls_in_flight() == 0).await;
     kill_process(Pid::from_child(&client), Signal::INT).unwrap();
@@ -623,7 +623,7 @@ async fn two_interrupts_end_a_call_whose_answers_nobody_reads() {
 }
 
 #[tokio::test]
-async fn what_a_server_says_reaches_no_pipe_raw() {
+async fn text_from_a_server_never_reaches_a_pipe_unescaped() {
     let peer = Peer::answering(|stream| {
         only(stream, &[("grpc-status", b"2"), ("grpc-message", b"%1b]0;owned%07%0a%c2%9b%7f")])
     })
@@ -644,7 +644,7 @@ async fn what_a_server_says_reaches_no_pipe_raw() {
     }
 }
 
-/// A server of HTTP/1.1 that answers every request with this head, and this body again and again.
+/// An HTTP/1.1 server that answers every request with this head, and this body the given number of times.
 async fn http1_server(head: &'static str, body: &'static [u8], times: usize) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -656,7 +656,7 @@ async fn http1_server(head: &'static str, body: &'static [u8], times: usize) -> 
                 let _ = socket.read(&mut read).await;
                 let _ = socket.write_all(head.as_bytes()).await;
                 for _ in 0..times {
-                    // The client has seen enough.
+                    // The client has read enough.
                     if socket.write_all(body).await.is_err() {
                         return;
                     }
@@ -668,7 +668,7 @@ async fn http1_server(head: &'static str, body: &'static [u8], times: usize) -> 
 }
 
 #[tokio::test]
-async fn a_body_of_http_has_an_end() {
+async fn an_endless_http_body_is_ended() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n";
     let url = http1_server(head, &[b'x'; 10_000], usize::MAX).await;
     let args = ["race", "--http", "--url", &url, "--calls", "2", "--ways", "tasks"];
@@ -683,19 +683,19 @@ async fn a_body_of_http_has_an_end() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn bodies_of_http_are_counted_and_not_kept() {
+async fn http_bodies_are_counted_and_not_kept() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 4194304\r\n\r\n";
     let url = http1_server(head, &[b'x'; 16_384], 255).await;
     let args = ["race", "--http", "--url", &url, "--calls", "60", "--ways", "tasks", "--json"];
     let race = document(&client(&args).await);
     let way = &race["ways"][0];
-    assert_eq!(way["failed"], 60, "they end too early");
+    assert_eq!(way["failed"], 60, "they were cut short");
     let added = way["memory_added_bytes"].as_u64().unwrap();
     assert!(added < 60 * 1024 * 1024, "{added} bytes for 60 bodies of 4 MiB");
 }
 
 #[tokio::test]
-async fn a_page_of_http_is_shown_by_its_first_line() {
+async fn an_http_error_page_is_shown_by_its_first_line() {
     let head = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 30\r\nconnection: close\r\n\r\n";
     let url = http1_server(head, b"\r\n<h1>\x1b[31mBad</h1>\nmore......\n", 1).await;
     let output =

@@ -25,7 +25,7 @@ async fn call(connections: &ConnectionPool, delay: Duration) -> Result<String, t
 }
 
 #[tokio::test]
-async fn calls_over_the_peers_stream_limit_go_on_further_connections() {
+async fn calls_over_the_peers_stream_limit_use_more_connections() {
     let server = start(Limits { max_streams: 10, ..Limits::default() });
     let connections = connections(&server.target);
     let mut calls = JoinSet::new();
@@ -42,7 +42,7 @@ async fn calls_over_the_peers_stream_limit_go_on_further_connections() {
 }
 
 #[tokio::test]
-async fn one_after_another_calls_share_a_connection() {
+async fn sequential_calls_share_a_connection() {
     let server = start(Limits { max_streams: 1, ..Limits::default() });
     let connections = connections(&server.target);
     for _ in 0..20 {
@@ -82,11 +82,11 @@ async fn a_connection_that_ended_is_replaced() {
     };
     // The first connection is served until it has answered, and then dropped.
     tokio::select! {
-        () = serve_one() => panic!("the client does not close it"),
+        () = serve_one() => panic!("the client closed the connection"),
         answer = call(&connections, Duration::ZERO) => assert_eq!(answer.unwrap(), "Done!"),
     }
     let again = async {
-        // That it has ended is noticed when its socket is read.
+        // The end of the connection is noticed when its socket is read.
         while connections.opened() == 1 {
             drop(connections.permit().await.unwrap());
             tokio::task::yield_now().await;
@@ -94,7 +94,7 @@ async fn a_connection_that_ended_is_replaced() {
         call(&connections, Duration::ZERO).await
     };
     tokio::select! {
-        () = serve_one() => panic!("the client does not close it"),
+        () = serve_one() => panic!("the client closed the connection"),
         answer = again => assert_eq!(answer.unwrap(), "Done!"),
     }
     assert_eq!(connections.opened(), 2);
@@ -110,7 +110,7 @@ async fn a_refused_connection_names_the_address_and_how_to_start_a_server() {
 }
 
 #[tokio::test]
-async fn a_peer_that_does_not_speak_http2_is_named_as_such() {
+async fn a_peer_that_does_not_speak_http2_is_reported_as_such() {
     use tokio::io::AsyncWriteExt as _;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target: Target = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
@@ -119,7 +119,7 @@ async fn a_peer_that_does_not_speak_http2_is_named_as_such() {
         drop(socket);
         let (mut socket, _) = listener.accept().await.unwrap();
         socket.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await.unwrap();
-        // Held, so that what it said is read before its end.
+        // Kept open, so that its words are read before its end.
         std::future::pending::<()>().await;
     });
     for said in ["it closed the connection before it began", "does not speak the protocol"] {
@@ -130,8 +130,8 @@ async fn a_peer_that_does_not_speak_http2_is_named_as_such() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_known_is_named() {
-    // RFC 6761: no resolver may know it.
+async fn an_unknown_host_is_named() {
+    // RFC 6761: no resolver may know this name.
     let target = "http://nowhere.invalid:9000".parse().unwrap();
     let why = connections(&target).permit().await.unwrap_err().to_string();
     assert!(why.contains("cannot resolve the host `nowhere.invalid`"), "{why}");
@@ -139,7 +139,7 @@ async fn a_host_that_is_not_known_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_wait_for_the_same_attempt_fail_together() {
+async fn calls_that_wait_for_the_same_connection_attempt_fail_together() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let target: Target = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
     let connections = ConnectionPool::new(target, Timer::new(Clock::Tokio));
@@ -173,7 +173,7 @@ async fn over_an_in_memory_stream_a_call_takes_exactly_its_delay() {
 }
 
 #[tokio::test]
-async fn the_generated_client_survives_what_it_trusts_its_peers_not_to_say() {
+async fn the_generated_client_survives_answers_that_it_does_not_expect() {
     use crate::peer::{Peer, only, page};
     let peer = Peer::answering(|stream| {
         only(
@@ -196,7 +196,7 @@ async fn the_generated_client_survives_what_it_trusts_its_peers_not_to_say() {
 }
 
 #[tokio::test]
-async fn windows_hold_one_largest_message_and_are_told_once() {
+async fn windows_fit_one_largest_message_and_are_announced_once() {
     use crate::peer::{Peer, SETTINGS, answer, done, settings_frame};
     const WINDOW_UPDATE: u8 = 8;
     let (told, mut windows) = tokio::sync::mpsc::unbounded_channel();
@@ -225,5 +225,5 @@ async fn windows_hold_one_largest_message_and_are_told_once() {
     for window in expected {
         assert_eq!(windows.recv().await, Some(window));
     }
-    assert!(windows.try_recv().is_err(), "they stay as they are");
+    assert!(windows.try_recv().is_err(), "the windows changed again");
 }

@@ -1,4 +1,4 @@
-//! Calls that a server says it never looked at, and servers that take no calls.
+//! Calls that a server reports as never processed, and servers that take no calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const MAX_CONCURRENT_STREAMS: u16 = 3;
 const REFUSED_STREAM: u32 = 7;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-/// How a server refuses, after it has answered the first stream.
+/// How a server refuses calls after it has answered the first stream.
 #[derive(Debug, Clone, Copy)]
 enum Refusing {
     Goaway,
@@ -32,7 +32,7 @@ enum Refusing {
 }
 
 /// On the first connection it waits for this many requests, answers the first, and refuses the others
-/// unseen. On others it answers.
+/// unprocessed. On other connections it answers.
 async fn refusing(how: Refusing, requests: usize) -> Peer {
     Peer::start(move |mut wire, number| async move {
         wire.settings(&[]).await?;
@@ -71,7 +71,7 @@ async fn called(plan: &SinglePlanBuilder) -> Result<Single, ConnectError> {
 }
 
 #[tokio::test]
-async fn calls_that_were_refused_unseen_are_made_again_on_another_connection() {
+async fn calls_refused_unprocessed_are_retried_on_another_connection() {
     for (how, refusal) in
         [(Refusing::Goaway, "GOAWAY NO_ERROR"), (Refusing::Reset, "RST_STREAM REFUSED_STREAM")]
     {
@@ -90,7 +90,7 @@ async fn calls_that_were_refused_unseen_are_made_again_on_another_connection() {
 }
 
 #[tokio::test]
-async fn a_call_that_a_goaway_covers_is_waited_for_and_not_made_again() {
+async fn a_call_covered_by_a_goaway_is_waited_for_and_not_retried() {
     for way in [Way::Tasks, Way::Threads] {
         let refused_came = Arc::new(Notify::new());
         let peer = Peer::start(move |mut wire, number| {
@@ -121,12 +121,12 @@ async fn a_call_that_a_goaway_covers_is_waited_for_and_not_made_again() {
 }
 
 #[tokio::test]
-async fn an_exchange_that_was_refused_unseen_is_made_again_and_keeps_when_it_was_sent() {
+async fn an_exchange_refused_unprocessed_is_retried_and_keeps_its_sent_times() {
     let peer = Peer::start(|mut wire, number| async move {
         wire.settings(&[]).await?;
         let Some(stream) = wire.request().await? else { return Ok(()) };
         if number == 0 {
-            // Long enough to tell the first time from the second.
+            // Long enough to tell the first sending from the second.
             tokio::time::sleep(Duration::from_millis(50)).await;
             wire.send(&goaway(0, 0, b"")).await?;
             return wire.hold().await;
@@ -147,7 +147,7 @@ async fn an_exchange_that_was_refused_unseen_is_made_again_and_keeps_when_it_was
 }
 
 #[tokio::test]
-async fn a_call_is_made_again_once_and_says_so() {
+async fn a_call_is_retried_once_and_the_report_says_so() {
     for kind in [RpcKind::Unary, RpcKind::Stream, RpcKind::Collect, RpcKind::Exchange] {
         let peer = Peer::start(|mut wire, number| async move {
             wire.settings(&[]).await?;
@@ -172,7 +172,7 @@ async fn a_call_is_made_again_once_and_says_so() {
     }
 }
 
-/// A server that refuses the first call unseen and is not there any more.
+/// A server that refuses the first call unprocessed and then is not there any more.
 async fn refusing_and_gone() -> Peer {
     Peer::once(|mut wire| async move {
         wire.settings(&[]).await?;
@@ -184,7 +184,7 @@ async fn refusing_and_gone() -> Peer {
 }
 
 #[tokio::test]
-async fn a_call_that_could_not_be_sent_again_does_not_say_that_it_was() {
+async fn a_call_that_could_not_be_retried_is_not_reported_as_retried() {
     let words = [
         "did not process the call: GOAWAY NO_ERROR, `bye`",
         "no other connection could be opened: cannot reach",
@@ -210,7 +210,7 @@ async fn a_call_that_could_not_be_sent_again_does_not_say_that_it_was() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_was_over_before_a_call_was_sent_again_names_its_refusal() {
+async fn a_deadline_that_passes_before_a_retry_names_the_refusal() {
     let peer = Peer::start(|mut wire, number| async move {
         if number == 0 {
             wire.settings(&[]).await?;
@@ -229,11 +229,11 @@ async fn a_deadline_that_was_over_before_a_call_was_sent_again_names_its_refusal
 }
 
 #[tokio::test]
-async fn a_request_that_http2_has_no_form_for_is_not_tried_elsewhere() {
+async fn a_request_that_http2_cannot_carry_is_not_retried() {
     let peer = Peer::answering(|stream| answer(stream, &done())).await;
     let connections = ConnectionPool::new(peer.target.clone(), Timer::new(Clock::Monotonic));
     let origin = || connections.target().origin();
-    // Those before and after it on the connection go on.
+    // Calls before and after it on the connection are unaffected.
     for header in [None, Some("connection"), Some("upgrade"), Some("keep-alive"), None] {
         let mut request = tonic::Request::new(longsync::v1::LongSyncRequest::default());
         let mut metadata = MetadataMap::new();
@@ -278,7 +278,7 @@ async fn a_second_refusal_ends_the_call_with_the_code_of_its_goaway() {
 }
 
 #[tokio::test]
-async fn a_call_whose_answer_had_begun_is_not_made_again() {
+async fn a_call_whose_answer_had_begun_is_not_retried() {
     for refusal in [goaway(0, 0, b""), reset(1, REFUSED_STREAM)] {
         let peer = Peer::start(move |mut wire, _| {
             let refusal = refusal.clone();
@@ -299,7 +299,7 @@ async fn a_call_whose_answer_had_begun_is_not_made_again() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_lost_is_not_a_refusal() {
+async fn a_lost_connection_is_not_a_refusal() {
     let peer = Peer::start(|mut wire, _| async move {
         wire.settings(&[]).await?;
         wire.request().await.map(drop)
@@ -312,7 +312,7 @@ async fn a_connection_that_was_lost_is_not_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_closed_after_a_goaway_is_reported_with_its_code() {
+async fn a_connection_closed_after_a_goaway_is_reported_with_its_code() {
     for begins in [false, true] {
         let peer = Peer::start(move |mut wire, _| async move {
             wire.settings(&[]).await?;
@@ -320,7 +320,7 @@ async fn a_connection_that_was_closed_after_a_goaway_is_reported_with_its_code()
             if begins {
                 wire.send(&head(stream)).await?;
             }
-            // It covers the call, which may have been looked at.
+            // The GOAWAY covers the call, so the server may have processed it.
             wire.send(&goaway(stream, ENHANCE_YOUR_CALM, b"too_many_pings")).await
         })
         .await;
@@ -347,10 +347,10 @@ async fn a_load_counts_refused_calls() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
+async fn a_server_that_sends_goaway_before_any_call_is_tried_once_more() {
     let peer = Peer::start(|mut wire, number| async move {
         if number == 0 {
-            // In one piece: a call that went out between the two would be covered by the GOAWAY.
+            // In one write: a call that went out between the two would be covered by the GOAWAY.
             let at_once =
                 [&crate::peer::settings_frame(&[])[..], &goaway(0x7fff_ffff, 0, b"")].concat();
             wire.send(&at_once).await?;
@@ -368,7 +368,7 @@ async fn a_server_that_goes_away_before_any_call_is_tried_once_more() {
 }
 
 #[tokio::test]
-async fn why_a_server_takes_no_calls_is_said() {
+async fn a_server_that_takes_no_calls_is_reported_with_the_reason() {
     let gone = Peer::start(|mut wire, _| async move {
         let at_once = [&crate::peer::settings_frame(&[])[..], &goaway(0, 2, b"")].concat();
         wire.send(&at_once).await?;
@@ -388,11 +388,11 @@ async fn why_a_server_takes_no_calls_is_said() {
     assert!(why.to_string().contains("broke the rules of HTTP/2: PROTOCOL_ERROR"), "{why}");
 }
 
-/// A server that allows no streams at first, and as many as it is told to later.
+/// A server that allows no streams at first, and later the given number.
 async fn holding_back(then: Option<u32>) -> Peer {
     Peer::start(move |mut wire, _| async move {
         wire.settings(&[(MAX_CONCURRENT_STREAMS, 0)]).await?;
-        // The client's settings, and its word that it knows ours.
+        // The client's settings, and its acknowledgement of ours.
         wire.frame().await?;
         if let Some(streams) = then {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -429,7 +429,7 @@ async fn a_server_that_never_allows_calls_is_waited_for_until_the_deadline() {
 }
 
 #[tokio::test]
-async fn without_a_deadline_it_is_waited_for_ten_seconds() {
+async fn a_server_that_never_allows_calls_is_waited_for_ten_seconds_without_a_deadline() {
     let peer = holding_back(None).await;
     let connections = ConnectionPool::new(peer.target.clone(), Timer::new(Clock::Tokio));
     let why = not_connected(&connections, || connections.opened() == 1).await;
@@ -437,7 +437,7 @@ async fn without_a_deadline_it_is_waited_for_ten_seconds() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_is_waited_for_ten_seconds() {
+async fn a_silent_server_is_waited_for_ten_seconds() {
     let peer = Peer::start(|mut wire, _| async move { wire.hold().await }).await;
     let connections = ConnectionPool::new(peer.target.clone(), Timer::new(Clock::Tokio));
     let why = not_connected(&connections, || peer.accepted() == 1).await;
@@ -445,8 +445,8 @@ async fn a_server_that_says_nothing_is_waited_for_ten_seconds() {
     assert!(why.ends_with(words), "{why}");
 }
 
-/// Why there is no connection after ten seconds, which go by at once when `has_begun`: the connection
-/// is made by the real clock, and waits by the other.
+/// The error after ten seconds without a connection. They pass at once when `has_begun`: the connection
+/// is made in real time, and the wait is in paused time.
 async fn not_connected(connections: &ConnectionPool, has_begun: impl FnMut() -> bool) -> String {
     let before = tokio::time::Instant::now();
     let pausing = async {
@@ -456,7 +456,7 @@ async fn not_connected(connections: &ConnectionPool, has_begun: impl FnMut() -> 
     };
     let why = tokio::select! {
         permit = connections.permit() => permit.unwrap_err().to_string(),
-        () = pausing => unreachable!("it waits"),
+        () = pausing => unreachable!("pausing never ends"),
     };
     assert!(before.elapsed() >= Duration::from_secs(10));
     why

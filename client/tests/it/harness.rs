@@ -17,7 +17,7 @@ pub(crate) struct TestServer {
     _running: RunningServer,
 }
 
-/// Starts one with these limits; a call takes 20 ms unless it says otherwise.
+/// Starts one with these limits; a call takes 20 ms unless it asks for another delay.
 pub(crate) fn start(limits: Limits) -> TestServer {
     let options = Options {
         listen: ([127, 0, 0, 1], 0).into(),
@@ -31,7 +31,7 @@ pub(crate) fn start(limits: Limits) -> TestServer {
     TestServer { target, stats: running.stats(), _running: running }
 }
 
-/// A race without delays, over gRPC, with nothing that ends it early.
+/// A race without delays, over gRPC, that nothing ends early.
 pub(crate) fn race_plan(target: Option<&Target>, calls: usize, ways: &[Way]) -> RacePlanBuilder {
     let plan = RacePlan::builder(calls, RaceDelays::Constant(Duration::ZERO))
         .ways(ways.iter().copied())
@@ -42,8 +42,8 @@ pub(crate) fn race_plan(target: Option<&Target>, calls: usize, ways: &[Way]) -> 
     }
 }
 
-/// The given number of calls, all in flight at once, by the load engine. They have no due times: a thread that
-/// a busy machine keeps waiting would send those late, or not at all.
+/// The given number of calls, all in flight at once, made by the load engine. They have no due times: on a
+/// busy machine, calls with due times could be sent late, or not at all.
 pub(crate) async fn loaded(target: &Target, calls: usize) -> Load {
     let sent = LongSync::new(&LongSyncRequest::default()).unwrap();
     let schedule = Schedule::closed(NonZeroUsize::new(calls).unwrap());
@@ -52,12 +52,14 @@ pub(crate) async fn loaded(target: &Target, calls: usize) -> Load {
     longsync_load::run(&plan, &Control::default(), ()).await.unwrap()
 }
 
-/// Waits until `holds`, which something under way will make true; gives up after 10 s.
+/// Waits until `holds` returns true, which something in progress will cause; gives up after 10 s.
 pub(crate) async fn eventually(mut holds: impl FnMut() -> bool) {
     let holding = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), holding).await.expect("it held within 10 s");
+    tokio::time::timeout(Duration::from_secs(10), holding)
+        .await
+        .expect("the condition holds within 10 s");
 }

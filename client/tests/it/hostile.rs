@@ -1,4 +1,4 @@
-//! What a server may answer, and what `call`, `race` and the load engine alike make of it.
+//! What a server may answer, and how `call`, `race` and the load engine deal with it.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::peer::{
     done, frame, goaway, head, headers, hpack, message, ok, only, page, reset, settings_frame,
 };
 
-/// A call that has not ended by then hangs.
+/// A call that has not ended within this time hangs.
 const SOON: Duration = Duration::from_secs(20);
 
 async fn called(plan: &SinglePlanBuilder) -> Single {
@@ -55,14 +55,14 @@ async fn loaded_once(target: &Target) -> Load {
     tokio::time::timeout(SOON, loaded(target, 1)).await.expect("the run ends")
 }
 
-/// What is said of an answer: all three give the same code, and `call` and `race` the same sentence.
+/// The outcome of an answer: all three give the same code, and `call` and `race` the same sentence.
 async fn said_of(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> (Code, String) {
     let peer = Peer::answering(answer).await;
     let single = called(&plan(&peer.target, RpcKind::Unary)).await;
     let status = single.status.unwrap();
     let said = (code_name(status.code()).to_owned(), status.message().to_owned());
     let (code, sentence) = raced_once(&peer.target, Way::Tasks).await;
-    // A race keeps less of a long one.
+    // A race truncates a long one.
     assert!(
         code == said.0 && (sentence == said.1 || sentence.contains("...")),
         "{sentence} {said:?}"
@@ -79,7 +79,7 @@ fn with(make: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> MessageMaker {
     Box::new(make)
 }
 
-/// Trailers behind a whole message.
+/// Trailers after a complete message.
 fn ended(fields: &'static [(&'static str, &'static [u8])]) -> MessageMaker {
     with(move |stream| {
         [head(stream), frame(DATA, 0, stream, &done()), headers(stream, END_STREAM, fields)]
@@ -96,7 +96,7 @@ async fn each_is_said(cases: Vec<(MessageMaker, Code, &str)>) {
 }
 
 #[tokio::test]
-async fn what_is_not_a_status_is_quoted_and_others_keep_code_and_text() {
+async fn invalid_statuses_are_quoted_and_valid_ones_keep_code_and_text() {
     each_is_said(vec![
         (ended(&[("grpc-status", b"abc")]), Code::Unknown, "`abc`"),
         (ended(&[("grpc-status", b"99")]), Code::Unknown, "`99`"),
@@ -120,7 +120,7 @@ async fn what_is_not_a_status_is_quoted_and_others_keep_code_and_text() {
 }
 
 #[tokio::test]
-async fn details_that_cannot_be_read_are_dropped_and_joined_ones_read() {
+async fn unreadable_details_are_dropped_and_joined_ones_are_read() {
     const FIELD: &str = "grpc-status-details-bin";
     for broken in [&b"!!!"[..], b"a b", b"%", b"", b","] {
         let told = said_of(move |stream| {
@@ -128,7 +128,7 @@ async fn details_that_cannot_be_read_are_dropped_and_joined_ones_read() {
         });
         assert_eq!(told.await, (Code::NotFound, "x".to_owned()));
     }
-    // With our Timing among them.
+    // With a longsync Timing among them.
     let server = crate::harness::start(longsync_server::Limits::default());
     let refused = plan(&server.target, RpcKind::Unary).behavior("hang(1%)".to_owned());
     let details = called(&refused).await.status.unwrap().details().to_vec();
@@ -176,7 +176,7 @@ async fn impossible_messages_are_reported() {
 }
 
 #[tokio::test]
-async fn an_error_of_a_proxy_is_shown_as_what_it_is() {
+async fn an_error_from_a_proxy_is_shown_as_such() {
     for (status, code) in [
         ("400", Code::Internal),
         ("401", Code::Unauthenticated),
@@ -241,7 +241,7 @@ async fn an_endless_page_ends_the_call() {
 }
 
 #[tokio::test]
-async fn frames_that_few_send_change_nothing() {
+async fn unusual_frames_change_nothing() {
     let padded = with(|stream| {
         let data = done();
         let pad = |bytes: &[u8], padding: u8| {
@@ -293,7 +293,7 @@ async fn frames_that_few_send_change_nothing() {
 }
 
 #[tokio::test]
-async fn errors_of_http2_are_sentences() {
+async fn http2_errors_are_reported_as_sentences() {
     each_is_said(vec![
         (with(|stream| reset(stream, 0)), Code::Internal, "RST_STREAM NO_ERROR"),
         (with(|stream| reset(stream, 8)), Code::Cancelled, "RST_STREAM CANCEL"),
@@ -336,7 +336,7 @@ async fn errors_of_http2_are_sentences() {
 }
 
 #[tokio::test]
-async fn oversized_headers_are_a_sentence() {
+async fn oversized_headers_are_reported_as_a_sentence() {
     let large = |count: usize| {
         with(move |stream| {
             let value = vec![b'v'; 1_000];
@@ -365,13 +365,13 @@ async fn oversized_headers_are_a_sentence() {
 }
 
 #[tokio::test]
-async fn a_stream_of_answers_has_an_end() {
+async fn an_endless_stream_of_answers_is_ended() {
     let peer = Peer::start(|mut wire, _| async move {
         wire.settings(&[]).await?;
         let Some(stream) = wire.request().await? else { return Ok(()) };
         wire.send(&head(stream)).await?;
         let message = message(&LongSyncStreamResponse { index: 0, ..Default::default() });
-        // It never ends by itself.
+        // It never ends on its own.
         loop {
             wire.send(&frame(DATA, 0, stream, &message.repeat(100))).await?;
         }
@@ -381,14 +381,14 @@ async fn a_stream_of_answers_has_an_end() {
         let many = plan(&peer.target, kind).count(1);
         let single = called(&many).await;
         assert_eq!(single.code(), Some(Code::Internal), "{:?}", single.status);
-        assert_eq!(single.answers.len(), 1, "those that came are there");
+        assert_eq!(single.answers.len(), 1, "the answers that arrived are missing");
     }
     let single = called(&plan(&peer.target, RpcKind::Unary)).await;
     assert_eq!((single.code(), single.answers.len()), (Some(Code::Unimplemented), 1));
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_refused_before_it_is_held() {
+async fn an_endless_answer_is_refused_before_it_is_buffered() {
     let peer = Peer::start(|mut wire, _| async move {
         wire.settings(&[]).await?;
         let Some(stream) = wire.request().await? else { return Ok(()) };
@@ -413,7 +413,7 @@ async fn an_endless_answer_is_refused_before_it_is_held() {
 }
 
 #[tokio::test]
-async fn the_answers_that_came_are_kept_when_the_rest_is_missing() {
+async fn answers_that_arrived_are_kept_when_the_rest_is_missing() {
     let two = [done(), done()].concat();
     let short = [&two[..], &done()[..7]].concat();
     let cut = Peer::answering(move |stream| answer(stream, &short)).await;
@@ -434,7 +434,7 @@ async fn the_answers_that_came_are_kept_when_the_rest_is_missing() {
 }
 
 #[tokio::test]
-async fn an_exchange_is_answered_for_what_was_sent_and_once() {
+async fn an_exchange_accepts_one_answer_per_message_sent() {
     for (ids, words) in
         [(vec![7], "message 7, which was not sent"), (vec![0, 0], "message 0 twice")]
     {
@@ -458,16 +458,16 @@ fn answers_to(ids: &[u64]) -> Vec<u8> {
     ids.iter().flat_map(answer).collect()
 }
 
-/// The notes of the only way of a race, as its document has them.
+/// The notes of the only way of a race, as in its document.
 fn notes_of(race: &Race) -> String {
     let json: serde_json::Value = serde_json::from_str(&race::to_json(race).unwrap()).unwrap();
     json["ways"][0]["notes"].to_string()
 }
 
 #[tokio::test]
-async fn how_an_exchange_ended_is_shown_even_if_all_its_messages_were_answered() {
+async fn the_end_of_an_exchange_is_shown_even_if_all_messages_were_answered() {
     let internal = |stream| headers(stream, END_STREAM, &[("grpc-status", b"13")]);
-    // How many of the two messages keep their answers, and what is said.
+    // How many of the two messages keep their answers, and the note.
     for (ids, trailers, answered, words) in [
         (vec![0, 1], ok as fn(u32) -> Vec<u8>, 2, "[]"),
         (
@@ -562,11 +562,11 @@ async fn impossible_waits_are_not_shown() {
     }
 }
 
-/// What a terminal would obey: C0, DEL, C1, and marks of direction.
+/// Characters that a terminal would obey: C0, DEL, C1, and direction marks.
 const ACTS: &str = "\x1b[31mred\x07\r\n\u{7f}\u{9b}2J\u{202e}txt";
 
 #[tokio::test]
-async fn nothing_that_a_server_says_acts() {
+async fn text_from_a_server_is_escaped_everywhere() {
     let acts = |text: &str| {
         text.replace('\n', "").contains(|each: char| each.is_control() || each == '\u{202e}')
     };
@@ -621,7 +621,7 @@ async fn nothing_that_a_server_says_acts() {
     }
 }
 
-/// As gRPC writes it in a header.
+/// Percent-encoded, as in gRPC's header.
 fn percent_encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"))
 }
@@ -635,7 +635,7 @@ fn without_our_colours(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn windows_that_open_late_hold_a_call_only_until_then() {
+async fn a_window_that_opens_late_delays_a_call_only_until_then() {
     const INITIAL_WINDOW_SIZE: u16 = 4;
     let peer = Peer::start(|mut wire, _| async move {
         wire.settings(&[(INITIAL_WINDOW_SIZE, 0)]).await?;
@@ -656,7 +656,7 @@ async fn windows_that_open_late_hold_a_call_only_until_then() {
 }
 
 #[tokio::test]
-async fn what_listens_there_is_named_by_its_first_words() {
+async fn a_peer_of_another_protocol_is_identified_by_its_first_bytes() {
     for (says, words) in [
         (&b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"[..], "HTTP/1.1 400 Bad Request"),
         (b"\x15\x03\x01\0\x02\x02\x16", "TLS"),
@@ -674,7 +674,7 @@ async fn what_listens_there_is_named_by_its_first_words() {
 }
 
 #[tokio::test]
-async fn invalid_settings_are_a_broken_rule_of_http2() {
+async fn invalid_settings_are_reported_as_an_http2_violation() {
     let peer = Peer::start(|mut wire, _| async move {
         wire.settings(&[(4, 1 << 31)]).await?;
         wire.hold().await
@@ -698,14 +698,14 @@ async fn oversized_texts_are_not_kept() {
     let two = plan(&peer.target, RpcKind::Stream).count(2);
     let single = called(&two).await;
     assert_eq!((single.code(), single.answers.len()), (Some(Code::ResourceExhausted), 2));
-    // Only what is kept counts.
+    // Only text that is kept counts.
     let single = called(&two.clone().most_kept(1)).await;
     assert_eq!((single.code(), single.answers.len()), (Some(Code::Ok), 1));
     assert_eq!(single.more_answers, 1);
     assert!(to_text(&single, 400).contains("the call as a whole took"));
 }
 
-/// Frames that may come in any order, with fields that may stand in them; some are not frames at all.
+/// Frames in any order, with fields that may occur in them; some are not frames at all.
 fn frames(seed: u64) -> Vec<u8> {
     use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
@@ -732,7 +732,7 @@ fn frames(seed: u64) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn any_frames_at_all_end_in_a_status() {
+async fn a_call_ends_with_a_status_whatever_frames_arrive() {
     let peer = Peer::start(|mut wire, number| async move {
         wire.settings(&[]).await?;
         if wire.request().await?.is_some() {
@@ -748,7 +748,7 @@ async fn any_frames_at_all_end_in_a_status() {
         let plan = plan(&peer.target, kind).deadline(deadline).build().unwrap();
         let interrupt = CancellationToken::new();
         let ended = call(&plan, &interrupt, async |_| {});
-        // A connection that is gone is an end as well.
+        // A closed connection is an outcome as well.
         if let Ok(single) = tokio::time::timeout(SOON, ended).await.expect("it ends") {
             assert!(single.code().is_some());
         }

@@ -15,7 +15,7 @@ pub(crate) async fn load(url: &str, args: &[&str]) -> Output {
     client(&[&["load", "--url", url], args].concat()).await
 }
 
-/// The same; its exit code is this, and its record is returned.
+/// The same; checks its exit code, and returns its record.
 pub(crate) async fn recorded(url: &str, args: &[&str], code: i32) -> Value {
     let output = load(url, &[args, &["--json"]].concat()).await;
     assert_eq!(output.status.code(), Some(code), "{args:?}: {}", stderr(&output));
@@ -27,7 +27,7 @@ pub(crate) fn record(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {}", stdout(output)))
 }
 
-/// A folder of this name that is empty.
+/// An empty folder of this name.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     if folder.exists() {
@@ -42,13 +42,13 @@ fn url(server: &TestServer) -> String {
 }
 
 #[tokio::test]
-async fn help_is_short_or_whole() {
+async fn help_is_short_or_complete() {
     insta::assert_snapshot!("help_load_short", stdout(&client(&["load", "-h"]).await));
     insta::assert_snapshot!("help_load", stdout(&client(&["load", "--help"]).await));
 }
 
 #[tokio::test]
-async fn a_wrong_command_line_is_answered_with_the_usage_of_its_command() {
+async fn a_wrong_command_line_is_refused_with_the_usage_of_its_command() {
     for (args, said) in [
         (["load", "--rate", "0"], "--rate 0 makes no calls"),
         (["load", "--rate", "x"], "`x` is not a rate"),
@@ -65,7 +65,7 @@ async fn a_wrong_command_line_is_answered_with_the_usage_of_its_command() {
 }
 
 #[tokio::test]
-async fn a_closed_loop_makes_exactly_as_many_calls_as_were_asked_for() {
+async fn a_closed_loop_makes_exactly_the_given_number_of_calls() {
     let server = start(Limits::default());
     let record = recorded(&url(&server), &["-n", "100", "-c", "10", "--delay", "1ms"], 0).await;
     assert_eq!(
@@ -81,7 +81,7 @@ async fn a_closed_loop_makes_exactly_as_many_calls_as_were_asked_for() {
 }
 
 #[tokio::test]
-async fn an_open_loop_has_response_times_and_what_was_added() {
+async fn an_open_loop_has_response_times_and_added_times() {
     let server = start(Limits::default());
     let args = ["-r", "500", "-n", "200", "--delay", "5ms", "--warm-up", "100ms"];
     let record = recorded(&url(&server), &args, 0).await;
@@ -95,11 +95,11 @@ async fn an_open_loop_has_response_times_and_what_was_added() {
     assert_eq!((&record["loop"], &record["warm_up"]), (&"open".into(), &50.into()));
     let seconds = record["intervals"].as_array().unwrap();
     let ended = seconds.iter().map(|it| it["counts"]["ended"].as_u64().unwrap());
-    assert_eq!(ended.sum::<u64>(), 200, "the sum of the intervals is the whole");
+    assert_eq!(ended.sum::<u64>(), 200, "the intervals do not add up to the run");
 }
 
 #[tokio::test]
-async fn a_record_is_written_beside_and_its_plan_is_repeated() {
+async fn a_record_is_written_next_to_the_text_and_its_plan_can_be_repeated() {
     let server = start(Limits::default());
     let folder = folder("load_plan");
     let [first, second] = ["first.json", "second.json"].map(|name| folder.join(name));
@@ -118,13 +118,13 @@ async fn a_record_is_written_beside_and_its_plan_is_repeated() {
     assert_eq!((&first["name"], &first["tags"]["commit"]), (&"a name".into(), &"1a2b".into()));
     assert_eq!((&first["plan"], &first["seed"]), (&second["plan"], &second["seed"]));
     assert_eq!(second["name"], Value::Null);
-    // The same seed names the same calls, of which the same delays are drawn.
+    // The same seed gives the same call ids, from which the same delays are drawn.
     let planned = |record: &Value| record["figures"]["planned"]["histogram"].clone();
     assert_eq!(planned(&first), planned(&second));
 }
 
 #[tokio::test]
-async fn a_threshold_that_is_not_reached_is_99() {
+async fn a_missed_threshold_exits_with_99() {
     let server = start(Limits::default());
     let args = ["-n", "20", "-c", "2", "--delay", "5ms"];
     let limits = ["--threshold", "p50<1ms", "--threshold", "errors<1%", "--threshold", "p99<1m"];
@@ -146,14 +146,14 @@ async fn failed_calls_alone_are_not_a_failure() {
     assert_eq!(record["counts"]["statuses"]["RESOURCE_EXHAUSTED"], 20);
     assert_eq!((&record["counts"]["failed"], &record["counts"]["good"]), (&20.into(), &0.into()));
     recorded(&url, &[&args[..], &["--threshold", "p50<1m"]].concat(), 99).await;
-    // They are good if they are expected.
+    // They are good if their status is expected.
     let expected = ["--expect", "OK,resource_exhausted", "--threshold", "p50<1m"];
     let record = recorded(&url, &[&args[..], &expected].concat(), 0).await;
     assert_eq!(record["counts"]["good"], 20);
 }
 
 #[tokio::test]
-async fn a_stop_rule_ends_the_run_with_99() {
+async fn a_stop_rule_ends_the_run_and_exits_with_99() {
     let peer = Peer::answering(|stream| only(stream, &[("grpc-status", b"14")])).await;
     let args = ["-r", "500", "-z", "60s", "--stop-when", "errors>5%"];
     let record = recorded(&peer.target.to_string(), &args, 99).await;
@@ -166,22 +166,22 @@ async fn a_stop_rule_ends_the_run_with_99() {
 }
 
 #[tokio::test]
-async fn a_client_that_was_out_of_breath_says_so_and_with_strict_exits_with_98() {
+async fn a_client_that_is_the_bottleneck_reports_it_and_exits_with_98_if_strict() {
     let server = start(Limits::default());
     let args = ["-r", "2M/s", "-z", "200ms", "--delay", "0s"];
     let record = recorded(&url(&server), &args, 0).await;
     assert_eq!(record["verdict"]["client_bound"], true);
     assert!(record["counts"]["not_sent"]["late"].as_u64() > Some(1_000), "{}", record["counts"]);
-    assert!(record["took_ns"].as_u64() < Some(5_000_000_000), "it ends within its grace");
+    assert!(record["took_ns"].as_u64() < Some(5_000_000_000), "it did not end within its grace");
     let strict = ["--strict", "--threshold", "p50<1ns"];
     recorded(&url(&server), &[&args[..], &strict].concat(), 98).await;
-    // Beside 500 ms nobody feels that a busy machine wakes the client 10 ms late.
+    // Compared with 500 ms it does not matter if a busy machine wakes the client 10 ms late.
     let healthy = ["-r", "10", "-n", "5", "--delay", "500ms", "--strict"];
     recorded(&url(&server), &healthy, 0).await;
 }
 
 #[tokio::test]
-async fn repetitions_have_seeds_and_files_of_their_own() {
+async fn each_repetition_has_its_own_seed_and_files() {
     let server = start(Limits::default());
     let folder = folder("load_repeat");
     let named = folder.join("run-{n}.json");
@@ -204,7 +204,7 @@ async fn repetitions_have_seeds_and_files_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_schedule_a_replay_and_a_burst_make_their_calls() {
+async fn schedules_replays_and_bursts_make_their_calls() {
     let server = start(Limits::default());
     let folder = folder("load_schedules");
     let [points, times] =
@@ -264,7 +264,7 @@ mod interrupted {
     use crate::cli::command;
     use crate::harness::eventually;
 
-    /// A run that goes on for a minute, once it is under way.
+    /// A run of one minute, once it is under way.
     async fn under_way(server: &TestServer, args: &[&str]) -> Child {
         let url = url(server);
         let load = ["load", "--url", &url, "-z", "60s", "--json"];
@@ -283,7 +283,7 @@ mod interrupted {
         tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap().unwrap()
     }
 
-    /// Waits until no call has begun for a tenth of a second, and returns how many have.
+    /// Waits until no call has begun for a tenth of a second, and returns how many have begun.
     async fn none_begins(server: &TestServer) -> u64 {
         let started = || server.stats.snapshot().calls_started(CallKind::LongSync);
         let (mut before, mut since) = (started(), Instant::now());
@@ -299,7 +299,7 @@ mod interrupted {
     }
 
     #[tokio::test]
-    async fn an_interrupt_stops_sending_and_waits_for_what_is_open() {
+    async fn an_interrupt_stops_sending_and_waits_for_open_calls() {
         let server = start(Limits::default());
         let child = under_way(&server, &["-r", "100", "--delay", "300ms"]).await;
         interrupt(&child);
@@ -317,7 +317,7 @@ mod interrupted {
         let server = start(Limits::default());
         let child = under_way(&server, &["-r", "1000", "--delay", "50s"]).await;
         interrupt(&child);
-        // The first is seen before the second is sent: signals of one kind are not counted.
+        // The first must be seen before the second is sent: pending signals of one kind are not counted.
         let sent = none_begins(&server).await;
         interrupt(&child);
         let output = ended(child).await;

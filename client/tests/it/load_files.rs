@@ -1,4 +1,4 @@
-//! The files that `load` writes: whole, or not at all.
+//! The files that `load` writes: completely, or not at all.
 
 use std::path::Path;
 use std::process::Output;
@@ -25,7 +25,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_file_that_exists_is_kept_unless_it_is_to_be_replaced() {
+async fn an_existing_file_is_kept_without_overwrite() {
     let server = start(Limits::default());
     let (url, folder) = (server.target.to_string(), folder("load_overwrite"));
     let file = folder.join("run.json");
@@ -37,7 +37,7 @@ async fn a_file_that_exists_is_kept_unless_it_is_to_be_replaced() {
     assert_eq!(
         server.stats.snapshot().calls_started(longsync_server::CallKind::LongSync),
         0,
-        "nothing was called"
+        "a call was made"
     );
 
     let output = written(&url, &file, &["--overwrite"]).await;
@@ -46,11 +46,11 @@ async fn a_file_that_exists_is_kept_unless_it_is_to_be_replaced() {
     assert!(
         content.starts_with("{\n  \"schema\": \"longsync.load/v1\"") && content.ends_with("}\n")
     );
-    assert_eq!(names(&folder), ["run.json"], "nothing else is left beside it");
+    assert_eq!(names(&folder), ["run.json"], "a temporary file was left");
 }
 
 #[tokio::test]
-async fn a_folder_that_is_not_there_is_named_before_anything_is_called() {
+async fn a_missing_folder_is_named_before_any_call() {
     let server = start(Limits::default());
     let url = server.target.to_string();
     let folder = folder("load_nowhere");
@@ -69,7 +69,7 @@ async fn a_folder_that_is_not_there_is_named_before_anything_is_called() {
 }
 
 #[tokio::test]
-async fn a_run_is_written_in_every_form_that_is_asked_for() {
+async fn a_run_is_written_in_every_requested_form() {
     let server = start(Limits::default());
     let (url, folder) = (server.target.to_string(), folder("load_forms"));
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
@@ -92,7 +92,7 @@ async fn a_run_is_written_in_every_form_that_is_asked_for() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = stdout(&output);
     assert!(text.contains("100 good") && text.contains("p99.9"), "{text}");
-    assert!(!text.contains(['\u{1b}', '\r']), "a pipe gets plain lines: {text:?}");
+    assert!(!text.contains(['\u{1b}', '\r']), "a pipe got control characters: {text:?}");
     let read = |path: &str| std::fs::read_to_string(path).unwrap();
     assert!(read(&svg).starts_with("<svg ") && read(&svg).trim_end().ends_with("</svg>"));
     assert!(read(&hdr).contains("schema=longsync.load/v1"), "{}", read(&hdr));
@@ -102,7 +102,7 @@ async fn a_run_is_written_in_every_form_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn metrics_are_not_served_where_something_else_is() {
+async fn metrics_are_refused_on_an_address_in_use() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let server = start(Limits::default());
@@ -110,7 +110,7 @@ async fn metrics_are_not_served_where_something_else_is() {
     assert_eq!(output.status.code(), Some(1));
     let said = stderr(&output);
     assert!(said.contains(&address) && said.contains("choose another address"), "{said}");
-    // A reader of records gets one.
+    // A reader of records always gets one.
     let record = recorded(&server.target.to_string(), &["-n", "5", "--metrics", &address], 1).await;
     assert_eq!(record["end"]["why"], "not_started");
     let text = record["errors"]["texts"][0]["text"].as_str().unwrap();
@@ -120,7 +120,7 @@ async fn metrics_are_not_served_where_something_else_is() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_link_is_followed_and_stays() {
+async fn a_link_is_followed_and_not_replaced() {
     let server = start(Limits::default());
     let (url, folder) = (server.target.to_string(), folder("load_link"));
     let [file, link, dangling] =
@@ -140,7 +140,7 @@ async fn a_link_is_followed_and_stays() {
     );
 }
 
-/// A file system on which files have 1 KiB at most stands for one that is full.
+/// A file size limit of 1 KiB stands in for a full disk.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn on_a_full_disk_the_old_file_stays_and_the_record_is_still_printed() {
@@ -160,12 +160,12 @@ async fn on_a_full_disk_the_old_file_stays_and_the_record_is_still_printed() {
     );
     assert_eq!(record(&output)["counts"]["good"], 5);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "an earlier record");
-    assert_eq!(names(&folder), ["run.json"], "no half-written file is left");
+    assert_eq!(names(&folder), ["run.json"], "a half-written file was left");
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn devices_and_outputs_are_written_as_they_are() {
+async fn devices_and_open_outputs_are_written_in_place() {
     let server = start(Limits::default());
     let url = server.target.to_string();
     let output = written(&url, Path::new("/dev/full"), &[]).await;
@@ -182,7 +182,7 @@ async fn devices_and_outputs_are_written_as_they_are() {
     let output = written(&url, Path::new("/dev/null"), &[]).await;
     assert_eq!((output.status.code(), stdout(&output)), (Some(0), String::new()));
 
-    // An output that goes to a file is gone on with.
+    // An output that is redirected to a file is appended to.
     let file = folder("load_stdout").join("out");
     let mut command =
         command(&[&["load", "--url", &url], &QUICK[..], &["--record", "/dev/stdout"]].concat());

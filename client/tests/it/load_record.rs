@@ -1,4 +1,4 @@
-//! The record of a load, and what others read of it.
+//! The record of a load, and how other tools read it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,8 +12,8 @@ fn record(report: &Report) -> Value {
     serde_json::from_str(&to_json(report).unwrap()).unwrap()
 }
 
-/// The same without what differs from machine to machine, with the lengths of histograms only, and the first of
-/// each long list.
+/// The record without anything that differs between machines, with only the lengths of histograms, and the
+/// first of each long list.
 fn shown(report: &Report) -> String {
     let mut record = record(report);
     let machine = record["machine"].as_object_mut().unwrap();
@@ -58,13 +58,13 @@ fn distribution(value: &Value) -> Distribution {
 }
 
 #[test]
-fn a_record_has_everything() {
+fn a_record_is_complete() {
     insta::assert_snapshot!("open", shown(&loads::open()));
     insta::assert_snapshot!("troubled", shown(&loads::troubled()));
 }
 
 #[test]
-fn a_closed_loop_has_no_times_since_calls_were_due() {
+fn a_closed_loop_has_no_times_from_when_calls_were_due() {
     let record = record(&loads::closed());
     assert_eq!(record["loop"], "closed");
     assert_eq!(
@@ -75,7 +75,7 @@ fn a_closed_loop_has_no_times_since_calls_were_due() {
 }
 
 #[test]
-fn histograms_hold_what_was_measured() {
+fn histograms_contain_the_measured_values() {
     let report = loads::open();
     let record = record(&report);
     for figure in Figure::ALL {
@@ -105,7 +105,7 @@ fn histograms_hold_what_was_measured() {
 }
 
 #[test]
-fn the_intervals_of_a_record_add_up_to_the_whole() {
+fn the_intervals_of_a_record_add_up_to_the_run() {
     for report in [loads::open(), loads::closed(), loads::troubled(), loads::queued()] {
         let record = record(&report);
         let intervals = record["intervals"].as_array().unwrap();
@@ -127,7 +127,7 @@ fn the_intervals_of_a_record_add_up_to_the_whole() {
     }
 }
 
-/// Times are whole nanoseconds, and no number but a correlation has a fraction.
+/// Times are whole nanoseconds, and no number except a correlation has a fraction.
 #[test]
 fn times_are_integers() {
     fn check(name: &str, value: &Value) {
@@ -149,7 +149,7 @@ fn times_are_integers() {
 }
 
 #[test]
-fn a_load_that_was_not_begun_has_a_record() {
+fn a_load_that_did_not_begin_has_a_record() {
     let settings = loads::open().settings;
     let record = record(&Report::not_started(settings, "cannot reach it"));
     assert_eq!(record["end"]["why"], "not_started");

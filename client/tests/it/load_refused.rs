@@ -1,13 +1,13 @@
-//! What `load` refuses before it begins.
+//! Plans that `load` refuses before it begins.
 
 use std::fmt::Write as _;
 
 use crate::cli::{command, stderr};
 use crate::load::folder;
 
-/// Command lines that are refused with exit code 2, and nothing called: what is said of each, without clap's frame.
+/// Command lines that are refused with exit code 2 before any call: the error for each, without clap's frame.
 #[tokio::test]
-async fn what_cannot_be_meant_is_refused_with_what_would_be_right() {
+async fn plans_that_make_no_sense_are_refused_with_what_would_be_right() {
     let folder = folder("load_refused");
     for (name, content) in [
         ("points.csv", "seconds,rate\n0,100\n1,fast\n"),

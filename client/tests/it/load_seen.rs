@@ -1,4 +1,4 @@
-//! What one sees of loads, from given figures.
+//! The appearance of loads, from given figures.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn loads_as_text() {
 }
 
 #[test]
-fn from_40_columns_on_a_report_keeps_within_the_terminal_and_has_every_figure() {
+fn a_report_fits_terminals_of_40_columns_and_more_with_every_figure() {
     for report in all() {
         let figures = |columns| {
             let text = plain(&report, columns);
@@ -56,13 +56,13 @@ fn from_40_columns_on_a_report_keeps_within_the_terminal_and_has_every_figure() 
 }
 
 #[test]
-fn nothing_that_a_server_said_acts_on_a_terminal() {
+fn text_from_a_server_cannot_control_a_terminal() {
     let text = plain(&loads::troubled(), 80);
     assert!(text.contains(r"\u{1b}[31m is gone"), "{text}");
     assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text}");
 }
 
-/// The texts of a picture, and its description.
+/// The texts of a picture, and its descriptions.
 fn words(svg: &str) -> (Vec<String>, String) {
     let document = roxmltree::Document::parse(svg).unwrap();
     let texts = |name| {
@@ -73,7 +73,7 @@ fn words(svg: &str) -> (Vec<String>, String) {
 }
 
 #[test]
-fn pictures_say_what_they_show() {
+fn pictures_are_labelled_with_what_they_show() {
     let words = |report: &Report| words(&to_svg(report));
     let (texts, description) = words(&loads::open());
     for text in
@@ -106,7 +106,7 @@ fn hdr(report: &Report) -> String {
     String::from_utf8(log).unwrap()
 }
 
-/// The lines of a log, by tag, added up.
+/// The lines of a log, added up by tag.
 fn sums(log: &str) -> BTreeMap<String, Distribution> {
     let mut sums = BTreeMap::<_, Distribution>::new();
     for line in log.lines().filter(|line| !line.starts_with(['#', '"'])) {
@@ -123,7 +123,7 @@ fn sums(log: &str) -> BTreeMap<String, Distribution> {
 }
 
 #[test]
-fn the_intervals_of_a_log_add_up_to_the_whole_run() {
+fn the_intervals_of_a_log_add_up_to_the_run() {
     for report in [loads::open(), loads::closed(), loads::troubled(), loads::queued()] {
         let sums = sums(&hdr(&report));
         let is_closed = report.settings.is_closed;
@@ -139,7 +139,7 @@ fn the_intervals_of_a_log_add_up_to_the_whole_run() {
 }
 
 #[test]
-fn a_log_says_which_calls_it_cannot_hold() {
+fn a_log_counts_the_calls_that_have_no_value() {
     let log = hdr(&loads::open());
     let comments: Vec<_> = log.lines().filter(|line| line.starts_with("#[longsync")).collect();
     assert_eq!(
@@ -165,7 +165,7 @@ fn a_rate_without_a_unit_is_per_second_in_the_first_line() {
 }
 
 #[test]
-fn connections_that_are_opened_as_needed_are_said_to_be_the_first() {
+fn connections_that_are_opened_on_demand_are_shown_as_initial() {
     let mut open = loads::open();
     assert!(plain(&open, 160).contains(", 4 connections to http"));
     open.settings.plan.connections = Some(WrittenConnections::Auto(Auto::Auto));
@@ -173,7 +173,7 @@ fn connections_that_are_opened_as_needed_are_said_to_be_the_first() {
 }
 
 #[test]
-fn a_run_that_was_stopped_is_of_the_calls_that_its_loop_has() {
+fn a_stopped_run_names_the_calls_its_figures_are_of() {
     for (mut report, calls) in [(loads::open(), "due"), (loads::closed(), "sent")] {
         report.load.end = RunEnd::Stopped;
         let text = plain(&report, 160);
@@ -183,13 +183,13 @@ fn a_run_that_was_stopped_is_of_the_calls_that_its_loop_has() {
 }
 
 #[test]
-fn in_very_few_columns_bars_have_counts_without_shares() {
+fn in_very_narrow_terminals_bars_have_counts_without_shares() {
     let text = plain(&loads::open(), 20);
     let bars = text.split("one)\n").nth(1).unwrap().split("statuses").next().unwrap();
     assert!(bars.lines().count() > 3 && !bars.contains('%'), "{text}");
 }
 
-/// Across and down.
+/// Points: across and down.
 type Path = Vec<(f64, f64)>;
 
 /// The lines of a picture with these classes.
@@ -205,7 +205,7 @@ fn paths(svg: &str, classes: &str) -> Vec<Path> {
     all.map(path).collect()
 }
 
-/// How high a line is at a place; [`None`] outside of it.
+/// The height of a line at a place; [`None`] outside of it.
 fn height(line: &[(f64, f64)], at: f64) -> Option<f64> {
     line.windows(2).find_map(|ends| {
         let [(from, high), (to, low)] = [ends[0], ends[1]];
@@ -214,10 +214,10 @@ fn height(line: &[(f64, f64)], at: f64) -> Option<f64> {
     })
 }
 
-/// An interval holds the value that it is of, at every percentile: so does the band hold its curve, to a pixel and a
-/// half where it is straight between two of its points.
+/// The interval of a percentile contains its value: so the band must contain its curve at every percentile,
+/// to 1.5 pixels where it is straight between two of its points.
 #[test]
-fn the_band_of_a_curve_holds_it_at_every_percentile() {
+fn the_band_of_a_curve_contains_it_at_every_percentile() {
     let svg = to_svg(&loads::open());
     let mut held = 0;
     for hue in ["green", "violet", "amber"] {
@@ -238,5 +238,5 @@ fn the_band_of_a_curve_holds_it_at_every_percentile() {
             }
         }
     }
-    assert!(held > 200, "{held} points of curves are within bands");
+    assert!(held > 200, "only {held} points of curves were checked");
 }

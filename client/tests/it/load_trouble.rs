@@ -1,4 +1,4 @@
-//! Servers that `load` does not get on with: what it prints, and its exit code.
+//! `load` against servers that misbehave: its output and its exit code.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -14,12 +14,12 @@ use crate::peer::{Peer, answer, done};
 
 const MAX_CONCURRENT_STREAMS: u16 = 3;
 
-/// What a run came to, without what differs from run to run.
+/// The outcome of a run, without anything that differs from run to run.
 fn told(code: Option<i32>, said: &str, record: Option<&Value>) -> String {
     let mut told = String::new();
     writeln!(told, "exit code: {code:?}").unwrap();
     for line in said.lines() {
-        // Ports differ.
+        // Ports differ from run to run.
         let mut pieces = line.split("127.0.0.1:");
         let mut shown = pieces.next().unwrap().to_owned();
         for piece in pieces {
@@ -45,7 +45,7 @@ fn not_sent(record: &Value, why: &str) -> u64 {
     record["counts"]["not_sent"][why].as_u64().unwrap()
 }
 
-/// All calls that were due are accounted for.
+/// Checks that every call that was due is accounted for.
 fn is_whole(record: &Value) {
     let counts = record["counts"]["not_sent"].as_object().unwrap().values();
     let not_sent: u64 = counts.map(|count| count.as_u64().unwrap()).sum();
@@ -54,7 +54,7 @@ fn is_whole(record: &Value) {
     assert_eq!(due, ended + unfinished + not_sent, "{}", record["counts"]);
     let seconds = record["intervals"].as_array().unwrap().iter();
     let ended_by_second: u64 = seconds.map(|it| it["counts"]["ended"].as_u64().unwrap()).sum();
-    assert_eq!(ended_by_second, ended, "nothing of what was measured is lost");
+    assert_eq!(ended_by_second, ended, "the seconds do not add up to all ended calls");
 }
 
 /// A server on this address, or on a free port.
@@ -64,7 +64,7 @@ fn server_at(listen: SocketAddr) -> RunningServer {
     start_with(Config::new(options).unwrap()).unwrap()
 }
 
-/// Waits until it has been called a hundred times.
+/// Waits until the server has received a hundred calls.
 async fn under_way(stats: Stats) {
     eventually(|| stats.snapshot().calls_started(CallKind::LongSync) >= 100).await;
 }
@@ -74,7 +74,7 @@ fn anywhere() -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there() {
+async fn a_missing_server() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = load(&format!("http://{free}"), &["-n", "10"]).await;
     assert!(output.stdout.is_empty());
@@ -83,10 +83,11 @@ async fn a_server_that_is_not_there() {
     assert_eq!(record["end"]["why"], "not_started");
 }
 
-/// On a terminal, where `starting` is drawn meanwhile. `script` of util-linux makes one; without it there is none to try.
+/// On a terminal, on which `starting` is drawn meanwhile. The terminal comes from util-linux's `script`;
+/// without it, the test is skipped.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn on_a_terminal_the_complaint_stays_on_the_screen() {
+async fn on_a_terminal_the_error_stays_on_the_screen() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let client = env!("CARGO_BIN_EXE_longsync-client");
     let mut command = tokio::process::Command::new("script");
@@ -99,12 +100,12 @@ async fn on_a_terminal_the_complaint_stays_on_the_screen() {
     };
     let text = crate::cli::stdout(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    let (drawn, screen) = text.rsplit_once("\x1b[J").expect("lines were drawn, and erased");
+    let (drawn, screen) = text.rsplit_once("\x1b[J").expect("lines are drawn and erased");
     assert!(drawn.contains("starting") && screen.contains("cannot reach"), "{text:?}");
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_http1_alone() {
+async fn a_server_that_speaks_only_http1() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -120,7 +121,7 @@ async fn a_server_that_speaks_http1_alone() {
 }
 
 #[tokio::test]
-async fn a_server_of_http2_that_is_not_grpc() {
+async fn an_http2_server_without_grpc() {
     let page = |stream| crate::peer::page(stream, "404", "text/html", b"<h1>Not here</h1>");
     let peer = Peer::answering(page).await;
     let output = load(&peer.target.to_string(), &["-n", "10", "-c", "2", "--json"]).await;
@@ -165,7 +166,7 @@ async fn a_server_that_never_answers_and_calls_with_deadlines() {
     let failed = &record["figures"]["failed_service_time"];
     assert!(
         failed["longest_ns"].as_u64() < Some(110_000_000),
-        "recorded at the deadline: {failed}"
+        "not recorded at the deadline: {failed}"
     );
     insta::assert_snapshot!(
         "load_mute_deadline",
@@ -188,13 +189,13 @@ async fn a_server_that_allows_one_stream() {
     let record = recorded(&url, &["-r", "200", "-n", "100"], 0).await;
     assert!(not_sent(&record, "stream_limit") > 50, "{}", record["counts"]);
     is_whole(&record);
-    // A closed loop cannot keep its calls in flight.
+    // A closed loop cannot keep the given number of calls in flight.
     let output = load(&url, &["-c", "50", "-n", "100"]).await;
     insta::assert_snapshot!("load_one_stream", told(output.status.code(), &stderr(&output), None));
 }
 
 #[tokio::test]
-async fn half_the_connections_die_in_the_middle() {
+async fn half_of_the_connections_are_lost_during_a_run() {
     let peer = Peer::start(|mut wire, number| async move {
         wire.settings(&[]).await?;
         let mut answered = 0;
@@ -216,7 +217,7 @@ async fn half_the_connections_die_in_the_middle() {
 }
 
 #[tokio::test]
-async fn a_server_is_killed_and_started_again() {
+async fn a_server_that_is_killed_and_restarted() {
     let first = server_at(anywhere());
     let (url, address, stats) = (first.url(), first.local_addr(), first.stats());
     let killing = tokio::spawn(async move {
@@ -235,7 +236,7 @@ async fn a_server_is_killed_and_started_again() {
 }
 
 #[tokio::test]
-async fn a_server_is_killed_for_good() {
+async fn a_server_that_is_killed_for_good() {
     let server = server_at(anywhere());
     let (url, stats) = (server.url(), server.stats());
     let killing = tokio::spawn(async move {
@@ -246,13 +247,17 @@ async fn a_server_is_killed_for_good() {
     let output = tokio::time::timeout(Duration::from_secs(20), client(&args)).await.unwrap();
     killing.await.unwrap();
     let record = record(&output);
-    assert!(number(&record, "good") > 50, "what was measured is reported: {}", record["counts"]);
+    assert!(
+        number(&record, "good") > 50,
+        "the calls before the loss are not reported: {}",
+        record["counts"]
+    );
     assert_eq!((output.status.code(), &record["end"]["why"]), (Some(1), &"unreachable".into()));
     is_whole(&record);
 }
 
 #[tokio::test]
-async fn what_a_server_says_is_written_so_that_it_cannot_act() {
+async fn error_texts_are_escaped_in_records() {
     let peer = Peer::answering(|stream| {
         crate::peer::only(stream, &[("grpc-status", b"2"), ("grpc-message", b"%1b]0;owned%07%0a")])
     })
@@ -263,7 +268,7 @@ async fn what_a_server_says_is_written_so_that_it_cannot_act() {
 }
 
 #[tokio::test]
-async fn calls_beyond_the_limit_in_flight_are_slower_than_any() {
+async fn calls_not_sent_for_the_in_flight_limit_count_as_slower_than_any() {
     let server = server_at(anywhere());
     let record = recorded(
         &server.url(),

@@ -1,4 +1,4 @@
-//! Loads as their engine would have measured them, from given calls.
+//! Loads as the engine would have measured them, from given calls.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use longsync_stats::{
 const SECOND: u64 = 1_000_000_000;
 const UNAVAILABLE: i32 = 14;
 
-/// A run of so many seconds, in each of which `record` records what happened.
+/// A run of the given number of seconds, in each of which `record` records what happened.
 pub(crate) fn run(seconds: u64, mut record: impl FnMut(u64, &mut Recorder)) -> Load {
     let mut recorder = Recorder::default();
     let (mut whole, mut intervals) = (Figures::default(), Vec::new());
@@ -55,7 +55,7 @@ fn waits(planned_ns: u64) -> ServerWait {
     ServerWait { planned, queued, waited: nanos(planned_ns + 40_000), is_faulty: false }
 }
 
-/// A call that was good: `lag_ns` after it was due it was sent.
+/// A call that was good, and was sent `lag_ns` after it was due.
 fn good(recorder: &mut Recorder, due: Option<u64>, sent: u64, number: u64) {
     let planned_ns = waited_ns(number);
     let added_ns = 80_000 + number % 50 * 1_000;
@@ -74,8 +74,8 @@ fn settings(is_closed: bool) -> Settings {
     settings
 }
 
-/// 30 s at 1,000 calls per second. In the tenth nothing is answered for a while; some calls fail, and some are not
-/// sent.
+/// 30 s at 1,000 calls per second. In the tenth second nothing is answered for a while; some calls fail, and
+/// some are not sent.
 pub(crate) fn open() -> Report {
     let load = run(30, |second, recorder| {
         for index in 0..1_000 {
@@ -101,7 +101,7 @@ pub(crate) fn open() -> Report {
     Report::new(settings, load)
 }
 
-/// A call that stood in a queue of the server.
+/// A call that waited in a queue of the server.
 fn stalled(recorder: &mut Recorder, due: u64, sent: u64, queued_ns: u64) {
     let [planned, queued, waited] =
         [5_000_000, queued_ns, queued_ns + 5_000_000].map(Duration::from_nanos);
@@ -112,7 +112,7 @@ fn stalled(recorder: &mut Recorder, due: u64, sent: u64, queued_ns: u64) {
     recorder.ended(&CallRecord { due, waits, ..CallRecord::new(sent, done, StatusCode::OK) }, None);
 }
 
-/// 2 s of a client that does not keep up.
+/// 2 s of a client that cannot keep up.
 pub(crate) fn behind() -> Report {
     let load = run(2, |second, recorder| {
         for index in 0..1_000 {
@@ -138,7 +138,7 @@ fn failed(recorder: &mut Recorder, due: u64, sent: u64, second: u64) {
     recorder.ended(&call, Some("the server is shutting down"));
 }
 
-/// 5 s of 8 calls at a time.
+/// 5 s with 8 calls in flight.
 pub(crate) fn closed() -> Report {
     let load = run(5, |second, recorder| {
         for index in 0..1_000 {
@@ -148,7 +148,7 @@ pub(crate) fn closed() -> Report {
     Report::new(settings(true), load)
 }
 
-/// 3 s of which nothing went well.
+/// 3 s in which nothing went well.
 pub(crate) fn troubled() -> Report {
     let mut load = run(3, |second, recorder| {
         for index in 0..200 {
@@ -192,7 +192,7 @@ fn failed_with(recorder: &mut Recorder, due: u64, code: i32, text: &str) {
     recorder.ended(&call, Some(text));
 }
 
-/// 4 s in which a queue formed, far away.
+/// 4 s in which a queue built up, on another machine.
 pub(crate) fn queued() -> Report {
     let mut load = run(4, |second, recorder| {
         for index in 0..500 {
@@ -202,7 +202,7 @@ pub(crate) fn queued() -> Report {
             let [planned, queued, waited] =
                 [planned_ns, queued_ns, planned_ns + queued_ns].map(Duration::from_nanos);
             let waits = Some(ServerWait { planned, queued, waited, is_faulty: false });
-            // Here its clock runs faster than ours.
+            // The server's clock runs faster than the client's here.
             let done = due + planned_ns + queued_ns + 90_000 - if index == 3 { 100_000 } else { 0 };
             let [due, done] = [due, done].map(Moment::from_nanos);
             let call =
@@ -215,12 +215,12 @@ pub(crate) fn queued() -> Report {
     Report::new(settings(false), load)
 }
 
-/// A run that was over before a call was due.
+/// A run that ended before a call was due.
 pub(crate) fn empty() -> Report {
     Report::new(settings(false), Load::of(Figures::default(), Vec::new()))
 }
 
-/// One call of each fate.
+/// One call with each outcome.
 pub(crate) fn sampled() -> Vec<SampledCall> {
     let at = |micros: u64| Moment::from_nanos(2 * SECOND + micros * 1_000);
     let due = |micros| Some(at(micros));

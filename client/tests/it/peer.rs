@@ -1,4 +1,4 @@
-//! Servers that answer with any bytes at all.
+//! Servers that answer with arbitrary bytes.
 
 use std::future::Future;
 use std::io;
@@ -41,7 +41,7 @@ async fn listen() -> (TcpListener, Target) {
 }
 
 impl Peer {
-    /// Has `serve` speak on each connection, numbered from 0.
+    /// Runs `serve` on each connection, numbered from 0.
     pub(crate) async fn start<Served>(
         serve: impl Fn(Wire, usize) -> Served + Send + 'static,
     ) -> Self
@@ -61,7 +61,7 @@ impl Peer {
         Self { target, accepted, _serving: AbortOnDropHandle::new(serving) }
     }
 
-    /// Has `serve` speak on the first connection, and from then on nobody listens.
+    /// Runs `serve` on the first connection; after that nobody listens.
     pub(crate) async fn once<Served>(serve: impl FnOnce(Wire) -> Served + Send + 'static) -> Self
     where
         Served: Future<Output = io::Result<()>> + Send + 'static,
@@ -78,8 +78,8 @@ impl Peer {
         Self { target, accepted, _serving: AbortOnDropHandle::new(serving) }
     }
 
-    /// One that answers each request, once all of it has come, with the bytes that are made for its
-    /// stream, and holds the connection.
+    /// A server that answers each complete request with the bytes that `answer` makes for its
+    /// stream, and keeps the connection open.
     pub(crate) async fn answering(answer: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let answer = Arc::new(answer);
         Self::start(move |mut wire, _| {
@@ -87,7 +87,7 @@ impl Peer {
             async move {
                 wire.settings(&[]).await?;
                 while let Some(stream) = wire.request().await? {
-                    // What was sent is an answer; the caller says what became of it.
+                    // The peer's task is done once the answer is sent; the caller checks the outcome.
                     let _ = wire.send(&answer(stream)).await;
                 }
                 Ok(())
@@ -96,13 +96,13 @@ impl Peer {
         .await
     }
 
-    /// How many connections there were.
+    /// How many connections were accepted.
     pub(crate) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::Relaxed)
     }
 }
 
-/// A connection.
+/// One connection.
 pub(crate) struct Wire {
     socket: TcpStream,
     read: Vec<u8>,
@@ -118,7 +118,7 @@ impl Wire {
         self.send(&settings_frame(settings)).await
     }
 
-    /// Reads a frame: its kind, flags and stream. [`None`] when the client has gone.
+    /// Reads a frame: its kind, flags and stream. [`None`] if the client has disconnected.
     pub(crate) async fn frame(&mut self) -> io::Result<Option<(u8, u8, u32)>> {
         let stream = |frame: &[u8]| u32::from_be_bytes(frame[5..9].try_into().unwrap());
         Ok(self.whole_frame().await?.map(|frame| (frame[3], frame[4], stream(&frame))))
@@ -147,7 +147,7 @@ impl Wire {
         Ok(Some(frame))
     }
 
-    /// The stream of the next request that has come whole.
+    /// The stream of the next request that has arrived completely.
     pub(crate) async fn request(&mut self) -> io::Result<Option<u32>> {
         while let Some((kind, flags, stream)) = self.frame().await? {
             if matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0 {
@@ -157,9 +157,9 @@ impl Wire {
         Ok(None)
     }
 
-    /// The streams of the next requests, once this many have come whole, in the order in which they were
-    /// begun. Threads hand HTTP/2 the head and the message of a request one after the other, so that the first
-    /// to be whole is not always the first that was begun.
+    /// The streams of the next requests, once this many have arrived completely, in the order in which they
+    /// were opened. Threads hand HTTP/2 the head and the message of a request one after the other, so that
+    /// the first complete request is not always the first that was opened.
     pub(crate) async fn requests(&mut self, count: usize) -> io::Result<Option<Vec<u32>>> {
         let mut streams = Vec::new();
         while streams.len() < count {
@@ -170,7 +170,7 @@ impl Wire {
         Ok(Some(streams))
     }
 
-    /// Reads until the client has gone.
+    /// Reads until the client disconnects.
     pub(crate) async fn hold(&mut self) -> io::Result<()> {
         while self.frame().await?.is_some() {}
         Ok(())
@@ -205,7 +205,7 @@ pub(crate) fn reset(stream: u32, code: u32) -> Vec<u8> {
     frame(RST_STREAM, 0, stream, &code.to_be_bytes())
 }
 
-/// Fields as HPACK has them without its tables.
+/// Fields in HPACK without its tables.
 pub(crate) fn hpack(fields: &[(&str, &[u8])]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
@@ -229,7 +229,7 @@ pub(crate) fn hpack(fields: &[(&str, &[u8])]) -> Vec<u8> {
     block
 }
 
-/// A head or trailers, in as many frames as they need.
+/// A head or trailers, in as many frames as necessary.
 pub(crate) fn headers(stream: u32, flags: u8, fields: &[(&str, &[u8])]) -> Vec<u8> {
     let block = hpack(fields);
     let mut parts = block.chunks(16_384).peekable();
@@ -242,7 +242,7 @@ pub(crate) fn headers(stream: u32, flags: u8, fields: &[(&str, &[u8])]) -> Vec<u
     frames
 }
 
-/// The head of an answer of gRPC.
+/// The head of a gRPC answer.
 pub(crate) fn head(stream: u32) -> Vec<u8> {
     headers(stream, 0, &[(":status", b"200"), ("content-type", b"application/grpc")])
 }
@@ -252,23 +252,23 @@ pub(crate) fn ok(stream: u32) -> Vec<u8> {
     headers(stream, END_STREAM, &[("grpc-status", b"0")])
 }
 
-/// A message behind its prefix.
+/// A message with its length prefix.
 pub(crate) fn message(message: &impl Message) -> Vec<u8> {
     let message = message.encode_to_vec();
     [&[0], &u32::try_from(message.len()).unwrap().to_be_bytes()[..], &message].concat()
 }
 
-/// `Done!`, as an answer of every kind may say it.
+/// `Done!`, as an answer of any kind.
 pub(crate) fn done() -> Vec<u8> {
     message(&longsync::v1::LongSyncResponse { message: "Done!".to_owned(), ..Default::default() })
 }
 
-/// An answer of gRPC with these bytes for its messages.
+/// A gRPC answer with these bytes as its messages.
 pub(crate) fn answer(stream: u32, data: &[u8]) -> Vec<u8> {
     [head(stream), frame(DATA, 0, stream, data), ok(stream)].concat()
 }
 
-/// A trailers-only answer, with these fields besides gRPC's.
+/// A trailers-only answer, with these fields in addition to gRPC's.
 pub(crate) fn only(stream: u32, fields: &[(&str, &[u8])]) -> Vec<u8> {
     let grpc: [(&str, &[u8]); 2] = [(":status", b"200"), ("content-type", b"application/grpc")];
     headers(stream, END_STREAM, &[&grpc, fields].concat())

@@ -1,4 +1,4 @@
-//! Files that are printed on stdout, for `-`.
+//! Files that are printed on stdout, named by `-`.
 
 use longsync_server::Limits;
 
@@ -6,14 +6,14 @@ use crate::cli::{client, command, stderr, stdout};
 use crate::harness::start;
 use crate::load::{folder, load};
 
-/// Whether this is one picture and nothing else.
+/// Whether the text is exactly one picture.
 fn is_picture(text: &str) -> bool {
     roxmltree::Document::parse(text)
         .is_ok_and(|svg| svg.root_element().has_tag_name(("http://www.w3.org/2000/svg", "svg")))
 }
 
 #[tokio::test]
-async fn a_picture_that_is_printed_stands_alone_on_stdout() {
+async fn a_printed_picture_is_the_only_thing_on_stdout() {
     let server = start(Limits::default());
     let url = server.target.to_string();
     for args in [
@@ -45,8 +45,8 @@ async fn each_file_of_a_load_can_be_printed() {
         let text = stdout(&output);
         assert!(text.starts_with(begins) && !text.contains("service time"), "{args:?}: {text}");
     }
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "no file of the name `-`");
-    // One of them on stdout, and others in files.
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "a file was created");
+    // One of them on stdout, the others in files.
     let file = folder.join("run.json");
     let args = ["-n", "20", "--svg", "-", "--record", file.to_str().unwrap()];
     let output = load(&url, &args).await;
@@ -55,7 +55,7 @@ async fn each_file_of_a_load_can_be_printed() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_printed_is_that_of_json_whatever_becomes_of_the_run() {
+async fn a_printed_record_is_the_json_one_however_the_run_ends() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = client(&["load", "--url", &format!("http://{free}"), "--record", "-"]).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -73,7 +73,7 @@ async fn a_record_that_is_printed_is_that_of_json_whatever_becomes_of_the_run() 
 }
 
 #[tokio::test]
-async fn two_things_are_not_printed_at_once() {
+async fn at_most_one_output_goes_to_stdout() {
     for (args, why) in [
         (
             &["race", "--svg", "-", "--json"][..],
@@ -107,7 +107,7 @@ async fn two_things_are_not_printed_at_once() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_cannot_be_written_is_said_with_the_reason_in_words() {
+async fn a_file_that_cannot_be_written_is_reported_with_the_reason_in_words() {
     let folder = folder("unwritable");
     std::fs::write(folder.join("file"), "").unwrap();
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
@@ -122,7 +122,7 @@ async fn what_cannot_be_written_is_said_with_the_reason_in_words() {
             ),
         ),
         (&directory, format!("cannot write {directory} (it is a directory): ")),
-        (&through, format!("cannot write {through} (a part of its path is not a folder): ")),
+        (&through, format!("cannot write {through} (part of its path is not a folder): ")),
         (&long, format!("cannot write {long} (a file cannot have that name): ")),
     ] {
         for args in [&["race", "--delay", "1ms"][..], &["behavior", "1s"], &["load", "-n", "1"]] {

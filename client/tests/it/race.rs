@@ -1,4 +1,4 @@
-//! The race against real servers. Of times, only what is impossible is checked: an early end.
+//! The race against real servers. The only times checked are impossible ones: early ends.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn race(plan: &RacePlanBuilder) -> Race {
 }
 
 #[tokio::test]
-async fn every_way_has_all_its_calls_answered_and_none_early() {
+async fn every_way_gets_all_answers_and_none_early() {
     let race = race(&plan(5, 40, &ALL, None)).await;
     assert_eq!(race.runs.iter().map(|run| run.way).collect::<Vec<_>>(), ALL);
     none_is_early(&race);
@@ -63,7 +63,7 @@ fn none_is_early(race: &Race) {
 }
 
 #[tokio::test]
-async fn jittered_delays_are_the_same_in_every_way_and_answers_overtake_one_another() {
+async fn jittered_delays_are_the_same_in_every_way_and_answers_arrive_out_of_order() {
     let delays = RaceDelays::Jittered(millis(500));
     let race = race(&plan(8, 0, &ALL[1..], None).delays(delays.clone())).await;
     none_is_early(&race);
@@ -71,7 +71,7 @@ async fn jittered_delays_are_the_same_in_every_way_and_answers_overtake_one_anot
     by_delay.sort_by_key(|index| delays.of(*index));
     for run in &race.runs {
         let order = run.order_of_answers();
-        // These two are 40 ms and more from the others: no load mixes them up.
+        // These two differ by at least 40 ms from the others: no load makes them change places.
         assert_eq!((order[by_delay[0]], order[by_delay[7]]), (Some(1), Some(8)), "{}", run.way);
     }
 }
@@ -82,7 +82,7 @@ fn drawn(ways: &[Way], target: Option<Target>) -> RacePlanBuilder {
     plan(12, 0, ways, target).delays(RaceDelays::Drawn { behavior, seed: None })
 }
 
-/// The delays that the server gave to the calls of each way, by its own account.
+/// The delays that the server planned for the calls of each way, as it reported them.
 fn planned(race: &Race) -> Vec<Vec<Duration>> {
     let of = |run: &WayRun| run.rows.iter().map(|row| row.planned().unwrap()).collect();
     race.runs.iter().map(of).collect()
@@ -93,7 +93,7 @@ async fn the_same_seed_draws_the_same_delays_in_every_way_and_every_race() {
     let first = race(&drawn(&ALL, None).seed(42)).await;
     none_is_early(&first);
     let delays: Vec<_> = (0..12).map(|index| first.plan.delays().of(index)).collect();
-    // Messages of an exchange are drawn by their place in it as well.
+    // Messages of an exchange are drawn by their position in it as well.
     assert_eq!(planned(&first)[..3], vec![delays.clone(); 3]);
     let second = race(&drawn(&ALL, None).seed(42)).await;
     assert_eq!(planned(&second), planned(&first));
@@ -102,13 +102,13 @@ async fn the_same_seed_draws_the_same_delays_in_every_way_and_every_race() {
 
     let over_http = race(&drawn(&ALL[..3], None).seed(42).protocol(Protocol::Http)).await;
     for planned in planned(&over_http) {
-        // Its headers have microseconds.
+        // HTTP headers have microsecond resolution.
         let off = planned.iter().zip(&delays).map(|(one, other)| one.abs_diff(*other)).max();
         assert!(off.unwrap() < Duration::from_micros(1), "{planned:?}, not {delays:?}");
     }
 }
 
-/// The figures are those of `tests/behavior/oracle.py`, which knows the specification alone.
+/// The figures come from `tests/behavior/oracle.py`, which is written from the specification alone.
 #[tokio::test]
 async fn every_way_draws_what_an_independent_program_draws() {
     let race = race(&drawn(&ALL, None).seed(42)).await;
@@ -122,7 +122,7 @@ async fn every_way_draws_what_an_independent_program_draws() {
 }
 
 #[tokio::test]
-async fn a_server_elsewhere_draws_the_same_delays_in_every_way_by_a_seed_of_its_own() {
+async fn another_server_draws_the_same_delays_in_every_way_from_its_own_seed() {
     let server = start(Limits::default());
     let race = race(&drawn(&ALL[..3], Some(server.target.clone()))).await;
     let planned = planned(&race);
@@ -135,7 +135,7 @@ async fn a_server_elsewhere_draws_the_same_delays_in_every_way_by_a_seed_of_its_
 }
 
 #[tokio::test]
-async fn what_the_sequential_way_has_no_time_for_is_projected() {
+async fn sequential_calls_beyond_the_time_limit_are_projected() {
     let short = plan(100, 50, &ALL[..1], None).sequential_max(millis(250));
     let race = race(&short).await;
     let run = &race.runs[0];
@@ -148,7 +148,7 @@ async fn what_the_sequential_way_has_no_time_for_is_projected() {
 }
 
 #[tokio::test]
-async fn over_http_each_call_has_a_connection_of_its_own() {
+async fn over_http_each_call_has_its_own_connection() {
     let server = start(Limits::default());
     let target = Some(server.target.clone());
     let http = plan(6, 100, &ALL[..3], target).protocol(Protocol::Http);
@@ -160,7 +160,7 @@ async fn over_http_each_call_has_a_connection_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_error_of_http_is_shown_by_its_number_and_its_sentence() {
+async fn an_http_error_is_shown_with_its_code_and_sentence() {
     let server = start(Limits { max_delay: millis(50), ..Limits::default() });
     let target = Some(server.target.clone());
     let http = plan(2, 100, &ALL[2..3], target).protocol(Protocol::Http);
@@ -180,7 +180,7 @@ fn an_exchange_over_http_is_refused() {
 
 /// Only the beginning of an error's body is read, whether the rest is endless, missing or late.
 #[tokio::test]
-async fn an_error_of_http_is_shown_whatever_its_body_is() {
+async fn an_http_error_is_shown_whatever_its_body_is() {
     let gone = b"HTTP/1.1 502 Bad Gateway\r\n\r\n<h1>gone</h1>\n".to_vec();
     let endless = [&gone[..], &vec![b'x'; 5 * 1024 * 1024]].concat();
     let cut = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 900\r\n\r\n<h1>gone</h1>".to_vec();
@@ -203,7 +203,7 @@ async fn an_error_of_http_is_shown_whatever_its_body_is() {
 }
 
 #[tokio::test]
-async fn an_answer_of_http_that_ends_too_early_was_cut_short() {
+async fn an_http_answer_that_ends_too_early_was_cut_short() {
     for answer in [
         &b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\nDone!"[..],
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nDone!\r\n",
@@ -221,7 +221,7 @@ async fn an_answer_of_http_that_ends_too_early_was_cut_short() {
 }
 
 #[tokio::test]
-async fn what_the_server_waited_is_found_in_any_of_its_timings() {
+async fn the_servers_wait_is_found_in_any_of_its_timings() {
     let answer = b"HTTP/1.1 200 OK\r\nserver-timing: cdn;dur=1\r\n\
                    server-timing: edge, planned;dur=3, waited;dur=5\r\n\
                    content-length: 5\r\n\r\nDone!";
@@ -231,7 +231,7 @@ async fn what_the_server_waited_is_found_in_any_of_its_timings() {
     assert_eq!(waited, Some(millis(5)));
 }
 
-/// A server of HTTP/1.1 alone, which has one answer for all requests. It may hold its connections.
+/// An HTTP/1.1-only server with one answer for all requests. It may keep its connections open.
 async fn http1_server(answer: Vec<u8>, holds: bool) -> Target {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -243,7 +243,7 @@ async fn http1_server(answer: Vec<u8>, holds: bool) -> Target {
                 let mut read = vec![0; 4096];
                 let length = socket.read(&mut read).await.unwrap();
                 if read[..length].starts_with(b"GET /") {
-                    // A client that has read enough may leave.
+                    // A client that has read enough may disconnect.
                     let _ = socket.write_all(&answer).await;
                     while holds && socket.read(&mut read).await.is_ok_and(|length| length > 0) {}
                 }
@@ -265,7 +265,7 @@ async fn a_race_over_http_needs_no_http2() {
 }
 
 #[tokio::test]
-async fn a_server_that_dies_between_ways_does_not_lose_what_was_measured() {
+async fn earlier_ways_are_kept_if_the_server_dies_between_ways() {
     let server = start(Limits::default());
     let plan = plan(2, 100, &[Way::Sequential, Way::Tasks], Some(server.target.clone()));
     let stats = server.stats.clone();
@@ -283,7 +283,7 @@ async fn a_server_that_dies_between_ways_does_not_lose_what_was_measured() {
 }
 
 #[tokio::test]
-async fn threads_may_have_connections_of_their_own() {
+async fn threads_may_have_their_own_connections() {
     let own =
         plan(5, 100, &[Way::Threads, Way::Tasks], None).thread_connections(ThreadConnections::Own);
     let race = race(&own).await;
@@ -292,9 +292,9 @@ async fn threads_may_have_connections_of_their_own() {
 }
 
 #[tokio::test]
-async fn what_can_be_cancelled_ends_early_and_the_server_notices_every_call() {
+async fn cancelled_calls_end_early_and_the_server_notices_each() {
     let server = start(Limits::default());
-    // Once with the server's counters at hand, once by its metrics.
+    // Once with direct access to the server's counters, once through its metrics.
     for target in [None, Some(server.target.clone())] {
         let is_remote = target.is_some();
         let cancelled = plan(4, 1_000, &ALL, target).cancel_after(millis(100));
@@ -312,7 +312,7 @@ async fn what_can_be_cancelled_ends_early_and_the_server_notices_every_call() {
             assert!(!view.cancelled_after_mean.unwrap().is_zero(), "{}: {view:?}", run.way);
             assert_eq!(view.cancelled_after_p99.is_none(), is_remote, "{}", run.way);
         }
-        // If its calls follow one another, each is cancelled in its turn.
+        // If calls are sequential, each is cancelled in its turn.
         assert!(race.runs[0].wall >= 4 * millis(100));
     }
 }
@@ -330,7 +330,7 @@ async fn a_way_that_does_not_fit_is_skipped_and_the_others_run() {
 }
 
 #[tokio::test]
-async fn progress_says_how_many_are_done_and_in_flight() {
+async fn progress_counts_calls_done_and_in_flight() {
     let server = start(Limits::default());
     let (progress, interrupt) = (RaceProgress::default(), CancellationToken::new());
     let plan = plan(3, 60_000, &[Way::Tasks], Some(server.target.clone())).build().unwrap();
@@ -344,7 +344,7 @@ async fn progress_says_how_many_are_done_and_in_flight() {
 }
 
 #[tokio::test]
-async fn sequential_has_one_call_in_flight_and_the_others_all() {
+async fn the_sequential_way_has_one_call_in_flight_and_the_others_have_all() {
     let race = race(&plan(6, 200, &ALL, None)).await;
     let most: Vec<_> = race.runs.iter().map(WayRun::most_in_flight).collect();
     assert_eq!(most, [1, 6, 6, 6]);
@@ -353,14 +353,14 @@ async fn sequential_has_one_call_in_flight_and_the_others_all() {
 }
 
 #[tokio::test]
-async fn an_exchange_has_a_stream_for_each_thousand_messages() {
+async fn an_exchange_has_one_stream_per_thousand_messages() {
     let race = race(&plan(2_500, 50, &[Way::Exchange], None)).await;
     assert_eq!((race.runs[0].streams, race.runs[0].connections), (3, 1));
     assert!(race.whole(Way::Exchange).is_some());
 }
 
 #[tokio::test]
-async fn tasks_over_the_stream_limit_take_more_connections_and_say_so() {
+async fn tasks_over_the_stream_limit_open_more_connections_and_report_it() {
     let server = start(Limits { max_streams: 100, ..Limits::default() });
     let race = race(&plan(300, 1_000, &[Way::Tasks], Some(server.target.clone()))).await;
     assert_eq!(race.runs[0].connections, 3);
@@ -368,7 +368,7 @@ async fn tasks_over_the_stream_limit_take_more_connections_and_say_so() {
 }
 
 #[tokio::test]
-async fn failed_calls_are_reported_and_spoil_the_speed_up() {
+async fn failed_calls_are_reported_and_leave_no_speed_up() {
     let server = start(Limits { max_in_flight: 3, ..Limits::default() });
     let race = race(&plan(8, 100, &[Way::Tasks], Some(server.target.clone()))).await;
     let run = &race.runs[0];
@@ -379,7 +379,7 @@ async fn failed_calls_are_reported_and_spoil_the_speed_up() {
 }
 
 #[tokio::test]
-async fn an_interrupt_ends_every_way_and_keeps_what_was_measured() {
+async fn an_interrupt_ends_every_way_and_keeps_its_results() {
     let server = start(Limits::default());
     for way in ALL {
         let interrupt = CancellationToken::new();

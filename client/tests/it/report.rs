@@ -1,4 +1,4 @@
-//! What reports look like, from given figures.
+//! The appearance of reports, from given figures.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -69,7 +69,7 @@ fn jittered() -> Race {
     jittered
 }
 
-/// An answered call with the delay that the server gave it.
+/// An answered call with the delay that the server planned for it.
 fn drawn_row(sent: u64, planned: u64, done: u64) -> RaceCall {
     let end = CallEnd::Answered {
         done: millis(done),
@@ -91,7 +91,7 @@ fn of_behavior(mut race: Race, seed: Option<u64>) -> Race {
     race
 }
 
-/// Of delays that only the server knows.
+/// A race whose delays only the server knows.
 fn drawn_elsewhere() -> Race {
     let sequential = vec![
         drawn_row(0, 200, 201),
@@ -183,11 +183,11 @@ fn all() -> [Race; 6] {
     [whole(), jittered(), projected(), with_cancellation(), troubled(), drawn_elsewhere()]
 }
 
-/// The cells of the table of a race, by way: words that stand behind its name.
+/// The cells of a race's table, by way: the words after its name.
 fn cells(text: &str) -> BTreeMap<&str, Vec<&str>> {
     let mut cells = BTreeMap::<_, Vec<_>>::new();
     let (_, below) = text.split_once("\nway ").unwrap();
-    // The sentence that follows it may have the same words.
+    // The sentence that follows the table may contain the same words.
     let (below, _) = below.rsplit_once("\n\n").unwrap();
     for line in below.lines() {
         let mut words = line.split_whitespace();
@@ -199,7 +199,7 @@ fn cells(text: &str) -> BTreeMap<&str, Vec<&str>> {
 }
 
 #[test]
-fn from_40_columns_on_a_race_keeps_within_the_terminal_and_has_every_cell() {
+fn a_race_fits_terminals_of_40_columns_and_more_with_every_cell() {
     for race in all() {
         let whole = plain(&race, 160);
         for columns in 40..=160 {
@@ -211,9 +211,9 @@ fn from_40_columns_on_a_race_keeps_within_the_terminal_and_has_every_cell() {
     }
 }
 
-/// Both follow the rule of the one axis, and have about the same room.
+/// Both use the same axis, and have about the same room.
 #[test]
-fn a_terminal_of_80_columns_has_the_ticks_of_the_picture() {
+fn a_terminal_of_80_columns_has_the_same_ticks_as_the_picture() {
     for race in all() {
         let text = plain(&race, 80);
         let labels = text.lines().skip_while(|line| !line.contains('└')).nth(1).unwrap();
@@ -227,7 +227,7 @@ fn a_terminal_of_80_columns_has_the_ticks_of_the_picture() {
 }
 
 #[test]
-fn what_a_server_noticed_is_said_as_far_as_it_can_be() {
+fn cancellations_that_the_server_noticed_are_reported_as_far_as_known() {
     let said = |view: Option<ServerView>| {
         let mut race = with_cancellation();
         race.runs[1].server = view;
@@ -265,7 +265,7 @@ fn no_bar_is_wider_than_the_terminal() {
 }
 
 #[test]
-fn on_a_narrow_terminal_times_stand_apart_and_words_are_wrapped() {
+fn on_a_narrow_terminal_times_are_separated_and_words_wrapped() {
     for race in all() {
         for columns in 20..=60 {
             let text = plain(&race, columns);
@@ -279,7 +279,7 @@ fn on_a_narrow_terminal_times_stand_apart_and_words_are_wrapped() {
             );
 
             let (picture, _) = text.split_once("\nway ").unwrap();
-            // An address is one word, and what is projected one label.
+            // An address is one word, and a projection one label.
             for line in picture.lines().filter(|line| !line.contains(['/', '▸'])) {
                 assert!(line.chars().count() <= columns.max(24), "{columns}: {line}");
             }
@@ -302,7 +302,7 @@ fn a_race_as_svg() {
 }
 
 #[test]
-fn every_picture_is_well_formed_and_has_its_words_as_text() {
+fn every_picture_is_well_formed_and_its_words_are_text() {
     for race in all() {
         let svg = to_svg(&race);
         let document = roxmltree::Document::parse(&svg).unwrap();
@@ -319,7 +319,7 @@ fn every_picture_is_well_formed_and_has_its_words_as_text() {
     }
 }
 
-/// The shapes of the bars of calls: the name of the element of each class.
+/// The shapes of the bars of calls that ended this way: the element name of each.
 fn shapes(svg: &str, end: &str) -> Vec<String> {
     let document = roxmltree::Document::parse(svg).unwrap();
     let bars = document.descendants().filter(|node| node.attribute("class") == Some(end));
@@ -349,9 +349,9 @@ fn ends_differ_in_shape_and_are_named_in_the_key() {
     assert_eq!(shapes(&to_svg(&whole()), "answered").len(), 6);
 }
 
-/// But for the small numbers and words in the rows of bars, which have a ground of their own.
+/// Except for the small numbers and words in the rows of bars, which have a background.
 #[test]
-fn no_line_of_a_picture_runs_behind_its_words() {
+fn no_line_of_a_picture_crosses_its_words() {
     for race in all() {
         let svg = to_svg(&race);
         let document = roxmltree::Document::parse(&svg).unwrap();
@@ -366,7 +366,7 @@ fn no_line_of_a_picture_runs_behind_its_words() {
             text.attribute("class").is_some_and(|class| class.contains("number") || class == "mark")
         };
         for text in of("text").filter(|text| !is_grounded(text)) {
-            // Letters are as high as this, and reach as far below their line.
+            // Letters are this high, and reach this far below their baseline.
             let (top, bottom) = (number(text, "y") - 12.0, number(text, "y") + 4.0);
             for tick in &ticks {
                 let is_apart = number(*tick, "y2") <= top || number(*tick, "y1") >= bottom;
@@ -377,7 +377,7 @@ fn no_line_of_a_picture_runs_behind_its_words() {
 }
 
 #[test]
-fn times_are_echoed_as_they_were_typed() {
+fn durations_are_shown_as_they_were_typed() {
     let mut race = with_cancellation();
     let plan = plan_of(&race.runs).cancel_after("0.05s".parse::<TypedDuration>().unwrap());
     race.plan = plan.build().unwrap();
@@ -394,7 +394,7 @@ fn times_are_echoed_as_they_were_typed() {
 }
 
 #[test]
-fn a_cancellation_after_the_answers_says_that_nothing_was_left() {
+fn a_cancellation_after_all_answers_is_reported_as_having_nothing_to_cancel() {
     let mut late = whole();
     late.plan = plan_of(&late.runs).cancel_after(millis(500)).build().unwrap();
     let text = plain(&late, 160);
@@ -404,7 +404,7 @@ fn a_cancellation_after_the_answers_says_that_nothing_was_left() {
         text.contains("\nNothing was left to cancel after 500ms: every call had ended. Take"),
         "{text}"
     );
-    // Threads are told by how long their calls took.
+    // For threads, the duration of their calls tells.
     let mut threads = with_cancellation();
     threads.plan = plan_of(&threads.runs).cancel_after(millis(101)).build().unwrap();
     assert!(!plain(&threads, 160).contains("nothing was left"));
@@ -413,7 +413,7 @@ fn a_cancellation_after_the_answers_says_that_nothing_was_left() {
 }
 
 #[test]
-fn why_tasks_are_sent_more_slowly_than_messages_is_said_if_it_is_seen() {
+fn the_cost_of_tasks_is_explained_only_if_it_is_visible() {
     let sent_at = |millis_per_thousand: u64, count: u64| {
         (0..count)
             .map(|it| it * millis_per_thousand / 1_000)
@@ -428,9 +428,9 @@ fn why_tasks_are_sent_more_slowly_than_messages_is_said_if_it_is_seen() {
         plain(&race(runs), 160).contains("the last message of the exchange after")
     };
     assert!(said(40, 2, 2_000));
-    assert!(!said(40, 30, 2_000), "they are about as fast");
-    assert!(!said(1, 0, 2_000), "it is not seen beside half a second");
-    assert!(!said(40, 2, 900), "these are few");
+    assert!(!said(40, 30, 2_000), "tasks are about as fast");
+    assert!(!said(1, 0, 2_000), "a millisecond is invisible next to half a second");
+    assert!(!said(40, 2, 900), "there are too few calls");
 }
 
 #[test]
@@ -442,7 +442,7 @@ fn a_long_waterfall_folds_in_the_middle() {
 }
 
 #[test]
-fn a_seed_is_told_wherever_a_race_is() {
+fn a_seed_is_in_every_form_of_a_race() {
     let seeded = of_behavior(drawn_elsewhere(), Some(42));
     let said = "4 calls of lognormal(p50=200ms, p99=2s), seed 42";
     assert!(plain(&seeded, 80).starts_with(said));
@@ -532,7 +532,7 @@ fn the_lesson_claims_only_what_its_figures_show() {
 }
 
 #[test]
-fn a_race_has_failed_when_it_came_to_nothing() {
+fn a_race_without_results_has_failed() {
     let failed = || CallEnd::Failed {
         done: millis(1),
         status: "INTERNAL".to_owned(),

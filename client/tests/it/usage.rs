@@ -1,4 +1,4 @@
-//! What is said of a wrong command line.
+//! The errors for wrong command lines.
 
 use std::fmt::Write as _;
 use std::process::Output;
@@ -8,7 +8,7 @@ use longsync_server::Limits;
 use crate::cli::{client, command, stderr, stdout};
 use crate::harness::start;
 
-/// What the client says of each command line, which is refused with exit code 2 and nothing on stdout.
+/// The client's errors for these command lines, which it refuses with exit code 2 and an empty stdout.
 async fn refused(lines: &[&[&str]]) -> String {
     let mut told = String::new();
     for args in lines {
@@ -23,7 +23,7 @@ async fn refused(lines: &[&[&str]]) -> String {
 }
 
 #[tokio::test]
-async fn flags_of_other_programs_are_answered_with_ours() {
+async fn flags_of_other_tools_are_answered_with_ours() {
     let told = refused(&[
         &["call", "--plaintext"],
         &["call", "-plaintext"],
@@ -119,7 +119,7 @@ async fn each_command_shows_its_own_usage() {
 }
 
 #[tokio::test]
-async fn what_is_not_the_url_of_a_server_is_refused_by_every_command() {
+async fn an_invalid_server_url_is_refused_by_every_command() {
     for url in
         ["https://h:1", "http://h:1/long_sync", "h", "h:99999", "unix:/run/s", "dns:///h:1", ""]
     {
@@ -137,7 +137,7 @@ async fn what_is_not_the_url_of_a_server_is_refused_by_every_command() {
 }
 
 #[tokio::test]
-async fn a_server_is_named_without_the_scheme_and_before_the_command() {
+async fn a_server_may_be_given_without_the_scheme_and_before_the_command() {
     let server = start(Limits::default());
     let url = server.target.to_string();
     let place = url.strip_prefix("http://").unwrap();
@@ -152,12 +152,12 @@ async fn a_server_is_named_without_the_scheme_and_before_the_command() {
         let output = client(args).await;
         assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
         let after = server.stats.snapshot().calls_started(longsync_server::CallKind::LongSync);
-        assert!(after > before, "{args:?} has called another server");
+        assert!(after > before, "{args:?} called another server");
     }
 }
 
 #[tokio::test]
-async fn what_stands_before_a_command_and_is_not_meant_for_it_is_refused() {
+async fn flags_before_a_command_that_does_not_take_them_are_refused() {
     let told = refused(&[
         &["--url", "h:1", "behavior", "1s"],
         &["--url", "h:1", "completions", "bash"],
@@ -189,7 +189,7 @@ async fn with_stdin(args: &[&str], stdin: &'static [u8]) -> Output {
 }
 
 #[tokio::test]
-async fn a_payload_comes_from_the_line_a_file_or_stdin() {
+async fn a_payload_comes_from_the_command_line_a_file_or_stdin() {
     let server = start(Limits::default());
     let url = server.target.to_string();
     let file = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("payload_in_short");
@@ -215,8 +215,8 @@ async fn a_payload_comes_from_the_line_a_file_or_stdin() {
     assert_eq!(record["plan"]["payload"]["base64"], "/yBmcm9tIHN0ZGlu", "{}", record["plan"]);
 }
 
-/// Every number of the client at the ends of its range, and beyond: either it means something, or a sentence says what
-/// would.
+/// Every number of the client at the ends of its range, and beyond: it is either accepted, or refused with a
+/// sentence that says what would be right.
 #[tokio::test]
 async fn numbers_beyond_their_range_are_refused() {
     let told = refused(&[

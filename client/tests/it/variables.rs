@@ -8,21 +8,21 @@ use crate::cli::{command, stderr, stdout};
 use crate::harness::start;
 use crate::load::folder;
 
-/// Runs the client to its end with these variables.
+/// Runs the client to its end with these environment variables.
 async fn client(args: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = command(args);
     command.envs(variables.iter().copied());
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
-/// An address at which nobody listens.
+/// The URL of an address at which nobody listens.
 fn nowhere() -> String {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     format!("http://{free}")
 }
 
 #[tokio::test]
-async fn the_url_is_read_by_whatever_calls_and_the_flag_takes_precedence() {
+async fn every_command_that_calls_reads_the_url_variable_and_the_flag_overrides_it() {
     let server = start(Limits::default());
     let url = server.target.to_string();
     let nowhere = nowhere();
@@ -48,7 +48,7 @@ async fn the_url_is_read_by_whatever_calls_and_the_flag_takes_precedence() {
 }
 
 #[tokio::test]
-async fn a_wrong_url_names_the_variable_and_only_matters_to_what_calls() {
+async fn an_invalid_url_variable_is_named_and_only_affects_commands_that_call() {
     let wrong = [("LONGSYNC_URL", "ftp://nowhere")];
     for args in [&["--calls", "1"][..], &["race"], &["call"], &["load", "-n", "1"]] {
         let output = client(args, &wrong).await;
@@ -64,7 +64,7 @@ async fn a_wrong_url_names_the_variable_and_only_matters_to_what_calls() {
 }
 
 #[tokio::test]
-async fn a_plan_says_what_it_calls_whatever_the_variable_says() {
+async fn the_url_of_a_plan_overrides_the_variable() {
     let server = start(Limits::default());
     let folder = folder("variable_beside_a_plan");
     let plan = folder.join("plan.json");
@@ -82,7 +82,7 @@ async fn a_plan_says_what_it_calls_whatever_the_variable_says() {
 }
 
 #[tokio::test]
-async fn a_variable_that_nobody_reads_is_said_once_with_the_nearest() {
+async fn an_unknown_variable_is_reported_once_with_the_nearest_name() {
     let variables = [
         ("LONGSYNC_UROL", "http://127.0.0.1:1"),
         ("LONGSYNC_DRAIN", "1s"),

@@ -10,7 +10,7 @@ use tonic::transport::{Channel, Endpoint};
 use crate::v1::LongSyncRequest;
 use crate::v1::long_sync_service_client::LongSyncServiceClient;
 
-/// What to do.
+/// The calls to make.
 pub struct Work {
     pub url: String,
     pub calls: u64,
@@ -47,7 +47,7 @@ pub async fn call(work: Work) -> Result<(), crate::Error> {
         });
     }
     if work.in_flight == work.calls {
-        // Halfway through the delay all of them wait.
+        // Halfway through the delay, all of them are waiting.
         tokio::time::sleep_until((start + Duration::from_nanos(work.delay_ns / 2)).into()).await;
         let (rss_bytes, ended) = (rss_bytes()?, ok.load(Ordering::Relaxed));
         println!(

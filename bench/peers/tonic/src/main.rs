@@ -1,13 +1,13 @@
 //! A delayed-answer server and its client, as tonic's own examples would write them.
 //!
-//! `naive-tonic server THREADS` listens on a free port of loopback and says where.
+//! `naive-tonic server THREADS` listens on a free port of loopback and prints the address.
 //! `naive-tonic client URL CALLS DELAY_NS CONNECTIONS IN_FLIGHT` makes CALLS calls, IN_FLIGHT at a
 //! time, and prints the result as JSON.
 
 mod client;
 mod server;
 
-/// The contract, as generated.
+/// The generated code of the contract.
 pub mod v1 {
     tonic::include_proto!("longsync.v1");
 }
@@ -29,11 +29,11 @@ fn main() -> Result<(), Error> {
             };
             runtime(1)?.block_on(client::call(work))
         }
-        _ => Err("use: server THREADS | client URL CALLS DELAY_NS CONNECTIONS IN_FLIGHT".into()),
+        _ => Err("usage: server THREADS | client URL CALLS DELAY_NS CONNECTIONS IN_FLIGHT".into()),
     }
 }
 
-/// A single thread is faster with the runtime that is made for it.
+/// With one thread, tokio's single-threaded runtime is faster.
 fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
     let mut builder = match threads {
         1 => tokio::runtime::Builder::new_current_thread(),

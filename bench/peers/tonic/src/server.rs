@@ -71,11 +71,11 @@ impl LongSyncService for LongSync {
 
 /// Serves until the process is ended.
 pub async fn serve() -> Result<(), crate::Error> {
-    // As `serve` would do it; but that does not say which port it has taken.
+    // The same as `serve`, which does not tell the port it has bound.
     let incoming = TcpIncoming::bind(([127, 0, 0, 1], 0).into())?.with_nodelay(Some(true));
     println!("naive-tonic listening on http://{}", incoming.local_addr()?);
     Server::builder()
-        // For a request body without its end, small DATA frames draw on a budget of half this.
+        // Small DATA frames of unfinished request bodies count against a budget of half this.
         .initial_connection_window_size(64 * 1024 * 1024)
         .add_service(LongSyncServiceServer::new(LongSync))
         .serve_with_incoming(incoming)

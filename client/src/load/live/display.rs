@@ -1,4 +1,4 @@
-//! Lines at the bottom of a terminal, drawn over those before them.
+//! Lines at the bottom of a terminal, each frame drawn over the one before.
 
 use std::fmt::Write as _;
 use std::io;
@@ -10,10 +10,10 @@ use anstyle::Reset;
 use super::view::LiveBoard;
 use super::{beginning, lines};
 
-/// A terminal is never taken for narrower than this.
+/// The minimum width that is assumed of a terminal.
 const FEWEST_COLUMNS: usize = 20;
 
-/// Draws a running load until it is dropped; then its lines are gone, and leave room for the report.
+/// Draws a running load until it is dropped; then its lines are erased to make room for the report.
 #[derive(Debug)]
 pub struct LiveDisplay {
     board: LiveBoard,
@@ -21,12 +21,12 @@ pub struct LiveDisplay {
 }
 
 impl LiveDisplay {
-    /// Draws what is on the board once a second, on a thread of its own, and until the first second is over that the
-    /// run has begun, perhaps with a warm-up. `out` is a terminal which obeys ANSI sequences, `columns` says how wide it
-    /// is now, and `styled` gives each line the colours that it shall have.
+    /// Draws the content of the board once a second, on a separate thread. Until the first recorded second
+    /// has passed, it draws that the run is starting, perhaps with a warm-up. `out` is a terminal that obeys
+    /// ANSI sequences, `columns` returns its current width, and `styled` gives each line its colours.
     ///
     /// # Errors
-    /// When the thread cannot be started.
+    /// If the thread cannot be started.
     pub fn start(
         board: &LiveBoard,
         warm_up: Option<Duration>,
@@ -71,18 +71,18 @@ impl Drop for LiveDisplay {
     }
 }
 
-/// A terminal that cannot be written is not a reason to fail.
+/// A terminal that cannot be written to is not a reason to fail.
 fn draw(out: &mut impl io::Write, frame: &str) -> bool {
     out.write_all(frame.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
-/// What erases lines of these widths, and writes others. A terminal that has become narrower since has wrapped
+/// Erases lines of these widths, and writes others. If the terminal has become narrower since, it has wrapped
 /// them.
 fn frame(widths: &[usize], lines: &[String], columns: usize) -> String {
     let rows: usize = widths.iter().map(|width| width.div_ceil(columns.max(1)).max(1)).sum();
     let mut frame = String::new();
     if rows > 0 {
-        // Up to the first of them, and everything from there on erased.
+        // Up to the first of them, then erase everything from there on.
         let _ = write!(frame, "\x1b[{rows}A\r\x1b[J");
     }
     for line in lines {
@@ -91,7 +91,7 @@ fn frame(widths: &[usize], lines: &[String], columns: usize) -> String {
     frame
 }
 
-/// How many columns a line takes: its characters without the sequences that colour it.
+/// How many columns a line takes: its characters without the colour sequences.
 fn width(line: &str) -> usize {
     let mut is_sequence = false;
     line.chars()
@@ -113,7 +113,7 @@ mod tests {
     use super::super::RunGoal;
     use super::*;
 
-    /// Sends on what is written to it, piece by piece.
+    /// Forwards everything that is written to it, piece by piece.
     struct LineSender(mpsc::Sender<String>);
 
     impl io::Write for LineSender {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_drawn_over_those_before_them_however_they_are_wrapped_now() {
+    fn a_frame_erases_the_one_before_even_if_its_lines_now_wrap() {
         let lines = ["one".to_owned()];
         assert_eq!(frame(&[], &lines, 80), "one\x1b[0m\n");
         assert_eq!(frame(&[3], &lines, 80), "\x1b[1A\r\x1b[Jone\x1b[0m\n");
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_display_draws_each_second_and_leaves_nothing_behind() {
+    fn a_display_draws_each_second_and_erases_itself_at_the_end() {
         let (sender, written) = mpsc::channel();
         let mut board = LiveBoard::new(RunGoal::default(), false);
         let columns = || 80;
@@ -160,6 +160,6 @@ mod tests {
         }
         drop(display);
         assert_eq!(written.recv().unwrap(), "\x1b[7A\r\x1b[J");
-        assert!(written.recv().is_err(), "nothing is written later");
+        assert!(written.recv().is_err(), "something was written after the end");
     }
 }

@@ -1,4 +1,4 @@
-//! A line of coloured pieces, which can be cut.
+//! A line of coloured pieces that can be cut.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,12 @@ use anstyle::{AnsiColor, Style};
 
 use crate::chart::theme::{BOLD, FAINT};
 
-/// Pieces of text, each in its style.
+/// Pieces of text, each with its style.
 #[derive(Debug)]
 pub(super) struct StyledLine(Vec<(Style, String)>);
 
 impl StyledLine {
-    /// How many columns a label takes.
+    /// The width of a label in columns.
     pub(super) const LABEL: usize = 12;
 
     /// A line with this label.
@@ -40,7 +40,7 @@ impl StyledLine {
         self
     }
 
-    /// The line with ANSI colours, without what does not fit into this many columns.
+    /// The line with ANSI colours, without anything beyond the given number of columns.
     pub(super) fn draw(&self, columns: usize) -> String {
         let mut drawn = String::new();
         let mut room = columns;

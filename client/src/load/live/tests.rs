@@ -1,4 +1,4 @@
-//! What a terminal shows of a running load.
+//! Tests of what a terminal shows of a running load.
 
 use std::thread;
 use std::time::Duration;
@@ -12,7 +12,7 @@ fn millis(millis: u64) -> Quantile {
     Quantile::At(Duration::from_millis(millis))
 }
 
-/// 12 s of a run at 1,000 calls per second, of which the last is slower.
+/// 12 s of a run at 1,000 calls per second, the last of which is slower.
 fn view() -> LiveView {
     let mut history: std::collections::VecDeque<_> =
         (0..11).map(|it| Some(millis(15 + it % 4))).collect();
@@ -80,7 +80,7 @@ fn second() -> Figures {
 }
 
 #[test]
-fn a_board_sums_up_the_seconds_that_it_is_told_of() {
+fn a_board_sums_up_the_seconds_it_receives() {
     let mut board = LiveBoard::new(RunGoal::default(), false);
     let (one, mut both) = (second(), second());
     board.second(&Live::of(Duration::from_secs(1), &one, &one));
@@ -107,7 +107,7 @@ fn a_board_keeps_the_last_thousand_seconds() {
 }
 
 #[test]
-fn who_waits_for_a_board_hears_of_its_end() {
+fn waiting_on_a_board_ends_when_the_run_is_over() {
     let board = LiveBoard::new(RunGoal::default(), false);
     let waiting = thread::spawn({
         let board = board.clone();
@@ -118,7 +118,7 @@ fn who_waits_for_a_board_hears_of_its_end() {
 }
 
 #[test]
-fn progress_is_that_of_the_goal_which_is_nearer() {
+fn progress_follows_the_goal_that_is_nearer() {
     let goal = RunGoal { calls: Some(1_000), time: Some(Duration::from_secs(10)) };
     assert_eq!(goal.thousandths(Duration::from_secs(1), 500), Some(500));
     assert_eq!(goal.thousandths(Duration::from_secs(9), 500), Some(900));
@@ -128,9 +128,9 @@ fn progress_is_that_of_the_goal_which_is_nearer() {
     assert_eq!(nothing.thousandths(Duration::MAX, u64::MAX), Some(1_000));
 }
 
-/// A long warm-up is not a terminal that says nothing.
+/// A long warm-up must not look like a hang.
 #[test]
-fn before_the_first_second_the_warm_up_is_said() {
+fn the_warm_up_is_shown_before_the_first_second() {
     let text = |warm_up: Option<u64>, columns| {
         let lines = beginning(warm_up.map(Duration::from_secs), columns);
         let lines: Vec<_> =

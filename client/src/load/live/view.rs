@@ -1,4 +1,4 @@
-//! What is known of a running load: a few numbers, kept for who draws them.
+//! The state of a running load: a few numbers, kept for those that draw them.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -14,22 +14,22 @@ use crate::chart::sparks::Spark;
 use crate::figures::nanos;
 use crate::load::words::time;
 
-/// For how many seconds their p99 is kept: more than any terminal has columns.
+/// For how many seconds the p99 is kept: more than any terminal has columns.
 const HISTORY: usize = 1_000;
-/// With less of the calls sent than this, in percent, the rate is not reached.
+/// If less than this percentage of the due calls is sent, the rate is not reached.
 const REACHED: u64 = 99;
 
-/// What a run is to do before it is over: the first of both, or neither.
+/// When a run ends: at the first of the two that is reached, or at neither.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RunGoal {
-    /// How many calls it makes.
+    /// After how many calls.
     pub calls: Option<u64>,
-    /// For how long it makes them.
+    /// After how much time.
     pub time: Option<Duration>,
 }
 
 impl RunGoal {
-    /// How much of it is done, in thousandths; [`None`] if nobody knows when it is over.
+    /// How much of it is done, in thousandths; [`None`] if the end is not known.
     pub(super) fn thousandths(self, elapsed: Duration, calls: u64) -> Option<u64> {
         let of = |part: u64, whole: u64| {
             let whole = u128::from(whole.max(1));
@@ -40,7 +40,7 @@ impl RunGoal {
         by_calls.max(by_time)
     }
 
-    /// How far it is, and what it is to do.
+    /// How far it is, and when it ends.
     pub(super) fn words(self, elapsed: Duration, calls: u64) -> String {
         let whole = |whole: Option<String>| whole.map(|it| format!(" of {it}")).unwrap_or_default();
         let of_time = whole(self.time.map(text));
@@ -52,7 +52,7 @@ impl RunGoal {
     }
 }
 
-/// Two percentiles of what a caller feels: of response time, or of service time in a closed loop.
+/// Two percentiles of what a caller experiences: of response time, or of service time in a closed loop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct LiveLatency {
     /// The median.
@@ -61,20 +61,20 @@ pub(super) struct LiveLatency {
     pub(super) p99: Option<Quantile>,
 }
 
-/// What is known of a running load.
+/// The current state of a running load.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct LiveView {
-    /// When it is over.
+    /// When it ends.
     pub(super) goal: RunGoal,
     /// Whether a call begins when another has ended.
     pub(super) is_closed: bool,
-    /// How much of the recorded time is over.
+    /// How much recorded time has passed.
     pub(super) elapsed: Duration,
     /// How many calls were due in the last second.
     pub(super) due: u64,
     /// How many were sent in it.
     pub(super) sent: u64,
-    /// How many have been due since recording began.
+    /// How many calls have been due since recording began.
     pub(super) due_so_far: u64,
     /// How many are in flight.
     pub(super) in_flight: u64,
@@ -86,11 +86,11 @@ pub(super) struct LiveView {
     pub(super) so_far: LiveLatency,
     /// How many calls have failed since recording began.
     pub(super) failed: u64,
-    /// How many were not sent.
+    /// How many calls were not sent.
     pub(super) not_sent: u64,
-    /// How many failed or were not sent in the last second.
+    /// How many calls failed or were not sent in the last second.
     pub(super) new_errors: u64,
-    /// The p99 of each second, the last at the end: at most the last thousand.
+    /// The p99 of each second, the newest last: at most the last thousand.
     pub(super) history: VecDeque<Option<Quantile>>,
 }
 
@@ -100,7 +100,7 @@ impl LiveView {
         u128::from(self.sent) * 100 < u128::from(self.due) * u128::from(REACHED)
     }
 
-    /// Takes in one more second.
+    /// Adds one more second.
     fn see(&mut self, live: &Live<'_>) {
         let Figures { counts, .. } = live.second;
         let pace = |figures| pace(figures, self.is_closed);
@@ -140,29 +140,29 @@ impl Spark {
     }
 }
 
-/// Where the seconds of a run are written for who draws them: a slow terminal delays no second. Clones are handles
-/// to the same board.
+/// Where a run writes its seconds for those that draw them: a slow terminal delays nothing. Clones are
+/// handles to the same board.
 #[derive(Debug, Clone)]
 pub struct LiveBoard(Arc<(Mutex<BoardState>, Condvar)>);
 
 #[derive(Debug)]
 struct BoardState {
     view: LiveView,
-    /// How many seconds it has seen.
+    /// How many seconds have been added.
     seconds: u64,
     is_over: bool,
 }
 
 impl LiveBoard {
-    /// For a run that is over when this is done.
+    /// For a run that ends when it reaches this goal.
     pub fn new(goal: RunGoal, is_closed: bool) -> Self {
         let view = LiveView { goal, is_closed, ..LiveView::default() };
         let board = BoardState { view, seconds: 0, is_over: false };
         Self(Arc::new((Mutex::new(board), Condvar::new())))
     }
 
-    /// Waits for a second that is not among the first `seen`. Returns how many there have been, and what is known
-    /// now; [`None`] when the run is over.
+    /// Waits for a second after the first `seen`. Returns how many there have been, and the current
+    /// state; [`None`] if the run is over.
     pub(super) fn next(&self, seen: u64) -> Option<(u64, LiveView)> {
         let (board, changed) = &*self.0;
         let board = board.lock().unwrap_or_else(PoisonError::into_inner);
@@ -171,7 +171,7 @@ impl LiveBoard {
         (!board.is_over).then(|| (board.seconds, board.view.clone()))
     }
 
-    /// Says that the run is over.
+    /// Marks the run as over.
     pub(super) fn close(&self) {
         self.change(|board| board.is_over = true);
     }

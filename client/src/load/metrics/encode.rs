@@ -1,4 +1,4 @@
-//! Numbers of a run in the text form of `OpenMetrics`.
+//! The numbers of a run in the text form of `OpenMetrics`.
 
 use std::fmt;
 
@@ -13,11 +13,12 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::tally::{BOUNDS, BucketCounts, MetricsSnapshot};
 
-/// The codes of gRPC: a counter that comes into being later hides its first calls.
+/// The status codes of gRPC: all are exported from the start, since a counter that appears later hides its
+/// first calls.
 const CODES: std::ops::RangeInclusive<i32> = 0..=16;
 const COUNTER: MetricType = MetricType::Counter;
 
-/// The metrics, up to the mark of their end.
+/// The metrics, including the end-of-file mark.
 pub(super) fn text(tally: &MetricsSnapshot) -> String {
     let mut registry = Registry::with_prefix("longsync_load");
     registry.register_collector(Box::new(tally.clone()));
@@ -44,7 +45,7 @@ fn calls(encoder: &mut DescriptorEncoder<'_>, tally: &MetricsSnapshot) -> fmt::R
             .encode_family(&[("status", name)])?
             .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
     }
-    let help = "Calls that were due, or, in a closed loop, sent";
+    let help = "Calls that were due or, in a closed loop, sent";
     encoder
         .encode_descriptor("due", help, None, COUNTER)?
         .encode_counter::<NoLabelSet, _, u64>(&tally.due, None)?;
@@ -83,7 +84,7 @@ fn times(encoder: &mut DescriptorEncoder<'_>, tally: &MetricsSnapshot) -> fmt::R
         ),
         (
             Figure::Added,
-            "Service time less the time that the server says it waited. What is below zero counts as zero",
+            "Service time less the time that the server reports as waited. Values below zero count as zero",
             &tally.added,
         ),
         (Figure::Lag, "From when a call was due until it was sent", &tally.lag),
@@ -97,7 +98,7 @@ fn times(encoder: &mut DescriptorEncoder<'_>, tally: &MetricsSnapshot) -> fmt::R
     Ok(())
 }
 
-/// The sum, and each bound with how many values are between it and the one before.
+/// The sum, and each bound with the number of values between it and the one before.
 #[expect(clippy::cast_precision_loss, reason = "metrics are floating-point numbers")]
 fn in_seconds(buckets: &BucketCounts) -> (f64, Vec<(f64, u64)>) {
     let bounds = BOUNDS.iter().map(|bound| *bound as f64 / 1e9).chain([f64::INFINITY]);

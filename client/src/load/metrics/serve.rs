@@ -22,19 +22,19 @@ use super::MetricsBoard;
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-/// A run is read by a few: more connections than this wait for those before them.
+/// A run has few scrapers: connections beyond this number wait for earlier ones to close.
 const MOST_CONNECTIONS: usize = 64;
-/// How long a connection may be silent, and how long an answer may take to be read.
+/// How long a connection may be idle, and how long a client may take to read an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long no connection is accepted when the system has none left.
+/// How long to pause accepting when the system has no file descriptors left.
 const RETRY: Duration = Duration::from_millis(100);
 
 /// Answers until `end` is cancelled.
 pub(super) async fn serve(listener: TcpListener, board: MetricsBoard, end: CancellationToken) {
-    // It is not blocking, and the runtime has a driver for it.
+    // The listener is non-blocking, and the runtime has an I/O driver for it.
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    // With it all connections end.
+    // Dropping the set closes all connections.
     let mut connections = JoinSet::new();
     let accepting = async {
         loop {
@@ -67,7 +67,7 @@ async fn connection(stream: TcpStream, board: MetricsBoard) {
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .serve_connection(TokioIo::new(stream), answering);
-    // A client that does wrong, or goes away, is nobody's business.
+    // Errors of clients, and clients that disconnect, are not reported.
     let _ = serving.await;
 }
 

@@ -1,4 +1,4 @@
-//! What metrics say of a run: numbers that only grow, and two that are of now.
+//! The numbers behind the metrics of a run: counters, and two gauges.
 
 use longsync_load::Live;
 use longsync_stats::{Counts, Distribution, Figures, Loop};
@@ -27,10 +27,10 @@ pub(super) const BOUNDS: [u64; 20] = [
     60_000_000_000,
 ];
 
-/// What metrics say of a run.
+/// The numbers behind the metrics of a run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct MetricsSnapshot {
-    /// Whether a call begins when another has ended: then none is due, and none has a response time.
+    /// Whether a call begins when another has ended: then no call is due, and none has a response time.
     is_closed: bool,
     pub(super) counts: Counts,
     pub(super) due: u64,
@@ -43,12 +43,12 @@ pub(super) struct MetricsSnapshot {
 }
 
 impl MetricsSnapshot {
-    /// Of a run with such a loop, of which nothing is known yet.
+    /// For a run with this kind of loop, before anything is known of it.
     pub(super) fn new(kind: Loop) -> Self {
         Self { is_closed: kind == Loop::Closed, ..Self::default() }
     }
 
-    /// Takes in one more second.
+    /// Adds one more second.
     pub(super) fn see(&mut self, live: &Live<'_>) {
         let Figures { counts, good_response_time, service_time, added, lag, .. } = live.so_far;
         self.counts = *counts;
@@ -68,9 +68,9 @@ impl MetricsSnapshot {
 /// A distribution in a few buckets.
 #[derive(Debug, Clone, Default)]
 pub(super) struct BucketCounts {
-    /// How many values are in each, of which the last has no upper bound.
+    /// The number of values in each; the last has no upper bound.
     pub(super) counts: [u64; BOUNDS.len() + 1],
-    /// Of all values, in nanoseconds; those below zero count as zero, so that it only grows.
+    /// The sum of all values, in nanoseconds; values below zero count as zero, so that it never decreases.
     pub(super) sum_ns: u128,
 }
 
@@ -87,7 +87,7 @@ impl BucketCounts {
         buckets
     }
 
-    /// Counts values that have no upper bound.
+    /// Counts values without an upper bound.
     fn add_beyond(&mut self, count: u64) {
         self.counts[BOUNDS.len()] += count;
     }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_duration_is_in_the_bucket_of_its_bound() {
+    fn each_duration_is_in_the_bucket_of_the_next_bound() {
         let mut values = Distribution::default();
         for nanos in [-5, 0, 9_999, 10_000, 10_010, 20_000, 60_000_000_000, 61_000_000_000] {
             values.record(nanos);

@@ -1,4 +1,4 @@
-//! What a scrape reads of a running load.
+//! Tests of what a scrape reads of a running load.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -10,7 +10,8 @@ use longsync_stats::{
 
 use super::*;
 
-/// A second in which one call took 5 ms, 4.8 of which the server waited, one failed, and three were not sent.
+/// A second in which one call took 5 ms, of which it waited 4.8 on the server, one failed, and three were not
+/// sent.
 fn second() -> Figures {
     let mut recorder = Recorder::default();
     let [due, sent, done] = [0, 30_000, 5_000_000].map(Moment::from_nanos);
@@ -30,7 +31,7 @@ fn second() -> Figures {
     std::mem::take(recorder.figures())
 }
 
-/// A board of an open loop after this many such seconds.
+/// A board of an open loop after the given number of these seconds.
 fn board(seconds: u64) -> MetricsBoard {
     let mut board = MetricsBoard::default();
     let (one, mut all) = (second(), Figures::default());
@@ -47,7 +48,7 @@ fn a_running_load_as_openmetrics() {
 }
 
 #[test]
-fn counters_only_grow_from_the_first_scrape_on() {
+fn counters_never_decrease_and_all_exist_from_the_first_scrape_on() {
     let values = |text: &str| {
         let samples = text.lines().filter(|line| !line.starts_with('#'));
         let samples =
@@ -66,7 +67,7 @@ fn counters_only_grow_from_the_first_scrape_on() {
         }
         assert!(
             before.iter().zip(after).any(|((_, less), (_, more))| less < more),
-            "a second is counted"
+            "the second was not counted"
         );
     }
 }
@@ -111,7 +112,7 @@ fn metrics_are_served_until_the_server_is_dropped() {
     );
     assert!(get(&server, "GET /").contains(" 404 "));
     assert!(get(&server, "POST /metrics").contains(" 405 "));
-    // A client that says nothing keeps it from neither answering nor ending.
+    // A silent client keeps the server from neither answering nor ending.
     let silent = TcpStream::connect(server.address()).unwrap();
     assert!(get(&server, "GET /metrics").ends_with("# EOF\n"));
     let address = server.address();

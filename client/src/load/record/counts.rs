@@ -1,4 +1,4 @@
-//! How many calls there were, and what became of them.
+//! How many calls there were, and how they ended.
 
 use std::collections::BTreeMap;
 
@@ -18,11 +18,11 @@ pub(super) struct JsonCounts {
     unfinished: u64,
     /// By reason.
     not_sent: BTreeMap<&'static str, u64>,
-    /// By name; those that were seen.
+    /// By name; only those that occurred.
     statuses: BTreeMap<&'static str, u64>,
-    /// How the transport ended calls; those ways that were seen.
+    /// How the transport ended calls; only the ways that occurred.
     broken: BTreeMap<&'static str, u64>,
-    /// Those that this side ended at their deadline.
+    /// Calls that this side ended at their deadline.
     cut: u64,
     /// Failed calls that ended `DEADLINE_EXCEEDED`: their service times are lower bounds.
     lower_bounds: u64,
@@ -36,12 +36,12 @@ pub(super) struct JsonCounts {
 }
 
 impl JsonCounts {
-    /// Those of a whole run.
+    /// The counts of a complete run.
     pub(super) fn of(counts: &Counts) -> Self {
         Self::with_due(counts, counts.due())
     }
 
-    /// Those of an interval, in which the given number of calls were due.
+    /// The counts of an interval in which the given number of calls were due.
     pub(super) fn with_due(counts: &Counts, due: u64) -> Self {
         let broken = TransportFailure::ALL.into_iter().map(|how| (how.name(), counts.broken(how)));
         let name = |code| code_name(Code::from_i32(i32::from(code)));

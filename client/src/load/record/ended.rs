@@ -1,4 +1,4 @@
-//! Why a load ended, whether the client held it up, and whether it reached its thresholds.
+//! Why a load ended, whether the client was the bottleneck, and whether it met its thresholds.
 
 use longsync_load::RunEnd;
 use longsync_stats::{Quantile, Share, ThresholdResult, Value, WorkerTime};
@@ -13,9 +13,9 @@ pub(super) struct JsonEnd {
     why: &'static str,
     /// The rule that ended it.
     rule: Option<String>,
-    /// What was measured over the ten seconds before.
+    /// The value that was measured over the ten seconds before.
     value: Option<JsonValue>,
-    /// When, from the beginning of recorded time.
+    /// When it ended, from the beginning of recorded time.
     at_ns: Option<u64>,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct JsonVerdict {
     client_bound: bool,
     /// What was measured, and what would help.
     sentences: Vec<String>,
-    /// What the processors did meanwhile, if the system says it.
+    /// How the processors were used meanwhile, if the system reports it.
     processors: Option<JsonProcessors>,
 }
 
@@ -60,14 +60,14 @@ struct JsonShare {
     whole: u64,
 }
 
-/// Where the time of a worker's thread went.
+/// How a worker's thread spent its time.
 #[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "in JSON the unit stands in the name")]
+#[expect(clippy::struct_field_names, reason = "the names in JSON contain the unit")]
 struct JsonWorker {
     wall_ns: u64,
     cpu_ns: u64,
     polled_ns: u64,
-    /// It could have run, and had no core.
+    /// Runnable, but without a core.
     runnable_ns: u64,
 }
 
@@ -122,7 +122,7 @@ impl JsonThreshold {
     }
 }
 
-/// What was measured of a metric, in integers.
+/// The measured value of a metric, in integers.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 enum JsonValue {

@@ -12,11 +12,11 @@ use crate::load::report::Report;
 
 #[derive(Serialize)]
 pub(super) struct JsonFigure {
-    /// With those below zero and those beyond.
+    /// Including those below zero and those beyond.
     count: u64,
     below_zero: u64,
     lowest_ns: i64,
-    /// Those that are longer than any that was recorded: of the response time, the calls without a good answer.
+    /// Those longer than any recorded value: for the response time, the calls without a good answer.
     beyond: u64,
     shortest_ns: Option<u64>,
     longest_ns: Option<u64>,
@@ -28,16 +28,16 @@ pub(super) struct JsonFigure {
 #[derive(Serialize)]
 struct JsonPercentile {
     value_ns: Option<u64>,
-    /// It is longer than this one, which is the longest that was recorded.
+    /// The value is longer than this one, which is the maximum that was recorded.
     beyond_ns: Option<u64>,
     below_zero: bool,
     /// Whether fewer than ten values are above it.
     marked: bool,
-    /// Of the figures that callers feel.
+    /// Only for the figures that callers experience.
     interval: Option<JsonConfidenceInterval>,
 }
 
-/// Where a percentile lies with a confidence of 95 %.
+/// The 95 % confidence interval of a percentile.
 #[derive(Serialize)]
 struct JsonConfidenceInterval {
     lower_ns: Option<u64>,
@@ -52,7 +52,7 @@ impl JsonFigure {
         if is_due && report.settings.is_closed {
             return None;
         }
-        // How sure the others are nobody asks, and it would take most of a record's time.
+        // Nobody needs the intervals of the others, which would take most of a record's time.
         if let Figure::ResponseTime | Figure::ServiceTime | Figure::Added = figure {
             let Latency { values, percentiles, .. } = report.latency(figure);
             let placed = percentiles.iter().map(|placed| {
@@ -111,7 +111,7 @@ impl JsonConfidenceInterval {
     fn of(interval: ConfidenceInterval) -> Self {
         let end = |reading| match reading {
             Quantile::At(value) => Some(nanos(value)),
-            // Nothing is known of what is below zero, or beyond, but that it is.
+            // A value below zero or beyond the recorded ones has no number.
             Quantile::BelowZero | Quantile::Beyond(_) => None,
         };
         Self {

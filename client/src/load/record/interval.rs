@@ -1,4 +1,4 @@
-//! A piece of a load's time.
+//! One interval of a load.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ pub(super) struct JsonInterval {
     /// From the beginning of recorded time.
     start_ns: u64,
     length_ns: u64,
-    /// How many recorded calls were in flight when it ended.
+    /// How many recorded calls were in flight at its end.
     in_flight: u64,
     counts: JsonCounts,
     /// The figures that were measured in it.
     histograms: BTreeMap<&'static str, JsonHistogram>,
 }
 
-/// A distribution without what can be computed from it.
+/// A distribution, without anything that can be computed from it.
 #[derive(Serialize)]
 struct JsonHistogram {
     below_zero: u64,

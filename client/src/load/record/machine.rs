@@ -6,7 +6,7 @@ use serde::Serialize;
 
 #[derive(Serialize)]
 pub(super) struct JsonMachine {
-    /// How many threads can run at once, if the system says it.
+    /// How many threads can run at once, if the system reports it.
     cores: Option<usize>,
     os: &'static str,
     architecture: &'static str,
@@ -15,7 +15,7 @@ pub(super) struct JsonMachine {
 }
 
 impl JsonMachine {
-    /// This one.
+    /// This machine.
     pub(super) fn here() -> Self {
         let (kernel, host) = names();
         Self {
@@ -28,7 +28,7 @@ impl JsonMachine {
     }
 }
 
-/// The release of the kernel, and the name of the host.
+/// The kernel's release, and the host name.
 #[cfg(unix)]
 fn names() -> (Option<String>, Option<String>) {
     let names = rustix::system::uname();

@@ -8,32 +8,32 @@ use serde_json::{Map, Value};
 use super::SCHEMA;
 use crate::load::settings::{SettingsError, WrittenPlan};
 
-/// What is looked at first: a record has a schema, a plan alone has none.
+/// Read first: a record has a schema, a plan on its own does not.
 #[derive(Deserialize)]
 struct RecordHead {
     schema: Option<String>,
     plan: Option<IgnoredAny>,
 }
 
-/// What is read of a record; the rest of it is left out.
+/// The part of a record that is read; the rest is ignored.
 #[derive(Deserialize)]
 struct RecordedPlan {
     plan: WrittenPlan,
 }
 
-/// The plan in a record (JSON, schema `longsync.load/v1`), or one that stands alone as it does there. Whether it makes
-/// sense is said by [`Settings::read`](crate::load::Settings::read).
+/// The plan in a record (JSON, schema `longsync.load/v1`), or a plan on its own in the same form. Whether it
+/// makes sense is checked by [`Settings::read`](crate::load::Settings::read).
 ///
 /// # Errors
-/// When the text is not JSON, or neither of the two.
+/// If the text is not JSON, or neither of the two.
 pub fn read_plan(json: &[u8]) -> Result<WrittenPlan, SettingsError> {
     let wrong = |why: serde_json::Error| {
-        SettingsError::new(format!("it is not a record, nor the plan in one: {why}"))
+        SettingsError::new(format!("it is neither a record nor the plan from one: {why}"))
     };
     let head: RecordHead = serde_json::from_slice(json).map_err(wrong)?;
     match (head.schema.as_deref(), head.plan) {
         (None, None) if says_nothing(json) => Err(SettingsError::new(
-            "it says nothing: give a record, which `load --record FILE` writes, or the plan in one alone",
+            "it is empty: give a record, which `load --record FILE` writes, or only the plan from one",
         )),
         (None, None) => serde_json::from_slice(json).map_err(wrong),
         (Some(SCHEMA), Some(_)) => {
@@ -45,12 +45,12 @@ pub fn read_plan(json: &[u8]) -> Result<WrittenPlan, SettingsError> {
             quoted(schema)
         ))),
         (None, Some(_)) => Err(SettingsError::new(format!(
-            "it has no schema: give a record of {SCHEMA}, which `load --record FILE` writes, or the plan in one alone"
+            "it has no schema: give a record of {SCHEMA}, which `load --record FILE` writes, or only the plan from one"
         ))),
     }
 }
 
-/// A plan may leave everything out but one thing: an empty object is more likely a file that is not what it should be.
+/// Every key of a plan is optional, but not all at once: an empty object is more likely the wrong file.
 fn says_nothing(json: &[u8]) -> bool {
     serde_json::from_slice::<Map<String, Value>>(json).is_ok_and(|all| all.is_empty())
 }

@@ -24,11 +24,11 @@ pub(super) fn target(plan: &WrittenPlan) -> Result<Target, SettingsError> {
     }
 }
 
-/// The calls of the plan; with this seed they have these ids.
+/// The calls of the plan; the seed gives them their ids.
 pub(super) fn calls(plan: &WrittenPlan, seed: u64) -> Result<LongSync, SettingsError> {
     if plan.no_call_ids && plan.call_id_prefix.is_some() {
         return Err(SettingsError::new(
-            "--no-call-ids leaves calls without ids, and --call-id-prefix begins them: give one of the two",
+            "--call-id-prefix sets how call ids begin, and --no-call-ids sends none: give one of the two",
         ));
     }
     let prefix = call_id_prefix(plan, seed);
@@ -50,7 +50,7 @@ pub(super) fn calls(plan: &WrittenPlan, seed: u64) -> Result<LongSync, SettingsE
     })
 }
 
-/// What comes before a call's number in its id; [`None`] if calls have no ids.
+/// The prefix of call ids, before the call's number; [`None`] if calls have no ids.
 pub(super) fn call_id_prefix(plan: &WrittenPlan, seed: u64) -> Option<String> {
     let default = || format!("{seed}-");
     (!plan.no_call_ids).then(|| plan.call_id_prefix.clone().unwrap_or_else(default))
@@ -80,7 +80,7 @@ pub(super) fn metadata(plan: &WrittenPlan) -> Result<MetadataMap, SettingsError>
     Ok(metadata)
 }
 
-/// The statuses with which a call is good.
+/// The statuses that count as good.
 pub(super) fn good_statuses(plan: &WrittenPlan) -> Result<GoodStatuses, SettingsError> {
     if plan.expect.is_empty() {
         return Ok(GoodStatuses::default());
@@ -97,7 +97,7 @@ fn status(text: &str) -> Result<StatusCode, SettingsError> {
         .find(|code| number == Some(*code) || plain(code_name(Code::from_i32(*code))) == written);
     found.map(StatusCode::from).ok_or_else(|| {
         SettingsError::new(format!(
-            "--expect: {} is not a status of gRPC: write names such as OK or NOT_FOUND, or numbers from 0 to 16",
+            "--expect: {} is not a gRPC status: write names such as OK or NOT_FOUND, or numbers from 0 to 16",
             quoted(text)
         ))
     })

@@ -1,4 +1,4 @@
-//! What no plan may exceed: beyond it lie typing errors, and what no machine has.
+//! What no plan may exceed: larger values are typing errors, and no machine has them.
 
 use longsync_load::Schedule;
 use longsync_text::duration::LONGEST;
@@ -12,7 +12,7 @@ const MOST_CONNECTIONS: u64 = 100_000;
 const MOST_IN_FLIGHT: u64 = 10_000_000;
 const MOST_SAMPLED: u64 = 1_000_000;
 
-/// Whether every number, and every time, is one that machines and clocks have.
+/// Checks that every number and every time is within what machines and clocks can handle.
 pub(super) fn check(plan: &WrittenPlan) -> Result<(), SettingsError> {
     let times = [
         ("--delay", plan.delay),
@@ -30,7 +30,7 @@ pub(super) fn check(plan: &WrittenPlan) -> Result<(), SettingsError> {
     }
     if plan.sample == Some(0) {
         return Err(SettingsError::new(
-            "--sample 0 keeps no calls: give at least 1, or leave it and --sample-file out",
+            "--sample 0 keeps no calls: give at least 1, or leave out both --sample and --sample-file",
         ));
     }
     let connections = match plan.connections {
@@ -51,7 +51,7 @@ pub(super) fn check(plan: &WrittenPlan) -> Result<(), SettingsError> {
     Ok(())
 }
 
-/// Whether a closed loop never has more calls in flight than that.
+/// Checks that a closed loop never has more calls in flight than that.
 pub(super) fn check_schedule(schedule: &Schedule) -> Result<(), SettingsError> {
     match schedule {
         Schedule::Closed { concurrency, .. } if concurrency.most() > MOST_IN_FLIGHT => {

@@ -1,4 +1,4 @@
-//! Times in documents: whole nanoseconds.
+//! Durations in documents: whole nanoseconds.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::figures::nanos;
 
-#[expect(clippy::ref_option, reason = "serde calls it like this")]
+#[expect(clippy::ref_option, reason = "serde prescribes the signature")]
 pub(super) fn serialize<S: Serializer>(
     time: &Option<Duration>,
     serializer: S,

@@ -1,4 +1,4 @@
-//! When calls are due, or how many are in flight; and what cannot be said at once.
+//! When calls are due, or how many are in flight; and combinations that contradict each other.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use longsync_text::Rate;
 
 use super::{SettingsError, WrittenArrivals, WrittenPlan};
 
-/// How many calls a closed loop keeps in flight unless it is told.
+/// The default number of calls that a closed loop keeps in flight.
 pub(super) const IN_FLIGHT: u64 = 50;
 
-const SPEED_ALONE: &str = "--replay-speed is for the times of --replay: give both, or neither";
+const SPEED_ALONE: &str = "--replay-speed scales the times of --replay: give both, or neither";
 
-/// Whether a call begins when another has ended: unless something says when calls are due.
+/// Whether a call begins when another has ended: the default, unless a flag says when calls are due.
 pub(super) fn is_closed(plan: &WrittenPlan) -> bool {
     dues(plan).next().is_none() && plan.arrivals != Some(WrittenArrivals::AtOnce)
 }
 
-/// The flags that say when calls are due, of those that are given.
+/// The given flags that say when calls are due.
 fn dues(plan: &WrittenPlan) -> impl Iterator<Item = &'static str> + use<> {
     let flags = [
         ("--rate", plan.rate.is_some()),
@@ -29,7 +29,7 @@ fn dues(plan: &WrittenPlan) -> impl Iterator<Item = &'static str> + use<> {
     flags.into_iter().filter_map(|(flag, is_given)| is_given.then_some(flag))
 }
 
-/// The schedule of the plan; chances are drawn by this seed.
+/// The schedule of the plan; everything random in it follows from this seed.
 pub(super) fn schedule(plan: &WrittenPlan, seed: u64) -> Result<Schedule, SettingsError> {
     let mut given = dues(plan);
     if let (Some(one), Some(other)) = (given.next(), given.next()) {
@@ -56,7 +56,7 @@ pub(super) fn schedule(plan: &WrittenPlan, seed: u64) -> Result<Schedule, Settin
     Ok(Schedule::Open { profile: profile(plan)?, arrivals, seed })
 }
 
-/// How the rate runs over time.
+/// The rate over time.
 fn profile(plan: &WrittenPlan) -> Result<Profile, SettingsError> {
     if let Some(text) = &plan.schedule {
         return text.parse().map_err(|why| SettingsError::of("--schedule", why));
@@ -77,7 +77,7 @@ fn profile(plan: &WrittenPlan) -> Result<Profile, SettingsError> {
 fn replay(plan: &WrittenPlan, file: &str) -> Result<Schedule, SettingsError> {
     if plan.arrivals.is_some() {
         return Err(SettingsError::new(
-            "--replay has due times of its own, and --arrivals says how they are drawn: give one of the two",
+            "--replay gives the due times, and --arrivals says how to draw them: give one of the two",
         ));
     }
     let replay = Replay::read(file).map_err(|why| SettingsError::of("--replay", why))?;
@@ -108,7 +108,7 @@ fn at_once(plan: &WrittenPlan) -> Result<Schedule, SettingsError> {
 fn closed(plan: &WrittenPlan) -> Result<Schedule, SettingsError> {
     if plan.arrivals.is_some() {
         return Err(SettingsError::new(
-            "--arrivals says how the due times of a --rate or a --schedule lie: give one of these too",
+            "--arrivals says how the due times of a --rate or a --schedule are spaced: give one of these too",
         ));
     }
     if plan.replay_speed.is_some() {
@@ -139,7 +139,7 @@ fn in_flight(number: u64) -> Result<NonZeroUsize, SettingsError> {
     usize::try_from(number).ok().and_then(NonZeroUsize::new).ok_or_else(few)
 }
 
-/// Whether nothing is given that an open loop does not have.
+/// Checks that no flag is given that an open loop does not have.
 fn not_closed(plan: &WrittenPlan) -> Result<(), SettingsError> {
     let due = dues(plan).next().unwrap_or("--arrivals at-once");
     if let Some(concurrency) = plan.concurrency {
@@ -151,14 +151,14 @@ fn not_closed(plan: &WrittenPlan) -> Result<(), SettingsError> {
     ] {
         if is_given {
             return Err(SettingsError::new(format!(
-                "{due} says when calls are due, and {flag} is for calls that begin when others end: give one of the two"
+                "{due} says when calls are due, but {flag} is for calls that begin when others end: give one of the two"
             )));
         }
     }
     Ok(())
 }
 
-/// An open and a closed loop at once, and how either is said.
+/// The error for an open and a closed loop at once, and how to write either.
 fn both_loops(plan: &WrittenPlan, due: &str, concurrency: u64) -> String {
     let limited = match &plan.rate {
         Some(rate) => format!("`{due} {rate} --max-in-flight {concurrency}`"),

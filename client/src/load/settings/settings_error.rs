@@ -1,11 +1,11 @@
-//! Why a load cannot be what was asked for.
+//! Why a load cannot run as it was asked to.
 
 use longsync_connect::request::RequestError;
 use longsync_load::LoadPlanError;
 
 use super::{WrittenConnections, WrittenPlan};
 
-/// Why a load cannot be what was asked for: a sentence that says what would be right.
+/// Why a load cannot run as it was asked to: a sentence that says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingsError(String);
@@ -15,11 +15,11 @@ impl SettingsError {
         Self(sentence.into())
     }
 
-    /// Why the engine refuses this plan, in the words of those who wrote it.
+    /// Why the engine refuses this plan, in terms of the flags.
     pub(super) fn of_plan(why: LoadPlanError, plan: &WrittenPlan) -> Self {
         Self(match why {
             LoadPlanError::TooFewConnections { connections, workers } => format!(
-                "--connections {connections} is too few for --workers {workers}: each worker needs one of its own"
+                "--connections {connections} is too few for --workers {workers}: each worker needs at least one"
             ),
             LoadPlanError::None { .. } if plan.workers == Some(0) => {
                 "--workers 0 sends nothing: give at least 1".to_owned()
@@ -31,7 +31,7 @@ impl SettingsError {
                 "--max-in-flight 0 lets no call be sent: give at least 1".to_owned()
             }
             LoadPlanError::Endless => {
-                "nothing ends this schedule: give its last piece an end, such as for=60s, or give --calls or --duration"
+                "this schedule never ends: give its last piece an end, such as for=60s, or give --calls or --duration"
                     .to_owned()
             }
             LoadPlanError::NoCalls if plan.calls == Some(0) => {
@@ -51,7 +51,7 @@ impl SettingsError {
         })
     }
 
-    /// The same about one of the flags.
+    /// An error about one of the flags.
     pub(super) fn of(flag: &str, why: impl std::fmt::Display) -> Self {
         Self(format!("{flag}: {why}"))
     }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::load::read_plan;
 
-/// What is said of a plan that is refused, and nothing if it is not.
+/// The error for a plan that is refused, or an empty text if it is accepted.
 fn refused(plan: WrittenPlan) -> String {
     Settings::read(plan).map_or_else(|why| why.to_string(), |_| String::new())
 }
@@ -21,7 +21,7 @@ fn at_once(calls: Option<u64>) -> WrittenPlan {
 }
 
 #[test]
-fn a_plan_that_says_nothing_is_a_closed_loop_of_10_s() {
+fn an_empty_plan_is_a_closed_loop_of_10_s() {
     let settings = of(WrittenPlan::default());
     assert!(settings.is_closed && settings.url == "http://127.0.0.1:9000");
     let plan = settings.plan;
@@ -31,7 +31,7 @@ fn a_plan_that_says_nothing_is_a_closed_loop_of_10_s() {
 }
 
 #[test]
-fn a_rate_makes_it_open() {
+fn a_plan_with_a_rate_is_an_open_loop() {
     let settings = of(rate("2k/s"));
     assert!(!settings.is_closed);
     let plan = settings.plan;
@@ -41,7 +41,7 @@ fn a_rate_makes_it_open() {
 }
 
 #[test]
-fn what_ends_by_itself_or_after_calls_has_no_duration() {
+fn a_plan_that_ends_on_its_own_or_after_calls_has_no_duration() {
     let text = |text: &str| Some(text.to_owned());
     for plan in [
         WrittenPlan { calls: Some(5), ..WrittenPlan::default() },
@@ -55,7 +55,7 @@ fn what_ends_by_itself_or_after_calls_has_no_duration() {
 }
 
 #[test]
-fn calls_are_named_by_their_seed_unless_it_is_said_otherwise() {
+fn call_ids_begin_with_the_seed_unless_a_prefix_is_given() {
     let seeded = WrittenPlan { seed: Some(7), ..WrittenPlan::default() };
     assert_eq!(of(seeded.clone()).call_id_prefix().as_deref(), Some("7-"));
     let named = WrittenPlan { call_id_prefix: Some("order-".to_owned()), ..seeded.clone() };
@@ -65,7 +65,7 @@ fn calls_are_named_by_their_seed_unless_it_is_said_otherwise() {
 }
 
 #[test]
-fn a_repetition_has_the_next_seed_and_is_else_the_same() {
+fn a_repetition_differs_only_in_its_seed_which_is_the_next() {
     let mut first = of(WrittenPlan { seed: Some(u64::MAX - 1), ..rate("5/s") });
     first.name = Some("a name".to_owned());
     first.judge(&["p99<1s".to_owned()]).unwrap();
@@ -75,10 +75,10 @@ fn a_repetition_has_the_next_seed_and_is_else_the_same() {
     assert!(first.with_later_seed(2).unwrap_err().to_string().contains("lower --seed"));
 }
 
-/// A table of plans that contradict themselves, and what is said.
+/// A table of plans that contradict themselves, and their errors.
 #[test]
 #[expect(clippy::too_many_lines, reason = "it is a table")]
-fn contradictions_have_their_own_sentences() {
+fn contradictory_plans_are_refused_each_with_its_own_error() {
     let text = |text: &str| Some(text.to_owned());
     let second = Some(Duration::from_secs(1));
     let plan = WrittenPlan::default;
@@ -99,17 +99,17 @@ fn contradictions_have_their_own_sentences() {
             WrittenPlan { replay: text("0"), schedule_points: text("0,1\n1,1"), ..plan() },
             "--schedule-file and --replay both",
         ),
-        (WrittenPlan { schedule: text("constant(5/s)"), ..plan() }, "nothing ends this schedule"),
+        (WrittenPlan { schedule: text("constant(5/s)"), ..plan() }, "this schedule never ends"),
         (WrittenPlan { schedule: text("constant(0/s, for=1s)"), ..plan() }, "makes no calls"),
         (WrittenPlan { schedule: text("staircase(5/s)"), ..plan() }, "--schedule: "),
         (WrittenPlan { schedule_points: text("0,1\n0,2\n"), ..plan() }, "--schedule-file: line 2"),
         (WrittenPlan { replay: text("1\nx\n"), ..plan() }, "--replay: line 2"),
         (
             WrittenPlan { replay: text("1"), arrivals: Some(WrittenArrivals::Poisson), ..plan() },
-            "--replay has due times of its own",
+            "--replay gives the due times",
         ),
-        (WrittenPlan { replay_speed: text("2"), ..plan() }, "--replay-speed is for"),
-        (WrittenPlan { replay_speed: text("2"), ..rate("5/s") }, "--replay-speed is for"),
+        (WrittenPlan { replay_speed: text("2"), ..plan() }, "--replay-speed scales"),
+        (WrittenPlan { replay_speed: text("2"), ..rate("5/s") }, "--replay-speed scales"),
         (
             WrittenPlan { replay: text("1"), replay_speed: text("0"), ..plan() },
             "--replay-speed: `0`",
@@ -150,7 +150,7 @@ fn contradictions_have_their_own_sentences() {
         ),
         (
             WrittenPlan { concurrency_schedule: text("constant(5)"), ..plan() },
-            "nothing ends this schedule",
+            "this schedule never ends",
         ),
         (WrittenPlan { concurrency_schedule: text("5"), ..plan() }, "--concurrency-schedule: "),
         (WrittenPlan { concurrency: Some(0), ..plan() }, "give at least 1"),
@@ -200,7 +200,7 @@ fn contradictions_have_their_own_sentences() {
             WrittenPlan { payload: Some(WrittenPayload::Bytes(u32::MAX)), ..plan() },
             "at most 268435456",
         ),
-        (WrittenPlan { expect: vec!["FINE".to_owned()], ..plan() }, "`FINE` is not a status"),
+        (WrittenPlan { expect: vec!["FINE".to_owned()], ..plan() }, "`FINE` is not a gRPC status"),
         (WrittenPlan { metadata: vec![("te".to_owned(), "x".to_owned())], ..plan() }, "sets `te`"),
         (
             WrittenPlan {
@@ -220,7 +220,7 @@ fn contradictions_have_their_own_sentences() {
 }
 
 #[test]
-fn a_closed_loop_is_not_judged_by_what_it_has_not() {
+fn a_closed_loop_refuses_thresholds_on_figures_it_does_not_have() {
     let mut settings = of(WrittenPlan::default());
     for text in ["lag.p99<1s", "response.p99<1s", "not_sent<1%", "p99", "p99<"] {
         let why = settings.judge(&[text.to_owned()]).unwrap_err().to_string();
@@ -238,7 +238,7 @@ fn times() -> impl Strategy<Value = Option<Duration>> {
     proptest::option::of(any::<u64>().prop_map(Duration::from_nanos))
 }
 
-/// Plans that make sense, and more that do not.
+/// Plans, some of which make sense.
 fn plans() -> impl Strategy<Value = WrittenPlan> {
     let what = (texts(), times(), texts(), times(), texts(), any::<[bool; 2]>(), any::<u32>());
     let when = (
@@ -285,14 +285,14 @@ fn plans() -> impl Strategy<Value = WrittenPlan> {
 }
 
 proptest! {
-    /// What is written of a plan is read back to the same plan.
+    /// A plan that is written is read back as the same plan.
     #[test]
     fn a_plan_is_read_back_as_it_was_written(plan in plans()) {
         let json = serde_json::to_vec(&plan).unwrap();
         prop_assert_eq!(read_plan(&json), Ok(plan));
     }
 
-    /// No plan makes anything panic, and a plan that was read means the same when it is read again.
+    /// No plan causes a panic, and a plan that was read means the same when it is read again.
     #[test]
     fn any_plan_is_read_or_refused(plan in plans()) {
         if let Ok((settings, _)) = Settings::read(plan) {
@@ -300,7 +300,7 @@ proptest! {
         }
     }
 
-    /// No text that claims to be a record makes anything panic.
+    /// No text that claims to be a record causes a panic.
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC{0,60}", value in "[0-9eE.+-]{1,30}") {
         let _ = read_plan(text.as_bytes());
@@ -314,11 +314,11 @@ proptest! {
 }
 
 #[test]
-fn what_is_not_a_record_is_refused_with_what_would_be_right() {
+fn text_that_is_not_a_record_is_refused_with_what_would_be_right() {
     for (json, said) in [
-        ("", "not a record"),
-        ("[]", "not a record"),
-        ("{}", "it says nothing"),
+        ("", "neither a record"),
+        ("[]", "neither a record"),
+        ("{}", "it is empty"),
         ("{\"schema\": \"longsync.race/v1\", \"plan\": {}}", "its schema is `longsync.race/v1`"),
         ("{\"schema\": \"longsync.load/v1\"}", "has no plan"),
         ("{\"plan\": {}}", "it has no schema"),
@@ -333,7 +333,7 @@ fn what_is_not_a_record_is_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn a_deep_record_is_refused() {
+fn a_deeply_nested_record_is_refused() {
     let deep = format!("{{\"plan\": {}", "[".repeat(100_000));
     assert!(read_plan(deep.as_bytes()).is_err());
 }

@@ -7,32 +7,33 @@ use serde::{Deserialize, Serialize};
 
 use super::nanoseconds;
 
-/// A plan as it is written, before it is known whether it makes sense: times of at most 584 years, and texts of rates,
-/// schedules and behaviors as they were typed. What is left out has its default.
+/// A plan as it is written, before it is known whether it makes sense: times of at most 584 years, and rates,
+/// schedules and behaviors in the text form in which they were typed. Fields that are left out take their
+/// defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WrittenPlan {
     /// The server [default: 127.0.0.1:9000].
     pub url: Option<String>,
-    /// The delay to ask for, instead of leaving it to the server.
+    /// The delay to ask for; without it, the server decides.
     #[serde(rename = "delay_ns", with = "nanoseconds")]
     pub delay: Option<Duration>,
-    /// The behavior to ask for, instead of leaving it to the server.
+    /// The behavior to ask for; without it, the server decides.
     pub behavior: Option<String>,
     /// How long each call may take.
     #[serde(rename = "deadline_ns", with = "nanoseconds")]
     pub deadline: Option<Duration>,
     /// The payload of each request.
     pub payload: Option<WrittenPayload>,
-    /// Whether answers carry it back.
+    /// Whether answers echo it.
     pub echo_payload: bool,
-    /// How many bytes of payload answers carry instead.
+    /// The number of payload bytes that answers carry instead.
     pub response_bytes: u32,
-    /// How many bytes an answer may have, instead of 4 MiB beside the payload that is asked for.
+    /// The maximum size of an answer in bytes [default: 4 MiB plus the payload that is asked for].
     pub max_answer_bytes: Option<u32>,
-    /// What goes into each request's headers: names and values.
+    /// The headers of each request: names and values.
     pub metadata: Vec<(String, String)>,
-    /// What comes before a call's number in its id [default: the seed and `-`].
+    /// The prefix of call ids, before the call's number [default: the seed and `-`].
     pub call_id_prefix: Option<String>,
     /// Whether calls have no ids.
     pub no_call_ids: bool,
@@ -41,15 +42,15 @@ pub struct WrittenPlan {
     pub rate: Option<String>,
     /// How many calls a closed loop keeps in flight [default: 50].
     pub concurrency: Option<u64>,
-    /// How the due times lie.
+    /// How the due times are spaced.
     pub arrivals: Option<WrittenArrivals>,
-    /// How the rate runs over time, such as `line(from=0/s, to=1000/s, in=60s)`.
+    /// The rate over time, such as `line(from=0/s, to=1000/s, in=60s)`.
     pub schedule: Option<String>,
-    /// The same as lines of seconds and rates: the text of a file.
+    /// The same as lines of seconds and rates: the content of a file.
     pub schedule_points: Option<String>,
-    /// Due times, one per line, in seconds: the text of a file.
+    /// Due times, one per line, in seconds: the content of a file.
     pub replay: Option<String>,
-    /// How many times faster than they were recorded.
+    /// How many times faster they are replayed than they were recorded.
     pub replay_speed: Option<String>,
     /// How long a closed loop waits between the end of a call and the next.
     #[serde(rename = "think_ns", with = "nanoseconds")]
@@ -57,35 +58,35 @@ pub struct WrittenPlan {
     /// How many calls a closed loop keeps in flight over time, such as `step(from=1, to=64, by=1, every=1s)`.
     pub concurrency_schedule: Option<String>,
 
-    /// After how many recorded calls no further one is made.
+    /// The number of recorded calls after which no further call is made.
     pub calls: Option<u64>,
-    /// After what recorded time.
+    /// The recorded time after which no further call is made.
     #[serde(rename = "duration_ns", with = "nanoseconds")]
     pub duration: Option<Duration>,
-    /// For how long calls are made before any is recorded.
+    /// How long calls are made before any is recorded.
     #[serde(rename = "warm_up_ns", with = "nanoseconds")]
     pub warm_up: Option<Duration>,
-    /// How long calls that are open when the last was due may take to end [default: 10 s].
+    /// How long calls that are open when the last one was due may take to end [default: 10 s].
     #[serde(rename = "grace_ns", with = "nanoseconds")]
     pub grace: Option<Duration>,
-    /// What ends the run early, such as `p99>250ms`.
+    /// The rule that ends the run early, such as `p99>250ms`.
     pub stop_when: Option<String>,
 
-    /// How many connections are open [default: one per worker].
+    /// How many connections to open [default: one per worker].
     pub connections: Option<WrittenConnections>,
     /// How many threads send [default: 1].
     pub workers: Option<usize>,
-    /// For how long before each due time a worker polls instead of sleeping [default: 20 us].
+    /// How long before each due time a worker polls instead of sleeping [default: 20 us].
     #[serde(rename = "spin_ns", with = "nanoseconds")]
     pub spin: Option<Duration>,
     /// How many calls may be in flight in an open loop [default: 1,000,000].
     pub max_in_flight: Option<usize>,
 
-    /// The statuses with which a call is good, by name or number [default: OK].
+    /// The statuses that count as good, by name or number [default: OK].
     pub expect: Vec<String>,
-    /// What chances are drawn by [default: random].
+    /// The seed of everything random [default: random].
     pub seed: Option<u64>,
-    /// How many calls are kept one by one, drawn evenly over the run.
+    /// How many calls are kept as a sample, drawn evenly over the run.
     pub sample: Option<u32>,
 }
 
@@ -98,19 +99,19 @@ pub enum WrittenPayload {
     Text(String),
     /// These bytes, in base64.
     Base64(String),
-    /// This many bytes, which are zero.
+    /// The given number of zero bytes.
     Bytes(u32),
 }
 
-/// How due times lie between one another. There are no other ways: exhaustive.
+/// How due times are spaced. There are no other ways: exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WrittenArrivals {
-    /// At equal distances, as far as the rate stays.
+    /// At equal distances while the rate is constant.
     Constant,
     /// Independently of one another: a Poisson process.
     Poisson,
-    /// One at a random moment of each slot.
+    /// One at a random time within each slot.
     Uniform,
     /// All at the start.
     AtOnce,
@@ -122,7 +123,7 @@ pub enum WrittenArrivals {
 pub enum WrittenConnections {
     /// This many.
     Fixed(usize),
-    /// As many as carry the rate.
+    /// As many as the rate needs.
     Auto(Auto),
 }
 

@@ -1,4 +1,4 @@
-//! A load over time: how many calls there were in each interval, what became of them, and their p99.
+//! A load over time: how many calls there were in each interval, how they ended, and their p99.
 
 use longsync_stats::{Figure, Interval, Percentile, Quantile};
 use longsync_text::duration::text;
@@ -37,7 +37,7 @@ fn rates(report: &Report) -> Plot {
     amounts(report, "calls per second".to_owned(), series)
 }
 
-/// What had no good answer, if anything.
+/// The calls without a good answer, if there are any.
 fn errors(report: &Report) -> Option<Plot> {
     let counts = &report.load.figures.counts;
     let mut series = Vec::new();
@@ -59,8 +59,8 @@ fn amounts(report: &Report, title: String, series: Vec<Series>) -> Plot {
     Plot { title, x: time(report), y, series }
 }
 
-/// The p99 of these figures in each interval; what is slower than any value is hatched. [`None`] if it is zero all
-/// the time.
+/// The p99 of these figures in each interval; an interval whose p99 is beyond all values is hatched.
+/// [`None`] if it is always zero.
 fn p99(report: &Report, figures: &[Figure], what: &str) -> Option<Plot> {
     let mut series = Vec::new();
     for (number, figure) in figures.iter().enumerate() {
@@ -91,7 +91,7 @@ fn p99(report: &Report, figures: &[Figure], what: &str) -> Option<Plot> {
     (!values.is_empty()).then(|| plot(Axis::log(values)))
 }
 
-/// Where a figure's p99 lies among the calls of an interval.
+/// A figure's p99 among the calls of an interval.
 fn reading(interval: &Interval, figure: Figure) -> Option<Quantile> {
     let mut values = interval.distribution(figure);
     if figure == Figure::ResponseTime {
@@ -100,7 +100,7 @@ fn reading(interval: &Interval, figure: Figure) -> Option<Quantile> {
     values.percentile(Percentile::P99)
 }
 
-/// What has no height is a gap.
+/// An interval without a height is a gap.
 fn height(at: Quantile) -> f64 {
     match at {
         Quantile::BelowZero => 0.0,
@@ -109,7 +109,7 @@ fn height(at: Quantile) -> f64 {
     }
 }
 
-/// Parts of time, of which those that touch are one.
+/// Parts of time; adjacent ones are joined.
 fn joined(parts: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let mut joined: Vec<(f64, f64)> = Vec::new();
     for (from, to) in parts {
@@ -121,7 +121,7 @@ fn joined(parts: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     joined
 }
 
-/// How many per second in each interval, which is a step.
+/// The number per second in each interval, as steps.
 fn per_second(report: &Report, count: fn(&Interval) -> u64) -> Vec<(f64, f64)> {
     let steps = report.load.intervals.iter().flat_map(|interval| {
         let (from, to) = ends(interval);
@@ -140,7 +140,7 @@ fn time(report: &Report) -> Axis {
     Axis::linear(end.unwrap_or_default())
 }
 
-/// How long an interval is: `second`, `2s`.
+/// The length of an interval: `second`, `2s`.
 fn length(report: &Report) -> String {
     let length = report.load.intervals.first().map(|first| first.length).unwrap_or_default();
     if length.as_secs() == 1 && length.subsec_nanos() == 0 {

@@ -9,19 +9,19 @@ use crate::load::latency::Latency;
 use crate::load::report::Report;
 use crate::load::words::place;
 
-/// The most nines of the axis, and how many points of a curve each has.
+/// The maximum number of nines on the axis, and how many points of a curve each has.
 const MOST_NINES: u32 = 5;
 const POINTS_PER_NINE: u32 = 40;
-/// Intervals take longer to compute: only one of this many points of a curve has its own, but each of those with which
-/// it begins, where it is steep.
+/// Intervals take longer to compute: only one in this many points of a curve has its own, but all of the
+/// first ones do, since the curve is steep there.
 const POINTS_PER_INTERVAL: usize = 4;
 const STEEP: usize = POINTS_PER_INTERVAL * 3;
-/// What is shorter than this share of the values does not stretch the vertical axis.
+/// Points of a curve below this share do not stretch the vertical axis.
 const LOWEST: f64 = 0.01;
 const RED: usize = 3;
 
-/// The curves of what a report shows, each with its intervals as a band behind it; what is slower than any value
-/// is hatched. [`None`] if there is no value at all.
+/// The curves of a report, each with its intervals as a band behind it; calls slower than any value
+/// are hatched. [`None`] if there are no values at all.
 pub(super) fn plot(report: &Report) -> Option<Plot> {
     let shown = report.shown();
     let most = shown.iter().map(|latency| latency.values.count()).max().unwrap_or(0);
@@ -46,7 +46,7 @@ pub(super) fn plot(report: &Report) -> Option<Plot> {
     })
 }
 
-/// What the picture says, for those who hear it.
+/// The content of the picture, for screen readers.
 pub(super) fn sentences(report: &Report) -> Vec<String> {
     let sentence = |latency: &Latency| {
         let mut parts: Vec<_> = latency
@@ -60,7 +60,7 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
     report.shown().into_iter().filter(|it| !it.percentiles.is_empty()).map(sentence).collect()
 }
 
-/// The value at shares which come closer and closer to 1, as far as there are values.
+/// The values at shares that approach 1, as far as there are values.
 fn curve(values: &Distribution, nines: u32) -> Vec<(f64, f64)> {
     let count = values.count();
     let mut curve = Vec::new();
@@ -77,7 +77,7 @@ fn curve(values: &Distribution, nines: u32) -> Vec<(f64, f64)> {
     curve
 }
 
-/// Shares that come closer and closer to 1.
+/// Shares that approach 1.
 fn shares(nines: u32) -> impl Iterator<Item = f64> {
     (0..=nines * POINTS_PER_NINE)
         .map(|point| 1.0 - 10_f64.powf(-f64::from(point) / f64::from(POINTS_PER_NINE)))
@@ -92,8 +92,8 @@ fn percentile(share: f64) -> Option<Percentile> {
     Percentile::per_million((share * 1e6).round() as u32)
 }
 
-/// The intervals along a curve: shares, each with both ends. One without an upper end reaches as high as the picture, and
-/// between it and one that has an end nothing is known.
+/// The intervals along a curve: shares, each with both ends. One without an upper end reaches to the top of
+/// the picture; between it and a neighbor that has one there is a gap.
 fn band(latency: &Latency, nines: u32) -> Vec<(f64, f64, f64)> {
     let edge = |end: Quantile| match end {
         Quantile::BelowZero => 0.0,
@@ -132,7 +132,7 @@ fn beyond(latency: &Latency) -> Option<Series> {
     (beyond > 0).then(|| Series::hatched("no good answer", [(from, 1.0)]).coloured(RED))
 }
 
-/// What the vertical axis covers.
+/// The range of the vertical axis.
 fn heights(curves: &[Vec<(f64, f64)>], bands: &[Vec<(f64, f64, f64)>]) -> Vec<Duration> {
     let of_curves = curves.iter().flatten().filter(|(share, _)| *share >= LOWEST);
     let of_bands = bands.iter().flatten().flat_map(|(_, low, high)| [*low, *high]);

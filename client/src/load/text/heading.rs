@@ -1,4 +1,4 @@
-//! What was run, and what came of it.
+//! What was run, and its result.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::load::report::Report;
 use crate::load::settings::{Settings, WrittenArrivals, WrittenConnections};
 use crate::load::words::{per_second, percent, place, time};
 
-/// What came of the run, besides its [`headline`].
+/// The result of the run, apart from its [`headline`].
 pub(super) fn sentences(report: &Report) -> Vec<String> {
     let mut sentences = vec![outcome(report), rates(report)];
     let lag = &report.load.figures.lag;
@@ -27,7 +27,7 @@ pub(in crate::load) fn headline(report: &Report) -> String {
     let name = settings.name.as_deref();
     let name = name.map(|name| format!("{}: ", printable(name))).unwrap_or_default();
     let how = how(settings);
-    // What was asked for is shown exactly.
+    // The duration that was asked for is shown exactly.
     let is_asked = settings.lasts == Some(load.recorded);
     let lasted = if is_asked { text(load.recorded) } else { time(load.recorded) };
     let mut connections = counted(load.connections, "connection");
@@ -38,7 +38,7 @@ pub(in crate::load) fn headline(report: &Report) -> String {
     format!("{name}{how} for {lasted}, {connections} to {url}, seed {seed}")
 }
 
-/// When calls were made, in the words in which that was asked for.
+/// When calls were made, in the words of the plan.
 fn how(settings: &Settings) -> String {
     let plan = &settings.plan;
     if settings.is_closed {
@@ -64,7 +64,7 @@ fn how(settings: &Settings) -> String {
     format!("open loop, {rate}{law}")
 }
 
-/// A rate as it was typed, and per second if that was left out.
+/// A rate as it was typed, with the unit added if it was left out.
 fn with_unit(rate: &str) -> Cow<'_, str> {
     if rate.contains('/') {
         printable(rate)
@@ -73,7 +73,7 @@ fn with_unit(rate: &str) -> Cow<'_, str> {
     }
 }
 
-/// How many calls had a good answer, and what became of the others.
+/// How many calls had a good answer, and how the others ended.
 pub(in crate::load) fn outcome(report: &Report) -> String {
     let counts = &report.load.figures.counts;
     let due = counts.due();

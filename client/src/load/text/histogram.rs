@@ -1,4 +1,4 @@
-//! How many calls took how long: bars, of which those without a good answer are the last.
+//! How many calls took how long: bars, with the calls without a good answer last.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::load::report::Report;
 use crate::load::words::{percent, short};
 use crate::wrap::wrapped;
 
-/// The most bars of calls with a good answer.
+/// The maximum number of bars of calls with a good answer.
 const MOST_ROWS: usize = 16;
-/// Between label, bar and figures.
+/// The gap between label, bar and figures.
 const GAPS: usize = 4;
 
 /// A bar.
@@ -25,7 +25,7 @@ const GAPS: usize = 4;
 struct HistogramRow {
     label: String,
     count: u64,
-    /// The count, and its share of all.
+    /// The count, and its share of the total.
     figures: String,
     style: Style,
     fill: char,
@@ -52,7 +52,7 @@ pub(super) fn draw(report: &Report, columns: usize) -> String {
         |rows: &[HistogramRow]| rows.iter().map(|row| row.figures.len()).max().unwrap_or(0);
     let mut figure_width = widest(&rows);
     if label_width + figure_width + GAPS >= columns {
-        // Counts matter more than their shares, which follow from them.
+        // Counts matter more than shares, which follow from them.
         for row in &mut rows {
             row.figures = grouped(row.count);
         }
@@ -83,7 +83,7 @@ fn rows(latency: &Latency, without_answer: u64, all: u64) -> Vec<HistogramRow> {
     rows
 }
 
-/// Round durations, and how many values lie from each up to the next.
+/// Round durations, and the number of values from each up to the next.
 fn values(latency: &Latency) -> Vec<(u64, u64)> {
     let values = &latency.values;
     let Some((shortest, longest)) = values.shortest().zip(values.longest()) else {
@@ -92,7 +92,7 @@ fn values(latency: &Latency) -> Vec<(u64, u64)> {
     let edges = edges(nanos(shortest), nanos(longest), MOST_ROWS);
     let mut rows: Vec<_> = edges.into_iter().map(|edge| (edge, 0)).collect();
     for bucket in values.buckets() {
-        // A bucket may begin before the shortest value, for which the first row is.
+        // A bucket may begin before the minimum, which the first row is for.
         let behind = rows.partition_point(|(edge, _)| *edge <= bucket.from_ns);
         if let Some((_, count)) = rows.get_mut(behind.saturating_sub(1)) {
             *count += bucket.count;

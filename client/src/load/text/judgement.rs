@@ -1,4 +1,4 @@
-//! Whether the client was the bottleneck, and which thresholds the run has reached.
+//! Whether the client was the bottleneck, and which thresholds the run has met.
 
 use anstyle::{AnsiColor, Style};
 
@@ -8,7 +8,7 @@ use crate::load::report::Report;
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// The verdict, if it is that it was the client: then it comes before everything else.
+/// The verdict if the client was the bottleneck: then it comes before everything else.
 pub(super) fn client_bound(report: &Report, columns: usize) -> String {
     let verdict = report.verdict();
     let sentences = verdict.sentences();
@@ -21,7 +21,7 @@ pub(super) fn client_bound(report: &Report, columns: usize) -> String {
     }
 }
 
-/// Each threshold, and whether it was reached.
+/// Each threshold, and whether it was met.
 pub(super) fn thresholds(report: &Report, columns: usize) -> String {
     let checked = report.thresholds();
     let line = |checked: &longsync_stats::ThresholdResult| {

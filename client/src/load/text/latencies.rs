@@ -10,16 +10,16 @@ use crate::meanings;
 use crate::table::{table as formatted, width};
 use crate::wrap::paragraph;
 
-/// Behind a value with few others above it.
+/// Follows a value with few others above it.
 const MARK: &str = "*";
-const MARKED: &str = "* fewer than 10 calls were slower: another run may well say something else";
+const MARKED: &str = "* fewer than 10 calls were slower: another run may well give another value";
 const INDEPENDENT: &str = "95 % intervals if calls were independent: a run of at least 30s also \
     allows for calls that wait for one another";
 const SURE: &str =
     "95 % intervals within this run: only repeated runs (--repeat) show how runs differ";
 const TOO_NARROW: &str = "a wider terminal also shows the 95 % intervals";
 
-/// The table, and below it what is to be known of it. Empty if no call was due.
+/// The table, and its footnotes. Empty if no call was due.
 pub(super) fn table(report: &Report, columns: usize) -> String {
     let shown = report.shown();
     if shown.iter().all(|latency| latency.percentiles.is_empty()) {
@@ -75,7 +75,7 @@ fn draw(shown: &[&Latency], intervals: Intervals, columns: usize) -> String {
     formatted(&header, &rows, 1, columns)
 }
 
-/// What a figure of the table is.
+/// The meaning of a figure of the table.
 fn meaning(figure: Figure) -> Option<&'static str> {
     match figure {
         Figure::ResponseTime => Some(meanings::RESPONSE_TIME),

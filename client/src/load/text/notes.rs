@@ -1,4 +1,4 @@
-//! What a reader of a report should know before believing it.
+//! What a reader of a report should know before trusting it.
 
 use longsync_stats::Figures;
 use longsync_text::{counted, grouped};
@@ -26,17 +26,17 @@ pub(in crate::load) fn notes(report: &Report) -> Vec<String> {
     if load.lost_workers > 0 {
         let workers = counted(load.lost_workers, "worker");
         notes.push(format!(
-            "{workers} failed and made no further calls; what they had recorded is here."
+            "{workers} failed and made no further calls; the calls they had recorded are included."
         ));
     }
     notes
 }
 
-/// Whether calls had something in common with those before them.
+/// Whether successive calls are correlated.
 fn dependent(report: &Report) -> Option<String> {
     report.load.succession.is_dependent().then(|| {
         "Calls were not independent: a slow one is often followed by another, as in a queue. Their percentiles are \
-         less sure than those of as many independent calls."
+         less certain than those of as many independent calls."
             .to_owned()
     })
 }
@@ -62,7 +62,7 @@ fn below_zero(figures: &Figures) -> Option<String> {
     let added = &figures.added;
     (added.below_zero() > 0).then(|| {
         format!(
-            "Added is below zero for {} calls, down to {}: two clocks measured them.",
+            "Added is below zero for {} calls, down to {}: they were measured by two clocks.",
             grouped(added.below_zero()),
             rounded_signed(added.lowest_ns())
         )
@@ -75,14 +75,14 @@ fn other_clock(report: &Report) -> Option<String> {
     let is_elsewhere = load.servers.iter().any(|server| !is_here(server));
     (is_elsewhere && load.figures.counts.long_waits > 0).then(|| {
         format!(
-            "{} calls waited for over a second by the clock of another machine: up to 0.05 % of such a wait is \
-             uncertain in added.",
+            "{} calls waited for over a second by another machine's clock: added is uncertain by up to 0.05 % of \
+             their wait.",
             grouped(load.figures.counts.long_waits)
         )
     })
 }
 
-/// Whether this machine has that name, as far as the system says its own.
+/// Whether this machine has that name, if the system reports its own.
 fn is_here(name: &str) -> bool {
     #[cfg(unix)]
     return rustix::system::uname().nodename().to_bytes() == name.as_bytes();

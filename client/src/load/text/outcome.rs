@@ -1,4 +1,4 @@
-//! How calls ended, why others were not sent, and what their server says.
+//! How calls ended, why others were not sent, and what the server reported.
 
 use std::fmt::Write as _;
 
@@ -16,20 +16,20 @@ use crate::load::report::Report;
 use crate::load::words::{percent, spaced, traffic};
 use crate::wrap::wrapped;
 
-/// How many of the texts are shown.
+/// How many of the error texts are shown.
 const MOST_TEXTS: usize = 10;
 /// How much of each is shown.
 const MOST_CHARACTERS: usize = 200;
 const BAD: Style = AnsiColor::Red.on_default();
 
-/// The lists of a report, each below its heading. Lists without entries are left out.
+/// The lists of a report, each with its heading. Lists without entries are left out.
 pub(super) fn lists(report: &Report, columns: usize) -> String {
     let counts = &report.load.figures.counts;
     let mut text = String::new();
     line(&mut text, columns, "statuses", &statuses(counts));
     line(&mut text, columns, "ended by the transport", &broken(counts));
     line(&mut text, columns, "connections", &connections(counts));
-    line(&mut text, columns, "the server says", &server(report));
+    line(&mut text, columns, "the server reports", &server(report));
     list(&mut text, columns, "error texts", &texts(report));
     line(&mut text, columns, "not sent", &not_sent(counts));
     let held_back: Vec<_> = held_back(report).iter().map(ToString::to_string).collect();
@@ -37,7 +37,7 @@ pub(super) fn lists(report: &Report, columns: usize) -> String {
     text
 }
 
-/// Entries behind their heading; continued lines are indented.
+/// Entries after their heading; continuation lines are indented.
 fn line(text: &mut String, columns: usize, heading: &str, entries: &[String]) {
     if entries.is_empty() {
         return;
@@ -49,7 +49,7 @@ fn line(text: &mut String, columns: usize, heading: &str, entries: &[String]) {
     }
 }
 
-/// Numbers and what they are of, one below another under their heading.
+/// Counts with their texts, one per line below the heading.
 fn list(text: &mut String, columns: usize, heading: &str, entries: &[(u64, String)]) {
     if entries.is_empty() {
         return;
@@ -95,7 +95,7 @@ fn connections(counts: &Counts) -> Vec<String> {
     parts
 }
 
-/// What the server says of its waits.
+/// The waits that the server reported.
 fn server(report: &Report) -> Vec<String> {
     let figures = &report.load.figures;
     let mut parts = Vec::new();
@@ -105,7 +105,7 @@ fn server(report: &Report) -> Vec<String> {
         ("waited", &figures.waited),
         ("lateness", &figures.lateness),
     ] {
-        // A server without a queue says that calls stood in it for no time.
+        // A server without a queue reports zero time in the queue.
         if values.longest().is_some_and(|longest| !longest.is_zero()) {
             parts.push(format!("{name} {}", three(values).replace(", ", " ")));
         }
