@@ -23,7 +23,7 @@ pub(crate) use self::call::CallArgs;
 pub(crate) use self::load::{LoadArgs, LoadOrder, OutputFormat};
 pub(crate) use self::race::RaceArgs;
 
-/// Shows what asynchronous calls over HTTP/2 do: with no command, races the same slow calls one after
+/// Shows how asynchronous calls over HTTP/2 behave. With no command, it races the same slow calls: one after
 /// another, on threads, as async tasks and inside one stream.
 #[derive(Debug, Parser)]
 #[command(
@@ -39,29 +39,29 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) race: RaceArgs,
 
-    /// When to use colours; `NO_COLOR` in the environment turns them off as well.
+    /// When to use colors; `NO_COLOR` in the environment also turns them off.
     #[arg(long, global = true, display_order = 100, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub(crate) color: Color,
 }
 
 impl Args {
-    /// Reads the command line, of which the first word is the program's name, and the environment.
+    /// Reads the command line, whose first word is the program's name, and the environment.
     ///
     /// # Errors
-    /// When something is wrong, or help is asked for.
+    /// If the command line is wrong or asks for help.
     pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let words: Vec<_> = words.into_iter().collect();
         let mut command = Self::command();
         let mut line = CommandLine::new(command.clone(), words.iter().cloned(), tip);
         if has_a_plan(&line) {
-            // The plan says what it calls, and the variable does not contradict it.
+            // The plan names the server, and the variable must not contradict it.
             line = line.without_variable(&["load"], "url");
         }
         let matches = match line.read() {
             Ok(matches) => matches,
             Err(error) => return Err(mistaken::explained(error, command, &words)),
         };
-        // Only then do its subcommands know their whole names.
+        // Subcommands know their full names only after this.
         command.build();
         before::check(&command, &matches)?;
         mistaken::check_payload(&command, &matches, &words)?;
@@ -85,29 +85,30 @@ pub(crate) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Race the same slow calls, made in several ways (what runs with no command).
+    /// Race the same slow calls made in several ways (the default command).
     Race(RaceArgs),
     /// Make one call of any of the four kinds, and show where its time went.
     ///
-    /// The server does the waiting: for a delay that ends more precisely, start it with --spin.
+    /// The server does the waiting: for more precise delays, start the server with --spin.
     Call(CallArgs),
-    /// Make many calls, at a rate or in a closed loop, and measure what a service's users wait.
+    /// Make many calls, at a rate or in a closed loop, and measure how long a service's users wait.
     ///
-    /// Without flags: 50 calls in flight on one connection for 10 s. The server's side of each wait is told apart from
-    /// what was added to it, calls that were due and not sent are counted, and every percentile says how sure it is.
+    /// Without flags, it keeps 50 calls in flight on one connection for 10 s. The report separates the
+    /// server's share of each wait from the time added to it, counts calls that were due but not sent, and
+    /// shows how certain each percentile is.
     Load(Box<LoadArgs>),
-    /// Show what a behavior does before a server runs it, or find the one that reproduces what was measured.
+    /// Show what a behavior does before a server runs it, or find the behavior that reproduces a measurement.
     Behavior(BehaviorArgs),
     /// Print a completion script for a shell.
     Completions {
-        /// Which shell.
+        /// The shell.
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
 }
 
 impl Command {
-    /// Has it call this server, if it calls one.
+    /// Sets the server to call, if this command calls one.
     fn call_at(&mut self, target: Option<Target>) {
         let url = match self {
             Self::Race(args) => &mut args.url,
@@ -119,14 +120,14 @@ impl Command {
     }
 }
 
-/// Whether these words repeat a plan.
+/// Whether this command line repeats a plan.
 fn has_a_plan(line: &CommandLine) -> bool {
     let words = line.words_alone();
     let load = words.as_ref().ok().and_then(|words| words.subcommand_matches("load"));
     load.is_some_and(|load| load.value_source("plan").is_some())
 }
 
-/// What would be right depends on the command, which [`mistaken`] knows.
+/// No tip: what would be right depends on the command, which only [`mistaken`] knows.
 fn tip(_: &str) -> Option<Cow<'static, str>> {
     None
 }
@@ -144,7 +145,8 @@ fn whole(text: &str) -> Result<u32, &'static str> {
     text.parse().map_err(|_| "write a whole number from 0 to 4294967295, without a unit")
 }
 
-/// How large an answer may be. No answer of a longsync server is empty, so that 0 would refuse every one.
+/// The maximum size of an answer. Answers of a longsync server are never empty, so 0 would refuse all of
+/// them.
 fn answer_bytes(text: &str) -> Result<u32, &'static str> {
     match text.parse() {
         Ok(bytes @ 1..) => Ok(bytes),
@@ -167,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_variables_of_its_flags_are_those_that_are_known() {
+    fn the_known_variables_are_those_of_the_flags() {
         fn variables(command: &Command) -> Vec<String> {
             let own = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str());
             let below = command.get_subcommands().flat_map(variables);

@@ -1,5 +1,6 @@
-//! What a behavior does, before any server runs it: its figures, its pictures, what retries leave of calls that
-//! take too long, what a call draws; and the behavior that reproduces what was observed of a service.
+//! Shows what a behavior does before a server runs it: its figures, its pictures, the share of calls that
+//! take too long even with retries, and the delay that a call draws. Also finds the behavior that reproduces
+//! the observed delays of a service.
 //!
 //! ```
 //! use longsync_client::behavior::{Patience, BehaviorReport, to_text};
@@ -32,44 +33,44 @@ pub use self::patience::Patience;
 pub use self::picture::to_svg;
 pub use self::text::to_text;
 
-/// A behavior, and what is to be said of it.
+/// A behavior, and the options of its report.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BehaviorReport {
     /// The behavior.
     pub behavior: Behavior,
-    /// How long a caller waits, and how often.
+    /// How long a caller waits for a call, and how often it retries.
     pub patience: Option<Patience>,
-    /// A call whose delay is wanted.
+    /// A call whose delay the report shows.
     pub asked: Option<DelayQuery>,
-    /// What the behavior was fitted to.
+    /// The data that the behavior was fitted to.
     pub fitting: Option<FittedData>,
     figures: Vec<DelayFigures>,
 }
 
 impl BehaviorReport {
-    /// Of the behavior alone.
+    /// A report of the behavior without options.
     pub fn of(behavior: Behavior) -> Self {
         let figures = DelayFigures::of(&behavior);
         Self { behavior, patience: None, asked: None, fitting: None, figures }
     }
 }
 
-/// A call, or one of its messages, whose delay is wanted.
+/// A call, or one of its messages, whose delay the report shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DelayQuery {
     /// The server's seed.
     pub seed: u64,
     /// The call id.
     pub call_id: String,
-    /// Which attempt of the call it is, from 1.
+    /// The attempt of the call, from 1.
     pub attempt: u32,
-    /// Which message of the call it is, from 0.
+    /// The message of the call, from 0.
     pub index: u64,
 }
 
 impl DelayQuery {
-    /// What the call draws from a server's behavior.
+    /// The delay that the call draws from a server's behavior.
     pub fn draw(&self, behavior: &Behavior) -> Duration {
         let Self { seed, ref call_id, attempt, index } = *self;
         behavior.draw(&DrawKey { seed, name: CallName::Id(call_id), attempt, index })

@@ -1,4 +1,4 @@
-//! Charts: the axes, ticks and looks of every picture, in a terminal and in SVG, and plots made of them.
+//! Charts: the axes, ticks and styles of all pictures, in a terminal and in SVG, and plots made of them.
 //!
 //! ```
 //! use longsync_client::chart::{Axis, Plot, Series, nanoseconds};
@@ -34,48 +34,48 @@ pub use crate::chart::series::Series;
 use crate::chart::series::SeriesStyle;
 pub use crate::chart::svg::to_svg;
 
-/// A picture of one or several series of values over the same two axes.
+/// A picture of one or more series of values on the same two axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plot {
-    /// What it shows.
+    /// The title.
     pub title: String,
     /// The horizontal axis.
     pub x: Axis,
     /// The vertical axis.
     pub y: Axis,
-    /// What is drawn, each over those before it. From the fifth on, colours repeat.
+    /// The series, each drawn over those before it. From the fifth on, colors repeat.
     pub series: Vec<Series>,
 }
 
 impl Plot {
-    /// The plot as an SVG document of its own, under its title.
+    /// The plot as a separate SVG document, under its title.
     pub fn to_svg(&self) -> String {
         to_svg(&self.title, &self.title, std::slice::from_ref(self))
     }
 
-    /// The plot as text with ANSI colours, for a terminal with the given number of columns. The drawing has the
-    /// given number of rows, to which title, ticks and key are added. It is never smaller than 24 columns and
-    /// 2 rows.
+    /// The plot as text with ANSI colors, for a terminal with the given number of columns. The drawing has
+    /// the given number of rows; the title, ticks and key take additional rows. The drawing has at least 24
+    /// columns and 2 rows.
     pub fn to_text(&self, columns: usize, rows: usize) -> String {
         text::draw(self, columns, rows)
     }
 
-    /// Where the pieces of a series lie: both axes begin at 0 and end at 1.
+    /// The positions of a series' pieces, from 0 to 1 on both axes.
     fn positions(&self, series: &Series) -> Vec<Vec<(f64, f64)>> {
         let position = |(x, y): &(f64, f64)| (self.x.position(*x), self.y.position(*y));
         series.pieces.iter().map(|piece| piece.iter().map(position).collect()).collect()
     }
 
-    /// Which colour each series has, by its number.
+    /// Each series with the number of its color.
     fn hues(&self) -> impl Iterator<Item = (usize, &Series)> {
         let places = self.series.iter().enumerate();
         places.map(|(place, series)| (series.colour.unwrap_or(place), series))
     }
 
-    /// What a key explains, with the numbers of its colours: nothing, if only one series has a name.
+    /// The series in the key, with the numbers of their colors; none, if only one series has a name.
     fn named(&self) -> Vec<(usize, &Series)> {
         let mut named: Vec<_> = self.hues().filter(|(_, it)| !it.name.is_empty()).collect();
-        // They lie behind everything else, and say least of it.
+        // Hatched parts come last because they are drawn behind the others and matter least.
         named.sort_by_key(|(_, series)| series.form == SeriesStyle::Hatched);
         if named.len() > 1 { named } else { Vec::new() }
     }

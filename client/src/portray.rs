@@ -1,4 +1,4 @@
-//! The command `behavior`: it calls nobody, so it needs neither a runtime nor a session.
+//! The command `behavior`. It makes no calls, so it needs neither a runtime nor a session.
 
 use longsync_client::behavior;
 

@@ -60,25 +60,25 @@ use longsync_connect::Target;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RaceError {
-    /// Its server was not reached.
+    /// The server could not be reached.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// No server could be started for it.
+    /// No server could be started in this process.
     #[error("cannot start a server inside this process: {0}")]
     Server(#[from] std::io::Error),
 }
 
-/// Runs a race on the caller's runtime, which should have one thread: that is what the picture says.
-/// `interrupt` ends it early; what was measured until then is in the result. `progress` can be read
-/// from another thread meanwhile.
+/// Runs a race on the caller's runtime, which should have one thread, because the picture says so.
+/// `interrupt` ends the race early, and the result then contains what was measured so far. Another thread can
+/// read `progress` while the race runs.
 ///
 /// # Errors
-/// When the first way reaches no server. A later way that reaches none is a result: what was measured
-/// before it stays.
+/// When the first way cannot reach the server. If a later way cannot, that is part of the result, so that
+/// earlier measurements are kept.
 ///
 /// # Cancel safety
-/// What was measured is lost, which `interrupt` avoids. Calls under way are reset, but for those of
-/// threads: a thread goes on waiting for its answer. A server inside this process stops by itself.
+/// Dropping the future loses the measurements; `interrupt` avoids that. Calls in flight are reset, except
+/// those of threads, which go on waiting for their answers. A server inside this process stops.
 pub async fn run(
     plan: &RacePlan,
     interrupt: &CancellationToken,
@@ -113,7 +113,8 @@ pub async fn run(
     Ok(Race { plan: plan.clone(), target: Some(target), is_interrupted, runs })
 }
 
-/// Runs a way that fits, on connections of its own. [`None`]: the race was ended before it began.
+/// Runs a way, on connections of its own, if it fits. [`None`]: the race was interrupted before the way
+/// began.
 async fn run_way(
     way: Way,
     plan: &RacePlan,
@@ -140,9 +141,8 @@ async fn run_way(
     Ok(Some(run))
 }
 
-/// Checks before a way's clock starts that a server is there. Over gRPC the way goes on with that
-/// connection, and it is known how many streams the server allows on one; over HTTP/1.1 each call has
-/// its own.
+/// Connects before a way's clock starts, and returns the number of streams that the server allows per
+/// connection. Over gRPC the way goes on to use this connection; over HTTP/1.1 each call opens its own.
 async fn reach(
     protocol: Protocol,
     target: &Target,

@@ -1,4 +1,4 @@
-//! One call of any of the four kinds, and its account.
+//! One call of any of the four kinds, and its report.
 
 mod answer_sink;
 mod json;
@@ -28,16 +28,16 @@ use longsync_connect::Stamps;
 use longsync_connect::StreamPermit;
 use longsync_connect::rpc::RetryLog;
 
-/// Makes one call. `on_answer` sees each answer as it comes, and while it waits, later ones are not
-/// read; `interrupt` ends the call early, even while it connects. The deadline covers both connecting
-/// and the call.
+/// Makes one call. `on_answer` is called with each answer as it arrives, and no further answers are read
+/// until it returns; `interrupt` ends the call early, even while it connects. The deadline covers both
+/// connecting and the call.
 ///
 /// # Errors
-/// When the server was not reached. A call that fails is a result.
+/// When the server could not be reached. A call that fails is not an error but a result.
 ///
 /// # Cancel safety
-/// The call is reset, and its connection closed; what it had come to is lost, except for the
-/// answers that `on_answer` has seen. `interrupt` loses nothing.
+/// Dropping the future resets the call and closes its connection; its result is lost, except for the answers
+/// that were passed to `on_answer`. `interrupt` loses nothing.
 pub async fn call(
     plan: &SinglePlan,
     interrupt: &CancellationToken,
@@ -52,7 +52,7 @@ pub async fn call(
         connected = connections.permit() => Ok(connected?),
         status = async {
             over(plan.deadline.as_ref().map(TypedDuration::value), &timer).await;
-            // Here, while the connection is still waited for.
+            // Evaluated here, while the connection is still pending.
             not_connected_in_time(plan, &connections)
         } => Err(Some(status)),
         () = interrupt.cancelled() => Err(None),
@@ -67,7 +67,7 @@ pub async fn call(
     Ok(single)
 }
 
-/// Makes the call with a permit in hand.
+/// Makes the call with a permit.
 async fn make(
     plan: &SinglePlan,
     permit: StreamPermit,
@@ -102,20 +102,20 @@ fn not_connected_in_time(plan: &SinglePlan, connections: &ConnectionPool) -> Sta
     } else {
         "before there was a connection"
     };
-    Status::deadline_exceeded(format!("{} was over {why}", named_deadline(plan)))
+    Status::deadline_exceeded(format!("{} passed {why}", named_deadline(plan)))
 }
 
 fn not_ended_in_time(plan: &SinglePlan, retried: &RetryLog, is_showing: bool) -> Status {
     let deadline = named_deadline(plan);
     Status::deadline_exceeded(match retried.in_vain() {
         _ if is_showing => format!(
-            "{deadline} was over while an answer waited to be shown; others may have come behind it"
+            "{deadline} passed while an answer was waiting to be shown; more answers may have followed it"
         ),
         Some(refusal) => format!(
-            "{deadline} was over before the call could be sent again: the server did not process it \
+            "{deadline} passed before the call could be sent again: the server did not process it \
              ({refusal})"
         ),
-        None => format!("{deadline} is over, and the server has not said so"),
+        None => format!("{deadline} passed, and the server did not report it"),
     })
 }
 
@@ -127,7 +127,7 @@ fn named_deadline(plan: &SinglePlan) -> String {
     }
 }
 
-/// Waits until this time is over; without one, for ever.
+/// Waits for this time; without one, forever.
 async fn over(time: Option<Duration>, timer: &Timer) {
     match time {
         Some(time) => drop(timer.sleep(time).await),

@@ -2,9 +2,9 @@
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
-/// A table with a line below its header: the first `labels` columns are words, the others figures. If it is wider
-/// than the given number of columns of a terminal, it is parted: the tables stand below one another, each with the
-/// labels and with as many of the figures as fit, of which there is at least one.
+/// A table with a line below its header: the first `labels` columns are words, the others figures. If it is
+/// wider than the given number of terminal columns, it is split into tables one below another, each with the
+/// labels and as many of the figures as fit, at least one.
 pub(crate) fn table(
     header: &[&str],
     rows: &[Vec<String>],
@@ -49,7 +49,7 @@ fn draw(header: &[&str], rows: &[Vec<String>], labels: usize, from: usize, end: 
     table.trim_fmt() + "\n"
 }
 
-/// How many columns the widest line takes.
+/// The width of the widest line, in columns.
 pub(crate) fn width(text: &str) -> usize {
     text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_that_is_too_wide_is_parted() {
+    fn a_table_that_is_too_wide_is_split() {
         let row = ["a", "1", "22", "333"].map(str::to_owned).to_vec();
         let drawn = |columns| {
             table(&["way", "one", "two", "three"], std::slice::from_ref(&row), 1, columns)
@@ -77,8 +77,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the width, each figure stands in one of the tables, behind its label, and no line is wider than
-        /// the terminal if a label and a figure fit.
+        /// At any width, each figure is in one of the tables, and no line is wider than the terminal if a
+        /// label and a figure fit.
         #[test]
         fn no_cell_is_lost(
             figures in proptest::collection::vec("[0-9]{1,12}", 1..10),

@@ -1,10 +1,10 @@
-//! Words in lines.
+//! Wraps words into lines.
 
 use std::fmt::Write as _;
 
 use anstyle::Style;
 
-/// Text in lines of at most the given number of characters.
+/// Wraps text into lines of at most the given number of characters; a longer word has its own line.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -26,7 +26,7 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The same as one text, in which each line ends, and all of it in a style.
+/// Wraps text into one string, with each line in a style and ended by a line break.
 pub(crate) fn paragraph(text: &str, width: usize, style: Style) -> String {
     let mut paragraph = String::new();
     for line in wrapped(text, width) {

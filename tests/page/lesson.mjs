@@ -86,7 +86,7 @@ const cases = {
   async calls_without_a_delay_are_too_short_to_show_anything() {
     const short = run("together", Array.from({ length: 6 }, () => [1, 2]), { delay: 0 });
     for (const row of short.rows) row.waited = 0;
-    assert.match(page.lesson(short, undefined), /The waits were too short/);
+    assert.match(page.lesson(short, undefined), /There was too little waiting/);
   },
 
   async if_the_server_chooses_the_delay_its_waits_are_shown() {

@@ -1,14 +1,14 @@
-//! Flags that stand before a command. They are the race's, which needs no command; only `--url` means the same
-//! to the others.
+//! Flags before a command. They belong to the race, which needs no command; only `--url` means the same to
+//! other commands.
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
-/// Checks that what stands before a command is meant for it.
+/// Checks that the flags before a command are meant for it.
 ///
 /// # Errors
-/// When it is not: with a sentence that says where it belongs, and the usage of the command.
+/// If one is not: says where the flag belongs, and shows the usage of the command.
 pub(super) fn check(command: &Command, matches: &ArgMatches) -> Result<(), clap::Error> {
     let Some((name, of_command)) = matches.subcommand() else { return Ok(()) };
     let Some(called) = command.find_subcommand(name) else { return Ok(()) };
@@ -21,28 +21,28 @@ pub(super) fn check(command: &Command, matches: &ArgMatches) -> Result<(), clap:
     }
 }
 
-/// Whether this argument was typed; one that is not known was not.
+/// Whether this argument was typed; an unknown argument was not.
 pub(super) fn is_given(matches: &ArgMatches, id: &str) -> bool {
     matches.ids().any(|known| known.as_str() == id)
         && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-/// Why this flag may not stand before the command that is called; [`None`] if it may.
+/// Why this flag must not precede the command that is called; [`None`] if it may.
 fn misplaced(long: &str, called: &Command, of_command: &ArgMatches) -> Option<String> {
     let name = called.get_name();
     let has_it = called.get_arguments().any(|arg| arg.get_long() == Some(long));
     match long {
-        "url" if !has_it => Some(format!("`{name}` calls no server: leave --url out")),
+        "url" if !has_it => Some(format!("`{name}` does not call a server: leave --url out")),
         "url" if is_given(of_command, "url") => {
-            Some(format!("--url stands before `{name}` and after it: give it once"))
+            Some(format!("--url is given both before and after `{name}`: give it once"))
         }
         "url" => None,
         _ if has_it => Some(format!(
-            "--{long} stands before `{name}`, where only --url and --color may: write it after that, as in \
-             `longsync-client {name} --{long}`"
+            "--{long} is given before `{name}`, where only --url and --color are allowed: write it after \
+             `{name}`, as in `longsync-client {name} --{long}`"
         )),
         _ => Some(format!(
-            "--{long} is a flag of the race, and `{name}` has none like it: leave it out"
+            "--{long} is a flag of `race`, and `{name}` does not have it: leave it out"
         )),
     }
 }

@@ -13,28 +13,28 @@ use super::whole;
 use crate::data::observed;
 
 #[derive(Debug, clap::Args)]
-// A flag's value that begins with a hyphen is a value, though perhaps a wrong one, and not an unknown flag.
+// A value that begins with a hyphen is still a value, perhaps a wrong one, and not an unknown flag.
 #[command(mut_args(|arg| if arg.get_action().takes_values() && !arg.is_positional() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct BehaviorArgs {
-    /// The behavior, as --behavior of the server takes it, such as 'lognormal(p50=10ms, p99=200ms)'.
+    /// The behavior, as the server's --behavior takes it, such as 'lognormal(p50=10ms, p99=200ms)'.
     #[arg(value_name = "TEXT")]
     text: Option<String>,
 
-    /// Find the behavior that reproduces what a file says: durations as CSV, an `HdrHistogram` log, a histogram
-    /// of Prometheus, or percentiles such as p50=10ms,p99=80ms,max=1s; `-` reads stdin.
+    /// Find the behavior that reproduces the data in a file: durations as CSV, an `HdrHistogram` log, a
+    /// Prometheus histogram, or percentiles such as p50=10ms,p99=80ms,max=1s; `-` reads stdin.
     #[arg(long, value_name = "FILE")]
     fit: Option<PathBuf>,
 
-    /// Say which share of the calls takes longer than this.
+    /// Show the share of calls that take longer than this.
     #[arg(long, value_name = "DURATION")]
     deadline: Option<TypedDuration>,
 
-    /// Say which share is left if calls that take longer than --deadline are made again, up to this many
-    /// attempts in all.
+    /// Show the share that still takes longer if calls that take longer than --deadline are retried, up to
+    /// this many attempts in total.
     #[arg(long, value_name = "N", value_parser = attempts)]
     attempts: Option<u32>,
 
-    /// Say what the call with this id draws from a server with --seed.
+    /// Show what a server started with --seed draws for the call with this id.
     #[arg(long, value_name = "TEXT")]
     call_id: Option<String>,
 
@@ -42,11 +42,11 @@ pub(crate) struct BehaviorArgs {
     #[arg(long, value_name = "N", value_parser = super::seed)]
     seed: Option<u64>,
 
-    /// Which attempt of the call it is [default: 1].
+    /// The attempt of the call, from 1 [default: 1].
     #[arg(long, value_name = "N", value_parser = attempt)]
     attempt: Option<u32>,
 
-    /// Which message of the call it is, from 0 [default: 0].
+    /// The message of the call, from 0 [default: 0].
     #[arg(long, value_name = "N", value_parser = super::seed)]
     index: Option<u64>,
 
@@ -54,11 +54,11 @@ pub(crate) struct BehaviorArgs {
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = longsync_text::duration::parse)]
     max_delay: Duration,
 
-    /// The folder below which lie the files of replay(...) [default: the working directory].
+    /// The folder that contains the files of replay(...) [default: the working directory].
     #[arg(long, value_name = "DIRECTORY")]
     replay_dir: Option<PathBuf>,
 
-    /// Write the pictures into a file, as SVG; `-` prints them on stdout, instead of text.
+    /// Write the pictures to a file, as SVG; `-` prints them on stdout instead of text.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 
@@ -68,10 +68,10 @@ pub(crate) struct BehaviorArgs {
 }
 
 impl BehaviorArgs {
-    /// What to show.
+    /// The report that these flags ask for.
     ///
     /// # Errors
-    /// When the behavior or the data is not one, or flags contradict one another.
+    /// If the behavior or the data is invalid, or flags contradict one another.
     pub(crate) fn into_portrait(self) -> Result<BehaviorReport, String> {
         let patience = self.patience()?;
         let asked = self.asked()?;
@@ -85,7 +85,7 @@ impl BehaviorArgs {
                 let behavior = self.behavior(&text).map_err(|why| {
                     let is_over = Behavior::read(&text, &Rules::caller(LONGEST)).is_ok();
                     let hint =
-                        if is_over { "; raise --max-delay, here and of the server" } else { "" };
+                        if is_over { "; raise --max-delay here and on the server" } else { "" };
                     of_file(format!("{why}{hint}"))
                 })?;
                 let mut portrait = BehaviorReport::of(behavior);
@@ -93,7 +93,7 @@ impl BehaviorArgs {
                 portrait
             }
             (Some(_), Some(_)) => {
-                return Err("--fit finds the behavior: give it or TEXT, not both".to_owned());
+                return Err("--fit finds the behavior: give --fit or TEXT, not both".to_owned());
             }
             (None, None) => {
                 return Err("there is no behavior: write one, such as \
@@ -122,9 +122,11 @@ impl BehaviorArgs {
                 Ok(Some(Patience { deadline, attempts }))
             }
             (None, None) => Ok(None),
-            (None, Some(_)) => Err("--attempts counts how often a call is made that takes longer \
-                                    than --deadline: give that too, such as --deadline 100ms"
-                .to_owned()),
+            (None, Some(_)) => {
+                Err("--attempts counts the attempts of a call that takes longer than \
+                                    --deadline: give --deadline too, such as --deadline 100ms"
+                    .to_owned())
+            }
         }
     }
 
@@ -132,7 +134,7 @@ impl BehaviorArgs {
         let (attempt, index) = (self.attempt, self.index);
         match (self.seed, &self.call_id) {
             (Some(_), Some(call_id)) if call_id.is_empty() => {
-                Err("a call with an empty id has none: give --call-id a text, such as order-1"
+                Err("an empty --call-id names no call: write an id, such as --call-id order-1"
                     .to_owned())
             }
             (Some(seed), Some(call_id)) => Ok(Some(DelayQuery {
@@ -146,12 +148,11 @@ impl BehaviorArgs {
                                     give --seed too, such as --seed 42"
                     .to_owned())
             }
-            (Some(_), None) => Err("a seed alone draws nothing: with --seed, say which call is \
-                                    meant, such as --call-id order-1"
+            (Some(_), None) => Err("a seed alone draws nothing: with --seed, name the call, such as \
+                                    --call-id order-1"
                 .to_owned()),
             (None, None) if attempt.is_some() || index.is_some() => {
-                Err("--attempt and --index are of the call that --seed and --call-id name: give \
-                     those too"
+                Err("--attempt and --index belong to the call that --seed and --call-id name: give those too"
                     .to_owned())
             }
             (None, None) => Ok(None),

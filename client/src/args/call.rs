@@ -15,7 +15,7 @@ enum RpcKindArg {
     Stream,
     /// `LongSyncCollect`: `count` requests, one answer.
     Collect,
-    /// `LongSyncExchange`: `count` requests, an answer to each.
+    /// `LongSyncExchange`: `count` requests, one answer per request.
     Exchange,
 }
 
@@ -31,7 +31,7 @@ impl From<RpcKindArg> for single::RpcKind {
 }
 
 #[derive(Debug, clap::Args)]
-// A value that begins with a hyphen is a value, though perhaps a wrong one, and not an unknown flag.
+// A value that begins with a hyphen is still a value, perhaps a wrong one, and not an unknown flag.
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct CallArgs {
     /// The kind of RPC.
@@ -40,31 +40,31 @@ pub(crate) struct CallArgs {
         value_enum,
         value_name = "KIND",
         default_value = "unary",
-        help_heading = "What is called"
+        help_heading = "Request"
     )]
     kind: RpcKindArg,
 
     #[command(flatten)]
     pub(super) called: RequestArgs,
 
-    /// How many answers of a stream, how many requests of a collect or an exchange [default: 1].
+    /// The number of answers in a stream, or of requests in a collect or an exchange [default: 1].
     #[arg(long, value_name = "N", value_parser = whole)]
     count: Option<u32>,
 
-    /// A name for the call, to find it in the server's log.
+    /// An id for the call, by which to find it in the server's log.
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     call_id: String,
 
     /// Print JSON (schema longsync.call/v1) instead of text.
-    #[arg(long, help_heading = "What is shown")]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
 impl CallArgs {
-    /// What to call.
+    /// The plan of the call.
     ///
     /// # Errors
-    /// When a count is given for a unary call, or a deadline twice, or the payload cannot be read.
+    /// If a count is given for a unary call, a deadline is given twice, or the payload cannot be read.
     pub(crate) fn into_plan(self) -> Result<SinglePlan, String> {
         let RequestArgs { url, delay, behavior, deadline, payload, payload_bytes, .. } =
             self.called;
@@ -80,7 +80,7 @@ impl CallArgs {
             .response_bytes(self.called.response_bytes)
             .call_id(self.call_id)
             .metadata(request::metadata(&self.called.metadata)?)
-            // A document has all answers, a table the first.
+            // JSON contains all answers, a table only the first ones.
             .most_kept(if self.json { usize::MAX } else { MOST_ROWS });
         if let Some(delay) = delay {
             plan = plan.delay(delay);
@@ -96,7 +96,7 @@ impl CallArgs {
         }
         plan.build().map_err(|why| match why {
             SinglePlanError::CountOfUnary => {
-                "--count is for stream, collect and exchange: a unary call is one of each"
+                "--count is for stream, collect and exchange: a unary call has one request and one answer"
                     .to_owned()
             }
             SinglePlanError::DeadlineTwice => {

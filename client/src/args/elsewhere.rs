@@ -1,19 +1,19 @@
-//! Flags of other programs, and what they are called here. The programs are ghz, hey, curl, grpcurl, h2load, wrk,
+//! Flags of other programs, and their names here. The programs are ghz, hey, curl, grpcurl, h2load, wrk,
 //! wrk2, oha, bombardier, vegeta, fortio and k6.
 
-/// What is written here instead of a flag of another program.
+/// The equivalent of another program's flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Here {
-    /// This long flag of ours.
+    /// This long flag of longsync.
     Flag(&'static str),
-    /// Something else: a sentence.
+    /// No single flag: a sentence that explains what to do instead.
     Otherwise(&'static str),
 }
 
 use Here::{Flag, Otherwise};
 
 const NO_TLS: Here =
-    Otherwise("there is no TLS yet, and http:// needs no flag for that: leave it out");
+    Otherwise("there is no TLS yet, and http:// does not need a flag: leave it out");
 const NO_PROTO: Here =
     Otherwise("the contract is built in: neither its .proto file nor reflection is needed");
 const NO_METHOD: Here =
@@ -21,19 +21,19 @@ const NO_METHOD: Here =
 const RECORD: Here =
     Otherwise("--json prints JSON instead of text; `load --record FILE` writes it to a file");
 const VERBOSE: Here =
-    Otherwise("`call` says where a call's time went, and --json has every figure");
+    Otherwise("`call` shows where a call's time went, and --json prints every figure");
 const PERCENTILES: Here =
-    Otherwise("`load` prints percentiles anyway, and --json has more of them");
+    Otherwise("`load` prints percentiles anyway, and --json prints more of them");
 const FROM_FILE: Here = Otherwise(
-    "`--payload @FILE` sends the content of a file; --duration says how long `load` runs",
+    "`--payload @FILE` sends the content of a file; --duration sets how long `load` runs",
 );
 const HTTP2: Here =
     Otherwise("calls are gRPC over HTTP/2 anyway; `race --http` makes them over HTTP/1.1");
 const HTTP1: Here = Otherwise("`race --http` makes calls over HTTP/1.1");
-const PORT: Here = Otherwise("the port is a part of the URL: write --url localhost:9000");
+const PORT: Here = Otherwise("the port is part of the URL: write --url localhost:9000");
 const OF_THE_SERVER: Here = Otherwise("that is a flag of `longsync-server`");
 const STREAMS: Here = Otherwise(
-    "`load --concurrency` says how many calls are in flight, --deadline how long a call may take",
+    "`load --concurrency` sets how many calls are in flight, and --deadline how long a call may take",
 );
 
 /// Names without their hyphens: one letter is a short flag.
@@ -41,7 +41,7 @@ const ELSEWHERE: [(&[&str], Here); 33] = [
     (&["k", "insecure", "plaintext", "skipTLS", "skip-tls", "tls"], NO_TLS),
     (&["cacert", "cert", "key", "ca", "insecure-skip-tls-verify"], NO_TLS),
     (&["proto", "protoset", "import-path", "import-paths", "use-reflection"], NO_PROTO),
-    (&["call"], Otherwise("`load` calls LongSync; `call --kind` chooses among the four RPCs")),
+    (&["call"], Otherwise("`load` calls LongSync; `call --kind` chooses one of the four RPCs")),
     (&["X", "method", "request"], NO_METHOD),
     (&["total", "requests", "iterations", "number"], Flag("calls")),
     (&["qps", "query-per-second", "request-rate"], Flag("rate")),
@@ -70,10 +70,10 @@ const ELSEWHERE: [(&[&str], Here); 33] = [
     (&["think-time"], Flag("think")),
     (&["config"], Flag("plan")),
     (&["compressed", "gzip", "enable-compression"], Otherwise("messages are not compressed")),
-    (&["proxy"], Otherwise("a proxy is called as a server is: give its address to --url")),
+    (&["proxy"], Otherwise("a proxy is called like a server: give its address as --url")),
 ];
 
-/// What is written here instead of the flag with this name.
+/// The equivalent of another program's flag with this name.
 pub(super) fn here(name: &str) -> Option<Here> {
     ELSEWHERE.iter().find(|(names, _)| names.contains(&name)).map(|(_, here)| *here)
 }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flag_that_is_named_instead_is_one_of_ours() {
+    fn every_suggested_flag_exists() {
         let command = Args::command();
         let ours = |long: &str| {
             let mut all = command.get_subcommands().flat_map(clap::Command::get_arguments);

@@ -17,19 +17,20 @@ pub(crate) use self::files::OutputFormat;
 pub(crate) use self::order::LoadOrder;
 
 #[derive(Debug, clap::Args)]
-// A value that begins with a hyphen is a value, though perhaps a wrong one, and not an unknown flag.
+// A value that begins with a hyphen is still a value, perhaps a wrong one, and not an unknown flag.
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct LoadArgs {
     #[command(flatten)]
     planned: plan::PlanArgs,
 
-    /// Repeat the plan in a record, or such a plan alone; beside it give only how the run is judged and what is shown.
-    #[arg(long, value_name = "FILE", help_heading = "Again")]
+    /// Run the plan in this record or plan file again; along with it, give only flags for judgment and
+    /// output.
+    #[arg(long, value_name = "FILE", help_heading = "Repetition")]
     plan: Option<PathBuf>,
 
-    /// Run it this many times, each time with the next seed: only repeated runs show how runs differ. In the names of
-    /// files, n in braces is the number of the run, from 1.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = repeats, help_heading = "Again", hide_short_help = true)]
+    /// Run the load this many times, each time with the next seed: only repeated runs show how much runs
+    /// differ. In file names, n in braces stands for the number of the run, from 1.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = repeats, help_heading = "Repetition", hide_short_help = true)]
     repeat: u32,
 
     #[command(flatten)]
@@ -46,7 +47,7 @@ impl LoadArgs {
     }
 }
 
-/// How often a load is repeated at most: beyond it lie typing errors.
+/// The maximum number of repeats: a larger number is most likely a typing error.
 const MOST_REPEATS: u32 = 10_000;
 
 fn repeats(text: &str) -> Result<u32, &'static str> {

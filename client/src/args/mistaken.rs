@@ -1,5 +1,5 @@
-//! What is said of a wrong command line: the usage of the command that is wrong, and what a flag of another program
-//! is called here.
+//! Help with a wrong command line: the usage of the command that is wrong, and the equivalents of other
+//! programs' flags.
 
 mod line;
 mod payload;
@@ -13,17 +13,17 @@ use clap::error::{ContextKind, ContextValue};
 use self::line::Line;
 pub(super) use self::payload::check as check_payload;
 
-/// The same error with the usage of its command, and with tips if something is known that would be right.
+/// The same error with the usage of its command, and with a tip if it is known what would be right.
 pub(super) fn explained(
     mut error: clap::Error,
     mut command: Command,
     given: &[OsString],
 ) -> clap::Error {
-    // Help and versions are no mistakes.
+    // Asking for help or the version is not a mistake.
     if !error.use_stderr() {
         return error;
     }
-    // Only then does a command know its whole name.
+    // A command knows its full name only after this.
     command.build();
     let line = Line::of(&command, given);
     let mut wrong = line.called.clone();

@@ -15,7 +15,7 @@ use super::{answer_bytes, bytes, count};
 enum WayArg {
     /// One after another.
     Sequential,
-    /// Each on an OS thread of its own.
+    /// Each on its own OS thread.
     Threads,
     /// Each as an async task, on one thread.
     Tasks,
@@ -34,10 +34,10 @@ impl From<WayArg> for race::Way {
     }
 }
 
-/// Whose connections the threads of a race use.
+/// Whether the threads of a race share connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum ThreadConnectionsArg {
-    /// All threads share one: only thread against task differs.
+    /// All threads share one, so that threads and tasks differ in nothing else.
     Shared,
     /// Each thread has its own.
     Own,
@@ -53,14 +53,14 @@ impl From<ThreadConnectionsArg> for race::ThreadConnections {
 }
 
 #[derive(Debug, clap::Args)]
-// A value that begins with a hyphen is a value, though perhaps a wrong one, and not an unknown flag.
+// A value that begins with a hyphen is still a value, perhaps a wrong one, and not an unknown flag.
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct RaceArgs {
     /// How many calls each way makes.
     #[arg(short = 'n', long, value_name = "N", default_value = "8", value_parser = calls)]
     calls: usize,
 
-    /// How long the server is to wait for each call.
+    /// How long the server waits before it answers each call.
     #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = longsync_text::duration::parse)]
     delay: Duration,
 
@@ -68,17 +68,17 @@ pub(crate) struct RaceArgs {
     #[arg(long)]
     jitter: bool,
 
-    /// How the server is to behave, such as 'lognormal(p50=200ms, p99=2s)', instead of --delay. A call has the
-    /// same delay in each way, except as a message of an exchange.
+    /// How the server behaves, such as 'lognormal(p50=200ms, p99=2s)', instead of --delay. A call has the
+    /// same delay in every way, except as a message of an exchange.
     #[arg(long, value_name = "BEHAVIOR", value_parser = callers_behavior, conflicts_with_all = ["delay", "jitter"])]
     behavior: Option<Behavior>,
 
-    /// What a server inside this process draws the delays of --behavior by: the same seed gives the same delays
-    /// [default: random].
+    /// The seed from which a server inside this process draws the delays of --behavior: the same seed gives
+    /// the same delays [default: random].
     #[arg(long, value_name = "N", value_parser = super::seed)]
     seed: Option<u64>,
 
-    /// The ways, in the order in which they run [default: all of them].
+    /// The ways to race, in the order in which they run [default: all of them].
     #[arg(long, value_enum, value_name = "WAY,...", value_delimiter = ',')]
     ways: Option<Vec<WayArg>>,
 
@@ -86,7 +86,8 @@ pub(crate) struct RaceArgs {
     #[arg(long, env = "LONGSYNC_URL", value_name = "URL")]
     pub(super) url: Option<Target>,
 
-    /// Call `GET /long_sync` over HTTP/1.1, one connection per call, instead of gRPC; there is no exchange.
+    /// Call `GET /long_sync` over HTTP/1.1, one connection per call, instead of gRPC; an exchange is then not
+    /// possible.
     #[arg(long)]
     http: bool,
 
@@ -94,26 +95,26 @@ pub(crate) struct RaceArgs {
     #[arg(long, value_name = "DURATION")]
     cancel_after: Option<TypedDuration>,
 
-    /// How long the sequential way may take; what is left then is projected.
+    /// How long the sequential way may take; the rest of its time is projected.
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     sequential_max: TypedDuration,
 
-    /// Whether the threads share a connection, or each has its own.
+    /// Whether the threads share one connection or each has its own.
     #[arg(long, value_enum, value_name = "WHOSE", default_value_t = ThreadConnectionsArg::Shared)]
     thread_connections: ThreadConnectionsArg,
 
-    /// For how long before a wait ends its thread polls instead of sleeping, such as 200us, at most 20ms: the waits
-    /// of a server inside this process and of --cancel-after end more precisely, and each such thread
-    /// keeps its core busy all that time.
+    /// Poll instead of sleeping for this long before a wait ends, such as 200us, at most 20ms: this makes the
+    /// waits of a server inside this process and of --cancel-after more precise, and keeps one core per
+    /// polling thread busy.
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = super::spin)]
     spin: Duration,
 
-    /// The size of an answer, at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
+    /// The maximum size of an answer in bytes; a larger one ends its call with `RESOURCE_EXHAUSTED`
     /// [default: 4 MiB].
     #[arg(long, value_name = "N", value_parser = answer_bytes)]
     max_answer_bytes: Option<u32>,
 
-    /// Write the picture into a file, as SVG; `-` prints it on stdout, instead of text.
+    /// Write the picture to a file, as SVG; `-` prints it on stdout instead of text.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 
@@ -123,10 +124,10 @@ pub(crate) struct RaceArgs {
 }
 
 impl RaceArgs {
-    /// What to race.
+    /// The plan of the race.
     ///
     /// # Errors
-    /// When a way is named twice, or is impossible, or nothing would spin or be drawn here.
+    /// If a way is named twice or impossible, or if nothing in this process would spin or be drawn.
     pub(crate) fn into_plan(self) -> Result<RacePlan, String> {
         let delays = match self.behavior {
             Some(behavior) => RaceDelays::Drawn { behavior, seed: None },
@@ -158,22 +159,22 @@ impl RaceArgs {
                 format!("--ways names {way} twice: name each way once")
             }
             RacePlanError::ExchangeOverHttp => {
-                "exchange has no HTTP/1.1 form, it is messages inside a stream: \
-                 with --http, choose among sequential, threads and tasks"
+                "an exchange is messages inside one stream, which HTTP/1.1 does not have: with --http, \
+                 choose from sequential, threads and tasks"
                     .to_owned()
             }
             RacePlanError::NothingSpins => {
-                "--spin is for waits of this process, and with --url, or LONGSYNC_URL, the server does \
-                 all the waiting: start that with --spin"
+                "--spin is for waits in this process, and with --url or LONGSYNC_URL the server does all \
+                 the waiting: start that server with --spin"
                     .to_owned()
             }
             RacePlanError::SeedElsewhere => {
-                "--seed is for a server inside this process, and with --url, or LONGSYNC_URL, its server \
-                 draws: start that with --seed"
+                "--seed is for a server inside this process, and with --url or LONGSYNC_URL the server that \
+                 is called draws the delays: start that server with --seed"
                     .to_owned()
             }
             RacePlanError::NothingDrawn => {
-                "--seed is what the delays of --behavior are drawn by: give both, or neither".to_owned()
+                "--seed is for drawing the delays of --behavior: give both or neither".to_owned()
             }
             why => why.to_string(),
         })

@@ -1,4 +1,4 @@
-//! What is called: the flags that `call` and `load` have in common.
+//! The flags for the request, which `call` and `load` have in common.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -14,29 +14,29 @@ use super::{answer_bytes, whole};
 use crate::data;
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "What is called")]
+#[command(next_help_heading = "Request")]
 pub(crate) struct RequestArgs {
-    /// The server to call, such as localhost:9000 [default: port 9000 of this machine].
+    /// The server to call, such as localhost:9000 [default: port 9000 on this machine].
     #[arg(long, env = "LONGSYNC_URL", value_name = "URL")]
     pub(super) url: Option<Target>,
 
-    /// How long the server is to wait; without this and --behavior its own behavior decides.
+    /// How long the server waits before it answers; without --delay or --behavior, its own behavior decides.
     #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse, conflicts_with = "behavior")]
     pub(super) delay: Option<Duration>,
 
-    /// How the server is to behave, such as 'lognormal(p50=20ms, p99=200ms)'.
+    /// How the server behaves, such as 'lognormal(p50=20ms, p99=200ms)'.
     #[arg(long, value_name = "BEHAVIOR")]
     pub(super) behavior: Option<String>,
 
-    /// How long a call may take [default: as long as its server lets it wait].
+    /// How long a call may take [default: as long as the server lets it].
     #[arg(short = 't', long, value_name = "DURATION", value_parser = deadline)]
     pub(super) deadline: Option<TypedDuration>,
 
-    /// The payload of each request: a text, or the content of a file, or with `-` that of stdin.
+    /// The payload of each request: text, `@FILE` for the content of a file, or `-` for stdin.
     #[arg(short = 'd', long, value_name = "TEXT|@FILE|-", hide_short_help = true)]
     pub(super) payload: Option<PayloadSource>,
 
-    /// The same: this many zero bytes.
+    /// A payload of this many zero bytes in each request.
     #[arg(long, value_name = "N", value_parser = payload_bytes, conflicts_with = "payload", hide_short_help = true)]
     pub(super) payload_bytes: Option<u32>,
 
@@ -48,8 +48,8 @@ pub(crate) struct RequestArgs {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = whole, hide_short_help = true)]
     pub(super) response_bytes: u32,
 
-    /// The size of an answer, at most; a larger one ends its call with `RESOURCE_EXHAUSTED`
-    /// [default: 4 MiB and the payload that was asked for].
+    /// The maximum size of an answer in bytes; a larger one ends its call with `RESOURCE_EXHAUSTED` [default:
+    /// 4 MiB plus the payload that was asked for].
     #[arg(long, value_name = "N", value_parser = answer_bytes, hide_short_help = true)]
     pub(super) max_answer_bytes: Option<u32>,
 
@@ -58,14 +58,14 @@ pub(crate) struct RequestArgs {
     pub(super) metadata: Vec<(String, String)>,
 }
 
-/// Where a payload comes from. It is read when all else is known to be right: stdin may be long in coming.
+/// The source of a payload. It is read last, once all other arguments are valid, because stdin may be slow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PayloadSource {
     /// This text.
     Text(String),
     /// This file.
     File(PathBuf),
-    /// Stdin, as `-` has it; also as curl (`@-`) and grpcurl (`@`) do.
+    /// Stdin: `-`, or as curl (`@-`) and grpcurl (`@`) write it.
     Stdin,
 }
 
@@ -73,7 +73,7 @@ impl PayloadSource {
     /// Its bytes.
     ///
     /// # Errors
-    /// The sentence that says what is wrong: it cannot be read, or is too large.
+    /// If it cannot be read or is too large: a sentence that says so.
     pub(super) fn read(self) -> Result<Vec<u8>, String> {
         let read = match self {
             Self::Text(text) => Ok(text.into_bytes()),
@@ -109,7 +109,6 @@ fn payload_bytes(text: &str) -> Result<u32, String> {
 }
 
 fn metadata(text: &str) -> Result<(String, String), String> {
-    // Without a colon the whole text is the name, and the sentence shows the right form.
     let (name, value) = text.split_once(':').unwrap_or((text, ""));
     if !text.contains(':') {
         return Err(format!(

@@ -1,24 +1,24 @@
-//! Delays that many calls have exactly: a constant, a part of a mixture, equal percentiles.
+//! Atoms: exact delays which many calls share, such as a constant, a part of a mixture, or equal percentiles.
 
 use std::time::Duration;
 
 use longsync_behavior::DelayDistribution;
 
-/// Shares are looked at in steps of this.
+/// The number of steps in which shares are examined.
 const STEPS: u32 = 400;
-/// With more of them, they are values of a recording and no longer each its own.
+/// If there are more atoms, they are values of a recording and do not matter individually.
 const MOST: usize = 8;
 /// An atom has at least this share of the calls.
 const LEAST: f64 = 0.005;
 
-/// A delay, and the share of the calls that have exactly that, from 0 to 1.
+/// A delay, and the share of calls that have exactly this delay, from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Atom {
     pub(super) delay: Duration,
     pub(super) share: f64,
 }
 
-/// Those of a law, ascending, without zero; none if there are many.
+/// The atoms of a law in ascending order, without zero; none if there are many.
 pub(super) fn atoms(delays: &DelayDistribution<'_>) -> Vec<Atom> {
     let quantiles: Vec<_> =
         (0..=STEPS).map(|step| delays.quantile(f64::from(step) / f64::from(STEPS))).collect();

@@ -1,4 +1,4 @@
-//! Which laws of a behavior are drawn.
+//! Selects the laws of a behavior that are drawn.
 
 use longsync_behavior::explain::DelayFigures;
 
@@ -21,8 +21,8 @@ pub(super) fn laws(portrait: &BehaviorReport) -> Vec<(String, LawCurve<'_>)> {
     portrait.figures.iter().take(MOST_DRAWN).map(law).collect()
 }
 
-/// The attempts that are not drawn.
+/// A sentence about the attempts that are not drawn.
 pub(super) fn undrawn(portrait: &BehaviorReport) -> Option<String> {
     let first = portrait.figures.get(MOST_DRAWN)?;
-    Some(format!("attempt {} and later are not in the pictures", first.first))
+    Some(format!("attempts from {} on are not in the pictures", first.first))
 }

@@ -1,4 +1,4 @@
-//! What was observed of a service, and how close a fitted behavior comes to it.
+//! The observed delays of a service, and how closely a fitted behavior matches them.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl FittedData {
     /// Fits a law.
     ///
     /// # Errors
-    /// When there is no law for it.
+    /// When no law can be fitted to the data.
     pub fn new(observed: Observation) -> Result<Self, FitError> {
         let fitted = match &observed {
             Observation::Recorded(recorded) => fit::values(recorded.values()),
@@ -39,7 +39,7 @@ impl FittedData {
         self.fitted.text()
     }
 
-    /// What the data is: `buckets`, for instance.
+    /// The form of the data, such as `buckets`.
     pub(super) fn form(&self) -> &'static str {
         match self.observed {
             Observation::Recorded(_) => "durations",
@@ -48,7 +48,7 @@ impl FittedData {
         }
     }
 
-    /// How many values there are, if the data says so.
+    /// The number of values, if the data contains it.
     pub(super) fn count(&self) -> Option<u64> {
         match &self.observed {
             Observation::Recorded(recorded) => Some(recorded.count()),
@@ -57,7 +57,7 @@ impl FittedData {
         }
     }
 
-    /// What the data is, how far off the law is, and what is a guess: a line each.
+    /// Lines about the data, the error of the law, and the part that is a guess.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![match &self.observed {
             Observation::Recorded(recorded) => {
@@ -75,7 +75,7 @@ impl FittedData {
             _ => "fitted".to_owned(),
         }];
         lines.push(format!(
-            "KS distance {:.4}: up to any delay, the shares of data and law differ by at most {} of all",
+            "KS distance {:.4}: up to any delay, the shares of calls in the data and in the law differ by at most {}",
             self.fitted.ks,
             DisplayShare(self.fitted.ks)
         ));
@@ -115,7 +115,7 @@ impl FittedData {
         ))
     }
 
-    /// The data's quantile curve: shares, and delays in nanoseconds.
+    /// The data's quantile curve: shares with delays in nanoseconds.
     pub(super) fn quantiles(&self) -> Vec<(f64, f64)> {
         match &self.observed {
             Observation::Recorded(recorded) => {
@@ -143,7 +143,8 @@ impl FittedData {
         }
     }
 
-    /// How densely recorded values lie, as the density of a law; of other data nobody knows.
+    /// The density of recorded values, in the unit of a law's density; empty for other data, whose density is
+    /// unknown.
     pub(super) fn density(&self, [least, greatest]: [Duration; 2]) -> Vec<(f64, f64)> {
         let Observation::Recorded(recorded) = &self.observed else { return Vec::new() };
         let sums = sums(recorded.values());
@@ -161,10 +162,10 @@ impl FittedData {
     }
 }
 
-/// Of recorded values there are few in each piece: they are counted over several.
+/// The number of pieces that are counted together, because each contains few recorded values.
 const PIECES_AT_ONCE: usize = 4;
 
-/// The distinct values in nanoseconds, each with the share of all up to it.
+/// The distinct values in nanoseconds, each with the share of values up to it.
 fn sums(values: &[(u64, u64)]) -> Vec<(f64, f64)> {
     let total: f64 = values.iter().map(|(_, count)| float(*count)).sum();
     let mut sum = 0.0;

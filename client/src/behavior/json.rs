@@ -1,4 +1,5 @@
-//! A behavior as JSON, schema `longsync.behavior/v1`: times are integers of nanoseconds, shares go from 0 to 1.
+//! A behavior as JSON, schema `longsync.behavior/v1`: times are integers of nanoseconds, shares are from 0 to
+//! 1.
 
 use longsync_behavior::Percent;
 use longsync_behavior::explain::DelayFigures;
@@ -26,7 +27,7 @@ struct JsonBehavior<'a> {
 #[derive(Serialize)]
 struct JsonAttempt<'a> {
     attempt: u32,
-    /// The last attempt with the same delays; `null`: all later ones have them.
+    /// The last attempt with the same delays; `null` if all later ones have them.
     last_attempt: Option<u32>,
     mean_ns: u64,
     min_ns: u64,
@@ -35,7 +36,7 @@ struct JsonAttempt<'a> {
     beyond: f64,
 }
 
-/// An object with a member such as `p99.9_ns` for each.
+/// An object with a member such as `p99.9_ns` per percentile.
 struct JsonPercentiles<'a>(&'a DelayFigures);
 
 impl Serialize for JsonPercentiles<'_> {
@@ -53,7 +54,7 @@ impl Serialize for JsonPercentiles<'_> {
 struct JsonDeadline {
     deadline_ns: u64,
     attempts: u32,
-    /// Of each attempt.
+    /// The share of each attempt.
     beyond: Vec<f64>,
     left: f64,
 }
@@ -94,7 +95,7 @@ struct JsonGuess {
 /// The report as JSON.
 ///
 /// # Errors
-/// None that is known: all its values have a JSON form.
+/// None are known: all values can be written as JSON.
 pub fn to_json(portrait: &BehaviorReport) -> serde_json::Result<String> {
     let behavior = &portrait.behavior;
     document(&JsonBehavior {
@@ -151,7 +152,7 @@ fn fit(fitting: &FittedData) -> JsonFit {
     }
 }
 
-/// Of millionths of a percent.
+/// A share, from millionths of a percent.
 fn share(millionths: u32) -> f64 {
     Percent::from_millionths(millionths).unwrap_or_default().fraction()
 }

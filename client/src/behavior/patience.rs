@@ -1,4 +1,4 @@
-//! Which calls take longer than a caller waits.
+//! The share of calls that take longer than a caller waits.
 
 use std::fmt::Write as _;
 
@@ -6,29 +6,29 @@ use longsync_behavior::Behavior;
 use longsync_behavior::explain::DisplayShare;
 use longsync_text::TypedDuration;
 
-/// How long a caller waits, and how often it makes the same call.
+/// How long a caller waits, and how many attempts it makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patience {
     /// How long it waits for each attempt.
     pub deadline: TypedDuration,
-    /// How many attempts it makes at most.
+    /// The most attempts that it makes.
     pub attempts: u32,
 }
 
 impl Patience {
-    /// The share of the calls, from 0 to 1, that take longer than the deadline: in each attempt, the later
-    /// ones among all calls that come to them.
+    /// The share of calls that take longer than the deadline, from 0 to 1, per attempt. For a later attempt,
+    /// it is the share of the calls that reach this attempt.
     pub fn beyond(&self, behavior: &Behavior) -> Vec<f64> {
         let attempts = 1..=self.attempts;
         attempts.map(|it| 1.0 - behavior.delays(it).share_to(self.deadline.value())).collect()
     }
 
-    /// What the attempts leave, each of which draws for itself.
+    /// The share of calls that exceed the deadline in all attempts, each of which draws independently.
     pub fn left(&self, behavior: &Behavior) -> f64 {
         self.beyond(behavior).into_iter().product()
     }
 
-    /// A line for the attempts of each law, with the result in the last.
+    /// One line per run of attempts with the same law; the last line also has the result.
     pub(super) fn lines(&self, behavior: &Behavior) -> Vec<String> {
         let beyond = self.beyond(behavior);
         let deadline = self.deadline.to_string();
@@ -57,7 +57,7 @@ impl Patience {
     }
 }
 
-/// What a law's arithmetic may make of equal shares.
+/// The rounding error within which shares count as equal.
 const ROUNDING: f64 = 1e-15;
 
 fn sentence(share: f64, deadline: &str) -> String {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn each_attempt_draws_for_itself() {
+    fn attempts_draw_independently() {
         assert_eq!(
             lines("mix(10%: 1s, rest: 1ms)", 100, 3),
             ["10 % of calls take longer than 100ms; after 3 attempts 0.1 % are left"]
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_of_their_own_have_lines_of_their_own() {
+    fn attempts_with_different_delays_have_separate_lines() {
         assert_eq!(
             lines("attempts(1s, mix(50%: 1s, rest: 1ms))", 100, 3),
             [

@@ -12,9 +12,9 @@ use super::drawn::laws;
 use super::sentences::sentences;
 use crate::chart::{self, Axis, Plot, Series, nanoseconds};
 
-/// How far atoms rise above everything else, at most.
+/// The most that atoms rise above everything else, as a factor.
 const ABOVE: f64 = 1.25;
-/// How much of a long text is a headline.
+/// The most characters of a text that a headline shows.
 const HEADLINE: usize = 160;
 
 /// The pictures as an SVG document. If every delay is zero, it has only a headline.
@@ -32,7 +32,7 @@ pub fn to_svg(portrait: &BehaviorReport) -> String {
     chart::to_svg(&headline, &description, &plots(portrait, &laws))
 }
 
-/// The density above the quantile curve; neither, if nothing has a place on a logarithmic axis.
+/// The density above the quantile curve; neither, if a logarithmic axis can show none of the delays.
 pub(super) fn plots(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Vec<Plot> {
     if laws.iter().any(|(_, law)| law.is_drawn()) {
         vec![density(portrait, laws), quantiles(portrait, laws)]
@@ -73,7 +73,7 @@ fn density(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Plot {
     }
 }
 
-/// Atoms by their delays, if they are few.
+/// The delays of the atoms, if they are few.
 fn named(atoms: &[Atom]) -> String {
     const MOST_NAMED: usize = 3;
     if atoms.len() > MOST_NAMED {
@@ -87,15 +87,15 @@ fn is_spread(curve: &[(f64, f64)]) -> bool {
     curve.iter().any(|(_, height)| *height > 0.0)
 }
 
-/// A curve that begins and ends on the ground.
+/// A curve that starts and ends at zero.
 fn grounded(curve: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let ground = |end: Option<&(f64, f64)>| end.map(|(x, _)| (*x, 0.0));
     let (first, last) = (ground(curve.first()), ground(curve.last()));
     first.into_iter().chain(curve.iter().copied()).chain(last).collect()
 }
 
-/// Atoms as spikes: as high as their share is in a piece of the density, but not much above its peak. Without
-/// any other delay, the heights are the shares.
+/// Atoms as spikes, as high as their shares would be in one piece of the density, but not much above its
+/// peak. If there are only atoms, the heights are the shares.
 fn spikes(law: &LawCurve<'_>, peak: f64, piece: f64) -> Vec<(f64, f64)> {
     /// Half of a spike's width, as a factor.
     const HALF: f64 = 1.012;

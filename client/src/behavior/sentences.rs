@@ -1,4 +1,4 @@
-//! What is said of a behavior beside figures and pictures.
+//! Sentences about a behavior, in addition to figures and pictures.
 
 use longsync_behavior::explain::DisplayShare;
 use longsync_text::duration::text;
@@ -8,7 +8,7 @@ use super::curves::LawCurve;
 use super::drawn::undrawn;
 use super::{BehaviorReport, DelayQuery};
 
-/// What is said beside figures and pictures.
+/// Sentences in addition to figures and pictures.
 pub(super) fn sentences(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Vec<String> {
     let mut sentences = Vec::new();
     sentences.extend(portrait.fitting.iter().flat_map(super::FittedData::lines));
@@ -24,23 +24,23 @@ pub(super) fn sentences(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>
     }
     if let Some(stall) = portrait.behavior.stall() {
         sentences.push(format!(
-            "{stall}: a call that comes in one of its windows also waits until that ends, which \
-             is in none of these figures"
+            "{stall}: a call that arrives in one of its windows also waits until the window ends, which \
+             none of these figures include"
         ));
     }
     sentences
 }
 
-/// What a logarithmic axis cannot show, and what a density cannot.
+/// Delays that a logarithmic axis or a density cannot show.
 fn exact(law: &LawCurve<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
     if law.zeros >= 1.0 {
         sentences.push("no call waits".to_owned());
     } else if law.zeros > 0.0 {
         let zeros = DisplayShare(law.zeros);
-        sentences.push(format!("{zeros} of calls do not wait: a log axis has no place for 0s"));
+        sentences.push(format!("{zeros} of calls do not wait: a log axis cannot show 0s"));
     }
-    // A law that is one delay has said so in its figures.
+    // If the law is a single delay, its figures already show that.
     for atom in law.atoms.iter().filter(|atom| atom.share < 1.0) {
         let (share, delay) = (DisplayShare(atom.share), text(atom.delay));
         sentences.push(format!("{share} of calls wait exactly {delay}"));
@@ -48,7 +48,7 @@ fn exact(law: &LawCurve<'_>) -> Vec<String> {
     sentences
 }
 
-/// What the call draws that was asked about.
+/// The delay that the requested call draws.
 fn drawn(asked: &DelayQuery, portrait: &BehaviorReport) -> String {
     let delay = text(asked.draw(&portrait.behavior));
     let DelayQuery { seed, call_id, attempt, index } = asked;

@@ -1,4 +1,4 @@
-//! A behavior for people, in a terminal.
+//! A behavior as text for a terminal.
 
 use std::fmt::Write as _;
 
@@ -8,11 +8,11 @@ use super::picture::plots;
 use super::sentences::sentences;
 use crate::wrap::wrapped;
 
-/// The rows of a picture, on a terminal that is narrow and on one that is wide.
+/// The rows of a picture, on a narrow terminal and on a wide one.
 const ROWS: [usize; 2] = [10, 14];
 const WIDE: usize = 120;
 
-/// A line of figures; a sentence among them has several lines.
+/// An indented line of figures; a sentence among them may be wrapped into several lines.
 fn indented(line: &str, columns: usize) -> String {
     const INDENT: &str = "  ";
     let mut lines = String::new();
@@ -22,10 +22,10 @@ fn indented(line: &str, columns: usize) -> String {
     lines
 }
 
-/// The report, with ANSI colours, for a terminal with the given number of columns.
+/// The report with ANSI colors, for a terminal with the given number of columns.
 pub fn to_text(portrait: &BehaviorReport, columns: usize) -> String {
     let laws = laws(portrait);
-    // Not wrapped: it is there to be copied.
+    // Not wrapped, so that it can be copied.
     let mut report = format!("{}\n", portrait.behavior);
     for figures in &portrait.figures {
         report.push('\n');

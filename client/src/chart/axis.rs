@@ -1,4 +1,4 @@
-//! An axis: where a value lies on it, and which round values it names. Pure.
+//! An axis: the positions of values on it, and its ticks at round values. Pure.
 
 use std::f64::consts::LOG10_2;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use crate::chart::round::{
 
 /// The most ticks of a linear axis after zero.
 const MOST_STEPS: u128 = 7;
-/// What a peak leaves free above it, so that it can be seen to end.
+/// The room above the highest peak, which shows that it ends there.
 const HEADROOM: f64 = 1.04;
-/// The greatest amount that an axis names, in thousandths, and the place of the round number that it is.
+/// The greatest amount that an axis can label, in thousandths, and its place among the round numbers.
 const MOST_AMOUNT: f64 = 1e18;
 const MOST_PLACE: u32 = 54;
-/// A logarithmic axis spans at least this many steps from one round number to the next: a power of ten.
+/// A logarithmic axis spans at least this many round numbers, which is a power of ten.
 const LEAST_SPAN: u32 = 3;
 
 /// An axis of a plot.
@@ -26,9 +26,9 @@ pub struct Axis(Scale);
 enum Scale {
     /// From zero up to this number of nanoseconds.
     Linear { end: u128 },
-    /// Nanoseconds between two round numbers, by their places.
+    /// Nanoseconds between two round numbers, given by their places.
     Log { from: u32, to: u32 },
-    /// Shares below one, at -log10(1 - share).
+    /// Shares below one, positioned at -log10(1 - share).
     Percentiles { nines: u8 },
     /// Amounts from zero, in thousandths.
     Amounts { end: u128 },
@@ -36,15 +36,15 @@ enum Scale {
     Heights { most: f64 },
 }
 
-/// A value that an axis names.
+/// A labeled value on an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tick {
-    /// Where it lies: the axis begins at 0 and ends at 1.
+    /// Its position on the axis, from 0 to 1.
     pub(crate) position: f64,
     pub(crate) label: String,
 }
 
-/// A duration as a value on an axis of durations: in nanoseconds.
+/// A duration as a value on an axis of durations, in nanoseconds.
 #[expect(clippy::cast_precision_loss, reason = "a picture shows less than 53 bits")]
 pub fn nanoseconds(duration: Duration) -> f64 {
     duration.as_nanos() as f64
@@ -56,9 +56,9 @@ impl Axis {
         Self(Scale::Linear { end: end.as_nanos().max(1) })
     }
 
-    /// Durations on a logarithmic axis that covers all `values` except zeros, which lie at its beginning. It
-    /// begins and ends at 1, 2 or 5 times a power of ten, and its end is at least ten times its beginning.
-    /// Without any value it surrounds 1ms. Values are in nanoseconds.
+    /// Durations on a logarithmic axis that covers all `values` except zeros, which are drawn at its start.
+    /// It starts and ends at 1, 2 or 5 times a power of ten, and its end is at least ten times its start.
+    /// Without any values it is centered around 1ms. Values are in nanoseconds.
     pub fn log(values: impl IntoIterator<Item = Duration>) -> Self {
         let nanos = values.into_iter().map(|value| value.as_nanos()).filter(|nanos| *nanos > 0);
         let range = nanos.fold(None, |range, nanos| match range {
@@ -67,7 +67,7 @@ impl Axis {
         });
         let (least, greatest) = range.unwrap_or((1_000_000, 1_000_000));
         let (mut from, mut to) = (place_below(least), place_above(greatest));
-        // A narrow range stands in the middle.
+        // A narrow range is placed in the middle.
         while to - from < LEAST_SPAN {
             to += 1;
             if to - from < LEAST_SPAN {
@@ -77,24 +77,25 @@ impl Axis {
         Self(Scale::Log { from, to })
     }
 
-    /// Shares of all values, spread out towards 1 so that tails can be seen: from p0 up to the percentile
-    /// with this number of nines, such as 4 for p99.99, and at least up to p90. Values are from 0 to 1.
+    /// Percentiles, spread out towards 1 so that tails can be seen: from p0 to the percentile with this
+    /// number of nines, such as 4 for p99.99, and at least to p90. Values are from 0 to 1.
     pub fn percentiles(nines: u8) -> Self {
         Self(Scale::Percentiles { nines: nines.max(1) })
     }
 
-    /// Heights from zero up to the greatest of `values`, without ticks: only their proportions count.
+    /// Heights from zero up to the greatest of `values`, without ticks, because only their proportions
+    /// matter.
     pub fn heights(values: impl IntoIterator<Item = f64>) -> Self {
         let most = values.into_iter().filter(|value| value.is_finite()).fold(0.0, f64::max);
         Self(Scale::Heights { most: if most > 0.0 { most * HEADROOM } else { 1.0 } })
     }
 
-    /// Amounts from zero up to the greatest of `values`, of which what is not finite does not count: calls per
-    /// second, for instance. It ends at 10^15 at the latest.
+    /// Amounts, such as calls per second, from zero up to the greatest finite one of `values`, but at most
+    /// 10^15.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "it is clamped, and not negative"
+        reason = "the value is clamped, and not negative"
     )]
     pub fn amounts(values: impl IntoIterator<Item = f64>) -> Self {
         let most = values.into_iter().filter(|value| value.is_finite()).fold(0.0, f64::max);
@@ -102,7 +103,7 @@ impl Axis {
         Self(Scale::Amounts { end: end as u128 })
     }
 
-    /// Where a value lies: the axis begins at 0 and ends at 1. A value beyond an end lies at that end.
+    /// The position of a value, from 0 to 1. A value beyond an end of the axis is positioned at that end.
     #[expect(clippy::cast_precision_loss, reason = "a picture shows less than 53 bits")]
     pub fn position(&self, value: f64) -> f64 {
         let position = match self.0 {
@@ -119,20 +120,20 @@ impl Axis {
         position.clamp(0.0, 1.0)
     }
 
-    /// The ticks of a horizontal axis on which this number of characters stand beside one another. Labels
-    /// are centred at their ticks and do not touch.
+    /// The ticks of a horizontal axis that is this many characters wide. Labels are centered at their ticks
+    /// and do not touch.
     pub(crate) fn ticks_across(&self, characters: f64) -> Vec<Tick> {
         // Ticks may move by up to a character when they are drawn.
         self.ticks(characters, |label| label.chars().count(), 2.0)
     }
 
-    /// The ticks of a vertical axis on which this number of lines stand above one another.
+    /// The ticks of a vertical axis that is this many lines high.
     pub(crate) fn ticks_up(&self, lines: f64) -> Vec<Tick> {
         self.ticks(lines, |_| 1, 1.0)
     }
 
-    /// The most ticks whose labels, of the given size, stand apart by the gap on an axis of this length; if
-    /// there is no room for two, two.
+    /// The most ticks whose labels, of the given size, are at least the gap apart on an axis of this length;
+    /// two ticks, if there is no room for two.
     #[expect(clippy::cast_precision_loss, reason = "a label is short")]
     fn ticks(&self, length: f64, size: impl Fn(&str) -> usize, gap: f64) -> Vec<Tick> {
         let fits = |ticks: &Vec<Tick>| {
@@ -150,7 +151,7 @@ impl Axis {
         })
     }
 
-    /// The ticks that this axis may have, from many to few.
+    /// The choices of ticks for this axis, from many to few.
     fn choices(&self) -> Vec<Vec<Tick>> {
         match self.0 {
             Scale::Linear { end } => steps()
@@ -162,7 +163,8 @@ impl Axis {
                     let places = (from..=to).filter(move |place| place.is_multiple_of(every));
                     places.map(|place| self.duration(round(place))).collect()
                 };
-                // Powers of ten, then of a hundred, a thousand, a million; at last both ends.
+                // All round numbers, then powers of ten, a hundred, a thousand and a million; at last both
+                // ends.
                 let mut choices: Vec<_> = [1, 3, 6, 9, 18].map(places).into();
                 choices.push([from, to].map(|place| self.duration(round(place))).into());
                 choices
@@ -189,7 +191,7 @@ impl Axis {
     }
 }
 
-/// The ticks that an axis of percentiles may have, from many to few.
+/// The choices of ticks for an axis of percentiles, from many to few.
 fn percentiles(last: u32) -> Vec<Vec<Tick>> {
     let whole = |nines: u32| Tick {
         position: f64::from(nines) / f64::from(last),
@@ -206,7 +208,7 @@ fn percentiles(last: u32) -> Vec<Vec<Tick>> {
         [half(0)].into_iter().chain(nines.map(whole)).collect()
     }));
     choices.push(vec![half(0), whole(last)]);
-    // It may have any number of nines.
+    // The last percentile may have any number of nines, so its label may be too long.
     choices.push(vec![half(0), whole(1)]);
     choices
 }
@@ -217,7 +219,7 @@ mod tests {
 
     use super::*;
 
-    /// A year, the longest duration that has a text.
+    /// A year, the longest duration that can be written as text.
     const LONGEST_NANOS: u64 = 365 * 24 * 3_600 * 1_000_000_000;
 
     fn axes() -> impl Strategy<Value = Axis> {
@@ -239,7 +241,7 @@ mod tests {
     }
 
     proptest! {
-        /// A greater value never lies before a smaller one, and each lies on the axis.
+        /// A greater value is never positioned before a smaller one, and all positions are on the axis.
         #[test]
         fn positions_keep_the_order_of_values(axis in axes(), values in proptest::array::uniform2(prop_oneof![-1.0..2.0, 0.0..1e19])) {
             let [one, other]: [f64; 2] = values;
@@ -247,9 +249,9 @@ mod tests {
             prop_assert!(0.0 <= least && least <= greatest && greatest <= 1.0);
         }
 
-        /// There are at least two ticks; they ascend on the axis, and their labels do not touch.
+        /// There are at least two ticks, in ascending order on the axis, and their labels do not touch.
         #[test]
-        fn ticks_stand_apart(axis in axes(), characters in 24_u32..200) {
+        fn labels_of_ticks_do_not_touch(axis in axes(), characters in 24_u32..200) {
             let length = f64::from(characters);
             let ticks = axis.ticks_across(length);
             prop_assert!(ticks.len() >= 2, "{:?}", ticks);
@@ -261,9 +263,9 @@ mod tests {
             }
         }
 
-        /// Whatever the length of a linear axis, its ticks lie at whole multiples of one round step from zero on (the
-        /// last of them alone, if there is room for no others), and each label is exactly the duration at which its
-        /// tick lies.
+        /// The ticks of a linear axis of any length are at the multiples of one round step, starting at zero
+        /// (only at zero and the last multiple, if there is no room for the others), and each label is
+        /// exactly the duration at its tick.
         #[test]
         fn ticks_of_a_linear_axis_are_whole_multiples_of_a_round_step(nanos in 1_u64..LONGEST_NANOS, characters in 8_u32..200) {
             let ticks = Axis::linear(Duration::from_nanos(nanos)).ticks_across(characters.into());
@@ -282,9 +284,10 @@ mod tests {
             }
         }
 
-        /// An axis has two ticks even if it is too short for them, and never more than it has lines.
+        /// An axis has two ticks even if it is too short for them, and otherwise never more than it has
+        /// lines.
         #[test]
-        fn two_ticks_are_always_there(axis in axes(), length in 0_u32..60) {
+        fn there_are_always_at_least_two_ticks(axis in axes(), length in 0_u32..60) {
             prop_assert!(axis.ticks_across(length.into()).len() >= 2);
             let ticks = axis.ticks_up(length.into());
             prop_assert!((2..=usize::try_from(length).unwrap().max(2)).contains(&ticks.len()));
@@ -330,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn heights_have_no_ticks_and_what_is_nothing_is_flat() {
+    fn heights_have_no_ticks_and_zero_is_at_the_bottom() {
         let axis = Axis::heights([1.0, 4.0, f64::NAN, f64::INFINITY]);
         assert!((0.9..1.0).contains(&axis.position(4.0)));
         assert!((axis.position(4.0) / 2.0 - axis.position(2.0)).abs() < 1e-12);

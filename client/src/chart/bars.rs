@@ -1,10 +1,10 @@
 //! Horizontal bars. Pure.
 
-/// What fills the left eighths of a cell, from one of them to seven.
+/// The characters that fill the left one to seven eighths of a cell.
 const EIGHTHS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
-/// A bar for a count, of which the greatest gets all the room, and the cells that it leaves free. It is never
-/// empty unless there is no room or the count is zero. Only full blocks are cut into eighths.
+/// The bar for a count, and the number of cells that it leaves free. The greatest count fills all the room. A
+/// bar is empty only if there is no room or the count is zero. Only full blocks are cut into eighths.
 pub(crate) fn bar(count: u64, most: u64, room: usize, fill: char) -> (String, usize) {
     let (count, most, room) = (u128::from(count), u128::from(most.max(1)), room as u128);
     let eighths = if count == 0 || room == 0 { 0 } else { (count * room * 8 / most).max(1) };
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// A bar fills at most its room, and is empty only for nothing.
+        /// A bar fills at most its room, and is empty only for a count of zero.
         #[test]
         fn a_bar_fills_at_most_its_room(count in any::<u64>(), more in any::<u64>(), room in 1_usize..200) {
             let most = count.saturating_add(more);

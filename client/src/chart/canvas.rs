@@ -1,4 +1,4 @@
-//! A drawing in SVG that grows downwards.
+//! An SVG drawing that grows downwards.
 
 use std::fmt::{self, Write as _};
 use std::ops::Range;
@@ -9,14 +9,14 @@ use crate::chart::axis::Axis;
 use crate::chart::theme::STYLE;
 
 pub(crate) const WIDTH: u32 = 800;
-/// Between the edge and what is drawn.
+/// The space between the edge and the drawing.
 pub(crate) const MARGIN: f64 = 16.0;
-/// How many characters of a headline fit on a line, in the larger letters of narrow screens.
+/// The number of characters of a headline that fit on a line, in the larger letters of narrow screens.
 pub(crate) const HEADLINE_CHARACTERS: usize = 52;
 /// The width of a character and the height of a line, both in the larger letters of narrow screens.
 pub(crate) const LETTER: (f64, f64) = (11.0, 22.0);
 
-/// A drawing, and how far down it has grown.
+/// A drawing, and its height so far.
 #[derive(Debug, Default)]
 pub(crate) struct Canvas {
     pub(crate) y: u32,
@@ -46,8 +46,8 @@ impl Canvas {
         ));
     }
 
-    /// The ticks of a horizontal axis: their lines along each of `parts`, from above, and their labels below here.
-    /// They lie behind everything that was drawn before.
+    /// Draws the ticks of a horizontal axis behind everything that was drawn before: their lines across each
+    /// of `parts`, and their labels below the current position.
     pub(crate) fn axis_across(&mut self, axis: Axis, across: Range<f64>, parts: &[Range<u32>]) {
         let below = self.y + 18;
         let mut ticks = String::new();
@@ -69,7 +69,8 @@ impl Canvas {
         self.down(22);
     }
 
-    /// The ticks of a vertical axis from here up to `top`: their lines across, and their labels before them.
+    /// Draws the ticks of a vertical axis from the current position up to `top`: their lines across, and
+    /// their labels on the left.
     pub(crate) fn axis_up(&mut self, axis: Axis, across: Range<f64>, top: u32) {
         let height = f64::from(self.y - top);
         let mut ticks = String::new();
@@ -86,8 +87,8 @@ impl Canvas {
         self.drawn.insert_str(0, &ticks);
     }
 
-    /// The document, with its title and description. Its own elements may need styles and definitions beyond
-    /// the theme.
+    /// The document, with its title and description, and with styles and definitions in addition to the
+    /// theme's.
     pub(crate) fn finish(self, title: &str, description: &str, style: &str, defs: &str) -> String {
         let (height, drawn) = (self.y + 16, self.drawn);
         let (title, description) = (escaped(title), escaped(description));

@@ -1,5 +1,5 @@
-//! The cells of a terminal as a drawing surface: areas rise by eighths of a row, and lines run through the
-//! eight dots of a cell. Pure.
+//! The cells of a terminal as a drawing surface, on which areas have a resolution of an eighth of a row, and
+//! lines are made of the eight dots of a cell. Pure.
 
 use std::fmt::Write as _;
 
@@ -8,12 +8,12 @@ use anstyle::Style;
 use crate::chart::ruler::{as_length, cell};
 use crate::chart::theme::HUES;
 
-/// What fills the lower eighths of a cell, from none of them to all.
+/// The characters that fill the lower eighths of a cell, from none to all.
 pub(super) const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// The dots of a cell: a row of two after another, as the bits of a Braille pattern.
+/// The dots of a cell as the bits of a Braille pattern, in rows of two.
 const DOTS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
 
-/// What fills the cells of a band, and those of a hatched part.
+/// The characters that fill a band and a hatched part.
 pub(super) const SHADE: char = '░';
 pub(super) const HATCH: char = '╱';
 
@@ -30,7 +30,7 @@ struct Cell {
     series: usize,
     eighths: usize,
     dots: u8,
-    /// What it is filled with behind these.
+    /// The filling behind the area and the line.
     filling: Option<char>,
 }
 
@@ -39,11 +39,11 @@ impl CellGrid {
         Self { columns, rows, all: vec![Cell::default(); columns * rows] }
     }
 
-    /// Fills what lies below a line through these positions.
+    /// Fills the area below a line through these positions.
     pub(super) fn area(&mut self, series: usize, positions: &[(f64, f64)]) {
         for (column, height) in self.heights(positions).into_iter().enumerate() {
             let height = height.map_or(0.0, |(_, height)| height);
-            // Rounded to the nearest.
+            // Rounded to the nearest eighth.
             let filled = cell(height + 0.5 / as_length(self.rows * 8), self.rows * 8);
             for row in 0..self.rows {
                 let eighths = filled.saturating_sub(8 * (self.rows - 1 - row)).min(8);
@@ -55,7 +55,7 @@ impl CellGrid {
         }
     }
 
-    /// Shades what lies within an outline through these positions.
+    /// Shades the area within an outline through these positions.
     pub(super) fn band(&mut self, series: usize, outline: &[(f64, f64)]) {
         for (column, extent) in self.heights(outline).into_iter().enumerate() {
             if let Some((low, high)) = extent {
@@ -64,7 +64,7 @@ impl CellGrid {
         }
     }
 
-    /// Hatches what lies below a line through these positions.
+    /// Hatches the area below a line through these positions.
     pub(super) fn hatched(&mut self, series: usize, positions: &[(f64, f64)]) {
         for (column, extent) in self.heights(positions).into_iter().enumerate() {
             if let Some((_, high)) = extent {
@@ -73,7 +73,7 @@ impl CellGrid {
         }
     }
 
-    /// Fills a column between two heights: at least one cell.
+    /// Fills at least one cell of a column, between two heights.
     fn fill(&mut self, series: usize, column: usize, (low, high): (f64, f64), with: char) {
         let [low, high] = [low, high].map(|height| cell(height, self.rows).min(self.rows - 1));
         for height in low..=high {
@@ -83,7 +83,7 @@ impl CellGrid {
         }
     }
 
-    /// Between which heights a line lies in each column.
+    /// The lowest and the highest point of a line in each column.
     fn heights(&self, positions: &[(f64, f64)]) -> Vec<Option<(f64, f64)>> {
         let mut heights: Vec<Option<(f64, f64)>> = vec![None; self.columns];
         let border = |column: usize| as_length(column) / as_length(self.columns);
@@ -127,14 +127,14 @@ impl CellGrid {
     }
 
     /// Sets a dot, counted from the left and from below. Lines that cross in a cell keep their dots, so that
-    /// neither has a gap; both get the colour of the later one.
+    /// neither has a gap; both get the color of the later line.
     fn dot(&mut self, series: usize, x: usize, y: usize) {
         let row = self.rows - 1 - y / 4;
         let cell = &mut self.all[row * self.columns + x / 2];
         *cell = Cell { series, dots: cell.dots | DOTS[3 - y % 4][x % 2], ..Cell::default() };
     }
 
-    /// The rows from above, with colours, each up to its last mark.
+    /// The rows from top to bottom, with colors, each up to its last mark.
     pub(super) fn drawn(&self) -> impl Iterator<Item = String> {
         self.all.chunks(self.columns).map(|cells| {
             let mut row = String::new();
@@ -164,8 +164,8 @@ impl Cell {
     }
 }
 
-/// The height at `x`, or at the nearest end, of a line from one position to another; of a vertical line, its
-/// foot and its top.
+/// The height, at `x` or at the nearest end, of a line from one position to another; of a vertical line, its
+/// lower and its upper end.
 fn at(from: (f64, f64), to: (f64, f64), x: f64) -> (f64, f64) {
     let width = to.0 - from.0;
     if width > 0.0 {
@@ -176,12 +176,12 @@ fn at(from: (f64, f64), to: (f64, f64), x: f64) -> (f64, f64) {
     }
 }
 
-/// The colour of a series.
+/// The color of a series.
 pub(super) fn hue(series: usize) -> Style {
     HUES[series % HUES.len()].1.on_default()
 }
 
-/// A place on the way between two others, rounded to the nearest.
+/// A point between two others, rounded to the nearest integer.
 fn between(from: usize, to: usize, step: usize, steps: usize) -> usize {
     (from * (steps - step) + to * step + steps / 2) / steps
 }
@@ -219,9 +219,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever lies within the axes is drawn within them, and no row ends in blanks.
+        /// Points within the axes are drawn within the cells, and no row ends in blanks.
         #[test]
-        fn drawings_keep_within_their_cells(points in proptest::collection::vec((0.0..=1.0, 0.0..=1.0), 0..20), columns in 1_usize..60, rows in 1_usize..20) {
+        fn drawings_stay_within_their_cells(points in proptest::collection::vec((0.0..=1.0, 0.0..=1.0), 0..20), columns in 1_usize..60, rows in 1_usize..20) {
             let mut cells = CellGrid::new(columns, rows);
             cells.area(0, &points);
             cells.line(1, &points);

@@ -1,7 +1,7 @@
 //! Round edges between the rows of a histogram. Pure.
 
-/// Round numbers from 1 to 10, in hundredths: from few to many. The finest are those of rulers, so that people
-/// know where they are.
+/// Round numbers from 1 to 10, in hundredths: from few to many. The finest are those of slide rules, with
+/// which people are familiar.
 const ROUND: [&[u64]; 7] = [
     &[100],
     &[100, 300],
@@ -19,8 +19,8 @@ const ROUND: [&[u64]; 7] = [
     ],
 ];
 
-/// Edges that part the numbers from `least` to `greatest` into at most `most` rows, on a scale that is roughly
-/// logarithmic: ascending round numbers, of which the first is at most `least`. There is at least one.
+/// Edges that divide the numbers from `least` to `greatest` into at most `most` rows on a roughly logarithmic
+/// scale: at least one round number, in ascending order, the first at most `least`.
 pub(crate) fn edges(least: u64, greatest: u64, most: usize) -> Vec<u64> {
     let mut chosen = vec![first_edge(least, ROUND[0])];
     for round in ROUND {
@@ -44,7 +44,7 @@ fn between(least: u64, greatest: u64, round: &[u64]) -> Vec<u64> {
     edges
 }
 
-/// All of these numbers times powers of ten, as far as they are whole.
+/// These numbers multiplied by powers of ten, without those that are not whole.
 fn all(round: &[u64]) -> impl Iterator<Item = u64> {
     let powers = (0..=19).map(|power| 10_u128.pow(power));
     let scaled = powers.flat_map(move |power| {
@@ -62,9 +62,10 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Edges ascend, begin at or below the least number, end at or below the greatest, and are few.
+        /// Edges ascend, start at or below the least number, end at or below the greatest, and are not more
+        /// than allowed.
         #[test]
-        fn edges_part_all_numbers(ends in proptest::array::uniform2(any::<u64>()), shift in 0_u32..64, most in 1_usize..40) {
+        fn edges_divide_all_numbers(ends in proptest::array::uniform2(any::<u64>()), shift in 0_u32..64, most in 1_usize..40) {
             let [one, other] = ends.map(|end| end >> shift);
             let (least, greatest) = (one.min(other), one.max(other));
             let edges = edges(least, greatest, most);

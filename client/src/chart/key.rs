@@ -1,4 +1,4 @@
-//! What the colours of a picture in a terminal mean.
+//! The key to the colors of a picture in a terminal.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::wrap::wrapped;
 
 const BETWEEN: &str = "   ";
 
-/// A sample of a look, and what it means.
+/// A sample of a style, and its meaning.
 #[derive(Debug)]
 pub(crate) struct KeyEntry<'a> {
     pub(crate) style: Style,
@@ -20,13 +20,13 @@ pub(crate) struct KeyEntry<'a> {
 }
 
 impl<'a> KeyEntry<'a> {
-    /// What is said without a sample.
+    /// A remark without a sample.
     pub(crate) fn remark(meaning: &'a str) -> Self {
         Self { style: FAINT, sample: String::new(), meaning }
     }
 }
 
-/// Lines of entries: as many beside one another as fit.
+/// Lines of entries, each with as many as fit.
 pub(crate) fn key(entries: &[KeyEntry<'_>], columns: usize) -> String {
     let mut key = String::new();
     let mut used = 0;
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_stand_beside_one_another_as_far_as_they_fit() {
+    fn a_line_has_as_many_entries_as_fit() {
         let entry = |meaning| KeyEntry { style: FAINT, sample: "██".to_owned(), meaning };
         let entries =
             [entry("failed"), entry("cancelled"), KeyEntry::remark("a remark that is long")];

@@ -1,4 +1,4 @@
-//! Round numbers: what stands at the ticks of an axis. Pure.
+//! Round numbers, which label the ticks of an axis. Pure.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use longsync_text::grouped;
 const SECOND: u128 = 1_000_000_000;
 const HOUR: u128 = 3_600 * SECOND;
 
-/// The number at this place in the row 1, 2, 5, 10, 20, 50, 100 and so on.
+/// The number at this place in the sequence 1, 2, 5, 10, 20, 50, 100 and so on.
 pub(super) fn round(place: u32) -> u128 {
     let leading = match place % 3 {
         0 => 1,
@@ -18,7 +18,7 @@ pub(super) fn round(place: u32) -> u128 {
     leading * 10_u128.pow(place / 3)
 }
 
-/// The place of the greatest round number that is not above this one; zero counts as one.
+/// The place of the greatest round number at or below this number; zero counts as one.
 pub(super) fn place_below(number: u128) -> u32 {
     let power = number.max(1).ilog10();
     let leading = number / 10_u128.pow(power);
@@ -26,17 +26,17 @@ pub(super) fn place_below(number: u128) -> u32 {
     3 * power + within
 }
 
-/// The place of the least round number that is not below this one.
+/// The place of the least round number at or above this number.
 pub(super) fn place_above(number: u128) -> u32 {
     let below = place_below(number);
     if round(below) < number { below + 1 } else { below }
 }
 
-/// The distances, in nanoseconds, at which a linear axis of durations may have its ticks, ascending. Up to
-/// seconds they are 1, 2 or 5 times a power of ten; then they keep minutes and hours whole.
+/// The distances, in nanoseconds, that the ticks of a linear axis of durations may have, in ascending order.
+/// Up to seconds they are 1, 2 or 5 times a power of ten; above, they divide minutes and hours evenly.
 pub(super) fn steps() -> impl Iterator<Item = u128> {
     const TEN_SECONDS: u32 = 30;
-    // As many as the longest duration has hours.
+    // Enough for the hours of the longest duration.
     const HOURS: u32 = 47;
     (0..=TEN_SECONDS)
         .map(round)
@@ -44,31 +44,31 @@ pub(super) fn steps() -> impl Iterator<Item = u128> {
         .chain((0..=HOURS).map(|place| HOUR * round(place)))
 }
 
-/// This number of nanoseconds, as people write it.
+/// This number of nanoseconds as text: `250ms`.
 pub(super) fn duration_text(nanos: u128) -> String {
     let seconds = u64::try_from(nanos / SECOND).unwrap_or(u64::MAX);
     let rest = u32::try_from(nanos % SECOND).unwrap_or_default();
     text(Duration::new(seconds, rest))
 }
 
-/// This number of thousandths, as people write it: `1,000`, `0.05`.
+/// This number of thousandths as text: `1,000`, `0.05`.
 pub(super) fn amount_text(thousandths: u128) -> String {
     let whole = grouped(u64::try_from(thousandths / 1_000).unwrap_or(u64::MAX));
     let rest = format!(".{:03}", thousandths % 1_000);
     whole + rest.trim_end_matches('0').trim_end_matches('.')
 }
 
-/// The percentile that leaves a tenth (one nine), a hundredth (two nines) and so on above it: `p99.9`.
+/// The percentile with a tenth (one nine), a hundredth (two nines) and so on of all values above it: `p99.9`.
 pub(super) fn percentile_text(nines: u32) -> String {
     percentile(&"9".repeat(nines as usize))
 }
 
-/// The percentile that leaves half as much above it as [`percentile_text`]: `p50`, `p95`, `p99.5`.
+/// The percentile with half as many values above it as [`percentile_text`]: `p50`, `p95`, `p99.5`.
 pub(super) fn half_percentile_text(nines: u32) -> String {
     percentile(&("9".repeat(nines as usize) + "5"))
 }
 
-/// The percentile with these digits behind `0.`.
+/// The percentile with these digits after `0.`.
 fn percentile(digits: &str) -> String {
     let (whole, decimals) = digits.split_at(digits.len().min(2));
     let point = if decimals.is_empty() { "" } else { "." };
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// The round numbers around a number enclose it, and none lies between them.
+        /// The round numbers around a number enclose it, and no other round number is between them.
         #[test]
         fn round_numbers_enclose_a_number(number in 1_u128..1 << 90) {
             let (below, above) = (place_below(number), place_above(number));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_have_a_point_behind_two_digits() {
+    fn percentiles_have_a_point_after_two_digits() {
         let texts: Vec<_> = (1..=4).map(percentile_text).collect();
         assert_eq!(texts, ["p90", "p99", "p99.9", "p99.99"]);
         let halves: Vec<_> = (0..=3).map(half_percentile_text).collect();

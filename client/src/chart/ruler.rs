@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::chart::axis::Axis;
 use crate::chart::theme::FAINT;
 
-/// On fewer columns no two ticks stand apart.
+/// With fewer columns, no two labels fit.
 const FEWEST_COLUMNS: usize = 8;
 
 /// An axis with its number of columns.
@@ -16,18 +16,18 @@ pub(crate) struct Ruler {
 }
 
 impl Ruler {
-    /// At least [`FEWEST_COLUMNS`] of them.
+    /// An axis over this many columns, but at least [`FEWEST_COLUMNS`].
     pub(crate) fn new(axis: Axis, columns: usize) -> Self {
         Self { axis, columns: columns.max(FEWEST_COLUMNS) }
     }
 
-    /// The column in which a value lies: the axis ends where the last column does.
+    /// The column of a value; the axis ends at the end of the last column.
     pub(crate) fn column(self, value: f64) -> usize {
         cell(self.axis.position(value), self.columns)
     }
 
-    /// The ticks and, below, their labels, behind the given number of columns of other labels. The last of
-    /// those columns belongs to the axis if a vertical one ends there.
+    /// The ticks and, below them, their labels, indented by the given number of columns for other labels. If
+    /// a vertical axis ends there, the last of those columns belongs to this axis.
     pub(crate) fn draw(self, indent: usize, has_vertical: bool) -> String {
         let mut line = vec!['─'; self.columns + 1];
         let mut labels = String::new();
@@ -48,7 +48,7 @@ impl Ruler {
     }
 }
 
-/// The cell in which a position from 0 to 1 lies: at 1, the one behind the last.
+/// The cell of a position from 0 to 1; at 1, the one after the last.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_centred_below_their_ticks() {
+    fn labels_are_centered_below_their_ticks() {
         let axis = Axis::linear(Duration::from_millis(4_014));
         assert_eq!(
             drawn(axis, 40, 3, false),

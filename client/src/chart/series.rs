@@ -1,23 +1,23 @@
-//! What is drawn in a plot.
+//! The series of a plot.
 
-/// Values that are drawn as one, and what they are.
+/// Values that are drawn together, with their name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     pub(super) name: String,
     pub(super) form: SeriesStyle,
-    /// Each is drawn by itself.
+    /// The pieces are not connected to one another.
     pub(super) pieces: Vec<Vec<(f64, f64)>>,
-    /// The number of its colour, if that is not its place in the plot.
+    /// The number of its color, if that is not its place in the plot.
     pub(super) colour: Option<usize>,
 }
 
-/// How a series looks.
+/// The style of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SeriesStyle {
-    /// What lies between a line and the beginning of the vertical axis.
+    /// The area between a line and the start of the vertical axis.
     Area,
     Line,
-    /// What lies within an outline.
+    /// The area within an outline.
     Band,
     /// Like an area, but hatched.
     Hatched,
@@ -25,19 +25,18 @@ pub(super) enum SeriesStyle {
 
 impl Series {
     /// A line through points, which are values on the two axes of a plot, in the order in which they are
-    /// joined. A point that is not two numbers is a gap. The name is shown if there are several series with
-    /// names.
+    /// connected. A point with a NaN is a gap. The name is shown if several series have names.
     pub fn line(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         Self::new(name.into(), SeriesStyle::Line, pieces(points))
     }
 
-    /// The area between such a line and the beginning of the vertical axis.
+    /// The area between such a line and the start of the vertical axis.
     pub fn area(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         Self::new(name.into(), SeriesStyle::Area, pieces(points))
     }
 
-    /// What lies between two lines: horizontal values, each with the lower and the upper vertical one. Where
-    /// one of the three is not a number, there is a gap.
+    /// The area between two lines, given by horizontal values, each with a lower and an upper vertical value.
+    /// If one of the three is NaN, there is a gap.
     pub fn band(
         name: impl Into<String>,
         points: impl IntoIterator<Item = (f64, f64, f64)>,
@@ -52,8 +51,8 @@ impl Series {
         Self::new(name.into(), SeriesStyle::Band, pieces.collect())
     }
 
-    /// Parts of the horizontal axis, each with its beginning and its end, hatched over the whole height: what
-    /// lies there has no place on the vertical axis.
+    /// Parts of the horizontal axis, each given by its start and end, hatched over the full height because
+    /// the values there have no position on the vertical axis.
     pub fn hatched(name: impl Into<String>, parts: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let top = f64::INFINITY;
         let parts = parts.into_iter().filter(|(from, to)| !from.is_nan() && !to.is_nan());
@@ -61,14 +60,14 @@ impl Series {
         Self::new(name.into(), SeriesStyle::Hatched, pieces)
     }
 
-    /// The same in the colour of this number, whatever its place in the plot: 0 to 3 are green, violet, amber and
-    /// red.
+    /// The series in the color with this number, regardless of its place in the plot: 0 to 3 are green,
+    /// violet, amber and red.
     #[must_use]
     pub fn coloured(self, number: usize) -> Self {
         Self { colour: Some(number), ..self }
     }
 
-    /// What it is.
+    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -83,7 +82,7 @@ impl Series {
     }
 }
 
-/// Points, apart at what is not two numbers.
+/// Splits points at those with a NaN.
 fn pieces(points: impl IntoIterator<Item = (f64, f64)>) -> Vec<Vec<(f64, f64)>> {
     let points: Vec<_> = points.into_iter().collect();
     let pieces = points.split(|(x, y)| x.is_nan() || y.is_nan());
@@ -97,7 +96,7 @@ mod tests {
     const GAP: (f64, f64) = (f64::NAN, 0.0);
 
     #[test]
-    fn what_is_not_a_number_is_a_gap() {
+    fn a_nan_is_a_gap() {
         let line = Series::line("", [GAP, (0.0, 1.0), (1.0, 1.0), GAP, GAP, (2.0, 1.0)]);
         assert_eq!(line.pieces, [vec![(0.0, 1.0), (1.0, 1.0)], vec![(2.0, 1.0)]]);
         assert!(Series::area("", [GAP]).pieces.is_empty());

@@ -1,19 +1,19 @@
-//! Sparklines: many values in a line of characters. Pure.
+//! Sparklines: many values in one line of characters. Pure.
 
 use crate::chart::cells::EIGHTHS;
 
-/// A value, as a sparkline shows it. There is nothing else: exhaustive.
+/// A value in a sparkline. The list of kinds is complete, so the enum is exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Spark {
-    /// There was none.
+    /// There is no value.
     Gap,
     At(f64),
-    /// Above every other.
+    /// A value above all others, without a height.
     Beyond,
 }
 
-/// Each value as one character, of which the highest is the greatest value's and one for zero the lowest. What
-/// is beyond is a mark of its own.
+/// Each value as one character, the highest for the greatest value and the lowest for zero. [`Spark::Beyond`]
+/// has its own mark.
 pub(crate) fn sparks(values: &[Spark]) -> String {
     let most = values.iter().fold(0.0_f64, |most, value| match value {
         Spark::At(value) if value.is_finite() => most.max(*value),
@@ -26,7 +26,7 @@ pub(crate) fn sparks(values: &[Spark]) -> String {
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
-    reason = "it is a small number that is not negative"
+    reason = "the number is small and not negative"
 )]
 fn glyph(value: Spark, most: f64) -> char {
     let tallest = EIGHTHS.len() - 1;
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_greatest_value_is_the_tallest_and_what_is_beyond_has_a_mark() {
+    fn the_greatest_value_is_the_tallest_and_beyond_has_its_own_mark() {
         let values = [0.0, 1.0, 4.0, 8.0].map(Spark::At);
         assert_eq!(sparks(&values), "▁▁▄█");
         assert_eq!(sparks(&[Spark::At(2.0), Spark::Gap, Spark::Beyond]), "█ ╳");

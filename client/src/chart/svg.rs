@@ -1,4 +1,4 @@
-//! Plots as an SVG document, one below another.
+//! Plots as one SVG document, one below another.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,10 +11,10 @@ use crate::chart::theme::HUES;
 use crate::chart::{Plot, Series};
 use crate::wrap::wrapped;
 
-/// Where a plot begins and ends; before it are the labels of its vertical axis.
+/// The left and right ends of a plot; the labels of its vertical axis are on the left of it.
 const ACROSS: Range<f64> = 84.0..752.0;
 const HEIGHT: u32 = 200;
-/// How many characters of a plot's title fit beside one another.
+/// The number of characters of a plot's title that fit on a line.
 const CHARACTERS: usize = 68;
 
 const PLOT_STYLE: &str = "\
@@ -30,9 +30,8 @@ const HATCHED_STYLE: &str = "\
 .hatched { stroke: none; } .hatching { stroke: var(--hue); stroke-width: 1.5; }
 ";
 
-/// Plots one below another as an SVG document that follows the reader's choice of light or dark, under a
-/// headline. A plot whose title is the headline does not repeat it. The description is for readers who hear
-/// the picture instead of seeing it.
+/// Plots one below another under a headline, as an SVG document that follows the reader's choice of light or
+/// dark mode. A plot whose title is the headline does not repeat it. The description is for screen readers.
 pub fn to_svg(headline: &str, description: &str, plots: &[Plot]) -> String {
     let mut canvas = Canvas::default();
     canvas.down(4);
@@ -80,7 +79,7 @@ fn hue(number: usize) -> &'static str {
     HUES[number % HUES.len()].0
 }
 
-/// Styles and definitions of what is hatched or a band, if anything is.
+/// Styles and definitions for hatched parts and bands, if there are any.
 fn hatching(plots: &[Plot]) -> (String, String) {
     let of = |form: SeriesStyle| {
         let hues = plots.iter().flat_map(Plot::hues).filter(move |(_, it)| it.form == form);
@@ -146,7 +145,7 @@ fn path(plot: &Plot, series: &Series, bottom: u32) -> String {
     path
 }
 
-/// What the colours mean: as many beside one another as fit.
+/// Draws the key to the colors, with as many entries per line as fit.
 fn key(canvas: &mut Canvas, series: &[(usize, &Series)]) {
     canvas.down(24);
     let mut x = ACROSS.start;

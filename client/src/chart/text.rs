@@ -15,10 +15,10 @@ use crate::wrap::wrapped;
 
 const FEWEST_COLUMNS: usize = 24;
 const FEWEST_ROWS: usize = 2;
-/// Behind the drawing there is room for half of the last tick's label.
+/// The room after the drawing, for half of the last tick's label.
 const BEHIND: usize = 4;
 
-/// A plot as text with ANSI colours.
+/// A plot as text with ANSI colors.
 pub(super) fn draw(plot: &Plot, columns: usize, rows: usize) -> String {
     let (columns, rows) = (columns.max(FEWEST_COLUMNS), rows.max(FEWEST_ROWS));
     let ticks = plot.y.ticks_up(as_length(rows));
@@ -37,7 +37,7 @@ pub(super) fn draw(plot: &Plot, columns: usize, rows: usize) -> String {
     text
 }
 
-/// What stands before each row, from above: a label if it has a tick, and the axis.
+/// The text before each row, from top to bottom: a label if there is a tick, and the axis.
 fn vertical(ticks: &[Tick], rows: usize, label_width: usize) -> Vec<String> {
     let mut before = vec![format!("{:label_width$}│", ""); rows];
     for tick in ticks {

@@ -1,13 +1,13 @@
-//! How charts look: their colours, in a browser and in a terminal.
+//! The colors of charts, in a browser and in a terminal.
 
 use anstyle::{AnsiColor, Style};
 
-/// Axes, labels and keys, which are not to outshine what they explain.
+/// For axes, labels and keys, which must not outshine the data.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 pub(crate) const BOLD: Style = Style::new().bold();
 
-/// The colours of series, in the order of their appearance: by their names in SVG, and in a terminal. Red
-/// comes last, because it looks like a failure.
+/// The colors of series, in order: their class names in SVG, and their terminal colors. Red is last, because
+/// it looks like a failure.
 pub(super) const HUES: [(&str, AnsiColor); 4] = [
     ("green", AnsiColor::Green),
     ("violet", AnsiColor::Magenta),
@@ -15,8 +15,8 @@ pub(super) const HUES: [(&str, AnsiColor); 4] = [
     ("red", AnsiColor::Red),
 ];
 
-/// The style of every picture, for light and dark; on a narrow screen, which draws all of it smaller,
-/// larger letters and only the words that are needed.
+/// The style of all pictures, for light and dark mode. On a narrow screen, where pictures are scaled down,
+/// letters are larger and details are left out.
 pub(super) const STYLE: &str = "
 svg { --ground: #ffffff; --ink: #1f2328; --soft: #59636e; --line: #d1d9e0; --green: #1a7f37; --red: #cf222e; --violet: #8250df; --amber: #9a6700; }
 @media (prefers-color-scheme: dark) { svg { --ground: #0d1117; --ink: #f0f6fc; --soft: #9198a1; --line: #3d444d; --green: #3fb950; --red: #f85149; --violet: #ab7df8; --amber: #d29922; } }

@@ -1,4 +1,4 @@
-//! A plan of a race in the making, and why it may be none.
+//! Builds the plan of a race, and checks it.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::seed;
 
 /// A plan that is not checked yet.
 #[derive(Debug, Clone)]
-#[must_use = "it is `build` that makes a plan"]
+#[must_use = "call `build` to get a plan"]
 pub struct RacePlanBuilder {
     calls: usize,
     ways: Option<Vec<Way>>,
@@ -30,59 +30,67 @@ pub struct RacePlanBuilder {
 #[non_exhaustive]
 pub enum RacePlanError {
     /// It has no calls, or more than a million.
-    #[error("a way makes from 1 to 1000000 calls, and {calls} are asked for")]
+    #[error("a way makes from 1 to 1000000 calls, not {calls}")]
     Calls {
-        /// How many.
+        /// The number of calls.
         calls: usize,
     },
-    /// There is nothing to compare.
+    /// It has no ways.
     #[error("a race needs at least one way")]
     NoWays,
     /// A way is named twice.
-    #[error("{way} is among the ways twice: name each way once")]
+    #[error("{way} is named twice: name each way once")]
     WayTwice {
-        /// Which.
+        /// The way.
         way: Way,
     },
-    /// It has a way that its protocol lacks.
-    #[error("exchange has no HTTP/1.1 form, it is messages inside a stream: race the others")]
+    /// It has a way that its protocol does not support.
+    #[error(
+        "an exchange is messages inside one stream, which HTTP/1.1 does not have: leave exchange out"
+    )]
     ExchangeOverHttp,
-    /// No wait of this process would be more precise.
-    #[error("nothing would spin: with a target the server does all the waiting")]
+    /// Spinning would not make any wait more precise.
+    #[error(
+        "nothing would spin, because with a target the server does all the waiting: leave spin out"
+    )]
     NothingSpins,
-    /// Cores would be busy for nothing.
+    /// The spin is too long: it would keep cores busy for nothing.
     #[error(transparent)]
     Spin(#[from] SpinError),
-    /// A caller may not ask for this behavior.
+    /// A caller must not ask for this behavior.
     #[error(transparent)]
     Behavior(#[from] ParseBehaviorError),
-    /// The server that draws is elsewhere.
-    #[error("with a target its server draws, by a seed of its own: give that server the seed")]
+    /// The delays are drawn by a server that is not in this process.
+    #[error(
+        "with a target, the server draws the delays by its own seed: start that server with this seed"
+    )]
     SeedElsewhere,
-    /// No delay is drawn.
-    #[error("a seed is what the delays of a behavior are drawn by, and there is no behavior")]
+    /// No delays are drawn.
+    #[error(
+        "a seed is for drawing the delays of a behavior, and there is no behavior: leave the seed out"
+    )]
     NothingDrawn,
-    /// A time is too long for clocks.
+    /// A time is longer than clocks can represent.
     #[error("the {what} is longer than 365 days: make it shorter")]
     TooLong {
-        /// Which.
+        /// The name of the time.
         what: &'static str,
     },
 }
 
 impl RacePlanBuilder {
-    /// With all ways of the protocol in `rest`.
+    /// A plan with all ways of the protocol in `rest`.
     pub(super) fn new(calls: usize, rest: RacePlan) -> Self {
         Self { calls, ways: None, seed: None, rest }
     }
 
-    /// How long the server is asked to wait for each call.
+    /// The delays that calls ask the server for.
     pub fn delays(mut self, delays: RaceDelays) -> Self {
         self.rest.delays = delays;
         self
     }
 
-    /// What a server inside this process draws by, instead of a random seed or that of the delays.
+    /// The seed by which a server inside this process draws, instead of a random one or that of the delays.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -106,42 +114,42 @@ impl RacePlanBuilder {
         self
     }
 
-    /// How long the sequential way may take; what is left then is projected.
+    /// How long the sequential way may take; the rest of its time is projected.
     pub fn sequential_max(mut self, sequential_max: impl Into<TypedDuration>) -> Self {
         self.rest.sequential_max = sequential_max.into();
         self
     }
 
-    /// Whose connections the threads use.
+    /// Whether the threads share connections.
     pub fn thread_connections(mut self, thread_connections: ThreadConnections) -> Self {
         self.rest.thread_connections = thread_connections;
         self
     }
 
-    /// How long after it was sent each call is cancelled, unless a thread waits for it.
+    /// How long after it was sent each call is cancelled; the calls of threads are not.
     pub fn cancel_after(mut self, after: impl Into<TypedDuration>) -> Self {
         self.rest.cancel_after = Some(after.into());
         self
     }
 
-    /// For how long before a wait ends its thread polls instead of sleeping: the waits of the server
-    /// inside this process, and those for a cancellation. More precise, at the cost of one core per thread.
-    /// At most [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
+    /// How long before the end of a wait its thread polls instead of sleeping. This makes the waits of the
+    /// server inside this process, and those for a cancellation, more precise, at the cost of one core per
+    /// thread. At most [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
     pub fn spin(mut self, spin: Duration) -> Self {
         self.rest.spin = spin;
         self
     }
 
-    /// How many bytes an answer may have, instead of 4 MiB.
+    /// The maximum size of an answer in bytes, instead of 4 MiB.
     pub fn max_answer_bytes(mut self, bytes: usize) -> Self {
         self.rest.max_answer_bytes = Some(bytes);
         self
     }
 
-    /// The plan.
+    /// Checks the plan, and returns it.
     ///
     /// # Errors
-    /// When it contradicts itself, or cannot be carried out.
+    /// When the plan contradicts itself or is impossible.
     pub fn build(self) -> Result<RacePlan, RacePlanError> {
         let Self { calls, ways, seed, mut rest } = self;
         let in_range = NonZeroUsize::new(calls).filter(|calls| calls.get() <= RacePlan::MOST_CALLS);
@@ -166,9 +174,9 @@ impl RacePlanBuilder {
 }
 
 impl RacePlan {
-    /// In each way this number of calls, with these delays. Unless told otherwise, in all ways that the
-    /// protocol has, over gRPC, against a server inside this process, with 10 s for the sequential way, a
-    /// connection that threads share, no cancellation and no spinning.
+    /// A plan that makes this number of calls with these delays in each way. By default, a race has all ways
+    /// that the protocol supports, runs over gRPC against a server inside this process, allows 10 s for the
+    /// sequential way, has threads share connections, and neither cancels nor spins.
     pub fn builder(calls: usize, delays: RaceDelays) -> RacePlanBuilder {
         RacePlanBuilder::new(
             calls,
@@ -202,14 +210,14 @@ impl RacePlan {
             return Err(RacePlanError::TooLong { what });
         }
         check_spin(self.spin)?;
-        // The waits of this process are those of the server in it, and of cancels; threads have none.
+        // Only the server and cancellations wait in this process, and the calls of threads are not cancelled.
         let waits_here = self.target.is_none()
             || (self.cancel_after.is_some() && self.ways.iter().any(|way| *way != Way::Threads));
         if self.spin.is_zero() || waits_here { Ok(()) } else { Err(RacePlanError::NothingSpins) }
     }
 }
 
-/// The same delays, drawn as a server draws them for a caller.
+/// The same delays, checked as a server checks those of a caller, and with the seed.
 fn drawn(
     delays: RaceDelays,
     given: Option<u64>,
@@ -252,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn unless_told_otherwise_a_race_has_all_ways_of_its_protocol() {
+    fn by_default_a_race_has_all_ways_of_its_protocol() {
         let ways = |protocol| plan().protocol(protocol).build().unwrap().ways;
         let of_http = [Way::Sequential, Way::Threads, Way::Tasks];
         assert_eq!(ways(Protocol::Http), of_http);
@@ -270,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_is_named_once_and_is_one_of_the_protocol() {
+    fn each_way_is_named_once_and_supported_by_the_protocol() {
         assert_eq!(refused(plan().ways([])), RacePlanError::NoWays);
         let twice = [Way::Tasks, Way::Threads, Way::Tasks];
         assert_eq!(refused(plan().ways(twice)), RacePlanError::WayTwice { way: Way::Tasks });
@@ -279,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn spinning_is_for_waits_of_this_process() {
+    fn spin_is_refused_if_nothing_in_this_process_waits() {
         let spin = Duration::from_micros(200);
         assert!(plan().spin(spin).build().is_ok());
         assert_eq!(refused(with_target().spin(spin)), RacePlanError::NothingSpins);
@@ -293,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_is_for_what_a_server_inside_this_process_draws() {
+    fn a_seed_is_only_for_delays_drawn_inside_this_process() {
         assert_eq!(refused(plan().seed(1)), RacePlanError::NothingDrawn);
         let target = || "http://127.0.0.1:9000".parse().unwrap();
         let elsewhere = with_behavior("exponential(1s)").target(target());
@@ -307,13 +315,13 @@ mod tests {
     }
 
     #[test]
-    fn what_no_server_takes_from_a_caller_is_refused() {
+    fn a_behavior_that_callers_may_not_ask_for_is_refused() {
         let why = refused(with_behavior("5ms; stall(for=1s)")).to_string();
         assert!(why.contains("column 6: only the server's own --behavior may"), "{why}");
     }
 
     #[test]
-    fn times_that_clocks_do_not_hold_are_refused() {
+    fn times_that_clocks_cannot_represent_are_refused() {
         let long = LONGEST + Duration::from_nanos(1);
         for (builder, what) in [
             (plan().delays(RaceDelays::Jittered(long)), "delay"),

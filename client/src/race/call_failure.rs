@@ -1,4 +1,4 @@
-//! Why a call of a race has no answer, in whatever protocol it was made.
+//! Why a call of a race has no answer, over either protocol.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::race::outcome::CallEnd;
 use longsync_connect::ConnectError;
 use longsync_connect::status::code_name;
 
-/// How much is kept of what a status says: there may be a million of them.
+/// The most characters kept of a status message: there may be a million of them.
 const MOST_CHARACTERS: usize = 500;
 
-/// What is kept of a text, as it was said: it is escaped where it is shown.
+/// The part of a text that is kept, unescaped: it is escaped when it is shown.
 pub(super) fn kept(text: &str) -> String {
     match text.char_indices().nth(MOST_CHARACTERS) {
         Some((end, _)) => format!("{}... ({} bytes in all)", &text[..end], text.len()),
@@ -22,13 +22,13 @@ pub(super) fn kept(text: &str) -> String {
 
 /// Why a call has no answer.
 pub(super) struct CallFailure {
-    /// The status: gRPC's by name, HTTP's by number.
+    /// The status: the name of a gRPC code, or the number of an HTTP one.
     pub(super) status: String,
     pub(super) message: String,
 }
 
 impl CallFailure {
-    /// The end of a call that had failed by `done`.
+    /// The end of a call that failed at `done`.
     pub(super) fn at(self, done: Duration) -> CallEnd {
         CallEnd::Failed { done, status: self.status, message: self.message }
     }

@@ -1,4 +1,4 @@
-//! One call of a race, however it is made, and its row.
+//! One call of a race, in any way, and its row.
 
 use std::future::{Future, pending};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,17 +27,17 @@ use longsync_connect::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES};
 use longsync_connect::rpc::{self, RetryLog, Rpc};
 use longsync_connect::status::failure_name;
 
-/// How a call gets to the server.
+/// How calls reach the server.
 #[derive(Debug, Clone)]
 pub(super) enum Caller {
-    /// By gRPC, over connections that are shared.
+    /// Over gRPC, on shared connections.
     Grpc(Arc<ConnectionPool>),
-    /// By HTTP/1.1, each on a connection of its own.
+    /// Over HTTP/1.1, each on its own connection.
     Http { target: Target, opened: Arc<AtomicUsize> },
 }
 
 impl Caller {
-    /// How many connections were opened so far.
+    /// The number of connections opened so far.
     pub(super) fn opened(&self) -> usize {
         match self {
             Self::Grpc(connections) => connections.opened(),
@@ -45,7 +45,7 @@ impl Caller {
         }
     }
 
-    /// The same way to the same server, with connections that nobody else shares.
+    /// A caller of the same server, with separate connections.
     pub(super) fn apart(&self) -> Self {
         match self {
             Self::Grpc(shared) => {
@@ -63,11 +63,11 @@ impl Caller {
 #[derive(Debug)]
 pub(super) struct ExchangeResult {
     pub(super) rows: Vec<RaceCall>,
-    /// How the stream itself ended, if not well and no row says so, because all had ended before.
+    /// The bad end of the stream itself, if no row shows it because all rows had ended before.
     pub(super) untold: Option<CallEnd>,
 }
 
-/// What the calls of a way share.
+/// State that the calls of a way share.
 #[derive(Debug, Clone)]
 pub(super) struct WayContext {
     pub(super) caller: Caller,
@@ -75,9 +75,9 @@ pub(super) struct WayContext {
     pub(super) timer: Timer,
     pub(super) start: Instant,
     pub(super) interrupt: CancellationToken,
-    /// How long after it was sent a call is cancelled, if the way can do that.
+    /// How long after it was sent a call is cancelled, if the way can cancel calls.
     pub(super) cancel_after: Option<Duration>,
-    /// How many bytes an answer may have.
+    /// The maximum size of an answer in bytes.
     pub(super) most_answer_bytes: usize,
     pub(super) retried: RetryLog,
     pub(super) progress: WayProgress,
@@ -112,7 +112,7 @@ impl WayContext {
             Caller::Http { target, opened } => {
                 opened.fetch_add(1, Ordering::Relaxed);
                 let (stamps, most) = (Stamps::default(), self.most_answer_bytes);
-                // On the heap, so that a call over gRPC has a small future.
+                // Boxed to keep the future of a call over gRPC small.
                 let answer = Box::pin(http::get(target, &asked, most, &self.timer, &stamps));
                 self.row(&stamps, answer).await
             }
@@ -154,7 +154,7 @@ impl WayContext {
         Rpc { connections, stamps, retried: &self.retried, limits }
     }
 
-    /// Waits for an answer, unless the race is interrupted or the call is to be cancelled.
+    /// Waits for an answer, until the race is interrupted or the call is to be cancelled.
     async fn row(
         &self,
         stamps: &Stamps,
@@ -193,14 +193,14 @@ impl WayContext {
             let from = sent.unwrap_or_else(|| self.timer.now());
             let Some(due) = from.checked_add(after) else { return pending().await };
             self.timer.sleep_until(due).await;
-            // It may have been sent later than the wait for it began.
+            // The call may have been sent after this wait began.
             if sent.is_some() && stamps.sent() == sent {
                 return;
             }
         }
     }
 
-    /// Makes the calls from `first` on as the messages of one bidirectional stream.
+    /// Makes the calls that start at `first` as messages of one bidirectional stream.
     pub(super) async fn one_stream(&self, first: usize, messages: usize) -> ExchangeResult {
         let rows = Arc::new(Mutex::new(vec![RaceCall::UNSENT; messages]));
         let stamps = Stamps::default();
@@ -232,7 +232,7 @@ impl WayContext {
         stamps: &Stamps,
     ) -> Result<(), CallFailure> {
         let Caller::Grpc(connections) = &self.caller else {
-            unreachable!("a race of exchanges over HTTP/1.1 is refused")
+            unreachable!("a plan with an exchange over HTTP/1.1 is refused")
         };
         let permit = connections.permit().await?;
         let request = || {
@@ -240,7 +240,7 @@ impl WayContext {
             let requests = (0..messages).map(move |index| {
                 stamps.set_sent(calls.timer.now());
                 let sent = &mut lock(&rows)[index].sent;
-                // A second try keeps the time of the first.
+                // A retry keeps the time of the first attempt.
                 if sent.is_none() {
                     *sent = Some(calls.since_start());
                     calls.progress.one_sent();
@@ -267,7 +267,7 @@ impl WayContext {
                 return Err(rpc::answered_unsent(answer.id).into());
             };
             if row.end != CallEnd::Unfinished {
-                // Nobody knows which of its answers is the right one.
+                // It is not known which of the two answers is the right one.
                 let twice = || CallFailure::from(rpc::answered_twice(answer.id));
                 row.end = twice().at(self.since_start());
                 return Err(twice());

@@ -1,11 +1,11 @@
-//! What a way costs this process: memory, and switches from thread to thread.
+//! The cost of a way in this process: memory and context switches.
 
 #[cfg(target_os = "linux")]
 use std::fs;
 
 use crate::race::outcome::ProcessCost;
 
-/// Watches this process from a moment on.
+/// Measures the cost since it was started.
 #[derive(Debug)]
 pub(super) struct CostMeter {
     resident_bytes: Option<u64>,
@@ -13,12 +13,12 @@ pub(super) struct CostMeter {
 }
 
 impl CostMeter {
-    /// Begins now: the peak of memory that the system remembers is forgotten.
+    /// Starts now, and resets the peak of resident memory that the system records.
     pub(super) fn start() -> Self {
         Self { resident_bytes: forget_peak(), switches: switches() }
     }
 
-    /// The cost since then; for memory, how far its peak lies above what was resident at the start.
+    /// The cost since the start; for memory, the peak minus what was resident at the start.
     pub(super) fn cost(&self) -> ProcessCost {
         let since = |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?));
         ProcessCost {
@@ -28,7 +28,7 @@ impl CostMeter {
     }
 }
 
-/// Resets the peak to what is resident now, and returns that.
+/// Resets the peak to the memory that is resident now, and returns that.
 #[cfg(target_os = "linux")]
 fn forget_peak() -> Option<u64> {
     // Documented in proc(5): 5 resets the peak resident set size.
@@ -41,7 +41,7 @@ fn peak() -> Option<u64> {
     status("VmHWM:")
 }
 
-/// A figure of this process, which Linux gives in KiB.
+/// A figure from this process's status, which Linux gives in KiB.
 #[cfg(target_os = "linux")]
 fn status(key: &str) -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
@@ -59,7 +59,7 @@ fn peak() -> Option<u64> {
     None
 }
 
-/// How many times any thread of this process, ended ones included, gave up or lost its processor.
+/// The number of context switches of all threads of this process, including ended threads.
 #[cfg(unix)]
 fn switches() -> Option<u64> {
     use nix::sys::resource::{UsageWho, getrusage};
@@ -77,26 +77,26 @@ fn switches() -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// One test for both figures: a meter that starts makes the process forget its peak of memory.
+    /// One test for both figures, because starting another meter would reset the peak of this process.
     #[test]
-    fn memory_that_was_given_back_and_switches_of_a_thread_that_has_ended_are_seen() {
+    fn freed_memory_and_the_switches_of_an_ended_thread_are_counted() {
         const BYTES: usize = 64 * 1024 * 1024;
         let meter = CostMeter::start();
         drop(std::hint::black_box(vec![1_u8; BYTES]));
         switch_threads(100);
         let cost = meter.cost();
-        // Other tests of this process give memory back meanwhile.
+        // Other tests of this process may free memory at the same time.
         assert!(cost.memory_added_bytes.is_some_and(|bytes| bytes >= BYTES as u64 / 2), "{cost:?}");
         assert!(cost.switches.is_some_and(|count| count >= 100), "{cost:?}");
     }
 
-    /// Each sleep gives the processor away.
+    /// Each sleep is a context switch.
     fn switch_threads(times: usize) {
         let sleeping = std::thread::spawn(move || {
             for _ in 0..times {
                 std::thread::sleep(std::time::Duration::from_micros(10));
             }
         });
-        sleeping.join().expect("a thread that sleeps ends");
+        sleeping.join().expect("the sleeping thread does not panic");
     }
 }

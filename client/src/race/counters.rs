@@ -1,4 +1,4 @@
-//! What the server counts, read from the server itself.
+//! The server's counters, read from the server itself.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use longsync_connect::Stamps;
 use longsync_connect::Target;
 use longsync_connect::timing::is_plausible;
 
-/// How long a server may take to notice that calls were cancelled, and to say so.
+/// How long a server may take to notice that calls were cancelled, and to report it.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How much of a server's metrics is read.
+/// The most bytes read of a server's metrics.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 const POLL: Duration = Duration::from_millis(5);
 
-/// Where the counters are.
+/// The source of the counters.
 #[derive(Debug, Clone)]
 pub(super) enum CounterSource {
     /// In this process.
     Embedded(Stats),
-    /// At a server's `/metrics`.
+    /// A server's `/metrics`.
     Remote(Target),
 }
 
-/// What the counters said.
+/// The values of the counters at one time.
 #[derive(Debug)]
 pub(super) struct CounterSnapshot {
     in_flight: u64,
@@ -36,7 +36,7 @@ pub(super) struct CounterSnapshot {
 }
 
 impl CounterSource {
-    /// Reads them; [`None`] when the server does not say.
+    /// Reads the counters; [`None`] if the server does not report them.
     pub(super) async fn read(&self, timer: &Timer) -> Option<CounterSnapshot> {
         match self {
             Self::Embedded(stats) => Some(CounterSnapshot::of(stats.snapshot())),
@@ -51,7 +51,7 @@ impl CounterSource {
         }
     }
 
-    /// What was counted since `before`, once no more calls are in flight than then, or patience ends.
+    /// The difference to `before`, as soon as no more calls are in flight than then, or after [`PATIENCE`].
     pub(super) async fn since(
         &self,
         before: &CounterSnapshot,
@@ -81,7 +81,7 @@ impl CounterSnapshot {
         }
     }
 
-    /// Reads the text form of Prometheus, as far as it is ours.
+    /// Parses longsync's counters from the Prometheus text format.
     fn parse(text: &str) -> Option<Self> {
         let samples = || {
             text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
@@ -104,8 +104,8 @@ impl CounterSnapshot {
         })
     }
 
-    /// What was counted since `before`; [`None`] if that cannot be: counters do not fall, and no call
-    /// waits for longer than a year.
+    /// The difference to `before`; [`None`] if it is impossible, because counters do not decrease, and no
+    /// call waits for longer than a year.
     fn since(&self, before: &Self) -> Option<ServerView> {
         let cancelled = self.cancelled.checked_sub(before.cancelled)?;
         let sum = self.cancelled_after_sum.checked_sub(before.cancelled_after_sum)?;
@@ -131,10 +131,14 @@ impl CounterSnapshot {
     }
 }
 
-/// Counters are whole numbers, even if their text form is not; [`None`] if no count can be that large.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+/// A count, which Prometheus may write as a float; [`None`] if no count can be that large.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the value is in range"
+)]
 fn count(value: f64) -> Option<u64> {
-    /// Beyond 2^53 not every whole number is a float.
+    /// Above 2^53 a float cannot represent every whole number.
     const MOST: f64 = 9_007_199_254_740_992.0;
     (0.0..=MOST).contains(&value).then_some(value as u64)
 }
@@ -155,15 +159,15 @@ longsync_cancelled_after_seconds_count 5
 ";
 
     #[test]
-    fn the_text_of_metrics_is_read() {
+    fn the_prometheus_text_is_parsed() {
         let reading = CounterSnapshot::parse(METRICS).unwrap();
         assert_eq!((reading.in_flight, reading.cancelled), (4, 5));
         assert_eq!(reading.cancelled_after_sum, Duration::from_millis(1_250));
-        assert!(CounterSnapshot::parse("nothing of ours 1\n").is_none());
+        assert!(CounterSnapshot::parse("another_counter 1\n").is_none());
     }
 
     #[test]
-    fn what_was_counted_between_two_readings_is_their_difference() {
+    fn the_counts_between_two_readings_are_their_difference() {
         let before = CounterSnapshot::parse(METRICS).unwrap();
         let after = CounterSnapshot::parse(
             &METRICS
@@ -178,7 +182,7 @@ longsync_cancelled_after_seconds_count 5
     }
 
     #[test]
-    fn figures_that_cannot_be_are_none() {
+    fn impossible_figures_are_none() {
         for absurd in ["1e300", "+Inf", "-Inf", "NaN", "-3", "9.1e15", "1e18"] {
             for (figure, at) in
                 [("4", "in_flight 4"), ("3", "\"cancelled\"} 3"), ("1.25", "sum 1.25")]
@@ -186,7 +190,7 @@ longsync_cancelled_after_seconds_count 5
                 let with = at.replace(figure, absurd);
                 let reading = CounterSnapshot::parse(&METRICS.replace(at, &with));
                 let is_sum = at.starts_with("sum");
-                // Very many calls may have waited for that long together.
+                // The sum over very many calls may be this long.
                 let may_be = is_sum && matches!(absurd, "9.1e15" | "1e18");
                 assert_eq!(reading.is_some(), may_be, "{with}");
                 let before = CounterSnapshot::parse(METRICS).unwrap();
@@ -200,9 +204,9 @@ longsync_cancelled_after_seconds_count 5
                 CounterSnapshot::parse(&text.replace("sum 1.25", &format!("sum {sum}"))).unwrap();
             after.since(&CounterSnapshot::parse(METRICS).unwrap())
         };
-        assert!(later("2", "1.25").is_none(), "a counter does not fall");
-        assert!(later("4", "0.5").is_none(), "nor does a sum");
-        assert!(later("4", "1e10").is_none(), "no call waits for three hundred years");
+        assert!(later("2", "1.25").is_none(), "a counter decreased");
+        assert!(later("4", "0.5").is_none(), "a sum decreased");
+        assert!(later("4", "1e10").is_none(), "a call waited for three hundred years");
         assert_eq!(later("9000000000000000", "9e15").unwrap().cancelled, 8_999_999_999_999_997);
     }
 }

@@ -1,23 +1,23 @@
-//! How long each call of a race is to take. Pure.
+//! The delays of a race's calls. Pure.
 
 use std::time::Duration;
 
 use longsync_behavior::{Behavior, CallName, DrawKey};
 
-/// The delays of a race's calls. Every way gets the same ones, so that ways can be compared.
-/// There are no other forms: exhaustive.
+/// The delays of a race's calls. Every way gets the same ones, so that ways can be compared. The list of
+/// forms is complete, so the enum is exhaustive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RaceDelays {
     /// The same for all calls.
     Constant(Duration),
     /// Spread evenly between half and one and a half of this.
     Jittered(Duration),
-    /// Drawn by the server, for each call by its id: `call-1`, `call-2` and so on, in every way the same.
-    /// Messages of an exchange are drawn by their place in its stream as well.
+    /// Drawn by the server, for each call by its id: `call-1`, `call-2` and so on, the same in every way. For
+    /// messages of an exchange, the draw also depends on their position in the stream.
     Drawn {
-        /// How the server is asked to behave.
+        /// The behavior that the server is asked for.
         behavior: Behavior,
-        /// What the server draws by. [`None`]: a server elsewhere has a seed of its own.
+        /// The server's seed. [`None`]: the seed of a remote server is not known.
         seed: Option<u64>,
     },
 }
@@ -32,7 +32,7 @@ pub(super) struct CallRequest {
 }
 
 impl RaceDelays {
-    /// Their average; of delays that are drawn, that of their law.
+    /// The mean of the delays; of drawn delays, the mean of their distribution.
     pub fn mean(&self) -> Duration {
         match self {
             Self::Constant(delay) | Self::Jittered(delay) => *delay,
@@ -49,18 +49,18 @@ impl RaceDelays {
         }
     }
 
-    /// The delay of the call with this index, or what is to be expected of it: the mean, if it is drawn by
-    /// a seed that is not known.
+    /// The delay of the call with this index, or its expected value: the mean, if it is drawn by an unknown
+    /// seed.
     pub fn of(&self, index: usize) -> Duration {
         self.known(index).unwrap_or_else(|| self.mean())
     }
 
-    /// The delay of the call with this index; [`None`] if it is drawn by a seed that is not known. Messages of
-    /// an exchange are drawn otherwise.
+    /// The delay of the call with this index; [`None`] if it is drawn by an unknown seed. It does not apply
+    /// to drawn messages of an exchange.
     ///
-    /// Multiples of the golden ratio, without their whole part, fill the range from 0 to 1 more evenly
-    /// than drawn numbers do (Knuth, The Art of Computer Programming, volume 3, section 6.4), and are
-    /// the same in every run.
+    /// The fractional parts of multiples of the golden ratio fill the range from 0 to 1 more evenly than random
+    /// numbers do (Knuth, The Art of Computer Programming, volume 3, section 6.4), and are the same in every
+    /// run.
     pub fn known(&self, index: usize) -> Option<Duration> {
         match self {
             Self::Constant(delay) => Some(*delay),
@@ -78,7 +78,7 @@ impl RaceDelays {
         }
     }
 
-    /// The delays of the given number of calls added up, as far as they are known.
+    /// The sum of the delays of the given number of calls; the mean stands in for an unknown delay.
     pub fn sum(&self, calls: usize) -> Duration {
         match self {
             Self::Constant(delay) => delay.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX)),
@@ -91,7 +91,7 @@ impl RaceDelays {
         }
     }
 
-    /// What they are drawn by, if that is known.
+    /// The seed by which they are drawn, if it is known.
     pub fn seed(&self) -> Option<u64> {
         match self {
             Self::Constant(_) | Self::Jittered(_) => None,
@@ -99,7 +99,7 @@ impl RaceDelays {
         }
     }
 
-    /// Whether one may differ from another, so that answers can overtake one another.
+    /// Whether delays may differ, so that answers can overtake one another.
     pub fn vary(&self) -> bool {
         match self {
             Self::Constant(_) => false,
@@ -111,7 +111,7 @@ impl RaceDelays {
         }
     }
 
-    /// What the call with this index asks for.
+    /// The request of the call with this index.
     pub(super) fn asked(&self, index: usize) -> CallRequest {
         match self {
             Self::Constant(_) | Self::Jittered(_) => {
@@ -126,7 +126,7 @@ impl RaceDelays {
     }
 }
 
-/// By which the server draws, whichever way the call is made.
+/// The id by which the server draws, the same in every way.
 fn call_id(index: usize) -> String {
     format!("call-{}", index + 1)
 }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// A jittered delay lies between half and one and a half of its mean.
+        /// A jittered delay is between half and one and a half of its mean.
         #[test]
         fn jitter_stays_within_its_range(mean in 0_u64..4_000_000_000_000, index in any::<usize>()) {
             let mean = Duration::from_nanos(mean);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_behavior_without_a_choice_does_not_vary() {
+    fn a_behavior_with_one_possible_delay_does_not_vary() {
         let of = |text: &str| RaceDelays::Drawn { behavior: text.parse().unwrap(), seed: Some(1) };
         assert!(!of("250ms").vary());
         assert!(of("uniform(1ms, 2ms)").vary() && of("mix(1%: 1s, rest: 0s)").vary());

@@ -1,4 +1,4 @@
-//! A server inside this process, for a race without set-up.
+//! A server inside this process, so that a race needs no setup.
 
 use std::io;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use longsync_server::{Config, Limits, Options, RunningServer, Stats, start_with}
 
 use longsync_connect::Target;
 
-/// The server, on a free port of loopback and on threads of its own: the race's thread only calls.
+/// The server, on a free loopback port and on its own threads, so that the race's thread only makes calls.
 #[derive(Debug)]
 pub(super) struct EmbeddedServer {
     pub(super) target: Target,
@@ -16,8 +16,8 @@ pub(super) struct EmbeddedServer {
 }
 
 impl EmbeddedServer {
-    /// Starts one that allows delays up to `longest`, draws by `seed` if there is one, and polls for the
-    /// last `spin` before a delay ends.
+    /// Starts a server that allows delays up to `longest`, draws by `seed` if it is given, and polls for the
+    /// last `spin` of each delay.
     pub(super) fn start(longest: Duration, seed: Option<u64>, spin: Duration) -> io::Result<Self> {
         let limits = Limits::default();
         let default = Options::default();
@@ -34,9 +34,9 @@ impl EmbeddedServer {
         Ok(Self { target, stats: running.stats(), running })
     }
 
-    /// Ends it, and the calls that still wait in it.
+    /// Stops the server, and the calls that still wait in it.
     pub(super) async fn stop(self) {
-        // The race is over, and its figures are taken: how the server ends changes nothing.
+        // The race is over and measured: an error here changes nothing.
         let _ = self.running.stop().await;
     }
 }

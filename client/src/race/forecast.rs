@@ -1,4 +1,4 @@
-//! What a race will take, as far as its own rules can tell before it runs. Pure, but for the limits of the system.
+//! The forecast of a race's cost, made before it runs. Pure, apart from reading the limits of the system.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -16,54 +16,54 @@ use crate::race::room::{self, SystemLimit};
 use crate::race::way::Way;
 use crate::wrap::{paragraph, wrapped};
 
-/// From this number of calls on it is worth saying what they will take.
+/// The number of calls from which a forecast is worth printing.
 const MANY_CALLS: usize = 10_000;
-/// From this number on it is worth saying that a way will be skipped: fewer are over before that is read.
+/// The number of calls from which a skipped way is worth printing: fewer calls end before anyone has read it.
 const SOME_CALLS: usize = 100;
-/// From this time on it is worth saying, too.
+/// The duration from which a forecast is worth printing.
 const LONG: Duration = Duration::from_secs(30);
 
-/// What a call or a connection takes: roughly, as measured on a virtual machine with two cores.
+/// The rough cost of a call or a connection, as measured on a virtual machine with two cores.
 #[derive(Debug, Clone, Copy)]
 struct Price {
-    /// Until it is made and, of a call, answered, beyond its delay.
+    /// For a connection, until it is open; for a call, from its start to its answer, without its delay.
     time: Duration,
     memory_bytes: u64,
 }
 
-/// What a race will take, before it runs.
+/// The expected cost of a race.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Forecast {
-    /// How many calls each way makes.
+    /// The number of calls that each way makes.
     pub calls: usize,
     /// The ways, in the order in which they will run.
     pub ways: Vec<WayForecast>,
-    /// How much memory this process may still take, if the system says so.
+    /// How much more memory this process may use, if the system reports it.
     pub free_memory_bytes: Option<u64>,
 }
 
-/// What a way will take. Its time and its memory are estimates, which another machine misses by a factor; its
-/// connections and why it does not fit follow from the rules by which it will be run.
+/// The expected cost of a way. Its time and memory are estimates, which may be off by a factor on other
+/// machines; its connections and its misfit follow from the rules by which it will run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WayForecast {
-    /// Which way.
+    /// The way.
     pub way: Way,
-    /// From its start to its end.
+    /// The time from its start to its end.
     pub time: Duration,
-    /// What it would take if all of its calls were made; they are projected instead.
+    /// The time that it would take if all of its calls were made, if some are projected instead.
     pub projected: Option<Duration>,
-    /// What it adds to the process's memory.
+    /// The memory that it adds to the process.
     pub memory_bytes: u64,
-    /// How many connections it takes at most; [`None`] if that depends on a server that was not asked yet.
+    /// The most connections that it opens; [`None`] if that depends on a server not connected to yet.
     pub connections: Option<usize>,
-    /// Why it will be skipped.
+    /// Why it will be skipped, if it will be.
     pub misfit: Option<String>,
 }
 
 impl Forecast {
-    /// Of this race, by the limits that this process has now.
+    /// The forecast of this race, by the limits that this process has now.
     pub fn of(plan: &RacePlan) -> Self {
         Self::within(plan, &room::limits(), room::free_memory_bytes())
     }
@@ -73,7 +73,8 @@ impl Forecast {
         Self { calls: plan.calls.get(), ways, free_memory_bytes }
     }
 
-    /// Whether it is worth saying before the race: there are many calls, they take long, or a way will be skipped.
+    /// Whether it is worth printing before the race: there are many calls, they take long, or a way will be
+    /// skipped.
     pub fn is_worth_saying(&self) -> bool {
         self.calls >= MANY_CALLS
             || self.time() >= LONG
@@ -90,19 +91,19 @@ impl Forecast {
         self.ways.iter().filter(|way| way.misfit.is_none())
     }
 
-    /// For people, with ANSI colours, on a terminal with the given number of columns.
+    /// The forecast as text with ANSI colors, for a terminal with the given number of columns.
     pub fn to_text(&self, columns: usize) -> String {
         let (calls, time) = (counted(self.calls, "call"), about(self.time()));
         let most = self.run().map(|way| way.memory_bytes).max().unwrap_or_default();
         let free = match self.free_memory_bytes {
             Some(free) if free < most => {
-                format!(", though only {} are free: the system may end it", bytes(free))
+                format!(", but only {} are free: the system may kill it", bytes(free))
             }
             _ => String::new(),
         };
         let memory = bytes(most);
         let mut said = paragraph(
-            &format!("{calls} per way: about {time} in all, and about {memory} of memory{free}"),
+            &format!("{calls} per way: about {time} in total, and about {memory} of memory{free}"),
             columns,
             BOLD,
         );
@@ -120,7 +121,7 @@ impl Forecast {
 impl WayForecast {
     fn of(way: Way, plan: &RacePlan, limits: &[SystemLimit]) -> Self {
         let calls = plan.calls.get();
-        // A server elsewhere has a limit of its own.
+        // A remote server has its own limit.
         let streams = plan.target.is_none().then(|| streams(Limits::default().max_streams));
         let on_one = |streams| connections(way, plan, streams);
         let (most, least) = (on_one(1), on_one(usize::MAX));
@@ -130,7 +131,7 @@ impl WayForecast {
         let is_inside = plan.target.is_none();
         let (call, connection) =
             (price_of_call(way, is_inside), price_of_connection(plan.protocol, is_inside));
-        // ConnectionPool that nobody knows of yet are few beside the calls on them.
+        // An unknown number of connections is small compared to the number of calls on them.
         let opened = connections.unwrap_or(1);
         let time = match way {
             Way::Sequential if is_projected => made_one_by_one(plan),
@@ -157,7 +158,7 @@ impl WayForecast {
         let time = about(self.time);
         let mut words = if let Some(whole) = self.projected {
             let whole = about(whole);
-            format!("{time}, and what is left then is projected (all would take {whole})")
+            format!("{time}, and the rest is projected (all calls would take {whole})")
         } else {
             format!("about {time}, about {} of memory", bytes(self.memory_bytes))
         };
@@ -169,10 +170,10 @@ impl WayForecast {
     }
 }
 
-/// What a call of a way takes, without its connection; the memory of both sides if the server is inside.
+/// The cost of a call, without its connection; with the server's memory too, if it is in this process.
 fn price_of_call(way: Way, is_server_inside: bool) -> Price {
     let (micros, client, server) = match way {
-        // What is kept of each call.
+        // The row of each call.
         Way::Sequential => (0, 80, 0),
         Way::Threads => (100, 30_000, 1_500),
         Way::Tasks => (20, 4_500, 1_500),
@@ -182,7 +183,7 @@ fn price_of_call(way: Way, is_server_inside: bool) -> Price {
     Price { time: Duration::from_micros(micros), memory_bytes }
 }
 
-/// What a connection takes beside its calls.
+/// The cost of a connection, without its calls.
 fn price_of_connection(protocol: Protocol, is_server_inside: bool) -> Price {
     let one_end = match protocol {
         Protocol::Grpc => 34_000,
@@ -200,26 +201,26 @@ fn times(time: Duration, count: usize) -> Duration {
     time.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// What all calls take one after another.
+/// The time that all calls take one after another.
 fn one_by_one(plan: &RacePlan) -> Duration {
     times(mean(plan), plan.calls.get())
 }
 
-/// What those of them take that end in the time that they have.
+/// The time that sequential calls take, if only those that end within the limit are made.
 fn made_one_by_one(plan: &RacePlan) -> Duration {
     let (mean, most) = (mean(plan), plan.sequential_max.value());
     let rest = most.as_nanos().checked_rem(mean.as_nanos()).unwrap_or_default();
     most.saturating_sub(Duration::from_nanos(u64::try_from(rest).unwrap_or(u64::MAX)))
 }
 
-/// What a call takes on average, if it can be cancelled.
+/// The mean time of a call which can be cancelled.
 fn mean(plan: &RacePlan) -> Duration {
     let mean = plan.delays.mean();
     plan.cancel_after().map_or(mean, |after| mean.min(after))
 }
 
-/// How long the longest call of a way takes. Of delays that are drawn, it is the one that only one of as many is
-/// expected to exceed.
+/// The time of a way's longest call. For drawn delays, it is the delay that one call of all is expected to
+/// exceed.
 fn longest(way: Way, plan: &RacePlan) -> Duration {
     let longest = match &plan.delays {
         RaceDelays::Drawn { behavior, .. } => {
@@ -227,7 +228,7 @@ fn longest(way: Way, plan: &RacePlan) -> Duration {
         }
         delays @ (RaceDelays::Constant(_) | RaceDelays::Jittered(_)) => delays.longest(),
     };
-    // A thread is not cancelled.
+    // The calls of threads are not cancelled.
     let cancelled = plan.cancel_after().filter(|_| way != Way::Threads);
     cancelled.map_or(longest, |after| longest.min(after))
 }
@@ -237,7 +238,7 @@ fn as_float(calls: usize) -> f64 {
     calls as f64
 }
 
-/// An estimate of a time, to two digits; beyond two minutes in minutes, beyond two hours in hours.
+/// An estimated time, to two digits; above two minutes in minutes, above two hours in hours.
 fn about(time: Duration) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
@@ -276,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_million_calls_will_take() {
+    fn the_forecast_of_a_million_calls() {
         let forecast = within(plan(1_000_000, 500), &thousand_maps(), Some(1 << 30));
         assert!(forecast.is_worth_saying());
         insta::assert_snapshot!("million_80", plain(&forecast, 80));
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn estimates_have_two_digits_and_units_that_people_read() {
+    fn estimates_have_two_digits_and_readable_units() {
         for (millis, shown) in
             [(0, "0s"), (1_234, "1.2s"), (99_400, "99s"), (125_000, "2m"), (500_000_000, "139h")]
         {
@@ -308,10 +309,10 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is raced, each way has a line; a way is said to be skipped exactly if it will be; no line is wider
+        /// Every way has a line; a way is forecast to be skipped if and only if it will be; no line is wider
         /// than the terminal.
         #[test]
-        fn every_way_is_foretold_by_the_rules_of_the_race(
+        fn the_forecast_follows_the_rules_of_the_race(
             calls in 1_usize..=1_000_000,
             delay in 0_u64..10_000_000,
             columns in 40_usize..200,

@@ -12,7 +12,7 @@ use longsync_connect::Stamps;
 use longsync_connect::Target;
 use longsync_connect::answer::first_line;
 
-/// Gets the slow answer of the HTTP face. How long the server waited is in `server-timing`.
+/// Makes a slow call over HTTP. The `server-timing` header reports how long the server waited.
 pub(super) async fn get(
     target: &Target,
     asked: &CallRequest,
@@ -24,7 +24,8 @@ pub(super) async fn get(
     let body = (most_bytes, Keep::Nothing);
     let answer = http1::get(target, &path, body, timer, stamps).await?;
     if !answer.status.is_success() {
-        let no_line = if answer.body.is_empty() { "no body came" } else { "its body is not text" };
+        let no_line =
+            if answer.body.is_empty() { "the body is empty" } else { "the body is not text" };
         let message = first_line(&answer.body).unwrap_or_else(|| no_line.to_owned());
         let status = format!("HTTP {}", answer.status.as_u16());
         return Err(CallFailure { status, message: kept(&message) });
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_for_is_a_query() {
+    fn a_request_is_encoded_as_a_query() {
         let delay = Some(Duration::from_millis(1_500));
         assert_eq!(query(&CallRequest { delay, ..CallRequest::default() }), "delay=1.5s");
         let (behavior, call_id) = ("mix(1%: 1s; rest: 0s)".to_owned(), "call-1".to_owned());

@@ -35,7 +35,7 @@ struct JsonRace {
 
 #[derive(Serialize)]
 struct JsonServer {
-    /// `null` for a server inside this process that was never started.
+    /// `null` if a server inside this process was never started.
     url: Option<String>,
     embedded: bool,
 }
@@ -58,7 +58,7 @@ struct JsonWay {
     cancelled: usize,
     projected: usize,
     unfinished: usize,
-    /// Calls, or streams, that were refused unseen and sent again.
+    /// Calls, or streams, which the server refused without processing them and which were sent again.
     retried: usize,
     server: Option<JsonServerView>,
     notes: Vec<String>,
@@ -74,7 +74,7 @@ struct JsonServerView {
 
 #[derive(Serialize)]
 struct JsonCall {
-    /// As it was asked for.
+    /// The delay that the call asked for.
     delay_ns: Option<u64>,
     sent_ns: Option<u64>,
     done_ns: Option<u64>,
@@ -82,7 +82,7 @@ struct JsonCall {
     waited_ns: Option<u64>,
     /// `answered`, `failed`, `cancelled`, `projected` or `unfinished`.
     end: &'static str,
-    /// For an answered call, its place in the order of answers, from 1.
+    /// For an answered call, its position in the order of answers, from 1.
     order: Option<usize>,
     status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ struct JsonCall {
 /// A race as a JSON document.
 ///
 /// # Errors
-/// None that is known: all its values have a JSON form.
+/// None are known: all values can be written as JSON.
 pub fn to_json(race: &Race) -> serde_json::Result<String> {
     let plan = &race.plan;
     document(&JsonRace {

@@ -1,4 +1,4 @@
-//! What the picture of a race shows, however it is drawn. Pure.
+//! The content of a race's picture, whether it is drawn as text or as SVG. Pure.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use longsync_text::grouped;
 use crate::figures::rounded;
 use crate::race::outcome::{CallEnd, Race, RaceCall, WayRun};
 
-/// How many rows of a way are shown: the first and the last, if it has more.
+/// The most rows shown of a way; if it has more, the first and the last ones.
 const MOST_ROWS: usize = 24;
 
-/// What the number behind a bar is.
-pub(super) const MARK: &str = "the number behind a bar: its place in the order of answers";
+/// The meaning of the number after a bar.
+pub(super) const MARK: &str = "the number after a bar: its place in the order of answers";
 
-/// How a bar looks.
+/// The look of a bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
     Answered,
@@ -39,7 +39,7 @@ impl Look {
         }
     }
 
-    /// What it means, in pictures and in JSON.
+    /// Its meaning, as a word for pictures and JSON.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Answered => "answered",
@@ -60,19 +60,19 @@ pub(super) enum WaterfallLine {
         from: Duration,
         to: Duration,
         look: Look,
-        /// Its place among the answers, if that is worth a mark.
+        /// Its place in the order of answers, if delays vary.
         order: Option<usize>,
     },
     /// A call that was not sent.
     NotSent { index: usize },
-    /// A call that is projected to begin beyond the end of the axis.
+    /// A call that is projected to start beyond the end of the axis.
     Beyond { index: usize, from: Duration },
-    /// Calls that are not shown, and how many.
+    /// This number of calls, which are not shown.
     Fold(usize),
 }
 
 impl WaterfallLine {
-    /// What stands before it.
+    /// The label before the line.
     pub(super) fn label(&self) -> String {
         match self {
             Self::Fold(_) => "⋮".to_owned(),
@@ -82,7 +82,7 @@ impl WaterfallLine {
         }
     }
 
-    /// What stands in place of a bar.
+    /// The words in place of a bar.
     pub(super) fn words(&self) -> Option<String> {
         match self {
             Self::Bar { .. } => None,
@@ -93,9 +93,9 @@ impl WaterfallLine {
     }
 }
 
-/// Where the time axis of a race ends. All ways share it.
+/// The end of the time axis, which all ways of a race share.
 ///
-/// It covers what was measured, and what is projected if that is not much longer.
+/// It covers the measured time, and also the projected time if that is not much longer.
 pub(super) fn axis_end(race: &Race) -> Duration {
     let longest = |of: fn(&WayRun) -> Duration| race.runs.iter().map(of).max().unwrap_or_default();
     let (measured, whole) = (longest(WayRun::measured), longest(|run| run.wall));
@@ -169,7 +169,7 @@ mod tests {
         Race { plan, target, is_interrupted: false, runs: vec![run] }
     }
 
-    /// One call after another, a second each, the given number of them made.
+    /// Sequential calls of one second each, of which the given number were made.
     fn sequential(made: usize, count: usize) -> Race {
         let at = |index: usize| Duration::from_secs(index as u64);
         let row = |index| RaceCall {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     proptest! {
-        /// Every call is shown or counted as hidden, and no waterfall is longer than it may be.
+        /// Every call is shown or counted as hidden, and no waterfall exceeds the maximum length.
         #[test]
         fn every_call_is_shown_or_counted(made in 1_usize..60, more in 0_usize..2_000) {
             let race = sequential(made, made + more);
@@ -201,20 +201,20 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_covers_what_is_projected_unless_that_is_much_longer() {
+    fn an_axis_covers_the_projected_time_unless_that_is_much_longer() {
         assert_eq!(axis_end(&sequential(10, 12)), Duration::from_secs(12));
         assert_eq!(axis_end(&sequential(10, 1_000)), Duration::from_millis(12_500));
         assert_eq!(axis_end(&sequential(0, 7)), Duration::from_secs(7));
     }
 
     #[test]
-    fn what_lies_beyond_the_axis_is_one_line() {
+    fn calls_beyond_the_axis_share_one_line() {
         let lines = shown(&sequential(10, 1_000));
         let [.., WaterfallLine::Bar { index: 11, .. }, WaterfallLine::Fold(987), last] = &lines[..]
         else {
             panic!("{lines:?}")
         };
-        // The middle of a long waterfall is folded, and with it what lies beyond the axis.
+        // The middle of a long waterfall is folded together with the calls beyond the axis.
         assert_eq!(*last, WaterfallLine::Beyond { index: 999, from: Duration::from_secs(999) });
     }
 }

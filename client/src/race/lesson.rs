@@ -1,4 +1,4 @@
-//! What a race teaches, in one sentence. Pure.
+//! The lesson of a race, in one sentence. Pure.
 
 use longsync_text::duration::text;
 
@@ -9,7 +9,7 @@ use crate::race::planned_delays::PlannedDelays;
 use crate::race::way::Way;
 use longsync_text::{counted, grouped};
 
-/// What to learn, from the race's own figures.
+/// The lesson, with the race's own figures.
 pub(super) fn lesson(race: &Race) -> String {
     if race.plan.cancel_after.is_some() {
         return lesson_of_cancelling(race);
@@ -24,8 +24,7 @@ pub(super) fn lesson(race: &Race) -> String {
     let wall = rounded(best.wall);
     if race.plan.calls.get() == 1 {
         return format!(
-            "{of} took {wall}: alone it overlaps with nothing, however it is made. \
-             Make several with --calls."
+            "{of} took {wall}: a single call has nothing to overlap with. Make several with --calls."
         );
     }
     if best.way == Way::Sequential {
@@ -49,11 +48,11 @@ pub(super) fn lesson(race: &Race) -> String {
     if planned.sum.is_zero() || !is_shown {
         let longer = match race.plan.delays {
             RaceDelays::Constant(_) | RaceDelays::Jittered(_) => "a longer --delay",
-            RaceDelays::Drawn { .. } => "a --behavior of longer delays",
+            RaceDelays::Drawn { .. } => "a --behavior with longer delays",
         };
         return format!(
-            "Too little was waited for to show what waiting costs: {of} {by_one} one after another, \
-             and took {wall} {how} over {connections}. Take {longer}, or more --calls."
+            "There was too little waiting to show what waiting costs: {of} {by_one} one after another, and \
+             took {wall} {how} over {connections}. Use {longer}, or more --calls."
         );
     }
     format!(
@@ -62,7 +61,7 @@ pub(super) fn lesson(race: &Race) -> String {
     )
 }
 
-/// How many calls there were, and of which delays.
+/// The number of calls, and their delays.
 fn calls_of(race: &Race, planned: &PlannedDelays) -> String {
     let count = race.plan.calls.get();
     let calls = counted(count, "call");
@@ -86,28 +85,28 @@ fn calls_of(race: &Race, planned: &PlannedDelays) -> String {
     }
 }
 
-/// What the calls of a way take one after another.
+/// The time that the calls of a way take one after another.
 fn one_by_one(race: &Race, run: &WayRun, planned: &PlannedDelays) -> String {
     let takes = match race.whole(Way::Sequential).map(WayRun::projected) {
         Some(0) => "took",
         Some(_) => "would take",
-        // The delays alone.
+        // Only the delays are known.
         None if planned.is_known => "would take at least",
         None => "would take about",
     };
     format!("{takes} {}", rounded(race.one_by_one(run)))
 }
 
-/// Whether nothing could be much faster than the calls one after another, for the length of one of them.
+/// Whether one call is so long that no way could be much faster than sequential calls.
 fn is_one_call_most(planned: &PlannedDelays) -> bool {
     planned.longest.mul_f64(LEAST_SHOWN) >= planned.sum
 }
 
-/// The least speed-up that shows what waiting costs, and not only chance: load alone makes a difference
-/// of a quarter.
+/// The smallest speed-up that shows the cost of waiting and is not due to chance: other load on the machine
+/// alone makes a difference of a quarter.
 const LEAST_SHOWN: f64 = 1.5;
 
-/// The way to speak of: tasks before exchange before threads, for what they show; else sequential.
+/// The way that the lesson is about: the first complete one of tasks, exchange, threads and sequential.
 fn best(race: &Race) -> Option<&WayRun> {
     let order = [Way::Tasks, Way::Exchange, Way::Threads, Way::Sequential];
     order.into_iter().find_map(|way| race.whole(way))
@@ -121,11 +120,11 @@ fn lesson_of_cancelling(race: &Race) -> String {
     }
     if ran.clone().all(|run| run.left_nothing_to_cancel(after.value())) {
         return format!(
-            "Nothing was left to cancel after {after}: every call had ended. Take a shorter --cancel-after, \
+            "Nothing was left to cancel after {after}: every call had ended. Use a shorter --cancel-after, \
              or longer delays."
         );
     }
-    // A thread whose call ended before it was to be cancelled says nothing about cancelling.
+    // A thread whose call ended before the time to cancel shows nothing about cancelling.
     let is_told = |run: &&WayRun| match run.way {
         Way::Threads => run.answered() > 0 && !run.left_nothing_to_cancel(after.value()),
         Way::Sequential | Way::Tasks | Way::Exchange => run.cancelled() > 0,
@@ -138,8 +137,7 @@ fn lesson_of_cancelling(race: &Race) -> String {
     let of = |way| race.runs.iter().find(|run| run.way == way && !run.is_skipped()).filter(is_told);
     let tasks = of(Way::Tasks).map(|run| {
         format!(
-            "A task can be stopped while it waits: {} of {} ended when they were cancelled, {} in \
-             all.",
+            "A task can be stopped while it waits: {} of {} ended when they were cancelled, {} in total.",
             counted(run.cancelled(), "task"),
             grouped(run.rows.len() as u64),
             rounded(run.wall)
@@ -152,8 +150,8 @@ fn lesson_of_cancelling(race: &Race) -> String {
             "A thread cannot be stopped while it waits:"
         };
         format!(
-            "{who} {} waited until their calls had ended, {} in all; a deadline would have ended \
-             those sooner.",
+            "{who} {} waited until their calls had ended, {} in total; a deadline would have ended them \
+             sooner.",
             counted(run.answered(), "thread"),
             rounded(run.wall)
         )
@@ -164,11 +162,10 @@ fn lesson_of_cancelling(race: &Race) -> String {
     }
     match of(Way::Sequential) {
         Some(run) if run.cancelled() > 1 => format!(
-            "A call that is cancelled ends at once, on both sides; but of calls one after another \
-             each is sent when the one before has ended, and the last was given up {} after the \
-             first was sent.",
+            "A cancelled call ends at once, on both sides; but sequential calls are each sent when the one \
+             before has ended, and the last was cancelled {} after the first was sent.",
             rounded(run.measured())
         ),
-        _ => "A call that is cancelled ends at once, on both sides.".to_owned(),
+        _ => "A cancelled call ends at once, on both sides.".to_owned(),
     }
 }

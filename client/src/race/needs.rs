@@ -1,14 +1,14 @@
-//! What a way needs of its process. Pure.
+//! The files and threads that a way needs. Pure.
 
 use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 use crate::race::room::Needs;
 use crate::race::way::Way;
 
-/// How many messages one exchange carries. A server holds at most 1,024 unanswered ones in one
-/// stream unless told otherwise, and reads no further at that limit.
+/// The most messages of one exchange. By default, a server accepts at most 1,024 unanswered messages per
+/// stream, and stops reading at that limit.
 pub(super) const MESSAGES_PER_STREAM: usize = 1_000;
 
-/// How many connections a way takes if the peer allows the given number of streams on each.
+/// The number of connections that a way uses if the peer allows the given number of streams per connection.
 pub(super) fn connections(way: Way, plan: &RacePlan, streams: usize) -> usize {
     let calls = plan.calls.get();
     let has_own_connections = plan.protocol == Protocol::Http
@@ -21,8 +21,8 @@ pub(super) fn connections(way: Way, plan: &RacePlan, streams: usize) -> usize {
     }
 }
 
-/// What a way needs of this process, which also holds the server's ends of connections when the
-/// server is inside. `streams` is how many the peer allows on a connection.
+/// The files and threads that a way needs in this process, which also has the server's ends of the
+/// connections if the server is inside it. `streams` is the number that the peer allows per connection.
 pub(super) fn needs(way: Way, plan: &RacePlan, streams: usize) -> Needs {
     let ends = if plan.target.is_none() { 2 } else { 1 };
     Needs {

@@ -1,4 +1,4 @@
-//! What a race measured, and what follows from it. Pure.
+//! The measurements of a race, and figures derived from them. Pure.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use crate::race::plan::RacePlan;
 use crate::race::way::Way;
 use longsync_connect::Target;
 
-/// What a race measured.
+/// The measurements of a race.
 #[derive(Debug, Clone)]
 pub struct Race {
-    /// What was to be raced.
+    /// The plan of the race.
     pub plan: RacePlan,
-    /// The server that was called; [`None`]: the one inside this process was never started.
+    /// The server that was called; [`None`] if the one inside this process was never started.
     pub target: Option<Target>,
     /// Whether it was ended early.
     pub is_interrupted: bool,
@@ -19,100 +19,100 @@ pub struct Race {
     pub runs: Vec<WayRun>,
 }
 
-/// What one way measured.
+/// The measurements of one way.
 #[derive(Debug, Clone)]
 pub struct WayRun {
-    /// Which way.
+    /// The way.
     pub way: Way,
-    /// From its start to the end of its last call, projected calls included.
+    /// The time from its start to the end of its last call, including projected calls.
     pub wall: Duration,
-    /// How many threads made its calls.
+    /// The number of threads that made its calls.
     pub threads: usize,
-    /// How many connections they took.
+    /// The number of connections that they used.
     pub connections: usize,
-    /// How many streams carried them: one call each, but many in an exchange.
+    /// The number of streams: one per call, or one per many messages in an exchange.
     pub streams: usize,
-    /// What it cost this process. With a server inside, its part is included.
+    /// Its cost in this process, including the server if that is inside.
     pub cost: ProcessCost,
-    /// Its calls, in the order in which they were planned. Empty: the way was skipped.
+    /// Its calls, in the planned order. Empty if the way was skipped.
     pub rows: Vec<RaceCall>,
-    /// Why the way was skipped, or what kept it from making all its calls.
+    /// Why the way was skipped, or why it did not make all its calls.
     pub trouble: Option<String>,
-    /// How many calls (in an exchange, streams) the server refused unseen, so that they were sent
-    /// again on another connection.
+    /// The number of calls (in an exchange, streams) which the server refused without processing them, so
+    /// that they were sent again on another connection.
     pub retried: usize,
-    /// What refused the first of those, such as `GOAWAY NO_ERROR`.
+    /// The reason why the first of those was refused, such as `GOAWAY NO_ERROR`.
     pub refusal: Option<String>,
-    /// What the server counted meanwhile, if calls were cancelled.
+    /// The server's counts while the way ran, if calls were cancelled.
     pub server: Option<ServerView>,
 }
 
-/// What a way cost its process, if the system can tell.
+/// The cost of a way in its process, as far as the system reports it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ProcessCost {
-    /// How far the process's memory rose above what it was at the start.
+    /// How much the process's memory grew at its peak, compared with the start.
     pub memory_added_bytes: Option<u64>,
-    /// How many times a processor was given to another thread.
+    /// The number of context switches.
     pub switches: Option<u64>,
 }
 
-/// What the server counted while a way ran.
+/// The server's counts while a way ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerView {
-    /// Calls that ended because their client had gone.
+    /// The calls that ended because the client cancelled them or disconnected.
     pub cancelled: u64,
-    /// How long those had waited, on average; [`None`] if there were none.
+    /// The mean time that those calls had waited; [`None`] if there were none.
     pub cancelled_after_mean: Option<Duration>,
-    /// How long 99 of 100 of them had waited, at most; [`None`] if only a remote server knows.
+    /// The 99th percentile of that time; [`None`] if the server is remote.
     pub cancelled_after_p99: Option<Duration>,
 }
 
 /// One call, in time since its way's start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RaceCall {
-    /// When it was sent, or would have been; [`None`] when it was not.
+    /// When it was sent, or would have been; [`None`] if it was not sent.
     pub sent: Option<Duration>,
     /// How and when it ended.
     pub end: CallEnd,
 }
 
-/// How a call ended. There are no other ends: exhaustive.
+/// How a call ended. The list of ends is complete, so the enum is exhaustive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallEnd {
     /// With its answer.
     Answered {
         /// When it was done.
         done: Duration,
-        /// How long the server meant to wait, by its own account.
+        /// The delay that the server planned, as it reported.
         planned: Option<Duration>,
-        /// How long the server waited, by its own account.
+        /// How long the server waited, as it reported.
         waited: Option<Duration>,
     },
     /// With an error.
     Failed {
         /// When it was done.
         done: Duration,
-        /// The status: gRPC's by name, HTTP's by number.
+        /// The status: the name of a gRPC code, or the number of an HTTP one.
         status: String,
-        /// What the status said.
+        /// The message of the status.
         message: String,
     },
-    /// From this side, as the plan had it.
+    /// The client cancelled it, as planned.
     Cancelled {
         /// When it was done.
         done: Duration,
     },
-    /// It was not made; projected from what was measured.
+    /// It was not made, and is projected from the measurements.
     Projected {
         /// When it would have been done.
         done: Duration,
     },
-    /// Not at all: the race was ended, or the way given up, before that.
+    /// It did not end before the race was ended or the way was given up.
     Unfinished,
 }
 
 impl CallEnd {
-    /// Whether this says the same as another, at whatever time.
+    /// Whether this is the same end as another, apart from its time.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (
@@ -128,7 +128,7 @@ impl RaceCall {
     /// A call that was never sent.
     pub const UNSENT: Self = Self { sent: None, end: CallEnd::Unfinished };
 
-    /// When the call was done or would have been, if it was.
+    /// When the call was done, or is projected to be; [`None`] if it is unfinished.
     pub fn done(&self) -> Option<Duration> {
         match self.end {
             CallEnd::Answered { done, .. }
@@ -139,26 +139,26 @@ impl RaceCall {
         }
     }
 
-    /// The delay that the server gave the call, by its own account, if it was answered. What would have
-    /// taken longer than the call did is not believed.
+    /// The planned delay that the server reported, if the call was answered. A delay longer than the call
+    /// itself is discarded.
     pub fn planned(&self) -> Option<Duration> {
         let (sent, &CallEnd::Answered { done, planned, .. }) = (self.sent?, &self.end) else {
             return None;
         };
         let took = done.saturating_sub(sent);
-        // Clocks of two machines run at rates that differ by far less than this.
+        // The rates of two machines' clocks differ by far less than this.
         let most = took.saturating_add(took / 1_000).saturating_add(Duration::from_millis(1));
         planned.filter(|planned| *planned <= most)
     }
 
-    /// Whether it was made at all.
+    /// Whether it was not made but projected.
     pub fn is_projected(&self) -> bool {
         matches!(self.end, CallEnd::Projected { .. })
     }
 }
 
 impl WayRun {
-    /// A way that was not run, and why.
+    /// A way that was not run, with the reason.
     pub fn skipped(way: Way, why: String) -> Self {
         Self {
             way,
@@ -180,32 +180,32 @@ impl WayRun {
         self.rows.is_empty()
     }
 
-    /// How many calls were answered.
+    /// The number of calls that were answered.
     pub fn answered(&self) -> usize {
         self.count(|end| matches!(end, CallEnd::Answered { .. }))
     }
 
-    /// How many calls failed.
+    /// The number of calls that failed.
     pub fn failed(&self) -> usize {
         self.count(|end| matches!(end, CallEnd::Failed { .. }))
     }
 
-    /// How many calls were made: they were sent, or could not be.
+    /// The number of calls that were sent or failed to be sent.
     pub fn made(&self) -> usize {
         self.rows.iter().filter(|row| !row.is_projected() && **row != RaceCall::UNSENT).count()
     }
 
-    /// How many calls were cancelled, as the plan had it.
+    /// The number of calls that were cancelled as planned.
     pub fn cancelled(&self) -> usize {
         self.count(|end| matches!(end, CallEnd::Cancelled { .. }))
     }
 
-    /// How many calls were not made, and are projected.
+    /// The number of calls that were not made but projected.
     pub fn projected(&self) -> usize {
         self.count(|end| matches!(end, CallEnd::Projected { .. }))
     }
 
-    /// How many calls were not answered when the race was ended.
+    /// The number of calls that were unanswered when the race or the way was ended.
     pub fn unfinished(&self) -> usize {
         self.count(|end| *end == CallEnd::Unfinished)
     }
@@ -214,12 +214,12 @@ impl WayRun {
         self.rows.iter().filter(|row| is_such(&row.end)).count()
     }
 
-    /// Whether all its calls were answered, or would have been.
+    /// Whether all its calls were answered or projected.
     pub fn is_whole(&self) -> bool {
         !self.is_skipped() && self.answered() + self.projected() == self.rows.len()
     }
 
-    /// From its start to the end of the last call that was made.
+    /// The time from its start to the end of the last call that was made.
     pub fn measured(&self) -> Duration {
         if self.projected() == 0 {
             return self.wall;
@@ -228,8 +228,8 @@ impl WayRun {
         made.filter_map(RaceCall::done).max().unwrap_or_default()
     }
 
-    /// Whether every call had ended by itself when it was to be cancelled, this long after it was sent. Those of
-    /// threads are not cancelled, and go by how long they took.
+    /// Whether every call had ended when it was to be cancelled, this long after it was sent. The calls of
+    /// threads are never cancelled, so their durations decide.
     pub fn left_nothing_to_cancel(&self, after: Duration) -> bool {
         let took = |row: &RaceCall| Some(row.done()?.saturating_sub(row.sent?));
         let is_longer = |row: &RaceCall| took(row).is_some_and(|took| took > after);
@@ -238,7 +238,7 @@ impl WayRun {
             && (self.way != Way::Threads || !self.rows.iter().any(is_longer))
     }
 
-    /// The most calls that were sent and not done at a time.
+    /// The most calls that were in flight at once.
     pub fn most_in_flight(&self) -> usize {
         let mut events: Vec<(Duration, i32)> = Vec::with_capacity(self.rows.len() * 2);
         for row in &self.rows {
@@ -246,7 +246,7 @@ impl WayRun {
             events.push((sent, 1));
             events.extend(row.done().map(|done| (done, -1)));
         }
-        // At the same instant an end goes before a start.
+        // At the same instant, an end counts before a start.
         events.sort_unstable();
         let (mut in_flight, mut most) = (0, 0);
         for (_, change) in events {
@@ -256,7 +256,7 @@ impl WayRun {
         usize::try_from(most).unwrap_or(0)
     }
 
-    /// The place of each call in the order of answers, from 1; [`None`] for those without an answer.
+    /// The place of each call in the order of answers, from 1; [`None`] for a call without an answer.
     pub fn order_of_answers(&self) -> Vec<Option<usize>> {
         let mut answered: Vec<(Duration, usize)> = Vec::with_capacity(self.rows.len());
         for (index, row) in self.rows.iter().enumerate() {
@@ -274,7 +274,7 @@ impl WayRun {
 }
 
 impl Race {
-    /// A race in which no way was run, and why each was not.
+    /// A race in which no way was run, with the reason.
     pub fn unrun(plan: &RacePlan, why: &str, is_interrupted: bool) -> Self {
         let skipped = |way: &Way| WayRun::skipped(*way, why.to_owned());
         let runs = plan.ways.iter().map(skipped).collect();
@@ -282,8 +282,8 @@ impl Race {
         Self { plan: plan.clone(), target, is_interrupted, runs }
     }
 
-    /// Whether it came to nothing: calls were made, none was answered and none was given up as the
-    /// plan has it; or every way was skipped.
+    /// Whether the race failed: calls were made, but none was answered and none was cancelled as planned; or
+    /// every way was skipped.
     pub fn has_failed(&self) -> bool {
         if !self.runs.is_empty() && self.runs.iter().all(WayRun::is_skipped) {
             return true;
@@ -292,13 +292,12 @@ impl Race {
         all(WayRun::made) > 0 && all(WayRun::answered) == 0 && all(WayRun::cancelled) == 0
     }
 
-    /// The run of a way, if it was whole: all calls answered, or projected.
+    /// The run of a way, if all its calls were answered or projected.
     pub fn whole(&self, way: Way) -> Option<&WayRun> {
         self.runs.iter().find(|run| run.way == way && run.is_whole())
     }
 
-    /// How many times as fast as sequential calls a way was; [`None`] unless all its calls were
-    /// answered.
+    /// The speed-up of a way over sequential calls; [`None`] unless all its calls were answered or projected.
     pub fn speed_up(&self, run: &WayRun) -> Option<f64> {
         let is_whole = run.is_whole() && !run.wall.is_zero();
         is_whole.then(|| self.one_by_one(run).as_secs_f64() / run.wall.as_secs_f64())
@@ -334,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_that_would_have_taken_longer_than_its_call_is_not_believed() {
+    fn a_reported_delay_longer_than_its_call_is_discarded() {
         let ms = Duration::from_millis;
         for (planned, is_believed) in
             [(ms(90), true), (ms(100), true), (ms(102), false), (ms(1 << 35), false)]
@@ -347,7 +346,7 @@ mod tests {
     }
 
     proptest! {
-        /// The most in flight is what counting at every start finds.
+        /// The most in flight is the highest count at the start of any call.
         #[test]
         fn most_in_flight_is_the_highest_count_at_a_start(spans in proptest::collection::vec((0_u64..50, 1_u64..50), 0..30)) {
             let at = |time: u64| spans.iter().filter(|(sent, took)| *sent <= time && time < sent + took).count();
@@ -355,7 +354,7 @@ mod tests {
             prop_assert_eq!(run(&spans).most_in_flight(), expected);
         }
 
-        /// The order of answers is a permutation that no earlier end contradicts.
+        /// The order of answers is a permutation of the calls, sorted by their ends.
         #[test]
         fn the_order_of_answers_is_the_order_of_their_ends(spans in proptest::collection::vec((0_u64..50, 1_u64..50), 0..30)) {
             let run = run(&spans);
@@ -368,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_one_after_another_are_one_in_flight() {
+    fn of_sequential_calls_one_is_in_flight() {
         assert_eq!(run(&[(0, 10), (10, 10), (20, 10)]).most_in_flight(), 1);
     }
 
@@ -381,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_projected_is_not_part_of_what_was_measured() {
+    fn the_measured_time_leaves_out_projected_calls() {
         let mut partly = run(&[(0, 10), (10, 10)]);
         partly.rows[1].end = CallEnd::Projected { done: Duration::from_millis(20) };
         assert_eq!(partly.measured(), Duration::from_millis(10));

@@ -1,4 +1,4 @@
-//! What to race.
+//! The plan of a race.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use longsync_text::TypedDuration;
 use crate::race::delays::RaceDelays;
 use crate::race::way::Way;
 
-/// What to race: values that agree with one another. Made by [`RacePlan::builder`].
+/// A consistent plan of a race. Made by [`RacePlan::builder`].
 #[derive(Debug, Clone)]
 pub struct RacePlan {
     pub(super) calls: NonZeroUsize,
@@ -28,12 +28,12 @@ impl RacePlan {
     /// The most calls that a way may make.
     pub const MOST_CALLS: usize = 1_000_000;
 
-    /// How many calls each way makes.
+    /// The number of calls that each way makes.
     pub fn calls(&self) -> NonZeroUsize {
         self.calls
     }
 
-    /// How long the server is asked to wait for each.
+    /// The delays that the calls ask the server for.
     pub fn delays(&self) -> &RaceDelays {
         &self.delays
     }
@@ -43,7 +43,7 @@ impl RacePlan {
         &self.ways
     }
 
-    /// The server to call; [`None`] starts a server inside this process.
+    /// The server to call; if [`None`], a server is started inside this process.
     pub fn target(&self) -> Option<&Target> {
         self.target.as_ref()
     }
@@ -53,16 +53,16 @@ impl RacePlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Protocol {
-    /// gRPC, as many calls on a connection as the server allows.
+    /// gRPC, with as many calls per connection as the server allows.
     Grpc,
     /// `GET /long_sync` over HTTP/1.1, one connection per call.
     Http,
 }
 
-/// Whose connections the threads of a race use. There are no others: exhaustive.
+/// Whether the threads of a race share connections. The list is complete, so the enum is exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThreadConnections {
-    /// All threads share one: only thread against task differs.
+    /// All threads share one, so that threads and tasks differ in nothing else.
     Shared,
     /// Each thread has its own.
     Own,

@@ -1,4 +1,4 @@
-//! The delays of a race's calls, as far as they are known afterwards. Pure.
+//! The delays of a race's calls, as far as they are known after the race. Pure.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::race::way::Way;
 pub(super) struct PlannedDelays {
     pub(super) sum: Duration,
     pub(super) longest: Duration,
-    /// Whether no delay is only what was to be expected.
+    /// Whether every delay is known, and none had to be estimated.
     pub(super) is_known: bool,
 }
 
 impl PlannedDelays {
-    /// Those of a way: as they were asked for. If they were drawn, by the server's account, else by the seed, else
-    /// as another way's were, else as they were to be expected.
+    /// The delays of a way, as the calls asked for them. A drawn delay is taken from the server's report, or
+    /// else from the seed, from another way's report, or from the mean.
     pub(super) fn of(race: &Race, run: &WayRun) -> Self {
         let mut planned = Self { sum: Duration::ZERO, longest: Duration::ZERO, is_known: true };
         for index in 0..race.plan.calls.get() {
@@ -39,7 +39,8 @@ impl PlannedDelays {
 }
 
 impl Race {
-    /// What the calls of a way take one after another: as measured or projected, else the sum of its delays.
+    /// The time that the calls of a way take one after another: as measured or projected, or else the sum of
+    /// its delays.
     pub fn one_by_one(&self, run: &WayRun) -> Duration {
         let measured = self.whole(Way::Sequential).map(|run| run.wall);
         measured.unwrap_or_else(|| PlannedDelays::of(self, run).sum)

@@ -1,13 +1,13 @@
-//! How far a race is, readable while it runs.
+//! The progress of a race, readable while it runs.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How far a race is. Clones are handles to the same one.
+/// The progress of a race. Clones are handles to the same progress.
 #[derive(Debug, Clone, Default)]
 pub struct RaceProgress(Arc<Mutex<Vec<WayProgress>>>);
 
-/// How far a way is.
+/// The progress of a way.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WayProgress(Arc<WayCounters>);
 
@@ -17,17 +17,17 @@ struct WayCounters {
     done: AtomicUsize,
 }
 
-/// How far a way was when it was looked at.
+/// The progress of a way at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProgressSnapshot {
-    /// How many of its calls are done.
+    /// The number of its calls that are done.
     pub done: usize,
-    /// How many of its calls were sent and are not done.
+    /// The number of its calls that are sent but not done.
     pub in_flight: usize,
 }
 
 impl RaceProgress {
-    /// How far the ways are that have begun, in their order; the last of them runs.
+    /// The progress of the ways that have begun, in their order; the last one is running.
     pub fn read(&self) -> Vec<ProgressSnapshot> {
         self.ways().iter().map(WayProgress::read).collect()
     }

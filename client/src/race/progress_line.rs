@@ -1,4 +1,4 @@
-//! What a terminal shows of a way of a race while it runs. Pure.
+//! The progress line that a terminal shows for a running way. Pure.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::race::progress::ProgressSnapshot;
 use crate::race::way::Way;
 use crate::wrap::wrapped;
 
-/// How wide the longest name of a way is.
+/// The width of the longest name of a way.
 const NAME: usize = 10;
-/// How wide the bar is at most; with less room than the least there is none.
+/// The least and the greatest width of the bar; with less room than the least, it is left out.
 const BAR: (usize, usize) = (8, 30);
 
-/// How far a way is, for a terminal with the given number of columns: its name, a bar, and in words how many of its
-/// calls are done and in flight, and for how long it has run. If there is not the room, the bar is left out, and the
-/// words take several lines. A way that has not begun shows that none of its calls is done.
+/// The progress of a way, for a terminal with the given number of columns: its name, a bar, how many of its
+/// calls are done and in flight, and how long it has run. If there is not enough room, the bar is left out,
+/// and the words take several lines. For a way that has not begun, no calls are done.
 pub fn progress_line(
     way: Way,
     calls: usize,
@@ -60,7 +60,7 @@ mod tests {
     }
 
     proptest! {
-        /// From 40 columns on no line is wider than the terminal, and none of the figures is lost.
+        /// From 40 columns on, no line is wider than the terminal, and no figure is lost.
         #[test]
         fn every_figure_is_shown_and_no_line_is_wider_than_the_terminal(
             way in 0_usize..4,
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_way_while_it_runs() {
+    fn the_line_of_a_running_way() {
         let drawn =
             |columns| progress_line(Way::Tasks, 1_000_000, Some(at(250_000, 750_000, 12)), columns);
         assert_eq!(

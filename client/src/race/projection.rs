@@ -1,4 +1,4 @@
-//! How a way that takes one call after another would have gone on. Pure.
+//! Projects the calls that the sequential way had no time to make. Pure.
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use crate::race::delays::RaceDelays;
 use crate::race::outcome::{CallEnd, RaceCall};
 use crate::race::plan::RacePlan;
 
-/// How long calls are to take: each its delay, or less if it is cancelled before that.
+/// The expected durations of calls: each call's delay, or less if it is cancelled earlier.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expected<'a> {
     delays: &'a RaceDelays,
-    /// The longest that any may take.
+    /// The longest that a call may take.
     most: Duration,
 }
 
 impl<'a> Expected<'a> {
-    /// The calls of a way whose calls can be cancelled.
+    /// For a way whose calls can be cancelled.
     pub(super) fn of(plan: &'a RacePlan) -> Self {
         Self { delays: &plan.delays, most: plan.cancel_after().unwrap_or(Duration::MAX) }
     }
 
-    /// The call with this index.
+    /// The expected duration of the call with this index.
     pub(super) fn call(self, index: usize) -> Duration {
         self.delays.of(index).min(self.most)
     }
 }
 
-/// Whether the call with this index may still begin: it is to end within `most`.
+/// Whether the call with this index may start, because it is expected to end within `most`.
 pub(super) fn fits(
     index: usize,
     expected: Expected<'_>,
@@ -36,8 +36,8 @@ pub(super) fn fits(
     elapsed.saturating_add(expected.call(index)) <= most
 }
 
-/// Adds the calls that were not made, up to `count`: each takes as long as it is to take and, on top, what the
-/// calls that were made took on top of that.
+/// Adds the calls that were not made, up to `count`: each takes its expected duration plus the mean overhead
+/// of the calls that were made.
 pub(super) fn project(rows: &mut Vec<RaceCall>, expected: Expected<'_>, count: usize) {
     let on_top = on_top(rows, expected);
     let mut end = rows.last().and_then(RaceCall::done).unwrap_or_default();
@@ -48,14 +48,15 @@ pub(super) fn project(rows: &mut Vec<RaceCall>, expected: Expected<'_>, count: u
     }
 }
 
-/// What a call took beyond what it was to take, on average.
+/// The mean overhead: how much longer calls took than expected.
 fn on_top(rows: &[RaceCall], expected: Expected<'_>) -> Duration {
     let Some(end) = rows.last().and_then(RaceCall::done) else { return Duration::ZERO };
     let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
     end.saturating_sub(planned(rows, expected)) / count
 }
 
-/// What the calls that were made were to take: if only the server knew their delays, by its account.
+/// The total expected duration of the calls that were made. Delays which only the server knows are those that
+/// it reported.
 fn planned(rows: &[RaceCall], Expected { delays, most }: Expected<'_>) -> Duration {
     let expected = rows.iter().enumerate().map(|(index, row)| {
         let delay = delays.known(index).or_else(|| row.planned());
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_measured_goes_on_as_it_went() {
+    fn projected_calls_take_as_long_as_measured_ones() {
         let made = |sent, done| RaceCall {
             sent: Some(millis(sent)),
             end: CallEnd::Answered { done: millis(done), planned: None, waited: None },
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn if_nothing_was_measured_only_the_delays_count() {
+    fn without_measured_calls_only_the_delays_count() {
         let mut rows = Vec::new();
         project(&mut rows, WHOLE, 3);
         assert_eq!(rows.last().and_then(RaceCall::done), Some(millis(300)));
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_projected_of_delays_that_only_the_server_knows_is_their_mean() {
+    fn delays_that_only_the_server_knows_are_projected_by_their_mean() {
         let behavior = "uniform(100ms, 300ms)".parse().unwrap();
         let delays = RaceDelays::Drawn { behavior, seed: None };
         let end = CallEnd::Answered { done: millis(292), planned: Some(millis(290)), waited: None };
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_is_cancelled_is_projected_until_then() {
+    fn a_call_to_be_cancelled_is_projected_up_to_its_cancellation() {
         let cancelled = Expected { delays: &DELAYS, most: millis(20) };
         let end = CallEnd::Cancelled { done: millis(21) };
         let mut rows = vec![RaceCall { sent: Some(millis(0)), end }];

@@ -1,4 +1,4 @@
-//! A race has no deadline: a way in which nothing moves any more is given up.
+//! Gives up a way that makes no progress, because the calls of a race have no deadline.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::race::outcome::CallEnd;
 use crate::race::progress::WayProgress;
 use longsync_connect::status::code_name;
 
-/// A way is given up after this long, beyond the longest delay, in which no call is sent and none ends.
+/// A way is given up when no call was sent and none ended for the longest delay plus this time.
 const QUIET: Duration = Duration::from_secs(30);
 
 /// How often progress is checked.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Waits until nothing has moved for so long that nothing will.
+/// Waits until there has been no progress for the longest delay plus [`QUIET`].
 pub(super) async fn nothing_moves(progress: &WayProgress, longest: Duration, timer: &Timer) {
     let (mut seen, mut since) = (progress.read(), timer.now());
     loop {
@@ -29,7 +29,7 @@ pub(super) async fn nothing_moves(progress: &WayProgress, longest: Duration, tim
     }
 }
 
-/// What was waited for until then has failed at `done`.
+/// Marks the unfinished calls as failed at `done`.
 pub(super) fn give_up<'a>(ends: impl Iterator<Item = &'a mut CallEnd>, done: Duration) {
     for end in ends.filter(|end| **end == CallEnd::Unfinished) {
         *end = CallEnd::Failed {
@@ -52,7 +52,7 @@ mod tests {
     const LONGEST: Duration = Duration::from_secs(3600);
 
     #[tokio::test(start_paused = true)]
-    async fn a_way_in_which_something_moves_is_waited_for() {
+    async fn a_way_that_makes_progress_is_not_given_up() {
         let (progress, timer) = (WayProgress::default(), Timer::new(Clock::Tokio));
         let start = timer.now();
         let moving = async {
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn only_calls_without_an_end_are_given_up() {
+    fn only_unfinished_calls_are_given_up() {
         let answered = CallEnd::Answered { done: LONGEST, planned: None, waited: None };
         let mut ends = [CallEnd::Unfinished, answered.clone()];
         give_up(ends.iter_mut(), QUIET);

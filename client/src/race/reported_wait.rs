@@ -1,4 +1,4 @@
-//! What a server tells of the wait of a call of a race.
+//! The wait that a server reports for a call of a race.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use http::HeaderMap;
 use longsync::v1::Timing;
 use longsync_connect::timing::{is_plausible, plausible};
 
-/// What a server tells of a wait, as far as it can be true.
+/// The times that a server reports, without implausible ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ReportedWait {
     pub(super) planned: Option<Duration>,
@@ -15,7 +15,7 @@ pub(super) struct ReportedWait {
 }
 
 impl ReportedWait {
-    /// The end of a call that was answered by `done`.
+    /// The end of a call that was answered at `done`.
     pub(super) fn at(self, done: Duration) -> CallEnd {
         CallEnd::Answered { done, planned: self.planned, waited: self.waited }
     }
@@ -31,9 +31,9 @@ impl From<Option<&Timing>> for ReportedWait {
 }
 
 impl From<&HeaderMap> for ReportedWait {
-    /// Of `server-timing`, which has microseconds at best.
+    /// From `server-timing`, whose resolution is a microsecond at best.
     fn from(headers: &HeaderMap) -> Self {
-        // Proxies add headers of their own, each a list like ours.
+        // Proxies may add `server-timing` headers, each of which is a list too.
         let timings = headers.get_all("server-timing");
         let find =
             |name| timings.iter().find_map(|value| of_server_timing(value.to_str().ok()?, name));
@@ -41,7 +41,8 @@ impl From<&HeaderMap> for ReportedWait {
     }
 }
 
-/// One metric of a header such as `planned;dur=250.000, waited;dur=250.313`, which is in milliseconds.
+/// One metric of a header such as `planned;dur=250.000, waited;dur=250.313`, in which times are in
+/// milliseconds.
 fn of_server_timing(value: &str, name: &str) -> Option<Duration> {
     let figure = value.split(',').find_map(|metric| {
         let mut parts = metric.split(';').map(str::trim);
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_metric_is_read_out_of_server_timing() {
+    fn a_metric_is_parsed_from_server_timing() {
         let value = "planned;dur=250.000, waited;dur=250.313, queued;dur=0.000";
         assert_eq!(of_server_timing(value, "waited"), Some(Duration::from_micros(250_313)));
         assert_eq!(of_server_timing(value, "planned"), Some(Duration::from_millis(250)));

@@ -1,22 +1,22 @@
-//! Whether a way fits into this process: files, threads, memory maps.
+//! Whether a way fits within the limits of this process: files, threads, memory maps.
 
 use longsync_text::{counted, grouped};
 
-/// What a way needs beyond what the process has.
+/// The files and threads that a way needs in addition to those that the process has open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Needs {
     pub(super) files: u64,
     pub(super) threads: u64,
 }
 
-/// What a thread takes besides itself: its stack, the stack for its signals, and a guard before each.
+/// The memory maps of a thread: its stack, its signal stack, and a guard page before each.
 const MAPS_PER_THREAD: u64 = 4;
 
-/// A limit of the system, and how much of it is taken.
+/// A limit of the system, and how much of it is in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SystemLimit {
     resource: Resource,
-    /// As the system calls it.
+    /// The system's name for the limit.
     name: &'static str,
     most: u64,
     taken: u64,
@@ -45,7 +45,7 @@ impl Needs {
             let free = limit.most.saturating_sub(limit.taken);
             (needed > free).then(|| {
                 format!(
-                    "it needs {}, and {} leaves room for {}: make fewer calls, or raise it",
+                    "it needs {}, and {} leaves room for {}: make fewer calls, or raise the limit",
                     counted(usize::try_from(needed).unwrap_or(usize::MAX), what),
                     limit.name,
                     grouped(free)
@@ -55,14 +55,14 @@ impl Needs {
     }
 }
 
-/// The limits of this process that are known.
+/// The known limits of this process.
 #[cfg(target_os = "linux")]
 pub(super) fn limits() -> Vec<SystemLimit> {
     use std::fs;
 
     let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let entries = |path: &str| fs::read_dir(path).ok().map(|entries| entries.count() as u64);
-    // `0.00 0.01 0.05 1/234 5678`: the threads that run, and all there are.
+    // In `0.00 0.01 0.05 1/234 5678`, 234 is the number of threads on the system.
     let threads = fs::read_to_string("/proc/loadavg")
         .ok()
         .and_then(|load| load.split_whitespace().nth(3)?.split_once('/')?.1.parse::<u64>().ok());
@@ -102,8 +102,8 @@ pub(super) fn limits() -> Vec<SystemLimit> {
     .collect()
 }
 
-/// How much memory this process may still take: what is free on the machine, or in its control group if that is
-/// less. [`None`] if the system does not say.
+/// How much more memory this process may use: what is available on the machine, or in its control group if
+/// that is less. [`None`] if the system does not report it.
 #[cfg(target_os = "linux")]
 pub(super) fn free_memory_bytes() -> Option<u64> {
     use std::fs;
@@ -114,7 +114,7 @@ pub(super) fn free_memory_bytes() -> Option<u64> {
     let of_group = |file: &str| {
         fs::read_to_string(format!("/sys/fs/cgroup/{file}")).ok()?.trim().parse::<u64>().ok()
     };
-    // Without a limit it says `max`.
+    // Without a limit, the file contains `max`, which does not parse.
     let left = of_group("memory.max")
         .zip(of_group("memory.current"))
         .map(|(most, taken)| most.saturating_sub(taken));
@@ -127,7 +127,7 @@ pub(super) fn free_memory_bytes() -> Option<u64> {
     None
 }
 
-/// None are known on this system: what does not fit fails.
+/// No limits are known on this system, so a way that does not fit fails while it runs.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn limits() -> Vec<SystemLimit> {
     Vec::new()
@@ -149,9 +149,9 @@ pub(super) mod tests {
     }
 
     proptest! {
-        /// What is left of a limit fits, and one more does not.
+        /// Needs up to what is left of a limit fit, and one more does not.
         #[test]
-        fn what_is_left_fits_and_one_more_does_not(most in 0_u64..100_000, taken in 0_u64..100_000) {
+        fn needs_fit_up_to_what_is_left_of_a_limit(most in 0_u64..100_000, taken in 0_u64..100_000) {
             let free = most.saturating_sub(taken);
             let limits = [limit(Resource::Files, most, taken)];
             let files = |files| Needs { files, threads: 0 }.misfit(&limits);
@@ -168,7 +168,7 @@ pub(super) mod tests {
         assert_eq!(
             why,
             "it needs 84 memory maps, and the limit of this test leaves room for 80: \
-             make fewer calls, or raise it"
+             make fewer calls, or raise the limit"
         );
     }
 

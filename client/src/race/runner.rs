@@ -24,10 +24,10 @@ use longsync_connect::answer::ANSWER_BYTES;
 use longsync_connect::rpc::RetryLog;
 use longsync_text::counted;
 
-/// How many tasks are spawned before those that were may run.
+/// The number of tasks that are spawned before the runtime may run them.
 const SPAWNED_IN_A_ROW: usize = 32;
 
-/// What a thread of the race needs: a call's future, and what the standard library takes.
+/// The stack of a thread: it must fit a call's future, and the frames of the standard library.
 const THREAD_STACK_BYTES: usize = 512 * 1024;
 
 /// Runs one way.
@@ -47,7 +47,7 @@ pub(super) async fn run(
         start: timer.now(),
         timer: timer.clone(),
         interrupt: interrupt.child_token(),
-        // Nothing stops a thread from outside while it waits.
+        // A thread cannot be stopped from outside while it waits.
         cancel_after: plan.cancel_after().filter(|_| way != Way::Threads),
         most_answer_bytes: plan.max_answer_bytes.unwrap_or(ANSWER_BYTES),
         retried: RetryLog::default(),
@@ -88,7 +88,7 @@ pub(super) async fn run(
     }
 }
 
-/// Ends the calls of a way when nothing moves any more.
+/// Ends the calls of a way when it makes no more progress.
 fn watch(calls: &WayContext) -> AbortOnDropHandle<()> {
     let (progress, timer) = (calls.progress.clone(), calls.timer.clone());
     let (longest, interrupt) = (calls.delays.longest(), calls.interrupt.clone());
@@ -103,19 +103,19 @@ struct WayResult {
     rows: Vec<RaceCall>,
     connections: usize,
     trouble: Option<String>,
-    /// How the streams ended that no row tells of.
+    /// The bad ends of streams which no row shows.
     untold: Vec<CallEnd>,
 }
 
 impl WayResult {
-    /// What must be said beyond the rows.
+    /// All problems which the rows do not show.
     fn all_trouble(&self) -> Option<String> {
         let all: Vec<_> = self.trouble.clone().into_iter().chain(untold(&self.untold)).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 }
 
-/// What is said of streams that did not end well although all their messages had been answered.
+/// The note about streams that ended badly although all their messages had been answered.
 fn untold(ends: &[CallEnd]) -> Option<String> {
     let streams = counted(ends.len(), "stream");
     let whose = if ends.len() == 1 { "its" } else { "their" };
@@ -123,14 +123,14 @@ fn untold(ends: &[CallEnd]) -> Option<String> {
     Some(match ends.first()? {
         CallEnd::Failed { status, message, .. } => {
             let first = named(status, message);
-            format!("{streams} did not end well {although}; the first: {first}")
+            format!("{streams} ended with an error {although}; the first: {first}")
         }
         CallEnd::Cancelled { .. } => format!("{streams} had to be cancelled {although}"),
-        _ => format!("{streams} had not ended when the race was ended, {although}"),
+        _ => format!("{streams} had not ended when the race was ended {although}"),
     })
 }
 
-/// Ends before the call that would not end in time.
+/// Stops before the first call that would not end in time.
 async fn sequential(calls: &WayContext, plan: &RacePlan) -> WayResult {
     let mut rows = Vec::new();
     while rows.len() < plan.calls.get()
@@ -151,7 +151,7 @@ async fn tasks(calls: &WayContext, count: usize) -> WayResult {
             let rows = vec![calls.one(index).await];
             (index, ExchangeResult { rows, untold: None })
         });
-        // Spawning many takes milliseconds, in which the first would be kept waiting to send.
+        // Spawning many tasks takes milliseconds, during which the first could not send.
         if index % SPAWNED_IN_A_ROW == SPAWNED_IN_A_ROW - 1 {
             tokio::task::yield_now().await;
         }
@@ -160,8 +160,8 @@ async fn tasks(calls: &WayContext, count: usize) -> WayResult {
     WayResult { connections: calls.caller.opened(), ..made }
 }
 
-/// The rows of tasks that make several calls each, from the given index on. A task that panicked has
-/// none, and is reported.
+/// The rows of tasks that make several calls each, starting at the index that they return. A task that
+/// panicked has no rows, and is reported.
 async fn joined(mut tasks: JoinSet<(usize, ExchangeResult)>, count: usize) -> WayResult {
     let mut rows = vec![RaceCall::UNSENT; count];
     let (mut untold, mut panics) = (Vec::new(), Vec::<JoinError>::new());
@@ -184,19 +184,19 @@ async fn joined(mut tasks: JoinSet<(usize, ExchangeResult)>, count: usize) -> Wa
 struct ThreadResult {
     index: usize,
     row: RaceCall,
-    /// How many connections were its own.
+    /// The number of connections of its own.
     connections: usize,
 }
 
-/// The threads share the one thread that does their I/O, and unless the plan says otherwise its
-/// connection: only what waits differs from tasks.
+/// One thread does the I/O of all threads and, unless the plan says otherwise, on one shared connection, so
+/// that only the waiting differs from tasks.
 async fn threads(calls: &WayContext, plan: &RacePlan) -> WayResult {
     let count = plan.calls.get();
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let starting = {
         let (calls, runtime) = (calls.clone(), Handle::current());
         let connections = plan.thread_connections;
-        // Starting many threads takes long, and this thread carries their connection.
+        // Starting many threads takes long, and this thread must do the I/O of their connection.
         tokio::task::spawn_blocking(move || {
             start_threads(&calls, connections, count, &runtime, &sender)
         })
@@ -221,7 +221,7 @@ async fn threads(calls: &WayContext, plan: &RacePlan) -> WayResult {
     WayResult { rows, connections, trouble, untold: Vec::new() }
 }
 
-/// A thread that panicked drops its end of the channel, and has said on stderr why.
+/// The note about threads that panicked: they dropped their senders, and reported the panic on stderr.
 fn without_result(threads: usize) -> Option<String> {
     (threads > 0).then(|| format!("{} ended without a result", counted(threads, "thread")))
 }
@@ -242,7 +242,7 @@ fn start_threads(
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || {
                 let row = runtime.block_on(calls.one(index));
-                // The race waits for every row, unless it is gone.
+                // Sending fails only if the race was dropped.
                 let _ = ended.send(ThreadResult { index, row, connections: calls.caller.opened() });
             })
             .map_err(|error| (index, error))?;
@@ -266,18 +266,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_task_that_panics_is_reported_and_the_others_have_their_rows() {
+    async fn a_task_that_panics_is_reported_and_the_others_keep_their_rows() {
         let done =
             RaceCall { sent: None, end: CallEnd::Cancelled { done: std::time::Duration::ZERO } };
         let mut tasks = JoinSet::new();
         let rows = vec![done.clone()];
         tasks.spawn(async { (1, ExchangeResult { rows, untold: None }) });
-        tasks.spawn(async { panic!("so it goes") });
+        tasks.spawn(async { panic!("a test panic") });
         let made = joined(tasks, 3).await;
         assert_eq!(made.rows, [RaceCall::UNSENT, done, RaceCall::UNSENT]);
         let trouble = made.all_trouble().unwrap();
         assert!(trouble.starts_with("1 task ended without a result"), "{trouble}");
-        assert!(trouble.contains("so it goes"), "{trouble}");
+        assert!(trouble.contains("a test panic"), "{trouble}");
     }
 
     #[test]
@@ -285,8 +285,8 @@ mod tests {
         let mut ends = vec![CallEnd::Unfinished, CallEnd::Unfinished];
         give_up(ends.iter_mut(), std::time::Duration::ZERO);
         let said = untold(&ends).unwrap();
-        let words = "2 streams did not end well although all their messages were answered; \
-                     the first: DEADLINE_EXCEEDED: given up";
+        let words = "2 streams ended with an error although all their messages were answered; the first: \
+                     DEADLINE_EXCEEDED: given up";
         assert!(said.starts_with(words), "{said}");
         assert_eq!(untold(&[]), None);
     }

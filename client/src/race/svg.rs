@@ -1,4 +1,4 @@
-//! A race as a picture in SVG: the terminal's waterfall, for a README and a browser, in light and dark.
+//! A race as an SVG picture: the terminal's waterfall for READMEs and browsers, in light and dark mode.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -15,20 +15,20 @@ use crate::race::words::{describe, headline, printable_notes, server, times, wal
 use crate::wrap::wrapped;
 use longsync_text::{counted, grouped};
 
-/// Where the time axis begins and ends; before it are the numbers of calls, behind it marks.
+/// The start and end of the time axis; call numbers are before it, marks after it.
 const ACROSS: Range<f64> = 56.0..744.0;
 const ROW: u32 = 12;
 const BAR: u32 = 9;
-/// Between figures.
+/// Separates figures.
 const BETWEEN: &str = "  ·  ";
-/// How wide a bar is at least.
+/// The least width of a bar.
 const THINNEST: f64 = 1.5;
-/// How far the cross of a failed call reaches to either side of its end.
+/// How far the cross of a failed call extends to either side of its end.
 const CROSS: f64 = 4.0;
-/// How many characters of a sentence fit on a line.
+/// The number of characters of a sentence that fit on a line.
 const CHARACTERS: usize = 104;
 
-/// The looks of bars, and what stands beside them.
+/// The styles of bars and of the text next to them.
 const STYLE: &str = "\
 .figures { fill: var(--ink); } .lesson { font-weight: 600; fill: var(--ink); } .number, .mark { font-size: 9px; }
 .mark, .number { paint-order: stroke; stroke: var(--ground); stroke-width: 4px; stroke-linejoin: round; }
@@ -71,7 +71,7 @@ pub fn to_svg(race: &Race) -> String {
     canvas.finish(&headline(race), &description(race), STYLE, HATCHED)
 }
 
-/// For readers who hear the picture.
+/// The description for screen readers.
 fn description(race: &Race) -> String {
     match race.plan.delays.seed() {
         Some(seed) => format!("{} The delays were drawn by seed {seed}.", lesson(race)),
@@ -79,7 +79,7 @@ fn description(race: &Race) -> String {
     }
 }
 
-/// The time axis. The lines of its ticks lie beside bars alone, so that nothing crosses what is to be read.
+/// The time axis. Its tick lines are drawn only behind bars, so that none crosses text.
 fn time(canvas: &mut Canvas, axis: Axis, mut beside: Vec<Range<u32>>) {
     let (from, to, y) = (ACROSS.start, ACROSS.end, canvas.y);
     canvas.draw(format_args!(
@@ -89,7 +89,7 @@ fn time(canvas: &mut Canvas, axis: Axis, mut beside: Vec<Range<u32>>) {
     canvas.axis_across(axis, ACROSS, &beside);
 }
 
-/// Draws a way; returns how far its bars reach down, unless it was skipped.
+/// Draws a way; returns the vertical range of its bars, unless it was skipped.
 fn way(canvas: &mut Canvas, race: &Race, run: &WayRun, axis: Axis) -> Option<Range<u32>> {
     canvas.down(30);
     canvas.text(MARGIN, 0, "name", &run.way.to_string());
@@ -111,7 +111,7 @@ fn way(canvas: &mut Canvas, race: &Race, run: &WayRun, axis: Axis) -> Option<Ran
     (!run.is_skipped()).then_some(beside)
 }
 
-/// The figures of a way beside its name: what it took, and what it cost if there is room for that.
+/// The figures of a way, next to its name: its time and its cost.
 fn figures(canvas: &mut Canvas, race: &Race, run: &WayRun) {
     if run.is_skipped() {
         return;
@@ -178,13 +178,13 @@ fn row(canvas: &mut Canvas, axis: Axis, line: &WaterfallLine) {
     canvas.down(ROW);
 }
 
-/// Where a time lies.
+/// The position of a time.
 fn x(axis: Axis, at: Duration) -> f64 {
     ACROSS.start + axis.position(nanoseconds(at)) * (ACROSS.end - ACROSS.start)
 }
 
-/// A bar, whose shape says how its call ended: solid if it was answered, a line up to a stop if it was cancelled,
-/// a broken one up to a cross if it failed.
+/// A bar, whose shape shows how its call ended: solid if answered, a line to a stop if cancelled, a dashed
+/// line to a cross if failed.
 fn bar(canvas: &mut Canvas, across: Range<f64>, look: Look, tip: &str) {
     let (class, tip, top) = (look.word(), escaped(tip), canvas.y);
     let Range { start, end } = across;

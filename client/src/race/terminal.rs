@@ -10,10 +10,11 @@ use crate::chart::ruler::Ruler;
 use crate::chart::theme::FAINT;
 use crate::race::layout::{Look, WaterfallLine};
 
-/// How long a sample is in a key.
+/// The length of a sample in a key.
 const SAMPLE: usize = 3;
 
-/// How a look is drawn: its colour, what fills a bar, and what ends it. Shapes differ as well as colours.
+/// How a look is drawn: its color, the fill of a bar, and its last character. Shapes differ as well as
+/// colors.
 fn brush(look: Look) -> (Style, char, char) {
     match look {
         Look::Answered => (AnsiColor::Green.on_default(), '█', '█'),
@@ -29,7 +30,7 @@ pub(super) fn sample(look: Look) -> (Style, String) {
     (brush(look).0, filled(look, SAMPLE))
 }
 
-/// A bar of this many columns, of which there is at least one.
+/// A bar of this many columns, at least one.
 fn filled(look: Look, columns: usize) -> String {
     let (_, fill, end) = brush(look);
     let mut bar = fill.to_string().repeat(columns.saturating_sub(1));
@@ -37,7 +38,7 @@ fn filled(look: Look, columns: usize) -> String {
     bar
 }
 
-/// The first column of a bar, and the one after its last: a bar is never empty.
+/// The first column of a bar, and the column after its last: a bar is never empty.
 fn columns(ruler: Ruler, from: Duration, to: Duration) -> (usize, usize) {
     let first = ruler.column(nanoseconds(from)).min(ruler.columns - 1);
     (first, ruler.column(nanoseconds(to)).max(first + 1))
@@ -74,9 +75,9 @@ mod tests {
     use super::*;
     use crate::chart::Axis;
 
-    /// Whoever sees no colours tells them apart: no two looks are filled alike, nor do any two ends look alike.
+    /// Looks can be told apart without color: no two have the same fill or the same last character.
     #[test]
-    fn looks_differ_in_shape_and_not_in_colour_alone() {
+    fn looks_differ_in_shape_and_not_only_in_color() {
         for (index, look) in Look::ALL.into_iter().enumerate() {
             for other in &Look::ALL[..index] {
                 let ((_, fill, end), (_, other_fill, other_end)) = (brush(look), brush(*other));
@@ -86,9 +87,9 @@ mod tests {
     }
 
     proptest! {
-        /// A bar lies within the axis, has at least one column, and keeps the order of time.
+        /// A bar is within the axis, has at least one column, and starts before it ends.
         #[test]
-        fn a_bar_lies_within_the_axis(from in 0_u64..2_000, took in 0_u64..2_000, end in 1_u64..2_000, columns in 1_usize..200) {
+        fn a_bar_is_within_the_axis(from in 0_u64..2_000, took in 0_u64..2_000, end in 1_u64..2_000, columns in 1_usize..200) {
             let ruler = Ruler::new(Axis::linear(Duration::from_millis(end)), columns);
             let (first, after) = super::columns(ruler, Duration::from_millis(from), Duration::from_millis(from + took));
             prop_assert!(first < after && after <= ruler.columns);

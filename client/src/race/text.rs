@@ -1,4 +1,4 @@
-//! A race for people: a picture, a table, and one sentence that says what to learn.
+//! A race as text: a picture, a table, and the lesson in one sentence.
 
 use std::fmt::Write as _;
 
@@ -17,13 +17,13 @@ use crate::table::table;
 use crate::wrap::{paragraph, wrapped};
 use longsync_text::grouped;
 
-/// A race as text with ANSI colours, for a terminal with the given number of columns.
+/// A race as text with ANSI colors, for a terminal with the given number of columns.
 pub fn to_text(race: &Race, columns: usize) -> String {
     let mut text = paragraph(&headline(race), columns, BOLD);
     let _ = writeln!(text, "{}\n", wrapped(&server(race), columns).join("\n"));
     let label_width = race.plan.calls.to_string().len().max(2);
     let note_width = columns.saturating_sub(label_width + 1);
-    // Behind a bar there is room for a mark, or for the last tick's label.
+    // After a bar there must be room for a mark or for the last tick's label.
     let end = axis_end(race);
     let ruler = Ruler::new(Axis::linear(end), columns.saturating_sub(label_width + 10));
     for run in &race.runs {
@@ -53,7 +53,7 @@ pub fn to_text(race: &Race, columns: usize) -> String {
     text + &paragraph(&lesson(race), columns, BOLD)
 }
 
-/// What the looks of bars and the marks behind them mean, if that is not plain.
+/// The meaning of bars and of the marks after them, if it is not obvious.
 fn entries(race: &Race) -> Vec<KeyEntry<'static>> {
     let entry = |look: Look| {
         let (style, sample) = sample(look);
@@ -66,11 +66,11 @@ fn entries(race: &Race) -> Vec<KeyEntry<'static>> {
     entries
 }
 
-/// What the table does not say by itself.
+/// A remark which the table needs to be understood.
 fn remark(race: &Race) -> Option<&'static str> {
     let measured = race.runs.iter().filter(|run| run.cost.memory_added_bytes.is_some());
     (measured.count() > 1)
-        .then_some("memory added: beyond what earlier ways left; run a way alone to see its own")
+        .then_some("memory added: on top of what earlier ways left; run a way alone to see its own")
 }
 
 fn figures(race: &Race, columns: usize) -> String {

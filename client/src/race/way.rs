@@ -8,7 +8,7 @@ use std::fmt;
 pub enum Way {
     /// One after another.
     Sequential,
-    /// Each on an OS thread of its own.
+    /// Each on its own OS thread.
     Threads,
     /// Each as an async task, on one thread.
     Tasks,

@@ -1,4 +1,4 @@
-//! What is said of a race, in words: the same in the terminal, in the picture and in JSON. Pure.
+//! Descriptions of a race in words, the same in the terminal, in the picture and in JSON. Pure.
 
 use longsync_text::duration::text;
 
@@ -10,7 +10,7 @@ use crate::race::way::Way;
 use longsync_text::said::printable;
 use longsync_text::{counted, grouped};
 
-/// What is raced.
+/// The headline: the calls and their delays.
 pub(super) fn headline(race: &Race) -> String {
     let count = race.plan.calls.get();
     let calls = counted(count, "call");
@@ -32,7 +32,7 @@ pub(super) fn headline(race: &Race) -> String {
     }
 }
 
-/// The server that is called, and how.
+/// The server that is called, and the protocol.
 pub(super) fn server(race: &Race) -> String {
     let inside = "a server started inside this process";
     let place = match (&race.plan.target, &race.target) {
@@ -60,7 +60,7 @@ pub(super) fn describe(race: &Race, run: &WayRun) -> String {
         Way::Threads => {
             let threads = counted(run.threads, "thread");
             let whose = match (race.plan.protocol, race.plan.thread_connections) {
-                (Protocol::Grpc, ThreadConnections::Own) => ", each its own",
+                (Protocol::Grpc, ThreadConnections::Own) => ", one per thread",
                 _ => "",
             };
             format!("each call on a thread of its own, {threads} over {connections}{whose}")
@@ -75,12 +75,12 @@ pub(super) fn describe(race: &Race, run: &WayRun) -> String {
     }
 }
 
-/// What must be said of a way beyond its picture, for people.
+/// The notes about a way, with control characters escaped.
 pub(super) fn printable_notes(race: &Race, run: &WayRun) -> Vec<String> {
     notes(race, run).iter().map(|note| printable(note).into_owned()).collect()
 }
 
-/// The same with what a server said as it said it.
+/// The notes about a way, with a server's messages unchanged.
 pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     let mut notes: Vec<_> = run.trouble.clone().into_iter().collect();
     if run.is_skipped() {
@@ -116,13 +116,13 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     notes
 }
 
-/// Why tasks are sent more slowly than messages of an exchange, if that is seen.
+/// Why tasks are sent more slowly than messages of an exchange, if it shows in the figures.
 fn sending(race: &Race, run: &WayRun) -> Option<String> {
-    /// Fewer calls say little.
+    /// With fewer calls, the difference may be due to chance.
     const LEAST_CALLS: usize = 1_000;
-    /// How many times as long it is to take.
+    /// How many times as long sending tasks must take.
     const CLEARLY: u32 = 2;
-    /// Below this part of its time it is not seen.
+    /// Sending must take at least this fraction of the way's time, as a divisor.
     const SEEN: u32 = 100;
     let exchange = race.runs.iter().find(|run| run.way == Way::Exchange)?;
     let last = |run: &WayRun| run.rows.iter().filter_map(|row| row.sent).max();
@@ -142,24 +142,24 @@ fn sending(race: &Race, run: &WayRun) -> Option<String> {
     })
 }
 
-/// A status by its name, with what it said.
+/// A status by its name, with its message.
 pub(super) fn named(status: &str, message: &str) -> String {
     if message.is_empty() { status.to_owned() } else { format!("{status}: {message}") }
 }
 
-/// What became of calls that the server refused unseen.
+/// The note about calls that the server refused without processing them.
 fn retried(run: &WayRun) -> Option<String> {
     let refusal = run.refusal.as_deref()?;
     let noun = if run.way == Way::Exchange { "stream" } else { "call" };
     let what = counted(run.retried, noun);
     let (verb, them) = if run.retried == 1 { ("was", "it") } else { ("were", "them") };
     Some(format!(
-        "{what} {verb} refused before the server looked at {them} ({refusal}), and sent again on \
-         another connection"
+        "{what} {verb} refused before the server processed {them} ({refusal}), and sent again on another \
+         connection"
     ))
 }
 
-/// What became of the plan to cancel a way's calls.
+/// The note about a way's cancelled calls.
 fn cancellation(race: &Race, run: &WayRun) -> Option<String> {
     let after = race.plan.cancel_after.as_ref()?;
     if run.left_nothing_to_cancel(after.value()) {
@@ -172,12 +172,12 @@ fn cancellation(race: &Race, run: &WayRun) -> Option<String> {
         );
     }
     let cancelled = counted(run.cancelled(), "call");
-    // Their wall time is that of all of them.
+    // The wall time of sequential calls is that of all of them, not of one.
     let in_turn =
-        if run.way == Way::Sequential && run.cancelled() > 1 { ", each in its turn" } else { "" };
+        if run.way == Way::Sequential && run.cancelled() > 1 { ", each in turn" } else { "" };
     Some(match run.server {
         None => {
-            format!("{cancelled} cancelled{in_turn}; the server does not say what it noticed")
+            format!("{cancelled} cancelled{in_turn}; the server does not report what it noticed")
         }
         Some(view) => {
             format!("{cancelled} cancelled{in_turn}; the server noticed {}", noticed(run, view))
@@ -185,7 +185,7 @@ fn cancellation(race: &Race, run: &WayRun) -> Option<String> {
     })
 }
 
-/// What the server noticed of a way's calls.
+/// What the server noticed of the cancelled calls.
 fn noticed(run: &WayRun, view: ServerView) -> String {
     let (noun, ours) = match run.way {
         Way::Exchange => ("stream", run.streams),
@@ -193,7 +193,7 @@ fn noticed(run: &WayRun, view: ServerView) -> String {
     };
     let number = usize::try_from(view.cancelled).unwrap_or(usize::MAX);
     let what = if number > ours {
-        format!("{} end, of other clients as well", counted(number, noun))
+        format!("{} end, including those of other clients", counted(number, noun))
     } else if noun == "stream" && number > 0 {
         format!("{} end", counted(number, noun))
     } else if number > 0 {
@@ -207,7 +207,7 @@ fn noticed(run: &WayRun, view: ServerView) -> String {
     format!("{what}{mean}{}", view.cancelled_after_p99.map(p99).unwrap_or_default())
 }
 
-/// How many times as fast.
+/// A speed-up, as a factor.
 pub(super) fn times(speed_up: f64) -> String {
     match speed_up {
         small if small < 9.95 => format!("{small:.2}x"),
@@ -216,7 +216,7 @@ pub(super) fn times(speed_up: f64) -> String {
     }
 }
 
-/// The wall time of a way; one that was not measured whole is marked.
+/// The wall time of a way, marked with `~` if part of it is projected.
 pub(super) fn wall(run: &WayRun) -> String {
     let mark = if run.projected() > 0 { "~" } else { "" };
     format!("{mark}{}", rounded(run.wall))

@@ -1,4 +1,4 @@
-//! The answers of a call, as far as they are kept: what a server may have us hold is bounded.
+//! Keeps the answers of a call, within a limit on the memory that a server can make the client use.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use crate::single::plan::SinglePlan;
 use longsync_connect::answer::ANSWER_BYTES;
 use longsync_text::grouped;
 
-/// How much text answers may hold on average; beyond it [`ANSWER_BYTES`] in all.
+/// The text per answer that is kept on average, in addition to [`ANSWER_BYTES`] in total.
 const TEXT_PER_ANSWER: u64 = 4 * 1024;
 
-/// Shows each answer, and keeps what its report needs.
+/// Shows each answer, and keeps the parts that the report needs.
 pub(super) struct AnswerSink<'a, Show> {
     answers: &'a mut Vec<ReceivedAnswer>,
     more: &'a mut u64,
     show: Show,
     is_showing: bool,
     most: usize,
-    /// How many bytes of text may still be kept.
+    /// The number of bytes of text that may still be kept.
     text_left: u64,
     most_text: u64,
 }
@@ -62,7 +62,7 @@ impl<'a, Show: AsyncFnMut(&ReceivedAnswer)> AnswerSink<'a, Show> {
         self.answers.push(answer);
         let Some(left) = self.text_left.checked_sub(text) else {
             return Err(Status::resource_exhausted(format!(
-                "the texts of {} answers take more than the {} bytes that are kept of them",
+                "the texts of {} answers exceed the {} bytes that can be kept",
                 grouped(self.answers.len() as u64),
                 grouped(self.most_text)
             )));
@@ -71,7 +71,7 @@ impl<'a, Show: AsyncFnMut(&ReceivedAnswer)> AnswerSink<'a, Show> {
         Ok(())
     }
 
-    /// The call of the only answer is done, after this time.
+    /// Sets the service time of the only answer, once its call is done.
     pub(super) fn done(&mut self, service_time: Duration) {
         if let Some(answer) = self.answers.last_mut() {
             answer.service_time = service_time;

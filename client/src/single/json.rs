@@ -18,7 +18,7 @@ struct JsonSingle {
     connect_ns: u64,
     service_time_ns: Option<u64>,
     interrupted: bool,
-    /// What refused the call unseen, if it was made again.
+    /// The reason why the call was refused without being processed, if it was sent again.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
     status: Option<JsonStatus>,
@@ -70,7 +70,7 @@ struct JsonTiming {
 /// One call as a JSON document.
 ///
 /// # Errors
-/// None that is known: all its values have a JSON form.
+/// None are known: all values can be written as JSON.
 pub fn to_json(single: &Single) -> serde_json::Result<String> {
     document(&JsonSingle {
         schema: "longsync.call/v1",

@@ -27,14 +27,14 @@ use longsync_connect::rpc::{self, Answers, RetryLog, Rpc};
 /// A call that is about to be made.
 pub(super) struct PendingCall<'a> {
     pub(super) plan: &'a SinglePlan,
-    /// When its deadline is over.
+    /// The time of its deadline.
     pub(super) due: Option<Instant>,
     pub(super) connections: &'a ConnectionPool,
     pub(super) stamps: &'a Stamps,
     pub(super) retried: &'a RetryLog,
 }
 
-/// The four requests have these fields in common.
+/// A request with the fields that all four kinds have in common.
 macro_rules! request {
     ($plan:ident, $message:ident { $($field:ident: $value:expr),* }) => {
         $message {
@@ -49,7 +49,7 @@ macro_rules! request {
     };
 }
 
-/// The four answers have these fields in common; what else they have is added where they come.
+/// Converts the fields that answers have in common; the others are added when the answers are received.
 macro_rules! common_of {
     ($($message:ident),*) => {
         $(impl From<$message> for ReceivedAnswer {
@@ -71,10 +71,10 @@ impl From<LongSyncCollectResponse> for ReceivedAnswer {
 }
 
 impl PendingCall<'_> {
-    /// Makes the call, and keeps its answers as they come.
+    /// Makes the call, and keeps its answers as they arrive.
     ///
     /// # Errors
-    /// How it failed.
+    /// The status with which the call failed.
     pub(super) async fn call(
         &self,
         permit: StreamPermit,
@@ -139,14 +139,14 @@ impl PendingCall<'_> {
         permit: StreamPermit,
         kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
-        // When HTTP/2 took each request: it asks for one only when it has window to send it.
+        // The time when HTTP/2 took each request, which it does only when it has window to send it.
         let sent: Arc<Mutex<Vec<Instant>>> = Arc::default();
         let body = || {
             let (plan, timer) = (self.plan.clone(), self.connections.timer().clone());
             let (sent, ids) = (Arc::clone(&sent), self.ids());
             rpc::open(ids.map(move |id| {
                 let mut sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
-                // A second try keeps the time of the first.
+                // A retry keeps the time of the first attempt.
                 if sent.len() as u64 == id {
                     sent.push(timer.now());
                 }
@@ -178,7 +178,7 @@ impl PendingCall<'_> {
         Ok(())
     }
 
-    /// Keeps the answer of a call that has one.
+    /// Keeps the answer of a call that has only one.
     async fn only<M: Message + Default + Into<ReceivedAnswer>>(
         &self,
         mut answers: Answers,
@@ -212,7 +212,7 @@ impl PendingCall<'_> {
         Rpc { connections, stamps, retried, limits }.begin(permit, request).await
     }
 
-    /// How many answers of a stream, or requests, there are to be.
+    /// The planned number of answers in a stream, or of requests.
     fn asked(&self) -> u64 {
         self.plan.count.unwrap_or(1).into()
     }

@@ -17,22 +17,22 @@ use longsync_connect::timing::plausible;
 pub struct ReceivedAnswer {
     /// Its message.
     pub message: String,
-    /// What the server saw.
+    /// The server's timing.
     pub timing: Option<Timing>,
-    /// Its payload, while the answer is shown as it comes; none once it is kept.
+    /// Its payload, while the answer is shown; empty once it is kept.
     pub payload: Bytes,
-    /// How long its payload is.
+    /// The size of its payload.
     pub payload_bytes: usize,
     /// The request that it answers (exchange), or its place among the answers (stream).
     pub number: Option<u64>,
-    /// How many requests it answers (collect).
+    /// The number of requests that it answers (collect).
     pub count: Option<u64>,
     /// Why its request failed (exchange).
     pub failure: Option<Failure>,
-    /// From sent to done.
+    /// The time from sent to done.
     pub service_time: Duration,
-    /// Whether its service time may be compared with what the server waited: not so for the
-    /// answers of a stream after the first.
+    /// Whether its service time can be compared with the server's wait, which it cannot for the answers of a
+    /// stream after the first.
     pub is_comparable: bool,
 }
 
@@ -43,25 +43,25 @@ pub struct Single {
     pub kind: RpcKind,
     /// The server that was called.
     pub target: Target,
-    /// How long it could take, connecting included.
+    /// How long it could take, including connecting.
     pub deadline: Option<TypedDuration>,
     /// How long it took to connect.
     pub connect: Duration,
-    /// From sent to done, of the call as a whole; [`None`] when it was not sent.
+    /// The time from sent to done of the entire call; [`None`] if it was not sent.
     pub service_time: Option<Duration>,
-    /// Its answers, as they came: as many of them as the plan has kept.
+    /// Its answers, in order of arrival, up to the number that the plan keeps.
     pub answers: Vec<ReceivedAnswer>,
-    /// How many answers came beyond those.
+    /// The number of further answers, which were not kept.
     pub more_answers: u64,
-    /// What refused the call unseen, such as `GOAWAY NO_ERROR`, when it was made again on another
-    /// connection.
+    /// The reason why the call was refused without being processed, such as `GOAWAY NO_ERROR`, if it was sent
+    /// again on another connection.
     pub refusal: Option<String>,
-    /// How it ended. [`None`]: it was ended from this side, before that.
+    /// How it ended; [`None`] if the client ended it early.
     pub status: Option<Status>,
 }
 
 impl ReceivedAnswer {
-    /// `added`: service time - waited, in nanoseconds; below zero when clocks or scheduling make it so.
+    /// `added`: service time - waited, in nanoseconds. Clocks or scheduling may make it negative.
     pub fn added_ns(&self) -> Option<i64> {
         let waited = plausible(self.timing.as_ref()?.waited.as_ref())?;
         self.is_comparable.then(|| added_ns(self.service_time, waited))
@@ -90,12 +90,12 @@ impl Single {
         }
     }
 
-    /// What the server saw of a call that failed.
+    /// The server's timing of a call that failed.
     pub fn failure_timing(&self) -> Option<Timing> {
         self.status.as_ref().and_then(status::timing)
     }
 
-    /// The code with which it ended; [`None`] when it was ended from this side.
+    /// The code with which it ended; [`None`] if the client ended it early.
     pub fn code(&self) -> Option<Code> {
         self.status.as_ref().map(Status::code)
     }

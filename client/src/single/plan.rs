@@ -1,4 +1,4 @@
-//! What to call.
+//! The plan of one call.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tonic::metadata::MetadataMap;
 
 use crate::request::RESERVED;
 
-/// The kind of an RPC. gRPC has no others: exhaustive.
+/// The kind of an RPC. gRPC has no others, so the enum is exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RpcKind {
     /// `LongSync`: one request, one answer.
@@ -22,7 +22,7 @@ pub enum RpcKind {
     Stream,
     /// `LongSyncCollect`: `count` requests, one answer.
     Collect,
-    /// `LongSyncExchange`: `count` requests, an answer to each.
+    /// `LongSyncExchange`: `count` requests, one answer per request.
     Exchange,
 }
 
@@ -35,7 +35,7 @@ impl RpcKind {
         }
     }
 
-    /// Whether its answers come as a stream, which ends by itself after them.
+    /// Whether its answers arrive as a stream, which may end later than the last answer.
     pub fn streams_answers(self) -> bool {
         match self {
             Self::Unary | Self::Collect => false,
@@ -43,7 +43,7 @@ impl RpcKind {
         }
     }
 
-    /// What the number of an answer is: that of its request, or its place among the answers.
+    /// The name of an answer's number: the id of its request, or its index among the answers.
     pub fn number_name(self) -> &'static str {
         match self {
             Self::Exchange => "id",
@@ -63,7 +63,7 @@ impl fmt::Display for RpcKind {
     }
 }
 
-/// What to call, and how: values that agree with one another. Made by [`SinglePlan::builder`].
+/// A consistent plan of one call. Made by [`SinglePlan::builder`].
 #[derive(Debug, Clone)]
 pub struct SinglePlan {
     pub(super) kind: RpcKind,
@@ -83,7 +83,7 @@ pub struct SinglePlan {
 
 /// A plan that is not checked yet.
 #[derive(Debug, Clone)]
-#[must_use = "it is `build` that makes a plan"]
+#[must_use = "call `build` to get a plan"]
 pub struct SinglePlanBuilder(SinglePlan);
 
 /// Why a call is impossible.
@@ -91,18 +91,20 @@ pub struct SinglePlanBuilder(SinglePlan);
 #[non_exhaustive]
 pub enum SinglePlanError {
     /// A unary call has one request and one answer.
-    #[error("a count is for stream, collect and exchange: a unary call is one of each")]
+    #[error(
+        "a count is for stream, collect and exchange: a unary call has one request and one answer"
+    )]
     CountOfUnary,
-    /// It has its deadline twice.
+    /// It has two deadlines.
     #[error("a deadline is sent as grpc-timeout: give one of the two")]
     DeadlineTwice,
-    /// gRPC itself has another value for this header.
-    #[error("gRPC itself sets `{name}`: give headers of other names")]
+    /// gRPC itself sets this header.
+    #[error("gRPC itself sets `{name}`: choose another header name")]
     Reserved {
         /// The header's name.
         name: String,
     },
-    /// The deadline is too long for clocks and headers.
+    /// The deadline is longer than clocks and headers can represent.
     #[error("the deadline is longer than 365 days: make it shorter")]
     TooLong,
     /// Every server would refuse the request.
@@ -111,8 +113,8 @@ pub enum SinglePlanError {
 }
 
 impl SinglePlan {
-    /// Leaves everything to the server: no deadline, no payload, no call id, no headers. All answers
-    /// are kept.
+    /// A plan that leaves everything to the server, without a deadline, payload, call id or headers. All
+    /// answers are kept.
     pub fn builder(kind: RpcKind, target: Target) -> SinglePlanBuilder {
         SinglePlanBuilder(Self {
             kind,
@@ -131,7 +133,7 @@ impl SinglePlan {
         })
     }
 
-    /// How many bytes an answer may have: what was asked for, and room for all else.
+    /// The maximum size of an answer in bytes: the requested payload, and room for everything else.
     pub(super) fn answer_bytes(&self) -> usize {
         let room = || room_for(&self.payload, self.echo_payload, self.response_bytes);
         self.max_answer_bytes.unwrap_or_else(room)
@@ -154,7 +156,7 @@ impl SinglePlanBuilder {
         Self(SinglePlan { deadline: Some(deadline.into()), ..self.0 })
     }
 
-    /// How many answers of a stream, how many requests of a collect or an exchange, instead of 1.
+    /// The number of answers in a stream, or of requests in a collect or an exchange, instead of 1.
     pub fn count(self, count: u32) -> Self {
         Self(SinglePlan { count: Some(count), ..self.0 })
     }
@@ -164,40 +166,40 @@ impl SinglePlanBuilder {
         Self(SinglePlan { payload: payload.into(), ..self.0 })
     }
 
-    /// Whether answers carry it back.
+    /// Whether answers return the payload.
     pub fn echo_payload(self, echo_payload: bool) -> Self {
         Self(SinglePlan { echo_payload, ..self.0 })
     }
 
-    /// How many bytes of payload answers carry instead.
+    /// The size in bytes of the payload that answers contain instead.
     pub fn response_bytes(self, response_bytes: u32) -> Self {
         Self(SinglePlan { response_bytes, ..self.0 })
     }
 
-    /// The name of the call.
+    /// The id of the call.
     pub fn call_id(self, call_id: impl Into<String>) -> Self {
         Self(SinglePlan { call_id: call_id.into(), ..self.0 })
     }
 
-    /// What goes into the request's headers.
+    /// The request's additional headers.
     pub fn metadata(self, metadata: MetadataMap) -> Self {
         Self(SinglePlan { metadata, ..self.0 })
     }
 
-    /// How many bytes an answer may have, instead of 4 MiB beside the payload that was asked for.
+    /// The maximum size of an answer in bytes, instead of 4 MiB plus the requested payload.
     pub fn max_answer_bytes(self, bytes: usize) -> Self {
         Self(SinglePlan { max_answer_bytes: Some(bytes), ..self.0 })
     }
 
-    /// How many answers are kept for the report, instead of all.
+    /// The number of answers that are kept for the report, instead of all.
     pub fn most_kept(self, most_kept: usize) -> Self {
         Self(SinglePlan { most_kept, ..self.0 })
     }
 
-    /// The plan.
+    /// Checks the plan, and returns it.
     ///
     /// # Errors
-    /// When it contradicts itself, or every server would refuse its requests.
+    /// When the plan contradicts itself, or every server would refuse its requests.
     pub fn build(self) -> Result<SinglePlan, SinglePlanError> {
         let plan = self.0;
         if !plan.kind.takes_count() && plan.count.is_some() {
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn only_streams_have_a_count() {
+    fn a_unary_call_has_no_count() {
         assert_eq!(refused(plan(RpcKind::Unary).count(1)), SinglePlanError::CountOfUnary);
         for kind in [RpcKind::Stream, RpcKind::Collect, RpcKind::Exchange] {
             assert!(plan(kind).count(0).build().is_ok());
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_grpc_sets_are_not_given() {
+    fn headers_that_grpc_sets_are_refused() {
         for name in RESERVED {
             let refused = refused(plan(RpcKind::Unary).metadata(headers(name)));
             assert_eq!(refused, SinglePlanError::Reserved { name: name.to_owned() });
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_every_server_refuses_is_refused_here() {
+    fn requests_that_every_server_refuses_are_refused_here() {
         for (builder, why) in [
             (plan(RpcKind::Stream).delay(SECOND).behavior("1s"), RequestError::DelayAndBehavior),
             (

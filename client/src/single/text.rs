@@ -1,4 +1,4 @@
-//! One call for people: its answers, and a table of where the time went.
+//! One call as text: its answers, and a table that shows where the time went.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -18,15 +18,16 @@ use longsync_connect::timing::plausible;
 use longsync_text::counted;
 use longsync_text::said::{is_invisible, shortened};
 
-/// How much of a message is shown; JSON has all.
+/// The most characters shown of a message; JSON has the full message.
 const MOST_CHARACTERS: usize = 2_000;
 
 const FAILED: Style = AnsiColor::Red.on_default().bold();
 
-/// How many answers the table shows; text needs no more of them to be kept.
+/// The most answers that the table shows, and so the most that need to be kept for text.
 pub const MOST_ROWS: usize = 20;
 
-/// An answer as a line, printed as it comes; as several if it is longer than the given number of columns.
+/// An answer as a line, to be printed as it arrives; as several lines if it is longer than the given number
+/// of columns.
 pub fn answer_line(answer: &ReceivedAnswer, columns: usize) -> String {
     let mut line = answer.number.map(|number| format!("{number}: ")).unwrap_or_default();
     let mut failed = "";
@@ -47,10 +48,10 @@ pub fn answer_line(answer: &ReceivedAnswer, columns: usize) -> String {
     lines(&line, failed, columns)
 }
 
-/// A sentence in lines, in which the name of a status stands out.
+/// A sentence wrapped into lines, with the name of a status highlighted.
 fn lines(sentence: &str, status: &str, columns: usize) -> String {
     let text = paragraph(sentence, columns, Style::new());
-    // It is among the first words, before anything that a server said.
+    // The first occurrence is the name, because it precedes the server's message.
     if status.is_empty() {
         text
     } else {
@@ -69,8 +70,8 @@ fn payload(bytes: &[u8]) -> String {
     }
 }
 
-/// The result of a call as text with ANSI colours, for a terminal with the given number of columns; its answers were
-/// printed before.
+/// The result of a call as text with ANSI colors, for a terminal with the given number of columns, without
+/// its answers, which were printed earlier.
 pub fn to_text(single: &Single, columns: usize) -> String {
     let said = |sentences: Vec<String>| -> String {
         sentences.iter().map(|sentence| lines(sentence, "", columns)).collect()
@@ -86,7 +87,7 @@ pub fn to_text(single: &Single, columns: usize) -> String {
     .concat()
 }
 
-/// How the call ended, unless well.
+/// How the call ended, unless it succeeded.
 fn ending(single: &Single, columns: usize) -> String {
     match &single.status {
         None => lines("ended before its answer", "", columns),
@@ -102,11 +103,11 @@ fn ending(single: &Single, columns: usize) -> String {
 fn refused(single: &Single) -> Option<String> {
     let refusal = single.refusal.as_ref()?;
     Some(format!(
-        "refused before the server looked at it ({refusal}), and sent again on another connection"
+        "refused before the server processed it ({refusal}), and sent again on another connection"
     ))
 }
 
-/// What is said below the table.
+/// The sentences below the table.
 fn rest(single: &Single) -> Vec<String> {
     let mut sentences = Vec::new();
     sentences.extend(behavior(single).map(|behavior| format!("behavior: {behavior}")));
@@ -114,7 +115,7 @@ fn rest(single: &Single) -> Vec<String> {
     let received = received.saturating_add(single.answers.len());
     let hidden = received.saturating_sub(MOST_ROWS);
     if hidden > 0 {
-        sentences.push(format!("and {} more; --json has them all", counted(hidden, "answer")));
+        sentences.push(format!("and {} more; --json prints them all", counted(hidden, "answer")));
     }
     if received > 1 || single.kind.streams_answers() {
         let whole = single.service_time.map_or_else(|| "-".to_owned(), rounded);
@@ -123,15 +124,15 @@ fn rest(single: &Single) -> Vec<String> {
     sentences
 }
 
-/// How a deadline that is over was shared: the server knows only what connecting had left of it.
+/// How a deadline that passed was spent: the server knows only the time that was left after connecting.
 fn shared_deadline(single: &Single) -> Option<String> {
     let deadline = single.deadline.as_ref()?;
     let is_over = single.code() == Some(Code::DeadlineExceeded) && single.service_time.is_some();
     let connect = rounded(single.connect);
-    is_over.then(|| format!("the deadline was {deadline}, of which connecting took {connect}"))
+    is_over.then(|| format!("the deadline was {deadline}, and connecting took {connect} of it"))
 }
 
-/// How the server says that it answered: the first answer for all.
+/// The behavior that the server reports, taken from the first answer.
 fn behavior(single: &Single) -> Option<String> {
     let timing = match single.answers.first() {
         Some(answer) => answer.timing.clone(),
@@ -164,7 +165,7 @@ fn account(single: &Single, columns: usize) -> String {
     table(&header, &rows, usize::from(is_numbered), columns)
 }
 
-/// The account of a call without answers: what its status brought along.
+/// The row of a call without answers, from the timing in its status.
 fn failed_row(single: &Single) -> Vec<String> {
     let timing = single.failure_timing();
     let waited = timing.as_ref().and_then(|timing| plausible(timing.waited.as_ref()));
@@ -178,7 +179,7 @@ fn failed_row(single: &Single) -> Vec<String> {
     cells
 }
 
-/// Queued, planned and waited, by the server's account.
+/// Queued, planned and waited, as the server reported them.
 fn server_side(timing: Option<&Timing>) -> [String; 3] {
     let shown = |figure: Option<Duration>| figure.map_or_else(|| "-".to_owned(), rounded);
     let of = |figure: fn(&Timing) -> Option<&prost_types::Duration>| {

@@ -138,7 +138,7 @@ fn a_deadline_is_shown_as_it_was_typed() {
     for typed in ["1500ms", "1.5s", "1s 500ms"] {
         let single = Single { deadline: Some(typed.parse().unwrap()), ..over() };
         let text = plain(&single, 200);
-        let said = format!("the deadline was {typed}, of which connecting took 712.3us\n");
+        let said = format!("the deadline was {typed}, and connecting took 712.3us of it\n");
         assert!(text.contains(&said), "{text}");
     }
 }

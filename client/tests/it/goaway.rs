@@ -83,7 +83,7 @@ async fn calls_refused_unprocessed_are_retried_on_another_connection() {
             assert_eq!((run.connections, peer.accepted()), (2, 2));
             assert_eq!(run.refusal.as_deref(), Some(refusal));
             let text = race::to_text(&race, 200);
-            let note = format!("2 calls were refused before the server looked at them ({refusal})");
+            let note = format!("2 calls were refused before the server processed them ({refusal})");
             assert!(text.contains(&note), "{text}");
         }
     }
@@ -165,7 +165,7 @@ async fn a_call_is_retried_once_and_the_report_says_so() {
         let single = called(&SinglePlan::builder(kind, peer.target.clone())).await.unwrap();
         assert_eq!(single.code(), Some(Code::Ok), "{kind}: {:?}", single.status);
         assert_eq!((single.answers.len(), peer.accepted()), (1, 2));
-        let note = "refused before the server looked at it (RST_STREAM REFUSED_STREAM)";
+        let note = "refused before the server processed it (RST_STREAM REFUSED_STREAM)";
         assert!(to_text(&single, 400).contains(note));
         let json: serde_json::Value = serde_json::from_str(&to_json(&single).unwrap()).unwrap();
         assert_eq!(json["refused"], "RST_STREAM REFUSED_STREAM");

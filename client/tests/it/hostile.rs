@@ -481,7 +481,7 @@ async fn the_end_of_an_exchange_is_shown_even_if_all_messages_were_answered() {
             vec![0, 1],
             internal,
             2,
-            "1 stream did not end well although all its messages were answered; the first: INTERNAL\"",
+            "1 stream ended with an error although all its messages were answered; the first: INTERNAL\"",
         ),
         (
             vec![0, 0],

@@ -52,7 +52,7 @@ async fn a_wrong_command_line_is_refused_with_the_usage_of_its_command() {
     for (args, said) in [
         (["load", "--rate", "0"], "--rate 0 makes no calls"),
         (["load", "--rate", "x"], "`x` is not a rate"),
-        (["load", "--name", " "], "write a text that is not blank"),
+        (["load", "--name", " "], "write a name that is not blank"),
     ] {
         let output = client(&args).await;
         assert_eq!(output.status.code(), Some(2), "{args:?}");
@@ -200,7 +200,7 @@ async fn each_repetition_has_its_own_seed_and_files() {
     }
     let output = load(&url(&server), &["-n", "1", "--repeat", "2", "--record", "one.json"]).await;
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("write {n} into one.json"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("put {n} into one.json"), "{}", stderr(&output));
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn at_most_one_output_goes_to_stdout() {
         ),
         (
             &["load", "--svg", "-", "--repeat", "2"],
-            "--svg - prints them all on stdout: give a name with {n}",
+            "--svg - would print all of them on stdout: give a name with {n}",
         ),
     ] {
         let output = client(args).await;

@@ -190,7 +190,7 @@ async fn an_http_error_is_shown_whatever_its_body_is() {
         (endless, false, said),
         (cut, false, said),
         (gone, true, said),
-        (empty, false, "no body came"),
+        (empty, false, "the body is empty"),
     ] {
         let target = Some(http1_server(answer, holds).await);
         let http = plan(1, 0, &ALL[2..3], target).protocol(Protocol::Http);

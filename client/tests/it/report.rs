@@ -238,12 +238,12 @@ fn cancellations_that_the_server_noticed_are_reported_as_far_as_known() {
         Some(ServerView { cancelled, cancelled_after_mean, cancelled_after_p99: None })
     };
     for (view, words) in [
-        (None, "2 calls cancelled; the server does not say what it noticed\n"),
+        (None, "2 calls cancelled; the server does not report what it noticed\n"),
         (view(0, None), "2 calls cancelled; the server noticed none of them end\n"),
         (view(1, Some(51)), "the server noticed 1 of them end, on average after 51ms\n"),
         (
             view(5, Some(51)),
-            "noticed 5 calls end, of other clients as well, on average after 51ms\n",
+            "noticed 5 calls end, including those of other clients, on average after 51ms\n",
         ),
     ] {
         let text = said(view);
@@ -401,7 +401,7 @@ fn a_cancellation_after_all_answers_is_reported_as_having_nothing_to_cancel() {
     let said = "nothing was left to cancel after 500ms: every call had ended";
     assert_eq!(text.matches(said).count(), late.runs.len(), "{text}");
     assert!(
-        text.contains("\nNothing was left to cancel after 500ms: every call had ended. Take"),
+        text.contains("\nNothing was left to cancel after 500ms: every call had ended. Use"),
         "{text}"
     );
     // For threads, the duration of their calls tells.

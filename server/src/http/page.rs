@@ -16,7 +16,7 @@ use crate::http::face::{of_type, text};
 const TEMPLATE: &str = include_str!("page/page.html");
 /// Hashes of the style and the script as they are sent. After an edit, a test prints the right ones.
 const STYLE_SHA256: &str = "sUHjvLofk0We9Ums3yy/oeVhAXo1CxiwQrkh0rZUcBE=";
-const SCRIPT_SHA256: &str = "7R6IRW5iYRRdHBszapA8mWyWSXxb4GW/XgspvjVdY9I=";
+const SCRIPT_SHA256: &str = "hMEocjuhP595WPORLyBmfoPc07hXYorMBACSbgQl9lA=";
 
 static STYLE: LazyLock<String> = LazyLock::new(|| dense(&[include_str!("page/page.css")]));
 /// A single script: each file can use the definitions in the files before it.

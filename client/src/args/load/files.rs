@@ -1,10 +1,10 @@
-//! The files that are written of a run.
+//! The files that a run writes.
 
 use std::path::{Path, PathBuf};
 
 use crate::destination::{is_printed_alone, is_stdout};
 
-/// What a file holds of a run.
+/// The part of a run that a file contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutputFormat {
     /// The complete record, as JSON.
@@ -29,17 +29,17 @@ impl OutputFormat {
     }
 }
 
-/// The files of a run, their names perhaps with `{n}` for its number.
+/// The files of a run; their names may contain `{n}` for its number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Files {
-    /// Those that are given.
+    /// The files that were asked for.
     pub(super) all: Vec<(OutputFormat, PathBuf)>,
-    /// Whether those that exist are replaced.
+    /// Whether existing files are replaced.
     pub(crate) overwrites: bool,
 }
 
 impl Files {
-    /// Those of one of several runs, from 1.
+    /// The files of the run with this number, from 1.
     pub(crate) fn of_run(&self, number: u32) -> Vec<(OutputFormat, PathBuf)> {
         self.all.iter().map(|(form, path)| (*form, numbered(path, number))).collect()
     }
@@ -47,7 +47,7 @@ impl Files {
     /// Whether one of them, or JSON, is printed instead of text.
     ///
     /// # Errors
-    /// The sentence that names two which would both be printed.
+    /// If two would both be printed: a sentence that names them.
     pub(super) fn is_printed_alone(&self, is_json: bool) -> Result<bool, String> {
         let named = self.all.iter().map(|(form, path)| (form.flag(), path.as_path()));
         is_printed_alone(is_json, &named.collect::<Vec<_>>())
@@ -61,18 +61,19 @@ impl Files {
         self.all.extract_if(.., |file| is_printed(file)).next().is_some()
     }
 
-    /// Whether each run has its own.
+    /// Checks that each run has its own files.
     ///
     /// # Errors
-    /// The sentence that names the flag whose file all runs would write.
+    /// If all runs would write the same file: a sentence that names its flag.
     pub(super) fn differ(&self) -> Result<(), String> {
         match self.all.iter().find(|(_, path)| numbered(path, 1) == *path) {
             Some((form, path)) if is_stdout(path) => Err(format!(
-                "with --repeat each run has a file of its own, and {} - prints them all on stdout: give a name with {{n}}",
+                "with --repeat each run writes its own file, and {} - would print all of them on stdout: \
+                 give a name with {{n}}",
                 form.flag()
             )),
             Some((form, path)) => Err(format!(
-                "with --repeat each run has a file of its own, and {} names one: write {{n}} into {}",
+                "with --repeat each run writes its own file, and {} names only one: put {{n}} into {}",
                 form.flag(),
                 path.display()
             )),
@@ -82,7 +83,7 @@ impl Files {
 }
 
 fn numbered(path: &Path, number: u32) -> PathBuf {
-    // A name that is not text has no `{n}` that could be found.
+    // A name that is not UTF-8 is used as it is.
     path.to_str()
         .map_or_else(|| path.to_owned(), |text| text.replace("{n}", &number.to_string()).into())
 }

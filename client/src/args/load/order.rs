@@ -1,4 +1,4 @@
-//! What a command line of `load` orders: the runs, and what is made of each.
+//! The order that a command line of `load` gives: the runs, and their output.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,35 +11,35 @@ use super::LoadArgs;
 use super::files::{Files, OutputFormat};
 use crate::data;
 
-/// The runs, and what is made of each.
+/// The runs, and their output.
 #[derive(Debug)]
 pub(crate) struct LoadOrder {
     plan: WrittenPlan,
-    /// The file from which the plan is.
+    /// The file that contains the plan.
     from: Option<PathBuf>,
     name: Option<String>,
     tags: BTreeMap<String, String>,
     thresholds: Vec<String>,
-    /// How many runs there are, at least 1.
+    /// The number of runs, at least 1.
     pub(crate) repeat: u32,
-    /// Whether a run that the client held up fails.
+    /// Whether a run fails if the client was the bottleneck.
     pub(crate) is_strict: bool,
-    /// What is written.
+    /// The files to write.
     pub(crate) files: Files,
-    /// Whether the record is printed, instead of text.
+    /// Whether the record is printed instead of text.
     pub(crate) is_json: bool,
-    /// Whether text is printed, and the runs are shown while they go on.
+    /// Whether text is printed, and progress while a run goes on.
     pub(crate) is_text: bool,
-    /// At which address the running load is shown.
+    /// The address at which metrics of the running load are served.
     pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl LoadArgs {
-    /// What is ordered.
+    /// The order that these flags give.
     ///
     /// # Errors
-    /// The sentence that says what is wrong: a file cannot be read or is not what it should be, or flags contradict
-    /// one another.
+    /// If a file cannot be read or is invalid, or if flags contradict one another: a sentence that says what
+    /// is wrong.
     pub(crate) fn into_order(self) -> Result<LoadOrder, String> {
         let Self { planned, plan, repeat, judged, shown } = self;
         let flags = planned.written()?;
@@ -59,7 +59,7 @@ impl LoadArgs {
         let given = files.into_iter().filter_map(|(form, path)| Some((form, path?)));
         let mut files = Files { all: given.collect(), overwrites: shown.overwrite };
         let is_alone = files.is_printed_alone(shown.json)?;
-        // A record on stdout is what --json prints, in all that may happen.
+        // A record on stdout is the same as --json, in errors too.
         let is_json = shown.json || files.take_printed_record();
         if repeat > 1 {
             files.differ()?;
@@ -80,14 +80,14 @@ impl LoadArgs {
     }
 }
 
-const BESIDE_A_PLAN: &str = "--plan says what is called, when and how: beside it give only --name, --tag, --repeat, \
-                             --expect, --threshold, --strict and what is shown";
+const BESIDE_A_PLAN: &str = "--plan sets the request, the schedule and the sending: along with it, give \
+                             only --name, --tag, --repeat, --expect, --threshold, --strict and flags for output";
 
 impl LoadOrder {
-    /// The first run, and what the engine is to do. The others have the seeds after its own.
+    /// The first run, and the plan for the engine. Later runs have the seeds that follow its seed.
     ///
     /// # Errors
-    /// The sentence that says why the plan is impossible, or that there are not enough seeds.
+    /// If the plan is impossible or there are not enough seeds: a sentence that says so.
     pub(crate) fn first(&self) -> Result<(Settings, LoadPlan), String> {
         let wrong = |why: SettingsError| match &self.from {
             Some(file) => format!("{}: {why}", file.display()),

@@ -1,4 +1,4 @@
-//! What is shown of a run.
+//! The output of a run.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use crate::args::whole;
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "What is shown")]
+#[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {
-    /// What the run is called in its record.
+    /// The run's name in its record.
     #[arg(long, value_name = "TEXT", value_parser = name, hide_short_help = true)]
     pub(super) name: Option<String>,
 
-    /// A note for its record, as `key=value`; may be given several times.
+    /// A note for the record, as `key=value`; may be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = tag, hide_short_help = true)]
     pub(super) tag: Vec<(String, String)>,
 
@@ -20,42 +20,42 @@ pub(super) struct OutputArgs {
     #[arg(long)]
     pub(super) json: bool,
 
-    /// Write the record into a file. For this and the other files, `-` prints it on stdout, instead of text.
+    /// Write the record to a file. For this and the other files, `-` prints on stdout instead of text.
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
 
-    /// Replace files that exist.
+    /// Replace existing files.
     #[arg(long)]
     pub(super) overwrite: bool,
 
-    /// Write the pictures of latency and of the run over time into a file, as SVG.
+    /// Write the pictures of latency and of the run over time to a file, as SVG.
     #[arg(long, value_name = "FILE")]
     pub(super) svg: Option<PathBuf>,
 
-    /// Write the intervals of the run into a file, as an HDR histogram log.
+    /// Write the intervals of the run to a file, as an HDR histogram log.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(super) hdr: Option<PathBuf>,
 
-    /// Write this many calls, drawn evenly over the run, into the CSV file of --sample-file.
+    /// Write this many calls, drawn evenly over the run, to the CSV file that --sample-file names.
     #[arg(long, value_name = "N", value_parser = whole, requires = "sample_file", hide_short_help = true)]
     pub(super) sample: Option<u32>,
 
-    /// The file of --sample.
+    /// The CSV file for --sample.
     #[arg(long, value_name = "FILE", requires = "sample", hide_short_help = true)]
     pub(super) sample_file: Option<PathBuf>,
 
-    /// Show the running load to Prometheus: at this address, under /metrics.
+    /// Serve metrics of the running load to Prometheus at this address, under /metrics.
     #[arg(long, value_name = "ADDRESS", value_parser = address, hide_short_help = true)]
     pub(super) metrics: Option<SocketAddr>,
 
-    /// Print nothing but what --json prints, and what went wrong.
+    /// Print nothing but errors and, with --json, the record.
     #[arg(long)]
     pub(super) quiet: bool,
 }
 
 fn name(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() {
-        Err("write a text that is not blank, or leave it out")
+        Err("write a name that is not blank, or leave the flag out")
     } else {
         Ok(text.to_owned())
     }
@@ -73,7 +73,8 @@ fn tag(text: &str) -> Result<(String, String), String> {
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     match text.parse::<SocketAddr>() {
         Ok(address) if address.port() == 0 => Err(
-            "port 0 is any free port, and Prometheus must know which: write one such as 127.0.0.1:9464",
+            "port 0 means any free port, and Prometheus must know which: write a fixed port, such as \
+             127.0.0.1:9464",
         ),
         Ok(address) => Ok(address),
         Err(_) => Err("write an IP address and a port, such as 127.0.0.1:9464"),

@@ -1,4 +1,4 @@
-//! The flags that say what is done: together they are the plan.
+//! The flags that together are the plan of a run.
 
 use std::path::Path;
 
@@ -19,14 +19,14 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     pub(super) called: RequestArgs,
 
-    /// What comes before a call's number, from 0, in its id [default: the seed and `-`].
-    #[arg(long, value_name = "TEXT", help_heading = "What is called", hide_short_help = true)]
+    /// The prefix of each call's id, before the call's number from 0 [default: the seed and `-`].
+    #[arg(long, value_name = "TEXT", help_heading = "Request", hide_short_help = true)]
     call_id_prefix: Option<String>,
 
-    /// Make calls without ids; then nobody can recompute what a call's delay was.
+    /// Make calls without ids; their delays then cannot be recomputed.
     #[arg(
         long,
-        help_heading = "What is called",
+        help_heading = "Request",
         conflicts_with = "call_id_prefix",
         hide_short_help = true
     )]
@@ -43,10 +43,11 @@ pub(super) struct PlanArgs {
 }
 
 impl PlanArgs {
-    /// The plan as it was written, with what files of it hold, and without what the run is judged by.
+    /// The plan as it was written, with the content of its files, and without the limits by which the run is
+    /// judged.
     ///
     /// # Errors
-    /// The sentence that says which file cannot be read, or is not what it should be.
+    /// If a file cannot be read or is invalid: a sentence that names it.
     pub(super) fn written(self) -> Result<WrittenPlan, String> {
         let Self { called, call_id_prefix, no_call_ids, when, stops, how } = self;
         Ok(WrittenPlan {
@@ -95,7 +96,7 @@ fn payload(bytes: Vec<u8>) -> WrittenPayload {
     }
 }
 
-/// The points of a schedule file. It is read here, where its name is known.
+/// The points of a schedule file. It is parsed here because only here is its name known for an error.
 fn points(path: &Path) -> Result<String, String> {
     let text = data::text(path)?;
     Profile::from_csv(&text).map_err(|why| format!("{}: {why}", path.display()))?;

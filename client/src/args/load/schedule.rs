@@ -1,4 +1,4 @@
-//! When calls are made.
+//! The schedule of calls.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::args::{count, seed};
 /// How due times are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum ArrivalsArg {
-    /// Evenly (what is done without this).
+    /// Evenly (the default).
     Constant,
-    /// Independently of one another, as if by callers who know nothing of each other: a Poisson process.
+    /// Independently of one another, as if from unrelated callers: a Poisson process.
     Poisson,
-    /// Each at a random moment of its own slot.
+    /// Each at a random time within its own slot.
     Uniform,
     /// All at the start: a burst of `-n` calls.
     AtOnce,
@@ -33,13 +33,13 @@ impl From<ArrivalsArg> for load::WrittenArrivals {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "When calls are made")]
+#[command(next_help_heading = "Schedule")]
 pub(super) struct ScheduleArgs {
     /// Make calls at this rate, whatever the server does (an open loop): 2000, 2000/s, 120/min, 2k/s.
     #[arg(short = 'r', long, value_name = "RATE", value_parser = rate, visible_alias = "rps", visible_short_aliases = ['q', 'R'])]
     pub(super) rate: Option<String>,
 
-    /// Keep this many calls in flight, each beginning when another ends (a closed loop) [default: 50].
+    /// Keep this many calls in flight, each starting when another ends (a closed loop) [default: 50].
     #[arg(short = 'c', long, value_name = "N", value_parser = count)]
     pub(super) concurrency: Option<u64>,
 
@@ -47,13 +47,13 @@ pub(super) struct ScheduleArgs {
     #[arg(long, value_enum, value_name = "HOW")]
     pub(super) arrivals: Option<ArrivalsArg>,
 
-    /// How the rate runs over time, such as 'line(from=0/s, to=1000/s, in=60s); constant(1000/s, for=60s)', or
-    /// 'step(from=100/s, to=1000/s, by=100/s, every=10s)'.
+    /// How the rate changes over time, such as 'line(from=0/s, to=1000/s, in=60s); constant(1000/s,
+    /// for=60s)', or 'step(from=100/s, to=1000/s, by=100/s, every=10s)'.
     #[arg(long, value_name = "SCHEDULE")]
     pub(super) schedule: Option<String>,
 
-    /// The same from a CSV file of seconds and rates: the rate is linear between its lines, and the run is over at
-    /// the last.
+    /// A schedule as a CSV file of seconds and rates: the rate is linear between lines, and the run ends at
+    /// the last line.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(super) schedule_file: Option<PathBuf>,
 
@@ -61,15 +61,15 @@ pub(super) struct ScheduleArgs {
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(super) replay: Option<PathBuf>,
 
-    /// How many times faster the times of --replay pass, such as 2 or 0.5.
+    /// The speed of --replay, such as 2 for twice as fast, or 0.5 for half as fast.
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub(super) replay_speed: Option<String>,
 
-    /// What everything random is drawn by: the same seed gives the same due times and call ids [default: random].
+    /// The seed of everything random: the same seed gives the same due times and call ids [default: random].
     #[arg(long, value_name = "N", value_parser = seed, hide_short_help = true)]
     pub(super) seed: Option<u64>,
 
-    /// How long a closed loop waits between the end of a call and the next.
+    /// How long a closed loop waits between the end of one call and the start of the next.
     #[arg(long, value_name = "DURATION", value_parser = longsync_text::duration::parse, hide_short_help = true)]
     pub(super) think: Option<Duration>,
 
@@ -78,7 +78,7 @@ pub(super) struct ScheduleArgs {
     pub(super) concurrency_schedule: Option<String>,
 }
 
-/// The text of a rate: a plan has it as it was written.
+/// The text of a rate: a plan keeps it as it was written.
 fn rate(text: &str) -> Result<String, ParseRateError> {
     text.parse::<Rate>().map(|_| text.to_owned())
 }

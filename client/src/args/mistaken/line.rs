@@ -1,4 +1,4 @@
-//! A command line as it was typed, and what would be right where it is wrong.
+//! A command line as it was typed, and a tip that says what would be right if it is wrong.
 
 use std::ffi::OsString;
 
@@ -11,7 +11,7 @@ use crate::args::elsewhere::{Here, here};
 /// A command line: the command it calls, and what was typed.
 pub(super) struct Line<'a> {
     whole: &'a Command,
-    /// The subcommand, or the whole if there is none.
+    /// The subcommand, or the program itself if there is none.
     pub(super) called: &'a Command,
     given: Vec<&'a str>,
 }
@@ -32,7 +32,7 @@ impl<'a> Line<'a> {
         Self { whole, called, given }
     }
 
-    /// What would be right.
+    /// A tip that says what would be right.
     pub(super) fn tip(&self, error: &clap::Error) -> Option<String> {
         let context = |kind| match error.get(kind) {
             Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -50,7 +50,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Words after a single hyphen, as Go's programs have them; here such a word is a row of short flags.
+    /// Words after a single hyphen, as Go programs have them; clap reads such a word as a row of short flags.
     fn words(&self) -> Vec<&'a str> {
         let mut words = Vec::new();
         let mut given = self.given.iter();
@@ -69,7 +69,7 @@ impl<'a> Line<'a> {
         here(word).map(|here| self.said(&format!("-{word}"), here))
     }
 
-    /// What would be right instead of what is not known: a flag, or a value that belongs to none.
+    /// A tip for an unknown flag, or for a value that does not belong to a flag.
     fn tip_of(&self, unknown: &str) -> Option<String> {
         let Some(name) = unknown.strip_prefix("--").or_else(|| unknown.strip_prefix('-')) else {
             return self.tip_of_place(unknown);
@@ -81,7 +81,7 @@ impl<'a> Line<'a> {
         self.having(is_it).map(|having| format!("{having} {unknown}"))
     }
 
-    /// If a server stands alone where other programs take it.
+    /// A tip for a server given without a flag, as other programs take it.
     fn tip_of_place(&self, text: &str) -> Option<String> {
         if !has_long(self.called, "url") {
             None
@@ -101,7 +101,7 @@ impl<'a> Line<'a> {
         let is_deadline = flag.starts_with("--deadline") || flag.starts_with("-t ");
         let is_meant = is_count && is_short && is_deadline;
         (is_meant && has_long(self.called, "workers"))
-            .then(|| "-t is the deadline here; --workers says how many threads send".to_owned())
+            .then(|| "-t is the deadline here; --workers sets how many threads send".to_owned())
     }
 
     fn said(&self, typed: &str, here: Here) -> String {
@@ -119,7 +119,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The commands that have such a flag, and `has` or `have`; of several, those that call a server.
+    /// The commands that have such a flag, with `has` or `have`; if some of them call a server, only those.
     fn having(&self, is_it: impl Fn(&Arg) -> bool) -> Option<String> {
         let having = self.whole.get_subcommands().filter(|each| each.get_arguments().any(&is_it));
         let (calling, others): (Vec<_>, Vec<_>) = having.partition(|each| has_long(each, "url"));

@@ -1,4 +1,4 @@
-//! Payloads that were most likely meant as something else.
+//! Payloads that were probably meant as something else.
 
 use std::ffi::OsString;
 
@@ -7,11 +7,11 @@ use clap::{ArgMatches, Command};
 
 use super::line::has_long;
 
-/// Checks what is understood, and was most likely meant otherwise: `-d 30s` is how long wrk, bombardier and k6 run, and
-/// `-d '{"delay": "1s"}'` is the request of grpcurl and ghz.
+/// Refuses payloads that are valid but were probably meant otherwise: in wrk, bombardier and k6, `-d 30s` is
+/// the duration of a run, and in grpcurl and ghz, `-d '{"delay": "1s"}'` is the request.
 ///
 /// # Errors
-/// When it is so.
+/// If there is such a payload.
 pub(in crate::args) fn check(
     command: &Command,
     matches: &ArgMatches,
@@ -26,15 +26,15 @@ pub(in crate::args) fn check(
     }
 }
 
-/// What is said of a payload that looks like something else.
+/// The error for a payload that looks like something else.
 fn mistaken_payload(text: &str, runs: bool) -> Option<String> {
-    const FIELDS: &str = "-d would send this JSON as the payload, not as the fields of the request: write those as flags, such as \
-                          --delay 250ms, or send it with --payload";
+    const FIELDS: &str = "-d would send this JSON as the payload, not as the fields of the request: write \
+                          the fields as flags, such as --delay 250ms, or send this text with --payload";
     let has_unit = text.ends_with(char::is_alphabetic);
     if runs && has_unit && longsync_text::duration::parse(text).is_ok() {
         return Some(format!(
-            "-d {text} would send `{text}` as the payload of each call: for a run of {text} write `-z {text}`, for that \
-             payload `--payload {text}`"
+            "-d {text} would send `{text}` as the payload of each call: for a run of {text} write `-z \
+             {text}`, for this payload `--payload {text}`"
         ));
     }
     let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
@@ -42,7 +42,7 @@ fn mistaken_payload(text: &str, runs: bool) -> Option<String> {
     is_request.then(|| FIELDS.to_owned())
 }
 
-/// Whether requests of the contract have a field of this name, as protobuf or as JSON writes it.
+/// Whether requests of the contract have a field with this name, as protobuf or JSON spells it.
 fn is_field(name: &str) -> bool {
     const FIELDS: [&str; 8] =
         ["delay", "behavior", "payload", "echopayload", "responsebytes", "callid", "id", "count"];
@@ -73,7 +73,8 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_mistaken_only_by_what_runs_for_one_and_a_request_only_by_its_fields() {
+    fn a_duration_is_refused_only_if_the_command_runs_for_one_and_json_only_if_it_has_request_fields()
+     {
         let is_mistaken = |text, runs| mistaken_payload(text, runs).is_some();
         assert!(is_mistaken("30s", true) && is_mistaken("1m30s", true));
         for text in ["30s", "x", "0", "{}", "[]", "1", r#"{"a": 1}"#, r#"{"delay": 1, "a": 1}"#] {

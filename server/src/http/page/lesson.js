@@ -46,7 +46,7 @@ function lessonOfBoth(together, sequential) {
   const most = mostInFlight(together.rows);
   if (held.length > 0 && most < together.calls) return `${opening}\n${lessonOfLimit(together, held, most)}`;
   if (isShown) return opening;
-  return `${opening}\nThe waits were too short to show what waiting costs: choose a longer delay, or more calls.`;
+  return `${opening}\nThere was too little waiting to show what waiting costs: use a longer delay, or more calls.`;
 }
 
 // The lesson about calls that the browser held back.
