@@ -12,9 +12,9 @@ RUN cargo build --locked --release --package longsync-server --package longsync-
 FROM debian:bookworm-slim
 COPY --from=build /longsync/target/release/longsync-server /longsync/target/release/longsync-client /usr/local/bin/
 COPY LICENSE LICENSE-APACHE LICENSE-MIT /usr/share/doc/longsync/
-# By number, so that a cluster sees that it is not root.
+# Numeric, so that Kubernetes can verify that the user is not root.
 USER 65532:65532
-# The default, loopback, is out of reach from outside a container.
+# The default, loopback, is not reachable from outside the container.
 ENV LONGSYNC_LISTEN=0.0.0.0:9000
 EXPOSE 9000
 ENTRYPOINT ["longsync-server"]

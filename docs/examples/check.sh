@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs one example, and looks at what it printed and at what the server counted of it:
+# Runs one example, then checks its output and the server's counters:
 # check.sh LEAST BELOW PATTERN [RPC OUTCOME COUNT]... -- COMMAND...
 #
-# The wall time, the last word that an example prints, is at least LEAST seconds and below BELOW;
-# the pattern (grep -E) is found in its lines, joined by ` | `.
+# The wall time, which is the last word of the output, must be at least LEAST seconds and below BELOW, and the PATTERN
+# (grep -E) must match the output, with its lines joined by ` | `.
 source "$(dirname "$0")/../../tests/interop/lib.sh"
 
 least=$1 below=$2 pattern=$3

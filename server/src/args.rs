@@ -26,8 +26,8 @@ use self::choice::Choice;
 
 /// A gRPC and HTTP server that takes exactly as long as it is told.
 ///
-/// One port serves gRPC, HTTP/1.1 and HTTP/2 without TLS; a browser that opens it finds a page with the
-/// lesson live. A flag with a variable can be given in the environment as well; the flag takes precedence.
+/// One port serves gRPC, HTTP/1.1 and HTTP/2 without TLS; opened in a browser, it shows a live version of
+/// the lesson. A flag that lists a variable can also be set in the environment; the flag takes precedence.
 #[derive(Debug, Parser)]
 #[command(
     name = "longsync-server",
@@ -41,62 +41,62 @@ pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 picks a free port.
     #[arg(long, env = "LONGSYNC_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9000", value_parser = values::address)]
     listen: SocketAddr,
 
-    /// The port to listen on at the default host, instead of --listen.
+    /// The port to listen on, at the default host; instead of --listen.
     ///
-    /// Flags take precedence over the variables of these two flags, and those over the variable PORT.
+    /// Either flag takes precedence over the variables of both, and those take precedence over PORT.
     #[arg(short, long, env = "LONGSYNC_PORT", value_name = "PORT", value_parser = values::port)]
     port: Option<u16>,
 
-    /// How to answer a call that does not say so itself: a delay such as 250ms, or one that is drawn, such
-    /// as 'lognormal(p50=10ms, p99=200ms)'; docs/behavior.md has all of the language.
+    /// How to answer a call that does not specify it: a fixed delay, such as 250ms, or a random one, such as
+    /// 'lognormal(p50=10ms, p99=200ms)'; docs/behavior.md describes the language.
     #[arg(long, env = "LONGSYNC_BEHAVIOR", value_name = "BEHAVIOR", default_value = "5s")]
     behavior: String,
 
-    /// The same as --behavior, and given instead of it.
+    /// The same as --behavior; give one or the other.
     #[arg(long, env = "LONGSYNC_DELAY", value_name = "BEHAVIOR")]
     delay: Option<String>,
 
-    /// What all delays are drawn by: the same seed gives the same call the same delay [default: random].
+    /// The seed for random delays: the same seed gives the same call the same delay [default: random].
     #[arg(long, env = "LONGSYNC_SEED", value_name = "N", value_parser = values::seed)]
     seed: Option<u64>,
 
-    /// Refuse calls that say how they are to be answered.
+    /// Refuse calls that specify a delay or a behavior.
     #[arg(long, env = "LONGSYNC_FIXED", value_parser = values::switch)]
     fixed: bool,
 
-    /// The folder below which lie the files of replay(...) [default: the working directory].
+    /// The directory that contains the files for replay(...) [default: the working directory].
     #[arg(long, env = "LONGSYNC_REPLAY_DIR", value_name = "DIRECTORY")]
     replay_dir: Option<PathBuf>,
 
-    /// Print what the delays of --behavior are like, and exit.
+    /// Print statistics for the delays of --behavior, and exit.
     #[arg(long)]
     explain: bool,
 
-    /// How many worker threads serve connections; one fewer than there are cores is better if the calls are
-    /// generated on the same machine [default: one per core].
+    /// The number of worker threads that serve connections; if the load is generated on the same machine,
+    /// leave one core free [default: one per core].
     #[arg(long, env = "LONGSYNC_WORKERS", value_name = "N", value_parser = values::workers)]
     workers: Option<NonZeroUsize>,
 
-    /// How long everything goes on as before after SIGTERM, SIGHUP or Ctrl-C, while health checks already
-    /// say no; then the drain begins.
+    /// How long to keep serving as before after SIGTERM, SIGHUP or Ctrl-C, while health checks already
+    /// fail; then the drain begins.
     #[arg(long, env = "LONGSYNC_LAME_DUCK", value_name = "DURATION", default_value = "0s", value_parser = longsync_text::duration::parse)]
     lame_duck: Duration,
 
-    /// How long waiting calls may go on after SIGTERM, SIGHUP or Ctrl-C, and after --lame-duck.
+    /// How long waiting calls may continue after SIGTERM, SIGHUP or Ctrl-C, once --lame-duck is over.
     #[arg(long, env = "LONGSYNC_DRAIN", value_name = "DURATION", default_value = "10s", value_parser = longsync_text::duration::parse)]
     drain: Duration,
 
-    /// For how long before a wait ends its worker polls instead of sleeping, such as 200us, at most 20ms:
-    /// waits end more precisely, and each worker keeps its core busy all that time.
+    /// How long before the end of a wait to start polling instead of sleeping, such as 200us, at most 20ms:
+    /// waits end more precisely, at the cost of one core per worker.
     #[arg(long, env = "LONGSYNC_SPIN", value_name = "DURATION", default_value = "0s", value_parser = values::spin)]
     spin: Duration,
 
-    /// What our own code logs on stderr: off, error, warn, info or debug (one line per call); libraries
-    /// log only errors. Or targets by name, such as h2=debug.
+    /// The log level of our own code, on stderr: off, error, warn, info or debug (one line per call);
+    /// libraries log only errors. Or targets by name, such as h2=debug.
     #[arg(long, env = "LONGSYNC_LOG", value_name = "LEVEL", default_value = "warn", value_parser = log)]
     log: Targets,
 
@@ -106,15 +106,15 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print a completion script for a shell.
+    /// Print a shell completion script.
     Completions {
-        /// Which shell.
+        /// The shell.
         #[arg(value_enum)]
         shell: Shell,
     },
 }
 
-/// What clients may ask for; what is beyond is refused, never cut down to fit.
+/// What clients may ask for. Whatever exceeds a limit is refused, never clamped.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 struct LimitArgs {
@@ -126,23 +126,23 @@ struct LimitArgs {
     #[arg(long, env = "LONGSYNC_MAX_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_message_bytes, value_parser = values::message_bytes)]
     max_message_bytes: u32,
 
-    /// The most answers of one stream.
+    /// The most answers in one stream.
     #[arg(long, env = "LONGSYNC_MAX_COUNT", value_name = "N", default_value_t = Limits::default().max_count, value_parser = values::count)]
     max_count: u32,
 
-    /// The largest payload that an answer can be asked for.
+    /// The largest payload that a call may ask for in its answer.
     #[arg(long, env = "LONGSYNC_MAX_RESPONSE_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_response_bytes, value_parser = values::response_bytes)]
     max_response_bytes: u32,
 
-    /// The most messages of an exchange that wait for their answer; at the limit its stream is not read.
+    /// The most unanswered messages in one exchange; at the limit, the server stops reading the stream.
     #[arg(long, env = "LONGSYNC_MAX_UNANSWERED", value_name = "N", default_value_t = Limits::default().max_unanswered, value_parser = values::unanswered)]
     max_unanswered: NonZeroUsize,
 
-    /// The most streams of one HTTP/2 connection.
+    /// The most concurrent streams on one HTTP/2 connection.
     #[arg(long, env = "LONGSYNC_MAX_STREAMS", value_name = "N", default_value = "16384", value_parser = values::streams)]
     max_streams: NonZeroU32,
 
-    /// The most calls, and waiting messages of exchanges, in flight over all connections.
+    /// The most calls in flight over all connections; each waiting message of an exchange counts as one.
     #[arg(long, env = "LONGSYNC_MAX_IN_FLIGHT", value_name = "N", default_value_t = Limits::default().max_in_flight, value_parser = values::in_flight)]
     max_in_flight: u64,
 
@@ -151,7 +151,7 @@ struct LimitArgs {
     #[arg(long, env = "LONGSYNC_MAX_BUFFERED_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_buffered_bytes, value_parser = values::buffered_bytes)]
     max_buffered_bytes: u64,
 
-    /// How long a message may take once it has begun, plus a second for each 64 KiB of it that came.
+    /// How long a message may take once it has begun, plus one second per 64 KiB of it that has arrived.
     #[arg(long, env = "LONGSYNC_MESSAGE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = values::time_limit)]
     message_timeout: Duration,
 
@@ -160,38 +160,38 @@ struct LimitArgs {
     #[arg(long, env = "LONGSYNC_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = values::time_limit)]
     head_timeout: Duration,
 
-    /// The most open connections [default: what the limit on open files leaves room for].
+    /// The most open connections [default: as many as the limit on open files allows].
     #[arg(long, env = "LONGSYNC_MAX_CONNECTIONS", value_name = "N", value_parser = values::connections)]
     max_connections: Option<NonZeroUsize>,
 }
 
-/// What the command line and the environment ask for.
+/// The action that the command line and the environment ask for.
 #[derive(Debug)]
 pub(crate) enum Invocation {
-    /// A server, until it is told to stop.
+    /// Run a server until it is told to stop.
     Serve(Box<ServeOptions>),
-    /// This text, for people.
+    /// Print this text.
     Explanation(String),
-    /// This completion script.
+    /// Print this completion script.
     Completions(Vec<u8>),
 }
 
-/// Which server is asked for.
+/// The server to run.
 #[derive(Debug)]
 pub(crate) struct ServeOptions {
-    /// What is logged.
+    /// Which lines are logged.
     pub(crate) filter: Targets,
     pub(crate) config: Config,
-    /// What the user should be told before anything else.
+    /// A note to print before anything else.
     pub(crate) note: Option<String>,
 }
 
 impl Args {
-    /// Reads the command line and the environment. Of the latter, `variable` gives `PORT`, which has a meaning for
-    /// other software as well.
+    /// Reads the command line and the environment. `variable` looks up `PORT`, which clap does not read
+    /// because other software uses it as well.
     ///
     /// # Errors
-    /// When something is wrong, or help is asked for.
+    /// If something is wrong, or if help is requested.
     pub(crate) fn read(
         words: impl IntoIterator<Item = OsString>,
         variable: impl Fn(&str) -> Option<OsString>,
@@ -218,8 +218,8 @@ impl Args {
         Ok(Invocation::Serve(Box::new(ServeOptions { filter, config, note })))
     }
 
-    /// Puts the address that counts into `listen`: a flag takes precedence over our variables, those
-    /// over `PORT`, which is `foreign`. Returns what the user should be told about it.
+    /// Sets `listen` to the address that takes precedence: a flag over our variables, and those over
+    /// `foreign`, the value of `PORT`. Returns a note for the user if `PORT` is used.
     fn choose_address(
         &mut self,
         matches: &ArgMatches,
@@ -238,13 +238,13 @@ impl Args {
                 let foreign = foreign.to_string_lossy();
                 by_port(values::port(&foreign).map_err(|why| {
                     let why = format!(
-                        "PORT in the environment is {}: {why}, or give --listen or --port, which override it",
+                        "PORT in the environment is {}: {why}, or override it with --listen or --port",
                         longsync_text::quoted(&foreign)
                     );
                     (ErrorKind::ValueValidation, why)
                 })?);
                 return Ok(Some(format!(
-                    "PORT in the environment is used: listening on {}; --listen and --port take precedence",
+                    "listening on {}, because PORT is set in the environment; --listen and --port override it",
                     self.listen
                 )));
             }
@@ -252,7 +252,7 @@ impl Args {
         Ok(None)
     }
 
-    /// What `--behavior` says, or `--delay`.
+    /// The behavior given by `--behavior` or `--delay`.
     fn read_behavior(
         &self,
         line: &CommandLine,
@@ -273,10 +273,10 @@ impl Args {
         })
     }
 
-    /// The log filter, and the configuration.
+    /// The log filter and the configuration.
     ///
     /// # Errors
-    /// When flags contradict one another.
+    /// If flags contradict one another.
     fn into_config(self, behavior: Behavior) -> Result<(Targets, Config), String> {
         let Self { listen, workers, lame_duck, drain, spin, log, limits, seed, fixed, .. } = self;
         let default = Options::default();
@@ -332,12 +332,12 @@ impl LimitArgs {
     }
 }
 
-/// A level alone applies to our own lines; those of the libraries are asked for by name.
+/// Parses a log filter. A bare level applies to our own lines; those of libraries are selected by name.
 fn log(text: &str) -> Result<Targets, String> {
     log_up_to(STATIC_MAX_LEVEL, text)
 }
 
-/// [`log`], in a build that has lines up to the level `most`.
+/// [`log`], for a build that contains log lines up to the level `most`.
 fn log_up_to(most: LevelFilter, text: &str) -> Result<Targets, String> {
     let targets = if let Ok(level) = text.parse::<LevelFilter>() {
         let of_libraries = level.min(LevelFilter::ERROR);
@@ -350,9 +350,11 @@ fn log_up_to(most: LevelFilter, text: &str) -> Result<Targets, String> {
     };
     let levels = targets.iter().map(|(_, level)| level).chain(targets.default_level());
     if levels.max() > Some(most) {
-        return Err("a release has no trace lines, which a target without a level asks \
-                    for as well: write at most debug, such as h2=debug"
-            .to_owned());
+        return Err(
+            "release builds contain no trace lines, which is also what a target without a \
+                    level selects: write at most debug, such as h2=debug"
+                .to_owned(),
+        );
     }
     Ok(targets)
 }
@@ -364,7 +366,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_variables_of_its_flags_are_those_that_are_known() {
+    fn the_known_variables_are_those_of_the_flags() {
         let command = Args::command();
         let mut of_flags: Vec<_> =
             command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
@@ -375,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_alone_applies_to_our_own_lines() {
+    fn a_bare_level_applies_to_our_own_lines() {
         let targets = log_up_to(LevelFilter::DEBUG, "debug").unwrap();
         assert!(targets.would_enable(longsync_server::CALL_LOG_TARGET, &Level::DEBUG));
         assert!(targets.would_enable("longsync_timer", &Level::DEBUG));
@@ -388,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_build_cannot_log_is_refused() {
+    fn a_level_that_the_build_lacks_is_refused() {
         let log = |text| log_up_to(LevelFilter::DEBUG, text);
         assert!(log("off").is_ok());
         assert!(log("debug").is_ok());

@@ -1,4 +1,4 @@
-//! `longsync-server`: the server as a program.
+//! `longsync-server`, the program.
 
 mod args;
 mod log;
@@ -22,10 +22,10 @@ use crate::signals::Signals;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The code that a shell gives a program which an interrupt ended.
+/// The exit code that shells report for a program ended by an interrupt.
 const INTERRUPTED: u8 = 130;
 
-/// The code that clap gives.
+/// The exit code that clap uses for wrong usage.
 const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     code
 }
 
-/// Whether a variable that has no effect matters: not to help, the version or a completion script.
+/// Whether to warn about variables without effect: not for help, the version or a completion script.
 fn has_use_for_variables(told: &Result<Invocation, clap::Error>) -> bool {
     match told {
         Ok(told) => !matches!(told, Invocation::Completions(_)),
@@ -54,7 +54,7 @@ fn has_use_for_variables(told: &Result<Invocation, clap::Error>) -> bool {
     }
 }
 
-/// Prints help or the version, or says what is wrong with the arguments.
+/// Prints help or the version, or reports what is wrong with the arguments.
 fn usage(log: &Log, error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         let text = error.render();
@@ -62,15 +62,15 @@ fn usage(log: &Log, error: &clap::Error) -> ExitCode {
         log.say_as_is(&text);
         return ExitCode::from(WRONG_USAGE);
     }
-    // A reader that has seen enough, and has gone, has seen what it wanted.
+    // A reader that closes the pipe early has seen what it wanted.
     let _ = error.print();
     ExitCode::SUCCESS
 }
 
-/// Prints what was asked for.
+/// Prints to stdout.
 fn print(log: &Log, text: &[u8]) -> ExitCode {
     match std::io::stdout().write_all(text) {
-        // A reader that has seen enough is not an error.
+        // A reader that closes the pipe early is not an error.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             log.say(&format!("cannot write to stdout: {error}"));
             ExitCode::FAILURE
@@ -128,12 +128,12 @@ fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
             () = log.say_what_was_left_out() => unreachable!("it never ends"),
         }
     })?;
-    // After a second signal the workers still wait; the program does not wait for them.
+    // After a second signal, the workers may still be waiting for calls; the program does not wait for them.
     runtime.shutdown_background();
     Ok(code)
 }
 
-/// What a person who has asked the server to stop waits for, if anything.
+/// What the server is still waiting for after a signal, if anything.
 fn draining(calls: u64, drain: Duration) -> Option<String> {
     if calls == 0 || drain.is_zero() {
         return None;
@@ -141,19 +141,21 @@ fn draining(calls: u64, drain: Duration) -> Option<String> {
     let them = if calls == 1 { "it" } else { "them" };
     let calls = counted(usize::try_from(calls).unwrap_or(usize::MAX), "call");
     let drain = text(drain);
-    Some(format!("draining: {calls} may go on for {drain}; Ctrl-C again ends {them}\n"))
+    Some(format!(
+        "draining: {calls} may continue for {drain}; press Ctrl-C again to end {them} now\n"
+    ))
 }
 
-/// Why not even the runtime and the signals that a server needs could be had.
+/// Why neither the runtime nor the signal handlers that a server needs could be set up.
 fn cannot_start(error: &std::io::Error, files: FileLimit) -> anyhow::Error {
     #[cfg(unix)]
     if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) {
         return anyhow::anyhow!(
-            "the limit on open files, {}, is too low to start: raise it, such as with `ulimit -n 1024`",
+            "the limit on open files, {}, is too low to start: raise it, for example with `ulimit -n 1024`",
             files.now
         );
     }
-    anyhow::anyhow!("cannot start, with a limit on open files of {}: {error}", files.now)
+    anyhow::anyhow!("cannot start (the limit on open files is {}): {error}", files.now)
 }
 
 fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
@@ -164,10 +166,10 @@ fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
     };
     match error.kind() {
         ErrorKind::AddrInUse => anyhow::anyhow!(
-            "{address} is in use: stop the program that listens there, or choose another with --listen"
+            "{address} is in use: stop the program that is listening there, or choose another address with --listen"
         ),
         ErrorKind::AddrNotAvailable => anyhow::anyhow!(
-            "{} is not an address of this machine: give --listen one that is, such as 127.0.0.1:{}, or 0.0.0.0:{1} for all",
+            "{} is not an address of this machine: give --listen one that is, such as 127.0.0.1:{}, or 0.0.0.0:{1} for all interfaces",
             address.ip(),
             address.port()
         ),
@@ -178,7 +180,7 @@ fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
     }
 }
 
-/// What the person who has started the server reads; a program reads the first line.
+/// Prints the first lines on stdout: the first is for programs, the others are for people.
 fn announce(server: &Server, config: &Config, files: FileLimit) {
     let address = server.local_addr();
     let called = SocketAddr::new(longsync::callable(address.ip()), address.port());
@@ -194,7 +196,7 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
   try  http://{called}/ in a browser
        curl 'http://{called}{path}?delay=250ms'
        grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {called} {service}/LongSync
-  stop with Ctrl-C: waiting calls may go on for {drain}; again to end at once
+  press Ctrl-C to stop: waiting calls may continue for {drain}; press it again to stop at once
 ",
         listening = longsync::LISTENING,
         seed = config.seed,
@@ -205,6 +207,6 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
         service = longsync::v1::long_sync_service_server::SERVICE_NAME,
         drain = text(config.drain),
     );
-    // A reader that has seen enough, and has gone, is not a reason to stop serving.
+    // A reader that closes the pipe early is not a reason to stop serving.
     let _ = std::io::stdout().write_all(lines.as_bytes());
 }

@@ -149,7 +149,7 @@ case_post() {
     is "$body" 'Done!' 'the body'
     fetch /long_sync --data delay=50ms
     is "$status" '1.1 400' 'the version and status'
-    has "$body" '^delay: .* put it into the query'
+    has "$body" '^delay: .* put it in the query'
 }
 
 # curl waits one second for permission to send more than a megabyte, and then sends it anyway.

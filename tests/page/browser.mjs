@@ -1,4 +1,4 @@
-// A browser that shows the page, and what it complains of.
+// Drives a browser that shows the page, and collects its errors and warnings.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -9,8 +9,8 @@ import { addr, installed } from "../interop/lib.mjs";
 
 const puppeteer = installed("puppeteer-core");
 
-// Opens the page and does something with it. Afterwards the console must be empty of errors and warnings, and nothing
-// may have been asked of anyone but the server. `complaints` are those that are expected.
+// Opens the page and runs `body` on it. Afterwards, the console must contain no errors or warnings except the expected
+// `complaints`, and no host but the server may have been contacted.
 export async function onPage(body, { width = 1200, features = [], complaints = [], address = addr, script = true } = {}) {
   const home = await mkdtemp(join(tmpdir(), "longsync-page-"));
   const args = ["--no-sandbox", "--disable-dev-shm-usage", "--no-proxy-server"];
@@ -22,7 +22,7 @@ export async function onPage(body, { width = 1200, features = [], complaints = [
     page.on("pageerror", (error) => said.push(String(error)));
     page.on("request", (request) => {
       const url = new URL(request.url());
-      if (url.protocol !== "data:" && url.host !== address) said.push(`it asked for ${url}`);
+      if (url.protocol !== "data:" && url.host !== address) said.push(`it requested ${url}`);
     });
     await page.setViewport({ width, height: 900 });
     await page.emulateMediaFeatures(features.map(([name, value]) => ({ name, value })));
@@ -31,14 +31,14 @@ export async function onPage(body, { width = 1200, features = [], complaints = [
     assert.equal(answer.status(), 200);
     await body(page, answer);
     const unexpected = said.filter((line) => !complaints.some((complaint) => complaint.test(line)));
-    assert.deepEqual(unexpected, [], "what the browser complains of");
+    assert.deepEqual(unexpected, [], "errors and warnings of the browser");
   } finally {
     await browser.close();
     await rm(home, { recursive: true, force: true });
   }
 }
 
-// Makes calls, and returns the sentence that the page says in the end.
+// Makes calls, and returns the sentence that the page shows at the end.
 export async function race(page, way, calls, delay) {
   await plan(page, calls, delay);
   await page.click(`#${way}`);
@@ -50,13 +50,13 @@ export async function plan(page, calls, delay) {
   if (delay !== undefined) await page.$eval("#delay", (input, value) => (input.value = value), String(delay));
 }
 
-// The sentence when the run that is under way has ended.
+// Waits until the current run has ended, and returns the page's sentence.
 export async function ended(page) {
   await page.waitForFunction(() => document.querySelector("#cancel").disabled && document.querySelector("#said").textContent);
   return page.$eval("#said", (said) => said.textContent);
 }
 
-// Where the bars of a look begin and end in the picture, in pixels, in the order of their rows.
+// Where the bars of one look begin and end in the chart, in pixels, in the order of the rows.
 export async function bars(page, look) {
   return page.$$eval(`#chart rect.${look}`, (bars) => bars.map((bar) => {
     const { left, right, top } = bar.getBoundingClientRect();
@@ -64,7 +64,7 @@ export async function bars(page, look) {
   }));
 }
 
-// The wall time that the picture has of each way, in seconds.
+// The wall time that the chart shows for each way, in seconds.
 export async function walls(page) {
   const seconds = { s: 1, ms: 1e-3 };
   const texts = await page.$$eval("#chart .wall", (texts) => texts.map((text) => text.textContent));

@@ -1,4 +1,4 @@
-// What the page says of a run, by runs whose figures are known. The page's own files, without a browser.
+// Tests the page's sentences about runs with known figures. It runs the page's own files, without a browser.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ const sources = ["words", "lesson"].map((name) => new URL(`../../server/src/http
 const page = vm.createContext({});
 vm.runInContext(sources.map((source) => readFileSync(source, "utf8")).join(""), page);
 
-// A run of calls of 500 ms: `sent` has when each was sent and when it was done.
+// A run of calls of 500 ms; `sent` lists when each was sent and when it was done.
 function run(way, sent, more = {}) {
   const rows = sent.map(([from, to], number) => ({
     number,
@@ -28,11 +28,11 @@ function run(way, sent, more = {}) {
 
 const sequential = (count) => run("sequential", Array.from({ length: count }, (_, at) => [505 * at, 505 * at + 504]));
 const together = (count) => run("together", Array.from({ length: count }, () => [2, 507]));
-// As over six connections.
+// As with six connections.
 const limited = (count) =>
   run("together", Array.from({ length: count }, (_, at) => [2 + 505 * Math.floor(at / 6), 506 + 505 * Math.floor(at / 6)]));
 
-// After 300 ms all calls of a run were given up, of which the browser had sent this many.
+// A run of `count` calls that was cancelled after 300 ms; `server` is what the server counted.
 function cancelled(count, server) {
   const given = together(count);
   for (const row of given.rows) Object.assign(row, { sent: null, done: 300, end: "cancelled", waited: 0 });
@@ -64,11 +64,11 @@ const cases = {
     assert.equal(page.lesson(sequential(6), together(6)), both);
   },
 
-  async the_limit_is_the_one_that_the_run_has_shown() {
+  async the_limit_is_the_one_that_the_run_showed() {
     const said = page.lesson(limited(14), sequential(14));
     assert.match(said, /but 1\.52s all at once\.\nIt was not quite at once: this browser had at most 6 of them in flight/);
-    assert.match(said, /8 calls waited in the browser \(the thin lines\), for up to 1\.01s\. Over HTTP\/1\.1 /);
-    // Without a limit, and without HTTP/1.1, nothing is said of either.
+    assert.match(said, /8 calls waited in the browser \(the thin lines\), for up to 1\.01s\. Over HTTP\/1\.1, /);
+    // Without a limit, or without HTTP/1.1, neither is mentioned.
     assert.doesNotMatch(page.lesson(together(14), sequential(14)), /in flight|HTTP/);
     const http2 = limited(12);
     for (const row of http2.rows) row.protocol = "h2";
@@ -83,28 +83,28 @@ const cases = {
     assert.equal(said, "Waiting is not working: 3 calls of 500ms would take at least 1.5s one after another, but 805ms all at once.");
   },
 
-  async calls_without_a_delay_show_nothing() {
+  async calls_without_a_delay_are_too_short_to_show_anything() {
     const short = run("together", Array.from({ length: 6 }, () => [1, 2]), { delay: 0 });
     for (const row of short.rows) row.waited = 0;
     assert.match(page.lesson(short, undefined), /There was too little waiting/);
   },
 
-  async calls_that_the_server_decides_on_are_of_what_it_waited() {
+  async if_the_server_chooses_the_delay_its_waits_are_shown() {
     const drawn = { ...together(4), delay: null };
     drawn.rows.forEach((row, at) => (row.waited = [100, 200, 300, 400][at]));
     assert.match(page.lesson(drawn, undefined), /4 calls of 250ms on average would take at least 1s one after another/);
   },
 
-  async a_failure_is_told_in_the_servers_words() {
+  async a_failure_is_shown_in_the_servers_words() {
     const failing = together(3);
     Object.assign(failing.rows[1], { end: "failed", said: "delay: a delay of 2h is over this server's limit" });
     assert.equal(
       page.lesson(failing, undefined),
-      "1 of 3 calls failed.\nThe first was told: delay: a delay of 2h is over this server's limit",
+      "1 of 3 calls failed.\nThe first error: delay: a delay of 2h is over this server's limit",
     );
   },
 
-  async what_the_server_noticed_is_what_it_counted() {
+  async the_cancelled_calls_that_the_server_noticed_are_those_that_it_counted() {
     const all = page.lesson(cancelled(6, { started: 6, ended: 6, cancelled: 6 }), undefined);
     assert.match(all, /^6 calls, given up after 300ms: 6 cancelled\.\nThe server noticed all 6 that had reached it, and/);
     const half = page.lesson(cancelled(12, { started: 6, ended: 6, cancelled: 6 }), undefined);
@@ -114,11 +114,11 @@ const cases = {
     const late = page.lesson(cancelled(6, { started: 6, ended: 4, cancelled: 4 }), undefined);
     assert.match(late, /The server has noticed 4 of the 6 that had reached it\.$/);
     const others = page.lesson(cancelled(6, { started: 9, ended: 9, cancelled: 8 }), undefined);
-    assert.match(others, /The server counted 8 cancelled calls, those of other clients among them\.$/);
-    assert.match(page.lesson(cancelled(6, null), undefined), /could not be asked/);
+    assert.match(others, /The server counted 8 cancelled calls, including those of other clients\.$/);
+    assert.match(page.lesson(cancelled(6, null), undefined), /could not be read/);
   },
 
-  async calls_given_up_one_after_another_were_never_made() {
+  async sequential_calls_after_a_cancellation_are_never_made() {
     const given = sequential(2);
     Object.assign(given.rows[1], { sent: null, done: 700, end: "cancelled" });
     const stopped = { ...given, calls: 6, wall: 700, cancelledAfter: 700, server: { started: 2, ended: 2, cancelled: 1 } };
@@ -127,7 +127,7 @@ const cases = {
       /^6 calls, given up after 700ms: 1 answered, 1 cancelled, 4 never made\.\nThe server noticed the call that had/,
     );
     const late = { ...together(6), cancelledAfter: 507, server: null };
-    assert.equal(page.lesson(late, undefined), "No call was cancelled: each had ended before.");
+    assert.equal(page.lesson(late, undefined), "No call was cancelled: all had already ended.");
   },
 };
 

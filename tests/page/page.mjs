@@ -1,4 +1,4 @@
-// The page in headless Chromium: the race is run in it, and what it shows is held against what is known.
+// Tests the page in headless Chromium: runs the race and compares what the page shows with known values.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -13,7 +13,7 @@ const KIND = "GET /long_sync";
 const axe = installed("axe-core");
 const WIDTHS = [360, 1200];
 
-// The rules that a picture of this page breaks.
+// The accessibility rules that this page violates.
 async function violations(page) {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
@@ -34,7 +34,7 @@ async function looked(scheme) {
   }
 }
 
-// Nothing is wider than the screen, and what it looks like is left in files.
+// Checks that nothing is wider than the screen, and saves screenshots.
 async function pictures(scheme) {
   for (const width of WIDTHS) {
     await onPage(async (page) => {
@@ -56,7 +56,7 @@ async function pictures(scheme) {
   }
 }
 
-// A server of its own, with flags.
+// Starts a separate server with these flags.
 async function withServer(flags, body) {
   const server = spawn(process.env.SERVER, ["--listen", "127.0.0.1:0", "--log", "off", ...flags]);
   try {
@@ -99,7 +99,7 @@ const cases = {
     });
   },
 
-  async with_twelve_the_browsers_limit_is_in_the_bars_and_in_the_sentence() {
+  async with_twelve_calls_the_bars_and_the_sentence_show_the_browsers_limit() {
     await onPage(async (page) => {
       await counts(KIND, { answered: 12 }, async () => {
         const said = await race(page, "together", 12, 400);
@@ -117,7 +117,7 @@ const cases = {
     });
   },
 
-  async a_call_that_is_cancelled_is_counted_by_the_server() {
+  async the_server_counts_cancelled_calls() {
     await onPage(async (page) => {
       await counts(KIND, { cancelled: 4 }, async () => {
         await plan(page, 4, 10_000);
@@ -130,7 +130,7 @@ const cases = {
     });
   },
 
-  async calls_that_had_not_left_the_browser_are_told_apart() {
+  async calls_that_had_not_left_the_browser_are_counted_separately() {
     await onPage(async (page) => {
       await counts(KIND, { cancelled: 6 }, async () => {
         await plan(page, 9, 10_000);
@@ -152,7 +152,7 @@ const cases = {
         await page.click("#cancel");
         assert.match(await ended(page), /1 cancelled, 4 never made\.\s?The server noticed the call that had reached it/);
       });
-      // What comes next begins anew.
+      // The next run starts from scratch.
       assert.match(await race(page, "together", 2, 500), /^(Waiting is not working: )?2 calls of 500ms would take at least 1(\.\d+)?s/);
       assert.equal((await bars(page, "cancelled")).length, 0);
     });
@@ -175,7 +175,7 @@ const cases = {
     });
   },
 
-  async a_page_that_is_out_of_view_asks_for_nothing() {
+  async a_hidden_page_sends_no_requests() {
     await onPage(async (page) => {
       let asked = 0;
       page.on("request", (request) => (asked += request.url().endsWith("/stats.json")));
@@ -194,17 +194,17 @@ const cases = {
     });
   },
 
-  async while_calls_hold_all_connections_the_figures_say_so() {
+  async while_calls_occupy_all_connections_the_page_says_so() {
     await onPage(async (page) => {
       await plan(page, 6, 4_000);
       await page.click("#together");
-      await page.waitForFunction(() => document.querySelector("#stale").textContent.includes("hold all connections"));
+      await page.waitForFunction(() => document.querySelector("#stale").textContent.includes("occupy all connections"));
       await ended(page);
       await page.waitForFunction(() => document.querySelector("#stale").hidden);
     });
   },
 
-  async a_server_that_is_gone_is_said_to_be_gone() {
+  async the_page_says_if_the_server_does_not_answer() {
     await withServer([], async (address) => {
       await onPage(async (page) => {
         await page.setOfflineMode(true);
@@ -244,7 +244,7 @@ const cases = {
     });
   },
 
-  async what_cannot_be_is_refused_before_a_call_is_made() {
+  async invalid_input_is_refused_before_any_call_is_made() {
     await onPage(async (page) => {
       await counts(KIND, {}, async () => {
         for (const [calls, delay] of [[0, 100], [65, 100], ["", 100], [4, -1], [4, 10_001], [4, 1.5]]) {
@@ -257,7 +257,7 @@ const cases = {
     });
   },
 
-  async a_server_of_short_delays_is_asked_for_no_longer_ones() {
+  async the_longest_delay_is_the_servers_limit() {
     await withServer(["--max-delay", "50ms", "--delay", "20ms"], async (address) => {
       await onPage(async (page) => {
         assert.equal(await page.$eval("#delay", (delay) => `${delay.value} of ${delay.max}`), "50 of 50");
@@ -266,7 +266,7 @@ const cases = {
     });
   },
 
-  async a_server_whose_behavior_is_fixed_is_not_told_a_delay() {
+  async with_a_fixed_behavior_no_delay_is_sent() {
     await withServer(["--fixed", "--behavior", "uniform(400ms, 500ms)", "--seed", "7"], async (address) => {
       await onPage(async (page) => {
         assert.ok(await page.$eval("#delay", (delay) => delay.disabled));
@@ -280,7 +280,7 @@ const cases = {
     await onPage(async (page) => {
       await page.$eval("#delay", (delay) => (delay.max = 1e9));
       const said = await race(page, "together", 2, 7_200_000);
-      assert.match(said, /^2 of 2 calls failed\.\s?The first was told: delay: a delay of 2h is over this server's limit/);
+      assert.match(said, /^2 of 2 calls failed\.\s?The first error: delay: a delay of 2h is over this server's limit/);
       assert.equal((await bars(page, "failed")).length, 2);
     }, { complaints: [/status of 400/] });
   },
@@ -314,7 +314,7 @@ const cases = {
     assert.ok((await drawn([])) > 20);
   },
 
-  async without_a_script_the_page_says_what_to_do() {
+  async without_javascript_the_page_still_shows_the_commands() {
     await onPage(async (page) => {
       const text = await page.$eval("main", (main) => main.innerText);
       assert.ok(text.includes("needs JavaScript") && text.includes(`curl 'http://${addr}/long_sync?delay=250ms'`), text);
@@ -322,7 +322,7 @@ const cases = {
     }, { script: false });
   },
 
-  async nothing_but_the_page_itself_may_run() {
+  async no_foreign_script_runs_and_no_foreign_host_is_reached() {
     await onPage(async (page, answer) => {
       assert.match(answer.headers()["content-security-policy"], /^default-src 'none'; connect-src 'self'; .*frame-ancestors 'none'$/);
       const ran = await page.evaluate(async () => {
@@ -336,19 +336,19 @@ const cases = {
     }, { complaints: [/Content Security Policy/] });
   },
 
-  async axe_finds_nothing_in_light() {
+  async axe_finds_no_violations_in_light_mode() {
     await looked("light");
   },
 
-  async axe_finds_nothing_in_dark() {
+  async axe_finds_no_violations_in_dark_mode() {
     await looked("dark");
   },
 
-  async pictures_fit_in_light() {
+  async nothing_is_too_wide_in_light_mode() {
     await pictures("light");
   },
 
-  async pictures_fit_in_dark() {
+  async nothing_is_too_wide_in_dark_mode() {
     await pictures("dark");
   },
 };

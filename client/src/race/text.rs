@@ -81,7 +81,7 @@ fn figures(race: &Race, columns: usize) -> String {
     header.extend([
         "most in\nflight",
         "threads",
-        "connections",
+        "connec-\ntions",
         "memory\nadded",
         "thread\nswitches",
     ]);

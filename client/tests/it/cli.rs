@@ -554,7 +554,7 @@ async fn a_file_limit_that_is_too_low_for_the_connections_is_not_blamed_on_the_s
     let output = with(40, 40).await.unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let said = stderr(&output);
-    for part in ["no more files open", "fewer connections", "ulimit -n"] {
+    for part in ["limit on open files", "fewer connections", "ulimit -n"] {
         assert!(said.contains(part), "{part:?} is not in {said}");
     }
     // The client may raise its own soft limit.

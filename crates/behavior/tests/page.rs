@@ -109,7 +109,7 @@ fn documented_mistakes_are_refused() {
     for row in rows() {
         let Some(text) = row.code("refused") else { continue };
         let said = read(text).unwrap_err().to_string();
-        let expected = row.cell("the sentence says").unwrap();
+        let expected = row.cell("the error says").unwrap();
         assert!(said.contains(expected), "{text}: {said}");
         count += 1;
     }

@@ -47,7 +47,7 @@ use crate::timing::plausible;
 /// assert_eq!(refused.kind(), ConnectErrorKind::NotATarget);
 /// assert_eq!(
 ///     refused.to_string(),
-///     "`/long_sync` is a path, and each call has its own: write http://localhost:9000"
+///     "`/long_sync` is a path, but each call has its own path: write http://localhost:9000"
 /// );
 /// # }
 /// ```

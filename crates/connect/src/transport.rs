@@ -1,4 +1,4 @@
-//! How a connection's bytes get to a server and back.
+//! Transports, which carry the bytes of a connection.
 
 use std::error::Error;
 use std::future::Future;
@@ -38,7 +38,7 @@ pub trait Transport {
 /// `EMFILE`, the same on Linux, the BSDs and macOS; [`io::ErrorKind`] has no value for it.
 const NO_MORE_FILES: i32 = 24;
 
-/// Why a transport has no stream to a target.
+/// Why a transport could not open a stream to a target.
 #[derive(Debug)]
 pub struct TransportError {
     kind: ConnectErrorKind,
@@ -67,7 +67,7 @@ impl Transport for Tcp {
         let (host, port) = target.host_and_port();
         let unknown = |error: io::Error| TransportError {
             kind: ConnectErrorKind::UnknownHost,
-            why: format!("the host `{host}` is not known: {error}"),
+            why: format!("cannot resolve the host `{host}`: {error}"),
             source: Some(error),
         };
         let addresses: Vec<_> = lookup_host((host, port)).await.map_err(unknown)?.collect();
@@ -124,7 +124,7 @@ impl AddressOrder {
 }
 
 impl TransportError {
-    /// For a transport of your own: `why` follows the words that name the target.
+    /// For custom transports: the message names the target, then continues with `why`.
     pub fn new(kind: ConnectErrorKind, why: impl Into<String>) -> Self {
         Self { kind, why: why.into(), source: None }
     }
@@ -142,8 +142,8 @@ impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
         let why = match error.raw_os_error() {
             Some(NO_MORE_FILES) if cfg!(unix) => {
-                "this process may have no more files open; open fewer connections, or raise the limit with \
-                 `ulimit -n`"
+                "this process has reached its limit on open files; open fewer connections, or raise the limit \
+                 with `ulimit -n`"
                     .to_owned()
             }
             _ => error.to_string(),
@@ -173,7 +173,7 @@ fn not_connected(error: io::Error, addresses: &[SocketAddr]) -> TransportError {
         .iter()
         .find_map(on_this_machine)
         .map(|address| format!("; start a server there with `longsync-server --listen {address}`"));
-    let why = format!("connection refused, nothing listens there{}", help.unwrap_or_default());
+    let why = format!("connection refused: nothing is listening there{}", help.unwrap_or_default());
     TransportError { kind: ConnectErrorKind::Refused, why, source: Some(error) }
 }
 
@@ -212,7 +212,7 @@ mod tests {
     proptest! {
         /// A connection goes to its own address if that accepts, else to another one that does, if any.
         #[test]
-        fn a_connection_is_to_its_own_address_or_else_to_one_that_accepts(
+        fn a_connection_goes_to_its_own_address_or_else_to_one_that_accepts(
             count in 1_u8..20,
             accepting in proptest::collection::btree_set(0_u8..20, 0..20),
             nth in any::<usize>(),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn starting_a_server_is_advised_only_if_nothing_listens_on_this_machine() {
+    fn starting_a_server_is_suggested_only_for_this_machine() {
         let why = |kind: io::ErrorKind, address: &str| {
             not_connected(io::Error::from(kind), &[address.parse().unwrap()]).to_string()
         };

@@ -1,4 +1,4 @@
-//! A command line, and what its variables add to it.
+//! A command line and the environment variables of its flags.
 
 use std::borrow::Cow;
 use std::env;
@@ -11,14 +11,15 @@ use clap::{Arg, ArgMatches, Command, Error, Id};
 
 use crate::spelling::{name_and_rest, named, typed, whole_word, with_one_hyphen};
 
-/// What is said of a flag or a word that a program does not have, such as `--addr` or `-l`, if there is something to
-/// say.
+/// Returns a tip for a flag or a word that a program does not know, such as `--addr` or `-l`, if there is
+/// one.
 pub type Tip = fn(&str) -> Option<Cow<'static, str>>;
 
-/// The words of a command line, read by a program's command.
+/// The words of a command line, with the command that parses them.
 ///
-/// First the words are read alone, then again with the variables of the flags of that command which runs: so it is known
-/// of what is wrong whether it is a word or a variable, and a variable is only read by a command that needs it.
+/// The words are parsed twice: first alone, then with the variables for the flags of the subcommand that
+/// runs. That shows whether an error comes from a word or a variable, and each subcommand reads only the
+/// variables it needs.
 #[derive(Debug, Clone)]
 pub struct CommandLine {
     command: Command,
@@ -27,34 +28,34 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// These words, of which the first is the program's name. Variables are those of the command's flags.
+    /// A command line of these words, the first of which is the program's name. The flags of `command` name
+    /// the variables.
     pub fn new(command: Command, words: impl IntoIterator<Item = OsString>, tip: Tip) -> Self {
         Self { command, words: words.into_iter().collect(), tip }
     }
 
-    /// The same line, of which the flag with this id, of the command below the program's that these names lead to, has
-    /// no variable.
+    /// The same command line, but the flag `id` of the subcommand at the path `commands` has no variable.
     ///
     /// # Panics
-    /// When there is no such command or flag.
+    /// If there is no such subcommand or flag.
     #[must_use]
     pub fn without_variable(self, commands: &[&str], id: &str) -> Self {
         Self { command: without_variable_of(self.command, commands, id), ..self }
     }
 
-    /// What the words alone say.
+    /// Parses the words alone, without variables.
     ///
     /// # Errors
-    /// When one of them is wrong, or asks for help: in its text, no flag has a variable.
+    /// If a word is wrong, or requests help. The help text here mentions no variables.
     pub fn words_alone(&self) -> Result<ArgMatches, Error> {
         let alone = without_variables(self.command.clone());
         alone.try_get_matches_from(&self.words).map_err(|error| self.of_a_word(error))
     }
 
-    /// What the words say, and the variables beside them.
+    /// Parses the words together with the variables.
     ///
     /// # Errors
-    /// When something is wrong, which is named as it was given, or help is asked for.
+    /// If something is wrong, which the error names as it was given; or if help is requested.
     pub fn read(&self) -> Result<ArgMatches, Error> {
         match self.words_alone() {
             Ok(words) => {
@@ -64,34 +65,34 @@ impl CommandLine {
                     .map_err(|error| of_a_variable(error, &command))
             }
             Err(error) if error.use_stderr() => Err(error),
-            // Help, or the version: now with all that there is to say.
+            // Help or the version: parsed again, so that the help mentions the variables.
             Err(_) => self.command.clone().try_get_matches_from(&self.words),
         }
     }
 
-    /// The refusal of the value of the program's own flag with this id: its value could be read, but is wrong for this
+    /// An error about the value of the top-level flag `id`, which could be parsed but is wrong for this
     /// reason.
     ///
     /// # Panics
-    /// When there is no flag with this id.
+    /// If there is no flag with this id.
     pub fn refused(&self, id: &str, why: impl Into<String>) -> Error {
         let why = why.into();
         let said = why.clone();
         let refusing = move |_: &str| Err::<String, _>(why.clone());
-        // A default would be refused as well, and is nobody's value.
+        // A default would be refused as well, but nobody gave it.
         let given_alone = |arg: Arg| arg.default_value(None::<&str>).value_parser(refusing);
         let command = self.command.clone().mut_arg(id, given_alone);
         let refused = Self { command, ..self.clone() }.read().err();
-        // Else nobody has given it.
+        // Without an error, the flag was not given.
         refused.unwrap_or_else(|| self.error(ErrorKind::ValueValidation, said))
     }
 
-    /// The refusal of all of it, for this reason.
+    /// An error about the command line as a whole.
     pub fn error(&self, kind: ErrorKind, why: impl std::fmt::Display) -> Error {
         self.command.clone().error(kind, why)
     }
 
-    /// Names the flag of an error as it was typed, and says what would be right if that is known.
+    /// Makes an error about a word name the flag as it was typed, and adds a tip if there is one.
     fn of_a_word(&self, mut error: Error) -> Error {
         let context = |kind| string(&error, kind).unwrap_or_default();
         let unknown = match error.kind() {
@@ -104,7 +105,7 @@ impl CommandLine {
         };
         let tip = (self.tip)(&unknown).or_else(|| self.about_hyphens());
         if let Some(tip) = tip {
-            // It knows better than the likeness of names.
+            // A tip is better than a flag with a similar name.
             error.remove(ContextKind::SuggestedArg);
             add_tip(&mut error, tip);
         }
@@ -113,11 +114,11 @@ impl CommandLine {
 
     fn about_hyphens(&self) -> Option<Cow<'static, str>> {
         let long = with_one_hyphen(&self.words, &self.command)?;
-        Some(format!("a name of several letters has two hyphens: {long}").into())
+        Some(format!("long flags start with two hyphens: {long}").into())
     }
 
-    /// Names the flag of an error as it was typed. Returns the word that holds it, which may have been meant as the name
-    /// of another.
+    /// Makes an error name the flag as it was typed. Returns the word with the flag, which may have been
+    /// meant as another flag: `-port` is parsed as `-p ort`.
     fn spell(&self, error: &mut Error) -> String {
         let shown = string(error, ContextKind::InvalidArg).unwrap_or_default();
         let value = string(error, ContextKind::InvalidValue).unwrap_or_default();
@@ -148,8 +149,8 @@ fn without_variables(command: Command) -> Command {
     command.mut_args(without_variable).mut_subcommands(without_variables)
 }
 
-/// The same command, of whose flags only those have their variables that belong to the command which these words run,
-/// and are not `typed` before it.
+/// The same command, in which only flags of the subcommand that these words run have variables, and only if
+/// they are not already `typed` before the subcommand.
 fn reading_what_runs(command: Command, words: &ArgMatches, typed: &[&str]) -> Command {
     let Some((name, below)) = words.subcommand() else {
         let is_typed = |arg: &Arg| typed.contains(&arg.get_id().as_str());
@@ -163,7 +164,7 @@ fn reading_what_runs(command: Command, words: &ArgMatches, typed: &[&str]) -> Co
         .mut_subcommand(name, |command| reading_what_runs(command, below, &typed))
 }
 
-/// Names the variable of an error instead of its flag: no word is wrong.
+/// Makes an error name the variable instead of the flag, since every word is right.
 fn of_a_variable(mut error: Error, command: &Command) -> Error {
     if error.kind() == ErrorKind::InvalidUtf8 {
         return not_text(command).unwrap_or(error);
@@ -175,18 +176,18 @@ fn of_a_variable(mut error: Error, command: &Command) -> Error {
     error.insert(ContextKind::InvalidArg, ContextValue::String(variable.clone().into_owned()));
     add_tip(
         &mut error,
-        format!("{variable} is a variable of the environment, and {flag} overrides it").into(),
+        format!("{variable} is an environment variable; {flag} overrides it").into(),
     );
     error
 }
 
-/// The refusal of a variable that is not text, of which clap says only that there is one.
+/// An error about a variable that is not UTF-8: clap does not say which one it is.
 fn not_text(command: &Command) -> Option<Error> {
     let is_text = |name: &OsStr| env::var_os(name).is_none_or(|value| value.to_str().is_some());
     let names =
         command.get_arguments().chain(command.get_subcommands().flat_map(Command::get_arguments));
     let name = names.filter_map(Arg::get_env).find(|name| !is_text(name))?.to_string_lossy();
-    let why = format!("the variable {name} is not text: write it in UTF-8");
+    let why = format!("the variable {name} is not valid UTF-8: set it to a text in UTF-8");
     Some(command.clone().error(ErrorKind::InvalidUtf8, why))
 }
 
@@ -206,7 +207,7 @@ fn add_tip(error: &mut Error, tip: Cow<'static, str>) {
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
 }
 
-/// What variables make of a line is tested with the programs: a test must not change its own environment.
+/// Variables are tested with the programs, since a test must not change its own environment.
 #[cfg(test)]
 mod tests {
     use clap::builder::BoolishValueParser;
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_read() {
+    fn valid_words_are_parsed() {
         let matches = read(&["-p", "7", "--fixed", "yes"]).unwrap();
         assert_eq!(matches.get_one::<u8>("port"), Some(&7));
         let matches = read(&["below", "--kind", "two"]).unwrap();
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_can_still_be_refused_in_the_same_words() {
+    fn an_error_about_a_parsed_value_looks_the_same() {
         let refused = |words: &[&str]| line(words).refused("port", "it is taken").to_string();
         for (words, flag) in [(["--at", "7"], "--at <PORT>"), (["-p", "7"], "-p <PORT>")] {
             let said = refused(&words);
@@ -280,7 +281,7 @@ mod tests {
             assert!(said(words).contains("  tip: write --port\n"), "{}", said(words));
         }
         let hyphen = said(&["-port", "7"]);
-        assert!(hyphen.contains("a name of several letters has two hyphens: --port"), "{hyphen}");
+        assert!(hyphen.contains("long flags start with two hyphens: --port"), "{hyphen}");
         assert!(said(&["--prot"]).contains("a similar argument exists: '--port'"));
         assert!(!said(&["--unlike"]).contains("tip:"));
         assert!(said(&["-plaintext"]).contains("tip: there is no TLS"));

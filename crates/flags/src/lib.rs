@@ -1,7 +1,7 @@
-//! What the command lines of both programs have in common: a wrong value is named as it was given, by the flag that
-//! was typed or by its variable; a flag that other tools have gets a tip; and a variable that nobody reads is noticed.
+//! Command-line behavior shared by both programs. An error about a value names the flag as it was typed, or
+//! the variable; a flag known from other tools gets a tip; and a variable that no program reads is reported.
 //!
-//! Only a [`CommandLine`] reads the environment, through clap, and nothing here is written anywhere.
+//! Only a [`CommandLine`] reads the environment, through clap. Nothing here prints anything.
 
 mod command_line;
 mod spelling;

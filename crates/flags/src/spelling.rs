@@ -1,16 +1,16 @@
-//! How a flag was typed: of its names, which may be several, the one that a person used. Pure.
+//! How a flag was typed: which of its names was used. Pure.
 
 use std::ffi::OsString;
 
 use clap::{Arg, Command};
 
-/// A flag as clap prints it in an error, such as `--port <PORT>`: its name, and what follows that.
+/// Splits a flag as clap prints it in an error, such as `--port <PORT>`, after its name.
 pub(crate) fn name_and_rest(shown: &str) -> (&str, &str) {
     let end = shown.find([' ', '=', '[']).unwrap_or(shown.len());
     shown.split_at(end)
 }
 
-/// The flags of a command and of the commands below it which have this name.
+/// The flags with this name of a command and its subcommands.
 pub(crate) fn named<'a>(command: &'a Command, name: &str) -> Vec<&'a Arg> {
     let own = command.get_arguments().filter(|arg| spellings(arg).iter().any(|own| own == name));
     let below = command.get_subcommands().flat_map(|command| named(command, name));
@@ -24,8 +24,8 @@ fn spellings(arg: &Arg) -> Vec<String> {
     long.map(|name| format!("--{name}")).chain(short.map(|name| format!("-{name}"))).collect()
 }
 
-/// By which name of `arg` this value, or one of several in a list, was given among `words`, if it was. No value at all
-/// is an empty one.
+/// The name of `arg` with which this value was given in `words`, alone or as part of a list; [`None`] if it
+/// was not given. A missing value counts as empty.
 pub(crate) fn typed(words: &[OsString], arg: &Arg, value: &str) -> Option<String> {
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     let spellings = spellings(arg);
@@ -43,7 +43,8 @@ fn is_among(given: &str, value: &str, arg: &Arg) -> bool {
     arg.get_value_delimiter().is_some_and(|mark| given.split(mark).any(|part| part == value))
 }
 
-/// The value that `word` gives the flag with this name, which may be the `next` word. [`None`]: it is another word.
+/// The value that `word` gives to the flag with this name, which may be the `next` word; [`None`] if `word`
+/// is not that flag.
 fn value_after<'a>(word: &'a str, spelling: &str, next: &'a str) -> Option<&'a str> {
     let rest = word.strip_prefix(spelling)?;
     match rest.strip_prefix('=') {
@@ -55,7 +56,7 @@ fn value_after<'a>(word: &'a str, spelling: &str, next: &'a str) -> Option<&'a s
     }
 }
 
-/// The word that holds the flag which clap calls `unknown`: of `-plaintext`, that is only its first letter.
+/// The word with the flag that clap reports as `unknown`: for `-plaintext`, clap reports only `-p`.
 pub(crate) fn whole_word(words: &[OsString], unknown: &str) -> String {
     let is_short = unknown.len() > 1 && !unknown.starts_with("--");
     let mut texts = words.iter().map(|word| word.to_string_lossy());
@@ -64,8 +65,8 @@ pub(crate) fn whole_word(words: &[OsString], unknown: &str) -> String {
     name_and_rest(word).0.to_owned()
 }
 
-/// The first word that is the name of a flag with several letters after a single hyphen, as the flags of programs in
-/// Go are written: its name, with two.
+/// The first word that is a long flag with a single hyphen, as programs in Go have them; returned with two
+/// hyphens.
 pub(crate) fn with_one_hyphen(words: &[OsString], command: &Command) -> Option<String> {
     words.iter().skip(1).find_map(|word| {
         let word = word.to_string_lossy();
@@ -135,9 +136,9 @@ mod tests {
     }
 
     proptest! {
-        /// No line makes it panic, and what is found is one of the flag's names.
+        /// No command line causes a panic, and the result is always one of the flag's names.
         #[test]
-        fn whatever_is_found_is_a_name_of_the_flag(line in "[-a-z=, p\\PC]{0,24}", value in "[a-z]{0,2}") {
+        fn the_result_is_a_name_of_the_flag(line in "[-a-z=, p\\PC]{0,24}", value in "[a-z]{0,2}") {
             let names = ["-p", "--port", "--listen-port"];
             if let Some(found) = found(&line, "--port", &value) {
                 prop_assert!(names.contains(&found.as_str()), "{}", found);

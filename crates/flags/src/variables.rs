@@ -1,13 +1,13 @@
-//! The variables of the environment that the programs read.
+//! The environment variables that the programs read.
 
 use std::ffi::OsString;
 
 use longsync_text::quoted;
 
-/// What the names of all our variables begin with.
+/// The prefix of all our variables.
 const PREFIX: &str = "LONGSYNC_";
 
-/// The variables of `longsync-server`, as its flags name them.
+/// The variables of the flags of `longsync-server`.
 pub const SERVER: [&str; 23] = [
     "LONGSYNC_LISTEN",
     "LONGSYNC_PORT",
@@ -37,19 +37,19 @@ pub const SERVER: [&str; 23] = [
 /// The variables of `longsync-client`.
 pub const CLIENT: [&str; 1] = ["LONGSYNC_URL"];
 
-/// Those that no program reads, but our tests and builds do.
+/// Variables that only our tests and builds read.
 const TESTS: [&str; 4] =
     ["LONGSYNC_SERVER", "LONGSYNC_CLIENT", "LONGSYNC_RENEW", "LONGSYNC_GENERATED"];
 
-/// How alike a name must be to be suggested, from 0 to 1: one letter in three may be wrong.
+/// The least similarity, from 0 to 1, at which a name is suggested: about one letter in three may be wrong.
 const LEAST_LIKENESS: f64 = 0.6;
 
-/// A sentence about each variable of `environment`, names and values, whose name begins like ours and which nobody
-/// reads, in the order of their names. Variables that Kubernetes sets for a service named `longsync` are not meant
-/// for us, and left out.
+/// One sentence per variable in `environment` (names and values) whose name has our prefix but which no
+/// program reads, sorted by name. Variables that Kubernetes sets for a service named `longsync` are not meant
+/// for us, and skipped.
 pub fn unknown(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<String> {
     let texts = environment.into_iter().filter_map(|(name, value)| {
-        // What is not text is none of our names, but may begin like one.
+        // A name that is not UTF-8 is not one of ours, but may have our prefix.
         let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
         let is_meant =
             name.starts_with(PREFIX) && !is_known(&name) && !is_of_kubernetes(&name, &value);
@@ -63,7 +63,7 @@ pub fn unknown(environment: impl IntoIterator<Item = (OsString, OsString)>) -> V
 fn sentence(name: &str) -> String {
     let right = match nearest(name) {
         Some(nearest) => format!("did you mean {nearest}?"),
-        None => "--help names those that do".to_owned(),
+        None => "--help lists those that do".to_owned(),
     };
     format!("the variable {} has no effect: {right}", quoted(name))
 }
@@ -74,12 +74,12 @@ fn known() -> impl Iterator<Item = &'static str> {
 
 fn is_known(name: &str) -> bool {
     known().chain(TESTS).any(|known| {
-        // There, the environment does not distinguish them.
+        // On Windows, the names of variables are case-insensitive.
         if cfg!(windows) { known.eq_ignore_ascii_case(name) } else { known == name }
     })
 }
 
-/// Whether Kubernetes tells each container like this where a service is that is named `longsync`, or `longsync-...`.
+/// Whether Kubernetes sets this variable in each container, for a service named `longsync` or `longsync-...`.
 fn is_of_kubernetes(name: &str, value: &str) -> bool {
     let is_host_or_port = ["_SERVICE_HOST", "_SERVICE_PORT"].iter().any(|part| name.contains(part));
     let is_numbered = name
@@ -89,7 +89,7 @@ fn is_of_kubernetes(name: &str, value: &str) -> bool {
     is_host_or_port || is_numbered || (name.ends_with("_PORT") && value.starts_with("tcp://"))
 }
 
-/// The variable whose name is most like `name`, if any is.
+/// The variable with the name most similar to `name`, if one is similar enough.
 fn nearest(name: &str) -> Option<&'static str> {
     let own = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
     let wrong = own(&name.to_ascii_uppercase());
@@ -100,7 +100,7 @@ fn nearest(name: &str) -> Option<&'static str> {
         .map(|(known, _)| known)
 }
 
-/// How alike two names are, from 0 to 1: by their letters, or because all words of one are in the other.
+/// The similarity of two names, from 0 to 1: by letters, or because one contains all words of the other.
 fn likeness(one: &str, other: &str) -> f64 {
     let by_letters = strsim::normalized_damerau_levenshtein(one, other);
     let [one, other] = [one, other].map(|name| name.split('_').collect::<Vec<_>>());
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_reads_is_noticed_once_each_with_the_nearest_name() {
+    fn each_unknown_variable_is_reported_once_with_the_nearest_name() {
         for (name, nearest) in [
             ("LONGSYNC_DRIAN", "LONGSYNC_DRAIN"),
             ("LONGSYNC_DLAY", "LONGSYNC_DELAY"),
@@ -147,13 +147,13 @@ mod tests {
         let names = ["`LONGSYNC_`", "`LONGSYNC_ZZZ`", r"`LONGSYNC_\u{1b}[31m`"];
         assert_eq!(none.len(), names.len());
         for name in names {
-            let sentence = format!("the variable {name} has no effect: --help names those that do");
+            let sentence = format!("the variable {name} has no effect: --help lists those that do");
             assert!(none.contains(&sentence), "{sentence} in {none:?}");
         }
     }
 
     #[test]
-    fn what_our_programs_and_tests_read_and_what_kubernetes_sets_is_not_noticed() {
+    fn known_variables_and_those_of_kubernetes_are_not_reported() {
         let of_us: Vec<_> = known().chain(TESTS).map(|name| (name, "")).collect();
         assert_eq!(said(&of_us), [""; 0]);
         let of_a_service = [
@@ -173,14 +173,15 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_more_like_itself_than_like_any_other() {
+    fn the_nearest_name_to_a_known_name_is_itself() {
         for known in known() {
             assert_eq!(nearest(known), Some(known));
         }
     }
 
     proptest! {
-        /// Any name is either known or gets one sentence, which names a variable that there is or says where to look.
+        /// Any name is either known or gets one sentence, which suggests an existing variable or points to
+        /// `--help`.
         #[test]
         fn any_other_name_gets_one_sentence(rest in "[A-Z_a-z\\PC]{0,24}") {
             let name = format!("{PREFIX}{rest}");
@@ -191,11 +192,11 @@ mod tests {
                 let [sentence] = &said[..] else { panic!("{said:?}") };
                 let is_right = |known: &str| sentence.ends_with(&format!("did you mean {known}?"));
                 let names_one = known().any(is_right);
-                prop_assert!(names_one || sentence.ends_with(": --help names those that do"), "{}", sentence);
+                prop_assert!(names_one || sentence.ends_with(": --help lists those that do"), "{}", sentence);
             }
         }
 
-        /// With one letter left out, a name of at least seven is still recognized.
+        /// A name of at least seven letters is still recognized if one letter is missing.
         #[test]
         fn a_missing_letter_is_forgiven(index in 0..SERVER.len(), at in 0_usize..64) {
             let known = SERVER[index];

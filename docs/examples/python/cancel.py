@@ -1,4 +1,4 @@
-"""A task that is cancelled is over at once; over HTTP/1.1 its connection is closed for that."""
+"""A cancelled task ends at once; over HTTP/1.1, that closes its connection."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""A deadline travels with its call: the server knows it, too, and stops waiting."""
+"""A deadline travels with the call: the server knows it too, and stops waiting."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 
 ADDRESS = os.environ.get("LONGSYNC_URL", "http://127.0.0.1:9000").removeprefix("http://")
-sys.path.append(str(Path(__file__).resolve().parents[3] / "proto"))  # Where the contract is.
+sys.path.append(str(Path(__file__).resolve().parents[3] / "proto"))  # The contract.
 messages, services = grpc.protos_and_services("longsync/v1/longsync.proto")
 
 start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""One call that carries 8 messages: their answers overtake one another and are matched by id."""
+"""A single call with 8 messages: their answers overtake one another and are matched by id."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 
 ADDRESS = os.environ.get("LONGSYNC_URL", "http://127.0.0.1:9000").removeprefix("http://")
-sys.path.append(str(Path(__file__).resolve().parents[3] / "proto"))  # Where the contract is.
+sys.path.append(str(Path(__file__).resolve().parents[3] / "proto"))  # The contract.
 messages, services = grpc.protos_and_services("longsync/v1/longsync.proto")
 
 

@@ -1,4 +1,4 @@
-"""Each call a task: all wait at once, on one thread and one connection."""
+"""One task per call: all wait at once, on one thread and one connection."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 
 ADDRESS = os.environ.get("LONGSYNC_URL", "http://127.0.0.1:9000").removeprefix("http://")
-sys.path.append(str(Path(__file__).resolve().parents[3] / "proto"))  # Where the contract is.
+sys.path.append(str(Path(__file__).resolve().parents[3] / "proto"))  # The contract.
 messages, services = grpc.protos_and_services("longsync/v1/longsync.proto")
 
 

@@ -1,4 +1,4 @@
-"""One call after another: async alone makes nothing faster, if each call is awaited first."""
+"""One call after another: async makes nothing faster if each call is awaited before the next."""
 
 import asyncio
 import os

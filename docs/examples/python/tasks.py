@@ -1,4 +1,4 @@
-"""Each call a task: all wait at once, on one thread. HTTP/1.1 needs a connection for each."""
+"""One task per call: all wait at once, on one thread. HTTP/1.1 needs one connection per call."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Each call on a thread of its own: all wait at once, at the price of 8 threads."""
+"""One thread per call: all wait at once, at the cost of 8 threads."""
 
 import os
 import time

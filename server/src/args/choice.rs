@@ -1,9 +1,9 @@
-//! Which of two flags that say the same was given.
+//! Which of two equivalent flags was given.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
-/// Which of two flags counts.
+/// Which of two flags takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Choice {
     Neither,
@@ -11,17 +11,17 @@ pub(super) enum Choice {
     Second,
 }
 
-/// Which of these two flags counts: one that was typed takes precedence over the variables of both.
+/// Which of these two flags takes effect: one on the command line takes precedence over both variables.
 ///
 /// # Errors
-/// When both are typed, or both are variables.
+/// If both are on the command line, or both are set as variables.
 pub(super) fn one_of(matches: &ArgMatches, ids: [&str; 2]) -> Result<Choice, String> {
     let source = |id| matches.value_source(id).filter(|it| *it != ValueSource::DefaultValue);
     match ids.map(source) {
         [Some(first), Some(second)] if first == second => {
             let name = if first == ValueSource::CommandLine { flag } else { variable };
             let [first, second] = ids.map(name);
-            Err(format!("{first} and {second} are both given: give one of them"))
+            Err(format!("{first} and {second} are both given: give only one of them"))
         }
         [None | Some(ValueSource::EnvVariable), Some(_)] => Ok(Choice::Second),
         [Some(_), _] => Ok(Choice::First),

@@ -1,18 +1,18 @@
-//! What other programs call a flag that this one has by another name, or does not have.
+//! Tips for flags of other programs, which this one calls something else or does not have.
 
 use std::borrow::Cow;
 
 use longsync_text::duration;
 
-/// The names, without their hyphens, and what would be right.
+/// Names without their hyphens, and the tip for them.
 const TIPS: &[(&[&str], &str)] = &[
     (
         &["addr", "address", "bind", "host", "hostname", "ip", "l", "b", "a", "http", "grpc"],
-        "--listen is where the server listens, such as --listen 0.0.0.0:9000 for all addresses",
+        "--listen sets the address, such as --listen 0.0.0.0:9000 for all interfaces",
     ),
     (
         &["P", "http-port", "grpc-port", "metrics-port", "admin-port", "health-port"],
-        "there is one port for everything: --port, or -p",
+        "one port serves everything: --port, or -p",
     ),
     (
         &[
@@ -26,7 +26,7 @@ const TIPS: &[(&[&str], &str)] = &[
             "jitter",
             "distribution",
         ],
-        "--delay is how long a call takes, such as 250ms, or 'uniform(200ms, 300ms)' for one that differs from call to call",
+        "--delay sets how long a call takes, such as 250ms, or 'uniform(200ms, 300ms)' for a delay that varies per call",
     ),
     (
         &[
@@ -38,23 +38,23 @@ const TIPS: &[(&[&str], &str)] = &[
             "shutdown-timeout",
             "stop-timeout",
         ],
-        "--drain is how long waiting calls may go on after a signal; how long a call may take is said by its client's deadline",
+        "--drain sets how long waiting calls may continue after a signal; the client's deadline limits how long a call may take",
     ),
     (
         &["n", "w", "j", "threads", "procs", "cpus", "concurrency", "worker-threads"],
-        "--workers is how many threads serve connections; each serves any number of calls",
+        "--workers sets the number of threads that serve connections; each serves any number of calls",
     ),
     (
         &["max-conns", "max-clients", "worker-connections", "backlog"],
-        "--max-connections is how many connections may be open, --max-in-flight how many calls",
+        "--max-connections limits open connections, --max-in-flight limits calls in flight",
     ),
     (
         &["max-recv-msg-size", "max-receive-message-size", "max-body-size", "client-max-body-size"],
-        "--max-message-bytes is how large a request may be",
+        "--max-message-bytes limits the size of a request message",
     ),
     (
         &["error", "errors", "error-rate", "fail", "failure-rate", "status", "abort"],
-        "there are no faults yet: calls are delayed, and answered",
+        "faults are not supported yet: every call is delayed, then answered",
     ),
     (
         &[
@@ -69,20 +69,23 @@ const TIPS: &[(&[&str], &str)] = &[
             "plaintext",
             "https",
         ],
-        "there is no TLS yet: the server speaks plaintext, and a proxy in front of it can speak TLS",
+        "TLS is not supported yet: the server speaks plaintext; put a proxy in front of it for TLS",
     ),
     (
         &["v", "verbose", "debug", "vv", "access-log", "log-level", "loglevel", "log-format"],
-        "--log debug writes one line per call; -V is the version",
+        "--log debug writes one line per call; -V prints the version",
     ),
-    (&["q", "s", "quiet", "silent"], "--log off writes no log; Ctrl-C or SIGTERM stops the server"),
+    (
+        &["q", "s", "quiet", "silent"],
+        "--log off disables the log; Ctrl-C or SIGTERM stops the server",
+    ),
     (
         &["c", "f", "config", "config-file", "conf", "C"],
-        "there is no file to configure: each flag has a variable, such as LONGSYNC_DELAY",
+        "there is no configuration file: use flags, or variables such as LONGSYNC_DELAY",
     ),
     (
         &["D", "daemon", "daemonize", "background", "detach"],
-        "it stays in the foreground: start it with & or as a service; it listens once it has printed its first line",
+        "the server stays in the foreground: start it with & or as a service; once it prints its first line, it is listening",
     ),
     (
         &[
@@ -94,16 +97,19 @@ const TIPS: &[(&[&str], &str)] = &[
             "protoset",
             "import-path",
         ],
-        "reflection, health checks and /metrics are always there, and no proto file is needed",
+        "reflection, health checks and /metrics are always on, and no proto file is needed",
     ),
-    (&["T", "test", "dry-run", "check"], "--explain says what --behavior does, and starts nothing"),
+    (
+        &["T", "test", "dry-run", "check"],
+        "--explain describes --behavior without starting a server",
+    ),
     (
         &["4", "6", "ipv4", "ipv6"],
-        "--listen takes either: 0.0.0.0:9000 is all of IPv4, [::]:9000 of IPv6",
+        "--listen takes either: 0.0.0.0:9000 for all IPv4 addresses, [::]:9000 for all IPv6 addresses",
     ),
 ];
 
-/// What would be right instead of a flag or a word that the server does not have.
+/// The tip for a flag or a word that the server does not know.
 pub(super) fn tip(unknown: &str) -> Option<Cow<'static, str>> {
     let name = unknown.trim_start_matches('-');
     if name == unknown {
@@ -113,14 +119,14 @@ pub(super) fn tip(unknown: &str) -> Option<Cow<'static, str>> {
     known.map(|(_, tip)| Cow::Borrowed(*tip))
 }
 
-/// The same of a word that is the value of a flag which was left out.
+/// The tip for a word that looks like the value of a missing flag.
 fn tip_about_value(word: &str) -> Option<Cow<'static, str>> {
     if word.parse::<u16>().is_ok() {
         Some(format!("--port {word} listens on that port").into())
     } else if duration::parse(word).is_ok() {
-        Some(format!("--delay {word} has calls take that long").into())
+        Some(format!("--delay {word} makes each call take that long").into())
     } else if word.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
-        Some(format!("--listen {word} listens there").into())
+        Some(format!("--listen {word} listens on that address").into())
     } else {
         None
     }
@@ -135,9 +141,9 @@ mod tests {
     use super::*;
     use crate::args::Args;
 
-    /// A tip about a flag that there is would never be seen; one that names none, or one name in two places, is wrong.
+    /// A tip for a flag that exists would never be shown, and neither would the second tip for the same name.
     #[test]
-    fn each_tip_is_about_names_that_the_server_does_not_have_and_has_only_once() {
+    fn each_tip_is_for_unknown_names_and_each_name_has_one_tip() {
         let command = Args::command();
         let own: HashSet<_> = command
             .get_arguments()
@@ -148,14 +154,14 @@ mod tests {
             .collect();
         let mut seen = HashSet::new();
         for name in TIPS.iter().flat_map(|(names, _)| *names) {
-            assert!(!own.contains(*name), "{name} is a flag of ours");
-            assert!(seen.insert(name), "{name} is there twice");
+            assert!(!own.contains(*name), "{name} is an existing flag");
+            assert!(seen.insert(name), "{name} has two tips");
         }
     }
 
     /// Each flag that a tip names exists.
     #[test]
-    fn each_tip_names_flags_that_there_are() {
+    fn each_tip_names_existing_flags() {
         let command = Args::command();
         for (_, tip) in TIPS {
             for word in tip.split(|c: char| c != '-' && !c.is_ascii_alphanumeric()) {
@@ -167,11 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn a_value_without_its_flag_is_given_one() {
+    fn a_value_without_a_flag_gets_a_tip_with_one() {
         let said = |word| tip(word).unwrap_or_default();
         assert_eq!(said("8080"), "--port 8080 listens on that port");
-        assert_eq!(said("250ms"), "--delay 250ms has calls take that long");
-        assert_eq!(said("0.0.0.0:80"), "--listen 0.0.0.0:80 listens there");
+        assert_eq!(said("250ms"), "--delay 250ms makes each call take that long");
+        assert_eq!(said("0.0.0.0:80"), "--listen 0.0.0.0:80 listens on that address");
         for word in ["start", "99999", "", "-", "--", "--nonsense"] {
             assert_eq!(said(word), "", "{word}");
         }

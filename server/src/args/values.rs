@@ -1,4 +1,4 @@
-//! What the values of flags may be.
+//! Parsers for the values of flags.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use longsync_timer::check_spin;
 
-/// One thread each: more than this is a typing error.
+/// Each worker is a thread; a greater number is taken for a typo.
 const MOST_WORKERS: u64 = 1_024;
 const MOST_U32: u64 = u32::MAX as u64;
 const MOST_SIZE: u64 = usize::MAX as u64;
 
-/// A whole number from `least` to `most`, which `N` holds.
+/// Parses a whole number from `least` to `most`, which must fit into `N`.
 fn whole<N: FromStr>(text: &str, least: u64, most: u64) -> Result<N, String> {
-    // Rust reads a plus sign as well.
+    // Rust's parser also accepts a plus sign.
     let has_sign = text.starts_with('+');
     let is_in_range = text.parse().is_ok_and(|number: u64| (least..=most).contains(&number));
     let number = text.parse().ok().filter(|_| is_in_range && !has_sign);
@@ -23,7 +23,7 @@ fn whole<N: FromStr>(text: &str, least: u64, most: u64) -> Result<N, String> {
     })
 }
 
-/// A whole number from 1 to `most`, which `N` holds; `why` says what is wrong with zero.
+/// Parses a whole number from 1 to `most`, which must fit into `N`; `why` says what is wrong with zero.
 fn above_zero<N: FromStr>(text: &str, most: u64, why: &str) -> Result<N, String> {
     whole(text, 1, most).map_err(|right| {
         let is_zero = whole::<u64>(text, 0, 0).is_ok();
@@ -31,7 +31,7 @@ fn above_zero<N: FromStr>(text: &str, most: u64, why: &str) -> Result<N, String>
     })
 }
 
-/// Whether a flag that takes no value is given, as its variable says.
+/// Parses the variable of a flag that takes no value.
 pub(super) fn switch(text: &str) -> Result<bool, &'static str> {
     match text.to_lowercase().as_str() {
         "true" | "t" | "yes" | "y" | "on" | "1" => Ok(true),
@@ -53,24 +53,24 @@ pub(super) fn message_bytes(text: &str) -> Result<u32, String> {
 }
 
 pub(super) fn count(text: &str) -> Result<u32, String> {
-    above_zero(text, MOST_U32, "with 0 answers no stream answers anything")
+    above_zero(text, MOST_U32, "a stream needs at least one answer")
 }
 
-/// Answers may be without a payload.
+/// Zero is allowed: answers without a payload.
 pub(super) fn response_bytes(text: &str) -> Result<u32, String> {
     whole(text, 0, MOST_U32)
 }
 
 pub(super) fn unanswered(text: &str) -> Result<NonZeroUsize, String> {
-    above_zero(text, MOST_SIZE, "with 0 no message of an exchange is ever read")
+    above_zero(text, MOST_SIZE, "with 0, no message of an exchange would ever be read")
 }
 
 pub(super) fn streams(text: &str) -> Result<NonZeroU32, String> {
-    above_zero(text, MOST_U32, "with 0 streams no connection has a call")
+    above_zero(text, MOST_U32, "with 0 streams, no call could be made")
 }
 
 pub(super) fn in_flight(text: &str) -> Result<u64, String> {
-    above_zero(text, u64::MAX, "with 0 every call is refused")
+    above_zero(text, u64::MAX, "with 0, every call would be refused")
 }
 
 pub(super) fn buffered_bytes(text: &str) -> Result<u64, String> {
@@ -78,10 +78,10 @@ pub(super) fn buffered_bytes(text: &str) -> Result<u64, String> {
 }
 
 pub(super) fn connections(text: &str) -> Result<NonZeroUsize, String> {
-    above_zero(text, MOST_SIZE, "with 0 connections nobody is served")
+    above_zero(text, MOST_SIZE, "with 0 connections, no client could be served")
 }
 
-/// Nothing arrives within no time at all.
+/// Parses a time limit, which must not be zero.
 pub(super) fn time_limit(text: &str) -> Result<Duration, String> {
     let limit = longsync_text::duration::parse(text).map_err(|error| error.to_string())?;
     if limit.is_zero() {
@@ -100,11 +100,11 @@ pub(super) fn spin(text: &str) -> Result<Duration, String> {
 pub(super) fn port(text: &str) -> Result<u16, String> {
     whole(text, 0, u16::MAX.into()).map_err(|_| {
         let why = if text.starts_with("tcp://") { KUBERNETES } else { "" };
-        format!("{why}write a port from 0 to 65535, where 0 takes a free one")
+        format!("{why}write a port from 0 to 65535; 0 picks a free port")
     })
 }
 
-const KUBERNETES: &str = "Kubernetes sets this if a service is named longsync: name it differently, or set \
+const KUBERNETES: &str = "Kubernetes sets this if a service is named longsync: rename the service, or set \
                           enableServiceLinks to false in the pod; or ";
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
@@ -112,15 +112,15 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     resolved.ok_or_else(|| format!("`{text}` is not an address to listen on: {}", an_address(text)))
 }
 
-/// What would be right instead.
+/// The suggestion for a text that is not an address.
 fn an_address(text: &str) -> String {
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
     match port.parse::<u16>() {
         Ok(port) if host.is_empty() => {
-            format!("write localhost:{port}, or 0.0.0.0:{port} for all addresses")
+            format!("write localhost:{port}, or 0.0.0.0:{port} for all interfaces")
         }
         _ if text.parse::<u16>().is_ok() => format!("write localhost:{text}, or --port {text}"),
-        _ => "write one such as 127.0.0.1:9000 or localhost:9000".to_owned(),
+        _ => "write an address such as 127.0.0.1:9000 or localhost:9000".to_owned(),
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_from_their_least_to_their_most() {
+    fn numbers_are_accepted_within_their_limits_only() {
         assert_eq!(seed("18446744073709551615"), Ok(u64::MAX));
         assert_eq!(message_bytes("4294967295"), Ok(u32::MAX));
         assert_eq!(response_bytes("0"), Ok(0));
@@ -160,13 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_address_is_refused_with_the_nearest_that_is() {
+    fn an_invalid_address_is_refused_with_a_suggestion() {
         for (text, right) in [
             ("9000", "write localhost:9000, or --port 9000"),
-            (":9000", "write localhost:9000, or 0.0.0.0:9000 for all addresses"),
-            (":99999", "write one such as 127.0.0.1:9000 or localhost:9000"),
-            ("127.0.0.1", "write one such as 127.0.0.1:9000 or localhost:9000"),
-            ("", "write one such as 127.0.0.1:9000 or localhost:9000"),
+            (":9000", "write localhost:9000, or 0.0.0.0:9000 for all interfaces"),
+            (":99999", "write an address such as 127.0.0.1:9000 or localhost:9000"),
+            ("127.0.0.1", "write an address such as 127.0.0.1:9000 or localhost:9000"),
+            ("", "write an address such as 127.0.0.1:9000 or localhost:9000"),
         ] {
             let why = address(text).unwrap_err();
             assert!(why.ends_with(right), "{why}");

@@ -1,4 +1,4 @@
-//! Which form of an answer a client wants (RFC 9110, section 12.5.1).
+//! Content negotiation: which form of an answer a client prefers (RFC 9110, section 12.5.1).
 
 use std::mem;
 
@@ -6,17 +6,17 @@ use http::{HeaderMap, header};
 
 use crate::shared::scrapes::Format;
 
-/// The weight of a form that is not named, in thousandths.
+/// The weight of a form that `Accept` does not name, in thousandths.
 const UNNAMED: u16 = 0;
 /// The greatest weight.
 const BEST: u16 = 1_000;
 
-/// The form of the metrics: `OpenMetrics` if it is named, and the text form is not preferred.
+/// The form of the metrics: `OpenMetrics` if the client names it and does not prefer the text form.
 pub(crate) fn format(headers: &HeaderMap) -> Format {
     if prefers(headers, is_open_metrics) { Format::OpenMetrics } else { Format::Text }
 }
 
-/// Whether HTML is named, and the text form is not preferred: browsers name it, programs take anything.
+/// Whether the client names HTML and does not prefer plain text: browsers name it, programs accept anything.
 pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     prefers(headers, is_html)
 }
@@ -26,7 +26,7 @@ fn is_open_metrics(range: &Range<'_>) -> bool {
         && matches!(range.version(), None | Some("1.0.0" | "0.0.1"))
 }
 
-/// HTML of another kind than ours is another form.
+/// Matches HTML in UTF-8 only; HTML with any other parameter is a different form.
 fn is_html(range: &Range<'_>) -> bool {
     let is_ours = |(name, value): (&str, &str)| {
         name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8")
@@ -34,7 +34,7 @@ fn is_html(range: &Range<'_>) -> bool {
     range.media_type().eq_ignore_ascii_case("text/html") && range.parameters().all(is_ours)
 }
 
-/// Whether a form is named, and plain text is not preferred to it.
+/// Whether the client names a form and does not prefer plain text to it.
 fn prefers(headers: &HeaderMap, is_form: fn(&Range<'_>) -> bool) -> bool {
     let accepts =
         headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
@@ -49,7 +49,7 @@ fn prefers(headers: &HeaderMap, is_form: fn(&Range<'_>) -> bool) -> bool {
     form > UNNAMED && form >= text.quality()
 }
 
-/// How much the text form is wanted: the most specific range that covers it decides.
+/// The weight of plain text: the most specific media range that matches it decides.
 #[derive(Debug, Default)]
 struct TextPreference {
     named: Option<u16>,
@@ -73,7 +73,7 @@ impl TextPreference {
     }
 }
 
-/// One of the media ranges of an `Accept`.
+/// One media range of an `Accept` header.
 #[derive(Debug)]
 struct Range<'a>(&'a str);
 
@@ -97,7 +97,7 @@ impl<'a> Range<'a> {
             .map(|(_, value)| value)
     }
 
-    /// Its parameters, without the weight.
+    /// Its parameters, except the weight.
     fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.pairs().filter(|(name, _)| !name.eq_ignore_ascii_case("q"))
     }
@@ -108,7 +108,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// Splits a header's value at a mark, unless that stands inside a quoted string (RFC 9110, section 5.6.4).
+/// Splits a header's value at a separator, except inside quoted strings (RFC 9110, section 5.6.4).
 fn unquoted_split(text: &str, mark: char) -> impl Iterator<Item = &str> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     text.split(move |character| {
@@ -122,7 +122,7 @@ fn unquoted_split(text: &str, mark: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A weight in thousandths: at most three digits after the point. One that cannot be read says nothing.
+/// A weight in thousandths, which has at most three decimals. An invalid one counts as the greatest.
 fn quality(text: &str) -> u16 {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let is_weight = decimals.len() <= 3 && decimals.bytes().all(|byte| byte.is_ascii_digit());
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn openmetrics_is_for_clients_that_name_it_and_prefer_it() {
+    fn clients_that_name_and_prefer_openmetrics_get_it() {
         let prometheus = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
             encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;\
             q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;q=0.3,\
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn html_is_for_clients_that_name_it_and_prefer_it() {
+    fn clients_that_name_and_prefer_html_get_it() {
         let chromium = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,\
             image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7";
         let firefox = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -221,9 +221,9 @@ mod tests {
     }
 
     proptest! {
-        /// Any header is judged; nothing panics.
+        /// No header causes a panic.
         #[test]
-        fn any_accept_is_judged(accept in "[ -~]{0,60}") {
+        fn no_accept_header_causes_a_panic(accept in "[ -~]{0,60}") {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, HeaderValue::from_str(&accept).unwrap());
             wants_html(&headers);
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn several_accepts_are_one() {
+    fn several_accept_headers_are_combined() {
         let mut headers = HeaderMap::new();
         headers.append(header::ACCEPT, HeaderValue::from_static("text/plain;q=0.5"));
         headers.append(header::ACCEPT, HeaderValue::from_static("application/openmetrics-text"));

@@ -1,4 +1,4 @@
-//! The HTTP face: `/long_sync`, health, `/metrics` and `/stats.json`, and `/` with what to try.
+//! The HTTP face: `/long_sync`, health checks, `/metrics`, `/stats.json`, and `/` with commands to try.
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -37,14 +37,14 @@ fn is_read(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
 
-/// Answers what is not gRPC.
+/// Answers a request that is not gRPC.
 pub(crate) fn answer<B>(
     worker: &Arc<Worker>,
     call: Option<Arc<Call>>,
     request: &Request<B>,
 ) -> BoxAnswer {
     if let Some(call) = call {
-        // At once: a query may be long, and the call may wait for an hour.
+        // Parsed before the wait, so that a long query is not kept for an hour.
         let planned = planned(&call, request.uri().query().unwrap_or_default());
         return Box::pin(async move { long_sync(&call, planned).await });
     }
@@ -60,7 +60,7 @@ pub(crate) fn answer<B>(
     }
 }
 
-/// What was counted until now.
+/// The current counters.
 async fn counted(worker: Arc<Worker>, format: Format) -> Response<Body> {
     let scrapes = worker.shared().scrapes.clone();
     let render = move |format| match format {
@@ -68,7 +68,7 @@ async fn counted(worker: Arc<Worker>, format: Format) -> Response<Body> {
         Format::Text | Format::OpenMetrics => metrics::render(worker.shared(), format),
     };
     let Some(rendered) = scrapes.ask(format, render).await else {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "the counters could not be rendered\n");
+        return text(StatusCode::SERVICE_UNAVAILABLE, "cannot render the counters\n");
     };
     of_type(format.content_type(), text(StatusCode::OK, rendered))
 }
@@ -96,12 +96,12 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
         ),
         _ => text(
             StatusCode::NOT_FOUND,
-            format!("nothing at {}: / says what can be tried\n", quoted(path)),
+            format!("nothing at {}: see / for what to try\n", quoted(path)),
         ),
     }
 }
 
-/// What this server is and what can be tried: a page for browsers, text for everyone else.
+/// The description of this server, with commands to try: a page for browsers, text for everyone else.
 fn welcome<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
     let address = host::to_call(request);
     if accept::wants_html(request.headers()) {
@@ -120,13 +120,13 @@ fn allowing(methods: &'static str, mut response: Response<Body>) -> Response<Bod
     response
 }
 
-/// Its form depends on what the request accepts.
+/// Marks an answer whose form depends on `Accept`.
 fn varying(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     response
 }
 
-/// A plain text answer, which is true only now: a cache that kept it would answer in the server's place.
+/// A plain text answer. It must not be stored, since a cache would then answer in the server's place.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Body::new(Full::new(body.into())));
     *response.status_mut() = status;
@@ -135,14 +135,14 @@ pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body>
     of_type("text/plain; charset=utf-8", response)
 }
 
-/// The same with another type.
+/// Sets the content type of a response.
 pub(super) fn of_type(content_type: &'static str, mut response: Response<Body>) -> Response<Body> {
     let content_type = HeaderValue::from_static(content_type);
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }
 
-/// The answer to HEAD: it says how long the body would be.
+/// The answer to HEAD, which reports the length that the body would have.
 pub(crate) fn without_body(mut response: Response<Body>) -> Response<Body> {
     if let Some(bytes) = http_body::Body::size_hint(response.body()).exact() {
         response.headers_mut().insert(header::CONTENT_LENGTH, bytes.into());
@@ -184,7 +184,7 @@ async fn long_sync(call: &Call, planned: PlanResult) -> Response<Body> {
     timed(text(StatusCode::OK, DONE), &call.timing(spent, &plan.applied, received_at))
 }
 
-/// What a query asks for.
+/// The parameters of a query.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Query {
     delay: Option<String>,
@@ -200,8 +200,10 @@ fn asked(query: &str) -> Result<Query, Refusal> {
             "behavior" => &mut asked.behavior,
             "call_id" => &mut asked.call_id,
             _ => {
-                let why =
-                    format!("{} is not understood: send delay, behavior or call_id", quoted(&name));
+                let why = format!(
+                    "{} is not a known parameter: send delay, behavior or call_id",
+                    quoted(&name)
+                );
                 return Err(Refusal::invalid("query", why));
             }
         };
@@ -212,23 +214,23 @@ fn asked(query: &str) -> Result<Query, Refusal> {
     Ok(asked)
 }
 
-/// The refusal of a call for the body of its request.
+/// The refusal of a call because of the body of its request.
 pub(crate) fn refusal_of_body(bad: BodyError) -> Refusal {
     match bad {
         BodyError::Names(field) => {
             let why = format!(
-                "it is in the body, which is not used: put it into the query, such as {HTTP_PATH}?{field}=250ms"
+                "it is in the body, which is not used: put it in the query, as in {HTTP_PATH}?{field}=250ms"
             );
             Refusal::invalid(field, why)
         }
         BodyError::Malformed => {
-            let why = "it is not framed as its headers say: send all of it, or none";
+            let why = "its framing does not match the headers: send a complete body, or none";
             Refusal::invalid("body", why)
         }
     }
 }
 
-/// Adds `server-timing`, in milliseconds as its specification has them.
+/// Adds the `server-timing` header, in milliseconds, as its specification requires.
 fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
     let figures =
         [("planned", &timing.planned), ("waited", &timing.waited), ("queued", &timing.queued)];
@@ -249,19 +251,19 @@ fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
 fn what_to_try(worker: &Worker, host: &str) -> String {
     let behavior = worker.default_behavior();
     format!(
-        "longsync: a server that takes exactly as long as it is told ({behavior} unless told otherwise)
+        "longsync: a server that takes exactly as long as it is told ({behavior} by default)
 
     curl 'http://{host}/long_sync?delay=250ms'
     curl 'http://{host}/long_sync?behavior=lognormal(p50=10ms,p99=200ms)'
     grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {host} longsync.v1.LongSyncService/LongSync
     grpcurl -plaintext {host} describe longsync.v1.LongSyncService
 
-    /long_sync   waits, then says {DONE}  (?delay= or ?behavior=, and ?call_id=)
-    /healthz     200 while serving, 503 when shutting down; /readyz says the same
-    /livez       200 as long as it answers
+    /long_sync   waits, then answers {DONE}  (?delay= or ?behavior=, and ?call_id=)
+    /healthz     200 while serving, 503 when shutting down; also /readyz
+    /livez       200 as long as the server is running
     /metrics     Prometheus text, or OpenMetrics for clients that name it in Accept
     /stats.json  the same counters as JSON
-    /            for browsers, the lesson live: http://{host}/
+    /            a live version of the lesson, in a browser: http://{host}/
 "
     )
 }
@@ -271,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_is_decoded_and_what_is_unknown_is_refused() {
+    fn a_query_is_decoded_and_unknown_parameters_are_refused() {
         assert_eq!(asked("").unwrap(), Query::default());
         assert_eq!(asked("delay=250ms").unwrap().delay.as_deref(), Some("250ms"));
         let of_behavior = asked("behavior=constant%281s%29&call_id=a").unwrap();

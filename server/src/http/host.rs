@@ -1,4 +1,4 @@
-//! Which name a request knows this server by (RFC 9112, section 3.2).
+//! The name by which a request addresses this server (RFC 9112, section 3.2).
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
@@ -18,22 +18,22 @@ pub(crate) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
         (Some(_), Some(_)) => Some("the request has more than one Host: send one\n"),
         (Some(host), None) if is_host(host) => None,
         (Some(_), None) => {
-            Some("the Host is not valid: send a name or an address, and a port if need be\n")
+            Some("the Host is not valid: send a name or an address, with a port if needed\n")
         }
     }
 }
 
-/// The name and the port by which a request calls this server: those of its target take precedence over
-/// `Host`. It can be called again: all addresses are not one.
+/// The name and the port by which a request addresses this server: those of the request target take
+/// precedence over `Host`. Always callable: an unspecified address is replaced with loopback.
 pub(crate) fn authority<B>(request: &Request<B>) -> Option<Cow<'_, str>> {
     let target = request.uri().authority().map(Authority::as_str);
-    // What stands before an `@` is for nobody's eyes.
+    // The part before an `@` may be a password.
     let target = target.map(|target| target.rsplit_once('@').map_or(target, |(_, host)| host));
     let host = || request.headers().get(header::HOST).filter(|host| is_host(host));
     target.or_else(|| host()?.to_str().ok().filter(|host| !host.is_empty())).map(callable)
 }
 
-/// `0.0.0.0` and `[::]` reach the machine on which they are called, and are misread on any other.
+/// Replaces `0.0.0.0` and `[::]`, which reach the caller's own machine and are misleading on any other.
 fn callable(authority: &str) -> Cow<'_, str> {
     let after_address = authority.rfind(']').unwrap_or(0);
     let port =
@@ -48,19 +48,19 @@ fn callable(authority: &str) -> Cow<'_, str> {
     }
 }
 
-/// The name and the port by which commands can call this server as the caller of this request did; `ADDRESS` if
-/// it has named none, or one that would mean something else to a shell.
+/// The name and the port under which commands can reach this server as this request did; `ADDRESS` if
+/// the request names none, or one with characters that are special to a shell.
 pub(crate) fn to_call<B>(request: &Request<B>) -> Cow<'_, str> {
     let named = authority(request).filter(|authority| authority.bytes().all(is_harmless));
     named.unwrap_or(Cow::Borrowed("ADDRESS"))
 }
 
-/// What shells take as it stands.
+/// Whether a byte has no special meaning to a shell.
 fn is_harmless(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._:[]%".contains(&byte)
 }
 
-/// `uri-host [ ":" port ]`, any part of which may be empty (RFC 3986, section 3.2).
+/// Whether this is `uri-host [ ":" port ]`, either of which may be empty (RFC 3986, section 3.2).
 fn is_host(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else { return false };
     let (host, port) = match text.strip_prefix('[') {
@@ -74,7 +74,7 @@ fn is_host(value: &HeaderValue) -> bool {
     is_name(host) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
-/// What may stand in brackets: an IPv6 address, or one of a future version.
+/// Whether this is valid in brackets: an IPv6 address, or one of a future version.
 fn is_literal(address: &str) -> bool {
     let is_future = |rest: &str| {
         rest.split_once('.').is_some_and(|(version, address)| {
@@ -87,7 +87,7 @@ fn is_literal(address: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok() || address.strip_prefix(['v', 'V']).is_some_and(is_future)
 }
 
-/// A registered name, or an IPv4 address, which is written with the same characters.
+/// Whether this is a registered name, or an IPv4 address, which uses the same characters.
 fn is_name(host: &str) -> bool {
     let mut bytes = host.bytes();
     let is_hex =
@@ -104,7 +104,7 @@ fn is_name(host: &str) -> bool {
     true
 }
 
-/// The unreserved characters and the sub-delims.
+/// Whether this is an unreserved character or a sub-delim.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_addresses_are_hosts() {
+    fn names_and_addresses_are_valid_hosts() {
         for host in [
             "",
             "localhost",
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_called_again_is_never_all_addresses() {
+    fn an_unspecified_address_is_replaced_with_loopback() {
         for (authority, called) in [
             ("0.0.0.0:9000", "127.0.0.1:9000"),
             ("0.0.0.0", "127.0.0.1"),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not_a_host() {
+    fn anything_else_is_not_a_valid_host() {
         for host in [
             &b"a b"[..],
             b"user@host",
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_name_an_address_that_can_be_called_and_nothing_else() {
+    fn commands_name_a_callable_address_that_is_safe_in_a_shell() {
         for (host, shown) in [
             ("localhost:9000", "localhost:9000"),
             ("127.0.0.1:9000", "127.0.0.1:9000"),
@@ -207,22 +207,22 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is sent as a host, no character of what is shown acts in a shell or in HTML.
+        /// No `Host` gets a character that is special to a shell or to HTML into the commands.
         #[test]
-        fn what_is_shown_is_harmless(host in "[ -~]{0,24}") {
+        fn the_shown_address_is_harmless(host in "[ -~]{0,24}") {
             let request = Request::builder().uri("/").header(header::HOST, host).body(()).unwrap();
             prop_assert!(to_call(&request).bytes().all(is_harmless));
         }
 
-        /// Whatever is the authority of a URI without a user is a host.
+        /// Every authority of a URI without user information is a valid host.
         #[test]
         fn an_authority_is_a_host(host in "[a-z0-9.-]{1,12}(:[0-9]{0,5})?") {
             prop_assert!(is_valid(host.as_bytes()));
         }
 
-        /// Bytes of any kind are judged; nothing panics.
+        /// No bytes cause a panic.
         #[test]
-        fn any_bytes_are_judged(host in proptest::collection::vec(any::<u8>(), 0..12)) {
+        fn no_bytes_cause_a_panic(host in proptest::collection::vec(any::<u8>(), 0..12)) {
             is_valid(&host);
         }
     }

@@ -1,4 +1,4 @@
-//! `/metrics`: the workers' counters, merged when they are read, in Prometheus's text form.
+//! `/metrics`: the workers' counters, merged on each scrape, in Prometheus's text format or `OpenMetrics`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,8 +58,8 @@ pub(crate) fn render(shared: &Arc<Shared>, format: Format) -> String {
     if format == Format::OpenMetrics { text } else { to_text(&text) }
 }
 
-/// The older form of `OpenMetrics` lines. In it a counter's own name ends with `_total`, there are no
-/// units, and the end is not marked. Samples are the same in both.
+/// Converts `OpenMetrics` to the older Prometheus text format: there, the name of a counter itself ends with
+/// `_total`, and there are no units and no end marker. Samples are the same in both.
 fn to_text(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     let mut lines = open_metrics.lines().peekable();
@@ -118,7 +118,7 @@ fn calls(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Resul
     Ok(())
 }
 
-/// What the server holds now, and what it had no room for.
+/// What the server currently holds, and the connections that it refused or closed.
 fn held(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot, shared: &Shared) -> fmt::Result {
     let connections = shared.open_connections() as u64;
     let buffered = shared.buffered_bytes.taken();
@@ -134,7 +134,7 @@ fn held(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot, shared: &Share
     encoder
         .encode_descriptor("connections_refused", help, None, COUNTER)?
         .encode_counter::<NoLabelSet, _, u64>(&refused, None)?;
-    let help = "Connections that were closed because of what their clients did";
+    let help = "Connections closed because of what their clients did";
     let closed = shared.connections_of_walks.load(Ordering::Relaxed);
     encoder
         .encode_descriptor("connections_closed", help, None, COUNTER)?
@@ -174,10 +174,10 @@ impl EncodeMetric for HistogramBuckets<'_> {
         let histogram = self.figure.histogram();
         let mut buckets: Vec<_> = self.bounds.iter().map(|bound| (seconds(*bound), 0)).collect();
         buckets.push((f64::INFINITY, 0));
-        // One pass over what was recorded, in order: counting bucket by bucket would make a pass for
-        // each.
+        // A single pass over the recorded values, which are in order: counting each bucket separately would
+        // take one pass per bucket.
         let mut bucket = 0;
-        // In an empty one it would search to the very end for a first value.
+        // Iterating over an empty histogram would scan all its buckets for a first value.
         let recorded = Some(histogram).filter(|it| !it.is_empty());
         for recorded in recorded.into_iter().flat_map(|it| it.iter_recorded()) {
             let nanos = histogram.lowest_equivalent(recorded.value_iterated_to());
@@ -210,7 +210,7 @@ mod tests {
     use crate::config::Config;
 
     #[test]
-    fn each_duration_is_in_the_bucket_of_its_bound() {
+    fn each_duration_is_in_the_right_bucket() {
         let shared = Shared::new(Config::default(), 1);
         for nanos in [0, 1, 9_999, 10_000, 10_010, 20_000, 99_000_000, 1_000_000_000, 1_001_000_000]
         {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_form_says_what_openmetrics_says_in_its_own_words() {
+    fn openmetrics_is_converted_to_the_text_format() {
         let open_metrics = "# HELP a_calls Calls.\n# TYPE a_calls counter\na_calls_total{b=\"# EOF\"} 1\n\
             # HELP a_seconds Late.\n# TYPE a_seconds histogram\n# UNIT a_seconds seconds\n\
             a_seconds_sum 0.0\n# EOF\n";

@@ -1,7 +1,8 @@
-//! The page that browsers get at `/`: what this server is, the lesson live, and what it counts.
+//! The page that browsers get at `/`: a description of the server, a live version of the lesson, and the
+//! server's counters.
 //!
-//! One document holds all of it. Nothing is fetched but `/long_sync` and `/stats.json`, as its
-//! `Content-Security-Policy` says: only the style and the script with these hashes are let in.
+//! It is a single document, which fetches nothing but `/long_sync` and `/stats.json`. Its
+//! `Content-Security-Policy` enforces that, and allows only the style and the script with these hashes.
 
 use std::sync::LazyLock;
 
@@ -13,12 +14,12 @@ use crate::config::Config;
 use crate::http::face::{of_type, text};
 
 const TEMPLATE: &str = include_str!("page/page.html");
-/// Hashes of the style and the script as they are sent. A test says which are right after an edit.
+/// Hashes of the style and the script as they are sent. After an edit, a test prints the right ones.
 const STYLE_SHA256: &str = "sUHjvLofk0We9Ums3yy/oeVhAXo1CxiwQrkh0rZUcBE=";
-const SCRIPT_SHA256: &str = "IpluOh3r8ZSRh4d2uKp4dQysJvWFyqStr1v4JjALNVI=";
+const SCRIPT_SHA256: &str = "hMEocjuhP595WPORLyBmfoPc07hXYorMBACSbgQl9lA=";
 
 static STYLE: LazyLock<String> = LazyLock::new(|| dense(&[include_str!("page/page.css")]));
-/// One script: what stands in one file is known in all that follow.
+/// A single script: each file can use the definitions in the files before it.
 static SCRIPT: LazyLock<String> = LazyLock::new(|| {
     dense(&[
         "\"use strict\";",
@@ -38,7 +39,7 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::from_str(&policy).expect("a policy of visible characters")
 });
 
-/// The lines of sources without their indentation, and without lines that are comments.
+/// The lines of the sources without indentation, empty lines and comment lines.
 fn dense(sources: &[&str]) -> String {
     let is_comment = |line: &str| line.starts_with("//") || line.starts_with("/*");
     let lines = sources.iter().flat_map(|source| source.lines()).map(str::trim);
@@ -48,7 +49,7 @@ fn dense(sources: &[&str]) -> String {
         .collect()
 }
 
-/// The answer to a browser that knows this server by `address`.
+/// The answer to a browser that reaches this server at `address`.
 pub(super) fn answer(config: &Config, address: &str) -> Response<Body> {
     let page = text(StatusCode::OK, render(config, address));
     let mut page = of_type("text/html; charset=utf-8", page);
@@ -71,7 +72,7 @@ fn render(config: &Config, address: &str) -> String {
         "max_delay_ms" => config.limits.max_delay.as_millis().to_string(),
         "is_fixed" => config.is_fixed.to_string(),
         "fixed_note" if config.is_fixed => {
-            " Its behavior is fixed: calls that say so are refused.".to_owned()
+            " Its behavior is fixed: calls that specify one are refused.".to_owned()
         }
         "fixed_note" => String::new(),
         "commands" => commands(address, config.is_fixed),
@@ -80,7 +81,7 @@ fn render(config: &Config, address: &str) -> String {
     })
 }
 
-/// A template whose `{{name}}` are replaced once: what replaces one is not looked at again.
+/// Replaces each `{{name}}` in a template. The replacements are not searched for further names.
 fn filled(template: &str, word: impl Fn(&str) -> String) -> String {
     let mut pieces = template.split("{{");
     let mut filled = pieces.next().unwrap_or_default().to_owned();
@@ -91,7 +92,7 @@ fn filled(template: &str, word: impl Fn(&str) -> String) -> String {
     filled
 }
 
-/// What to try, as the items of a list. A server whose behavior is fixed is not told how to behave.
+/// The commands to try, as items of a list. If the behavior is fixed, none of them specifies one.
 fn commands(address: &str, is_fixed: bool) -> String {
     let rpc = format!("{address} longsync.v1.LongSyncService/LongSync");
     let tried = if is_fixed {
@@ -99,7 +100,7 @@ fn commands(address: &str, is_fixed: bool) -> String {
             ("curl", format!("curl 'http://{address}/long_sync'")),
             ("gRPC, without a proto file", format!("grpcurl -plaintext {rpc}")),
             (
-                "Where the time of a call went",
+                "Where the time of a call goes",
                 format!("longsync-client call --url http://{address}"),
             ),
         ]
@@ -119,7 +120,7 @@ fn commands(address: &str, is_fixed: bool) -> String {
                 format!("longsync-client race --url http://{address} --calls 12"),
             ),
             (
-                "What its users feel under load",
+                "What users experience under load",
                 format!(
                     "longsync-client load --url http://{address} --rate 100 -z 10s --delay 10ms"
                 ),
@@ -132,7 +133,7 @@ fn commands(address: &str, is_fixed: bool) -> String {
     tried.into_iter().map(item).collect()
 }
 
-/// As the text of an element, or the value of an attribute.
+/// Escapes the text of an element or the value of an attribute.
 fn escaped(words: &str) -> String {
     let mut escaped = String::with_capacity(words.len());
     for character in printable(words).chars() {
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_lets_in_the_style_and_the_script_that_are_sent() {
+    fn the_policy_allows_the_style_and_the_script_that_are_sent() {
         let page = page(Options::default(), "localhost:9000");
         for (element, source, named) in
             [("style", &*STYLE, STYLE_SHA256), ("script", &*SCRIPT, SCRIPT_SHA256)]
@@ -181,30 +182,30 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_at_most_30_kb_and_names_nothing_elsewhere() {
+    fn the_page_is_at_most_30_kb_and_links_to_no_other_host() {
         let page = page(Options::default(), "localhost:9000");
         assert!(page.len() <= 30_000, "{} bytes", page.len());
         let links = page.split("http").skip(1).map(|rest| rest.split(['\'', '"', ' ']).next());
         for link in links.flatten().filter(|link| link.starts_with("://") || link.starts_with("s:"))
         {
             let is_ours = link.starts_with("://localhost:9000");
-            // A namespace is a name, which nothing fetches.
+            // A namespace is never fetched.
             assert!(is_ours || link == "://www.w3.org/2000/svg", "{link}");
         }
     }
 
     #[test]
-    fn lines_of_comments_and_indentation_are_left_out() {
+    fn comment_lines_and_indentation_are_left_out() {
         let source = "// Why.\nif (a) {\n  b(\"//c\"); // d\n}\n\n  /* e */\n";
         assert_eq!(dense(&[source]), "if (a) {\nb(\"//c\"); // d\n}\n");
-        // Otherwise the lines of a string might change.
+        // A string literal over several lines would lose its indentation.
         for line in SCRIPT.lines() {
             assert_eq!(line.matches('`').count() % 2, 0, "{line}");
         }
     }
 
     #[test]
-    fn what_comes_from_elsewhere_is_escaped_and_is_not_a_template() {
+    fn values_are_escaped_and_not_expanded_as_templates() {
         let behavior = "replay('{{seed}} <b>&\".csv')";
         let escaped_behavior = escaped(behavior);
         assert_eq!(escaped_behavior, "replay(&#39;{{seed}} &lt;b&gt;&amp;&quot;.csv&#39;)");
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_says_what_this_server_is() {
+    fn the_page_describes_the_server() {
         let behavior = Behavior::read(
             "lognormal(p50=10ms, p99=200ms)",
             &Rules::caller(Duration::from_secs(3_600)),
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_whose_behavior_is_fixed_is_not_told_how_to_behave() {
+    fn with_a_fixed_behavior_no_command_specifies_one() {
         let page = page(Options { is_fixed: true, ..Options::default() }, "a.test:1");
         assert!(page.contains("data-is-fixed=\"true\"") && page.contains("Its behavior is fixed"));
         assert!(page.contains("curl &#39;http://a.test:1/long_sync&#39;"), "{page}");

@@ -1,4 +1,4 @@
-//! Where a request goes: gRPC to its service, the rest to the HTTP face.
+//! Routing: gRPC requests go to their service, all others to the HTTP face.
 
 use std::convert::Infallible;
 use std::future::{self, Future};
@@ -34,11 +34,10 @@ use crate::rpc::{BoxMessages, Handler};
 use crate::shared::counters::CallKind;
 use crate::worker::Worker;
 
-/// The answer to a request, on its way.
+/// The pending response to a request.
 pub(crate) struct ResponseFuture {
     call: Option<Arc<Call>>,
-    /// Whether only the head of the answer is asked for. HTTP/1.1 leaves the body out by itself,
-    /// HTTP/2 does not.
+    /// Whether the request is a HEAD. Over HTTP/1.1, hyper leaves the body out; over HTTP/2 it does not.
     is_head: bool,
     coming: PendingResponse,
     /// The part of the request that is not needed for the answer.
@@ -46,12 +45,12 @@ pub(crate) struct ResponseFuture {
     room: RoomState,
 }
 
-/// Whether a request that is not a call has its room in memory.
+/// Whether memory is reserved for a request that is not a call.
 enum RoomState {
-    /// It is a call, which is counted as such, or the only request of its connection at the moment.
+    /// Not needed: it is a call, which is accounted for separately, or the only request on its connection.
     NotKept,
     Room(Room),
-    /// There is none left. Health checks are served all the same.
+    /// None was left. Health checks are served nonetheless.
     Full {
         is_served: bool,
     },
@@ -66,7 +65,7 @@ impl RoomState {
         Room::take(record).map_or(Self::Full { is_served }, Self::Room)
     }
 
-    /// With the body of the answer, which may have to wait for its client as well.
+    /// Also reserves memory for the body of the answer, which may have to wait for its client.
     fn with_body(self, bytes: u64) -> Self {
         match self {
             Self::Room(room) => {
@@ -77,12 +76,12 @@ impl RoomState {
     }
 }
 
-/// What a request is answered with, on its way.
+/// The answer to a request, still pending.
 enum PendingResponse {
     Http(BoxAnswer),
     Messages(BoxMessages),
     Unary(unary::UnaryAnswer),
-    /// It has come.
+    /// It has been taken.
     Over,
 }
 
@@ -104,7 +103,7 @@ enum ReadyResponse {
     Response(Response<Body>),
     /// The messages of a gRPC call.
     Messages(MessageStream),
-    /// The one message of a gRPC call, with its prefix.
+    /// The only message of a gRPC call, with its prefix.
     Message(Bytes),
     Refused(Refusal),
 }
@@ -125,7 +124,7 @@ impl ResponseFuture {
         match mem::replace(&mut self.room, RoomState::NotKept).with_body(body) {
             RoomState::NotKept => AnswerBody::plain(response, None),
             RoomState::Room(room) => AnswerBody::plain(response, Some(room)),
-            // A head alone is never held up by a window.
+            // Flow control never holds up a response without a body.
             RoomState::Full { is_served } => {
                 let mut response = response.map(|_| Body::empty());
                 if response.status().is_success() && !is_served {
@@ -136,8 +135,8 @@ impl ResponseFuture {
         }
     }
 
-    /// Reads the rest of the request during the wait. A form may refuse its call, and the answer waits
-    /// until it is clear that it does not.
+    /// Reads the rest of the request during the wait. A form in the body may cause the call to be refused, so
+    /// the answer waits until that is ruled out.
     fn read_rest(
         &mut self,
         polled: Poll<ReadyResponse>,
@@ -168,12 +167,12 @@ impl Future for ResponseFuture {
         let before = this.call.as_ref().and_then(|call| call.why_cut());
         let polled = if before.is_none() { this.coming.poll(cx) } else { Poll::Pending };
         let polled = if this.rest.is_some() { this.read_rest(polled, cx) } else { polled };
-        // Looked at twice: reading the request may have cut the call.
+        // Checked again, since reading the request may have cut the call.
         let cut = before.or_else(|| this.call.as_ref().and_then(|call| call.why_cut()));
         if cut.is_none() && polled.is_pending() {
             return Poll::Pending;
         }
-        // What was read for the call is let go before its answer is sent.
+        // Releases what was read for the call before its answer is sent.
         this.coming = PendingResponse::Over;
         let call = this.call.take();
         let mut response = match (cut, polled, call) {
@@ -202,7 +201,7 @@ impl Future for ResponseFuture {
     }
 }
 
-/// The response to a call that ends this way before its answer.
+/// The response to a call that ends this way instead of being answered.
 fn response_of(ending: &Ending, call: &Call) -> Response<Body> {
     call.finish(ending.clone());
     match call.kind() {
@@ -215,7 +214,7 @@ fn call_headers(worker: &Worker, request: &Request<Incoming>) -> CallHeaders {
     CallHeaders::read(request.headers(), |text| worker.read_behavior(text))
 }
 
-/// Sends a request on its way, and begins its call if it is one.
+/// Dispatches a request, and begins a call if the request is one.
 pub(crate) fn route(record: &Arc<ConnectionRecord>, request: Request<Incoming>) -> ResponseFuture {
     record.request_came();
     let worker = record.worker();
@@ -224,7 +223,8 @@ pub(crate) fn route(record: &Arc<ConnectionRecord>, request: Request<Incoming>) 
     }
     if !is_grpc(&request) {
         let call = face::is_call(&request).then(|| {
-            // Over HTTP/1.1 a request is taken after the answers before it, however early it came.
+            // Over HTTP/1.1, a pipelined request is processed only after the previous answers, however early
+            // it was read.
             let arrived = match request.version() {
                 Version::HTTP_2 => record.last_read(),
                 _ => worker.timer().now(),
@@ -273,7 +273,7 @@ pub(crate) fn route(record: &Arc<ConnectionRecord>, request: Request<Incoming>) 
     }
 }
 
-/// Answers a request at once.
+/// Refuses a request immediately.
 fn refuse(
     record: &Arc<ConnectionRecord>,
     request: Request<Incoming>,
@@ -290,8 +290,8 @@ fn refuse(
 
 type RouteMatch = (Option<CallKind>, Option<Handler>);
 
-/// Which kind of our calls a gRPC request is, and what handles it, unless that kind is unary; or the
-/// answer that nothing handles it.
+/// The kind of a gRPC request, if it is one of our own RPCs, and its handler, unless it is our unary RPC.
+/// The error is the refusal.
 fn find(request: &Request<Incoming>) -> Result<RouteMatch, Box<Response<Body>>> {
     if let Some(refused) = refuse_transport(request) {
         return Err(Box::new(refused));
@@ -306,7 +306,7 @@ fn find(request: &Request<Incoming>) -> Result<RouteMatch, Box<Response<Body>>> 
         return Ok((None, Some(handler)));
     }
     let why = format!(
-        "no method {} of a service {} here: grpcurl with `list` shows the services",
+        "there is no method {} in a service {} here: list the services with `grpcurl ... list`",
         quoted(method),
         quoted(service)
     );
@@ -326,7 +326,7 @@ fn kind_of(method: &str) -> Option<CallKind> {
     CallKind::ALL.into_iter().find(|kind| *kind != CallKind::Http && kind.name() == method)
 }
 
-/// By content type alone: any path may be asked for in gRPC, and be unknown in gRPC.
+/// Decided by content type alone: a gRPC request for an unknown path gets a gRPC error.
 fn is_grpc(request: &Request<Incoming>) -> bool {
     let content_type = request.headers().get(header::CONTENT_TYPE);
     content_type.is_some_and(|value| {
@@ -338,10 +338,10 @@ fn is_grpc(request: &Request<Incoming>) -> bool {
     })
 }
 
-/// What gRPC needs of HTTP (its PROTOCOL-HTTP2.md).
+/// Refuses a gRPC request that is not a POST over HTTP/2 (gRPC's PROTOCOL-HTTP2.md).
 fn refuse_transport(request: &Request<Incoming>) -> Option<Response<Body>> {
     if request.version() != Version::HTTP_2 {
-        let why = "gRPC needs HTTP/2: with curl that is --http2-prior-knowledge\n";
+        let why = "gRPC requires HTTP/2: with curl, use --http2-prior-knowledge\n";
         return Some(face::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, why));
     }
     if request.method() != Method::POST {

@@ -1,7 +1,7 @@
-//! `/stats.json`: what was counted, as JSON of the schema `longsync.stats/v1`.
+//! `/stats.json`: the counters as JSON, in the schema `longsync.stats/v1`.
 //!
-//! Everything counts from the server's start. A reader that wants a period takes the difference of two answers,
-//! for which the distribution of lateness is there as buckets: each reader has a period of its own.
+//! Everything is counted from the server's start. For the figures of a period, a reader subtracts two
+//! answers, so each reader chooses its own period. Lateness is given as buckets to make that possible.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use hdrhistogram::Histogram;
 use crate::shared::Shared;
 use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
 
-/// Buckets are at most this part of their values wide, to the power of two: a sixteenth.
+/// The width of a bucket is at most 1 / 2^`PRECISION_BITS` of its values: a sixteenth.
 const PRECISION_BITS: u32 = 4;
 
-/// What was counted, and how long that took until `now`.
+/// Renders the counters and the uptime at `now`.
 pub(super) fn render(shared: &Shared, now: Instant) -> String {
     let (uptime, connections) = (shared.uptime(now), shared.open_connections());
     shared.counters.read(|snapshot| json(snapshot, uptime, connections))
@@ -40,7 +40,7 @@ fn json(snapshot: &Snapshot, uptime: Duration, connections: usize) -> String {
     json
 }
 
-/// An object of members which are JSON already. Names are our own, and need no escape.
+/// An object whose members are already JSON. The names are our own, and need no escaping.
 fn object(members: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let mut object = String::from("{");
     for (name, value) in members {
@@ -68,11 +68,11 @@ fn figure(figure: &DurationHistogram) -> String {
     ])
 }
 
-/// How many values lie in each bucket that has any, by its greatest value, ascending. The histogram's own
-/// buckets are a thousandth of their values wide, which would be too many.
+/// The non-empty buckets in ascending order: the greatest value and the count of each. The histogram's own
+/// buckets are only a thousandth of their values wide; there would be too many of them.
 fn buckets(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
     let mut buckets: Vec<(u64, u64)> = Vec::new();
-    // In an empty one it would search to the very end for a first value.
+    // Iterating over an empty histogram would scan all its buckets for a first value.
     let recorded = Some(histogram).filter(|it| !it.is_empty());
     for recorded in recorded.into_iter().flat_map(|it| it.iter_recorded()) {
         let up_to = top(histogram.lowest_equivalent(recorded.value_iterated_to()));
@@ -84,7 +84,7 @@ fn buckets(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
     buckets
 }
 
-/// The greatest value of the bucket in which a value lies.
+/// The greatest value of the bucket that contains a value.
 fn top(value: u64) -> u64 {
     let dropped = value.checked_ilog2().unwrap_or(0).saturating_sub(PRECISION_BITS);
     value | ((1 << dropped) - 1)
@@ -97,18 +97,18 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// A bucket's greatest value is not below its values, and at most a sixteenth above them; buckets ascend
-        /// with their values.
+        /// The greatest value of a bucket is at least each of its values, and at most a sixteenth above them.
+        /// A greater value is never in a lower bucket.
         #[test]
-        fn buckets_are_a_sixteenth_wide(value in 0_u64..1 << 47, more in 0_u64..1 << 47) {
+        fn buckets_are_at_most_a_sixteenth_wide(value in 0_u64..1 << 47, more in 0_u64..1 << 47) {
             prop_assert!(top(value) >= value && top(value) - value <= value / 16);
             prop_assert!(top(value) <= top(value + more));
             prop_assert_eq!(top(top(value)), top(value));
         }
 
-        /// Every value is counted once, in a bucket that begins above the one before it.
+        /// Every value is counted exactly once, and buckets are strictly ascending.
         #[test]
-        fn every_value_is_in_a_bucket(nanos in proptest::collection::vec(0_u64..1 << 46, 0..50)) {
+        fn every_value_is_counted_once(nanos in proptest::collection::vec(0_u64..1 << 46, 0..50)) {
             let mut snapshot = Snapshot::new();
             for nanos in &nanos {
                 snapshot.late(Duration::from_nanos(*nanos));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_as_json() {
+    fn the_counters_as_json() {
         let mut snapshot = Snapshot::new();
         for nanos in [2_000, 2_010, 40_000] {
             snapshot.start(CallKind::LongSync);

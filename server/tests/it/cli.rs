@@ -612,7 +612,7 @@ async fn a_flag_takes_precedence_over_our_variables_and_those_over_port() -> Res
         let (addr, said) = address(&mut command).await?;
         assert_eq!(addr.to_string(), format!("127.0.0.1:{port}"), "{args:?} {variables:?}");
         let is_foreign = args.is_empty() && ours.is_none();
-        assert_eq!(said.contains("PORT in the environment is used"), is_foreign, "{said}");
+        assert_eq!(said.contains("because PORT is set in the environment"), is_foreign, "{said}");
     }
     let mut listens = command(&["--listen", "127.0.0.1:0"]);
     listens.env("LONGSYNC_PORT", &port).env("PORT", &port);
@@ -624,7 +624,7 @@ async fn a_flag_takes_precedence_over_our_variables_and_those_over_port() -> Res
 #[test]
 fn two_addresses_from_one_source_and_an_invalid_port_are_refused() -> Result<()> {
     for (args, variables, right) in [
-        (&["--port", "0", "--listen", "127.0.0.1:0"][..], &[][..], "give one of them"),
+        (&["--port", "0", "--listen", "127.0.0.1:0"][..], &[][..], "give only one of them"),
         (
             &[],
             &[("LONGSYNC_PORT", "0"), ("LONGSYNC_LISTEN", "127.0.0.1:0")],
@@ -635,7 +635,7 @@ fn two_addresses_from_one_source_and_an_invalid_port_are_refused() -> Result<()>
         (&["--port", "-1"], &[], "a port from 0 to 65535"),
         (&[], &[("LONGSYNC_PORT", "")], "a port from 0 to 65535"),
         (&[], &[("PORT", "tcp://10.0.0.1:80")], "PORT in the environment is `tcp://10.0.0.1:80`"),
-        (&[], &[("PORT", "http")], "or give --listen or --port, which override it"),
+        (&[], &[("PORT", "http")], "or override it with --listen or --port"),
     ] {
         let mut command = command(args);
         command.envs(variables.iter().copied());

@@ -88,7 +88,7 @@ async fn an_impossible_query_is_refused_at_once_with_the_sentence_that_grpc_gets
         ("behavior=1s;hang(1%25)", "behavior: `1s;hang(1%)` is not understood at column 4"),
         ("delay=1s&behavior=1s", "delay: delay and behavior are both given"),
         ("delay=1s&delay=2s", "delay: given twice"),
-        ("delya=1s", "query: `delya` is not understood: send delay, behavior or call_id"),
+        ("delya=1s", "query: `delya` is not a known parameter: send delay, behavior or call_id"),
     ];
     for mut web in both(&server).await? {
         for (query, sentence) in cases {
@@ -205,7 +205,7 @@ async fn the_welcome_suggests_commands_with_the_address_that_was_called() -> Res
         for part in [
             "curl 'http://longsync.test/long_sync?delay=250ms'",
             "longsync.test longsync.v1.LongSyncService/LongSync",
-            "(40ms unless told otherwise)",
+            "(40ms by default)",
             "/healthz",
             "/metrics",
         ] {

@@ -119,7 +119,7 @@ const REFUSED: [(&str, u16, &str); 7] = [
     ("POST /longsync.v1.LongSyncService/LongSync", 415, "this is gRPC"),
     ("POST /long_sync?delay=soon", 400, "delay: `soon` is not a duration"),
     ("POST /long_sync?delay=2h", 400, "delay: a delay of 2h is over"),
-    ("GET /long_sync?delya=1s", 400, "query: `delya` is not understood"),
+    ("GET /long_sync?delya=1s", 400, "query: `delya` is not a known parameter"),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -296,7 +296,7 @@ async fn a_form_with_a_delay_is_refused_and_told_to_put_it_into_the_query() -> R
             "?delay=0s",
             "delay=1s",
             400,
-            "delay: it is in the body, which is not used: put it into the query",
+            "delay: it is in the body, which is not used: put it in the query",
         ),
         ("?delay=1h", "a=b&behavior=1s", 400, "behavior: it is in the body"),
         ("?delay=1s", "%64elay=1s", 400, "/long_sync?delay=250ms"),
@@ -429,8 +429,8 @@ async fn a_multipart_form_with_a_delay_is_refused_the_same_way() -> Result<()> {
         let answer = bytes.all_the_rest().await?;
         let sentence = match expected {
             Some(name) => format!(
-                "{name}: it is in the body, which is not used: put it into the query, \
-                 such as /long_sync?{name}=250ms"
+                "{name}: it is in the body, which is not used: put it in the query, \
+                 as in /long_sync?{name}=250ms"
             ),
             None => "Done!".to_owned(),
         };
@@ -452,7 +452,7 @@ async fn a_body_whose_framing_contradicts_its_head_is_refused() -> Result<()> {
         bytes.send("nonsense\r\n").await?;
         let answer = bytes.all_the_rest().await?;
         assert_eq!((status(&answer), clock.elapsed()), (400, ms(100)), "{answer}");
-        assert!(answer.contains("body: it is not framed as its headers say"), "{answer}");
+        assert!(answer.contains("body: its framing does not match the headers"), "{answer}");
     }
     assert_eq!(server.snapshot().calls_ended(CallKind::Http, Outcome::Refused), 2);
     Ok(())

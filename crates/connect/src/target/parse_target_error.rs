@@ -1,16 +1,16 @@
-//! Why a text is not the URL of a server, and what would be one.
+//! Why a text is not the URL of a server, and which URL would be right.
 
 use longsync_text::said::quoted;
 
-/// Why a text is not the URL of a server: each sentence says what would be one.
+/// Why a text is not the URL of a server: each message says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseTargetError {
     /// The text is empty.
-    #[error("the URL is empty: write one such as http://127.0.0.1:9000")]
+    #[error("the URL is empty: write a URL such as http://127.0.0.1:9000")]
     Empty,
     /// The text contains white space.
-    #[error("a URL has no spaces: write one such as http://127.0.0.1:9000")]
+    #[error("a URL contains no spaces: write a URL such as http://127.0.0.1:9000")]
     Space,
     /// The URL asks for TLS.
     #[error("{scheme}:// is not supported yet: call a server without TLS, such as {instead}")]
@@ -25,7 +25,7 @@ pub enum ParseTargetError {
         "{scheme}: is not supported yet: call a server over TCP, such as http://127.0.0.1:9000"
     )]
     Socket {
-        /// The scheme of such a socket, such as `unix`.
+        /// The scheme, such as `unix`.
         scheme: String,
     },
     /// The text is a name in the form of gRPC libraries.
@@ -37,7 +37,7 @@ pub enum ParseTargetError {
         instead: String,
     },
     /// The scheme asks for gRPC, which is called with `http://` here.
-    #[error("{scheme}:// is written http:// here, as HTTP/2 carries gRPC: write {instead}")]
+    #[error("{scheme}:// is not needed, since gRPC runs over HTTP: write {instead}")]
     Grpc {
         /// The scheme, such as `grpc`.
         scheme: String,
@@ -67,7 +67,7 @@ pub enum ParseTargetError {
         instead: String,
     },
     /// The URL has a path.
-    #[error("{} is a path, and each call has its own: write {instead}", quoted(path))]
+    #[error("{} is a path, but each call has its own path: write {instead}", quoted(path))]
     Path {
         /// The path, with everything after it.
         path: String,
@@ -98,7 +98,7 @@ pub enum ParseTargetError {
     },
     /// The text has neither a scheme nor a port, so it is unclear which port is meant.
     #[error(
-        "{} has no port: write {host}:9000 (where longsync-server listens by default) or http://{host} (port 80)",
+        "{} has no port: write {host}:9000 (the default port of longsync-server) or http://{host} (port 80)",
         quoted(host)
     )]
     NoPort {
@@ -125,13 +125,13 @@ pub enum ParseTargetError {
         /// What would be right.
         instead: String,
     },
-    /// The text in place of the host is not a host.
+    /// The host is not valid.
     #[error(
         "{} is not a host: write a name or an IP address, as in http://127.0.0.1:9000",
         quoted(host)
     )]
     Host {
-        /// The text in place of the host.
+        /// The invalid host.
         host: String,
     },
 }
@@ -145,7 +145,7 @@ pub enum ParsePortError {
     Missing,
     /// Port 0 is only for listening.
     #[error(
-        "port 0 means any free port, and nothing listens on it: write the server's own, from 1 to 65535"
+        "port 0 means any free port, and no server listens on it: write the server's actual port, from 1 to 65535"
     )]
     Zero,
     /// It is above the range of ports.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn a_url_of_a_server_is_read_and_printed_alike() {
+fn a_url_prints_as_it_was_written() {
     for (text, host, port) in [
         ("http://127.0.0.1:9000", "127.0.0.1", 9000),
         ("http://localhost:1", "localhost", 1),
@@ -21,7 +21,7 @@ fn a_url_of_a_server_is_read_and_printed_alike() {
 }
 
 #[test]
-fn a_host_with_its_port_is_the_same_without_the_scheme() {
+fn a_host_with_a_port_needs_no_scheme() {
     for (text, url) in [
         ("localhost:9000", "http://localhost:9000"),
         ("127.0.0.1:9000", "http://127.0.0.1:9000"),
@@ -43,9 +43,9 @@ fn a_host_with_its_port_is_the_same_without_the_scheme() {
 /// Texts that are not the URL of a server, and the error for each: it says what would be right, with the host
 /// that was meant.
 const REFUSED: &[(&str, &str)] = &[
-    ("", "the URL is empty: write one such as http://127.0.0.1:9000"),
-    (" http://h:1", "a URL has no spaces: write one such as http://127.0.0.1:9000"),
-    ("http://h :1", "a URL has no spaces: write one such as http://127.0.0.1:9000"),
+    ("", "the URL is empty: write a URL such as http://127.0.0.1:9000"),
+    (" http://h:1", "a URL contains no spaces: write a URL such as http://127.0.0.1:9000"),
+    ("http://h :1", "a URL contains no spaces: write a URL such as http://127.0.0.1:9000"),
     ("https://h:1", "https:// is not supported yet: call a server without TLS, such as http://h:1"),
     (
         "grpcs://h",
@@ -63,7 +63,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("dns://8.8.8.8/h:1", "dns: is how gRPC libraries name a server: write the URL http://h:1"),
     ("dns:h:1", "dns: is how gRPC libraries name a server: write the URL http://h:1"),
     ("ipv6:[::1]:1", "ipv6: is how gRPC libraries name a server: write the URL http://[::1]:1"),
-    ("grpc://h:1", "grpc:// is written http:// here, as HTTP/2 carries gRPC: write http://h:1"),
+    ("grpc://h:1", "grpc:// is not needed, since gRPC runs over HTTP: write http://h:1"),
     ("ftp://h", "`ftp`:// is not supported: write http://, as in http://h:9000"),
     ("http:/h:1", "a URL begins with http:// and the host: write http://h:1"),
     ("http:h:1", "a URL begins with http:// and the host: write http://h:1"),
@@ -77,12 +77,15 @@ const REFUSED: &[(&str, &str)] = &[
         "u@h:1",
         "user names and passwords are not supported: leave out what comes before the @, as in http://h:1",
     ),
-    ("http://h:1/long_sync", "`/long_sync` is a path, and each call has its own: write http://h:1"),
+    (
+        "http://h:1/long_sync",
+        "`/long_sync` is a path, but each call has its own path: write http://h:1",
+    ),
     (
         "h/long_sync?delay=1s",
-        "`/long_sync?delay=1s` is a path, and each call has its own: write http://h:9000",
+        "`/long_sync?delay=1s` is a path, but each call has its own path: write http://h:9000",
     ),
-    ("http://h:1//", "`//` is a path, and each call has its own: write http://h:1"),
+    ("http://h:1//", "`//` is a path, but each call has its own path: write http://h:1"),
     ("http://h:1?delay=1s", "`?delay=1s` is a query, which calls do not use: write http://h:1"),
     ("http://h:1/?", "`?` is a query, which calls do not use: write http://h:1"),
     ("http://h:1/#a", "`#a` is a fragment, which is never sent to a server: write http://h:1"),
@@ -96,7 +99,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "h:0",
-        "port 0 means any free port, and nothing listens on it: write the server's own, from 1 to 65535, as in h:9000",
+        "port 0 means any free port, and no server listens on it: write the server's actual port, from 1 to 65535, as in h:9000",
     ),
     ("h:99999", "port 99999 is too high: write a number from 1 to 65535, as in h:9000"),
     (
@@ -108,11 +111,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("h:-1", "`-1` is not a port: write a number from 1 to 65535, as in h:9000"),
     (
         "h",
-        "`h` has no port: write h:9000 (where longsync-server listens by default) or http://h (port 80)",
+        "`h` has no port: write h:9000 (the default port of longsync-server) or http://h (port 80)",
     ),
     (
         "[::1]",
-        "`[::1]` has no port: write [::1]:9000 (where longsync-server listens by default) or http://[::1] (port 80)",
+        "`[::1]` has no port: write [::1]:9000 (the default port of longsync-server) or http://[::1] (port 80)",
     ),
     ("9001", "9001 is a port without a host: write localhost:9001"),
     ("::1", "an IPv6 address needs brackets: write http://[::1]:9000"),
@@ -145,7 +148,7 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn a_text_that_is_not_a_url_of_a_server_is_refused_with_the_right_one() {
+fn an_invalid_url_is_refused_with_what_would_be_right() {
     for (text, sentence) in REFUSED {
         let refused = text.parse::<Target>().map_err(|why| why.to_string());
         assert_eq!(refused, Err((*sentence).to_owned()), "{text}");

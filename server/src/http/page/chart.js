@@ -1,5 +1,5 @@
 
-// The picture: the bars of both ways on one time axis.
+// The chart: the bars of both ways on one time axis.
 
 const WAYS = { sequential: "one after another", together: "all at once" };
 const LOOKS = {
@@ -18,7 +18,7 @@ function svg(name, attributes, ...children) {
   return element;
 }
 
-// Draws the runs as they are `now`, in ms of the page's clock.
+// Draws the runs as of `now`, in ms of the page's clock.
 function draw(chart, runs, now) {
   const end = axisEnd(runs, now);
   const drawn = [];
@@ -36,7 +36,7 @@ function draw(chart, runs, now) {
   chart.replaceChildren(hatching(), ...axis(end, y, chart.clientWidth), ...drawn);
 }
 
-// A row: what the browser held back is a thin line, what was in flight a bar.
+// One row: a thin line while the browser holds the call back, a bar while it is in flight.
 function bars(row, y, height, end, elapsed) {
   const across = (ms) => `${(100 * ms) / end}%`;
   const bar = (look, from, to, thickness) => {
@@ -45,19 +45,19 @@ function bars(row, y, height, end, elapsed) {
     return svg("rect", { class: look, ...place, height: thickness, rx: 2 }, svg("title", {}, told));
   };
   if (row.end === null) return [bar("running", row.due, Math.max(elapsed, row.due), height - 1)];
-  // A call that was cancelled before it was sent is not known by when it would have been.
+  // A call that was cancelled before it was sent has no time of sending.
   const sent = row.sent ?? row.due;
   const drawn = [bar(row.end, sent, row.done, row.end === "answered" ? height : height - 1)];
   if (isVisible(row, end)) drawn.unshift(bar("held", row.due, sent, 2));
   return drawn;
 }
 
-// Whether the time in the browser is long enough to be seen.
+// Whether the time in the browser is long enough to be visible.
 function isVisible(row, end) {
   return row.sent !== null && row.sent - row.due > end / 200;
 }
 
-// Far enough for the calls one after another, even before they are made: so one look compares both ways.
+// Long enough for the sequential calls even before they are made, so that both ways can be compared at a glance.
 function axisEnd(runs, now) {
   const planned = (run) => (run.cancelledAfter === null ? run.calls * (run.delay ?? 0) : 0);
   const ends = runs.map((run) => Math.max(run.wall ?? now - run.begun, planned(run)));
@@ -76,7 +76,7 @@ function axis(end, bottom, width) {
   return drawn;
 }
 
-// The least of 1, 2, 5, 10, 20, ... that makes at most this many ticks.
+// The least of 1, 2, 5, 10, 20, ... that gives at most `most` ticks.
 function tickStep(end, most) {
   for (let power = 1; ; power *= 10) {
     for (const step of [power, 2 * power, 5 * power]) if (end / step <= most) return step;
@@ -89,7 +89,7 @@ function hatching() {
   return svg("defs", {}, svg("pattern", { ...pattern, patternUnits: "userSpaceOnUse" }, line));
 }
 
-// What the looks mean that the picture has.
+// The legend of the looks that occur in the chart.
 function drawKey(key, runs) {
   const rows = runs.flatMap((run) => run.rows);
   const end = axisEnd(runs, performance.now());
@@ -105,12 +105,12 @@ function drawKey(key, runs) {
   }));
 }
 
-// For those who hear the picture.
+// The chart in words, for screen readers.
 function describe(runs) {
   return runs.map((run) => {
     const ends = Object.keys(LOOKS).map((look) => [run.rows.filter(has(look)).length, LOOKS[look]]);
     const parts = ends.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
-    const wall = run.wall === null ? "under way" : `${duration(run.wall)} in all`;
+    const wall = run.wall === null ? "under way" : `${duration(run.wall)} in total`;
     return `${WAYS[run.way]}: ${counted(run.calls, "call")}, ${[...parts, wall].join(", ")}`;
   }).join("; ");
 }

@@ -1,11 +1,11 @@
 
-// What a run teaches, in sentences with its own figures. Nothing here is assumed of the browser: how many calls
-// it kept in flight, and how long it held the others back, is what the run has shown.
+// What a run teaches, in sentences with its own figures. Nothing is assumed about the browser: how many calls it
+// kept in flight and how long it held the others back are measured in the run.
 //
 // A run: { way, calls, delay, wall, rows, cancelledAfter, server }; times in ms since it began, `delay` is null if
 // the server decides. A row: { due, sent, done, end, said, waited, protocol }.
 
-// The least speed-up that shows what waiting costs, and not chance alone.
+// The least speed-up that is clearly more than chance.
 const LEAST_SHOWN = 1.5;
 
 const has = (end) => (row) => row.end === end;
@@ -14,7 +14,7 @@ function lesson(run, other) {
   if (run.cancelledAfter !== null) return lessonOfCancelling(run);
   const failed = run.rows.filter(has("failed"));
   if (failed.length > 0) {
-    return `${failed.length} of ${counted(run.calls, "call")} failed.\nThe first was told: ${failed[0].said}`;
+    return `${failed.length} of ${counted(run.calls, "call")} failed.\nThe first error: ${failed[0].said}`;
   }
   if (run.calls === 1) {
     const alone = "a single call has nothing to overlap with. Make several.";
@@ -23,7 +23,7 @@ function lesson(run, other) {
   const comparable = other && isWhole(other) ? other : null;
   if (run.way === "together") return lessonOfBoth(run, comparable);
   if (comparable) return lessonOfBoth(comparable, run);
-  const took = `${callsOf(run)} took ${duration(run.wall)} one after another: each waits for the one before.`;
+  const took = `${callsOf(run)} took ${duration(run.wall)} one after another: each waits for the previous one.`;
   return `${took}\nNow make them all at once.`;
 }
 
@@ -42,29 +42,29 @@ function lessonOfBoth(together, sequential) {
   const opening = isShown
     ? `Waiting is not working: ${of} ${oneByOne}, but ${wall} all at once.`
     : `${of} ${oneByOne}, and ${wall} all at once.`;
-  // A call that was late although there was no such limit was late by chance.
+  // If all calls were in flight at once, there was no limit, and any that were late were late by chance.
   const most = mostInFlight(together.rows);
   if (held.length > 0 && most < together.calls) return `${opening}\n${lessonOfLimit(together, held, most)}`;
   if (isShown) return opening;
   return `${opening}\nThere was too little waiting to show what waiting costs: use a longer delay, or more calls.`;
 }
 
-// Of calls that the browser sent late.
+// The lesson about calls that the browser held back.
 function lessonOfLimit(run, held, most) {
   const longest = duration(Math.max(...held.map((row) => row.sent - row.due)));
   const waited = `${counted(held.length, "call")} waited in the browser (the thin lines), for up to ${longest}`;
   const what = `It was not quite at once: this browser had at most ${most} of them in flight. ${waited}.`;
   if (!run.rows.some((row) => row.protocol === "http/1.1")) return what;
   return (
-    `${what} Over HTTP/1.1 each call in flight takes a whole connection, and a browser opens only so many to one ` +
-    "server. Over HTTP/2 one connection carries them all: see the race further down."
+    `${what} Over HTTP/1.1, each call in flight needs its own connection, and browsers limit the connections to one ` +
+    "server. Over HTTP/2, one connection carries all calls: see the race below."
   );
 }
 
 function lessonOfCancelling(run) {
   const cancelled = run.rows.filter(has("cancelled")).length;
   const unmade = run.calls - run.rows.length;
-  if (cancelled + unmade === 0) return "No call was cancelled: each had ended before.";
+  if (cancelled + unmade === 0) return "No call was cancelled: all had already ended.";
   const parts = [
     [run.rows.filter(has("answered")).length, "answered"],
     [run.rows.filter(has("failed")).length, "failed"],
@@ -76,36 +76,36 @@ function lessonOfCancelling(run) {
   return cancelled === 0 ? opening : `${opening}\n${noticed(run, cancelled)}`;
 }
 
-// What the server's own counters say of cancelled calls.
+// What the server's counters show about the cancelled calls.
 function noticed(run, cancelled) {
-  if (run.server === null) return "The server could not be asked what it noticed.";
+  if (run.server === null) return "The server's counters could not be read.";
   const reached = run.server.started - (run.rows.length - cancelled);
   const counts = run.server.cancelled;
   if (reached > cancelled || counts > cancelled) {
-    return `The server counted ${counted(counts, "cancelled call")}, those of other clients among them.`;
+    return `The server counted ${counted(counts, "cancelled call")}, including those of other clients.`;
   }
   const unsent = cancelled - reached;
   if (reached === 0) return "None of them had left the browser, so there was nothing for the server to notice.";
   const which = unsent === 0 ? "" : `${unsent} of them had not left the browser. `;
   if (counts < reached) return `${which}The server has noticed ${counts} of the ${reached} that had reached it.`;
   const all = reached === 1 ? "the call that had reached it" : `all ${reached} that had reached it`;
-  return `${which}The server noticed ${all}, and stopped waiting: what waits without a thread can be told to stop.`;
+  return `${which}The server noticed ${all}, and stopped waiting: a wait that does not block a thread can be cancelled.`;
 }
 
-// How many calls there were, and of which delays.
+// The number of calls and their delay.
 function callsOf(run) {
   const calls = counted(run.calls, "call");
   if (run.delay !== null) return `${calls} of ${duration(run.delay)}`;
   return `${calls} of ${duration(total(run.rows.map((row) => row.waited)) / run.calls)} on average`;
 }
 
-// The calls that the browser sent later than the shortest call took by half: less may be chance.
+// The calls that the browser sent late, by more than half the duration of the shortest call: less may be chance.
 function heldBack(rows) {
   const least = Math.max(5, Math.min(...rows.map((row) => row.done - row.sent)) / 2);
   return rows.filter((row) => row.sent - row.due > least);
 }
 
-// How many calls were in flight at most, from being sent to their end.
+// The greatest number of calls in flight at once, from when each was sent to its end.
 function mostInFlight(rows) {
   return Math.max(...rows.map((at) => rows.filter((row) => row.sent <= at.sent && at.sent < row.done).length));
 }

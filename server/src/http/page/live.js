@@ -1,5 +1,5 @@
 
-// The server's own figures.
+// The server's counters.
 
 const KIND = "GET /long_sync";
 const WINDOW_MS = 10_000;
@@ -10,7 +10,7 @@ async function readStats() {
   return answer.json();
 }
 
-// What the server counted of the calls between two readings.
+// The calls that the server counted between two readings.
 function countedBetween(before, after) {
   const ended = (stats) => total(Object.values(stats.calls_ended[KIND]));
   return {
@@ -20,8 +20,8 @@ function countedBetween(before, after) {
   };
 }
 
-// Reads until all calls since `before` have ended, for a second at most: a connection that is closed takes a moment
-// to be noticed.
+// Reads until all calls since `before` have ended, for at most a second: the server takes a little while to notice a
+// closed connection.
 async function untilEnded(before) {
   for (let tries = 0; ; tries += 1) {
     const counts = countedBetween(before, await readStats());
@@ -38,11 +38,11 @@ function watch(show, showTrouble) {
   const ask = async () => {
     if (document.hidden || isAsking) return;
     isAsking = true;
-    // The race may hold all of the browser's connections.
+    // The race may occupy all of the browser's connections.
     const late = setTimeout(() => showTrouble("waiting"), 1_500);
     try {
       const stats = await readStats();
-      // One that was started anew has begun to count anew.
+      // A restarted server counts from zero again.
       if (past.length > 0 && stats.uptime_ns < past.at(-1).uptime_ns) past.length = 0;
       past.push(stats);
       while (stats.uptime_ns - past[0].uptime_ns > 1e6 * WINDOW_MS && past.length > 2) past.shift();
@@ -59,7 +59,7 @@ function watch(show, showTrouble) {
   ask();
 }
 
-// From readings of the last seconds, the oldest first.
+// The figures from the readings of the last few seconds, oldest first.
 function figures(past) {
   const [first, last, before] = [past[0], past.at(-1), past.at(-2)];
   const ended = (stats, outcome) => total(Object.values(stats.calls_ended).map((of) => of[outcome]));

@@ -1,10 +1,10 @@
 
-// What belongs to what on this page.
+// Connects the elements of the page with the code.
 
 const at = (id) => document.getElementById(id);
 const { maxDelayMs, isFixed } = document.body.dataset;
 const isStill = matchMedia("(prefers-reduced-motion: reduce)");
-// The last run of each way, of the same calls.
+// The last run of each way; both have the same number of calls and the same delay.
 const runs = new Map();
 let controller = null;
 
@@ -21,7 +21,7 @@ function show() {
   at("chart").setAttribute("aria-label", describe(shown));
 }
 
-// Once for all that has changed by the next frame: drawing for each of many calls would make the next ones late.
+// Draws once per frame at most: drawing for each of many calls would make the next ones late.
 let isDue = false;
 function showSoon() {
   if (isDue) return;
@@ -32,14 +32,15 @@ function showSoon() {
   });
 }
 
-// Bars grow while calls are under way; for those who want no motion, with each call that begins or ends.
+// Bars grow while calls are under way. For people who prefer reduced motion, they change only when a call begins or
+// ends.
 function grow() {
   if (controller === null || isStill.matches) return;
   draw(at("chart"), shownRuns(), performance.now());
   requestAnimationFrame(grow);
 }
 
-// Makes the calls, after noting what the server had counted before.
+// Reads the server's counters, then makes the calls.
 async function start(way) {
   if (controller !== null || !at("race").reportValidity()) return;
   const plan = [Number(at("calls").value), at("delay").disabled ? null : Number(at("delay").value)];
@@ -66,7 +67,7 @@ async function start(way) {
   say(lesson(run, runs.get(way === "together" ? "sequential" : "together")));
 }
 
-// The first line is what the run teaches, the others explain it.
+// The first line is the lesson; the others explain it.
 function say(words) {
   const lines = words.split("\n").map((line, number) => {
     const element = document.createElement(number === 0 ? "strong" : "span");
@@ -76,7 +77,7 @@ function say(words) {
   at("said").replaceChildren(...lines);
 }
 
-// The focus goes to what can be pressed next, unless it is elsewhere.
+// Moves the focus to the button that can be pressed next, unless the user has moved it elsewhere.
 function setRunning(next, way) {
   const held = document.activeElement;
   controller = next;
@@ -101,7 +102,7 @@ function showRows(run) {
 }
 
 function showFigures({ inFlight, rate, p50, p99, outcomes }) {
-  // Each poll leaves an entry, and there is room for only so many.
+  // Each poll leaves an entry in a buffer of limited size.
   if (controller === null) performance.clearResourceTimings();
   at("stale").hidden = true;
   at("in-flight").textContent = grouped(inFlight);
@@ -120,19 +121,19 @@ function showFigures({ inFlight, rate, p50, p99, outcomes }) {
 function showTrouble(what) {
   at("stale").hidden = false;
   at("stale").textContent = what === "lost"
-    ? "The server does not answer. These are its last figures; they go on when it is there again."
+    ? "The server does not answer. These are its last figures; updates resume when it is back."
     : controller !== null
-      ? "These figures are waiting as well: your calls hold all connections that the browser has for this server."
+      ? "These figures have to wait, too: your calls occupy all connections that the browser opens to this server."
       : "The server is slow to answer. These are its last figures.";
 }
 
-// Beside each command a button that copies it.
+// Adds a copy button to each command.
 function addCopyButtons() {
   for (const code of document.querySelectorAll(".commands code")) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet";
-    // Those who hear the page hear which command it is.
+    // Tells users of screen readers which command the button copies.
     const label = (word) => {
       button.textContent = word;
       button.setAttribute("aria-label", `${word}: ${code.textContent}`);
@@ -146,7 +147,8 @@ function addCopyButtons() {
   }
 }
 
-// Whether it was copied; it stays selected in any case. The clipboard is for pages from this machine or over TLS.
+// Returns whether the command was copied; it stays selected in any case. Browsers offer the clipboard only to pages
+// from this machine or over TLS.
 async function copy(code) {
   getSelection().selectAllChildren(code);
   try {
@@ -161,7 +163,7 @@ function prepare() {
   const most = Math.min(10_000, Number(maxDelayMs));
   at("delay").max = most;
   at("delay").value = Math.min(500, most);
-  // A server whose behavior is fixed refuses to be told.
+  // A server with a fixed behavior refuses calls that specify a delay.
   if (isFixed === "true") {
     at("delay").disabled = true;
     at("delay").value = "";

@@ -1,5 +1,5 @@
 
-// The calls themselves.
+// Makes the calls.
 
 let runNumber = 0;
 
@@ -11,10 +11,10 @@ function newRun(way, calls, delay) {
   return { way, calls, delay, name, begun, rows: [], wall: null, cancelledAfter: null, server: null };
 }
 
-// Makes all calls of a run; `changed` is told of each that begins or ends.
+// Makes all calls of a run; `changed` is called whenever one begins or ends.
 async function makeCalls(run, signal, changed) {
   const call = (number) => makeCall(run, number, changed);
-  // The last first: were the first given up before them, their connections would be used for those that still wait.
+  // In reverse order: if the first calls were cancelled first, their connections would go to calls that still wait.
   signal.addEventListener("abort", () => [...run.rows].reverse().forEach((row) => row.cancel.abort()));
   if (run.way === "together") {
     await Promise.all(Array.from({ length: run.calls }, (_, number) => call(number)));
@@ -31,12 +31,12 @@ async function makeCall(run, number, changed) {
   const { signal } = row.cancel;
   run.rows.push(row);
   changed();
-  // The id tells the calls apart, here and in the server's log.
+  // The id distinguishes the calls, here and in the server's log.
   const delay = run.delay === null ? "" : `delay=${run.delay}ms&`;
   const url = `/long_sync?${delay}call_id=page-${run.name}-${number}`;
   let end;
   try {
-    // With a cache the second call to one address would wait for what becomes of the first.
+    // With a cache, a second call to the same address would wait for the first to end.
     const answer = await fetch(url, { cache: "no-store", signal });
     row.said = (await answer.text()).trim();
     row.waited = waitedByServer(answer);
@@ -51,13 +51,13 @@ async function makeCall(run, number, changed) {
   changed();
 }
 
-// How long the server says that it waited, in ms.
+// How long the server reports to have waited, in ms.
 function waitedByServer(answer) {
   return Number(/\bwaited;dur=([\d.]+)/.exec(answer.headers.get("server-timing") ?? "")?.[1] ?? 0);
 }
 
-// When the browser sent the request is known to its resource timing alone, which may be written a little later.
-// Of calls that were cancelled there may be none.
+// Only the browser's resource timing knows when a request was sent, and its entry may appear a little later. A
+// cancelled call may have no entry.
 async function readTiming(run, row, url, end) {
   const address = new URL(url, location.href).href;
   for (let tries = 0; tries < (end === "cancelled" ? 1 : 20); tries += 1) {

@@ -1,5 +1,5 @@
 
-// How figures are written: as in the reports of longsync's own programs.
+// Formats figures like the reports of longsync's programs.
 
 // Three significant digits and one unit: 512us, 507ms, 3.02s.
 function duration(ms) {

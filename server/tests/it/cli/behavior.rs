@@ -155,7 +155,7 @@ fn the_environment_may_set_the_delay_instead_of_the_behavior() -> Result<()> {
             &[("LONGSYNC_DELAY", "soon")][..],
             "for 'LONGSYNC_DELAY': `soon` is not understood",
         ),
-        (&[], BOTH, "LONGSYNC_BEHAVIOR and LONGSYNC_DELAY are both given: give one of them"),
+        (&[], BOTH, "LONGSYNC_BEHAVIOR and LONGSYNC_DELAY are both given: give only one of them"),
         (&["--delay", "1s", "--behavior", "1s"], &[], "--behavior and --delay are both given"),
     ] {
         let output = ended(command(&["--explain"]).args(args).envs(variables.iter().copied()))?;

@@ -23,7 +23,7 @@ async fn an_unknown_variable_is_reported_once_with_the_nearest_and_the_server_st
     assert_eq!(
         said,
         "longsync-server: the variable `LONGSYNC_DRIAN` has no effect: did you mean LONGSYNC_DRAIN?\n\
-         longsync-server: the variable `LONGSYNC_ZZZ` has no effect: --help names those that do\n"
+         longsync-server: the variable `LONGSYNC_ZZZ` has no effect: --help lists those that do\n"
     );
     Ok(())
 }
@@ -58,7 +58,10 @@ fn a_variable_that_is_not_utf_8_is_named() -> Result<()> {
     let output = ended(command(&[]).env("LONGSYNC_DRAIN", bytes))?;
     assert_eq!(output.status.code(), Some(2));
     let said = said(&output);
-    assert!(said.contains("the variable LONGSYNC_DRAIN is not text: write it in UTF-8"), "{said}");
+    assert!(
+        said.contains("the variable LONGSYNC_DRAIN is not valid UTF-8: set it to a text in UTF-8"),
+        "{said}"
+    );
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! A call that is dropped is over at once, here and in the server.
+//! A dropped call ends at once, both in the client and in the server.
 
 use std::time::{Duration, Instant};
 use std::{env, error::Error};

@@ -1,4 +1,4 @@
-//! A deadline travels with its call: the server knows it, too, and stops waiting.
+//! A deadline travels with the call: the server knows it too, and stops waiting.
 
 use std::time::{Duration, Instant};
 use std::{env, error::Error};
@@ -13,14 +13,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut client = LongSyncServiceClient::new(Channel::from_shared(url)?.connect().await?);
     let delay = Some(Duration::from_secs(2).try_into()?);
 
-    // Until an answer begins, tonic's own clock watches as well; it is first, and says Cancelled.
+    // Until an answer begins, tonic enforces the deadline as well; it is faster, and reports Cancelled.
     let mut request = Request::new(LongSyncRequest { delay, ..Default::default() });
     request.set_timeout(Duration::from_millis(200));
     let start = Instant::now();
     let status = client.long_sync(request).await.expect_err("2 s are over the deadline");
     println!("call: {:?} ({}) after {:.2?}", status.code(), status.message(), start.elapsed());
 
-    // The answer to a stream begins at once: its end at the deadline is the server's word.
+    // The answer to a stream begins at once, so it is the server that ends it at the deadline.
     let mut request = Request::new(LongSyncStreamRequest { delay, ..Default::default() });
     request.set_timeout(Duration::from_millis(200));
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! One call that carries 8 messages: their answers overtake one another and are matched by id.
+//! A single call with 8 messages: their answers overtake one another and are matched by id.
 
 use std::time::{Duration, Instant};
 use std::{env, error::Error};

@@ -1,4 +1,4 @@
-//! One call after another: the client does nothing but wait, 8 times 250 ms.
+//! One call after another: the client only waits, 8 times 250 ms.
 
 use std::time::{Duration, Instant};
 use std::{env, error::Error};

@@ -1,4 +1,4 @@
-//! Each call a task: all wait at once, on one thread and one connection.
+//! One task per call: all wait at once, on one thread and one connection.
 
 use std::time::{Duration, Instant};
 use std::{env, error::Error};

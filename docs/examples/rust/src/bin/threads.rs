@@ -1,4 +1,4 @@
-//! Each call on an OS thread of its own: all wait at once, at the price of 8 threads.
+//! One OS thread per call: all wait at once, at the cost of 8 threads.
 
 use std::time::{Duration, Instant};
 use std::{env, error::Error, thread};
