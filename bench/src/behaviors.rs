@@ -1,4 +1,4 @@
-//! Measure 5: calls per second of a server whose delays have a law, beside one whose delay is constant.
+//! Measure 5: calls per second of a server which draws its delays, compared with one whose delay is constant.
 
 use crate::conclusion::relative_of_any;
 use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TIMES, TableMeasure, fill};
@@ -7,12 +7,12 @@ use crate::process::Process;
 use crate::table::{Table, Unit};
 use crate::throughput::H2load;
 
-/// What the others are measured beside.
+/// The behavior with which the others are compared.
 const CONSTANT: &str = "constant(1us)";
 
-/// Delays about as short as the constant one, so that what differs is the draw, and the text of each
-/// answer's `Timing`. A constant delay's text is short unless something stands behind it: here, a stall
-/// that never comes.
+/// Delays about as short as the constant one, so that the only differences are the draw and the text in
+/// each answer's `Timing`. A constant delay's text is short unless something follows it: here, a stall
+/// which never happens.
 const BEHAVIORS: [&str; 4] = [
     "lognormal(p50=1us, p99=2us)",
     "mix(50%: lognormal(p50=1us, p99=2us), rest: lognormal(p50=1us, p99=2us))",
@@ -23,10 +23,10 @@ const BEHAVIORS: [&str; 4] = [
 const CONNECTIONS: usize = 16;
 const STREAMS: usize = 100;
 
-/// The name of the one figure.
+/// The name of the only figure.
 const RATE: &str = "calls_per_second";
 
-/// A figure for each, so that its turns come right after those of the constant.
+/// One table per behavior, so that its turns follow directly those of the constant.
 pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     let closed = ClosedLoop {
         calls: bench.calls * TIMES,
@@ -43,7 +43,7 @@ pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
 pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
     let relative = relative_of_any(tables, CONSTANT, RATE)?;
     Some(format!(
-        "With the behaviors that were measured it answers {relative} times as many as with a constant delay."
+        "With the measured behaviors it answers {relative} times as many calls as with a constant delay."
     ))
 }
 

@@ -1,10 +1,10 @@
-//! What to conclude from a measure's tables, in the words of their own figures. The words say how much, never which side
-//! is better: so none of them becomes false when another machine, or another day, turns that round. Pure.
+//! Conclusions from a measure's tables, built from their figures. They state how much, never which side is
+//! better: so none of them becomes false when the order is different on another machine or another day. Pure.
 
 use crate::digits::two_digits;
 use crate::table::{Table, Unit};
 
-/// The least and the most of a figure over several tables.
+/// The minimum and the maximum of a figure's medians over several tables.
 #[derive(Debug, Clone, Copy)]
 struct MedianRange {
     least: f64,
@@ -21,7 +21,7 @@ impl MedianRange {
         })
     }
 
-    /// `1.3 to 1.4`, or one figure if both are shown alike.
+    /// `1.3 to 1.4`, or one figure if both are shown the same.
     fn shown(self, shown: impl Fn(f64) -> String) -> String {
         let [least, most] = [self.least, self.most].map(shown);
         if least == most { least } else { format!("{least} to {most}") }
@@ -34,8 +34,8 @@ pub(crate) fn range(tables: &[Table], side: &str, figure: &str, unit: Unit) -> O
     MedianRange::of(medians).map(|range| range.shown(|value| unit.shown(value)))
 }
 
-/// The other sides' medians as multiples of this side's, such as ` (relative to it, naive tonic: 0.61 to 0.73; ghz: 0.10)`;
-/// nothing if no other side was measured.
+/// The other sides' medians as multiples of this side's, such as ` (relative to that, naive tonic: 0.61 to
+/// 0.73; ghz: 0.10)`; empty if no other side was measured.
 pub(crate) fn relative(tables: &[Table], ours: &str, figure: &str) -> String {
     let mut sides: Vec<&str> = Vec::new();
     let comparable = tables.iter().filter(|table| table.median(ours, figure).is_some());
@@ -54,12 +54,12 @@ pub(crate) fn relative(tables: &[Table], ours: &str, figure: &str) -> String {
         .collect();
     match others.as_slice() {
         [] => String::new(),
-        others => format!(" (relative to it, {})", others.join("; ")),
+        others => format!(" (relative to that, {})", others.join("; ")),
     }
 }
 
-/// What all other sides' medians are, taken together, as multiples of this side's, such as `0.95 to 0.99`; [`None`] if
-/// there is no other.
+/// The medians of all other sides taken together, as multiples of this side's, such as `0.95 to 0.99`;
+/// [`None`] if there is no other.
 pub(crate) fn relative_of_any(tables: &[Table], ours: &str, figure: &str) -> Option<String> {
     let multiples = tables.iter().flat_map(|table| {
         let others = table.sides().filter(move |(side, _)| *side != ours);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_goes_from_the_least_median_to_the_most() {
+    fn a_range_goes_from_the_lowest_median_to_the_highest() {
         let tables = [table(&[("ours", &[1e3, 9e6, 240e3])]), table(&[("ours", &[254e3])])];
         let range = |side| range(&tables, side, "calls_per_second", Unit::Thousands);
         assert_eq!(range("ours").as_deref(), Some("240 to 250"));
@@ -96,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn figures_that_are_shown_alike_are_one() {
+    fn figures_that_round_to_the_same_are_shown_once() {
         let tables = [table(&[("ours", &[251e3])]), table(&[("ours", &[254e3])])];
         let range = range(&tables, "ours", "calls_per_second", Unit::Thousands);
         assert_eq!(range.as_deref(), Some("250"));
     }
 
     #[test]
-    fn other_sides_are_multiples_of_ours_where_both_were_measured() {
+    fn other_sides_are_multiples_of_ours_if_both_were_measured() {
         let mut tables = [
             table(&[("ours", &[100e3]), ("theirs", &[50e3]), ("fast", &[184e3])]),
             table(&[("ours", &[200e3]), ("theirs", &[150e3])]),
@@ -112,7 +112,7 @@ mod tests {
         tables[1].missing("absent", "install it");
         assert_eq!(
             relative(&tables, "ours", "calls_per_second"),
-            " (relative to it, theirs: 0.50 to 0.75; fast: 1.8)"
+            " (relative to that, theirs: 0.50 to 0.75; fast: 1.8)"
         );
         assert_eq!(
             relative_of_any(&tables, "ours", "calls_per_second").as_deref(),

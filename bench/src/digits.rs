@@ -1,8 +1,8 @@
-//! Figures as they are shown. Rounds of one machine differ by more than a percent, so two digits are all that a figure
-//! says; those of every round are in the JSON beside the page.
+//! Figures as they are shown. Rounds on one machine differ by more than a percent, so only two digits are
+//! significant; the figures of every round are in the JSON file next to the page.
 
-/// The value with two significant digits and without an exponent: `1200` for 1234.5, `0.0049` for 0.00487, `0` for
-/// zero.
+/// The value with two significant digits and without an exponent: `1200` for 1234.5, `0.0049` for 0.00487,
+/// `0` for zero.
 pub(crate) fn two_digits(value: f64) -> String {
     // Rounding may add a digit before the point, as in 9.96, so the exponent is that of the rounded value.
     let rounded = format!("{value:.1e}");
@@ -45,7 +45,7 @@ mod tests {
         }
     }
 
-    /// What is shown is within half a unit of the second digit, and is shown as it is if it is shown again.
+    /// The shown figure is within half a unit of the second digit, and showing it again does not change it.
     #[test]
     fn a_figure_is_rounded_once() {
         for step in 0..4_000_i32 {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_said_as_it_is() {
+    fn a_value_that_is_not_a_number_is_shown_unchanged() {
         assert_eq!(two_digits(f64::NAN), "NaN");
         assert_eq!(two_digits(f64::INFINITY), "inf");
     }

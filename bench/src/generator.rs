@@ -1,4 +1,4 @@
-//! Measure 4: what a call costs the generator, against the same server.
+//! Measure 4: the cost of a call in the generator, against the same server.
 
 use std::time::Duration;
 
@@ -33,14 +33,14 @@ struct GeneratorCost {
     calls_per_second: f64,
 }
 
-/// What our generator and the peers' say.
+/// The output of our generator and the peers'.
 #[derive(Debug, Deserialize)]
 struct GeneratorReport {
     ok: u64,
     took_ns: u64,
 }
 
-/// What ghz says.
+/// The output of ghz.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct GhzReport {
@@ -75,7 +75,7 @@ fn measure(bench: &Bench, title: &str, closed: ClosedLoop) -> Table {
         bench.in_turn(title, &SIDES, Generator::name, |generator| turn(bench, generator, closed));
     let table = Table::new(title)
         .column_with_ratio(CALLS_PER_CPU_SECOND, "1,000 calls per CPU-second", Unit::Thousands)
-        .column("calls_per_second", "1,000 calls/s of one core", Unit::Thousands);
+        .column("calls_per_second", "1,000 calls/s on one core", Unit::Thousands);
     fill(
         table,
         &SIDES,

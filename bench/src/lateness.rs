@@ -17,17 +17,17 @@ const SIDES: [PeerServer; 4] =
 const DELAYS: [Duration; 3] =
     [Duration::from_micros(200), Duration::from_millis(1), Duration::from_millis(10)];
 
-/// What ours is compared with.
+/// The servers with which ours is compared.
 const PEERS: [PeerServer; 2] = [PeerServer::Tonic, PeerServer::GrpcGo];
-/// The names of the two figures of which something is concluded.
+/// The names of the two figures used in the conclusion.
 const LATE: [&str; 2] = ["late_p50_ns", "late_p99_ns"];
 
-/// How calls come.
+/// The arrival of calls.
 #[derive(Debug, Clone, Copy)]
 enum CallPattern {
-    /// This many at a time, each after another's end.
+    /// This many in flight, each starting when another ends.
     AtATime(usize),
-    /// This many per second, whatever becomes of them.
+    /// This many per second, however they end.
     Rate(u64),
 }
 
@@ -47,10 +47,10 @@ impl CallPattern {
         }
     }
 
-    /// How many calls a turn has: enough for a second, but no more than it has time for.
+    /// The number of calls in a turn: enough for one second, but at most what fits into the turn.
     fn calls(self, bench: &Bench, delay: Duration) -> u64 {
         let within = |time: Duration| match self {
-            // About what a call takes besides its delay.
+            // Roughly the cost of a call besides its delay.
             Self::AtATime(calls) => {
                 time.as_nanos() * calls as u128 / (delay + Duration::from_micros(200)).as_nanos()
             }
@@ -70,7 +70,7 @@ pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     DELAYS.iter().flat_map(|delay| LOADS.map(|load| (*delay, load))).map(figure).collect()
 }
 
-/// What a title begins with.
+/// The start of a title.
 fn subject(delay: Duration, load: CallPattern) -> String {
     format!("A delay of {}, {}", text(delay), load.in_words())
 }
@@ -85,10 +85,11 @@ pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
     };
     let ours = late(PeerServer::Longsync)?;
     let all: Vec<String> = iter::once(ours).chain(PEERS.into_iter().filter_map(late)).collect();
-    Some(format!("{simple}, ends this late: {}.{}", all.join("; "), against_peers(tables)))
+    Some(format!("{simple}, has this lateness: {}.{}", all.join("; "), against_peers(tables)))
 }
 
-/// In how many tables ours is less late at p99 than each peer, and which are the others; nothing without a peer.
+/// The number of tables in which ours is less late at p99 than each peer, and the exceptions; empty without a
+/// peer.
 fn against_peers(tables: &[Table]) -> String {
     let p99 = |table: &Table, side: PeerServer| table.median(side.name(), LATE[1]);
     let mut compared = 0;
@@ -116,9 +117,9 @@ fn against_peers(tables: &[Table]) -> String {
     let exceptions = if later.is_empty() {
         String::new()
     } else {
-        format!("; the others: {}", later.join("; "))
+        format!("; the exceptions: {}", later.join("; "))
     };
-    format!(" It is less late than each peer at p99 in {less} of {compared} loads{exceptions}.")
+    format!(" At p99 it is less late than each peer in {less} of {compared} loads{exceptions}.")
 }
 
 fn measure(bench: &Bench, title: &str, delay: Duration, load: CallPattern) -> Table {
@@ -172,14 +173,14 @@ fn turn(
         CallPattern::AtATime(calls) => command.args(["--in-flight", &calls.to_string()]),
         CallPattern::Rate(rate) => command.args(["--rate", &rate.to_string()]),
     };
-    // One that spins would take the other's core.
+    // A spinning server would take the generator's core.
     let at = if server == PeerServer::LongsyncSpin { GENERATOR_CORE } else { Cores::Any };
     let generator = Process::start(&mut command, at)?;
     let generated: RunResult = said(&generator, bench.turn + PATIENCE)?;
     anyhow::ensure!(generated.failed == 0, "{} of {calls} calls failed", generated.failed);
     anyhow::ensure!(
         generated.lateness.below_zero == 0,
-        "{} waits ended early",
+        "{} waits ended too early",
         generated.lateness.below_zero
     );
     Ok(generated)
@@ -205,7 +206,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn what_is_concluded_names_the_loads_in_which_a_peer_is_less_late() {
+    fn the_conclusion_names_the_loads_in_which_a_peer_is_less_late() {
         let tables = [
             table(
                 MS,
@@ -229,9 +230,9 @@ mod tests {
         ];
         assert_eq!(
             conclusion(&tables).unwrap(),
-            "A delay of 1ms, one call at a time, ends this late: longsync-server: 4.8 us at p50, 48 us at p99; naive \
-             tonic: 120 us at p50, 1200 us at p99; grpc-go: 29 us at p50, 290 us at p99. It is less late than each peer \
-             at p99 in 1 of 2 loads; the others: a delay of 1ms, 20000 calls/s (4000 us; grpc-go: 680 us)."
+            "A delay of 1ms, one call at a time, has this lateness: longsync-server: 4.8 us at p50, 48 us at p99; \
+             naive tonic: 120 us at p50, 1200 us at p99; grpc-go: 29 us at p50, 290 us at p99. At p99 it is less late than \
+             each peer in 1 of 2 loads; the exceptions: a delay of 1ms, 20000 calls/s (4000 us; grpc-go: 680 us)."
         );
     }
 
@@ -240,7 +241,7 @@ mod tests {
         let alone = [table(MS, CallPattern::AtATime(1), &[(PeerServer::Longsync, 48.1)])];
         assert_eq!(
             conclusion(&alone).unwrap(),
-            "A delay of 1ms, one call at a time, ends this late: longsync-server: 4.8 us at p50, 48 us at p99."
+            "A delay of 1ms, one call at a time, has this lateness: longsync-server: 4.8 us at p50, 48 us at p99."
         );
         assert_eq!(
             conclusion(&[table(MS, CallPattern::Rate(5_000), &[(PeerServer::Longsync, 1.0)])]),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::digits::two_digits;
 
-/// What figures depend on besides the programs.
+/// The environment on which figures depend besides the programs.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Machine {
     cores: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This one.
+    /// The machine on which this program runs.
     pub(crate) fn this() -> Self {
         let field = |path: &str, name: &str| {
             let text = fs::read_to_string(path).unwrap_or_default();
@@ -41,14 +41,14 @@ impl Machine {
         }
     }
 
-    /// In one line.
+    /// A description in one line.
     pub(crate) fn in_words(&self) -> String {
         let Self { cores, cpu, memory_gib, kernel } = self;
         format!("{cores} cores of {cpu}, {memory_gib} GiB, {kernel}")
     }
 }
 
-/// What else the machine did while something was measured.
+/// The other load on the machine during a measurement.
 #[derive(Debug)]
 pub(crate) struct Surroundings {
     load_average: f64,
@@ -58,13 +58,13 @@ pub(crate) struct Surroundings {
 /// Time of all cores since the machine started, in the system's ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ticks {
-    /// A hypervisor gave it to other machines.
+    /// Given to other machines by the hypervisor.
     stolen: u64,
     all: u64,
 }
 
 impl Surroundings {
-    /// Those of now.
+    /// The current state.
     pub(crate) fn now() -> Self {
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let load_average =
@@ -73,7 +73,7 @@ impl Surroundings {
         Self { load_average, ticks: Ticks::read(&stat) }
     }
 
-    /// In words, with what happened since.
+    /// A sentence on the time from then to now.
     pub(crate) fn until_now(&self) -> String {
         let now = Self::now();
         let all = now.ticks.all.saturating_sub(self.ticks.all).max(1);
@@ -81,8 +81,8 @@ impl Surroundings {
         #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
         let percent = stolen as f64 * 100.0 / all as f64;
         format!(
-            "The load average of a minute was {} before and {} after, with what was measured; a hypervisor took \
-             {} % of the cores' time meanwhile.",
+            "The one-minute load average was {} before and {} after, including the programs measured; the hypervisor \
+             took {} % of the cores' time meanwhile.",
             two_digits(self.load_average),
             two_digits(now.load_average),
             two_digits(percent)
@@ -91,8 +91,8 @@ impl Surroundings {
 }
 
 impl Ticks {
-    /// The first line of `/proc/stat`, by proc(5): user nice system idle iowait irq softirq steal, and then guests'
-    /// time, which user and nice have in them.
+    /// The first line of `/proc/stat`, see proc(5): user nice system idle iowait irq softirq steal, and then
+    /// the guests' time, which user and nice include.
     fn read(stat: &str) -> Self {
         let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
         let ticks: Vec<u64> = fields.map(|ticks| ticks.parse().unwrap_or_default()).collect();
@@ -100,18 +100,18 @@ impl Ticks {
     }
 }
 
-/// How many cores a program of this machine has.
+/// The number of cores available to a program on this machine.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The day, in UTC.
+/// Today's date in UTC.
 pub(crate) fn today() -> String {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     now.split('T').next().unwrap_or_default().to_owned()
 }
 
-/// The first line that a program says of its version.
+/// The first line that a program prints when asked for its version.
 pub(crate) fn version_of(command: &mut Command) -> Option<String> {
     let output = command.output().ok()?;
     let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };

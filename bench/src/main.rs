@@ -1,8 +1,8 @@
-//! `longsync-bench`: measures longsync side by side with its peers, and writes what it found into
-//! `docs/performance.md`, the figures of every round into `docs/performance.json`.
+//! `longsync-bench`: measures longsync side by side with its peers, and writes the results to
+//! `docs/performance.md` and the figures of every round to `docs/performance.json`.
 //!
-//! Each side is a process of its own, on loopback; the sides have their turns one after the other,
-//! so that a machine that changes its pace changes it for all of them.
+//! Each side is a separate process on loopback; the sides alternate, so that a machine whose speed
+//! changes affects all of them.
 
 mod behaviors;
 mod conclusion;
@@ -35,64 +35,64 @@ use crate::peers::{Peers, say};
 use crate::soak::SoakArgs;
 use crate::table::Table;
 
-/// Measures longsync side by side with its peers, and writes the tables into docs/performance.md and every round's
-/// figures into docs/performance.json.
+/// Measures longsync side by side with its peers, and writes the tables to docs/performance.md and every
+/// round's figures to docs/performance.json.
 #[derive(Debug, Parser)]
 #[command(name = "longsync-bench", version, args_conflicts_with_subcommands = true)]
 struct Args {
     #[command(subcommand)]
     role: Option<Role>,
 
-    /// Only these measures; without it, all.
+    /// Run only these measures; all by default.
     #[arg(long, num_args = 1.., value_enum)]
     only: Vec<Measure>,
 
-    /// Only figures with this text in their titles, such as '1ms, 64 calls'; they are printed, and go
-    /// into the page only if the measure has no others.
+    /// Measure only tables with this text in their titles, such as '1ms, 64 calls'; they are printed, and
+    /// written to the page only if the measure has no other tables.
     #[arg(long, value_name = "TEXT")]
     figure: Option<String>,
 
-    /// How many turns each side has.
+    /// The number of turns per side.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
-    /// How many calls a side makes in its turn; for throughput, generators, behaviors and open loops, 20 times as many,
-    /// and for lateness at least those of a second.
+    /// The number of calls per turn; 20 times as many for throughput, generators, behaviors and open loops,
+    /// and at least one second's worth for lateness.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     calls: u64,
 
-    /// The longest that a turn takes if calls wait for one another; it then has fewer of them. The
-    /// default leaves all turns whole; with 10s, all of it takes about half as long.
+    /// The longest time per turn if calls wait for one another; a turn then has fewer calls. The default
+    /// shortens no turn; with 10s, everything takes about half as long.
     #[arg(long, default_value = "120s", value_parser = longsync_text::duration::parse)]
     turn: Duration,
 
-    /// Print the tables and leave docs/performance.md and docs/performance.json as they are.
+    /// Print the tables; do not change docs/performance.md and docs/performance.json.
     #[arg(long)]
     dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// Our generator, in a process of its own.
+    /// Our generator, as a separate process.
     Generate(GenerateArgs),
-    /// Holds a server at half load for long: no call may be lost, and memory must stay flat.
+    /// Keep a server at half load for a long time: no call may be lost, and memory must stay flat.
     Soak(SoakArgs),
 }
 
-/// What can be measured alone.
+/// The measures, each of which can be run alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Measure {
-    /// How late a delay ends.
+    /// The lateness of delays.
     Lateness,
     /// Calls per second without a delay, with one core for the server.
     Throughput,
-    /// Memory of calls that wait, and the time to begin and end many.
+    /// The memory of waiting calls, and the time to start and end many.
     Memory,
-    /// What a call costs the generator.
+    /// The cost of a call in the generator.
     Generator,
-    /// Calls per second when their delays are drawn, beside a constant one.
+    /// Calls per second with drawn delays, compared with a constant one.
     Behaviors,
-    /// How late an open loop sends, and what a call costs it.
+    /// The lag of an open loop, and the cost of a call in it.
     Open,
 }
 
@@ -119,7 +119,7 @@ impl Measure {
         }
     }
 
-    /// What to conclude from its tables, as Markdown.
+    /// The conclusion from its tables, as Markdown.
     fn conclusion(self, tables: &[Table]) -> String {
         let conclusion = match self {
             Self::Lateness => lateness::conclusion(tables),
@@ -183,7 +183,7 @@ fn measure(args: Args) -> anyhow::Result<()> {
     }
     anyhow::ensure!(
         has_measured,
-        "no figure has `{wanted}` in its title; there are:\n  {}",
+        "no table has `{wanted}` in its title; the titles are:\n  {}",
         titles.join("\n  ")
     );
     Ok(())

@@ -1,4 +1,4 @@
-//! How things are measured: the sides in turn, several rounds, all of it bounded.
+//! The method of measurement: alternating sides, several rounds, all bounded in time.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,34 +10,34 @@ use crate::peers::{ClosedLoop, Peers, say};
 use crate::process::{Cores, Process};
 use crate::table::{Samples, Table};
 
-/// Where the server runs when each side has a core.
+/// The server's core when each side has one.
 pub(crate) const SERVER_CORE: Cores = Cores::Only(0);
-/// Where the generator runs then.
+/// The generator's core in that case.
 pub(crate) const GENERATOR_CORE: Cores = Cores::Only(1);
-/// A program that takes longer than this beyond what it was asked for has hung.
+/// A program which takes longer than this beyond the requested time has hung.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Connections, and streams on each, of a closed loop without a delay.
 const SHAPES: [(usize, usize); 2] = [(4, 32), (16, 100)];
-/// How many times as many calls as when they are slow: a turn should take at least a second, so that a
-/// program's start does not count.
+/// The factor by which there are more calls than when they are slow: a turn should take at least a second,
+/// so that a program's start-up does not matter.
 pub(crate) const TIMES: u64 = 20;
 
-/// What every measure is given.
+/// The parameters of every measure.
 #[derive(Debug)]
 pub(crate) struct Bench {
     pub(crate) peers: Peers,
-    /// How many turns each side has.
+    /// The number of turns per side.
     pub(crate) rounds: usize,
-    /// How many calls a side makes in its turn.
+    /// The number of calls per turn.
     pub(crate) calls: u64,
-    /// The longest that a turn takes if calls are slow; it then has fewer of them.
+    /// The longest time that a turn takes if calls are slow; it then has fewer of them.
     pub(crate) turn: Duration,
 }
 
-/// One table of a measure, which can be had alone.
+/// One table of a measure, which can be measured alone.
 pub(crate) struct TableMeasure<'a> {
-    /// What the table is called.
+    /// The title of the table.
     pub(crate) title: String,
     measure: Box<dyn Fn(&str) -> Table + 'a>,
 }
@@ -49,7 +49,7 @@ impl fmt::Debug for TableMeasure<'_> {
 }
 
 impl<'a> TableMeasure<'a> {
-    /// `measure` is given the title.
+    /// `measure` receives the title.
     pub(crate) fn new(title: String, measure: impl Fn(&str) -> Table + 'a) -> Self {
         Self { title, measure: Box::new(measure) }
     }
@@ -60,11 +60,11 @@ impl<'a> TableMeasure<'a> {
     }
 }
 
-/// What was measured of a side, one value per round, or why nothing was.
+/// The measurements of a side, one value per round, or the reason why there are none.
 pub(crate) type MeasuredRounds<T> = Result<Vec<T>, String>;
 
 impl Bench {
-    /// A figure for each closed loop without a delay.
+    /// One table per closed loop without a delay.
     pub(crate) fn closed_loops(
         &self,
         title: impl Fn(ClosedLoop) -> String,
@@ -101,7 +101,7 @@ impl Bench {
     }
 }
 
-/// Fills a table: one row per side, and in it what each of `figures` picks from the rounds.
+/// Fills a table: one row per side, with one value per round from each of `figures`.
 pub(crate) fn fill<S: Copy, T>(
     mut table: Table,
     sides: &[S],
@@ -121,17 +121,17 @@ pub(crate) fn fill<S: Copy, T>(
     table
 }
 
-/// Reads a line of JSON that a generator prints.
+/// Parses a line of JSON printed by a generator.
 pub(crate) fn said<T: DeserializeOwned>(process: &Process, within: Duration) -> anyhow::Result<T> {
     read(&process.line(within)?)
 }
 
-/// Reads JSON.
+/// Parses JSON.
 pub(crate) fn read<T: DeserializeOwned>(line: &str) -> anyhow::Result<T> {
-    serde_json::from_str(line).with_context(|| format!("not what a generator says: {line}"))
+    serde_json::from_str(line).with_context(|| format!("not a generator's output: {line}"))
 }
 
-/// A count as tables are computed with.
+/// A count as a number for tables.
 #[expect(clippy::cast_precision_loss, reason = "figures are shown with two digits")]
 pub(crate) fn float(count: u64) -> f64 {
     count as f64

@@ -1,4 +1,4 @@
-//! Measure 3: how much memory a waiting call takes, and how long beginning and ending many takes.
+//! Measure 3: the memory of a waiting call, and the time to start and end many calls.
 
 use std::time::Duration;
 
@@ -20,15 +20,15 @@ const CLIENTS: [Generator; 3] = [Generator::Longsync, Generator::Tonic, Generato
 const SERVER_BYTES: &str = "server_bytes_per_call";
 const CLIENT_BYTES: &str = "client_bytes_per_call";
 
-/// How many calls wait, and how they come.
+/// The number of waiting calls, and how they are sent.
 #[derive(Debug, Clone, Copy)]
 struct Crowd {
     calls: u64,
     /// This many per second; [`None`]: as fast as the server takes them.
     rate: Option<u64>,
-    /// Long enough that all of them wait when the last has been sent.
+    /// Long enough for all of them to be waiting when the last has been sent.
     delay: Duration,
-    /// Few enough streams on each for our server, which allows 16,384.
+    /// Enough of them for our server, which allows 16,384 streams on each.
     connections: usize,
 }
 
@@ -38,7 +38,7 @@ const BURST: Crowd = Crowd { rate: None, ..PACED };
 const MILLION: Crowd =
     Crowd { calls: 1_000_000, rate: None, delay: Duration::from_secs(60), connections: 64 };
 
-/// What a crowd took.
+/// The memory and time taken by a crowd.
 #[derive(Debug)]
 struct MemoryTaken {
     server_bytes: f64,
@@ -57,7 +57,7 @@ impl Crowd {
         }
     }
 
-    /// How long the schedule alone takes to send them.
+    /// The time that the schedule alone takes to send them.
     fn pace(self) -> Duration {
         self.rate.map_or(Duration::ZERO, |rate| {
             Duration::from_nanos((self.calls - 1) * 1_000_000_000 / rate)
@@ -87,7 +87,7 @@ pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
 pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
     let (server, client) = (PeerServer::Longsync.name(), Generator::Longsync.name());
     Some(format!(
-        "A call that waits takes {} KiB in {server}{} and {} KiB in {client}{}.",
+        "A waiting call takes {} KiB in {server}{} and {} KiB in {client}{}.",
         range(tables, server, SERVER_BYTES, Unit::Kib)?,
         relative(tables, server, SERVER_BYTES),
         range(tables, client, CLIENT_BYTES, Unit::Kib)?,
@@ -100,7 +100,7 @@ fn servers(bench: &Bench, title: &str, crowd: Crowd, sides: &[PeerServer]) -> Ta
         bench.in_turn(title, sides, PeerServer::name, |server| turn(bench, server, crowd));
     let table = Table::new(title)
         .column_with_ratio(SERVER_BYTES, "server, KiB per call", Unit::Kib)
-        .column("server_bytes", "server in all, MiB", Unit::Mib)
+        .column("server_bytes", "server in total, MiB", Unit::Mib)
         .column(CLIENT_BYTES, "longsync's client, KiB per call", Unit::Kib)
         .column("all_sent_ns", "all sent after, s", Unit::Seconds)
         .column("beyond_delay_and_schedule_ns", "beyond delay and schedule, s", Unit::Seconds);
@@ -127,7 +127,7 @@ fn turn(bench: &Bench, server: PeerServer, crowd: Crowd) -> anyhow::Result<Memor
     command.args(["--connections", &crowd.connections.to_string(), "--say-when-all-wait"]);
     match crowd.rate {
         Some(rate) => command.args(["--rate", &rate.to_string()]),
-        // An open loop would send none that is late by 100 ms.
+        // An open loop would drop calls that are 100 ms late.
         None => command.args(["--in-flight", &crowd.calls.to_string()]),
     };
     let generator = Process::start(&mut command, Cores::Any)?;
@@ -138,7 +138,7 @@ fn turn(bench: &Bench, server: PeerServer, crowd: Crowd) -> anyhow::Result<Memor
     anyhow::ensure!(generated.failed == 0, "{} of {calls} calls failed", generated.failed);
     anyhow::ensure!(
         generated.lateness.below_zero == 0,
-        "{} waits ended early",
+        "{} waits ended too early",
         generated.lateness.below_zero
     );
     anyhow::ensure!(
@@ -157,7 +157,7 @@ fn turn(bench: &Bench, server: PeerServer, crowd: Crowd) -> anyhow::Result<Memor
     })
 }
 
-/// What another's client says halfway through the delay.
+/// The output of a peer's client halfway through the delay.
 #[derive(Debug, Deserialize)]
 struct HalfWay {
     in_flight: u64,

@@ -1,4 +1,5 @@
-//! Measure 6: how late an open loop sends, and what a call costs it: the engine alone, and the whole command.
+//! Measure 6: the lag of an open loop, and the cost of a call in it: the engine alone, and the complete
+//! command.
 
 use anyhow::Context as _;
 
@@ -17,7 +18,7 @@ const SIDES: [Generator; 2] = [Generator::Longsync, Generator::Command];
 /// Calls per second.
 const RATE: u64 = 20_000;
 
-/// The names of the two figures of which something is concluded.
+/// The names of the two figures used in the conclusion.
 const LAG: [&str; 2] = ["lag_p50_ns", "lag_p99_ns"];
 
 /// The result of a generator's turn, in nanoseconds.
@@ -32,7 +33,7 @@ struct OpenLoopResult {
 pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
     let open = OpenLoop { calls: bench.calls * TIMES, rate: RATE };
     let title = format!(
-        "Open loop, {RATE}/s, no delay, one connection, server and generator each on a core of its own \
+        "Open loop, {RATE}/s, no delay, one connection, server and generator on separate cores \
          ({} calls per round)",
         open.calls
     );
@@ -48,10 +49,7 @@ pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
     if lags.is_empty() {
         return None;
     }
-    Some(format!(
-        "An open loop of {RATE} calls/s sends this long after each is due: {}.",
-        lags.join("; ")
-    ))
+    Some(format!("An open loop of {RATE} calls/s has this lag (sent - due): {}.", lags.join("; ")))
 }
 
 fn measure(bench: &Bench, title: &str, open: OpenLoop) -> Table {

@@ -118,7 +118,7 @@ impl PeerServer {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Longsync => "longsync-server",
-            Self::LongsyncSpin => "longsync-server --spin, one worker on a core of its own",
+            Self::LongsyncSpin => "longsync-server --spin, one worker on a dedicated core",
             Self::Tonic => "naive tonic",
             Self::GrpcGo => "grpc-go",
             Self::Nghttpd => "nghttpd, a static file",

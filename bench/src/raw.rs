@@ -1,5 +1,5 @@
-//! `docs/performance.json`: what stands in the page's tables, with the figures of every round. A measure that is measured
-//! again takes the place of its last one; the others stay as they are.
+//! `docs/performance.json`: the contents of the page's tables, with the figures of every round. A new run of
+//! a measure replaces its last entry; the others stay unchanged.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::table::{Samples, Table};
 
 const SCHEMA: &str = "longsync.bench/v1";
 
-/// The whole file.
+/// The complete file.
 #[derive(Debug, Serialize, Deserialize)]
 struct BenchFile {
     schema: String,
@@ -20,13 +20,13 @@ struct BenchFile {
     measures: BTreeMap<String, Value>,
 }
 
-/// One measure, as it was measured last.
+/// The last results of one measure.
 #[derive(Debug, Serialize)]
 pub(crate) struct MeasureRecord<'a> {
-    /// The day, in UTC.
+    /// The date in UTC.
     pub(crate) date: String,
     pub(crate) machine: Machine,
-    /// Of all programs that were compared.
+    /// Of all compared programs.
     pub(crate) versions: Vec<String>,
     #[serde(flatten)]
     pub(crate) figures: MeasureData<'a>,
@@ -36,9 +36,9 @@ pub(crate) struct MeasureRecord<'a> {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum MeasureData<'a> {
-    /// Sides that had turns.
+    /// Of sides in several rounds.
     Rounds { rounds: usize, tables: Vec<RawTable<'a>> },
-    /// Something that was measured once.
+    /// Of a single measurement.
     Once(Value),
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct RawTable<'a> {
     note: Option<&'a str>,
 }
 
-/// A row of a table: figures, or why there are none.
+/// A row of a table: figures, or the reason why there are none.
 #[derive(Debug, Serialize)]
 struct SideRow<'a> {
     side: &'a str,
@@ -77,17 +77,17 @@ impl<'a> From<&'a Table> for RawTable<'a> {
     }
 }
 
-/// In whole nanoseconds, bytes or calls per second: none of these is measured more precisely than that.
+/// In integral nanoseconds, bytes or calls per second: none of these is measured more precisely.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "2^63 ns are centuries, and as many bytes no machine has"
+    reason = "2^63 ns are centuries, and no machine has 2^63 bytes"
 )]
 pub(crate) fn whole(value: f64) -> i64 {
     value.round() as i64
 }
 
-/// The file with this measure in the place of its last one. `file` is the text as it stands; [`None`] if there is no
-/// file yet.
+/// The file with this measure's last entry replaced. `file` is the current text; [`None`] if there is no file
+/// yet.
 ///
 /// # Errors
 ///
@@ -98,12 +98,12 @@ pub(crate) fn with(
     measured: &MeasureRecord<'_>,
 ) -> anyhow::Result<String> {
     let mut document = match file {
-        Some(text) => serde_json::from_str(text).context("it is not what longsync-bench writes")?,
+        Some(text) => serde_json::from_str(text).context("it was not written by longsync-bench")?,
         None => BenchFile { schema: SCHEMA.to_owned(), measures: BTreeMap::new() },
     };
     anyhow::ensure!(
         document.schema == SCHEMA,
-        "its schema is `{}`, and this program writes `{SCHEMA}`: remove it, and measure all again",
+        "its schema is `{}`, and this program writes `{SCHEMA}`: remove the file, and measure everything again",
         document.schema
     );
     document.measures.insert(name.to_owned(), serde_json::to_value(measured)?);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_measure_takes_the_place_of_its_last_one_and_touches_no_other() {
+    fn a_new_run_replaces_only_the_last_entry_of_its_measure() {
         let file = json!({
             "schema": SCHEMA,
             "measures": { "lateness": "old", "soak": { "unknown": [1.5, null] } },
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_measured_once_has_no_rounds() {
+    fn a_single_measurement_has_no_rounds() {
         let table = table();
         let once = MeasureRecord {
             figures: MeasureData::Once(json!({ "for_ns": 600 })),
@@ -202,12 +202,12 @@ mod tests {
         let table = table();
         let why =
             |file: &str| with(Some(file), "lateness", &measured(&table)).unwrap_err().to_string();
-        assert_eq!(why("{}"), "it is not what longsync-bench writes");
-        assert_eq!(why("half a fi"), "it is not what longsync-bench writes");
+        assert_eq!(why("{}"), "it was not written by longsync-bench");
+        assert_eq!(why("half a fi"), "it was not written by longsync-bench");
         assert_eq!(
             why(r#"{ "schema": "longsync.bench/v2", "measures": {} }"#),
-            "its schema is `longsync.bench/v2`, and this program writes `longsync.bench/v1`: remove it, and measure \
-             all again"
+            "its schema is `longsync.bench/v2`, and this program writes `longsync.bench/v1`: remove the \
+             file, and measure everything again"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! `docs/performance.md` and the figures beside it: one section per measure and what to conclude from it, each renewed
-//! when it is measured.
+//! `docs/performance.md` and the JSON file next to it: one section and one conclusion per measure, both
+//! replaced whenever it is measured.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,21 +12,21 @@ use crate::peers::{root, say};
 use crate::raw::{self, MeasureData, MeasureRecord};
 use crate::table::Table;
 
-/// What stands between a page's own words and a section.
+/// The marks between the page's hand-written text and a section.
 fn section_marks(name: &str) -> [String; 2] {
     [format!("<!-- measured: {name} -->"), format!("<!-- end: {name} -->")]
 }
 
-/// What stands between a page's own words and what is concluded.
+/// The marks between the page's hand-written text and a conclusion.
 fn conclusion_marks(name: &str) -> [String; 2] {
-    [format!("<!-- concluded: {name} -->"), format!("<!-- end of what is concluded: {name} -->")]
+    [format!("<!-- conclusion: {name} -->"), format!("<!-- end of conclusion: {name} -->")]
 }
 
 /// The text of a section.
 pub(crate) fn section(bench: &Bench, tables: &[Table]) -> String {
     let mut text = format!(
-        "{}, {}; {}.\nMedian of {} rounds, the sides in turn; least and most in brackets. Each round's figures are in \
-         [performance.json](performance.json).\n",
+        "{}, {}; {}.\nMedian of {} rounds with alternating sides; minimum and maximum in \
+         brackets. The figures of each round are in [performance.json](performance.json).\n",
         today(),
         Machine::this().in_words(),
         bench.peers.versions().join(", "),
@@ -39,7 +39,7 @@ pub(crate) fn section(bench: &Bench, tables: &[Table]) -> String {
     text
 }
 
-/// The same as a section, as data.
+/// A section's figures as data.
 pub(crate) fn data<'a>(bench: &Bench, tables: &'a [Table]) -> MeasureRecord<'a> {
     MeasureRecord {
         date: today(),
@@ -52,7 +52,7 @@ pub(crate) fn data<'a>(bench: &Bench, tables: &'a [Table]) -> MeasureRecord<'a> 
     }
 }
 
-/// Puts a measure in its place in the page and in the file beside it.
+/// Replaces a measure in the page and in the JSON file next to it.
 pub(crate) fn write(
     name: &str,
     section: &str,
@@ -64,29 +64,29 @@ pub(crate) fn write(
     let page = fs::read_to_string(&page_path)
         .with_context(|| format!("no {}", page_path.display()))
         .and_then(|page| renewed(&page, name, section, conclusion))
-        .with_context(|| format!("{} stays as it is", page_path.display()))?;
+        .with_context(|| format!("{} is left unchanged", page_path.display()))?;
     let file = match fs::read_to_string(&data_path) {
         Ok(text) => Some(text),
         Err(why) if why.kind() == ErrorKind::NotFound => None,
         Err(why) => return Err(why).with_context(|| format!("no {}", data_path.display())),
     };
     let data = raw::with(file.as_deref(), name, measured)
-        .with_context(|| format!("{} stays as it is", data_path.display()))?;
+        .with_context(|| format!("{} is left unchanged", data_path.display()))?;
     fs::write(&data_path, data)?;
     fs::write(&page_path, page)?;
-    say(&format!("{} and {} are written", page_path.display(), data_path.display()));
+    say(&format!("wrote {} and {}", page_path.display(), data_path.display()));
     Ok(())
 }
 
-/// The page with a section and what is concluded from it.
+/// The page with a new section and a new conclusion for a measure.
 fn renewed(page: &str, name: &str, section: &str, conclusion: &str) -> anyhow::Result<String> {
     let page = between(page, &section_marks(name), &format!("\n\n{section}\n"))
         .with_context(|| format!("it has no place for {name}"))?;
     between(&page, &conclusion_marks(name), conclusion)
-        .with_context(|| format!("it has no place for what is concluded from {name}"))
+        .with_context(|| format!("it has no place for the conclusion of {name}"))
 }
 
-/// The page with this text between two marks; [`None`] if it lacks them.
+/// The page with this text between two marks; [`None`] if they are missing.
 fn between(page: &str, [begin, end]: &[String; 2], text: &str) -> Option<String> {
     let (before, rest) = page.split_once(begin)?;
     let (_, after) = rest.split_once(end)?;
@@ -100,7 +100,7 @@ mod tests {
     const PAGE: &str = "\
 # Page
 
-- <!-- concluded: a -->old<!-- end of what is concluded: a --> <!-- concluded: b --><!-- end of what is concluded: b -->
+- <!-- conclusion: a -->old<!-- end of conclusion: a --> <!-- conclusion: b --><!-- end of conclusion: b -->
 
 <!-- measured: a -->
 old
@@ -111,11 +111,11 @@ words
 ";
 
     #[test]
-    fn a_measure_takes_the_place_of_the_one_before_and_touches_nothing_else() {
+    fn a_new_section_replaces_the_previous_one_and_nothing_else() {
         let expected = "\
 # Page
 
-- <!-- concluded: a -->It is new.<!-- end of what is concluded: a --> <!-- concluded: b --><!-- end of what is concluded: b -->
+- <!-- conclusion: a -->It is new.<!-- end of conclusion: a --> <!-- conclusion: b --><!-- end of conclusion: b -->
 
 <!-- measured: a -->
 
@@ -132,9 +132,9 @@ words
     }
 
     #[test]
-    fn a_page_without_a_place_is_refused() {
+    fn a_page_without_the_marks_is_refused() {
         let why = |name| renewed(PAGE, name, "", "").unwrap_err().to_string();
         assert_eq!(why("d"), "it has no place for d");
-        assert_eq!(why("c"), "it has no place for what is concluded from c");
+        assert_eq!(why("c"), "it has no place for the conclusion of c");
     }
 }

@@ -1,5 +1,5 @@
-//! A soak: a server at half load for long, by calls of all sorts. No call may be lost, none answered
-//! early, and memory must stay flat.
+//! A soak: a server at half load for a long time, with calls of all sorts. No call may be lost, none may be
+//! answered early, and memory must stay flat.
 
 mod account;
 mod flow;
@@ -28,13 +28,13 @@ use crate::peers::{RunningPeer, build_longsync, say};
 use crate::process::{Cores, Process, own_cpu, rss_bytes};
 use crate::report;
 
-/// How often memory is looked at.
+/// The interval between two samples of memory.
 const SAMPLE_EVERY: Duration = Duration::from_secs(2);
-/// How many looks there are between two lines that say how far it is.
+/// The number of samples between two lines of progress.
 const LOOKS_PER_LINE: usize = 30;
-/// A run that is shorter does not go into the page.
+/// A shorter run is not written to the page.
 const WHOLE: Duration = Duration::from_secs(600);
-/// One that is shorter yet cannot say whether memory stays flat: a third of it may have no look.
+/// An even shorter run cannot show whether memory stays flat: a third of it may have no sample.
 const SHORTEST: Duration = SAMPLE_EVERY.saturating_mul(3);
 /// How long the server may take to notice that the last calls were cancelled.
 const REST: Duration = Duration::from_secs(10);
@@ -43,13 +43,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Makes calls of all sorts side by side, and checks that none is lost and that memory stays flat.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SoakArgs {
-    /// For how long calls are made; docs/performance.md shows runs of 10m or more.
+    /// How long to make calls for; docs/performance.md shows runs of 10m or more.
     #[arg(long = "for", value_name = "DURATION", value_parser = parse, default_value = "10m")]
     time: Duration,
-    /// How many calls per second, of all sorts together.
+    /// The number of calls per second, of all sorts together.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     rate: u64,
-    /// Print the result and leave docs/performance.md and docs/performance.json as they are.
+    /// Print the result; do not change docs/performance.md and docs/performance.json.
     #[arg(long)]
     dry_run: bool,
 }
@@ -63,7 +63,7 @@ struct SoakResult {
     client: Usage,
 }
 
-/// What a process took.
+/// The resources used by a process.
 #[derive(Debug)]
 struct Usage {
     /// Cores, on average.
@@ -74,7 +74,7 @@ struct Usage {
 pub(crate) fn run(args: &SoakArgs) -> anyhow::Result<()> {
     ensure!(
         args.time >= SHORTEST,
-        "{} is too short to judge memory: let it last {} or more",
+        "{} is too short to judge memory: give at least {}",
         text(args.time),
         text(SHORTEST)
     );
@@ -118,7 +118,7 @@ async fn soak(args: &SoakArgs, serving: &RunningPeer) -> anyhow::Result<SoakResu
                 None => break,
             },
             _ = timer.sleep_until(look) => {
-                // What is left when no more calls are sent is less, and says nothing.
+                // Once no more calls are sent, less memory is used, which proves nothing.
                 if look < start + args.time {
                     watch.look()?;
                 }
@@ -128,7 +128,7 @@ async fn soak(args: &SoakArgs, serving: &RunningPeer) -> anyhow::Result<SoakResu
     }
     let took = (timer.now() - start).as_secs_f64();
     let usage = |cpu: Duration, bytes: &[f64]| -> anyhow::Result<Usage> {
-        let memory = Memory::of(bytes).context("memory was not looked at often enough")?;
+        let memory = Memory::of(bytes).context("memory was not sampled often enough")?;
         Ok(Usage { cores: cpu.as_secs_f64() / took, memory })
     };
     Ok(SoakResult {
@@ -139,7 +139,7 @@ async fn soak(args: &SoakArgs, serving: &RunningPeer) -> anyhow::Result<SoakResu
     })
 }
 
-/// What is looked at while calls are made.
+/// The state sampled while calls are made.
 #[derive(Debug)]
 struct SoakWatch<'a> {
     server: &'a Process,
@@ -160,7 +160,7 @@ impl<'a> SoakWatch<'a> {
         progress
     }
 
-    /// Looks at memory, and now and then says how far it is.
+    /// Samples memory, and now and then reports the progress.
     fn look(&mut self) -> anyhow::Result<()> {
         let server = self.server.rss_bytes().context("the server has ended")?;
         let client = rss_bytes("self")?;
@@ -185,12 +185,12 @@ impl<'a> SoakWatch<'a> {
     }
 }
 
-/// What the server has counted when it holds nothing more, or when it should.
+/// The server's counters once it holds no more calls, or at the latest when it should hold none.
 async fn at_rest(target: &Target, timer: &Timer) -> anyhow::Result<ServerCounts> {
     let give_up = timer.now() + REST;
     loop {
         let metrics = metrics(target)?;
-        let counted = ServerCounts::parse(&metrics).context("/metrics says nothing of calls")?;
+        let counted = ServerCounts::parse(&metrics).context("/metrics has no counters of calls")?;
         if counted.is_at_rest() || timer.now() > give_up {
             return Ok(counted);
         }
@@ -218,7 +218,7 @@ impl SoakResult {
         total
     }
 
-    /// What should not be, one sentence each.
+    /// The faults, one sentence each.
     fn faults(&self) -> Vec<String> {
         let total = self.total();
         let mut faults = [total.faults(), self.counted.faults(&total)].concat();

@@ -15,7 +15,7 @@ impl FromIterator<f64> for Samples {
 }
 
 impl Samples {
-    /// The middle value; the lower if there are two, [`None`] without a round.
+    /// The middle value; the lower one if there are two, [`None`] without a round.
     pub(crate) fn median(&self) -> Option<f64> {
         let mut values = self.0.clone();
         values.sort_by(f64::total_cmp);
@@ -63,17 +63,17 @@ impl Unit {
 /// A table: sides down, figures across.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// What stands above it.
+    /// The text above it.
     pub(crate) title: String,
     columns: Vec<Column>,
     rows: Vec<(String, RowCells)>,
-    /// What stands below it.
+    /// The text below it.
     note: Option<String>,
 }
 
 #[derive(Debug)]
 struct Column {
-    /// The figure's name in the JSON, with the unit in which it was measured.
+    /// The figure's name in the JSON, including the unit in which it was measured.
     name: &'static str,
     head: String,
     unit: Unit,
@@ -96,8 +96,8 @@ impl Table {
         Self { title: title.into(), columns: Vec::new(), rows: Vec::new(), note: None }
     }
 
-    /// With one more column: the figure's name in the JSON, with the unit in which it was measured, and what stands
-    /// above it.
+    /// With one more column: the figure's name in the JSON, including the unit in which it was measured, and
+    /// the text above it.
     pub(crate) fn column(mut self, name: &'static str, head: &str, unit: Unit) -> Self {
         self.columns.push(Column { name, head: head.to_owned(), unit, has_ratio: false });
         self
@@ -115,22 +115,22 @@ impl Table {
         self
     }
 
-    /// Adds what was measured of a side: a figure for each column.
+    /// Adds the measurements of a side: one figure per column.
     pub(crate) fn measured(&mut self, side: &str, figures: Vec<Samples>) {
         self.rows.push((side.to_owned(), RowCells::Measured(figures)));
     }
 
-    /// Adds why nothing was measured of a side.
+    /// Adds the reason why a side was not measured.
     pub(crate) fn missing(&mut self, side: &str, why: &str) {
         self.rows.push((side.to_owned(), RowCells::Missing(why.to_owned())));
     }
 
-    /// What stands below it.
+    /// The text below it.
     pub(crate) fn remark(&self) -> Option<&str> {
         self.note.as_deref()
     }
 
-    /// The sides in their order, each with its figures by name, or with why nothing was measured.
+    /// The sides in their order, each with its figures by name, or with the reason why it was not measured.
     pub(crate) fn sides(&self) -> impl Iterator<Item = (&str, Result<NamedSamples<'_>, &str>)> {
         self.rows.iter().map(|(side, cells)| {
             let figures = match cells {
@@ -150,7 +150,7 @@ impl Table {
         samples.median()
     }
 
-    /// In Markdown: the median and, in brackets, least and most of the rounds.
+    /// In Markdown: the median and, in brackets, the minimum and maximum of the rounds.
     pub(crate) fn to_markdown(&self) -> String {
         let mut text = format!("**{}**\n\n| |", self.title);
         for Column { head, has_ratio, .. } in &self.columns {
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_shows_medians_spreads_ratios_and_what_is_missing() {
+    fn a_table_shows_medians_spreads_ratios_and_missing_figures() {
         let mut table = Table::new("Lateness")
             .column_with_ratio("late_p50_ns", "p50, us", Unit::Micros)
             .column("bytes", "memory, KiB", Unit::Kib)

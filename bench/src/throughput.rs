@@ -11,7 +11,7 @@ use crate::table::{Table, Unit};
 const SIDES: [PeerServer; 4] =
     [PeerServer::Longsync, PeerServer::Tonic, PeerServer::GrpcGo, PeerServer::Nghttpd];
 
-/// The name of the one figure.
+/// The name of the only figure.
 const RATE: &str = "calls_per_second";
 
 pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
@@ -24,7 +24,7 @@ pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
 pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
     let ours = PeerServer::Longsync.name();
     Some(format!(
-        "Without a delay one core of {ours} answers {} thousand calls/s{}.",
+        "Without a delay, {ours} answers {} thousand calls/s on one core{}.",
         range(tables, ours, RATE, Unit::Thousands)?,
         relative(tables, ours, RATE)
     ))
@@ -47,7 +47,7 @@ fn turn(bench: &Bench, server: PeerServer, closed: ClosedLoop) -> anyhow::Result
     H2load::read(&ended.lines, closed.calls).map(|h2load| h2load.rate)
 }
 
-/// What h2load says.
+/// The output of h2load.
 #[derive(Debug)]
 pub(crate) struct H2load {
     /// Calls per second.
@@ -55,17 +55,17 @@ pub(crate) struct H2load {
 }
 
 impl H2load {
-    /// Reads it, and checks that all calls have succeeded.
+    /// Parses it, and checks that all calls succeeded.
     pub(crate) fn read(lines: &[String], calls: u64) -> anyhow::Result<Self> {
         let succeeded = format!(" {calls} succeeded,");
         anyhow::ensure!(
             lines.iter().any(|line| line.contains(&succeeded)),
-            "not all calls have succeeded: {lines:?}"
+            "not all calls succeeded: {lines:?}"
         );
         // `finished in 2.18s, 137571.45 req/s, 10.21MB/s`
         let rate = lines
             .iter()
             .find_map(|line| line.strip_prefix("finished in ")?.split(' ').nth(1)?.parse().ok());
-        Ok(Self { rate: rate.context("h2load says no rate")? })
+        Ok(Self { rate: rate.context("h2load printed no rate")? })
     }
 }

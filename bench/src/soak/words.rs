@@ -1,4 +1,4 @@
-//! What is said of a soak, in words and as data.
+//! The report on a soak, in words and as data.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -57,22 +57,22 @@ fn growth(memory: Memory) -> String {
     format!("{:+.1} %", memory.growth() * 100.0)
 }
 
-/// What to conclude from it.
+/// The conclusion.
 pub(super) fn conclusion(args: &SoakArgs, soaked: &SoakResult) -> String {
     let (sent, faults) = (soaked.total().sent, soaked.faults());
     let time = text(args.time);
     if !faults.is_empty() {
-        return format!("A soak of {sent} calls in {time} did not hold: {}.", faults.join("; "));
+        return format!("A soak of {sent} calls in {time} failed: {}.", faults.join("; "));
     }
     format!(
-        "In a soak of {sent} calls in {time}, each ended as its caller and the server agree, and none was early; from \
-         the middle third of it to the last, memory changed by {} in the server and by {} in its callers.",
+        "In a soak of {sent} calls in {time}, caller and server agree on how each one ended, and none was early; \
+         memory changed by {} in the server and by {} in its callers from the middle third to the last.",
         growth(soaked.server.memory),
         growth(soaked.client.memory)
     )
 }
 
-/// The same as the page's section, as data.
+/// The section's figures as data.
 pub(super) fn data(args: &SoakArgs, soaked: &SoakResult) -> MeasureRecord<'static> {
     let flows = soaked.flows.iter().map(|(name, account)| {
         let CallAccount { sent, answered, deadline_exceeded, cut, cancelled, .. } = account;
@@ -114,12 +114,12 @@ fn nanos(time: Duration) -> u64 {
 fn verdict(faults: &[String]) -> String {
     if faults.is_empty() {
         return format!(
-            "Every call that was sent has ended as its caller and the server agree, none was early, \
-             and neither's memory rose by more than {:.0} %.",
+            "Caller and server agree on how each call ended, none was early, and the memory of neither \
+             rose by more than {:.0} %.",
             TOLERANCE * 100.0
         );
     }
-    format!("It did not hold: {}.", faults.join("; "))
+    format!("It failed: {}.", faults.join("; "))
 }
 
 #[cfg(test)]
@@ -154,28 +154,28 @@ mod tests {
     }
 
     #[test]
-    fn a_soak_that_held_is_concluded_from_its_figures() {
+    fn a_successful_soak_is_summarized_by_its_figures() {
         assert_eq!(
             conclusion(&ARGS, &soaked()),
-            "In a soak of 30 calls in 10m, each ended as its caller and the server agree, and none was early; from the \
-             middle third of it to the last, memory changed by +1.0 % in the server and by -3.1 % in its callers."
+            "In a soak of 30 calls in 10m, caller and server agree on how each one ended, and none was early; \
+             memory changed by +1.0 % in the server and by -3.1 % in its callers from the middle third to the last."
         );
     }
 
     #[test]
-    fn a_soak_that_did_not_hold_says_why() {
+    fn a_failed_soak_reports_the_reason() {
         let mut soaked = soaked();
         soaked.flows[0].1.early = 1;
         assert_eq!(
             conclusion(&ARGS, &soaked),
-            "A soak of 30 calls in 10m did not hold: 1 calls were answered before their delay was over."
+            "A soak of 30 calls in 10m failed: 1 calls were answered before their delay was over."
         );
     }
 
     #[test]
-    fn a_soak_has_its_figures_as_data() {
+    fn a_soak_is_available_as_data() {
         let MeasureData::Once(once) = data(&ARGS, &soaked()).figures else {
-            panic!("it is measured once")
+            panic!("a soak is measured once")
         };
         assert_eq!(once["for_ns"], 600_000_000_000_u64);
         assert_eq!(
