@@ -49,10 +49,13 @@ pub(crate) struct ResponseFuture {
 enum RoomState {
     /// Not needed: it is a call, which is accounted for separately, or the only request on its connection.
     NotKept,
-    Room(Room),
+    Reserved {
+        room: Room,
+        is_health: bool,
+    },
     /// None was left. Health checks are served nonetheless.
     Full {
-        is_served: bool,
+        is_health: bool,
     },
 }
 
@@ -61,16 +64,18 @@ impl RoomState {
         if request.version() != Version::HTTP_2 {
             return Self::NotKept;
         }
-        let is_served = matches!(request.uri().path(), "/healthz" | "/livez" | "/readyz");
-        Room::take(record).map_or(Self::Full { is_served }, Self::Room)
+        let is_health = matches!(request.uri().path(), "/healthz" | "/livez" | "/readyz");
+        Self::of(Room::take(record), is_health)
+    }
+
+    fn of(room: Option<Room>, is_health: bool) -> Self {
+        room.map_or(Self::Full { is_health }, |room| Self::Reserved { room, is_health })
     }
 
     /// Also reserves memory for the body of the answer, which may have to wait for its client.
     fn with_body(self, bytes: u64) -> Self {
         match self {
-            Self::Room(room) => {
-                room.with_body(bytes).map_or(Self::Full { is_served: false }, Self::Room)
-            }
+            Self::Reserved { room, is_health } => Self::of(room.with_body(bytes), is_health),
             other => other,
         }
     }
@@ -123,11 +128,11 @@ impl ResponseFuture {
         let body = http_body::Body::size_hint(response.body()).lower();
         match mem::replace(&mut self.room, RoomState::NotKept).with_body(body) {
             RoomState::NotKept => AnswerBody::plain(response, None),
-            RoomState::Room(room) => AnswerBody::plain(response, Some(room)),
+            RoomState::Reserved { room, .. } => AnswerBody::plain(response, Some(room)),
             // Flow control never holds up a response without a body.
-            RoomState::Full { is_served } => {
+            RoomState::Full { is_health } => {
                 let mut response = response.map(|_| Body::empty());
-                if response.status().is_success() && !is_served {
+                if response.status().is_success() && !is_health {
                     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
                 }
                 AnswerBody::plain(response, None)

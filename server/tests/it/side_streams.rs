@@ -160,6 +160,28 @@ async fn a_request_too_long_for_a_name_is_refused_at_its_first_bytes() -> Result
     Ok(())
 }
 
+/// Room for the request may be left when there is none for the few bytes of its answer.
+#[tokio::test(start_paused = true)]
+async fn health_is_answered_whatever_little_memory_is_left() -> Result<()> {
+    // What is left after the last request that fits takes all values up to that of a request, in steps that
+    // are shorter than a health check's answer.
+    for more in (0..4_096).step_by(8) {
+        let limits = Limits { max_buffered_bytes: 16_384 + more, ..Limits::default() };
+        let server = Memory::start(with_limits(limits)).await;
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(0).initial_max_send_streams(1_000);
+        let unread = Raw::with(&builder, server.open().0).await?;
+        let mut answers = Vec::new();
+        for _ in 0..16 {
+            answers.push(unread.get("/nowhere").await?.await?);
+        }
+        let health = unread.get("/healthz").await?.await?;
+        assert_eq!(health.status(), 200, "with {} bytes", 16_384 + more);
+        drop(answers);
+    }
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn requests_that_are_not_calls_are_held_too_and_health_is_still_answered() -> Result<()> {
     let limits = Limits { max_buffered_bytes: 200_000, ..Limits::default() };
