@@ -91,7 +91,7 @@ pub(crate) struct Args {
     drain: Duration,
 
     /// How long before the end of a wait to start polling instead of sleeping, such as 200us, at most 20ms:
-    /// waits end more precisely, at the cost of one core per worker.
+    /// waits end more precisely, at the cost of up to one core per worker.
     #[arg(long, env = "LONGSYNC_SPIN", value_name = "DURATION", default_value = "0s", value_parser = values::spin)]
     spin: Duration,
 

@@ -131,7 +131,7 @@ pub struct Options {
     /// How long waiting calls may continue after the drain has begun.
     pub drain: Duration,
     /// How long before the end of a wait its worker starts to poll instead of sleeping: this is more precise,
-    /// at the cost of one core per worker. At most [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
+    /// at the cost of up to one core per worker. At most [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
     pub spin: Duration,
 }
 

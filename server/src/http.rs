@@ -5,5 +5,6 @@ mod face;
 mod host;
 mod metrics;
 mod page;
+mod plain;
 pub(crate) mod route;
 mod stats;

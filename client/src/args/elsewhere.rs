@@ -30,6 +30,8 @@ const FROM_FILE: Here = Otherwise(
 const HTTP2: Here =
     Otherwise("calls are gRPC over HTTP/2 anyway; `race --http` makes them over HTTP/1.1");
 const HTTP1: Here = Otherwise("`race --http` makes calls over HTTP/1.1");
+const CONNECT: Here =
+    Otherwise("connecting counts against --deadline, which limits the whole call");
 const PORT: Here = Otherwise("the port is part of the URL: write --url localhost:9000");
 const OF_THE_SERVER: Here = Otherwise("that is a flag of `longsync-server`");
 const STREAMS: Here = Otherwise(
@@ -37,7 +39,7 @@ const STREAMS: Here = Otherwise(
 );
 
 /// Names without their hyphens: one letter is a short flag.
-const ELSEWHERE: [(&[&str], Here); 33] = [
+const ELSEWHERE: [(&[&str], Here); 34] = [
     (&["k", "insecure", "plaintext", "skipTLS", "skip-tls", "tls"], NO_TLS),
     (&["cacert", "cert", "key", "ca", "insecure-skip-tls-verify"], NO_TLS),
     (&["proto", "protoset", "import-path", "import-paths", "use-reflection"], NO_PROTO),
@@ -49,7 +51,8 @@ const ELSEWHERE: [(&[&str], Here); 33] = [
     (&["clients"], Flag("connections")),
     (&["threads", "cpus", "cores"], Flag("workers")),
     (&["time", "max-duration"], Flag("duration")),
-    (&["timeout", "max-time", "connect-timeout"], Flag("deadline")),
+    (&["timeout", "max-time"], Flag("deadline")),
+    (&["connect-timeout"], CONNECT),
     (&["m"], STREAMS),
     (&["data", "data-raw", "data-binary", "body"], Flag("payload")),
     (&["D", "data-file", "body-file", "payload-file", "binary-file"], FROM_FILE),

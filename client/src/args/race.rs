@@ -104,7 +104,7 @@ pub(crate) struct RaceArgs {
     thread_connections: ThreadConnectionsArg,
 
     /// Poll instead of sleeping for this long before a wait ends, such as 200us, at most 20ms: this makes the
-    /// waits of a server inside this process and of --cancel-after more precise, and keeps one core per
+    /// waits of a server inside this process and of --cancel-after more precise, and keeps up to one core per
     /// polling thread busy.
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = super::spin)]
     spin: Duration,

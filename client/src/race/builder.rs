@@ -133,7 +133,7 @@ impl RacePlanBuilder {
     }
 
     /// How long before the end of a wait its thread polls instead of sleeping. This makes the waits of the
-    /// server inside this process, and those for a cancellation, more precise, at the cost of one core per
+    /// server inside this process, and those for a cancellation, more precise, at the cost of up to one core per
     /// thread. At most [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
     pub fn spin(mut self, spin: Duration) -> Self {
         self.rest.spin = spin;

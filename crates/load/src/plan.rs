@@ -266,7 +266,7 @@ impl<M> LoadPlanBuilder<M> {
 
     /// How long before each due time the workers poll instead of sleeping; by default [20 us](DEFAULT_SPIN),
     /// about the time that a core takes to wake. A much longer time makes sending accurate to the
-    /// microsecond, at the cost of one core per worker. At most
+    /// microsecond, at the cost of up to one core per worker. At most
     /// [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
     pub fn spin(self, spin: Duration) -> Self {
         Self(LoadPlan { spin, ..self.0 })

@@ -5,9 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
 use longsync::duration::from_proto;
 use longsync::v1::Timing;
 use longsync::{DONE, HTTP_PATH};
@@ -20,6 +18,7 @@ use crate::call::ending::Ending;
 use crate::call::plan::{Ask, Plan, RequestedDelay};
 use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
+use crate::http::plain::{of_type, text};
 use crate::http::{accept, host, metrics, page, stats};
 use crate::shared::scrapes::Format;
 use crate::worker::Worker;
@@ -124,30 +123,6 @@ fn allowing(methods: &'static str, mut response: Response<Body>) -> Response<Bod
 fn varying(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     response
-}
-
-/// A plain text answer. It must not be stored, since a cache would then answer in the server's place.
-pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Body::new(Full::new(body.into())));
-    *response.status_mut() = status;
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
-    of_type("text/plain; charset=utf-8", response)
-}
-
-/// Sets the content type of a response.
-pub(super) fn of_type(content_type: &'static str, mut response: Response<Body>) -> Response<Body> {
-    let content_type = HeaderValue::from_static(content_type);
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    response
-}
-
-/// The answer to HEAD, which reports the length that the body would have.
-pub(crate) fn without_body(mut response: Response<Body>) -> Response<Body> {
-    if let Some(bytes) = http_body::Body::size_hint(response.body()).exact() {
-        response.headers_mut().insert(header::CONTENT_LENGTH, bytes.into());
-    }
-    response.map(|_| Body::empty())
 }
 
 /// The answer to a call that ends this way before its wait is over.

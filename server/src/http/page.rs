@@ -11,7 +11,7 @@ use longsync_text::said::printable;
 use tonic::body::Body;
 
 use crate::config::Config;
-use crate::http::face::{of_type, text};
+use crate::http::plain::{of_type, text};
 
 const TEMPLATE: &str = include_str!("page/page.html");
 /// Hashes of the style and the script as they are sent. After an edit, a test prints the right ones.

@@ -27,6 +27,7 @@ use crate::call::headers::CallHeaders;
 use crate::call::refusal::Refusal;
 use crate::http::face::{self, BoxAnswer};
 use crate::http::host;
+use crate::http::plain;
 use crate::record::ConnectionRecord;
 use crate::rpc::services;
 use crate::rpc::{self, unary};
@@ -124,7 +125,7 @@ impl ResponseFuture {
     }
 
     fn plain(&mut self, response: Response<Body>) -> Response<AnswerBody> {
-        let response = if self.is_head { face::without_body(response) } else { response };
+        let response = if self.is_head { plain::without_body(response) } else { response };
         let body = http_body::Body::size_hint(response.body()).lower();
         match mem::replace(&mut self.room, RoomState::NotKept).with_body(body) {
             RoomState::NotKept => AnswerBody::plain(response, None),
@@ -193,7 +194,7 @@ impl Future for ResponseFuture {
             }
             (_, Poll::Ready(ReadyResponse::Response(response)), Some(call)) => {
                 let is_head = this.is_head;
-                let response = if is_head { face::without_body(response) } else { response };
+                let response = if is_head { plain::without_body(response) } else { response };
                 AnswerBody::of_http(response, call)
             }
             (_, Poll::Ready(ReadyResponse::Response(response)), None) => this.plain(response),
@@ -224,7 +225,7 @@ pub(crate) fn route(record: &Arc<ConnectionRecord>, request: Request<Incoming>) 
     record.request_came();
     let worker = record.worker();
     if let Some(why) = host::fault(&request) {
-        return refuse(record, request, face::text(StatusCode::BAD_REQUEST, why));
+        return refuse(record, request, plain::text(StatusCode::BAD_REQUEST, why));
     }
     if !is_grpc(&request) {
         let call = face::is_call(&request).then(|| {
@@ -347,10 +348,10 @@ fn is_grpc(request: &Request<Incoming>) -> bool {
 fn refuse_transport(request: &Request<Incoming>) -> Option<Response<Body>> {
     if request.version() != Version::HTTP_2 {
         let why = "gRPC requires HTTP/2: with curl, use --http2-prior-knowledge\n";
-        return Some(face::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, why));
+        return Some(plain::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, why));
     }
     if request.method() != Method::POST {
-        let mut refused = face::text(StatusCode::METHOD_NOT_ALLOWED, "gRPC is called with POST\n");
+        let mut refused = plain::text(StatusCode::METHOD_NOT_ALLOWED, "gRPC is called with POST\n");
         refused.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("POST"));
         return Some(refused);
     }

@@ -18,7 +18,7 @@ pub(super) struct SendingArgs {
     pub(super) workers: Option<usize>,
 
     /// Poll instead of sleeping for this long before each due time, such as 200us, at most 20ms: this makes
-    /// sending accurate to the microsecond, at the cost of one core per worker [default: 20us].
+    /// sending accurate to the microsecond, at the cost of up to one core per worker [default: 20us].
     #[arg(long, value_name = "DURATION", value_parser = crate::args::spin, hide_short_help = true)]
     pub(super) spin: Option<Duration>,
 

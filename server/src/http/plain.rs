@@ -1,0 +1,30 @@
+//! The responses to requests that are not calls.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+use tonic::body::Body;
+
+/// A plain text answer. It must not be stored, since a cache would then answer in the server's place.
+pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::new(Full::new(body.into())));
+    *response.status_mut() = status;
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    of_type("text/plain; charset=utf-8", response)
+}
+
+/// Sets the content type of a response.
+pub(crate) fn of_type(content_type: &'static str, mut response: Response<Body>) -> Response<Body> {
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+/// The answer to HEAD, which reports the length that the body would have.
+pub(crate) fn without_body(mut response: Response<Body>) -> Response<Body> {
+    if let Some(bytes) = http_body::Body::size_hint(response.body()).exact() {
+        response.headers_mut().insert(header::CONTENT_LENGTH, bytes.into());
+    }
+    response.map(|_| Body::empty())
+}
