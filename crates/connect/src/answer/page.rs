@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxys_error_has_the_code_of_grpcs_mapping() {
+    fn an_error_of_a_proxy_has_the_code_of_grpcs_mapping() {
         for (http, code) in [
             (400, Code::Internal),
             (401, Code::Unauthenticated),
