@@ -69,7 +69,7 @@ pub(crate) struct RaceArgs {
     jitter: bool,
 
     /// How the server behaves, such as 'lognormal(p50=200ms, p99=2s)', instead of --delay. A call has the
-    /// same delay in every way, except as a message of an exchange.
+    /// same delay in each of the ways, except in an exchange.
     #[arg(long, value_name = "BEHAVIOR", value_parser = callers_behavior, conflicts_with_all = ["delay", "jitter"])]
     behavior: Option<Behavior>,
 

@@ -12,7 +12,7 @@ pub enum RaceDelays {
     Constant(Duration),
     /// Spread evenly between half and one and a half of this.
     Jittered(Duration),
-    /// Drawn by the server, for each call by its id: `call-1`, `call-2` and so on, the same in every way. For
+    /// Drawn by the server, for each call by its id: `call-1`, `call-2` and so on, the same in each way. For
     /// messages of an exchange, the draw also depends on their position in the stream.
     Drawn {
         /// The behavior that the server is asked for.
@@ -126,7 +126,7 @@ impl RaceDelays {
     }
 }
 
-/// The id by which the server draws, the same in every way.
+/// The id by which the server draws, the same in each of the ways.
 fn call_id(index: usize) -> String {
     format!("call-{}", index + 1)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use longsync_server::{CallKind, Options, Outcome, Server, Worker, serve_connection};
 use longsync_timer::Clock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -78,14 +78,29 @@ impl Frames {
     }
 }
 
+/// A server whose drain has just begun, and a client that was connected before.
+struct Draining {
+    server: Memory,
+    client: Frames,
+    clock: Paused,
+    drain: JoinHandle<()>,
+}
+
+impl Draining {
+    async fn begin() -> Result<Self> {
+        let server = Memory::start(config()).await;
+        let client = Frames::over(server.open().0).await?;
+        settle().await;
+        let clock = Paused::start();
+        let worker = server.worker.clone();
+        let drain = tokio::spawn(async move { worker.drain().await });
+        Ok(Self { server, client, clock, drain })
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_idle_server_serves_calls_that_arrive_before_its_ping_is_answered() -> Result<()> {
-    let server = Memory::start(config()).await;
-    let mut client = Frames::over(server.open().0).await?;
-    settle().await;
-    let clock = Paused::start();
-    let worker = server.worker.clone();
-    let draining = tokio::spawn(async move { worker.drain().await });
+    let Draining { server, mut client, clock, drain } = Draining::begin().await?;
     let goaway = client.until(GOAWAY).await?;
     assert_eq!(goaway[..4], (u32::MAX >> 1).to_be_bytes());
     let ping = client.until(PING).await?;
@@ -98,7 +113,7 @@ async fn an_idle_server_serves_calls_that_arrive_before_its_ping_is_answered() -
     let goaway = client.until(GOAWAY).await?;
     assert_eq!(goaway[..4], 19_u32.to_be_bytes());
     assert_eq!(client.ended_streams().await?, 10);
-    draining.await?;
+    drain.await?;
     assert_eq!(clock.elapsed(), ms(500));
     let snapshot = server.snapshot();
     assert_eq!(snapshot.calls_ended(CallKind::LongSync, Outcome::Answered), 10);
@@ -108,16 +123,11 @@ async fn an_idle_server_serves_calls_that_arrive_before_its_ping_is_answered() -
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_answer_the_ping_has_a_second() -> Result<()> {
-    let server = Memory::start(config()).await;
-    let mut client = Frames::over(server.open().0).await?;
-    settle().await;
-    let clock = Paused::start();
-    let worker = server.worker.clone();
-    let draining = tokio::spawn(async move { worker.drain().await });
+    let Draining { server: _server, mut client, clock, drain } = Draining::begin().await?;
     clock.until(ms(999)).await;
     client.call(1, ms(300)).await?;
     assert_eq!(client.ended_streams().await?, 1);
-    draining.await?;
+    drain.await?;
     assert_eq!(clock.elapsed(), ms(1_299));
     Ok(())
 }
