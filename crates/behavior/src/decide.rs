@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use longsync_text::duration::text;
 
 use crate::behavior::Behavior;
+use crate::fault::FaultClause;
 use crate::key::DrawKey;
 
 /// A caller's request, whichever way it came. A part that could not be read has the reason in its place: it
@@ -32,6 +34,10 @@ pub struct ServerPolicy<'a> {
     pub is_fixed: bool,
     /// Reads the text of a caller's behavior: with [`Behavior::read`], or from a cache.
     pub read: &'a dyn Fn(&str) -> Result<Behavior, String>,
+    /// Which attempt of the call this is, as far as a `fail_first` is concerned: the attempt that the call
+    /// itself states, or how often that clause has [seen](crate::SeenCalls) the call. It is asked once for
+    /// each such clause.
+    pub attempt: &'a dyn Fn(&FaultClause) -> u32,
 }
 
 impl fmt::Debug for ServerPolicy<'_> {
@@ -91,6 +97,30 @@ impl AppliedBehavior {
         }
     }
 
+    /// The behavior, unless only a delay was given.
+    pub fn behavior(&self) -> Option<&Behavior> {
+        match self {
+            Self::Delay(_) => None,
+            Self::Behavior(behavior) | Self::Shared(behavior) => Some(behavior),
+        }
+    }
+
+    fn decide(
+        self,
+        key: &DrawKey<'_>,
+        attempt: &dyn Fn(&FaultClause) -> u32,
+    ) -> Decision {
+        let (delay, fault) = match self.behavior() {
+            None => (self.draw(key), None),
+            Some(behavior) => {
+                let (delay, drawn) = behavior.draw_with_fault(key);
+                let first = behavior.faults().first_failure(attempt);
+                (delay, first.or(drawn).cloned())
+            }
+        };
+        Decision { delay, fault, applied: self }
+    }
+
     /// Its canonical text.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
@@ -106,6 +136,8 @@ impl AppliedBehavior {
 pub struct Decision {
     /// How long it waits.
     pub delay: Duration,
+    /// The fault that hits it, if any: a `fail_first`, or the fault that it draws.
+    pub fault: Option<Arc<FaultClause>>,
     /// The behavior from which the delay was drawn.
     pub applied: AppliedBehavior,
 }
@@ -122,7 +154,7 @@ pub fn decide(
     server: &ServerPolicy<'_>,
 ) -> Result<Decision, DecideError> {
     let applied = choose(ask, server).map_err(|(place, why)| DecideError { place, why })?;
-    Ok(Decision { delay: applied.draw(key), applied })
+    Ok(applied.decide(key, server.attempt))
 }
 
 fn choose(
@@ -187,7 +219,8 @@ mod tests {
         let read =
             |text: &str| Behavior::read(text, &Rules::caller(LIMIT)).map_err(|why| why.to_string());
         let key = DrawKey { seed: 0, name: CallName::Id("any"), attempt: 1, index: 0 };
-        decide(ask, &key, &ServerPolicy { behavior, max_delay: LIMIT, is_fixed, read: &read })
+        let attempt = &|_: &FaultClause| 1;
+        decide(ask, &key, &ServerPolicy { behavior, max_delay: LIMIT, is_fixed, read: &read, attempt })
     }
 
     proptest! {
@@ -198,7 +231,7 @@ mod tests {
             let decided = of(&BehaviorRequest { delay: Some(Ok(delay)), ..BehaviorRequest::default() });
             prop_assert_eq!(decided.is_ok(), delay <= LIMIT);
             if let Ok(decision) = decided {
-                prop_assert_eq!(decision, Decision { delay, applied: AppliedBehavior::Delay(delay) });
+                prop_assert_eq!(decision, Decision { delay, fault: None, applied: AppliedBehavior::Delay(delay) });
             }
         }
     }
@@ -235,7 +268,7 @@ mod tests {
             BehaviorSource::Behavior
         );
         assert_eq!(
-            place(&BehaviorRequest { behavior: "hang(1%)", ..BehaviorRequest::default() }),
+            place(&BehaviorRequest { behavior: "drop(1%)", ..BehaviorRequest::default() }),
             BehaviorSource::Behavior
         );
         assert_eq!(

@@ -7,6 +7,7 @@ use longsync_text::Percent;
 use longsync_text::duration::{rounded, text};
 
 use crate::behavior::Behavior;
+use crate::fault::Fault;
 
 /// The percentiles that are shown, in millionths of a percent.
 const PERCENTILES: [u32; 10] = [
@@ -110,7 +111,7 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, delay: Duration) -> fmt::Result {
     writeln!(f, "  {name:<8}{}", rounded(delay))
 }
 
-/// Prints a behavior: its text, the [`DelayFigures`] of each attempt that differs, and its stall.
+/// Prints a behavior: its text, the [`DelayFigures`] of each attempt that differs, its faults and its stall.
 #[derive(Debug, Clone, Copy)]
 pub struct Explanation<'a>(pub &'a Behavior);
 
@@ -124,6 +125,20 @@ impl fmt::Display for Explanation<'_> {
                 writeln!(f, "\n{}", figures.attempts())?;
             }
             write!(f, "{figures}")?;
+        }
+        if !behavior.faults().is_empty() {
+            writeln!(f)?;
+        }
+        for (share, clause) in behavior.faults().shares() {
+            match clause.fault() {
+                Fault::FailFirst { attempts: 1, .. } => {
+                    writeln!(f, "  {clause}: the first attempt of each call")?;
+                }
+                Fault::FailFirst { attempts, .. } => {
+                    writeln!(f, "  {clause}: the first {attempts} attempts of each call")?;
+                }
+                _ => writeln!(f, "  {clause}: {share} % of the calls")?,
+            }
         }
         if let Some(stall) = behavior.stall() {
             writeln!(
@@ -196,6 +211,14 @@ mod tests {
         assert_eq!(headings, ["attempt 3 and later"]);
         assert!(text.contains("\nattempts 1 to 2\n"), "{text}");
         assert!(!explained("attempts(10ms, 10ms)").contains("\nattempt"));
+    }
+
+    #[test]
+    fn each_fault_has_its_share() {
+        let text = explained("fail_first(2, UNAVAILABLE); fail(1%, 503); hang(rest)");
+        assert!(text.contains("fail_first(2, UNAVAILABLE): the first 2 attempts of each call"));
+        assert!(text.contains("fail(1%, 503): 1 % of the calls"), "{text}");
+        assert!(text.contains("hang(rest): 99 % of the calls"), "{text}");
     }
 
     #[test]

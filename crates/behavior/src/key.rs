@@ -41,6 +41,11 @@ impl DrawKey<'_> {
         uniform(self.halves(OF_CALL)[0])
     }
 
+    /// The numbers that draw the delay and the fault.
+    pub(crate) fn delay_and_fault(&self) -> [f64; 2] {
+        self.halves(OF_CALL).map(uniform)
+    }
+
     /// The two halves of SipHash-2-4 with 128 bits, keyed by the seed and by the kind of draw.
     fn halves(&self, drawn: u64) -> [u64; 2] {
         let mut text = HashInput::default();
