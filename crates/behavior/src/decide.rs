@@ -105,11 +105,7 @@ impl AppliedBehavior {
         }
     }
 
-    fn decide(
-        self,
-        key: &DrawKey<'_>,
-        attempt: &dyn Fn(&FaultClause) -> u32,
-    ) -> Decision {
+    fn decide(self, key: &DrawKey<'_>, attempt: &dyn Fn(&FaultClause) -> u32) -> Decision {
         let (delay, fault) = match self.behavior() {
             None => (self.draw(key), None),
             Some(behavior) => {
@@ -220,7 +216,11 @@ mod tests {
             |text: &str| Behavior::read(text, &Rules::caller(LIMIT)).map_err(|why| why.to_string());
         let key = DrawKey { seed: 0, name: CallName::Id("any"), attempt: 1, index: 0 };
         let attempt = &|_: &FaultClause| 1;
-        decide(ask, &key, &ServerPolicy { behavior, max_delay: LIMIT, is_fixed, read: &read, attempt })
+        decide(
+            ask,
+            &key,
+            &ServerPolicy { behavior, max_delay: LIMIT, is_fixed, read: &read, attempt },
+        )
     }
 
     proptest! {

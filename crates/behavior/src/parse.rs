@@ -92,10 +92,9 @@ impl ReadClauses {
                     index,
                     "nothing is left for rest: the other faults already have 100% of the calls",
                 ),
-                SharesError::SecondRest(index) => wrong(
-                    index,
-                    "only one fault may have the rest: write a share for the others",
-                ),
+                SharesError::SecondRest(index) => {
+                    wrong(index, "only one fault may have the rest: write a share for the others")
+                }
             }
         })?;
         Ok(Clauses { delay: self.delay, faults, stall: self.stall })

@@ -113,7 +113,8 @@ impl fmt::Display for ByteRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millionths = self.millionths();
         let reads_well = |bytes: u64| {
-            millionths >= bytes * MILLIONTHS && millionths.is_multiple_of(bytes * (MILLIONTHS / 1_000))
+            millionths >= bytes * MILLIONTHS
+                && millionths.is_multiple_of(bytes * (MILLIONTHS / 1_000))
         };
         let (name, bytes) =
             UNITS.into_iter().find(|(_, bytes)| reads_well(*bytes)).unwrap_or(UNITS[3]);

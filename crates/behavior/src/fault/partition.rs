@@ -146,7 +146,8 @@ mod tests {
     /// The bounds are the binomial 99.9 % intervals of 100,000 calls (SciPy 1.17.1, `binom.interval`).
     #[test]
     fn what_is_written_is_what_comes_out() {
-        let text = "5ms; fail(1%, UNAVAILABLE); reset(20%); slow(0%, 1B/s); hang(rest, at=2); drop(10%)";
+        let text =
+            "5ms; fail(1%, UNAVAILABLE); reset(20%); slow(0%, 1B/s); hang(rest, at=2); drop(10%)";
         let hits = hits(text);
         for (clause, bounds) in [
             ("fail(1%, UNAVAILABLE)", 898..=1_105),
@@ -172,7 +173,8 @@ mod tests {
 
     #[test]
     fn a_first_failure_is_of_the_attempts_up_to_its_number() {
-        let behavior = behavior("fail_first(2, ABORTED); fail_first(3, 503); fail_first(2, ABORTED)");
+        let behavior =
+            behavior("fail_first(2, ABORTED); fail_first(3, 503); fail_first(2, ABORTED)");
         let mut asked = 0;
         let first = [1, 2, 3, 4].map(|attempt| {
             let hit = behavior.faults().first_failure(|_| {

@@ -7,9 +7,7 @@ use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
 use longsync_text::{ByteRate, GrpcCode};
 
-use crate::fault::{
-    Failure, FailureStatus, Fault, FaultClause, FaultMoment, Pushback, ResetCode,
-};
+use crate::fault::{Failure, FailureStatus, Fault, FaultClause, FaultMoment, Pushback, ResetCode};
 use crate::rules::Rules;
 use crate::written::WrittenShare;
 
@@ -201,9 +199,9 @@ fn late_by(words: &mut Words<'_>, rules: &Rules<'_>) -> Result<Duration, ParseEr
 fn rate(words: &mut Words<'_>) -> Result<ByteRate, ParseError> {
     let at = words.place();
     let amount = words.amount("a rate such as 100B/s, 64KiB/s or 1.5MiB/s")?;
-    amount.parse().map_err(|why: longsync_text::ParseByteRateError| {
-        ParseError::wrong(at, why.to_string())
-    })
+    amount
+        .parse()
+        .map_err(|why: longsync_text::ParseByteRateError| ParseError::wrong(at, why.to_string()))
 }
 
 /// The options of the errors.

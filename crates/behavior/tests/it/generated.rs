@@ -39,7 +39,12 @@ pub(crate) fn fault() -> impl Strategy<Value = String> {
         let at = if at > 0 { format!(", at={at}") } else { String::new() };
         format!("{at}{when}")
     });
-    let retry = prop::sample::select(vec!["", ", retry_info=1.5s", ", pushback=never", ", pushback=20ms, retry_info=1s"]);
+    let retry = prop::sample::select(vec![
+        "",
+        ", retry_info=1.5s",
+        ", pushback=never",
+        ", pushback=20ms, retry_info=1s",
+    ]);
     let error = (prop::sample::select(statuses), message, moment.clone(), retry)
         .prop_map(|(status, message, moment, retry)| format!("{status}{message}{moment}{retry}"));
     let rate = (1_u32..5_000, prop::sample::select(vec!["B/s", "KiB/s", ".5MiB/s", ".25GiB/s"]))
@@ -49,7 +54,8 @@ pub(crate) fn fault() -> impl Strategy<Value = String> {
         (1_u32..5, error).prop_map(|(count, error)| format!("fail_first({count}, {error})")),
         (share.clone(), reset_code.clone(), moment.clone())
             .prop_map(|(share, code, moment)| format!("reset({share}{code}{moment})")),
-        (share.clone(), moment.clone()).prop_map(|(share, moment)| format!("hang({share}{moment})")),
+        (share.clone(), moment.clone())
+            .prop_map(|(share, moment)| format!("hang({share}{moment})")),
         (share.clone(), reset_code, moment.clone()).prop_map(|(share, code, moment)| {
             let moment = if code.is_empty() { String::new() } else { moment };
             format!("goaway({share}{code}{moment})")
