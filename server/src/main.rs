@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let log = Log::start();
     let told = Args::read(std::env::args_os(), |name| std::env::var_os(name));
     if has_use_for_variables(&told) {
-        for sentence in variables::unknown(std::env::vars_os()) {
+        for sentence in variables::unknown(&variables::SERVER, std::env::vars_os()) {
             log.say(&sentence);
         }
     }
