@@ -154,7 +154,7 @@ fn answer_bytes(text: &str) -> Result<u32, &'static str> {
     }
 }
 
-fn seed(text: &str) -> Result<u64, &'static str> {
+fn whole_u64(text: &str) -> Result<u64, &'static str> {
     text.parse().map_err(|_| "write a whole number from 0 to 18446744073709551615")
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct BehaviorArgs {
     call_id: Option<String>,
 
     /// The server's seed, for --call-id.
-    #[arg(long, value_name = "N", value_parser = super::seed)]
+    #[arg(long, value_name = "N", value_parser = super::whole_u64)]
     seed: Option<u64>,
 
     /// The attempt of the call, from 1 [default: 1].
@@ -47,7 +47,7 @@ pub(crate) struct BehaviorArgs {
     attempt: Option<u32>,
 
     /// The message of the call, from 0 [default: 0].
-    #[arg(long, value_name = "N", value_parser = super::seed)]
+    #[arg(long, value_name = "N", value_parser = super::whole_u64)]
     index: Option<u64>,
 
     /// The longest delay that the server allows.
