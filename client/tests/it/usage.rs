@@ -56,6 +56,8 @@ async fn flags_of_other_tools_are_answered_with_ours() {
         &["call", "-XPOST"],
         &["call", "-delay", "1s"],
         &["call", "-data", "x"],
+        &["call", "-data=x"],
+        &["load", "-duration=10s"],
         &["load", "-rps", "5", "-color", "never"],
         &["load", "--rps", "x", "-t", "5s"],
         &["behavior", "1s", "--call-id", "-index", "--seed", "x"],

@@ -61,7 +61,9 @@ impl CommandLine {
     /// If a word is wrong, or requests help. The help text here mentions no variables.
     pub fn words_alone(&self) -> Result<ArgMatches, Error> {
         let alone = without_variables(self.command.clone());
-        alone.try_get_matches_from(&self.words).map_err(|error| self.of_a_word(error))
+        let parsed = alone.try_get_matches_from(&self.words);
+        let matches = parsed.map_err(|error| self.of_a_word(error))?;
+        self.check_hyphens().map(|()| matches)
     }
 
     /// Parses the words together with the variables.
@@ -119,6 +121,19 @@ impl CommandLine {
         flags.into_iter().filter(|flag| flag.name == name).map(|flag| flag.value).collect()
     }
 
+    /// Refuses a word with a single hyphen that was meant as a long flag but can be parsed: `-data=x` is also
+    /// `-d` with the value `ata=x`.
+    fn check_hyphens(&self) -> Result<(), Error> {
+        let typed = TypedFlags::of(&self.command, &self.words);
+        let Some((word, tip)) = self.about_hyphens(&typed) else { return Ok(()) };
+        let mut error = Error::new(ErrorKind::UnknownArgument).with_cmd(&self.command);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(word));
+        let usage = self.called().render_usage();
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+        add_tip(&mut error, tip);
+        Err(error)
+    }
+
     /// Makes an error about a word name the flag as it was typed, and adds a tip if there is one.
     fn of_a_word(&self, mut error: Error) -> Error {
         if !error.use_stderr() {
@@ -137,7 +152,7 @@ impl CommandLine {
             ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
                 self.about_value(&typed, &mut error)
             }
-            _ => self.about_hyphens(&typed),
+            _ => self.about_hyphens(&typed).map(|(_, tip)| tip),
         };
         if let Some(tip) = tip {
             // A tip is better than a flag with a similar name, or how to write this one as a value.
@@ -156,7 +171,7 @@ impl CommandLine {
         // A word after `--` may begin with a hyphen, but is not a flag.
         let is_value = flag.is_none() && unknown.starts_with('-');
         flag.and_then(|flag| self.about_flag(typed, flag, None))
-            .or_else(|| self.about_hyphens(typed))
+            .or_else(|| Some(self.about_hyphens(typed)?.1))
             .or_else(|| if is_value { None } else { about_word() })
     }
 
@@ -172,11 +187,11 @@ impl CommandLine {
         self.about_flag(typed, flag, Some(&value))
     }
 
-    /// A tip about any word with a single hyphen that was meant as a long flag. The error may be about
-    /// another word: `-data x` is parsed as `-d ata`, so that only `x` is wrong.
-    fn about_hyphens(&self, typed: &TypedFlags<'_>) -> Option<Cow<'static, str>> {
+    /// The first word with a single hyphen that was meant as a long flag, and a tip about it. An error may be
+    /// about another word: `-data x` is parsed as `-d ata`, so that only `x` is wrong.
+    fn about_hyphens(&self, typed: &TypedFlags<'_>) -> Option<(String, Cow<'static, str>)> {
         let mut flags = typed.flags.iter().filter(|flag| flag.has_long_word());
-        flags.find_map(|flag| self.about_flag(typed, flag, None))
+        flags.find_map(|flag| Some((flag.word.clone(), self.about_flag(typed, flag, None)?)))
     }
 
     /// A tip about the word of a flag.
@@ -375,6 +390,29 @@ mod tests {
         assert!(said(&["-l80"]).contains("tip: write --port"));
         // A tip about a value needs the value to be wrong.
         assert!(!said(&["-p", "9", "--nonsense"]).contains("9 is taken"));
+    }
+
+    #[test]
+    fn a_long_flag_with_one_hyphen_is_refused_even_if_it_can_be_parsed() {
+        let read = |words: &[&str]| {
+            let data = Arg::new("data").short('d').long("data").visible_alias("doc");
+            let command = Command::new("test").arg(data);
+            let words = [&["test"], words].concat().into_iter().map(OsString::from);
+            CommandLine::new(command, words, |_| None).read()
+        };
+        for (words, word) in [(["-data=x"], "-data"), (["-data"], "-data"), (["-doc=1"], "-doc")] {
+            let said = read(&words).unwrap_err().to_string();
+            let right = format!(
+                "error: unexpected argument '{word}' found\n\n  tip: long flags start with two hyphens: \
+                 -{word}\n\nUsage: test [OPTIONS]\n"
+            );
+            assert!(said.starts_with(&right), "{said}");
+        }
+        for words in [&["-date=x"][..], &["-dat"], &["-d", "-data"], &["--data", "-doc=1"]] {
+            let said = read(words).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(!said.contains("two hyphens"), "{said}");
+        }
+        assert!(read(&["-date=x"]).is_ok());
     }
 
     #[test]
