@@ -113,7 +113,7 @@ struct CallInFlight<A> {
     call: CallNumber,
     due: Option<Moment>,
     sent: Moment,
-    reading: PendingAnswer<A>,
+    answer: PendingAnswer<A>,
 }
 
 /// What a turn of a connection has learned about its peer.
@@ -188,7 +188,7 @@ impl<A: Default + 'static> Lane<A> {
             calls.wakers.push(self.ready.waker(key));
         }
         let mut cx = Context::from_waker(&calls.wakers[key]);
-        let Ok(reading) = PendingAnswer::begin(&mut peer.sender, common, call, &mut cx) else {
+        let Ok(answer) = PendingAnswer::begin(&mut peer.sender, common, call, &mut cx) else {
             // A call that was cut keeps its stream until HTTP/2 has written the reset.
             if peer.sender.poll_ready(&mut cx).is_pending() {
                 return Err(LaneError::Full);
@@ -200,7 +200,7 @@ impl<A: Default + 'static> Lane<A> {
             self.ready.waker(u32::MAX).wake();
             return Err(calls.not_sent());
         };
-        entry.insert(CallInFlight { call, due, sent, reading });
+        entry.insert(CallInFlight { call, due, sent, answer });
         calls.sent += 1;
         Ok(InFlightSlot { key, call })
     }
@@ -350,7 +350,7 @@ impl<A: Default + 'static> Lane<A> {
             let calls = &mut *self.calls.borrow_mut();
             let Some(open) = calls.open.get_mut(key) else { continue };
             let mut cx = Context::from_waker(&calls.wakers[key]);
-            let polled = open.reading.poll(owner.common(), calls.server_name, &mut cx);
+            let polled = open.answer.poll(owner.common(), calls.server_name, &mut cx);
             if let Poll::Ready(ending) = polled {
                 let open = calls.open.remove(key);
                 calls.learn(&ending);

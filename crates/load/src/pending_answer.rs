@@ -49,11 +49,11 @@ impl<A: Default> PendingAnswer<A> {
         let opened = sender.send_request(common.head(), false);
         let (response, mut stream) = opened.map_err(|_| OpenStreamError)?;
         stream.send_data(common.method.messages(call), true).map_err(|_| OpenStreamError)?;
-        let mut reading = Self::Head(response);
+        let mut answer = Self::Head(response);
         // From here on HTTP/2 knows which task to wake. There is no answer yet, unless the connection is
         // lost.
-        match reading.poll(common, ServerName::NotWanted, cx) {
-            Poll::Pending => Ok(reading),
+        match answer.poll(common, ServerName::NotWanted, cx) {
+            Poll::Pending => Ok(answer),
             Poll::Ready(_) => Err(OpenStreamError),
         }
     }

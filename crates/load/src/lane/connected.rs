@@ -94,7 +94,7 @@ impl<IO> ReadyConnection<IO> {
 }
 
 impl From<DialError> for ConnectError {
-    fn from(error: DialError) -> Self {
-        error.error
+    fn from(DialError { error, .. }: DialError) -> Self {
+        error
     }
 }
