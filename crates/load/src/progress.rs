@@ -26,8 +26,8 @@ impl RunProgress {
         self.sum(|counters| &counters.ended)
     }
 
-    /// The counters of one more worker.
-    pub(crate) fn counters(&self) -> Arc<WorkerCounters> {
+    /// Adds a worker, and returns its counters.
+    pub(crate) fn add_worker(&self) -> Arc<WorkerCounters> {
         let counters = Arc::<WorkerCounters>::default();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counters));
         counters

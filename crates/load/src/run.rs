@@ -120,7 +120,7 @@ where
             plan: Arc::clone(&shared),
             board: Arc::clone(&board),
             transport: transport.clone(),
-            counters: control.progress.counters(),
+            counters: control.progress.add_worker(),
             connected,
             start: has_started,
             finished,
@@ -188,7 +188,7 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
         index: 0,
         share: WorkerShare::of(0, NonZeroUsize::MIN),
         board: Arc::clone(&board),
-        counters: control.progress.counters(),
+        counters: control.progress.add_worker(),
         records: Rc::clone(&records),
     };
     let running = async {
