@@ -51,7 +51,7 @@ struct Scrape {
 }
 
 impl Scrapes {
-    /// Answers a scrape with what `metrics` renders, either for this scrape alone or for all that are
+    /// Answers a scrape with what `render` returns, either for this scrape alone or for all that are
     /// waiting; [`None`] if the rendering has failed.
     ///
     /// # Panics
@@ -59,12 +59,12 @@ impl Scrapes {
     pub(crate) async fn ask(
         &self,
         format: Format,
-        metrics: impl Fn(Format) -> String + Send + 'static,
+        render: impl Fn(Format) -> String + Send + 'static,
     ) -> Option<Bytes> {
         let (answer, answered) = oneshot::channel();
         if let Some(rendering) = self.add(Scrape { format, answer }) {
             // Not a thread of our own: tokio's paused clock does not advance while `spawn_blocking` runs.
-            spawn_blocking(move || rendering.run(metrics));
+            spawn_blocking(move || rendering.run(render));
         }
         answered.await.ok()
     }
@@ -94,7 +94,7 @@ struct Rendering {
 
 impl Rendering {
     /// Renders until no scrape is waiting.
-    fn run(mut self, metrics: impl Fn(Format) -> String) {
+    fn run(mut self, render: impl Fn(Format) -> String) {
         loop {
             let scrapes = {
                 let mut waiting = self.of.waiting();
@@ -108,7 +108,7 @@ impl Rendering {
             let mut rendered: [Option<Bytes>; Format::COUNT] = Default::default();
             for Scrape { format, answer } in scrapes {
                 let text = rendered[format as usize]
-                    .get_or_insert_with(|| Bytes::from(metrics(format)))
+                    .get_or_insert_with(|| Bytes::from(render(format)))
                     .clone();
                 // Its client may have disconnected.
                 let _ = answer.send(text);
