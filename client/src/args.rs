@@ -112,7 +112,7 @@ impl Command {
     fn call_at(&mut self, target: Option<Target>) {
         let url = match self {
             Self::Race(args) => &mut args.url,
-            Self::Call(args) => &mut args.called.url,
+            Self::Call(args) => &mut args.request.url,
             Self::Load(args) => args.url(),
             Self::Behavior(_) | Self::Completions { .. } => return,
         };
@@ -124,7 +124,7 @@ impl Command {
 fn has_a_plan(line: &CommandLine) -> bool {
     let words = line.words_alone();
     let load = words.as_ref().ok().and_then(|words| words.subcommand_matches("load"));
-    load.is_some_and(|load| load.value_source("plan").is_some())
+    load.is_some_and(|load| load.value_source("plan_file").is_some())
 }
 
 /// No tip: what would be right depends on the command, which only [`mistaken`] knows.
@@ -154,7 +154,7 @@ fn answer_bytes(text: &str) -> Result<u32, &'static str> {
     }
 }
 
-fn seed(text: &str) -> Result<u64, &'static str> {
+fn whole_u64(text: &str) -> Result<u64, &'static str> {
     text.parse().map_err(|_| "write a whole number from 0 to 18446744073709551615")
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use longsync_stats::Observation;
 
-use crate::in_words::in_words;
+use longsync_text::in_words;
 
 /// The maximum size of a data file, in bytes.
 const MOST_DATA: u64 = 1 << 30;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use crate::in_words::in_words;
 use crate::output::{WriteTask, print_bytes};
+use longsync_text::in_words;
 
 /// A file into which a result is written once it is known, or stdout. Nothing is changed until then.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use anstream::AutoStream;
 use anyhow::anyhow;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::in_words::in_words;
+use longsync_text::in_words;
 
 /// How many pieces of output may wait for earlier ones.
 const QUEUE: usize = 64;
