@@ -95,7 +95,9 @@ fn start(log: &Log, serve: ServeOptions) -> ExitCode {
 }
 
 fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
-    let files = raise_file_limit()?;
+    let files = raise_file_limit().map_err(|error| {
+        anyhow::anyhow!("cannot raise the limit on open files: {}", in_words(&error))
+    })?;
     let cannot_start = |error: std::io::Error| cannot_start(&error, files);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(cannot_start)?;

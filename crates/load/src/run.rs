@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use longsync_connect::{ConnectError, Tcp, Transport};
 use longsync_stats::Moment;
-use longsync_text::counted;
+use longsync_text::{counted, in_words};
 use longsync_timer::Clock;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
@@ -65,7 +65,7 @@ pub enum LoadError {
         workers: usize,
     },
     /// A worker thread could not be started.
-    #[error("cannot start a worker thread: {0}")]
+    #[error("cannot start a worker thread: {}", in_words(.0))]
     Thread(#[source] io::Error),
     /// A worker thread has panicked, and the reason is on stderr.
     #[error("a worker thread has failed")]
@@ -120,7 +120,7 @@ where
             plan: Arc::clone(&shared),
             board: Arc::clone(&board),
             transport: transport.clone(),
-            tally: control.progress.tally(),
+            counters: control.progress.add_worker(),
             connected,
             start: has_started,
             finished,
@@ -184,17 +184,17 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
     }
     let board = Arc::new(Board::new(plan));
     let records = Rc::new(RefCell::new(Records::new(plan, 0)));
-    let desk = WorkerContext {
+    let context = WorkerContext {
         index: 0,
         share: WorkerShare::of(0, NonZeroUsize::MIN),
         board: Arc::clone(&board),
-        tally: control.progress.tally(),
+        counters: control.progress.add_worker(),
         records: Rc::clone(&records),
     };
     let running = async {
         let common = Common::new(plan, clock, transport);
         let timer = common.timer.clone();
-        let worker = PreparedWorker::connect(plan, desk, common).await?;
+        let worker = PreparedWorker::connect(plan, context, common).await?;
         let streams = worker.streams();
         enough(plan, streams)?;
         let connections = board.connections();

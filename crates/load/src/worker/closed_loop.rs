@@ -54,15 +54,15 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             // A worker with nothing in flight is not notified otherwise that nothing is left to do.
             match closed.number.get() {
                 Some(_) => moved.await,
-                None => until(moved, self.desk.board.all_numbered.cancelled()).await,
+                None => until(moved, self.context.board.all_numbered.cancelled()).await,
             }
         }
     }
 
     /// Whether a closed loop makes no further calls.
     pub(super) fn is_over(&self, closed: &ClosedLoop, now: Moment) -> bool {
-        let has_number = || closed.number.get().is_some() || !self.desk.board.has_numbered_all();
-        now >= self.desk.board.over()
+        let has_number = || closed.number.get().is_some() || !self.context.board.has_numbered_all();
+        now >= self.context.board.over()
             || self.ends.is_some_and(|ends| now >= ends)
             || (now >= self.recorded_from() && !has_number())
     }
@@ -98,9 +98,9 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                 return filled;
             }
             let call = if now < from {
-                CallNumber::warm_up(self.desk.share.number(closed.warm_up.get()))
+                CallNumber::warm_up(self.context.share.number(closed.warm_up.get()))
             } else {
-                let Some(number) = closed.take_number(&self.desk.board) else { return filled };
+                let Some(number) = closed.take_number(&self.context.board) else { return filled };
                 CallNumber::recorded(number)
             };
             if self.send(lane.unwrap_or_else(|| self.turn.get()), call, None, now).is_err() {
@@ -115,7 +115,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     pub(super) fn wanted(&self, closed: &ClosedLoop, now: Moment) -> usize {
         let at = schedule_time(now, self.recorded_from());
         let all = usize::try_from(closed.concurrency.at(at)).unwrap_or(usize::MAX);
-        self.desk.share.portion(all)
+        self.context.share.portion(all)
     }
 }
 
