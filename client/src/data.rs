@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use longsync_stats::Observation;
-
 use longsync_text::in_words;
 
 /// The maximum size of a data file, in bytes.

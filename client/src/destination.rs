@@ -5,9 +5,9 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use longsync_text::in_words;
 
 use crate::output::{WriteTask, print_bytes};
-use longsync_text::in_words;
 
 /// A file into which a result is written once it is known, or stdout. Nothing is changed until then.
 #[derive(Debug)]

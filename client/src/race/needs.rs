@@ -8,7 +8,8 @@ use crate::race::way::Way;
 /// stream, and stops reading at that limit.
 pub(super) const MESSAGES_PER_STREAM: usize = 1_000;
 
-/// The most connections that a way has open at once if the peer allows the given number of streams per connection.
+/// The most connections that a way has open at once if the peer allows the given number of streams per
+/// connection.
 pub(super) fn open_at_once(way: Way, plan: &RacePlan, streams: usize) -> usize {
     let calls = plan.calls.get();
     let has_own_connections = plan.protocol == Protocol::Http
