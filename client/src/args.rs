@@ -109,7 +109,7 @@ impl Command {
     fn call_at(&mut self, target: Option<Target>) {
         let url = match self {
             Self::Race(args) => &mut args.url,
-            Self::Call(args) => &mut args.called.url,
+            Self::Call(args) => &mut args.request.url,
             Self::Load(args) => args.url(),
             Self::Behavior(_) | Self::Completions { .. } => return,
         };
@@ -121,7 +121,7 @@ impl Command {
 fn has_a_plan(line: &CommandLine) -> bool {
     let words = line.words_alone();
     let load = words.as_ref().ok().and_then(|words| words.subcommand_matches("load"));
-    load.is_some_and(|load| load.value_source("plan").is_some())
+    load.is_some_and(|load| load.value_source("plan_file").is_some())
 }
 
 /// The same error with the usage of the command that is called. Help is not an error, and stays as it is.

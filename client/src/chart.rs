@@ -76,7 +76,7 @@ impl Plot {
     fn named(&self) -> Vec<(usize, &Series)> {
         let mut named: Vec<_> = self.hues().filter(|(_, it)| !it.name.is_empty()).collect();
         // Hatched parts come last because they are drawn behind the others and matter least.
-        named.sort_by_key(|(_, series)| series.form == SeriesStyle::Hatched);
+        named.sort_by_key(|(_, series)| series.style == SeriesStyle::Hatched);
         if named.len() > 1 { named } else { Vec::new() }
     }
 }

@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use longsync_text::in_words;
 
-use crate::in_words::in_words;
 use crate::output::{WriteTask, print_bytes};
 
 /// A file into which a result is written once it is known, or stdout. Nothing is changed until then.

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use anstream::AutoStream;
 use anyhow::anyhow;
+use longsync_text::in_words;
 use tokio::sync::{mpsc, oneshot};
-
-use crate::in_words::in_words;
 
 /// How many pieces of output may wait for earlier ones.
 const QUEUE: usize = 64;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use longsync_flags::variables;
 use longsync_server::{Config, FileLimit, FileLimitError, Server, raise_file_limit};
-use longsync_text::counted;
 use longsync_text::duration::text;
+use longsync_text::{counted, in_words};
 
 use crate::args::{Args, Invocation, ServeOptions};
 use crate::log::{Log, is_terminal};
@@ -72,7 +72,7 @@ fn print(log: &Log, text: &[u8]) -> ExitCode {
     match std::io::stdout().write_all(text) {
         // A reader that closes the pipe early is not an error.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            log.say(&format!("cannot write to stdout: {error}"));
+            log.say(&format!("cannot write to stdout: {}", in_words(&error)));
             ExitCode::FAILURE
         }
         _ => ExitCode::SUCCESS,
@@ -95,7 +95,9 @@ fn start(log: &Log, serve: ServeOptions) -> ExitCode {
 }
 
 fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
-    let files = raise_file_limit()?;
+    let files = raise_file_limit().map_err(|error| {
+        anyhow::anyhow!("cannot raise the limit on open files: {}", in_words(&error))
+    })?;
     let cannot_start = |error: std::io::Error| cannot_start(&error, files);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(cannot_start)?;
@@ -155,7 +157,7 @@ fn cannot_start(error: &std::io::Error, files: FileLimit) -> anyhow::Error {
             files.now
         );
     }
-    anyhow::anyhow!("cannot start (the limit on open files is {}): {error}", files.now)
+    anyhow::anyhow!("cannot start (the limit on open files is {}): {}", files.now, in_words(error))
 }
 
 fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
@@ -176,7 +178,7 @@ fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
         ErrorKind::PermissionDenied => anyhow::anyhow!(
             "the system does not let this program listen on {address}: choose another port with --listen, such as 9000"
         ),
-        _ => anyhow::anyhow!("cannot listen on {address}: {error}"),
+        _ => anyhow::anyhow!("cannot listen on {address}: {}", in_words(&error)),
     }
 }
 

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     pub(super) name: String,
-    pub(super) form: SeriesStyle,
+    pub(super) style: SeriesStyle,
     /// The pieces are not connected to one another.
     pub(super) pieces: Vec<Vec<(f64, f64)>>,
     /// The number of its color, if that is not its place in the plot.
@@ -77,8 +77,8 @@ impl Series {
         self.pieces.iter().flatten().map(|(_, y)| *y)
     }
 
-    fn new(name: String, form: SeriesStyle, pieces: Vec<Vec<(f64, f64)>>) -> Self {
-        Self { name, form, pieces, color: None }
+    fn new(name: String, style: SeriesStyle, pieces: Vec<Vec<(f64, f64)>>) -> Self {
+        Self { name, style, pieces, color: None }
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) enum SendError {
     /// It was not sent: the connection had closed.
     NotSent(h2::Error),
     /// The server reports that it never processed the call.
-    Unseen(h2::Error),
+    Unprocessed(h2::Error),
     /// It failed, and the server may have processed it.
     Failed(Status),
 }
@@ -43,7 +43,7 @@ pub(crate) enum SendError {
 impl From<SendError> for Status {
     fn from(why: SendError) -> Self {
         match why {
-            SendError::NotSent(error) | SendError::Unseen(error) => from_h2(&error),
+            SendError::NotSent(error) | SendError::Unprocessed(error) => from_h2(&error),
             SendError::Failed(status) => status,
         }
     }
@@ -185,7 +185,7 @@ impl Connection {
         let hold = Hold::new(slot, sending, Arc::clone(self), stamps.clone());
         match response.await {
             Ok(response) => Ok((response, hold)),
-            Err(error) if is_unprocessed(&error) => Err(SendError::Unseen(error)),
+            Err(error) if is_unprocessed(&error) => Err(SendError::Unprocessed(error)),
             Err(error) => Err(SendError::Failed(hold.broken(&error))),
         }
     }

@@ -291,12 +291,12 @@ impl<A: Default + 'static> Lane<A> {
             // A busy thread would look at its timer only after many such turns.
             common.timer.drain_due();
             let passed = gauge.take_passed();
-            let heard = match &polled {
+            let news = match &polled {
                 Poll::Ready(_) => PeerNews::End,
                 Poll::Pending if passed.bytes_in > 0 => PeerNews::Bytes,
                 Poll::Pending => PeerNews::Nothing,
             };
-            self.look_at_peer(connection.max_streams(), heard, now);
+            self.look_at_peer(connection.max_streams(), news, now);
             if passed != BytesPassed::default() {
                 owner.passed(passed);
             }
@@ -319,11 +319,11 @@ impl<A: Default + 'static> Lane<A> {
 
     /// Records how many streams the peer allows, and closes the lane at once if its connection is lost: a
     /// lane whose streams are all taken would not find out by sending, and its calls may last long.
-    fn look_at_peer(&self, max_streams: usize, heard: PeerNews, now: Moment) {
+    fn look_at_peer(&self, max_streams: usize, news: PeerNews, now: Moment) {
         let calls = &mut *self.calls.borrow_mut();
         let Some(peer) = &mut calls.peer else { return };
         peer.max_streams = max_streams;
-        let is_lost = match heard {
+        let is_lost = match news {
             // A failed write ends the connection, and HTTP/2 reports it nowhere else: the lane would go on
             // taking calls that are never written.
             PeerNews::End => true,

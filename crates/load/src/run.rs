@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use longsync_connect::{ConnectError, Tcp, Transport};
 use longsync_stats::Moment;
-use longsync_text::counted;
+use longsync_text::{counted, in_words};
 use longsync_timer::Clock;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
@@ -65,7 +65,7 @@ pub enum LoadError {
         workers: usize,
     },
     /// A worker thread could not be started.
-    #[error("cannot start a worker thread: {0}")]
+    #[error("cannot start a worker thread: {}", in_words(.0))]
     Thread(#[source] io::Error),
     /// A worker thread has panicked, and the reason is on stderr.
     #[error("a worker thread has failed")]
