@@ -20,7 +20,7 @@ use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
 use crate::http::plain::{of_type, text};
 use crate::http::{accept, host, metrics, page, stats};
-use crate::shared::scrapes::Format;
+use crate::shared::format::Format;
 use crate::worker::Worker;
 
 /// The answer to a request that is not gRPC.
