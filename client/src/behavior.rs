@@ -6,9 +6,9 @@
 //! use longsync_client::behavior::{Patience, BehaviorReport, to_text};
 //! use std::time::Duration;
 //!
-//! let mut portrait = BehaviorReport::of("lognormal(p50=10ms, p99=200ms)".parse()?);
-//! portrait.patience = Some(Patience { deadline: Duration::from_millis(200).into(), attempts: 2 });
-//! assert!(to_text(&portrait, 80).contains("1 % of calls take longer than 200ms"));
+//! let mut report = BehaviorReport::of("lognormal(p50=10ms, p99=200ms)".parse()?);
+//! report.patience = Some(Patience { deadline: Duration::from_millis(200).into(), attempts: 2 });
+//! assert!(to_text(&report, 80).contains("1 % of calls take longer than 200ms"));
 //! # Ok::<(), longsync_behavior::ParseBehaviorError>(())
 //! ```
 

@@ -69,14 +69,14 @@ impl Plot {
     /// Each series with the number of its color.
     fn hues(&self) -> impl Iterator<Item = (usize, &Series)> {
         let places = self.series.iter().enumerate();
-        places.map(|(place, series)| (series.colour.unwrap_or(place), series))
+        places.map(|(place, series)| (series.color.unwrap_or(place), series))
     }
 
     /// The series in the key, with the numbers of their colors; none, if only one series has a name.
     fn named(&self) -> Vec<(usize, &Series)> {
         let mut named: Vec<_> = self.hues().filter(|(_, it)| !it.name.is_empty()).collect();
         // Hatched parts come last because they are drawn behind the others and matter least.
-        named.sort_by_key(|(_, series)| series.form == SeriesStyle::Hatched);
+        named.sort_by_key(|(_, series)| series.style == SeriesStyle::Hatched);
         if named.len() > 1 { named } else { Vec::new() }
     }
 }

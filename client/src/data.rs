@@ -5,8 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use longsync_stats::Observation;
-
-use crate::in_words::in_words;
+use longsync_text::in_words;
 
 /// The maximum size of a data file, in bytes.
 const MOST_DATA: u64 = 1 << 30;
@@ -18,11 +17,11 @@ const MOST_BYTES: u64 = 256 << 20;
 /// # Errors
 /// The sentence that says what is wrong: it cannot be read, is too large, or is not data of this kind.
 pub(crate) fn observed(path: &Path) -> Result<Observation, String> {
-    let most = ReadLimit { bytes: MOST_DATA, instead: TOO_MUCH_DATA };
+    let limit = ReadLimit { bytes: MOST_DATA, instead: TOO_MUCH_DATA };
     let bytes = if path == Path::new("-") {
-        read(io::stdin().lock(), most)
+        read(io::stdin().lock(), limit)
     } else {
-        read_file(path, most)
+        read_file(path, limit)
     }?;
     Observation::read(&bytes).map_err(|why| why.to_string())
 }
@@ -64,24 +63,24 @@ const MOST: ReadLimit =
 
 const TOO_MUCH_DATA: &str = "it is larger than 1 GiB: give a part of it, or a histogram";
 
-fn read_file(path: &Path, most: ReadLimit) -> Result<Vec<u8>, String> {
+fn read_file(path: &Path, limit: ReadLimit) -> Result<Vec<u8>, String> {
     let unread = |why: io::Error| format!("it cannot be read: {}", in_words(&why));
     let file = File::open(path).map_err(unread)?;
     let about = file.metadata().map_err(unread)?;
     if about.is_dir() {
         return Err("it is a directory: name a file".to_owned());
     }
-    if about.len() > most.bytes { Err(most.instead.to_owned()) } else { read(file, most) }
+    if about.len() > limit.bytes { Err(limit.instead.to_owned()) } else { read(file, limit) }
 }
 
-fn read(source: impl Read, most: ReadLimit) -> Result<Vec<u8>, String> {
+fn read(source: impl Read, limit: ReadLimit) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let read = source.take(most.bytes + 1).read_to_end(&mut bytes);
+    let read = source.take(limit.bytes + 1).read_to_end(&mut bytes);
     let length = read.map_err(|why| format!("it cannot be read: {}", in_words(&why)))?;
-    if u64::try_from(length).is_ok_and(|length| length <= most.bytes) {
+    if u64::try_from(length).is_ok_and(|length| length <= limit.bytes) {
         Ok(bytes)
     } else {
-        Err(most.instead.to_owned())
+        Err(limit.instead.to_owned())
     }
 }
 
@@ -91,8 +90,8 @@ mod tests {
 
     #[test]
     fn input_that_is_too_large_is_refused_from_any_source() {
-        let most = ReadLimit { bytes: 4, instead: TOO_MUCH_DATA };
-        assert_eq!(read(&b"12ms"[..], most), Ok(b"12ms".to_vec()));
-        assert_eq!(read(io::repeat(b'1'), most), Err(TOO_MUCH_DATA.to_owned()));
+        let limit = ReadLimit { bytes: 4, instead: TOO_MUCH_DATA };
+        assert_eq!(read(&b"12ms"[..], limit), Ok(b"12ms".to_vec()));
+        assert_eq!(read(io::repeat(b'1'), limit), Err(TOO_MUCH_DATA.to_owned()));
     }
 }

@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use longsync_text::in_words;
 
-use crate::in_words::in_words;
 use crate::output::{WriteTask, print_bytes};
 
 /// A file into which a result is written once it is known, or stdout. Nothing is changed until then.
@@ -14,7 +14,7 @@ use crate::output::{WriteTask, print_bytes};
 pub(crate) struct Destination {
     /// The path as it was given.
     named: PathBuf,
-    place: DestinationKind,
+    kind: DestinationKind,
 }
 
 #[derive(Debug)]
@@ -78,15 +78,15 @@ impl Destination {
             ))
         };
         if is_stdout(named) {
-            return Ok(Self { named: named.to_owned(), place: DestinationKind::Stdout });
+            return Ok(Self { named: named.to_owned(), kind: DestinationKind::Stdout });
         }
         if is_open_output(named) {
-            return Ok(Self { named: named.to_owned(), place: DestinationKind::Stream });
+            return Ok(Self { named: named.to_owned(), kind: DestinationKind::Stream });
         }
         let path = match fs::metadata(named) {
             Ok(about) if about.is_dir() => return Err(refused("it is a directory")),
             Ok(about) if !about.is_file() => {
-                return Ok(Self { named: named.to_owned(), place: DestinationKind::Stream });
+                return Ok(Self { named: named.to_owned(), kind: DestinationKind::Stream });
             }
             Ok(_) if !overwrites => {
                 return Err(DestinationError::Usage(format!(
@@ -109,13 +109,13 @@ impl Destination {
         })?;
         Ok(Self {
             named: named.to_owned(),
-            place: DestinationKind::File { path, replaces: overwrites },
+            kind: DestinationKind::File { path, replaces: overwrites },
         })
     }
 
     /// The file, if it is one.
     pub(crate) fn file(&self) -> Option<&Path> {
-        match &self.place {
+        match &self.kind {
             DestinationKind::File { path, .. } => Some(path),
             DestinationKind::Stdout | DestinationKind::Stream => None,
         }
@@ -128,9 +128,9 @@ impl Destination {
 
     /// Returns the task of writing these bytes.
     pub(crate) fn writing(self, content: impl AsRef<[u8]> + Send + 'static) -> WriteTask {
-        let Self { named, place } = self;
+        let Self { named, kind } = self;
         Box::new(move || {
-            let written = match place {
+            let written = match kind {
                 DestinationKind::Stdout => return print_bytes(content.as_ref()),
                 DestinationKind::File { path, replaces } => {
                     replace(&path, replaces, content.as_ref())

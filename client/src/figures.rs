@@ -9,6 +9,12 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// A count as a length in memory; one that is beyond the address space, which nothing in memory has, becomes
+/// the largest length.
+pub(crate) fn length(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
 /// A signed duration in nanoseconds, to four digits.
 pub(crate) fn rounded_signed(nanos: i64) -> String {
     let magnitude = rounded(Duration::from_nanos(nanos.unsigned_abs()));

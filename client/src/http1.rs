@@ -18,7 +18,7 @@ use longsync_connect::Target;
 use longsync_connect::answer::PAGE_BYTES;
 use longsync_connect::incoming::PAGE_PATIENCE;
 use longsync_connect::{ConnectError, Tcp, dial};
-use longsync_text::grouped;
+use longsync_text::{grouped, in_words};
 
 /// How much a connection reads at a time: this also limits the head of an answer.
 const READ_BYTES: usize = 64 * 1024;
@@ -108,7 +108,10 @@ fn broken(error: hyper::Error) -> HttpError {
 /// hyper's errors name only their kind; the cause is in their source.
 fn with_source(error: &hyper::Error) -> String {
     match error.source() {
-        Some(source) => format!("{error}: {source}"),
+        Some(source) => {
+            let of_io = source.downcast_ref::<io::Error>();
+            format!("{error}: {}", of_io.map_or_else(|| source.to_string(), in_words))
+        }
         None => error.to_string(),
     }
 }

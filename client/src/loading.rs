@@ -5,9 +5,10 @@ mod outputs;
 
 use std::cell::Cell;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use longsync_client::load::{self, MetricsServer, Report, Settings, Watchers};
 use longsync_load::{Control, LoadPlan};
+use longsync_text::in_words;
 
 use self::live::Drawing;
 use self::outputs::Outputs;
@@ -64,11 +65,11 @@ pub(crate) fn run(args: LoadArgs) -> u8 {
 
 /// The resources that all runs share.
 fn prepared(order: &LoadOrder) -> anyhow::Result<(Session, Option<MetricsServer>)> {
-    longsync_server::raise_file_limit()?;
-    let session = Session::start().context("cannot begin")?;
+    let session = Session::start()?;
     let listening = |address| {
-        MetricsServer::start(address).with_context(|| {
-            format!("cannot listen at {address} for --metrics: choose another address")
+        MetricsServer::start(address).map_err(|error| {
+            let why = in_words(&error);
+            anyhow!("cannot listen at {address} for --metrics ({why}): choose another address")
         })
     };
     Ok((session, order.metrics.map(listening).transpose()?))

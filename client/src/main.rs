@@ -1,13 +1,11 @@
 //! The program `longsync-client`.
 
 mod args;
+mod behavior_command;
 mod data;
 mod destination;
-mod file_limit;
-mod in_words;
 mod loading;
 mod output;
-mod portray;
 mod progress_bars;
 mod session;
 
@@ -17,7 +15,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstream::ColorChoice;
-use anyhow::Context as _;
 use clap::CommandFactory as _;
 use longsync_client::race::{self, Forecast, Race, RaceError, RacePlan, RaceProgress};
 use longsync_client::single::{self, Single, SinglePlan};
@@ -47,12 +44,14 @@ fn main() -> ExitCode {
         Color::Never => ColorChoice::Never,
     };
     color.write_global();
-    file_limit::raise();
+    // The client exists to open many connections. If the system refuses, a smaller number may still fit, and
+    // the command that needs more reports it.
+    let _ = longsync_server::raise_file_limit();
     ExitCode::from(match command {
         Some(Command::Call(args)) => run_call(args),
         Some(Command::Race(args)) => run_race(Some("race"), args),
         Some(Command::Load(args)) => loading::run(*args),
-        Some(Command::Behavior(args)) => portray::run(args),
+        Some(Command::Behavior(args)) => behavior_command::run(args),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "longsync-client", &mut script);
@@ -73,7 +72,7 @@ fn read() -> Args {
         Err(error) => !error.use_stderr(),
     };
     if !is_quiet {
-        for sentence in variables::unknown(std::env::vars_os()) {
+        for sentence in variables::unknown(&variables::CLIENT, std::env::vars_os()) {
             // If stderr cannot be written either, there is no one to report it to.
             let _ = writeln!(std::io::stderr(), "longsync-client: {sentence}");
         }
@@ -120,8 +119,7 @@ fn run_race(name: Option<&str>, args: RaceArgs) -> u8 {
 /// Runs before a race: a file that cannot be written should not cost one.
 fn prepared(svg: Option<PathBuf>) -> anyhow::Result<(Option<Destination>, Session)> {
     let picture = svg.map(|svg| Destination::check("--svg", &svg, true)).transpose()?;
-    longsync_server::raise_file_limit()?;
-    Ok((picture, Session::start().context("cannot begin")?))
+    Ok((picture, Session::start()?))
 }
 
 /// Tells on stderr what a race will cost, if it is much.
@@ -157,7 +155,7 @@ fn run_call(args: CallArgs) -> u8 {
     let plan = args.into_plan().unwrap_or_else(|why| usage(Some("call"), &why));
     let session = match Session::start() {
         Ok(session) => session,
-        Err(error) => return not_called(&plan, is_json, None, &format!("cannot begin: {error}")),
+        Err(error) => return not_called(&plan, is_json, None, &format!("{error:#}")),
     };
     let called = session.run(async |interrupt, output| {
         let show = async |answer: &single::ReceivedAnswer| {
@@ -234,22 +232,25 @@ const WIDEST: usize = 160;
 
 /// The width of a text. If stdout is not a terminal, COLUMNS may give it.
 fn columns() -> usize {
-    let columns =
-        if std::io::stdout().is_terminal() { of_terminal() } else { told().or_else(of_terminal) };
+    let columns = if std::io::stdout().is_terminal() {
+        of_terminal()
+    } else {
+        of_variable().or_else(of_terminal)
+    };
     columns.unwrap_or(80).clamp(NARROWEST, WIDEST)
 }
 
 /// The same for lines that programs read as well: if stdout is not a terminal and COLUMNS is not set, they
 /// are not wrapped.
 fn line_columns() -> usize {
-    if std::io::stdout().is_terminal() || told().is_some() { columns() } else { usize::MAX }
+    if std::io::stdout().is_terminal() || of_variable().is_some() { columns() } else { usize::MAX }
 }
 
 fn of_terminal() -> Option<usize> {
     terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
 }
 
-fn told() -> Option<usize> {
+fn of_variable() -> Option<usize> {
     std::env::var("COLUMNS").ok()?.parse().ok()
 }
 

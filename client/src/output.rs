@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use anstream::AutoStream;
 use anyhow::anyhow;
+use longsync_text::in_words;
 use tokio::sync::{mpsc, oneshot};
-
-use crate::in_words::in_words;
 
 /// How many pieces of output may wait for earlier ones.
 const QUEUE: usize = 64;
@@ -86,7 +85,7 @@ fn write_all(mut waiting: mpsc::Receiver<WriteTask>, written: &AtomicUsize) -> V
     complaints
 }
 
-/// Prints a text to stdout, with or without colours, as chosen on the command line.
+/// Prints a text to stdout, with or without colors, as chosen on the command line.
 ///
 /// # Errors
 /// If it cannot be printed.

@@ -31,6 +31,7 @@ mod words;
 
 use std::sync::Arc;
 
+use longsync_text::in_words;
 use longsync_timer::{Clock, Timer};
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +65,7 @@ pub enum RaceError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// No server could be started in this process.
-    #[error("cannot start a server inside this process: {0}")]
+    #[error("cannot start a server inside this process: {}", in_words(.0))]
     Server(#[from] std::io::Error),
 }
 

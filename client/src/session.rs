@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use anyhow::anyhow;
+use longsync_text::in_words;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +37,11 @@ impl Session {
     ///
     /// # Errors
     /// If the system does not have the resources for it.
-    pub(crate) fn start() -> io::Result<Self> {
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        Self::begun().map_err(|error| anyhow!("cannot begin: {}", in_words(&error)))
+    }
+
+    fn begun() -> io::Result<Self> {
         has_files()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (count, interrupts) = watch::channel(0);

@@ -80,14 +80,14 @@ async fn make(
     let (timer, stamps, retried) = (connections.timer(), Stamps::default(), RetryLog::default());
     let due = plan.deadline.as_ref().and_then(|deadline| begun.checked_add(deadline.value()));
     let left = due.map(|due| due.saturating_duration_since(timer.now()));
-    let mut kept = AnswerSink::new(plan, &mut single.answers, &mut single.more_answers, on_answer);
+    let mut sink = AnswerSink::new(plan, &mut single.answers, &mut single.more_answers, on_answer);
     let calling = PendingCall { plan, due, connections, stamps: &stamps, retried: &retried };
     single.status = tokio::select! {
-        ended = calling.call(permit, &mut kept) => {
+        ended = calling.call(permit, &mut sink) => {
             Some(ended.err().unwrap_or_else(|| Status::ok("")))
         }
         () = over(left.map(|left| left + margin(left)), timer) => {
-            Some(not_ended_in_time(plan, &retried, kept.is_showing()))
+            Some(not_ended_in_time(plan, &retried, sink.is_showing()))
         }
         () = interrupt.cancelled() => None,
     };

@@ -1,5 +1,7 @@
 //! The tables of reports.
 
+use std::ops::Range;
+
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 /// A table with a line below its header: the first `labels` columns are words, the others figures. If it is
@@ -14,7 +16,7 @@ pub(crate) fn table(
     let mut tables = Vec::new();
     let mut next = labels;
     while next < header.len() {
-        let drawn_to = |end: usize| draw(&part(header, labels, next, end), rows, labels, next, end);
+        let drawn_to = |end: usize| draw(header, rows, labels, next..end);
         let mut end = next + 1;
         let mut drawn = drawn_to(end);
         while end < header.len() {
@@ -30,16 +32,13 @@ pub(crate) fn table(
     tables.join("\n")
 }
 
-/// The labels of a row, and its figures from `from` up to `end`.
-fn part<T: Clone>(row: &[T], labels: usize, from: usize, end: usize) -> Vec<T> {
-    [&row[..labels], &row[from..end]].concat()
-}
-
-fn draw(header: &[&str], rows: &[Vec<String>], labels: usize, from: usize, end: usize) -> String {
+/// A table of the labels, and of the figures in these columns.
+fn draw(header: &[&str], rows: &[Vec<String>], labels: usize, figures: Range<usize>) -> String {
+    let row_of = |row: &[String]| [&row[..labels], &row[figures.clone()]].concat();
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
-    table.set_header(header.to_vec());
-    table.add_rows(rows.iter().map(|row| part(row, labels, from, end)));
+    table.set_header([&header[..labels], &header[figures.clone()]].concat());
+    table.add_rows(rows.iter().map(|row| row_of(row)));
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 1));
         if index >= labels {

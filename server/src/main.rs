@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use longsync_flags::variables;
-use longsync_server::{Config, FileLimit, FileLimitError, Server, raise_file_limit};
-use longsync_text::counted;
+use longsync_server::{Config, Examples, FileLimit, FileLimitError, Server, raise_file_limit};
 use longsync_text::duration::text;
+use longsync_text::{counted, in_words};
 
 use crate::args::{Args, Invocation, ServeOptions};
 use crate::log::{Log, is_terminal};
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let log = Log::start();
     let told = Args::read(std::env::args_os(), |name| std::env::var_os(name));
     if has_use_for_variables(&told) {
-        for sentence in variables::unknown(std::env::vars_os()) {
+        for sentence in variables::unknown(&variables::SERVER, std::env::vars_os()) {
             log.say(&sentence);
         }
     }
@@ -72,7 +72,7 @@ fn print(log: &Log, text: &[u8]) -> ExitCode {
     match std::io::stdout().write_all(text) {
         // A reader that closes the pipe early is not an error.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            log.say(&format!("cannot write to stdout: {error}"));
+            log.say(&format!("cannot write to stdout: {}", in_words(&error)));
             ExitCode::FAILURE
         }
         _ => ExitCode::SUCCESS,
@@ -95,7 +95,9 @@ fn start(log: &Log, serve: ServeOptions) -> ExitCode {
 }
 
 fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
-    let files = raise_file_limit()?;
+    let files = raise_file_limit().map_err(|error| {
+        anyhow::anyhow!("cannot raise the limit on open files: {}", in_words(&error))
+    })?;
     let cannot_start = |error: std::io::Error| cannot_start(&error, files);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(cannot_start)?;
@@ -155,7 +157,7 @@ fn cannot_start(error: &std::io::Error, files: FileLimit) -> anyhow::Error {
             files.now
         );
     }
-    anyhow::anyhow!("cannot start (the limit on open files is {}): {error}", files.now)
+    anyhow::anyhow!("cannot start (the limit on open files is {}): {}", files.now, in_words(error))
 }
 
 fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
@@ -176,7 +178,7 @@ fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
         ErrorKind::PermissionDenied => anyhow::anyhow!(
             "the system does not let this program listen on {address}: choose another port with --listen, such as 9000"
         ),
-        _ => anyhow::anyhow!("cannot listen on {address}: {error}"),
+        _ => anyhow::anyhow!("cannot listen on {address}: {}", in_words(&error)),
     }
 }
 
@@ -184,6 +186,13 @@ fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
 fn announce(server: &Server, config: &Config, files: FileLimit) {
     let address = server.local_addr();
     let called = SocketAddr::new(longsync::callable(address.ip()), address.port());
+    let Examples { curl, grpcurl, .. } = Examples::new(config, &called.to_string());
+    let behavior = &config.behavior;
+    let takes = if config.is_fixed {
+        format!("every call takes {behavior}")
+    } else {
+        format!("a call takes {behavior} unless it says otherwise")
+    };
     let raised = match files {
         FileLimit { before, now } if before == now => String::new(),
         FileLimit { before, now } => {
@@ -192,19 +201,16 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
     };
     let lines = format!(
         "{listening} http://{address}
-  seed {seed}; a call takes {behavior} unless it says otherwise; workers: {workers}; connections: at most {connections}{raised}
+  seed {seed}; {takes}; workers: {workers}; connections: at most {connections}{raised}
   try  http://{called}/ in a browser
-       curl 'http://{called}{path}?delay=250ms'
-       grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {called} {service}/LongSync
+       {curl}
+       {grpcurl}
   press Ctrl-C to stop: waiting calls may continue for {drain}; press it again to stop at once
 ",
         listening = longsync::LISTENING,
         seed = config.seed,
-        behavior = config.behavior,
         workers = config.workers,
         connections = server.max_connections(),
-        path = longsync::HTTP_PATH,
-        service = longsync::v1::long_sync_service_server::SERVICE_NAME,
         drain = text(config.drain),
     );
     // A reader that closes the pipe early is not a reason to stop serving.

@@ -39,7 +39,7 @@ pub(crate) struct BehaviorArgs {
     call_id: Option<String>,
 
     /// The server's seed, for --call-id.
-    #[arg(long, value_name = "N", value_parser = super::seed)]
+    #[arg(long, value_name = "N", value_parser = super::whole_u64)]
     seed: Option<u64>,
 
     /// The attempt of the call, from 1 [default: 1].
@@ -47,7 +47,7 @@ pub(crate) struct BehaviorArgs {
     attempt: Option<u32>,
 
     /// The message of the call, from 0 [default: 0].
-    #[arg(long, value_name = "N", value_parser = super::seed)]
+    #[arg(long, value_name = "N", value_parser = super::whole_u64)]
     index: Option<u64>,
 
     /// The longest delay that the server allows.
@@ -72,10 +72,10 @@ impl BehaviorArgs {
     ///
     /// # Errors
     /// If the behavior or the data is invalid, or flags contradict one another.
-    pub(crate) fn into_portrait(self) -> Result<BehaviorReport, String> {
+    pub(crate) fn into_report(self) -> Result<BehaviorReport, String> {
         let patience = self.patience()?;
         let asked = self.asked()?;
-        let mut portrait = match (&self.text, &self.fit) {
+        let mut report = match (&self.text, &self.fit) {
             (Some(text), None) => BehaviorReport::of(self.behavior(text)?),
             (None, Some(file)) => {
                 let of_file = |why: String| format!("--fit {}: {why}", file.display());
@@ -88,9 +88,9 @@ impl BehaviorArgs {
                         if is_over { "; raise --max-delay here and on the server" } else { "" };
                     of_file(format!("{why}{hint}"))
                 })?;
-                let mut portrait = BehaviorReport::of(behavior);
-                portrait.fitting = Some(fitting);
-                portrait
+                let mut report = BehaviorReport::of(behavior);
+                report.fitting = Some(fitting);
+                report
             }
             (Some(_), Some(_)) => {
                 return Err("--fit finds the behavior: give --fit or TEXT, not both".to_owned());
@@ -101,8 +101,8 @@ impl BehaviorArgs {
                     .to_owned());
             }
         };
-        (portrait.patience, portrait.asked) = (patience, asked);
-        Ok(portrait)
+        (report.patience, report.asked) = (patience, asked);
+        Ok(report)
     }
 
     fn behavior(&self, text: &str) -> Result<Behavior, String> {

@@ -45,7 +45,7 @@ pub(crate) struct CallArgs {
     kind: RpcKindArg,
 
     #[command(flatten)]
-    pub(super) called: RequestArgs,
+    pub(super) request: RequestArgs,
 
     /// The number of answers in a stream, or of requests in a collect or an exchange [default: 1].
     #[arg(long, value_name = "N", value_parser = whole)]
@@ -67,7 +67,7 @@ impl CallArgs {
     /// If a count is given for a unary call, a deadline is given twice, or the payload cannot be read.
     pub(crate) fn into_plan(self) -> Result<SinglePlan, String> {
         let RequestArgs { url, delay, behavior, deadline, payload, payload_bytes, .. } =
-            self.called;
+            self.request;
         let payload = match payload_bytes {
             Some(bytes) => zeros(bytes)?,
             None => payload.map(PayloadSource::read).transpose()?.unwrap_or_default().into(),
@@ -76,10 +76,10 @@ impl CallArgs {
         let mut plan = SinglePlan::builder(self.kind.into(), target)
             .behavior(behavior.unwrap_or_default())
             .payload(payload)
-            .echo_payload(self.called.echo_payload)
-            .response_bytes(self.called.response_bytes)
+            .echo_payload(self.request.echo_payload)
+            .response_bytes(self.request.response_bytes)
             .call_id(self.call_id)
-            .metadata(request::metadata(&self.called.metadata)?)
+            .metadata(request::metadata(&self.request.metadata)?)
             // JSON contains all answers, a table only the first ones.
             .most_kept(if self.json { usize::MAX } else { MOST_ROWS });
         if let Some(delay) = delay {
@@ -91,7 +91,7 @@ impl CallArgs {
         if let Some(count) = self.count {
             plan = plan.count(count);
         }
-        if let Some(most) = self.called.max_answer_bytes {
+        if let Some(most) = self.request.max_answer_bytes {
             plan = plan.max_answer_bytes(bytes(most));
         }
         plan.build().map_err(|why| match why {

@@ -21,12 +21,12 @@ pub(crate) use self::order::LoadOrder;
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
 pub(crate) struct LoadArgs {
     #[command(flatten)]
-    planned: plan::PlanArgs,
+    plan: plan::PlanArgs,
 
     /// Run the plan in this record or plan file again; along with it, give only flags for judgment and
     /// output.
-    #[arg(long, value_name = "FILE", help_heading = "Repetition")]
-    plan: Option<PathBuf>,
+    #[arg(long = "plan", value_name = "FILE", help_heading = "Repetition")]
+    plan_file: Option<PathBuf>,
 
     /// Run the load this many times, each time with the next seed: only repeated runs show how much runs
     /// differ. In file names, n in braces stands for the number of the run, from 1.
@@ -34,16 +34,16 @@ pub(crate) struct LoadArgs {
     repeat: u32,
 
     #[command(flatten)]
-    judged: judgment::JudgmentArgs,
+    judgment: judgment::JudgmentArgs,
 
     #[command(flatten)]
-    shown: output::OutputArgs,
+    output: output::OutputArgs,
 }
 
 impl LoadArgs {
     /// The server to call.
     pub(super) fn url(&mut self) -> &mut Option<Target> {
-        &mut self.planned.called.url
+        &mut self.plan.request.url
     }
 }
 

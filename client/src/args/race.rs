@@ -75,7 +75,7 @@ pub(crate) struct RaceArgs {
 
     /// The seed from which a server inside this process draws the delays of --behavior: the same seed gives
     /// the same delays [default: random].
-    #[arg(long, value_name = "N", value_parser = super::seed)]
+    #[arg(long, value_name = "N", value_parser = super::whole_u64)]
     seed: Option<u64>,
 
     /// The ways to race, in the order in which they run [default: all of them].

@@ -96,27 +96,27 @@ struct JsonGuess {
 ///
 /// # Errors
 /// None are known: all values can be written as JSON.
-pub fn to_json(portrait: &BehaviorReport) -> serde_json::Result<String> {
-    let behavior = &portrait.behavior;
+pub fn to_json(report: &BehaviorReport) -> serde_json::Result<String> {
+    let behavior = &report.behavior;
     document(&JsonBehavior {
         schema: "longsync.behavior/v1",
         text: behavior.text(),
-        attempts: portrait.figures.iter().map(attempt).collect(),
+        attempts: report.figures.iter().map(attempt).collect(),
         stall: behavior.stall().map(ToString::to_string),
-        deadline: portrait.patience.as_ref().map(|patience| JsonDeadline {
+        deadline: report.patience.as_ref().map(|patience| JsonDeadline {
             deadline_ns: nanos(patience.deadline.value()),
             attempts: patience.attempts,
             beyond: patience.beyond(behavior),
             left: patience.left(behavior),
         }),
-        draw: portrait.asked.as_ref().map(|asked| JsonDraw {
+        draw: report.asked.as_ref().map(|asked| JsonDraw {
             seed: asked.seed,
             call_id: &asked.call_id,
             attempt: asked.attempt,
             index: asked.index,
             delay_ns: nanos(asked.draw(behavior)),
         }),
-        fit: portrait.fitting.as_ref().map(fit),
+        fit: report.fitting.as_ref().map(fit),
     })
 }
 

@@ -18,30 +18,30 @@ const ABOVE: f64 = 1.25;
 const HEADLINE: usize = 160;
 
 /// The pictures as an SVG document. If every delay is zero, it has only a headline.
-pub fn to_svg(portrait: &BehaviorReport) -> String {
-    let text = portrait.behavior.text();
-    let laws = laws(portrait);
+pub fn to_svg(report: &BehaviorReport) -> String {
+    let text = report.behavior.text();
+    let laws = laws(report);
     let mut description = text.to_owned();
-    for sentence in sentences(portrait, &laws) {
+    for sentence in sentences(report, &laws) {
         description.push_str(". ");
         description.push_str(&sentence);
     }
     // The text of a fitted law is long.
-    let fitted = portrait.fitting.as_ref().and_then(|fitting| fitting.lines().into_iter().next());
+    let fitted = report.fitting.as_ref().and_then(|fitting| fitting.lines().into_iter().next());
     let headline = fitted.unwrap_or_else(|| shortened(text, HEADLINE));
-    chart::to_svg(&headline, &description, &plots(portrait, &laws))
+    chart::to_svg(&headline, &description, &plots(report, &laws))
 }
 
 /// The density above the quantile curve; neither, if a logarithmic axis can show none of the delays.
-pub(super) fn plots(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Vec<Plot> {
+pub(super) fn plots(report: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Vec<Plot> {
     if laws.iter().any(|(_, law)| law.is_drawn()) {
-        vec![density(portrait, laws), quantiles(portrait, laws)]
+        vec![density(report, laws), quantiles(report, laws)]
     } else {
         Vec::new()
     }
 }
 
-fn density(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Plot {
+fn density(report: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Plot {
     let drawn = || laws.iter().filter(|(_, law)| law.is_drawn());
     let mut curves: Vec<_> = drawn().map(|(name, law)| (name, law, law.density())).collect();
     let peak = curves.iter().flat_map(|(.., curve)| curve).map(|it| it.1).fold(0.0, f64::max);
@@ -50,7 +50,7 @@ fn density(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Plot {
     for (name, _, curve) in curves.iter_mut().filter(|(.., curve)| is_spread(curve)) {
         series.push(Series::area(name.as_str(), grounded(curve)));
     }
-    if let (Some(fitting), Some((_, law, _))) = (&portrait.fitting, curves.first()) {
+    if let (Some(fitting), Some((_, law, _))) = (&report.fitting, curves.first()) {
         let data = fitting.density(law.range());
         series.extend((data.len() > 1 && peak > 0.0).then(|| Series::line("data", data)));
     }
@@ -107,14 +107,14 @@ fn spikes(law: &LawCurve<'_>, peak: f64, piece: f64) -> Vec<(f64, f64)> {
     law.atoms.iter().flat_map(|atom| spike(nanoseconds(atom.delay), height(atom.share))).collect()
 }
 
-fn quantiles(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Plot {
+fn quantiles(report: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Plot {
     let mut heights: Vec<Duration> = laws.iter().flat_map(|(_, law)| law.height()).collect();
     let mut series: Vec<_> =
         laws.iter().map(|(name, law)| Series::line(name.as_str(), law.quantiles())).collect();
-    if let Some(fitting) = &portrait.fitting {
+    if let Some(fitting) = &report.fitting {
         series.push(Series::line("data", fitting.quantiles()));
     }
-    if let Some(patience) = &portrait.patience {
+    if let Some(patience) = &report.patience {
         let (deadline, name) =
             (patience.deadline.value(), format!("deadline {}", patience.deadline));
         heights.push(deadline);

@@ -9,20 +9,20 @@ use super::drawn::undrawn;
 use super::{BehaviorReport, DelayQuery};
 
 /// Sentences in addition to figures and pictures.
-pub(super) fn sentences(portrait: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Vec<String> {
+pub(super) fn sentences(report: &BehaviorReport, laws: &[(String, LawCurve<'_>)]) -> Vec<String> {
     let mut sentences = Vec::new();
-    sentences.extend(portrait.fitting.iter().flat_map(super::FittedData::lines));
+    sentences.extend(report.fitting.iter().flat_map(super::FittedData::lines));
     for (name, law) in laws {
-        let of = if portrait.figures.len() > 1 { format!("{name}: ") } else { String::new() };
+        let of = if report.figures.len() > 1 { format!("{name}: ") } else { String::new() };
         sentences.extend(exact(law).into_iter().map(|sentence| format!("{of}{sentence}")));
     }
-    sentences.extend(undrawn(portrait));
-    let patience = portrait.patience.iter();
-    sentences.extend(patience.flat_map(|patience| patience.lines(&portrait.behavior)));
-    if let Some(asked) = &portrait.asked {
-        sentences.push(drawn(asked, portrait));
+    sentences.extend(undrawn(report));
+    let patience = report.patience.iter();
+    sentences.extend(patience.flat_map(|patience| patience.lines(&report.behavior)));
+    if let Some(asked) = &report.asked {
+        sentences.push(drawn(asked, report));
     }
-    if let Some(stall) = portrait.behavior.stall() {
+    if let Some(stall) = report.behavior.stall() {
         sentences.push(format!(
             "{stall}: a call that arrives in one of its windows also waits until the window ends, which \
              none of these figures include"
@@ -49,8 +49,8 @@ fn exact(law: &LawCurve<'_>) -> Vec<String> {
 }
 
 /// The delay that the requested call draws.
-fn drawn(asked: &DelayQuery, portrait: &BehaviorReport) -> String {
-    let delay = text(asked.draw(&portrait.behavior));
+fn drawn(asked: &DelayQuery, report: &BehaviorReport) -> String {
+    let delay = text(asked.draw(&report.behavior));
     let DelayQuery { seed, call_id, attempt, index } = asked;
     let message = if *index > 0 { format!("message {index} of ") } else { String::new() };
     let attempt = if *attempt > 1 { format!("attempt {attempt} of ") } else { String::new() };

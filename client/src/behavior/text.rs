@@ -23,34 +23,34 @@ fn indented(line: &str, columns: usize) -> String {
 }
 
 /// The report with ANSI colors, for a terminal with the given number of columns.
-pub fn to_text(portrait: &BehaviorReport, columns: usize) -> String {
-    let laws = laws(portrait);
+pub fn to_text(report: &BehaviorReport, columns: usize) -> String {
+    let laws = laws(report);
     // Not wrapped, so that it can be copied.
-    let mut report = format!("{}\n", portrait.behavior);
-    for figures in &portrait.figures {
-        report.push('\n');
-        if portrait.figures.len() > 1 {
-            let _ = writeln!(report, "{}", figures.attempts());
+    let mut text = format!("{}\n", report.behavior);
+    for figures in &report.figures {
+        text.push('\n');
+        if report.figures.len() > 1 {
+            let _ = writeln!(text, "{}", figures.attempts());
         }
         for line in figures.to_string().lines() {
-            report.push_str(&indented(line, columns));
+            text.push_str(&indented(line, columns));
         }
     }
-    let sentences = sentences(portrait, &laws);
+    let sentences = sentences(report, &laws);
     if !sentences.is_empty() {
-        report.push('\n');
+        text.push('\n');
     }
     for line in sentences.iter().flat_map(|sentence| wrapped(sentence, columns)) {
-        let _ = writeln!(report, "{line}");
+        let _ = writeln!(text, "{line}");
     }
     let [narrow, wide] = ROWS;
     let rows = if columns < WIDE { narrow } else { wide };
-    for plot in plots(portrait, &laws) {
-        report.push('\n');
-        report.push_str(&plot.to_text(columns, rows));
+    for plot in plots(report, &laws) {
+        text.push('\n');
+        text.push_str(&plot.to_text(columns, rows));
     }
-    if portrait.fitting.is_some() {
-        let _ = writeln!(report, "\nlongsync-server --behavior '{}'", portrait.behavior);
+    if report.fitting.is_some() {
+        let _ = writeln!(text, "\nlongsync-server --behavior '{}'", report.behavior);
     }
-    report
+    text
 }

@@ -4,11 +4,11 @@
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     pub(super) name: String,
-    pub(super) form: SeriesStyle,
+    pub(super) style: SeriesStyle,
     /// The pieces are not connected to one another.
     pub(super) pieces: Vec<Vec<(f64, f64)>>,
     /// The number of its color, if that is not its place in the plot.
-    pub(super) colour: Option<usize>,
+    pub(super) color: Option<usize>,
 }
 
 /// The style of a series.
@@ -63,8 +63,8 @@ impl Series {
     /// The series in the color with this number, regardless of its place in the plot: 0 to 3 are green,
     /// violet, amber and red.
     #[must_use]
-    pub fn coloured(self, number: usize) -> Self {
-        Self { colour: Some(number), ..self }
+    pub fn colored(self, number: usize) -> Self {
+        Self { color: Some(number), ..self }
     }
 
     /// Its name.
@@ -77,8 +77,8 @@ impl Series {
         self.pieces.iter().flatten().map(|(_, y)| *y)
     }
 
-    fn new(name: String, form: SeriesStyle, pieces: Vec<Vec<(f64, f64)>>) -> Self {
-        Self { name, form, pieces, colour: None }
+    fn new(name: String, style: SeriesStyle, pieces: Vec<Vec<(f64, f64)>>) -> Self {
+        Self { name, style, pieces, color: None }
     }
 }
 

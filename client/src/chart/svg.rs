@@ -58,7 +58,7 @@ fn draw(canvas: &mut Canvas, plot: &Plot) {
     let top = canvas.y;
     canvas.down(HEIGHT);
     for (number, series) in plot.hues() {
-        let (class, hue) = (class(series.form), hue(number));
+        let (class, hue) = (class(series.style), hue(number));
         let path = path(plot, series, canvas.y);
         canvas.draw(format_args!(r#"<path class="{class} {hue}" d="{path}"/>"#));
     }
@@ -81,8 +81,8 @@ fn hue(number: usize) -> &'static str {
 
 /// Styles and definitions for hatched parts and bands, if there are any.
 fn hatching(plots: &[Plot]) -> (String, String) {
-    let of = |form: SeriesStyle| {
-        let hues = plots.iter().flat_map(Plot::hues).filter(move |(_, it)| it.form == form);
+    let of = |style: SeriesStyle| {
+        let hues = plots.iter().flat_map(Plot::hues).filter(move |(_, it)| it.style == style);
         hues.map(|(number, _)| hue(number)).collect::<BTreeSet<_>>()
     };
     let (mut style, mut defs) = (String::new(), String::new());
@@ -105,8 +105,8 @@ fn hatching(plots: &[Plot]) -> (String, String) {
     (style, defs)
 }
 
-fn class(form: SeriesStyle) -> &'static str {
-    match form {
+fn class(style: SeriesStyle) -> &'static str {
+    match style {
         SeriesStyle::Area => "area",
         SeriesStyle::Line => "curve",
         SeriesStyle::Band => "band",
@@ -124,7 +124,7 @@ fn path(plot: &Plot, series: &Series, bottom: u32) -> String {
     for piece in plot.positions(series) {
         let places: Vec<_> = piece.into_iter().map(place).collect();
         let [(first, _), .., (last, _)] = places[..] else { continue };
-        let is_grounded = matches!(series.form, SeriesStyle::Area | SeriesStyle::Hatched);
+        let is_grounded = matches!(series.style, SeriesStyle::Area | SeriesStyle::Hatched);
         let mut command = if path.is_empty() { "M" } else { " M" };
         if is_grounded {
             let _ = write!(path, "{command}{first:.1} {bottom:.1}");
@@ -134,7 +134,7 @@ fn path(plot: &Plot, series: &Series, bottom: u32) -> String {
             let _ = write!(path, "{command}{x:.1} {y:.1}");
             command = " L";
         }
-        match series.form {
+        match series.style {
             SeriesStyle::Line => {}
             SeriesStyle::Band => path.push_str(" Z"),
             SeriesStyle::Area | SeriesStyle::Hatched => {
@@ -156,10 +156,10 @@ fn key(canvas: &mut Canvas, series: &[(usize, &Series)]) {
             canvas.down(22);
         }
         let (y, hue) = (canvas.y - 7, hue(*number));
-        let (y, height) = if series.form == SeriesStyle::Line { (y + 1, 3) } else { (y - 2, 9) };
-        let class = match series.form {
+        let (y, height) = if series.style == SeriesStyle::Line { (y + 1, 3) } else { (y - 2, 9) };
+        let class = match series.style {
             SeriesStyle::Line | SeriesStyle::Area => "swatch",
-            SeriesStyle::Band | SeriesStyle::Hatched => class(series.form),
+            SeriesStyle::Band | SeriesStyle::Hatched => class(series.style),
         };
         canvas.draw(format_args!(
             r#"<rect class="{class} {hue}" x="{x:.1}" y="{y}" width="24" height="{height}" rx="1"/>"#

@@ -51,7 +51,7 @@ fn cells(plot: &Plot, columns: usize, rows: usize) -> CellGrid {
     let mut cells = CellGrid::new(columns, rows);
     for (hue, series) in plot.hues() {
         for piece in plot.positions(series) {
-            match series.form {
+            match series.style {
                 SeriesStyle::Area => cells.area(hue, &piece),
                 SeriesStyle::Line => cells.line(hue, &piece),
                 SeriesStyle::Band => cells.band(hue, &piece),
@@ -65,7 +65,7 @@ fn cells(plot: &Plot, columns: usize, rows: usize) -> CellGrid {
 fn entries(plot: &Plot) -> Vec<KeyEntry<'_>> {
     let entries = plot.named().into_iter().map(|(number, series)| KeyEntry {
         style: hue(number),
-        sample: match series.form {
+        sample: match series.style {
             SeriesStyle::Area => "██".to_owned(),
             SeriesStyle::Line => "⠒⠒".to_owned(),
             SeriesStyle::Band => SHADE.to_string().repeat(2),

@@ -2,7 +2,7 @@
 
 mod encode;
 mod serve;
-mod tally;
+mod snapshot;
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use longsync_load::{Live, Observer};
 use longsync_stats::Loop;
 use tokio_util::sync::CancellationToken;
 
-use self::tally::MetricsSnapshot;
+use self::snapshot::MetricsSnapshot;
 
 /// Answers `GET /metrics` while a load runs, on a separate thread.
 #[derive(Debug)]

@@ -78,8 +78,9 @@ impl Settings {
             .sample(plan.sample.map_or(Ok(0), usize::try_from).unwrap_or(usize::MAX))
             .stop_rules(stop_rule.into_iter().collect())
             .seed(seed);
-        let load_plan =
-            how(builder, &plan).build().map_err(|why| SettingsError::of_plan(why, &plan))?;
+        let load_plan = with_sending(builder, &plan)
+            .build()
+            .map_err(|why| SettingsError::of_plan(why, &plan))?;
         let url = plan.url.clone().unwrap_or_default();
         let settings = Self { url, seed, is_closed, plan, max_in_flight, lasts, ..Self::default() };
         Ok((settings, load_plan))
@@ -171,8 +172,8 @@ fn stop(plan: &WrittenPlan) -> StopCondition {
     }
 }
 
-/// How calls are sent.
-fn how(mut builder: LoadPlanBuilder, plan: &WrittenPlan) -> LoadPlanBuilder {
+/// The builder with the way in which the plan sends its calls.
+fn with_sending(mut builder: LoadPlanBuilder, plan: &WrittenPlan) -> LoadPlanBuilder {
     let zero = Duration::ZERO;
     builder = builder
         .workers(plan.workers.unwrap_or(1))

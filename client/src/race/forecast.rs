@@ -8,13 +8,13 @@ use longsync_text::counted;
 use longsync_text::duration::{rounded_to, text};
 
 use crate::chart::theme::{BOLD, FAINT};
-use crate::figures::bytes;
+use crate::figures::{bytes, length};
 use crate::race::delays::RaceDelays;
-use crate::race::needs::{connections, needs};
+use crate::race::needs::{needs, open_at_once};
 use crate::race::plan::{Protocol, RacePlan};
 use crate::race::room::{self, SystemLimit};
 use crate::race::way::Way;
-use crate::wrap::{paragraph, wrapped};
+use crate::wrap::{hanging, paragraph};
 
 /// The number of calls from which a forecast is worth printing.
 const MANY_CALLS: usize = 10_000;
@@ -44,7 +44,8 @@ pub struct Forecast {
 }
 
 /// The expected cost of a way. Its time and memory are estimates, which may be off by a factor on other
-/// machines; its connections and its misfit follow from the rules by which it will run.
+/// machines; its connections and its misfit follow from the rules by which it will run, as far as they are
+/// known before it is connected to a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WayForecast {
@@ -56,9 +57,12 @@ pub struct WayForecast {
     pub projected: Option<Duration>,
     /// The memory that it adds to the process.
     pub memory_bytes: u64,
-    /// The most connections that it opens; [`None`] if that depends on a server not connected to yet.
+    /// The most connections that it opens; [`None`] if that depends on how many calls it has time to make, or
+    /// on a server not connected to yet.
     pub connections: Option<usize>,
-    /// Why it will be skipped, if it will be.
+    /// Why it will be skipped, if that is certain. A server which is not connected to yet may allow so few
+    /// streams per connection that a way needs more files than this process may open: then the way is skipped
+    /// although this is [`None`].
     pub misfit: Option<String>,
 }
 
@@ -97,7 +101,7 @@ impl Forecast {
         let most = self.run().map(|way| way.memory_bytes).max().unwrap_or_default();
         let free = match self.free_memory_bytes {
             Some(free) if free < most => {
-                format!(", but only {} are free: the system may kill it", bytes(free))
+                format!(", but only {} are free: the system may end this process", bytes(free))
             }
             _ => String::new(),
         };
@@ -109,9 +113,8 @@ impl Forecast {
         );
         for way in &self.ways {
             let line = format!("{}: {}", way.way, way.words());
-            for (index, line) in wrapped(&line, columns.saturating_sub(2)).iter().enumerate() {
-                let indent = if index == 0 { "" } else { "  " };
-                let _ = writeln!(said, "{FAINT}{indent}{line}{FAINT:#}");
+            for line in hanging(&line, columns, 2) {
+                let _ = writeln!(said, "{FAINT}{line}{FAINT:#}");
             }
         }
         said
@@ -122,30 +125,34 @@ impl WayForecast {
     fn of(way: Way, plan: &RacePlan, limits: &[SystemLimit]) -> Self {
         let calls = plan.calls.get();
         // A remote server has its own limit.
-        let streams = plan.target.is_none().then(|| streams(Limits::default().max_streams));
-        let on_one = |streams| connections(way, plan, streams);
-        let (most, least) = (on_one(1), on_one(usize::MAX));
+        let streams = plan.target.is_none().then(|| length(Limits::default().max_streams.into()));
+        let at_once = |streams| open_at_once(way, plan, streams);
+        let (most, least) = (at_once(1), at_once(usize::MAX));
         let one_by_one = one_by_one(plan);
         let is_projected = way == Way::Sequential && one_by_one > plan.sequential_max.value();
-        let connections = streams.map(on_one).or_else(|| (most == least).then_some(least));
+        let open = streams.map(at_once).or_else(|| (most == least).then_some(least));
+        let connections = match way {
+            // One after another: each call over HTTP has a connection of its own.
+            Way::Sequential if plan.protocol == Protocol::Http => (!is_projected).then_some(calls),
+            _ => open,
+        };
         let is_inside = plan.target.is_none();
         let (call, connection) =
             (price_of_call(way, is_inside), price_of_connection(plan.protocol, is_inside));
         // An unknown number of connections is small compared to the number of calls on them.
-        let opened = connections.unwrap_or(1);
+        let open = open.unwrap_or(1);
         let time = match way {
             Way::Sequential if is_projected => made_one_by_one(plan),
             Way::Sequential => one_by_one,
             Way::Threads | Way::Tasks | Way::Exchange => longest(way, plan)
                 .saturating_add(times(call.time, calls))
-                .saturating_add(times(connection.time, opened)),
+                .saturating_add(times(connection.time, open)),
         };
         Self {
             way,
             time,
             projected: is_projected.then_some(one_by_one),
-            memory_bytes: call.memory_bytes * calls as u64
-                + connection.memory_bytes * opened as u64,
+            memory_bytes: call.memory_bytes * calls as u64 + connection.memory_bytes * open as u64,
             connections,
             misfit: needs(way, plan, streams.unwrap_or(usize::MAX)).misfit(limits),
         }
@@ -193,10 +200,6 @@ fn price_of_connection(protocol: Protocol, is_server_inside: bool) -> Price {
     Price { time: Duration::from_micros(100), memory_bytes }
 }
 
-fn streams(most: u32) -> usize {
-    usize::try_from(most).unwrap_or(usize::MAX)
-}
-
 fn times(time: Duration, count: usize) -> Duration {
     time.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }
@@ -238,7 +241,7 @@ fn as_float(calls: usize) -> f64 {
     calls as f64
 }
 
-/// An estimated time, to two digits; above two minutes in minutes, above two hours in hours.
+/// An estimated time: to two digits, from two minutes on to the minute, and from two hours on to the hour.
 fn about(time: Duration) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
@@ -300,7 +303,33 @@ mod tests {
     }
 
     #[test]
-    fn estimates_have_two_digits_and_readable_units() {
+    fn threads_are_skipped_if_one_of_their_four_memory_maps_is_missing() {
+        let skipped = |free| -> Vec<_> {
+            let forecast = within(plan(1_000, 1), &[room::tests::maps(free)], None);
+            let ways = forecast.ways.into_iter().filter(|way| way.misfit.is_some());
+            ways.map(|way| way.way).collect()
+        };
+        assert_eq!(skipped(4 * 1_000 - 1), [Way::Threads]);
+        assert_eq!(skipped(4 * 1_000), []);
+    }
+
+    #[test]
+    fn connections_are_forecast_only_if_their_number_is_known() {
+        let known = |plan: RacePlanBuilder| -> Vec<_> {
+            within(plan, &[], None).ways.iter().map(|way| way.connections).collect()
+        };
+        let target = || "http://127.0.0.1:9000".parse().unwrap();
+        assert_eq!(known(plan(20_000, 1)), [Some(1), Some(2), Some(2), Some(1)]);
+        assert_eq!(known(plan(20_000, 1).target(target())), [Some(1), None, None, None]);
+        let http = |delay_ms| plan(1_000, delay_ms).protocol(Protocol::Http);
+        assert_eq!(known(http(1)), [Some(1_000); 3]);
+        // How many of the sequential calls there is time for is not known.
+        assert_eq!(known(http(1_000)), [None, Some(1_000), Some(1_000)]);
+        assert_eq!(known(http(1).target(target())), [Some(1_000); 3]);
+    }
+
+    #[test]
+    fn estimates_are_rounded_and_have_readable_units() {
         for (millis, shown) in
             [(0, "0s"), (1_234, "1.2s"), (99_400, "99s"), (125_000, "2m"), (500_000_000, "139h")]
         {
@@ -309,8 +338,8 @@ mod tests {
     }
 
     proptest! {
-        /// Every way has a line; a way is forecast to be skipped if and only if it will be; no line is wider
-        /// than the terminal.
+        /// Every way has a line; threads are forecast to be skipped if and only if there are fewer than four
+        /// free memory maps per call, and no other way is; no line is wider than the terminal.
         #[test]
         fn the_forecast_follows_the_rules_of_the_race(
             calls in 1_usize..=1_000_000,
@@ -319,12 +348,11 @@ mod tests {
             maps in 0_u64..5_000_000,
         ) {
             let plan = plan(calls, delay).build().unwrap();
-            let limits = [room::tests::maps(maps)];
-            let forecast = Forecast::within(&plan, &limits, None);
-            let streams = streams(Limits::default().max_streams);
+            let forecast = Forecast::within(&plan, &[room::tests::maps(maps)], None);
+            let skipped = calls as u64 * 4 > maps;
             for (way, foretold) in plan.ways.iter().zip(&forecast.ways) {
                 prop_assert_eq!(*way, foretold.way);
-                prop_assert_eq!(&foretold.misfit, &needs(*way, &plan, streams).misfit(&limits));
+                prop_assert_eq!(foretold.misfit.is_some(), skipped && *way == Way::Threads);
             }
             let text = plain(&forecast, columns);
             prop_assert!(text.lines().all(|line| line.chars().count() <= columns), "{}", text);

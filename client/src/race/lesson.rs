@@ -7,12 +7,12 @@ use crate::race::delays::RaceDelays;
 use crate::race::outcome::{Race, WayRun};
 use crate::race::planned_delays::PlannedDelays;
 use crate::race::way::Way;
-use longsync_text::{counted, grouped};
+use longsync_text::{TypedDuration, counted, grouped};
 
 /// The lesson, with the race's own figures.
 pub(super) fn lesson(race: &Race) -> String {
-    if race.plan.cancel_after.is_some() {
-        return lesson_of_cancelling(race);
+    if let Some(after) = &race.plan.cancel_after {
+        return lesson_of_cancelling(race, after);
     }
     let Some(best) = best(race) else {
         let why =
@@ -112,8 +112,7 @@ fn best(race: &Race) -> Option<&WayRun> {
     order.into_iter().find_map(|way| race.whole(way))
 }
 
-fn lesson_of_cancelling(race: &Race) -> String {
-    let Some(after) = &race.plan.cancel_after else { return String::new() };
+fn lesson_of_cancelling(race: &Race, after: &TypedDuration) -> String {
     let mut ran = race.runs.iter().filter(|run| !run.is_skipped()).peekable();
     if ran.peek().is_none() {
         return "No way was run: see the notes above.".to_owned();
@@ -157,10 +156,12 @@ fn lesson_of_cancelling(race: &Race) -> String {
         )
     });
     let said: Vec<_> = tasks.into_iter().chain(threads).collect();
-    if !said.is_empty() {
-        return said.join(" ");
-    }
-    match of(Way::Sequential) {
+    if said.is_empty() { one_cancelled(of(Way::Sequential)) } else { said.join(" ") }
+}
+
+/// The lesson of cancelled calls that were made one after another, or on one stream.
+fn one_cancelled(sequential: Option<&WayRun>) -> String {
+    match sequential {
         Some(run) if run.cancelled() > 1 => format!(
             "A cancelled call ends at once, on both sides; but sequential calls are each sent when the one \
              before has ended, and the last was cancelled {} after the first was sent.",

@@ -8,8 +8,9 @@ use crate::race::way::Way;
 /// stream, and stops reading at that limit.
 pub(super) const MESSAGES_PER_STREAM: usize = 1_000;
 
-/// The number of connections that a way uses if the peer allows the given number of streams per connection.
-pub(super) fn connections(way: Way, plan: &RacePlan, streams: usize) -> usize {
+/// The most connections that a way has open at once if the peer allows the given number of streams per
+/// connection.
+pub(super) fn open_at_once(way: Way, plan: &RacePlan, streams: usize) -> usize {
     let calls = plan.calls.get();
     let has_own_connections = plan.protocol == Protocol::Http
         || (way == Way::Threads && plan.thread_connections == ThreadConnections::Own);
@@ -26,7 +27,7 @@ pub(super) fn connections(way: Way, plan: &RacePlan, streams: usize) -> usize {
 pub(super) fn needs(way: Way, plan: &RacePlan, streams: usize) -> Needs {
     let ends = if plan.target.is_none() { 2 } else { 1 };
     Needs {
-        files: (connections(way, plan, streams) * ends) as u64,
+        files: (open_at_once(way, plan, streams) * ends) as u64,
         threads: if way == Way::Threads { plan.calls.get() as u64 } else { 0 },
     }
 }

@@ -9,7 +9,7 @@ use longsync_text::grouped;
 use crate::chart::bars::bar;
 use crate::race::progress::ProgressSnapshot;
 use crate::race::way::Way;
-use crate::wrap::wrapped;
+use crate::wrap::hanging;
 
 /// The width of the longest name of a way.
 const NAME: usize = 10;
@@ -41,8 +41,7 @@ pub fn progress_line(
         let (drawn, rest) = bar(done as u64, calls as u64, free, '█');
         let _ = write!(line, "{drawn}{:rest$} {words}", "");
     } else {
-        let behind = format!("\n{:1$}", "", NAME + 1);
-        line.push_str(&wrapped(&words, room).join(&behind));
+        line.push_str(&hanging(&words, columns, NAME + 1).join("\n"));
     }
     line
 }

@@ -2,6 +2,8 @@
 
 use longsync_text::{counted, grouped};
 
+use crate::figures::length;
+
 /// The files and threads that a way needs in addition to those that the process has open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Needs {
@@ -46,7 +48,7 @@ impl Needs {
             (needed > free).then(|| {
                 format!(
                     "it needs {}, and {} leaves room for {}: make fewer calls, or raise the limit",
-                    counted(usize::try_from(needed).unwrap_or(usize::MAX), what),
+                    counted(length(needed), what),
                     limit.name,
                     grouped(free)
                 )

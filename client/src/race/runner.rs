@@ -1,5 +1,6 @@
 //! Runs the ways of a race.
 
+use std::io;
 use std::sync::Arc;
 use std::thread;
 
@@ -22,7 +23,7 @@ use crate::race::way::Way;
 use crate::race::words::named;
 use longsync_connect::answer::ANSWER_BYTES;
 use longsync_connect::rpc::RetryLog;
-use longsync_text::counted;
+use longsync_text::{counted, in_words};
 
 /// The number of tasks that are spawned before the runtime may run them.
 const SPAWNED_IN_A_ROW: usize = 32;
@@ -210,15 +211,18 @@ async fn threads(calls: &WayContext, plan: &RacePlan) -> WayResult {
     }
     let trouble = match starting.await {
         Ok(Ok(())) => without_result(count - results),
-        Ok(Err((started, error))) => {
-            Some(format!("only {started} of {count} threads could be started: {error}"))
-        }
+        Ok(Err((started, error))) => Some(only_some(started, count, &error)),
         Err(panicked) => Some(panicked.to_string()),
     };
     if plan.thread_connections == ThreadConnections::Shared {
         connections = calls.caller.opened();
     }
     WayResult { rows, connections, trouble, untold: Vec::new() }
+}
+
+/// The note about threads that the system did not start.
+fn only_some(started: usize, count: usize, why: &io::Error) -> String {
+    format!("only {started} of {count} threads could be started: {}", in_words(why))
 }
 
 /// The note about threads that panicked: they dropped their senders, and reported the panic on stderr.
@@ -232,7 +236,7 @@ fn start_threads(
     count: usize,
     runtime: &Handle,
     ended: &mpsc::UnboundedSender<ThreadResult>,
-) -> Result<(), (usize, std::io::Error)> {
+) -> Result<(), (usize, io::Error)> {
     for index in 0..count {
         let (mut calls, runtime, ended) = (calls.clone(), runtime.clone(), ended.clone());
         if connections == ThreadConnections::Own {
@@ -289,6 +293,14 @@ mod tests {
                      DEADLINE_EXCEEDED: given up";
         assert!(said.starts_with(words), "{said}");
         assert_eq!(untold(&[]), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn threads_that_were_not_started_are_counted_with_the_reason_in_words() {
+        let said = only_some(3, 8, &io::Error::from_raw_os_error(11));
+        let why = said.strip_prefix("only 3 of 8 threads could be started: ").unwrap();
+        assert!(!why.is_empty() && !why.contains("os error"), "{said}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::race::terminal::{self, sample};
 use crate::race::way::Way;
 use crate::race::words::{describe, headline, printable_notes, server, times, wall};
 use crate::table::table;
-use crate::wrap::{paragraph, wrapped};
+use crate::wrap::{hanging, paragraph, wrapped};
 use longsync_text::grouped;
 
 /// A race as text with ANSI colors, for a terminal with the given number of columns.
@@ -28,10 +28,10 @@ pub fn to_text(race: &Race, columns: usize) -> String {
     let ruler = Ruler::new(Axis::linear(end), columns.saturating_sub(label_width + 10));
     for run in &race.runs {
         let described = format!("{}: {}", run.way, describe(race, run));
-        for (index, line) in wrapped(&described, note_width).iter().enumerate() {
+        for (index, line) in hanging(&described, columns, label_width + 1).iter().enumerate() {
             let _ = match line.split_once(':') {
                 Some((way, rest)) if index == 0 => writeln!(text, "{BOLD}{way}{BOLD:#}:{rest}"),
-                _ => writeln!(text, "{:>label_width$} {line}", ""),
+                _ => writeln!(text, "{line}"),
             };
         }
         text.push_str(&terminal::draw(&lines(race, run, end), ruler, label_width));

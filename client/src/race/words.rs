@@ -2,7 +2,7 @@
 
 use longsync_text::duration::text;
 
-use crate::figures::rounded;
+use crate::figures::{length, rounded};
 use crate::race::delays::RaceDelays;
 use crate::race::outcome::{CallEnd, Race, ServerView, WayRun};
 use crate::race::plan::{Protocol, ThreadConnections};
@@ -191,7 +191,7 @@ fn noticed(run: &WayRun, view: ServerView) -> String {
         Way::Exchange => ("stream", run.streams),
         _ => ("call", run.cancelled()),
     };
-    let number = usize::try_from(view.cancelled).unwrap_or(usize::MAX);
+    let number = length(view.cancelled);
     let what = if number > ours {
         format!("{} end, including those of other clients", counted(number, noun))
     } else if noun == "stream" && number > 0 {

@@ -78,31 +78,31 @@ impl PendingCall<'_> {
     pub(super) async fn call(
         &self,
         permit: StreamPermit,
-        kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
+        sink: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
         match self.plan.kind {
-            RpcKind::Unary => self.unary(permit, kept).await,
-            RpcKind::Stream => self.stream(permit, kept).await,
-            RpcKind::Collect => self.collect(permit, kept).await,
-            RpcKind::Exchange => self.exchange(permit, kept).await,
+            RpcKind::Unary => self.unary(permit, sink).await,
+            RpcKind::Stream => self.stream(permit, sink).await,
+            RpcKind::Collect => self.collect(permit, sink).await,
+            RpcKind::Exchange => self.exchange(permit, sink).await,
         }
     }
 
     async fn unary(
         &self,
         permit: StreamPermit,
-        kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
+        sink: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
         let plan = self.plan;
         let body = || rpc::whole(&request!(plan, LongSyncRequest {}));
         let answers = self.begin(permit, "LongSync", ExpectedMessages::One, body).await?;
-        self.only::<LongSyncResponse>(answers, kept).await
+        self.only::<LongSyncResponse>(answers, sink).await
     }
 
     async fn stream(
         &self,
         permit: StreamPermit,
-        kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
+        sink: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
         let plan = self.plan;
         let body = || rpc::whole(&request!(plan, LongSyncStreamRequest { count: plan.count }));
@@ -110,7 +110,7 @@ impl PendingCall<'_> {
         let mut answers = self.begin(permit, "LongSyncStream", several, body).await?;
         let mut is_first = true;
         while let Some(answer) = answers.next::<LongSyncStreamResponse>().await? {
-            kept.keep(ReceivedAnswer {
+            sink.keep(ReceivedAnswer {
                 number: Some(answer.index.into()),
                 service_time: self.since(self.stamps.sent()),
                 is_comparable: std::mem::take(&mut is_first),
@@ -124,20 +124,20 @@ impl PendingCall<'_> {
     async fn collect(
         &self,
         permit: StreamPermit,
-        kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
+        sink: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
         let body = || {
             let (plan, ids) = (self.plan.clone(), self.ids());
             rpc::open(ids.map(move |id| request!(plan, LongSyncCollectRequest { id: id })))
         };
         let answers = self.begin(permit, "LongSyncCollect", ExpectedMessages::One, body).await?;
-        self.only::<LongSyncCollectResponse>(answers, kept).await
+        self.only::<LongSyncCollectResponse>(answers, sink).await
     }
 
     async fn exchange(
         &self,
         permit: StreamPermit,
-        kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
+        sink: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
         // The time when HTTP/2 took each request, which it does only when it has window to send it.
         let sent: Arc<Mutex<Vec<Instant>>> = Arc::default();
@@ -166,7 +166,7 @@ impl PendingCall<'_> {
             if !answered.insert(answer.id) {
                 return Err(rpc::answered_twice(answer.id));
             }
-            kept.keep(ReceivedAnswer {
+            sink.keep(ReceivedAnswer {
                 number: Some(answer.id),
                 is_comparable: answer.failure.is_none(),
                 failure: answer.failure.clone(),
@@ -182,14 +182,14 @@ impl PendingCall<'_> {
     async fn only<M: Message + Default + Into<ReceivedAnswer>>(
         &self,
         mut answers: Answers,
-        kept: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
+        sink: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
     ) -> Result<(), Status> {
         if let Some(answer) = answers.next::<M>().await? {
             let service_time = self.since(self.stamps.sent());
-            kept.keep(ReceivedAnswer { service_time, is_comparable: true, ..answer.into() })
+            sink.keep(ReceivedAnswer { service_time, is_comparable: true, ..answer.into() })
                 .await?;
             let ended = answers.next::<M>().await;
-            kept.done(self.until_done());
+            sink.done(self.until_done());
             ended?;
         }
         Ok(())

@@ -8,7 +8,7 @@ use longsync::v1::Timing;
 use tonic::Code;
 
 use crate::chart::theme::FAINT;
-use crate::figures::{rounded, rounded_signed};
+use crate::figures::{length, rounded, rounded_signed};
 use crate::meanings;
 use crate::single::outcome::{ReceivedAnswer, Single, added_ns};
 use crate::table::table;
@@ -111,7 +111,7 @@ fn refused(single: &Single) -> Option<String> {
 fn rest(single: &Single) -> Vec<String> {
     let mut sentences = Vec::new();
     sentences.extend(behavior(single).map(|behavior| format!("behavior: {behavior}")));
-    let received = usize::try_from(single.more_answers).unwrap_or(usize::MAX);
+    let received = length(single.more_answers);
     let received = received.saturating_add(single.answers.len());
     let hidden = received.saturating_sub(MOST_ROWS);
     if hidden > 0 {

@@ -55,14 +55,13 @@ fn behaviors_are_shown_at_the_terminals_width() {
 
 /// Except for the two lines that are meant to be copied: the behavior, and the server's command line.
 #[test]
-fn a_portrait_fits_terminals_of_40_columns_and_more_with_every_figure() {
+fn a_report_fits_terminals_of_40_columns_and_more_with_every_figure() {
     // Most of the last one is never drawn, which a sentence among its figures says.
     for text in [MIXED, "attempts(lognormal(p50=10ms, p99=200ms), 5ms)", "exponential(1h)"] {
-        let mut portrait = BehaviorReport::of(text.parse().unwrap());
+        let mut report = BehaviorReport::of(text.parse().unwrap());
         let deadline = "0.1s".parse::<TypedDuration>().unwrap();
-        portrait.patience = Some(Patience { deadline, attempts: 3 });
-        let plain =
-            |columns| anstream::adapter::strip_str(&to_text(&portrait, columns)).to_string();
+        report.patience = Some(Patience { deadline, attempts: 3 });
+        let plain = |columns| anstream::adapter::strip_str(&to_text(&report, columns)).to_string();
         let figures = |text: &str| {
             let rows = text.lines().filter(|line| line.starts_with("  p"));
             rows.map(str::to_owned).collect::<Vec<_>>()

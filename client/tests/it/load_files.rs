@@ -110,6 +110,7 @@ async fn metrics_are_refused_on_an_address_in_use() {
     assert_eq!(output.status.code(), Some(1));
     let said = stderr(&output);
     assert!(said.contains(&address) && said.contains("choose another address"), "{said}");
+    assert!(said.contains("for --metrics (the address is in use): "), "{said}");
     // A reader of records always gets one.
     let record = recorded(&server.target.to_string(), &["-n", "5", "--metrics", &address], 1).await;
     assert_eq!(record["end"]["why"], "not_started");

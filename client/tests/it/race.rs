@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use longsync_client::race::{
-    CallEnd, ProgressSnapshot, Protocol, Race, RaceDelays, RacePlanBuilder, RacePlanError,
-    RaceProgress, ThreadConnections, Way, WayRun, run,
+    CallEnd, Forecast, ProgressSnapshot, Protocol, Race, RaceDelays, RacePlanBuilder,
+    RacePlanError, RaceProgress, ThreadConnections, Way, WayRun, run,
 };
 use longsync_connect::Target;
 use longsync_server::{CallKind, Limits, Outcome};
@@ -365,6 +365,23 @@ async fn tasks_over_the_stream_limit_open_more_connections_and_report_it() {
     let race = race(&plan(300, 1_000, &[Way::Tasks], Some(server.target.clone()))).await;
     assert_eq!(race.runs[0].connections, 3);
     assert!(race.whole(Way::Tasks).is_some());
+}
+
+#[tokio::test]
+async fn a_race_opens_as_many_connections_as_its_forecast_says() {
+    let plan = |ways| plan(5, 30, ways, None);
+    for plan in [
+        plan(&ALL),
+        plan(&ALL).thread_connections(ThreadConnections::Own),
+        plan(&ALL[..3]).protocol(Protocol::Http),
+    ] {
+        let forecast = Forecast::of(&plan.clone().build().unwrap());
+        let race = race(&plan).await;
+        assert_eq!(race.runs.len(), forecast.ways.len());
+        for (run, foretold) in race.runs.iter().zip(&forecast.ways) {
+            assert_eq!(Some(run.connections), foretold.connections, "{}: {plan:?}", run.way);
+        }
+    }
 }
 
 #[tokio::test]

@@ -145,19 +145,19 @@ pub struct Decision {
 /// When both a delay and a behavior are given, the one that counts cannot be read, a delay is over the limit,
 /// or either is given to a server that is fixed.
 pub fn decide(
-    ask: &BehaviorRequest<'_>,
+    request: &BehaviorRequest<'_>,
     key: &DrawKey<'_>,
     server: &ServerPolicy<'_>,
 ) -> Result<Decision, DecideError> {
-    let applied = choose(ask, server).map_err(|(place, why)| DecideError { place, why })?;
+    let applied = choose(request, server).map_err(|(place, why)| DecideError { place, why })?;
     Ok(applied.decide(key, server.attempt))
 }
 
 fn choose(
-    ask: &BehaviorRequest<'_>,
+    request: &BehaviorRequest<'_>,
     server: &ServerPolicy<'_>,
 ) -> Result<AppliedBehavior, (BehaviorSource, String)> {
-    match (&ask.delay, ask.behavior, &ask.header) {
+    match (&request.delay, request.behavior, &request.header) {
         (None, "", None) => Ok(AppliedBehavior::Shared(server.behavior.clone())),
         (delay, behavior, _) if server.is_fixed => {
             let place = match (delay, behavior) {
@@ -206,18 +206,18 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(3_600);
 
-    fn of(ask: &BehaviorRequest<'_>) -> Result<Decision, DecideError> {
-        by(ask, false)
+    fn of(request: &BehaviorRequest<'_>) -> Result<Decision, DecideError> {
+        by(request, false)
     }
 
-    fn by(ask: &BehaviorRequest<'_>, is_fixed: bool) -> Result<Decision, DecideError> {
+    fn by(request: &BehaviorRequest<'_>, is_fixed: bool) -> Result<Decision, DecideError> {
         let behavior = &Behavior::constant(Duration::from_secs(5));
         let read =
             |text: &str| Behavior::read(text, &Rules::caller(LIMIT)).map_err(|why| why.to_string());
         let key = DrawKey { seed: 0, name: CallName::Id("any"), attempt: 1, index: 0 };
         let attempt = &|_: &FaultClause| 1;
         decide(
-            ask,
+            request,
             &key,
             &ServerPolicy { behavior, max_delay: LIMIT, is_fixed, read: &read, attempt },
         )
@@ -238,21 +238,22 @@ mod tests {
 
     #[test]
     fn the_request_precedes_the_header_and_the_header_the_server() {
-        let delay = |ask: &BehaviorRequest<'_>| of(ask).unwrap().delay.as_secs();
+        let delay = |request: &BehaviorRequest<'_>| of(request).unwrap().delay.as_secs();
         let header = Behavior::constant(Duration::from_secs(2));
-        let mut ask = BehaviorRequest::default();
-        assert_eq!(delay(&ask), 5);
-        ask.header = Some(Ok(&header));
-        assert_eq!(delay(&ask), 2);
-        ask.behavior = "constant(1s)";
-        assert_eq!(delay(&ask), 1);
-        ask = BehaviorRequest { delay: Some(Ok(Duration::from_secs(3))), behavior: "", ..ask };
-        assert_eq!(delay(&ask), 3);
+        let mut request = BehaviorRequest::default();
+        assert_eq!(delay(&request), 5);
+        request.header = Some(Ok(&header));
+        assert_eq!(delay(&request), 2);
+        request.behavior = "constant(1s)";
+        assert_eq!(delay(&request), 1);
+        request =
+            BehaviorRequest { delay: Some(Ok(Duration::from_secs(3))), behavior: "", ..request };
+        assert_eq!(delay(&request), 3);
     }
 
     #[test]
     fn the_error_names_the_part_that_is_wrong() {
-        let place = |ask: &BehaviorRequest<'_>| of(ask).unwrap_err().place;
+        let place = |request: &BehaviorRequest<'_>| of(request).unwrap_err().place;
         let wrong = || Some(Err("wrong".to_owned()));
         let given = BehaviorRequest { delay: wrong(), behavior: "", header: Some(Err("wrong")) };
         assert_eq!(place(&given), BehaviorSource::Delay);
@@ -284,7 +285,7 @@ mod tests {
     #[test]
     fn a_fixed_server_takes_nothing_from_callers() {
         let second = Behavior::constant(Duration::from_secs(1));
-        let place = |ask: &BehaviorRequest<'_>| by(ask, true).unwrap_err().place;
+        let place = |request: &BehaviorRequest<'_>| by(request, true).unwrap_err().place;
         let header = Some(Ok(&second));
         assert_eq!(
             place(&BehaviorRequest { header, ..BehaviorRequest::default() }),

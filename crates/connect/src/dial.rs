@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
+use longsync_text::in_words;
 use longsync_timer::Timer;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -125,19 +126,20 @@ fn not_begun(target: &Target, error: io::Error) -> ConnectError {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     let inner = error.get_ref();
     let of_h2 = inner.and_then(|inner| inner.downcast_ref::<h2::Error>());
-    let (kind, why) =
-        if let Some(known) = inner.and_then(|inner| inner.downcast_ref::<HandshakeError>()) {
-            (ConnectErrorKind::Protocol, known.to_string())
-        } else if let Some(broken) = of_h2.filter(|error| error.reason().is_some()) {
-            (ConnectErrorKind::Protocol, sentence(broken))
-        } else if let UnexpectedEof | ConnectionReset | BrokenPipe =
-            of_h2.and_then(h2::Error::get_io).unwrap_or(&error).kind()
-        {
-            let why = "it closed the connection before it began to speak HTTP";
-            (ConnectErrorKind::Closed, format!("{why} ({error})"))
-        } else {
-            let why = format!("what listens there does not speak the protocol ({error})");
-            (ConnectErrorKind::Protocol, why)
-        };
+    let (kind, why) = if let Some(known) =
+        inner.and_then(|inner| inner.downcast_ref::<HandshakeError>())
+    {
+        (ConnectErrorKind::Protocol, known.to_string())
+    } else if let Some(broken) = of_h2.filter(|error| error.reason().is_some()) {
+        (ConnectErrorKind::Protocol, sentence(broken))
+    } else if let UnexpectedEof | ConnectionReset | BrokenPipe =
+        of_h2.and_then(h2::Error::get_io).unwrap_or(&error).kind()
+    {
+        let why = "it closed the connection before it began to speak HTTP";
+        (ConnectErrorKind::Closed, format!("{why} ({})", in_words(&error)))
+    } else {
+        let why = format!("what listens there does not speak the protocol ({})", in_words(&error));
+        (ConnectErrorKind::Protocol, why)
+    };
     ConnectError::new(target, kind, &why).with_source(error)
 }

@@ -25,7 +25,7 @@ pub(crate) struct FirstWordsWatcher(Option<FirstWords>);
 
 impl FirstWords {
     /// The watcher that records these bytes.
-    pub(crate) fn listener(&self) -> FirstWordsWatcher {
+    pub(crate) fn watcher(&self) -> FirstWordsWatcher {
         FirstWordsWatcher(Some(self.clone()))
     }
 

@@ -76,7 +76,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Http2<IO> {
         before_poll: impl FnMut(),
     ) -> io::Result<(SendRequest<Bytes>, Self)> {
         let first_words = FirstWords::default();
-        let io = WatchedIo::new(io, first_words.listener());
+        let io = WatchedIo::new(io, first_words.watcher());
         let begun = settings().handshake(io).await;
         let (sender, driver) = begun.map_err(|error| first_words.explain(error))?;
         let mut connection = Self { driver, first_words, life: Life::Runs };

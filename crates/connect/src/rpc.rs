@@ -162,7 +162,7 @@ impl Rpc<'_> {
                     return Answers::begin(Incoming::new(response, self.limits), hold, timer).await;
                 }
                 Err(SendError::NotSent(_)) if unsent < MOST_UNSENT => unsent += 1,
-                Err(SendError::Unseen(error)) if !is_again => {
+                Err(SendError::Unprocessed(error)) if !is_again => {
                     self.retried.refused(refusal(&error));
                     refused = Some(error);
                 }

@@ -4,8 +4,8 @@ use std::io;
 
 use h2::Reason;
 use longsync::v1::Timing;
-use longsync_text::GrpcCode;
 use longsync_text::said::{printable, quoted};
+use longsync_text::{GrpcCode, in_words};
 use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{StatusExt as _, pb};
@@ -109,14 +109,15 @@ pub fn is_closed(error: &h2::Error) -> bool {
 /// What an HTTP/2 error did to a call, or to a connection.
 pub(crate) fn sentence(error: &h2::Error) -> String {
     let Some(reason) = error.reason() else {
-        return match error.get_io().map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionReset) => {
+        return match error.get_io() {
+            Some(io) if io.kind() == io::ErrorKind::ConnectionReset => {
                 "the connection was reset before the call had ended".to_owned()
             }
             _ if is_closed(error) => {
                 "the server closed the connection before the call had ended".to_owned()
             }
-            _ => format!("HTTP/2: {}", printable(&error.to_string())),
+            Some(io) => format!("HTTP/2: {}", printable(&in_words(io))),
+            None => format!("HTTP/2: {}", printable(&error.to_string())),
         };
     };
     let name = reason_name(reason);

@@ -14,7 +14,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::client::GrpcService;
 
-use crate::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES, Reader, sanitised};
+use crate::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES, Reader, sanitized};
 use crate::body::{AnswerBody, Hold, Outgoing, Stamps, Start, send_rest};
 use crate::connection::Connection;
 use crate::incoming::{Incoming, page_status};
@@ -35,7 +35,7 @@ pub(crate) enum SendError {
     /// It was not sent: the connection had closed.
     NotSent(h2::Error),
     /// The server reports that it never processed the call.
-    Unseen(h2::Error),
+    Unprocessed(h2::Error),
     /// It failed, and the server may have processed it.
     Failed(Status),
 }
@@ -43,7 +43,7 @@ pub(crate) enum SendError {
 impl From<SendError> for Status {
     fn from(why: SendError) -> Self {
         match why {
-            SendError::NotSent(error) | SendError::Unseen(error) => from_h2(&error),
+            SendError::NotSent(error) | SendError::Unprocessed(error) => from_h2(&error),
             SendError::Failed(status) => status,
         }
     }
@@ -127,7 +127,7 @@ async fn for_tonic(
         return Err(page_status(Incoming::new(response, limits)?, timer).await);
     }
     let mut response = response.map(|stream| AnswerBody::new(stream, hold));
-    *response.headers_mut() = sanitised(std::mem::take(response.headers_mut()));
+    *response.headers_mut() = sanitized(std::mem::take(response.headers_mut()));
     Ok(response)
 }
 
@@ -185,7 +185,7 @@ impl Connection {
         let hold = Hold::new(slot, sending, Arc::clone(self), stamps.clone());
         match response.await {
             Ok(response) => Ok((response, hold)),
-            Err(error) if is_unprocessed(&error) => Err(SendError::Unseen(error)),
+            Err(error) if is_unprocessed(&error) => Err(SendError::Unprocessed(error)),
             Err(error) => Err(SendError::Failed(hold.broken(&error))),
         }
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use longsync_text::in_words;
 use longsync_timer::Timer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
@@ -67,7 +68,7 @@ impl Transport for Tcp {
         let (host, port) = target.host_and_port();
         let unknown = |error: io::Error| TransportError {
             kind: ConnectErrorKind::UnknownHost,
-            why: format!("cannot resolve the host `{host}`: {error}"),
+            why: format!("cannot resolve the host `{host}`: {}", in_words(&error)),
             source: Some(error),
         };
         let addresses: Vec<_> = lookup_host((host, port)).await.map_err(unknown)?.collect();
@@ -142,11 +143,11 @@ impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
         let why = match error.raw_os_error() {
             Some(NO_MORE_FILES) if cfg!(unix) => {
-                "this process has reached its limit on open files; open fewer connections, or raise the limit \
-                 with `ulimit -n`"
+                "this process has reached its limit on open files; open fewer connections, or raise its \
+                 hard limit (`ulimit -Hn`)"
                     .to_owned()
             }
-            _ => error.to_string(),
+            _ => in_words(&error),
         };
         Self { kind: ConnectErrorKind::Io, why, source: Some(error) }
     }
@@ -257,6 +258,17 @@ mod tests {
         let refused = first_to_accept(&[down, down], 1, &timer).await.unwrap_err();
         assert_eq!(refused.kind, ConnectErrorKind::Refused);
         assert!(first_to_accept(&[], 1, &timer).await.is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_errors_of_the_system_are_in_words() {
+        let why = |number| TransportError::from(io::Error::from_raw_os_error(number)).to_string();
+        for number in [13, 101, NO_MORE_FILES] {
+            assert!(!why(number).contains("os error"), "{}", why(number));
+        }
+        assert_eq!(why(13), "permission denied");
+        assert!(why(NO_MORE_FILES).ends_with("or raise its hard limit (`ulimit -Hn`)"));
     }
 
     #[test]

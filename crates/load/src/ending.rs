@@ -28,7 +28,7 @@ pub(crate) struct Ending {
     pub(crate) broken: Option<TransportFailure>,
     /// The server's name, if it was asked for.
     pub(crate) server: Option<Box<str>>,
-    said: FailureText,
+    text: FailureText,
 }
 
 /// The text of a failure.
@@ -82,7 +82,7 @@ impl Ending {
 
     /// The text of the failure, escaped for display: for every call that did not end with OK.
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
-        match &self.said {
+        match &self.text {
             FailureText::Nothing => None,
             FailureText::ByUs(text) => Some(Cow::Borrowed(text)),
             FailureText::ByStatus(status) if status.message().is_empty() => {
@@ -92,8 +92,8 @@ impl Ending {
         }
     }
 
-    fn of(code: Code, said: FailureText) -> Self {
-        Self { code, waits: None, broken: None, server: None, said }
+    fn of(code: Code, text: FailureText) -> Self {
+        Self { code, waits: None, broken: None, server: None, text }
     }
 }
 

@@ -18,24 +18,24 @@ pub(crate) struct WorkerCounters {
 impl RunProgress {
     /// How many calls were sent.
     pub fn sent(&self) -> u64 {
-        self.sum(|tally| &tally.sent)
+        self.sum(|counters| &counters.sent)
     }
 
     /// How many calls have ended, in whatever way.
     pub fn ended(&self) -> u64 {
-        self.sum(|tally| &tally.ended)
+        self.sum(|counters| &counters.ended)
     }
 
-    /// The counters of one more worker.
-    pub(crate) fn tally(&self) -> Arc<WorkerCounters> {
-        let tally = Arc::<WorkerCounters>::default();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&tally));
-        tally
+    /// Adds a worker, and returns its counters.
+    pub(crate) fn add_worker(&self) -> Arc<WorkerCounters> {
+        let counters = Arc::<WorkerCounters>::default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counters));
+        counters
     }
 
     fn sum(&self, count: impl Fn(&WorkerCounters) -> &AtomicU64) -> u64 {
-        let tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tallies.iter().map(|tally| count(tally).load(Ordering::Relaxed)).sum()
+        let workers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.iter().map(|counters| count(counters).load(Ordering::Relaxed)).sum()
     }
 }
 

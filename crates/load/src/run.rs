@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use longsync_connect::{ConnectError, Tcp, Transport};
 use longsync_stats::Moment;
-use longsync_text::counted;
+use longsync_text::{counted, in_words};
 use longsync_timer::Clock;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
@@ -65,7 +65,7 @@ pub enum LoadError {
         workers: usize,
     },
     /// A worker thread could not be started.
-    #[error("cannot start a worker thread: {0}")]
+    #[error("cannot start a worker thread: {}", in_words(.0))]
     Thread(#[source] io::Error),
     /// A worker thread has panicked, and the reason is on stderr.
     #[error("a worker thread has failed")]
@@ -120,7 +120,7 @@ where
             plan: Arc::clone(&shared),
             board: Arc::clone(&board),
             transport: transport.clone(),
-            tally: control.progress.tally(),
+            counters: control.progress.add_worker(),
             connected,
             start: has_started,
             finished,
@@ -152,10 +152,10 @@ where
         Ok::<_, LoadError>(all)
     };
     let now = || Moment::since(start, Clock::Monotonic.now());
-    let rest = WorkerResults::of(plan, controlled(working, control, &board, now).await?);
-    let collected = collection.end(rest.last_known).await?;
+    let results = WorkerResults::of(plan, controlled(working, control, &board, now).await?);
+    let collected = collection.end(results.last_known).await?;
     let began = RunStart { at: started_at, connections, streams };
-    Ok(merged(plan, rest, collected, control, &began, &board))
+    Ok(merged(plan, results, collected, control, &began, &board))
 }
 
 /// Makes the calls of a plan with one worker, on the caller's thread and runtime, by this clock and over
@@ -184,17 +184,17 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
     }
     let board = Arc::new(Board::new(plan));
     let records = Rc::new(RefCell::new(Records::new(plan, 0)));
-    let desk = WorkerContext {
+    let context = WorkerContext {
         index: 0,
         share: WorkerShare::of(0, NonZeroUsize::MIN),
         board: Arc::clone(&board),
-        tally: control.progress.tally(),
+        counters: control.progress.add_worker(),
         records: Rc::clone(&records),
     };
     let running = async {
         let common = Common::new(plan, clock, transport);
         let timer = common.timer.clone();
-        let worker = PreparedWorker::connect(plan, desk, common).await?;
+        let worker = PreparedWorker::connect(plan, context, common).await?;
         let streams = worker.streams();
         enough(plan, streams)?;
         let connections = board.connections();
@@ -212,9 +212,9 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
         let now = || Moment::since(start, clock.now());
         let collecting = collector.collect(async { drop(has_finished.await) });
         let (all, ()) = tokio::join!(controlled(working, control, &board, now), collecting);
-        let rest = WorkerResults::of(plan, all?);
-        let collected = collector.finish(rest.last_known);
-        Ok::<_, LoadError>(merged(plan, rest, collected, control, &began, &board))
+        let results = WorkerResults::of(plan, all?);
+        let collected = collector.finish(results.last_known);
+        Ok::<_, LoadError>(merged(plan, results, collected, control, &began, &board))
     };
     // A connection's calls are not `Send`.
     LocalSet::new().run_until(Box::pin(running)).await

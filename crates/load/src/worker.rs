@@ -41,7 +41,7 @@ pub(crate) struct WorkerContext {
     pub(crate) index: usize,
     pub(crate) share: WorkerShare,
     pub(crate) board: Arc<Board>,
-    pub(crate) tally: Arc<WorkerCounters>,
+    pub(crate) counters: Arc<WorkerCounters>,
     /// The records of the worker, shared with its caller, who finds them there even if the worker has
     /// panicked.
     pub(crate) records: Rc<RefCell<Records>>,
@@ -50,7 +50,7 @@ pub(crate) struct WorkerContext {
 /// A worker that has its connections and has sent nothing.
 #[derive(Debug)]
 pub(crate) struct PreparedWorker<M, T: Transport> {
-    desk: WorkerContext,
+    context: WorkerContext,
     common: Common<M, T>,
     connections: Vec<ReadyConnection<T::Io>>,
 }
@@ -58,7 +58,7 @@ pub(crate) struct PreparedWorker<M, T: Transport> {
 /// The state of a worker.
 #[derive(Debug)]
 struct Worker<M: Method, T> {
-    desk: WorkerContext,
+    context: WorkerContext,
     common: Common<M, T>,
     lanes: RefCell<Vec<Rc<Lane<M::Answer>>>>,
     /// Replaced lanes on which calls are still in flight.
@@ -70,7 +70,7 @@ struct Worker<M: Method, T> {
     ends: Option<Moment>,
     warm_up: Duration,
     grace: Duration,
-    pace: Pacing,
+    pacing: Pacing,
     deadlines: Option<Deadlines<M::Answer>>,
     growth: Option<Growth>,
     in_flight: Cell<usize>,
@@ -95,16 +95,16 @@ impl<M: Method, T: Transport + 'static> PreparedWorker<M, T> {
     /// Opens the connections of this worker's share.
     pub(crate) async fn connect(
         plan: &LoadPlan<M>,
-        desk: WorkerContext,
+        context: WorkerContext,
         common: Common<M, T>,
     ) -> Result<Self, ConnectError> {
         let mut connections = Vec::new();
-        for nth in 0..desk.share.portion(plan.connections.at_first(plan.workers)) {
-            let nth = desk.share.number(nth as u64);
+        for nth in 0..context.share.portion(plan.connections.at_first(plan.workers)) {
+            let nth = context.share.number(nth as u64);
             connections.push(ReadyConnection::dial(&common, nth).await?);
-            desk.board.connected(desk.index);
+            context.board.connected(context.index);
         }
-        Ok(Self { desk, common, connections })
+        Ok(Self { context, common, connections })
     }
 
     /// How many calls its connections carry at once.
@@ -119,10 +119,10 @@ impl<M: Method, T: Transport + 'static> PreparedWorker<M, T> {
     /// # Panics
     /// If a task of a connection has panicked.
     pub(crate) async fn work(self, plan: &LoadPlan<M>, start: Instant) -> Vec<UnfinishedCall> {
-        let Self { desk, common, connections } = self;
+        let Self { context, common, connections } = self;
         common.start(start);
-        let due_times = plan.schedule.due_times(plan.warm_up, desk.share);
-        let worker = Rc::new(Worker::new(plan, desk, common, connections.len()));
+        let due_times = plan.schedule.due_times(plan.warm_up, context.share);
+        let worker = Rc::new(Worker::new(plan, context, common, connections.len()));
         for (index, connection) in connections.into_iter().enumerate() {
             let lane = Rc::clone(&worker.lanes.borrow()[index]);
             // All connections take calls before the first call is due.
@@ -159,21 +159,21 @@ impl<M: Method, T> Drop for PanicAlarm<M, T> {
 }
 
 impl<M: Method, T: Transport + 'static> Worker<M, T> {
-    fn new(plan: &LoadPlan<M>, desk: WorkerContext, common: Common<M, T>, lanes: usize) -> Self {
+    fn new(plan: &LoadPlan<M>, context: WorkerContext, common: Common<M, T>, lanes: usize) -> Self {
         let growth = match plan.connections {
             ConnectionCount::Fixed(_) => None,
             ConnectionCount::Auto { at_most } => {
-                Some(Growth::new(desk.share.portion(at_most), desk.share))
+                Some(Growth::new(context.share.portion(at_most), context.share))
             }
         };
-        let pace = match &plan.schedule {
+        let pacing = match &plan.schedule {
             Schedule::Closed { concurrency, think } => {
                 Pacing::Closed(Box::new(ClosedLoop::new(concurrency, *think)))
             }
             _ => Pacing::Open,
         };
         Self {
-            desk,
+            context,
             common,
             lanes: RefCell::new((0..lanes).map(|_| Rc::default()).collect()),
             former: RefCell::default(),
@@ -182,7 +182,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             ends: plan.time().map(|time| Moment::START + plan.warm_up + time),
             warm_up: plan.warm_up,
             grace: plan.grace,
-            pace,
+            pacing,
             deadlines: plan.deadline.map(Deadlines::new),
             growth,
             in_flight: Cell::new(0),
@@ -195,7 +195,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
 
     /// Makes the calls, and gives those that are open at the end their grace.
     async fn work(&self, due_times: Option<DueTimes>) {
-        let board = &*self.desk.board;
+        let board = &*self.context.board;
         let mut arrivals = due_times.map(|due_times| {
             let allowed = |arrival: &Arrival| self.stop.allows_arrival(arrival, self.warm_up);
             due_times.take_while(allowed).peekable()
@@ -208,8 +208,8 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             } else {
                 until(self.keep_in_flight(), board.stopped.cancelled()).await;
             }
-            board.set_polled(self.desk.index, self.common.timer.polled());
-            board.has_sent(self.desk.index);
+            board.set_polled(self.context.index, self.common.timer.polled());
+            board.has_sent(self.context.index);
             let over = self.common.sleep_until(self.common.now() + self.grace);
             until(self.all_ended(), over).await;
         };
@@ -220,7 +220,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         }
         // The calls that were due and had not been sent when the run was ended.
         let left = arrivals.into_iter().flatten().take_while(|arrival| arrival.due < board.over());
-        let mut records = self.desk.records.borrow_mut();
+        let mut records = self.context.records.borrow_mut();
         left.for_each(|Arrival { number, due, .. }| records.not_sent(number, due, Why::Late));
     }
 
@@ -242,11 +242,11 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         for index in (first..lanes.len()).chain(0..first) {
             let lane = &lanes[index];
             match lane.send(call, due, now, &self.common) {
-                Ok(place) => {
+                Ok(slot) => {
                     self.turn.set(if index + 1 == lanes.len() { 0 } else { index + 1 });
                     self.sent(due, now);
                     if let Some(deadlines) = &self.deadlines {
-                        deadlines.add(now, index, lane, place, self.in_flight.get());
+                        deadlines.add(now, index, lane, slot, self.in_flight.get());
                     }
                     return Ok(());
                 }
@@ -267,23 +267,23 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
 
     fn sent(&self, due: Option<Moment>, now: Moment) {
         self.in_flight.set(self.in_flight.get() + 1);
-        self.desk.tally.sent();
-        let mut records = self.desk.records.borrow_mut();
-        records.advance(now, &self.desk.board);
+        self.context.counters.sent();
+        let mut records = self.context.records.borrow_mut();
+        records.advance(now, &self.context.board);
         records.sent(due, now);
     }
 
     /// Moves on to the next second even if no call does so.
     async fn count_seconds(&self) {
-        let WorkerContext { index, board, .. } = &self.desk;
+        let WorkerContext { index, board, .. } = &self.context;
         // The processor times are counted from the start of recorded time.
         let before = Moment::from_nanos(self.recorded_from().as_nanos().saturating_sub(BEFORE_NS));
         self.common.sleep_until(before).await;
         board.set_polled(*index, self.common.timer.polled());
         loop {
-            let second_ends = self.desk.records.borrow().second_ends();
+            let second_ends = self.context.records.borrow().second_ends();
             self.common.sleep_until(second_ends).await;
-            let WorkerContext { index, board, records, .. } = &self.desk;
+            let WorkerContext { index, board, records, .. } = &self.context;
             records.borrow_mut().advance(self.common.now(), board);
             board.set_polled(*index, self.common.timer.polled());
         }
@@ -304,10 +304,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         }
     }
 
-    async fn grow(self: Rc<Self>)
-    where
-        T: 'static,
-    {
+    async fn grow(self: Rc<Self>) {
         if let Some(growth) = &self.growth {
             growth.open_wanted(Rc::clone(&self)).await;
         }
@@ -349,26 +346,26 @@ impl<M: Method, T: Transport + 'static> LaneOwner for Worker<M, T> {
     }
 
     fn ended(&self, call: &CallRecord, text: Option<&str>) {
-        let WorkerContext { index, board, tally, records, .. } = &self.desk;
+        let WorkerContext { index, board, counters, records, .. } = &self.context;
         let mut records = records.borrow_mut();
         records.advance(call.done, board);
         records.ended(call, text);
         self.in_flight.set(self.in_flight.get() - 1);
-        match &self.pace {
+        match &self.pacing {
             Pacing::Open => board.in_flight.give(*index),
             Pacing::Closed(closed) => closed.ended(call.done),
         }
-        tally.ended();
+        counters.ended();
     }
 
     fn connection(&self, is_open: bool) {
-        let WorkerContext { index, board, .. } = &self.desk;
+        let WorkerContext { index, board, .. } = &self.context;
         if is_open { board.connected(*index) } else { board.disconnected(*index) }
     }
 
     /// In a closed loop the next calls go out on the same lane, so that all lanes keep their share.
     fn lane_moved(&self, lane: usize, ended: usize) {
-        let has_news = match &self.pace {
+        let has_news = match &self.pacing {
             Pacing::Open => true,
             Pacing::Closed(closed) => {
                 if closed.goes_on_at_once() {
@@ -399,15 +396,15 @@ impl<M: Method, T: Transport + 'static> LaneOwner for Worker<M, T> {
     }
 
     fn passed(&self, BytesPassed { bytes_in, bytes_out }: BytesPassed) {
-        self.desk.records.borrow_mut().passed(self.common.now(), bytes_in, bytes_out);
+        self.context.records.borrow_mut().passed(self.common.now(), bytes_in, bytes_out);
     }
 
     fn count(&self, add: impl FnOnce(&mut Counts)) {
-        add(self.desk.records.borrow_mut().counts());
+        add(self.context.records.borrow_mut().counts());
     }
 
     fn server(&self, name: &str) {
-        self.desk.records.borrow_mut().server(name);
+        self.context.records.borrow_mut().server(name);
     }
 }
 

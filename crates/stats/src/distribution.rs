@@ -27,7 +27,7 @@ pub struct Distribution {
     counts: Box<[u64; BUCKETS]>,
     /// How many values are in `counts`.
     recorded: u64,
-    beside: DistributionSummary,
+    summary: DistributionSummary,
 }
 
 /// The parts of a distribution that are not in its buckets.
@@ -101,7 +101,7 @@ impl Default for Distribution {
     fn default() -> Self {
         // The system zeroes this memory, so pages that are never touched take none.
         let counts = vec![0; BUCKETS].try_into().expect("the vector has the length of the array");
-        Self { counts, recorded: 0, beside: DistributionSummary::NOTHING }
+        Self { counts, recorded: 0, summary: DistributionSummary::NOTHING }
     }
 }
 
@@ -124,9 +124,9 @@ impl Distribution {
         }
         self.counts[index_of(value)] += 1;
         self.recorded += 1;
-        self.beside.shortest_ns = self.beside.shortest_ns.min(value);
-        self.beside.longest_ns = self.beside.longest_ns.max(value);
-        self.beside.sum_ns += u128::from(value);
+        self.summary.shortest_ns = self.summary.shortest_ns.min(value);
+        self.summary.longest_ns = self.summary.longest_ns.max(value);
+        self.summary.sum_ns += u128::from(value);
     }
 
     /// Records a duration in nanoseconds `count` times.
@@ -145,9 +145,9 @@ impl Distribution {
     fn record_value(&mut self, nanos: u64, count: u64) {
         add(&mut self.counts[index_of(nanos)], count);
         add(&mut self.recorded, count);
-        self.beside.shortest_ns = self.beside.shortest_ns.min(nanos);
-        self.beside.longest_ns = self.beside.longest_ns.max(nanos);
-        add_ns(&mut self.beside.sum_ns, u128::from(nanos) * u128::from(count));
+        self.summary.shortest_ns = self.summary.shortest_ns.min(nanos);
+        self.summary.longest_ns = self.summary.longest_ns.max(nanos);
+        add_ns(&mut self.summary.sum_ns, u128::from(nanos) * u128::from(count));
     }
 
     #[cold]
@@ -155,17 +155,17 @@ impl Distribution {
         if nanos > 0 {
             return self.add_beyond(count);
         }
-        add(&mut self.beside.below_zero, count);
-        self.beside.lowest_ns = self.beside.lowest_ns.min(nanos);
+        add(&mut self.summary.below_zero, count);
+        self.summary.lowest_ns = self.summary.lowest_ns.min(nanos);
         add_ns(
-            &mut self.beside.sum_below_zero_ns,
+            &mut self.summary.sum_below_zero_ns,
             u128::from(nanos.unsigned_abs()) * u128::from(count),
         );
     }
 
     /// Counts the given number of values as longer than any that can be recorded.
     pub fn add_beyond(&mut self, count: u64) {
-        add(&mut self.beside.beyond, count);
+        add(&mut self.summary.beyond, count);
     }
 
     /// Adds everything that another has recorded. The time is proportional to the number of buckets between
@@ -176,16 +176,16 @@ impl Distribution {
             *count += *more;
         }
         self.recorded += other.recorded;
-        self.beside.shortest_ns = self.beside.shortest_ns.min(other.beside.shortest_ns);
-        self.beside.longest_ns = self.beside.longest_ns.max(other.beside.longest_ns);
-        add_ns(&mut self.beside.sum_ns, other.beside.sum_ns);
+        self.summary.shortest_ns = self.summary.shortest_ns.min(other.summary.shortest_ns);
+        self.summary.longest_ns = self.summary.longest_ns.max(other.summary.longest_ns);
+        add_ns(&mut self.summary.sum_ns, other.summary.sum_ns);
         if self.recorded > MOST {
             self.stop_counts();
         }
-        add(&mut self.beside.below_zero, other.beside.below_zero);
-        self.beside.lowest_ns = self.beside.lowest_ns.min(other.beside.lowest_ns);
-        add_ns(&mut self.beside.sum_below_zero_ns, other.beside.sum_below_zero_ns);
-        self.add_beyond(other.beside.beyond);
+        add(&mut self.summary.below_zero, other.summary.below_zero);
+        self.summary.lowest_ns = self.summary.lowest_ns.min(other.summary.lowest_ns);
+        add_ns(&mut self.summary.sum_below_zero_ns, other.summary.sum_below_zero_ns);
+        self.add_beyond(other.summary.beyond);
     }
 
     #[cold]
@@ -203,8 +203,8 @@ impl Distribution {
         let (from_ns, to_ns) = bounds(index);
         let middle_ns = Bucket { from_ns, to_ns, count }.middle_ns().min(LONGEST_NS);
         self.record_value(middle_ns, count);
-        self.beside.shortest_ns = self.beside.shortest_ns.min(from_ns);
-        self.beside.longest_ns = self.beside.longest_ns.max(to_ns.min(LONGEST_NS));
+        self.summary.shortest_ns = self.summary.shortest_ns.min(from_ns);
+        self.summary.longest_ns = self.summary.longest_ns.max(to_ns.min(LONGEST_NS));
     }
 
     /// Forgets everything. The time is proportional to the number of buckets between the shortest and the
@@ -213,7 +213,7 @@ impl Distribution {
         let used = self.used();
         self.counts[used].fill(0);
         self.recorded = 0;
-        self.beside = DistributionSummary::NOTHING;
+        self.summary = DistributionSummary::NOTHING;
     }
 
     /// The buckets from that of the shortest value to that of the longest. All others are empty.
@@ -221,7 +221,7 @@ impl Distribution {
         if self.recorded == 0 {
             return 0..0;
         }
-        index_of(self.beside.shortest_ns)..index_of(self.beside.longest_ns) + 1
+        index_of(self.summary.shortest_ns)..index_of(self.summary.longest_ns) + 1
     }
 
     /// The number of empty buckets below that of the shortest value, and the counts from there to that of the
@@ -232,51 +232,52 @@ impl Distribution {
     }
 
     /// The parts of it that are not in its buckets.
-    pub(crate) fn beside(&self) -> DistributionSummary {
-        self.beside
+    pub(crate) fn summary(&self) -> DistributionSummary {
+        self.summary
     }
 
     /// These buckets together with the given other parts.
-    pub(crate) fn with_beside(self, beside: DistributionSummary) -> Self {
-        Self { beside, ..self }
+    pub(crate) fn with_summary(self, summary: DistributionSummary) -> Self {
+        Self { summary, ..self }
     }
 
     /// How many values there are, including those below zero and those beyond.
     pub fn count(&self) -> u64 {
-        self.beside.below_zero.saturating_add(self.recorded).saturating_add(self.beside.beyond)
+        self.summary.below_zero.saturating_add(self.recorded).saturating_add(self.summary.beyond)
     }
 
     /// How many values are less than zero.
     pub fn below_zero(&self) -> u64 {
-        self.beside.below_zero
+        self.summary.below_zero
     }
 
     /// The lowest of the values that are less than zero, in nanoseconds; zero if there are none.
     pub fn lowest_ns(&self) -> i64 {
-        self.beside.lowest_ns
+        self.summary.lowest_ns
     }
 
     /// How many values are longer than any recorded one.
     pub fn beyond(&self) -> u64 {
-        self.beside.beyond
+        self.summary.beyond
     }
 
     /// The shortest of the recorded values that are not below zero, exactly; [`None`] if there are none.
     pub fn shortest(&self) -> Option<Duration> {
-        (self.recorded > 0).then(|| Duration::from_nanos(self.beside.shortest_ns))
+        (self.recorded > 0).then(|| Duration::from_nanos(self.summary.shortest_ns))
     }
 
     /// The longest of the recorded values that are not below zero, exactly; [`None`] if there are none.
     pub fn longest(&self) -> Option<Duration> {
-        (self.recorded > 0).then(|| Duration::from_nanos(self.beside.longest_ns))
+        (self.recorded > 0).then(|| Duration::from_nanos(self.summary.longest_ns))
     }
 
     /// The mean in nanoseconds of all values but those beyond, from their exact sum; [`None`] if there are
     /// none.
     pub fn mean(&self) -> Option<f64> {
-        let count = self.beside.below_zero.saturating_add(self.recorded);
+        let count = self.summary.below_zero.saturating_add(self.recorded);
         (count > 0).then(|| {
-            (float(self.beside.sum_ns) - float(self.beside.sum_below_zero_ns)) / float(count.into())
+            (float(self.summary.sum_ns) - float(self.summary.sum_below_zero_ns))
+                / float(count.into())
         })
     }
 
@@ -297,18 +298,18 @@ impl Distribution {
         if rank == 0 || rank > self.count() {
             return None;
         }
-        if rank <= self.beside.below_zero {
+        if rank <= self.summary.below_zero {
             return Some(Quantile::BelowZero);
         }
-        let mut left = rank - self.beside.below_zero;
+        let mut left = rank - self.summary.below_zero;
         for bucket in self.buckets() {
             if left <= bucket.count {
-                let nanos = bucket.to_ns.min(self.beside.longest_ns);
+                let nanos = bucket.to_ns.min(self.summary.longest_ns);
                 return Some(Quantile::At(Duration::from_nanos(nanos)));
             }
             left -= bucket.count;
         }
-        Some(Quantile::Beyond(Duration::from_nanos(self.beside.longest_ns)))
+        Some(Quantile::Beyond(Duration::from_nanos(self.summary.longest_ns)))
     }
 
     /// Where a percentile lies among all values; [`None`] if there are none.
@@ -329,10 +330,10 @@ impl fmt::Debug for Distribution {
             .field("recorded", &self.recorded)
             .field("shortest", &self.shortest())
             .field("longest", &self.longest())
-            .field("sum_ns", &self.beside.sum_ns)
-            .field("below_zero", &self.beside.below_zero)
-            .field("lowest_ns", &self.beside.lowest_ns)
-            .field("beyond", &self.beside.beyond)
+            .field("sum_ns", &self.summary.sum_ns)
+            .field("below_zero", &self.summary.below_zero)
+            .field("lowest_ns", &self.summary.lowest_ns)
+            .field("beyond", &self.summary.beyond)
             .finish_non_exhaustive()
     }
 }

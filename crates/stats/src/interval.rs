@@ -26,7 +26,7 @@ pub struct Interval {
 /// A distribution, encoded.
 #[derive(Debug, Clone, PartialEq)]
 struct EncodedDistribution {
-    beside: DistributionSummary,
+    summary: DistributionSummary,
     /// Empty if no bucket has values.
     encoded: Box<[u8]>,
 }
@@ -57,14 +57,14 @@ impl Interval {
 
     /// The longest value of one of its distributions, exactly; [`None`] if nothing was recorded.
     pub fn longest(&self, figure: Figure) -> Option<Duration> {
-        let EncodedDistribution { beside, encoded } = &self.kept[figure as usize];
-        (!encoded.is_empty()).then(|| beside.longest())
+        let EncodedDistribution { summary, encoded } = &self.kept[figure as usize];
+        (!encoded.is_empty()).then(|| summary.longest())
     }
 
     /// How many values of one of its distributions are below zero, and how many are beyond the recorded
     /// durations, exactly and without decoding it.
     pub fn outside(&self, figure: Figure) -> (u64, u64) {
-        self.kept[figure as usize].beside.outside()
+        self.kept[figure as usize].summary.outside()
     }
 
     /// Adds the interval that follows.
@@ -85,7 +85,7 @@ impl EncodedDistribution {
     fn of(distribution: &Distribution) -> Self {
         let has_buckets = distribution.shortest().is_some();
         let encoded = if has_buckets { distribution.to_v2_deflate() } else { Vec::new() };
-        Self { beside: distribution.beside(), encoded: encoded.into() }
+        Self { summary: distribution.summary(), encoded: encoded.into() }
     }
 
     fn distribution(&self) -> Distribution {
@@ -95,7 +95,7 @@ impl EncodedDistribution {
             Distribution::from_v2_deflate(&self.encoded)
                 .expect("our own encoding is readable, as a property test shows")
         };
-        decoded.with_beside(self.beside)
+        decoded.with_summary(self.summary)
     }
 }
 

@@ -1,6 +1,6 @@
 //! How people write what longsync reads and prints: durations, rates, percentages and counts. Also the words
 //! of its small languages, the sentences about mistakes in them, and the text that a server sends, made
-//! harmless for a terminal.
+//! harmless for a terminal, and the system's errors in words.
 //!
 //! Pure: nothing here knows a clock, does I/O, or needs more than the standard library.
 //!
@@ -25,6 +25,7 @@ mod quote;
 mod rate;
 pub mod said;
 pub mod string;
+mod system_error;
 mod typed_duration;
 pub mod words;
 
@@ -34,4 +35,5 @@ pub use crate::grpc_code::GrpcCode;
 pub use crate::percent::{ParsePercentError, Percent};
 pub use crate::quote::quoted;
 pub use crate::rate::{ParseRateError, Rate};
+pub use crate::system_error::in_words;
 pub use crate::typed_duration::TypedDuration;

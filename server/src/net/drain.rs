@@ -20,7 +20,7 @@ pub(crate) struct ConnectionDrain {
     /// The next step of the shutdown.
     next: Option<Pin<Box<dyn Future<Output = ShutdownPhase> + Send>>>,
     has_begun: bool,
-    word: GoawayState,
+    goaway: GoawayState,
     /// How long the client has to learn of the shutdown, once it has begun.
     time: Option<Pin<Box<Sleep>>>,
     is_over: bool,
@@ -42,7 +42,7 @@ impl ConnectionDrain {
             next: Some(Box::pin(worker.reaches(ShutdownPhase::Draining))),
             worker: Arc::clone(worker),
             has_begun: false,
-            word: GoawayState::NotDue,
+            goaway: GoawayState::NotDue,
             time: None,
             is_over: false,
         }
@@ -54,12 +54,12 @@ impl ConnectionDrain {
     /// HTTP/1.1 connection that seems to be idle. The connection therefore has one more turn first.
     pub(crate) fn begin_turn(&mut self, cx: &mut Context<'_>) {
         self.advance(cx);
-        match self.word {
+        match self.goaway {
             GoawayState::NotDue if self.has_begun => {
-                self.word = GoawayState::AfterALook;
+                self.goaway = GoawayState::AfterALook;
                 go_on_after_others(cx);
             }
-            GoawayState::AfterALook => self.word = GoawayState::Due,
+            GoawayState::AfterALook => self.goaway = GoawayState::Due,
             _ => {}
         }
     }
@@ -68,9 +68,9 @@ impl ConnectionDrain {
     /// polled, so that bytes that had arrived have been read. A client in the middle of a head may
     /// finish it within the time that it has to learn of the shutdown.
     pub(crate) fn is_due(&mut self, is_in_head: bool) -> bool {
-        let is_due = self.word == GoawayState::Due && (self.is_over || !is_in_head);
+        let is_due = self.goaway == GoawayState::Due && (self.is_over || !is_in_head);
         if is_due {
-            self.word = GoawayState::Said;
+            self.goaway = GoawayState::Said;
         }
         is_due
     }

@@ -41,41 +41,41 @@ impl LoadArgs {
     /// If a file cannot be read or is invalid, or if flags contradict one another: a sentence that says what
     /// is wrong.
     pub(crate) fn into_order(self) -> Result<LoadOrder, String> {
-        let Self { planned, plan, repeat, judged, shown } = self;
-        let flags = planned.written()?;
-        let from = plan.clone();
-        let plan = match plan {
+        let Self { plan, plan_file, repeat, judgment, output } = self;
+        let flags = plan.written()?;
+        let from = plan_file.clone();
+        let plan = match plan_file {
             Some(_) if flags != WrittenPlan::default() => return Err(BESIDE_A_PLAN.to_owned()),
             Some(path) => recorded(&path)?,
             None => flags,
         };
-        let expect = if judged.expect.is_empty() { plan.expect.clone() } else { judged.expect };
+        let expect = if judgment.expect.is_empty() { plan.expect.clone() } else { judgment.expect };
         let files = [
-            (OutputFormat::Record, shown.record),
-            (OutputFormat::Svg, shown.svg),
-            (OutputFormat::Hdr, shown.hdr),
-            (OutputFormat::Sample, shown.sample_file),
+            (OutputFormat::Record, output.record),
+            (OutputFormat::Svg, output.svg),
+            (OutputFormat::Hdr, output.hdr),
+            (OutputFormat::Sample, output.sample_file),
         ];
         let given = files.into_iter().filter_map(|(form, path)| Some((form, path?)));
-        let mut files = Files { all: given.collect(), overwrites: shown.overwrite };
-        let is_alone = files.is_printed_alone(shown.json)?;
+        let mut files = Files { all: given.collect(), overwrites: output.overwrite };
+        let is_alone = files.is_printed_alone(output.json)?;
         // A record on stdout is the same as --json, in errors too.
-        let is_json = shown.json || files.take_printed_record();
+        let is_json = output.json || files.take_printed_record();
         if repeat > 1 {
             files.differ()?;
         }
         Ok(LoadOrder {
-            plan: WrittenPlan { sample: shown.sample, expect, ..plan },
+            plan: WrittenPlan { sample: output.sample, expect, ..plan },
             from,
-            name: shown.name,
-            tags: tags(shown.tag)?,
-            thresholds: judged.threshold,
+            name: output.name,
+            tags: tags(output.tag)?,
+            thresholds: judgment.threshold,
             repeat,
-            is_strict: judged.strict,
+            is_strict: judgment.strict,
             files,
             is_json,
-            is_text: !is_alone && !shown.quiet,
-            metrics: shown.metrics,
+            is_text: !is_alone && !output.quiet,
+            metrics: output.metrics,
         })
     }
 }

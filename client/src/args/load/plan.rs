@@ -17,7 +17,7 @@ use crate::data;
 #[derive(Debug, clap::Args)]
 pub(super) struct PlanArgs {
     #[command(flatten)]
-    pub(super) called: RequestArgs,
+    pub(super) request: RequestArgs,
 
     /// The prefix of each call's id, before the call's number from 0 [default: the seed and `-`].
     #[arg(long, value_name = "TEXT", help_heading = "Request", hide_short_help = true)]
@@ -33,13 +33,13 @@ pub(super) struct PlanArgs {
     no_call_ids: bool,
 
     #[command(flatten)]
-    when: ScheduleArgs,
+    schedule: ScheduleArgs,
 
     #[command(flatten)]
-    stops: StopArgs,
+    stop: StopArgs,
 
     #[command(flatten)]
-    how: SendingArgs,
+    sending: SendingArgs,
 }
 
 impl PlanArgs {
@@ -49,41 +49,41 @@ impl PlanArgs {
     /// # Errors
     /// If a file cannot be read or is invalid: a sentence that names it.
     pub(super) fn written(self) -> Result<WrittenPlan, String> {
-        let Self { called, call_id_prefix, no_call_ids, when, stops, how } = self;
+        let Self { request, call_id_prefix, no_call_ids, schedule, stop, sending } = self;
         Ok(WrittenPlan {
-            url: called.url.map(|url| url.to_string()),
-            delay: called.delay,
-            behavior: called.behavior,
-            deadline: called.deadline.as_ref().map(TypedDuration::value),
-            payload: match called.payload {
+            url: request.url.map(|url| url.to_string()),
+            delay: request.delay,
+            behavior: request.behavior,
+            deadline: request.deadline.as_ref().map(TypedDuration::value),
+            payload: match request.payload {
                 Some(from) => Some(payload(from.read()?)),
-                None => called.payload_bytes.map(WrittenPayload::Bytes),
+                None => request.payload_bytes.map(WrittenPayload::Bytes),
             },
-            echo_payload: called.echo_payload,
-            response_bytes: called.response_bytes,
-            max_answer_bytes: called.max_answer_bytes,
-            metadata: called.metadata,
+            echo_payload: request.echo_payload,
+            response_bytes: request.response_bytes,
+            max_answer_bytes: request.max_answer_bytes,
+            metadata: request.metadata,
             call_id_prefix,
             no_call_ids,
-            rate: when.rate,
-            concurrency: when.concurrency,
-            arrivals: when.arrivals.map(Into::into),
-            schedule: when.schedule,
-            schedule_points: when.schedule_file.as_deref().map(points).transpose()?,
-            replay: when.replay.as_deref().map(times).transpose()?,
-            replay_speed: when.replay_speed,
-            think: when.think,
-            concurrency_schedule: when.concurrency_schedule,
-            calls: stops.calls,
-            duration: stops.duration,
-            warm_up: stops.warm_up,
-            grace: stops.grace,
-            stop_when: stops.stop_when,
-            connections: how.connections,
-            workers: how.workers,
-            spin: how.spin,
-            max_in_flight: how.max_in_flight,
-            seed: when.seed,
+            rate: schedule.rate,
+            concurrency: schedule.concurrency,
+            arrivals: schedule.arrivals.map(Into::into),
+            schedule: schedule.schedule,
+            schedule_points: schedule.schedule_file.as_deref().map(points).transpose()?,
+            replay: schedule.replay.as_deref().map(times).transpose()?,
+            replay_speed: schedule.replay_speed,
+            think: schedule.think,
+            concurrency_schedule: schedule.concurrency_schedule,
+            calls: stop.calls,
+            duration: stop.duration,
+            warm_up: stop.warm_up,
+            grace: stop.grace,
+            stop_when: stop.stop_when,
+            connections: sending.connections,
+            workers: sending.workers,
+            spin: sending.spin,
+            max_in_flight: sending.max_in_flight,
+            seed: schedule.seed,
             ..WrittenPlan::default()
         })
     }

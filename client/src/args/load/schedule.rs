@@ -6,7 +6,7 @@ use std::time::Duration;
 use longsync_client::load;
 use longsync_text::{ParseRateError, Rate};
 
-use crate::args::{count, seed};
+use crate::args::{count, whole_u64};
 
 /// How due times are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -66,7 +66,7 @@ pub(super) struct ScheduleArgs {
     pub(super) replay_speed: Option<String>,
 
     /// The seed of everything random: the same seed gives the same due times and call ids [default: random].
-    #[arg(long, value_name = "N", value_parser = seed, hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = whole_u64, hide_short_help = true)]
     pub(super) seed: Option<u64>,
 
     /// How long a closed loop waits between the end of one call and the start of the next.

@@ -11,7 +11,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::tally::{BOUNDS, BucketCounts, MetricsSnapshot};
+use super::snapshot::{BOUNDS, BucketCounts, MetricsSnapshot};
 
 /// The status codes of gRPC: all are exported from the start, since a counter that appears later hides its
 /// first calls.
@@ -19,9 +19,9 @@ const CODES: std::ops::RangeInclusive<i32> = 0..=16;
 const COUNTER: MetricType = MetricType::Counter;
 
 /// The metrics, including the end-of-file mark.
-pub(super) fn text(tally: &MetricsSnapshot) -> String {
+pub(super) fn text(snapshot: &MetricsSnapshot) -> String {
     let mut registry = Registry::with_prefix("longsync_load");
-    registry.register_collector(Box::new(tally.clone()));
+    registry.register_collector(Box::new(snapshot.clone()));
     let mut text = String::new();
     encode(&mut text, &registry).expect("writing to a string does not fail");
     text
@@ -35,12 +35,12 @@ impl Collector for MetricsSnapshot {
     }
 }
 
-fn calls(encoder: &mut DescriptorEncoder<'_>, tally: &MetricsSnapshot) -> fmt::Result {
+fn calls(encoder: &mut DescriptorEncoder<'_>, snapshot: &MetricsSnapshot) -> fmt::Result {
     let help = "Calls that ended, by status";
     let mut ended = encoder.encode_descriptor("calls", help, None, COUNTER)?;
     for code in CODES {
         let name = code_name(Code::from_i32(code));
-        let count = tally.counts.ended_with(StatusCode::from(code));
+        let count = snapshot.counts.ended_with(StatusCode::from(code));
         ended
             .encode_family(&[("status", name)])?
             .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
@@ -48,10 +48,10 @@ fn calls(encoder: &mut DescriptorEncoder<'_>, tally: &MetricsSnapshot) -> fmt::R
     let help = "Calls that were due or, in a closed loop, sent";
     encoder
         .encode_descriptor("due", help, None, COUNTER)?
-        .encode_counter::<NoLabelSet, _, u64>(&tally.due, None)?;
+        .encode_counter::<NoLabelSet, _, u64>(&snapshot.due, None)?;
     let help = "Calls that were due and not sent, by reason";
     let mut not_sent = encoder.encode_descriptor("not_sent", help, None, COUNTER)?;
-    for (why, count) in tally.counts.not_sent.by_reason() {
+    for (why, count) in snapshot.counts.not_sent.by_reason() {
         not_sent
             .encode_family(&[("reason", why.name())])?
             .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
@@ -59,35 +59,35 @@ fn calls(encoder: &mut DescriptorEncoder<'_>, tally: &MetricsSnapshot) -> fmt::R
     Ok(())
 }
 
-fn now(encoder: &mut DescriptorEncoder<'_>, tally: &MetricsSnapshot) -> fmt::Result {
+fn now(encoder: &mut DescriptorEncoder<'_>, snapshot: &MetricsSnapshot) -> fmt::Result {
     for (name, help, value) in [
-        ("in_flight", "Calls that were sent and have not ended", tally.in_flight),
-        ("connections", "Open connections", tally.connections),
+        ("in_flight", "Calls that were sent and have not ended", snapshot.in_flight),
+        ("connections", "Open connections", snapshot.connections),
     ] {
         encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
     }
     Ok(())
 }
 
-fn times(encoder: &mut DescriptorEncoder<'_>, tally: &MetricsSnapshot) -> fmt::Result {
+fn times(encoder: &mut DescriptorEncoder<'_>, snapshot: &MetricsSnapshot) -> fmt::Result {
     for (figure, help, buckets) in [
         (
             Figure::ResponseTime,
             "From when a call was due until its good answer. Calls without one are above every bound, and not in \
              the sum",
-            &tally.response_time,
+            &snapshot.response_time,
         ),
         (
             Figure::ServiceTime,
             "From when a call was sent until its good answer",
-            &tally.service_time,
+            &snapshot.service_time,
         ),
         (
             Figure::Added,
             "Service time less the time that the server reports as waited. Values below zero count as zero",
-            &tally.added,
+            &snapshot.added,
         ),
-        (Figure::Lag, "From when a call was due until it was sent", &tally.lag),
+        (Figure::Lag, "From when a call was due until it was sent", &snapshot.lag),
     ] {
         let seconds = Some(&Unit::Seconds);
         let mut metric =

@@ -8,6 +8,7 @@ use longsync_text::duration::text;
 use longsync_text::said::printable;
 use longsync_text::{counted, grouped};
 
+use crate::figures::length;
 use crate::load::report::Report;
 use crate::load::settings::{Settings, WrittenArrivals, WrittenConnections};
 use crate::load::words::{per_second, percent, place, time};
@@ -26,7 +27,7 @@ pub(in crate::load) fn headline(report: &Report) -> String {
     let (settings, load) = (&report.settings, &report.load);
     let name = settings.name.as_deref();
     let name = name.map(|name| format!("{}: ", printable(name))).unwrap_or_default();
-    let how = how(settings);
+    let schedule = schedule(settings);
     // The duration that was asked for is shown exactly.
     let is_asked = settings.lasts == Some(load.recorded);
     let lasted = if is_asked { text(load.recorded) } else { time(load.recorded) };
@@ -35,11 +36,11 @@ pub(in crate::load) fn headline(report: &Report) -> String {
         connections.push_str(" at first");
     }
     let (url, seed) = (printable(&settings.url), settings.seed);
-    format!("{name}{how} for {lasted}, {connections} to {url}, seed {seed}")
+    format!("{name}{schedule} for {lasted}, {connections} to {url}, seed {seed}")
 }
 
 /// When calls were made, in the words of the plan.
-fn how(settings: &Settings) -> String {
+fn schedule(settings: &Settings) -> String {
     let plan = &settings.plan;
     if settings.is_closed {
         let thought = plan.think.map(|think| format!(", {} to think", text(think)));
@@ -88,7 +89,7 @@ pub(in crate::load) fn outcome(report: &Report) -> String {
             parts.push(format!("{} {what} ({})", grouped(count), percent(count, due)));
         }
     }
-    let all = counted(usize::try_from(due).unwrap_or(usize::MAX), "call");
+    let all = counted(length(due), "call");
     format!("{all} {what}: {}", parts.join(", "))
 }
 

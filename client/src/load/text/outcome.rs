@@ -14,7 +14,7 @@ use super::paragraph;
 use crate::load::limits::held_back;
 use crate::load::report::Report;
 use crate::load::words::{percent, spaced, traffic};
-use crate::wrap::wrapped;
+use crate::wrap::{hanging, wrapped};
 
 /// How many of the error texts are shown.
 const MOST_TEXTS: usize = 10;
@@ -43,9 +43,8 @@ fn line(text: &mut String, columns: usize, heading: &str, entries: &[String]) {
         return;
     }
     let whole = format!("{heading}: {}", entries.join(", "));
-    for (index, line) in wrapped(&whole, columns.saturating_sub(2)).iter().enumerate() {
-        let indent = if index > 0 { "  " } else { "" };
-        let _ = writeln!(text, "{indent}{line}");
+    for line in hanging(&whole, columns, 2) {
+        let _ = writeln!(text, "{line}");
     }
 }
 

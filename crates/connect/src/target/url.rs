@@ -1,14 +1,12 @@
 //! Reads the URL of a server. Pure.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use http::uri::Authority;
+use longsync::DEFAULT_ADDRESS;
 
 use super::parse_target_error::{ParsePortError, ParseTargetError};
-
-/// The port on which a longsync server listens by default.
-const OUR_PORT: u16 = 9000;
 
 /// Schemes that ask for TLS.
 const TLS: [&str; 3] = ["https", "grpcs", "wss"];
@@ -125,10 +123,10 @@ fn suggested(text: &str) -> String {
     let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
     match Place::read(place) {
         Ok(Place { host, port }) => {
-            format!("http://{}", Place { host, port: port.or(Some(OUR_PORT)) })
+            format!("http://{}", Place { host, port: port.or(Some(DEFAULT_ADDRESS.port())) })
         }
         Err(ParseTargetError::NoBrackets { instead }) => instead,
-        Err(_) => format!("http://{}", longsync::DEFAULT_ADDRESS),
+        Err(_) => format!("http://{DEFAULT_ADDRESS}"),
     }
 }
 
@@ -194,7 +192,7 @@ fn without_brackets(authority: &str) -> Result<(), ParseTargetError> {
     });
     let place = match with_port {
         Some((host, port)) => format!("[{host}]:{port}"),
-        None if is_address(authority) => format!("[{authority}]:{OUR_PORT}"),
+        None if is_address(authority) => format!("[{authority}]:{}", DEFAULT_ADDRESS.port()),
         None => return Ok(()),
     };
     Err(ParseTargetError::NoBrackets { instead: format!("http://{place}") })
@@ -202,8 +200,8 @@ fn without_brackets(authority: &str) -> Result<(), ParseTargetError> {
 
 /// Otherwise an unset variable would mean that this machine is called.
 fn without_host(port: Option<&str>) -> ParseTargetError {
-    let port = port.and_then(|port| read_port(port).ok()).unwrap_or(OUR_PORT);
-    ParseTargetError::NoHost { instead: format!("http://{}:{port}", IpAddr::from([127, 0, 0, 1])) }
+    let port = port.and_then(|port| read_port(port).ok()).unwrap_or(DEFAULT_ADDRESS.port());
+    ParseTargetError::NoHost { instead: format!("http://{}:{port}", DEFAULT_ADDRESS.ip()) }
 }
 
 fn read_port(text: &str) -> Result<u16, ParsePortError> {

@@ -32,7 +32,7 @@ pub(super) struct Assignment<M, T> {
     pub(super) plan: Arc<LoadPlan<M>>,
     pub(super) board: Arc<Board>,
     pub(super) transport: T,
-    pub(super) tally: Arc<WorkerCounters>,
+    pub(super) counters: Arc<WorkerCounters>,
     /// Sent when it has its connections: how many calls they carry.
     pub(super) connected: oneshot::Sender<Result<usize, LoadError>>,
     /// Received when the run starts.
@@ -55,22 +55,22 @@ impl<M: Method, T: Transport + Send + 'static> Assignment<M, T> {
     }
 
     fn work(self, runtime: &LocalRuntime) {
-        let Self { index, plan, board, transport, tally, connected, start, finished } = self;
+        let Self { index, plan, board, transport, counters, connected, start, finished } = self;
         board.set_thread(index, threads::this());
         let records = Rc::new(RefCell::new(Records::new(&plan, index)));
         let workers = NonZeroUsize::new(plan.workers).unwrap_or(NonZeroUsize::MIN);
         let share = WorkerShare::of(index, workers);
         let (board, records) = (&board, &records);
-        let desk = WorkerContext {
+        let context = WorkerContext {
             index,
             share,
             board: Arc::clone(board),
-            tally,
+            counters,
             records: Rc::clone(records),
         };
         let working = async {
             let common = Common::new(&plan, Clock::Monotonic, transport);
-            let worker = match PreparedWorker::connect(&plan, desk, common).await {
+            let worker = match PreparedWorker::connect(&plan, context, common).await {
                 Ok(worker) => worker,
                 Err(error) => {
                     let _ = connected.send(Err(error.into()));

@@ -123,8 +123,8 @@ fn amount<A: Amount>(words: &mut Words<'_>) -> Result<A, ParseError> {
 
 impl<A: Amount> PieceValues<A> {
     /// Reads the parameters of a piece, from its opening parenthesis to its closing one.
-    fn read(words: &mut Words<'_>, form: &PieceSyntax) -> Result<Self, ParseError> {
-        let PieceSyntax { name, amounts, duration } = form;
+    fn read(words: &mut Words<'_>, syntax: &PieceSyntax) -> Result<Self, ParseError> {
+        let PieceSyntax { name, amounts, duration } = syntax;
         let mut values = Self { amounts: Vec::new(), duration: None, places: Vec::new() };
         words.mark('(', format_args!("the opening `(` of {name}("))?;
         loop {
@@ -157,10 +157,10 @@ impl<A: Amount> PieceValues<A> {
         Some(self.amounts.swap_remove(found).1)
     }
 
-    fn lacks_one(&self, start: usize, form: &PieceSyntax, example: &str) -> ParseError {
-        let mut keys = form.amounts.iter().chain([&form.duration]);
+    fn lacks_one(&self, start: usize, syntax: &PieceSyntax, example: &str) -> ParseError {
+        let mut keys = syntax.amounts.iter().chain([&syntax.duration]);
         let is_given = |key: &str| self.places.iter().any(|(given, _)| *given == key);
-        let missing = keys.find(|key| !is_given(key)).unwrap_or(&form.duration);
+        let missing = keys.find(|key| !is_given(key)).unwrap_or(&syntax.duration);
         ParseError::wrong(start, format!("it has no {missing}=: write, for example, {example}"))
     }
 }

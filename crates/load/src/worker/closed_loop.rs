@@ -27,9 +27,9 @@ pub(super) struct ClosedLoop {
 
 impl<M: Method, T: Transport + 'static> Worker<M, T> {
     /// Begins the first calls of a closed loop; each call that ends is followed by another one in
-    /// [`Owner::lane_moved`], or here if there is think time. Returns when no further call is made.
+    /// [`LaneOwner::lane_moved`], or here if there is think time. Returns when no further call is made.
     pub(super) async fn keep_in_flight(&self) {
-        let Pacing::Closed(closed) = &self.pace else { return };
+        let Pacing::Closed(closed) = &self.pacing else { return };
         loop {
             let now = self.common.now();
             if self.is_over(closed, now) {
@@ -54,15 +54,15 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             // A worker with nothing in flight is not notified otherwise that nothing is left to do.
             match closed.number.get() {
                 Some(_) => moved.await,
-                None => until(moved, self.desk.board.all_numbered.cancelled()).await,
+                None => until(moved, self.context.board.all_numbered.cancelled()).await,
             }
         }
     }
 
     /// Whether a closed loop makes no further calls.
     pub(super) fn is_over(&self, closed: &ClosedLoop, now: Moment) -> bool {
-        let has_number = || closed.number.get().is_some() || !self.desk.board.has_numbered_all();
-        now >= self.desk.board.over()
+        let has_number = || closed.number.get().is_some() || !self.context.board.has_numbered_all();
+        now >= self.context.board.over()
             || self.ends.is_some_and(|ends| now >= ends)
             || (now >= self.recorded_from() && !has_number())
     }
@@ -87,7 +87,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     /// Begins as many calls of a closed loop as are missing, at most `most`, on the lane with this index, or
     /// on each lane in turn if there is none. Returns how many it began.
     pub(super) fn refill(&self, lane: Option<usize>, most: usize) -> usize {
-        let Pacing::Closed(closed) = &self.pace else { return 0 };
+        let Pacing::Closed(closed) = &self.pacing else { return 0 };
         let (now, from) = (self.common.now(), self.recorded_from());
         let wanted = self.wanted(closed, now);
         let taken = self.in_flight.get() + closed.thinking.borrow().len();
@@ -98,9 +98,9 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                 return filled;
             }
             let call = if now < from {
-                CallNumber::warm_up(self.desk.share.number(closed.warm_up.get()))
+                CallNumber::warm_up(self.context.share.number(closed.warm_up.get()))
             } else {
-                let Some(number) = closed.take_number(&self.desk.board) else { return filled };
+                let Some(number) = closed.take_number(&self.context.board) else { return filled };
                 CallNumber::recorded(number)
             };
             if self.send(lane.unwrap_or_else(|| self.turn.get()), call, None, now).is_err() {
@@ -115,7 +115,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     pub(super) fn wanted(&self, closed: &ClosedLoop, now: Moment) -> usize {
         let at = schedule_time(now, self.recorded_from());
         let all = usize::try_from(closed.concurrency.at(at)).unwrap_or(usize::MAX);
-        self.desk.share.portion(all)
+        self.context.share.portion(all)
     }
 }
 

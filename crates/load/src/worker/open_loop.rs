@@ -20,7 +20,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         &self,
         arrivals: &mut Peekable<impl Iterator<Item = Arrival>>,
     ) {
-        let board = &*self.desk.board;
+        let board = &*self.context.board;
         let whole_batch = self.lanes.borrow().len() * BATCH_PER_LANE;
         let (mut batch, mut is_blocked) = (0, false);
         // A call is removed from the schedule only once it was sent or counted.
@@ -54,7 +54,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                 continue;
             }
             if let Err(why) = sent {
-                let mut records = self.desk.records.borrow_mut();
+                let mut records = self.context.records.borrow_mut();
                 records.advance(now, board);
                 records.not_sent(number, due, why.into());
             }
@@ -64,7 +64,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
 
     /// Sends a call of an open loop, if the limit on calls in flight allows it.
     fn send_due(&self, call: CallNumber, due: Moment, now: Moment) -> Result<(), LaneError> {
-        let WorkerContext { index, board, .. } = &self.desk;
+        let WorkerContext { index, board, .. } = &self.context;
         if !board.in_flight.take(*index) {
             return Err(LaneError::Limited);
         }
@@ -79,13 +79,13 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     async fn leave(&self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>, why: Why) {
         loop {
             let now = self.common.now();
-            self.desk.records.borrow_mut().advance(now, &self.desk.board);
+            self.context.records.borrow_mut().advance(now, &self.context.board);
             for _ in 0..COUNTED {
-                let over = self.desk.board.over();
+                let over = self.context.board.over();
                 let Some(Arrival { number, due, .. }) = arrivals.next_if(|it| it.due < over) else {
                     return;
                 };
-                self.desk.records.borrow_mut().not_sent(number, due, why);
+                self.context.records.borrow_mut().not_sent(number, due, why);
             }
             tokio::task::yield_now().await;
         }

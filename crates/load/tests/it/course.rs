@@ -243,7 +243,7 @@ async fn a_closed_loop_with_fewer_callers_than_workers_makes_all_its_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_goodbye_costs_nothing_however_short_the_grace_is() {
+async fn a_goaway_costs_nothing_however_short_the_grace_is() {
     let server = InMemory::http2(1_000, |connection, _| {
         crate::in_memory::serve(connection, 50, Duration::from_millis(1))
     });

@@ -188,11 +188,11 @@ pub(crate) async fn answer(mut respond: SendResponse<Bytes>, after: Duration, se
 }
 
 /// Answers all calls of a connection after a while, and sends a GOAWAY with the call of this number.
-pub(crate) async fn serve(mut connection: Served, goodbye_at: usize, after: Duration) {
+pub(crate) async fn serve(mut connection: Served, goaway_at: usize, after: Duration) {
     let mut calls = 0;
     while let Some(Ok((_, respond))) = connection.accept().await {
         calls += 1;
-        if calls == goodbye_at {
+        if calls == goaway_at {
             connection.graceful_shutdown();
         }
         tokio::spawn(answer(respond, after, "here"));

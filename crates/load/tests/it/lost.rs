@@ -121,10 +121,10 @@ async fn a_lost_connection_is_retried_at_once_and_then_less_and_less_often() {
 }
 
 /// How many connections were requested in 10 s from a server that ends each in this way.
-async fn asked_for(goodbye_at: usize, answers: bool) -> usize {
+async fn asked_for(goaway_at: usize, answers: bool) -> usize {
     let transport = InMemory::http2(100, move |mut connection, _| async move {
         if answers {
-            serve(connection, goodbye_at, Duration::ZERO).await;
+            serve(connection, goaway_at, Duration::ZERO).await;
         } else {
             drop(connection.accept().await);
         }

@@ -5,7 +5,7 @@
 mod auto;
 mod broken;
 mod course;
-mod goodbye;
+mod goaway;
 mod here;
 mod in_memory;
 mod lost;

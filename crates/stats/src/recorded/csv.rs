@@ -14,7 +14,7 @@ const A_UNIT: &str =
     "write a unit, such as 12ms, or name the unit in a header line: seconds, ms, us or ns";
 
 pub(super) fn read(text: &str) -> Result<RecordedDurations, RecordingError> {
-    let mut tally = DurationCounts::default();
+    let mut counts = DurationCounts::default();
     let mut unit_ns = None;
     for (index, (line, row)) in lines(text).enumerate() {
         let cell = first_cell(row).map_err(|why| RecordingError::at(line, why))?;
@@ -27,9 +27,9 @@ pub(super) fn read(text: &str) -> Result<RecordedDurations, RecordingError> {
             Some(unit_ns) => decimal::nanos(cell, unit_ns),
             None => with_unit(cell, index == 0),
         };
-        tally.add(nanos.map_err(|why| RecordingError::at(line, &why))?, 1, line)?;
+        counts.add(nanos.map_err(|why| RecordingError::at(line, &why))?, 1, line)?;
     }
-    tally.finish("there is a header but not a single value: write one number per line below it")
+    counts.finish("there is a header but not a single value: write one number per line below it")
 }
 
 /// The text before the first comma, or between the quotes.

@@ -11,7 +11,7 @@ pub(super) fn begins_with(line: &str) -> bool {
 }
 
 pub(super) fn read(text: &str) -> Result<RecordedDurations, RecordingError> {
-    let mut tally = DurationCounts::default();
+    let mut counts = DurationCounts::default();
     for (line, row) in lines(text) {
         if row.starts_with(COLUMN_NAMES) {
             continue;
@@ -19,10 +19,10 @@ pub(super) fn read(text: &str) -> Result<RecordedDurations, RecordingError> {
         let buckets =
             histogram::decode(last_field(row)).map_err(|why| RecordingError::at(line, why))?;
         for (nanos, count) in buckets {
-            tally.add(nanos, count, line)?;
+            counts.add(nanos, count, line)?;
         }
     }
-    tally.finish("there is not a single value in the histograms of this log")
+    counts.finish("there is not a single value in the histograms of this log")
 }
 
 /// The field of the histogram: before it come a tag, if there is one, two times and the maximum.

@@ -27,14 +27,14 @@ fn log<S: Serializer>(histograms: &[Histogram<u64>], mut serializer: S) -> Vec<u
 
 /// The values of the histograms according to the crate that wrote them.
 fn expected(histograms: &[Histogram<u64>]) -> Vec<(u64, u64)> {
-    let mut tally = DurationCounts::default();
+    let mut counts = DurationCounts::default();
     for histogram in histograms {
         for bucket in histogram.iter_recorded() {
             let middle = histogram.median_equivalent(bucket.value_iterated_to());
-            tally.add(middle, bucket.count_at_value(), 1).unwrap();
+            counts.add(middle, bucket.count_at_value(), 1).unwrap();
         }
     }
-    tally.finish("none").unwrap().values
+    counts.finish("none").unwrap().values
 }
 
 fn histogram() -> impl Strategy<Value = Histogram<u64>> {

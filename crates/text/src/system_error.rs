@@ -1,14 +1,15 @@
-//! The system's errors about files and outputs, in words.
+//! The system's errors in words.
 
 use std::io::{self, ErrorKind};
 
-/// Why something cannot be read or written, without an error number: `permission denied`.
-pub(crate) fn in_words(error: &io::Error) -> String {
-    // An error that does not come from the system is already written in words.
-    if error.raw_os_error().is_none() {
-        return error.to_string();
-    }
+/// What the standard library writes before an error number.
+const NUMBER: &str = " (os error ";
+
+/// Why the system refused, without an error number: `permission denied`. An error that does not come from the
+/// system directly has its own words, also without the number that the standard library appends.
+pub fn in_words(error: &io::Error) -> String {
     let known = match error.kind() {
+        _ if error.raw_os_error().is_none() => return without_number(&error.to_string()),
         ErrorKind::NotFound => "no such file",
         ErrorKind::PermissionDenied => "permission denied",
         ErrorKind::IsADirectory => "it is a directory",
@@ -18,14 +19,18 @@ pub(crate) fn in_words(error: &io::Error) -> String {
         ErrorKind::FileTooLarge => "it would be larger than a file may be",
         ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
         ErrorKind::InvalidFilename => "a file cannot have that name",
-        _ => return without_number(&error.to_string()).to_owned(),
+        ErrorKind::AddrInUse => "the address is in use",
+        ErrorKind::AddrNotAvailable => "this machine does not have that address",
+        _ => return without_number(&error.to_string()),
     };
     known.to_owned()
 }
 
-/// The same without the number that the standard library appends.
-fn without_number(text: &str) -> &str {
-    text.rsplit_once(" (os error ").map_or(text, |(words, _)| words)
+fn without_number(text: &str) -> String {
+    match text.rsplit_once(NUMBER) {
+        Some((words, rest)) if rest.ends_with(')') => words.to_owned(),
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -51,10 +56,14 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_is_already_in_words_is_unchanged() {
+    fn an_error_with_words_of_its_own_keeps_them_without_the_number() {
         assert_eq!(
             in_words(&io::Error::new(ErrorKind::NotFound, "nobody is there")),
             "nobody is there"
         );
+        let inner = io::Error::from_raw_os_error(5);
+        let outer = io::Error::other(inner.to_string());
+        assert!(outer.to_string().contains("os error"), "{outer}");
+        assert_eq!(in_words(&outer), in_words(&inner));
     }
 }
