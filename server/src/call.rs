@@ -3,6 +3,7 @@
 pub(crate) mod behavior_cache;
 mod deadline;
 pub(crate) mod ending;
+pub(crate) mod fault;
 pub(crate) mod headers;
 mod memory;
 mod output;
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::{HeaderMap, HeaderValue};
 use longsync::duration::to_proto;
 use longsync::v1::Timing;
-use longsync_behavior::{AppliedBehavior, Behavior, CallName, DrawKey};
+use longsync_behavior::{AppliedBehavior, Behavior, CallName, DrawKey, FaultClause, FaultMoment};
 use longsync_text::duration::text;
 use longsync_timer::Sleep;
 use tonic::Status;
@@ -38,7 +39,7 @@ use crate::call::refusal::Refusal;
 use crate::call::wait::WaitTimes;
 use crate::call::waiting::WaitState;
 use crate::config::Limits;
-use crate::record::ConnectionRecord;
+use crate::record::{CloseReason, ConnectionRecord};
 use crate::shared::counters::{CallKind, Outcome};
 use crate::worker::Worker;
 
@@ -51,11 +52,15 @@ pub(crate) struct Call {
     record: Arc<ConnectionRecord>,
     /// Its number among the requests of its connection, from 0.
     number: u64,
+    /// The number of its HTTP/2 stream; 0 if it cannot be needed.
+    stream: u32,
     /// [`None`] for a call of another service (health, reflection), which is not counted.
     kind: Option<CallKind>,
     arrived: Instant,
     deadline: Option<Deadline>,
     attempt: u32,
+    /// Whether its headers state the attempt.
+    states_attempt: bool,
     /// The behavior from its header, or what is wrong with that header. Boxed, because it is rarely sent.
     behavior_header: Option<Box<Result<Behavior, String>>>,
     /// For the log line that the call writes when it ends.
@@ -67,6 +72,11 @@ pub(crate) struct Call {
     /// Whether its status can only be sent in the next turn.
     has_last_words: AtomicBool,
     is_client_gone: AtomicBool,
+    /// Whether it is never answered, as planned, and therefore neither counts as a call in flight for a drain
+    /// nor ends at its deadline.
+    is_hung: AtomicBool,
+    /// Whether [`State::delivery`] is set, which is rarely the case.
+    has_delivery: AtomicBool,
     /// Whether [`State::encoder`] is set, which is checked often and is rarely the case.
     waits_for_encoder: AtomicBool,
     /// Bytes of answers that were handed to HTTP but are not yet encoded for the socket.
@@ -86,6 +96,8 @@ struct State {
     /// When the last of these waits ended.
     waited_until: Option<Instant>,
     ending: Option<Ending>,
+    /// The fault that says how its answer is sent.
+    delivery: Option<Arc<FaultClause>>,
     /// Woken when everything that was handed over is encoded.
     encoder: Option<Waker>,
 }
@@ -129,10 +141,12 @@ impl Call {
         let call = Self {
             record: Arc::clone(record),
             number: record.request_number(),
+            stream: record.request_stream(),
             kind,
             arrived,
             deadline,
             attempt: headers.attempt,
+            states_attempt: headers.states_attempt,
             behavior_header: headers.behavior.map(Box::new),
             traceparent: headers.traceparent,
             is_admitted,
@@ -140,6 +154,8 @@ impl Call {
             is_cut: AtomicBool::new(ending.is_some()),
             has_last_words: AtomicBool::new(false),
             is_client_gone: AtomicBool::new(false),
+            is_hung: AtomicBool::new(false),
+            has_delivery: AtomicBool::new(false),
             waits_for_encoder: AtomicBool::new(false),
             handed_over: AtomicU32::new(0),
             buffered_bytes: AtomicU64::new(0),
@@ -203,6 +219,12 @@ impl Call {
         (!worker.is_drained()).then(|| worker.timer().sleep(duration))
     }
 
+    /// The same, until a point in time.
+    pub(crate) fn sleep_until(&self, due: Instant) -> Option<Sleep> {
+        let worker = self.worker();
+        (!worker.is_drained()).then(|| worker.timer().sleep_until(due))
+    }
+
     /// Plans this call's message with this index. Also returns when the message was received, by the wall
     /// clock.
     pub(crate) fn plan(
@@ -224,10 +246,23 @@ impl Call {
             ask.call_id.clone_into(&mut state.call_id);
         }
         let own = if ask.call_id.is_empty() { &state.call_id } else { ask.call_id };
-        let plan =
-            worker.with_rules(|rules| plan(&ask, &self.key(own, index), rules, self.limits()))?;
+        // The fault of a collect is that of its first message.
+        let counts = index == 0 || self.kind != Some(CallKind::LongSyncCollect);
+        let attempt =
+            |clause: &FaultClause| if counts { self.attempt_of(clause, own) } else { u32::MAX };
+        let plan = worker.with_rules(&attempt, |rules| {
+            plan(&ask, &self.key(own, index), rules, self.limits())
+        })?;
         state.applied = Some(plan.applied.clone());
         Ok((plan, received_at))
+    }
+
+    /// Which attempt of the call with this id this is, as far as a `fail_first` is concerned.
+    fn attempt_of(&self, clause: &FaultClause, call_id: &str) -> u32 {
+        if self.states_attempt {
+            return self.attempt;
+        }
+        self.worker().shared().seen_calls().count(&clause.to_string(), call_id)
     }
 
     /// The delay that a behavior draws for the answer with this index.
@@ -248,11 +283,12 @@ impl Call {
         self.worker().shared().stall.as_ref().map_or(Duration::ZERO, |stall| stall.queued_at(start))
     }
 
-    /// The timing of an answer.
+    /// The timing of an answer, and of the fault that goes along with it.
     pub(crate) fn timing(
         &self,
         spent: WaitTimes,
         applied: &AppliedBehavior,
+        fault: Option<&FaultClause>,
         received_at: SystemTime,
     ) -> Timing {
         Timing {
@@ -261,6 +297,7 @@ impl Call {
             waited: Some(to_proto(spent.waited())),
             queued: Some(to_proto(spent.queued())),
             behavior: applied.text().into_owned(),
+            fault: fault.map(ToString::to_string).unwrap_or_default(),
             ..self.timing_without_wait()
         }
     }
@@ -274,8 +311,8 @@ impl Call {
         }
     }
 
-    /// The timing of a call that ends now without an answer.
-    pub(crate) fn timing_at_end(&self) -> Timing {
+    /// The timing of a call that ends this way now, without an answer.
+    pub(crate) fn timing_at_end(&self, ending: &Ending) -> Timing {
         let now = self.now();
         let state = self.state();
         let mut spent = state.spent;
@@ -284,13 +321,25 @@ impl Call {
             let whole = wait.cut_short(now.saturating_duration_since(wait.start));
             spent += whole.with_waited(state.waited_since(wait.start, now));
         }
-        let has_planned = wait.is_some() || state.spent != WaitTimes::default();
+        let fault = ending.planned();
+        if fault.is_some_and(|fault| fault.moment() == FaultMoment::Before) {
+            return Timing {
+                received_at: state.received_at.map(Into::into),
+                waited: Some(to_proto(Duration::ZERO)),
+                queued: None,
+                behavior: state.applied_text(),
+                fault: fault.map(ToString::to_string).unwrap_or_default(),
+                ..self.timing_without_wait()
+            };
+        }
+        let has_planned = wait.is_some() || state.waited_until.is_some();
         Timing {
             received_at: state.received_at.map(Into::into),
             planned: has_planned.then(|| to_proto(spent.planned())),
             waited: Some(to_proto(spent.waited())),
             queued: Some(to_proto(spent.queued())),
-            behavior: state.applied.as_ref().map(|it| it.text().into_owned()).unwrap_or_default(),
+            behavior: state.applied_text(),
+            fault: fault.map(ToString::to_string).unwrap_or_default(),
             ..self.timing_without_wait()
         }
     }
@@ -330,7 +379,7 @@ impl Call {
 
     /// The status of the call if it ends this way now.
     pub(crate) fn status(&self, ending: &Ending) -> Status {
-        ending.status(&self.timing_at_end())
+        ending.status(&self.timing_at_end(ending))
     }
 
     /// The same status as trailers.
@@ -363,7 +412,7 @@ impl Call {
     /// noticed.
     fn is_cut_before_poll(&self) -> bool {
         let due = self.waiting.polled(self.arrived);
-        if let Some(deadline) = self.deadline.filter(|_| !self.is_cut())
+        if let Some(deadline) = self.deadline.filter(|_| !self.is_cut() && !self.is_hung())
             && deadline.at() <= self.now()
             && due.is_none_or(|due| deadline.at() < due)
         {
@@ -375,7 +424,8 @@ impl Call {
     /// When the call's `CallTask` must be polled next: at the due time or the deadline, whichever is earlier.
     fn next_poll(&self) -> Option<Instant> {
         let due = self.waiting.wakes_at(self.arrived);
-        due.into_iter().chain(self.deadline.map(Deadline::at)).min()
+        let deadline = self.deadline.filter(|_| !self.is_hung());
+        due.into_iter().chain(deadline.map(Deadline::at)).min()
     }
 
     /// Notes that the call is cut and that its status can only be sent in the next turn.
@@ -403,6 +453,7 @@ impl Call {
             _ if self.deadline.is_some_and(|deadline| deadline.explains_reset_at(self.now())) => {
                 Outcome::DeadlineExceeded
             }
+            _ if self.record.wish().is_some_and(CloseReason::is_planned) => Outcome::Dropped,
             _ => Outcome::Cancelled,
         }
     }
@@ -427,7 +478,9 @@ impl Drop for Call {
                 counters.cancelled(self.now().saturating_duration_since(start));
             }
         }
-        worker.call_ended();
+        if !*self.is_hung.get_mut() {
+            worker.call_ended();
+        }
         tracing::debug!(
             target: CALL_LOG_TARGET,
             rpc = %kind,
@@ -435,6 +488,7 @@ impl Drop for Call {
             call_id = Some(state.call_id.as_str()).filter(|id| !id.is_empty()),
             took = text(self.now().saturating_duration_since(self.arrived)),
             behavior = state.applied.as_ref().map(|applied| applied.text().into_owned()),
+            fault = state.ending.as_ref().and_then(Ending::planned).map(tracing::field::display),
             attempt = self.attempt,
             worker = worker.index(),
             connection = self.record.number(),
@@ -447,6 +501,11 @@ impl Drop for Call {
 }
 
 impl State {
+    /// The text of the behavior that was applied to its last message.
+    fn applied_text(&self) -> String {
+        self.applied.as_ref().map(|applied| applied.text().into_owned()).unwrap_or_default()
+    }
+
     /// How much of the time from `start` to `end` was not already counted by the previous wait.
     fn waited_since(&self, start: Instant, end: Instant) -> Duration {
         end.saturating_duration_since(self.waited_until.map_or(start, |until| until.max(start)))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use longsync_behavior::{self as behavior, Behavior};
+use longsync_behavior::{self as behavior, Behavior, Fault, FaultClause};
 use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -146,6 +146,12 @@ impl Worker {
         &self.shared.config.behavior
     }
 
+    /// Whether the server's behavior can send a connection away with an error code; callers' behaviors cannot.
+    pub(crate) fn can_go_away(&self) -> bool {
+        let is_goaway = |clause: &FaultClause| matches!(clause.fault(), Fault::GoAway(Some(_)));
+        self.default_behavior().faults().clauses().any(is_goaway)
+    }
+
     /// What the wall clock showed at a past point in time.
     pub(crate) fn by_wall_clock(&self, at: Instant) -> SystemTime {
         self.wall_clock.at(at, || self.timer.now())
@@ -169,13 +175,19 @@ impl Worker {
         behaviors.read(text, self.limits().max_delay)
     }
 
-    /// Calls `decide` with the rules on what callers may ask for.
-    pub(crate) fn with_rules<T>(&self, decide: impl FnOnce(&behavior::ServerPolicy<'_>) -> T) -> T {
+    /// Calls `decide` with the rules on what callers may ask for. `attempt` is as in
+    /// [`behavior::ServerPolicy`].
+    pub(crate) fn with_rules<T>(
+        &self,
+        attempt: &dyn Fn(&FaultClause) -> u32,
+        decide: impl FnOnce(&behavior::ServerPolicy<'_>) -> T,
+    ) -> T {
         decide(&behavior::ServerPolicy {
             behavior: self.default_behavior(),
             max_delay: self.limits().max_delay,
             is_fixed: self.shared.config.is_fixed,
             read: &|text| self.read_behavior(text),
+            attempt,
         })
     }
 

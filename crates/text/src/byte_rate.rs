@@ -30,6 +30,8 @@ const UNITS: [(&str, u64); 4] =
 /// The decimals that are kept, whatever the unit.
 const DECIMALS: usize = 6;
 const MILLIONTHS: u64 = 1_000_000;
+/// A byte, in the unit of millionths of a byte per second times a nanosecond.
+const PER_BYTE: u128 = 1_000_000_000_000_000;
 
 impl ByteRate {
     /// The highest rate.
@@ -61,17 +63,15 @@ impl ByteRate {
     }
 
     /// How many whole bytes have been sent when this many nanoseconds have passed since the first.
-    pub const fn bytes_in(self, nanos: u64) -> u64 {
-        const PER_BYTE: u128 = MILLIONTHS as u128 * 1_000_000_000;
-        let bytes = self.0.get() as u128 * nanos as u128 / PER_BYTE;
-        if bytes > u64::MAX as u128 { u64::MAX } else { bytes as u64 }
+    pub fn bytes_in(self, nanos: u64) -> u64 {
+        let bytes = u128::from(self.0.get()) * u128::from(nanos) / PER_BYTE;
+        u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
     /// How many nanoseconds have passed since the first byte when `bytes` have been sent, rounded up.
-    pub const fn nanos_for(self, bytes: u64) -> u64 {
-        const PER_BYTE: u128 = MILLIONTHS as u128 * 1_000_000_000;
-        let nanos = (bytes as u128 * PER_BYTE).div_ceil(self.0.get() as u128);
-        if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
+    pub fn nanos_for(self, bytes: u64) -> u64 {
+        let nanos = (u128::from(bytes) * PER_BYTE).div_ceil(self.0.get().into());
+        u64::try_from(nanos).unwrap_or(u64::MAX)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Watches the answers of a call on their way out.
 
+use std::error::Error;
 use std::future::Future as _;
 use std::mem;
 use std::pin::Pin;
@@ -9,10 +10,10 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::{Body as _, Frame, SizeHint};
-use tonic::Status;
 use tonic::body::Body;
 
 use crate::body::batches::{Batches, MessageStream};
+use crate::body::pace::Pace;
 use crate::body::piece::{AnswerPiece, PIECE_BYTES};
 use crate::body::rest::LingeringEnd;
 use crate::body::room::Room;
@@ -35,6 +36,8 @@ pub(crate) struct AnswerBody {
     lingering: Option<Box<LingeringEnd>>,
     /// The memory reserved for a request that is not a call, until the answer's piece takes it over.
     room: Option<Room>,
+    /// How the answer is sent, if not as fast as it can be.
+    pace: Option<Box<Pace>>,
 }
 
 /// The source of an answer's chunks.
@@ -50,6 +53,8 @@ enum Chunks {
     End(Box<AnswerEnd>),
     /// No chunks are left because the call was cut; only its status follows.
     Cut,
+    /// No chunks are left because a planned fault follows, which leaves no status.
+    Fault(Box<Ending>),
     /// No chunks are left; OK follows.
     Answered,
     /// Nothing is left.
@@ -63,11 +68,15 @@ struct AnswerEnd {
     ending: Ending,
 }
 
-type FramePoll = Poll<Option<Result<Frame<AnswerPiece>, Status>>>;
+type FramePoll = Poll<Option<Result<Frame<AnswerPiece>, BodyError>>>;
+
+/// Why an answer breaks off.
+type BodyError = Box<dyn Error + Send + Sync>;
 
 impl AnswerBody {
     fn new(chunks: Chunks, call: Option<Arc<Call>>) -> Self {
-        Self { chunks, rest: Bytes::new(), handed_over: 0, call, lingering: None, room: None }
+        let rest = Bytes::new();
+        Self { chunks, rest, handed_over: 0, call, lingering: None, room: None, pace: None }
     }
 
     /// Holds back the end of the answer.
@@ -83,7 +92,12 @@ impl AnswerBody {
     /// The answer of a call over HTTP.
     pub(crate) fn of_http(response: Response<Body>, call: Arc<Call>) -> Response<Self> {
         call.finish(Ending::Answered);
-        response.map(|inner| Self::new(Chunks::Body(inner), Some(call)))
+        response.map(|inner| {
+            let mut body = Self::new(Chunks::Body(inner), Some(call));
+            // HTTP asks for the length before it polls.
+            body.look_for_pace();
+            body
+        })
     }
 
     /// The answer of a gRPC call, with these messages.
@@ -96,12 +110,25 @@ impl AnswerBody {
         grpc(Self { rest: message, ..Self::new(Chunks::One, Some(call)) })
     }
 
+    /// Finds out how the answer is sent. An exchange knows that only when its first request has arrived.
+    fn look_for_pace(&mut self) {
+        if self.pace.is_none()
+            && let Some(delivery) = self.call.as_ref().and_then(|call| call.delivery())
+        {
+            self.pace = Some(Box::new(Pace::new(delivery)));
+        }
+    }
+
     /// Hands over an answer that is a single piece and that no window can hold up; the piece takes ownership
     /// of the call. Returns the call for any other answer.
     fn hand_over_whole(&mut self, call: Arc<Call>) -> Result<AnswerPiece, Arc<Call>> {
         let bytes = self.rest.len();
         let is_whole = matches!(self.chunks, Chunks::One) && (1..=PIECE_BYTES).contains(&bytes);
-        if !is_whole || !call.would_be_allowed(bytes as u64) || call.why_cut().is_some() {
+        if !is_whole
+            || self.pace.is_some()
+            || !call.would_be_allowed(bytes as u64)
+            || call.why_cut().is_some()
+        {
             return Err(call);
         }
         call.finish(Ending::Answered);
@@ -110,12 +137,15 @@ impl AnswerBody {
     }
 
     /// Hands over the next piece. Closed windows hold up at most one piece per stream.
-    fn poll_piece(&mut self, call: &Arc<Call>, cx: &Context<'_>) -> FramePoll {
-        let bytes = self.rest.len().min(PIECE_BYTES);
+    fn poll_piece(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> FramePoll {
+        let mut bytes = self.rest.len().min(PIECE_BYTES);
         let handed_over = call.handed_over() as usize;
         if handed_over > 0 && handed_over + bytes > PIECE_BYTES {
             call.wait_for_encoder(cx);
             return Poll::Pending;
+        }
+        if let Some(pace) = &mut self.pace {
+            bytes = ready!(pace.poll_piece(bytes, call, cx));
         }
         self.handed_over += bytes as u64;
         Poll::Ready(Some(Ok(Frame::data(AnswerPiece::of(call, self.rest.split_to(bytes))))))
@@ -123,7 +153,12 @@ impl AnswerBody {
 
     /// Ends the stream. If the client's windows may hold up the data, the end waits until the data is
     /// encoded, because a deadline must still be able to reach the call.
-    fn poll_end(&mut self, end: AnswerEnd, call: &Call, cx: &Context<'_>) -> FramePoll {
+    fn poll_end(&mut self, end: AnswerEnd, call: &Call, cx: &mut Context<'_>) -> FramePoll {
+        let pace = self.pace.as_mut().filter(|_| end.ending == Ending::Answered);
+        if pace.is_some_and(|pace| pace.poll_end(call, cx).is_pending()) {
+            self.chunks = Chunks::End(Box::new(end));
+            return Poll::Pending;
+        }
         if call.handed_over() > 0 && !call.is_allowed(self.handed_over) {
             self.chunks = Chunks::End(Box::new(end));
             call.wait_for_encoder(cx);
@@ -152,6 +187,26 @@ impl AnswerBody {
         Poll::Ready(Some(Ok(Frame::trailers(call.trailers(why)))))
     }
 
+    /// Ends the call by a planned fault that leaves no status, once everything before it has gone out.
+    fn poll_fault(&mut self, ending: Box<Ending>, call: &Call, cx: &Context<'_>) -> FramePoll {
+        let end = if call.handed_over() > 0 {
+            call.wait_for_encoder(cx);
+            Poll::Pending
+        } else {
+            call.unanswered_end(&ending).unwrap_or(Poll::Pending)
+        };
+        match end {
+            Poll::Pending => {
+                self.chunks = Chunks::Fault(ending);
+                Poll::Pending
+            }
+            Poll::Ready(reset) => {
+                self.chunks = Chunks::Over;
+                Poll::Ready(Some(Err(reset.into())))
+            }
+        }
+    }
+
     fn poll_plain(&mut self, cx: &mut Context<'_>) -> FramePoll {
         let inner = match &mut self.chunks {
             Chunks::Body(inner) => inner,
@@ -164,22 +219,28 @@ impl AnswerBody {
         let frame = ready!(Pin::new(inner).poll_frame(cx));
         let room = &mut self.room;
         Poll::Ready(frame.map(|frame| {
-            frame.map(|frame| frame.map_data(|bytes| AnswerPiece::plain(bytes, room.take())))
+            let frame = frame.map(|it| it.map_data(|bytes| AnswerPiece::plain(bytes, room.take())));
+            frame.map_err(Into::into)
         }))
     }
 
-    /// The answer to a call over HTTP: a single short chunk, which the call lives as long as.
+    /// The answer to a call over HTTP.
     fn poll_http(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> FramePoll {
-        let Chunks::Body(inner) = &mut self.chunks else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(inner).poll_frame(cx));
-        if frame.is_none() {
-            self.chunks = Chunks::Over;
+        while self.rest.is_empty() {
+            let Chunks::Body(inner) = &mut self.chunks else { return Poll::Ready(None) };
+            match ready!(Pin::new(inner).poll_frame(cx)) {
+                Some(Ok(frame)) => self.rest = frame.into_data().unwrap_or_default(),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                None => {
+                    if let Some(pace) = &mut self.pace {
+                        ready!(pace.poll_end(call, cx));
+                    }
+                    self.chunks = Chunks::Over;
+                    return Poll::Ready(None);
+                }
+            }
         }
-        Poll::Ready(
-            frame.map(|frame| {
-                frame.map(|frame| frame.map_data(|bytes| AnswerPiece::of(call, bytes)))
-            }),
-        )
+        self.poll_piece(call, cx)
     }
 
     fn poll_call(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> FramePoll {
@@ -201,6 +262,12 @@ impl AnswerBody {
                 };
                 return self.poll_end(*end, call, cx);
             }
+            Chunks::Fault(_) => {
+                let Chunks::Fault(ending) = mem::replace(&mut self.chunks, Chunks::Over) else {
+                    return Poll::Ready(None);
+                };
+                return self.poll_fault(ending, call, cx);
+            }
             Chunks::Body(_) | Chunks::Cut | Chunks::Answered | Chunks::Over => {
                 return Poll::Ready(None);
             }
@@ -220,9 +287,12 @@ impl AnswerBody {
                 self.rest = chunk;
                 return self.poll_piece(call, cx);
             }
-            Some(Err(refusal)) => Ending::Refused(refusal),
+            Some(Err(ending)) => ending,
             None => Ending::Answered,
         };
+        if ending.leaves_no_status() {
+            return self.poll_fault(Box::new(ending), call, cx);
+        }
         self.poll_end(AnswerEnd { trailers: call.trailers(&ending), ending }, call, cx)
     }
 }
@@ -237,9 +307,10 @@ fn grpc(body: AnswerBody) -> Response<AnswerBody> {
 
 impl http_body::Body for AnswerBody {
     type Data = AnswerPiece;
-    type Error = Status;
+    type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll {
+        self.look_for_pace();
         let polled = match self.call.take().map(|call| self.hand_over_whole(call)) {
             None => self.poll_plain(cx),
             Some(Ok(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
@@ -266,10 +337,16 @@ impl http_body::Body for AnswerBody {
             return false;
         }
         match &self.chunks {
-            Chunks::Body(inner) => self.rest.is_empty() && inner.is_end_stream(),
-            Chunks::Messages(_) | Chunks::One | Chunks::End(_) | Chunks::Cut | Chunks::Answered => {
-                false
+            Chunks::Body(inner) => {
+                let ends_later = self.pace.as_ref().is_some_and(|pace| pace.ends_later());
+                self.rest.is_empty() && inner.is_end_stream() && !ends_later
             }
+            Chunks::Messages(_)
+            | Chunks::One
+            | Chunks::End(_)
+            | Chunks::Cut
+            | Chunks::Fault(_)
+            | Chunks::Answered => false,
             Chunks::Over => true,
         }
     }
@@ -279,6 +356,8 @@ impl http_body::Body for AnswerBody {
             return SizeHint::default();
         }
         match &self.chunks {
+            // An answer without a known length ends with its last chunk, which can come later.
+            _ if self.pace.as_ref().is_some_and(|pace| pace.ends_later()) => SizeHint::default(),
             Chunks::Body(inner) if self.rest.is_empty() => inner.size_hint(),
             _ => SizeHint::default(),
         }

@@ -21,6 +21,8 @@ pub(crate) struct CallHeaders {
     /// Which attempt of a retried call this is, from 1: gRPC's header (gRFC A6) gives the number of previous
     /// attempts; Envoy's, which counts only if gRPC's is missing, gives the number of this one.
     pub(crate) attempt: u32,
+    /// Whether either header is there.
+    pub(crate) states_attempt: bool,
     /// Whether the call specifies how its messages are encoded.
     pub(crate) has_encoding: bool,
     /// W3C's `traceparent`, kept only if the log line that contains it is enabled.
@@ -63,6 +65,7 @@ impl CallHeaders {
                 _ => {}
             }
         }
+        read.states_attempt = read.attempt > 0 || envoy > 0;
         if read.attempt == 0 {
             read.attempt = envoy.max(1);
         }

@@ -172,6 +172,7 @@ fn quota(limit: &str, why: &str) -> Any {
     )
 }
 
-fn any(name: &str, message: &impl prost::Message) -> Any {
+/// A detail of a status.
+pub(super) fn any(name: &str, message: &impl prost::Message) -> Any {
     Any { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
 }

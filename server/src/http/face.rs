@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use longsync::duration::from_proto;
 use longsync::v1::Timing;
 use longsync::{DONE, HTTP_PATH};
+use longsync_behavior::{Fault, FaultMoment};
 use longsync_text::quoted;
 use tonic::body::Body;
 
@@ -25,8 +26,8 @@ use crate::http::{accept, host, metrics, page, stats};
 use crate::shared::format::Format;
 use crate::worker::Worker;
 
-/// The answer to a request that is not gRPC.
-pub(crate) type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+/// The answer to a request that is not gRPC, or how its call ends instead.
+pub(crate) type BoxAnswer = Pin<Box<dyn Future<Output = Result<Response<Body>, Ending>> + Send>>;
 
 /// Whether a request is a call, which waits and is counted.
 pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
@@ -52,12 +53,13 @@ pub(crate) fn answer<B>(
     match request.uri().path() {
         "/metrics" if is_read(request.method()) => {
             let metrics = counted(Arc::clone(worker), accept::format(request.headers()));
-            Box::pin(async move { varying(metrics.await) })
+            Box::pin(async move { Ok(varying(metrics.await)) })
         }
         "/stats.json" if is_read(request.method()) => {
-            Box::pin(counted(Arc::clone(worker), Format::Json))
+            let stats = counted(Arc::clone(worker), Format::Json);
+            Box::pin(async move { Ok(stats.await) })
         }
-        _ => Box::pin(ready(at_once(worker, request))),
+        _ => Box::pin(ready(Ok(at_once(worker, request)))),
     }
 }
 
@@ -129,7 +131,11 @@ fn varying(mut response: Response<Body>) -> Response<Body> {
 
 /// The answer to a call that ends this way before its wait is over.
 pub(crate) fn ended(ending: &Ending, call: &Call) -> Response<Body> {
-    timed(text(ending.http_status(), format!("{}\n", ending.message())), &call.timing_at_end())
+    let mut response = text(ending.http_status(), format!("{}\n", ending.message()));
+    if let Some(seconds) = ending.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    timed(response, &call.timing_at_end(ending))
 }
 
 type PlanResult = Result<(Plan, SystemTime), Refusal>;
@@ -147,18 +153,24 @@ fn planned(call: &Call, query: &str) -> PlanResult {
     Ok((plan, received_at))
 }
 
-async fn long_sync(call: &Call, planned: PlanResult) -> Response<Body> {
-    let (plan, received_at) = match planned {
-        Ok(planned) => planned,
-        Err(refusal) => {
-            let ending = Ending::Refused(refusal);
-            call.finish(ending.clone());
-            return ended(&ending, call);
-        }
-    };
-    let wait = Wait::new(call.arrived(), plan.delay).after_standing(call.queued_at(call.arrived()));
+async fn long_sync(call: &Call, planned: PlanResult) -> Result<Response<Body>, Ending> {
+    let (plan, received_at) = planned?;
+    if let Some(fault) = plan.fault_at(FaultMoment::Before) {
+        return Err(call.ending_by(fault));
+    }
+    let start = call.arrived();
+    let wait = Wait::new(start, plan.delay()).after_standing(call.queued_at(start));
     let spent = call.wait(wait).await;
-    timed(text(StatusCode::OK, DONE), &call.timing(spent, &plan.applied, received_at))
+    if let Some(fault) = plan.fault_at(FaultMoment::After) {
+        return Err(call.ending_after(fault, wait, spent));
+    }
+    call.begins_answer(plan.fault.as_ref());
+    let timing = call.timing(spent, &plan.applied, plan.fault.as_deref(), received_at);
+    let mut response = timed(text(StatusCode::OK, DONE), &timing);
+    if plan.fault.is_some_and(|fault| *fault.fault() == Fault::GoAway(None)) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 /// The parameters of a query.

@@ -1,6 +1,5 @@
 //! Routing: gRPC requests go to their service, all others to the HTTP face.
 
-use std::convert::Infallible;
 use std::future::{self, Future};
 use std::mem;
 use std::pin::Pin;
@@ -23,8 +22,8 @@ use crate::body::rest::Rest;
 use crate::body::room::Room;
 use crate::call::Call;
 use crate::call::ending::Ending;
+use crate::call::fault::ResetByPlan;
 use crate::call::headers::CallHeaders;
-use crate::call::refusal::Refusal;
 use crate::http::face::{self, BoxAnswer};
 use crate::http::host;
 use crate::http::plain;
@@ -94,14 +93,14 @@ enum PendingResponse {
 impl PendingResponse {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ReadyResponse> {
         let came = match self {
-            Self::Http(response) => return response.as_mut().poll(cx).map(ReadyResponse::Response),
+            Self::Http(response) => ready!(response.as_mut().poll(cx)).map(ReadyResponse::Response),
             Self::Messages(messages) => {
                 ready!(messages.as_mut().poll(cx)).map(ReadyResponse::Messages)
             }
             Self::Unary(message) => ready!(Pin::new(message).poll(cx)).map(ReadyResponse::Message),
             Self::Over => return Poll::Pending,
         };
-        Poll::Ready(came.unwrap_or_else(ReadyResponse::Refused))
+        Poll::Ready(came.unwrap_or_else(ReadyResponse::Ended))
     }
 }
 
@@ -111,7 +110,8 @@ enum ReadyResponse {
     Messages(MessageStream),
     /// The only message of a gRPC call, with its prefix.
     Message(Bytes),
-    Refused(Refusal),
+    /// The call ends this way instead of being answered.
+    Ended(Ending),
 }
 
 impl ResponseFuture {
@@ -157,7 +157,7 @@ impl ResponseFuture {
                 if response.status().is_success() =>
             {
                 call.wake_at(until);
-                self.coming = PendingResponse::Http(Box::pin(future::ready(response)));
+                self.coming = PendingResponse::Http(Box::pin(future::ready(Ok(response))));
                 Poll::Pending
             }
             (polled, _) => polled,
@@ -166,7 +166,7 @@ impl ResponseFuture {
 }
 
 impl Future for ResponseFuture {
-    type Output = Result<Response<AnswerBody>, Infallible>;
+    type Output = Result<Response<AnswerBody>, ResetByPlan>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -175,6 +175,18 @@ impl Future for ResponseFuture {
         let polled = if this.rest.is_some() { this.read_rest(polled, cx) } else { polled };
         // Checked again, since reading the request may have cut the call.
         let cut = before.or_else(|| this.call.as_ref().and_then(|call| call.why_cut()));
+        let (cut, polled) = match polled {
+            Poll::Ready(ReadyResponse::Ended(ending)) if cut.is_none() => {
+                this.coming = PendingResponse::Over;
+                if let Some(call) = &this.call
+                    && let Some(end) = call.unanswered_end(&ending)
+                {
+                    return end.map(Err);
+                }
+                (Some(ending), Poll::Pending)
+            }
+            polled => (cut, polled),
+        };
         if cut.is_none() && polled.is_pending() {
             return Poll::Pending;
         }
@@ -183,9 +195,6 @@ impl Future for ResponseFuture {
         let call = this.call.take();
         let mut response = match (cut, polled, call) {
             (Some(why), _, Some(call)) => this.plain(response_of(&why, &call)),
-            (_, Poll::Ready(ReadyResponse::Refused(refusal)), Some(call)) => {
-                this.plain(response_of(&refusal.into(), &call))
-            }
             (_, Poll::Ready(ReadyResponse::Message(message)), Some(call)) => {
                 AnswerBody::of_message(message, call)
             }
@@ -292,7 +301,7 @@ fn refuse(
         is_head,
         rest,
         room,
-        ..ResponseFuture::of(None, PendingResponse::Http(Box::pin(future::ready(refused))))
+        ..ResponseFuture::of(None, PendingResponse::Http(Box::pin(future::ready(Ok(refused)))))
     }
 }
 

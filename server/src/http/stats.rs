@@ -88,6 +88,7 @@ fn top(value: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use longsync_behavior::Behavior;
     use proptest::prelude::*;
 
     use super::*;
@@ -105,7 +106,7 @@ mod tests {
         /// Every value is counted exactly once, and buckets are strictly ascending.
         #[test]
         fn every_value_is_counted_once(nanos in proptest::collection::vec(0_u64..1 << 46, 0..50)) {
-            let mut snapshot = Snapshot::new();
+            let mut snapshot = Snapshot::new(&Behavior::constant(Duration::ZERO));
             for nanos in &nanos {
                 snapshot.late(Duration::from_nanos(*nanos));
             }
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_counters_as_json() {
-        let mut snapshot = Snapshot::new();
+        let mut snapshot = Snapshot::new(&Behavior::constant(Duration::ZERO));
         for nanos in [2_000, 2_010, 40_000] {
             snapshot.start(CallKind::LongSync);
             snapshot.late(Duration::from_nanos(nanos));

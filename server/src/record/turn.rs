@@ -80,8 +80,11 @@ impl ConnectionRecord {
     /// for the next turn.
     pub(crate) fn received(&self, frame: Frame) -> bool {
         match frame {
-            Frame::Headers => self.spend(REQUEST_COST),
-            Frame::Reset => self.spend(RESET_COST),
+            Frame::Headers { stream } => {
+                self.stream_opened(stream);
+                self.spend(REQUEST_COST);
+            }
+            Frame::Reset { .. } => self.spend(RESET_COST),
             Frame::Settings { is_ack: false, initial_window: Some(window) } => {
                 self.windows.least.fetch_min(window, Relaxed);
                 if self.windows.initial.swap(window, Relaxed) != window {

@@ -46,6 +46,11 @@ impl ConnectionRecord {
                 add_signed(&self.windows.connection, -i64::from(bytes));
             }
             Frame::Ping { is_ack: false, payload } => *lock(&self.goaway_ping) = Some(payload),
+            Frame::Headers { stream } => self.stream_answered(stream),
+            Frame::Reset { stream, code } => {
+                self.stream_answered(stream);
+                self.was_reset(code);
+            }
             _ => {}
         }
     }

@@ -120,7 +120,7 @@ async fn stats_are_what_happened_as_json() -> Result<()> {
             "{\"schema\":\"longsync.stats/v1\",\"uptime_ns\":231000000,",
             "\"calls_in_flight\":1,",
             "\"calls_started\":{\"LongSync\":2,\"LongSyncStream\":0,",
-            &format!("\"LongSync\":{{{none},\"cancelled\":1,\"drained\":0}}"),
+            &format!("\"LongSync\":{{{none},\"cancelled\":1,\"drained\":0,"),
             "\"GET /long_sync\":{\"answered\":1,\"refused\":1,",
             "\"lateness\":{\"count\":1,\"sum_ns\":0,",
         ] {

@@ -43,13 +43,13 @@ pub(super) fn read(
             words.mark(',', format_args!("`,` and {A_STATUS}"))?;
             let failure = failure(words)?;
             options.read_for(name, OPTIONS, words)?;
-            Fault::FailFirst { attempts, failure: options.add_to(failure) }
+            Fault::FailFirst { attempts, failure: options.add_to(failure).into() }
         }
         "fail" => {
             words.mark(',', format_args!("`,` and {A_STATUS}"))?;
             let failure = failure(words)?;
             options.read_for(name, OPTIONS, words)?;
-            Fault::Fail(options.add_to(failure))
+            Fault::Fail(options.add_to(failure).into())
         }
         "reset" => {
             let code = optional_code(words)?.unwrap_or(ResetCode::INTERNAL_ERROR);
@@ -119,7 +119,7 @@ fn failure(words: &mut Words<'_>) -> Result<Failure, ParseError> {
     let has_message = ahead.takes(',') && ahead.rest().starts_with('"');
     let message = if has_message {
         *words = ahead;
-        Some(message(words)?)
+        Some(message(words)?).filter(|message| &**message != Failure::DEFAULT_MESSAGE)
     } else {
         None
     };
@@ -249,8 +249,8 @@ impl Options {
         Ok(())
     }
 
-    fn add_to(&self, failure: Failure) -> Box<Failure> {
-        Box::new(Failure { retry_info: self.retry_info, pushback: self.pushback, ..failure })
+    fn add_to(&self, failure: Failure) -> Failure {
+        Failure { retry_info: self.retry_info, pushback: self.pushback, ..failure }
     }
 }
 

@@ -26,7 +26,7 @@ use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
 use crate::body::messages::Requests;
 use crate::call::Call;
-use crate::call::refusal::Refusal;
+use crate::call::ending::Ending;
 use crate::rpc::BoxMessages;
 
 /// The assumed cost of a reflection stream. An idle one takes 2.6 KiB, even after files were requested;
@@ -69,7 +69,7 @@ fn published(mut file: FileDescriptorProto) -> FileDescriptorProto {
 pub(super) fn info(call: Arc<Call>, intake: Intake) -> BoxMessages {
     let slot = SideSlot::of_stream(call, STREAM_BYTES);
     let requests = Requests::new(intake);
-    Box::pin(future::ready(slot.map(|slot| {
+    Box::pin(future::ready(slot.map_err(Ending::from).map(|slot| {
         Box::pin(ReflectionAnswers { requests, sent: BTreeSet::new(), _slot: slot })
             as MessageStream
     })))
@@ -83,7 +83,7 @@ struct ReflectionAnswers {
 }
 
 impl Stream for ReflectionAnswers {
-    type Item = Result<Bytes, Refusal>;
+    type Item = Result<Bytes, Ending>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;

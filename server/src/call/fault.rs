@@ -1,0 +1,131 @@
+//! What planned faults do to a call.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use longsync_behavior::{Fault, FaultClause};
+
+use super::Call;
+use crate::call::ending::Ending;
+use crate::call::wait::{Wait, WaitTimes};
+use crate::record::CloseReason;
+
+impl Call {
+    /// Counts a fault that is applied to the call, or to one of its messages.
+    pub(crate) fn count_fault(&self, clause: &FaultClause) {
+        self.worker().counters().fault(clause);
+    }
+
+    /// The ending by a fault that takes the place of an answer, before any wait for that answer.
+    pub(crate) fn ending_by(&self, clause: &Arc<FaultClause>) -> Ending {
+        self.count_fault(clause);
+        Ending::Planned(Arc::clone(clause))
+    }
+
+    /// The ending by a fault that takes the place of an answer which is due: its wait is over.
+    pub(crate) fn ending_after(
+        &self,
+        clause: &Arc<FaultClause>,
+        wait: Wait,
+        spent: WaitTimes,
+    ) -> Ending {
+        self.add_spent(wait, spent);
+        self.ending_by(clause)
+    }
+
+    /// Ends the call this way if that leaves no answer, not even a status: [`None`] for all other endings.
+    /// Ready if its stream must be reset; pending if it hangs, or if its connection is about to be closed.
+    /// What was handed over for the call must have gone out before.
+    pub(crate) fn unanswered_end(&self, ending: &Ending) -> Option<Poll<ResetByPlan>> {
+        let clause = ending.planned()?;
+        let end = match clause.fault() {
+            Fault::Reset(code) => {
+                self.record.expect_reset();
+                Poll::Ready(ResetByPlan(h2::Error::from(h2::Reason::from(code.number()))))
+            }
+            Fault::Hang => {
+                if !self.is_hung.swap(true, Ordering::Relaxed) {
+                    // A drain does not wait for it.
+                    self.worker().call_ended();
+                }
+                Poll::Pending
+            }
+            Fault::GoAway(Some(code)) => {
+                let code = code.number();
+                self.record.wish_to_close(CloseReason::GoAway { code, stream: self.stream });
+                Poll::Pending
+            }
+            Fault::Drop { is_reset } => {
+                self.record.wish_to_close(CloseReason::Dropped { is_reset: *is_reset });
+                Poll::Pending
+            }
+            _ => return None,
+        };
+        self.finish(ending.clone());
+        Some(end)
+    }
+
+    /// Whether the behavior of its header, or else that of its server, can end an exchange before its first
+    /// answer. The first message may bring another behavior, but its client may wait for headers before it
+    /// sends that.
+    pub(crate) fn may_end_without_headers(&self) -> bool {
+        let behavior = match self.behavior_header.as_deref() {
+            Some(Ok(behavior)) => behavior,
+            Some(Err(_)) => return false,
+            None => self.worker().default_behavior(),
+        };
+        behavior.faults().clauses().any(|fault| fault.is_of_call() && !fault.is_answered())
+    }
+
+    pub(super) fn is_hung(&self) -> bool {
+        self.is_hung.load(Ordering::Relaxed)
+    }
+
+    /// Called when the call's answer begins: a fault may say how the answer is sent, or that the client must
+    /// open no more calls on the connection.
+    pub(crate) fn begins_answer(&self, clause: Option<&Arc<FaultClause>>) {
+        let Some(clause) = clause.filter(|clause| clause.is_answered()) else { return };
+        self.count_fault(clause);
+        if *clause.fault() == Fault::GoAway(None) {
+            self.record.wish_for_goaway();
+        } else {
+            self.state().delivery = Some(Arc::clone(clause));
+            self.has_delivery.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// How the answer is sent, if not as fast as it can be.
+    pub(crate) fn delivery(&self) -> Option<Delivery> {
+        if !self.has_delivery.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.state().delivery.as_deref().and_then(Delivery::of)
+    }
+}
+
+/// The error that makes HTTP reset a stream, or close an HTTP/1.1 connection, as planned.
+#[derive(Debug, thiserror::Error)]
+#[error("reset as planned")]
+pub(crate) struct ResetByPlan(#[source] h2::Error);
+
+/// How the end of an answer differs from the usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// It is sent at this rate.
+    At(longsync_text::ByteRate),
+    /// It ends this much later.
+    EndsLater(Duration),
+}
+
+impl Delivery {
+    /// The delivery that a fault plans, if it does.
+    pub(crate) fn of(clause: &FaultClause) -> Option<Self> {
+        match clause.fault() {
+            Fault::Slow(rate) => Some(Self::At(*rate)),
+            Fault::LateTrailers(by) => Some(Self::EndsLater(*by)),
+            _ => None,
+        }
+    }
+}
