@@ -43,7 +43,8 @@ pub(crate) fn figures(bench: &Bench) -> Vec<TableMeasure<'_>> {
 pub(crate) fn conclusion(tables: &[Table]) -> Option<String> {
     let relative = relative_of_any(tables, CONSTANT, RATE)?;
     Some(format!(
-        "With the measured behaviors it answers {relative} times as many calls as with a constant delay."
+        "With the measured behaviors longsync-server answers {relative} times as many calls as with a constant \
+         delay."
     ))
 }
 

@@ -1,5 +1,5 @@
-//! Conclusions from a measure's tables, built from their figures. They state how much, never which side is
-//! better: so none of them becomes false when the order is different on another machine or another day. Pure.
+//! Conclusions from a measure's tables. All that they say is computed from the figures, even which side is
+//! ahead: so none of them becomes false when the order is different on another machine or another day. Pure.
 
 use crate::digits::two_digits;
 use crate::table::{Table, Unit};

@@ -7,7 +7,9 @@ use longsync_text::duration::text;
 
 use crate::generate::RunResult;
 use crate::machine::cores;
-use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TableMeasure, fill, said};
+use crate::measure::{
+    Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TableMeasure, fill, nanos, said,
+};
 use crate::peers::PeerServer;
 use crate::process::{Cores, Process};
 use crate::table::{Table, Unit};
@@ -119,7 +121,9 @@ fn against_peers(tables: &[Table]) -> String {
     } else {
         format!("; the exceptions: {}", later.join("; "))
     };
-    format!(" At p99 it is less late than each peer in {less} of {compared} loads{exceptions}.")
+    format!(
+        " At p99 longsync-server is less late than each peer in {less} of {compared} loads{exceptions}."
+    )
 }
 
 fn measure(bench: &Bench, title: &str, delay: Duration, load: CallPattern) -> Table {
@@ -135,18 +139,16 @@ fn measure(bench: &Bench, title: &str, delay: Duration, load: CallPattern) -> Ta
             Unit::Micros,
         )
         .column("service_time_beyond_planned_p99_ns", "p99", Unit::Micros);
-    #[expect(clippy::cast_precision_loss, reason = "figures are shown with two digits")]
-    let float = |nanos: i64| nanos as f64;
     fill(
         table,
         &SIDES,
         PeerServer::name,
         &measured,
         &[
-            &|generated: &RunResult| float(generated.lateness.p50_ns),
-            &|generated: &RunResult| float(generated.lateness.p99_ns),
-            &|generated: &RunResult| float(generated.over.p50_ns),
-            &|generated: &RunResult| float(generated.over.p99_ns),
+            &|generated: &RunResult| nanos(generated.lateness.p50_ns),
+            &|generated: &RunResult| nanos(generated.lateness.p99_ns),
+            &|generated: &RunResult| nanos(generated.over.p50_ns),
+            &|generated: &RunResult| nanos(generated.over.p99_ns),
         ],
     )
 }
@@ -231,7 +233,7 @@ mod tests {
         assert_eq!(
             conclusion(&tables).unwrap(),
             "A delay of 1ms, one call at a time, has this lateness: longsync-server: 4.8 us at p50, 48 us at p99; \
-             naive tonic: 120 us at p50, 1200 us at p99; grpc-go: 29 us at p50, 290 us at p99. At p99 it is less late than \
+             naive tonic: 120 us at p50, 1200 us at p99; grpc-go: 29 us at p50, 290 us at p99. At p99 longsync-server is less late than \
              each peer in 1 of 2 loads; the exceptions: a delay of 1ms, 20000 calls/s (4000 us; grpc-go: 680 us)."
         );
     }

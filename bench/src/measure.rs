@@ -136,3 +136,9 @@ pub(crate) fn read<T: DeserializeOwned>(line: &str) -> anyhow::Result<T> {
 pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }
+
+/// A duration in nanoseconds as a number for tables; negative if something ended too early.
+#[expect(clippy::cast_precision_loss, reason = "figures are shown with two digits")]
+pub(crate) fn nanos(nanos: i64) -> f64 {
+    nanos as f64
+}

@@ -7,7 +7,7 @@ use crate::conclusion::range;
 use crate::generate::RunResult;
 use crate::machine::Surroundings;
 use crate::measure::{
-    Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TIMES, TableMeasure, fill, float, read,
+    Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TIMES, TableMeasure, fill, float, nanos, read,
 };
 use crate::peers::{Generator, OpenLoop, PeerServer};
 use crate::process::Process;
@@ -61,9 +61,7 @@ fn measure(bench: &Bench, title: &str, open: OpenLoop) -> Table {
         .column_with_ratio(LAG[1], "lag p99, us", Unit::Micros)
         .column("added_p50_ns", "added p50, us", Unit::Micros)
         .column_with_ratio("cpu_per_call_ns", "CPU per call, us", Unit::Micros)
-        .note(before.until_now());
-    #[expect(clippy::cast_precision_loss, reason = "figures are shown with two digits")]
-    let nanos = |nanos: i64| nanos as f64;
+        .with_note(before.until_now());
     fill(
         table,
         &SIDES,

@@ -73,7 +73,7 @@ impl<'a> From<&'a Table> for RawTable<'a> {
             }
             Err(why) => SideRow { side, figures: None, missing: Some(why) },
         });
-        Self { title: &table.title, sides: sides.collect(), note: table.remark() }
+        Self { title: &table.title, sides: sides.collect(), note: table.note() }
     }
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn whole(value: f64) -> i64 {
 /// # Errors
 ///
 /// If the text is not such a file.
-pub(crate) fn with(
+pub(crate) fn renewed(
     file: Option<&str>,
     name: &str,
     measured: &MeasureRecord<'_>,
@@ -121,7 +121,7 @@ mod tests {
         let mut table = Table::new("Lateness")
             .column_with_ratio("late_p50_ns", "p50, us", Unit::Micros)
             .column("cpu_per_call_ns", "CPU per call, us", Unit::Micros)
-            .note("Load average 0.5.".to_owned());
+            .with_note("Load average 0.5.".to_owned());
         let samples = |values: &[f64]| values.iter().copied().collect::<Samples>();
         table.measured("ours", vec![samples(&[30e3, 10e3, -20e3]), samples(&[41.6, 1.5, 0.0])]);
         table.missing("absent", "install it");
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_measure_has_the_figures_of_every_round_in_their_order() {
         let table = table();
-        let text = with(None, "lateness", &measured(&table)).unwrap();
+        let text = renewed(None, "lateness", &measured(&table)).unwrap();
         let expected = json!({
             "schema": "longsync.bench/v1",
             "measures": { "lateness": {
@@ -176,13 +176,13 @@ mod tests {
             "measures": { "lateness": "old", "soak": { "unknown": [1.5, null] } },
         });
         let table = table();
-        let renewed = with(Some(&file.to_string()), "lateness", &measured(&table)).unwrap();
-        let alone = value(&with(None, "lateness", &measured(&table)).unwrap());
-        let measures = &value(&renewed)["measures"];
+        let text = renewed(Some(&file.to_string()), "lateness", &measured(&table)).unwrap();
+        let alone = value(&renewed(None, "lateness", &measured(&table)).unwrap());
+        let measures = &value(&text)["measures"];
         assert_eq!(measures["lateness"], alone["measures"]["lateness"]);
         assert_eq!(measures["soak"], file["measures"]["soak"]);
-        let again = with(Some(&renewed), "lateness", &measured(&table)).unwrap();
-        assert_eq!(again, renewed);
+        let again = renewed(Some(&text), "lateness", &measured(&table)).unwrap();
+        assert_eq!(again, text);
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
             figures: MeasureData::Once(json!({ "for_ns": 600 })),
             ..measured(&table)
         };
-        let text = with(None, "soak", &once).unwrap();
+        let text = renewed(None, "soak", &once).unwrap();
         let soak = &value(&text)["measures"]["soak"];
         assert_eq!((&soak["for_ns"], &soak["rounds"]), (&json!(600), &Value::Null));
     }
@@ -200,8 +200,9 @@ mod tests {
     #[test]
     fn another_file_is_not_overwritten() {
         let table = table();
-        let why =
-            |file: &str| with(Some(file), "lateness", &measured(&table)).unwrap_err().to_string();
+        let why = |file: &str| {
+            renewed(Some(file), "lateness", &measured(&table)).unwrap_err().to_string()
+        };
         assert_eq!(why("{}"), "it was not written by longsync-bench");
         assert_eq!(why("half a fi"), "it was not written by longsync-bench");
         assert_eq!(

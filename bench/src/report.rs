@@ -62,15 +62,17 @@ pub(crate) fn write(
     let [page_path, data_path] =
         ["docs/performance.md", "docs/performance.json"].map(|path| root().join(path));
     let page = fs::read_to_string(&page_path)
-        .with_context(|| format!("no {}", page_path.display()))
+        .with_context(|| format!("cannot read {}", page_path.display()))
         .and_then(|page| renewed(&page, name, section, conclusion))
         .with_context(|| format!("{} is left unchanged", page_path.display()))?;
     let file = match fs::read_to_string(&data_path) {
         Ok(text) => Some(text),
         Err(why) if why.kind() == ErrorKind::NotFound => None,
-        Err(why) => return Err(why).with_context(|| format!("no {}", data_path.display())),
+        Err(why) => {
+            return Err(why).with_context(|| format!("cannot read {}", data_path.display()));
+        }
     };
-    let data = raw::with(file.as_deref(), name, measured)
+    let data = raw::renewed(file.as_deref(), name, measured)
         .with_context(|| format!("{} is left unchanged", data_path.display()))?;
     fs::write(&data_path, data)?;
     fs::write(&page_path, page)?;

@@ -104,7 +104,7 @@ impl Table {
     }
 
     /// With a sentence below.
-    pub(crate) fn note(mut self, note: String) -> Self {
+    pub(crate) fn with_note(mut self, note: String) -> Self {
         self.note = Some(note);
         self
     }
@@ -126,7 +126,7 @@ impl Table {
     }
 
     /// The text below it.
-    pub(crate) fn remark(&self) -> Option<&str> {
+    pub(crate) fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
 
@@ -211,7 +211,7 @@ mod tests {
         let mut table = Table::new("Lateness")
             .column_with_ratio("late_p50_ns", "p50, us", Unit::Micros)
             .column("bytes", "memory, KiB", Unit::Kib)
-            .note("Load average 0.5.".to_owned());
+            .with_note("Load average 0.5.".to_owned());
         let samples = |values: &[f64]| values.iter().copied().collect::<Samples>();
         table.measured("ours", vec![samples(&[30e3, 10e3, 20e3]), samples(&[1536.0])]);
         table.measured("theirs", vec![samples(&[2e6]), samples(&[])]);

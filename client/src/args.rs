@@ -5,14 +5,15 @@ mod behavior;
 mod call;
 mod elsewhere;
 mod load;
-mod mistaken;
+mod payload;
 mod race;
 mod request;
+mod tips;
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use longsync_connect::Target;
 use longsync_flags::CommandLine;
@@ -50,21 +51,17 @@ impl Args {
     /// # Errors
     /// If the command line is wrong or asks for help.
     pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let words: Vec<_> = words.into_iter().collect();
-        let mut command = Self::command();
-        let mut line = CommandLine::new(command.clone(), words.iter().cloned(), tip);
+        let mut line = CommandLine::new(Self::command(), words, tips::tip);
         if has_a_plan(&line) {
             // The plan names the server, and the variable must not contradict it.
             line = line.without_variable(&["load"], "url");
         }
-        let matches = match line.read() {
-            Ok(matches) => matches,
-            Err(error) => return Err(mistaken::explained(error, command, &words)),
-        };
+        let matches = line.read().map_err(|error| with_usage(error, line.called()))?;
+        let mut command = Self::command();
         // Subcommands know their full names only after this.
         command.build();
         before::check(&command, &matches)?;
-        mistaken::check_payload(&command, &matches, &words)?;
+        payload::check(&command, &matches, &line)?;
         let mut args =
             Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         if let Some(command) = &mut args.command
@@ -127,9 +124,12 @@ fn has_a_plan(line: &CommandLine) -> bool {
     load.is_some_and(|load| load.value_source("plan_file").is_some())
 }
 
-/// No tip: what would be right depends on the command, which only [`mistaken`] knows.
-fn tip(_: &str) -> Option<Cow<'static, str>> {
-    None
+/// The same error with the usage of the command that is called. Help is not an error, and stays as it is.
+fn with_usage(mut error: clap::Error, mut called: clap::Command) -> clap::Error {
+    if error.use_stderr() {
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(called.render_usage()));
+    }
+    error
 }
 
 fn spin(text: &str) -> Result<Duration, String> {

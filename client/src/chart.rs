@@ -69,7 +69,7 @@ impl Plot {
     /// Each series with the number of its color.
     fn hues(&self) -> impl Iterator<Item = (usize, &Series)> {
         let places = self.series.iter().enumerate();
-        places.map(|(place, series)| (series.colour.unwrap_or(place), series))
+        places.map(|(place, series)| (series.color.unwrap_or(place), series))
     }
 
     /// The series in the key, with the numbers of their colors; none, if only one series has a name.

@@ -72,7 +72,7 @@ fn read() -> Args {
         Err(error) => !error.use_stderr(),
     };
     if !is_quiet {
-        for sentence in variables::unknown(std::env::vars_os()) {
+        for sentence in variables::unknown(&variables::CLIENT, std::env::vars_os()) {
             // If stderr cannot be written either, there is no one to report it to.
             let _ = writeln!(std::io::stderr(), "longsync-client: {sentence}");
         }

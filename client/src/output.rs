@@ -85,7 +85,7 @@ fn write_all(mut waiting: mpsc::Receiver<WriteTask>, written: &AtomicUsize) -> V
     complaints
 }
 
-/// Prints a text to stdout, with or without colours, as chosen on the command line.
+/// Prints a text to stdout, with or without colors, as chosen on the command line.
 ///
 /// # Errors
 /// If it cannot be printed.

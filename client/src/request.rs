@@ -19,12 +19,7 @@ const MOST_PAYLOAD_BYTES: u32 = 256 * 1024 * 1024;
 /// # Errors
 /// The sentence that says what is wrong, and what would be right.
 pub fn header(name: &str, value: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String> {
-    let wrong = || {
-        format!(
-            "{} is not a header: write name:value, such as x-longsync-behavior:250ms",
-            quoted(&format!("{name}:{value}"))
-        )
-    };
+    let wrong = || not_a_header(&format!("{name}:{value}"));
     let name = name.trim().to_ascii_lowercase();
     if name.ends_with("-bin") {
         return Err(format!("{} is a binary header: only text headers can be sent", quoted(&name)));
@@ -35,6 +30,19 @@ pub fn header(name: &str, value: &str) -> Result<(AsciiMetadataKey, AsciiMetadat
     let key = AsciiMetadataKey::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
     let value = value.trim().parse().map_err(|_| wrong())?;
     Ok((key, value))
+}
+
+/// A request header written as `name:value`, if gRPC can send it as text.
+///
+/// # Errors
+/// The sentence that says what is wrong, and what would be right.
+pub fn written_header(text: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String> {
+    let (name, value) = text.split_once(':').ok_or_else(|| not_a_header(text))?;
+    header(name, value)
+}
+
+fn not_a_header(text: &str) -> String {
+    format!("{} is not a header: write name:value, such as x-longsync-behavior:250ms", quoted(text))
 }
 
 /// These headers: names and values.

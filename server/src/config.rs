@@ -58,8 +58,8 @@ pub enum ConfigError {
     },
 }
 
-/// The most workers that a server may have. Each is a thread.
-const MOST_WORKERS: usize = 1_024;
+/// The most workers that a server may have. Each is a thread; a greater number is taken for a typo.
+pub const MOST_WORKERS: usize = 1_024;
 
 impl Config {
     /// Checks the options.

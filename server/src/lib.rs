@@ -27,6 +27,7 @@
 mod body;
 mod call;
 mod config;
+mod examples;
 mod http;
 mod net;
 mod record;
@@ -39,7 +40,8 @@ mod worker;
 pub use crate::call::CALL_LOG_TARGET;
 pub use crate::config::files::{FileLimit, FileLimitError, raise_file_limit};
 pub use crate::config::recordings::Recordings;
-pub use crate::config::{Config, ConfigError, Limits, Options};
+pub use crate::config::{Config, ConfigError, Limits, MOST_WORKERS, Options};
+pub use crate::examples::Examples;
 pub use crate::net::connection::serve_connection;
 pub use crate::running::{RunningServer, start, start_with};
 pub use crate::server::{Server, Stats};

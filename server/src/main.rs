@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use longsync_flags::variables;
-use longsync_server::{Config, FileLimit, FileLimitError, Server, raise_file_limit};
+use longsync_server::{Config, Examples, FileLimit, FileLimitError, Server, raise_file_limit};
 use longsync_text::duration::text;
 use longsync_text::{counted, in_words};
 
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let log = Log::start();
     let told = Args::read(std::env::args_os(), |name| std::env::var_os(name));
     if has_use_for_variables(&told) {
-        for sentence in variables::unknown(std::env::vars_os()) {
+        for sentence in variables::unknown(&variables::SERVER, std::env::vars_os()) {
             log.say(&sentence);
         }
     }
@@ -186,6 +186,13 @@ fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
 fn announce(server: &Server, config: &Config, files: FileLimit) {
     let address = server.local_addr();
     let called = SocketAddr::new(longsync::callable(address.ip()), address.port());
+    let Examples { curl, grpcurl, .. } = Examples::new(config, &called.to_string());
+    let behavior = &config.behavior;
+    let takes = if config.is_fixed {
+        format!("every call takes {behavior}")
+    } else {
+        format!("a call takes {behavior} unless it says otherwise")
+    };
     let raised = match files {
         FileLimit { before, now } if before == now => String::new(),
         FileLimit { before, now } => {
@@ -194,19 +201,16 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
     };
     let lines = format!(
         "{listening} http://{address}
-  seed {seed}; a call takes {behavior} unless it says otherwise; workers: {workers}; connections: at most {connections}{raised}
+  seed {seed}; {takes}; workers: {workers}; connections: at most {connections}{raised}
   try  http://{called}/ in a browser
-       curl 'http://{called}{path}?delay=250ms'
-       grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {called} {service}/LongSync
+       {curl}
+       {grpcurl}
   press Ctrl-C to stop: waiting calls may continue for {drain}; press it again to stop at once
 ",
         listening = longsync::LISTENING,
         seed = config.seed,
-        behavior = config.behavior,
         workers = config.workers,
         connections = server.max_connections(),
-        path = longsync::HTTP_PATH,
-        service = longsync::v1::long_sync_service_server::SERVICE_NAME,
         drain = text(config.drain),
     );
     // A reader that closes the pipe early is not a reason to stop serving.

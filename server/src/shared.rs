@@ -3,6 +3,7 @@
 mod budget;
 pub(crate) mod counters;
 pub(crate) mod foreign;
+pub(crate) mod format;
 pub(crate) mod health;
 pub(crate) mod scrapes;
 mod stall;

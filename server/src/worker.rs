@@ -36,7 +36,7 @@ pub struct Worker {
     index: usize,
     timer: Timer,
     shared: Arc<Shared>,
-    texts: Mutex<BehaviorCache>,
+    behaviors: Mutex<BehaviorCache>,
     wall_clock: WallClock,
     phase: watch::Sender<ShutdownPhase>,
     calls: AtomicUsize,
@@ -63,7 +63,7 @@ impl Worker {
             index,
             timer,
             shared,
-            texts: Mutex::default(),
+            behaviors: Mutex::default(),
             wall_clock: WallClock::default(),
             phase: watch::Sender::new(ShutdownPhase::Serving),
             calls: AtomicUsize::new(0),
@@ -165,8 +165,8 @@ impl Worker {
             // It is refused, whatever it contains.
             return Err("this server's behavior is fixed".to_owned());
         }
-        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        texts.read(text, self.limits().max_delay)
+        let mut behaviors = self.behaviors.lock().unwrap_or_else(PoisonError::into_inner);
+        behaviors.read(text, self.limits().max_delay)
     }
 
     /// Calls `decide` with the rules on what callers may ask for.

@@ -127,7 +127,7 @@ await runCase({
     });
   },
 
-  // From here on, the cases are those of gRPC's own catalogue, doc/interop-test-descriptions.md, with our
+  // From here on, the cases are those of gRPC's own catalog, doc/interop-test-descriptions.md, with our
   // messages. Not cancel_after_begin: before Node resets a stream it ends it, and a collect that is ended
   // without requests is answered before the reset arrives.
 

@@ -63,7 +63,7 @@ def case_cancel():
         assert future.code() == grpc.StatusCode.CANCELLED, future.code()
 
 
-# The cases up to `large_unary` are those of gRPC's own catalogue, doc/interop-test-descriptions.md,
+# The cases up to `large_unary` are those of gRPC's own catalog, doc/interop-test-descriptions.md,
 # with our messages.
 
 

@@ -113,10 +113,10 @@ SPINNING = "while True: pass"
 
 
 @contextlib.contextmanager
-def busy(core, neighbours=1):
+def busy(core, neighbors=1):
     """Programs that never sleep, on this core."""
     command = [*pinned(core), sys.executable, "-c", SPINNING]
-    started = [subprocess.Popen(command) for _ in range(neighbours)]
+    started = [subprocess.Popen(command) for _ in range(neighbors)]
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A generator that cannot keep up reports it. (For one that can, and must not report it: in_breath.py.)
 
-At ten times the possible rate, and next to busy neighbours on its only core: it ends within its grace, first
+At ten times the possible rate, and next to busy neighbors on its only core: it ends within its grace, first
 reports that the client was the limit, and `--strict` exits with 98. ghz at ten times the possible rate, in
 both its modes, is shown but not judged.
 """
@@ -52,8 +52,8 @@ def experiment():
         out_of_breath("10 times what is possible", server.url, 2, "--rate", round(possible * 10))
         if lab.GHZ:
             ghz(server.address, round(possible * 10), 2)
-        with lab.busy(0, neighbours=3):
-            out_of_breath("neighbours on its core", server.url, 3, "--rate", 2_000, core=0)
+        with lab.busy(0, neighbors=3):
+            out_of_breath("neighbors on its core", server.url, 3, "--rate", 2_000, core=0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-// Tests the page's sentences about runs with known figures. It runs the page's own files, without a browser.
+// Tests the page's sentences about runs with known figures, and its figures from known counters. It runs the page's
+// own files, without a browser.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -6,8 +7,8 @@ import vm from "node:vm";
 
 import { runCase } from "../interop/lib.mjs";
 
-const sources = ["words", "lesson"].map((name) => new URL(`../../server/src/http/page/${name}.js`, import.meta.url));
-const page = vm.createContext({});
+const sources = ["words", "lesson", "live"].map((name) => new URL(`../../server/src/http/page/${name}.js`, import.meta.url));
+const page = vm.createContext({ AbortSignal, setTimeout });
 vm.runInContext(sources.map((source) => readFileSync(source, "utf8")).join(""), page);
 
 // A run of calls of 500 ms; `sent` lists when each was sent and when it was done.
@@ -39,10 +40,29 @@ function cancelled(count, server) {
   return { ...given, wall: 300, cancelledAfter: 300, server };
 }
 
+// What a server counted: `ended` calls, all answered, each of them `late` ns late, after `seconds` of uptime.
+function counters(seconds, ended, late = 1_023) {
+  const [none, all] = [{ answered: 0, cancelled: 0 }, { answered: ended, cancelled: 0 }];
+  return {
+    uptime_ns: 1e9 * seconds,
+    calls_in_flight: 0,
+    calls_started: { LongSync: 0, "GET /long_sync": ended },
+    calls_ended: { LongSync: none, "GET /long_sync": all },
+    lateness: { count: ended, buckets: ended === 0 ? [] : [{ up_to_ns: late, count: ended }] },
+  };
+}
+
+// The figures after these readings.
+function figuresAfter(...readings) {
+  const past = [];
+  for (const reading of readings) page.keep(past, reading);
+  return page.figures(past);
+}
+
 const cases = {
   async durations_have_three_digits_and_one_unit() {
     const texts = [
-      [0, "0ns"], [0.0005, "500ns"], [0.0123, "12.3us"], [0.9996, "1ms"], [1, "1ms"], [506.6, "507ms"],
+      [0, "0s"], [0.0005, "500ns"], [0.0123, "12.3us"], [0.9996, "1ms"], [1, "1ms"], [506.6, "507ms"],
       [999.6, "1s"], [3024, "3.02s"], [75_000, "75s"], [640_000, "640s"],
     ];
     for (const [ms, text] of texts) assert.equal(page.duration(ms), text, String(ms));
@@ -95,6 +115,11 @@ const cases = {
     assert.match(page.lesson(drawn, undefined), /4 calls of 250ms on average would take at least 1s one after another/);
   },
 
+  async the_race_is_named_only_if_the_page_shows_it() {
+    assert.match(page.lesson(limited(14), undefined), /Over HTTP\/2, one connection carries all calls: see the race below\.$/);
+    assert.match(page.lesson({ ...limited(14), delay: null }, undefined), /Over HTTP\/2, one connection carries all calls\.$/);
+  },
+
   async a_failure_is_shown_in_the_servers_words() {
     const failing = together(3);
     Object.assign(failing.rows[1], { end: "failed", said: "delay: a delay of 2h is over this server's limit" });
@@ -118,6 +143,22 @@ const cases = {
     assert.match(page.lesson(cancelled(6, null), undefined), /could not be read/);
   },
 
+  async counters_of_another_server_are_not_taken_for_this_one() {
+    const given = sequential(3);
+    Object.assign(given.rows[2], { sent: null, done: 1200, end: "cancelled" });
+    for (const server of [{ started: 0, ended: 0, cancelled: 0 }, { started: -40, ended: -39, cancelled: -2 }]) {
+      const said = page.lesson({ ...given, cancelledAfter: 1200, server }, undefined);
+      assert.match(said, /2 answered, 1 cancelled\.\nThe server's counters do not match: /);
+    }
+  },
+
+  async after_failures_only_what_the_server_counted_is_said() {
+    const given = cancelled(3, { started: 1, ended: 1, cancelled: 1 });
+    for (const row of given.rows.slice(1)) row.end = "failed";
+    const said = page.lesson(given, undefined);
+    assert.equal(said, "3 calls, given up after 300ms: 2 failed, 1 cancelled.\nThe server counted 1 cancelled call.");
+  },
+
   async sequential_calls_after_a_cancellation_are_never_made() {
     const given = sequential(2);
     Object.assign(given.rows[1], { sent: null, done: 700, end: "cancelled" });
@@ -128,6 +169,47 @@ const cases = {
     );
     const late = { ...together(6), cancelledAfter: 507, server: null };
     assert.equal(page.lesson(late, undefined), "No call was cancelled: all had already ended.");
+  },
+
+  async figures_are_those_of_the_last_seconds() {
+    const { rate, p50 } = figuresAfter(counters(1, 0), counters(2, 10), counters(3, 40));
+    assert.deepEqual([rate, p50], [30, 1_023 / 1e6]);
+    // 11 s later, only the last 10 s count, in which no call ended.
+    const later = Array.from({ length: 11 }, (_, at) => counters(4 + at, 40));
+    const { rate: none, p99 } = figuresAfter(counters(2, 10), counters(3, 40), ...later);
+    assert.deepEqual([none, p99], [0, null]);
+  },
+
+  async figures_begin_anew_after_a_gap() {
+    const { rate, p50 } = figuresAfter(counters(1, 5), counters(2, 10), counters(62, 5_000));
+    assert.deepEqual([rate, p50], [null, null]);
+    assert.equal(figuresAfter(counters(1, 5), counters(62, 5_000), counters(63, 5_020)).rate, 20);
+  },
+
+  async figures_begin_anew_if_a_counter_has_fallen() {
+    for (const other of [counters(0.5, 200), counters(3, 20), counters(3, 200, 2_047)]) {
+      const { rate, p50, p99 } = figuresAfter(counters(1, 90), counters(2, 100), other);
+      assert.deepEqual([rate, p50, p99], [null, null, null], JSON.stringify(other));
+    }
+  },
+
+  async after_a_cancellation_the_last_counters_that_could_be_read_are_used() {
+    const stats = (started, cancelled) => ({
+      calls_started: { "GET /long_sync": started },
+      calls_ended: { "GET /long_sync": { answered: 0, cancelled } },
+    });
+    const untilEnded = (...readings) => {
+      page.fetch = async () => {
+        const reading = readings.shift();
+        if (reading === undefined) throw new TypeError("Failed to fetch");
+        return { ok: true, json: async () => reading };
+      };
+      return page.untilEnded(stats(5, 5));
+    };
+    const counts = { ...(await untilEnded(stats(8, 5), stats(8, 6))) };
+    assert.deepEqual(counts, { started: 3, ended: 1, cancelled: 1 });
+    assert.equal((await untilEnded(stats(8, 5), stats(8, 8), stats(9, 8))).started, 3, "it reads no longer than needed");
+    assert.equal(await untilEnded(), null);
   },
 };
 

@@ -158,6 +158,44 @@ const cases = {
     });
   },
 
+  async a_run_that_waits_for_the_counters_can_be_cancelled() {
+    await onPage(async (page) => {
+      await counts(KIND, {}, async () => {
+        await page.waitForFunction(() => document.querySelector("#rate").textContent !== "–");
+        await page.evaluate(() => {
+          // As with a server that never answers this.
+          const { fetch } = globalThis;
+          globalThis.fetch = (url, options) => url !== "/stats.json" ? fetch(url, options) : new Promise((_, reject) => {
+            options.signal?.addEventListener("abort", () => reject(options.signal.reason));
+          });
+        });
+        for (const way of ["sequential", "together"]) {
+          await page.click(`#${way}`);
+          await page.click("#cancel");
+          assert.equal(await ended(page), "Cancelled before the first call was made.");
+          await page.$eval("#said", (said) => (said.textContent = ""));
+        }
+      });
+      // After a cancellation, too, the counters are waited for in vain, but not for long.
+      await page.evaluate(() => {
+        const { fetch } = globalThis;
+        let isFirst = true;
+        globalThis.fetch = (url, options) => {
+          if (url !== "/stats.json" || !isFirst || options.signal === undefined) return fetch(url, options);
+          isFirst = false;
+          const none = { answered: 0, cancelled: 0 };
+          const stats = { calls_started: { "GET /long_sync": 0 }, calls_ended: { "GET /long_sync": none } };
+          return Promise.resolve(new Response(JSON.stringify(stats)));
+        };
+      });
+      await plan(page, 2, 10_000);
+      await page.click("#together");
+      await untilInFlight(2);
+      await page.click("#cancel");
+      assert.match(await ended(page), /2 cancelled\.\s?The server's counters could not be read\.$/);
+    });
+  },
+
   async figures_are_the_servers_own() {
     await onPage(async (page) => {
       const figure = (id) => page.$eval(`#${id}`, (figure) => figure.textContent);
@@ -262,6 +300,8 @@ const cases = {
       await onPage(async (page) => {
         assert.equal(await page.$eval("#delay", (delay) => `${delay.value} of ${delay.max}`), "50 of 50");
         assert.match(await race(page, "sequential", 3), /^3 calls of 50ms took/);
+        const commands = await page.$eval(".commands", (list) => list.textContent);
+        assert.ok(commands.includes("?delay=50ms") && !commands.includes("250ms"), commands);
       }, { address });
     });
   },
@@ -272,6 +312,11 @@ const cases = {
         assert.ok(await page.$eval("#delay", (delay) => delay.disabled));
         assert.match(await race(page, "sequential", 3), /^3 calls of 4\d\dms on average took/);
         assert.match(await race(page, "together", 3), /^Waiting is not working: 3 calls of 4\d\dms on average/);
+        const lead = await page.$eval(".lead", (lead) => lead.textContent);
+        assert.match(lead, /takes uniform\(400ms, 500ms\)\. Its behavior is fixed: calls that specify one are refused\.$/);
+        // The sentence about the browser's limit names no race, since there is none in the list.
+        assert.match(await race(page, "together", 12), /Over HTTP\/2, one connection carries all calls\.$/);
+        assert.ok(!(await page.$eval(".commands", (list) => list.textContent)).includes("race"));
       }, { address });
     });
   },

@@ -32,14 +32,16 @@ const HTTP2: Here =
 const HTTP1: Here = Otherwise("`race --http` makes calls over HTTP/1.1");
 const CONNECT: Here =
     Otherwise("connecting counts against --deadline, which limits the whole call");
-const PORT: Here = Otherwise("the port is part of the URL: write --url localhost:9000");
+const PORT: Here = Otherwise("the port is part of the URL: write --url HOST:PORT");
+const NO_PROXY: Here =
+    Otherwise("proxies are not supported: call the server itself, or a reverse proxy by its --url");
 const OF_THE_SERVER: Here = Otherwise("that is a flag of `longsync-server`");
 const STREAMS: Here = Otherwise(
     "`load --concurrency` sets how many calls are in flight, and --deadline how long a call may take",
 );
 
 /// Names without their hyphens: one letter is a short flag.
-const ELSEWHERE: [(&[&str], Here); 34] = [
+const ELSEWHERE: [(&[&str], Here); 35] = [
     (&["k", "insecure", "plaintext", "skipTLS", "skip-tls", "tls"], NO_TLS),
     (&["cacert", "cert", "key", "ca", "insecure-skip-tls-verify"], NO_TLS),
     (&["proto", "protoset", "import-path", "import-paths", "use-reflection"], NO_PROTO),
@@ -59,7 +61,8 @@ const ELSEWHERE: [(&[&str], Here); 34] = [
     (&["header", "headers", "rpc-header"], Flag("metadata")),
     (&["host", "address", "addr", "target", "uri", "server"], Flag("url")),
     (&["p", "port"], PORT),
-    (&["listen", "drain", "lame-duck", "fixed", "explain"], OF_THE_SERVER),
+    (&["listen", "drain", "lame-duck", "fixed"], OF_THE_SERVER),
+    (&["explain"], Otherwise("`longsync-client behavior TEXT` shows what a behavior does")),
     (&["o", "output", "out", "summary-export"], RECORD),
     (&["O", "format"], RECORD),
     (&["v", "verbose", "debug"], VERBOSE),
@@ -73,7 +76,7 @@ const ELSEWHERE: [(&[&str], Here); 34] = [
     (&["think-time"], Flag("think")),
     (&["config"], Flag("plan")),
     (&["compressed", "gzip", "enable-compression"], Otherwise("messages are not compressed")),
-    (&["proxy"], Otherwise("a proxy is called like a server: give its address as --url")),
+    (&["proxy"], NO_PROXY),
 ];
 
 /// The equivalent of another program's flag with this name.
@@ -85,10 +88,12 @@ pub(super) fn here(name: &str) -> Option<Here> {
 mod tests {
     use std::collections::HashSet;
 
-    use clap::CommandFactory as _;
+    use clap::{Command, CommandFactory as _};
+    use longsync_flags::is_named;
 
     use super::*;
     use crate::args::Args;
+    use crate::args::tips::has_long;
 
     #[test]
     fn every_name_is_listed_once() {
@@ -98,16 +103,54 @@ mod tests {
         }
     }
 
+    /// A tip for a flag that exists would be wrong where the flag has a wrong value.
+    #[test]
+    fn every_name_is_unknown_to_every_command() {
+        let program = Args::command();
+        let all = || program.get_subcommands().chain([&program]).flat_map(Command::get_arguments);
+        for name in ELSEWHERE.iter().flat_map(|(names, _)| *names) {
+            let hyphens = if name.len() == 1 { "-" } else { "--" };
+            assert!(!all().any(|arg| is_named(arg, &format!("{hyphens}{name}"))), "{name}");
+        }
+    }
+
     #[test]
     fn every_suggested_flag_exists() {
-        let command = Args::command();
-        let ours = |long: &str| {
-            let mut all = command.get_subcommands().flat_map(clap::Command::get_arguments);
-            all.any(|arg| arg.get_long() == Some(long))
-        };
+        let program = Args::command();
+        let ours = |long: &str| program.get_subcommands().any(|each| has_long(each, long));
         for (names, here) in ELSEWHERE {
-            if let Flag(long) = here {
-                assert!(ours(long), "--{long} instead of {names:?}");
+            let sentence = match here {
+                Flag(long) => &format!("--{long}"),
+                Otherwise(sentence) => sentence,
+            };
+            for word in sentence.split(|c: char| c != '-' && !c.is_ascii_alphanumeric()) {
+                if let Some(long) = word.strip_prefix("--") {
+                    assert!(ours(long), "{word} in {sentence:?}, instead of {names:?}");
+                }
+            }
+        }
+    }
+
+    /// The code in each tip begins with one of our programs or commands, which has the flags in it.
+    #[test]
+    fn every_suggested_command_exists_and_has_its_flags() {
+        let program = Args::command();
+        for (_, here) in ELSEWHERE {
+            let Otherwise(sentence) = here else { continue };
+            for code in sentence.split('`').skip(1).step_by(2) {
+                let words: Vec<_> = code.split(' ').collect();
+                let name = match &words[..] {
+                    ["longsync-server"] => continue,
+                    ["longsync-client", name, ..] => name,
+                    [first, ..] if first.starts_with("--") => continue,
+                    [name, ..] => name,
+                    [] => panic!("no code in {sentence}"),
+                };
+                let command = program.find_subcommand(name);
+                let command = command.unwrap_or_else(|| panic!("`{name}` in {sentence}"));
+                for long in words.iter().filter_map(|word| word.strip_prefix("--")) {
+                    assert!(has_long(command, long), "--{long} in {sentence}");
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use longsync_client::request::{check_deadline, header, zeros};
+use longsync_client::request::{check_deadline, written_header, zeros};
 use longsync_connect::Target;
 use longsync_text::TypedDuration;
 use longsync_text::duration::ParseDurationError;
@@ -109,14 +109,7 @@ fn payload_bytes(text: &str) -> Result<u32, String> {
 }
 
 fn metadata(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').unwrap_or((text, ""));
-    if !text.contains(':') {
-        return Err(format!(
-            "`{}` is not a header: write name:value, such as x-longsync-behavior:250ms",
-            longsync_text::said::printable(text)
-        ));
-    }
-    header(name, value).map(|(key, value)| {
+    written_header(text).map(|(key, value)| {
         (key.to_string(), String::from_utf8_lossy(value.as_encoded_bytes()).into_owned())
     })
 }

@@ -8,7 +8,7 @@ pub struct Series {
     /// The pieces are not connected to one another.
     pub(super) pieces: Vec<Vec<(f64, f64)>>,
     /// The number of its color, if that is not its place in the plot.
-    pub(super) colour: Option<usize>,
+    pub(super) color: Option<usize>,
 }
 
 /// The style of a series.
@@ -63,8 +63,8 @@ impl Series {
     /// The series in the color with this number, regardless of its place in the plot: 0 to 3 are green,
     /// violet, amber and red.
     #[must_use]
-    pub fn coloured(self, number: usize) -> Self {
-        Self { colour: Some(number), ..self }
+    pub fn colored(self, number: usize) -> Self {
+        Self { color: Some(number), ..self }
     }
 
     /// Its name.
@@ -78,7 +78,7 @@ impl Series {
     }
 
     fn new(name: String, style: SeriesStyle, pieces: Vec<Vec<(f64, f64)>>) -> Self {
-        Self { name, style, pieces, colour: None }
+        Self { name, style, pieces, color: None }
     }
 }
 

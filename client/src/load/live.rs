@@ -20,7 +20,7 @@ use crate::chart::sparks::{Spark, sparks};
 /// The maximum width of the progress bar.
 const BAR: usize = 30;
 
-/// What a terminal shows of a running load, with ANSI colours: lines of at most the given number of columns,
+/// What a terminal shows of a running load, with ANSI colors: lines of at most the given number of columns,
 /// with no character that moves the cursor. A line that does not fit is cut off.
 fn lines(view: &LiveView, columns: usize) -> Vec<String> {
     let mut lines = vec![progress(view, columns), rate(view), in_flight(view)];

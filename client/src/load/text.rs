@@ -3,7 +3,7 @@
 
 mod heading;
 mod histogram;
-mod judgement;
+mod judgment;
 mod latencies;
 mod notes;
 mod outcome;
@@ -17,14 +17,14 @@ use super::report::Report;
 use crate::chart::theme::{BOLD, FAINT};
 use crate::wrap::wrapped;
 
-/// The report of a load as text with ANSI colours, for a terminal with the given number of columns.
+/// The report of a load as text with ANSI colors, for a terminal with the given number of columns.
 pub fn to_text(report: &Report, columns: usize) -> String {
     let (first, rest) = (headline(report), heading::sentences(report));
     let heading = paragraph(&[first], columns, BOLD) + &paragraph(&rest, columns, Style::new());
     let pieces = [
-        judgement::client_bound(report, columns),
+        judgment::client_bound(report, columns),
         heading,
-        judgement::thresholds(report, columns),
+        judgment::thresholds(report, columns),
         latencies::table(report, columns),
         histogram::draw(report, columns),
         outcome::lists(report, columns),

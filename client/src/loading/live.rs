@@ -24,7 +24,7 @@ impl Drawing {
         let goal = RunGoal { calls: settings.plan.calls, time: settings.lasts };
         let board = LiveBoard::new(goal, settings.is_closed);
         let is_plain = AutoStream::choice(&io::stderr()) == ColorChoice::Never;
-        // The cursor is moved even without colours.
+        // The cursor is moved even without colors.
         let styled = move |line: String| {
             if is_plain { anstream::adapter::strip_str(&line).to_string() } else { line }
         };

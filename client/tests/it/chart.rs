@@ -60,8 +60,8 @@ fn amounts() -> Plot {
         y: Axis::amounts([1_200.0]),
         series: vec![
             Series::band("", seconds().map(|it| (second(it), rate(it) - 200.0, rate(it) + 200.0))),
-            Series::hatched("unknown", [(second(20), second(30))]).coloured(3),
-            Series::line("good", seconds().map(|it| (second(it), rate(it)))).coloured(0),
+            Series::hatched("unknown", [(second(20), second(30))]).colored(3),
+            Series::line("good", seconds().map(|it| (second(it), rate(it)))).colored(0),
         ],
     }
 }

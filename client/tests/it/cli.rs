@@ -63,7 +63,7 @@ async fn without_a_command_the_race_is_run() {
     {
         assert!(text.contains(way), "{text}");
     }
-    assert!(!text.contains('\u{1b}'), "a pipe got colours");
+    assert!(!text.contains('\u{1b}'), "a pipe got colors");
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn a_picture_is_replaced_only_by_another() {
 }
 
 #[tokio::test]
-async fn colours_are_used_if_asked_for() {
+async fn colors_are_used_if_asked_for() {
     let output = client(&["--delay", "1ms", "--calls", "1", "--color", "always"]).await;
     assert!(stdout(&output).contains('\u{1b}'));
 }

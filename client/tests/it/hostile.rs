@@ -599,7 +599,7 @@ async fn text_from_a_server_is_escaped_everywhere() {
         lines[0]
     );
     for text in lines.iter().chain([&to_text(&single, 80)]) {
-        let text = without_our_colours(text);
+        let text = without_our_colors(text);
         assert!(!acts(&text), "{text:?}");
     }
     let json = to_json(&single).unwrap();
@@ -615,7 +615,7 @@ async fn text_from_a_server_is_escaped_everywhere() {
     }
     assert!(read["ways"][0]["notes"][0].as_str().unwrap().ends_with(ACTS), "{read}");
     for text in [race::to_text(&race, 80), race::to_svg(&race), race::to_json(&race).unwrap()] {
-        let text = without_our_colours(&text);
+        let text = without_our_colors(&text);
         assert!(!acts(&text), "{text:?}");
         assert!(text.contains("31mred"), "{text}");
     }
@@ -626,7 +626,7 @@ fn percent_encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"))
 }
 
-fn without_our_colours(text: &str) -> String {
+fn without_our_colors(text: &str) -> String {
     let mut text = text.to_owned();
     for style in ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[35m"] {
         text = text.replace(style, "");

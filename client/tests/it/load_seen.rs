@@ -73,7 +73,7 @@ fn words(svg: &str) -> (Vec<String>, String) {
 }
 
 #[test]
-fn pictures_are_labelled_with_what_they_show() {
+fn pictures_are_labeled_with_what_they_show() {
     let words = |report: &Report| words(&to_svg(report));
     let (texts, description) = words(&loads::open());
     for text in

@@ -64,6 +64,33 @@ async fn an_invalid_url_variable_is_named_and_only_affects_commands_that_call() 
 }
 
 #[tokio::test]
+async fn a_flag_before_the_command_overrides_an_invalid_variable() {
+    let server = start(Limits::default());
+    let url = server.target.to_string();
+    for args in [&["call", "--delay", "1ms"][..], &["race", "-n", "2", "--delay", "1ms"]] {
+        let args = [&["--url", &url][..], args].concat();
+        let output = client(&args, &[("LONGSYNC_URL", "ftp://nowhere")]).await;
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_url_variable_that_is_not_utf_8_is_named() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    for args in [&["--calls", "1"][..], &["race"], &["call"], &["load", "-n", "1"]] {
+        let mut command = command(args);
+        command.env("LONGSYNC_URL", OsStr::from_bytes(b"localhost:1\xff"));
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let right = "the variable LONGSYNC_URL is not valid UTF-8: set it to a text in UTF-8";
+        assert!(stderr(&output).contains(right), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[tokio::test]
 async fn the_url_of_a_plan_overrides_the_variable() {
     let server = start(Limits::default());
     let folder = folder("variable_beside_a_plan");
@@ -85,11 +112,13 @@ async fn the_url_of_a_plan_overrides_the_variable() {
 async fn an_unknown_variable_is_reported_once_with_the_nearest_name() {
     let variables = [
         ("LONGSYNC_UROL", "http://127.0.0.1:1"),
+        // Only the server reads `LONGSYNC_HEAD_TIMEOUT`, so that it is not suggested.
+        ("LONGSYNC_TIMEOUT", "1s"),
         ("LONGSYNC_DRAIN", "1s"),
         ("LONGSYNC_CLIENT", "/bin/true"),
     ];
-    let right =
-        "longsync-client: the variable `LONGSYNC_UROL` has no effect: did you mean LONGSYNC_URL?\n";
+    let right = "longsync-client: the variable `LONGSYNC_TIMEOUT` has no effect: --help lists those that do\n\
+                 longsync-client: the variable `LONGSYNC_UROL` has no effect: did you mean LONGSYNC_URL?\n";
     let output = client(&["--calls", "1", "--delay", "1ms", "--json"], &variables).await;
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), right));
     let wrong = client(&["call", "--count", "x"], &variables).await;

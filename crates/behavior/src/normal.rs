@@ -23,7 +23,7 @@ pub(crate) fn at(share: f64) -> f64 {
     let q = share - 0.5;
     if q.abs() <= 0.425 {
         let r = 0.180_625 - q * q;
-        return polynomial(&CENTRE.above, r) * q / polynomial(&CENTRE.below, r);
+        return polynomial(&CENTER.above, r) * q / polynomial(&CENTER.below, r);
     }
     let nearer = if q <= 0.0 { share } else { 1.0 - share };
     let r = f64::sqrt(-libm::log(nearer));
@@ -44,7 +44,7 @@ struct Ratio {
 }
 
 /// For shares within 0.425 of one half, in 0.180625 - q^2.
-const CENTRE: Ratio = Ratio {
+const CENTER: Ratio = Ratio {
     above: [
         2_509.080_928_730_122_7,
         33_430.575_583_588_13,

@@ -8,7 +8,7 @@ mod messages;
 mod page;
 mod reader;
 
-pub(crate) use self::ending::sanitised;
+pub(crate) use self::ending::sanitized;
 pub use self::page::first_line;
 pub use self::reader::{AnswerLimits, ExpectedMessages, PAGE_BYTES, Reader};
 

@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::answer::sanitised;
+use crate::answer::sanitized;
 use crate::connection::Connection;
 use crate::status::from_lost;
 use crate::streams::StreamSlot;
@@ -220,7 +220,7 @@ impl http_body::Body for AnswerBody {
         let trailers = ready!(this.stream.poll_trailers(cx));
         this.hold.end();
         Poll::Ready(match trailers {
-            Ok(trailers) => trailers.map(sanitised).map(Frame::trailers).map(Ok),
+            Ok(trailers) => trailers.map(sanitized).map(Frame::trailers).map(Ok),
             Err(error) => Some(Err(this.hold.broken(&error))),
         })
     }

@@ -14,7 +14,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::client::GrpcService;
 
-use crate::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES, Reader, sanitised};
+use crate::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES, Reader, sanitized};
 use crate::body::{AnswerBody, Hold, Outgoing, Stamps, Start, send_rest};
 use crate::connection::Connection;
 use crate::incoming::{Incoming, page_status};
@@ -127,7 +127,7 @@ async fn for_tonic(
         return Err(page_status(Incoming::new(response, limits)?, timer).await);
     }
     let mut response = response.map(|stream| AnswerBody::new(stream, hold));
-    *response.headers_mut() = sanitised(std::mem::take(response.headers_mut()));
+    *response.headers_mut() = sanitized(std::mem::take(response.headers_mut()));
     Ok(response)
 }
 

@@ -9,11 +9,23 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, Error, Id};
 
-use crate::spelling::{name_and_rest, named, typed, whole_word, with_one_hyphen};
+use crate::typed::{TypedFlag, TypedFlags, is_named, name_and_rest};
 
-/// Returns a tip for a flag or a word that a program does not know, such as `--addr` or `-l`, if there is
-/// one.
-pub type Tip = fn(&str) -> Option<Cow<'static, str>>;
+/// What a command line got wrong: a flag or a word that the command does not know, or the value of a flag.
+#[derive(Debug, Clone, Copy)]
+pub struct Mistake<'a> {
+    /// The program.
+    pub program: &'a Command,
+    /// The subcommand that is called, or the program itself if there is none.
+    pub called: &'a Command,
+    /// The word as it was typed, such as `--addr` or `-l`, without a value after `=`.
+    pub word: &'a str,
+    /// The value, if the command knows the flag but not this value of it.
+    pub value: Option<&'a str>,
+}
+
+/// Returns a tip about a mistake, if there is one.
+pub type Tip = fn(&Mistake<'_>) -> Option<Cow<'static, str>>;
 
 /// The words of a command line, with the command that parses them.
 ///
@@ -49,7 +61,9 @@ impl CommandLine {
     /// If a word is wrong, or requests help. The help text here mentions no variables.
     pub fn words_alone(&self) -> Result<ArgMatches, Error> {
         let alone = without_variables(self.command.clone());
-        alone.try_get_matches_from(&self.words).map_err(|error| self.of_a_word(error))
+        let parsed = alone.try_get_matches_from(&self.words);
+        let matches = parsed.map_err(|error| self.of_a_word(error))?;
+        self.check_hyphens().map(|()| matches)
     }
 
     /// Parses the words together with the variables.
@@ -92,43 +106,114 @@ impl CommandLine {
         self.command.clone().error(kind, why)
     }
 
+    /// The subcommand that these words call, or the program itself, with the usage that its errors show.
+    pub fn called(&self) -> Command {
+        let mut program = self.command.clone();
+        // A command knows its full name only after this.
+        program.build();
+        TypedFlags::of(&program, &self.words).called().clone()
+    }
+
+    /// The values of the flag with this name, such as `-d`, in the order in which they were typed. Other
+    /// names of the same flag do not count.
+    pub fn values_of(&self, name: &str) -> Vec<String> {
+        let flags = TypedFlags::of(&self.command, &self.words).flags;
+        flags.into_iter().filter(|flag| flag.name == name).map(|flag| flag.value).collect()
+    }
+
+    /// Refuses a word with a single hyphen that was meant as a long flag but can be parsed: `-data=x` is also
+    /// `-d` with the value `ata=x`.
+    fn check_hyphens(&self) -> Result<(), Error> {
+        let typed = TypedFlags::of(&self.command, &self.words);
+        let Some((word, tip)) = self.about_hyphens(&typed) else { return Ok(()) };
+        let mut error = Error::new(ErrorKind::UnknownArgument).with_cmd(&self.command);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(word));
+        let usage = self.called().render_usage();
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+        add_tip(&mut error, tip);
+        Err(error)
+    }
+
     /// Makes an error about a word name the flag as it was typed, and adds a tip if there is one.
     fn of_a_word(&self, mut error: Error) -> Error {
-        let context = |kind| string(&error, kind).unwrap_or_default();
-        let unknown = match error.kind() {
+        if !error.use_stderr() {
+            return error;
+        }
+        let typed = TypedFlags::of(&self.command, &self.words);
+        let tip = match error.kind() {
             ErrorKind::UnknownArgument => {
-                whole_word(&self.words, &context(ContextKind::InvalidArg))
+                let unknown = string(&error, ContextKind::InvalidArg).unwrap_or_default();
+                self.about_unknown(&typed, &unknown)
             }
-            ErrorKind::InvalidSubcommand => context(ContextKind::InvalidSubcommand),
-            ErrorKind::ValueValidation | ErrorKind::InvalidValue => self.spell(&mut error),
-            _ => return error,
+            ErrorKind::InvalidSubcommand => {
+                let unknown = string(&error, ContextKind::InvalidSubcommand).unwrap_or_default();
+                self.about_unknown(&typed, &unknown)
+            }
+            ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
+                self.about_value(&typed, &mut error)
+            }
+            _ => self.about_hyphens(&typed).map(|(_, tip)| tip),
         };
-        let tip = (self.tip)(&unknown).or_else(|| self.about_hyphens());
         if let Some(tip) = tip {
-            // A tip is better than a flag with a similar name.
+            // A tip is better than a flag with a similar name, or how to write this one as a value.
             error.remove(ContextKind::SuggestedArg);
+            error.remove(ContextKind::SuggestedSubcommand);
+            error.remove(ContextKind::Suggested);
             add_tip(&mut error, tip);
         }
         error
     }
 
-    fn about_hyphens(&self) -> Option<Cow<'static, str>> {
-        let long = with_one_hyphen(&self.words, &self.command)?;
-        Some(format!("long flags start with two hyphens: {long}").into())
+    /// A tip about a word that clap reports as unknown; of `-plaintext`, it reports only `-p`.
+    fn about_unknown(&self, typed: &TypedFlags<'_>, unknown: &str) -> Option<Cow<'static, str>> {
+        let flag = typed.flags.iter().find(|flag| flag.name == unknown);
+        let about_word = || self.tip(typed, unknown, None);
+        // A word after `--` may begin with a hyphen, but is not a flag.
+        let is_value = flag.is_none() && unknown.starts_with('-');
+        flag.and_then(|flag| self.about_flag(typed, flag, None))
+            .or_else(|| Some(self.about_hyphens(typed)?.1))
+            .or_else(|| if is_value { None } else { about_word() })
     }
 
-    /// Makes an error name the flag as it was typed. Returns the word with the flag, which may have been
-    /// meant as another flag: `-port` is parsed as `-p ort`.
-    fn spell(&self, error: &mut Error) -> String {
+    /// Makes an error about a value name the flag as it was typed. Returns a tip about the flag's word, which
+    /// may have been meant as another flag: `-port` is parsed as `-p ort`.
+    fn about_value(&self, typed: &TypedFlags<'_>, error: &mut Error) -> Option<Cow<'static, str>> {
         let shown = string(error, ContextKind::InvalidArg).unwrap_or_default();
         let value = string(error, ContextKind::InvalidValue).unwrap_or_default();
         let (name, rest) = name_and_rest(&shown);
-        let flags = named(&self.command, name);
-        let Some(used) = flags.into_iter().find_map(|flag| typed(&self.words, flag, &value)) else {
-            return String::new();
-        };
-        error.insert(ContextKind::InvalidArg, ContextValue::String(format!("{used}{rest}")));
-        whole_word(&self.words, &used)
+        let flag = typed.given(name, &value)?;
+        let shown = format!("{}{rest}", flag.name);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(shown));
+        self.about_flag(typed, flag, Some(&value))
+    }
+
+    /// The first word with a single hyphen that was meant as a long flag, and a tip about it. An error may be
+    /// about another word: `-data x` is parsed as `-d ata`, so that only `x` is wrong.
+    fn about_hyphens(&self, typed: &TypedFlags<'_>) -> Option<(String, Cow<'static, str>)> {
+        let mut flags = typed.flags.iter().filter(|flag| flag.has_long_word());
+        flags.find_map(|flag| Some((flag.word.clone(), self.about_flag(typed, flag, None)?)))
+    }
+
+    /// A tip about the word of a flag.
+    fn about_flag(
+        &self,
+        typed: &TypedFlags<'_>,
+        flag: &TypedFlag<'_>,
+        value: Option<&str>,
+    ) -> Option<Cow<'static, str>> {
+        let two = || typed.with_two_hyphens(flag);
+        let about_hyphens =
+            || Some(format!("long flags start with two hyphens: {}", two()?).into());
+        self.tip(typed, &flag.word, value).or_else(about_hyphens)
+    }
+
+    fn tip(
+        &self,
+        typed: &TypedFlags<'_>,
+        word: &str,
+        value: Option<&str>,
+    ) -> Option<Cow<'static, str>> {
+        (self.tip)(&Mistake { program: &self.command, called: typed.called(), word, value })
     }
 }
 
@@ -167,11 +252,12 @@ fn reading_what_runs(command: Command, words: &ArgMatches, typed: &[&str]) -> Co
 /// Makes an error name the variable instead of the flag, since every word is right.
 fn of_a_variable(mut error: Error, command: &Command) -> Error {
     if error.kind() == ErrorKind::InvalidUtf8 {
-        return not_text(command).unwrap_or(error);
+        return not_text(command, |name| env::var_os(name)).unwrap_or(error);
     }
     let Some(shown) = string(&error, ContextKind::InvalidArg) else { return error };
     let (flag, _) = name_and_rest(&shown);
-    let variable = named(command, flag).into_iter().find_map(Arg::get_env);
+    let of_it = |arg: &&Arg| is_named(arg, flag);
+    let variable = arguments(command).into_iter().filter(of_it).find_map(Arg::get_env);
     let Some(variable) = variable.map(OsStr::to_string_lossy) else { return error };
     error.insert(ContextKind::InvalidArg, ContextValue::String(variable.clone().into_owned()));
     add_tip(
@@ -181,12 +267,16 @@ fn of_a_variable(mut error: Error, command: &Command) -> Error {
     error
 }
 
+/// The flags of a command and its subcommands.
+fn arguments(command: &Command) -> Vec<&Arg> {
+    command.get_arguments().chain(command.get_subcommands().flat_map(arguments)).collect()
+}
+
 /// An error about a variable that is not UTF-8: clap does not say which one it is.
-fn not_text(command: &Command) -> Option<Error> {
-    let is_text = |name: &OsStr| env::var_os(name).is_none_or(|value| value.to_str().is_some());
-    let names =
-        command.get_arguments().chain(command.get_subcommands().flat_map(Command::get_arguments));
-    let name = names.filter_map(Arg::get_env).find(|name| !is_text(name))?.to_string_lossy();
+fn not_text(command: &Command, value: impl Fn(&OsStr) -> Option<OsString>) -> Option<Error> {
+    let is_text = |name: &OsStr| value(name).is_none_or(|value| value.to_str().is_some());
+    let names = arguments(command).into_iter().filter_map(Arg::get_env);
+    let name = names.into_iter().find(|name| !is_text(name))?.to_string_lossy();
     let why = format!("the variable {name} is not valid UTF-8: set it to a text in UTF-8");
     Some(command.clone().error(ErrorKind::InvalidUtf8, why))
 }
@@ -207,7 +297,6 @@ fn add_tip(error: &mut Error, tip: Cow<'static, str>) {
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
 }
 
-/// Variables are tested with the programs, since a test must not change its own environment.
 #[cfg(test)]
 mod tests {
     use clap::builder::BoolishValueParser;
@@ -227,9 +316,11 @@ mod tests {
         let below = Command::new("below").arg(kind);
         let command = Command::new("test").args([port, fixed]).subcommand(below);
         let words = [&["test"], words].concat();
-        CommandLine::new(command, words.into_iter().map(OsString::from), |word| match word {
+        CommandLine::new(command, words.into_iter().map(OsString::from), |wrong| match wrong.word {
             "--addr" | "-l" | "9" => Some("write --port".into()),
             "-plaintext" => Some("there is no TLS".into()),
+            "-p" if wrong.value == Some("9") => Some("9 is taken".into()),
+            "--unit" => Some(format!("{} lacks it", wrong.called.get_name()).into()),
             _ => None,
         })
     }
@@ -286,5 +377,136 @@ mod tests {
         assert!(!said(&["--unlike"]).contains("tip:"));
         assert!(said(&["-plaintext"]).contains("tip: there is no TLS"));
         assert!(!said(&["-p", "laintext"]).contains("tip:"));
+    }
+
+    #[test]
+    fn a_tip_comes_from_the_whole_word_and_the_command_that_is_called() {
+        let below = said(&["below", "--unit"]);
+        assert!(below.contains("tip: below lacks it"), "{below}");
+        assert!(said(&["--unit=1"]).contains("tip: test lacks it"));
+        let hyphen = said(&["below", "-kind", "one"]);
+        assert!(hyphen.contains("two hyphens: --kind"), "{hyphen}");
+        // `-l` alone has a tip, and so have its attached values.
+        assert!(said(&["-l80"]).contains("tip: write --port"));
+        // A tip about a value needs the value to be wrong.
+        assert!(!said(&["-p", "9", "--nonsense"]).contains("9 is taken"));
+    }
+
+    #[test]
+    fn a_long_flag_with_one_hyphen_is_refused_even_if_it_can_be_parsed() {
+        let read = |words: &[&str]| {
+            let data = Arg::new("data").short('d').long("data").visible_alias("doc");
+            let command = Command::new("test").arg(data);
+            let words = [&["test"], words].concat().into_iter().map(OsString::from);
+            CommandLine::new(command, words, |_| None).read()
+        };
+        for (words, word) in [(["-data=x"], "-data"), (["-data"], "-data"), (["-doc=1"], "-doc")] {
+            let said = read(&words).unwrap_err().to_string();
+            let right = format!(
+                "error: unexpected argument '{word}' found\n\n  tip: long flags start with two hyphens: \
+                 -{word}\n\nUsage: test [OPTIONS]\n"
+            );
+            assert!(said.starts_with(&right), "{said}");
+        }
+        for words in [&["-date=x"][..], &["-dat"], &["-d", "-data"], &["--data", "-doc=1"]] {
+            let said = read(words).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(!said.contains("two hyphens"), "{said}");
+        }
+        assert!(read(&["-date=x"]).is_ok());
+    }
+
+    #[test]
+    fn a_value_or_a_flag_of_another_command_gets_no_tip() {
+        for words in [
+            &["-kind", "one"][..],
+            &["below", "-port", "1"],
+            &["below", "--kind", "-kind"],
+            &["--at", "-fixed"],
+            &["--nonsense", "--", "-port"],
+            &["below", "--", "-plaintext"],
+        ] {
+            assert!(!said(words).contains("tip:"), "{}", said(words));
+        }
+    }
+
+    #[test]
+    fn the_values_of_a_name_are_found_however_they_are_typed() {
+        let words = ["-p", "a", "--fixed", "1", "-pb", "-p=c", "-P", "x", "--port", "d", "-p"];
+        assert_eq!(line(&words).values_of("-p"), ["a", "b", "c", ""]);
+        assert_eq!(line(&words).values_of("--port"), ["d"]);
+    }
+
+    #[test]
+    fn the_called_command_has_its_full_usage() {
+        for (words, usage) in [
+            (&["below", "--kind", "x"][..], "Usage: test below [OPTIONS]"),
+            (&["--port", "below"], "Usage: test [OPTIONS] [COMMAND]"),
+        ] {
+            assert_eq!(line(words).called().render_usage().to_string(), usage, "{words:?}");
+        }
+    }
+
+    /// A variable that every environment has, and the value of no number.
+    const VARIABLE: &str = "PATH";
+
+    /// A command with a numeric flag of its own and of a subcommand, both of which read [`VARIABLE`].
+    fn reading(words: &[&str]) -> CommandLine {
+        let number = |text: &str| text.parse::<u8>().map_err(|_| "write a small number");
+        let port = || Arg::new("port").long("port").env(VARIABLE).value_parser(number);
+        let silent = Command::new("silent");
+        let below = Command::new("below").arg(port());
+        let command = Command::new("test").arg(port()).subcommands([below, silent]);
+        let words = [&["test"], words].concat();
+        CommandLine::new(command, words.into_iter().map(OsString::from), |_| None)
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named_in_place_of_its_flag() {
+        assert!(env::var_os(VARIABLE).is_some_and(|value| !value.is_empty()));
+        for words in [&[][..], &["below"]] {
+            let said = reading(words).read().unwrap_err().to_string();
+            assert!(said.contains(&format!("for '{VARIABLE}': write a small number")), "{said}");
+            let tip = format!("tip: {VARIABLE} is an environment variable; --port overrides it");
+            assert!(said.contains(&tip), "{said}");
+        }
+    }
+
+    #[test]
+    fn only_what_runs_reads_a_variable_and_only_if_no_flag_overrides_it() {
+        for words in [
+            &["silent"][..],
+            &["--port", "1"],
+            &["below", "--port", "1"],
+            &["--port", "1", "below"],
+        ] {
+            assert!(reading(words).read().is_ok(), "{words:?}");
+        }
+        // A wrong word is reported first.
+        let said = reading(&["--port", "x"]).read().unwrap_err().to_string();
+        assert!(said.contains("invalid value 'x' for '--port <port>'"), "{said}");
+    }
+
+    #[test]
+    fn a_flag_can_be_without_its_variable() {
+        let without = |words, commands: &[&str]| reading(words).without_variable(commands, "port");
+        assert!(without(&[], &[]).read().is_ok());
+        assert!(without(&["below"], &["below"]).read().is_ok());
+        assert!(without(&["below"], &[]).read().is_err());
+        assert!(without(&[], &["below"]).read().is_err());
+        assert!(reading(&[]).words_alone().is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_utf_8_is_named() {
+        use std::os::unix::ffi::OsStringExt as _;
+
+        let command = reading(&[]).command;
+        let text = |_: &OsStr| Some(OsString::from("1"));
+        assert!(not_text(&command, text).is_none());
+        assert!(not_text(&command, |_| None).is_none());
+        let bytes = |name: &OsStr| (name == VARIABLE).then(|| OsString::from_vec(b"\xff".to_vec()));
+        let said = not_text(&command, bytes).unwrap().to_string();
+        assert!(said.contains(&format!("the variable {VARIABLE} is not valid UTF-8")), "{said}");
     }
 }

@@ -4,7 +4,8 @@
 //! Only a [`CommandLine`] reads the environment, through clap. Nothing here prints anything.
 
 mod command_line;
-mod spelling;
+mod typed;
 pub mod variables;
 
-pub use crate::command_line::{CommandLine, Tip};
+pub use crate::command_line::{CommandLine, Mistake, Tip};
+pub use crate::typed::is_named;

@@ -44,10 +44,14 @@ const TESTS: [&str; 4] =
 /// The least similarity, from 0 to 1, at which a name is suggested: about one letter in three may be wrong.
 const LEAST_LIKENESS: f64 = 0.6;
 
-/// One sentence per variable in `environment` (names and values) whose name has our prefix but which no
-/// program reads, sorted by name. Variables that Kubernetes sets for a service named `longsync` are not meant
-/// for us, and skipped.
-pub fn unknown(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<String> {
+/// One sentence per variable in `environment` (names and values) whose name has our prefix but which neither
+/// program reads, sorted by name. A sentence suggests one of the program's `own` variables, [`SERVER`] or
+/// [`CLIENT`]. Variables that Kubernetes sets for a service named `longsync` are not meant for us, and
+/// skipped.
+pub fn unknown(
+    own: &[&str],
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Vec<String> {
     let texts = environment.into_iter().filter_map(|(name, value)| {
         // A name that is not UTF-8 is not one of ours, but may have our prefix.
         let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
@@ -57,11 +61,11 @@ pub fn unknown(environment: impl IntoIterator<Item = (OsString, OsString)>) -> V
     });
     let mut names: Vec<_> = texts.collect();
     names.sort();
-    names.iter().map(|name| sentence(name)).collect()
+    names.iter().map(|name| sentence(own, name)).collect()
 }
 
-fn sentence(name: &str) -> String {
-    let right = match nearest(name) {
+fn sentence(own: &[&str], name: &str) -> String {
+    let right = match nearest(own, name) {
         Some(nearest) => format!("did you mean {nearest}?"),
         None => "--help lists those that do".to_owned(),
     };
@@ -89,12 +93,12 @@ fn is_of_kubernetes(name: &str, value: &str) -> bool {
     is_host_or_port || is_numbered || (name.ends_with("_PORT") && value.starts_with("tcp://"))
 }
 
-/// The variable with the name most similar to `name`, if one is similar enough.
-fn nearest(name: &str) -> Option<&'static str> {
-    let own = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
-    let wrong = own(&name.to_ascii_uppercase());
-    known()
-        .map(|known| (known, likeness(&wrong, &own(known))))
+/// The one of these variables whose name is most similar to `name`, if one is similar enough.
+fn nearest<'a>(own: &[&'a str], name: &str) -> Option<&'a str> {
+    let rest = |name: &str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
+    let wrong = rest(&name.to_ascii_uppercase());
+    own.iter()
+        .map(|known| (*known, likeness(&wrong, &rest(known))))
         .filter(|(_, likeness)| *likeness >= LEAST_LIKENESS)
         .max_by(|(_, one), (_, other)| one.total_cmp(other))
         .map(|(known, _)| known)
@@ -120,8 +124,12 @@ mod tests {
 
     use super::*;
 
-    fn said(variables: &[(&str, &str)]) -> Vec<String> {
-        unknown(variables.iter().map(|(name, value)| (name.into(), value.into())))
+    fn said(own: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
+        unknown(own, variables.iter().map(|(name, value)| (name.into(), value.into())))
+    }
+
+    fn both() -> Vec<&'static str> {
+        known().collect()
     }
 
     #[test]
@@ -141,8 +149,12 @@ mod tests {
             ("LONGSYNC_URI", "LONGSYNC_URL"),
         ] {
             let right = format!("the variable `{name}` has no effect: did you mean {nearest}?");
-            assert_eq!(said(&[(name, "1"), ("PATH", "/bin")]), [right]);
+            let own: &[&str] = if CLIENT.contains(&nearest) { &CLIENT } else { &SERVER };
+            for own in [own, &both()] {
+                assert_eq!(said(own, &[(name, "1"), ("PATH", "/bin")]), [&*right]);
+            }
         }
+        let said = |variables: &[(&str, &str)]| said(&both(), variables);
         let none = said(&[("LONGSYNC_ZZZ", ""), ("LONGSYNC_", ""), ("LONGSYNC_\u{1b}[31m", "")]);
         let names = ["`LONGSYNC_`", "`LONGSYNC_ZZZ`", r"`LONGSYNC_\u{1b}[31m`"];
         assert_eq!(none.len(), names.len());
@@ -154,6 +166,7 @@ mod tests {
 
     #[test]
     fn known_variables_and_those_of_kubernetes_are_not_reported() {
+        let said = |variables: &[(&str, &str)]| said(&both(), variables);
         let of_us: Vec<_> = known().chain(TESTS).map(|name| (name, "")).collect();
         assert_eq!(said(&of_us), [""; 0]);
         let of_a_service = [
@@ -175,8 +188,19 @@ mod tests {
     #[test]
     fn the_nearest_name_to_a_known_name_is_itself() {
         for known in known() {
-            assert_eq!(nearest(known), Some(known));
+            assert_eq!(nearest(&both(), known), Some(known));
         }
+    }
+
+    #[test]
+    fn a_variable_that_only_the_other_program_reads_is_neither_reported_nor_suggested() {
+        for (own, name) in [(&CLIENT[..], "LONGSYNC_TIMEOUT"), (&SERVER, "LONGSYNC_SERVER_URL")] {
+            let right = format!("the variable `{name}` has no effect: --help lists those that do");
+            assert_eq!(said(own, &[(name, "1")]), [right]);
+        }
+        let of_both: Vec<_> = known().map(|name| (name, "1")).collect();
+        assert_eq!(said(&CLIENT, &of_both), [""; 0]);
+        assert_eq!(said(&SERVER, &of_both), [""; 0]);
     }
 
     proptest! {
@@ -185,7 +209,7 @@ mod tests {
         #[test]
         fn any_other_name_gets_one_sentence(rest in "[A-Z_a-z\\PC]{0,24}") {
             let name = format!("{PREFIX}{rest}");
-            let said = said(&[(&name, "")]);
+            let said = said(&both(), &[(&name, "")]);
             if is_known(&name) || is_of_kubernetes(&name, "") {
                 prop_assert!(said.is_empty());
             } else {
@@ -204,7 +228,8 @@ mod tests {
             prop_assume!(own >= 7);
             let mut name = known.to_owned();
             name.remove(PREFIX.len() + at % own);
-            prop_assert_eq!(nearest(&name), Some(known));
+            prop_assert_eq!(nearest(&both(), &name), Some(known));
+            prop_assert_eq!(nearest(&SERVER, &name), Some(known));
         }
     }
 }

@@ -57,7 +57,7 @@ impl Growth {
             let connected = loop {
                 match ReadyConnection::dial(common, nth).await {
                     Ok(connected) => break connected,
-                    Err(not) => owner.count(|counts| counts.connections_refused += not.attempts),
+                    Err(why) => owner.count(|counts| counts.connections_refused += why.attempts),
                 }
                 self.state.set(State::Resting);
                 // Calls that waited for the connection stop waiting.

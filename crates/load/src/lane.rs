@@ -29,7 +29,7 @@ use crate::common::Common;
 use crate::ending::Ending;
 use crate::gauge::BytesPassed;
 use crate::method::{CallNumber, Method};
-use crate::pending_answer::{Names, PendingAnswer};
+use crate::pending_answer::{PendingAnswer, ServerName};
 use crate::records::UnfinishedCall;
 
 /// A connection that lasted this long was useful, even if it answered nothing.
@@ -100,8 +100,8 @@ struct LaneCalls<A> {
     refused: u64,
     /// Whether the peer has ended a call with a gRPC status.
     has_answered: bool,
-    /// Whether the server is still to be asked for its name.
-    names: Names,
+    /// Whether this connection has not learned its server's name yet.
+    server_name: ServerName,
     open: Slab<CallInFlight<A>>,
     /// The waker of each key that has been used.
     wakers: Vec<Waker>,
@@ -113,7 +113,7 @@ struct CallInFlight<A> {
     call: CallNumber,
     due: Option<Moment>,
     sent: Moment,
-    reading: PendingAnswer<A>,
+    answer: PendingAnswer<A>,
 }
 
 /// What a turn of a connection has learned about its peer.
@@ -156,7 +156,7 @@ impl<A> Default for Lane<A> {
             sent: 0,
             refused: 0,
             has_answered: false,
-            names: Names::Asked,
+            server_name: ServerName::Wanted,
             open: Slab::new(),
             wakers: Vec::new(),
         };
@@ -188,7 +188,7 @@ impl<A: Default + 'static> Lane<A> {
             calls.wakers.push(self.ready.waker(key));
         }
         let mut cx = Context::from_waker(&calls.wakers[key]);
-        let Ok(reading) = PendingAnswer::begin(&mut peer.sender, common, call, &mut cx) else {
+        let Ok(answer) = PendingAnswer::begin(&mut peer.sender, common, call, &mut cx) else {
             // A call that was cut keeps its stream until HTTP/2 has written the reset.
             if peer.sender.poll_ready(&mut cx).is_pending() {
                 return Err(LaneError::Full);
@@ -200,7 +200,7 @@ impl<A: Default + 'static> Lane<A> {
             self.ready.waker(u32::MAX).wake();
             return Err(calls.not_sent());
         };
-        entry.insert(CallInFlight { call, due, sent, reading });
+        entry.insert(CallInFlight { call, due, sent, answer });
         calls.sent += 1;
         Ok(InFlightSlot { key, call })
     }
@@ -261,7 +261,7 @@ impl<A: Default + 'static> Lane<A> {
             }
             match ReadyConnection::dial(common, nth).await {
                 Ok(connected) => return ReadyConnection { backoff, ..connected },
-                Err(not) => owner.count(|counts| counts.connections_refused += not.attempts),
+                Err(why) => owner.count(|counts| counts.connections_refused += why.attempts),
             }
             // Calls that waited for the connection stop waiting.
             self.calls.borrow_mut().is_followed = false;
@@ -350,7 +350,7 @@ impl<A: Default + 'static> Lane<A> {
             let calls = &mut *self.calls.borrow_mut();
             let Some(open) = calls.open.get_mut(key) else { continue };
             let mut cx = Context::from_waker(&calls.wakers[key]);
-            let polled = open.reading.poll(owner.common(), calls.names, &mut cx);
+            let polled = open.answer.poll(owner.common(), calls.server_name, &mut cx);
             if let Poll::Ready(ending) = polled {
                 let open = calls.open.remove(key);
                 calls.learn(&ending);
@@ -383,7 +383,7 @@ impl<A> LaneCalls<A> {
         let Some(mut peer) = self.peer.take() else { return };
         // A GOAWAY tells which calls the server has accepted and will still answer.
         let has_taken =
-            self.sent > self.refused && peer.lost().is_some_and(|lost| is_goaway(&lost));
+            self.sent > self.refused && peer.lost().is_some_and(|lost| ended_in_order(&lost));
         if self.has_answered || has_taken || now >= self.opened + LONG_ENOUGH {
             self.backoff.reset();
         }
@@ -398,7 +398,7 @@ impl<A> LaneCalls<A> {
         }
         if ending.code == Code::Ok {
             // A server does not change its name during a connection.
-            self.names = Names::NotAsked;
+            self.server_name = ServerName::NotWanted;
         }
     }
 
@@ -408,9 +408,9 @@ impl<A> LaneCalls<A> {
     }
 }
 
-/// Whether the server is going away, or the stream IDs have run out, as opposed to a lost connection or a
-/// protocol violation.
-fn is_goaway(error: &h2::Error) -> bool {
+/// Whether the connection takes no more calls because the server is going away or the stream IDs have run
+/// out, as opposed to a lost connection or a protocol violation.
+fn ended_in_order(error: &h2::Error) -> bool {
     if error.is_go_away() { error.is_remote() } else { !error.is_io() }
 }
 

@@ -27,11 +27,11 @@ pub(crate) struct PendingBody<A> {
     answer: A,
 }
 
-/// Whether an answer is asked for the name of its server.
+/// Whether the name of the server is taken from its next good answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Names {
-    Asked,
-    NotAsked,
+pub(crate) enum ServerName {
+    Wanted,
+    NotWanted,
 }
 
 /// The error that HTTP/2 opens no more streams on a connection.
@@ -49,11 +49,11 @@ impl<A: Default> PendingAnswer<A> {
         let opened = sender.send_request(common.head(), false);
         let (response, mut stream) = opened.map_err(|_| OpenStreamError)?;
         stream.send_data(common.method.messages(call), true).map_err(|_| OpenStreamError)?;
-        let mut reading = Self::Head(response);
+        let mut answer = Self::Head(response);
         // From here on HTTP/2 knows which task to wake. There is no answer yet, unless the connection is
         // lost.
-        match reading.poll(common, Names::NotAsked, cx) {
-            Poll::Pending => Ok(reading),
+        match answer.poll(common, ServerName::NotWanted, cx) {
+            Poll::Pending => Ok(answer),
             Poll::Ready(_) => Err(OpenStreamError),
         }
     }
@@ -62,11 +62,11 @@ impl<A: Default> PendingAnswer<A> {
     pub(crate) fn poll<M: Method<Answer = A>, T>(
         &mut self,
         common: &Common<M, T>,
-        names: Names,
+        server_name: ServerName,
         cx: &mut Context<'_>,
     ) -> Poll<Ending> {
         let response = match self {
-            Self::Body(body) => return body.poll(&common.method, names, cx),
+            Self::Body(body) => return body.poll(&common.method, server_name, cx),
             Self::Head(response) => ready!(Pin::new(response).poll(cx)),
         };
         let response = match response {
@@ -80,7 +80,7 @@ impl<A: Default> PendingAnswer<A> {
                 return Poll::Ready(Ending::failed(status, waits));
             }
         };
-        let polled = body.poll(&common.method, names, cx);
+        let polled = body.poll(&common.method, server_name, cx);
         if polled.is_pending() {
             *self = Self::Body(Box::new(body));
         }
@@ -92,7 +92,7 @@ impl<A: Default> PendingBody<A> {
     fn poll<M: Method<Answer = A>>(
         &mut self,
         method: &M,
-        names: Names,
+        server_name: ServerName,
         cx: &mut Context<'_>,
     ) -> Poll<Ending> {
         loop {
@@ -101,9 +101,9 @@ impl<A: Default> PendingBody<A> {
                 // The number of messages is the expected one, otherwise this would be an error.
                 Ok(None) => {
                     let answer = std::mem::take(&mut self.answer);
-                    let server = match names {
-                        Names::Asked => method.server(&answer).map(String::into_boxed_str),
-                        Names::NotAsked => None,
+                    let server = match server_name {
+                        ServerName::Wanted => method.server(&answer).map(String::into_boxed_str),
+                        ServerName::NotWanted => None,
                     };
                     return Poll::Ready(Ending::answered(method.answered(answer), server));
                 }

@@ -152,10 +152,10 @@ where
         Ok::<_, LoadError>(all)
     };
     let now = || Moment::since(start, Clock::Monotonic.now());
-    let rest = WorkerResults::of(plan, controlled(working, control, &board, now).await?);
-    let collected = collection.end(rest.last_known).await?;
+    let results = WorkerResults::of(plan, controlled(working, control, &board, now).await?);
+    let collected = collection.end(results.last_known).await?;
     let began = RunStart { at: started_at, connections, streams };
-    Ok(merged(plan, rest, collected, control, &began, &board))
+    Ok(merged(plan, results, collected, control, &began, &board))
 }
 
 /// Makes the calls of a plan with one worker, on the caller's thread and runtime, by this clock and over
@@ -212,9 +212,9 @@ pub async fn run_here<M: Method, T: Transport + 'static>(
         let now = || Moment::since(start, clock.now());
         let collecting = collector.collect(async { drop(has_finished.await) });
         let (all, ()) = tokio::join!(controlled(working, control, &board, now), collecting);
-        let rest = WorkerResults::of(plan, all?);
-        let collected = collector.finish(rest.last_known);
-        Ok::<_, LoadError>(merged(plan, rest, collected, control, &began, &board))
+        let results = WorkerResults::of(plan, all?);
+        let collected = collector.finish(results.last_known);
+        Ok::<_, LoadError>(merged(plan, results, collected, control, &began, &board))
     };
     // A connection's calls are not `Send`.
     LocalSet::new().run_until(Box::pin(running)).await

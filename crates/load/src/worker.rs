@@ -70,7 +70,7 @@ struct Worker<M: Method, T> {
     ends: Option<Moment>,
     warm_up: Duration,
     grace: Duration,
-    pace: Pacing,
+    pacing: Pacing,
     deadlines: Option<Deadlines<M::Answer>>,
     growth: Option<Growth>,
     in_flight: Cell<usize>,
@@ -166,7 +166,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                 Some(Growth::new(context.share.portion(at_most), context.share))
             }
         };
-        let pace = match &plan.schedule {
+        let pacing = match &plan.schedule {
             Schedule::Closed { concurrency, think } => {
                 Pacing::Closed(Box::new(ClosedLoop::new(concurrency, *think)))
             }
@@ -182,7 +182,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             ends: plan.time().map(|time| Moment::START + plan.warm_up + time),
             warm_up: plan.warm_up,
             grace: plan.grace,
-            pace,
+            pacing,
             deadlines: plan.deadline.map(Deadlines::new),
             growth,
             in_flight: Cell::new(0),
@@ -242,11 +242,11 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         for index in (first..lanes.len()).chain(0..first) {
             let lane = &lanes[index];
             match lane.send(call, due, now, &self.common) {
-                Ok(place) => {
+                Ok(slot) => {
                     self.turn.set(if index + 1 == lanes.len() { 0 } else { index + 1 });
                     self.sent(due, now);
                     if let Some(deadlines) = &self.deadlines {
-                        deadlines.add(now, index, lane, place, self.in_flight.get());
+                        deadlines.add(now, index, lane, slot, self.in_flight.get());
                     }
                     return Ok(());
                 }
@@ -304,10 +304,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         }
     }
 
-    async fn grow(self: Rc<Self>)
-    where
-        T: 'static,
-    {
+    async fn grow(self: Rc<Self>) {
         if let Some(growth) = &self.growth {
             growth.open_wanted(Rc::clone(&self)).await;
         }
@@ -354,7 +351,7 @@ impl<M: Method, T: Transport + 'static> LaneOwner for Worker<M, T> {
         records.advance(call.done, board);
         records.ended(call, text);
         self.in_flight.set(self.in_flight.get() - 1);
-        match &self.pace {
+        match &self.pacing {
             Pacing::Open => board.in_flight.give(*index),
             Pacing::Closed(closed) => closed.ended(call.done),
         }
@@ -368,7 +365,7 @@ impl<M: Method, T: Transport + 'static> LaneOwner for Worker<M, T> {
 
     /// In a closed loop the next calls go out on the same lane, so that all lanes keep their share.
     fn lane_moved(&self, lane: usize, ended: usize) {
-        let has_news = match &self.pace {
+        let has_news = match &self.pacing {
             Pacing::Open => true,
             Pacing::Closed(closed) => {
                 if closed.goes_on_at_once() {

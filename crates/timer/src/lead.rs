@@ -1,6 +1,6 @@
 //! How far ahead of a due time an alarm rings, so that a sleeping thread is awake by then.
 //!
-//! A sleeping core takes tens of microseconds to run a thread again; how long is learnt from the alarms that
+//! A sleeping core takes tens of microseconds to run a thread again; how long is learned from the alarms that
 //! have rung. A thread that woke too early polls for the rest of the time. Polling is limited to a share of
 //! the total time, because otherwise many waits would keep a core busy. The spin that the caller asked for is
 //! not limited.
@@ -11,7 +11,7 @@ use crate::nanos::{NEVER, nanos};
 
 /// An alarm that is noticed later than this teaches nothing: the thread had other work.
 const LONGEST: u64 = 100_000;
-/// How far an alarm that was noticed later than the learnt latency moves it up.
+/// How far an alarm that was noticed later than the learned latency moves it up.
 const UP: u64 = 1_500;
 /// How far any other alarm moves it down. It settles at a latency that three of four alarms do not exceed.
 const DOWN: u64 = UP / 3;
@@ -54,7 +54,7 @@ impl Lead {
         }
     }
 
-    /// How far ahead of `due` an alarm set `now` should ring: by the learnt latency, if the budget
+    /// How far ahead of `due` an alarm set `now` should ring: by the learned latency, if the budget
     /// allows that much polling by then.
     pub(crate) fn ahead(&mut self, now: u64, due: u64) -> u64 {
         self.account(now);
@@ -110,7 +110,7 @@ mod tests {
     /// Long enough to have saved up the most possible.
     const LATER: u64 = SHARE * SAVINGS;
 
-    fn learnt(latency: u64) -> Lead {
+    fn learned(latency: u64) -> Lead {
         let mut lead = Lead::new(Duration::ZERO);
         while lead.latency < latency {
             lead.learn(LONGEST);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_polled_before_anything_is_learnt() {
+    fn nothing_is_polled_before_anything_is_learned() {
         let mut lead = Lead::new(Duration::ZERO);
         assert_eq!(lead.ahead(LATER, 2 * LATER), 0);
         assert!(!lead.covers(LATER, LATER + 1));
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_thread_with_other_work_is_not_taken_for_a_core_that_wakes_slowly() {
-        let mut lead = learnt(40_000);
+        let mut lead = learned(40_000);
         let before = lead.latency;
         for late in [LONGEST + 1, 1_000_000, u64::MAX] {
             (0..1_000).for_each(|_| lead.learn(late));
@@ -163,8 +163,8 @@ mod tests {
 
     #[test]
     fn polling_that_has_begun_goes_on_to_the_end() {
-        let mut lead = learnt(40_000);
-        // Exactly the learnt latency is saved.
+        let mut lead = learned(40_000);
+        // Exactly the learned latency is saved.
         let begun = SHARE * lead.latency;
         let next = begun + lead.latency;
         assert_eq!(lead.ahead(begun, next), lead.latency);
@@ -187,7 +187,7 @@ mod tests {
             latency in 0..=LONGEST,
             rounds in vec((0..300_000_u64, 0..150_000_u64), 1..500),
         ) {
-            let mut lead = learnt(latency);
+            let mut lead = learned(latency);
             let (mut now, mut polled) = (0, 0);
             for (rest, left) in rounds {
                 lead.ahead(now, now + rest);
@@ -204,7 +204,7 @@ mod tests {
         /// A clock reading that another thread took a while ago does not count twice.
         #[test]
         fn time_is_accounted_once(readings in vec(0..1_000_000_u64, 1..100)) {
-            let mut lead = learnt(LONGEST);
+            let mut lead = learned(LONGEST);
             for now in &readings {
                 lead.ahead(*now, *now);
             }

@@ -26,7 +26,7 @@
 //!   [`Sleep`] takes 48.
 //! - **The alarm** is one timerfd for all waits, set again when the earliest due time moves earlier and when
 //!   it has rung. Unlike `epoll_wait`, it is given no slack by the system. It rings ahead of the due time by
-//!   the time that a sleeping core takes to wake, which is learnt from how late earlier alarms were noticed;
+//!   the time that a sleeping core takes to wake, which is learned from how late earlier alarms were noticed;
 //!   a thread that is woken too early polls for the rest, at most a tenth of the total time. If there is no
 //!   timerfd (or no file descriptor left), the alarm is tokio's timer: then waits are as late as tokio's, but
 //!   still never early.

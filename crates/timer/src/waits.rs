@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_learnt_from_an_alarm_that_rings_at_once() {
+    fn nothing_is_learned_from_an_alarm_that_rings_at_once() {
         with_driving(|driving| {
             let mut now = learn(driving, LATENCY);
             let before = driving.lead.ahead(now, now + MILLISECOND);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use longsync_flags::Mistake;
 use longsync_text::duration;
 
 /// Names without their hyphens, and the tip for them.
@@ -110,7 +111,11 @@ const TIPS: &[(&[&str], &str)] = &[
 ];
 
 /// The tip for a flag or a word that the server does not know.
-pub(super) fn tip(unknown: &str) -> Option<Cow<'static, str>> {
+pub(super) fn tip(mistake: &Mistake<'_>) -> Option<Cow<'static, str>> {
+    tip_about(mistake.word)
+}
+
+fn tip_about(unknown: &str) -> Option<Cow<'static, str>> {
     let name = unknown.trim_start_matches('-');
     if name == unknown {
         return tip_about_value(unknown);
@@ -174,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_value_without_a_flag_gets_a_tip_with_one() {
-        let said = |word| tip(word).unwrap_or_default();
+        let said = |word| tip_about(word).unwrap_or_default();
         assert_eq!(said("8080"), "--port 8080 listens on that port");
         assert_eq!(said("250ms"), "--delay 250ms makes each call take that long");
         assert_eq!(said("0.0.0.0:80"), "--listen 0.0.0.0:80 listens on that address");

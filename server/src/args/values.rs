@@ -5,10 +5,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
+use longsync_server::MOST_WORKERS;
 use longsync_timer::check_spin;
 
-/// Each worker is a thread; a greater number is taken for a typo.
-const MOST_WORKERS: u64 = 1_024;
 const MOST_U32: u64 = u32::MAX as u64;
 const MOST_SIZE: u64 = usize::MAX as u64;
 
@@ -45,7 +44,7 @@ pub(super) fn seed(text: &str) -> Result<u64, String> {
 }
 
 pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {
-    whole(text, 1, MOST_WORKERS)
+    whole(text, 1, MOST_WORKERS as u64)
 }
 
 pub(super) fn message_bytes(text: &str) -> Result<u32, String> {

@@ -59,23 +59,23 @@ mod tests {
 
     #[test]
     fn a_text_is_parsed_once_and_a_bounded_number_is_cached() {
-        let mut texts = BehaviorCache::default();
-        let first = texts.read("exponential(5ms)", HOUR).unwrap();
+        let mut behaviors = BehaviorCache::default();
+        let first = behaviors.read("exponential(5ms)", HOUR).unwrap();
         for number in 1..=10 * MOST_TEXTS {
-            texts.read(&format!("{number}ms"), HOUR).unwrap();
-            assert!(texts.kept() <= MOST_TEXTS);
+            behaviors.read(&format!("{number}ms"), HOUR).unwrap();
+            assert!(behaviors.kept() <= MOST_TEXTS);
             // A text that is used again and again stays cached: all clones share one text.
-            let again = texts.read("exponential(5ms)", HOUR).unwrap();
+            let again = behaviors.read("exponential(5ms)", HOUR).unwrap();
             assert!(std::ptr::eq(again.text(), first.text()));
         }
     }
 
     #[test]
     fn neither_long_nor_invalid_texts_are_cached() {
-        let mut texts = BehaviorCache::default();
+        let mut behaviors = BehaviorCache::default();
         let long = format!("5ms{}", " ".repeat(MOST_BYTES));
-        assert!(texts.read(&long, HOUR).is_ok());
-        assert!(texts.read("soon", HOUR).is_err());
-        assert_eq!(texts.kept(), 0);
+        assert!(behaviors.read(&long, HOUR).is_ok());
+        assert!(behaviors.read("soon", HOUR).is_err());
+        assert_eq!(behaviors.kept(), 0);
     }
 }

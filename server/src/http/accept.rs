@@ -4,7 +4,7 @@ use std::mem;
 
 use http::{HeaderMap, header};
 
-use crate::shared::scrapes::Format;
+use crate::shared::format::Format;
 
 /// The weight of a form that `Accept` does not name, in thousandths.
 const UNNAMED: u16 = 0;

@@ -18,9 +18,11 @@ use crate::call::ending::Ending;
 use crate::call::plan::{Ask, Plan, RequestedDelay};
 use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
+use crate::config::Config;
+use crate::examples::Examples;
 use crate::http::plain::{of_type, text};
 use crate::http::{accept, host, metrics, page, stats};
-use crate::shared::scrapes::Format;
+use crate::shared::format::Format;
 use crate::worker::Worker;
 
 /// The answer to a request that is not gRPC.
@@ -102,11 +104,11 @@ fn at_once<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
 
 /// The description of this server, with commands to try: a page for browsers, text for everyone else.
 fn welcome<B>(worker: &Worker, request: &Request<B>) -> Response<Body> {
-    let address = host::to_call(request);
+    let (config, address) = (&worker.shared().config, host::to_call(request));
     if accept::wants_html(request.headers()) {
-        page::answer(&worker.shared().config, &address)
+        page::answer(config, &address)
     } else {
-        text(StatusCode::OK, what_to_try(worker, &address))
+        text(StatusCode::OK, what_to_try(config, &address))
     }
 }
 
@@ -223,17 +225,22 @@ fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
     response
 }
 
-fn what_to_try(worker: &Worker, host: &str) -> String {
-    let behavior = worker.default_behavior();
+fn what_to_try(config: &Config, host: &str) -> String {
+    let Examples { curl, curl_with_tail, grpcurl, describe, .. } = Examples::new(config, host);
+    let commands = [Some(curl), curl_with_tail, Some(grpcurl), Some(describe)];
+    let commands = commands.into_iter().flatten().collect::<Vec<_>>().join("\n    ");
+    let behavior = &config.behavior;
+    let (scope, parameters) = if config.is_fixed {
+        ("for every call", "?call_id=")
+    } else {
+        ("by default", "?delay= or ?behavior=, and ?call_id=")
+    };
     format!(
-        "longsync: a server that takes exactly as long as it is told ({behavior} by default)
+        "longsync: a server that takes exactly as long as it is told ({behavior} {scope})
 
-    curl 'http://{host}/long_sync?delay=250ms'
-    curl 'http://{host}/long_sync?behavior=lognormal(p50=10ms,p99=200ms)'
-    grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {host} longsync.v1.LongSyncService/LongSync
-    grpcurl -plaintext {host} describe longsync.v1.LongSyncService
+    {commands}
 
-    /long_sync   waits, then answers {DONE}  (?delay= or ?behavior=, and ?call_id=)
+    {HTTP_PATH}   waits, then answers {DONE}  ({parameters})
     /healthz     200 while serving, 503 when shutting down; also /readyz
     /livez       200 as long as the server is running
     /metrics     Prometheus text, or OpenMetrics for clients that name it in Accept

@@ -24,7 +24,7 @@ pub(crate) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
 }
 
 /// The name and the port by which a request addresses this server: those of the request target take
-/// precedence over `Host`. Always callable: an unspecified address is replaced with loopback.
+/// precedence over `Host`. An unspecified address is replaced with loopback. The name may be empty.
 pub(crate) fn authority<B>(request: &Request<B>) -> Option<Cow<'_, str>> {
     let target = request.uri().authority().map(Authority::as_str);
     // The part before an `@` may be a password.
@@ -49,13 +49,21 @@ fn callable(authority: &str) -> Cow<'_, str> {
 }
 
 /// The name and the port under which commands can reach this server as this request did; `ADDRESS` if
-/// the request names none, or one with characters that are special to a shell.
+/// the request names no host, or one that a command cannot contain.
 pub(crate) fn to_call<B>(request: &Request<B>) -> Cow<'_, str> {
-    let named = authority(request).filter(|authority| authority.bytes().all(is_harmless));
-    named.unwrap_or(Cow::Borrowed("ADDRESS"))
+    authority(request).filter(|authority| is_safe(authority)).unwrap_or(Cow::Borrowed("ADDRESS"))
 }
 
-/// Whether a byte has no special meaning to a shell.
+/// Whether this names a host, and can be a word of a command: within quotes, since brackets are patterns to
+/// a shell.
+fn is_safe(authority: &str) -> bool {
+    // A program would take a word that begins with a hyphen for a flag.
+    !authority.is_empty()
+        && !authority.starts_with(['-', ':'])
+        && authority.bytes().all(is_harmless)
+}
+
+/// Whether a byte has no special meaning in quotes or in HTML, and, except for brackets, none to a shell.
 fn is_harmless(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._:[]%".contains(&byte)
 }
@@ -195,6 +203,9 @@ mod tests {
             ("0.0.0.0:9000", "127.0.0.1:9000"),
             ("[::]:9000", "[::1]:9000"),
             ("", "ADDRESS"),
+            (":80", "ADDRESS"),
+            ("-n", "ADDRESS"),
+            ("--proxy:80", "ADDRESS"),
             ("a'$(b)'.test:9000", "ADDRESS"),
             ("a;b", "ADDRESS"),
             ("a&b", "ADDRESS"),
@@ -207,17 +218,22 @@ mod tests {
     }
 
     proptest! {
-        /// No `Host` gets a character that is special to a shell or to HTML into the commands.
+        /// No `Host` gets a character that is special in quotes or in HTML into the commands, and none is
+        /// taken for a flag.
         #[test]
         fn the_shown_address_is_harmless(host in "[ -~]{0,24}") {
             let request = Request::builder().uri("/").header(header::HOST, host).body(()).unwrap();
-            prop_assert!(to_call(&request).bytes().all(is_harmless));
+            let shown = to_call(&request);
+            prop_assert!(shown.bytes().all(is_harmless) && !shown.starts_with('-'), "{}", shown);
         }
 
         /// Every authority of a URI without user information is a valid host.
         #[test]
-        fn an_authority_is_a_host(host in "[a-z0-9.-]{1,12}(:[0-9]{0,5})?") {
-            prop_assert!(is_valid(host.as_bytes()));
+        fn an_authority_is_a_host(host in "([a-z0-9.-]{1,12}|\\[::[0-9a-f]{1,4}\\])(:[0-9]{1,4})?") {
+            let uri: http::Uri = format!("http://{host}/").parse().unwrap();
+            let authority = uri.authority().unwrap().as_str();
+            prop_assert_eq!(authority, host);
+            prop_assert!(is_valid(authority.as_bytes()));
         }
 
         /// No bytes cause a panic.

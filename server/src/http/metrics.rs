@@ -12,7 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::shared::Shared;
 use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
-use crate::shared::scrapes::Format;
+use crate::shared::format::Format;
 
 const COUNTER: MetricType = MetricType::Counter;
 
@@ -171,22 +171,18 @@ struct HistogramBuckets<'a> {
 
 impl EncodeMetric for HistogramBuckets<'_> {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        let histogram = self.figure.histogram();
         let mut buckets: Vec<_> = self.bounds.iter().map(|bound| (seconds(*bound), 0)).collect();
         buckets.push((f64::INFINITY, 0));
         // A single pass over the recorded values, which are in order: counting each bucket separately would
         // take one pass per bucket.
         let mut bucket = 0;
-        // Iterating over an empty histogram would scan all its buckets for a first value.
-        let recorded = Some(histogram).filter(|it| !it.is_empty());
-        for recorded in recorded.into_iter().flat_map(|it| it.iter_recorded()) {
-            let nanos = histogram.lowest_equivalent(recorded.value_iterated_to());
+        for (nanos, count) in self.figure.recorded() {
             bucket += self.bounds[bucket..].iter().take_while(|bound| **bound < nanos).count();
-            buckets[bucket].1 += recorded.count_at_value();
+            buckets[bucket].1 += count;
         }
         encoder.encode_histogram::<NoLabelSet>(
             self.figure.sum().as_secs_f64(),
-            histogram.len(),
+            self.figure.count(),
             &buckets,
             None,
         )

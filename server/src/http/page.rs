@@ -11,14 +11,20 @@ use longsync_text::said::printable;
 use tonic::body::Body;
 
 use crate::config::Config;
+use crate::examples::Examples;
 use crate::http::plain::{of_type, text};
 
 const TEMPLATE: &str = include_str!("page/page.html");
 /// Hashes of the style and the script as they are sent. After an edit, a test prints the right ones.
-const STYLE_SHA256: &str = "sUHjvLofk0We9Ums3yy/oeVhAXo1CxiwQrkh0rZUcBE=";
-const SCRIPT_SHA256: &str = "hMEocjuhP595WPORLyBmfoPc07hXYorMBACSbgQl9lA=";
+const STYLE_SHA256: &str = "BZSHH8zMGJkHgxVhbk2JaL/PawIb3CLnPn5/nL62Xbw=";
+const SCRIPT_SHA256: &str = "hLAYGIZKmIcbAbNEnj9YejiH1i4iy4vxuIy9K5XMsN8=";
 
-static STYLE: LazyLock<String> = LazyLock::new(|| dense(&[include_str!("page/page.css")]));
+static STYLE: LazyLock<String> = LazyLock::new(|| {
+    // No string in it has such a pair of characters.
+    let pairs = [(": ", ":"), ("; ", ";"), (", ", ","), (" {", "{"), ("{ ", "{"), (" }", "}")];
+    let style = dense(&[include_str!("page/page.css")]);
+    pairs.into_iter().fold(style, |style, (pair, shorter)| style.replace(pair, shorter))
+});
 /// A single script: each file can use the definitions in the files before it.
 static SCRIPT: LazyLock<String> = LazyLock::new(|| {
     dense(&[
@@ -55,7 +61,6 @@ pub(super) fn answer(config: &Config, address: &str) -> Response<Body> {
     let mut page = of_type("text/html; charset=utf-8", page);
     let headers = page.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     let same_origin = HeaderValue::from_static("same-origin");
     headers.insert(HeaderName::from_static("cross-origin-resource-policy"), same_origin);
@@ -71,11 +76,11 @@ fn render(config: &Config, address: &str) -> String {
         "seed" => config.seed.to_string(),
         "max_delay_ms" => config.limits.max_delay.as_millis().to_string(),
         "is_fixed" => config.is_fixed.to_string(),
-        "fixed_note" if config.is_fixed => {
-            " Its behavior is fixed: calls that specify one are refused.".to_owned()
+        "exceptions" if config.is_fixed => {
+            ". Its behavior is fixed: calls that specify one are refused.".to_owned()
         }
-        "fixed_note" => String::new(),
-        "commands" => commands(address, config.is_fixed),
+        "exceptions" => " unless it says otherwise.".to_owned(),
+        "commands" => commands(config, address),
         "version" => env!("CARGO_PKG_VERSION").to_owned(),
         _ => unreachable!("the template has no {name}"),
     })
@@ -92,45 +97,23 @@ fn filled(template: &str, word: impl Fn(&str) -> String) -> String {
     filled
 }
 
-/// The commands to try, as items of a list. If the behavior is fixed, none of them specifies one.
-fn commands(address: &str, is_fixed: bool) -> String {
-    let rpc = format!("{address} longsync.v1.LongSyncService/LongSync");
-    let tried = if is_fixed {
-        vec![
-            ("curl", format!("curl 'http://{address}/long_sync'")),
-            ("gRPC, without a proto file", format!("grpcurl -plaintext {rpc}")),
-            (
-                "Where the time of a call goes",
-                format!("longsync-client call --url http://{address}"),
-            ),
-        ]
-    } else {
-        vec![
-            ("curl", format!("curl 'http://{address}/long_sync?delay=250ms'")),
-            (
-                "A delay with a tail",
-                format!("curl 'http://{address}/long_sync?behavior=lognormal(p50=10ms,p99=200ms)'"),
-            ),
-            (
-                "gRPC, without a proto file",
-                format!("grpcurl -plaintext -d '{{\"delay\":\"0.25s\"}}' {rpc}"),
-            ),
-            (
-                "The race over HTTP/2",
-                format!("longsync-client race --url http://{address} --calls 12"),
-            ),
-            (
-                "What users experience under load",
-                format!(
-                    "longsync-client load --url http://{address} --rate 100 -z 10s --delay 10ms"
-                ),
-            ),
-        ]
+/// The commands to try, as items of a list.
+fn commands(config: &Config, address: &str) -> String {
+    let Examples { curl, curl_with_tail, grpcurl, call, race, load, .. } =
+        Examples::new(config, address);
+    let tried = [
+        ("curl", Some(curl)),
+        ("A delay with a tail", curl_with_tail),
+        ("gRPC, without a proto file", Some(grpcurl)),
+        ("Where the time of a call goes", config.is_fixed.then_some(call)),
+        ("The race over HTTP/2", race),
+        ("What users experience under load", Some(load)),
+    ];
+    let item = |(what, command): (&str, Option<String>)| {
+        let command = escaped(&command?);
+        Some(format!("<dt>{what}</dt>\n<dd><pre><code>{command}</code></pre></dd>\n"))
     };
-    let item = |(what, command): (&str, String)| {
-        format!("<dt>{what}</dt>\n<dd><pre><code>{}</code></pre></dd>\n", escaped(&command))
-    };
-    tried.into_iter().map(item).collect()
+    tried.into_iter().filter_map(item).collect()
 }
 
 /// Escapes the text of an element or the value of an attribute.
@@ -242,7 +225,20 @@ mod tests {
     fn with_a_fixed_behavior_no_command_specifies_one() {
         let page = page(Options { is_fixed: true, ..Options::default() }, "a.test:1");
         assert!(page.contains("data-is-fixed=\"true\"") && page.contains("Its behavior is fixed"));
+        assert!(page.contains("<code>5s</code>. Its behavior"), "{page}");
+        assert!(!page.contains("unless it says otherwise"), "{page}");
         assert!(page.contains("curl &#39;http://a.test:1/long_sync&#39;"), "{page}");
         assert!(!page.contains("?delay=250ms") && !page.contains("?behavior=lognormal"));
+    }
+
+    #[test]
+    fn the_commands_are_within_the_longest_delay() {
+        let behavior = Behavior::constant(Duration::from_millis(20));
+        let limits = Limits { max_delay: Duration::from_millis(50), ..Limits::default() };
+        let page = page(Options { behavior, limits, ..Options::default() }, "a.test:1");
+        for part in ["?delay=50ms", "p99=50ms", "&quot;0.05s&quot;", "--calls 12 --delay 50ms"] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
+        assert!(!page.contains("250ms") && !page.contains("0.25s"), "{page}");
     }
 }

@@ -5,12 +5,15 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use tonic::body::Body;
 
-/// A plain text answer. It must not be stored, since a cache would then answer in the server's place.
+/// A plain text answer. It must not be stored, since a cache would then answer in the server's place,
+/// and a browser must not guess another type.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Body::new(Full::new(body.into())));
     *response.status_mut() = status;
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Many answers quote their request, and must not be taken for a page or a script.
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     of_type("text/plain; charset=utf-8", response)
 }
 

@@ -285,9 +285,11 @@ fn refuse(
     request: Request<Incoming>,
     refused: Response<Body>,
 ) -> ResponseFuture {
+    let is_head = request.method() == Method::HEAD;
     let room = RoomState::open(record, &request);
     let rest = Rest::of(request, record);
     ResponseFuture {
+        is_head,
         rest,
         room,
         ..ResponseFuture::of(None, PendingResponse::Http(Box::pin(future::ready(refused))))

@@ -6,8 +6,6 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
-
 use crate::shared::Shared;
 use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
 
@@ -55,7 +53,7 @@ fn figure(figure: &DurationHistogram) -> String {
         Some(value) => value.as_nanos().to_string(),
         None => "null".to_owned(),
     };
-    let buckets: Vec<_> = buckets(figure.histogram())
+    let buckets: Vec<_> = buckets(figure)
         .into_iter()
         .map(|(up_to, count)| format!("{{\"up_to_ns\":{up_to},\"count\":{count}}}"))
         .collect();
@@ -70,15 +68,13 @@ fn figure(figure: &DurationHistogram) -> String {
 
 /// The non-empty buckets in ascending order: the greatest value and the count of each. The histogram's own
 /// buckets are only a thousandth of their values wide; there would be too many of them.
-fn buckets(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
+fn buckets(figure: &DurationHistogram) -> Vec<(u64, u64)> {
     let mut buckets: Vec<(u64, u64)> = Vec::new();
-    // Iterating over an empty histogram would scan all its buckets for a first value.
-    let recorded = Some(histogram).filter(|it| !it.is_empty());
-    for recorded in recorded.into_iter().flat_map(|it| it.iter_recorded()) {
-        let up_to = top(histogram.lowest_equivalent(recorded.value_iterated_to()));
+    for (nanos, count) in figure.recorded() {
+        let up_to = top(nanos);
         match buckets.last_mut() {
-            Some(last) if last.0 == up_to => last.1 += recorded.count_at_value(),
-            _ => buckets.push((up_to, recorded.count_at_value())),
+            Some(last) if last.0 == up_to => last.1 += count,
+            _ => buckets.push((up_to, count)),
         }
     }
     buckets
@@ -113,7 +109,7 @@ mod tests {
             for nanos in &nanos {
                 snapshot.late(Duration::from_nanos(*nanos));
             }
-            let buckets = buckets(snapshot.lateness().histogram());
+            let buckets = buckets(snapshot.lateness());
             prop_assert!(buckets.is_sorted_by(|lower, upper| lower.0 < upper.0));
             prop_assert_eq!(buckets.iter().map(|(_, count)| count).sum::<u64>(), nanos.len() as u64);
         }

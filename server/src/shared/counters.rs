@@ -148,17 +148,13 @@ impl DurationHistogram {
     /// # Panics
     /// If `of` is 0.
     pub fn at_rank(&self, part: u32, of: u32) -> Option<Duration> {
-        if self.histogram.is_empty() {
-            // It would be searched to the very end for a first value.
-            return None;
-        }
         let rank = (u128::from(self.count()) * u128::from(part)).div_ceil(u128::from(of));
         let mut seen = 0;
-        let step = self.histogram.iter_recorded().find(|step| {
-            seen += u128::from(step.count_at_value());
+        let (nanos, _) = self.recorded().find(|(_, count)| {
+            seen += u128::from(*count);
             seen >= rank
         })?;
-        Some(Duration::from_nanos(step.value_iterated_to()))
+        Some(Duration::from_nanos(self.histogram.highest_equivalent(nanos)))
     }
 
     /// What was recorded after `earlier`, an earlier state of this histogram.
@@ -170,9 +166,15 @@ impl DurationHistogram {
         Self { sum: self.sum.saturating_sub(earlier.sum), histogram }
     }
 
-    /// Their distribution, in nanoseconds.
-    pub(crate) fn histogram(&self) -> &Histogram<u64> {
-        &self.histogram
+    /// The recorded values in nanoseconds, in ascending order, and how often each occurs. Of values that are
+    /// the same to three significant digits, it is the smallest.
+    pub(crate) fn recorded(&self) -> impl Iterator<Item = (u64, u64)> {
+        // Iterating over an empty histogram would scan all its buckets for a first value.
+        let recorded = (!self.histogram.is_empty()).then(|| self.histogram.iter_recorded());
+        recorded.into_iter().flatten().map(|step| {
+            let nanos = self.histogram.lowest_equivalent(step.value_iterated_to());
+            (nanos, step.count_at_value())
+        })
     }
 }
 
@@ -332,7 +334,7 @@ mod tests {
             }
             left.add(&right);
             prop_assert_eq!(left.lateness.sum(), all.lateness.sum());
-            prop_assert_eq!(left.lateness.histogram(), all.lateness.histogram());
+            prop_assert_eq!(&left.lateness.histogram, &all.lateness.histogram);
             prop_assert_eq!(left.calls_started(CallKind::LongSync), all.calls_started(CallKind::LongSync));
             prop_assert_eq!(left.calls_in_flight(), 0);
         }
@@ -363,7 +365,7 @@ mod tests {
             prop_assert_eq!(read.started, all.started);
             prop_assert_eq!(read.ended, all.ended);
             prop_assert_eq!(read.lateness.sum(), all.lateness.sum());
-            prop_assert_eq!(read.lateness.histogram(), all.lateness.histogram());
+            prop_assert_eq!(&read.lateness.histogram, &all.lateness.histogram);
             prop_assert_eq!(read.cancelled_after.sum(), all.cancelled_after.sum());
         }
     }

@@ -6,29 +6,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-/// The format in which the counters are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Prometheus's text format, which every scraper reads.
-    Text,
-    /// `OpenMetrics`, for scrapers that ask for it.
-    OpenMetrics,
-    /// `longsync.stats/v1`, for the page and for programs that are not Prometheus.
-    Json,
-}
-
-impl Format {
-    /// The number of formats.
-    pub(crate) const COUNT: usize = 3;
-
-    pub(crate) fn content_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            Self::Json => "application/json",
-        }
-    }
-}
+use crate::shared::format::Format;
 
 /// The scrapes of a server that are waiting for a rendering.
 ///
@@ -51,7 +29,7 @@ struct Scrape {
 }
 
 impl Scrapes {
-    /// Answers a scrape with what `metrics` renders, either for this scrape alone or for all that are
+    /// Answers a scrape with what `render` returns, either for this scrape alone or for all that are
     /// waiting; [`None`] if the rendering has failed.
     ///
     /// # Panics
@@ -59,12 +37,12 @@ impl Scrapes {
     pub(crate) async fn ask(
         &self,
         format: Format,
-        metrics: impl Fn(Format) -> String + Send + 'static,
+        render: impl Fn(Format) -> String + Send + 'static,
     ) -> Option<Bytes> {
         let (answer, answered) = oneshot::channel();
         if let Some(rendering) = self.add(Scrape { format, answer }) {
             // Not a thread of our own: tokio's paused clock does not advance while `spawn_blocking` runs.
-            spawn_blocking(move || rendering.run(metrics));
+            spawn_blocking(move || rendering.run(render));
         }
         answered.await.ok()
     }
@@ -94,7 +72,7 @@ struct Rendering {
 
 impl Rendering {
     /// Renders until no scrape is waiting.
-    fn run(mut self, metrics: impl Fn(Format) -> String) {
+    fn run(mut self, render: impl Fn(Format) -> String) {
         loop {
             let scrapes = {
                 let mut waiting = self.of.waiting();
@@ -105,11 +83,16 @@ impl Rendering {
                 }
                 std::mem::take(&mut waiting.scrapes)
             };
-            let mut rendered: [Option<Bytes>; Format::COUNT] = Default::default();
+            let mut rendered: Vec<(Format, Bytes)> = Vec::new();
             for Scrape { format, answer } in scrapes {
-                let text = rendered[format as usize]
-                    .get_or_insert_with(|| Bytes::from(metrics(format)))
-                    .clone();
+                let known = rendered.iter().find(|(of, _)| *of == format);
+                let text = if let Some((_, text)) = known {
+                    text.clone()
+                } else {
+                    let text = Bytes::from(render(format));
+                    rendered.push((format, text.clone()));
+                    text
+                };
                 // Its client may have disconnected.
                 let _ = answer.send(text);
             }

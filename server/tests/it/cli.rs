@@ -578,7 +578,10 @@ async fn a_server_on_all_addresses_never_suggests_calling_them() -> Result<()> {
             server.stdout.read_line(&mut lines)?;
         }
         assert!(lines.contains(&format!("curl 'http://{called}:{port}/long_sync")), "{lines}");
-        assert!(lines.contains(&format!(" {called}:{port} longsync.v1.")), "{lines}");
+        // A shell would take unquoted brackets for a pattern.
+        let quote = if ip.is_ipv6() { "'" } else { "" };
+        let named = format!(" {quote}{called}:{port}{quote} longsync.v1.");
+        assert!(lines.contains(&named), "{lines}");
         assert!(!lines.contains("0.0.0.0") && !lines.contains("[::]"), "{lines}");
         // A client that calls it like that is shown an address that others can call.
         let answer = server.web().await?.get(&format!("http://{}/", server.addr)).await?;

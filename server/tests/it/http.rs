@@ -50,6 +50,27 @@ async fn long_sync_waits_exactly_and_says_done() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_refusal_of_a_head_has_no_body() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let grpc = [("content-type", "application/grpc")];
+    for (mut web, status, body) in [
+        (
+            server.web1().await?,
+            505,
+            "gRPC requires HTTP/2: with curl, use --http2-prior-knowledge\n",
+        ),
+        (server.web2().await?, 405, "gRPC is called with POST\n"),
+    ] {
+        let answer = web.send("HEAD", "/longsync.v1.LongSyncService/LongSync", &grpc).await?;
+        assert_eq!((answer.status().as_u16(), answer.body().as_str()), (status, ""));
+        assert_eq!(header(&answer, "content-length"), body.len().to_string());
+        let answer = web.send("GET", "/longsync.v1.LongSyncService/LongSync", &grpc).await?;
+        assert_eq!((answer.status().as_u16(), answer.body().as_str()), (status, body));
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_query_overrides_the_header_and_the_header_the_default() -> Result<()> {
     let mut web = Memory::start(config()).await.web1().await?;
     let header = [(longsync::BEHAVIOR_HEADER, "2s")];

@@ -1,7 +1,7 @@
 //! What `/` and `/stats.json` answer, and to whom.
 
 use http::Response;
-use longsync_server::{Limits, Options};
+use longsync_server::{Behavior, Limits, Options};
 
 use crate::harness::{
     HOUR, Memory, Raw, Result, Web, checked, config, ms, options, settle, wait, with_limits,
@@ -74,7 +74,6 @@ async fn the_page_lets_in_nothing_from_elsewhere() -> Result<()> {
             assert!(policy.contains(part), "{part} in {policy}");
         }
         assert!(!policy.contains("unsafe"), "{policy}");
-        assert_eq!(header(&page, "x-content-type-options"), "nosniff");
         assert_eq!(header(&page, "referrer-policy"), "no-referrer");
         let text = web.get("/").await?;
         assert_eq!(header(&text, "content-security-policy"), "");
@@ -89,6 +88,10 @@ async fn the_page_and_the_text_name_the_address_that_was_called() -> Result<()> 
     for (accept, quote) in [(CHROMIUM, "&#39;"), ("*/*", "'")] {
         let answer = web.send("GET", "/", &[("accept", accept)]).await?;
         let named = format!("curl {quote}http://longsync.test/long_sync?delay=250ms{quote}");
+        assert!(answer.body().contains(&named), "{named} in {}", answer.body());
+        let all = [("accept", accept), ("host", "0.0.0.0:9000")];
+        let answer = server.web1().await?.send("GET", "/", &all).await?;
+        let named = format!("curl {quote}http://127.0.0.1:9000/long_sync?delay=250ms{quote}");
         assert!(answer.body().contains(&named), "{named} in {}", answer.body());
         assert!(!answer.body().contains("0.0.0.0"), "{}", answer.body());
     }
@@ -132,13 +135,21 @@ async fn stats_are_what_happened_as_json() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_are_not_for_caches() -> Result<()> {
+async fn answers_are_not_for_caches_and_keep_their_type() -> Result<()> {
     let server = Memory::start(config()).await;
     for mut web in both(&server).await? {
-        for path in ["/long_sync?delay=1ms", "/long_sync?delay=soon", "/healthz", "/metrics", "/x"]
-        {
-            let answer = web.get(path).await?;
+        for path in [
+            "/",
+            "/long_sync?delay=1ms",
+            "/long_sync?delay=soon",
+            "/healthz",
+            "/metrics",
+            "/stats.json",
+            "/x",
+        ] {
+            let answer = web.send("GET", path, &[("accept", CHROMIUM)]).await?;
             assert_eq!(header(&answer, "cache-control"), "no-store", "{path}");
+            assert_eq!(header(&answer, "x-content-type-options"), "nosniff", "{path}");
         }
         assert_eq!(header(&web.get("/metrics").await?, "vary"), "accept");
     }
@@ -179,9 +190,34 @@ async fn pages_that_are_not_read_are_held_with_all_their_bytes() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fixed_server_says_so_on_its_page() -> Result<()> {
+async fn a_fixed_server_says_so_on_its_page_and_in_its_text() -> Result<()> {
     let server = Memory::start(checked(Options { is_fixed: true, ..options() })).await;
     let page = server.web1().await?.send("GET", "/", &[("accept", CHROMIUM)]).await?;
     assert!(page.body().contains("Its behavior is fixed"), "{}", page.body());
+    let text = server.web1().await?.get("/").await?;
+    for part in ["for every call)", "/long_sync'", "answers Done!  (?call_id=)"] {
+        assert!(text.body().contains(part), "{part} in {}", text.body());
+    }
+    for refused in ["delay=", "behavior=", "delay\""] {
+        assert!(!text.body().contains(refused), "{refused} in {}", text.body());
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_commands_in_the_text_are_not_refused() -> Result<()> {
+    for max_delay in [ms(1), ms(50), ms(3_600_000)] {
+        let limits = Limits { max_delay, ..Limits::default() };
+        let behavior = Behavior::constant(ms(1));
+        let server = Memory::start(checked(Options { behavior, limits, ..options() })).await;
+        let mut web = server.web1().await?;
+        let text = web.get("/").await?.into_body();
+        let urls: Vec<_> = text.split("curl 'http://longsync.test").skip(1).collect();
+        assert_eq!(urls.len(), 2, "{text}");
+        for url in urls {
+            let (target, _) = url.split_once('\'').unwrap();
+            assert_eq!(web.get(target).await?.status(), 200, "{target} with at most {max_delay:?}");
+        }
+    }
     Ok(())
 }

@@ -29,7 +29,7 @@ var cases = map[string]func(context.Context, *client) error{
 	"deadline":   deadline,
 	"cancel":     cancel,
 	"keep_alive": keepAlive,
-	// From gRPC's own catalogue, doc/interop-test-descriptions.md, with our messages.
+	// From gRPC's own catalog, doc/interop-test-descriptions.md, with our messages.
 	"cancel_after_begin":          cancelAfterBegin,
 	"cancel_after_first_response": cancelAfterFirstResponse,
 	"timeout_on_sleeping_server":  timeoutOnSleepingServer,

@@ -23,7 +23,7 @@ pub struct LiveDisplay {
 impl LiveDisplay {
     /// Draws the content of the board once a second, on a separate thread. Until the first recorded second
     /// has passed, it draws that the run is starting, perhaps with a warm-up. `out` is a terminal that obeys
-    /// ANSI sequences, `columns` returns its current width, and `styled` gives each line its colours.
+    /// ANSI sequences, `columns` returns its current width, and `styled` gives each line its colors.
     ///
     /// # Errors
     /// If the thread cannot be started.
@@ -91,7 +91,7 @@ fn frame(widths: &[usize], lines: &[String], columns: usize) -> String {
     frame
 }
 
-/// How many columns a line takes: its characters without the colour sequences.
+/// How many columns a line takes: its characters without the color sequences.
 fn width(line: &str) -> usize {
     let mut is_sequence = false;
     line.chars()
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_take_no_columns() {
+    fn colors_take_no_columns() {
         assert_eq!(width("\x1b[1mrate\x1b[0m  \x1b[32m█▏\x1b[0m"), 8);
         assert_eq!(width(""), 0);
     }

@@ -1,4 +1,4 @@
-//! A line of coloured pieces that can be cut.
+//! A line of colored pieces that can be cut.
 
 use std::fmt::Write as _;
 
@@ -40,7 +40,7 @@ impl StyledLine {
         self
     }
 
-    /// The line with ANSI colours, without anything beyond the given number of columns.
+    /// The line with ANSI colors, without anything beyond the given number of columns.
     pub(super) fn draw(&self, columns: usize) -> String {
         let mut drawn = String::new();
         let mut room = columns;

@@ -29,10 +29,10 @@ fn rates(report: &Report) -> Plot {
     let good = per_second(report, |interval| interval.counts.good);
     let sent = per_second(report, |interval| interval.counts.sent);
     let mut series =
-        vec![Series::area("good", good).coloured(0), Series::line("sent", sent).coloured(1)];
+        vec![Series::area("good", good).colored(0), Series::line("sent", sent).colored(1)];
     if !report.settings.is_closed {
         let due = per_second(report, |interval| interval.due);
-        series.push(Series::line("due", due).coloured(AMBER));
+        series.push(Series::line("due", due).colored(AMBER));
     }
     amounts(report, "calls per second".to_owned(), series)
 }
@@ -43,11 +43,11 @@ fn errors(report: &Report) -> Option<Plot> {
     let mut series = Vec::new();
     if counts.failed() > 0 {
         let failed = per_second(report, |interval| interval.counts.failed());
-        series.push(Series::area("failed", failed).coloured(RED));
+        series.push(Series::area("failed", failed).colored(RED));
     }
     if counts.not_sent.total() > 0 {
         let not_sent = per_second(report, |interval| interval.counts.not_sent.total());
-        series.push(Series::area("not sent", not_sent).coloured(AMBER));
+        series.push(Series::area("not sent", not_sent).colored(AMBER));
     }
     let names: Vec<_> = series.iter().map(Series::name).collect();
     let title = format!("{}, calls per second", names.join(" and "));
@@ -73,14 +73,14 @@ fn p99(report: &Report, figures: &[Figure], what: &str) -> Option<Plot> {
             .collect();
         if !beyond.is_empty() {
             let name = "over 1 % without a good answer";
-            series.push(Series::hatched(name, joined(beyond)).coloured(RED));
+            series.push(Series::hatched(name, joined(beyond)).colored(RED));
         }
         let steps = readings.iter().flat_map(|(interval, at)| {
             let (from, to) = ends(interval);
             let height = at.map_or(f64::NAN, height);
             [(from, height), (to, height)]
         });
-        series.push(Series::line(name(*figure), steps).coloured(number));
+        series.push(Series::line(name(*figure), steps).colored(number));
     }
     let values: Vec<_> = series.iter().flat_map(Series::values).collect();
     let values = values.into_iter().filter(|value| value.is_finite() && *value > 0.0);

@@ -34,8 +34,8 @@ pub(super) fn plot(report: &Report) -> Option<Plot> {
     }
     let bands = bands.into_iter().map(|band| Series::band("", band)).enumerate();
     let curves = shown.iter().zip(curves).map(|(it, curve)| Series::line(it.name(), curve));
-    let curves = curves.enumerate().map(|(number, curve)| curve.coloured(number));
-    let mut series: Vec<_> = bands.map(|(number, band)| band.coloured(number)).collect();
+    let curves = curves.enumerate().map(|(number, curve)| curve.colored(number));
+    let mut series: Vec<_> = bands.map(|(number, band)| band.colored(number)).collect();
     series.extend(shown.first().and_then(|latency| beyond(latency)));
     series.extend(curves);
     Some(Plot {
@@ -129,7 +129,7 @@ fn band(latency: &Latency, nines: u32) -> Vec<(f64, f64, f64)> {
 fn beyond(latency: &Latency) -> Option<Series> {
     let (beyond, count) = (latency.values.beyond(), latency.values.count());
     let from = 1.0 - beyond as f64 / count.max(1) as f64;
-    (beyond > 0).then(|| Series::hatched("no good answer", [(from, 1.0)]).coloured(RED))
+    (beyond > 0).then(|| Series::hatched("no good answer", [(from, 1.0)]).colored(RED))
 }
 
 /// The range of the vertical axis.

@@ -120,7 +120,7 @@ impl<'a> Bounds<'a> {
 }
 
 /// Adds points until there are two: each in the middle of the widest share, with the value halfway between
-/// its neighbours', as if values were evenly distributed there.
+/// its neighbors', as if values were evenly distributed there.
 pub(super) fn fill(min_ns: u64, points: &mut Vec<(u32, u64)>, max_ns: Option<u64>) {
     while points.len() < 2 {
         let mut all = vec![(0, min_ns)];

@@ -102,7 +102,7 @@ impl FitCurve<'_> {
         }
         let node = self.nodes[part + 1];
         if node.low <= self.nodes[part].high || node.high >= self.nodes[part + 2].low {
-            // Percentages are not fine enough to distinguish it from its neighbour.
+            // Percentages are not fine enough to distinguish it from its neighbor.
             self.nodes.remove(part + 1);
             self.between[part].size = 0.0;
             return;
@@ -123,7 +123,7 @@ impl FitCurve<'_> {
         }
     }
 
-    /// The node, widened to all of its step, if there is room for that between its neighbours.
+    /// The node, widened to all of its step, if there is room for that between its neighbors.
     fn widened(&self, at: usize) -> Node {
         let node = self.nodes[at];
         let step = &self.steps[node.index];

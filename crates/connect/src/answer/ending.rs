@@ -128,7 +128,7 @@ fn details(headers: &HeaderMap) -> Bytes {
 
 /// The headers, with the ones that report how the call ended rewritten so that tonic, which trusts its peers
 /// here, can read them.
-pub(crate) fn sanitised(mut headers: HeaderMap) -> HeaderMap {
+pub(crate) fn sanitized(mut headers: HeaderMap) -> HeaderMap {
     let ended = match GrpcHeaders::among(&headers) {
         Ok(seen) => match ending(&headers, &seen) {
             Some(ended) => ended,
@@ -195,7 +195,7 @@ mod tests {
                 headers.append(DETAILS, detail);
             }
             let told = ended(&headers).unwrap();
-            let anew = sanitised(headers);
+            let anew = sanitized(headers);
             let parts = |told: Result<(), Status>| {
                 told.err().map(|status| (status.code(), status.message().to_owned(), status.details().to_owned()))
             };

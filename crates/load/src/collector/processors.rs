@@ -24,7 +24,7 @@ struct CpuTimes {
 }
 
 impl Processors {
-    /// Reads the times spent until now. The account begins with the first reading.
+    /// Reads the times spent until now. The account begins with the first of them.
     pub(super) fn read(&mut self, board: &Board, now: Instant) {
         let threads: Option<Vec<_>> = board
             .threads()
@@ -32,11 +32,11 @@ impl Processors {
             .collect();
         // A thread that has ended reports nothing more; its last report counts.
         let Some(threads) = threads else { return };
-        let reading = CpuTimes { at: now, threads, stolen: threads::stolen() };
+        let times = CpuTimes { at: now, threads, stolen: threads::stolen() };
         if self.first.is_none() {
-            self.first = Some(reading);
+            self.first = Some(times);
         } else {
-            self.last = Some(reading);
+            self.last = Some(times);
         }
     }
 

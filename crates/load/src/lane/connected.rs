@@ -65,7 +65,7 @@ impl<IO> ReadyConnection<IO> {
                 let again = again.map_err(|error| DialError { error, attempts: 2 })?;
                 Ok(Self { failed_attempts: 1, ..again })
             }
-            dialled => dialled.map_err(|error| DialError { error, attempts: 1 }),
+            dialed => dialed.map_err(|error| DialError { error, attempts: 1 }),
         }
     }
 
@@ -79,8 +79,8 @@ impl<IO> ReadyConnection<IO> {
         let Common { transport, target, timer, .. } = common;
         // No run has so many connections that this cuts anything off.
         let address = usize::try_from(nth).unwrap_or(usize::MAX);
-        let dialling = dial_http2(transport, target, address, timer, wrap, || gauge.refill());
-        let (sender, connection) = dialling.await?;
+        let dialing = dial_http2(transport, target, address, timer, wrap, || gauge.refill());
+        let (sender, connection) = dialing.await?;
         let max_streams = connection.max_streams();
         let peer = LaneSender { sender, max_streams, gauge };
         let backoff = Backoff::new(common.seed.wrapping_add(nth));
@@ -94,7 +94,7 @@ impl<IO> ReadyConnection<IO> {
 }
 
 impl From<DialError> for ConnectError {
-    fn from(not: DialError) -> Self {
-        not.error
+    fn from(DialError { error, .. }: DialError) -> Self {
+        error
     }
 }

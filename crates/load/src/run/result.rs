@@ -28,7 +28,7 @@ pub(super) struct WorkerResults {
 
 impl WorkerResults {
     pub(super) fn of<M>(plan: &LoadPlan<M>, all: Vec<WorkerResult>) -> Self {
-        let mut rest = Self {
+        let mut results = Self {
             texts: TextCounts::default(),
             succession: Succession::default(),
             warm_up: 0,
@@ -39,16 +39,16 @@ impl WorkerResults {
             lost_workers: 0,
         };
         for finished in all {
-            rest.texts.merge(&finished.texts);
-            rest.succession.merge(&finished.succession);
-            rest.warm_up += finished.warm_up;
-            rest.servers.extend(finished.servers);
-            rest.sample.merge(finished.sample);
-            rest.last_done = rest.last_done.max(finished.last_done);
-            rest.last_known = rest.last_known.max(finished.last_known);
-            rest.lost_workers += usize::from(finished.has_panicked);
+            results.texts.merge(&finished.texts);
+            results.succession.merge(&finished.succession);
+            results.warm_up += finished.warm_up;
+            results.servers.extend(finished.servers);
+            results.sample.merge(finished.sample);
+            results.last_done = results.last_done.max(finished.last_done);
+            results.last_known = results.last_known.max(finished.last_known);
+            results.lost_workers += usize::from(finished.has_panicked);
         }
-        rest
+        results
     }
 }
 
@@ -62,15 +62,15 @@ pub(super) struct RunStart {
 
 pub(super) fn merged<M>(
     plan: &LoadPlan<M>,
-    rest: WorkerResults,
+    results: WorkerResults,
     collected: CollectedRun,
     control: &Control,
     began: &RunStart,
     board: &Board,
 ) -> Load {
-    let took = Duration::from_nanos(rest.last_done.as_nanos());
+    let took = Duration::from_nanos(results.last_done.as_nanos());
     let CollectedRun { mut figures, mut intervals, processors, end } = collected;
-    if rest.lost_workers > 0 && plan.kind() == Loop::Open {
+    if results.lost_workers > 0 && plan.kind() == Loop::Open {
         count_late(&mut figures, &mut intervals);
     }
     let until_last = took.saturating_sub(plan.warm_up);
@@ -90,19 +90,19 @@ pub(super) fn merged<M>(
         started_at: began.at,
         figures: *figures,
         intervals,
-        warm_up: rest.warm_up,
-        texts: rest.texts,
-        succession: rest.succession,
+        warm_up: results.warm_up,
+        texts: results.texts,
+        succession: results.succession,
         recorded,
         took,
         end,
         connections: began.connections,
         streams_per_connection: began.streams.checked_div(began.connections).unwrap_or(0) as u64,
-        lost_workers: rest.lost_workers,
+        lost_workers: results.lost_workers,
         workers,
         steal: steal.flatten(),
-        sample: rest.sample.into_calls(),
-        servers: rest.servers.into_iter().collect(),
+        sample: results.sample.into_calls(),
+        servers: results.servers.into_iter().collect(),
     }
 }
 

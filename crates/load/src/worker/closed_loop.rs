@@ -27,9 +27,9 @@ pub(super) struct ClosedLoop {
 
 impl<M: Method, T: Transport + 'static> Worker<M, T> {
     /// Begins the first calls of a closed loop; each call that ends is followed by another one in
-    /// [`Owner::lane_moved`], or here if there is think time. Returns when no further call is made.
+    /// [`LaneOwner::lane_moved`], or here if there is think time. Returns when no further call is made.
     pub(super) async fn keep_in_flight(&self) {
-        let Pacing::Closed(closed) = &self.pace else { return };
+        let Pacing::Closed(closed) = &self.pacing else { return };
         loop {
             let now = self.common.now();
             if self.is_over(closed, now) {
@@ -87,7 +87,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     /// Begins as many calls of a closed loop as are missing, at most `most`, on the lane with this index, or
     /// on each lane in turn if there is none. Returns how many it began.
     pub(super) fn refill(&self, lane: Option<usize>, most: usize) -> usize {
-        let Pacing::Closed(closed) = &self.pace else { return 0 };
+        let Pacing::Closed(closed) = &self.pacing else { return 0 };
         let (now, from) = (self.common.now(), self.recorded_from());
         let wanted = self.wanted(closed, now);
         let taken = self.in_flight.get() + closed.thinking.borrow().len();

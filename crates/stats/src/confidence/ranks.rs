@@ -45,7 +45,7 @@ impl Ranks {
 }
 
 /// The probability of each number of successes, as a multiple of that of the likeliest number: each is its
-/// neighbour's times (count - k) / (k + 1) x odds. So no factorial is computed, and no digits cancel.
+/// neighbor's times (count - k) / (k + 1) x odds. So no factorial is computed, and no digits cancel.
 struct Binomial {
     count: u64,
     /// The likeliest number.

@@ -71,7 +71,7 @@ function axis(end, bottom, width) {
     const x = `${(100 * at) / end}%`;
     const anchor = at === 0 ? "start" : at > 0.95 * end ? "end" : "middle";
     drawn.push(svg("line", { class: "grid", x1: x, x2: x, y1: HEADING - 4, y2: bottom }));
-    drawn.push(svg("text", { x, y: bottom + 16, "text-anchor": anchor }, at === 0 ? "0s" : duration(at)));
+    drawn.push(svg("text", { x, y: bottom + 16, "text-anchor": anchor }, duration(at)));
   }
   return drawn;
 }

@@ -55,9 +55,11 @@ function lessonOfLimit(run, held, most) {
   const waited = `${counted(held.length, "call")} waited in the browser (the thin lines), for up to ${longest}`;
   const what = `It was not quite at once: this browser had at most ${most} of them in flight. ${waited}.`;
   if (!run.rows.some((row) => row.protocol === "http/1.1")) return what;
+  // The race is shown only if the server accepts delays.
+  const example = run.delay === null ? "" : ": see the race below";
   return (
     `${what} Over HTTP/1.1, each call in flight needs its own connection, and browsers limit the connections to one ` +
-    "server. Over HTTP/2, one connection carries all calls: see the race below."
+    `server. Over HTTP/2, one connection carries all calls${example}.`
   );
 }
 
@@ -79,8 +81,13 @@ function lessonOfCancelling(run) {
 // What the server's counters show about the cancelled calls.
 function noticed(run, cancelled) {
   if (run.server === null) return "The server's counters could not be read.";
-  const reached = run.server.started - (run.rows.length - cancelled);
   const counts = run.server.cancelled;
+  // Whether a failed call has reached the server is not known.
+  if (run.rows.some(has("failed")) && counts >= 0) return `The server counted ${counted(counts, "cancelled call")}.`;
+  const reached = run.server.started - (run.rows.length - cancelled);
+  if (reached < 0 || counts < 0) {
+    return "The server's counters do not match: it was restarted, or another one was read.";
+  }
   if (reached > cancelled || counts > cancelled) {
     return `The server counted ${counted(counts, "cancelled call")}, including those of other clients.`;
   }

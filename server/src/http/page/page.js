@@ -45,7 +45,7 @@ async function start(way) {
   if (controller !== null || !at("race").reportValidity()) return;
   const plan = [Number(at("calls").value), at("delay").disabled ? null : Number(at("delay").value)];
   setRunning(new AbortController(), way);
-  const before = await readStats().catch(() => null);
+  const before = await readStats(controller.signal).catch(() => null);
   if (controller.signal.aborted) {
     setRunning(null, way);
     return say("Cancelled before the first call was made.");
@@ -60,7 +60,7 @@ async function start(way) {
   show();
   requestAnimationFrame(grow);
   await makeCalls(run, signal, showSoon);
-  if (run.cancelledAfter !== null && before !== null) run.server = await untilEnded(before).catch(() => null);
+  if (run.cancelledAfter !== null && before !== null) run.server = await untilEnded(before);
   setRunning(null, way);
   show();
   showRows(run);

@@ -11,12 +11,12 @@ use crate::harness::Result;
 #[tokio::test]
 async fn an_unknown_variable_is_reported_once_with_the_nearest_and_the_server_starts() -> Result<()>
 {
-    let mut misspelt = command(&["--port", "0"]);
-    misspelt.env("LONGSYNC_DRIAN", "1s").env("LONGSYNC_ZZZ", "").env("LONGSYNC_DRAIN", "1s");
+    let mut misspelled = command(&["--port", "0"]);
+    misspelled.env("LONGSYNC_DRIAN", "1s").env("LONGSYNC_ZZZ", "").env("LONGSYNC_DRAIN", "1s");
     // Variables of the client, of our tests, and of Kubernetes.
-    misspelt.env("LONGSYNC_URL", "http://127.0.0.1:1").env("LONGSYNC_SERVER", "/bin/true");
-    misspelt.env("LONGSYNC_SERVICE_HOST", "10.0.0.1").env("LONGSYNC_PORT_9000_TCP_PROTO", "tcp");
-    let server = Running::start(&mut misspelt)?;
+    misspelled.env("LONGSYNC_URL", "http://127.0.0.1:1").env("LONGSYNC_SERVER", "/bin/true");
+    misspelled.env("LONGSYNC_SERVICE_HOST", "10.0.0.1").env("LONGSYNC_PORT_9000_TCP_PROTO", "tcp");
+    let server = Running::start(&mut misspelled)?;
     signal(&server, Signal::TERM)?;
     let (status, said) = server.ended().await?;
     assert_eq!(status.code(), Some(0));
@@ -30,14 +30,14 @@ async fn an_unknown_variable_is_reported_once_with_the_nearest_and_the_server_st
 
 #[test]
 fn an_unknown_variable_is_reported_with_an_error_and_not_with_help() -> Result<()> {
-    let misspelt = |args: &[&str]| ended(command(args).env("LONGSYNC_DRIAN", "1s"));
-    let wrong = said(&misspelt(&["--workers", "none"])?);
+    let misspelled = |args: &[&str]| ended(command(args).env("LONGSYNC_DRIAN", "1s"));
+    let wrong = said(&misspelled(&["--workers", "none"])?);
     assert!(
         wrong.contains("did you mean LONGSYNC_DRAIN?") && wrong.contains("1 to 1024"),
         "{wrong}"
     );
     for args in [&["--help"][..], &["--version"], &["completions", "bash"]] {
-        let output = misspelt(args)?;
+        let output = misspelled(args)?;
         assert_eq!((output.status.code(), said(&output)), (Some(0), String::new()), "{args:?}");
     }
     Ok(())

@@ -35,7 +35,8 @@ impl Web {
         Ok(Self::Http2(sender))
     }
 
-    /// Sends a request without a body, and reads the complete answer.
+    /// Sends a request without a body, and reads the complete answer. Over HTTP/1.1, `host` may be one of the
+    /// headers.
     pub(crate) async fn send(
         &mut self,
         method: &str,
@@ -47,6 +48,7 @@ impl Web {
             Self::Http2(_) => (format!("{ORIGIN}{target}"), None),
         };
         let mut request = Request::builder().method(method).uri(uri);
+        let host = host.filter(|_| headers.iter().all(|(name, _)| *name != "host"));
         for (name, value) in host.map(|host| ("host", host)).iter().chain(headers) {
             request = request.header(*name, *value);
         }

@@ -16,7 +16,7 @@ from lab import expect
 RATE, SECONDS = 500, 4
 
 
-def goodbyes():
+def goaway():
     with lab.server("--delay", "100ms") as first:
         with lab.Load(first.url, "--rate", RATE, "-z", f"{SECONDS}s", "--connections", 2) as running:
             time.sleep(1.5)
@@ -40,4 +40,4 @@ def goodbyes():
 
 
 if __name__ == "__main__":
-    lab.main(goodbyes)
+    lab.main(goaway)
