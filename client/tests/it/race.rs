@@ -148,6 +148,15 @@ async fn sequential_calls_beyond_the_time_limit_are_projected() {
 }
 
 #[tokio::test]
+async fn a_way_whose_first_call_would_not_end_in_time_makes_none_and_is_not_whole() {
+    let short = plan(3, 50, &ALL[..1], None).sequential_max(millis(49));
+    let race = race(&short).await;
+    let run = &race.runs[0];
+    assert_eq!((run.made(), run.projected()), (0, 3));
+    assert!(race.has_failed() && race.speed_up(run).is_none());
+}
+
+#[tokio::test]
 async fn over_http_each_call_has_its_own_connection() {
     let server = start(Limits::default());
     let target = Some(server.target.clone());
@@ -253,9 +262,57 @@ async fn http1_server(answer: Vec<u8>, holds: bool) -> Target {
     target
 }
 
+/// Any web server answers 200 to something; that is not an answer, however much of it looks like one.
+#[tokio::test]
+async fn an_http_answer_that_is_not_longsyncs_is_a_failure_that_says_so() {
+    const TIMING: &str = "server-timing: planned;dur=0.000, waited;dur=0.010";
+    let long = format!("<html>{}", "x".repeat(100_000));
+    for (status, header, body, words) in [
+        (
+            "200 OK",
+            "server: nginx",
+            "<html>\n",
+            "it has no server-timing with planned and waited: <html>",
+        ),
+        (
+            "200 OK",
+            "server-timing: cdn;dur=1",
+            "Done!",
+            "it has no server-timing with planned and waited: Done!",
+        ),
+        (
+            "200 OK",
+            "server-timing: waited;dur=1",
+            "Done!",
+            "it has no server-timing with planned and waited: Done!",
+        ),
+        ("200 OK", TIMING, "", "its body is not Done!: the body is empty"),
+        ("200 OK", TIMING, "Done! <b>", "its body is not Done!: Done! <b>"),
+        ("200 OK", TIMING, &long, "its body is not Done!: <html>xx"),
+        ("202 Accepted", TIMING, "Done!", "its status is not 200: Done!"),
+    ] {
+        let length = body.len();
+        let answer =
+            format!("HTTP/1.1 {status}\r\n{header}\r\ncontent-length: {length}\r\n\r\n{body}");
+        let target = Some(http1_server(answer.into_bytes(), false).await);
+        let race = race(&plan(2, 0, &ALL[..3], target).protocol(Protocol::Http)).await;
+        assert!(race.has_failed(), "{race:?}");
+        for run in &race.runs {
+            let CallEnd::Failed { status: shown, message, .. } = &run.rows[1].end else {
+                panic!("{}: {run:?}", run.way)
+            };
+            assert_eq!(*shown, format!("HTTP {}", &status[..3]));
+            let whole = format!("this is not an answer of longsync, because {words}");
+            assert!(message.starts_with(&whole), "{message}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_race_over_http_needs_no_http2() {
-    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nDone!".to_vec();
+    let answer = b"HTTP/1.1 200 OK\r\nserver-timing: planned;dur=0.000, waited;dur=0.010\r\n\
+                   content-length: 5\r\n\r\nDone!"
+        .to_vec();
     let target = Some(http1_server(answer, false).await);
     let http = plan(3, 0, &ALL[..3], target).protocol(Protocol::Http);
     let race = race(&http).await;
