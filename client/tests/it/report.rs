@@ -548,11 +548,11 @@ fn a_race_teaches_nothing_about_calls_that_were_not_made() {
         };
         way(Way::Tasks, 1, vec![RaceCall { sent: Some(millis(0)), end }; calls])
     };
-    let none = "No call was made: see the notes above.";
+    let not_made = "No call was made: see the notes above.";
     let not_all = "No way had all its calls answered: see the notes above.";
     for (runs, words) in [
-        (vec![unmade(1)], none),
-        (vec![unmade(3)], none),
+        (vec![unmade(1)], not_made),
+        (vec![unmade(3)], not_made),
         (vec![unmade(1), refused(1)], not_all),
         (vec![unmade(3), refused(3)], not_all),
     ] {
@@ -562,7 +562,7 @@ fn a_race_teaches_nothing_about_calls_that_were_not_made() {
         let plan = plan_of(&race.runs).cancel_after(millis(150));
         race.plan = plan.build().unwrap();
         let not_cancelled = "No call was cancelled: see the notes above.";
-        assert_eq!(lesson(&race), if words == none { none } else { not_cancelled });
+        assert_eq!(lesson(&race), if words == not_made { not_made } else { not_cancelled });
     }
     // What the others measured is compared with the sum of the delays.
     let others = race(vec![unmade(3), way(Way::Tasks, 1, vec![answered(0, 101); 3])]);
