@@ -285,7 +285,10 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["--behavior", "lognormal(p50=1s)"], "at column 17: expected"),
         (&["--behavior", "1s; stall(for=1s)"], "only the server's own --behavior may"),
         (&["--behavior", "replay(\"a\")"], "only the server's own --behavior may"),
-        (&["--behavior", "2h"], "ask for at most 1h"),
+        (&["--behavior", "366d"], "longer than a year"),
+        (&["--behavior", ""], "an empty text is not a behavior: write a delay such as 250ms"),
+        (&["call", "--behavior", ""], "an empty text is not a behavior: write a delay such as"),
+        (&["load", "--behavior", " "], "an empty text is not a behavior: write a delay such as"),
         (&["--seed", "1"], "give both or neither"),
         (
             &["--behavior", "1s", "--seed", "-1"],
