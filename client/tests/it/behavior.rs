@@ -174,7 +174,8 @@ fn wrong_usage_is_refused_with_a_sentence() {
     for (args, said) in [
         (&[][..], "there is no behavior"),
         (&["5x"], "is not a duration"),
-        (&["2h"], "over the limit"),
+        (&["2h"], "ask for at most 1h; raise --max-delay here and on the server"),
+        (&["uniform(1s, 3h)"], "ask for at most 1h; raise --max-delay here and on the server"),
         (&["5ms", "--max-delay", "1ms"], "over the limit"),
         (&["replay(\"nowhere\")"], "`nowhere`"),
         (&["5ms", "--attempts", "3"], "give --deadline too, such as --deadline 100ms"),

@@ -134,6 +134,22 @@ async fn another_server_draws_the_same_delays_in_every_way_from_its_own_seed() {
     }
 }
 
+/// The second attempt of a call could take two hours; a race makes only first ones.
+#[tokio::test]
+async fn whether_a_behavior_is_too_long_is_the_servers_to_say() {
+    let long =
+        |target| plan(2, 0, &ALL, target).delays(RaceDelays::drawn("attempts(5ms, 2h)").unwrap());
+    none_is_early(&race(&long(None)).await);
+    let generous = start(Limits { max_delay: Duration::from_secs(7_200), ..Limits::default() });
+    none_is_early(&race(&long(Some(generous.target.clone()))).await);
+    let strict = start(Limits::default());
+    for run in race(&long(Some(strict.target.clone()))).await.runs {
+        let CallEnd::Failed { status, message, .. } = &run.rows[0].end else { panic!("{run:?}") };
+        assert_eq!(status, "INVALID_ARGUMENT", "{}", run.way);
+        assert!(message.contains("ask for at most 1h"), "{message}");
+    }
+}
+
 #[tokio::test]
 async fn sequential_calls_beyond_the_time_limit_are_projected() {
     let short = plan(100, 50, &ALL[..1], None).sequential_max(millis(250));
