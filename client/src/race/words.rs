@@ -91,8 +91,8 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
         _ => None,
     });
     if let Some((status, message)) = first {
-        let failed = counted(run.failed(), "call");
-        notes.push(format!("{failed} failed; the first: {}", named(status, message)));
+        let failed = format!("{} failed", counted(run.failed(), "call"));
+        notes.push(with_first(&failed, run.failed(), &named(status, message)));
     }
     notes.extend(retried(run));
     notes.extend(projection(race, run));
@@ -159,6 +159,11 @@ fn sending(race: &Race, run: &WayRun) -> Option<String> {
             rounded(message)
         )
     })
+}
+
+/// What happened to this many, with the reason of the first of them.
+pub(super) fn with_first(what: &str, count: usize, first: &str) -> String {
+    if count == 1 { format!("{what}: {first}") } else { format!("{what}; the first: {first}") }
 }
 
 /// A status by its name, with its message.

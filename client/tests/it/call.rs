@@ -79,12 +79,13 @@ async fn payloads_are_returned_as_asked_for() {
 async fn a_deadline_that_passed_is_shown_with_the_servers_timing() {
     let server = start(Limits::default());
     for kind in KINDS {
-        let short =
-            plan(&server, kind).delay(Duration::from_secs(60)).deadline(Duration::from_millis(50));
+        // On a busy machine, connecting alone may take a tenth of this.
+        let deadline = Duration::from_millis(500);
+        let short = plan(&server, kind).delay(Duration::from_secs(60)).deadline(deadline);
         let single = made(&short).await;
         assert_eq!(single.code(), Some(Code::DeadlineExceeded), "{kind}");
         let took = single.connect.unwrap() + single.service_time.unwrap();
-        assert!(took >= Duration::from_millis(50), "{kind}: {took:?}");
+        assert!(took >= deadline, "{kind}: {took:?}");
     }
 }
 

@@ -705,5 +705,5 @@ async fn an_http_error_page_is_shown_by_its_first_line() {
     let output =
         client(&["race", "--http", "--url", &url, "--calls", "1", "--ways", "tasks"]).await;
     let text = stdout(&output);
-    assert!(text.contains(r"the first: HTTP 502: <h1>\u{1b}[31mBad</h1>"), "{text}");
+    assert!(text.contains(r"1 call failed: HTTP 502: <h1>\u{1b}[31mBad</h1>"), "{text}");
 }
