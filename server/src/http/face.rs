@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use longsync::duration::from_proto;
 use longsync::v1::Timing;
 use longsync::{DONE, HTTP_PATH};
+use longsync_behavior::Behavior;
 use longsync_text::quoted;
 use tonic::body::Body;
 
@@ -187,6 +188,11 @@ fn asked(query: &str) -> Result<Query, Refusal> {
         if place.replace(value.into_owned()).is_some() {
             return Err(Refusal::invalid(&name, "given twice: send it once"));
         }
+    }
+    if let Some(behavior) = asked.behavior.as_deref().filter(|behavior| behavior.is_empty()) {
+        // In a message, an empty behavior is none; in a query, it is rather a variable which is not set.
+        let read = behavior.parse::<Behavior>();
+        read.map_err(|why| Refusal::invalid("behavior", why.to_string()))?;
     }
     Ok(asked)
 }
