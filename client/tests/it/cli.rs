@@ -152,6 +152,37 @@ async fn colors_are_used_if_asked_for() {
     assert!(stdout(&output).contains('\u{1b}'));
 }
 
+/// `CLICOLOR_FORCE` gives a pipe the colors of a terminal.
+#[tokio::test]
+async fn errors_and_help_have_the_colors_that_are_asked_for() {
+    for args in [
+        &["race", "--cals", "2"][..],
+        &["--nonsense"],
+        &["race", "--deadline", "0s"],
+        &["call", "--count", "3"],
+        &["--help"],
+    ] {
+        for (color, is_forced, is_colored) in [
+            (&[][..], false, false),
+            (&["--color", "always"], false, true),
+            (&[], true, true),
+            (&["--color", "never"], true, false),
+            (&["--color=never"], true, false),
+        ] {
+            let mut command = command(&[args, color].concat());
+            if is_forced {
+                command.env("CLICOLOR_FORCE", "1");
+            }
+            let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+            let output = output.await.unwrap();
+            let said = stdout(&output) + &stderr(&output);
+            assert_eq!(said.contains('\u{1b}'), is_colored, "{args:?} {color:?}: {said}");
+            let code = if args == ["--help"] { 0 } else { 2 };
+            assert_eq!(output.status.code(), Some(code), "{args:?} {color:?}: {said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn columns_set_the_width_of_text_that_is_not_on_a_terminal() {
     let mut command = command(&["--delay", "1ms", "--calls", "2", "--ways", "tasks"]);
@@ -500,6 +531,20 @@ async fn an_interrupt_exits_with_130_even_if_nothing_can_be_written() {
         if !is_full && args.contains(&"--json") {
             assert_eq!(document(&output)["interrupted"], true);
         }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_stdout_fails_help_the_version_and_a_completion_script() {
+    for args in [&["--help"][..], &["call", "-h"], &["--version"], &["completions", "zsh"]] {
+        let mut command = command(args);
+        command.stdout(full());
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let said =
+            "longsync-client: cannot write to stdout: there is no space left on the device\n";
+        assert_eq!(stderr(&output), said, "{args:?}");
     }
 }
 
