@@ -20,6 +20,7 @@ use clap::{CommandFactory as _, ValueEnum as _};
 use longsync_client::race::{self, Forecast, Race, RaceError, RacePlan, RaceProgress};
 use longsync_client::single::{self, Single, SinglePlan};
 use longsync_flags::{CommandLine, variables};
+use longsync_text::said::printable;
 use tonic::Code;
 
 use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
@@ -289,8 +290,14 @@ fn of_variable() -> Option<usize> {
 /// Reports on stderr what went wrong, for a command that exits with `code`.
 fn complained(code: u8, why: &str) -> u8 {
     // If stderr cannot be written either, there is no one to report it to.
-    let _ = writeln!(std::io::stderr(), "longsync-client: {why}");
+    let _ = writeln!(std::io::stderr(), "longsync-client: {}", harmless(why));
     code
+}
+
+/// A sentence in which nothing that was typed, such as the name of a file, acts on the terminal. It may have
+/// several lines.
+fn harmless(why: &str) -> String {
+    why.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
 /// Reports what is wrong with the command line of a subcommand, or of a race without one, and exits.
@@ -299,5 +306,6 @@ fn usage(subcommand: Option<&str>, why: &str) -> ! {
     // A subcommand knows its full name only after this.
     command.build();
     let named = subcommand.and_then(|name| command.find_subcommand(name).cloned());
-    exit(&named.unwrap_or(command).error(clap::error::ErrorKind::ValueValidation, why))
+    let command = &mut named.unwrap_or(command);
+    exit(&command.error(clap::error::ErrorKind::ValueValidation, harmless(why)))
 }

@@ -152,6 +152,36 @@ async fn colors_are_used_if_asked_for() {
     assert!(stdout(&output).contains('\u{1b}'));
 }
 
+#[tokio::test]
+async fn no_word_acts_on_the_terminal_of_its_error() {
+    let (word, shown) = ("\u{202e}\u{1b}[31mred", r"\u{202e}\u{1b}[31mred");
+    let below = format!("nowhere/{word}");
+    for args in [
+        &["race", "--delay", word][..],
+        &["race", "--svg", &below],
+        &["call", "--url", word],
+        &["call", "--payload", &format!("@{word}")],
+        &["load", "--plan", word],
+        &["load", "--replay", word],
+        &["load", "--record", &below],
+        &["behavior", word],
+        &["behavior", "--fit", word],
+        &["completions", word],
+        &[word],
+    ] {
+        let output = client(args).await;
+        let said = stderr(&output);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {said}");
+        assert!(said.contains(shown), "{args:?}: {said:?}");
+        assert!(!said.contains(['\u{202e}', '\u{1b}']), "{args:?}: {said:?}");
+    }
+    let long = "x".repeat(70_000);
+    for args in [&["call", "--url", &long][..], &["load", "--plan", &long], &["--delay", &long]] {
+        let said = stderr(&client(args).await);
+        assert!(said.contains("xxx") && said.len() < 2_000, "{} bytes", said.len());
+    }
+}
+
 /// `CLICOLOR_FORCE` gives a pipe the colors of a terminal.
 #[tokio::test]
 async fn errors_and_help_have_the_colors_that_are_asked_for() {
