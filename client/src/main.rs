@@ -98,6 +98,10 @@ fn read() -> Args {
 }
 
 /// Prints help or the version, or reports what is wrong with the command line, and exits.
+#[expect(
+    clippy::exit,
+    reason = "nothing has begun that would have to end, and clap itself ends alike"
+)]
 fn exit(error: &clap::Error) -> ! {
     let text = error.render().ansi().to_string();
     let code = if error.use_stderr() {

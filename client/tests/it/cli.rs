@@ -339,6 +339,7 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["call", "--metadata", "transfer-encoding:chunked"], "HTTP/2 cannot carry it"),
         (&["call", "--metadata", "upgrade:h2c"], "HTTP/2 cannot carry it"),
         (&["call", "--metadata", "content-length:5"], "`content-length` follows from the request"),
+        (&["load", "-H", "content-length:5"], "`content-length` follows from the request"),
         (&["call", "--metadata", "Host:foo"], "`host` follows from the request"),
         (&["call", "--metadata", "x:caf\u{e9}"], "is not plain ASCII"),
         (&["call", "--metadata", "grpc-timeout:1S", "--deadline", "1s"], "give one of the two"),

@@ -135,7 +135,7 @@ impl CommandLine {
         error.insert(ContextKind::InvalidArg, ContextValue::String(word));
         let usage = self.called().render_usage();
         error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
-        add_tip(&mut error, tip);
+        add_tip(&mut error, &tip);
         Err(error)
     }
 
@@ -169,7 +169,7 @@ impl CommandLine {
             error.remove(ContextKind::SuggestedArg);
             error.remove(ContextKind::SuggestedSubcommand);
             error.remove(ContextKind::Suggested);
-            add_tip(&mut error, tip);
+            add_tip(&mut error, &tip);
         }
         error
     }
@@ -271,10 +271,7 @@ fn of_a_variable(mut error: Error, command: &Command) -> Error {
     let variable = arguments(command).into_iter().filter(of_it).find_map(Arg::get_env);
     let Some(variable) = variable.map(OsStr::to_string_lossy) else { return error };
     error.insert(ContextKind::InvalidArg, ContextValue::String(variable.clone().into_owned()));
-    add_tip(
-        &mut error,
-        format!("{variable} is an environment variable; {flag} overrides it").into(),
-    );
+    add_tip(&mut error, &format!("{variable} is an environment variable; {flag} overrides it"));
     error
 }
 
@@ -314,12 +311,12 @@ fn make_printable(error: &mut Error) -> bool {
     is_changed
 }
 
-fn add_tip(error: &mut Error, tip: Cow<'static, str>) {
+fn add_tip(error: &mut Error, tip: &str) {
     let mut tips = match error.remove(ContextKind::Suggested) {
         Some(ContextValue::StyledStrs(tips)) => tips,
         _ => Vec::new(),
     };
-    tips.push(StyledStr::from(shortened(&tip, MOST_OF_A_TIP)));
+    tips.push(StyledStr::from(shortened(tip, MOST_OF_A_TIP)));
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
 }
 
