@@ -6,7 +6,6 @@ use std::path::Path;
 
 use longsync_stats::Observation;
 use longsync_text::in_words;
-use longsync_text::said::shortened;
 
 /// The maximum size of a data file, in bytes.
 const MOST_DATA: u64 = 1 << 30;
@@ -32,7 +31,7 @@ pub(crate) fn observed(path: &Path) -> Result<Observation, String> {
 /// # Errors
 /// The sentence that says what is wrong, and names the file: it cannot be read, or is too large.
 pub(crate) fn content(path: &Path) -> Result<Vec<u8>, String> {
-    read_file(path, MOST).map_err(|why| format!("{}: {why}", named(path)))
+    read_file(path, MOST).map_err(|why| format!("{}: {why}", path.display()))
 }
 
 /// Everything on stdin.
@@ -49,16 +48,8 @@ pub(crate) fn stdin() -> Result<Vec<u8>, String> {
 /// Those of [`content`], and if it is not UTF-8.
 pub(crate) fn text(path: &Path) -> Result<String, String> {
     let text = String::from_utf8(content(path)?);
-    text.map_err(|_| format!("{}: it is not UTF-8 text: save it as UTF-8", named(path)))
+    text.map_err(|_| format!("{}: it is not UTF-8 text: save it as UTF-8", path.display()))
 }
-
-/// The name of a file for a sentence about it.
-fn named(path: &Path) -> String {
-    shortened(&path.to_string_lossy(), MOST_OF_A_NAME)
-}
-
-/// How many characters of a file's name a sentence repeats.
-const MOST_OF_A_NAME: usize = 200;
 
 /// How much is read, and what to do if there is more.
 #[derive(Debug, Clone, Copy)]

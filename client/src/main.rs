@@ -20,7 +20,7 @@ use clap::{CommandFactory as _, ValueEnum as _};
 use longsync_client::race::{self, Forecast, Race, RaceError, RacePlan, RaceProgress};
 use longsync_client::single::{self, Single, SinglePlan};
 use longsync_flags::{CommandLine, variables};
-use longsync_text::said::printable;
+use longsync_text::said::shortened;
 use tonic::Code;
 
 use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
@@ -263,6 +263,9 @@ fn exit_code(code: u8, SessionEnd { complaints, is_interrupted }: SessionEnd) ->
     }
 }
 
+/// How many characters of a word a complaint shows: enough for the path of any file that was meant.
+const MOST_OF_A_WORD: usize = 1_000;
+
 /// The minimum and maximum width of a text.
 const NARROWEST: usize = 20;
 const WIDEST: usize = 160;
@@ -298,10 +301,14 @@ fn complained(code: u8, why: &str) -> u8 {
     code
 }
 
-/// A sentence in which nothing that was typed, such as the name of a file, acts on the terminal. It may have
-/// several lines.
+/// A sentence in which nothing that was typed, such as the name of a file, acts on the terminal or is very
+/// long. It may have several lines.
 fn harmless(why: &str) -> String {
-    why.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+    let line = |line: &str| {
+        let words = line.split(' ').map(|word| shortened(word, MOST_OF_A_WORD));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    why.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Reports what is wrong with the command line of a subcommand, or of a race without one, and exits.
