@@ -1,6 +1,6 @@
 //! The command line of `behavior`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use longsync_behavior::{Behavior, ParseBehaviorError, Rules};
@@ -75,6 +75,10 @@ impl BehaviorArgs {
     pub(crate) fn into_report(self) -> Result<BehaviorReport, String> {
         let patience = self.patience()?;
         let asked = self.asked()?;
+        if let Some(folder) = &self.replay_dir {
+            let checked = Recordings::below(folder).check();
+            checked.map_err(|why| format!("--replay-dir {}: {why}", folder.display()))?;
+        }
         let mut report = match (&self.text, &self.fit) {
             (Some(text), None) => BehaviorReport::of(self.behavior(text)?),
             (None, Some(file)) => {
@@ -109,10 +113,7 @@ impl BehaviorArgs {
 
     /// The behavior of a server that allows delays up to `most`.
     fn within(&self, most: Duration, text: &str) -> Result<Behavior, ParseBehaviorError> {
-        let recordings = match &self.replay_dir {
-            Some(folder) => Recordings::below(folder),
-            None => Recordings::below("."),
-        };
+        let recordings = Recordings::below(self.replay_dir.as_deref().unwrap_or(Path::new(".")));
         let read = |file: &str| recordings.read(file, most);
         Behavior::read(text, &Rules::server(most, &read))
     }

@@ -51,9 +51,9 @@ pub(crate) fn to_call<B>(request: &Request<B>) -> Cow<'_, str> {
     authority(request).filter(|authority| is_safe(authority)).unwrap_or(Cow::Borrowed("ADDRESS"))
 }
 
-/// The longest name in bytes that a command shows: a name in DNS is not longer, and a page that repeats it
-/// stays small.
-const LONGEST_SHOWN: usize = 255;
+/// The longest host and port in bytes that a command shows: the names of most hosts are shorter, and the page,
+/// which repeats it, stays below 30 KB.
+const LONGEST_SHOWN: usize = 90;
 
 /// Whether this names a host and a port that can be called, and can be a word of a command: within quotes,
 /// since brackets are patterns to a shell.
